@@ -1,0 +1,87 @@
+"""FuseKit: fuse a medical image with a patient's table.
+
+Everything public is importable from here; what needs torch is imported when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import version as _version
+from typing import TYPE_CHECKING, Any
+
+from fusekit.errors import FusekitError
+from fusekit.extension import hookimpl
+
+if TYPE_CHECKING:
+    from fusekit.bundle import Bundle, load
+    from fusekit.data import Cohort, Column, Finding, Preset, SlicePolicy, Task, Volume
+    from fusekit.experiment import Run, run
+    from fusekit.models import (
+        Backbone,
+        ClinicalEncoder,
+        Fusion,
+        FusionHead,
+        FusionModel,
+        ImageFeatures,
+        ImageWidths,
+        Injector,
+        Site,
+        build,
+    )
+
+__version__ = _version("fusekit")
+
+_HOMES = {
+    "fusekit.bundle": ("Bundle", "load"),
+    "fusekit.data": ("Cohort", "Column", "Finding", "Preset", "SlicePolicy", "Task", "Volume"),
+    "fusekit.experiment": ("Run", "run"),
+    "fusekit.models": (
+        "Backbone",
+        "ClinicalEncoder",
+        "Fusion",
+        "FusionHead",
+        "FusionModel",
+        "ImageFeatures",
+        "ImageWidths",
+        "Injector",
+        "Site",
+        "build",
+    ),
+}
+_LAZY = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "Backbone",
+    "Bundle",
+    "ClinicalEncoder",
+    "Cohort",
+    "Column",
+    "Finding",
+    "FusekitError",
+    "Fusion",
+    "FusionHead",
+    "FusionModel",
+    "ImageFeatures",
+    "ImageWidths",
+    "Injector",
+    "Preset",
+    "Run",
+    "Site",
+    "SlicePolicy",
+    "Task",
+    "Volume",
+    "build",
+    "hookimpl",
+    "load",
+    "run",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'fusekit' has no attribute {name!r}")
+    return getattr(import_module(_LAZY[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

@@ -1,0 +1,117 @@
+"""The cohort: one row a scan, one set of clinical values a scan, and what was found while it was put together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import pandas as pd
+
+from fusekit.errors import DataError
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A clinical column as the cohort holds it.
+
+    Args:
+        name: unique within the cohort, e.g. ``ABETA``.
+        kind: ``number`` (float values, NaN where missing) or ``category`` (text, None where missing).
+        unit: of the numbers, e.g. ``pg/mL``; empty if none.
+        low, high: values outside are taken for a wrong unit or a typing error, and refused by name.
+        categories: the known categories, in order; empty means those seen in training.
+        source: table and column it was read from.
+    """
+
+    name: str
+    kind: Literal["number", "category"] = "number"
+    unit: str = ""
+    low: float | None = None
+    high: float | None = None
+    categories: tuple[str, ...] = ()
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something worth knowing that does not stop a run: listed with its count and kept in the manifest."""
+
+    code: str  # short and stable, e.g. "scan-without-row"
+    message: str  # a sentence
+    items: tuple[str, ...] = ()  # the subjects, files or columns concerned
+
+    @property
+    def count(self) -> int:
+        """How many items are concerned."""
+        return len(self.items)
+
+    def as_json(self) -> dict[str, Any]:
+        """For the manifest."""
+        return {"code": self.code, "message": self.message, "count": self.count, "items": list(self.items)}
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """Scans with labels, joined by id to clinical values.
+
+    Args:
+        scans: index ``scan`` (unique text); columns ``subject`` (text), ``image`` (Path), ``label`` (0-based int),
+            and every column named in ``groups``.
+        clinical: the same index, in the same order; one column a ``Column``.
+        columns: describes ``clinical``.
+        classes: names of the labels; ``classes[1]`` is the positive class of binary scores.
+        groups: columns of ``scans`` that describe rather than predict (site, scanner, visit ...).
+        findings: warnings gathered on the way.
+    """
+
+    scans: pd.DataFrame
+    clinical: pd.DataFrame
+    columns: tuple[Column, ...]
+    classes: tuple[str, ...]
+    groups: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = field(default=())
+
+    @property
+    def subjects(self) -> pd.Series:
+        """Label by subject, sorted by subject."""
+        return self.scans.groupby("subject")["label"].first().sort_index()
+
+    def check(self) -> None:
+        """Refuse a cohort that cannot be trained on honestly.
+
+        Raises:
+            DataError: no scans; ids repeated; tables out of step; one subject with two labels; a class without
+                subjects; one image for two scans.
+        """
+        if self.scans.empty:
+            raise DataError("the cohort has no scans; nothing can be trained or tested.")
+        _refuse_repeated(self.scans.index, "scan")
+        if not self.scans.index.equals(self.clinical.index):
+            raise DataError("the cohort's scans and its clinical values are not the same rows in the same order.")
+        if list(self.clinical.columns) != [column.name for column in self.columns]:
+            raise DataError("the cohort's clinical values do not have the columns that describe them.")
+        shared = self.scans[self.scans["image"].duplicated(keep=False)]
+        if not shared.empty:
+            raise DataError(f"one image stands for several scans: {_first_ten(shared['image'].map(str).unique())}.")
+        labels = self.scans.groupby("subject")["label"].nunique()
+        if (labels > 1).any():
+            raise DataError(
+                f"{(labels > 1).sum()} subjects have two labels: {_first_ten(labels.index[labels > 1])}. "
+                "A subject needs one label: restrict the visits, or correct the table."
+            )
+        counts = self.subjects.value_counts()
+        for number, name in enumerate(self.classes):
+            if counts.get(number, 0) == 0:
+                found = ", ".join(f"{self.classes[int(k)]}: {v}" for k, v in counts.sort_index().items())
+                raise DataError(f"the label is constant or a class is missing: no subject is {name!r} (found {found}).")
+
+
+def _refuse_repeated(index: pd.Index, what: str) -> None:
+    repeated = index[index.duplicated()].unique()
+    if len(repeated):
+        raise DataError(f"{len(repeated)} {what} ids stand twice: {_first_ten(repeated)}.")
+
+
+def _first_ten(items: Any) -> str:
+    items = [str(item) for item in items]
+    return ", ".join(items[:10]) + (f" and {len(items) - 10} more" if len(items) > 10 else "")

@@ -1,0 +1,49 @@
+"""Which slices of a volume are used, and at which size: written into every manifest and bundle."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from fusekit.errors import OptionError
+
+Plane = Literal["sagittal", "coronal", "axial"]
+Space = Literal["voxel", "mm", "fraction"]
+Fit = Literal["stretch", "pad"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlicePolicy:
+    """Slices ``start`` to ``stop`` (half-open) of a volume in closest-canonical (RAS) orientation.
+
+    Args:
+        plane: sagittal cuts along x, coronal along y, axial along z.
+        space: what start and stop count. ``voxel``: array indices. ``mm``: world coordinates along the axis, through
+            the affine; every slice whose centre lies in [start, stop) is used. ``fraction``: of the axis, 0 to 1.
+        start, stop: 130 and 140 give the ten coronal slices of Yang et al. 2021.
+        step: use every step-th of those slices.
+        fit: how a slice becomes square: ``stretch`` resizes both axes to the image size, as the paper does; ``pad``
+            keeps the anatomy's proportions (in mm) and fills with background.
+    """
+
+    plane: Plane = "coronal"
+    space: Space = "voxel"
+    start: float = 130
+    stop: float = 140
+    step: int = 1
+    fit: Fit = "stretch"
+
+    def __post_init__(self) -> None:
+        if self.stop <= self.start:
+            raise OptionError(f"slices.stop must be above slices.start; they are {self.stop:g} and {self.start:g}.")
+        if self.step < 1:
+            raise OptionError(f"slices.step takes 1 or more, not {self.step}.")
+
+    @property
+    def axis(self) -> int:
+        """The array axis that the plane cuts along."""
+        return ("sagittal", "coronal", "axial").index(self.plane)
+
+    def as_json(self) -> dict[str, Any]:
+        """For manifests and bundles; ``SlicePolicy(**it)`` is the way back."""
+        return asdict(self)

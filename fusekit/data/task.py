@@ -1,0 +1,58 @@
+"""A task: where a cohort comes from, and what is predicted."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from fusekit.data.cohort import Cohort
+from fusekit.data.policy import SlicePolicy
+from fusekit.errors import DataError
+from fusekit.progress import Progress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preset:
+    """Training defaults of a task; every one can be set on the command line.
+
+    The class's own defaults are those of Yang et al. 2021.
+    """
+
+    backbone: str = "resnet50"
+    epochs: int = 100
+    batch_size: int = 16  # the paper gives none
+    lr: float = 1e-4
+    image_size: int = 256
+    slices: SlicePolicy = SlicePolicy()
+
+
+class Task(ABC):
+    """A prediction task. Factory: ``(*, options...)``; its options are ``-o task.option=value``."""
+
+    title: ClassVar[str]  # the question, e.g. "Alzheimer's disease or normal cognition, from MRI and biospecimens"
+    classes: ClassVar[tuple[str, ...]]  # classes[1] is the positive class
+    metrics: ClassVar[tuple[str, ...]] = ("accuracy", "sensitivity", "specificity", "ppv", "npv", "auc")
+    channels: ClassVar[int] = 1  # of the image
+    paper: ClassVar[Preset] = Preset()  # with --data
+    synthetic: ClassVar[Preset] = Preset()  # without
+
+    @abstractmethod
+    def scan(self, folder: Path, progress: Progress) -> Cohort:
+        """Read a folder into a cohort.
+
+        Raises:
+            DataError: with file, row and column, and what to do.
+        """
+
+    def synthesize(self, folder: Path, progress: Progress, seed: int) -> None:
+        """Write a synthetic cohort into an empty folder, in the layout that ``scan`` reads.
+
+        Options are further keyword-only parameters: ``-o synthetic.option=value``.
+        """
+        raise DataError(f"the task {type(self).__name__} has no synthetic cohort; give it data: --data DIR")
+
+    def describe(self) -> dict[str, Any]:
+        """Question, classes and metrics, for manifests and bundles."""
+        return {"title": self.title, "classes": list(self.classes), "metrics": list(self.metrics)}

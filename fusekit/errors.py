@@ -1,0 +1,29 @@
+"""Every error that FuseKit raises on purpose. Its message tells a person what to do next."""
+
+
+class FusekitError(Exception):
+    """Anything the user can put right; the command line prints it without a traceback and exits with 2."""
+
+
+class PluginError(FusekitError):
+    """A plugin cannot be used; the message names the plugin, its distribution and the way out."""
+
+
+class UnknownName(FusekitError):  # noqa: N818  (reads as what it says: the name is unknown)
+    """No plugin registers this name; the message suggests the nearest ones."""
+
+
+class NameTaken(PluginError):
+    """Two plugins register one name; the message names both."""
+
+
+class OptionError(FusekitError):
+    """An option does not exist for this component, or has a value it does not take."""
+
+
+class DataError(FusekitError):
+    """Something is wrong on disk; the message names file, row and column."""
+
+
+class LeakageError(DataError):
+    """One subject would be on both sides of a split."""

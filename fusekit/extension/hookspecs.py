@@ -1,0 +1,68 @@
+"""Every hook a plugin may implement. Decorate yours with ``@fusekit.hookimpl``; implement only what you need."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pluggy
+
+if TYPE_CHECKING:  # the command line starts without pandas, torch or typer's internals
+    import typer
+
+    from fusekit.data import Volume
+    from fusekit.experiment import Run
+    from fusekit.extension.registry import Register
+
+hookspec = pluggy.HookspecMarker("fusekit")
+hookimpl = pluggy.HookimplMarker("fusekit")
+
+
+@hookspec
+def register_backbones(register: Register) -> None:
+    """Register image backbones: ``(in_channels, *, sites, options...) -> Backbone``."""
+
+
+@hookspec
+def register_clinical_encoders(register: Register) -> None:
+    """Register encoders of the clinical columns: ``(columns, *, options...) -> ClinicalEncoder``."""
+
+
+@hookspec
+def register_injectors(register: Register) -> None:
+    """Register injectors, which change image features inside the backbone: ``(sites, clinical_width, *, options...)``."""
+
+
+@hookspec
+def register_heads(register: Register) -> None:
+    """Register fusion heads: ``(image_widths, clinical_width, classes, *, options...) -> FusionHead``."""
+
+
+@hookspec
+def register_fusions(register: Register) -> None:
+    """Register fusions, the recipes behind ``--fusion NAME``: ``() -> Fusion``."""
+
+
+@hookspec
+def register_tasks(register: Register) -> None:
+    """Register tasks, the cohorts behind ``fusekit run NAME``: ``(*, options...) -> Task``."""
+
+
+@hookspec
+def register_metrics(register: Register) -> None:
+    """Register metrics that tasks may name: ``() -> Metric``."""
+
+
+@hookspec
+def register_commands(cli: typer.Typer) -> None:
+    """Add commands to ``fusekit``."""
+
+
+@hookspec(firstresult=True)
+def read_image(path: Path) -> Volume | None:
+    """Read an image file or series folder, or return None to leave it to another plugin."""
+
+
+@hookspec
+def epoch_ended(run: Run, epoch: int, scores: dict[str, float]) -> None:
+    """Follow a training run: called after each epoch (counted from 1) with its row of ``history.csv``."""

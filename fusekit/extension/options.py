@@ -1,0 +1,128 @@
+"""Options of components: the keyword-only parameters of their factory, checked and converted by annotation."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from fusekit.errors import OptionError
+from fusekit.extension.registry import suggest
+
+
+def read_options(
+    part: str, factory: Callable[..., Any], given: Mapping[str, Any], withhold: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """Check a component's options against its signature and convert text to the annotated types.
+
+    Args:
+        part: the name before the dot in ``-o part.option=value``, for messages.
+        factory: its keyword-only parameters are the options.
+        given: option -> value; text (from the command line) or the value itself (from TOML or Python).
+        withhold: keyword-only parameters that are not the user's to set.
+
+    Raises:
+        OptionError: an option does not exist or does not take the value.
+    """
+    parameters = option_parameters(factory, withhold)
+    options = {}
+    for name, value in given.items():
+        if name not in parameters:
+            hint = suggest(name, parameters) if parameters else "it has no options."
+            raise OptionError(f"{part} has no option {name!r}; {hint}")
+        options[name] = _convert(f"{part}.{name}", parameters[name], value)
+    return options
+
+
+def option_parameters(factory: Callable[..., Any], withhold: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Option name -> annotated type, for every keyword-only parameter."""
+    bound = set(factory.keywords) if isinstance(factory, partial) else set()
+    target = factory.func if isinstance(factory, partial) else factory
+    hints = get_type_hints(target.__init__ if inspect.isclass(target) else target)
+    return {
+        name: hints.get(name, Any)
+        for name, parameter in inspect.signature(target).parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY and name not in withhold and name not in bound
+    }
+
+
+def option_defaults(factory: Callable[..., Any], withhold: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Option name -> default value, for listings and documentation."""
+    target = factory.func if isinstance(factory, partial) else factory
+    parameters = inspect.signature(target).parameters
+    return {name: parameters[name].default for name in option_parameters(factory, withhold)}
+
+
+def _convert(name: str, kind: Any, value: Any) -> Any:
+    try:
+        return _as(kind, value)
+    except ValueError:
+        raise OptionError(f"{name} takes {_describe(kind)}, not {value!r}.") from None
+
+
+def _as(kind: Any, value: Any) -> Any:
+    origin, args = get_origin(kind), get_args(kind)
+    if kind is Any:
+        return value
+    if origin is Literal:
+        if value in args:
+            return value
+        raise ValueError
+    if origin in (Union, UnionType):
+        return _as_union(args, value)
+    if origin is tuple:
+        return _as_tuple(args, value)
+    if kind is bool:
+        if isinstance(value, bool):
+            return value
+        return {"true": True, "false": False}[value] if value in ("true", "false") else _refuse()
+    if kind is int:
+        return int(value) if isinstance(value, str) or type(value) is int else _refuse()
+    if kind is float:
+        return float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else _refuse()
+    if kind is Path:
+        return Path(value)
+    if kind is str:
+        return value if isinstance(value, str) else _refuse()
+    return value if isinstance(kind, type) and isinstance(value, kind) else _refuse()
+
+
+def _as_union(kinds: tuple[Any, ...], value: Any) -> Any:
+    if value is None or value == "none":
+        if NoneType in kinds:
+            return None
+    for kind in kinds:
+        try:
+            return None if kind is NoneType else _as(kind, value)
+        except ValueError:
+            continue
+    raise ValueError
+
+
+def _as_tuple(kinds: tuple[Any, ...], value: Any) -> tuple[Any, ...]:
+    items = [item for item in value.split(",") if item] if isinstance(value, str) else list(value)
+    if len(kinds) == 2 and kinds[1] is Ellipsis:
+        return tuple(_as(kinds[0], item) for item in items)
+    if len(items) != len(kinds):
+        raise ValueError
+    return tuple(_as(kind, item) for kind, item in zip(kinds, items, strict=True))
+
+
+def _refuse() -> Any:
+    raise ValueError
+
+
+def _describe(kind: Any) -> str:
+    origin, args = get_origin(kind), get_args(kind)
+    if origin is Literal:
+        return "one of " + ", ".join(map(str, args))
+    if origin in (Union, UnionType):
+        return " or ".join(_describe(a) for a in args)
+    if origin is tuple:
+        return f"{_describe(args[0])}s separated by commas"
+    return {bool: "true or false", int: "a whole number", float: "a number", NoneType: "none", str: "text"}.get(
+        kind, getattr(kind, "__name__", str(kind))
+    )

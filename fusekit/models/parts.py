@@ -1,0 +1,115 @@
+"""The four parts of a fusion model, as interfaces, and the recipe that names them.
+
+Shapes: B batch, C channels, S spatial axes (two or three), F clinical columns, E clinical width, D image width,
+M channels of the last feature map, K classes.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+from torch import Tensor, nn
+
+#: Called once per site and forward pass, in order: ``inject(i, x)`` with x (B, C_i, *S_i) returns x's shape.
+Inject = Callable[[int, Tensor], Tensor]
+
+#: Where a backbone offers its sites: before a stage, before a block, or before a block's branches only (the block's
+#: identity shortcut keeps the unchanged features, which is what RBCA needs).
+SiteKind = Literal["stage", "block", "branch"]
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A place in a backbone where its feature map can be changed."""
+
+    name: str
+    stage: int  # 1-based, as papers count: the stage at stride 4 of a ResNet is stage 1
+    channels: int
+
+
+class ImageFeatures(NamedTuple):
+    """What a backbone makes of an image."""
+
+    map: Tensor  # (B, M, *S') before the network's own pooling
+    vector: Tensor  # (B, D) after pooling and tail
+
+
+class ImageWidths(NamedTuple):
+    """The sizes of ImageFeatures, known before the first forward pass; both 0 where no image is read."""
+
+    map: int  # M
+    vector: int  # D
+
+
+class Backbone(nn.Module, ABC):
+    """Turns an image into features, through feature maps that can be changed on the way.
+
+    Factory: ``(in_channels, *, sites: SiteKind, options...)``.
+    """
+
+    sites: tuple[Site, ...]
+    width: int  # D
+    map_channels: int  # M
+
+    @abstractmethod
+    def forward(self, image: Tensor, inject: Inject | None = None) -> ImageFeatures:
+        """Image (B, C, *S) -> features; ``inject`` is called at every site, in the order of ``self.sites``."""
+
+
+class ClinicalEncoder(nn.Module, ABC):
+    """Turns clinical columns into clinical features. Factory: ``(columns, *, options...)``."""
+
+    width: int  # E
+
+    @abstractmethod
+    def forward(self, columns: Tensor) -> Tensor:
+        """(B, F) -> (B, E)."""
+
+
+class Injector(nn.Module, ABC):
+    """Changes image features by clinical ones. Factory: ``(sites, clinical_width, *, options...)``."""
+
+    @abstractmethod
+    def prepare(self, clinical: Tensor) -> Any:
+        """(B, E) -> whatever ``forward`` wants; called once per forward pass, for what sites share."""
+
+    @abstractmethod
+    def forward(self, site: int, features: Tensor, prepared: Any) -> Tensor:
+        """Features (B, C_i, *S_i) of site i (an index into the sites given at construction) -> the same shape."""
+
+
+class FusionHead(nn.Module, ABC):
+    """Turns image and clinical features into logits.
+
+    Factory: ``(image_widths: ImageWidths, clinical_width, classes, *, options...)``.
+    """
+
+    @abstractmethod
+    def forward(self, image: ImageFeatures | None, clinical: Tensor | None) -> Tensor:
+        """Features, and (B, E); None for what the fusion does not read -> (B, K) logits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fusion:
+    """A recipe: which parts, by name, and where they meet.
+
+    Args:
+        head: name of the fusion head.
+        encoder: name of the clinical encoder; None if the fusion reads no clinical columns.
+        injector: name of the injector; None if image features are left as they are.
+        image: False if the fusion reads no image.
+        sites: the kind of sites to inject at.
+        stages: the backbone stages (counted from 1) to inject into; empty means all.
+        options: part ("backbone", "encoder", "injector", "head") -> option -> value, the recipe's own defaults.
+    """
+
+    head: str
+    encoder: str | None = None
+    injector: str | None = None
+    image: bool = True
+    sites: SiteKind = "block"
+    stages: tuple[int, ...] = ()
+    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
