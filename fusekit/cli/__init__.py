@@ -1,1 +1,5 @@
-def main() -> None: ...
+"""The command line: a thin layer over ``fusekit.run`` and ``fusekit.load``; it imports nothing ``--help`` can spare."""
+
+from fusekit.cli.app import app, main
+
+__all__ = ["app", "main"]

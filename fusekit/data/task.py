@@ -46,10 +46,11 @@ class Task(ABC):
             DataError: with file, row and column, and what to do.
         """
 
-    def synthesize(self, folder: Path, progress: Progress, seed: int) -> None:
+    def synthesize(self, folder: Path, progress: Progress, *, seed: int = 0) -> None:
         """Write a synthetic cohort into an empty folder, in the layout that ``scan`` reads.
 
-        Options are further keyword-only parameters: ``-o synthetic.option=value``.
+        Keyword-only parameters are options: ``-o synthetic.seed=1``. The cohort's seed is its own: ``--seed`` changes
+        split and training on the same patients.
         """
         raise DataError(f"the task {type(self).__name__} has no synthetic cohort; give it data: --data DIR")
 

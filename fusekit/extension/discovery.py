@@ -96,6 +96,11 @@ class PluginHost:
         implementations = getattr(self.manager.hook, hook).get_hookimpls()
         return [self.plugins[i.plugin_name] for i in sorted(implementations, key=lambda i: i.plugin_name)]
 
+    def hooks_of(self, plugin: Plugin) -> list[str]:
+        """List the hooks that a plugin implements, sorted."""
+        callers = self.manager.get_hookcallers(self.manager.get_plugin(plugin.name)) or []
+        return sorted(caller.name for caller in callers)
+
     def call(self, plugin: Plugin, hook: str, **arguments: Any) -> Any:
         """Call one plugin's implementation of a hook."""
         caller = self.manager.subset_hook_caller(

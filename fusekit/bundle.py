@@ -1,0 +1,209 @@
+"""The shipped model: a folder with ``model.safetensors`` and ``bundle.json``, enough to predict for a new patient."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from fusekit.data import ClinicalEncoding, Pixels, SlicePolicy, cut, read, read_table
+from fusekit.errors import DataError
+from fusekit.models import FusionModel, build_from
+
+FORMAT = 1
+WEIGHTS, DESCRIPTION = "model.safetensors", "bundle.json"
+
+#: Slices a forward pass of a prediction; the same everywhere, so that the same slice gets the same number.
+BATCH = 32
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A trained fusion model with everything it needs to read a new patient.
+
+    Call it on tensors, or on files: ``bundle(image, clinical)``.
+
+    Args:
+        model: in evaluation mode.
+        classes: ``classes[k]`` is what the k-th probability is of.
+        encoding: clinical columns to model input; None if the model reads none.
+        slices: which slices of a volume it was trained on.
+        image_size: their height and width in pixels.
+        pixels: scale of their grey levels.
+        task: the task's name, question, classes and metrics.
+        metrics: the test scores it was shipped with, a row each.
+        provenance: versions, seed, data fingerprint, whether the cohort was synthetic.
+    """
+
+    model: FusionModel
+    classes: tuple[str, ...]
+    encoding: ClinicalEncoding | None
+    slices: SlicePolicy
+    image_size: int
+    pixels: Pixels
+    task: Mapping[str, Any] = field(default_factory=dict)
+    metrics: list[dict[str, Any]] = field(default_factory=list)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __call__(self, image: Any = None, clinical: Any = None) -> Any:
+        """Predict, from tensors or from files; leave out what the model does not read.
+
+        Args:
+            image: (B, 1, H, W) float tensor, scaled by ``pixels``; or the path of a volume or series.
+            clinical: (B, F) float tensor of encoded columns; or the path of a table with one row, or a mapping of
+                column -> value.
+
+        Returns:
+            Tensors give probabilities (B, K). Files give a table like ``predict``'s.
+        """
+        given = [value for value in (image, clinical) if value is not None]
+        if given and all(isinstance(value, Tensor) for value in given):
+            with torch.inference_mode():
+                return self.model(image, clinical).softmax(dim=1)
+        return self.predict(one_patient(image, clinical))
+
+    def predict(
+        self, patients: pd.DataFrame, source: str = "the table", allow_out_of_range: bool = False
+    ) -> pd.DataFrame:
+        """Predict for patients that come as files and text.
+
+        Args:
+            patients: one row a scan; the clinical columns as text or values, ``image`` (a path) if the model reads
+                images, and ``subject`` if the patients have names (else they are numbered).
+            source: what to call the table in messages.
+            allow_out_of_range: take values outside the range that the training data make plausible.
+
+        Returns:
+            One row a slice: subject, scan, slice, p_0, p_1, ...; a model without images has one row a scan.
+
+        Raises:
+            DataError: a column is missing, a category unknown, a value out of range, an image unreadable.
+        """
+        if self.model.reads_image and "image" not in patients:
+            raise DataError(
+                f"{source} has no column 'image', the path of each patient's scan; this model reads images."
+            )
+        columns = np.zeros((len(patients), 0), dtype=np.float32)
+        if self.encoding is not None:
+            values = self.encoding.parse(patients, source=source)
+            self.encoding.check(values, source=source, allow_out_of_range=allow_out_of_range)
+            columns = self.encode(values)
+        tables = []
+        for number, patient in enumerate(patients.to_dict("records")):
+            images, positions = None, [0]
+            if self.model.reads_image:
+                images, positions = cut(read(Path(patient["image"])), self.slices, self.image_size)
+            probabilities = self.probabilities(images, np.repeat(columns[[number]], len(positions), axis=0))
+            subject, scan = str(patient.get("subject", number + 1)), str(patient.get("scan", number + 1))
+            columns_p = {f"p_{k}": probabilities[:, k] for k in range(probabilities.shape[1])}
+            tables.append(pd.DataFrame({"subject": subject, "scan": scan, "slice": positions, **columns_p}))
+        return pd.concat(tables, ignore_index=True)
+
+    def encode(self, values: pd.DataFrame) -> np.ndarray:
+        """Clinical values of n scans -> (n, F) float32; (n, 0) if the model reads none."""
+        if self.encoding is None:
+            return np.zeros((len(values), 0), dtype=np.float32)
+        return self.encoding.transform(values)
+
+    def probabilities(
+        self, images: np.ndarray | None, clinical: np.ndarray, device: str | torch.device = "cpu"
+    ) -> np.ndarray:
+        """Probabilities (N, K) float64 of stored slices (N, H, W) uint8 with encoded columns (N, F).
+
+        The forward pass is float32 whatever the precision of training, so that a run and its bundle agree.
+        """
+        model = self.model.to(device=device, memory_format=torch.channels_last)
+        parts = []
+        with torch.inference_mode():
+            for start in range(0, len(clinical), BATCH):
+                image = None
+                if images is not None and model.reads_image:
+                    image = self.pixels.to_tensor(images[start : start + BATCH]).to(device)
+                    image = image.contiguous(memory_format=torch.channels_last)
+                columns = torch.from_numpy(clinical[start : start + BATCH]).to(device) if model.reads_clinical else None
+                parts.append(model(image, columns).double().softmax(dim=1).cpu().numpy())
+        return np.concatenate(parts)
+
+    def save(self, folder: Path) -> None:
+        """Write the two files into a new folder."""
+        folder.mkdir(parents=True)
+        weights = {name: value.detach().cpu().contiguous() for name, value in self.model.state_dict().items()}
+        save_file(weights, folder / WEIGHTS)
+        description = {
+            "format": FORMAT,
+            "model": self.model.description,
+            "classes": list(self.classes),
+            "clinical": self.encoding.as_json() if self.encoding else None,
+            "slices": self.slices.as_json(),
+            "image_size": self.image_size,
+            "pixels": self.pixels._asdict(),
+            "task": dict(self.task),
+            "metrics": self.metrics,
+            "provenance": dict(self.provenance),
+        }
+        (folder / DESCRIPTION).write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
+
+
+def one_patient(image: Any, clinical: Any) -> pd.DataFrame:
+    """One patient's row, from an image's path and a table or mapping of clinical values.
+
+    Raises:
+        DataError: the table does not have exactly one row.
+    """
+    row = pd.DataFrame([dict(clinical)]) if isinstance(clinical, Mapping) else pd.DataFrame(index=[0])
+    if isinstance(clinical, str | Path):
+        row = read_table(Path(clinical))
+        if len(row) != 1:
+            raise DataError(f"{clinical} has {len(row)} rows; one image goes with one row.")
+    return row if image is None else row.assign(image=str(image))
+
+
+def load(folder: str | Path) -> Bundle:
+    """Open a bundle folder.
+
+    Raises:
+        DataError: it is not a bundle, or one of a newer format, or its weights do not fit its description.
+        UnknownName: a plugin that its model needs is not installed.
+    """
+    folder = Path(folder)
+    if not (folder / DESCRIPTION).is_file() and (folder / "bundle" / DESCRIPTION).is_file():
+        folder = folder / "bundle"  # a run folder was given
+    try:
+        description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{folder} is not a bundle: {DESCRIPTION} cannot be read ({error}).") from error
+    if description.get("format") != FORMAT:
+        raise DataError(f"{folder / DESCRIPTION} has format {description.get('format')}; this FuseKit reads {FORMAT}.")
+    try:
+        return _assemble(folder, description)
+    except (KeyError, TypeError) as error:
+        raise DataError(f"{folder / DESCRIPTION} is damaged: {type(error).__name__}: {error}.") from error
+
+
+def _assemble(folder: Path, description: Mapping[str, Any]) -> Bundle:
+    model = build_from(description["model"])
+    try:
+        model.load_state_dict(load_file(folder / WEIGHTS))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise DataError(f"{folder / WEIGHTS} does not fit {DESCRIPTION}: {error}") from error
+    clinical = description["clinical"]
+    return Bundle(
+        model=model.eval(),
+        classes=tuple(description["classes"]),
+        encoding=ClinicalEncoding.from_json(clinical) if clinical else None,
+        slices=SlicePolicy(**description["slices"]),
+        image_size=int(description["image_size"]),
+        pixels=Pixels(**description["pixels"]),
+        task=description["task"],
+        metrics=description["metrics"],
+        provenance=description["provenance"],
+    )

@@ -1,0 +1,82 @@
+"""The application: the bundled commands, those of plugins, and how errors end."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from fusekit.cli.listing import list_components, list_plugins
+from fusekit.cli.predict import predict
+from fusekit.cli.run import run
+from fusekit.errors import FusekitError, NameTaken
+from fusekit.extension import Catalog, catalog
+
+app = typer.Typer(
+    name="fusekit",
+    help="Fuse a medical image with a patient's table.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("run")(run)
+app.command("predict")(predict)
+app.command("list")(list_components)
+app.command("plugins")(list_plugins)
+
+
+@app.callback(invoke_without_command=True)
+def _options(
+    version: bool = typer.Option(False, "--version", help="Print the version and stop."),
+) -> None:
+    if version:
+        from fusekit import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def add_plugin_commands(cli: typer.Typer, plugins: Catalog) -> None:
+    """Let every plugin add its commands.
+
+    Raises:
+        NameTaken: a plugin's command has the name of another; typer would let the later one win in silence.
+    """
+    owners = dict.fromkeys(_names(cli), "fusekit")
+    for plugin in plugins.host.implementing("register_commands"):
+        own = typer.Typer()
+        plugins.host.call(plugin, "register_commands", cli=own)
+        for name in _names(own):
+            if name in owners:
+                raise NameTaken(
+                    f"the command {name!r} of {plugin} is already a command of {owners[name]!r}.\n{plugin.way_out}"
+                )
+            owners[name] = plugin.name
+        cli.registered_commands += own.registered_commands
+        cli.registered_groups += own.registered_groups
+
+
+def _names(cli: typer.Typer) -> list[str]:
+    commands = [
+        c.name or (c.callback.__name__.replace("_", "-") if c.callback else "") for c in cli.registered_commands
+    ]
+    return commands + [g.name or "" for g in cli.registered_groups]
+
+
+def main() -> None:
+    """Run the command line: 0 all well, 2 something the user can put right, 130 interrupted."""
+    try:
+        add_plugin_commands(app, catalog())
+        app()
+    except FusekitError as error:
+        from rich.console import Console
+        from rich.markup import escape
+
+        Console(stderr=True).print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:  # `fusekit list | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

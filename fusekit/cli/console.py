@@ -1,0 +1,84 @@
+"""What a person reads when a command is done."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from fusekit.experiment.folder import FILES, Run
+from fusekit.extension import catalog
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from fusekit.bundle import Bundle
+
+
+def print_run(run: Run) -> None:
+    """Print the scores of a run, and where every file lies."""
+    console = Console()
+    console.print(scores_table(run))
+    seconds, memory = run.manifest["seconds"], run.manifest["peak_memory_mib"]
+    console.print(
+        f"{seconds['total']:.0f} s (data {seconds['data']:.0f}, training {seconds['training']:.0f})"
+        + (f", peak memory {memory:,} MiB" if memory else ""),
+        highlight=False,
+    )
+    folder = Path(os.path.relpath(run.folder)) if run.folder.is_relative_to(Path.cwd()) else run.folder
+    files = Table(box=None, show_header=False, padding=(0, 1))
+    for name, purpose in FILES.items():
+        files.add_row(f"{folder / name}", f"[dim]{purpose}[/]")
+    console.print(files)
+
+
+def scores_table(run: Run) -> Table:
+    """The scores at slice and subject level, each with its 95 % interval."""
+    config, data = run.manifest["config"], run.manifest["data"]
+    kind = "[bold yellow]SYNTHETIC cohort[/]" if run.synthetic else "cohort"
+    sides = {side: sum(c["subjects"] for c in data[side].values()) for side in ("train", "test")}
+    table = Table(
+        title=f"{config['task']} · {config['fusion']} · {config['backbone']} · {kind}",
+        caption=f"{sides['train']} subjects trained on, {sides['test']} others tested; 95 % intervals over subjects",
+        title_style="bold",
+    )
+    table.add_column("")
+    levels = {
+        "slice": run.metrics[run.metrics["level"] == "slice"],
+        "subject": run.metrics[run.metrics["level"] == "subject"],
+    }
+    for level, scores in levels.items():
+        table.add_column(f"{level} level (n = {scores['rows'].iloc[0]})", justify="right")
+    for metric in levels["slice"]["metric"]:
+        table.add_row(
+            catalog().metrics.get(metric)().title, *(_cell(s[s["metric"] == metric]) for s in levels.values())
+        )
+    return table
+
+
+def _cell(score: pd.DataFrame) -> str:
+    value, low, high = score[["value", "low", "high"]].astype(float).iloc[0]
+    if value != value:  # NaN is the one number that differs from itself
+        return "undefined"
+    return f"{value:.3f} [dim]\\[{low:.3f}, {high:.3f}][/]"
+
+
+def print_predictions(bundle: Bundle, slices: pd.DataFrame, subjects: pd.DataFrame) -> None:
+    """Print probabilities of each subject, and of each slice beneath."""
+    console = Console()
+    if bundle.provenance.get("synthetic"):
+        console.print("[bold yellow]This model was trained on a SYNTHETIC cohort: it knows nothing about patients.[/]")
+    names = [f"p_{name}" for name in bundle.classes]
+    table = Table(
+        "subject", "scan", "slice", *names, "call", title=str(bundle.task.get("title", "")), title_style="bold"
+    )
+    for subject in subjects.to_dict("records"):
+        call = bundle.classes[max(range(len(names)), key=lambda k: float(subject[names[k]]))]
+        table.add_row(subject["subject"], "all", "mean", *(f"{subject[n]:.4f}" for n in names), call, style="bold")
+        for row in slices[slices["subject"] == subject["subject"]].to_dict("records"):
+            table.add_row("", str(row["scan"]), str(row["slice"]), *(f"[dim]{row[n]:.4f}[/]" for n in names), "")
+        table.add_section()
+    console.print(table)

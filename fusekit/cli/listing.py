@@ -1,0 +1,57 @@
+"""``fusekit list`` and ``fusekit plugins``: what is installed. Neither imports torch."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from fusekit.errors import UnknownName
+from fusekit.extension import catalog
+from fusekit.extension.registry import suggest
+
+
+def list_components(
+    kind: Annotated[
+        str | None, typer.Argument(help="One kind only, e.g. `fusions` or `backbones`.", show_default=False)
+    ] = None,
+    names: Annotated[bool, typer.Option("--names", help="Every name of every family too (imports timm).")] = False,
+) -> None:
+    """List tasks, fusions, backbones, encoders, injectors, heads and metrics."""
+    from rich.console import Console
+    from rich.table import Table
+
+    registries = {f"{registry.kind}s": registry for registry in catalog().registries()}
+    if kind is not None and kind not in registries:
+        raise UnknownName(f"nothing is called {kind!r} here; {suggest(kind, registries)}")
+    console = Console()
+    for title, registry in registries.items():
+        if kind not in (None, title):
+            continue
+        table = Table(
+            title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2), show_header=False
+        )
+        for name in registry.names():
+            entry = registry.entries[name]
+            table.add_row(name, entry.summary, f"[dim]{entry.plugin}[/]")
+        for family in registry.families.values():
+            table.add_row(f"[italic]{family.label}[/]", family.summary, f"[dim]{family.plugin}[/]")
+        console.print(table)
+        if names:
+            for family in registry.families.values():
+                console.print(", ".join(registry.members(family)), highlight=False)
+        console.print()
+
+
+def list_plugins() -> None:
+    """List the plugins, where they come from and which hooks they implement."""
+    from rich.console import Console
+    from rich.table import Table
+
+    host = catalog().host
+    table = Table("plugin", "distribution", "module", "hooks", box=None, padding=(0, 2))
+    for plugin in host.plugins.values():
+        table.add_row(
+            plugin.name, f"{plugin.distribution} {plugin.version}", plugin.module, ", ".join(host.hooks_of(plugin))
+        )
+    Console().print(table)

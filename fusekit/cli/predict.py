@@ -1,0 +1,76 @@
+"""``fusekit predict``."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Format(StrEnum):
+    """How predictions are written."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+
+
+def predict(
+    bundle: Annotated[Path, typer.Argument(help="Bundle folder, or the run folder that holds it.", show_default=False)],
+    image: Annotated[Path | None, typer.Option(help="One patient's volume (NIfTI) or series (DICOM folder).")] = None,
+    clinical: Annotated[
+        Path | None,
+        typer.Option(
+            help="Table of clinical values: one row with --image, else one row a patient and a column `image`."
+        ),
+    ] = None,
+    format: Annotated[Format, typer.Option(help="table for people, csv or json for programs.")] = Format.table,  # noqa: A002 (the option's name)
+    level: Annotated[str, typer.Option(help="Of csv and json: `subject` or `slice`.")] = "subject",
+    out: Annotated[Path | None, typer.Option(help="Write there instead of printing.")] = None,
+    allow_out_of_range: Annotated[
+        bool, typer.Option("--allow-out-of-range", help="Take values outside the range seen plausible in training.")
+    ] = False,
+) -> None:
+    """Predict for new patients with a bundle.
+
+    Column names, units and categories must be those of the bundle; what does not fit is named, not guessed.
+    """
+    import fusekit
+    from fusekit.bundle import one_patient
+    from fusekit.cli.console import print_predictions
+    from fusekit.data import read_table
+    from fusekit.errors import OptionError
+    from fusekit.evaluation import by_subject
+
+    if level not in ("subject", "slice"):
+        raise OptionError(f"--level takes subject or slice, not {level!r}.")
+    if image is None and clinical is None:
+        raise OptionError("give a patient: --image and --clinical, or --clinical with a column 'image'.")
+    shipped = fusekit.load(bundle)
+    patients = one_patient(image, clinical) if image is not None or clinical is None else read_table(clinical)
+    if image is None and clinical is not None and "image" in patients:
+        patients["image"] = [str(clinical.parent / path) for path in patients["image"]]  # beside the table
+    slices = shipped.predict(patients, source=str(clinical), allow_out_of_range=allow_out_of_range)
+    subjects = by_subject(slices)
+    names = {f"p_{k}": f"p_{name}" for k, name in enumerate(shipped.classes)}
+    if format is Format.table and out is None:
+        print_predictions(shipped, slices.rename(columns=names), subjects.rename(columns=names))
+        return
+    text = _text((subjects if level == "subject" else slices).rename(columns=names), format)
+    if out is None:
+        typer.echo(text, nl=False)
+        return
+    partial = out.with_name(f".{out.name}.partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(out)
+
+
+def _text(table: pd.DataFrame, format: Format) -> str:  # noqa: A002 (as above)
+    if format is Format.json:
+        return table.to_json(orient="records", indent=2, double_precision=15) + "\n"
+    return table.to_csv(index=False, lineterminator="\n")

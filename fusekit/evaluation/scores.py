@@ -1,0 +1,175 @@
+"""Metrics with their definitions, and the table of scores at slice and subject level.
+
+Labels are 0-based ints (N,), probabilities (N, K); class 1 is the positive class, everything else is negative, and the
+predicted class is the most probable one.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from fusekit.evaluation.predictions import by_subject, probabilities_of
+from fusekit.evaluation.statistics import subject_bootstrap, wilson
+
+POSITIVE = 1
+
+
+def positive(classes: np.ndarray) -> np.ndarray:
+    """Which of the classes (N,) are the positive one (N,)."""
+    return np.asarray(classes == POSITIVE)
+
+
+class Metric(ABC):
+    """A score of predictions. Factory: ``() -> Metric``.
+
+    Example:
+        >>> class Brier(Metric):
+        ...     title = "Brier score"
+        ...     definition = "mean squared distance between the positive class's probability and the outcome"
+        ...     empty = "NaN without predictions"
+        ...
+        ...     def value(self, labels, probabilities):
+        ...         return float(np.mean((probabilities[:, 1] - (labels == 1)) ** 2))
+    """
+
+    title: str  # as printed
+    definition: str  # one line
+    empty: str  # what it returns when a class is empty
+
+    @abstractmethod
+    def value(self, labels: np.ndarray, probabilities: np.ndarray) -> float:
+        """Score labels (N,) against probabilities (N, K)."""
+
+    def interval(self, labels: np.ndarray, probabilities: np.ndarray, subjects: np.ndarray) -> tuple[float, float]:
+        """Give 95 % limits over subjects (N,): a bootstrap, unless the metric knows better."""
+        return subject_bootstrap(lambda rows: self.value(labels[rows], probabilities[rows]), subjects, labels)
+
+
+class Proportion(Metric, ABC):
+    """A share of the rows that count; its interval is Wilson's, with the subjects that count as sample size."""
+
+    @abstractmethod
+    def counted(self, labels: np.ndarray, called: np.ndarray) -> np.ndarray:
+        """True and predicted classes (N,) -> which rows are in the denominator (N,)."""
+
+    def right(self, labels: np.ndarray, called: np.ndarray) -> np.ndarray:
+        """True and predicted classes (N,) -> which rows are called rightly, positive against the rest (N,)."""
+        return np.equal(positive(called), positive(labels))
+
+    def value(self, labels: np.ndarray, probabilities: np.ndarray) -> float:
+        """Share of the counted rows that are called rightly; NaN if no row counts."""
+        called = probabilities.argmax(axis=1)
+        counted = self.counted(labels, called)
+        return float(self.right(labels, called)[counted].mean()) if counted.any() else float("nan")
+
+    def interval(self, labels: np.ndarray, probabilities: np.ndarray, subjects: np.ndarray) -> tuple[float, float]:
+        """Wilson's limits for as many trials as subjects have a counted row."""
+        counted = self.counted(labels, probabilities.argmax(axis=1))
+        return wilson(self.value(labels, probabilities), len(np.unique(subjects[counted])))
+
+
+class Accuracy(Proportion):
+    """Share of all rows whose predicted class is the true one."""
+
+    title = "accuracy"
+    definition = "correct calls / all calls"
+    empty = "NaN without predictions; defined if one class is empty"
+
+    def counted(self, labels: np.ndarray, called: np.ndarray) -> np.ndarray:
+        """All rows."""
+        return np.ones(len(labels), dtype=bool)
+
+    def right(self, labels: np.ndarray, called: np.ndarray) -> np.ndarray:
+        """Rows called by their own class."""
+        return np.asarray(called == labels)
+
+
+class Sensitivity(Proportion):
+    """Share of the positives that are called positive."""
+
+    title = "sensitivity"
+    definition = "true positives / positives"
+    empty = "NaN without positives"
+
+    def counted(self, labels: np.ndarray, called: np.ndarray) -> np.ndarray:
+        """Rows of the positive class."""
+        return positive(labels)
+
+
+class Specificity(Proportion):
+    """Share of the negatives that are called negative."""
+
+    title = "specificity"
+    definition = "true negatives / negatives"
+    empty = "NaN without negatives"
+
+    def counted(self, labels: np.ndarray, called: np.ndarray) -> np.ndarray:
+        """Rows of the negative classes."""
+        return ~positive(labels)
+
+
+class PositivePredictiveValue(Proportion):
+    """Share of the positive calls that are right."""
+
+    title = "PPV"
+    definition = "true positives / rows called positive"
+    empty = "NaN if nothing is called positive"
+
+    def counted(self, labels: np.ndarray, called: np.ndarray) -> np.ndarray:
+        """Rows called positive."""
+        return positive(called)
+
+
+class NegativePredictiveValue(Proportion):
+    """Share of the negative calls that are right."""
+
+    title = "NPV"
+    definition = "true negatives / rows called negative"
+    empty = "NaN if nothing is called negative"
+
+    def counted(self, labels: np.ndarray, called: np.ndarray) -> np.ndarray:
+        """Rows called negative."""
+        return ~positive(called)
+
+
+class AreaUnderCurve(Metric):
+    """Chance that a random positive scores above a random negative, ties counted half (Mann-Whitney)."""
+
+    title = "AUC"
+    definition = "area under the ROC curve of the positive class's probability"
+    empty = "NaN if either class is empty"
+
+    def value(self, labels: np.ndarray, probabilities: np.ndarray) -> float:
+        """Mann-Whitney U over the number of pairs."""
+        from scipy.stats import rankdata
+
+        cases = positive(labels)
+        n, m = int(cases.sum()), int((~cases).sum())
+        if n == 0 or m == 0:
+            return float("nan")
+        return float((rankdata(probabilities[:, POSITIVE])[cases].sum() - n * (n + 1) / 2) / (n * m))
+
+
+def score(predictions: pd.DataFrame, metrics: Mapping[str, Metric]) -> pd.DataFrame:
+    """Score predictions at slice and at subject level.
+
+    Args:
+        predictions: one row a slice, as in ``predictions.csv``.
+        metrics: name -> metric.
+
+    Returns:
+        One row a level and metric: level, metric, value, low, high (95 % limits over subjects), rows, subjects.
+    """
+    scores = []
+    for level, table in (("slice", predictions), ("subject", by_subject(predictions))):
+        labels, probabilities = table["label"].to_numpy(), probabilities_of(table)
+        subjects = table["subject"].to_numpy()
+        for name, metric in metrics.items():
+            low, high = metric.interval(labels, probabilities, subjects)
+            value = metric.value(labels, probabilities)
+            scores.append((level, name, value, low, high, len(table), table["subject"].nunique()))
+    return pd.DataFrame(scores, columns=["level", "metric", "value", "low", "high", "rows", "subjects"])

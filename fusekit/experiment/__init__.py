@@ -1,0 +1,7 @@
+"""A run from configuration to folder."""
+
+from fusekit.experiment.config import Config
+from fusekit.experiment.folder import Run
+from fusekit.experiment.run import run
+
+__all__ = ["Config", "Run", "run"]

@@ -1,0 +1,165 @@
+"""What a run was asked to do: the command line, a TOML file or keyword arguments, with the task's preset beneath."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from fusekit.data import Preset, SlicePolicy, Task
+from fusekit.errors import OptionError
+from fusekit.extension import catalog, read_options
+from fusekit.extension.registry import suggest
+
+#: The part before the dot in ``-o part.option=value``, and what its options set.
+PARTS = {
+    "task": "how the cohort is read",
+    "synthetic": "the cohort that is written when no data is given",
+    "slices": "which slices are used",
+    "training": "the training loop",
+    "sites": "where the injector meets the backbone",
+    "backbone": "the image backbone",
+    "encoder": "the clinical encoder",
+    "injector": "the injector",
+    "head": "the fusion head",
+}
+MODEL_PARTS = ("sites", "backbone", "encoder", "injector", "head")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """Everything a run needs to be run again, with no default left open.
+
+    Args:
+        task: name of the task.
+        fusion: name of the fusion.
+        data: folder of the cohort; None for the task's synthetic one.
+        backbone: name of the image backbone.
+        epochs, batch_size, lr: of the training; lr is Adam's learning rate.
+        image_size: height and width of a slice in pixels.
+        seed: of split, initialisation and data order.
+        folds: the subjects are cut into so many folds, and the first is tested.
+        device: auto, cpu, cuda, cuda:N, mps.
+        precision: 32-true, bf16-mixed, 16-mixed.
+        out: run folder.
+        options: part -> option -> value, as given.
+    """
+
+    task: str
+    fusion: str
+    backbone: str
+    epochs: int
+    batch_size: int
+    lr: float
+    image_size: int
+    data: Path | None = None
+    seed: int = 0
+    folds: int = 5
+    device: str = "auto"
+    precision: str = "32-true"
+    out: Path | None = None
+    options: Mapping[str, Mapping[str, Any]]
+
+    def as_json(self) -> dict[str, Any]:
+        """For the manifest; ``resolve(it)`` is the way back."""
+        plain = asdict(self)
+        return {k: str(v) if isinstance(v, Path) else v for k, v in plain.items() if v is not None}
+
+
+def resolve(given: Mapping[str, Any]) -> Config:
+    """Check what was given, and fill the rest from the task's preset.
+
+    Args:
+        given: names of Config -> values; ``options`` may hold text, as from ``-o``. None means not given.
+
+    Raises:
+        UnknownName: no such task, fusion or backbone.
+        OptionError: an unknown name, or a value that does not fit.
+    """
+    given = {name: value for name, value in given.items() if value is not None}
+    hints = get_type_hints(Config)
+    for name in given:
+        if name not in hints:
+            raise OptionError(f"the configuration has no entry {name!r}; {suggest(name, [*hints, *PARTS])}")
+    for part in given.get("options", {}):
+        if part not in PARTS:
+            raise OptionError(f"no part is called {part!r}; {suggest(part, PARTS)}")
+    if "task" not in given:
+        raise OptionError("the configuration names no task.")
+    task = task_class(given["task"])
+    preset = task.paper if given.get("data") else task.synthetic
+    defaults = {f.name: getattr(preset, f.name) for f in fields(Preset) if f.name in hints}
+    values = {"fusion": "rbca", "options": {}, **defaults, **given}
+    options = {part: dict(chosen) for part, chosen in values.pop("options").items()}
+    config = Config(**read_options("run", Config, values, withhold=("options",)), options=options)
+    for name, least in (("epochs", 1), ("batch_size", 2), ("image_size", 16), ("folds", 2), ("seed", 0)):
+        if getattr(config, name) < least:
+            raise OptionError(f"--{name.replace('_', '-')} takes {least} or more, not {getattr(config, name)}.")
+    if not config.lr > 0:
+        raise OptionError(f"--lr takes a number above 0, not {config.lr}.")
+    return config
+
+
+def task_class(name: str) -> type[Task]:
+    """Find a task by name. Raises UnknownName with the nearest."""
+    found: type[Task] = catalog().tasks.get(name)
+    return found
+
+
+def slice_policy(config: Config) -> SlicePolicy:
+    """The preset's slices, changed by ``-o slices.option=value``."""
+    task = task_class(config.task)
+    base = (task.paper if config.data else task.synthetic).slices
+    return SlicePolicy(**{**base.as_json(), **read_options("slices", SlicePolicy, config.options.get("slices", {}))})
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Read a TOML file, or a run's ``manifest.json``, into what ``resolve`` takes.
+
+    Tables of the TOML are parts: ``[injector]`` with ``activation = "none"`` is ``-o injector.activation=none``.
+
+    Raises:
+        OptionError: the file cannot be read, with line and column where the format is wrong.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        if path.suffix == ".json":
+            config: dict[str, Any] = json.loads(text)["config"]
+            return {name: value for name, value in config.items() if name != "out"}
+        entries = tomllib.loads(text)
+    except OSError as error:
+        raise OptionError(f"--config {path} cannot be read: {error.strerror}.") from error
+    except (ValueError, KeyError) as error:
+        raise OptionError(f"--config {path} is not a configuration: {error}.") from error
+    options = {name: value for name, value in entries.items() if isinstance(value, dict)}
+    return {**{name: value for name, value in entries.items() if name not in options}, "options": options}
+
+
+def parse_options(pairs: list[str]) -> dict[str, dict[str, str]]:
+    """``["injector.activation=none"]`` -> ``{"injector": {"activation": "none"}}``.
+
+    Raises:
+        OptionError: a pair is not ``part.option=value``.
+    """
+    options: dict[str, dict[str, str]] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        part, dot, option = name.partition(".")
+        if not (equals and dot and part and option):
+            raise OptionError(f"-o takes part.option=value, not {pair!r}; parts: {', '.join(PARTS)}.")
+        options.setdefault(part, {})[option.replace("-", "_")] = value
+    return options
+
+
+def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay configurations over each other, the last on top; options merge option by option."""
+    merged: dict[str, Any] = {}
+    options: dict[str, dict[str, Any]] = {}
+    for layer in layers:
+        merged.update({name: value for name, value in layer.items() if value is not None and name != "options"})
+        for part, values in layer.get("options", {}).items():
+            options.setdefault(part, {}).update(values)
+    return {**merged, "options": options}

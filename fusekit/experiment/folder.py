@@ -1,0 +1,112 @@
+"""Where each file of a run lies, and a run as Python sees it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from fusekit.bundle import Bundle, load
+from fusekit.errors import DataError, OptionError
+
+#: File of a run folder -> what it holds.
+FILES = {
+    "metrics.json": "every score at slice and subject level, with 95 % intervals",
+    "predictions.csv": "probabilities of every test slice",
+    "history.csv": "loss and accuracy of every epoch",
+    "overview.png": "training curve, ROC and example slices",
+    "manifest.json": "configuration, versions, seed, data fingerprint, findings",
+    "bundle": "the model to ship: weights and description",
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder, its tables as DataFrames.
+
+    Args:
+        folder: where the files lie.
+    """
+
+    folder: Path
+
+    @cached_property
+    def manifest(self) -> dict[str, Any]:
+        """Configuration, versions, seed, data fingerprint, device, findings."""
+        manifest: dict[str, Any] = json.loads(self._file("manifest.json").read_text(encoding="utf-8"))
+        return manifest
+
+    @cached_property
+    def metrics(self) -> pd.DataFrame:
+        """One row a level (slice, subject) and metric: value, low, high, rows, subjects."""
+        return pd.DataFrame(json.loads(self._file("metrics.json").read_text(encoding="utf-8"))["scores"])
+
+    @cached_property
+    def predictions(self) -> pd.DataFrame:
+        """One row a test slice: row, subject, scan, slice, fold, label, p_0, p_1, ..."""
+        return pd.read_csv(
+            self._file("predictions.csv"), dtype={"subject": str, "scan": str}, float_precision="round_trip"
+        )
+
+    @cached_property
+    def history(self) -> pd.DataFrame:
+        """One row an epoch: loss, accuracy, lr, seconds, images_per_second."""
+        return pd.read_csv(self._file("history.csv"))
+
+    @cached_property
+    def bundle(self) -> Bundle:
+        """The shipped model."""
+        return load(self._file("bundle"))
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether the numbers come from a synthetic cohort and say nothing about patients."""
+        return bool(self.manifest["synthetic"])
+
+    def _repr_html_(self) -> str:
+        kind = "SYNTHETIC cohort" if self.synthetic else "cohort"
+        config = self.manifest["config"]
+        title = f"{config['task']}, {config['fusion']}, {kind}"
+        return f"<p><b>{title}</b> in <code>{self.folder}</code></p>{self.metrics.to_html(index=False)}"
+
+    def _file(self, name: str) -> Path:
+        path = self.folder / name
+        if not path.exists():
+            raise DataError(f"{self.folder} is not a finished run: it has no {name} ({FILES[name]}).")
+        return path
+
+
+@contextmanager
+def new_folder(out: Path) -> Iterator[Path]:
+    """Give a temporary sibling of ``out`` to write into; it becomes ``out`` if all goes well, and goes away if not.
+
+    Raises:
+        OptionError: ``out`` exists and is not empty, or cannot be written.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise OptionError(f"--out {out} exists and is not empty; choose another folder or remove it.")
+    partial = out.with_name(f".{out.name}.{os.getpid()}.partial")
+    try:
+        partial.mkdir(parents=True)
+    except OSError as error:
+        raise OptionError(f"--out {out} cannot be written: {error.strerror} ({error.filename}).") from error
+    try:
+        yield partial
+        if out.is_dir():
+            out.rmdir()
+        partial.replace(out)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON that a person can read."""
+    path.write_text(json.dumps(content, indent=2, allow_nan=True) + "\n", encoding="utf-8")

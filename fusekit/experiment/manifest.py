@@ -1,0 +1,69 @@
+"""What a run was made of: enough to run it again, and to see what changed if it comes out otherwise."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import sys
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+import torch
+
+from fusekit.data import Cohort
+from fusekit.extension import catalog
+
+#: Distributions whose version can change a number.
+RECORDED = ("fusekit", "torch", "timm", "numpy", "pandas", "scipy", "nibabel", "pydicom", "nilearn", "lightning-fabric")
+
+
+def environment(device: torch.device) -> dict[str, Any]:
+    """Versions, plugins and machine, as entries of a manifest."""
+    return {"versions": versions(), "plugins": plugins(), "machine": machine(device)}
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of everything that can change a number."""
+    return {"python": platform.python_version(), **{name: metadata.version(name) for name in RECORDED}}
+
+
+def plugins() -> list[dict[str, str]]:
+    """The loaded plugins with distribution and version."""
+    loaded = catalog().host.plugins.values()
+    return [{"name": p.name, "distribution": p.distribution, "version": p.version} for p in loaded]
+
+
+def machine(device: torch.device) -> dict[str, Any]:
+    """Where the run ran."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
+    return {
+        "device": str(device),
+        "device_name": name,
+        "system": platform.platform(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+    }
+
+
+def fingerprint(cohort: Cohort, images: np.ndarray) -> dict[str, str]:
+    """SHA-256 of exactly what was trained on and tested: ids with labels, clinical values, stored slices.
+
+    It does not change when a cohort is copied to another folder.
+    """
+    labels = cohort.scans[["subject", "label"]].to_csv(lineterminator="\n").encode()
+    values = cohort.clinical.to_csv(lineterminator="\n", float_format="%.17g").encode()
+    parts = {"labels": labels, "clinical": values, "slices": np.ascontiguousarray(images).data}
+    return {name: hashlib.sha256(content).hexdigest() for name, content in parts.items()}
+
+
+def peak_memory_mib() -> int | None:
+    """Largest resident size of this process and of its largest child so far, added; MiB. None on Windows."""
+    if sys.platform == "win32":  # has no such count in the standard library
+        return None
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux KiB
+    peaks = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return int(sum(peaks) * unit / 2**20)

@@ -1,0 +1,68 @@
+"""A configuration turned into parts, so that whatever is wrong with it is said before any data is read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from lightning_fabric import Fabric
+
+from fusekit.data import SlicePolicy, Task
+from fusekit.evaluation import Metric
+from fusekit.experiment.config import MODEL_PARTS, Config, slice_policy
+from fusekit.extension import catalog, read_options
+from fusekit.models import FusionModel, build
+from fusekit.training import TrainingOptions, fabric_for
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run will do."""
+
+    config: Config
+    task: Task
+    metrics: Mapping[str, Metric]
+    slices: SlicePolicy
+    training: TrainingOptions
+    fabric: Fabric
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether the cohort is an invented one."""
+        return self.config.data is None
+
+    def build_model(self, columns: int) -> FusionModel:
+        """Build the untrained model for so many encoded clinical columns."""
+        return build(
+            self.config.fusion,
+            backbone=self.config.backbone,
+            columns=columns,
+            classes=len(self.task.classes),
+            in_channels=self.task.channels,
+            options={part: chosen for part, chosen in self.config.options.items() if part in MODEL_PARTS},
+        )
+
+
+def make_plan(config: Config) -> Plan:
+    """Check every name and option of a configuration.
+
+    Raises:
+        UnknownName: a task, fusion, backbone, part or metric is not registered.
+        OptionError: an option does not exist or does not take its value, or the device is not there.
+    """
+    options = config.options
+    factory = catalog().tasks.get(config.task)
+    task: Task = factory(**read_options("task", factory, options.get("task", {})))
+    read_options("synthetic", task.synthesize, options.get("synthetic", {}))
+    plan = Plan(
+        config=config,
+        task=task,
+        metrics={name: catalog().metrics.get(name)() for name in task.metrics},
+        slices=slice_policy(config),
+        training=TrainingOptions(**read_options("training", TrainingOptions, options.get("training", {}))),
+        fabric=fabric_for(config.device, config.precision),
+    )
+    with torch.device("meta"):  # no memory and no arithmetic: only to hear what the parts say to their options
+        plan.build_model(columns=1)
+    return plan

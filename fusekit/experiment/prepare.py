@@ -1,0 +1,116 @@
+"""From a folder to rows: the cohort, its slices, and which subjects are held out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fusekit.data import Cohort, Finding, SliceStore, assign_folds, build_store, refuse_leakage
+from fusekit.data.cache import cache_folder
+from fusekit.experiment.folder import new_folder
+from fusekit.experiment.manifest import versions
+from fusekit.experiment.plan import Plan
+from fusekit.extension import read_options
+from fusekit.progress import Progress
+
+#: The fold that a run tests.
+TESTED = 0
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A cohort ready for training.
+
+    Args:
+        cohort: as the task read it.
+        store: its slices.
+        rows: one row a slice: index ``row`` (of the store); subject, scan, slice, fold, label.
+        findings: warnings, of the cohort and of its images.
+    """
+
+    cohort: Cohort
+    store: SliceStore
+    rows: pd.DataFrame
+    findings: tuple[Finding, ...]
+
+    @property
+    def training_rows(self) -> pd.DataFrame:
+        """Slices of the subjects that are trained on."""
+        return self.rows[self.rows["fold"] != TESTED]
+
+    @property
+    def test_rows(self) -> pd.DataFrame:
+        """Slices of the subjects that are held out."""
+        return self.rows[self.rows["fold"] == TESTED]
+
+    def images(self, rows: pd.DataFrame) -> np.ndarray:
+        """Grey levels (n, H, W) uint8 of some rows."""
+        return self.store.images[rows.index.to_numpy()]
+
+    def values(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Clinical values of some rows, one line a row."""
+        return self.cohort.clinical.loc[rows["scan"]]
+
+    def counts(self) -> dict[str, dict[str, dict[str, int]]]:
+        """Subjects, scans and slices: side of the split -> class -> count."""
+        return {
+            side: {
+                name: {
+                    "subjects": int(part["subject"].nunique()),
+                    "scans": int(part["scan"].nunique()),
+                    "slices": len(part),
+                }
+                for label, name in enumerate(self.cohort.classes)
+                for part in [rows[rows["label"] == label]]
+            }
+            for side, rows in (("train", self.training_rows), ("test", self.test_rows))
+        }
+
+
+def prepare(plan: Plan, progress: Progress) -> Prepared:
+    """Read the cohort, check it, hold subjects out, and cut its slices.
+
+    Raises:
+        DataError: with file, row and column, and what to do.
+        LeakageError: a subject would be on both sides.
+    """
+    config = plan.config
+    cohort = plan.task.scan(config.data or _synthetic_cohort(plan, progress), progress)
+    cohort.check()
+    folds = assign_folds(cohort.subjects, config.folds, config.seed)
+    store = build_store(cohort.scans, plan.slices, config.image_size, cache_folder("slices"), progress)
+    rows = store.rows.join(cohort.scans[["subject", "label"]], on="scan")
+    rows["fold"] = rows["subject"].map(folds)
+    prepared = Prepared(
+        cohort=cohort,
+        store=store,
+        rows=rows[["subject", "scan", "slice", "fold", "label"]].rename_axis("row"),
+        findings=(*cohort.findings, *store.findings),
+    )
+    refuse_leakage(prepared.training_rows["subject"], prepared.test_rows["subject"])
+    for finding in prepared.findings:
+        progress.say(f"note: {finding.message} ({finding.count})")
+    return prepared
+
+
+def _synthetic_cohort(plan: Plan, progress: Progress) -> Path:
+    """Write the task's synthetic cohort, or find it as it was written before."""
+    task, config = plan.task, plan.config
+    options: dict[str, Any] = read_options("synthetic", task.synthesize, config.options.get("synthetic", {}))
+    key = json.dumps([config.task, options, versions()["fusekit"]], sort_keys=True, default=str)
+    folder = cache_folder("synthetic") / f"{config.task}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
+    progress.say(
+        "[bold yellow]SYNTHETIC cohort:[/] no --data was given, so invented patients are used; "
+        "the scores show that the tool works and say nothing about disease."
+    )
+    if not folder.exists():
+        with new_folder(folder) as partial:
+            task.synthesize(partial, progress, **options)
+    progress.say(f"It lies in {folder}")
+    return folder

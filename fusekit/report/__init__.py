@@ -1,0 +1,5 @@
+"""From tables to pictures."""
+
+from fusekit.report.figures import overview
+
+__all__ = ["overview"]

@@ -1,0 +1,119 @@
+"""Figures of a run, in one palette that colour-blind people can read (Okabe and Ito)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from fusekit.evaluation import by_subject
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#7F7F7F"
+EXAMPLES = 8
+
+
+def overview(
+    path: Path,
+    *,
+    title: str,
+    history: pd.DataFrame,
+    predictions: pd.DataFrame,
+    scores: pd.DataFrame,
+    images: np.ndarray,
+    classes: Sequence[str],
+) -> None:
+    """Write one picture of a run: training curve, ROC, probabilities, and the most and least certain test slices.
+
+    Args:
+        path: PNG to write.
+        title: above everything; says so if the cohort is synthetic.
+        history: one row an epoch.
+        predictions: one row a test slice.
+        scores: with a row for the metric ``auc`` at each level, if the task has it.
+        images: (N, H, W) uint8; ``predictions["row"]`` counts in it.
+        classes: names of the labels.
+    """
+    # The object interface, not pyplot: no window, no global state, no backend to choose.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 6.6), layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.suptitle(title, fontsize=13, fontweight="bold")
+    axes = figure.subplot_mosaic(
+        [["curve"] * 3 + ["roc"] * 3 + ["p"] * 2, list(range(EXAMPLES))], height_ratios=[2.1, 1]
+    )
+    subjects = by_subject(predictions)
+    _curve(axes["curve"], history)
+    _roc(axes["roc"], subjects, predictions, scores)
+    _histogram(axes["p"], subjects, classes)
+    for position, (_, row) in enumerate(_examples(predictions).iterrows()):
+        _slice(axes[position], images[row["row"]], row, classes)
+    for position in range(EXAMPLES):
+        axes[position].set_axis_off()
+    figure.savefig(path, dpi=130)
+
+
+def _curve(axes: Axes, history: pd.DataFrame) -> None:
+    axes.plot(history["epoch"], history["loss"], color=BLUE, marker="o", markersize=3, label="loss")
+    axes.plot(history["epoch"], history["accuracy"], color=ORANGE, marker="s", markersize=3, label="accuracy")
+    axes.set(title="Training slices, as they were seen", xlabel="epoch", ylim=(0, None))
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.legend(frameon=False)
+
+
+def _roc(axes: Axes, subjects: pd.DataFrame, slices: pd.DataFrame, scores: pd.DataFrame) -> None:
+    for level, table, colour, width in (("slice", slices, GREY, 1.2), ("subject", subjects, BLUE, 2.2)):
+        false, true = _roc_points(table["label"].to_numpy() == 1, table["p_1"].to_numpy())
+        auc = scores[(scores["level"] == level) & (scores["metric"] == "auc")]
+        text = "".join(f", AUC {r.value:.2f} [{r.low:.2f}, {r.high:.2f}]" for r in auc.itertuples())
+        axes.plot(false, true, color=colour, linewidth=width, label=f"{level}s{text}")
+    axes.plot([0, 1], [0, 1], color=GREY, linewidth=0.8, linestyle=":")
+    axes.set(title="ROC on held-out subjects", xlabel="1 - specificity", ylabel="sensitivity", aspect="equal")
+    axes.legend(frameon=False, loc="lower right", fontsize=8)
+
+
+def _roc_points(positive: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """False and true positive rates at every distinct threshold, from (0, 0) to (1, 1)."""
+    from sklearn.metrics import roc_curve
+
+    false, true, _ = roc_curve(positive, score)
+    return false, true
+
+
+def _histogram(axes: Axes, subjects: pd.DataFrame, classes: Sequence[str]) -> None:
+    for label, colour in ((0, BLUE), (1, ORANGE)):
+        of_class = subjects.loc[subjects["label"] == label, "p_1"]
+        axes.hist(of_class, bins=np.linspace(0, 1, 16), color=colour, alpha=0.6, label=classes[label])
+    axes.set(title="Test subjects", xlabel=f"probability of {classes[1]}", ylabel="subjects")
+    axes.legend(frameon=False)
+
+
+def _examples(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Slices of different subjects: the surest and the least sure of each class, in turn."""
+    certainty = predictions["p_1"].where(predictions["label"] == 1, 1 - predictions["p_1"])
+    ordered = predictions.assign(certainty=certainty).sort_values("certainty", ascending=False, kind="stable")
+    ordered = ordered.drop_duplicates("subject")
+    half = EXAMPLES // 4
+    parts = [part for label in (1, 0) for part in _ends(ordered[ordered["label"] == label], half)]
+    return pd.concat(parts).drop_duplicates("row")
+
+
+def _ends(table: pd.DataFrame, count: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    return table.head(count), table.tail(count)
+
+
+def _slice(axes: Axes, image: np.ndarray, row: pd.Series, classes: Sequence[str]) -> None:
+    right = row["certainty"] > 0.5
+    axes.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+    axes.set_title(
+        f"{classes[int(row['label'])]}: {'right' if right else 'wrong'}\np({classes[1]}) = {row['p_1']:.2f}",
+        fontsize=8,
+        color=GREEN if right else ORANGE,
+    )

@@ -1,0 +1,88 @@
+"""Batches of slices and encoded columns, in an order that depends on seed and epoch only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from fusekit.data import Pixels
+
+
+class Batch(NamedTuple):
+    """What the training loop sees: B slices, the columns of their subjects, their labels and their rows."""
+
+    image: Tensor  # (B, 1, H, W) float32
+    clinical: Tensor  # (B, F) float32
+    label: Tensor  # (B,) int64
+    row: Tensor  # (B,) int64, of the slice store
+
+
+class SliceDataset(Dataset[Batch]):
+    """Slices of a store with their subjects' encoded columns, fetched a batch at a time.
+
+    Args:
+        images: (N, H, W) uint8, usually a memory map.
+        rows: (n,) which of the N belong to this data set.
+        clinical: (n, F) float32.
+        labels: (n,) int64.
+        pixels: how grey levels become network input.
+    """
+
+    def __init__(self, images: np.ndarray, rows: np.ndarray, clinical: np.ndarray, labels: np.ndarray, pixels: Pixels):
+        self.images, self.rows, self.pixels = images, rows, pixels
+        self.clinical = torch.from_numpy(np.ascontiguousarray(clinical, dtype=np.float32))
+        self.labels = torch.from_numpy(np.asarray(labels, dtype=np.int64))
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> Batch:
+        return self.__getitems__([index])
+
+    def __getitems__(self, indices: Sequence[int]) -> Batch:
+        """Fetch a batch at once: one read of the memory map, one conversion."""
+        chosen = np.asarray(indices)
+        rows = self.rows[chosen]
+        image = self.pixels.to_tensor(self.images[rows])
+        return Batch(image, self.clinical[chosen], self.labels[chosen], torch.from_numpy(rows))
+
+
+class EpochSampler(Sampler[int]):
+    """A permutation of ``range(length)`` that is a function of (seed, epoch)."""
+
+    def __init__(self, length: int, seed: int):
+        self.length, self.seed, self.epoch = length, seed, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the permutation; Fabric's loader calls this by name."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __iter__(self) -> Iterator[int]:
+        yield from np.random.default_rng((self.seed, self.epoch)).permutation(self.length).tolist()
+
+
+def training_loader(dataset: SliceDataset, batch_size: int, seed: int) -> DataLoader[Batch]:
+    """Shuffled batches; the last, smaller one is left out (batch normalisation fails on a batch of one).
+
+    A data set smaller than one batch is one batch.
+    """
+    size = min(batch_size, len(dataset))
+    return DataLoader(
+        dataset,
+        batch_size=size,
+        sampler=EpochSampler(len(dataset), seed),
+        drop_last=True,
+        collate_fn=_as_is,
+    )
+
+
+def _as_is(batch: Batch) -> Batch:
+    return batch

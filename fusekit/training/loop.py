@@ -1,0 +1,119 @@
+"""The training loop, on Lightning Fabric: a loop that reads as a loop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from lightning_fabric import Fabric
+from torch import nn
+from torch.nn.functional import cross_entropy
+from torch.utils.data import DataLoader
+
+from fusekit.errors import FusekitError, OptionError
+from fusekit.progress import Progress
+from fusekit.training.loader import Batch
+
+PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingOptions:
+    """Options of the loop beyond the command line's own: ``-o training.option=value``.
+
+    Args:
+        weight_decay: decoupled, as in AdamW; 0 is the paper's Adam.
+    """
+
+    weight_decay: float = 0.0
+
+
+def fabric_for(device: str, precision: str) -> Fabric:
+    """Open a device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+
+    Raises:
+        OptionError: this machine has no such device, or there is no such precision.
+    """
+    if precision not in PRECISIONS:
+        raise OptionError(f"--precision takes one of {', '.join(PRECISIONS)}, not {precision!r}.")
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    kind, _, number = device.partition(":")
+    present = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
+    if kind not in present or (number and not number.isdigit()):
+        raise OptionError(f"--device takes auto, cpu, cuda, cuda:N or mps, not {device!r}.")
+    if int(number or 0) >= present[kind]:
+        raise OptionError(
+            f"--device {device}: this machine has {present[kind]} {kind} devices; --device cpu works here."
+        )
+    return Fabric(accelerator=kind, devices=[int(number)] if number and kind == "cuda" else 1, precision=precision)
+
+
+def train(
+    fabric: Fabric,
+    model: nn.Module,
+    loader: DataLoader[Batch],
+    *,
+    epochs: int,
+    lr: float,
+    options: TrainingOptions,
+    progress: Progress,
+    epoch_ended: Callable[[int, dict[str, float]], None],
+) -> None:
+    """Fit a fusion model with Adam and cross-entropy; the model is changed in place.
+
+    Args:
+        fabric: device and precision.
+        model: (image, clinical) -> (B, K) logits.
+        loader: training batches.
+        epochs: passes over the loader.
+        lr: Adam's learning rate.
+        options: the rest.
+        progress: shows batches.
+        epoch_ended: called with the epoch, counted from 1, and its scores: loss and accuracy over the training
+            slices as they were seen, learning rate, seconds, images per second.
+
+    Raises:
+        FusekitError: the loss is not finite, with the epoch.
+    """
+    optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=options.weight_decay)
+    network, optimizer = fabric.setup(model.to(memory_format=torch.channels_last), optimizer)
+    batches = fabric.setup_dataloaders(loader)
+    network.train()
+    for epoch in range(1, epochs + 1):
+        batches.sampler.set_epoch(epoch)
+        loss_sum = torch.zeros((), device=fabric.device)
+        hits = torch.zeros((), device=fabric.device)
+        seen, start = 0, time.perf_counter()
+        for batch in progress.track(batches, f"epoch {epoch}/{epochs}", len(batches), "batches"):
+            optimizer.zero_grad()
+            logits = network(batch.image.contiguous(memory_format=torch.channels_last), batch.clinical)
+            loss = cross_entropy(logits, batch.label)
+            fabric.backward(loss)
+            optimizer.step()
+            loss_sum += loss.detach() * len(batch.label)
+            hits += (logits.detach().argmax(dim=1) == batch.label).sum()
+            seen += len(batch.label)
+        _refuse_nonfinite(loss_sum, epoch)  # once an epoch: a look at the loss waits for the device
+        seconds = time.perf_counter() - start
+        epoch_ended(
+            epoch,
+            {
+                "loss": float(loss_sum) / seen,
+                "accuracy": float(hits) / seen,
+                "lr": float(optimizer.param_groups[0]["lr"]),
+                "seconds": seconds,
+                "images_per_second": seen / seconds,
+            },
+        )
+    model.eval()
+
+
+def _refuse_nonfinite(loss: torch.Tensor, epoch: int) -> None:
+    if not torch.isfinite(loss):
+        raise FusekitError(
+            f"the training loss is not finite in epoch {epoch}. "
+            "Lower the learning rate (--lr), or train in full precision (--precision 32-true)."
+        )

@@ -1,0 +1,72 @@
+"""The command line from outside: exit codes, names, and what plugins may add."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+
+from fusekit.cli.app import add_plugin_commands, app
+from fusekit.errors import NameTaken
+from fusekit.extension import Catalog, Plugin, PluginHost, hookimpl
+
+
+def fusekit(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "fusekit", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
+
+
+def test_help_lists_every_command_and_version_prints_one() -> None:
+    shown = fusekit("--help")
+    assert shown.returncode == 0
+    for command in ("run", "predict", "list", "plugins", "synthesize-adni"):
+        assert command in shown.stdout
+    assert fusekit("--version").stdout.strip() == "0.1.0"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("run", "adni-da"), "no task is called 'adni-da'; did you mean 'adni-ad'?"),
+        (("run", "adni-ad", "--fusion", "rcba"), "no fusion is called 'rcba'; did you mean 'rbca'?"),
+        (("run", "adni-ad", "--backbone", "resnet5O"), "did you mean 'resnet50'"),
+        (("run", "adni-ad", "-o", "injectr.activation=none"), "no part is called 'injectr'; did you mean 'injector'?"),
+        (("run", "adni-ad", "-o", "encoder.activatoin=none"), "encoder has no option 'activatoin'"),
+        (("run", "adni-ad", "-o", "encoder.activation=gelatine"), "encoder.activation takes one of"),
+        (("run", "adni-ad", "-o", "slices.start=150"), "slices.stop must be above slices.start"),
+        (("run", "adni-ad", "-o", "nonsense"), "-o takes part.option=value, not 'nonsense'"),
+        (("run", "adni-ad", "--epochs", "0"), "--epochs takes 1 or more"),
+        (("run", "adni-ad", "--device", "tpu"), "--device takes auto, cpu"),
+        (("run",), "the configuration names no task"),
+        (("run", "adni-ad", "--data", "nowhere"), "nowhere"),
+        (("predict", "nowhere", "--image", "x.nii"), "nowhere is not a bundle"),
+        (("list", "fusion"), "did you mean 'fusions'"),
+    ],
+)
+def test_what_a_person_can_put_right_is_said_in_words_and_exits_with_2(
+    arguments: tuple[str, ...], message: str, tmp_path: Path
+) -> None:
+    shown = fusekit(*arguments, cwd=tmp_path)
+    assert shown.returncode == 2
+    assert message in " ".join(shown.stderr.split())
+    assert "Traceback" not in shown.stderr
+    assert list(tmp_path.iterdir()) == []  # nothing half-written
+
+
+def test_a_plugin_cannot_take_the_name_of_a_command() -> None:
+    class Greedy:
+        @hookimpl
+        def register_commands(self, cli: typer.Typer) -> None:
+            @cli.command()
+            def predict() -> None:
+                """Not the real one."""
+
+    host = PluginHost()
+    host.add(Greedy(), Plugin("greedy", "fusekit-greedy", "1.0", "greedy"))
+    with pytest.raises(
+        NameTaken, match=r"'predict' of plugin 'greedy' .*already a command of 'fusekit'[\s\S]*FUSEKIT_DISABLE=greedy"
+    ):
+        add_plugin_commands(app, Catalog(host))

@@ -1,0 +1,50 @@
+"""What is installed, without torch."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from typer.testing import CliRunner
+
+from fusekit.cli.app import app
+
+runner = CliRunner()
+
+
+def test_list_names_every_bundled_component() -> None:
+    shown = runner.invoke(app, ["list"]).stdout
+    for name in ("adni-ad", "rbca", "concat", "image-only", "clinical-only", "timm", "mlp", "accuracy", "auc"):
+        assert name in shown
+
+
+def test_list_of_one_kind_leaves_the_others_out() -> None:
+    shown = runner.invoke(app, ["list", "metrics"]).stdout
+    assert "sensitivity" in shown
+    assert "rbca" not in shown
+
+
+def test_list_names_gives_every_member_of_a_family() -> None:
+    shown = runner.invoke(app, ["list", "backbones", "--names"]).stdout
+    assert "resnet50" in shown
+    assert "convnext_tiny" in shown
+
+
+def test_plugins_show_where_they_come_from_and_what_they_do() -> None:
+    shown = runner.invoke(app, ["plugins"]).stdout
+    for words in (("builtin", "fusekit 0.1.0"), ("rbca", "register_fusions"), ("adni", "register_tasks")):
+        assert all(word in shown for word in words)
+
+
+def test_list_plugins_and_help_import_no_torch() -> None:
+    for arguments in (["list"], ["plugins"], ["--help"], ["run", "--help"]):
+        code = (
+            "import sys; sys.argv[1:] = " + repr(arguments) + "\n"
+            "from fusekit.cli import main\n"
+            "try: main()\n"
+            "except SystemExit as end: assert not end.code, end.code\n"
+            "heavy = {'torch', 'timm', 'nilearn', 'matplotlib', 'lightning_fabric', 'sklearn'} & set(sys.modules)\n"
+            "assert not heavy, heavy"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr

@@ -1,0 +1,64 @@
+"""Intervals against published examples, other libraries and simulation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest
+
+from fusekit.evaluation.statistics import subject_bootstrap, wilson
+
+
+def test_wilson_gives_the_published_example() -> None:
+    # Newcombe 1998 (Statistics in Medicine 17, 857-872), table I: 81/263 and 15/148, 0/20, 1/29, method 3.
+    published = {
+        (81, 263): (0.2553, 0.3662),
+        (15, 148): (0.0624, 0.1605),
+        (0, 20): (0.0, 0.1611),
+        (1, 29): (0.0061, 0.1718),
+    }
+    for (successes, total), limits in published.items():
+        assert wilson(successes / total, total) == pytest.approx(limits, abs=5e-5)
+
+
+@pytest.mark.parametrize("successes", [0, 1, 7, 19, 20])
+def test_wilson_agrees_with_scipy(successes: int) -> None:
+    interval = binomtest(successes, 20).proportion_ci(0.9, method="wilson")
+    assert wilson(successes / 20, 20, confidence=0.9) == pytest.approx((interval.low, interval.high))
+
+
+def test_wilson_of_nothing_is_undefined() -> None:
+    assert np.isnan(wilson(float("nan"), 0)).all()
+
+
+def test_bootstrap_over_subjects_ignores_how_often_a_subject_is_repeated() -> None:
+    rng = np.random.default_rng(0)
+    values, labels = rng.normal(size=40), np.repeat([0, 1], 20)
+    subjects = np.array([f"s{i}" for i in range(40)])
+
+    once = subject_bootstrap(lambda rows: float(values[rows].mean()), subjects, labels)
+    tenfold = np.repeat(np.arange(40), 10)
+    repeated = subject_bootstrap(lambda rows: float(values[tenfold][rows].mean()), subjects[tenfold], labels[tenfold])
+
+    assert repeated == pytest.approx(once)  # ten identical slices of a subject are no more evidence than one
+    naive = 1.96 * values.std(ddof=1) / np.sqrt(400)
+    assert repeated[1] - repeated[0] > 4 * naive
+
+
+def test_bootstrap_matches_the_normal_interval_of_a_stratified_mean() -> None:
+    rng = np.random.default_rng(1)
+    values, labels = rng.normal(size=400), np.repeat([0, 1], 200)
+    low, high = subject_bootstrap(lambda rows: float(values[rows].mean()), np.arange(400), labels)
+    variance = sum(values[labels == k].var() / 200 for k in (0, 1)) / 4
+    half = 1.96 * np.sqrt(variance)
+    assert (low, high) == pytest.approx((values.mean() - half, values.mean() + half), abs=0.012)
+
+
+def test_bootstrap_is_the_same_every_time_and_undefined_for_one_subject() -> None:
+    values, labels = np.arange(10.0), np.repeat([0, 1], 5)
+
+    def mean(rows: np.ndarray) -> float:
+        return float(values[rows].mean())
+
+    assert subject_bootstrap(mean, np.arange(10), labels) == subject_bootstrap(mean, np.arange(10), labels)
+    assert np.isnan(subject_bootstrap(mean, np.zeros(10), np.zeros(10))).all()

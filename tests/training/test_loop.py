@@ -1,0 +1,149 @@
+"""The loop against the same steps written by hand, and what it refuses."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from fusekit.data import Pixels
+from fusekit.errors import FusekitError, OptionError
+from fusekit.progress import Quiet
+from fusekit.training import SliceDataset, TrainingOptions, fabric_for, train, training_loader
+from fusekit.training.loader import Batch
+
+
+class Small(nn.Module):
+    """Enough of a network to train: image and columns to two logits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.image = nn.Conv2d(1, 3, 3)
+        self.head = nn.Linear(3 + 2, 2)
+
+    def forward(self, image: Tensor, clinical: Tensor) -> Tensor:
+        return self.head(torch.cat([self.image(image).relu().mean(dim=(2, 3)), clinical], dim=1))
+
+
+def data(count: int = 24) -> SliceDataset:
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 255, (count, 8, 8), dtype=np.uint8)
+    labels = np.arange(count) % 2
+    clinical = rng.normal(size=(count, 2)) + labels[:, None]
+    return SliceDataset(images, np.arange(count), clinical, labels, Pixels(127.0, 70.0))
+
+
+def fit(model: nn.Module, **changes: Any) -> list[dict[str, float]]:
+    history: list[dict[str, float]] = []
+    settings: dict[str, Any] = {"epochs": 3, "lr": 0.01, "options": TrainingOptions()} | changes
+    train(
+        fabric_for("cpu", settings.pop("precision", "32-true")),
+        model,
+        training_loader(data(), 6, seed=5),
+        progress=Quiet(),
+        epoch_ended=lambda epoch, scores: history.append({"epoch": epoch, **scores}),
+        **settings,
+    )
+    return history
+
+
+def test_training_is_adam_on_cross_entropy() -> None:
+    torch.manual_seed(0)
+    model = Small()
+    expected = copy.deepcopy(model)
+    history = fit(model)
+
+    optimizer = torch.optim.Adam(expected.parameters(), lr=0.01)
+    loader = training_loader(data(), 6, seed=5)
+    for epoch in (1, 2, 3):
+        loader.sampler.set_epoch(epoch)  # type: ignore[attr-defined]  # ours, behind torch's general type
+        losses: list[float] = []
+        hits = 0
+        batch: Batch
+        for batch in loader:
+            logits = expected(batch.image, batch.clinical)
+            loss = cross_entropy(logits, batch.label)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            losses.append(float(loss.detach()))
+            hits += int((logits.argmax(1) == batch.label).sum())
+        assert history[epoch - 1]["epoch"] == epoch
+        assert history[epoch - 1]["loss"] == pytest.approx(np.mean(losses), rel=1e-5)
+        assert history[epoch - 1]["accuracy"] == pytest.approx(hits / 24)
+    for name, value in expected.state_dict().items():
+        torch.testing.assert_close(model.state_dict()[name], value, rtol=1e-4, atol=1e-6)
+    assert not model.training
+
+
+def test_training_learns_what_is_there_to_learn() -> None:
+    torch.manual_seed(0)
+    history = fit(Small(), epochs=40)
+    assert history[-1]["loss"] < 0.6 * history[0]["loss"]
+
+
+def test_weight_decay_shrinks_weights() -> None:
+    norms = []
+    for decay in (0.0, 5.0):
+        torch.manual_seed(0)
+        model = Small()
+        fit(model, options=TrainingOptions(weight_decay=decay))
+        norms.append(float(model.head.weight.detach().norm()))
+    assert norms[1] < 0.8 * norms[0]
+
+
+def test_mixed_precision_trains_on_cpu_too() -> None:
+    torch.manual_seed(0)
+    model = Small()
+    history = fit(model, precision="bf16-mixed")
+    assert np.isfinite([row["loss"] for row in history]).all()
+    assert model.head.weight.dtype == torch.float32
+
+
+def test_a_loss_that_is_not_finite_stops_with_the_epoch() -> None:
+    model = Small()
+    with torch.no_grad():
+        model.head.weight.fill_(float("inf"))
+    with pytest.raises(FusekitError, match=r"not finite in epoch 1\. Lower the learning rate"):
+        fit(model)
+
+
+@pytest.mark.parametrize(
+    ("device", "precision", "message"),
+    [
+        ("cpu", "16", "--precision takes one of 32-true"),
+        ("gpu", "32-true", "--device takes auto, cpu"),
+        ("cuda:x", "32-true", "--device takes auto, cpu"),
+        ("cuda:99", "32-true", "this machine has .* cuda devices"),
+    ],
+)
+def test_unknown_devices_and_precisions_are_refused(device: str, precision: str, message: str) -> None:
+    with pytest.raises(OptionError, match=message):
+        fabric_for(device, precision)
+
+
+@pytest.mark.skipif(
+    not torch.cuda.is_available(), reason="needs a CUDA device; the code is the same on CPU, tested above"
+)
+def test_training_on_cuda_agrees_with_cpu() -> None:
+    torch.manual_seed(0)
+    model = Small()
+    other = copy.deepcopy(model)
+    history = fit(model)
+    cuda: list[dict[str, float]] = []
+    train(
+        fabric_for("cuda", "32-true"),
+        other,
+        training_loader(data(), 6, seed=5),
+        epochs=3,
+        lr=0.01,
+        options=TrainingOptions(),
+        progress=Quiet(),
+        epoch_ended=lambda epoch, scores: cuda.append(scores),
+    )
+    assert [row["loss"] for row in cuda] == pytest.approx([row["loss"] for row in history], rel=1e-3)
