@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from fusekit.data import ClinicalEncoding, Pixels, SlicePolicy, cut, read, read_table
-from fusekit.errors import DataError
+from fusekit.errors import DataError, UnknownName
 from fusekit.models import FusionModel, build_from
 
 FORMAT = 1
@@ -190,7 +190,11 @@ def load(folder: str | Path) -> Bundle:
 
 
 def _assemble(folder: Path, description: Mapping[str, Any]) -> Bundle:
-    model = build_from(description["model"])
+    try:
+        model = build_from(description["model"])
+    except UnknownName as error:
+        made_with = ", ".join(sorted({f"{p['distribution']} {p['version']}" for p in description["provenance"]["plugins"]}))
+        raise UnknownName(f"{folder}: {error}\nThe bundle was made with the plugins of {made_with}.") from error
     try:
         model.load_state_dict(load_file(folder / WEIGHTS))
     except (OSError, SafetensorError, RuntimeError) as error:

@@ -58,7 +58,7 @@ class Proportion(Metric, ABC):
 
     def right(self, labels: np.ndarray, called: np.ndarray) -> np.ndarray:
         """True and predicted classes (N,) -> which rows are called rightly, positive against the rest (N,)."""
-        return np.equal(positive(called), positive(labels))
+        return np.asarray(positive(called) == positive(labels))
 
     def value(self, labels: np.ndarray, probabilities: np.ndarray) -> float:
         """Share of the counted rows that are called rightly; NaN if no row counts."""

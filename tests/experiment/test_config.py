@@ -1,0 +1,109 @@
+"""Configurations: layers, files, and what is refused before anything is read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fusekit.errors import OptionError, UnknownName
+from fusekit.experiment.config import Config, merge, parse_options, read_config, resolve, slice_policy
+
+
+def test_paper_defaults_apply_with_data_and_the_smaller_preset_without() -> None:
+    paper = resolve({"task": "adni-ad", "data": Path("somewhere")})
+    assert (paper.fusion, paper.backbone, paper.epochs, paper.lr, paper.image_size) == (
+        "rbca",
+        "resnet50",
+        100,
+        1e-4,
+        256,
+    )
+    assert slice_policy(paper).as_json() | {"fit": ""} == {
+        "plane": "coronal", "space": "voxel", "start": 130, "stop": 140, "step": 1, "fit": "",
+    }  # fmt: skip
+
+    synthetic = resolve({"task": "adni-ad"})
+    assert synthetic.backbone == "resnet50"
+    assert synthetic.epochs < 100
+    assert synthetic.image_size < 256
+
+
+def test_later_layers_win_and_options_merge_one_by_one() -> None:
+    file = {"task": "adni-ad", "epochs": 3, "options": {"encoder": {"activation": "none"}, "slices": {"start": 100.0}}}
+    line = {"epochs": 5, "seed": None, "options": {"slices": {"stop": "120"}}}
+    config = resolve(merge(file, line))
+    assert (config.epochs, config.seed) == (5, 0)
+    assert config.options == {"encoder": {"activation": "none"}, "slices": {"start": 100.0, "stop": "120"}}
+    assert (slice_policy(config).start, slice_policy(config).stop) == (100.0, 120.0)
+
+
+def test_a_toml_file_and_a_manifest_say_the_same(tmp_path: Path) -> None:
+    toml = tmp_path / "ablation.toml"
+    toml.write_text(
+        'task = "adni-ad"\nfusion = "concat"\nepochs = 4\nlr = 1e-3\n\n[encoder]\nactivation = "none"\n', "utf-8"
+    )
+    config = resolve(read_config(toml))
+    assert (config.fusion, config.epochs, config.lr) == ("concat", 4, 1e-3)
+    assert config.options == {"encoder": {"activation": "none"}}
+
+    manifest = tmp_path / "manifest.json"
+    manifest.write_text(json.dumps({"config": config.as_json()}), "utf-8")
+    assert resolve(read_config(manifest)) == config
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        ({}, OptionError, "names no task"),
+        ({"task": "adni-da"}, UnknownName, "did you mean 'adni-ad'"),
+        ({"task": "adni-ad", "epoch": 3}, OptionError, "no entry 'epoch'; did you mean 'epochs'"),
+        ({"task": "adni-ad", "epochs": "many"}, OptionError, "epochs takes a whole number, not 'many'"),
+        ({"task": "adni-ad", "epochs": 2.5}, OptionError, "epochs takes a whole number, not 2.5"),
+        ({"task": "adni-ad", "lr": 0.0}, OptionError, "--lr takes a number above 0"),
+        ({"task": "adni-ad", "lr": float("nan")}, OptionError, "--lr takes a number above 0"),
+        ({"task": "adni-ad", "batch_size": 1}, OptionError, "--batch-size takes 2 or more"),
+        ({"task": "adni-ad", "folds": 1}, OptionError, "--folds takes 2 or more"),
+        ({"task": "adni-ad", "seed": -1}, OptionError, "--seed takes 0 or more"),
+        (
+            {"task": "adni-ad", "options": {"decoder": {}}},
+            OptionError,
+            "no part is called 'decoder'; did you mean 'encoder'",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_refused(given: dict[str, Any], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        resolve(given)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("epochs = = 3", "line 1, column 10"),
+        ("", "names no task"),
+        ('tusk = "adni-ad"', "no entry 'tusk'; did you mean 'task'"),
+    ],
+)
+def test_a_damaged_file_is_named(tmp_path: Path, content: str, message: str) -> None:
+    path = tmp_path / "run.toml"
+    path.write_text(content, "utf-8")
+    with pytest.raises(OptionError, match=message):
+        resolve(read_config(path))
+    with pytest.raises(OptionError, match=r"missing\.toml cannot be read"):
+        read_config(tmp_path / "missing.toml")
+
+
+def test_pairs_from_the_command_line() -> None:
+    assert parse_options(["a.b=c", "a.d-e=f=g", "h.i="]) == {"a": {"b": "c", "d_e": "f=g"}, "h": {"i": ""}}
+    for wrong in ("a.b", "a=b", ".b=c", "a.=c"):
+        with pytest.raises(OptionError, match=r"part\.option=value"):
+            parse_options([wrong])
+
+
+def test_a_config_survives_json() -> None:
+    config = resolve({"task": "adni-ad", "out": Path("x"), "options": {"head": {}}})
+    assert isinstance(config, Config)
+    assert resolve(json.loads(json.dumps(config.as_json()))) == config

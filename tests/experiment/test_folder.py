@@ -1,0 +1,56 @@
+"""Run folders appear whole or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fusekit.errors import DataError, OptionError
+from fusekit.experiment.folder import Run, new_folder
+
+
+def test_a_folder_appears_when_all_is_written(tmp_path: Path) -> None:
+    out = tmp_path / "a" / "run"
+    with new_folder(out) as partial:
+        (partial / "x").write_text("1")
+        assert not out.exists()
+    assert (out / "x").read_text() == "1"
+    assert [path.name for path in out.parent.iterdir()] == ["run"]
+
+
+def test_a_failure_leaves_nothing(tmp_path: Path) -> None:
+    def fail() -> None:
+        with new_folder(tmp_path / "run") as partial:
+            (partial / "x").write_text("1")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_with_something_in_it_is_never_touched(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "precious").write_text("1")
+    with pytest.raises(OptionError, match="not empty"), new_folder(tmp_path / "run"):
+        pass
+    assert (tmp_path / "run" / "precious").read_text() == "1"
+
+
+def test_an_empty_folder_is_used_and_an_impossible_one_named(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    with new_folder(tmp_path / "run") as partial:
+        (partial / "x").touch()
+    assert (tmp_path / "run" / "x").exists()
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(OptionError, match=r"run cannot be written: Not a directory"),
+        new_folder(tmp_path / "file" / "run"),
+    ):
+        pass
+
+
+def test_a_folder_that_is_no_run_says_what_it_lacks(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"not a finished run: it has no predictions\.csv"):
+        _ = Run(tmp_path).predictions
