@@ -1,1 +1,38 @@
 """From folders to tensors."""
+
+from fusekit.data.clinical import ClinicalEncoding
+from fusekit.data.cohort import Cohort, Column, Finding
+from fusekit.data.dicom import read_dicom
+from fusekit.data.images import Volume, read, read_nifti
+from fusekit.data.pixels import Pixels
+from fusekit.data.policy import SlicePolicy
+from fusekit.data.slices import cut
+from fusekit.data.splits import Split, assign_folds, refuse_leakage, split
+from fusekit.data.store import SliceStore, build_store
+from fusekit.data.tables import read_table, require_columns, to_number
+from fusekit.data.task import Preset, Task
+
+__all__ = [
+    "ClinicalEncoding",
+    "Cohort",
+    "Column",
+    "Finding",
+    "Pixels",
+    "Preset",
+    "SlicePolicy",
+    "SliceStore",
+    "Split",
+    "Task",
+    "Volume",
+    "assign_folds",
+    "build_store",
+    "cut",
+    "read",
+    "read_dicom",
+    "read_nifti",
+    "read_table",
+    "refuse_leakage",
+    "require_columns",
+    "split",
+    "to_number",
+]

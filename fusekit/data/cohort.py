@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -80,8 +81,8 @@ class Cohort:
         """Refuse a cohort that cannot be trained on honestly.
 
         Raises:
-            DataError: no scans; ids repeated; tables out of step; one subject with two labels; a class without
-                subjects; one image for two scans.
+            DataError: no scans; ids repeated; tables out of step; a label that names no class; one subject with two
+                labels; a class without subjects; one image for two scans; a number outside its column's limits.
         """
         if self.scans.empty:
             raise DataError("the cohort has no scans; nothing can be trained or tested.")
@@ -93,6 +94,12 @@ class Cohort:
         shared = self.scans[self.scans["image"].duplicated(keep=False)]
         if not shared.empty:
             raise DataError(f"one image stands for several scans: {_first_ten(shared['image'].map(str).unique())}.")
+        unknown = self.scans[~self.scans["label"].isin(range(len(self.classes)))]
+        if not unknown.empty:
+            raise DataError(
+                f"{len(unknown)} scans have a label that names none of the classes {', '.join(self.classes)}: "
+                f"{_first_ten(unknown.index)}."
+            )
         labels = self.scans.groupby("subject")["label"].nunique()
         if (labels > 1).any():
             raise DataError(
@@ -102,8 +109,24 @@ class Cohort:
         counts = self.subjects.value_counts()
         for number, name in enumerate(self.classes):
             if counts.get(number, 0) == 0:
-                found = ", ".join(f"{self.classes[int(k)]}: {v}" for k, v in counts.sort_index().items())
+                found = ", ".join(f"{other}: {counts.get(k, 0)}" for k, other in enumerate(self.classes))
                 raise DataError(f"the label is constant or a class is missing: no subject is {name!r} (found {found}).")
+        for column in self.columns:
+            _refuse_outside(self.clinical[column.name], column)
+
+
+def _refuse_outside(values: pd.Series, column: Column) -> None:
+    if column.kind != "number":
+        return
+    low, high = (-math.inf if column.low is None else column.low), (math.inf if column.high is None else column.high)
+    outside = values[(values < low) | (values > high)]
+    if not outside.empty:
+        unit = f" {column.unit}" if column.unit else ""
+        where = f"{column.source or 'the clinical table'}, column {column.name!r}"
+        raise DataError(
+            f"{where}: {len(outside)} values are outside {low:g} to {high:g}{unit}; scan {outside.index[0]} has "
+            f"{outside.iloc[0]:g}. Is it in another unit? Convert or correct it, or leave it empty."
+        )
 
 
 def _refuse_repeated(index: pd.Index, what: str) -> None:

@@ -89,6 +89,11 @@ def require_columns(table: pd.DataFrame, required: Sequence[str], source: str) -
     )
 
 
+def place(source: str, cells: pd.Series | pd.DataFrame, row: object) -> str:
+    """Name a row in messages: its line where the table was read from a file, else its index."""
+    return f"{source}, {'line' if cells.index.name == 'line' else 'row'} {row}"
+
+
 def is_missing(cells: pd.Series) -> pd.Series:
     """Which cells stand for "no value": those in ``MISSING``, in any case."""
     return cells.map(lambda cell: cell.strip().lower() in MISSING).astype(bool)
@@ -101,7 +106,7 @@ def to_number(cells: pd.Series, source: str) -> pd.Series:
     the column has a point, none has two commas, and at least one (``0,5``, ``12,75``) cannot be thousands.
 
     Args:
-        cells: text; its index is the line in the file, its name the column.
+        cells: text; its name is the column, its index (as ``read_table`` gives it) the line in the file.
         source: the file, for messages.
 
     Returns:
@@ -127,8 +132,8 @@ def to_number(cells: pd.Series, source: str) -> pd.Series:
         more = f", and {len(bad) - 1} more cells of this column" if len(bad) > 1 else ""
         comma_hint = "Use a decimal point and no thousands separator."
         hint = comma_hint if "," in bad.iloc[0] else "Correct it or leave it empty."
-        where = f"{source}, line {bad.index[0]}, column {cells.name!r}"
-        raise DataError(f"{where}: {bad.iloc[0]!r} is no number{more}. {hint}")
+        where = place(source, cells, bad.index[0])
+        raise DataError(f"{where}, column {cells.name!r}: {bad.iloc[0]!r} is no number{more}. {hint}")
     numbers[~missing] = plain.map(float)
     return numbers
 

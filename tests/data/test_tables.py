@@ -158,9 +158,11 @@ def test_a_comma_that_can_only_be_decimal_is_read(cells: list[str], expected: li
     "cells", [["1,234"], ["1,5", "2.5"], ["1,234,567"], ["0,5", "1,2,3"], ["<80"], ["inf"], ["1e999"], ["1_0"], ["٣"]]
 )
 def test_what_is_no_number_is_named(cells: list[str]) -> None:
-    column = pd.Series(cells, index=range(7, 7 + len(cells)), name="TAU")
+    column = pd.Series(cells, index=pd.RangeIndex(7, 7 + len(cells), name="line"), name="TAU")
     with pytest.raises(DataError, match=r"t\.csv, line \d+, column 'TAU': '.*' is no number"):
         to_number(column, "t.csv")
+    with pytest.raises(DataError, match=r"the mapping, row \d+, column 'TAU'"):
+        to_number(column.rename_axis(None), "the mapping")
 
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1))
