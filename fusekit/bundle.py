@@ -121,7 +121,7 @@ class Bundle:
 
         The forward pass is float32 whatever the precision of training, so that a run and its bundle agree.
         """
-        model = self.model.to(device=device, memory_format=torch.channels_last)
+        model = self.model.to(device).to(memory_format=torch.channels_last)
         parts = []
         with torch.inference_mode():
             for start in range(0, len(clinical), BATCH):
@@ -193,7 +193,9 @@ def _assemble(folder: Path, description: Mapping[str, Any]) -> Bundle:
     try:
         model = build_from(description["model"])
     except UnknownName as error:
-        made_with = ", ".join(sorted({f"{p['distribution']} {p['version']}" for p in description["provenance"]["plugins"]}))
+        made_with = ", ".join(
+            sorted({f"{p['distribution']} {p['version']}" for p in description["provenance"]["plugins"]})
+        )
         raise UnknownName(f"{folder}: {error}\nThe bundle was made with the plugins of {made_with}.") from error
     try:
         model.load_state_dict(load_file(folder / WEIGHTS))

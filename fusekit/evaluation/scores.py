@@ -154,6 +154,22 @@ class AreaUnderCurve(Metric):
         return float((rankdata(probabilities[:, POSITIVE])[cases].sum() - n * (n + 1) / 2) / (n * m))
 
 
+    def interval(self, labels: np.ndarray, probabilities: np.ndarray, subjects: np.ndarray) -> tuple[float, float]:
+        """Bootstrap limits over subjects.
+
+        Where the classes are separated perfectly, every resample is perfect too and a bootstrap would claim
+        certainty. The limit is then the exact one (Clopper and Pearson 1934) for as many independent pairs as the
+        smaller class has subjects, all of them ordered alike.
+        """
+        value = self.value(labels, probabilities)
+        if value not in (0.0, 1.0):
+            return super().interval(labels, probabilities, subjects)
+        cases = positive(labels)
+        pairs = min(len(np.unique(subjects[cases])), len(np.unique(subjects[~cases])))
+        limit = 0.025 ** (1 / pairs)
+        return (limit, 1.0) if value == 1.0 else (0.0, 1 - limit)
+
+
 def score(predictions: pd.DataFrame, metrics: Mapping[str, Metric]) -> pd.DataFrame:
     """Score predictions at slice and at subject level.
 

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from fusekit.data import Preset, SlicePolicy, Task
-from fusekit.errors import OptionError
+from fusekit.errors import OptionError, PluginError
 from fusekit.extension import catalog, read_options
 from fusekit.extension.registry import suggest
+from fusekit.training import Precision
 
 #: The part before the dot in ``-o part.option=value``, and what its options set.
 PARTS = {
@@ -59,7 +60,7 @@ class Config:
     seed: int = 0
     folds: int = 5
     device: str = "auto"
-    precision: str = "32-true"
+    precision: Precision = "32-true"
     out: Path | None = None
     options: Mapping[str, Mapping[str, Any]]
 
@@ -105,7 +106,11 @@ def resolve(given: Mapping[str, Any]) -> Config:
 
 def task_class(name: str) -> type[Task]:
     """Find a task by name. Raises UnknownName with the nearest."""
-    found: type[Task] = catalog().tasks.get(name)
+    found = catalog().tasks.get(name)
+    if not (isinstance(found, type) and issubclass(found, Task)):
+        raise PluginError(
+            f"the task {name!r} is registered as {found!r}; a class derived from fusekit.Task is expected."
+        )
     return found
 
 

@@ -54,8 +54,14 @@ def fingerprint(cohort: Cohort, images: np.ndarray) -> dict[str, str]:
     """
     labels = cohort.scans[["subject", "label"]].to_csv(lineterminator="\n").encode()
     values = cohort.clinical.to_csv(lineterminator="\n", float_format="%.17g").encode()
-    parts = {"labels": labels, "clinical": values, "slices": np.ascontiguousarray(images).data}
-    return {name: hashlib.sha256(content).hexdigest() for name, content in parts.items()}
+    slices = hashlib.sha256()
+    for start in range(0, len(images), 1024):  # a memory map may be larger than memory
+        slices.update(images[start : start + 1024].tobytes())
+    return {
+        "labels": hashlib.sha256(labels).hexdigest(),
+        "clinical": hashlib.sha256(values).hexdigest(),
+        "slices": slices.hexdigest(),
+    }
 
 
 def peak_memory_mib() -> int | None:

@@ -10,7 +10,7 @@ from lightning_fabric import Fabric
 
 from fusekit.data import SlicePolicy, Task
 from fusekit.evaluation import Metric
-from fusekit.experiment.config import MODEL_PARTS, Config, slice_policy
+from fusekit.experiment.config import MODEL_PARTS, Config, slice_policy, task_class
 from fusekit.extension import catalog, read_options
 from fusekit.models import FusionModel, build
 from fusekit.training import TrainingOptions, fabric_for
@@ -52,8 +52,8 @@ def make_plan(config: Config) -> Plan:
         OptionError: an option does not exist or does not take its value, or the device is not there.
     """
     options = config.options
-    factory = catalog().tasks.get(config.task)
-    task: Task = factory(**read_options("task", factory, options.get("task", {})))
+    kind = task_class(config.task)
+    task = kind(**read_options("task", kind, options.get("task", {})))
     read_options("synthetic", task.synthesize, options.get("synthetic", {}))
     plan = Plan(
         config=config,

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fusekit.data import Cohort, Finding, SliceStore, assign_folds, build_store, refuse_leakage
+from fusekit.data import ClinicalEncoding, Cohort, Finding, SliceStore, assign_folds, build_store, refuse_leakage
 from fusekit.data.cache import cache_folder
 from fusekit.experiment.folder import new_folder
 from fusekit.experiment.manifest import versions
@@ -31,12 +31,14 @@ class Prepared:
         cohort: as the task read it.
         store: its slices.
         rows: one row a slice: index ``row`` (of the store); subject, scan, slice, fold, label.
-        findings: warnings, of the cohort and of its images.
+        encoding: of the clinical values, fitted on the training subjects alone.
+        findings: warnings, of the cohort, its images and its columns.
     """
 
     cohort: Cohort
     store: SliceStore
     rows: pd.DataFrame
+    encoding: ClinicalEncoding
     findings: tuple[Finding, ...]
 
     @property
@@ -51,7 +53,8 @@ class Prepared:
 
     def images(self, rows: pd.DataFrame) -> np.ndarray:
         """Grey levels (n, H, W) uint8 of some rows."""
-        return self.store.images[rows.index.to_numpy()]
+        images: np.ndarray = self.store.images[rows.index.to_numpy()]
+        return images
 
     def values(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Clinical values of some rows, one line a row."""
@@ -87,13 +90,16 @@ def prepare(plan: Plan, progress: Progress) -> Prepared:
     store = build_store(cohort.scans, plan.slices, config.image_size, cache_folder("slices"), progress)
     rows = store.rows.join(cohort.scans[["subject", "label"]], on="scan")
     rows["fold"] = rows["subject"].map(folds)
+    tested = rows["fold"] == TESTED
+    refuse_leakage(rows.loc[~tested, "subject"], rows.loc[tested, "subject"])
+    encoding = ClinicalEncoding.fit(cohort.clinical.loc[rows.loc[~tested, "scan"].unique()], cohort.columns)
     prepared = Prepared(
         cohort=cohort,
         store=store,
         rows=rows[["subject", "scan", "slice", "fold", "label"]].rename_axis("row"),
-        findings=(*cohort.findings, *store.findings),
+        encoding=encoding,
+        findings=(*cohort.findings, *store.findings, *encoding.findings),
     )
-    refuse_leakage(prepared.training_rows["subject"], prepared.test_rows["subject"])
     for finding in prepared.findings:
         progress.say(f"note: {finding.message} ({finding.count})")
     return prepared

@@ -17,7 +17,7 @@ import pandas as pd
 import torch
 
 from fusekit.bundle import Bundle
-from fusekit.data import ClinicalEncoding, Pixels
+from fusekit.data import Pixels
 from fusekit.errors import DataError
 from fusekit.evaluation import prediction_table, score
 from fusekit.experiment import manifest
@@ -28,7 +28,7 @@ from fusekit.experiment.prepare import Prepared, prepare
 from fusekit.extension import catalog
 from fusekit.progress import Bars, Progress
 from fusekit.report import overview
-from fusekit.training import SliceDataset, train, training_loader
+from fusekit.training import SliceDataset, train
 
 
 def run(
@@ -145,7 +145,7 @@ def _run(config: Config, folder: Path, progress: Progress) -> None:
 def _fit(plan: Plan, prepared: Prepared, folder: Path, progress: Progress) -> Bundle:
     """Train on the training subjects; everything that is fitted is fitted on them alone."""
     config, rows = plan.config, prepared.training_rows
-    encoding = ClinicalEncoding.fit(prepared.cohort.clinical.loc[rows["scan"].unique()], prepared.cohort.columns)
+    encoding = prepared.encoding
     pixels = Pixels.fit(prepared.store.images, rows.index.to_numpy())
     dataset = SliceDataset(
         images=prepared.store.images,
@@ -160,9 +160,11 @@ def _fit(plan: Plan, prepared: Prepared, folder: Path, progress: Progress) -> Bu
         train(
             plan.fabric,
             model,
-            training_loader(dataset, config.batch_size, config.seed),
+            dataset,
             epochs=config.epochs,
+            batch_size=config.batch_size,
             lr=config.lr,
+            seed=config.seed,
             options=plan.training,
             progress=progress,
             epoch_ended=partial(_epoch_ended, folder),

@@ -46,25 +46,23 @@ def overview(
     figure = Figure(figsize=(11, 6.6), layout="constrained")
     FigureCanvasAgg(figure)
     figure.suptitle(title, fontsize=13, fontweight="bold")
-    axes = figure.subplot_mosaic(
-        [["curve"] * 3 + ["roc"] * 3 + ["p"] * 2, list(range(EXAMPLES))], height_ratios=[2.1, 1]
-    )
     subjects = by_subject(predictions)
-    _curve(axes["curve"], history)
-    _roc(axes["roc"], subjects, predictions, scores)
-    _histogram(axes["p"], subjects, classes)
+    grid = figure.add_gridspec(2, EXAMPLES, height_ratios=[2.1, 1])
+    _curve(figure.add_subplot(grid[0, :3]), history)
+    _roc(figure.add_subplot(grid[0, 3:6]), subjects, predictions, scores)
+    _histogram(figure.add_subplot(grid[0, 6:]), subjects, classes)
     for position, (_, row) in enumerate(_examples(predictions).iterrows()):
-        _slice(axes[position], images[row["row"]], row, classes)
-    for position in range(EXAMPLES):
-        axes[position].set_axis_off()
+        _slice(figure.add_subplot(grid[1, position]), images[row["row"]], row, classes)
     figure.savefig(path, dpi=130)
 
 
 def _curve(axes: Axes, history: pd.DataFrame) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     axes.plot(history["epoch"], history["loss"], color=BLUE, marker="o", markersize=3, label="loss")
     axes.plot(history["epoch"], history["accuracy"], color=ORANGE, marker="s", markersize=3, label="accuracy")
     axes.set(title="Training slices, as they were seen", xlabel="epoch", ylim=(0, None))
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(frameon=False)
 
 
@@ -90,7 +88,7 @@ def _roc_points(positive: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np
 def _histogram(axes: Axes, subjects: pd.DataFrame, classes: Sequence[str]) -> None:
     for label, colour in ((0, BLUE), (1, ORANGE)):
         of_class = subjects.loc[subjects["label"] == label, "p_1"]
-        axes.hist(of_class, bins=np.linspace(0, 1, 16), color=colour, alpha=0.6, label=classes[label])
+        axes.hist(of_class, bins=[k / 16 for k in range(17)], color=colour, alpha=0.6, label=classes[label])
     axes.set(title="Test subjects", xlabel=f"probability of {classes[1]}", ylabel="subjects")
     axes.legend(frameon=False)
 
@@ -112,6 +110,7 @@ def _ends(table: pd.DataFrame, count: int) -> tuple[pd.DataFrame, pd.DataFrame]:
 def _slice(axes: Axes, image: np.ndarray, row: pd.Series, classes: Sequence[str]) -> None:
     right = row["certainty"] > 0.5
     axes.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+    axes.set_axis_off()
     axes.set_title(
         f"{classes[int(row['label'])]}: {'right' if right else 'wrong'}\np({classes[1]}) = {row['p_1']:.2f}",
         fontsize=8,

@@ -1,6 +1,6 @@
 """From a store of slices and encoded columns to trained weights."""
 
-from fusekit.training.loader import Batch, Pixels, SliceDataset, training_loader
-from fusekit.training.loop import TrainingOptions, fabric_for, train
+from fusekit.training.loader import Batch, EpochSampler, SliceDataset, loader_for
+from fusekit.training.loop import Precision, TrainingOptions, fabric_for, train
 
-__all__ = ["Batch", "Pixels", "SliceDataset", "TrainingOptions", "fabric_for", "train", "training_loader"]
+__all__ = ["Batch", "EpochSampler", "Precision", "SliceDataset", "TrainingOptions", "fabric_for", "loader_for", "train"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -35,8 +35,8 @@ class SliceDataset(Dataset[Batch]):
 
     def __init__(self, images: np.ndarray, rows: np.ndarray, clinical: np.ndarray, labels: np.ndarray, pixels: Pixels):
         self.images, self.rows, self.pixels = images, rows, pixels
-        self.clinical = torch.from_numpy(np.ascontiguousarray(clinical, dtype=np.float32))
-        self.labels = torch.from_numpy(np.asarray(labels, dtype=np.int64))
+        self.clinical = torch.tensor(np.asarray(clinical), dtype=torch.float32)
+        self.labels = torch.tensor(np.asarray(labels), dtype=torch.int64)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -58,8 +58,8 @@ class EpochSampler(Sampler[int]):
     def __init__(self, length: int, seed: int):
         self.length, self.seed, self.epoch = length, seed, 0
 
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the permutation; Fabric's loader calls this by name."""
+    def start_epoch(self, epoch: int) -> None:
+        """Choose the permutation. Not called ``set_epoch``: Fabric would call that with a count of its own."""
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -69,20 +69,12 @@ class EpochSampler(Sampler[int]):
         yield from np.random.default_rng((self.seed, self.epoch)).permutation(self.length).tolist()
 
 
-def training_loader(dataset: SliceDataset, batch_size: int, seed: int) -> DataLoader[Batch]:
-    """Shuffled batches; the last, smaller one is left out (batch normalisation fails on a batch of one).
-
-    A data set smaller than one batch is one batch.
-    """
-    size = min(batch_size, len(dataset))
-    return DataLoader(
-        dataset,
-        batch_size=size,
-        sampler=EpochSampler(len(dataset), seed),
-        drop_last=True,
-        collate_fn=_as_is,
-    )
+def loader_for(dataset: SliceDataset, sampler: EpochSampler, batch_size: int) -> DataLoader[Batch]:
+    """Batches in the sampler's order; a last batch of one slice is left out, since batch normalisation fails on it."""
+    lonely = len(dataset) > 1 and len(dataset) % batch_size == 1
+    return DataLoader(dataset, batch_size=batch_size, sampler=sampler, drop_last=lonely, collate_fn=_as_is)
 
 
-def _as_is(batch: Batch) -> Batch:
+def _as_is(batch: Any) -> Any:
+    """Pass on what ``__getitems__`` made: it is a batch already."""
     return batch

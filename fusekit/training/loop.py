@@ -5,18 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from lightning_fabric import Fabric
 from torch import nn
 from torch.nn.functional import cross_entropy
-from torch.utils.data import DataLoader
 
 from fusekit.errors import FusekitError, OptionError
 from fusekit.progress import Progress
-from fusekit.training.loader import Batch
+from fusekit.training.loader import EpochSampler, SliceDataset, loader_for
 
-PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
+Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,14 +30,12 @@ class TrainingOptions:
     weight_decay: float = 0.0
 
 
-def fabric_for(device: str, precision: str) -> Fabric:
+def fabric_for(device: str, precision: Precision) -> Fabric:
     """Open a device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
 
     Raises:
-        OptionError: this machine has no such device, or there is no such precision.
+        OptionError: this machine has no such device.
     """
-    if precision not in PRECISIONS:
-        raise OptionError(f"--precision takes one of {', '.join(PRECISIONS)}, not {precision!r}.")
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     kind, _, number = device.partition(":")
@@ -54,10 +52,12 @@ def fabric_for(device: str, precision: str) -> Fabric:
 def train(
     fabric: Fabric,
     model: nn.Module,
-    loader: DataLoader[Batch],
+    dataset: SliceDataset,
     *,
     epochs: int,
+    batch_size: int,
     lr: float,
+    seed: int,
     options: TrainingOptions,
     progress: Progress,
     epoch_ended: Callable[[int, dict[str, float]], None],
@@ -67,9 +67,11 @@ def train(
     Args:
         fabric: device and precision.
         model: (image, clinical) -> (B, K) logits.
-        loader: training batches.
-        epochs: passes over the loader.
+        dataset: of the training subjects.
+        epochs: passes over it.
+        batch_size: slices a step.
         lr: Adam's learning rate.
+        seed: with the epoch's number, it gives the order of the slices.
         options: the rest.
         progress: shows batches.
         epoch_ended: called with the epoch, counted from 1, and its scores: loss and accuracy over the training
@@ -80,10 +82,11 @@ def train(
     """
     optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=options.weight_decay)
     network, optimizer = fabric.setup(model.to(memory_format=torch.channels_last), optimizer)
-    batches = fabric.setup_dataloaders(loader)
+    sampler = EpochSampler(len(dataset), seed)
+    batches = fabric.setup_dataloaders(loader_for(dataset, sampler, batch_size))
     network.train()
     for epoch in range(1, epochs + 1):
-        batches.sampler.set_epoch(epoch)
+        sampler.start_epoch(epoch)
         loss_sum = torch.zeros((), device=fabric.device)
         hits = torch.zeros((), device=fabric.device)
         seen, start = 0, time.perf_counter()

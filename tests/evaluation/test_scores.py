@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score, precision_score, recall_score, roc_auc_score
 
 from fusekit.evaluation.scores import (
@@ -100,3 +101,13 @@ def test_empty_classes_are_undefined_not_zero() -> None:
         assert metric.title
         assert metric.definition
         assert "NaN" in metric.empty
+
+
+def test_perfect_separation_is_not_certainty() -> None:
+    labels, subjects = np.repeat([0, 1], [9, 14]), np.arange(23)
+    expected = binomtest(9, 9).proportion_ci(0.95, method="exact")
+    perfect, reversed_ = two_classes(labels * 0.8 + 0.1), two_classes(0.9 - labels * 0.8)
+    assert ALL["auc"].interval(labels, perfect, subjects) == pytest.approx((expected.low, 1.0))
+    assert ALL["auc"].interval(labels, reversed_, subjects) == pytest.approx((0.0, 1 - expected.low))
+    repeated = np.repeat(np.arange(23), 5)  # more slices of the same subjects are no more evidence
+    assert ALL["auc"].interval(labels[repeated], perfect[repeated], subjects[repeated])[0] == pytest.approx(expected.low)

@@ -62,6 +62,7 @@ def test_a_toml_file_and_a_manifest_say_the_same(tmp_path: Path) -> None:
         ({"task": "adni-ad", "epoch": 3}, OptionError, "no entry 'epoch'; did you mean 'epochs'"),
         ({"task": "adni-ad", "epochs": "many"}, OptionError, "epochs takes a whole number, not 'many'"),
         ({"task": "adni-ad", "epochs": 2.5}, OptionError, "epochs takes a whole number, not 2.5"),
+        ({"task": "adni-ad", "precision": "16"}, OptionError, "precision takes one of 32-true, bf16-mixed, 16-mixed"),
         ({"task": "adni-ad", "lr": 0.0}, OptionError, "--lr takes a number above 0"),
         ({"task": "adni-ad", "lr": float("nan")}, OptionError, "--lr takes a number above 0"),
         ({"task": "adni-ad", "batch_size": 1}, OptionError, "--batch-size takes 2 or more"),

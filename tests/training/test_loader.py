@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from fusekit.data import Pixels
-from fusekit.training.loader import Batch, SliceDataset, training_loader
+from fusekit.training.loader import Batch, EpochSampler, SliceDataset, loader_for
 
 
 def dataset(count: int = 23) -> SliceDataset:
@@ -16,25 +16,26 @@ def dataset(count: int = 23) -> SliceDataset:
     return SliceDataset(images, rows, np.column_stack([rows, -rows]), rows // 2 % 2, Pixels(mean=10.0, std=2.0))
 
 
-def batches(seed: int, epoch: int, size: int = 5) -> list[Batch]:
-    loader = training_loader(dataset(), size, seed)
-    loader.sampler.set_epoch(epoch)  # type: ignore[attr-defined]  # ours, behind torch's general type
-    return list(loader)
+def batches(seed: int, epoch: int, size: int = 5, count: int = 23) -> list[Batch]:
+    data = dataset(count)
+    sampler = EpochSampler(len(data), seed)
+    sampler.start_epoch(epoch)
+    return list(loader_for(data, sampler, size))
 
 
 def test_image_columns_label_and_row_belong_together() -> None:
     for batch in batches(seed=0, epoch=1):
-        assert batch.image.shape == (5, 1, 4, 4)
+        assert batch.image.shape[1:] == (1, 4, 4)
         assert batch.image.dtype == torch.float32
         torch.testing.assert_close(batch.image[:, 0, 0, 0], (batch.row.float() - 10) / 2)
         torch.testing.assert_close(batch.clinical, torch.stack([batch.row, -batch.row], dim=1).float())
         torch.testing.assert_close(batch.label, batch.row // 2 % 2)
 
 
-def test_every_epoch_has_its_own_order_and_no_slice_twice() -> None:
+def test_every_epoch_has_its_own_order_and_every_slice_once() -> None:
     orders = [torch.cat([batch.row for batch in batches(seed=0, epoch=epoch)]).tolist() for epoch in (1, 2)]
     assert orders[0] != orders[1]
-    assert all(len(set(order)) == len(order) == 20 for order in orders)  # 4 batches of 5; the last 3 of 23 are left out
+    assert all(sorted(order) == list(range(0, 46, 2)) for order in orders)
 
 
 def test_order_is_a_function_of_seed_and_epoch_whatever_torch_drew_before() -> None:
@@ -45,6 +46,6 @@ def test_order_is_a_function_of_seed_and_epoch_whatever_torch_drew_before() -> N
     assert [batch.row.tolist() for batch in batches(seed=4, epoch=2)] != first
 
 
-def test_a_small_data_set_is_one_batch() -> None:
-    loader = training_loader(dataset(3), 16, seed=0)
-    assert [len(batch.label) for batch in loader] == [3]
+def test_a_last_batch_of_one_is_left_out() -> None:
+    sizes = {count: [len(batch.label) for batch in batches(0, 1, size=5, count=count)] for count in (3, 10, 11, 12)}
+    assert sizes == {3: [3], 10: [5, 5], 11: [5, 5], 12: [5, 5, 2]}

@@ -1,0 +1,86 @@
+"""``fusekit predict`` as a person uses it."""
+
+from __future__ import annotations
+
+import json
+import os
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from fusekit.cli.app import app
+from fusekit.data import Cohort
+from fusekit.evaluation import by_subject
+from fusekit.experiment.run import Run
+
+runner = CliRunner()
+
+
+@pytest.fixture(scope="module")
+def table(small_run: Run, small_cohort: Cohort, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A table of three test patients whose image paths are relative to it."""
+    folder = tmp_path_factory.mktemp("patients")
+    scans = small_run.predictions["scan"].drop_duplicates().head(3)
+    rows = small_cohort.clinical.loc[scans]
+    rows.insert(0, "image", [os.path.relpath(path, folder) for path in small_cohort.scans.loc[scans, "image"]])
+    rows.insert(0, "subject", small_cohort.scans.loc[scans, "subject"])
+    rows.to_csv(folder / "patients.csv", index=False)
+    return folder / "patients.csv"
+
+
+def test_several_patients_as_csv_and_json(small_run: Run, table: Path) -> None:
+    expected = by_subject(small_run.predictions).set_index("subject")["p_1"]
+    arguments = ["predict", str(small_run.folder), "--clinical", str(table)]
+
+    shown = runner.invoke(app, [*arguments, "--format", "csv"])
+    predicted = pd.read_csv(StringIO(shown.stdout), dtype={"subject": str}).set_index("subject")
+    assert len(predicted) == 3
+    np.testing.assert_allclose(predicted["p_AD"], expected[predicted.index], atol=1e-6)
+
+    shown = runner.invoke(app, [*arguments, "--format", "json", "--level", "slice"])
+    rows = json.loads(shown.stdout)
+    of_run = small_run.predictions[small_run.predictions["subject"].isin(predicted.index)]
+    assert sorted(row["p_AD"] for row in rows) == pytest.approx(sorted(of_run["p_1"]), abs=1e-6)
+
+
+def test_one_patient_is_shown_with_slices_and_the_word_synthetic(small_run: Run, table: Path, tmp_path: Path) -> None:
+    patient = pd.read_csv(table, dtype=str).head(1)
+    patient.drop(columns="image").to_csv(tmp_path / "patient.csv", index=False)
+    image = table.parent / patient["image"].iloc[0]
+    shown = runner.invoke(
+        app, ["predict", str(small_run.folder), "--image", str(image), "--clinical", str(tmp_path / "patient.csv")]
+    )
+    assert shown.exit_code == 0
+    assert "SYNTHETIC" in shown.stdout
+    subject = patient["subject"].iloc[0]
+    p = by_subject(small_run.predictions).set_index("subject").loc[subject, "p_1"]
+    assert subject in shown.stdout
+    assert f"{p:.4f}" in shown.stdout
+
+
+def test_output_goes_to_a_file_whole(small_run: Run, table: Path, tmp_path: Path) -> None:
+    out = tmp_path / "predictions.csv"
+    shown = runner.invoke(
+        app, ["predict", str(small_run.folder), "--clinical", str(table), "--format", "csv", "--out", str(out)]
+    )
+    assert shown.exit_code == 0
+    assert len(pd.read_csv(out)) == 3
+    assert [path.name for path in tmp_path.iterdir()] == ["predictions.csv"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "give a patient"),
+        (["--level", "patient"], "--level takes subject or slice"),
+        (["--image", "x.nii"], "x.nii"),
+    ],
+)
+def test_what_is_missing_is_said(small_run: Run, arguments: list[str], message: str) -> None:
+    shown = runner.invoke(app, ["predict", str(small_run.folder), *arguments])
+    assert shown.exit_code != 0
+    assert message in str(shown.exception) + shown.output

@@ -1,0 +1,137 @@
+"""Whole runs, small: what they write, what they repeat, what they never leave behind."""
+
+from __future__ import annotations
+
+import errno
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import torch
+from sklearn.metrics import roc_auc_score
+
+import fusekit
+from fusekit.errors import DataError, FusekitError
+from fusekit.evaluation import by_subject
+from fusekit.experiment.folder import FILES
+from fusekit.experiment.run import Run, run
+from fusekit.progress import Quiet
+
+SMALL: dict[str, Any] = {
+    "backbone": "resnet10t",
+    "epochs": 1,
+    "image_size": 32,
+    "batch_size": 8,
+    "options": {"synthetic": {"subjects": 24}},
+    "progress": Quiet(),
+}
+
+
+def test_a_run_folder_holds_what_it_promises(small_run: Run) -> None:
+    assert {path.name for path in small_run.folder.iterdir()} == set(FILES)
+    assert list(small_run.metrics.columns) == ["level", "metric", "value", "low", "high", "rows", "subjects"]
+    assert set(small_run.metrics["level"]) == {"slice", "subject"}
+    assert set(small_run.metrics["metric"]) == {"accuracy", "sensitivity", "specificity", "ppv", "npv", "auc"}
+    assert small_run.history["epoch"].tolist() == [1]
+    assert small_run.synthetic
+    manifest = small_run.manifest
+    assert manifest["config"]["task"] == "adni-ad"
+    assert set(manifest["data"]["fingerprint"]) == {"labels", "clinical", "slices"}
+    assert manifest["versions"]["torch"] == torch.__version__.split("+")[0]
+    assert manifest["machine"]["device"] == "cpu"
+    assert all({"code", "message", "count", "items"} == set(finding) for finding in manifest["findings"])
+
+
+def test_subjects_are_never_on_both_sides(small_run: Run) -> None:
+    data = small_run.manifest["data"]
+    tested = small_run.predictions.groupby("label")["subject"].nunique()
+    assert [data["test"][name]["subjects"] for name in ("CN", "AD")] == tested.tolist()
+    assert small_run.predictions.groupby("subject")["label"].nunique().eq(1).all()
+    assert (small_run.predictions["fold"] == 0).all()
+    # Every slice of a tested subject is tested: as many rows as the store has of them.
+    assert len(small_run.predictions) == sum(count["slices"] for count in data["test"].values())
+    assert sum(count["subjects"] for count in data["train"].values()) >= 3 * tested.sum()
+
+
+def test_the_scores_are_those_of_the_predictions(small_run: Run) -> None:
+    predictions = small_run.predictions
+    assert predictions[["p_0", "p_1"]].sum(axis=1).to_numpy() == pytest.approx(1)
+    scores = small_run.metrics.set_index(["level", "metric"])["value"]
+    for level, table in (("slice", predictions), ("subject", by_subject(predictions))):
+        assert scores[level, "accuracy"] == pytest.approx(((table["p_1"] > 0.5) == table["label"]).mean())
+        assert scores[level, "auc"] == pytest.approx(roc_auc_score(table["label"], table["p_1"]))
+
+
+def test_the_same_seed_gives_the_same_file_and_the_manifest_is_enough(small_run: Run, tmp_path: Path) -> None:
+    state = torch.get_rng_state()
+    again = run(config=small_run.folder / "manifest.json", out=tmp_path / "again", progress=Quiet())
+    assert (again.folder / "predictions.csv").read_bytes() == (small_run.folder / "predictions.csv").read_bytes()
+    assert torch.equal(torch.get_rng_state(), state)  # the caller's random numbers are left alone
+
+    other = run(config=small_run.folder / "manifest.json", seed=1, out=tmp_path / "other", progress=Quiet())
+    assert set(other.predictions["subject"]) != set(small_run.predictions["subject"])
+    fingerprints = [r.manifest["data"]["fingerprint"] for r in (small_run, other)]
+    assert fingerprints[0] == fingerprints[1]  # another split of the same patients
+
+
+@pytest.mark.parametrize("fusion", ["image-only", "clinical-only", "concat"])
+def test_the_other_arms_run_on_the_same_rows(fusion: str, small_run: Run, tmp_path: Path) -> None:
+    arm = fusekit.run("adni-ad", fusion=fusion, out=tmp_path / "arm", **SMALL)
+    keys = ["row", "subject", "scan", "slice", "fold", "label"]
+    pd.testing.assert_frame_equal(arm.predictions[keys], small_run.predictions[keys])
+    if fusion == "clinical-only":  # slices of a scan share their clinical values, so they share their probability
+        assert arm.predictions.groupby("scan")["p_1"].nunique().eq(1).all()
+    weights = arm.bundle.model.state_dict()
+    assert any(name.startswith("backbone.") for name in weights) == (fusion != "clinical-only")
+    assert any(name.startswith("encoder.") for name in weights) == (fusion != "image-only")
+
+
+def test_options_reach_the_parts(tmp_path: Path) -> None:
+    options = {
+        "encoder": {"activation": "none"},
+        "injector": {"reduction": "shared"},
+        "sites": {"stages": "4"},
+        "slices": {"step": 2},
+        **SMALL["options"],
+    }
+    done = fusekit.run("adni-ad", out=tmp_path / "run", **{**SMALL, "options": options})
+    recipe = done.manifest["model"]["recipe"]
+    assert recipe["options"]["encoder"]["activation"] == "none"
+    assert recipe["options"]["injector"]["reduction"] == "shared"
+    assert recipe["stages"] == [4]
+    assert done.manifest["slices"]["step"] == 2
+    assert len(done.predictions) == done.predictions["scan"].nunique()  # one slice a scan is left
+
+
+def test_a_run_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(FusekitError, match="training loss is not finite in epoch 1"):
+        fusekit.run("adni-ad", lr=1e30, out=tmp_path / "run", **{**SMALL, "epochs": 2})
+    assert list(tmp_path.iterdir()) == []
+
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "predictions.csv")
+
+    monkeypatch.setattr(pd.DataFrame, "to_csv", full)
+    with pytest.raises(DataError, match=r"the disk is full \(predictions\.csv\)"):
+        fusekit.run("adni-ad", out=tmp_path / "run", **SMALL)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_metrics_that_are_undefined_are_null_in_json(small_run: Run) -> None:
+    text = (small_run.folder / "metrics.json").read_text()
+    assert "NaN" not in text  # which is not JSON
+    assert json.loads(text)["synthetic"] is True
+
+
+def test_fewer_subjects_than_folds_are_refused_before_training(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="folds"):
+        fusekit.run("adni-ad", folds=20, out=tmp_path / "run", **SMALL)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_notebook_shows_the_scores(small_run: Run) -> None:
+    shown = small_run._repr_html_()
+    assert "SYNTHETIC" in shown
+    assert "sensitivity" in shown
