@@ -127,7 +127,7 @@ def _frame(path: Path, number: int, header: Any, places: list[Any]) -> _Frame:
         raise DataError(f"{path}: {' and '.join(missing)} missing, so the slice cannot be placed in the body.")
     rows_apart, columns_apart = (float(value) for value in find("PixelSpacing"))
     slope, intercept, thickness = find("RescaleSlope"), find("RescaleIntercept"), find("SliceThickness")
-    return _Frame(
+    frame = _Frame(
         path=path,
         number=number,
         position=np.array(find("ImagePositionPatient"), dtype=np.float64).reshape(3),
@@ -138,6 +138,10 @@ def _frame(path: Path, number: int, header: Any, places: list[Any]) -> _Frame:
         slope=1.0 if slope is None else float(slope),
         intercept=0.0 if intercept is None else float(intercept),
     )
+    place = np.concatenate([frame.position, frame.axes.ravel(), frame.pixel, [frame.slope, frame.intercept]])
+    if not (np.isfinite(place).all() and np.allclose(frame.axes @ frame.axes.T, np.eye(2), atol=0.01)):
+        raise DataError(f"{path}: the slice's position, direction or rescaling is damaged. Get the file again.")
+    return frame
 
 
 def _in_order(path: Path, frames: list[_Frame]) -> tuple[list[_Frame], np.ndarray]:

@@ -96,8 +96,10 @@ class EncodedColumn:
     def transform(self, values: pd.Series) -> np.ndarray:
         """Encode values as float64 (N, len(features)): a missing one is 0, an unknown category 0 everywhere."""
         if self.is_number:
-            scaled = (values.to_numpy(dtype=np.float64, na_value=np.nan) - self.fill) / self.scale
-            return np.where(np.isnan(scaled), 0.0, scaled)[:, None]
+            with np.errstate(over="ignore"):
+                scaled = (values.to_numpy(dtype=np.float64, na_value=np.nan) - self.fill) / self.scale
+            limit = float(np.finfo(np.float32).max)  # a network turns infinity into NaN
+            return np.where(np.isnan(scaled), 0.0, np.clip(scaled, -limit, limit))[:, None]
         present = values.notna().to_numpy()
         text = values.map(str).to_numpy(dtype=object)
         one_hot = np.zeros((len(values), len(self.categories)))

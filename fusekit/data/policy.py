@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from math import isfinite
+from typing import Any, Literal, get_args
 
 from fusekit.errors import OptionError
 
@@ -34,6 +35,13 @@ class SlicePolicy:
     fit: Fit = "stretch"
 
     def __post_init__(self) -> None:
+        for name, kind in (("plane", Plane), ("space", Space), ("fit", Fit)):
+            if getattr(self, name) not in get_args(kind):
+                raise OptionError(
+                    f"slices.{name} takes one of {', '.join(get_args(kind))}, not {getattr(self, name)!r}."
+                )
+        if not (isfinite(self.start) and isfinite(self.stop)):
+            raise OptionError(f"slices.start and slices.stop are numbers, not {self.start:g} and {self.stop:g}.")
         if self.stop <= self.start:
             raise OptionError(f"slices.stop must be above slices.start; they are {self.stop:g} and {self.start:g}.")
         if self.step < 1:

@@ -12,6 +12,7 @@ from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -153,11 +154,11 @@ def _build(
             _write_header(file, (0, size, size))
             # Written as a stream: a full disk is an error here, and would be a crash in a memory map.
             for scan, pixels, indices, found in cuts:
+                written, done = written + pixels.nbytes, done + 1
                 file.write(pixels.tobytes())
                 rows += [(scan, index) for index in indices]
                 for note in found:
                     notes.setdefault(note, []).append(scan)
-                written, done = written + pixels.nbytes, done + 1
             file.seek(0)
             _write_header(file, (len(rows), size, size))
         pd.DataFrame(rows, columns=["scan", "slice"]).rename_axis("row").to_csv(partial / ROWS, lineterminator="\n")
@@ -176,9 +177,9 @@ def _build(
                 raise
     except OSError as error:
         if error.errno in _FULL:
-            need = written / max(1, done) * len(scans) / 2**20
+            need = ceil(written / max(1, done) * len(scans) / 2**20)
             raise DataError(
-                f"the disk is full: the slices of {len(scans)} scans need about {need:,.0f} MiB in {folder.parent}. "
+                f"the disk is full: the slices of {len(scans)} scans need about {need:,} MiB in {folder.parent}. "
                 "Make room there, or set FUSEKIT_CACHE to another folder."
             ) from error
         raise DataError(f"the slice store cannot be written to {folder.parent}: {error.strerror}.") from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -25,7 +25,7 @@ class Preset:
     batch_size: int = 16  # the paper gives none
     lr: float = 1e-4
     image_size: int = 256
-    slices: SlicePolicy = SlicePolicy()
+    slices: SlicePolicy = field(default_factory=SlicePolicy)
 
 
 class Task(ABC):

@@ -1,0 +1,268 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.sequence import Sequence
+from pydicom.uid import CTImageStorage, EnhancedMRImageStorage, ExplicitVRLittleEndian, JPEG2000Lossless, RLELossless
+
+from fusekit.data import Volume, read_dicom
+from fusekit.errors import DataError
+
+SHAPE = (5, 6, 7)
+AFFINE = np.array([[0.7, 0, 0, -20.0], [0, 0.8, 0, 30.0], [0, 0, 2.5, -100.0], [0, 0, 0, 1]])
+#: Along a row, down a column; in patient coordinates, which run to the left, the back and upwards.
+AXIAL = ((1, 0, 0), (0, 1, 0))
+CORONAL = ((1, 0, 0), (0, 0, -1))
+SAGITTAL = ((0, 1, 0), (0, 0, -1))
+LPS = np.array([-1, -1, 1])
+
+
+def _voxels() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 4000, SHAPE).astype(np.uint16)
+
+
+def _slices(axes: Any = AXIAL) -> list[tuple[np.ndarray, np.ndarray, list[float]]]:
+    """Cut the voxels as a scanner would: position of the first pixel, pixels (rows, columns), pixel spacing."""
+    along, down = (np.array(axis) for axis in axes)
+    across = np.cross(along, down)
+    spacing = np.diag(AFFINE)[:3]
+    counts = [int(abs(axis) @ SHAPE) for axis in (along, down, across)]
+    steps = [axis * (abs(axis) @ spacing) for axis in (along, down, across)]
+    # the corner from which all three directions lead into the volume
+    inward = LPS * (along + down + across)
+    corner = np.where(inward > 0, 0, np.array(SHAPE) - 1)
+    first = LPS * (AFFINE @ [*corner, 1])[:3]
+    found = []
+    for k in range(counts[2]):
+        pixels = np.zeros((counts[1], counts[0]), np.uint16)
+        for row in range(counts[1]):
+            for column in range(counts[0]):
+                world = LPS * (first + column * steps[0] + row * steps[1] + k * steps[2])
+                i, j, l = np.rint(np.linalg.solve(AFFINE, [*world, 1])[:3]).astype(int)  # noqa: E741  (the field's indices)
+                pixels[row, column] = _voxels()[i, j, l]
+        sizes = [float(abs(down) @ spacing), float(abs(along) @ spacing)]
+        found.append((first + k * steps[2], pixels, sizes))
+    return found
+
+
+def _dataset(pixels: np.ndarray, storage: Any = CTImageStorage) -> FileDataset:
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = storage
+    meta.MediaStorageSOPInstanceUID = pydicom.uid.generate_uid()
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    data = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
+    data.SOPClassUID, data.SOPInstanceUID = storage, meta.MediaStorageSOPInstanceUID
+    data.SeriesInstanceUID = "1.2.3"
+    data.Rows, data.Columns = pixels.shape[-2:]
+    data.SamplesPerPixel, data.PhotometricInterpretation = 1, "MONOCHROME2"
+    data.BitsAllocated, data.BitsStored, data.HighBit, data.PixelRepresentation = 16, 16, 15, 0
+    data.PixelData = pixels.tobytes()
+    return data
+
+
+def _write(
+    folder: Path, axes: Any = AXIAL, change: Callable[[int, FileDataset], None] = lambda k, data: None
+) -> list[Path]:
+    """Write a series in an order that is not that of its positions."""
+    folder.mkdir(exist_ok=True)
+    paths = []
+    for k, (position, pixels, spacing) in enumerate(_slices(axes)):
+        data = _dataset(pixels)
+        data.ImagePositionPatient = [float(value) for value in position]
+        data.ImageOrientationPatient = [float(value) for axis in axes for value in axis]
+        data.PixelSpacing = spacing
+        change(k, data)
+        paths.append(folder / f"IM{(k * 5 + 3) % 11:02}.dcm")
+        data.save_as(paths[-1], enforce_file_format=True)
+    return paths
+
+
+def _read(path: Path) -> Volume:
+    volume = read_dicom(path)
+    assert volume is not None
+    return volume
+
+
+@pytest.mark.parametrize("axes", [AXIAL, CORONAL, SAGITTAL, ((-1, 0, 0), (0, 0, 1))])
+def test_a_series_gives_the_volume_it_was_cut_from(tmp_path: Path, axes: Any) -> None:
+    paths = _write(tmp_path, axes)
+    for path in (tmp_path, paths[2]):
+        volume = _read(path)
+        np.testing.assert_array_equal(volume.data, _voxels())
+        np.testing.assert_allclose(volume.affine, AFFINE, atol=1e-9)
+        assert volume.data.dtype == np.float32
+        assert volume.spacing == pytest.approx((0.7, 0.8, 2.5))
+
+
+def test_values_are_rescaled_slice_by_slice(tmp_path: Path) -> None:
+    def rescale(k: int, data: FileDataset) -> None:
+        data.RescaleSlope, data.RescaleIntercept = 1 + k, -1024
+
+    _write(tmp_path, change=rescale)
+    slopes = np.arange(SHAPE[2]) + 1
+    np.testing.assert_allclose(_read(tmp_path).data, _voxels().astype(np.float32) * slopes - 1024)
+
+
+def test_a_sheared_series_keeps_its_shear(tmp_path: Path) -> None:
+    def tilt(k: int, data: FileDataset) -> None:  # a tilted gantry shifts each slice to the back
+        x, y, z = data.ImagePositionPatient
+        data.ImagePositionPatient = [x, y + 0.4 * k, z]
+
+    _write(tmp_path, change=tilt)
+    np.testing.assert_allclose(_read(tmp_path).affine[:3, 2], [0, -0.4, 2.5], atol=1e-9)
+
+
+def test_one_slice_is_a_thin_volume(tmp_path: Path) -> None:
+    def thick(k: int, data: FileDataset) -> None:
+        data.SliceThickness = 4
+
+    path = _write(tmp_path, change=thick)[0]
+    for other in tmp_path.iterdir():
+        if other != path:
+            other.unlink()
+    assert _read(tmp_path).data.shape == (5, 6, 1)
+    assert _read(tmp_path).spacing == pytest.approx((0.7, 0.8, 4))
+
+
+def test_compressed_slices_are_read(tmp_path: Path) -> None:
+    _write(tmp_path, change=lambda k, data: data.compress(RLELossless))
+    np.testing.assert_array_equal(_read(tmp_path).data, _voxels())
+
+
+def _enhanced(folder: Path) -> Path:
+    """All slices in one file, each frame with its own place and rescaling."""
+    slices = _slices(AXIAL)
+    data = _dataset(np.stack([pixels for _, pixels, _ in slices[::-1]]), EnhancedMRImageStorage)
+    data.NumberOfFrames = len(slices)
+
+    def item(**elements: Any) -> Sequence:
+        part = Dataset()
+        for keyword, value in elements.items():
+            setattr(part, keyword, value)
+        return Sequence([part])
+
+    data.SharedFunctionalGroupsSequence = item(
+        PlaneOrientationSequence=item(ImageOrientationPatient=[1, 0, 0, 0, 1, 0]),
+        PixelMeasuresSequence=item(PixelSpacing=slices[0][2]),
+    )
+    frames = []
+    for position, _, _ in slices[::-1]:
+        place = item(ImagePositionPatient=[float(value) for value in position])
+        values = item(RescaleSlope=2, RescaleIntercept=5)
+        frames.append(item(PlanePositionSequence=place, PixelValueTransformationSequence=values)[0])
+    data.PerFrameFunctionalGroupsSequence = Sequence(frames)
+    path = folder / "enhanced.dcm"
+    data.save_as(path, enforce_file_format=True)
+    return path
+
+
+def test_an_enhanced_multi_frame_file_is_a_volume(tmp_path: Path) -> None:
+    volume = _read(_enhanced(tmp_path))
+    np.testing.assert_array_equal(volume.data, _voxels() * 2.0 + 5)
+    np.testing.assert_allclose(volume.affine, AFFINE, atol=1e-9)
+
+
+def test_what_is_no_dicom_is_left_to_others(tmp_path: Path) -> None:
+    (tmp_path / "a.nii").write_bytes(b"x")
+    assert read_dicom(tmp_path) is None
+    assert read_dicom(tmp_path / "a.nii") is None
+
+
+def _lose(keyword: str) -> Callable[[int, FileDataset], None]:
+    return lambda k, data: delattr(data, keyword) if k == 3 else None
+
+
+def _set(**elements: Any) -> Callable[[int, FileDataset], None]:
+    def change(k: int, data: FileDataset) -> None:
+        for keyword, value in elements.items():
+            if k == 3:
+                setattr(data, keyword, value)
+
+    return change
+
+
+def _j2k(k: int, data: FileDataset) -> None:
+    assert data.file_meta is not None
+    data.file_meta.TransferSyntaxUID = JPEG2000Lossless
+    data.PixelData = pydicom.encaps.encapsulate([b"no JPEG at all!!"])
+
+
+@pytest.mark.filterwarnings("ignore:Invalid value for VR:UserWarning")  # pydicom's, of values that are the point
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (_lose("ImagePositionPatient"), r"IM07\.dcm: ImagePositionPatient missing"),
+        (_lose("PixelSpacing"), r"IM07\.dcm: PixelSpacing missing"),
+        (_lose("PixelData"), r"IM07\.dcm: the pixels cannot be decoded"),
+        (_lose("Rows"), r"IM07\.dcm: the DICOM header is damaged"),
+        (_set(SeriesInstanceUID="1.2.4"), r"2 DICOM series; give one file of the right one: .*IM07\.dcm \(1 slices\)"),
+        (_set(SamplesPerPixel=3), r"IM07\.dcm: the DICOM image is in colour"),
+        (_set(NumberOfFrames=2), r"IM07\.dcm: a multi-frame file \(CT Image Storage\)"),
+        (_set(ImageOrientationPatient=[0, 1, 0, 1, 0, 0]), r"and IM07\.dcm differ in size, spacing or direction"),
+        (_set(Rows=3, PixelData=bytes(30)), r"and IM07\.dcm differ in size"),
+        (_set(ImagePositionPatient=[16.8, -34.0, -95.0]), r"the slices IM\d\d\.dcm and IM\d\d\.dcm lie at the same"),
+        (
+            _set(ImagePositionPatient=["nan", 0, 0]),
+            r"IM07\.dcm: the slice's position, direction or rescaling is damaged",
+        ),
+        (_set(ImageOrientationPatient=[1, 0, 0, 1, 0, 0]), r"IM07\.dcm: the slice's position, direction"),
+        (_set(RescaleSlope="inf"), r"IM07\.dcm: the slice's position, direction"),
+        (_set(PixelData=bytes(20)), r"IM07\.dcm: the pixels cannot be decoded"),
+        (_j2k, r"transfer syntax JPEG 2000 Image Compression \(Lossless Only\)\).*pylibjpeg"),
+    ],
+)
+def test_a_series_that_is_no_volume_is_refused_by_file(
+    tmp_path: Path, change: Callable[[int, FileDataset], None], message: str
+) -> None:
+    _write(tmp_path, change=change)
+    with pytest.raises(DataError, match=message):
+        read_dicom(tmp_path)
+
+
+@pytest.mark.parametrize("lost", [1, 3, 5])
+def test_a_missing_slice_is_named_by_its_neighbours(tmp_path: Path, lost: int) -> None:
+    paths = _write(tmp_path)
+    paths[lost].unlink()
+    below, above = paths[lost - 1].name, paths[lost + 1].name
+    with pytest.raises(DataError, match=rf"slices are missing: {below} and {above} are 5 mm apart, where 2\.5 mm"):
+        read_dicom(tmp_path)
+
+
+def test_one_slice_without_thickness_is_refused(tmp_path: Path) -> None:
+    for path in _write(tmp_path)[1:]:
+        path.unlink()
+    with pytest.raises(DataError, match="one slice without SliceThickness"):
+        read_dicom(tmp_path)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom warns of damage before, or instead of, an error
+@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    edits=st.lists(st.tuples(st.integers(0, 900), st.binary(min_size=1, max_size=4)), max_size=4),
+    length=st.integers(0, 1000) | st.just(10_000),
+    multi=st.booleans(),
+)
+def test_a_damaged_file_gives_a_volume_or_a_data_error(
+    tmp_path: Path, edits: list[tuple[int, bytes]], length: int, multi: bool
+) -> None:
+    folder = tmp_path / str(multi)
+    folder.mkdir(exist_ok=True)
+    kept = tmp_path / f"kept-{multi}"
+    if not kept.exists():
+        kept.write_bytes((_enhanced(folder) if multi else _write(folder)[2]).read_bytes())
+    raw = bytearray(kept.read_bytes())
+    for place, content in edits:
+        raw[place : place + len(content)] = content
+    (folder / ("enhanced.dcm" if multi else "IM02.dcm")).write_bytes(raw[:length])
+    try:
+        volume = _read(folder)
+    except DataError:
+        return
+    assert volume.data.ndim == 3
+    assert np.isfinite(volume.data).all()

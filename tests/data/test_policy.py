@@ -1,0 +1,39 @@
+import json
+from typing import Any
+
+import pytest
+
+from fusekit.data import SlicePolicy
+from fusekit.errors import OptionError
+
+
+def test_the_default_is_the_papers_ten_coronal_slices() -> None:
+    policy = SlicePolicy()
+    assert (policy.plane, policy.space, policy.start, policy.stop, policy.step) == ("coronal", "voxel", 130, 140, 1)
+
+
+@pytest.mark.parametrize(("plane", "axis"), [("sagittal", 0), ("coronal", 1), ("axial", 2)])
+def test_a_plane_cuts_along_its_axis(plane: Any, axis: int) -> None:
+    assert SlicePolicy(plane=plane).axis == axis
+
+
+def test_json_is_the_way_there_and_back() -> None:
+    policy = SlicePolicy(plane="axial", space="mm", start=-12.5, stop=30, step=3, fit="pad")
+    assert SlicePolicy(**json.loads(json.dumps(policy.as_json()))) == policy
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"start": 5, "stop": 5}, "stop must be above slices.start; they are 5 and 5"),
+        ({"step": 0}, "step takes 1 or more, not 0"),
+        ({"plane": "frontal"}, "plane takes one of sagittal, coronal, axial, not 'frontal'"),
+        ({"space": "cm"}, "space takes one of voxel, mm, fraction"),
+        ({"fit": "crop"}, "fit takes one of stretch, pad"),
+        ({"start": float("nan")}, "are numbers, not nan and 140"),
+        ({"stop": float("inf")}, "are numbers"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(OptionError, match=message):
+        SlicePolicy(**options)
