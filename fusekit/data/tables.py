@@ -8,6 +8,7 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
+from math import isfinite
 from pathlib import Path
 
 import numpy as np
@@ -96,7 +97,7 @@ def place(source: str, cells: pd.Series | pd.DataFrame, row: object) -> str:
 
 def is_missing(cells: pd.Series) -> pd.Series:
     """Which cells stand for "no value": those in ``MISSING``, in any case."""
-    return cells.map(lambda cell: cell.strip().lower() in MISSING).astype(bool)
+    return pd.Series([cell.strip().lower() in MISSING for cell in cells], index=cells.index, dtype=bool)
 
 
 def to_number(cells: pd.Series, source: str) -> pd.Series:
@@ -115,27 +116,36 @@ def to_number(cells: pd.Series, source: str) -> pd.Series:
     Raises:
         DataError: a cell is no finite number; the message names file, line and column.
     """
-    missing = is_missing(cells)
-    text = cells[~missing].map(str.strip)
-    comma = text[text.str.contains(",", regex=False)]
-    is_decimal = (
-        len(comma) > 0
-        and not text.str.contains(".", regex=False).any()
-        and (comma.str.count(",") == 1).all()
-        and not comma.map(lambda cell: bool(_THOUSANDS.fullmatch(cell))).all()
-    )
-    plain = text.str.replace(",", ".", regex=False) if is_decimal else text
-    numbers = pd.Series(np.nan, index=cells.index, name=cells.name, dtype=np.float64)
-    good = plain.map(lambda cell: bool(_NUMBER.fullmatch(cell)) and bool(np.isfinite(float(cell)))).astype(bool)
-    if not good.all():
-        bad = text[~good]
+    text = [cell.strip() for cell in cells]
+    observed = [cell for cell in text if cell.lower() not in MISSING]
+    comma = "," if _is_decimal_comma(observed) else "."
+    numbers = np.full(len(text), np.nan)
+    bad = []
+    for position, cell in enumerate(text):
+        if cell.lower() in MISSING:
+            continue
+        plain = cell.replace(comma, ".")
+        if _NUMBER.fullmatch(plain) and isfinite(number := float(plain)):
+            numbers[position] = number
+        else:
+            bad.append(position)
+    if bad:
+        cell = text[bad[0]]
         more = f", and {len(bad) - 1} more cells of this column" if len(bad) > 1 else ""
         comma_hint = "Use a decimal point and no thousands separator."
-        hint = comma_hint if "," in bad.iloc[0] else "Correct it or leave it empty."
-        where = place(source, cells, bad.index[0])
-        raise DataError(f"{where}, column {cells.name!r}: {bad.iloc[0]!r} is no number{more}. {hint}")
-    numbers[~missing] = plain.map(float)
-    return numbers
+        hint = comma_hint if "," in cell else "Correct it or leave it empty."
+        where = place(source, cells, cells.index[bad[0]])
+        raise DataError(f"{where}, column {cells.name!r}: {cell!r} is no number{more}. {hint}")
+    return pd.Series(numbers, index=cells.index, name=cells.name)
+
+
+def _is_decimal_comma(cells: list[str]) -> bool:
+    comma = [cell for cell in cells if "," in cell]
+    return (
+        not any("." in cell for cell in cells)
+        and all(cell.count(",") == 1 for cell in comma)
+        and not all(_THOUSANDS.fullmatch(cell) for cell in comma)
+    )
 
 
 def _bytes(path: Path) -> bytes:

@@ -143,6 +143,8 @@ def test_numbers_and_gaps() -> None:
     numbers = to_number(pd.Series(["1", " -2.5 ", "+.5", "1e3", "NA", ""], name="x"), "t.csv")
     np.testing.assert_array_equal(numbers, [1, -2.5, 0.5, 1000, np.nan, np.nan])
     assert to_number(pd.Series(["", "."], name="x"), "t.csv").isna().all()
+    twice = pd.Series(["1", "", "2"], index=["a", "a", "b"], name="x")  # rows may be indexed by subject
+    np.testing.assert_array_equal(to_number(twice, "t.csv"), [1, np.nan, 2])
     assert to_number(pd.Series([], name="x", dtype=str), "t.csv").dtype == np.float64
 
 
