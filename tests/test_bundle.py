@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 import fusekit
 from fusekit.data import Cohort, cut, read
 from fusekit.errors import DataError, UnknownName
-from fusekit.experiment.run import Run
+from fusekit.experiment import Run
 
 
 @pytest.fixture(scope="module")

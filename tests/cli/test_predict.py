@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from fusekit.cli.app import app
 from fusekit.data import Cohort
 from fusekit.evaluation import by_subject
-from fusekit.experiment.run import Run
+from fusekit.experiment import Run
 
 runner = CliRunner()
 

@@ -30,7 +30,7 @@ def test_slices_are_averaged_within_scans_before_subjects() -> None:
     subjects = by_subject(predictions).set_index("subject")
     assert subjects.loc["a", "p_1"] == pytest.approx(0.5)  # (0.9 + 0.1) / 2, not 2.8 / 4
     assert subjects.loc["b", "p_1"] == pytest.approx(0.25)
-    assert subjects.loc["a", ["scans", "slices"]].tolist() == [2, 4]
+    assert tuple(subjects.loc["a", ["scans", "slices"]]) == (2, 4)
     assert np.allclose(subjects["p_0"] + subjects["p_1"], 1)
 
 

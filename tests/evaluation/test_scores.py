@@ -86,7 +86,7 @@ def test_score_counts_slices_at_one_level_and_subjects_at_the_other() -> None:
     assert scores.loc[("subject", "accuracy"), "value"] == pytest.approx(3 / 4)  # means: a .667, b .35, c .2, d .4
     assert scores.loc[("subject", "sensitivity"), "value"] == pytest.approx(1 / 2)
     assert scores.loc[("subject", "auc"), "value"] == pytest.approx(1.0)
-    assert scores.loc[("slice", "accuracy"), ["rows", "subjects"]].tolist() == [7, 4]
+    assert tuple(scores.loc[("slice", "accuracy"), ["rows", "subjects"]]) == (7, 4)
     # Seven slices, but four subjects were sampled: the interval is that of four.
     assert tuple(scores.loc[("slice", "accuracy"), ["low", "high"]]) == pytest.approx(wilson(4 / 7, 4))
     assert tuple(scores.loc[("slice", "sensitivity"), ["low", "high"]]) == pytest.approx(wilson(0.5, 2))
@@ -110,4 +110,6 @@ def test_perfect_separation_is_not_certainty() -> None:
     assert ALL["auc"].interval(labels, perfect, subjects) == pytest.approx((expected.low, 1.0))
     assert ALL["auc"].interval(labels, reversed_, subjects) == pytest.approx((0.0, 1 - expected.low))
     repeated = np.repeat(np.arange(23), 5)  # more slices of the same subjects are no more evidence
-    assert ALL["auc"].interval(labels[repeated], perfect[repeated], subjects[repeated])[0] == pytest.approx(expected.low)
+    assert ALL["auc"].interval(labels[repeated], perfect[repeated], subjects[repeated])[0] == pytest.approx(
+        expected.low
+    )

@@ -16,7 +16,7 @@ import fusekit
 from fusekit.errors import DataError, FusekitError
 from fusekit.evaluation import by_subject
 from fusekit.experiment.folder import FILES
-from fusekit.experiment.run import Run, run
+from fusekit.experiment import Run, run
 from fusekit.progress import Quiet
 
 SMALL: dict[str, Any] = {

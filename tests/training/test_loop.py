@@ -26,7 +26,8 @@ class Small(nn.Module):
         self.head = nn.Linear(3 + 2, 2)
 
     def forward(self, image: Tensor, clinical: Tensor) -> Tensor:
-        return self.head(torch.cat([self.image(image).relu().mean(dim=(2, 3)), clinical], dim=1))
+        logits: Tensor = self.head(torch.cat([self.image(image).relu().mean(dim=(2, 3)), clinical], dim=1))
+        return logits
 
 
 def data(count: int = 24) -> SliceDataset:
@@ -71,7 +72,7 @@ def test_training_is_adam_on_cross_entropy() -> None:
             logits = expected(batch.image, batch.clinical)
             loss = cross_entropy(logits, batch.label)
             optimizer.zero_grad()
-            loss.backward()
+            torch.autograd.backward(loss)
             optimizer.step()
             losses.append(float(loss.detach()))
             hits += int((logits.argmax(1) == batch.label).sum())

@@ -19,10 +19,11 @@ class ClinicalGate(Injector):
     def __init__(self, sites: tuple[Site, ...], clinical_width: int, *, strength: float = 1.0):
         super().__init__()
         self.strength = strength
-        self.gates = nn.ModuleList(nn.Linear(clinical_width, site.channels) for site in sites)
-        for gate in self.gates:
-            nn.init.zeros_(gate.weight)  # the pretrained backbone is left as it is until training says otherwise
+        gates = [nn.Linear(clinical_width, site.channels) for site in sites]
+        for gate in gates:  # a gate of 1 everywhere leaves the backbone as it is until training says otherwise
+            nn.init.zeros_(gate.weight)
             nn.init.zeros_(gate.bias)
+        self.gates = nn.ModuleList(gates)
 
     def prepare(self, clinical: Tensor) -> Tensor:
         """(B, E) -> (B, E): nothing is shared between sites."""
@@ -31,7 +32,8 @@ class ClinicalGate(Injector):
     def forward(self, site: int, features: Tensor, prepared: Tensor) -> Tensor:
         """(B, C, *S) -> (B, C, *S)."""
         gate = 1 + self.strength * self.gates[site](prepared).tanh()  # (B, C)
-        return features * gate.reshape(*gate.shape, *[1] * (features.ndim - 2))
+        gated: Tensor = features * gate.reshape(*gate.shape, *[1] * (features.ndim - 2))
+        return gated
 
 
 def recipe() -> Fusion:

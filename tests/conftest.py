@@ -1,0 +1,49 @@
+"""What tests share: one thread a worker, a cache of their own, and one small run."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+import fusekit
+from fusekit.data import Cohort
+from fusekit.experiment import Run
+from fusekit.progress import Quiet
+
+#: A run that takes seconds: the real task, its synthetic cohort of a few subjects, a tiny network.
+SMALL_OPTIONS = {"synthetic": {"subjects": 24}}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _surroundings(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep the user's cache out, and torch to its share of the cores: workers of pytest-xdist run side by side."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // workers))
+    os.environ["FUSEKIT_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="session")
+def small_run(_surroundings: None, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """``fusekit run adni-ad --fusion rbca``, small."""
+    return fusekit.run(
+        "adni-ad",
+        backbone="resnet10t",
+        epochs=1,
+        image_size=32,
+        batch_size=8,
+        options=SMALL_OPTIONS,
+        out=tmp_path_factory.mktemp("runs") / "small",
+        progress=Quiet(),
+    )
+
+
+@pytest.fixture(scope="session")
+def small_cohort(small_run: Run) -> Cohort:
+    """The cohort of ``small_run``, as its task reads it."""
+    from fusekit_adni.task import AdniAdTask
+
+    folder = next((Path(os.environ["FUSEKIT_CACHE"]) / "synthetic").glob("adni-ad-*"))
+    return AdniAdTask().scan(folder, Quiet())

@@ -1,0 +1,148 @@
+"""The house rules that can be read off the sources."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PLUGINS = sorted(path.name for path in (ROOT / "plugins").iterdir() if (path / "__init__.py").exists())
+SOURCES = sorted([*ROOT.glob("fusekit/**/*.py"), *ROOT.glob("plugins/**/*.py")])
+
+#: Lower floors know nothing of higher ones; rooms on one floor know nothing of each other.
+FLOORS = {
+    "errors": 0,
+    "progress": 0,
+    "extension": 1,
+    "data": 2,
+    "models": 2,
+    "training": 3,
+    "evaluation": 3,
+    "bundle": 3,
+    "report": 4,
+    "experiment": 5,
+    "cli": 6,
+    "testing": 6,
+    "builtin": 6,
+    "__main__": 7,
+}
+
+
+def imports(path: Path, *, at_run_time: bool) -> Iterator[str]:
+    """Modules that a file imports; those below ``if TYPE_CHECKING`` only if not ``at_run_time``."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for_types = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if at_run_time and id(node) in for_types:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            module = node.module or ""
+            yield module
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def module_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    parts = parts[1:] if parts[0] == "plugins" else parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def room(module: str) -> str | None:
+    parts = module.split(".")
+    return parts[1] if parts[0] == "fusekit" and len(parts) > 1 and parts[1] in FLOORS else None
+
+
+def test_every_room_of_the_core_has_a_floor() -> None:
+    rooms = {path.relative_to(ROOT / "fusekit").parts[0].removesuffix(".py") for path in ROOT.glob("fusekit/**/*.py")}
+    assert rooms - {"__init__"} == set(FLOORS)
+
+
+@pytest.mark.parametrize("path", [p for p in SOURCES if p.is_relative_to(ROOT / "fusekit")], ids=module_of)
+def test_core_files_import_from_their_own_room_or_lower_floors(path: Path) -> None:
+    here = room(module_of(path))
+    if here is None:
+        return  # fusekit/__init__.py names everything, lazily
+    for module in imports(path, at_run_time=True):
+        there = room(module)
+        assert there is None or there == here or FLOORS[there] < FLOORS[here], f"{here} imports {module}"
+        assert module.split(".")[0] not in PLUGINS, f"the core imports the plugin {module}"
+
+
+@pytest.mark.parametrize("path", [p for p in SOURCES if p.is_relative_to(ROOT / "plugins")], ids=module_of)
+def test_plugins_import_fusekit_and_themselves(path: Path) -> None:
+    own = module_of(path).split(".")[0]
+    for module in imports(path, at_run_time=False):
+        top = module.split(".")[0]
+        assert top != "plugins", f"{module}: plugins are imported by their final name"
+        assert top not in PLUGINS or top == own, f"{own} imports the plugin {module}"
+
+
+def test_no_circles_inside_a_room() -> None:
+    files = {module_of(path): path for path in SOURCES if path.name != "__init__.py"}
+    edges = {
+        module: {m for m in imports(path, at_run_time=True) if m != module and m in files}
+        for module, path in files.items()
+    }
+    done: set[str] = set()
+
+    def visit(module: str, above: tuple[str, ...]) -> None:
+        assert module not in above, "circle: " + " -> ".join([*above[above.index(module) :], module])
+        if module not in done:
+            for other in sorted(edges.get(module, ())):
+                visit(other, (*above, module))
+            done.add(module)
+
+    for module in sorted(edges):
+        visit(module, ())
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=module_of)
+def test_files_are_short_and_named_for_what_they_hold(path: Path) -> None:
+    lines = len(path.read_text(encoding="utf-8").splitlines())
+    assert lines <= 400, f"{path} has {lines} lines"
+    assert path.stem not in ("utils", "util", "helpers", "misc", "common")
+    assert not {"utils", "helpers"} & set(path.parts)
+
+
+@pytest.mark.parametrize("path", [*SOURCES, *sorted(ROOT.glob("examples/**/*.py"))], ids=lambda path: str(path.stem))
+def test_nothing_unpickles(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert not {"pickle", "dill", "joblib", "shelve"} & {m.split(".")[0] for m in imports(path, at_run_time=False)}
+    for call in ("torch.load(", "torch.save(", "allow_pickle=True", "read_pickle", "to_pickle"):
+        assert call not in text, f"{path}: {call}"
+
+
+@pytest.mark.parametrize("module", ["fusekit", "fusekit.cli", *PLUGINS])
+def test_importing_loads_nothing_heavy(module: str) -> None:
+    code = (
+        f"import sys, {module}\n"
+        "heavy = {'torch', 'timm', 'pandas', 'numpy', 'nibabel', 'nilearn', 'matplotlib', 'scipy', 'lightning_fabric'}\n"
+        "print(','.join(sorted(heavy & set(sys.modules))))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
+
+
+def test_tests_mirror_the_sources() -> None:
+    sources = {Path(*path.relative_to(ROOT).parts) for path in SOURCES}
+    beside = {"test_architecture.py", "conftest.py"}
+    for test in ROOT.glob("tests/**/test_*.py"):
+        inside = test.relative_to(ROOT / "tests")
+        if inside.parts[0] in ("docs", "examples", "integration") or inside.name in beside:
+            continue
+        source = inside.with_name(inside.name.removeprefix("test_"))
+        source = source if inside.parts[0] == "plugins" else "fusekit" / source
+        assert source in sources or source.with_suffix("") / "__init__.py" in sources, f"{test} mirrors no source file"
