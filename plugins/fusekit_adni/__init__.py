@@ -1,1 +1,26 @@
-"""x."""
+"""ADNI: the task ``adni-ad``, read from a LONI download, with a synthetic cohort in the same layout."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fusekit.extension import hookimpl
+
+if TYPE_CHECKING:
+    import typer
+
+    from fusekit.extension import Register
+
+
+@hookimpl
+def register_tasks(register: Register) -> None:
+    """The paper's first task."""
+    register("adni-ad", "fusekit_adni.task:AdniAdTask", "Alzheimer's disease or normal cognition (ADNI)")
+
+
+@hookimpl
+def register_commands(cli: typer.Typer) -> None:
+    """A download to try things on."""
+    from fusekit_adni.synthetic.command import synthesize_adni
+
+    cli.command("synthesize-adni")(synthesize_adni)

@@ -1,0 +1,73 @@
+"""The diagnosis at a visit, from DXSUM by phase, else from ADNIMERGE."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pandas as pd
+
+from fusekit.data import Finding
+from fusekit.errors import DataError
+from fusekit_adni.tables import StudyTable, refuse_conflicts
+
+CN, MCI, AD = "CN", "MCI", "AD"
+_THREE = {"1": CN, "2": MCI, "3": AD}
+#: DXCHANGE: 1 to 3 stable, 4 to 6 conversions, 7 to 9 reversions; what counts is where the change led.
+_CHANGE = {"1": CN, "7": CN, "9": CN, "2": MCI, "4": MCI, "8": MCI, "3": AD, "5": AD, "6": AD}
+_FLAGS = {"DXNORM": CN, "DXMCI": MCI, "DXAD": AD}
+_MERGED = {"CN": CN, "NL": CN, "MCI": MCI, "Dementia": AD, "AD": AD}
+
+
+def diagnoses(dxsum: StudyTable | None, adnimerge: StudyTable | None, findings: list[Finding]) -> pd.Series:
+    """Diagnosis by (rid, visit).
+
+    Within DXSUM the columns of the phases are asked in this order: DIAGNOSIS, DXCHANGE, DXCURREN, and the flags DXNORM,
+    DXMCI, DXAD. ADNIMERGE's DX fills visits that DXSUM does not have; where both speak and disagree, DXSUM counts and
+    a finding says so.
+
+    Raises:
+        DataError: neither table is there, or one contradicts itself.
+    """
+    if dxsum is None and adnimerge is None:
+        raise DataError("no diagnoses: neither DXSUM_PDXCONV_ADNIALL, DXSUM nor ADNIMERGE is among the tables.")
+    sources = [
+        _by_visit(table, resolve)
+        for table, resolve in ((dxsum, resolve_dxsum), (adnimerge, resolve_adnimerge))
+        if table is not None
+    ]
+    if len(sources) == 2:
+        both = sources[0].to_frame("a").join(sources[1].rename("b"), how="inner")
+        differ = both[both["a"] != both["b"]]
+        if len(differ):
+            items = tuple(f"{r.rid} at {r.visit}: {r.a}, {r.b}" for r in differ.reset_index().itertuples())
+            findings.append(
+                Finding("diagnosis-differs", "visits with another diagnosis in ADNIMERGE; DXSUM counts", items)
+            )
+    merged = pd.concat(sources)
+    return merged[~merged.index.duplicated(keep="first")]
+
+
+def resolve_dxsum(rows: pd.DataFrame) -> pd.Series:
+    """Diagnosis of each row of DXSUM; missing where no column tells."""
+    found = pd.Series(None, index=rows.index, dtype=object)
+    for column, codes in (("DIAGNOSIS", _THREE), ("DXCHANGE", _CHANGE), ("DXCURREN", _THREE)):
+        if column in rows:
+            code = rows[column].str.replace(r"\.0+$", "", regex=True)
+            found = found.where(found.notna(), code.map(codes))
+    for column, diagnosis in _FLAGS.items():
+        if column in rows:
+            flagged = rows[column].str.replace(r"\.0+$", "", regex=True) == "1"
+            found = found.mask(found.isna() & flagged, diagnosis)
+    return found
+
+
+def resolve_adnimerge(rows: pd.DataFrame) -> pd.Series:
+    """Diagnosis of each row of ADNIMERGE."""
+    return pd.Series(rows["DX"].map(_MERGED) if "DX" in rows else None, index=rows.index, dtype=object)
+
+
+def _by_visit(table: StudyTable, resolve: Callable[[pd.DataFrame], pd.Series]) -> pd.Series:
+    rows = table.rows[["rid", "visit"]].assign(diagnosis=resolve(table.rows))
+    refuse_conflicts(table, rows, "diagnosis")
+    known = rows.dropna().drop_duplicates(["rid", "visit"])
+    return known.set_index(["rid", "visit"])["diagnosis"]

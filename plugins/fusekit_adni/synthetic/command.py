@@ -1,0 +1,34 @@
+"""``fusekit synthesize-adni``: the synthetic download, written where you want it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def synthesize_adni(
+    folder: Annotated[Path, typer.Argument(help="New or empty folder.", show_default=False)],
+    subjects: Annotated[int, typer.Option(help="People with CN or AD; some MCI come on top.")] = 480,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same files.")] = 0,
+    image_effect: Annotated[float, typer.Option(help="Main effect of disease on the images; 0 is none.")] = 1.0,
+    table_effect: Annotated[float, typer.Option(help="Main effect on the tables; 1: published group values.")] = 1.0,
+    interaction: Annotated[float, typer.Option(help="How far APOE e4 decides which atrophy means disease.")] = 1.0,
+) -> None:
+    """Write a SYNTHETIC cohort in the layout of an ADNI download, to try things on or to test your own tools."""
+    from fusekit.experiment.folder import new_folder
+    from fusekit.progress import Bars
+    from fusekit_adni.synthetic.download import write_download
+
+    with new_folder(folder.absolute()) as partial:
+        write_download(
+            partial,
+            Bars(),
+            seed=seed,
+            subjects=subjects,
+            image_effect=image_effect,
+            table_effect=table_effect,
+            interaction=interaction,
+        )
+    typer.echo(f"A SYNTHETIC cohort of {subjects} subjects lies in {folder}. Try: fusekit run adni-ad --data {folder}")

@@ -1,0 +1,111 @@
+"""Synthetic people: diagnosis, marker, image signs, and what a table would say of them.
+
+Everything is drawn given the diagnosis, so that with all strengths at 0 everything is independent of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+#: Share of each diagnosis. MCI is there because a download has it; the task leaves it out and counts it.
+SHARES = {"CN": 0.51, "MCI": 0.07, "AD": 0.42}
+
+#: Published group values (CN, MCI, AD).
+CARRIERS = (0.27, 0.53, 0.66)  # of an APOE e4 allele
+LOW_AMYLOID = (0.44, 0.80, 0.97)  # shares that give mean A-beta of 206, 164, 143 pg/mL from the two modes below
+AMYLOID_MODES = ((258.0, 25.0), (140.0, 25.0))  # mean, SD of normal and low A-beta42, xMAP pg/mL
+TAU = ((70.0, 30.0), (103.0, 61.0), (122.0, 58.0))  # mean, SD of total tau, xMAP pg/mL
+PTAU = ((25.0, 15.0), (35.0, 18.0), (42.0, 20.0))  # of tau phosphorylated at 181
+NFL = ((34.7, 21.0), (42.8, 27.0), (51.0, 29.0))  # of plasma neurofilament light, ng/L
+
+#: Within-group standard deviations by which a strength of 1 sets the disease apart: the main effect on either image
+#: sign, and the interaction, which has one sign for carriers and the other for everyone else.
+IMAGE_EFFECT, INTERACTION = 0.7, 1.2
+
+#: Plasma analytes and laboratory values: how many, in how many correlated blocks, how many of them tell something, and
+#: how much, in standard deviations at a table effect of 1.
+ANALYTES, LABS, BLOCKS, BLOCK_SHARE = 190, 39, 12, 0.4
+INFORMATIVE, INFORMATIVE_EFFECT = 12, 0.35
+
+
+@dataclass(frozen=True)
+class Strengths:
+    """How strongly the disease shows. At 0 an effect is absent; at 1 it has the size documented in this module."""
+
+    image: float = 1.0
+    table: float = 1.0
+    interaction: float = 1.0
+
+
+def draw_subjects(rng: np.random.Generator, count: int, strengths: Strengths) -> pd.DataFrame:
+    """Draw people.
+
+    Args:
+        rng: source of every number.
+        count: how many with CN or AD; MCI come on top.
+        strengths: of the three effects.
+
+    Returns:
+        One row a person, index 0..: diagnosis, ptid, rid, site, sex, age, education, carrier, alleles, ventricles and
+        horns (the image signs V and H in standard deviations), abeta, tau, ptau, nfl, and a000.. / l00.. (analytes
+        and laboratory values, standardised).
+    """
+    total = round(count / (SHARES["CN"] + SHARES["AD"]))
+    group = _groups(rng, count, total)
+    disease = group - 1.0  # -1 CN, 0 MCI, +1 AD
+    people = pd.DataFrame({"diagnosis": np.array(list(SHARES))[group]})
+    rid = np.sort(rng.choice(np.arange(2, 10 * total + 2), total, replace=False))
+    people["rid"] = rng.permutation(rid)
+    people["site"] = rng.choice(np.r_[2:8, 9:14, 16:25, 27, 31:38, 41, 51, 53, 57, 62, 67, 68, 72, 73, 82, 94, 98:101,
+                                      109, 114, 116, 123, 126:134, 136, 137], total)  # fmt: skip
+    people["ptid"] = [f"{site:03}_S_{rid:04}" for site, rid in zip(people["site"], people["rid"], strict=True)]
+    people["sex"] = rng.choice(["Male", "Female"], total)
+    people["age"] = np.round(np.clip(rng.normal(75.5, 6.3, total), 55, 91), 1)
+    people["education"] = np.clip(rng.normal(15.8, 2.9, total).round(), 6, 20).astype(int)
+
+    def between(values: tuple[float, ...]) -> np.ndarray:
+        """Group values, drawn together to their mean as the table's strength goes to 0."""
+        pooled = np.average(values, weights=list(SHARES.values()))
+        return np.asarray((pooled + strengths.table * (np.array(values) - pooled))[group])
+
+    carrier = rng.random(total) < between(CARRIERS)
+    people["carrier"] = carrier
+    people["alleles"] = np.where(carrier, 1 + (rng.random(total) < 0.2), 0)
+    low = rng.random(total) < between(LOW_AMYLOID)
+    modes = np.array(AMYLOID_MODES)[low.astype(int)]
+    people["abeta"] = rng.normal(modes[:, 0], modes[:, 1])
+    for name, values in (("tau", TAU), ("ptau", PTAU), ("nfl", NFL)):
+        people[name] = _skewed(rng, between(tuple(m for m, _ in values)), between(tuple(s for _, s in values)))
+
+    main = strengths.image * IMAGE_EFFECT / 2 * disease
+    pattern = strengths.interaction * INTERACTION / 2 * disease * np.where(carrier, 1, -1)
+    people["ventricles"] = rng.normal(size=total) + main - pattern
+    people["horns"] = rng.normal(size=total) + main + pattern
+    columns = _blocks(rng, total, ANALYTES + LABS)
+    columns[:, rng.choice(ANALYTES, INFORMATIVE, replace=False)] += (
+        strengths.table * INFORMATIVE_EFFECT / 2 * disease[:, None] * rng.choice([-1, 1], INFORMATIVE)
+    )
+    names = [f"a{i:03}" for i in range(ANALYTES)] + [f"l{i:02}" for i in range(LABS)]
+    return pd.concat([people, pd.DataFrame(columns, columns=names)], axis=1)
+
+
+def _groups(rng: np.random.Generator, count: int, total: int) -> np.ndarray:
+    """Diagnosis of each person as 0, 1, 2, in the shares above, shuffled."""
+    affected = round(count * SHARES["AD"] / (SHARES["CN"] + SHARES["AD"]))
+    return rng.permutation(np.repeat([0, 1, 2], [count - affected, total - count, affected]))
+
+
+def _skewed(rng: np.random.Generator, mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:
+    """Log-normal values with the given means and standard deviations: concentrations are positive and skewed."""
+    variance = np.log1p((deviation / mean) ** 2)
+    return np.asarray(rng.lognormal(np.log(mean) - variance / 2, np.sqrt(variance)))
+
+
+def _blocks(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray:
+    """Standard normal values (rows, columns), correlated within blocks of columns."""
+    block = rng.integers(0, BLOCKS, columns)
+    shared = rng.normal(size=(rows, BLOCKS))[:, block]
+    return np.asarray(np.sqrt(BLOCK_SHARE) * shared + np.sqrt(1 - BLOCK_SHARE) * rng.normal(size=(rows, columns)))

@@ -1,0 +1,77 @@
+"""Visit codes, and which row of a table belongs to which scan."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+
+import numpy as np
+import pandas as pd
+
+#: A table row further away than this is another visit; a match further away than ``FAR_DAYS`` is reported.
+LIMIT_DAYS, FAR_DAYS = 180, 90
+
+_BASELINE = {"bl", "sc", "scmri", "init", "v01", "v02", "v03"}
+_ADNI2 = {"v04": "m03", "v05": "m06", "v11": "m12", "v21": "m24", "v31": "m36", "v41": "m48", "v51": "m60"}
+
+
+def canonical(code: str) -> str | None:
+    """``bl`` or ``mNN`` (months since baseline) for a visit code of any phase; None for an unscheduled or unknown one.
+
+    Screening counts as baseline: structural images are taken at screening, weeks before the baseline visit.
+    """
+    code = code.strip().lower()
+    if code in _BASELINE:
+        return "bl"
+    if code in _ADNI2:
+        return _ADNI2[code]
+    if years := re.fullmatch(r"y(\d+)", code):
+        return f"m{12 * int(years[1]):02}"
+    if months := re.fullmatch(r"m0*(\d+)", code):
+        return f"m{int(months[1]):02}" if int(months[1]) else "bl"
+    return None
+
+
+def parse_days(cells: pd.Series) -> pd.Series:
+    """Text as ``YYYY-MM-DD`` or ``M/D/YYYY`` -> days (datetime64); NaT where it is neither."""
+    iso = pd.to_datetime(cells, format="%Y-%m-%d", errors="coerce")
+    return iso.fillna(pd.to_datetime(cells, format="%m/%d/%Y", errors="coerce"))
+
+
+def nearest(day: date, days: pd.Series) -> tuple[int, int] | None:
+    """Position and distance in days of the nearest of some days (NaT: never); None beyond ``LIMIT_DAYS``.
+
+    Of two equally near, the earlier position.
+    """
+    distance = (days - pd.Timestamp(day)).abs().dt.days.to_numpy(dtype=float, na_value=np.inf)
+    if len(distance) == 0 or distance.min() > LIMIT_DAYS:
+        return None
+    position = int(distance.argmin())
+    return position, int(distance[position])
+
+
+def match(scans: pd.DataFrame, table: pd.DataFrame) -> pd.Series:
+    """Find the row of a table for each scan.
+
+    Args:
+        scans: columns rid (int), visit (canonical, or None) and acquired (date).
+        table: columns rid (int), visit (canonical, or None) and, optionally, day (datetime64); index = line.
+
+    Returns:
+        Line by scan; missing (<NA>) where the subject has no row of that visit and none within ``LIMIT_DAYS``. The
+        first of several rows of a visit counts.
+    """
+    rows = dict(iter(table.groupby("rid")))
+    lines: list[int | None] = []
+    for rid, visit, acquired in zip(scans["rid"], scans["visit"], scans["acquired"], strict=True):
+        own = rows.get(rid)
+        lines.append(None if own is None else _line(own, visit, acquired))
+    return pd.Series(lines, index=scans.index, dtype="Int64")
+
+
+def _line(rows: pd.DataFrame, visit: str | None, acquired: date) -> int | None:
+    same = rows.index[rows["visit"] == visit]
+    if visit is not None and len(same):
+        return int(same[0])
+    found = nearest(acquired, rows["day"]) if "day" in rows else None
+    return int(rows.index[found[0]]) if found else None
