@@ -1,1 +1,75 @@
-"""x."""
+"""What the core itself brings, through the door that every plugin uses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fusekit.extension import hookimpl
+
+if TYPE_CHECKING:
+    from fusekit.data import Volume
+    from fusekit.extension import Register
+    from fusekit.models import Fusion
+
+
+@hookimpl
+def register_backbones(register: Register) -> None:
+    """Every timm network that fits; the others are refused with a sentence when named."""
+    register.family(
+        "timm",
+        "fusekit.models.timm_backbone:timm_names",
+        "fusekit.models.timm_backbone:TimmBackbone",
+        "convolutional networks of timm, by timm's own names",
+    )
+
+
+@hookimpl
+def register_clinical_encoders(register: Register) -> None:
+    """The plain one."""
+    register("mlp", "fusekit.models.encoders:MLPEncoder", "fully connected layers")
+
+
+@hookimpl
+def register_heads(register: Register) -> None:
+    """The plain ones."""
+    register("concat", "fusekit.models.heads:ConcatHead", "image and clinical features side by side, one linear layer")
+    register("image", "fusekit.models.heads:ImageHead", "one linear layer on the image's features")
+    register("clinical", "fusekit.models.heads:ClinicalHead", "one linear layer on the clinical features")
+
+
+@hookimpl
+def register_fusions(register: Register) -> None:
+    """The arm that shows what the table alone is worth."""
+    register("clinical-only", "fusekit.builtin:clinical_only", "clinical columns alone, no image")
+
+
+def clinical_only() -> Fusion:
+    """Clinical columns alone, through an MLP of the shape of RBCA's clinical path (two layers of 1024, ReLU between).
+
+    So it differs from the arm ``concat`` in the image alone.
+    """
+    from fusekit.models import Fusion  # loads torch
+
+    return Fusion(head="clinical", encoder="mlp", image=False)
+
+
+@hookimpl
+def register_metrics(register: Register) -> None:
+    """The scores of the field, positive class against the rest."""
+    scores = "fusekit.evaluation.scores"
+    register("accuracy", f"{scores}:Accuracy", "correct calls / all calls")
+    register("sensitivity", f"{scores}:Sensitivity", "true positives / positives")
+    register("specificity", f"{scores}:Specificity", "true negatives / negatives")
+    register("ppv", f"{scores}:PositivePredictiveValue", "true positives / rows called positive")
+    register("npv", f"{scores}:NegativePredictiveValue", "true negatives / rows called negative")
+    register("auc", f"{scores}:AreaUnderCurve", "chance that a positive scores above a negative")
+
+
+@hookimpl
+def read_image(path: Path) -> Volume | None:
+    """Read NIfTI files and DICOM series."""
+    from fusekit.data import read_dicom, read_nifti
+
+    volume = read_nifti(path)
+    return read_dicom(path) if volume is None else volume

@@ -13,7 +13,7 @@ class UnknownName(FusekitError):  # noqa: N818  (reads as what it says: the name
     """No plugin registers this name; the message suggests the nearest ones."""
 
 
-class NameTaken(PluginError):
+class NameTaken(PluginError):  # noqa: N818  (likewise)
     """Two plugins register one name; the message names both."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
 from typing import Protocol, TypeVar
 
@@ -32,7 +33,7 @@ class Quiet:
 
 
 class Bars:
-    """Rich bars with counts, rates and the time left; lines are printed above them."""
+    """Bars with counts, rates and the time left on standard error; one line when done where it is no terminal."""
 
     def __init__(self) -> None:
         from rich.console import Console
@@ -41,33 +42,35 @@ class Bars:
 
     def track(self, items: Iterable[T], label: str, total: int, unit: str = "") -> Iterator[T]:
         """Pass the items on under a bar."""
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            Progress,
-            TextColumn,
-            TimeElapsedColumn,
-            TimeRemainingColumn,
-        )
+        from rich import progress
 
+        if not (self.console.is_terminal or self.console.is_jupyter):
+            yield from self._logged(items, label, total, unit)
+            return
         columns = (
-            TextColumn("{task.description:<34}"),
-            BarColumn(bar_width=30),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[unit]}"),
-            TextColumn("{task.fields[rate]}"),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
+            progress.TextColumn("{task.description}"),
+            progress.BarColumn(bar_width=None),  # takes what the others leave
+            progress.TextColumn("{task.completed:.0f}/{task.total:.0f} {task.fields[unit]}"),
+            progress.TextColumn("{task.fields[rate]}"),
+            progress.TimeElapsedColumn(),
+            progress.TextColumn("left"),
+            progress.TimeRemainingColumn(),
         )
-        with Progress(*columns, console=self.console) as bars:
+        with progress.Progress(*columns, console=self.console, expand=True) as bars:
             task = bars.add_task(label, total=total, unit=unit, rate="")
             for item in items:
                 yield item
                 bars.advance(task)
-                speed = bars.tasks[0].speed
+                speed = bars.tasks[0].finished_speed or bars.tasks[0].speed
                 bars.update(task, rate=f"{speed:,.1f}/s" if speed else "")
+
+    def _logged(self, items: Iterable[T], label: str, total: int, unit: str) -> Iterator[T]:
+        """Leave one line in a log file, where a bar would be a mess."""
+        start = time.perf_counter()
+        yield from items
+        seconds = time.perf_counter() - start
+        self.say(f"{label}: {total} {unit}, {total / max(seconds, 1e-9):,.1f}/s, {seconds:.0f} s")
 
     def say(self, line: str) -> None:
         """Print a line."""
-        self.console.print(line, highlight=False)
+        self.console.print(line, highlight=False, soft_wrap=not self.console.is_terminal)

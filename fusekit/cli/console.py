@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,10 +27,11 @@ def print_run(run: Run) -> None:
         + (f", peak memory {memory:,} MiB" if memory else ""),
         highlight=False,
     )
-    folder = Path(os.path.relpath(run.folder)) if run.folder.is_relative_to(Path.cwd()) else run.folder
-    files = Table(box=None, show_header=False, padding=(0, 1))
+    folder = run.folder.relative_to(Path.cwd()) if run.folder.is_relative_to(Path.cwd()) else run.folder
+    console.print(f"\nEverything lies in [bold]{folder}[/]", soft_wrap=True, highlight=False)
+    files = Table(box=None, show_header=False, padding=(0, 2))
     for name, purpose in FILES.items():
-        files.add_row(f"{folder / name}", f"[dim]{purpose}[/]")
+        files.add_row(name, f"[dim]{purpose}[/]")
     console.print(files)
 
 

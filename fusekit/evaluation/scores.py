@@ -153,7 +153,6 @@ class AreaUnderCurve(Metric):
             return float("nan")
         return float((rankdata(probabilities[:, POSITIVE])[cases].sum() - n * (n + 1) / 2) / (n * m))
 
-
     def interval(self, labels: np.ndarray, probabilities: np.ndarray, subjects: np.ndarray) -> tuple[float, float]:
         """Bootstrap limits over subjects.
 

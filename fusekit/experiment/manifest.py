@@ -65,11 +65,10 @@ def fingerprint(cohort: Cohort, images: np.ndarray) -> dict[str, str]:
 
 
 def peak_memory_mib() -> int | None:
-    """Largest resident size of this process and of its largest child so far, added; MiB. None on Windows."""
-    if sys.platform == "win32":  # has no such count in the standard library
+    """Largest resident size of this process so far, MiB; None on Windows, whose standard library does not tell."""
+    if sys.platform == "win32":
         return None
     import resource
 
     unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux KiB
-    peaks = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return int(sum(peaks) * unit / 2**20)
+    return int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20)

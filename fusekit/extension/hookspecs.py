@@ -30,7 +30,7 @@ def register_clinical_encoders(register: Register) -> None:
 
 @hookspec
 def register_injectors(register: Register) -> None:
-    """Register injectors, which change image features inside the backbone: ``(sites, clinical_width, *, options...)``."""
+    """Register injectors of clinical features: ``(sites, clinical_width, *, options...) -> Injector``."""
 
 
 @hookspec

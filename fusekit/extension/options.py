@@ -60,7 +60,7 @@ def _convert(name: str, kind: Any, value: Any) -> Any:
     try:
         return _as(kind, value)
     except ValueError:
-        raise OptionError(f"{name} takes {_describe(kind)}, not {value!r}.") from None
+        raise OptionError(f"{name} takes {describe_type(kind)}, not {value!r}.") from None
 
 
 def _as(kind: Any, value: Any) -> Any:
@@ -91,9 +91,8 @@ def _as(kind: Any, value: Any) -> Any:
 
 
 def _as_union(kinds: tuple[Any, ...], value: Any) -> Any:
-    if value is None or value == "none":
-        if NoneType in kinds:
-            return None
+    if (value is None or value == "none") and NoneType in kinds:
+        return None
     for kind in kinds:
         try:
             return None if kind is NoneType else _as(kind, value)
@@ -115,14 +114,15 @@ def _refuse() -> Any:
     raise ValueError
 
 
-def _describe(kind: Any) -> str:
+def describe_type(kind: Any) -> str:
+    """Say what an option takes, for messages and documentation."""
     origin, args = get_origin(kind), get_args(kind)
     if origin is Literal:
         return "one of " + ", ".join(map(str, args))
     if origin in (Union, UnionType):
-        return " or ".join(_describe(a) for a in args)
+        return " or ".join(describe_type(a) for a in args)
     if origin is tuple:
-        return f"{_describe(args[0])}s separated by commas"
+        return f"{describe_type(args[0])}s separated by commas"
     return {bool: "true or false", int: "a whole number", float: "a number", NoneType: "none", str: "text"}.get(
         kind, getattr(kind, "__name__", str(kind))
     )

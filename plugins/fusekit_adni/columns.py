@@ -20,31 +20,11 @@ from fusekit_adni.visits import match
 
 #: Columns of the multiplex and laboratory tables that are no measurements.
 _KEYS = frozenset(
-    [
-        "RID",
-        "PTID",
-        "ID",
-        "SITE",
-        "SITEID",
-        "PHASE",
-        "COLPROT",
-        "ORIGPROT",
-        "VISCODE",
-        "VISCODE2",
-        "VISIT_CODE",
-        "EXAMDATE",
-        "DRAWDATE",
-        "USERDATE",
-        "USERDATE2",
-        "UPDATE_STAMP",
-        "SAMPLE_ID",
-        "BARCODE",
-        "BATCH",
-        "KIT",
-        "STDS",
-        "RUNDATE",
-        "DRWDTE",
-    ]
+    {
+        *("RID", "PTID", "ID", "SITE", "SITEID", "PHASE", "COLPROT", "ORIGPROT", "VISCODE", "VISCODE2", "VISIT_CODE"),
+        *("EXAMDATE", "DRAWDATE", "DRWDTE", "RUNDATE", "USERDATE", "USERDATE2", "UPDATE_STAMP"),
+        *("SAMPLE_ID", "BARCODE", "BATCH", "KIT", "STDS"),
+    }
 )
 
 

@@ -44,7 +44,8 @@ def diagnoses(dxsum: StudyTable | None, adnimerge: StudyTable | None, findings: 
                 Finding("diagnosis-differs", "visits with another diagnosis in ADNIMERGE; DXSUM counts", items)
             )
     merged = pd.concat(sources)
-    return merged[~merged.index.duplicated(keep="first")]
+    first: pd.Series = merged[~merged.index.duplicated(keep="first")]
+    return first
 
 
 def resolve_dxsum(rows: pd.DataFrame) -> pd.Series:
@@ -69,5 +70,5 @@ def resolve_adnimerge(rows: pd.DataFrame) -> pd.Series:
 def _by_visit(table: StudyTable, resolve: Callable[[pd.DataFrame], pd.Series]) -> pd.Series:
     rows = table.rows[["rid", "visit"]].assign(diagnosis=resolve(table.rows))
     refuse_conflicts(table, rows, "diagnosis")
-    known = rows.dropna().drop_duplicates(["rid", "visit"])
-    return known.set_index(["rid", "visit"])["diagnosis"]
+    known: pd.Series = rows.dropna().drop_duplicates(["rid", "visit"]).set_index(["rid", "visit"])["diagnosis"]
+    return known

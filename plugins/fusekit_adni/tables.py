@@ -124,7 +124,7 @@ def numbers(cells: pd.Series, *, log_scale: bool = False) -> Numbers:
     censored = np.where(np.isnan(amounts), np.nan, 0.0)
     odd = {}
     unread = np.isnan(read) & ~cells.str.lower().isin(MISSING_TEXT).to_numpy()
-    for position in np.flatnonzero(unread):
+    for position in np.flatnonzero(unread).tolist():
         text = cells.iloc[position]
         bound = _BOUND.fullmatch(text.upper())
         if bound or text.upper() == "ND":

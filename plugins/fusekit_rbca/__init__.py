@@ -1,1 +1,57 @@
-"""x."""
+"""RBCA: residual blocks with clinical attention, and the paper's other arms.
+
+Yang et al. 2021, Fusing Medical Image Features and Clinical Features with Deep Learning for Computer-Aided Diagnosis
+(arXiv 2103.05855). For embedding elsewhere: ``ClinicalAttention``, ``RBCAInjector``, ``ClinicalPath``, ``ConcatHead``.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from fusekit.extension import hookimpl
+
+if TYPE_CHECKING:
+    from fusekit.extension import Register
+    from fusekit.models import ConcatHead
+    from fusekit_rbca.attention import ClinicalAttention
+    from fusekit_rbca.clinical_path import ClinicalPath
+    from fusekit_rbca.injector import RBCAInjector
+
+__all__ = ["ClinicalAttention", "ClinicalPath", "ConcatHead", "RBCAInjector"]
+
+_HOMES = {
+    "ClinicalAttention": "fusekit_rbca.attention",
+    "ClinicalPath": "fusekit_rbca.clinical_path",
+    "ConcatHead": "fusekit.models",
+    "RBCAInjector": "fusekit_rbca.injector",
+}
+
+
+@hookimpl
+def register_clinical_encoders(register: Register) -> None:
+    """The paper's clinical path."""
+    register("clinical-path", "fusekit_rbca.clinical_path:ClinicalPath", "two linear layers of 1024 (Yang et al. 2021)")
+
+
+@hookimpl
+def register_injectors(register: Register) -> None:
+    """The paper's block."""
+    register("rbca", "fusekit_rbca.injector:RBCAInjector", "clinical attention on half the channels (Yang et al. 2021)")
+
+
+@hookimpl
+def register_fusions(register: Register) -> None:
+    """The three arms of the paper."""
+    register("image-only", "fusekit_rbca.fusions:image_only", "the image alone, no clinical columns")
+    register("concat", "fusekit_rbca.fusions:concat", "image and clinical features side by side at the end")
+    register(
+        "rbca", "fusekit_rbca.fusions:rbca", "clinical attention inside the backbone, then concat (Yang et al. 2021)"
+    )
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for: naming the plugin must not load torch."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'fusekit_rbca' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

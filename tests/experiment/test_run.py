@@ -15,8 +15,8 @@ from sklearn.metrics import roc_auc_score
 import fusekit
 from fusekit.errors import DataError, FusekitError
 from fusekit.evaluation import by_subject
-from fusekit.experiment.folder import FILES
 from fusekit.experiment import Run, run
+from fusekit.experiment.folder import FILES
 from fusekit.progress import Quiet
 
 SMALL: dict[str, Any] = {

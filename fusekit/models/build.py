@@ -1,0 +1,169 @@
+"""From names and options to a FusionModel, and back from its description."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from fusekit.errors import OptionError
+from fusekit.extension import catalog, read_options
+from fusekit.extension.options import option_defaults, option_parameters
+from fusekit.extension.registry import suggest
+from fusekit.models.fusion_model import FusionModel
+from fusekit.models.parts import Fusion, ImageWidths, Site, SiteKind
+
+PARTS = ("sites", "backbone", "encoder", "injector", "head")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteOptions:
+    """Where the injector meets the backbone; the recipe's own choice unless set.
+
+    Args:
+        kind: before stages, before blocks, or before the branches of blocks.
+        stages: backbone stages, counted from 1; empty means all.
+    """
+
+    kind: SiteKind = "block"
+    stages: tuple[int, ...] = ()
+
+
+def build(
+    fusion: str | Fusion,
+    *,
+    backbone: str,
+    columns: int,
+    classes: int,
+    in_channels: int = 1,
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+) -> FusionModel:
+    """Build a model from a fusion's recipe.
+
+    Args:
+        fusion: name, or a recipe of your own.
+        backbone: name; not looked at by a fusion that reads no image.
+        columns: F, clinical columns as the model sees them; not looked at by a fusion that reads none.
+        classes: K.
+        in_channels: of the image.
+        options: part (sites, backbone, encoder, injector, head) -> option -> value; they win over the recipe's.
+
+    Raises:
+        UnknownName: no such fusion, backbone or other part, with the nearest names.
+        OptionError: an option does not exist, has a wrong value, or is for a part that the fusion lacks.
+    """
+    name = fusion if isinstance(fusion, str) else "custom"
+    recipe: Fusion = catalog().fusions.get(fusion)() if isinstance(fusion, str) else fusion
+    return _assemble(name, _refine(name, recipe, backbone, options or {}), backbone, columns, classes, in_channels)
+
+
+def build_from(description: Mapping[str, Any]) -> FusionModel:
+    """Build a model again from its ``description``; its weights are new and wait for ``load_state_dict``.
+
+    Nothing is downloaded: a backbone's option ``pretrained`` is taken as false.
+
+    Raises:
+        UnknownName: a part's plugin is not installed.
+        OptionError: an installed part no longer has an option that the description names.
+    """
+    recipe = dict(description["recipe"])
+    given = {part: dict(values) for part, values in recipe.pop("options").items()}
+    stages = tuple(recipe.pop("stages"))
+    if given.get("backbone", {}).get("pretrained"):
+        given["backbone"]["pretrained"] = False
+    name, backbone = description["fusion"], description["backbone"]
+    refined = _refine(name, Fusion(**recipe, stages=stages), backbone, given)
+    model = _assemble(
+        name, refined, backbone, description["columns"], description["classes"], description["in_channels"]
+    )
+    model.description = dict(description)  # also where the published weights came from
+    return model
+
+
+def _factories(recipe: Fusion, backbone: str) -> dict[str, Callable[..., Any]]:
+    """Part -> what builds it, for the parts that the fusion has."""
+    known = catalog()
+    found: dict[str, Callable[..., Any]] = {"head": known.heads.get(recipe.head)}
+    if recipe.image:
+        found["backbone"] = known.backbones.get(backbone)
+    if recipe.encoder is not None:
+        found["encoder"] = known.encoders.get(recipe.encoder)
+    if recipe.injector is not None:
+        found |= {"injector": known.injectors.get(recipe.injector), "sites": SiteOptions}
+    return found
+
+
+def _refine(name: str, recipe: Fusion, backbone: str, given: Mapping[str, Mapping[str, Any]]) -> Fusion:
+    """The recipe with every option filled in and checked, and the sites' own options folded into it."""
+    if recipe.injector is not None and (recipe.encoder is None or not recipe.image):
+        raise OptionError(f"the fusion {name!r} has an injector, which needs an image and a clinical encoder.")
+    factories = _factories(recipe, backbone)
+    for part in (*given, *recipe.options):
+        if part not in PARTS:
+            raise OptionError(f"no part of a model is called {part!r}; {suggest(part, PARTS)}")
+        if part not in factories and given.get(part):
+            has = ", ".join(p for p in PARTS if p in factories)
+            raise OptionError(f"the fusion {name!r} has no {part}, so it takes no options for it; it has: {has}.")
+    sites = read_options("sites", SiteOptions, given.get("sites", {}))
+    options = {}
+    for part in PARTS[1:]:
+        if part in factories:
+            chosen = {**recipe.options.get(part, {}), **given.get(part, {})}
+            defaults = option_defaults(factories[part], withhold=("sites",))
+            options[part] = {**defaults, **read_options(part, factories[part], chosen, withhold=("sites",))}
+    return replace(
+        recipe, sites=sites.get("kind", recipe.sites), stages=sites.get("stages", recipe.stages), options=options
+    )
+
+
+def _assemble(name: str, recipe: Fusion, backbone: str, columns: int, classes: int, in_channels: int) -> FusionModel:
+    if classes < 2:
+        raise OptionError(f"a model tells two or more classes apart, not {classes}.")
+    factories, options = _factories(recipe, backbone), recipe.options
+    image = encoder = injector = None
+    injected: list[int] = []
+    widths, clinical_width = ImageWidths(0, 0), 0
+    if "encoder" in factories:
+        if columns < 1:
+            raise OptionError(f"the fusion {name!r} reads clinical columns, but there are none.")
+        encoder = factories["encoder"](columns, **options["encoder"])
+        clinical_width = encoder.width
+    if "backbone" in factories:
+        # Plain backbones need not know of sites; whoever offers them takes their kind.
+        offers = "sites" in option_parameters(factories["backbone"])
+        kind = {"sites": recipe.sites} if offers else {}
+        image = factories["backbone"](in_channels, **kind, **options["backbone"])
+        widths = ImageWidths(image.map_channels, image.width)
+    if "injector" in factories and image is not None:
+        injected = _injected(image.sites, recipe.stages, backbone)
+        injector = factories["injector"]([image.sites[i] for i in injected], clinical_width, **options["injector"])
+    head = factories["head"](widths, clinical_width, classes, **options["head"])
+    description = {
+        "fusion": name,
+        "backbone": backbone,
+        "in_channels": in_channels,
+        "columns": columns,
+        "classes": classes,
+        "recipe": _plain(asdict(recipe)),
+    }
+    return FusionModel(image, encoder, injector, head, injected=injected, description=description)
+
+
+def _injected(sites: tuple[Site, ...], stages: tuple[int, ...], backbone: str) -> list[int]:
+    """Indices of the sites in the stages."""
+    present = sorted({site.stage for site in sites})
+    for stage in stages:
+        if stage not in present:
+            raise OptionError(
+                f"sites.stages names stage {stage}; the backbone {backbone!r} has {', '.join(map(str, present))}."
+            )
+    return [i for i, site in enumerate(sites) if not stages or site.stage in stages]
+
+
+def _plain(value: Any) -> Any:
+    """As JSON keeps it."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)

@@ -1,0 +1,64 @@
+"""RBCA as an injector: clinical attention at every site, clinical projections shared between sites of one width."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from torch import Tensor, nn
+
+from fusekit.errors import OptionError
+from fusekit.models import Injector, Site
+from fusekit_rbca.attention import ClinicalAttention
+
+
+class RBCAInjector(Injector):
+    """Residual blocks with clinical attention (Yang et al. 2021), at branch sites of any backbone.
+
+    At a branch site the block's own convolutions and a projecting shortcut read the attended features while an
+    identity shortcut keeps the raw ones, as in the published code.
+
+    Args:
+        sites: where; each needs an even number of channels.
+        clinical_width: E.
+        reduction: ``separate`` reductions for attended and original half, as in the published code; ``shared``, one for
+            both, as the paper's text reads.
+        spatial_dims: 2 for images, 3 for volumes.
+
+    Raises:
+        OptionError: a site has an odd number of channels.
+    """
+
+    def __init__(
+        self,
+        sites: Sequence[Site],
+        clinical_width: int,
+        *,
+        reduction: Literal["separate", "shared"] = "separate",
+        spatial_dims: int = 2,
+    ):
+        super().__init__()
+        for site in sites:
+            if site.channels % 2:
+                raise OptionError(
+                    f"RBCA halves the channels, and {site.name!r} in stage {site.stage} has {site.channels}, which is "
+                    "odd. Leave out its stage (-o sites.stages=...), or choose another backbone."
+                )
+        self.projections = nn.ModuleDict(
+            {
+                str(width): nn.Sequential(nn.Linear(clinical_width, width), nn.BatchNorm1d(width), nn.ReLU())
+                for width in sorted({site.channels // 2 for site in sites})
+            }
+        )
+        self.attentions = nn.ModuleList(
+            ClinicalAttention(site.channels, spatial_dims, shared=reduction == "shared") for site in sites
+        )
+
+    def prepare(self, clinical: Tensor) -> dict[int, Tensor]:
+        """(B, E) -> half the channels of a site -> its condition (B, C/2)."""
+        return {int(width): project(clinical) for width, project in self.projections.items()}
+
+    def forward(self, site: int, features: Tensor, prepared: dict[int, Tensor]) -> Tensor:
+        """Features (B, C, *S) -> attended and original half, (B, C, *S)."""
+        attended: Tensor = self.attentions[site](features, prepared[features.shape[1] // 2])
+        return attended

@@ -1,0 +1,75 @@
+"""Every Python block of the documentation runs; every command line it shows exists."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+import typer
+
+from fusekit.cli.app import add_plugin_commands, app
+from fusekit.experiment import Run
+from fusekit.experiment.config import parse_options
+from fusekit.extension import catalog
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted(
+    [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")]
+)
+GENERATED = {"hooks.md", "cli.md", "components.md"}
+
+
+def blocks(page: Path, language: str) -> Iterator[str]:
+    yield from re.findall(
+        rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL
+    )
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if p.name not in GENERATED], ids=lambda p: str(p.relative_to(ROOT)))
+def test_python_blocks_run(page: Path, small_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "first").symlink_to(small_run.folder)  # the run that the pages speak of
+    namespace: dict[str, object] = {"__name__": "__main__"}
+    for block in blocks(page, "python"):
+        exec(compile(block, str(page), "exec"), namespace)
+
+
+def commands(page: Path) -> Iterator[list[str]]:
+    for block in blocks(page, "console"):
+        for line in block.replace("\\\n", " ").splitlines():
+            if line.startswith("$ fusekit"):
+                yield shlex.split(line.removeprefix("$ "), comments=True)[1:]
+
+
+@pytest.fixture(scope="module")
+def program() -> click.Group:
+    whole = typer.Typer()
+    whole.registered_commands = list(app.registered_commands)
+    whole.registered_callback = app.registered_callback
+    add_plugin_commands(whole, catalog())
+    group = typer.main.get_command(whole)
+    assert isinstance(group, click.Group)
+    return group
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_command_lines_exist(page: Path, program: click.Group) -> None:
+    for arguments in commands(page):
+        if arguments[0].startswith("-"):
+            continue
+        command = program.commands[arguments[0]]
+        context = command.make_context(arguments[0], arguments[1:], resilient_parsing=False)
+        for part, options in parse_options(list(context.params.get("option") or [])).items():
+            assert options, part
+        fusion = context.params.get("fusion")
+        assert fusion is None or fusion in [*catalog().fusions.names(), "clinical-gate"]
+
+
+def test_there_are_blocks_to_run() -> None:
+    assert sum(1 for page in PAGES for _ in blocks(page, "python")) >= 5
+    assert sum(1 for page in PAGES for _ in commands(page)) >= 10

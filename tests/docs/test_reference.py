@@ -1,0 +1,41 @@
+"""The generated pages are those that the code gives now."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from fusekit.extension import hookspecs
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def generator() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("generate", DOCS / "generate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("page", ["reference/hooks.md", "reference/cli.md", "reference/components.md"])
+def test_generated_pages_are_up_to_date(page: str) -> None:
+    made = generator()
+    assert (DOCS / page).read_text(encoding="utf-8") == made.NOTE + made.PAGES[page](), "run `make reference`"
+
+
+@pytest.mark.parametrize("page", ["reference/hooks.md", "how-to/write-a-plugin.md"])
+def test_every_hook_is_documented(page: str) -> None:
+    text = (DOCS / page).read_text(encoding="utf-8")
+    for name, hook in inspect.getmembers(hookspecs, inspect.isfunction):
+        if not hasattr(hook, "fusekit_spec"):
+            continue
+        assert name in text
+        if page.startswith("reference"):
+            assert f"\n## {name}\n" in text
+            assert f"def {name}{inspect.signature(hook)}\n" in text
