@@ -55,7 +55,7 @@ def predict(
     patients = one_patient(image, clinical) if image is not None or clinical is None else read_table(clinical)
     if image is None and clinical is not None and "image" in patients:
         patients["image"] = [str(clinical.parent / path) for path in patients["image"]]  # beside the table
-    slices = shipped.predict(patients, source=str(clinical), allow_out_of_range=allow_out_of_range)
+    slices = shipped.predict(patients, source=str(clinical or "the patient"), allow_out_of_range=allow_out_of_range)
     subjects = by_subject(slices)
     names = {f"p_{k}": f"p_{name}" for k, name in enumerate(shipped.classes)}
     if format is Format.table and out is None:

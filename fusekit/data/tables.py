@@ -81,9 +81,11 @@ def require_columns(table: pd.DataFrame, required: Sequence[str], source: str) -
         return
     lower = {str(name).lower(): str(name) for name in table.columns}
     hints = []
-    for name in missing:
-        near = [repr(lower[match]) for match in get_close_matches(name.lower(), lower, n=3)]
+    for name in missing[:10]:
+        near = [repr(lower[match]) for match in get_close_matches(name.lower(), lower, n=3, cutoff=0.7)]
         hints.append(f"{name!r}" + (f" (renamed to {' or '.join(near)}?)" if near else ""))
+    if len(missing) > 10:
+        hints.append(f"and {len(missing) - 10} more")
     found = ", ".join(map(repr, list(table.columns)[:12])) + (", ..." if len(table.columns) > 12 else "")
     raise DataError(
         f"{source}: column{'s' if len(missing) > 1 else ''} missing: {', '.join(hints)}. The file has {found}."

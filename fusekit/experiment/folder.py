@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -52,9 +52,7 @@ class Run:
     @cached_property
     def predictions(self) -> pd.DataFrame:
         """One row a test slice: row, subject, scan, slice, fold, label, p_0, p_1, ..."""
-        return pd.read_csv(
-            self._file("predictions.csv"), dtype={"subject": str, "scan": str}, float_precision="round_trip"
-        )
+        return pd.read_csv(self._file("predictions.csv"), dtype={"subject": str, "scan": str})
 
     @cached_property
     def history(self) -> pd.DataFrame:
@@ -94,6 +92,7 @@ def new_folder(out: Path) -> Iterator[Path]:
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise OptionError(f"--out {out} exists and is not empty; choose another folder or remove it.")
     partial = out.with_name(f".{out.name}.{os.getpid()}.partial")
+    made = [folder for folder in partial.parents if not folder.exists()]  # nearest first
     try:
         partial.mkdir(parents=True)
     except OSError as error:
@@ -105,6 +104,9 @@ def new_folder(out: Path) -> Iterator[Path]:
         partial.replace(out)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+        for folder in made:
+            with suppress(OSError):  # it holds the result, or something of somebody else's
+                folder.rmdir()
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -183,8 +183,8 @@ def _measurements(
         described = Column(
             name=column.name,
             unit=column.unit or ("log10 concentration" if source.log_scale else ""),
-            low=column.low,
-            high=column.high,
+            low=-10 if source.log_scale else column.low,  # a raw concentration among logarithms stands out
+            high=10 if source.log_scale else column.high,
             source=f"{table.name}.{column.name}",
         )
         yield described, _take(read.amounts, found, scans)
