@@ -110,7 +110,7 @@ def _walk(folder: Path, tables: list[Path]) -> Iterator[Path]:
         if entry.is_dir():
             if SUBJECT.fullmatch(entry.name):
                 yield Path(entry.path)
-            elif not entry.name.startswith("."):
+            elif not entry.name.startswith((".", "__MACOSX")):  # macOS's shadow of an unpacked archive
                 yield from _walk(Path(entry.path), tables)
         elif entry.name.lower().endswith(".csv") and not entry.name.startswith("."):
             tables.append(Path(entry.path))
@@ -137,7 +137,7 @@ def _folders(folder: Path) -> list[Path]:
 
 def _images(leaf: Path, subject: str, description: str, acquired: date) -> Iterator[Image]:
     """The NIfTI volumes of a leaf, or its DICOM files as one series."""
-    files = sorted(entry.name for entry in os.scandir(leaf) if entry.is_file())
+    files = sorted(entry.name for entry in os.scandir(leaf) if entry.is_file() and not entry.name.startswith("."))
     volumes = [name for name in files if name.lower().endswith(_VOLUMES)]
     series = [name for name in files if name.lower().endswith(".dcm")]
     for name in volumes or series[:1]:

@@ -25,11 +25,11 @@ def canonical(code: str) -> str | None:
         return "bl"
     if code in _ADNI2:
         return _ADNI2[code]
-    if years := re.fullmatch(r"y(\d+)", code):
-        return f"m{12 * int(years[1]):02}"
-    if months := re.fullmatch(r"m0*(\d+)", code):
-        return f"m{int(months[1]):02}" if int(months[1]) else "bl"
-    return None
+    numbered = re.fullmatch(r"([my])(\d+)", code, re.ASCII)
+    if numbered is None:
+        return None
+    months = int(numbered[2]) * (12 if numbered[1] == "y" else 1)
+    return f"m{months:02}" if months else "bl"
 
 
 def parse_days(cells: pd.Series) -> pd.Series:
