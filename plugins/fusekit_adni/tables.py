@@ -31,7 +31,7 @@ class StudyTable:
     Args:
         name: without dates.
         path: the file.
-        rows: text; columns rid (int), visit (canonical or None), day (where the table has one) come on top.
+        rows: text; columns rid (int), visit (canonical, or missing), day (where the table has one) come on top.
     """
 
     name: str
@@ -60,11 +60,17 @@ def find_table(name: str, paths: list[Path]) -> tuple[Path | None, list[Path]]:
     for path in paths:
         match = re.fullmatch(re.escape(name) + _DATED, path.name, flags=re.IGNORECASE)
         if match:
-            revision = datetime.strptime(match[1], "%m_%d_%y") if match[1] else datetime.min
-            exported = datetime.strptime(match[2].title(), "%d%b%Y") if match[2] else datetime.min
-            found.append((exported, revision, path))
+            found.append((_day(match[2], "%d%b%Y"), _day(match[1], "%m_%d_%y"), path))
     found.sort(key=lambda item: item[:2])
     return (found[-1][2], [path for _, _, path in found[:-1]]) if found else (None, [])
+
+
+def _day(text: str | None, pattern: str) -> datetime:
+    """A date in a file's name; the earliest one there is where it is missing or impossible."""
+    try:
+        return datetime.strptime(text or "", pattern)
+    except ValueError:
+        return datetime.min
 
 
 def read_study_table(
@@ -76,7 +82,7 @@ def read_study_table(
         name: without dates.
         paths: where to look.
         required: columns it must have.
-        findings: gets a note about older files of the same table, and about rows without a usable subject.
+        findings: gets notes about older files of the same table, rows without a usable subject, and odd dates.
         rid_from: column of the roster id.
 
     Raises:
@@ -86,17 +92,25 @@ def read_study_table(
     if path is None:
         return None
     if older:
-        findings.append(Finding("older-table", f"older exports of {name} left aside for {path.name}", _names(older)))
+        items = tuple(map(str, older))
+        findings.append(Finding("older-table", f"older exports of {name} left aside for {path}", items))
     rows = read_table(path, required=(rid_from, *required))
-    rid = pd.to_numeric(rows[rid_from], errors="coerce")
+    rid = pd.to_numeric(rows[rid_from].str.extract(r"^(\d+)(?:\.0*)?$")[0])
     if rid.isna().any():
         lines = tuple(f"{path.name}, line {line}" for line in rows.index[rid.isna()])
         findings.append(Finding("row-without-subject", f"rows of {name} without a number in {rid_from}", lines))
         rows, rid = rows[rid.notna()], rid[rid.notna()]
     codes = _first_column(rows, ("VISCODE2", "VISCODE", "Visit_Code"))
-    days = _first_column(rows, ("EXAMDATE", "DRAWDATE", "APTESTDT", "DRWDTE"))
     rows = rows.assign(rid=rid.astype(int), visit=None if codes is None else codes.map(canonical).astype(object))
-    return StudyTable(name, path, rows if days is None else rows.assign(day=parse_days(days)))
+    days = _first_column(rows, ("EXAMDATE", "DRAWDATE", "APTESTDT", "DRWDTE"))
+    if days is None:
+        return StudyTable(name, path, rows)
+    rows = rows.assign(day=parse_days(days))
+    odd = days[rows["day"].isna() & ~days.str.lower().isin({*MISSING_TEXT, "-1", "-4"})]
+    if len(odd):
+        items = tuple(f"{path.name}, line {line}: {text!r}" for line, text in odd.items())
+        findings.append(Finding("odd-date", f"dates of {name} that are neither YYYY-MM-DD nor M/D/YYYY", items))
+    return StudyTable(name, path, rows)
 
 
 def _first_column(rows: pd.DataFrame, names: tuple[str, ...]) -> pd.Series | None:
@@ -123,7 +137,7 @@ def numbers(cells: pd.Series, *, log_scale: bool = False) -> Numbers:
         amounts[np.isin(amounts, MISSING_NUMBERS)] = np.nan
     censored = np.where(np.isnan(amounts), np.nan, 0.0)
     odd = {}
-    unread = np.isnan(read) & ~cells.str.lower().isin(MISSING_TEXT).to_numpy()
+    unread = ~np.isfinite(read) & ~cells.str.lower().isin(MISSING_TEXT).to_numpy()
     for position in np.flatnonzero(unread).tolist():
         text = cells.iloc[position]
         bound = _BOUND.fullmatch(text.upper())
@@ -155,7 +169,3 @@ def refuse_conflicts(table: StudyTable, rows: pd.DataFrame, column: str) -> None
                 f"{table.path}: subject {rid} has more than one {column} at visit {visit} ({lines}). "
                 "Correct the table, or remove a row."
             )
-
-
-def _names(paths: list[Path]) -> tuple[str, ...]:
-    return tuple(path.name for path in paths)

@@ -54,8 +54,8 @@ def match(scans: pd.DataFrame, table: pd.DataFrame) -> pd.Series:
     """Find the row of a table for each scan.
 
     Args:
-        scans: columns rid (int), visit (canonical, or None) and acquired (date).
-        table: columns rid (int), visit (canonical, or None) and, optionally, day (datetime64); index = line.
+        scans: columns rid (int), visit (canonical, or missing) and acquired (date).
+        table: columns rid (int), visit (canonical, or missing) and, optionally, day (datetime64); index = line.
 
     Returns:
         Line by scan; missing (<NA>) where the subject has no row of that visit and none within ``LIMIT_DAYS``. The
