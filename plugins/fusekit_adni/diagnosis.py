@@ -26,15 +26,17 @@ def diagnoses(dxsum: StudyTable | None, adnimerge: StudyTable | None, findings: 
     a finding says so.
 
     Raises:
-        DataError: neither table is there, or one contradicts itself.
+        DataError: neither table is there; one has no column of diagnoses or no visit; one contradicts itself.
     """
     if dxsum is None and adnimerge is None:
         raise DataError("no diagnoses: neither DXSUM_PDXCONV_ADNIALL, DXSUM nor ADNIMERGE is among the tables.")
-    sources = [
-        _by_visit(table, resolve)
-        for table, resolve in ((dxsum, resolve_dxsum), (adnimerge, resolve_adnimerge))
-        if table is not None
-    ]
+    sources = []
+    if dxsum is not None:
+        _require_one(dxsum, ("DIAGNOSIS", "DXCHANGE", "DXCURREN", *_FLAGS))
+        sources.append(_by_visit(dxsum, resolve_dxsum))
+    if adnimerge is not None and (dxsum is None or "DX" in adnimerge.rows):
+        _require_one(adnimerge, ("DX",))
+        sources.append(_by_visit(adnimerge, resolve_adnimerge))
     if len(sources) == 2:
         both = sources[0].to_frame("a").join(sources[1].rename("b"), how="inner")
         differ = both[both["a"] != both["b"]]
@@ -64,7 +66,14 @@ def resolve_dxsum(rows: pd.DataFrame) -> pd.Series:
 
 def resolve_adnimerge(rows: pd.DataFrame) -> pd.Series:
     """Diagnosis of each row of ADNIMERGE."""
-    return pd.Series(rows["DX"].map(_MERGED) if "DX" in rows else None, index=rows.index, dtype=object)
+    return rows["DX"].map(_MERGED).astype(object)
+
+
+def _require_one(table: StudyTable, names: tuple[str, ...]) -> None:
+    if not any(name in table.rows for name in names):
+        raise DataError(f"{table.path}: no column of diagnoses; it should have {' or '.join(names)}.")
+    if table.rows["visit"].isna().all():
+        raise DataError(f"{table.path}: no row has a known visit code in VISCODE2 or VISCODE, such as bl or m06.")
 
 
 def _by_visit(table: StudyTable, resolve: Callable[[pd.DataFrame], pd.Series]) -> pd.Series:
