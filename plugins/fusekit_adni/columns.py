@@ -1,21 +1,21 @@
 """The default clinical columns: which tables are read, and how.
 
-Whatever of these tables is in the download is used; none is required. Columns that state or define the diagnosis (DX*,
-MMSE*, CDR*, LDELTOTAL*, FAQ* ...), other cognitive scores, treatments, and shortcuts (site, dates, identifiers,
-batches, field strength) are never inputs.
+Whatever of these tables is in the download is used; none is required. Columns that give the diagnosis away are never
+inputs: see ``fusekit_adni.leaks``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from fusekit.data import Column, Finding
-from fusekit_adni.tables import Numbers, StudyTable, find_table, numbers, read_study_table
+from fusekit_adni.leaks import reason_to_leave_out
+from fusekit_adni.tables import MISSING_TEXT, Numbers, StudyTable, find_table, numbers, read_study_table
 from fusekit_adni.visits import match
 
 #: Columns of the multiplex and laboratory tables that are no measurements.
@@ -73,12 +73,12 @@ class Clinical:
     """Clinical values of scans.
 
     Args:
-        values: index scan, one column a ``Column``.
+        table: values; index scan, one column a ``Column``.
         columns: in the same order.
         seen: roster ids that have a row in any table of measurements.
     """
 
-    values: pd.DataFrame
+    table: pd.DataFrame
     columns: tuple[Column, ...]
     seen: frozenset[int]
 
@@ -96,17 +96,21 @@ def read_clinical(
         paths: the tables of the download.
         findings: gets notes about odd cells, other scales and empty columns.
     """
-    parts: list[tuple[Column, pd.Series]] = [*_people(scans, adnimerge), *_genotype(scans, adnimerge, paths, findings)]
+    notes: list[Finding] = []
+    parts: list[tuple[Column, pd.Series]] = [
+        *_people(scans, adnimerge, notes),
+        *_genotype(scans, adnimerge, paths, notes),
+    ]
     seen: set[int] = set()
     for source in SOURCES:
-        table = read_study_table(source.table, paths, tuple(c.name for c in source.columns), findings)
+        table = read_study_table(source.table, paths, tuple(c.name for c in source.columns), notes)
         other = find_table(source.instead_of, paths)[0] if source.instead_of else None
         if other is not None:
             what = f"{source.table} is read" if table else "without UPENNBIOMK_MASTER its columns are left out"
-            findings.append(Finding("other-scale", f"another scale, not mixed in; {what}", (other.name,)))
+            notes.append(Finding("other-scale", f"another scale, not mixed in; {what}", (other.name,)))
         if table is not None:
             seen.update(table.rows["rid"])
-            parts += _measurements(scans, table, source, findings)
+            parts += _measurements(scans, table, source, notes)
     names = [column.name for column, _ in parts]
     qualified = [
         (f"{c.source.partition('.')[0]}.{c.name}" if names.count(c.name) > 1 else c.name, c, values)
@@ -114,57 +118,90 @@ def read_clinical(
     ]
     empty = [name for name, _, values in qualified if values.notna().sum() == 0]
     if empty:
-        findings.append(
-            Finding("column-without-values", "columns without a value for any scan, left out", tuple(empty))
-        )
+        notes.append(Finding("column-without-values", "columns without a value for any scan, left out", tuple(empty)))
+    findings += _merged(notes)
     kept = [(name, column, values) for name, column, values in qualified if name not in empty]
     return Clinical(
-        values=pd.DataFrame({name: values for name, _, values in kept}, index=scans.index),
-        columns=tuple(_renamed(column, name) for name, column, _ in kept),
+        table=pd.DataFrame({name: values for name, _, values in kept}, index=scans.index),
+        columns=tuple(replace(column, name=name) for name, column, _ in kept),
         seen=frozenset(seen),
     )
 
 
-def _people(scans: pd.DataFrame, adnimerge: StudyTable | None) -> Iterator[tuple[Column, pd.Series]]:
+def _merged(notes: list[Finding]) -> Iterator[Finding]:
+    """Say the same thing about several columns once."""
+    items: dict[tuple[str, str], tuple[str, ...]] = {}
+    for note in notes:
+        items[note.code, note.message] = items.get((note.code, note.message), ()) + note.items
+    return (Finding(code, message, all_items) for (code, message), all_items in items.items())
+
+
+def _people(
+    scans: pd.DataFrame, adnimerge: StudyTable | None, findings: list[Finding]
+) -> Iterator[tuple[Column, pd.Series]]:
     """Age at the scan, sex, education."""
     if adnimerge is None:
         return
     rows = adnimerge.rows.sort_values("day", kind="stable") if "day" in adnimerge.rows else adnimerge.rows
-    first = rows[rows["visit"] == "bl"].drop_duplicates("rid").set_index("rid").reindex(scans["rid"])
-    first.index = scans.index
+    first = rows[rows["visit"] == "bl"].drop_duplicates("rid")
+
+    def of_scans(values: pd.Series) -> pd.Series:
+        return values.set_axis(first["rid"]).reindex(scans["rid"]).set_axis(scans.index)
+
     if {"AGE", "day"} <= set(first):  # AGE is that of the baseline visit, in every row
-        since = (pd.to_datetime(scans["acquired"]) - first["day"]).dt.days / 365.25
-        age = pd.to_numeric(first["AGE"], errors="coerce") + since
+        read = numbers(first["AGE"])
+        _note_odd(findings, adnimerge, "AGE", read)
+        since = (pd.to_datetime(scans["acquired"]) - of_scans(first["day"])).dt.days / 365.25
+        age = of_scans(read.amounts) + since
         yield Column("AGE", unit="years", low=18, high=120, source="ADNIMERGE.AGE"), age.round(2)
     if "PTGENDER" in first:
         sex = first["PTGENDER"].where(first["PTGENDER"].isin(("Male", "Female")), None)
-        yield Column("PTGENDER", kind="category", categories=("Female", "Male"), source="ADNIMERGE.PTGENDER"), sex
+        column = Column("PTGENDER", kind="category", categories=("Female", "Male"), source="ADNIMERGE.PTGENDER")
+        yield column, of_scans(sex)
     if "PTEDUCAT" in first:
-        years = numbers(first["PTEDUCAT"].fillna("")).amounts
-        yield Column("PTEDUCAT", unit="years", low=0, high=30, source="ADNIMERGE.PTEDUCAT"), years
+        read = numbers(first["PTEDUCAT"])
+        _note_odd(findings, adnimerge, "PTEDUCAT", read)
+        column = Column("PTEDUCAT", unit="years", low=0, high=30, source="ADNIMERGE.PTEDUCAT")
+        yield column, of_scans(read.amounts)
 
 
 def _genotype(
     scans: pd.DataFrame, adnimerge: StudyTable | None, paths: list[Path], findings: list[Finding]
 ) -> Iterator[tuple[Column, pd.Series]]:
     """Number of APOE e4 alleles: the same at every visit, from APOERES, else from ADNIMERGE."""
-    apoe = read_study_table("APOERES", paths, (), findings)
-    alleles, source = pd.Series(dtype=float), ""
-    if apoe is not None and {"APGEN1", "APGEN2"} <= set(apoe.rows):
-        pair, source = apoe.rows["APGEN1"] + "/" + apoe.rows["APGEN2"], "APOERES.APGEN1+APGEN2"
-        alleles = _alleles(pair).groupby(apoe.rows["rid"]).first()
-    elif apoe is not None and "GENOTYPE" in apoe.rows:
-        alleles, source = _alleles(apoe.rows["GENOTYPE"]).groupby(apoe.rows["rid"]).first(), "APOERES.GENOTYPE"
+    table = read_study_table("APOERES", paths, (), findings)
+    if table is not None and {"APGEN1", "APGEN2"} <= set(table.rows):
+        read, source = _alleles(table.rows["APGEN1"] + "/" + table.rows["APGEN2"]), "APGEN1+APGEN2"
+    elif table is not None and "GENOTYPE" in table.rows:
+        read, source = _alleles(table.rows["GENOTYPE"]), "GENOTYPE"
     elif adnimerge is not None and "APOE4" in adnimerge.rows:
-        read = numbers(adnimerge.rows["APOE4"]).amounts
-        alleles, source = read.groupby(adnimerge.rows["rid"]).first(), "ADNIMERGE.APOE4"
-    if source:
-        yield Column("APOE4", unit="e4 alleles", low=0, high=2, source=source), scans["rid"].map(alleles).astype(float)
+        table, read, source = adnimerge, numbers(adnimerge.rows["APOE4"]), "APOE4"
+    else:
+        return
+    _note_odd(findings, table, source, read)
+    alleles = read.amounts.groupby(table.rows["rid"]).first()
+    column = Column("APOE4", unit="e4 alleles", low=0, high=2, source=f"{table.name}.{source}")
+    yield column, scans["rid"].map(alleles).astype(float)
 
 
-def _alleles(pairs: pd.Series) -> pd.Series:
-    """``3/4`` -> 1; NaN where it is no pair of alleles 2 to 4."""
-    return pairs.str.count("4").where(pairs.str.fullmatch(r"[234]/[234]")).astype(float)
+def _alleles(pairs: pd.Series) -> Numbers:
+    """``3/4`` -> 1; odd where it is no pair of alleles 2 to 4."""
+    amounts = pairs.str.count("4").where(pairs.str.fullmatch(r"[234]/[234]")).astype(float)
+    unread = zip(pairs.index[amounts.isna()].tolist(), pairs[amounts.isna()].tolist(), strict=True)
+    odd = {line: pair for line, pair in unread if not set(pair.lower().split("/")) <= {*MISSING_TEXT, "-1", "-4"}}
+    return Numbers(amounts, amounts * 0.0, odd)
+
+
+def _note_odd(findings: list[Finding], table: StudyTable, column: str, read: Numbers) -> None:
+    """Report the cells of a column that could not be read; as one, where nothing in it is a number."""
+    where = f"{table.path.name}, column {column!r}"
+    cells = [f"{where}, line {line}: {text!r}" for line, text in read.odd.items()]
+    if cells and read.amounts.notna().sum() == 0:
+        findings.append(Finding("text-column", f"columns of {table.name} without any number", (cells[0],)))
+    elif cells:
+        findings.append(
+            Finding("odd-text", f"cells of {table.name} that cannot be read, taken as missing", tuple(cells))
+        )
 
 
 def _measurements(
@@ -173,18 +210,14 @@ def _measurements(
     rows = table.rows if source.keep is None else table.rows[source.keep(table.rows)]
     lines = match(scans, rows)
     found = lines.dropna().astype(int)
-    columns = source.columns or tuple(
-        Column(name) for name in rows.columns if name.upper() not in _KEYS and name not in ("rid", "visit", "day")
-    )
-    odd: list[str] = []
-    for column in columns:
+    for column in source.columns or _offered(table, findings):
         read = numbers(rows[column.name], log_scale=source.log_scale)
-        odd += [f"{table.path.name}, line {line}, column {column.name!r}: {text!r}" for line, text in read.odd.items()]
+        _note_odd(findings, table, column.name, read)
         described = Column(
             name=column.name,
             unit=column.unit or ("log10 concentration" if source.log_scale else ""),
-            low=-10 if source.log_scale else column.low,  # a raw concentration among logarithms stands out
-            high=10 if source.log_scale else column.high,
+            low=column.low,
+            high=column.high,
             source=f"{table.name}.{column.name}",
         )
         yield described, _take(read.amounts, found, scans)
@@ -197,8 +230,18 @@ def _measurements(
                 source=described.source,
             )
             yield flag, _take(read.censored, found, scans)
-    if odd:
-        findings.append(Finding("odd-text", f"cells of {table.name} that are no numbers, taken as missing", tuple(odd)))
+
+
+def _offered(table: StudyTable, findings: list[Finding]) -> Iterator[Column]:
+    """Every column of a table that is no key and may be an input."""
+    for name in table.rows.columns.difference(["rid", "visit", "screening", "day"], sort=False):
+        reason = reason_to_leave_out(name)
+        if name.upper() in _KEYS:
+            continue
+        if reason:
+            findings.append(Finding("never-an-input", f"a column of {table.name} left out: it is {reason}", (name,)))
+        else:
+            yield Column(name)
 
 
 def _is_censored(read: Numbers) -> bool:
@@ -210,9 +253,3 @@ def _take(column: pd.Series, found: pd.Series, scans: pd.DataFrame) -> pd.Series
     values = pd.Series(np.nan, index=scans.index)
     values[found.index] = column.loc[found.to_numpy()].to_numpy()
     return values
-
-
-def _renamed(column: Column, name: str) -> Column:
-    from dataclasses import replace
-
-    return replace(column, name=name)

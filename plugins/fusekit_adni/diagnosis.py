@@ -77,7 +77,10 @@ def _require_one(table: StudyTable, names: tuple[str, ...]) -> None:
 
 
 def _by_visit(table: StudyTable, resolve: Callable[[pd.DataFrame], pd.Series]) -> pd.Series:
-    rows = table.rows[["rid", "visit"]].assign(diagnosis=resolve(table.rows))
+    rows = table.rows[["rid", "visit", "screening"]].assign(diagnosis=resolve(table.rows)).dropna()
+    # Screening counts as baseline, unless the baseline visit speaks for itself: the two may differ.
+    seen_at_baseline = rows.loc[(rows["visit"] == "bl") & ~rows["screening"], "rid"]
+    rows = rows[~(rows["screening"] & rows["rid"].isin(seen_at_baseline))]
     refuse_conflicts(table, rows, "diagnosis")
-    known: pd.Series = rows.dropna().drop_duplicates(["rid", "visit"]).set_index(["rid", "visit"])["diagnosis"]
+    known: pd.Series = rows.drop_duplicates(["rid", "visit"]).set_index(["rid", "visit"])["diagnosis"]
     return known

@@ -12,7 +12,7 @@ import pandas as pd
 
 from fusekit.data import Finding, read_table
 from fusekit.errors import DataError
-from fusekit_adni.visits import canonical, parse_days
+from fusekit_adni.visits import SCREENING, canonical, parse_days
 
 #: ``NAME[_MM_DD_YY][_DDMonYYYY].csv``; anchored, since "CDR" must not find RMT_CDR.csv.
 _DATED = r"(?:_(\d{2}_\d{2}_\d{2}))?(?:_(\d{1,2}[A-Z][a-z]{2}\d{4}))?\.csv"
@@ -31,7 +31,8 @@ class StudyTable:
     Args:
         name: without dates.
         path: the file.
-        rows: text; columns rid (int), visit (canonical, or missing), day (where the table has one) come on top.
+        rows: text; columns rid (int), visit (canonical, or missing), screening (bool: a visit before the baseline visit
+            that counts as baseline), day (where the table has one) come on top.
     """
 
     name: str
@@ -101,7 +102,11 @@ def read_study_table(
         findings.append(Finding("row-without-subject", f"rows of {name} without a number in {rid_from}", lines))
         rows, rid = rows[rid.notna()], rid[rid.notna()]
     codes = _first_column(rows, ("VISCODE2", "VISCODE", "Visit_Code"))
-    rows = rows.assign(rid=rid.astype(int), visit=None if codes is None else codes.map(canonical).astype(object))
+    rows = rows.assign(
+        rid=rid.astype(int),
+        visit=None if codes is None else codes.map(canonical).astype(object),
+        screening=codes is not None and codes.str.lower().isin(SCREENING),
+    )
     days = _first_column(rows, ("EXAMDATE", "DRAWDATE", "APTESTDT", "DRWDTE"))
     if days is None:
         return StudyTable(name, path, rows)

@@ -76,7 +76,7 @@ class AdniAdTask(Task):
         absent = sorted(clinical.seen - {image.rid for image in download.images})
         _note(findings, "row-without-scan", "subjects (RID) in biospecimen tables but without an image", absent)
         described, groups = _described(scans, adnimerge)
-        return Cohort(described, clinical.values, clinical.columns, self.classes, groups, tuple(findings))
+        return Cohort(described, clinical.table, clinical.columns, self.classes, groups, tuple(findings))
 
     def synthesize(
         self,

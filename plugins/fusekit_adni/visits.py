@@ -11,7 +11,9 @@ import pandas as pd
 #: A table row further away than this is another visit; a match further away than ``FAR_DAYS`` is reported.
 LIMIT_DAYS, FAR_DAYS = 180, 90
 
-_BASELINE = {"bl", "sc", "scmri", "init", "v01", "v02", "v03"}
+#: Visits weeks before baseline. They count as baseline, but a row of the baseline visit itself says more.
+SCREENING = frozenset({"sc", "scmri", "v01", "v02"})
+_BASELINE = SCREENING | {"bl", "init", "v03"}
 _ADNI2 = {"v04": "m03", "v05": "m06", "v11": "m12", "v21": "m24", "v31": "m36", "v41": "m48", "v51": "m60"}
 
 

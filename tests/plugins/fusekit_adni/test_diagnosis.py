@@ -6,13 +6,14 @@ import pytest
 from fusekit.data import Finding
 from fusekit.errors import DataError
 from fusekit_adni.diagnosis import diagnoses, resolve_adnimerge, resolve_dxsum
-from fusekit_adni.tables import StudyTable
+from fusekit_adni.tables import StudyTable, read_study_table
 
 
 def _table(name: str, rid: list[int], visit: list[str | None], **columns: list[str]) -> StudyTable:
     index = pd.Index(range(2, len(rid) + 2), name="line")
     visits = pd.Series(visit, index=index, dtype=object)
-    return StudyTable(name, Path(f"{name}.csv"), pd.DataFrame({"rid": rid, "visit": visits, **columns}, index=index))
+    rows = pd.DataFrame({"rid": rid, "visit": visits, "screening": False, **columns}, index=index)
+    return StudyTable(name, Path(f"{name}.csv"), rows)
 
 
 def _resolved(**columns: list[str]) -> list[str]:
@@ -100,3 +101,14 @@ def test_without_diagnoses_it_is_said_what_is_missing() -> None:
 def test_adnimerge_needs_no_diagnoses_beside_dxsum() -> None:
     dxsum = _table("DXSUM", [5], ["bl"], DXCURREN=["1"])
     assert diagnoses(dxsum, _table("ADNIMERGE", [5], ["bl"]), []).to_dict() == {(5, "bl"): "CN"}
+
+
+def test_screening_counts_only_where_the_baseline_visit_is_silent(tmp_path: Path) -> None:
+    rows = "5,sc,v01,2\n5,bl,v03,1\n6,sc,v01,3\n7,,v02,1\n7,bl,v03,-4\n8,,v02,3\n8,,v03,2\n"
+    path = tmp_path / "DXSUM.csv"
+    path.write_text(f"RID,VISCODE2,VISCODE,DXCHANGE\n{rows}", encoding="utf-8")
+    table = read_study_table("DXSUM", [path], (), [])
+    assert diagnoses(table, None, []).to_dict() == {(5, "bl"): "CN", (6, "bl"): "AD", (7, "bl"): "CN", (8, "bl"): "MCI"}
+    path.write_text("RID,VISCODE2,DXCHANGE\n5,sc,2\n5,sc,1\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"subject 5 .*line 2: MCI, line 3: CN"):
+        diagnoses(read_study_table("DXSUM", [path], (), []), None, [])
