@@ -44,7 +44,8 @@ class AdniAdTask(Task):
         """Read a download.
 
         Raises:
-            DataError: no images, no diagnoses, a table without a column it needs, or one that contradicts itself.
+            DataError: no images, no diagnoses, a table without a column it needs, or one that contradicts itself; a
+                subject with CN at one visit and AD at another.
         """
         findings: list[Finding] = []
         download = find_download(folder)
@@ -54,8 +55,7 @@ class AdniAdTask(Task):
         if not paths:
             raise DataError(f"{folder} holds images but no tables (.csv); the study tables belong below it too.")
         adnimerge = read_study_table("ADNIMERGE", paths, ("VISCODE", "EXAMDATE"), findings)
-        dxsum = read_study_table("DXSUM_PDXCONV_ADNIALL", paths, (), findings)
-        dxsum = dxsum or read_study_table("DXSUM", paths, (), findings)
+        dxsum = _read_dxsum(paths, findings)
         known = diagnoses(dxsum, adnimerge, findings)
 
         scans = _with_visits(download, [t for t in (adnimerge, dxsum) if t is not None], findings)
@@ -67,6 +67,7 @@ class AdniAdTask(Task):
             scans = scans[scans["visit"] == "bl"]
         if scans.empty:
             raise DataError(f"{folder}: no scan has a visit with a diagnosis of {' or '.join(self.classes)}.")
+        _refuse_two_labels(scans)
 
         clinical = read_clinical(scans, adnimerge, paths, findings)
         if not clinical.columns:
@@ -100,6 +101,30 @@ class AdniAdTask(Task):
             image_effect=image_effect,
             table_effect=table_effect,
             interaction=interaction,
+        )
+
+
+def _read_dxsum(paths: list[Path], findings: list[Finding]) -> StudyTable | None:
+    """The table of diagnoses, whose name changed over the years; the longer name counts."""
+    read = [read_study_table(name, paths, (), findings) for name in ("DXSUM_PDXCONV_ADNIALL", "DXSUM")]
+    tables = [table for table in read if table is not None]
+    _note(findings, "older-table", "other tables of diagnoses, left aside", (table.path for table in tables[1:]))
+    return tables[0] if tables else None
+
+
+def _refuse_two_labels(scans: pd.DataFrame) -> None:
+    """A subject is on one side of the question; someone who fell ill in between cannot be.
+
+    Raises:
+        DataError: with the subjects.
+    """
+    labels = scans.groupby("subject")["label"].nunique()
+    both = list(labels.index[labels > 1])
+    if both:
+        listed = ", ".join(both[:10]) + (f" and {len(both) - 10} more" if len(both) > 10 else "")
+        raise DataError(
+            f"subjects with CN at one visit and AD at another ({len(both)}): {listed}. A subject needs one label; "
+            "to take the baseline visits alone: -o task.visits=baseline"
         )
 
 

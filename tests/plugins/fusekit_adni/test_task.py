@@ -1,0 +1,236 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+import pytest
+
+from fusekit.data import Cohort
+from fusekit.errors import DataError
+from fusekit.progress import Quiet
+from fusekit_adni.task import AdniAdTask
+
+SCALED = "MPR__GradWarp__B1_Correction__N3__Scaled"
+SUBJECTS = {1001: "CN", 1002: "AD", 1003: "MCI", 1004: "CN"}
+CODES = {"CN": 1, "MCI": 2, "AD": 3}
+LIST = '"Image Data ID","Subject","Group","Visit"\n'
+
+
+def _image(root: Path, rid: int, day: str, number: int, description: str = SCALED) -> Path:
+    leaf = root / "ADNI" / f"002_S_{rid}" / description / f"{day}_14_39_56.0" / f"I{number}"
+    leaf.mkdir(parents=True)
+    path = leaf / f"ADNI_002_S_{rid}_MR_{description}_Br_20081015122825655_S{number // 2}_I{number}.nii"
+    path.touch()
+    return path
+
+
+def _write(root: Path, name: str, lines: list[str]) -> Path:
+    (root / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return root / name
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """Four subjects with a scan at baseline; the first also has one after a year."""
+    for rid in SUBJECTS:
+        _image(tmp_path, rid, "2008-01-10", 10 * (rid - 1000))
+    _image(tmp_path, 1001, "2009-01-08", 15)
+    _write(
+        tmp_path,
+        "ADNIMERGE_12Feb2024.csv",
+        ["RID,PTID,VISCODE,EXAMDATE,SITE,AGE,PTGENDER,PTEDUCAT,APOE4,FLDSTRENG,COLPROT,DX"]
+        + [f"{rid},002_S_{rid},bl,2008-01-01,2,70,Male,16,0,1.5 Tesla MRI,ADNI1," for rid in SUBJECTS],
+    )
+    _write(
+        tmp_path,
+        "DXSUM_PDXCONV_ADNIALL_12Feb2024.csv",
+        ["RID,VISCODE,EXAMDATE,DXCURREN"]
+        + [f"{rid},bl,2008-01-01,{CODES[diagnosis]}" for rid, diagnosis in SUBJECTS.items()]
+        + ["1001,m12,2009-01-01,1"],
+    )
+    _write(tmp_path, "BLENNOWPLASMANFL.csv", ["RID,VISCODE,PLASMA_NFL", *(f"{rid},bl,{rid - 970}" for rid in SUBJECTS)])
+    return tmp_path
+
+
+def _scan(folder: Path, visits: Literal["all", "baseline"] = "all") -> Cohort:
+    cohort = AdniAdTask(visits=visits).scan(folder, Quiet())
+    cohort.check()
+    return cohort
+
+
+def _found(cohort: Cohort) -> dict[str, tuple[str, ...]]:
+    return {finding.code: finding.items for finding in cohort.findings}
+
+
+def _labels(cohort: Cohort) -> dict[str, int]:
+    return {str(scan): int(label) for scan, label in cohort.scans["label"].items()}
+
+
+BOTH = {"002_S_1001_bl_I10": 0, "002_S_1001_m12_I15": 0, "002_S_1002_bl_I20": 1, "002_S_1004_bl_I40": 0}
+
+
+def test_scans_get_the_diagnosis_of_their_visit_and_mci_is_dropped_and_counted(tree: Path) -> None:
+    cohort = _scan(tree)
+    assert _labels(cohort) == BOTH
+    assert cohort.classes == ("CN", "AD")
+    assert cohort.scans["subject"].tolist() == ["002_S_1001", "002_S_1001", "002_S_1002", "002_S_1004"]
+    assert all(path.is_file() for path in cohort.scans["image"])
+    assert list(cohort.clinical.columns) == ["AGE", "PTGENDER", "PTEDUCAT", "APOE4", "PLASMA_NFL"]
+    assert cohort.clinical["PLASMA_NFL"].fillna(0).tolist() == [31, 0, 32, 34]
+    assert cohort.groups == ("visit", "site", "sex", "phase", "field_strength")
+    assert cohort.scans.iloc[1][["visit", "site", "sex", "phase"]].tolist() == ["m12", "2", "Male", "ADNI1"]
+    assert _found(cohort) == {"other-diagnosis": ("002_S_1003_bl_I30",)}
+
+
+def test_only_the_baseline_on_request(tree: Path) -> None:
+    cohort = _scan(tree, visits="baseline")
+    assert _labels(cohort) == {scan: label for scan, label in BOTH.items() if "_bl_" in scan}
+    assert _found(cohort)["later-visit"] == ("002_S_1001_m12_I15",)
+
+
+def test_a_subject_with_both_diagnoses_is_named_with_the_way_out(tree: Path) -> None:
+    path = tree / "DXSUM_PDXCONV_ADNIALL_12Feb2024.csv"
+    path.write_text(path.read_text().replace("1001,m12,2009-01-01,1", "1001,m12,2009-01-01,3"))
+    with pytest.raises(DataError, match=r"CN at one visit and AD at another \(1\): 002_S_1001\..*-o task\.visits=base"):
+        _scan(tree)
+    assert _labels(_scan(tree, visits="baseline"))["002_S_1001_bl_I10"] == 0
+
+
+def test_one_scan_of_each_subject_and_visit_the_preferred_one(tree: Path) -> None:
+    _image(tree, 1001, "2008-01-12", 3, "MPR____N3__Scaled")
+    _image(tree, 1001, "2008-01-12", 4, "MP-RAGE")
+    repeat = _image(tree, 1002, "2008-01-10", 5, "MPR-R__GradWarp__B1_Correction__N3__Scaled")
+    _image(tree, 1004, "2008-01-10", 6, "MPR_Mask")
+    (tree / "ADNI/002_S_1004/MP-RAGE/2008-01-10_14_39_56.0/S7").mkdir(parents=True)
+    cohort = _scan(tree)
+    assert _labels(cohort) == BOTH
+    found = _found(cohort)
+    assert {Path(item).parent.name for item in found["duplicate-scan"]} == {"I3", "I4", "I5"}
+    assert str(repeat) in found["duplicate-scan"]
+    assert [Path(item).name for item in found["mask"]] == ["I6"]
+    assert [Path(item).name for item in found["empty-leaf"]] == ["S7"]
+
+
+def test_the_collection_list_says_the_visit_and_numbers_in_it_fall_back_to_dates(tree: Path) -> None:
+    _write(tree, "ADNI1_Complete_1Yr_1.5T_2_12_2024.csv", [LIST + '"I15","002_S_1001","CN","m06"\n"20","x","AD","2"'])
+    # By its date, image 15 is of m12; by the list of m06, which has no diagnosis. Image 20 is placed by its date.
+    cohort = _scan(tree)
+    assert _labels(cohort) == {scan: label for scan, label in BOTH.items() if "I15" not in scan}
+    assert _found(cohort)["no-diagnosis"] == ("002_S_1001_m06_I15",)
+
+
+def test_numeric_visits_of_a_list_are_no_months(tree: Path) -> None:
+    rows = [f'"{k}","x","CN","{visit}"' for k, visit in [(10, 1), (15, 6), (20, 1), (30, 1), (40, 1)]]
+    _write(tree, "list.csv", [LIST + "\n".join(rows)])
+    assert _labels(_scan(tree)) == BOTH
+
+
+def test_scans_far_from_any_exam_are_reported_or_left_out(tree: Path) -> None:
+    _image(tree, 1002, "2008-06-20", 21)  # 171 days after: of the baseline visit, which has a scan
+    _image(tree, 1004, "2008-06-30", 41)  # 181 days after
+    _image(tree, 1999, "2008-01-01", 99)  # nobody known
+    found = _found(_scan(tree))
+    assert [item[-8:] for item in found["far-visit"]] == ["171 days"]
+    assert sorted(Path(item).parent.name for item in found["no-visit"]) == ["I41", "I99"]
+
+
+def test_tables_without_scans_and_scans_without_tables(tree: Path) -> None:
+    path = tree / "BLENNOWPLASMANFL.csv"
+    path.write_text(path.read_text().replace("1004,bl,34\n", "1777,bl,34\n"))
+    found = _found(_scan(tree))
+    assert found["scan-without-biospecimen"] == ("002_S_1004",)
+    assert found["row-without-scan"] == ("1777",)
+
+
+def test_adnimerge_alone_is_enough(tree: Path) -> None:
+    (tree / "DXSUM_PDXCONV_ADNIALL_12Feb2024.csv").unlink()
+    path = tree / "ADNIMERGE_12Feb2024.csv"
+    lines = path.read_text().splitlines()
+    speak = {"CN": "CN", "MCI": "MCI", "AD": "Dementia"}
+    rows = [line + speak[diagnosis] for line, diagnosis in zip(lines[1:], SUBJECTS.values(), strict=True)]
+    _write(tree, path.name, [lines[0], *rows])
+    cohort = _scan(tree)
+    assert _labels(cohort) == {scan: label for scan, label in BOTH.items() if "_bl_" in scan}
+    assert _found(cohort)["no-visit"][0].endswith("_I15.nii")
+
+
+def test_dxsum_alone_is_enough_under_either_name(tree: Path) -> None:
+    (tree / "ADNIMERGE_12Feb2024.csv").unlink()
+    cohort = _scan(tree)
+    assert _labels(cohort) == BOTH
+    assert cohort.groups == ("visit",)
+    path = tree / "DXSUM_PDXCONV_ADNIALL_12Feb2024.csv"
+    other = tree / "DXSUM_03Mar2025.csv"
+    other.write_text("RID,VISCODE,EXAMDATE,DIAGNOSIS\n1001,bl,2008-01-01,3\n")
+    assert _found(_scan(tree))["older-table"] == (str(other),)
+    path.rename(other)
+    assert _labels(_scan(tree)) == BOTH
+
+
+def test_a_visit_entered_twice_alike_passes_and_a_contradiction_is_refused(tree: Path) -> None:
+    path = tree / "DXSUM_PDXCONV_ADNIALL_12Feb2024.csv"
+    text = path.read_text()
+    path.write_text(text + "1002,bl,2008-01-01,3\n")
+    assert _labels(_scan(tree)) == BOTH
+    path.write_text(text + "1002,bl,2008-01-01,1\n")
+    with pytest.raises(DataError, match=r"DXSUM_PDX.*subject 1002 .*visit bl \(line 3: AD, line 7: CN\)"):
+        _scan(tree)
+
+
+@pytest.mark.parametrize(
+    "rewrite",
+    [
+        lambda text: b"\xef\xbb\xbf" + text.encode(),
+        lambda text: text.replace(",", ";").encode(),
+        lambda text: text.replace("1.5 Tesla MRI", "1.5 Tesla \xe9t\xe9").encode("latin-1"),
+        lambda text: text.replace("\n", "\r\n").encode("utf-16"),
+        lambda text: "".join(
+            f'"{line.replace(",", chr(34) + "," + chr(34))}"\n' for line in text.splitlines()
+        ).encode(),
+    ],
+    ids=["byte-order mark", "semicolons", "Latin-1", "UTF-16", "quoted"],
+)
+def test_tables_as_other_programs_write_them(tree: Path, rewrite: Callable[[str], bytes]) -> None:
+    expected = _scan(tree)
+    for path in tree.glob("*.csv"):
+        path.write_bytes(rewrite(path.read_text()))
+    cohort = _scan(tree)
+    assert _labels(cohort) == BOTH
+    pd.testing.assert_frame_equal(cohort.clinical, expected.clinical)
+
+
+def test_what_is_missing_is_said(tree: Path) -> None:
+    everything = {path: path.read_text() for path in tree.glob("*.csv")}
+    for path in everything:
+        path.unlink()
+    with pytest.raises(DataError, match=r"holds images but no tables \(\.csv\)"):
+        _scan(tree)
+    nfl = tree / "BLENNOWPLASMANFL.csv"
+    nfl.write_text(everything[nfl])
+    with pytest.raises(DataError, match="neither DXSUM_PDXCONV_ADNIALL, DXSUM nor ADNIMERGE"):
+        _scan(tree)
+    nfl.unlink()
+    dxsum = tree / "DXSUM_PDXCONV_ADNIALL_12Feb2024.csv"
+    dxsum.write_text(everything[dxsum])
+    with pytest.raises(DataError, match="holds none of the tables that clinical columns are read from"):
+        _scan(tree)
+    dxsum.write_text(everything[dxsum].replace("RID,", "SUBJECT,"))
+    with pytest.raises(DataError, match=r"DXSUM_PDXCONV_ADNIALL_12Feb2024\.csv.*missing: 'RID'"):
+        _scan(tree)
+    merged = tree / "ADNIMERGE_12Feb2024.csv"
+    merged.write_text(everything[merged].replace("EXAMDATE", "DAY"))
+    with pytest.raises(DataError, match=r"ADNIMERGE_12Feb2024\.csv.*missing: 'EXAMDATE'"):
+        _scan(tree)
+
+
+def test_a_download_of_other_diagnoses_only_is_refused(tree: Path) -> None:
+    path = tree / "DXSUM_PDXCONV_ADNIALL_12Feb2024.csv"
+    path.write_text("RID,VISCODE,EXAMDATE,DXCURREN\n" + "".join(f"{rid},bl,2008-01-01,2\n" for rid in SUBJECTS))
+    with pytest.raises(DataError, match="no scan has a visit with a diagnosis of CN or AD"):
+        _scan(tree)
+
+
+def test_scanning_changes_nothing_in_the_folder(tree: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in tree.rglob("*")}
+    _scan(tree)
+    assert {path: path.stat().st_mtime_ns for path in tree.rglob("*")} == before
