@@ -35,7 +35,8 @@ def find_layout(net: nn.Module, name: str, in_channels: int, kind: SiteKind) -> 
     """Find the sites of a timm network and the widths of its features.
 
     A stage is what runs after the previous entry of timm's ``feature_info`` up to and including its own entry; stage 1
-    is the one that ends at stride 4. A block is a child of a stage's chain that holds a convolution or linear layer.
+    is the one that ends at stride 4. A block is a child of a stage's chain that holds two or more convolutions or
+    linear layers; what holds one is that layer with its norm and activation.
 
     Args:
         net: built by timm; it is left as it was.
@@ -53,8 +54,9 @@ def find_layout(net: nn.Module, name: str, in_channels: int, kind: SiteKind) -> 
     candidates = {c: number for number, units in stages.items() for unit in units for c in (unit, *_blocks(net, unit))}
     watch = _Watch(candidates)
     map_, vector = watch.run(net, name, in_channels)
-    if map_.ndim != 4 or vector.ndim != 2:
-        raise OptionError(_refusal(name, f"its last features have shape {tuple(map_.shape)}, which is no map"))
+    if not isinstance(map_, Tensor) or map_.ndim != 4 or vector.ndim != 2:
+        shape = tuple(map_.shape) if isinstance(map_, Tensor) else f"of a {type(map_).__name__}"
+        raise OptionError(_refusal(name, f"its last features have shape {shape}, which is no map"))
     found: list[str] = []
     for number, units in stages.items():
         chosen = _choose(net, units, kind, watch)
@@ -171,7 +173,7 @@ def _blocks(net: nn.Module, unit: str) -> list[str]:
 
 
 def _is_block(module: nn.Module) -> bool:
-    return any(isinstance(part, _ConvNd | nn.Linear) for part in module.modules() if part is not module)
+    return sum(isinstance(part, _ConvNd | nn.Linear) for part in module.modules()) >= 2
 
 
 def _choose(net: nn.Module, units: list[str], kind: SiteKind, watch: _Watch) -> list[str]:

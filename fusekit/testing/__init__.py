@@ -1,0 +1,10 @@
+"""Checks for plugin authors: call the one for your part from a test of yours.
+
+Each raises AssertionError with a sentence about what FuseKit relies on and the part does not keep.
+"""
+
+from fusekit.testing.fusions import check_fusion
+from fusekit.testing.parts import check_backbone, check_encoder, check_head, check_injector
+from fusekit.testing.tasks import check_task
+
+__all__ = ["check_backbone", "check_encoder", "check_fusion", "check_head", "check_injector", "check_task"]

@@ -1,0 +1,72 @@
+"""Check a fusion as a whole: built from names, trained, copied, described."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from fusekit.models import Fusion, FusionModel, build, build_from
+from fusekit.testing.modules import BATCH, check_module, random_inputs
+
+
+def check_fusion(
+    fusion: str | Fusion,
+    *,
+    backbone: str = "resnet10t",
+    columns: int = 5,
+    classes: int = 3,
+    in_channels: int = 1,
+    size: tuple[int, ...] = (64, 64),
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+) -> FusionModel:
+    """Build a fusion from its recipe and check the model.
+
+    Args:
+        fusion: its name, or a recipe.
+        backbone: name; a small one is enough.
+        columns: F.
+        classes: K.
+        in_channels: of the image.
+        size: height and width (and depth) of the image.
+        options: part -> option -> value.
+
+    Returns:
+        The model, for checks of your own.
+
+    Raises:
+        AssertionError: a sentence about what is violated.
+        FusekitError: the recipe names what does not exist.
+    """
+    model = build(
+        fusion, backbone=backbone, columns=columns, classes=classes, in_channels=in_channels, options=options or {}
+    )
+    assert model.reads_image or model.reads_clinical, "it reads neither an image nor clinical columns"
+    shapes = [(in_channels, *size)] if model.reads_image else []
+    inputs = random_inputs(*shapes, *[(columns,)] if model.reads_clinical else [])
+
+    def call(module: nn.Module, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return (module(given[0] if model.reads_image else None, given[-1] if model.reads_clinical else None),)
+
+    with torch.no_grad():
+        logits = call(model.eval(), inputs)[0]
+    assert logits.shape == (BATCH, classes), f"its logits have shape {tuple(logits.shape)}, not {(BATCH, classes)}"
+    check_module(model, inputs, call)
+    _check_description(model, inputs, call(model, inputs)[0], call)
+    return model.train()
+
+
+def _check_description(model: FusionModel, inputs: tuple[Tensor, ...], logits: Tensor, call: Any) -> None:
+    text = json.dumps(model.description)
+    again = build_from(json.loads(text))
+    assert json.dumps(again.description) == text, "a model built from its description describes itself otherwise"
+    try:
+        again.load_state_dict(model.state_dict())
+    except RuntimeError as error:
+        raise AssertionError(f"a model built from its description has other weights: {error}") from error
+    assert torch.equal(call(again.eval(), inputs)[0], logits), (
+        "a model built from its description with the same weights gives another result"
+    )

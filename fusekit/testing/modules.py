@@ -1,0 +1,114 @@
+"""What every part of a model owes to those who train, copy, move and ship it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import deepcopy
+
+import torch
+from torch import Tensor, nn
+
+#: Runs a part on a batch: ``call(module, inputs)``, every input and output (B, ...).
+Call = Callable[[nn.Module, tuple[Tensor, ...]], tuple[Tensor, ...]]
+
+BATCH = 3
+
+
+def random_inputs(*shapes: tuple[int, ...]) -> tuple[Tensor, ...]:
+    """A batch for each shape (without its batch axis), the same every time."""
+    generator = torch.Generator().manual_seed(0)
+    return tuple(torch.randn(BATCH, *shape, generator=generator) for shape in shapes)
+
+
+def check_module(module: nn.Module, inputs: tuple[Tensor, ...], call: Call) -> None:
+    """Check gradients, evaluation mode, copies, weights, dtypes and devices; the module itself is left as it was.
+
+    Raises:
+        AssertionError: a sentence about what is violated.
+    """
+    _check_gradients(deepcopy(module), inputs, call)
+    module = deepcopy(module).eval()
+    with torch.no_grad():
+        result = _check_evaluation(module, inputs, call)
+        _check_copies(module, inputs, call, result)
+        _check_dtype(deepcopy(module), inputs, call)
+        _check_device(deepcopy(module), inputs, call)
+
+
+def shaken(module: nn.Module) -> nn.Module:
+    """A copy with every weight moved, so that parts that start at zero show what they do."""
+    copy = deepcopy(module)
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for weight in copy.parameters():
+            scale = float(weight.abs().mean()) or 0.1
+            weight.add_(scale * torch.randn(weight.shape, generator=generator).to(weight))
+    return copy
+
+
+def _check_gradients(module: nn.Module, inputs: tuple[Tensor, ...], call: Call) -> None:
+    module.train()
+    outputs = call(module, inputs)
+    for output in outputs:
+        assert output.isfinite().all(), "in training mode, the result of ordinary numbers is not finite"
+    # Squares: the sum over a batch-normalised result is constant, and its gradient zero everywhere.
+    total = torch.stack([output.square().mean() for output in outputs]).sum()
+    if total.requires_grad:
+        torch.autograd.backward(total)
+    for name, weight in module.named_parameters():
+        if weight.requires_grad:
+            assert weight.grad is not None, f"no gradient reaches {name!r}: remove it, or use it without detaching"
+            assert weight.grad.isfinite().all(), f"the gradient of {name!r} is not finite"
+
+
+def _check_evaluation(module: nn.Module, inputs: tuple[Tensor, ...], call: Call) -> tuple[Tensor, ...]:
+    result = call(module, inputs)
+    for first, second in zip(result, call(module, inputs), strict=True):
+        assert torch.equal(first, second), "in evaluation mode, the same batch gives another result the second time"
+    alone = call(module, tuple(value[:1] for value in inputs))
+    for whole, single in zip(result, alone, strict=True):
+        # Kernels differ with the batch size: equal to rounding, on the scale of the whole result.
+        assert torch.allclose(whole[:1], single, rtol=1e-3, atol=1e-4 * float(whole.abs().max())), (
+            "in evaluation mode, a sample's result depends on the others in its batch"
+        )
+    return result
+
+
+def _check_copies(module: nn.Module, inputs: tuple[Tensor, ...], call: Call, result: tuple[Tensor, ...]) -> None:
+    other = shaken(module)
+    changed = call(other, inputs)
+    assert all(map(torch.equal, call(module, inputs), result)), (
+        "changing a deep copy's weights changes the original: something is shared, perhaps through a closure"
+    )
+    if any(True for _ in module.parameters()):
+        assert not all(map(torch.equal, changed, result)), (
+            "changing a deep copy's weights changes nothing: the copy still computes with the original's, "
+            "perhaps through a closure"
+        )
+    other.load_state_dict(module.state_dict())
+    assert all(map(torch.equal, call(other, inputs), result)), (
+        "loading state_dict() does not bring the result back: something learned is neither parameter nor buffer"
+    )
+
+
+def _check_dtype(module: nn.Module, inputs: tuple[Tensor, ...], call: Call) -> None:
+    try:
+        outputs = call(module.double(), tuple(value.double() for value in inputs))
+    except RuntimeError as error:
+        raise AssertionError(
+            f"it does not run in float64: a tensor is made without its input's dtype ({error})"
+        ) from error
+    for output in outputs:
+        assert output.dtype == torch.float64, f"in float64, the result is {output.dtype}"
+
+
+def _check_device(module: nn.Module, inputs: tuple[Tensor, ...], call: Call) -> None:
+    """The meta device computes nothing, but refuses to mix with tensors that stayed on the CPU."""
+    try:
+        outputs = call(module.to("meta"), tuple(value.to("meta") for value in inputs))
+    except RuntimeError as error:
+        raise AssertionError(
+            f"it does not run on another device: a tensor is made without its input's device, or is no buffer ({error})"
+        ) from error
+    for output in outputs:
+        assert output.device.type == "meta", f"moved to another device, its result is on {output.device}"

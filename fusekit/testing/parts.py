@@ -1,0 +1,141 @@
+"""Check the parts of a fusion model: what FuseKit relies on, said as sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from fusekit.models import Backbone, ClinicalEncoder, FusionHead, ImageFeatures, ImageWidths, Injector, Site
+from fusekit.testing.modules import BATCH, check_module, random_inputs, shaken
+
+
+def check_backbone(backbone: Backbone, *, in_channels: int = 1, size: tuple[int, ...] = (64, 64)) -> None:
+    """Check a backbone: widths, sites, and that what is injected is what is used.
+
+    Args:
+        backbone: the backbone.
+        in_channels: of its image.
+        size: height and width (and depth) of a small image it takes.
+
+    Raises:
+        AssertionError: a sentence about what is violated.
+    """
+    inputs = random_inputs((in_channels, *size))
+    network = shaken(backbone).eval()  # a part that starts at zero would hide a site's effect
+    with torch.no_grad():
+        features = network(inputs[0])
+        assert isinstance(features, ImageFeatures), f"it returns {type(features).__name__}, not ImageFeatures"
+        map_, vector = features
+        assert map_.shape[:2] == (BATCH, backbone.map_channels), (
+            f"its map has shape {tuple(map_.shape)}; map_channels says ({BATCH}, {backbone.map_channels}, ...)"
+        )
+        assert vector.shape == (BATCH, backbone.width), (
+            f"its vector has shape {tuple(vector.shape)}; width says ({BATCH}, {backbone.width})"
+        )
+        _check_sites(network, backbone.sites, inputs[0], vector)
+    check_module(backbone, inputs, lambda module, given: tuple(module(*given)))
+
+
+def check_encoder(encoder: ClinicalEncoder, columns: int) -> None:
+    """Check a clinical encoder for F = ``columns``.
+
+    Raises:
+        AssertionError: a sentence about what is violated.
+    """
+    inputs = random_inputs((columns,))
+    _check_shape(encoder(*inputs), (BATCH, encoder.width), "width says")
+    check_module(encoder, inputs, lambda module, given: (module(*given),))
+
+
+def check_injector(
+    injector: Injector, sites: Sequence[Site], clinical_width: int, *, size: tuple[int, ...] = (6, 5)
+) -> None:
+    """Check an injector: shapes kept, inputs left alone, clinical features used.
+
+    Args:
+        injector: built for ``sites`` and ``clinical_width``.
+        sites: where it changes features.
+        clinical_width: E.
+        size: spatial axes of the features it is given.
+
+    Raises:
+        AssertionError: a sentence about what is violated.
+    """
+    inputs = random_inputs((clinical_width,), *[(site.channels, *size) for site in sites])
+    with torch.no_grad():
+        given = tuple(value.clone() for value in inputs)
+        moved = shaken(injector).eval()
+        outputs = _inject(moved, given)
+        for value, before in zip(given, inputs, strict=True):
+            assert torch.equal(value, before), (
+                "it changes its input in place; a shortcut may still read it, so work on a new tensor"
+            )
+        for site, output, features in zip(sites, outputs, inputs[1:], strict=True):
+            _check_shape(output, tuple(features.shape), f"at {site.name!r}, its input has")
+        others = _inject(moved, (inputs[0] + 1, *inputs[1:]))
+        for site, output, other in zip(sites, outputs, others, strict=True):
+            assert not torch.equal(output, other), f"at {site.name!r}, the clinical features make no difference"
+    check_module(injector, inputs, _inject)
+
+
+def check_head(head: FusionHead, image_widths: ImageWidths, clinical_width: int, classes: int) -> None:
+    """Check a head that was built for these widths; widths of 0 stand for what the fusion does not read.
+
+    Raises:
+        AssertionError: a sentence about what is violated.
+    """
+    reads_image = image_widths.vector > 0
+    shapes = [(image_widths.map, 3, 2), (image_widths.vector,)] if reads_image else []
+    inputs = random_inputs(*shapes, *[(clinical_width,)] if clinical_width else [])
+
+    def call(module: nn.Module, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        image = ImageFeatures(*given[:2]) if reads_image else None
+        return (module(image, given[-1] if clinical_width else None),)
+
+    with torch.no_grad():
+        _check_shape(call(head, inputs)[0], (BATCH, classes), "logits have")
+    check_module(head, inputs, call)
+
+
+def _inject(injector: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    assert isinstance(injector, Injector)
+    prepared = injector.prepare(inputs[0])
+    return tuple(injector(site, features, prepared) for site, features in enumerate(inputs[1:]))
+
+
+def _check_sites(network: nn.Module, sites: Sequence[Site], image: Tensor, vector: Tensor) -> None:
+    assert sites, "it has no sites"
+    names = [site.name for site in sites]
+    assert len(set(names)) == len(names), f"names of sites repeat: {names}"
+    assert [site.stage for site in sites] == sorted(site.stage for site in sites), "stages do not ascend over the sites"
+    calls: list[tuple[int, int]] = []
+
+    def note(site: int, features: Tensor) -> Tensor:
+        calls.append((site, features.shape[1]))
+        return features
+
+    again = network(image, note).vector
+    assert [site for site, _ in calls] == list(range(len(sites))), (
+        f"inject was called for sites {[site for site, _ in calls]}; each is to be called once, in the order of sites"
+    )
+    for site, (_, channels) in zip(sites, calls, strict=True):
+        assert channels == site.channels, f"{site.name!r} says {site.channels} channels and passes {channels}"
+    assert torch.equal(again, vector), "an inject that changes nothing changes the result"
+    for i, site in enumerate(sites):
+        generator = torch.Generator().manual_seed(i)
+
+        def disturb(at: int, features: Tensor, here: int = i, generator: torch.Generator = generator) -> Tensor:
+            if at != here:
+                return features
+            return features + features.std() * torch.randn(features.shape, generator=generator)
+
+        assert not torch.equal(network(image, disturb).vector, vector), (
+            f"what is injected at {site.name!r} does not reach the result"
+        )
+    assert torch.equal(network(image).vector, vector), "a forward pass still feels the inject of the one before"
+
+
+def _check_shape(value: Tensor, shape: tuple[int, ...], source: str) -> None:
+    assert value.shape == shape, f"its result has shape {tuple(value.shape)}; {source} {shape}"
