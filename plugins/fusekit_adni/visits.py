@@ -63,7 +63,8 @@ def match(scans: pd.DataFrame, table: pd.DataFrame) -> pd.Series:
         Line by scan; missing (<NA>) where the subject has no row of that visit and none within ``LIMIT_DAYS``. The
         first of several rows of a visit counts.
     """
-    rows = dict(iter(table.groupby("rid")))
+    keys = table[[name for name in ("rid", "visit", "day") if name in table]]  # to cut up hundreds of columns is slow
+    rows = dict(iter(keys.groupby("rid")))
     lines: list[int | None] = []
     for rid, visit, acquired in zip(scans["rid"], scans["visit"], scans["acquired"], strict=True):
         own = rows.get(rid)

@@ -24,8 +24,8 @@ def _distances(people: pd.DataFrame, columns: list[str]) -> pd.Series:
     """Difference of the means of AD and CN, in its standard errors."""
     values = people[columns].astype(float).groupby(people["diagnosis"])
     mean, error = values.mean(), values.var().div(values.size(), axis=0)
-    distances: pd.Series = (mean.loc["AD"] - mean.loc["CN"]) / (error.loc["AD"] + error.loc["CN"]).pow(0.5)
-    return distances
+    gap, noise = mean.T["AD"] - mean.T["CN"], error.T["AD"] + error.T["CN"]
+    return gap / noise.pow(0.5)
 
 
 def _gap(people: pd.DataFrame, column: str) -> float:
