@@ -84,9 +84,10 @@ def test_a_shared_reduction_feeds_both_halves(spatial_dims: int, training: bool)
         results.append((out.detach(), x.grad))
     for mine, theirs in zip(*results, strict=True):
         torch.testing.assert_close(mine, theirs, rtol=1e-10, atol=1e-12)
-    gradients = {name: p.grad for name, p in literal.named_parameters()}
-    torch.testing.assert_close(ours.reduce.weight.grad, gradients["attended_conv.weight"], rtol=1e-10, atol=1e-12)
-    torch.testing.assert_close(ours.norm.weight.grad, gradients["attended_bn.weight"], rtol=1e-10, atol=1e-12)
+    mine_by_name = {name: p.grad for name, p in ours.named_parameters()}
+    theirs_by_name = {name: p.grad for name, p in literal.named_parameters()}
+    for name, twin in (("reduce.weight", "conv.weight"), ("norm.weight", "bn.weight"), ("norm.bias", "bn.bias")):
+        torch.testing.assert_close(mine_by_name[name], theirs_by_name[f"attended_{twin}"], rtol=1e-10, atol=1e-12)
     assert sum(p.numel() for p in ours.parameters()) == CHANNELS * CHANNELS // 2 + CHANNELS
 
 
