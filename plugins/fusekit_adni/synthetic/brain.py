@@ -113,7 +113,7 @@ def _smooth(rng: np.random.Generator, template: _Template, deviation: float) -> 
 
 @cache
 def _template() -> _Template:
-    """Load the template once a process (0.5 s)."""
+    """Load the template once a process: it takes seconds, most of them for the distances to the cavities."""
     from nilearn.datasets import load_mni152_template
     from scipy.interpolate import CubicSpline
 

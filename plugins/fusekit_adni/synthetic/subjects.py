@@ -6,9 +6,12 @@ Everything is drawn given the diagnosis, so that with all strengths at 0 everyth
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf, isfinite
 
 import numpy as np
 import pandas as pd
+
+from fusekit.errors import OptionError
 
 #: Share of each diagnosis. MCI is there because a download has it; the task leaves it out and counts it.
 SHARES = {"CN": 0.51, "MCI": 0.07, "AD": 0.42}
@@ -33,11 +36,26 @@ INFORMATIVE, INFORMATIVE_EFFECT = 12, 0.35
 
 @dataclass(frozen=True)
 class Strengths:
-    """How strongly the disease shows. At 0 an effect is absent; at 1 it has the size documented in this module."""
+    """How strongly the disease shows. At 0 an effect is absent; at 1 it has the size documented in this module.
+
+    Raises:
+        OptionError: a strength is negative or not finite, or a table effect is above 3, where concentrations would be
+            negative.
+    """
 
     image: float = 1.0
     table: float = 1.0
     interaction: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name, value, most in (
+            ("image_effect", self.image, inf),
+            ("table_effect", self.table, 3),
+            ("interaction", self.interaction, inf),
+        ):
+            if not (isfinite(value) and 0 <= value <= most):
+                limits = "0 or more" if most == inf else f"0 to {most}"
+                raise OptionError(f"{name} takes {limits}, not {value:g}.")
 
 
 def draw_subjects(rng: np.random.Generator, count: int, strengths: Strengths) -> pd.DataFrame:
@@ -52,7 +70,12 @@ def draw_subjects(rng: np.random.Generator, count: int, strengths: Strengths) ->
         One row a person, index 0..: diagnosis, ptid, rid, site, sex, age, education, carrier, alleles, ventricles and
         horns (the image signs V and H in standard deviations), abeta, tau, ptau, nfl, and a000.. / l00.. (analytes
         and laboratory values, standardised).
+
+    Raises:
+        OptionError: fewer than two people, who would not be of both classes.
     """
+    if count < 2:
+        raise OptionError(f"subjects takes 2 or more, not {count}: one with CN and one with AD.")
     total = round(count / (SHARES["CN"] + SHARES["AD"]))
     group = _groups(rng, count, total)
     disease = group - 1.0  # -1 CN, 0 MCI, +1 AD

@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fusekit.errors import OptionError
 from fusekit_adni.loni import SUBJECT
 from fusekit_adni.synthetic.subjects import Strengths, draw_subjects
 
@@ -138,3 +139,21 @@ def test_analytes_are_standardised_and_correlated_in_blocks() -> None:
     assert correlation[inside] == pytest.approx(0.4, abs=0.06)
     assert correlation[~inside] == pytest.approx(0, abs=0.06)
     assert 0.03 < inside.mean() < 0.2  # twelve blocks of about equal size: one pair in twelve
+
+
+@pytest.mark.parametrize("table", [0.0, 1.5, 3.0])
+def test_concentrations_are_positive_at_every_strength_that_is_taken(table: float) -> None:
+    people = draw_subjects(np.random.default_rng(0), 500, Strengths(table=table))
+    assert (people[["tau", "ptau", "nfl"]] > 0).to_numpy().all()
+
+
+def test_what_cannot_be_drawn_is_refused() -> None:
+    with pytest.raises(OptionError, match="image_effect takes 0 or more, not -1"):
+        Strengths(image=-1)
+    with pytest.raises(OptionError, match="table_effect takes 0 to 3, not 4"):
+        Strengths(table=4)
+    with pytest.raises(OptionError, match="interaction takes 0 or more, not nan"):
+        Strengths(interaction=float("nan"))
+    with pytest.raises(OptionError, match="subjects takes 2 or more, not 1"):
+        draw_subjects(np.random.default_rng(0), 1, Strengths())
+    assert len(draw_subjects(np.random.default_rng(0), 2, Strengths())) == 2
