@@ -1,10 +1,10 @@
-"""A timm network with sites is still timm's network."""
+"""TimmBackbone: timm's numbers without an injector, ours at the sites with one."""
 
 from __future__ import annotations
 
-import copy
-import io
-from typing import Any
+import math
+import pickle
+from copy import deepcopy
 
 import pytest
 import timm
@@ -12,149 +12,189 @@ import torch
 from torch import Tensor, nn
 
 from fusekit.errors import OptionError, UnknownName
-from fusekit.models import SiteKind, TimmBackbone
+from fusekit.models import TimmBackbone
 from fusekit.models.timm_backbone import timm_names
+from fusekit.testing import check_backbone
 
-IMAGE = torch.randn(2, 1, 64, 64, generator=torch.Generator().manual_seed(0))
-#: One small network of each family.
-FAMILIES = [
-    "resnet10t",
-    "convnext_atto",
-    "efficientnet_b0",
-    "densenet121",
+FAMILIES = (
+    "resnet18",
+    "resnext26ts",
+    "seresnet18",
     "regnetx_002",
+    "convnext_atto",
+    "densenet121",
+    "efficientnet_b0",
     "mobilenetv3_small_050",
     "ghostnet_050",
     "repvgg_a0",
-    "edgenext_xx_small",
-]
-
-
-def untouched(index: int, features: Tensor) -> Tensor:
-    return features
+)
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_without_injection_it_is_timm_bit_for_bit(name: str) -> None:
-    backbone = TimmBackbone(name, 1, sites="branch").eval()
-    plain: Any = timm.create_model(name, in_chans=1, num_classes=0).eval()
-    assert list(backbone.net.state_dict()) == list(plain.state_dict())  # timm's own keys: published weights load
-    assert all(key.startswith("net.") for key in backbone.state_dict())
-    plain.load_state_dict(backbone.net.state_dict())
-    with torch.no_grad():
-        map_ = plain.forward_features(IMAGE)
-        vector = plain.forward_head(map_, pre_logits=True)
-        for inject in (None, untouched):
-            features = backbone(IMAGE, inject)
-            assert torch.equal(features.map, map_)
-            assert torch.equal(features.vector, vector)
-    assert (backbone.map_channels, backbone.width) == (map_.shape[1], vector.shape[1])
-
-
-@pytest.mark.parametrize("name", FAMILIES)
-@pytest.mark.parametrize("kind", ["stage", "block", "branch"])
-def test_every_site_is_called_once_in_order_and_matters(name: str, kind: SiteKind) -> None:
+def test_without_inject_it_is_timm_bit_for_bit_under_timm_s_keys(name: str) -> None:
     torch.manual_seed(0)
-    backbone = TimmBackbone(name, 1, sites=kind).eval()
-    for label, parameter in backbone.named_parameters():
-        if label.endswith("gamma"):  # ConvNeXt starts its branches at 1e-6, which float32 cannot tell from nothing
-            nn.init.ones_(parameter)
-    seen = []
+    backbone = TimmBackbone(name, 1, sites="branch")
+    net = timm.create_model(name, in_chans=1, num_classes=0)
+    state = backbone.state_dict()
+    assert [key.removeprefix("net.") for key in state] == list(net.state_dict())
+    net.load_state_dict({key.removeprefix("net."): value for key, value in state.items()})
+    image = torch.randn(2, 1, 64, 64)
+    backbone.train()
+    net.train()
+    torch.manual_seed(1)  # stochastic depth and dropout, where a network has them
+    expected = net(image)
+    torch.manual_seed(1)
+    assert torch.equal(backbone(image).vector, expected)
+    assert torch.equal(backbone.eval()(image).map, net.eval().forward_features(image))
 
-    def note(index: int, features: Tensor) -> Tensor:
-        seen.append((index, features.shape[1]))
-        return features
 
+@pytest.mark.parametrize("name", ["resnet10t", "convnext_atto", "densenet121", "mobilenetv3_small_050"])
+@pytest.mark.parametrize("sites", ["stage", "block", "branch"])
+def test_keeps_what_backbones_promise(name: str, sites: str) -> None:
+    torch.manual_seed(0)
+    check_backbone(TimmBackbone(name, 1, sites=sites))  # type: ignore[arg-type]  # one of the three literals
+
+
+def double(site: int, features: Tensor) -> Tensor:
+    return 2 * features
+
+
+@pytest.mark.parametrize(("sites", "shortcut"), [("block", 2), ("branch", 1)])
+def test_branch_sites_leave_the_identity_shortcut_raw_and_block_sites_do_not(sites: str, shortcut: int) -> None:
+    torch.manual_seed(0)
+    backbone = TimmBackbone("resnet18", 1, sites=sites).double().eval()  # type: ignore[arg-type]  # two of the literals
+    x = torch.randn(2, 64, 8, 8).double()
+    block = backbone.net.layer1[0]
+    expected = torch.relu(block.bn2(block.conv2(torch.relu(block.bn1(block.conv1(2 * x))))) + shortcut * x)
+    backbone._pass.inject = double
     with torch.no_grad():
-        reference = backbone(IMAGE, note).vector
-        assert seen == [(i, site.channels) for i, site in enumerate(backbone.sites)]
-        for changed in {0, len(backbone.sites) // 2, len(backbone.sites) - 1}:
-            pattern = torch.randn(backbone.sites[changed].channels, 1, 1)
-            vector = backbone(IMAGE, lambda i, x, c=changed, p=pattern: x + p * x.std() if i == c else x).vector
-            assert not torch.equal(vector, reference), backbone.sites[changed]
+        torch.testing.assert_close(block(x), expected)
+        # where the shortcut projects, it reads what the branch reads
+        block, x = backbone.net.layer2[0], torch.randn(2, 64, 8, 8).double()
+        branch = block.bn2(block.conv2(torch.relu(block.bn1(block.conv1(2 * x)))))
+        torch.testing.assert_close(block(x), torch.relu(branch + block.downsample(2 * x)))
 
 
-def test_copies_own_their_weights_and_their_pass() -> None:
-    backbone = TimmBackbone("resnet10t", 1, sites="branch").eval()
-    buffer = io.BytesIO()
-    torch.save(backbone, buffer)  # a pickle, in memory
-    buffer.seek(0)
-    twins: list[TimmBackbone] = [copy.deepcopy(backbone), torch.load(buffer, weights_only=False)]
-    with torch.no_grad():
-        reference = backbone(IMAGE).vector
-        halved = backbone(IMAGE, lambda i, x: x / 2).vector
-        assert not torch.equal(halved, reference)
-        nn.init.zeros_(next(backbone.parameters()))
-        for twin in twins:
-            assert torch.equal(twin(IMAGE).vector, reference)
-            # hooks that still belonged to the original would see no injection
-            assert torch.equal(twin(IMAGE, lambda i, x: x / 2).vector, halved)
-
-
-def test_nothing_stays_injected_after_an_error() -> None:
+def test_nothing_of_a_pass_is_left_behind_even_if_it_fails() -> None:
     backbone = TimmBackbone("resnet10t", 1).eval()
+    image = torch.randn(1, 1, 64, 64)
+    before = backbone(image).vector
 
-    def fail(index: int, features: Tensor) -> Tensor:
+    def fail(site: int, features: Tensor) -> Tensor:
         raise RuntimeError("no")
 
+    with pytest.raises(RuntimeError, match="no"):
+        backbone(image, fail)
+    assert torch.equal(backbone(image).vector, before)
+    assert backbone._pass.injected is None
+
+
+def test_a_module_as_inject_does_not_become_a_part_of_the_network() -> None:
+    class Scale(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.by = nn.Parameter(torch.tensor(2.0))
+
+        def forward(self, site: int, features: Tensor) -> Tensor:
+            return self.by * features
+
+    backbone = TimmBackbone("resnet10t", 1)
+    keys = list(backbone.state_dict())
+    backbone(torch.randn(2, 1, 64, 64), Scale())
+    assert list(backbone.state_dict()) == keys
+
+
+@pytest.mark.parametrize("copier", [deepcopy, lambda backbone: pickle.loads(pickle.dumps(backbone))])
+def test_copies_own_their_hooks(copier: object) -> None:
+    assert callable(copier)
+    backbone = TimmBackbone("resnet10t", 1, sites="branch").eval()
+    copy = copier(backbone)
+    image = torch.randn(1, 1, 64, 64)
     with torch.no_grad():
-        reference = backbone(IMAGE).vector
-        with pytest.raises(RuntimeError, match="no"):
-            backbone(IMAGE, fail)
-        assert torch.equal(backbone(IMAGE).vector, reference)
-        assert torch.equal(backbone.net(IMAGE), reference)  # nor when the network is called by itself
+        raw, doubled = backbone(image).vector, backbone(image, double).vector
+        assert not torch.equal(raw, doubled)
+        assert torch.equal(copy(image, double).vector, doubled)
+        copy.net.layer1[0].conv1.weight.zero_()
+        assert not torch.equal(copy(image, double).vector, doubled)
+        assert torch.equal(backbone(image, double).vector, doubled)
 
 
-def test_around_uses_the_network_itself_and_leaves_its_classifier_out() -> None:
-    net = timm.create_model("resnet10t", in_chans=2, num_classes=7).eval()
-    backbone = TimmBackbone.around(net, 2, sites="branch").eval()
-    image = torch.randn(2, 2, 64, 64)
+def test_around_uses_the_user_s_own_network() -> None:
+    net = timm.create_model("resnet10t", in_chans=3, num_classes=7).eval()
+    backbone = TimmBackbone.around(net, 3, sites="branch").eval()
     assert backbone.net is net
-    with torch.no_grad():
-        assert torch.equal(backbone(image).vector, net.forward_head(net.forward_features(image), pre_logits=True))
-        assert net(image).shape == (2, 7)
-    assert backbone.width == 512
+    image = torch.randn(2, 3, 64, 64)
+    torch.testing.assert_close(net.get_classifier()(backbone(image).vector), net(image))
 
 
-def test_the_probe_leaves_mode_and_statistics_alone() -> None:
-    net = timm.create_model("resnet10t", in_chans=1, num_classes=0).train()
-    before = copy.deepcopy(net.state_dict())
-    TimmBackbone.around(net, 1)
-    assert net.training
-    assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
-
-
-def test_he_draws_convolutions_by_their_fan_out() -> None:
+def test_he_draws_by_fan_out_and_starts_every_norm_at_one() -> None:
     torch.manual_seed(0)
-    net = TimmBackbone("resnext50_32x4d", 1).net
-    for name in ("layer3.0.conv1", "layer3.0.conv2", "layer4.0.conv3"):
-        convolution = net.get_submodule(name)
-        outputs, _, height, width = convolution.weight.shape
-        fan_out = outputs // convolution.groups * height * width  # of one input: it feeds its own group
-        assert float(convolution.weight.detach().std()) == pytest.approx((2 / fan_out) ** 0.5, rel=0.02), name
-    norms = [part for part in net.modules() if isinstance(part, nn.BatchNorm2d)]
-    assert all(bool((norm.weight == 1).all()) and not bool(norm.bias.any()) for norm in norms)
+    backbone = TimmBackbone("resnet50", 1, init="he")
+    for module in backbone.modules():
+        if isinstance(module, nn.Conv2d):
+            fan_out = module.out_channels * math.prod(module.kernel_size) / module.groups
+            assert float(module.weight.std()) == pytest.approx(math.sqrt(2 / fan_out), rel=0.1)
+        if isinstance(module, nn.BatchNorm2d):
+            assert (module.weight == 1).all()
+            assert (module.bias == 0).all()
 
 
-def test_timm_keeps_timm_s_own_start() -> None:
+def test_he_counts_a_depthwise_convolution_s_own_group() -> None:
     torch.manual_seed(0)
-    ours = TimmBackbone("resnet10t", 1, init="timm").net.state_dict()
-    torch.manual_seed(0)
-    theirs = timm.create_model("resnet10t", in_chans=1, num_classes=0).state_dict()
-    assert all(torch.equal(ours[name], value) for name, value in theirs.items())
-    assert not bool(ours["layer1.0.bn2.weight"].any())  # timm starts a block's last norm at 0
+    depthwise = TimmBackbone("convnext_atto", 1).net.stages[3].blocks[0].conv_dw
+    assert depthwise.groups == 320
+    assert float(depthwise.weight.std()) == pytest.approx(math.sqrt(2 / 49), rel=0.05)
 
 
-def test_an_unknown_name_suggests_the_nearest() -> None:
-    with pytest.raises(UnknownName, match="no network 'resnet50x'; did you mean 'resnet50'"):
-        TimmBackbone("resnet50x", 1)
+def test_init_timm_is_timm_s() -> None:
+    torch.manual_seed(3)
+    ours = TimmBackbone("resnet18", 1, init="timm").net.state_dict()
+    torch.manual_seed(3)
+    theirs = timm.create_model("resnet18", in_chans=1, num_classes=0).state_dict()
+    assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
+    assert (theirs["layer1.0.bn2.weight"] == 0).all()  # which the other choice sets to 1
 
 
-def test_weights_that_were_never_published_are_refused() -> None:
-    without = next(name for name in timm.list_models() if not timm.models.is_model_pretrained(name))
-    with pytest.raises(OptionError, match=f"no published weights for '{without}'"):
-        TimmBackbone(without, 1, pretrained=True)
+def test_pretrained_weights_are_not_drawn_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    create = timm.create_model
+
+    def published(name: str, *, pretrained: bool, **options: object) -> nn.Module:
+        net: nn.Module = create(name, **options)
+        if pretrained:  # as if downloaded
+            nn.init.constant_(net.get_parameter("conv1.weight"), 0.25)
+        return net
+
+    monkeypatch.setattr(timm, "create_model", published)
+    assert (TimmBackbone("resnet18", 1, pretrained=True).net.conv1.weight == 0.25).all()
+    assert not (TimmBackbone("resnet18", 1).net.conv1.weight == 0.25).any()
 
 
-def test_names_come_with_and_without_tags() -> None:
-    assert {"resnet50", "resnet50.a1_in1k"} <= set(timm_names())
+def test_weights_that_cannot_be_had_are_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(OptionError, match="no published weights for 'resnet51q_none'|no published weights"):
+        TimmBackbone("resnet200", 1, pretrained=True)
+
+    def offline(*args: object, **options: object) -> nn.Module:
+        raise OSError("no route to host")
+
+    monkeypatch.setattr(timm, "create_model", offline)
+    with pytest.raises(OptionError, match="'resnet18' cannot be fetched or read: no route to host"):
+        TimmBackbone("resnet18", 1, pretrained=True)
+
+
+def test_unknown_names_come_with_the_nearest() -> None:
+    with pytest.raises(UnknownName, match="did you mean .*'resnet50'"):
+        TimmBackbone("resnet5o", 1)
+
+
+def test_names_hold_architectures_and_tags() -> None:
+    names = timm_names()
+    assert names == sorted(set(names))
+    assert {"resnet50", "resnet50.a1_in1k", "convnext_tiny"} <= set(names)
+
+
+def test_other_sizes_than_the_probe_s_and_three_channels() -> None:
+    backbone = TimmBackbone("resnet10t", 3).eval()
+    for size in ((32, 32), (96, 64)):
+        features = backbone(torch.randn(2, 3, *size))
+        assert features.map.shape == (2, 512, size[0] // 32, size[1] // 32)
+        torch.testing.assert_close(features.vector, features.map.mean(dim=(2, 3)))

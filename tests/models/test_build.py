@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from fusekit import Fusion, build
+from fusekit.errors import OptionError, UnknownName
+from fusekit.models import build_from
+
+SIZES: dict[str, Any] = {"backbone": "resnet10t", "columns": 5, "classes": 3}
+
+
+def test_options_win_over_the_recipe_and_defaults_fill_the_rest() -> None:
+    recipe = Fusion(head="clinical", encoder="mlp", image=False, options={"encoder": {"width": 8, "depth": 3}})
+    model = build(recipe, **SIZES, options={"encoder": {"depth": "1"}})  # text, as from the command line
+    layers = [module for module in model.modules() if isinstance(module, nn.Linear)]
+    assert [(layer.in_features, layer.out_features) for layer in layers] == [(5, 8), (8, 3)]
+    assert model.description["recipe"]["options"]["encoder"] == {
+        "width": 8,
+        "depth": 1,
+        "activation": "relu",
+        "dropout": 0.0,
+    }
+
+
+def test_sites_override_the_recipe_s() -> None:
+    model = build("rbca", **SIZES, options={"sites": {"stages": "3,4", "kind": "stage"}})
+    assert model.backbone is not None
+    assert [model.backbone.sites[i].name for i in model.injected] == ["layer3", "layer4"]
+    model = build("rbca", **SIZES)
+    assert [model.backbone.sites[i].stage for i in model.injected] == [2, 3, 4]
+    model = build("rbca", **SIZES, options={"sites": {"stages": ()}})
+    assert [model.backbone.sites[i].stage for i in model.injected] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("arm", ["image-only", "clinical-only", "concat", "rbca"])
+def test_a_description_builds_the_same_model_again(arm: str) -> None:
+    options: dict[str, dict[str, Any]] = {
+        "rbca": {"sites": {"stages": (3, 4)}, "injector": {"reduction": "shared"}, "encoder": {"activation": "none"}}
+    }.get(arm, {})
+    model = build(arm, **SIZES, options=options).eval()
+    text = json.dumps(model.description)
+    again = build_from(json.loads(text)).eval()
+    assert json.dumps(again.description) == text
+    again.load_state_dict(model.state_dict())
+    image, columns = torch.randn(2, 1, 64, 64), torch.randn(2, 5)
+    assert torch.equal(again(image, columns), model(image, columns))
+
+
+def test_a_description_stands_when_the_fusion_of_that_name_changes() -> None:
+    description = build("concat", **SIZES).description
+    description["fusion"] = "a-name-that-is-gone"
+    assert build_from(description).reads_clinical
+
+
+def test_rebuilding_downloads_nothing_and_remembers_where_weights_came_from() -> None:
+    description = build("image-only", **SIZES).description
+    description["recipe"]["options"]["backbone"]["pretrained"] = True  # resnet10t has none under this mark offline
+    again = build_from(description)
+    assert again.description["recipe"]["options"]["backbone"]["pretrained"] is True
+
+
+@pytest.mark.parametrize(
+    ("fusion", "options", "message"),
+    [
+        (
+            "rbca",
+            {"injectr": {"reduction": "shared"}},
+            "no part of a model is called 'injectr'; did you mean 'injector'",
+        ),
+        ("rbca", {"injector": {"reductoin": "shared"}}, "injector has no option 'reductoin'; did you mean 'reduction'"),
+        ("rbca", {"injector": {"reduction": "both"}}, "injector.reduction takes one of separate, shared, not 'both'"),
+        ("rbca", {"sites": {"kind": "layer"}}, "sites.kind takes one of stage, block, branch"),
+        ("rbca", {"sites": {"stages": "2,7"}}, "names stage 7; the backbone 'resnet10t' has 1, 2, 3, 4"),
+        ("rbca", {"backbone": {"sites": "stage"}}, "backbone has no option 'sites'"),
+        ("concat", {"injector": {"reduction": "shared"}}, "'concat' has no injector.*it has: backbone, encoder, head"),
+        ("concat", {"sites": {"stages": "2"}}, "'concat' has no sites"),
+        ("clinical-only", {"backbone": {"init": "timm"}}, "'clinical-only' has no backbone"),
+        ("image-only", {"encoder": {"width": 3}}, "'image-only' has no encoder"),
+    ],
+)
+def test_wrong_options_are_named_with_the_way_out(fusion: str, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(OptionError, match=message):
+        build(fusion, **SIZES, options=options)
+
+
+def test_unknown_names_are_named_with_the_nearest() -> None:
+    with pytest.raises(UnknownName, match="no fusion is called 'rcba'; did you mean 'rbca'"):
+        build("rcba", **SIZES)
+    with pytest.raises(UnknownName, match="no backbone is called 'resnet5'; did you mean"):
+        build("concat", **{**SIZES, "backbone": "resnet5"})
+    with pytest.raises(UnknownName, match="no head is called 'konkat'; did you mean 'concat'"):
+        build(Fusion(head="konkat"), **SIZES)
+
+
+def test_sizes_without_meaning_are_refused() -> None:
+    with pytest.raises(OptionError, match="two or more classes apart, not 1"):
+        build("concat", **{**SIZES, "classes": 1})
+    with pytest.raises(OptionError, match="'concat' reads clinical columns, but there are none"):
+        build("concat", **{**SIZES, "columns": 0})
+    assert build("image-only", **{**SIZES, "columns": 0}).reads_clinical is False
+    with pytest.raises(OptionError, match="has an injector, which needs an image and a clinical encoder"):
+        build(Fusion(head="image", injector="rbca"), **SIZES)
+
+
+def test_a_recipe_s_empty_part_is_no_error() -> None:
+    assert build("concat", **SIZES, options={"injector": {}}).injector is None

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+from copy import deepcopy
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from fusekit import build
+from fusekit.errors import DataError
+from fusekit.models import FusionModel, ImageHead, ImageWidths, Injector, MLPEncoder, TimmBackbone
+
+IMAGE, COLUMNS = torch.randn(2, 1, 64, 64), torch.randn(2, 5)
+ARMS = ("image-only", "clinical-only", "concat", "rbca")
+
+
+class Note(Injector):
+    """Adds nothing, and notes what it is asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.prepared: list[tuple[int, ...]] = []
+        self.asked: list[tuple[int, int]] = []
+
+    def prepare(self, clinical: Tensor) -> str:
+        self.prepared.append(tuple(clinical.shape))
+        return "prepared"
+
+    def forward(self, site: int, features: Tensor, prepared: str) -> Tensor:
+        assert prepared == "prepared"
+        self.asked.append((site, features.shape[1]))
+        return features
+
+
+def test_only_injected_sites_reach_the_injector_renumbered_and_prepared_once() -> None:
+    backbone, note = TimmBackbone("resnet10t", 1), Note()
+    head = ImageHead(ImageWidths(backbone.map_channels, backbone.width), 0, 2)
+    model = FusionModel(backbone, MLPEncoder(5, width=8), note, head, injected=[1, 3])
+    model(IMAGE, COLUMNS)
+    assert note.prepared == [(2, 8)]
+    assert note.asked == [(0, 64), (1, 256)]  # layer2 and layer4 read what layer1 and layer3 put out
+
+
+def test_injects_everywhere_unless_told_otherwise() -> None:
+    backbone, note = TimmBackbone("resnet10t", 1), Note()
+    head = ImageHead(ImageWidths(backbone.map_channels, backbone.width), 0, 2)
+    FusionModel(backbone, MLPEncoder(5), note, head)(IMAGE, COLUMNS)
+    assert [site for site, _ in note.asked] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("arm", ARMS)
+def test_what_is_not_read_may_be_none_and_what_is_read_may_not(arm: str) -> None:
+    model = build(arm, backbone="resnet10t", columns=5, classes=2).eval()
+    expected = model(IMAGE, COLUMNS)
+    image, columns = IMAGE if model.reads_image else None, COLUMNS if model.reads_clinical else None
+    assert torch.equal(model(image, columns), expected)
+    if model.reads_image:
+        with pytest.raises(DataError, match="reads an image; none was given"):
+            model(None, COLUMNS)
+    if model.reads_clinical:
+        with pytest.raises(DataError, match="reads clinical columns; none were given"):
+            model(IMAGE, None)
+
+
+def test_an_injector_without_both_sides_is_refused() -> None:
+    backbone = TimmBackbone("resnet10t", 1)
+    head = ImageHead(ImageWidths(backbone.map_channels, backbone.width), 0, 2)
+    with pytest.raises(ValueError, match="needs a backbone to change and an encoder to read"):
+        FusionModel(backbone, None, Note(), head)
+
+
+@pytest.mark.parametrize("arm", ARMS)
+def test_compiles_to_one_graph_with_the_same_gradients(arm: str) -> None:
+    torch.manual_seed(0)
+    model = build(arm, backbone="resnet10t", columns=5, classes=2)
+    twin = deepcopy(model)
+    torch._dynamo.reset()
+    compiled = torch.compile(twin, backend="aot_eager", fullgraph=True)  # fullgraph: a break in the graph raises
+    label = torch.tensor([0, 1])
+    for network in (model, compiled):
+        nn.functional.cross_entropy(network(IMAGE, COLUMNS), label).backward()
+    for (name, weight), other in zip(model.named_parameters(), twin.parameters(), strict=True):
+        torch.testing.assert_close(weight.grad, other.grad, rtol=1e-3, atol=1e-4, msg=lambda m, n=name: f"{n}: {m}")
+
+
+@pytest.mark.parametrize("arm", ARMS)
+def test_exports_with_a_free_batch_size(arm: str) -> None:
+    model = build(arm, backbone="resnet10t", columns=5, classes=2).eval()
+    batch = torch.export.Dim("batch", min=2, max=64)
+    program = torch.export.export(model, (IMAGE, COLUMNS), dynamic_shapes=({0: batch}, {0: batch}))
+    image, columns = torch.randn(5, 1, 64, 64), torch.randn(5, 5)
+    torch.testing.assert_close(program.module()(image, columns), model(image, columns))
+
+
+def test_state_dict_holds_timm_s_keys_so_that_published_weights_load() -> None:
+    model = build("rbca", backbone="resnet10t", columns=5, classes=2)
+    theirs = TimmBackbone("resnet10t", 1).net.state_dict()
+    assert model.backbone is not None
+    model.backbone.get_submodule("net").load_state_dict(theirs)
+    ours = {key.removeprefix("backbone.net."): value for key, value in model.state_dict().items() if "net." in key}
+    assert all(torch.equal(ours[key], value) for key, value in theirs.items())
