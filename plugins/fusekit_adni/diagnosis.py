@@ -15,6 +15,7 @@ _THREE = {"1": CN, "2": MCI, "3": AD}
 #: DXCHANGE: 1 to 3 stable, 4 to 6 conversions, 7 to 9 reversions; what counts is where the change led.
 _CHANGE = {"1": CN, "7": CN, "9": CN, "2": MCI, "4": MCI, "8": MCI, "3": AD, "5": AD, "6": AD}
 _FLAGS = {"DXNORM": CN, "DXMCI": MCI, "DXAD": AD}
+_ASKED = ("DIAGNOSIS", "DXCHANGE", "DXCURREN", *_FLAGS)
 _MERGED = {"CN": CN, "NL": CN, "MCI": MCI, "Dementia": AD, "AD": AD}
 
 
@@ -32,11 +33,11 @@ def diagnoses(dxsum: StudyTable | None, adnimerge: StudyTable | None, findings: 
         raise DataError("no diagnoses: neither DXSUM_PDXCONV_ADNIALL, DXSUM nor ADNIMERGE is among the tables.")
     sources = []
     if dxsum is not None:
-        _require_one(dxsum, ("DIAGNOSIS", "DXCHANGE", "DXCURREN", *_FLAGS))
-        sources.append(_by_visit(dxsum, resolve_dxsum))
+        _require_one(dxsum, _ASKED)
+        sources.append(_by_visit(dxsum, resolve_dxsum, _ASKED))
     if adnimerge is not None and (dxsum is None or "DX" in adnimerge.rows):
         _require_one(adnimerge, ("DX",))
-        sources.append(_by_visit(adnimerge, resolve_adnimerge))
+        sources.append(_by_visit(adnimerge, resolve_adnimerge, ("DX",)))
     if len(sources) == 2:
         both = sources[0].to_frame("a").join(sources[1].rename("b"), how="inner")
         differ = both[both["a"] != both["b"]]
@@ -76,11 +77,11 @@ def _require_one(table: StudyTable, names: tuple[str, ...]) -> None:
         raise DataError(f"{table.path}: no row has a known visit code in VISCODE2 or VISCODE, such as bl or m06.")
 
 
-def _by_visit(table: StudyTable, resolve: Callable[[pd.DataFrame], pd.Series]) -> pd.Series:
+def _by_visit(table: StudyTable, resolve: Callable[[pd.DataFrame], pd.Series], columns: tuple[str, ...]) -> pd.Series:
     rows = table.rows[["rid", "visit", "screening"]].assign(diagnosis=resolve(table.rows)).dropna()
     # Screening counts as baseline, unless the baseline visit speaks for itself: the two may differ.
     seen_at_baseline = rows.loc[(rows["visit"] == "bl") & ~rows["screening"], "rid"]
     rows = rows[~(rows["screening"] & rows["rid"].isin(seen_at_baseline))]
-    refuse_conflicts(table, rows, "diagnosis")
+    refuse_conflicts(table, rows, "diagnosis", tuple(name for name in columns if name in table.rows))
     known: pd.Series = rows.drop_duplicates(["rid", "visit"]).set_index(["rid", "visit"])["diagnosis"]
     return known

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import pandas as pd
 
 from fusekit.data import read_table
 from fusekit.errors import DataError
+from fusekit.progress import Progress, Quiet
 
 SUBJECT = re.compile(r"\d{3}_S_\d{4,}")
 _DATE = re.compile(r"(\d{4}-\d{2}-\d{2})_\d{2}_\d{2}_\d{2}(\.\d+)?")
@@ -21,6 +22,7 @@ _IMAGE_ID = re.compile(r"_I(\d+)\.")
 _SERIES = re.compile(r"_S(\d+)_")
 _VOLUMES = (".nii", ".nii.gz")
 _SKIPPED = re.compile(r"mask|harp", re.IGNORECASE)
+_QUIET = Quiet()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,31 +65,34 @@ class Image:
 
 @dataclass(frozen=True)
 class Download:
-    """What lies below a folder: images, and tables outside the image tree.
+    """What lies below a folder: images, and what is outside the image tree.
 
     Args:
         images: sorted by subject, day and id.
         tables: every ``.csv`` that is not below a subject's folder.
         empty: leaves that hold no image.
         skipped: images of masks and harmonised segmentations, which are no scans.
+        sidecars: image number -> the archive's ``.xml`` about it.
     """
 
     images: list[Image]
     tables: list[Path]
     empty: list[Path]
     skipped: list[Path]
+    sidecars: dict[int, Path] = field(default_factory=dict)
 
 
-def find_download(folder: Path) -> Download:
+def find_download(folder: Path, progress: Progress = _QUIET) -> Download:
     """Walk a folder once.
 
     Raises:
-        DataError: there is no such folder, or no image in it.
+        DataError: there is no such folder, no image in it, or a folder that cannot be read.
     """
     if not folder.is_dir():
         raise DataError(f"--data {folder} is not a folder.")
     found = Download([], [], [], [])
-    for subject in _walk(folder, found.tables):
+    subjects = list(_walk(folder, found, frozenset()))
+    for subject in progress.track(subjects, "looking for images", len(subjects), "subjects"):
         for leaf, description, acquired in _leaves(subject):
             if _SKIPPED.search(description):
                 found.skipped.append(leaf)
@@ -98,22 +103,29 @@ def find_download(folder: Path) -> Download:
     if not found.images:
         raise DataError(
             f"{folder} holds no images in the layout of a LONI download: "
-            "<PTID>/<description>/<YYYY-MM-DD_HH_MM_SS.f>/<I.. or S..>/*.nii or *.dcm, at any depth."
+            "<PTID>/<description>/<YYYY-MM-DD_HH_MM_SS.f>/<I.. or S..>/*.nii or *.dcm, at any depth. Unpack the "
+            "download, and give the folder that holds both its images and the study tables."
         )
     found.images.sort(key=lambda image: (image.subject, image.acquired, image.number))
     return found
 
 
-def _walk(folder: Path, tables: list[Path]) -> Iterator[Path]:
-    """Subjects' folders, at any depth; notes the tables on the way."""
-    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+def _walk(folder: Path, found: Download, above: frozenset[tuple[int, int]]) -> Iterator[Path]:
+    """Subjects' folders, at any depth; notes tables and sidecars on the way."""
+    status = folder.stat()
+    here = (status.st_dev, status.st_ino)
+    if here in above:
+        return  # a link to a folder above: the walk would not end
+    for entry in _entries(folder):
         if entry.is_dir():
             if SUBJECT.fullmatch(entry.name):
                 yield Path(entry.path)
             elif not entry.name.startswith((".", "__MACOSX")):  # macOS's shadow of an unpacked archive
-                yield from _walk(Path(entry.path), tables)
+                yield from _walk(Path(entry.path), found, above | {here})
         elif entry.name.lower().endswith(".csv") and not entry.name.startswith("."):
-            tables.append(Path(entry.path))
+            found.tables.append(Path(entry.path))
+        elif entry.name.lower().endswith(".xml") and (number := _IMAGE_ID.search(entry.name)):
+            found.sidecars[int(number[1])] = Path(entry.path)
 
 
 def _leaves(subject: Path) -> Iterator[tuple[Path, str, date]]:
@@ -132,12 +144,20 @@ def _leaves(subject: Path) -> Iterator[tuple[Path, str, date]]:
 
 
 def _folders(folder: Path) -> list[Path]:
-    return sorted(Path(entry.path) for entry in os.scandir(folder) if entry.is_dir())
+    return [Path(entry.path) for entry in _entries(folder) if entry.is_dir()]
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+    except OSError as error:
+        raise DataError(f"{folder}: the folder cannot be read: {error.strerror}.") from error
 
 
 def _images(leaf: Path, subject: str, description: str, acquired: date) -> Iterator[Image]:
     """The NIfTI volumes of a leaf, or its DICOM files as one series."""
-    files = sorted(entry.name for entry in os.scandir(leaf) if entry.is_file() and not entry.name.startswith("."))
+    files = [entry.name for entry in _entries(leaf) if entry.is_file() and not entry.name.startswith(".")]
     volumes = [name for name in files if name.lower().endswith(_VOLUMES)]
     series = [name for name in files if name.lower().endswith(".dcm")]
     for name in volumes or series[:1]:
@@ -152,14 +172,18 @@ def _images(leaf: Path, subject: str, description: str, acquired: date) -> Itera
         )
 
 
-def read_visits(tables: list[Path]) -> pd.Series:
+def read_visits(tables: list[Path], folders: Mapping[int, str] | None = None) -> pd.Series:
     """Read the collection lists among the tables.
+
+    Args:
+        tables: where to look; a list is known by its column ``Image Data ID``.
+        folders: image number -> the subject in whose folder the image lies.
 
     Returns:
         The visit as listed, by image number. Empty if there is no list.
 
     Raises:
-        DataError: an image id is not one, with file and line.
+        DataError: an image id is not one, or is listed for another subject, with file and line.
     """
     parts = [pd.DataFrame({"Visit": []}, dtype=str)]
     for path in tables:
@@ -173,6 +197,14 @@ def read_visits(tables: list[Path]) -> pd.Series:
             raise DataError(
                 f"{path}, line {line}, column 'Image Data ID': {rows.loc[line, 'Image Data ID']!r} is no image id."
             )
-        parts.append(rows[["Visit"]].set_axis(numbers.astype(int)))
+        numbers = numbers.astype(int)
+        for line, number, subject in zip(rows.index, numbers, rows["Subject"], strict=True):
+            folder = (folders or {}).get(number, subject)
+            if folder != subject and SUBJECT.fullmatch(subject):
+                raise DataError(
+                    f"{path}, line {line}, column 'Subject': image I{number} is listed for {subject}, but lies in the "
+                    f"folder of {folder}. Correct whichever is wrong."
+                )
+        parts.append(rows[["Visit"]].set_axis(numbers))
     listed = pd.concat(parts)["Visit"]
     return listed[~listed.index.duplicated(keep="last")]

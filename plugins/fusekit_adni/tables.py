@@ -14,8 +14,9 @@ from fusekit.data import Finding, read_table
 from fusekit.errors import DataError
 from fusekit_adni.visits import SCREENING, canonical, parse_days
 
-#: ``NAME[_MM_DD_YY][_DDMonYYYY].csv``; anchored, since "CDR" must not find RMT_CDR.csv.
-_DATED = r"(?:_(\d{2}_\d{2}_\d{2}))?(?:_(\d{1,2}[A-Z][a-z]{2}\d{4}))?\.csv"
+#: ``NAME[_MM_DD_YY][_DDMonYYYY].csv``; anchored, since "CDR" must not find RMT_CDR.csv. Some tables have the date of
+#: their revision in the second form too; a single date of that form is that of the export.
+_DATED = r"(?:_(\d{2}_\d{2}_\d{2}|\d{1,2}[A-Z][a-z]{2}\d{4}))??(?:_(\d{1,2}[A-Z][a-z]{2}\d{4}))?\.csv"
 
 #: Codes for "no value" in tables of counts and concentrations. Not in log-scale tables, where -1 is a value.
 MISSING_TEXT = frozenset({"", "na", "n/a", "nan", ".", "unknown", "null"})
@@ -55,11 +56,18 @@ class Numbers:
     odd: dict[int, str]
 
 
-def find_table(name: str, paths: list[Path]) -> tuple[Path | None, list[Path]]:
-    """The newest file of a table, and the older ones."""
+def find_table(name: str, paths: list[Path], also: tuple[str, ...] = ()) -> tuple[Path | None, list[Path]]:
+    """The newest file of a table, and the older ones.
+
+    Args:
+        name: without dates.
+        paths: where to look.
+        also: other names that the table has had.
+    """
+    names = "|".join(map(re.escape, (name, *also)))
     found = []
     for path in paths:
-        match = re.fullmatch(re.escape(name) + _DATED, path.name, flags=re.IGNORECASE)
+        match = re.fullmatch(f"(?:{names}){_DATED}", path.name, flags=re.IGNORECASE)
         if match:
             found.append((_day(match[2], "%d%b%Y"), _day(match[1], "%m_%d_%y"), path))
     found.sort(key=lambda item: item[:2])
@@ -75,7 +83,12 @@ def _day(text: str | None, pattern: str) -> datetime:
 
 
 def read_study_table(
-    name: str, paths: list[Path], required: tuple[str, ...], findings: list[Finding], rid_from: str = "RID"
+    name: str,
+    paths: list[Path],
+    required: tuple[str, ...],
+    findings: list[Finding],
+    rid_from: str = "RID",
+    also: tuple[str, ...] = (),
 ) -> StudyTable | None:
     """Read a table if it is there.
 
@@ -85,11 +98,12 @@ def read_study_table(
         required: columns it must have.
         findings: gets notes about older files of the same table, rows without a usable subject, and odd dates.
         rid_from: column of the roster id.
+        also: other names that the table has had.
 
     Raises:
         DataError: a required column is missing.
     """
-    path, older = find_table(name, paths)
+    path, older = find_table(name, paths, also)
     if path is None:
         return None
     if older:
@@ -155,13 +169,14 @@ def numbers(cells: pd.Series, *, log_scale: bool = False) -> Numbers:
     return Numbers(pd.Series(amounts, index=cells.index), pd.Series(censored, index=cells.index), odd)
 
 
-def refuse_conflicts(table: StudyTable, rows: pd.DataFrame, column: str) -> None:
+def refuse_conflicts(table: StudyTable, rows: pd.DataFrame, column: str, read_from: tuple[str, ...] = ()) -> None:
     """Refuse two rows of one subject and visit that disagree.
 
     Args:
         table: for the message.
         rows: columns rid, visit and ``column``; index = line.
         column: what must agree.
+        read_from: the table's columns that it was read from, for the message.
 
     Raises:
         DataError: with the lines.
@@ -170,7 +185,8 @@ def refuse_conflicts(table: StudyTable, rows: pd.DataFrame, column: str) -> None
     for (rid, visit), group in known.groupby(["rid", "visit"]):
         if len(set(group[column])) > 1:
             lines = ", ".join(f"line {line}: {value}" for line, value in group[column].items())
+            columns = f" They were read from the columns {', '.join(read_from)}." if read_from else ""
             raise DataError(
-                f"{table.path}: subject {rid} has more than one {column} at visit {visit} ({lines}). "
+                f"{table.path}: subject {rid} has more than one {column} at visit {visit} ({lines}).{columns} "
                 "Correct the table, or remove a row."
             )

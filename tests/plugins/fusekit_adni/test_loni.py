@@ -1,3 +1,4 @@
+import os
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
@@ -162,3 +163,47 @@ def test_a_collection_list_without_a_column_it_needs_is_refused(tmp_path: Path) 
     path.write_text('"Image Data ID","Subject"\n"I1","002_S_0413"\n', encoding="utf-8")
     with pytest.raises(DataError, match=r"list.csv.*'Visit'"):
         read_visits([path])
+
+
+def test_a_link_to_a_folder_above_ends_the_walk(tmp_path: Path) -> None:
+    leaf = _leaf(tmp_path / "ADNI/002_S_0413/MP-RAGE/2008-07-31_14_39_56.0/I5", "a_S1_I5.nii")
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "tables" / "again").symlink_to(tmp_path, target_is_directory=True)
+    (image,) = find_download(tmp_path).images
+    assert image.path == leaf / "a_S1_I5.nii"
+
+
+def test_a_linked_folder_elsewhere_is_followed(tmp_path: Path) -> None:
+    _leaf(tmp_path / "disk/002_S_0413/MP-RAGE/2008-07-31_14_39_56.0/I5", "a_S1_I5.nii")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "ADNI").symlink_to(tmp_path / "disk", target_is_directory=True)
+    assert [image.number for image in find_download(tmp_path / "data").images] == [5]
+
+
+def test_a_folder_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _leaf(tmp_path / "002_S_0413/MP-RAGE/2008-07-31_14_39_56.0/I5", "a_S1_I5.nii")
+    scandir = os.scandir
+
+    def refuse(path: Path) -> "os._ScandirIterator[str]":
+        if Path(path).name == "I5":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(DataError, match=r"I5: the folder cannot be read: Permission denied"):
+        find_download(tmp_path)
+
+
+def test_sidecars_are_found_by_image(tmp_path: Path) -> None:
+    _leaf(tmp_path / "ADNI/002_S_0413/MP-RAGE/2008-07-31_14_39_56.0/I5", "a_S1_I5.nii")
+    sidecar = tmp_path / "ADNI/ADNI_002_S_0413_MP-RAGE_S1_I5.xml"
+    for path in (sidecar, tmp_path / "ADNI/other.xml"):
+        path.touch()
+    assert find_download(tmp_path).sidecars == {5: sidecar}
+
+
+def test_an_image_in_another_subjects_folder_is_refused(tmp_path: Path) -> None:
+    path = _list(tmp_path, ("I120917", "sc"), ("30001", "m06"))
+    assert len(read_visits([path], {120917: "002_S_0413", 9: "002_S_0999"})) == 2
+    with pytest.raises(DataError, match=r"line 3.*image I30001 is listed for 002_S_0413.*folder of 002_S_0999"):
+        read_visits([path], {120917: "002_S_0413", 30001: "002_S_0999"})

@@ -188,3 +188,21 @@ def test_rows_that_contradict_each_other_are_refused_by_file_and_line() -> None:
 def test_rows_that_agree_or_have_no_visit_pass() -> None:
     table = _table([(5, "bl", "CN"), (5, "bl", "CN"), (5, None, "CN"), (5, None, "AD"), (6, "bl", "AD")])
     refuse_conflicts(table, table.rows, "diagnosis")
+
+
+def test_a_revision_may_be_written_as_the_export_is() -> None:
+    names = ["PLEX_11Nov2010.csv", "PLEX_11Nov2010_05Jan2012.csv", "PLEX_11Nov2010_12Feb2024.csv"]
+    paths = [Path(name) for name in names]
+    assert find_table("PLEX", paths[::-1]) == (paths[2], paths[:2])
+
+
+def test_a_table_under_a_later_name_is_the_same_table() -> None:
+    old, new = Path("DXSUM_PDXCONV_ADNIALL_01Jan2020.csv"), Path("DXSUM_12Feb2024.csv")
+    assert find_table("DXSUM_PDXCONV_ADNIALL", [new, old], also=("DXSUM",)) == (new, [old])
+    assert find_table("DXSUM_PDXCONV_ADNIALL", [new, old]) == (old, [])
+
+
+def test_a_contradiction_names_the_columns_it_was_read_from() -> None:
+    table = _table([(5, "bl", "CN"), (5, "bl", "AD")])
+    with pytest.raises(DataError, match="read from the columns DXCHANGE, DXCURREN"):
+        refuse_conflicts(table, table.rows, "diagnosis", ("DXCHANGE", "DXCURREN"))

@@ -77,7 +77,7 @@ def test_scans_get_the_diagnosis_of_their_visit_and_mci_is_dropped_and_counted(t
     assert all(path.is_file() for path in cohort.scans["image"])
     assert list(cohort.clinical.columns) == ["AGE", "PTGENDER", "PTEDUCAT", "APOE4", "PLASMA_NFL"]
     assert cohort.clinical["PLASMA_NFL"].fillna(0).tolist() == [31, 0, 32, 34]
-    assert cohort.groups == ("visit", "site", "sex", "phase", "field_strength")
+    assert cohort.groups == ("visit", "site", "sex", "phase", "field_strength", "age")
     assert cohort.scans.iloc[1][["visit", "site", "sex", "phase"]].tolist() == ["m12", "2", "Male", "ADNI1"]
     assert _found(cohort) == {"other-diagnosis": ("002_S_1003_bl_I30",)}
 
@@ -161,8 +161,10 @@ def test_dxsum_alone_is_enough_under_either_name(tree: Path) -> None:
     assert cohort.groups == ("visit",)
     path = tree / "DXSUM_PDXCONV_ADNIALL_12Feb2024.csv"
     other = tree / "DXSUM_03Mar2025.csv"
-    other.write_text("RID,VISCODE,EXAMDATE,DIAGNOSIS\n1001,bl,2008-01-01,3\n")
-    assert _found(_scan(tree))["older-table"] == (str(other),)
+    other.write_text("RID,VISCODE,EXAMDATE,DXCURREN\n1001,bl,2008-01-01,3\n1004,bl,2008-01-01,1\n")
+    cohort = _scan(tree)
+    assert _labels(cohort) == {"002_S_1001_bl_I10": 1, "002_S_1004_bl_I40": 0}  # the newer export, whatever its name
+    assert _found(cohort)["older-table"] == (str(path),)
     path.rename(other)
     assert _labels(_scan(tree)) == BOTH
 

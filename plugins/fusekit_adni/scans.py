@@ -1,0 +1,153 @@
+"""From images to scans: which visit each belongs to, which one of a visit is kept, and its diagnosis."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from fusekit.data import Finding
+from fusekit.errors import DataError
+from fusekit_adni.loni import Download, read_visits
+from fusekit_adni.strength import field_strength, is_expected
+from fusekit_adni.tables import StudyTable
+from fusekit_adni.visits import FAR_DAYS, LIMIT_DAYS, canonical, nearest
+
+_COLUMNS = ["subject", "rid", "visit", "acquired", "image", "found"]
+
+
+def with_visits(download: Download, tables: list[StudyTable], findings: list[Finding]) -> pd.DataFrame:
+    """One row an image that has a visit: subject, rid, visit, acquired, image (Path), found (Image).
+
+    The visit is the collection list's, unless the subject's exam of that visit lies more than 180 days away: codes of
+    the later phases (``init``, ``y1``, ``v11``) count from the entry into the phase, for many years after baseline.
+    Without a listed visit, and then, the subject's nearest exam within 180 days decides.
+    """
+    folders = {image.number: image.subject for image in download.images}
+    listed = read_visits(download.tables, folders).map(canonical)
+    absent = [f"I{number}" for number in listed.index.difference([*folders, *_numbers(download.skipped)])]
+    note(findings, "listed-without-image", "listed images that are not there", absent)
+    exams = pd.concat([t.rows[["rid", "visit", "day"]] for t in tables if "day" in t.rows] or [_NO_EXAMS])
+    by_subject = dict(iter(exams.dropna().groupby("rid")))
+    rows, far, none, contradicted = [], [], [], []
+    for image in download.images:
+        own = by_subject.get(image.rid, _NO_EXAMS)
+        visit = listed.get(image.number)
+        there = own.loc[own["visit"] == visit, "day"]
+        if isinstance(visit, str) and len(there) and nearest(image.acquired, there) is None:
+            contradicted.append(f"{image.path}: {visit}")
+            visit = None
+        if not isinstance(visit, str):
+            found = nearest(image.acquired, own["day"])
+            if found is None:
+                none.append(image.path)
+                continue
+            visit = str(own["visit"].iloc[found[0]])
+            if found[1] > FAR_DAYS:
+                far.append(f"{image.path}: {found[1]} days")
+        rows.append((image.subject, image.rid, visit, image.acquired, image.path, image))
+    note(
+        findings,
+        "visit-contradicted",
+        f"images listed for a visit whose exam lies more than {LIMIT_DAYS} days away; the nearest exam decides",
+        contradicted,
+    )
+    note(findings, "far-visit", f"images matched to an exam more than {FAR_DAYS} days away", far)
+    note(
+        findings,
+        "no-visit",
+        f"images without a usable visit code and without an exam within {LIMIT_DAYS} days, left out",
+        none,
+    )
+    return pd.DataFrame(rows, columns=_COLUMNS)
+
+
+_NO_EXAMS = pd.DataFrame({"rid": [], "visit": [], "day": pd.to_datetime([])})
+
+
+def _numbers(leaves: Iterable[Path]) -> list[int]:
+    return [int(leaf.name[1:]) for leaf in leaves if leaf.name.startswith("I")]
+
+
+def one_a_visit(
+    scans: pd.DataFrame, download: Download, tables: list[StudyTable], findings: list[Finding]
+) -> pd.DataFrame:
+    """Keep one image of each subject and visit; index scan, sorted by subject and visit.
+
+    The archive's processing level comes first (see ``Image.preference``), then 1.5 T in ADNI1 and 3 T later, then the
+    rest of the preference. The field strength is looked up only where two images of a visit are on one level.
+    """
+    preferences = [image.preference for image in scans["found"]]
+    tied = scans.assign(level=[p[0] for p in preferences]).duplicated(["subject", "visit", "level"], keep=False)
+    phases = at_visits(scans, tables, ("COLPROT", "Phase"))
+    unexpected = [
+        tie and not is_expected(field_strength(image, download.sidecars), phase)
+        for tie, image, phase in zip(tied, scans["found"], phases, strict=True)
+    ]
+    ranks = [(p[0], odd, *p[1:]) for p, odd in zip(preferences, unexpected, strict=True)]
+    ranked = scans.assign(rank=pd.Series(ranks, index=scans.index, dtype=object))
+    ordered = ranked.sort_values(["subject", "visit", "rank"], kind="stable")
+    repeated = ordered.duplicated(["subject", "visit"])
+    note(findings, "duplicate-scan", "further images of a subject's visit, left aside", ordered.loc[repeated, "image"])
+    kept = ordered[~repeated]
+    names = [f"{s}_{v}_I{i.number}" for s, v, i in zip(kept["subject"], kept["visit"], kept["found"], strict=True)]
+    return kept.set_index(pd.Index(names, name="scan")).drop(columns=["rank", "found"])
+
+
+def at_visits(scans: pd.DataFrame, tables: list[StudyTable], columns: tuple[str, ...]) -> pd.Series:
+    """What the tables say of each scan's visit, e.g. the study phase; "" where they do not.
+
+    Args:
+        scans: columns rid and visit.
+        tables: the first that tells counts.
+        columns: its name in one table or another.
+    """
+    told = pd.Series("", index=scans.index, dtype=object)
+    for table in tables:
+        for column in columns:
+            if column in table.rows:
+                rows = table.rows[table.rows[column] != ""]
+                visits = rows.dropna(subset=["visit"]).drop_duplicates(["rid", "visit"]).set_index(["rid", "visit"])
+                here = visits[column].reindex(pd.MultiIndex.from_frame(scans[["rid", "visit"]])).set_axis(scans.index)
+                # A table need not have every visit: what never changes for a subject holds for all of them.
+                ever = rows.groupby("rid")[column].agg(["min", "max"])
+                always = scans["rid"].map(ever.loc[ever["min"] == ever["max"], "min"])
+                told = told.where(told != "", here.fillna(always).fillna(""))
+    return told
+
+
+def with_labels(
+    scans: pd.DataFrame, known: pd.Series, classes: tuple[str, ...], findings: list[Finding]
+) -> pd.DataFrame:
+    """Keep the scans whose visit has one of the diagnoses, with their label."""
+    keys = pd.MultiIndex.from_frame(scans[["rid", "visit"]])
+    diagnosis = pd.Series(known.reindex(keys).to_numpy(), index=scans.index, dtype=object)
+    note(findings, "no-diagnosis", "scans of visits without a diagnosis, left out", scans.index[diagnosis.isna()])
+    for other in sorted(set(diagnosis.dropna()) - set(classes)):
+        note(findings, "other-diagnosis", f"scans of visits with {other}, left out", scans.index[diagnosis == other])
+    kept = diagnosis.isin(classes)
+    return scans[kept].assign(label=diagnosis[kept].map(classes.index).astype(int))
+
+
+def refuse_two_labels(scans: pd.DataFrame) -> None:
+    """Refuse subjects who changed sides in between: a subject needs one label.
+
+    Raises:
+        DataError: with the subjects.
+    """
+    labels = scans.groupby("subject")["label"].nunique()
+    both = list(labels.index[labels > 1])
+    if both:
+        listed = ", ".join(both[:10]) + (f" and {len(both) - 10} more" if len(both) > 10 else "")
+        raise DataError(
+            f"subjects with CN at one visit and AD at another ({len(both)}): {listed}. A subject needs one label; "
+            "to take the baseline visits alone: -o task.visits=baseline"
+        )
+
+
+def note(findings: list[Finding], code: str, message: str, items: Iterable[object]) -> None:
+    """Add a finding, if it concerns anything."""
+    listed = tuple(str(item) for item in items)
+    if listed:
+        findings.append(Finding(code, message, listed))
