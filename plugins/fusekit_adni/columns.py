@@ -6,7 +6,7 @@ inputs: see ``fusekit_adni.leaks``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -28,6 +28,10 @@ _KEYS = frozenset(
 )
 
 
+#: Codes for "no value" where text is expected.
+_UNKNOWN = {*MISSING_TEXT, "-1", "-4"}
+
+
 @dataclass(frozen=True)
 class Source:
     """A study table of measurements.
@@ -36,19 +40,15 @@ class Source:
         table: its name without dates.
         columns: those to read; empty means every column that is no key.
         log_scale: whether -1 and -4 are values.
-        keep: which rows count.
+        median: whether, in a table with batches, only rows with BATCH == MEDIAN count.
         instead_of: a table on another scale, not to be mixed in.
     """
 
     table: str
     columns: tuple[Column, ...] = ()
     log_scale: bool = False
-    keep: Callable[[pd.DataFrame], pd.Series] | None = None
+    median: bool = False
     instead_of: str = ""
-
-
-def _medians(rows: pd.DataFrame) -> pd.Series:
-    return rows["BATCH"].str.upper() == "MEDIAN" if "BATCH" in rows else pd.Series(True, index=rows.index)
 
 
 SOURCES = (
@@ -59,7 +59,7 @@ SOURCES = (
             Column("TAU", unit="pg/mL (xMAP)", low=5, high=1500),
             Column("PTAU", unit="pg/mL (xMAP)", low=1, high=400),
         ),
-        keep=_medians,
+        median=True,
         instead_of="UPENNBIOMK9",
     ),
     Source("BLENNOWPLASMANFL", (Column("PLASMA_NFL", unit="ng/L", low=0.5, high=1000),)),
@@ -155,7 +155,11 @@ def _people(
         age = of_scans(read.amounts) + since
         yield Column("AGE", unit="years", low=18, high=120, source="ADNIMERGE.AGE"), age.round(2)
     if "PTGENDER" in first:
-        sex = first["PTGENDER"].where(first["PTGENDER"].isin(("Male", "Female")), None)
+        known = first["PTGENDER"].isin(("Male", "Female"))
+        sex = first["PTGENDER"].where(known, None)
+        unread = first.loc[~known & ~first["PTGENDER"].str.lower().isin(_UNKNOWN), "PTGENDER"]
+        odd = {int(line): str(text) for line, text in zip(unread.index, unread, strict=True)}
+        _note_odd(findings, adnimerge, "PTGENDER", Numbers(known * 1.0, known * 0.0, odd))
         column = Column("PTGENDER", kind="category", categories=("Female", "Male"), source="ADNIMERGE.PTGENDER")
         yield column, of_scans(sex)
     if "PTEDUCAT" in first:
@@ -168,7 +172,10 @@ def _people(
 def _genotype(
     scans: pd.DataFrame, adnimerge: StudyTable | None, paths: list[Path], findings: list[Finding]
 ) -> Iterator[tuple[Column, pd.Series]]:
-    """Number of APOE e4 alleles: the same at every visit, from APOERES, else from ADNIMERGE."""
+    """Number of APOE e4 alleles: the same at every visit, from APOERES, else from ADNIMERGE.
+
+    A subject whose rows disagree gets none, and a finding says so.
+    """
     table = read_study_table("APOERES", paths, (), findings)
     if table is not None and {"APGEN1", "APGEN2"} <= set(table.rows):
         read, source = _alleles(table.rows["APGEN1"] + "/" + table.rows["APGEN2"]), "APGEN1+APGEN2"
@@ -179,7 +186,12 @@ def _genotype(
     else:
         return
     _note_odd(findings, table, source, read)
-    alleles = read.amounts.groupby(table.rows["rid"]).first()
+    by_subject = read.amounts.groupby(table.rows["rid"])
+    differ = by_subject.max() > by_subject.min()
+    if differ.any():
+        message = f"subjects (RID) whose rows of {table.name} disagree on the genotype, which is taken as missing"
+        findings.append(Finding("genotype-differs", message, tuple(map(str, differ.index[differ]))))
+    alleles = by_subject.first()[~differ]
     column = Column("APOE4", unit="e4 alleles", low=0, high=2, source=f"{table.name}.{source}")
     yield column, scans["rid"].map(alleles).astype(float)
 
@@ -188,7 +200,7 @@ def _alleles(pairs: pd.Series) -> Numbers:
     """``3/4`` -> 1; odd where it is no pair of alleles 2 to 4."""
     amounts = pairs.str.count("4").where(pairs.str.fullmatch(r"[234]/[234]")).astype(float)
     unread = zip(pairs.index[amounts.isna()].tolist(), pairs[amounts.isna()].tolist(), strict=True)
-    odd = {line: pair for line, pair in unread if not set(pair.lower().split("/")) <= {*MISSING_TEXT, "-1", "-4"}}
+    odd = {line: pair for line, pair in unread if not set(pair.lower().split("/")) <= _UNKNOWN}
     return Numbers(amounts, amounts * 0.0, odd)
 
 
@@ -207,9 +219,17 @@ def _note_odd(findings: list[Finding], table: StudyTable, column: str, read: Num
 def _measurements(
     scans: pd.DataFrame, table: StudyTable, source: Source, findings: list[Finding]
 ) -> Iterator[tuple[Column, pd.Series]]:
-    rows = table.rows if source.keep is None else table.rows[source.keep(table.rows)]
-    lines = match(scans, rows)
-    found = lines.dropna().astype(int)
+    rows = table.rows.sort_values("screening", kind="stable")  # the baseline visit says more than screening
+    if source.median and "BATCH" in rows:
+        rows = rows[rows["BATCH"].str.upper() == "MEDIAN"]
+    again = rows.index[
+        rows["rid"].isin(scans["rid"]) & rows["visit"].notna() & rows.duplicated(["rid", "visit", "screening"])
+    ]
+    if len(again):
+        items = tuple(f"{table.path.name}, line {line}" for line in sorted(again))
+        message = f"rows of {table.name} for a subject's visit that has one already; the first counts"
+        findings.append(Finding("repeated-row", message, items))
+    found = match(scans, rows).dropna().astype(int)
     for column in source.columns or _offered(table, findings):
         read = numbers(rows[column.name], log_scale=source.log_scale)
         _note_odd(findings, table, column.name, read)

@@ -230,3 +230,29 @@ def test_without_any_table_there_are_no_columns(tmp_path: Path) -> None:
     assert list(clinical.table.index) == list(SCANS.index)
     assert clinical.seen == {99}
     assert [f.code for f in findings] == ["column-without-values"]
+
+
+def test_subjects_whose_genotype_changes_have_none(tmp_path: Path) -> None:
+    clinical, findings = _read(tmp_path, APOERES="RID,GENOTYPE\n5,3/4\n5,3/3\n6,4/4\n6,4/4\n7,2/3\n")
+    np.testing.assert_array_equal(clinical.table["APOE4"], [nan, nan, 2, 0])
+    assert [(f.code, f.items) for f in findings] == [("genotype-differs", ("5",))]
+
+
+def test_of_several_rows_of_a_visit_the_first_counts_and_the_others_are_listed(tmp_path: Path) -> None:
+    nfl = "RID,VISCODE,PLASMA_NFL\n5,bl,30\n6,bl,40\n5,bl,99\n8,bl,1\n8,bl,2\n"  # nobody has a scan of 8
+    clinical, findings = _read(tmp_path, BLENNOWPLASMANFL=nfl)
+    np.testing.assert_array_equal(clinical.table["PLASMA_NFL"], [30, nan, 40, nan])
+    assert [(f.code, f.items) for f in findings] == [("repeated-row", ("BLENNOWPLASMANFL.csv, line 4",))]
+
+
+def test_the_baseline_visit_says_more_than_screening(tmp_path: Path) -> None:
+    nfl = "RID,VISCODE,PLASMA_NFL\n5,sc,10\n5,bl,30\n6,sc,40\n"
+    clinical, findings = _read(tmp_path, BLENNOWPLASMANFL=nfl)
+    np.testing.assert_array_equal(clinical.table["PLASMA_NFL"], [30, nan, 40, nan])
+    assert findings == []
+
+
+def test_a_sex_that_is_none_is_named(tmp_path: Path) -> None:
+    clinical, findings = _read(tmp_path, ADNIMERGE=MERGED.replace("2008-03-01,81.5,Female", "2008-03-01,81.5,F"))
+    assert clinical.table["PTGENDER"].fillna("").tolist() == ["Male", "Male", "", ""]
+    assert [(f.code, f.items) for f in findings] == [("odd-text", ("ADNIMERGE.csv, column 'PTGENDER', line 4: 'F'",))]
