@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from copy import deepcopy
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from fusekit.models import Fusion, FusionModel, build, build_from
-from fusekit.testing.modules import BATCH, check_module, random_inputs
+from fusekit.testing.modules import BATCH, Call, check_module, random_inputs
 
 
 def check_fusion(
@@ -52,14 +53,14 @@ def check_fusion(
         return (module(given[0] if model.reads_image else None, given[-1] if model.reads_clinical else None),)
 
     with torch.no_grad():
-        logits = call(model.eval(), inputs)[0]
+        logits = call(deepcopy(model).eval(), inputs)[0]
     assert logits.shape == (BATCH, classes), f"its logits have shape {tuple(logits.shape)}, not {(BATCH, classes)}"
     check_module(model, inputs, call)
-    _check_description(model, inputs, call(model, inputs)[0], call)
-    return model.train()
+    _check_description(model, inputs, call)
+    return model
 
 
-def _check_description(model: FusionModel, inputs: tuple[Tensor, ...], logits: Tensor, call: Any) -> None:
+def _check_description(model: FusionModel, inputs: tuple[Tensor, ...], call: Call) -> None:
     text = json.dumps(model.description)
     again = build_from(json.loads(text))
     assert json.dumps(again.description) == text, "a model built from its description describes itself otherwise"
@@ -67,6 +68,6 @@ def _check_description(model: FusionModel, inputs: tuple[Tensor, ...], logits: T
         again.load_state_dict(model.state_dict())
     except RuntimeError as error:
         raise AssertionError(f"a model built from its description has other weights: {error}") from error
-    assert torch.equal(call(again.eval(), inputs)[0], logits), (
+    assert torch.equal(call(again.eval(), inputs)[0], call(deepcopy(model).eval(), inputs)[0]), (
         "a model built from its description with the same weights gives another result"
     )

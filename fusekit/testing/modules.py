@@ -26,13 +26,14 @@ def check_module(module: nn.Module, inputs: tuple[Tensor, ...], call: Call) -> N
     Raises:
         AssertionError: a sentence about what is violated.
     """
-    _check_gradients(deepcopy(module), inputs, call)
-    module = deepcopy(module).eval()
+    evaluated = deepcopy(module).eval()
     with torch.no_grad():
-        result = _check_evaluation(module, inputs, call)
-        _check_copies(module, inputs, call, result)
-        _check_dtype(deepcopy(module), inputs, call)
-        _check_device(deepcopy(module), inputs, call)
+        result = _check_evaluation(deepcopy(evaluated), inputs, call)
+        # First of all: what a closure shares would show up below as a gradient that arrives nowhere.
+        _check_copies(evaluated, inputs, call, result)
+        _check_dtype(deepcopy(evaluated), inputs, call)
+        _check_device(deepcopy(evaluated), inputs, call)
+    _check_gradients(deepcopy(module), inputs, call)
 
 
 def shaken(module: nn.Module) -> nn.Module:
@@ -75,7 +76,7 @@ def _check_evaluation(module: nn.Module, inputs: tuple[Tensor, ...], call: Call)
 
 
 def _check_copies(module: nn.Module, inputs: tuple[Tensor, ...], call: Call, result: tuple[Tensor, ...]) -> None:
-    other = shaken(module)
+    other = shaken(module)  # of a module that never ran, or the copy would inherit what it remembers
     changed = call(other, inputs)
     assert all(map(torch.equal, call(module, inputs), result)), (
         "changing a deep copy's weights changes the original: something is shared, perhaps through a closure"

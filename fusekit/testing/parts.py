@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 
 import torch
 from torch import Tensor, nn
@@ -45,7 +46,8 @@ def check_encoder(encoder: ClinicalEncoder, columns: int) -> None:
         AssertionError: a sentence about what is violated.
     """
     inputs = random_inputs((columns,))
-    _check_shape(encoder(*inputs), (BATCH, encoder.width), "width says")
+    with torch.no_grad():
+        _check_shape(deepcopy(encoder)(*inputs), (BATCH, encoder.width), "width says")
     check_module(encoder, inputs, lambda module, given: (module(*given),))
 
 
@@ -95,7 +97,7 @@ def check_head(head: FusionHead, image_widths: ImageWidths, clinical_width: int,
         return (module(image, given[-1] if clinical_width else None),)
 
     with torch.no_grad():
-        _check_shape(call(head, inputs)[0], (BATCH, classes), "logits have")
+        _check_shape(call(deepcopy(head), inputs)[0], (BATCH, classes), "logits have")
     check_module(head, inputs, call)
 
 

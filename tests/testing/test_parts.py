@@ -1,0 +1,211 @@
+"""Each check passes a good part and names what a broken one breaks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from fusekit.models import (
+    Backbone,
+    ClinicalEncoder,
+    ConcatHead,
+    FusionHead,
+    ImageFeatures,
+    ImageHead,
+    ImageWidths,
+    Inject,
+    Injector,
+    MLPEncoder,
+    Site,
+)
+from fusekit.testing import check_backbone, check_encoder, check_head, check_injector
+
+
+class Plain(Backbone):
+    """Two convolutions with a site before each, written as a plugin author would."""
+
+    width, map_channels = 6, 6
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convolutions = nn.ModuleList([nn.Conv2d(1, 4, 3, stride=2), nn.Conv2d(4, 6, 3, stride=2)])
+        self.sites = (Site("first", 1, 1), Site("second", 2, 4))
+
+    def forward(self, image: Tensor, inject: Inject | None = None) -> ImageFeatures:
+        for i, convolution in enumerate(self.convolutions):
+            image = convolution(image if inject is None else inject(i, image)).relu()
+        return ImageFeatures(map=image, vector=image.mean(dim=(2, 3)))
+
+
+class TooWide(Plain):
+    width = 7
+
+
+class TooDeep(Plain):
+    map_channels = 5
+
+
+class PlainTuple(Plain):
+    def forward(self, image: Tensor, inject: Inject | None = None) -> Any:
+        return tuple(super().forward(image, inject))
+
+
+class Backwards(Plain):
+    def forward(self, image: Tensor, inject: Inject | None = None) -> ImageFeatures:
+        return super().forward(image, inject and (lambda i, x: inject(1 - i, x)))
+
+
+class Deaf(Plain):
+    """Calls ``inject`` and goes on with what it had."""
+
+    def forward(self, image: Tensor, inject: Inject | None = None) -> ImageFeatures:
+        def ask(site: int, features: Tensor) -> Tensor:
+            assert inject is not None
+            inject(site, features)
+            return features
+
+        return super().forward(image, inject and ask)
+
+
+class Louder(Plain):
+    """Takes another path as soon as something is injected."""
+
+    def forward(self, image: Tensor, inject: Inject | None = None) -> ImageFeatures:
+        return super().forward(image if inject is None else image + 1, inject)
+
+
+class Clinging(Plain):
+    """Keeps the last ``inject`` for the passes that follow."""
+
+    kept: Inject | None = None
+
+    def forward(self, image: Tensor, inject: Inject | None = None) -> ImageFeatures:
+        self.kept = inject or self.kept
+        return super().forward(image, self.kept)
+
+
+def with_sites(*sites: Site) -> Backbone:
+    backbone = Plain()
+    backbone.sites = sites
+    return backbone
+
+
+def test_a_good_backbone_passes() -> None:
+    check_backbone(Plain(), size=(20, 16))
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        (TooWide, r"its vector has shape \(3, 6\); width says \(3, 7\)"),
+        (TooDeep, r"map_channels says \(3, 5, ...\)"),
+        (PlainTuple, "it returns tuple, not ImageFeatures"),
+        (Backwards, r"inject was called for sites \[1, 0\]; each is to be called once, in the order of sites"),
+        (Deaf, "what is injected at 'first' does not reach the result"),
+        (Louder, "an inject that changes nothing changes the result"),
+        (Clinging, "a forward pass still feels the inject of the one before"),
+        (with_sites, "it has no sites"),
+        (lambda: with_sites(Site("a", 1, 1), Site("a", 2, 4)), r"names of sites repeat: \['a', 'a'\]"),
+        (lambda: with_sites(Site("a", 2, 1), Site("b", 1, 4)), "stages do not ascend"),
+        (lambda: with_sites(Site("a", 1, 1), Site("b", 2, 9)), "'b' says 9 channels and passes 4"),
+        (lambda: with_sites(Site("a", 1, 1)), r"inject was called for sites \[0, 1\]"),
+    ],
+)
+def test_a_broken_backbone_is_told_what_it_breaks(broken: Callable[[], Backbone], said: str) -> None:
+    torch.manual_seed(0)
+    with pytest.raises(AssertionError, match=said):
+        check_backbone(broken(), size=(20, 16))
+
+
+class WrongWidth(ClinicalEncoder):
+    width = 3
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(5, 4)
+
+    def forward(self, columns: Tensor) -> Tensor:
+        encoded: Tensor = self.layer(columns)
+        return encoded
+
+
+def test_encoders() -> None:
+    check_encoder(MLPEncoder(5, width=4, dropout=0.5), 5)
+    with pytest.raises(AssertionError, match=r"its result has shape \(3, 4\); width says \(3, 3\)"):
+        check_encoder(WrongWidth(), 5)
+
+
+SITES = (Site("a", 1, 4), Site("b", 2, 6))
+
+
+class Shift(Injector):
+    """Adds to each channel what the clinical features say; a good injector."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Linear(5, site.channels) for site in SITES)
+
+    def prepare(self, clinical: Tensor) -> Tensor:
+        return clinical
+
+    def forward(self, site: int, features: Tensor, prepared: Tensor) -> Tensor:
+        shift: Tensor = self.layers[site](prepared)
+        return features + shift[:, :, None, None]
+
+
+class InPlace(Shift):
+    def forward(self, site: int, features: Tensor, prepared: Tensor) -> Tensor:
+        return super().forward(site, features.mul_(2), prepared)
+
+
+class Cropping(Shift):
+    def forward(self, site: int, features: Tensor, prepared: Tensor) -> Tensor:
+        return super().forward(site, features, prepared)[..., 1:]
+
+
+class Careless(Shift):
+    """Does not look at the table at the second site."""
+
+    def forward(self, site: int, features: Tensor, prepared: Tensor) -> Tensor:
+        return super().forward(site, features, prepared * (1 - site))
+
+
+def test_a_good_injector_passes() -> None:
+    check_injector(Shift(), SITES, 5)
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        (InPlace, "it changes its input in place"),
+        (Cropping, r"its result has shape \(3, 4, 6, 4\); at 'a', its input has \(3, 4, 6, 5\)"),
+        (Careless, "at 'b', the clinical features make no difference"),
+    ],
+)
+def test_a_broken_injector_is_told_what_it_breaks(broken: type[Injector], said: str) -> None:
+    with pytest.raises(AssertionError, match=said):
+        check_injector(broken(), SITES, 5)
+
+
+class OneLogit(FusionHead):
+    """Two classes from one number: a habit that FuseKit does not share."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(4, 1)
+
+    def forward(self, image: ImageFeatures | None, clinical: Tensor | None) -> Tensor:
+        logit: Tensor = self.layer(clinical)
+        return logit
+
+
+def test_heads() -> None:
+    widths = ImageWidths(map=6, vector=3)
+    check_head(ConcatHead(widths, 4, 2), widths, 4, 2)
+    check_head(ImageHead(widths, 0, 3), widths, 0, 3)
+    with pytest.raises(AssertionError, match=r"its result has shape \(3, 1\); logits have \(3, 2\)"):
+        check_head(OneLogit(), ImageWidths(0, 0), 4, 2)
