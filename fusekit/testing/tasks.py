@@ -32,11 +32,11 @@ def check_task(task: Task, folder: Path, **synthetic: Any) -> Cohort:
     cohort = task.scan(folder, Quiet())
     again = task.scan(folder, Quiet())
     assert _files(folder) == before, "scan() changed the folder; it must only read"
+    _check_columns(cohort)  # before check(), which compares numbers with their limits
     cohort.check()
     pd.testing.assert_frame_equal(cohort.scans, again.scans, obj="scans of a second scan()")
     pd.testing.assert_frame_equal(cohort.clinical, again.clinical, obj="clinical values of a second scan()")
     assert cohort.classes == task.classes, f"the cohort's classes are {cohort.classes}, the task's {task.classes}"
-    _check_columns(cohort)
     for name in cohort.groups:
         assert name in cohort.scans, f"the group {name!r} is no column of the scans"
     image = cohort.scans["image"].iloc[0]
@@ -56,6 +56,7 @@ def _check_description(task: Task) -> None:
 
 def _check_columns(cohort: Cohort) -> None:
     for column in cohort.columns:
+        assert column.name in cohort.clinical, f"the column {column.name!r} is described and not there"
         values = cohort.clinical[column.name]
         if column.kind == "number":
             assert pd.api.types.is_numeric_dtype(values), f"the number column {column.name!r} holds {values.dtype}"
