@@ -1,3 +1,5 @@
+"""From names and options to a model, and back from its description."""
+
 from __future__ import annotations
 
 import json
@@ -32,17 +34,19 @@ def test_sites_override_the_recipe_s() -> None:
     assert model.backbone is not None
     assert [model.backbone.sites[i].name for i in model.injected] == ["layer3", "layer4"]
     model = build("rbca", **SIZES)
+    assert model.backbone is not None
     assert [model.backbone.sites[i].stage for i in model.injected] == [2, 3, 4]
     model = build("rbca", **SIZES, options={"sites": {"stages": ()}})
+    assert model.backbone is not None
     assert [model.backbone.sites[i].stage for i in model.injected] == [1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("arm", ["image-only", "clinical-only", "concat", "rbca"])
 def test_a_description_builds_the_same_model_again(arm: str) -> None:
-    options: dict[str, dict[str, Any]] = {
+    by_arm: dict[str, dict[str, dict[str, Any]]] = {
         "rbca": {"sites": {"stages": (3, 4)}, "injector": {"reduction": "shared"}, "encoder": {"activation": "none"}}
-    }.get(arm, {})
-    model = build(arm, **SIZES, options=options).eval()
+    }
+    model = build(arm, **SIZES, options=by_arm.get(arm, {})).eval()
     text = json.dumps(model.description)
     again = build_from(json.loads(text)).eval()
     assert json.dumps(again.description) == text

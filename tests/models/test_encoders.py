@@ -1,3 +1,5 @@
+"""The plain encoder against its formula."""
+
 from __future__ import annotations
 
 import pytest

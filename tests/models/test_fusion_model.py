@@ -1,3 +1,5 @@
+"""Four parts put together: what reaches which, and what torch can do with the whole."""
+
 from __future__ import annotations
 
 from copy import deepcopy
@@ -78,9 +80,33 @@ def test_compiles_to_one_graph_with_the_same_gradients(arm: str) -> None:
     compiled = torch.compile(twin, backend="aot_eager", fullgraph=True)  # fullgraph: a break in the graph raises
     label = torch.tensor([0, 1])
     for network in (model, compiled):
-        nn.functional.cross_entropy(network(IMAGE, COLUMNS), label).backward()
+        torch.autograd.backward(nn.functional.cross_entropy(network(IMAGE, COLUMNS), label))
     for (name, weight), other in zip(model.named_parameters(), twin.parameters(), strict=True):
-        torch.testing.assert_close(weight.grad, other.grad, rtol=1e-3, atol=1e-4, msg=lambda m, n=name: f"{n}: {m}")
+        torch.testing.assert_close(weight.grad, other.grad, rtol=1e-3, atol=1e-4, msg=name)
+
+
+def test_resnet50_compiles_to_one_graph() -> None:
+    model = build("rbca", backbone="resnet50", columns=5, classes=2).eval()
+    torch._dynamo.reset()
+    compiled = torch.compile(model, backend="eager", fullgraph=True)
+    with torch.no_grad():
+        torch.testing.assert_close(compiled(IMAGE, COLUMNS), model(IMAGE, COLUMNS))
+
+
+@pytest.mark.parametrize("arm", ARMS)
+def test_copies_own_their_weights_and_state_dicts_go_round(arm: str) -> None:
+    model, other = (build(arm, backbone="resnet10t", columns=5, classes=2).eval() for _ in range(2))
+    twin = deepcopy(model)
+    with torch.no_grad():
+        expected = model(IMAGE, COLUMNS)
+        state = {name: value.clone() for name, value in model.state_dict().items()}
+        for weight in model.parameters():
+            weight.mul_(1.5)
+        assert not torch.equal(model(IMAGE, COLUMNS), expected)
+        assert torch.equal(twin(IMAGE, COLUMNS), expected)
+        assert not torch.equal(other(IMAGE, COLUMNS), expected)
+        other.load_state_dict(state)
+        assert torch.equal(other(IMAGE, COLUMNS), expected)
 
 
 @pytest.mark.parametrize("arm", ARMS)

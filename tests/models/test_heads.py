@@ -1,3 +1,5 @@
+"""Plain heads against their formulas."""
+
 from __future__ import annotations
 
 import pytest

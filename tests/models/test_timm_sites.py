@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from fusekit.errors import OptionError
+from fusekit.models import TimmBackbone
 from fusekit.models.timm_sites import Layout, find_layout
 
 
@@ -33,6 +34,61 @@ def test_resnet50_branches_are_the_first_convolution_and_the_projecting_shortcut
         projects = found.site.name.endswith(".0")
         expected = ["conv1", "downsample"] if projects else ["conv1"]
         assert found.readers == tuple(f"{found.site.name}.{child}" for child in expected)
+
+
+def block_alone(block: nn.Module, read: Tensor, shortcut: Tensor) -> Tensor:
+    """timm's basic block, written out: what its convolutions read, and what its shortcut does."""
+    parts = dict(block.named_children())
+    out = torch.relu(parts["bn1"](parts["conv1"](read)))
+    return torch.relu(parts["bn2"](parts["conv2"](out)) + shortcut)
+
+
+def captured(name: str, index: int) -> tuple[TimmBackbone, Tensor, Tensor, Tensor]:
+    """A backbone, what came to a site, what was handed on instead, and the output of the site's block."""
+    torch.manual_seed(0)
+    backbone = TimmBackbone(name, 1, sites="branch").double().eval()
+    block = backbone.net.get_submodule(backbone.sites[index].name)
+    seen: dict[str, Tensor] = {}
+
+    def change(i: int, features: Tensor) -> Tensor:
+        if i != index:
+            return features
+        seen["raw"] = features
+        seen["changed"] = features.flip(1) + 0.5
+        return seen["changed"]
+
+    handle = block.register_forward_hook(lambda module, args, out: seen.update(out=out))
+    with torch.no_grad():
+        backbone(torch.randn(2, 1, 32, 32, dtype=torch.float64), change)
+    handle.remove()
+    return backbone, seen["raw"], seen["changed"], seen["out"]
+
+
+def test_a_branch_site_leaves_the_identity_shortcut_raw() -> None:
+    backbone, raw, changed, out = captured("resnet18", 1)
+    with torch.no_grad():
+        expected = block_alone(backbone.net.layer1[1], changed, raw)
+        both = block_alone(backbone.net.layer1[1], changed, changed)
+    torch.testing.assert_close(out, expected)
+    assert not torch.allclose(out, both)
+
+
+def test_a_branch_site_changes_what_a_projecting_shortcut_reads() -> None:
+    backbone, raw, changed, out = captured("resnet18", 2)
+    block = backbone.net.layer2[0]
+    with torch.no_grad():
+        expected = block_alone(block, changed, block.downsample(changed))
+        left_raw = block_alone(block, changed, block.downsample(raw))
+    torch.testing.assert_close(out, expected)
+    assert not torch.allclose(out, left_raw)
+
+
+def test_a_convnext_branch_leaves_its_shortcut_raw() -> None:
+    backbone, raw, changed, out = captured("convnext_atto", 1)
+    block = backbone.net.stages[0].blocks[1]
+    with torch.no_grad():
+        branch = block(changed) - changed  # what the block adds, as timm computes it
+    torch.testing.assert_close(out - raw, branch, rtol=1e-5, atol=1e-12)
 
 
 def test_an_identity_module_in_the_shortcut_is_no_branch() -> None:
