@@ -125,6 +125,15 @@ def test_what_does_not_fit_is_refused(channels: int, spatial_dims: int, said: st
         ClinicalAttention(channels, spatial_dims)
 
 
+def test_weights_keep_their_names_and_shapes() -> None:
+    shapes = {name: tuple(value.shape) for name, value in ClinicalAttention(8).state_dict().items()}
+    assert shapes["reduce.weight"] == (8, 8, 1, 1)
+    assert shapes["norm.weight"] == (8,)
+    assert "reduce.bias" not in shapes
+    assert ClinicalAttention(8, 3).reduce.weight.shape == (8, 8, 1, 1, 1)
+    assert ClinicalAttention(8, shared=True).reduce.weight.shape == (4, 8, 1, 1)
+
+
 def test_a_copy_owns_its_weights() -> None:
     ours = pair(2)[0].eval()
     features, condition, _ = inputs(2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Literal
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import fusekit
 from fusekit import FusekitError, FusionModel, Site
+from fusekit.testing import check_injector
 from fusekit_rbca import RBCAInjector
 from tests.plugins.fusekit_rbca.literal import ATTENDED, HALVES, LiteralRBCA, literal_names, scramble
 
@@ -110,12 +112,20 @@ def test_a_shared_reduction_halves_what_attention_adds() -> None:
     assert parameters(shared.projections) == parameters(separate.projections) == sum(h * 6 + 3 * h for h in (4, 8))
 
 
+SITES = (Site("a", 1, 8), Site("b", 1, 8), Site("c", 2, 12))
+
+
 @pytest.mark.parametrize("reduction", ["separate", "shared"])
-def test_volumes_keep_their_shape(reduction: str) -> None:
-    injector = RBCAInjector([Site("a", 1, 8)], 6, spatial_dims=3, reduction=reduction)  # type: ignore[arg-type]  # pytest gives str
-    features = torch.randn(2, 8, 3, 4, 5)
-    changed = injector(0, features, injector.prepare(torch.randn(2, 6)))
-    assert changed.shape == features.shape
+@pytest.mark.parametrize("spatial_dims", [2, 3])
+def test_it_keeps_what_injectors_promise(reduction: Literal["separate", "shared"], spatial_dims: int) -> None:
+    injector = RBCAInjector(SITES, 10, reduction=reduction, spatial_dims=spatial_dims)
+    check_injector(injector, SITES, 10, size=(4, 5, 3)[:spatial_dims])
+
+
+def test_conditions_are_shared_by_width_and_never_negative() -> None:
+    prepared = RBCAInjector(SITES, 10).prepare(torch.randn(3, 10))
+    assert {width: tuple(t.shape) for width, t in prepared.items()} == {4: (3, 4), 6: (3, 6)}
+    assert all(bool((t >= 0).all()) and bool((t > 0).any()) for t in prepared.values())
 
 
 def test_an_odd_site_is_refused_with_the_way_out() -> None:
