@@ -33,6 +33,6 @@ optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
 for step in range(15):
     optimizer.zero_grad()
     loss = cross_entropy(model(image, clinical), label)
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
     optimizer.step()
     print(f"step {step + 1:2}  loss {loss.item():.3f}")
