@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,11 +49,11 @@ def read_dicom(path: Path) -> Volume | None:
     files = _files(path)
     if not files:
         return None
-    wanted = None if path.is_dir() else str(_header(path).get("SeriesInstanceUID", ""))
+    wanted = None if path.is_dir() else _series_of(path, _header(path))
     series: dict[str, list[_Frame]] = {}
     for file in files:
         header = _header(file)
-        uid = str(header.get("SeriesInstanceUID", ""))
+        uid = _series_of(file, header)
         if wanted is None or uid == wanted:
             series.setdefault(uid, []).extend(_frames(file, header))
     if len(series) > 1:
@@ -87,13 +89,25 @@ def _header(path: Path) -> Any:
         raise DataError(f"{path}: the DICOM file cannot be read ({error}). Get it again.") from error
 
 
-def _frames(path: Path, header: Any) -> list[_Frame]:
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Name the file in whatever its header raises: elements are decoded, and found damaged, when they are asked for."""
     try:
-        return _frames_of(path, header)
+        yield
     except DataError:
         raise
     except Exception as error:  # values of the wrong kind surface anywhere
         raise DataError(f"{path}: the DICOM header is damaged ({type(error).__name__}: {error}).") from error
+
+
+def _series_of(path: Path, header: Any) -> str:
+    with _naming(path):
+        return str(header.get("SeriesInstanceUID", ""))
+
+
+def _frames(path: Path, header: Any) -> list[_Frame]:
+    with _naming(path):
+        return _frames_of(path, header)
 
 
 def _frames_of(path: Path, header: Any) -> list[_Frame]:
