@@ -20,6 +20,8 @@ class Column:
         kind: ``number`` (float values, NaN where missing) or ``category`` (text, None where missing).
         unit: of the numbers, e.g. ``pg/mL``; empty if none.
         low, high: values outside are taken for a wrong unit or a typing error, and refused by name.
+        signed: whether numbers may be zero or negative even where training has positive ones only: logarithms, changes,
+            z-scores.
         categories: the known categories, in order; empty means those seen in training.
         source: table and column it was read from.
     """
@@ -29,6 +31,7 @@ class Column:
     unit: str = ""
     low: float | None = None
     high: float | None = None
+    signed: bool = False
     categories: tuple[str, ...] = ()
     source: str = ""
 

@@ -78,13 +78,13 @@ class EncodedColumn:
 
         A declared limit counts as it is. Else the training values decide: where all were positive, from their lowest
         divided to their highest multiplied by the ratio of the two (creatinine from 50 to 150 umol/L makes 16.7 to 450
-        plausible, and 0.9, which is mg/dL, not); where not, one width of their range to either side. One value alone
-        limits nothing.
+        plausible, and 0.9, which is mg/dL, not); where not, or if the column is ``signed``, one width of their range to
+        either side. One value alone limits nothing.
         """
         low, high = -np.inf, np.inf
         if self.seen is not None and self.seen[0] < self.seen[1]:
             least, most = self.seen
-            if least > 0:
+            if least > 0 and not self.column.signed:
                 low, high = least * (least / most), most * (most / least)
             else:
                 low, high = least - (most - least), most + (most - least)

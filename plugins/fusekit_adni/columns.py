@@ -238,6 +238,7 @@ def _measurements(
             unit=column.unit or ("log10 concentration" if source.log_scale else ""),
             low=column.low,
             high=column.high,
+            signed=source.log_scale,
             source=f"{table.name}.{column.name}",
         )
         yield described, _take(read.amounts, found, scans)

@@ -64,6 +64,12 @@ def test_the_plausible_range_follows_training(seen: tuple[float, float], expecte
     assert _fit(*seen).plausible == pytest.approx(expected)
 
 
+def test_a_column_of_logarithms_may_go_below_zero_though_training_did_not() -> None:
+    signed = Column("HSP60", unit="log10 concentration", signed=True)
+    assert _fit(0.01, 0.63, column=signed).plausible == pytest.approx((0.01 - 0.62, 0.63 + 0.62))
+    assert EncodedColumn.from_json(_fit(0.01, 0.63, column=signed).as_json()).column == signed
+
+
 def test_a_declared_limit_counts_as_it_is() -> None:
     assert _fit(50, 150, column=replace(ABETA, low=1)).plausible == (1, 450)
     assert _fit(50, 150, column=replace(ABETA, high=151)).plausible == pytest.approx((50 / 3, 151))
