@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from types import NoneType, UnionType
@@ -94,10 +95,9 @@ def _as_union(kinds: tuple[Any, ...], value: Any) -> Any:
     if (value is None or value == "none") and NoneType in kinds:
         return None
     for kind in kinds:
-        try:
-            return None if kind is NoneType else _as(kind, value)
-        except ValueError:
-            continue
+        if kind is not NoneType:
+            with suppress(ValueError):
+                return _as(kind, value)
     raise ValueError
 
 
@@ -122,7 +122,7 @@ def describe_type(kind: Any) -> str:
     if origin in (Union, UnionType):
         return " or ".join(describe_type(a) for a in args)
     if origin is tuple:
-        return f"{describe_type(args[0])}s separated by commas"
+        return f"{describe_type(args[0]).removeprefix('a ')}s separated by commas"
     return {bool: "true or false", int: "a whole number", float: "a number", NoneType: "none", str: "text"}.get(
         kind, getattr(kind, "__name__", str(kind))
     )
