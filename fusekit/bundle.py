@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -94,6 +96,12 @@ class Bundle:
             )
         columns = np.zeros((len(patients), 0), dtype=np.float32)
         if self.encoding is not None:
+            names = [column.name for column in self.encoding.columns]
+            if not any(name in patients for name in names):
+                raise DataError(
+                    f"{source} has none of the {len(names)} clinical columns that this model reads: "
+                    f"{', '.join(names[:5])}, ... Give a table of them (--clinical)."
+                )
             values = self.encoding.parse(patients, source=source)
             self.encoding.check(values, source=source, allow_out_of_range=allow_out_of_range)
             columns = self.encode(values)
@@ -134,10 +142,20 @@ class Bundle:
         return np.concatenate(parts)
 
     def save(self, folder: Path) -> None:
-        """Write the two files into a new folder."""
+        """Write the two files into a new folder.
+
+        Raises:
+            OSError: they cannot be written, e.g. because the disk is full.
+        """
         folder.mkdir(parents=True)
         weights = {name: value.detach().cpu().contiguous() for name, value in self.model.state_dict().items()}
-        save_file(weights, folder / WEIGHTS)
+        try:
+            save_file(weights, folder / WEIGHTS)
+        except SafetensorError as error:
+            number = re.search(r"os error (\d+)", str(error))  # which is all that it tells of the system's answer
+            if number is None:
+                raise
+            raise OSError(int(number[1]), os.strerror(int(number[1])), str(folder / WEIGHTS)) from error
         description = {
             "format": FORMAT,
             "model": self.model.description,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
 import fusekit
+from fusekit.cli import main
 from fusekit.data import Cohort
 from fusekit.experiment import Run
 from fusekit.progress import Quiet
@@ -23,6 +25,27 @@ def _surroundings(tmp_path_factory: pytest.TempPathFactory) -> None:
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // workers))
     os.environ["FUSEKIT_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
+#: Arguments -> exit code, and everything said, with line breaks taken out.
+CommandLine = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def command_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> CommandLine:
+    """The program as a person runs it, in this process: torch is imported once for all tests."""
+
+    def call(*arguments: str) -> tuple[int, str]:
+        monkeypatch.setattr("sys.argv", ["fusekit", *arguments])
+        try:
+            main()
+            code = 0
+        except SystemExit as end:
+            code = int(end.code or 0)
+        said = capsys.readouterr()
+        return code, " ".join((said.out + said.err).split())
+
+    return call
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 import fusekit
@@ -142,3 +143,16 @@ def test_damaged_bundles_are_refused_by_name(damaged: Path) -> None:
         fusekit.load(damaged)
     with pytest.raises(DataError, match="is not a bundle"):
         fusekit.load(damaged / "nowhere")
+
+
+@pytest.mark.parametrize(("text", "number"), [("I/O error: No space left on device (os error 28)", 28), ("bug", None)])
+def test_what_the_disk_refuses_is_an_os_error(
+    small_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, number: int | None
+) -> None:
+    def refuse(*_: object) -> None:
+        raise SafetensorError(text)
+
+    monkeypatch.setattr("fusekit.bundle.save_file", refuse)
+    with pytest.raises(OSError if number else SafetensorError) as caught:
+        small_run.bundle.save(tmp_path / "bundle")
+    assert getattr(caught.value, "errno", None) == number

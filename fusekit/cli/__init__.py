@@ -1,5 +1,5 @@
 """The command line: a thin layer over ``fusekit.run`` and ``fusekit.load``; it imports nothing ``--help`` can spare."""
 
-from fusekit.cli.app import app, main
+from fusekit.cli.app import main, program
 
-__all__ = ["app", "main"]
+__all__ = ["main", "program"]

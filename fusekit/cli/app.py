@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Annotated
 
 import typer
 
@@ -13,37 +14,26 @@ from fusekit.cli.run import run
 from fusekit.errors import FusekitError, NameTaken
 from fusekit.extension import Catalog, catalog
 
-app = typer.Typer(
-    name="fusekit",
-    help="Fuse a medical image with a patient's table.",
-    no_args_is_help=True,
-    rich_markup_mode="markdown",
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command("run")(run)
-app.command("predict")(predict)
-app.command("list")(list_components)
-app.command("plugins")(list_plugins)
 
-
-@app.callback(invoke_without_command=True)
-def _options(
-    version: bool = typer.Option(False, "--version", help="Print the version and stop."),
-) -> None:
-    if version:
-        from fusekit import __version__
-
-        typer.echo(__version__)
-        raise typer.Exit
-
-
-def add_plugin_commands(cli: typer.Typer, plugins: Catalog) -> None:
-    """Let every plugin add its commands.
+def program(plugins: Catalog) -> typer.Typer:
+    """Put the command line together: the bundled commands, and those of every plugin.
 
     Raises:
         NameTaken: a plugin's command has the name of another; typer would let the later one win in silence.
     """
+    cli = typer.Typer(
+        name="fusekit",
+        help="Fuse a medical image with a patient's table.",
+        no_args_is_help=True,
+        rich_markup_mode="markdown",
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    cli.callback(invoke_without_command=True)(_options)
+    cli.command("run")(run)
+    cli.command("predict")(predict)
+    cli.command("list")(list_components)
+    cli.command("plugins")(list_plugins)
     owners = dict.fromkeys(_names(cli), "fusekit")
     for plugin in plugins.host.implementing("register_commands"):
         own = typer.Typer()
@@ -56,6 +46,17 @@ def add_plugin_commands(cli: typer.Typer, plugins: Catalog) -> None:
             owners[name] = plugin.name
         cli.registered_commands += own.registered_commands
         cli.registered_groups += own.registered_groups
+    return cli
+
+
+def _options(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
+) -> None:
+    if version:
+        from fusekit import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
 
 
 def _names(cli: typer.Typer) -> list[str]:
@@ -68,8 +69,7 @@ def _names(cli: typer.Typer) -> list[str]:
 def main() -> None:
     """Run the command line: 0 all well, 2 something the user can put right, 130 interrupted."""
     try:
-        add_plugin_commands(app, catalog())
-        app()
+        program(catalog())()
     except FusekitError as error:
         from rich.console import Console
         from rich.markup import escape

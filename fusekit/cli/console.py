@@ -21,6 +21,11 @@ def print_run(run: Run) -> None:
     """Print the scores of a run, and where every file lies."""
     console = Console()
     console.print(scores_table(run))
+    data = run.manifest["data"]
+    trained, tested = (sum(count["subjects"] for count in data[side].values()) for side in ("train", "test"))
+    console.print(
+        f"[dim]{trained} subjects trained on, {tested} others tested; 95 % intervals over subjects[/]", highlight=False
+    )
     seconds, memory = run.manifest["seconds"], run.manifest["peak_memory_mib"]
     console.print(
         f"{seconds['total']:.0f} s (data {seconds['data']:.0f}, training {seconds['training']:.0f})"
@@ -37,14 +42,9 @@ def print_run(run: Run) -> None:
 
 def scores_table(run: Run) -> Table:
     """The scores at slice and subject level, each with its 95 % interval."""
-    config, data = run.manifest["config"], run.manifest["data"]
+    config = run.manifest["config"]
     kind = "[bold yellow]SYNTHETIC cohort[/]" if run.synthetic else "cohort"
-    sides = {side: sum(c["subjects"] for c in data[side].values()) for side in ("train", "test")}
-    table = Table(
-        title=f"{config['task']} · {config['fusion']} · {config['backbone']} · {kind}",
-        caption=f"{sides['train']} subjects trained on, {sides['test']} others tested; 95 % intervals over subjects",
-        title_style="bold",
-    )
+    table = Table(title=f"{config['task']} · {config['fusion']} · {config['backbone']} · {kind}", title_style="bold")
     table.add_column("")
     levels = {
         "slice": run.metrics[run.metrics["level"] == "slice"],

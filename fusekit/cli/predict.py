@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -66,8 +67,14 @@ def predict(
         typer.echo(text, nl=False)
         return
     partial = out.with_name(f".{out.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(out)
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(out)
+    except OSError as error:
+        raise OptionError(f"--out {out} cannot be written: {error.strerror}.") from error
+    finally:
+        with suppress(OSError):  # there is none if all went well, or if it could not be made
+            partial.unlink()
 
 
 def _text(table: pd.DataFrame, format: Format) -> str:  # noqa: A002 (as above)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -88,6 +89,7 @@ def new_folder(out: Path) -> Iterator[Path]:
 
     Raises:
         OptionError: ``out`` exists and is not empty, or cannot be written.
+        DataError: the disk is full, or refuses a file.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise OptionError(f"--out {out} exists and is not empty; choose another folder or remove it.")
@@ -102,6 +104,15 @@ def new_folder(out: Path) -> Iterator[Path]:
         if out.is_dir():
             out.rmdir()
         partial.replace(out)
+    except OSError as error:
+        if error.errno is None:  # raised by a program, not by the system
+            raise
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DataError(
+                f"the disk is full ({error.filename or out}). Make room there, or choose another place: --out for "
+                "runs, FUSEKIT_CACHE for what can be made again."
+            ) from error
+        raise DataError(f"{error.filename or out}: {error.strerror}.") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
         for folder in made:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import errno
 import json
 import time
 from collections.abc import Mapping
@@ -18,7 +17,6 @@ import torch
 
 from fusekit.bundle import Bundle
 from fusekit.data import Pixels
-from fusekit.errors import DataError
 from fusekit.evaluation import prediction_table, score
 from fusekit.experiment import manifest
 from fusekit.experiment.config import Config, merge, read_config, resolve
@@ -91,15 +89,8 @@ def run(
     settings = resolve(merge(read_config(Path(config)) if config else {}, given))
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")  # a folder is named in the user's own time
     target = settings.out or Path("runs", f"{settings.task}-{settings.fusion}-{stamp}")
-    try:
-        with new_folder(target.absolute()) as folder:
-            _run(settings, folder, progress or Bars())
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        raise DataError(
-            f"the disk is full ({error.filename or target}); make room, or choose --out elsewhere."
-        ) from error
+    with new_folder(target.absolute()) as folder:
+        _run(settings, folder, progress or Bars())
     return Run(target.absolute())
 
 

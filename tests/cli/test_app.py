@@ -9,14 +9,15 @@ from pathlib import Path
 import pytest
 import typer
 
-from fusekit.cli.app import add_plugin_commands, app
+from fusekit.cli import program
 from fusekit.errors import NameTaken
 from fusekit.extension import Catalog, Plugin, PluginHost, hookimpl
+from tests.conftest import CommandLine
 
 
-def fusekit(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "fusekit", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
+def fusekit(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the program in a process of its own."""
+    return subprocess.run([sys.executable, "-m", "fusekit", *arguments], capture_output=True, text=True, check=False)
 
 
 def test_help_lists_every_command_and_version_prints_one() -> None:
@@ -25,6 +26,9 @@ def test_help_lists_every_command_and_version_prints_one() -> None:
     for command in ("run", "predict", "list", "plugins", "synthesize-adni"):
         assert command in shown.stdout
     assert fusekit("--version").stdout.strip() == "0.1.0"
+    refused = fusekit("list", "fusion")
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("error: nothing is called 'fusion' here")
 
 
 @pytest.mark.parametrize(
@@ -47,12 +51,12 @@ def test_help_lists_every_command_and_version_prints_one() -> None:
     ],
 )
 def test_what_a_person_can_put_right_is_said_in_words_and_exits_with_2(
-    arguments: tuple[str, ...], message: str, tmp_path: Path
+    arguments: tuple[str, ...], message: str, command_line: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shown = fusekit(*arguments, cwd=tmp_path)
-    assert shown.returncode == 2
-    assert message in " ".join(shown.stderr.split())
-    assert "Traceback" not in shown.stderr
+    monkeypatch.chdir(tmp_path)
+    code, said = command_line(*arguments)
+    assert code == 2
+    assert message in said
     assert list(tmp_path.iterdir()) == []  # nothing half-written
 
 
@@ -69,4 +73,4 @@ def test_a_plugin_cannot_take_the_name_of_a_command() -> None:
     with pytest.raises(
         NameTaken, match=r"'predict' of plugin 'greedy' .*already a command of 'fusekit'[\s\S]*FUSEKIT_DISABLE=greedy"
     ):
-        add_plugin_commands(app, Catalog(host))
+        program(Catalog(host))

@@ -7,9 +7,10 @@ import sys
 
 from typer.testing import CliRunner
 
-from fusekit.cli.app import app
+from fusekit.cli import program
+from fusekit.extension import catalog
 
-runner = CliRunner()
+runner, app = CliRunner(), program(catalog())
 
 
 def test_list_names_every_bundled_component() -> None:

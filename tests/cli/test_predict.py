@@ -12,12 +12,14 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from fusekit.cli.app import app
+from fusekit.cli import program
 from fusekit.data import Cohort
 from fusekit.evaluation import by_subject
 from fusekit.experiment import Run
+from fusekit.extension import catalog
+from tests.conftest import CommandLine
 
-runner = CliRunner()
+runner, app = CliRunner(), program(catalog())
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +64,17 @@ def test_one_patient_is_shown_with_slices_and_the_word_synthetic(small_run: Run,
     assert f"{p:.4f}" in shown.stdout
 
 
+def test_output_that_cannot_be_written_is_said_and_leaves_nothing(
+    small_run: Run, table: Path, tmp_path: Path, command_line: CommandLine
+) -> None:
+    (tmp_path / "file").touch()
+    out = tmp_path / "file" / "p.csv"
+    code, said = command_line("predict", str(small_run.folder), "--clinical", str(table), "--out", str(out))
+    assert code == 2
+    assert f"--out {out} cannot be written: Not a directory" in said
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
 def test_output_goes_to_a_file_whole(small_run: Run, table: Path, tmp_path: Path) -> None:
     out = tmp_path / "predictions.csv"
     shown = runner.invoke(
@@ -77,7 +90,7 @@ def test_output_goes_to_a_file_whole(small_run: Run, table: Path, tmp_path: Path
     [
         ([], "give a patient"),
         (["--level", "patient"], "--level takes subject or slice"),
-        (["--image", "x.nii"], "the patient: columns missing: 'AGE'"),
+        (["--image", "x.nii"], "the patient has none of the 238 clinical columns that this model reads: AGE, PTGENDER"),
     ],
 )
 def test_what_is_missing_is_said(small_run: Run, arguments: list[str], message: str) -> None:

@@ -6,12 +6,12 @@ import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import click
 import pytest
 import typer
 
-from fusekit.cli.app import add_plugin_commands, app
+from fusekit.cli import program
 from fusekit.experiment import Run
 from fusekit.experiment.config import parse_options
 from fusekit.extension import catalog
@@ -47,22 +47,17 @@ def commands(page: Path) -> Iterator[list[str]]:
 
 
 @pytest.fixture(scope="module")
-def program() -> click.Group:
-    whole = typer.Typer()
-    whole.registered_commands = list(app.registered_commands)
-    whole.registered_callback = app.registered_callback
-    add_plugin_commands(whole, catalog())
-    group = typer.main.get_command(whole)
-    assert isinstance(group, click.Group)
-    return group
+def parsers() -> Any:
+    """The whole command line as a group of parsers; typer does not publish their type."""
+    return typer.main.get_command(program(catalog()))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_command_lines_exist(page: Path, program: click.Group) -> None:
+def test_command_lines_exist(page: Path, parsers: Any) -> None:
     for arguments in commands(page):
         if arguments[0].startswith("-"):
             continue
-        command = program.commands[arguments[0]]
+        command = parsers.commands[arguments[0]]
         context = command.make_context(arguments[0], arguments[1:], resilient_parsing=False)
         for part, options in parse_options(list(context.params.get("option") or [])).items():
             assert options, part

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,30 @@ def test_a_failure_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         fail()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), r"the disk is full \(.*run\)\. Make room"),
+        (OSError(errno.EDQUOT, "Disk quota exceeded", "x.csv"), r"the disk is full \(x\.csv\)"),
+        (OSError(errno.EIO, "Input/output error", "x.csv"), r"^x\.csv: Input/output error\.$"),
+    ],
+)
+def test_what_the_disk_refuses_is_said_and_leaves_nothing(tmp_path: Path, error: OSError, message: str) -> None:
+    def write() -> None:
+        with new_folder(tmp_path / "run") as partial:
+            (partial / "x").touch()
+            raise error
+
+    with pytest.raises(DataError, match=message):
+        write()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_os_error_that_a_program_made_up_is_not_taken_for_the_disks(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="a bug"), new_folder(tmp_path / "run"):
+        raise OSError("a bug")
 
 
 def test_a_folder_with_something_in_it_is_never_touched(tmp_path: Path) -> None:
