@@ -47,12 +47,15 @@ def overview(
     FigureCanvasAgg(figure)
     figure.suptitle(title, fontsize=13, fontweight="bold")
     subjects = by_subject(predictions)
-    grid = figure.add_gridspec(2, EXAMPLES, height_ratios=[2.1, 1])
-    _curve(figure.add_subplot(grid[0, :3]), history)
-    _roc(figure.add_subplot(grid[0, 3:6]), subjects, predictions, scores)
-    _histogram(figure.add_subplot(grid[0, 6:]), subjects, classes)
-    for position, (_, row) in enumerate(_examples(predictions).iterrows()):
-        _slice(figure.add_subplot(grid[1, position]), images[row["row"]], row, classes)
+    above, below = figure.subfigures(2, 1, height_ratios=[2.1, 1])  # each with columns of its own
+    curve, roc, histogram = above.subplots(1, 3)
+    _curve(curve, history)
+    _roc(roc, subjects, predictions, scores)
+    _histogram(histogram, subjects, classes)
+    examples = _examples(predictions)
+    strip = below.subplots(1, len(examples), squeeze=False)[0]
+    for axes, (_, row) in zip(strip, examples.iterrows(), strict=True):
+        _slice(axes, images[row["row"]], row, classes)
     figure.savefig(path, dpi=130)
 
 
@@ -73,7 +76,7 @@ def _roc(axes: Axes, subjects: pd.DataFrame, slices: pd.DataFrame, scores: pd.Da
         text = "".join(f", AUC {r.value:.2f} [{r.low:.2f}, {r.high:.2f}]" for r in auc.itertuples())
         axes.plot(false, true, color=colour, linewidth=width, label=f"{level}s{text}")
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=0.8, linestyle=":")
-    axes.set(title="ROC on held-out subjects", xlabel="1 - specificity", ylabel="sensitivity", aspect="equal")
+    axes.set(title="ROC on held-out subjects", xlabel="1 - specificity", ylabel="sensitivity", box_aspect=1)
     axes.legend(frameon=False, loc="lower right", fontsize=8)
 
 
