@@ -127,11 +127,8 @@ def test_nothing_unpickles(path: Path) -> None:
 
 @pytest.mark.parametrize("module", ["fusekit", "fusekit.cli", *PLUGINS])
 def test_importing_loads_nothing_heavy(module: str) -> None:
-    code = (
-        f"import sys, {module}\n"
-        "heavy = {'torch', 'timm', 'pandas', 'numpy', 'nibabel', 'nilearn', 'matplotlib', 'scipy', 'lightning_fabric'}\n"
-        "print(','.join(sorted(heavy & set(sys.modules))))"
-    )
+    heavy = {"torch", "timm", "pandas", "numpy", "nibabel", "nilearn", "matplotlib", "scipy", "lightning_fabric"}
+    code = f"import sys, {module}; print(','.join(sorted({heavy} & set(sys.modules))))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
 
