@@ -26,7 +26,7 @@ from fusekit.experiment.prepare import Prepared, prepare
 from fusekit.extension import catalog
 from fusekit.progress import Bars, Progress
 from fusekit.report import overview
-from fusekit.training import SliceDataset, train
+from fusekit.training import SliceDataset, repeatable, train
 
 
 def run(
@@ -100,9 +100,10 @@ def _run(config: Config, folder: Path, progress: Progress) -> None:
     plan = make_plan(config)
     prepared = prepare(plan, progress)
     read = time.perf_counter()
-    bundle = _fit(plan, prepared, folder, progress)
-    trained = time.perf_counter()
-    predictions = _test(plan, prepared, bundle)
+    with repeatable():
+        bundle = _fit(plan, prepared, folder, progress)
+        trained = time.perf_counter()
+        predictions = _test(plan, prepared, bundle)
     scores = score(predictions, plan.metrics)
     record = {
         "synthetic": plan.synthetic,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, cast
 
 import torch
 from lightning_fabric import Fabric
@@ -49,6 +51,29 @@ def fabric_for(device: str, precision: Precision) -> Fabric:
     return Fabric(accelerator=kind, devices=[int(number)] if number and kind == "cuda" else 1, precision=precision)
 
 
+@contextmanager
+def repeatable() -> Iterator[None]:
+    """Give the same numbers each time on one machine, on CUDA too, where kernels may add in whatever order is fastest.
+
+    An operation that has no such kernel warns. torch's own settings are put back afterwards.
+    """
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts; without it, cuBLAS warns
+    cudnn, memory = torch.backends.cudnn, cast(Any, torch.utils.deterministic)  # whose setting torch does not type
+    enabled, warn_only = (
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+    )
+    benchmark, filled = cudnn.benchmark, memory.fill_uninitialized_memory
+    try:
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        cudnn.benchmark = False
+        memory.fill_uninitialized_memory = False  # which finds bugs, and takes time
+        yield
+    finally:
+        torch.use_deterministic_algorithms(enabled, warn_only=warn_only)
+        cudnn.benchmark, memory.fill_uninitialized_memory = benchmark, filled
+
+
 def train(
     fabric: Fabric,
     model: nn.Module,
@@ -80,7 +105,8 @@ def train(
     Raises:
         FusekitError: the loss is not finite, with the epoch.
     """
-    optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=options.weight_decay)
+    # Fused: one pass over the weights, which on a CPU are much of a step when images are small.
+    optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=options.weight_decay, fused=True)
     network, optimizer = fabric.setup(model.to(memory_format=torch.channels_last), optimizer)
     sampler = EpochSampler(len(dataset), seed)
     batches = fabric.setup_dataloaders(loader_for(dataset, sampler, batch_size))

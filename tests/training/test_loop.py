@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+import os
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -14,7 +15,16 @@ from torch.nn.functional import cross_entropy
 from fusekit.data import Pixels
 from fusekit.errors import FusekitError, OptionError
 from fusekit.progress import Quiet
-from fusekit.training import Batch, EpochSampler, SliceDataset, TrainingOptions, fabric_for, loader_for, train
+from fusekit.training import (
+    Batch,
+    EpochSampler,
+    SliceDataset,
+    TrainingOptions,
+    fabric_for,
+    loader_for,
+    repeatable,
+    train,
+)
 
 
 class Small(nn.Module):
@@ -127,6 +137,28 @@ def test_a_loss_that_is_not_finite_stops_with_the_epoch() -> None:
 def test_unknown_devices_are_refused(device: str, message: str) -> None:
     with pytest.raises(OptionError, match=message):
         fabric_for(device, "32-true")
+
+
+def test_settings_of_repeatability_hold_inside_and_are_put_back() -> None:
+    def settings() -> tuple[bool, ...]:
+        cudnn, memory = torch.backends.cudnn, cast(Any, torch.utils.deterministic)
+        return torch.are_deterministic_algorithms_enabled(), cudnn.benchmark, memory.fill_uninitialized_memory
+
+    def fail() -> None:
+        with repeatable():
+            assert settings() == (True, False, False)
+            assert torch.is_deterministic_algorithms_warn_only_enabled()
+            raise ZeroDivisionError
+
+    torch.backends.cudnn.benchmark = True  # as a notebook may have it
+    before = settings()
+    try:
+        with pytest.raises(ZeroDivisionError):
+            fail()
+        assert settings() == before
+        assert os.environ["CUBLAS_WORKSPACE_CONFIG"]
+    finally:
+        torch.backends.cudnn.benchmark = False
 
 
 @pytest.mark.skipif(
