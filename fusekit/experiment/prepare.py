@@ -98,7 +98,7 @@ def prepare(plan: Plan, progress: Progress) -> Prepared:
         store=store,
         rows=rows[["subject", "scan", "slice", "fold", "label"]].rename_axis("row"),
         encoding=encoding,
-        findings=(*cohort.findings, *store.findings, *encoding.findings),
+        findings=(*cohort.findings, *store.findings, *encoding.findings, *encoding.unseen(cohort.clinical)),
     )
     for finding in prepared.findings:
         progress.say(f"note: {finding.message} ({finding.count})")

@@ -34,7 +34,7 @@ class AdniAdTask(Task):
     title = "Alzheimer's disease or normal cognition, from MRI and biospecimens"
     classes: ClassVar[tuple[str, ...]] = ("CN", "AD")
     paper = Preset()
-    synthetic = Preset(epochs=5, image_size=64, slices=SlicePolicy(space="mm", start=-14, stop=-8))
+    synthetic = Preset(epochs=4, lr=3e-4, image_size=64, slices=SlicePolicy(space="mm", start=-14, stop=-8))
 
     def __init__(self, *, visits: Literal["all", "baseline"] = "all"):
         self.visits = visits

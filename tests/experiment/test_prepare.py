@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fusekit.data import Cohort
+from fusekit.data import Cohort, Column
 from fusekit.experiment import Run
 from fusekit.experiment.config import resolve
 from fusekit.experiment.plan import make_plan
@@ -101,3 +101,23 @@ def test_every_finding_is_said_with_its_count(small_run: Run) -> None:
     for finding in made.findings:
         assert f"note: {finding.message} ({finding.count})" in heard.lines
     assert np.all([finding.count > 0 for finding in made.findings])
+
+
+def test_categories_that_only_tested_subjects_have_are_reported(
+    small_run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tested = prepared().test_rows["scan"].unique()
+    scan = AdniAdTask.scan
+
+    def with_blood_group(self: AdniAdTask, folder: Path, progress: Any) -> Cohort:
+        cohort = scan(self, folder, progress)
+        group = pd.Series("A", index=cohort.scans.index, dtype=object)
+        group[tested[0]] = "B"
+        clinical = cohort.clinical.assign(blood=group)
+        return replace(cohort, clinical=clinical, columns=(*cohort.columns, Column("blood", "category")))
+
+    monkeypatch.setattr(AdniAdTask, "scan", with_blood_group)
+    findings = {finding.code: finding for finding in prepared().findings}
+    assert findings["unseen-category"].items == ("B",)
+    assert "'blood'" in findings["unseen-category"].message
+    assert findings["constant-column"].items == ("blood",)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Literal
 
 import numpy as np
 
@@ -86,19 +87,34 @@ def make_brain(rng: np.random.Generator, ventricles: float, horns: float) -> np.
     Returns:
         SHAPE, int16, in RAS order on the grid of ``affine()``.
     """
-    from scipy.ndimage import map_coordinates
-
     template = _template()
     shift = rng.normal(0, SHIFT_MM, (3, 1, 1, 1)).astype(np.float32)  # of the head in the scanner
     mm = template.grid + _smooth(rng, template, FIELD_MM) + shift
     # Both pushes are fields of the template's anatomy: read them where this subject's anatomy lies.
     push = template.ventricles.push(ventricles) + template.horns.push(horns)
-    where = ((mm - template.grid[:, :1, :1, :1]) / np.reshape(SPACING, (3, 1, 1, 1))).astype(np.float32)
-    mm -= np.stack([map_coordinates(p, where, order=1, output=np.float32, mode="nearest") for p in push])
-    volume: np.ndarray = map_coordinates(template.image, mm - template.origin, order=1, output=np.float32)
+    mm -= _sample(push, (mm - template.grid[:, :1, :1, :1]) / np.reshape(SPACING, (3, 1, 1, 1)), "border")
+    volume = _sample(template.image[None], mm - template.origin, "zeros")[0]
     volume *= np.exp(_smooth(rng, template, BIAS)[0]) * rng.uniform(*SCALE)
     noise = rng.standard_normal(volume.shape, dtype=np.float32) * NOISE * WHITE
     return np.asarray(np.abs(volume + noise), dtype=np.int16)  # a magnitude image is not negative
+
+
+def _sample(image: np.ndarray, at: np.ndarray, beyond: Literal["zeros", "border"]) -> np.ndarray:
+    """Read (C, X, Y, Z) at voxel coordinates (3, *S), linearly -> (C, *S); what lies ``beyond`` is 0 or as the border.
+
+    torch's sampler takes a third of the time of scipy's, works in one thread, and leaves Python's lock.
+    """
+    import torch
+
+    spans = np.array(image.shape[1:], dtype=np.float32) - 1
+    grid = np.stack([at[axis] * np.float32(2 / spans[axis]) - 1 for axis in (2, 1, 0)], axis=-1)  # -1 to 1, z first
+    read = torch.nn.functional.grid_sample(
+        torch.from_numpy(image)[None],
+        torch.from_numpy(grid.astype(np.float32))[None],
+        padding_mode=beyond,
+        align_corners=True,
+    )
+    return np.asarray(read[0].numpy())
 
 
 def _smooth(rng: np.random.Generator, template: _Template, deviation: float) -> np.ndarray:
