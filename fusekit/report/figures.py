@@ -47,7 +47,8 @@ def overview(
     FigureCanvasAgg(figure)
     figure.suptitle(title, fontsize=13, fontweight="bold")
     subjects = by_subject(predictions)
-    above, below = figure.subfigures(2, 1, height_ratios=[2.1, 1])  # each with columns of its own
+    rows = figure.add_gridspec(2, 1, height_ratios=[2.1, 1])
+    above, below = figure.add_subfigure(rows[0]), figure.add_subfigure(rows[1])  # each with columns of its own
     curve, roc, histogram = above.subplots(1, 3)
     _curve(curve, history)
     _roc(roc, subjects, predictions, scores)

@@ -25,7 +25,7 @@ def test_each_part_answers_to_its_own_data(small_cohort: Cohort) -> None:
     pixels[2400, 3, 3] = 1
     labels = small_cohort.scans.assign(label=1 - small_cohort.scans["label"])
     values = small_cohort.clinical.copy()
-    values.iloc[0, 0] = np.nextafter(values.iloc[0, 0], np.inf)  # the last bit of one value
+    values["AGE"] = [np.nextafter(values["AGE"].iloc[0], np.inf), *values["AGE"].iloc[1:]]  # the last bit of one value
     for part, after in {
         "slices": fingerprint(small_cohort, pixels),
         "labels": fingerprint(replace(small_cohort, scans=labels), IMAGES),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib import metadata
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from fusekit.errors import DataError, PluginError
-from fusekit.extension import Plugin, PluginHost, discovery, hookimpl
+from fusekit.extension import Plugin, PluginHost, hookimpl
 
 
 def plugin(name: str = "p") -> Plugin:
@@ -37,7 +38,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
             vars(entry)["dist"] = SimpleNamespace(name=f"fusekit-{name}", version="2.1")
             entries.append(entry)
         monkeypatch.syspath_prepend(str(tmp_path))
-        monkeypatch.setattr(discovery.metadata, "entry_points", lambda group: entries)
+        monkeypatch.setattr(metadata, "entry_points", lambda group: entries)
 
     return install
 
@@ -88,8 +89,8 @@ def test_a_plugin_that_cannot_be_used_is_named_with_the_way_out(
 
 def test_two_plugins_of_one_name_are_both_named(installed: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     installed(twin="")
-    entry = discovery.metadata.entry_points(group="fusekit")[0]  # type: ignore[index]
-    monkeypatch.setattr(discovery.metadata, "entry_points", lambda group: [entry, entry])
+    (entry,) = metadata.entry_points(group="fusekit")
+    monkeypatch.setattr(metadata, "entry_points", lambda group: [entry, entry])
     with pytest.raises(PluginError, match=r"plugin 'twin' \(fusekit-twin .*\) has the name of plugin 'twin'"):
         PluginHost().load_installed()
 
