@@ -1,11 +1,12 @@
 """How Sphinx builds these pages."""
 
-from importlib.metadata import version
+from importlib import metadata
+from typing import Any
 
 project = "FuseKit"
 author = "The FuseKit developers"
 copyright = "2026, the FuseKit developers"  # noqa: A001 (Sphinx reads this name)
-release = version("fusekit")
+release = metadata.version("fusekit")  # not from a name `version`: Sphinx would read that too
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["_build"]
@@ -17,3 +18,12 @@ napoleon_numpy_docstring = False
 
 html_theme = "furo"
 html_title = f"FuseKit {release}"
+
+
+def setup(app: Any) -> None:
+    app.connect("autodoc-process-docstring", _shapes)
+
+
+def _shapes(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    """The star of a shape such as (B, C, *S) begins no emphasis."""
+    lines[:] = [line.replace("*S", r"\*S") for line in lines]

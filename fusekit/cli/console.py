@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from fusekit.bundle import Bundle
 
 
-def print_run(run: Run) -> None:
+def print_run(run: Run, console: Console | None = None) -> None:
     """Print the scores of a run, and where every file lies."""
-    console = Console()
+    console = console or Console()
     console.print(scores_table(run))
     data = run.manifest["data"]
     trained, tested = (sum(count["subjects"] for count in data[side].values()) for side in ("train", "test"))

@@ -27,7 +27,7 @@ def predict(
     clinical: Annotated[
         Path | None,
         typer.Option(
-            help="Table of clinical values: one row with --image, else one row a patient and a column `image`."
+            help="Table of clinical values: one row with `--image`, else one row a patient and a column `image`."
         ),
     ] = None,
     format: Annotated[Format, typer.Option(help="table for people, csv or json for programs.")] = Format.table,  # noqa: A002 (the option's name)
