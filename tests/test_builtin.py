@@ -17,7 +17,7 @@ def test_parts_are_registered_with_a_line_each() -> None:
         (known.heads, {"concat", "image", "clinical"}),
         (known.fusions, {"clinical-only"}),
     ):
-        mine = {name: entry for name, entry in registry.entries.items() if entry.plugin == "builtin"}
+        mine = {name: entry for name, entry in registry.entries.items() if entry.plugin.name == "builtin"}
         assert set(mine) == names
         assert all(entry.summary for entry in mine.values())
     assert known.backbones.families["timm"].summary

@@ -33,9 +33,9 @@ def list_components(
         )
         for name in registry.names():
             entry = registry.entries[name]
-            table.add_row(name, entry.summary, f"[dim]{entry.plugin}[/]")
+            table.add_row(name, entry.summary, f"[dim]{entry.plugin.name}[/]")
         for family in registry.families.values():
-            table.add_row(f"[italic]{family.label}[/]", family.summary, f"[dim]{family.plugin}[/]")
+            table.add_row(f"[italic]{family.label}[/]", family.summary, f"[dim]{family.plugin.name}[/]")
         console.print(table)
         if names:
             for family in registry.families.values():

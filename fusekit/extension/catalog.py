@@ -17,7 +17,7 @@ class Catalog:
     def _collect(self, kind: str, hook: str) -> Registry:
         registry = Registry(kind)
         for plugin in self.host.implementing(hook):
-            self.host.call(plugin, hook, register=Register(registry, plugin.name))
+            self.host.call(plugin, hook, register=Register(registry, plugin))
         return registry
 
     @cached_property

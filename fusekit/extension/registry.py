@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import Any
 
 from fusekit.errors import NameTaken, PluginError, UnknownName
+from fusekit.extension.discovery import Plugin
 
 #: What builds the component, or where to find it as ``"module:attribute"`` (imported on first use, so that
 #: ``fusekit list`` does not wait for torch).
@@ -22,7 +23,7 @@ class Entry:
 
     name: str
     factory: Factory
-    plugin: str
+    plugin: Plugin
     summary: str
 
 
@@ -33,7 +34,7 @@ class Family:
     label: str
     names: Factory
     factory: Factory
-    plugin: str
+    plugin: Plugin
     summary: str
 
 
@@ -50,8 +51,8 @@ class Registry:
         other = self.entries.get(entry.name)
         if other is not None:
             raise NameTaken(
-                f"the {self.kind} {entry.name!r} of plugin {entry.plugin!r} is already registered by plugin "
-                f"{other.plugin!r}.\nRename it, or go on without one of them: FUSEKIT_DISABLE={entry.plugin}"
+                f"the {self.kind} {entry.name!r} of {entry.plugin} is already registered by {other.plugin}.\n"
+                f"Rename yours, or disable either. {entry.plugin.way_out}"
             )
         self.entries[entry.name] = entry
 
@@ -81,7 +82,7 @@ class Registry:
 class Register:
     """What a ``register_*`` hook receives: it knows the registry and the plugin."""
 
-    def __init__(self, registry: Registry, plugin: str):
+    def __init__(self, registry: Registry, plugin: Plugin):
         self._registry = registry
         self._plugin = plugin
 
@@ -106,12 +107,13 @@ class Register:
         other = self._registry.families.get(label)
         if other is not None:
             raise NameTaken(
-                f"the family {label!r} of plugin {self._plugin!r} is already registered by {other.plugin!r}."
+                f"the family {label!r} of {self._plugin} is already registered by {other.plugin}.\n"
+                f"Rename yours, or disable either. {self._plugin.way_out}"
             )
         self._registry.families[label] = Family(label, names, factory, self._plugin, summary)
 
 
-def _resolve(factory: Factory, plugin: str) -> Callable[..., Any]:
+def _resolve(factory: Factory, plugin: Plugin) -> Callable[..., Any]:
     """Import a ``"module:attribute"`` reference; anything else is itself."""
     if not isinstance(factory, str):
         return factory
@@ -120,8 +122,7 @@ def _resolve(factory: Factory, plugin: str) -> Callable[..., Any]:
         found: Callable[..., Any] = getattr(import_module(module), attribute)
     except (ImportError, AttributeError) as error:
         raise PluginError(
-            f"plugin {plugin!r} registers {factory!r}, which does not import: {error}\n"
-            f"To go on without it: FUSEKIT_DISABLE={plugin}"
+            f"{plugin} registers {factory!r}, which does not import: {error}\n{plugin.way_out}"
         ) from error
     return found
 

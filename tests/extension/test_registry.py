@@ -5,14 +5,19 @@ from __future__ import annotations
 import pytest
 
 from fusekit.errors import NameTaken, PluginError, UnknownName
+from fusekit.extension import Plugin
 from fusekit.extension.registry import Register, Registry, suggest
+
+
+def plugin(name: str) -> Plugin:
+    return Plugin(name, f"fusekit-{name}", "1.0", f"fusekit_{name}")
 
 
 @pytest.fixture
 def registry() -> Registry:
     made = Registry("fusion")
-    Register(made, "ours")("rbca", "collections:OrderedDict", "one")
-    Register(made, "ours")("concat", dict)
+    Register(made, plugin("ours"))("rbca", "collections:OrderedDict", "one")
+    Register(made, plugin("ours"))("concat", dict)
     return made
 
 
@@ -22,7 +27,7 @@ def test_a_name_gives_its_factory_whether_given_or_referred_to(registry: Registr
     assert registry.get("rbca") is OrderedDict
     assert registry.get("concat") is dict
     assert registry.names() == ["concat", "rbca"]
-    assert (registry.entries["rbca"].plugin, registry.entries["rbca"].summary) == ("ours", "one")
+    assert (registry.entries["rbca"].plugin.name, registry.entries["rbca"].summary) == ("ours", "one")
 
 
 def test_an_unknown_name_is_answered_with_the_nearest(registry: Registry) -> None:
@@ -34,23 +39,28 @@ def test_an_unknown_name_is_answered_with_the_nearest(registry: Registry) -> Non
 
 def test_a_taken_name_names_both_plugins_and_the_way_out(registry: Registry) -> None:
     with pytest.raises(
-        NameTaken, match=r"'rbca' of plugin 'theirs' is already .* plugin 'ours'[\s\S]*FUSEKIT_DISABLE=theirs"
+        NameTaken,
+        match=r"'rbca' of plugin 'theirs' \(fusekit-theirs 1\.0, fusekit_theirs\) is already registered by plugin 'ours' "
+        r"\(fusekit-ours 1\.0, fusekit_ours\)\.\n[\s\S]*FUSEKIT_DISABLE=theirs",
     ):
-        Register(registry, "theirs")("rbca", list)
-    assert registry.entries["rbca"].plugin == "ours"  # the first one stays
+        Register(registry, plugin("theirs"))("rbca", list)
+    assert registry.entries["rbca"].plugin == plugin("ours")  # the first one stays
 
 
 @pytest.mark.parametrize("reference", ["no_such_module:thing", "collections:NoSuchThing", "collections"])
 def test_a_reference_that_leads_nowhere_names_plugin_and_reference(reference: str) -> None:
     registry = Registry("head")
-    Register(registry, "broken")("thing", reference)  # not looked at before it is used
-    with pytest.raises(PluginError, match=f"plugin 'broken' registers '{reference}'.*[\\s\\S]*FUSEKIT_DISABLE=broken"):
+    Register(registry, plugin("broken"))("thing", reference)  # not looked at before it is used
+    with pytest.raises(
+        PluginError,
+        match=f"plugin 'broken' \\(fusekit-broken .* registers '{reference}'.*[\\s\\S]*FUSEKIT_DISABLE=broken",
+    ):
         registry.get("thing")
 
 
 def test_a_family_takes_the_name_first_and_a_single_name_wins_over_it() -> None:
     registry = Registry("backbone")
-    register = Register(registry, "zoo")
+    register = Register(registry, plugin("zoo"))
     register.family("cats", lambda: ["lion", "tiger"], lambda name, legs: (name, legs))
     assert registry.get("lion")(4) == ("lion", 4)
     register("lion", lambda legs: ("own lion", legs))
@@ -58,8 +68,8 @@ def test_a_family_takes_the_name_first_and_a_single_name_wins_over_it() -> None:
     assert registry.get("tiger")(4) == ("tiger", 4)
     with pytest.raises(UnknownName, match="did you mean 'tiger'"):
         registry.get("tigre")
-    with pytest.raises(NameTaken, match=r"family 'cats' of plugin 'ark' is already registered by 'zoo'"):
-        Register(registry, "ark").family("cats", list, dict)
+    with pytest.raises(NameTaken, match=r"family 'cats' of plugin 'ark' .* is already registered by plugin 'zoo'"):
+        Register(registry, plugin("ark")).family("cats", list, dict)
 
 
 def test_suggestions() -> None:
