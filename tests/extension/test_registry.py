@@ -40,8 +40,8 @@ def test_an_unknown_name_is_answered_with_the_nearest(registry: Registry) -> Non
 def test_a_taken_name_names_both_plugins_and_the_way_out(registry: Registry) -> None:
     with pytest.raises(
         NameTaken,
-        match=r"'rbca' of plugin 'theirs' \(fusekit-theirs 1\.0, fusekit_theirs\) is already registered by plugin 'ours' "
-        r"\(fusekit-ours 1\.0, fusekit_ours\)\.\n[\s\S]*FUSEKIT_DISABLE=theirs",
+        match=r"'rbca' of plugin 'theirs' \(fusekit-theirs 1\.0, fusekit_theirs\) is already registered by "
+        r"plugin 'ours' \(fusekit-ours 1\.0, fusekit_ours\)\.\n[\s\S]*FUSEKIT_DISABLE=theirs",
     ):
         Register(registry, plugin("theirs"))("rbca", list)
     assert registry.entries["rbca"].plugin == plugin("ours")  # the first one stays
