@@ -82,7 +82,8 @@ def require_columns(table: pd.DataFrame, required: Sequence[str], source: str) -
     lower = {str(name).lower(): str(name) for name in table.columns}
     hints = []
     for name in missing[:10]:
-        near = [repr(lower[match]) for match in get_close_matches(name.lower(), lower, n=3, cutoff=0.7)]
+        same = [name.lower()] if name.lower() in lower else []
+        near = [repr(lower[match]) for match in same or get_close_matches(name.lower(), lower, n=3, cutoff=0.7)]
         hints.append(f"{name!r}" + (f" (renamed to {' or '.join(near)}?)" if near else ""))
     if len(missing) > 10:
         hints.append(f"and {len(missing) - 10} more")

@@ -93,8 +93,8 @@ class AdniAdTask(Task):
         table_effect: float = 1.0,
         interaction: float = 1.0,
     ) -> None:
-        """Write a synthetic download; see ``fusekit_adni.synthetic.write_download`` for what the strengths mean."""
-        from fusekit_adni.synthetic import write_download
+        """Write a synthetic download; see ``write_download`` for what the strengths mean."""
+        from fusekit_adni.synthetic.download import write_download
 
         write_download(
             folder,

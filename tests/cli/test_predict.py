@@ -90,7 +90,7 @@ def test_output_goes_to_a_file_whole(small_run: Run, table: Path, tmp_path: Path
     [
         ([], "give a patient"),
         (["--level", "patient"], "--level takes subject or slice"),
-        (["--image", "x.nii"], "the patient has none of the 238 clinical columns that this model reads: AGE, PTGENDER"),
+        (["--image", "x.nii"], "the patient has none of the 241 clinical columns that this model reads: AGE, PTGENDER"),
     ],
 )
 def test_what_is_missing_is_said(small_run: Run, arguments: list[str], message: str) -> None:

@@ -106,6 +106,9 @@ def test_a_renamed_column_is_recognised() -> None:
         DataError, match=r"t.csv: columns missing: 'PTID' \(renamed to 'ptid'\?\), 'EXAMDATE' \(renamed"
     ):
         require_columns(table, ["PTID", "EXAMDATE", "AGE"], "t.csv")
+    both = pd.DataFrame(columns=["Age", "RAGE", "image"])  # the same name in another case leaves no doubt
+    with pytest.raises(DataError, match=r"'AGE' \(renamed to 'Age'\?\)"):
+        require_columns(both, ["AGE"], "t.csv")
 
 
 _cell = st.text(st.characters(exclude_characters="\0\ufeff", exclude_categories=["Cs"]), max_size=6)

@@ -1,5 +1,4 @@
-"""A synthetic cohort in the layout of a real download. Nobody in it exists."""
+"""A synthetic cohort in the layout of a real download. Nobody in it exists.
 
-from fusekit_adni.synthetic.download import write_download
-
-__all__ = ["write_download"]
+Nothing is imported here: the command line names the command of this package before anyone asks for a cohort.
+"""

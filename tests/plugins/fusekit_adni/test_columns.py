@@ -102,12 +102,15 @@ def test_alleles_from_two_columns_then_from_one_then_from_adnimerge(tmp_path: Pa
 
 def test_of_the_csf_table_only_medians_count_and_censoring_is_kept(tmp_path: Path) -> None:
     clinical, findings = _read(tmp_path, UPENNBIOMK_MASTER_12Feb2024=CSF)
-    assert list(clinical.table.columns) == ["ABETA", "ABETA censored", "TAU", "TAU censored", "PTAU"]
+    assert list(clinical.table.columns) == [
+        f"{name}{flag}" for name in ("ABETA", "TAU", "PTAU") for flag in ("", " censored")
+    ]
     # The table has no dates: a scan a year later has no median of its visit, so it has no value.
     np.testing.assert_array_equal(clinical.table["ABETA"], [110, nan, 80, nan])
     np.testing.assert_array_equal(clinical.table["ABETA censored"], [0, nan, -1, nan])
     np.testing.assert_array_equal(clinical.table["TAU"], [70, nan, 300, nan])
     np.testing.assert_array_equal(clinical.table["TAU censored"], [0, nan, 1, nan])
+    assert set(clinical.table["PTAU censored"].dropna()) == {0}  # nobody's, and there all the same
     np.testing.assert_array_equal(clinical.table["PTAU"], [20, nan, nan, nan])
     assert clinical.columns[0].unit == "pg/mL (xMAP)"
     assert clinical.columns[0].source == "UPENNBIOMK_MASTER.ABETA"

@@ -75,7 +75,10 @@ def test_scans_get_the_diagnosis_of_their_visit_and_mci_is_dropped_and_counted(t
     assert cohort.classes == ("CN", "AD")
     assert cohort.scans["subject"].tolist() == ["002_S_1001", "002_S_1001", "002_S_1002", "002_S_1004"]
     assert all(path.is_file() for path in cohort.scans["image"])
-    assert list(cohort.clinical.columns) == ["AGE", "PTGENDER", "PTEDUCAT", "APOE4", "PLASMA_NFL"]
+    assert list(cohort.clinical.columns) == [
+        *("AGE", "PTGENDER", "PTEDUCAT", "APOE4"),
+        *("PLASMA_NFL", "PLASMA_NFL censored"),
+    ]
     assert cohort.clinical["PLASMA_NFL"].fillna(0).tolist() == [31, 0, 32, 34]
     assert cohort.groups == ("visit", "site", "sex", "phase", "field_strength", "age")
     assert cohort.scans.iloc[1][["visit", "site", "sex", "phase"]].tolist() == ["m12", "2", "Male", "ADNI1"]
