@@ -21,7 +21,7 @@ SHAPE = (93, 75, 85)
 VENTRICLE_REACH, HORN_REACH = 12.0, 7.0
 
 #: Push at the cavity's wall in mm for a sign of 0, its change for a sign of 1, and its largest value.
-PUSH = (2.2, 1.1, 5.5)
+PUSH = (2.8, 1.6, 5.5)
 
 #: Centres of the temporal horns (x is mirrored) and their half axes, in MNI mm.
 HORN_CENTRE, HORN_AXES = (31.0, -13.0, -19.0), (2.5, 13.0, 3.0)

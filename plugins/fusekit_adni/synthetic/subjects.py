@@ -33,6 +33,10 @@ IMAGE_EFFECT, INTERACTION = 0.7, 1.2
 ANALYTES, LABS, BLOCKS, BLOCK_SHARE = 190, 39, 12, 0.4
 INFORMATIVE, INFORMATIVE_EFFECT = 12, 0.35
 
+#: Seed of what belongs to the disease and the assays and not to a cohort: which columns go together, which of them tell
+#: something, and their levels. Cohorts of other seeds hold other people, to whom a trained model can be applied.
+BIOLOGY = 20210310
+
 
 @dataclass(frozen=True)
 class Strengths:
@@ -107,9 +111,10 @@ def draw_subjects(rng: np.random.Generator, count: int, strengths: Strengths) ->
     pattern = strengths.interaction * INTERACTION / 2 * disease * np.where(carrier, 1, -1)
     people["ventricles"] = rng.normal(size=total) + main - pattern
     people["horns"] = rng.normal(size=total) + main + pattern
-    columns = _blocks(rng, total, ANALYTES + LABS)
-    columns[:, rng.choice(ANALYTES, INFORMATIVE, replace=False)] += (
-        strengths.table * INFORMATIVE_EFFECT / 2 * disease[:, None] * rng.choice([-1, 1], INFORMATIVE)
+    biology = np.random.default_rng(BIOLOGY)
+    columns = _blocks(rng, biology.integers(0, BLOCKS, ANALYTES + LABS), total)
+    columns[:, biology.choice(ANALYTES, INFORMATIVE, replace=False)] += (
+        strengths.table * INFORMATIVE_EFFECT / 2 * disease[:, None] * biology.choice([-1, 1], INFORMATIVE)
     )
     names = [f"a{i:03}" for i in range(ANALYTES)] + [f"l{i:02}" for i in range(LABS)]
     return pd.concat([people, pd.DataFrame(columns, columns=names)], axis=1)
@@ -127,8 +132,8 @@ def _skewed(rng: np.random.Generator, mean: np.ndarray, deviation: np.ndarray) -
     return np.asarray(rng.lognormal(np.log(mean) - variance / 2, np.sqrt(variance)))
 
 
-def _blocks(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray:
-    """Standard normal values (rows, columns), correlated within blocks of columns."""
-    block = rng.integers(0, BLOCKS, columns)
+def _blocks(rng: np.random.Generator, block: np.ndarray, rows: int) -> np.ndarray:
+    """Standard normal values (rows, columns), correlated among columns of one ``block`` (columns,)."""
     shared = rng.normal(size=(rows, BLOCKS))[:, block]
-    return np.asarray(np.sqrt(BLOCK_SHARE) * shared + np.sqrt(1 - BLOCK_SHARE) * rng.normal(size=(rows, columns)))
+    own = rng.normal(size=(rows, len(block)))
+    return np.asarray(np.sqrt(BLOCK_SHARE) * shared + np.sqrt(1 - BLOCK_SHARE) * own)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from fusekit_adni.synthetic.names import ANALYTE_NAMES, LAB_CODES
+from fusekit_adni.synthetic.subjects import BIOLOGY
 
 EXPORTED = "12Feb2024"
 
@@ -196,7 +197,7 @@ def _labs(rng: np.random.Generator, people: pd.DataFrame) -> pd.DataFrame:
 def _analytes(rng: np.random.Generator, people: pd.DataFrame) -> pd.DataFrame:
     """Log10 concentrations, where -1 and -4 are values like any other."""
     rows = _some(rng, people, NO_PLASMA).sort_values("rid")
-    centre = rng.normal(0, 1.2, len(ANALYTE_NAMES))
+    centre = np.random.default_rng(BIOLOGY).normal(0, 1.2, len(ANALYTE_NAMES))  # of the assay, not of the cohort
     values = {
         name: np.round(centre[k] + 0.2 * rows[f"a{k:03}"], 4).astype(str).mask(rng.random(len(rows)) < 0.01, ".")
         for k, name in enumerate(ANALYTE_NAMES)

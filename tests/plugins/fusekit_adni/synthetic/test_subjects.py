@@ -52,6 +52,16 @@ def test_the_same_seed_draws_the_same_people_and_another_seed_others() -> None:
     assert not first["abeta"].equals(other["abeta"])
 
 
+def test_another_seed_draws_other_people_with_the_same_disease() -> None:
+    """A model of one cohort must mean the same in another: what tells something, which way, and what goes together."""
+    cohorts = [draw_subjects(np.random.default_rng(seed), COUNT, Strengths(0, 3, 0)) for seed in (1, 2)]
+    telling = [_distances(people, ANALYTES)[lambda d: d.abs() > 8].map(np.sign) for people in cohorts]
+    assert len(telling[0]) == 12
+    pd.testing.assert_series_equal(*telling)
+    within = [people.loc[people["diagnosis"] == "CN", [*ANALYTES, *LABS]].corr() > 0.2 for people in cohorts]
+    pd.testing.assert_frame_equal(*within)
+
+
 def test_with_all_strengths_at_zero_everything_is_independent_of_the_diagnosis() -> None:
     from scipy.stats import ks_2samp
 

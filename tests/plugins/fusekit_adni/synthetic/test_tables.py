@@ -2,12 +2,14 @@ import re
 from datetime import date
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from fusekit.data import Cohort
 from fusekit.progress import Quiet
-from fusekit_adni.synthetic.tables import visit_date
+from fusekit_adni.synthetic.subjects import Strengths, draw_subjects
+from fusekit_adni.synthetic.tables import visit_date, write_tables
 from fusekit_adni.task import AdniAdTask
 
 
@@ -55,6 +57,19 @@ def test_who_lacks_a_value_does_not_depend_on_the_diagnosis(cohorts: dict[str, C
     assert missing["ABETA"].mean() == pytest.approx(0.5, abs=0.05)
     assert missing["PLASMA_NFL"].mean() == pytest.approx(0.15, abs=0.05)
     assert _distances(missing, cohort.scans["label"]).abs().max() < 4.2
+
+
+def test_an_assay_s_level_is_the_same_in_cohorts_of_other_seeds(tmp_path: Path) -> None:
+    levels = []
+    for seed in (1, 2):
+        rng = np.random.default_rng(seed)
+        people = draw_subjects(rng, 200, Strengths()).assign(baseline=date(2006, 1, 1))
+        write_tables(rng, people, tmp_path / str(seed))
+        (path,) = (tmp_path / str(seed)).glob("adni_plasma_qc*.csv")
+        table = pd.read_csv(path, na_values=".").drop(columns=["RID", "Visit_Code"])
+        levels.append(table.median())
+    assert levels[0].std() > 0.8  # analytes differ among themselves by far more than
+    assert (levels[0] - levels[1]).abs().max() < 0.15  # one of them does between cohorts
 
 
 def test_the_visits_are_months_of_30_4_days() -> None:
