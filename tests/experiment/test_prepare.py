@@ -120,4 +120,4 @@ def test_categories_that_only_tested_subjects_have_are_reported(
     findings = {finding.code: finding for finding in prepared().findings}
     assert findings["unseen-category"].items == ("B",)
     assert "'blood'" in findings["unseen-category"].message
-    assert findings["constant-column"].items == ("blood",)
+    assert "blood" in findings["constant-column"].items
