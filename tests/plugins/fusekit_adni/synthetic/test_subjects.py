@@ -57,9 +57,9 @@ def test_another_seed_draws_other_people_with_the_same_disease() -> None:
     cohorts = [draw_subjects(np.random.default_rng(seed), COUNT, Strengths(0, 3, 0)) for seed in (1, 2)]
     telling = [_distances(people, ANALYTES)[lambda d: d.abs() > 8].map(np.sign) for people in cohorts]
     assert len(telling[0]) == 12
-    pd.testing.assert_series_equal(*telling)
+    pd.testing.assert_series_equal(telling[0], telling[1])
     within = [people.loc[people["diagnosis"] == "CN", [*ANALYTES, *LABS]].corr() > 0.2 for people in cohorts]
-    pd.testing.assert_frame_equal(*within)
+    pd.testing.assert_frame_equal(within[0], within[1])
 
 
 def test_with_all_strengths_at_zero_everything_is_independent_of_the_diagnosis() -> None:
