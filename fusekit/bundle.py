@@ -100,7 +100,7 @@ class Bundle:
             if not any(name in patients for name in names):
                 raise DataError(
                     f"{source} has none of the {len(names)} clinical columns that this model reads: "
-                    f"{', '.join(names[:5])}, ... Give a table of them (--clinical)."
+                    f"{', '.join(names[:5])}{', ...' if len(names) > 5 else '.'} Give a table of them (--clinical)."
                 )
             values = self.encoding.parse(patients, source=source)
             self.encoding.check(values, source=source, allow_out_of_range=allow_out_of_range)

@@ -105,8 +105,8 @@ def new_folder(out: Path) -> Iterator[Path]:
             out.rmdir()
         partial.replace(out)
     except OSError as error:
-        if error.errno is None:  # raised by a program, not by the system
-            raise
+        if error.errno is None or isinstance(error, BrokenPipeError):
+            raise  # a program's own error, or nobody reads what is printed: not the disk's
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise DataError(
                 f"the disk is full ({error.filename or out}). Make room there, or choose another place: --out for "

@@ -50,9 +50,12 @@ def test_what_the_disk_refuses_is_said_and_leaves_nothing(tmp_path: Path, error:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_os_error_that_a_program_made_up_is_not_taken_for_the_disks(tmp_path: Path) -> None:
-    with pytest.raises(OSError, match="a bug"), new_folder(tmp_path / "run"):
-        raise OSError("a bug")
+@pytest.mark.parametrize("error", [OSError("a bug"), BrokenPipeError(errno.EPIPE, "Broken pipe")])
+def test_an_os_error_that_is_not_the_disks_passes_as_it_is(tmp_path: Path, error: OSError) -> None:
+    with pytest.raises(OSError) as caught, new_folder(tmp_path / "run"):  # noqa: PT011  (its identity is checked)
+        raise error
+    assert caught.value is error
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_with_something_in_it_is_never_touched(tmp_path: Path) -> None:
