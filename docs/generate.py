@@ -82,7 +82,6 @@ def _preset(value: Any) -> str:
 def components() -> str:
     """Everything that is registered: options with their defaults, presets of tasks, definitions of metrics."""
     from fusekit.data import SlicePolicy
-    from fusekit.experiment.config import task_class
     from fusekit.extension import catalog
     from fusekit.training import TrainingOptions
 
@@ -90,7 +89,7 @@ def components() -> str:
     text = "# Tasks, fusions, parts and metrics\n\n"
     text += "What the bundled plugins register. Options are set with `-o part.option=value`.\n\n## Tasks\n"
     for name in known.tasks.names():
-        task = task_class(name)
+        task: Any = known.tasks.get(name)
         text += f"\n### {name}\n\n{task.title}. Classes: {', '.join(task.classes)}; positive: {task.classes[1]}.\n\n"
         text += "| preset | with `--data` | SYNTHETIC cohort |\n|---|---|---|\n"
         for field in ("backbone", "epochs", "batch_size", "lr", "image_size", "slices"):

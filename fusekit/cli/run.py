@@ -37,6 +37,14 @@ def run(
     out: Annotated[
         Path | None, typer.Option(help="Run folder, new or empty. Default: runs/TASK-FUSION-DATE-TIME.")
     ] = None,
+    layout: Annotated[str | None, typer.Option(help="Layout of the data, for tasks that know several.")] = None,
+    clinical: Annotated[
+        Path | None, typer.Option(help="TOML that names the clinical columns, for tasks that take one.")
+    ] = None,
+    allow: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FINDING", help="Go on in spite of a refusal of the audit; may be repeated."),
+    ] = None,
     option: Annotated[
         list[str] | None,
         typer.Option("--option", "-o", metavar="PART.OPTION=VALUE", help="Set an option of a part; may be repeated."),
@@ -53,7 +61,7 @@ def run(
     """
     import fusekit
     from fusekit.cli.console import print_run
-    from fusekit.experiment.config import parse_options
+    from fusekit.cli.options import task_options
 
     finished = fusekit.run(
         task,
@@ -69,7 +77,8 @@ def run(
         device=device,
         precision=precision,
         out=out,
-        options=parse_options(option or []),
+        allow=allow or [],
+        options=task_options(option, layout, clinical),
         config=config,
     )
     print_run(finished)

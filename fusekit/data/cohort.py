@@ -36,13 +36,20 @@ class Column:
     source: str = ""
 
 
+#: ``note``: how the cohort came about. ``warning``: it may fool you. ``refusal``: nothing is trained, unless allowed by
+#: name.
+Severity = Literal["note", "warning", "refusal"]
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something worth knowing that does not stop a run: listed with its count and kept in the manifest."""
+    """Something worth knowing about a cohort: listed with its count, and kept in the manifest."""
 
     code: str  # short and stable, e.g. "scan-without-row"
     message: str  # a sentence
     items: tuple[str, ...] = ()  # the subjects, files or columns concerned
+    severity: Severity = "note"
+    advice: str = ""  # what to do about it
 
     @property
     def count(self) -> int:
@@ -51,7 +58,14 @@ class Finding:
 
     def as_json(self) -> dict[str, Any]:
         """For the manifest."""
-        return {"code": self.code, "message": self.message, "count": self.count, "items": list(self.items)}
+        return {
+            "code": self.code,
+            "severity": self.severity,
+            "message": self.message,
+            "advice": self.advice,
+            "count": self.count,
+            "items": list(self.items),
+        }
 
 
 @dataclass(frozen=True)
@@ -60,7 +74,7 @@ class Cohort:
 
     Args:
         scans: index ``scan`` (unique text); columns ``subject`` (text), ``image`` (Path), ``label`` (0-based int),
-            and every column named in ``groups``.
+            every column named in ``groups``, and, where images have masks, ``mask`` (Path, or None).
         clinical: the same index, in the same order; one column a ``Column``.
         columns: describes ``clinical``.
         classes: names of the labels; ``classes[1]`` is the positive class of binary scores.

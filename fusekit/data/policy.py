@@ -8,9 +8,11 @@ from typing import Any, Literal, get_args
 
 from fusekit.errors import OptionError
 
-Plane = Literal["sagittal", "coronal", "axial"]
+Plane = Literal["sagittal", "coronal", "axial", "volume"]
 Space = Literal["voxel", "mm", "fraction"]
 Fit = Literal["stretch", "pad"]
+Crop = Literal["none", "brain"]
+Depth = Literal["uint8", "float16"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,13 +20,22 @@ class SlicePolicy:
     """Slices ``start`` to ``stop`` (half-open) of a volume in closest-canonical (RAS) orientation.
 
     Args:
-        plane: sagittal cuts along x, coronal along y, axial along z.
+        plane: sagittal cuts along x, coronal along y, axial along z; ``volume`` is the whole volume as one item, for
+            three-dimensional backbones, and looks at none of start, stop, step and largest.
         space: what start and stop count. ``voxel``: array indices. ``mm``: world coordinates along the axis, through
             the affine; every slice whose centre lies in [start, stop) is used. ``fraction``: of the axis, 0 to 1.
         start, stop: 130 and 140 give the ten coronal slices of Yang et al. 2021.
         step: use every step-th of those slices.
         fit: how a slice becomes square: ``stretch`` resizes both axes to the image size, as the paper does; ``pad``
             keeps the anatomy's proportions (in mm) and fills with background.
+        crop: ``brain`` cuts every volume down to the bounding box of the brain before anything else, so that start and
+            stop count within it; no registration is involved.
+        largest: where a scan has a mask, the so many slices with the largest masked area instead of start to stop;
+            0 looks at no mask.
+        window: width and level that become black and white, in the image's units (``400,40`` for the liver, in HU);
+            empty takes percentiles of each volume.
+        depth: how grey levels are stored: ``uint8`` in 256 steps; ``float16`` in 2048 steps or more over the upper
+            half of the window, for modalities whose units mean something, such as CT.
     """
 
     plane: Plane = "coronal"
@@ -33,9 +44,13 @@ class SlicePolicy:
     stop: float = 140
     step: int = 1
     fit: Fit = "stretch"
+    crop: Crop = "none"
+    largest: int = 0
+    window: tuple[float, ...] = ()
+    depth: Depth = "uint8"
 
     def __post_init__(self) -> None:
-        for name, kind in (("plane", Plane), ("space", Space), ("fit", Fit)):
+        for name, kind in (("plane", Plane), ("space", Space), ("fit", Fit), ("crop", Crop), ("depth", Depth)):
             if getattr(self, name) not in get_args(kind):
                 raise OptionError(
                     f"slices.{name} takes one of {', '.join(get_args(kind))}, not {getattr(self, name)!r}."
@@ -46,10 +61,16 @@ class SlicePolicy:
             raise OptionError(f"slices.stop must be above slices.start; they are {self.stop:g} and {self.start:g}.")
         if self.step < 1:
             raise OptionError(f"slices.step takes 1 or more, not {self.step}.")
+        if self.largest < 0:
+            raise OptionError(f"slices.largest takes 0 or more, not {self.largest}.")
+        object.__setattr__(self, "window", tuple(self.window))  # JSON has lists
+        if self.window and not (len(self.window) == 2 and all(map(isfinite, self.window)) and self.window[0] > 0):
+            listed = ",".join(f"{number:g}" for number in self.window)
+            raise OptionError(f"slices.window takes a width above 0 and a level, such as 400,40; not {listed}.")
 
     @property
     def axis(self) -> int:
-        """The array axis that the plane cuts along."""
+        """The array axis that the plane cuts along; a whole volume is not cut."""
         return ("sagittal", "coronal", "axial").index(self.plane)
 
     def as_json(self) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from fusekit.data.cohort import Cohort
 from fusekit.data.policy import SlicePolicy
@@ -31,12 +31,13 @@ class Preset:
 class Task(ABC):
     """A prediction task. Factory: ``(*, options...)``; its options are ``-o task.option=value``."""
 
-    title: ClassVar[str]  # the question, e.g. "Alzheimer's disease or normal cognition, from MRI and biospecimens"
-    classes: ClassVar[tuple[str, ...]]  # classes[1] is the positive class
-    metrics: ClassVar[tuple[str, ...]] = ("accuracy", "sensitivity", "specificity", "ppv", "npv", "auc")
-    channels: ClassVar[int] = 1  # of the image
-    paper: ClassVar[Preset] = Preset()  # with --data
-    synthetic: ClassVar[Preset] = Preset()  # without
+    title: str  # the question, e.g. "Alzheimer's disease or normal cognition, from MRI and biospecimens"
+    classes: tuple[str, ...]  # classes[1] is the positive class
+    metrics: tuple[str, ...] = ("accuracy", "sensitivity", "specificity", "ppv", "npv", "auc")
+    channels: int = 1  # of the image
+    paper: Preset = Preset()  # with --data
+    synthetic: Preset = Preset()  # without
+    folder: Path | None = None  # where the data lie, for a task that knows; --data says otherwise
 
     @abstractmethod
     def scan(self, folder: Path, progress: Progress) -> Cohort:
@@ -53,6 +54,13 @@ class Task(ABC):
         split and training on the same patients.
         """
         raise DataError(f"the task {type(self).__name__} has no synthetic cohort; give it data: --data DIR")
+
+    def reason_to_leave_out(self, column: str) -> str | None:
+        """Say why a column must not be an input: it states, defines or betrays the label. None if it may be one.
+
+        The audit refuses a cohort that has such a column among its clinical columns.
+        """
+        return None
 
     def describe(self) -> dict[str, Any]:
         """Question, classes and metrics, for manifests and bundles."""

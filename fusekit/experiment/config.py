@@ -46,6 +46,7 @@ class Config:
         device: auto, cpu, cuda, cuda:N, mps.
         precision: 32-true, bf16-mixed, 16-mixed.
         out: run folder.
+        allow: codes of refusals of the audit to go on in spite of.
         options: part -> option -> value, as given.
     """
 
@@ -62,6 +63,7 @@ class Config:
     device: str = "auto"
     precision: Precision = "32-true"
     out: Path | None = None
+    allow: tuple[str, ...] = ()
     options: Mapping[str, Mapping[str, Any]]
 
     def as_json(self) -> dict[str, Any]:
@@ -90,8 +92,10 @@ def resolve(given: Mapping[str, Any]) -> Config:
             raise OptionError(f"no part is called {part!r}; {suggest(part, PARTS)}")
     if "task" not in given:
         raise OptionError("the configuration names no task.")
-    task = task_class(given["task"])
-    preset = task.paper if given.get("data") else task.synthetic
+    task = open_task(given["task"], given.get("options", {}))
+    if task.folder is not None:
+        given.setdefault("data", task.folder)
+    preset = preset_of(task, given.get("data"))
     defaults = {f.name: getattr(preset, f.name) for f in fields(Preset) if f.name in hints}
     values = {"fusion": "rbca", "options": {}, **defaults, **given}
     options = {part: dict(chosen) for part, chosen in values.pop("options").items()}
@@ -104,21 +108,29 @@ def resolve(given: Mapping[str, Any]) -> Config:
     return config
 
 
-def task_class(name: str) -> type[Task]:
-    """Find a task by name. Raises UnknownName with the nearest."""
-    found = catalog().tasks.get(name)
-    if not (isinstance(found, type) and issubclass(found, Task)):
-        raise PluginError(
-            f"the task {name!r} is registered as {found!r}; a class derived from fusekit.Task is expected."
-        )
-    return found
+def open_task(name: str, options: Mapping[str, Mapping[str, Any]]) -> Task:
+    """Build a task from its name and its part of the options.
+
+    Raises:
+        UnknownName: no such task, with the nearest.
+        OptionError: an option does not exist or does not take its value.
+    """
+    factory = catalog().tasks.get(name)
+    task = factory(**read_options("task", factory, options.get("task", {})))
+    if not isinstance(task, Task):
+        raise PluginError(f"the task {name!r} builds {type(task).__name__}; a fusekit.Task is expected.")
+    return task
 
 
-def slice_policy(config: Config) -> SlicePolicy:
+def preset_of(task: Task, data: Path | str | None) -> Preset:
+    """Return the defaults: the paper's with data, those of the synthetic cohort without."""
+    return task.paper if data else task.synthetic
+
+
+def slice_policy(config: Config, task: Task) -> SlicePolicy:
     """The preset's slices, changed by ``-o slices.option=value``."""
-    task = task_class(config.task)
-    base = (task.paper if config.data else task.synthetic).slices
-    return SlicePolicy(**{**base.as_json(), **read_options("slices", SlicePolicy, config.options.get("slices", {}))})
+    base = preset_of(task, config.data).slices.as_json()
+    return SlicePolicy(**{**base, **read_options("slices", SlicePolicy, config.options.get("slices", {}))})
 
 
 def read_config(path: Path) -> dict[str, Any]:

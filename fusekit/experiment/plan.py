@@ -10,7 +10,7 @@ from lightning_fabric import Fabric
 
 from fusekit.data import SlicePolicy, Task
 from fusekit.evaluation import Metric
-from fusekit.experiment.config import MODEL_PARTS, Config, slice_policy, task_class
+from fusekit.experiment.config import MODEL_PARTS, Config, open_task, slice_policy
 from fusekit.extension import catalog, read_options
 from fusekit.models import FusionModel, build
 from fusekit.training import TrainingOptions, fabric_for
@@ -52,14 +52,13 @@ def make_plan(config: Config) -> Plan:
         OptionError: an option does not exist or does not take its value, or the device is not there.
     """
     options = config.options
-    kind = task_class(config.task)
-    task = kind(**read_options("task", kind, options.get("task", {})))
+    task = open_task(config.task, options)
     read_options("synthetic", task.synthesize, options.get("synthetic", {}))
     plan = Plan(
         config=config,
         task=task,
         metrics={name: catalog().metrics.get(name)() for name in task.metrics},
-        slices=slice_policy(config),
+        slices=slice_policy(config, task),
         training=TrainingOptions(**read_options("training", TrainingOptions, options.get("training", {}))),
         fabric=fabric_for(config.device, config.precision),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -44,6 +44,7 @@ def run(
     device: str | None = None,
     precision: str | None = None,
     out: str | Path | None = None,
+    allow: Sequence[str] = (),
     options: Mapping[str, Mapping[str, Any]] | None = None,
     config: str | Path | None = None,
     progress: Progress | None = None,
@@ -60,6 +61,7 @@ def run(
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
         precision: of training: ``32-true``, ``bf16-mixed``, ``16-mixed``.
         out: run folder, which must not exist or be empty; ``runs/TASK-FUSION-DATE-TIME`` if not given.
+        allow: codes of the audit's refusals to go on in spite of; the manifest keeps them.
         options: part -> option -> value, e.g. ``{"injector": {"reduction": "shared"}}``.
         config: TOML file, or ``manifest.json`` of an earlier run, beneath what is given here.
         progress: where progress is shown; bars on standard error if not given.
@@ -84,6 +86,7 @@ def run(
         "device": device,
         "precision": precision,
         "out": out,
+        "allow": tuple(allow) or None,
         "options": options or {},
     }
     settings = resolve(merge(read_config(Path(config)) if config else {}, given))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Literal
 
 import pandas as pd
 
@@ -32,7 +32,7 @@ class AdniAdTask(Task):
     """
 
     title = "Alzheimer's disease or normal cognition, from MRI and biospecimens"
-    classes: ClassVar[tuple[str, ...]] = ("CN", "AD")
+    classes: tuple[str, ...] = ("CN", "AD")
     paper = Preset()
     synthetic = Preset(epochs=4, lr=3e-4, image_size=64, slices=SlicePolicy(space="mm", start=-14, stop=-8))
 

@@ -38,8 +38,9 @@ def test_a_sound_cohort_passes_and_knows_its_subjects() -> None:
 
 
 def test_a_finding_counts_its_items() -> None:
-    finding = Finding("scan-without-row", "scans without a row.", ("a", "b"))
-    expected = {"code": "scan-without-row", "message": "scans without a row.", "count": 2, "items": ["a", "b"]}
+    finding = Finding("scan-without-row", "scans without a row.", ("a", "b"), "warning", "Look.")
+    told = {"severity": "warning", "message": "scans without a row.", "advice": "Look."}
+    expected = {"code": "scan-without-row", **told, "count": 2, "items": ["a", "b"]}
     assert finding.as_json() == expected
 
 

@@ -27,7 +27,7 @@ def test_json_is_the_way_there_and_back() -> None:
     [
         ({"start": 5, "stop": 5}, "stop must be above slices.start; they are 5 and 5"),
         ({"step": 0}, "step takes 1 or more, not 0"),
-        ({"plane": "frontal"}, "plane takes one of sagittal, coronal, axial, not 'frontal'"),
+        ({"plane": "frontal"}, "plane takes one of sagittal, coronal, axial, volume, not 'frontal'"),
         ({"space": "cm"}, "space takes one of voxel, mm, fraction"),
         ({"fit": "crop"}, "fit takes one of stretch, pad"),
         ({"start": float("nan")}, "are numbers, not nan and 140"),

@@ -10,6 +10,7 @@ import pytest
 
 from fusekit.errors import OptionError, UnknownName
 from fusekit.experiment.config import Config, merge, parse_options, read_config, resolve, slice_policy
+from fusekit_adni.task import AdniAdTask
 
 
 def test_paper_defaults_apply_with_data_and_the_smaller_preset_without() -> None:
@@ -21,8 +22,9 @@ def test_paper_defaults_apply_with_data_and_the_smaller_preset_without() -> None
         1e-4,
         256,
     )
-    assert slice_policy(paper).as_json() | {"fit": ""} == {
+    assert slice_policy(paper, AdniAdTask()).as_json() | {"fit": ""} == {
         "plane": "coronal", "space": "voxel", "start": 130, "stop": 140, "step": 1, "fit": "",
+        "crop": "none", "largest": 0, "window": (), "depth": "uint8",
     }  # fmt: skip
 
     synthetic = resolve({"task": "adni-ad"})
@@ -37,7 +39,8 @@ def test_later_layers_win_and_options_merge_one_by_one() -> None:
     config = resolve(merge(file, line))
     assert (config.epochs, config.seed) == (5, 0)
     assert config.options == {"encoder": {"activation": "none"}, "slices": {"start": 100.0, "stop": "120"}}
-    assert (slice_policy(config).start, slice_policy(config).stop) == (100.0, 120.0)
+    policy = slice_policy(config, AdniAdTask())
+    assert (policy.start, policy.stop) == (100.0, 120.0)
 
 
 def test_a_toml_file_and_a_manifest_say_the_same(tmp_path: Path) -> None:

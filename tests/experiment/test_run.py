@@ -41,7 +41,9 @@ def test_a_run_folder_holds_what_it_promises(small_run: Run) -> None:
     assert set(manifest["data"]["fingerprint"]) == {"labels", "clinical", "slices"}
     assert manifest["versions"]["torch"] == torch.__version__.split("+")[0]
     assert manifest["machine"]["device"] == "cpu"
-    assert all({"code", "message", "count", "items"} == set(finding) for finding in manifest["findings"])
+    assert all(
+        {"code", "severity", "message", "advice", "count", "items"} == set(finding) for finding in manifest["findings"]
+    )
 
 
 def test_subjects_are_never_on_both_sides(small_run: Run) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import nibabel
 import numpy as np
@@ -28,7 +28,7 @@ class Four(Task):
     """Four subjects with a volume and two values each; a good task."""
 
     title = "Is it so?"
-    classes: ClassVar[tuple[str, ...]] = ("no", "yes")
+    classes: tuple[str, ...] = ("no", "yes")
     synthetic = Preset(image_size=8, slices=SlicePolicy(start=2, stop=5))
 
     def synthesize(self, folder: Path, progress: Progress, *, seed: int = 0) -> None:

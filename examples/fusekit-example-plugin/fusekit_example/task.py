@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -20,8 +19,8 @@ class BrightSpot(Task):
     """Is there a bright spot in the volume? Age tells something too."""
 
     title = "Bright spot or none"
-    classes: ClassVar[tuple[str, ...]] = ("none", "spot")
-    metrics: ClassVar[tuple[str, ...]] = ("accuracy", "auc", "brier")
+    classes: tuple[str, ...] = ("none", "spot")
+    metrics: tuple[str, ...] = ("accuracy", "auc", "brier")
     paper = Preset(epochs=20, image_size=64, slices=SLICES)
     synthetic = Preset(backbone="resnet18", epochs=2, batch_size=8, lr=1e-3, image_size=32, slices=SLICES)
 

@@ -1,0 +1,16 @@
+"""Hepatic microvascular invasion from CT: the task ``hmi``, with a synthetic cohort."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fusekit.extension import hookimpl
+
+if TYPE_CHECKING:
+    from fusekit.extension import Register
+
+
+@hookimpl
+def register_tasks(register: Register) -> None:
+    """The paper's other task."""
+    register("hmi", "fusekit_hmi.task:HmiTask", "microvascular invasion of a liver tumour, from CT and blood")
