@@ -8,7 +8,7 @@ BIN := .venv/bin
 WORKERS ?= $(shell getconf _NPROCESSORS_ONLN)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types docs reference format clean
+.PHONY: fuzz help demo test lint types docs reference format clean
 
 help:  ## List the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
@@ -18,6 +18,9 @@ demo: .venv/installed  ## Install, then run the main job on a synthetic cohort
 
 test: .venv/installed-dev lint types docs  ## Install, then ruff, mypy, the docs build and every test
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS)
+
+fuzz: .venv/installed-dev  ## Damage files at random and read them, CASES of each kind (2000)
+	FUSEKIT_FUZZ=$(or $(CASES),2000) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) tests/integration/test_fuzz.py
 
 lint: .venv/installed-dev  ## ruff: lint and format
 	$(BIN)/ruff check .

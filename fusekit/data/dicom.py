@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -80,11 +81,24 @@ def _files(path: Path) -> list[Path]:
     return []
 
 
+class _WithinFile(io.BufferedReader):
+    """A file that is never asked for more than it has: a damaged length of 4 GiB would be allocated before reading."""
+
+    def __init__(self, path: Path):
+        super().__init__(io.FileIO(path))
+        self._end = path.stat().st_size
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        left = max(0, self._end - self.tell())
+        return super().read(left if size is None or size < 0 else min(size, left))
+
+
 def _header(path: Path) -> Any:
     import pydicom
 
     try:
-        return pydicom.dcmread(path, stop_before_pixels=True)
+        with _WithinFile(path) as file:
+            return pydicom.dcmread(file, stop_before_pixels=True)
     except Exception as error:  # a damaged file can make pydicom raise anything
         raise DataError(f"{path}: the DICOM file cannot be read ({error}). Get it again.") from error
 
@@ -213,7 +227,8 @@ def _decode(path: Path) -> np.ndarray:
     import pydicom
 
     try:
-        file = pydicom.dcmread(path)
+        with _WithinFile(path) as opened:
+            file = pydicom.dcmread(opened)
     except Exception as error:  # as in _header
         raise DataError(f"{path}: the DICOM file cannot be read ({error}). Get it again.") from error
     try:

@@ -1,3 +1,4 @@
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -266,3 +267,17 @@ def test_a_damaged_file_gives_a_volume_or_a_data_error(
         return
     assert volume.data.ndim == 3
     assert np.isfinite(volume.data).all()
+
+
+def test_a_length_that_is_not_there_is_not_allocated(tmp_path: Path) -> None:
+    path = _write(tmp_path)[0]
+    content = path.read_bytes()
+    claim = b"\x09\x00\x10\x10OB\x00\x00" + (2**30).to_bytes(4, "little")  # a private element of 1 GiB
+    place = content.index(b"\x20\x00\x0e\x00UI")
+    path.write_bytes(content[:place] + claim + content[place:])
+    tracemalloc.start()
+    with pytest.raises(DataError, match=path.name):
+        read_dicom(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**25
