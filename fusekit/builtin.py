@@ -68,8 +68,11 @@ def register_metrics(register: Register) -> None:
 
 @hookimpl
 def read_image(path: Path) -> Volume | None:
-    """Read NIfTI files and DICOM series."""
-    from fusekit.data import read_dicom, read_nifti
+    """Read NIfTI files, pictures and DICOM series."""
+    from fusekit.data import read_dicom, read_nifti, read_picture
 
-    volume = read_nifti(path)
-    return read_dicom(path) if volume is None else volume
+    for reader in (read_nifti, read_picture, read_dicom):
+        volume = reader(path)
+        if volume is not None:
+            return volume
+    return None

@@ -44,7 +44,7 @@ def brain_box(volume: Volume) -> Box:
     steps = [max(1, round(COARSE / size)) for size in volume.spacing]
     spacing = [step * size for step, size in zip(steps, volume.spacing, strict=True)]
     coarse = _averaged(volume.data, steps)
-    tissue = coarse > otsu(coarse)
+    tissue = coarse > otsu(_capped(coarse))
     depth = ndimage.distance_transform_edt(tissue, sampling=spacing)  # mm to the nearest voxel that is no tissue
     brain = tissue
     for radius in _radii(float(depth.max())):
@@ -78,6 +78,14 @@ def otsu(data: np.ndarray) -> float:
     with np.errstate(divide="ignore", invalid="ignore"):  # a class without voxels is no candidate
         between = below * above * (mass[:-1] / below - (mass[-1] - mass[:-1]) / above) ** 2
     return float(edges[1 + int(np.nanargmax(between))])
+
+
+def _capped(data: np.ndarray) -> np.ndarray:
+    """Fat is far brighter than brain in some sequences, and would be the bright class by itself: cap it."""
+    darkest, bright = float(data.min()), float(np.percentile(data, 98))
+    tissue = data[data > darkest + 0.1 * (bright - darkest)]
+    capped: np.ndarray = np.minimum(data, darkest + 1.5 * (float(np.median(tissue)) - darkest)) if tissue.size else data
+    return capped
 
 
 def _averaged(data: np.ndarray, steps: list[int]) -> np.ndarray:
