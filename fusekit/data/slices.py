@@ -7,6 +7,7 @@ import numpy as np
 from fusekit.data.brain_box import brain_box, crop
 from fusekit.data.images import Volume
 from fusekit.data.masks import largest_slices, refuse_other_grid
+from fusekit.data.percentiles import percentiles_above
 from fusekit.data.policy import SlicePolicy
 from fusekit.data.resize import fit_slice, fit_volume
 from fusekit.errors import DataError
@@ -17,9 +18,7 @@ BLACK, WHITE = 0.5, 99.5
 _DIRECTIONS = (("left", "right"), ("posterior", "anterior"), ("inferior", "superior"))
 
 
-def cut(
-    volume: Volume, policy: SlicePolicy, size: int, mask: Volume | None = None
-) -> tuple[np.ndarray, list[int]]:
+def cut(volume: Volume, policy: SlicePolicy, size: int, mask: Volume | None = None) -> tuple[np.ndarray, list[int]]:
     """Cut the slices that a policy names, as a hospital workstation shows them.
 
     Radiological display: coronal slices have superior up and the patient's left on the viewer's right; axial slices
@@ -61,7 +60,7 @@ def cut(
         indices, chosen = [0], volume.data.transpose(2, 1, 0)[::-1, ::-1, ::-1]  # (Z, Y, X)
     else:
         indices = choose(volume, policy) if marked is None else largest_slices(marked, policy.axis, policy.largest)
-        slab = np.moveaxis(np.take(volume.data, indices, axis=policy.axis), policy.axis, 0)  # (n, A, B)
+        slab = np.moveaxis(volume.data, policy.axis, 0)[indices]  # (n, A, B)
         # RAS arrays run to the right, to the front and upwards; rows run down and columns to the viewer's right.
         chosen = slab.transpose(0, 2, 1)[:, ::-1, ::-1]  # (n, B, A)
     grey = (np.clip(chosen, black, white) - np.float32(black)) / np.float32(white - black)
@@ -112,7 +111,7 @@ def grey_window(data: np.ndarray) -> tuple[float, float]:
     darkest = data.min()
     if darkest == data.max():  # the box around a solid mask: all of it is white
         return float(darkest) - 1, float(darkest)
-    black, white = np.percentile(data[data > darkest], [BLACK, WHITE], overwrite_input=True)
+    black, white = percentiles_above(data, darkest, (BLACK, WHITE))
     # A mask has one foreground value: it is white, and the background black.
     return (float(black), float(white)) if white > black else (float(darkest), float(white))
 
@@ -132,8 +131,7 @@ def _refuse_flat(volume: Volume, policy: SlicePolicy) -> None:
     pixels = " x ".join(str(count) for axis, count in enumerate(shape) if axis != flat)
     asked = "it is no whole volume" if policy.plane == "volume" else f"no {policy.plane} slices can be cut from it"
     raise DataError(
-        f"{volume.path or 'the image'} is a single {plane} slice of {pixels} pixels: {asked}. "
-        f"Set slices.plane={plane}."
+        f"{volume.path or 'the image'} is a single {plane} slice of {pixels} pixels: {asked}. Set slices.plane={plane}."
     )
 
 
