@@ -254,4 +254,6 @@ def _refuse_undecodable(path: Path, syntax: Any) -> None:
     except NotImplementedError:  # a film, or something newer than pydicom
         found, advice = False, "pydicom decodes no such syntax. Convert the series to NIfTI, e.g. with dcm2niix."
     if not found:
-        raise DataError(f"{path}: the pixels are compressed as {syntax.name} ({syntax}), which cannot be read. {advice}")
+        raise DataError(
+            f"{path}: the pixels are compressed as {syntax.name} ({syntax}), which cannot be read. {advice}"
+        )

@@ -254,7 +254,15 @@ def _lossless_jpeg(pixels: np.ndarray) -> bytes:
     scan = int(bits, 2).to_bytes(len(bits) // 8, "big").replace(b"\xff", b"\xff\x00")
     frame = b"\xff\xc3\x00\x0b\x10" + rows.to_bytes(2, "big") + columns.to_bytes(2, "big") + b"\x01\x01\x11\x00"
     table = b"\xff\xc4" + (2 + 1 + 16 + 17).to_bytes(2, "big") + b"\x00" + bytes([0] * 4 + [17] + [0] * 11)
-    return b"\xff\xd8" + frame + table + bytes(range(17)) + b"\xff\xda\x00\x08\x01\x01\x00\x01\x00\x00" + scan + b"\xff\xd9"
+    return (
+        b"\xff\xd8"
+        + frame
+        + table
+        + bytes(range(17))
+        + b"\xff\xda\x00\x08\x01\x01\x00\x01\x00\x00"
+        + scan
+        + b"\xff\xd9"
+    )
 
 
 def test_lossless_jpeg_the_most_common_of_hospitals_is_read(tmp_path: Path) -> None:
