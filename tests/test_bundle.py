@@ -100,7 +100,7 @@ def test_a_mask_chooses_the_slices_and_an_empty_cell_the_range(
 
 
 @pytest.mark.parametrize("missing", [None, np.nan, "  "])
-def test_a_missing_mask_is_none(by_mask: tuple[fusekit.Bundle, pd.DataFrame], missing: object) -> None:
+def test_a_missing_mask_is_none(by_mask: tuple[fusekit.Bundle, pd.DataFrame], missing: Any) -> None:
     bundle, patients = by_mask
     predicted = bundle.predict(patients.assign(mask=[missing, missing]).head(1))
     assert predicted["slice"].tolist() == bundle.predict(patients.drop(columns="mask").head(1))["slice"].tolist()

@@ -81,7 +81,7 @@ def test_masks_lie_beside_the_table_or_behind_an_option(
     marked[5:9, [20, 31], 5:9] = 1
     nibabel.save(nibabel.Nifti1Image(marked, volume.affine), tmp_path / "mask.nii")
     patients["image"] = [os.path.relpath(table.parent / path, tmp_path) for path in patients["image"]]
-    patients.assign(mask=["mask.nii", None]).to_csv(tmp_path / "patients.csv", index=False)
+    patients.assign(mask=["mask.nii", ""]).to_csv(tmp_path / "patients.csv", index=False)
     patients.head(1).drop(columns="image").to_csv(tmp_path / "one.csv", index=False)
 
     arguments = ["--level", "slice", "--format", "csv"]
