@@ -259,7 +259,7 @@ def _decode(path: Path) -> np.ndarray:
 
 def _refuse_undecodable(path: Path, syntax: Any) -> None:
     """Say which decoder is missing, before pydicom says it in its own terms."""
-    from pydicom.pixels import get_decoder
+    from pydicom.pixels.decoders.base import get_decoder
 
     if not getattr(syntax, "is_encapsulated", False):
         return

@@ -45,8 +45,8 @@ def cut(volume: Volume, policy: SlicePolicy, size: int, mask: Volume | None = No
         volume. They count within the brain's box if the policy crops to it.
 
     Raises:
-        DataError: the range is not inside the volume, or holds no slice; the mask is empty or on another grid; the image
-            is a single slice of another plane. The message names file and extent.
+        DataError: the range is not inside the volume, or holds no slice; the mask is empty or on another grid; the
+            image is a single slice of another plane. The message names file and extent.
     """
     _refuse_flat(volume, policy)
     marked = mask if policy.largest and policy.plane != "volume" else None
