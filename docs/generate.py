@@ -42,11 +42,16 @@ def cli() -> str:
 
     text = "# Command line\n\nErrors that you can put right end with exit code 2 and a sentence. "
     text += "`fusekit COMMAND --help` shows the same as this page.\n"
-    for command in sorted(program(catalog()).registered_commands, key=lambda command: command.name or ""):
+    app = program(catalog())
+    commands = {command.name or "": command for command in app.registered_commands}
+    for group in app.registered_groups:
+        assert group.typer_instance is not None
+        commands |= {f"{group.name} {command.name}": command for command in group.typer_instance.registered_commands}
+    for title, command in sorted(commands.items()):
         assert command.callback is not None
         hints = get_type_hints(command.callback, include_extras=True)
         parameters = inspect.signature(command.callback).parameters.values()
-        usage, rows = f"fusekit {command.name}", ""
+        usage, rows = f"fusekit {title}", ""
         for parameter in parameters:
             kind, declared = get_args(hints[parameter.name])
             if isinstance(declared, typer.models.ArgumentInfo):
@@ -57,7 +62,7 @@ def cli() -> str:
                 name = ", ".join([f"--{parameter.name.replace('_', '-')}", *short])
             rows += f"| `{name}` | {_takes(kind, declared)} | {declared.help} | {_preset(parameter.default)} |\n"
         help_ = inspect.getdoc(command.callback)
-        text += f"\n## fusekit {command.name}\n\n```text\n{usage} [OPTIONS]\n```\n\n{help_}\n"
+        text += f"\n## fusekit {title}\n\n```text\n{usage} [OPTIONS]\n```\n\n{help_}\n"
         text += f"\n| name | takes | meaning | default |\n|---|---|---|---|\n{rows}" if rows else ""
     return text
 

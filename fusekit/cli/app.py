@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from fusekit.cli.cache import cache
 from fusekit.cli.listing import list_components, list_plugins
 from fusekit.cli.predict import predict
 from fusekit.cli.run import run
@@ -34,6 +35,7 @@ def program(plugins: Catalog) -> typer.Typer:
     cli.command("predict")(predict)
     cli.command("list")(list_components)
     cli.command("plugins")(list_plugins)
+    cli.add_typer(cache, name="cache", help="List, verify and clear slice stores and synthetic cohorts.")
     owners = dict.fromkeys(_names(cli), "fusekit")
     for plugin in plugins.host.implementing("register_commands"):
         own = typer.Typer()

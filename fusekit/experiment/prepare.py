@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from fusekit.data import ClinicalEncoding, Cohort, Finding, SliceStore, assign_folds, build_store, refuse_leakage
-from fusekit.data.cache import cache_folder
+from fusekit.data.cache import alone, cache_folder, hold
 from fusekit.experiment.folder import new_folder
 from fusekit.experiment.manifest import versions
 from fusekit.experiment.plan import Plan
@@ -116,7 +116,10 @@ def _synthetic_cohort(plan: Plan, progress: Progress) -> Path:
         "the scores show that the tool works and say nothing about disease."
     )
     if not folder.exists():
-        with new_folder(folder) as partial:
-            task.synthesize(partial, progress, **options)
+        with alone(folder, lambda: progress.say("Another process is writing this cohort; waiting for it.")):
+            if not folder.exists():
+                with new_folder(folder) as partial:
+                    task.synthesize(partial, progress, **options)
+    hold(folder)
     progress.say(f"It lies in {folder}")
     return folder

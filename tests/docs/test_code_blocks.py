@@ -58,6 +58,8 @@ def test_command_lines_exist(page: Path, parsers: Any) -> None:
         if arguments[0].startswith("-"):
             continue
         command = parsers.commands[arguments[0]]
+        while hasattr(command, "commands"):  # fusekit cache list
+            command, arguments = command.commands[arguments[1]], arguments[1:]
         context = command.make_context(arguments[0], arguments[1:], resilient_parsing=False)
         for part, options in parse_options(list(context.params.get("option") or [])).items():
             assert options, part

@@ -1,0 +1,147 @@
+"""``fusekit cache``: what is kept to be used again, whether it is whole, and how to be rid of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fusekit.errors import DataError, FusekitError, OptionError, UnknownName
+
+if TYPE_CHECKING:
+    from fusekit.data.cache_entries import CacheEntry
+
+cache = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", pretty_exceptions_enable=False)
+
+_DAY = 86_400
+
+
+@cache.command("list")
+def list_cache() -> None:
+    """List slice stores and synthetic cohorts: what each is, its size, when it was last used, whether it is whole."""
+    from fusekit.data.cache import cache_root
+    from fusekit.data.cache_entries import cache_entries
+
+    _print(cache_entries(), str(cache_root()))
+
+
+@cache.command("verify")
+def verify_cache(
+    name: Annotated[str | None, typer.Argument(help="One of `fusekit cache list`; all without it.")] = None,
+) -> None:
+    """Compare every byte of the slice stores with its checksum.
+
+    Interrupted stores are verified when their building goes on; synthetic cohorts have no checksums.
+    """
+    from rich.console import Console
+
+    from fusekit.data.store import SliceStore
+
+    console, damaged = Console(highlight=False, soft_wrap=True), []
+    for entry in _chosen([name] if name else []):
+        if entry.kind != "slices" or not entry.complete:
+            why = "has no checksums" if entry.kind != "slices" else "is interrupted: verified when it goes on"
+            console.print(f"[dim]{entry.name}: not verified, it {why}[/]")
+            continue
+        try:
+            damage = SliceStore.open(entry.folder).damage()
+        except DataError as error:
+            damage = [str(error)]
+        if damage:
+            damaged.append(entry.name)
+        more = f" and {len(damage) - 10} more" if len(damage) > 10 else ""
+        console.print(
+            f"{entry.name}: [bold red]damaged[/]: {'; '.join(damage[:10])}{more}"
+            if damage
+            else f"{entry.name}: whole ({entry.what})"
+        )
+    if damaged:
+        raise DataError(
+            f"{len(damaged)} of the slice stores {'is' if len(damaged) == 1 else 'are'} damaged. Delete with `fusekit "
+            f"cache clear {' '.join(damaged)}`; the next run that needs one builds it again. Is the disk sound?"
+        )
+
+
+@cache.command("clear")
+def clear_cache(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="NAME", help="Those of `fusekit cache list`; all without it.", show_default=False),
+    ] = None,
+    kind: Annotated[str | None, typer.Option("--kind", help="`slices` or `synthetic` only.")] = None,
+    older_than: Annotated[
+        float | None, typer.Option("--older-than", metavar="DAYS", help="Only what was not used for so many days.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Delete slice stores and synthetic cohorts, finished or interrupted. What a running process uses stays."""
+    import time
+
+    from fusekit.data.cache_entries import KINDS, remove
+
+    if kind not in (None, *KINDS):
+        raise OptionError(f"--kind takes one of {', '.join(KINDS)}, not {kind}.")
+    entries = [
+        entry
+        for entry in _chosen(names or [])
+        if kind in (None, entry.kind) and (older_than is None or time.time() - entry.used >= older_than * _DAY)
+    ]
+    if not entries:
+        typer.echo("Nothing to delete.")
+        return
+    _print(entries, "To be deleted")
+    if not yes:
+        typer.confirm(f"Delete {len(entries)} entries, {_bytes(sum(entry.size for entry in entries))}?", abort=True)
+    freed, left = 0, []
+    for entry in entries:
+        try:
+            freed += remove(entry)
+        except FusekitError as error:
+            left.append(str(error))
+    for line in left:
+        typer.echo(line)
+    typer.echo(f"Deleted {len(entries) - len(left)} of {len(entries)}; {_bytes(freed)} are free again.")
+
+
+def _chosen(names: list[str]) -> list[CacheEntry]:
+    from fusekit.data.cache_entries import cache_entries
+    from fusekit.extension.registry import suggest
+
+    entries = cache_entries()
+    known = [entry.name for entry in entries]
+    for name in names:
+        if name not in known:
+            raise UnknownName(f"the cache holds nothing called {name!r}; {suggest(name, known)}")
+    return [entry for entry in entries if not names or entry.name in names]
+
+
+def _print(entries: list[CacheEntry], title: str) -> None:
+    from datetime import datetime
+
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2))
+    for column in ("kind", "name", "what"):
+        table.add_column(column, overflow="fold")
+    for column in ("size", "items"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for column in ("last used", "state"):
+        table.add_column(column)
+    for entry in entries:
+        used = datetime.fromtimestamp(entry.used).strftime("%Y-%m-%d %H:%M")
+        state = "complete" if entry.complete else "[yellow]interrupted[/]"
+        table.add_row(
+            entry.kind, f"[bold]{entry.name}[/]", entry.what, _bytes(entry.size), f"{entry.items:,}", used, state
+        )
+    console = Console()
+    console.print(table)
+    console.print(f"{len(entries)} entries, {_bytes(sum(entry.size for entry in entries))}", highlight=False)
+
+
+def _bytes(size: float) -> str:
+    for unit in ("B", "KiB", "MiB"):
+        if size < 1024:
+            return f"{size:.0f} {unit}"
+        size /= 1024
+    return f"{size:,.1f} GiB"
