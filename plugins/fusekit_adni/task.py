@@ -1,34 +1,180 @@
-"""The task ``adni-ad``: Alzheimer's disease against normal cognition, from a LONI download."""
+"""What ADNI's tasks share, and ``adni-ad``: Alzheimer's disease against normal cognition."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 
 from fusekit.data import Cohort, Finding, Preset, SlicePolicy, Task
 from fusekit.errors import DataError
 from fusekit.progress import Progress
+from fusekit_adni.bids_columns import BidsTables, bids_diagnoses, read_bids_clinical, read_bids_tables
 from fusekit_adni.columns import Clinical, read_clinical
 from fusekit_adni.diagnosis import diagnoses
-from fusekit_adni.loni import find_download
-from fusekit_adni.scans import at_visits, note, one_a_visit, refuse_two_labels, with_labels, with_visits
+from fusekit_adni.images import Download
+from fusekit_adni.layouts import find_download
+from fusekit_adni.leaks import reason_to_leave_out
+from fusekit_adni.scans import (
+    dated,
+    described,
+    note,
+    note_left_aside,
+    one_a_visit,
+    refuse_two_labels,
+    with_labels,
+    with_visits,
+)
 from fusekit_adni.tables import StudyTable, read_study_table
 
-#: Columns of ADNIMERGE that describe a scan, and what the cohort calls them.
-_GROUPS = {"SITE": "site", "PTGENDER": "sex", "COLPROT": "phase", "FLDSTRENG": "field_strength"}
+#: What a cohort calls the columns that describe its scans, if they are known.
+GROUPS = ("visit", "image_id", "acquired", "diagnosis_date", "site", "sex", "phase", "origin", "field_strength", "age")
 
 
-class AdniAdTask(Task):
+class AdniTask(Task):
+    """A task on ADNI's images and study tables; what is asked of them is the method ``label``.
+
+    Args:
+        visits: ``all`` keeps every visit that has a label; ``baseline`` only the first.
+        layout: how images lie in the folder: ``auto`` looks.
+        clinical: a TOML file that says which columns to read; None reads the documented default.
+    """
+
+    def __init__(
+        self,
+        *,
+        visits: Literal["all", "baseline"] = "all",
+        layout: Literal["auto", "loni", "bids", "caps"] = "auto",
+        clinical: Path | None = None,
+    ):
+        self.visits, self.layout, self.clinical = visits, layout, clinical
+
+    @abstractmethod
+    def label(self, scans: pd.DataFrame, known: pd.DataFrame, findings: list[Finding]) -> pd.DataFrame:
+        """Keep the scans that answer the question, with a column ``label`` (0-based int, by ``classes``).
+
+        A column ``diagnosis_date`` (ISO text, "" if unknown) may come with it: the day of the exam that the label is
+        from. Without it, it is that of the scan's own visit.
+
+        Args:
+            scans: index scan; columns subject, rid, visit, acquired (date, or None), image, image_id, and site, sex,
+                phase, origin (the phase of enrolment), field_strength where the tables have them ("" if unknown).
+            known: index (rid, visit): columns diagnosis (CN, MCI, AD) and day (of the exam; NaT if unknown), for every
+                visit of every subject, with a scan or without.
+            findings: gets a note about every scan that is left out, by reason.
+        """
+
+    def scan(self, folder: Path, progress: Progress) -> Cohort:
+        """Read a download.
+
+        Raises:
+            DataError: no images, no diagnoses, a table without a column it needs, or one that contradicts itself; a
+                subject with two labels.
+        """
+        findings: list[Finding] = []
+        download = self._asked(find_download(folder, self.layout, progress), findings)
+        paths = download.tables
+        own = read_bids_tables(download, findings)
+        if not (paths or own.tables):
+            raise DataError(
+                f"{folder} holds images but no tables (.csv); the study tables belong below it too: ADNIMERGE or "
+                "DXSUM_PDXCONV_ADNIALL, and biospecimen tables such as UPENNBIOMK_MASTER, anywhere but in the "
+                "subjects' folders. A BIDS tree's participants.tsv and sub-*/sub-*_sessions.tsv may stand in for them."
+            )
+        adnimerge = read_study_table("ADNIMERGE", paths, ("VISCODE", "EXAMDATE"), findings)
+        dxsum = read_study_table("DXSUM_PDXCONV_ADNIALL", paths, (), findings, also=("DXSUM",))
+        study = [table for table in (adnimerge, dxsum) if table is not None]
+        # Without a BIDS tree's own tables the study tables are those that are missed.
+        known = diagnoses(dxsum, adnimerge, findings) if study or not own.tables else bids_diagnoses(own, findings)
+
+        tables = [*study, *own.tables]
+        download = dated(download, [*own.tables, *study])
+        scans = one_a_visit(with_visits(download, tables, findings), download, tables, findings)
+        scans = self._labelled(described(scans, tables), known, findings)
+        if scans.empty:
+            raise DataError(f"{folder}: no scan has a visit with a diagnosis of {' or '.join(self.classes)}.")
+        refuse_two_labels(scans, self.classes)
+
+        clinical = self._clinical(scans, adnimerge, own, paths, findings)
+        if not clinical.columns:
+            raise DataError(f"{folder} holds none of the tables that clinical columns are read from.")
+        without = scans.loc[~scans["rid"].isin(clinical.seen), "subject"].unique()
+        note(findings, "scan-without-biospecimen", "subjects with a scan but in no biospecimen table", without)
+        if download.whole:
+            absent = sorted(clinical.seen - {image.rid for image in download.images})
+            note(findings, "row-without-scan", "subjects (RID) in biospecimen tables but without an image", absent)
+        progress.say(
+            f"kept {len(scans)} scans of {scans['subject'].nunique()} subjects, one a visit, with "
+            f"{len(clinical.columns)} clinical columns"
+        )
+        return self._cohort(scans, clinical, findings)
+
+    def _asked(self, download: Download, findings: list[Finding]) -> Download:
+        if self.wanted is None:
+            note_left_aside(download, findings)
+            return download
+        images = [image for image in download.images if image.image_id in self.wanted]
+        if not images:
+            raise DataError(
+                f"none of the {len(self.wanted)} images that are asked for is among the {len(download.images)} found, "
+                f"such as {download.images[0].image_id}. Is it the download that the recipe was made from?"
+            )
+        return replace(download, images=images, whole=False)
+
+    def _labelled(self, scans: pd.DataFrame, known: pd.DataFrame, findings: list[Finding]) -> pd.DataFrame:
+        scans = self.label(scans, known, findings)
+        if "diagnosis_date" not in scans:
+            days = known["day"].reindex(pd.MultiIndex.from_frame(scans[["rid", "visit"]])).set_axis(scans.index)
+            scans = scans.assign(diagnosis_date=days.dt.strftime("%Y-%m-%d").fillna("").astype(object))
+        if self.visits == "baseline":
+            later = scans[scans["visit"] != "bl"]
+            note(findings, "later-visit", "scans of later visits left out (task.visits=baseline)", later.index)
+            scans = scans[scans["visit"] == "bl"]
+        return scans
+
+    def _clinical(
+        self,
+        scans: pd.DataFrame,
+        adnimerge: StudyTable | None,
+        own: BidsTables,
+        paths: list[Path],
+        findings: list[Finding],
+    ) -> Clinical:
+        rules: dict[str, Any] = {} if self.clinical is None else {"rules": self.clinical}
+        clinical = read_clinical(scans, adnimerge, paths, findings, **rules)
+        if rules or clinical.columns or not own.tables:
+            return clinical
+        return read_bids_clinical(scans, own, findings)
+
+    def _cohort(self, scans: pd.DataFrame, clinical: Clinical, findings: list[Finding]) -> Cohort:
+        dates = ["" if day is None else day.isoformat() for day in scans["acquired"]]
+        table = scans.assign(acquired=pd.Series(dates, index=scans.index, dtype=object))
+        for name in ("AGE", "age"):
+            if name in clinical.table:
+                table["age"] = clinical.table[name]
+        groups = tuple(name for name in GROUPS if name in table)
+        table = table[["subject", "image", "label", *groups]]
+        return Cohort(table, clinical.table, clinical.columns, self.classes, groups, tuple(findings))
+
+    def reason_to_leave_out(self, column: str) -> str | None:
+        """Say why a column must not be an input: see ``fusekit_adni.leaks``."""
+        return reason_to_leave_out(column.removesuffix(" censored"))
+
+
+class AdniAdTask(AdniTask):
     """AD against CN at the time of the scan, as in Yang et al. 2021, section 3.1.
 
-    Reads a folder that holds, at any depth, the image tree of a LONI download (NIfTI or DICOM) and study tables with
-    dated names: ADNIMERGE and/or DXSUM, and whichever biospecimen tables there are; the collection list is used if it
-    is there. One scan is kept for each subject and visit.
+    Reads a folder that holds, at any depth, images (a LONI download in NIfTI or DICOM, a Clinica BIDS tree, or a CAPS
+    t1_linear tree) and study tables with dated names: ADNIMERGE and/or DXSUM, and whichever biospecimen tables there
+    are; the collection list is used if it is there. One scan is kept for each subject and visit.
 
     Args:
         visits: ``all`` keeps every visit with a diagnosis of CN or AD; ``baseline`` only the first.
+        layout: how images lie in the folder: ``auto`` looks.
+        clinical: a TOML file that says which columns to read; None reads the documented default.
     """
 
     title = "Alzheimer's disease or normal cognition, from MRI and biospecimens"
@@ -36,51 +182,9 @@ class AdniAdTask(Task):
     paper = Preset()
     synthetic = Preset(epochs=4, lr=3e-4, image_size=64, slices=SlicePolicy(space="mm", start=-14, stop=-8))
 
-    def __init__(self, *, visits: Literal["all", "baseline"] = "all"):
-        self.visits = visits
-
-    def scan(self, folder: Path, progress: Progress) -> Cohort:
-        """Read a download.
-
-        Raises:
-            DataError: no images, no diagnoses, a table without a column it needs, or one that contradicts itself; a
-                subject with CN at one visit and AD at another.
-        """
-        findings: list[Finding] = []
-        download = find_download(folder, progress)
-        note(findings, "empty-leaf", "image folders without an image", download.empty)
-        note(findings, "mask", "masks and segmentations left aside", download.skipped)
-        paths = download.tables
-        if not paths:
-            raise DataError(f"{folder} holds images but no tables (.csv); the study tables belong below it too.")
-        adnimerge = read_study_table("ADNIMERGE", paths, ("VISCODE", "EXAMDATE"), findings)
-        dxsum = read_study_table("DXSUM_PDXCONV_ADNIALL", paths, (), findings, also=("DXSUM",))
-        known = diagnoses(dxsum, adnimerge, findings)
-
-        tables = [table for table in (adnimerge, dxsum) if table is not None]
-        scans = one_a_visit(with_visits(download, tables, findings), download, tables, findings)
-        scans = with_labels(scans, known, self.classes, findings)
-        if self.visits == "baseline":
-            later = scans[scans["visit"] != "bl"]
-            note(findings, "later-visit", "scans of later visits left out (task.visits=baseline)", later.index)
-            scans = scans[scans["visit"] == "bl"]
-        if scans.empty:
-            raise DataError(f"{folder}: no scan has a visit with a diagnosis of {' or '.join(self.classes)}.")
-        refuse_two_labels(scans)
-
-        clinical = read_clinical(scans, adnimerge, paths, findings)
-        if not clinical.columns:
-            raise DataError(f"{folder} holds none of the tables that clinical columns are read from.")
-        without = scans.loc[~scans["rid"].isin(clinical.seen), "subject"].unique()
-        note(findings, "scan-without-biospecimen", "subjects with a scan but in no biospecimen table", without)
-        absent = sorted(clinical.seen - {image.rid for image in download.images})
-        note(findings, "row-without-scan", "subjects (RID) in biospecimen tables but without an image", absent)
-        progress.say(
-            f"{folder}: {len(download.images)} images, {len(paths)} tables; kept {len(scans)} scans of "
-            f"{scans['subject'].nunique()} subjects, with {len(clinical.columns)} clinical columns"
-        )
-        described, groups = _described(scans, clinical, adnimerge)
-        return Cohort(described, clinical.table, clinical.columns, self.classes, groups, tuple(findings))
+    def label(self, scans: pd.DataFrame, known: pd.DataFrame, findings: list[Finding]) -> pd.DataFrame:
+        """Keep the scans of visits with a diagnosis of CN or AD."""
+        return with_labels(scans, known["diagnosis"], self.classes, findings)
 
     def synthesize(
         self,
@@ -105,20 +209,3 @@ class AdniAdTask(Task):
             table_effect=table_effect,
             interaction=interaction,
         )
-
-
-def _described(
-    scans: pd.DataFrame, clinical: Clinical, adnimerge: StudyTable | None
-) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """The cohort's columns: what identifies a scan, its label, and what groups it."""
-    table = scans[["subject", "image", "label", "visit"]].copy()
-    groups = ["visit"]
-    if adnimerge is not None:
-        for column, name in _GROUPS.items():
-            if column in adnimerge.rows:
-                table[name] = at_visits(scans, [adnimerge], (column,))
-                groups.append(name)
-    if "AGE" in clinical.table:
-        table["age"] = clinical.table["AGE"]
-        groups.append("age")
-    return table, tuple(groups)
