@@ -95,7 +95,8 @@ def read_clinical(
         (f"{c.source.partition('.')[0]}.{c.name}" if names.count(c.name) > 1 else c.name, c, values)
         for c, values in parts
     ]
-    empty = [name for name, _, values in qualified if values.notna().sum() == 0]
+    empty = [name for name in (rules.people if rules else ()) if name not in names]  # whose table is not there
+    empty += [name for name, _, values in qualified if values.notna().sum() == 0]
     if empty:
         notes.append(Finding("column-without-values", "columns without a value for any scan, left out", tuple(empty)))
     findings += _merged(notes)

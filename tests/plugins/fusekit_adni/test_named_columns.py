@@ -179,3 +179,10 @@ def test_a_column_that_gives_the_diagnosis_away_is_read_and_said(tmp_path: Path)
 def test_what_is_not_there_is_named_with_what_looks_like_it(tmp_path: Path, entry: str, said: str) -> None:
     with pytest.raises(DataError, match=said):
         _read(tmp_path, f"[[column]]\n{entry}\n")
+
+
+def test_people_of_whom_no_table_tells_are_said(tmp_path: Path) -> None:
+    text = 'people = ["APOE4"]\n[[column]]\ntable = "HCRES"\ncolumn = "HCY"\n'
+    clinical, findings = _read(tmp_path, text)
+    assert list(clinical.table.columns) == ["HCY"]
+    assert [(f.code, f.items) for f in findings] == [("column-without-values", ("APOE4",))]
