@@ -19,8 +19,8 @@ _ASKED = ("DIAGNOSIS", "DXCHANGE", "DXCURREN", *_FLAGS)
 _MERGED = {"CN": CN, "NL": CN, "MCI": MCI, "Dementia": AD, "AD": AD}
 
 
-def diagnoses(dxsum: StudyTable | None, adnimerge: StudyTable | None, findings: list[Finding]) -> pd.Series:
-    """Diagnosis by (rid, visit).
+def diagnoses(dxsum: StudyTable | None, adnimerge: StudyTable | None, findings: list[Finding]) -> pd.DataFrame:
+    """What is known by (rid, visit): columns diagnosis (CN, MCI, AD), and day (of the exam; NaT if unknown).
 
     Within DXSUM the columns of the phases are asked in this order: DIAGNOSIS, DXCHANGE, DXCURREN, and the flags DXNORM,
     DXMCI, DXAD. ADNIMERGE's DX fills visits that DXSUM does not have; where both speak and disagree, DXSUM counts and
@@ -39,7 +39,7 @@ def diagnoses(dxsum: StudyTable | None, adnimerge: StudyTable | None, findings: 
         _require_one(adnimerge, ("DX",))
         sources.append(_by_visit(adnimerge, resolve_adnimerge, ("DX",)))
     if len(sources) == 2:
-        both = sources[0].to_frame("a").join(sources[1].rename("b"), how="inner")
+        both = sources[0]["diagnosis"].to_frame("a").join(sources[1]["diagnosis"].rename("b"), how="inner")
         differ = both[both["a"] != both["b"]]
         if len(differ):
             items = tuple(f"{r.rid} at {r.visit}: {r.a}, {r.b}" for r in differ.reset_index().itertuples())
@@ -47,8 +47,8 @@ def diagnoses(dxsum: StudyTable | None, adnimerge: StudyTable | None, findings: 
                 Finding("diagnosis-differs", "visits with another diagnosis in ADNIMERGE; DXSUM counts", items)
             )
     merged = pd.concat(sources)
-    first: pd.Series = merged[~merged.index.duplicated(keep="first")]
-    return first
+    first = merged[~merged.index.duplicated(keep="first")]
+    return first.assign(day=merged["day"].groupby(level=["rid", "visit"]).first())  # of the other, where one has none
 
 
 def resolve_dxsum(rows: pd.DataFrame) -> pd.Series:
@@ -77,11 +77,15 @@ def _require_one(table: StudyTable, names: tuple[str, ...]) -> None:
         raise DataError(f"{table.path}: no row has a known visit code in VISCODE2 or VISCODE, such as bl or m06.")
 
 
-def _by_visit(table: StudyTable, resolve: Callable[[pd.DataFrame], pd.Series], columns: tuple[str, ...]) -> pd.Series:
-    rows = table.rows[["rid", "visit", "screening"]].assign(diagnosis=resolve(table.rows)).dropna()
+def _by_visit(
+    table: StudyTable, resolve: Callable[[pd.DataFrame], pd.Series], columns: tuple[str, ...]
+) -> pd.DataFrame:
+    days = table.rows["day"] if "day" in table.rows else pd.Series(pd.NaT, index=table.rows.index)
+    rows = table.rows[["rid", "visit", "screening"]].assign(diagnosis=resolve(table.rows), day=days)
+    rows = rows.dropna(subset=["visit", "diagnosis"])
     # Screening counts as baseline, unless the baseline visit speaks for itself: the two may differ.
     seen_at_baseline = rows.loc[(rows["visit"] == "bl") & ~rows["screening"], "rid"]
     rows = rows[~(rows["screening"] & rows["rid"].isin(seen_at_baseline))]
     refuse_conflicts(table, rows, "diagnosis", tuple(name for name in columns if name in table.rows))
-    known: pd.Series = rows.drop_duplicates(["rid", "visit"]).set_index(["rid", "visit"])["diagnosis"]
-    return known
+    rows = rows.sort_values("day", kind="stable")  # of a visit entered twice the first day, and any before none
+    return rows.drop_duplicates(["rid", "visit"]).set_index(["rid", "visit"])[["diagnosis", "day"]].sort_index()

@@ -14,6 +14,14 @@ from fusekit_adni.strength import field_strength, is_expected
 from fusekit_adni.tables import StudyTable
 from fusekit_adni.visits import FAR_DAYS, LIMIT_DAYS, canonical, nearest
 
+#: What describes a scan: what the cohort calls it, and its columns in one table or another.
+_DESCRIPTIONS = {
+    "site": ("SITE",),
+    "sex": ("PTGENDER",),
+    "phase": ("COLPROT", "Phase"),
+    "origin": ("ORIGPROT",),
+    "field_strength": ("FLDSTRENG",),
+}
 _COLUMNS = ["subject", "rid", "visit", "acquired", "image", "found"]
 
 
@@ -92,7 +100,18 @@ def one_a_visit(
     note(findings, "duplicate-scan", "further images of a subject's visit, left aside", ordered.loc[repeated, "image"])
     kept = ordered[~repeated]
     names = [f"{s}_{v}_I{i.number}" for s, v, i in zip(kept["subject"], kept["visit"], kept["found"], strict=True)]
+    kept = kept.assign(image_id=[f"I{image.number}" for image in kept["found"]])
     return kept.set_index(pd.Index(names, name="scan")).drop(columns=["rank", "found"])
+
+
+def described(scans: pd.DataFrame, tables: list[StudyTable]) -> pd.DataFrame:
+    """Scans with what the tables say of them; a column comes where any table has it, "" where it is silent."""
+    told = {
+        name: at_visits(scans, tables, columns)
+        for name, columns in _DESCRIPTIONS.items()
+        if any(column in table.rows for table in tables for column in columns)
+    }
+    return scans.assign(**told)
 
 
 def at_visits(scans: pd.DataFrame, tables: list[StudyTable], columns: tuple[str, ...]) -> pd.Series:
@@ -130,7 +149,7 @@ def with_labels(
     return scans[kept].assign(label=diagnosis[kept].map(classes.index).astype(int))
 
 
-def refuse_two_labels(scans: pd.DataFrame) -> None:
+def refuse_two_labels(scans: pd.DataFrame, classes: tuple[str, ...]) -> None:
     """Refuse subjects who changed sides in between: a subject needs one label.
 
     Raises:
@@ -141,8 +160,8 @@ def refuse_two_labels(scans: pd.DataFrame) -> None:
     if both:
         listed = ", ".join(both[:10]) + (f" and {len(both) - 10} more" if len(both) > 10 else "")
         raise DataError(
-            f"subjects with CN at one visit and AD at another ({len(both)}): {listed}. A subject needs one label; "
-            "to take the baseline visits alone: -o task.visits=baseline"
+            f"subjects with {classes[0]} at one visit and {classes[1]} at another ({len(both)}): {listed}. "
+            "A subject needs one label; to take the baseline visits alone: -o task.visits=baseline"
         )
 
 

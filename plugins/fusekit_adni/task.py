@@ -1,9 +1,10 @@
-"""The task ``adni-ad``: Alzheimer's disease against normal cognition, from a LONI download."""
+"""What ADNI's tasks share, and ``adni-ad``: Alzheimer's disease against normal cognition."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -12,39 +13,54 @@ from fusekit.errors import DataError
 from fusekit.progress import Progress
 from fusekit_adni.columns import Clinical, read_clinical
 from fusekit_adni.diagnosis import diagnoses
+from fusekit_adni.leaks import reason_to_leave_out
 from fusekit_adni.loni import find_download
-from fusekit_adni.scans import at_visits, note, one_a_visit, refuse_two_labels, with_labels, with_visits
+from fusekit_adni.scans import described, note, one_a_visit, refuse_two_labels, with_labels, with_visits
 from fusekit_adni.tables import StudyTable, read_study_table
 
-#: Columns of ADNIMERGE that describe a scan, and what the cohort calls them.
-_GROUPS = {"SITE": "site", "PTGENDER": "sex", "COLPROT": "phase", "FLDSTRENG": "field_strength"}
+#: What a cohort calls the columns that describe its scans, if they are known.
+GROUPS = ("visit", "image_id", "acquired", "diagnosis_date", "site", "sex", "phase", "origin", "field_strength", "age")
 
 
-class AdniAdTask(Task):
-    """AD against CN at the time of the scan, as in Yang et al. 2021, section 3.1.
-
-    Reads a folder that holds, at any depth, the image tree of a LONI download (NIfTI or DICOM) and study tables with
-    dated names: ADNIMERGE and/or DXSUM, and whichever biospecimen tables there are; the collection list is used if it
-    is there. One scan is kept for each subject and visit.
+class AdniTask(Task):
+    """A task on ADNI's images and study tables; what is asked of them is the method ``label``.
 
     Args:
-        visits: ``all`` keeps every visit with a diagnosis of CN or AD; ``baseline`` only the first.
+        visits: ``all`` keeps every visit that has a label; ``baseline`` only the first.
+        layout: how images lie in the folder: ``auto`` looks.
+        clinical: a TOML file that says which columns to read; None reads the documented default.
     """
 
-    title = "Alzheimer's disease or normal cognition, from MRI and biospecimens"
-    classes: tuple[str, ...] = ("CN", "AD")
-    paper = Preset()
-    synthetic = Preset(epochs=4, lr=3e-4, image_size=64, slices=SlicePolicy(space="mm", start=-14, stop=-8))
+    def __init__(
+        self,
+        *,
+        visits: Literal["all", "baseline"] = "all",
+        layout: Literal["auto", "loni", "bids", "caps"] = "auto",
+        clinical: Path | None = None,
+    ):
+        self.visits, self.layout, self.clinical = visits, layout, clinical
 
-    def __init__(self, *, visits: Literal["all", "baseline"] = "all"):
-        self.visits = visits
+    @abstractmethod
+    def label(self, scans: pd.DataFrame, known: pd.DataFrame, findings: list[Finding]) -> pd.DataFrame:
+        """Keep the scans that answer the question, with a column ``label`` (0-based int, by ``classes``).
+
+        A column ``diagnosis_date`` (ISO text, "" if unknown) may come with it: the day of the exam that the label is
+        from. Without it, it is that of the scan's own visit.
+
+        Args:
+            scans: index scan; columns subject, rid, visit, acquired (date, or None), image, image_id, and site, sex,
+                phase, origin (the phase of enrolment), field_strength where the tables have them ("" if unknown).
+            known: index (rid, visit): columns diagnosis (CN, MCI, AD) and day (of the exam; NaT if unknown), for every
+                visit of every subject, with a scan or without.
+            findings: gets a note about every scan that is left out, by reason.
+        """
 
     def scan(self, folder: Path, progress: Progress) -> Cohort:
         """Read a download.
 
         Raises:
             DataError: no images, no diagnoses, a table without a column it needs, or one that contradicts itself; a
-                subject with CN at one visit and AD at another.
+                subject with two labels.
         """
         findings: list[Finding] = []
         download = find_download(folder, progress)
@@ -59,16 +75,12 @@ class AdniAdTask(Task):
 
         tables = [table for table in (adnimerge, dxsum) if table is not None]
         scans = one_a_visit(with_visits(download, tables, findings), download, tables, findings)
-        scans = with_labels(scans, known, self.classes, findings)
-        if self.visits == "baseline":
-            later = scans[scans["visit"] != "bl"]
-            note(findings, "later-visit", "scans of later visits left out (task.visits=baseline)", later.index)
-            scans = scans[scans["visit"] == "bl"]
+        scans = self._labelled(described(scans, tables), known, findings)
         if scans.empty:
             raise DataError(f"{folder}: no scan has a visit with a diagnosis of {' or '.join(self.classes)}.")
-        refuse_two_labels(scans)
+        refuse_two_labels(scans, self.classes)
 
-        clinical = read_clinical(scans, adnimerge, paths, findings)
+        clinical = self._clinical(scans, adnimerge, paths, findings)
         if not clinical.columns:
             raise DataError(f"{folder} holds none of the tables that clinical columns are read from.")
         without = scans.loc[~scans["rid"].isin(clinical.seen), "subject"].unique()
@@ -79,8 +91,60 @@ class AdniAdTask(Task):
             f"{folder}: {len(download.images)} images, {len(paths)} tables; kept {len(scans)} scans of "
             f"{scans['subject'].nunique()} subjects, with {len(clinical.columns)} clinical columns"
         )
-        described, groups = _described(scans, clinical, adnimerge)
-        return Cohort(described, clinical.table, clinical.columns, self.classes, groups, tuple(findings))
+        return self._cohort(scans, clinical, findings)
+
+    def _labelled(self, scans: pd.DataFrame, known: pd.DataFrame, findings: list[Finding]) -> pd.DataFrame:
+        scans = self.label(scans, known, findings)
+        if "diagnosis_date" not in scans:
+            days = known["day"].reindex(pd.MultiIndex.from_frame(scans[["rid", "visit"]])).set_axis(scans.index)
+            scans = scans.assign(diagnosis_date=days.dt.strftime("%Y-%m-%d").fillna("").astype(object))
+        if self.visits == "baseline":
+            later = scans[scans["visit"] != "bl"]
+            note(findings, "later-visit", "scans of later visits left out (task.visits=baseline)", later.index)
+            scans = scans[scans["visit"] == "bl"]
+        return scans
+
+    def _clinical(
+        self, scans: pd.DataFrame, adnimerge: StudyTable | None, paths: list[Path], findings: list[Finding]
+    ) -> Clinical:
+        rules: dict[str, Any] = {} if self.clinical is None else {"rules": self.clinical}
+        return read_clinical(scans, adnimerge, paths, findings, **rules)
+
+    def _cohort(self, scans: pd.DataFrame, clinical: Clinical, findings: list[Finding]) -> Cohort:
+        dates = ["" if day is None else day.isoformat() for day in scans["acquired"]]
+        table = scans.assign(acquired=pd.Series(dates, index=scans.index, dtype=object))
+        if "AGE" in clinical.table:
+            table["age"] = clinical.table["AGE"]
+        groups = tuple(name for name in GROUPS if name in table)
+        table = table[["subject", "image", "label", *groups]]
+        return Cohort(table, clinical.table, clinical.columns, self.classes, groups, tuple(findings))
+
+    def reason_to_leave_out(self, column: str) -> str | None:
+        """Say why a column must not be an input: see ``fusekit_adni.leaks``."""
+        return reason_to_leave_out(column.removesuffix(" censored"))
+
+
+class AdniAdTask(AdniTask):
+    """AD against CN at the time of the scan, as in Yang et al. 2021, section 3.1.
+
+    Reads a folder that holds, at any depth, the image tree of a LONI download (NIfTI or DICOM) and study tables with
+    dated names: ADNIMERGE and/or DXSUM, and whichever biospecimen tables there are; the collection list is used if it
+    is there. One scan is kept for each subject and visit.
+
+    Args:
+        visits: ``all`` keeps every visit with a diagnosis of CN or AD; ``baseline`` only the first.
+        layout: how images lie in the folder: ``auto`` looks.
+        clinical: a TOML file that says which columns to read; None reads the documented default.
+    """
+
+    title = "Alzheimer's disease or normal cognition, from MRI and biospecimens"
+    classes: tuple[str, ...] = ("CN", "AD")
+    paper = Preset()
+    synthetic = Preset(epochs=4, lr=3e-4, image_size=64, slices=SlicePolicy(space="mm", start=-14, stop=-8))
+
+    def label(self, scans: pd.DataFrame, known: pd.DataFrame, findings: list[Finding]) -> pd.DataFrame:
+        """Keep the scans of visits with a diagnosis of CN or AD."""
+        return with_labels(scans, known["diagnosis"], self.classes, findings)
 
     def synthesize(
         self,
@@ -105,20 +169,3 @@ class AdniAdTask(Task):
             table_effect=table_effect,
             interaction=interaction,
         )
-
-
-def _described(
-    scans: pd.DataFrame, clinical: Clinical, adnimerge: StudyTable | None
-) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """The cohort's columns: what identifies a scan, its label, and what groups it."""
-    table = scans[["subject", "image", "label", "visit"]].copy()
-    groups = ["visit"]
-    if adnimerge is not None:
-        for column, name in _GROUPS.items():
-            if column in adnimerge.rows:
-                table[name] = at_visits(scans, [adnimerge], (column,))
-                groups.append(name)
-    if "AGE" in clinical.table:
-        table["age"] = clinical.table["AGE"]
-        groups.append("age")
-    return table, tuple(groups)

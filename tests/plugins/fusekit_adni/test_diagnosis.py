@@ -57,28 +57,28 @@ def test_adnimerge_fills_the_visits_that_dxsum_lacks() -> None:
     dxsum = _table("DXSUM", [5, 5, 6, 6], ["bl", "m06", "bl", None], DXCURREN=["1", "-4", "3", "3"])
     merged = _table("ADNIMERGE", [5, 5, 6, 7], ["bl", "m06", "bl", "bl"], DX=["CN", "MCI", "Dementia", "CN"])
     findings: list[Finding] = []
-    assert diagnoses(dxsum, merged, findings).to_dict() == {
+    assert diagnoses(dxsum, merged, findings)["diagnosis"].to_dict() == {
         (5, "bl"): "CN",
         (5, "m06"): "MCI",
         (6, "bl"): "AD",
         (7, "bl"): "CN",
     }
     assert findings == []
-    assert diagnoses(None, merged, findings).to_dict()[5, "m06"] == "MCI"
-    assert diagnoses(dxsum, None, findings).to_dict() == {(5, "bl"): "CN", (6, "bl"): "AD"}
+    assert diagnoses(None, merged, findings)["diagnosis"].to_dict()[5, "m06"] == "MCI"
+    assert diagnoses(dxsum, None, findings)["diagnosis"].to_dict() == {(5, "bl"): "CN", (6, "bl"): "AD"}
 
 
 def test_where_the_tables_disagree_dxsum_counts_and_a_finding_says_so() -> None:
     dxsum = _table("DXSUM", [5, 6], ["bl", "m12"], DXCURREN=["1", "3"])
     merged = _table("ADNIMERGE", [5, 6], ["bl", "m12"], DX=["MCI", "Dementia"])
     findings: list[Finding] = []
-    assert diagnoses(dxsum, merged, findings).to_dict() == {(5, "bl"): "CN", (6, "m12"): "AD"}
+    assert diagnoses(dxsum, merged, findings)["diagnosis"].to_dict() == {(5, "bl"): "CN", (6, "m12"): "AD"}
     assert [(f.code, f.items) for f in findings] == [("diagnosis-differs", ("5 at bl: CN, MCI",))]
 
 
 def test_a_visit_entered_twice_alike_counts_once_and_a_contradiction_is_refused() -> None:
     twice = _table("DXSUM", [5, 5, 5], ["bl", "bl", "bl"], DXCURREN=["1", "1", "-4"])
-    assert diagnoses(twice, None, []).to_dict() == {(5, "bl"): "CN"}
+    assert diagnoses(twice, None, [])["diagnosis"].to_dict() == {(5, "bl"): "CN"}
     against = _table("DXSUM", [5, 5], ["bl", "bl"], DXCURREN=["1", "3"])
     with pytest.raises(DataError, match=r"DXSUM\.csv: subject 5 .* visit bl \(line 2: CN, line 3: AD\)"):
         diagnoses(against, None, [])
@@ -100,7 +100,7 @@ def test_without_diagnoses_it_is_said_what_is_missing() -> None:
 
 def test_adnimerge_needs_no_diagnoses_beside_dxsum() -> None:
     dxsum = _table("DXSUM", [5], ["bl"], DXCURREN=["1"])
-    assert diagnoses(dxsum, _table("ADNIMERGE", [5], ["bl"]), []).to_dict() == {(5, "bl"): "CN"}
+    assert diagnoses(dxsum, _table("ADNIMERGE", [5], ["bl"]), [])["diagnosis"].to_dict() == {(5, "bl"): "CN"}
 
 
 def test_screening_counts_only_where_the_baseline_visit_is_silent(tmp_path: Path) -> None:
@@ -108,7 +108,12 @@ def test_screening_counts_only_where_the_baseline_visit_is_silent(tmp_path: Path
     path = tmp_path / "DXSUM.csv"
     path.write_text(f"RID,VISCODE2,VISCODE,DXCHANGE\n{rows}", encoding="utf-8")
     table = read_study_table("DXSUM", [path], (), [])
-    assert diagnoses(table, None, []).to_dict() == {(5, "bl"): "CN", (6, "bl"): "AD", (7, "bl"): "CN", (8, "bl"): "MCI"}
+    assert diagnoses(table, None, [])["diagnosis"].to_dict() == {
+        (5, "bl"): "CN",
+        (6, "bl"): "AD",
+        (7, "bl"): "CN",
+        (8, "bl"): "MCI",
+    }
     path.write_text("RID,VISCODE2,DXCHANGE\n5,sc,2\n5,sc,1\n", encoding="utf-8")
     with pytest.raises(DataError, match=r"subject 5 .*line 2: MCI, line 3: CN"):
         diagnoses(read_study_table("DXSUM", [path], (), []), None, [])

@@ -80,7 +80,11 @@ def test_scans_get_the_diagnosis_of_their_visit_and_mci_is_dropped_and_counted(t
         *("PLASMA_NFL", "PLASMA_NFL censored"),
     ]
     assert cohort.clinical["PLASMA_NFL"].fillna(0).tolist() == [31, 0, 32, 34]
-    assert cohort.groups == ("visit", "site", "sex", "phase", "field_strength", "age")
+    described = ("site", "sex", "phase", "field_strength", "age")
+    assert cohort.groups == ("visit", "image_id", "acquired", "diagnosis_date", *described)
+    assert cohort.scans["image_id"].tolist() == ["I10", "I15", "I20", "I40"]
+    assert cohort.scans["acquired"].tolist() == ["2008-01-10", "2009-01-08", "2008-01-10", "2008-01-10"]
+    assert cohort.scans["diagnosis_date"].tolist() == ["2008-01-01", "2009-01-01", "2008-01-01", "2008-01-01"]
     assert cohort.scans.iloc[1][["visit", "site", "sex", "phase"]].tolist() == ["m12", "2", "Male", "ADNI1"]
     assert _found(cohort) == {"other-diagnosis": ("002_S_1003_bl_I30",)}
 
@@ -161,7 +165,7 @@ def test_dxsum_alone_is_enough_under_either_name(tree: Path) -> None:
     (tree / "ADNIMERGE_12Feb2024.csv").unlink()
     cohort = _scan(tree)
     assert _labels(cohort) == BOTH
-    assert cohort.groups == ("visit",)
+    assert cohort.groups == ("visit", "image_id", "acquired", "diagnosis_date")
     path = tree / "DXSUM_PDXCONV_ADNIALL_12Feb2024.csv"
     other = tree / "DXSUM_03Mar2025.csv"
     other.write_text("RID,VISCODE,EXAMDATE,DXCURREN\n1001,bl,2008-01-01,3\n1004,bl,2008-01-01,1\n")
