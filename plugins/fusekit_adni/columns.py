@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from fusekit.data import Column, Finding
-from fusekit_adni.column_rules import ColumnRules
+from fusekit_adni.column_rules import read_column_rules
 from fusekit_adni.measurements import Source, measurements
 from fusekit_adni.named_columns import named_columns
 from fusekit_adni.people import genotype, people
@@ -64,7 +64,7 @@ def read_clinical(
     adnimerge: StudyTable | None,
     paths: list[Path],
     findings: list[Finding],
-    rules: ColumnRules | None = None,
+    rules: Path | None = None,
 ) -> Clinical:
     """Read clinical columns for some scans.
 
@@ -75,27 +75,28 @@ def read_clinical(
         adnimerge: for age, sex and education, if it is there.
         paths: the tables of the download.
         findings: gets notes about odd cells, other scales and empty columns.
-        rules: the columns to read; None for the default set.
+        rules: a ``columns.toml`` that names the columns to read; None for the default set.
 
     Raises:
-        DataError: a column is missing from its table; a rule names what is not there.
+        DataError: a column is missing from its table; ``rules`` is not as it should be, or names what is not there.
     """
     notes: list[Finding] = []
     parts: list[tuple[Column, pd.Series]] = []
-    if rules is None or rules.people:
+    named = None if rules is None else read_column_rules(rules)
+    if named is None or named.people:
         parts = [*people(scans, adnimerge, notes), *genotype(scans, adnimerge, paths, notes)]
-    if rules is None:
+    if named is None:
         measured, seen = _default(scans, paths, notes)
     else:
-        parts = rules.chosen(parts)
-        measured, seen = named_columns(scans, paths, rules, notes)
+        parts = named.chosen(parts)
+        measured, seen = named_columns(scans, paths, named, notes)
     parts += measured
     names = [column.name for column, _ in parts]
     qualified = [
         (f"{c.source.partition('.')[0]}.{c.name}" if names.count(c.name) > 1 else c.name, c, values)
         for c, values in parts
     ]
-    empty = [name for name in (rules.people if rules else ()) if name not in names]  # whose table is not there
+    empty = [name for name in (named.people if named else ()) if name not in names]  # whose table is not there
     empty += [name for name, _, values in qualified if values.notna().sum() == 0]
     if empty:
         notes.append(Finding("column-without-values", "columns without a value for any scan, left out", tuple(empty)))

@@ -6,7 +6,7 @@ Nobody is called stable because follow-up ended: that takes MCI seen as late as 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -29,10 +29,14 @@ class Outcome:
     Args:
         verdict: ``stable``, ``progressive``, or why neither: the code of a finding.
         detail: the visit that decided, for a list of those left out.
+        month: of that visit, after baseline; None for those left out.
+        day: of that visit (ISO), if known.
     """
 
     verdict: str
     detail: str = ""
+    month: float | None = None
+    day: str = ""
 
     @property
     def label(self) -> int | None:
@@ -94,67 +98,76 @@ class ConverterRule:
             return Outcome("reverted", f"{since}to {back[1]} at month {back[0]:g}")
         if first is not None:
             seen = f"AD first seen at month {first:g}"
-            return Outcome(PROGRESSIVE if first <= self.horizon_months else "late-conversion", seen)
+            if first > self.horizon_months:
+                return Outcome("late-conversion", seen)
+            return Outcome(PROGRESSIVE, seen, first)
         last = visits[-1][0] if visits else 0
         if last < self.require_followup_months:
             return Outcome("short-follow-up", f"last diagnosis at month {last:g}")
-        return Outcome(STABLE, f"{visits[-1][1]} at month {last:g}")
+        return Outcome(STABLE, f"{visits[-1][1]} at month {last:g}", last)
 
 
-def judge(known: pd.Series, rule: ConverterRule, days: pd.Series | None = None) -> dict[int, Outcome]:
+def judge(known: pd.DataFrame, rule: ConverterRule) -> dict[int, Outcome]:
     """Judge everybody who has a diagnosis.
 
     A visit counts at the month of its code, early or late as people come. Where the exam's day lies more than 180 days
     from there, code and day tell two stories: a subject whose label depends on which is true is neither.
 
     Args:
-        known: diagnosis by (rid, visit), in any order; the visit ``bl`` or ``mNN``.
-        days: day of the exam (datetime64) by (rid, visit), as far as known.
+        known: index (rid, visit), the visit ``bl`` or ``mNN``, in any order; columns diagnosis and day (of the exam;
+            NaT if unknown).
 
     Returns:
         Outcome by rid.
     """
-    table = known.rename("diagnosis").to_frame()
-    table["day"] = pd.NaT if days is None else days[~days.index.duplicated()].reindex(table.index)
-    return {int(str(rid)): _judge(rows.droplevel(0), rule) for rid, rows in table.groupby(level=0)}
+    return {int(str(rid)): _judge(rows.droplevel(0), rule) for rid, rows in known.groupby(level=0)}
 
 
 def _judge(rows: pd.DataFrame, rule: ConverterRule) -> Outcome:
     """Judge the visits of one subject; index visit, columns diagnosis and day."""
     baseline, start = rows["diagnosis"].get("bl"), rows["day"].get("bl", pd.NaT)
-    by_code, by_day, odd = [], [], []
-    for visit, diagnosis, day in rows.drop(index="bl", errors="ignore").itertuples(name=None):
-        months = int(visit[1:])
-        by_code.append((months, diagnosis))
-        passed = (day - start).days  # NaN where either is missing
-        if abs(passed - months * MONTH) > LIMIT_DAYS:
+    by_code, by_day, days, odd = [], [], {}, []
+    for visit, row in rows.drop(index="bl", errors="ignore").iterrows():
+        month = int(str(visit)[1:])
+        by_code.append((month, row["diagnosis"]))
+        days[month] = row["day"]
+        passed = (row["day"] - start).days  # NaN where either is unknown
+        if abs(passed - month * MONTH) > LIMIT_DAYS:
             odd.append(f"{visit} lies {passed / MONTH:.0f} months after baseline")
-            months = round(passed / MONTH)
-        by_day.append((months, diagnosis))
+            month = round(passed / MONTH)
+        by_day.append((month, row["diagnosis"]))
     judged = rule.outcome(baseline, by_code)
     if rule.outcome(baseline, by_day).label != judged.label:
         return Outcome("visit-times-differ", ", ".join(odd))
-    return judged
+    day = pd.NaT if judged.month is None else days.get(int(judged.month), pd.NaT)
+    return judged if day is pd.NaT else replace(judged, day=f"{day:%Y-%m-%d}")
 
 
 def label_converters(
-    scans: pd.DataFrame, outcomes: dict[int, Outcome], phases: tuple[str, ...], findings: list[Finding]
+    scans: pd.DataFrame,
+    outcomes: dict[int, Outcome],
+    phases: tuple[str, ...],
+    findings: list[Finding],
+    column: str = "phase",
 ) -> pd.DataFrame:
-    """Keep the baseline scans of those who are stable or progressive, with their label.
+    """Keep the baseline scans of those who are stable or progressive, with label and diagnosis_date.
+
+    The date is that of the visit that decided: dementia first seen, or the last one without it.
 
     Args:
-        scans: index scan; columns subject, rid, visit, and, where phases are asked for, phase.
+        scans: index scan; columns subject, rid, visit, and, where phases are asked for, ``column``.
         outcomes: by rid; whoever is not in it has no diagnosis.
         phases: of the study at baseline, to keep; empty keeps all.
         findings: gets everybody left out, by reason. The reasons are looked at in the order of the notes below, so
             that each subject is counted once.
+        column: that names the phase.
     """
     dropped: dict[str, list[str]] = {}
     labels: dict[str, int] = {}
     for subject, own in scans.groupby("subject"):
         outcome = outcomes.get(int(own["rid"].iloc[0]), Outcome("no-baseline-diagnosis"))
         at_baseline = own[own["visit"] == "bl"]
-        phase = str((own if at_baseline.empty else at_baseline)["phase"].iloc[0]) if phases else ""
+        phase = str((own if at_baseline.empty else at_baseline)[column].iloc[0]) if phases else ""
         if outcome.verdict not in ("no-baseline-diagnosis", "not-mci"):
             if phases and phase.upper() not in phases:
                 outcome = Outcome("other-phase", phase or "no phase known")
@@ -207,4 +220,7 @@ def label_converters(
     later = kept[kept["visit"] != "bl"]
     note(findings, "later-visit", "scans of later visits left out: the question is asked at baseline", later.index)
     kept = kept[kept["visit"] == "bl"]
-    return kept.assign(label=kept["subject"].map(labels).astype(int))
+    days = [outcomes[rid].day for rid in kept["rid"]]
+    return kept.assign(
+        label=kept["subject"].map(labels).astype(int), diagnosis_date=pd.Series(days, index=kept.index, dtype=object)
+    )

@@ -54,7 +54,7 @@ def draw_people(rng: np.random.Generator, count: int, strengths: Strengths) -> p
         OptionError: fewer than ten people.
     """
     if count < 10:
-        raise OptionError(f"subjects takes 10 or more, not {count}: most are neither progressive nor stable.")
+        raise OptionError(f"subjects takes 10 or more, not {count}: some of them become progressive, some stable.")
     others = {name: round(share * count) for name, share in OTHERS.items()}
     start = rng.permutation(np.repeat(["CN", "MCI", "AD"], [others["CN"], count, others["AD"]]))
     onset = rng.exponential(-12 / log(1 - CONVERSION), len(start))

@@ -78,9 +78,11 @@ def _visits(text: str) -> list[tuple[int, str]]:
     return [(int(months), LETTERS[letter]) for months, letter in re.findall(r"(\d+)([CMA])", text)]
 
 
-def _known(people: dict[int, list[tuple[int, str]]]) -> pd.Series:
+def _known(people: dict[int, list[tuple[int, str]]], **days: str) -> pd.DataFrame:
     rows = {(rid, f"m{m:02}" if m else "bl"): dx for rid, visits in people.items() for m, dx in visits}
-    return pd.Series(rows.values(), index=pd.MultiIndex.from_tuples(rows, names=["rid", "visit"]), dtype=object)
+    index = pd.MultiIndex.from_tuples(rows, names=["rid", "visit"])
+    dates = pd.to_datetime([days.get(visit) for _, visit in rows])
+    return pd.DataFrame({"diagnosis": list(rows.values()), "day": dates}, index=index)
 
 
 def _outcome(visits: list[tuple[int, str]], rule: ConverterRule = RULE) -> Outcome:
@@ -202,25 +204,29 @@ def test_neither_the_order_of_rows_nor_other_people_matter(
     assert together == {rid: _outcome(visits, rule) for rid, visits in enumerate(people)}
 
 
-def _days(**visits: str) -> pd.Series:
-    index = pd.MultiIndex.from_tuples([(7, visit) for visit in visits], names=["rid", "visit"])
-    return pd.Series(pd.to_datetime(list(visits.values())), index=index)
+def _on(trajectory: str, **days: str) -> Outcome:
+    return judge(_known({7: _visits(trajectory)}, **days), RULE)[7]
 
 
 def test_codes_count_unless_the_exam_days_would_give_another_label() -> None:
-    stable = _known({7: _visits("0M 36M")})
-    on_time = _days(bl="2010-01-01", m36="2012-08-01")  # 31 months: early, as people come
-    assert judge(stable, RULE, on_time)[7].verdict == "stable"
+    # 31 months: early, as people come.
+    assert _on("0M 36M", bl="2010-01-01", m36="2012-08-01").verdict == "stable"
     # A code that counts from another start: really month 12, when follow-up was too short.
-    found = judge(stable, RULE, _days(bl="2010-01-01", m36="2011-01-01"))[7]
+    found = _on("0M 36M", bl="2010-01-01", m36="2011-01-01")
     assert found == Outcome("visit-times-differ", "m36 lies 12 months after baseline")
     # Dementia in m12 of a later phase, nine years after baseline.
-    ill = _known({7: _visits("0M 12A")})
-    assert judge(ill, RULE, _days(bl="2005-01-01", m12="2014-01-01"))[7].verdict == "visit-times-differ"
-    # Where both readings say the same, nothing is lost.
-    late = _days(bl="2010-01-01", m12="2011-09-01")
-    assert judge(ill, RULE, late)[7].verdict == "progressive"
-    assert judge(ill, RULE, late[late.index.get_level_values("visit") != "bl"])[7].verdict == "progressive"
+    assert _on("0M 12A", bl="2005-01-01", m12="2014-01-01").verdict == "visit-times-differ"
+    # Where both readings say the same, nothing is lost; and where one day is unknown, there is one reading.
+    assert _on("0M 12A", bl="2010-01-01", m12="2011-09-01").verdict == "progressive"
+    assert _on("0M 12A", m12="2014-01-01").verdict == "progressive"
+
+
+def test_the_day_is_that_of_the_visit_that_decided() -> None:
+    days = {"bl": "2010-01-01", "m12": "2011-01-05", "m24": "2012-01-09", "m36": "2013-01-02"}
+    assert _on("0M 12M 24A 36A", **days).day == "2012-01-09"
+    assert _on("0M 12M 24M 36M", **days).day == "2013-01-02"
+    assert _on("0M 12M 24M 48M", **days).day == ""
+    assert _on("0M 12M 24M", **days) == Outcome("short-follow-up", "last diagnosis at month 24")
 
 
 def _scans(**subjects: str) -> pd.DataFrame:
@@ -230,7 +236,7 @@ def _scans(**subjects: str) -> pd.DataFrame:
 
 
 OUTCOMES = {
-    1: Outcome("stable"),
+    1: Outcome("stable", day="2011-02-03"),
     2: Outcome("progressive"),
     3: Outcome("reverted", "to CN at month 6"),
     4: Outcome("stable"),
@@ -243,6 +249,7 @@ def test_baseline_scans_are_kept_and_everybody_else_is_listed_once() -> None:
     scans = _scans(s1="bl m12", s2="bl", s3="bl m12", s4="m12", s5="bl", s6="bl")
     kept = label_converters(scans, OUTCOMES, (), findings)
     assert kept["label"].to_dict() == {"002_S_1_bl": 0, "002_S_2_bl": 1}
+    assert kept["diagnosis_date"].tolist() == ["2011-02-03", ""]
     assert {f.code: f.items for f in findings} == {
         "no-baseline-diagnosis": ("002_S_6",),
         "not-mci": ("002_S_5: CN",),

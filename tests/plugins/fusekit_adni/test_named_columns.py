@@ -10,7 +10,6 @@ import pytest
 
 from fusekit.data import Column, Finding
 from fusekit.errors import DataError
-from fusekit_adni.column_rules import read_column_rules
 from fusekit_adni.columns import Clinical, read_clinical
 from fusekit_adni.tables import read_study_table
 
@@ -47,8 +46,7 @@ def _read(folder: Path, text: str) -> tuple[Clinical, list[Finding]]:
     findings: list[Finding] = []
     paths = sorted(folder.glob("*.csv"))
     merged = read_study_table("ADNIMERGE", paths, (), findings)
-    rules = read_column_rules(folder / "columns.toml")
-    return read_clinical(SCANS, merged, paths, findings, rules=rules), findings
+    return read_clinical(SCANS, merged, paths, findings, rules=folder / "columns.toml"), findings
 
 
 def test_the_named_columns_and_no_others_in_the_order_of_the_file(tmp_path: Path) -> None:
