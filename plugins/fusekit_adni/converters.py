@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pandas as pd
 
@@ -120,22 +121,27 @@ def judge(known: pd.DataFrame, rule: ConverterRule) -> dict[int, Outcome]:
     Returns:
         Outcome by rid.
     """
-    return {int(str(rid)): _judge(rows.droplevel(0), rule) for rid, rows in known.groupby(level=0)}
+    visits: dict[int, dict[str, tuple[str, Any]]] = {}
+    for (rid, visit), diagnosis, day in zip(known.index, known["diagnosis"], known["day"], strict=True):
+        visits.setdefault(int(rid), {})[str(visit)] = (diagnosis, day)
+    return {rid: _judge(own, rule) for rid, own in visits.items()}
 
 
-def _judge(rows: pd.DataFrame, rule: ConverterRule) -> Outcome:
-    """Judge the visits of one subject; index visit, columns diagnosis and day."""
-    baseline, start = rows["diagnosis"].get("bl"), rows["day"].get("bl", pd.NaT)
+def _judge(visits: dict[str, tuple[str, Any]], rule: ConverterRule) -> Outcome:
+    """Judge one subject, of whom diagnosis and day (a timestamp or NaT) are given by visit."""
+    baseline, start = visits.get("bl", (None, pd.NaT))
     by_code, by_day, days, odd = [], [], {}, []
-    for visit, row in rows.drop(index="bl", errors="ignore").iterrows():
-        month = int(str(visit)[1:])
-        by_code.append((month, row["diagnosis"]))
-        days[month] = row["day"]
-        passed = (row["day"] - start).days  # NaN where either is unknown
+    for visit, (diagnosis, day) in visits.items():
+        if visit == "bl":
+            continue
+        month = int(visit[1:])
+        by_code.append((month, diagnosis))
+        days[month] = day
+        passed = (day - start).days  # NaN where either is unknown
         if abs(passed - month * MONTH) > LIMIT_DAYS:
             odd.append(f"{visit} lies {passed / MONTH:.0f} months after baseline")
             month = round(passed / MONTH)
-        by_day.append((month, row["diagnosis"]))
+        by_day.append((month, diagnosis))
     judged = rule.outcome(baseline, by_code)
     if rule.outcome(baseline, by_day).label != judged.label:
         return Outcome("visit-times-differ", ", ".join(odd))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from math import log
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -77,33 +78,31 @@ def draw_visits(rng: np.random.Generator, people: pd.DataFrame) -> pd.DataFrame:
         One row a visit that took place, by rid and month: rid, months, visit (``bl``, ``m06``), code (the phase's own),
         phase (at the visit), day, state (true diagnosis) and diagnosis (as recorded; "" where it was not).
     """
-    parts = []
+    rows: list[tuple[Any, ...]] = []
     for person in people.sort_values("rid")[["rid", "diagnosis", "onset", "entered", "baseline"]].to_dict("records"):
         codes = CODES[person["entered"]]
         months = np.array(list(codes))
         states = _states(rng, person["diagnosis"], months, person["onset"])
         came = months <= rng.exponential(-12 / log(1 - LOSS))
         came &= rng.random(len(months)) >= MISSED
-        came[0] = True
         silent = rng.random(len(months)) < np.where(months == 0, NO_START, UNKNOWN)
-        drift = rng.integers(-20, 21, len(months)) * (months > 0)
-        rows = pd.DataFrame(
-            {
-                "rid": person["rid"],
-                "months": months,
-                "visit": [f"m{month:02}" if month else "bl" for month in months],
-                "code": list(codes.values()),
-                "phase": ["ADNI2" if month == 48 else person["entered"] for month in months],
-                "day": [
-                    person["baseline"] + timedelta(days=round(30.4 * int(month)) + int(days))
-                    for month, days in zip(months, drift, strict=True)
-                ],
-                "state": states,
-                "diagnosis": np.where(silent, "", states),
-            }
-        )
-        parts.append(rows[came])
-    return pd.concat(parts, ignore_index=True)
+        drift = rng.integers(-20, 21, len(months))
+        for position, (month, code) in enumerate(codes.items()):
+            if month == 0 or came[position]:
+                rows.append(
+                    (
+                        person["rid"],
+                        month,
+                        f"m{month:02}" if month else "bl",
+                        code,
+                        "ADNI2" if month == 48 else person["entered"],
+                        person["baseline"]
+                        + timedelta(days=round(30.4 * month) + (int(drift[position]) if month else 0)),
+                        states[position],
+                        "" if silent[position] else states[position],
+                    )
+                )
+    return pd.DataFrame(rows, columns=["rid", "months", "visit", "code", "phase", "day", "state", "diagnosis"])
 
 
 def _states(rng: np.random.Generator, start: str, months: np.ndarray, onset: float) -> np.ndarray:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fusekit.data import Finding
@@ -193,6 +193,7 @@ def test_later_visits_never_turn_stable_into_progressive_or_back(
         assert after in {before, "reverted"} if rule.exclude_reverters else after == before
 
 
+@settings(max_examples=50)
 @given(st.lists(PEOPLE, min_size=1, max_size=4), RULES, st.randoms())
 def test_neither_the_order_of_rows_nor_other_people_matter(
     people: list[list[tuple[int, str]]], rule: ConverterRule, random: Any
