@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
 from fusekit.data import Finding
 from fusekit.errors import DataError
-from fusekit_adni.loni import Download, read_visits
+from fusekit_adni.images import Download, Image
+from fusekit_adni.loni import read_visits
 from fusekit_adni.strength import field_strength, is_expected
 from fusekit_adni.tables import StudyTable
 from fusekit_adni.visits import FAR_DAYS, LIMIT_DAYS, canonical, nearest
@@ -17,7 +19,7 @@ from fusekit_adni.visits import FAR_DAYS, LIMIT_DAYS, canonical, nearest
 #: What describes a scan: what the cohort calls it, and its columns in one table or another.
 _DESCRIPTIONS = {
     "site": ("SITE",),
-    "sex": ("PTGENDER",),
+    "sex": ("PTGENDER", "sex"),
     "phase": ("COLPROT", "Phase"),
     "origin": ("ORIGPROT",),
     "field_strength": ("FLDSTRENG",),
@@ -28,22 +30,20 @@ _COLUMNS = ["subject", "rid", "visit", "acquired", "image", "found"]
 def with_visits(download: Download, tables: list[StudyTable], findings: list[Finding]) -> pd.DataFrame:
     """One row an image that has a visit: subject, rid, visit, acquired, image (Path), found (Image).
 
-    The visit is the collection list's, unless the subject's exam of that visit lies more than 180 days away: codes of
-    the later phases (``init``, ``y1``, ``v11``) count from the entry into the phase, for many years after baseline.
-    Without a listed visit, and then, the subject's nearest exam within 180 days decides.
+    The visit is that of the image's session, or the collection list's, unless the subject's exam of that visit lies
+    more than 180 days away: codes of the later phases (``init``, ``y1``, ``v11``) count from the entry into the phase,
+    for many years after baseline. Without a listed visit, and then, the subject's nearest exam within 180 days decides.
     """
-    folders = {image.number: image.subject for image in download.images}
-    listed = read_visits(download.tables, folders).map(canonical)
-    absent = [f"I{number}" for number in listed.index.difference([*folders, *_numbers(download.skipped)])]
-    note(findings, "listed-without-image", "listed images that are not there", absent)
+    listed = _listed(download, findings)
     exams = pd.concat([t.rows[["rid", "visit", "day"]] for t in tables if "day" in t.rows] or [_NO_EXAMS])
     by_subject = dict(iter(exams.dropna().groupby("rid")))
     rows, far, none, contradicted = [], [], [], []
     for image in download.images:
         own = by_subject.get(image.rid, _NO_EXAMS)
-        visit = listed.get(image.number)
+        visit = image.visit or (None if image.name else listed.get(image.number))
         there = own.loc[own["visit"] == visit, "day"]
-        if isinstance(visit, str) and len(there) and nearest(image.acquired, there) is None:
+        dated = image.acquired is not None and len(there) > 0
+        if isinstance(visit, str) and dated and nearest(image.acquired, there) is None:
             contradicted.append(f"{image.path}: {visit}")
             visit = None
         if not isinstance(visit, str):
@@ -74,6 +74,44 @@ def with_visits(download: Download, tables: list[StudyTable], findings: list[Fin
 _NO_EXAMS = pd.DataFrame({"rid": [], "visit": [], "day": pd.to_datetime([])})
 
 
+def _listed(download: Download, findings: list[Finding]) -> pd.Series:
+    """Canonical visits of collection lists, by image number; empty where images lie in another layout."""
+    if download.layout != "loni":
+        return pd.Series(dtype=object)
+    folders = {image.number: image.subject for image in download.images if not image.name}
+    listed = read_visits(download.tables, folders)
+    if download.whole:
+        absent = listed.index.difference([*folders, *_numbers([*download.skipped, *download.others])])
+        note(findings, "listed-without-image", "listed images that are not there", [f"I{n}" for n in absent])
+    return listed.map(canonical)
+
+
+def dated(download: Download, tables: list[StudyTable]) -> Download:
+    """Give images whose place says no day that of their visit's exam, from the first table that has it."""
+    exams = pd.concat([t.rows[["rid", "visit", "day"]] for t in tables if "day" in t.rows] or [_NO_EXAMS])
+    days = exams.dropna().drop_duplicates(["rid", "visit"]).set_index(["rid", "visit"])["day"].to_dict()
+
+    def of(image: Image) -> Image:
+        day = days.get((image.rid, image.visit))
+        return image if image.acquired or day is None else replace(image, acquired=day.date())
+
+    return replace(download, images=[of(image) for image in download.images])
+
+
+def note_left_aside(download: Download, findings: list[Finding]) -> None:
+    """Say what lies below the folder and is not looked at."""
+    note(findings, "empty-leaf", "image folders or sessions without an image", download.empty)
+    note(findings, "mask", "masks and segmentations left aside", download.skipped)
+    note(findings, "other-sequence", "images that are no T1-weighted MRI, left aside", download.others)
+    note(
+        findings, "not-a-subject", "folders and files whose names are no ADNI subject's, left aside", download.strangers
+    )
+    note(findings, "link-outside", "links that lead out of the folder, or nowhere, not followed", download.outside)
+    count = len(download.archives)
+    message = f"{count} archive{'s' if count > 1 else ''} left unopened: unpack what belongs to the cohort yourself"
+    note(findings, "archive-not-opened", message, download.archives)
+
+
 def _numbers(leaves: Iterable[Path]) -> list[int]:
     return [int(leaf.name[1:]) for leaf in leaves if leaf.name.startswith("I")]
 
@@ -99,8 +137,8 @@ def one_a_visit(
     repeated = ordered.duplicated(["subject", "visit"])
     note(findings, "duplicate-scan", "further images of a subject's visit, left aside", ordered.loc[repeated, "image"])
     kept = ordered[~repeated]
-    names = [f"{s}_{v}_I{i.number}" for s, v, i in zip(kept["subject"], kept["visit"], kept["found"], strict=True)]
-    kept = kept.assign(image_id=[f"I{image.number}" for image in kept["found"]])
+    names = [image.scan(visit) for image, visit in zip(kept["found"], kept["visit"], strict=True)]
+    kept = kept.assign(image_id=[image.image_id for image in kept["found"]])
     return kept.set_index(pd.Index(names, name="scan")).drop(columns=["rank", "found"])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from fusekit_adni.loni import Image
+from fusekit_adni.images import Image
 
 #: Of a sidecar nothing else is read: it also holds test scores.
 _PROTOCOL = re.compile(r'term="Field Strength"\s*>\s*([\d.]+)')

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,11 +12,22 @@ import pandas as pd
 from fusekit.data import Cohort, Finding, Preset, SlicePolicy, Task
 from fusekit.errors import DataError
 from fusekit.progress import Progress
+from fusekit_adni.bids_columns import BidsTables, bids_diagnoses, read_bids_clinical, read_bids_tables
 from fusekit_adni.columns import Clinical, read_clinical
 from fusekit_adni.diagnosis import diagnoses
+from fusekit_adni.images import Download
+from fusekit_adni.layouts import find_download
 from fusekit_adni.leaks import reason_to_leave_out
-from fusekit_adni.loni import find_download
-from fusekit_adni.scans import described, note, one_a_visit, refuse_two_labels, with_labels, with_visits
+from fusekit_adni.scans import (
+    dated,
+    described,
+    note,
+    note_left_aside,
+    one_a_visit,
+    refuse_two_labels,
+    with_labels,
+    with_visits,
+)
 from fusekit_adni.tables import StudyTable, read_study_table
 
 #: What a cohort calls the columns that describe its scans, if they are known.
@@ -63,35 +75,54 @@ class AdniTask(Task):
                 subject with two labels.
         """
         findings: list[Finding] = []
-        download = find_download(folder, progress)
-        note(findings, "empty-leaf", "image folders without an image", download.empty)
-        note(findings, "mask", "masks and segmentations left aside", download.skipped)
+        download = self._asked(find_download(folder, self.layout, progress), findings)
         paths = download.tables
-        if not paths:
-            raise DataError(f"{folder} holds images but no tables (.csv); the study tables belong below it too.")
+        own = read_bids_tables(download, findings)
+        if not (paths or own.tables):
+            raise DataError(
+                f"{folder} holds images but no tables (.csv); the study tables belong below it too: ADNIMERGE or "
+                "DXSUM_PDXCONV_ADNIALL, and biospecimen tables such as UPENNBIOMK_MASTER, anywhere but in the "
+                "subjects' folders. A BIDS tree's participants.tsv and sub-*/sub-*_sessions.tsv may stand in for them."
+            )
         adnimerge = read_study_table("ADNIMERGE", paths, ("VISCODE", "EXAMDATE"), findings)
         dxsum = read_study_table("DXSUM_PDXCONV_ADNIALL", paths, (), findings, also=("DXSUM",))
-        known = diagnoses(dxsum, adnimerge, findings)
+        study = [table for table in (adnimerge, dxsum) if table is not None]
+        # Without a BIDS tree's own tables the study tables are those that are missed.
+        known = diagnoses(dxsum, adnimerge, findings) if study or not own.tables else bids_diagnoses(own, findings)
 
-        tables = [table for table in (adnimerge, dxsum) if table is not None]
+        tables = [*study, *own.tables]
+        download = dated(download, [*own.tables, *study])
         scans = one_a_visit(with_visits(download, tables, findings), download, tables, findings)
         scans = self._labelled(described(scans, tables), known, findings)
         if scans.empty:
             raise DataError(f"{folder}: no scan has a visit with a diagnosis of {' or '.join(self.classes)}.")
         refuse_two_labels(scans, self.classes)
 
-        clinical = self._clinical(scans, adnimerge, paths, findings)
+        clinical = self._clinical(scans, adnimerge, own, paths, findings)
         if not clinical.columns:
             raise DataError(f"{folder} holds none of the tables that clinical columns are read from.")
         without = scans.loc[~scans["rid"].isin(clinical.seen), "subject"].unique()
         note(findings, "scan-without-biospecimen", "subjects with a scan but in no biospecimen table", without)
-        absent = sorted(clinical.seen - {image.rid for image in download.images})
-        note(findings, "row-without-scan", "subjects (RID) in biospecimen tables but without an image", absent)
+        if download.whole:
+            absent = sorted(clinical.seen - {image.rid for image in download.images})
+            note(findings, "row-without-scan", "subjects (RID) in biospecimen tables but without an image", absent)
         progress.say(
-            f"{folder}: {len(download.images)} images, {len(paths)} tables; kept {len(scans)} scans of "
-            f"{scans['subject'].nunique()} subjects, with {len(clinical.columns)} clinical columns"
+            f"kept {len(scans)} scans of {scans['subject'].nunique()} subjects, one a visit, with "
+            f"{len(clinical.columns)} clinical columns"
         )
         return self._cohort(scans, clinical, findings)
+
+    def _asked(self, download: Download, findings: list[Finding]) -> Download:
+        if self.wanted is None:
+            note_left_aside(download, findings)
+            return download
+        images = [image for image in download.images if image.image_id in self.wanted]
+        if not images:
+            raise DataError(
+                f"none of the {len(self.wanted)} images that are asked for is among the {len(download.images)} found, "
+                f"such as {download.images[0].image_id}. Is it the download that the recipe was made from?"
+            )
+        return replace(download, images=images, whole=False)
 
     def _labelled(self, scans: pd.DataFrame, known: pd.DataFrame, findings: list[Finding]) -> pd.DataFrame:
         scans = self.label(scans, known, findings)
@@ -105,16 +136,25 @@ class AdniTask(Task):
         return scans
 
     def _clinical(
-        self, scans: pd.DataFrame, adnimerge: StudyTable | None, paths: list[Path], findings: list[Finding]
+        self,
+        scans: pd.DataFrame,
+        adnimerge: StudyTable | None,
+        own: BidsTables,
+        paths: list[Path],
+        findings: list[Finding],
     ) -> Clinical:
         rules: dict[str, Any] = {} if self.clinical is None else {"rules": self.clinical}
-        return read_clinical(scans, adnimerge, paths, findings, **rules)
+        clinical = read_clinical(scans, adnimerge, paths, findings, **rules)
+        if rules or clinical.columns or not own.tables:
+            return clinical
+        return read_bids_clinical(scans, own, findings)
 
     def _cohort(self, scans: pd.DataFrame, clinical: Clinical, findings: list[Finding]) -> Cohort:
         dates = ["" if day is None else day.isoformat() for day in scans["acquired"]]
         table = scans.assign(acquired=pd.Series(dates, index=scans.index, dtype=object))
-        if "AGE" in clinical.table:
-            table["age"] = clinical.table["AGE"]
+        for name in ("AGE", "age"):
+            if name in clinical.table:
+                table["age"] = clinical.table[name]
         groups = tuple(name for name in GROUPS if name in table)
         table = table[["subject", "image", "label", *groups]]
         return Cohort(table, clinical.table, clinical.columns, self.classes, groups, tuple(findings))
@@ -127,9 +167,9 @@ class AdniTask(Task):
 class AdniAdTask(AdniTask):
     """AD against CN at the time of the scan, as in Yang et al. 2021, section 3.1.
 
-    Reads a folder that holds, at any depth, the image tree of a LONI download (NIfTI or DICOM) and study tables with
-    dated names: ADNIMERGE and/or DXSUM, and whichever biospecimen tables there are; the collection list is used if it
-    is there. One scan is kept for each subject and visit.
+    Reads a folder that holds, at any depth, images (a LONI download in NIfTI or DICOM, a Clinica BIDS tree, or a CAPS
+    t1_linear tree) and study tables with dated names: ADNIMERGE and/or DXSUM, and whichever biospecimen tables there
+    are; the collection list is used if it is there. One scan is kept for each subject and visit.
 
     Args:
         visits: ``all`` keeps every visit with a diagnosis of CN or AD; ``baseline`` only the first.

@@ -35,16 +35,19 @@ def canonical(code: str) -> str | None:
 
 
 def parse_days(cells: pd.Series) -> pd.Series:
-    """Text as ``YYYY-MM-DD`` or ``M/D/YYYY`` -> days (datetime64); NaT where it is neither."""
+    """Text as ``YYYY-MM-DD`` or ``M/D/YYYY``, with or without a time -> days (datetime64); NaT where it is neither."""
+    cells = cells.str.replace(r"[ T]\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?$", "", regex=True)
     iso = pd.to_datetime(cells, format="%Y-%m-%d", errors="coerce")
     return iso.fillna(pd.to_datetime(cells, format="%m/%d/%Y", errors="coerce"))
 
 
-def nearest(day: date, days: pd.Series) -> tuple[int, int] | None:
+def nearest(day: date | None, days: pd.Series) -> tuple[int, int] | None:
     """Position and distance in days of the nearest of some days (NaT: never); None beyond ``LIMIT_DAYS``.
 
-    Of two equally near, the earlier position.
+    Of two equally near, the earlier position. None has no nearest day.
     """
+    if day is None:
+        return None
     distance = (days - pd.Timestamp(day)).abs().dt.days.to_numpy(dtype=float, na_value=np.inf)
     if len(distance) == 0 or distance.min() > LIMIT_DAYS:
         return None
@@ -56,7 +59,7 @@ def match(scans: pd.DataFrame, table: pd.DataFrame) -> pd.Series:
     """Find the row of a table for each scan.
 
     Args:
-        scans: columns rid (int), visit (canonical, or missing) and acquired (date).
+        scans: columns rid (int), visit (canonical, or missing) and acquired (date, or None).
         table: columns rid (int), visit (canonical, or missing) and, optionally, day (datetime64); index = line.
 
     Returns:
@@ -72,7 +75,7 @@ def match(scans: pd.DataFrame, table: pd.DataFrame) -> pd.Series:
     return pd.Series(lines, index=scans.index, dtype="Int64")
 
 
-def _line(rows: pd.DataFrame, visit: str | None, acquired: date) -> int | None:
+def _line(rows: pd.DataFrame, visit: str | None, acquired: date | None) -> int | None:
     same = rows.index[rows["visit"] == visit]
     if visit is not None and len(same):
         return int(same[0])

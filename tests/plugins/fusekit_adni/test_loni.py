@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from fusekit.errors import DataError
-from fusekit_adni.loni import Image, find_download, read_visits
+from fusekit_adni.images import Image
+from fusekit_adni.layouts import find_download
+from fusekit_adni.loni import read_visits
 
 SCALED = "MPR__GradWarp__B1_Correction__N3__Scaled"
 HEADER = '"Image Data ID","Subject","Group","Sex","Age","Visit","Modality","Description"\n'
@@ -51,8 +53,8 @@ def test_dicom_files_without_ids_take_those_of_their_folder(tmp_path: Path) -> N
     _leaf(tmp_path / "137_S_1414/MP-RAGE/2008-02-26_11_57_53.0/S46193", "1.dcm", "2.dcm")
     _leaf(tmp_path / "137_S_1415/MP-RAGE/2008-02-26_11_57_53.0/I92752", "1.dcm", "2.dcm")
     first, second = find_download(tmp_path).images
-    assert (first.number, first.series) == (46193, 46193)
-    assert (second.number, second.series) == (92752, 0)
+    assert (first.image_id, first.series) == ("S46193", 46193)
+    assert (second.image_id, second.series) == ("I92752", 0)
 
 
 def test_a_folder_may_be_named_after_the_series_while_the_file_names_the_image(tmp_path: Path) -> None:
@@ -173,11 +175,53 @@ def test_a_link_to_a_folder_above_ends_the_walk(tmp_path: Path) -> None:
     assert image.path == leaf / "a_S1_I5.nii"
 
 
-def test_a_linked_folder_elsewhere_is_followed(tmp_path: Path) -> None:
-    _leaf(tmp_path / "disk/002_S_0413/MP-RAGE/2008-07-31_14_39_56.0/I5", "a_S1_I5.nii")
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "ADNI").symlink_to(tmp_path / "disk", target_is_directory=True)
-    assert [image.number for image in find_download(tmp_path / "data").images] == [5]
+def test_links_that_lead_out_of_the_folder_are_not_followed(tmp_path: Path) -> None:
+    at = "002_S_0413/MP-RAGE/2008-07-31_14_39_56.0"
+    elsewhere = _leaf(tmp_path / "disk" / at / "I5", "a_S1_I5.nii", "1.dcm")
+    data = tmp_path / "data"
+    kept = _leaf(data / at / "I6", "a_S1_I6.nii")
+    (data / at / "I6" / "b_S1_I8.nii").symlink_to(elsewhere / "a_S1_I5.nii")
+    series = _leaf(data / at / "I7", "0.dcm")
+    (series / "1.dcm").symlink_to(elsewhere / "1.dcm")
+    (data / "ADNI").symlink_to(tmp_path / "disk", target_is_directory=True)
+    (data / "circle").symlink_to(data / "circle")
+    found = find_download(data)
+    assert [image.path.parent for image in found.images] == [kept]
+    links = [data / "ADNI", data / "circle", kept / "b_S1_I8.nii", series / "1.dcm"]
+    assert sorted(found.outside) == sorted(links)
+    assert found.empty == []
+
+
+def test_links_that_stay_within_the_folder_are_followed(tmp_path: Path) -> None:
+    store = _leaf(tmp_path / ".annex" / "objects", "a81f")
+    leaf = _leaf(tmp_path / "ADNI/002_S_0413/MP-RAGE/2008-07-31_14_39_56.0/I5")
+    (leaf / "a_S1_I5.nii").symlink_to(store / "a81f")
+    assert [image.path.name for image in find_download(tmp_path).images] == ["a_S1_I5.nii"]
+
+
+@pytest.mark.parametrize(
+    ("description", "kept"),
+    [
+        *((name, True) for name in ("MP-RAGE", "MPRAGE_GRAPPA2", "IR-FSPGR", "SAG_IR-SPGR", "MT1__B1_Correction__N3m")),
+        *((name, False) for name in ("Sagittal_3D_FLAIR", "Axial_PD_T2_FSE", "Axial_T2-Star", "B1-Calibration_Body")),
+        *((name, False) for name in ("HighResHippocampus", "AV45_Coreg,_Avg", "Axial_rsfMRI__Eyes_Open_", "Axial_DTI")),
+        *((name, False) for name in ("3_Plane_Localizer", "ADNI_Brain_PET__Raw_FDG", "Field_Mapping")),
+    ],
+)
+def test_other_sequences_are_left_aside_by_their_description(tmp_path: Path, description: str, kept: bool) -> None:
+    leaf = _leaf(tmp_path / f"002_S_0413/{description}/2008-07-31_14_39_56.0/I5", "a_S1_I5.nii")
+    _leaf(tmp_path / "002_S_0413/MPR/2008-07-31_14_39_56.0/I6", "a_S1_I6.nii")
+    found = find_download(tmp_path)
+    assert [image.number for image in found.images] == ([5, 6] if kept else [6])
+    assert found.others == ([] if kept else [leaf])
+
+
+def test_an_image_of_another_modality_is_told_by_its_files_name(tmp_path: Path) -> None:
+    leaf = _leaf(tmp_path / "002_S_0413/MPR/2008-07-31_14_39_56.0/I6", "ADNI_002_S_0413_MR_MPR_S1_I6.nii")
+    other = _leaf(tmp_path / "002_S_0413/ADNI/2008-07-31_14_39_56.0/I5", "ADNI_002_S_0413_PT_ADNI_Br_1_S1_I5.nii")
+    found = find_download(tmp_path)
+    assert [image.path.parent for image in found.images] == [leaf]
+    assert [path.parent for path in found.others] == [other]
 
 
 def test_a_folder_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

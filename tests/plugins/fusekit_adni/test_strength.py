@@ -6,7 +6,7 @@ import pytest
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
 
-from fusekit_adni.loni import Image
+from fusekit_adni.images import Image
 from fusekit_adni.strength import field_strength, is_expected
 
 SIDECAR = (
