@@ -1,4 +1,4 @@
-"""ADNI: the task ``adni-ad``, read from a LONI download, with a synthetic cohort in the same layout."""
+"""ADNI: the tasks ``adni-ad`` and ``mci-converter``, read from a download, with synthetic cohorts."""
 
 from __future__ import annotations
 
@@ -14,8 +14,13 @@ if TYPE_CHECKING:
 
 @hookimpl
 def register_tasks(register: Register) -> None:
-    """The paper's first task."""
+    """The paper's first two tasks."""
     register("adni-ad", "fusekit_adni.task:AdniAdTask", "Alzheimer's disease or normal cognition (ADNI)")
+    register(
+        "mci-converter",
+        "fusekit_adni.converter_task:MciConverterTask",
+        "Who with mild cognitive impairment goes on to dementia (ADNI)",
+    )
 
 
 @hookimpl

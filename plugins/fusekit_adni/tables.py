@@ -74,6 +74,12 @@ def find_table(name: str, paths: list[Path], also: tuple[str, ...] = ()) -> tupl
     return (found[-1][2], [path for _, _, path in found[:-1]]) if found else (None, [])
 
 
+def undated(path: Path) -> str:
+    """The name of the table in a file, without dates."""
+    match = re.fullmatch(f"(.+?){_DATED}", path.name, flags=re.IGNORECASE)
+    return match[1] if match else path.stem
+
+
 def _day(text: str | None, pattern: str) -> datetime:
     """A date in a file's name; the earliest one there is where it is missing or impossible."""
     try:

@@ -1,16 +1,29 @@
-"""``fusekit synthesize-adni``: the synthetic download, written where you want it."""
+"""``fusekit synthesize-adni``: a synthetic download, written where you want it."""
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 
+class Question(StrEnum):
+    """The task that a download is for."""
+
+    AD = "adni-ad"
+    CONVERTERS = "mci-converter"
+
+
 def synthesize_adni(
     folder: Annotated[Path, typer.Argument(help="New or empty folder.", show_default=False)],
-    subjects: Annotated[int, typer.Option(help="People with CN or AD; some MCI come on top.")] = 480,
+    task: Annotated[Question, typer.Option(help="For which task: people seen for a year, or MCI for four.")] = (
+        Question.AD
+    ),
+    subjects: Annotated[
+        int, typer.Option(help="People with CN or AD; for mci-converter, with MCI. Some others come on top.")
+    ] = 480,
     seed: Annotated[int, typer.Option(help="The same seed gives the same files.")] = 0,
     image_effect: Annotated[float, typer.Option(help="Main effect of disease on the images; 0 is none.")] = 1.0,
     table_effect: Annotated[float, typer.Option(help="Main effect on the tables; 1: published group values.")] = 1.0,
@@ -19,10 +32,11 @@ def synthesize_adni(
     """Write a SYNTHETIC cohort in the layout of an ADNI download, to try things on or to test your own tools."""
     from fusekit.experiment.folder import new_folder
     from fusekit.progress import Bars
-    from fusekit_adni.synthetic.download import write_download
+    from fusekit_adni.synthetic import download, followup
 
+    write = followup.write_followup if task == Question.CONVERTERS else download.write_download
     with new_folder(folder.absolute()) as partial:
-        write_download(
+        write(
             partial,
             Bars(),
             seed=seed,
@@ -31,4 +45,4 @@ def synthesize_adni(
             table_effect=table_effect,
             interaction=interaction,
         )
-    typer.echo(f"A SYNTHETIC cohort of {subjects} subjects lies in {folder}. Try: fusekit run adni-ad --data {folder}")
+    typer.echo(f"A SYNTHETIC cohort of {subjects} subjects lies in {folder}. Try: fusekit run {task} --data {folder}")

@@ -40,7 +40,7 @@ README = """SYNTHETIC COHORT: nobody in this folder is real.
 It imitates the layout of a download from the ADNI archive so that FuseKit's reader can be run and tested without
 patients' data. Brains are the MNI152 template, warped; every value in the tables is a random number.
 
-seed {seed}, {subjects} subjects with CN or AD
+seed {seed}, {people}
 image effect {image:g}, table effect {table:g}, interaction {interaction:g}
 """
 
@@ -83,17 +83,42 @@ def write_download(
     people = draw_subjects(rng, subjects, Strengths(image_effect, table_effect, interaction))
     people["baseline"] = [date(2005, 9, 1) + timedelta(days=int(d)) for d in rng.integers(0, 700, len(people))]
     (folder / "README.txt").write_text(
-        README.format(seed=seed, subjects=subjects, image=image_effect, table=table_effect, interaction=interaction),
+        README.format(
+            seed=seed,
+            people=f"{subjects} subjects with CN or AD",
+            image=image_effect,
+            table=table_effect,
+            interaction=interaction,
+        ),
         encoding="utf-8",
     )
     write_tables(np.random.default_rng(table_seed), people, folder / "Study_Data")
-    collection, scans = [], []
+    write_images(folder, "ADNI1_Complete_1Yr_1.5T", people, rng, image_seed, progress)
+
+
+def write_images(
+    folder: Path,
+    collection: str,
+    people: pd.DataFrame,
+    rng: np.random.Generator,
+    seed: np.random.SeedSequence,
+    progress: Progress,
+) -> None:
+    """Write the image tree and its collection list.
+
+    Args:
+        folder: gets both.
+        collection: name of the list, without its date.
+        people: from ``draw_subjects``, with a column ``baseline`` (date).
+        rng: draws who has which images, and when.
+        seed: of the images themselves.
+        progress: shows scans.
+    """
+    rows, scans = [], []
     for image in _images(rng, people):
-        collection.append(image.row)
-        scans.append(
-            _Scan(folder / image.path, image_seed.spawn(1)[0], image.ventricles, image.horns, image.orientation)
-        )
-    _write_collection(folder / "ADNI1_Complete_1Yr_1.5T_2_12_2024.csv", collection)
+        rows.append(image.row)
+        scans.append(_Scan(folder / image.path, seed.spawn(1)[0], image.ventricles, image.horns, image.orientation))
+    _write_collection(folder / f"{collection}_2_12_2024.csv", rows)
     # Threads, not processes: the arithmetic runs outside Python's lock, and a script needs no `if __name__` guard.
     with ThreadPoolExecutor(_cores()) as pool:
         for _ in progress.track(pool.map(_write_scan, scans), "writing synthetic scans", len(scans), "scans"):

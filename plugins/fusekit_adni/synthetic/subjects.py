@@ -81,7 +81,21 @@ def draw_subjects(rng: np.random.Generator, count: int, strengths: Strengths) ->
     if count < 2:
         raise OptionError(f"subjects takes 2 or more, not {count}: one with CN and one with AD.")
     total = round(count / (SHARES["CN"] + SHARES["AD"]))
-    group = _groups(rng, count, total)
+    return describe(rng, _groups(rng, count, total), strengths)
+
+
+def describe(rng: np.random.Generator, group: np.ndarray, strengths: Strengths) -> pd.DataFrame:
+    """Draw everything about people of whom the diagnosis is given.
+
+    Args:
+        rng: source of every number.
+        group: 0 CN, 1 MCI, 2 AD, for each person.
+        strengths: of the three effects.
+
+    Returns:
+        As from ``draw_subjects``.
+    """
+    total = len(group)
     disease = group - 1.0  # -1 CN, 0 MCI, +1 AD
     people = pd.DataFrame({"diagnosis": np.array(list(SHARES))[group]})
     rid = np.sort(rng.choice(np.arange(2, 10 * total + 2), total, replace=False))

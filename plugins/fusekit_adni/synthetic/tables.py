@@ -26,10 +26,21 @@ DX_BASELINE = {"CN": "CN", "MCI": "LMCI", "AD": "AD"}
 
 def write_tables(rng: np.random.Generator, people: pd.DataFrame, folder: Path) -> None:
     """Write the study tables of ``draw_subjects`` people, who have a column ``baseline`` (date), into a folder."""
-    folder.mkdir()
-    tables = {
-        f"ADNIMERGE_{EXPORTED}": _adnimerge(rng, people),
-        f"DXSUM_PDXCONV_ADNIALL_{EXPORTED}": _diagnoses(rng, people),
+    rows = _visits(people)
+    rows = rows.assign(
+        months=rows["visit"].map(VISITS),
+        state=rows["diagnosis"],
+        start=rows["diagnosis"],
+        phase="ADNI1",
+        entered="ADNI1",
+    )
+    tables = {"ADNIMERGE": adnimerge(rng, rows), "DXSUM_PDXCONV_ADNIALL": _diagnoses(rng, people)}
+    write_csv({f"{name}_{EXPORTED}": table for name, table in tables.items()} | biospecimens(rng, people), folder)
+
+
+def biospecimens(rng: np.random.Generator, people: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Tables of genes and fluids, by the names of their files."""
+    return {
         f"UPENNBIOMK_MASTER_{EXPORTED}": _csf(rng, people),
         f"UPENNBIOMK9_04_19_17_{EXPORTED}": _elecsys(rng, people),
         f"APOERES_{EXPORTED}": _apoe(rng, people),
@@ -37,6 +48,11 @@ def write_tables(rng: np.random.Generator, people: pd.DataFrame, folder: Path) -
         f"LABDATA_{EXPORTED}": _labs(rng, people),
         "adni_plasma_qc_multiplex_11Nov2010": _analytes(rng, people),
     }
+
+
+def write_csv(tables: dict[str, pd.DataFrame], folder: Path) -> None:
+    """Write tables as the archive exports them, into a new folder."""
+    folder.mkdir()
     for name, table in tables.items():
         table.to_csv(folder / f"{name}.csv", index=False, quoting=1, lineterminator="\n")  # 1: every field quoted
 
@@ -56,21 +72,26 @@ def _visits(people: pd.DataFrame, visits: tuple[str, ...] = tuple(VISITS)) -> pd
     return rows.assign(day=[visit_date(b, v) for b, v in zip(rows["baseline"], rows["visit"], strict=True)])
 
 
-def _adnimerge(rng: np.random.Generator, people: pd.DataFrame) -> pd.DataFrame:
-    rows = _visits(people)
-    n, ill = len(rows), rows["diagnosis"].map(CODES).to_numpy() - 1.0
-    months = rows["visit"].map(VISITS)
+def adnimerge(rng: np.random.Generator, rows: pd.DataFrame) -> pd.DataFrame:
+    """The table of everything.
+
+    Args:
+        rows: one a person and visit: what ``draw_subjects`` says of the person, visit, months and day, diagnosis as
+            recorded ("" if it was not), state (the true one), start (diagnosis at baseline), phase and the phase
+            entered.
+    """
+    n, ill = len(rows), rows["state"].map(CODES).to_numpy() - 1.0
     gaps = rng.random(n) < 0.1
     return pd.DataFrame(
         {
             "RID": rows["rid"],
-            "COLPROT": "ADNI1",
-            "ORIGPROT": "ADNI1",
+            "COLPROT": rows["phase"],
+            "ORIGPROT": rows["entered"],
             "PTID": rows["ptid"],
             "SITE": rows["site"],
             "VISCODE": rows["visit"],
             "EXAMDATE": rows["day"].map(str),
-            "DX_bl": rows["diagnosis"].map(DX_BASELINE),
+            "DX_bl": rows["start"].map(DX_BASELINE),
             "AGE": rows["age"],
             "PTGENDER": rows["sex"],
             "PTEDUCAT": rows["education"],
@@ -84,13 +105,13 @@ def _adnimerge(rng: np.random.Generator, people: pd.DataFrame) -> pd.DataFrame:
             "MMSE": np.clip(np.round(rng.normal(29.1 - 2.9 * ill, 1.5)), 0, 30).astype(int),
             "LDELTOTAL": np.clip(np.round(rng.normal(13 - 5.5 * ill, 3)), 0, 25).astype(int),
             "FAQ": np.clip(np.round(rng.normal(6 * ill, 3)), 0, 30).astype(int),
-            "FLDSTRENG": "1.5 Tesla MRI",
+            "FLDSTRENG": rows["entered"].map({"ADNI1": "1.5 Tesla MRI", "ADNI2": "3 Tesla MRI"}),
             "FSVERSION": "Cross-Sectional FreeSurfer (FreeSurfer Version 4.3)",
             "Ventricles": np.round(38000 + 12000 * rows["ventricles"].clip(-2.5)),
             "Hippocampus": np.where(gaps, "", np.round(7000 - 700 * rows["horns"]).astype(str)),
             "DX": np.where(rng.random(n) < 0.02, "", rows["diagnosis"].map(DX)),
-            "Month": months,
-            "M": months,
+            "Month": rows["months"],
+            "M": rows["months"],
             "update_stamp": "2024-02-12 00:05:02.0",
         }
     )

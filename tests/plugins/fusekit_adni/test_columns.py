@@ -132,8 +132,11 @@ def test_the_other_assay_is_never_mixed_in(tmp_path: Path) -> None:
 
     (tmp_path / "UPENNBIOMK_MASTER.csv").unlink()
     clinical, findings = _read(tmp_path, ADNIMERGE=MERGED)
-    assert "ABETA" not in clinical.table
-    assert "left out" in findings[0].message
+    np.testing.assert_array_equal(clinical.table["ABETA"], [nan, 900, nan, 1200])
+    (abeta,) = (column for column in clinical.columns if column.name == "ABETA")
+    assert (abeta.unit, abeta.source) == ("pg/mL (Elecsys)", "UPENNBIOMK9.ABETA")
+    assert [(f.code, f.items) for f in findings] == [("other-scale", ("UPENNBIOMK9_04_19_17.csv",))]
+    assert "on its own scale" in findings[0].message
 
 
 def test_the_row_of_the_visit_else_the_nearest_in_time(tmp_path: Path) -> None:

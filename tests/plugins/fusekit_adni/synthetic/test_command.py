@@ -7,7 +7,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from fusekit.errors import OptionError
-from fusekit_adni.synthetic import download
+from fusekit_adni.synthetic import download, followup
 from fusekit_adni.synthetic.command import synthesize_adni
 
 
@@ -44,6 +44,16 @@ def test_it_writes_where_it_is_told_and_says_what_it_wrote(tmp_path: Path, monke
     assert f"fusekit run adni-ad --data {out}" in result.output.replace("\n", " ")
 
 
+def test_the_other_cohort_on_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[dict[str, Any]] = []
+    monkeypatch.setattr(followup, "write_followup", _fake(calls))
+    result = _invoke(str(tmp_path / "cohort"), "--task", "mci-converter", "--subjects", "40")
+    assert result.exit_code == 0, result.output
+    assert calls == [{"seed": 0, "subjects": 40, "image_effect": 1.0, "table_effect": 1.0, "interaction": 1.0}]
+    assert "fusekit run mci-converter --data" in result.output.replace("\n", " ")
+    assert _invoke(str(tmp_path / "other"), "--task", "mci").exit_code == 2
+
+
 def test_an_empty_folder_may_be_there_already(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(download, "write_download", _fake([]))
     (tmp_path / "cohort").mkdir()
@@ -72,10 +82,12 @@ def test_a_failure_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.Mon
 def test_the_defaults_are_those_of_the_task() -> None:
     import inspect
 
+    from fusekit_adni.converter_task import MciConverterTask
     from fusekit_adni.task import AdniAdTask
 
     command = inspect.signature(synthesize_adni).parameters
-    task = inspect.signature(AdniAdTask.synthesize).parameters
-    python = inspect.signature(download.write_download).parameters
-    for name in ("seed", "subjects", "image_effect", "table_effect", "interaction"):
-        assert command[name].default == task[name].default == python[name].default
+    for task, write in ((AdniAdTask, download.write_download), (MciConverterTask, followup.write_followup)):
+        options = inspect.signature(task.synthesize).parameters
+        python = inspect.signature(write).parameters
+        for name in ("seed", "subjects", "image_effect", "table_effect", "interaction"):
+            assert command[name].default == options[name].default == python[name].default
