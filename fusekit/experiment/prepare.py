@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from fusekit.data import ClinicalEncoding, Cohort, Finding, SliceStore, assign_folds, build_store, refuse_leakage
 from fusekit.data.cache import cache_folder
-from fusekit.experiment.folder import new_folder
-from fusekit.experiment.manifest import versions
+from fusekit.data.recipe import Recipe, read_recipe
+from fusekit.experiment.cohort import exactly, synthetic_cohort
 from fusekit.experiment.plan import Plan
-from fusekit.extension import read_options
 from fusekit.progress import Progress
 
 #: The fold that a run tests.
@@ -33,6 +28,7 @@ class Prepared:
         rows: one row a slice: index ``row`` (of the store); subject, scan, slice, fold, label.
         encoding: of the clinical values, fitted on the training subjects alone.
         findings: warnings, of the cohort, its images and its columns.
+        recipe: whose scans these are, if one was asked for.
     """
 
     cohort: Cohort
@@ -40,6 +36,7 @@ class Prepared:
     rows: pd.DataFrame
     encoding: ClinicalEncoding
     findings: tuple[Finding, ...]
+    recipe: Recipe | None = None
 
     @property
     def training_rows(self) -> pd.DataFrame:
@@ -84,7 +81,12 @@ def prepare(plan: Plan, progress: Progress) -> Prepared:
         LeakageError: a subject would be on both sides.
     """
     config = plan.config
-    cohort = plan.task.scan(config.data or _synthetic_cohort(plan, progress), progress)
+    recipe = read_recipe(config.recipe) if config.recipe else None
+    folder = config.data or synthetic_cohort(config.task, plan.task, config.options, progress)
+    if recipe is None:
+        cohort = plan.task.scan(folder, progress)
+    else:
+        cohort = exactly(config.task, plan.task, folder, config.options, recipe, config.allow, progress)
     cohort.check()
     folds = assign_folds(cohort.subjects, config.folds, config.seed)
     store = build_store(cohort.scans, plan.slices, config.image_size, cache_folder("slices"), progress)
@@ -99,24 +101,8 @@ def prepare(plan: Plan, progress: Progress) -> Prepared:
         rows=rows[["subject", "scan", "slice", "fold", "label"]].rename_axis("row"),
         encoding=encoding,
         findings=(*cohort.findings, *store.findings, *encoding.findings, *encoding.unseen(cohort.clinical)),
+        recipe=recipe,
     )
     for finding in prepared.findings:
         progress.say(f"note: {finding.message} ({finding.count})")
     return prepared
-
-
-def _synthetic_cohort(plan: Plan, progress: Progress) -> Path:
-    """Write the task's synthetic cohort, or find it as it was written before."""
-    task, config = plan.task, plan.config
-    options: dict[str, Any] = read_options("synthetic", task.synthesize, config.options.get("synthetic", {}))
-    key = json.dumps([config.task, options, versions()["fusekit"]], sort_keys=True, default=str)
-    folder = cache_folder("synthetic") / f"{config.task}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
-    progress.say(
-        "[bold yellow]SYNTHETIC cohort:[/] no --data was given, so invented patients are used; "
-        "the scores show that the tool works and say nothing about disease."
-    )
-    if not folder.exists():
-        with new_folder(folder) as partial:
-            task.synthesize(partial, progress, **options)
-    progress.say(f"It lies in {folder}")
-    return folder
