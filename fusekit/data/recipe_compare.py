@@ -22,6 +22,8 @@ KINDS = {
     "other-mask": "the image has another mask",
     "other-label": "the label differs",
     "other-values": "values of one table differ",
+    "table-absent": "none of a table's columns are there",
+    "table-additional": "a table is not in the recipe",
     "column-absent": "a clinical column is not there",
     "column-additional": "a clinical column is not in the recipe",
     "column-differs": "a clinical column has other rules",
@@ -195,15 +197,28 @@ def _columns(theirs: Recipe, mine: Recipe) -> Iterator[Difference]:
         message = f"the classes are {', '.join(mine.classes)}, not {', '.join(theirs.classes)}"
         yield Difference("other-classes", message=message)
     first, second = ({column.name: column for column in recipe.columns} for recipe in (theirs, mine))
+    yield from _only(first, second, "absent", "is absent")
+    yield from _only(second, first, "additional", "is not in the recipe")
     for name, column in first.items():
-        source = f" ({column.source})" if column.source else ""
-        if name not in second:
-            yield Difference("column-absent", what=name, message=f"the column {name!r}{source} is absent")
-        elif column != second[name]:
+        if name in second and column != second[name]:
             yield Difference("column-differs", what=name, message=f"the column {name!r} {_rules(column, second[name])}")
-    for name in second:
-        if name not in first:
-            yield Difference("column-additional", what=name, message=f"the column {name!r} is not in the recipe")
+
+
+def _only(one: dict[str, Column], other: dict[str, Column], kind: str, what: str) -> Iterator[Difference]:
+    """Columns of one side alone; a whole table of them is one difference."""
+    tables = {table_of(column) for column in other.values()}
+    whole: dict[str, int] = {}
+    for name, column in one.items():
+        table = table_of(column)
+        if name in other:
+            continue  # perhaps read from another table, which is said of the column
+        if table and table not in tables:
+            whole[table] = whole.get(table, 0) + 1
+        else:
+            yield Difference(f"column-{kind}", what=name, message=f"the column {name!r} {what}")
+    for table, count in whole.items():
+        message = f"the table {table} {what} ({count} column{'s' * (count > 1)})"
+        yield Difference(f"table-{kind}", what=table, message=message)
 
 
 def _rules(theirs: Column, mine: Column) -> str:

@@ -129,7 +129,7 @@ def digest_scans(
         finally:
             for future in futures:
                 future.cancel()
-    index = pd.Index(cohort.scans.index.map(str), name="scan", dtype=object)
+    index = pd.Index(cohort.scans.index.map(str), name="scan", dtype=str)
     names = ["subject", *(group for group in PUBLISHED if group in cohort.groups), IMAGE, LABEL]
     names += [*[MASK] * masked, *(VALUES + table for table in tables)]
-    return pd.DataFrame(rows, index=index, columns=names, dtype=object)
+    return pd.DataFrame(rows, index=index, columns=names, dtype=str)
