@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from fusekit.experiment.cohort import Gathered
+    from fusekit.experiment.cohort import Described
 
 #: So many differences are shown; all of them go into differences.csv.
 SHOWN = 20
@@ -49,18 +49,18 @@ def cohort(
 
     from fusekit.cli.options import task_options
     from fusekit.errors import OptionError
-    from fusekit.experiment.cohort import gather
+    from fusekit.experiment.cohort import describe
 
     if out is None and recipe is None:
         raise OptionError("--out names the folder that the recipe is written to.")
     options = task_options(option, layout, clinical)
-    done = gather(task, data=data, out=out, recipe=recipe, options=options)
+    done = describe(task, data=data, out=out, recipe=recipe, options=options)
     print_cohort(done, out, Console())
     if done.differences:
         raise typer.Exit(1)
 
 
-def print_cohort(done: Gathered, out: Path | None, console: Console) -> None:
+def print_cohort(done: Described, out: Path | None, console: Console) -> None:
     """Print what a cohort holds, what differs from the recipe it was rebuilt by, and where its own recipe lies."""
     from rich.markup import escape
 
@@ -88,7 +88,7 @@ def print_cohort(done: Gathered, out: Path | None, console: Console) -> None:
         console.print("[dim]It holds ids and rules, and no image, value or label.[/]", highlight=False)
 
 
-def _tables(done: Gathered) -> list[Table]:
+def _tables(done: Described) -> list[Table]:
     """Subjects and scans by class, columns by table, findings with counts."""
     from rich.markup import escape
     from rich.table import Table

@@ -76,8 +76,9 @@ def plain(value: Any, kind: str) -> float | str | None:
 
 
 def table_of(column: Column) -> str:
-    """Return the table that a column was read from: its source without the column."""
-    return column.source.rpartition(".")[0] or column.source
+    """Return the table that a column was read from: of ``TABLE.COLUMN`` or ``TABLE: COLUMN``, what comes first."""
+    table, colon, _ = column.source.partition(": ")
+    return table if colon else column.source.rpartition(".")[0] or column.source
 
 
 def digest_scans(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from rich.markup import escape
 
 from fusekit.data import Cohort, Finding, Task
 from fusekit.data.cache import cache_folder
@@ -17,7 +18,7 @@ from fusekit.data.recipe import PARTS, Recipe, read_recipe
 from fusekit.data.recipe_compare import Difference, compare, count_subjects, select
 from fusekit.data.recipe_digests import PUBLISHED
 from fusekit.errors import DataError, OptionError
-from fusekit.experiment.config import open_task
+from fusekit.experiment.config import Config, open_task
 from fusekit.experiment.folder import new_folder
 from fusekit.experiment.manifest import versions
 from fusekit.extension import catalog, read_options
@@ -33,7 +34,7 @@ _PLAIN = (str, int, float, bool, tuple, type(None))  # what a default must be to
 
 
 @dataclass(frozen=True)
-class Gathered:
+class Described:
     """A cohort, its recipe, and what differs from the recipe it was rebuilt by.
 
     Args:
@@ -62,7 +63,7 @@ class Gathered:
         return f"{count_subjects(list(self.differences))} of {subjects} subjects differ{columns}"
 
 
-def gather(
+def describe(
     task: str,
     *,
     data: Path | None = None,
@@ -70,7 +71,7 @@ def gather(
     recipe: Path | None = None,
     options: Options | None = None,
     progress: Progress | None = None,
-) -> Gathered:
+) -> Described:
     """Read a cohort and write its recipe; or rebuild the cohort of a recipe, and say what differs.
 
     Args:
@@ -95,9 +96,9 @@ def gather(
     read_options("synthetic", opened.synthesize, options.get("synthetic", {}))
     data = data or opened.folder
     if out is None:
-        return _gather(task, opened, data, options, theirs, progress)
+        return _describe(task, opened, data, options, theirs, progress)
     with new_folder(out.absolute()) as folder:  # before hours of reading: is there room for the result?
-        done = _gather(task, opened, data, options, theirs, progress)
+        done = _describe(task, opened, data, options, theirs, progress)
         written, left_out = done.recipe.write(folder)
         if theirs:
             table = pd.DataFrame(done.differences, columns=list(Difference.__dataclass_fields__))
@@ -106,7 +107,7 @@ def gather(
         progress.say(f"note: {option} is a path of this machine and is not in the recipe; tell your colleague of it")
     telling = written.telling_ids()
     if telling:
-        listed = ", ".join(telling[:3])
+        listed = escape(", ".join(telling[:3]))
         progress.say(
             f"note: {len(telling)} ids hold what looks like a date or the name of a class ({listed}...); "
             "a recipe passes ids on as they are. Rename them if they tell what may not be told."
@@ -114,14 +115,14 @@ def gather(
     return replace(done, recipe=written)
 
 
-def _gather(
+def _describe(
     name: str, task: Task, data: Path | None, options: Options, theirs: Recipe | None, progress: Progress
-) -> Gathered:
+) -> Described:
     folder = data or _without_data(name, task, options, theirs, progress)
     if theirs is None:
         cohort = task.scan(folder, progress)
         cohort.check()
-        return Gathered(cohort, _recipe_of(cohort, name, task, data is None, options, progress))
+        return Described(cohort, _recipe_of(cohort, name, task, data is None, options, progress))
     done = rebuild(name, task, folder, options, theirs, synthetic=data is None, progress=progress)
     try:
         done.cohort.check()
@@ -140,7 +141,7 @@ def _without_data(name: str, task: Task, options: Options, theirs: Recipe | None
 
 def rebuild(
     name: str, task: Task, folder: Path, options: Options, theirs: Recipe, *, synthetic: bool, progress: Progress
-) -> Gathered:
+) -> Described:
     """Read the scans of a recipe from a folder, in the recipe's order, and compare.
 
     Where the task knows image ids, no other images are looked at; those that a recipe wants and the folder lacks are
@@ -150,7 +151,7 @@ def rebuild(
         DataError: the folder cannot be read at all, or an image cannot.
     """
     for line in theirs.overruled(options):
-        progress.say(f"note: {line}")
+        progress.say(f"note: {escape(line)}")
     whole = None
     try:
         task.wanted = theirs.images
@@ -169,7 +170,7 @@ def rebuild(
         try:
             others = task.scan(folder, progress).scans
         except DataError as error:
-            progress.say(f"note: the folder cannot be read without the recipe: {error}")
+            progress.say(f"note: the folder cannot be read without the recipe: {escape(str(error))}")
     mine = _recipe_of(selected, name, task, synthetic, options, progress)
     listed = others[["subject", *(group for group in PUBLISHED if group in others)]]
     remarks = []
@@ -180,27 +181,36 @@ def rebuild(
     further = len(cohort.scans) - len(selected.scans)
     if further and whole is None:
         remarks.append(f"{further} further scans of the folder are not in the recipe and were left out")
-    return Gathered(selected, mine, theirs, tuple(compare(theirs, mine, listed)), tuple(remarks))
+    return Described(selected, mine, theirs, tuple(compare(theirs, mine, listed)), tuple(remarks))
 
 
-def exactly(
-    name: str, task: Task, folder: Path, options: Options, theirs: Recipe, allow: tuple[str, ...], progress: Progress
-) -> Cohort:
-    """Read exactly the scans of a recipe, to train on.
+def read_cohort(config: Config, task: Task, progress: Progress) -> Cohort:
+    """Read and check what a run trains on: the data, or the SYNTHETIC cohort; with a recipe, exactly its scans.
 
     Raises:
-        DataError: something differs and ``allow`` does not have ``recipe-differs``; the first ten are named.
+        DataError: with file, row and column, and what to do; or something differs from the recipe and ``config.allow``
+            does not have ``recipe-differs``.
     """
-    done = rebuild(name, task, folder, options, theirs, synthetic=False, progress=progress)
+    folder = config.data or synthetic_cohort(config.task, task, config.options, progress)
+    cohort = _exactly(config, task, folder, progress) if config.recipe else task.scan(folder, progress)
+    cohort.check()
+    return cohort
+
+
+def _exactly(config: Config, task: Task, folder: Path, progress: Progress) -> Cohort:
+    """Exactly the scans of the configuration's recipe; whatever differs is a refusal, and named."""
+    assert config.recipe is not None
+    name = config.task
+    done = rebuild(name, task, folder, config.options, read_recipe(config.recipe), synthetic=False, progress=progress)
     for remark in done.remarks:
-        progress.say(f"note: {remark}")
+        progress.say(f"note: {escape(remark)}")
     if not done.differences:
         progress.say(f"recipe: {done.verdict}")
         return done.cohort
     items = tuple(map(str, done.differences))
     advice = f"`fusekit cohort {name} --data DIR --recipe FOLDER --out REBUILT` lists all of it"
     finding = Finding(RECIPE_DIFFERS, f"the cohort is not the recipe's: {done.verdict}", items, "refusal", advice)
-    if RECIPE_DIFFERS not in allow:
+    if RECIPE_DIFFERS not in config.allow:
         first = "\n".join(f"  {item}" for item in items[:10])
         more = f"\n  and {len(items) - 10} more" if len(items) > 10 else ""
         raise DataError(

@@ -9,8 +9,7 @@ import pandas as pd
 
 from fusekit.data import ClinicalEncoding, Cohort, Finding, SliceStore, assign_folds, build_store, refuse_leakage
 from fusekit.data.cache import cache_folder
-from fusekit.data.recipe import Recipe, read_recipe
-from fusekit.experiment.cohort import exactly, synthetic_cohort
+from fusekit.experiment.cohort import read_cohort
 from fusekit.experiment.plan import Plan
 from fusekit.progress import Progress
 
@@ -28,7 +27,6 @@ class Prepared:
         rows: one row a slice: index ``row`` (of the store); subject, scan, slice, fold, label.
         encoding: of the clinical values, fitted on the training subjects alone.
         findings: warnings, of the cohort, its images and its columns.
-        recipe: whose scans these are, if one was asked for.
     """
 
     cohort: Cohort
@@ -36,7 +34,6 @@ class Prepared:
     rows: pd.DataFrame
     encoding: ClinicalEncoding
     findings: tuple[Finding, ...]
-    recipe: Recipe | None = None
 
     @property
     def training_rows(self) -> pd.DataFrame:
@@ -81,13 +78,7 @@ def prepare(plan: Plan, progress: Progress) -> Prepared:
         LeakageError: a subject would be on both sides.
     """
     config = plan.config
-    recipe = read_recipe(config.recipe) if config.recipe else None
-    folder = config.data or synthetic_cohort(config.task, plan.task, config.options, progress)
-    if recipe is None:
-        cohort = plan.task.scan(folder, progress)
-    else:
-        cohort = exactly(config.task, plan.task, folder, config.options, recipe, config.allow, progress)
-    cohort.check()
+    cohort = read_cohort(config, plan.task, progress)
     folds = assign_folds(cohort.subjects, config.folds, config.seed)
     store = build_store(cohort.scans, plan.slices, config.image_size, cache_folder("slices"), progress)
     rows = store.rows.join(cohort.scans[["subject", "label"]], on="scan")
@@ -101,7 +92,6 @@ def prepare(plan: Plan, progress: Progress) -> Prepared:
         rows=rows[["subject", "scan", "slice", "fold", "label"]].rename_axis("row"),
         encoding=encoding,
         findings=(*cohort.findings, *store.findings, *encoding.findings, *encoding.unseen(cohort.clinical)),
-        recipe=recipe,
     )
     for finding in prepared.findings:
         progress.say(f"note: {finding.message} ({finding.count})")

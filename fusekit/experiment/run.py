@@ -17,6 +17,7 @@ import torch
 
 from fusekit.bundle import Bundle
 from fusekit.data import Pixels
+from fusekit.data.recipe import read_recipe
 from fusekit.evaluation import prediction_table, score
 from fusekit.experiment import manifest
 from fusekit.experiment.config import Config, merge, read_config, resolve
@@ -104,6 +105,7 @@ def _run(config: Config, folder: Path, progress: Progress) -> None:
     """Do everything, writing into ``folder``."""
     start = time.perf_counter()
     plan = make_plan(config)
+    recipe = {"recipe": {"sha256": read_recipe(config.recipe).sha256}} if config.recipe else {}
     prepared = prepare(plan, progress)
     read = time.perf_counter()
     with repeatable():
@@ -118,7 +120,7 @@ def _run(config: Config, folder: Path, progress: Progress) -> None:
         "slices": plan.slices.as_json(),
         "data": {**prepared.counts(), "fingerprint": manifest.fingerprint(prepared.cohort, prepared.store.images)},
         "findings": [finding.as_json() for finding in prepared.findings],
-        **({"recipe": {"sha256": prepared.recipe.sha256}} if prepared.recipe else {}),
+        **recipe,
         **manifest.environment(plan.fabric.device),
     }
     numbers = json.loads(scores.to_json(orient="records", double_precision=15))  # NaN becomes null

@@ -156,6 +156,10 @@ def test_the_options_that_are_given_win_and_are_named(cohort: Cohort) -> None:
     assert recipe.beneath("tiny", {})["task"]["visits"] == "all"
     with pytest.raises(OptionError, match="the recipe is one of the task 'tiny', not of 'adni-ad'"):
         recipe.beneath("adni-ad", {})
+    own = replace(recipe, task="my-task.toml")
+    assert own.beneath("/home/ben/bens.toml", {}) == recipe.options  # everybody's own file has a name of its own
+    with pytest.raises(OptionError, match=r"the task 'my-task\.toml', not of 'tiny'"):
+        own.beneath("tiny", {})
 
 
 def _rewrite(folder: Path, **entries: Any) -> None:

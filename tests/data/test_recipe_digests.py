@@ -118,7 +118,14 @@ def test_masks_are_digested_where_there_are_any(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "table"), [("LABDATA.AXT117", "LABDATA"), ("patients.csv.age", "patients.csv"), ("lab", "lab"), ("", "")]
+    ("source", "table"),
+    [
+        ("LABDATA.AXT117", "LABDATA"),
+        ("all.v2.csv: a.b", "all.v2.csv"),
+        ("patients.csv.age", "patients.csv"),
+        ("lab", "lab"),
+        ("", ""),
+    ],
 )
 def test_the_table_is_the_source_without_the_column(source: str, table: str) -> None:
     assert table_of(Column("x", source=source)) == table

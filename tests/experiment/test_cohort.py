@@ -18,7 +18,7 @@ import fusekit
 from fusekit.data import Cohort
 from fusekit.data.recipe import read_recipe
 from fusekit.errors import DataError, OptionError
-from fusekit.experiment.cohort import Gathered, gather, synthetic_cohort
+from fusekit.experiment.cohort import Described, describe, synthetic_cohort
 from fusekit.experiment.config import read_config, resolve
 from fusekit.extension import catalog
 from fusekit.extension.registry import Entry
@@ -52,7 +52,7 @@ def theirs(tmp_path: Path) -> Path:
     folder = tmp_path / "theirs" / "data"
     folder.mkdir(parents=True)
     Tiny().synthesize(folder, Quiet())
-    gather("tiny", data=folder, out=tmp_path / "recipe", progress=Quiet())
+    describe("tiny", data=folder, out=tmp_path / "recipe", progress=Quiet())
     return folder
 
 
@@ -69,10 +69,10 @@ def mine(theirs: Path, tmp_path: Path) -> Path:
     return folder
 
 
-def rebuilt(folder: Path, out: Path | None = None, **options: Any) -> Gathered:
+def rebuilt(folder: Path, out: Path | None = None, **options: Any) -> Described:
     recipe = folder.parents[1] / "recipe"
     parts = {"task": options} if options else None
-    return gather("tiny", data=folder, recipe=recipe, out=out, options=parts, progress=Quiet())
+    return describe("tiny", data=folder, recipe=recipe, out=out, options=parts, progress=Quiet())
 
 
 def test_a_copy_elsewhere_is_identical(mine: Path, tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_a_larger_download_gives_the_same_cohort(mine: Path, tmp_path: Path) -> 
     pd.concat([better, table, more]).to_csv(mine / "scans.csv", index=False)
     for number, image in enumerate(("I998", "I999", "I000")):
         write_image(mine / "images" / f"{image}.nii", np.random.default_rng(50 + number).integers(0, 9, (8, 8, 8)))
-    assert "I000" in set(gather("tiny", data=mine, out=tmp_path / "all", progress=Quiet()).recipe.scans["image_id"])
+    assert "I000" in set(describe("tiny", data=mine, out=tmp_path / "all", progress=Quiet()).recipe.scans["image_id"])
     done = rebuilt(mine)
     assert done.verdict == "identical: 12 scans of 8 subjects"
     assert done.remarks == ()  # nothing else was looked at
@@ -104,7 +104,7 @@ def test_a_larger_download_gives_the_same_cohort(mine: Path, tmp_path: Path) -> 
 
 def test_without_image_ids_further_scans_are_left_out_and_counted(mine: Path, tmp_path: Path) -> None:
     ids = {"task": {"ids": "false"}}
-    gather("tiny", data=mine, out=tmp_path / "plain", options=ids, progress=Quiet())
+    describe("tiny", data=mine, out=tmp_path / "plain", options=ids, progress=Quiet())
     listed = pd.read_csv(tmp_path / "plain" / "scans.csv")
     assert "image_id" not in listed
     assert listed["scan"].tolist()[:2] == ["p0_bl", "p1_bl"]
@@ -112,11 +112,11 @@ def test_without_image_ids_further_scans_are_left_out_and_counted(mine: Path, tm
     more = table[table["image_id"] == "I100"].assign(subject="p99", image_id="I999")
     pd.concat([table, more]).to_csv(mine / "scans.csv", index=False)
     write_image(mine / "images" / "I999.nii", np.random.default_rng(50).integers(0, 9, (8, 8, 8)))
-    done = gather("tiny", data=mine, recipe=tmp_path / "plain", progress=Quiet())
+    done = describe("tiny", data=mine, recipe=tmp_path / "plain", progress=Quiet())
     assert done.verdict == "identical: 12 scans of 8 subjects"
     assert done.remarks == ("1 further scans of the folder are not in the recipe and were left out",)
     (mine / "images" / "I107.nii.gz").unlink()
-    done = gather("tiny", data=mine, recipe=tmp_path / "plain", progress=Quiet())
+    done = describe("tiny", data=mine, recipe=tmp_path / "plain", progress=Quiet())
     assert [str(difference) for difference in done.differences] == ["p5 bl: the scan p5_bl is absent"]
 
 
@@ -198,13 +198,13 @@ def test_a_folder_with_none_of_the_images_is_told_so(mine: Path) -> None:
 
 
 def test_the_recipes_options_are_used_and_those_given_win_aloud(theirs: Path, mine: Path, tmp_path: Path) -> None:
-    gather("tiny", data=theirs, out=tmp_path / "bl", options={"task": {"visits": "bl"}}, progress=Quiet())
+    describe("tiny", data=theirs, out=tmp_path / "bl", options={"task": {"visits": "bl"}}, progress=Quiet())
     assert read_recipe(tmp_path / "bl").options["task"] == {"visits": "bl", "ids": True, "rules": None, "place": ""}
     heard = Heard()
-    done = gather("tiny", data=mine, recipe=tmp_path / "bl", progress=heard)
+    done = describe("tiny", data=mine, recipe=tmp_path / "bl", progress=heard)
     assert done.verdict == "identical: 8 scans of 8 subjects"
     assert not any("recipe's" in line for line in heard.lines)
-    gather("tiny", data=mine, recipe=tmp_path / "bl", options={"task": {"visits": "all"}}, progress=heard)
+    describe("tiny", data=mine, recipe=tmp_path / "bl", options={"task": {"visits": "all"}}, progress=heard)
     assert "note: task.visits is all, not the recipe's bl" in heard.lines
 
 
@@ -220,33 +220,33 @@ def test_another_version_is_a_remark_and_no_difference(mine: Path, tmp_path: Pat
 
 def test_what_has_no_bearing_or_no_place_is_refused(theirs: Path, tmp_path: Path) -> None:
     with pytest.raises(OptionError, match=r"-o slices\.\.\. has no bearing"):
-        gather("tiny", data=theirs, out=tmp_path / "x", options={"slices": {"start": "1"}}, progress=Quiet())
+        describe("tiny", data=theirs, out=tmp_path / "x", options={"slices": {"start": "1"}}, progress=Quiet())
     with pytest.raises(OptionError, match="task has no option 'visit'; did you mean 'visits'"):
-        gather("tiny", data=theirs, out=tmp_path / "x", options={"task": {"visit": "bl"}}, progress=Quiet())
+        describe("tiny", data=theirs, out=tmp_path / "x", options={"task": {"visit": "bl"}}, progress=Quiet())
     with pytest.raises(OptionError, match="is one of real data"):
-        gather("tiny", recipe=tmp_path / "recipe", progress=Quiet())
+        describe("tiny", recipe=tmp_path / "recipe", progress=Quiet())
     with pytest.raises(OptionError, match="exists and is not empty"):
-        gather("tiny", data=theirs, out=tmp_path / "recipe", progress=Quiet())
+        describe("tiny", data=theirs, out=tmp_path / "recipe", progress=Quiet())
     assert sorted(path.name for path in tmp_path.iterdir()) == ["recipe", "theirs"]
 
 
 def test_a_cohort_that_cannot_be_trained_on_has_no_recipe(theirs: Path, tmp_path: Path) -> None:
     edit(theirs / "scans.csv", "I101", "label", "0")
     with pytest.raises(DataError, match="1 subjects have two labels: p1"):
-        gather("tiny", data=theirs, out=tmp_path / "x", progress=Quiet())
+        describe("tiny", data=theirs, out=tmp_path / "x", progress=Quiet())
     assert not (tmp_path / "x").exists()
 
 
 def test_a_synthetic_recipe_says_so_and_is_rebuilt_from_nothing(tmp_path: Path) -> None:
     heard = Heard()
-    gather("tiny", out=tmp_path / "x", options={"synthetic": {"seed": "3"}}, progress=heard)
+    describe("tiny", out=tmp_path / "x", options={"synthetic": {"seed": "3"}}, progress=heard)
     assert heard.lines[0].startswith("[bold yellow]SYNTHETIC cohort:[/]")
     content = json.loads((tmp_path / "x" / "recipe.json").read_text())
     assert content["synthetic"] is True
     assert content["options"]["synthetic"] == {"seed": 3}
-    done = gather("tiny", recipe=tmp_path / "x", progress=Quiet())
+    done = describe("tiny", recipe=tmp_path / "x", progress=Quiet())
     assert done.verdict == "identical: 12 scans of 8 subjects"
-    other = gather("tiny", recipe=tmp_path / "x", options={"synthetic": {"seed": "4"}}, progress=Quiet())
+    other = describe("tiny", recipe=tmp_path / "x", options={"synthetic": {"seed": "4"}}, progress=Quiet())
     assert other.verdict == "8 of 8 subjects differ"
     assert {difference.kind for difference in other.differences} == {"other-voxels"}
 
