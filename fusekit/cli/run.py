@@ -37,6 +37,10 @@ def run(
     out: Annotated[
         Path | None, typer.Option(help="Run folder, new or empty. Default: runs/TASK-FUSION-DATE-TIME.")
     ] = None,
+    recipe: Annotated[
+        Path | None,
+        typer.Option(help="Recipe (see `fusekit cohort`): train on exactly its scans; differences are refused."),
+    ] = None,
     layout: Annotated[str | None, typer.Option(help="Layout of the data, for tasks that know several.")] = None,
     clinical: Annotated[
         Path | None, typer.Option(help="TOML that names the clinical columns, for tasks that take one.")
@@ -77,6 +81,7 @@ def run(
         device=device,
         precision=precision,
         out=out,
+        recipe=recipe,
         allow=allow or [],
         options=task_options(option, layout, clinical),
         config=config,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from fusekit.data import Preset, SlicePolicy, Task
+from fusekit.data.recipe import read_recipe
 from fusekit.errors import OptionError, PluginError
 from fusekit.extension import catalog, read_options
 from fusekit.extension.registry import suggest
@@ -46,6 +47,7 @@ class Config:
         device: auto, cpu, cuda, cuda:N, mps.
         precision: 32-true, bf16-mixed, 16-mixed.
         out: run folder.
+        recipe: folder of a recipe, whose scans and no others are used; its options lie beneath those given.
         allow: codes of refusals of the audit to go on in spite of.
         options: part -> option -> value, as given.
     """
@@ -63,6 +65,7 @@ class Config:
     device: str = "auto"
     precision: Precision = "32-true"
     out: Path | None = None
+    recipe: Path | None = None
     allow: tuple[str, ...] = ()
     options: Mapping[str, Mapping[str, Any]]
 
@@ -92,9 +95,14 @@ def resolve(given: Mapping[str, Any]) -> Config:
             raise OptionError(f"no part is called {part!r}; {suggest(part, PARTS)}")
     if "task" not in given:
         raise OptionError("the configuration names no task.")
+    recipe = read_recipe(Path(given["recipe"])) if "recipe" in given else None
+    if recipe:
+        given["options"] = recipe.beneath(given["task"], given.get("options", {}))
     task = open_task(given["task"], given.get("options", {}))
     if task.folder is not None:
         given.setdefault("data", task.folder)
+    if recipe and not recipe.synthetic and "data" not in given:
+        raise OptionError("--recipe is one of real data; say where yours lie: --data DIR")
     preset = preset_of(task, given.get("data"))
     defaults = {f.name: getattr(preset, f.name) for f in fields(Preset) if f.name in hints}
     values = {"fusion": "rbca", "options": {}, **defaults, **given}

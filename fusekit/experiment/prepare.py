@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from fusekit.data import ClinicalEncoding, Cohort, Finding, SliceStore, assign_folds, build_store, refuse_leakage
-from fusekit.data.cache import alone, cache_folder, hold
-from fusekit.experiment.folder import new_folder
-from fusekit.experiment.manifest import versions
+from fusekit.data.cache import cache_folder
+from fusekit.experiment.cohort import read_cohort
 from fusekit.experiment.plan import Plan
-from fusekit.extension import read_options
 from fusekit.progress import Progress
 
 #: The fold that a run tests.
@@ -84,8 +78,7 @@ def prepare(plan: Plan, progress: Progress) -> Prepared:
         LeakageError: a subject would be on both sides.
     """
     config = plan.config
-    cohort = plan.task.scan(config.data or _synthetic_cohort(plan, progress), progress)
-    cohort.check()
+    cohort = read_cohort(config, plan.task, progress)
     folds = assign_folds(cohort.subjects, config.folds, config.seed)
     store = build_store(cohort.scans, plan.slices, config.image_size, cache_folder("slices"), progress)
     rows = store.rows.join(cohort.scans[["subject", "label"]], on="scan")
@@ -103,23 +96,3 @@ def prepare(plan: Plan, progress: Progress) -> Prepared:
     for finding in prepared.findings:
         progress.say(f"note: {finding.message} ({finding.count})")
     return prepared
-
-
-def _synthetic_cohort(plan: Plan, progress: Progress) -> Path:
-    """Write the task's synthetic cohort, or find it as it was written before."""
-    task, config = plan.task, plan.config
-    options: dict[str, Any] = read_options("synthetic", task.synthesize, config.options.get("synthetic", {}))
-    key = json.dumps([config.task, options, versions()["fusekit"]], sort_keys=True, default=str)
-    folder = cache_folder("synthetic") / f"{config.task}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
-    progress.say(
-        "[bold yellow]SYNTHETIC cohort:[/] no --data was given, so invented patients are used; "
-        "the scores show that the tool works and say nothing about disease."
-    )
-    if not folder.exists():
-        with alone(folder, lambda: progress.say("Another process is writing this cohort; waiting for it.")):
-            if not folder.exists():
-                with new_folder(folder) as partial:
-                    task.synthesize(partial, progress, **options)
-    hold(folder)
-    progress.say(f"It lies in {folder}")
-    return folder

@@ -17,6 +17,7 @@ import torch
 
 from fusekit.bundle import Bundle
 from fusekit.data import Pixels
+from fusekit.data.recipe import read_recipe
 from fusekit.evaluation import prediction_table, score
 from fusekit.experiment import manifest
 from fusekit.experiment.config import Config, merge, read_config, resolve
@@ -44,6 +45,7 @@ def run(
     device: str | None = None,
     precision: str | None = None,
     out: str | Path | None = None,
+    recipe: str | Path | None = None,
     allow: Sequence[str] = (),
     options: Mapping[str, Mapping[str, Any]] | None = None,
     config: str | Path | None = None,
@@ -61,6 +63,7 @@ def run(
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
         precision: of training: ``32-true``, ``bf16-mixed``, ``16-mixed``.
         out: run folder, which must not exist or be empty; ``runs/TASK-FUSION-DATE-TIME`` if not given.
+        recipe: folder of a recipe: train on exactly its scans, or refuse.
         allow: codes of the audit's refusals to go on in spite of; the manifest keeps them.
         options: part -> option -> value, e.g. ``{"injector": {"reduction": "shared"}}``.
         config: TOML file, or ``manifest.json`` of an earlier run, beneath what is given here.
@@ -86,6 +89,7 @@ def run(
         "device": device,
         "precision": precision,
         "out": out,
+        "recipe": recipe,
         "allow": tuple(allow) or None,
         "options": options or {},
     }
@@ -101,6 +105,7 @@ def _run(config: Config, folder: Path, progress: Progress) -> None:
     """Do everything, writing into ``folder``."""
     start = time.perf_counter()
     plan = make_plan(config)
+    recipe = {"recipe": {"sha256": read_recipe(config.recipe).sha256}} if config.recipe else {}
     prepared = prepare(plan, progress)
     read = time.perf_counter()
     with repeatable():
@@ -115,6 +120,7 @@ def _run(config: Config, folder: Path, progress: Progress) -> None:
         "slices": plan.slices.as_json(),
         "data": {**prepared.counts(), "fingerprint": manifest.fingerprint(prepared.cohort, prepared.store.images)},
         "findings": [finding.as_json() for finding in prepared.findings],
+        **recipe,
         **manifest.environment(plan.fabric.device),
     }
     numbers = json.loads(scores.to_json(orient="records", double_precision=15))  # NaN becomes null

@@ -1,0 +1,125 @@
+"""``fusekit cohort``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from fusekit.experiment.cohort import Described
+
+#: So many differences are shown; all of them go into differences.csv.
+SHOWN = 20
+
+
+def cohort(
+    task: Annotated[str, typer.Argument(help="Task whose cohort it is, e.g. `adni-ad`.", show_default=False)],
+    data: Annotated[
+        Path | None, typer.Option(help="Folder with the data. Without it the task's SYNTHETIC cohort is used.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the recipe, new or empty; needed unless --recipe is given.")
+    ] = None,
+    recipe: Annotated[
+        Path | None,
+        typer.Option(help="Recipe of somebody else: rebuild its cohort from your data and say what differs."),
+    ] = None,
+    layout: Annotated[str | None, typer.Option(help="Layout of the data, for tasks that know several.")] = None,
+    clinical: Annotated[
+        Path | None, typer.Option(help="TOML that names the clinical columns, for tasks that take one.")
+    ] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--option", "-o", metavar="PART.OPTION=VALUE", help="Option of the task (`-o task.x=y`) or its synthesis."
+        ),
+    ] = None,
+) -> None:
+    """Write a cohort's recipe, to share it without its data; or rebuild the cohort of a recipe.
+
+    A recipe lists scans and rules. It holds no images, no values and no labels, only digests that nobody without the
+    same images can compare. With `--recipe` the exit code is 0 if your cohort is identical, and 1 if anything differs.
+    """
+    from rich.console import Console
+
+    from fusekit.cli.options import task_options
+    from fusekit.errors import OptionError
+    from fusekit.experiment.cohort import describe
+
+    if out is None and recipe is None:
+        raise OptionError("--out names the folder that the recipe is written to.")
+    options = task_options(option, layout, clinical)
+    done = describe(task, data=data, out=out, recipe=recipe, options=options)
+    print_cohort(done, out, Console())
+    if done.differences:
+        raise typer.Exit(1)
+
+
+def print_cohort(done: Described, out: Path | None, console: Console) -> None:
+    """Print what a cohort holds, what differs from the recipe it was rebuilt by, and where its own recipe lies."""
+    from rich.markup import escape
+
+    for table in _tables(done):
+        console.print(table)
+    if done.theirs is not None:
+        console.print()
+        shown = sorted(done.differences, key=lambda difference: difference.subject)[:SHOWN]
+        for difference in shown:
+            console.print(f"  {difference}", markup=False, highlight=False, soft_wrap=True)
+        if len(done.differences) > len(shown):
+            rest = "all in differences.csv" if out else "--out writes all of them to differences.csv"
+            console.print(f"  and {len(done.differences) - len(shown)} more; {rest}", highlight=False)
+        for remark in done.remarks:
+            console.print(f"note: {remark}", markup=False, highlight=False, soft_wrap=True)
+        style = "bold red" if done.differences else "bold green"
+        console.print(f"[{style}]{done.verdict}[/]", highlight=False, soft_wrap=True)
+    if out is not None:
+        files = sorted(path.name for path in out.iterdir())
+        console.print(
+            f"\nThe recipe lies in [bold]{escape(str(out))}[/]: {escape(', '.join(files))}",
+            soft_wrap=True,
+            highlight=False,
+        )
+        console.print("[dim]It holds ids and rules, and no image, value or label.[/]", highlight=False)
+
+
+def _tables(done: Described) -> list[Table]:
+    """Subjects and scans by class, columns by table, findings with counts."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from fusekit.data.recipe_digests import table_of
+
+    cohort, recipe = done.cohort, done.recipe
+    kind = "[bold yellow]SYNTHETIC cohort[/]" if recipe.synthetic else "cohort"
+    people = Table(title=f"{escape(recipe.task)} · {kind}", title_style="bold")
+    people.add_column("")
+    for name in ("subjects", "scans"):
+        people.add_column(name, justify="right")
+    for label, name in enumerate(cohort.classes):
+        scans = cohort.scans[cohort.scans["label"] == label]
+        people.add_row(escape(name), str(scans["subject"].nunique()), str(len(scans)))
+    people.add_section()
+    people.add_row("all", str(cohort.scans["subject"].nunique()), str(len(cohort.scans)))
+
+    columns = Table("clinical columns from", box=None, padding=(0, 2))
+    columns.add_column("numbers", justify="right")
+    columns.add_column("categories", justify="right")
+    kinds: dict[str, list[str]] = {}
+    for column in recipe.columns:
+        kinds.setdefault(table_of(column), []).append(column.kind)
+    for table, those in kinds.items():
+        name = escape(table) or "the clinical table"
+        columns.add_row(name, str(those.count("number")), str(those.count("category")))
+
+    findings = Table("finding", box=None, padding=(0, 2))
+    findings.add_column("count", justify="right")
+    findings.add_column("what")
+    for finding in cohort.findings:
+        findings.add_row(finding.code, str(finding.count), escape(finding.message))
+    return [people, *[columns] * bool(kinds), *[findings] * bool(cohort.findings)]
