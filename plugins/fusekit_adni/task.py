@@ -12,6 +12,7 @@ from fusekit.errors import DataError
 from fusekit.progress import Progress
 from fusekit_adni.columns import Clinical, read_clinical
 from fusekit_adni.diagnosis import diagnoses
+from fusekit_adni.leaks import reason_to_leave_out
 from fusekit_adni.loni import find_download
 from fusekit_adni.scans import at_visits, note, one_a_visit, refuse_two_labels, with_labels, with_visits
 from fusekit_adni.tables import StudyTable, read_study_table
@@ -38,6 +39,10 @@ class AdniAdTask(Task):
 
     def __init__(self, *, visits: Literal["all", "baseline"] = "all"):
         self.visits = visits
+
+    def reason_to_leave_out(self, column: str) -> str | None:
+        """Say why a column betrays the diagnosis; see ``fusekit_adni.leaks``."""
+        return reason_to_leave_out(column)
 
     def scan(self, folder: Path, progress: Progress) -> Cohort:
         """Read a download.
