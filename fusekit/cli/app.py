@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from fusekit.cli.check import check
 from fusekit.cli.listing import list_components, list_plugins
 from fusekit.cli.predict import predict
 from fusekit.cli.run import run
@@ -31,6 +32,7 @@ def program(plugins: Catalog) -> typer.Typer:
     )
     cli.callback(invoke_without_command=True)(_options)
     cli.command("run")(run)
+    cli.command("check")(check)
     cli.command("predict")(predict)
     cli.command("list")(list_components)
     cli.command("plugins")(list_plugins)

@@ -106,6 +106,17 @@ class Gathered:
     findings: tuple[Finding, ...]
 
 
+def read_cohort(config: Config, task: Task, progress: Progress) -> Cohort:
+    """Read and check the cohort, or the SYNTHETIC one if the configuration names no data.
+
+    Raises:
+        DataError: with file, row and column, and what to do.
+    """
+    cohort = task.scan(config.data or _synthetic_cohort(config, task, progress), progress)
+    cohort.check()
+    return cohort
+
+
 def gather(config: Config, task: Task, slices: SlicePolicy, progress: Progress, *, stop: bool = True) -> Gathered:
     """Read the cohort, check it, deal its subjects into folds, cut its slices, and audit all of it.
 
@@ -121,8 +132,7 @@ def gather(config: Config, task: Task, slices: SlicePolicy, progress: Progress, 
         LeakageError: the audit refuses the cohort.
         OptionError: ``config.allow`` names no refusal.
     """
-    cohort = task.scan(config.data or _synthetic_cohort(config, task, progress), progress)
-    cohort.check()
+    cohort = read_cohort(config, task, progress)
     folds = assign_folds(cohort.subjects, config.folds, config.seed)
     findings = (*cohort.findings, *audit_tables(cohort, folds, task))
     if stop:

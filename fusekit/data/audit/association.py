@@ -16,10 +16,12 @@ PARTS = 5
 
 
 def auc(scores: np.ndarray, cases: np.ndarray) -> float:
-    """Area under the ROC curve of scores (N,) for cases (N,) bool; NaN if either side is empty."""
-    from sklearn.metrics import roc_auc_score
+    """Area under the ROC curve of scores (N,) for cases (N,) bool, ties half; NaN if either side is empty."""
+    from scipy.stats import rankdata
 
-    return float(roc_auc_score(cases, scores)) if 0 < cases.sum() < len(cases) else float("nan")
+    n, m = int(cases.sum()), int((~cases).sum())
+    above = float(rankdata(scores)[cases].sum()) - n * (n + 1) / 2
+    return above / (n * m) if n and m else float("nan")
 
 
 def auc_interval(scores: np.ndarray, cases: np.ndarray, confidence: float = 0.95) -> tuple[float, float]:

@@ -42,7 +42,7 @@ class Case:
         return self.cohort.scans.drop_duplicates("subject")
 
     @cached_property
-    def values(self) -> pd.DataFrame:
+    def clinical(self) -> pd.DataFrame:
         """Clinical values of those scans."""
         return self.cohort.clinical.loc[self.first.index]
 

@@ -76,28 +76,36 @@ def _run(checks: tuple[Check, ...], case: Case) -> tuple[Finding, ...]:
     return tuple(finding for check in checks for finding in check(case))
 
 
-def refuse(findings: Iterable[Finding], allow: Iterable[str] = ()) -> None:
-    """Stop at refusals that are not allowed by name.
+def refusals(findings: Iterable[Finding], allow: Iterable[str] = ()) -> list[Finding]:
+    """Return the refusals that are not allowed by name.
 
     Args:
         findings: of the task, the store and the audit.
         allow: codes to go on in spite of.
 
     Raises:
-        LeakageError: the message lists every refusal with its code, first items and advice.
         OptionError: ``allow`` names no refusal, with the nearest that it could mean.
     """
-    refusals = [finding for finding in findings if finding.severity == "refusal"]
-    known = sorted({*REFUSALS, *(finding.code for finding in refusals)})
-    for code in allow:
-        if code not in known:
-            raise OptionError(f"--allow takes the code of a refusal, and {code!r} is none; {suggest(code, known)}")
-    stopped = [finding for finding in refusals if finding.code not in set(allow)]
+    found = [finding for finding in findings if finding.severity == "refusal"]
+    known, allowed = sorted({*REFUSALS, *(finding.code for finding in found)}), set(allow)
+    for code in sorted(allowed - set(known)):
+        raise OptionError(f"--allow takes the code of a refusal, and {code!r} is none; {suggest(code, known)}")
+    return [finding for finding in found if finding.code not in allowed]
+
+
+def refuse(findings: Iterable[Finding], allow: Iterable[str] = ()) -> None:
+    """Stop at ``refusals``.
+
+    Raises:
+        LeakageError: the message lists every one with its code, first items and advice.
+        OptionError: as ``refusals``.
+    """
+    stopped = refusals(findings, allow)
     if stopped:
         raise LeakageError(
             f"the audit refuses this cohort, for {len(stopped)} reason{'s' if len(stopped) > 1 else ''}:\n"
             + "\n".join(_paragraph(finding) for finding in stopped)
-            + "\n`fusekit check` shows everything it found; docs: What the audit found and why."
+            + "\n`fusekit check` shows everything that it found."
         )
 
 

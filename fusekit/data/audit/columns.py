@@ -79,8 +79,8 @@ def shortcut_columns(case: Case) -> Iterator[Finding]:
             "clinical columns that by their name tell where, when or how a subject was examined, or who it is.",
             tuple(names),
             "warning",
-            "A model can learn them instead of the disease and fail at the next hospital. Take them out, unless each is a "
-            "measurement with an unlucky name.",
+            "A model can learn them instead of the disease and fail at the next hospital. Take them out, unless each "
+            "is a measurement with an unlucky name.",
         )
 
 
@@ -88,14 +88,14 @@ def columns_that_are_the_label(case: Case) -> Iterator[Finding]:
     """Refuse columns every value of which belongs to one class, more often than chance would have it."""
     names = []
     for column in case.cohort.columns:
-        values = case.values[column.name]
+        values = case.clinical[column.name]
         seen = values.notna().to_numpy()
         if column.kind == "number" and values.nunique() > len(case.cohort.classes):
             continue  # a number's order counts: see strong_columns
-        groups = pd.Series(case.labels[seen]).groupby(values[seen].map(str).to_numpy())
-        if groups.ngroups < 2 or (groups.nunique() > 1).any():
+        table = pd.crosstab(values[seen].map(str).to_numpy(), case.labels[seen])
+        if len(table) < 2 or ((table > 0).sum(axis=1) > 1).any():
             continue
-        if _log_chance(case.labels[seen], groups.ngroups) < log(ONE_TO_ONE_LEVEL / len(case.cohort.columns)):
+        if _log_chance(case.labels[seen], len(table)) < log(ONE_TO_ONE_LEVEL / len(case.cohort.columns)):
             names.append(column.name)
     if names:
         yield Finding(
@@ -125,11 +125,11 @@ def strong_columns(case: Case) -> Iterator[Finding]:
     found = []
     for column in case.cohort.columns:
         for name, cases in case.sides():
-            seen = case.values[column.name].notna().to_numpy()
+            seen = case.clinical[column.name].notna().to_numpy()
             positive = cases[seen]
             if min(positive.sum(), (~positive).sum()) < 2:
                 continue
-            value, scores = _predict(case.values.loc[seen, column.name], column, positive)
+            value, scores = _predict(case.clinical.loc[seen, column.name], column, positive)
             if value > SUSPICIOUS_AUC:
                 p = float(mannwhitneyu(scores[positive], scores[~positive], method="asymptotic").pvalue)
                 if p * len(case.cohort.columns) < LEVEL:

@@ -49,6 +49,6 @@ def nearly_same_images(case: Case) -> Iterator[Finding]:
             f"pairs of images of two subjects that are more alike than two people's are (likeness above {SAME:g}).",
             tuple(items),
             "refusal",
-            "Look at them side by side. If they are one image saved twice, find out whose it is and take the other out; "
-            "if they are two people, or twins, allow it.",
+            "Look at them side by side. If they are one image saved twice, find out whose it is and take the other "
+            "out; if they are two people, or twins, allow it.",
         )

@@ -59,7 +59,7 @@ def unequal_folds(case: Case) -> Iterator[Finding]:
 
 def _described(case: Case, names: tuple[str, ...]) -> pd.Series | None:
     """The first group or clinical column of one of these names, in either case."""
-    for table in (case.first[[name for name in case.cohort.groups if name in case.first]], case.values):
+    for table in (case.first[[name for name in case.cohort.groups if name in case.first]], case.clinical):
         for name in table.columns:
             if str(name).lower() in names:
                 found: pd.Series = table[name]
@@ -72,7 +72,7 @@ def _kruskal(fold: np.ndarray, values: pd.Series) -> float:
 
     parts = [part.dropna().to_numpy() for _, part in values.groupby(fold)]
     parts = [part for part in parts if len(part)]
-    return float(kruskal(*parts).pvalue) if len(parts) > 1 and values.nunique() > 1 else 1.0
+    return float(kruskal(*parts).pvalue) if len(parts) > 1 and values.min() < values.max() else 1.0
 
 
 def _furthest_share(fold: np.ndarray, values: pd.Series) -> str:

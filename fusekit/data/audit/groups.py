@@ -65,8 +65,8 @@ def _confounded(case: Case, groups: Mapping[str, pd.Series]) -> Iterator[Finding
             "circumstances that go with the label; a model can read them from the image and pass for a diagnosis.",
             tuple(found),
             "warning",
-            "Match or restrict the classes so that they agree in it, hold out whole groups of it for testing, or report "
-            "scores within its levels.",
+            "Match or restrict the classes so that they agree in it, hold out whole groups of it for testing, or "
+            "report scores within its levels.",
         )
 
 

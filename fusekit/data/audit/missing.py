@@ -50,8 +50,8 @@ def telling_gaps_of_columns(case: Case) -> Iterator[Finding]:
              for name, cases in case.sides()]  # fmt: skip
     p = [float(fisher_exact(_counts(mask, cases)).pvalue) for _, mask, _, cases in pairs]
     found = [
-        f"{', '.join(pattern)}: missing in {mask[cases].mean():.0%} of {name} and {mask[~cases].mean():.0%} of the rest "
-        f"(p = {adjusted:.2g})"
+        f"{', '.join(pattern)}: missing in {mask[cases].mean():.0%} of {name} and {mask[~cases].mean():.0%} of the "
+        f"rest (p = {adjusted:.2g})"
         for (pattern, mask, name, cases), adjusted in zip(pairs, holm(p), strict=True)
         if adjusted < LEVEL
     ]
@@ -69,7 +69,7 @@ def _masks(case: Case) -> tuple[np.ndarray, list[tuple[str, ...]]]:
     """Distinct patterns of gaps (subjects, patterns), 1 where missing, and which columns share each."""
     patterns: dict[bytes, list[str]] = {}
     for column in case.cohort.columns:
-        mask = case.values[column.name].isna().to_numpy()
+        mask = case.clinical[column.name].isna().to_numpy()
         if 0 < mask.sum() < len(mask):
             patterns.setdefault(mask.tobytes(), []).append(column.name)
     masks = [np.frombuffer(pattern, dtype=bool) for pattern in patterns]
