@@ -39,7 +39,7 @@ def check(
         bool,
         typer.Option(
             "--demonstrate",
-            help="Instead of the audit, train a small model with the right and the wrong split, and with shuffled labels.",
+            help="Instead of the audit: train a small model with the right and the wrong split, and on shuffled labels.",
         ),
     ] = False,
     out: Annotated[
@@ -108,7 +108,8 @@ def _check(config: Config, as_json: bool) -> None:
         counts = cohort.subjects.map(dict(enumerate(cohort.classes))).value_counts()
         console.print(
             f"[bold]{config.task}[/], {kind}: {len(cohort.scans)} scans of {counts.sum()} subjects "
-            f"({', '.join(f'{counts[name]} {name}' for name in cohort.classes)}), {len(cohort.columns)} clinical columns",
+            f"({', '.join(f'{counts[name]} {name}' for name in cohort.classes)}), {len(cohort.columns)} clinical "
+            "columns",
             highlight=False,
         )
         print_findings(gathered.findings, config.allow, console)

@@ -34,15 +34,15 @@ from fusekit.training import SliceDataset, TrainingOptions, fabric_for, repeatab
 #: What is taken unless something else is given: small enough for a few minutes on two cores.
 DEFAULTS: Mapping[str, Any] = {
     "backbone": "resnet10t",
-    "image_size": 64,
-    "epochs": 20,
-    "batch_size": 32,
+    "image_size": 48,
+    "epochs": 15,
+    "batch_size": 16,
     "lr": 1e-3,
     "folds": 3,
 }
 
 #: At most so many subjects, and so many neighbouring slices of each, from the middle of the volume.
-SUBJECTS, SLICES = 120, 8
+SUBJECTS, SLICES = 100, 6
 MIDDLE = (0.4, 0.6)
 
 #: The trainings: what the labels are, and what was dealt into folds.

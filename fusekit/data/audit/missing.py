@@ -72,8 +72,8 @@ def _masks(case: Case) -> tuple[np.ndarray, list[tuple[str, ...]]]:
         mask = case.clinical[column.name].isna().to_numpy()
         if 0 < mask.sum() < len(mask):
             patterns.setdefault(mask.tobytes(), []).append(column.name)
-    masks = [np.frombuffer(pattern, dtype=bool) for pattern in patterns]
-    return np.array(masks, dtype=float).reshape(len(masks), -1).T, [tuple(names) for names in patterns.values()]
+    masks = np.frombuffer(b"".join(patterns), dtype=bool).reshape(len(patterns), len(case.first)).T
+    return masks.astype(float), [tuple(names) for names in patterns.values()]
 
 
 def _counts(mask: np.ndarray, cases: np.ndarray) -> list[list[int]]:
