@@ -31,12 +31,14 @@ class Volume:
         affine: (4, 4), from voxel indices to world coordinates in mm.
         notes: what is worth knowing about the file, as clauses without a full stop.
         path: the file, for messages; None if it came from none.
+        orientation: where the axes of the file itself run to, one letter each, e.g. ``PIR``.
     """
 
     data: np.ndarray
     affine: np.ndarray
     notes: tuple[str, ...] = ()
     path: Path | None = None
+    orientation: str = "RAS"
 
     @cached_property
     def spacing(self) -> tuple[float, float, float]:
@@ -146,7 +148,8 @@ def canonical(path: Path, load: Callable[[], np.ndarray], affine: np.ndarray, no
     if np.array_equal(affine, np.eye(4)):
         notes = (*notes, IDENTITY_AFFINE)
     turn = turns.io_orientation(affine)
-    return Volume(turns.apply_orientation(data, turn), affine @ turns.inv_ornt_aff(turn, data.shape), notes, path)
+    turned, to_world = turns.apply_orientation(data, turn), affine @ turns.inv_ornt_aff(turn, data.shape)
+    return Volume(turned, to_world, notes, path, orientation="".join(turns.ornt2axcodes(turn)))
 
 
 def _refuse_wrong_container(path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from fusekit.data.images import Volume
+from fusekit.data.percentiles import percentiles_above
 from fusekit.data.policy import SlicePolicy
 from fusekit.errors import DataError
 
@@ -39,7 +40,7 @@ def cut(volume: Volume, policy: SlicePolicy, size: int) -> tuple[np.ndarray, lis
     """
     indices = choose(volume, policy)
     black, white = grey_window(volume.data)
-    slab = np.moveaxis(np.take(volume.data, indices, axis=policy.axis), policy.axis, 0)  # (n, A, B)
+    slab = np.moveaxis(volume.data, policy.axis, 0)[indices]  # (n, A, B)
     # RAS arrays run to the right, to the front and upwards; rows run down and columns to the viewer's right.
     upright = slab.transpose(0, 2, 1)[:, ::-1, ::-1]  # (n, B, A)
     grey = (np.clip(upright, black, white) - black) / np.float32(white - black)
@@ -81,7 +82,7 @@ def choose(volume: Volume, policy: SlicePolicy) -> list[int]:
 def grey_window(data: np.ndarray) -> tuple[float, float]:
     """Return the grey values that become black and white; ``data`` is not constant."""
     darkest = data.min()
-    black, white = np.percentile(data[data > darkest], [BLACK, WHITE], overwrite_input=True)
+    black, white = percentiles_above(data, darkest, (BLACK, WHITE))
     # A mask has one foreground value: it is white, and the background black.
     return (float(black), float(white)) if white > black else (float(darkest), float(white))
 

@@ -6,43 +6,52 @@ import errno
 import hashlib
 import json
 import os
-import secrets
-import shutil
-from collections.abc import Generator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from fusekit.data import images
+from fusekit.data.cache import PARTIAL, alone, hold
 from fusekit.data.cohort import Finding
+from fusekit.data.journal import IMAGES, THUMBNAILS, Journal, checksum, header_of
 from fusekit.data.policy import SlicePolicy
-from fusekit.data.slices import cut
+from fusekit.data.store_build import (
+    DESCRIPTION,
+    FORMAT,
+    PLACE,
+    ROWS,
+    SCANS,
+    THUMBNAIL,
+    Source,
+    complete,
+    fill,
+    finished,
+    heading_of,
+    item_shape,
+    onto_disk,
+    signed,
+)
 from fusekit.errors import DataError
 from fusekit.extension import catalog
 from fusekit.progress import Progress
 
-#: Part of every fingerprint: raise it when the same files would give other slices.
-FORMAT = 1
-
-IMAGES, ROWS, DESCRIPTION = "images.npy", "rows.csv", "store.json"
-_Cut = tuple[str, np.ndarray, list[int], tuple[str, ...]]  # scan, slices, their indices, the reader's notes
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True)
 class SliceStore:
-    """The slices of a cohort's scans.
+    """The slices, or whole volumes, of a cohort's scans.
 
     Args:
         folder: where it lies.
-        images: (N, H, W) uint8, mapped from disk: only what is looked at is read.
+        images: (N, H, W), or (N, S, S, S) of whole volumes; uint8 or float16 grey levels from 0 to 255, mapped from
+            disk read-only: only what is looked at is read, and all processes share it.
         rows: index ``row`` (0 to N-1); columns ``scan`` and ``slice`` (the index along the volume's axis).
+        volumes: index ``scan``; what ``volume_facts.measure`` found out about each volume.
+        thumbnails: (scans, 16, 16, 16) uint8, in the order of ``volumes``; mapped likewise.
         findings: what was noted about the volumes.
         fingerprint: of the image files, the policy and the size.
     """
@@ -50,12 +59,14 @@ class SliceStore:
     folder: Path
     images: np.ndarray
     rows: pd.DataFrame
+    volumes: pd.DataFrame
+    thumbnails: np.ndarray
     findings: tuple[Finding, ...]
     fingerprint: str
 
     @classmethod
     def open(cls, folder: Path) -> SliceStore:
-        """Open a store that was built before.
+        """Open a store that was built before. Checksums are left to ``damage``.
 
         Raises:
             DataError: it is not one, or was damaged.
@@ -63,19 +74,44 @@ class SliceStore:
         try:
             description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
             rows = pd.read_csv(folder / ROWS, index_col="row", dtype={"scan": str}, keep_default_na=False)
+            volumes = _scans(folder).drop(columns=list(PLACE))
             pixels = np.load(folder / IMAGES, mmap_mode="r", allow_pickle=False)
+            thumbnails = np.load(folder / THUMBNAILS, mmap_mode="r", allow_pickle=False)
             findings = tuple(
-                Finding(found["code"], found["message"], tuple(found["items"])) for found in description["findings"]
+                Finding(found["code"], found["message"], tuple(found["items"]), found["severity"], found["advice"])
+                for found in description["findings"]
             )
-            expected = (len(rows), description["size"], description["size"])
+            policy = SlicePolicy(**description["slices"])
+            expected = (len(rows), *item_shape(policy, description["size"]))
             fingerprint = description["fingerprint"]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(f"{folder} is no slice store ({error}). Delete it; it is built again.") from error
-        if pixels.shape != expected or pixels.dtype != np.uint8:
+        if pixels.shape != expected or pixels.dtype != policy.depth or thumbnails.shape != (len(volumes), *THUMBNAIL):
             raise DataError(
                 f"{folder} is damaged: {pixels.shape} pixels where {expected} are listed. Delete it; it is built again."
             )
-        return cls(folder, pixels, rows, findings, fingerprint)
+        return cls(folder, pixels, rows, volumes, thumbnails, findings, fingerprint)
+
+    def damage(self) -> list[str]:
+        """Compare every byte with its checksum; return a clause for each scan or file that differs."""
+        description = json.loads((self.folder / DESCRIPTION).read_text(encoding="utf-8"))
+        found = [] if signed(description) == description else [f"{DESCRIPTION} was changed"]
+        for name, expected in description["checksums"].items():
+            if checksum((self.folder / name).read_bytes()) != expected:
+                found.append(f"{name} was changed")
+        for name, array in ((IMAGES, self.images), (THUMBNAILS, self.thumbnails)):
+            header = header_of(array.dtype, array.shape)
+            length = len(header) + prod(array.shape) * array.dtype.itemsize
+            with (self.folder / name).open("rb") as file:
+                if file.read(len(header)) != header or (self.folder / name).stat().st_size != length:
+                    found.append(f"{name} has another header or length")
+        for number, (scan, place) in enumerate(_scans(self.folder)[list(PLACE)].iterrows()):
+            images = self.images[place["first"] : place["first"] + place["items"]]
+            if checksum(np.ascontiguousarray(images)) != place["checksum"]:
+                found.append(f"the images of scan {scan} were changed")
+            if checksum(np.ascontiguousarray(self.thumbnails[number])) != place["thumbnail"]:
+                found.append(f"the thumbnail of scan {scan} was changed")
+        return found
 
 
 def build_store(
@@ -84,10 +120,13 @@ def build_store(
     """Cut every scan's slices, or open the store if the same files were cut in the same way before.
 
     Volumes are read by a pool of threads, which share the loaded plugins and need no guarded main module; reading,
-    decompressing and scaling leave the interpreter's lock. The result does not depend on their number.
+    decompressing and scaling leave the interpreter's lock. The result does not depend on their number, and the memory
+    they take not on the number of scans. A build that ends before its time, by an error or a kill, keeps the scans
+    that are done, and the next one goes on from there: also when the files of the others have changed meanwhile. Of two
+    processes that want the same store, one builds and the other waits.
 
     Args:
-        scans: index ``scan`` (text); column ``image`` (Path).
+        scans: index ``scan`` (text); column ``image`` (Path); where there are masks, ``mask`` (Path or None).
         policy: which slices.
         size: their height and width in pixels.
         cache: folder that holds stores, each in a folder of its own.
@@ -95,26 +134,114 @@ def build_store(
         workers: threads; None for one a core, at most 8.
 
     Raises:
-        DataError: a volume cannot be read or cut (the message names the file); the disk is full or read-only. Nothing
-            half-written stays behind.
+        DataError: a volume cannot be read or cut (the message names the file); the disk is full or read-only.
     """
-    fingerprint = fingerprint_of(scans, policy, size)
+    sources = _sources(scans, policy)
+    fingerprint = _fingerprint(sources, policy, size)
     folder = cache / f"slices-{fingerprint[:20]}"
-    if not folder.exists():
-        _build(scans, policy, size, folder, fingerprint, progress, workers or min(8, os.cpu_count() or 1))
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        hold(folder)
+        if not folder.exists():
+            _build_alone(sources, policy, size, folder, fingerprint, progress, workers or _cores())
+    except OSError as error:
+        raise DataError(f"the slice store cannot be written to {cache}: {error.strerror}.") from error
+    hold(folder)
     return SliceStore.open(folder)
 
 
 def fingerprint_of(scans: pd.DataFrame, policy: SlicePolicy, size: int) -> str:
     """SHA-256 of what decides a store's content: files (path, size, time of change), readers, policy, size, format.
 
+    Masks count where the policy looks at them.
+
     Raises:
         DataError: an image is missing.
     """
-    readers = [str(plugin) for plugin in catalog().host.implementing("read_image")]
-    files = [[str(scan), *_stamp(Path(path))] for scan, path in scans["image"].items()]
-    content = json.dumps([FORMAT, policy.as_json(), size, readers, files])
-    return hashlib.sha256(content.encode()).hexdigest()
+    return _fingerprint(_sources(scans, policy), policy, size)
+
+
+def _build_alone(
+    sources: list[Source],
+    policy: SlicePolicy,
+    size: int,
+    folder: Path,
+    fingerprint: str,
+    progress: Progress,
+    workers: int,
+) -> None:
+    # Not named after the fingerprint: a file that is repaired after an error leaves the work on the others valid.
+    plan = [[source.scan, str(source.image), str(source.mask)] for source in sources]
+    name = _sha256([FORMAT, policy.as_json(), size, _readers(), plan])[:20]
+    partial = folder.with_name(f"slices-{name}{PARTIAL}")
+    with alone(partial, lambda: progress.say("Another process is cutting these slices; waiting for it.")):
+        if folder.exists():
+            return
+        if not finished(partial, fingerprint):
+            _build(sources, policy, size, partial, fingerprint, progress, workers)
+        partial.replace(folder)
+        onto_disk(folder.parent)
+
+
+def _build(
+    sources: list[Source],
+    policy: SlicePolicy,
+    size: int,
+    partial: Path,
+    fingerprint: str,
+    progress: Progress,
+    workers: int,
+) -> None:
+    journal = None
+    try:
+        partial.mkdir(exist_ok=True)
+        heading = heading_of(policy, size, len(sources))
+        with Journal(partial, heading, np.dtype(policy.depth), item_shape(policy, size), THUMBNAIL) as journal:
+            fill(journal, sources, policy, size, progress, workers)
+            complete(partial, journal, policy, size, fingerprint)
+        onto_disk(partial)
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        written, done = (journal.written, journal.appended) if journal else (0, 0)
+        need = ceil(written / max(1, done) * len(sources) / 2**20)
+        raise DataError(
+            f"the disk is full: the slices of {len(sources)} scans need about {need:,} MiB in {partial.parent}. "
+            "Make room there, or set FUSEKIT_CACHE to another folder. What is done is kept."
+        ) from error
+
+
+def _sources(scans: pd.DataFrame, policy: SlicePolicy) -> list[Source]:
+    masks: list[Any] = [None] * len(scans)
+    if policy.largest and policy.plane != "volume" and "mask" in scans:  # otherwise no mask is looked at
+        masks = list(scans["mask"])
+    found = []
+    for (scan, image), mask in zip(scans["image"].items(), masks, strict=True):
+        files = [Path(path) for path in (image, mask) if not (path is None or path is pd.NaT or path != path)]
+        stamp = _sha256([str(scan), *(_stamp(path) for path in files)])
+        found.append(Source(str(scan), files[0], files[1] if len(files) > 1 else None, stamp))
+    return found
+
+
+def _fingerprint(sources: list[Source], policy: SlicePolicy, size: int) -> str:
+    return _sha256([FORMAT, policy.as_json(), size, _readers(), [source.stamp for source in sources]])
+
+
+def _readers() -> list[str]:
+    return [str(plugin) for plugin in catalog().host.implementing("read_image")]
+
+
+def _sha256(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+
+def _cores() -> int:
+    return min(8, os.cpu_count() or 1)
+
+
+def _scans(folder: Path) -> pd.DataFrame:
+    text = {"scan": str, "checksum": str, "thumbnail": str, "orientation": str, "digest": str}
+    return pd.read_csv(folder / SCANS, index_col="scan", dtype=text, keep_default_na=False)
 
 
 def _stamp(path: Path) -> list[Any]:
@@ -129,84 +256,3 @@ def _stamp(path: Path) -> list[Any]:
     except OSError as error:
         raise DataError(f"{path}: the image cannot be read: {error.strerror}.") from error
     return [str(path.absolute()), *[[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats]]
-
-
-def _build(
-    scans: pd.DataFrame,
-    policy: SlicePolicy,
-    size: int,
-    folder: Path,
-    fingerprint: str,
-    progress: Progress,
-    workers: int,
-) -> None:
-    written = 0
-    partial: Path | None = None
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        partial = folder.with_name(f".{folder.name}-{secrets.token_hex(6)}")
-        partial.mkdir()
-        rows: list[tuple[str, int]] = []
-        notes: dict[str, list[str]] = {}
-        done = 0
-        cuts = _cut_all(scans, policy, size, progress, workers)
-        with (partial / IMAGES).open("wb") as file, closing(cuts):
-            _write_header(file, (0, size, size))
-            # Written as a stream: a full disk is an error here, and would be a crash in a memory map.
-            for scan, pixels, indices, found in cuts:
-                written, done = written + pixels.nbytes, done + 1
-                file.write(pixels.tobytes())
-                rows += [(scan, index) for index in indices]
-                for note in found:
-                    notes.setdefault(note, []).append(scan)
-            file.seek(0)
-            _write_header(file, (len(rows), size, size))
-        pd.DataFrame(rows, columns=["scan", "slice"]).rename_axis("row").to_csv(partial / ROWS, lineterminator="\n")
-        description = {
-            "format": FORMAT,
-            "fingerprint": fingerprint,
-            "slices": policy.as_json(),
-            "size": size,
-            "findings": [Finding("image-note", f"{note}.", tuple(items)).as_json() for note, items in notes.items()],
-        }
-        (partial / DESCRIPTION).write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
-        try:
-            partial.replace(folder)
-        except OSError:
-            if not folder.exists():  # else another process finished first, with the same content
-                raise
-    except OSError as error:
-        if error.errno in _FULL:
-            need = ceil(written / max(1, done) * len(scans) / 2**20)
-            raise DataError(
-                f"the disk is full: the slices of {len(scans)} scans need about {need:,} MiB in {folder.parent}. "
-                "Make room there, or set FUSEKIT_CACHE to another folder."
-            ) from error
-        raise DataError(f"the slice store cannot be written to {folder.parent}: {error.strerror}.") from error
-    finally:
-        if partial is not None:
-            shutil.rmtree(partial, ignore_errors=True)
-
-
-def _cut_all(scans: pd.DataFrame, policy: SlicePolicy, size: int, progress: Progress, workers: int) -> Generator[_Cut]:
-    """Cut in parallel, pass on in the order of the scans."""
-
-    def one(item: tuple[Any, Any]) -> _Cut:
-        scan, path = item
-        volume = images.read(Path(path))
-        return str(scan), *cut(volume, policy, size), volume.notes
-
-    with ThreadPoolExecutor(workers) as pool:
-        futures = [pool.submit(one, item) for item in scans["image"].items()]
-        try:
-            for future in progress.track(futures, "Cutting slices", len(futures), "scans"):
-                yield future.result()
-        finally:
-            for future in futures:
-                future.cancel()
-
-
-def _write_header(file: Any, shape: tuple[int, ...]) -> None:
-    # numpy leaves room in the header for its first axis to grow, so this one can be written again over the first.
-    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
-    np.lib.format.write_array_header_1_0(file, header)
