@@ -26,4 +26,4 @@ class DataError(FusekitError):
 
 
 class LeakageError(DataError):
-    """One subject would be on both sides of a split."""
+    """The answer would be known beforehand: one subject on both sides of a split, or what the audit refuses."""

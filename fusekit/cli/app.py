@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from fusekit.cli.cache import cache
+from fusekit.cli.check import check
 from fusekit.cli.cohort import cohort
 from fusekit.cli.listing import list_components, list_plugins
 from fusekit.cli.predict import predict
@@ -33,6 +34,7 @@ def program(plugins: Catalog) -> typer.Typer:
     )
     cli.callback(invoke_without_command=True)(_options)
     cli.command("run")(run)
+    cli.command("check")(check)
     cli.command("predict")(predict)
     cli.command("cohort")(cohort)
     cli.command("list")(list_components)

@@ -1,0 +1,155 @@
+"""``fusekit check``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from fusekit.experiment.config import Config
+    from fusekit.experiment.demonstrate import Demonstration
+
+
+def check(
+    task: Annotated[
+        str, typer.Argument(help="Task to check, e.g. `adni-ad`; `fusekit list` shows them all.", show_default=False)
+    ],
+    data: Annotated[
+        Path | None, typer.Option(help="Folder with the cohort. Without it a SYNTHETIC cohort is written and checked.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Of the split. Default: 0.")] = None,
+    folds: Annotated[int | None, typer.Option(help="Cut the subjects into so many folds. Default: 5.")] = None,
+    layout: Annotated[str | None, typer.Option(help="Layout of the data, for tasks that know several.")] = None,
+    clinical: Annotated[
+        Path | None, typer.Option(help="TOML that names the clinical columns, for tasks that take one.")
+    ] = None,
+    allow: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FINDING", help="Take this refusal for allowed; may be repeated."),
+    ] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option("--option", "-o", metavar="PART.OPTION=VALUE", help="Set an option of a part; may be repeated."),
+    ] = None,
+    image_size: Annotated[int | None, typer.Option(help="Height and width of a slice, in pixels.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON with every item, for programs.")] = False,
+    demonstrate: Annotated[
+        bool,
+        typer.Option(
+            "--demonstrate",
+            help="Instead of the audit: train a small model with the right and the wrong split, and on shuffled labels.",
+        ),
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the demonstration. Default: runs/demonstration-TASK-DATE-TIME.")
+    ] = None,
+    backbone: Annotated[str | None, typer.Option(help="Of the demonstration. Default: resnet10t.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Of each of its four trainings. Default: 20.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:N or mps. Default: auto.")] = None,
+) -> None:
+    """Look for what would fool you: leaks, shortcuts, confounding, copies, odd volumes. Exit code 1 if it refuses.
+
+    The same audit runs before every training, which a refusal stops. Nothing but the slice store is written.
+    """
+    from fusekit.cli.options import task_options
+    from fusekit.errors import OptionError
+    from fusekit.experiment.config import resolve
+
+    given: dict[str, Any] = {
+        "task": task,
+        "data": data,
+        "seed": seed,
+        "folds": folds,
+        "image_size": image_size,
+        "allow": tuple(allow or ()) or None,
+        "options": task_options(option, layout, clinical),
+    }
+    training = {"out": out, "backbone": backbone, "epochs": epochs, "device": device}
+    if demonstrate:
+        _demonstrate({**given, **training})
+        return
+    for name, value in training.items():
+        if value is not None:
+            raise OptionError(f"--{name} belongs to --demonstrate; without it nothing is trained.")
+    _check(resolve(given), json)
+
+
+def _check(config: Config, as_json: bool) -> None:
+    """Audit, print, and end with 1 where something is refused."""
+    from rich.console import Console
+
+    from fusekit.cli.findings import print_findings
+    from fusekit.data.audit import refusals
+    from fusekit.experiment.config import open_task, slice_policy
+    from fusekit.experiment.prepare import gather
+    from fusekit.progress import Bars
+
+    task = open_task(config.task, config.options)
+    gathered = gather(config, task, slice_policy(config, task), Bars(), stop=False)
+    refused = refusals(gathered.findings, config.allow)
+    cohort, synthetic = gathered.cohort, config.data is None
+    if as_json:
+        import json
+
+        record = {
+            "task": config.task,
+            "synthetic": synthetic,
+            "refused": [finding.code for finding in refused],
+            "scans": len(cohort.scans),
+            "subjects": int(cohort.scans["subject"].nunique()),
+            "findings": [finding.as_json() for finding in gathered.findings],
+        }
+        typer.echo(json.dumps(record, indent=2))
+    else:
+        console = Console()
+        kind = "[bold yellow]SYNTHETIC cohort[/]" if synthetic else "cohort"
+        counts = cohort.subjects.map(dict(enumerate(cohort.classes))).value_counts()
+        console.print(
+            f"[bold]{config.task}[/], {kind}: {len(cohort.scans)} scans of {counts.sum()} subjects "
+            f"({', '.join(f'{counts[name]} {name}' for name in cohort.classes)}), {len(cohort.columns)} clinical "
+            "columns",
+            highlight=False,
+        )
+        print_findings(gathered.findings, config.allow, console)
+        warnings = sum(finding.severity == "warning" for finding in gathered.findings)
+        verdict = "[bold red]refused[/]" if refused else "[bold green]nothing is refused[/]"
+        console.print(f"\n{verdict}; {warnings} warning{'' if warnings == 1 else 's'}", highlight=False)
+    if refused:
+        raise typer.Exit(1)
+
+
+def _demonstrate(given: dict[str, Any]) -> None:
+    from rich.console import Console
+
+    from fusekit.experiment.demonstrate import demonstrate
+    from fusekit.progress import Bars
+
+    print_demonstration(demonstrate(given, Bars()), Console())
+
+
+def print_demonstration(made: Demonstration, console: Any) -> None:
+    """Print what each split promises, at slice and subject level, with 95 % intervals over subjects."""
+    from rich.table import Table
+
+    kind = ", [bold yellow]SYNTHETIC cohort[/]" if made.synthetic else ""
+    table = Table(title=f"The same model, split in two ways{kind}", title_style="bold")
+    for name in ("labels", "split by", "level", "accuracy", "AUC"):
+        table.add_column(name)
+    for (labels, split, level), own in made.scores.groupby(["labels", "split", "level"], sort=False):
+        scores = own.set_index("metric")
+        cells = [
+            f"{scores.loc[metric, 'value']:.2f} [dim]\\[{scores.loc[metric, 'low']:.2f}, "
+            f"{scores.loc[metric, 'high']:.2f}][/]"
+            for metric in ("accuracy", "auc")
+        ]
+        table.add_row(labels, split, level, *cells, end_section=level == "subject")
+    console.print(table)
+    console.print(
+        f"[dim]{made.subjects} subjects, {made.slices} slices; 95 % intervals over subjects. Chance: accuracy "
+        f"{made.chance:.2f}, AUC 0.50. Shuffled labels mean nothing: what is above chance there is recognition of "
+        "people, not of disease.[/]",
+        highlight=False,
+    )
+    console.print(f"\nTable and figure lie in [bold]{made.folder}[/]", soft_wrap=True, highlight=False)

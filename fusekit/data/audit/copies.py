@@ -1,0 +1,54 @@
+"""One image under two subjects: the same file twice, or saved again in another way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fusekit.data.audit.case import Case
+from fusekit.data.audit.fingerprints import FEWEST, SAME, near_pairs
+from fusekit.data.cohort import Finding
+
+
+def same_images(case: Case) -> Iterator[Finding]:
+    """Refuse an image that stands under two subjects voxel by voxel; note one that is two scans of one subject."""
+    if case.store is None:
+        return
+    digests = case.store.volumes["digest"]
+    subjects = case.cohort.scans["subject"]
+    across, within = [], []
+    for _, group in digests[digests.duplicated(keep=False)].groupby(digests, sort=False):
+        scans = [f"{subjects[scan]} ({scan})" for scan in group.index]
+        (across if subjects[group.index].nunique() > 1 else within).append(" = ".join(scans))
+    if across:
+        yield Finding(
+            "same-image",
+            "images that stand, voxel by voxel, under several subjects: training would know the tested ones.",
+            tuple(across),
+            "refusal",
+            "Find out whose image it is, and take the other subjects' scans out.",
+        )
+    if within:
+        yield Finding("repeated-image", "images that are two scans of one subject.", tuple(within))
+
+
+def nearly_same_images(case: Case) -> Iterator[Finding]:
+    """Refuse images of two subjects that are one image, saved again: rescaled, smoothed, shifted, with noise."""
+    if case.store is None or len(case.store.volumes) < FEWEST:
+        return
+    once = ~case.store.volumes["digest"].duplicated().to_numpy()  # exact copies are found already
+    scans = case.store.volumes.index[once]
+    subjects = case.cohort.scans["subject"].reindex(scans).to_numpy()
+    found = list(near_pairs(case.store.thumbnails[once], subjects))
+    if found:
+        items = [
+            f"{subjects[a]} ({scans[a]}) ~ {subjects[b]} ({scans[b]}): {likeness:.2f}"
+            for likeness, a, b in sorted(found, reverse=True)
+        ]
+        yield Finding(
+            "near-duplicate",
+            f"pairs of images of two subjects that are more alike than two people's are (likeness above {SAME:g}).",
+            tuple(items),
+            "refusal",
+            "Look at them side by side. If they are one image saved twice, find out whose it is and take the other "
+            "out; if they are two people, or twins, allow it.",
+        )

@@ -1,0 +1,212 @@
+"""What a wrong split would have promised: one small model, trained on slices dealt in the wrong and in the right way.
+
+Slices of one person look alike. If they are dealt to training and test one by one, the model can recognise the person
+and recall the label, and it can do so with labels that mean nothing (Wen 2020, Yagis 2021).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from fusekit.bundle import Bundle
+from fusekit.data import Cohort, Pixels, SlicePolicy, SliceStore, Task, assign_folds, build_store
+from fusekit.data.cache import cache_folder
+from fusekit.errors import OptionError
+from fusekit.evaluation import prediction_table, score
+from fusekit.evaluation.scores import Accuracy, AreaUnderCurve
+from fusekit.experiment import manifest
+from fusekit.experiment.cohort import read_cohort
+from fusekit.experiment.config import Config, merge, open_task, resolve, slice_policy
+from fusekit.experiment.folder import new_folder, write_json
+from fusekit.experiment.prepare import TESTED
+from fusekit.models import Fusion, build
+from fusekit.progress import Progress
+from fusekit.report import inflation
+from fusekit.training import SliceDataset, TrainingOptions, fabric_for, repeatable, train
+
+#: What is taken unless something else is given: small enough for a few minutes on two cores.
+DEFAULTS: Mapping[str, Any] = {
+    "backbone": "resnet10t",
+    "image_size": 48,
+    "epochs": 15,
+    "batch_size": 16,
+    "lr": 1e-3,
+    "folds": 3,
+}
+
+#: At most so many subjects, and so many neighbouring slices of each, from the middle of the volume.
+SUBJECTS, SLICES = 100, 6
+MIDDLE = (0.4, 0.6)
+
+#: The trainings: what the labels are, and what was dealt into folds.
+SETTINGS = (("true", "slice"), ("true", "subject"), ("shuffled", "slice"), ("shuffled", "subject"))
+
+
+@dataclass(frozen=True)
+class Demonstration:
+    """What came out.
+
+    Args:
+        folder: holds scores.csv, inflation.png and manifest.json.
+        scores: one row a training, level and metric: labels, split, level, metric, value, low, high (95 % limits over
+            subjects), rows, subjects.
+        chance: accuracy of always naming the commoner class.
+        subjects, slices: how many took part.
+        synthetic: whether they are invented.
+    """
+
+    folder: Path
+    scores: pd.DataFrame
+    chance: float
+    subjects: int
+    slices: int
+    synthetic: bool
+
+
+def demonstrate(given: Mapping[str, Any], progress: Progress) -> Demonstration:
+    """Train the same small network on the image alone, four times, and compare what each split promises.
+
+    Args:
+        given: entries of ``Config``; ``DEFAULTS`` stand in for what is not given, and slices come from the middle of
+            the volume unless ``options`` sets them.
+        progress: shows scans and batches.
+
+    Raises:
+        OptionError: a name or value does not fit, or the task's items are whole volumes, of which a subject has one.
+        DataError: the cohort cannot be read, or has too few subjects.
+    """
+    config = resolve(merge(DEFAULTS, given))
+    task = open_task(config.task, config.options)
+    policy = slice_policy(config, task)
+    if policy.plane == "volume":
+        raise OptionError(
+            "the demonstration needs several slices of a subject, and this task takes whole volumes: "
+            "choose a plane, e.g. -o slices.plane=coronal"
+        )
+    if not {"space", "start", "stop"} & set(config.options.get("slices", {})):
+        policy = replace(policy, space="fraction", start=MIDDLE[0], stop=MIDDLE[1])
+    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")  # a folder is named in the user's own time
+    target = (config.out or Path("runs", f"demonstration-{config.task}-{stamp}")).absolute()
+    with new_folder(target) as folder:
+        cohort = _some(read_cohort(config, task, progress), config.seed)
+        store = build_store(cohort.scans, policy, config.image_size, cache_folder("slices"), progress)
+        rows = _middle(store.rows).join(cohort.scans[["subject", "label"]], on="scan").rename_axis("row")
+        with repeatable():
+            scores = pd.concat(list(_train_all(config, task, policy, store, rows, progress)), ignore_index=True)
+        shares = rows["label"].value_counts(normalize=True)
+        made = Demonstration(
+            folder=target,
+            scores=scores,
+            chance=float(shares.max()),
+            subjects=int(rows["subject"].nunique()),
+            slices=len(rows),
+            synthetic=config.data is None,
+        )
+        _write(folder, made, config, policy)
+    return made
+
+
+def _some(cohort: Cohort, seed: int) -> Cohort:
+    """The first scan of at most ``SUBJECTS`` subjects, drawn with the cohort's shares of the classes."""
+    scans = cohort.scans.drop_duplicates("subject")
+    rng = np.random.default_rng(seed)
+    share = min(1.0, SUBJECTS / len(scans))
+    kept = [
+        rng.permutation(part.index.to_numpy(dtype=object))[: max(2, round(share * len(part)))]
+        for _, part in scans.groupby("label")
+    ]
+    scans = scans.loc[scans.index.isin(np.concatenate(kept))]
+    return replace(cohort, scans=scans, clinical=cohort.clinical.loc[scans.index])
+
+
+def _middle(rows: pd.DataFrame) -> pd.DataFrame:
+    """The middle ``SLICES`` of each scan's neighbouring slices."""
+    order = rows.groupby("scan").cumcount()
+    first = (rows.groupby("scan")["slice"].transform("size") - SLICES).clip(lower=0) // 2
+    return rows[(order >= first) & (order < first + SLICES)]
+
+
+def _train_all(
+    config: Config, task: Task, policy: SlicePolicy, store: SliceStore, rows: pd.DataFrame, progress: Progress
+) -> Iterator[pd.DataFrame]:
+    """Scores of each setting."""
+    subjects = rows.groupby("subject")["label"].first()
+    shuffled = pd.Series(np.random.default_rng(config.seed).permutation(subjects.to_numpy()), subjects.index)
+    for labels, split in SETTINGS:
+        known = subjects if labels == "true" else shuffled
+        own = rows.assign(label=rows["subject"].map(known))
+        own["fold"] = _deal(own, split, config)
+        progress.say(f"{labels} labels, split by {split}:")
+        found = score(
+            _train_one(config, task, policy, store, own, progress),
+            {"accuracy": Accuracy(), "auc": AreaUnderCurve()},
+        )
+        yield found.assign(labels=labels, split=split)[["labels", "split", *found.columns]]
+
+
+def _deal(rows: pd.DataFrame, split: str, config: Config) -> pd.Series:
+    """Fold of each row: the right way deals subjects, the wrong way slices, with equal shares of the classes."""
+    if split == "subject":
+        return rows["subject"].map(assign_folds(rows.groupby("subject")["label"].first(), config.folds, config.seed))
+    return assign_folds(rows["label"], config.folds, config.seed)
+
+
+def _train_one(
+    config: Config, task: Task, policy: SlicePolicy, store: SliceStore, rows: pd.DataFrame, progress: Progress
+) -> pd.DataFrame:
+    """Train on all folds but the tested one; the predictions of that one."""
+    trained, tested = rows[rows["fold"] != TESTED], rows[rows["fold"] == TESTED]
+    pixels = Pixels.fit(store.images, trained.index.to_numpy())
+    none = np.zeros((len(rows), 0), dtype=np.float32)  # no clinical columns
+    fabric = fabric_for(config.device, config.precision)
+    with torch.random.fork_rng():
+        torch.manual_seed(config.seed)
+        model = build(
+            Fusion(head="image"),
+            backbone=config.backbone,
+            columns=0,
+            classes=len(task.classes),
+            in_channels=task.channels,
+            options={part: dict(chosen) for part, chosen in config.options.items() if part == "backbone"},
+        )
+        train(
+            fabric,
+            model,
+            SliceDataset(
+                store.images, trained.index.to_numpy(), none[: len(trained)], trained["label"].to_numpy(), pixels
+            ),
+            epochs=config.epochs,
+            batch_size=config.batch_size,
+            lr=config.lr,
+            seed=config.seed,
+            options=TrainingOptions(),
+            progress=progress,
+            epoch_ended=lambda epoch, scores: None,
+        )
+    bundle = Bundle(model, task.classes, None, policy, config.image_size, pixels)
+    images = store.images[tested.index.to_numpy()]
+    columns = ["subject", "scan", "slice", "fold", "label"]
+    return prediction_table(tested[columns], bundle.probabilities(images, none[: len(tested)], fabric.device))
+
+
+def _write(folder: Path, made: Demonstration, config: Config, policy: SlicePolicy) -> None:
+    made.scores.to_csv(folder / "scores.csv", index=False, lineterminator="\n")
+    inflation(
+        folder / "inflation.png",
+        title=" · ".join([config.task, config.backbone, *["SYNTHETIC cohort"] * made.synthetic]),
+        scores=made.scores,
+        chance=made.chance,
+    )
+    plain = {name: value for name, value in asdict(made).items() if name not in ("folder", "scores")}
+    write_json(
+        folder / "manifest.json",
+        {**plain, "config": config.as_json(), "slices": policy.as_json(), "versions": manifest.versions()},
+    )
