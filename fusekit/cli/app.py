@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from fusekit.cli.listing import list_components, list_plugins
+from fusekit.cli.new_task import new_task
 from fusekit.cli.predict import predict
 from fusekit.cli.run import run
 from fusekit.errors import FusekitError, NameTaken
@@ -32,6 +33,7 @@ def program(plugins: Catalog) -> typer.Typer:
     cli.callback(invoke_without_command=True)(_options)
     cli.command("run")(run)
     cli.command("predict")(predict)
+    cli.command("new-task")(new_task)
     cli.command("list")(list_components)
     cli.command("plugins")(list_plugins)
     owners = dict.fromkeys(_names(cli), "fusekit")

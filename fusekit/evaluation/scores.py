@@ -201,7 +201,7 @@ class MacroAreaUnderCurve(Metric):
         return float(np.mean([_auc(labels == k, probabilities[:, k]) for k in range(probabilities.shape[1])]))
 
     def interval(self, labels: np.ndarray, probabilities: np.ndarray, subjects: np.ndarray) -> tuple[float, float]:
-        """Bootstrap limits over subjects; with perfect separation, the exact one of the smallest class, as for the AUC."""
+        """Bootstrap limits over subjects; where all is ordered alike, the AUC's, of the smallest class."""
         value = self.value(labels, probabilities)
         if value not in (0.0, 1.0):
             return super().interval(labels, probabilities, subjects)
