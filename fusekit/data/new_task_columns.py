@@ -130,7 +130,7 @@ def _reason(name: str, values: pd.Series, kind: str, labels: pd.Series | None, r
     if (
         len(values)
         and dates
-        and values.map(lambda value: f"{value:g}" if kind == "number" else value)
+        and values.map(lambda value: f"{value:.0f}" if kind == "number" else value)
         .map(lambda text: bool(_DATE.fullmatch(str(text))))
         .mean()
         > 0.8

@@ -10,6 +10,7 @@ import pandas as pd
 from fusekit.data.cohort import Column
 from fusekit.data.own_format import OwnColumn
 from fusekit.data.own_join import Joined
+from fusekit.data.own_places import spelt_otherwise
 from fusekit.data.own_problems import first_ten
 from fusekit.data.tables import is_missing, to_number
 from fusekit.errors import DataError
@@ -40,7 +41,7 @@ def classes_of(
         counts = pd.Series(strange).value_counts()
         lines = [line for line, cell in cells.items() if cell == counts.index[0]]
         listed = first_ten(f"{value!r} ({count})" if value else f"empty ({count})" for value, count in counts.items())
-        hint = suggest(str(counts.index[0]), [value for value in meant if value]) if counts.index[0] else ""
+        hint = _near(str(counts.index[0]), [value for value in meant if value]) if counts.index[0] else ""
         raise DataError(
             f"{where}: {len(strange)} rows have a value of no class: {listed}; the first is on line "
             f"{first_ten(lines[:3])}. {hint and hint[0].upper() + hint[1:] + ' '}Add it to a class, or list it in "
@@ -138,13 +139,19 @@ def _refuse_unknown(values: pd.Series, declared: OwnColumn, where: str) -> None:
     unknown = values[values.notna() & ~values.isin(declared.categories)]
     if declared.categories and len(unknown):
         listed = first_ten(f"{value!r} (line {line})" for line, value in unknown.drop_duplicates().items())
-        hint = suggest(str(unknown.iloc[0]), declared.categories)
+        hint = _near(str(unknown.iloc[0]), declared.categories)
         raise DataError(f"{where}: {len(unknown)} cells are none of the categories: {listed}; {hint}")
+
+
+def _near(value: str, known: Iterable[str]) -> str:
+    known = list(known)
+    near = spelt_otherwise([value], known)
+    return f"did you mean {near[value]!r}?" if near else suggest(value, known)
 
 
 def _number(text: str) -> float | None:
     with suppress(ValueError):
-        return float(text)
+        return float(text.replace(",", "."))  # 1,5 is a number too; 1,000 is compared with codes only
     return None
 
 

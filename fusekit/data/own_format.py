@@ -123,7 +123,7 @@ class _Reader(Keys):
             "label": self.text(entries, "label", needed=True),
             "classes": classes,
             "leave_out": self.texts(entries, "leave_out"),
-            "columns": self.columns(entries),
+            "columns": tuple(self.columns(entries)),
             "groups": self.texts(entries, "groups"),
             "tables": tuple(self.further(entries)),
             "without_image": self.choice(entries, "rows_without_image", ("refuse", "leave out")) == "leave out",

@@ -164,7 +164,7 @@ def confined(folder: Path, relative: str) -> Path:
 
 def alike(text: str) -> str:
     """What is left of an id without case, blanks, hyphens, underscores and leading zeros: for suggestions only."""
-    plain = re.sub(r"[\s_\-.]+", "", text.casefold())
+    plain = re.sub(r"[\s_\-]+", "", text.casefold())
     return re.sub(r"(?<!\d)0+(?=\d)", "", plain)
 
 

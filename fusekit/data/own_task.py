@@ -80,8 +80,10 @@ class OwnTask(Task):
                 f"{joined.path}: {len(images.absent)} rows have no image: {first_ten(images.absent.values())}. Correct "
                 'the ids, or set rows_without_image = "leave out".'
             )
-        note(findings, "image-without-row", "images that no row asks for", images.unused)
         masks = self._masks(joined, folder, lines, problems, findings)
+        others = {path.relative_to(folder).as_posix() for path in masks.paths.values()} | set(masks.unused)
+        left_over = [image for image in images.unused if image not in others]
+        note(findings, "image-without-row", "images that no row asks for", left_over)
         ids = self._scan_ids(joined, lines, problems)
         clinical, columns = self._clinical(joined, lines, problems, findings, progress)
         self._check_subjects(joined, lines, labels, problems, findings)
