@@ -18,7 +18,7 @@ from fusekit.data.new_task_columns import (
     subject_and_scan,
 )
 from fusekit.data.new_task_files import Found, look
-from fusekit.data.new_task_pattern import Guess, guess
+from fusekit.data.new_task_pattern import Guess, guess, within
 from fusekit.data.tables import is_missing, read_table
 from fusekit.errors import DataError, OptionError
 
@@ -86,8 +86,9 @@ def draft(folder: Path, table: Path | None = None) -> Draft:
         raise DataError(f"{folder} holds no images (NIfTI files, DICOM series or pictures).{unpack}")
     way = guess(cells, found.images[found.kind], folder)
     masks = guess(cells, found.masks, folder) if found.masks else None
-    subject, scan = subject_and_scan(cells, way.columns if way else ())
-    ids = {name for name in (subject, scan, *(way.columns if way else ()), *(masks.columns if masks else ())) if name}
+    used, inside_names = (way.columns, within(cells, way)) if way else ((), ())
+    subject, scan = subject_and_scan(cells, used, inside_names)
+    ids = {name for name in (subject, scan, *used, *inside_names, *(masks.columns if masks else ())) if name}
     labels = [name for name in label_candidates(cells, ids) if _one_each(cells, subject, name)]
     label = labels[0] if labels else ""
     values = cells[label][~is_missing(cells[label])] if label else pd.Series(dtype=str)

@@ -44,7 +44,7 @@ class Judged:
         kind: ``number`` or ``category``.
         unit: taken from the name.
         missing: texts that seem to stand for "no value".
-        values: a short description of the values.
+        seen: a short description of the values.
         reason: why it is left out; empty if it may be an input.
         categories: the different texts of a category, if they are few.
     """
@@ -53,7 +53,7 @@ class Judged:
     kind: str
     unit: str
     missing: tuple[str, ...]
-    values: str
+    seen: str
     reason: str
     categories: tuple[str, ...] = ()
 
@@ -75,17 +75,18 @@ def named_like_a_label(name: str) -> bool:
     return bool(_LABEL.search(name))
 
 
-def subject_and_scan(table: pd.DataFrame, used: tuple[str, ...]) -> tuple[str, str]:
+def subject_and_scan(table: pd.DataFrame, used: tuple[str, ...], within: tuple[str, ...] = ()) -> tuple[str, str]:
     """Which columns name the person and the scan; the scan is empty where each person has one row.
 
     Args:
         table: the table.
         used: the columns that the images are named by.
+        within: columns whose values are parts of those names.
     """
     full = [str(name) for name in table.columns if not is_missing(table[name]).any()]
     named = [name for name in full if _SUBJECT.search(name) and len(set(table[name])) > 1]
     likely = [name for name in used if name in named] + [name for name in named if _IDS.search(name)] + named
-    whole = [name for name in used if not _SCAN.search(name)] + list(used)
+    whole = [name for name in (*within, *used) if not _SCAN.search(name)] + list(used)
     subject = (likely or whole or full or [""])[0]
     if not subject or table[subject].is_unique:
         return subject, ""
@@ -125,7 +126,8 @@ def is_group(table: pd.DataFrame, name: str) -> bool:
 
 def _reason(name: str, values: pd.Series, kind: str, labels: pd.Series | None, rows: int, ids: set[str]) -> str:
     dates = kind == "category" or values.between(19000101, 21001231).all()
-    if name in ids or (_IDS.search(name) and values.nunique() > 0.9 * len(values) > 0):
+    alone = values.nunique() > 0.9 * len(values) > 0
+    if name in ids or (alone and (_IDS.search(name) or _counts_rows(values, kind))):
         return "an identifier"
     if (
         len(values)
@@ -149,6 +151,13 @@ def _reason(name: str, values: pd.Series, kind: str, labels: pd.Series | None, r
     if named_like_a_label(name):
         return "named like an outcome: known before the image was read?"
     return ""
+
+
+def _counts_rows(values: pd.Series, kind: str) -> bool:
+    """Whether whole numbers follow each other without a gap, as those of rows do."""
+    if kind != "number" or not (values % 1 == 0).all():
+        return False
+    return bool(values.nunique() >= 10 and values.max() - values.min() == values.nunique() - 1)
 
 
 def _tells_the_label(values: pd.Series, labels: pd.Series, kind: str) -> bool:

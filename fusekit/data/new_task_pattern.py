@@ -52,6 +52,17 @@ def guess(table: pd.DataFrame, images: list[str], folder: Path) -> Guess | None:
     return max(guesses, key=lambda found: (found.rows, -len(found.columns), -wild[found.text]), default=None)
 
 
+def within(table: pd.DataFrame, way: Guess) -> tuple[str, ...]:
+    """Columns whose values are parts of what names their row's image: ids, such as the patient's in the scan's."""
+    words = [_words("/".join(cells)) for cells in table[list(way.columns)].itertuples(index=False)]
+    found = []
+    for name in table.columns:
+        inside = sum(cell in known for cell, known in zip(table[name], words, strict=True))
+        if name not in way.columns and inside > 0.9 * len(table) and len(set(table[name])) > len(table) / 3:
+            found.append(str(name))
+    return tuple(found)
+
+
 def _path_columns(table: pd.DataFrame, folder: Path) -> Iterator[Guess]:
     for name in table.columns:
         cells = table[name]

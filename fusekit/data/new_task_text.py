@@ -137,10 +137,10 @@ def _columns(made: Draft) -> Table:
         entry = _column(column)
         if column.reason:
             key = tomlkit.key(column.name).as_string()
-            table.add(tomlkit.comment(f"{key} = {entry.as_string()}  # {column.reason} ({column.values})"))
+            table.add(tomlkit.comment(f"{key} = {entry.as_string()}  # {column.reason} ({column.seen})"))
         else:
             table.add(column.name, entry)
-            entry.comment(column.values)
+            entry.comment(column.seen)
     return table
 
 

@@ -27,6 +27,7 @@ def noise(count: int = ROWS) -> list[object]:
         ("age", noise(), "number", ""),
         ("sex", [("M", "F")[k // 2 % 2] for k in range(ROWS)], "category", ""),
         ("patient_id", [f"P{k}" for k in range(ROWS)], "category", "an identifier"),
+        ("number of the case", list(range(1, ROWS + 1)), "number", "an identifier"),
         ("RID", list(range(ROWS)), "number", "an identifier"),
         ("exam", [f"2020-01-{k % 28 + 1:02}" for k in range(ROWS)], "category", "a date"),
         ("exam", [f"{k % 28 + 1}.3.2020" for k in range(ROWS)], "category", "a date"),
@@ -63,7 +64,7 @@ def test_columns_are_judged(name: str, cells: list[object], kind: str, reason: s
 def test_codes_for_missing_and_units_are_recognised() -> None:
     judged = judge(column("afp_ng_ml", ["-9", "unknown", "", *noise(ROWS - 3)]), "afp_ng_ml", "outcome", set())
     assert (judged.kind, judged.unit, judged.missing, judged.reason) == ("number", "ng/mL", ("-9", "unknown"), "")
-    assert "3 of 40 missing" in judged.values
+    assert "3 of 40 missing" in judged.seen
     signed = judge(column("z", ["-9", "-3.5", *noise(ROWS - 2)]), "z", "outcome", set())
     assert signed.missing == ()  # a column with other negative numbers may mean it
     assert judge(column("weight [kg]", noise()), "weight [kg]", "", set()).unit == "kg"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from fusekit.data.new_task_pattern import guess
+from fusekit.data.new_task_pattern import guess, within
 
 TABLE = pd.DataFrame(
     {
@@ -57,3 +57,13 @@ def test_rows_and_images_without_partner_are_only_counted(tmp_path: Path) -> Non
     assert found is not None
     assert (found.text, found.rows) == ("{scan}.nii", 2)
     assert guess(TABLE[["age"]], ["a.nii", "b.nii"], tmp_path) is None
+
+
+def test_ids_within_the_names_of_images_are_found(tmp_path: Path) -> None:
+    table = TABLE.assign(scan=["01_M00", "02_M00", "02_M12", "10_M00"])
+    for scan in table["scan"]:
+        (tmp_path / f"{scan}.nii").touch()
+    found = guess(table, [f"{scan}.nii" for scan in table["scan"]], tmp_path)
+    assert found is not None
+    assert found.columns == ("scan",)
+    assert within(table, found) == ("patient", "visit")

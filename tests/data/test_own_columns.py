@@ -65,11 +65,17 @@ def test_categories_are_text_and_none_where_missing(tmp_path: Path) -> None:
     ("declared", "message"),
     [
         (OwnColumn("age", "number"), r"t\.csv, line 3, column 'age': '4o' is no number"),
-        (OwnColumn("age", "category", categories=("40", "41")), r"1 cells are none of the categories: '4o' \(line 3\); known: 40, 41"),
-        (OwnColumn("size", "number", low=1, high=2, unit="cm"), r"column 'size': 2 values are outside 1 to 2 cm: 20 \(line 2\), 30"),
+        (
+            OwnColumn("age", "category", categories=("40", "41")),
+            r"1 cells are none of the categories: '4o' \(line 3\); known: 40, 41",
+        ),
+        (
+            OwnColumn("size", "number", low=1, high=2, unit="cm"),
+            r"column 'size': 2 values are outside 1 to 2 cm: 20 \(line 2\), 30",
+        ),
         (OwnColumn("size", "number", high=2), r"outside any to 2:"),
     ],
-)  # fmt: skip
+)
 def test_cells_that_do_not_fit_are_named_with_their_lines(tmp_path: Path, declared: OwnColumn, message: str) -> None:
     table = one(tmp_path, "id,age,size\na,40,20\nb,4o,1.5\nc,41,30\n")
     with pytest.raises(DataError, match=message):

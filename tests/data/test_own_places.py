@@ -85,7 +85,7 @@ def test_patterns_that_cannot_be_meant_are_refused(text: str, message: str) -> N
     "path", ["../x", "a/../../x", "a\\..\\..\\x", "/etc/passwd", "\\\\server\\x", "C:x", "~root/x", "a\0b", "\\x"]
 )
 def test_paths_that_leave_are_refused_whatever_their_dialect(path: str) -> None:
-    with pytest.raises(DataError, match="out of the data folder|absolute|no path"):
+    with pytest.raises(DataError, match=r"out of the data folder|absolute|no path"):
         refuse_leaving(path)
 
 
