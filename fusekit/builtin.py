@@ -69,6 +69,8 @@ def register_metrics(register: Register) -> None:
     register("specificity", f"{scores}:Specificity", "true negatives / negatives")
     register("ppv", f"{scores}:PositivePredictiveValue", "true positives / rows called positive")
     register("npv", f"{scores}:NegativePredictiveValue", "true negatives / rows called negative")
+    register("balanced-accuracy", f"{scores}:BalancedAccuracy", "mean over classes of the share called rightly")
+    register("macro-auc", f"{scores}:MacroAreaUnderCurve", "mean over classes of the AUC of each against the rest")
     register("auc", f"{scores}:AreaUnderCurve", "chance that a positive scores above a negative")
 
 

@@ -12,6 +12,7 @@ from fusekit.cli.cache import cache
 from fusekit.cli.check import check
 from fusekit.cli.cohort import cohort
 from fusekit.cli.listing import list_components, list_plugins
+from fusekit.cli.new_task import new_task
 from fusekit.cli.predict import predict
 from fusekit.cli.run import run
 from fusekit.errors import FusekitError, NameTaken
@@ -37,6 +38,7 @@ def program(plugins: Catalog) -> typer.Typer:
     cli.command("check")(check)
     cli.command("predict")(predict)
     cli.command("cohort")(cohort)
+    cli.command("new-task")(new_task)
     cli.command("list")(list_components)
     cli.command("plugins")(list_plugins)
     cli.add_typer(cache, name="cache", help="List, verify and clear slice stores and synthetic cohorts.")

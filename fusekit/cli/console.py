@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
+from fusekit.data.own_task import name_of
 from fusekit.experiment.folder import FILES, Run
 from fusekit.extension import catalog
 
@@ -44,7 +45,9 @@ def scores_table(run: Run) -> Table:
     """The scores at slice and subject level, each with its 95 % interval."""
     config = run.manifest["config"]
     kind = "[bold yellow]SYNTHETIC cohort[/]" if run.synthetic else "cohort"
-    table = Table(title=f"{config['task']} · {config['fusion']} · {config['backbone']} · {kind}", title_style="bold")
+    table = Table(
+        title=f"{name_of(config['task'])} · {config['fusion']} · {config['backbone']} · {kind}", title_style="bold"
+    )
     table.add_column("")
     levels = {
         "slice": run.metrics[run.metrics["level"] == "slice"],

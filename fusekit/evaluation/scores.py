@@ -136,6 +136,32 @@ class NegativePredictiveValue(Proportion):
         return ~positive(called)
 
 
+class BalancedAccuracy(Metric):
+    """Mean over the classes of the share of their rows that is called by the right class (multi-class sensitivity)."""
+
+    title = "balanced accuracy"
+    definition = "mean over classes of correct calls / rows of the class"
+    empty = "NaN if any class is empty"
+
+    def value(self, labels: np.ndarray, probabilities: np.ndarray) -> float:
+        """Each class counts alike, however many rows it has."""
+        called = probabilities.argmax(axis=1)
+        of_class = [labels == k for k in range(probabilities.shape[1])]
+        if not all(rows.any() for rows in of_class):
+            return float("nan")
+        return float(np.mean([(called[rows] == k).mean() for k, rows in enumerate(of_class)]))
+
+    def interval(self, labels: np.ndarray, probabilities: np.ndarray, subjects: np.ndarray) -> tuple[float, float]:
+        """Bootstrap limits over subjects; at 0 and 1, where a bootstrap claims certainty, those of the smallest class.
+
+        Those are Wilson's, for as many trials as the smallest class has subjects.
+        """
+        value = self.value(labels, probabilities)
+        if value not in (0.0, 1.0):
+            return super().interval(labels, probabilities, subjects)
+        return wilson(value, _fewest(labels, subjects, probabilities.shape[1]))
+
+
 class AreaUnderCurve(Metric):
     """Chance that a random positive scores above a random negative, ties counted half (Mann-Whitney)."""
 
@@ -145,13 +171,7 @@ class AreaUnderCurve(Metric):
 
     def value(self, labels: np.ndarray, probabilities: np.ndarray) -> float:
         """Mann-Whitney U over the number of pairs."""
-        from scipy.stats import rankdata
-
-        cases = positive(labels)
-        n, m = int(cases.sum()), int((~cases).sum())
-        if n == 0 or m == 0:
-            return float("nan")
-        return float((rankdata(probabilities[:, POSITIVE])[cases].sum() - n * (n + 1) / 2) / (n * m))
+        return _auc(positive(labels), probabilities[:, POSITIVE])
 
     def interval(self, labels: np.ndarray, probabilities: np.ndarray, subjects: np.ndarray) -> tuple[float, float]:
         """Bootstrap limits over subjects.
@@ -167,6 +187,41 @@ class AreaUnderCurve(Metric):
         pairs = min(len(np.unique(subjects[cases])), len(np.unique(subjects[~cases])))
         limit = 0.025 ** (1 / pairs)
         return (limit, 1.0) if value == 1.0 else (0.0, 1 - limit)
+
+
+class MacroAreaUnderCurve(Metric):
+    """Mean over the classes of the AUC of each against the rest (one-versus-rest, unweighted)."""
+
+    title = "macro AUC"
+    definition = "mean over classes of the area under the ROC curve of the class against the rest"
+    empty = "NaN if any class is empty"
+
+    def value(self, labels: np.ndarray, probabilities: np.ndarray) -> float:
+        """Each class counts alike, however many rows it has."""
+        return float(np.mean([_auc(labels == k, probabilities[:, k]) for k in range(probabilities.shape[1])]))
+
+    def interval(self, labels: np.ndarray, probabilities: np.ndarray, subjects: np.ndarray) -> tuple[float, float]:
+        """Bootstrap limits over subjects; where all is ordered alike, the AUC's, of the smallest class."""
+        value = self.value(labels, probabilities)
+        if value not in (0.0, 1.0):
+            return super().interval(labels, probabilities, subjects)
+        limit = 0.025 ** (1 / _fewest(labels, subjects, probabilities.shape[1]))
+        return (limit, 1.0) if value == 1.0 else (0.0, 1 - limit)
+
+
+def _auc(cases: np.ndarray, scores: np.ndarray) -> float:
+    """Mann-Whitney U of cases (N,) by scores (N,), over the number of pairs; NaN if one side is empty."""
+    from scipy.stats import rankdata
+
+    n, m = int(cases.sum()), int((~cases).sum())
+    if n == 0 or m == 0:
+        return float("nan")
+    return float((rankdata(scores)[cases].sum() - n * (n + 1) / 2) / (n * m))
+
+
+def _fewest(labels: np.ndarray, subjects: np.ndarray, classes: int) -> int:
+    """Subjects of the class that has the fewest."""
+    return min(len(np.unique(subjects[labels == k])) for k in range(classes))
 
 
 def score(predictions: pd.DataFrame, metrics: Mapping[str, Metric]) -> pd.DataFrame:

@@ -6,10 +6,12 @@ import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import Any, get_type_hints
 
 from fusekit.data import Preset, SlicePolicy, Task
+from fusekit.data.own_task import OwnTask, is_own, name_of
 from fusekit.data.recipe import read_recipe
 from fusekit.errors import OptionError, PluginError
 from fusekit.extension import catalog, read_options
@@ -36,7 +38,7 @@ class Config:
     """Everything a run needs to be run again, with no default left open.
 
     Args:
-        task: name of the task.
+        task: name of the task, or the absolute path of a TOML that describes somebody's own data.
         fusion: name of the fusion.
         data: folder of the cohort; None for the task's synthetic one.
         backbone: name of the image backbone.
@@ -69,6 +71,11 @@ class Config:
     allow: tuple[str, ...] = ()
     options: Mapping[str, Mapping[str, Any]]
 
+    @property
+    def task_name(self) -> str:
+        """What to call the task: of a TOML, its file name without ending."""
+        return name_of(self.task)
+
     def as_json(self) -> dict[str, Any]:
         """For the manifest; ``resolve(it)`` is the way back."""
         plain = asdict(self)
@@ -99,8 +106,10 @@ def resolve(given: Mapping[str, Any]) -> Config:
     if recipe:
         given["options"] = recipe.beneath(given["task"], given.get("options", {}))
     task = open_task(given["task"], given.get("options", {}))
+    if is_own(given["task"]):  # so that a manifest runs again from any folder
+        given["task"] = str(Path(given["task"]).absolute())
     if task.folder is not None:
-        given.setdefault("data", task.folder)
+        given.setdefault("data", task.folder.absolute())
     if recipe and not recipe.synthetic and "data" not in given:
         raise OptionError("--recipe is one of real data; say where yours lie: --data DIR")
     preset = preset_of(task, given.get("data"))
@@ -117,13 +126,14 @@ def resolve(given: Mapping[str, Any]) -> Config:
 
 
 def open_task(name: str, options: Mapping[str, Mapping[str, Any]]) -> Task:
-    """Build a task from its name and its part of the options.
+    """Build a task from its name, or from the path of a TOML, and its part of the options.
 
     Raises:
         UnknownName: no such task, with the nearest.
         OptionError: an option does not exist or does not take its value.
+        DataError: the TOML does not fit.
     """
-    factory = catalog().tasks.get(name)
+    factory = partial(OwnTask, Path(name)) if is_own(name) else catalog().tasks.get(name)
     task = factory(**read_options("task", factory, options.get("task", {})))
     if not isinstance(task, Task):
         raise PluginError(f"the task {name!r} builds {type(task).__name__}; a fusekit.Task is expected.")

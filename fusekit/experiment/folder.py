@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 
 from fusekit.bundle import Bundle, load
+from fusekit.data.own_task import name_of
 from fusekit.errors import DataError, OptionError
 
 #: File of a run folder -> what it holds.
@@ -73,7 +74,7 @@ class Run:
     def _repr_html_(self) -> str:
         kind = "SYNTHETIC cohort" if self.synthetic else "cohort"
         config = self.manifest["config"]
-        title = f"{config['task']}, {config['fusion']}, {kind}"
+        title = f"{name_of(config['task'])}, {config['fusion']}, {kind}"
         return f"<p><b>{title}</b> in <code>{self.folder}</code></p>{self.metrics.to_html(index=False)}"
 
     def _file(self, name: str) -> Path:

@@ -95,7 +95,7 @@ def run(
     }
     settings = resolve(merge(read_config(Path(config)) if config else {}, given))
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")  # a folder is named in the user's own time
-    target = settings.out or Path("runs", f"{settings.task}-{settings.fusion}-{stamp}")
+    target = settings.out or Path("runs", f"{settings.task_name}-{settings.fusion}-{stamp}")
     with new_folder(target.absolute()) as folder:
         _run(settings, folder, progress or Bars())
     return Run(target.absolute())
@@ -130,7 +130,7 @@ def _run(config: Config, folder: Path, progress: Progress) -> None:
     write_json(folder / "metrics.json", {"synthetic": plan.synthetic, "scores": numbers})
     overview(
         folder / "overview.png",
-        title=" · ".join([config.task, config.fusion, config.backbone, *["SYNTHETIC cohort"] * plan.synthetic]),
+        title=" · ".join([config.task_name, config.fusion, config.backbone, *["SYNTHETIC cohort"] * plan.synthetic]),
         history=pd.read_csv(folder / "history.csv"),
         predictions=predictions,
         scores=scores,
@@ -177,7 +177,7 @@ def _fit(plan: Plan, prepared: Prepared, folder: Path, progress: Progress) -> Bu
         slices=plan.slices,
         image_size=config.image_size,
         pixels=pixels,
-        task={"name": config.task, **plan.task.describe()},
+        task={"name": config.task_name, **plan.task.describe()},
     )
 
 

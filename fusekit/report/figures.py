@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from fusekit.evaluation import by_subject
+from fusekit.evaluation import by_subject, probabilities_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#7F7F7F"
+COLOURS = (BLUE, ORANGE, GREEN, "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")  # of classes, from the first on
 EXAMPLES = 8
 
 
@@ -51,8 +53,12 @@ def overview(
     above, below = figure.add_subfigure(rows[0]), figure.add_subfigure(rows[1])  # each with columns of its own
     curve, roc, histogram = above.subplots(1, 3)
     _curve(curve, history)
-    _roc(roc, subjects, predictions, scores)
-    _histogram(histogram, subjects, classes)
+    if len(classes) == 2:
+        _roc(roc, subjects, predictions, scores)
+        _histogram(histogram, subjects, classes)
+    else:
+        _roc_of_each(roc, subjects, classes)
+        _histogram_of_each(histogram, subjects, classes)
     examples = _examples(predictions)
     strip = below.subplots(1, len(examples), squeeze=False)[0]
     for axes, (_, row) in zip(strip, examples.iterrows(), strict=True):
@@ -81,6 +87,17 @@ def _roc(axes: Axes, subjects: pd.DataFrame, slices: pd.DataFrame, scores: pd.Da
     axes.legend(frameon=False, loc="lower right", fontsize=8)
 
 
+def _roc_of_each(axes: Axes, subjects: pd.DataFrame, classes: Sequence[str]) -> None:
+    """Each class against the rest, at subject level."""
+    for label, (name, colour) in enumerate(zip(classes, cycle(COLOURS), strict=False)):
+        own = subjects["label"].to_numpy() == label
+        if own.any() and not own.all():
+            axes.plot(*_roc_points(own, subjects[f"p_{label}"].to_numpy()), color=colour, label=name)
+    axes.plot([0, 1], [0, 1], color=GREY, linewidth=0.8, linestyle=":")
+    axes.set(title="ROC of each class against the rest", xlabel="1 - specificity", ylabel="sensitivity", box_aspect=1)
+    axes.legend(frameon=False, loc="lower right", fontsize=8)
+
+
 def _roc_points(positive: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """False and true positive rates at every distinct threshold, from (0, 0) to (1, 1)."""
     from sklearn.metrics import roc_curve
@@ -97,14 +114,24 @@ def _histogram(axes: Axes, subjects: pd.DataFrame, classes: Sequence[str]) -> No
     axes.legend(frameon=False)
 
 
+def _histogram_of_each(axes: Axes, subjects: pd.DataFrame, classes: Sequence[str]) -> None:
+    for label, (name, colour) in enumerate(zip(classes, cycle(COLOURS), strict=False)):
+        of_class = subjects.loc[subjects["label"] == label, f"p_{label}"]
+        axes.hist(of_class, bins=[k / 16 for k in range(17)], color=colour, alpha=0.5, label=name)
+    axes.set(title="Test subjects", xlabel="probability of their own class", ylabel="subjects")
+    axes.legend(frameon=False)
+
+
 def _examples(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Slices of different subjects: the surest and the least sure of each class, in turn."""
-    certainty = predictions["p_1"].where(predictions["label"] == 1, 1 - predictions["p_1"])
+    """Slices of different subjects: the surest and the least sure of each class, in turn; the last class first."""
+    probabilities, labels = probabilities_of(predictions), predictions["label"].to_numpy()
+    certainty = probabilities[np.arange(len(labels)), labels]
     ordered = predictions.assign(certainty=certainty).sort_values("certainty", ascending=False, kind="stable")
     ordered = ordered.drop_duplicates("subject")
-    half = EXAMPLES // 4
-    parts = [part for label in (1, 0) for part in _ends(ordered[ordered["label"] == label], half)]
-    return pd.concat(parts).drop_duplicates("row")
+    classes = probabilities.shape[1]
+    half = max(1, EXAMPLES // (2 * classes))
+    parts = [part for label in range(classes)[::-1] for part in _ends(ordered[ordered["label"] == label], half)]
+    return pd.concat(parts).drop_duplicates("row").head(EXAMPLES)
 
 
 def _ends(table: pd.DataFrame, count: int) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -112,13 +139,17 @@ def _ends(table: pd.DataFrame, count: int) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def _slice(axes: Axes, image: np.ndarray, row: pd.Series, classes: Sequence[str]) -> None:
-    right = row["certainty"] > 0.5
+    own = int(row["label"])
+    right = (
+        row["certainty"] > 0.5 if len(classes) == 2 else row[[f"p_{k}" for k in range(len(classes))]].argmax() == own
+    )
+    shown = 1 if len(classes) == 2 else own
     if image.ndim == 3:  # a whole volume (z, y, x) shows its middle axial slice
         image = image[len(image) // 2]
     axes.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
     axes.set_axis_off()
     axes.set_title(
-        f"{classes[int(row['label'])]}: {'right' if right else 'wrong'}\np({classes[1]}) = {row['p_1']:.2f}",
+        f"{classes[own]}: {'right' if right else 'wrong'}\np({classes[shown]}) = {row[f'p_{shown}']:.2f}",
         fontsize=8,
         color=GREEN if right else ORANGE,
     )

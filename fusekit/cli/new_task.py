@@ -1,0 +1,80 @@
+"""``fusekit new-task``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from fusekit.data.new_task import Draft
+
+
+def new_task(
+    folder: Annotated[Path, typer.Argument(help="Folder with your images and a table.", show_default=False)],
+    table: Annotated[
+        Path | None, typer.Option(help="The table with the label, if the folder holds several or none.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="TOML to write; an existing file is not touched.")] = Path("my-task.toml"),
+) -> None:
+    """Look at a folder and a table, and write a first TOML with comments.
+
+    It says which columns name the images, the person and the label, and which columns must not be inputs. All of it is
+    a guess: read the file, correct it, then `fusekit check` and `fusekit run` it. Nothing in the folder is changed.
+    """
+    from fusekit.data.new_task import draft, place_of
+    from fusekit.data.new_task_text import as_toml
+    from fusekit.errors import OptionError
+
+    if out.exists():
+        raise OptionError(f"--out {out} exists; choose another name or remove it.")
+    made = draft(folder, table)
+    text = as_toml(made, place_of(folder, out))
+    try:
+        with out.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise OptionError(f"--out {out} cannot be written: {error.strerror}.") from error
+    _print(made, out)
+
+
+def _print(made: Draft, out: Path) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+
+    console = Console()
+    kept = [column.name for column in made.columns if not column.reason]
+    found = ", ".join(f"{len(paths)} {kind}" for kind, paths in made.found.images.items())
+    way = (
+        f"{made.images.text}, one image for {made.images.rows} of {made.rows} rows" if made.images else "no column fits"
+    )
+    values = ", ".join(f"{value} ({count})" for value, count in made.label_values.items())
+    lines = {
+        "images": found,
+        "masks": f"{len(made.found.masks)}" if made.found.masks else "",
+        "archives": f"{', '.join(made.found.archives[:3])}: not unpacked" if made.found.archives else "",
+        "first image": made.first,
+        "table": f"{made.table}, {made.rows} rows",
+        "joined by": way,
+        "subject": made.subject or "no column fits",
+        "scan": made.scan,
+        "label": f"{made.label}: {values}; a guess" if made.label else "no column fits: name it",
+        "or the label": ", ".join(made.other_labels),
+        "inputs": ", ".join(kept) or "none",
+    }
+    for name, line in lines.items():
+        if line:
+            console.print(f"[bold]{name:>12}[/]  {escape(line)}", highlight=False, soft_wrap=True)
+    for column in made.columns:
+        if column.reason:
+            console.print(
+                f"[dim]{'left out':>12}[/]  {escape(f'{column.name}: {column.reason}')}",
+                highlight=False,
+                soft_wrap=True,
+            )
+    console.print(
+        f"\nWritten to [bold]{escape(str(out))}[/]. Read it, then: fusekit check {escape(str(out))}",
+        soft_wrap=True,
+        highlight=False,
+    )
