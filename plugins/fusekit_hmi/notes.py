@@ -1,0 +1,29 @@
+"""What is said about a cohort: findings, and lists in messages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from fusekit.data import Finding
+from fusekit.data.cohort import Severity
+
+
+def note(
+    findings: list[Finding],
+    code: str,
+    message: str,
+    items: Iterable[object],
+    *,
+    severity: Severity = "note",
+    advice: str = "",
+) -> None:
+    """Add a finding, if it concerns anything."""
+    listed = tuple(str(item) for item in items)
+    if listed:
+        findings.append(Finding(code, message, listed, severity, advice))
+
+
+def first_ten(items: Iterable[object]) -> str:
+    """List ten, and count the rest."""
+    texts = [str(item) for item in items]
+    return "; ".join(texts[:10]) + (f"; and {len(texts) - 10} more" if len(texts) > 10 else "")
