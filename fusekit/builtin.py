@@ -15,12 +15,18 @@ if TYPE_CHECKING:
 
 @hookimpl
 def register_backbones(register: Register) -> None:
-    """Every timm network that fits; the others are refused with a sentence when named."""
+    """Every timm network that fits (the others are refused with a sentence when named), and three for volumes."""
     register.family(
         "timm",
         "fusekit.models.timm_backbone:timm_names",
         "fusekit.models.timm_backbone:TimmBackbone",
         "convolutional networks of timm, by timm's own names",
+    )
+    register.family(
+        "video",
+        "fusekit.models.video_backbone:video_names",
+        "fusekit.models.video_backbone:VideoBackbone",
+        "three-dimensional ResNets of torchvision, for whole volumes (-o slices.plane=volume)",
     )
 
 
@@ -68,8 +74,11 @@ def register_metrics(register: Register) -> None:
 
 @hookimpl
 def read_image(path: Path) -> Volume | None:
-    """Read NIfTI files and DICOM series."""
-    from fusekit.data import read_dicom, read_nifti
+    """Read NIfTI files, pictures and DICOM series."""
+    from fusekit.data import read_dicom, read_nifti, read_picture
 
-    volume = read_nifti(path)
-    return read_dicom(path) if volume is None else volume
+    for reader in (read_nifti, read_picture, read_dicom):
+        volume = reader(path)
+        if volume is not None:
+            return volume
+    return None

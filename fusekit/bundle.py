@@ -17,9 +17,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from fusekit.data import ClinicalEncoding, Pixels, SlicePolicy, cut, read, read_table
+from fusekit.data import ClinicalEncoding, Pixels, SlicePolicy, Volume, cut, read, read_table
 from fusekit.errors import DataError, UnknownName
-from fusekit.models import FusionModel, build_from
+from fusekit.models import FusionModel, build_from, channels_last, weights_channels_last
 
 FORMAT = 1
 WEIGHTS, DESCRIPTION = "model.safetensors", "bundle.json"
@@ -39,7 +39,7 @@ class Bundle:
         classes: ``classes[k]`` is what the k-th probability is of.
         encoding: clinical columns to model input; None if the model reads none.
         slices: which slices of a volume it was trained on.
-        image_size: their height and width in pixels.
+        image_size: their height and width (and depth) in pixels.
         pixels: scale of their grey levels.
         task: the task's name, question, classes and metrics.
         metrics: the test scores it was shipped with, a row each.
@@ -56,13 +56,15 @@ class Bundle:
     metrics: list[dict[str, Any]] = field(default_factory=list)
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
-    def __call__(self, image: Any = None, clinical: Any = None) -> Any:
+    def __call__(self, image: Any = None, clinical: Any = None, mask: str | Path | None = None) -> Any:
         """Predict, from tensors or from files; leave out what the model does not read.
 
         Args:
-            image: (B, 1, H, W) float tensor, scaled by ``pixels``; or the path of a volume or series.
+            image: (B, 1, H, W) float tensor, scaled by ``pixels``, or (B, 1, S, S, S) of whole volumes; or the path of
+                a volume, series or picture.
             clinical: (B, F) float tensor of encoded columns; or the path of a table with one row, or a mapping of
                 column -> value.
+            mask: the path of the image's mask; looked at if slices are chosen by the largest masked area.
 
         Returns:
             Tensors give probabilities (B, K). Files give a table like ``predict``'s.
@@ -71,7 +73,7 @@ class Bundle:
         if given and all(isinstance(value, Tensor) for value in given):
             with torch.inference_mode():
                 return self.model(image, clinical).softmax(dim=1)
-        return self.predict(one_patient(image, clinical))
+        return self.predict(one_patient(image, clinical, mask))
 
     def predict(
         self, patients: pd.DataFrame, source: str = "the table", allow_out_of_range: bool = False
@@ -80,7 +82,8 @@ class Bundle:
 
         Args:
             patients: one row a scan; the clinical columns as text or values, ``image`` (a path) if the model reads
-                images, and ``subject`` if the patients have names (else they are numbered).
+                images, ``mask`` (a path, or empty) if its slices are those of the largest masked area, and ``subject``
+                if the patients have names (else they are numbered).
             source: what to call the table in messages.
             allow_out_of_range: take values outside the range that the training data make plausible.
 
@@ -109,12 +112,20 @@ class Bundle:
         for number, patient in enumerate(patients.to_dict("records")):
             images, positions = None, [0]
             if self.model.reads_image:
-                images, positions = cut(read(Path(patient["image"])), self.slices, self.image_size)
+                mask = self._mask(patient)
+                images, positions = cut(read(Path(patient["image"])), self.slices, self.image_size, mask)
             probabilities = self.probabilities(images, np.repeat(columns[[number]], len(positions), axis=0))
             subject, scan = str(patient.get("subject", number + 1)), str(patient.get("scan", number + 1))
             columns_p = {f"p_{k}": probabilities[:, k] for k in range(probabilities.shape[1])}
             tables.append(pd.DataFrame({"subject": subject, "scan": scan, "slice": positions, **columns_p}))
         return pd.concat(tables, ignore_index=True)
+
+    def _mask(self, patient: Mapping[Any, Any]) -> Volume | None:
+        """The patient's mask, if the slices are chosen by one and the patient has one."""
+        path = patient.get("mask")
+        if not self.slices.largest or pd.isna(path) or not str(path).strip():
+            return None
+        return read(Path(path))
 
     def encode(self, values: pd.DataFrame) -> np.ndarray:
         """Clinical values of n scans -> (n, F) float32; (n, 0) if the model reads none."""
@@ -125,18 +136,17 @@ class Bundle:
     def probabilities(
         self, images: np.ndarray | None, clinical: np.ndarray, device: str | torch.device = "cpu"
     ) -> np.ndarray:
-        """Probabilities (N, K) float64 of stored slices (N, H, W) uint8 with encoded columns (N, F).
+        """Probabilities (N, K) float64 of stored slices (N, H, W), or volumes (N, S, S, S), with encoded columns (N, F).
 
         The forward pass is float32 whatever the precision of training, so that a run and its bundle agree.
         """
-        model = self.model.to(device).to(memory_format=torch.channels_last)
+        model = weights_channels_last(self.model.to(device))
         parts = []
         with torch.inference_mode():
             for start in range(0, len(clinical), BATCH):
                 image = None
                 if images is not None and model.reads_image:
-                    image = self.pixels.to_tensor(images[start : start + BATCH]).to(device)
-                    image = image.contiguous(memory_format=torch.channels_last)
+                    image = channels_last(self.pixels.to_tensor(images[start : start + BATCH]).to(device))
                 columns = torch.from_numpy(clinical[start : start + BATCH]).to(device) if model.reads_clinical else None
                 parts.append(model(image, columns).double().softmax(dim=1).cpu().numpy())
         return np.concatenate(parts)
@@ -171,8 +181,8 @@ class Bundle:
         (folder / DESCRIPTION).write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
 
 
-def one_patient(image: Any, clinical: Any) -> pd.DataFrame:
-    """One patient's row, from an image's path and a table or mapping of clinical values.
+def one_patient(image: Any, clinical: Any, mask: str | Path | None = None) -> pd.DataFrame:
+    """One patient's row, from the paths of an image and its mask, and a table or mapping of clinical values.
 
     Raises:
         DataError: the table does not have exactly one row.
@@ -182,6 +192,8 @@ def one_patient(image: Any, clinical: Any) -> pd.DataFrame:
         row = read_table(Path(clinical))
         if len(row) != 1:
             raise DataError(f"{clinical} has {len(row)} rows; one image goes with one row.")
+    if mask is not None:
+        row = row.assign(mask=str(mask))
     return row if image is None else row.assign(image=str(image))
 
 

@@ -27,8 +27,12 @@ def predict(
     clinical: Annotated[
         Path | None,
         typer.Option(
-            help="Table of clinical values: one row with `--image`, else one row a patient and a column `image`."
+            help="Table of clinical values: one row with `--image`, else one row a patient and a column `image` "
+            "(and `mask`, where slices are chosen by masks)."
         ),
+    ] = None,
+    mask: Annotated[
+        Path | None, typer.Option(help="With `--image`: its mask, where slices are chosen by the largest masked area.")
     ] = None,
     format: Annotated[Format, typer.Option(help="table for people, csv or json for programs.")] = Format.table,  # noqa: A002 (the option's name)
     level: Annotated[str, typer.Option(help="Of csv and json: `subject` or `slice`.")] = "subject",
@@ -53,9 +57,11 @@ def predict(
     if image is None and clinical is None:
         raise OptionError("give a patient: --image and --clinical, or --clinical with a column 'image'.")
     shipped = fusekit.load(bundle)
-    patients = one_patient(image, clinical) if image is not None or clinical is None else read_table(clinical)
+    patients = one_patient(image, clinical, mask) if image is not None or clinical is None else read_table(clinical)
     if image is None and clinical is not None and "image" in patients:
         patients["image"] = [str(clinical.parent / path) for path in patients["image"]]  # beside the table
+        if "mask" in patients:  # a cell may be empty
+            patients["mask"] = [str(clinical.parent / path) if path else "" for path in patients["mask"]]
     slices = shipped.predict(patients, source=str(clinical or "the patient"), allow_out_of_range=allow_out_of_range)
     subjects = by_subject(slices)
     names = {f"p_{k}": f"p_{name}" for k, name in enumerate(shipped.classes)}

@@ -4,6 +4,7 @@ from fusekit.data.clinical import ClinicalEncoding
 from fusekit.data.cohort import Cohort, Column, Finding
 from fusekit.data.dicom import read_dicom
 from fusekit.data.images import Volume, read, read_nifti
+from fusekit.data.pictures import read_picture
 from fusekit.data.pixels import Pixels
 from fusekit.data.policy import SlicePolicy
 from fusekit.data.slices import cut
@@ -30,6 +31,7 @@ __all__ = [
     "read",
     "read_dicom",
     "read_nifti",
+    "read_picture",
     "read_table",
     "refuse_leakage",
     "require_columns",

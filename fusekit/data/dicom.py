@@ -36,11 +36,12 @@ class _Frame:
 
 
 def read_dicom(path: Path) -> Volume | None:
-    """Read a series: a folder of ``.dcm`` files, or one file of the series; None if it is neither.
+    """Read a series: a folder of DICOM files, or one file of the series; None if it is neither.
 
-    A folder may hold one series; of a folder with several, name a file of the one that is meant. Values are rescaled
-    by slope and intercept (Hounsfield units for CT). Multi-frame files are read if they place each frame in the body
-    (enhanced MR and CT). Compressed files are read if pydicom has a decoder for their transfer syntax.
+    DICOM files end in ``.dcm`` or carry the format's mark (``DICM`` after 128 bytes), whatever their name. A folder may
+    hold one series; of a folder with several, name a file of the one that is meant. Values are rescaled by slope and
+    intercept (Hounsfield units for CT). Multi-frame files are read if they place each frame in the body (enhanced MR
+    and CT). Compressed files are read if pydicom has a decoder for their transfer syntax.
 
     Raises:
         DataError: files damaged; several series in the folder; colours; positions absent, repeated or with gaps;
@@ -73,11 +74,24 @@ def read_dicom(path: Path) -> Volume | None:
 
 
 def _files(path: Path) -> list[Path]:
+    """The DICOM files of a folder, or those beside a DICOM file."""
     if path.is_dir():
-        return sorted(file for file in path.iterdir() if file.suffix.lower() == ".dcm" and file.is_file())
+        return sorted(file for file in path.iterdir() if _is_dicom(file))
+    return _files(path.parent) if _is_dicom(path) else []
+
+
+def _is_dicom(path: Path) -> bool:
+    """By suffix, or by the file's mark: a hospital's archive calls its files ``IM0001``, or by their UID."""
+    # A DICOMDIR lists a disk's files, and what Macs leave beside files ("._IM0001.dcm") is no image.
+    if path.name.upper() == "DICOMDIR" or path.name.startswith("."):
+        return False
     if path.suffix.lower() == ".dcm":
-        return _files(path.parent)
-    return []
+        return path.is_file()
+    try:
+        with path.open("rb") as file:
+            return file.read(132)[128:] == b"DICM"
+    except OSError:  # a folder, or not ours to read
+        return False
 
 
 def _header(path: Path) -> Any:
@@ -216,12 +230,28 @@ def _decode(path: Path) -> np.ndarray:
         file = pydicom.dcmread(path)
     except Exception as error:  # as in _header
         raise DataError(f"{path}: the DICOM file cannot be read ({error}). Get it again.") from error
+    syntax = getattr(getattr(file, "file_meta", None), "TransferSyntaxUID", None)
+    _refuse_undecodable(path, syntax)
     try:
         pixels: np.ndarray = file.pixel_array
-    except Exception as error:  # a decoder may raise anything, or not be there
-        syntax = getattr(getattr(file, "file_meta", None), "TransferSyntaxUID", None)
+    except Exception as error:  # a decoder may raise anything
         raise DataError(
-            f"{path}: the pixels cannot be decoded (transfer syntax {getattr(syntax, 'name', 'unknown')}). If it is "
-            f"compressed, install pylibjpeg[all] or convert the series to NIfTI. ({error})"
+            f"{path}: the pixels cannot be decoded (transfer syntax {getattr(syntax, 'name', 'unknown')}); the file is "
+            f"truncated or damaged. Get it again. ({error})"
         ) from error
     return pixels
+
+
+def _refuse_undecodable(path: Path, syntax: Any) -> None:
+    """Say which decoder is missing, before pydicom says it in its own terms."""
+    from pydicom.pixels import get_decoder
+
+    if not getattr(syntax, "is_encapsulated", False):
+        return
+    advice = "Install its decoder (pip install 'fusekit[dicom]'), or convert the series to NIfTI, e.g. with dcm2niix."
+    try:
+        found = get_decoder(syntax).is_available
+    except NotImplementedError:  # a film, or something newer than pydicom
+        found, advice = False, "pydicom decodes no such syntax. Convert the series to NIfTI, e.g. with dcm2niix."
+    if not found:
+        raise DataError(f"{path}: the pixels are compressed as {syntax.name} ({syntax}), which cannot be read. {advice}")

@@ -67,11 +67,12 @@ class SliceStore:
             findings = tuple(
                 Finding(found["code"], found["message"], tuple(found["items"])) for found in description["findings"]
             )
-            expected = (len(rows), description["size"], description["size"])
+            size, policy = description["size"], SlicePolicy(**description["slices"])
+            expected = (len(rows), *[size] * (3 if policy.plane == "volume" else 2))
             fingerprint = description["fingerprint"]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(f"{folder} is no slice store ({error}). Delete it; it is built again.") from error
-        if pixels.shape != expected or pixels.dtype != np.uint8:
+        if pixels.shape != expected or pixels.dtype != policy.depth:
             raise DataError(
                 f"{folder} is damaged: {pixels.shape} pixels where {expected} are listed. Delete it; it is built again."
             )
@@ -151,7 +152,8 @@ def _build(
         done = 0
         cuts = _cut_all(scans, policy, size, progress, workers)
         with (partial / IMAGES).open("wb") as file, closing(cuts):
-            _write_header(file, (0, size, size))
+            shape = [size] * (3 if policy.plane == "volume" else 2)
+            _write_header(file, (0, *shape), policy.depth)
             # Written as a stream: a full disk is an error here, and would be a crash in a memory map.
             for scan, pixels, indices, found in cuts:
                 written, done = written + pixels.nbytes, done + 1
@@ -160,7 +162,7 @@ def _build(
                 for note in found:
                     notes.setdefault(note, []).append(scan)
             file.seek(0)
-            _write_header(file, (len(rows), size, size))
+            _write_header(file, (len(rows), *shape), policy.depth)
         pd.DataFrame(rows, columns=["scan", "slice"]).rename_axis("row").to_csv(partial / ROWS, lineterminator="\n")
         description = {
             "format": FORMAT,
@@ -206,7 +208,7 @@ def _cut_all(scans: pd.DataFrame, policy: SlicePolicy, size: int, progress: Prog
                 future.cancel()
 
 
-def _write_header(file: Any, shape: tuple[int, ...]) -> None:
+def _write_header(file: Any, shape: tuple[int, ...], depth: str) -> None:
     # numpy leaves room in the header for its first axis to grow, so this one can be written again over the first.
-    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    header = {"descr": np.lib.format.dtype_to_descr(np.dtype(depth)), "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(file, header)

@@ -9,6 +9,7 @@ import torch
 from lightning_fabric import Fabric
 
 from fusekit.data import SlicePolicy, Task
+from fusekit.errors import OptionError
 from fusekit.evaluation import Metric
 from fusekit.experiment.config import MODEL_PARTS, Config, open_task, slice_policy
 from fusekit.extension import catalog, read_options
@@ -49,7 +50,8 @@ def make_plan(config: Config) -> Plan:
 
     Raises:
         UnknownName: a task, fusion, backbone, part or metric is not registered.
-        OptionError: an option does not exist or does not take its value, or the device is not there.
+        OptionError: an option does not exist or does not take its value, the device is not there, or the backbone reads
+            volumes where the policy gives slices (or the reverse).
     """
     options = config.options
     task = open_task(config.task, options)
@@ -63,5 +65,22 @@ def make_plan(config: Config) -> Plan:
         fabric=fabric_for(config.device, config.precision),
     )
     with torch.device("meta"):  # no memory and no arithmetic: only to hear what the parts say to their options
-        plan.build_model(columns=1)
+        model = plan.build_model(columns=1)
+    if model.backbone is not None:
+        _refuse_other_rank(plan, model.backbone.spatial_dims)
     return plan
+
+
+def _refuse_other_rank(plan: Plan, dims: int) -> None:
+    """A two-dimensional backbone reads slices, a three-dimensional one whole volumes."""
+    name, plane = plan.config.backbone, plan.slices.plane
+    if plane == "volume" and dims != 3:
+        raise OptionError(
+            f"slices.plane=volume gives whole volumes, and the backbone {name!r} reads slices. Choose a three-dimensional "
+            "backbone (--backbone r3d_18), or a plane: sagittal, coronal or axial."
+        )
+    if plane != "volume" and dims != 2:
+        raise OptionError(
+            f"the backbone {name!r} reads whole volumes, and slices.plane={plane} gives slices. Add "
+            "-o slices.plane=volume, or choose a two-dimensional backbone."
+        )

@@ -4,6 +4,7 @@ from fusekit.models.build import build, build_from
 from fusekit.models.encoders import MLPEncoder
 from fusekit.models.fusion_model import FusionModel
 from fusekit.models.heads import ClinicalHead, ConcatHead, ImageHead
+from fusekit.models.layout import channels_last, weights_channels_last
 from fusekit.models.parts import (
     Backbone,
     ClinicalEncoder,
@@ -37,4 +38,6 @@ __all__ = [
     "TimmBackbone",
     "build",
     "build_from",
+    "channels_last",
+    "weights_channels_last",
 ]

@@ -111,6 +111,8 @@ def _refine(name: str, recipe: Fusion, backbone: str, given: Mapping[str, Mappin
             chosen = {**recipe.options.get(part, {}), **given.get(part, {})}
             defaults = option_defaults(factories[part], withhold=("sites",))
             options[part] = {**defaults, **read_options(part, factories[part], chosen, withhold=("sites",))}
+            if part == "injector" and "spatial_dims" not in chosen:
+                options[part].pop("spatial_dims", None)  # the backbone's, which is not built yet
     return replace(
         recipe, sites=sites.get("kind", recipe.sites), stages=sites.get("stages", recipe.stages), options=options
     )
@@ -136,6 +138,9 @@ def _assemble(name: str, recipe: Fusion, backbone: str, columns: int, classes: i
         widths = ImageWidths(image.map_channels, image.width)
     if "injector" in factories and image is not None:
         injected = _injected(image.sites, recipe.stages, backbone)
+        if "spatial_dims" in option_parameters(factories["injector"]):
+            options = {**options, "injector": {"spatial_dims": image.spatial_dims, **options["injector"]}}
+            recipe = replace(recipe, options=options)
         injector = factories["injector"]([image.sites[i] for i in injected], clinical_width, **options["injector"])
     head = factories["head"](widths, clinical_width, classes, **options["head"])
     description = {

@@ -50,6 +50,8 @@ class Backbone(nn.Module, ABC):
     Factory: ``(in_channels, *, sites: SiteKind, options...)``.
     """
 
+    #: 2 for images (B, C, H, W), 3 for whole volumes (B, C, D, H, W).
+    spatial_dims: int = 2
     sites: tuple[Site, ...]
     width: int  # D
     map_channels: int  # M

@@ -36,7 +36,7 @@ def overview(
         history: one row an epoch.
         predictions: one row a test slice.
         scores: with a row for the metric ``auc`` at each level, if the task has it.
-        images: (N, H, W) uint8; ``predictions["row"]`` counts in it.
+        images: (N, H, W), or (N, S, S, S) of whole volumes; ``predictions["row"]`` counts in it.
         classes: names of the labels.
     """
     # The object interface, not pyplot: no window, no global state, no backend to choose.
@@ -113,6 +113,8 @@ def _ends(table: pd.DataFrame, count: int) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def _slice(axes: Axes, image: np.ndarray, row: pd.Series, classes: Sequence[str]) -> None:
     right = row["certainty"] > 0.5
+    if image.ndim == 3:  # a whole volume (z, y, x) shows its middle axial slice
+        image = image[len(image) // 2]
     axes.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
     axes.set_axis_off()
     axes.set_title(

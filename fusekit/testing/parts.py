@@ -12,18 +12,19 @@ from fusekit.models import Backbone, ClinicalEncoder, FusionHead, ImageFeatures,
 from fusekit.testing.modules import BATCH, check_module, random_inputs, shaken
 
 
-def check_backbone(backbone: Backbone, *, in_channels: int = 1, size: tuple[int, ...] = (64, 64)) -> None:
+def check_backbone(backbone: Backbone, *, in_channels: int = 1, size: tuple[int, ...] | None = None) -> None:
     """Check a backbone: widths, sites, and that what is injected is what is used.
 
     Args:
         backbone: the backbone.
         in_channels: of its image.
-        size: height and width (and depth) of a small image it takes.
+        size: height and width (and depth) of a small image it takes; 64 each, or 16 in three dimensions, unless given.
 
     Raises:
         AssertionError: a sentence about what is violated.
     """
-    inputs = random_inputs((in_channels, *size))
+    assert backbone.spatial_dims in (2, 3), f"spatial_dims is {backbone.spatial_dims}; images have 2, volumes 3"
+    inputs = random_inputs((in_channels, *(size or {2: (64, 64), 3: (16, 16, 16)}[backbone.spatial_dims])))
     network = shaken(backbone).eval()  # a part that starts at zero would hide a site's effect
     with torch.no_grad():
         features = network(inputs[0])

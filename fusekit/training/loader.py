@@ -16,7 +16,7 @@ from fusekit.data import Pixels
 class Batch(NamedTuple):
     """What the training loop sees: B slices, the columns of their subjects, their labels and their rows."""
 
-    image: Tensor  # (B, 1, H, W) float32
+    image: Tensor  # (B, 1, H, W) float32; (B, 1, S, S, S) of whole volumes
     clinical: Tensor  # (B, F) float32
     label: Tensor  # (B,) int64
     row: Tensor  # (B,) int64, of the slice store
@@ -26,7 +26,7 @@ class SliceDataset(Dataset[Batch]):
     """Slices of a store with their subjects' encoded columns, fetched a batch at a time.
 
     Args:
-        images: (N, H, W) uint8, usually a memory map.
+        images: (N, H, W), or (N, S, S, S) of whole volumes; uint8 or float16, usually a memory map.
         rows: (n,) which of the N belong to this data set.
         clinical: (n, F) float32.
         labels: (n,) int64.

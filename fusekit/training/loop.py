@@ -15,6 +15,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from fusekit.errors import FusekitError, OptionError
+from fusekit.models import channels_last, weights_channels_last
 from fusekit.progress import Progress
 from fusekit.training.loader import EpochSampler, SliceDataset, loader_for
 
@@ -107,7 +108,7 @@ def train(
     """
     # Fused: one pass over the weights, which on a CPU are much of a step when images are small.
     optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=options.weight_decay, fused=True)
-    network, optimizer = fabric.setup(model.to(memory_format=torch.channels_last), optimizer)
+    network, optimizer = fabric.setup(weights_channels_last(model), optimizer)
     sampler = EpochSampler(len(dataset), seed)
     batches = fabric.setup_dataloaders(loader_for(dataset, sampler, batch_size))
     network.train()
@@ -118,7 +119,7 @@ def train(
         seen, start = 0, time.perf_counter()
         for batch in progress.track(batches, f"epoch {epoch}/{epochs}", len(batches), "batches"):
             optimizer.zero_grad()
-            logits = network(batch.image.contiguous(memory_format=torch.channels_last), batch.clinical)
+            logits = network(channels_last(batch.image), batch.clinical)
             loss = cross_entropy(logits, batch.label)
             fabric.backward(loss)
             optimizer.step()

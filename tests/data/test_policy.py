@@ -18,8 +18,22 @@ def test_a_plane_cuts_along_its_axis(plane: Any, axis: int) -> None:
 
 
 def test_json_is_the_way_there_and_back() -> None:
-    policy = SlicePolicy(plane="axial", space="mm", start=-12.5, stop=30, step=3, fit="pad")
-    assert SlicePolicy(**json.loads(json.dumps(policy.as_json()))) == policy
+    policy = SlicePolicy(
+        plane="axial",
+        space="mm",
+        start=-12.5,
+        stop=30,
+        step=3,
+        fit="pad",
+        crop="brain",
+        largest=5,
+        window=(400, 40),
+        depth="float16",
+    )
+    again = SlicePolicy(**json.loads(json.dumps(policy.as_json())))
+    assert again == policy
+    assert again.window == (400, 40)
+    assert hash(again) == hash(policy)  # a list for the window would not do
 
 
 @pytest.mark.parametrize(
@@ -32,6 +46,12 @@ def test_json_is_the_way_there_and_back() -> None:
         ({"fit": "crop"}, "fit takes one of stretch, pad"),
         ({"start": float("nan")}, "are numbers, not nan and 140"),
         ({"stop": float("inf")}, "are numbers"),
+        ({"largest": -1}, "largest takes 0 or more, not -1"),
+        ({"window": (400,)}, r"window takes a width above 0 and a level, such as 400,40; not 400\."),
+        ({"window": (0, 40)}, "not 0,40"),
+        ({"window": (400, float("nan"))}, "not 400,nan"),
+        ({"crop": "head"}, "crop takes one of none, brain"),
+        ({"depth": "float32"}, "depth takes one of uint8, float16"),
     ],
 )
 def test_what_makes_no_sense_is_refused(options: dict[str, Any], message: str) -> None:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fusekit.data import SlicePolicy, Volume, cut, read_nifti
+from fusekit.data.brain_box import brain_box
 from fusekit.data.slices import choose, grey_window
 from fusekit.errors import DataError
 
@@ -55,6 +56,7 @@ def test_the_same_head_saved_in_every_orientation_gives_the_same_slices(tmp_path
     data[-1, -1, -1] = 900  # the right anterior superior corner
     image = nibabel.Nifti1Image(data, affine)
     policies = [_at(plane, 2, 5) for plane in PLANES] + [_at("coronal", -8, 4, space="mm", fit="pad")]
+    policies += [SlicePolicy(plane="volume", fit="pad"), _at("axial", 0, 2, window=(300, 250), depth="float16")]
     expected = [cut(Volume(data.astype(np.float32), affine), policy, 9) for policy in policies]
     for number, (axes, signs) in enumerate(product(permutations(range(3)), product([1, -1], repeat=3))):
         path = tmp_path / f"{number}.nii"
@@ -168,3 +170,177 @@ def test_a_range_without_slices_tells_the_volumes_extent(options: dict[str, Any]
     volume = Volume(np.ones((4, 10, 4), np.float32), affine, path=Path("head.nii"))
     with pytest.raises(DataError, match=message):
         cut(volume, SlicePolicy(**options), 8)
+
+
+@pytest.mark.parametrize("axes", ["RAS", "IPL", "PIR", "LPS"])
+@pytest.mark.parametrize("width", [192, 256])
+def test_slices_do_not_depend_on_how_a_scanner_wrote_a_head(tmp_path: Path, axes: str, width: int) -> None:
+    """The grids of ADNI: 256 x 256 in plane and 160 to 192 sagittal slices, or a width of 192; some stored as IPL."""
+    affine = np.diag([1.2, 0.9375, 0.9375, 1.0])
+    affine[:3, 3] = -60, -100, -90
+    data = np.random.default_rng(0).integers(0, 900, (20, width, 256)).astype(np.int16)
+    image = nibabel.Nifti1Image(data, affine)
+    turn = nibabel.orientations.ornt_transform(
+        nibabel.orientations.axcodes2ornt("RAS"), nibabel.orientations.axcodes2ornt(axes)
+    )
+    nibabel.save(image.as_reoriented(turn), tmp_path / "head.nii")
+    volume = read_nifti(tmp_path / "head.nii")
+    assert volume is not None
+    assert nibabel.aff2axcodes(nibabel.load(tmp_path / "head.nii").affine) == tuple(axes)
+    images, indices = cut(volume, _at("coronal", 130, 140), 32)
+    expected, _ = cut(Volume(data.astype(np.float32), affine), _at("coronal", 130, 140), 32)
+    np.testing.assert_array_equal(images, expected)
+    assert indices == list(range(130, 140))
+
+
+@pytest.mark.parametrize("degrees", [-40, 15, 40])
+def test_an_oblique_volume_is_cut_along_its_closest_axis_without_resampling(tmp_path: Path, degrees: float) -> None:
+    turn = np.deg2rad(degrees)  # about x: below 45 degrees, the second axis is still the closest to front
+    affine = np.eye(4)
+    affine[1:3, 1:3] = [[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]
+    data = np.random.default_rng(0).integers(0, 900, (9, 10, 11)).astype(np.int16)
+    stored = nibabel.Nifti1Image(data, affine).as_reoriented(np.array([[2, -1], [0, 1], [1, -1]]))
+    nibabel.save(stored, tmp_path / "tilted.nii")
+    volume = read_nifti(tmp_path / "tilted.nii")
+    assert volume is not None
+    images, _ = cut(volume, _at("coronal", 3, 6), 12)
+    np.testing.assert_array_equal(images, cut(Volume(data.astype(np.float32), np.eye(4)), _at("coronal", 3, 6), 12)[0])
+
+
+def test_a_window_is_black_and_white_in_the_images_units() -> None:
+    data = np.array([-1000, -160, -60, 40, 140, 240, 3000], np.float32)  # HU; width 400, level 40
+    volume = Volume(data.reshape(7, 1, 1), np.eye(4))
+    fine, _ = cut(volume, _at("coronal", window=(400, 40), depth="float16"), 7)
+    assert fine.dtype == np.float16
+    levels = [0, 0, 63.75, 127.5, 191.25, 255, 255]
+    assert fine[0, 3].tolist() == levels[::-1]  # columns run to the viewer's right: from the patient's right
+    coarse, _ = cut(volume, _at("coronal", window=(400, 40)), 7)
+    assert coarse[0, 3].tolist() == [255, 255, 191, 128, 64, 0, 0]
+
+
+def test_a_window_is_the_same_for_every_volume_where_percentiles_are_not() -> None:
+    one, other = (Volume(_volume(seed=1).data * scale, np.eye(4)) for scale in (1, 2))
+    np.testing.assert_array_equal(cut(one, _at("axial"), 9)[0], cut(other, _at("axial"), 9)[0])
+    shown = [cut(volume, _at("axial", window=(200, 100), depth="float16"), 9)[0] for volume in (one, other)]
+    np.testing.assert_allclose(shown[1], 2 * shown[0].astype(np.float32), rtol=2e-3)
+
+
+def test_float16_keeps_the_fraction_that_uint8_rounds() -> None:
+    volume = _volume(seed=2)
+    coarse, _ = cut(volume, _at("axial"), 10)
+    fine, _ = cut(volume, _at("axial", depth="float16"), 10)
+    np.testing.assert_allclose(fine.astype(np.float32), coarse, atol=0.5 + 1 / 16)  # half its step above 128
+    assert (fine == np.rint(fine)).mean() < 0.2
+
+
+def _mask_of(volume: Volume, areas: dict[int, int], axis: int) -> Volume:
+    data = np.zeros_like(volume.data)
+    lines = np.moveaxis(data, axis, 0)
+    for index, area in areas.items():
+        lines[index].flat[:area] = 1
+    return Volume(data, volume.affine, path=Path("tumour.nii"))
+
+
+@pytest.mark.parametrize("plane", PLANES)
+def test_the_largest_masked_slices_are_cut_in_order(plane: Any) -> None:
+    volume = _volume((8, 10, 12))
+    mask = _mask_of(volume, {1: 2, 3: 9, 5: 4, 6: 9}, PLANES.index(plane))
+    images, indices = cut(volume, _at(plane, largest=3), 9, mask)
+    assert indices == [3, 5, 6]
+    for index, image in zip(indices, images, strict=True):
+        np.testing.assert_array_equal(image, cut(volume, _at(plane, index, index + 1), 9)[0][0])
+    assert cut(volume, _at(plane, largest=9), 9, mask)[1] == [1, 3, 5, 6]  # never one without a tumour
+    assert cut(volume, _at(plane, 2, 4, largest=3), 9)[1] == [2, 3]  # no mask: the range
+    assert cut(volume, _at(plane, 2, 4), 9, mask)[1] == [2, 3]  # not asked for: the range
+
+
+def test_a_mask_that_does_not_help_is_refused_by_name() -> None:
+    volume = _volume()
+    with pytest.raises(DataError, match=r"tumour\.nii marks no voxel"):
+        cut(volume, _at("axial", largest=2), 9, _mask_of(volume, {}, 2))
+    other = Volume(np.ones((8, 10, 11), np.float32), np.eye(4), path=Path("tumour.nii"))
+    with pytest.raises(DataError, match=r"tumour\.nii is not drawn on the grid.*8 x 10 x 11.*8 x 10 x 12"):
+        cut(volume, _at("axial", largest=2), 9, other)
+
+
+@pytest.mark.parametrize(
+    ("mark", "place"),
+    [
+        # (right, anterior, superior) end of each axis -> depth from the top, row from the front, column from the right
+        ((-1, -1, -1), (0, 0, 0)),
+        ((0, -1, -1), (0, 0, -1)),
+        ((-1, 0, -1), (0, -1, 0)),
+        ((-1, -1, 0), (-1, 0, 0)),
+    ],
+)
+def test_a_whole_volume_runs_down_back_and_to_the_left(mark: Any, place: Any) -> None:
+    data = np.zeros((16, 16, 16), np.float32)
+    data[mark] = 1
+    items, indices = cut(Volume(data, np.eye(4)), SlicePolicy(plane="volume"), 16)
+    assert indices == [0]
+    expected = np.zeros((1, 16, 16, 16), np.uint8)
+    expected[(0, *place)] = 255
+    np.testing.assert_array_equal(items, expected)
+
+
+def test_the_planes_of_a_whole_volume_are_the_slices_of_that_plane() -> None:
+    volume = _volume((12, 12, 12))
+    item = cut(volume, SlicePolicy(plane="volume"), 12)[0][0]
+    for plane, axis in (("axial", 0), ("coronal", 1), ("sagittal", 2)):
+        slices = cut(volume, _at(plane, 0, 12), 12)[0]
+        np.testing.assert_array_equal(np.moveaxis(item, axis, 0), slices[::-1])
+
+
+def test_a_whole_volume_may_be_windowed_padded_and_of_half_precision() -> None:
+    data = np.full((20, 10, 5), 40, np.float32)
+    data[0, 0, 0] = 240
+    volume = Volume(data, np.diag([1.0, 1, 2, 1]))  # 20 x 10 x 10 mm
+    policy = SlicePolicy(plane="volume", window=(400, 40), fit="pad", depth="float16")
+    items, _ = cut(volume, policy, 10)
+    assert items.shape == (1, 10, 10, 10)
+    assert items.dtype == np.float16
+    filled = np.zeros((10, 10, 10), bool)
+    filled[2:7, 2:7] = True
+    np.testing.assert_array_equal(items[0] > 0, filled)
+    assert items[0, 2, 2, 0] == 127.5
+
+
+def test_cropping_to_the_brain_moves_what_a_range_counts() -> None:
+    rng = np.random.default_rng(0)
+    data = np.zeros((60, 70, 80), np.float32)
+    data[20:40, 30:60, 10:50] = rng.uniform(50, 100, (20, 30, 40))
+    affine = np.diag([2.0, 2.0, 2.0, 1.0])
+    affine[:3, 3] = -60, -70, -80
+    volume = Volume(data, affine)
+    first = brain_box(volume)[1].start
+    assert 27 <= first <= 30
+    cropped, indices = cut(volume, _at("coronal", 5, 7, crop="brain"), 16)
+    assert indices == [5, 6]
+    y = -70 + 2 * first
+    in_mm, _ = cut(volume, _at("coronal", y + 10, y + 14, space="mm", crop="brain"), 16)
+    np.testing.assert_array_equal(cropped, in_mm)  # mm are the world's: cropping does not move them
+    assert (cropped[0] > 0).mean() > 0.75  # the brain fills the picture: it is 20 x 40 of the box's 24 x 44 voxels
+    mask = np.zeros_like(data)
+    mask[30, 40, 20] = 1
+    marked = Volume(mask, affine)
+    assert cut(volume, _at("coronal", largest=1, crop="brain"), 16, marked)[1] == [40 - first]
+
+
+def test_a_box_that_one_value_fills_is_white() -> None:
+    solid = Volume(np.ones((9, 9, 9), np.float32), np.eye(4))
+    assert (cut(solid, _at("axial"), 4)[0] == 255).all()
+
+
+@pytest.mark.parametrize(("plane", "axis"), [("sagittal", 0), ("coronal", 1), ("axial", 2)])
+def test_a_single_slice_is_used_whatever_the_range_and_has_no_other_plane(plane: Any, axis: int) -> None:
+    shape = [6, 6, 6]
+    shape[axis] = 1
+    volume = Volume(_volume((6, 6, 6)).data[: shape[0], : shape[1], : shape[2]], np.eye(4), path=Path("a.png"))
+    images, indices = cut(volume, SlicePolicy(plane=plane), 6)  # 130 to 140
+    assert indices == [0]
+    assert len(images) == 1
+    for other in PLANES[:axis] + PLANES[axis + 1 :]:
+        with pytest.raises(DataError, match=rf"a\.png is a single {plane} slice of 6 x 6.*Set slices\.plane={plane}"):
+            cut(volume, SlicePolicy(plane=other), 6)
+    with pytest.raises(DataError, match="it is no whole volume"):
+        cut(volume, SlicePolicy(plane="volume"), 6)

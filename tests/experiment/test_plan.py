@@ -42,11 +42,17 @@ def test_a_plan_holds_what_the_names_stand_for() -> None:
         ({"options": {"task": {"visits": "first"}}}, OptionError, "one of all, baseline"),
         ({"options": {"training": {"weight_decay": "x"}}}, OptionError, "takes a number"),
         ({"device": "cuda:99"}, OptionError, "this machine has"),
+        ({"options": {"slices": {"plane": "volume"}}}, OptionError, r"'resnet10t' reads slices\. .*--backbone r3d_18"),
+        ({"backbone": "r3d_18"}, OptionError, r"'r3d_18' reads whole volumes, and slices\.plane=coronal gives slices"),
     ],
 )
 def test_what_is_wrong_is_said_at_once(given: dict[str, Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         plan(**given)
+
+
+def test_a_fusion_without_an_image_takes_any_plane() -> None:
+    assert plan(fusion="clinical-only", options={"slices": {"plane": "volume"}}).slices.plane == "volume"
 
 
 def test_planning_allocates_no_weights(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,6 +32,16 @@ def test_image_columns_label_and_row_belong_together() -> None:
         torch.testing.assert_close(batch.label, batch.row // 2 % 2)
 
 
+def test_whole_volumes_of_half_precision_are_batched_as_they_are() -> None:
+    volumes = np.random.default_rng(0).uniform(0, 255, (6, 4, 4, 4)).astype(np.float16)
+    data = SliceDataset(volumes, np.arange(6), np.zeros((6, 2)), np.zeros(6), Pixels(mean=10.0, std=2.0))
+    batch = next(iter(loader_for(data, EpochSampler(6, 0), 3)))
+    assert batch.image.shape == (3, 1, 4, 4, 4)
+    assert batch.image.dtype == torch.float32
+    expected = (volumes[batch.row.numpy()].astype(np.float32) - 10) / 2
+    np.testing.assert_allclose(batch.image[:, 0].numpy(), expected, rtol=1e-6)
+
+
 def test_every_epoch_has_its_own_order_and_every_slice_once() -> None:
     orders = [torch.cat([batch.row for batch in batches(seed=0, epoch=epoch)]).tolist() for epoch in (1, 2)]
     assert orders[0] != orders[1]
