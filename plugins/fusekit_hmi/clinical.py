@@ -60,29 +60,48 @@ def read_clinical(
         DataError: a cell cannot be read, is implausible, or two columns mean the same; an extra column is not there, or
             is one that must not be an input.
     """
+    known, further = _usable(rows, path, keys, extra, findings)
+    notes: list[Finding] = []
+    parts: list[tuple[Column, pd.Series]] = []
+    for name, what in known.items():
+        parts += _attribute(rows[name], path, what, notes)
+    parts += [_further(rows[name], path) for name in further]
+    empty = [column.name for column, values in parts if values.notna().sum() == 0]
+    note(notes, "column-without-values", "columns without a value in any row, left out", empty)
+    findings += notes
+    kept = [(column, values) for column, values in parts if column.name not in empty]
+    table = pd.DataFrame({column.name: values for column, values in kept}, index=rows.index)
+    return Clinical(table, tuple(column for column, _ in kept))
+
+
+def _usable(
+    rows: pd.DataFrame, path: Path, keys: Sequence[str], extra: Sequence[str], findings: list[Finding]
+) -> tuple[dict[str, Known], list[str]]:
+    """The table's columns that are attributes, and those that were asked for besides; the rest is noted."""
     absent = [name for name in extra if name not in rows.columns]
     if absent:
         raise DataError(f"{path}: task.extra names columns that the table lacks: {', '.join(absent)}.")
-    for name in extra:
-        reason = reason_to_leave_out(name)
-        if reason or name in keys:
-            raise DataError(f"{path}: task.extra={name} must not be an input: it is {reason or 'a key of the table'}.")
-    known: dict[str, tuple[str, Known]] = {}
+    known: dict[str, Known] = {}
+    names: dict[str, str] = {}
     leaks: dict[str, list[str]] = {}
-    unknown = []
-    for name in map(str, rows.columns):
-        found = None if name in extra or name in keys else recognise(name)
-        reason = None if found else reason_to_leave_out(name)
+    unknown, further = [], []
+    for name in (str(name) for name in rows.columns if name not in keys):
+        found, reason = recognise(name), reason_to_leave_out(name)
         if found:
-            other = known.setdefault(found.attribute.name, (name, found))[0]
+            other = names.setdefault(found.attribute.name, name)
             if other != name:
                 raise DataError(
                     f"{path}: the columns {other!r} and {name!r} both hold {found.attribute.name}. Remove one."
                 )
-        elif name not in keys and name not in extra:
-            (leaks.setdefault(reason, []) if reason else unknown).append(name)
-    for reason, names in leaks.items():
-        note(findings, "never-an-input", f"columns left out: each is {reason}", names)
+            known[name] = found
+        elif reason and name in extra:
+            raise DataError(f"{path}: task.extra={name} must not be an input: it is {reason}.")
+        elif reason:
+            leaks.setdefault(reason, []).append(name)
+        else:
+            (further if name in extra else unknown).append(name)
+    for reason, left in leaks.items():
+        note(findings, "never-an-input", f"columns left out: each is {reason}", left)
     note(
         findings,
         "unknown-column",
@@ -90,33 +109,23 @@ def read_clinical(
         unknown,
         advice="Those known before the operation can be added: -o task.extra=NAME,NAME",
     )
-    parts: list[tuple[Column, pd.Series]] = []
-    for name, what in known.values():
-        parts += _attribute(rows[name], path, what, findings)
-    parts += [_further(rows[name], path) for name in extra]
-    empty = [column.name for column, values in parts if values.notna().sum() == 0]
-    note(findings, "column-without-values", "columns without a value in any row, left out", empty)
-    kept = [(column, values) for column, values in parts if column.name not in empty]
-    table = pd.DataFrame({column.name: values for column, values in kept}, index=rows.index)
-    return Clinical(table, tuple(column for column, _ in kept))
+    return known, further
 
 
-def _attribute(
-    cells: pd.Series, path: Path, known: Known, findings: list[Finding]
-) -> Iterator[tuple[Column, pd.Series]]:
+def _attribute(cells: pd.Series, path: Path, known: Known, notes: list[Finding]) -> Iterator[tuple[Column, pd.Series]]:
     attribute = known.attribute
     described = attribute.column(f"{path.name}, column {cells.name!r}")
     if attribute.kind != "number":
         yield described, _categories(cells, path, known)
         return
-    amounts, beyond = _numbers(cells, path, attribute, findings)
+    amounts, beyond = _numbers(cells, path, attribute, notes)
     if known.factor != 1:
-        message = f"column {cells.name!r}: {known.unit} were converted to {attribute.unit}"
-        note(findings, "converted", f"{message} (times {known.factor:.5g})", amounts.index[amounts.notna()])
+        what = f"column {cells.name!r}: {known.unit} to {attribute.unit}, times {known.factor:.5g}"
+        note(notes, "converted", "columns converted to another unit", (what,))
     logged = known.logged or (attribute.logged and not known.unit and not (amounts > MOST_LOGARITHM).any())
     if attribute.logged and not (known.logged or known.unit):
-        scale = "taken for logarithms" if logged else f"taken for {attribute.unit}, not logarithms"
-        note(findings, "assumed-scale", f"column {cells.name!r} names no unit; its numbers are", (scale,))
+        what = f"column {cells.name!r}: {'logarithms' if logged else attribute.unit}"
+        note(notes, "assumed-scale", "columns that name no unit; their numbers tell what they are taken for", (what,))
     if logged:
         amounts = 10.0 ** amounts.clip(upper=300.0) - (amounts == 0)  # a logarithm of 0 stands for "none found"
     amounts = amounts * known.factor
@@ -128,9 +137,7 @@ def _attribute(
         yield Column(f"{attribute.name} censored", unit=flag, low=-1, high=1, source=described.source), beyond
 
 
-def _numbers(
-    cells: pd.Series, path: Path, attribute: Attribute, findings: list[Finding]
-) -> tuple[pd.Series, pd.Series]:
+def _numbers(cells: pd.Series, path: Path, attribute: Attribute, notes: list[Finding]) -> tuple[pd.Series, pd.Series]:
     """Numbers, and -1, 0 or 1 for those below, within or above the assay's range; NaN where missing."""
     signs: dict[int, float] = {}
     plain_cells = []
@@ -146,8 +153,8 @@ def _numbers(
         plain_cells.append(text)
     amounts = to_number(pd.Series(plain_cells, index=cells.index, name=cells.name, dtype=object), str(path))
     coded = amounts.isin(MISSING_NUMBERS)
-    items = [f"line {line}: {cells[line]}" for line in amounts.index[coded]]
-    note(findings, "missing-code", f"cells of column {cells.name!r} taken for codes of a missing value", items)
+    items = [f"line {line}, column {cells.name!r}: {cells[line]}" for line in amounts.index[coded]]
+    note(notes, "missing-code", "cells taken for codes of a missing value", items)
     amounts = amounts.mask(coded)
     beyond = amounts.notna().astype(float).where(amounts.notna()) * 0.0
     for line, sign in signs.items():

@@ -16,7 +16,7 @@ from fusekit_hmi.images import find_files, is_picture
 from fusekit_hmi.join import Scan, by_id, by_path
 from fusekit_hmi.leaks import reason_to_leave_out
 from fusekit_hmi.masks import masks_of, with_masks
-from fusekit_hmi.notes import note
+from fusekit_hmi.notes import merged, note
 from fusekit_hmi.table import Table, find_table, read_people
 
 #: Columns that describe where a patient was treated.
@@ -164,7 +164,9 @@ def _cohort(
     described = with_masks(described.assign(**kept), masks)
     columns, values = _with_values(clinical.columns, values, findings)
     order = described.index.sort_values()
-    return Cohort(described.loc[order], values.loc[order], columns, HmiTask.classes, tuple(kept), tuple(findings))
+    return Cohort(
+        described.loc[order], values.loc[order], columns, HmiTask.classes, tuple(kept), tuple(merged(findings))
+    )
 
 
 def _with_values(

@@ -1,4 +1,4 @@
-"""The clinical table of a synthetic cohort, with the oddities of real ones: gaps, bounds, columns of later knowledge."""
+"""The clinical table of a synthetic cohort, with the oddities of real ones: gaps, bounds, later columns."""
 
 from __future__ import annotations
 
