@@ -168,11 +168,12 @@ def _refuse_implausible(amounts: pd.Series, cells: pd.Series, path: Path, attrib
         return
     middle = float(amounts.median())
     likely = [u for u, factor in attribute.units.items() if factor != 1 and _inside(middle * factor, attribute)]
-    hint = f" It may be in {likely[0]}: name the column '{attribute.name} ({likely[0]})', and it is converted."
+    advice = "Correct them, or leave them empty."
+    if likely and not _inside(middle, attribute):
+        advice = f"They may be in {likely[0]}: name the column '{attribute.name} ({likely[0]})', and it is converted."
     raise DataError(
         f"{path}, column {cells.name!r}: {len(outside)} values are outside {attribute.low:g} to {attribute.high:g} "
-        f"{attribute.unit}: {first_ten(f'line {line}: {cells[line]}' for line in outside.index)}."
-        + (hint if likely and not _inside(middle, attribute) else " Correct them, or leave them empty.")
+        f"{attribute.unit}: {first_ten(f'line {line}: {cells[line]}' for line in outside.index)}. {advice}"
     )
 
 

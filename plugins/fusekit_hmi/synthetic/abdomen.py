@@ -106,9 +106,13 @@ def _body(
     ):
         ct[inside & cavity] = level
     ct[liver] = rng.normal(LIVER, BETWEEN)
-    for _ in range(7):  # vessels run out of the porta hepatis
+    inside_liver = np.nonzero(liver)
+    at = np.stack([axis.ravel()[n] for axis, n in zip((z, y, x), inside_liver, strict=True)][::-1])  # (3, n) x, y, z
+    vessels = np.zeros(at.shape[1], dtype=bool)
+    for _ in range(7):  # they run out of the porta hepatis
         ends = np.array([-65.0, -5.0, 0.0]) + rng.normal(0, 1, 3) * np.array([40.0, 35.0, 35.0])
-        ct[_tube((x, y, z), np.array([-25.0, 0.0, -10.0]), ends, rng.uniform(2.0, 4.5)) & liver] = VESSEL
+        vessels |= _tube(at, np.array([-25.0, 0.0, -10.0]), ends, rng.uniform(2.0, 4.5))
+    ct[tuple(n[vessels] for n in inside_liver)] = VESSEL
     spine = np.broadcast_to((x / 21) ** 2 + ((y - 66) / 18) ** 2, shape)
     ct[spine < 1] = BONE
     ct[spine < 0.7] = BONE - 90
@@ -122,26 +126,30 @@ def _ellipsoid(x: np.ndarray, y: np.ndarray, z: np.ndarray, axes: tuple[float, f
     return np.asarray((x / axes[0]) ** 2 + (y / axes[1]) ** 2 + (z / axes[2]) ** 2)
 
 
-def _tube(at: tuple[np.ndarray, ...], start: np.ndarray, end: np.ndarray, radius: float) -> np.ndarray:
-    """Whatever is nearer than ``radius`` to the line from start to end."""
-    from_start = [axis - np.float32(s) for axis, s in zip(at, start, strict=True)]
+def _tube(at: np.ndarray, start: np.ndarray, end: np.ndarray, radius: float) -> np.ndarray:
+    """Which points (3, n) are nearer than ``radius`` to the line from start to end."""
     line = (end - start).astype(np.float32)
-    along = np.clip(sum(d * c for d, c in zip(from_start, line, strict=True)) / np.float32(line @ line), 0, 1)
-    return np.asarray(sum((d - along * c) ** 2 for d, c in zip(from_start, line, strict=True)) < radius**2)
+    from_start = at - start.astype(np.float32)[:, None]
+    along = np.clip((line[:, None] * from_start).sum(axis=0) / (line**2).sum(), 0, 1)
+    return np.asarray(((from_start - along * line[:, None]) ** 2).sum(axis=0) < radius**2)
 
 
 def _ragged(rng: np.random.Generator, at: tuple[np.ndarray, ...], radius: float, sign: float) -> np.ndarray:
     """Inside a ball whose radius differs with the direction; ``at`` is x, y, z from its centre."""
     base, slope, most = RAGGED
     spread = float(np.clip(base + slope * sign, 0.0, most))
-    distance = np.sqrt(sum(d**2 for d in at))
-    bumps = np.zeros_like(distance)
-    for weight, towards in zip(rng.normal(0, 1, _BUMPS), _directions(rng, _BUMPS), strict=True):
-        cosine = sum(d * np.float32(u) for d, u in zip(at, towards, strict=True)) / np.maximum(distance, 1e-3)
-        bumps += np.float32(weight) * np.exp(np.float32(_SHARP) * (cosine - 1))
-    bumps /= np.sqrt(_BUMPS / (4 * _SHARP))  # to a standard deviation of 1 over directions
-    # A radius of at least a voxel's half diagonal in the slice, so that no tumour falls between pixels.
-    return np.asarray(distance <= np.maximum(radius * (1 + spread * bumps), PIXEL / 2))
+    distance = np.sqrt(sum(d**2 for d in at))  # (slices, rows, columns)
+    weights, towards = rng.normal(0, 1, _BUMPS), _directions(rng, _BUMPS)
+    inside = np.asarray(distance <= PIXEL / 2)  # the voxel in the centre, so that no tumour falls between pixels
+    near = np.nonzero(distance <= max(PIXEL, 2 * radius))
+    points = np.stack([d.ravel()[n] for d, n in zip(at, near[::-1], strict=True)])  # (3, n)
+    unit = points / np.maximum(distance[near], 1e-3)
+    bumps = np.zeros(unit.shape[1], dtype=np.float32)
+    for weight, u in zip(weights, towards.astype(np.float32), strict=True):
+        bumps += np.float32(weight) * np.exp(np.float32(_SHARP) * ((u[:, None] * unit).sum(axis=0) - 1))
+    bumps /= np.float32(np.sqrt(_BUMPS / (4 * _SHARP)))  # to a standard deviation of 1 over directions
+    inside[near] |= distance[near] <= radius * (1 + spread * bumps)
+    return inside
 
 
 def _satellites(rng: np.random.Generator, at: tuple[np.ndarray, ...], radius: float, sign: float) -> np.ndarray:
@@ -164,10 +172,16 @@ def _directions(rng: np.random.Generator, count: int, flat: float = 1.0) -> np.n
 
 def _texture(rng: np.random.Generator, shape: tuple[int, int, int], deviation: float) -> np.ndarray:
     """A smooth random field, float32."""
-    from scipy.ndimage import zoom
-
-    knots = rng.normal(0, 1, (shape[0] // 3 + 2, 22, 22)).astype(np.float32)
-    field = zoom(
-        knots, [n / k for n, k in zip(shape, knots.shape, strict=True)], order=1, grid_mode=True, mode="nearest"
-    )
+    field = rng.normal(0, 1, (shape[0] // 3 + 2, 22, 22)).astype(np.float32)  # at knots; linear between them
+    z, y, x = (_between(n, knots) for n, knots in zip(shape, field.shape, strict=True))
+    # One axis at a time, and not through a linear-algebra library, whose own threads would get in our threads' way.
+    field = np.einsum("kji,zk->zji", field, z)
+    field = np.einsum("zji,yj->zyi", field, y)
+    field = np.einsum("zyi,xi->zyx", field, x)
     return np.asarray(field * np.float32(deviation / max(float(field.std()), 1e-6)))
+
+
+def _between(count: int, knots: int) -> np.ndarray:
+    """Weights (count, knots) of linear interpolation, float32."""
+    places = np.linspace(0, knots - 1, count)[:, None]
+    return np.clip(1 - np.abs(places - np.arange(knots)), 0, 1).astype(np.float32)
