@@ -10,7 +10,7 @@ import pytest
 
 from fusekit.progress import Quiet
 
-SUBJECTS = 12
+SUBJECTS = 8
 
 
 def write_series(
