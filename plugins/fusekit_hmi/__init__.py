@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from fusekit.extension import hookimpl
 
 if TYPE_CHECKING:
+    import typer
+
     from fusekit.extension import Register
 
 
@@ -14,3 +16,11 @@ if TYPE_CHECKING:
 def register_tasks(register: Register) -> None:
     """The paper's other task."""
     register("hmi", "fusekit_hmi.task:HmiTask", "microvascular invasion of a liver tumour, from CT and blood")
+
+
+@hookimpl
+def register_commands(cli: typer.Typer) -> None:
+    """A cohort to try things on."""
+    from fusekit_hmi.synthetic.command import synthesize_hmi
+
+    cli.command("synthesize-hmi")(synthesize_hmi)

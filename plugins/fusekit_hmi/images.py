@@ -1,0 +1,102 @@
+"""What lies below a data folder: tables, volumes, folders of DICOM files, pictures and masks. Nothing is read yet."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fusekit.errors import DataError
+
+VOLUMES = (".nii", ".nii.gz", ".hdr", ".mgz")
+PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
+TABLES = (".csv", ".tsv")
+#: Never DICOM, whatever is inside: not looked into.
+_OTHER = (".txt", ".json", ".xml", ".md", ".pdf", ".xlsx", ".xls", ".toml", ".log", ".html", ".zip", ".gz", ".img")
+_MASK_WORD = re.compile(r"masks?|segs?\d*|segmentations?|rois?", re.IGNORECASE)
+_MASK_FOLDER = re.compile(r"(.*[\W_])?(masks?|segs?|segmentations?|labels?|rois?)", re.IGNORECASE)
+
+
+@dataclass
+class Found:
+    """Files below a folder, in the order of their names.
+
+    Args:
+        folder: the data folder.
+        tables: ``.csv`` and ``.tsv`` files.
+        volumes: NIfTI files that are no masks.
+        series: folders with DICOM files -> those files.
+        pictures: 2-D files that are no masks.
+        masks: NIfTI files that are masks by their name or their folder's.
+        drawings: 2-D files that are masks.
+    """
+
+    folder: Path
+    tables: list[Path] = field(default_factory=list)
+    volumes: list[Path] = field(default_factory=list)
+    series: dict[Path, list[Path]] = field(default_factory=dict)
+    pictures: list[Path] = field(default_factory=list)
+    masks: list[Path] = field(default_factory=list)
+    drawings: list[Path] = field(default_factory=list)
+
+
+def find_files(folder: Path) -> Found:
+    """Walk a folder once, not through links to folders.
+
+    Raises:
+        DataError: there is no such folder, or one that cannot be read.
+    """
+    if not folder.is_dir():
+        raise DataError(f"--data {folder} is not a folder.")
+    found = Found(folder)
+    for here, folders, names in os.walk(folder, onerror=_refuse):
+        folders[:] = sorted(name for name in folders if not name.startswith((".", "__MACOSX")))
+        for name in sorted(names):
+            if not name.startswith("."):
+                _sort_in(found, Path(here, name))
+    return found
+
+
+def is_mask(path: Path, folder: Path) -> bool:
+    """Whether a file is a mask: ``P7_mask.nii.gz``, ``P7-seg.nii``, or anything in a folder ``masks``."""
+    parts = path.relative_to(folder).parts
+    in_masks = any(_MASK_FOLDER.fullmatch(part) for part in parts[:-1])
+    words = re.split(r"[\W_]+", stem(path))
+    return in_masks or any(_MASK_WORD.fullmatch(word) for word in words)
+
+
+def stem(path: Path) -> str:
+    """A file's name without its suffix, ``.nii.gz`` being one."""
+    name = path.name[: -len(".gz")] if path.name.lower().endswith(".nii.gz") else path.name
+    return Path(name).stem
+
+
+def is_picture(path: Path) -> bool:
+    """Whether a file is a 2-D picture by its suffix."""
+    return path.name.lower().endswith(PICTURES)
+
+
+def _sort_in(found: Found, path: Path) -> None:
+    name = path.name.lower()
+    if name.endswith(TABLES):
+        found.tables.append(path)
+    elif name.endswith(VOLUMES):
+        (found.masks if is_mask(path, found.folder) else found.volumes).append(path)
+    elif name.endswith(PICTURES):
+        (found.drawings if is_mask(path, found.folder) else found.pictures).append(path)
+    elif name.endswith(".dcm") or (not name.endswith(_OTHER) and name != "dicomdir" and _has_mark(path)):
+        found.series.setdefault(path.parent, []).append(path)
+
+
+def _has_mark(path: Path) -> bool:
+    """DICOM files have a mark, whatever they are called: ``IM0001``, or a UID."""
+    try:
+        with path.open("rb") as file:
+            return file.read(132)[128:] == b"DICM"
+    except OSError:
+        return False
+
+
+def _refuse(error: OSError) -> None:
+    raise DataError(f"{error.filename}: the folder cannot be read: {error.strerror}.") from error

@@ -1,0 +1,123 @@
+"""Write a synthetic cohort: a clinical table, a DICOM series a patient, and masks for half of them."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fusekit.progress import Progress
+from fusekit_hmi.synthetic.abdomen import PIXEL, THICKNESS, Scan, make_scan
+from fusekit_hmi.synthetic.dicom import Style, write_series
+from fusekit_hmi.synthetic.patients import Strengths, draw_patients
+from fusekit_hmi.synthetic.table import write_table
+
+#: Shares of patients without images, with a mask, and with a localiser in the folder of their scan.
+WITHOUT_IMAGE, WITH_MASK, LOCALISER = 0.02, 0.5, 0.15
+
+#: Scanners: maker, model, HU of a stored 0; and names of files, with the share of patients who have them.
+SCANNERS = (("SIEMENS", "Synthetic Definition", -1024), ("GE MEDICAL SYSTEMS", "Synthetic Revolution", 0))
+NAMES = {"IM{:04}": 0.2, "1-{:03}.dcm": 0.8}
+
+README = """SYNTHETIC COHORT: nobody in this folder is real.
+
+It imitates what a hospital would bring, so that FuseKit can be run and tested without patients' data. Scans are made of
+ellipses and noise; every value in the table is a random number.
+
+seed {seed}, {subjects} patients
+image effect {image:g}, table effect {table:g}, interaction {interaction:g}
+"""
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One patient's files to write."""
+
+    patient: str
+    seed: np.random.SeedSequence
+    diameter: float
+    margin: float
+    satellites: float
+    style: Style
+    mask: bool
+
+
+def write_cohort(
+    folder: Path,
+    progress: Progress,
+    *,
+    seed: int = 0,
+    subjects: int = 120,
+    image_effect: float = 1.0,
+    table_effect: float = 1.0,
+    interaction: float = 1.0,
+) -> None:
+    """Write a synthetic cohort into an existing, empty folder.
+
+    Args:
+        folder: gets ``clinical.csv``, ``images/`` with a folder a patient, ``masks/`` and a README.
+        progress: shows patients.
+        seed: the same seed and strengths give the same files.
+        subjects: rows of the table.
+        image_effect: main effect of invasion on both image signs; 1 sets them 0.7 standard deviations apart.
+        table_effect: main effect on the clinical values; 1 gives the published group values, 0 one pooled group. The
+            tumour's diameter is one of them, and is seen in the image.
+        interaction: which sign goes with invasion depends on AFP; 1 moves the margin's raggedness 1.2 standard
+            deviations up and the satellites as much down with invasion where AFP is 100 ng/mL or more, and the reverse
+            elsewhere.
+    """
+    people_seed, table_seed, image_seed = np.random.SeedSequence(seed).spawn(3)
+    rng = np.random.default_rng(people_seed)
+    people = draw_patients(rng, subjects, Strengths(image_effect, table_effect, interaction))
+    (folder / "README.txt").write_text(
+        README.format(seed=seed, subjects=subjects, image=image_effect, table=table_effect, interaction=interaction),
+        encoding="utf-8",
+    )
+    write_table(np.random.default_rng(table_seed), people, folder / "clinical.csv")
+    (folder / "masks").mkdir()
+    jobs = []
+    for person in people.sort_values("id").to_dict("records"):
+        without, mask, localiser, scanner = rng.random(), rng.random(), rng.random(), int(rng.integers(len(SCANNERS)))
+        names = str(rng.choice(list(NAMES), p=list(NAMES.values())))
+        maker, model, intercept = SCANNERS[scanner]
+        if without >= WITHOUT_IMAGE:
+            style = Style(names, intercept, localiser < LOCALISER, maker, model)
+            signs = (float(person["diameter"]), float(person["margin"]), float(person["satellites"]))
+            jobs.append(_Job(str(person["id"]), image_seed.spawn(1)[0], *signs, style, mask < WITH_MASK))
+
+    def write(job: _Job) -> None:
+        _write(folder, job)
+
+    # Threads, not processes: a script that calls this needs no `if __name__` guard.
+    with ThreadPoolExecutor(_cores()) as pool:
+        for _ in progress.track(pool.map(write, jobs), "writing synthetic scans", len(jobs), "patients"):
+            pass
+
+
+def _write(folder: Path, job: _Job) -> None:
+    rng = np.random.default_rng(job.seed)
+    scan = make_scan(rng, job.diameter, job.margin, job.satellites)
+    write_series(rng, folder / "images" / job.patient / "portal_venous", job.patient, scan, job.style)
+    if job.mask:
+        _write_mask(scan, folder / "masks" / f"{job.patient}.nii.gz")
+
+
+def _write_mask(scan: Scan, path: Path) -> None:
+    """Save the tumour as NIfTI, whose coordinates run to the right and to the front."""
+    import nibabel
+
+    nib: Any = nibabel  # its functions have no types
+    affine = np.diag([-PIXEL, -PIXEL, THICKNESS, 1.0])
+    affine[:3, 3] = -scan.corner[0], -scan.corner[1], scan.corner[2]
+    image = nib.Nifti1Image(scan.tumour.transpose(2, 1, 0).astype(np.uint8), affine)
+    image.header.set_xyzt_units("mm")
+    nib.save(image, path)
+
+
+def _cores() -> int:
+    import os
+
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
