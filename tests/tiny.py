@@ -56,7 +56,7 @@ class Tiny(Task):
         index = pd.Index(names, name="scan")
         scans = table[["subject", "visit", "image_id", "acquired", "age"]].set_axis(index)
         scans["label"] = scans.index.map(dict(zip(names, table["label"].astype(int), strict=True)))
-        scans["image"] = [there[image] for image in table["image_id"]]
+        scans["image"] = pd.Series([there[image] for image in table["image_id"]], index=index, dtype=object)
         clinical = pd.DataFrame({"age": scans["age"].astype(float)}, index=index)
         columns = [Column("age", unit="years", low=18, high=120, source="scans.age")]
         for name, described in TABLES.items():

@@ -118,6 +118,7 @@ def compare(theirs: Recipe, mine: Recipe, others: pd.DataFrame | None = None) ->
     there = mine.scans if others is None else pd.concat([mine.scans, others])
     subjects = set(there["subject"].map(str))
     comparable = _comparable(theirs, mine)
+    own = {str(scan): row for scan, row in mine.scans.iterrows()}
     for subject, scans in theirs.scans.groupby("subject", sort=True):
         if subject not in subjects and not set(scans.index) & set(pairs):
             listed = f"{len(scans)} scan{'s' * (len(scans) > 1)}"
@@ -126,7 +127,7 @@ def compare(theirs: Recipe, mine: Recipe, others: pd.DataFrame | None = None) ->
         for scan, row in scans.iterrows():
             place = {"subject": str(subject), "visit": str(row.get("visit", "")), "scan": str(scan)}
             if scan in pairs:
-                found += _scan(row, mine.scans.loc[pairs[str(scan)]], place, comparable)
+                found += _scan(row, own[pairs[str(scan)]], place, comparable)
             else:
                 found.append(_absent(row, there[~there.index.isin(list(pairs.values()))], place))
     return found

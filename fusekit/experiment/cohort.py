@@ -27,9 +27,6 @@ from fusekit.progress import Bars, Progress
 
 Options = Mapping[str, Mapping[str, Any]]
 
-#: What ``--allow`` takes to train in spite of differences from a recipe.
-RECIPE_DIFFERS = "recipe-differs"
-
 _PLAIN = (str, int, float, bool, tuple, type(None))  # what a default must be to be written down
 
 
@@ -209,12 +206,13 @@ def _exactly(config: Config, task: Task, folder: Path, progress: Progress) -> Co
         return done.cohort
     items = tuple(map(str, done.differences))
     advice = f"`fusekit cohort {name} --data DIR --recipe FOLDER --out REBUILT` lists all of it"
-    finding = Finding(RECIPE_DIFFERS, f"the cohort is not the recipe's: {done.verdict}", items, "refusal", advice)
-    if RECIPE_DIFFERS not in config.allow:
+    message = f"the cohort is not the recipe's: {done.verdict}"
+    finding = Finding("recipe-differs", message, items, severity="refusal", advice=advice)
+    if finding.code not in config.allow:
         first = "\n".join(f"  {item}" for item in items[:10])
         more = f"\n  and {len(items) - 10} more" if len(items) > 10 else ""
         raise DataError(
-            f"{finding.message}.\n{first}{more}\n{advice}; --allow {RECIPE_DIFFERS} trains on what is there anyway."
+            f"{finding.message}.\n{first}{more}\n{advice}; --allow {finding.code} trains on what is there anyway."
         )
     return replace(done.cohort, findings=(*done.cohort.findings, finding))
 

@@ -93,7 +93,7 @@ def test_it_comes_back_as_it_was_written(cohort: Cohort, tmp_path: Path) -> None
     assert back.sha256 == written.sha256 == hashlib.sha256((tmp_path / "recipe.json").read_bytes()).hexdigest()
     pd.testing.assert_frame_equal(back.scans, recipe.scans)
     assert replace(back, scans=recipe.scans) == replace(written, scans=recipe.scans)
-    assert back.images == set(cohort.scans["image_id"])
+    assert back.images == frozenset(cohort.scans["image_id"])
 
 
 def test_ids_survive_that_look_like_something_else(cohort: Cohort, tmp_path: Path) -> None:

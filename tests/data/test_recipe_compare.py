@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -38,13 +39,13 @@ def without(cohort: Cohort, scans: list[str]) -> Cohort:
     return replace(cohort, scans=cohort.scans.drop(index=scans), clinical=cohort.clinical.drop(index=scans))
 
 
-def with_cell(cohort: Cohort, scan: str, column: str, value: object) -> Cohort:
+def with_cell(cohort: Cohort, scan: str, column: str, value: Any) -> Cohort:
     clinical = cohort.clinical.copy()
     clinical.loc[scan, column] = value
     return replace(cohort, clinical=clinical)
 
 
-def with_scan(cohort: Cohort, scan: str, name: str | None = None, **cells: object) -> Cohort:
+def with_scan(cohort: Cohort, scan: str, name: str | None = None, **cells: Any) -> Cohort:
     """One scan changed, and called otherwise."""
     scans = cohort.scans.astype(object)
     for column, value in cells.items():
@@ -125,7 +126,7 @@ CASES: dict[str, Case] = {
         [("other-values", "p1", "m12", "p1 m12: values of lab differ")],
     ),
     "last digit": (
-        lambda c, _: with_cell(c, TWO, "tau", np.nextafter(c.clinical.loc[TWO, "tau"], 0)),
+        lambda c, _: with_cell(c, TWO, "tau", np.nextafter(c.clinical["tau"].to_dict()[TWO], 0)),
         [("other-values", "p1", "m12", "p1 m12: values of lab differ")],
     ),
     "missing": (
@@ -200,7 +201,9 @@ def test_another_mask_is_reported(cohort: Cohort, tmp_path: Path) -> None:
     def masked(limit: int) -> Recipe:
         path = tmp_path / f"{limit}.nii"
         write_image(path, np.random.default_rng(1).integers(0, 9, (8, 8, 8)) > limit)
-        return recipe_of(replace(cohort, scans=cohort.scans.assign(mask=[None, path, *[None] * 10])))
+        masks = pd.Series(None, index=cohort.scans.index, dtype=object)
+        masks.iloc[1] = path
+        return recipe_of(replace(cohort, scans=cohort.scans.assign(mask=masks)))
 
     second = str(cohort.scans.index[1])
     (found,) = compare(masked(4), masked(5))

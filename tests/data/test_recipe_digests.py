@@ -108,7 +108,8 @@ def test_the_number_of_threads_changes_nothing(tmp_path: Path) -> None:
 def test_masks_are_digested_where_there_are_any(tmp_path: Path) -> None:
     made = cohort(tmp_path)
     write_image(tmp_path / "mask.nii.gz", VOXELS > 400)
-    masks = [tmp_path / "mask.nii.gz", *[None] * (len(made.scans) - 1)]
+    masks = pd.Series(None, index=made.scans.index, dtype=object)
+    masks.iloc[0] = tmp_path / "mask.nii.gz"
     masked = replace(made, scans=made.scans.assign(mask=masks))
     rows = digest_scans(masked, made.columns, Quiet())
     key = by_hand(read(made.scans["image"].iloc[0]).data, b"fusekit-recipe-key")

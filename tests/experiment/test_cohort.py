@@ -20,6 +20,8 @@ from fusekit.data.recipe import read_recipe
 from fusekit.errors import DataError, OptionError
 from fusekit.experiment.cohort import Described, describe, synthetic_cohort
 from fusekit.experiment.config import read_config, resolve
+from fusekit.experiment.plan import make_plan
+from fusekit.experiment.prepare import prepare
 from fusekit.extension import catalog
 from fusekit.extension.registry import Entry
 from fusekit.progress import Progress, Quiet
@@ -78,7 +80,8 @@ def rebuilt(folder: Path, out: Path | None = None, **options: Any) -> Described:
 def test_a_copy_elsewhere_is_identical(mine: Path, tmp_path: Path) -> None:
     done = rebuilt(mine, tmp_path / "rebuilt")
     assert done.verdict == "identical: 12 scans of 8 subjects"
-    assert done.differences == done.remarks == ()
+    assert not done.differences
+    assert not done.remarks
     first, second = (pd.read_csv(tmp_path / name / "scans.csv") for name in ("recipe", "rebuilt"))
     pd.testing.assert_frame_equal(first, second)
     assert list(done.cohort.scans.index) == list(first["scan"])
@@ -290,10 +293,11 @@ def test_a_run_refuses_differences_unless_they_are_allowed(mine: Path, tmp_path:
     assert "and 2 more" in said
     assert "--allow recipe-differs" in said
     assert not (tmp_path / "run").exists()
-    run = fusekit.run("tiny", data=mine, recipe=recipe, out=tmp_path / "run", allow=["recipe-differs"], **SMALL)
-    (finding,) = [f for f in run.manifest["findings"] if f["code"] == "recipe-differs"]
-    assert (finding["severity"], finding["count"]) == ("refusal", 12)
-    assert run.manifest["config"]["allow"] == ["recipe-differs"]
+    given = {"task": "tiny", "data": mine, "recipe": recipe, "folds": 2, "allow": ("recipe-differs",)}
+    prepared = prepare(make_plan(resolve(given)), Quiet())
+    (finding,) = [f for f in prepared.findings if f.code == "recipe-differs"]
+    assert (finding.severity, finding.count) == ("refusal", 12)
+    assert prepared.rows["scan"].nunique() == 12
 
 
 def test_a_run_needs_the_recipes_task_and_data(theirs: Path, tmp_path: Path) -> None:
