@@ -252,8 +252,8 @@ def _refuse_overclaimed(path: Path, file: Any) -> None:
     claimed, room = int(file.Rows) * int(file.Columns) * frames * bits // 8, path.stat().st_size
     if claimed > max(_HARMLESS, room * _MOST_PACKED):
         raise DataError(
-            f"{path}: the header claims {claimed:,} bytes of pixels, but the file has only {room:,}. It is truncated or "
-            "damaged; get it again."
+            f"{path}: the header claims {claimed:,} bytes of pixels, but the file has only {room:,}. It is truncated "
+            "or damaged; get it again."
         )
 
 
