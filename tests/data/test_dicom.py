@@ -322,6 +322,18 @@ def test_without_a_decoder_the_syntax_is_named_and_what_to_install(
         read_dicom(tmp_path)
 
 
+def test_an_absurd_size_is_refused_before_a_decoder_asks_for_its_memory(tmp_path: Path) -> None:
+    def huge(k: int, data: FileDataset) -> None:
+        data.compress(RLELossless)
+        data.Rows = data.Columns = 60_000
+
+    _write(tmp_path, change=huge)
+    with pytest.raises(
+        DataError, match=r"IM\d\d\.dcm: the header claims 7,200,000,000 bytes of pixels, but the file has"
+    ):
+        read_dicom(tmp_path)
+
+
 def test_a_syntax_that_pydicom_does_not_decode_is_named(tmp_path: Path) -> None:
     _write(tmp_path, change=_encoded(MPEG4HP41, lambda pixels: b"film"))
     with pytest.raises(DataError, match=r"compressed as MPEG-4.*pydicom decodes no such syntax\. Convert"):
