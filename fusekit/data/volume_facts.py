@@ -32,7 +32,8 @@ def measure(volume: Volume) -> tuple[dict[str, Any], np.ndarray]:
         ``orientation`` as it was on disk; ``low``, ``median``, ``high``: 1st, 50th and 99th percentile of the
         foreground, in the image's units; ``foreground``: the share of voxels brighter than Otsu's threshold;
         ``digest``: SHA-256 of shape and float32 voxels, x fastest. And the thumbnail (16, 16, 16) uint8: the mean over
-        a sixteenth of each axis, low to high becoming 0 to 255.
+        the voxels whose centres lie in each sixteenth of each axis (the nearest voxel where there are fewer), low to
+        high becoming 0 to 255.
     """
     data = volume.data
     some = as_stored(data[tuple(slice(None, None, ceil(count / SAMPLED)) for count in data.shape)])
@@ -57,8 +58,10 @@ def measure(volume: Volume) -> tuple[dict[str, Any], np.ndarray]:
 def otsu(values: np.ndarray) -> float:
     """Otsu's threshold (1979): the grey value that parts two classes with the largest variance between them.
 
-    It is the centre of one of 256 equal bins from the lowest to the highest value.
+    It is the centre of one of 256 equal bins from the lowest to the highest value; of equal values, their value.
     """
+    if values.min() == values.max():
+        return float(values[0])
     counts, edges = np.histogram(values, _BINS)
     centres = (edges[:-1] + edges[1:]) / 2
     dark = np.cumsum(counts)
@@ -78,7 +81,7 @@ def _look_through(data: np.ndarray) -> tuple[str, np.ndarray]:
     for z, plane in enumerate(np.moveaxis(data, 2, 0)):
         rows = np.ascontiguousarray(plane.T, dtype="<f4")  # (Y, X)
         seen.update(rows)
-        # Pillow's box filter: the mean over whole and part pixels, in one thread and without the interpreter's lock.
+        # Pillow's box filter: a mean, in one thread and without the interpreter's lock.
         planes[z] = np.asarray(Image.fromarray(rows).resize((EDGE, EDGE), Image.Resampling.BOX)).ravel()
     stack = Image.fromarray(planes).resize((EDGE * EDGE, EDGE), Image.Resampling.BOX)
     return seen.hexdigest(), np.asarray(stack).reshape(EDGE, EDGE, EDGE).transpose(2, 1, 0)

@@ -1,0 +1,49 @@
+"""Grey levels become network input."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from fusekit.data import Pixels
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float16])
+def test_mean_and_deviation_are_those_of_the_rows(dtype: Any) -> None:
+    images = np.random.default_rng(0).uniform(0, 255, (30, 9, 8)).astype(dtype)
+    rows = np.array([3, 7, 8, 29])
+    pixels = Pixels.fit(images, rows)
+    exact = images[rows].astype(np.float64)
+    assert pixels.mean == pytest.approx(exact.mean(), rel=1e-12)
+    assert pixels.std == pytest.approx(exact.std(), rel=1e-12)
+    assert Pixels.fit(np.full((3, 4, 4), 9, dtype), np.arange(3)) == (9.0, 1.0)
+
+
+def test_a_thousand_slices_are_enough() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (4100, 3, 3)).astype(np.uint8)
+    exact = images[::4].astype(np.float64)
+    assert Pixels.fit(images, np.arange(4100)) == pytest.approx((exact.mean(), exact.std()), rel=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float16])
+def test_of_volumes_every_fourth_plane_of_a_hundred_is_enough(dtype: Any) -> None:
+    images = np.random.default_rng(0).uniform(0, 255, (250, 8, 8, 8)).astype(dtype)
+    exact = images[::2, ::4].astype(np.float64)
+    assert Pixels.fit(images, np.arange(250)) == pytest.approx((exact.mean(), exact.std()), rel=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float16])
+@pytest.mark.parametrize("shape", [(2, 5, 6), (2, 5, 5, 5)])
+def test_tensors_are_standardised_and_have_a_channel(dtype: Any, shape: tuple[int, ...]) -> None:
+    images = np.random.default_rng(0).uniform(0, 255, shape).astype(dtype)
+    before = images.copy()
+    tensor = Pixels(100.0, 50.0).to_tensor(images)
+    assert tensor.dtype == torch.float32
+    assert tensor.shape == (2, 1, *shape[1:])
+    np.testing.assert_allclose(tensor.numpy()[:, 0], (before.astype(np.float64) - 100) / 50, atol=1e-6)
+    np.testing.assert_array_equal(images, before)
+    images.flags.writeable = False
+    assert torch.equal(Pixels(100.0, 50.0).to_tensor(images), tensor)
