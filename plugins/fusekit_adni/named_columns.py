@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from pathlib import Path
 
 import pandas as pd
 
 from fusekit.data import Column, Finding
 from fusekit.errors import DataError
-from fusekit.extension.registry import suggest
 from fusekit_adni.column_rules import ColumnRule, ColumnRules
 from fusekit_adni.leaks import reason_to_leave_out
 from fusekit_adni.measurements import censoring, matched, note_odd, take
@@ -39,7 +39,7 @@ def named_columns(
         if key not in tables:
             table = read_study_table(rule.table, paths, (), findings)
             if table is None:
-                near = suggest(rule.table, sorted({undated(path) for path in paths}))
+                near = _near(rule.table, sorted({undated(path) for path in paths}))
                 raise DataError(f"{rule.place}: no table is called {rule.table!r} (without dates); {near}")
             tables[key] = table
             seen.update(table.rows["rid"])
@@ -56,7 +56,7 @@ def _rows(table: StudyTable, rule: ColumnRule) -> pd.DataFrame:
     added = {"rid", "visit", "screening", "day"}
     for name in (rule.column, *(rule.rows or ())):
         if name not in table.rows or name in added:
-            near = suggest(name, [column for column in table.rows if column not in added][:400])
+            near = _near(name, [str(column) for column in table.rows if column not in added])
             raise DataError(f"{rule.place}: {table.path.name} has no column {name!r}; {near}")
     rows = table.rows
     for name, texts in (rule.rows or {}).items():
@@ -64,6 +64,15 @@ def _rows(table: StudyTable, rule: ColumnRule) -> pd.DataFrame:
     if rows.empty:
         raise DataError(f"{rule.place}: no row of {table.path.name} is as the key 'rows' asks.")
     return rows
+
+
+def _near(name: str, known: list[str]) -> str:
+    """A clause with what looks like a name, whatever its case, else with the first few that there are."""
+    lower = {other.lower(): other for other in known}
+    near = [lower[match] for match in get_close_matches(name.lower(), lower, n=3, cutoff=0.6)]
+    if near:
+        return f"did you mean {' or '.join(map(repr, near))}?"
+    return f"there are {', '.join(known[:12])}{', ...' if len(known) > 12 else ''}." if known else "there are none."
 
 
 def _read(

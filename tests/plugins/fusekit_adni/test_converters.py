@@ -81,7 +81,7 @@ def _visits(text: str) -> list[tuple[int, str]]:
 def _known(people: dict[int, list[tuple[int, str]]], **days: str) -> pd.DataFrame:
     rows = {(rid, f"m{m:02}" if m else "bl"): dx for rid, visits in people.items() for m, dx in visits}
     index = pd.MultiIndex.from_tuples(rows, names=["rid", "visit"])
-    dates = pd.to_datetime([days.get(visit) for _, visit in rows])
+    dates = pd.to_datetime([days.get(visit, "") for _, visit in rows])  # "" is NaT
     return pd.DataFrame({"diagnosis": list(rows.values()), "day": dates}, index=index)
 
 

@@ -130,6 +130,14 @@ def test_a_change_leads_from_the_last_diagnosis_to_this_one(followed: Path) -> N
     assert seen[7] > 2
 
 
+def test_it_is_a_task_as_tasks_should_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from fusekit.testing import check_task
+
+    monkeypatch.setattr(download, "_write_scan", _write_noise)
+    cohort = check_task(MciConverterTask(), tmp_path, subjects=20)
+    assert {"phase", "origin", "diagnosis_date"} <= set(cohort.groups)
+
+
 def test_it_says_of_itself_what_it_is(followed: Path) -> None:
     text = (followed / "README.txt").read_text(encoding="utf-8")
     assert text.startswith("SYNTHETIC COHORT: nobody in this folder is real.")
@@ -144,7 +152,9 @@ def test_the_whole_task_from_the_command_line(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setenv("FUSEKIT_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(download, "_write_scan", _write_noise)  # brains take seconds each
     arguments = ["--backbone", "resnet10t", "--image-size", "32", "--epochs", "1", "--fusion", "concat"]
-    arguments += ["-o", "synthetic.subjects=40", "--out", str(tmp_path / "run")]
+    columns = tmp_path / "columns.toml"
+    columns.write_text('people = ["AGE"]\n[[column]]\ntable = "APOERES"\ncolumn = "APGEN2"\nname = "second allele"\n')
+    arguments += ["-o", "synthetic.subjects=40", "--clinical", str(columns), "--out", str(tmp_path / "run")]
     run = CliRunner().invoke(program(catalog()), ["run", "mci-converter", *arguments], catch_exceptions=False)
     assert run.exit_code == 0, run.output
     (folder,) = {path.parent for path in (tmp_path / "cache").rglob("Study_Data")}
@@ -152,6 +162,9 @@ def test_the_whole_task_from_the_command_line(tmp_path: Path, monkeypatch: pytes
     manifest = json.loads((tmp_path / "run" / "manifest.json").read_text(encoding="utf-8"))
     counts = {finding["code"]: finding["count"] for finding in manifest["findings"]}
     assert {code: counts.get(code, 0) for code in REASONS} == {code: len(expected.get(code, ())) for code in REASONS}
+    assert manifest["config"]["options"]["task"] == {"clinical": str(columns)}
+    described = [json.loads(path.read_text("utf-8")) for path in (tmp_path / "run").rglob("bundle.json")]
+    assert [column["name"] for column in described[0]["clinical"]["columns"]] == ["AGE", "second allele"]
     predictions = pd.read_csv(tmp_path / "run" / "predictions.csv")
     tested = predictions["subject"].str.rpartition("_")[2].astype(int)
     assert set(tested[predictions["label"] == 1]) <= expected["progressive"]
