@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
-import re
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from fusekit.data import Finding
-from fusekit.data.audit import REFUSALS, audit, refusals, refuse
+from fusekit.data.audit import REFUSALS, audit, checks, refusals, refuse
 from fusekit.errors import LeakageError, OptionError
 from tests.data.audit.conftest import Plain, make_cohort, make_store, make_volumes
 
@@ -79,9 +79,10 @@ def test_an_unknown_name_is_refused_with_the_nearest() -> None:
 
 
 def test_the_list_of_refusals_is_that_of_the_sources() -> None:
-    import fusekit.data.audit as package
-
-    folder = Path(inspect.getfile(package)).parent
-    text = "\n".join(path.read_text(encoding="utf-8") for path in folder.glob("*.py"))
-    calls = re.findall(r'Finding\(\s*"([a-z-]+)",(?:(?!Finding\().)*?"refusal"', text, flags=re.DOTALL)
-    assert sorted(calls) == sorted(REFUSALS)
+    made = set()
+    for path in Path(inspect.getfile(checks)).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Finding":
+                texts = [a.value for a in node.args if isinstance(a, ast.Constant)]
+                made |= {texts[0]} if "refusal" in texts else set()
+    assert sorted(made) == list(REFUSALS)

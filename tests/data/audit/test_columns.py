@@ -21,7 +21,9 @@ LABEL = np.arange(60) % 2
 
 
 def test_what_the_task_calls_leaky_is_refused_by_name_and_by_source(case: Callable[..., Any]) -> None:
-    made = case({"AGE": NOISE, "MMSE": NOISE, "score": NOISE, "ADNIMERGE.MMSE": NOISE}, sources={"score": "VISITS.MMSE"})
+    made = case(
+        {"AGE": NOISE, "MMSE": NOISE, "score": NOISE, "ADNIMERGE.MMSE": NOISE}, sources={"score": "VISITS.MMSE"}
+    )
     (found,) = leaky_columns(made)
     assert (found.code, found.severity) == ("leaky-column", "refusal")
     assert found.items == ("MMSE", "score", "ADNIMERGE.MMSE")

@@ -55,7 +55,11 @@ def test_without_anything_to_find_alarms_are_as_rare_as_promised(
     alarms = 0
     for seed in range(60):
         rng = np.random.default_rng(seed)
-        groups = {"site": rng.choice(list("abcdefgh"), 60), "sex": rng.choice(["f", "m"], 60), "age": rng.normal(size=60)}
+        groups = {
+            "site": rng.choice(list("abcdefgh"), 60),
+            "sex": rng.choice(["f", "m"], 60),
+            "age": rng.normal(size=60),
+        }
         alarms += bool(list(confounded_groups(case(labels=rng.permutation(LABEL), groups=groups))))
     assert alarms <= 9  # 99.9 % of a binomial with 60 times 5 %
 
@@ -72,7 +76,13 @@ def test_a_voxel_size_that_goes_with_the_label_is_found(case: Callable[..., Any]
 
 def test_scans_long_after_the_diagnosis_are_listed_latest_first(case: Callable[..., Any]) -> None:
     known = pd.Series(["2010-01-01"] * 4 + [None] * 56, dtype=object)
-    acquired = ["2010-06-30", "2010-07-01", "2012-01-01", "2009-01-01", *["2015-01-01"] * 56]  # 180, 181, 730 days after
+    acquired = [
+        "2010-06-30",
+        "2010-07-01",
+        "2012-01-01",
+        "2009-01-01",
+        *["2015-01-01"] * 56,
+    ]  # 180, 181, 730 days after
     groups = {"acquired": acquired, "diagnosis_date": known.to_numpy()}
     (found,) = scans_after_diagnosis(case(groups=groups, labels=[1] * 4 + [0, 1] * 28))
     assert found.severity == "warning"

@@ -18,7 +18,9 @@ def found(case: Callable[..., Any], **changed: Any) -> dict[str, tuple[str, ...]
     table = make_volumes(made.cohort.scans.index)
     for column, value in changed.items():
         table.loc["scan7", column] = value
-    return {f.code: f.items for f in unusual_volumes(case(store=make_store(table))) if f.severity == "warning" and f.advice}
+    return {
+        f.code: f.items for f in unusual_volumes(case(store=make_store(table))) if f.severity == "warning" and f.advice
+    }
 
 
 def test_a_cohort_of_one_scanner_has_nothing_unusual(case: Callable[..., Any]) -> None:
@@ -37,7 +39,9 @@ def test_a_cohort_of_one_scanner_has_nothing_unusual(case: Callable[..., Any]) -
         ({"foreground": 0.05}, {"little-foreground": ("scan7: 5.0%",)}),
     ],
 )
-def test_each_oddity_is_found_alone(case: Callable[..., Any], changed: dict[str, Any], expected: dict[str, Any]) -> None:
+def test_each_oddity_is_found_alone(
+    case: Callable[..., Any], changed: dict[str, Any], expected: dict[str, Any]
+) -> None:
     items = found(case, **changed)
     assert set(items) == set(expected)
     for code, (item,) in expected.items():
