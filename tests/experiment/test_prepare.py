@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pandas as pd
 import pytest
 
 from fusekit.data import Cohort, Column
+from fusekit.errors import LeakageError
 from fusekit.experiment import Run
 from fusekit.experiment.config import resolve
 from fusekit.experiment.plan import make_plan
@@ -99,7 +101,10 @@ def test_every_finding_is_said_with_its_count(small_run: Run) -> None:
     made = prepare(make_plan(resolve(SMALL)), heard)
     assert made.findings
     for finding in made.findings:
-        assert f"note: {finding.message} ({finding.count})" in heard.lines
+        if finding.severity == "note":
+            assert f"note: {finding.message} ({finding.count})" in heard.lines
+        else:
+            assert any(f"{finding.code} ({finding.count})" in line for line in heard.lines)
     assert np.all([finding.count > 0 for finding in made.findings])
 
 
@@ -121,3 +126,44 @@ def test_categories_that_only_tested_subjects_have_are_reported(
     assert findings["unseen-category"].items == ("B",)
     assert "'blood'" in findings["unseen-category"].message
     assert "blood" in findings["constant-column"].items
+
+
+def test_a_leak_stops_before_the_images_are_read_and_an_allowed_one_is_kept(
+    small_run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scan = AdniAdTask.scan
+
+    def with_leak(self: AdniAdTask, folder: Path, progress: Any) -> Cohort:
+        cohort = scan(self, folder, progress)
+        clinical = cohort.clinical.assign(MMSE=20.0 + np.arange(len(cohort.scans)) % 7)
+        return replace(cohort, clinical=clinical, columns=(*cohort.columns, Column("MMSE")))
+
+    monkeypatch.setattr(AdniAdTask, "scan", with_leak)
+    with monkeypatch.context() as without:
+        without.setattr("fusekit.experiment.prepare.build_store", None)  # it would fail to be called
+        with pytest.raises(LeakageError, match=r"leaky-column \(1\)[^\n]*\n  MMSE\."):
+            prepared()
+    heard = Heard()
+    made = prepare(make_plan(resolve({**SMALL, "allow": ("leaky-column",)})), heard)
+    kept = {finding.code: finding.severity for finding in made.findings}
+    assert kept["leaky-column"] == "refusal"
+    assert any("refusal, allowed:" in line and "MMSE" in line for line in heard.lines)
+
+
+def test_one_image_under_two_subjects_is_refused(
+    small_run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    scan = AdniAdTask.scan
+
+    def with_copy(self: AdniAdTask, folder: Path, progress: Any) -> Cohort:
+        cohort = scan(self, folder, progress)
+        images = cohort.scans["image"].copy()
+        images.iloc[-1] = Path(shutil.copy(images.iloc[0], tmp_path / "again.nii"))
+        return replace(cohort, scans=cohort.scans.assign(image=images))
+
+    monkeypatch.setattr(AdniAdTask, "scan", with_copy)
+    with pytest.raises(LeakageError, match="same-image") as caught:
+        prepared()
+    subjects = scan(AdniAdTask(), next((Path(os.environ["FUSEKIT_CACHE"]) / "synthetic").iterdir()), Quiet()).scans
+    for subject in (subjects["subject"].iloc[0], subjects["subject"].iloc[-1]):
+        assert subject in str(caught.value)

@@ -1,0 +1,39 @@
+"""One image under two subjects is refused; under one subject it is noted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from fusekit.data.audit.copies import nearly_same_images, same_images
+from tests.data.audit.conftest import make_store, make_volumes
+
+
+def test_exact_copies_are_refused_across_subjects_and_noted_within(case: Callable[..., Any]) -> None:
+    subjects = ["s0", "s0", *[f"s{i}" for i in range(1, 59)]]
+    digests = ["same", "same", "other", *[f"d{i}" for i in range(3, 59)], "other"]
+    volumes = make_volumes(case().cohort.scans.index, digest=digests)
+    across, within = same_images(case(subjects=subjects, labels=[0] * 30 + [1] * 30, store=make_store(volumes)))
+    assert (across.code, across.severity, across.items) == ("same-image", "refusal", ("s1 (scan2) = s58 (scan59)",))
+    assert (within.code, within.severity, within.items) == ("repeated-image", "note", ("s0 (scan0) = s0 (scan1)",))
+    assert list(same_images(case(store=make_store(make_volumes(volumes.index))))) == []
+
+
+def test_near_duplicates_are_refused_and_exact_ones_not_said_twice(case: Callable[..., Any]) -> None:
+    rng = np.random.default_rng(0)
+    thumbnails = rng.integers(0, 255, (60, 16, 16, 16)).astype(np.uint8)
+    thumbnails[9] = np.clip(thumbnails[4] * 0.9 + rng.normal(0, 5, (16, 16, 16)), 0, 255).astype(np.uint8)
+    thumbnails[30] = thumbnails[31]
+    digests = [f"d{i}" for i in range(60)]
+    digests[30] = digests[31]
+    volumes = make_volumes(case().cohort.scans.index, digest=digests)
+    (found,) = nearly_same_images(case(store=make_store(volumes, thumbnails)))
+    assert (found.code, found.severity) == ("near-duplicate", "refusal")
+    (item,) = found.items
+    assert item.startswith("s004 (scan4) ~ s009 (scan9): 0.9")
+
+
+def test_without_a_store_there_is_nothing_to_compare(case: Callable[..., Any]) -> None:
+    assert [*same_images(case()), *nearly_same_images(case())] == []

@@ -1,0 +1,48 @@
+"""The picture of a demonstration, read back from the figure's own objects."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+from PIL import Image
+
+from fusekit.report import inflation
+
+
+def test_every_score_is_drawn_with_its_interval(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[Figure] = []
+    save = Figure.savefig
+
+    def keep(self: Figure, *args: Any, **kwargs: Any) -> None:
+        kept.append(self)
+        save(self, *args, **kwargs)
+
+    monkeypatch.setattr(Figure, "savefig", keep)
+    settings = [(labels, split) for labels in ("true", "shuffled") for split in ("slice", "subject")]
+    table = pd.DataFrame(
+        [
+            (*setting, level, metric, 0.1 * k + 0.3, 0.1 * k + 0.2, 0.1 * k + 0.4)
+            for k, setting in enumerate(settings)
+            for level in ("slice", "subject")
+            for metric in ("accuracy", "auc")
+        ],
+        columns=["labels", "split", "level", "metric", "value", "low", "high"],
+    )
+    inflation(tmp_path / "inflation.png", title="a SYNTHETIC cohort", scores=table, chance=0.6)
+    (figure,) = kept
+    assert figure.get_suptitle() == "a SYNTHETIC cohort"
+    accuracy, auc = figure.axes
+    for axes, chance in ((accuracy, 0.6), (auc, 0.5)):
+        line, *drawn = [line for line in axes.lines if len(line.get_xdata())]
+        assert list(line.get_xdata()) == [chance, chance]
+        bars = [list(bar.get_xdata()) for bar in drawn if len(bar.get_xdata()) == 2]
+        assert bars == [pytest.approx([0.1 * k + 0.2, 0.1 * k + 0.4]) for _ in range(2) for k in range(4)]
+        points = [bar.get_xdata()[0] for bar in drawn if len(bar.get_xdata()) == 1]
+        assert points == pytest.approx([0.1 * k + 0.3 for _ in range(2) for k in range(4)])
+        assert [t.get_text() for t in axes.get_yticklabels()][0] == "true labels,\nsplit by slice"
+    with Image.open(tmp_path / "inflation.png") as image:
+        assert min(image.size) > 300
