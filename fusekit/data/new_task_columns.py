@@ -23,7 +23,7 @@ _SHORTCUT = re.compile(
     r"protocol|phase|operator|reader|field_?strength)",
     re.IGNORECASE,
 )
-_IDS = re.compile(r"(^|[^a-z])(id|uid|no|nr|number|code|key|mrn|name)$|^(id|rid)|[a-z]ID$", re.IGNORECASE)
+_IDS = re.compile(r"(?i:(^|[^a-z])(id|uid|no|nr|number|code|key|mrn|name)$|^(id|rid)([^a-z]|$))|[a-z]ID$")
 _DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}([T ].*)?|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|(19|20)\d{6}")
 _UNKNOWN = frozenset({"unknown", "unk", "?", "-", "--", "nd", "n.d.", "missing", "none", "null", "#n/a"})
 _CODES = ("-1", "-4", "-8", "-9", "-99", "-999", "-9999")

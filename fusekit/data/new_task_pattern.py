@@ -140,7 +140,7 @@ def _generalised(templates: Iterable[str]) -> str | None:
         if len(set(parts)) == 1:
             merged.append(parts[0])
             continue
-        start = _same(parts)
+        start = _same(list(parts))
         start = start if start.count("{") == start.count("}") else start[: start.rfind("{")]  # no half of a brace
         ending = _same([part[len(start) :][::-1] for part in parts])[::-1]
         half = "}" in ending.split("{")[0]

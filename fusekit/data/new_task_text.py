@@ -98,7 +98,7 @@ def _label(text: TOMLDocument, made: Draft) -> None:
     classes = _in_order(made.label_values) or ["no", "yes"]
     text.add("classes", classes)
     if counts:
-        text["classes"].comment(counts)
+        text["classes"].comment(_line(counts))
     if len(classes) == 2:
         text.add("positive", tomlkit.string(classes[1]))
         text["positive"].comment("what sensitivity is about: right?")
@@ -137,10 +137,10 @@ def _columns(made: Draft) -> Table:
         entry = _column(column)
         if column.reason:
             key = tomlkit.key(column.name).as_string()
-            table.add(tomlkit.comment(f"{key} = {entry.as_string()}  # {column.reason} ({column.seen})"))
+            table.add(tomlkit.comment(f"{key} = {entry.as_string()}  # {column.reason} ({_line(column.seen)})"))
         else:
             table.add(column.name, entry)
-            entry.comment(column.seen)
+            entry.comment(_line(column.seen))
     return table
 
 
@@ -185,4 +185,9 @@ def _filled(table: Table, values: dict[str, object]) -> Table:
 
 
 def _say(text: TOMLDocument | Table, sentence: str) -> None:
-    text.add(tomlkit.comment(" ".join(sentence.split())))
+    text.add(tomlkit.comment(_line(sentence)))
+
+
+def _line(text: str) -> str:
+    """Text as a comment may hold it: on one line, without control characters."""
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())

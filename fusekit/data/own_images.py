@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from fusekit.data.own_join import Joined
-from fusekit.data.own_places import Pattern, confined, spelt_otherwise
+from fusekit.data.own_places import Pattern, confined, refuse_archive, refuse_leaving, spelt_otherwise
 from fusekit.data.own_problems import first_ten
 from fusekit.data.tables import is_missing
 from fusekit.errors import DataError
@@ -91,7 +91,7 @@ def _named(joined: Joined, column: str, folder: Path, lines: pd.Index) -> Matche
     for line in lines:
         if gaps[line]:
             found.absent[line] = f"an empty cell (line {line})"
-        elif not (folder / cells[line]).exists() and not _leaves(cells[line]):
+        elif _may_be_looked_for(cells[line]) and not (folder / cells[line]).exists():
             found.absent[line] = f"{cells[line]!r} (line {line}){_hint(folder, cells[line])}"
         else:
             _take(joined, found, line, column, cells[line], folder)
@@ -110,12 +110,13 @@ def _take(joined: Joined, found: Matches, line: int, column: str, relative: str,
         found.wrong.append(f"{joined.where(line, column)}: {error}")
 
 
-def _leaves(cell: str) -> bool:
+def _may_be_looked_for(cell: str) -> bool:
     try:
-        confined(Path(), cell)
-    except DataError as error:
-        return "there is no such" not in str(error)
-    return False
+        refuse_leaving(cell)
+        refuse_archive(cell)
+    except DataError:
+        return False
+    return True
 
 
 def _hint(folder: Path, cell: str) -> str:

@@ -22,7 +22,7 @@ from fusekit.progress import Progress
 
 def is_own(task: str) -> bool:
     """Whether a task's name is the path of a TOML that describes somebody's own data."""
-    return task.lower().endswith(".toml")
+    return str(task).lower().endswith(".toml")
 
 
 def name_of(task: str) -> str:

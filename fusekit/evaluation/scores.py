@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from fusekit.evaluation.predictions import by_subject, probabilities_of
 from fusekit.evaluation.statistics import subject_bootstrap, wilson
 
 POSITIVE = 1
+_SIDES: tuple[Literal["left"], Literal["right"]] = ("left", "right")
 
 
 def positive(classes: np.ndarray) -> np.ndarray:
@@ -211,12 +213,12 @@ class MacroAreaUnderCurve(Metric):
 
 def _auc(cases: np.ndarray, scores: np.ndarray) -> float:
     """Mann-Whitney U of cases (N,) by scores (N,), over the number of pairs; NaN if one side is empty."""
-    from scipy.stats import rankdata
-
-    n, m = int(cases.sum()), int((~cases).sum())
-    if n == 0 or m == 0:
+    others = np.sort(scores[~cases])
+    pairs = int(cases.sum()) * len(others)
+    if pairs == 0 or np.isnan(scores).any():
         return float("nan")
-    return float((rankdata(scores)[cases].sum() - n * (n + 1) / 2) / (n * m))
+    below, not_above = (np.searchsorted(others, scores[cases], side) for side in _SIDES)
+    return float((below + not_above).sum() / (2 * pairs))
 
 
 def _fewest(labels: np.ndarray, subjects: np.ndarray, classes: int) -> int:

@@ -120,3 +120,17 @@ def test_the_folder_is_written_as_the_toml_sees_it(tmp_path: Path) -> None:
     assert place_of(tmp_path / "data", tmp_path / "my.toml") == "data"
     assert place_of(tmp_path, tmp_path / "my.toml") == "."
     assert place_of(tmp_path / "data", tmp_path / "other" / "my.toml") == str(tmp_path / "data")
+
+
+def test_odd_names_and_cells_still_make_a_toml(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(
+        b'id,"a ""b"" [x]","two\nlines",y\n'
+        + b"".join(b'%d,"c\r\nd%d\x01 # """,%d,%s\n' % (k, k % 3, k % 4, b"pq"[k % 2 : k % 2 + 1]) for k in range(12))
+    )
+    for k in range(12):
+        (tmp_path / f"{k}.nii").write_bytes(b"")
+    out = tmp_path / "my.toml"
+    out.write_text(as_toml(draft(tmp_path), "."), "utf-8")
+    cohort = OwnTask(out).scan(tmp_path, Quiet())
+    assert [column.name for column in cohort.columns] == ['a "b" [x]', "two\nlines"]
+    assert (len(cohort.scans), cohort.classes) == (12, ("p", "q"))

@@ -27,6 +27,8 @@ def noise(count: int = ROWS) -> list[object]:
         ("age", noise(), "number", ""),
         ("sex", [("M", "F")[k // 2 % 2] for k in range(ROWS)], "category", ""),
         ("patient_id", [f"P{k}" for k in range(ROWS)], "category", "an identifier"),
+        ("thyroid", noise(), "number", ""),
+        ("PatientID", [f"P{k}" for k in range(ROWS)], "category", "an identifier"),
         ("number of the case", list(range(1, ROWS + 1)), "number", "an identifier"),
         ("RID", list(range(ROWS)), "number", "an identifier"),
         ("exam", [f"2020-01-{k % 28 + 1:02}" for k in range(ROWS)], "category", "a date"),

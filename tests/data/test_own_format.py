@@ -181,3 +181,12 @@ def test_files_that_are_no_toml_are_named(tmp_path: Path) -> None:
         read_own(tmp_path / "mi.toml")
     with pytest.raises(DataError, match="cannot be read"):
         read_own(tmp_path)
+
+
+def test_the_toml_of_the_documentation_is_one(tmp_path: Path) -> None:
+    page = Path(__file__).parents[2] / "docs" / "how-to" / "bring-your-own-table.md"
+    text = page.read_text("utf-8").split("```toml\n")[1].split("```")[0]
+    own = write(tmp_path, text)
+    assert list(own.classes) == ["benign", "malignant"]
+    assert [column.name for column in own.columns] == ["age", "afp", "sex"]
+    assert own.preset.slices.window == (400, 40)

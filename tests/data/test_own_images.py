@@ -43,7 +43,7 @@ def test_spellings_are_suggested_and_never_taken(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("table", "place", "images", "message"),
     [
-        ("id\na\n", Pattern("s/{id}*"), ("s/a.nii", "s/a_2.nii"), r"column 'id': a matches 2 images: s/a.nii, s/a_2.nii"),
+        ("id\na\n", Pattern("s/{id}*"), ("s/a.nii", "s/a_2.nii"), r"'id': a matches 2 images: s/a.nii, s/a_2.nii"),
         ("id\n..\n", Pattern("s/{id}"), ("s/a.nii",), r"line 2, column 'id': '\.\.' names no image"),
         ("id,x\n,1\n", Pattern("s/{id}.nii"), ("s/a.nii",), r"line 2, column 'id': '' names no image"),
         ("id\n../a\n", Pattern("s/{id}.nii"), ("a.nii",), r"'\.\./a' is a path, and a brace stands for a name"),

@@ -8,11 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
-from sklearn.metrics import accuracy_score, precision_score, recall_score, roc_auc_score
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, precision_score, recall_score, roc_auc_score
 
 from fusekit.evaluation.scores import (
     Accuracy,
     AreaUnderCurve,
+    BalancedAccuracy,
+    MacroAreaUnderCurve,
     Metric,
     NegativePredictiveValue,
     PositivePredictiveValue,
@@ -113,3 +115,42 @@ def test_perfect_separation_is_not_certainty() -> None:
     assert ALL["auc"].interval(labels[repeated], perfect[repeated], subjects[repeated])[0] == pytest.approx(
         expected.low
     )
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 2), st.lists(st.integers(1, 9), min_size=3, max_size=3)), min_size=3, max_size=30)
+)
+def test_scores_of_three_classes_agree_with_scikit_learn(rows: list[tuple[int, list[int]]]) -> None:
+    labels = np.array([label for label, _ in rows])
+    grades = np.array([grade for _, grade in rows]) + np.array([0.0, 0.001, 0.002])  # no ties within a row
+    p = grades / grades.sum(axis=1, keepdims=True)
+    if set(labels) != {0, 1, 2}:
+        assert np.isnan(BalancedAccuracy().value(labels, p))
+        assert np.isnan(MacroAreaUnderCurve().value(labels, p))
+        return
+    assert BalancedAccuracy().value(labels, p) == pytest.approx(balanced_accuracy_score(labels, p.argmax(axis=1)))
+    expected = roc_auc_score(labels, p, multi_class="ovr", average="macro")
+    assert MacroAreaUnderCurve().value(labels, p) == pytest.approx(expected)
+
+
+def test_scores_of_three_classes_by_hand() -> None:
+    labels = np.array([0, 0, 1, 2])
+    p = np.array([[0.6, 0.3, 0.1], [0.2, 0.5, 0.3], [0.1, 0.7, 0.2], [0.3, 0.3, 0.4]])
+    assert BalancedAccuracy().value(labels, p) == pytest.approx((1 / 2 + 1 + 1) / 3)
+    # Class 0: of four pairs 0.6 wins two, 0.2 one; class 1: 0.7 beats all; class 2: 0.4 beats all.
+    assert MacroAreaUnderCurve().value(labels, p) == pytest.approx((3 / 4 + 1 + 1) / 3)
+
+
+def test_a_perfect_score_of_three_classes_claims_no_certainty() -> None:
+    labels = np.repeat([0, 1, 2], [9, 5, 7])
+    subjects, p = np.arange(21), np.eye(3)[labels]
+    assert BalancedAccuracy().interval(labels, p, subjects) == wilson(1.0, 5)
+    assert MacroAreaUnderCurve().interval(labels, p, subjects) == (pytest.approx(0.025 ** (1 / 5)), 1.0)
+    p[0] = [0.2, 0.5, 0.3]
+    for metric in (BalancedAccuracy(), MacroAreaUnderCurve()):
+        low, high = metric.interval(labels, p, subjects)
+        assert low < metric.value(labels, p) <= high
+
+
+def test_the_auc_of_undefined_probabilities_is_undefined() -> None:
+    assert np.isnan(AreaUnderCurve().value(np.array([0, 1]), np.array([[0.5, 0.5], [np.nan, np.nan]])))

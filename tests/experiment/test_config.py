@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from fusekit.errors import OptionError, UnknownName
-from fusekit.experiment.config import Config, merge, parse_options, read_config, resolve, slice_policy
+from fusekit.errors import DataError, OptionError, UnknownName
+from fusekit.experiment.config import Config, merge, open_task, parse_options, read_config, resolve, slice_policy
 from fusekit_adni.task import AdniAdTask
 
 
@@ -111,3 +111,26 @@ def test_a_config_survives_json() -> None:
     config = resolve({"task": "adni-ad", "out": Path("x"), "options": {"head": {}}})
     assert isinstance(config, Config)
     assert resolve(json.loads(json.dumps(config.as_json()))) == config
+
+
+def test_a_task_may_be_a_toml_whose_path_and_folder_are_kept_absolute(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine.toml").write_text(
+        'table = "t.csv"\nimages = "{id}.nii"\nsubject = "id"\nlabel = "y"\nclasses = ["a", "b"]\n'
+        '[training]\nepochs = 7\n[slices]\nplane = "sagittal"\n',
+        "utf-8",
+    )
+    monkeypatch.chdir(tmp_path)
+    config = resolve({"task": "mine.toml"})
+    assert (config.task, config.data, config.task_name) == (str(tmp_path / "mine.toml"), tmp_path, "mine")
+    assert (config.epochs, config.batch_size) == (7, 16)
+    task = open_task(config.task, {})
+    assert slice_policy(config, task).plane == "sagittal"
+    assert resolve({"task": "mine.toml", "data": Path("elsewhere"), "epochs": 2}).epochs == 2
+    assert resolve({"task": "mine.toml", "data": Path("elsewhere")}).data == Path("elsewhere")
+    monkeypatch.chdir("/")
+    assert resolve(json.loads(json.dumps(config.as_json()))) == config
+    assert resolve({"task": "adni-ad"}).task_name == "adni-ad"
+    with pytest.raises(DataError, match="there is no such file; did you mean"):
+        resolve({"task": str(tmp_path / "min.toml")})

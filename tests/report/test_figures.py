@@ -108,3 +108,25 @@ def test_a_whole_volume_shows_its_middle_axial_slice(tmp_path: Path) -> None:
     shown: Any = axes.images[0].get_array()
     np.testing.assert_array_equal(shown, volume[3])
     figure.savefig(tmp_path / "a.png")  # half precision is drawn
+
+
+def test_three_classes_have_a_curve_and_a_histogram_each(drawn: Any) -> None:
+    names = ("CN", "AD", "MCI")
+    table = predictions(18, 3)
+    figure, _ = drawn(table, names)
+    _, roc, histogram = figure.subfigs[0].axes
+    subjects = by_subject(table)
+    assert [line.get_label() for line in roc.lines[:3]] == list(names)
+    for label, line in enumerate(roc.lines[:3]):
+        expected = roc_auc_score(subjects["label"] == label, subjects[f"p_{label}"])
+        assert auc(line.get_xdata(), line.get_ydata()) == pytest.approx(expected)
+    assert sum(patch.get_height() for patch in histogram.patches) == 18
+    shown = figures._examples(table)
+    assert shown["label"].tolist() == [2, 2, 1, 1, 0, 0]
+    for axes, (_, row) in zip(figure.subfigs[1].axes, shown.iterrows(), strict=True):
+        own = int(row["label"])
+        right = max(range(3), key=lambda k: row[f"p_{k}"]) == own
+        assert (
+            axes.get_title()
+            == f"{names[own]}: {'right' if right else 'wrong'}\np({names[own]}) = {row[f'p_{own}']:.2f}"
+        )
