@@ -38,8 +38,8 @@ IMAGE_CHECKS: tuple[Check, ...] = (
     volumes.unusual_volumes,
 )
 
-#: Refusals of these checks: what ``--allow`` takes, beside the refusals of the task itself.
-REFUSALS = ("column-is-label", "leaky-column", "near-duplicate", "same-image")
+#: Refusals of these checks and of a recipe: what ``--allow`` takes, beside the refusals of the task itself.
+REFUSALS = ("column-is-label", "leaky-column", "near-duplicate", "recipe-differs", "same-image")
 
 
 def audit(cohort: Cohort, folds: pd.Series | None, task: Task, store: SliceStore | None) -> tuple[Finding, ...]:

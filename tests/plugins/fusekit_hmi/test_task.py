@@ -1,5 +1,6 @@
 """The cohort row by row, from trees of 40 patients and more in each layout, with what goes wrong in real ones."""
 
+import json
 from math import log10
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from fusekit.errors import DataError
 from fusekit.progress import Quiet
 from fusekit.testing import check_task
 from fusekit_hmi.task import HmiTask
+from tests.conftest import CommandLine
 from tests.plugins.fusekit_hmi.conftest import write_nifti, write_picture, write_series
 
 
@@ -285,3 +287,18 @@ def test_check_task(tmp_path: Path) -> None:
     assert cohort.classes == ("MVI-", "MVI+")
     assert all(HmiTask().reason_to_leave_out(column.name) is None for column in cohort.columns)
     assert HmiTask().reason_to_leave_out("MVI grade") is not None
+
+
+TINY = ("--fusion", "concat", "--backbone", "resnet10t", "--epochs", "1", "--image-size", "32", "--folds", "2")
+
+
+def test_it_runs_from_the_command_line(synthetic: Path, tmp_path: Path, command_line: CommandLine) -> None:
+    out = tmp_path / "run"
+    code, said = command_line("run", "hmi", "--data", str(synthetic), *TINY, "--out", str(out))
+    assert code == 0, said
+    manifest = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["slices"] == HmiTask.paper.slices.as_json() | {"window": [400.0, 40.0]}
+    assert {"never-an-input", "unknown-column"} <= {finding["code"] for finding in manifest["findings"]}
+    code, said = command_line("run", "hmi", *TINY, "-o", "synthetic.subjects=6", "--out", str(tmp_path / "other"))
+    assert code == 0, said
+    assert "SYNTHETIC" in said
