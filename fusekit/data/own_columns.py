@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
 import pandas as pd
@@ -21,7 +21,7 @@ MANY = 30
 
 
 def classes_of(
-    cells: pd.Series, classes: dict[str, tuple[str, ...]], leave_out: tuple[str, ...], where: str
+    cells: pd.Series, classes: Mapping[str, tuple[str, ...]], leave_out: tuple[str, ...], where: str
 ) -> pd.Series:
     """Label cells -> 0-based class; NA where the row is left out. ``1.0`` is the value ``1``; case counts.
 
@@ -33,7 +33,8 @@ def classes_of(
     numeric = {number: code for value, code in meant.items() if (number := _number(value)) is not None}
     codes, strange = [], []
     for cell in cells:
-        code = meant.get(cell, numeric.get(_number(cell)) if _number(cell) is not None else None)
+        number = _number(cell)
+        code = meant.get(cell, None if number is None else numeric.get(number))
         codes.append(pd.NA if code is None else code)
         if code is None:
             strange.append(cell)

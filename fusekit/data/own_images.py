@@ -74,7 +74,7 @@ def _by_pattern(joined: Joined, pattern: Pattern, folder: Path, lines: pd.Index)
         else:
             _take(joined, found, line, pattern.columns[0], fitting[0], folder)
     unused = [candidate for candidate in candidates if candidate not in taken]
-    ids = {candidate: values for candidate in unused if (values := pattern.ids(candidate)) is not None}
+    ids = {candidate: known for candidate in unused if (known := pattern.ids(candidate)) is not None}
     found.unused = list(ids)
     near = spelt_otherwise(map(_shown, asked.values()), map(_shown, ids.values()))
     for line, values in asked.items():

@@ -39,13 +39,13 @@ class Keys:
 
     def text(self, entries: dict[str, Any], name: str, at: tuple[str, ...] = (), *, needed: bool = False) -> str:
         """Take a text."""
-        value = entries.get(name, "")
+        value: Any = entries.get(name, "")
         if not isinstance(value, str) or (name in entries and not value.strip()):
             self.wrong((*at, name), f"takes text in quotes, not {value!r}.")
             return ""
         if needed and not value:
             self.problems.add(f"{self.path}: {'.'.join((*at, name))} is missing.")
-        return value.strip()
+        return str(value.strip())
 
     def texts(self, entries: dict[str, Any], name: str, at: tuple[str, ...] = ()) -> tuple[str, ...]:
         """Take a list of texts, or one; numbers count as their text."""
@@ -83,7 +83,7 @@ class Keys:
         self, part: str, factory: Callable[..., Any], given: dict[str, Any], withhold: tuple[str, ...]
     ) -> dict[str, Any]:
         """Take the options of a part of a run, each checked against the signature of what it builds."""
-        found = {}
+        found: dict[str, Any] = {}
         for name, value in given.items():
             try:
                 found |= read_options(part, factory, {name: value}, withhold)

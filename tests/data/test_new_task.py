@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
+from typing import Any
 
-import nibabel
+import nibabel as untyped_nibabel
 import numpy as np
 import pytest
 
@@ -14,6 +15,8 @@ from fusekit.data.new_task_text import as_toml
 from fusekit.data.own_task import OwnTask
 from fusekit.errors import DataError, OptionError
 from fusekit.progress import Quiet
+
+nibabel: Any = untyped_nibabel
 
 
 def messy(folder: Path, patients: int = 20) -> Path:

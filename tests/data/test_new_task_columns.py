@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,7 +19,7 @@ def column(name: str, cells: list[object]) -> pd.DataFrame:
     return pd.DataFrame({name: [str(cell) for cell in cells], "outcome": LABEL})
 
 
-def noise(count: int = ROWS) -> list[object]:
+def noise(count: int = ROWS) -> list[Any]:
     return [f"{value:.1f}" for value in RNG.normal(50, 9, count)]
 
 

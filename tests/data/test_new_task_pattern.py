@@ -36,7 +36,9 @@ TABLE = pd.DataFrame(
 def test_patterns_are_found(tmp_path: Path, template: str, expected: str | None, rows: int) -> None:
     images = []
     for number, row in enumerate(TABLE.to_dict("records")):
-        path = template.format(**row, hash=f"{'qwer'[number]}9{'abcd'[number]}")
+        path = template.format(
+            **{str(name): cell for name, cell in row.items()}, hash=f"{'qwer'[number]}9{'abcd'[number]}"
+        )
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).touch()
         images.append(path)

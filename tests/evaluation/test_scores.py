@@ -145,7 +145,7 @@ def test_a_perfect_score_of_three_classes_claims_no_certainty() -> None:
     labels = np.repeat([0, 1, 2], [9, 5, 7])
     subjects, p = np.arange(21), np.eye(3)[labels]
     assert BalancedAccuracy().interval(labels, p, subjects) == wilson(1.0, 5)
-    assert MacroAreaUnderCurve().interval(labels, p, subjects) == (pytest.approx(0.025 ** (1 / 5)), 1.0)
+    assert MacroAreaUnderCurve().interval(labels, p, subjects) == pytest.approx((0.025 ** (1 / 5), 1.0))
     p[0] = [0.2, 0.5, 0.3]
     for metric in (BalancedAccuracy(), MacroAreaUnderCurve()):
         low, high = metric.interval(labels, p, subjects)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
-import nibabel
+import nibabel as untyped_nibabel
 import numpy as np
 import pydicom
 import pytest
@@ -14,6 +15,8 @@ from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
 from fusekit.experiment import Run
 from tests.conftest import CommandLine
+
+nibabel: Any = untyped_nibabel
 
 SMALL = ("--backbone", "resnet10t", "--epochs", "1", "--image-size", "32", "--batch-size", "8", "--folds", "3")
 
