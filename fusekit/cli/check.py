@@ -107,7 +107,7 @@ def _check(config: Config, as_json: bool) -> None:
         kind = "[bold yellow]SYNTHETIC cohort[/]" if synthetic else "cohort"
         counts = cohort.subjects.map(dict(enumerate(cohort.classes))).value_counts()
         console.print(
-            f"[bold]{config.task}[/], {kind}: {len(cohort.scans)} scans of {counts.sum()} subjects "
+            f"[bold]{config.task_name}[/], {kind}: {len(cohort.scans)} scans of {counts.sum()} subjects "
             f"({', '.join(f'{counts[name]} {name}' for name in cohort.classes)}), {len(cohort.columns)} clinical "
             "columns",
             highlight=False,

@@ -94,7 +94,7 @@ def demonstrate(given: Mapping[str, Any], progress: Progress) -> Demonstration:
     if not {"space", "start", "stop"} & set(config.options.get("slices", {})):
         policy = replace(policy, space="fraction", start=MIDDLE[0], stop=MIDDLE[1])
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")  # a folder is named in the user's own time
-    target = (config.out or Path("runs", f"demonstration-{config.task}-{stamp}")).absolute()
+    target = (config.out or Path("runs", f"demonstration-{config.task_name}-{stamp}")).absolute()
     with new_folder(target) as folder:
         cohort = _some(read_cohort(config, task, progress), config.seed)
         store = build_store(cohort.scans, policy, config.image_size, cache_folder("slices"), progress)
@@ -201,7 +201,7 @@ def _write(folder: Path, made: Demonstration, config: Config, policy: SlicePolic
     made.scores.to_csv(folder / "scores.csv", index=False, lineterminator="\n")
     inflation(
         folder / "inflation.png",
-        title=" · ".join([config.task, config.backbone, *["SYNTHETIC cohort"] * made.synthetic]),
+        title=" · ".join([config.task_name, config.backbone, *["SYNTHETIC cohort"] * made.synthetic]),
         scores=made.scores,
         chance=made.chance,
     )
