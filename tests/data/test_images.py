@@ -68,6 +68,7 @@ def test_every_orientation_gives_the_same_volume(tmp_path: Path, axes: Any, sign
     volume = _read(tmp_path / "turned.nii")
     np.testing.assert_array_equal(volume.data, _voxels())
     np.testing.assert_allclose(volume.affine, AFFINE, atol=1e-5)
+    assert volume.orientation == "".join(nibabel.aff2axcodes(turned.affine))
 
 
 def test_a_trailing_axis_of_one_frame_is_dropped(tmp_path: Path) -> None:
