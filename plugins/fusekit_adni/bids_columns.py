@@ -124,7 +124,8 @@ def bids_diagnoses(own: BidsTables, findings: list[Finding]) -> pd.DataFrame:
         parts.append(rows.drop_duplicates(["rid", "visit"]))
     if own.people is not None and "diagnosis_sc" in own.people.rows:
         rows = own.people.rows
-        rows = rows.assign(visit="bl", day=pd.NaT, diagnosis=rows["diagnosis_sc"].str.lower().map(_SPOKEN))
+        never = pd.Series(pd.NaT, index=rows.index)
+        rows = rows.assign(visit="bl", day=never, diagnosis=rows["diagnosis_sc"].str.lower().map(_SPOKEN))
         at_baseline = {rid for part in parts for rid in part.loc[part["visit"] == "bl", "rid"]}
         rows = rows[rows["diagnosis"].notna() & ~rows["rid"].isin(at_baseline)]
         message = "subjects whose baseline session has no diagnosis; that of the screening visit (diagnosis_sc) counts"
@@ -235,7 +236,7 @@ def _measured(
 
 def _numbers(table: StudyTable, name: str, findings: list[Finding]) -> tuple[pd.Series, pd.Series]:
     read = numbers(table.rows[name])
-    cells = [f"{table.rows.loc[row, 'where']}, column {name!r}: {text!r}" for row, text in read.odd.items()]
+    cells = [f"{table.rows['where'][row]}, column {name!r}: {text!r}" for row, text in read.odd.items()]
     note(findings, "odd-text", f"cells of {table.name}.tsv that cannot be read, taken as missing", cells)
     return read.amounts, read.censored
 

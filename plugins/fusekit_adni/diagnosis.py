@@ -48,7 +48,11 @@ def diagnoses(dxsum: StudyTable | None, adnimerge: StudyTable | None, findings: 
             )
     merged = pd.concat(sources)
     first = merged[~merged.index.duplicated(keep="first")]
-    return first.assign(day=merged["day"].groupby(level=["rid", "visit"]).first())  # of the other, where one has none
+    exams = [t.rows[["rid", "visit", "day"]] for t in (dxsum, adnimerge) if t is not None and "day" in t.rows]
+    if exams:  # where the row that the diagnosis is from has no day, the visit's may stand in another
+        days = pd.concat(exams).dropna().drop_duplicates(["rid", "visit"]).set_index(["rid", "visit"])["day"]
+        first = first.assign(day=first["day"].fillna(days.reindex(first.index)))
+    return first
 
 
 def resolve_dxsum(rows: pd.DataFrame) -> pd.Series:

@@ -113,6 +113,7 @@ def _tree(tmp_path: Path) -> tuple[Trees, list[tuple[object, ...]], dict[str, li
         "no-diagnosis": ["009_S_0040_m24", "009_S_0041_bl", "009_S_0042_bl"],
         "scan-without-biospecimen": [str(row[0]) for row in odd if "S_0040" not in str(row[0])],
         "row-without-scan": ["50"],
+        "column-without-values": ["APOE4"],
         "other-scale": ["UPENNBIOMK9_04_19_17_12Feb2024.csv"],
         "older-table": [str(trees.root / "tables/ADNIMERGE_01Jan2020.csv")],
     }

@@ -377,7 +377,8 @@ def test_every_oddity_of_a_nifti_download_row_by_row(tmp_path: Path) -> None:
     empty = trees.loni(subject(52, 3), 1052, visit=None)
     empty.unlink()
     archives = [trees.root / "ADNI/more.tar.gz", trees.root / "ADNI1_Complete.zip"]
-    archives[0].touch(), archives[1].touch()
+    for path in archives:
+        path.touch()
     trees.loni("009_S_0033", 9999).unlink()
     (trees.root / "ADNI/009_S_0033" / BEST / "2006-03-05_14_39_56.0/I9999").rmdir()
     trees.listed[3] = (trees.listed[3][0].removeprefix("I"), *trees.listed[3][1:])

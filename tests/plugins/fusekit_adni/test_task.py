@@ -8,6 +8,7 @@ import pytest
 from fusekit.data import Cohort
 from fusekit.errors import DataError
 from fusekit.progress import Quiet
+from fusekit_adni.columns import read_clinical
 from fusekit_adni.task import AdniAdTask
 
 SCALED = "MPR__GradWarp__B1_Correction__N3__Scaled"
@@ -243,3 +244,55 @@ def test_scanning_changes_nothing_in_the_folder(tree: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in tree.rglob("*")}
     _scan(tree)
     assert {path: path.stat().st_mtime_ns for path in tree.rglob("*")} == before
+
+
+def test_a_recipe_sees_no_other_images(tree: Path) -> None:
+    _image(tree, 1004, "2008-01-10", 6, "MPR_Mask")
+    _image(tree, 1004, "2008-01-12", 47, "MP-RAGE")
+    _write(tree, "list.csv", [LIST + '"I77","x","CN","bl"'])
+    task = AdniAdTask()
+    task.wanted = frozenset({"I10", "I20", "I47", "I999"})
+    cohort = task.scan(tree, Quiet())
+    assert cohort.scans["image_id"].tolist() == ["I10", "I20", "I47"]  # 47 in the place of the preferred 40
+    assert cohort.findings == ()
+    task.wanted = frozenset({"I999", "sub-ADNI002S0001_ses-M000_T1w"})
+    with pytest.raises(DataError, match=r"none of the 2 images that are asked for is among the 6 found, such as I10"):
+        task.scan(tree, Quiet())
+
+
+def test_columns_that_betray_the_diagnosis_are_known_to_the_audit() -> None:
+    task = AdniAdTask()
+    reasons = [task.reason_to_leave_out(name) for name in ("MMSE", "CDRSB censored", "DX_bl", "TAU", "TAU censored")]
+    assert reasons == [
+        "a criterion of the diagnosis",
+        "a criterion of the diagnosis",
+        "the label, or the future",
+        None,
+        None,
+    ]
+
+
+def test_rules_of_ones_own_are_handed_on(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    handed: list[dict[str, object]] = []
+
+    def keep(*arguments: object, **rules: object) -> object:
+        handed.append(rules)
+        return read_clinical(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("fusekit_adni.task.read_clinical", keep)
+    AdniAdTask().scan(tree, Quiet())
+    AdniAdTask(clinical=Path("columns.toml")).scan(tree, Quiet())
+    assert handed == [{}, {"rules": Path("columns.toml")}]
+
+
+def test_the_day_of_the_diagnosis_may_come_from_either_table(tree: Path) -> None:
+    path = tree / "DXSUM_PDXCONV_ADNIALL_12Feb2024.csv"
+    path.write_text(
+        path.read_text().replace("1002,bl,2008-01-01", "1002,bl,").replace("1004,bl,2008-01-01", "1004,bl,-4")
+    )
+    merged = tree / "ADNIMERGE_12Feb2024.csv"
+    merged.write_text(
+        merged.read_text().replace("ADNI1,\n1003", "ADNI1,Dementia\n1003").replace("2008-01-01", "1/2/2008")
+    )
+    cohort = _scan(tree)
+    assert cohort.scans["diagnosis_date"].tolist() == ["2008-01-01", "2009-01-01", "2008-01-02", "2008-01-02"]

@@ -109,11 +109,11 @@ class Trees:
 
     def _slice(self, path: Path, k: int, tesla: float) -> None:
         from pydicom.dataset import FileDataset, FileMetaDataset
-        from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
+        from pydicom.uid import UID, ExplicitVRLittleEndian, MRImageStorage
 
         meta = FileMetaDataset()
         meta.TransferSyntaxUID, meta.MediaStorageSOPClassUID = ExplicitVRLittleEndian, MRImageStorage
-        meta.MediaStorageSOPInstanceUID = f"1.2.3.{k + 1}"
+        meta.MediaStorageSOPInstanceUID = UID(f"1.2.3.{k + 1}")
         header = FileDataset(path, {}, file_meta=meta, preamble=b"\0" * 128)
         header.SOPClassUID, header.SOPInstanceUID = MRImageStorage, f"1.2.3.{k + 1}"
         header.SeriesInstanceUID, header.Modality, header.MagneticFieldStrength = "1.2.3", "MR", tesla

@@ -1,5 +1,6 @@
 import csv
 import re
+from datetime import date
 from collections import Counter
 from pathlib import Path
 
@@ -98,7 +99,7 @@ def test_the_layout_is_that_of_the_archive(many: Path) -> None:
         assert image.subject == row["Subject"]
         assert image.description == row["Description"].replace(";", "_").replace(" ", "_")
         month, day, year = map(int, row["Acq Date"].split("/"))
-        assert (image.acquired.year, image.acquired.month, image.acquired.day) == (year, month, day)
+        assert image.acquired == date(year, month, day)
         expected = rf"ADNI_{image.subject}_MR_{image.description}_Br_\d{{17}}_S{image.series}_I{image.number}\.nii"
         assert re.fullmatch(expected, image.path.name)
         assert image.path.parent.name == f"I{image.number}"
