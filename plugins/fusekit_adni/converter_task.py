@@ -66,7 +66,10 @@ class MciConverterTask(AdniTask):
         """
         column = "phase" if self.filter_on == "COLPROT" else "origin"
         if self.phases and column not in scans:
-            raise DataError(f"task.phases={','.join(self.phases)}: no table has a column {self.filter_on}.")
+            raise DataError(
+                f"task.phases={','.join(self.phases)}: no table has a column {self.filter_on}. Add ADNIMERGE to the "
+                "folder, or leave task.phases out."
+            )
         before = len(findings)
         kept = label_converters(scans, judge(known, self.rule), self.phases, findings, column)
         if kept.empty:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -125,3 +127,19 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 def test_lines_are_left_out_where_entries_are_in_another_form(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"columns\.toml, entry 2: the key 'table' is missing"):
         read_column_rules(_write(tmp_path, "column = [{ table = 'a', column = 'b' }, { column = 'c' }]\n"))
+
+
+def test_the_documentation_shows_a_file_that_can_be_read_and_explains_every_key(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs/how-to/mci-converters.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"^```toml\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL)
+    rules = read_column_rules(_write(tmp_path, shown))
+    assert [(rule.name, rule.kind) for rule in rules.columns] == [
+        ("abeta", "number"),
+        ("PTMARRY", "category"),
+        ("CRP", "number"),
+    ]
+    keys = {field.name for field in fields(ColumnRule)} - {"place"}
+    explained = {
+        key for row in re.findall(r"^\| (`.*?) \|", page, flags=re.MULTILINE) for key in re.findall(r"`(\w+)`", row)
+    }
+    assert keys <= explained

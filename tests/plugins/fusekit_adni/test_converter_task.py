@@ -135,3 +135,24 @@ def test_columns_that_a_file_names(tree: Path) -> None:
     assert list(cohort.clinical.columns) == ["AGE", "MMSE"]
     assert found["leaky-column-named"] == (f"{path}, line 2, entry 1: BLENNOWPLASMANFL.MMSE",)
     assert MciConverterTask().reason_to_leave_out("MMSE") == "a criterion of the diagnosis"
+
+
+def test_a_bids_tree_with_its_own_tables_is_labelled_alike(tmp_path: Path) -> None:
+    letters = {1: "CN", 2: "MCI", 3: "AD"}
+    people = ["participant_id\talternative_id_1\tsex\tage_bl"]
+    for rid, (_, _, visits) in SUBJECTS.items():
+        name = f"sub-ADNI002S{rid}"
+        people.append(f"{name}\t002_S_{rid}\tM\t70")
+        folder = tmp_path / name / "ses-M000" / "anat"
+        folder.mkdir(parents=True)
+        (folder / f"{name}_ses-M000_T1w.nii.gz").touch()
+        sessions = [f"ses-M{month:03}\t{DAYS[month]}\t{letters[code]}\t71" for month, code in visits.items()]
+        table = ["session_id\texamination_date\tdiagnosis\tage", *sessions]
+        (tmp_path / name / f"{name}_sessions.tsv").write_text("\n".join(table) + "\n", encoding="utf-8")
+    (tmp_path / "participants.tsv").write_text("\n".join(people) + "\n", encoding="utf-8")
+    cohort, found = _scan(tmp_path)
+    assert _labels(cohort) == {1001: "progressive", 1002: "stable", 1003: "progressive", 1004: "stable"}
+    assert found["short-follow-up"] == ("002_S_1005: last diagnosis at month 24",)
+    assert found["no-baseline-diagnosis"] == ("002_S_1009",)
+    with pytest.raises(DataError, match=r"task\.phases=ADNI2: no table has a column COLPROT"):
+        _scan(tmp_path, phases=("ADNI2",))
