@@ -39,7 +39,7 @@ def check(
         bool,
         typer.Option(
             "--demonstrate",
-            help="Instead of the audit: train a small model with the right and the wrong split, and on shuffled labels.",
+            help="Instead of the audit: train a small model by the right and the wrong split, and on shuffled labels.",
         ),
     ] = False,
     out: Annotated[

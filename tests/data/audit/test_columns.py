@@ -46,7 +46,7 @@ def test_measurements_with_like_names_are_not(case: Callable[..., Any], name: st
 def test_shortcuts_by_name_are_warned_of_once(case: Callable[..., Any]) -> None:
     names = ["site", "Scanner_Model", "exam_date", "patient_id", "PHASE", "batch", "visit", "image_path", "T.SITEID"]
     clean = ["candidate", "lipid", "voxels", "basophils", "state", "albumin_batchless"]
-    (found,) = shortcut_columns(case({name: NOISE for name in [*names, *clean, "label"]}))
+    (found,) = shortcut_columns(case(dict.fromkeys([*names, *clean, "label"], NOISE)))
     assert found.severity == "warning"
     assert list(found.items) == names
 

@@ -20,14 +20,16 @@ def head(rng: np.random.Generator) -> np.ndarray:
     ball = 1 / (1 + np.exp(12 * (np.sqrt((x**2).sum(0)) - 0.75)))
     common = zoom(shared.normal(0, 0.25, (7, 7, 7)), 48 / 7, order=3)
     own = zoom(rng.normal(0, 0.10, (8, 8, 8)), 48 / 8, order=3)
-    return np.clip(ball * (1 + common + own), 0, None) * 600
+    made: np.ndarray = np.clip(ball * (1 + common + own), 0, None) * 600
+    return made
 
 
 def thumbnail(volume: np.ndarray) -> np.ndarray:
     """Means over blocks, the 1st and 99th percentile of the foreground becoming 0 and 255, as the store makes them."""
     low, high = np.percentile(volume[volume > 0.3 * volume.max()], [1, 99])
     means = volume.reshape(16, 3, 16, 3, 16, 3).mean(axis=(1, 3, 5))
-    return np.rint(np.clip((means - low) / (high - low), 0, 1) * 255).astype(np.uint8)
+    small: np.ndarray = np.rint(np.clip((means - low) / (high - low), 0, 1) * 255).astype(np.uint8)
+    return small
 
 
 def shaded(volume: np.ndarray) -> np.ndarray:

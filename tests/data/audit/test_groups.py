@@ -32,7 +32,7 @@ def test_a_scanner_that_goes_with_the_label_is_named_with_its_numbers(case: Call
 def test_age_that_goes_with_the_label_is_named_with_its_medians(case: Callable[..., Any]) -> None:
     age = 70 + 10 * LABEL + np.random.default_rng(1).normal(0, 5, 60).round(2)
     (found,) = confounded_groups(case(groups={"age": age}))
-    a, b = (np.median(age[LABEL == k]) for k in (0, 1))
+    a, b = (np.median(age[k == LABEL]) for k in (0, 1))
     assert found.items[0].startswith(f"age: median {a:.4g} in A, {b:.4g} in B; AUC of it alone 0.9")
 
 

@@ -29,7 +29,7 @@ def test_gaps_that_go_with_the_label_are_found_with_their_numbers(case: Callable
     (alone,) = telling_gaps_of_columns(made)
     (item,) = alone.items
     missing = np.isnan(csf)
-    expected = fisher_exact([[sum(missing & (LABEL == k)), sum(~missing & (LABEL == k))] for k in (1, 0)]).pvalue
+    expected = fisher_exact([[sum(missing & (k == LABEL)), sum(~missing & (k == LABEL))] for k in (1, 0)]).pvalue
     assert item == (
         f"csf, tau: missing in {missing[LABEL == 1].mean():.0%} of B and {missing[LABEL == 0].mean():.0%} of the rest "
         f"(p = {2 * expected:.2g})"
