@@ -84,7 +84,8 @@ def _usable(
     known: dict[str, Known] = {}
     names: dict[str, str] = {}
     leaks: dict[str, list[str]] = {}
-    unknown, further = [], []
+    unknown: list[str] = []
+    further: list[str] = []
     for name in (str(name) for name in rows.columns if name not in keys):
         found, reason = recognise(name), reason_to_leave_out(name)
         if found:

@@ -114,7 +114,12 @@ def by_id(table: Table, found: Found, wanted: str, findings: list[Finding], prog
         severity="warning",
         advice="Find out whose images these are before you trust any result.",
     )
-    note(findings, "image-without-row", "images of nobody in the table, left out", _relative(strangers, found.folder))
+    note(
+        findings,
+        "image-without-row",
+        "images of no patient with a row and a label, left out",
+        _relative(strangers, found.folder),
+    )
     note(
         findings,
         "row-without-image",

@@ -60,9 +60,21 @@ def with_masks(scans: pd.DataFrame, masks: list[Path | None]) -> pd.DataFrame:
     return scans.assign(mask=pd.Series(masks, index=scans.index, dtype=object))
 
 
+def note_some(scans: pd.DataFrame, classes: tuple[str, ...], findings: list[Finding]) -> None:
+    """Say so where some volumes have a mask and some have none: their slices are chosen in different ways."""
+    if "mask" not in scans:
+        return
+    volumes = scans[[not is_picture(image) for image in scans["image"]]]
+    shares = volumes["mask"].notna().groupby(volumes["label"]).mean()
+    listed = ", ".join(f"{shares.get(label, 0):.0%} of {name}" for label, name in enumerate(classes))
+    without = volumes.index[volumes["mask"].isna()]
+    message = f"volumes without a mask, of which a range of slices is used; {listed} have one"
+    note(findings, "mask-for-some", message, without, advice="To treat all alike: -o slices.largest=0")
+
+
 def _named(scan: Scan, table: Table, found: Found) -> Path | None:
     assert table.mask is not None
-    text = table.rows.loc[scan.line, table.mask]
+    text = str(table.rows.loc[scan.line, table.mask])
     where = f"{table.path}, line {scan.line}, column {table.mask!r}"
     if text.lower() in MISSING or is_picture(scan.image):
         return None

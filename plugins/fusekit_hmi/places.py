@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from fusekit.errors import DataError
@@ -19,7 +20,7 @@ def inside(folder: Path, text: str, where: str) -> Path:
         DataError: the path leads out of the folder, by itself or through a link; or no file can have it.
     """
     try:
-        path = folder / text.replace("\\", "/")
+        path = folder / os.path.normpath(text.replace("\\", "/"))
         within = path.resolve().is_relative_to(folder.resolve())
     except (OSError, ValueError, RuntimeError) as error:  # a NUL in it; links in a circle
         raise DataError(f"{where}: {text!r} is no path ({error}).") from error

@@ -15,7 +15,7 @@ from fusekit_hmi.clinical import Clinical, read_clinical
 from fusekit_hmi.images import find_files, is_picture
 from fusekit_hmi.join import Scan, by_id, by_path
 from fusekit_hmi.leaks import reason_to_leave_out
-from fusekit_hmi.masks import masks_of, with_masks
+from fusekit_hmi.masks import masks_of, note_some, with_masks
 from fusekit_hmi.notes import merged, note
 from fusekit_hmi.table import Table, find_table, read_people
 
@@ -162,6 +162,7 @@ def _cohort(
     }
     kept = {name: column for name, column in groups.items() if any(column)}
     described = with_masks(described.assign(**kept), masks)
+    note_some(described, HmiTask.classes, findings)
     columns, values = _with_values(clinical.columns, values, findings)
     order = described.index.sort_values()
     return Cohort(

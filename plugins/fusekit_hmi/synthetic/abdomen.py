@@ -184,4 +184,4 @@ def _texture(rng: np.random.Generator, shape: tuple[int, int, int], deviation: f
 def _between(count: int, knots: int) -> np.ndarray:
     """Weights (count, knots) of linear interpolation, float32."""
     places = np.linspace(0, knots - 1, count)[:, None]
-    return np.clip(1 - np.abs(places - np.arange(knots)), 0, 1).astype(np.float32)
+    return np.asarray(np.clip(1 - np.abs(places - np.arange(knots)), 0, 1), dtype=np.float32)

@@ -7,7 +7,7 @@ from fusekit.data import Finding
 from fusekit.errors import DataError
 from fusekit_hmi.images import find_files
 from fusekit_hmi.join import Scan
-from fusekit_hmi.masks import masks_of
+from fusekit_hmi.masks import masks_of, note_some
 from fusekit_hmi.series import Series
 from fusekit_hmi.table import Table
 
@@ -66,3 +66,21 @@ def test_the_tables_mask_counts(tmp_path: Path) -> None:
         _masks(tmp_path, [], named={"P1": "drawn/b.nii"})
     with pytest.raises(DataError, match=r"line 2, column 'mask': '\.\./b\.nii' is not below"):
         _masks(tmp_path, [], named={"P1": "../b.nii"})
+
+
+def test_masks_for_some_are_counted_by_class() -> None:
+    mask = Path("m.nii")
+    scans = pd.DataFrame(
+        {
+            "image": [Path(f"{n}.nii") for n in range(5)] + [Path("5.png")],
+            "label": [0, 0, 1, 1, 1, 1],
+            "mask": pd.Series([mask, None, mask, mask, None, None], dtype=object),
+        }
+    )
+    findings: list[Finding] = []
+    note_some(scans, ("MVI-", "MVI+"), findings)
+    assert [(finding.code, finding.items) for finding in findings] == [("mask-for-some", ("1", "4"))]
+    assert "50% of MVI-, 67% of MVI+ have one" in findings[0].message
+    note_some(scans.iloc[[0, 2]], ("MVI-", "MVI+"), findings)
+    note_some(scans.drop(columns="mask"), ("MVI-", "MVI+"), findings)
+    assert len(findings) == 1

@@ -54,7 +54,7 @@ def test_the_sign_of_the_margin_makes_it_ragged() -> None:
     def ragged(sign: float) -> float:
         scan = make_scan(np.random.default_rng(7), 8.0, sign, 0.0)
         faces = sum(int((np.diff(scan.tumour.astype(np.int8), axis=axis) != 0).sum()) for axis in (1, 2))
-        return faces / float(scan.tumour.sum()) ** (2 / 3)
+        return float(faces / float(scan.tumour.sum()) ** (2 / 3))
 
     assert ragged(-1.5) < ragged(0.0) < ragged(2.5)
 
