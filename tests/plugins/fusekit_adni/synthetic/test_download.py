@@ -1,7 +1,7 @@
 import csv
 import re
-from datetime import date
 from collections import Counter
+from datetime import date
 from pathlib import Path
 
 import numpy as np
