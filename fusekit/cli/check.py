@@ -137,13 +137,13 @@ def print_demonstration(made: Demonstration, console: Any) -> None:
     table = Table(title=f"The same model, split in two ways{kind}", title_style="bold")
     for name in ("labels", "split by", "level", "accuracy", "AUC"):
         table.add_column(name)
-    for (labels, split, level), own in made.scores.groupby(["labels", "split", "level"], sort=False):
-        scores = own.set_index("metric")
+    for setting, own in made.scores.groupby(["labels", "split", "level"], sort=False):
+        scores = {row["metric"]: row for row in own.to_dict("records")}
         cells = [
-            f"{scores.loc[metric, 'value']:.2f} [dim]\\[{scores.loc[metric, 'low']:.2f}, "
-            f"{scores.loc[metric, 'high']:.2f}][/]"
-            for metric in ("accuracy", "auc")
+            f"{row['value']:.2f} [dim]\\[{row['low']:.2f}, {row['high']:.2f}][/]"
+            for row in (scores["accuracy"], scores["auc"])
         ]
+        labels, split, level = map(str, setting)
         table.add_row(labels, split, level, *cells, end_section=level == "subject")
     console.print(table)
     console.print(

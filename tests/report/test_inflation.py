@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
@@ -37,11 +38,12 @@ def test_every_score_is_drawn_with_its_interval(tmp_path: Path, monkeypatch: pyt
     assert figure.get_suptitle() == "a SYNTHETIC cohort"
     accuracy, auc = figure.axes
     for axes, chance in ((accuracy, 0.6), (auc, 0.5)):
-        line, *drawn = [line for line in axes.lines if len(line.get_xdata())]
-        assert list(line.get_xdata()) == [chance, chance]
-        bars = [list(bar.get_xdata()) for bar in drawn if len(bar.get_xdata()) == 2]
+        across = [np.asarray(line.get_xdata(), dtype=float).tolist() for line in axes.lines]
+        line, *drawn = [x for x in across if x]
+        assert line == [chance, chance]
+        bars = [x for x in drawn if len(x) == 2]
         assert bars == [pytest.approx([0.1 * k + 0.2, 0.1 * k + 0.4]) for _ in range(2) for k in range(4)]
-        points = [bar.get_xdata()[0] for bar in drawn if len(bar.get_xdata()) == 1]
+        points = [x[0] for x in drawn if len(x) == 1]
         assert points == pytest.approx([0.1 * k + 0.3 for _ in range(2) for k in range(4)])
     assert accuracy.get_yticklabels()[0].get_text() == "true labels,\nsplit by slice"
     with Image.open(tmp_path / "inflation.png") as image:

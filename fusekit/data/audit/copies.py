@@ -15,7 +15,8 @@ def same_images(case: Case) -> Iterator[Finding]:
         return
     digests = case.store.volumes["digest"]
     subjects = case.cohort.scans["subject"]
-    across, within = [], []
+    across: list[str] = []
+    within: list[str] = []
     for _, group in digests[digests.duplicated(keep=False)].groupby(digests, sort=False):
         scans = [f"{subjects[scan]} ({scan})" for scan in group.index]
         (across if subjects[group.index].nunique() > 1 else within).append(" = ".join(scans))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -83,5 +84,5 @@ def _furthest_share(fold: np.ndarray, values: pd.Series) -> str:
 
 def _furthest_median(fold: np.ndarray, values: pd.Series) -> str:
     medians = values.groupby(fold).median()
-    at = (medians - values.median()).abs().idxmax()
+    at: Any = (medians - values.median()).abs().idxmax()
     return f"the median of fold {at} is {medians[at]:.4g}, against {values.median():.4g} in all"

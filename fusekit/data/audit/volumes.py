@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -39,6 +40,10 @@ def robust_z(values: pd.Series, least: float) -> pd.Series:
     return distance / max(1.4826 * float(distance.abs().median()), least)
 
 
+def _log(values: pd.Series) -> pd.Series:
+    return pd.Series(np.log(values.to_numpy(dtype=float)), values.index)
+
+
 def _spacing(volumes: pd.DataFrame) -> Iterator[Finding]:
     lengths = volumes[["spacing_x", "spacing_y", "spacing_z"]]
     yield from _lengths(
@@ -63,9 +68,9 @@ def _extent(volumes: pd.DataFrame) -> Iterator[Finding]:
 def _lengths(lengths: pd.DataFrame, code: str, what: str, advice: str) -> Iterator[Finding]:
     """Report rows (n, 3) of which a length in mm is far from the median, by ratio."""
     usual = " x ".join(f"{value:.3g}" for value in lengths.median())
-    far = np.log(lengths).apply(robust_z, least=LENGTH).abs().max(axis=1) > FAR
+    far = lengths.apply(lambda length: robust_z(_log(length), LENGTH)).abs().max(axis=1) > FAR
 
-    def size(scan: object) -> str:
+    def size(scan: Any) -> str:
         return " x ".join(f"{value:.3g}" for value in lengths.loc[scan]) + " mm"
 
     yield from _report(code, f"{what} ({usual} mm).", far, size, advice)
@@ -92,13 +97,13 @@ def _grey_levels(volumes: pd.DataFrame) -> Iterator[Finding]:
     usual = float(span.median())
     measures = [
         robust_z(volumes["low"] / usual, GREY),
-        robust_z(np.log(span), GREY),
+        robust_z(_log(span), GREY),
         robust_z((volumes["median"] - volumes["low"]) / span, GREY),
     ]
     far = pd.concat(measures, axis=1).abs().max(axis=1) > FAR
     typical = ", ".join(f"{volumes[name].median():.4g}" for name in ("low", "median", "high"))
 
-    def levels(scan: object) -> str:
+    def levels(scan: Any) -> str:
         return ", ".join(f"{volumes.loc[scan, name]:.4g}" for name in ("low", "median", "high"))
 
     yield from _report(
@@ -115,15 +120,13 @@ def _foreground(volumes: pd.DataFrame) -> Iterator[Finding]:
     yield from _report(
         "little-foreground",
         f"volumes with too little in them (foreground; cohort: {share.median():.0%} of the voxels).",
-        robust_z(np.log(share), SHARE) < -FAR,
+        robust_z(_log(share), SHARE) < -FAR,
         lambda scan: f"{volumes.loc[scan, 'foreground']:.1%}",
         "Look at them: the brain may be cut off, stripped away, or the volume empty.",
     )
 
 
-def _report(
-    code: str, message: str, flagged: pd.Series, say: Callable[[object], str], advice: str
-) -> Iterator[Finding]:
+def _report(code: str, message: str, flagged: pd.Series, say: Callable[[Any], str], advice: str) -> Iterator[Finding]:
     scans = flagged.index[flagged]
     if len(scans):
         yield Finding(code, message, tuple(f"{scan}: {say(scan)}" for scan in scans), "warning", advice)

@@ -55,9 +55,9 @@ def make_cohort(
     values = pd.DataFrame(dict(clinical or {}), index=index)
     columns = tuple(
         Column(
-            name,
+            str(name),
             "number" if pd.api.types.is_numeric_dtype(values[name]) else "category",
-            source=(sources or {}).get(name, ""),
+            source=(sources or {}).get(str(name), ""),
         )
         for name in values
     )

@@ -40,8 +40,8 @@ def test_auc_interval_is_delongs() -> None:
 
 def test_perfect_separation_does_not_claim_certainty() -> None:
     cases = np.arange(12) >= 8
-    assert auc_interval(np.arange(12.0), cases) == (pytest.approx(0.025 ** (1 / 4)), 1.0)
-    assert auc_interval(-np.arange(12.0), cases) == (0.0, pytest.approx(1 - 0.025 ** (1 / 4)))
+    assert auc_interval(np.arange(12.0), cases) == pytest.approx((0.025 ** (1 / 4), 1.0))
+    assert auc_interval(-np.arange(12.0), cases) == pytest.approx((0.0, 1 - 0.025 ** (1 / 4)))
 
 
 def test_holm_steps_down() -> None:

@@ -83,6 +83,6 @@ def test_the_list_of_refusals_is_that_of_the_sources() -> None:
     for path in Path(inspect.getfile(checks)).parent.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Finding":
-                texts = [a.value for a in node.args if isinstance(a, ast.Constant)]
+                texts = [str(a.value) for a in node.args if isinstance(a, ast.Constant)]
                 made |= {texts[0]} if "refusal" in texts else set()
     assert sorted(made) == list(REFUSALS)
