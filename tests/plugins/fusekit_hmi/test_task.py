@@ -293,16 +293,18 @@ def test_check_task(tmp_path: Path) -> None:
     assert HmiTask().reason_to_leave_out("MVI grade") is not None
 
 
-TINY = ("--fusion", "concat", "--backbone", "resnet10t", "--epochs", "1", "--image-size", "32", "--folds", "2")
+TINY = ("--backbone", "resnet10t", "--epochs", "1", "--image-size", "32", "--folds", "2")
 
 
 def test_it_runs_from_the_command_line(synthetic: Path, tmp_path: Path, command_line: CommandLine) -> None:
     out = tmp_path / "run"
-    code, said = command_line("run", "hmi", "--data", str(synthetic), *TINY, "--out", str(out))
+    code, said = command_line("run", "hmi", "--data", str(synthetic), "--fusion", "concat", *TINY, "--out", str(out))
     assert code == 0, said
     manifest = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["slices"] == HmiTask.paper.slices.as_json() | {"window": [400.0, 40.0]}
     assert {"never-an-input", "unknown-column"} <= {finding["code"] for finding in manifest["findings"]}
-    code, said = command_line("run", "hmi", *TINY, "-o", "synthetic.subjects=6", "--out", str(tmp_path / "other"))
+    code, said = command_line(
+        "run", "hmi", "--fusion", "clinical-only", *TINY, "-o", "synthetic.subjects=6", "--out", str(tmp_path / "x")
+    )
     assert code == 0, said
     assert "SYNTHETIC" in said
