@@ -136,7 +136,7 @@ class Bundle:
     def probabilities(
         self, images: np.ndarray | None, clinical: np.ndarray, device: str | torch.device = "cpu"
     ) -> np.ndarray:
-        """Probabilities (N, K) float64 of stored slices (N, H, W), or volumes (N, S, S, S), with encoded columns (N, F).
+        """Probabilities (N, K) float64 of stored slices (N, H, W) or volumes (N, S, S, S) with encoded columns (N, F).
 
         The forward pass is float32 whatever the precision of training, so that a run and its bundle agree.
         """

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import nibabel as untyped_nibabel
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,6 +20,8 @@ import fusekit
 from fusekit.data import Cohort, cut, read
 from fusekit.errors import DataError, UnknownName
 from fusekit.experiment import Run
+
+nibabel: Any = untyped_nibabel
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +64,46 @@ def test_one_patient_by_mapping_table_or_tensors(small_run: Run, patients: pd.Da
     probabilities = bundle(bundle.pixels.to_tensor(slices), clinical)
     assert probabilities.shape == (len(slices), 2)
     np.testing.assert_allclose(probabilities[:, 1], expected, atol=1e-6)
+
+
+@pytest.fixture
+def by_mask(small_run: Run, patients: pd.DataFrame, tmp_path: Path) -> tuple[fusekit.Bundle, pd.DataFrame]:
+    """The bundle as if its slices had been chosen by masks, and a patient with a mask of two slices."""
+    policy = replace(small_run.bundle.slices, largest=3)
+    volume = read(Path(patients["image"].iloc[0]))
+    marked = np.zeros(volume.data.shape, np.uint8)
+    marked[5:9, [20, 31], 5:9] = 1
+    nibabel.save(nibabel.Nifti1Image(marked, volume.affine), tmp_path / "mask.nii")
+    return replace(small_run.bundle, slices=policy), patients.assign(mask=[str(tmp_path / "mask.nii"), ""])
+
+
+def test_a_mask_chooses_the_slices_and_an_empty_cell_the_range(
+    small_run: Run, by_mask: tuple[fusekit.Bundle, pd.DataFrame]
+) -> None:
+    bundle, patients = by_mask
+    predicted = bundle.predict(patients)
+    first, second = (part for _, part in predicted.groupby("scan", sort=False))
+    assert first["slice"].tolist() == [20, 31]
+    pd.testing.assert_frame_equal(
+        second, bundle.predict(patients.drop(columns="mask")).loc[lambda t: t["scan"] == "2"].set_index(second.index)
+    )
+    alone = replace(bundle.slices, largest=0, space="voxel", start=20, stop=32, step=11)
+    expected = replace(bundle, slices=alone).predict(patients.iloc[:1])
+    np.testing.assert_allclose(first[["p_0", "p_1"]], expected[["p_0", "p_1"]], atol=1e-6)
+
+    patient = patients.iloc[0]
+    columns = patient.drop(["subject", "image", "mask"]).to_dict()
+    by_path = bundle(patient["image"], columns, mask=patient["mask"])
+    np.testing.assert_array_equal(by_path["p_1"], first["p_1"])
+    unmasked = small_run.bundle.predict(patients)  # whose policy looks at no mask
+    pd.testing.assert_frame_equal(unmasked, small_run.bundle.predict(patients.drop(columns="mask")))
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, "  "])
+def test_a_missing_mask_is_none(by_mask: tuple[fusekit.Bundle, pd.DataFrame], missing: Any) -> None:
+    bundle, patients = by_mask
+    predicted = bundle.predict(patients.assign(mask=[missing, missing]).head(1))
+    assert predicted["slice"].tolist() == bundle.predict(patients.drop(columns="mask").head(1))["slice"].tolist()
 
 
 def test_a_bundle_survives_saving(small_run: Run, patients: pd.DataFrame, tmp_path: Path) -> None:

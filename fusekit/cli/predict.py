@@ -57,6 +57,12 @@ def predict(
     if image is None and clinical is None:
         raise OptionError("give a patient: --image and --clinical, or --clinical with a column 'image'.")
     shipped = fusekit.load(bundle)
+    if mask is not None and (image is None or not shipped.slices.largest):
+        raise OptionError(
+            "--mask goes with --image."
+            if image is None
+            else "this model's slices are not chosen by a mask (its slices.largest is 0); leave --mask out."
+        )
     patients = one_patient(image, clinical, mask) if image is not None or clinical is None else read_table(clinical)
     if image is None and clinical is not None and "image" in patients:
         patients["image"] = [str(clinical.parent / path) for path in patients["image"]]  # beside the table

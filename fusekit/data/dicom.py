@@ -15,6 +15,8 @@ from fusekit.errors import DataError
 
 #: Distances between neighbouring slices may differ by this share before a slice counts as missing.
 TOLERANCE = 0.1
+#: More bytes of pixels than this are believed only of a file that is no smaller than a thousandth of them.
+_HARMLESS, _MOST_PACKED = 2**26, 1000
 
 
 @dataclass(frozen=True)
@@ -232,6 +234,8 @@ def _decode(path: Path) -> np.ndarray:
         raise DataError(f"{path}: the DICOM file cannot be read ({error}). Get it again.") from error
     syntax = getattr(getattr(file, "file_meta", None), "TransferSyntaxUID", None)
     _refuse_undecodable(path, syntax)
+    with _naming(path):
+        _refuse_overclaimed(path, file)
     try:
         pixels: np.ndarray = file.pixel_array
     except Exception as error:  # a decoder may raise anything
@@ -242,9 +246,20 @@ def _decode(path: Path) -> np.ndarray:
     return pixels
 
 
+def _refuse_overclaimed(path: Path, file: Any) -> None:
+    """Believe a header's size only if the file can hold it: decoders ask for all of the memory first."""
+    frames, bits = int(file.get("NumberOfFrames") or 1), int(file.get("BitsAllocated") or 16)
+    claimed, room = int(file.Rows) * int(file.Columns) * frames * bits // 8, path.stat().st_size
+    if claimed > max(_HARMLESS, room * _MOST_PACKED):
+        raise DataError(
+            f"{path}: the header claims {claimed:,} bytes of pixels, but the file has only {room:,}. It is truncated "
+            "or damaged; get it again."
+        )
+
+
 def _refuse_undecodable(path: Path, syntax: Any) -> None:
     """Say which decoder is missing, before pydicom says it in its own terms."""
-    from pydicom.pixels import get_decoder
+    from pydicom.pixels.decoders.base import get_decoder
 
     if not getattr(syntax, "is_encapsulated", False):
         return
@@ -254,4 +269,6 @@ def _refuse_undecodable(path: Path, syntax: Any) -> None:
     except NotImplementedError:  # a film, or something newer than pydicom
         found, advice = False, "pydicom decodes no such syntax. Convert the series to NIfTI, e.g. with dcm2niix."
     if not found:
-        raise DataError(f"{path}: the pixels are compressed as {syntax.name} ({syntax}), which cannot be read. {advice}")
+        raise DataError(
+            f"{path}: the pixels are compressed as {syntax.name} ({syntax}), which cannot be read. {advice}"
+        )

@@ -112,8 +112,8 @@ def _one_channel(path: Path, picture: Any) -> np.ndarray:
         alpha = pixels[:, :, -1]
         if alpha.min() != alpha.max():
             raise DataError(
-                f"{path}: the picture's transparency varies from {alpha.min():g} to {alpha.max():g}, so its grey values "
-                "depend on what lies behind. Save it without an alpha channel."
+                f"{path}: the picture's transparency varies from {alpha.min():g} to {alpha.max():g}, so its grey "
+                "values depend on what lies behind. Save it without an alpha channel."
             )
     colours = pixels[:, :, : 3 if channels >= 3 else 1]
     differ = np.count_nonzero((colours != colours[:, :, :1]).any(axis=2))

@@ -34,8 +34,8 @@ class SlicePolicy:
             0 looks at no mask.
         window: width and level that become black and white, in the image's units (``400,40`` for the liver, in HU);
             empty takes percentiles of each volume.
-        depth: how grey levels are stored: ``uint8`` in 256 steps; ``float16`` in 2048 steps or more over the upper
-            half of the window, for modalities whose units mean something, such as CT.
+        depth: how grey levels are stored: ``uint8`` in 256 steps; ``float16`` in eighths of such a step, or finer
+            in the lower half of the window, for modalities whose units mean something, such as CT.
     """
 
     plane: Plane = "coronal"

@@ -17,9 +17,7 @@ BLACK, WHITE = 0.5, 99.5
 _DIRECTIONS = (("left", "right"), ("posterior", "anterior"), ("inferior", "superior"))
 
 
-def cut(
-    volume: Volume, policy: SlicePolicy, size: int, mask: Volume | None = None
-) -> tuple[np.ndarray, list[int]]:
+def cut(volume: Volume, policy: SlicePolicy, size: int, mask: Volume | None = None) -> tuple[np.ndarray, list[int]]:
     """Cut the slices that a policy names, as a hospital workstation shows them.
 
     Radiological display: coronal slices have superior up and the patient's left on the viewer's right; axial slices
@@ -46,8 +44,8 @@ def cut(
         volume. They count within the brain's box if the policy crops to it.
 
     Raises:
-        DataError: the range is not inside the volume, or holds no slice; the mask is empty or on another grid; the image
-            is a single slice of another plane. The message names file and extent.
+        DataError: the range is not inside the volume, or holds no slice; the mask is empty or on another grid; the
+            image is a single slice of another plane. The message names file and extent.
     """
     _refuse_flat(volume, policy)
     marked = mask if policy.largest and policy.plane != "volume" else None
@@ -132,8 +130,7 @@ def _refuse_flat(volume: Volume, policy: SlicePolicy) -> None:
     pixels = " x ".join(str(count) for axis, count in enumerate(shape) if axis != flat)
     asked = "it is no whole volume" if policy.plane == "volume" else f"no {policy.plane} slices can be cut from it"
     raise DataError(
-        f"{volume.path or 'the image'} is a single {plane} slice of {pixels} pixels: {asked}. "
-        f"Set slices.plane={plane}."
+        f"{volume.path or 'the image'} is a single {plane} slice of {pixels} pixels: {asked}. Set slices.plane={plane}."
     )
 
 

@@ -76,8 +76,8 @@ def _refuse_other_rank(plan: Plan, dims: int) -> None:
     name, plane = plan.config.backbone, plan.slices.plane
     if plane == "volume" and dims != 3:
         raise OptionError(
-            f"slices.plane=volume gives whole volumes, and the backbone {name!r} reads slices. Choose a three-dimensional "
-            "backbone (--backbone r3d_18), or a plane: sagittal, coronal or axial."
+            f"slices.plane=volume gives whole volumes, and the backbone {name!r} reads slices. Choose a "
+            "three-dimensional backbone (--backbone r3d_18), or a plane: sagittal, coronal or axial."
         )
     if plane != "volume" and dims != 2:
         raise OptionError(

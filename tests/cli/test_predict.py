@@ -6,19 +6,22 @@ import json
 import os
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
+import nibabel as untyped_nibabel
 import numpy as np
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
 from fusekit.cli import program
-from fusekit.data import Cohort
+from fusekit.data import Cohort, read
 from fusekit.evaluation import by_subject
 from fusekit.experiment import Run
 from fusekit.extension import catalog
 from tests.conftest import CommandLine
 
+nibabel: Any = untyped_nibabel
 runner, app = CliRunner(), program(catalog())
 
 
@@ -62,6 +65,44 @@ def test_one_patient_is_shown_with_slices_and_the_word_synthetic(small_run: Run,
     p = by_subject(small_run.predictions).set_index("subject").loc[subject, "p_1"]
     assert subject in shown.stdout
     assert f"{p:.4f}" in shown.stdout
+
+
+def test_masks_lie_beside_the_table_or_behind_an_option(
+    small_run: Run, table: Path, tmp_path: Path, command_line: CommandLine
+) -> None:
+    bundle = tmp_path / "bundle"
+    small_run.bundle.save(bundle)
+    description = json.loads((bundle / "bundle.json").read_text())
+    description["slices"]["largest"] = 2
+    (bundle / "bundle.json").write_text(json.dumps(description))
+    patients = pd.read_csv(table, dtype=str).head(2)
+    volume = read(table.parent / patients["image"].iloc[0])
+    marked = np.zeros(volume.data.shape, np.uint8)
+    marked[5:9, [20, 31], 5:9] = 1
+    nibabel.save(nibabel.Nifti1Image(marked, volume.affine), tmp_path / "mask.nii")
+    patients["image"] = [os.path.relpath(table.parent / path, tmp_path) for path in patients["image"]]
+    patients.assign(mask=["mask.nii", ""]).to_csv(tmp_path / "patients.csv", index=False)
+    patients.head(1).drop(columns="image").to_csv(tmp_path / "one.csv", index=False)
+
+    arguments = ["--level", "slice", "--format", "csv"]
+    shown = runner.invoke(app, ["predict", str(bundle), "--clinical", str(tmp_path / "patients.csv"), *arguments])
+    rows = pd.read_csv(StringIO(shown.stdout), dtype={"scan": str})
+    assert rows.loc[rows["scan"] == "1", "slice"].tolist() == [20, 31]
+    of_run = small_run.predictions[small_run.predictions["subject"] == patients["subject"].iloc[1]]
+    assert rows.loc[rows["scan"] == "2", "slice"].tolist() == of_run["slice"].tolist()  # no mask: the range
+
+    one = ["--image", str(tmp_path / patients["image"].iloc[0]), "--clinical", str(tmp_path / "one.csv")]
+    mask = ["--mask", str(tmp_path / "mask.nii")]
+    shown = runner.invoke(app, ["predict", str(bundle), *one, *mask, *arguments])
+    alone = pd.read_csv(StringIO(shown.stdout))
+    np.testing.assert_allclose(alone["p_AD"], rows.loc[rows["scan"] == "1", "p_AD"], atol=1e-9)
+
+    code, said = command_line("predict", str(small_run.folder), *one, *mask)
+    assert code == 2
+    assert "slices are not chosen by a mask" in said
+    code, said = command_line("predict", str(bundle), "--clinical", str(table), *mask)
+    assert code == 2
+    assert "--mask goes with --image" in said
 
 
 def test_output_that_cannot_be_written_is_said_and_leaves_nothing(

@@ -102,9 +102,10 @@ def test_what_is_smaller_than_any_radius_is_boxed_all_the_same() -> None:
     data = np.zeros((30, 30, 30), np.float32)
     data[10:14, 12:16, 15:18] = 1  # 4 mm: no brain of a human
     volume = Volume(data, np.eye(4))
-    assert all(part.start <= low and part.stop >= high for part, low, high in zip(
-        brain_box(volume), (10, 12, 15), (14, 16, 18), strict=True
-    ))
+    assert all(
+        part.start <= low and part.stop >= high
+        for part, low, high in zip(brain_box(volume), (10, 12, 15), (14, 16, 18), strict=True)
+    )
     assert crop(volume, brain_box(volume)).data.size < 1000
 
 

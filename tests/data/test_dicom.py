@@ -11,10 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
-from pydicom.pixels import get_decoder
+from pydicom.pixels.decoders.base import get_decoder
 from pydicom.sequence import Sequence
 from pydicom.uid import (
     MPEG4HP41,
+    UID,
     CTImageStorage,
     EnhancedMRImageStorage,
     ExplicitVRLittleEndian,
@@ -226,7 +227,7 @@ def test_a_compressed_series_gives_the_voxels_of_the_uncompressed_one(tmp_path: 
     np.testing.assert_array_equal(packed.affine, plain.affine)
 
 
-def _encoded(uid: str, encode: Callable[[np.ndarray], bytes]) -> Callable[[int, FileDataset], None]:
+def _encoded(uid: UID, encode: Callable[[np.ndarray], bytes]) -> Callable[[int, FileDataset], None]:
     def change(k: int, data: FileDataset) -> None:
         assert data.file_meta is not None
         data.PixelData = pydicom.encaps.encapsulate([encode(data.pixel_array)])
@@ -252,9 +253,17 @@ def _lossless_jpeg(pixels: np.ndarray) -> bytes:
             bits += f"{difference if difference > 0 else difference + (1 << category) - 1:0{category}b}"
     bits += "1" * (-len(bits) % 8)
     scan = int(bits, 2).to_bytes(len(bits) // 8, "big").replace(b"\xff", b"\xff\x00")
-    frame = b"\xff\xc3\x00\x0b\x10" + rows.to_bytes(2, "big") + columns.to_bytes(2, "big") + b"\x01\x01\x11\x00"
+    frame: bytes = b"\xff\xc3\x00\x0b\x10" + rows.to_bytes(2, "big") + columns.to_bytes(2, "big") + b"\x01\x01\x11\x00"
     table = b"\xff\xc4" + (2 + 1 + 16 + 17).to_bytes(2, "big") + b"\x00" + bytes([0] * 4 + [17] + [0] * 11)
-    return b"\xff\xd8" + frame + table + bytes(range(17)) + b"\xff\xda\x00\x08\x01\x01\x00\x01\x00\x00" + scan + b"\xff\xd9"
+    return (
+        b"\xff\xd8"
+        + frame
+        + table
+        + bytes(range(17))
+        + b"\xff\xda\x00\x08\x01\x01\x00\x01\x00\x00"
+        + scan
+        + b"\xff\xd9"
+    )
 
 
 def test_lossless_jpeg_the_most_common_of_hospitals_is_read(tmp_path: Path) -> None:
@@ -304,11 +313,23 @@ def test_pydicoms_own_compressed_files_hold_the_pixels_of_the_plain_one(tmp_path
     ],
 )
 def test_without_a_decoder_the_syntax_is_named_and_what_to_install(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uid: str, message: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uid: UID, message: str
 ) -> None:
     _write(tmp_path, change=_encoded(uid, lambda pixels: b"packed"))
     monkeypatch.setattr(get_decoder(uid), "_available", {})
     with pytest.raises(DataError, match=rf"IM\d\d\.dcm: the pixels are compressed as {message}"):
+        read_dicom(tmp_path)
+
+
+def test_an_absurd_size_is_refused_before_a_decoder_asks_for_its_memory(tmp_path: Path) -> None:
+    def huge(k: int, data: FileDataset) -> None:
+        data.compress(RLELossless)
+        data.Rows = data.Columns = 60_000
+
+    _write(tmp_path, change=huge)
+    with pytest.raises(
+        DataError, match=r"IM\d\d\.dcm: the header claims 7,200,000,000 bytes of pixels, but the file has"
+    ):
         read_dicom(tmp_path)
 
 

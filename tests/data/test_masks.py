@@ -45,7 +45,10 @@ def test_a_mask_on_another_grid_is_refused_with_both_grids() -> None:
     refuse_other_grid(volume, Volume(volume.data, shifted))  # a twentieth of a voxel: a header's rounding
     shifted[0, 3] = 0.3
     for other, message in (
-        (Volume(volume.data, shifted, path=Path("m.nii")), r"m\.nii.*ct\.nii: 4 x 5 x 6 voxels.*\[2 0 0 0\.3; 0 1 0 0;"),
+        (
+            Volume(volume.data, shifted, path=Path("m.nii")),
+            r"m\.nii.*ct\.nii: 4 x 5 x 6 voxels.*\[2 0 0 0\.3; 0 1 0 0;",
+        ),
         (Volume(volume.data[:3], volume.affine), r"^the mask.*: 3 x 5 x 6 voxels.*; the image has 4 x 5 x 6 voxels"),
         (Volume(volume.data, np.diag([2.1, 1, 1, 1])), r"\[2\.1 0 0 0;.*the image has.*\[2 0 0 0;"),
     ):

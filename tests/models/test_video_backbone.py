@@ -21,9 +21,7 @@ SIZE = (4, 16, 16)
 def _theirs(name: str, state: dict[str, Tensor], in_channels: int) -> Any:
     net: Any = getattr(video, name)(weights=None)
     first = net.stem[0]
-    net.stem[0] = nn.Conv3d(
-        in_channels, first.out_channels, first.kernel_size, first.stride, first.padding, bias=False
-    )
+    net.stem[0] = nn.Conv3d(in_channels, first.out_channels, first.kernel_size, first.stride, first.padding, bias=False)
     net.fc = nn.Identity()
     net.load_state_dict({key.removeprefix("net."): value for key, value in state.items()})
     return net

@@ -101,9 +101,10 @@ def test_few_subjects_and_more_classes_are_drawn_too(drawn: Any, subjects: int, 
 
 
 def test_a_whole_volume_shows_its_middle_axial_slice(tmp_path: Path) -> None:
-    axes = Figure().subplots()
+    figure = Figure()
+    axes = figure.subplots()
     volume = np.random.default_rng(0).uniform(0, 255, (6, 5, 4)).astype(np.float16)
     figures._slice(axes, volume, pd.Series({"certainty": 0.7, "label": 1, "p_1": 0.7}), ("CN", "AD"))
     shown: Any = axes.images[0].get_array()
     np.testing.assert_array_equal(shown, volume[3])
-    axes.figure.savefig(tmp_path / "a.png")  # half precision is drawn
+    figure.savefig(tmp_path / "a.png")  # half precision is drawn
