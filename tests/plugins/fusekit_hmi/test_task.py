@@ -215,7 +215,8 @@ def test_a_row_an_image(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("\n".join([*lines, "7,0,50,"]) + "\n")
     cohort = _scan(tmp_path)
     assert len(cohort.scans) == 80
-    assert cohort.scans.loc["7:7x1.png", ["subject", "image", "label"]].tolist() == ["7", tmp_path / "7x1.png", 0]
+    second = cohort.scans.to_dict("index")["7:7x1.png"]
+    assert (second["subject"], second["image"], second["label"]) == ("7", tmp_path / "7x1.png", 0)
     assert cohort.clinical["age"].to_dict() == {f"{n}:{n}x{k}.png": _age(n) for n in range(1, 41) for k in range(2)}
     assert _found(cohort)["row-without-image"] == ("7 (line 82)",)
 
