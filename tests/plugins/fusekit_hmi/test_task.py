@@ -215,7 +215,8 @@ def test_a_row_an_image(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("\n".join([*lines, "7,0,50,"]) + "\n")
     cohort = _scan(tmp_path)
     assert len(cohort.scans) == 80
-    assert cohort.scans.loc["7:7x1.png", ["subject", "image", "label"]].tolist() == ["7", tmp_path / "7x1.png", 0]
+    second = cohort.scans.to_dict("index")["7:7x1.png"]
+    assert (second["subject"], second["image"], second["label"]) == ("7", tmp_path / "7x1.png", 0)
     assert cohort.clinical["age"].to_dict() == {f"{n}:{n}x{k}.png": _age(n) for n in range(1, 41) for k in range(2)}
     assert _found(cohort)["row-without-image"] == ("7 (line 82)",)
 
@@ -293,16 +294,18 @@ def test_check_task(tmp_path: Path) -> None:
     assert HmiTask().reason_to_leave_out("MVI grade") is not None
 
 
-TINY = ("--fusion", "concat", "--backbone", "resnet10t", "--epochs", "1", "--image-size", "32", "--folds", "2")
+TINY = ("--backbone", "resnet10t", "--epochs", "1", "--image-size", "32", "--folds", "2")
 
 
 def test_it_runs_from_the_command_line(synthetic: Path, tmp_path: Path, command_line: CommandLine) -> None:
     out = tmp_path / "run"
-    code, said = command_line("run", "hmi", "--data", str(synthetic), *TINY, "--out", str(out))
+    code, said = command_line("run", "hmi", "--data", str(synthetic), "--fusion", "concat", *TINY, "--out", str(out))
     assert code == 0, said
     manifest = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["slices"] == HmiTask.paper.slices.as_json() | {"window": [400.0, 40.0]}
     assert {"never-an-input", "unknown-column"} <= {finding["code"] for finding in manifest["findings"]}
-    code, said = command_line("run", "hmi", *TINY, "-o", "synthetic.subjects=6", "--out", str(tmp_path / "other"))
+    code, said = command_line(
+        "run", "hmi", "--fusion", "clinical-only", *TINY, "-o", "synthetic.subjects=6", "--out", str(tmp_path / "x")
+    )
     assert code == 0, said
     assert "SYNTHETIC" in said

@@ -31,7 +31,8 @@ def test_masks_lie_on_the_scans_grid(synthetic: Path) -> None:
         np.testing.assert_allclose(mask.affine, scan.affine, atol=1e-3)
         assert 20 < float(np.median(scan.data[mask.data > 0])) < 110  # a tumour is there
         stored: Any = nibabel.load(path)
-        assert (np.diag(stored.affine)[:3] == [-2.8, -2.8, 5.0]).all()  # as DICOM counts: to the left, to the back, up
+        # As DICOM counts: to the left, to the back, upwards.
+        np.testing.assert_allclose(np.diag(stored.affine)[:3], [-2.8, -2.8, 5.0], rtol=1e-6)
 
 
 @pytest.fixture
