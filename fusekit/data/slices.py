@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from fusekit.data.images import Volume
-from fusekit.data.percentiles import percentiles_above
+from fusekit.data.percentiles import as_stored, percentiles_above
 from fusekit.data.policy import SlicePolicy
 from fusekit.errors import DataError
 
@@ -81,7 +81,7 @@ def choose(volume: Volume, policy: SlicePolicy) -> list[int]:
 
 def grey_window(data: np.ndarray) -> tuple[float, float]:
     """Return the grey values that become black and white; ``data`` is not constant."""
-    darkest = data.min()
+    darkest = as_stored(data).min()
     black, white = percentiles_above(data, darkest, (BLACK, WHITE))
     # A mask has one foreground value: it is white, and the background black.
     return (float(black), float(white)) if white > black else (float(darkest), float(white))
