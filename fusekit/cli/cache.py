@@ -121,18 +121,18 @@ def _print(entries: list[CacheEntry], title: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2))
-    for column in ("kind", "name", "what"):
-        table.add_column(column, overflow="fold")
-    for column in ("size", "items"):
+    # In 80 columns there is room for name and description only one below the other.
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    table.add_column("kind", no_wrap=True)
+    table.add_column("name, and what it is", overflow="fold")
+    for column in ("size", "items", "last used"):
         table.add_column(column, justify="right", no_wrap=True)
-    for column in ("last used", "state"):
-        table.add_column(column)
+    table.add_column("state", no_wrap=True)
     for entry in entries:
-        used = datetime.fromtimestamp(entry.used).strftime("%Y-%m-%d %H:%M")
+        used = datetime.fromtimestamp(entry.used).strftime("%Y-%m-%d")
         state = "complete" if entry.complete else "[yellow]interrupted[/]"
         table.add_row(
-            entry.kind, f"[bold]{entry.name}[/]", entry.what, _bytes(entry.size), f"{entry.items:,}", used, state
+            entry.kind, f"[bold]{entry.name}[/]\n{entry.what}", _bytes(entry.size), f"{entry.items:,}", used, state
         )
     console = Console()
     console.print(table)

@@ -127,7 +127,7 @@ def _slices(folder: Path) -> tuple[str, int]:
 
 def _policy(description: dict[str, Any]) -> str:
     policy, size = SlicePolicy(**description["slices"]), description["size"]
-    text = policy.plane
+    text: str = policy.plane
     if policy.plane != "volume":
         text += f", {policy.space} {policy.start:g} to {policy.stop:g}" + (f", step {policy.step}" * (policy.step > 1))
         text += f", largest {policy.largest}" * (policy.largest > 0)

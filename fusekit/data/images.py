@@ -138,12 +138,14 @@ def canonical(path: Path, load: Callable[[], np.ndarray], affine: np.ndarray, no
         raise
     except Exception as error:  # truncated streams raise what their decompressor likes
         raise _damaged(path, error) from error
-    bad = data.size - np.count_nonzero(np.isfinite(data))
-    if bad:
+    with np.errstate(all="ignore"):
+        lowest, highest = data.min(), data.max()
+    if not (np.isfinite(lowest) and np.isfinite(highest)):  # NaN is the minimum of what holds one
+        bad = data.size - np.count_nonzero(np.isfinite(data))
         raise DataError(
             f"{path}: {bad / data.size:.2%} of the voxels are NaN or infinite. Replace them by the background value."
         )
-    if data.min() == data.max():
+    if lowest == highest:
         raise DataError(f"{path}: every voxel is {data.flat[0]:g}; the image is empty.")
     if np.array_equal(affine, np.eye(4)):
         notes = (*notes, IDENTITY_AFFINE)

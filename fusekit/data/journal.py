@@ -18,7 +18,7 @@ import numpy as np
 IMAGES, THUMBNAILS, JOURNAL = "images.npy", "thumbnails.npy", "journal.jsonl"
 
 
-def checksum(content: bytes | np.ndarray) -> str:
+def checksum(content: bytes | memoryview) -> str:
     """Blake2b of some bytes, 128 bits."""
     return hashlib.blake2b(content, digest_size=16).hexdigest()
 
@@ -62,7 +62,7 @@ class _Items:
         self.file.write(items.data)
         self.file.flush()
         self.count += len(items)
-        return checksum(items)
+        return checksum(items.data)
 
     def finish(self) -> None:
         """Write the header, and wait until all is on the disk."""

@@ -7,7 +7,7 @@ import numpy as np
 from fusekit.data.brain_box import brain_box, crop
 from fusekit.data.images import Volume
 from fusekit.data.masks import largest_slices, refuse_other_grid
-from fusekit.data.percentiles import percentiles_above
+from fusekit.data.percentiles import as_stored, percentiles_above
 from fusekit.data.policy import SlicePolicy
 from fusekit.data.resize import fit_slice, fit_volume
 from fusekit.errors import DataError
@@ -108,7 +108,7 @@ def choose(volume: Volume, policy: SlicePolicy) -> list[int]:
 
 def grey_window(data: np.ndarray) -> tuple[float, float]:
     """Return the grey values that become black and white."""
-    darkest = data.min()
+    darkest = as_stored(data).min()
     if darkest == data.max():  # the box around a solid mask: all of it is white
         return float(darkest) - 1, float(darkest)
     black, white = percentiles_above(data, darkest, (BLACK, WHITE))

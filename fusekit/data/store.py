@@ -108,9 +108,9 @@ class SliceStore:
                     found.append(f"{name} has another header or length")
         for number, (scan, place) in enumerate(_scans(self.folder)[list(PLACE)].iterrows()):
             images = self.images[place["first"] : place["first"] + place["items"]]
-            if checksum(np.ascontiguousarray(images)) != place["checksum"]:
+            if checksum(np.ascontiguousarray(images).data) != place["checksum"]:
                 found.append(f"the images of scan {scan} were changed")
-            if checksum(np.ascontiguousarray(self.thumbnails[number])) != place["thumbnail"]:
+            if checksum(np.ascontiguousarray(self.thumbnails[number]).data) != place["thumbnail"]:
                 found.append(f"the thumbnail of scan {scan} was changed")
         return found
 

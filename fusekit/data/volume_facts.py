@@ -80,7 +80,7 @@ def _look_through(data: np.ndarray) -> tuple[str, np.ndarray]:
     planes = np.empty((data.shape[2], EDGE * EDGE), dtype=np.float32)
     for z, plane in enumerate(np.moveaxis(data, 2, 0)):
         rows = np.ascontiguousarray(plane.T, dtype="<f4")  # (Y, X)
-        seen.update(rows)
+        seen.update(rows.data)
         # Pillow's box filter: a mean, in one thread and without the interpreter's lock.
         planes[z] = np.asarray(Image.fromarray(rows).resize((EDGE, EDGE), Image.Resampling.BOX)).ravel()
     stack = Image.fromarray(planes).resize((EDGE * EDGE, EDGE), Image.Resampling.BOX)

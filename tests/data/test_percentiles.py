@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fusekit.data import percentiles
 from fusekit.data.percentiles import as_stored, percentiles_above
 
 PERCENTS = [0, 0.5, 1, 37.3, 50, 99, 99.5, 100]
@@ -14,7 +13,7 @@ PERCENTS = [0, 0.5, 1, 37.3, 50, 99, 99.5, 100]
 def _values(kind: str, count: int) -> np.ndarray:
     rng = np.random.default_rng(count)
     sampled = np.arange(count) % 61 == 0
-    values = {
+    values: np.ndarray = {
         "normal": rng.normal(0, 1, count),
         "integers": rng.integers(0, 900, count),
         "mostly background": np.where(rng.random(count) < 0.6, 0, rng.gamma(2, 100, count)),
@@ -22,8 +21,8 @@ def _values(kind: str, count: int) -> np.ndarray:
         "two values": rng.integers(0, 2, count) + (np.arange(count) == 0) * -1.0,
         "sorted": np.sort(rng.normal(0, 1, count)),
         "with the period of the sample": np.where(sampled, rng.normal(900, 1, count), rng.random(count)),
-    }[kind]
-    return values.astype(np.float32)
+    }[kind].astype(np.float32)
+    return values
 
 
 @pytest.mark.parametrize("count", [300, 200_003])
@@ -50,7 +49,7 @@ def test_not_everything_is_sorted_unless_the_sample_misled(monkeypatch: pytest.M
     def refuse(*arguments: object, **more: object) -> None:
         raise AssertionError("everything was sorted")
 
-    monkeypatch.setattr(percentiles.np, "percentile", refuse)
+    monkeypatch.setattr(np, "percentile", refuse)
     percentiles_above(_values("mostly background", 400_001), 0.0, [0.5, 99.5])
     with pytest.raises(AssertionError, match="everything was sorted"):
         percentiles_above(_values("with the period of the sample", 400_001), 0.0, [0.5, 50])

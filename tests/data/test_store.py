@@ -260,9 +260,9 @@ def test_a_mask_is_read_and_handed_on_where_the_policy_looks_at_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scans = _scans(tmp_path / "images", 2)
-    scans["mask"] = [None, scans["image"].iloc[0]]
+    scans["mask"] = pd.Series([None, scans["image"].iloc[0]], index=scans.index, dtype=object)
     got: list[int] = []
-    usual = store_build.cut
+    usual = cut
 
     def fake(volume: images.Volume, policy: SlicePolicy, size: int, *masks: images.Volume) -> Any:
         got.append(len(masks))
@@ -280,7 +280,7 @@ def test_a_mask_is_read_and_handed_on_where_the_policy_looks_at_it(
 
 def test_the_fingerprint_follows_masks_that_are_looked_at(tmp_path: Path) -> None:
     scans = _scans(tmp_path / "images", 2)
-    masked = scans.assign(mask=[None, tmp_path / "mask.nii"])
+    masked = scans.assign(mask=pd.Series([None, tmp_path / "mask.nii"], index=scans.index, dtype=object))
     (tmp_path / "mask.nii").write_bytes(b"x")
     assert fingerprint_of(masked, POLICY, 8) == fingerprint_of(scans, POLICY, 8)
     looked = replace(POLICY, largest=2)

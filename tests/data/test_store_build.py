@@ -177,8 +177,9 @@ def test_a_build_killed_again_and_again_reads_only_what_is_missing(
     for how, stored in (("pixels", 0), ("half", 2), ("line", 4), ("tables", 5), ("rename", COUNT)):
         assert order("wait", order("start", folder, cache, how)) == -signal.SIGKILL
         read = sorted(read_by(folder))
-        assert read == names(stored)[: len(read)], how
-        assert bool(read) == (stored < COUNT)
+        assert len(read) == len(set(read))
+        assert set(read) <= set(names(stored)), how  # nothing that was stored is read again
+        assert read[:1] == names(stored)[:1], how
         assert all(path.name.endswith(PARTIAL) for path in cache.glob("slices-*"))  # nothing that passes for a store
     store = build(folder, cache)
     assert counted == []
