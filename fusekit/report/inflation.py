@@ -34,6 +34,7 @@ def inflation(path: Path, *, title: str, scores: pd.DataFrame, chance: float) ->
     for axes, metric, line in zip(panels, TITLES, (chance, 0.5), strict=True):
         _panel(axes, scores[scores["metric"] == metric], line)
         axes.set(title=f"{TITLES[metric]} on the tested fold", xlim=(0, 1.02))
+    panels[0].invert_yaxis()  # of both, which share it: true labels above
     panels[0].legend(frameon=False, loc="lower left", fontsize=8)
     figure.savefig(path, dpi=130)
 
@@ -50,4 +51,3 @@ def _panel(axes: Axes, scores: pd.DataFrame, chance: float) -> None:
             axes.plot(value, place + shift, "o", color=colour, markerfacecolor=colour if level == "slice" else "white")
         axes.plot([], [], "ko", markerfacecolor="k" if level == "slice" else "white", label=f"of {level}s")
     axes.set_yticks(range(len(settings)), [f"{labels} labels,\nsplit by {split}" for labels, split in settings])
-    axes.invert_yaxis()

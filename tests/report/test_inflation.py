@@ -45,6 +45,7 @@ def test_every_score_is_drawn_with_its_interval(tmp_path: Path, monkeypatch: pyt
         assert bars == [pytest.approx([0.1 * k + 0.2, 0.1 * k + 0.4]) for _ in range(2) for k in range(4)]
         points = [x[0] for x in drawn if len(x) == 1]
         assert points == pytest.approx([0.1 * k + 0.3 for _ in range(2) for k in range(4)])
+    assert accuracy.yaxis_inverted()
     assert accuracy.get_yticklabels()[0].get_text() == "true labels,\nsplit by slice"
     with Image.open(tmp_path / "inflation.png") as image:
         assert min(image.size) > 300
