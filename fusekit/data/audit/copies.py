@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fusekit.data.audit.case import Case
-from fusekit.data.audit.fingerprints import FEWEST, SAME, near_pairs
+from fusekit.data.audit.fingerprints import ALIKE, FEWEST, SAME, near_pairs
 from fusekit.data.cohort import Finding
+
+#: With more look-alike pairs than this share of the scans, the cohort's people look alike.
+USUAL = 0.1
 
 
 def same_images(case: Case) -> Iterator[Finding]:
@@ -33,23 +36,38 @@ def same_images(case: Case) -> Iterator[Finding]:
 
 
 def nearly_same_images(case: Case) -> Iterator[Finding]:
-    """Refuse images of two subjects that are one image, saved again: rescaled, smoothed, shifted, with noise."""
+    """Refuse images of two subjects that are one image, saved again: rescaled, smoothed, with noise.
+
+    Less alike, they are a warning; a note where that is usual in the cohort, as in organs of simple shape.
+    """
     if case.store is None or len(case.store.volumes) < FEWEST:
         return
     once = ~case.store.volumes["digest"].duplicated().to_numpy()  # exact copies are found already
     scans = case.store.volumes.index[once]
     subjects = case.cohort.scans["subject"].reindex(scans).to_numpy()
     found = list(near_pairs(case.store.thumbnails[once], subjects))
-    if found:
-        items = [
-            f"{subjects[a]} ({scans[a]}) ~ {subjects[b]} ({scans[b]}): {likeness:.2f}"
-            for likeness, a, b in sorted(found, reverse=True)
-        ]
+    items = {
+        f"{subjects[a]} ({scans[a]}) ~ {subjects[b]} ({scans[b]}): {likeness:.2f}": likeness
+        for likeness, a, b in sorted(found, reverse=True)
+    }
+    same = tuple(item for item, likeness in items.items() if likeness > SAME)
+    alike = tuple(item for item, likeness in items.items() if likeness <= SAME)
+    if same:
         yield Finding(
             "near-duplicate",
             f"pairs of images of two subjects that are more alike than two people's are (likeness above {SAME:g}).",
-            tuple(items),
+            same,
             "refusal",
             "Look at them side by side. If they are one image saved twice, find out whose it is and take the other "
             "out; if they are two people, or twins, allow it.",
+        )
+    if alike:
+        usual = len(alike) > USUAL * len(scans)
+        yield Finding(
+            "look-alike",
+            f"pairs of images of two subjects with a likeness from {ALIKE:g} to {SAME:g}: perhaps one image that was "
+            f"shaded, moved or turned{'; so many that it is usual in this cohort' if usual else ''}.",
+            alike,
+            "note" if usual else "warning",
+            "Look at them side by side.",
         )

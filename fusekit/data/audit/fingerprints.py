@@ -23,15 +23,16 @@ FEWEST = 8
 #: Correlation of residuals from which a pair is looked at closely.
 CANDIDATE = 0.5
 
-#: Share of the residual explained (1 is a copy; a stranger explains less than 0) above which two are one image.
-SAME = 0.4
+#: Share of the residual explained (1 is a copy; among brains a stranger explains less than 0.3) above which two are one
+#: image whatever the organ, and above which they may be one.
+SAME, ALIKE = 0.85, 0.4
 
 #: Volumes that are compared with all others at once: a chunk of the matrix of pairs takes 4 bytes times this times n.
 CHUNK = 256
 
 
 def near_pairs(thumbnails: np.ndarray, owners: np.ndarray) -> Iterator[tuple[float, int, int]]:
-    """Find pairs of different owners that are one image.
+    """Find pairs of different owners that are one image (above ``SAME``), or may be (above ``ALIKE``).
 
     Args:
         thumbnails: (n, D, H, W), any scale; blank ones are left out.
@@ -62,7 +63,7 @@ def near_pairs(thumbnails: np.ndarray, owners: np.ndarray) -> Iterator[tuple[flo
                 1 - float((_without(volumes[[i]], _changes(volumes[j].reshape(shape))) ** 2).sum() / energy[i])
                 for i, j in ((a, b), (b, a))
             )
-            if explained > SAME:
+            if explained > ALIKE:
                 yield explained, int(places[a]), int(places[b])
 
 

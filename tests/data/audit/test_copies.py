@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
 
 from fusekit.data.audit.copies import nearly_same_images, same_images
 from tests.data.audit.conftest import make_store, make_volumes
@@ -33,6 +34,20 @@ def test_near_duplicates_are_refused_and_exact_ones_not_said_twice(case: Callabl
     assert (found.code, found.severity) == ("near-duplicate", "refusal")
     (item,) = found.items
     assert item.startswith("s004 (scan4) ~ s009 (scan9): 0.9")
+
+
+@pytest.mark.parametrize(("pairs", "severity"), [(1, "warning"), (6, "warning"), (7, "note")])
+def test_what_is_less_alike_is_a_warning_and_a_note_where_it_is_usual(
+    case: Callable[..., Any], pairs: int, severity: str
+) -> None:
+    rng = np.random.default_rng(1)
+    thumbnails = rng.normal(128, 25, (60, 16, 16, 16))
+    for k in range(pairs):
+        thumbnails[59 - k] = 128 + 0.8 * (thumbnails[k] - 128) + 0.6 * (thumbnails[59 - k] - 128)
+    volumes = make_volumes(case().cohort.scans.index, digest=[f"d{i}" for i in range(60)])
+    (found,) = nearly_same_images(case(store=make_store(volumes, np.rint(thumbnails.clip(0, 255)).astype(np.uint8))))
+    assert (found.code, found.severity, found.count) == ("look-alike", severity, pairs)
+    assert all(0.55 < float(item.rpartition(": ")[2]) < 0.75 for item in found.items)  # 0.8 squared is 0.64
 
 
 def test_without_a_store_there_is_nothing_to_compare(case: Callable[..., Any]) -> None:
