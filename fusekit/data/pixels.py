@@ -39,7 +39,7 @@ class Pixels(NamedTuple):
         """Grey levels (B, H, W) or (B, S, S, S), uint8 or float16 -> standardised float32 (B, 1, ...)."""
         import torch
 
-        # Item by item, as one fits a core's cache; and by numpy, as torch would wake a thread for every core three times.
+        # Item by item, as one fits a core's cache; by numpy, as torch would wake a thread for every core three times.
         standard = np.empty(images.shape, dtype=np.float32)
         mean, std = np.float32(self.mean), np.float32(self.std)
         for target, item in zip(standard, images, strict=True):
