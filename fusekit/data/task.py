@@ -38,9 +38,7 @@ class Task(ABC):
     paper: Preset = Preset()  # with --data
     synthetic: Preset = Preset()  # without
     folder: Path | None = None  # where the data lie, for a task that knows; --data says otherwise
-    wanted: frozenset[str] | None = (
-        None  # ids of a recipe's images (the cohort's group image_id): the only ones to look at
-    )
+    wanted: frozenset[str] | None = None  # ids of a recipe's images (the cohort's group image_id): the only ones to look at
 
     @abstractmethod
     def scan(self, folder: Path, progress: Progress) -> Cohort:
