@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fusekit.data.images import Volume
+from fusekit.data.volume_facts import otsu
 
 Box = tuple[slice, slice, slice]
 
@@ -66,18 +67,6 @@ def crop(volume: Volume, box: Box) -> Volume:
     affine = volume.affine.copy()
     affine[:3, 3] += affine[:3, :3] @ [part.start for part in box]
     return replace(volume, data=volume.data[box], affine=affine)
-
-
-def otsu(data: np.ndarray) -> float:
-    """Return Otsu's threshold: of 256 grey levels, the one that parts two classes with the least variance within."""
-    counts, edges = np.histogram(data, bins=256)
-    centres = (edges[:-1] + edges[1:]) / 2
-    below = np.cumsum(counts)[:-1].astype(float)
-    above = data.size - below
-    mass = np.cumsum(counts * centres)
-    with np.errstate(divide="ignore", invalid="ignore"):  # a class without voxels is no candidate
-        between = below * above * (mass[:-1] / below - (mass[-1] - mass[:-1]) / above) ** 2
-    return float(edges[1 + int(np.nanargmax(between))])
 
 
 def _capped(data: np.ndarray) -> np.ndarray:

@@ -61,7 +61,7 @@ def otsu(values: np.ndarray) -> float:
     It is the centre of one of 256 equal bins from the lowest to the highest value; of equal values, their value.
     """
     if values.min() == values.max():
-        return float(values[0])
+        return float(values.flat[0])
     counts, edges = np.histogram(values, _BINS)
     centres = (edges[:-1] + edges[1:]) / 2
     dark = np.cumsum(counts)

@@ -10,7 +10,7 @@ import pytest
 from scipy import ndimage
 
 from fusekit.data import Volume
-from fusekit.data.brain_box import brain_box, crop, otsu
+from fusekit.data.brain_box import brain_box, crop
 
 #: mm: the box's own margin is a voxel of the coarse copy (2 to 3 mm), and half a voxel of blur comes on top.
 CLOSE = 4.0
@@ -116,15 +116,3 @@ def test_a_cropped_voxel_stays_where_it_is_in_the_world() -> None:
     assert part.data.shape == (17, 25, 2)
     assert part.data[2, 4, 1] == brain.data[5, 9, 8]
     np.testing.assert_allclose(part.affine @ [2, 4, 1, 1], brain.affine @ [5, 9, 8, 1])
-
-
-def test_otsu_is_the_threshold_of_least_variance_within() -> None:
-    rng = np.random.default_rng(0)
-    data = np.concatenate([rng.normal(10, 2, 3000), rng.normal(30, 4, 1500)])
-    candidates = np.linspace(data.min(), data.max(), 257)[1:-1]
-    within = [
-        low.size * low.var() + high.size * high.var()
-        for low, high in ((data[data <= t], data[data > t]) for t in candidates)
-    ]
-    step = float(candidates[1] - candidates[0])
-    assert otsu(data) == pytest.approx(candidates[int(np.argmin(within))], abs=1.5 * step)
