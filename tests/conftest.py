@@ -13,6 +13,7 @@ import fusekit
 from fusekit.cli import main
 from fusekit.data import Cohort
 from fusekit.experiment import Run
+from fusekit.experiment.cohort import synthetic_cohort
 from fusekit.progress import Quiet
 
 #: A run that takes seconds: the real task, its synthetic cohort of a few subjects, a tiny network.
@@ -64,9 +65,16 @@ def small_run(_surroundings: None, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.fixture(scope="session")
-def small_cohort(small_run: Run) -> Cohort:
+def small_folder(_surroundings: None) -> Path:
+    """Where the cohort of ``small_run`` lies."""
+    from fusekit_adni.task import AdniAdTask
+
+    return synthetic_cohort("adni-ad", AdniAdTask(), SMALL_OPTIONS, Quiet())
+
+
+@pytest.fixture(scope="session")
+def small_cohort(small_folder: Path) -> Cohort:
     """The cohort of ``small_run``, as its task reads it."""
     from fusekit_adni.task import AdniAdTask
 
-    folder = next((Path(os.environ["FUSEKIT_CACHE"]) / "synthetic").glob("adni-ad-*"))
-    return AdniAdTask().scan(folder, Quiet())
+    return AdniAdTask().scan(small_folder, Quiet())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 from pathlib import Path
@@ -15,11 +14,10 @@ from fusekit.data import Cohort
 from tests.conftest import CommandLine
 
 
-@pytest.fixture(scope="module")
-def download(small_cohort: Cohort) -> Path:
+@pytest.fixture
+def download(small_folder: Path) -> Path:
     """The folder that ``small_cohort`` was read from."""
-    root = Path(os.environ["FUSEKIT_CACHE"]) / "synthetic"
-    return next(folder for folder in root.iterdir() if small_cohort.scans["image"].iloc[0].is_relative_to(folder))
+    return small_folder
 
 
 def test_a_recipe_is_written_rebuilt_and_found_identical(

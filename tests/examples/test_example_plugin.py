@@ -56,7 +56,7 @@ def test_it_runs_end_to_end_and_predicts(site: Path, tmp_path: Path) -> None:
 
     predictions = pd.read_csv(run / "predictions.csv")
     patient = predictions["subject"].iloc[0]
-    cohort = next((tmp_path / "cache" / "synthetic").iterdir())
+    cohort = next((tmp_path / "cache" / "synthetic").glob("bright-spot-*"))
     table = pd.read_csv(cohort / "patients.csv").query("patient == @patient")
     table.drop(columns=["image", "spot"]).to_csv(tmp_path / "one.csv", index=False)
     arguments = [

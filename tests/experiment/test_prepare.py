@@ -129,7 +129,7 @@ def test_categories_that_only_tested_subjects_have_are_reported(
 
 
 def test_a_leak_stops_before_the_images_are_read_and_an_allowed_one_is_kept(
-    small_run: Run, monkeypatch: pytest.MonkeyPatch
+    small_cohort: Cohort, small_run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scan = AdniAdTask.scan
 
@@ -164,6 +164,6 @@ def test_one_image_under_two_subjects_is_refused(
     monkeypatch.setattr(AdniAdTask, "scan", with_copy)
     with pytest.raises(LeakageError, match="same-image") as caught:
         prepared()
-    subjects = scan(AdniAdTask(), next((Path(os.environ["FUSEKIT_CACHE"]) / "synthetic").iterdir()), Quiet()).scans
+    subjects = small_cohort.scans
     for subject in (subjects["subject"].iloc[0], subjects["subject"].iloc[-1]):
         assert subject in str(caught.value)

@@ -31,12 +31,11 @@ MM = ["-o", "slices.space=mm", "-o", "slices.start=-14", "-o", "slices.stop=-8"]
 
 
 @pytest.fixture
-def download(small_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def download(small_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A synthetic download of one's own; the working folder beside it is empty but for it."""
-    written = next((Path(os.environ["FUSEKIT_CACHE"]) / "synthetic").glob("adni-ad-*"))
     monkeypatch.chdir(tmp_path)
     # Links are quick; a file is replaced, never written into, so the original stays as it is.
-    return Path(shutil.copytree(written, tmp_path / "download", copy_function=os.link)).relative_to(tmp_path)
+    return Path(shutil.copytree(small_folder, tmp_path / "download", copy_function=os.link)).relative_to(tmp_path)
 
 
 @pytest.fixture
@@ -59,7 +58,7 @@ def refused(command: CommandLine, folder: Path, *arguments: str) -> str:
 
 def finished_stores() -> list[Path]:
     """Slice stores, without those that an error interrupted: they go on when the file is repaired."""
-    found = sorted(Path(os.environ["FUSEKIT_CACHE"]).glob("slices/*"))
+    found = sorted(Path(os.environ["FUSEKIT_CACHE"]).glob("slices/slices-*"))
     return [path for path in found if path.suffix != ".partial"]
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import fusekit
-from fusekit.data import SliceStore, cut, read
+from fusekit.data import Cohort, SliceStore, cut, read
 from fusekit.experiment import Run
 from fusekit.progress import Quiet
 from tests.conftest import SMALL_OPTIONS
@@ -44,10 +44,10 @@ def test_a_run_on_volumes_has_one_row_a_scan(run: Run) -> None:
     assert run.bundle.model.description["recipe"]["options"]["injector"]["spatial_dims"] == 3
 
 
-def test_the_bundle_gives_the_run_s_probabilities_from_the_store_and_from_files(run: Run, tmp_path: Path) -> None:
+def test_the_bundle_gives_the_run_s_probabilities_from_the_store_and_from_files(run: Run, small_cohort: Cohort) -> None:
     bundle = fusekit.load(run.folder)
     assert {name: bundle.slices.as_json()[name] for name in VOLUME} == VOLUME
-    cohort = _cohort()
+    cohort = small_cohort
     scans = run.predictions["scan"].head(2)
     expected = run.predictions[["p_0", "p_1"]].head(2)
     text = cohort.clinical.loc[scans].astype(object).map(lambda value: "" if pd.isna(value) else str(value))
@@ -58,17 +58,12 @@ def test_the_bundle_gives_the_run_s_probabilities_from_the_store_and_from_files(
     assert items.shape == (2, 16, 16, 16)
     columns = bundle.encode(cohort.clinical.loc[scans])
     np.testing.assert_allclose(bundle.probabilities(items, columns), expected, atol=1e-5)
-    stores = [SliceStore.open(path) for path in (Path(os.environ["FUSEKIT_CACHE"]) / "slices").glob("slices-*")]
+    folder = Path(os.environ["FUSEKIT_CACHE"]) / "slices"
+    stores = [SliceStore.open(path) for path in folder.glob("slices-*") if path.suffix != ".partial"]
     stored = next(store for store in stores if store.images.ndim == 4)
     assert stored.images.dtype == np.float16
     rows = stored.rows.index[stored.rows["scan"].isin(scans)]
     np.testing.assert_array_equal(np.sort(stored.images[rows], axis=0), np.sort(items, axis=0))
-
-
-def _cohort() -> Any:
-    from fusekit_adni.task import AdniAdTask
-
-    return AdniAdTask().scan(next((Path(os.environ["FUSEKIT_CACHE"]) / "synthetic").glob("adni-ad-*")), Quiet())
 
 
 def test_image_only_runs_on_the_same_store(run: Run, tmp_path: Path) -> None:
