@@ -129,7 +129,7 @@ def test_categories_that_only_tested_subjects_have_are_reported(
 
 
 def test_a_leak_stops_before_the_images_are_read_and_an_allowed_one_is_kept(
-    small_cohort: Cohort, small_run: Run, monkeypatch: pytest.MonkeyPatch
+    small_run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scan = AdniAdTask.scan
 
@@ -151,7 +151,7 @@ def test_a_leak_stops_before_the_images_are_read_and_an_allowed_one_is_kept(
 
 
 def test_one_image_under_two_subjects_is_refused(
-    small_run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    small_run: Run, small_cohort: Cohort, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     scan = AdniAdTask.scan
 
