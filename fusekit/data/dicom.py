@@ -19,6 +19,9 @@ TOLERANCE = 0.1
 #: More bytes of pixels than this are believed only of a file that is no smaller than a thousandth of them.
 _HARMLESS, _MOST_PACKED = 2**26, 1000
 
+#: The transfer syntax that packs everything after the file's first lines; it stands in those.
+_DEFLATED = b"1.2.840.10008.1.2.1.99"
+
 
 @dataclass(frozen=True)
 class _Frame:
@@ -110,13 +113,28 @@ class _WithinFile(io.BufferedReader):
 
 
 def _header(path: Path) -> Any:
+    return _read(path, stop_before_pixels=True)
+
+
+def _read(path: Path, *, stop_before_pixels: bool = False) -> Any:
     import pydicom
 
     try:
         with _WithinFile(path) as file:
-            return pydicom.dcmread(file, stop_before_pixels=True)
+            _refuse_deflated(path, file.peek())
+            return pydicom.dcmread(file, stop_before_pixels=stop_before_pixels)
+    except DataError:
+        raise
     except Exception as error:  # a damaged file can make pydicom raise anything
         raise DataError(f"{path}: the DICOM file cannot be read ({error}). Get it again.") from error
+
+
+def _refuse_deflated(path: Path, start: bytes) -> None:
+    if _DEFLATED in start:
+        raise DataError(
+            f"{path}: the whole file is deflated ({_DEFLATED.decode()}), which may unpack to any size and is not read. "
+            "Convert the series to another transfer syntax, e.g. with dcmconv, or to NIfTI."
+        )
 
 
 @contextmanager
@@ -240,13 +258,7 @@ def _pixels(frames: list[_Frame]) -> np.ndarray:
 
 
 def _decode(path: Path) -> np.ndarray:
-    import pydicom
-
-    try:
-        with _WithinFile(path) as opened:
-            file = pydicom.dcmread(opened)
-    except Exception as error:  # as in _header
-        raise DataError(f"{path}: the DICOM file cannot be read ({error}). Get it again.") from error
+    file = _read(path)
     syntax = getattr(getattr(file, "file_meta", None), "TransferSyntaxUID", None)
     _refuse_undecodable(path, syntax)
     with _naming(path):

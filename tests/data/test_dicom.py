@@ -18,6 +18,7 @@ from pydicom.uid import (
     MPEG4HP41,
     UID,
     CTImageStorage,
+    DeflatedExplicitVRLittleEndian,
     EnhancedMRImageStorage,
     ExplicitVRLittleEndian,
     JPEG2000Lossless,
@@ -432,6 +433,21 @@ def test_a_damaged_file_gives_a_volume_or_a_data_error(
         return
     assert volume.data.ndim == 3
     assert np.isfinite(volume.data).all()
+
+
+def test_a_deflated_file_is_refused_by_name_and_not_unpacked(tmp_path: Path) -> None:
+    def deflate(k: int, data: FileDataset) -> None:
+        data.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+        data.PixelData = bytes(2**22)  # packs into 4 kB
+
+    path = _write(tmp_path, change=deflate)[0]
+    assert path.stat().st_size < 2**14
+    tracemalloc.start()
+    with pytest.raises(DataError, match=r"the whole file is deflated \(1\.2\.840\.10008\.1\.2\.1\.99\)"):
+        read_dicom(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**20
 
 
 def test_a_length_that_is_not_there_is_not_allocated(tmp_path: Path) -> None:
