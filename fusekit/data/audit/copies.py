@@ -8,8 +8,9 @@ from fusekit.data.audit.case import Case
 from fusekit.data.audit.fingerprints import ALIKE, FEWEST, SAME, near_pairs
 from fusekit.data.cohort import Finding
 
-#: With more look-alike pairs than this share of the scans, the cohort's people look alike.
-USUAL = 0.1
+#: With more look-alike pairs than this share of the scans, the cohort's people look alike, as organs and pictures of
+#: simple shape do; then only a likeness above ``CERTAIN`` is refused.
+USUAL, CERTAIN = 0.1, 0.95
 
 
 def same_images(case: Case) -> Iterator[Finding]:
@@ -50,22 +51,23 @@ def nearly_same_images(case: Case) -> Iterator[Finding]:
         f"{subjects[a]} ({scans[a]}) ~ {subjects[b]} ({scans[b]}): {likeness:.2f}": likeness
         for likeness, a, b in sorted(found, reverse=True)
     }
-    same = tuple(item for item, likeness in items.items() if likeness > SAME)
-    alike = tuple(item for item, likeness in items.items() if likeness <= SAME)
+    usual = len(items) > USUAL * len(scans)
+    limit = CERTAIN if usual else SAME
+    same = tuple(item for item, likeness in items.items() if likeness > limit)
+    alike = tuple(item for item, likeness in items.items() if likeness <= limit)
     if same:
         yield Finding(
             "near-duplicate",
-            f"pairs of images of two subjects that are more alike than two people's are (likeness above {SAME:g}).",
+            f"pairs of images of two subjects that are more alike than two people's are (likeness above {limit:g}).",
             same,
             "refusal",
             "Look at them side by side. If they are one image saved twice, find out whose it is and take the other "
             "out; if they are two people, or twins, allow it.",
         )
     if alike:
-        usual = len(alike) > USUAL * len(scans)
         yield Finding(
             "look-alike",
-            f"pairs of images of two subjects with a likeness from {ALIKE:g} to {SAME:g}: perhaps one image that was "
+            f"pairs of images of two subjects with a likeness from {ALIKE:g} to {limit:g}: perhaps one image that was "
             f"shaded, moved or turned{'; so many that it is usual in this cohort' if usual else ''}.",
             alike,
             "note" if usual else "warning",

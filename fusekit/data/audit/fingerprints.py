@@ -24,7 +24,7 @@ FEWEST = 8
 CANDIDATE = 0.5
 
 #: Share of the residual explained (1 is a copy; among brains a stranger explains less than 0.3) above which two are one
-#: image whatever the organ, and above which they may be one.
+#: image, and above which they may be one.
 SAME, ALIKE = 0.85, 0.4
 
 #: Volumes that are compared with all others at once: a chunk of the matrix of pairs takes 4 bytes times this times n.

@@ -50,5 +50,24 @@ def test_what_is_less_alike_is_a_warning_and_a_note_where_it_is_usual(
     assert all(0.55 < float(item.rpartition(": ")[2]) < 0.75 for item in found.items)  # 0.8 squared is 0.64
 
 
+def test_where_people_look_alike_only_what_is_certain_is_refused(case: Callable[..., Any]) -> None:
+    rng = np.random.default_rng(2)
+    thumbnails = rng.normal(128, 25, (60, 16, 16, 16))
+    for k in range(7):  # nine tenths of the variance are shared, which is refused where it is unusual
+        thumbnails[59 - k] = 128 + 0.95 * (thumbnails[k] - 128) + 0.31 * (thumbnails[59 - k] - 128)
+    thumbnails[20] = thumbnails[21] + rng.normal(0, 2, (16, 16, 16))
+    volumes = make_volumes(case().cohort.scans.index, digest=[f"d{i}" for i in range(60)])
+    store = make_store(volumes, np.rint(thumbnails.clip(0, 255)).astype(np.uint8))
+    refused, noted = nearly_same_images(case(store=store))
+    assert (refused.code, refused.severity) == ("near-duplicate", "refusal")
+    (item,) = refused.items
+    assert item.startswith("s020 (scan20) ~ s021 (scan21): ")
+    assert (noted.code, noted.severity, noted.count) == ("look-alike", "note", 7)
+    thumbnails[54:] = rng.normal(128, 25, (6, 16, 16, 16))  # one pair of the seven is left
+    store = make_store(volumes, np.rint(thumbnails.clip(0, 255)).astype(np.uint8))
+    (refused,) = nearly_same_images(case(store=store))
+    assert refused.count == 2
+
+
 def test_without_a_store_there_is_nothing_to_compare(case: Callable[..., Any]) -> None:
     assert [*same_images(case()), *nearly_same_images(case())] == []
