@@ -1,5 +1,7 @@
 """Every error that FuseKit raises on purpose. Its message tells a person what to do next."""
 
+from collections.abc import Iterable
+
 
 class FusekitError(Exception):
     """Anything the user can put right; the command line prints it without a traceback and exits with 2."""
@@ -27,3 +29,9 @@ class DataError(FusekitError):
 
 class LeakageError(DataError):
     """The answer would be known beforehand: one subject on both sides of a split, or what the audit refuses."""
+
+
+def first_ten(items: Iterable[object]) -> str:
+    """List ten items, and say how many more there are."""
+    texts = [str(item) for item in items]
+    return ", ".join(texts[:10]) + (f" and {len(texts) - 10} more" if len(texts) > 10 else "")

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from fusekit.cli.options import Clinical, Layout, Option, task_options
+
 if TYPE_CHECKING:
     from fusekit.experiment.config import Config
     from fusekit.experiment.demonstrate import Demonstration
@@ -21,18 +23,13 @@ def check(
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Of the split. Default: 0.")] = None,
     folds: Annotated[int | None, typer.Option(help="Cut the subjects into so many folds. Default: 5.")] = None,
-    layout: Annotated[str | None, typer.Option(help="Layout of the data, for tasks that know several.")] = None,
-    clinical: Annotated[
-        Path | None, typer.Option(help="TOML that names the clinical columns, for tasks that take one.")
-    ] = None,
+    layout: Layout = None,
+    clinical: Clinical = None,
     allow: Annotated[
         list[str] | None,
         typer.Option(metavar="FINDING", help="Take this refusal for allowed; may be repeated."),
     ] = None,
-    option: Annotated[
-        list[str] | None,
-        typer.Option("--option", "-o", metavar="PART.OPTION=VALUE", help="Set an option of a part; may be repeated."),
-    ] = None,
+    option: Option = None,
     image_size: Annotated[int | None, typer.Option(help="Height and width of a slice, in pixels.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON with every item, for programs.")] = False,
     demonstrate: Annotated[
@@ -46,14 +43,13 @@ def check(
         Path | None, typer.Option(help="Folder of the demonstration. Default: runs/demonstration-TASK-DATE-TIME.")
     ] = None,
     backbone: Annotated[str | None, typer.Option(help="Of the demonstration. Default: resnet10t.")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Of each of its four trainings. Default: 20.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Of each of its four trainings. Default: 15.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:N or mps. Default: auto.")] = None,
 ) -> None:
     """Look for what would fool you: leaks, shortcuts, confounding, copies, odd volumes. Exit code 1 if it refuses.
 
     The same audit runs before every training, which a refusal stops. Nothing but the slice store is written.
     """
-    from fusekit.cli.options import task_options
     from fusekit.errors import OptionError
     from fusekit.experiment.config import resolve
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fusekit.cli.options import Clinical, Layout, task_options
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
@@ -29,10 +31,8 @@ def cohort(
         Path | None,
         typer.Option(help="Recipe of somebody else: rebuild its cohort from your data and say what differs."),
     ] = None,
-    layout: Annotated[str | None, typer.Option(help="Layout of the data, for tasks that know several.")] = None,
-    clinical: Annotated[
-        Path | None, typer.Option(help="TOML that names the clinical columns, for tasks that take one.")
-    ] = None,
+    layout: Layout = None,
+    clinical: Clinical = None,
     option: Annotated[
         list[str] | None,
         typer.Option(
@@ -47,7 +47,6 @@ def cohort(
     """
     from rich.console import Console
 
-    from fusekit.cli.options import task_options
     from fusekit.errors import OptionError
     from fusekit.experiment.cohort import describe
 

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from fusekit.cli.options import Clinical, Layout, Option, task_options
+
 
 def run(
     task: Annotated[
@@ -41,18 +43,13 @@ def run(
         Path | None,
         typer.Option(help="Recipe (see `fusekit cohort`): train on exactly its scans; differences are refused."),
     ] = None,
-    layout: Annotated[str | None, typer.Option(help="Layout of the data, for tasks that know several.")] = None,
-    clinical: Annotated[
-        Path | None, typer.Option(help="TOML that names the clinical columns, for tasks that take one.")
-    ] = None,
+    layout: Layout = None,
+    clinical: Clinical = None,
     allow: Annotated[
         list[str] | None,
         typer.Option(metavar="FINDING", help="Go on in spite of a refusal of the audit; may be repeated."),
     ] = None,
-    option: Annotated[
-        list[str] | None,
-        typer.Option("--option", "-o", metavar="PART.OPTION=VALUE", help="Set an option of a part; may be repeated."),
-    ] = None,
+    option: Option = None,
     config: Annotated[
         Path | None,
         typer.Option(help="TOML file with these names, or the manifest.json of an earlier run; the line wins over it."),
@@ -65,7 +62,6 @@ def run(
     """
     import fusekit
     from fusekit.cli.console import print_run
-    from fusekit.cli.options import task_options
 
     finished = fusekit.run(
         task,

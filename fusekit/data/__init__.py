@@ -3,6 +3,7 @@
 from fusekit.data.clinical import ClinicalEncoding
 from fusekit.data.cohort import Cohort, Column, Finding
 from fusekit.data.dicom import read_dicom
+from fusekit.data.dicom_files import is_dicom, read_dataset
 from fusekit.data.images import Volume, read, read_nifti
 from fusekit.data.pictures import read_picture
 from fusekit.data.pixels import Pixels
@@ -28,7 +29,9 @@ __all__ = [
     "assign_folds",
     "build_store",
     "cut",
+    "is_dicom",
     "read",
+    "read_dataset",
     "read_dicom",
     "read_nifti",
     "read_picture",

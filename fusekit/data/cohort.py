@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from fusekit.errors import DataError
+from fusekit.errors import DataError, first_ten
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,17 +110,17 @@ class Cohort:
             raise DataError("the cohort's clinical values do not have the columns that describe them.")
         shared = self.scans[self.scans["image"].duplicated(keep=False)]
         if not shared.empty:
-            raise DataError(f"one image stands for several scans: {_first_ten(shared['image'].map(str).unique())}.")
+            raise DataError(f"one image stands for several scans: {first_ten(shared['image'].map(str).unique())}.")
         unknown = self.scans[~self.scans["label"].isin(range(len(self.classes)))]
         if not unknown.empty:
             raise DataError(
                 f"{len(unknown)} scans have a label that names none of the classes {', '.join(self.classes)}: "
-                f"{_first_ten(unknown.index)}."
+                f"{first_ten(unknown.index)}."
             )
         labels = self.scans.groupby("subject")["label"].nunique()
         if (labels > 1).any():
             raise DataError(
-                f"{(labels > 1).sum()} subjects have two labels: {_first_ten(labels.index[labels > 1])}. "
+                f"{(labels > 1).sum()} subjects have two labels: {first_ten(labels.index[labels > 1])}. "
                 "A subject needs one label: restrict the visits, or correct the table."
             )
         counts = self.subjects.value_counts()
@@ -149,9 +149,4 @@ def _refuse_outside(values: pd.Series, column: Column) -> None:
 def _refuse_repeated(index: pd.Index, what: str) -> None:
     repeated = index[index.duplicated()].unique()
     if len(repeated):
-        raise DataError(f"{len(repeated)} {what} ids stand twice: {_first_ten(repeated)}.")
-
-
-def _first_ten(items: Any) -> str:
-    items = [str(item) for item in items]
-    return ", ".join(items[:10]) + (f" and {len(items) - 10} more" if len(items) > 10 else "")
+        raise DataError(f"{len(repeated)} {what} ids stand twice: {first_ten(repeated)}.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from fusekit.data.dicom_files import is_dicom, read_dataset
 from fusekit.data.images import Volume, canonical
 from fusekit.errors import DataError
 
@@ -18,9 +18,6 @@ from fusekit.errors import DataError
 TOLERANCE = 0.1
 #: More bytes of pixels than this are believed only of a file that is no smaller than a thousandth of them.
 _HARMLESS, _MOST_PACKED = 2**26, 1000
-
-#: The transfer syntax that packs everything after the file's first lines; it stands in those.
-_DEFLATED = b"1.2.840.10008.1.2.1.99"
 
 
 @dataclass(frozen=True)
@@ -56,10 +53,10 @@ def read_dicom(path: Path) -> Volume | None:
     files = _files(path)
     if not files:
         return None
-    wanted = None if path.is_dir() else _series_of(path, _header(path))
+    wanted = None if path.is_dir() else _series_of(path, read_dataset(path))
     series: dict[str, list[_Frame]] = {}
     for file in files:
-        header = _header(file)
+        header = read_dataset(file)
         uid = _series_of(file, header)
         if wanted is None or uid == wanted:
             series.setdefault(uid, []).extend(_frames(file, header))
@@ -82,59 +79,8 @@ def read_dicom(path: Path) -> Volume | None:
 def _files(path: Path) -> list[Path]:
     """The DICOM files of a folder, or those beside a DICOM file."""
     if path.is_dir():
-        return sorted(file for file in path.iterdir() if _is_dicom(file))
-    return _files(path.parent) if _is_dicom(path) else []
-
-
-def _is_dicom(path: Path) -> bool:
-    """By suffix, or by the file's mark: a hospital's archive calls its files ``IM0001``, or by their UID."""
-    # A DICOMDIR lists a disk's files, and what Macs leave beside files ("._IM0001.dcm") is no image.
-    if path.name.upper() == "DICOMDIR" or path.name.startswith("."):
-        return False
-    if path.suffix.lower() == ".dcm":
-        return path.is_file()
-    try:
-        with path.open("rb") as file:
-            return file.read(132)[128:] == b"DICM"
-    except OSError:  # a folder, or not ours to read
-        return False
-
-
-class _WithinFile(io.BufferedReader):
-    """A file that is never asked for more than it has: a damaged length of 4 GiB would be allocated before reading."""
-
-    def __init__(self, path: Path):
-        super().__init__(io.FileIO(path))
-        self._end = path.stat().st_size
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        left = max(0, self._end - self.tell())
-        return super().read(left if size is None or size < 0 else min(size, left))
-
-
-def _header(path: Path) -> Any:
-    return _read(path, stop_before_pixels=True)
-
-
-def _read(path: Path, *, stop_before_pixels: bool = False) -> Any:
-    import pydicom
-
-    try:
-        with _WithinFile(path) as file:
-            _refuse_deflated(path, file.peek())
-            return pydicom.dcmread(file, stop_before_pixels=stop_before_pixels)
-    except DataError:
-        raise
-    except Exception as error:  # a damaged file can make pydicom raise anything
-        raise DataError(f"{path}: the DICOM file cannot be read ({error}). Get it again.") from error
-
-
-def _refuse_deflated(path: Path, start: bytes) -> None:
-    if _DEFLATED in start:
-        raise DataError(
-            f"{path}: the whole file is deflated ({_DEFLATED.decode()}), which may unpack to any size and is not read. "
-            "Convert the series to another transfer syntax, e.g. with dcmconv, or to NIfTI."
-        )
+        return sorted(file for file in path.iterdir() if is_dicom(file))
+    return _files(path.parent) if is_dicom(path) else []
 
 
 @contextmanager
@@ -258,7 +204,7 @@ def _pixels(frames: list[_Frame]) -> np.ndarray:
 
 
 def _decode(path: Path) -> np.ndarray:
-    file = _read(path)
+    file = read_dataset(path, pixels=True)
     syntax = getattr(getattr(file, "file_meta", None), "TransferSyntaxUID", None)
     _refuse_undecodable(path, syntax)
     with _naming(path):

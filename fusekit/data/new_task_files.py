@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fusekit.data.dicom_files import is_dicom
 from fusekit.data.images import NIFTI_SUFFIXES
 from fusekit.data.own_places import refuse_archive
 from fusekit.errors import DataError
@@ -62,7 +63,7 @@ def look(folder: Path) -> Found:
                 found.archives.append(path.as_posix())
             elif kind:
                 _keep(found, kind, path)
-            elif not series and _is_dicom(folder / path):
+            elif not series and is_dicom(folder / path):
                 series = True
                 _keep(found, "DICOM series", home)
     return found
@@ -87,15 +88,3 @@ def _kind(name: str) -> str:
     except DataError:
         return "archive"
     return ""
-
-
-def _is_dicom(path: Path) -> bool:
-    if path.suffix.lower() == ".dcm":
-        return True
-    if path.suffix.lower() in (".hdr", ".json", ".txt", ".xml", ".toml", ".md", ".pdf", ".xlsx", ".bval", ".bvec"):
-        return False
-    try:
-        with path.open("rb") as file:
-            return file.read(132)[128:] == b"DICM"
-    except OSError:
-        return False

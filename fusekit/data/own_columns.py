@@ -11,9 +11,8 @@ from fusekit.data.cohort import Column
 from fusekit.data.own_format import OwnColumn
 from fusekit.data.own_join import Joined
 from fusekit.data.own_places import spelt_otherwise
-from fusekit.data.own_problems import first_ten
 from fusekit.data.tables import is_missing, to_number
-from fusekit.errors import DataError
+from fusekit.errors import DataError, first_ten
 from fusekit.extension.registry import suggest
 
 #: More different texts than this are no categories: names, free text, dates.

@@ -10,9 +10,8 @@ import pandas as pd
 
 from fusekit.data.own_join import Joined
 from fusekit.data.own_places import Pattern, confined, refuse_archive, refuse_leaving, spelt_otherwise
-from fusekit.data.own_problems import first_ten
 from fusekit.data.tables import is_missing
-from fusekit.errors import DataError
+from fusekit.errors import DataError, first_ten
 
 
 @dataclass

@@ -12,9 +12,9 @@ import pandas as pd
 from fusekit.data.cohort import Finding
 from fusekit.data.own_format import Further
 from fusekit.data.own_places import spelt_otherwise
-from fusekit.data.own_problems import Problems, first_ten
+from fusekit.data.own_problems import Problems
 from fusekit.data.tables import read_table, require_columns
-from fusekit.errors import DataError
+from fusekit.errors import DataError, first_ten
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -44,12 +44,6 @@ class Problems:
         if self.sentences:
             listed = "\n".join(f"  {number}. {sentence}" for number, sentence in enumerate(self.sentences, 1))
             raise DataError(f"{self.source}: {len(self.sentences)} things to put right:\n{listed}")
-
-
-def first_ten(items: Iterable[object]) -> str:
-    """List ten items, and say how many more there are."""
-    texts = [str(item) for item in items]
-    return ", ".join(texts[:10]) + (f" and {len(texts) - 10} more" if len(texts) > 10 else "")
 
 
 def line_of(text: str, *keys: str) -> int | None:

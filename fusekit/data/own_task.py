@@ -14,9 +14,9 @@ from fusekit.data.own_format import OwnData, read_own
 from fusekit.data.own_images import Matches, match_images
 from fusekit.data.own_join import Joined, join
 from fusekit.data.own_places import Pattern, alike
-from fusekit.data.own_problems import Problems, first_ten
+from fusekit.data.own_problems import Problems
 from fusekit.data.task import Task
-from fusekit.errors import DataError
+from fusekit.errors import DataError, first_ten
 from fusekit.progress import Progress
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from fusekit.data.cohort import Cohort
-from fusekit.errors import DataError, LeakageError, OptionError
+from fusekit.errors import DataError, LeakageError, OptionError, first_ten
 
 
 @dataclass(frozen=True)
@@ -86,8 +86,7 @@ def refuse_leakage(train: Iterable[str], test: Iterable[str]) -> None:
     """
     shared = sorted(set(train) & set(test))
     if shared:
-        more = f" and {len(shared) - 10} more" if len(shared) > 10 else ""
         raise LeakageError(
-            f"{len(shared)} subjects are in both the training and the test set: {', '.join(shared[:10])}{more}. "
+            f"{len(shared)} subjects are in both the training and the test set: {first_ten(shared)}. "
             "Split by subject, not by scan or slice."
         )

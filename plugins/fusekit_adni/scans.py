@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from fusekit.data import Finding
-from fusekit.errors import DataError
+from fusekit.errors import DataError, first_ten
 from fusekit_adni.images import Download, Image
 from fusekit_adni.loni import read_visits
 from fusekit_adni.strength import field_strength, is_expected
@@ -196,9 +196,8 @@ def refuse_two_labels(scans: pd.DataFrame, classes: tuple[str, ...]) -> None:
     labels = scans.groupby("subject")["label"].nunique()
     both = list(labels.index[labels > 1])
     if both:
-        listed = ", ".join(both[:10]) + (f" and {len(both) - 10} more" if len(both) > 10 else "")
         raise DataError(
-            f"subjects with {classes[0]} at one visit and {classes[1]} at another ({len(both)}): {listed}. "
+            f"subjects with {classes[0]} at one visit and {classes[1]} at another ({len(both)}): {first_ten(both)}. "
             "A subject needs one label; to take the baseline visits alone: -o task.visits=baseline"
         )
 

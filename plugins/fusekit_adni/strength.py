@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from fusekit.data import read_dataset
 from fusekit_adni.images import Image
 
 #: Of a sidecar nothing else is read: it also holds test scores.
-_PROTOCOL = re.compile(r'term="Field Strength"\s*>\s*([\d.]+)')
+_PROTOCOL = re.compile(r'term="Field Strength"\s*>\s*(\d+(?:\.\d+)?)\s*<')
 
 #: How far a scanner's own figure may lie from the nominal one, e.g. 1.494 T.
 _TOLERANCE = 0.3
@@ -31,13 +32,9 @@ def is_expected(tesla: float | None, phase: str) -> bool:
 
 
 def _from_dicom(folder: Path) -> float | None:
-    import pydicom
-    from pydicom.errors import InvalidDicomError
-
     first = min(path for path in folder.iterdir() if path.suffix.lower() == ".dcm")
     try:
-        header = pydicom.dcmread(first, stop_before_pixels=True, specific_tags=["MagneticFieldStrength"])
-    except InvalidDicomError:
-        return None  # whoever reads the pixels refuses it by name
-    tesla = header.get("MagneticFieldStrength")
-    return None if tesla is None else float(tesla)
+        tesla = read_dataset(first, keywords=("MagneticFieldStrength",)).get("MagneticFieldStrength")
+        return None if tesla is None else float(tesla)
+    except Exception:  # noqa: BLE001  (whoever reads the pixels refuses a damaged file by name)
+        return None

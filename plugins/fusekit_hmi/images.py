@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fusekit.data import is_dicom
 from fusekit.errors import DataError
 
 VOLUMES = (".nii", ".nii.gz", ".hdr", ".mgz")
@@ -85,17 +86,8 @@ def _sort_in(found: Found, path: Path) -> None:
         (found.masks if is_mask(path, found.folder) else found.volumes).append(path)
     elif name.endswith(PICTURES):
         (found.drawings if is_mask(path, found.folder) else found.pictures).append(path)
-    elif name.endswith(".dcm") or (not name.endswith(_OTHER) and name != "dicomdir" and _has_mark(path)):
+    elif name.endswith(".dcm") or (not name.endswith(_OTHER) and is_dicom(path)):
         found.series.setdefault(path.parent, []).append(path)
-
-
-def _has_mark(path: Path) -> bool:
-    """DICOM files have a mark, whatever they are called: ``IM0001``, or a UID."""
-    try:
-        with path.open("rb") as file:
-            return file.read(132)[128:] == b"DICM"
-    except OSError:
-        return False
 
 
 def _refuse(error: OSError) -> None:

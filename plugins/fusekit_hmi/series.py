@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fusekit.data import Finding
+from fusekit.data import Finding, read_dataset
 from fusekit.errors import DataError
 from fusekit_hmi.notes import note
 
@@ -68,12 +68,10 @@ def series_in(folder: Path, files: Sequence[Path], findings: list[Finding]) -> l
 
 def _header(path: Path) -> dict[str, str]:
     """Some elements as text, "" where absent."""
-    import pydicom
-
+    header = read_dataset(path, keywords=_TAGS)
     try:
-        header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(_TAGS))
         return {tag: _text(header.get(tag)) for tag in _TAGS}
-    except Exception as error:  # a damaged file can make pydicom raise anything
+    except Exception as error:  # an element is decoded, and found damaged, when it is asked for
         raise DataError(f"{path}: the DICOM file cannot be read ({error}). Get it again, or take it away.") from error
 
 

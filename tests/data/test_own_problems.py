@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fusekit.data.own_problems import Problems, first_ten, line_of
+from fusekit.data.own_problems import Problems, line_of
 from fusekit.errors import DataError, OptionError
 
 TEXT = """\
@@ -55,8 +55,3 @@ def test_problems_come_all_together_and_one_alone_as_it_is() -> None:
     assert str(caught.value) == "my.toml: 2 things to put right:\n  1. first.\n  2. second."
     with pytest.raises(ZeroDivisionError), problems.gather():
         _ = 1 / 0  # a mistake of ours is none of theirs
-
-
-def test_ten_are_listed_and_the_others_counted() -> None:
-    assert first_ten(range(3)) == "0, 1, 2"
-    assert first_ten(range(12)) == "0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 2 more"

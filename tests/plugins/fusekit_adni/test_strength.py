@@ -56,6 +56,20 @@ def test_a_series_says_it_itself(tmp_path: Path, tesla: float | None) -> None:
     assert field_strength(_dicom(tmp_path, tesla), {}) == tesla
 
 
+def test_a_damaged_element_says_nothing(tmp_path: Path) -> None:
+    image = _dicom(tmp_path, 1.5)
+    path = tmp_path / "1.dcm"
+    assert path.read_bytes().count(b"1.5 ") == 1
+    path.write_bytes(path.read_bytes().replace(b"1.5 ", b"x.y "))
+    assert field_strength(image, {}) is None
+
+
+@pytest.mark.parametrize(("text", "expected"), [("1..5", None), (".", None), ("3.0.0", None), ("3.0 ", 3.0)])
+def test_a_damaged_sidecar_is_no_traceback(tmp_path: Path, text: str, expected: float | None) -> None:
+    told = _sidecar(tmp_path, f'<protocol term="Field Strength">{text}</protocol>')
+    assert field_strength(_image(tmp_path / "a.nii"), told) == expected
+
+
 def test_a_series_that_is_none_says_nothing(tmp_path: Path) -> None:
     (tmp_path / "1.dcm").write_bytes(b"not DICOM")
     assert field_strength(_image(tmp_path), {}) is None
