@@ -14,7 +14,7 @@ from fusekit.extension import hookimpl
 
 if TYPE_CHECKING:
     from fusekit.bundle import Bundle, load
-    from fusekit.data import Cohort, Column, Finding, Preset, SlicePolicy, Task, Volume
+    from fusekit.data import Cohort, Column, Finding, Preset, Published, SlicePolicy, Task, Volume
     from fusekit.experiment import Run, run
     from fusekit.models import (
         Backbone,
@@ -33,7 +33,7 @@ __version__ = _version("fusekit")
 
 _HOMES = {
     "fusekit.bundle": ("Bundle", "load"),
-    "fusekit.data": ("Cohort", "Column", "Finding", "Preset", "SlicePolicy", "Task", "Volume"),
+    "fusekit.data": ("Cohort", "Column", "Finding", "Preset", "Published", "SlicePolicy", "Task", "Volume"),
     "fusekit.experiment": ("Run", "run"),
     "fusekit.models": (
         "Backbone",
@@ -65,6 +65,7 @@ __all__ = [
     "ImageWidths",
     "Injector",
     "Preset",
+    "Published",
     "Run",
     "Site",
     "SlicePolicy",

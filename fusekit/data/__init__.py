@@ -12,7 +12,7 @@ from fusekit.data.slices import cut
 from fusekit.data.splits import Split, assign_folds, refuse_leakage, split
 from fusekit.data.store import SliceStore, build_store
 from fusekit.data.tables import read_table, require_columns, to_number
-from fusekit.data.task import Preset, Task
+from fusekit.data.task import Preset, Published, Task
 
 __all__ = [
     "ClinicalEncoding",
@@ -21,6 +21,7 @@ __all__ = [
     "Finding",
     "Pixels",
     "Preset",
+    "Published",
     "SlicePolicy",
     "SliceStore",
     "Split",

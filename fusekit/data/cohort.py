@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Any, Literal
 
 import pandas as pd
@@ -35,6 +36,14 @@ class Column:
     categories: tuple[str, ...] = ()
     source: str = ""
 
+    @property
+    def block(self) -> str:
+        """The table it was read from, without folder and ending: what is missing, or left out, together."""
+        table, colon, _ = self.source.rpartition(": ")
+        if not colon:
+            table = self.source.rpartition(".")[0]
+        return PurePath(table.removesuffix(".tsv").removesuffix(".csv")).name or self.name
+
 
 #: ``note``: how the cohort came about. ``warning``: it may fool you. ``refusal``: nothing is trained, unless allowed by
 #: name.
@@ -50,6 +59,7 @@ class Finding:
     items: tuple[str, ...] = ()  # the subjects, files or columns concerned
     severity: Severity = "note"
     advice: str = ""  # what to do about it
+    dropped: Literal["", "scans", "subjects"] = ""  # what its items are, if they are left out of the cohort for it
 
     @property
     def count(self) -> int:
@@ -63,6 +73,7 @@ class Finding:
             "severity": self.severity,
             "message": self.message,
             "advice": self.advice,
+            "dropped": self.dropped,
             "count": self.count,
             "items": list(self.items),
         }

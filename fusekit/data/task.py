@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,25 @@ class Preset:
     slices: SlicePolicy = field(default_factory=SlicePolicy)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """A row of somebody's table, to stand beside ours as context.
+
+    Args:
+        arm: the method, in the publication's words.
+        fusion: our name of the nearest arm; empty if there is none.
+        scores: metric -> value between 0 and 1.
+        source: where it stands, e.g. "Yang et al. 2021, table 1".
+        note: what keeps it from being comparable.
+    """
+
+    arm: str
+    fusion: str = ""
+    scores: Mapping[str, float]
+    source: str
+    note: str = ""
+
+
 class Task(ABC):
     """A prediction task. Factory: ``(*, options...)``; its options are ``-o task.option=value``."""
 
@@ -37,6 +57,8 @@ class Task(ABC):
     channels: int = 1  # of the image
     paper: Preset = Preset()  # with --data
     synthetic: Preset = Preset()  # without
+    subgroups: tuple[str, ...] = ("sex", "gender", "age", "site", "scanner", "manufacturer")  # that scores are split by
+    published: tuple[Published, ...] = ()
     folder: Path | None = None  # where the data lie, for a task that knows; --data says otherwise
     wanted: frozenset[str] | None = None  # a recipe's images, by the group image_id: no others are looked at
 

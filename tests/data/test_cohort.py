@@ -38,10 +38,23 @@ def test_a_sound_cohort_passes_and_knows_its_subjects() -> None:
 
 
 def test_a_finding_counts_its_items() -> None:
-    finding = Finding("scan-without-row", "scans without a row.", ("a", "b"), "warning", "Look.")
-    told = {"severity": "warning", "message": "scans without a row.", "advice": "Look."}
+    finding = Finding("scan-without-row", "scans without a row.", ("a", "b"), "warning", "Look.", "scans")
+    told = {"severity": "warning", "message": "scans without a row.", "advice": "Look.", "dropped": "scans"}
     expected = {"code": "scan-without-row", **told, "count": 2, "items": ["a", "b"]}
     assert finding.as_json() == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "block"),
+    [
+        ("ADNIMERGE.AGE", "ADNIMERGE"),
+        ("participants.tsv.age_bl", "participants"),
+        ("lab.csv: p-tau.1", "lab"),
+        ("", "AGE"),
+    ],
+)
+def test_a_column_belongs_to_the_table_it_was_read_from(source: str, block: str) -> None:
+    assert Column("AGE", source=source).block == block
 
 
 @pytest.mark.parametrize(

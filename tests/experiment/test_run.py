@@ -42,7 +42,8 @@ def test_a_run_folder_holds_what_it_promises(small_run: Run) -> None:
     assert manifest["versions"]["torch"] == torch.__version__.split("+")[0]
     assert manifest["machine"]["device"] == "cpu"
     assert all(
-        {"code", "severity", "message", "advice", "count", "items"} == set(finding) for finding in manifest["findings"]
+        {"code", "severity", "message", "advice", "dropped", "count", "items"} == set(finding)
+        for finding in manifest["findings"]
     )
 
 
