@@ -15,7 +15,7 @@ from fusekit.extension import hookimpl
 if TYPE_CHECKING:
     from fusekit.bundle import Bundle, load
     from fusekit.data import Cohort, Column, Finding, Preset, Published, SlicePolicy, Task, Volume
-    from fusekit.experiment import Run, run
+    from fusekit.experiment import Comparison, Run, compare, run
     from fusekit.models import (
         Backbone,
         ClinicalEncoder,
@@ -34,7 +34,7 @@ __version__ = _version("fusekit")
 _HOMES = {
     "fusekit.bundle": ("Bundle", "load"),
     "fusekit.data": ("Cohort", "Column", "Finding", "Preset", "Published", "SlicePolicy", "Task", "Volume"),
-    "fusekit.experiment": ("Run", "run"),
+    "fusekit.experiment": ("Comparison", "Run", "compare", "run"),
     "fusekit.models": (
         "Backbone",
         "ClinicalEncoder",
@@ -56,6 +56,7 @@ __all__ = [
     "ClinicalEncoder",
     "Cohort",
     "Column",
+    "Comparison",
     "Finding",
     "FusekitError",
     "Fusion",
@@ -72,6 +73,7 @@ __all__ = [
     "Task",
     "Volume",
     "build",
+    "compare",
     "hookimpl",
     "load",
     "run",

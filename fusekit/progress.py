@@ -32,6 +32,26 @@ class Quiet:
         """Say nothing."""
 
 
+class Within:
+    """A part of something larger: every label says which.
+
+    Args:
+        progress: where it is shown.
+        part: e.g. ``fold 2/5``.
+    """
+
+    def __init__(self, progress: Progress, part: str):
+        self.progress, self.part = progress, part
+
+    def track(self, items: Iterable[T], label: str, total: int, unit: str = "") -> Iterator[T]:
+        """Pass the items on under the part's name and the label."""
+        return self.progress.track(items, f"{self.part}, {label}", total, unit)
+
+    def say(self, line: str) -> None:
+        """Tell the user one thing."""
+        self.progress.say(line)
+
+
 class Bars:
     """Bars with counts, rates and the time left on standard error; one line when done where it is no terminal."""
 

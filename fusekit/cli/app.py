@@ -11,6 +11,7 @@ import typer
 from fusekit.cli.cache import cache
 from fusekit.cli.check import check
 from fusekit.cli.cohort import cohort
+from fusekit.cli.compare import compare
 from fusekit.cli.listing import list_components, list_plugins
 from fusekit.cli.new_task import new_task
 from fusekit.cli.predict import predict
@@ -35,6 +36,7 @@ def program(plugins: Catalog) -> typer.Typer:
     )
     cli.callback(invoke_without_command=True)(_options)
     cli.command("run")(run)
+    cli.command("compare")(compare)
     cli.command("check")(check)
     cli.command("predict")(predict)
     cli.command("cohort")(cohort)

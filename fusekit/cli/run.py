@@ -7,7 +7,29 @@ from typing import Annotated
 
 import typer
 
-from fusekit.cli.options import Clinical, Layout, Option, task_options
+from fusekit.cli.options import (
+    Aggregate,
+    Allow,
+    Backbone,
+    BatchSize,
+    Clinical,
+    Data,
+    Device,
+    Epochs,
+    Folds,
+    ImageSize,
+    Layout,
+    LearningRate,
+    Option,
+    Precision,
+    Recipe,
+    Search,
+    Seed,
+    Select,
+    Threshold,
+    Validation,
+    task_options,
+)
 
 
 def run(
@@ -18,37 +40,31 @@ def run(
     fusion: Annotated[
         str | None, typer.Option(help="image-only, clinical-only, concat, rbca, or a plugin's. Default: rbca.")
     ] = None,
-    backbone: Annotated[
-        str | None, typer.Option(help="Image backbone: any timm CNN that fits. Default: the task's.")
+    baseline: Annotated[
+        str | None, typer.Option(help="Instead of a fusion: a classical model of the clinical table, e.g. logistic.")
     ] = None,
-    data: Annotated[
-        Path | None, typer.Option(help="Folder with the cohort. Without it a SYNTHETIC cohort is written and used.")
-    ] = None,
-    epochs: Annotated[int | None, typer.Option(help="Passes over the training slices.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Slices a training step.")] = None,
-    lr: Annotated[float | None, typer.Option(help="Learning rate of Adam.")] = None,
-    image_size: Annotated[int | None, typer.Option(help="Height and width of a slice, in pixels.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Of split, initialisation and data order. Default: 0.")] = None,
-    folds: Annotated[
-        int | None, typer.Option(help="Cut the subjects into so many folds and test the first. Default: 5.")
-    ] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:N or mps. Default: auto.")] = None,
-    precision: Annotated[
-        str | None, typer.Option(help="Of training: 32-true, bf16-mixed or 16-mixed. Default: 32-true.")
-    ] = None,
+    backbone: Backbone = None,
+    data: Data = None,
+    epochs: Epochs = None,
+    batch_size: BatchSize = None,
+    lr: LearningRate = None,
+    image_size: ImageSize = None,
+    seed: Seed = None,
+    folds: Folds = None,
+    validation: Validation = None,
+    select: Select = None,
+    threshold: Threshold = None,
+    aggregate: Aggregate = None,
+    search: Search = None,
+    device: Device = None,
+    precision: Precision = None,
     out: Annotated[
         Path | None, typer.Option(help="Run folder, new or empty. Default: runs/TASK-FUSION-DATE-TIME.")
     ] = None,
-    recipe: Annotated[
-        Path | None,
-        typer.Option(help="Recipe (see `fusekit cohort`): train on exactly its scans; differences are refused."),
-    ] = None,
+    recipe: Recipe = None,
     layout: Layout = None,
     clinical: Clinical = None,
-    allow: Annotated[
-        list[str] | None,
-        typer.Option(metavar="FINDING", help="Go on in spite of a refusal of the audit; may be repeated."),
-    ] = None,
+    allow: Allow = None,
     option: Option = None,
     config: Annotated[
         Path | None,
@@ -62,10 +78,12 @@ def run(
     """
     import fusekit
     from fusekit.cli.console import print_run
+    from fusekit.experiment.config import parse_search
 
     finished = fusekit.run(
         task,
         fusion=fusion,
+        baseline=baseline,
         data=data,
         backbone=backbone,
         epochs=epochs,
@@ -74,6 +92,11 @@ def run(
         image_size=image_size,
         seed=seed,
         folds=folds,
+        validation=validation,
+        select=select,
+        threshold=threshold,
+        aggregate=aggregate,
+        search=parse_search(search or []) or None,
         device=device,
         precision=precision,
         out=out,

@@ -9,12 +9,13 @@ from fusekit.data.pictures import read_picture
 from fusekit.data.pixels import Pixels
 from fusekit.data.policy import SlicePolicy
 from fusekit.data.slices import cut
-from fusekit.data.splits import Split, assign_folds, refuse_leakage, split
+from fusekit.data.splits import ONE_IN, assign_folds, refuse_leakage, set_aside
 from fusekit.data.store import SliceStore, build_store
 from fusekit.data.tables import read_table, require_columns, to_number
 from fusekit.data.task import Preset, Published, Task
 
 __all__ = [
+    "ONE_IN",
     "ClinicalEncoding",
     "Cohort",
     "Column",
@@ -24,7 +25,6 @@ __all__ = [
     "Published",
     "SlicePolicy",
     "SliceStore",
-    "Split",
     "Task",
     "Volume",
     "assign_folds",
@@ -39,6 +39,6 @@ __all__ = [
     "read_table",
     "refuse_leakage",
     "require_columns",
-    "split",
+    "set_aside",
     "to_number",
 ]

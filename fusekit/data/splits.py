@@ -3,25 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from fusekit.data.cohort import Cohort
 from fusekit.errors import DataError, LeakageError, OptionError, first_ten
 
-
-@dataclass(frozen=True)
-class Split:
-    """The scans of a cohort on either side of a fold, in the cohort's order; no subject is on both.
-
-    Args:
-        train, test: ids of scans.
-    """
-
-    train: pd.Index
-    test: pd.Index
+#: Where the subjects are not cut into folds to be tested in turn, one in so many is held out.
+ONE_IN = 5
 
 
 def assign_folds(labels: pd.Series, folds: int, seed: int) -> pd.Series:
@@ -61,21 +50,38 @@ def assign_folds(labels: pd.Series, folds: int, seed: int) -> pd.Series:
     return assigned
 
 
-def split(cohort: Cohort, folds: int, seed: int, fold: int = 0) -> Split:
-    """Set one fold of subjects apart for testing.
+def set_aside(labels: pd.Series, share: float, seed: int | tuple[int, ...]) -> pd.Index:
+    """Choose subjects for validation, with equal shares of each class.
+
+    Args:
+        labels: label by subject.
+        share: of the subjects, between 0 and 1; 0 sets nobody aside.
+        seed: of the draw.
+
+    Returns:
+        The subjects set aside, sorted.
 
     Raises:
-        OptionError: the fold does not exist.
-        DataError: as ``assign_folds``.
+        DataError: a class has too few subjects to be on both sides.
     """
-    if not 0 <= fold < folds:
-        raise OptionError(f"fold takes 0 to {folds - 1}, not {fold}.")
-    classes = cohort.subjects.map(dict(enumerate(cohort.classes)))  # for the message
-    assigned = assign_folds(classes, folds, seed)
-    subjects = cohort.scans["subject"]
-    tested = subjects.map(assigned) == fold
-    refuse_leakage(subjects[~tested], subjects[tested])
-    return Split(train=cohort.scans.index[~tested], test=cohort.scans.index[tested])
+    if share == 0:
+        return labels.index[:0]
+    labels = labels.sort_index()
+    counts = labels.value_counts()
+    classes = len(counts)
+    wanted = round(share * len(labels))
+    if counts.min() < 2 or not classes <= wanted <= len(labels) - classes:
+        raise DataError(
+            f"a validation part of {share:g} cannot be set aside from {len(labels)} training subjects, of whom the rarest "
+            f"class has {counts.min()}: every class must be on both sides. Use another --validation, or more subjects."
+        )
+    from sklearn.model_selection import train_test_split
+
+    state = int(np.random.default_rng(seed).integers(2**32))
+    _, aside = train_test_split(
+        labels.index.to_numpy(), test_size=wanted, stratify=labels.to_numpy(), random_state=state
+    )
+    return pd.Index(sorted(aside), name=labels.index.name)
 
 
 def refuse_leakage(train: Iterable[str], test: Iterable[str]) -> None:

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from fusekit.data.cohort import Cohort
@@ -26,6 +27,7 @@ class Preset:
     batch_size: int = 16  # the paper gives none
     lr: float = 1e-4
     image_size: int = 256
+    folds: int = 5  # 1 holds a fifth of the subjects out
     slices: SlicePolicy = field(default_factory=SlicePolicy)
 
 
@@ -57,6 +59,7 @@ class Task(ABC):
     channels: int = 1  # of the image
     paper: Preset = Preset()  # with --data
     synthetic: Preset = Preset()  # without
+    compared: Mapping[str, Any] = MappingProxyType({})  # entries that a comparison without data takes instead
     subgroups: tuple[str, ...] = ("sex", "gender", "age", "site", "scanner", "manufacturer")  # that scores are split by
     published: tuple[Published, ...] = ()
     folder: Path | None = None  # where the data lie, for a task that knows; --data says otherwise

@@ -1,7 +1,8 @@
 """A run from configuration to folder."""
 
+from fusekit.experiment.compare import Comparison, compare
 from fusekit.experiment.config import Config
 from fusekit.experiment.folder import Run
 from fusekit.experiment.run import run
 
-__all__ = ["Config", "Run", "run"]
+__all__ = ["Comparison", "Config", "Run", "compare", "run"]

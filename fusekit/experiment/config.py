@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from functools import partial
+from itertools import product
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, Literal, get_type_hints
 
-from fusekit.data import Preset, SlicePolicy, Task
+from fusekit.data import ONE_IN, Preset, SlicePolicy, Task
 from fusekit.data.own_task import OwnTask, is_own, name_of
 from fusekit.data.recipe import read_recipe
 from fusekit.errors import OptionError, PluginError
@@ -24,12 +25,17 @@ PARTS = {
     "synthetic": "the cohort that is written when no data is given",
     "slices": "which slices are used",
     "training": "the training loop",
+    "baseline": "the classical baseline",
     "sites": "where the injector meets the backbone",
     "backbone": "the image backbone",
     "encoder": "the clinical encoder",
     "injector": "the injector",
     "head": "the fusion head",
 }
+
+#: Share of the training subjects set aside where something is fitted on them and nobody says how many.
+VALIDATION = 0.2
+
 MODEL_PARTS = ("sites", "backbone", "encoder", "injector", "head")
 
 
@@ -39,13 +45,20 @@ class Config:
 
     Args:
         task: name of the task, or the absolute path of a TOML that describes somebody's own data.
-        fusion: name of the fusion.
+        fusion: name of the fusion; empty where a baseline is trained.
+        baseline: name of the classical baseline to train instead, on the clinical table alone.
         data: folder of the cohort; None for the task's synthetic one.
         backbone: name of the image backbone.
         epochs, batch_size, lr: of the training; lr is Adam's learning rate.
         image_size: height and width of a slice in pixels.
         seed: of split, initialisation and data order.
-        folds: the subjects are cut into so many folds, and the first is tested.
+        folds: 2 or more cut the subjects into so many folds, each of which is tested once by a model of its own; 1 holds
+            a fifth of the subjects out and tests it.
+        validation: share of the training subjects set aside for what is fitted after training.
+        select: ``auc`` keeps the epoch with the best AUC of the subjects set aside; ``none`` the last one, as the paper.
+        threshold: what makes a call: ``argmax``, or the ``youden`` threshold of the subjects set aside.
+        aggregate: how slices become scans and scans subjects.
+        search: option -> candidates, tried in every fold on the subjects set aside.
         device: auto, cpu, cuda, cuda:N, mps.
         precision: 32-true, bf16-mixed, 16-mixed.
         out: run folder.
@@ -55,7 +68,8 @@ class Config:
     """
 
     task: str
-    fusion: str
+    fusion: str = ""
+    baseline: str = ""
     backbone: str
     epochs: int
     batch_size: int
@@ -64,6 +78,11 @@ class Config:
     data: Path | None = None
     seed: int = 0
     folds: int = 5
+    validation: float = 0.0
+    select: Literal["none", "auc"] = "none"
+    threshold: Literal["argmax", "youden"] = "argmax"
+    aggregate: str = "mean"
+    search: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     device: str = "auto"
     precision: Precision = "32-true"
     out: Path | None = None
@@ -75,6 +94,37 @@ class Config:
     def task_name(self) -> str:
         """What to call the task: of a TOML, its file name without ending."""
         return name_of(self.task)
+
+    @property
+    def arm(self) -> str:
+        """What is trained: the fusion or the baseline."""
+        return self.baseline or self.fusion
+
+    @property
+    def dealt(self) -> int:
+        """Into how many folds the subjects are dealt."""
+        return self.folds if self.folds > 1 else ONE_IN
+
+    @property
+    def tested(self) -> range:
+        """The folds that are tested."""
+        return range(self.folds)
+
+    def candidates(self) -> list[tuple[dict[str, str], Config]]:
+        """What ``search`` chooses from: the choice, and the configuration it gives; this one alone without a search.
+
+        Raises:
+            OptionError: a candidate does not fit.
+        """
+        found = []
+        for values in product(*self.search.values()):
+            choice = dict(zip(self.search, values, strict=True))
+            pairs = [f"{name}={value}" for name, value in choice.items() if "." in name]
+            plain = {name: value for name, value in choice.items() if "." not in name}
+            found.append(
+                (choice, resolve(merge(self.as_json(), {"search": {}}, plain, {"options": parse_options(pairs)})))
+            )
+        return found
 
     def as_json(self) -> dict[str, Any]:
         """For the manifest; ``resolve(it)`` is the way back."""
@@ -114,15 +164,42 @@ def resolve(given: Mapping[str, Any]) -> Config:
         raise OptionError("--recipe is one of real data; say where yours lie: --data DIR")
     preset = preset_of(task, given.get("data"))
     defaults = {f.name: getattr(preset, f.name) for f in fields(Preset) if f.name in hints}
-    values = {"fusion": "rbca", "options": {}, **defaults, **given}
+    values = {"options": {}, "search": {}, **defaults, **given}
+    if values.get("fusion") and values.get("baseline"):
+        raise OptionError("a run trains one arm: --fusion or --baseline; `fusekit compare` trains several.")
+    if not values.get("baseline"):
+        values["fusion"] = values.get("fusion") or "rbca"
     options = {part: dict(chosen) for part, chosen in values.pop("options").items()}
-    config = Config(**read_options("run", Config, values, withhold=("options",)), options=options)
-    for name, least in (("epochs", 1), ("batch_size", 2), ("image_size", 16), ("folds", 2), ("seed", 0)):
+    search = {name: tuple(map(str, candidates)) for name, candidates in values.pop("search").items()}
+    fitted = values.get("select") == "auc" or values.get("threshold") == "youden" or search
+    values.setdefault("validation", VALIDATION if fitted else 0.0)
+    config = Config(
+        **read_options("run", Config, values, withhold=("options", "search")), options=options, search=search
+    )
+    _check_numbers(config)
+    if fitted and not config.validation:
+        raise OptionError(
+            "--select auc, --threshold youden and --search choose by training subjects set aside, and --validation 0 "
+            "sets none aside."
+        )
+    for name in search:
+        if name.partition(".")[0] not in ("lr", "epochs", "batch_size", "training", *MODEL_PARTS):
+            raise OptionError(
+                f"--search takes lr, epochs, batch_size and options of the training and the model, not {name}."
+            )
+        if config.baseline:
+            raise OptionError(f"--search does not reach into baselines; {config.baseline} has options of its own.")
+    return config
+
+
+def _check_numbers(config: Config) -> None:
+    for name, least in (("epochs", 1), ("batch_size", 2), ("image_size", 16), ("folds", 1), ("seed", 0)):
         if getattr(config, name) < least:
             raise OptionError(f"--{name.replace('_', '-')} takes {least} or more, not {getattr(config, name)}.")
     if not config.lr > 0:
         raise OptionError(f"--lr takes a number above 0, not {config.lr}.")
-    return config
+    if not 0 <= config.validation < 1:
+        raise OptionError(f"--validation takes a share of the training subjects below 1, not {config.validation:g}.")
 
 
 def open_task(name: str, options: Mapping[str, Mapping[str, Any]]) -> Task:
@@ -154,7 +231,8 @@ def slice_policy(config: Config, task: Task) -> SlicePolicy:
 def read_config(path: Path) -> dict[str, Any]:
     """Read a TOML file, or a run's ``manifest.json``, into what ``resolve`` takes.
 
-    Tables of the TOML are parts: ``[injector]`` with ``activation = "none"`` is ``-o injector.activation=none``.
+    Tables of the TOML are parts: ``[injector]`` with ``activation = "none"`` is ``-o injector.activation=none``; but
+    for ``[search]``, whose entries are ``--search``.
 
     Raises:
         OptionError: the file cannot be read, with line and column where the format is wrong.
@@ -169,7 +247,7 @@ def read_config(path: Path) -> dict[str, Any]:
         raise OptionError(f"--config {path} cannot be read: {error.strerror}.") from error
     except (ValueError, KeyError) as error:
         raise OptionError(f"--config {path} is not a configuration: {error}.") from error
-    options = {name: value for name, value in entries.items() if isinstance(value, dict)}
+    options = {name: value for name, value in entries.items() if isinstance(value, dict) and name != "search"}
     return {**{name: value for name, value in entries.items() if name not in options}, "options": options}
 
 
@@ -187,6 +265,25 @@ def parse_options(pairs: list[str]) -> dict[str, dict[str, str]]:
             raise OptionError(f"-o takes part.option=value, not {pair!r}; parts: {', '.join(PARTS)}.")
         options.setdefault(part, {})[option.replace("-", "_")] = value
     return options
+
+
+def parse_search(pairs: list[str]) -> dict[str, tuple[str, ...]]:
+    """``["lr=1e-4,3e-4"]`` -> ``{"lr": ("1e-4", "3e-4")}``.
+
+    Raises:
+        OptionError: a pair is not ``name=value,value``, or a name stands twice.
+    """
+    search: dict[str, tuple[str, ...]] = {}
+    for pair in pairs:
+        name, equals, values = pair.partition("=")
+        candidates = tuple(value for value in values.split(",") if value)
+        if not (equals and name and candidates):
+            raise OptionError(f"--search takes name=value,value (lr=1e-4,3e-4), not {pair!r}.")
+        name = name.replace("-", "_")
+        if name in search:
+            raise OptionError(f"--search names {name} twice.")
+        search[name] = candidates
+    return search
 
 
 def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:

@@ -26,7 +26,6 @@ from fusekit.experiment import manifest
 from fusekit.experiment.cohort import read_cohort
 from fusekit.experiment.config import Config, merge, open_task, resolve, slice_policy
 from fusekit.experiment.folder import new_folder, write_json
-from fusekit.experiment.prepare import TESTED
 from fusekit.models import Fusion, build
 from fusekit.progress import Progress
 from fusekit.report import inflation
@@ -45,6 +44,9 @@ DEFAULTS: Mapping[str, Any] = {
 #: At most so many subjects, and so many neighbouring slices of each, from the middle of the volume.
 SUBJECTS, SLICES = 100, 6
 MIDDLE = (0.4, 0.6)
+
+#: The fold that is tested.
+TESTED = 0
 
 #: The trainings: what the labels are, and what was dealt into folds.
 SETTINGS = (("true", "slice"), ("true", "subject"), ("shuffled", "slice"), ("shuffled", "subject"))

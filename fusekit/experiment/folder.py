@@ -19,14 +19,24 @@ from fusekit.bundle import Bundle, load
 from fusekit.data.own_task import name_of
 from fusekit.errors import DataError, OptionError
 
-#: File of a run folder -> what it holds.
+#: File of every run folder -> what it holds.
 FILES = {
     "metrics.json": "every score at slice and subject level, with 95 % intervals",
-    "predictions.csv": "probabilities of every test slice",
-    "history.csv": "loss and accuracy of every epoch",
-    "overview.png": "training curve, ROC and example slices",
+    "predictions.csv": "probabilities of every tested slice",
+    "cohort.csv": "every scan's fold, label and subgroups",
     "manifest.json": "configuration, versions, seed, data fingerprint, findings",
+}
+
+#: What a run may hold besides -> what it is.
+FURTHER = {
+    "report.html": "all of it to look at",
     "bundle": "the model to ship: weights and description",
+    "overview.png": "training curve, ROC and example slices",
+    "history.csv": "loss and accuracy of every epoch",
+    "validation.csv": "probabilities of every slice of subjects set aside",
+    "ablations.csv": "probabilities when something is taken away",
+    "explanations": "where and at what the model looks",
+    "figures": "every figure as SVG, PNG and CSV",
 }
 
 
@@ -43,13 +53,13 @@ class Run:
     @cached_property
     def manifest(self) -> dict[str, Any]:
         """Configuration, versions, seed, data fingerprint, device, findings."""
-        manifest: dict[str, Any] = json.loads(self._file("manifest.json").read_text(encoding="utf-8"))
+        manifest: dict[str, Any] = read_json(self._file("manifest.json"))
         return manifest
 
     @cached_property
     def metrics(self) -> pd.DataFrame:
         """One row a level (slice, subject) and metric: value, low, high, rows, subjects."""
-        return pd.DataFrame(json.loads(self._file("metrics.json").read_text(encoding="utf-8"))["scores"])
+        return pd.DataFrame(read_json(self._file("metrics.json"))["scores"])
 
     @cached_property
     def predictions(self) -> pd.DataFrame:
@@ -58,8 +68,24 @@ class Run:
 
     @cached_property
     def history(self) -> pd.DataFrame:
-        """One row an epoch: loss, accuracy, lr, seconds, images_per_second."""
-        return pd.read_csv(self._file("history.csv"))
+        """One row a fold and epoch: fold, epoch, loss, accuracy, lr, seconds, images_per_second; none of a baseline."""
+        path = self.folder / "history.csv"
+        return pd.read_csv(path) if path.exists() else pd.DataFrame(columns=["fold", "epoch", "loss", "accuracy"])
+
+    @cached_property
+    def cohort(self) -> pd.DataFrame:
+        """One row a scan: scan, subject, label, fold, and what subgroups are made by."""
+        return pd.read_csv(self._file("cohort.csv"), dtype={"subject": str, "scan": str})
+
+    @cached_property
+    def validation(self) -> pd.DataFrame | None:
+        """As ``predictions``, of the subjects set aside in training; None where there were none."""
+        return self._table("validation.csv")
+
+    @cached_property
+    def ablations(self) -> pd.DataFrame | None:
+        """One row a tested subject and condition: fold, condition, subject, label, p_0, p_1, ...; None if not made."""
+        return self._table("ablations.csv")
 
     @cached_property
     def bundle(self) -> Bundle:
@@ -74,13 +100,17 @@ class Run:
     def _repr_html_(self) -> str:
         kind = "SYNTHETIC cohort" if self.synthetic else "cohort"
         config = self.manifest["config"]
-        title = f"{name_of(config['task'])}, {config['fusion']}, {kind}"
+        title = f"{name_of(config['task'])}, {self.manifest['arm']}, {kind}"
         return f"<p><b>{title}</b> in <code>{self.folder}</code></p>{self.metrics.to_html(index=False)}"
+
+    def _table(self, name: str) -> pd.DataFrame | None:
+        path = self.folder / name
+        return pd.read_csv(path, dtype={"subject": str, "scan": str}) if path.exists() else None
 
     def _file(self, name: str) -> Path:
         path = self.folder / name
         if not path.exists():
-            raise DataError(f"{self.folder} is not a finished run: it has no {name} ({FILES[name]}).")
+            raise DataError(f"{self.folder} is not a finished run: it has no {name} ({({**FILES, **FURTHER})[name]}).")
         return path
 
 
@@ -124,3 +154,8 @@ def new_folder(out: Path) -> Iterator[Path]:
 def write_json(path: Path, content: Any) -> None:
     """Write JSON that a person can read."""
     path.write_text(json.dumps(content, indent=2, allow_nan=True) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> Any:
+    """Read what ``write_json`` wrote."""
+    return json.loads(path.read_text(encoding="utf-8"))

@@ -6,17 +6,31 @@ import hashlib
 import os
 import platform
 import sys
+from dataclasses import asdict
 from importlib import metadata
 from typing import Any
 
 import numpy as np
 import torch
 
-from fusekit.data import Cohort
+from fusekit.data import Cohort, Published
 from fusekit.extension import catalog
 
 #: Distributions whose version can change a number.
-RECORDED = ("fusekit", "torch", "timm", "numpy", "pandas", "scipy", "nibabel", "pydicom", "nilearn", "lightning-fabric")
+RECORDED = (
+    "fusekit",
+    "torch",
+    "timm",
+    "numpy",
+    "pandas",
+    "scipy",
+    "scikit-learn",
+    "statsmodels",
+    "nibabel",
+    "pydicom",
+    "nilearn",
+    "lightning-fabric",
+)
 
 
 def environment(device: torch.device) -> dict[str, Any]:
@@ -45,6 +59,11 @@ def machine(device: torch.device) -> dict[str, Any]:
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
     }
+
+
+def published(row: Published) -> dict[str, Any]:
+    """Somebody's row, as an entry of a manifest."""
+    return {**asdict(row), "scores": dict(row.scores)}
 
 
 def fingerprint(cohort: Cohort, images: np.ndarray) -> dict[str, str]:

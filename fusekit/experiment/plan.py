@@ -11,6 +11,7 @@ from lightning_fabric import Fabric
 from fusekit.data import SlicePolicy, Task
 from fusekit.errors import OptionError
 from fusekit.evaluation import Metric
+from fusekit.evaluation.predictions import aggregation
 from fusekit.experiment.config import MODEL_PARTS, Config, open_task, slice_policy
 from fusekit.extension import catalog, read_options
 from fusekit.models import FusionModel, build
@@ -44,6 +45,17 @@ class Plan:
             options={part: chosen for part, chosen in self.config.options.items() if part in MODEL_PARTS},
         )
 
+    def build_baseline(self) -> Baseline:
+        """Build the classical model that is trained instead of a network.
+
+        Raises:
+            UnknownName: no such baseline.
+            OptionError: it has no such option.
+        """
+        factory = catalog().baselines.get(self.config.baseline)
+        made: Baseline = factory(**read_options("baseline", factory, self.config.options.get("baseline", {})))
+        return made
+
 
 def make_plan(config: Config) -> Plan:
     """Check every name and option of a configuration.
@@ -64,6 +76,14 @@ def make_plan(config: Config) -> Plan:
         training=TrainingOptions(**read_options("training", TrainingOptions, options.get("training", {}))),
         fabric=fabric_for(config.device, config.precision),
     )
+    aggregation(config.aggregate, len(task.classes))
+    if config.threshold == "youden" and len(task.classes) > 2:
+        raise OptionError(f"--threshold youden parts two classes, and {config.task_name} has {len(task.classes)}.")
+    if config.baseline:
+        plan.build_baseline()
+        return plan
+    for _, candidate in config.candidates() if config.search else ():
+        make_plan(candidate)
     with torch.device("meta"):  # no memory and no arithmetic: only to hear what the parts say to their options
         model = plan.build_model(columns=1)
     if model.backbone is not None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from rich.markup import escape
 
 from fusekit.data import (
-    ClinicalEncoding,
     Cohort,
     Finding,
     SlicePolicy,
@@ -18,69 +20,13 @@ from fusekit.data import (
     assign_folds,
     build_store,
     refuse_leakage,
+    set_aside,
 )
 from fusekit.data.audit import audit_images, audit_tables, refuse
 from fusekit.data.cache import cache_folder
 from fusekit.experiment.cohort import read_cohort
 from fusekit.experiment.config import Config
-from fusekit.experiment.plan import Plan
 from fusekit.progress import Progress
-
-#: The fold that a run tests.
-TESTED = 0
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A cohort ready for training.
-
-    Args:
-        cohort: as the task read it.
-        store: its slices.
-        rows: one row a slice: index ``row`` (of the store); subject, scan, slice, fold, label.
-        encoding: of the clinical values, fitted on the training subjects alone.
-        findings: of the task, the audit, the store and the columns.
-    """
-
-    cohort: Cohort
-    store: SliceStore
-    rows: pd.DataFrame
-    encoding: ClinicalEncoding
-    findings: tuple[Finding, ...]
-
-    @property
-    def training_rows(self) -> pd.DataFrame:
-        """Slices of the subjects that are trained on."""
-        return self.rows[self.rows["fold"] != TESTED]
-
-    @property
-    def test_rows(self) -> pd.DataFrame:
-        """Slices of the subjects that are held out."""
-        return self.rows[self.rows["fold"] == TESTED]
-
-    def images(self, rows: pd.DataFrame) -> np.ndarray:
-        """Grey levels (n, H, W) uint8 of some rows."""
-        images: np.ndarray = self.store.images[rows.index.to_numpy()]
-        return images
-
-    def values(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Clinical values of some rows, one line a row."""
-        return self.cohort.clinical.loc[rows["scan"]]
-
-    def counts(self) -> dict[str, dict[str, dict[str, int]]]:
-        """Subjects, scans and slices: side of the split -> class -> count."""
-        return {
-            side: {
-                name: {
-                    "subjects": int(part["subject"].nunique()),
-                    "scans": int(part["scan"].nunique()),
-                    "slices": len(part),
-                }
-                for label, name in enumerate(self.cohort.classes)
-                for part in [rows[rows["label"] == label]]
-            }
-            for side, rows in (("train", self.training_rows), ("test", self.test_rows))
-        }
 
 
 @dataclass(frozen=True)
@@ -99,6 +45,67 @@ class Gathered:
     store: SliceStore
     findings: tuple[Finding, ...]
 
+    @cached_property
+    def rows(self) -> pd.DataFrame:
+        """One row a slice: index ``row`` (of the store); subject, scan, slice, fold, label."""
+        rows = self.store.rows.join(self.cohort.scans[["subject", "label"]], on="scan")
+        rows["fold"] = rows["subject"].map(self.folds)
+        return rows[["subject", "scan", "slice", "fold", "label"]].rename_axis("row")
+
+    def images(self, rows: pd.DataFrame) -> np.ndarray:
+        """Grey levels of some rows: (n, H, W), or (n, S, S, S) of whole volumes."""
+        images: np.ndarray = self.store.images[rows.index.to_numpy()]
+        return images
+
+    def values(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Clinical values of some rows, one line a row."""
+        return self.cohort.clinical.loc[rows["scan"]]
+
+    def sides(self, fold: int | None, validation: float, seed: int) -> Sides:
+        """Hold a fold out, and set a share of the other subjects aside.
+
+        Args:
+            fold: which is tested; None tests nobody, and trains on all.
+            validation: share of the training subjects that is set aside; 0 sets none aside.
+            seed: of the draw; every arm draws the same.
+
+        Raises:
+            LeakageError: a subject would be on two sides.
+            DataError: too few subjects to set aside.
+        """
+        rows = self.rows
+        tested = rows["fold"] == (-1 if fold is None else fold)
+        labels = rows[~tested].groupby("subject")["label"].first()
+        spared = rows["subject"].isin(set_aside(labels, validation, (seed, *([] if fold is None else [fold + 1]))))
+        sides = Sides(rows[~tested & ~spared], rows[spared], rows[tested])
+        refuse_leakage(sides.train["subject"], sides.test["subject"])
+        refuse_leakage(sides.train["subject"], sides.validation["subject"])
+        refuse_leakage(sides.validation["subject"], sides.test["subject"])
+        return sides
+
+
+class Sides(NamedTuple):
+    """Rows by what they are for; no subject is on two sides."""
+
+    train: pd.DataFrame
+    validation: pd.DataFrame
+    test: pd.DataFrame
+
+    def counts(self, classes: Sequence[str]) -> dict[str, dict[str, dict[str, int]]]:
+        """Subjects, scans and slices: side -> class -> count."""
+        return {
+            side: {
+                name: {
+                    "subjects": int(part["subject"].nunique()),
+                    "scans": int(part["scan"].nunique()),
+                    "slices": len(part),
+                }
+                for label, name in enumerate(classes)
+                for part in [rows[rows["label"] == label]]
+            }
+            for side, rows in self._asdict().items()
+        }
+
 
 def gather(config: Config, task: Task, slices: SlicePolicy, progress: Progress, *, stop: bool = True) -> Gathered:
     """Read the cohort, check it, deal its subjects into folds, cut its slices, and audit all of it.
@@ -116,7 +123,7 @@ def gather(config: Config, task: Task, slices: SlicePolicy, progress: Progress, 
         OptionError: ``config.allow`` names no refusal.
     """
     cohort = read_cohort(config, task, progress)
-    folds = assign_folds(cohort.subjects, config.folds, config.seed)
+    folds = assign_folds(cohort.subjects, config.dealt, config.seed)
     findings = (*cohort.findings, *audit_tables(cohort, folds, task))
     if stop:
         refuse(findings, config.allow)
@@ -127,31 +134,10 @@ def gather(config: Config, task: Task, slices: SlicePolicy, progress: Progress, 
     return Gathered(cohort, folds, store, findings)
 
 
-def prepare(plan: Plan, progress: Progress) -> Prepared:
-    """Gather the cohort, hold subjects out, and fit the encoding of the clinical columns on the others.
-
-    Raises:
-        DataError: with file, row and column, and what to do.
-        LeakageError: a subject would be on both sides, or the audit refuses the cohort.
-        OptionError: ``--allow`` names no refusal.
-    """
-    gathered = gather(plan.config, plan.task, plan.slices, progress)
-    cohort, store = gathered.cohort, gathered.store
-    rows = store.rows.join(cohort.scans[["subject", "label"]], on="scan")
-    rows["fold"] = rows["subject"].map(gathered.folds)
-    tested = rows["fold"] == TESTED
-    refuse_leakage(rows.loc[~tested, "subject"], rows.loc[tested, "subject"])
-    encoding = ClinicalEncoding.fit(cohort.clinical.loc[rows.loc[~tested, "scan"].unique()], cohort.columns)
-    prepared = Prepared(
-        cohort=cohort,
-        store=store,
-        rows=rows[["subject", "scan", "slice", "fold", "label"]].rename_axis("row"),
-        encoding=encoding,
-        findings=(*gathered.findings, *encoding.findings, *encoding.unseen(cohort.clinical)),
-    )
-    for finding in prepared.findings:
+def tell(findings: Iterable[Finding], progress: Progress) -> None:
+    """Say every finding in a line."""
+    for finding in findings:
         progress.say(_line(finding))
-    return prepared
 
 
 def _line(finding: Finding) -> str:

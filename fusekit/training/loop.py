@@ -17,6 +17,7 @@ from torch.nn.functional import cross_entropy
 from fusekit.errors import FusekitError, OptionError
 from fusekit.models import channels_last, weights_channels_last
 from fusekit.progress import Progress
+from fusekit.training.best_epoch import BestEpoch
 from fusekit.training.loader import EpochSampler, SliceDataset, loader_for
 
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
@@ -28,9 +29,11 @@ class TrainingOptions:
 
     Args:
         weight_decay: decoupled, as in AdamW; 0 is the paper's Adam.
+        patience: with ``--select auc``, training stops after so many epochs without a better one.
     """
 
     weight_decay: float = 0.0
+    patience: int = 10
 
 
 def fabric_for(device: str, precision: Precision) -> Fabric:
@@ -87,7 +90,8 @@ def train(
     options: TrainingOptions,
     progress: Progress,
     epoch_ended: Callable[[int, dict[str, float]], None],
-) -> None:
+    validate: Callable[[], float] | None = None,
+) -> int:
     """Fit a fusion model with Adam and cross-entropy; the model is changed in place.
 
     Args:
@@ -101,7 +105,12 @@ def train(
         options: the rest.
         progress: shows batches.
         epoch_ended: called with the epoch, counted from 1, and its scores: loss and accuracy over the training
-            slices as they were seen, learning rate, seconds, images per second.
+            slices as they were seen, learning rate, seconds, images per second, and what ``validate`` found.
+        validate: scores the model, in evaluation mode, on subjects set aside, the higher the better. The model ends as
+            it was after its best epoch, the first of equals. None keeps the last epoch.
+
+    Returns:
+        The epoch that was kept.
 
     Raises:
         FusekitError: the loss is not finite, with the epoch.
@@ -111,8 +120,9 @@ def train(
     network, optimizer = fabric.setup(weights_channels_last(model), optimizer)
     sampler = EpochSampler(len(dataset), seed)
     batches = fabric.setup_dataloaders(loader_for(dataset, sampler, batch_size))
-    network.train()
+    best = BestEpoch(options.patience)
     for epoch in range(1, epochs + 1):
+        network.train()
         sampler.start_epoch(epoch)
         loss_sum = torch.zeros((), device=fabric.device)
         hits = torch.zeros((), device=fabric.device)
@@ -128,17 +138,23 @@ def train(
             seen += len(batch.label)
         _refuse_nonfinite(loss_sum, epoch)  # once an epoch: a look at the loss waits for the device
         seconds = time.perf_counter() - start
-        epoch_ended(
-            epoch,
-            {
-                "loss": float(loss_sum) / seen,
-                "accuracy": float(hits) / seen,
-                "lr": float(optimizer.param_groups[0]["lr"]),
-                "seconds": seconds,
-                "images_per_second": seen / seconds,
-            },
-        )
+        scores = {
+            "loss": float(loss_sum) / seen,
+            "accuracy": float(hits) / seen,
+            "lr": float(optimizer.param_groups[0]["lr"]),
+            "seconds": seconds,
+            "images_per_second": seen / seconds,
+        }
+        if validate:
+            model.eval()
+            scores["validation_auc"] = validate()
+            best.see(epoch, scores["validation_auc"], model)
+        epoch_ended(epoch, scores)
+        if best.waited_enough(epoch):
+            break
+    best.restore(model)
     model.eval()
+    return best.epoch or epochs
 
 
 def _refuse_nonfinite(loss: torch.Tensor, epoch: int) -> None:

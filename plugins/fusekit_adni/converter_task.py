@@ -37,7 +37,7 @@ class MciConverterTask(AdniTask):
     title = "Progressive or stable mild cognitive impairment, from MRI and biospecimens at baseline"
     classes: tuple[str, ...] = ("stable", "progressive")
     paper = Preset()
-    synthetic = Preset(epochs=4, lr=3e-4, image_size=64, slices=SlicePolicy(space="mm", start=-14, stop=-8))
+    synthetic = Preset(epochs=4, lr=3e-4, image_size=64, folds=1, slices=SlicePolicy(space="mm", start=-14, stop=-8))
 
     def __init__(
         self,

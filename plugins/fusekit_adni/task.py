@@ -180,7 +180,7 @@ class AdniAdTask(AdniTask):
     title = "Alzheimer's disease or normal cognition, from MRI and biospecimens"
     classes: tuple[str, ...] = ("CN", "AD")
     paper = Preset()
-    synthetic = Preset(epochs=4, lr=3e-4, image_size=64, slices=SlicePolicy(space="mm", start=-14, stop=-8))
+    synthetic = Preset(epochs=4, lr=3e-4, image_size=64, folds=1, slices=SlicePolicy(space="mm", start=-14, stop=-8))
 
     def label(self, scans: pd.DataFrame, known: pd.DataFrame, findings: list[Finding]) -> pd.DataFrame:
         """Keep the scans of visits with a diagnosis of CN or AD."""

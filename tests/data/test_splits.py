@@ -1,19 +1,10 @@
-from pathlib import Path
-
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fusekit.data import Cohort, assign_folds, refuse_leakage, split
+from fusekit.data import assign_folds, refuse_leakage, set_aside
 from fusekit.errors import DataError, LeakageError, OptionError
-
-
-def _cohort(subjects: list[str], labels: list[int]) -> Cohort:
-    index = pd.Index([f"scan{i}" for i in range(len(subjects))], name="scan")
-    images = [Path(f"{scan}.nii") for scan in index]
-    scans = pd.DataFrame({"subject": subjects, "image": images, "label": labels}, index=index)
-    return Cohort(scans, pd.DataFrame(index=index), (), ("CN", "AD"))
 
 
 @settings(deadline=None, max_examples=60)
@@ -51,28 +42,28 @@ def test_too_few_subjects_are_counted() -> None:
         assign_folds(labels, 1, 0)
 
 
-@settings(deadline=None, max_examples=40)
-@given(
-    scans=st.lists(st.integers(1, 3), min_size=6, max_size=20),
-    seed=st.integers(0, 1000),
-    fold=st.integers(0, 2),
-)
-def test_no_subject_is_on_both_sides_and_no_scan_on_none(scans: list[int], seed: int, fold: int) -> None:
-    subjects = [f"p{i}" for i, count in enumerate(scans) for _ in range(count)]
-    cohort = _cohort(subjects, [int(subject[1:]) % 2 for subject in subjects])
-    halves = split(cohort, 3, seed, fold)
-    of = cohort.scans["subject"]
-    assert not set(of[halves.train]) & set(of[halves.test])
-    assert list(halves.train.union(halves.test, sort=False).sort_values()) == sorted(cohort.scans.index)
-    assert set(of[halves.test]) == set(assign_folds(cohort.subjects, 3, seed).loc[lambda f: f == fold].index)
+@settings(deadline=None, max_examples=60)
+@given(counts=st.lists(st.integers(4, 30), min_size=2, max_size=3), seed=st.integers(0, 2**32 - 1))
+def test_validation_takes_its_share_of_every_class(counts: list[int], seed: int) -> None:
+    labels = pd.Series({f"p{label}-{i}": label for label, count in enumerate(counts) for i in range(count)})
+    aside = set_aside(labels, 0.25, seed)
+    assert list(aside) == sorted(set(aside))
+    assert len(aside) == round(0.25 * len(labels))
+    for label, count in enumerate(counts):
+        assert abs((labels[aside] == label).sum() - 0.25 * count) <= 1
+    pd.testing.assert_index_equal(aside, set_aside(labels.sample(frac=1, random_state=1), 0.25, seed))
 
 
-def test_a_split_names_classes_and_refuses_a_fold_that_is_not_there() -> None:
-    cohort = _cohort(["a", "b", "c", "d"], [0, 0, 0, 1])
-    with pytest.raises(DataError, match="1 of 'AD', 3 of 'CN'"):
-        split(cohort, 2, 0)
-    with pytest.raises(OptionError, match="fold takes 0 to 1, not 2"):
-        split(cohort, 2, 0, fold=2)
+def test_validation_changes_with_the_seed_and_can_be_nobody() -> None:
+    labels = pd.Series([0, 1] * 20, index=[f"p{i:02}" for i in range(40)])
+    assert list(set_aside(labels, 0.2, (0, 1))) != list(set_aside(labels, 0.2, (0, 2)))
+    assert list(set_aside(labels, 0, 0)) == []
+
+
+@pytest.mark.parametrize(("share", "labels"), [(0.05, [0, 1] * 10), (0.5, [0, 0, 0, 1]), (0.95, [0, 1] * 10)])
+def test_a_class_that_cannot_be_on_both_sides_is_refused(share: float, labels: list[int]) -> None:
+    with pytest.raises(DataError, match="every class must be on both sides"):
+        set_aside(pd.Series(labels, index=[f"p{i}" for i in range(len(labels))]), share, 0)
 
 
 def test_leakage_names_the_subjects() -> None:

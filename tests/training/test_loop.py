@@ -183,3 +183,28 @@ def test_training_on_cuda_agrees_with_cpu() -> None:
         epoch_ended=lambda epoch, scores: cuda.append(scores),
     )
     assert [row["loss"] for row in cuda] == pytest.approx([row["loss"] for row in history], rel=1e-3)
+
+
+def test_the_epoch_that_validates_best_is_kept_as_if_training_had_ended_there() -> None:
+    scores = iter([0.5, 0.8, 0.7, 0.8, 0.6])
+    seen: list[bool] = []
+    torch.manual_seed(0)
+    model = Small()
+    start = copy.deepcopy(model)
+
+    def validate() -> float:
+        seen.append(model.training)
+        return next(scores)
+
+    history = fit(model, epochs=5, validate=validate)
+    assert [row["validation_auc"] for row in history] == [0.5, 0.8, 0.7, 0.8, 0.6]
+    assert seen == [False] * 5  # in evaluation mode
+    fit(start, epochs=2)
+    for kept, straight in zip(model.parameters(), start.parameters(), strict=True):
+        assert torch.equal(kept, straight)
+
+
+def test_training_stops_when_patience_ends() -> None:
+    scores = iter([0.9, 0.8, 0.7, 0.6])
+    history = fit(Small(), epochs=9, validate=lambda: next(scores), options=TrainingOptions(patience=3))
+    assert [row["epoch"] for row in history] == [1, 2, 3, 4]

@@ -1,0 +1,141 @@
+"""From the folders of its folds to a finished run."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import pandas as pd
+
+from fusekit.bundle import Bundle
+from fusekit.data.recipe import read_recipe
+from fusekit.evaluation import fit_thresholds, score
+from fusekit.experiment import manifest
+from fusekit.experiment.flow import flow
+from fusekit.experiment.fold import HISTORY, PREDICTIONS, RECORD, VALIDATION, write_table
+from fusekit.experiment.folder import write_json
+from fusekit.experiment.plan import Plan
+from fusekit.experiment.prepare import Gathered
+from fusekit.experiment.subgroups import subgroup_table
+from fusekit.report import overview
+
+#: Tables of a fold that are put beneath each other.
+TABLES = (PREDICTIONS, VALIDATION, "ablations.csv", HISTORY)
+
+
+def finish(
+    plan: Plan,
+    gathered: Gathered,
+    folds: Sequence[Path],
+    folder: Path,
+    bundle: Bundle | None = None,
+    further: Mapping[str, Any] = MappingProxyType({}),
+) -> None:
+    """Write every file of a run but its report.
+
+    Args:
+        plan: what was trained.
+        gathered: on what.
+        folds: the folders of the tested folds, in order; their explanations are moved.
+        folder: of the run.
+        bundle: the model to ship, if any.
+        further: entries for the manifest.
+    """
+    config = plan.config
+    tables = {name: _joined(folds, name) for name in TABLES}
+    for name, table in tables.items():
+        if table is not None:
+            write_table(table, folder / name)
+    records = [json.loads((path / RECORD).read_text(encoding="utf-8")) for path in folds]
+    predictions, validation = tables[PREDICTIONS], tables[VALIDATION]
+    assert predictions is not None
+    thresholds = fit_thresholds(validation, config.aggregate) if config.threshold == "youden" else {}
+    scores = score(predictions, plan.metrics, config.aggregate, thresholds)
+    numbers = json.loads(scores.to_json(orient="records", double_precision=15))  # NaN becomes null
+    write_json(folder / "metrics.json", {"synthetic": plan.synthetic, "scores": numbers})
+    write_table(subgroup_table(gathered.cohort, plan.task, gathered.folds), folder / "cohort.csv")
+    for number, path in enumerate(folds):
+        if (path / "explanations").is_dir():
+            (folder / "explanations").mkdir(exist_ok=True)
+            shutil.move(path / "explanations", folder / "explanations" / f"fold-{number}")
+    record = _record(plan, gathered, records, thresholds)
+    if bundle is not None:
+        provenance = {name: record[name] for name in ("synthetic", "config", "data", "versions", "plugins")}
+        replace(bundle, metrics=numbers, provenance=provenance).save(folder / "bundle")
+        record["model"] = bundle.model.description
+    if tables[HISTORY] is not None:
+        overview(
+            folder / "overview.png",
+            title=" · ".join([config.task_name, config.arm, config.backbone, *["SYNTHETIC cohort"] * plan.synthetic]),
+            history=tables[HISTORY],
+            predictions=predictions,
+            scores=scores,
+            images=gathered.store.images,
+            classes=plan.task.classes,
+        )
+    write_json(folder / "manifest.json", {**record, **further})
+
+
+def _joined(folds: Sequence[Path], name: str) -> pd.DataFrame | None:
+    """A table of every fold, one beneath the other, with the fold where the rows do not say it."""
+    parts = []
+    for number, path in enumerate(folds):
+        if (path / name).exists():
+            part = pd.read_csv(path / name, dtype={"subject": str, "scan": str}, float_precision="round_trip")
+            if "fold" not in part:
+                part.insert(0, "fold", number)
+            parts.append(part)
+    return pd.concat(parts, ignore_index=True) if parts else None
+
+
+def _record(
+    plan: Plan, gathered: Gathered, folds: Sequence[dict[str, Any]], thresholds: Mapping[int, Mapping[str, float]]
+) -> dict[str, Any]:
+    config, task, cohort = plan.config, plan.task, gathered.cohort
+    recipe = {"recipe": {"sha256": read_recipe(config.recipe).sha256}} if config.recipe else {}
+    numbered = [str(record["fold"]) for record in folds]
+    return {
+        "arm": config.arm,
+        "kind": "baseline" if config.baseline else "fusion",
+        "synthetic": plan.synthetic,
+        "config": config.as_json(),
+        "task": {"name": config.task_name, **task.describe()},
+        "model": folds[0]["model"],
+        "slices": plan.slices.as_json(),
+        "evaluation": {
+            "folds": config.folds,
+            "aggregate": config.aggregate,
+            "threshold": config.threshold,
+            "thresholds": {str(fold): dict(at) for fold, at in thresholds.items()},
+            "validation": config.validation,
+            "epochs": {number: record["epochs"] for number, record in zip(numbered, folds, strict=True)},
+            "search": {number: record["search"] for number, record in zip(numbered, folds, strict=True)},
+            "choice": {number: record["choice"] for number, record in zip(numbered, folds, strict=True)},
+        },
+        "flow": flow(cohort, gathered.rows, gathered.folds, cohort.classes),
+        "data": {
+            "folds": {number: record["counts"] for number, record in zip(numbered, folds, strict=True)},
+            "fingerprint": manifest.fingerprint(cohort, gathered.store.images),
+        },
+        "findings": [*(finding.as_json() for finding in gathered.findings), *_of_folds(folds)],
+        "published": [manifest.published(row) for row in task.published],
+        **recipe,
+        **manifest.environment(plan.fabric.device),
+        "seconds": {"training": sum(record["seconds"] for record in folds)},
+    }
+
+
+def _of_folds(folds: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Findings about the training values of the folds, the same of several folds told once."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for record in folds:
+        for finding in record["findings"]:
+            known = found.setdefault((finding["code"], finding["message"]), {**finding, "items": []})
+            known["items"] = sorted({*known["items"], *finding["items"]})
+            known["count"] = len(known["items"])
+    return list(found.values())

@@ -1,0 +1,209 @@
+"""One fold: what is fitted on its training subjects, and what that says about the others."""
+
+from __future__ import annotations
+
+import csv
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from fusekit.bundle import Bundle
+from fusekit.data import ClinicalEncoding, Finding, Pixels
+from fusekit.evaluation import by_subject, prediction_table, probabilities_of
+from fusekit.evaluation.scores import MacroAreaUnderCurve
+from fusekit.experiment.folder import Run, write_json
+from fusekit.experiment.plan import Plan, make_plan
+from fusekit.experiment.prepare import Gathered, Sides
+from fusekit.extension import catalog
+from fusekit.progress import Progress
+from fusekit.training import SliceDataset, repeatable, train
+
+#: File of a fold's folder -> what it holds; the run's files are these, one fold beneath the other.
+PREDICTIONS, VALIDATION, HISTORY, RECORD = "predictions.csv", "validation.csv", "history.csv", "fold.json"
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a fold's training subjects gave.
+
+    Args:
+        predict: rows (n slices) -> probabilities (n, K).
+        findings: about the training subjects' values.
+        epochs: how many the model was trained for; 0 of a baseline.
+        choice: what the search chose.
+        search: every candidate with its score.
+        bundle: the model; None of a baseline.
+    """
+
+    predict: Callable[[pd.DataFrame], np.ndarray]
+    findings: tuple[Finding, ...] = ()
+    epochs: int = 0
+    choice: dict[str, str] = field(default_factory=dict)
+    search: list[dict[str, Any]] = field(default_factory=list)
+    bundle: Bundle | None = None
+
+
+def train_fold(plan: Plan, gathered: Gathered, fold: int | None, folder: Path, progress: Progress) -> Bundle | None:
+    """Fit on everybody but a fold, and predict the fold, once.
+
+    Args:
+        plan: what is trained.
+        gathered: the cohort.
+        fold: which is tested; None trains on all subjects and tests nobody.
+        folder: an empty one, for the fold's files.
+        progress: shows batches.
+
+    Returns:
+        The model, which is not saved; None of a baseline.
+
+    Raises:
+        FusekitError: training fails, or there are too few subjects.
+    """
+    start = time.perf_counter()
+    config = plan.config
+    sides = gathered.sides(fold, config.validation, config.seed)
+    with repeatable():
+        if config.baseline:
+            fitted = _fit_baseline(plan, gathered, sides)
+        else:
+            fitted = _search(plan, gathered, sides, folder, progress)
+        for name, rows in ((PREDICTIONS, sides.test), (VALIDATION, sides.validation)):
+            if len(rows):
+                table = prediction_table(rows, fitted.predict(rows))
+                if name == VALIDATION:
+                    table["fold"] = fold  # whose model predicted, not where the subject is tested
+                write_table(table, folder / name)
+    record = {
+        "fold": fold,
+        "epochs": fitted.epochs,
+        "choice": fitted.choice,
+        "search": fitted.search,
+        "counts": sides.counts(gathered.cohort.classes),
+        "findings": [finding.as_json() for finding in fitted.findings],
+        "model": fitted.bundle.model.description if fitted.bundle else None,
+        "threads": torch.get_num_threads(),
+        "seconds": time.perf_counter() - start,
+    }
+    write_json(folder / RECORD, record)
+    return fitted.bundle
+
+
+def write_table(table: pd.DataFrame, path: Path) -> None:
+    """Write a table as every CSV of a run is written."""
+    table.to_csv(path, index=False, lineterminator="\n")
+
+
+def _search(plan: Plan, gathered: Gathered, sides: Sides, folder: Path, progress: Progress) -> Fitted:
+    """Train every candidate, and keep the one that scores best on the subjects set aside; usually there is one."""
+    candidates = plan.config.candidates()
+    if len(candidates) == 1 and not candidates[0][0]:
+        return _fit(plan, gathered, sides, folder, progress)
+    tried: list[dict[str, Any]] = []
+    best: Fitted | None = None
+    for choice, config in candidates:
+        progress.say(f"candidate {', '.join(f'{name}={value}' for name, value in choice.items())}")
+        (folder / HISTORY).unlink(missing_ok=True)
+        fitted = _fit(make_plan(config), gathered, sides, folder, progress)
+        reached = validation_score(fitted.predict, sides.validation, plan.config.aggregate)
+        if best is None or reached > max(row["validation_auc"] for row in tried):
+            best = Fitted(fitted.predict, fitted.findings, fitted.epochs, choice, tried, fitted.bundle)
+            history = (folder / HISTORY).read_bytes()
+        tried.append({"choice": choice, "validation_auc": reached})
+    assert best is not None
+    (folder / HISTORY).write_bytes(history)
+    return best
+
+
+def validation_score(predict: Callable[[pd.DataFrame], np.ndarray], rows: pd.DataFrame, how: str) -> float:
+    """AUC (of several classes: the mean over them) of the subjects set aside."""
+    subjects = by_subject(prediction_table(rows, predict(rows)), how)
+    return MacroAreaUnderCurve().value(subjects["label"].to_numpy(), probabilities_of(subjects))
+
+
+def _fit(plan: Plan, gathered: Gathered, sides: Sides, folder: Path, progress: Progress) -> Fitted:
+    """Train on the training subjects; everything that is fitted is fitted on them alone."""
+    config, rows, images = plan.config, sides.train, gathered.store.images
+    encoding = ClinicalEncoding.fit(gathered.cohort.clinical.loc[rows["scan"].unique()], gathered.cohort.columns)
+    pixels = Pixels.fit(images, rows.index.to_numpy())
+    dataset = SliceDataset(
+        images=images,
+        rows=rows.index.to_numpy(),
+        clinical=encoding.transform(gathered.values(rows)),
+        labels=rows["label"].to_numpy(),
+        pixels=pixels,
+    )
+    with torch.random.fork_rng():  # the caller's random numbers stay the caller's
+        torch.manual_seed(config.seed)
+        model = plan.build_model(columns=len(encoding.features))
+        bundle = Bundle(
+            model=model,
+            classes=plan.task.classes,
+            encoding=encoding if model.reads_clinical else None,
+            slices=plan.slices,
+            image_size=config.image_size,
+            pixels=pixels,
+            task={"name": config.task_name, **plan.task.describe()},
+        )
+
+        def predict(rows: pd.DataFrame) -> np.ndarray:
+            images = gathered.images(rows) if model.reads_image else None
+            return bundle.probabilities(images, bundle.encode(gathered.values(rows)), plan.fabric.device)
+
+        epochs = train(
+            plan.fabric,
+            model,
+            dataset,
+            epochs=config.epochs,
+            batch_size=config.batch_size,
+            lr=config.lr,
+            seed=config.seed,
+            options=plan.training,
+            progress=progress,
+            epoch_ended=partial(_epoch_ended, folder),
+            validate=partial(validation_score, predict, sides.validation, config.aggregate)
+            if config.select == "auc"
+            else None,
+        )
+    findings = (*encoding.findings, *encoding.unseen(gathered.cohort.clinical))
+    return Fitted(predict, findings, epochs, bundle=bundle)
+
+
+def _fit_baseline(plan: Plan, gathered: Gathered, sides: Sides) -> Fitted:
+    """Fit a classical model on the training scans' clinical values."""
+    scans = gathered.cohort.scans.loc[sides.train["scan"].unique()]
+    values = gathered.cohort.clinical.loc[scans.index]
+    baseline = plan.build_baseline()
+    baseline.fit(
+        values,
+        gathered.cohort.columns,
+        scans["label"].to_numpy(),
+        scans["subject"].to_numpy(),
+        plan.config.seed,
+    )
+
+    def predict(rows: pd.DataFrame) -> np.ndarray:
+        scans = rows["scan"].unique()  # slices of a scan share their values
+        probabilities = pd.DataFrame(baseline.probabilities(gathered.cohort.clinical.loc[scans]), index=scans)
+        return np.asarray(probabilities.loc[rows["scan"]], dtype=float)
+
+    return Fitted(predict)
+
+
+def _epoch_ended(folder: Path, epoch: int, scores: dict[str, float]) -> None:
+    """Write the epoch's row of history.csv, then tell the plugins."""
+    row = {"epoch": epoch, **scores}
+    with (folder / HISTORY).open("a", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(row), lineterminator="\n")
+        if epoch == 1:
+            writer.writeheader()
+        writer.writerow(row)
+    host = catalog().host
+    for plugin in host.implementing("epoch_ended"):
+        host.call(plugin, "epoch_ended", run=Run(folder), epoch=epoch, scores=scores)
