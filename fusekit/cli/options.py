@@ -37,8 +37,8 @@ Precision = Annotated[str | None, typer.Option(help="Of training: 32-true, bf16-
 Folds = Annotated[
     int | None,
     typer.Option(
-        help="Test each of so many folds of subjects once; 1 holds a fifth of the subjects out. Default: 5, and 1 for a "
-        "run on a SYNTHETIC cohort."
+        help="Test each of so many folds of subjects once; 1 holds a fifth of the subjects out. Default: 5, and 1 for "
+        "a run on a SYNTHETIC cohort."
     ),
 ]
 Validation = Annotated[

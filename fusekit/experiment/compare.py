@@ -96,7 +96,6 @@ def compare(
             runs += _one_seed(seeded, target, jobs, progress)
         shutil.rmtree(target / WORK, ignore_errors=True)
         runs.sort(key=lambda run: list(arms).index(run.manifest["arm"]))
-        build_report(runs, target)
     return Comparison(target, tuple(runs))
 
 

@@ -52,10 +52,10 @@ class Config:
         epochs, batch_size, lr: of the training; lr is Adam's learning rate.
         image_size: height and width of a slice in pixels.
         seed: of split, initialisation and data order.
-        folds: 2 or more cut the subjects into so many folds, each of which is tested once by a model of its own; 1 holds
-            a fifth of the subjects out and tests it.
+        folds: 2 or more cut the subjects into so many folds, each of which is tested once by a model of its own; 1
+            holds a fifth of the subjects out and tests it.
         validation: share of the training subjects set aside for what is fitted after training.
-        select: ``auc`` keeps the epoch with the best AUC of the subjects set aside; ``none`` the last one, as the paper.
+        select: ``auc`` keeps the epoch with the best AUC of the subjects set aside; ``none`` the last, as the paper.
         threshold: what makes a call: ``argmax``, or the ``youden`` threshold of the subjects set aside.
         aggregate: how slices become scans and scans subjects.
         search: option -> candidates, tried in every fold on the subjects set aside.

@@ -54,7 +54,7 @@ def finish(
     records = [json.loads((path / RECORD).read_text(encoding="utf-8")) for path in folds]
     predictions, validation = tables[PREDICTIONS], tables[VALIDATION]
     assert predictions is not None
-    thresholds = fit_thresholds(validation, config.aggregate) if config.threshold == "youden" else {}
+    thresholds = fit_thresholds(validation, config.aggregate) if config.threshold == "youden" else None
     scores = score(predictions, plan.metrics, config.aggregate, thresholds)
     numbers = json.loads(scores.to_json(orient="records", double_precision=15))  # NaN becomes null
     write_json(folder / "metrics.json", {"synthetic": plan.synthetic, "scores": numbers})
@@ -94,7 +94,7 @@ def _joined(folds: Sequence[Path], name: str) -> pd.DataFrame | None:
 
 
 def _record(
-    plan: Plan, gathered: Gathered, folds: Sequence[dict[str, Any]], thresholds: Mapping[int, Mapping[str, float]]
+    plan: Plan, gathered: Gathered, folds: Sequence[dict[str, Any]], thresholds: Mapping[int, Mapping[str, float]] | None
 ) -> dict[str, Any]:
     config, task, cohort = plan.config, plan.task, gathered.cohort
     recipe = {"recipe": {"sha256": read_recipe(config.recipe).sha256}} if config.recipe else {}
@@ -111,7 +111,7 @@ def _record(
             "folds": config.folds,
             "aggregate": config.aggregate,
             "threshold": config.threshold,
-            "thresholds": {str(fold): dict(at) for fold, at in thresholds.items()},
+            "thresholds": {str(fold): dict(at) for fold, at in (thresholds or {}).items()},
             "validation": config.validation,
             "epochs": {number: record["epochs"] for number, record in zip(numbered, folds, strict=True)},
             "search": {number: record["search"] for number, record in zip(numbered, folds, strict=True)},

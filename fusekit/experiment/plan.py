@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from lightning_fabric import Fabric
@@ -16,6 +17,9 @@ from fusekit.experiment.config import MODEL_PARTS, Config, open_task, slice_poli
 from fusekit.extension import catalog, read_options
 from fusekit.models import FusionModel, build
 from fusekit.training import TrainingOptions, fabric_for
+
+if TYPE_CHECKING:
+    from fusekit.baselines import Baseline
 
 
 @dataclass(frozen=True)
