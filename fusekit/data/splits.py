@@ -73,7 +73,8 @@ def set_aside(labels: pd.Series, share: float, seed: int | tuple[int, ...]) -> p
     if counts.min() < 2 or not classes <= wanted <= len(labels) - classes:
         raise DataError(
             f"a validation part of {share:g} cannot be set aside from {len(labels)} training subjects, of whom the "
-            f"rarest class has {counts.min()}: every class must be on both sides. Use another --validation, or more subjects."
+            f"rarest class has {counts.min()}: every class must be on both sides. Use another "
+            "--validation, or more subjects."
         )
     from sklearn.model_selection import train_test_split
 

@@ -47,10 +47,7 @@ def finish(
         further: entries for the manifest.
     """
     config = plan.config
-    tables = {name: _joined(folds, name) for name in TABLES}
-    for name, table in tables.items():
-        if table is not None:
-            write_table(table, folder / name)
+    tables = {name: _join(folds, name, folder) for name in TABLES}
     records = [json.loads((path / RECORD).read_text(encoding="utf-8")) for path in folds]
     predictions, validation = tables[PREDICTIONS], tables[VALIDATION]
     assert predictions is not None
@@ -81,20 +78,26 @@ def finish(
     write_json(folder / "manifest.json", {**record, **further})
 
 
-def _joined(folds: Sequence[Path], name: str) -> pd.DataFrame | None:
-    """A table of every fold, one beneath the other, with the fold where the rows do not say it."""
-    parts = []
+def _join(folds: Sequence[Path], name: str, folder: Path) -> pd.DataFrame | None:
+    """Put a table's folds beneath each other as they are written, with the fold in front where the rows lack it."""
+    lines: list[str] = []
     for number, path in enumerate(folds):
         if (path / name).exists():
-            part = pd.read_csv(path / name, dtype={"subject": str, "scan": str}, float_precision="round_trip")
-            if "fold" not in part:
-                part.insert(0, "fold", number)
-            parts.append(part)
-    return pd.concat(parts, ignore_index=True) if parts else None
+            head, *rows = (path / name).read_text(encoding="utf-8").rstrip("\n").split("\n")
+            if "fold" not in head.split(","):
+                head, rows = f"fold,{head}", [f"{number},{row}" for row in rows]
+            lines += rows if lines else [head, *rows]
+    if not lines:
+        return None
+    (folder / name).write_text("\n".join(lines) + "\n", encoding="utf-8", newline="")
+    return pd.read_csv(folder / name, dtype={"subject": str, "scan": str})
 
 
 def _record(
-    plan: Plan, gathered: Gathered, folds: Sequence[dict[str, Any]], thresholds: Mapping[int, Mapping[str, float]] | None
+    plan: Plan,
+    gathered: Gathered,
+    folds: Sequence[dict[str, Any]],
+    thresholds: Mapping[int, Mapping[str, float]] | None,
 ) -> dict[str, Any]:
     config, task, cohort = plan.config, plan.task, gathered.cohort
     recipe = {"recipe": {"sha256": read_recipe(config.recipe).sha256}} if config.recipe else {}

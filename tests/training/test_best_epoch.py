@@ -42,4 +42,4 @@ def test_waiting_is_over_after_as_many_epochs_as_patience() -> None:
 def test_without_a_score_nothing_is_restored() -> None:
     network = model(3.0)
     BestEpoch(patience=1).restore(network)
-    assert float(network.weight) == 3.0
+    assert network.weight.item() == 3.0

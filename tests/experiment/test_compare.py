@@ -1,0 +1,215 @@
+"""Arms on the same folds; what is finished is kept; nothing is mixed up."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import fusekit
+from fusekit.errors import FusekitError, OptionError, UnknownName
+from fusekit.experiment import Comparison, Run, compare, fold
+from fusekit.progress import Quiet
+
+SMALL: dict[str, Any] = {
+    "task": "adni-ad",
+    "fusions": ["clinical-only", "rbca"],
+    "baselines": ["logistic"],
+    "folds": 2,
+    "validation": 0.4,
+    "backbone": "resnet10t",
+    "epochs": 1,
+    "image_size": 32,
+    "batch_size": 8,
+    "options": {"synthetic": {"subjects": 24}},
+    "progress": Quiet(),
+}
+
+
+@pytest.fixture(scope="module")
+def comparison(small_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Comparison:
+    """Three arms, two folds, one seed."""
+    return compare(**SMALL, out=tmp_path_factory.mktemp("comparisons") / "whole")
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    """Every file, without durations."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            found[str(path.relative_to(folder))] = path.read_bytes()
+    for name in found:
+        if name.endswith("manifest.json"):
+            manifest = json.loads(found[name])
+            del manifest["seconds"]
+            found[name] = json.dumps(manifest).encode()
+        if name.endswith("history.csv"):
+            history = pd.read_csv(folder / name).drop(columns=["seconds", "images_per_second"])
+            found[name] = history.to_csv().encode()
+    return found
+
+
+def test_every_subject_is_tested_once_in_every_arm_and_in_the_same_fold(comparison: Comparison) -> None:
+    assert [run.manifest["arm"] for run in comparison.runs] == ["clinical-only", "rbca", "logistic"]
+    keys = ["row", "subject", "scan", "slice", "fold", "label"]
+    first = comparison.runs[0].predictions
+    assert first["row"].is_unique
+    assert first.groupby("subject")["fold"].nunique().eq(1).all()
+    assert set(first["subject"]) == set(comparison.runs[0].cohort["subject"])
+    for run in comparison.runs[1:]:
+        pd.testing.assert_frame_equal(run.predictions[keys], first[keys])
+        assert run.validation is not None
+        assert comparison.runs[0].validation is not None
+        pd.testing.assert_frame_equal(run.validation[keys], comparison.runs[0].validation[keys])
+        assert not run.predictions["p_1"].equals(first["p_1"])
+        assert run.manifest["data"] == comparison.runs[0].manifest["data"]
+
+
+def test_an_arm_is_what_a_run_of_it_gives(comparison: Comparison, tmp_path: Path) -> None:
+    manifest = comparison.runs[1].folder / "manifest.json"
+    run = fusekit.run(config=manifest, out=tmp_path / "run", progress=Quiet())
+    for name in ("predictions.csv", "validation.csv", "metrics.json", "cohort.csv"):
+        assert (run.folder / name).read_bytes() == (manifest.parent / name).read_bytes()
+
+
+@pytest.mark.parametrize("killed_at", [0, 2, 5])
+def test_a_comparison_that_was_killed_goes_on_and_ends_the_same(
+    comparison: Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed_at: int
+) -> None:
+    out = tmp_path / "again"
+    calls = []
+    real = fold.train_fold
+
+    def dying(*arguments: Any) -> Any:
+        calls.append(arguments)
+        if len(calls) > killed_at:
+            (arguments[3] / "predictions.csv").write_text("half a li")
+            raise KeyboardInterrupt
+        return real(*arguments)
+
+    with monkeypatch.context() as mortal:
+        mortal.setattr("fusekit.experiment.jobs.train_fold", dying)
+        with pytest.raises(KeyboardInterrupt):
+            compare(**SMALL, out=out)
+    assert not (out / "report.html").exists()
+    calls.clear()
+
+    def counting(*arguments: Any) -> Any:
+        calls.append(arguments)
+        return real(*arguments)
+
+    monkeypatch.setattr("fusekit.experiment.jobs.train_fold", counting)
+    compare(**SMALL, out=out)
+    assert len(calls) == 6 - killed_at
+    assert content(out) == content(comparison.folder)
+
+
+def test_a_finished_comparison_is_not_trained_again(
+    comparison: Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "copy"
+    shutil.copytree(comparison.folder, out)
+    monkeypatch.setattr("fusekit.experiment.compare.gather", None)  # it would fail to be called
+    assert [run.folder.name for run in compare(**SMALL, out=out).runs] == [run.folder.name for run in comparison.runs]
+    assert content(out) == content(comparison.folder)
+
+
+def test_folds_side_by_side_give_the_same_as_one_after_the_other(comparison: Comparison, tmp_path: Path) -> None:
+    many = compare(**{**SMALL, "fusions": ["clinical-only"]}, jobs=2, out=tmp_path / "many")
+    for run in many.runs:
+        one = comparison.folder / "runs" / run.folder.name
+        table = pd.read_csv(one / "predictions.csv")  # cores are shared, so the last digit may differ
+        pd.testing.assert_frame_equal(pd.read_csv(run.folder / "predictions.csv"), table, rtol=1e-3)
+
+
+def test_seeds_deal_other_folds(small_run: Run, tmp_path: Path) -> None:
+    arms = {**SMALL, "fusions": ["clinical-only"]}
+    made = compare(**arms, seeds=2, seed=3, out=tmp_path / "seeds")
+    assert [run.folder.name for run in made.runs] == [
+        "clinical-only-seed-3",
+        "clinical-only-seed-4",
+        "logistic-seed-3",
+        "logistic-seed-4",
+    ]
+    folds = [run.cohort.set_index("scan")["fold"] for run in made.runs]
+    assert folds[0].equals(folds[2])
+    assert not folds[0].equals(folds[1])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"epochs": 2}, r"begun with other arms: clinical-only\.epochs was 1 and is 2"),
+        ({"fusions": ["clinical-only"]}, "begun with other arms"),
+        ({"seeds": 2}, r"begun with other seeds: it was \[0\] and is \[0, 1\]"),
+    ],
+)
+def test_another_comparison_is_not_mixed_in(
+    comparison: Comparison, tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
+    out = tmp_path / "copy"
+    shutil.copytree(comparison.folder, out)
+    before = content(out)
+    with pytest.raises(OptionError, match=message):
+        compare(**{**SMALL, **changes}, out=out)
+    assert content(out) == before
+
+
+def test_other_data_under_the_same_name_are_refused(comparison: Comparison, tmp_path: Path) -> None:
+    out = tmp_path / "copy"
+    shutil.copytree(comparison.folder, out)
+    shutil.rmtree(out / "runs" / "rbca-seed-0")
+    record = json.loads((out / "comparison.json").read_text())
+    record["fingerprint"]["clinical"] = "0" * 64
+    (out / "comparison.json").write_text(json.dumps(record))
+    with pytest.raises(OptionError, match=r"the data are not those that .* was begun with: the clinical differ"):
+        compare(**SMALL, out=out)
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"fusions": ["rbca"], "baselines": []}, OptionError, "needs two arms or more"),
+        ({"fusions": ["rbca", "rbca"]}, OptionError, "rbca stands twice"),
+        ({"fusions": ["rbac", "concat"]}, UnknownName, "did you mean 'rbca'"),
+        ({"baselines": ["logistics"]}, UnknownName, "did you mean 'logistic'"),
+        ({"task": None}, OptionError, "names no task"),
+        ({"jobs": 0}, OptionError, "take 1 or more"),
+        (
+            {"fusions": ["concat"], "options": {"injector": {"reduction": "shared"}}},
+            OptionError,
+            "none of the arms has",
+        ),
+        ({"options": {"injector": {"reduction": "half"}}}, OptionError, "reduction takes one of"),
+        ({"search": {"task.x": ["1"]}}, OptionError, "--search takes lr, epochs, batch_size"),
+        ({"search": {"lr": ["fast"]}}, OptionError, "lr takes a number, not 'fast'"),
+        ({"validation": 0.0, "threshold": "youden"}, OptionError, "--validation 0 sets none aside"),
+        ({"aggregate": "mode"}, OptionError, "no aggregation 'mode'"),
+    ],
+)
+def test_what_does_not_fit_is_said_before_anything_is_made(
+    tmp_path: Path, changes: dict[str, Any], error: type[FusekitError], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        compare(**{**SMALL, **changes}, out=tmp_path / "comparison")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_with_something_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("mine")
+    with pytest.raises(OptionError, match="is not empty and is no comparison"):
+        compare(**SMALL, out=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_options_reach_the_arms_that_have_the_part(small_run: Run, tmp_path: Path) -> None:
+    options = {**SMALL["options"], "injector": {"reduction": "shared"}, "encoder": {"activation": "none"}}
+    made = compare(**{**SMALL, "baselines": [], "folds": 2, "options": options}, out=tmp_path / "made")
+    with_it, without = (run.manifest["config"]["options"] for run in made.runs[::-1])
+    assert with_it["injector"] == {"reduction": "shared"}
+    assert "injector" not in without
+    assert with_it["encoder"] == without["encoder"] == {"activation": "none"}
