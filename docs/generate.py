@@ -110,6 +110,7 @@ def components() -> str:
         text += f"| {name} | {'yes' if recipe.image else 'no'} | {recipe.encoder or 'none'} | "
         text += f"{recipe.injector or 'none'} | {stages} | {recipe.head} |\n"
     for title, part, registry in (
+        ("Baselines", "baseline", known.baselines),
         ("Clinical encoders", "encoder", known.encoders),
         ("Injectors", "injector", known.injectors),
         ("Heads", "head", known.heads),

@@ -13,6 +13,7 @@ from fusekit.errors import FusekitError
 from fusekit.extension import hookimpl
 
 if TYPE_CHECKING:
+    from fusekit.baselines import Baseline
     from fusekit.bundle import Bundle, load
     from fusekit.data import Cohort, Column, Finding, Preset, Published, SlicePolicy, Task, Volume
     from fusekit.experiment import Comparison, Run, compare, run
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 __version__ = _version("fusekit")
 
 _HOMES = {
+    "fusekit.baselines": ("Baseline",),
     "fusekit.bundle": ("Bundle", "load"),
     "fusekit.data": ("Cohort", "Column", "Finding", "Preset", "Published", "SlicePolicy", "Task", "Volume"),
     "fusekit.experiment": ("Comparison", "Run", "compare", "run"),
@@ -52,6 +54,7 @@ _LAZY = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Backbone",
+    "Baseline",
     "Bundle",
     "ClinicalEncoder",
     "Cohort",

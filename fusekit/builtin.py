@@ -61,6 +61,15 @@ def clinical_only() -> Fusion:
 
 
 @hookimpl
+def register_baselines(register: Register) -> None:
+    """Methods that any table deserves, and the one that looks at nobody."""
+    home = "fusekit.baselines"
+    register("logistic", f"{home}:Logistic", "logistic regression, its penalty chosen within the training subjects")
+    register("gbdt", f"{home}:GradientBoosting", "gradient-boosted trees that read gaps and categories as they are")
+    register("prevalence", f"{home}:Prevalence", "the training subjects' class shares for everybody: the null model")
+
+
+@hookimpl
 def register_metrics(register: Register) -> None:
     """The scores of the field, positive class against the rest."""
     scores = "fusekit.evaluation.scores"

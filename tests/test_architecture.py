@@ -21,6 +21,7 @@ FLOORS = {
     "extension": 1,
     "data": 2,
     "models": 2,
+    "baselines": 3,
     "training": 3,
     "evaluation": 3,
     "bundle": 3,

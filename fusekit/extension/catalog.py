@@ -31,6 +31,11 @@ class Catalog:
         return self._collect("fusion", "register_fusions")
 
     @cached_property
+    def baselines(self) -> Registry:
+        """What ``--baseline NAME`` can name."""
+        return self._collect("baseline", "register_baselines")
+
+    @cached_property
     def backbones(self) -> Registry:
         """What ``--backbone NAME`` can name."""
         return self._collect("backbone", "register_backbones")
@@ -57,7 +62,8 @@ class Catalog:
 
     def registries(self) -> tuple[Registry, ...]:
         """All of them, in the order in which people meet them."""
-        return (self.tasks, self.fusions, self.backbones, self.encoders, self.injectors, self.heads, self.metrics)
+        models = (self.backbones, self.encoders, self.injectors, self.heads)
+        return (self.tasks, self.fusions, self.baselines, *models, self.metrics)
 
 
 @cache

@@ -44,6 +44,11 @@ def register_fusions(register: Register) -> None:
 
 
 @hookspec
+def register_baselines(register: Register) -> None:
+    """Register classical methods on the clinical table, behind ``--baseline NAME``: ``(*, options...) -> Baseline``."""
+
+
+@hookspec
 def register_tasks(register: Register) -> None:
     """Register tasks, the cohorts behind ``fusekit run NAME``: ``(*, options...) -> Task``."""
 

@@ -1,0 +1,64 @@
+"""What a classical method on the clinical table owes to a comparison."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from fusekit.data import Column
+from fusekit.errors import DataError
+
+
+class Baseline(ABC):
+    """A classifier of clinical values. Factory: ``(*, options...) -> Baseline``; options: ``-o baseline.option=value``.
+
+    It is given training scans alone. What it chooses, it chooses within them, on parts that share no subject.
+
+    Example:
+        >>> class Older(Baseline):
+        ...     "The older, the likelier."
+        ...
+        ...     def fit(self, values, columns, labels, subjects, seed):
+        ...         self.middle = values["AGE"].median()
+        ...
+        ...     def probabilities(self, values):
+        ...         p = 1 / (1 + np.exp(self.middle - values["AGE"].fillna(self.middle).to_numpy()))
+        ...         return np.stack([1 - p, p], axis=1)
+    """
+
+    @abstractmethod
+    def fit(
+        self, values: pd.DataFrame, columns: Sequence[Column], labels: np.ndarray, subjects: np.ndarray, seed: int
+    ) -> None:
+        """Learn from training scans.
+
+        Args:
+            values: index scan (n rows), one column a ``Column``: float or NaN, text or None.
+            columns: describe ``values``, in its order.
+            labels: class of each scan (n,), 0-based; every class is there.
+            subjects: whose scan it is (n,): subjects, not scans, are the sample.
+            seed: of whatever is drawn; the same seed gives the same result.
+
+        Raises:
+            DataError: the values cannot be learnt from.
+        """
+
+    @abstractmethod
+    def probabilities(self, values: pd.DataFrame) -> np.ndarray:
+        """Probabilities (N, K) of other scans' values: gaps and categories that training did not have are usual."""
+
+
+def require_columns(columns: Sequence[Column]) -> None:
+    """Refuse a cohort without clinical columns.
+
+    Raises:
+        DataError: there are none.
+    """
+    if not columns:
+        raise DataError(
+            "a baseline reads clinical columns, and the cohort has none. Add columns to the cohort, or leave the "
+            "baseline out."
+        )

@@ -1,0 +1,67 @@
+"""Choose an option within the training subjects: folds that share no subject, each subject counted alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+import numpy as np
+import pandas as pd
+
+from fusekit.data import assign_folds
+
+
+def one_thread() -> AbstractContextManager[object]:
+    """Compute with one thread within: on such tables several wait for each other longer than one computes."""
+    import sklearn.ensemble
+    import sklearn.linear_model  # noqa: F401  (what is not loaded yet would not be limited)
+    from threadpoolctl import threadpool_limits  # scikit-learn's own
+
+    limits: AbstractContextManager[object] = threadpool_limits(1)
+    return limits
+
+
+def subject_weights(subjects: np.ndarray) -> np.ndarray:
+    """One over the number of scans of each scan's subject (n,): they sum to the number of subjects."""
+    _, of_scan, counts = np.unique(np.asarray(subjects), return_inverse=True, return_counts=True)
+    return np.asarray(1.0 / counts[of_scan])
+
+
+def log_loss(labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray) -> float:
+    """Weighted mean of -log p of the true class; labels (n,), probabilities (n, K), weights (n,)."""
+    true = np.clip(probabilities[np.arange(len(labels)), labels], 1e-12, 1.0)
+    return float(np.average(-np.log(true), weights=weights))
+
+
+def losses(
+    fitted: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    labels: np.ndarray,
+    subjects: np.ndarray,
+    folds: int,
+    seed: int,
+) -> np.ndarray | None:
+    """Log loss of each candidate, over subjects that the fits did not see.
+
+    Args:
+        fitted: (which scans to fit on (n,), which to predict (n,)) -> probabilities (candidates, m, K).
+        labels: class of each scan (n,).
+        subjects: whose scan it is (n,).
+        folds: fewer are made where a class has fewer subjects.
+        seed: of the folds.
+
+    Returns:
+        One loss a candidate; None if a class has fewer than two subjects, so that nothing can be compared.
+    """
+    of_subject = pd.Series(labels).groupby(np.asarray(subjects, dtype=object)).first()
+    folds = min(folds, int(of_subject.value_counts().min()))
+    if folds < 2:
+        return None
+    fold = pd.Series(subjects).map(assign_folds(of_subject, folds, seed)).to_numpy()
+    weights = subject_weights(subjects)
+    totals: np.ndarray | float = 0.0
+    for held in range(folds):
+        tested = fold == held
+        offered = fitted(~tested, tested)
+        here = [log_loss(labels[tested], each, weights[tested]) for each in offered]
+        totals = totals + np.asarray(here) * weights[tested].sum()
+    return np.asarray(totals / weights.sum())

@@ -1,0 +1,85 @@
+"""Check a baseline: what a comparison relies on, said as sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from fusekit.baselines import Baseline
+from fusekit.data import Column
+
+#: Of a cohort that holds what real ones do: gaps, an empty column, a rare category, subjects with several scans.
+_COLUMNS = (
+    Column("AGE", unit="years"),
+    Column("TAU", unit="pg/mL", low=0),
+    Column("SEX", kind="category", categories=("Female", "Male")),
+    Column("GENE", kind="category"),
+    Column("NEVER"),
+)
+_SUBJECTS = 40
+
+
+def check_baseline(build: Callable[[], Baseline], *, classes: int = 2) -> np.ndarray:
+    """Fit a baseline on invented scans and check its probabilities of others.
+
+    Args:
+        build: gives a new baseline; its factory, with the options that the check is for.
+        classes: K.
+
+    Returns:
+        Probabilities (N, K) of scans that it was not fitted on, for checks of your own.
+
+    Raises:
+        AssertionError: a sentence about what is violated.
+    """
+    values, labels, subjects = invented(classes)
+    train = subjects < f"s{_SUBJECTS // 2:02d}"
+    given, others = values[train], values[~train]
+    baseline = build()
+    assert isinstance(baseline, Baseline), f"it is no Baseline but {type(baseline).__name__}"
+    before = given.copy(), labels[train].copy()
+    baseline.fit(given, _COLUMNS, labels[train], subjects[train], 0)
+    pd.testing.assert_frame_equal(given, before[0], obj="the values after fit(), which must leave them alone")
+    assert np.array_equal(labels[train], before[1]), "fit() changes the labels that it is given"
+    found = np.asarray(baseline.probabilities(others))
+    _check_probabilities(found, len(others), classes)
+    assert np.array_equal(found, baseline.probabilities(others)), "asked a second time, it gives other probabilities"
+    alone = np.concatenate([baseline.probabilities(others.iloc[[row]]) for row in range(len(others))])
+    assert np.allclose(alone, found), "a scan's probabilities depend on the others that are asked about"
+    again = build()
+    again.fit(given, _COLUMNS, labels[train], subjects[train], 0)
+    assert np.array_equal(found, again.probabilities(others)), "fitted again with the same seed, it comes out otherwise"
+    strange = others.assign(GENE="never seen", AGE=np.nan, TAU=np.nan, SEX=None)
+    _check_probabilities(np.asarray(baseline.probabilities(strange)), len(others), classes)
+    return found
+
+
+def invented(classes: int) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
+    """Values with gaps (index scan), labels and subjects: 40 subjects, every third with two scans."""
+    draw = np.random.default_rng(0)
+    subjects = np.array([f"s{s:02d}" for s in range(_SUBJECTS) for _ in range(1 + (s % 3 == 0))], dtype=object)
+    labels = np.array([int(subject[1:]) % classes for subject in subjects])
+    age, tau = draw.normal(70, 8, len(subjects)), draw.lognormal(4, 0.5, len(subjects)) * (1 + labels)
+    age[draw.random(len(subjects)) < 0.2] = np.nan
+    tau[draw.random(len(subjects)) < 0.3] = np.nan
+    gene = draw.choice(np.array(["e2", "e3", "e4", None], dtype=object), len(subjects))
+    values = pd.DataFrame(
+        {
+            "AGE": age,
+            "TAU": tau,
+            "SEX": draw.choice(np.array(["Female", "Male"], dtype=object), len(subjects)),
+            "GENE": gene,
+            "NEVER": np.full(len(subjects), np.nan),
+        },
+        index=pd.Index([f"scan{row}" for row in range(len(subjects))], name="scan"),
+    )
+    return values, labels, subjects
+
+
+def _check_probabilities(found: np.ndarray, rows: int, classes: int) -> None:
+    assert found.shape == (rows, classes), f"its probabilities have shape {found.shape}, not {(rows, classes)}"
+    assert np.isfinite(found).all(), "a probability is not finite where values are missing or new"
+    assert (found >= 0).all(), "a probability is negative"
+    assert np.allclose(found.sum(axis=1), 1), "the probabilities of a scan do not sum to one"
