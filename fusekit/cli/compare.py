@@ -81,7 +81,7 @@ def compare(
     training subjects is set aside to fit temperatures on (`--validation 0` sets none aside).
     """
     from fusekit.cli.console import print_comparison
-    from fusekit.experiment.compare import compare as run_comparison
+    from fusekit.experiment.comparison import compare as run_comparison
     from fusekit.experiment.config import parse_search
 
     made = run_comparison(

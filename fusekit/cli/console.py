@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from fusekit.data.own_task import name_of
-from fusekit.experiment.folder import FILES, Run
+from fusekit.experiment.folder import FILES, FURTHER, Run
 from fusekit.extension import catalog
 
 if TYPE_CHECKING:
@@ -22,11 +22,7 @@ def print_run(run: Run, console: Console | None = None) -> None:
     """Print the scores of a run, and where every file lies."""
     console = console or Console()
     console.print(scores_table(run))
-    data = run.manifest["data"]
-    trained, tested = (sum(count["subjects"] for count in data[side].values()) for side in ("train", "test"))
-    console.print(
-        f"[dim]{trained} subjects trained on, {tested} others tested; 95 % intervals over subjects[/]", highlight=False
-    )
+    console.print(f"[dim]{_tested(run)}; 95 % intervals over subjects[/]", highlight=False)
     seconds, memory = run.manifest["seconds"], run.manifest["peak_memory_mib"]
     console.print(
         f"{seconds['total']:.0f} s (data {seconds['data']:.0f}, training {seconds['training']:.0f})"
@@ -36,9 +32,19 @@ def print_run(run: Run, console: Console | None = None) -> None:
     folder = run.folder.relative_to(Path.cwd()) if run.folder.is_relative_to(Path.cwd()) else run.folder
     console.print(f"\nEverything lies in [bold]{folder}[/]", soft_wrap=True, highlight=False)
     files = Table(box=None, show_header=False, padding=(0, 2))
-    for name, purpose in FILES.items():
-        files.add_row(name, f"[dim]{purpose}[/]")
+    for name, purpose in {**FURTHER, **FILES}.items():
+        if (run.folder / name).exists():
+            files.add_row(name, f"[dim]{purpose}[/]")
     console.print(files)
+
+
+def _tested(run: Run) -> str:
+    """Who was tested, and by whose model."""
+    folds = run.manifest["data"]["folds"]
+    people = {side: sum(c["subjects"] for f in folds.values() for c in f[side].values()) for side in ("train", "test")}
+    if len(folds) > 1:
+        return f"{people['test']} subjects, each tested once by a model trained on other folds ({len(folds)} folds)"
+    return f"{people['train']} subjects trained on, {people['test']} others tested"
 
 
 def scores_table(run: Run) -> Table:
@@ -46,7 +52,7 @@ def scores_table(run: Run) -> Table:
     config = run.manifest["config"]
     kind = "[bold yellow]SYNTHETIC cohort[/]" if run.synthetic else "cohort"
     table = Table(
-        title=f"{name_of(config['task'])} · {config['fusion']} · {config['backbone']} · {kind}", title_style="bold"
+        title=f"{name_of(config['task'])} · {run.manifest['arm']} · {config['backbone']} · {kind}", title_style="bold"
     )
     table.add_column("")
     levels = {

@@ -1,6 +1,6 @@
 """A run from configuration to folder."""
 
-from fusekit.experiment.compare import Comparison, compare
+from fusekit.experiment.comparison import Comparison, compare
 from fusekit.experiment.config import Config
 from fusekit.experiment.folder import Run
 from fusekit.experiment.run import run

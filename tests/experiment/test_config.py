@@ -9,7 +9,16 @@ from typing import Any
 import pytest
 
 from fusekit.errors import DataError, OptionError, UnknownName
-from fusekit.experiment.config import Config, merge, open_task, parse_options, read_config, resolve, slice_policy
+from fusekit.experiment.config import (
+    Config,
+    merge,
+    open_task,
+    parse_options,
+    parse_search,
+    read_config,
+    resolve,
+    slice_policy,
+)
 from fusekit_adni.task import AdniAdTask
 
 
@@ -69,7 +78,17 @@ def test_a_toml_file_and_a_manifest_say_the_same(tmp_path: Path) -> None:
         ({"task": "adni-ad", "lr": 0.0}, OptionError, "--lr takes a number above 0"),
         ({"task": "adni-ad", "lr": float("nan")}, OptionError, "--lr takes a number above 0"),
         ({"task": "adni-ad", "batch_size": 1}, OptionError, "--batch-size takes 2 or more"),
-        ({"task": "adni-ad", "folds": 1}, OptionError, "--folds takes 2 or more"),
+        ({"task": "adni-ad", "folds": 0}, OptionError, "--folds takes 1 or more"),
+        ({"task": "adni-ad", "validation": 1.0}, OptionError, "--validation takes a share"),
+        ({"task": "adni-ad", "select": "auc", "validation": 0}, OptionError, "--validation 0 sets none aside"),
+        ({"task": "adni-ad", "select": "loss"}, OptionError, "select takes one of none, auc"),
+        ({"task": "adni-ad", "fusion": "rbca", "baseline": "logistic"}, OptionError, "one arm: --fusion or --baseline"),
+        ({"task": "adni-ad", "search": {"slices.start": ["1"]}}, OptionError, "--search takes lr, epochs"),
+        (
+            {"task": "adni-ad", "baseline": "gbdt", "search": {"lr": ["1"]}},
+            OptionError,
+            "does not reach into baselines",
+        ),
         ({"task": "adni-ad", "seed": -1}, OptionError, "--seed takes 0 or more"),
         (
             {"task": "adni-ad", "options": {"decoder": {}}},
@@ -105,6 +124,45 @@ def test_pairs_from_the_command_line() -> None:
     for wrong in ("a.b", "a=b", ".b=c", "a.=c"):
         with pytest.raises(OptionError, match=r"part\.option=value"):
             parse_options([wrong])
+
+
+def test_folds_are_tested_in_turn_or_a_fifth_is_held_out() -> None:
+    held_out, crossed = resolve({"task": "adni-ad"}), resolve({"task": "adni-ad", "data": Path("somewhere")})
+    assert (held_out.folds, held_out.dealt, list(held_out.tested)) == (1, 5, [0])
+    assert (crossed.folds, crossed.dealt, list(crossed.tested)) == (5, 5, [0, 1, 2, 3, 4])
+
+
+@pytest.mark.parametrize(
+    ("given", "share"),
+    [({}, 0.0), ({"select": "auc"}, 0.2), ({"threshold": "youden"}, 0.2), ({"search": {"lr": ["1e-3"]}}, 0.2),
+     ({"select": "auc", "validation": 0.1}, 0.1)],
+)  # fmt: skip
+def test_subjects_are_set_aside_where_something_is_fitted_on_them(given: dict[str, Any], share: float) -> None:
+    assert resolve({"task": "adni-ad", **given}).validation == share
+
+
+def test_a_search_is_every_combination_of_its_candidates(tmp_path: Path) -> None:
+    search = parse_search(["lr=1e-3,1e-4", "training.weight-decay=0,0.01,"])
+    assert search == {"lr": ("1e-3", "1e-4"), "training.weight_decay": ("0", "0.01")}
+    config = resolve({"task": "adni-ad", "search": search, "options": {"training": {"patience": 3}}})
+    found = config.candidates()
+    assert [(c.lr, c.options["training"]["weight_decay"]) for _, c in found] == [
+        (1e-3, "0"),
+        (1e-3, "0.01"),
+        (1e-4, "0"),
+        (1e-4, "0.01"),
+    ]
+    assert found[1][0] == {"lr": "1e-3", "training.weight_decay": "0.01"}
+    assert all(c.options["training"]["patience"] == 3 and not c.search for _, c in found)
+    toml = tmp_path / "search.toml"
+    toml.write_text('task = "adni-ad"\n[search]\nlr = [1e-3, 1e-4]\n', "utf-8")
+    assert resolve(read_config(toml)).search == {"lr": ("0.001", "0.0001")}
+    assert resolve(json.loads(json.dumps(config.as_json()))) == config
+    for wrong in ("lr", "lr=", "=1", "lr=,"):
+        with pytest.raises(OptionError, match="--search takes name=value,value"):
+            parse_search([wrong])
+    with pytest.raises(OptionError, match="names lr twice"):
+        parse_search(["lr=1", "lr=2"])
 
 
 def test_a_config_survives_json() -> None:

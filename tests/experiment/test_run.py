@@ -16,7 +16,7 @@ import fusekit
 from fusekit.errors import DataError, FusekitError
 from fusekit.evaluation import by_subject
 from fusekit.experiment import Run, run
-from fusekit.experiment.folder import FILES
+from fusekit.experiment.folder import FILES, FURTHER
 from fusekit.progress import Quiet
 
 SMALL: dict[str, Any] = {
@@ -30,7 +30,10 @@ SMALL: dict[str, Any] = {
 
 
 def test_a_run_folder_holds_what_it_promises(small_run: Run) -> None:
-    assert {path.name for path in small_run.folder.iterdir()} == set(FILES)
+    there = {path.name for path in small_run.folder.iterdir()}
+    assert set(FILES) <= there
+    assert there <= set(FILES) | set(FURTHER)
+    assert {"bundle", "history.csv", "overview.png", "report.html"} <= there
     assert list(small_run.metrics.columns) == ["level", "metric", "value", "low", "high", "rows", "subjects"]
     assert set(small_run.metrics["level"]) == {"slice", "subject"}
     assert set(small_run.metrics["metric"]) == {"accuracy", "sensitivity", "specificity", "ppv", "npv", "auc"}
@@ -48,7 +51,7 @@ def test_a_run_folder_holds_what_it_promises(small_run: Run) -> None:
 
 
 def test_subjects_are_never_on_both_sides(small_run: Run) -> None:
-    data = small_run.manifest["data"]
+    data = small_run.manifest["data"]["folds"]["0"]
     tested = small_run.predictions.groupby("label")["subject"].nunique()
     assert [data["test"][name]["subjects"] for name in ("CN", "AD")] == tested.tolist()
     assert small_run.predictions.groupby("subject")["label"].nunique().eq(1).all()
@@ -129,7 +132,7 @@ def test_metrics_that_are_undefined_are_null_in_json(small_run: Run) -> None:
 
 
 def test_fewer_subjects_than_folds_are_refused_before_training(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="folds"):
+    with pytest.raises(DataError, match="fewer subjects than folds"):
         fusekit.run("adni-ad", folds=20, out=tmp_path / "run", **SMALL)
     assert list(tmp_path.iterdir()) == []
 

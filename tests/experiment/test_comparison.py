@@ -113,7 +113,7 @@ def test_a_finished_comparison_is_not_trained_again(
 ) -> None:
     out = tmp_path / "copy"
     shutil.copytree(comparison.folder, out)
-    monkeypatch.setattr("fusekit.experiment.compare.gather", None)  # it would fail to be called
+    monkeypatch.setattr("fusekit.experiment.comparison.gather", None)  # it would fail to be called
     assert [run.folder.name for run in compare(**SMALL, out=out).runs] == [run.folder.name for run in comparison.runs]
     assert content(out) == content(comparison.folder)
 
