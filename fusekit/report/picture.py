@@ -39,6 +39,7 @@ _STYLE: dict[str, Any] = {
     "legend.frameon": False,
     "lines.linewidth": 1.6,
     "lines.markersize": 5,
+    "text.parse_math": False,  # a dollar in a column's name is a dollar
     "svg.fonttype": "none",  # letters stay letters: smaller, and a screen reader or a search finds them
     "image.composite_image": False,
 }
@@ -124,22 +125,23 @@ def _embeddable(svg: str, name: str, title: str, alt: str) -> str:
     """Make matplotlib's SVG file an element that may stand in a page with others.
 
     The document type (which names a file on another host), the metadata and the style sheet (which would hold for the
-    whole page) go; ids that something refers to get the picture's name before them, the others go.
+    whole page) go; ids that something refers to get the picture's name before them, the others go. A hundredth of a point is exact
+    enough for a place.
     """
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"\s*<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = re.sub(r"\s*<defs>\s*<style.*?</style>\s*</defs>", "", svg, flags=re.DOTALL)
     svg = re.sub(r"<!--.*?-->\s*", "", svg, flags=re.DOTALL)
-    svg = svg.replace("'DejaVu Sans'", _FONTS)
+    svg = svg.replace("; font-family: 'DejaVu Sans'", "")
     used = set(re.findall(r"[(\"]#([\w-]+)[)\"]", svg))
 
     def inside(tag: re.Match[str]) -> str:
-        text = re.sub(
-            r'\sid="([^"]*)"', lambda found: f' id="{name}-{found[1]}"' if found[1] in used else "", tag[0]
-        )
+        short = re.sub(r'(?<=\s)(?:d|x|y)="[^"]*"', lambda found: re.sub(r"(\.\d\d)\d+", r"\1", found[0]), tag[0])
+        text = re.sub(r'\sid="([^"]*)"', lambda found: f' id="{name}-{found[1]}"' if found[1] in used else "", short)
         return re.sub(r"(url\(#|href=\"#)", rf"\g<1>{name}-", text)
 
     svg = re.sub(r"<[a-z][^>]*>", inside, svg)
     head, rest = svg.split(">", 1)
     words = f"<title>{escape(title)}</title>\n <desc>{escape(alt)}</desc>"
-    return f'{head} role="img" style="stroke-linejoin: round; stroke-linecap: butt">\n {words}{rest}'
+    style = f"stroke-linejoin: round; stroke-linecap: butt; font-family: {_FONTS}"
+    return f'{head} role="img" style="{style}">\n {words}{rest}'
