@@ -75,15 +75,15 @@ def shapley(table: pd.DataFrame, *, measure: str = "AUC", synthetic: bool = Fals
             axes.axvline(0, color=GREY, linewidth=1)
             rows(axes, [shortened(arm, 18) for arm in arms])
             axes.set_title(modality)
-            axes.set_xlabel(f"share of the {measure} above chance")
+            axes.set_xlabel(f"{measure} above chance")
 
     said = "; ".join(f"{r.arm}, {r.modality}: {with_interval(r.value, r.low, r.high)}" for r in table.itertuples())
     return draw(
         "shapley",
         paint,
         title="Shares of image and table",
-        caption=f"Shapley values of the two modalities: what each adds to the {measure}, averaged over whether the other "
-        "is there (left out by its training mean). Lines are 95 % intervals over held-out subjects.",
+        caption=f"Shapley values of the two modalities: what each adds to the {measure}, averaged over whether the "
+        "other is there (left out by its training mean). Lines are 95 % intervals over held-out subjects.",
         alt=f"{said}.",
         table=table,
         height=ROW * len(arms) + 1.3,
@@ -128,8 +128,8 @@ def missingness(table: pd.DataFrame, *, measure: str = "AUC", synthetic: bool = 
         "missingness",
         paint,
         title="When clinical values are missing",
-        caption=f"{measure} of held-out subjects when each clinical value is hidden at random. Bands are 95 % limits over "
-        f"subjects; dotted: chance.{'' if together else ' Grey: the other arms.'}",
+        caption=f"{measure} of held-out subjects when each clinical value is hidden at random. Bands are 95 % limits "
+        f"over subjects; dotted: chance.{'' if together else ' Grey: the other arms.'}",
         alt=f"{measure} with the fewest and with the most values hidden: {said}.",
         table=table,
         height=3.6 + 0.17 * len(lines) if together else 1.85 * -(-len(lines) // 2) + 0.5,
@@ -164,9 +164,9 @@ def _losses(name: str, title: str, table: pd.DataFrame, measure: str, synthetic:
         name,
         paint,
         title=title,
-        caption=f"Loss of {measure} on held-out subjects when an input is left out (its training mean instead) or shuffled "
-        "(another subject's, hatched). Lines are 95 % intervals over subjects; an arm that does not read an input "
-        "loses nothing by it.",
+        caption=f"Loss of {measure} on held-out subjects when an input is left out (its training mean instead) or "
+        "shuffled (another subject's, hatched). Lines are 95 % intervals over subjects; an arm that does not read an "
+        "input loses nothing by it.",
         alt=f"Loss of {measure}: {said}.",
         table=table,
         height=-(-len(arms) // 2) * (ROW * len(conditions) + 0.45) + 0.7,

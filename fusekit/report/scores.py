@@ -101,8 +101,8 @@ def differences(pairs: pd.DataFrame, metrics: Mapping[str, str], *, synthetic: b
         "differences",
         paint,
         title="Differences between arms",
-        caption=f"First minus second arm, on the same {pairs['subjects'].max()} subjects. Lines are 95 % intervals over "
-        "subjects; filled squares differ after Holm's correction (p below 0.05), hollow circles do not."
+        caption=f"First minus second arm, on the same {pairs['subjects'].max()} subjects. Lines are 95 % intervals "
+        "over subjects; filled squares differ after Holm's correction (p below 0.05), hollow circles do not."
         + (" Grey: one standard deviation over seeds to either side." if spread else ""),
         alt=f"Told apart: {', '.join(told)}." if told else "No pair of arms can be told apart.",
         table=pairs[[name for name in columns if name in pairs]],
@@ -143,7 +143,7 @@ def _differences(axes: Axes, pairs: pd.DataFrame) -> None:
 
 
 def _pair_names(pairs: pd.DataFrame) -> Sequence[str]:
-    return [f"{shortened(r.first, 16)} - {shortened(r.second, 16)}" for r in pairs.itertuples()]
+    return [f"{shortened(r.first, 16)} \N{MINUS SIGN} {shortened(r.second, 16)}" for r in pairs.itertuples()]
 
 
 def _p(value: float) -> str:

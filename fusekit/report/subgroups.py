@@ -77,7 +77,7 @@ def subgroups(
 def _label(key: tuple[str, str], counts: pd.DataFrame) -> str:
     row = counts.loc[key]
     positives = f" ({int(row['positives'])})" if "positives" in counts and pd.notna(row["positives"]) else ""
-    return f"{shortened(str(key[1]), 16)}  {int(row['subjects'])}{positives}"
+    return f"{shortened(str(key[1]), 16)}, n = {int(row['subjects'])}{positives}"
 
 
 def _panel(
@@ -89,5 +89,6 @@ def _panel(
             value, low, high = (float(own.loc[key, name]) for name in ("value", "low", "high"))
             forest(axes, [place], [value], [low], [high], colour=style.colour, marker=style.marker)
     rows(axes, [text for text, _ in lines])
-    for label, (_, key) in zip(axes.get_yticklabels(), lines, strict=True):
-        label.set_fontweight("bold" if key is None else "normal")
+    if axes.get_subplotspec().is_first_col():  # type: ignore[union-attr]
+        for label, (_, key) in zip(axes.get_yticklabels(), lines, strict=True):
+            label.set_fontweight("bold" if key is None else "normal")
