@@ -125,8 +125,8 @@ def _embeddable(svg: str, name: str, title: str, alt: str) -> str:
     """Make matplotlib's SVG file an element that may stand in a page with others.
 
     The document type (which names a file on another host), the metadata and the style sheet (which would hold for the
-    whole page) go; ids that something refers to get the picture's name before them, the others go. A hundredth of a point is exact
-    enough for a place.
+    whole page) go; ids that something refers to get the picture's name before them, the others go. Places are
+    rounded to a hundredth of a point.
     """
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"\s*<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
