@@ -126,8 +126,8 @@ def _refuse_other_folds(runs: Sequence[Run], read: Sequence[OneRun]) -> None:
 
 def _refuse(first: Run, second: Run, what: str) -> None:
     raise DataError(
-        f"{first.folder} and {second.folder} cannot stand in one report; they differ in {what}. Runs to compare need the "
-        "same cohort, and with the same seed the same folds."
+        f"{first.folder} and {second.folder} cannot stand in one report; they differ in {what}. Runs to compare need "
+        "the same cohort, and with the same seed the same folds."
     )
 
 

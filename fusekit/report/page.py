@@ -131,7 +131,13 @@ def _sections(evidence: Evidence, pictures: Mapping[str, Sequence[Picture]]) -> 
 
 
 def _calibration(evidence: Evidence) -> Grid | None:
-    columns = {"arm": "arm", "state": "probabilities", "temperature": "temperature", "brier": "Brier score", "ece": "ECE"}
+    columns = {
+        "arm": "arm",
+        "state": "probabilities",
+        "temperature": "temperature",
+        "brier": "Brier score",
+        "ece": "ECE",
+    }
     caption = "Calibration at subject level; ideal: Brier and ECE 0, intercept 0, slope 1"
     return frame_grid(evidence.calibration, caption, {**columns, "slope": "slope", "intercept": "intercept"})
 
@@ -143,33 +149,33 @@ def _contribution(evidence: Evidence) -> list[Grid | None]:
 
 
 PAIRS = (
-    "Each pair is compared on the same subjects. A difference counts as found only if p after Holm’s correction is below "
-    "0.05; where it is not, the interval says how large a difference may still be there."
+    "Each pair is compared on the same subjects. A difference counts as found only if p after Holm's correction is "
+    "below 0.05; where it is not, the interval says how large a difference may still be there."
 )
 PUBLISHED = (
-    "Not comparable: other patients, other images, other columns. The published values are means over folds. One confusion "
-    "matrix fixes PPV and NPV once accuracy, sensitivity and specificity are given: with the prevalence q = (ACC − Spec) / "  # noqa: RUF001
-    "(Sens − Spec), PPV = q Sens / (q Sens + (1 − q)(1 − Spec)) and NPV = (1 − q) Spec / ((1 − q) Spec + q (1 − Sens)). "  # noqa: RUF001
-    "Where the published PPV and NPV differ from these, it is because each was averaged over folds: a mean of ratios is "
-    "not the ratio of the means, and a fold in which little is called positive (or negative) weighs as much as the others. "
-    "Ours are counted over all tested subjects at once."
+    "Not comparable: other patients, other images, other columns. The published values are means over folds. One "
+    "confusion matrix fixes PPV and NPV once accuracy, sensitivity and specificity are given. With the prevalence "
+    "q = (ACC - Spec) / (Sens - Spec), PPV = q Sens / (q Sens + (1 - q)(1 - Spec)) and NPV = (1 - q) Spec / "
+    "((1 - q) Spec + q (1 - Sens)); the smaller numbers below PPV and NPV are these. Where the published ones differ, "
+    "it is because each was averaged over folds: a mean of ratios is not the ratio of the means, and a fold in which "
+    "little is called positive (or negative) weighs as much as the others. Ours are counted over all tested subjects."
 )
-CURVES = "Each fold’s model has a scale of its own, so curves are drawn within folds and averaged."
+CURVES = "The model of each fold has a scale of its own, so curves are drawn within folds and averaged."
 CALLS = "Rows are the true class, columns what was called, at subject level."
 CALIBRATION = (
-    "Whether a probability of 0.8 comes true in 80 of 100. The temperature is fitted on validation subjects alone; it is "
-    "shown here, not applied to any other number of this report."
+    "Whether a probability of 0.8 comes true in 80 of 100. The temperature is fitted on validation subjects alone; it "
+    "is shown here, and not applied to any other number of this report."
 )
 DECISION = (
-    "Net benefit of acting on the model at a threshold, against treating all and treating none (Vickers and Elkin 2006)."
+    "Net benefit of acting on a model from a threshold on, against treating all and treating none (Vickers, 2006)."
 )
 CONTRIBUTION = (
-    "The trained models, tested again with the image, the table or a block of it taken away (its training mean in its place) "
-    "or swapped between test subjects. An arm that does not read a modality does not change."
+    "The trained models, tested again with the image, the table or a block of it taken away (its training mean in its "
+    "place) or swapped between test subjects. An arm that does not read a modality does not change."
 )
 SUBGROUPS = (
-    "Small groups have wide intervals; a difference between groups is a reason to look, not a finding. No correction is "
-    "made for how many groups there are."
+    "Small groups have wide intervals; a difference between groups is a reason to look, not a finding. No correction "
+    "is made for how many groups there are."
 )
 EXPLANATIONS = "Where and which: maps over slices, and clinical columns. They show what a model used, not what is true."
 TRAINING = "Loss and accuracy over the training slices, epoch by epoch and fold by fold."

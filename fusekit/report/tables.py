@@ -11,7 +11,7 @@ from fusekit.report.evidence import Arm, Evidence
 from fusekit.report.grid import Cell, Grid
 from fusekit.report.palette import arm_styles
 from fusekit.report.published import implied
-from fusekit.report.tally import counted, number, p_value, signed
+from fusekit.report.tally import MINUS, NOTHING, counted, number, p_value, signed
 from fusekit.report.verdict import best_for_sure
 
 #: What an arm reads, as printed.
@@ -56,7 +56,7 @@ def _reads(arm: Arm) -> str:
 
 def _score(row: pd.Series | None, *, strong: bool = False) -> Cell:
     if row is None:
-        return Cell("–", muted=True)
+        return Cell(NOTHING, muted=True)
     note = interval(row["low"], row["high"])
     if not pd.isna(row["spread"]):
         note += f"; SD {number(row['spread'], 3)}"
@@ -72,7 +72,7 @@ def pairs_grid(evidence: Evidence) -> Grid:
         sure = float(row["p_holm"]) < 0.05
         rows.append(
             [
-                Cell(f"{row['first']} − {row['second']}"),  # noqa: RUF001 (a minus sign)
+                Cell(f"{row['first']} {MINUS} {row['second']}"),
                 Cell(evidence.metrics.get(row["measure"], str(row["measure"]))),
                 Cell(signed(row["difference"]), interval(row["low"], row["high"], 3), strong=sure),
                 Cell(p_value(row["p"])),
@@ -83,8 +83,8 @@ def pairs_grid(evidence: Evidence) -> Grid:
         )
     columns = ["pair", "measure", "difference (95 % CI)", "p", "p, Holm", *["SD over seeds"] * several, "in words"]
     caption = (
-        "Differences between arms on the same subjects: DeLong for AUC, McNemar for accuracy; Holm’s correction holds the "
-        "chance of any false alarm at 5 %. Intervals are not corrected."
+        "Differences between arms on the same subjects: DeLong for AUC, McNemar for accuracy; Holm's correction holds "
+        "the chance of any false alarm at 5 %. Intervals are not corrected."
     )
     return Grid(caption, columns, rows, texts=(1, len(columns) - 1))
 
@@ -92,7 +92,9 @@ def pairs_grid(evidence: Evidence) -> Grid:
 def published_grid(evidence: Evidence) -> Grid | None:
     """Somebody's rows, each above ours; None without any."""
     rows: list[list[Cell]] = []
-    metrics = [name for name in ("accuracy", "sensitivity", "specificity", "ppv", "npv", "auc") if name in evidence.metrics]
+    metrics = [
+        name for name in ("accuracy", "sensitivity", "specificity", "ppv", "npv", "auc") if name in evidence.metrics
+    ]
     published: Sequence[Mapping[str, Any]] = evidence.manifest.get("published") or ()
     for entry in published:
         scores = {name: value for name, value in entry["scores"].items() if value is not None}
@@ -163,7 +165,7 @@ def wide_subgroups(evidence: Evidence) -> list[Grid]:
 
 def _group_cell(row: Mapping[Any, Any] | None) -> Cell:
     if row is None or pd.isna(row["value"]):
-        return Cell("–", muted=True)
+        return Cell(NOTHING, muted=True)
     return Cell(number(row["value"]), interval(row["low"], row["high"]))
 
 
@@ -171,7 +173,7 @@ def shown(value: Any, digits: int = 3) -> str:
     """Numbers rounded, the rest as text."""
     if isinstance(value, float):
         return number(value, digits)
-    return "–" if value is None else str(value)
+    return NOTHING if value is None else str(value)
 
 
 def _colours(evidence: Evidence) -> dict[str, str]:

@@ -1,7 +1,7 @@
-"""The answer in a sentence or two: does fusion help here, by how much, and how sure is that?
+"""The answer in a sentence or two: whether fusion helps here, by how much, and how sure that is.
 
-Nothing is picked by its result: a fusion helps only if it beats every arm of one modality and every baseline after Holm's
-correction over all pairs, whichever of them turns out best.
+Nothing is picked by its result: a fusion helps only if it beats every arm of one modality and every baseline after
+Holm's correction over all pairs, whichever of them turns out best.
 """
 
 from __future__ import annotations
@@ -136,13 +136,15 @@ def _compared(first: Arm, second: Arm, one: Edge | None, title: str, evidence: E
     seeds = f" over {counted(len(evidence.seeds), 'seed')}" if len(evidence.seeds) > 1 else ""
     numbers = (
         f"{signed(one.difference)} {title} (95 % CI {signed(one.low)} to {signed(one.high)}; "
-        f"p {_equals(one.p)} after Holm’s correction){seeds}"
+        f"p {_equals(one.p)} after Holm's correction){seeds}"
     )
     if one.ahead or one.behind:
         return f"{first.name} against {roles}: {numbers}, with {counted(one.subjects, 'subject')}."
     range_ = f"from {number(abs(one.low), 3)} worse to {number(abs(one.high), 3)} better"
     fits = f"; the data fit anything {range_}" if one.low < 0 < one.high else ""
-    return f"{first.name} against {roles}: {numbers}: not distinguishable with {counted(one.subjects, 'subject')}{fits}."
+    return (
+        f"{first.name} against {roles}: {numbers}: not distinguishable with {counted(one.subjects, 'subject')}{fits}."
+    )
 
 
 def _also(fusions: Sequence[Arm], others: Sequence[Arm], known: dict[tuple[str, str], Edge]) -> list[str]:
