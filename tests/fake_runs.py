@@ -135,7 +135,7 @@ def _scans(names: list[str], labels: np.ndarray, hostile: str, rng: np.random.Ge
     for n, (name, label) in enumerate(zip(names, labels, strict=True)):
         age = round(float(rng.normal(74, 6)), 1)
         sex = "Female" if rng.random() < 0.5 else "Male"
-        rows += [(f"{name}-v{visit}", name, int(label), 0, sex, age) for visit in range(1 + n % 2)]
+        rows += [(f"{name}-v{visit}", name, int(label), 0, sex, age) for visit in range(1 + n // len(STRENGTHS) % 2)]
     table = pd.DataFrame(rows, columns=["scan", "subject", "label", "fold", f"{hostile}PTGENDER", "AGE"])
     table["SITE"] = (table["subject"].factorize()[0] // 2 % 3).astype(str)
     return table

@@ -156,7 +156,7 @@ PUBLISHED = (
     "Not comparable: other patients, other images, other columns. The published values are means over folds. One "
     "confusion matrix fixes PPV and NPV once accuracy, sensitivity and specificity are given. With the prevalence "
     "q = (ACC - Spec) / (Sens - Spec), PPV = q Sens / (q Sens + (1 - q)(1 - Spec)) and NPV = (1 - q) Spec / "
-    "((1 - q) Spec + q (1 - Sens)); the smaller numbers below PPV and NPV are these. Where the published ones differ, "
+    "((1 - q) Spec + q (1 - Sens)); what follows so stands below PPV and NPV. Where the published ones differ, "
     "it is because each was averaged over folds: a mean of ratios is not the ratio of the means, and a fold in which "
     "little is called positive (or negative) weighs as much as the others. Ours are counted over all tested subjects."
 )

@@ -22,9 +22,9 @@ FIRST = ("auc", "macro-auc")
 ROWS = 60
 
 
-def interval(low: float, high: float, digits: int = 2) -> str:
-    """``0.82 to 0.93``; empty if there is none."""
-    return "" if pd.isna(low) or pd.isna(high) else f"{number(low, digits)} to {number(high, digits)}"
+def interval(low: float, high: float, digits: int = 2) -> tuple[str, ...]:
+    """``0.82 to 0.93`` as the notes of a cell; none if there is none."""
+    return () if pd.isna(low) or pd.isna(high) else (f"{number(low, digits)} to {number(high, digits)}",)
 
 
 def arms_grid(evidence: Evidence, level: str) -> Grid:
@@ -47,20 +47,20 @@ def arms_grid(evidence: Evidence, level: str) -> Grid:
 
 
 def _arm(arm: Arm, colours: Mapping[str, str]) -> Cell:
-    return Cell(arm.name, note="" if arm.kind == "fusion" else arm.kind, colour=colours.get(arm.name, ""))
+    return Cell(arm.name, () if arm.kind == "fusion" else (arm.kind,), colour=colours.get(arm.name, ""))
 
 
 def _reads(arm: Arm) -> str:
     return " + ".join(MODALITIES[name] for name in MODALITIES if name in arm.reads) or "unknown"
 
 
-def _score(row: pd.Series | None, *, strong: bool = False) -> Cell:
+def _score(row: pd.Series | None, *, strong: bool = False, digits: int = 2) -> Cell:
     if row is None:
         return Cell(NOTHING, muted=True)
-    note = interval(row["low"], row["high"])
+    notes = interval(row["low"], row["high"], digits)
     if not pd.isna(row["spread"]):
-        note += f"; SD {number(row['spread'], 3)}"
-    return Cell("undefined" if pd.isna(row["value"]) else number(row["value"]), note, strong=strong)
+        notes += (f"SD {number(row['spread'], 3)}",)
+    return Cell("undefined" if pd.isna(row["value"]) else number(row["value"], digits), notes, strong=strong)
 
 
 def pairs_grid(evidence: Evidence) -> Grid:
@@ -100,16 +100,16 @@ def published_grid(evidence: Evidence) -> Grid | None:
         scores = {name: value for name, value in entry["scores"].items() if value is not None}
         follows = implied(scores)
         own = dict(zip(("ppv", "npv"), follows[1:], strict=True)) if follows else {}
-        cells = [Cell(str(entry["arm"]), str(entry["source"]), muted=True), Cell("published", muted=True)]
+        notes = tuple(str(entry[name]) for name in ("source", "note") if entry.get(name))
+        cells = [Cell(str(entry["arm"]), notes, muted=True), Cell("published", muted=True)]
         for name in metrics:
-            note = f"from ACC, Sens, Spec: {number(own[name])}" if name in own and name in scores else ""
-            cells.append(Cell(number(scores.get(name)), note, muted=True))
+            follow = (f"follows: {number(own[name], 3)}",) if name in own and name in scores else ()
+            cells.append(Cell(number(scores.get(name), 3), follow, muted=True))
         rows.append(cells)
-        level = "slice"
         ours = next((arm for arm in evidence.arms if arm.name == entry.get("fusion")), None)
         if ours is not None:
-            here = [_score(evidence.score(ours.name, name, level)) for name in metrics]
-            rows.append([Cell(ours.name), Cell("this report, slice level"), *here])
+            here = [_score(evidence.score(ours.name, name, "slice"), digits=3) for name in metrics]
+            rows.append([Cell(ours.name), Cell("here, slice level"), *here])
     if not rows:
         return None
     caption = "Context: other patients, other images, other columns; not comparable with ours"
@@ -137,8 +137,8 @@ def frame_grid(table: pd.DataFrame, caption: str, columns: Mapping[str, str], di
     for row in table.head(ROWS).to_dict("records"):
         cells = []
         for name in names:
-            note = interval(row["low"], row["high"], digits) if limits and name == target else ""
-            cells.append(Cell(shown(row[name], digits), note))
+            notes = interval(row["low"], row["high"], digits) if limits and name == target else ()
+            cells.append(Cell(shown(row[name], digits), notes))
         rows.append(cells)
     more = f" (the first {ROWS} of {len(table)} rows; all of them lie in figures/)" if len(table) > ROWS else ""
     texts = tuple(k for k, name in enumerate(names) if k and not pd.api.types.is_numeric_dtype(table[name]))
