@@ -155,7 +155,9 @@ def _robustness(evidence: Evidence) -> str:
 def _calibration(evidence: Evidence) -> str:
     if evidence.calibration.empty:
         return ""
-    return "Reliability, Brier score, ECE, slope and intercept; temperature fitted on validation, shown but not applied."
+    return (
+        "Reliability, Brier score, ECE, slope and intercept; temperature fitted on validation, shown but not applied."
+    )
 
 
 def _groups(evidence: Evidence) -> str:
@@ -219,7 +221,14 @@ _ITEMS = (
     ("Data", "De-identification", "", "11", "", ""),
     ("Data", "Missing data", "11", "12", "missing", ""),
     ("Data", "How images were acquired", "", "13", "", ""),
-    ("Outcome", "Definition, rationale and source of the label", "8a", "14-16", "outcome", "Say how it was established."),
+    (
+        "Outcome",
+        "Definition, rationale and source of the label",
+        "8a",
+        "14-16",
+        "outcome",
+        "Say how it was established.",
+    ),
     ("Outcome", "Who assessed it; blinding; agreement of raters", "8b, 8c", "17, 18", "", ""),
     ("Predictors", "Choice, definition and assessment", "9a-9c", "", "", ""),
     ("Sample size", "How it was reached", "10", "21", "sample", "Justify it."),

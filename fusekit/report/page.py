@@ -131,7 +131,13 @@ def _sections(evidence: Evidence, pictures: Mapping[str, Sequence[Picture]]) -> 
 
 
 def _calibration(evidence: Evidence) -> Grid | None:
-    columns = {"arm": "arm", "state": "probabilities", "temperature": "temperature", "brier": "Brier score", "ece": "ECE"}
+    columns = {
+        "arm": "arm",
+        "state": "probabilities",
+        "temperature": "temperature",
+        "brier": "Brier score",
+        "ece": "ECE",
+    }
     caption = "Calibration at subject level; ideal: Brier and ECE 0, intercept 0, slope 1"
     return frame_grid(evidence.calibration, caption, {**columns, "slope": "slope", "intercept": "intercept"})
 
@@ -160,9 +166,7 @@ CALIBRATION = (
     "Whether a probability of 0.8 comes true in 80 of 100. The temperature is fitted on validation subjects alone; it is "
     "shown here, not applied to any other number of this report."
 )
-DECISION = (
-    "Net benefit of acting on the model at a threshold, against treating all and treating none (Vickers and Elkin 2006)."
-)
+DECISION = "Net benefit of acting on the model at a threshold, against treating all and treating none (Vickers and Elkin 2006)."
 CONTRIBUTION = (
     "The trained models, tested again with the image, the table or a block of it taken away (its training mean in its place) "
     "or swapped between test subjects. An arm that does not read a modality does not change."

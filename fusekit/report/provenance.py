@@ -57,7 +57,9 @@ def config_grid(evidence: Evidence) -> Grid:
     for name in names:
         values = {arm: flat.get(name, "–") for arm, flat in by_arm.items()}
         different = len(set(values.values())) > 1
-        text = "; ".join(f"{arm}: {value}" for arm, value in values.items()) if different else next(iter(values.values()))
+        text = (
+            "; ".join(f"{arm}: {value}" for arm, value in values.items()) if different else next(iter(values.values()))
+        )
         rows.append([Cell(name), Cell(text)])
     rows.append([Cell("seeds"), Cell(", ".join(map(str, evidence.seeds)))])
     return Grid("Configuration, complete but for where files lie", ["entry", "value"], rows, texts=(1,))

@@ -92,7 +92,9 @@ def pairs_grid(evidence: Evidence) -> Grid:
 def published_grid(evidence: Evidence) -> Grid | None:
     """Somebody's rows, each above ours; None without any."""
     rows: list[list[Cell]] = []
-    metrics = [name for name in ("accuracy", "sensitivity", "specificity", "ppv", "npv", "auc") if name in evidence.metrics]
+    metrics = [
+        name for name in ("accuracy", "sensitivity", "specificity", "ppv", "npv", "auc") if name in evidence.metrics
+    ]
     published: Sequence[Mapping[str, Any]] = evidence.manifest.get("published") or ()
     for entry in published:
         scores = {name: value for name, value in entry["scores"].items() if value is not None}

@@ -34,4 +34,10 @@ def number(value: float | None, digits: int = 2) -> str:
 def signed(value: float | None, digits: int = 3) -> str:
     """``+0.031``, ``−0.004``, ``0.000``."""
     text = number(value, digits)
-    return f"+{text}" if value is not None and value > 0 and text.strip("0.") else text.lstrip("−") if not text.strip("−0.") else text
+    return (
+        f"+{text}"
+        if value is not None and value > 0 and text.strip("0.")
+        else text.lstrip("−")
+        if not text.strip("−0.")
+        else text
+    )

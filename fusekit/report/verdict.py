@@ -142,7 +142,9 @@ def _compared(first: Arm, second: Arm, one: Edge | None, title: str, evidence: E
         return f"{first.name} against {roles}: {numbers}, with {counted(one.subjects, 'subject')}."
     range_ = f"from {number(abs(one.low), 3)} worse to {number(abs(one.high), 3)} better"
     fits = f"; the data fit anything {range_}" if one.low < 0 < one.high else ""
-    return f"{first.name} against {roles}: {numbers}: not distinguishable with {counted(one.subjects, 'subject')}{fits}."
+    return (
+        f"{first.name} against {roles}: {numbers}: not distinguishable with {counted(one.subjects, 'subject')}{fits}."
+    )
 
 
 def _also(fusions: Sequence[Arm], others: Sequence[Arm], known: dict[tuple[str, str], Edge]) -> list[str]:
