@@ -68,8 +68,8 @@ def attributions(
         name,
         paint,
         title=f"{arm}: which clinical values speak",
-        caption=f"Integrated gradients of {table['subject'].nunique()} held-out subjects against the training mean: what "
-        f"each value adds to the log odds of {classes[target]}. Grey bars: mean size over subjects.",
+        caption=f"Integrated gradients of {table['subject'].nunique()} held-out subjects against the training mean: "
+        f"what each value adds to the log odds of {classes[target]}. Grey bars: mean size over subjects.",
         alt=f"Mean size of the attribution: {said}.",
         table=means.drop(columns=["subject", "value"], errors="ignore"),
         height=0.3 * len(shown) + 1.1,

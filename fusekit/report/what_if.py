@@ -164,8 +164,8 @@ def mean_maps(
         name,
         paint,
         title=f"{arm}: mean map of each class",
-        caption=f"Mean Grad-CAM of held-out subjects ({subjects}) over their mean slice; every map had its own maximum as "
-        f"1 before.{approximate} {orientation(plane)}",
+        caption=f"Mean Grad-CAM of held-out subjects ({subjects}) over their mean slice; every map had its own maximum "
+        f"as 1 before.{approximate} {orientation(plane)}",
         alt=f"Mean maps of what speaks for {target}, of {subjects} subjects, at {len(positions)} places.",
         table=table,
         height=ROW * len(cells) + SCALE + 0.25,
