@@ -20,10 +20,13 @@ def listed(names: Iterable[str]) -> str:
 
 
 def p_value(p: float) -> str:
-    """``0.03``, ``0.004``, ``< 0.001``."""
+    """``0.23``, ``0.031``, ``< 0.001``; four digits where three would not tell which side of 0.05 it is on."""
     if isnan(p):
         return "not defined"
-    return "< 0.001" if p < 0.001 else f"{p:.3f}" if p < 0.01 else f"{p:.2f}"
+    if p < 0.001:
+        return "< 0.001"
+    text = f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
+    return f"{p:.4f}" if text == "0.050" else text
 
 
 def number(value: float | None, digits: int = 2) -> str:
