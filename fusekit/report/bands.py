@@ -1,7 +1,8 @@
 """ROC and precision-recall curves averaged over folds, with a band over subjects.
 
-Scores of different models are not on one scale, so a curve is drawn in every fold and for every seed; what is shown is
-the mean of their heights over a common grid, weighted by the folds' subjects.
+Scores of different models are not on one scale, so a curve is drawn in every fold; what is shown is the mean of their
+heights over a common grid, weighted by the folds' subjects. Of several seeds, which have folds of their own, curves and
+limits are averaged, as the report's scores are.
 """
 
 from __future__ import annotations
@@ -34,8 +35,7 @@ _Curve = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 def roc_band(seeds: Sequence[pd.DataFrame], label: int = 1, resamples: int = RESAMPLES) -> Band:
     """Mean ROC curve of a class against the rest: sensitivity over 1 - specificity, and the AUC.
 
-    The 95 % band is pointwise: subjects are drawn with replacement within each fold and class, the same subjects for
-    every arm and seed.
+    The 95 % band is pointwise: subjects are drawn with replacement within each fold and class, the same for every arm.
 
     Args:
         seeds: of each seed, one row a subject: subject, fold, label, p_0, p_1, ...
@@ -63,27 +63,27 @@ def precision_recall_band(seeds: Sequence[pd.DataFrame], label: int = 1, resampl
 def _mean_curve(
     seeds: Sequence[pd.DataFrame], label: int, resamples: int, curve: _Curve
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[float, float, float]]:
-    """Heights, lower and upper limits (G,) and area with limits; row 0 of the weights is the cohort itself."""
-    tables = [table.sort_values("subject", kind="stable") for table in seeds]
-    heights, areas, total = np.zeros((resamples + 1, len(GRID))), np.zeros(resamples + 1), 0.0
-    for fold in sorted(tables[0]["fold"].unique()):
-        own = [table[table["fold"] == fold] for table in tables]
-        cases = own[0]["label"].to_numpy() == label
+    """Heights, lower and upper limits (G,) and the area with its limits; all NaN where no fold has both sides."""
+    joined = [_of_seed(table, label, resamples, curve) for table in seeds]
+    nothing = np.full(len(GRID) + 1, np.nan)
+    own, low, high = np.mean([one or (nothing,) * 3 for one in joined], axis=0)
+    return own[:-1], low[:-1], high[:-1], (float(own[-1]), float(low[-1]), float(high[-1]))
+
+
+def _of_seed(
+    table: pd.DataFrame, label: int, resamples: int, curve: _Curve
+) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """Heights and then the area (G + 1,) of the cohort itself, and their limits."""
+    table, values, total = table.sort_values("subject", kind="stable"), np.zeros((resamples + 1, len(GRID) + 1)), 0
+    for fold, own in table.groupby("fold"):
+        cases = own["label"].to_numpy() == label
         if cases.all() or not cases.any():
             continue  # no curve without both
-        weights = _weights(cases, resamples, np.random.default_rng([0, int(fold)]))
-        for table in own:
-            y, area = curve(*_sums(cases, table[f"p_{label}"].to_numpy(dtype=float), weights))
-            heights += y * len(cases)
-            areas += area * len(cases)
-            total += len(cases)
-    if total == 0:
-        nothing = np.full(len(GRID), np.nan)
-        return nothing, nothing, nothing, (float("nan"),) * 3
-    heights, areas = heights / total, areas / total
-    low, high = _limits(heights)
-    worst, best = _limits(areas[:, None])
-    return heights[0], low, high, (float(areas[0]), float(worst[0]), float(best[0]))
+        weights = _weights(cases, resamples, np.random.default_rng([0, int(str(fold))]))
+        heights, areas = curve(*_sums(cases, own[f"p_{label}"].to_numpy(dtype=float), weights))
+        values += np.column_stack([heights, areas]) * len(cases)
+        total += len(cases)
+    return None if total == 0 else (values[0] / total, *_limits(values / total))
 
 
 def _limits(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -109,7 +109,7 @@ def decision_curve(table: pd.DataFrame, positive: str, *, synthetic: bool = Fals
         paint,
         title="Decision curve",
         caption="Net benefit on held-out subjects: true positives less false positives, these weighted by the odds of "
-        "the threshold, per subject. An arm is worth using where its line lies above both treating all and treating none.",
+        "the threshold, per subject. An arm is worth using where its line lies above those of treating all and none.",
         alt=f"{highest_at} {near['net_benefit']:.3f}, of {near['arm']}.",
         table=table,
         height=3.7 + 0.17 * (len(arms) // 2 + 1),

@@ -16,7 +16,7 @@ from fusekit.report.picture import Picture
 from fusekit.report.what_if import mean_maps, what_if
 from fusekit.report.words import file_names
 
-_TEXTS = {name: str for name in ("subject", "scan", "column", "level", "unit", "original", "value", "site")}
+_TEXTS = dict.fromkeys(("subject", "scan", "column", "level", "unit", "original", "value", "site"), str)
 
 
 def explanations(evidence: Evidence) -> list[Picture]:

@@ -114,6 +114,7 @@ def draw(
         if synthetic:
             figure.suptitle(SYNTHETIC, x=0.99, ha="right", fontsize=8, fontweight="bold", color="#7A3B00")
         figure.savefig(png, format="png", dpi=DPI, metadata={"Software": None})
+        figure.set_layout_engine("none")  # the same places again, in half the time
         figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
     caption = f"{SYNTHETIC}. {caption}" if synthetic else caption
     alt = f"{SYNTHETIC}. {alt}" if synthetic else alt
