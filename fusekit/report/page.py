@@ -21,6 +21,9 @@ from fusekit.report.verdict import verdict
 #: So many items of a finding are shown.
 SHOWN = 10
 
+#: The picture of the pairs, among those of the scores.
+DIFFERENCES = "differences"
+
 #: Severities, the worst first, as printed.
 SEVERITIES = {"refusal": "refused, allowed on purpose", "warning": "warning", "note": "note"}
 
@@ -86,7 +89,7 @@ def _content(evidence: Evidence, pictures: Mapping[str, Sequence[Picture]]) -> d
         "facts": facts,
         "subject_grid": arms_grid(evidence, "subject"),
         "slice_grid": arms_grid(evidence, "slice"),
-        "first_pictures": pictures.get("scores", ()),
+        "first_pictures": [picture for picture in pictures.get("scores", ()) if picture.name != DIFFERENCES],
         "flow": flow_of(evidence.manifest.get("flow", {}), evidence.classes, set(predictions["fold"].tolist())),
         "findings": _findings(evidence),
         "sections": [section for section in _sections(evidence, pictures) if not section.empty or section.remark],
@@ -114,10 +117,12 @@ def _sections(evidence: Evidence, pictures: Mapping[str, Sequence[Picture]]) -> 
         shown = [picture for name in (of or (key,)) for picture in pictures.get(name, ())]
         return Section(key, title, text, first_grids(grids), shown, remarks.get(key, ""))
 
+    differences = [picture for picture in pictures.get("scores", ()) if picture.name == DIFFERENCES]
+    compared = [] if evidence.pairs.empty else [pairs_grid(evidence)]
     published = published_grid(evidence)
     context = Section("published", "The published rows, as context", PUBLISHED, [published]) if published else None
     return [
-        section("pairs", "Pairs of arms", PAIRS, None if evidence.pairs.empty else pairs_grid(evidence)),
+        Section("pairs", "Pairs of arms", PAIRS, compared, differences, remarks.get("pairs", "")),
         *([context] if context else []),
         section("curves", "ROC and precision-recall", CURVES),
         section("calls", "Calls: confusion matrices", CALLS),

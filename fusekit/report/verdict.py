@@ -182,7 +182,9 @@ def _alone(evidence: Evidence) -> list[str]:
         if row is not None:
             title = evidence.metrics.get(metric, metric)
             limits = f"95 % CI {number(row['low'])} to {number(row['high'])}"
-            return [f"Its {title} is {number(row['value'])} ({limits}) with {counted(int(row['subjects']), 'subject')}."]
+            return [
+                f"Its {title} is {number(row['value'])} ({limits}) with {counted(int(row['subjects']), 'subject')}."
+            ]
     return []
 
 
