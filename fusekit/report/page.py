@@ -14,7 +14,7 @@ from fusekit.report.flow import flow_of
 from fusekit.report.grid import Grid
 from fusekit.report.picture import Picture
 from fusekit.report.provenance import again, config_grid, scrubbed, versions_grid
-from fusekit.report.tables import arms_grid, first_grids, frame_grid, pairs_grid, published_grid, wide_subgroups
+from fusekit.report.tables import arms_grid, first_grids, frame_grid, pairs_grids, published_grid, wide_subgroups
 from fusekit.report.tally import counted
 from fusekit.report.verdict import verdict
 
@@ -118,11 +118,10 @@ def _sections(evidence: Evidence, pictures: Mapping[str, Sequence[Picture]]) -> 
         return Section(key, title, text, first_grids(grids), shown, remarks.get(key, ""))
 
     differences = [picture for picture in pictures.get("scores", ()) if picture.name == DIFFERENCES]
-    compared = [] if evidence.pairs.empty else [pairs_grid(evidence)]
     published = published_grid(evidence)
     context = Section("published", "The published rows, as context", PUBLISHED, [published]) if published else None
     return [
-        Section("pairs", "Pairs of arms", PAIRS, compared, differences, remarks.get("pairs", "")),
+        Section("pairs", "Pairs of arms", PAIRS, pairs_grids(evidence), differences, remarks.get("pairs", "")),
         *([context] if context else []),
         section("curves", "ROC and precision-recall", CURVES),
         section("calls", "Calls: confusion matrices", CALLS),

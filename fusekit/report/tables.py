@@ -12,7 +12,7 @@ from fusekit.report.grid import Cell, Grid
 from fusekit.report.palette import arm_styles
 from fusekit.report.published import implied
 from fusekit.report.tally import MINUS, NOTHING, counted, number, p_value, signed
-from fusekit.report.verdict import best_for_sure
+from fusekit.report.verdict import LEVEL, best_for_sure
 
 #: What an arm reads, as printed.
 MODALITIES = {"image": "image", "table": "table"}
@@ -63,30 +63,37 @@ def _score(row: pd.Series | None, *, strong: bool = False, digits: int = 2) -> C
     return Cell("undefined" if pd.isna(row["value"]) else number(row["value"], digits), notes, strong=strong)
 
 
-def pairs_grid(evidence: Evidence) -> Grid:
-    """Every pair of arms, measure by measure."""
-    pairs, several = evidence.pairs, len(evidence.seeds) > 1
-    rows = []
-    for row in pairs.to_dict("records"):
-        spread = [Cell(number(row["spread"], 3))] if several else []
-        sure = float(row["p_holm"]) < 0.05
-        rows.append(
-            [
-                Cell(f"{row['first']} {MINUS} {row['second']}"),
-                Cell(evidence.metrics.get(row["measure"], str(row["measure"]))),
-                Cell(signed(row["difference"]), interval(row["low"], row["high"], 3), strong=sure),
-                Cell(p_value(row["p"])),
-                Cell(p_value(row["p_holm"]), strong=sure),
-                *spread,
-                Cell(str(row["sentence"])),
-            ]
+def pairs_grids(evidence: Evidence) -> list[Grid]:
+    """Every pair of arms, a table a measure."""
+    if evidence.pairs.empty:
+        return []
+    several = len(evidence.seeds) > 1
+    columns = ["pair", "difference", "p", "p, Holm", *["SD over seeds"] * several, "in words"]
+    grids = []
+    for measure, own in evidence.pairs.groupby("measure", sort=False):
+        title = evidence.metrics.get(str(measure), str(measure))
+        test = "McNemar's test" if measure == "accuracy" else "DeLong's test"
+        if measure == "accuracy" and several:
+            test = "a sign-flip test of subjects, as there are several seeds"
+        rows = [_pair(row, several) for row in own.to_dict("records")]
+        caption = (
+            f"Differences in {title} on the same subjects, with 95 % intervals: {test}, Holm's correction over "
+            f"{counted(len(rows), 'pair')}. Intervals are not corrected."
         )
-    columns = ["pair", "measure", "difference (95 % CI)", "p", "p, Holm", *["SD over seeds"] * several, "in words"]
-    caption = (
-        "Differences between arms on the same subjects: DeLong for AUC, McNemar for accuracy; Holm's correction holds "
-        "the chance of any false alarm at 5 %. Intervals are not corrected."
-    )
-    return Grid(caption, columns, rows, texts=(1, len(columns) - 1))
+        grids.append(Grid(caption, columns, rows, texts=(len(columns) - 1,)))
+    return grids
+
+
+def _pair(row: Mapping[Any, Any], several: bool) -> list[Cell]:
+    sure = float(row["p_holm"]) < LEVEL
+    return [
+        Cell(f"{row['first']} {MINUS} {row['second']}"),
+        Cell(signed(row["difference"]), interval(row["low"], row["high"], 3), strong=sure),
+        Cell(p_value(row["p"])),
+        Cell(p_value(row["p_holm"]), strong=sure),
+        *([Cell(number(row["spread"], 3))] if several else []),
+        Cell(str(row["sentence"])),
+    ]
 
 
 def published_grid(evidence: Evidence) -> Grid | None:
