@@ -1,8 +1,8 @@
 """Run folders with simulated predictions: known effects, no training.
 
 Every subject has a piece of evidence a class and source (image, two blocks of the table): a unit normal, ``d`` higher
-for its own class. A model that reads sources of strengths d_1, d_2, ... rightly, and has no noise of its own, has an AUC
-of Phi(sqrt(d_1^2 + d_2^2 + ...)).
+for its own class. A model that reads sources of strengths d_1, d_2, ... rightly, and has no noise of its own, has an
+AUC of Phi(sqrt(d_1^2 + d_2^2 + ...)).
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ def _scans(names: list[str], labels: np.ndarray, hostile: str, rng: np.random.Ge
     for n, (name, label) in enumerate(zip(names, labels, strict=True)):
         age = round(float(rng.normal(74, 6)), 1)
         sex = "Female" if rng.random() < 0.5 else "Male"
-        rows += [(f"{name}-v{visit}", name, int(label), 0, sex, age) for visit in range(1 + n % 2)]
+        rows += [(f"{name}-v{visit}", name, int(label), 0, sex, age) for visit in range(1 + n // len(STRENGTHS) % 2)]
     table = pd.DataFrame(rows, columns=["scan", "subject", "label", "fold", f"{hostile}PTGENDER", "AGE"])
     table["SITE"] = (table["subject"].factorize()[0] // 2 % 3).astype(str)
     return table
@@ -322,6 +322,10 @@ class _FakeRun:
             out / "attributions.csv", index=False, lineterminator="\n"
         )
 
+    def _model(self) -> dict[str, Any]:
+        reads = {"image": "image" in self.sources, "encoder": "mlp" if set(self.sources) & set(BLOCKS) else None}
+        return {"fusion": self.arm, "backbone": "resnet10t", "recipe": {**reads, "head": "concat"}}
+
     def manifest(
         self, synthetic: bool, validation: bool, published: list[dict[str, Any]], hostile: str, people: int
     ) -> dict[str, Any]:
@@ -333,8 +337,9 @@ class _FakeRun:
             "synthetic": synthetic,
             "config": {
                 "task": "adni-ad", "fusion": self.arm, "backbone": "resnet10t", "epochs": 8, "batch_size": 16,
-                "lr": 1e-4, "image_size": 64, "seed": self.seed, "folds": self.folds, "device": "auto", "precision": "32-true",
-                "validation": 0.2 if validation else 0.0, "threshold": "argmax", "aggregate": "mean",
+                "lr": 1e-4, "image_size": 64, "seed": self.seed, "folds": self.folds, "device": "auto",
+                "precision": "32-true", "validation": 0.2 if validation else 0.0, "threshold": "argmax",
+                "aggregate": "mean",
                 "out": f"/home/somebody/runs/{self.arm}-seed-{self.seed}", "allow": [],
                 "options": {"synthetic": {"subjects": 120}},
             },
@@ -345,7 +350,7 @@ class _FakeRun:
                 "metrics": list(self.metrics),
             },
             "slices": {"plane": "axial", "count": 4},
-            **({"model": {"fusion": self.arm, "backbone": {"name": "resnet10t"}}} if fusion else {}),
+            **({"model": self._model()} if fusion else {}),
             "evaluation": {
                 "folds": self.folds, "aggregate": "mean", "threshold": "argmax",
                 "thresholds": {}, "validation": 0.2 if validation else 0.0,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -52,6 +53,26 @@ def gather_evidence(runs: Sequence[Run]) -> Evidence:
         cohort=_table(runs[0].folder / "cohort.csv"),
     )
     return measured(base)
+
+
+def runs_of(folder: Path) -> list[Run]:
+    """The runs in a folder: itself, or those of a comparison, arm by arm in its order, seed by seed.
+
+    Raises:
+        DataError: it is neither, or an arm of the comparison has no finished run yet.
+    """
+    if not (folder / "comparison.json").exists():
+        if not (folder / "manifest.json").exists():
+            raise DataError(f"{folder} is neither a finished run (manifest.json) nor a comparison (comparison.json).")
+        return [Run(folder)]
+    arms = [str(name) for name in json.loads((folder / "comparison.json").read_text(encoding="utf-8"))["arms"]]
+    finished = [Run(path.parent) for path in sorted((folder / "runs").glob("*/manifest.json"))]
+    of_arm = {arm: [run for run in finished if run.manifest.get("arm") == arm] for arm in arms}
+    if missing := [arm for arm, own in of_arm.items() if not own]:
+        raise DataError(
+            f"{folder} has no finished run of {first_ten(missing)} yet: run `fusekit compare` again, it goes on."
+        )
+    return [run for own in of_arm.values() for run in sorted(own, key=lambda run: int(run.manifest["config"]["seed"]))]
 
 
 def _read(run: Run) -> OneRun:
@@ -126,8 +147,8 @@ def _refuse_other_folds(runs: Sequence[Run], read: Sequence[OneRun]) -> None:
 
 def _refuse(first: Run, second: Run, what: str) -> None:
     raise DataError(
-        f"{first.folder} and {second.folder} cannot stand in one report; they differ in {what}. Runs to compare need the "
-        "same cohort, and with the same seed the same folds."
+        f"{first.folder} and {second.folder} cannot stand in one report; they differ in {what}. Runs to compare need "
+        "the same cohort, and with the same seed the same folds."
     )
 
 

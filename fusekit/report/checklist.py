@@ -1,7 +1,7 @@
 """What a reader of a prediction study asks for, after TRIPOD+AI (2024) and CLAIM (2024), filled in as far as known.
 
-Collins et al., BMJ 2024;385:e078378, and Tejani et al., Radiology: Artificial Intelligence 2024;6(4):e240300. Items are in
-our own short words, with the numbers of both lists.
+Collins et al., BMJ 2024;385:e078378, and Tejani et al., Radiology: Artificial Intelligence 2024;6(4):e240300. Items are
+in our own short words, with the numbers of both lists.
 """
 
 from __future__ import annotations
@@ -85,8 +85,8 @@ def _sample(evidence: Evidence) -> str:
 
 def _missing(evidence: Evidence) -> str:
     return (
-        "A missing clinical value is replaced by the mean of the fold's training subjects, with a mark that it is missing "
-        "where training had gaps."
+        "A missing clinical value is replaced by the mean of the fold's training subjects, with a mark that it is "
+        "missing where training had gaps."
         + ("" if evidence.missingness.empty else " Tested by hiding 10 to 90 % of the values (“Contribution”).")
     )
 
@@ -96,8 +96,8 @@ def _partition(evidence: Evidence) -> str:
     evaluation = evidence.manifest.get("evaluation", {})
     tested = evidence.arms[0].runs[0].predictions["fold"].nunique()
     how = (
-        f"Subjects, never slices, were cut into folds stratified by class; {counted(tested, 'fold')} tested, each by a model "
-        "trained on the others, identical for all arms."
+        f"Subjects, never slices, were cut into folds stratified by class; {counted(tested, 'fold')} tested, each by a "
+        "model trained on the others, identical for all arms."
     )
     part = evaluation.get("validation") or config.get("validation")
     aside = f" {part:.0%} of the training subjects were set aside for validation." if part else ""

@@ -12,14 +12,14 @@ class Cell:
 
     Attributes:
         text: what stands there.
-        note: below it, smaller: an interval, say.
+        notes: lines below it, smaller: an interval, say.
         strong: whether it is set off.
         colour: of the mark before it; empty for none.
         muted: whether it is only context.
     """
 
     text: str
-    note: str = ""
+    notes: tuple[str, ...] = ()
     strong: bool = False
     colour: str = ""
     muted: bool = False

@@ -21,6 +21,9 @@ from fusekit.report.verdict import verdict
 #: So many items of a finding are shown.
 SHOWN = 10
 
+#: The picture of the pairs, among those of the scores.
+DIFFERENCES = "differences"
+
 #: Severities, the worst first, as printed.
 SEVERITIES = {"refusal": "refused, allowed on purpose", "warning": "warning", "note": "note"}
 
@@ -86,7 +89,7 @@ def _content(evidence: Evidence, pictures: Mapping[str, Sequence[Picture]]) -> d
         "facts": facts,
         "subject_grid": arms_grid(evidence, "subject"),
         "slice_grid": arms_grid(evidence, "slice"),
-        "first_pictures": pictures.get("scores", ()),
+        "first_pictures": [picture for picture in pictures.get("scores", ()) if picture.name != DIFFERENCES],
         "flow": flow_of(evidence.manifest.get("flow", {}), evidence.classes, set(predictions["fold"].tolist())),
         "findings": _findings(evidence),
         "sections": [section for section in _sections(evidence, pictures) if not section.empty or section.remark],
@@ -114,10 +117,12 @@ def _sections(evidence: Evidence, pictures: Mapping[str, Sequence[Picture]]) -> 
         shown = [picture for name in (of or (key,)) for picture in pictures.get(name, ())]
         return Section(key, title, text, first_grids(grids), shown, remarks.get(key, ""))
 
+    differences = [picture for picture in pictures.get("scores", ()) if picture.name == DIFFERENCES]
+    compared = [] if evidence.pairs.empty else [pairs_grid(evidence)]
     published = published_grid(evidence)
     context = Section("published", "The published rows, as context", PUBLISHED, [published]) if published else None
     return [
-        section("pairs", "Pairs of arms", PAIRS, None if evidence.pairs.empty else pairs_grid(evidence)),
+        Section("pairs", "Pairs of arms", PAIRS, compared, differences, remarks.get("pairs", "")),
         *([context] if context else []),
         section("curves", "ROC and precision-recall", CURVES),
         section("calls", "Calls: confusion matrices", CALLS),
@@ -149,31 +154,33 @@ def _contribution(evidence: Evidence) -> list[Grid | None]:
 
 
 PAIRS = (
-    "Each pair is compared on the same subjects. A difference counts as found only if p after Holm’s correction is below "
-    "0.05; where it is not, the interval says how large a difference may still be there."
+    "Each pair is compared on the same subjects. A difference counts as found only if p after Holm's correction is "
+    "below 0.05; where it is not, the interval says how large a difference may still be there."
 )
 PUBLISHED = (
-    "Not comparable: other patients, other images, other columns. The published values are means over folds. One confusion "
-    "matrix fixes PPV and NPV once accuracy, sensitivity and specificity are given: with the prevalence q = (ACC − Spec) / "  # noqa: RUF001
-    "(Sens − Spec), PPV = q Sens / (q Sens + (1 − q)(1 − Spec)) and NPV = (1 − q) Spec / ((1 − q) Spec + q (1 − Sens)). "  # noqa: RUF001
-    "Where the published PPV and NPV differ from these, it is because each was averaged over folds: a mean of ratios is "
-    "not the ratio of the means, and a fold in which little is called positive (or negative) weighs as much as the others. "
-    "Ours are counted over all tested subjects at once."
+    "Not comparable: other patients, other images, other columns. The published values are means over folds. One "
+    "confusion matrix fixes PPV and NPV once accuracy, sensitivity and specificity are given. With the prevalence "
+    "q = (ACC - Spec) / (Sens - Spec), PPV = q Sens / (q Sens + (1 - q)(1 - Spec)) and NPV = (1 - q) Spec / "
+    "((1 - q) Spec + q (1 - Sens)); what follows so stands below PPV and NPV. Where the published ones differ, "
+    "it is because each was averaged over folds: a mean of ratios is not the ratio of the means, and a fold in which "
+    "little is called positive (or negative) weighs as much as the others. Ours are counted over all tested subjects."
 )
-CURVES = "Each fold’s model has a scale of its own, so curves are drawn within folds and averaged."
+CURVES = "The model of each fold has a scale of its own, so curves are drawn within folds and averaged."
 CALLS = "Rows are the true class, columns what was called, at subject level."
 CALIBRATION = (
-    "Whether a probability of 0.8 comes true in 80 of 100. The temperature is fitted on validation subjects alone; it is "
-    "shown here, not applied to any other number of this report."
+    "Whether a probability of 0.8 comes true in 80 of 100. The temperature is fitted on validation subjects alone; it "
+    "is shown here, and not applied to any other number of this report."
 )
-DECISION = "Net benefit of acting on the model at a threshold, against treating all and treating none (Vickers and Elkin 2006)."
+DECISION = (
+    "Net benefit of acting on a model from a threshold on, against treating all and treating none (Vickers, 2006)."
+)
 CONTRIBUTION = (
-    "The trained models, tested again with the image, the table or a block of it taken away (its training mean in its place) "
-    "or swapped between test subjects. An arm that does not read a modality does not change."
+    "The trained models, tested again with the image, the table or a block of it taken away (its training mean in its "
+    "place) or swapped between test subjects. An arm that does not read a modality does not change."
 )
 SUBGROUPS = (
-    "Small groups have wide intervals; a difference between groups is a reason to look, not a finding. No correction is "
-    "made for how many groups there are."
+    "Small groups have wide intervals; a difference between groups is a reason to look, not a finding. No correction "
+    "is made for how many groups there are."
 )
 EXPLANATIONS = "Where and which: maps over slices, and clinical columns. They show what a model used, not what is true."
 TRAINING = "Loss and accuracy over the training slices, epoch by epoch and fold by fold."

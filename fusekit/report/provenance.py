@@ -10,6 +10,7 @@ from typing import Any
 
 from fusekit.report.evidence import Evidence
 from fusekit.report.grid import Cell, Grid
+from fusekit.report.tally import NOTHING
 
 #: Entries of a configuration that say where somebody's files lie, and nothing about the numbers.
 PLACES = ("out", "data", "recipe")
@@ -20,7 +21,7 @@ _PATH = re.compile(r"(?<![\w.:/\\-])(?:~|[A-Za-z]:)?[/\\](?:[^\s/\\'\",;:()<>]+[
 
 
 def scrubbed(text: str) -> str:
-    """Shorten absolute paths to what they end in: a report is passed on, and nobody's folders are anybody's business."""
+    """Shorten absolute paths to what they end in: a report is passed on, folders are nobody's business."""
     return _PATH.sub(lambda found: f"…/{found[1]}" if found[1] else "…", text)
 
 
@@ -55,7 +56,7 @@ def config_grid(evidence: Evidence) -> Grid:
     names = list(dict.fromkeys(name for flat in by_arm.values() for name in flat if name != "seed"))
     rows = []
     for name in names:
-        values = {arm: flat.get(name, "–") for arm, flat in by_arm.items()}
+        values = {arm: flat.get(name, NOTHING) for arm, flat in by_arm.items()}
         different = len(set(values.values())) > 1
         text = (
             "; ".join(f"{arm}: {value}" for arm, value in values.items()) if different else next(iter(values.values()))

@@ -17,8 +17,8 @@ class PredictiveValues(NamedTuple):
 def implied(scores: Mapping[str, float]) -> PredictiveValues | None:
     """Work out prevalence, PPV and NPV from accuracy, sensitivity and specificity.
 
-    One confusion matrix has accuracy = q sens + (1 - q) spec with the prevalence q; so q = (acc - spec) / (sens - spec),
-    and PPV = q sens / (q sens + (1 - q)(1 - spec)), NPV = (1 - q) spec / ((1 - q) spec + q (1 - sens)).
+    One confusion matrix has accuracy = q sens + (1 - q) spec with the prevalence q; so q = (acc - spec) /
+    (sens - spec), and PPV = q sens / (q sens + (1 - q)(1 - spec)), NPV = (1 - q) spec / ((1 - q) spec + q (1 - sens)).
 
     Returns:
         None if a score is missing, or no prevalence gives these three.

@@ -11,7 +11,7 @@ from fusekit.report.evidence import Arm, Evidence
 from fusekit.report.grid import Cell, Grid
 from fusekit.report.palette import arm_styles
 from fusekit.report.published import implied
-from fusekit.report.tally import counted, number, p_value, signed
+from fusekit.report.tally import MINUS, NOTHING, counted, number, p_value, signed
 from fusekit.report.verdict import best_for_sure
 
 #: What an arm reads, as printed.
@@ -22,9 +22,9 @@ FIRST = ("auc", "macro-auc")
 ROWS = 60
 
 
-def interval(low: float, high: float, digits: int = 2) -> str:
-    """``0.82 to 0.93``; empty if there is none."""
-    return "" if pd.isna(low) or pd.isna(high) else f"{number(low, digits)} to {number(high, digits)}"
+def interval(low: float, high: float, digits: int = 2) -> tuple[str, ...]:
+    """``0.82 to 0.93`` as the notes of a cell; none if there is none."""
+    return () if pd.isna(low) or pd.isna(high) else (f"{number(low, digits)} to {number(high, digits)}",)
 
 
 def arms_grid(evidence: Evidence, level: str) -> Grid:
@@ -47,20 +47,20 @@ def arms_grid(evidence: Evidence, level: str) -> Grid:
 
 
 def _arm(arm: Arm, colours: Mapping[str, str]) -> Cell:
-    return Cell(arm.name, note="" if arm.kind == "fusion" else arm.kind, colour=colours.get(arm.name, ""))
+    return Cell(arm.name, () if arm.kind == "fusion" else (arm.kind,), colour=colours.get(arm.name, ""))
 
 
 def _reads(arm: Arm) -> str:
     return " + ".join(MODALITIES[name] for name in MODALITIES if name in arm.reads) or "unknown"
 
 
-def _score(row: pd.Series | None, *, strong: bool = False) -> Cell:
+def _score(row: pd.Series | None, *, strong: bool = False, digits: int = 2) -> Cell:
     if row is None:
-        return Cell("–", muted=True)
-    note = interval(row["low"], row["high"])
+        return Cell(NOTHING, muted=True)
+    notes = interval(row["low"], row["high"], digits)
     if not pd.isna(row["spread"]):
-        note += f"; SD {number(row['spread'], 3)}"
-    return Cell("undefined" if pd.isna(row["value"]) else number(row["value"]), note, strong=strong)
+        notes += (f"SD {number(row['spread'], 3)}",)
+    return Cell("undefined" if pd.isna(row["value"]) else number(row["value"], digits), notes, strong=strong)
 
 
 def pairs_grid(evidence: Evidence) -> Grid:
@@ -72,7 +72,7 @@ def pairs_grid(evidence: Evidence) -> Grid:
         sure = float(row["p_holm"]) < 0.05
         rows.append(
             [
-                Cell(f"{row['first']} − {row['second']}"),  # noqa: RUF001 (a minus sign)
+                Cell(f"{row['first']} {MINUS} {row['second']}"),
                 Cell(evidence.metrics.get(row["measure"], str(row["measure"]))),
                 Cell(signed(row["difference"]), interval(row["low"], row["high"], 3), strong=sure),
                 Cell(p_value(row["p"])),
@@ -83,8 +83,8 @@ def pairs_grid(evidence: Evidence) -> Grid:
         )
     columns = ["pair", "measure", "difference (95 % CI)", "p", "p, Holm", *["SD over seeds"] * several, "in words"]
     caption = (
-        "Differences between arms on the same subjects: DeLong for AUC, McNemar for accuracy; Holm’s correction holds the "
-        "chance of any false alarm at 5 %. Intervals are not corrected."
+        "Differences between arms on the same subjects: DeLong for AUC, McNemar for accuracy; Holm's correction holds "
+        "the chance of any false alarm at 5 %. Intervals are not corrected."
     )
     return Grid(caption, columns, rows, texts=(1, len(columns) - 1))
 
@@ -100,16 +100,16 @@ def published_grid(evidence: Evidence) -> Grid | None:
         scores = {name: value for name, value in entry["scores"].items() if value is not None}
         follows = implied(scores)
         own = dict(zip(("ppv", "npv"), follows[1:], strict=True)) if follows else {}
-        cells = [Cell(str(entry["arm"]), str(entry["source"]), muted=True), Cell("published", muted=True)]
+        notes = tuple(str(entry[name]) for name in ("source", "note") if entry.get(name))
+        cells = [Cell(str(entry["arm"]), notes, muted=True), Cell("published", muted=True)]
         for name in metrics:
-            note = f"from ACC, Sens, Spec: {number(own[name])}" if name in own and name in scores else ""
-            cells.append(Cell(number(scores.get(name)), note, muted=True))
+            follow = (f"follows: {number(own[name], 3)}",) if name in own and name in scores else ()
+            cells.append(Cell(number(scores.get(name), 3), follow, muted=True))
         rows.append(cells)
-        level = "slice"
         ours = next((arm for arm in evidence.arms if arm.name == entry.get("fusion")), None)
         if ours is not None:
-            here = [_score(evidence.score(ours.name, name, level)) for name in metrics]
-            rows.append([Cell(ours.name), Cell("this report, slice level"), *here])
+            here = [_score(evidence.score(ours.name, name, "slice"), digits=3) for name in metrics]
+            rows.append([Cell(ours.name), Cell("here, slice level"), *here])
     if not rows:
         return None
     caption = "Context: other patients, other images, other columns; not comparable with ours"
@@ -137,8 +137,8 @@ def frame_grid(table: pd.DataFrame, caption: str, columns: Mapping[str, str], di
     for row in table.head(ROWS).to_dict("records"):
         cells = []
         for name in names:
-            note = interval(row["low"], row["high"], digits) if limits and name == target else ""
-            cells.append(Cell(shown(row[name], digits), note))
+            notes = interval(row["low"], row["high"], digits) if limits and name == target else ()
+            cells.append(Cell(shown(row[name], digits), notes))
         rows.append(cells)
     more = f" (the first {ROWS} of {len(table)} rows; all of them lie in figures/)" if len(table) > ROWS else ""
     texts = tuple(k for k, name in enumerate(names) if k and not pd.api.types.is_numeric_dtype(table[name]))
@@ -165,7 +165,7 @@ def wide_subgroups(evidence: Evidence) -> list[Grid]:
 
 def _group_cell(row: Mapping[Any, Any] | None) -> Cell:
     if row is None or pd.isna(row["value"]):
-        return Cell("–", muted=True)
+        return Cell(NOTHING, muted=True)
     return Cell(number(row["value"]), interval(row["low"], row["high"]))
 
 
@@ -173,7 +173,7 @@ def shown(value: Any, digits: int = 3) -> str:
     """Numbers rounded, the rest as text."""
     if isinstance(value, float):
         return number(value, digits)
-    return "–" if value is None else str(value)
+    return NOTHING if value is None else str(value)
 
 
 def _colours(evidence: Evidence) -> dict[str, str]:

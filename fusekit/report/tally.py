@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from math import isnan
 
+MINUS, NOTHING = "\N{MINUS SIGN}", "\N{EN DASH}"
+
 
 def counted(number: int, noun: str) -> str:
     """``1 subject``, ``2 subjects``, ``1,200 slices``."""
@@ -18,26 +20,24 @@ def listed(names: Iterable[str]) -> str:
 
 
 def p_value(p: float) -> str:
-    """``0.03``, ``0.004``, ``< 0.001``."""
+    """``0.23``, ``0.031``, ``< 0.001``; four digits where three would not tell which side of 0.05 it is on."""
     if isnan(p):
         return "not defined"
-    return "< 0.001" if p < 0.001 else f"{p:.3f}" if p < 0.01 else f"{p:.2f}"
+    if p < 0.001:
+        return "< 0.001"
+    text = f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
+    return f"{p:.4f}" if text == "0.050" else text
 
 
 def number(value: float | None, digits: int = 2) -> str:
-    """With a minus sign that is one; ``–`` where there is none."""
+    """Round, with a minus sign that is one; a dash where there is no number."""
     if value is None or isnan(value):
-        return "–"
-    return f"{value:.{digits}f}".replace("-", "−")  # noqa: RUF001 (typography)
+        return NOTHING
+    rounded = round(float(value), digits) + 0.0  # no minus before a zero
+    return f"{rounded:.{digits}f}".replace("-", MINUS)
 
 
 def signed(value: float | None, digits: int = 3) -> str:
-    """``+0.031``, ``−0.004``, ``0.000``."""
+    """Round, with a plus sign too; zero has none."""
     text = number(value, digits)
-    return (
-        f"+{text}"
-        if value is not None and value > 0 and text.strip("0.")
-        else text.lstrip("−")
-        if not text.strip("−0.")
-        else text
-    )
+    return f"+{text}" if text[0].isdigit() and float(text) > 0 else text

@@ -1,7 +1,7 @@
-"""The answer in a sentence or two: does fusion help here, by how much, and how sure is that?
+"""The answer in a sentence or two: whether fusion helps here, by how much, and how sure that is.
 
-Nothing is picked by its result: a fusion helps only if it beats every arm of one modality and every baseline after Holm's
-correction over all pairs, whichever of them turns out best.
+Nothing is picked by its result: a fusion helps only if it beats every arm of one modality and every baseline after
+Holm's correction over all pairs, whichever of them turns out best.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ def _compared(first: Arm, second: Arm, one: Edge | None, title: str, evidence: E
     seeds = f" over {counted(len(evidence.seeds), 'seed')}" if len(evidence.seeds) > 1 else ""
     numbers = (
         f"{signed(one.difference)} {title} (95 % CI {signed(one.low)} to {signed(one.high)}; "
-        f"p {_equals(one.p)} after Holm’s correction){seeds}"
+        f"p {_equals(one.p)} after Holm's correction){seeds}"
     )
     if one.ahead or one.behind:
         return f"{first.name} against {roles}: {numbers}, with {counted(one.subjects, 'subject')}."
@@ -182,7 +182,9 @@ def _alone(evidence: Evidence) -> list[str]:
         if row is not None:
             title = evidence.metrics.get(metric, metric)
             limits = f"95 % CI {number(row['low'])} to {number(row['high'])}"
-            return [f"Its {title} is {number(row['value'])} ({limits}) with {counted(evidence.subjects, 'subject')}."]
+            return [
+                f"Its {title} is {number(row['value'])} ({limits}) with {counted(int(row['subjects']), 'subject')}."
+            ]
     return []
 
 
