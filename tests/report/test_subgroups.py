@@ -38,6 +38,8 @@ def test_every_group_of_one_metric_is_drawn_with_its_counts(drawn: list[Figure])
 def test_groups_that_one_arm_lacks_and_undefined_scores_are_left_out(drawn: list[Figure]) -> None:
     table = TABLE.drop(columns="positives").iloc[1:]
     table.loc[table["group"] == "M", ["value", "low", "high"]] = np.nan
-    subgroups(table, "auc", "AUC")
+    picture = subgroups(table, "auc", "AUC")
+    assert "not drawn (1)" in picture.caption
+    assert "M" not in set(picture.table["group"])
     counts = [len(axes.lines) for axes in drawn[0].axes]
     assert counts == [2, 4]  # a bar and a point each
