@@ -117,10 +117,10 @@ def published_grid(evidence: Evidence) -> Grid | None:
 
 
 def frame_grid(table: pd.DataFrame, caption: str, columns: Mapping[str, str], digits: int = 3) -> Grid | None:
-    """A table of numbers as it is, with columns renamed; ``value`` takes ``low`` and ``high`` as its interval.
+    """A table of numbers as it is, with columns renamed.
 
     Args:
-        table: any.
+        table: any; columns NAME_low and NAME_high are limits of NAME, and low and high those of value.
         caption: what it shows.
         columns: name -> heading, of the columns to show, those that the table has.
         digits: after the point.
@@ -131,13 +131,13 @@ def frame_grid(table: pd.DataFrame, caption: str, columns: Mapping[str, str], di
     names = [name for name in columns if name in table]
     if table.empty or not names:
         return None
-    target = next((name for name in ("value", "drop", "auc", "slope") if name in names), None)
-    limits = target is not None and {"low", "high"} <= set(table.columns)
+    limits = {name: (f"{name}_low", f"{name}_high") for name in names} | {"value": ("low", "high")}
+    limits = {name: ends for name, ends in limits.items() if set(ends) <= set(table.columns)}
     rows = []
     for row in table.head(ROWS).to_dict("records"):
         cells = []
         for name in names:
-            notes = interval(row["low"], row["high"], digits) if limits and name == target else ()
+            notes = interval(*(row[end] for end in limits[name]), digits) if name in limits else ()
             cells.append(Cell(shown(row[name], digits), notes))
         rows.append(cells)
     more = f" (the first {ROWS} of {len(table)} rows; all of them lie in figures/)" if len(table) > ROWS else ""
