@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from fusekit.evaluation import probabilities_of
+from fusekit.evaluation.thresholds import Thresholds, recentred
 from fusekit.report.palette import BLUE
 from fusekit.report.panels import arm_panels
 from fusekit.report.picture import Picture, draw
@@ -20,23 +21,25 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def called(subjects: pd.DataFrame, thresholds: Mapping[int, float] | None = None) -> np.ndarray:
-    """Return the class that each subject (N,) is called.
+def called(subjects: pd.DataFrame, thresholds: Thresholds | None = None) -> np.ndarray:
+    """Return the class that each subject (N,) is called: the most probable one, unless thresholds were fitted.
 
     Args:
         subjects: fold, p_0, p_1, ...
-        thresholds: fold -> probability above which class 1 is called; without them the most probable class is.
+        thresholds: fold -> "subject" -> probability above which class 1 is called.
+
+    Raises:
+        DataError: a fold has no threshold.
     """
-    if not thresholds:
-        return probabilities_of(subjects).argmax(axis=1)
-    return (subjects["p_1"].to_numpy() > subjects["fold"].map(thresholds).to_numpy()).astype(int)
+    table = recentred(subjects, thresholds, "subject") if thresholds else subjects
+    return np.asarray(probabilities_of(table).argmax(axis=1))
 
 
 def confusion(
     arms: Mapping[str, pd.DataFrame],
     classes: Sequence[str],
     *,
-    thresholds: Mapping[str, Mapping[int, float]] | None = None,
+    thresholds: Mapping[str, Thresholds | None] | None = None,
     synthetic: bool = False,
 ) -> Picture:
     """Draw each arm's confusion matrix of subjects: counts, and shares of the true class.
@@ -44,7 +47,7 @@ def confusion(
     Args:
         arms: arm -> one row a subject: subject, fold, label, p_0, p_1, ... (of one seed).
         classes: names of the labels.
-        thresholds: arm -> fold -> threshold, where they were fitted on validation subjects.
+        thresholds: arm -> as for ``called``, where they were fitted on validation subjects.
         synthetic: say so.
     """
     counts = {

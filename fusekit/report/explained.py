@@ -53,7 +53,7 @@ class _Explained:
         path = self.folder / name
         if not path.exists():
             return None
-        table = pd.read_csv(path, dtype=_TEXTS, keep_default_na=True)
+        table = pd.read_csv(path, dtype=_TEXTS, keep_default_na=False, na_values=[""])
         texts = [column for column in table.columns if column in _TEXTS]
         table[texts] = table[texts].fillna("")
         return None if table.empty else table

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
@@ -15,6 +12,7 @@ from fusekit.report.contribution import ablations, missingness, shapley
 from fusekit.report.curves import precision_recall, roc
 from fusekit.report.evidence import Evidence, OneRun
 from fusekit.report.explained import explanations
+from fusekit.report.measures import thresholds_of
 from fusekit.report.picture import Picture
 from fusekit.report.scores import differences, scores
 from fusekit.report.subgroups import subgroups
@@ -25,7 +23,7 @@ SECTIONS = (
     "scores", "curves", "calls", "calibration", "decision", "contribution", "subgroups", "explanations", "training",
 )  # fmt: skip
 #: Metrics by which subgroups are drawn, of those that the task has.
-_OF_GROUPS = ("auc", "macro-auc", "accuracy")
+_OF_GROUPS = ("auc", "macro-auc", "accuracy", "balanced-accuracy")
 
 
 def sections(evidence: Evidence) -> dict[str, list[Picture]]:
@@ -70,14 +68,8 @@ def _curves(evidence: Evidence) -> list[Picture]:
 def _calls(evidence: Evidence) -> list[Picture]:
     firsts = {arm.name: arm.runs[0] for arm in evidence.arms}
     tables = {name: _subjects(run, evidence) for name, run in firsts.items()}
-    thresholds = {name: thresholds_of(run.manifest) for name, run in firsts.items()}
+    thresholds = {name: thresholds_of(run) for name, run in firsts.items()}
     return [confusion(tables, evidence.classes, thresholds=thresholds, synthetic=evidence.synthetic)]
-
-
-def thresholds_of(manifest: Mapping[str, Any]) -> dict[int, float]:
-    """Give each fold's threshold at subject level; none where the most probable class is called."""
-    fitted = manifest.get("evaluation", {}).get("thresholds") or {}
-    return {int(fold): float(own["subject"]) for fold, own in fitted.items()}
 
 
 def _calibration(evidence: Evidence) -> list[Picture]:
@@ -123,7 +115,7 @@ def _subgroups(evidence: Evidence) -> list[Picture]:
             synthetic=evidence.synthetic,
         )
         for metric in _OF_GROUPS
-        if metric in there
+        if metric in there and evidence.subgroups.loc[evidence.subgroups["metric"] == metric, "value"].notna().any()
     ]
 
 

@@ -140,6 +140,7 @@ def _differences(axes: Axes, pairs: pd.DataFrame) -> None:
             annotation_clip=False,
         )
     rows(axes, _pair_names(pairs))
+    axes.locator_params(axis="x", nbins=6)
 
 
 def _pair_names(pairs: pd.DataFrame) -> Sequence[str]:

@@ -25,7 +25,7 @@ def subgroups(
     overall: pd.DataFrame | None = None,
     synthetic: bool = False,
 ) -> Picture:
-    """Draw one metric of every group, a panel an arm.
+    """Draw one metric of every group that some arm has a score of, a panel an arm.
 
     Args:
         table: arm, variable, group, metric, value, low, high, subjects, and maybe positives.
@@ -35,6 +35,9 @@ def subgroups(
         synthetic: say so.
     """
     table = table[table["metric"] == metric]
+    scored = table.groupby(["variable", "group"], observed=True)["value"].transform("count") > 0
+    small = table[~scored].groupby(["variable", "group"], observed=True).ngroups
+    table = table[scored]
     arms = list(dict.fromkeys(table["arm"]))
     keys = list(dict.fromkeys(zip(table["variable"], table["group"], strict=True)))
     counts = table.drop_duplicates(["variable", "group"]).set_index(["variable", "group"])
@@ -47,7 +50,7 @@ def subgroups(
         for arm, axes in arm_panels(figure, arms).items():
             own = table[table["arm"] == arm].set_index(["variable", "group"])
             _panel(axes, own, lines, arm, arms)
-            if overall is not None:
+            if overall is not None:  # the same subjects, all of them
                 for value in overall[(overall["arm"] == arm) & (overall["metric"] == metric)]["value"]:
                     axes.axvline(value, color=GREY, linewidth=1, linestyle=":")
             axes.set_title(arm, fontsize=9)
@@ -58,15 +61,14 @@ def subgroups(
         for r in table.itertuples()
     )
     positives = " (of them in the positive class)" if "positives" in table else ""
-    dotted = " Dotted: everybody." if overall is not None else ""
+    dotted = "" if overall is None else " Dotted: everybody."
+    left = "" if small == 0 else f" Groups that are too small to be scored are not drawn ({small})."
     return draw(
         f"subgroups-{metric}",
         paint,
         title=f"{title} by subgroup",
         caption=f"Held-out subjects; beside each group its number of subjects{positives}. Bars are 95 % intervals over "
-        f"subjects: a group whose bar holds the dotted line is not shown to differ.{dotted}"
-        if overall is not None
-        else f"Held-out subjects; beside each group its number of subjects{positives}. Bars are 95 % intervals.",
+        f"subjects.{dotted}{left}",
         alt=f"{title}: {said}.",
         table=table,
         height=-(-len(arms) // 2) * (ROW * len(lines) + 0.45) + 0.7,

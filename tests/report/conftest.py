@@ -31,7 +31,7 @@ def subject_table(subjects: int = 60, folds: int = 3, classes: int = 2, strength
     labels = np.arange(subjects) % classes
     fold = rng.permutation(subjects) % folds
     logits = rng.normal(size=(subjects, classes)) + strength * np.eye(classes)[labels]
-    logits[:, -1] += fold  # a model that is surer of the last class than the others
+    logits[:, -1] += 2 * fold  # a model that is surer of the last class than the others
     p = np.exp(logits.round(1))
     p /= p.sum(axis=1, keepdims=True)
     table = pd.DataFrame({"subject": [f"s{n:03}" for n in range(subjects)], "fold": fold, "label": labels})

@@ -31,10 +31,10 @@ def test_counts_and_shares_are_those_of_the_calls(drawn: list[Figure], classes: 
 
 def test_thresholds_of_the_folds_decide_where_they_were_fitted() -> None:
     table = subject_table(60)
-    thresholds = {0: 0.2, 1: 0.9, 2: 0.5}
+    thresholds = {fold: {"subject": t, "slice": 0.0} for fold, t in enumerate((0.2, 0.9, 0.5))}
     calls = called(table, thresholds)
     for row, call in zip(table.itertuples(), calls, strict=True):
-        assert call == (row.p_1 > thresholds[int(str(row.fold))])
+        assert call == (row.p_1 > thresholds[int(str(row.fold))]["subject"])
     picture = confusion({"one": table}, ("CN", "AD"), thresholds={"one": thresholds})
     right = picture.table[picture.table["true"] == picture.table["called"]]["subjects"].sum()
     assert right == (calls == table["label"]).sum()
