@@ -15,6 +15,7 @@ from fusekit.cli.compare import compare
 from fusekit.cli.listing import list_components, list_plugins
 from fusekit.cli.new_task import new_task
 from fusekit.cli.predict import predict
+from fusekit.cli.report import report
 from fusekit.cli.run import run
 from fusekit.errors import FusekitError, NameTaken
 from fusekit.extension import Catalog, catalog
@@ -39,6 +40,7 @@ def program(plugins: Catalog) -> typer.Typer:
     cli.command("compare")(compare)
     cli.command("check")(check)
     cli.command("predict")(predict)
+    cli.command("report")(report)
     cli.command("cohort")(cohort)
     cli.command("new-task")(new_task)
     cli.command("list")(list_components)

@@ -53,7 +53,7 @@ def subject_bootstrap(
     from scipy.stats import bootstrap
 
     numbers, first = np.unique(pd.factorize(subjects)[0], return_index=True)
-    rows = pd.Series(np.arange(len(subjects))).groupby(pd.factorize(subjects)[0]).apply(np.asarray)
+    rows = pd.Series(np.arange(len(subjects))).groupby(pd.factorize(subjects)[0]).apply(np.asarray).to_list()
     by_class = [numbers[labels[first] == label] for label in np.unique(labels)]
     if min(map(len, by_class)) < 2:
         return float("nan"), float("nan")

@@ -11,12 +11,11 @@ import numpy as np
 import pandas as pd
 
 from fusekit.evaluation import by_subject, probabilities_of
+from fusekit.report.palette import BLUE, COLOURS, GREEN, GREY, ORANGE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#7F7F7F"
-COLOURS = (BLUE, ORANGE, GREEN, "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")  # of classes, from the first on
 EXAMPLES = 8
 
 

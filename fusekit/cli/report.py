@@ -1,0 +1,40 @@
+"""``fusekit report``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def report(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RUN...",
+            help="Run folders of one cohort; a comparison's folder is all its runs.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for report.html and figures/. Default: the folder given, or `report` if several are."
+        ),
+    ] = None,
+) -> None:
+    """Write one page on runs of one cohort: scores, comparisons, figures, a checklist. No network, no scripts.
+
+    Built from run folders alone, without images or models. The same runs give the same bytes.
+    """
+    from rich.console import Console
+
+    from fusekit.experiment.evidence import build_report, runs_of
+
+    found = [run for folder in runs for run in runs_of(folder)]
+    page = build_report(found, out or (runs[0] if len(runs) == 1 else Path("report")))
+    console = Console()
+    if any(run.synthetic for run in found):
+        console.print("[bold yellow]SYNTHETIC cohort[/]: nothing in the report is about patients.")
+    console.print(f"The report lies in [bold]{page}[/], its figures in {page.parent / 'figures'}", soft_wrap=True)

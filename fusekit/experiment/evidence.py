@@ -1,0 +1,271 @@
+"""From run folders to what a report shows, and the report itself."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from fusekit.data.own_task import name_of
+from fusekit.errors import DataError, first_ten
+from fusekit.experiment.folder import Run
+from fusekit.extension import catalog
+from fusekit.report.evidence import Arm, Evidence, OneRun
+from fusekit.report.measures import measured
+
+#: Entries of a configuration in which runs of one arm may differ.
+_FREE = ("seed", "out", "data", "device", "jobs", "allow", "recipe")
+
+
+def gather_evidence(runs: Sequence[Run]) -> Evidence:
+    """Put runs of one cohort side by side, by arm and seed, in the order given.
+
+    Runs whose fusion has one name but whose configurations differ are arms of their own, named by what differs.
+
+    Raises:
+        DataError: no run; a folder that is no finished run; one arm and seed given twice; two runs of different tasks,
+            classes, cohorts, subjects, labels, folds or aggregations.
+    """
+    if not runs:
+        raise DataError("A report needs at least one run folder.")
+    read = [_read(run) for run in runs]
+    for run, one in zip(runs[1:], read[1:], strict=True):
+        _refuse_other_cohort(runs[0], read[0], run, one)
+    _refuse_other_folds(runs, read)
+    arms = _arms(runs, read)
+    task = read[0].manifest["task"]
+    known = catalog().metrics
+    names = list(dict.fromkeys(name for one in read for name in one.metrics["metric"]))
+    titles = {name: known.get(name)().title if name in known.names() else name for name in names}
+    base = Evidence(
+        task=name_of(str(task["name"])),
+        title=str(task["title"]),
+        classes=tuple(task["classes"]),
+        synthetic=any(bool(one.manifest.get("synthetic")) for one in read),
+        metrics=titles,
+        aggregate=_aggregate(read[0]),
+        arms=arms,
+        scores=_scores(arms),
+        cohort=_table(runs[0].folder / "cohort.csv"),
+    )
+    return measured(base)
+
+
+def runs_of(folder: Path) -> list[Run]:
+    """The runs in a folder: itself, or those of a comparison, arm by arm in its order, seed by seed.
+
+    Raises:
+        DataError: it is neither, or an arm of the comparison has no finished run yet.
+    """
+    if not (folder / "comparison.json").exists():
+        if not (folder / "manifest.json").exists():
+            raise DataError(f"{folder} is neither a finished run (manifest.json) nor a comparison (comparison.json).")
+        return [Run(folder)]
+    arms = [str(name) for name in json.loads((folder / "comparison.json").read_text(encoding="utf-8"))["arms"]]
+    finished = [Run(path.parent) for path in sorted((folder / "runs").glob("*/manifest.json"))]
+    of_arm = {arm: [run for run in finished if run.manifest.get("arm") == arm] for arm in arms}
+    if missing := [arm for arm, own in of_arm.items() if not own]:
+        raise DataError(
+            f"{folder} has no finished run of {first_ten(missing)} yet: run `fusekit compare` again, it goes on."
+        )
+    return [run for own in of_arm.values() for run in sorted(own, key=lambda run: int(run.manifest["config"]["seed"]))]
+
+
+def _read(run: Run) -> OneRun:
+    """Read one run folder.
+
+    Raises:
+        DataError: it is no finished run, or does not say what a report needs.
+    """
+    manifest = run.manifest
+    config = manifest.get("config", {})
+    for name in ("title", "classes"):
+        if not isinstance(manifest.get("task"), dict) or name not in manifest["task"]:
+            raise DataError(
+                f"{run.folder / 'manifest.json'} has no task.{name}: an older FuseKit wrote it. Run it again with "
+                f"--config {run.folder / 'manifest.json'}, or load it in Python."
+            )
+    explanations = run.folder / "explanations" / "fold-0"
+    return OneRun(
+        seed=int(config.get("seed", 0)),
+        manifest=manifest,
+        metrics=run.metrics,
+        predictions=run.predictions,
+        validation=_table(run.folder / "validation.csv"),
+        history=_table(run.folder / "history.csv"),
+        ablations=_table(run.folder / "ablations.csv"),
+        explanations=explanations if explanations.is_dir() else None,
+    )
+
+
+def _table(path: Path) -> pd.DataFrame | None:
+    return pd.read_csv(path, dtype={"subject": str, "scan": str}) if path.exists() else None
+
+
+def _aggregate(one: OneRun) -> str:
+    return str(one.manifest.get("evaluation", {}).get("aggregate", "mean"))
+
+
+def _refuse_other_cohort(first: Run, a: OneRun, second: Run, b: OneRun) -> None:
+    """Two runs may stand in one report only if they asked the same of the same cohort."""
+    facts = {
+        "the task": lambda one: name_of(str(one.manifest["task"].get("name", ""))),
+        "the classes": lambda one: tuple(one.manifest["task"]["classes"]),
+        "whether the cohort is synthetic": lambda one: bool(one.manifest.get("synthetic")),
+        "how slices become subjects": _aggregate,
+    }
+    for what, fact in facts.items():
+        if fact(a) != fact(b):
+            _refuse(first, second, f"{what}: {fact(a)} and {fact(b)}")
+    prints = [one.manifest.get("data", {}).get("fingerprint", {}) for one in (a, b)]
+    for name in sorted(set(prints[0]) & set(prints[1])):
+        if prints[0][name] != prints[1][name]:
+            short = " and ".join(str(p[name])[:12] for p in prints)
+            _refuse(first, second, f"the SHA-256 of the cohort's {name}: {short}")
+
+
+def _refuse_other_folds(runs: Sequence[Run], read: Sequence[OneRun]) -> None:
+    """With one seed, every arm must have tested the same subjects, with the same labels, in the same folds."""
+    first: dict[int, tuple[Run, pd.DataFrame]] = {}
+    for run, one in zip(runs, read, strict=True):
+        own = one.predictions.groupby("subject")[["label", "fold"]].first()
+        other_run, other = first.setdefault(one.seed, (run, own))
+        if other is own:
+            continue
+        alone = sorted(set(other.index) ^ set(own.index))
+        if alone:
+            _refuse(other_run, run, f"the tested subjects: only one of them has {first_ten(alone)}")
+        for column in ("label", "fold"):
+            differ = other.index[other[column] != own.loc[other.index, column]]
+            if len(differ):
+                _refuse(other_run, run, f"the {column} of {first_ten(differ)}, with the same seed {one.seed}")
+
+
+def _refuse(first: Run, second: Run, what: str) -> None:
+    raise DataError(
+        f"{first.folder} and {second.folder} cannot stand in one report; they differ in {what}. Runs to compare need "
+        "the same cohort, and with the same seed the same folds."
+    )
+
+
+def _arms(runs: Sequence[Run], read: Sequence[OneRun]) -> tuple[Arm, ...]:
+    """Group runs by arm, in the order in which arms come first."""
+    names = _names(read)
+    grouped: dict[str, dict[int, tuple[Run, OneRun]]] = {}
+    for name, run, one in zip(names, runs, read, strict=True):
+        seeds = grouped.setdefault(name, {})
+        if one.seed in seeds:
+            raise DataError(
+                f"{seeds[one.seed][0].folder} and {run.folder} are one arm, {name}, with one seed, {one.seed}; leave "
+                "one of them out."
+            )
+        seeds[one.seed] = (run, one)
+    return tuple(
+        Arm(name, _kind(own[0]), _reads(own[0]), tuple(own))
+        for name, seeds in grouped.items()
+        for own in [[seeds[seed][1] for seed in sorted(seeds)]]
+    )
+
+
+def _kind(one: OneRun) -> str:
+    return str(one.manifest.get("kind", "fusion"))
+
+
+def _names(read: Sequence[OneRun]) -> list[str]:
+    """Name of each run's arm; where configurations of one name differ, with what differs."""
+    plain = [str(one.manifest.get("arm") or one.manifest.get("config", {}).get("fusion", "run")) for one in read]
+    flats = [_flat(one.manifest.get("config", {})) for one in read]
+    names = []
+    for name, flat in zip(plain, flats, strict=True):
+        others = [other for own, other in zip(plain, flats, strict=True) if own == name]
+        differ = sorted(key for key in {k for other in others for k in other} if len({o.get(key) for o in others}) > 1)
+        told = ", ".join(f"{key} {flat.get(key, 'default')}" for key in differ)
+        names.append(f"{name} ({told})" if told else name)
+    return names
+
+
+def _flat(config: Mapping[str, Any]) -> dict[str, str]:
+    flat = {name: str(value) for name, value in config.items() if name not in (*_FREE, "options")}
+    for part, chosen in config.get("options", {}).items():
+        flat |= {f"{part}.{option}": str(value) for option, value in chosen.items()}
+    return flat
+
+
+def _reads(one: OneRun) -> frozenset[str]:
+    """Which modalities an arm reads, from its model's recipe; a baseline reads the table."""
+    if _kind(one) == "baseline":
+        return frozenset({"table"})
+    recipe = one.manifest.get("model", {}).get("recipe")
+    if not isinstance(recipe, dict):
+        return frozenset()
+    there = {"image": bool(recipe.get("image")), "table": recipe.get("encoder") is not None}
+    return frozenset(name for name, reads in there.items() if reads)
+
+
+def _scores(arms: Iterable[Arm]) -> pd.DataFrame:
+    """Means over seeds of values and limits, with the standard deviation of the values."""
+    parts = []
+    for arm in arms:
+        seeds = pd.concat([run.metrics.assign(seed=run.seed) for run in arm.runs])
+        numbers = ["value", "low", "high"]
+        seeds[numbers] = seeds[numbers].astype(float)  # null stands for what is undefined
+        joined = seeds.groupby(["level", "metric"], sort=False).agg(
+            value=("value", "mean"),
+            low=("low", "mean"),
+            high=("high", "mean"),
+            spread=("value", "std"),
+            seeds=("seed", "nunique"),
+            rows=("rows", "first"),
+            subjects=("subjects", "first"),
+        )
+        parts.append(joined.reset_index().assign(arm=arm.name))
+    table = pd.concat(parts, ignore_index=True)
+    return table[["arm", *(name for name in table.columns if name != "arm")]]
+
+
+def build_report(runs: Sequence[Run], out: Path) -> Path:
+    """Write ``report.html``, and its figures as SVG, PNG and CSV, from run folders alone.
+
+    The same runs give the same bytes. Files of an earlier report there are replaced.
+
+    Args:
+        runs: of one cohort.
+        out: folder to write into; made if it does not exist.
+
+    Returns:
+        The page.
+
+    Raises:
+        DataError: the runs cannot stand in one report, or the folder cannot be written.
+    """
+    from fusekit.report.page import page
+    from fusekit.report.pictures import sections
+
+    evidence = gather_evidence(runs)
+    pictures = sections(evidence)
+    try:
+        figures = out / "figures"
+        figures.mkdir(parents=True, exist_ok=True)
+        for picture in (picture for own in pictures.values() for picture in own):
+            _put(figures / f"{picture.name}.svg", picture.svg.encode())
+            _put(figures / f"{picture.name}.png", picture.png)
+            _put(figures / f"{picture.name}.csv", picture.table.to_csv(index=False, lineterminator="\n").encode())
+        target = out / "report.html"
+        _put(target, page(evidence, pictures).encode())
+    except OSError as error:
+        raise DataError(f"{error.filename or out}: {error.strerror}; the report cannot be written there.") from error
+    return target
+
+
+def _put(path: Path, content: bytes) -> None:
+    """Write a file that is whole, or not there."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        partial.write_bytes(content)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)

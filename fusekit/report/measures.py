@@ -1,0 +1,130 @@
+"""What a report shows beside the scores: pairs, calibration, decisions, contribution, missingness and groups."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import reduce
+
+import pandas as pd
+
+from fusekit.errors import DataError
+from fusekit.evaluation import by_subject, probabilities_of
+from fusekit.evaluation.calibration import brier, calibrated, expected_calibration_error, recalibration, reliability
+from fusekit.evaluation.decision import net_benefit
+from fusekit.evaluation.pairs import compare_arms
+from fusekit.evaluation.subgroups import subgroup_scores
+from fusekit.evaluation.thresholds import Thresholds
+from fusekit.extension import catalog
+from fusekit.report.evidence import Arm, Evidence, OneRun
+
+#: What the probabilities of a table are.
+AS_PREDICTED, TEMPERED = "as predicted", "after temperature"
+
+#: Metrics of groups, of those that the task has: few, as groups are small, and with limits that need no bootstrap.
+OF_GROUPS = ("auc", "accuracy")
+
+
+def measured(evidence: Evidence) -> Evidence:
+    """Fill the tables of evidence that follow from its runs, and say why where one cannot be filled."""
+    remarks = dict(evidence.remarks)
+    pairs = _pairs(evidence, remarks)
+    states = {arm.name: _states(arm.runs[0], evidence, remarks) for arm in evidence.arms}
+    two = len(evidence.classes) == 2
+    if not two:
+        remarks["calibration"] = "Calibration and net benefit are for two classes; this task has more."
+    return replace(
+        evidence,
+        pairs=pairs,
+        calibration=_of_each(evidence.arms, lambda arm: _calibration(states[arm.name])) if two else pd.DataFrame(),
+        reliability=_of_each(evidence.arms, lambda arm: _reliability(states[arm.name])) if two else pd.DataFrame(),
+        net_benefit=_of_each(evidence.arms, lambda arm: _net_benefit(states[arm.name])) if two else pd.DataFrame(),
+        subgroups=_of_each(evidence.arms, lambda arm: _subgroups(arm.runs[0], evidence)),
+        remarks=remarks,
+    )
+
+
+def thresholds_of(run: OneRun) -> Thresholds | None:
+    """Where the positive class was called, by fold; None where the most probable class was."""
+    given = run.manifest.get("evaluation", {}).get("thresholds") or {}
+    return {int(fold): {level: float(t) for level, t in own.items()} for fold, own in given.items()} or None
+
+
+def _pairs(evidence: Evidence, remarks: dict[str, str]) -> pd.DataFrame:
+    """All pairs of arms, over the seeds that all of them have."""
+    if len(evidence.arms) < 2:
+        return pd.DataFrame()
+    of_arm = {arm.name: {run.seed: run for run in arm.runs} for arm in evidence.arms}
+    common = sorted(reduce(set.intersection, (set(own) for own in of_arm.values())))
+    if not common:
+        remarks["pairs"] = "The arms have no seed in common, so they were not compared."
+        return pd.DataFrame()
+    if len(common) < len(evidence.seeds):
+        remarks["pairs"] = f"Compared over the seeds that all arms have: {', '.join(map(str, common))}."
+    return compare_arms(
+        {name: [own[seed].predictions for seed in common] for name, own in of_arm.items()},
+        evidence.aggregate,
+        {name: [thresholds_of(own[seed]) for seed in common] for name, own in of_arm.items()},
+    )
+
+
+def _states(run: OneRun, evidence: Evidence, remarks: dict[str, str]) -> dict[str, pd.DataFrame]:
+    """Subjects with their probabilities: as predicted, and after the temperature if one can be fitted."""
+    states = {AS_PREDICTED: by_subject(run.predictions, evidence.aggregate)}
+    if len(evidence.classes) != 2:
+        return states
+    if run.validation is None:
+        remarks["calibration"] = (
+            "No temperature is shown where no subjects were set aside for validation (--validation): it would have to "
+            "be fitted on tested subjects."
+        )
+        return states
+    try:
+        states[TEMPERED] = calibrated(run.predictions, run.validation, evidence.aggregate)
+    except DataError as error:
+        remarks["calibration"] = f"No temperature for every arm: {error}"
+    return states
+
+
+def _calibration(states: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    rows = []
+    for state, table in states.items():
+        row: dict[str, object] = {"state": state, "temperature": float("nan")}
+        if "temperature" in table:
+            row["temperature"] = float(table["temperature"].mean())
+        labels, p = table["label"].to_numpy(), probabilities_of(table)[:, 1]
+        row |= {"brier": brier(labels, p), "ece": expected_calibration_error(labels, p)}
+        fitted = recalibration(labels, p)
+        for name, limits in (("slope", fitted.slope), ("intercept", fitted.intercept)):
+            row |= dict(zip((name, f"{name}_low", f"{name}_high"), limits, strict=True))
+        rows.append({**row, "subjects": len(table)})
+    return pd.DataFrame(rows)
+
+
+def _reliability(states: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    parts = [
+        reliability(table["label"].to_numpy(), probabilities_of(table)[:, 1]).assign(state=state)
+        for state, table in states.items()
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _net_benefit(states: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    table = states[AS_PREDICTED]
+    found = net_benefit(table["label"].to_numpy(), probabilities_of(table)[:, 1])
+    return found.rename(columns={"model": "net_benefit", "all": "treat_all", "none": "treat_none"})
+
+
+def _subgroups(run: OneRun, evidence: Evidence) -> pd.DataFrame | None:
+    if evidence.cohort is None:
+        return None
+    names = [name for name in OF_GROUPS if name in evidence.metrics and name in catalog().metrics.names()]
+    metrics = {name: catalog().metrics.get(name)() for name in names}
+    return subgroup_scores(run.predictions, evidence.cohort, metrics, evidence.aggregate, thresholds_of(run))
+
+
+def _of_each(arms: Sequence[Arm], make: Callable[[Arm], pd.DataFrame | None]) -> pd.DataFrame:
+    """One table of all arms' tables, with a first column ``arm``."""
+    parts = [(arm.name, made) for arm in arms if (made := make(arm)) is not None and not made.empty]
+    tables = [made.assign(arm=name)[["arm", *(c for c in made.columns if c != "arm")]] for name, made in parts]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()

@@ -1,0 +1,44 @@
+"""One palette for every picture: Okabe and Ito's, which colour-blind people can read; and how arms are told apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#7F7F7F"
+PURPLE, GOLD, SKY, YELLOW, BLACK = "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000"
+#: Of the palette's family, but dark: yellow lines cannot be seen on white paper.
+BROWN = "#6B3A00"
+COLOURS = (BLUE, ORANGE, GREEN, PURPLE, GOLD, SKY, YELLOW, BLACK)  # of classes, from the first on
+
+ARM_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, BLACK, GOLD, SKY, BROWN)
+ARM_LINES = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (6, 1.5, 1, 1.5)), (0, (2.5, 1)))
+ARM_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+
+LineStyle = str | tuple[float, tuple[float, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class ArmStyle:
+    """How one arm is drawn in every picture; line style and marker tell it in grey print too."""
+
+    colour: str
+    line: LineStyle
+    marker: str
+
+
+def arm_styles(arms: Sequence[str]) -> dict[str, ArmStyle]:
+    """Give every arm its colour, line style and marker, by its place in the comparison.
+
+    Eight arms have colours of their own. From the ninth on colours come back with another line style (five of them,
+    so that forty arms differ).
+    """
+    unique = list(dict.fromkeys(arms))
+    return {
+        arm: ArmStyle(
+            ARM_COLOURS[k % len(ARM_COLOURS)],
+            ARM_LINES[k % len(ARM_LINES)],
+            ARM_MARKERS[k % len(ARM_MARKERS)],
+        )
+        for k, arm in enumerate(unique)
+    }

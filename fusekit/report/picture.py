@@ -1,0 +1,148 @@
+"""A picture of a report: one drawing as SVG and PNG, with its words and the very numbers that it shows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from xml.sax.saxutils import escape
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+#: Inches. Narrow, so that the letters can still be read where a telephone shows the picture 390 pixels wide.
+WIDTH = 5.2
+DPI = 130
+
+#: What is printed on every picture of data that nobody measured.
+SYNTHETIC = "SYNTHETIC data"
+
+_STYLE: dict[str, Any] = {
+    "font.family": ["DejaVu Sans"],
+    "font.size": 9,
+    "axes.titlesize": 9.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.linewidth": 0.7,
+    "xtick.labelsize": 8.5,
+    "ytick.labelsize": 8.5,
+    "legend.fontsize": 8.5,
+    "legend.frameon": False,
+    "lines.linewidth": 1.6,
+    "lines.markersize": 5,
+    "text.parse_math": False,  # a dollar in a column's name is a dollar
+    "svg.fonttype": "none",  # letters stay letters: smaller, and a screen reader or a search finds them
+    "image.composite_image": False,
+}
+
+#: Laid out with DejaVu Sans, which is wider than all of these: shown with another, no word runs into the next.
+_FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif"
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """One drawing.
+
+    Attributes:
+        name: stem of its files, and prefix of the SVG's ids.
+        title: heading.
+        caption: one or two sentences: what is shown, of how many subjects, and what bands and bars are.
+        alt: what a reader who cannot see it should know.
+        svg: one ``<svg>`` element that can stand in an HTML page beside others, or in a file by itself.
+        png: the same at 130 dpi.
+        table: the numbers that are drawn.
+    """
+
+    name: str
+    title: str
+    caption: str
+    alt: str
+    svg: str
+    png: bytes
+    table: pd.DataFrame
+
+    def save(self, folder: Path) -> None:
+        """Write NAME.svg, NAME.png and NAME.csv into a folder, which is made if it does not exist."""
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{self.name}.svg").write_text(self.svg, encoding="utf-8")
+        (folder / f"{self.name}.png").write_bytes(self.png)
+        self.table.to_csv(folder / f"{self.name}.csv", index=False, lineterminator="\n")
+
+
+def draw(
+    name: str,
+    paint: Callable[[Figure], None],
+    *,
+    title: str,
+    caption: str,
+    alt: str,
+    table: pd.DataFrame,
+    height: float,
+    width: float = WIDTH,
+    synthetic: bool = False,
+) -> Picture:
+    """Make a picture; the same input gives the same bytes.
+
+    Args:
+        name: small letters, digits and hyphens, starting with a letter.
+        paint: draws into an empty figure with constrained layout.
+        title, caption, alt, table: see ``Picture``.
+        height, width: inches.
+        synthetic: print on the picture, and say in its caption, that nobody measured these data.
+    """
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    if not re.fullmatch(r"[a-z][a-z0-9-]*", name):
+        raise ValueError(f"A picture's name is small letters, digits and hyphens, not {name!r}.")
+    png, svg = BytesIO(), BytesIO()
+    with rc_context({**_STYLE, "svg.hashsalt": name}):
+        # The object interface, not pyplot: no window, no global state, no backend to choose.
+        figure = Figure(figsize=(width, height), layout="constrained")
+        FigureCanvasAgg(figure)
+        paint(figure)
+        if synthetic:
+            figure.suptitle(SYNTHETIC, x=0.99, ha="right", fontsize=8, fontweight="bold", color="#7A3B00")
+        figure.savefig(png, format="png", dpi=DPI, metadata={"Software": None})
+        figure.set_layout_engine("none")  # the same places again, in half the time
+        figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
+    caption = f"{SYNTHETIC}. {caption}" if synthetic else caption
+    alt = f"{SYNTHETIC}. {alt}" if synthetic else alt
+    text = _embeddable(svg.getvalue().decode(), name, title, alt)
+    return Picture(name, title, caption, alt, text, png.getvalue(), table.reset_index(drop=True))
+
+
+def _embeddable(svg: str, name: str, title: str, alt: str) -> str:
+    """Make matplotlib's SVG file an element that may stand in a page with others.
+
+    The document type (which names a file on another host), the metadata and the style sheet (which would hold for the
+    whole page) go; ids that something refers to get the picture's name before them, the others go. Places are
+    rounded to a hundredth of a point.
+    """
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"\s*<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"\s*<defs>\s*<style.*?</style>\s*</defs>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"<!--.*?-->\s*", "", svg, flags=re.DOTALL)
+    svg = svg.replace("; font-family: 'DejaVu Sans'", "")
+    used = set(re.findall(r"[(\"]#([\w-]+)[)\"]", svg))
+
+    def inside(tag: re.Match[str]) -> str:
+        short = re.sub(r'(?<=\s)(?:d|x|y)="[^"]*"', lambda found: re.sub(r"(\.\d\d)\d+", r"\1", found[0]), tag[0])
+        text = re.sub(r'\sid="([^"]*)"', lambda found: f' id="{name}-{found[1]}"' if found[1] in used else "", short)
+        return re.sub(r"(url\(#|href=\"#)", rf"\g<1>{name}-", text)
+
+    svg = re.sub(r"<[a-z][^>]*>", inside, svg)
+    head, rest = svg.split(">", 1)
+    words = f"<title>{escape(title)}</title>\n <desc>{escape(alt)}</desc>"
+    style = f"stroke-linejoin: round; stroke-linecap: butt; font-family: {_FONTS}"
+    return f'{head} role="img" style="{style}">\n {words}{rest}'

@@ -1,0 +1,134 @@
+"""Every picture of a report, by section."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from fusekit.evaluation import by_subject, probabilities_of
+from fusekit.report.calibration import decision_curve, reliability
+from fusekit.report.calls import confusion
+from fusekit.report.contribution import ablations, missingness, shapley
+from fusekit.report.curves import precision_recall, roc
+from fusekit.report.evidence import Evidence, OneRun
+from fusekit.report.explained import explanations
+from fusekit.report.measures import thresholds_of
+from fusekit.report.picture import Picture
+from fusekit.report.scores import differences, scores
+from fusekit.report.subgroups import subgroups
+from fusekit.report.training import training
+
+#: Sections, in the order of a report.
+SECTIONS = (
+    "scores", "curves", "calls", "calibration", "decision", "contribution", "subgroups", "explanations", "training",
+)  # fmt: skip
+#: Metrics by which subgroups are drawn, of those that the task has.
+_OF_GROUPS = ("auc", "macro-auc", "accuracy", "balanced-accuracy")
+
+
+def sections(evidence: Evidence) -> dict[str, list[Picture]]:
+    """Draw what there is to draw; a section without anything has an empty list."""
+    drawn = {
+        "scores": _scores,
+        "curves": _curves,
+        "calls": _calls,
+        "calibration": _calibration,
+        "decision": _decision,
+        "contribution": _contribution,
+        "subgroups": _subgroups,
+        "explanations": explanations,
+        "training": _training,
+    }
+    return {name: drawn[name](evidence) for name in SECTIONS}
+
+
+def _scores(evidence: Evidence) -> list[Picture]:
+    table = evidence.scores[evidence.scores["level"] == "subject"]
+    seeds = [
+        run.metrics[run.metrics["level"] == "subject"].assign(arm=arm.name, seed=run.seed)
+        for arm in evidence.arms
+        for run in arm.runs
+    ]
+    pictures = [scores(table, evidence.metrics, of_seeds=pd.concat(seeds), synthetic=evidence.synthetic)]
+    if not evidence.pairs.empty:
+        pictures.append(differences(evidence.pairs, evidence.metrics, synthetic=evidence.synthetic))
+    return pictures
+
+
+def _curves(evidence: Evidence) -> list[Picture]:
+    arms = {arm.name: [_subjects(run, evidence) for run in arm.runs] for arm in evidence.arms}
+    table = evidence.scores
+    aucs = table[(table["level"] == "subject") & (table["metric"] == "auc")]
+    return [
+        *roc(arms, evidence.classes, aucs=aucs, synthetic=evidence.synthetic),
+        *precision_recall(arms, evidence.classes, synthetic=evidence.synthetic),
+    ]
+
+
+def _calls(evidence: Evidence) -> list[Picture]:
+    firsts = {arm.name: arm.runs[0] for arm in evidence.arms}
+    tables = {name: _subjects(run, evidence) for name, run in firsts.items()}
+    thresholds = {name: thresholds_of(run) for name, run in firsts.items()}
+    return [confusion(tables, evidence.classes, thresholds=thresholds, synthetic=evidence.synthetic)]
+
+
+def _calibration(evidence: Evidence) -> list[Picture]:
+    if evidence.reliability.empty:
+        return []
+    of = evidence.classes[1] if len(evidence.classes) == 2 else "the called class"
+    shown: dict[str, np.ndarray] = {}
+    for arm in evidence.arms:
+        p = probabilities_of(_subjects(arm.runs[0], evidence))
+        shown[arm.name] = p[:, 1] if p.shape[1] == 2 else p.max(axis=1)
+    summary = None if evidence.calibration.empty else evidence.calibration
+    return [reliability(evidence.reliability, shown, of=of, summary=summary, synthetic=evidence.synthetic)]
+
+
+def _decision(evidence: Evidence) -> list[Picture]:
+    if evidence.net_benefit.empty or len(evidence.classes) != 2:
+        return []
+    return [decision_curve(evidence.net_benefit, evidence.classes[1], synthetic=evidence.synthetic)]
+
+
+def _contribution(evidence: Evidence) -> list[Picture]:
+    measure = evidence.metrics.get("auc") or evidence.metrics.get("macro-auc") or "AUC"
+    words = {"measure": measure, "synthetic": evidence.synthetic}
+    pictures = [] if evidence.contribution.empty else ablations(evidence.contribution, **words)
+    if not evidence.shapley.empty:
+        pictures.append(shapley(evidence.shapley, **words))
+    if not evidence.missingness.empty:
+        pictures.append(missingness(evidence.missingness, **words))
+    return pictures
+
+
+def _subgroups(evidence: Evidence) -> list[Picture]:
+    if evidence.subgroups.empty:
+        return []
+    there = set(evidence.subgroups["metric"])
+    overall = evidence.scores[evidence.scores["level"] == "subject"]
+    return [
+        subgroups(
+            evidence.subgroups,
+            metric,
+            evidence.metrics.get(metric, metric),
+            overall=overall,
+            synthetic=evidence.synthetic,
+        )
+        for metric in _OF_GROUPS
+        if metric in there and evidence.subgroups.loc[evidence.subgroups["metric"] == metric, "value"].notna().any()
+    ]
+
+
+def _training(evidence: Evidence) -> list[Picture]:
+    histories = {
+        arm.name: pd.concat([run.history.assign(seed=run.seed) for run in arm.runs if run.history is not None])
+        for arm in evidence.arms
+        if any(run.history is not None for run in arm.runs)
+    }
+    if not histories:
+        return []
+    return [training(histories, [arm.name for arm in evidence.arms], synthetic=evidence.synthetic)]
+
+
+def _subjects(run: OneRun, evidence: Evidence) -> pd.DataFrame:
+    return by_subject(run.predictions, evidence.aggregate)

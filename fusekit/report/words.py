@@ -1,0 +1,44 @@
+"""Words that captions share, and names of files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from math import isnan
+
+import pandas as pd
+
+
+def with_interval(value: float, low: float, high: float, digits: int = 2) -> str:
+    """``0.87 [0.80, 0.93]``; without limits the value alone."""
+    if isnan(value):
+        return "not defined"
+    if isnan(low) or isnan(high):
+        return f"{value:.{digits}f}"
+    return f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+
+
+def count_subjects(table: pd.DataFrame) -> str:
+    """``120 subjects in 5 folds``, of a table of subjects."""
+    subjects, folds = table["subject"].nunique(), table["fold"].nunique()
+    return f"{subjects} {'subject' if subjects == 1 else 'subjects'}" + (f" in {folds} folds" if folds > 1 else "")
+
+
+def file_names(arms: Sequence[str]) -> dict[str, str]:
+    """Give every arm a part of a file's name: small letters, digits and hyphens, no two alike."""
+    names: dict[str, str] = {}
+    for arm in arms:
+        base = re.sub(r"[^a-z0-9]+", "-", arm.lower()).strip("-") or "arm"
+        name, k = base, 2
+        while name in names.values():
+            name, k = f"{base}-{k}", k + 1
+        names[arm] = name
+    return names
+
+
+def shortened(text: str, most: int) -> str:
+    """Leave the middle out of a text that is longer than ``most`` letters."""
+    if len(text) <= most:
+        return text
+    kept = most - 1
+    return f"{text[: kept - kept // 2]}…{text[len(text) - kept // 2 :]}"
