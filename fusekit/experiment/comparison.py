@@ -14,6 +14,7 @@ from fusekit.data.cache import alone
 from fusekit.errors import OptionError
 from fusekit.experiment import manifest
 from fusekit.experiment.config import MODEL_PARTS, VALIDATION, Config, merge, open_task, read_config, resolve
+from fusekit.experiment.evidence import build_report
 from fusekit.experiment.finish import finish
 from fusekit.experiment.folder import Run, new_folder, read_json, write_json
 from fusekit.experiment.jobs import Training, train_all
@@ -96,6 +97,7 @@ def compare(
             runs += _one_seed(seeded, target, jobs, progress)
         shutil.rmtree(target / WORK, ignore_errors=True)
         runs.sort(key=lambda run: list(arms).index(run.manifest["arm"]))
+        build_report(runs, target)
     return Comparison(target, tuple(runs))
 
 
