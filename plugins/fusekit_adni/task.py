@@ -25,6 +25,7 @@ from fusekit_adni.scans import (
     note_left_aside,
     one_a_visit,
     refuse_two_labels,
+    subjects_lost,
     with_labels,
     with_visits,
 )
@@ -76,6 +77,7 @@ class AdniTask(Task):
         """
         findings: list[Finding] = []
         download = self._asked(find_download(folder, self.layout, progress), findings)
+        found = len(download.images), len(download.subjects)
         paths = download.tables
         own = read_bids_tables(download, findings)
         if not (paths or own.tables):
@@ -110,7 +112,7 @@ class AdniTask(Task):
             f"kept {len(scans)} scans of {scans['subject'].nunique()} subjects, one a visit, with "
             f"{len(clinical.columns)} clinical columns"
         )
-        return self._cohort(scans, clinical, findings)
+        return replace(self._cohort(scans, clinical, findings), found=found)
 
     def _asked(self, download: Download, findings: list[Finding]) -> Download:
         if self.wanted is None:
@@ -131,8 +133,11 @@ class AdniTask(Task):
             scans = scans.assign(diagnosis_date=days.dt.strftime("%Y-%m-%d").fillna("").astype(object))
         if self.visits == "baseline":
             later = scans[scans["visit"] != "bl"]
-            note(findings, "later-visit", "scans of later visits left out (task.visits=baseline)", later.index)
-            scans = scans[scans["visit"] == "bl"]
+            kept = scans[scans["visit"] == "bl"]
+            lost = subjects_lost(later["subject"], kept["subject"])
+            message = "scans of later visits left out (task.visits=baseline)"
+            note(findings, "later-visit", message, later.index, "scans", lost)
+            scans = kept
         return scans
 
     def _clinical(

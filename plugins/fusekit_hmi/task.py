@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -72,7 +73,7 @@ class HmiTask(Task):
         found = find_files(folder)
         table = read_people(find_table(folder, found.tables, self.table), self.subject, self.label, findings)
         join = by_path if table.image else by_id
-        scans = join(table, found, self.series, findings, progress)
+        scans, images = join(table, found, self.series, findings, progress)
         if not scans:
             raise DataError(
                 f"{folder}: no image belongs to a row of {table.path.name}. Its first ids are "
@@ -92,6 +93,7 @@ class HmiTask(Task):
             advice="For pictures of 8 bits: -o slices.window=255,127.5",
         )
         cohort = _cohort(folder, scans, table, clinical, findings, masks_of(scans, table, found, findings))
+        cohort = replace(cohort, found=(images, table.patients))
         positive = int((cohort.subjects == 1).sum())
         progress.say(
             f"{folder}: {len(cohort.scans)} images of {len(cohort.subjects)} patients, {positive} of them with MVI; "
