@@ -18,6 +18,7 @@ from fusekit_adni.diagnosis import diagnoses
 from fusekit_adni.images import Download
 from fusekit_adni.layouts import find_download
 from fusekit_adni.leaks import reason_to_leave_out
+from fusekit_adni.published import AD
 from fusekit_adni.scans import (
     dated,
     described,
@@ -184,6 +185,7 @@ class AdniAdTask(AdniTask):
 
     title = "Alzheimer's disease or normal cognition, from MRI and biospecimens"
     classes: tuple[str, ...] = ("CN", "AD")
+    published = AD
     paper = Preset()
     synthetic = Preset(epochs=4, lr=3e-4, image_size=64, slices=SlicePolicy(space="mm", start=-14, stop=-8))
 

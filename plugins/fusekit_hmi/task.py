@@ -18,6 +18,7 @@ from fusekit_hmi.join import Scan, by_id, by_path
 from fusekit_hmi.leaks import reason_to_leave_out
 from fusekit_hmi.masks import masks_of, note_some, with_masks
 from fusekit_hmi.notes import merged, note
+from fusekit_hmi.published import MVI
 from fusekit_hmi.table import Table, find_table, read_people
 
 #: Columns that describe where a patient was treated.
@@ -39,7 +40,7 @@ def _slices(largest: int, start: float, stop: float) -> SlicePolicy:
 
 
 class HmiTask(Task):
-    """MVI present against absent in the resected tumour, as in Yang et al. 2021, section 3.2.
+    """MVI present against absent in the resected tumour, as in Yang et al. 2021, section 3.3.
 
     Reads a folder that holds one clinical table and images, at any depth: DICOM series, NIfTI volumes, with masks of
     the tumour or not, or pictures. The positive class is MVI present.
@@ -54,6 +55,7 @@ class HmiTask(Task):
 
     title = "Microvascular invasion of a liver tumour, from CT and clinical values (positive: MVI present)"
     classes: tuple[str, ...] = ("MVI-", "MVI+")
+    published = MVI
     paper = Preset(slices=_slices(largest=10, start=0.35, stop=0.65))
     synthetic = Preset(epochs=4, lr=3e-4, image_size=64, slices=_slices(largest=3, start=0.44, stop=0.56))
 
