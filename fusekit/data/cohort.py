@@ -60,6 +60,7 @@ class Finding:
     severity: Severity = "note"
     advice: str = ""  # what to do about it
     dropped: Literal["", "scans", "subjects"] = ""  # what its items are, if they are left out of the cohort for it
+    along: int | None = None  # then: subjects left without a scan, or scans that went with the subjects, if known
 
     @property
     def count(self) -> int:
@@ -91,6 +92,8 @@ class Cohort:
         classes: names of the labels; ``classes[1]`` is the positive class of binary scores.
         groups: columns of ``scans`` that describe rather than predict (site, scanner, visit ...).
         findings: warnings gathered on the way.
+        found: scans and subjects before any was left out, of which findings with ``dropped`` say where they went; None
+            for subjects that are not known, or as a whole, where the task does not tell.
     """
 
     scans: pd.DataFrame
@@ -99,6 +102,7 @@ class Cohort:
     classes: tuple[str, ...]
     groups: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = field(default=())
+    found: tuple[int, int | None] | None = None
 
     @property
     def subjects(self) -> pd.Series:

@@ -68,13 +68,15 @@ class OwnTask(Task):
             where = f"{joined.homes[own.label].path}, column {own.label!r}"
             labels = classes_of(joined.cells(own.label), own.classes, own.leave_out, where)
         left = labels[labels.isna()].index
-        note(findings, "label-left-out", "rows whose label is listed in leave_out", _subjects(joined, own, left))
         lines = labels.dropna().index
+        message = "rows whose label is listed in leave_out"
+        note(findings, "label-left-out", message, _subjects(joined, own, left), _lost(joined, own, left, lines))
         images = self._images(joined, own.images, folder, lines, problems, "images")
         if images.absent and own.without_image:
             gone = pd.Index(images.absent)
-            note(findings, "row-without-image", "rows left out for want of an image", _subjects(joined, own, gone))
             lines = lines.difference(gone)
+            message = "rows left out for want of an image"
+            note(findings, "row-without-image", message, _subjects(joined, own, gone), _lost(joined, own, gone, lines))
         elif images.absent:
             problems.add(
                 f"{joined.path}: {len(images.absent)} rows have no image: {first_ten(images.absent.values())}. Correct "
@@ -114,7 +116,13 @@ class OwnTask(Task):
         )
         index = pd.Index(ids[lines], name="scan", dtype=object)
         return Cohort(
-            scans.set_axis(index), clinical.set_axis(index), columns, self.classes, own.groups, tuple(findings)
+            scans.set_axis(index),
+            clinical.set_axis(index),
+            columns,
+            self.classes,
+            own.groups,
+            tuple(findings),
+            found=(len(joined.lines), _lost(joined, own, joined.lines, joined.lines[:0])),
         )
 
     def reason_to_leave_out(self, column: str) -> str | None:
@@ -227,11 +235,11 @@ class OwnTask(Task):
             )
 
 
-def note(findings: list[Finding], code: str, message: str, items: Iterable[object]) -> None:
-    """Add a finding if anything was found."""
+def note(findings: list[Finding], code: str, message: str, items: Iterable[object], lost: int | None = None) -> None:
+    """Add a finding if anything was found; with ``lost``, scans that are left out, and so many subjects with them."""
     listed = tuple(map(str, items))
     if listed:
-        findings.append(Finding(code, f"{message}.", listed))
+        findings.append(Finding(code, f"{message}.", listed, dropped="" if lost is None else "scans", along=lost))
 
 
 def _add(problems: Problems, sentences: list[str], summary: str) -> None:
@@ -248,6 +256,12 @@ def _named(own: OwnData) -> Iterable[str]:
     yield from (name for name in (own.subject, own.scan, own.label) if name)
     yield from (column.name for column in own.columns)
     yield from own.groups
+
+
+def _lost(joined: Joined, own: OwnData, gone: pd.Index, left: pd.Index) -> int:
+    """How many subjects have rows among those that are gone, and none among those that are left."""
+    cells = joined.cells(own.subject)
+    return len(set(cells[gone]) - set(cells[left]) - {""})
 
 
 def _subjects(joined: Joined, own: OwnData, lines: pd.Index) -> list[str]:

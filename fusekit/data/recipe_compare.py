@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from fusekit.data.cohort import Cohort, Column
+from fusekit.data.cohort import Cohort, Column, Finding
 from fusekit.data.recipe import Recipe
 from fusekit.data.recipe_digests import IMAGE, LABEL, MASK, VALUES, table_of
 
@@ -94,8 +94,13 @@ def select(cohort: Cohort, recipe: Recipe) -> Cohort:
         (c for c in cohort.columns if c.name in order or not kept or clinical[c.name].notna().any()),
         key=lambda column: order.get(column.name, len(order)),
     )
+    others = cohort.scans.index.difference(kept)
+    lost = len(set(cohort.scans["subject"]) - set(cohort.scans.loc[kept, "subject"]))
+    message = "scans that the recipe does not have, left out."
+    left_out = Finding("not-in-recipe", message, tuple(map(str, others)), dropped="scans", along=lost)
     return replace(
         cohort,
+        findings=(*cohort.findings, left_out) if len(others) else cohort.findings,
         scans=cohort.scans.loc[kept],
         clinical=clinical[[column.name for column in columns]],
         columns=tuple(columns),

@@ -1,6 +1,7 @@
 """From predictions to numbers that say how sure they are. Nothing here sees a model or a path."""
 
 from fusekit.evaluation.predictions import AGGREGATIONS, by_subject, prediction_table, probabilities_of
+from fusekit.evaluation.published import implied
 from fusekit.evaluation.scores import Metric, Proportion, score
 from fusekit.evaluation.statistics import subject_bootstrap, wilson
 from fusekit.evaluation.thresholds import fit_thresholds, recentre, youden
@@ -11,6 +12,7 @@ __all__ = [
     "Proportion",
     "by_subject",
     "fit_thresholds",
+    "implied",
     "prediction_table",
     "probabilities_of",
     "recentre",

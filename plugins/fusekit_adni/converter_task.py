@@ -13,6 +13,7 @@ from fusekit.errors import DataError, OptionError
 from fusekit.extension.registry import suggest
 from fusekit.progress import Progress
 from fusekit_adni.converters import ConverterRule, judge, label_converters
+from fusekit_adni.published import CONVERTERS
 from fusekit_adni.task import AdniTask
 
 #: Of the study.
@@ -37,6 +38,7 @@ class MciConverterTask(AdniTask):
 
     title = "Progressive or stable mild cognitive impairment, from MRI and biospecimens at baseline"
     classes: tuple[str, ...] = ("stable", "progressive")
+    published = CONVERTERS
     paper = Preset()
     synthetic = Preset(epochs=4, lr=3e-4, image_size=64, folds=1, slices=SlicePolicy(space="mm", start=-14, stop=-8))
     compared = MappingProxyType({"backbone": "resnet18", "epochs": 8})  # all arms in half an hour on two cores

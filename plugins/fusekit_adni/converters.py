@@ -5,6 +5,7 @@ Nobody is called stable because follow-up ended: that takes MCI seen as late as 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -169,6 +170,7 @@ def label_converters(
         column: that names the phase.
     """
     dropped: dict[str, list[str]] = {}
+    with_them: Counter[str] = Counter()  # scans
     labels: dict[str, int] = {}
     for subject, own in scans.groupby("subject"):
         outcome = outcomes.get(int(own["rid"].iloc[0]), Outcome("no-baseline-diagnosis"))
@@ -182,49 +184,53 @@ def label_converters(
         if outcome.label is None:
             said = f"{subject}: {outcome.detail}" if outcome.detail else str(subject)
             dropped.setdefault(outcome.verdict, []).append(said)
+            with_them[outcome.verdict] += len(own)
         else:
             labels[str(subject)] = outcome.label
 
-    def left_out(code: str) -> list[str]:
-        return dropped.get(code, [])
+    def left_out(code: str) -> dict[str, Any]:
+        return {"items": dropped.get(code, []), "dropped": "subjects", "along": with_them[code]}
 
     note(
         findings,
         "no-baseline-diagnosis",
         "subjects without a diagnosis at baseline, left out",
-        left_out("no-baseline-diagnosis"),
+        **left_out("no-baseline-diagnosis"),
     )
-    note(findings, "not-mci", "subjects with another diagnosis than MCI at baseline, left out", left_out("not-mci"))
-    note(findings, "other-phase", "subjects with MCI of other phases of the study, left out", left_out("other-phase"))
+    note(findings, "not-mci", "subjects with another diagnosis than MCI at baseline, left out", **left_out("not-mci"))
+    note(findings, "other-phase", "subjects with MCI of other phases of the study, left out", **left_out("other-phase"))
     note(
         findings,
         "visit-times-differ",
         f"subjects whose exam days lie more than {LIMIT_DAYS} days from what their visit codes say, and who would be "
         "labelled otherwise by the days, left out",
-        left_out("visit-times-differ"),
+        **left_out("visit-times-differ"),
     )
-    note(findings, "reverted", "subjects with MCI who went back to a milder diagnosis, left out", left_out("reverted"))
+    note(
+        findings, "reverted", "subjects with MCI who went back to a milder diagnosis, left out", **left_out("reverted")
+    )
     note(
         findings,
         "late-conversion",
         "subjects with MCI in whom dementia was first seen after the horizon, left out",
-        left_out("late-conversion"),
+        **left_out("late-conversion"),
     )
     note(
         findings,
         "short-follow-up",
         "subjects with MCI who were not followed long enough to be called stable, left out",
-        left_out("short-follow-up"),
+        **left_out("short-follow-up"),
     )
     note(
         findings,
         "no-baseline-scan",
         "subjects with a label but without a scan at baseline, left out",
-        left_out("no-baseline-scan"),
+        **left_out("no-baseline-scan"),
     )
     kept = scans[scans["subject"].isin(labels)]
     later = kept[kept["visit"] != "bl"]
-    note(findings, "later-visit", "scans of later visits left out: the question is asked at baseline", later.index)
+    message = "scans of later visits left out: the question is asked at baseline"
+    note(findings, "later-visit", message, later.index, "scans", along=0)
     kept = kept[kept["visit"] == "bl"]
     days = [outcomes[rid].day for rid in kept["rid"]]
     return kept.assign(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pandas as pd
 
@@ -49,7 +50,7 @@ def with_visits(download: Download, tables: list[StudyTable], findings: list[Fin
         if not isinstance(visit, str):
             found = nearest(image.acquired, own["day"])
             if found is None:
-                none.append(image.path)
+                none.append(image)
                 continue
             visit = str(own["visit"].iloc[found[0]])
             if found[1] > FAR_DAYS:
@@ -66,7 +67,9 @@ def with_visits(download: Download, tables: list[StudyTable], findings: list[Fin
         findings,
         "no-visit",
         f"images without a usable visit code and without an exam within {LIMIT_DAYS} days, left out",
-        none,
+        [image.path for image in none],
+        "scans",
+        subjects_lost([image.subject for image in none], [row[0] for row in rows]),
     )
     return pd.DataFrame(rows, columns=_COLUMNS)
 
@@ -135,7 +138,8 @@ def one_a_visit(
     ranked = scans.assign(rank=pd.Series(ranks, index=scans.index, dtype=object))
     ordered = ranked.sort_values(["subject", "visit", "rank"], kind="stable")
     repeated = ordered.duplicated(["subject", "visit"])
-    note(findings, "duplicate-scan", "further images of a subject's visit, left aside", ordered.loc[repeated, "image"])
+    further = ordered.loc[repeated, "image"]
+    note(findings, "duplicate-scan", "further images of a subject's visit, left aside", further, "scans", along=0)
     kept = ordered[~repeated]
     names = [image.scan(visit) for image, visit in zip(kept["found"], kept["visit"], strict=True)]
     kept = kept.assign(image_id=[image.image_id for image in kept["found"]])
@@ -180,9 +184,15 @@ def with_labels(
     """Keep the scans whose visit has one of the diagnoses, with their label."""
     keys = pd.MultiIndex.from_frame(scans[["rid", "visit"]])
     diagnosis = pd.Series(known.reindex(keys).to_numpy(), index=scans.index, dtype=object)
-    note(findings, "no-diagnosis", "scans of visits without a diagnosis, left out", scans.index[diagnosis.isna()])
+    left, without = scans["subject"], diagnosis.isna()
+    lost = subjects_lost(left, left[~without])
+    note(findings, "no-diagnosis", "scans of visits without a diagnosis, left out", left.index[without], "scans", lost)
+    left = left[~without]
     for other in sorted(set(diagnosis.dropna()) - set(classes)):
-        note(findings, "other-diagnosis", f"scans of visits with {other}, left out", scans.index[diagnosis == other])
+        gone = diagnosis[left.index] == other
+        lost = subjects_lost(left, left[~gone])
+        note(findings, "other-diagnosis", f"scans of visits with {other}, left out", left.index[gone], "scans", lost)
+        left = left[~gone]
     kept = diagnosis.isin(classes)
     return scans[kept].assign(label=diagnosis[kept].map(classes.index).astype(int))
 
@@ -202,8 +212,20 @@ def refuse_two_labels(scans: pd.DataFrame, classes: tuple[str, ...]) -> None:
         )
 
 
-def note(findings: list[Finding], code: str, message: str, items: Iterable[object]) -> None:
-    """Add a finding, if it concerns anything."""
+def note(
+    findings: list[Finding],
+    code: str,
+    message: str,
+    items: Iterable[object],
+    dropped: Literal["", "scans", "subjects"] = "",
+    along: int | None = None,
+) -> None:
+    """Add a finding, if it concerns anything; ``dropped`` and ``along`` as a finding has them."""
     listed = tuple(str(item) for item in items)
     if listed:
-        findings.append(Finding(code, message, listed))
+        findings.append(Finding(code, message, listed, dropped=dropped, along=along))
+
+
+def subjects_lost(before: Iterable[str], after: Iterable[str]) -> int:
+    """How many subjects have no scan left; each scan's subject is given, before a step and after it."""
+    return len(set(before) - set(after))

@@ -19,6 +19,7 @@ from fusekit_adni.diagnosis import diagnoses
 from fusekit_adni.images import Download
 from fusekit_adni.layouts import find_download
 from fusekit_adni.leaks import reason_to_leave_out
+from fusekit_adni.published import AD
 from fusekit_adni.scans import (
     dated,
     described,
@@ -26,6 +27,7 @@ from fusekit_adni.scans import (
     note_left_aside,
     one_a_visit,
     refuse_two_labels,
+    subjects_lost,
     with_labels,
     with_visits,
 )
@@ -77,6 +79,7 @@ class AdniTask(Task):
         """
         findings: list[Finding] = []
         download = self._asked(find_download(folder, self.layout, progress), findings)
+        found = len(download.images), len(download.subjects)
         paths = download.tables
         own = read_bids_tables(download, findings)
         if not (paths or own.tables):
@@ -111,7 +114,7 @@ class AdniTask(Task):
             f"kept {len(scans)} scans of {scans['subject'].nunique()} subjects, one a visit, with "
             f"{len(clinical.columns)} clinical columns"
         )
-        return self._cohort(scans, clinical, findings)
+        return replace(self._cohort(scans, clinical, findings), found=found)
 
     def _asked(self, download: Download, findings: list[Finding]) -> Download:
         if self.wanted is None:
@@ -132,8 +135,11 @@ class AdniTask(Task):
             scans = scans.assign(diagnosis_date=days.dt.strftime("%Y-%m-%d").fillna("").astype(object))
         if self.visits == "baseline":
             later = scans[scans["visit"] != "bl"]
-            note(findings, "later-visit", "scans of later visits left out (task.visits=baseline)", later.index)
-            scans = scans[scans["visit"] == "bl"]
+            kept = scans[scans["visit"] == "bl"]
+            lost = subjects_lost(later["subject"], kept["subject"])
+            message = "scans of later visits left out (task.visits=baseline)"
+            note(findings, "later-visit", message, later.index, "scans", lost)
+            scans = kept
         return scans
 
     def _clinical(
@@ -180,6 +186,7 @@ class AdniAdTask(AdniTask):
 
     title = "Alzheimer's disease or normal cognition, from MRI and biospecimens"
     classes: tuple[str, ...] = ("CN", "AD")
+    published = AD
     paper = Preset()
     synthetic = Preset(epochs=4, lr=3e-4, image_size=64, folds=1, slices=SlicePolicy(space="mm", start=-14, stop=-8))
     compared = MappingProxyType({"backbone": "resnet18", "epochs": 8})  # all arms in half an hour on two cores

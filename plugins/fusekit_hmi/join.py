@@ -15,7 +15,7 @@ from fusekit_hmi.images import Found, is_picture, stem
 from fusekit_hmi.notes import first_ten, note
 from fusekit_hmi.places import inside
 from fusekit_hmi.series import Series, series_in
-from fusekit_hmi.table import Table
+from fusekit_hmi.table import Table, whole_patients
 
 
 @dataclass(frozen=True)
@@ -33,23 +33,29 @@ class Scan:
     series: Series
 
 
-def by_path(table: Table, found: Found, wanted: str, findings: list[Finding], progress: Progress) -> list[Scan]:
-    """Join the rows to the images that they name.
+def by_path(
+    table: Table, found: Found, wanted: str, findings: list[Finding], progress: Progress
+) -> tuple[list[Scan], int]:
+    """Join the rows to the images that they name; also say how many images there are, in use or not.
 
     Raises:
         DataError: a path leads out of the folder, nowhere, or to several series; two rows name one image. With lines.
     """
     assert table.image is not None
     empty = table.rows[table.image].str.lower().isin(MISSING)
-    _note_rows(table, table.rows.index[empty].tolist(), "without an image in the table, left out", findings)
-    scans, lost = [], []
+    gone, further = whole_patients(table.subject, empty)
+    _note_patients(table, gone, findings)
+    note(findings, "row-without-image", f"rows of {table.path.name} without an image in the table, left out", further)
+    scans, lost, unused = [], [], list[Series]()
     rows = table.rows[table.image][~empty]
     for line, text in progress.track(list(rows.items()), "looking at images", len(rows), "images"):
         path = inside(found.folder, str(text), f"{table.path}, line {line}, column {table.image!r}")
         if not path.exists():
             lost.append(f"line {line}: {text}")
         elif path in found.series:
-            series = _chosen(series_in(path, found.series[path], findings), wanted)
+            there = series_in(path, found.series[path], findings)
+            series = _chosen(there, wanted)
+            unused += [each for each in there if each not in series]
             if len(series) != 1:
                 raise DataError(f"{table.path}, line {line}: {text} holds {_several(series, found.folder, wanted)}")
             scans.append(Scan(int(str(line)), series[0].path, series[0]))
@@ -68,14 +74,19 @@ def by_path(table: Table, found: Found, wanted: str, findings: list[Finding], pr
     used = {part for scan in scans for part in (scan.image, scan.image.parent)}
     rest = [path for path in (*found.volumes, *found.series) if path not in used]
     rest += [path for path in found.pictures if path not in {scan.image for scan in scans}]
-    note(findings, "image-without-row", "images that no row names, left out", _relative(rest, found.folder))
-    return scans
+    message = "images that no row names, left out"
+    note(findings, "image-without-row", message, _relative(rest, found.folder), dropped="scans")
+    _note_unused(unused, wanted, found.folder, findings)
+    return scans, len(scans) + len(unused) + len(rest)
 
 
-def by_id(table: Table, found: Found, wanted: str, findings: list[Finding], progress: Progress) -> list[Scan]:
+def by_id(
+    table: Table, found: Found, wanted: str, findings: list[Finding], progress: Progress
+) -> tuple[list[Scan], int]:
     """Join the rows to the images whose folder or file is called after the patient.
 
-    Pictures are many a patient; of volumes a patient has one, or ``wanted`` says which.
+    Pictures are many a patient; of volumes a patient has one, or ``wanted`` says which. Also says how many images there
+    are, in use or not.
 
     Raises:
         DataError: an image is of several patients, a patient has several volumes, or both volumes and pictures.
@@ -88,7 +99,8 @@ def by_id(table: Table, found: Found, wanted: str, findings: list[Finding], prog
         images += series_in(folder, files, findings)
     own: dict[str, list[Series]] = {subject: [] for subject in ids.values()}
     strangers, unclear, contradicted = [], [], []
-    for image in [*images, *map(Series, found.pictures)]:
+    images += map(Series, found.pictures)
+    for image in images:
         named = ids_in(_parts(image.path, found.folder), ids)
         header = ids.get(image.patient.lower())
         if not named and header:
@@ -119,29 +131,32 @@ def by_id(table: Table, found: Found, wanted: str, findings: list[Finding], prog
         "image-without-row",
         "images of no patient with a row and a label, left out",
         _relative(strangers, found.folder),
+        dropped="scans",
     )
-    note(
-        findings,
-        "row-without-image",
-        f"patients of {table.path.name} without an image, left out",
-        [f"{subject} (line {lines[subject]})" for subject, theirs in own.items() if not theirs],
-    )
-    return _of_patients(own, lines, found.folder, wanted, findings)
+    without = [f"{subject} (line {lines[subject]})" for subject, theirs in own.items() if not theirs]
+    _note_patients(table, without, findings)
+    return _of_patients(own, lines, found.folder, wanted, findings), len(images)
 
 
 def _of_patients(
     own: dict[str, list[Series]], lines: dict[str, int], folder: Path, wanted: str, findings: list[Finding]
 ) -> list[Scan]:
-    scans, several, unwanted = [], [], []
+    scans, several, unwanted, unused = [], [], [], list[Series]()
+    along = 0
     for subject, theirs in own.items():
         chosen = _chosen(theirs, wanted, folder)
         pictures = [image for image in chosen if is_picture(image.path)]
         if theirs and not chosen:
             unwanted.append(f"{subject}: {_list(theirs, folder)}")
+            along += len(theirs)
         elif len(chosen) > 1 and len(pictures) < len(chosen):
             several.append(f"{subject} (line {lines[subject]}): {_list(chosen, folder)}")
+        else:
+            unused += [image for image in theirs if image not in chosen]
         scans += [Scan(lines[subject], image.path, image) for image in chosen]
-    note(findings, "other-series", f"patients without a series that is called {wanted!r}, left out", unwanted)
+    message = f"patients without a series that is called {wanted!r}, left out"
+    note(findings, "other-series", message, unwanted, dropped="subjects", along=along)
+    _note_unused(unused, wanted, folder, findings)
     if several:
         raise DataError(
             f"{len(several)} patients have several volumes{f' called {wanted!r}' if wanted else ''}: "
@@ -185,10 +200,12 @@ def _relative(paths: list[Path], folder: Path) -> list[str]:
     return [path.relative_to(folder).as_posix() for path in paths]
 
 
-def _note_rows(table: Table, lines: list[int], what: str, findings: list[Finding]) -> None:
-    note(
-        findings,
-        "row-without-image",
-        f"rows of {table.path.name} {what}",
-        [f"{table.subject[line]} (line {line})" for line in lines],
-    )
+def _note_patients(table: Table, without: list[str], findings: list[Finding]) -> None:
+    message = f"patients of {table.path.name} without an image, left out"
+    note(findings, "row-without-image", message, without, dropped="subjects", along=0)
+
+
+def _note_unused(series: list[Series], wanted: str, folder: Path, findings: list[Finding]) -> None:
+    message = f"further images of patients in use, not called {wanted!r}, left aside"
+    listed = [_list([each], folder) for each in series]
+    note(findings, "unused-series", message, listed, dropped="scans", along=0)

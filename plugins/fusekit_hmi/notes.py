@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Literal
 
 from fusekit.data import Finding
 from fusekit.data.cohort import Severity
@@ -17,11 +18,13 @@ def note(
     *,
     severity: Severity = "note",
     advice: str = "",
+    dropped: Literal["", "scans", "subjects"] = "",
+    along: int | None = None,
 ) -> None:
-    """Add a finding, if it concerns anything."""
+    """Add a finding, if it concerns anything; ``dropped`` and ``along`` as a finding has them."""
     listed = tuple(str(item) for item in items)
     if listed:
-        findings.append(Finding(code, message, listed, severity, advice))
+        findings.append(Finding(code, message, listed, severity, advice, dropped, along))
 
 
 def first_ten(items: Iterable[object]) -> str:
@@ -35,5 +38,10 @@ def merged(findings: Iterable[Finding]) -> list[Finding]:
     once: dict[tuple[str, str], Finding] = {}
     for finding in findings:
         key = finding.code, finding.message
-        once[key] = replace(once[key], items=once[key].items + finding.items) if key in once else finding
+        if before := once.get(key):
+            along = (
+                None if before.along is None and finding.along is None else (before.along or 0) + (finding.along or 0)
+            )
+            finding = replace(before, items=before.items + finding.items, along=along)
+        once[key] = finding
     return list(once.values())

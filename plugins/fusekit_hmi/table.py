@@ -40,6 +40,7 @@ class Table:
         label: 0 or 1; index line.
         keys: columns that are no clinical values.
         image, mask: the columns that name files, if there are any.
+        patients: how many there are, those without a label among them.
     """
 
     path: Path
@@ -49,6 +50,7 @@ class Table:
     keys: tuple[str, ...]
     image: str | None
     mask: str | None
+    patients: int
 
 
 def find_table(folder: Path, tables: Sequence[Path], wanted: str) -> Path:
@@ -108,15 +110,34 @@ def read_people(path: Path, subject: str, label: str, findings: list[Finding]) -
     rows = _once(rows, path, subject_column, image, findings)
     labels = _labels(rows[label_column], path)
     missing = labels.isna()
-    items = [f"{rows.loc[line, subject_column]} (line {line})" for line in rows.index[missing]]
-    note(findings, "no-label", f"patients without a value in {label_column}, left out", items)
+    patients = rows[subject_column].nunique()
+    gone, rest = whole_patients(rows[subject_column], missing)
+    note(findings, "no-label", f"patients without a value in {label_column}, left out", gone, dropped="subjects")
+    message = f"rows without a value in {label_column}, of patients who have one in another row, left out"
+    note(findings, "no-label", message, rest)
     rows, labels = rows[~missing], labels[~missing].astype(int)
     if rows.empty:
         raise DataError(f"{path}: no row has a patient and a label in {label_column!r}.")
     subjects = rows[subject_column]
     _refuse_two_labels(subjects, labels, path)
     keys = tuple(name for name in (subject_column, label_column, image, mask) if name)
-    return Table(path, rows, subjects, labels, keys, image, mask)
+    return Table(path, rows, subjects, labels, keys, image, mask, patients)
+
+
+def whole_patients(subjects: pd.Series, gone: pd.Series) -> tuple[list[str], list[str]]:
+    """Patients all of whose rows go, and the rows of others that do, each with its lines.
+
+    Args:
+        subjects: whom a row is about; index line.
+        gone: which rows go; the same index.
+    """
+    whole = gone.groupby(subjects).transform("all") if len(gone) else gone
+    patients = [f"{who} (line{'s' * (len(own) > 1)} {_and(own.index)})" for who, own in _by(subjects[whole])]
+    return patients, [f"{subjects[line]} (line {line})" for line in subjects.index[gone & ~whole]]
+
+
+def _by(subjects: pd.Series) -> Iterator[tuple[str, pd.Series]]:
+    return ((str(who), own) for who, own in subjects.groupby(subjects, sort=False))
 
 
 def _column(rows: pd.DataFrame, names: Sequence[str]) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -18,6 +19,7 @@ from fusekit_hmi.join import Scan, by_id, by_path
 from fusekit_hmi.leaks import reason_to_leave_out
 from fusekit_hmi.masks import masks_of, note_some, with_masks
 from fusekit_hmi.notes import merged, note
+from fusekit_hmi.published import MVI
 from fusekit_hmi.table import Table, find_table, read_people
 
 #: Columns that describe where a patient was treated.
@@ -39,7 +41,7 @@ def _slices(largest: int, start: float, stop: float) -> SlicePolicy:
 
 
 class HmiTask(Task):
-    """MVI present against absent in the resected tumour, as in Yang et al. 2021, section 3.2.
+    """MVI present against absent in the resected tumour, as in Yang et al. 2021, section 3.3.
 
     Reads a folder that holds one clinical table and images, at any depth: DICOM series, NIfTI volumes, with masks of
     the tumour or not, or pictures. The positive class is MVI present.
@@ -54,6 +56,7 @@ class HmiTask(Task):
 
     title = "Microvascular invasion of a liver tumour, from CT and clinical values (positive: MVI present)"
     classes: tuple[str, ...] = ("MVI-", "MVI+")
+    published = MVI
     paper = Preset(slices=_slices(largest=10, start=0.35, stop=0.65))
     synthetic = Preset(epochs=4, lr=3e-4, image_size=64, folds=1, slices=_slices(largest=3, start=0.44, stop=0.56))
     compared = MappingProxyType({"backbone": "resnet18", "epochs": 8})  # all arms in half an hour on two cores
@@ -74,7 +77,7 @@ class HmiTask(Task):
         found = find_files(folder)
         table = read_people(find_table(folder, found.tables, self.table), self.subject, self.label, findings)
         join = by_path if table.image else by_id
-        scans = join(table, found, self.series, findings, progress)
+        scans, images = join(table, found, self.series, findings, progress)
         if not scans:
             raise DataError(
                 f"{folder}: no image belongs to a row of {table.path.name}. Its first ids are "
@@ -94,6 +97,7 @@ class HmiTask(Task):
             advice="For pictures of 8 bits: -o slices.window=255,127.5",
         )
         cohort = _cohort(folder, scans, table, clinical, findings, masks_of(scans, table, found, findings))
+        cohort = replace(cohort, found=(images, table.patients))
         positive = int((cohort.subjects == 1).sum())
         progress.say(
             f"{folder}: {len(cohort.scans)} images of {len(cohort.subjects)} patients, {positive} of them with MVI; "

@@ -128,6 +128,16 @@ def test_dicom_series(dicom_tree: Path) -> None:
     assert sorted(found.pop("image-without-row")) == ["ct/P08/series2", "ct/P99", "ct/phase 1"]
     assert found.pop("id-contradicted") == ("ct/P13/series2: PatientID P14",)
     assert found.pop("other-series") == ("P15: ct/P15/series2 [ARTERIAL]",)
+    assert found.pop("unused-series") == ("ct/P09/arterial [ARTERIAL]", "ct/P12/all/a0.dcm [ARTERIAL]")
+    dropped = {f.code: (f.dropped, f.count, f.along) for f in cohort.findings if f.dropped}
+    assert dropped == {
+        "no-label": ("subjects", 1, None),  # whose image is one that belongs to no row
+        "row-without-image": ("subjects", 1, 0),
+        "image-without-row": ("scans", 3, None),
+        "other-series": ("subjects", 1, 1),
+        "unused-series": ("scans", 2, 0),
+    }
+    assert cohort.found == (41 + 3 + 1 + 2, 44)
     assert [Path(item.partition(":")[0]).parent.parent.name for item in found.pop("localiser")] == ["P10"]
     assert [Path(item.partition(":")[0]).parent.parent.name for item in found.pop("other-modality")] == ["P11"]
     assert len(found.pop("mask-for-some")) == 39

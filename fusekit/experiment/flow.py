@@ -1,0 +1,52 @@
+"""Where everybody went: from the scans that were found, by reasons, to the folds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from fusekit.data import Cohort
+
+
+def flow(cohort: Cohort, rows: pd.DataFrame, folds: pd.Series, classes: Sequence[str]) -> dict[str, Any]:
+    """Count from found to folds, for the manifest; scans add up, and so do subjects where they are known.
+
+    Args:
+        cohort: as the task read it.
+        rows: one row a slice: columns subject and scan.
+        folds: fold by subject.
+        classes: names of the labels.
+
+    Returns:
+        ``found`` (scans, subjects), ``dropped`` (a list of reason, code, scans, subjects), ``kept`` (scans, subjects,
+        slices), ``folds`` (a list of fold and, by class, subjects). None stands for what is not known: of a task that
+        does not tell what it found, ``found`` are the scans that it kept or says it left out.
+    """
+    dropped = [
+        {
+            "reason": finding.message.rstrip("."),
+            "code": finding.code,
+            "scans": finding.count if finding.dropped == "scans" else finding.along,
+            "subjects": finding.count if finding.dropped == "subjects" else finding.along,
+        }
+        for finding in cohort.findings
+        if finding.dropped
+    ]
+    kept = {"scans": len(cohort.scans), "subjects": int(cohort.scans["subject"].nunique()), "slices": len(rows)}
+    gone = {kind: sum(entry[kind] or 0 for entry in dropped) for kind in ("scans", "subjects")}
+    scans, subjects = cohort.found or (kept["scans"] + gone["scans"], None)
+    missing = {
+        "scans": scans - kept["scans"] - gone["scans"],
+        "subjects": 0 if subjects is None else subjects - kept["subjects"] - gone["subjects"],
+    }
+    if missing["scans"] > 0 or missing["subjects"] > 0:
+        known = {kind: count if count > 0 else None for kind, count in missing.items()}
+        dropped.append({"reason": "left out, and the task does not say why", "code": "no-reason", **known})
+    labels = cohort.subjects
+    dealt = [
+        {"fold": int(fold), **{name: int((labels[own.index] == label).sum()) for label, name in enumerate(classes)}}
+        for fold, own in folds.groupby(folds)
+    ]
+    return {"found": {"scans": scans, "subjects": subjects}, "dropped": dropped, "kept": kept, "folds": dealt}
