@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any, Literal
@@ -39,9 +40,10 @@ class Column:
     @property
     def block(self) -> str:
         """The table it was read from, without folder and ending: what is missing, or left out, together."""
-        table, colon, _ = self.source.rpartition(": ")
-        if not colon:
-            table = self.source.rpartition(".")[0]
+        table, colon, _ = self.source.partition(": ")
+        if not colon:  # TABLE.COLUMN or FILE.tsv.COLUMN; columns may have dots in their names
+            found = re.match(r"(.*?)(\.[ct]sv)?\.", self.source)
+            table = found[1] if found else ""
         return PurePath(table.removesuffix(".tsv").removesuffix(".csv")).name or self.name
 
 

@@ -25,7 +25,7 @@ MORE = ("accuracy", "balanced-accuracy", "macro-auc")
 
 
 _ENTRIES = """
-    title data table images masks subject scan label classes positive leave_out columns groups tables
+    title data table images masks subject scan label classes positive leave_out columns groups subgroups tables
     rows_without_image metrics slices training
 """.split()  # noqa: SIM905 (words read better than quoted ones)
 
@@ -72,6 +72,7 @@ class OwnData:
     leave_out: tuple[str, ...]
     columns: tuple[OwnColumn, ...]
     groups: tuple[str, ...]
+    subgroups: tuple[str, ...]
     tables: tuple[Further, ...]
     without_image: bool  # whether rows without an image are left out rather than refused
     metrics: tuple[str, ...]
@@ -125,14 +126,20 @@ class _Reader(Keys):
             "leave_out": self.texts(entries, "leave_out"),
             "columns": tuple(self.columns(entries)),
             "groups": self.texts(entries, "groups"),
+            "subgroups": self.texts(entries, "subgroups"),
             "tables": tuple(self.further(entries)),
             "without_image": self.choice(entries, "rows_without_image", ("refuse", "leave out")) == "leave out",
             "metrics": self.metrics(entries, len(classes)),
             "preset": self.preset(entries),
         }
-        for name in made["groups"]:
-            if name in ("subject", "image", "mask", "label"):
-                self.wrong(("groups",), f"cannot hold a column called {name!r}; rename it in the table.")
+        for key in ("groups", "subgroups"):
+            for name in made[key]:
+                if name in ("subject", "image", "mask", "label"):
+                    self.wrong((key,), f"cannot hold a column called {name!r}; rename it in the table.")
+                elif key == "subgroups" and name in (made["label"], made["subject"], made["scan"]):
+                    self.wrong((key,), f"has {name!r}, which is label or identifier and splits nobody.")
+        known = {*made["groups"], *(column.name for column in made["columns"])}
+        made["groups"] += tuple(name for name in dict.fromkeys(made["subgroups"]) if name not in known)
         for role in ("label", "subject", "scan"):
             if made[role] and made[role] in [column.name for column in made["columns"]]:
                 self.wrong(("columns",), f"has {made[role]!r}, which is the {role} and can be no input.")

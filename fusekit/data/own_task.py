@@ -45,6 +45,7 @@ class OwnTask(Task):
         self.title = self.own.title
         self.classes = tuple(self.own.classes)
         self.metrics = self.own.metrics
+        self.subgroups = self.own.subgroups or (*self._describing(), *Task.subgroups)
         self.folder = self.own.folder
         self.paper = self.synthetic = self.own.preset
         self._leaks: dict[str, str] = {}
@@ -134,6 +135,11 @@ class OwnTask(Task):
         if column in (own.subject, own.scan, *paths):
             return "an identifier"
         return self._leaks.get(column)
+
+    def _describing(self) -> tuple[str, ...]:
+        """Groups that are neither label nor identifier."""
+        own = self.own
+        return tuple(name for name in own.groups if name not in (own.label, own.subject, own.scan))
 
     def describe(self) -> dict[str, Any]:
         """Also what the values of each class were."""

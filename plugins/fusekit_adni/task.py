@@ -46,6 +46,8 @@ class AdniTask(Task):
         clinical: a TOML file that says which columns to read; None reads the documented default.
     """
 
+    subgroups = ("sex", "age", "site", "field_strength")  # groups, so from whichever table has them
+
     def __init__(
         self,
         *,

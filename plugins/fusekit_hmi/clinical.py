@@ -115,7 +115,7 @@ def _usable(
 
 def _attribute(cells: pd.Series, path: Path, known: Known, notes: list[Finding]) -> Iterator[tuple[Column, pd.Series]]:
     attribute = known.attribute
-    described = attribute.column(f"{path.name}, column {cells.name!r}")
+    described = attribute.column(f"{path.name}: {cells.name}")
     if attribute.kind != "number":
         yield described, _categories(cells, path, known)
         return
@@ -230,7 +230,7 @@ def _child(text: str) -> str | None:
 def _further(cells: pd.Series, path: Path) -> tuple[Column, pd.Series]:
     """A column that the task does not know: numbers if all its cells are, else categories."""
     text = cells.map(lambda cell: "" if cell.strip().lower() in MISSING else cell.strip())
-    source = f"{path.name}, column {cells.name!r}"
+    source = f"{path.name}: {cells.name}"
     try:
         return Column(str(cells.name), source=source), to_number(text, str(path))
     except DataError:

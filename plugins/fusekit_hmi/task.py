@@ -56,6 +56,7 @@ class HmiTask(Task):
 
     title = "Microvascular invasion of a liver tumour, from CT and clinical values (positive: MVI present)"
     classes: tuple[str, ...] = ("MVI-", "MVI+")
+    subgroups = ("sex", "age", "site", "scanner")
     published = MVI
     paper = Preset(slices=_slices(largest=10, start=0.35, stop=0.65))
     synthetic = Preset(epochs=4, lr=3e-4, image_size=64, folds=1, slices=_slices(largest=3, start=0.44, stop=0.56))

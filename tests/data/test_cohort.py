@@ -50,6 +50,9 @@ def test_a_finding_counts_its_items() -> None:
         ("ADNIMERGE.AGE", "ADNIMERGE"),
         ("participants.tsv.age_bl", "participants"),
         ("lab.csv: p-tau.1", "lab"),
+        ("labs/lab.2024.csv: serum: p-tau", "lab.2024"),
+        ("LABDATA.Tumour.size", "LABDATA"),
+        ("sessions.tsv.adni.tau", "sessions"),
         ("", "AGE"),
     ],
 )

@@ -30,6 +30,7 @@ label = "outcome"
 positive = "ill"
 leave_out = ["", "unknown"]
 groups = ["site"]
+subgroups = ["sex", "ward", "site"]
 metrics = ["auc"]
 rows_without_image = "leave out"
 
@@ -84,6 +85,8 @@ def test_everything_that_one_can_say(tmp_path: Path) -> None:
     assert list(own.classes.items()) == [("well", ("0",)), ("ill", ("1", "yes"))]  # the positive one is the second
     assert own.leave_out == ("", "unknown")
     assert own.without_image
+    assert own.subgroups == ("sex", "ward", "site")
+    assert own.groups == ("site", "ward")  # sex is an input; what is none describes
     assert own.metrics == ("auc",)
     assert own.columns == (
         OwnColumn("age", "number", unit="years", low=0.0, high=120.0, missing=("-9",)),
@@ -119,6 +122,8 @@ def test_more_classes_have_metrics_of_their_own(tmp_path: Path) -> None:
         ('["no", "yes"]', '["a", "b", "c"]\npositive = "a"', r"positive is for two classes; with 3"),
         ("label", 'leave_out = ["no"]\nlabel', r"leave_out has the value 'no', which the class no has too"),
         ("label", 'groups = ["image"]\nlabel', r"groups cannot hold a column called 'image'"),
+        ("label", 'subgroups = ["mask"]\nlabel', r"line 5: subgroups cannot hold a column called 'mask'"),
+        ("label", 'subgroups = ["outcome"]\nlabel', r"line 5: subgroups has 'outcome', which is label or identifier"),
         (
             "label",
             'columns = ["age", "outcome"]\nlabel',

@@ -58,7 +58,8 @@ def _names(column: Column) -> Iterator[str]:
     """A column's own name, without the table before it, and the one it had in its table."""
     yield column.name
     yield column.name.rpartition(".")[2]
-    yield re.split(r"[.:/]", column.source)[-1]
+    _, colon, name = column.source.partition(": ")
+    yield name if colon else re.split(r"[.:/]", column.source)[-1]
 
 
 def _plain(name: str) -> str:
