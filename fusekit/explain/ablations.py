@@ -27,7 +27,7 @@ class Condition(NamedTuple):
     """One way to take something away; None leaves a modality as it is."""
 
     name: str
-    values: Callable[[np.random.Generator], pd.DataFrame] | None = None
+    table: Callable[[np.random.Generator], pd.DataFrame] | None = None
     images: Callable[[np.random.Generator], np.ndarray] | None = None
     drops_image: bool = False  # nothing of it is left
     drops_table: bool = False
@@ -76,7 +76,7 @@ def ablate(
     conditions = list(_conditions(source, columns, single))
     for condition in (progress or Quiet()).track(conditions, "ablations", len(conditions), "conditions"):
         twin = _twin(condition.name, columns)
-        changed_values = condition.values if reads_clinical else None
+        changed_values = condition.table if reads_clinical else None
         changed_images = condition.images if reads_image else None
         if changed_values is None and changed_images is None:
             found[condition.name] = found[AS_IS]
@@ -103,22 +103,22 @@ def _conditions(source: _Sources, columns: Sequence[Column], single: Collection[
     yield Condition("image:drop", images=source.blank if seen else None, drops_image=True)
     if several:
         yield Condition("image:permute", images=source.of_others if seen else None)
-    yield Condition("table:drop", values=without, drops_table=True)
+    yield Condition("table:drop", table=without, drops_table=True)
     if several:
-        yield Condition("table:permute", values=partial(source.of_other_tables, every))
+        yield Condition("table:permute", table=partial(source.of_other_tables, every))
     yield Condition(
-        "both:drop", values=without, images=source.blank if seen else None, drops_image=True, drops_table=True
+        "both:drop", table=without, images=source.blank if seen else None, drops_image=True, drops_table=True
     )
     for block in dict.fromkeys(column.block for column in columns):
         names = [column.name for column in columns if column.block == block]
-        yield Condition(f"block:{block}:drop", values=partial(source.without, names), drops_table=names == every)
+        yield Condition(f"block:{block}:drop", table=partial(source.without, names), drops_table=names == every)
         if several:
-            yield Condition(f"block:{block}:permute", values=partial(source.of_other_tables, names))
+            yield Condition(f"block:{block}:permute", table=partial(source.of_other_tables, names))
     for share in HIDDEN:
-        yield Condition(f"hidden:{share:g}", values=partial(source.hidden, share))
+        yield Condition(f"hidden:{share:g}", table=partial(source.hidden, share))
     for name in every if several else ():
         if single is None or name in single:
-            yield Condition(f"column:{name}:permute", values=partial(source.of_other_tables, [name]))
+            yield Condition(f"column:{name}:permute", table=partial(source.of_other_tables, [name]))
 
 
 def _twin(name: str, columns: Sequence[Column]) -> str:
@@ -131,10 +131,10 @@ def _subjects(rows: pd.DataFrame, name: str, probabilities: np.ndarray) -> pd.Da
     """Average slices and scans; a single line of probabilities is everybody's, to the last bit."""
     table = rows[["subject", "scan", "fold", "label"]].copy()
     names = [f"p_{k}" for k in range(probabilities.shape[1])]
-    table[names] = probabilities
+    table[names] = np.broadcast_to(probabilities, (len(rows), len(names)))
     subjects = by_subject(table).assign(condition=name)
     if len(probabilities) == 1:
-        subjects[names] = probabilities
+        subjects[names] = np.broadcast_to(probabilities, (len(subjects), len(names)))
     return subjects[["fold", "condition", "subject", "label", *names]]
 
 

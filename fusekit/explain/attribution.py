@@ -1,4 +1,4 @@
-"""Integrated gradients over the clinical columns: how much each value moves one prediction (Sundararajan et al. 2017)."""
+"""Integrated gradients over the clinical columns: what each value adds to a prediction (Sundararajan et al. 2017)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def attribute(
 
     The baseline is an encoded table of zeros: every number is the training mean, every category unknown, and every
     value of a column with gaps not observed. A column's attribution is the sum over its inputs (one-hot, observed
-    mask), and a patient's attributions sum to f(x) - f(baseline), up to the error of ``steps``, with the image as it is.
+    mask), and a patient's attributions sum to f(x) - f(baseline), the image as it is, up to the error of ``steps``.
     Where the table does not enter the backbone, the image's features are computed once.
 
     Args:
