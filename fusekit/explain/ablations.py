@@ -88,10 +88,10 @@ def ablate(
             shown = images if changed_images is None else changed_images(draw)
             # Where nothing is left to go by, all are one: predicted once, as rounding may depend on the batch.
             left = (reads_image and not condition.drops_image) or (reads_clinical and not condition.drops_table)
-            count = len(rows) if left else 1
-            found[condition.name] = predict(
-                shown[:count] if reads_image and shown is not None else None, given.iloc[:count]
-            )
+            if not left:
+                shown, given = None if shown is None else shown[:1], given.iloc[:1]
+            # The very array where it is unchanged: a predictor may keep what it made of it.
+            found[condition.name] = predict(shown if reads_image else None, given)
     return pd.concat([_subjects(rows, name, found[name]) for name in found], ignore_index=True)
 
 
@@ -100,9 +100,7 @@ def _conditions(source: _Sources, columns: Sequence[Column], single: Collection[
     several = source.subjects > 1  # a permutation needs another subject
     seen = source.images is not None
     without = partial(source.without, every)
-    yield Condition("image:drop", images=source.blank if seen else None, drops_image=True)
-    if several:
-        yield Condition("image:permute", images=source.of_others if seen else None)
+    # Those that change the images come last: until then a predictor may keep what it made of them.
     yield Condition("table:drop", table=without, drops_table=True)
     if several:
         yield Condition("table:permute", table=partial(source.of_other_tables, every))
@@ -119,6 +117,9 @@ def _conditions(source: _Sources, columns: Sequence[Column], single: Collection[
     for name in every if several else ():
         if single is None or name in single:
             yield Condition(f"column:{name}:permute", table=partial(source.of_other_tables, [name]))
+    yield Condition("image:drop", images=source.blank if seen else None, drops_image=True)
+    if several:
+        yield Condition("image:permute", images=source.of_others if seen else None)
 
 
 def _twin(name: str, columns: Sequence[Column]) -> str:
