@@ -99,10 +99,8 @@ def _pair(row: Mapping[Any, Any], several: bool) -> list[Cell]:
 def published_grid(evidence: Evidence) -> Grid | None:
     """Somebody's rows, each above ours; None without any."""
     rows: list[list[Cell]] = []
-    metrics = [
-        name for name in ("accuracy", "sensitivity", "specificity", "ppv", "npv", "auc") if name in evidence.metrics
-    ]
     published: Sequence[Mapping[str, Any]] = evidence.manifest.get("published") or ()
+    metrics = [name for name in evidence.metrics if any(name in entry["scores"] for entry in published)]
     for entry in published:
         scores = {name: value for name, value in entry["scores"].items() if value is not None}
         follows = implied(scores)
