@@ -39,7 +39,9 @@ def test_settings_leave_places_out_and_options_in() -> None:
 
 
 def test_the_command_names_arms_seeds_and_options(tmp_path: Path) -> None:
-    evidence = gather_evidence([Run(path) for path in fake_runs(tmp_path, arms=["concat", "rbca", "gbdt"], seeds=2, subjects=40)])
+    evidence = gather_evidence(
+        [Run(path) for path in fake_runs(tmp_path, arms=["concat", "rbca", "gbdt"], seeds=2, subjects=40)]
+    )
     (line,) = again(evidence)
     words = shlex.split(line)
     assert words[:7] == [
