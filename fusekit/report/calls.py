@@ -92,7 +92,7 @@ def _counts(labels: np.ndarray, calls: np.ndarray, classes: int) -> np.ndarray:
 def _shares(counts: np.ndarray) -> np.ndarray:
     """Shares of each true class; NaN where it has no subject."""
     total = counts.sum(axis=1, keepdims=True)
-    return np.divide(counts, total, out=np.full(counts.shape, np.nan), where=total > 0)
+    return np.asarray(np.divide(counts, total, out=np.full(counts.shape, np.nan), where=total > 0))
 
 
 def _matrix(axes: Axes, counts: np.ndarray, classes: Sequence[str]) -> None:

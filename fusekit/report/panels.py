@@ -50,7 +50,7 @@ def legend_below(axes: Axes, columns: int = 1) -> None:
 
 
 def small_multiples(
-    figure: Figure, lines: Mapping[str, Line], texts: Mapping[str, str], finish: Callable[[Axes], None]
+    figure: Figure, lines: Mapping[str, Line], texts: Mapping[str, str], finish: Callable[[Axes], object]
 ) -> None:
     """Draw each arm's line with its band in a panel of its own, two a row, the other arms in light grey.
 
