@@ -11,7 +11,7 @@ from fusekit.report.palette import GREY, arm_styles
 from fusekit.report.panels import TOGETHER, Line, arm_panels, forest, overlay, reference, rows, small_multiples
 from fusekit.report.picture import Picture, draw
 from fusekit.report.scores import ROW
-from fusekit.report.words import records, shortened, with_interval
+from fusekit.report.words import in_panel, records, shortened, with_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -157,7 +157,7 @@ def _losses(name: str, title: str, table: pd.DataFrame, measure: str, synthetic:
                     forest(axes, [place], [value], [low], [high], colour=style.colour, marker=style.marker)
             axes.axvline(0, color=GREY, linewidth=1)
             rows(axes, [condition_text(condition) for condition in conditions])
-            axes.set_title(arm, fontsize=9)
+            axes.set_title(in_panel(arm), fontsize=9)
             axes.set_xlabel(f"loss of {measure}")
 
     said = "; ".join(

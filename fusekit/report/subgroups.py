@@ -11,7 +11,7 @@ from fusekit.report.palette import GREY, arm_styles
 from fusekit.report.panels import arm_panels, forest, rows
 from fusekit.report.picture import Picture, draw
 from fusekit.report.scores import ROW
-from fusekit.report.words import records, shortened, with_interval
+from fusekit.report.words import in_panel, records, shortened, with_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,7 +54,7 @@ def subgroups(
             if overall is not None:  # the same subjects, all of them
                 for value in overall[(overall["arm"] == arm) & (overall["metric"] == metric)]["value"]:
                     axes.axvline(value, color=GREY, linewidth=1, linestyle=":")
-            axes.set_title(arm, fontsize=9)
+            axes.set_title(in_panel(arm), fontsize=9)
             axes.set_xlabel(title)
 
     said = "; ".join(

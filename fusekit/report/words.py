@@ -42,6 +42,11 @@ def file_names(arms: Sequence[str]) -> dict[str, str]:
     return names
 
 
+def in_panel(arm: str) -> str:
+    """Shorten an arm's name so that it fits above one of two panels."""
+    return shortened(arm, 26)
+
+
 def shortened(text: str, most: int) -> str:
     """Leave the middle out of a text that is longer than ``most`` letters."""
     if len(text) <= most:
