@@ -150,6 +150,21 @@ def frame_grid(table: pd.DataFrame, caption: str, columns: Mapping[str, str], di
     return Grid(caption + more, [columns[name] for name in names], rows, texts=texts)
 
 
+def shapley_grid(evidence: Evidence) -> Grid | None:
+    """An arm a row, a modality a column; None where nothing is known."""
+    table = evidence.shapley
+    if table.empty:
+        return None
+    modalities = list(dict.fromkeys(table["modality"]))
+    rows = []
+    for arm, own in table.groupby("arm", sort=False):
+        of = {row["modality"]: row for row in own.to_dict("records")}
+        cells = [Cell(number(of[m]["value"], 3), interval(of[m]["low"], of[m]["high"], 3)) for m in modalities]
+        rows.append([Cell(str(arm)), *cells])
+    caption = "AUC above chance, shared between the modalities (Shapley values, with 95 % intervals over subjects)"
+    return Grid(caption, ["arm", *modalities], rows)
+
+
 def wide_subgroups(evidence: Evidence) -> list[Grid]:
     """One table a variable: a group a row, an arm a column, for the metric that decides."""
     table = evidence.subgroups
