@@ -43,12 +43,9 @@ def roc_band(seeds: Sequence[pd.DataFrame], label: int = 1, resamples: int = RES
         resamples: of the bootstrap.
     """
     y, low, high, area = _mean_curve(seeds, label, resamples, _roc)
-    begin = np.zeros(1)  # every ROC curve starts at (0, 0) and may rise at once
-    return Band(
-        np.concatenate([begin, GRID]),
-        *(np.concatenate([begin, values]) for values in (y, low, high)),
-        area,
-    )
+    # Every ROC curve starts at (0, 0) and may rise at once.
+    x, y, low, high = (np.concatenate([np.zeros(1), values]) for values in (GRID, y, low, high))
+    return Band(x, y, low, high, area)
 
 
 def precision_recall_band(seeds: Sequence[pd.DataFrame], label: int = 1, resamples: int = RESAMPLES) -> Band:

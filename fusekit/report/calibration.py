@@ -11,6 +11,7 @@ import pandas as pd
 from fusekit.report.palette import BLACK, GREY, ArmStyle, arm_styles
 from fusekit.report.panels import arm_panels, legend_below, reference
 from fusekit.report.picture import Picture, draw
+from fusekit.report.words import in_panel
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,7 +46,7 @@ def reliability(
     def paint(figure: Figure) -> None:
         for arm, axes in arm_panels(figure, arms).items():
             _panel(axes, bins[bins["arm"] == arm], probabilities.get(arm), arm_styles(arms)[arm])
-            axes.set_title(arm if summary is None else "\n".join([arm, *_told(summary, arm)]), fontsize=8.5)
+            axes.set_title("\n".join([in_panel(arm), *([] if summary is None else _told(summary, arm))]), fontsize=8.5)
             axes.set_xlabel("predicted")
             if axes.get_subplotspec().is_first_col():  # type: ignore[union-attr]
                 axes.set_ylabel("observed")
@@ -95,7 +96,7 @@ def decision_curve(table: pd.DataFrame, positive: str, *, synthetic: bool = Fals
                 marker=style.marker,
                 markersize=4.5,
                 markevery=(k * len(own) // 40, max(1, len(own) // 5)),
-                label=arm,
+                label=in_panel(arm),
             )
         axes.set(xlabel=f"threshold on the probability of {positive}", ylabel="net benefit", xlim=(0, 1))
         axes.set_ylim(-0.15 * highest, 1.05 * highest)  # what lies far below zero helps nobody to choose

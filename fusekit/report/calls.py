@@ -14,7 +14,7 @@ from fusekit.evaluation.thresholds import Thresholds, recentred
 from fusekit.report.palette import BLUE
 from fusekit.report.panels import arm_panels
 from fusekit.report.picture import Picture, draw
-from fusekit.report.words import count_subjects, shortened
+from fusekit.report.words import count_subjects, in_panel, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,7 +61,7 @@ def confusion(
     def paint(figure: Figure) -> None:
         for arm, axes in arm_panels(figure, list(arms)).items():
             _matrix(axes, counts[arm], classes)
-            axes.set_title(arm, fontsize=9)
+            axes.set_title(in_panel(arm), fontsize=9)
 
     rows = [
         {"arm": arm, "true": classes[i], "called": classes[j], "subjects": int(n[i, j]), "share": _shares(n)[i, j]}
@@ -92,7 +92,7 @@ def _counts(labels: np.ndarray, calls: np.ndarray, classes: int) -> np.ndarray:
 def _shares(counts: np.ndarray) -> np.ndarray:
     """Shares of each true class; NaN where it has no subject."""
     total = counts.sum(axis=1, keepdims=True)
-    return np.divide(counts, total, out=np.full(counts.shape, np.nan), where=total > 0)
+    return np.asarray(np.divide(counts, total, out=np.full(counts.shape, np.nan), where=total > 0))
 
 
 def _matrix(axes: Axes, counts: np.ndarray, classes: Sequence[str]) -> None:

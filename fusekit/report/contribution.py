@@ -11,7 +11,7 @@ from fusekit.report.palette import GREY, arm_styles
 from fusekit.report.panels import TOGETHER, Line, arm_panels, forest, overlay, reference, rows, small_multiples
 from fusekit.report.picture import Picture, draw
 from fusekit.report.scores import ROW
-from fusekit.report.words import shortened, with_interval
+from fusekit.report.words import in_panel, records, shortened, with_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -69,15 +69,18 @@ def shapley(table: pd.DataFrame, *, measure: str = "AUC", synthetic: bool = Fals
     def paint(figure: Figure) -> None:
         for modality, axes in arm_panels(figure, modalities).items():
             for place, (arm, style) in enumerate(arm_styles(arms).items()):
-                for r in table[(table["arm"] == arm) & (table["modality"] == modality)].itertuples():
-                    axes.barh(place, r.value, height=0.55, color=style.colour, alpha=0.35)
-                    forest(axes, [place], [r.value], [r.low], [r.high], colour=style.colour, marker=style.marker)
+                for r in records(table[(table["arm"] == arm) & (table["modality"] == modality)]):
+                    axes.barh(place, r["value"], height=0.55, color=style.colour, alpha=0.35)
+                    value, low, high = r["value"], r["low"], r["high"]
+                    forest(axes, [place], [value], [low], [high], colour=style.colour, marker=style.marker)
             axes.axvline(0, color=GREY, linewidth=1)
             rows(axes, [shortened(arm, 18) for arm in arms])
             axes.set_title(modality)
             axes.set_xlabel(f"{measure} above chance")
 
-    said = "; ".join(f"{r.arm}, {r.modality}: {with_interval(r.value, r.low, r.high)}" for r in table.itertuples())
+    said = "; ".join(
+        f"{r['arm']}, {r['modality']}: {with_interval(r['value'], r['low'], r['high'])}" for r in records(table)
+    )
     return draw(
         "shapley",
         paint,
@@ -154,11 +157,12 @@ def _losses(name: str, title: str, table: pd.DataFrame, measure: str, synthetic:
                     forest(axes, [place], [value], [low], [high], colour=style.colour, marker=style.marker)
             axes.axvline(0, color=GREY, linewidth=1)
             rows(axes, [condition_text(condition) for condition in conditions])
-            axes.set_title(arm, fontsize=9)
+            axes.set_title(in_panel(arm), fontsize=9)
             axes.set_xlabel(f"loss of {measure}")
 
     said = "; ".join(
-        f"{r.arm}, {condition_text(r.condition)}: {with_interval(r.drop, r.low, r.high)}" for r in table.itertuples()
+        f"{r['arm']}, {condition_text(r['condition'])}: {with_interval(r['drop'], r['low'], r['high'])}"
+        for r in records(table)
     )
     return draw(
         name,

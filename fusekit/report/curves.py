@@ -11,7 +11,7 @@ import pandas as pd
 from fusekit.report.bands import Band, precision_recall_band, roc_band
 from fusekit.report.panels import TOGETHER, Line, overlay, reference, small_multiples
 from fusekit.report.picture import Picture, draw
-from fusekit.report.words import count_subjects, with_interval
+from fusekit.report.words import count_subjects, records, with_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -82,7 +82,7 @@ def _pictures(
     bands = {label: {arm: compute(seeds, label) for arm, seeds in arms.items()} for label in labels}
     areas = {label: {arm: band.area for arm, band in own.items()} for label, own in bands.items()}
     if aucs is not None and binary:
-        areas[1] |= {row.arm: (row.value, row.low, row.high) for row in aucs.itertuples() if row.arm in arms}
+        areas[1] |= {r["arm"]: (r["value"], r["low"], r["high"]) for r in records(aucs) if r["arm"] in arms}
     lines = {label: {arm: Line(*band[:4]) for arm, band in own.items()} for label, own in bands.items()}
     texts = {
         label: {arm: f"{kind.area} {with_interval(*area)}" for arm, area in own.items()} for label, own in areas.items()

@@ -67,14 +67,14 @@ class _Explained:
         if table is None or images is None:
             return []
         name, maps = f"examples-{self.stem}", self.array("grad_cam.npy")
-        words = {"plane": self.plane, "target": self.target, "synthetic": self.synthetic}
+        words: dict[str, Any] = {"plane": self.plane, "target": self.target, "synthetic": self.synthetic}
         return [examples(name, self.arm, table, images, maps, self.classes, **words)]
 
     def changes(self) -> list[Picture]:
         table, images, maps = self.table("what_if.csv"), self.array("images.npy"), self.array("what_if.npy")
         if table is None or images is None or maps is None or not self.facts.get("injector", True):
             return []
-        words = {"plane": self.plane, "target": self.target, "synthetic": self.synthetic}
+        words: dict[str, Any] = {"plane": self.plane, "target": self.target, "synthetic": self.synthetic}
         return [
             what_if(
                 f"what-if-{self.stem}-{k}",
@@ -94,21 +94,29 @@ class _Explained:
             return []
         brain, laid = self.array("template_image.npy"), self.array("template_map.npy")
         template = (brain, laid) if brain is not None and laid is not None and "template_mm" in table else None
-        target = self.classes[self.target]
-        words = {"plane": self.plane, "target": target, "template": template, "synthetic": self.synthetic}
-        return [mean_maps(f"mean-map-{self.stem}", self.arm, table, images, maps, **words)]
+        return [
+            mean_maps(
+                f"mean-map-{self.stem}",
+                self.arm,
+                table,
+                images,
+                maps,
+                plane=self.plane,
+                target=self.classes[self.target],
+                template=template,
+                synthetic=self.synthetic,
+            )
+        ]
 
     def columns(self) -> list[Picture]:
         table = self.table("attributions.csv")
         if table is None or "label" not in table:
             return []
-        words = {"target": self.target, "synthetic": self.synthetic}
-        return [attributions(f"attributions-{self.stem}", self.arm, table, self.classes, **words)]
+        name = f"attributions-{self.stem}"
+        return [attributions(name, self.arm, table, self.classes, target=self.target, synthetic=self.synthetic)]
 
     def gates(self) -> list[Picture]:
         table = self.table("gates.csv")
-        return (
-            []
-            if table is None
-            else [gates(f"gates-{self.stem}", self.arm, table, self.classes, synthetic=self.synthetic)]
-        )
+        if table is None:
+            return []
+        return [gates(f"gates-{self.stem}", self.arm, table, self.classes, synthetic=self.synthetic)]

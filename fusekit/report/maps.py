@@ -77,7 +77,7 @@ def _small(colours: np.ndarray) -> np.ndarray:
     from PIL import Image
 
     longest = max(colours.shape[:2])
-    whole = np.rint(colours * 255).astype(np.uint8)
+    whole: np.ndarray = np.rint(colours * 255).astype(np.uint8)
     if longest <= PIXELS:
         return whole
     height, width = (max(1, round(side * PIXELS / longest)) for side in colours.shape[:2])

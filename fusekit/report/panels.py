@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from fusekit.report.palette import GREY, arm_styles
+from fusekit.report.words import in_panel, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,7 +32,8 @@ class Line(NamedTuple):
 def overlay(axes: Axes, lines: Mapping[str, Line], texts: Mapping[str, str], *, bands: bool) -> None:
     """Draw the lines of all arms, and the legend below the panel: names and texts."""
     for k, arm in enumerate(lines):
-        label = f"{arm}: {texts[arm]}" if texts.get(arm) else arm
+        name = shortened(arm, 34)
+        label = f"{name}: {texts[arm]}" if texts.get(arm) else name
         _line(axes, arm, lines, label=label, offset=k, band=bands)
     legend_below(axes)
 
@@ -50,7 +52,7 @@ def legend_below(axes: Axes, columns: int = 1) -> None:
 
 
 def small_multiples(
-    figure: Figure, lines: Mapping[str, Line], texts: Mapping[str, str], finish: Callable[[Axes], None]
+    figure: Figure, lines: Mapping[str, Line], texts: Mapping[str, str], finish: Callable[[Axes], object]
 ) -> None:
     """Draw each arm's line with its band in a panel of its own, two a row, the other arms in light grey.
 
@@ -61,7 +63,7 @@ def small_multiples(
             if other != arm:
                 axes.plot(line.x, line.y, color=OTHERS, linewidth=0.8)
         _line(axes, arm, lines, label=None, offset=1, band=True)
-        axes.set_title(f"{arm}\n{texts[arm]}" if texts.get(arm) else arm, fontsize=8.5)
+        axes.set_title(f"{in_panel(arm)}\n{texts[arm]}" if texts.get(arm) else in_panel(arm), fontsize=8.5)
         finish(axes)
         if not axes.get_subplotspec().is_first_col():  # type: ignore[union-attr]
             axes.set_ylabel("")

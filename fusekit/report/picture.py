@@ -106,7 +106,8 @@ def draw(
     if not re.fullmatch(r"[a-z][a-z0-9-]*", name):
         raise ValueError(f"A picture's name is small letters, digits and hyphens, not {name!r}.")
     png, svg = BytesIO(), BytesIO()
-    with rc_context({**_STYLE, "svg.hashsalt": name}):
+    style: dict[Any, Any] = {**_STYLE, "svg.hashsalt": name}
+    with rc_context(style):
         # The object interface, not pyplot: no window, no global state, no backend to choose.
         figure = Figure(figsize=(width, height), layout="constrained")
         FigureCanvasAgg(figure)

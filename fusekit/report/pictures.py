@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -92,7 +94,7 @@ def _decision(evidence: Evidence) -> list[Picture]:
 
 def _contribution(evidence: Evidence) -> list[Picture]:
     measure = evidence.metrics.get("auc") or evidence.metrics.get("macro-auc") or "AUC"
-    words = {"measure": measure, "synthetic": evidence.synthetic}
+    words: dict[str, Any] = {"measure": measure, "synthetic": evidence.synthetic}
     pictures = [] if evidence.contribution.empty else ablations(evidence.contribution, **words)
     if not evidence.shapley.empty:
         pictures.append(shapley(evidence.shapley, **words))

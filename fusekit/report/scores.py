@@ -11,7 +11,7 @@ import pandas as pd
 from fusekit.report.palette import BLACK, GREY, arm_styles
 from fusekit.report.panels import arm_panels, forest, rows
 from fusekit.report.picture import Picture, draw
-from fusekit.report.words import shortened, with_interval
+from fusekit.report.words import records, shortened, with_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -60,7 +60,7 @@ def scores(
     number = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     ticks = "" if seeds is None else f" Small ticks: each of {seeds['seed'].nunique()} seeds."
     best = "; ".join(
-        f"{title}: " + ", ".join(f"{r.arm} {with_interval(r.value, r.low, r.high)}" for r in own.itertuples())
+        f"{title}: " + ", ".join(f"{r['arm']} {with_interval(r['value'], r['low'], r['high'])}" for r in records(own))
         for name, title in drawn.items()
         for own in [table[table["metric"] == name]]
     )
@@ -94,7 +94,7 @@ def differences(pairs: pd.DataFrame, metrics: Mapping[str, str], *, synthetic: b
             axes.set_title(f"difference in {metrics.get(measure, measure)}")
 
     distinct = pairs[pairs["p_holm"] < 0.05]
-    told = [f"{r.first} and {r.second} in {metrics.get(r.measure, r.measure)}" for r in distinct.itertuples()]
+    told = [f"{r['first']} and {r['second']} in {metrics.get(r['measure'], r['measure'])}" for r in records(distinct)]
     spread = "spread" in pairs and pairs["spread"].notna().any()
     columns = ["first", "second", "measure", "difference", "low", "high", "p", "p_holm", "spread", "subjects"]
     return draw(
@@ -113,24 +113,24 @@ def differences(pairs: pd.DataFrame, metrics: Mapping[str, str], *, synthetic: b
 
 def _differences(axes: Axes, pairs: pd.DataFrame) -> None:
     axes.axvline(0, color=GREY, linewidth=1, linestyle=":")
-    for place, row in enumerate(pairs.itertuples()):
-        differs = row.p_holm < 0.05
-        spread = getattr(row, "spread", float("nan"))
+    for place, row in enumerate(records(pairs)):
+        differs = row["p_holm"] < 0.05
+        spread = row.get("spread", float("nan"))
         if spread == spread:
-            ends = [row.difference - spread, row.difference + spread]
+            ends = [row["difference"] - spread, row["difference"] + spread]
             axes.plot(ends, [place, place], color="#D0D0D0", linewidth=7, solid_capstyle="butt", zorder=1)
         forest(
             axes,
             [place],
-            [row.difference],
-            [row.low],
-            [row.high],
+            [row["difference"]],
+            [row["low"]],
+            [row["high"]],
             colour=BLACK if differs else "#5A5A5A",
             marker="s" if differs else "o",
             markerfacecolor=BLACK if differs else "white",
         )
         axes.annotate(
-            _p(row.p_holm),
+            _p(row["p_holm"]),
             (1.0, place),
             (4, 0),
             xycoords=axes.get_yaxis_transform(),
@@ -144,7 +144,7 @@ def _differences(axes: Axes, pairs: pd.DataFrame) -> None:
 
 
 def _pair_names(pairs: pd.DataFrame) -> Sequence[str]:
-    return [f"{shortened(r.first, 16)} \N{MINUS SIGN} {shortened(r.second, 16)}" for r in pairs.itertuples()]
+    return [f"{shortened(r['first'], 16)} \N{MINUS SIGN} {shortened(r['second'], 16)}" for r in records(pairs)]
 
 
 def _p(value: float) -> str:

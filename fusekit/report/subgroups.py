@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -10,7 +11,7 @@ from fusekit.report.palette import GREY, arm_styles
 from fusekit.report.panels import arm_panels, forest, rows
 from fusekit.report.picture import Picture, draw
 from fusekit.report.scores import ROW
-from fusekit.report.words import shortened, with_interval
+from fusekit.report.words import in_panel, records, shortened, with_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,35 +41,37 @@ def subgroups(
     table = table[scored]
     arms = list(dict.fromkeys(table["arm"]))
     keys = list(dict.fromkeys(zip(table["variable"], table["group"], strict=True)))
-    counts = table.drop_duplicates(["variable", "group"]).set_index(["variable", "group"])
+    counts = {(r["variable"], r["group"]): r for r in reversed(records(table))}
     lines: list[tuple[str, tuple[str, str] | None]] = []  # text, and the group unless it is a variable's heading
     for variable in dict.fromkeys(variable for variable, _ in keys):
         lines.append((shortened(str(variable), 22), None))
-        lines += [(_label(key, counts), key) for key in keys if key[0] == variable]
+        lines += [(_label(counts[key]), key) for key in keys if key[0] == variable]
 
     def paint(figure: Figure) -> None:
         for arm, axes in arm_panels(figure, arms).items():
-            own = table[table["arm"] == arm].set_index(["variable", "group"])
+            own = {(r["variable"], r["group"]): r for r in records(table[table["arm"] == arm])}
             _panel(axes, own, lines, arm, arms)
             if overall is not None:  # the same subjects, all of them
                 for value in overall[(overall["arm"] == arm) & (overall["metric"] == metric)]["value"]:
                     axes.axvline(value, color=GREY, linewidth=1, linestyle=":")
-            axes.set_title(arm, fontsize=9)
+            axes.set_title(in_panel(arm), fontsize=9)
             axes.set_xlabel(title)
 
     said = "; ".join(
-        f"{r.arm}, {r.variable} {r.group} ({r.subjects} subjects): {with_interval(r.value, r.low, r.high)}"
-        for r in table.itertuples()
+        f"{r['arm']}, {r['variable']} {r['group']} ({r['subjects']} subjects): "
+        + with_interval(r["value"], r["low"], r["high"])
+        for r in records(table)
     )
     positives = " (of them in the positive class)" if "positives" in table else ""
     dotted = "" if overall is None else " Dotted: everybody."
+    short = " Without a bar: too few subjects in some fold for an interval." if table["low"].isna().any() else ""
     left = "" if small == 0 else f" Groups that are too small to be scored are not drawn ({small})."
     return draw(
         f"subgroups-{metric}",
         paint,
         title=f"{title} by subgroup",
         caption=f"Held-out subjects; beside each group its number of subjects{positives}. Bars are 95 % intervals over "
-        f"subjects.{dotted}{left}",
+        f"subjects.{dotted}{short}{left}",
         alt=f"{title}: {said}.",
         table=table,
         height=-(-len(arms) // 2) * (ROW * len(lines) + 0.45) + 0.7,
@@ -76,19 +79,22 @@ def subgroups(
     )
 
 
-def _label(key: tuple[str, str], counts: pd.DataFrame) -> str:
-    row = counts.loc[key]
-    positives = f" ({int(row['positives'])})" if "positives" in counts and pd.notna(row["positives"]) else ""
-    return f"{shortened(str(key[1]), 16)}, n = {int(row['subjects'])}{positives}"
+def _label(row: Mapping[str, Any]) -> str:
+    positives = f" ({int(row['positives'])})" if pd.notna(row.get("positives")) else ""
+    return f"{shortened(str(row['group']), 16)}, n = {int(row['subjects'])}{positives}"
 
 
 def _panel(
-    axes: Axes, own: pd.DataFrame, lines: list[tuple[str, tuple[str, str] | None]], arm: str, arms: list[str]
+    axes: Axes,
+    own: Mapping[tuple[str, str], Mapping[str, Any]],
+    lines: list[tuple[str, tuple[str, str] | None]],
+    arm: str,
+    arms: list[str],
 ) -> None:
     style = arm_styles(arms)[arm]
     for place, (_, key) in enumerate(lines):
-        if key is not None and key in own.index:
-            value, low, high = (float(own.loc[key, name]) for name in ("value", "low", "high"))
+        if key is not None and key in own:
+            value, low, high = (float(own[key][name]) for name in ("value", "low", "high"))
             forest(axes, [place], [value], [low], [high], colour=style.colour, marker=style.marker)
     rows(axes, [text for text, _ in lines])
     if axes.get_subplotspec().is_first_col():  # type: ignore[union-attr]

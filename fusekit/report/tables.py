@@ -99,10 +99,8 @@ def _pair(row: Mapping[Any, Any], several: bool) -> list[Cell]:
 def published_grid(evidence: Evidence) -> Grid | None:
     """Somebody's rows, each above ours; None without any."""
     rows: list[list[Cell]] = []
-    metrics = [
-        name for name in ("accuracy", "sensitivity", "specificity", "ppv", "npv", "auc") if name in evidence.metrics
-    ]
     published: Sequence[Mapping[str, Any]] = evidence.manifest.get("published") or ()
+    metrics = [name for name in evidence.metrics if any(name in entry["scores"] for entry in published)]
     for entry in published:
         scores = {name: value for name, value in entry["scores"].items() if value is not None}
         follows = implied(scores)
@@ -150,6 +148,21 @@ def frame_grid(table: pd.DataFrame, caption: str, columns: Mapping[str, str], di
     more = f" (the first {ROWS} of {len(table)} rows; all of them lie in figures/)" if len(table) > ROWS else ""
     texts = tuple(k for k, name in enumerate(names) if k and not pd.api.types.is_numeric_dtype(table[name]))
     return Grid(caption + more, [columns[name] for name in names], rows, texts=texts)
+
+
+def shapley_grid(evidence: Evidence) -> Grid | None:
+    """An arm a row, a modality a column; None where nothing is known."""
+    table = evidence.shapley
+    if table.empty:
+        return None
+    modalities = list(dict.fromkeys(table["modality"]))
+    rows = []
+    for arm, own in table.groupby("arm", sort=False):
+        of = {row["modality"]: row for row in own.to_dict("records")}
+        cells = [Cell(number(of[m]["value"], 3), interval(of[m]["low"], of[m]["high"], 3)) for m in modalities]
+        rows.append([Cell(str(arm)), *cells])
+    caption = "AUC above chance, shared between the modalities (Shapley values, with 95 % intervals over subjects)"
+    return Grid(caption, ["arm", *modalities], rows)
 
 
 def wide_subgroups(evidence: Evidence) -> list[Grid]:

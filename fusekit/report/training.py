@@ -9,6 +9,7 @@ import pandas as pd
 
 from fusekit.report.palette import arm_styles
 from fusekit.report.picture import Picture, draw
+from fusekit.report.words import shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,7 +41,7 @@ def training(histories: Mapping[str, pd.DataFrame], arms: list[str], *, syntheti
         for (arm, own), panels in zip(histories.items(), grid, strict=True):
             for column, axes in zip(measures, panels, strict=True):
                 _curves(axes, own, column, arm, arms)
-            panels[0].set_title(f"{arm}: loss", fontsize=9)
+            panels[0].set_title(f"{shortened(arm, 12)}: loss", fontsize=9)
         for axes in grid[-1]:
             axes.set_xlabel("epoch")
         for axes in grid[:, 1:].flat:

@@ -39,7 +39,7 @@ def what_if(
         name: of the picture.
         arm: whose model it is.
         table: one row a value: column, level (text), unit, original (text), is_original, p_0, p_1, ..., change (0 to
-            1, half the L1 distance to the map of the patient's own value).
+            1, half the L1 distance to the map of the patient's own value), and maybe number (the level's).
         image: (H, W), grey levels 0 to 255.
         maps: (m, H, W) in the table's order, scaled by one maximum a column.
         classes: names of the labels.
@@ -96,10 +96,13 @@ def _unit(unit: object) -> str:
 
 def _heading(axes: Axes, row: pd.Series, target_name: str, target: int) -> None:
     own = bool(row["is_original"])
-    level = shortened(str(row["level"]), 12) if str(row["level"]) not in ("", "nan") else "missing"
+    number, unit = row.get("number", float("nan")), _unit(row["unit"])
+    level = str(row["level"]) if pd.isna(number) else f"{number:.4g}"
+    level = shortened(level, 14) or "missing"
+    level += unit if len(level + unit) <= 16 else ""
     moved = "own value" if own else "" if pd.isna(row["change"]) else f"moved {100 * row['change']:.0f} %"
     axes.set_title(
-        f"{level}{_unit(row['unit'])}\np({shortened(target_name, 10)}) = {row[f'p_{target}']:.2f}\n{moved}",
+        f"{level}\np({shortened(target_name, 10)}) = {row[f'p_{target}']:.2f}\n{moved}",
         fontsize=8,
         fontweight="bold" if own else "normal",
         loc="center",

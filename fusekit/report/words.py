@@ -5,8 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from math import isnan
+from typing import Any
 
 import pandas as pd
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Give the rows of a table, each as a mapping from column to value."""
+    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
 
 
 def with_interval(value: float, low: float, high: float, digits: int = 2) -> str:
@@ -34,6 +40,11 @@ def file_names(arms: Sequence[str]) -> dict[str, str]:
             name, k = f"{base}-{k}", k + 1
         names[arm] = name
     return names
+
+
+def in_panel(arm: str) -> str:
+    """Shorten an arm's name so that it fits above one of two panels."""
+    return shortened(arm, 26)
 
 
 def shortened(text: str, most: int) -> str:

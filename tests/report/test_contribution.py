@@ -35,7 +35,7 @@ def test_conditions_in_words(condition: str, text: str) -> None:
 def test_losses_of_inputs_and_of_columns_are_two_pictures(drawn: list[Figure]) -> None:
     columns = [f"column:c{k}:permute" for k in range(MOST_COLUMNS + 3)]
     parts, importance = ablations(table(CONDITIONS + columns), synthetic=True)
-    assert parts.name, importance.name == ("ablations", "importance")
+    assert (parts.name, importance.name) == ("ablations", "importance")
     assert list(dict.fromkeys(parts.table["condition"])) == CONDITIONS[1:-1]
     shown = list(dict.fromkeys(importance.table["condition"]))
     assert shown == columns[::-1][:MOST_COLUMNS]  # those that cost most, the costliest first

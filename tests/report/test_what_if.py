@@ -17,6 +17,7 @@ def test_every_value_has_its_map_and_the_own_one_a_frame(drawn: list[Figure]) ->
     rows += [("APOE4", v, "", "", v == "", 0.5, np.nan) for v in ("0", "")]
     table = pd.DataFrame(rows, columns=["column", "level", "unit", "original", "is_original", "p_1", "change"])
     table["p_0"] = 1 - table["p_1"]
+    table["number"] = pd.to_numeric(table["level"]).where(table["column"] == "PTAU") + 1 / 3
     image, maps = RNG.integers(0, 255, (16, 16), dtype=np.uint8), RNG.random((6, 16, 16))
     table.index = pd.Index(range(6, 12))  # as part of a larger table
     picture = what_if("what-if-a-1", "a", table, image, maps, ("CN", "AD"), plane="axial", synthetic=True)
@@ -28,8 +29,8 @@ def test_every_value_has_its_map_and_the_own_one_a_frame(drawn: list[Figure]) ->
         pixels = np.asarray(axes.images[0].get_array())
         np.testing.assert_array_equal(pixels, np.rint(laid_over(image, heat) * 255))
     titles = [axes.get_title(loc="center") for axes in shown]
-    assert titles[0] == "10 pg/ml\np(AD) = 0.20\nmoved 10 %"
-    assert titles[1] == "20 pg/ml\np(AD) = 0.40\nown value"
+    assert titles[0] == "10.33 pg/ml\np(AD) = 0.20\nmoved 10 %"
+    assert titles[1] == "20.33 pg/ml\np(AD) = 0.40\nown value"
     assert titles[4] == "0\np(AD) = 0.50\n"
     assert titles[5] == "missing\np(AD) = 0.50\nown value"
     assert [axes.axison for axes in shown] == [False, True, False, False, False, True]
@@ -57,3 +58,14 @@ def test_mean_maps_share_one_scale_and_say_of_how_many(drawn: list[Figure]) -> N
     titles = [axes.get_title(loc="center") for axes in shown]
     assert titles[2:4] == ["CN\ntemplate, 0 mm", "CN\ntemplate, 10 mm"]
     assert "only approximately" in both.caption
+
+
+def test_a_long_unit_stands_in_the_heading_only(drawn: list[Figure]) -> None:
+    row = ("IGF", "-1.9", -1.9, "log10 concentration", "-1.9", True, 0.5, 0.5, 0.0)
+    columns = ["column", "level", "number", "unit", "original", "is_original", "p_0", "p_1", "change"]
+    table = pd.DataFrame([row], columns=columns)
+    image, maps = np.zeros((8, 8), dtype=np.uint8), np.ones((1, 8, 8))
+    what_if("what-if-a-1", "a", table, image, maps, ("CN", "AD"), plane="axial")
+    part = drawn[0].subfigs[0]
+    assert part.get_suptitle() == "IGF (own value -1.9 log10 concentration)"
+    assert next(axes for axes in part.axes if axes.images).get_title(loc="center").startswith("-1.9\n")
