@@ -61,6 +61,7 @@ class Task(ABC):
     synthetic: Preset = Preset()  # without
     compared: Mapping[str, Any] = MappingProxyType({})  # entries that a comparison without data takes instead
     subgroups: tuple[str, ...] = ("sex", "gender", "age", "site", "scanner", "manufacturer")  # that scores are split by
+    template: str | None = None  # where mean maps are laid: "mni152", for images of whole heads
     published: tuple[Published, ...] = ()
     folder: Path | None = None  # where the data lie, for a task that knows; --data says otherwise
     wanted: frozenset[str] | None = None  # a recipe's images, by the group image_id: no others are looked at

@@ -17,7 +17,7 @@ from fusekit.data.recipe import read_recipe
 from fusekit.evaluation import fit_thresholds, score
 from fusekit.experiment import manifest
 from fusekit.experiment.flow import flow
-from fusekit.experiment.fold import HISTORY, PREDICTIONS, RECORD, VALIDATION, write_table
+from fusekit.experiment.fold import ABLATIONS, HISTORY, PREDICTIONS, RECORD, VALIDATION, write_table
 from fusekit.experiment.folder import write_json
 from fusekit.experiment.plan import Plan
 from fusekit.experiment.prepare import Gathered
@@ -25,7 +25,7 @@ from fusekit.experiment.subgroups import subgroup_table
 from fusekit.report import overview
 
 #: Tables of a fold that are put beneath each other.
-TABLES = (PREDICTIONS, VALIDATION, "ablations.csv", HISTORY)
+TABLES = (PREDICTIONS, VALIDATION, ABLATIONS, HISTORY)
 
 
 def finish(

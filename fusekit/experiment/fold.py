@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,12 +21,14 @@ from fusekit.evaluation.scores import MacroAreaUnderCurve
 from fusekit.experiment.folder import Run, write_json
 from fusekit.experiment.plan import Plan, make_plan
 from fusekit.experiment.prepare import Gathered, Sides
+from fusekit.explain import Fold, ablate, explain_fold
 from fusekit.extension import catalog
 from fusekit.progress import Progress
 from fusekit.training import SliceDataset, repeatable, train
 
 #: File of a fold's folder -> what it holds; the run's files are these, one fold beneath the other.
-PREDICTIONS, VALIDATION, HISTORY, RECORD = "predictions.csv", "validation.csv", "history.csv", "fold.json"
+PREDICTIONS, VALIDATION, ABLATIONS = "predictions.csv", "validation.csv", "ablations.csv"
+HISTORY, RECORD = "history.csv", "fold.json"
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class Fitted:
 
     Args:
         predict: rows (n slices) -> probabilities (n, K).
+        explain: tested rows and their predictions -> the rows of ablations.csv; the rest goes to a folder.
         findings: about the training subjects' values.
         epochs: how many the model was trained for; 0 of a baseline.
         choice: what the search chose.
@@ -43,6 +46,7 @@ class Fitted:
     """
 
     predict: Callable[[pd.DataFrame], np.ndarray]
+    explain: Callable[[pd.DataFrame, pd.DataFrame, Path, Progress], pd.DataFrame]
     findings: tuple[Finding, ...] = ()
     epochs: int = 0
     choice: dict[str, str] = field(default_factory=dict)
@@ -80,6 +84,9 @@ def train_fold(plan: Plan, gathered: Gathered, fold: int | None, folder: Path, p
                 if name == VALIDATION:
                     table["fold"] = fold  # whose model predicted, not where the subject is tested
                 write_table(table, folder / name)
+                if name == PREDICTIONS:
+                    ablations = fitted.explain(rows, table, folder / "explanations", progress)
+                    write_table(ablations, folder / ABLATIONS)
     record = {
         "fold": fold,
         "epochs": fitted.epochs,
@@ -113,7 +120,7 @@ def _search(plan: Plan, gathered: Gathered, sides: Sides, folder: Path, progress
         fitted = _fit(make_plan(config), gathered, sides, folder, progress)
         reached = validation_score(fitted.predict, sides.validation, plan.config.aggregate)
         if best is None or reached > max(row["validation_auc"] for row in tried):
-            best = Fitted(fitted.predict, fitted.findings, fitted.epochs, choice, tried, fitted.bundle)
+            best = replace(fitted, choice=choice, search=tried)
             history = (folder / HISTORY).read_bytes()
         tried.append({"choice": choice, "validation_auc": reached})
     assert best is not None
@@ -172,7 +179,12 @@ def _fit(plan: Plan, gathered: Gathered, sides: Sides, folder: Path, progress: P
             else None,
         )
     findings = (*encoding.findings, *encoding.unseen(gathered.cohort.clinical))
-    return Fitted(predict, findings, epochs, bundle=bundle)
+
+    def explain(rows: pd.DataFrame, predictions: pd.DataFrame, folder: Path, progress: Progress) -> pd.DataFrame:
+        fold = Fold(bundle, images, gathered.values(rows), rows, gathered.cohort.columns, plan.fabric.device)
+        return explain_fold(fold, predictions, folder, seed=config.seed, template=plan.task.template, progress=progress)
+
+    return Fitted(predict, explain, findings, epochs, bundle=bundle)
 
 
 def _fit_baseline(plan: Plan, gathered: Gathered, sides: Sides) -> Fitted:
@@ -193,7 +205,19 @@ def _fit_baseline(plan: Plan, gathered: Gathered, sides: Sides) -> Fitted:
         probabilities = pd.DataFrame(baseline.probabilities(gathered.cohort.clinical.loc[scans]), index=scans)
         return np.asarray(probabilities.loc[rows["scan"]], dtype=float)
 
-    return Fitted(predict)
+    def explain(rows: pd.DataFrame, predictions: pd.DataFrame, folder: Path, progress: Progress) -> pd.DataFrame:
+        return ablate(
+            lambda _, values: baseline.probabilities(values),
+            None,
+            gathered.values(rows),
+            rows,
+            gathered.cohort.columns,
+            seed=plan.config.seed,
+            reads_image=False,
+            progress=progress,
+        )
+
+    return Fitted(predict, explain)
 
 
 def _epoch_ended(folder: Path, epoch: int, scores: dict[str, float]) -> None:

@@ -36,6 +36,7 @@ class MciConverterTask(AdniTask):
         clinical: a TOML file that says which columns to read; None reads the documented default.
     """
 
+    template = "mni152"
     title = "Progressive or stable mild cognitive impairment, from MRI and biospecimens at baseline"
     classes: tuple[str, ...] = ("stable", "progressive")
     published = CONVERTERS

@@ -186,6 +186,7 @@ class AdniAdTask(AdniTask):
         clinical: a TOML file that says which columns to read; None reads the documented default.
     """
 
+    template = "mni152"
     title = "Alzheimer's disease or normal cognition, from MRI and biospecimens"
     classes: tuple[str, ...] = ("CN", "AD")
     published = AD
