@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from fusekit.bundle import Bundle
+    from fusekit.experiment import Comparison
 
 
 def print_run(run: Run, console: Console | None = None) -> None:
@@ -73,6 +74,32 @@ def _cell(score: pd.DataFrame) -> str:
     if value != value:  # NaN is the one number that differs from itself
         return "undefined"
     return f"{value:.3f} [dim]\\[{low:.3f}, {high:.3f}][/]"
+
+
+#: Scores that a terminal is wide enough for; the report has all.
+SHOWN = ("auc", "macro-auc", "accuracy", "balanced-accuracy", "sensitivity", "specificity")
+
+
+def print_comparison(made: Comparison, console: Console | None = None) -> None:
+    """Print every arm's scores with their intervals, what a pair of arms can be told apart by, and where all lies."""
+    console = console or Console()
+    evidence = made.evidence
+    kind = "[bold yellow]SYNTHETIC cohort[/]" if evidence.synthetic else "cohort"
+    table = Table(title=f"{evidence.task} · {evidence.subjects} subjects · {kind}", title_style="bold")
+    table.add_column("subject level")
+    metrics = [name for name in SHOWN if name in evidence.metrics]
+    for name in metrics:
+        table.add_column(evidence.metrics[name], justify="right")
+    for arm in evidence.arms:
+        rows = [evidence.score(arm.name, name) for name in metrics]
+        table.add_row(arm.name, *("" if row is None else _cell(row.to_frame().T) for row in rows))
+    console.print(table)
+    seeds = f"; mean of {len(evidence.seeds)} seeds" if len(evidence.seeds) > 1 else ""
+    console.print(f"[dim]95 % intervals over subjects{seeds}[/]", highlight=False)
+    for sentence in evidence.pairs.get("sentence", []):
+        console.print(f"· {sentence}", highlight=False)
+    folder = made.folder.relative_to(Path.cwd()) if made.folder.is_relative_to(Path.cwd()) else made.folder
+    console.print(f"\nThe report lies in [bold]{folder / 'report.html'}[/]", soft_wrap=True, highlight=False)
 
 
 def print_predictions(bundle: Bundle, slices: pd.DataFrame, subjects: pd.DataFrame) -> None:

@@ -30,10 +30,10 @@ def report(
     """
     from rich.console import Console
 
-    from fusekit.experiment.evidence import build_report, runs_of
+    from fusekit.experiment.evidence import gather_evidence, runs_of, write_report
 
     found = [run for folder in runs for run in runs_of(folder)]
-    page = build_report(found, out or (runs[0] if len(runs) == 1 else Path("report")))
+    page = write_report(gather_evidence(found), out or (runs[0] if len(runs) == 1 else Path("report")))
     console = Console()
     if any(run.synthetic for run in found):
         console.print("[bold yellow]SYNTHETIC cohort[/]: nothing in the report is about patients.")

@@ -14,7 +14,7 @@ from fusekit.data.cache import alone
 from fusekit.errors import OptionError
 from fusekit.experiment import manifest
 from fusekit.experiment.config import MODEL_PARTS, VALIDATION, Config, merge, open_task, read_config, resolve
-from fusekit.experiment.evidence import build_report
+from fusekit.experiment.evidence import gather_evidence, write_report
 from fusekit.experiment.finish import finish
 from fusekit.experiment.folder import Run, new_folder, read_json, write_json
 from fusekit.experiment.jobs import Training, train_all
@@ -23,6 +23,7 @@ from fusekit.experiment.prepare import Gathered, gather, tell
 from fusekit.extension import catalog
 from fusekit.models import Fusion
 from fusekit.progress import Bars, Progress
+from fusekit.report.evidence import Evidence
 
 #: What a comparison takes where nothing else is said: every subject is tested, and temperatures can be fitted.
 ALWAYS: Mapping[str, Any] = {"folds": 5, "validation": VALIDATION}
@@ -38,10 +39,12 @@ class Comparison:
     Args:
         folder: holds comparison.json, report.html, its figures, and a run folder for every arm and seed.
         runs: them, by arm and then by seed.
+        evidence: everything that the report shows, as tables.
     """
 
     folder: Path
     runs: tuple[Run, ...]
+    evidence: Evidence
 
 
 def compare(
@@ -97,8 +100,9 @@ def compare(
             runs += _one_seed(seeded, target, jobs, progress)
         shutil.rmtree(target / WORK, ignore_errors=True)
         runs.sort(key=lambda run: list(arms).index(run.manifest["arm"]))
-        build_report(runs, target)
-    return Comparison(target, tuple(runs))
+        evidence = gather_evidence(runs)
+        write_report(evidence, target)
+    return Comparison(target, tuple(runs), evidence)
 
 
 def _arms(common: Mapping[str, Any], fusions: Sequence[str], baselines: Sequence[str]) -> dict[str, Config]:

@@ -227,25 +227,24 @@ def _scores(arms: Iterable[Arm]) -> pd.DataFrame:
     return table[["arm", *(name for name in table.columns if name != "arm")]]
 
 
-def build_report(runs: Sequence[Run], out: Path) -> Path:
-    """Write ``report.html``, and its figures as SVG, PNG and CSV, from run folders alone.
+def write_report(evidence: Evidence, out: Path) -> Path:
+    """Write ``report.html``, and its figures as SVG, PNG and CSV.
 
-    The same runs give the same bytes. Files of an earlier report there are replaced.
+    The same evidence gives the same bytes. Files of an earlier report there are replaced.
 
     Args:
-        runs: of one cohort.
+        evidence: of runs of one cohort.
         out: folder to write into; made if it does not exist.
 
     Returns:
         The page.
 
     Raises:
-        DataError: the runs cannot stand in one report, or the folder cannot be written.
+        DataError: the folder cannot be written.
     """
     from fusekit.report.page import page
     from fusekit.report.pictures import sections
 
-    evidence = gather_evidence(runs)
     pictures = sections(evidence)
     try:
         figures = out / "figures"

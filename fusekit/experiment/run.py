@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fusekit.experiment.config import Config, merge, read_config, resolve
-from fusekit.experiment.evidence import build_report
+from fusekit.experiment.evidence import gather_evidence, write_report
 from fusekit.experiment.finish import finish
 from fusekit.experiment.fold import train_fold
 from fusekit.experiment.folder import Run, new_folder
@@ -108,7 +108,7 @@ def run(
     target = settings.out or Path("runs", f"{settings.task_name}-{settings.arm}-{stamp}")
     with new_folder(target.absolute()) as folder:
         _run(settings, folder, progress or Bars())
-        build_report([Run(folder)], folder)
+        write_report(gather_evidence([Run(folder)]), folder)
     return Run(target.absolute())
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from fusekit.errors import DataError
 from fusekit.experiment import Run
-from fusekit.experiment.evidence import build_report, gather_evidence, runs_of
+from fusekit.experiment.evidence import gather_evidence, runs_of, write_report
 from fusekit.report.verdict import verdict
 from tests.fake_runs import fake_runs
 
@@ -143,7 +143,10 @@ def test_a_comparison_that_has_not_come_to_its_end_is_refused(tmp_path: Path) ->
 
 def test_a_report_can_be_made_again_byte_by_byte(tmp_path: Path) -> None:
     runs = runs_in(tmp_path, arms=["gbdt"])
-    pages = [build_report([Run(run.folder) for run in runs], tmp_path / out) for out in ("one", "two", "one")]
+    pages = [
+        write_report(gather_evidence([Run(run.folder) for run in runs]), tmp_path / out)
+        for out in ("one", "two", "one")
+    ]
     assert pages[0] == tmp_path / "one" / "report.html"
     one, two = (
         {p.relative_to(tmp_path / n): p.read_bytes() for p in (tmp_path / n).rglob("*.*")} for n in ("one", "two")
@@ -159,4 +162,4 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     runs = runs_in(tmp_path, arms=["gbdt"])
     (tmp_path / "taken").write_text("a file")
     with pytest.raises(DataError, match="taken"):
-        build_report(runs, tmp_path / "taken")
+        write_report(gather_evidence(runs), tmp_path / "taken")
