@@ -112,7 +112,7 @@ class Bundle:
         for number, patient in enumerate(patients.to_dict("records")):
             images, positions = None, [0]
             if self.model.reads_image:
-                mask = self._mask(patient)
+                mask = self.mask(patient)
                 images, positions = cut(read(Path(patient["image"])), self.slices, self.image_size, mask)
             probabilities = self.probabilities(images, np.repeat(columns[[number]], len(positions), axis=0))
             subject, scan = str(patient.get("subject", number + 1)), str(patient.get("scan", number + 1))
@@ -120,7 +120,7 @@ class Bundle:
             tables.append(pd.DataFrame({"subject": subject, "scan": scan, "slice": positions, **columns_p}))
         return pd.concat(tables, ignore_index=True)
 
-    def _mask(self, patient: Mapping[Any, Any]) -> Volume | None:
+    def mask(self, patient: Mapping[Any, Any]) -> Volume | None:
         """The patient's mask, if the slices are chosen by one and the patient has one."""
         path = patient.get("mask")
         if not self.slices.largest or pd.isna(path) or not str(path).strip():

@@ -25,6 +25,7 @@ FLOORS = {
     "evaluation": 3,
     "bundle": 3,
     "report": 4,
+    "explain": 4,
     "experiment": 5,
     "cli": 6,
     "testing": 6,

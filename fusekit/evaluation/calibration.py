@@ -7,6 +7,7 @@ taken subject by subject.
 from __future__ import annotations
 
 import warnings
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -84,7 +85,10 @@ def recalibration(labels: np.ndarray, p: np.ndarray) -> Recalibration:
     if cases.min() == cases.max():
         return Recalibration(undefined, undefined)
     found = []
-    for design, offset, which in ((np.ones((len(p), 1)), logits, 0), (sm.add_constant(logits), None, 1)):
+    for design, offset, which in (
+        (np.ones((len(p), 1)), logits, 0),
+        (np.column_stack([np.ones(len(p)), logits]), None, 1),
+    ):
         if design.shape[1] == 2 and (np.ptp(logits) == 0 or _separated(cases, logits)):
             found.append(undefined)
             continue
@@ -109,13 +113,14 @@ def calibration_scores(labels: np.ndarray, p: np.ndarray, bins: int = 10, seed: 
         One row a measure (brier, ece, intercept, slope): measure, value, low, high, faultless: the value that a model
         without any fault would reach; of brier and ece its mean over outcomes drawn from the probabilities themselves.
     """
-    subjects, rng = np.arange(len(p)), np.random.default_rng(seed)
-    drawn = rng.random((RESAMPLES, len(p))) < p
+    subjects, of_bin = np.arange(len(p)), _bins(p, bins)
+    drawn = np.random.default_rng(seed).random((RESAMPLES, len(p))) < p
+    sums = (p - drawn) @ (of_bin[:, None] == np.unique(of_bin))  # (RESAMPLES, bins)
+    faultless = {"brier": np.mean((p - drawn) ** 2), "ece": np.abs(sums).sum(axis=1).mean() / len(p)}
     table = []
-    for name, statistic in (("brier", brier), ("ece", lambda y, q: expected_calibration_error(y, q, bins))):
+    for name, statistic in (("brier", brier), ("ece", partial(expected_calibration_error, bins=bins))):
         low, high = subject_bootstrap(lambda rows, of=statistic: of(labels[rows], p[rows]), subjects, labels)
-        faultless = float(np.mean([statistic(outcome, p) for outcome in drawn]))
-        table.append((name, statistic(labels, p), low, high, faultless))
+        table.append((name, statistic(labels, p), low, high, float(faultless[name])))
     fitted = recalibration(labels, p)
     table += [("intercept", *fitted.intercept, 0.0), ("slope", *fitted.slope, 1.0)]
     return pd.DataFrame(table, columns=["measure", "value", "low", "high", "faultless"])

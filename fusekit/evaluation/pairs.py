@@ -165,8 +165,8 @@ def _check_alike(tables: Mapping[str, Sequence[pd.DataFrame]]) -> None:
     for arm in names[1:]:
         if len(tables[arm]) != len(tables[names[0]]):
             raise DataError(
-                f"{names[0]} has {len(tables[names[0]])} seeds and {arm} has {len(tables[arm])}: arms are compared over"
-                " the same seeds. Run the missing ones, or leave the others out."
+                f"{names[0]} and {arm} were not run with as many seeds: {len(tables[names[0]])} and {len(tables[arm])}."
+                " Arms are compared over the same seeds: run the missing ones, or leave the others out."
             )
         for seed, (one, other) in enumerate(zip(tables[names[0]], tables[arm], strict=True), start=1):
             truth, claimed = (table.set_index("subject")["label"] for table in (one, other))

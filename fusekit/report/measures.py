@@ -11,6 +11,7 @@ import pandas as pd
 from fusekit.errors import DataError
 from fusekit.evaluation import by_subject, probabilities_of
 from fusekit.evaluation.calibration import brier, calibrated, expected_calibration_error, recalibration, reliability
+from fusekit.evaluation.contribution import contribution, missingness, shapley
 from fusekit.evaluation.decision import net_benefit
 from fusekit.evaluation.pairs import compare_arms
 from fusekit.evaluation.subgroups import subgroup_scores
@@ -39,6 +40,9 @@ def measured(evidence: Evidence) -> Evidence:
         calibration=_of_each(evidence.arms, lambda arm: _calibration(states[arm.name])) if two else pd.DataFrame(),
         reliability=_of_each(evidence.arms, lambda arm: _reliability(states[arm.name])) if two else pd.DataFrame(),
         net_benefit=_of_each(evidence.arms, lambda arm: _net_benefit(states[arm.name])) if two else pd.DataFrame(),
+        contribution=_ablated(evidence, contribution, remarks),
+        shapley=_ablated(evidence, shapley, remarks),
+        missingness=_ablated(evidence, missingness, remarks),
         subgroups=_of_each(evidence.arms, lambda arm: _subgroups(arm.runs[0], evidence)),
         remarks=remarks,
     )
@@ -121,6 +125,28 @@ def _subgroups(run: OneRun, evidence: Evidence) -> pd.DataFrame | None:
     names = [name for name in OF_GROUPS if name in evidence.metrics and name in catalog().metrics.names()]
     metrics = {name: catalog().metrics.get(name)() for name in names}
     return subgroup_scores(run.predictions, evidence.cohort, metrics, evidence.aggregate, thresholds_of(run))
+
+
+def _ablated(
+    evidence: Evidence, measure: Callable[[pd.DataFrame], pd.DataFrame], remarks: dict[str, str]
+) -> pd.DataFrame:
+    """One measure of the ablations of every arm that has them; of the first seed."""
+
+    def of(arm: Arm) -> pd.DataFrame | None:
+        ablations = arm.runs[0].ablations
+        if ablations is None:
+            remarks["contribution"] = "Shown for the arms that were tested again with parts of their input taken away."
+            return None
+        try:
+            return measure(ablations)
+        except DataError as error:
+            remarks["contribution"] = f"Not every arm is shown: {error}"
+            return None
+
+    made = _of_each(evidence.arms, of)
+    if made.empty:
+        remarks["contribution"] = "No run has ablations.csv, so nothing is known of what image and table contribute."
+    return made
 
 
 def _of_each(arms: Sequence[Arm], make: Callable[[Arm], pd.DataFrame | None]) -> pd.DataFrame:

@@ -14,7 +14,15 @@ from fusekit.report.flow import flow_of
 from fusekit.report.grid import Grid
 from fusekit.report.picture import Picture
 from fusekit.report.provenance import again, config_grid, scrubbed, versions_grid
-from fusekit.report.tables import arms_grid, first_grids, frame_grid, pairs_grid, published_grid, wide_subgroups
+from fusekit.report.tables import (
+    arms_grid,
+    first_grids,
+    frame_grid,
+    pairs_grids,
+    published_grid,
+    shapley_grid,
+    wide_subgroups,
+)
 from fusekit.report.tally import counted
 from fusekit.report.verdict import verdict
 
@@ -118,17 +126,16 @@ def _sections(evidence: Evidence, pictures: Mapping[str, Sequence[Picture]]) -> 
         return Section(key, title, text, first_grids(grids), shown, remarks.get(key, ""))
 
     differences = [picture for picture in pictures.get("scores", ()) if picture.name == DIFFERENCES]
-    compared = [] if evidence.pairs.empty else [pairs_grid(evidence)]
     published = published_grid(evidence)
     context = Section("published", "The published rows, as context", PUBLISHED, [published]) if published else None
     return [
-        Section("pairs", "Pairs of arms", PAIRS, compared, differences, remarks.get("pairs", "")),
+        Section("pairs", "Pairs of arms", PAIRS, pairs_grids(evidence), differences, remarks.get("pairs", "")),
         *([context] if context else []),
         section("curves", "ROC and precision-recall", CURVES),
         section("calls", "Calls: confusion matrices", CALLS),
         section("calibration", "Calibration", CALIBRATION, _calibration(evidence)),
         section("decision", "Decision curve", DECISION),
-        section("contribution", "Contribution of image and table", CONTRIBUTION, *_contribution(evidence)),
+        section("contribution", "Contribution of image and table", CONTRIBUTION, shapley_grid(evidence)),
         section("subgroups", "Subgroups", SUBGROUPS, *wide_subgroups(evidence)),
         section("explanations", "Explanations, right and wrong", EXPLANATIONS, of=("examples", "explanations")),
         section("training", "Training", TRAINING),
@@ -145,12 +152,6 @@ def _calibration(evidence: Evidence) -> Grid | None:
     }
     caption = "Calibration at subject level; ideal: Brier and ECE 0, intercept 0, slope 1"
     return frame_grid(evidence.calibration, caption, {**columns, "slope": "slope", "intercept": "intercept"})
-
-
-def _contribution(evidence: Evidence) -> list[Grid | None]:
-    columns = {"arm": "arm", "modality": "modality", "value": "Shapley value"}
-    caption = "AUC above chance, divided between the modalities (Shapley values; 95 % intervals over subjects)"
-    return [frame_grid(evidence.shapley, caption, columns)]
 
 
 PAIRS = (
@@ -180,7 +181,7 @@ CONTRIBUTION = (
 )
 SUBGROUPS = (
     "Small groups have wide intervals; a difference between groups is a reason to look, not a finding. No correction "
-    "is made for how many groups there are."
+    "is made for how many groups there are. An AUC without an interval has a fold with a single subject of a class."
 )
 EXPLANATIONS = "Where and which: maps over slices, and clinical columns. They show what a model used, not what is true."
 TRAINING = "Loss and accuracy over the training slices, epoch by epoch and fold by fold."

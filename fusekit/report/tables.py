@@ -12,7 +12,7 @@ from fusekit.report.grid import Cell, Grid
 from fusekit.report.palette import arm_styles
 from fusekit.report.published import implied
 from fusekit.report.tally import MINUS, NOTHING, counted, number, p_value, signed
-from fusekit.report.verdict import best_for_sure
+from fusekit.report.verdict import LEVEL, best_for_sure
 
 #: What an arm reads, as printed.
 MODALITIES = {"image": "image", "table": "table"}
@@ -63,39 +63,44 @@ def _score(row: pd.Series | None, *, strong: bool = False, digits: int = 2) -> C
     return Cell("undefined" if pd.isna(row["value"]) else number(row["value"], digits), notes, strong=strong)
 
 
-def pairs_grid(evidence: Evidence) -> Grid:
-    """Every pair of arms, measure by measure."""
-    pairs, several = evidence.pairs, len(evidence.seeds) > 1
-    rows = []
-    for row in pairs.to_dict("records"):
-        spread = [Cell(number(row["spread"], 3))] if several else []
-        sure = float(row["p_holm"]) < 0.05
-        rows.append(
-            [
-                Cell(f"{row['first']} {MINUS} {row['second']}"),
-                Cell(evidence.metrics.get(row["measure"], str(row["measure"]))),
-                Cell(signed(row["difference"]), interval(row["low"], row["high"], 3), strong=sure),
-                Cell(p_value(row["p"])),
-                Cell(p_value(row["p_holm"]), strong=sure),
-                *spread,
-                Cell(str(row["sentence"])),
-            ]
+def pairs_grids(evidence: Evidence) -> list[Grid]:
+    """Every pair of arms, a table a measure."""
+    if evidence.pairs.empty:
+        return []
+    several = len(evidence.seeds) > 1
+    columns = ["pair", "difference", "p", "p, Holm", *["SD over seeds"] * several, "in words"]
+    grids = []
+    for measure, own in evidence.pairs.groupby("measure", sort=False):
+        title = evidence.metrics.get(str(measure), str(measure))
+        test = "McNemar's test" if measure == "accuracy" else "DeLong's test"
+        if measure == "accuracy" and several:
+            test = "a sign-flip test of subjects, as there are several seeds"
+        rows = [_pair(row, several) for row in own.to_dict("records")]
+        caption = (
+            f"Differences in {title} on the same subjects, with 95 % intervals: {test}, Holm's correction over "
+            f"{counted(len(rows), 'pair')}. Intervals are not corrected."
         )
-    columns = ["pair", "measure", "difference (95 % CI)", "p", "p, Holm", *["SD over seeds"] * several, "in words"]
-    caption = (
-        "Differences between arms on the same subjects: DeLong for AUC, McNemar for accuracy; Holm's correction holds "
-        "the chance of any false alarm at 5 %. Intervals are not corrected."
-    )
-    return Grid(caption, columns, rows, texts=(1, len(columns) - 1))
+        grids.append(Grid(caption, columns, rows, texts=(len(columns) - 1,)))
+    return grids
+
+
+def _pair(row: Mapping[Any, Any], several: bool) -> list[Cell]:
+    sure = float(row["p_holm"]) < LEVEL
+    return [
+        Cell(f"{row['first']} {MINUS} {row['second']}"),
+        Cell(signed(row["difference"]), interval(row["low"], row["high"], 3), strong=sure),
+        Cell(p_value(row["p"])),
+        Cell(p_value(row["p_holm"]), strong=sure),
+        *([Cell(number(row["spread"], 3))] if several else []),
+        Cell(str(row["sentence"])),
+    ]
 
 
 def published_grid(evidence: Evidence) -> Grid | None:
     """Somebody's rows, each above ours; None without any."""
     rows: list[list[Cell]] = []
-    metrics = [
-        name for name in ("accuracy", "sensitivity", "specificity", "ppv", "npv", "auc") if name in evidence.metrics
-    ]
     published: Sequence[Mapping[str, Any]] = evidence.manifest.get("published") or ()
+    metrics = [name for name in evidence.metrics if any(name in entry["scores"] for entry in published)]
     for entry in published:
         scores = {name: value for name, value in entry["scores"].items() if value is not None}
         follows = implied(scores)
@@ -143,6 +148,21 @@ def frame_grid(table: pd.DataFrame, caption: str, columns: Mapping[str, str], di
     more = f" (the first {ROWS} of {len(table)} rows; all of them lie in figures/)" if len(table) > ROWS else ""
     texts = tuple(k for k, name in enumerate(names) if k and not pd.api.types.is_numeric_dtype(table[name]))
     return Grid(caption + more, [columns[name] for name in names], rows, texts=texts)
+
+
+def shapley_grid(evidence: Evidence) -> Grid | None:
+    """An arm a row, a modality a column; None where nothing is known."""
+    table = evidence.shapley
+    if table.empty:
+        return None
+    modalities = list(dict.fromkeys(table["modality"]))
+    rows = []
+    for arm, own in table.groupby("arm", sort=False):
+        of = {row["modality"]: row for row in own.to_dict("records")}
+        cells = [Cell(number(of[m]["value"], 3), interval(of[m]["low"], of[m]["high"], 3)) for m in modalities]
+        rows.append([Cell(str(arm)), *cells])
+    caption = "AUC above chance, shared between the modalities (Shapley values, with 95 % intervals over subjects)"
+    return Grid(caption, ["arm", *modalities], rows)
 
 
 def wide_subgroups(evidence: Evidence) -> list[Grid]:

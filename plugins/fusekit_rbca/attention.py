@@ -44,10 +44,26 @@ class ClinicalAttention(nn.Module):
 
     def forward(self, features: Tensor, condition: Tensor) -> Tensor:
         """Features (B, C, *S) and condition (B, C/2) -> attended and original half, (B, C, *S)."""
-        reduced = relu(self.norm(self.reduce(features)), inplace=True)  # (B, C, *S), or (B, C/2, *S) if shared
-        attended = reduced[:, : condition.shape[1]]
-        gate = torch.sigmoid(condition * attended.flatten(2).mean(dim=2))  # (B, C/2)
+        reduced = self._reduced(features)
+        gate = _gate(reduced, condition)
         gate = gate.reshape(*gate.shape, *[1] * (features.ndim - 2))
         if self.shared:
             return torch.cat((reduced * gate, reduced), dim=1)
         return reduced * torch.cat((gate, torch.ones_like(gate)), dim=1)
+
+    def gate(self, features: Tensor, condition: Tensor) -> Tensor:
+        """What ``forward`` multiplies the attended half with, (B, C/2).
+
+        Where the condition is not negative (RBCA's ends in a ReLU) it lies in [1/2, 1): a channel is halved at most,
+        never shut.
+        """
+        return _gate(self._reduced(features), condition)
+
+    def _reduced(self, features: Tensor) -> Tensor:
+        """(B, C, *S), or (B, C/2, *S) if shared."""
+        return relu(self.norm(self.reduce(features)), inplace=True)
+
+
+def _gate(reduced: Tensor, condition: Tensor) -> Tensor:
+    attended = reduced[:, : condition.shape[1]]
+    return torch.sigmoid(condition * attended.flatten(2).mean(dim=2))

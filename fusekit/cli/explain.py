@@ -1,0 +1,109 @@
+"""``fusekit explain``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from fusekit.bundle import Bundle
+    from fusekit.explain.patient import Patient
+
+#: Values in the printed table.
+SHOWN = 8
+
+
+def explain(
+    bundle: Annotated[Path, typer.Argument(help="Bundle folder, or the run folder that holds it.", show_default=False)],
+    image: Annotated[Path | None, typer.Option(help="The patient's volume (NIfTI) or series (DICOM folder).")] = None,
+    clinical: Annotated[Path | None, typer.Option(help="Table of clinical values with one row.")] = None,
+    mask: Annotated[
+        Path | None, typer.Option(help="The image's mask, where slices are chosen by the largest masked area.")
+    ] = None,
+    what_if: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--what-if",
+            metavar="COLUMN=VALUE",
+            help="Put another value there; may be repeated. `COLUMN` alone tries usual values.",
+        ),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder to write; it must not exist or be empty.")] = Path("explanation"),
+    allow_out_of_range: Annotated[
+        bool, typer.Option("--allow-out-of-range", help="Take values outside the range seen plausible in training.")
+    ] = False,
+) -> None:
+    """Explain one patient's prediction: where in the slice, which values, and what if a value were another.
+
+    A picture, and the numbers beside it as CSV. None of it is proof of a cause.
+    """
+    import numpy as np
+
+    import fusekit
+    from fusekit.bundle import one_patient
+    from fusekit.errors import OptionError
+    from fusekit.experiment.folder import new_folder
+    from fusekit.explain.forward import TARGET
+    from fusekit.explain.patient import explain_patient, parse_asked
+    from fusekit.report.patient import patient_figure
+
+    if image is None and clinical is None:
+        raise OptionError("give a patient: --image and --clinical.")
+    shipped = fusekit.load(bundle)
+    asked = parse_asked(what_if or [], shipped)
+    found = explain_patient(
+        shipped,
+        one_patient(image, clinical, mask),
+        asked,
+        source=str(clinical or "the patient"),
+        allow_out_of_range=allow_out_of_range,
+    )
+    synthetic = " · model of a SYNTHETIC cohort" if shipped.provenance.get("synthetic") else ""
+    target = shipped.classes[TARGET]
+    with new_folder(out.absolute()) as folder:
+        patient_figure(
+            folder / "explanation",
+            title=f"p({target}) = {found.probabilities[TARGET]:.3f} for slice {found.slice}{synthetic}",
+            target=target,
+            plane=shipped.slices.plane,
+            image=found.image,
+            map_=found.map,
+            attributions=found.attributions,
+            answers=found.answers,
+            answer_maps=found.answer_maps,
+        )
+        for name, table in (("attributions", found.attributions), ("what_if", found.answers)):
+            if table is not None:
+                table.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
+        for name, array in (("image", found.image), ("map", found.map), ("what_if", found.answer_maps)):
+            if array is not None:
+                kept = array if name == "image" else array.astype(np.float16)
+                np.save(folder / f"{name}.npy", kept, allow_pickle=False)
+    _print(shipped, found, out)
+
+
+def _print(bundle: Bundle, found: Patient, out: Path) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    if bundle.provenance.get("synthetic"):
+        console.print("[bold yellow]This model was trained on a SYNTHETIC cohort: it knows nothing about patients.[/]")
+    chances = ", ".join(f"{n} {p:.4f}" for n, p in zip(bundle.classes, found.probabilities, strict=True))
+    console.print(f"slice {found.slice}: {chances}", highlight=False)
+    if found.attributions is not None:
+        table = Table("column", "value", "adds", title=f"log odds of {bundle.classes[1]}, the largest shares")
+        order = found.attributions["attribution"].abs().sort_values(ascending=False, kind="stable").index
+        for _, line in found.attributions.loc[order[:SHOWN]].iterrows():
+            table.add_row(line["column"], line["value"] or "missing", f"{line['attribution']:+.4f}")
+        console.print(table)
+    if found.answers is not None:
+        table = Table("what if", "value", f"p({bundle.classes[1]})", "map moved")
+        for _, line in found.answers.iterrows():
+            value = f"{line['level'] or 'missing'}{' (as it is)' if line['is_original'] else ''}"
+            moved = "" if line["change"] != line["change"] else f"{line['change']:.0%}"
+            table.add_row(line["column"], value, f"{line['p_1']:.4f}", moved)
+        console.print(table)
+    console.print(f"Everything lies in [bold]{out}[/]", soft_wrap=True, highlight=False)

@@ -1,0 +1,209 @@
+"""What a prediction is worth without a part of its input: the rows of ``ablations.csv``."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from fusekit.data import Column
+from fusekit.evaluation import by_subject
+from fusekit.progress import Progress, Quiet
+
+#: Images (N, H, W), or None where none are read, and clinical values (N rows) -> probabilities (N, K).
+Predict = Callable[[np.ndarray | None, pd.DataFrame], np.ndarray]
+
+#: Shares of the clinical values that are hidden at test time; none are in ``AS_IS``.
+HIDDEN = (0.1, 0.3, 0.5, 0.7, 0.9)
+
+AS_IS = "as-is"
+
+
+class Condition(NamedTuple):
+    """One way to take something away; None leaves a modality as it is."""
+
+    name: str
+    table: Callable[[np.random.Generator], pd.DataFrame] | None = None
+    images: Callable[[np.random.Generator], np.ndarray] | None = None
+    drops_image: bool = False  # nothing of it is left
+    drops_table: bool = False
+
+
+def ablate(
+    predict: Predict,
+    images: np.ndarray | None,
+    values: pd.DataFrame,
+    rows: pd.DataFrame,
+    columns: Sequence[Column],
+    *,
+    seed: int,
+    grey: float = 0.0,
+    reads_image: bool = True,
+    reads_clinical: bool = True,
+    single: Collection[str] | None = None,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Predict a fold's tested subjects as they are, and without one part of what is known about them at a time.
+
+    Whatever is permuted goes from subject to subject, never from a subject to itself: a subject gets the values (of all
+    its scans) or the slices of one other subject of the fold, drawn at random. Nothing is fitted. One draw a condition:
+    what is to be learnt is an average over subjects.
+
+    Args:
+        predict: the model; called with one line of images and values a row. It should return the same numbers whatever
+            else is in the batch.
+        images: (N, H, W) or (N, S, S, S) of the rows; None if ``reads_image`` is False.
+        values: typed clinical values, one line a row.
+        rows: N lines, one a slice: subject, scan, fold (one fold), label.
+        columns: describe ``values``; a block is the table that columns were read from.
+        seed: of the draws.
+        grey: what an image without content holds everywhere: the grey level that the model takes for 0.
+        reads_image, reads_clinical: what the model reads; it is not run for what cannot change its prediction.
+        single: names of the columns to permute one by one; None: all.
+        progress: shows one step a condition.
+
+    Returns:
+        One row a condition and subject: fold, condition, subject, label, p_0, p_1, ...
+    """
+    rows = rows.reset_index(drop=True)
+    values = values.reset_index(drop=True)
+    source = _Sources(images, values, rows, grey)
+    found: dict[str, np.ndarray] = {AS_IS: predict(images if reads_image else None, values)}
+    conditions = list(_conditions(source, columns, single))
+    for condition in (progress or Quiet()).track(conditions, "ablations", len(conditions), "conditions"):
+        twin = _twin(condition.name, columns)
+        changed_values = condition.table if reads_clinical else None
+        changed_images = condition.images if reads_image else None
+        if changed_values is None and changed_images is None:
+            found[condition.name] = found[AS_IS]
+        elif twin in found:
+            found[condition.name] = found[twin]
+        else:
+            draw = np.random.default_rng((seed, zlib.crc32(condition.name.encode())))
+            given = values if changed_values is None else changed_values(draw)
+            shown = images if changed_images is None else changed_images(draw)
+            # Where nothing is left to go by, all are one: predicted once, as rounding may depend on the batch.
+            left = (reads_image and not condition.drops_image) or (reads_clinical and not condition.drops_table)
+            if not left:
+                shown, given = None if shown is None else shown[:1], given.iloc[:1]
+            # The very array where it is unchanged: a predictor may keep what it made of it.
+            found[condition.name] = predict(shown if reads_image else None, given)
+    return pd.concat([_subjects(rows, name, found[name]) for name in found], ignore_index=True)
+
+
+def _conditions(source: _Sources, columns: Sequence[Column], single: Collection[str] | None) -> Iterator[Condition]:
+    every = [column.name for column in columns]
+    several = source.subjects > 1  # a permutation needs another subject
+    seen = source.images is not None
+    without = partial(source.without, every)
+    # Those that change the images come last: until then a predictor may keep what it made of them.
+    yield Condition("table:drop", table=without, drops_table=True)
+    if several:
+        yield Condition("table:permute", table=partial(source.of_other_tables, every))
+    yield Condition(
+        "both:drop", table=without, images=source.blank if seen else None, drops_image=True, drops_table=True
+    )
+    for block in dict.fromkeys(column.block for column in columns):
+        names = [column.name for column in columns if column.block == block]
+        yield Condition(f"block:{block}:drop", table=partial(source.without, names), drops_table=names == every)
+        if several:
+            yield Condition(f"block:{block}:permute", table=partial(source.of_other_tables, names))
+    for share in HIDDEN:
+        yield Condition(f"hidden:{share:g}", table=partial(source.hidden, share))
+    for name in every if several else ():
+        if single is None or name in single:
+            yield Condition(f"column:{name}:permute", table=partial(source.of_other_tables, [name]))
+    yield Condition("image:drop", images=source.blank if seen else None, drops_image=True)
+    if several:
+        yield Condition("image:permute", images=source.of_others if seen else None)
+
+
+def _twin(name: str, columns: Sequence[Column]) -> str:
+    """The condition that is the same by another name: a block that is the whole table."""
+    blocks = {column.block for column in columns}
+    return f"table:{name.rpartition(':')[2]}" if name.startswith("block:") and len(blocks) == 1 else ""
+
+
+def _subjects(rows: pd.DataFrame, name: str, probabilities: np.ndarray) -> pd.DataFrame:
+    """Average slices and scans; a single line of probabilities is everybody's, to the last bit."""
+    table = rows[["subject", "scan", "fold", "label"]].copy()
+    names = [f"p_{k}" for k in range(probabilities.shape[1])]
+    table[names] = np.broadcast_to(probabilities, (len(rows), len(names)))
+    subjects = by_subject(table).assign(condition=name)
+    if len(probabilities) == 1:
+        subjects[names] = np.broadcast_to(probabilities, (len(subjects), len(names)))
+    return subjects[["fold", "condition", "subject", "label", *names]]
+
+
+class _Sources:
+    """The fold's images and values, and what they are replaced with."""
+
+    def __init__(self, images: np.ndarray | None, values: pd.DataFrame, rows: pd.DataFrame, grey: float):
+        self.images, self.values, self.grey = images, values, grey
+        self._rows = {subject: part.to_numpy() for subject, part in rows.groupby("subject").groups.items()}
+        self._scans = rows["scan"].to_numpy()
+
+    @property
+    def subjects(self) -> int:
+        return len(self._rows)
+
+    def blank(self, _: np.random.Generator) -> np.ndarray:
+        """Images without content; one view of one image, as all are alike."""
+        assert self.images is not None
+        one = np.full((1, *self.images.shape[1:]), self.grey, dtype=np.float32)
+        return np.broadcast_to(one, self.images.shape)
+
+    def of_others(self, draw: np.random.Generator) -> np.ndarray:
+        """Another subject's slices, in their order, again from the first where they are fewer."""
+        assert self.images is not None
+        source = np.empty(len(self.images), dtype=np.int64)
+        for subject, donor in self._donors(draw).items():
+            own, given = self._rows[subject], self._rows[donor]
+            source[own] = given[np.arange(len(own)) % len(given)]
+        changed: np.ndarray = self.images[source]
+        return changed
+
+    def without(self, names: list[str], _: np.random.Generator) -> pd.DataFrame:
+        """Values of the columns missing."""
+        changed = self.values.copy()
+        for name in names:
+            changed[name] = _nothing(changed[name])
+        return changed
+
+    def of_other_tables(self, names: list[str], draw: np.random.Generator) -> pd.DataFrame:
+        """Another subject's values in the columns, scan by scan."""
+        source = np.empty(len(self.values), dtype=np.int64)
+        for subject, donor in self._donors(draw).items():
+            own, given = self._rows[subject], self._rows[donor]
+            firsts = given[np.unique(self._scans[given], return_index=True)[1]]  # a row of each of the donor's scans
+            number = pd.factorize(self._scans[own])[0]
+            source[own] = firsts[number % len(firsts)]
+        changed = self.values.copy()
+        for name in names:
+            changed[name] = self.values[name].to_numpy()[source]
+        return changed
+
+    def hidden(self, share: float, draw: np.random.Generator) -> pd.DataFrame:
+        """Each value of each scan missing with a probability, independently of all else."""
+        number, scans = pd.factorize(self._scans)
+        gone = (draw.random((len(scans), self.values.shape[1])) < share)[number]
+        changed = self.values.copy()
+        for position, name in enumerate(changed.columns):
+            changed[name] = changed[name].where(~gone[:, position], _nothing(changed[name]))
+        return changed
+
+    def _donors(self, draw: np.random.Generator) -> dict[str, str]:
+        """A subject for each subject, never itself, each one once: one random circle through all."""
+        order = draw.permutation(np.array(sorted(self._rows), dtype=object))
+        return dict(zip(order, np.roll(order, 1), strict=True))
+
+
+def _nothing(values: pd.Series) -> pd.Series:
+    """As many missing values of the same kind."""
+    if not pd.api.types.is_numeric_dtype(values):
+        return pd.Series([None] * len(values), index=values.index, dtype=object)
+    return pd.Series(np.nan, index=values.index, dtype=float)

@@ -1,0 +1,55 @@
+"""Which tested slices are shown."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from fusekit.evaluation import probabilities_of
+
+#: Slices of a fold at most.
+EXAMPLES = 8
+
+
+def choose_examples(predictions: pd.DataFrame, count: int = EXAMPLES) -> pd.DataFrame:
+    """The surest right and the surest wrong slice of each class, then the next, each of another subject.
+
+    Args:
+        predictions: one row a tested slice: row, subject, scan, slice, label, p_0, ...
+        count: rows at most.
+
+    Returns:
+        Those rows, the last class first, right before wrong, the surest first; with ``called``, the most probable
+        class, and ``kind``: right or wrong.
+    """
+    probabilities, labels = probabilities_of(predictions), predictions["label"].to_numpy()
+    table = predictions.assign(called=probabilities.argmax(axis=1), certainty=probabilities.max(axis=1))
+    table["kind"] = np.where(table["called"] == labels, "right", "wrong")
+    table = table.sort_values("certainty", ascending=False, kind="stable").drop_duplicates(["subject", "kind"])
+    each = max(1, count // (2 * probabilities.shape[1]))
+    taken: set[str] = set()
+    parts = []
+    for label in sorted(set(labels.tolist()), reverse=True):
+        for kind in ("right", "wrong"):
+            part = table[(table["label"] == label) & (table["kind"] == kind) & ~table["subject"].isin(list(taken))]
+            part = part.head(each)
+            taken |= set(part["subject"])
+            parts.append(part)
+    return pd.concat(parts).drop(columns="certainty").head(count).reset_index(drop=True)
+
+
+def evenly_spread(rows: pd.DataFrame, most: int = 3) -> pd.DataFrame:
+    """A few slices of each scan, with their ``position``, counted from 0 along the volume's axis.
+
+    Args:
+        rows: index ``row``; scan, slice.
+        most: slices a scan: the middle ones of so many equal parts, or all of them where there are fewer.
+    """
+    ordered = rows.sort_values(["scan", "slice"], kind="stable")
+    rank = ordered.groupby("scan").cumcount()
+    size = ordered.groupby("scan")["slice"].transform("size")
+    parts = size.clip(upper=most)
+    position = rank * parts // size
+    first, last = -(-position * size // parts), -(-(position + 1) * size // parts) - 1  # ranks of each part's ends
+    kept = ordered.assign(position=position)[rank == (first + last) // 2]
+    return kept.sort_index()

@@ -1,0 +1,66 @@
+"""What an injector's gates do to the channels of a network, site by site."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from fusekit.explain.forward import forward
+from fusekit.models import FusionModel
+
+#: Of the channels' mean gates: low, median, high.
+QUANTILES = (0.05, 0.5, 0.95)
+
+COLUMNS = ("site", "stage", "channels", "label", "subjects", "low", "median", "high", "spread")
+
+
+def gates_of(model: FusionModel, image: Tensor | None, columns: Tensor | None) -> dict[int, Tensor]:
+    """Gates of a batch: site (an index into the backbone's) -> (B, G). Empty if nothing is gated.
+
+    Args:
+        model: in evaluation mode.
+        image: (B, C, *S).
+        columns: (B, F).
+    """
+    if model.injector is None:
+        return {}
+    found: dict[int, Tensor] = {}
+
+    def look(site: int, features: Tensor, prepared: Any) -> None:
+        if site in model.injected and model.injector is not None:
+            gates = model.injector.gates(model.injected[site], features, prepared)
+            if gates is not None:
+                found[site] = gates
+
+    with torch.no_grad():
+        forward(model, image, columns, look)
+    return found
+
+
+def gate_table(model: FusionModel, gates: dict[int, np.ndarray], rows: pd.DataFrame) -> pd.DataFrame:
+    """Summarise gates by site and class.
+
+    Args:
+        model: whose they are.
+        gates: site -> (N, G), a line a slice.
+        rows: N lines: subject, label.
+
+    Returns:
+        One row a site and class: site, stage, channels (G), label, subjects; low, median, high: the 5 %, 50 % and 95 %
+        quantiles over channels of the class's mean gate (slices averaged within subjects); spread: the median over
+        channels of the standard deviation between the class's subjects.
+    """
+    assert model.backbone is not None
+    lines = []
+    for site, values in gates.items():
+        by_subject = pd.DataFrame(values).groupby([rows["label"].to_numpy(), rows["subject"].to_numpy()]).mean()
+        for label, subjects in by_subject.groupby(level=0):
+            quantiles = np.quantile(subjects.mean().to_numpy(), QUANTILES)
+            spread = float(np.median(subjects.std(ddof=0).to_numpy()))
+            place = model.backbone.sites[site]
+            lines.append((place.name, place.stage, values.shape[1], label, len(subjects), *quantiles, spread))
+    return pd.DataFrame(lines, columns=list(COLUMNS))

@@ -1,0 +1,59 @@
+"""Where a fold's maps lie on average, class by class, and roughly on a template."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from fusekit.bundle import Bundle
+from fusekit.explain.template import lay_on, load_template
+
+
+def mean_maps(rows: pd.DataFrame, images: np.ndarray, maps: np.ndarray) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
+    """Average by class and position.
+
+    Every map counts alike, as each goes from 0 to 1 (or is 0 everywhere). Images are not registered to each other:
+    the mean is as sharp as heads lie alike in their fields of view.
+
+    Args:
+        rows: N lines: subject, label, position.
+        images: (N, H, W) grey levels.
+        maps: (N, H, W), 0 to 1.
+
+    Returns:
+        One row a class and position: label, position, slices, subjects; the mean images and the mean maps (g, H, W).
+    """
+    groups = rows.reset_index(drop=True).groupby(["label", "position"])
+    table = groups.agg(slices=("subject", "size"), subjects=("subject", "nunique")).reset_index()
+    members = [groups.indices[key] for key in zip(table["label"], table["position"], strict=True)]
+    return (
+        table,
+        np.stack([images[rows_].mean(axis=0, dtype=np.float64) for rows_ in members]),
+        np.stack([maps[rows_].mean(axis=0, dtype=np.float64) for rows_ in members]),
+    )
+
+
+def write_mean_maps(
+    folder: Path, rows: pd.DataFrame, images: np.ndarray, maps: np.ndarray, bundle: Bundle, template: str | None
+) -> None:
+    """Write ``mean_map.csv``, ``mean_map.npy``, ``mean_image.npy``; with a template also how they lie on it.
+
+    Args:
+        folder: to write into.
+        rows, images, maps: as for ``mean_maps``.
+        bundle: whose classes and plane they are of.
+        template: name of a template, or None.
+    """
+    table, image, map_ = mean_maps(rows, images, maps)
+    table.insert(1, "class", [bundle.classes[label] for label in table["label"]])
+    if template is not None and bundle.slices.plane != "volume":
+        laid = lay_on(load_template(template, bundle.slices.plane), image, map_)
+        table["template_mm"] = [place.mm for place in laid]
+        table["likeness"] = [round(place.likeness, 4) for place in laid]
+        np.save(folder / "template_image.npy", np.stack([p.image for p in laid]).astype(np.uint8), allow_pickle=False)
+        np.save(folder / "template_map.npy", np.stack([p.map for p in laid]).astype(np.float16), allow_pickle=False)
+    np.save(folder / "mean_image.npy", np.rint(image).astype(np.uint8), allow_pickle=False)
+    np.save(folder / "mean_map.npy", map_.astype(np.float16), allow_pickle=False)
+    table.to_csv(folder / "mean_map.csv", index=False, lineterminator="\n")

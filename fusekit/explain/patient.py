@@ -1,0 +1,123 @@
+"""What a model makes of one patient, slice by slice, values and what-if answers beside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from fusekit.bundle import Bundle
+from fusekit.data import cut, read
+from fusekit.errors import DataError
+from fusekit.explain.answers import answers, as_text
+from fusekit.explain.attribution import attribute
+from fusekit.explain.fold import middle
+from fusekit.explain.grad_cam import deepest, grad_cam
+from fusekit.explain.model import Predictor
+from fusekit.explain.what_if import encoded_column, usual_levels
+from fusekit.extension.registry import suggest
+
+
+class Patient(NamedTuple):
+    """One patient explained; None for what the model does not read."""
+
+    slice: int  # the one that is shown: the middle one of those that the model looks at
+    place: str  # where in the backbone the map was made; empty without an image
+    probabilities: np.ndarray  # (K,) of that slice
+    image: np.ndarray | None  # (H, W) grey levels
+    map: np.ndarray | None  # (H, W), 0 to 1
+    attributions: pd.DataFrame | None  # column, value, attribution, in the order of the table
+    answers: pd.DataFrame | None
+    answer_maps: np.ndarray | None  # (lines of answers, H, W)
+
+
+def explain_patient(
+    bundle: Bundle,
+    patient: pd.DataFrame,
+    asked: Mapping[str, list[str]],
+    *,
+    source: str = "the patient",
+    allow_out_of_range: bool = False,
+) -> Patient:
+    """Explain the prediction of one patient that comes as files and text.
+
+    Args:
+        bundle: the model.
+        patient: one row, as for ``Bundle.predict``.
+        asked: clinical column -> values to put there, as text; an empty list takes usual ones.
+        source: what to call the patient's table in messages.
+        allow_out_of_range: take values outside what training makes plausible.
+
+    Raises:
+        DataError: as ``Bundle.predict``; a value that was asked for does not fit its column.
+    """
+    bundle.predict(patient, source, allow_out_of_range)  # refuses what does not fit, in one place
+    predictor, encoding = Predictor(bundle), bundle.encoding
+    values = pd.DataFrame(index=[0])
+    if encoding is not None:
+        values = encoding.parse(patient, source=source).reset_index(drop=True)
+    levels = {name: _levels(bundle, name, texts, allow_out_of_range) for name, texts in asked.items()}
+    images, place, shown = None, "", 0
+    if bundle.model.reads_image:
+        row = patient.iloc[0].to_dict()
+        images, positions = cut(read(Path(row["image"])), bundle.slices, bundle.image_size, bundle.mask(row))
+        images, shown = images[[len(images) // 2]], positions[len(positions) // 2]
+    columns = predictor.columns(bundle.encode(values)) if encoding is not None else None
+    image = None if images is None else predictor.image(images)
+    map_ = None
+    if image is not None:
+        place = deepest(predictor.model, image, columns).name
+        map_ = middle(grad_cam(predictor.model, image, columns, place=place).maps.cpu().numpy()[0], 0)
+    attributions = None
+    if encoding is not None and columns is not None:
+        shares = attribute(predictor.model, encoding, image, columns)
+        cells = [as_text(values[name].iloc[0]) for name in shares.columns]
+        attributions = pd.DataFrame(
+            {"column": list(shares.columns), "value": cells, "attribution": shares.to_numpy()[0]}
+        )
+    found = [
+        answers(predictor, None if images is None else images[0], values, name, tried, place=place or None)
+        for name, tried in levels.items()
+    ]
+    return Patient(
+        slice=shown,
+        place=place,
+        probabilities=predictor(images, values)[0],
+        image=None if images is None else middle(images[0], 0),
+        map=map_,
+        attributions=attributions,
+        answers=pd.concat([table for table, _ in found], ignore_index=True) if found else None,
+        answer_maps=np.concatenate([middle(maps, 1) for _, maps in found if maps is not None])
+        if found and images is not None
+        else None,
+    )
+
+
+def _levels(bundle: Bundle, name: str, texts: list[str], allow_out_of_range: bool) -> list[Any]:
+    column = encoded_column(bundle, name)
+    if not texts:
+        return usual_levels(column)
+    cells = pd.Series(texts, name=name, dtype=object)
+    levels = column.parse(cells, "--what-if")
+    column.check(levels, "--what-if", allow_out_of_range)
+    return list(levels)
+
+
+def parse_asked(pairs: list[str], bundle: Bundle) -> dict[str, list[str]]:
+    """``COLUMN=VALUE`` (or ``COLUMN`` alone) several times -> column -> values, in the order given.
+
+    Raises:
+        DataError: the model reads no such column, with the nearest names.
+    """
+    known = [] if bundle.encoding is None else [column.name for column in bundle.encoding.columns]
+    asked: dict[str, list[str]] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if name.strip() not in known:
+            near = suggest(name.strip(), known) if known else "it reads no clinical columns at all."
+            raise DataError(f"--what-if {pair}: this model reads no column {name.strip()!r}; {near}")
+        asked.setdefault(name.strip(), []).extend([value.strip()] if equals else [])
+    return asked

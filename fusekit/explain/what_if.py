@@ -1,0 +1,109 @@
+"""What if one clinical value were another: how the probability and the map move."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from fusekit.bundle import Bundle
+from fusekit.data.encoded_column import EncodedColumn
+from fusekit.errors import DataError
+from fusekit.explain.grad_cam import grad_cam
+from fusekit.explain.model import Predictor
+from fusekit.extension.registry import suggest
+
+#: Standard deviations from the training mean at which a number is tried, as far as training values reach.
+DEVIATIONS = (-2, -1, 0, 1, 2)
+
+
+class WhatIf(NamedTuple):
+    """Answers, a line a level; the first is the patient as given."""
+
+    levels: list[Any]
+    probabilities: np.ndarray  # (L, K)
+    maps: np.ndarray | None  # (L, *S) raw Grad-CAM maps of one scale; None if the model reads no image
+    changes: np.ndarray  # (L,) how much the map moved, 0 to 1; NaN without maps
+
+
+def what_if(
+    predictor: Predictor | Bundle,
+    image: np.ndarray | None,
+    values: pd.DataFrame,
+    column: str,
+    levels: Sequence[Any],
+    *,
+    place: str | None = None,
+) -> WhatIf:
+    """Put other values into one column of one patient, everything else as it is.
+
+    A map can only change its form where the table enters the backbone (an injector). With a head that adds image and
+    table (``concat``) the map does not depend on the table at all: the figure of such a model shows the same map in
+    every place, and only the probability moves. A new value is no treatment: the model says what it would call such a
+    patient, not what would become of this one.
+
+    Args:
+        predictor: the model.
+        image: one slice (H, W) or volume (S, S, S), grey levels; None if the model reads none.
+        values: one line of typed clinical values.
+        column: the column to change.
+        levels: values to put there; None or NaN for missing.
+        place: of the map; see ``grad_cam``.
+
+    Raises:
+        DataError: the model reads no such column.
+    """
+    predictor = Predictor(predictor) if isinstance(predictor, Bundle) else predictor
+    encoded = encoded_column(predictor.bundle, column)
+    original = values[column].iloc[0]
+    tried = [original, *levels]
+    table = pd.concat([values.iloc[[0]]] * len(tried), ignore_index=True)
+    table[column] = pd.Series(tried, dtype=float if encoded.is_number else object)
+    images = None if image is None else np.repeat(image[None], len(tried), axis=0)
+    probabilities = predictor(images, table)
+    if images is None or not predictor.model.reads_image:
+        return WhatIf(tried, probabilities, None, np.full(len(tried), np.nan))
+    made = grad_cam(
+        predictor.model, predictor.image(images), predictor.columns(predictor.bundle.encode(table)), place=place
+    )
+    maps, maxima = made.maps.cpu().numpy(), made.maxima.cpu().numpy()
+    raw = maps * maxima.reshape(-1, *[1] * (maps.ndim - 1))
+    return WhatIf(tried, probabilities, raw, np.array([moved(raw[0], other) for other in raw]))
+
+
+def encoded_column(bundle: Bundle, column: str) -> EncodedColumn:
+    """The column as the model reads it.
+
+    Raises:
+        DataError: it reads none of that name, with the nearest names.
+    """
+    known = {} if bundle.encoding is None else {encoded.name: encoded for encoded in bundle.encoding.columns}
+    if not known:
+        raise DataError("this model reads no clinical columns; there is nothing to change.")
+    if column not in known:
+        raise DataError(f"this model reads no column {column!r}; {suggest(column, known)}")
+    return known[column]
+
+
+def usual_levels(column: EncodedColumn) -> list[Any]:
+    """Values to try: the mean and one and two deviations to either side, within what training held; or the categories.
+
+    Of more than six categories the first six.
+    """
+    if not column.is_number:
+        return list(column.categories[:6])
+    low, high = column.seen if column.seen is not None else (column.fill, column.fill)
+    return sorted({float(np.clip(column.fill + k * column.scale, low, high)) for k in DEVIATIONS})
+
+
+def moved(first: np.ndarray, second: np.ndarray) -> float:
+    """How much of a map lies elsewhere in another, whatever their scales: 0 none, 1 all; NaN if one is empty.
+
+    Half the sum of absolute differences of the two maps, each divided by its sum (total variation).
+    """
+    total, other = float(first.sum()), float(second.sum())
+    if total <= 0 or other <= 0:
+        return float("nan")
+    return float(np.abs(first / total - second / other).sum() / 2)

@@ -1,0 +1,133 @@
+"""One patient's picture: the slice, what speaks for the class in it, what the values add, and what if."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from fusekit.report.figures import BLUE, GREY, ORANGE
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+#: Values shown as bars.
+BARS = 10
+
+#: Plane -> what is at the left, the right, the upper and the lower edge of the picture.
+EDGES = {
+    "coronal": ("R", "L", "S", "I"),
+    "axial": ("R", "L", "A", "P"),
+    "sagittal": ("A", "P", "S", "I"),
+    "volume": ("R", "L", "A", "P"),  # its middle axial plane
+}
+
+
+def patient_figure(
+    path: Path,
+    *,
+    title: str,
+    target: str,
+    plane: str,
+    image: np.ndarray | None,
+    map_: np.ndarray | None,
+    attributions: pd.DataFrame | None,
+    answers: pd.DataFrame | None,
+    answer_maps: np.ndarray | None,
+) -> None:
+    """Draw a patient as ``path``.png and ``path``.svg.
+
+    Args:
+        path: without an ending.
+        title: above everything; says so if the model knows a synthetic cohort only.
+        target: name of the class that is explained.
+        plane: of the slice, for the letters at its edges.
+        image: (H, W) grey levels; None if the model reads no image.
+        map_: (H, W) Grad-CAM, 0 to 1.
+        attributions: column, value, attribution; None if the model reads no table.
+        answers: of ``explain.answers``, for the columns that were asked about; None if none were.
+        answer_maps: (lines of ``answers``, H, W), 0 to 1 for each column.
+    """
+    # The object interface, not pyplot: no window, no global state, no backend to choose.
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    asked = [] if answers is None else [part for _, part in answers.groupby("column", sort=False)]
+    heights = [2.6, *[1.6] * len(asked)]
+    figure = Figure(figsize=(11, sum(heights) * 1.45 + 0.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.suptitle(title, fontsize=12, fontweight="bold")
+    rows = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
+    above = rows[0].subplots(1, 3, width_ratios=[1, 1, 1.5], squeeze=False)[0]
+    if image is None or map_ is None:
+        for axes in above[:2]:
+            axes.set_axis_off()
+        above[0].text(0, 0.5, "This model reads no image.", fontsize=10)
+    else:
+        _picture(above[0], image, None, plane, "as the model sees it")
+        _picture(above[1], image, map_, plane, f"speaks for {target} (Grad-CAM)")
+    if attributions is None:
+        above[2].set_axis_off()
+        above[2].text(0, 0.5, "This model reads no table.", fontsize=10)
+    else:
+        _bars(above[2], attributions, target)
+    for part, row in zip(asked, rows[1:], strict=True):
+        _answers(row.subplots(1, len(part), squeeze=False)[0], part, image, answer_maps, plane, target)
+    # Text stays text, and nothing of the day or of chance goes into the file.
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "fusekit"}):
+        figure.savefig(path.with_suffix(".svg"), metadata={"Date": None})
+    figure.savefig(path.with_suffix(".png"), dpi=130)
+
+
+def _picture(axes: Axes, image: np.ndarray, map_: np.ndarray | None, plane: str, title: str) -> None:
+    axes.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+    if map_ is not None:
+        # Opaque where the map is high: where it is zero, the grey levels are untouched.
+        shown = map_.astype(float)
+        axes.imshow(shown, cmap="inferno", vmin=0, vmax=1, alpha=0.65 * np.clip(shown * 1.5, 0, 1))
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    box = {"color": "white", "fontsize": 8, "transform": axes.transAxes}
+    left, right, top, bottom = EDGES[plane]
+    axes.text(0.02, 0.5, left, va="center", **box)
+    axes.text(0.98, 0.5, right, va="center", ha="right", **box)
+    axes.text(0.5, 0.98, top, va="top", ha="center", **box)
+    axes.text(0.5, 0.02, bottom, ha="center", **box)
+    axes.set_title(title, fontsize=9)
+
+
+def _bars(axes: Axes, attributions: pd.DataFrame, target: str) -> None:
+    order = attributions["attribution"].abs().sort_values(ascending=False, kind="stable").index[:BARS]
+    top = attributions.loc[order[::-1]]
+    colours = [ORANGE if value > 0 else BLUE for value in top["attribution"]]
+    axes.barh(range(len(top)), top["attribution"], color=colours)
+    names = [f"{r.column} = {r.value}" if r.value else f"{r.column} (missing)" for r in top.itertuples()]
+    axes.set_yticks(range(len(top)), names, fontsize=8)
+    axes.axvline(0, color=GREY, linewidth=0.8)
+    axes.tick_params(axis="x", labelsize=8)
+    axes.set_xlabel(f"adds to the log odds of {target}, against the training mean", fontsize=8)
+    axes.set_title("what the values add (integrated gradients)", fontsize=9)
+    for side in ("top", "right", "left"):
+        axes.spines[side].set_visible(False)
+
+
+def _answers(
+    axes: Sequence[Axes], part: pd.DataFrame, image: np.ndarray | None, maps: np.ndarray | None, plane: str, target: str
+) -> None:
+    for each, line in zip(axes, part.itertuples(), strict=True):
+        unit = f" {line.unit}" if line.unit and line.level else ""
+        said = f"{line.column} = {line.level or 'missing'}{unit}"
+        said += f"\np({target}) = {line.p_1:.3f}" + (" (as it is)" if line.is_original else "")
+        if image is None or maps is None:
+            each.set_axis_off()
+            each.text(0.5, 0.5, said, ha="center", fontsize=9, weight="bold" if line.is_original else "normal")
+            continue
+        _picture(each, image, maps[line.Index], plane, said)
+        if line.is_original:
+            each.title.set_fontweight("bold")
