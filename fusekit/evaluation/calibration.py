@@ -7,6 +7,7 @@ taken subject by subject.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
@@ -119,7 +120,7 @@ def calibration_scores(labels: np.ndarray, p: np.ndarray, bins: int = 10, seed: 
     faultless = {"brier": np.mean((p - drawn) ** 2), "ece": np.abs(sums).sum(axis=1).mean() / len(p)}
     table = []
     for name, statistic in (("brier", brier), ("ece", partial(expected_calibration_error, bins=bins))):
-        low, high = subject_bootstrap(lambda rows, of=statistic: of(labels[rows], p[rows]), subjects, labels)
+        low, high = subject_bootstrap(partial(_of_rows, statistic, labels, p), subjects, labels)
         table.append((name, statistic(labels, p), low, high, float(faultless[name])))
     fitted = recalibration(labels, p)
     table += [("intercept", *fitted.intercept, 0.0), ("slope", *fitted.slope, 1.0)]
@@ -198,6 +199,12 @@ def _bins(p: np.ndarray, bins: int) -> np.ndarray:
     """Which bin each probability lies in (N,), counted from 0 but not without gaps."""
     inner = np.quantile(p, np.arange(1, bins) / bins)
     return np.searchsorted(np.unique(inner), p, side="left")
+
+
+def _of_rows(
+    statistic: Callable[[np.ndarray, np.ndarray], float], labels: np.ndarray, p: np.ndarray, rows: np.ndarray
+) -> float:
+    return statistic(labels[rows], p[rows])
 
 
 def _distance(bins: np.ndarray, errors: np.ndarray) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -85,16 +86,16 @@ def holm(p: pd.Series, family: pd.Series) -> np.ndarray:
     return corrected
 
 
-def sentence(row: Mapping[str, object], pairs: int) -> str:
+def sentence(row: Mapping[Any, Any], pairs: int) -> str:
     """Say in words what a row of ``compare_arms`` shows, and no more.
 
     Args:
         row: of the table, without the sentence.
         pairs: how many pairs were compared.
     """
-    first, second, title = row["first"], row["second"], TITLES[str(row["measure"])]
-    found = Difference(*(float(str(row[name])) for name in ("difference", "low", "high", "p")))
-    corrected, people = float(str(row["p_holm"])), f"{row['subjects']} subjects"
+    first, second, title = row["first"], row["second"], TITLES[row["measure"]]
+    found = Difference(*(row[name] for name in ("difference", "low", "high", "p")))
+    corrected, people = row["p_holm"], f"{row['subjects']} subjects"
     if np.isnan(found.p):
         return f"{first} and {second} cannot be compared by {title}: a fold has too few subjects of a class ({people})."
     if found.value < 0:
@@ -110,7 +111,7 @@ def sentence(row: Mapping[str, object], pairs: int) -> str:
     else:
         said = f"{first} scores {_short(found.value)} {title} above {second} {sure}: not distinguishable with {people}"
         said += f" once {pairs} pairs are compared." if found.p < LEVEL else "."
-    if not np.isnan(spread := float(str(row["spread"]))):
+    if not np.isnan(spread := row["spread"]):
         said += f" From seed to seed the difference varies by {_short(spread)} (SD)."
     return said
 
@@ -140,7 +141,7 @@ def _right(table: pd.DataFrame, thresholds: Thresholds | None) -> pd.Series:
     return pd.Series(right.astype(float), index=moved["subject"].to_numpy())
 
 
-def _areas(table: pd.DataFrame, everyone: Sequence[str]) -> Areas:
+def _areas(table: pd.DataFrame, everyone: list[str]) -> Areas:
     """Area of one arm and seed, with a column for everyone; who was not tested has no part in it."""
     labels, probabilities = table["label"].to_numpy(), probabilities_of(table)
     folds = table["fold"].to_numpy() if "fold" in table else None

@@ -39,7 +39,7 @@ def test_bins_hold_equally_many_subjects_and_agree_with_scikit_learn() -> None:
     assert table["observed"].to_numpy() == pytest.approx(observed)
     assert table["predicted"].to_numpy() == pytest.approx(predicted)
     assert table["positives"].sum() == labels.sum()
-    assert tuple(table.loc[3, ["low", "high"]]) == pytest.approx(wilson(table.loc[3, "observed"], 20))
+    assert (table["low"].iloc[3], table["high"].iloc[3]) == pytest.approx(wilson(float(table["observed"].iloc[3]), 20))
     assert (table["highest"].to_numpy()[:-1] < table["lowest"].to_numpy()[1:]).all()
 
 
@@ -130,11 +130,13 @@ def slices(fold: int, subjects: np.ndarray, labels: np.ndarray, p: np.ndarray) -
 
 def test_each_fold_has_a_temperature_of_its_own() -> None:
     labels, p = claims(600)
-    halves, tested, held = np.arange(600) % 4, [], []
+    quarters = np.arange(600) % 4
+    tested: list[pd.DataFrame] = []
+    held: list[pd.DataFrame] = []
     for fold, factor in ((0, 0.5), (1, 3.0)):
         distorted = expit(factor * logit(p))
         for part, tables in ((2 * fold, tested), (2 * fold + 1, held)):
-            rows = np.flatnonzero(halves == part)
+            rows = np.flatnonzero(quarters == part)
             tables.append(slices(fold, rows, labels[rows], distorted[rows]))
     found = calibrated(pd.concat(tested), pd.concat(held))
     temperatures = found.groupby("fold")["temperature"].unique()
@@ -154,7 +156,8 @@ def test_scores_say_what_chance_alone_would_make() -> None:
     assert list(table.index) == ["brier", "ece", "intercept", "slope"]
     assert (table["low"] < table["value"]).all()
     assert (table["value"] < table["high"]).all()
-    assert table.loc["brier", "faultless"] == pytest.approx(np.mean(p * (1 - p)), abs=0.005)
-    assert 0.03 < table.loc["ece", "faultless"] < 0.15  # with 120 subjects, far from 0
-    assert table.loc[["intercept", "slope"], "faultless"].tolist() == [0, 1]
+    faultless = table["faultless"].to_dict()
+    assert faultless["brier"] == pytest.approx(np.mean(p * (1 - p)), abs=0.005)
+    assert 0.03 < faultless["ece"] < 0.15  # with 120 subjects, far from 0
+    assert (faultless["intercept"], faultless["slope"]) == (0, 1)
     pd.testing.assert_frame_equal(table, calibration_scores(labels, p).set_index("measure"))

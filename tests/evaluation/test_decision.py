@@ -12,11 +12,10 @@ P = np.array([0.9, 0.6, 0.2, 0.7, 0.3, 0.2, 0.1, 0.1, 0.0, 0.0])
 
 
 def test_net_benefit_by_hand() -> None:
-    table = net_benefit(LABELS, P, np.array([0.2, 0.5, 0.8])).set_index("threshold")
-    assert table.loc[0.2, "model"] == pytest.approx(3 / 10 - 3 / 10 * (0.2 / 0.8))  # who is as likely as t is treated
-    assert table.loc[0.5, "model"] == pytest.approx(2 / 10 - 1 / 10)
-    assert table.loc[0.8, "model"] == pytest.approx(1 / 10)
-    assert table.loc[0.2, "all"] == pytest.approx(3 / 10 - 7 / 10 * (0.2 / 0.8))
+    table = net_benefit(LABELS, P, np.array([0.2, 0.5, 0.8]))
+    # Who is as likely as the threshold is treated.
+    assert table["model"].tolist() == pytest.approx([3 / 10 - 3 / 10 * (0.2 / 0.8), 2 / 10 - 1 / 10, 1 / 10])
+    assert table["all"].tolist() == pytest.approx([0.3 - 0.7 * (0.2 / 0.8), 0.3 - 0.7, 0.3 - 0.7 * (0.8 / 0.2)])
     assert (table["none"] == 0).all()
 
 
@@ -24,10 +23,10 @@ def test_net_benefit_by_its_definition() -> None:
     # Vickers and Elkin 2006 (Medical Decision Making 26, 565-574): TP / n - FP / n * (t / (1 - t)).
     table = net_benefit(LABELS, P)
     assert len(table) == 99
-    for row in table.itertuples():
-        acted = float(row.threshold) <= P
+    for t, model in table[["threshold", "model"]].to_numpy():
+        acted = t <= P
         true, false = (acted & (LABELS == 1)).sum(), (acted & (LABELS == 0)).sum()
-        assert row.model == pytest.approx(true / 10 - false / 10 * row.threshold / (1 - row.threshold))
+        assert model == pytest.approx(true / 10 - false / 10 * t / (1 - t))
 
 
 def test_acting_on_everybody_breaks_even_at_the_prevalence() -> None:
@@ -41,12 +40,12 @@ def test_the_band_is_that_of_drawn_subjects() -> None:
     labels = np.repeat([0, 1], 150)
     p = np.clip(0.5 * labels + rng.random(300) / 2, 0.0, 1.0) * 0.9
     table = net_benefit(labels, p, np.array([0.3, 0.5]), band=True)
-    for row in table.itertuples():
-        acted = p >= row.threshold
+    for t, model, low, high in table[["threshold", "model", "low", "high"]].to_numpy():
+        acted = p >= t
         rates = acted[labels == 1].mean(), acted[labels == 0].mean()
-        odds = row.threshold / (1 - row.threshold)
+        odds = t / (1 - t)
         variance = sum(w**2 * r * (1 - r) / 150 for w, r in zip((0.5, 0.5 * odds), rates, strict=True))
-        assert row.high - row.low == pytest.approx(2 * 1.96 * np.sqrt(variance), rel=0.15)
-        assert row.low <= row.model <= row.high
+        assert high - low == pytest.approx(2 * 1.96 * np.sqrt(variance), rel=0.15)
+        assert low <= model <= high
     assert net_benefit(labels, p, band=True).equals(net_benefit(labels, p, band=True))
     assert net_benefit(labels, p)["model"].equals(net_benefit(labels, p, band=True)["model"])

@@ -88,7 +88,7 @@ def test_three_classes_are_compared_by_macro_auc() -> None:
     assert list(found.index) == ["macro-auc", "accuracy"]
     assert found.loc["macro-auc", "difference"] == pytest.approx(expected["weak"] - expected["strong"])
     assert (found["p"] < 0.001).all()
-    assert "strong beats weak by" in found.loc["macro-auc", "sentence"]
+    assert "strong beats weak by" in str(found.loc["macro-auc", "sentence"])
 
 
 def test_arms_that_do_not_match_are_refused_by_name() -> None:
