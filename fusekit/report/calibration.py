@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,6 +29,7 @@ def reliability(
     *,
     of: str,
     summary: pd.DataFrame | None = None,
+    order: Sequence[str] = (),
     synthetic: bool = False,
 ) -> Picture:
     """Draw how often what was predicted came true, a panel an arm.
@@ -38,6 +39,7 @@ def reliability(
         probabilities: arm -> of each subject (N,), for the strip below the curve.
         of: what the probabilities are of.
         summary: arm, state, and maybe brier, ece: written into the panels.
+        order: all arms of the report, which give the colours.
         synthetic: say so.
     """
     arms = list(dict.fromkeys(bins["arm"]))
@@ -45,7 +47,7 @@ def reliability(
 
     def paint(figure: Figure) -> None:
         for arm, axes in arm_panels(figure, arms).items():
-            _panel(axes, bins[bins["arm"] == arm], probabilities.get(arm), arm_styles(arms)[arm])
+            _panel(axes, bins[bins["arm"] == arm], probabilities.get(arm), arm_styles(arms, order)[arm])
             axes.set_title("\n".join([in_panel(arm), *([] if summary is None else _told(summary, arm))]), fontsize=8.5)
             axes.set_xlabel("predicted")
             if axes.get_subplotspec().is_first_col():  # type: ignore[union-attr]
@@ -70,12 +72,15 @@ def reliability(
     )
 
 
-def decision_curve(table: pd.DataFrame, positive: str, *, synthetic: bool = False) -> Picture:
+def decision_curve(
+    table: pd.DataFrame, positive: str, *, order: Sequence[str] = (), synthetic: bool = False
+) -> Picture:
     """Draw the net benefit of treating those above a threshold, over the threshold.
 
     Args:
         table: arm, threshold, net_benefit, treat_all.
         positive: name of the positive class.
+        order: all arms of the report, which give the colours.
         synthetic: say so.
     """
     arms = list(dict.fromkeys(table["arm"]))
@@ -86,7 +91,7 @@ def decision_curve(table: pd.DataFrame, positive: str, *, synthetic: bool = Fals
         axes = figure.subplots()
         axes.plot(all_treated["threshold"], all_treated["treat_all"], color=GREY, linewidth=1.2, label="treat all")
         axes.axhline(0, color=BLACK, linewidth=0.8, linestyle=":", label="treat none")
-        for k, (arm, style) in enumerate(arm_styles(arms).items()):
+        for k, (arm, style) in enumerate(arm_styles(arms, order).items()):
             own = table[table["arm"] == arm].sort_values("threshold")
             axes.plot(
                 own["threshold"],

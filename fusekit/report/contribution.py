@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,12 +22,15 @@ if TYPE_CHECKING:
 MOST_COLUMNS = 12
 
 
-def ablations(table: pd.DataFrame, *, measure: str = "AUC", synthetic: bool = False) -> list[Picture]:
+def ablations(
+    table: pd.DataFrame, *, measure: str = "AUC", order: Sequence[str] = (), synthetic: bool = False
+) -> list[Picture]:
     """Draw how much is lost when an input is dropped or shuffled, a panel an arm.
 
     Args:
         table: arm, condition, drop, low, high (of the drop), and maybe auc.
         measure: what is lost.
+        order: all arms of the report, which give the colours.
         synthetic: say so.
 
     Returns:
@@ -37,14 +41,14 @@ def ablations(table: pd.DataFrame, *, measure: str = "AUC", synthetic: bool = Fa
     parts, columns = table[~of_columns & ~aside], table[of_columns]
     pictures = []
     if len(parts):
-        pictures.append(_losses("ablations", "What is lost without an input", parts, measure, synthetic))
+        pictures.append(_losses("ablations", "What is lost without an input", parts, measure, order, synthetic))
     if len(columns):
-        order = columns.groupby("condition")["drop"].max().sort_values(ascending=False, kind="stable")
-        kept = columns[columns["condition"].isin(order.index[:MOST_COLUMNS])]
-        kept = kept.assign(place=kept["condition"].map({name: k for k, name in enumerate(order.index)}))
+        costs = columns.groupby("condition")["drop"].max().sort_values(ascending=False, kind="stable")
+        kept = columns[columns["condition"].isin(costs.index[:MOST_COLUMNS])]
+        kept = kept.assign(place=kept["condition"].map({name: k for k, name in enumerate(costs.index)}))
         kept = kept.sort_values("place", kind="stable").drop(columns="place")
         title = "Permutation importance of clinical columns"
-        pictures.append(_losses("importance", title, kept, measure, synthetic))
+        pictures.append(_losses("importance", title, kept, measure, order, synthetic))
     return pictures
 
 
@@ -56,19 +60,22 @@ def condition_text(condition: str) -> str:
     return f"{subject} {'shuffled' if how == 'permute' else 'left out'}"
 
 
-def shapley(table: pd.DataFrame, *, measure: str = "AUC", synthetic: bool = False) -> Picture:
+def shapley(
+    table: pd.DataFrame, *, measure: str = "AUC", order: Sequence[str] = (), synthetic: bool = False
+) -> Picture:
     """Draw how each arm's gain over chance is shared out between image and table.
 
     Args:
         table: arm, modality, value, low, high.
         measure: whose gain.
+        order: all arms of the report, which give the colours.
         synthetic: say so.
     """
     arms, modalities = list(dict.fromkeys(table["arm"])), list(dict.fromkeys(table["modality"]))
 
     def paint(figure: Figure) -> None:
         for modality, axes in arm_panels(figure, modalities).items():
-            for place, (arm, style) in enumerate(arm_styles(arms).items()):
+            for place, (arm, style) in enumerate(arm_styles(arms, order).items()):
                 for r in records(table[(table["arm"] == arm) & (table["modality"] == modality)]):
                     axes.barh(place, r["value"], height=0.55, color=style.colour, alpha=0.35)
                     value, low, high = r["value"], r["low"], r["high"]
@@ -94,12 +101,15 @@ def shapley(table: pd.DataFrame, *, measure: str = "AUC", synthetic: bool = Fals
     )
 
 
-def missingness(table: pd.DataFrame, *, measure: str = "AUC", synthetic: bool = False) -> Picture:
+def missingness(
+    table: pd.DataFrame, *, measure: str = "AUC", order: Sequence[str] = (), synthetic: bool = False
+) -> Picture:
     """Draw each arm's score over the share of clinical values that is hidden from it.
 
     Args:
         table: arm, hidden (0 to 1), auc, low, high.
         measure: the score's name.
+        order: all arms of the report, which give the colours.
         synthetic: say so.
     """
     lines = {
@@ -121,10 +131,10 @@ def missingness(table: pd.DataFrame, *, measure: str = "AUC", synthetic: bool = 
     def paint(figure: Figure) -> None:
         if together:
             axes = figure.subplots()
-            overlay(axes, lines, {}, bands=True)
+            overlay(axes, lines, {}, bands=True, order=order)
             finish(axes)
         else:
-            small_multiples(figure, lines, {}, finish)
+            small_multiples(figure, lines, {}, finish, order=order)
 
     said = "; ".join(f"{arm} {line.y[0]:.2f} to {line.y[-1]:.2f}" for arm, line in lines.items())
     return draw(
@@ -140,12 +150,12 @@ def missingness(table: pd.DataFrame, *, measure: str = "AUC", synthetic: bool = 
     )
 
 
-def _losses(name: str, title: str, table: pd.DataFrame, measure: str, synthetic: bool) -> Picture:
+def _losses(name: str, title: str, table: pd.DataFrame, measure: str, order: Sequence[str], synthetic: bool) -> Picture:
     arms, conditions = list(dict.fromkeys(table["arm"])), list(dict.fromkeys(table["condition"]))
 
     def paint(figure: Figure) -> None:
         for arm, axes in arm_panels(figure, arms).items():
-            style = arm_styles(arms)[arm]
+            style = arm_styles(arms, order)[arm]
             own = table[table["arm"] == arm].set_index("condition")
             for place, condition in enumerate(conditions):
                 if condition in own.index:

@@ -27,18 +27,19 @@ class ArmStyle:
     marker: str
 
 
-def arm_styles(arms: Sequence[str]) -> dict[str, ArmStyle]:
+def arm_styles(arms: Sequence[str], order: Sequence[str] = ()) -> dict[str, ArmStyle]:
     """Give every arm its colour, line style and marker, by its place in the comparison.
 
-    Eight arms have colours of their own. From the ninth on colours come back with another line style (five of them,
-    so that forty arms differ).
+    ``order`` names all arms of the report, so that an arm looks alike where others are missing. Eight arms have
+    colours of their own; from the ninth on colours come back with another line style (five of them, so that forty arms
+    differ).
     """
-    unique = list(dict.fromkeys(arms))
+    places = {arm: k for k, arm in enumerate(dict.fromkeys([*order, *arms]))}
     return {
         arm: ArmStyle(
-            ARM_COLOURS[k % len(ARM_COLOURS)],
-            ARM_LINES[k % len(ARM_LINES)],
-            ARM_MARKERS[k % len(ARM_MARKERS)],
+            ARM_COLOURS[places[arm] % len(ARM_COLOURS)],
+            ARM_LINES[places[arm] % len(ARM_LINES)],
+            ARM_MARKERS[places[arm] % len(ARM_MARKERS)],
         )
-        for k, arm in enumerate(unique)
+        for arm in dict.fromkeys(arms)
     }

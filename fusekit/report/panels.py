@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from fusekit.report.palette import GREY, arm_styles
+from fusekit.report.palette import GREY, ArmStyle, arm_styles
 from fusekit.report.words import in_panel, shortened
 
 if TYPE_CHECKING:
@@ -29,12 +29,15 @@ class Line(NamedTuple):
     high: np.ndarray
 
 
-def overlay(axes: Axes, lines: Mapping[str, Line], texts: Mapping[str, str], *, bands: bool) -> None:
-    """Draw the lines of all arms, and the legend below the panel: names and texts."""
+def overlay(
+    axes: Axes, lines: Mapping[str, Line], texts: Mapping[str, str], *, bands: bool, order: Sequence[str] = ()
+) -> None:
+    """Draw the lines of all arms, and the legend below the panel: names and texts; ``order`` as for ``arm_styles``."""
+    styles = arm_styles(list(lines), order)
     for k, arm in enumerate(lines):
         name = shortened(arm, 34)
         label = f"{name}: {texts[arm]}" if texts.get(arm) else name
-        _line(axes, arm, lines, label=label, offset=k, band=bands)
+        _line(axes, lines[arm], styles[arm], label=label, offset=k, band=bands)
     legend_below(axes)
 
 
@@ -52,17 +55,23 @@ def legend_below(axes: Axes, columns: int = 1) -> None:
 
 
 def small_multiples(
-    figure: Figure, lines: Mapping[str, Line], texts: Mapping[str, str], finish: Callable[[Axes], object]
+    figure: Figure,
+    lines: Mapping[str, Line],
+    texts: Mapping[str, str],
+    finish: Callable[[Axes], object],
+    *,
+    order: Sequence[str] = (),
 ) -> None:
     """Draw each arm's line with its band in a panel of its own, two a row, the other arms in light grey.
 
-    ``finish`` gives each panel its labels, limits and reference lines.
+    ``finish`` gives each panel its labels, limits and reference lines; ``order`` as for ``arm_styles``.
     """
+    styles = arm_styles(list(lines), order)
     for arm, axes in arm_panels(figure, list(lines)).items():
         for other, line in lines.items():
             if other != arm:
                 axes.plot(line.x, line.y, color=OTHERS, linewidth=0.8)
-        _line(axes, arm, lines, label=None, offset=1, band=True)
+        _line(axes, lines[arm], styles[arm], label=None, offset=1, band=True)
         axes.set_title(f"{in_panel(arm)}\n{texts[arm]}" if texts.get(arm) else in_panel(arm), fontsize=8.5)
         finish(axes)
         if not axes.get_subplotspec().is_first_col():  # type: ignore[union-attr]
@@ -115,8 +124,8 @@ def reference(axes: Axes, x: Sequence[float], y: Sequence[float], label: str | N
     axes.plot(x, y, color=GREY, linewidth=1.0, linestyle=":", zorder=1, label=label)
 
 
-def _line(axes: Axes, arm: str, lines: Mapping[str, Line], *, label: str | None, offset: int, band: bool) -> None:
-    style, (x, y, low, high) = arm_styles(list(lines))[arm], lines[arm]
+def _line(axes: Axes, line: Line, style: ArmStyle, *, label: str | None, offset: int, band: bool) -> None:
+    x, y, low, high = line
     if band and not np.isnan(low).all():
         axes.fill_between(x, low, high, color=style.colour, alpha=0.18, linewidth=0)
     every = max(1, len(x) // 4)

@@ -83,18 +83,24 @@ def _calibration(evidence: Evidence) -> list[Picture]:
         p = probabilities_of(_subjects(arm.runs[0], evidence))
         shown[arm.name] = p[:, 1] if p.shape[1] == 2 else p.max(axis=1)
     summary = None if evidence.calibration.empty else evidence.calibration
-    return [reliability(evidence.reliability, shown, of=of, summary=summary, synthetic=evidence.synthetic)]
+    return [
+        reliability(
+            evidence.reliability, shown, of=of, summary=summary, order=_order(evidence), synthetic=evidence.synthetic
+        )
+    ]
 
 
 def _decision(evidence: Evidence) -> list[Picture]:
     if evidence.net_benefit.empty or len(evidence.classes) != 2:
         return []
-    return [decision_curve(evidence.net_benefit, evidence.classes[1], synthetic=evidence.synthetic)]
+    return [
+        decision_curve(evidence.net_benefit, evidence.classes[1], order=_order(evidence), synthetic=evidence.synthetic)
+    ]
 
 
 def _contribution(evidence: Evidence) -> list[Picture]:
     measure = evidence.metrics.get("auc") or evidence.metrics.get("macro-auc") or "AUC"
-    words: dict[str, Any] = {"measure": measure, "synthetic": evidence.synthetic}
+    words: dict[str, Any] = {"measure": measure, "order": _order(evidence), "synthetic": evidence.synthetic}
     pictures = [] if evidence.contribution.empty else ablations(evidence.contribution, **words)
     if not evidence.shapley.empty:
         pictures.append(shapley(evidence.shapley, **words))
@@ -114,6 +120,7 @@ def _subgroups(evidence: Evidence) -> list[Picture]:
             metric,
             evidence.metrics.get(metric, metric),
             overall=overall,
+            order=_order(evidence),
             synthetic=evidence.synthetic,
         )
         for metric in _OF_GROUPS
@@ -129,7 +136,11 @@ def _training(evidence: Evidence) -> list[Picture]:
     }
     if not histories:
         return []
-    return [training(histories, [arm.name for arm in evidence.arms], synthetic=evidence.synthetic)]
+    return [training(histories, _order(evidence), synthetic=evidence.synthetic)]
+
+
+def _order(evidence: Evidence) -> list[str]:
+    return [arm.name for arm in evidence.arms]
 
 
 def _subjects(run: OneRun, evidence: Evidence) -> pd.DataFrame:

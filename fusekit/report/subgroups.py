@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from fusekit.report.palette import GREY, arm_styles
+from fusekit.report.palette import GREY, ArmStyle, arm_styles
 from fusekit.report.panels import arm_panels, forest, rows
 from fusekit.report.picture import Picture, draw
 from fusekit.report.scores import ROW
@@ -24,6 +24,7 @@ def subgroups(
     title: str,
     *,
     overall: pd.DataFrame | None = None,
+    order: Sequence[str] = (),
     synthetic: bool = False,
 ) -> Picture:
     """Draw one metric of every group that some arm has a score of, a panel an arm.
@@ -33,6 +34,7 @@ def subgroups(
         metric: its rows are drawn.
         title: of the metric.
         overall: arm, metric, value: of everybody, a dotted line.
+        order: all arms of the report, which give the colours.
         synthetic: say so.
     """
     table = table[table["metric"] == metric]
@@ -47,10 +49,12 @@ def subgroups(
         lines.append((shortened(str(variable), 22), None))
         lines += [(_label(counts[key]), key) for key in keys if key[0] == variable]
 
+    styles = arm_styles(arms, order)
+
     def paint(figure: Figure) -> None:
         for arm, axes in arm_panels(figure, arms).items():
             own = {(r["variable"], r["group"]): r for r in records(table[table["arm"] == arm])}
-            _panel(axes, own, lines, arm, arms)
+            _panel(axes, own, lines, styles[arm])
             if overall is not None:  # the same subjects, all of them
                 for value in overall[(overall["arm"] == arm) & (overall["metric"] == metric)]["value"]:
                     axes.axvline(value, color=GREY, linewidth=1, linestyle=":")
@@ -88,10 +92,8 @@ def _panel(
     axes: Axes,
     own: Mapping[tuple[str, str], Mapping[str, Any]],
     lines: list[tuple[str, tuple[str, str] | None]],
-    arm: str,
-    arms: list[str],
+    style: ArmStyle,
 ) -> None:
-    style = arm_styles(arms)[arm]
     for place, (_, key) in enumerate(lines):
         if key is not None and key in own:
             value, low, high = (float(own[key][name]) for name in ("value", "low", "high"))

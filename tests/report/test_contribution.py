@@ -8,6 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from fusekit.report.contribution import MOST_COLUMNS, ablations, condition_text, missingness, shapley
+from fusekit.report.palette import arm_styles
 
 CONDITIONS = ["as-is", "image:drop", "image:permute", "both:drop", "block:a:b:drop", "hidden:0.5"]
 
@@ -46,6 +47,15 @@ def test_losses_of_inputs_and_of_columns_are_two_pictures(drawn: list[Figure]) -
         bars = [np.asarray(x.get_xdata(), dtype=float) for x in axes.lines]
         assert next(b.tolist() for b in bars if len(b) == 2) == pytest.approx([-0.09, 0.11])
     assert "SYNTHETIC data" in parts.svg
+
+
+def test_an_arm_keeps_its_colour_where_another_is_missing(drawn: list[Figure]) -> None:
+    own = table([*CONDITIONS, "column:c:permute"])
+    ablations(own[own["arm"] == "b"], order=["a", "b"])
+    rows = [("b", h, 0.8, 0.7, 0.9) for h in (0.0, 0.5)]
+    missingness(pd.DataFrame(rows, columns=["arm", "hidden", "auc", "low", "high"]), order=["a", "b"])
+    colour = arm_styles("ab")["b"].colour
+    assert [figure.axes[0].lines[0].get_color() for figure in drawn] == [colour] * 3
 
 
 def test_only_pictures_of_what_there_is() -> None:

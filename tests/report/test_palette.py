@@ -56,3 +56,4 @@ def test_arms_keep_their_looks_and_differ_without_colour() -> None:
     assert len({(style.line, style.marker) for style in styles.values()}) == 40
     for few in (1, 4, 9):
         assert list(arm_styles(names[:few]).values()) == list(styles.values())[:few]
+    assert arm_styles(["arm 5", "new"], names[:8]) == {"arm 5": styles["arm 5"], "new": styles["arm 8"]}

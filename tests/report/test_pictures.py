@@ -101,9 +101,9 @@ def test_thresholds_of_the_manifest_are_honoured(full: Evidence) -> None:
 
 
 def test_three_classes_leave_out_what_is_for_two(tmp_path: Path) -> None:
-    found = evidence(tmp_path, arms=("concat", "logistic"), folds=2, classes=("CN", "MCI", "AD"), ablations=False)
+    found = evidence(tmp_path, arms=("concat",), folds=1, classes=("CN", "MCI", "AD"), ablations=False)
     drawn = sections(found)
     assert [picture.name for picture in drawn["curves"]] == ["roc", "precision-recall"]
     assert drawn["decision"] == []
-    assert len(drawn["calls"][0].table) == 2 * 9
+    assert len(drawn["calls"][0].table) == 9
     assert set(drawn["training"][0].table["arm"]) == {"concat"}
