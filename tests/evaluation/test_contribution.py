@@ -57,7 +57,7 @@ def test_intervals_are_those_of_literal_resampling() -> None:
     draw = np.random.default_rng(5)
     folds = []
     for _, fold in table[table["condition"].isin(["as-is", "table:drop"])].groupby("fold"):
-        wide = fold.pivot(index=["label", "subject"], columns="condition", values="p_1")
+        wide = fold.pivot_table(index=["label", "subject"], columns="condition", values="p_1")
         folds.append((wide.loc[1].to_numpy(), wide.loc[0].to_numpy()))  # (cases, conditions), (others, conditions)
     drops = []
     for _ in range(1500):

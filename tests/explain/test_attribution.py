@@ -1,0 +1,49 @@
+"""Integrated gradients: complete, right for a linear model, and the planted column first."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from fusekit.bundle import Bundle
+from fusekit.explain.attribution import attribute
+from fusekit.explain.forward import log_odds
+from tests.explain.conftest import Cohort, bundle_of, encoding_of, make_model
+
+
+@pytest.mark.parametrize("fusion", ["concat", "rbca"])
+def test_shares_sum_to_the_difference_from_the_mean_patient(both: Cohort, fusion: str) -> None:
+    bundle = bundle_of(make_model(fusion, 6, seed=1), both)
+    image = bundle.pixels.to_tensor(both.images[:6])
+    columns = torch.from_numpy(bundle.encode(both.table.iloc[:6]))
+    assert bundle.encoding is not None
+    shares = attribute(bundle.model, bundle.encoding, image, columns, steps=200)
+    with torch.no_grad():
+        gain = log_odds(bundle.model(image, columns)) - log_odds(bundle.model(image, torch.zeros_like(columns)))
+    np.testing.assert_allclose(shares.sum(axis=1), gain.numpy(), atol=2e-3)
+    assert list(shares.columns) == ["NOISE", "DECISIVE", "SEX", "OTHER"]
+
+
+def test_a_linear_model_shares_weight_times_input_by_column(telling: Cohort) -> None:
+    model = make_model("concat", 6)
+    model.encoder = torch.nn.Linear(6, 16, bias=False)  # type: ignore[assignment]
+    bundle = bundle_of(model, telling)
+    image = bundle.pixels.to_tensor(telling.images[:4])
+    columns = torch.from_numpy(bundle.encode(telling.table.iloc[:4]))
+    encoding = encoding_of(telling)
+    assert encoding.features == ("NOISE", "DECISIVE", "SEX=Female", "SEX=Male", "OTHER", "NOISE observed")
+    shares = attribute(bundle.model, encoding, image, columns, steps=3)
+    weight = model.head.classify.weight.detach()[:, 8:] @ model.encoder.weight.detach()  # type: ignore[union-attr]
+    each = (columns * (weight[1] - weight[0])).numpy()
+    expected = np.stack([each[:, 0] + each[:, 5], each[:, 1], each[:, 2] + each[:, 3], each[:, 4]], axis=1)
+    np.testing.assert_allclose(shares, expected, atol=1e-5)
+
+
+def test_the_decisive_column_comes_first(sees_column: Bundle, telling: Cohort) -> None:
+    assert sees_column.encoding is not None
+    image = sees_column.pixels.to_tensor(telling.images[::2])
+    columns = torch.from_numpy(sees_column.encode(telling.table.iloc[::2]))
+    mean = attribute(sees_column.model, sees_column.encoding, image, columns).abs().mean()
+    assert mean.idxmax() == "DECISIVE"
+    assert mean["DECISIVE"] > 3 * mean.drop("DECISIVE").max()

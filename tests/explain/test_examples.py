@@ -1,0 +1,30 @@
+"""Which slices are shown."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from fusekit.explain.examples import choose_examples, evenly_spread
+
+
+def test_surest_right_and_wrong_of_each_class_of_distinct_subjects() -> None:
+    p = [0.9, 0.95, 0.2, 0.4, 0.1, 0.3, 0.8, 0.05]
+    labels = [1, 1, 1, 1, 0, 0, 0, 0]
+    subjects = ["a", "a", "b", "c", "d", "e", "f", "d"]
+    table = pd.DataFrame(
+        {"row": range(8), "subject": subjects, "scan": subjects, "label": labels, "p_0": 1 - np.array(p), "p_1": p}
+    )
+    found = choose_examples(table, count=8)
+    assert found["row"].tolist() == [1, 2, 3, 7, 5, 6]  # class 1 right, wrong, wrong; class 0 right, right, wrong
+    assert found["kind"].tolist() == ["right", "wrong", "wrong", "right", "right", "wrong"]
+    assert len(choose_examples(table, count=4)) == 4
+
+
+def test_middles_of_equal_parts() -> None:
+    rows = pd.DataFrame({"scan": ["a"] * 10 + ["b"] * 2, "slice": [*range(130, 140), 5, 6]}).rename_axis("row")
+    three = evenly_spread(rows)
+    assert three[three["scan"] == "a"]["slice"].tolist() == [131, 135, 138]
+    assert three[three["scan"] == "a"]["position"].tolist() == [0, 1, 2]
+    assert three[three["scan"] == "b"]["slice"].tolist() == [5, 6]
+    assert evenly_spread(rows, most=1)["slice"].tolist() == [134, 5]

@@ -1,0 +1,87 @@
+"""The files of a fold: all there, in step with each other, and the same when made again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fusekit.bundle import Bundle
+from fusekit.evaluation import prediction_table
+from fusekit.explain import explain_fold
+from tests.explain.conftest import Cohort, fold_of
+
+
+def explained(bundle: Bundle, cohort: Cohort, folder: Path) -> pd.DataFrame:
+    probabilities = bundle.probabilities(cohort.images, bundle.encode(cohort.table))
+    predictions = prediction_table(cohort.rows, probabilities)
+    return explain_fold(fold_of(bundle, cohort), predictions, folder, seed=1)
+
+
+@pytest.fixture(scope="module")
+def folder(injected: Bundle, both: Cohort, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("explained") / "fold-0"
+    explained(injected, both, folder).to_csv(folder / "ablations.csv", index=False)
+    return folder
+
+
+def read(folder: Path, name: str) -> pd.DataFrame:
+    return pd.read_csv(folder / f"{name}.csv", dtype={"subject": str, "scan": str})
+
+
+def test_arrays_go_with_their_tables(folder: Path, both: Cohort) -> None:
+    examples = read(folder, "examples")
+    maps = np.load(folder / "grad_cam.npy")
+    images = np.load(folder / "images.npy")
+    assert maps.shape == images.shape == (len(examples), 24, 24)
+    np.testing.assert_array_equal(images, both.images[examples["row"]])
+    for map_, maximum in zip(maps, examples["maximum"], strict=True):
+        assert float(map_.max()) == (1 if maximum > 0 else 0)
+    assert examples["subject"].is_unique
+    assert set(examples["kind"]) <= {"right", "wrong"}
+    assert ((examples["called"] == examples["label"]) == (examples["kind"] == "right")).all()
+    answers = read(folder, "what_if")
+    assert len(np.load(folder / "what_if.npy")) == len(answers)
+    assert set(answers["column"]) <= {"NOISE", "DECISIVE", "SEX", "OTHER"}
+    means = read(folder, "mean_map")
+    assert means["class"].tolist() == ["well", "well", "ill", "ill"]
+    for number, group in means.iterrows():
+        chosen = (both.rows["label"] == group["label"]) & (both.rows["slice"] == 7 + group["position"])
+        mean = both.images[chosen.to_numpy()].mean(axis=0)
+        np.testing.assert_array_equal(np.load(folder / "mean_image.npy")[number], np.rint(mean))
+    assert set(read(folder, "gates")["site"]) == {"second", "third"}
+    facts = json.loads((folder / "explanation.json").read_text())
+    assert (facts["class"], facts["target"], facts["injector"]) == ("ill", 1, True)
+
+
+def test_attributions_name_values_as_people_write_them(folder: Path, both: Cohort) -> None:
+    table = read(folder, "attributions")
+    assert table.groupby("subject").size().eq(4).all()
+    sexes = table[table["column"] == "SEX"].set_index("subject")["value"]
+    expected = both.table["SEX"].groupby(level=0).first()
+    assert (sexes == expected.loc[sexes.index]).all()
+
+
+def test_the_same_again_byte_for_byte(folder: Path, injected: Bundle, both: Cohort, tmp_path: Path) -> None:
+    again = tmp_path / "fold-0"
+    explained(injected, both, again).to_csv(again / "ablations.csv", index=False)
+    names = sorted(path.name for path in folder.iterdir())
+    assert names == sorted(path.name for path in again.iterdir())
+    for name in names:
+        assert (folder / name).read_bytes() == (again / name).read_bytes(), name
+
+
+def test_a_model_writes_what_it_reads(
+    sees_square: Bundle, bright: Cohort, sees_column: Bundle, telling: Cohort, tmp_path: Path
+) -> None:
+    explained(sees_square, bright, tmp_path / "image")
+    there = {path.name for path in (tmp_path / "image").iterdir()}
+    assert {"grad_cam.npy", "mean_map.npy"} <= there
+    assert not {"attributions.csv", "what_if.csv", "gates.csv"} & there
+    explained(sees_column, telling, tmp_path / "concat")
+    there = {path.name for path in (tmp_path / "concat").iterdir()}
+    assert "attributions.csv" in there
+    assert "gates.csv" not in there
