@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import reduce
 
 import pandas as pd
 
@@ -59,7 +58,7 @@ def _pairs(evidence: Evidence, remarks: dict[str, str]) -> pd.DataFrame:
     if len(evidence.arms) < 2:
         return pd.DataFrame()
     of_arm = {arm.name: {run.seed: run for run in arm.runs} for arm in evidence.arms}
-    common = sorted(reduce(set.intersection, (set(own) for own in of_arm.values())))
+    common = sorted(set.intersection(*(set(own) for own in of_arm.values())))
     if not common:
         remarks["pairs"] = "The arms have no seed in common, so they were not compared."
         return pd.DataFrame()

@@ -113,7 +113,9 @@ def _content(evidence: Evidence, pictures: Mapping[str, Sequence[Picture]]) -> d
 def _findings(evidence: Evidence) -> list[tuple[str, str, list[Mapping[str, Any]]]]:
     """Severity, its title, and the findings of it."""
     findings: Sequence[Mapping[str, Any]] = evidence.manifest.get("findings") or ()
-    shown = [{**finding, "shown": list(finding.get("items", ()))[:SHOWN]} for finding in findings]
+    shown: list[Mapping[str, Any]] = [
+        {**finding, "shown": list(finding.get("items", ()))[:SHOWN]} for finding in findings
+    ]
     grouped = [(name, title, [f for f in shown if f["severity"] == name]) for name, title in SEVERITIES.items()]
     return [group for group in grouped if group[2]]
 

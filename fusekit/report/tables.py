@@ -142,7 +142,8 @@ def frame_grid(table: pd.DataFrame, caption: str, columns: Mapping[str, str], di
     for row in table.head(ROWS).to_dict("records"):
         cells = []
         for name in names:
-            notes = interval(*(row[end] for end in limits[name]), digits) if name in limits else ()
+            low, high = limits.get(name, ("", ""))
+            notes = interval(row[low], row[high], digits) if low else ()
             cells.append(Cell(shown(row[name], digits), notes))
         rows.append(cells)
     more = f" (the first {ROWS} of {len(table)} rows; all of them lie in figures/)" if len(table) > ROWS else ""

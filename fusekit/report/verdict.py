@@ -69,8 +69,8 @@ def edge(pairs: pd.DataFrame, first: str, second: str, measure: str) -> Edge | N
         row = pairs[(pairs["first"] == a) & (pairs["second"] == b) & (pairs["measure"] == measure)]
         if len(row):
             own = row.iloc[0]
-            limits = sorted((sign * float(own["low"]), sign * float(own["high"])))
-            return Edge(sign * float(own["difference"]), *limits, float(own["p_holm"]), int(own["subjects"]))
+            low, high = sorted((sign * float(own["low"]), sign * float(own["high"])))
+            return Edge(sign * float(own["difference"]), low, high, float(own["p_holm"]), int(own["subjects"]))
     return None
 
 

@@ -11,7 +11,7 @@ from tests.fake_runs import fake_runs
 
 
 def test_one_run_gets_its_report_inside(command_line: CommandLine, tmp_path: Path) -> None:
-    (run,) = fake_runs(tmp_path, arms=["gbdt"], subjects=40)
+    (run,) = fake_runs(tmp_path, arms=["gbdt"], subjects=40, ablations=False)
     code, said = command_line("report", str(run))
     assert code == 0
     assert "SYNTHETIC cohort" in said
@@ -23,7 +23,7 @@ def test_one_run_gets_its_report_inside(command_line: CommandLine, tmp_path: Pat
 def test_several_runs_are_joined_in_a_folder_of_their_own(
     command_line: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    runs = fake_runs(tmp_path / "c", arms=["logistic", "gbdt"], subjects=40)
+    runs = fake_runs(tmp_path / "c", arms=["logistic", "gbdt"], subjects=40, ablations=False)
     monkeypatch.chdir(tmp_path)
     assert command_line("report", *map(str, runs))[0] == 0
     assert "gbdt" in (tmp_path / "report" / "report.html").read_text()

@@ -174,7 +174,7 @@ def test_nothing_tells_where_or_when_or_how_long(evidence: Evidence, read: Reade
 
 
 def test_names_that_are_markup_stay_names(tmp_path: Path) -> None:
-    runs = fake_runs(tmp_path, arms=["clinical-only", "rbca"], subjects=40, hostile=HOSTILE)
+    runs = fake_runs(tmp_path, arms=["clinical-only", "rbca"], subjects=40, ablations=False, hostile=HOSTILE)
     hostile = of_page(gather_evidence([Run(path) for path in runs]))
     assert "script" not in [tag for tag, _ in hostile.tags]
     assert f"{HOSTILE}scans whose visit" in hostile.text
@@ -199,7 +199,9 @@ def test_one_run_without_anything_more_still_makes_a_page(tmp_path: Path) -> Non
 
 
 def test_three_classes_leave_out_what_is_for_two(tmp_path: Path) -> None:
-    runs = fake_runs(tmp_path, arms=["clinical-only", "rbca"], subjects=60, classes=("CN", "MCI", "AD"))
+    runs = fake_runs(
+        tmp_path, arms=["clinical-only", "rbca"], subjects=60, ablations=False, classes=("CN", "MCI", "AD")
+    )
     many = of_page(gather_evidence([Run(path) for path in runs]))
     assert "Calibration and net benefit are for two classes; this task has more." in many.text
     (caption,) = [name for name in many.tables if name.startswith("Scores at subject level")]

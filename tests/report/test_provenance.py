@@ -40,7 +40,10 @@ def test_settings_leave_places_out_and_options_in() -> None:
 
 def test_the_command_names_arms_seeds_and_options(tmp_path: Path) -> None:
     evidence = gather_evidence(
-        [Run(path) for path in fake_runs(tmp_path, arms=["concat", "rbca", "gbdt"], seeds=2, subjects=40)]
+        [
+            Run(path)
+            for path in fake_runs(tmp_path, arms=["concat", "rbca", "gbdt"], seeds=2, subjects=40, ablations=False)
+        ]
     )
     (line,) = again(evidence)
     words = shlex.split(line)
@@ -59,12 +62,14 @@ def test_the_command_names_arms_seeds_and_options(tmp_path: Path) -> None:
 
 
 def test_one_run_is_run_again(tmp_path: Path) -> None:
-    evidence = gather_evidence([Run(path) for path in fake_runs(tmp_path, arms=["rbca"], subjects=40)])
+    evidence = gather_evidence([Run(path) for path in fake_runs(tmp_path, arms=["rbca"], subjects=40, ablations=False)])
     assert again(evidence)[0].startswith("fusekit run adni-ad --fusion rbca --seed 0 ")
 
 
 def test_where_arms_differ_in_an_entry_each_is_told(tmp_path: Path) -> None:
-    evidence = gather_evidence([Run(path) for path in fake_runs(tmp_path, arms=["concat", "rbca"], subjects=40)])
+    evidence = gather_evidence(
+        [Run(path) for path in fake_runs(tmp_path, arms=["concat", "rbca"], subjects=40, ablations=False)]
+    )
     rows = {row[0].text: row[1].text for row in config_grid(evidence).rows}
     assert rows["fusion"] == "concat: concat; rbca: rbca"
     assert rows["epochs"] == "8"
