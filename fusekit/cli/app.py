@@ -11,6 +11,7 @@ import typer
 from fusekit.cli.cache import cache
 from fusekit.cli.check import check
 from fusekit.cli.cohort import cohort
+from fusekit.cli.evaluate import evaluate
 from fusekit.cli.listing import list_components, list_plugins
 from fusekit.cli.new_task import new_task
 from fusekit.cli.predict import predict
@@ -37,6 +38,7 @@ def program(plugins: Catalog) -> typer.Typer:
     cli.command("run")(run)
     cli.command("check")(check)
     cli.command("predict")(predict)
+    cli.command("evaluate")(evaluate)
     cli.command("cohort")(cohort)
     cli.command("new-task")(new_task)
     cli.command("list")(list_components)

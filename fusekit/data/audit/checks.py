@@ -38,8 +38,11 @@ IMAGE_CHECKS: tuple[Check, ...] = (
     volumes.unusual_volumes,
 )
 
-#: Refusals of these checks and of a recipe: what ``--allow`` takes, beside the refusals of the task itself.
-REFUSALS = ("column-is-label", "leaky-column", "near-duplicate", "recipe-differs", "same-image")
+#: Refusals of an external validation, where a cohort is not what the frozen model was made for.
+OF_ANOTHER_COHORT = ("missing-column", "other-unit", "out-of-range", "training-cohort")
+
+#: Refusals of these checks, of a recipe and of another cohort: what ``--allow`` takes, beside those of the task itself.
+REFUSALS = ("column-is-label", "leaky-column", "near-duplicate", "recipe-differs", "same-image", *OF_ANOTHER_COHORT)
 
 
 def audit(cohort: Cohort, folds: pd.Series | None, task: Task, store: SliceStore | None) -> tuple[Finding, ...]:

@@ -1,0 +1,183 @@
+"""``fusekit evaluate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fusekit.cli.options import Clinical, Layout, Option, task_options
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from fusekit.experiment import Run
+
+#: So many clinical columns are shown; shift.csv has all of them.
+SHOWN = 8
+
+
+def evaluate(
+    bundle: Annotated[Path, typer.Argument(help="Bundle folder, or the run folder that holds it.", show_default=False)],
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the other cohort. Without it a SYNTHETIC cohort is written and used."),
+    ] = None,
+    task: Annotated[str | None, typer.Option(help="Task that reads the cohort. Default: the training's.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder, new or empty. Default: runs/external-TASK-FUSION-DATE-TIME.")
+    ] = None,
+    layout: Layout = None,
+    clinical: Clinical = None,
+    allow: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FINDING", help="Go on in spite of a refusal; may be repeated."),
+    ] = None,
+    recalibrate: Annotated[
+        str,
+        typer.Option(help="Also write a map fitted on this cohort: temperature or logistic. It is shown in any case."),
+    ] = "none",
+    option: Option = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:N or mps. Default: auto.")] = None,
+) -> None:
+    """Test a frozen model on another cohort, and say how that cohort differs from the training's.
+
+    Nothing of the model is fitted there: slices, scales, columns and categories are the bundle's. What does not fit is
+    refused by name.
+    """
+    from rich.console import Console
+
+    from fusekit.experiment.external import evaluate as run
+
+    finished = run(
+        bundle,
+        task=task,
+        data=data,
+        out=out,
+        options=task_options(option, layout, clinical),
+        allow=allow or [],
+        recalibrate=recalibrate,
+        device=device,
+    )
+    print_external(finished, Console())
+
+
+def print_external(run: Run, console: Console) -> None:
+    """Print the scores on both cohorts, the largest shifts, calibration, and where every file lies."""
+    import json
+
+    import pandas as pd
+    from rich.markup import escape
+
+    from fusekit.experiment.external import FILES, RECALIBRATED
+
+    metrics = json.loads((run.folder / "metrics.json").read_text(encoding="utf-8"))
+    tables = {name: pd.read_csv(run.folder / f"{name}.csv") for name in ("shift", "prevalence", "recalibration")}
+    manifest = run.manifest
+    kind = "[bold yellow]SYNTHETIC[/]" if run.synthetic else "frozen model"
+    title = f"{escape(manifest['task']['name'])} · {escape(manifest['arm'])} on another cohort · {kind}"
+    console.print(_scores(title, metrics["comparison-with-training"]))
+    console.print(
+        "[dim]Subject level; 95 % intervals over subjects. Internal: subjects held out of the training cohort.[/]",
+        highlight=False,
+    )
+    _print_shift(manifest["external"]["summary"], tables["shift"], console)
+    _print_calibration(tables["prevalence"], tables["recalibration"], metrics.get("recalibrated"), console)
+    folder = run.folder.relative_to(Path.cwd()) if run.folder.is_relative_to(Path.cwd()) else run.folder
+    console.print(f"\nEverything lies in [bold]{escape(str(folder))}[/]", soft_wrap=True, highlight=False)
+    from rich.table import Table
+
+    files = Table(box=None, show_header=False, padding=(0, 2))
+    for name, purpose in {**FILES, **(RECALIBRATED if "recalibrated" in metrics else {})}.items():
+        files.add_row(name, f"[dim]{purpose}[/]")
+    console.print(files)
+
+
+def _scores(title: str, rows: list[dict[str, float | str | None]]) -> object:
+    from rich.table import Table
+
+    from fusekit.extension import catalog
+
+    own = [row for row in rows if row["level"] == "subject"]
+    heads = [f"{side} (n = {_count(own[0][f'{side}_subjects'])})" for side in ("internal", "external")]
+    table = Table(title=title, title_style="bold")
+    table.add_column("")
+    for head in (*heads, "difference"):
+        table.add_column(head, justify="right")
+    for row in own:
+        sides = [(row[side], row[f"{side}_low"], row[f"{side}_high"]) for side in ("internal", "external")]
+        cells = [_cell(*numbers) for numbers in sides]
+        difference = _cell(row["difference"], row["low"], row["high"], sign="+")
+        table.add_row(catalog().metrics.get(str(row["metric"]))().title, *cells, difference)
+    return table
+
+
+def _count(number: float | str | None) -> str:
+    return "?" if number is None else f"{float(number):.0f}"
+
+
+def _cell(value: float | str | None, low: float | str | None, high: float | str | None, sign: str = "") -> str:
+    if value is None:
+        return "undefined"
+    if low is None or high is None:
+        return f"{float(value):{sign}.3f}"
+    return f"{float(value):{sign}.3f} [dim]\\[{float(low):{sign}.3f}, {float(high):{sign}.3f}][/]"
+
+
+def _print_shift(summary: list[str], shift: object, console: Console) -> None:
+    import pandas as pd
+    from rich.markup import escape
+    from rich.table import Table
+
+    assert isinstance(shift, pd.DataFrame)
+    console.print("\n[bold]Clinical columns against training[/]")
+    for sentence in summary or ["The model reads no clinical columns."]:
+        console.print(f"  {escape(sentence)}", highlight=False)
+    known = shift[shift["difference"].notna()]
+    order = known["difference"].abs().sort_values(ascending=False, kind="stable").index
+    if not len(order):
+        return
+    table = Table(box=None, padding=(0, 2))
+    for name in ("column", "unit", "training", "here", "difference in SD", "outside", "missing", "verdict"):
+        table.add_column(name, justify="left" if name in ("column", "unit", "verdict") else "right")
+    for row in known.loc[order].head(SHOWN).fillna({"unit": "", "category": ""}).to_dict("records"):
+        number = row["kind"] == "number"
+        before = f"{row['training_mean']:.4g} ± {row['training_sd']:.3g}" if number else row["training_shares"]
+        after = f"{row['mean']:.4g} ± {row['sd']:.3g}" if number else row["shares"]
+        limits = "" if pd.isna(row["low"]) else f" [dim]\\[{row['low']:+.2f}, {row['high']:+.2f}][/]"
+        cells = [f"{row['difference']:+.2f}{limits}", f"{row['outside']:.0%}", f"{row['missing']:.0%}"]
+        names = [escape(str(row["column"])), escape(str(row["unit"]))]
+        table.add_row(*names, escape(str(before)), escape(str(after)), *cells, escape(str(row["verdict"])))
+    console.print(table)
+
+
+def _print_calibration(prevalence: object, recalibration: object, applied: object, console: Console) -> None:
+    import pandas as pd
+    from rich.table import Table
+
+    assert isinstance(prevalence, pd.DataFrame)
+    assert isinstance(recalibration, pd.DataFrame)
+    console.print("\n[bold]Calibration[/]")
+    positive, raw = prevalence.iloc[1], recalibration.iloc[0]
+    if not pd.isna(raw["observed"]):
+        trained = "" if pd.isna(positive["training_share"]) else f"; {positive['training_share']:.0%} in training"
+        console.print(
+            f"  {positive['class']}: {positive['share']:.0%} of the subjects here, {raw['predicted']:.0%} predicted on "
+            f"average{trained}. Calibration slope {raw['calibration_slope']:.2f} (1 is right; below, too sure).",
+            highlight=False,
+        )
+    table = Table(box=None, padding=(0, 2))
+    for name in ("probabilities", "measured", "Brier", "ECE", "log loss", "map, fitted on all"):
+        table.add_column(name, justify="left" if name in ("probabilities", "measured", "map, fitted on all") else "right")
+    for row in recalibration.to_dict("records"):
+        named = {name: row[name] for name in ("temperature", "intercept", "slope") if not pd.isna(row[name])}
+        scores = [f"{row[name]:.3f}" for name in ("brier", "ece", "log_loss")]
+        table.add_row(row["method"], row["measured"], *scores, ", ".join(f"{n} {v:.3g}" for n, v in named.items()))
+    console.print(table)
+    said = (
+        f"Recalibration ({applied['method']}) was fitted on all subjects here: recalibration.json."
+        if isinstance(applied, dict)
+        else "Shown, not applied: the predictions are the model's own. --recalibrate writes a map."
+    )
+    console.print(f"  [dim]{said}[/]", highlight=False)
