@@ -13,8 +13,10 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from fusekit.evaluation.folds import Folds
 from fusekit.evaluation.predictions import by_subject, probabilities_of
 from fusekit.evaluation.statistics import subject_bootstrap, wilson
+from fusekit.evaluation.thresholds import Thresholds, recentred
 
 POSITIVE = 1
 _SIDES: tuple[Literal["left"], Literal["right"]] = ("left", "right")
@@ -41,6 +43,10 @@ class Metric(ABC):
     title: str  # as printed
     definition: str  # one line
     empty: str  # what it returns when a class is empty
+    #: Scores rank within the subjects of one model: it is taken within each fold and averaged over folds.
+    within_folds: bool = False
+    #: It depends on calls alone: a threshold other than one half changes it.
+    of_calls: bool = False
 
     @abstractmethod
     def value(self, labels: np.ndarray, probabilities: np.ndarray) -> float:
@@ -50,9 +56,35 @@ class Metric(ABC):
         """Give 95 % limits over subjects (N,): a bootstrap, unless the metric knows better."""
         return subject_bootstrap(lambda rows: self.value(labels[rows], probabilities[rows]), subjects, labels)
 
+    def value_in(self, folds: Folds, labels: np.ndarray, probabilities: np.ndarray) -> float:
+        """Mean of the folds' values, weighted by their subjects; folds where it is undefined are left out."""
+        values = self._of_each(folds, labels, probabilities)
+        there = ~np.isnan(values)
+        return float(np.average(values[there], weights=folds.subjects[there])) if there.any() else float("nan")
+
+    def interval_in(
+        self, folds: Folds, labels: np.ndarray, probabilities: np.ndarray, subjects: np.ndarray
+    ) -> tuple[float, float]:
+        """Give 95 % limits of ``value_in``: subjects are drawn within fold and class."""
+        defined = ~np.isnan(self._of_each(folds, labels, probabilities))
+        kept = np.flatnonzero(defined[folds.of_row])
+        if len(kept) == 0:
+            return float("nan"), float("nan")
+
+        def resampled(drawn: np.ndarray) -> float:
+            rows = kept[drawn]
+            return self.value_in(folds.of(rows), labels[rows], probabilities[rows])
+
+        return subject_bootstrap(resampled, subjects[kept], folds.within(labels)[kept])
+
+    def _of_each(self, folds: Folds, labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+        return np.array([self.value(labels[rows], probabilities[rows]) for rows in folds.rows])
+
 
 class Proportion(Metric, ABC):
     """A share of the rows that count; its interval is Wilson's, with the subjects that count as sample size."""
+
+    of_calls = True
 
     @abstractmethod
     def counted(self, labels: np.ndarray, called: np.ndarray) -> np.ndarray:
@@ -144,6 +176,7 @@ class BalancedAccuracy(Metric):
     title = "balanced accuracy"
     definition = "mean over classes of correct calls / rows of the class"
     empty = "NaN if any class is empty"
+    of_calls = True
 
     def value(self, labels: np.ndarray, probabilities: np.ndarray) -> float:
         """Each class counts alike, however many rows it has."""
@@ -170,6 +203,7 @@ class AreaUnderCurve(Metric):
     title = "AUC"
     definition = "area under the ROC curve of the positive class's probability"
     empty = "NaN if either class is empty"
+    within_folds = True
 
     def value(self, labels: np.ndarray, probabilities: np.ndarray) -> float:
         """Mann-Whitney U over the number of pairs."""
@@ -185,10 +219,16 @@ class AreaUnderCurve(Metric):
         value = self.value(labels, probabilities)
         if value not in (0.0, 1.0):
             return super().interval(labels, probabilities, subjects)
-        cases = positive(labels)
-        pairs = min(len(np.unique(subjects[cases])), len(np.unique(subjects[~cases])))
-        limit = 0.025 ** (1 / pairs)
-        return (limit, 1.0) if value == 1.0 else (0.0, 1 - limit)
+        return _all_alike(value, _fewest(positive(labels), subjects, 2))
+
+    def interval_in(
+        self, folds: Folds, labels: np.ndarray, probabilities: np.ndarray, subjects: np.ndarray
+    ) -> tuple[float, float]:
+        """Likewise; the independent pairs of all folds count together."""
+        value = self.value_in(folds, labels, probabilities)
+        if value not in (0.0, 1.0):
+            return super().interval_in(folds, labels, probabilities, subjects)
+        return _all_alike(value, sum(_fewest(positive(labels[rows]), subjects[rows], 2) for rows in folds.rows))
 
 
 class MacroAreaUnderCurve(Metric):
@@ -197,6 +237,7 @@ class MacroAreaUnderCurve(Metric):
     title = "macro AUC"
     definition = "mean over classes of the area under the ROC curve of the class against the rest"
     empty = "NaN if any class is empty"
+    within_folds = True
 
     def value(self, labels: np.ndarray, probabilities: np.ndarray) -> float:
         """Each class counts alike, however many rows it has."""
@@ -207,8 +248,23 @@ class MacroAreaUnderCurve(Metric):
         value = self.value(labels, probabilities)
         if value not in (0.0, 1.0):
             return super().interval(labels, probabilities, subjects)
-        limit = 0.025 ** (1 / _fewest(labels, subjects, probabilities.shape[1]))
-        return (limit, 1.0) if value == 1.0 else (0.0, 1 - limit)
+        return _all_alike(value, _fewest(labels, subjects, probabilities.shape[1]))
+
+    def interval_in(
+        self, folds: Folds, labels: np.ndarray, probabilities: np.ndarray, subjects: np.ndarray
+    ) -> tuple[float, float]:
+        """Likewise; the smallest classes of all folds count together."""
+        value = self.value_in(folds, labels, probabilities)
+        if value not in (0.0, 1.0):
+            return super().interval_in(folds, labels, probabilities, subjects)
+        classes = probabilities.shape[1]
+        return _all_alike(value, sum(_fewest(labels[rows], subjects[rows], classes) for rows in folds.rows))
+
+
+def _all_alike(value: float, pairs: int) -> tuple[float, float]:
+    """Exact limits where all of so many independent pairs are ordered rightly (1) or wrongly (0)."""
+    limit = 0.025 ** (1 / pairs)
+    return (limit, 1.0) if value == 1.0 else (0.0, 1 - limit)
 
 
 def _auc(cases: np.ndarray, scores: np.ndarray) -> float:
@@ -226,22 +282,43 @@ def _fewest(labels: np.ndarray, subjects: np.ndarray, classes: int) -> int:
     return min(len(np.unique(subjects[labels == k])) for k in range(classes))
 
 
-def score(predictions: pd.DataFrame, metrics: Mapping[str, Metric]) -> pd.DataFrame:
+def score(
+    predictions: pd.DataFrame,
+    metrics: Mapping[str, Metric],
+    how: str = "mean",
+    thresholds: Thresholds | None = None,
+) -> pd.DataFrame:
     """Score predictions at slice and at subject level.
 
     Args:
-        predictions: one row a slice, as in ``predictions.csv``.
+        predictions: one row a slice, as in ``predictions.csv``; without a column ``fold``, one model predicted all.
         metrics: name -> metric.
+        how: a name in ``AGGREGATIONS``: how slices become subjects.
+        thresholds: fold -> "slice" and "subject" -> the probability above which the positive class is called, as
+            ``fit_thresholds`` gives them; without them the most probable class is called.
 
     Returns:
         One row a level and metric: level, metric, value, low, high (95 % limits over subjects), rows, subjects.
+
+    Raises:
+        OptionError: there is no such aggregation, or thresholds for more than two classes.
+        DataError: a fold has no threshold.
     """
     scores = []
-    for level, table in (("slice", predictions), ("subject", by_subject(predictions))):
-        labels, probabilities = table["label"].to_numpy(), probabilities_of(table)
-        subjects = table["subject"].to_numpy()
+    for level, table in (("slice", predictions), ("subject", by_subject(predictions, how))):
+        called = table if thresholds is None else recentred(table, thresholds, level)
         for name, metric in metrics.items():
-            low, high = metric.interval(labels, probabilities, subjects)
-            value = metric.value(labels, probabilities)
+            value, low, high = value_and_interval(metric, called if metric.of_calls else table)
             scores.append((level, name, value, low, high, len(table), table["subject"].nunique()))
     return pd.DataFrame(scores, columns=["level", "metric", "value", "low", "high", "rows", "subjects"])
+
+
+def value_and_interval(metric: Metric, table: pd.DataFrame) -> tuple[float, float, float]:
+    """Score the rows of a table: value, and 95 % limits over its subjects."""
+    labels, probabilities = table["label"].to_numpy(), probabilities_of(table)
+    subjects, folds = table["subject"].to_numpy(), Folds.of_table(table)
+    if metric.within_folds and len(folds.subjects) > 1:
+        low, high = metric.interval_in(folds, labels, probabilities, subjects)
+        return metric.value_in(folds, labels, probabilities), low, high
+    low, high = metric.interval(labels, probabilities, subjects)
+    return metric.value(labels, probabilities), low, high

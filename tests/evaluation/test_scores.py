@@ -154,3 +154,90 @@ def test_a_perfect_score_of_three_classes_claims_no_certainty() -> None:
 
 def test_the_auc_of_undefined_probabilities_is_undefined() -> None:
     assert np.isnan(AreaUnderCurve().value(np.array([0, 1]), np.array([[0.5, 0.5], [np.nan, np.nan]])))
+
+
+def on_different_scales() -> pd.DataFrame:
+    """Two folds, each separated but for one pair; the second model's probabilities are all above the first's."""
+    first = [("a", 0, 0.05), ("b", 0, 0.2), ("c", 1, 0.15), ("d", 1, 0.3)]  # 3 of 4 pairs
+    second = [("e", 0, 0.6), ("f", 0, 0.7), ("g", 0, 0.75), ("h", 1, 0.9), ("i", 1, 0.65), ("j", 1, 0.8)]  # 7 of 9
+    rows = [(0, *row) for row in first] + [(1, *row) for row in second]
+    frame = pd.DataFrame(rows, columns=["fold", "subject", "label", "p_1"])
+    return frame.assign(row=range(len(frame)), scan=frame["subject"], slice=0, p_0=1 - frame["p_1"])[
+        ["row", "subject", "scan", "slice", "fold", "label", "p_0", "p_1"]
+    ]
+
+
+def test_the_auc_compares_no_scores_of_different_models() -> None:
+    expected = (4 * 3 / 4 + 6 * 7 / 9) / 10
+    predictions = on_different_scales()
+    scores = score(predictions, ALL).set_index(["level", "metric"])
+    for level in ("slice", "subject"):
+        value, low, high = scores.loc[(level, "auc"), ["value", "low", "high"]].to_numpy(dtype=float)
+        assert value == pytest.approx(expected)
+        assert low < value < high
+    shifted = predictions.assign(p_1=predictions["p_1"].where(predictions["fold"] == 0, predictions["p_1"] / 8))
+    shifted["p_0"] = 1 - shifted["p_1"]
+    again = score(shifted, {"auc": ALL["auc"]}).set_index(["level", "metric"])
+    pd.testing.assert_frame_equal(again, scores.loc[again.index])
+    of_one = score(predictions.drop(columns="fold"), {"auc": ALL["auc"]})
+    assert of_one["value"].iloc[1] == pytest.approx(roc_auc_score(predictions["label"], predictions["p_1"]))
+
+
+def test_a_fold_without_a_class_is_left_out_of_the_mean() -> None:
+    predictions = on_different_scales()
+    alone = score(predictions.query("fold == 1"), {"auc": ALL["auc"]})
+    without = score(predictions.query("fold == 1 or label == 0"), {"auc": ALL["auc"]})
+    columns = ["value", "low", "high"]
+    pd.testing.assert_frame_equal(without[columns], alone[columns], atol=0.05)
+    assert without["value"].tolist() == alone["value"].tolist()
+    empty = score(predictions.query("label == 0"), {"auc": ALL["auc"]})
+    assert empty[columns].isna().all(axis=None)
+
+
+def test_perfect_separation_within_every_fold_is_not_certainty() -> None:
+    predictions = on_different_scales()
+    perfect = predictions.assign(p_1=predictions["fold"] / 2 + predictions["label"] / 4)
+    scores = score(perfect.assign(p_0=1 - perfect["p_1"]), {"auc": ALL["auc"], "macro": MacroAreaUnderCurve()})
+    limit = 0.025 ** (1 / (2 + 3))  # two independent pairs in the first fold, three in the second
+    assert scores["low"].to_numpy() == pytest.approx(limit)
+    assert (scores["high"] == 1).all()
+
+
+class HighestOfThePositives(Metric):
+    title = "highest"
+    definition = "highest probability of a positive"
+    empty = "NaN without positives"
+    within_folds = True
+
+    def value(self, labels: np.ndarray, probabilities: np.ndarray) -> float:
+        return float(probabilities[labels == 1, 1].max()) if (labels == 1).any() else float("nan")
+
+
+def test_a_plugins_metric_is_averaged_over_folds_and_drawn_within_them() -> None:
+    found = score(on_different_scales(), {"highest": HighestOfThePositives()}).iloc[1]
+    assert found["value"] == pytest.approx((4 * 0.3 + 6 * 0.9) / 10)
+    assert found["low"] == pytest.approx((4 * 0.15 + 6 * 0.8) / 10, abs=0.1)
+    assert found["high"] == pytest.approx(found["value"])
+
+
+def test_thresholds_change_calls_and_nothing_else() -> None:
+    predictions = on_different_scales()
+    thresholds = {0: {"slice": 0.1, "subject": 0.25}, 1: {"slice": 0.78, "subject": 0.62}}
+    plain = score(predictions, ALL).set_index(["level", "metric"])["value"]
+    moved = score(predictions, ALL, thresholds=thresholds).set_index(["level", "metric"])["value"]
+    for level in ("slice", "subject"):
+        t = predictions["fold"].map({fold: of[level] for fold, of in thresholds.items()})
+        called = (predictions["p_1"] > t).astype(int)
+        assert moved[level, "accuracy"] == pytest.approx(accuracy_score(predictions["label"], called))
+        assert moved[level, "sensitivity"] == pytest.approx(recall_score(predictions["label"], called))
+        assert moved[level, "npv"] == pytest.approx(precision_score(predictions["label"], called, pos_label=0))
+        assert moved[level, "auc"] == plain[level, "auc"]
+    assert moved["subject", "accuracy"] != plain["subject", "accuracy"]
+
+
+def test_metrics_say_what_they_depend_on() -> None:
+    assert {name for name, metric in ALL.items() if metric.within_folds} == {"auc"}
+    assert {name for name, metric in ALL.items() if metric.of_calls} == set(ALL) - {"auc"}
+    assert BalancedAccuracy().of_calls
+    assert MacroAreaUnderCurve().within_folds
+    assert not HighestOfThePositives().of_calls
