@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -121,8 +122,8 @@ def _cell(value: float | str | None, low: float | str | None, high: float | str 
     if value is None:
         return "undefined"
     if low is None or high is None:
-        return f"{float(value):{sign}.3f}"
-    return f"{float(value):{sign}.3f} [dim]\\[{float(low):{sign}.3f}, {float(high):{sign}.3f}][/]"
+        return f"{float(value):{sign}.2f}"
+    return f"{float(value):{sign}.2f} [dim]\\[{float(low):{sign}.2f}, {float(high):{sign}.2f}][/]"
 
 
 def _print_shift(summary: list[str], shift: object, console: Console) -> None:
@@ -138,18 +139,24 @@ def _print_shift(summary: list[str], shift: object, console: Console) -> None:
     order = known["difference"].abs().sort_values(ascending=False, kind="stable").index
     if not len(order):
         return
-    table = Table(box=None, padding=(0, 2))
-    for name in ("column", "unit", "training", "here", "difference in SD", "outside", "missing", "verdict"):
-        table.add_column(name, justify="left" if name in ("column", "unit", "verdict") else "right")
-    for row in known.loc[order].head(SHOWN).fillna({"unit": "", "category": ""}).to_dict("records"):
-        number = row["kind"] == "number"
-        before = f"{row['training_mean']:.4g} ± {row['training_sd']:.3g}" if number else row["training_shares"]
-        after = f"{row['mean']:.4g} ± {row['sd']:.3g}" if number else row["shares"]
-        limits = "" if pd.isna(row["low"]) else f" [dim]\\[{row['low']:+.2f}, {row['high']:+.2f}][/]"
-        cells = [f"{row['difference']:+.2f}{limits}", f"{row['outside']:.0%}", f"{row['missing']:.0%}"]
-        names = [escape(str(row["column"])), escape(str(row["unit"]))]
-        table.add_row(*names, escape(str(before)), escape(str(after)), *cells, escape(str(row["verdict"])))
+    table = Table(box=None, padding=(0, 1))
+    for name in ("column", "training", "here", "SDs apart", "verdict"):
+        table.add_column(name, justify="left" if name in ("column", "verdict") else "right", no_wrap=name != "verdict")
+    for row in known.loc[order].head(SHOWN).fillna({"category": ""}).to_dict("records"):
+        cells = [row["column"], *_sides(row), f"{row['difference']:+.2f}", row["verdict"]]
+        table.add_row(*(escape(str(cell)) for cell in cells))
     console.print(table)
+
+
+def _sides(row: dict[Hashable, Any]) -> tuple[str, str]:
+    """Mean and standard deviation on both sides, or the share of the category that differs most."""
+    if row["kind"] == "number":
+        return (
+            f"{row['training_mean']:.4g} ± {row['training_sd']:.2g}",
+            f"{row['mean']:.4g} ± {row['sd']:.2g}",
+        )
+    shares = [dict(part.rsplit(" ", 1) for part in row[name].split("; ")) for name in ("training_shares", "shares")]
+    return tuple(f"{float(side[row['category']]):.0%} {row['category']}" for side in shares)  # type: ignore[return-value]
 
 
 def _print_calibration(prevalence: object, recalibration: object, applied: object, console: Console) -> None:
@@ -167,13 +174,14 @@ def _print_calibration(prevalence: object, recalibration: object, applied: objec
             f"average{trained}. Calibration slope {raw['calibration_slope']:.2f} (1 is right; below, too sure).",
             highlight=False,
         )
-    table = Table(box=None, padding=(0, 2))
-    for name in ("probabilities", "measured", "Brier", "ECE", "log loss", "map, fitted on all"):
-        table.add_column(name, justify="left" if name in ("probabilities", "measured", "map, fitted on all") else "right")
+    table = Table(box=None, padding=(0, 1))
+    for name in ("probabilities", "Brier", "ECE", "log loss", "map, fitted on all"):
+        table.add_column(name, justify="left" if name in ("probabilities", "map, fitted on all") else "right")
     for row in recalibration.to_dict("records"):
         named = {name: row[name] for name in ("temperature", "intercept", "slope") if not pd.isna(row[name])}
         scores = [f"{row[name]:.3f}" for name in ("brier", "ece", "log_loss")]
-        table.add_row(row["method"], row["measured"], *scores, ", ".join(f"{n} {v:.3g}" for n, v in named.items()))
+        measured = ", cross-fitted" if row["measured"] == "cross-fitted" else ""
+        table.add_row(row["method"] + measured, *scores, ", ".join(f"{n} {v:.3g}" for n, v in named.items()))
     console.print(table)
     said = (
         f"Recalibration ({applied['method']}) was fitted on all subjects here: recalibration.json."

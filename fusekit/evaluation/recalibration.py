@@ -115,9 +115,7 @@ def fit_logistic(labels: np.ndarray, probabilities: np.ndarray, slope: float | N
     second = (-_LIMIT, _LIMIT) if slope is None else (slope, slope)
     start = np.array([0.0, 1.0 if slope is None else slope])
     options = {"ftol": 1e-15, "gtol": 1e-9, "maxiter": 1000}
-    found = minimize(
-        loss, start, jac=True, method="L-BFGS-B", bounds=[(-_LIMIT, _LIMIT), second], options=options
-    )
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(-_LIMIT, _LIMIT), second], options=options)
     return float(found.x[0]), float(found.x[1])
 
 

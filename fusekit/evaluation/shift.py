@@ -1,8 +1,7 @@
 """How another cohort differs from the one a model was trained on, as far as the model remembers that one.
 
-A bundle keeps mean, spread, range, gaps and shares of its training values, and mean and spread of the grey levels. No
-single training value is there: what compares whole distributions (Kolmogorov and Smirnov's test, a classifier that
-tells the cohorts apart) would need the training data.
+A bundle keeps mean, spread, range, gaps and shares of its training values, and not one of the values: what compares
+whole distributions (Kolmogorov and Smirnov's test, a classifier that tells the cohorts apart) needs the training data.
 """
 
 from __future__ import annotations
@@ -13,20 +12,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fusekit.data import ClinicalEncoding, Pixels
+from fusekit.data import ClinicalEncoding
 from fusekit.data.encoded_column import EncodedColumn
 
 #: Means that lie further apart than so many training standard deviations are called shifted.
 SHIFT = 0.5
 #: A larger share of values outside the training range is remarked, and a larger difference of the shares of gaps.
 OUTSIDE, GAPS = 0.05, 0.1
-
-_NORMAL = 1.959964  # 97.5th percentile
-_QUANTILES = {"q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95}
-_UNITS = {"shape": "voxels", "spacing": "mm", "foreground": "share"}
-#: Grey levels run from 0 to 255; a histogram has so many bins.
-_BINS = 64
-_LOOKED_AT = 1000  # items of a store, evenly spread
+#: Chance of a false remark among all columns; what has a larger one is said with "perhaps", or not at all.
+LEVEL = 0.05
 
 
 def clinical_shift(
@@ -45,18 +39,18 @@ def clinical_shift(
 
     Returns:
         One row a column, in the order of the model's input, the numbers in the column's unit: ``column``, ``kind``,
-        ``unit``, ``block`` (the table it came from); ``training_scans`` (with a value), ``training_mean``,
-        ``training_sd``; ``scans`` and ``subjects`` with a value, ``mean``, ``sd``, ``median``, ``q25``, ``q75``;
+        ``unit``, ``block`` (the table it came from); ``training_scans`` (with a value), ``training_of``
+        (all), ``training_mean``, ``training_sd``; ``scans`` (with a value), ``of`` (all), ``subjects`` (with a value),
+        ``mean``, ``sd``, ``median``, ``q25``, ``q75``;
         ``difference`` of the means in training standard deviations (Glass's delta), with ``low`` and ``high``, its 95 %
         limits over subjects; ``sd_ratio``; ``outside``, the share of values beyond the training values' range, or in
         categories that training did not have; ``training_missing`` and ``missing``, shares of scans;
         ``training_shares`` and ``shares`` of categories, as text; ``verdict``. Of a category, ``difference`` is that of
         the ``category`` whose share differs most, seen as a column of 0 and 1. What the model does not know is NaN.
     """
-    rows = [
-        _column(column, values[column.name], subjects, column.name in absent)
-        for column in (encoding.columns if encoding else ())
-    ]
+    columns = encoding.columns if encoding else ()
+    level = LEVEL / max(1, len(columns))
+    rows = [_column(c, values[c.name], subjects, "absent" if c.name in absent else "", level) for c in columns]
     return pd.DataFrame(rows, columns=list(_COLUMNS))
 
 
@@ -67,9 +61,11 @@ _COLUMNS: dict[str, Any] = {
     "block": "",
     "category": "",
     "training_scans": np.nan,
+    "training_of": np.nan,
     "training_mean": np.nan,
     "training_sd": np.nan,
     "scans": 0,
+    "of": 0,
     "subjects": 0,
     "mean": np.nan,
     "sd": np.nan,
@@ -89,7 +85,7 @@ _COLUMNS: dict[str, Any] = {
 }
 
 
-def _column(column: EncodedColumn, values: pd.Series, subjects: pd.Series, absent: bool) -> dict[str, Any]:
+def _column(column: EncodedColumn, values: pd.Series, subjects: pd.Series, absent: str, level: float) -> dict[str, Any]:
     observed = values.dropna()
     trained, of = column.observed or (np.nan, np.nan)
     row = {
@@ -99,14 +95,16 @@ def _column(column: EncodedColumn, values: pd.Series, subjects: pd.Series, absen
         "unit": column.column.unit,
         "block": column.column.block,
         "training_scans": trained,
+        "training_of": of,
         "scans": len(observed),
+        "of": len(values),
         "subjects": subjects[observed.index].nunique(),
         # Without a mask there were no gaps in training, whether the bundle counts them or not.
         "training_missing": 1 - trained / of if column.masked else 0.0,
         "missing": 1 - len(observed) / len(values) if len(values) else np.nan,
     }
     row |= _number(column, observed, row) if column.is_number else _category(column, observed, row)
-    return row | {"verdict": "absent" if absent else _verdict(row)}
+    return row | {"verdict": absent or _verdict(row, level)}
 
 
 def _number(column: EncodedColumn, observed: pd.Series, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -150,7 +148,7 @@ def _category(column: EncodedColumn, observed: pd.Series, row: Mapping[str, Any]
 def _difference(delta: float, ratio: float, row: Mapping[str, Any]) -> dict[str, float]:
     """Glass's delta and its limits: both means vary, and so does the training deviation that it is measured in."""
     trained, subjects = float(row["training_scans"]), float(row["subjects"])
-    half = _NORMAL * float(np.sqrt(1 / trained + ratio**2 / subjects + delta**2 / (2 * trained)))
+    half = _normal(LEVEL) * float(np.sqrt(1 / trained + ratio**2 / subjects + delta**2 / (2 * trained)))
     return {"difference": delta, "low": delta - half, "high": delta + half, "sd_ratio": ratio}
 
 
@@ -158,24 +156,61 @@ def _shares(shares: Mapping[str, float]) -> str:
     return "; ".join(f"{name} {share:.3f}" for name, share in shares.items())
 
 
-def _verdict(row: Mapping[str, Any]) -> str:
-    """What there is to say of a column, in few words."""
+def _normal(level: float) -> float:
+    """So many standard errors have this chance of being passed, to either side."""
+    from scipy.stats import norm
+
+    return float(norm.isf(level / 2))
+
+
+def _verdict(row: Mapping[str, Any], level: float) -> str:
+    """What there is to say of a column, in few words; ``level`` is the chance of a false word that it may have."""
     if not row["scans"]:
         return "no values"
     said = []
-    delta, low, high = row["difference"], row["low"], row["high"]
+    delta = row["difference"]
     if abs(delta) > SHIFT:
         word = ("more " if delta > 0 else "less ") + row["category"] if row["category"] else ""
         word = word or ("higher" if delta > 0 else "lower")
-        said.append(f"perhaps {word}" if low <= 0 <= high else word)
-    if row["outside"] > OUTSIDE:
+        said.append(word if _is_sure(row, level) else f"perhaps {word}")
+    if row["outside"] > OUTSIDE and _chance_outside(row) < level:
         said.append("unknown categories" if row["kind"] == "category" else "beyond the training range")
     gaps = row["missing"] - row["training_missing"]
-    if abs(gaps) > GAPS:
+    if abs(gaps) > GAPS and _chance_missing(row) < level:
         said.append(f"{'more' if gaps > 0 else 'less'} often missing")
     if np.isnan(delta):
         said.append("not comparable")
     return "; ".join(said) or "alike"
+
+
+def _is_sure(row: Mapping[str, Any], level: float) -> bool:
+    """Whether the difference is beyond chance; so it counts where the bundle tells no numbers."""
+    error = (row["high"] - row["low"]) / (2 * _normal(LEVEL))
+    return not abs(row["difference"]) <= _normal(level) * error  # NaN is sure
+
+
+def _chance_outside(row: Mapping[str, Any]) -> float:
+    """Chance that so many new values of one and the same population lie beyond the range of the training's.
+
+    Exact for continuous values: of m new ones, as many as a beta-binomial with 2 and n - 1. 0 of categories, and where
+    the number of training values is not known.
+    """
+    from scipy.stats import betabinom
+
+    trained, count = row["training_scans"], row["scans"]
+    if row["kind"] == "category" or not trained > 1:
+        return 0.0
+    return float(betabinom.sf(round(row["outside"] * count) - 1, count, 2, trained - 1))
+
+
+def _chance_missing(row: Mapping[str, Any]) -> float:
+    """Fisher's exact test of the gaps; 0 where the number of training values is not known."""
+    from scipy.stats import fisher_exact
+
+    trained, here = row["training_scans"], row["scans"]
+    if np.isnan(trained):
+        return 0.0
+    return float(fisher_exact([[trained, row["training_of"] - trained], [here, row["of"] - here]]).pvalue)
 
 
 def summary(table: pd.DataFrame, largest: int = 5) -> tuple[str, ...]:
@@ -184,12 +219,14 @@ def summary(table: pd.DataFrame, largest: int = 5) -> tuple[str, ...]:
         return ()
     known = table[table["difference"].notna()]
     far = known[known["difference"].abs() > SHIFT]
-    sure = far[~((far["low"] <= 0) & (far["high"] >= 0))]
-    by_chance = f", {len(far) - len(sure)} of them within what chance gives" if len(far) > len(sure) else ""
+    perhaps = far["verdict"].str.startswith("perhaps ").sum()
     said = [
         f"{len(far)} of {len(known)} clinical columns that can be compared differ from training by more than "
-        f"{SHIFT:g} standard deviations{by_chance}."
+        f"{SHIFT:g} standard deviations" + (f"; {len(far) - perhaps} of them beyond chance" if len(far) else "") + "."
     ]
+    by_chance = _expected(known)
+    if by_chance is not None:
+        said.append(f"Samples of these sizes from one population would give about {by_chance:.1f} such columns.")
     ordered = far.loc[far["difference"].abs().sort_values(ascending=False, kind="stable").index]
     if len(ordered):
         each = [
@@ -197,76 +234,29 @@ def summary(table: pd.DataFrame, largest: int = 5) -> tuple[str, ...]:
             for row in ordered.head(largest).to_dict("records")
         ]
         said.append(f"Most: {', '.join(each)}.")
-    for word, sentence in (
-        ("absent", "are absent from the other cohort and count as missing"),
-        ("no values", "have no value in the other cohort"),
-        ("more often missing", "are more often missing than in training"),
-        ("beyond the training range", f"have more than {OUTSIDE:.0%} of their values beyond the training range"),
-        ("unknown categories", "have categories that training did not have"),
-    ):
-        named = table.loc[table["verdict"].str.split("; ").map(set(word.split("; ")).issubset), "column"]
+    for word, sentence in _SENTENCES.items():
+        named = table.loc[table["verdict"].str.split("; ").map(lambda words, word=word: word in words), "column"]
         if len(named):
             first = ", ".join(named.head(largest)) + (", ..." if len(named) > largest else "")
-            said.append(f"{len(named)} columns {sentence}: {first}.")
+            said.append(f"{sentence}: {len(named)} ({first}).")
     return tuple(said)
 
 
-def intensity_shift(pixels: Pixels, images: np.ndarray, rows: pd.DataFrame, volumes: pd.DataFrame) -> pd.DataFrame:
-    """Compare grey levels with the scale of the model, and list what was measured of each volume.
-
-    Args:
-        pixels: mean and standard deviation of the training items' grey levels.
-        images: (N, H, W) or (N, S, S, S) of the other cohort's store, 0 to 255.
-        rows: those that were predicted: index ``row`` of the store, column ``scan``.
-        volumes: index ``scan``: shape, spacing, orientation and grey levels of each volume before it was cut.
-
-    Returns:
-        One row a quantity: ``quantity``, ``unit``; ``training_mean``, ``training_sd`` (NaN where the model remembers
-        neither); ``scans``; ``mean``, ``sd``, ``q05``, ``q25``, ``median``, ``q75``, ``q95`` over scans (of ``grey
-        level``: over pixels); ``difference`` of the means in training standard deviations, ``sd_ratio``. Of an
-        orientation, ``mean`` is the share of scans.
-    """
-    own = Pixels.fit(images, rows.index.to_numpy())
-    levels = grey_levels(images, rows.index.to_numpy())
-    upto = levels["share"].cumsum()
-    quantiles = {name: float(levels["high"][int((upto >= share).argmax())]) for name, share in _QUANTILES.items()}
-    scans = rows["scan"].nunique()
-    table = [
-        {
-            "quantity": "grey level",
-            "unit": "0 to 255",
-            "training_mean": pixels.mean,
-            "training_sd": pixels.std,
-            "scans": scans,
-            "mean": own.mean,
-            "sd": own.std,
-            **quantiles,
-            "difference": (own.mean - pixels.mean) / pixels.std,
-            "sd_ratio": own.std / pixels.std,
-        }
-    ]
-    means = pd.Series([float(images[row].mean(dtype=np.float64)) for row in rows.index], index=rows["scan"])
-    table.append(_quantity("mean grey level of a scan", "0 to 255", means.groupby(level=0).mean()))
-    own_volumes = volumes.loc[rows["scan"].unique()]
-    for name in own_volumes.select_dtypes("number"):
-        unit = _UNITS.get(name.split("_")[0], "as in the file")
-        table.append(_quantity(name, unit, own_volumes[name]))
-    for name, share in own_volumes["orientation"].value_counts(normalize=True).sort_index().items():
-        table.append({"quantity": f"orientation {name}", "unit": "share", "scans": scans, "mean": float(share)})
-    columns = ["quantity", "unit", "training_mean", "training_sd", "scans", "mean", "sd", *_QUANTILES]
-    return pd.DataFrame(table, columns=[*columns, "difference", "sd_ratio"])
+_SENTENCES = {
+    "absent": "Columns that this cohort does not have and that count as missing",
+    "no values": "Columns without a value in this cohort",
+    "more often missing": "Columns that are more often missing than in training",
+    "less often missing": "Columns that are less often missing than in training",
+    "beyond the training range": f"Columns with more than {OUTSIDE:.0%} of their values beyond the training range",
+    "unknown categories": "Columns with categories that training did not have",
+}
 
 
-def _quantity(name: str, unit: str, values: pd.Series) -> dict[str, Any]:
-    found = {word: float(values.quantile(share)) for word, share in _QUANTILES.items()}
-    mean, sd = float(values.mean()), float(values.std(ddof=0))
-    return {"quantity": name, "unit": unit, "scans": len(values), "mean": mean, "sd": sd, **found}
+def _expected(known: pd.DataFrame) -> float | None:
+    """How many columns would differ by more than ``SHIFT`` if both cohorts were of one population."""
+    from scipy.stats import norm
 
-
-def grey_levels(images: np.ndarray, rows: np.ndarray) -> pd.DataFrame:
-    """Histogram of the grey levels of at most a thousand evenly spread rows (n,): low, high (of a bin), share."""
-    edges = np.linspace(0, 256, _BINS + 1)
-    counts = np.zeros(_BINS, dtype=np.int64)
-    for row in rows[:: max(1, len(rows) // _LOOKED_AT)]:
-        counts += np.histogram(np.asarray(images[row], dtype=np.float32), edges)[0]
-    return pd.DataFrame({"low": edges[:-1], "high": edges[1:], "share": counts / max(1, counts.sum())})
+    if known.empty or known["training_scans"].isna().any():
+        return None
+    error = np.sqrt(1 / known["training_scans"] + 1 / known["subjects"])
+    return float(2 * norm.sf(SHIFT / error).sum())

@@ -29,9 +29,7 @@ def beside_training(internal: Sequence[Mapping[str, Any]], external: pd.DataFram
     for title, table in (("internal", pd.DataFrame(list(internal))), ("external", external)):
         table = table.reindex(columns=["level", "metric", *names])
         table[names] = table[names].astype(float)
-        parts.append(
-            table.rename(columns={name: title if name == "value" else f"{title}_{name}" for name in names})
-        )
+        parts.append(table.rename(columns={name: title if name == "value" else f"{title}_{name}" for name in names}))
     both = parts[1].merge(parts[0], on=["level", "metric"], how="left")
     before, after = both["internal"], both["external"]
     both["difference"] = after - before
@@ -51,8 +49,8 @@ def prevalence(classes: Sequence[str], training: Mapping[str, int], subjects: pd
         subjects: label by subject of the other cohort.
 
     Returns:
-        One row a class: ``class``, ``training_subjects``, ``training_share``, ``subjects``, ``share``, ``low``, ``high``
-        (Wilson's 95 % limits of the share).
+        One row a class: ``class``, ``training_subjects``, ``training_share``, ``subjects``, ``share``, ``low``,
+        ``high`` (Wilson's 95 % limits of the share).
     """
     total, trained = len(subjects), sum(training.values())
     rows = []

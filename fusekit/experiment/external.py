@@ -15,8 +15,9 @@ from rich.markup import escape
 
 from fusekit.evaluation import Metric, by_subject, prediction_table, score
 from fusekit.evaluation.calibration import reliability
+from fusekit.evaluation.intensity import grey_levels, intensity_shift
 from fusekit.evaluation.recalibration import Recalibration, parts_of, recalibration_table
-from fusekit.evaluation.shift import clinical_shift, grey_levels, intensity_shift, summary
+from fusekit.evaluation.shift import clinical_shift, summary
 from fusekit.evaluation.two_cohorts import beside_training, prevalence
 from fusekit.experiment import manifest
 from fusekit.experiment.external_cohort import ExternalCohort, read_external
@@ -101,7 +102,7 @@ def _evaluate(asked: Asked, folder: Path, progress: Progress) -> None:
     for finding in other.findings:
         progress.say(escape(f"{finding.severity}: {finding.message} ({finding.count})"))
     read = time.perf_counter()
-    columns = bundle.encode(other.values.loc[other.rows["scan"]])
+    columns = bundle.encode(other.clinical.loc[other.rows["scan"]])
     with repeatable():
         probabilities = bundle.probabilities(other.store.images, columns, device)  # every row of the store, in order
     predictions = prediction_table(other.rows, probabilities)
@@ -147,7 +148,7 @@ def _tables(asked: Asked, other: ExternalCohort, subjects: pd.DataFrame) -> dict
     trained = bundle.provenance.get("data", {}).get("train", {})
     counts = {name: int(count["subjects"]) for name, count in trained.items()}
     return {
-        "shift": clinical_shift(bundle.encoding, other.values, cohort.scans["subject"], other.absent),
+        "shift": clinical_shift(bundle.encoding, other.clinical, cohort.scans["subject"], other.absent),
         "intensity": intensity_shift(bundle.pixels, other.store.images, other.rows, other.store.volumes),
         "prevalence": prevalence(bundle.classes, counts, cohort.subjects),
         "reliability": reliability(subjects),
@@ -169,7 +170,12 @@ def _recalibrate(
     table = subjects[["subject", "label"]].assign(part=parts.to_numpy())
     table[names] = mapped[method]
     table.to_csv(folder / "recalibrated.csv", index=False, lineterminator="\n")
-    belongs = {"weights": asked.weights, "aggregate": asked.how, "subjects": len(subjects), "synthetic": asked.synthetic}
+    belongs = {
+        "weights": asked.weights,
+        "aggregate": asked.how,
+        "subjects": len(subjects),
+        "synthetic": asked.synthetic,
+    }
     write_json(folder / "recalibration.json", {**fitted.as_json(), **belongs})
     one_each = table.rename(columns={"part": "fold"}).assign(scan=table["subject"], slice=0)
     scores = score(one_each, metrics)  # within the parts, each of which was mapped by a map of its own

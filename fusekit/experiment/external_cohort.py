@@ -23,6 +23,8 @@ from fusekit.progress import Progress
 #: All subjects are in one fold: none is trained on.
 FOLD = 0
 
+_WORDS = ("this cohort is not what the frozen model was made for", "Nothing was written.")
+
 
 @dataclass(frozen=True)
 class ExternalCohort:
@@ -30,7 +32,7 @@ class ExternalCohort:
 
     Args:
         cohort: as its task read it.
-        values: clinical values of the model's columns in the model's order, one row a scan; columns that the cohort
+        clinical: values of the model's columns in the model's order, one row a scan; columns that the cohort
             lacks are there and empty.
         absent: the names of those.
         store: its slices, cut by the model's policy.
@@ -40,7 +42,7 @@ class ExternalCohort:
     """
 
     cohort: Cohort
-    values: pd.DataFrame
+    clinical: pd.DataFrame
     absent: tuple[str, ...]
     store: SliceStore
     rows: pd.DataFrame
@@ -73,12 +75,12 @@ def read_external(
         findings += _same_cohort(bundle, {"clinical": "clinical values"}, tables)
     read = replace(cohort, clinical=values.drop(columns=list(absent)), columns=_described(bundle.encoding, cohort))
     findings += audit_tables(read, None, task)
-    refuse(findings, config.allow)
+    refuse(findings, config.allow, *_WORDS)
     store = build_store(cohort.scans, bundle.slices, bundle.image_size, cache_folder("slices"), progress)
     fingerprint = manifest.fingerprint(cohort, store.images)
     findings += _same_cohort(bundle, {"slices": "slices"}, fingerprint)
     findings += (*store.findings, *audit_images(read, task, store))
-    refuse(findings, config.allow)
+    refuse(findings, config.allow, *_WORDS)
     rows = store.rows.join(cohort.scans[["subject", "label"]], on="scan").assign(fold=FOLD)
     rows = rows[["subject", "scan", "slice", "fold", "label"]].rename_axis("row")
     return ExternalCohort(cohort, values, absent, store, rows, fingerprint, tuple(findings))
@@ -94,7 +96,7 @@ def refuse_other_classes(bundle: Bundle, classes: tuple[str, ...], task: str) ->
         order = " in another order" if set(classes) == set(bundle.classes) else ""
         raise DataError(
             f"the model tells {', '.join(bundle.classes)} apart (in this order), and the task {task} has the classes "
-            f"{', '.join(classes)}{order}. Evaluate it on a task with its own classes: --task, or a TOML that names them so."
+            f"{', '.join(classes)}{order}. Evaluate it on a task with its classes: --task, or a TOML that names them so."
         )
 
 
@@ -120,8 +122,8 @@ def match_columns(
             continue
         if own.kind != column.column.kind:
             raise DataError(
-                f"{own.source or 'the cohort'}, column {column.name!r}: the model reads a {column.column.kind} there, and "
-                f"this cohort holds a {own.kind}. Declare it as the model does."
+                f"{own.source or 'the cohort'}, column {column.name!r}: the model reads a {column.column.kind} there, "
+                f"and this cohort holds a {own.kind}. Declare it as the model does."
             )
         if own.unit and column.column.unit and own.unit != column.column.unit:
             units.append(f"{column.name}: {own.unit} here, {column.column.unit} in training")
@@ -156,8 +158,8 @@ def _absent(columns: list[EncodedColumn], here: list[str]) -> Finding:
         "clinical columns that the model reads and this cohort does not have at all.",
         tuple(items),
         "refusal",
-        "Bring the table that holds them, under the model's names. Where they are allowed to be missing, every subject has "
-        "the training mean instead, and the scores are those of a model that misses them.",
+        "Bring the table that holds them, under the model's names. Where they are allowed to be missing, every subject "
+        "has the training mean instead, and the scores are those of a model that misses them.",
     )
 
 
@@ -185,8 +187,8 @@ def _out_of_range(columns: Iterable[EncodedColumn], values: pd.DataFrame) -> Fin
         f"clinical values outside what the training values make plausible, in {len(outside)} columns.{most}",
         tuple(items),
         "refusal",
-        "Convert or correct them, or leave them empty. Where they are right, the model is asked about people unlike any "
-        "that it has seen, which is worth knowing and may be allowed.",
+        "Convert or correct them, or leave them empty. Where they are right, the model is asked about people unlike "
+        "any that it has seen, which is worth knowing and may be allowed.",
     )
 
 

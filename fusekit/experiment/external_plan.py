@@ -120,7 +120,7 @@ def _configure(
     task = task or before
     if not task:
         raise OptionError("the bundle does not tell its task; name one: --task TASK")
-    layers = dict.fromkeys(("task", "synthetic"), dict[str, Any]())
+    layers: dict[str, dict[str, Any]] = {"task": {}, "synthetic": {}}
     if name_of(task) == name_of(before):
         asked = trained.get("options", {})
         layers = {part: dict(asked.get(part, {})) for part in layers}

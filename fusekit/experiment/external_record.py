@@ -50,7 +50,11 @@ def record(asked: Asked, other: ExternalCohort, said: tuple[str, ...], device: t
             "thresholds": {str(fold): value for fold, value in (asked.thresholds or {}).items()},
         },
         "flow": _flow(other, tested),
-        "data": {"train": bundle.provenance.get("data", {}).get("train", {}), "test": tested, "fingerprint": other.fingerprint},
+        "data": {
+            "train": bundle.provenance.get("data", {}).get("train", {}),
+            "test": tested,
+            "fingerprint": other.fingerprint,
+        },
         "findings": [finding.as_json() for finding in other.findings],
         "published": [],
         **manifest.environment(device),

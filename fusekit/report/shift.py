@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 COLUMNS = 20
 #: Differences beyond so many standard deviations are drawn at the edge, with their number.
 _FAR = 3.0
+#: Grey levels below are background; how much of it there is, is written.
+_DARK = 16
 
 
 def external_pictures(
@@ -67,10 +69,11 @@ def external_pictures(
             "external-clinical",
             partial(_differences, table=largest),
             title="Clinical columns, other cohort minus training",
-            caption=f"Difference of the means in training standard deviations, with 95 % limits: the {len(largest)} of "
-            f"{len(known)} columns that differ most. Dotted: {SHIFT:g} standard deviations.",
-            alt=f"{int((known['difference'].abs() > SHIFT).sum())} of {len(known)} columns differ by more than {SHIFT:g} "
-            f"standard deviations; most, {largest['column'].iloc[0]} by {largest['difference'].iloc[0]:.2f}.",
+            caption="Difference of the means in training standard deviations, with the 95 % limits of each: the "
+            f"{len(largest)} of {len(known)} columns that differ most. Dotted: {SHIFT:g}. Orange: more than that, and "
+            "beyond what chance gives among so many columns.",
+            alt=f"{int((known['difference'].abs() > SHIFT).sum())} of {len(known)} columns differ by more than "
+            f"{SHIFT:g} standard deviations; most, {largest['column'].iloc[0]} by {largest['difference'].iloc[0]:.2f}.",
             table=largest,
             height=1.1 + 0.22 * len(largest),
             synthetic=synthetic,
@@ -81,7 +84,8 @@ def external_pictures(
         "external-intensity",
         partial(_grey, table=grey, mean=mean, trained=trained),
         title="Grey levels of the stored slices",
-        caption="Histogram of the other cohort's; of the training cohort's, the bundle keeps mean and standard deviation.",
+        caption="Histogram of the other cohort's; of the training cohort's, the bundle keeps mean and standard "
+        "deviation.",
         alt=f"Mean grey level {mean:.1f}; in training {trained.mean:.1f}, standard deviation {trained.std:.1f}.",
         table=grey,
         height=2.6,
@@ -91,8 +95,8 @@ def external_pictures(
         "external-reliability",
         partial(_reliability, table=reliability, classes=classes),
         title="Probabilities against outcomes",
-        caption="Subjects of the other cohort by predicted probability, with 95 % intervals of the observed share. On the "
-        "diagonal, probabilities mean what they say.",
+        caption="Subjects of the other cohort by predicted probability, with 95 % intervals of the observed share. On "
+        "the diagonal, probabilities mean what they say.",
         alt="; ".join(
             f"predicted {row['predicted']:.2f}, observed {row['observed']:.2f} of {int(row['subjects'])}"
             for row in reliability.to_dict("records")
@@ -128,17 +132,17 @@ def _differences(figure: Figure, *, table: pd.DataFrame) -> None:
     for line in (-SHIFT, SHIFT):
         axes.axvline(line, color=GREY, linewidth=0.8, linestyle=":")
     limits = table[["difference", "low", "high"]].fillna({"low": table["difference"], "high": table["difference"]})
+    sure = (table["difference"].abs() > SHIFT) & ~table["verdict"].str.startswith("perhaps ")
     edge = min(_FAR, 1.15 * float(limits.abs().max().max()))
-    for place, (_, row) in enumerate(limits.iterrows()):
-        _difference(axes, place, row, edge)
+    for place, (name, row) in enumerate(limits.iterrows()):
+        _difference(axes, place, row, edge, ORANGE if sure[name] else BLUE)
     axes.set_yticks(range(len(table)), names, fontsize=7.5)
     axes.set(xlim=(-edge * 1.02, edge * 1.02), ylim=(len(table) - 0.4, -0.6))
     axes.set_xlabel("training standard deviations")
 
 
-def _difference(axes: Axes, place: int, row: pd.Series, edge: float) -> None:
+def _difference(axes: Axes, place: int, row: pd.Series, edge: float, colour: str) -> None:
     value, low, high = float(row["difference"]), float(row["low"]), float(row["high"])
-    colour = ORANGE if abs(value) > SHIFT and not low <= 0 <= high else BLUE
     axes.hlines(place, max(low, -edge), min(high, edge), color=colour, linewidth=1.4)
     if abs(value) <= edge:
         axes.plot(value, place, "o", color=colour, markersize=4)
@@ -155,11 +159,13 @@ def _grey(figure: Figure, *, table: pd.DataFrame, mean: float, trained: Pixels) 
     edges = [*table["low"], float(table["high"].iloc[-1])]
     axes.stairs(table["share"], edges, color=BLUE, fill=True, alpha=0.6)
     axes.axvline(mean, color=BLUE, label="other cohort: mean")
-    # Background is one level, and would press everything else flat.
-    top = float(table["share"].iloc[1:].max())
-    axes.set(xlim=(0, 256), xlabel="grey level", ylabel="share of pixels", ylim=(0, 1.15 * top if top > 0 else 1))
-    if table["share"].iloc[0] > top:
-        axes.text(6, 1.08 * top, f"darkest: {table['share'].iloc[0]:.0%}", fontsize=7.5, color=BLUE, va="center")
+    # Background would press everything else flat.
+    dark = table["low"] < _DARK
+    top = float(table.loc[~dark, "share"].max())
+    axes.set(xlim=(0, 256), xlabel="grey level", ylabel="share of pixels", ylim=(0, 1.2 * top if top > 0 else 1))
+    if float(table.loc[dark, "share"].max()) > 1.2 * top:
+        told = f"below {_DARK}: {table.loc[dark, 'share'].sum():.0%} of pixels"
+        axes.annotate(told, (0.07, 0.97), xycoords="axes fraction", fontsize=7.5, color=BLUE, va="top")
     figure.legend(loc="outside lower center", ncols=1)
 
 
