@@ -8,18 +8,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 
+from fusekit.evaluation.delong import areas, logit_interval, placements
 from fusekit.evaluation.folds import Folds
 from fusekit.evaluation.predictions import by_subject, probabilities_of
 from fusekit.evaluation.statistics import subject_bootstrap, wilson
 from fusekit.evaluation.thresholds import Thresholds, recentred
 
 POSITIVE = 1
-_SIDES: tuple[Literal["left"], Literal["right"]] = ("left", "right")
 
 
 def positive(classes: np.ndarray) -> np.ndarray:
@@ -210,25 +209,26 @@ class AreaUnderCurve(Metric):
         return _auc(positive(labels), probabilities[:, POSITIVE])
 
     def interval(self, labels: np.ndarray, probabilities: np.ndarray, subjects: np.ndarray) -> tuple[float, float]:
-        """Bootstrap limits over subjects.
-
-        Where the classes are separated perfectly, every resample is perfect too and a bootstrap would claim
-        certainty. The limit is then the exact one (Clopper and Pearson 1934) for as many independent pairs as the
-        smaller class has subjects, all of them ordered alike.
-        """
-        value = self.value(labels, probabilities)
-        if value not in (0.0, 1.0):
-            return super().interval(labels, probabilities, subjects)
-        return _all_alike(value, _fewest(positive(labels), subjects, 2))
+        """Limits of one fold, as of several."""
+        whole = Folds(np.zeros(len(labels), dtype=int), np.array([len(np.unique(subjects))]))
+        return self.interval_in(whole, labels, probabilities, subjects)
 
     def interval_in(
         self, folds: Folds, labels: np.ndarray, probabilities: np.ndarray, subjects: np.ndarray
     ) -> tuple[float, float]:
-        """Likewise; the independent pairs of all folds count together."""
+        """DeLong's limits on the logit scale where a row is a subject; bootstrap limits where a subject has several.
+
+        Where the classes are separated perfectly, every resample is perfect too and both would claim certainty. The
+        limit is then the exact one (Clopper and Pearson 1934) for as many independent pairs as the smaller class has
+        subjects, all of them ordered alike; the pairs of all folds count together.
+        """
         value = self.value_in(folds, labels, probabilities)
-        if value not in (0.0, 1.0):
+        if value in (0.0, 1.0):
+            return _all_alike(value, sum(_fewest(positive(labels[rows]), subjects[rows], 2) for rows in folds.rows))
+        if len(np.unique(subjects)) < len(subjects):
             return super().interval_in(folds, labels, probabilities, subjects)
-        return _all_alike(value, sum(_fewest(positive(labels[rows]), subjects[rows], 2) for rows in folds.rows))
+        found = areas(positive(labels), probabilities[None, :, POSITIVE], folds.of_row)
+        return logit_interval(float(found.area[0]), float(found.covariance[0, 0]))
 
 
 class MacroAreaUnderCurve(Metric):
@@ -269,12 +269,9 @@ def _all_alike(value: float, pairs: int) -> tuple[float, float]:
 
 def _auc(cases: np.ndarray, scores: np.ndarray) -> float:
     """Mann-Whitney U of cases (N,) by scores (N,), over the number of pairs; NaN if one side is empty."""
-    others = np.sort(scores[~cases])
-    pairs = int(cases.sum()) * len(others)
-    if pairs == 0 or np.isnan(scores).any():
+    if cases.all() or not cases.any():
         return float("nan")
-    below, not_above = (np.searchsorted(others, scores[cases], side) for side in _SIDES)
-    return float((below + not_above).sum() / (2 * pairs))
+    return float(placements(cases, scores[None])[0, cases].mean())
 
 
 def _fewest(labels: np.ndarray, subjects: np.ndarray, classes: int) -> int:

@@ -1,0 +1,127 @@
+"""Areas under correlated ROC curves and how sure they are (DeLong, DeLong and Clarke-Pearson 1988).
+
+Each subject's placement, the share of the other class that its score lies rightly above or below, is found by sorting, as
+Sun and Xu (2014) do, instead of from all pairs. An area is the mean of placements, so what one subject adds to its error
+can be kept by subject: then folds add up, seeds are averaged, and curves of the same subjects have a covariance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+#: Of equal scores: counting from either side and halving counts each tie half.
+SIDES: tuple[Literal["left"], Literal["right"]] = ("left", "right")
+
+
+class Areas(NamedTuple):
+    """A areas and the part that each of N subjects has in their errors."""
+
+    area: np.ndarray  # (A,)
+    parts: np.ndarray  # (A, N): their sums of squares and products are the covariance
+
+    @property
+    def covariance(self) -> np.ndarray:
+        """(A, A), unbiased."""
+        return np.asarray(self.parts @ self.parts.T)
+
+
+def delong(labels: np.ndarray, scores: np.ndarray, folds: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Give areas under the curves of scores of the same subjects, and their covariance.
+
+    Args:
+        labels: (N,), class 1 is the positive one.
+        scores: (A, N), higher where the positive class is more likely; ties count half.
+        folds: (N,) whose model scored each subject; without it, one model scored all.
+
+    Returns:
+        Areas (A,), each the mean of the folds' weighted by their subjects; covariance (A, A). See ``areas``.
+    """
+    found = areas(labels == 1, scores, folds)
+    return found.area, found.covariance
+
+
+def areas(cases: np.ndarray, scores: np.ndarray, folds: np.ndarray | None = None) -> Areas:
+    """Give areas under the curves of scores of the same subjects, and each subject's part in their errors.
+
+    Args:
+        cases: which subjects have the positive class (N,).
+        scores: (A, N).
+        folds: (N,); without it, one model scored all.
+
+    Returns:
+        Areas are NaN if no fold holds both classes; other folds that lack one are left out. Parts are NaN if a fold
+        has a single subject of a class: how much such subjects vary cannot be seen.
+    """
+    folds = np.zeros(len(cases), dtype=int) if folds is None else folds
+    rows_of = [np.flatnonzero(folds == fold) for fold in np.unique(folds)]
+    rows_of = [rows for rows in rows_of if 0 < cases[rows].sum() < len(rows)]
+    values, parts = np.zeros(len(scores)), np.zeros(scores.shape)
+    if not rows_of:
+        return Areas(values + np.nan, parts + np.nan)
+    for rows in rows_of:
+        weight, placed = len(rows), placements(cases[rows], scores[:, rows])
+        of_fold = placed[:, cases[rows]].mean(axis=1)
+        values += weight * of_fold
+        for members in (cases[rows], ~cases[rows]):
+            n = int(members.sum())
+            scale = weight / np.sqrt(n * (n - 1)) if n > 1 else np.nan
+            parts[:, rows[members]] = scale * (placed[:, members] - of_fold[:, None])
+    total = sum(map(len, rows_of))  # divided by last, so that nothing but ones is exactly one
+    return Areas(values / total, parts / total)
+
+
+def placements(cases: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Share of the other class that each subject is rightly above (cases) or below (the others), ties half: (A, N)."""
+    placed = np.empty(scores.shape)
+    for members, sign in ((cases, 1), (~cases, -1)):
+        for i, values in enumerate(sign * scores):
+            others = np.sort(values[~members])
+            below, not_above = (np.searchsorted(others, values[members], side) for side in SIDES)
+            placed[i, members] = (below + not_above) / (2 * len(others))
+    placed[np.isnan(scores).any(axis=1)] = np.nan  # a curve of undefined scores is undefined
+    return placed
+
+
+def macro_areas(labels: np.ndarray, probabilities: np.ndarray, folds: np.ndarray | None = None) -> Areas:
+    """Give the mean over the classes of the area of each against the rest.
+
+    Args:
+        labels: (N,).
+        probabilities: (A, N, K).
+        folds: (N,); a fold that lacks a class is left out.
+    """
+    classes = probabilities.shape[2]
+    folds = np.zeros(len(labels), dtype=int) if folds is None else folds
+    whole = [fold for fold in np.unique(folds) if len(np.unique(labels[folds == fold])) == classes]
+    kept = np.isin(folds, whole)
+    if not whole:
+        return Areas(np.full(len(probabilities), np.nan), np.full(probabilities.shape[:2], np.nan))
+    of_each = [areas(labels[kept] == k, probabilities[:, kept, k], folds[kept]) for k in range(classes)]
+    parts = np.zeros(probabilities.shape[:2])
+    parts[:, kept] = np.mean([found.parts for found in of_each], axis=0)
+    return Areas(np.mean([found.area for found in of_each], axis=0), parts)
+
+
+def mean_areas(seeds: Sequence[Areas]) -> Areas:
+    """Average over seeds whose columns are the same subjects, whatever fold each was in.
+
+    A subject that is hard in every seed keeps its part; what differs from seed to seed averages out.
+    """
+    return Areas(np.mean([seed.area for seed in seeds], axis=0), np.mean([seed.parts for seed in seeds], axis=0))
+
+
+def logit_interval(area: float, variance: float, confidence: float = 0.95) -> tuple[float, float]:
+    """Interval of one area by its variance, on the scale of log(area / (1 - area)), where it cannot leave [0, 1].
+
+    NaN, NaN for an undefined area or variance, and for areas of 0 and 1, which have no logit.
+    """
+    from scipy.special import expit, logit
+    from scipy.stats import norm
+
+    if np.isnan(variance) or not 0 < area < 1:
+        return float("nan"), float("nan")
+    half = norm.ppf(0.5 + confidence / 2) * np.sqrt(variance) / (area * (1 - area))
+    return float(expit(logit(area) - half)), float(expit(logit(area) + half))
