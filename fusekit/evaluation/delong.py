@@ -1,8 +1,8 @@
 """Areas under correlated ROC curves and how sure they are (DeLong, DeLong and Clarke-Pearson 1988).
 
-Each subject's placement, the share of the other class that its score lies rightly above or below, is found by sorting, as
-Sun and Xu (2014) do, instead of from all pairs. An area is the mean of placements, so what one subject adds to its error
-can be kept by subject: then folds add up, seeds are averaged, and curves of the same subjects have a covariance.
+Each subject's placement, the share of the other class that its score lies rightly above or below, is found by sorting,
+as Sun and Xu (2014) do, instead of from all pairs. An area is the mean of placements, so what one subject adds to its
+error can be kept by subject: then folds add up, seeds are averaged, and curves of the same subjects have a covariance.
 """
 
 from __future__ import annotations
@@ -118,10 +118,9 @@ def logit_interval(area: float, variance: float, confidence: float = 0.95) -> tu
 
     NaN, NaN for an undefined area or variance, and for areas of 0 and 1, which have no logit.
     """
-    from scipy.special import expit, logit
-    from scipy.stats import norm
+    from scipy.special import expit, logit, ndtri
 
     if np.isnan(variance) or not 0 < area < 1:
         return float("nan"), float("nan")
-    half = norm.ppf(0.5 + confidence / 2) * np.sqrt(variance) / (area * (1 - area))
+    half = ndtri(0.5 + confidence / 2) * np.sqrt(variance) / (area * (1 - area))
     return float(expit(logit(area) - half)), float(expit(logit(area) + half))

@@ -33,17 +33,15 @@ def area_difference(areas: Areas, first: int, second: int, pairs: int) -> Differ
         first, second: which two.
         pairs: independent pairs of a case and another that the areas rest on.
     """
-    from scipy.stats import norm
+    from scipy.special import ndtr, ndtri
 
     value = float(areas.area[first] - areas.area[second])
     error = float(np.sqrt(np.sum((areas.parts[first] - areas.parts[second]) ** 2)))
     if np.isnan(value) or np.isnan(error):
         return Difference(value, *[float("nan")] * 3)
     if error > 0:
-        half = norm.ppf(0.975) * error
-        return Difference(
-            value, max(-1.0, value - half), min(1.0, value + half), float(2 * norm.sf(abs(value) / error))
-        )
+        half = ndtri(0.975) * error
+        return Difference(value, max(-1.0, value - half), min(1.0, value + half), float(2 * ndtr(-abs(value) / error)))
     slack = 1 - 0.025 ** (1 / pairs)
     p = 1.0 if value == 0 else min(1.0, 2 * 0.5**pairs)
     return Difference(value, max(-1.0, value - slack), min(1.0, value + slack), p)
@@ -60,7 +58,7 @@ def accuracy_difference(first: np.ndarray, second: np.ndarray) -> Difference:
         first, second: 1 where a call was right, 0 where it was wrong, NaN for a subject that a seed did not test
             (S, N).
     """
-    from scipy.stats import norm
+    from scipy.special import ndtri
     from statsmodels.stats.contingency_tables import mcnemar
 
     tested = ~np.isnan(first)
@@ -70,7 +68,7 @@ def accuracy_difference(first: np.ndarray, second: np.ndarray) -> Difference:
     mine = n * np.mean(weights * each, axis=0)[tested.any(axis=0)]  # (n,), their mean is the difference
     value = float(mine.mean())
     padded = np.concatenate([mine, [1.0, -1.0]])
-    half = norm.ppf(0.975) * padded.std() / np.sqrt(n + 2)
+    half = ndtri(0.975) * padded.std() / np.sqrt(n + 2)
     if len(each) == 1:
         only_first, only_second = int((each == 1).sum()), int((each == -1).sum())
         p = float(mcnemar([[0, only_first], [only_second, 0]], exact=True).pvalue)

@@ -1,17 +1,22 @@
 """Subjects with known truth, and arms whose predictions of them are right as often as it is asked; no training.
 
-Tests draw a few hundred cohorts; ``python -m tests.evaluation.simulate`` draws thousands and prints the figures of
+Tests draw a few hundred cohorts; ``python -m benchmarks.statistics`` draws thousands and prints the figures of
 ``docs/explanation/statistics.md``.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
 from scipy.special import expit
-from scipy.stats import norm
+from scipy.stats import binom, norm
+
+from fusekit.evaluation.delong import Areas, areas, mean_areas
+from fusekit.evaluation.differences import Difference, accuracy_difference, area_difference
+from fusekit.evaluation.scores import Accuracy, AreaUnderCurve, Metric, value_and_interval
 
 
 @dataclass(frozen=True)
@@ -79,3 +84,69 @@ def tables(labels: np.ndarray, folds: np.ndarray, p: np.ndarray) -> dict[str, li
         ]
         for name, of_arm in zip("abcdefgh", p, strict=False)
     }
+
+
+METRICS: dict[str, Metric] = {"auc": AreaUnderCurve(), "accuracy": Accuracy()}
+
+
+def find_pairs(labels: np.ndarray, folds: np.ndarray, p: np.ndarray) -> dict[str, list[Difference]]:
+    """Compare all pairs of arms as ``compare_arms`` does, without the tables: measure -> of each pair."""
+    joined: Areas = mean_areas([areas(labels == 1, p[:, seed], folds[seed]) for seed in range(len(folds))])
+    right = ((p > 0.5) == (labels == 1)).astype(float)
+    tested = [labels[folds[0] == fold] for fold in np.unique(folds[0])]
+    independent = sum(int(min(part.sum(), (1 - part).sum())) for part in tested)
+    arms = list(combinations(range(len(p)), 2))
+    return {
+        "auc": [area_difference(joined, i, j, independent) for i, j in arms],
+        "accuracy": [accuracy_difference(right[i], right[j]) for i, j in arms],
+    }
+
+
+def chances(cohort: Cohort, times: int, seed: int) -> dict[str, np.ndarray]:
+    """p-values of all pairs in many cohorts: measure -> (times, pairs)."""
+    rng = np.random.default_rng(seed)
+    found = [find_pairs(*cohort.draw(rng)) for _ in range(times)]
+    return {name: np.array([[pair.p for pair in of[name]] for of in found]) for name in METRICS}
+
+
+def false_families(p: np.ndarray) -> np.ndarray:
+    """In which cohorts any pair is called different after Holm's correction: p (times, pairs) -> (times,).
+
+    Holm's first step decides: it is the smallest p times the number of pairs.
+    """
+    return np.asarray(p.min(axis=1) * p.shape[1] < 0.05)
+
+
+def covered_differences(cohort: Cohort, times: int, seed: int) -> dict[str, int]:
+    """How often the interval of the first pair's difference holds the true one, by measure."""
+    rng = np.random.default_rng(seed)
+    truth = {name: of_arms[0] - of_arms[1] for name, of_arms in _truth(cohort).items()}
+    hits = dict.fromkeys(METRICS, 0)
+    for _ in range(times):
+        for name, pairs in find_pairs(*cohort.draw(rng)).items():
+            hits[name] += int(pairs[0].low <= truth[name] <= pairs[0].high)
+    return hits
+
+
+def covered_scores(cohort: Cohort, times: int, seed: int) -> dict[str, int]:
+    """How often the interval of the first arm's score holds the true one, by measure."""
+    rng = np.random.default_rng(seed)
+    truth, hits = _truth(cohort), dict.fromkeys(METRICS, 0)
+    for _ in range(times):
+        labels, folds, p = cohort.draw(rng)
+        values = p[0, 0]
+        frame = pd.DataFrame({"subject": range(len(labels)), "fold": folds[0], "label": labels, "p_0": 1 - values})
+        for name, metric in METRICS.items():
+            _, low, high = value_and_interval(metric, frame.assign(p_1=values))
+            hits[name] += int(low <= truth[name][0] <= high)
+    return hits
+
+
+def _truth(cohort: Cohort) -> dict[str, np.ndarray]:
+    return {"auc": cohort.areas(), "accuracy": cohort.accuracies()}
+
+
+def band(rate: float, times: int, confidence: float = 0.999) -> tuple[int, int]:
+    """How often something of this rate happens in so many cohorts, but for rare accidents."""
+    low, high = binom.interval(confidence, times, rate)
+    return int(low), int(high)

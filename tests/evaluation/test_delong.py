@@ -121,9 +121,11 @@ def test_the_macro_area_is_the_mean_over_classes_and_varies_as_a_bootstrap_says(
     assert found.area[0] == pytest.approx(roc_auc_score(labels, p[0], multi_class="ovr", average="macro"))
     resampled = [
         roc_auc_score(labels[rows], p[0, rows], multi_class="ovr", average="macro")
-        for rows in rng.integers(0, 240, (400, 240))
+        for rows in rng.integers(0, 240, (250, 240))
     ]
-    assert np.sqrt(found.covariance[0, 0]) == pytest.approx(np.std(resampled), rel=0.12)
+    assert np.sqrt(found.covariance[0, 0]) == pytest.approx(
+        np.std(resampled), rel=0.14
+    )  # 250 resamples: an error of 4.5 %, thrice
 
 
 def test_a_fold_that_lacks_a_class_has_no_macro_area() -> None:
