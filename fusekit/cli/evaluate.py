@@ -11,7 +11,9 @@ import typer
 from fusekit.cli.options import Clinical, Layout, Option, task_options
 
 if TYPE_CHECKING:
+    import pandas as pd
     from rich.console import Console
+    from rich.table import Table
 
     from fusekit.experiment import Run
 
@@ -74,7 +76,9 @@ def print_external(run: Run, console: Console) -> None:
     from fusekit.experiment.external import FILES, RECALIBRATED
 
     metrics = json.loads((run.folder / "metrics.json").read_text(encoding="utf-8"))
-    tables = {name: pd.read_csv(run.folder / f"{name}.csv") for name in ("shift", "prevalence", "recalibration")}
+    names = ("shift", "prevalence", "calibration", "recalibration")
+    files = {name: run.folder / f"{name}.csv" for name in names}
+    tables = {name: pd.read_csv(path) for name, path in files.items() if path.exists()}
     manifest = run.manifest
     kind = "[bold yellow]SYNTHETIC[/]" if run.synthetic else "frozen model"
     title = f"{escape(manifest['task']['name'])} · {escape(manifest['arm'])} on another cohort · {kind}"
@@ -84,18 +88,19 @@ def print_external(run: Run, console: Console) -> None:
         highlight=False,
     )
     _print_shift(manifest["external"]["summary"], tables["shift"], console)
-    _print_calibration(tables["prevalence"], tables["recalibration"], metrics.get("recalibrated"), console)
+    _print_calibration(tables, metrics.get("recalibrated"), console)
     folder = run.folder.relative_to(Path.cwd()) if run.folder.is_relative_to(Path.cwd()) else run.folder
     console.print(f"\nEverything lies in [bold]{escape(str(folder))}[/]", soft_wrap=True, highlight=False)
     from rich.table import Table
 
-    files = Table(box=None, show_header=False, padding=(0, 2))
-    for name, purpose in {**FILES, **(RECALIBRATED if "recalibrated" in metrics else {})}.items():
-        files.add_row(name, f"[dim]{purpose}[/]")
-    console.print(files)
+    listed = Table(box=None, show_header=False, padding=(0, 2))
+    for name, purpose in {**FILES, **RECALIBRATED}.items():
+        if (run.folder / name).exists():
+            listed.add_row(name, f"[dim]{purpose}[/]")
+    console.print(listed)
 
 
-def _scores(title: str, rows: list[dict[str, float | str | None]]) -> object:
+def _scores(title: str, rows: list[dict[str, float | str | None]]) -> Table:
     from rich.table import Table
 
     from fusekit.extension import catalog
@@ -119,19 +124,17 @@ def _count(number: float | str | None) -> str:
 
 
 def _cell(value: float | str | None, low: float | str | None, high: float | str | None, sign: str = "") -> str:
-    if value is None:
+    if value is None or value != value:
         return "undefined"
-    if low is None or high is None:
+    if low is None or high is None or low != low:  # NaN is the one number that differs from itself
         return f"{float(value):{sign}.2f}"
     return f"{float(value):{sign}.2f} [dim]\\[{float(low):{sign}.2f}, {float(high):{sign}.2f}][/]"
 
 
-def _print_shift(summary: list[str], shift: object, console: Console) -> None:
-    import pandas as pd
+def _print_shift(summary: list[str], shift: pd.DataFrame, console: Console) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    assert isinstance(shift, pd.DataFrame)
     console.print("\n[bold]Clinical columns against training[/]")
     for sentence in summary or ["The model reads no clinical columns."]:
         console.print(f"  {escape(sentence)}", highlight=False)
@@ -156,28 +159,35 @@ def _sides(row: dict[Hashable, Any]) -> tuple[str, str]:
             f"{row['mean']:.4g} ± {row['sd']:.2g}",
         )
     shares = [dict(part.rsplit(" ", 1) for part in row[name].split("; ")) for name in ("training_shares", "shares")]
-    return tuple(f"{float(side[row['category']]):.0%} {row['category']}" for side in shares)  # type: ignore[return-value]
+    before, after = (f"{float(side[row['category']]):.0%} {row['category']}" for side in shares)
+    return before, after
 
 
-def _print_calibration(prevalence: object, recalibration: object, applied: object, console: Console) -> None:
+def _print_calibration(tables: dict[str, pd.DataFrame], applied: dict[str, Any] | None, console: Console) -> None:
     import pandas as pd
     from rich.table import Table
 
-    assert isinstance(prevalence, pd.DataFrame)
-    assert isinstance(recalibration, pd.DataFrame)
     console.print("\n[bold]Calibration[/]")
-    positive, raw = prevalence.iloc[1], recalibration.iloc[0]
+    positive, raw = tables["prevalence"].iloc[1], tables["recalibration"].iloc[0]
     if not pd.isna(raw["observed"]):
         trained = "" if pd.isna(positive["training_share"]) else f"; {positive['training_share']:.0%} in training"
         console.print(
             f"  {positive['class']}: {positive['share']:.0%} of the subjects here, {raw['predicted']:.0%} predicted on "
-            f"average{trained}. Calibration slope {raw['calibration_slope']:.2f} (1 is right; below, too sure).",
+            f"average{trained}.",
+            highlight=False,
+        )
+    if "calibration" in tables:
+        own = tables["calibration"].set_index("measure")
+        told = [f"{name} {_cell(*own.loc[name, ['value', 'low', 'high']])}" for name in ("slope", "intercept")]
+        console.print(
+            f"  Calibration {' (1 is right; below, too sure), '.join(told)} (0 is right). Without any fault, the ECE would "
+            f"be {own.loc['ece', 'faultless']:.3f} here.",
             highlight=False,
         )
     table = Table(box=None, padding=(0, 1))
     for name in ("probabilities", "Brier", "ECE", "log loss", "map, fitted on all"):
         table.add_column(name, justify="left" if name in ("probabilities", "map, fitted on all") else "right")
-    for row in recalibration.to_dict("records"):
+    for row in tables["recalibration"].to_dict("records"):
         named = {name: row[name] for name in ("temperature", "intercept", "slope") if not pd.isna(row[name])}
         scores = [f"{row[name]:.3f}" for name in ("brier", "ece", "log_loss")]
         measured = ", cross-fitted" if row["measured"] == "cross-fitted" else ""
@@ -185,7 +195,7 @@ def _print_calibration(prevalence: object, recalibration: object, applied: objec
     console.print(table)
     said = (
         f"Recalibration ({applied['method']}) was fitted on all subjects here: recalibration.json."
-        if isinstance(applied, dict)
+        if applied
         else "Shown, not applied: the predictions are the model's own. --recalibrate writes a map."
     )
     console.print(f"  [dim]{said}[/]", highlight=False)

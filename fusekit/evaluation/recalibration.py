@@ -6,23 +6,27 @@ that subject. The map that is passed on is fitted on all.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from fusekit.data import assign_folds
 from fusekit.errors import DataError, OptionError
-from fusekit.evaluation.calibration import apply_temperature, brier, expected_calibration_error, fit_temperature
-from fusekit.evaluation.predictions import probabilities_of
+from fusekit.evaluation.calibration import (
+    apply_temperature,
+    brier,
+    expected_calibration_error,
+    fit_temperature,
+    recalibration,
+)
+from fusekit.evaluation.predictions import SMALLEST, probabilities_of
 from fusekit.evaluation.scores import POSITIVE
 
-Method = Literal["temperature", "logistic"]
-
 #: Name -> what it is.
-METHODS: Mapping[Method, str] = {
+METHODS: Mapping[str, str] = {
     "temperature": "logits divided by one number",
     "logistic": "logit of the positive class times a slope, plus an intercept; for two classes",
 }
@@ -31,12 +35,10 @@ METHODS: Mapping[Method, str] = {
 PARTS = 5
 #: Where the classes are separated perfectly, the best slope is infinite; it ends here.
 _LIMIT = 50.0
-#: The smallest probability whose logarithm is taken: single precision rounds what is closer to 1 to certainty.
-_SMALLEST = 2.0**-24
 
 
 @dataclass(frozen=True, slots=True)
-class Recalibration:
+class CalibrationMap:
     """A map of a subject's probabilities.
 
     Args:
@@ -46,13 +48,13 @@ class Recalibration:
             move towards one half.
     """
 
-    method: Method
+    method: str
     temperature: float = 1.0
     intercept: float = 0.0
     slope: float = 1.0
 
     @classmethod
-    def fit(cls, method: Method, labels: np.ndarray, probabilities: np.ndarray) -> Recalibration:
+    def fit(cls, method: str, labels: np.ndarray, probabilities: np.ndarray) -> CalibrationMap:
         """Fit on labels (N,) and probabilities (N, K), a row a subject, by maximum likelihood.
 
         Raises:
@@ -61,7 +63,7 @@ class Recalibration:
         if method not in METHODS:
             raise OptionError(f"--recalibrate takes none, {' or '.join(METHODS)}, not {method!r}.")
         if method == "temperature":
-            return cls(method, temperature=float(fit_temperature(labels, probabilities)))
+            return cls(method, temperature=fit_temperature(probabilities, labels))
         if probabilities.shape[1] != 2:
             raise OptionError(
                 f"--recalibrate logistic is for two classes, and here are {probabilities.shape[1]}; take temperature."
@@ -72,7 +74,7 @@ class Recalibration:
     def apply(self, probabilities: np.ndarray) -> np.ndarray:
         """Map probabilities (N, K)."""
         if self.method == "temperature":
-            return np.asarray(apply_temperature(probabilities, self.temperature))
+            return apply_temperature(probabilities, self.temperature)
         mapped = _expit(self.intercept + self.slope * logits(probabilities))
         return np.column_stack([1 - mapped, mapped])
 
@@ -81,27 +83,25 @@ class Recalibration:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, plain: Mapping[str, Any]) -> Recalibration:
+    def from_json(cls, plain: Mapping[str, Any]) -> CalibrationMap:
         """The way back; entries of other names are left aside."""
         return cls(**{name: plain[name] for name in ("method", "temperature", "intercept", "slope")})
 
 
 def logits(probabilities: np.ndarray) -> np.ndarray:
     """Logit of the positive class (N,) of probabilities (N, 2); 0 and 1 count as single precision's nearest."""
-    p = np.clip(probabilities[:, POSITIVE], _SMALLEST, 1 - _SMALLEST)
+    p = np.clip(probabilities[:, POSITIVE], SMALLEST, 1 - SMALLEST)
     return np.asarray(np.log(p) - np.log1p(-p))
 
 
-def fit_logistic(labels: np.ndarray, probabilities: np.ndarray, slope: float | None = None) -> tuple[float, float]:
+def fit_logistic(labels: np.ndarray, probabilities: np.ndarray) -> tuple[float, float]:
     """Intercept and slope of a logistic regression of the label on the logit (Cox 1958).
 
-    With a given slope, the intercept alone is fitted: with 1 that is calibration in the large. Both stay within -50 and
-    50, where perfectly separated classes would drive them to infinity.
+    Both stay within -50 and 50, where perfectly separated classes would drive them to infinity.
 
     Args:
         labels: (N,).
         probabilities: (N, 2).
-        slope: fixed at this value.
     """
     from scipy.optimize import minimize
 
@@ -112,10 +112,8 @@ def fit_logistic(labels: np.ndarray, probabilities: np.ndarray, slope: float | N
         error = _expit(linear) - y
         return float(np.mean(np.logaddexp(0, linear) - y * linear)), np.array([error.mean(), (error * x).mean()])
 
-    second = (-_LIMIT, _LIMIT) if slope is None else (slope, slope)
-    start = np.array([0.0, 1.0 if slope is None else slope])
-    options = {"ftol": 1e-15, "gtol": 1e-9, "maxiter": 1000}
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(-_LIMIT, _LIMIT), second], options=options)
+    bounds, options = [(-_LIMIT, _LIMIT)] * 2, {"ftol": 1e-15, "gtol": 1e-9, "maxiter": 1000}
+    found = minimize(loss, np.array([0.0, 1.0]), jac=True, method="L-BFGS-B", bounds=bounds, options=options)
     return float(found.x[0]), float(found.x[1])
 
 
@@ -137,19 +135,19 @@ def parts_of(labels: pd.Series, parts: int = PARTS) -> pd.Series:
     return assign_folds(labels, min(parts, fewest), seed=0)
 
 
-def cross_fitted(method: Method, labels: np.ndarray, probabilities: np.ndarray, parts: np.ndarray) -> np.ndarray:
+def cross_fitted(method: str, labels: np.ndarray, probabilities: np.ndarray, parts: np.ndarray) -> np.ndarray:
     """Probabilities (N, K), each mapped by a recalibration that was fitted on the other parts (N,)."""
     mapped = np.empty_like(probabilities)
     for part in np.unique(parts):
         own = parts == part
-        mapped[own] = Recalibration.fit(method, labels[~own], probabilities[~own]).apply(probabilities[own])
+        mapped[own] = CalibrationMap.fit(method, labels[~own], probabilities[~own]).apply(probabilities[own])
     return mapped
 
 
 def log_loss(labels: np.ndarray, probabilities: np.ndarray) -> float:
     """Mean of minus the logarithm of the true class's probability, which counts as 2^-24 at least."""
     own = probabilities[np.arange(len(labels)), labels]
-    return float(-np.log(np.clip(own, _SMALLEST, None)).mean())
+    return float(-np.log(np.clip(own, SMALLEST, None)).mean())
 
 
 def recalibration_table(subjects: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
@@ -159,12 +157,12 @@ def recalibration_table(subjects: pd.DataFrame) -> tuple[pd.DataFrame, dict[str,
         subjects: one row a subject: ``label``, ``p_0``, ``p_1``, ...
 
     Returns:
-        One row a method, first ``as it is``: ``method``, ``measured`` (how), ``parts``, ``subjects``; the map fitted on
-        all subjects: ``temperature``, ``intercept``, ``slope``; and of the cross-fitted probabilities ``brier``,
-        ``ece``, ``log_loss``, and for two classes ``observed`` and ``predicted`` (shares of the positive class),
-        ``calibration_intercept`` (0 if as many are positive as predicted) and ``calibration_slope`` (1 if the
-        probabilities are as spread as they should be). And the cross-fitted probabilities (subjects, K) by method;
-        without any method where a class has one subject.
+        One row a method, first ``as it is``: ``method``, ``measured`` (how), ``parts``; the map fitted on all subjects:
+        ``temperature``, ``intercept``, ``slope``; and of the cross-fitted probabilities ``ece`` (with more than two
+        classes, of the called one), ``log_loss``, and for two classes ``brier``, ``observed`` and ``predicted`` (shares
+        of the positive class), ``calibration_intercept`` (0 if as many are positive as predicted) and
+        ``calibration_slope`` (1 if the probabilities are as spread as they should be); ``subjects``. And the
+        cross-fitted probabilities (subjects, K) by method; none where a class has one subject.
     """
     labels, probabilities = subjects["label"].to_numpy(), probabilities_of(subjects)
     rows = [{"method": "as it is", "measured": "directly", **_calibration(labels, probabilities)}]
@@ -177,7 +175,7 @@ def recalibration_table(subjects: pd.DataFrame) -> tuple[pd.DataFrame, dict[str,
         if method == "logistic" and probabilities.shape[1] != 2:
             continue
         mapped[method] = cross_fitted(method, labels, probabilities, parts)
-        fitted = Recalibration.fit(method, labels, probabilities).as_json()
+        fitted = CalibrationMap.fit(method, labels, probabilities).as_json()
         of_method = ("temperature",) if method == "temperature" else ("intercept", "slope")
         numbers = {name: fitted[name] for name in of_method}
         measured = {"measured": "cross-fitted", "parts": len(np.unique(parts))}
@@ -185,26 +183,29 @@ def recalibration_table(subjects: pd.DataFrame) -> tuple[pd.DataFrame, dict[str,
     return _table(rows, len(subjects)), mapped
 
 
-_MEASURES: Mapping[str, Callable[[np.ndarray, np.ndarray], float]] = {
-    "brier": brier,
-    "ece": expected_calibration_error,
-    "log_loss": log_loss,
-}
-
-
 def _calibration(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, Any]:
-    found: dict[str, Any] = {name: measure(labels, probabilities) for name, measure in _MEASURES.items()}
-    if probabilities.shape[1] == 2:
-        found["observed"] = float((labels == POSITIVE).mean())
-        found["predicted"] = float(probabilities[:, POSITIVE].mean())
-        found["calibration_intercept"] = fit_logistic(labels, probabilities, slope=1.0)[0]
-        found["calibration_slope"] = fit_logistic(labels, probabilities)[1]
-    return found
+    if probabilities.shape[1] != 2:
+        right = (probabilities.argmax(axis=1) == labels).astype(int)
+        ece = expected_calibration_error(right, probabilities.max(axis=1))
+        return {"ece": ece, "log_loss": log_loss(labels, probabilities)}
+    p = probabilities[:, POSITIVE]
+    intercept, slope = recalibration(labels, p)
+    return {
+        "brier": brier(labels, p),
+        "ece": expected_calibration_error(labels, p),
+        "log_loss": log_loss(labels, probabilities),
+        "observed": float((labels == POSITIVE).mean()),
+        "predicted": float(p.mean()),
+        "calibration_intercept": intercept[0],
+        "calibration_slope": slope[0],
+    }
+
+
+_NUMBERS = ["brier", "ece", "log_loss", "observed", "predicted", "calibration_intercept", "calibration_slope"]
 
 
 def _table(rows: list[dict[str, Any]], subjects: int) -> pd.DataFrame:
-    columns = ["method", "measured", "parts", "temperature", "intercept", "slope", *_MEASURES]
-    columns += ["observed", "predicted", "calibration_intercept", "calibration_slope"]
+    columns = ["method", "measured", "parts", "temperature", "intercept", "slope", *_NUMBERS]
     table = pd.DataFrame(rows, columns=columns)
     table["parts"] = table["parts"].astype("Int64")
     return table.assign(subjects=subjects)

@@ -13,10 +13,11 @@ import numpy as np
 import pandas as pd
 from rich.markup import escape
 
-from fusekit.evaluation import Metric, by_subject, prediction_table, score
-from fusekit.evaluation.calibration import reliability
+from fusekit.evaluation import Metric, by_subject, prediction_table, probabilities_of, score
+from fusekit.evaluation.calibration import calibration_scores, reliability
 from fusekit.evaluation.intensity import grey_levels, intensity_shift
-from fusekit.evaluation.recalibration import Recalibration, parts_of, recalibration_table
+from fusekit.evaluation.recalibration import CalibrationMap, parts_of, recalibration_table
+from fusekit.evaluation.scores import POSITIVE
 from fusekit.evaluation.shift import clinical_shift, summary
 from fusekit.evaluation.two_cohorts import beside_training, prevalence
 from fusekit.experiment import manifest
@@ -38,6 +39,7 @@ FILES = {
     "intensity.csv": "grey levels and geometry",
     "prevalence.csv": "how common the classes are",
     "reliability.csv": "probabilities against outcomes",
+    "calibration.csv": "calibration of the model as it is, with 95 % intervals",
     "recalibration.csv": "calibration as it is and, cross-fitted, after recalibration",
     "figures": "the same as pictures: SVG, PNG, CSV",
     "manifest.json": "configuration, model, versions, fingerprints, findings",
@@ -151,8 +153,19 @@ def _tables(asked: Asked, other: ExternalCohort, subjects: pd.DataFrame) -> dict
         "shift": clinical_shift(bundle.encoding, other.clinical, cohort.scans["subject"], other.absent),
         "intensity": intensity_shift(bundle.pixels, other.store.images, other.rows, other.store.volumes),
         "prevalence": prevalence(bundle.classes, counts, cohort.subjects),
-        "reliability": reliability(subjects),
+        **_calibration(subjects),
     }
+
+
+def _calibration(subjects: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Reliability of the positive class of two, of the called class of several; measures of two classes only."""
+    labels, probabilities = subjects["label"].to_numpy(), probabilities_of(subjects)
+    bins = min(10, max(2, len(labels) // 10))  # ten subjects or more in each
+    if probabilities.shape[1] != 2:
+        right = (probabilities.argmax(axis=1) == labels).astype(int)
+        return {"reliability": reliability(right, probabilities.max(axis=1), bins)}
+    p = probabilities[:, POSITIVE]
+    return {"reliability": reliability(labels, p, bins), "calibration": calibration_scores(labels, p)}
 
 
 def _recalibrate(
@@ -166,7 +179,7 @@ def _recalibrate(
     method, labels = asked.recalibrate, subjects["label"].to_numpy()
     parts = parts_of(subjects.set_index("subject")["label"])
     names = [name for name in subjects if name.startswith("p_")]
-    fitted = Recalibration.fit(method, labels, subjects[names].to_numpy())
+    fitted = CalibrationMap.fit(method, labels, probabilities_of(subjects))
     table = subjects[["subject", "label"]].assign(part=parts.to_numpy())
     table[names] = mapped[method]
     table.to_csv(folder / "recalibrated.csv", index=False, lineterminator="\n")

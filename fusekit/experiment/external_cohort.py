@@ -96,7 +96,7 @@ def refuse_other_classes(bundle: Bundle, classes: tuple[str, ...], task: str) ->
         order = " in another order" if set(classes) == set(bundle.classes) else ""
         raise DataError(
             f"the model tells {', '.join(bundle.classes)} apart (in this order), and the task {task} has the classes "
-            f"{', '.join(classes)}{order}. Evaluate it on a task with its classes: --task, or a TOML that names them so."
+            f"{', '.join(classes)}{order}. Evaluate it on a task with its classes: --task, or a TOML that names them."
         )
 
 
@@ -184,7 +184,7 @@ def _out_of_range(columns: Iterable[EncodedColumn], values: pd.DataFrame) -> Fin
     most = f" Most values are outside in {'; '.join(wrong[:10])}: in another unit?" if wrong else ""
     return Finding(
         "out-of-range",
-        f"clinical values outside what the training values make plausible, in {len(outside)} columns.{most}",
+        f"clinical values outside what the training values make plausible.{most}",
         tuple(items),
         "refusal",
         "Convert or correct them, or leave them empty. Where they are right, the model is asked about people unlike "

@@ -11,12 +11,12 @@ import pandas as pd
 import pytest
 from scipy.special import expit, logit
 from sklearn.metrics import log_loss as log_loss_of_sklearn
-from statsmodels.api import GLM, Logit, add_constant, families
+from statsmodels.api import Logit, add_constant
 
 from fusekit.errors import DataError, OptionError
 from fusekit.evaluation.recalibration import (
     METHODS,
-    Recalibration,
+    CalibrationMap,
     cross_fitted,
     fit_logistic,
     log_loss,
@@ -45,14 +45,12 @@ def test_intercept_and_slope_are_those_of_statsmodels() -> None:
     x = logit(probabilities[:, 1])
     expected = Logit(labels, add_constant(x)).fit(disp=False).params
     assert fit_logistic(labels, probabilities) == pytest.approx(tuple(expected), abs=1e-5)
-    in_the_large = GLM(labels, np.ones((300, 1)), offset=x, family=families.Binomial()).fit().params[0]
-    assert fit_logistic(labels, probabilities, slope=1.0) == (pytest.approx(in_the_large, abs=1e-5), 1.0)
 
 
 @pytest.mark.parametrize(("method", "intercept", "slope"), [("temperature", 0.0, 0.5), ("logistic", 0.8, 0.5)])
 def test_a_planted_map_is_recovered(method: Any, intercept: float, slope: float) -> None:
     labels, probabilities = _drawn(intercept, slope, 20_000)
-    fitted = Recalibration.fit(method, labels, probabilities)
+    fitted = CalibrationMap.fit(method, labels, probabilities)
     if method == "temperature":
         assert fitted.temperature == pytest.approx(1 / slope, rel=0.05)
     else:
@@ -60,14 +58,14 @@ def test_a_planted_map_is_recovered(method: Any, intercept: float, slope: float)
     right = expit(intercept + slope * logit(probabilities[:, 1]))
     np.testing.assert_allclose(fitted.apply(probabilities)[:, 1], right, atol=0.02)
     plain = json.loads(json.dumps({**fitted.as_json(), "weights": "abc"}))
-    assert Recalibration.from_json(plain) == fitted
+    assert CalibrationMap.from_json(plain) == fitted
 
 
 def test_maps_by_hand() -> None:
     p = np.array([[0.2, 0.8], [0.5, 0.5]])
-    moved = Recalibration("logistic", intercept=np.log(2), slope=1).apply(p)  # odds of 4 and 1, doubled
+    moved = CalibrationMap("logistic", intercept=np.log(2), slope=1).apply(p)  # odds of 4 and 1, doubled
     np.testing.assert_allclose(moved, [[1 / 9, 8 / 9], [1 / 3, 2 / 3]])
-    np.testing.assert_allclose(Recalibration("temperature", temperature=2).apply(p), [[1 / 3, 2 / 3], [0.5, 0.5]])
+    np.testing.assert_allclose(CalibrationMap("temperature", temperature=2).apply(p), [[1 / 3, 2 / 3], [0.5, 0.5]])
 
 
 @pytest.mark.parametrize("method", list(METHODS))
@@ -84,7 +82,7 @@ def test_no_subject_calibrates_itself(method: Any) -> None:
 
 
 def test_cross_fitting_is_not_flattered_by_noise() -> None:
-    """Labels without any relation: fitted and measured on the same few, the map seems to help; cross-fitted, it does not.
+    """Labels without any relation: fitted and measured on the same few, a map seems to help; cross-fitted, it does not.
 
     Nothing is better than the share of the positives, whose log loss is ln 2.
     """
@@ -94,7 +92,7 @@ def test_cross_fitting_is_not_flattered_by_noise() -> None:
         labels = rng.permutation([0, 1] * 10)
         p = expit(rng.normal(0, 1, 20))
         probabilities = np.column_stack([1 - p, p])
-        flattered.append(log_loss(labels, Recalibration.fit("logistic", labels, probabilities).apply(probabilities)))
+        flattered.append(log_loss(labels, CalibrationMap.fit("logistic", labels, probabilities).apply(probabilities)))
         honest.append(log_loss(labels, cross_fitted("logistic", labels, probabilities, np.arange(20) // 2 % 5)))
     assert np.mean(flattered) < np.log(2) < np.mean(honest)
     assert max(flattered) <= np.log(2) + 1e-9
@@ -109,7 +107,9 @@ def test_the_table_measures_before_and_after() -> None:
     assert raw["brier"] == pytest.approx(np.mean((probabilities[:, 1] - labels) ** 2))
     assert raw["log_loss"] == pytest.approx(log_loss_of_sklearn(labels, probabilities))
     assert (raw["observed"], raw["predicted"]) == (labels.mean(), pytest.approx(probabilities[:, 1].mean()))
-    assert raw["calibration_slope"] == pytest.approx(logistic["slope"])  # Cox: the slope is the map that is needed
+    assert raw["calibration_slope"] == pytest.approx(
+        logistic["slope"], abs=1e-4
+    )  # Cox: the slope is the map that is needed
     assert logistic["calibration_slope"] == pytest.approx(1, abs=0.1)
     assert logistic["calibration_intercept"] == pytest.approx(0, abs=0.1)
     assert logistic["brier"] < table.loc["temperature", "brier"] < raw["brier"]
@@ -122,7 +122,7 @@ def test_separated_classes_end_at_a_limit() -> None:
     probabilities = np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7], [0.0, 1.0]])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        fitted = Recalibration.fit("logistic", labels, probabilities)
+        fitted = CalibrationMap.fit("logistic", labels, probabilities)
     assert fitted.slope <= 50
     assert np.isfinite(fitted.apply(probabilities)).all()
 
@@ -145,8 +145,9 @@ def test_three_classes_have_a_temperature_and_no_logistic_map() -> None:
     table, mapped = recalibration_table(_subjects(labels, probabilities))
     assert table["method"].tolist() == ["as it is", "temperature"]
     np.testing.assert_allclose(mapped["temperature"].sum(axis=1), 1)
-    assert table["observed"].isna().all()
+    assert table[["brier", "observed"]].isna().all(axis=None)
+    assert table["ece"].notna().all()
     with pytest.raises(OptionError, match="logistic is for two classes, and here are 3; take temperature"):
-        Recalibration.fit("logistic", labels, probabilities)
+        CalibrationMap.fit("logistic", labels, probabilities)
     with pytest.raises(OptionError, match="takes none, temperature or logistic, not 'isotonic'"):
-        Recalibration.fit("isotonic", labels, probabilities)  # type: ignore[arg-type]
+        CalibrationMap.fit("isotonic", labels, probabilities)

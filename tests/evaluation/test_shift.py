@@ -129,7 +129,7 @@ def test_the_chance_of_values_beyond_the_range_is_that_of_random_ranges() -> Non
 
 
 def test_two_samples_of_one_population_are_called_alike() -> None:
-    """At the nominal rate: limits leave out zero in 5 %, and as many columns are beyond SHIFT as the summary expects."""
+    """At the nominal rate: limits leave out zero in 5 %, and no more columns are beyond SHIFT than are expected."""
     rng = np.random.default_rng(2)
     names = [f"c{k}" for k in range(400)]
     columns = [Column(name, signed=True) for name in names]
