@@ -76,7 +76,7 @@ def print_external(run: Run, console: Console) -> None:
     from fusekit.experiment.external import FILES, RECALIBRATED
 
     metrics = json.loads((run.folder / "metrics.json").read_text(encoding="utf-8"))
-    names = ("shift", "prevalence", "calibration", "recalibration")
+    names = ("shift", "intensity", "prevalence", "calibration", "recalibration")
     files = {name: run.folder / f"{name}.csv" for name in names}
     tables = {name: pd.read_csv(path) for name, path in files.items() if path.exists()}
     manifest = run.manifest
@@ -88,6 +88,12 @@ def print_external(run: Run, console: Console) -> None:
         highlight=False,
     )
     _print_shift(manifest["external"]["summary"], tables["shift"], console)
+    grey = tables["intensity"].iloc[0]
+    console.print(
+        f"\n[bold]Grey levels[/]: mean {grey['mean']:.1f} ± {grey['sd']:.1f} here, {grey['training_mean']:.1f} ± "
+        f"{grey['training_sd']:.1f} in training: {grey['difference']:+.2f} standard deviations apart.",
+        highlight=False,
+    )
     _print_calibration(tables, metrics.get("recalibrated"), console)
     folder = run.folder.relative_to(Path.cwd()) if run.folder.is_relative_to(Path.cwd()) else run.folder
     console.print(f"\nEverything lies in [bold]{escape(str(folder))}[/]", soft_wrap=True, highlight=False)
@@ -180,8 +186,8 @@ def _print_calibration(tables: dict[str, pd.DataFrame], applied: dict[str, Any] 
         own = tables["calibration"].set_index("measure")
         told = [f"{name} {_cell(*own.loc[name, ['value', 'low', 'high']])}" for name in ("slope", "intercept")]
         console.print(
-            f"  Calibration {' (1 is right; below, too sure), '.join(told)} (0 is right). Without any fault, the ECE would "
-            f"be {own.loc['ece', 'faultless']:.3f} here.",
+            f"  Calibration {' (1 is right; below, too sure), '.join(told)} (0 is right). Without any fault, the "
+            f"ECE would be {own.loc['ece', 'faultless']:.3f} here.",
             highlight=False,
         )
     table = Table(box=None, padding=(0, 1))
