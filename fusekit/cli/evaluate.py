@@ -161,8 +161,8 @@ def _sides(row: dict[Hashable, Any]) -> tuple[str, str]:
     """Mean and standard deviation on both sides, or the share of the category that differs most."""
     if row["kind"] == "number":
         return (
-            f"{row['training_mean']:.4g} ± {row['training_sd']:.2g}",
-            f"{row['mean']:.4g} ± {row['sd']:.2g}",
+            f"{row['training_mean']:.4g} ± {row['training_sd']:.3g}",
+            f"{row['mean']:.4g} ± {row['sd']:.3g}",
         )
     shares = [dict(part.rsplit(" ", 1) for part in row[name].split("; ")) for name in ("training_shares", "shares")]
     before, after = (f"{float(side[row['category']]):.0%} {row['category']}" for side in shares)
@@ -174,7 +174,7 @@ def _print_calibration(tables: dict[str, pd.DataFrame], applied: dict[str, Any] 
     from rich.table import Table
 
     console.print("\n[bold]Calibration[/]")
-    positive, raw = tables["prevalence"].iloc[1], tables["recalibration"].iloc[0]
+    positive, raw = (tables[name].to_dict("records")[row] for name, row in (("prevalence", 1), ("recalibration", 0)))
     if not pd.isna(raw["observed"]):
         trained = "" if pd.isna(positive["training_share"]) else f"; {positive['training_share']:.0%} in training"
         console.print(

@@ -178,7 +178,7 @@ def _recalibrate(
     """Write the map that is fitted on all subjects, and what cross-fitting says of it."""
     method, labels = asked.recalibrate, subjects["label"].to_numpy()
     parts = parts_of(subjects.set_index("subject")["label"])
-    names = [name for name in subjects if name.startswith("p_")]
+    names = [f"p_{k}" for k in range(len(asked.bundle.classes))]
     fitted = CalibrationMap.fit(method, labels, probabilities_of(subjects))
     table = subjects[["subject", "label"]].assign(part=parts.to_numpy())
     table[names] = mapped[method]

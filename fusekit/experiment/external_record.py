@@ -23,7 +23,7 @@ def record(asked: Asked, other: ExternalCohort, said: tuple[str, ...], device: t
         for part in [rows[rows["label"] == label]]
     }
     tested = {name: {f"{what}s": count for what, count in found.items()} for name, found in counts.items()}
-    own = {"task": config.task, "data": config.data and str(config.data), "device": config.device}
+    own: dict[str, Any] = {"task": config.task, "data": config.data and str(config.data), "device": config.device}
     own |= {"allow": list(config.allow), "options": config.as_json()["options"], "folds": 1}
     left = ("recipe", "out", "data", "search")
     settings = {name: value for name, value in asked.trained.items() if name not in left} | own

@@ -20,12 +20,13 @@ def test_everything_is_shown_and_nothing_is_applied(small_run: Run, tmp_path: Pa
     assert code == 0
     assert "adni-ad · rbca on another cohort · SYNTHETIC" in said
     external = Run(out)
-    accuracy = external.metrics.set_index(["level", "metric"]).loc[("subject", "accuracy")]
+    of_subjects = external.metrics[external.metrics["level"] == "subject"].to_dict("records")
+    accuracy = next(row for row in of_subjects if row["metric"] == "accuracy")
     cell = f"{accuracy['value']:.2f} [{accuracy['low']:.2f}, {accuracy['high']:.2f}]"
     assert re.search(rf"accuracy │ [^│]* │ {re.escape(cell)} │", said)
     assert external.manifest["external"]["summary"][0] in said
     shift = pd.read_csv(out / "shift.csv").set_index("column")["difference"]
-    assert f"{shift[shift.abs().idxmax()]:+.2f}" in said
+    assert f"{shift.iloc[int(shift.abs().argmax())]:+.2f}" in said
     calibration = pd.read_csv(out / "recalibration.csv").iloc[0]
     assert f"AD: {calibration['observed']:.0%} of the subjects here, {calibration['predicted']:.0%} predicted" in said
     assert "Shown, not applied" in said

@@ -45,7 +45,7 @@ def test_what_was_measured_of_each_volume_is_listed_over_scans() -> None:
 
 @pytest.mark.parametrize("kind", [np.uint8, np.float16])
 def test_the_histogram_counts_every_pixel(kind: type) -> None:
-    images = np.array([[[0, 3], [4, 255]]], dtype=kind)
+    images: np.ndarray = np.array([[[0, 3], [4, 255]]], dtype=kind)
     levels = grey_levels(images, np.array([0]))
     assert levels["share"].sum() == pytest.approx(1)
     assert levels.loc[levels["share"] > 0, ["low", "share"]].to_numpy().tolist() == [[0, 0.5], [4, 0.25], [252, 0.25]]

@@ -169,8 +169,8 @@ def test_a_hidden_column_is_refused_unless_it_may_be_missing(
     columns = small_run.bundle.encode(other.clinical.assign(AGE=np.nan))
     first = done.predictions[done.predictions["scan"] == done.predictions["scan"].iloc[0]]
     store = build_store(other.scans, small_run.bundle.slices, 32, cache_folder("slices"), Quiet())
-    place = other.scans.index.get_loc(first["scan"].iloc[0])
-    expected = small_run.bundle.probabilities(store.images[first["row"]], columns[[place] * len(first)])
+    place = list(other.scans.index).index(first["scan"].iloc[0])
+    expected = small_run.bundle.probabilities(store.images[first["row"].to_numpy()], columns[[place] * len(first)])
     np.testing.assert_allclose(first[["p_0", "p_1"]], expected, atol=1e-6)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from fusekit.data import ClinicalEncoding, Column, Pixels
 from fusekit.evaluation.calibration import reliability
@@ -22,6 +23,10 @@ TITLES = {"auc": "AUC", "ppv": "PPV"}
 
 def _row(metric: str, value: float | None, low: float | None, high: float | None) -> dict[str, Any]:
     return {"level": "subject", "metric": metric, "value": value, "low": low, "high": high, "subjects": 40}
+
+
+def _x(line: Line2D) -> np.ndarray:
+    return np.asarray(line.get_xdata(), dtype=float)
 
 
 @pytest.fixture
@@ -73,7 +78,7 @@ def test_scores_shifts_grey_levels_and_reliability(given: dict[str, Any], figure
     assert all("SYNTHETIC" in picture.caption and "SYNTHETIC" in picture.svg for picture in pictures)
     scores, clinical, grey, curve = (figure.axes[0] for figure in figures)
 
-    drawn = {line.get_label(): line.get_xdata() for line in scores.lines}
+    drawn = {line.get_label(): _x(line) for line in scores.lines}
     assert list(drawn["other cohort"]) == [0.7, 0.5]
     assert drawn["training cohort, held out"][0] == 0.9
     assert np.isnan(drawn["training cohort, held out"][1])  # undefined there, so not drawn
@@ -86,16 +91,14 @@ def test_scores_shifts_grey_levels_and_reliability(given: dict[str, Any], figure
     points = [line for line in clinical.lines if line.get_marker() in ("o", ">", "<")]
     assert points[0].get_marker() == ">"  # far beyond the edge, and its number beside it
     assert clinical.texts[0].get_text().startswith("+")
-    assert float(points[1].get_xdata()[0]) == pytest.approx(1)
+    assert _x(points[1])[0] == pytest.approx(1)
     assert [point.get_color() for point in points[:3]] == [ORANGE, ORANGE, BLUE]
     assert pictures[1].alt.startswith("SYNTHETIC data. 2 of 30 columns differ")
 
-    assert grey.lines[0].get_xdata()[0] == 100  # the training's mean
-    assert float(grey.lines[1].get_xdata()[0]) == pytest.approx(
-        ((given["grey"]["low"] + 2) * given["grey"]["share"]).sum()
-    )
+    assert _x(grey.lines[0])[0] == 100  # the training's mean
+    assert _x(grey.lines[1])[0] == pytest.approx(((given["grey"]["low"] + 2) * given["grey"]["share"]).sum())
     diagonal, line = curve.lines
-    assert list(diagonal.get_xdata()) == [0, 1]
+    assert list(_x(diagonal)) == [0, 1]
     assert line.get_ydata() == pytest.approx(given["reliability"]["observed"].to_numpy())
     assert curve.get_ylabel() == "observed share of AD"
 
