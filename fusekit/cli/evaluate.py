@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 #: So many clinical columns are shown; shift.csv has all of them.
 SHOWN = 8
+_MEASURES = ("slope", "intercept")
 
 
 def evaluate(
@@ -183,11 +184,11 @@ def _print_calibration(tables: dict[str, pd.DataFrame], applied: dict[str, Any] 
             highlight=False,
         )
     if "calibration" in tables:
-        own = tables["calibration"].set_index("measure")
-        told = [f"{name} {_cell(*own.loc[name, ['value', 'low', 'high']])}" for name in ("slope", "intercept")]
+        own = {row["measure"]: row for row in tables["calibration"].to_dict("records")}
+        told = [f"{name} {_cell(*(own[name][end] for end in ('value', 'low', 'high')))}" for name in _MEASURES]
         console.print(
             f"  Calibration {' (1 is right; below, too sure), '.join(told)} (0 is right). Without any fault, the "
-            f"ECE would be {own.loc['ece', 'faultless']:.3f} here.",
+            f"ECE would be {own['ece']['faultless']:.3f} here.",
             highlight=False,
         )
     table = Table(box=None, padding=(0, 1))

@@ -53,11 +53,11 @@ def intensity_shift(pixels: Pixels, images: np.ndarray, rows: pd.DataFrame, volu
     means = pd.Series([float(images[row].mean(dtype=np.float64)) for row in rows.index], index=rows["scan"])
     table.append(_quantity("mean grey level of a scan", "0 to 255", means.groupby(level=0).mean()))
     own_volumes = volumes.loc[rows["scan"].unique()]
-    for name in own_volumes.select_dtypes("number"):
+    for name in map(str, own_volumes.select_dtypes("number")):
         unit = _UNITS.get(name.split("_")[0], "as in the file")
         table.append(_quantity(name, unit, own_volumes[name]))
-    for name, share in own_volumes["orientation"].value_counts(normalize=True).sort_index().items():
-        table.append({"quantity": f"orientation {name}", "unit": "share", "scans": scans, "mean": float(share)})
+    for turned, share in own_volumes["orientation"].value_counts(normalize=True).sort_index().items():
+        table.append({"quantity": f"orientation {turned}", "unit": "share", "scans": scans, "mean": float(share)})
     columns = ["quantity", "unit", "training_mean", "training_sd", "scans", "mean", "sd", *_QUANTILES]
     return pd.DataFrame(table, columns=[*columns, "difference", "sd_ratio"])
 

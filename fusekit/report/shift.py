@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -108,7 +108,7 @@ def external_pictures(
     )
 
 
-def _told(row: Mapping[str, object], titles: Mapping[str, str]) -> str:
+def _told(row: Mapping[Any, Any], titles: Mapping[str, str]) -> str:
     return f"{titles[str(row['metric'])]}: {row['internal']:.2f} in training, {row['external']:.2f} elsewhere."
 
 
@@ -134,8 +134,8 @@ def _differences(figure: Figure, *, table: pd.DataFrame) -> None:
     limits = table[["difference", "low", "high"]].fillna({"low": table["difference"], "high": table["difference"]})
     sure = (table["difference"].abs() > SHIFT) & ~table["verdict"].str.startswith("perhaps ")
     edge = min(_FAR, 1.15 * float(limits.abs().max().max()))
-    for place, (name, row) in enumerate(limits.iterrows()):
-        _difference(axes, place, row, edge, ORANGE if sure[name] else BLUE)
+    for place, (far, (_, row)) in enumerate(zip(sure, limits.iterrows(), strict=True)):
+        _difference(axes, place, row, edge, ORANGE if far else BLUE)
     axes.set_yticks(range(len(table)), names, fontsize=7.5)
     axes.set(xlim=(-edge * 1.02, edge * 1.02), ylim=(len(table) - 0.4, -0.6))
     axes.set_xlabel("training standard deviations")

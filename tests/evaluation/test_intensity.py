@@ -37,7 +37,7 @@ def test_what_was_measured_of_each_volume_is_listed_over_scans() -> None:
     table = intensity_shift(Pixels(60, 30), images, ROWS, VOLUMES).set_index("quantity")
     means = [images[:2].mean(), images[2:].mean()]
     assert table.loc["mean grey level of a scan", "median"] == pytest.approx(np.median(means))
-    assert table.loc["spacing_x", ["unit", "scans", "mean", "median"]].tolist() == ["mm", 2, 1.5, 1.5]
+    assert list(table.loc["spacing_x", ["unit", "scans", "mean", "median"]]) == ["mm", 2, 1.5, 1.5]
     assert table.loc["high", "q25"] == pytest.approx(950)
     assert table.loc["orientation LPS", "mean"] == 0.5
     assert table["training_mean"].notna().sum() == 1  # the bundle remembers grey levels and nothing else

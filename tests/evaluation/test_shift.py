@@ -32,7 +32,8 @@ ENCODING = ClinicalEncoding.fit(TRAINED, COLUMNS)
 
 def _row(name: str, values: pd.DataFrame, encoding: ClinicalEncoding = ENCODING, **given: object) -> pd.Series:
     table = clinical_shift(encoding, values, _people(values), **given)  # type: ignore[arg-type]
-    return table.set_index("column").loc[name]
+    row: pd.Series = table.set_index("column").T[name]
+    return row
 
 
 def test_a_number_by_hand() -> None:

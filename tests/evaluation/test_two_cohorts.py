@@ -36,7 +36,7 @@ def test_what_the_bundle_does_not_tell_is_not_invented() -> None:
 def test_shares_of_classes() -> None:
     subjects = pd.Series([0, 0, 0, 1], index=list("abcd"))
     table = prevalence(("CN", "AD"), {"CN": 10, "AD": 30}, subjects).set_index("class")
-    assert table.loc["AD", ["training_share", "share", "subjects"]].tolist() == [0.75, 0.25, 1]
-    assert table.loc["AD", ["low", "high"]].tolist() == list(wilson(0.25, 4))
+    assert list(table.loc["AD", ["training_share", "share", "subjects"]]) == [0.75, 0.25, 1]
+    assert list(table.loc["AD", ["low", "high"]]) == list(wilson(0.25, 4))
     unknown = prevalence(("CN", "AD"), {}, subjects)
     assert np.isnan(unknown["training_share"]).all()
