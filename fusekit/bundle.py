@@ -197,6 +197,13 @@ def one_patient(image: Any, clinical: Any, mask: str | Path | None = None) -> pd
     return row if image is None else row.assign(image=str(image))
 
 
+def bundle_folder(folder: str | Path) -> Path:
+    """Find the bundle where a run folder was given; anything else is itself."""
+    folder = Path(folder)
+    inside = folder / "bundle"
+    return inside if not (folder / DESCRIPTION).is_file() and (inside / DESCRIPTION).is_file() else folder
+
+
 def load(folder: str | Path) -> Bundle:
     """Open a bundle folder.
 
@@ -204,9 +211,7 @@ def load(folder: str | Path) -> Bundle:
         DataError: it is not a bundle, or one of a newer format, or its weights do not fit its description.
         UnknownName: a plugin that its model needs is not installed.
     """
-    folder = Path(folder)
-    if not (folder / DESCRIPTION).is_file() and (folder / "bundle" / DESCRIPTION).is_file():
-        folder = folder / "bundle"  # a run folder was given
+    folder = bundle_folder(folder)
     try:
         description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

@@ -12,6 +12,7 @@ from fusekit.cli.cache import cache
 from fusekit.cli.check import check
 from fusekit.cli.cohort import cohort
 from fusekit.cli.compare import compare
+from fusekit.cli.evaluate import evaluate
 from fusekit.cli.explain import explain
 from fusekit.cli.listing import list_components, list_plugins
 from fusekit.cli.new_task import new_task
@@ -43,6 +44,7 @@ def program(plugins: Catalog) -> typer.Typer:
     cli.command("predict")(predict)
     cli.command("report")(report)
     cli.command("explain")(explain)
+    cli.command("evaluate")(evaluate)
     cli.command("cohort")(cohort)
     cli.command("new-task")(new_task)
     cli.command("list")(list_components)

@@ -25,6 +25,8 @@ class EncodedColumn:
         scale: their standard deviation (population); 1 where all are equal.
         seen: lowest and highest training value; None where there was none, and for categories.
         masked: whether a further input says if the value was observed; so for columns with gaps in training.
+        observed: training scans that had a value, and all of them; None in bundles that do not tell.
+        shares: of each category among the training values; empty for numbers, and in bundles that do not tell.
     """
 
     column: Column
@@ -32,6 +34,8 @@ class EncodedColumn:
     scale: float = 1.0
     seen: tuple[float, float] | None = None
     masked: bool = False
+    observed: tuple[int, int] | None = None
+    shares: tuple[float, ...] = ()
 
     @classmethod
     def fit(cls, values: pd.Series, column: Column) -> EncodedColumn:
@@ -42,15 +46,18 @@ class EncodedColumn:
         """
         masked = bool(values.isna().any())
         observed = values[values.notna()]
+        counts = (len(observed), len(values))
         if column.kind == "category":
-            return cls(replace(column, categories=_categories(observed, column)), masked=masked)
+            categories = _categories(observed, column)
+            shares = tuple(float((observed.map(str) == known).mean()) for known in categories) if len(observed) else ()
+            return cls(replace(column, categories=categories), masked=masked, observed=counts, shares=shares)
         numbers = _numbers(observed, column)
         if not len(numbers):
-            return cls(column, masked=masked)
+            return cls(column, masked=masked, observed=counts)
         low, high = float(numbers.min()), float(numbers.max())
         # Equal values have no spread; their computed mean and deviation may differ from that by rounding.
         mean, deviation = (float(numbers.mean()), float(numbers.std())) if low < high else (low, 1.0)
-        return cls(column, fill=mean, scale=deviation or 1.0, seen=(low, high), masked=masked)
+        return cls(column, fill=mean, scale=deviation or 1.0, seen=(low, high), masked=masked, observed=counts)
 
     @property
     def name(self) -> str:
@@ -151,7 +158,8 @@ class EncodedColumn:
         """Plain numbers, text and lists, on one level."""
         column = asdict(self.column) | {"categories": list(self.categories)}
         seen = list(self.seen) if self.seen else None
-        return column | {"fill": self.fill, "scale": self.scale, "seen": seen, "masked": self.masked}
+        told = {"observed": list(self.observed) if self.observed else None, "shares": list(self.shares)}
+        return column | {"fill": self.fill, "scale": self.scale, "seen": seen, "masked": self.masked} | told
 
     @classmethod
     def from_json(cls, plain: Mapping[str, Any]) -> EncodedColumn:
@@ -159,7 +167,10 @@ class EncodedColumn:
         column = {field.name: plain[field.name] for field in fields(Column)}
         column["categories"] = tuple(column["categories"])
         seen = (plain["seen"][0], plain["seen"][1]) if plain["seen"] else None
-        return cls(Column(**column), plain["fill"], plain["scale"], seen, plain["masked"])
+        observed = plain.get("observed")  # bundles of earlier versions do not tell it
+        told = (int(observed[0]), int(observed[1])) if observed else None
+        shares = tuple(plain.get("shares", ()))
+        return cls(Column(**column), plain["fill"], plain["scale"], seen, plain["masked"], told, shares)
 
 
 def _categories(observed: pd.Series, column: Column) -> tuple[str, ...]:

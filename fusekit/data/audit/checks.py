@@ -38,8 +38,11 @@ IMAGE_CHECKS: tuple[Check, ...] = (
     volumes.unusual_volumes,
 )
 
-#: Refusals of these checks and of a recipe: what ``--allow`` takes, beside the refusals of the task itself.
-REFUSALS = ("column-is-label", "leaky-column", "near-duplicate", "recipe-differs", "same-image")
+#: Refusals of an external validation, where a cohort is not what the frozen model was made for.
+OF_ANOTHER_COHORT = ("missing-column", "other-unit", "out-of-range", "training-cohort")
+
+#: Refusals of these checks, of a recipe and of another cohort: what ``--allow`` takes, beside those of the task itself.
+REFUSALS = ("column-is-label", "leaky-column", "near-duplicate", "recipe-differs", "same-image", *OF_ANOTHER_COHORT)
 
 
 def audit(cohort: Cohort, folds: pd.Series | None, task: Task, store: SliceStore | None) -> tuple[Finding, ...]:
@@ -93,8 +96,18 @@ def refusals(findings: Iterable[Finding], allow: Iterable[str] = ()) -> list[Fin
     return [finding for finding in found if finding.code not in allowed]
 
 
-def refuse(findings: Iterable[Finding], allow: Iterable[str] = ()) -> None:
+def refuse(
+    findings: Iterable[Finding],
+    allow: Iterable[str] = (),
+    opening: str = "the audit refuses this cohort",
+    closing: str = "`fusekit check` shows everything that it found.",
+) -> None:
     """Stop at ``refusals``.
+
+    Args:
+        findings: of the task, the store and the audit.
+        allow: codes to go on in spite of.
+        opening, closing: around the list of reasons.
 
     Raises:
         LeakageError: the message lists every one with its code, first items and advice.
@@ -103,9 +116,9 @@ def refuse(findings: Iterable[Finding], allow: Iterable[str] = ()) -> None:
     stopped = refusals(findings, allow)
     if stopped:
         raise LeakageError(
-            f"the audit refuses this cohort, for {len(stopped)} reason{'s' if len(stopped) > 1 else ''}:\n"
+            f"{opening}, for {len(stopped)} reason{'s' if len(stopped) > 1 else ''}:\n"
             + "\n".join(_paragraph(finding) for finding in stopped)
-            + "\n`fusekit check` shows everything that it found."
+            + f"\n{closing}"
         )
 
 

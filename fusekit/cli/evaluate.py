@@ -1,0 +1,208 @@
+"""``fusekit evaluate``."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fusekit.cli.options import Clinical, Layout, Option, task_options
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.console import Console
+    from rich.table import Table
+
+    from fusekit.experiment import Run
+
+#: So many clinical columns are shown; shift.csv has all of them.
+SHOWN = 8
+_MEASURES = ("slope", "intercept")
+
+
+def evaluate(
+    bundle: Annotated[Path, typer.Argument(help="Bundle folder, or the run folder that holds it.", show_default=False)],
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the other cohort. Without it a SYNTHETIC cohort is written and used."),
+    ] = None,
+    task: Annotated[str | None, typer.Option(help="Task that reads the cohort. Default: the training's.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder, new or empty. Default: runs/external-TASK-FUSION-DATE-TIME.")
+    ] = None,
+    layout: Layout = None,
+    clinical: Clinical = None,
+    allow: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FINDING", help="Go on in spite of a refusal; may be repeated."),
+    ] = None,
+    recalibrate: Annotated[
+        str,
+        typer.Option(help="Also write a map fitted on this cohort: temperature or logistic. It is shown in any case."),
+    ] = "none",
+    option: Option = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:N or mps. Default: auto.")] = None,
+) -> None:
+    """Test a frozen model on another cohort, and say how that cohort differs from the training's.
+
+    Nothing of the model is fitted there: slices, scales, columns and categories are the bundle's. What does not fit is
+    refused by name.
+    """
+    from rich.console import Console
+
+    from fusekit.experiment.external import evaluate as run
+
+    finished = run(
+        bundle,
+        task=task,
+        data=data,
+        out=out,
+        options=task_options(option, layout, clinical),
+        allow=allow or [],
+        recalibrate=recalibrate,
+        device=device,
+    )
+    print_external(finished, Console())
+
+
+def print_external(run: Run, console: Console) -> None:
+    """Print the scores on both cohorts, the largest shifts, calibration, and where every file lies."""
+    import json
+
+    import pandas as pd
+    from rich.markup import escape
+
+    from fusekit.experiment.external import FILES, RECALIBRATED
+
+    metrics = json.loads((run.folder / "metrics.json").read_text(encoding="utf-8"))
+    names = ("shift", "intensity", "prevalence", "calibration", "recalibration")
+    files = {name: run.folder / f"{name}.csv" for name in names}
+    tables = {name: pd.read_csv(path) for name, path in files.items() if path.exists()}
+    manifest = run.manifest
+    kind = "[bold yellow]SYNTHETIC[/]" if run.synthetic else "frozen model"
+    title = f"{escape(manifest['task']['name'])} · {escape(manifest['arm'])} on another cohort · {kind}"
+    console.print(_scores(title, metrics["comparison-with-training"]))
+    console.print(
+        "[dim]Subject level; 95 % intervals over subjects. Internal: subjects held out of the training cohort.[/]",
+        highlight=False,
+    )
+    _print_shift(manifest["external"]["summary"], tables["shift"], console)
+    grey = tables["intensity"].iloc[0]
+    console.print(
+        f"\n[bold]Grey levels[/]: mean {grey['mean']:.1f} ± {grey['sd']:.1f} here, {grey['training_mean']:.1f} ± "
+        f"{grey['training_sd']:.1f} in training: {grey['difference']:+.2f} standard deviations apart.",
+        highlight=False,
+    )
+    _print_calibration(tables, metrics.get("recalibrated"), console)
+    folder = run.folder.relative_to(Path.cwd()) if run.folder.is_relative_to(Path.cwd()) else run.folder
+    console.print(f"\nEverything lies in [bold]{escape(str(folder))}[/]", soft_wrap=True, highlight=False)
+    from rich.table import Table
+
+    listed = Table(box=None, show_header=False, padding=(0, 2))
+    for name, purpose in {**FILES, **RECALIBRATED}.items():
+        if (run.folder / name).exists():
+            listed.add_row(name, f"[dim]{purpose}[/]")
+    console.print(listed)
+
+
+def _scores(title: str, rows: list[dict[str, float | str | None]]) -> Table:
+    from rich.table import Table
+
+    from fusekit.extension import catalog
+
+    own = [row for row in rows if row["level"] == "subject"]
+    heads = [f"{side} (n = {_count(own[0][f'{side}_subjects'])})" for side in ("internal", "external")]
+    table = Table(title=title, title_style="bold")
+    table.add_column("")
+    for head in (*heads, "difference"):
+        table.add_column(head, justify="right")
+    for row in own:
+        sides = [(row[side], row[f"{side}_low"], row[f"{side}_high"]) for side in ("internal", "external")]
+        cells = [_cell(*numbers) for numbers in sides]
+        difference = _cell(row["difference"], row["low"], row["high"], sign="+")
+        table.add_row(catalog().metrics.get(str(row["metric"]))().title, *cells, difference)
+    return table
+
+
+def _count(number: float | str | None) -> str:
+    return "?" if number is None else f"{float(number):.0f}"
+
+
+def _cell(value: float | str | None, low: float | str | None, high: float | str | None, sign: str = "") -> str:
+    if value is None or value != value:
+        return "undefined"
+    if low is None or high is None or low != low:  # NaN is the one number that differs from itself
+        return f"{float(value):{sign}.2f}"
+    return f"{float(value):{sign}.2f} [dim]\\[{float(low):{sign}.2f}, {float(high):{sign}.2f}][/]"
+
+
+def _print_shift(summary: list[str], shift: pd.DataFrame, console: Console) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    console.print("\n[bold]Clinical columns against training[/]")
+    for sentence in summary or ["The model reads no clinical columns."]:
+        console.print(f"  {escape(sentence)}", highlight=False)
+    known = shift[shift["difference"].notna()]
+    order = known["difference"].abs().sort_values(ascending=False, kind="stable").index
+    if not len(order):
+        return
+    table = Table(box=None, padding=(0, 1))
+    for name in ("column", "training", "here", "SDs apart", "verdict"):
+        table.add_column(name, justify="left" if name in ("column", "verdict") else "right", no_wrap=name != "verdict")
+    for row in known.loc[order].head(SHOWN).fillna({"category": ""}).to_dict("records"):
+        cells = [row["column"], *_sides(row), f"{row['difference']:+.2f}", row["verdict"]]
+        table.add_row(*(escape(str(cell)) for cell in cells))
+    console.print(table)
+
+
+def _sides(row: dict[Hashable, Any]) -> tuple[str, str]:
+    """Mean and standard deviation on both sides, or the share of the category that differs most."""
+    if row["kind"] == "number":
+        return (
+            f"{row['training_mean']:.4g} ± {row['training_sd']:.3g}",
+            f"{row['mean']:.4g} ± {row['sd']:.3g}",
+        )
+    shares = [dict(part.rsplit(" ", 1) for part in row[name].split("; ")) for name in ("training_shares", "shares")]
+    before, after = (f"{float(side[row['category']]):.0%} {row['category']}" for side in shares)
+    return before, after
+
+
+def _print_calibration(tables: dict[str, pd.DataFrame], applied: dict[str, Any] | None, console: Console) -> None:
+    import pandas as pd
+    from rich.table import Table
+
+    console.print("\n[bold]Calibration[/]")
+    positive, raw = (tables[name].to_dict("records")[row] for name, row in (("prevalence", 1), ("recalibration", 0)))
+    if not pd.isna(raw["observed"]):
+        trained = "" if pd.isna(positive["training_share"]) else f"; {positive['training_share']:.0%} in training"
+        console.print(
+            f"  {positive['class']}: {positive['share']:.0%} of the subjects here, {raw['predicted']:.0%} predicted on "
+            f"average{trained}.",
+            highlight=False,
+        )
+    if "calibration" in tables:
+        own = {row["measure"]: row for row in tables["calibration"].to_dict("records")}
+        told = [f"{name} {_cell(*(own[name][end] for end in ('value', 'low', 'high')))}" for name in _MEASURES]
+        console.print(
+            f"  Calibration {' (1 is right; below, too sure), '.join(told)} (0 is right). Without any fault, the "
+            f"ECE would be {own['ece']['faultless']:.3f} here.",
+            highlight=False,
+        )
+    table = Table(box=None, padding=(0, 1))
+    for name in ("probabilities", "Brier", "ECE", "log loss", "map, fitted on all"):
+        table.add_column(name, justify="left" if name in ("probabilities", "map, fitted on all") else "right")
+    for row in tables["recalibration"].to_dict("records"):
+        named = {name: row[name] for name in ("temperature", "intercept", "slope") if not pd.isna(row[name])}
+        scores = [f"{row[name]:.3f}" for name in ("brier", "ece", "log_loss")]
+        measured = ", cross-fitted" if row["measured"] == "cross-fitted" else ""
+        table.add_row(row["method"] + measured, *scores, ", ".join(f"{n} {v:.3g}" for n, v in named.items()))
+    console.print(table)
+    said = (
+        f"Recalibration ({applied['method']}) was fitted on all subjects here: recalibration.json."
+        if applied
+        else "Shown, not applied: the predictions are the model's own. --recalibrate writes a map."
+    )
+    console.print(f"  [dim]{said}[/]", highlight=False)
