@@ -23,8 +23,9 @@ from fusekit.evaluation.two_cohorts import beside_training, prevalence
 from fusekit.experiment import manifest
 from fusekit.experiment.external_cohort import ExternalCohort, read_external
 from fusekit.experiment.external_plan import Asked, ask
-from fusekit.experiment.external_record import cohort_table, record
-from fusekit.experiment.folder import Run, new_folder, write_json
+from fusekit.experiment.external_record import record
+from fusekit.experiment.folder import Run, new_folder, write_json, write_table
+from fusekit.experiment.subgroups import subgroup_table
 from fusekit.extension import catalog
 from fusekit.progress import Bars, Progress
 from fusekit.report.shift import external_pictures
@@ -119,10 +120,10 @@ def _evaluate(asked: Asked, folder: Path, progress: Progress) -> None:
         "scores": _numbers(scores),
         "comparison-with-training": _numbers(compared),
     }
-    predictions.to_csv(folder / "predictions.csv", index=False, lineterminator="\n")
-    cohort_table(asked.task, other).to_csv(folder / "cohort.csv", lineterminator="\n")
+    write_table(predictions, folder / "predictions.csv")
+    write_table(subgroup_table(other.cohort, asked.task, other.folds), folder / "cohort.csv")
     for name, table in tables.items():
-        table.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
+        write_table(table, folder / f"{name}.csv")
     if asked.recalibrate != "none":
         content["recalibrated"] = _recalibrate(asked, folder, subjects, mapped, metrics)
     write_json(folder / "metrics.json", content)
@@ -182,7 +183,7 @@ def _recalibrate(
     fitted = CalibrationMap.fit(method, labels, probabilities_of(subjects))
     table = subjects[["subject", "label"]].assign(part=parts.to_numpy())
     table[names] = mapped[method]
-    table.to_csv(folder / "recalibrated.csv", index=False, lineterminator="\n")
+    write_table(table, folder / "recalibrated.csv")
     belongs = {
         "weights": asked.weights,
         "aggregate": asked.how,

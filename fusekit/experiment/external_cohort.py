@@ -49,6 +49,11 @@ class ExternalCohort:
     fingerprint: dict[str, str]
     findings: tuple[Finding, ...]
 
+    @property
+    def folds(self) -> pd.Series:
+        """Fold by subject: the same of all."""
+        return pd.Series(FOLD, index=self.cohort.subjects.index, name="fold")
+
 
 def read_external(
     bundle: Bundle, config: Config, task: Task, known: Iterable[str], progress: Progress

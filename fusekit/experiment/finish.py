@@ -17,8 +17,8 @@ from fusekit.data.recipe import read_recipe
 from fusekit.evaluation import fit_thresholds, score
 from fusekit.experiment import manifest
 from fusekit.experiment.flow import flow
-from fusekit.experiment.fold import ABLATIONS, HISTORY, PREDICTIONS, RECORD, VALIDATION, write_table
-from fusekit.experiment.folder import write_json
+from fusekit.experiment.fold import ABLATIONS, HISTORY, PREDICTIONS, RECORD, VALIDATION
+from fusekit.experiment.folder import read_json, write_json, write_table
 from fusekit.experiment.plan import Plan
 from fusekit.experiment.prepare import Gathered
 from fusekit.experiment.subgroups import subgroup_table
@@ -33,7 +33,7 @@ def finish(
     gathered: Gathered,
     folds: Sequence[Path],
     folder: Path,
-    bundle: Bundle | None = None,
+    shipped: tuple[Bundle, Path] | None = None,
     further: Mapping[str, Any] = MappingProxyType({}),
 ) -> None:
     """Write every file of a run but its report.
@@ -43,15 +43,15 @@ def finish(
         gathered: on what.
         folds: the folders of the tested folds, in order; their explanations are moved.
         folder: of the run.
-        bundle: the model to ship, if any.
+        shipped: the model to ship, if any, and the folder of its training.
         further: entries for the manifest.
     """
     config = plan.config
     tables = {name: _join(folds, name, folder) for name in TABLES}
-    records = [json.loads((path / RECORD).read_text(encoding="utf-8")) for path in folds]
+    records = [read_json(path / RECORD) for path in folds]
     predictions, validation = tables[PREDICTIONS], tables[VALIDATION]
     assert predictions is not None
-    thresholds = fit_thresholds(validation, config.aggregate) if config.threshold == "youden" else None
+    thresholds = _thresholds(plan, validation)
     scores = score(predictions, plan.metrics, config.aggregate, thresholds)
     numbers = json.loads(scores.to_json(orient="records", double_precision=15))  # NaN becomes null
     write_json(folder / "metrics.json", {"synthetic": plan.synthetic, "scores": numbers})
@@ -61,8 +61,9 @@ def finish(
             (folder / "explanations").mkdir(exist_ok=True)
             shutil.move(path / "explanations", folder / "explanations" / f"fold-{number}")
     record = _record(plan, gathered, records, thresholds)
-    if bundle is not None:
-        provenance = {name: record[name] for name in ("synthetic", "config", "data", "versions", "plugins")}
+    if shipped:
+        bundle, training = shipped
+        provenance = _provenance(plan, record, training)
         replace(bundle, metrics=numbers, provenance=provenance).save(folder / "bundle")
         record["model"] = bundle.model.description
     if tables[HISTORY] is not None:
@@ -76,6 +77,27 @@ def finish(
             classes=plan.task.classes,
         )
     write_json(folder / "manifest.json", {**record, **further})
+
+
+def _thresholds(plan: Plan, validation: pd.DataFrame | None) -> dict[int, dict[str, float]] | None:
+    """Youden's of every fold; None where the most probable class is called."""
+    if plan.config.threshold == "argmax" or validation is None:
+        return None
+    return fit_thresholds(validation, plan.config.aggregate)
+
+
+def _provenance(plan: Plan, record: Mapping[str, Any], training: Path) -> dict[str, Any]:
+    """What a bundle says of where it comes from: whom it was trained on, and its own thresholds."""
+    aside = training / VALIDATION
+    validation = pd.read_csv(aside, dtype={"subject": str, "scan": str}) if aside.exists() else None
+    return {
+        **{name: record[name] for name in ("synthetic", "config", "versions", "plugins")},
+        "data": {
+            "train": read_json(training / RECORD)["counts"]["train"],
+            "fingerprint": record["data"]["fingerprint"],
+        },
+        "evaluation": {"thresholds": {str(f): at for f, at in (_thresholds(plan, validation) or {}).items()}},
+    }
 
 
 def _join(folds: Sequence[Path], name: str, folder: Path) -> pd.DataFrame | None:

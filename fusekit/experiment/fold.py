@@ -18,7 +18,7 @@ from fusekit.bundle import Bundle
 from fusekit.data import ClinicalEncoding, Finding, Pixels
 from fusekit.evaluation import by_subject, prediction_table, probabilities_of
 from fusekit.evaluation.scores import MacroAreaUnderCurve
-from fusekit.experiment.folder import Run, write_json
+from fusekit.experiment.folder import Run, write_json, write_table
 from fusekit.experiment.plan import Plan, make_plan
 from fusekit.experiment.prepare import Gathered, Sides
 from fusekit.explain import Fold, ablate, explain_fold
@@ -82,7 +82,7 @@ def train_fold(plan: Plan, gathered: Gathered, fold: int | None, folder: Path, p
             if len(rows):
                 table = prediction_table(rows, fitted.predict(rows))
                 if name == VALIDATION:
-                    table["fold"] = fold  # whose model predicted, not where the subject is tested
+                    table["fold"] = fold or 0  # whose model predicted, not where the subject is tested
                 write_table(table, folder / name)
                 if name == PREDICTIONS:
                     ablations = fitted.explain(rows, table, folder / "explanations", progress)
@@ -100,11 +100,6 @@ def train_fold(plan: Plan, gathered: Gathered, fold: int | None, folder: Path, p
     }
     write_json(folder / RECORD, record)
     return fitted.bundle
-
-
-def write_table(table: pd.DataFrame, path: Path) -> None:
-    """Write a table as every CSV of a run is written."""
-    table.to_csv(path, index=False, lineterminator="\n")
 
 
 def _search(plan: Plan, gathered: Gathered, sides: Sides, folder: Path, progress: Progress) -> Fitted:

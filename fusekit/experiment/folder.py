@@ -159,3 +159,8 @@ def write_json(path: Path, content: Any) -> None:
 def read_json(path: Path) -> Any:
     """Read what ``write_json`` wrote."""
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def write_table(table: pd.DataFrame, path: Path) -> None:
+    """Write a table as every CSV of a run is written."""
+    table.to_csv(path, index=False, lineterminator="\n")

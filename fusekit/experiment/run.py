@@ -121,15 +121,17 @@ def _run(config: Config, folder: Path, progress: Progress) -> None:
     read = time.perf_counter()
     parts = folder / "folds"
     folds = [parts / f"fold-{fold}" for fold in config.tested]
-    bundle = None
+    shipped = None
     for fold, path in zip(config.tested, folds, strict=True):
         path.mkdir(parents=True)
         within = Within(progress, f"fold {fold + 1}/{config.folds}") if config.folds > 1 else progress
         bundle = train_fold(plan, gathered, fold, path, within)
+        shipped = (bundle, path) if bundle else None
     if config.folds > 1 and not config.baseline:  # cross-validation judges the recipe; what is shipped learns from all
         (parts / "all").mkdir()
         bundle = train_fold(plan, gathered, None, parts / "all", Within(progress, "all subjects"))
+        shipped = (bundle, parts / "all") if bundle else None
     trained = time.perf_counter()
     seconds = {"data": read - start, "training": trained - read, "total": trained - start}
-    finish(plan, gathered, folds, folder, bundle, {"seconds": seconds, "peak_memory_mib": peak_memory_mib()})
+    finish(plan, gathered, folds, folder, shipped, {"seconds": seconds, "peak_memory_mib": peak_memory_mib()})
     shutil.rmtree(parts)
