@@ -82,7 +82,8 @@ def set_aside(labels: pd.Series, share: float, seed: int | tuple[int, ...]) -> p
     _, aside = train_test_split(
         labels.index.to_numpy(), test_size=wanted, stratify=labels.to_numpy(), random_state=state
     )
-    return pd.Index(sorted(aside), name=labels.index.name)
+    kept: pd.Index = pd.Index(sorted(aside), name=labels.index.name)
+    return kept
 
 
 def refuse_leakage(train: Iterable[str], test: Iterable[str]) -> None:

@@ -66,11 +66,12 @@ def finish(
         provenance = _provenance(plan, record, training)
         replace(bundle, metrics=numbers, provenance=provenance).save(folder / "bundle")
         record["model"] = bundle.model.description
-    if tables[HISTORY] is not None:
+    history = tables[HISTORY]
+    if history is not None:
         overview(
             folder / "overview.png",
             title=" · ".join([config.task_name, config.arm, config.backbone, *["SYNTHETIC cohort"] * plan.synthetic]),
-            history=tables[HISTORY],
+            history=history,
             predictions=predictions,
             scores=scores,
             images=gathered.store.images,

@@ -24,7 +24,7 @@ def flow(cohort: Cohort, rows: pd.DataFrame, folds: pd.Series, classes: Sequence
         slices), ``folds`` (a list of fold and, by class, subjects). None stands for what is not known: of a task that
         does not tell what it found, ``found`` are the scans that it kept or says it left out.
     """
-    dropped = [
+    dropped: list[dict[str, Any]] = [
         {
             "reason": finding.message.rstrip("."),
             "code": finding.code,

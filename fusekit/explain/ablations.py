@@ -198,7 +198,7 @@ class _Sources:
 
     def _donors(self, draw: np.random.Generator) -> dict[str, str]:
         """A subject for each subject, never itself, each one once: one random circle through all."""
-        order = draw.permutation(np.array(sorted(self._rows), dtype=object))
+        order = draw.permutation(np.array(sorted(map(str, self._rows)), dtype=object))
         return dict(zip(order, np.roll(order, 1), strict=True))
 
 

@@ -35,7 +35,8 @@ def choose_examples(predictions: pd.DataFrame, count: int = EXAMPLES) -> pd.Data
             part = part.head(each)
             taken |= set(part["subject"])
             parts.append(part)
-    return pd.concat(parts).drop(columns="certainty").head(count).reset_index(drop=True)
+    chosen: pd.DataFrame = pd.concat(parts).drop(columns="certainty").head(count).reset_index(drop=True)
+    return chosen
 
 
 def evenly_spread(rows: pd.DataFrame, most: int = 3) -> pd.DataFrame:

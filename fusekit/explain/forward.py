@@ -46,7 +46,9 @@ def forward(model: FusionModel, image: Tensor | None, columns: Tensor | None, lo
         look: called at every site, in order, with the features as they come in.
     """
     clinical = None if model.encoder is None else model.encoder(columns)
-    prepared = None if model.injector is None else model.injector.prepare(clinical)
+    prepared: Any = None
+    if model.injector is not None and clinical is not None:
+        prepared = model.injector.prepare(clinical)
 
     def inject(site: int, features: Tensor) -> Tensor:
         if look is not None:

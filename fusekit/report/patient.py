@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
 
-from fusekit.report.figures import BLUE, GREY, ORANGE
+from fusekit.report.palette import BLUE, GREY, ORANGE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -93,7 +93,7 @@ def _picture(axes: Axes, image: np.ndarray, map_: np.ndarray | None, plane: str,
     axes.set_yticks([])
     for spine in axes.spines.values():
         spine.set_visible(False)
-    box = {"color": "white", "fontsize": 8, "transform": axes.transAxes}
+    box: dict[str, Any] = {"color": "white", "fontsize": 8, "transform": axes.transAxes}
     left, right, top, bottom = EDGES[plane]
     axes.text(0.02, 0.5, left, va="center", **box)
     axes.text(0.98, 0.5, right, va="center", ha="right", **box)
@@ -107,7 +107,8 @@ def _bars(axes: Axes, attributions: pd.DataFrame, target: str) -> None:
     top = attributions.loc[order[::-1]]
     colours = [ORANGE if value > 0 else BLUE for value in top["attribution"]]
     axes.barh(range(len(top)), top["attribution"], color=colours)
-    names = [f"{r.column} = {r.value}" if r.value else f"{r.column} (missing)" for r in top.itertuples()]
+    values = zip(top["column"].map(str), top["value"].map(str), strict=True)
+    names = [f"{column} = {value}" if value else f"{column} (missing)" for column, value in values]
     axes.set_yticks(range(len(top)), names, fontsize=8)
     axes.axvline(0, color=GREY, linewidth=0.8)
     axes.tick_params(axis="x", labelsize=8)
@@ -120,14 +121,14 @@ def _bars(axes: Axes, attributions: pd.DataFrame, target: str) -> None:
 def _answers(
     axes: Sequence[Axes], part: pd.DataFrame, image: np.ndarray | None, maps: np.ndarray | None, plane: str, target: str
 ) -> None:
-    for each, line in zip(axes, part.itertuples(), strict=True):
-        unit = f" {line.unit}" if line.unit and line.level else ""
-        said = f"{line.column} = {line.level or 'missing'}{unit}"
-        said += f"\np({target}) = {line.p_1:.3f}" + (" (as it is)" if line.is_original else "")
+    for each, (number, line) in zip(axes, part.to_dict("index").items(), strict=True):
+        unit = f" {line['unit']}" if line["unit"] and line["level"] else ""
+        said = f"{line['column']} = {line['level'] or 'missing'}{unit}"
+        said += f"\np({target}) = {line['p_1']:.3f}" + (" (as it is)" if line["is_original"] else "")
         if image is None or maps is None:
             each.set_axis_off()
-            each.text(0.5, 0.5, said, ha="center", fontsize=9, weight="bold" if line.is_original else "normal")
+            each.text(0.5, 0.5, said, ha="center", fontsize=9, weight="bold" if line["is_original"] else "normal")
             continue
-        _picture(each, image, maps[line.Index], plane, said)
-        if line.is_original:
+        _picture(each, image, maps[cast(int, number)], plane, said)
+        if line["is_original"]:
             each.title.set_fontweight("bold")

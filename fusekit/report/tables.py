@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
+from fusekit.evaluation import implied
 from fusekit.report.evidence import Arm, Evidence
 from fusekit.report.grid import Cell, Grid
 from fusekit.report.palette import arm_styles
-from fusekit.report.published import implied
 from fusekit.report.tally import MINUS, NOTHING, counted, number, p_value, signed
 from fusekit.report.verdict import LEVEL, best_for_sure
 
@@ -104,11 +105,11 @@ def published_grid(evidence: Evidence) -> Grid | None:
     for entry in published:
         scores = {name: value for name, value in entry["scores"].items() if value is not None}
         follows = implied(scores)
-        own = dict(zip(("ppv", "npv"), follows[1:], strict=True)) if follows else {}
         notes = tuple(str(entry[name]) for name in ("source", "note") if entry.get(name))
         cells = [Cell(str(entry["arm"]), notes, muted=True), Cell("published", muted=True)]
         for name in metrics:
-            follow = (f"follows: {number(own[name], 3)}",) if name in own and name in scores else ()
+            own = follows.get(name, math.nan) if name in scores and name != "prevalence" else math.nan
+            follow = () if math.isnan(own) else (f"follows: {number(own, 3)}",)
             cells.append(Cell(number(scores.get(name), 3), follow, muted=True))
         rows.append(cells)
         ours = next((arm for arm in evidence.arms if arm.name == entry.get("fusion")), None)

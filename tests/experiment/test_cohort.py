@@ -21,7 +21,7 @@ from fusekit.errors import DataError, OptionError
 from fusekit.experiment.cohort import Described, describe, synthetic_cohort
 from fusekit.experiment.config import read_config, resolve
 from fusekit.experiment.plan import make_plan
-from fusekit.experiment.prepare import prepare
+from fusekit.experiment.prepare import gather
 from fusekit.extension import catalog
 from fusekit.extension.registry import Entry
 from fusekit.progress import Progress, Quiet
@@ -294,10 +294,11 @@ def test_a_run_refuses_differences_unless_they_are_allowed(mine: Path, tmp_path:
     assert "--allow recipe-differs" in said
     assert not (tmp_path / "run").exists()
     given = {"task": "tiny", "data": mine, "recipe": recipe, "folds": 2, "allow": ("recipe-differs",)}
-    prepared = prepare(make_plan(resolve(given)), Quiet())
-    (finding,) = [f for f in prepared.findings if f.code == "recipe-differs"]
+    plan = make_plan(resolve(given))
+    gathered = gather(plan.config, plan.task, plan.slices, Quiet())
+    (finding,) = [f for f in gathered.findings if f.code == "recipe-differs"]
     assert (finding.severity, finding.count) == ("refusal", 12)
-    assert prepared.rows["scan"].nunique() == 12
+    assert gathered.rows["scan"].nunique() == 12
 
 
 def test_a_run_needs_the_recipes_task_and_data(theirs: Path, tmp_path: Path) -> None:

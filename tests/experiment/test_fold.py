@@ -117,7 +117,7 @@ def test_categories_that_only_others_have_are_reported(
 def test_the_epoch_that_is_best_on_those_set_aside_is_the_one_that_predicts(small_run: Run, tmp_path: Path) -> None:
     _, record = trained(tmp_path / "fold", epochs=3, select="auc", fusion="clinical-only")
     history = read(tmp_path / "fold" / "history.csv")
-    assert record["epochs"] == history["epoch"][history["validation_auc"].idxmax()]
+    assert record["epochs"] == history["epoch"].iloc[int(history["validation_auc"].argmax())]
     aside = by_subject(read(tmp_path / "fold" / "validation.csv"))
     assert roc_auc_score(aside["label"], aside["p_1"]) == pytest.approx(history["validation_auc"].max())
     _, straight = trained(tmp_path / "straight", epochs=record["epochs"], fusion="clinical-only")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -125,7 +126,8 @@ def train(bundle: Bundle, cohort: Cohort, *, steps: int = 80) -> Bundle:
     optimiser = torch.optim.Adam(model.parameters(), lr=2e-2)
     for _ in range(steps):
         optimiser.zero_grad()
-        nn.functional.cross_entropy(model(image, columns if model.reads_clinical else None), labels).backward()
+        loss: Any = nn.functional.cross_entropy(model(image, columns if model.reads_clinical else None), labels)
+        loss.backward()
         optimiser.step()
     model.eval()
     return bundle

@@ -34,7 +34,7 @@ def test_a_linear_model_shares_weight_times_input_by_column(telling: Cohort) -> 
     encoding = encoding_of(telling)
     assert encoding.features == ("NOISE", "DECISIVE", "SEX=Female", "SEX=Male", "OTHER", "NOISE observed")
     shares = attribute(bundle.model, encoding, image, columns, steps=3)
-    weight = model.head.classify.weight.detach()[:, 8:] @ model.encoder.weight.detach()  # type: ignore[union-attr]
+    weight = model.head.classify.weight.detach()[:, 8:] @ model.encoder.weight.detach()  # type: ignore[union-attr,operator]
     each = (columns * (weight[1] - weight[0])).numpy()
     expected = np.stack([each[:, 0] + each[:, 5], each[:, 1], each[:, 2] + each[:, 3], each[:, 4]], axis=1)
     np.testing.assert_allclose(shares, expected, atol=1e-5)

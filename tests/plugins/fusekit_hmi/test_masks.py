@@ -17,7 +17,7 @@ def _table(folder: Path, masks: dict[str, str] | None = None) -> Table:
     if masks is not None:
         rows["mask"] = [masks.get(who, "") for who in rows["id"]]
     label = pd.Series([0, 1], index=rows.index)
-    return Table(folder / "t.csv", rows, rows["id"], label, ("id",), None, "mask" if masks is not None else None)
+    return Table(folder / "t.csv", rows, rows["id"], label, ("id",), None, "mask" if masks is not None else None, 2)
 
 
 def _masks(
