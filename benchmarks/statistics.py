@@ -40,8 +40,8 @@ def main(times: int = 2000) -> None:
             area = cohort.areas()[0]
             print(f"coverage {subjects=} {folds=} AUC {area:.2f}: score {shares[0]}, difference {shares[1]}")
     cohort = Cohort(seeds=3, of_seed=0.5, effects=(1.2, 0.8))
-    apart = {name: hits / times for name, hits in covered_differences(cohort, times, 4).items()}
-    print(f"coverage of three seeds: difference {apart}")
+    joint = {name: hits / times for name, hits in covered_differences(cohort, times, 4).items()}
+    print(f"coverage of three seeds: difference {joint}")
 
 
 if __name__ == "__main__":
