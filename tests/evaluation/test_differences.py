@@ -62,7 +62,7 @@ def test_one_seed_is_mcnemars_exact_test_and_bonetts_interval(rows: list[tuple[i
     assert found.p == pytest.approx(binomtest(b, b + c).pvalue if b + c else 1.0)
     # Bonett and Price 2012 (Journal of Educational and Behavioral Statistics 37, 479-488), as they write it.
     p12, p21 = (b + 1) / (n + 2), (c + 1) / (n + 2)
-    half = 1.959964 * np.sqrt((p12 + p21 - (p12 - p21) ** 2) / (n + 2))
+    half = 1.959963984540054 * np.sqrt((p12 + p21 - (p12 - p21) ** 2) / (n + 2))
     assert (found.low, found.high) == pytest.approx((max(-1, p12 - p21 - half), min(1, p12 - p21 + half)))
 
 
@@ -113,13 +113,13 @@ def test_arms_without_a_difference_are_called_different_as_often_as_they_may_be(
 
 def test_several_seeds_without_a_difference_are_called_different_as_rarely() -> None:
     low, high = band(0.05, TIMES)
-    p = chances(Cohort(subjects=60, seeds=2, of_seed=0.5), TIMES, seed=12)
+    p = chances(Cohort(subjects=40, seeds=2, of_seed=0.5), TIMES, seed=12)
     assert low <= (p["auc"] < 0.05).sum() <= high
     assert low <= (p["accuracy"] < 0.05).sum() <= high
 
 
 def test_a_planted_difference_is_found() -> None:
-    p = chances(Cohort(effects=(1.2, 2.4)), TIMES, seed=13)  # AUC 0.80 and 0.95, accuracy 0.71 and 0.86
+    p = chances(Cohort(effects=(1.2, 2.4)), TIMES, seed=13)  # AUC 0.80 and 0.95, accuracy 0.71 and 0.87
     assert (p["auc"] < 0.05).mean() > 0.95
     assert (p["accuracy"] < 0.05).mean() > 0.85
 
