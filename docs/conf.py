@@ -16,6 +16,7 @@ autodoc_typehints = "description"
 autodoc_member_order = "bysource"
 napoleon_numpy_docstring = False
 
+html_extra_path = ["extra"]  # the example report, as it is
 html_theme = "furo"
 html_title = f"FuseKit {release}"
 

@@ -1,10 +1,15 @@
-"""Make the pictures of the documentation anew from a run folder: ``python docs/pictures.py runs/first``."""
+"""Make the pictures of the documentation anew from a run and a comparison.
+
+``python docs/pictures.py runs/first runs/compare-adni-ad-KEY``; pages are photographed with Chromium.
+"""
 
 from __future__ import annotations
 
 import io
 import shutil
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from rich.console import Console
@@ -13,9 +18,14 @@ from fusekit.cli.console import print_run
 from fusekit.experiment import Run
 
 PICTURES = Path(__file__).parent / "pictures"
+EXTRA = Path(__file__).parent / "extra"
 
 
-def main(folder: Path) -> None:
+#: Name of a picture -> width and height of the window. On a phone a page is longer.
+SCREENS = {"report": (1280, 900), "report-phone": (390, 844)}
+
+
+def main(folder: Path, comparison: Path) -> None:
     run = Run(folder)
     config = run.manifest["config"]
     PICTURES.mkdir(exist_ok=True)
@@ -24,7 +34,27 @@ def main(folder: Path) -> None:
     title = f"fusekit run {config['task']} --fusion {config['fusion']}"
     (PICTURES / "run.svg").write_text(console.export_svg(title=title), encoding="utf-8")
     shutil.copy(run.folder / "overview.png", PICTURES / "overview.png")
+    EXTRA.mkdir(exist_ok=True)
+    page = Path(shutil.copy(comparison / "report.html", EXTRA / "example-report.html"))
+    for name, size in SCREENS.items():
+        photograph(page, PICTURES / f"{name}.png", size)
+
+
+def photograph(page: Path, picture: Path, size: tuple[int, int]) -> None:
+    """The top of a page, as a window of that size shows it."""
+    with tempfile.TemporaryDirectory() as profile:
+        subprocess.run(
+            [
+                shutil.which("chromium") or "google-chrome",
+                *("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--user-data-dir={profile}"),
+                f"--window-size={size[0]},{size[1]}",
+                f"--screenshot={picture.absolute()}",
+                page.absolute().as_uri(),
+            ],
+            check=True,
+            capture_output=True,
+        )
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -50,7 +50,7 @@ def gather_evidence(runs: Sequence[Run]) -> Evidence:
         aggregate=_aggregate(read[0]),
         arms=arms,
         scores=_scores(arms),
-        cohort=_table(runs[0].folder / "cohort.csv"),
+        cohort=runs[0].table("cohort.csv"),
     )
     return measured(base)
 
@@ -95,15 +95,11 @@ def _read(run: Run) -> OneRun:
         manifest=manifest,
         metrics=run.metrics,
         predictions=run.predictions,
-        validation=_table(run.folder / "validation.csv"),
-        history=_table(run.folder / "history.csv"),
-        ablations=_table(run.folder / "ablations.csv"),
+        validation=run.validation,
+        history=run.table("history.csv"),
+        ablations=run.ablations,
         explanations=explanations if explanations.is_dir() else None,
     )
-
-
-def _table(path: Path) -> pd.DataFrame | None:
-    return pd.read_csv(path, dtype={"subject": str, "scan": str}) if path.exists() else None
 
 
 def _aggregate(one: OneRun) -> str:

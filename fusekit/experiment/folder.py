@@ -69,8 +69,8 @@ class Run:
     @cached_property
     def history(self) -> pd.DataFrame:
         """One row a fold and epoch: fold, epoch, loss, accuracy, lr, seconds, images_per_second; none of a baseline."""
-        path = self.folder / "history.csv"
-        return pd.read_csv(path) if path.exists() else pd.DataFrame(columns=["fold", "epoch", "loss", "accuracy"])
+        table = self.table("history.csv")
+        return pd.DataFrame(columns=["fold", "epoch", "loss", "accuracy"]) if table is None else table
 
     @cached_property
     def cohort(self) -> pd.DataFrame:
@@ -80,12 +80,12 @@ class Run:
     @cached_property
     def validation(self) -> pd.DataFrame | None:
         """As ``predictions``, of the subjects set aside in training; None where there were none."""
-        return self._table("validation.csv")
+        return self.table("validation.csv")
 
     @cached_property
     def ablations(self) -> pd.DataFrame | None:
         """One row a tested subject and condition: fold, condition, subject, label, p_0, p_1, ...; None if not made."""
-        return self._table("ablations.csv")
+        return self.table("ablations.csv")
 
     @cached_property
     def bundle(self) -> Bundle:
@@ -103,7 +103,8 @@ class Run:
         title = f"{name_of(config['task'])}, {self.manifest['arm']}, {kind}"
         return f"<p><b>{title}</b> in <code>{self.folder}</code></p>{self.metrics.to_html(index=False)}"
 
-    def _table(self, name: str) -> pd.DataFrame | None:
+    def table(self, name: str) -> pd.DataFrame | None:
+        """A table by its file name; None if the run has none."""
         path = self.folder / name
         return pd.read_csv(path, dtype={"subject": str, "scan": str}) if path.exists() else None
 

@@ -67,7 +67,10 @@ def flow_of(flow: Mapping[str, Any], classes: Sequence[str], tested: Collection[
 
 def _amounts(counts: Mapping[str, Any]) -> str:
     """``140 scans of 120 subjects``, of what is known."""
-    known = {unit: counts[f"{unit}s"] for unit in ("slice", "scan", "subject") if counts.get(f"{unit}s") is not None}
+    units = ("slice", "scan", "subject")
+    known = {unit: counts[f"{unit}s"] for unit in units if counts.get(f"{unit}s") is not None}
+    if any(known.values()):  # a further scan of somebody who stays is one of no subjects that left
+        known = {unit: number for unit, number in known.items() if number}
     return " of ".join(counted(int(number), unit) for unit, number in known.items())
 
 

@@ -11,8 +11,10 @@ import pytest
 from rich.console import Console
 
 from fusekit.cli import console
-from fusekit.experiment import Run
-from fusekit.experiment.folder import FILES
+from fusekit.experiment import Comparison, Run
+from fusekit.experiment.evidence import gather_evidence
+from fusekit.experiment.folder import FILES, FURTHER
+from tests.fake_runs import fake_runs
 
 
 def text_of(renderable: object) -> str:
@@ -48,7 +50,37 @@ def test_the_end_of_a_run_says_where_every_file_lies(small_run: Run, capsys: pyt
     shown = capsys.readouterr().out
     assert f", {small_run.predictions['subject'].nunique()} others tested; 95 % intervals over subjects" in shown
     assert str(small_run.folder) in shown.replace("\n", "")
-    for name in FILES:
-        assert name in shown
-        assert (small_run.folder / name).exists()
+    for name in [*FILES, *FURTHER]:
+        assert (name in shown.split()) == (small_run.folder / name).exists()
     assert f"{small_run.manifest['peak_memory_mib']:,} MiB" in shown
+
+
+def test_after_cross_validation_it_says_that_each_subject_was_tested_once(small_run: Run, tmp_path: Path) -> None:
+    folder = shutil.copytree(small_run.folder, tmp_path / "run")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    first = manifest["data"]["folds"]["0"]
+    manifest["data"]["folds"]["1"] = first
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    tested = 2 * sum(count["subjects"] for count in first["test"].values())
+    out = io.StringIO()
+    console.print_run(Run(folder), Console(file=out, width=160))
+    assert f"{tested} subjects, each tested once by a model trained on other folds (2 folds)" in out.getvalue()
+
+
+def test_a_comparison_prints_every_arm_and_what_can_be_told_apart(tmp_path: Path) -> None:
+    arms = ["clinical-only", "concat", "gbdt"]
+    runs = [Run(path) for path in fake_runs(tmp_path, arms=arms, seeds=2, subjects=60, ablations=False)]
+    evidence = gather_evidence(runs)
+    out = io.StringIO()
+    console.print_comparison(Comparison(tmp_path, tuple(runs), evidence), Console(file=out, width=250))
+    shown = out.getvalue()
+    assert "SYNTHETIC cohort" in shown
+    assert "mean of 2 seeds" in shown
+    for arm in evidence.arms:
+        row = evidence.score(arm.name, "auc")
+        assert row is not None
+        line = next(line for line in shown.splitlines() if f" {arm.name} " in line)
+        assert f"{row['value']:.3f} [{row['low']:.3f}, {row['high']:.3f}]" in line
+    for sentence in evidence.pairs["sentence"]:
+        assert sentence in shown
+    assert str(tmp_path / "report.html") in shown
