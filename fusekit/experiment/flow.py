@@ -24,7 +24,7 @@ def flow(cohort: Cohort, rows: pd.DataFrame, folds: pd.Series, classes: Sequence
         slices), ``folds`` (a list of fold and, by class, subjects). None stands for what is not known: of a task that
         does not tell what it found, ``found`` are the scans that it kept or says it left out.
     """
-    dropped = [
+    dropped: list[dict[str, Any]] = [
         {
             "reason": finding.message.rstrip("."),
             "code": finding.code,
@@ -45,8 +45,8 @@ def flow(cohort: Cohort, rows: pd.DataFrame, folds: pd.Series, classes: Sequence
         known = {kind: count if count > 0 else None for kind, count in missing.items()}
         dropped.append({"reason": "left out, and the task does not say why", "code": "no-reason", **known})
     labels = cohort.subjects
-    dealt = [
-        {"fold": int(fold), **{name: int((labels[own.index] == label).sum()) for label, name in enumerate(classes)}}
-        for fold, own in folds.groupby(folds)
-    ]
+    dealt = []
+    for fold in sorted(set(folds)):
+        own = labels[folds.index[folds == fold]]
+        dealt.append({"fold": int(fold), **{name: int((own == label).sum()) for label, name in enumerate(classes)}})
     return {"found": {"scans": scans, "subjects": subjects}, "dropped": dropped, "kept": kept, "folds": dealt}

@@ -88,7 +88,7 @@ def test_what_only_tested_subjects_have_changes_nothing() -> None:
         ours = GradientBoosting(most=15)
         ours.fit(table[train], columns, labels[train], subjects[train], 0)
         fits.append(ours.probabilities(table[~train]))
-    assert np.array_equal(*fits)
+    assert np.array_equal(fits[0], fits[1])
 
 
 def test_a_table_without_any_value_gives_the_class_shares() -> None:

@@ -88,7 +88,7 @@ def test_what_only_tested_subjects_have_changes_nothing() -> None:
         ours = Logistic()
         ours.fit(table[train], columns, labels[train], subjects[train], 0)
         fits.append(ours.probabilities(table[~train]))
-    assert np.array_equal(*fits)
+    assert np.array_equal(fits[0], fits[1])
 
 
 def test_nothing_to_choose_from_still_gives_probabilities() -> None:
