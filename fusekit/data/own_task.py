@@ -138,8 +138,8 @@ class OwnTask(Task):
 
     def _describing(self) -> tuple[str, ...]:
         """Groups that are neither label nor identifier."""
-        own = self.own
-        return tuple(name for name in own.groups if name not in (own.label, own.subject, own.scan))
+        others = (self.own.label, self.own.subject, self.own.scan)
+        return tuple(name for name in self.own.groups if name not in others)
 
     def describe(self) -> dict[str, Any]:
         """Also what the values of each class were."""
@@ -266,8 +266,7 @@ def _named(own: OwnData) -> Iterable[str]:
 
 def _lost(joined: Joined, own: OwnData, gone: pd.Index, left: pd.Index) -> int:
     """How many subjects have rows among those that are gone, and none among those that are left."""
-    cells = joined.cells(own.subject)
-    return len(set(cells[gone]) - set(cells[left]) - {""})
+    return len(set((cells := joined.cells(own.subject))[gone]) - set(cells[left]) - {""})
 
 
 def _subjects(joined: Joined, own: OwnData, lines: pd.Index) -> list[str]:

@@ -45,8 +45,8 @@ def flow(cohort: Cohort, rows: pd.DataFrame, folds: pd.Series, classes: Sequence
         known = {kind: count if count > 0 else None for kind, count in missing.items()}
         dropped.append({"reason": "left out, and the task does not say why", "code": "no-reason", **known})
     labels = cohort.subjects
-    dealt = [
-        {"fold": int(fold), **{name: int((labels[own.index] == label).sum()) for label, name in enumerate(classes)}}
-        for fold, own in folds.groupby(folds)
-    ]
+    dealt = []
+    for fold in sorted(set(folds)):
+        own = labels[folds.index[folds == fold]]
+        dealt.append({"fold": int(fold), **{name: int((own == label).sum()) for label, name in enumerate(classes)}})
     return {"found": {"scans": scans, "subjects": subjects}, "dropped": dropped, "kept": kept, "folds": dealt}

@@ -50,7 +50,7 @@ class Table:
     keys: tuple[str, ...]
     image: str | None
     mask: str | None
-    patients: int
+    patients: int = 0
 
 
 def find_table(folder: Path, tables: Sequence[Path], wanted: str) -> Path:

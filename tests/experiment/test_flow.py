@@ -100,9 +100,9 @@ def test_adni_ad_adds_up_with_the_files(written: Callable[[Task, int], Path]) ->
 
     scans = images.drop_duplicates(["ptid", "visit"])
     told = [known.get(key, "none") for key in zip(scans["rid"], scans["visit"], strict=True)]
-    by_reason: Any = scans.groupby(pd.Series(told, scans.index))["ptid"].agg(["size", "nunique"])
-    assert by_reason.loc["none", "nunique"] == 2
-    assert by_reason.loc["MCI", "nunique"] > 2
+    by_reason = scans.groupby(pd.Series(told, scans.index))["ptid"].agg(["size", "nunique"])
+    assert by_reason["nunique"]["none"] == 2
+    assert by_reason["nunique"]["MCI"] > 2
     found = counted(task.scan(folder, Quiet()))
     assert found["found"] == {"scans": len(images), "subjects": len(whose)}
     assert reasons(found) == {
