@@ -164,8 +164,9 @@ def _grey(figure: Figure, *, table: pd.DataFrame, mean: float, trained: Pixels) 
     top = float(table.loc[~dark, "share"].max())
     axes.set(xlim=(0, 256), xlabel="grey level", ylabel="share of pixels", ylim=(0, 1.2 * top if top > 0 else 1))
     if float(table.loc[dark, "share"].max()) > 1.2 * top:
-        told = f"below {_DARK}: {table.loc[dark, 'share'].sum():.0%} of pixels"
-        axes.annotate(told, (0.07, 0.97), xycoords="axes fraction", fontsize=7.5, color=BLUE, va="top")
+        axes.set_xlabel(
+            f"grey level ({table.loc[dark, 'share'].sum():.0%} of the pixels are below {_DARK}, cut off here)"
+        )
     figure.legend(loc="outside lower center", ncols=1)
 
 
