@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 import torch
@@ -78,7 +76,7 @@ def test_any_place_of_any_fusion_against_numerical_gradients(both: Cohort, fusio
             handle = backbone.register_forward_hook(after)
         elif fusion == "rbca" and model.injector is not None:
             site = [s.name for s in backbone.sites].index(place)
-            attention: Any = model.injector.attentions[site]  # type: ignore[index]
+            attention = model.injector.attentions[site]  # type: ignore[index]
             handle = attention.register_forward_pre_hook(lambda m, a: (*add(m, a), a[1]))
         else:
             handle = backbone.get_submodule(place).register_forward_pre_hook(add)
@@ -110,13 +108,18 @@ def test_a_planted_square_is_found(sees_square: Bundle, bright: Cohort) -> None:
     assert mass > 5 * area
 
 
-def test_random_weights_do_not_find_it(bright: Cohort) -> None:
-    """Adebayo et al. 2018: a map that does not change with the weights explains the image, not the model."""
+def test_random_weights_do_not_find_it(sees_square: Bundle, bright: Cohort) -> None:
+    """Adebayo et al. 2018: a map that does not change with the weights explains the image, not the model.
+
+    What is bright moves any filter, so single draws may light up there; the middle of them does not.
+    """
     ratios = []
-    for seed in range(10):
+    for seed in range(15):
         mass, area = share_in_square(bundle_of(make_model("image-only", 0, seed=100 + seed), bright), bright)
         ratios.append(mass / area)
-    assert 0.3 < np.mean(ratios) < 2.5, ratios
+    mass, area = share_in_square(sees_square, bright)
+    assert np.median(ratios) < 2.5, ratios
+    assert mass / area > 2.5 * np.median(ratios)
 
 
 def test_the_default_place_has_enough_pixels(bright: Cohort) -> None:
