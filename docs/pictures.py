@@ -12,10 +12,12 @@ import sys
 import tempfile
 from pathlib import Path
 
+import pandas as pd
 from rich.console import Console
 
 from fusekit.cli.console import print_run
 from fusekit.experiment import Run
+from fusekit.experiment.evidence import gather_evidence, runs_of
 
 PICTURES = Path(__file__).parent / "pictures"
 EXTRA = Path(__file__).parent / "extra"
@@ -38,6 +40,20 @@ def main(folder: Path, comparison: Path) -> None:
     page = Path(shutil.copy(comparison / "report.html", EXTRA / "example-report.html"))
     for name, size in SCREENS.items():
         photograph(page, PICTURES / f"{name}.png", size)
+
+
+    evidence = gather_evidence(runs_of(comparison))
+    scores = [
+        {"arm": arm.name, **{title: _cell(evidence.score(arm.name, name)) for name, title in evidence.metrics.items()}}
+        for arm in evidence.arms
+    ]
+    pd.DataFrame(scores).to_csv(EXTRA / "example-scores.csv", index=False)
+    auc = evidence.pairs[evidence.pairs["measure"] == "auc"]
+    auc[["sentence"]].to_csv(EXTRA / "example-pairs.csv", index=False, header=["AUC, pair by pair"])
+
+
+def _cell(row: pd.Series | None) -> str:
+    return "" if row is None else f"{row['value']:.2f} ({row['low']:.2f}–{row['high']:.2f})"
 
 
 def photograph(page: Path, picture: Path, size: tuple[int, int]) -> None:
