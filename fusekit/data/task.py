@@ -59,6 +59,7 @@ class Task(ABC):
     synthetic: Preset = Preset()  # without
     subgroups: tuple[str, ...] = ("sex", "gender", "age", "site", "scanner", "manufacturer")  # that scores are split by
     published: tuple[Published, ...] = ()
+    template: str | None = None  # of the organ, on which mean maps are laid, roughly: "mni152"
     folder: Path | None = None  # where the data lie, for a task that knows; --data says otherwise
     wanted: frozenset[str] | None = None  # a recipe's images, by the group image_id: no others are looked at
 

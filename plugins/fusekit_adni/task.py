@@ -43,6 +43,8 @@ class AdniTask(Task):
         clinical: a TOML file that says which columns to read; None reads the documented default.
     """
 
+    template = "mni152"
+
     def __init__(
         self,
         *,

@@ -108,13 +108,18 @@ def test_a_planted_square_is_found(sees_square: Bundle, bright: Cohort) -> None:
     assert mass > 5 * area
 
 
-def test_random_weights_do_not_find_it(bright: Cohort) -> None:
-    """Adebayo et al. 2018: a map that does not change with the weights explains the image, not the model."""
+def test_random_weights_do_not_find_it(sees_square: Bundle, bright: Cohort) -> None:
+    """Adebayo et al. 2018: a map that does not change with the weights explains the image, not the model.
+
+    What is bright moves any filter, so single draws may light up there; the middle of them does not.
+    """
     ratios = []
-    for seed in range(10):
+    for seed in range(15):
         mass, area = share_in_square(bundle_of(make_model("image-only", 0, seed=100 + seed), bright), bright)
         ratios.append(mass / area)
-    assert 0.3 < np.mean(ratios) < 2.5, ratios
+    mass, area = share_in_square(sees_square, bright)
+    assert np.median(ratios) < 2.5, ratios
+    assert mass / area > 2.5 * np.median(ratios)
 
 
 def test_the_default_place_has_enough_pixels(bright: Cohort) -> None:

@@ -1,0 +1,70 @@
+"""``fusekit explain`` as a person uses it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from fusekit.data import Cohort
+from fusekit.experiment import Run
+from tests.conftest import CommandLine
+
+
+@pytest.fixture
+def patient(small_run: Run, small_cohort: Cohort, tmp_path: Path) -> list[str]:
+    scan = small_run.predictions["scan"].iloc[0]
+    small_cohort.clinical.loc[[scan]].to_csv(tmp_path / "patient.csv", index=False)
+    return ["--image", str(small_cohort.scans.loc[scan, "image"]), "--clinical", str(tmp_path / "patient.csv")]
+
+
+def test_a_patient_is_explained(small_run: Run, patient: list[str], tmp_path: Path, command_line: CommandLine) -> None:
+    out = tmp_path / "out"
+    asked = ["--what-if", "AGE=60", "--what-if", "AGE=85", "--what-if", "PTGENDER"]
+    code, said = command_line("explain", str(small_run.folder), *patient, *asked, "--out", str(out))
+    assert code == 0, said
+    assert "SYNTHETIC" in said
+    names = {path.name for path in out.iterdir()}
+    assert names == {
+        "explanation.png", "explanation.svg", "attributions.csv", "what_if.csv", "image.npy", "map.npy", "what_if.npy"
+    }  # fmt: skip
+    with Image.open(out / "explanation.png") as picture:
+        assert picture.size[0] > 1000
+    drawn = (out / "explanation.svg").read_text()
+    assert "SYNTHETIC" in drawn
+    assert ">R<" in drawn  # the patient's right is marked
+    answers = pd.read_csv(out / "what_if.csv")
+    assert answers["column"].value_counts().to_dict() == {"AGE": 3, "PTGENDER": 2}
+    assert np.load(out / "what_if.npy").shape == (5, 32, 32)
+    first = small_run.predictions[small_run.predictions["scan"] == small_run.predictions["scan"].iloc[0]]
+    own = answers[answers["is_original"]]["p_1"]
+    assert np.abs(first["p_1"].to_numpy()[:, None] - own.to_numpy()[None]).min() < 1e-6
+    assert len(pd.read_csv(out / "attributions.csv")) == 241
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--what-if", "AGEE=60"], "--what-if AGEE=60: this model reads no column 'AGEE'; did you mean 'AGE'"),
+        (["--what-if", "AGE=old"], "'old' is no number"),
+        (["--what-if", "AGE=7210"], "7210 years is outside"),
+        (["--what-if", "PTGENDER=Femme"], "the model knows no category 'Femme'"),
+    ],
+)
+def test_what_does_not_fit_is_named(
+    small_run: Run, patient: list[str], tmp_path: Path, command_line: CommandLine, arguments: list[str], message: str
+) -> None:
+    out = tmp_path / "out"
+    code, said = command_line("explain", str(small_run.folder), *patient, *arguments, "--out", str(out))
+    assert code == 2
+    assert message in said
+    assert not out.exists()
+
+
+def test_a_patient_must_be_given(small_run: Run, command_line: CommandLine) -> None:
+    code, said = command_line("explain", str(small_run.folder))
+    assert code == 2
+    assert "give a patient" in said
