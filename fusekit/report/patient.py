@@ -76,6 +76,8 @@ def patient_figure(
     else:
         _bars(above[2], attributions, target)
     for part, row in zip(asked, rows[1:], strict=True):
+        unit = f" ({part['unit'].iloc[0]})" if part["unit"].iloc[0] else ""
+        row.suptitle(f"what if {part['column'].iloc[0]}{unit} were ...", fontsize=9, x=0.01, ha="left")
         _answers(row.subplots(1, len(part), squeeze=False)[0], part, image, answer_maps, plane, target)
     # Text stays text, and nothing of the day or of chance goes into the file.
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": "fusekit"}):
@@ -121,9 +123,10 @@ def _answers(
     axes: Sequence[Axes], part: pd.DataFrame, image: np.ndarray | None, maps: np.ndarray | None, plane: str, target: str
 ) -> None:
     for each, line in zip(axes, part.itertuples(), strict=True):
-        unit = f" {line.unit}" if line.unit and line.level else ""
-        said = f"{line.column} = {line.level or 'missing'}{unit}"
-        said += f"\np({target}) = {line.p_1:.3f}" + (" (as it is)" if line.is_original else "")
+        said = f"{line.level or 'missing'}{' (as it is)' if line.is_original else ''}"
+        said += f"\np({target}) = {line.p_1:.3f}"
+        if not line.is_original and line.change == line.change:
+            said += f"\nmap moved {line.change:.0%}"
         if image is None or maps is None:
             each.set_axis_off()
             each.text(0.5, 0.5, said, ha="center", fontsize=9, weight="bold" if line.is_original else "normal")
