@@ -32,7 +32,7 @@ def gates_of(model: FusionModel, image: Tensor | None, columns: Tensor | None) -
 
     def look(site: int, features: Tensor, prepared: Any) -> None:
         if site in model.injected and model.injector is not None:
-            gates = model.injector.gates(model.injected[site], features, prepared)
+            gates = model.injector.gate_values(model.injected[site], features, prepared)
             if gates is not None:
                 found[site] = gates
 

@@ -82,7 +82,7 @@ class Injector(nn.Module, ABC):
     def forward(self, site: int, features: Tensor, prepared: Any) -> Tensor:
         """Features (B, C_i, *S_i) of site i (an index into the sites given at construction) -> the same shape."""
 
-    def gates(self, site: int, features: Tensor, prepared: Any) -> Tensor | None:
+    def gate_values(self, site: int, features: Tensor, prepared: Any) -> Tensor | None:
         """Tell what ``forward`` multiplies the channels of site i with, (B, G): for explanations.
 
         None if it gates nothing there. Another injector than RBCA has other gates: its documentation says what they

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -95,7 +95,7 @@ def _picture(axes: Axes, image: np.ndarray, map_: np.ndarray | None, plane: str,
     axes.set_yticks([])
     for spine in axes.spines.values():
         spine.set_visible(False)
-    box = {"color": "white", "fontsize": 8, "transform": axes.transAxes}
+    box: dict[str, Any] = {"color": "white", "fontsize": 8, "transform": axes.transAxes}
     left, right, top, bottom = EDGES[plane]
     axes.text(0.02, 0.5, left, va="center", **box)
     axes.text(0.98, 0.5, right, va="center", ha="right", **box)
@@ -109,7 +109,8 @@ def _bars(axes: Axes, attributions: pd.DataFrame, target: str) -> None:
     top = attributions.loc[order[::-1]]
     colours = [ORANGE if value > 0 else BLUE for value in top["attribution"]]
     axes.barh(range(len(top)), top["attribution"], color=colours)
-    names = [f"{r.column} = {r.value}" if r.value else f"{r.column} (missing)" for r in top.itertuples()]
+    pairs = zip(top["column"], top["value"], strict=True)
+    names = [f"{column} = {value}" if value else f"{column} (missing)" for column, value in pairs]
     axes.set_yticks(range(len(top)), names, fontsize=8)
     axes.axvline(0, color=GREY, linewidth=0.8)
     axes.tick_params(axis="x", labelsize=8)
@@ -122,15 +123,16 @@ def _bars(axes: Axes, attributions: pd.DataFrame, target: str) -> None:
 def _answers(
     axes: Sequence[Axes], part: pd.DataFrame, image: np.ndarray | None, maps: np.ndarray | None, plane: str, target: str
 ) -> None:
-    for each, line in zip(axes, part.itertuples(), strict=True):
-        said = f"{line.level or 'missing'}{' (as it is)' if line.is_original else ''}"
-        said += f"\np({target}) = {line.p_1:.3f}"
-        if not line.is_original and line.change == line.change:
-            said += f"\nmap moved {line.change:.0%}"
+    lines: list[dict[Any, Any]] = part.to_dict("records")
+    for each, number, line in zip(axes, part.index, lines, strict=True):
+        said = f"{line['level'] or 'missing'}{' (as it is)' if line['is_original'] else ''}"
+        said += f"\np({target}) = {line['p_1']:.3f}"
+        if not line["is_original"] and line["change"] == line["change"]:
+            said += f"\nmap moved {line['change']:.0%}"
         if image is None or maps is None:
             each.set_axis_off()
-            each.text(0.5, 0.5, said, ha="center", fontsize=9, weight="bold" if line.is_original else "normal")
+            each.text(0.5, 0.5, said, ha="center", fontsize=9, weight="bold" if line["is_original"] else "normal")
             continue
-        _picture(each, image, maps[line.Index], plane, said)
-        if line.is_original:
+        _picture(each, image, maps[number], plane, said)
+        if line["is_original"]:
             each.title.set_fontweight("bold")

@@ -63,7 +63,7 @@ class RBCAInjector(Injector):
         attended: Tensor = self.attentions[site](features, prepared[features.shape[1] // 2])
         return attended
 
-    def gates(self, site: int, features: Tensor, prepared: dict[int, Tensor]) -> Tensor:
+    def gate_values(self, site: int, features: Tensor, prepared: dict[int, Tensor]) -> Tensor:
         """Features (B, C, *S) -> what the attended half is multiplied with (B, C/2), from 1/2 to 1."""
         attention: ClinicalAttention = self.attentions[site]  # type: ignore[assignment]  # a ModuleList of nothing else
         return attention.gate(features, prepared[features.shape[1] // 2])
