@@ -41,7 +41,6 @@ def main(folder: Path, comparison: Path) -> None:
     for name, size in SCREENS.items():
         photograph(page, PICTURES / f"{name}.png", size)
 
-
     evidence = gather_evidence(runs_of(comparison))
     scores = [
         {"arm": arm.name, **{title: _cell(evidence.score(arm.name, name)) for name, title in evidence.metrics.items()}}
@@ -53,7 +52,7 @@ def main(folder: Path, comparison: Path) -> None:
 
 
 def _cell(row: pd.Series | None) -> str:
-    return "" if row is None else f"{row['value']:.2f} ({row['low']:.2f}–{row['high']:.2f})"
+    return "" if row is None else f"{row['value']:.2f} ({row['low']:.2f} to {row['high']:.2f})"
 
 
 def photograph(page: Path, picture: Path, size: tuple[int, int]) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -126,8 +126,8 @@ def _folds(ablations: pd.DataFrame | Sequence[pd.DataFrame]) -> list[_Fold]:
     first: dict[int, pd.DataFrame] = {}
     scores: dict[int, dict[str, dict[int, np.ndarray]]] = {}
     for seed, table in enumerate(tables):
-        for key, part in table.groupby(["fold", "condition"], sort=False):
-            fold, condition = cast("tuple[int, str]", key)
+        groups: Any = table.groupby(["fold", "condition"], sort=False)
+        for (fold, condition), part in groups:
             ordered = part.assign(subject=part["subject"].astype(str)).sort_values("subject", kind="stable")
             own = ordered[["subject", "label"]].reset_index(drop=True)
             if not own.equals(first.setdefault(fold, own)):

@@ -144,7 +144,9 @@ class _Sources:
 
     def __init__(self, images: np.ndarray | None, values: pd.DataFrame, rows: pd.DataFrame, grey: float):
         self.images, self.values, self.grey = images, values, grey
-        self._rows = {subject: part.to_numpy() for subject, part in rows.groupby("subject").groups.items()}
+        self._rows: dict[str, np.ndarray] = {
+            str(subject): part.to_numpy() for subject, part in rows.groupby("subject").groups.items()
+        }
         self._scans = rows["scan"].to_numpy()
 
     @property

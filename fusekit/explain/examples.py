@@ -35,8 +35,8 @@ def choose_examples(predictions: pd.DataFrame, count: int = EXAMPLES) -> pd.Data
             part = part.head(each)
             taken |= set(part["subject"])
             parts.append(part)
-    chosen: pd.DataFrame = pd.concat(parts).drop(columns="certainty").head(count).reset_index(drop=True)
-    return chosen
+    chosen: pd.DataFrame = pd.concat(parts).drop(columns="certainty").head(count)
+    return chosen.reset_index(drop=True)
 
 
 def evenly_spread(rows: pd.DataFrame, most: int = 3) -> pd.DataFrame:
@@ -52,5 +52,5 @@ def evenly_spread(rows: pd.DataFrame, most: int = 3) -> pd.DataFrame:
     parts = size.clip(upper=most)
     position = rank * parts // size
     first, last = -(-position * size // parts), -(-(position + 1) * size // parts) - 1  # ranks of each part's ends
-    kept = ordered.assign(position=position)[rank == (first + last) // 2]
+    kept: pd.DataFrame = ordered.assign(position=position)[rank == (first + last) // 2]
     return kept.sort_index()

@@ -82,7 +82,7 @@ def explain_fold(
         predictions: of these slices, as in predictions.csv.
         folder: to write into; it is made.
         seed: of the ablations' draws.
-        template: the task's, if there is one (see ``write_mean_maps``).
+        template: the task's, if it names one.
         progress: shows the parts.
 
     Returns:

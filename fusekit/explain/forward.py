@@ -45,9 +45,10 @@ def forward(model: FusionModel, image: Tensor | None, columns: Tensor | None, lo
         columns: (B, F), or None likewise.
         look: called at every site, in order, with the features as they come in.
     """
-    clinical = None if model.encoder is None else model.encoder(columns)
+    clinical: Tensor | None = None if model.encoder is None else model.encoder(columns)
     prepared: Any = None
-    if model.injector is not None and clinical is not None:
+    if model.injector is not None:
+        assert clinical is not None  # FusionModel has no injector without an encoder
         prepared = model.injector.prepare(clinical)
 
     def inject(site: int, features: Tensor) -> Tensor:

@@ -95,7 +95,8 @@ def usual_levels(column: EncodedColumn) -> list[Any]:
     if not column.is_number:
         return list(column.categories[:6])
     low, high = column.seen if column.seen is not None else (column.fill, column.fill)
-    return sorted({float(np.clip(column.fill + k * column.scale, low, high)) for k in DEVIATIONS})
+    # Three digits, as people would ask; a limit of the range is not rounded out of it.
+    return sorted({float(np.clip(float(f"{column.fill + k * column.scale:.3g}"), low, high)) for k in DEVIATIONS})
 
 
 def moved(first: np.ndarray, second: np.ndarray) -> float:

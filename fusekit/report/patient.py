@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -76,6 +76,8 @@ def patient_figure(
     else:
         _bars(above[2], attributions, target)
     for part, row in zip(asked, rows[1:], strict=True):
+        unit = f" ({part['unit'].iloc[0]})" if part["unit"].iloc[0] else ""
+        row.suptitle(f"what if {part['column'].iloc[0]}{unit} were ...", fontsize=9, x=0.01, ha="left")
         _answers(row.subplots(1, len(part), squeeze=False)[0], part, image, answer_maps, plane, target)
     # Text stays text, and nothing of the day or of chance goes into the file.
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": "fusekit"}):
@@ -107,8 +109,8 @@ def _bars(axes: Axes, attributions: pd.DataFrame, target: str) -> None:
     top = attributions.loc[order[::-1]]
     colours = [ORANGE if value > 0 else BLUE for value in top["attribution"]]
     axes.barh(range(len(top)), top["attribution"], color=colours)
-    values = zip(top["column"].map(str), top["value"].map(str), strict=True)
-    names = [f"{column} = {value}" if value else f"{column} (missing)" for column, value in values]
+    pairs = zip(top["column"], top["value"], strict=True)
+    names = [f"{column} = {value}" if value else f"{column} (missing)" for column, value in pairs]
     axes.set_yticks(range(len(top)), names, fontsize=8)
     axes.axvline(0, color=GREY, linewidth=0.8)
     axes.tick_params(axis="x", labelsize=8)
@@ -121,14 +123,16 @@ def _bars(axes: Axes, attributions: pd.DataFrame, target: str) -> None:
 def _answers(
     axes: Sequence[Axes], part: pd.DataFrame, image: np.ndarray | None, maps: np.ndarray | None, plane: str, target: str
 ) -> None:
-    for each, (number, line) in zip(axes, part.to_dict("index").items(), strict=True):
-        unit = f" {line['unit']}" if line["unit"] and line["level"] else ""
-        said = f"{line['column']} = {line['level'] or 'missing'}{unit}"
-        said += f"\np({target}) = {line['p_1']:.3f}" + (" (as it is)" if line["is_original"] else "")
+    lines: list[dict[Any, Any]] = part.to_dict("records")
+    for each, number, line in zip(axes, part.index, lines, strict=True):
+        said = f"{line['level'] or 'missing'}{' (as it is)' if line['is_original'] else ''}"
+        said += f"\np({target}) = {line['p_1']:.3f}"
+        if not line["is_original"] and line["change"] == line["change"]:
+            said += f"\nmap moved {line['change']:.0%}"
         if image is None or maps is None:
             each.set_axis_off()
             each.text(0.5, 0.5, said, ha="center", fontsize=9, weight="bold" if line["is_original"] else "normal")
             continue
-        _picture(each, image, maps[cast(int, number)], plane, said)
+        _picture(each, image, maps[number], plane, said)
         if line["is_original"]:
             each.title.set_fontweight("bold")

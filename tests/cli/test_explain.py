@@ -31,7 +31,8 @@ def test_a_patient_is_explained(small_run: Run, patient: list[str], tmp_path: Pa
     assert names == {
         "explanation.png", "explanation.svg", "attributions.csv", "what_if.csv", "image.npy", "map.npy", "what_if.npy"
     }  # fmt: skip
-    assert Image.open(out / "explanation.png").size[0] > 1000
+    with Image.open(out / "explanation.png") as picture:
+        assert picture.size[0] > 1000
     drawn = (out / "explanation.svg").read_text()
     assert "SYNTHETIC" in drawn
     assert ">R<" in drawn  # the patient's right is marked

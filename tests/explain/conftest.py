@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -126,8 +125,8 @@ def train(bundle: Bundle, cohort: Cohort, *, steps: int = 80) -> Bundle:
     optimiser = torch.optim.Adam(model.parameters(), lr=2e-2)
     for _ in range(steps):
         optimiser.zero_grad()
-        loss: Any = nn.functional.cross_entropy(model(image, columns if model.reads_clinical else None), labels)
-        loss.backward()
+        loss = nn.functional.cross_entropy(model(image, columns if model.reads_clinical else None), labels)
+        torch.autograd.backward(loss)
         optimiser.step()
     model.eval()
     return bundle

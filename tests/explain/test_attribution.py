@@ -9,6 +9,7 @@ import torch
 from fusekit.bundle import Bundle
 from fusekit.explain.attribution import attribute
 from fusekit.explain.forward import log_odds
+from fusekit.models import ConcatHead, MLPEncoder
 from tests.explain.conftest import Cohort, bundle_of, encoding_of, make_model
 
 
@@ -27,14 +28,17 @@ def test_shares_sum_to_the_difference_from_the_mean_patient(both: Cohort, fusion
 
 def test_a_linear_model_shares_weight_times_input_by_column(telling: Cohort) -> None:
     model = make_model("concat", 6)
-    model.encoder = torch.nn.Linear(6, 16, bias=False)  # type: ignore[assignment]
+    model.encoder = MLPEncoder(6, width=16, depth=1)
+    layer = model.encoder.layers[0]
+    assert isinstance(layer, torch.nn.Linear)
     bundle = bundle_of(model, telling)
     image = bundle.pixels.to_tensor(telling.images[:4])
     columns = torch.from_numpy(bundle.encode(telling.table.iloc[:4]))
     encoding = encoding_of(telling)
     assert encoding.features == ("NOISE", "DECISIVE", "SEX=Female", "SEX=Male", "OTHER", "NOISE observed")
     shares = attribute(bundle.model, encoding, image, columns, steps=3)
-    weight = model.head.classify.weight.detach()[:, 8:] @ model.encoder.weight.detach()  # type: ignore[union-attr,operator]
+    assert isinstance(model.head, ConcatHead)
+    weight = model.head.classify.weight.detach()[:, 8:] @ layer.weight.detach()
     each = (columns * (weight[1] - weight[0])).numpy()
     expected = np.stack([each[:, 0] + each[:, 5], each[:, 1], each[:, 2] + each[:, 3], each[:, 4]], axis=1)
     np.testing.assert_allclose(shares, expected, atol=1e-5)

@@ -76,7 +76,7 @@ def test_any_place_of_any_fusion_against_numerical_gradients(both: Cohort, fusio
             handle = backbone.register_forward_hook(after)
         elif fusion == "rbca" and model.injector is not None:
             site = [s.name for s in backbone.sites].index(place)
-            attention = model.injector.attentions[site]  # type: ignore[index]
+            attention = model.injector.get_submodule(f"attentions.{site}")
             handle = attention.register_forward_pre_hook(lambda m, a: (*add(m, a), a[1]))
         else:
             handle = backbone.get_submodule(place).register_forward_pre_hook(add)
