@@ -96,8 +96,10 @@ def print_comparison(made: Comparison, console: Console | None = None) -> None:
     console.print(table)
     seeds = f"; mean of {len(evidence.seeds)} seeds" if len(evidence.seeds) > 1 else ""
     console.print(f"[dim]95 % intervals over subjects{seeds}[/]", highlight=False)
-    for sentence in evidence.pairs.get("sentence", []):
-        console.print(f"· {sentence}", highlight=False)
+    if not evidence.pairs.empty:  # the other measures are in the report
+        first = evidence.pairs[evidence.pairs["measure"] == evidence.pairs["measure"].iloc[0]]
+        for sentence in first["sentence"]:
+            console.print(f"· {sentence}", highlight=False)
     folder = made.folder.relative_to(Path.cwd()) if made.folder.is_relative_to(Path.cwd()) else made.folder
     console.print(f"\nThe report lies in [bold]{folder / 'report.html'}[/]", soft_wrap=True, highlight=False)
 

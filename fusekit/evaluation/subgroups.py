@@ -14,8 +14,17 @@ from fusekit.evaluation.thresholds import Thresholds, recentred
 #: What a subject whose value is missing belongs to.
 UNKNOWN = "not known"
 
+#: What small groups beyond the largest are together: "46 others".
+OTHERS = " others"
+
 #: A variable of numbers is cut into bands if it has more values than this.
 FEW = 8
+
+#: Words in the name of a variable whose numbers are names: a band of sites is no group.
+CODES = frozenset({"site", "siteid", "center", "centre", "hospital", "scanner", "device", "manufacturer", "phase"})
+
+#: Of names, so many groups at most: the largest, and the rest together.
+MOST = 12
 
 #: Columns of ``cohort.csv`` that are not variables.
 KEYS = ("scan", "subject", "label", "fold")
@@ -71,7 +80,8 @@ def grouped(values: pd.Series, variable: str) -> pd.Series:
     """Give each value's group: as it is, or of numbers the band it lies in.
 
     Ages are cut into decades from five to five, as tables of patients do ("65-74"); other numbers with more than eight
-    values into three bands of equally many subjects. What is missing is "not known".
+    values into three bands of equally many subjects, unless they are the numbers of sites or scanners. Of more than
+    twelve names the largest groups stand alone, and the others together. What is missing is "not known".
 
     Args:
         values: as read from ``cohort.csv``.
@@ -81,9 +91,10 @@ def grouped(values: pd.Series, variable: str) -> pd.Series:
         Ordered categories, of which each has a subject.
     """
     numbers = pd.to_numeric(values, errors="coerce")
-    if numbers.notna().sum() < values.notna().sum() or numbers.nunique() <= FEW:
-        texts = values.map(_text)
-        order = sorted(set(texts[values.notna()]), key=lambda text: (_number(text), text))
+    named = numbers.notna().sum() < values.notna().sum() or bool(CODES & set(_words(variable)))
+    if named or numbers.nunique() <= FEW:
+        texts = _largest(values.map(_text).where(values.notna()))
+        order = sorted(set(texts.dropna()), key=lambda text: (text.endswith(OTHERS), _number(text), text))
     else:
         bands = _decades(numbers) if _is_age(variable) else _thirds(numbers)
         texts, order = bands.astype(object), list(bands.cat.categories[bands.cat.categories.isin(bands.dropna())])
@@ -100,9 +111,21 @@ def _reason(labels: np.ndarray, classes: int, smallest: int) -> str:
     return ""
 
 
+def _words(variable: str) -> list[str]:
+    return "".join(character if character.isalnum() else " " for character in variable.lower()).split()
+
+
 def _is_age(variable: str) -> bool:
-    words = "".join(character if character.isalnum() else " " for character in variable.lower()).split()
-    return "age" in words
+    return "age" in _words(variable)
+
+
+def _largest(names: pd.Series) -> pd.Series:
+    """The largest groups by name, the first of equals, and one of all others if there are too many."""
+    counts = names.value_counts()
+    if len(counts) <= MOST:
+        return names
+    order = sorted(counts.index, key=lambda name: (-counts[name], _number(name), name))
+    return names.where(names.isin(order[: MOST - 1]) | names.isna(), f"{len(order) - MOST + 1}{OTHERS}")
 
 
 def _decades(ages: pd.Series) -> pd.Series:

@@ -73,7 +73,7 @@ def examples(
         name,
         paint,
         title=f"{arm}: slices called rightly and wrongly",
-        caption=f"Held-out slices of different subjects, the surest and the least sure of each class.{beside} "
+        caption=f"Held-out slices of different subjects, the surest right and the surest wrong calls of each class.{beside} "
         f"{orientation(plane)}",
         alt=f"{counts.get('right', 0)} slices called rightly and {counts.get('wrong', 0)} called wrongly by {arm}"
         + (f", with maps of what speaks for {classes[target]}." if maps is not None else "."),

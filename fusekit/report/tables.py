@@ -100,12 +100,14 @@ def _pair(row: Mapping[Any, Any], several: bool) -> list[Cell]:
 def published_grid(evidence: Evidence) -> Grid | None:
     """Somebody's rows, each above ours; None without any."""
     rows: list[list[Cell]] = []
+    told: set[Any] = set()  # the same words once
     published: Sequence[Mapping[str, Any]] = evidence.manifest.get("published") or ()
     metrics = [name for name in evidence.metrics if any(name in entry["scores"] for entry in published)]
     for entry in published:
         scores = {name: value for name, value in entry["scores"].items() if value is not None}
         follows = implied(scores)
-        notes = tuple(str(entry[name]) for name in ("source", "note") if entry.get(name))
+        notes = tuple(str(entry[name]) for name in ("source", "note") if entry.get(name) and entry[name] not in told)
+        told |= {entry.get("source"), entry.get("note")}
         cells = [Cell(str(entry["arm"]), notes, muted=True), Cell("published", muted=True)]
         for name in metrics:
             own = follows.get(name, math.nan) if name in scores and name != "prevalence" else math.nan

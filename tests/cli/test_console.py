@@ -81,6 +81,6 @@ def test_a_comparison_prints_every_arm_and_what_can_be_told_apart(tmp_path: Path
         assert row is not None
         line = next(line for line in shown.splitlines() if f" {arm.name} " in line)
         assert f"{row['value']:.3f} [{row['low']:.3f}, {row['high']:.3f}]" in line
-    for sentence in evidence.pairs["sentence"]:
-        assert sentence in shown
+    for measure, sentence in zip(evidence.pairs["measure"], evidence.pairs["sentence"], strict=True):
+        assert (sentence in shown) == (measure == "auc")
     assert str(tmp_path / "report.html") in shown

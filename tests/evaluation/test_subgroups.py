@@ -90,3 +90,16 @@ def test_few_numbers_and_texts_are_groups_as_they_are() -> None:
     assert list(grouped(pd.Series(["b", "a", None, "10"]), "SITE").cat.categories) == ["10", "a", "b", "not known"]
     assert grouped(pd.Series([0, 0, 0, *range(1, 12)]), "count").notna().all()
     assert list(grouped(pd.Series([None, None]), "x").cat.categories) == ["not known"]
+
+
+def test_numbers_of_sites_are_names_and_small_ones_stand_together() -> None:
+    values = pd.Series([float(site) for site in range(20) for _ in range(20 - site)])
+    groups = grouped(values, "SITE")
+    assert groups.cat.categories.tolist() == [str(site) for site in range(11)] + ["9 others"]
+    counts = groups.value_counts()
+    assert [counts[str(site)] for site in range(11)] == [20 - site for site in range(11)]
+    assert counts["9 others"] == sum(range(1, 10))
+    few = grouped(values[values < 12], "scanner id")  # all of them: nothing is put together
+    assert few.cat.categories.tolist() == [str(site) for site in range(12)]
+    assert grouped(values, "weight").nunique() == 3
+    assert grouped(values.mask(values == 0), "site").cat.categories[-1] == "not known"

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+import torch
 
 import fusekit
 from fusekit.errors import FusekitError, OptionError, UnknownName
@@ -76,8 +82,26 @@ def test_an_arm_is_what_a_run_of_it_gives(comparison: Comparison, tmp_path: Path
         assert (run.folder / name).read_bytes() == (manifest.parent / name).read_bytes()
 
 
-@pytest.mark.parametrize("killed_at", [0, 2, 5])
-def test_a_comparison_that_was_killed_goes_on_and_ends_the_same(
+def test_a_comparison_whose_process_was_killed_goes_on_and_ends_the_same(
+    comparison: Comparison, tmp_path: Path
+) -> None:
+    out = tmp_path / "killed"
+    given = {name: value for name, value in SMALL.items() if name != "progress"}
+    script = "import json, sys; from fusekit.experiment import compare; compare(**json.loads(sys.argv[1]))"
+    surroundings = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
+    command = [sys.executable, "-c", script, json.dumps({**given, "out": str(out)})]
+    with subprocess.Popen(command, env=surroundings, stderr=subprocess.DEVNULL) as process:
+        while process.poll() is None and not list(out.glob("unfinished/rbca-seed-0-fold-0/fold.json")):
+            time.sleep(0.02)
+        process.kill()
+    assert process.returncode == -signal.SIGKILL  # in the middle, and not at its end
+    assert not (out / "report.html").exists()
+    compare(**SMALL, out=out)
+    assert content(out) == content(comparison.folder)
+
+
+@pytest.mark.parametrize("killed_at", [0, 5])
+def test_a_comparison_that_was_interrupted_trains_what_is_left(
     comparison: Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed_at: int
 ) -> None:
     out = tmp_path / "again"
