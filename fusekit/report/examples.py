@@ -73,8 +73,8 @@ def examples(
         name,
         paint,
         title=f"{arm}: slices called rightly and wrongly",
-        caption=f"Held-out slices of different subjects, the surest right and the surest wrong calls of each class.{beside} "
-        f"{orientation(plane)}",
+        caption="Held-out slices of different subjects, the surest right and the surest wrong calls of each class."
+        f"{beside} {orientation(plane)}",
         alt=f"{counts.get('right', 0)} slices called rightly and {counts.get('wrong', 0)} called wrongly by {arm}"
         + (f", with maps of what speaks for {classes[target]}." if maps is not None else "."),
         table=shown[[c for c in columns if c in shown]],
