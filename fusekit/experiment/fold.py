@@ -30,6 +30,9 @@ from fusekit.training import SliceDataset, repeatable, train
 PREDICTIONS, VALIDATION, ABLATIONS = "predictions.csv", "validation.csv", "ablations.csv"
 HISTORY, RECORD = "history.csv", "fold.json"
 
+#: Slices of a scan that stand for it in ablations: some thirty passes over all of them would take longer than training.
+ABLATED = 1
+
 
 @dataclass(frozen=True)
 class Fitted:
@@ -177,7 +180,15 @@ def _fit(plan: Plan, gathered: Gathered, sides: Sides, folder: Path, progress: P
 
     def explain(rows: pd.DataFrame, predictions: pd.DataFrame, folder: Path, progress: Progress) -> pd.DataFrame:
         fold = Fold(bundle, images, gathered.values(rows), rows, gathered.cohort.columns, plan.fabric.device)
-        return explain_fold(fold, predictions, folder, seed=config.seed, template=plan.task.template, progress=progress)
+        return explain_fold(
+            fold,
+            predictions,
+            folder,
+            seed=config.seed,
+            template=plan.task.template,
+            slices=ABLATED,
+            progress=progress,
+        )
 
     return Fitted(predict, explain, findings, epochs, bundle=bundle)
 

@@ -85,3 +85,14 @@ def test_a_model_writes_what_it_reads(
     there = {path.name for path in (tmp_path / "concat").iterdir()}
     assert "attributions.csv" in there
     assert "gates.csv" not in there
+
+
+def test_fewer_slices_can_be_ablated(sees_column: Bundle, telling: Cohort, tmp_path: Path) -> None:
+    fold = fold_of(sees_column, telling)
+    first = telling.rows["slice"] == 7  # evenly_spread's one of two
+    probabilities = sees_column.probabilities(telling.images, sees_column.encode(telling.table))
+    predictions = prediction_table(telling.rows, probabilities)
+    found = explain_fold(fold, predictions, tmp_path / "fold-0", seed=1, slices=1)
+    as_is = found[found["condition"] == "as-is"].set_index("subject")["p_1"]
+    expected = predictions[first.to_numpy()].set_index("subject")["p_1"]
+    np.testing.assert_allclose(as_is, expected.loc[as_is.index], atol=1e-6)
