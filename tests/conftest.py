@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from fusekit.data import Cohort
 from fusekit.experiment import Run
 from fusekit.experiment.cohort import synthetic_cohort
 from fusekit.progress import Quiet
+from fusekit.report.evidence import Evidence
 
 #: A run that takes seconds: the real task, its synthetic cohort of a few subjects, a tiny network.
 SMALL_OPTIONS = {"synthetic": {"subjects": 24}}
@@ -26,6 +28,18 @@ def _surroundings(tmp_path_factory: pytest.TempPathFactory) -> None:
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // workers))
     os.environ["FUSEKIT_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(autouse=True)
+def _without_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawing takes longer than a small training: ``small_run`` has its report, other runs of the tests have none."""
+
+    def blank(evidence: Evidence, out: Path) -> Path:
+        page = out / "report.html"
+        page.write_text("<!doctype html>")
+        return page
+
+    monkeypatch.setattr(sys.modules["fusekit.experiment.run"], "write_report", blank)
 
 
 #: Arguments -> exit code, and everything said, with line breaks taken out.

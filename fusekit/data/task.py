@@ -27,7 +27,6 @@ class Preset:
     batch_size: int = 16  # the paper gives none
     lr: float = 1e-4
     image_size: int = 256
-    folds: int = 5  # 1 holds a fifth of the subjects out
     slices: SlicePolicy = field(default_factory=SlicePolicy)
 
 

@@ -231,9 +231,9 @@ def _fold(target: Path, name: str, arm: Config, fold: int) -> Path:
 def _assemble(plan: Plan, gathered: Gathered, folds: Sequence[Path], folder: Path) -> None:
     """Make a run of its folds, all at once."""
     with new_folder(folder) as partial:
-        copies = [Path(shutil.copytree(path, partial / "folds" / str(k))) for k, path in enumerate(folds)]
+        copies = [Path(shutil.copytree(path, partial / ".folds" / str(k))) for k, path in enumerate(folds)]
         finish(plan, gathered, copies, partial)
-        shutil.rmtree(partial / "folds")
+        shutil.rmtree(partial / ".folds")
 
 
 def _refuse_other_data(gathered: Gathered, target: Path) -> None:

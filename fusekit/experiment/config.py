@@ -164,7 +164,8 @@ def resolve(given: Mapping[str, Any]) -> Config:
         raise OptionError("--recipe is one of real data; say where yours lie: --data DIR")
     preset = preset_of(task, given.get("data"))
     defaults = {f.name: getattr(preset, f.name) for f in fields(Preset) if f.name in hints}
-    values = {"options": {}, "search": {}, **defaults, **given}
+    tested = {"folds": 5 if given.get("data") else 1}  # invented patients are held out once: nobody waits for more
+    values = {"options": {}, "search": {}, **tested, **defaults, **given}
     if values.get("fusion") and values.get("baseline"):
         raise OptionError("a run trains one arm: --fusion or --baseline; `fusekit compare` trains several.")
     if not values.get("baseline"):

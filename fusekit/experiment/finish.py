@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from fusekit.bundle import Bundle
+from fusekit.data import Finding
 from fusekit.data.recipe import read_recipe
 from fusekit.evaluation import fit_thresholds, score
 from fusekit.experiment import manifest
@@ -35,7 +36,7 @@ def finish(
     folder: Path,
     shipped: tuple[Bundle, Path] | None = None,
     further: Mapping[str, Any] = MappingProxyType({}),
-) -> None:
+) -> tuple[Finding, ...]:
     """Write every file of a run but its report.
 
     Args:
@@ -45,6 +46,9 @@ def finish(
         folder: of the run.
         shipped: the model to ship, if any, and the folder of its training.
         further: entries for the manifest.
+
+    Returns:
+        What was found about the training subjects of the folds.
     """
     config = plan.config
     tables = {name: _join(folds, name, folder) for name in TABLES}
@@ -60,6 +64,7 @@ def finish(
         if (path / "explanations").is_dir():
             (folder / "explanations").mkdir(exist_ok=True)
             shutil.move(path / "explanations", folder / "explanations" / f"fold-{number}")
+    _carry(folds, folder)
     record = _record(plan, gathered, records, thresholds)
     if shipped:
         bundle, training = shipped
@@ -78,6 +83,17 @@ def finish(
             classes=plan.task.classes,
         )
     write_json(folder / "manifest.json", {**record, **further})
+    return _of_folds(records)
+
+
+def _carry(folds: Sequence[Path], folder: Path) -> None:
+    """Keep what plugins wrote beside a fold's own files."""
+    for number, path in enumerate(folds):
+        for further in sorted(path.iterdir()):
+            if further.name not in (*TABLES, RECORD):
+                target = folder if len(folds) == 1 else folder / "folds" / f"fold-{number}"
+                target.mkdir(parents=True, exist_ok=True)
+                shutil.move(further, target / further.name)
 
 
 def _thresholds(plan: Plan, validation: pd.DataFrame | None) -> dict[int, dict[str, float]] | None:
@@ -148,7 +164,7 @@ def _record(
             "folds": {number: record["counts"] for number, record in zip(numbered, folds, strict=True)},
             "fingerprint": manifest.fingerprint(cohort, gathered.store.images),
         },
-        "findings": [*(finding.as_json() for finding in gathered.findings), *_of_folds(folds)],
+        "findings": [finding.as_json() for finding in (*gathered.findings, *_of_folds(folds))],
         "published": [manifest.published(row) for row in task.published],
         **recipe,
         **manifest.environment(plan.fabric.device),
@@ -156,12 +172,13 @@ def _record(
     }
 
 
-def _of_folds(folds: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Findings about the training values of the folds, the same of several folds told once."""
-    found: dict[tuple[str, str], dict[str, Any]] = {}
+def _of_folds(folds: Sequence[dict[str, Any]]) -> tuple[Finding, ...]:
+    """Findings about the training values of the folds, the same of several folds once, with the items of all."""
+    found: dict[tuple[str, str], Finding] = {}
     for record in folds:
-        for finding in record["findings"]:
-            known = found.setdefault((finding["code"], finding["message"]), {**finding, "items": []})
-            known["items"] = sorted({*known["items"], *finding["items"]})
-            known["count"] = len(known["items"])
-    return list(found.values())
+        for plain in record["findings"]:
+            key = (plain["code"], plain["message"])
+            before = found[key].items if key in found else ()
+            items = tuple(dict.fromkeys((*before, *plain["items"])))
+            found[key] = Finding(*key, items, plain["severity"], plain["advice"], plain["dropped"])
+    return tuple(found.values())

@@ -136,6 +136,7 @@ def _fit(plan: Plan, gathered: Gathered, sides: Sides, folder: Path, progress: P
     """Train on the training subjects; everything that is fitted is fitted on them alone."""
     config, rows, images = plan.config, sides.train, gathered.store.images
     encoding = ClinicalEncoding.fit(gathered.cohort.clinical.loc[rows["scan"].unique()], gathered.cohort.columns)
+    findings = (*encoding.findings, *encoding.unseen(gathered.cohort.clinical))
     pixels = Pixels.fit(images, rows.index.to_numpy())
     dataset = SliceDataset(
         images=images,
@@ -176,7 +177,6 @@ def _fit(plan: Plan, gathered: Gathered, sides: Sides, folder: Path, progress: P
             if config.select == "auc"
             else None,
         )
-    findings = (*encoding.findings, *encoding.unseen(gathered.cohort.clinical))
 
     def explain(rows: pd.DataFrame, predictions: pd.DataFrame, folder: Path, progress: Progress) -> pd.DataFrame:
         fold = Fold(bundle, images, gathered.values(rows), rows, gathered.cohort.columns, plan.fabric.device)

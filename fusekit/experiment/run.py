@@ -119,7 +119,7 @@ def _run(config: Config, folder: Path, progress: Progress) -> None:
     gathered = gather(config, plan.task, plan.slices, progress)
     tell(gathered.findings, progress)
     read = time.perf_counter()
-    parts = folder / "folds"
+    parts = folder / ".folds"
     folds = [parts / f"fold-{fold}" for fold in config.tested]
     shipped = None
     for fold, path in zip(config.tested, folds, strict=True):
@@ -133,5 +133,6 @@ def _run(config: Config, folder: Path, progress: Progress) -> None:
         shipped = (bundle, parts / "all") if bundle else None
     trained = time.perf_counter()
     seconds = {"data": read - start, "training": trained - read, "total": trained - start}
-    finish(plan, gathered, folds, folder, shipped, {"seconds": seconds, "peak_memory_mib": peak_memory_mib()})
+    found = finish(plan, gathered, folds, folder, shipped, {"seconds": seconds, "peak_memory_mib": peak_memory_mib()})
+    tell(found, progress)
     shutil.rmtree(parts)

@@ -123,6 +123,29 @@ def draw(
     return Picture(name, title, caption, alt, text, png.getvalue(), table.reset_index(drop=True))
 
 
+def _each_clip_once(svg: str) -> str:
+    """Keep one clip path of each shape, numbered as they come.
+
+    matplotlib tells clip paths apart by where they lie in memory, which is chance: it sometimes writes one shape twice.
+    """
+    pattern = re.compile(r'\s*<clipPath id="([^"]*)">(.*?)</clipPath>', re.DOTALL)
+    names: dict[str, str] = {}  # shape -> its id
+    renamed = {
+        found[1]: names.setdefault(" ".join(found[2].split()), f"clip-{len(names)}") for found in pattern.finditer(svg)
+    }
+    seen: set[str] = set()
+
+    def once(found: re.Match[str]) -> str:
+        name = renamed[found[1]]
+        if name in seen:
+            return ""
+        seen.add(name)
+        return f'\n  <clipPath id="{name}">{found[2]}</clipPath>'
+
+    svg = pattern.sub(once, svg)
+    return re.sub(r"url\(#([^)]*)\)", lambda found: f"url(#{renamed.get(found[1], found[1])})", svg)
+
+
 def _embeddable(svg: str, name: str, title: str, alt: str) -> str:
     """Make matplotlib's SVG file an element that may stand in a page with others.
 
@@ -135,6 +158,7 @@ def _embeddable(svg: str, name: str, title: str, alt: str) -> str:
     svg = re.sub(r"\s*<defs>\s*<style.*?</style>\s*</defs>", "", svg, flags=re.DOTALL)
     svg = re.sub(r"<!--.*?-->\s*", "", svg, flags=re.DOTALL)
     svg = svg.replace("; font-family: 'DejaVu Sans'", "")
+    svg = _each_clip_once(svg)
     used = set(re.findall(r"[(\"]#([\w-]+)[)\"]", svg))
 
     def inside(tag: re.Match[str]) -> str:

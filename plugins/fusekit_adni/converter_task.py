@@ -41,7 +41,7 @@ class MciConverterTask(AdniTask):
     classes: tuple[str, ...] = ("stable", "progressive")
     published = CONVERTERS
     paper = Preset()
-    synthetic = Preset(epochs=4, lr=3e-4, image_size=64, folds=1, slices=SlicePolicy(space="mm", start=-14, stop=-8))
+    synthetic = Preset(epochs=4, lr=3e-4, image_size=64, slices=SlicePolicy(space="mm", start=-14, stop=-8))
     compared = MappingProxyType({"backbone": "resnet18", "epochs": 8})  # all arms in half an hour on two cores
 
     def __init__(

@@ -59,7 +59,7 @@ class HmiTask(Task):
     subgroups = ("sex", "age", "site", "scanner")
     published = MVI
     paper = Preset(slices=_slices(largest=10, start=0.35, stop=0.65))
-    synthetic = Preset(epochs=4, lr=3e-4, image_size=64, folds=1, slices=_slices(largest=3, start=0.44, stop=0.56))
+    synthetic = Preset(epochs=4, lr=3e-4, image_size=64, slices=_slices(largest=3, start=0.44, stop=0.56))
     compared = MappingProxyType({"backbone": "resnet18", "epochs": 8})  # all arms in half an hour on two cores
 
     def __init__(

@@ -64,7 +64,9 @@ def test_command_lines_exist(page: Path, parsers: Any) -> None:
         for part, options in parse_options(list(context.params.get("option") or [])).items():
             assert options, part
         fusion = context.params.get("fusion")
-        assert fusion is None or fusion in [*catalog().fusions.names(), "clinical-gate"]
+        assert set((fusion or "rbca").split(",")) <= {*catalog().fusions.names(), "clinical-gate"}
+        baseline = context.params.get("baseline")
+        assert set((baseline or "logistic").split(",")) <= set(catalog().baselines.names())
 
 
 def test_there_are_blocks_to_run() -> None:

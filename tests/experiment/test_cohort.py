@@ -270,7 +270,7 @@ def test_a_run_trains_on_exactly_the_recipes_scans(mine: Path, tmp_path: Path) -
     write_image(mine / "images" / "I999.nii", np.random.default_rng(50).integers(0, 9, (8, 8, 8)))
     recipe = tmp_path / "recipe"
     run = fusekit.run("tiny", data=mine, recipe=recipe, out=tmp_path / "run", **SMALL)
-    counts = [c for side in ("train", "test") for c in run.manifest["data"][side].values()]
+    counts = [c for side in ("train", "test") for c in run.manifest["data"]["folds"]["0"][side].values()]
     assert sum(count["scans"] for count in counts) == 12
     assert "p99" not in set(run.predictions["subject"])
     assert run.manifest["recipe"] == {"sha256": hashlib.sha256((recipe / "recipe.json").read_bytes()).hexdigest()}

@@ -12,17 +12,18 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 
 import fusekit
 from fusekit.errors import FusekitError, OptionError, UnknownName
-from fusekit.experiment import Comparison, Run, compare, fold
+from fusekit.experiment import Comparison, compare, fold
 from fusekit.progress import Quiet
 
-SMALL: dict[str, Any] = {
-    "task": "adni-ad",
+SETTINGS: dict[str, Any] = {
     "fusions": ["clinical-only", "rbca"],
     "baselines": ["logistic"],
     "folds": 2,
@@ -30,16 +31,49 @@ SMALL: dict[str, Any] = {
     "backbone": "resnet10t",
     "epochs": 1,
     "image_size": 32,
-    "batch_size": 8,
-    "options": {"synthetic": {"subjects": 24}},
-    "progress": Quiet(),
+    "batch_size": 4,
 }
+TASK = """
+table = "people.csv"
+images = "{id}.png"
+subject = "id"
+label = "ill"
+classes = ["no", "yes"]
+columns = ["age", "tau"]
+"""
 
 
 @pytest.fixture(scope="module")
-def comparison(small_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Comparison:
+def small(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Arguments of a comparison that takes seconds: somebody's own data, which need no plugin in other processes."""
+    folder = tmp_path_factory.mktemp("own")
+    draw = np.random.default_rng(0)
+    for number in range(20):
+        pixels = draw.integers(0, 200, (32, 32), dtype=np.uint8) + np.uint8(50 * (number % 2))
+        Image.fromarray(pixels).save(folder / f"p{number:02}.png")
+    people = pd.DataFrame(
+        {
+            "id": [f"p{number:02}" for number in range(20)],
+            "ill": [("no", "yes")[number % 2] for number in range(20)],
+            "age": draw.integers(50, 90, 20),
+            "tau": draw.normal(80, 20, 20).round(2) + 10 * (np.arange(20) % 2),
+        }
+    )
+    people.to_csv(folder / "people.csv", index=False)
+    (folder / "own.toml").write_text(TASK)
+    return {**SETTINGS, "task": str(folder / "own.toml"), "progress": Quiet()}
+
+
+@pytest.fixture(scope="module")
+def comparison(small: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Comparison:
     """Three arms, two folds, one seed."""
-    return compare(**SMALL, out=tmp_path_factory.mktemp("comparisons") / "whole")
+    return compare(**small, out=tmp_path_factory.mktemp("comparisons") / "whole")
+
+
+@pytest.fixture
+def _unreported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the drawing out, which takes longer than the trainings."""
+    monkeypatch.setattr(sys.modules["fusekit.experiment.comparison"], "write_report", lambda evidence, out: out)
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -83,10 +117,10 @@ def test_an_arm_is_what_a_run_of_it_gives(comparison: Comparison, tmp_path: Path
 
 
 def test_a_comparison_whose_process_was_killed_goes_on_and_ends_the_same(
-    comparison: Comparison, tmp_path: Path
+    small: dict[str, Any], comparison: Comparison, tmp_path: Path
 ) -> None:
     out = tmp_path / "killed"
-    given = {name: value for name, value in SMALL.items() if name != "progress"}
+    given = {name: value for name, value in small.items() if name != "progress"}
     script = "import json, sys; from fusekit.experiment import compare; compare(**json.loads(sys.argv[1]))"
     surroundings = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
     command = [sys.executable, "-c", script, json.dumps({**given, "out": str(out)})]
@@ -96,13 +130,13 @@ def test_a_comparison_whose_process_was_killed_goes_on_and_ends_the_same(
         process.kill()
     assert process.returncode == -signal.SIGKILL  # in the middle, and not at its end
     assert not (out / "report.html").exists()
-    compare(**SMALL, out=out)
+    compare(**small, out=out)
     assert content(out) == content(comparison.folder)
 
 
 @pytest.mark.parametrize("killed_at", [0, 5])
 def test_a_comparison_that_was_interrupted_trains_what_is_left(
-    comparison: Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed_at: int
+    small: dict[str, Any], comparison: Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed_at: int
 ) -> None:
     out = tmp_path / "again"
     calls = []
@@ -118,7 +152,7 @@ def test_a_comparison_that_was_interrupted_trains_what_is_left(
     with monkeypatch.context() as mortal:
         mortal.setattr("fusekit.experiment.jobs.train_fold", dying)
         with pytest.raises(KeyboardInterrupt):
-            compare(**SMALL, out=out)
+            compare(**small, out=out)
     assert not (out / "report.html").exists()
     calls.clear()
 
@@ -127,31 +161,35 @@ def test_a_comparison_that_was_interrupted_trains_what_is_left(
         return real(*arguments)
 
     monkeypatch.setattr("fusekit.experiment.jobs.train_fold", counting)
-    compare(**SMALL, out=out)
+    compare(**small, out=out)
     assert len(calls) == 6 - killed_at
     assert content(out) == content(comparison.folder)
 
 
 def test_a_finished_comparison_is_not_trained_again(
-    comparison: Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small: dict[str, Any], comparison: Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "copy"
     shutil.copytree(comparison.folder, out)
     monkeypatch.setattr("fusekit.experiment.comparison.gather", None)  # it would fail to be called
-    assert [run.folder.name for run in compare(**SMALL, out=out).runs] == [run.folder.name for run in comparison.runs]
+    assert [run.folder.name for run in compare(**small, out=out).runs] == [run.folder.name for run in comparison.runs]
     assert content(out) == content(comparison.folder)
 
 
-def test_folds_side_by_side_give_the_same_as_one_after_the_other(comparison: Comparison, tmp_path: Path) -> None:
-    many = compare(**{**SMALL, "fusions": ["clinical-only"]}, jobs=2, out=tmp_path / "many")
+@pytest.mark.usefixtures("_unreported")
+def test_folds_side_by_side_give_the_same_as_one_after_the_other(
+    small: dict[str, Any], comparison: Comparison, tmp_path: Path
+) -> None:
+    many = compare(**{**small, "fusions": ["clinical-only"]}, jobs=2, out=tmp_path / "many")
     for run in many.runs:
         one = comparison.folder / "runs" / run.folder.name
         table = pd.read_csv(one / "predictions.csv")  # cores are shared, so the last digit may differ
         pd.testing.assert_frame_equal(pd.read_csv(run.folder / "predictions.csv"), table, rtol=1e-3)
 
 
-def test_seeds_deal_other_folds(small_run: Run, tmp_path: Path) -> None:
-    arms = {**SMALL, "fusions": ["clinical-only"]}
+@pytest.mark.usefixtures("_unreported")
+def test_seeds_deal_other_folds(small: dict[str, Any], tmp_path: Path) -> None:
+    arms = {**small, "fusions": ["clinical-only"]}
     made = compare(**arms, seeds=2, seed=3, out=tmp_path / "seeds")
     assert [run.folder.name for run in made.runs] == [
         "clinical-only-seed-3",
@@ -173,17 +211,19 @@ def test_seeds_deal_other_folds(small_run: Run, tmp_path: Path) -> None:
     ],
 )
 def test_another_comparison_is_not_mixed_in(
-    comparison: Comparison, tmp_path: Path, changes: dict[str, Any], message: str
+    small: dict[str, Any], comparison: Comparison, tmp_path: Path, changes: dict[str, Any], message: str
 ) -> None:
     out = tmp_path / "copy"
     shutil.copytree(comparison.folder, out)
     before = content(out)
     with pytest.raises(OptionError, match=message):
-        compare(**{**SMALL, **changes}, out=out)
+        compare(**{**small, **changes}, out=out)
     assert content(out) == before
 
 
-def test_other_data_under_the_same_name_are_refused(comparison: Comparison, tmp_path: Path) -> None:
+def test_other_data_under_the_same_name_are_refused(
+    small: dict[str, Any], comparison: Comparison, tmp_path: Path
+) -> None:
     out = tmp_path / "copy"
     shutil.copytree(comparison.folder, out)
     shutil.rmtree(out / "runs" / "rbca-seed-0")
@@ -191,7 +231,7 @@ def test_other_data_under_the_same_name_are_refused(comparison: Comparison, tmp_
     record["fingerprint"]["clinical"] = "0" * 64
     (out / "comparison.json").write_text(json.dumps(record))
     with pytest.raises(OptionError, match=r"the data are not those that .* was begun with: the clinical differ"):
-        compare(**SMALL, out=out)
+        compare(**small, out=out)
 
 
 @pytest.mark.parametrize(
@@ -216,23 +256,24 @@ def test_other_data_under_the_same_name_are_refused(comparison: Comparison, tmp_
     ],
 )
 def test_what_does_not_fit_is_said_before_anything_is_made(
-    tmp_path: Path, changes: dict[str, Any], error: type[FusekitError], message: str
+    small: dict[str, Any], tmp_path: Path, changes: dict[str, Any], error: type[FusekitError], message: str
 ) -> None:
     with pytest.raises(error, match=message):
-        compare(**{**SMALL, **changes}, out=tmp_path / "comparison")
+        compare(**{**small, **changes}, out=tmp_path / "comparison")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_with_something_else_is_left_alone(tmp_path: Path) -> None:
+def test_a_folder_with_something_else_is_left_alone(small: dict[str, Any], tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("mine")
     with pytest.raises(OptionError, match="is not empty and is no comparison"):
-        compare(**SMALL, out=tmp_path)
+        compare(**small, out=tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
-def test_options_reach_the_arms_that_have_the_part(small_run: Run, tmp_path: Path) -> None:
-    options = {**SMALL["options"], "injector": {"reduction": "shared"}, "encoder": {"activation": "none"}}
-    made = compare(**{**SMALL, "baselines": [], "folds": 2, "options": options}, out=tmp_path / "made")
+@pytest.mark.usefixtures("_unreported")
+def test_options_reach_the_arms_that_have_the_part(small: dict[str, Any], tmp_path: Path) -> None:
+    options = {"injector": {"reduction": "shared"}, "encoder": {"activation": "none"}}
+    made = compare(**{**small, "baselines": [], "folds": 2, "options": options}, out=tmp_path / "made")
     with_it, without = (run.manifest["config"]["options"] for run in made.runs[::-1])
     assert with_it["injector"] == {"reduction": "shared"}
     assert "injector" not in without

@@ -96,8 +96,8 @@ def test_the_folder_is_a_run_that_tested_everybody(external: Run, other: Cohort)
     expected = score(predictions, metrics)
     np.testing.assert_allclose(external.metrics["value"].astype(float), expected["value"], rtol=1e-12)
     cohort = pd.read_csv(external.folder / "cohort.csv", dtype={"subject": str}).set_index("scan")
-    assert {"subject", "label", "fold", "AGE"} <= set(cohort)
-    assert cohort["AGE"].tolist() == pytest.approx(other.clinical["AGE"].tolist(), nan_ok=True)
+    assert {"subject", "label", "fold", "age"} <= set(cohort)
+    assert cohort["age"].tolist() == pytest.approx(other.scans["age"].tolist(), nan_ok=True)
 
 
 def test_the_model_is_frozen(external: Run, small_run: Run, other: Cohort) -> None:
@@ -125,7 +125,7 @@ def test_the_training_scores_stand_beside(external: Run, small_run: Run) -> None
     for side, table in (("internal", before), ("external", after)):
         np.testing.assert_allclose(rows[side], table["value"].astype(float)[rows.index])
     assert (rows["external_subjects"] == external.predictions["subject"].nunique()).all()
-    counts = {name: part["subjects"] for name, part in small_run.manifest["data"]["train"].items()}
+    counts = {name: part["subjects"] for name, part in small_run.manifest["data"]["folds"]["0"]["train"].items()}
     prevalence = pd.read_csv(external.folder / "prevalence.csv").set_index("class")["training_subjects"]
     assert prevalence.to_dict() == counts
 

@@ -26,7 +26,20 @@ from tests.conftest import CommandLine
 
 nib: Any = nibabel  # its functions have no types
 
-SMALL = ["--backbone", "resnet10t", "--epochs", "1", "--image-size", "32", "--batch-size", "8", "--out", "out/run"]
+SMALL = [
+    "--backbone",
+    "resnet10t",
+    "--epochs",
+    "1",
+    "--image-size",
+    "32",
+    "--batch-size",
+    "8",
+    "--folds",
+    "1",
+    "--out",
+    "out/run",
+]
 MM = ["-o", "slices.space=mm", "-o", "slices.start=-14", "-o", "slices.stop=-8"]
 
 

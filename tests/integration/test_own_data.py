@@ -80,7 +80,7 @@ def test_from_a_folder_to_a_prediction(
     assert set(run.metrics["metric"]) == {"accuracy", "balanced-accuracy", "macro-auc"}
     assert list(run.predictions.columns[-3:]) == ["p_0", "p_1", "p_2"]
     np.testing.assert_allclose(run.predictions[["p_0", "p_1", "p_2"]].sum(axis=1), 1)
-    assert run.manifest["data"]["test"].keys() == {"a", "b", "c"}
+    assert run.manifest["data"]["folds"]["0"]["test"].keys() == {"a", "b", "c"}
     assert run.bundle.task["name"] == "befund"
     assert run.bundle.classes == ("a", "b", "c")
 
