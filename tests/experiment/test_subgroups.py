@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from fusekit.experiment.subgroups import subgroup_table
 
 from fusekit.data import Cohort, Column, Task, assign_folds
 from fusekit.data.own_task import OwnTask
+from fusekit.experiment.subgroups import subgroup_table
 from fusekit.progress import Progress, Quiet
 from fusekit_adni.task import AdniAdTask
 from fusekit_hmi.task import HmiTask
