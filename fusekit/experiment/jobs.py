@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
+
+import torch
 
 from fusekit.errors import FusekitError
 from fusekit.experiment.config import Config
@@ -49,7 +50,7 @@ def train_all(trainings: Sequence[Training], gathered: Gathered, jobs: int, prog
             _train(training, gathered, Within(progress, f"[{number}/{len(trainings)}] {training.label}"))
             yield training
         return
-    threads = max(1, len(os.sched_getaffinity(0)) // jobs)
+    threads = max(1, torch.get_num_threads() // jobs)
     pool = ProcessPoolExecutor(jobs, get_context("spawn"), _begin, (trainings[0].config, threads))
     try:
         waiting = {pool.submit(_train_elsewhere, training): training for training in trainings}
@@ -77,7 +78,6 @@ _cohort: list[Gathered] = []
 
 def _begin(config: Config, threads: int) -> None:
     """Keep a process to its share of the cores (with more threads than cores they wait for each other), and read."""
-    import torch
     from threadpoolctl import threadpool_limits
 
     torch.set_num_threads(threads)

@@ -42,7 +42,7 @@ class MciConverterTask(AdniTask):
     published = CONVERTERS
     paper = Preset()
     synthetic = Preset(epochs=4, lr=3e-4, image_size=64, slices=SlicePolicy(space="mm", start=-14, stop=-8))
-    compared = MappingProxyType({"backbone": "resnet18", "epochs": 8})  # all arms in half an hour on two cores
+    compared = MappingProxyType({"backbone": "resnet18", "epochs": 8})  # for time: each arm is trained once a fold
 
     def __init__(
         self,
