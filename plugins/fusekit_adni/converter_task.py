@@ -42,7 +42,7 @@ class MciConverterTask(AdniTask):
     published = CONVERTERS
     paper = Preset()
     synthetic = Preset(epochs=4, lr=3e-4, image_size=64, slices=SlicePolicy(space="mm", start=-14, stop=-8))
-    compared = MappingProxyType({"backbone": "resnet18", "epochs": 8})  # for time: each arm is trained once a fold
+    compared = MappingProxyType({"backbone": "resnet18", "epochs": 5})  # for time: each arm is trained once a fold
 
     def __init__(
         self,

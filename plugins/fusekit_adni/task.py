@@ -192,7 +192,7 @@ class AdniAdTask(AdniTask):
     published = AD
     paper = Preset()
     synthetic = Preset(epochs=4, lr=3e-4, image_size=64, slices=SlicePolicy(space="mm", start=-14, stop=-8))
-    compared = MappingProxyType({"backbone": "resnet18", "epochs": 8})  # for time: each arm is trained once a fold
+    compared = MappingProxyType({"backbone": "resnet18", "epochs": 5})  # for time: each arm is trained once a fold
 
     def label(self, scans: pd.DataFrame, known: pd.DataFrame, findings: list[Finding]) -> pd.DataFrame:
         """Keep the scans of visits with a diagnosis of CN or AD."""

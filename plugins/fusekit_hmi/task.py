@@ -60,7 +60,7 @@ class HmiTask(Task):
     published = MVI
     paper = Preset(slices=_slices(largest=10, start=0.35, stop=0.65))
     synthetic = Preset(epochs=4, lr=3e-4, image_size=64, slices=_slices(largest=3, start=0.44, stop=0.56))
-    compared = MappingProxyType({"backbone": "resnet18", "epochs": 8})  # for time: each arm is trained once a fold
+    compared = MappingProxyType({"backbone": "resnet18", "epochs": 5})  # for time: each arm is trained once a fold
 
     def __init__(
         self, *, table: str = "", subject: str = "", label: str = "", series: str = "", extra: tuple[str, ...] = ()
