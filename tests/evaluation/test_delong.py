@@ -1,4 +1,4 @@
-"""DeLong's areas against the literal definition over all pairs, scikit-learn, a bootstrap and simulation."""
+"""DeLong's areas against the literal definition, the paper's own example, scikit-learn, a bootstrap and simulation."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from scipy.stats import bootstrap
 from sklearn.metrics import roc_auc_score
 
 from fusekit.evaluation.delong import areas, delong, logit_interval, macro_areas, mean_areas
+from fusekit.evaluation.differences import area_difference
 from tests.evaluation.simulate import Cohort
 
 
@@ -42,6 +43,33 @@ def test_a_worked_example() -> None:
     values, covariance = delong(np.array([1, 0, 1, 0, 1]), np.array([[3.0, 1.0, 5.0, 4.0, 6.0]]))
     assert values == pytest.approx(5 / 6)
     assert covariance == pytest.approx(1 / 18)
+
+
+#: Albumin, total protein, Krebs-Goplerud score (the lower the better) and whether surgery helped: the 43 complete ones
+#: of the 49 patients in DeLong, DeLong and Clarke-Pearson (1988), section 4, as SAS/STAT's manual prints them.
+OVARIAN = """
+3.0 5.8 10 0  3.2 6.3  5 1  3.9 6.8  3 1  2.8 4.8  6 0  3.2 5.8  3 1  0.9 4.0  5 0  2.5 5.7  8 0  1.6 5.6  5 1
+3.8 5.7  5 1  3.7 6.7  6 1  3.2 5.4  4 1  3.8 6.6  6 1  4.1 6.6  5 1  3.6 5.7  5 1  4.3 7.0  4 1  3.6 6.7  4 0
+2.3 4.4  6 1  4.2 7.6  4 0  4.0 6.6  6 0  3.5 5.8  6 1  3.8 6.8  7 1  3.0 4.7  8 0  4.5 7.4  5 1  3.7 7.4  5 1
+3.1 6.6  6 1  4.1 8.2  6 1  4.3 7.0  5 1  4.3 6.5  4 1  3.2 5.1  5 1  2.6 4.7  6 1  3.3 6.8  6 0  1.7 4.0  7 0
+3.7 6.1  5 1  3.3 6.3  7 1  4.2 7.7  6 1  3.5 6.2  5 1  2.9 5.7  9 0  2.1 4.8  7 1  2.8 6.2  8 0  4.0 7.0  7 1
+3.3 5.7  6 1  3.7 6.9  5 1  3.6 6.6  5 1
+"""
+
+
+def test_the_example_of_the_paper_as_sas_prints_it() -> None:
+    albumin, protein, krebs_goplerud, helped = np.array(OVARIAN.split(), dtype=float).reshape(-1, 4).T
+    labels, scores = helped.astype(int), np.array([albumin, -krebs_goplerud, protein])
+    values, covariance = delong(labels, scores)
+    assert values.round(4).tolist() == [0.7366, 0.7258, 0.6478]
+    assert np.sqrt(np.diag(covariance)).round(4).tolist() == [0.0927, 0.1028, 0.1000]
+    contrast = np.array([[1, -1, 0], [0, -1, 1]])  # against the score
+    apart, of_apart = contrast @ values, contrast @ covariance @ contrast.T
+    assert float(apart @ np.linalg.solve(of_apart, apart)) == pytest.approx(2.5340, abs=5e-5)  # chi-square, 2 degrees
+    found = areas(labels == 1, scores)
+    first, second = (area_difference(found, other, 1, pairs=12) for other in (0, 2))
+    assert first == pytest.approx((0.0108, -0.1761, 0.1976, 0.9102), abs=5e-5)
+    assert second == pytest.approx((-0.0780, -0.2830, 0.1271, 0.4561), abs=5e-5)
 
 
 def test_folds_are_weighted_by_their_subjects_and_variances_add() -> None:

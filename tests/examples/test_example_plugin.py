@@ -41,57 +41,44 @@ def test_it_shows_up_with_its_distribution(site: Path, tmp_path: Path) -> None:
     assert "clinical-gate" in fusekit(site, tmp_path, "list", "fusions").stdout
 
 
-def test_it_runs_end_to_end_and_predicts(site: Path, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def done(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder in which its task was run with its fusion: what was said, the cache, the run."""
+    folder = tmp_path_factory.mktemp("done")
     arguments = ["run", "bright-spot", "--fusion", "clinical-gate", "--backbone", "resnet10t", "--out", "run"]
-    done = fusekit(site, tmp_path, *arguments, "-o", "injector.strength=0.5", FUSEKIT_CACHE=str(tmp_path / "cache"))
-    assert done.returncode == 0, done.stderr
-    assert "Brier score" in done.stdout
-    assert "SYNTHETIC" in done.stdout
-    run = tmp_path / "run"
-    manifest = json.loads((run / "manifest.json").read_text())
+    said = fusekit(site, folder, *arguments, "-o", "injector.strength=0.5", FUSEKIT_CACHE=str(folder / "cache"))
+    assert said.returncode == 0, said.stderr
+    (folder / "said.txt").write_text(said.stdout)
+    return folder
+
+
+def test_it_runs_end_to_end(done: Path) -> None:
+    said = (done / "said.txt").read_text()
+    assert "Brier score" in said
+    assert "SYNTHETIC" in said
+    manifest = json.loads((done / "run" / "manifest.json").read_text())
     assert {"name": "example", "distribution": "fusekit-example-plugin", "version": "0.1.0"} in manifest["plugins"]
     assert manifest["model"]["recipe"]["options"]["injector"]["strength"] == 0.5
-    epochs = [json.loads(line) for line in (run / "epochs.jsonl").read_text().splitlines()]  # its epoch_ended
+    epochs = [json.loads(line) for line in (done / "run" / "epochs.jsonl").read_text().splitlines()]  # its epoch_ended
     assert [row["epoch"] for row in epochs] == [1, 2]
 
-    predictions = pd.read_csv(run / "predictions.csv")
+
+def test_it_predicts_what_the_run_predicted(site: Path, done: Path, tmp_path: Path) -> None:
+    predictions = pd.read_csv(done / "run" / "predictions.csv")
     patient = predictions["subject"].iloc[0]
-    cohort = next((tmp_path / "cache" / "synthetic").glob("bright-spot-*"))
+    cohort = next((done / "cache" / "synthetic").glob("bright-spot-*"))
     table = pd.read_csv(cohort / "patients.csv").query("patient == @patient")
     table.drop(columns=["image", "spot"]).to_csv(tmp_path / "one.csv", index=False)
-    arguments = [
-        "predict",
-        "run",
-        "--image",
-        str(cohort / f"{patient}.npy"),
-        "--clinical",
-        "one.csv",
-        "--format",
-        "csv",
-    ]
-    again = fusekit(site, tmp_path, *arguments, "--level", "slice")
+    files = ["--image", str(cohort / f"{patient}.npy"), "--clinical", "one.csv"]
+    again = fusekit(site, tmp_path, "predict", str(done / "run"), *files, "--format", "csv", "--level", "slice")
     assert again.returncode == 0, again.stderr
     (tmp_path / "again.csv").write_text(again.stdout)
     expected = predictions.loc[predictions["subject"] == patient, "p_1"]
     assert pd.read_csv(tmp_path / "again.csv")["p_spot"].tolist() == pytest.approx(expected.tolist(), abs=1e-6)
 
 
-def test_a_bundle_without_its_plugin_names_what_is_missing(site: Path, tmp_path: Path) -> None:
-    cache = str(tmp_path / "cache")
-    arguments = [
-        "run",
-        "bright-spot",
-        "--fusion",
-        "clinical-gate",
-        "--backbone",
-        "resnet10t",
-        "--epochs",
-        "1",
-        "--out",
-        "run",
-    ]
-    assert fusekit(site, tmp_path, *arguments, FUSEKIT_CACHE=cache).returncode == 0
-    done = fusekit(site, tmp_path, "predict", "run", "--image", "x.npy", FUSEKIT_DISABLE="example")
-    assert done.returncode == 2
-    assert "clinical-gate" in done.stderr
-    assert "fusekit-example-plugin" in done.stderr  # the distribution that the bundle's provenance names
+def test_a_bundle_without_its_plugin_names_what_is_missing(site: Path, done: Path) -> None:
+    said = fusekit(site, done, "predict", "run", "--image", "x.npy", FUSEKIT_DISABLE="example")
+    assert said.returncode == 2
+    assert "clinical-gate" in said.stderr
+    assert "fusekit-example-plugin" in said.stderr  # the distribution that the bundle's provenance names
