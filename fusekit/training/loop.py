@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -52,7 +53,10 @@ def fabric_for(device: str, precision: Precision) -> Fabric:
         raise OptionError(
             f"--device {device}: this machine has {present[kind]} {kind} devices; --device cpu works here."
         )
-    return Fabric(accelerator=kind, devices=[int(number)] if number and kind == "cuda" else 1, precision=precision)
+    devices = [int(number)] if number and kind == "cuda" else 1
+    with warnings.catch_warnings():  # on every machine that has Slurm: one process needs no srun
+        warnings.filterwarnings("ignore", "The `srun` command is available")
+        return Fabric(accelerator=kind, devices=devices, precision=precision)
 
 
 @contextmanager

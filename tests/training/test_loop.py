@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import os
+import shutil
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -137,6 +139,15 @@ def test_a_loss_that_is_not_finite_stops_with_the_epoch() -> None:
 def test_unknown_devices_are_refused(device: str, message: str) -> None:
     with pytest.raises(OptionError, match=message):
         fabric_for(device, "32-true")
+
+
+def test_a_machine_with_slurm_is_not_told_to_use_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    srun = tmp_path / "srun"
+    srun.write_text("#!/bin/sh\n")
+    srun.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert shutil.which("srun")
+    fabric_for("cpu", "32-true")  # a warning would be an error here
 
 
 def test_settings_of_repeatability_hold_inside_and_are_put_back() -> None:
