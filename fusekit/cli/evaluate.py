@@ -52,7 +52,7 @@ def evaluate(
     """
     from rich.console import Console
 
-    from fusekit.experiment.external import evaluate as run
+    from fusekit.experiment import evaluate as run
 
     finished = run(
         bundle,

@@ -2,7 +2,8 @@
 
 from fusekit.experiment.comparison import Comparison, compare
 from fusekit.experiment.config import Config
+from fusekit.experiment.external import evaluate
 from fusekit.experiment.folder import Run
 from fusekit.experiment.run import run
 
-__all__ = ["Comparison", "Config", "Run", "compare", "run"]
+__all__ = ["Comparison", "Config", "Run", "compare", "evaluate", "run"]
