@@ -17,7 +17,7 @@ demo: .venv/installed  ## Install, then run the main job on a synthetic cohort
 	$(BIN)/fusekit run adni-ad --fusion rbca
 
 test: .venv/installed-dev lint types docs  ## Install, then ruff, mypy, the docs build and every test
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 fuzz: .venv/installed-dev  ## Damage files at random and read them, CASES of each kind (2000)
 	FUSEKIT_FUZZ=$(or $(CASES),2000) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) tests/integration/test_fuzz.py

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -30,16 +30,18 @@ def _surroundings(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["FUSEKIT_CACHE"] = str(tmp_path_factory.mktemp("cache"))
 
 
-@pytest.fixture(autouse=True)
-def _without_report(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Drawing takes longer than a small training: ``small_run`` has its report, other runs of the tests have none."""
+@pytest.fixture(scope="session", autouse=True)
+def _without_report(_surroundings: None) -> Iterator[None]:
+    """Drawing takes longer than a small training: what writes reports has tests of its own, and those of examples."""
 
     def blank(evidence: Evidence, out: Path) -> Path:
         page = out / "report.html"
         page.write_text("<!doctype html>")
         return page
 
-    monkeypatch.setattr(sys.modules["fusekit.experiment.run"], "write_report", blank)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(sys.modules["fusekit.experiment.run"], "write_report", blank)
+        yield
 
 
 #: Arguments -> exit code, and everything said, with line breaks taken out.
@@ -64,7 +66,7 @@ def command_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[
 
 
 @pytest.fixture(scope="session")
-def small_run(_surroundings: None, tmp_path_factory: pytest.TempPathFactory) -> Run:
+def small_run(_without_report: None, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """``fusekit run adni-ad --fusion rbca``, small."""
     return fusekit.run(
         "adni-ad",

@@ -56,6 +56,9 @@ def test_it_runs_end_to_end(done: Path) -> None:
     said = (done / "said.txt").read_text()
     assert "Brier score" in said
     assert "SYNTHETIC" in said
+    page = (done / "run" / "report.html").read_text()
+    assert "clinical-gate" in page
+    assert page.count("<svg") > 5  # drawn, and in the page itself
     manifest = json.loads((done / "run" / "manifest.json").read_text())
     assert {"name": "example", "distribution": "fusekit-example-plugin", "version": "0.1.0"} in manifest["plugins"]
     assert manifest["model"]["recipe"]["options"]["injector"]["strength"] == 0.5
