@@ -120,11 +120,11 @@ def test_mixed_precision_trains_on_cpu_too() -> None:
     assert model.head.weight.dtype == torch.float32
 
 
-def test_a_loss_that_is_not_finite_stops_with_the_epoch() -> None:
+def test_a_loss_that_is_not_finite_stops_with_epoch_and_batch() -> None:
     model = Small()
     with torch.no_grad():
         model.head.weight.fill_(float("inf"))
-    with pytest.raises(FusekitError, match=r"not finite in epoch 1\. Lower the learning rate"):
+    with pytest.raises(FusekitError, match=r"not finite in epoch 1, batch 1 of 4\. Lower the learning rate"):
         fit(model)
 
 
