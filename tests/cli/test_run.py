@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import CommandLine
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -20,6 +19,7 @@ from fusekit.cli.app import STOPPED
 from fusekit.experiment import Run
 from fusekit.extension import catalog
 from fusekit.training.failures import within_memory
+from tests.conftest import CommandLine
 
 runner, app = CliRunner(), program(catalog())
 
@@ -93,7 +93,7 @@ def test_a_run_that_is_asked_to_stop_ends_after_its_batch_and_goes_on_to_the_sam
     rows = [f"p{number:02},{('no', 'yes')[number % 2]},{draw.integers(50, 90)}" for number in range(16)]
     (tmp_path / "people.csv").write_text("\n".join(["id,ill,age", *rows]) + "\n")
     (tmp_path / "own.toml").write_text(OWN)
-    arguments = ["--fusion", "concat", "--backbone", "resnet10t", "--image-size", "32", "--batch-size", "4"]
+    arguments = ["--fusion", "clinical-only", "--image-size", "32", "--batch-size", "4"]
     arguments += ["--epochs", "3", "--folds", "2", "--validation", "0.25", "--select", "auc"]
     run = ["run", str(tmp_path / "own.toml"), *arguments, "--out", "runs/mine"]
     batches: list[str] = []
