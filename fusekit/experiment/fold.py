@@ -215,7 +215,7 @@ def _fit(
 def _identity(plan: Plan, gathered: Gathered, fold: int | None, model: Mapping[str, Any]) -> dict[str, Any]:
     """What must be the same for a training to be gone on with."""
     return {
-        "config": settings_of(plan.config),
+        "config": settings_of(plan.config, "device"),  # another GPU of the same kind will do
         "fold": fold,
         "model": model,
         "data": gathered.fingerprint,

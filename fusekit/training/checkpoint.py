@@ -151,7 +151,7 @@ def _plain(value: Any, where: str, tensors: dict[str, Tensor]) -> Any:
     How they lie matters: fused optimizers go through weights and their averages side by side, in the order of memory.
     """
     if isinstance(value, Tensor):
-        order = sorted(range(value.ndim), key=lambda axis: (-value.stride(axis), axis))
+        order = sorted(range(value.ndim), key=lambda axis: (-value.stride()[axis], axis))
         tensors[where] = value.detach().permute(order)
         return {"tensor": where, "order": order}
     if isinstance(value, Mapping):

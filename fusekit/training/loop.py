@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, cast
@@ -13,6 +13,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
+from torch.utils.data import DataLoader
 
 from fusekit.errors import Interrupted, OptionError
 from fusekit.models import channels_last, weights_channels_last
@@ -134,7 +135,8 @@ def train(
     optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=options.weight_decay, fused=True)
     network, optimizer = fabric.setup(weights_channels_last(model), optimizer)
     sampler = EpochSampler(len(dataset), seed)
-    batches = fabric.setup_dataloaders(loader_for(dataset, sampler, batch_size))
+    loader = fabric.setup_dataloaders(loader_for(dataset, sampler, batch_size))
+    batches = cast(DataLoader[Batch], loader)  # of one loader it is one
     best, running = BestEpoch(options.patience), Running(fabric.device)
     losses, random = FiniteLosses(fabric.device), RandomState(fabric.device)
     checkpoint = checkpoint or Checkpoint()
@@ -193,7 +195,7 @@ def train(
     return best.epoch or epochs
 
 
-def _left(batches: Collection[Batch], done: int, random: RandomState) -> Iterator[Batch]:
+def _left(batches: DataLoader[Batch], done: int, random: RandomState) -> Iterator[Batch]:
     """The batches of an epoch that are left to do, with the random numbers of an epoch without a break."""
     if done < len(batches):
         for number, batch in enumerate(batches):

@@ -113,7 +113,7 @@ def there_and_back(path: Path, state: Any) -> Any:
 
 
 def test_plain_values_come_back_as_they_were(tmp_path: Path) -> None:
-    state = {
+    state: dict[str, Any] = {
         "numbers": [0.1 + 0.2, 1e-310, -float("inf"), 2**70, True, None],
         "by number": {0: "zero", 7: {"betas": (0.9, 0.999)}},
         "empty": [{}, [], ()],
