@@ -35,18 +35,17 @@ def within_memory(step: Callable[[Batch], T], batch: Batch, where: str) -> T:
         if not is_out_of_memory(error):
             raise
     # Only here is the error forgotten, and with it everything that its traceback held on to.
-    size = len(batch.label)
-    fits = size // 2
-    while fits >= 2 and not _fits(step, Batch(*(part[:fits] for part in batch))):
-        fits //= 2
-    if fits < 2:
-        raise BatchTooLargeError(
-            f"memory is too short for a batch of {size} in {where}, and for one of 2 as well. Choose a smaller "
-            "--image-size, another --backbone or --precision bf16-mixed, or end what else uses the memory."
-        )
+    size = fits = len(batch.label)
+    while fits > 2:
+        fits = max(2, fits // 2)
+        if _fits(step, Batch(*(part[:fits] for part in batch))):
+            raise BatchTooLargeError(
+                f"memory is too short for a batch of {size} in {where}. A step with {fits} of its slices was tried and "
+                f"fits: --batch-size {fits}. It changes the training; so compare with runs of the same batch size."
+            )
     raise BatchTooLargeError(
-        f"memory is too short for a batch of {size} in {where}. A step with {fits} of its slices was tried and fits: "
-        f"--batch-size {fits}. It changes the training; so compare with runs of the same batch size."
+        f"memory is too short for a batch of {size} in {where}, and for the smallest, 2, as well. Choose a smaller "
+        "--image-size, another --backbone or --precision bf16-mixed, or end what else uses the memory."
     )
 
 

@@ -38,7 +38,7 @@ def test_a_batch_that_fits_is_just_done() -> None:
     assert tried == [8]
 
 
-@pytest.mark.parametrize(("most", "fits", "tried"), [(8, 8, [32, 16, 8]), (7, 4, [32, 16, 8, 4]), (31, 16, [32, 16])])
+@pytest.mark.parametrize(("most", "fits", "tried"), [(8, 8, [32, 16, 8]), (2, 2, [32, 16, 8, 4, 2])])
 def test_a_batch_that_does_not_fit_is_halved_until_it_does(most: int, fits: int, tried: list[int]) -> None:
     sizes: list[int] = []
     message = rf"too short for a batch of 32 in epoch 1, batch 1 of 2\. .* --batch-size {fits}\."
@@ -48,8 +48,10 @@ def test_a_batch_that_does_not_fit_is_halved_until_it_does(most: int, fits: int,
 
 
 def test_where_nothing_fits_other_ways_are_named() -> None:
-    with pytest.raises(BatchTooLargeError, match=r"for one of 2 as well\. Choose a smaller --image-size"):
-        within_memory(needs(1, []), batch(9), "epoch 1, batch 1 of 2")
+    tried: list[int] = []
+    with pytest.raises(BatchTooLargeError, match=r"for the smallest, 2, as well\. Choose a smaller --image-size"):
+        within_memory(needs(1, tried), batch(7), "epoch 1, batch 1 of 2")
+    assert tried == [7, 3, 2]
 
 
 def test_other_errors_pass() -> None:
