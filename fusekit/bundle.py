@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,12 +12,13 @@ import numpy as np
 import pandas as pd
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from fusekit.data import ClinicalEncoding, Pixels, SlicePolicy, Volume, cut, read, read_table
 from fusekit.errors import DataError, UnknownName
 from fusekit.models import FusionModel, build_from, channels_last, weights_channels_last
+from fusekit.tensor_file import write_tensors
 
 FORMAT = 1
 WEIGHTS, DESCRIPTION = "model.safetensors", "bundle.json"
@@ -158,14 +157,7 @@ class Bundle:
             OSError: they cannot be written, e.g. because the disk is full.
         """
         folder.mkdir(parents=True)
-        weights = {name: value.detach().cpu().contiguous() for name, value in self.model.state_dict().items()}
-        try:
-            save_file(weights, folder / WEIGHTS)
-        except SafetensorError as error:
-            number = re.search(r"os error (\d+)", str(error))  # which is all that it tells of the system's answer
-            if number is None:
-                raise
-            raise OSError(int(number[1]), os.strerror(int(number[1])), str(folder / WEIGHTS)) from error
+        write_tensors(folder / WEIGHTS, self.model.state_dict())
         description = {
             "format": FORMAT,
             "model": self.model.description,

@@ -7,6 +7,10 @@ class FusekitError(Exception):
     """Anything the user can put right; the command line prints it without a traceback and exits with 2."""
 
 
+class Interrupted(FusekitError):  # noqa: N818  (it is no error)
+    """A signal asked for an end; what was done is kept. The command line exits with 75: try again later."""
+
+
 class PluginError(FusekitError):
     """A plugin cannot be used; the message names the plugin, its distribution and the way out."""
 

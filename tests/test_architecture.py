@@ -18,6 +18,8 @@ SOURCES = sorted([*ROOT.glob("fusekit/**/*.py"), *ROOT.glob("plugins/**/*.py")])
 FLOORS = {
     "errors": 0,
     "progress": 0,
+    "disk": 0,
+    "tensor_file": 1,
     "extension": 1,
     "data": 2,
     "models": 2,

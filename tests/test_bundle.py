@@ -197,7 +197,7 @@ def test_what_the_disk_refuses_is_an_os_error(
     def refuse(*_: object) -> None:
         raise SafetensorError(text)
 
-    monkeypatch.setattr("fusekit.bundle.save_file", refuse)
+    monkeypatch.setattr("safetensors.torch.save_file", refuse)
     with pytest.raises(OSError if number else SafetensorError) as caught:
         small_run.bundle.save(tmp_path / "bundle")
     assert getattr(caught.value, "errno", None) == number

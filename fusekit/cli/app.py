@@ -19,8 +19,11 @@ from fusekit.cli.new_task import new_task
 from fusekit.cli.predict import predict
 from fusekit.cli.report import report
 from fusekit.cli.run import run
-from fusekit.errors import FusekitError, NameTaken
+from fusekit.errors import FusekitError, Interrupted, NameTaken
 from fusekit.extension import Catalog, catalog
+
+#: Exit code of what a signal stopped, and what can be gone on with: EX_TEMPFAIL of sysexits.h, "try again later".
+STOPPED = 75
 
 
 def program(plugins: Catalog) -> typer.Typer:
@@ -83,16 +86,23 @@ def _names(cli: typer.Typer) -> list[str]:
 
 
 def main() -> None:
-    """Run the command line: 0 all well, 2 something the user can put right, 130 interrupted."""
+    """Run the command line: 0 all well, 2 something the user can put right, 75 stopped by a signal, 130 by Ctrl-C."""
     try:
         program(catalog())()
+    except Interrupted as stop:
+        _print("[bold yellow]stopped:[/]", stop)
+        sys.exit(STOPPED)
     except FusekitError as error:
-        from rich.console import Console
-        from rich.markup import escape
-
-        Console(stderr=True).print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        _print("[bold red]error:[/]", error)
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:  # `fusekit list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _print(kind: str, what: FusekitError) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+
+    Console(stderr=True).print(f"{kind} {escape(str(what))}", highlight=False, soft_wrap=True)

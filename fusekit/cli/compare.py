@@ -77,38 +77,41 @@ def compare(
 ) -> None:
     """Train several arms on the same folds, and say with intervals which of them can be told apart.
 
-    What is finished is kept: the same command after an interruption goes on where it was. In every fold a fifth of the
-    training subjects is set aside to fit temperatures on (`--validation 0` sets none aside).
+    What is done is kept: the same command after an interruption goes on where it was, and SIGTERM and SIGUSR1 end it
+    after a batch, with exit code 75. In every fold a fifth of the training subjects is set aside to fit temperatures on
+    (`--validation 0` sets none aside).
     """
     from fusekit.cli.console import print_comparison
     from fusekit.experiment.comparison import compare as run_comparison
     from fusekit.experiment.config import parse_search
+    from fusekit.training import stoppable
 
-    made = run_comparison(
-        task,
-        fusions=[name for name in fusion.split(",") if name],
-        baselines=[name for name in baseline.split(",") if name],
-        seeds=seeds,
-        jobs=jobs,
-        data=data,
-        folds=folds,
-        validation=validation,
-        select=select,
-        threshold=threshold,
-        aggregate=aggregate,
-        search=parse_search(search or []) or None,
-        backbone=backbone,
-        epochs=epochs,
-        batch_size=batch_size,
-        lr=lr,
-        image_size=image_size,
-        seed=seed,
-        device=device,
-        precision=precision,
-        recipe=recipe,
-        allow=tuple(allow or ()) or None,
-        options=task_options(option, layout, clinical),
-        config=config,
-        out=out,
-    )
+    with stoppable():
+        made = run_comparison(
+            task,
+            fusions=[name for name in fusion.split(",") if name],
+            baselines=[name for name in baseline.split(",") if name],
+            seeds=seeds,
+            jobs=jobs,
+            data=data,
+            folds=folds,
+            validation=validation,
+            select=select,
+            threshold=threshold,
+            aggregate=aggregate,
+            search=parse_search(search or []) or None,
+            backbone=backbone,
+            epochs=epochs,
+            batch_size=batch_size,
+            lr=lr,
+            image_size=image_size,
+            seed=seed,
+            device=device,
+            precision=precision,
+            recipe=recipe,
+            allow=tuple(allow or ()) or None,
+            options=task_options(option, layout, clinical),
+            config=config,
+            out=out,
+        )
     print_comparison(made)

@@ -61,6 +61,12 @@ def run(
     out: Annotated[
         Path | None, typer.Option(help="Run folder, new or empty. Default: runs/TASK-FUSION-DATE-TIME.")
     ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume", help="Go on with the interrupted run into `--out`, with its settings; begin if there is none."
+        ),
+    ] = False,
     recipe: Recipe = None,
     layout: Layout = None,
     clinical: Clinical = None,
@@ -75,34 +81,39 @@ def run(
 
     Without `--data`, a SYNTHETIC cohort is written in the layout of a real download and read through the same code:
     it shows that everything works, and says nothing about disease. With `--data`, defaults are those of the paper.
+
+    What is done is kept when a run is interrupted; SIGTERM and SIGUSR1 end it after a batch, with exit code 75.
     """
     import fusekit
     from fusekit.cli.console import print_run
     from fusekit.experiment.config import parse_search
+    from fusekit.training import stoppable
 
-    finished = fusekit.run(
-        task,
-        fusion=fusion,
-        baseline=baseline,
-        data=data,
-        backbone=backbone,
-        epochs=epochs,
-        batch_size=batch_size,
-        lr=lr,
-        image_size=image_size,
-        seed=seed,
-        folds=folds,
-        validation=validation,
-        select=select,
-        threshold=threshold,
-        aggregate=aggregate,
-        search=parse_search(search or []) or None,
-        device=device,
-        precision=precision,
-        out=out,
-        recipe=recipe,
-        allow=allow or [],
-        options=task_options(option, layout, clinical),
-        config=config,
-    )
+    with stoppable():
+        finished = fusekit.run(
+            task,
+            fusion=fusion,
+            baseline=baseline,
+            data=data,
+            backbone=backbone,
+            epochs=epochs,
+            batch_size=batch_size,
+            lr=lr,
+            image_size=image_size,
+            seed=seed,
+            folds=folds,
+            validation=validation,
+            select=select,
+            threshold=threshold,
+            aggregate=aggregate,
+            search=parse_search(search or []) or None,
+            device=device,
+            precision=precision,
+            out=out,
+            resume=resume,
+            recipe=recipe,
+            allow=allow or [],
+            options=task_options(option, layout, clinical),
+            config=config,
+        )
     print_run(finished)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
@@ -32,14 +31,12 @@ from fusekit.data.store_build import (
     finished,
     heading_of,
     item_shape,
-    onto_disk,
     signed,
 )
+from fusekit.disk import FULL, onto_disk
 from fusekit.errors import DataError
 from fusekit.extension import catalog
 from fusekit.progress import Progress
-
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True)
@@ -202,7 +199,7 @@ def _build(
             complete(partial, journal, policy, size, fingerprint)
         onto_disk(partial)
     except OSError as error:
-        if error.errno not in _FULL:
+        if error.errno not in FULL:
             raise
         written, done = (journal.written, journal.appended) if journal else (0, 0)
         need = ceil(written / max(1, done) * len(sources) / 2**20)

@@ -7,7 +7,7 @@ import os
 from collections import deque
 from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -194,13 +194,3 @@ def _cut_one(source: Source, policy: SlicePolicy, size: int) -> _Cut:
     masks = [] if source.mask is None else [images.read(source.mask)]
     pixels, slices = cut(volume, policy, size, *masks)
     return _Cut(pixels, [int(index) for index in slices], volume.notes, facts, thumbnail)
-
-
-def onto_disk(folder: Path) -> None:
-    """Wait until the names in a folder are on the disk, where the system can do that."""
-    with suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from fusekit.data.cache import alone
-from fusekit.errors import OptionError
-from fusekit.experiment import manifest
+from fusekit.errors import Interrupted, OptionError
+from fusekit.experiment.begun import begin, record_of, refuse_other_data, settings_of
 from fusekit.experiment.config import MODEL_PARTS, VALIDATION, Config, merge, open_task, read_config, resolve
 from fusekit.experiment.evidence import gather_evidence, write_report
 from fusekit.experiment.finish import finish
-from fusekit.experiment.folder import Run, new_folder, read_json, write_json
+from fusekit.experiment.folder import Run, new_folder
 from fusekit.experiment.jobs import Training, train_all
 from fusekit.experiment.plan import Plan, make_plan
 from fusekit.experiment.prepare import Gathered, gather, tell
@@ -95,9 +95,13 @@ def compare(
     _open(target, record)
     with alone(target, lambda: progress.say("Another process works on this comparison; waiting for it.")):
         runs = []
-        for seed in range(first.seed, first.seed + seeds):
-            seeded = {name: replace(arm, seed=seed) for name, arm in arms.items()}
-            runs += _one_seed(seeded, target, jobs, progress)
+        try:
+            for seed in range(first.seed, first.seed + seeds):
+                seeded = {name: replace(arm, seed=seed) for name, arm in arms.items()}
+                runs += _one_seed(seeded, target, jobs, progress)
+        except (Interrupted, KeyboardInterrupt):
+            progress.say("What is done is kept: the same command goes on from there.")
+            raise
         shutil.rmtree(target / WORK, ignore_errors=True)
         runs.sort(key=lambda run: list(arms).index(run.manifest["arm"]))
         evidence = gather_evidence(runs)
@@ -144,16 +148,8 @@ def _parts(recipe: Fusion) -> set[str]:
 
 def _record(arms: Mapping[str, Config], seed: int, seeds: int) -> dict[str, Any]:
     """What a comparison is, so that only the same one is gone on with."""
-    configs = {name: {k: v for k, v in arm.as_json().items() if k not in ("out", "seed")} for name, arm in arms.items()}
-    record = {
-        "format": 1,
-        "arms": configs,
-        "seeds": list(range(seed, seed + seeds)),
-        "versions": manifest.versions(),
-        "plugins": manifest.plugins(),
-    }
-    plain: dict[str, Any] = json.loads(json.dumps(record))  # as it will be read again: lists for tuples
-    return plain
+    configs = {name: settings_of(arm, "seed") for name, arm in arms.items()}
+    return record_of(arms=configs, seeds=list(range(seed, seed + seeds)))
 
 
 def _key(record: Mapping[str, Any]) -> str:
@@ -167,31 +163,13 @@ def _open(target: Path, record: dict[str, Any]) -> None:
         OptionError: it holds something else, or cannot be written.
     """
     path = target / RECORD
-    if path.exists():
-        known = read_json(path)
-        differing = [name for name in record if known.get(name) != record[name]]
-        if differing:
-            raise OptionError(
-                f"{target} holds a comparison that was begun with other {', '.join(differing)}: "
-                f"{_difference(known.get(differing[0]), record[differing[0]])}. Choose another --out."
-            )
-        return
-    if target.exists() and any(target.iterdir()):
+    if not path.exists() and target.exists() and any(target.iterdir()):
         raise OptionError(f"--out {target} exists, is not empty and is no comparison; choose another folder.")
     try:
         target.mkdir(parents=True, exist_ok=True)
-        write_json(path, record)
+        begin(path, record, "comparison")
     except OSError as error:
         raise OptionError(f"--out {target} cannot be written: {error.strerror} ({error.filename}).") from error
-
-
-def _difference(known: Any, asked: Any, where: str = "") -> str:
-    """The first place where two records differ."""
-    if isinstance(known, Mapping) and isinstance(asked, Mapping):
-        for name in [*asked, *known]:
-            if known.get(name) != asked.get(name):
-                return _difference(known.get(name), asked.get(name), f"{where}.{name}" if where else name)
-    return f"{where or 'it'} was {json.dumps(known)} and is {json.dumps(asked)}"
 
 
 def _one_seed(arms: Mapping[str, Config], target: Path, jobs: int, progress: Progress) -> list[Run]:
@@ -203,7 +181,7 @@ def _one_seed(arms: Mapping[str, Config], target: Path, jobs: int, progress: Pro
         first = next(iter(plans.values()))
         gathered = gather(first.config, first.task, first.slices, progress)
         tell(gathered.findings, progress)
-        _refuse_other_data(gathered, target)
+        refuse_other_data(target / RECORD, gathered)
         work = {name: [_fold(target, name, arm, fold) for fold in arm.tested] for name, arm in open_.items()}
         trainings = [
             Training(plan.config, fold, path)
@@ -234,16 +212,3 @@ def _assemble(plan: Plan, gathered: Gathered, folds: Sequence[Path], folder: Pat
         copies = [Path(shutil.copytree(path, partial / ".folds" / str(k))) for k, path in enumerate(folds)]
         finish(plan, gathered, copies, partial)
         shutil.rmtree(partial / ".folds")
-
-
-def _refuse_other_data(gathered: Gathered, target: Path) -> None:
-    """The data must be those that the finished folds were trained on."""
-    path = target / RECORD
-    record = read_json(path)
-    now = manifest.fingerprint(gathered.cohort, gathered.store.images)
-    if record.setdefault("fingerprint", now) != now:
-        changed = ", ".join(name for name in now if record["fingerprint"].get(name) != now[name])
-        raise OptionError(
-            f"the data are not those that {target} was begun with: the {changed} differ. Choose another --out."
-        )
-    write_json(path, record)

@@ -12,14 +12,15 @@ from typing import Any
 
 import pandas as pd
 
-from fusekit.bundle import Bundle
+from fusekit.bundle import load
 from fusekit.data import Finding
 from fusekit.data.recipe import read_recipe
 from fusekit.evaluation import fit_thresholds, score
 from fusekit.experiment import manifest
 from fusekit.experiment.flow import flow
-from fusekit.experiment.fold import ABLATIONS, HISTORY, PREDICTIONS, RECORD, VALIDATION
-from fusekit.experiment.folder import read_json, write_json, write_table
+from fusekit.experiment.fold import ABLATIONS, EXPLANATIONS, PREDICTIONS, RECORD, VALIDATION
+from fusekit.experiment.folder import CHECKPOINTS, read_json, write_json, write_table
+from fusekit.experiment.history import HISTORY
 from fusekit.experiment.plan import Plan
 from fusekit.experiment.prepare import Gathered
 from fusekit.experiment.subgroups import subgroup_table
@@ -28,13 +29,16 @@ from fusekit.report import overview
 #: Tables of a fold that are put beneath each other.
 TABLES = (PREDICTIONS, VALIDATION, ABLATIONS, HISTORY)
 
+#: Folder of a model, in a run and in the training that it comes from.
+BUNDLE = "bundle"
+
 
 def finish(
     plan: Plan,
     gathered: Gathered,
     folds: Sequence[Path],
     folder: Path,
-    shipped: tuple[Bundle, Path] | None = None,
+    shipped: Path | None = None,
     further: Mapping[str, Any] = MappingProxyType({}),
 ) -> tuple[Finding, ...]:
     """Write every file of a run but its report.
@@ -44,7 +48,7 @@ def finish(
         gathered: on what.
         folds: the folders of the tested folds, in order; their explanations are moved.
         folder: of the run.
-        shipped: the model to ship, if any, and the folder of its training.
+        shipped: the folder of the training whose model is shipped, if any; the model lies in it.
         further: entries for the manifest.
 
     Returns:
@@ -61,15 +65,14 @@ def finish(
     write_json(folder / "metrics.json", {"synthetic": plan.synthetic, "scores": numbers})
     write_table(subgroup_table(gathered.cohort, plan.task, gathered.folds), folder / "cohort.csv")
     for number, path in enumerate(folds):
-        if (path / "explanations").is_dir():
-            (folder / "explanations").mkdir(exist_ok=True)
-            shutil.move(path / "explanations", folder / "explanations" / f"fold-{number}")
+        if (path / EXPLANATIONS).is_dir():
+            (folder / EXPLANATIONS).mkdir(exist_ok=True)
+            shutil.move(path / EXPLANATIONS, folder / EXPLANATIONS / f"fold-{number}")
     _carry(folds, folder)
     record = _record(plan, gathered, records, thresholds)
     if shipped:
-        bundle, training = shipped
-        provenance = _provenance(plan, record, training)
-        replace(bundle, metrics=numbers, provenance=provenance).save(folder / "bundle")
+        bundle, provenance = load(shipped / BUNDLE), _provenance(plan, record, shipped)
+        replace(bundle, metrics=numbers, provenance=provenance).save(folder / BUNDLE)
         record["model"] = bundle.model.description
     history = tables[HISTORY]
     if history is not None:
@@ -90,7 +93,7 @@ def _carry(folds: Sequence[Path], folder: Path) -> None:
     """Keep what plugins wrote beside a fold's own files."""
     for number, path in enumerate(folds):
         for further in sorted(path.iterdir()):
-            if further.name not in (*TABLES, RECORD):
+            if further.name not in (*TABLES, RECORD, BUNDLE, CHECKPOINTS):
                 target = folder if len(folds) == 1 else folder / "folds" / f"fold-{number}"
                 target.mkdir(parents=True, exist_ok=True)
                 shutil.move(further, target / further.name)
@@ -162,7 +165,7 @@ def _record(
         "flow": flow(cohort, gathered.rows, gathered.folds, cohort.classes),
         "data": {
             "folds": {number: record["counts"] for number, record in zip(numbered, folds, strict=True)},
-            "fingerprint": manifest.fingerprint(cohort, gathered.store.images),
+            "fingerprint": gathered.fingerprint,
         },
         "findings": [finding.as_json() for finding in (*gathered.findings, *_of_folds(folds))],
         "published": [manifest.published(row) for row in task.published],

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import csv
+import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -16,19 +16,22 @@ import torch
 
 from fusekit.bundle import Bundle
 from fusekit.data import ClinicalEncoding, Finding, Pixels
+from fusekit.errors import FusekitError, first_ten
 from fusekit.evaluation import by_subject, prediction_table, probabilities_of
 from fusekit.evaluation.scores import MacroAreaUnderCurve
-from fusekit.experiment.folder import Run, write_json, write_table
+from fusekit.experiment import manifest
+from fusekit.experiment.begun import settings_of
+from fusekit.experiment.folder import CHECKPOINTS, write_json, write_table
+from fusekit.experiment.history import HISTORY, History
 from fusekit.experiment.plan import Plan, make_plan
 from fusekit.experiment.prepare import Gathered, Sides
 from fusekit.explain import Fold, ablate, explain_fold
-from fusekit.extension import catalog
 from fusekit.progress import Progress
-from fusekit.training import SliceDataset, repeatable, train
+from fusekit.training import Checkpoint, NonFiniteError, SliceDataset, repeatable, train
 
 #: File of a fold's folder -> what it holds; the run's files are these, one fold beneath the other.
 PREDICTIONS, VALIDATION, ABLATIONS = "predictions.csv", "validation.csv", "ablations.csv"
-HISTORY, RECORD = "history.csv", "fold.json"
+EXPLANATIONS, RECORD = "explanations", "fold.json"
 
 #: Slices of a scan that stand for it in ablations: some thirty passes over all of them would take longer than training.
 ABLATED = 1
@@ -64,7 +67,7 @@ def train_fold(plan: Plan, gathered: Gathered, fold: int | None, folder: Path, p
         plan: what is trained.
         gathered: the cohort.
         fold: which is tested; None trains on all subjects and tests nobody.
-        folder: an empty one, for the fold's files.
+        folder: for the fold's files; with the checkpoints of an earlier attempt, if there was one, training goes on.
         progress: shows batches.
 
     Returns:
@@ -72,7 +75,10 @@ def train_fold(plan: Plan, gathered: Gathered, fold: int | None, folder: Path, p
 
     Raises:
         FusekitError: training fails, or there are too few subjects.
+        Interrupted: a signal asked for an end; the checkpoint is written.
     """
+    shutil.rmtree(folder / EXPLANATIONS, ignore_errors=True)  # of an attempt that ended in the middle of them
+    (folder / CHECKPOINTS).mkdir(exist_ok=True)
     start = time.perf_counter()
     config = plan.config
     sides = gathered.sides(fold, config.validation, config.seed)
@@ -80,7 +86,7 @@ def train_fold(plan: Plan, gathered: Gathered, fold: int | None, folder: Path, p
         if config.baseline:
             fitted = _fit_baseline(plan, gathered, sides)
         else:
-            fitted = _search(plan, gathered, sides, folder, progress)
+            fitted = _search(plan, gathered, sides, fold, folder, progress)
         for name, rows in ((PREDICTIONS, sides.test), (VALIDATION, sides.validation)):
             if len(rows):
                 table = prediction_table(rows, fitted.predict(rows))
@@ -88,7 +94,7 @@ def train_fold(plan: Plan, gathered: Gathered, fold: int | None, folder: Path, p
                     table["fold"] = fold or 0  # whose model predicted, not where the subject is tested
                 write_table(table, folder / name)
                 if name == PREDICTIONS:
-                    ablations = fitted.explain(rows, table, folder / "explanations", progress)
+                    ablations = fitted.explain(rows, table, folder / EXPLANATIONS, progress)
                     write_table(ablations, folder / ABLATIONS)
     record = {
         "fold": fold,
@@ -105,17 +111,18 @@ def train_fold(plan: Plan, gathered: Gathered, fold: int | None, folder: Path, p
     return fitted.bundle
 
 
-def _search(plan: Plan, gathered: Gathered, sides: Sides, folder: Path, progress: Progress) -> Fitted:
+def _search(plan: Plan, gathered: Gathered, sides: Sides, fold: int | None, folder: Path, progress: Progress) -> Fitted:
     """Train every candidate, and keep the one that scores best on the subjects set aside; usually there is one."""
     candidates = plan.config.candidates()
+    kept = folder / CHECKPOINTS
     if len(candidates) == 1 and not candidates[0][0]:
-        return _fit(plan, gathered, sides, folder, progress)
+        return _fit(plan, gathered, sides, fold, folder, kept / "training.safetensors", progress)
     tried: list[dict[str, Any]] = []
     best: Fitted | None = None
-    for choice, config in candidates:
+    for number, (choice, config) in enumerate(candidates):
         progress.say(f"candidate {', '.join(f'{name}={value}' for name, value in choice.items())}")
-        (folder / HISTORY).unlink(missing_ok=True)
-        fitted = _fit(make_plan(config), gathered, sides, folder, progress)
+        path = kept / f"candidate-{number}.safetensors"
+        fitted = _fit(make_plan(config), gathered, sides, fold, folder, path, progress)
         reached = validation_score(fitted.predict, sides.validation, plan.config.aggregate)
         if best is None or reached > max(row["validation_auc"] for row in tried):
             best = replace(fitted, choice=choice, search=tried)
@@ -132,8 +139,13 @@ def validation_score(predict: Callable[[pd.DataFrame], np.ndarray], rows: pd.Dat
     return MacroAreaUnderCurve().value(subjects["label"].to_numpy(), probabilities_of(subjects))
 
 
-def _fit(plan: Plan, gathered: Gathered, sides: Sides, folder: Path, progress: Progress) -> Fitted:
-    """Train on the training subjects; everything that is fitted is fitted on them alone."""
+def _fit(
+    plan: Plan, gathered: Gathered, sides: Sides, fold: int | None, folder: Path, kept: Path, progress: Progress
+) -> Fitted:
+    """Train on the training subjects; everything that is fitted is fitted on them alone.
+
+    ``kept`` is the checkpoint's file: of a training that is done, it gives the model at once.
+    """
     config, rows, images = plan.config, sides.train, gathered.store.images
     encoding = ClinicalEncoding.fit(gathered.cohort.clinical.loc[rows["scan"].unique()], gathered.cohort.columns)
     findings = (*encoding.findings, *encoding.unseen(gathered.cohort.clinical))
@@ -162,21 +174,28 @@ def _fit(plan: Plan, gathered: Gathered, sides: Sides, folder: Path, progress: P
             images = gathered.images(rows) if model.reads_image else None
             return bundle.probabilities(images, bundle.encode(gathered.values(rows)), plan.fabric.device)
 
-        epochs = train(
-            plan.fabric,
-            model,
-            dataset,
-            epochs=config.epochs,
-            batch_size=config.batch_size,
-            lr=config.lr,
-            seed=config.seed,
-            options=plan.training,
-            progress=progress,
-            epoch_ended=partial(_epoch_ended, folder),
-            validate=partial(validation_score, predict, sides.validation, config.aggregate)
-            if config.select == "auc"
-            else None,
-        )
+        checkpoint = Checkpoint(kept, _identity(plan, gathered, fold, model.description))
+        history = History(folder)
+        checkpoint.keep(history=history)
+        try:
+            epochs = train(
+                plan.fabric,
+                model,
+                dataset,
+                epochs=config.epochs,
+                batch_size=config.batch_size,
+                lr=config.lr,
+                seed=config.seed,
+                options=plan.training,
+                progress=progress,
+                epoch_ended=history.add,
+                validate=partial(validation_score, predict, sides.validation, config.aggregate)
+                if config.select == "auc"
+                else None,
+                checkpoint=checkpoint,
+            )
+        except NonFiniteError as error:
+            raise FusekitError(f"{error} {_batch(rows, error.rows)}{_last_good(checkpoint)}") from error
 
     def explain(rows: pd.DataFrame, predictions: pd.DataFrame, folder: Path, progress: Progress) -> pd.DataFrame:
         fold = Fold(bundle, images, gathered.values(rows), rows, gathered.cohort.columns, plan.fabric.device)
@@ -191,6 +210,35 @@ def _fit(plan: Plan, gathered: Gathered, sides: Sides, folder: Path, progress: P
         )
 
     return Fitted(predict, explain, findings, epochs, bundle=bundle)
+
+
+def _identity(plan: Plan, gathered: Gathered, fold: int | None, model: Mapping[str, Any]) -> dict[str, Any]:
+    """What must be the same for a training to be gone on with."""
+    return {
+        "config": settings_of(plan.config, "device"),  # another GPU of the same kind will do
+        "fold": fold,
+        "model": model,
+        "data": gathered.fingerprint,
+        "device": plan.fabric.device.type,
+        "versions": manifest.versions(),
+        "plugins": manifest.plugins(),
+    }
+
+
+def _batch(rows: pd.DataFrame, chosen: Sequence[int]) -> str:
+    """Whose slices a batch was of."""
+    batch = rows.loc[list(chosen)]
+    scans = [f"{subject} (scan {scan})" for (subject, scan), _ in batch.groupby(["subject", "scan"], sort=True)]
+    return f"The batch was of {first_ten(scans)}."
+
+
+def _last_good(checkpoint: Checkpoint) -> str:
+    """Where the state before a failure is kept, if one is."""
+    if checkpoint.place is None:
+        return ""
+    place = checkpoint.place
+    when = f"batch {place.batch} of epoch {place.epoch}" if place.batch else f"epoch {place.epoch - 1}"
+    return f" The last good state, after {when}, is kept in {checkpoint.path}."
 
 
 def _fit_baseline(plan: Plan, gathered: Gathered, sides: Sides) -> Fitted:
@@ -224,16 +272,3 @@ def _fit_baseline(plan: Plan, gathered: Gathered, sides: Sides) -> Fitted:
         )
 
     return Fitted(predict, explain)
-
-
-def _epoch_ended(folder: Path, epoch: int, scores: dict[str, float]) -> None:
-    """Write the epoch's row of history.csv, then tell the plugins."""
-    row = {"epoch": epoch, **scores}
-    with (folder / HISTORY).open("a", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(row), lineterminator="\n")
-        if epoch == 1:
-            writer.writeheader()
-        writer.writerow(row)
-    host = catalog().host
-    for plugin in host.implementing("epoch_ended"):
-        host.call(plugin, "epoch_ended", run=Run(folder), epoch=epoch, scores=scores)

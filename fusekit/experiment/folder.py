@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +16,7 @@ import pandas as pd
 
 from fusekit.bundle import Bundle, load
 from fusekit.data.own_task import name_of
+from fusekit.disk import FULL, all_onto_disk, onto_disk
 from fusekit.errors import DataError, OptionError
 
 #: File of every run folder -> what it holds.
@@ -115,6 +115,10 @@ class Run:
         return path
 
 
+#: Where a fold that is being trained keeps the states of its trainings.
+CHECKPOINTS = "checkpoints"
+
+
 @contextmanager
 def new_folder(out: Path) -> Iterator[Path]:
     """Give a temporary sibling of ``out`` to write into; it becomes ``out`` if all goes well, and goes away if not.
@@ -123,33 +127,95 @@ def new_folder(out: Path) -> Iterator[Path]:
         OptionError: ``out`` exists and is not empty, or cannot be written.
         DataError: the disk is full, or refuses a file.
     """
+    refuse_full(out)
+    partial = out.with_name(f".{out.name}.{os.getpid()}.partial")
+    made = make_folder(partial, out)
+    try:
+        with told(out):
+            yield partial
+            all_onto_disk(partial)
+            if out.is_dir():
+                out.rmdir()
+            partial.replace(out)
+            onto_disk(out.parent)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+        remove_empty(made)
+
+
+@contextmanager
+def growing(out: Path) -> Iterator[Path]:
+    """Give a folder to train in; it becomes ``out`` if all goes well, and stays for the next attempt if not.
+
+    Nobody else may grow the same ``out`` meanwhile: the caller sees to that.
+
+    Raises:
+        DataError: the disk is full, or refuses a file.
+    """
+    partial = growing_at(out)
+    with told(out):
+        partial.mkdir(parents=True, exist_ok=True)
+        yield partial
+        all_onto_disk(partial)
+        partial.replace(out)
+        onto_disk(out.parent)
+        shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
+
+
+def growing_at(out: Path) -> Path:
+    """Where ``out`` grows."""
+    return out.with_name(f".{out.name}.partial")
+
+
+def refuse_full(out: Path) -> None:
+    """A folder that is written must be new or empty.
+
+    Raises:
+        OptionError: it is not.
+    """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise OptionError(f"--out {out} exists and is not empty; choose another folder or remove it.")
-    partial = out.with_name(f".{out.name}.{os.getpid()}.partial")
-    made = [folder for folder in partial.parents if not folder.exists()]  # nearest first
+
+
+def make_folder(folder: Path, out: Path) -> list[Path]:
+    """Make a folder on the way to ``out``, and say which of its parents had to be made, the nearest first.
+
+    Raises:
+        OptionError: it cannot be made.
+    """
+    made = [parent for parent in folder.parents if not parent.exists()]
     try:
-        partial.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OptionError(f"--out {out} cannot be written: {error.strerror} ({error.filename}).") from error
+    return made
+
+
+def remove_empty(folders: Iterable[Path]) -> None:
+    """Remove folders that hold nothing; others hold a result, or something of somebody else's."""
+    for folder in folders:
+        with suppress(OSError):
+            folder.rmdir()
+
+
+@contextmanager
+def told(out: Path) -> Iterator[None]:
+    """Say in words what the disk refuses.
+
+    Raises:
+        DataError: instead of the system's own error.
+    """
     try:
-        yield partial
-        if out.is_dir():
-            out.rmdir()
-        partial.replace(out)
+        yield
     except OSError as error:
         if error.errno is None or isinstance(error, BrokenPipeError):
             raise  # a program's own error, or nobody reads what is printed: not the disk's
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in FULL:
             raise DataError(
                 f"the disk is full ({error.filename or out}). Make room there, or choose another place: --out for "
                 "runs, FUSEKIT_CACHE for what can be made again."
             ) from error
         raise DataError(f"{error.filename or out}: {error.strerror}.") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-        for folder in made:
-            with suppress(OSError):  # it holds the result, or something of somebody else's
-                folder.rmdir()
 
 
 def write_json(path: Path, content: Any) -> None:

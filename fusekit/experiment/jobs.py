@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 
-from fusekit.errors import FusekitError
+from fusekit.data.cache import alone
+from fusekit.errors import FusekitError, Interrupted
 from fusekit.experiment.config import Config
 from fusekit.experiment.fold import train_fold
-from fusekit.experiment.folder import new_folder
+from fusekit.experiment.folder import growing
 from fusekit.experiment.plan import make_plan
 from fusekit.experiment.prepare import Gathered, gather
 from fusekit.progress import Progress, Quiet, Within
+from fusekit.training import stoppable
 
 
 class Training(NamedTuple):
@@ -50,6 +52,7 @@ def train_all(trainings: Sequence[Training], gathered: Gathered, jobs: int, prog
             _train(training, gathered, Within(progress, f"[{number}/{len(trainings)}] {training.label}"))
             yield training
         return
+    others = set(active_children())
     threads = max(1, torch.get_num_threads() // jobs)
     pool = ProcessPoolExecutor(jobs, get_context("spawn"), _begin, (trainings[0].config, threads))
     try:
@@ -62,14 +65,24 @@ def train_all(trainings: Sequence[Training], gathered: Gathered, jobs: int, prog
             "a training's process was ended from outside, which most often means that memory was short. What is "
             f"finished is kept: run the same command again with fewer than --jobs {jobs}."
         ) from error
+    except (Interrupted, KeyboardInterrupt, GeneratorExit):
+        for process in set(active_children()) - others:  # which may not have heard; they end after their batch
+            process.terminate()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
 
 
 def _train(training: Training, gathered: Gathered, progress: Progress) -> None:
-    """Train into a folder that is there when everything in it is."""
-    with new_folder(training.folder) as folder:
-        train_fold(make_plan(training.config), gathered, training.fold, folder, progress)
+    """Train into a folder that is there when everything in it is; one that grew before goes on growing.
+
+    A process whose parent was killed trains to its end, and what it trains must not be trained twice at once.
+    """
+    training.folder.parent.mkdir(parents=True, exist_ok=True)
+    with alone(training.folder, lambda: progress.say("Another process is at work on this fold; waiting for it.")):
+        if not training.folder.exists():
+            with growing(training.folder) as folder:
+                train_fold(make_plan(training.config), gathered, training.fold, folder, progress)
 
 
 #: In a process of its own: the cohort, read once for all its trainings.
@@ -87,4 +100,5 @@ def _begin(config: Config, threads: int) -> None:
 
 
 def _train_elsewhere(training: Training) -> None:
-    _train(training, _cohort[-1], Quiet())
+    with stoppable():  # an idle process just ends
+        _train(training, _cohort[-1], Quiet())

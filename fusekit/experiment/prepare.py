@@ -24,6 +24,7 @@ from fusekit.data import (
 )
 from fusekit.data.audit import audit_images, audit_tables, refuse
 from fusekit.data.cache import cache_folder
+from fusekit.experiment import manifest
 from fusekit.experiment.cohort import read_cohort
 from fusekit.experiment.config import Config
 from fusekit.progress import Progress
@@ -51,6 +52,11 @@ class Gathered:
         rows = self.store.rows.join(self.cohort.scans[["subject", "label"]], on="scan")
         rows["fold"] = rows["subject"].map(self.folds)
         return rows[["subject", "scan", "slice", "fold", "label"]].rename_axis("row")
+
+    @cached_property
+    def fingerprint(self) -> dict[str, str]:
+        """SHA-256 of labels, clinical values and slices."""
+        return manifest.fingerprint(self.cohort, self.store.images)
 
     def images(self, rows: pd.DataFrame) -> np.ndarray:
         """Grey levels of some rows: (n, H, W), or (n, S, S, S) of whole volumes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
 from collections.abc import Mapping, Sequence
@@ -9,15 +10,19 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from fusekit.errors import OptionError
+from fusekit.experiment.begun import record_of, refuse_other_data, settings_of
 from fusekit.experiment.config import Config, merge, read_config, resolve
 from fusekit.experiment.evidence import gather_evidence, write_report
-from fusekit.experiment.finish import finish
+from fusekit.experiment.finish import BUNDLE, finish
 from fusekit.experiment.fold import train_fold
-from fusekit.experiment.folder import Run, new_folder
+from fusekit.experiment.folder import Run, growing, new_folder
 from fusekit.experiment.manifest import peak_memory_mib
 from fusekit.experiment.plan import make_plan
 from fusekit.experiment.prepare import gather, tell
+from fusekit.experiment.unfinished import RECORD, unfinished, working_folder
 from fusekit.progress import Bars, Progress, Within
+from fusekit.training import difference
 
 
 def run(
@@ -41,6 +46,7 @@ def run(
     device: str | None = None,
     precision: str | None = None,
     out: str | Path | None = None,
+    resume: bool = False,
     recipe: str | Path | None = None,
     allow: Sequence[str] = (),
     options: Mapping[str, Mapping[str, Any]] | None = None,
@@ -67,6 +73,8 @@ def run(
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
         precision: of training: ``32-true``, ``bf16-mixed``, ``16-mixed``.
         out: run folder, which must not exist or be empty; ``runs/TASK-FUSION-DATE-TIME`` if not given.
+        resume: go on with the interrupted run into ``out``, whose settings need not be given again; begin if there is
+            none, and if it is finished, give it back.
         recipe: folder of a recipe: train on exactly its scans, or refuse.
         allow: codes of the audit's refusals to go on in spite of; the manifest keeps them.
         options: part -> option -> value, e.g. ``{"injector": {"reduction": "shared"}}``.
@@ -77,7 +85,7 @@ def run(
         The finished run.
 
     Raises:
-        FusekitError: whatever the user can put right; nothing is left half-written.
+        FusekitError: whatever the user can put right; nothing is left half-written, and what is done is kept.
     """
     given = {
         "task": task,
@@ -103,36 +111,76 @@ def run(
         "allow": tuple(allow) or None,
         "options": options or {},
     }
-    settings = resolve(merge(read_config(Path(config)) if config else {}, given))
+    asked = merge(read_config(Path(config)) if config else {}, given)
+    progress = progress or Bars()
+    if resume:
+        asked, finished = _begun(asked)
+        if finished:
+            progress.say(f"The run into {finished.folder} is finished; nothing is left to do.")
+            return finished
+    settings = resolve(asked)
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")  # a folder is named in the user's own time
-    target = settings.out or Path("runs", f"{settings.task_name}-{settings.arm}-{stamp}")
-    with new_folder(target.absolute()) as folder:
-        _run(settings, folder, progress or Bars())
-        write_report(gather_evidence([Run(folder)]), folder)
-    return Run(target.absolute())
+    target = (settings.out or Path("runs", f"{settings.task_name}-{settings.arm}-{stamp}")).absolute()
+    record = record_of(config=settings_of(settings))
+    with unfinished(target, record, resume=resume, progress=progress) as work:
+        _run(settings, work, target, progress)
+    return Run(target)
 
 
-def _run(config: Config, folder: Path, progress: Progress) -> None:
-    """Do everything, writing into ``folder``."""
+def _begun(asked: dict[str, Any]) -> tuple[dict[str, Any], Run | None]:
+    """What is asked for on top of what was begun; and the run, if it is finished.
+
+    Raises:
+        OptionError: no folder is given; or the run that is finished there is another.
+    """
+    if asked.get("out") is None:
+        raise OptionError("--resume needs --out DIR: the folder that the interrupted run was for.")
+    out = Path(asked["out"]).absolute()
+    known = [path for path in (out / "manifest.json", working_folder(out) / RECORD) if path.exists()]
+    if not known:
+        return asked, None
+    config = read_config(known[0])
+    asked = merge(config, asked)
+    if known[0].parent != out:
+        return asked, None
+    before, now = (json.loads(json.dumps(settings_of(resolve(one)))) for one in (config, asked))
+    if before != now:
+        raise OptionError(f"{out} holds a finished run: {difference(before, now)}. Choose another --out.")
+    shutil.rmtree(working_folder(out), ignore_errors=True)
+    return asked, Run(out)
+
+
+def _run(config: Config, work: Path, target: Path, progress: Progress) -> None:
+    """Train in ``work``, each fold in a folder that stays; then write ``target``."""
     start = time.perf_counter()
     plan = make_plan(config)
     gathered = gather(config, plan.task, plan.slices, progress)
     tell(gathered.findings, progress)
+    refuse_other_data(work / RECORD, gathered)
     read = time.perf_counter()
-    parts = folder / ".folds"
-    folds = [parts / f"fold-{fold}" for fold in config.tested]
-    shipped = None
-    for fold, path in zip(config.tested, folds, strict=True):
-        path.mkdir(parents=True)
-        within = Within(progress, f"fold {fold + 1}/{config.folds}") if config.folds > 1 else progress
-        bundle = train_fold(plan, gathered, fold, path, within)
-        shipped = (bundle, path) if bundle else None
+    folds = [work / f"fold-{fold}" for fold in config.tested]
+    trainings: list[tuple[int | None, Path, str]] = [
+        (fold, path, f"fold {fold + 1}/{config.folds}") for fold, path in zip(config.tested, folds, strict=True)
+    ]
     if config.folds > 1 and not config.baseline:  # cross-validation judges the recipe; what is shipped learns from all
-        (parts / "all").mkdir()
-        bundle = train_fold(plan, gathered, None, parts / "all", Within(progress, "all subjects"))
-        shipped = (bundle, parts / "all") if bundle else None
+        trainings.append((None, work / "all", "all subjects"))
+    *_, (_, last, _) = trainings
+    if done := sum(path.exists() for _, path, _ in trainings):
+        progress.say(f"{done} of {len(trainings)} trainings are finished already and are kept")
+    for fold, path, label in trainings:
+        if not path.exists():
+            within = Within(progress, label) if len(trainings) > 1 else progress
+            with growing(path) as folder:
+                bundle = train_fold(plan, gathered, fold, folder, within)
+                if bundle and path == last:
+                    shutil.rmtree(folder / BUNDLE, ignore_errors=True)
+                    bundle.save(folder / BUNDLE)
     trained = time.perf_counter()
     seconds = {"data": read - start, "training": trained - read, "total": trained - start}
-    found = finish(plan, gathered, folds, folder, shipped, {"seconds": seconds, "peak_memory_mib": peak_memory_mib()})
-    tell(found, progress)
-    shutil.rmtree(parts)
+    with new_folder(target) as folder:
+        copies = [Path(shutil.copytree(path, folder / ".folds" / path.name)) for path in folds]
+        further = {"seconds": seconds, "peak_memory_mib": peak_memory_mib()}
+        found = finish(plan, gathered, copies, folder, last if (last / BUNDLE).exists() else None, further)
+        tell(found, progress)
+        shutil.rmtree(folder / ".folds")
+        write_report(gather_evidence([Run(folder)]), folder)

@@ -70,4 +70,7 @@ def read_image(path: Path) -> Volume | None:
 
 @hookspec
 def epoch_ended(run: Run, epoch: int, scores: dict[str, float]) -> None:
-    """Follow a training run: called after each epoch (counted from 1) with its row of ``history.csv``."""
+    """Follow a training run: called after each epoch (counted from 1) with its row of ``history.csv``.
+
+    An epoch that a process died in is trained again, and may be told again.
+    """

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -34,3 +36,12 @@ class BestEpoch:
         """Give the model its best weights back, if any were seen."""
         if self.epoch:
             model.load_state_dict(self.weights)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Which epoch it was, its score and its weights."""
+        return {"epoch": self.epoch, "score": self.score, "weights": self.weights}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Go on waiting for a better one."""
+        self.epoch, self.score = state_dict["epoch"], state_dict["score"]
+        self.weights = dict(state_dict["weights"])

@@ -56,17 +56,20 @@ class EpochSampler(Sampler[int]):
     """A permutation of ``range(length)`` that is a function of (seed, epoch)."""
 
     def __init__(self, length: int, seed: int):
-        self.length, self.seed, self.epoch = length, seed, 0
+        self.length, self.seed, self.epoch, self.done = length, seed, 0, 0
 
-    def start_epoch(self, epoch: int) -> None:
-        """Choose the permutation. Not called ``set_epoch``: Fabric would call that with a count of its own."""
-        self.epoch = epoch
+    def start_epoch(self, epoch: int, done: int = 0) -> None:
+        """Choose the permutation, without the first ``done`` of it where an epoch is gone on with.
+
+        Not called ``set_epoch``: Fabric would call that with a count of its own.
+        """
+        self.epoch, self.done = epoch, done
 
     def __len__(self) -> int:
         return self.length
 
     def __iter__(self) -> Iterator[int]:
-        yield from np.random.default_rng((self.seed, self.epoch)).permutation(self.length).tolist()
+        yield from np.random.default_rng((self.seed, self.epoch)).permutation(self.length)[self.done :].tolist()
 
 
 def loader_for(dataset: SliceDataset, sampler: EpochSampler, batch_size: int) -> DataLoader[Batch]:

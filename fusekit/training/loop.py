@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,14 +11,20 @@ from typing import Any, Literal, cast
 
 import torch
 from lightning_fabric import Fabric
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
+from torch.utils.data import DataLoader
 
-from fusekit.errors import FusekitError, OptionError
+from fusekit.errors import Interrupted, OptionError
 from fusekit.models import channels_last, weights_channels_last
 from fusekit.progress import Progress
 from fusekit.training.best_epoch import BestEpoch
-from fusekit.training.loader import EpochSampler, SliceDataset, loader_for
+from fusekit.training.checkpoint import Checkpoint, Place, RandomState, Stateful
+from fusekit.training.failures import readers_watched, within_memory
+from fusekit.training.finite import FiniteLosses
+from fusekit.training.loader import Batch, EpochSampler, SliceDataset, loader_for
+from fusekit.training.running import Running
+from fusekit.training.stop import asked, postponed
 
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 
@@ -95,6 +100,7 @@ def train(
     progress: Progress,
     epoch_ended: Callable[[int, dict[str, float]], None],
     validate: Callable[[], float] | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> int:
     """Fit a fusion model with Adam and cross-entropy; the model is changed in place.
 
@@ -112,58 +118,87 @@ def train(
             slices as they were seen, learning rate, seconds, images per second, and what ``validate`` found.
         validate: scores the model, in evaluation mode, on subjects set aside, the higher the better. The model ends as
             it was after its best epoch, the first of equals. None keeps the last epoch.
+        checkpoint: written after every epoch, and after the batch in which a signal asks to stop. If it is there
+            already, training goes on from it, and ends with the same weights, on a CPU bit by bit, as without a break.
 
     Returns:
         The epoch that was kept.
 
     Raises:
-        FusekitError: the loss is not finite, with the epoch.
+        NonFiniteError: a loss is not finite, with epoch, batch and its rows.
+        BatchTooLargeError: a batch does not fit, with the size that does.
+        Interrupted: a signal came (see ``stoppable``).
+        DataError: the checkpoint is of another training.
+        OSError: the checkpoint cannot be written; the one before is as it was.
     """
     # Fused: one pass over the weights, which on a CPU are much of a step when images are small.
     optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=options.weight_decay, fused=True)
     network, optimizer = fabric.setup(weights_channels_last(model), optimizer)
     sampler = EpochSampler(len(dataset), seed)
-    batches = fabric.setup_dataloaders(loader_for(dataset, sampler, batch_size))
-    best = BestEpoch(options.patience)
-    for epoch in range(1, epochs + 1):
-        network.train()
-        sampler.start_epoch(epoch)
-        loss_sum = torch.zeros((), device=fabric.device)
-        hits = torch.zeros((), device=fabric.device)
-        seen, start = 0, time.perf_counter()
-        for batch in progress.track(batches, f"epoch {epoch}/{epochs}", len(batches), "batches"):
-            optimizer.zero_grad()
-            logits = network(channels_last(batch.image), batch.clinical)
-            loss = cross_entropy(logits, batch.label)
-            fabric.backward(loss)
-            optimizer.step()
-            loss_sum += loss.detach() * len(batch.label)
-            hits += (logits.detach().argmax(dim=1) == batch.label).sum()
-            seen += len(batch.label)
-        _refuse_nonfinite(loss_sum, epoch)  # once an epoch: a look at the loss waits for the device
-        seconds = time.perf_counter() - start
-        scores = {
-            "loss": float(loss_sum) / seen,
-            "accuracy": float(hits) / seen,
-            "lr": float(optimizer.param_groups[0]["lr"]),
-            "seconds": seconds,
-            "images_per_second": seen / seconds,
-        }
-        if validate:
-            model.eval()
-            scores["validation_auc"] = validate()
-            best.see(epoch, scores["validation_auc"], model)
-        epoch_ended(epoch, scores)
-        if best.waited_enough(epoch):
-            break
+    loader = fabric.setup_dataloaders(loader_for(dataset, sampler, batch_size))
+    batches = cast(DataLoader[Batch], loader)  # of one loader it is one
+    best, running = BestEpoch(options.patience), Running(fabric.device)
+    losses, random = FiniteLosses(fabric.device), RandomState(fabric.device)
+    checkpoint = checkpoint or Checkpoint()
+    # Everything that changes in training stands here; the names are those in the file.
+    checkpoint.keep(
+        network=model,
+        optimizer=cast(Stateful, optimizer),
+        precision=cast(Stateful, fabric.strategy.precision),
+        best=best,
+        running=running,
+        random=random,
+    )
+    begun = checkpoint.load()
+
+    def step(batch: Batch) -> tuple[Tensor, Tensor]:
+        optimizer.zero_grad()
+        logits = network(channels_last(batch.image), batch.clinical)
+        loss = cross_entropy(logits, batch.label)
+        fabric.backward(loss)
+        optimizer.step()
+        return loss.detach(), logits.detach()
+
+    with postponed(), readers_watched():
+        for epoch in range(begun.epoch, epochs + 1):
+            if best.waited_enough(epoch - 1):
+                break
+            done = begun.batch if epoch == begun.epoch else 0
+            if not done:
+                running.begin()
+            network.train()
+            sampler.start_epoch(epoch, done * batch_size)
+            left = progress.track(
+                _left(batches, done, random), f"epoch {epoch}/{epochs}", len(batches) - done, "batches"
+            )
+            for number, batch in enumerate(left, start=done + 1):
+                where = f"epoch {epoch}, batch {number} of {len(batches)}"
+                loss, logits = within_memory(step, batch, where)
+                losses.see(where, loss, batch.row)
+                running.add(loss, logits, batch.label)
+                if asked():
+                    losses.look_at(model)
+                    checkpoint.save(Place(epoch, number))
+                    raise Interrupted(f"stopped by {asked()} after {where}.")
+            losses.look_at(model)
+            scores = running.scores(lr=float(optimizer.param_groups[0]["lr"]))
+            if validate:
+                model.eval()
+                scores["validation_auc"] = validate()
+                best.see(epoch, scores["validation_auc"], model)
+            epoch_ended(epoch, scores)
+            checkpoint.save(Place(epoch + 1))
+            if asked():
+                raise Interrupted(f"stopped by {asked()} after epoch {epoch}.")
     best.restore(model)
     model.eval()
     return best.epoch or epochs
 
 
-def _refuse_nonfinite(loss: torch.Tensor, epoch: int) -> None:
-    if not torch.isfinite(loss):
-        raise FusekitError(
-            f"the training loss is not finite in epoch {epoch}. "
-            "Lower the learning rate (--lr), or train in full precision (--precision 32-true)."
-        )
+def _left(batches: DataLoader[Batch], done: int, random: RandomState) -> Iterator[Batch]:
+    """The batches of an epoch that are left to do, with the random numbers of an epoch without a break."""
+    if done < len(batches):
+        for number, batch in enumerate(batches):
+            if done and number == 0:
+                random.again()  # a loader draws a number as it begins; it did so before the break, too
+            yield batch

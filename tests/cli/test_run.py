@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from fusekit.cli import program
+from fusekit.cli.app import STOPPED
 from fusekit.experiment import Run
 from fusekit.extension import catalog
+from fusekit.training.failures import within_memory
+from tests.conftest import CommandLine
 
 runner, app = CliRunner(), program(catalog())
 
@@ -27,6 +36,15 @@ subjects = 24
 
 [encoder]
 activation = "none"
+"""
+
+OWN = """
+table = "people.csv"
+images = "{id}.png"
+subject = "id"
+label = "ill"
+classes = ["no", "yes"]
+columns = ["age"]
 """
 
 
@@ -64,3 +82,58 @@ def test_help_names_every_setting_of_a_run(option: str) -> None:
     names = "fusion backbone data epochs batch-size lr image-size seed folds device precision out option config"
     for name in names.split():
         assert f"--{name}" in shown
+
+
+def test_a_run_that_is_asked_to_stop_ends_after_its_batch_and_goes_on_to_the_same_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command_line: CommandLine
+) -> None:
+    draw = np.random.default_rng(0)
+    for number in range(16):
+        Image.fromarray(draw.integers(0, 255, (16, 16), dtype=np.uint8)).save(tmp_path / f"p{number:02}.png")
+    rows = [f"p{number:02},{('no', 'yes')[number % 2]},{draw.integers(50, 90)}" for number in range(16)]
+    (tmp_path / "people.csv").write_text("\n".join(["id,ill,age", *rows]) + "\n")
+    (tmp_path / "own.toml").write_text(OWN)
+    arguments = ["--fusion", "clinical-only", "--image-size", "32", "--batch-size", "4"]
+    arguments += ["--epochs", "3", "--folds", "2", "--validation", "0.25", "--select", "auc"]
+    run = ["run", str(tmp_path / "own.toml"), *arguments, "--out", "runs/mine"]
+    batches: list[str] = []
+    real = within_memory
+
+    def counting(step: Any, batch: Any, where: str) -> Any:
+        batches.append(where)
+        if len(batches) == stop_at:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return real(step, batch, where)
+
+    monkeypatch.setattr("fusekit.training.loop.within_memory", counting)
+    found = {}
+    for name, stop_at in (("whole", 0), ("stopped", 9)):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        batches.clear()
+        code, said = command_line(*run)
+        if stop_at:
+            assert code == STOPPED == 75
+            assert batches[-1] == "epoch 2, batch 1 of 2"  # of the second of three trainings, of three epochs each
+            folder = tmp_path / "stopped" / "runs"
+            assert f"What is done is kept in {folder / '.mine.unfinished'}; to go on: fusekit run --out" in said
+            assert said.endswith("stopped: stopped by SIGTERM after epoch 2, batch 1 of 2.")
+            assert [path.name for path in folder.iterdir()] == [".mine.unfinished"]
+            code, said = command_line("run", "--out", "runs/mine", "--resume")
+            assert "1 of 3 trainings are finished already and are kept" in said
+        assert code == 0
+        found[name] = (len(batches), untimed(Path("runs/mine")))
+    assert found["stopped"] == found["whole"]  # to the byte, and no batch was done twice
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+def untimed(folder: Path) -> dict[str, Any]:
+    """Every file of a run, without durations and memory."""
+    found: dict[str, Any] = {}
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        found[str(path.relative_to(folder))] = path.read_bytes()
+    manifest = json.loads(found["manifest.json"])
+    found["manifest.json"] = {k: v for k, v in manifest.items() if k not in ("seconds", "peak_memory_mib")}
+    history = pd.read_csv(folder / "history.csv").drop(columns=["seconds", "images_per_second"])
+    found["history.csv"] = history.to_csv()
+    return found

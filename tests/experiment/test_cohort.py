@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -258,6 +259,44 @@ def test_a_default_spelled_out_is_the_same_synthetic_cohort() -> None:
     plain = synthetic_cohort("tiny", Tiny(), {}, Quiet())
     assert synthetic_cohort("tiny", Tiny(), {"synthetic": {"seed": "0"}}, Quiet()) == plain
     assert synthetic_cohort("tiny", Tiny(), {"synthetic": {"seed": "1"}}, Quiet()) != plain
+
+
+def test_of_two_processes_one_writes_a_synthetic_cohort_and_the_other_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FUSEKIT_CACHE", str(tmp_path / "cache"))
+    log = tmp_path / "log"
+    log.touch()
+
+    class Telling(Quiet):
+        def say(self, line: str) -> None:
+            with log.open("a") as file:
+                file.write(line + "\n")
+
+    class Slow(Tiny):
+        def synthesize(self, folder: Path, progress: Progress, *, seed: int = 0) -> None:
+            progress.say("writing")
+            while "waiting for it" not in log.read_text():
+                os.sched_yield()
+            super().synthesize(folder, progress, seed=seed)
+
+    children = []
+    for _ in range(2):
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                read = Tiny().scan(synthetic_cohort("tiny", Slow(), {}, Telling()), Quiet())
+                code = 0 if read.scans["subject"].nunique() == 8 else 2
+            finally:
+                os._exit(code)
+        children.append(child)
+    assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0, 0]
+    said = log.read_text().splitlines()
+    assert said.count("writing") == 1
+    assert said.count("Another process is writing this cohort; waiting for it.") == 1
+    (there,) = {path.name for path in (tmp_path / "cache" / "synthetic").iterdir()} - {".locks"}
+    assert there.startswith("tiny-")  # and nothing half-written beside it
 
 
 SMALL: dict[str, Any] = {"fusion": "concat", "folds": 2, "progress": Quiet()}

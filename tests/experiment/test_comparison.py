@@ -22,6 +22,7 @@ import fusekit
 from fusekit.errors import FusekitError, OptionError, UnknownName
 from fusekit.experiment import Comparison, compare, fold
 from fusekit.progress import Quiet
+from fusekit.training.failures import within_memory
 
 SETTINGS: dict[str, Any] = {
     "fusions": ["clinical-only", "rbca"],
@@ -168,6 +169,31 @@ def test_a_comparison_that_was_interrupted_trains_what_is_left(
     assert content(out) == {
         name: whole[name] for name in whole if name.partition("/")[0] in ("comparison.json", "runs")
     }
+
+
+def test_a_fold_that_ended_after_its_training_is_not_trained_again(
+    small: dict[str, Any], comparison: Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "again"
+
+    def dying(*_: Any) -> Any:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as mortal:
+        mortal.setattr("fusekit.experiment.fold.prediction_table", dying)
+        with pytest.raises(KeyboardInterrupt):
+            compare(**small, out=out)
+    batches: list[str] = []
+    real = within_memory
+
+    def counting(step: Any, batch: Any, where: str) -> Any:
+        batches.append(where)
+        return real(step, batch, where)
+
+    monkeypatch.setattr("fusekit.training.loop.within_memory", counting)
+    compare(**small, out=out)
+    assert len(batches) == 3 * 2  # of four trainings of an epoch of two batches, the first was done
+    assert content(out) == content(comparison.folder)
 
 
 def test_a_finished_comparison_is_not_trained_again(

@@ -10,14 +10,20 @@ from typing import Any
 import pandas as pd
 import pytest
 import torch
+from safetensors.torch import load_file
 from sklearn.metrics import roc_auc_score
 
 import fusekit
-from fusekit.errors import DataError, FusekitError
+from fusekit.errors import DataError, FusekitError, OptionError
 from fusekit.evaluation import by_subject
 from fusekit.experiment import Run, run
+from fusekit.experiment.config import resolve
 from fusekit.experiment.folder import FILES, FURTHER
+from fusekit.experiment.plan import make_plan
+from fusekit.experiment.prepare import gather
+from fusekit.experiment.unfinished import unfinished
 from fusekit.progress import Quiet
+from fusekit.training.finite import FiniteLosses
 
 SMALL: dict[str, Any] = {
     "backbone": "resnet10t",
@@ -112,17 +118,100 @@ def test_options_reach_the_parts(tmp_path: Path) -> None:
 
 
 def test_a_run_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(FusekitError, match="training loss is not finite in epoch 1"):
+    with pytest.raises(FusekitError, match=r"training loss is not finite in epoch 1, batch \d+"):
         fusekit.run("adni-ad", lr=1e30, out=tmp_path / "run", **{**SMALL, "epochs": 2})
     assert list(tmp_path.iterdir()) == []
 
+
+def test_a_full_disk_keeps_what_is_trained_and_the_rest_is_done_later(
+    small_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(*_: Any, **__: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", "predictions.csv")
 
-    monkeypatch.setattr(pd.DataFrame, "to_csv", full)
-    with pytest.raises(DataError, match=r"the disk is full \(predictions\.csv\)"):
-        fusekit.run("adni-ad", out=tmp_path / "run", **SMALL)
+    out = tmp_path / "run"
+    with monkeypatch.context() as narrow:
+        narrow.setattr(pd.DataFrame, "to_csv", full)
+        with pytest.raises(DataError, match=r"the disk is full \(predictions\.csv\)"):
+            fusekit.run("adni-ad", out=out, **SMALL)
+    assert [path.name for path in tmp_path.iterdir()] == [".run.unfinished"]
+    with pytest.raises(OptionError, match=r"was begun and not finished\. Add --resume"):
+        fusekit.run("adni-ad", out=out, **SMALL)
+    with pytest.raises(OptionError, match=r"begun with other config: epochs was 1 and is 2"):
+        fusekit.run("adni-ad", out=out, resume=True, **{**SMALL, "epochs": 2})
+    monkeypatch.setattr("fusekit.training.loop.within_memory", None)  # it would fail to be called
+    done = fusekit.run(out=out, resume=True, progress=Quiet())  # its settings are known
+    for name in ("predictions.csv", "metrics.json", "ablations.csv", "bundle/model.safetensors"):
+        assert (done.folder / name).read_bytes() == (small_run.folder / name).read_bytes()
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+    before = (out / "manifest.json").stat()
+    assert fusekit.run(out=out, resume=True, progress=Quiet()).folder == out  # there is nothing left to do
+    assert (out / "manifest.json").stat() == before
+    with pytest.raises(OptionError, match=r"holds a finished run: seed was 0 and is 1\. Choose another --out"):
+        fusekit.run(out=out, seed=1, resume=True, progress=Quiet())
+
+
+def test_a_checkpoint_that_does_not_fit_on_the_disk_leaves_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import safetensors.torch
+
+    real, saved = safetensors.torch.save_file, []
+
+    def full(*given: Any) -> None:
+        saved.append(given)
+        if len(saved) == 3:
+            raise safetensors.SafetensorError("I/O error: No space left on device (os error 28)")
+        real(*given)
+
+    monkeypatch.setattr(safetensors.torch, "save_file", full)
+    with pytest.raises(DataError, match=r"the disk is full \(.*training\.safetensors\)\. Make room"):
+        fusekit.run("adni-ad", fusion="clinical-only", out=tmp_path / "run", **{**SMALL, "epochs": 4})
+    path = tmp_path / ".run.unfinished" / ".fold-0.partial" / "checkpoints" / "training.safetensors"
+    with safetensors.safe_open(path, framework="pt") as file:
+        assert json.loads(file.metadata()["fusekit"])["place"] == [3, 0]  # the third epoch comes
+    done = fusekit.run(out=tmp_path / "run", resume=True, progress=Quiet())
+    assert done.history["epoch"].tolist() == [1, 2, 3, 4]
+
+
+def test_a_loss_that_is_not_finite_names_the_subjects_and_what_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Any] = []
+    real = FiniteLosses.see
+
+    def spoilt(self: FiniteLosses, where: str, loss: torch.Tensor, rows: torch.Tensor) -> None:
+        if where.startswith("epoch 2, batch 3 "):
+            seen.extend(rows.tolist())
+            loss = loss * float("nan")
+        real(self, where, loss, rows)
+
+    monkeypatch.setattr(FiniteLosses, "see", spoilt)
+    with pytest.raises(FusekitError, match=r"loss is not finite in epoch 2, batch 3 of \d+\.") as caught:
+        fusekit.run("adni-ad", fusion="clinical-only", out=tmp_path / "run", **{**SMALL, "epochs": 3})
+    plan = make_plan(resolve({**SMALL, "progress": None, "task": "adni-ad", "fusion": "clinical-only"}))
+    rows = gather(plan.config, plan.task, plan.slices, Quiet()).rows.loc[seen]
+    for subject, scan in rows[["subject", "scan"]].itertuples(index=False):
+        assert f"{subject} (scan {scan})" in str(caught.value)
+    kept = tmp_path / ".run.unfinished" / ".fold-0.partial" / "checkpoints" / "training.safetensors"
+    assert str(caught.value).endswith(f"The last good state, after epoch 1, is kept in {kept}.")
+    assert all(bool(value.isfinite().all()) for name, value in load_file(kept).items() if name.startswith("network/"))
+
+
+def test_of_two_runs_into_one_folder_the_second_is_told_before_it_begins(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    with (
+        unfinished(out, {}, resume=False, progress=Quiet()),
+        pytest.raises(OptionError, match="another process is at work on a run into"),
+    ):
+        fusekit.run("adni-ad", out=out, resume=True, **SMALL)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_going_on_needs_to_know_with_what() -> None:
+    with pytest.raises(OptionError, match="--resume needs --out DIR"):
+        fusekit.run("adni-ad", resume=True, **SMALL)
 
 
 def test_metrics_that_are_undefined_are_null_in_json(small_run: Run) -> None:

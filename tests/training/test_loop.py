@@ -27,6 +27,7 @@ from fusekit.training import (
     repeatable,
     train,
 )
+from fusekit.training.failures import BatchTooLargeError
 
 
 class Small(nn.Module):
@@ -120,11 +121,11 @@ def test_mixed_precision_trains_on_cpu_too() -> None:
     assert model.head.weight.dtype == torch.float32
 
 
-def test_a_loss_that_is_not_finite_stops_with_the_epoch() -> None:
+def test_a_loss_that_is_not_finite_stops_with_epoch_and_batch() -> None:
     model = Small()
     with torch.no_grad():
         model.head.weight.fill_(float("inf"))
-    with pytest.raises(FusekitError, match=r"not finite in epoch 1\. Lower the learning rate"):
+    with pytest.raises(FusekitError, match=r"not finite in epoch 1, batch 1 of 4\. Lower the learning rate"):
         fit(model)
 
 
@@ -219,3 +220,15 @@ def test_training_stops_when_patience_ends() -> None:
     scores = iter([0.9, 0.8, 0.7, 0.6])
     history = fit(Small(), epochs=9, validate=lambda: next(scores), options=TrainingOptions(patience=3))
     assert [row["epoch"] for row in history] == [1, 2, 3, 4]
+
+
+def test_a_batch_that_does_not_fit_ends_with_a_size_that_does() -> None:
+    class Large(Small):
+        """A step with more than two slices needs more memory than there is."""
+
+        def forward(self, image: Tensor, clinical: Tensor) -> Tensor:
+            torch.empty(2**60 if len(image) > 2 else 1)
+            return super().forward(image, clinical)
+
+    with pytest.raises(BatchTooLargeError, match=r"a batch of 6 in epoch 1, batch 1 of 4\. .* --batch-size 2\."):
+        fit(Large())

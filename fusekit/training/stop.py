@@ -1,0 +1,83 @@
+"""Being asked to end: by Slurm before it takes a machine away, by a system that shuts down, by a person."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from fusekit.errors import Interrupted
+
+#: What asks; Windows knows the first alone.
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGUSR1") if hasattr(signal, name))
+
+
+class _Asked:
+    """What this process was asked, and whether it is in the middle of something that can end well."""
+
+    process = 0
+    postponed = False
+    by = ""
+
+
+_asked = _Asked()
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Let SIGTERM and SIGUSR1 end what is inside: a training after its batch, anything else at once.
+
+    Only the main thread can listen; in others this does nothing. What listened before listens again afterwards.
+
+    Raises:
+        Interrupted: one of them came.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, _heard) for number in SIGNALS}
+    _asked.process, _asked.by = os.getpid(), ""
+    try:
+        yield
+    finally:
+        _asked.by = ""
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def postponed() -> Iterator[None]:
+    """Only take note of a signal inside; whoever is inside looks at ``asked`` where it can end well.
+
+    Raises:
+        Interrupted: one came, and nobody looked; only now, when all inside is done.
+    """
+    if _asked.postponed:
+        yield
+        return
+    _asked.postponed = True
+    try:
+        yield
+    finally:
+        _asked.postponed = False
+    if asked():
+        raise Interrupted(f"stopped by {asked()}.")
+
+
+def asked() -> str:
+    """The signal that came, by name; empty if none."""
+    return _asked.by
+
+
+def _heard(number: int, _: FrameType | None) -> None:
+    if os.getpid() != _asked.process:  # a copy of this process, which reads batches for instance
+        if number == signal.SIGTERM:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+        return
+    _asked.by = signal.Signals(number).name
+    if not _asked.postponed:
+        raise Interrupted(f"stopped by {_asked.by}.")
