@@ -171,6 +171,7 @@ def _fit(plan: Plan, gathered: Gathered, sides: Sides, folder: Path, progress: P
             lr=config.lr,
             seed=config.seed,
             options=plan.training,
+            augment=plan.augment,
             progress=progress,
             epoch_ended=partial(_epoch_ended, folder),
             validate=partial(validation_score, predict, sides.validation, config.aggregate)

@@ -7,7 +7,6 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 import torch
@@ -16,25 +15,17 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from fusekit.errors import FusekitError, OptionError
-from fusekit.models import channels_last, weights_channels_last
+from fusekit.models import channels_last
 from fusekit.progress import Progress
+from fusekit.training.augment import Augment, AugmentOptions
 from fusekit.training.best_epoch import BestEpoch
-from fusekit.training.loader import EpochSampler, SliceDataset, loader_for
+from fusekit.training.compiled import compile_errors
+from fusekit.training.descent import Descent
+from fusekit.training.loader import EpochSampler, SliceDataset, batch_sizes, loader_for
+from fusekit.training.options import TrainingOptions
+from fusekit.training.prefetch import Prefetch
 
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingOptions:
-    """Options of the loop beyond the command line's own: ``-o training.option=value``.
-
-    Args:
-        weight_decay: decoupled, as in AdamW; 0 is the paper's Adam.
-        patience: with ``--select auc``, training stops after so many epochs without a better one.
-    """
-
-    weight_decay: float = 0.0
-    patience: int = 10
 
 
 def fabric_for(device: str, precision: Precision) -> Fabric:
@@ -82,6 +73,7 @@ def repeatable() -> Iterator[None]:
         cudnn.benchmark, memory.fill_uninitialized_memory = benchmark, filled
 
 
+@compile_errors()
 def train(
     fabric: Fabric,
     model: nn.Module,
@@ -92,6 +84,7 @@ def train(
     lr: float,
     seed: int,
     options: TrainingOptions,
+    augment: AugmentOptions | None = None,
     progress: Progress,
     epoch_ended: Callable[[int, dict[str, float]], None],
     validate: Callable[[], float] | None = None,
@@ -107,36 +100,38 @@ def train(
         lr: Adam's learning rate.
         seed: with the epoch's number, it gives the order of the slices.
         options: the rest.
+        augment: how the images are changed at random; None leaves them as they are.
         progress: shows batches.
         epoch_ended: called with the epoch, counted from 1, and its scores: loss and accuracy over the training
             slices as they were seen, learning rate, seconds, images per second, and what ``validate`` found.
-        validate: scores the model, in evaluation mode, on subjects set aside, the higher the better. The model ends as
-            it was after its best epoch, the first of equals. None keeps the last epoch.
+        validate: scores the model, in evaluation mode and with its averaged weights if it has any, on subjects set
+            aside, the higher the better. The model ends as it was after its best epoch, the first of equals. None keeps
+            the last epoch.
 
     Returns:
         The epoch that was kept.
 
     Raises:
-        FusekitError: the loss is not finite, with the epoch.
+        FusekitError: the loss is not finite, with the epoch; or the network cannot be compiled.
     """
-    # Fused: one pass over the weights, which on a CPU are much of a step when images are small.
-    optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=options.weight_decay, fused=True)
-    network, optimizer = fabric.setup(weights_channels_last(model), optimizer)
+    sizes = batch_sizes(len(dataset), batch_size)
+    descent = Descent(fabric, model, options, lr=lr, epochs=epochs, sizes=sizes)
     sampler = EpochSampler(len(dataset), seed)
-    batches = fabric.setup_dataloaders(loader_for(dataset, sampler, batch_size))
+    loader = loader_for(dataset, sampler, batch_size, options.workers, pin=fabric.device.type == "cuda")
+    batches = Prefetch(loader, fabric.device)
+    varied = Augment(augment or AugmentOptions(), seed)
     best = BestEpoch(options.patience)
     for epoch in range(1, epochs + 1):
-        network.train()
+        descent.network.train()
         sampler.start_epoch(epoch)
         loss_sum = torch.zeros((), device=fabric.device)
         hits = torch.zeros((), device=fabric.device)
         seen, start = 0, time.perf_counter()
-        for batch in progress.track(batches, f"epoch {epoch}/{epochs}", len(batches), "batches"):
-            optimizer.zero_grad()
-            logits = network(channels_last(batch.image), batch.clinical)
+        for number, batch in enumerate(progress.track(batches, f"epoch {epoch}/{epochs}", len(sizes), "batches")):
+            image = dataset.pixels.standardise(varied(batch.image, epoch, number))
+            logits = descent.network(channels_last(image), batch.clinical)
             loss = cross_entropy(logits, batch.label)
-            fabric.backward(loss)
-            optimizer.step()
+            descent.take(loss, number)
             loss_sum += loss.detach() * len(batch.label)
             hits += (logits.detach().argmax(dim=1) == batch.label).sum()
             seen += len(batch.label)
@@ -145,17 +140,19 @@ def train(
         scores = {
             "loss": float(loss_sum) / seen,
             "accuracy": float(hits) / seen,
-            "lr": float(optimizer.param_groups[0]["lr"]),
+            "lr": descent.lr,
             "seconds": seconds,
             "images_per_second": seen / seconds,
         }
         if validate:
             model.eval()
-            scores["validation_auc"] = validate()
-            best.see(epoch, scores["validation_auc"], model)
+            with descent.averaged():
+                scores["validation_auc"] = validate()
+                best.see(epoch, scores["validation_auc"], model)
         epoch_ended(epoch, scores)
         if best.waited_enough(epoch):
             break
+    descent.end()
     best.restore(model)
     model.eval()
     return best.epoch or epochs
