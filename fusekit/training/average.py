@@ -25,7 +25,8 @@ class Average:
 
     def __init__(self, model: nn.Module, decay: float):
         self.model = model
-        self.averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
+        update: Any = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]  # torch leaves its type away
+        self.averaged = AveragedModel(model, multi_avg_fn=update, use_buffers=True)
 
     def update(self) -> None:
         """Take in the weights as they are now."""

@@ -81,9 +81,10 @@ class Descent:
             self.average.keep()
 
     def state_dict(self) -> dict[str, Any]:
-        """What the next step depends on, besides the model's weights."""
+        """What the next step depends on, besides the model's weights; within a group of batches, its gradients too."""
         parts = {"optimizer": self.optimizer, "schedule": self.schedule, "average": self.average}
-        return {name: part.state_dict() for name, part in parts.items() if part is not None}
+        begun = {name: value.grad for name, value in self.network.named_parameters() if value.grad is not None}
+        return {name: part.state_dict() for name, part in parts.items() if part is not None} | {"gradients": begun}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a ``state_dict`` of a descent with the same options."""
@@ -92,6 +93,9 @@ class Descent:
             self.schedule.load_state_dict(state["schedule"])
         if self.average:
             self.average.load_state_dict(state["average"])
+        for name, value in self.network.named_parameters():
+            begun = state["gradients"].get(name)
+            value.grad = None if begun is None else begun.to(value.device)
 
     def _step(self) -> None:
         self.lr = float(self.optimizer.param_groups[0]["lr"])
