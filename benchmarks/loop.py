@@ -37,6 +37,8 @@ from fusekit.training import AugmentOptions, SliceDataset, TrainingOptions, fabr
 COLUMNS, BATCH, LR, SEED = 20, 16, 1e-4, 0
 VARIED = AugmentOptions(flip=0.5, rotate=10, shift=0.05, scale=0.1, intensity=0.1, noise=0.05)
 
+PARTS = ("steps", "options", "start")
+
 #: Row of the second table -> what differs from plain training.
 OPTIONS: dict[str, dict[str, Any]] = {
     "bf16-mixed": {"precision": "bf16-mixed"},
@@ -209,20 +211,24 @@ def measure_start(repeat: int) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pairs", type=int, default=11, help="rounds, each of which runs every loop once")
-    parser.add_argument("--steps", type=int, default=20, help="batches an epoch")
+    parser.add_argument("--pairs", type=int, default=9, help="rounds, each of which runs every loop once")
+    parser.add_argument("--steps", type=int, default=10, help="batches an epoch")
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--backbone", default="resnet18")
     parser.add_argument("--compile", action="store_true", help="with torch.compile, which takes minutes at first")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     torch.set_num_threads(1)
     settings = (given.pairs, given.steps, given.size, given.backbone)
     found: dict[str, Any] = {}
     for device in ["cpu", *["cuda"] * torch.cuda.is_available()]:
-        found[f"steps, {device}"] = measure_steps(device, *settings)
-        found[f"options, {device}"] = measure_options(device, *settings, compiled=given.compile)
-    found["start"] = measure_start(3)
+        if "steps" in given.parts:
+            found[f"steps, {device}"] = measure_steps(device, *settings)
+        if "options" in given.parts:
+            found[f"options, {device}"] = measure_options(device, *settings, compiled=given.compile)
+    if "start" in given.parts:
+        found["start"] = measure_start(3)
     machine = {"cores": len(os.sched_getaffinity(0)), "processor": platform.machine(), "load": os.getloadavg()[0]}
     if torch.cuda.is_available():
         machine["gpu"] = torch.cuda.get_device_name()
@@ -233,7 +239,7 @@ def main() -> None:
         if part != "start"
         for name, row in rows.items()
     ]
-    rows += [[f"start: {name}", f"{value:.2f}", "", ""] for name, value in found["start"].items()]
+    rows += [[f"start: {name}", f"{value:.2f}", "", ""] for name, value in found.get("start", {}).items()]
     print(table(["", "ms a step", "ratio", "range"], rows))
     if given.json:
         given.json.write_text(json.dumps({"machine": machine, "figures": found}, indent=2) + "\n", encoding="utf-8")

@@ -17,6 +17,7 @@ from fusekit.experiment.config import MODEL_PARTS, Config, open_task, slice_poli
 from fusekit.extension import catalog, read_options
 from fusekit.models import FusionModel, build
 from fusekit.training import AugmentOptions, TrainingOptions, fabric_for
+from fusekit.training.compiled import require_compiler
 
 if TYPE_CHECKING:
     from fusekit.baselines import Baseline
@@ -83,6 +84,8 @@ def make_plan(config: Config) -> Plan:
         fabric=fabric_for(config.device, config.precision),
     )
     _refuse_mirrored(plan)
+    if plan.training.compile:
+        require_compiler()
     if plan.training.warmup >= config.epochs:
         raise OptionError(f"training.warmup={plan.training.warmup:g} leaves none of {config.epochs} epochs.")
     aggregation(config.aggregate, len(task.classes))

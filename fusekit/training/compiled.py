@@ -18,6 +18,19 @@ BACKEND = "inductor"
 _COMPILERS = ("g++", "clang++", "c++", "cl")
 
 
+def require_compiler() -> None:
+    """Look for what torch compiles with, before anything takes time.
+
+    Raises:
+        OptionError: there is no C++ compiler.
+    """
+    if BACKEND == "inductor" and not any(map(shutil.which, (os.environ.get("CXX", ""), *_COMPILERS))):
+        raise OptionError(
+            "training.compile=true needs a C++ compiler, and none was found. Install g++ or clang, set CXX to yours, or "
+            "leave training.compile away."
+        )
+
+
 class Compiled(nn.Module):
     """A model that runs full batches as one graph; smaller ones, the last of an epoch, as it is.
 
@@ -35,11 +48,7 @@ class Compiled(nn.Module):
 
     def __init__(self, model: nn.Module, size: int):
         super().__init__()
-        if BACKEND == "inductor" and not any(map(shutil.which, (os.environ.get("CXX", ""), *_COMPILERS))):
-            raise OptionError(
-                "training.compile=true needs a C++ compiler, and none was found. Install g++ or clang, set CXX to "
-                "yours, or leave training.compile away."
-            )
+        require_compiler()
         self.plain, self.size = model, size
         self.graph = torch.compile(model, backend=BACKEND, fullgraph=True, dynamic=False)
 

@@ -12,7 +12,7 @@ from torch._dynamo.testing import CompileCounterWithBackend
 from fusekit.errors import FusekitError, OptionError
 from fusekit.models import build
 from fusekit.training import compiled as module
-from fusekit.training.compiled import Compiled, compile_errors
+from fusekit.training.compiled import Compiled, compile_errors, require_compiler
 
 
 @pytest.fixture(autouse=True)
@@ -86,3 +86,5 @@ def test_without_a_compiler_it_is_said_what_to_do(monkeypatch: pytest.MonkeyPatc
     monkeypatch.delenv("CXX", raising=False)
     with pytest.raises(OptionError, match=r"needs a C\+\+ compiler, and none was found\. Install g\+\+"):
         Compiled(nn.Linear(1, 1), 2)
+    with pytest.raises(OptionError, match="needs a C"):
+        require_compiler()
