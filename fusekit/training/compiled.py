@@ -26,8 +26,8 @@ def require_compiler() -> None:
     """
     if BACKEND == "inductor" and not any(map(shutil.which, (os.environ.get("CXX", ""), *_COMPILERS))):
         raise OptionError(
-            "training.compile=true needs a C++ compiler, and none was found. Install g++ or clang, set CXX to yours, or "
-            "leave training.compile away."
+            "training.compile=true needs a C++ compiler, and none was found. Install g++ or clang, set CXX to yours, "
+            "or leave training.compile away."
         )
 
 

@@ -31,7 +31,7 @@ class Prefetch:
         return Batch(*(tensor.to(self.device, non_blocking=self.device.type == "cuda") for tensor in batch))
 
     def _streamed(self) -> Iterator[Batch]:
-        stream = torch.cuda.Stream(self.device)
+        stream = torch.cuda.Stream(self.device)  # type: ignore[no-untyped-call]  # torch leaves its type away
         ready: Batch | None = None
         for batch in self.batches:
             with torch.cuda.stream(stream):

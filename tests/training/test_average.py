@@ -13,9 +13,11 @@ from fusekit.training.average import Average
 DECAY = 0.75
 
 
-def network() -> nn.Sequential:
-    torch.manual_seed(0)
-    return nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))
+class Network(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(3, 4)
+        self.norm = nn.BatchNorm1d(4)
 
 
 def walk(model: nn.Module, average: Average, steps: int) -> dict[str, Tensor]:
@@ -33,48 +35,48 @@ def walk(model: nn.Module, average: Average, steps: int) -> dict[str, Tensor]:
 
 
 def test_the_average_is_the_recurrence_of_weights_and_statistics() -> None:
-    model = network()
+    model = Network()
     average = Average(model, DECAY)
     expected = walk(model, average, 6)
     own = copy.deepcopy(model.state_dict())
     with average.applied():
         for name, value in model.state_dict().items():
             torch.testing.assert_close(value.double(), expected[name], rtol=1e-5, atol=1e-6)
-    assert int(expected["1.num_batches_tracked"]) == 6
+    assert int(expected["norm.num_batches_tracked"]) == 6
     for name, value in model.state_dict().items():  # which come back
         assert torch.equal(value, own[name])
 
 
 def test_weights_come_back_after_an_error_too() -> None:
-    model = network()
+    model = Network()
     average = Average(model, DECAY)
     walk(model, average, 3)
-    before = model[0].weight.detach().clone()
+    before = model.linear.weight.detach().clone()
     with pytest.raises(ZeroDivisionError), average.applied():
         1 / 0  # noqa: B018 (the error is the point)
-    assert torch.equal(model[0].weight, before)
+    assert torch.equal(model.linear.weight, before)
 
 
 def test_kept_weights_are_the_average_and_optimizers_hold_the_same_parameters() -> None:
-    model = network()
+    model = Network()
     parameters = list(model.parameters())
     average = Average(model, DECAY)
     expected = walk(model, average, 4)
     with average.applied():
         pass
     average.keep()
-    torch.testing.assert_close(model[0].weight.double(), expected["0.weight"], rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(model.linear.weight.double(), expected["linear.weight"], rtol=1e-5, atol=1e-6)
     assert all(now is then for now, then in zip(model.parameters(), parameters, strict=True))
 
 
 def test_an_average_goes_on_from_its_state() -> None:
-    model = network()
+    model = Network()
     average = Average(model, DECAY)
     walk(model, average, 3)
     again = Average(model, DECAY)
     again.load_state_dict(copy.deepcopy(average.state_dict()))
     with torch.no_grad():
-        model[0].weight.fill_(2.0)
+        model.linear.weight.fill_(2.0)
     for each in (average, again):
         each.update()
     assert int(again.averaged.n_averaged) == 4
