@@ -7,8 +7,11 @@ BIN := .venv/bin
 # Two torch processes with default threads get in each other's way: one thread for each of pytest's workers.
 WORKERS ?= $(shell getconf _NPROCESSORS_ONLN)
 
+# Scripts that measure speed, take --json and are there.
+BENCHMARKS ?= $(foreach name,rbca fusion_cost loop slices scale peers,$(if $(wildcard benchmarks/$(name).py),$(name)))
+
 .DEFAULT_GOAL := help
-.PHONY: fuzz help demo test lint types docs reference format clean
+.PHONY: bench fuzz help demo test lint types docs reference format clean
 
 help:  ## List the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
@@ -21,6 +24,11 @@ test: .venv/installed-dev lint types docs  ## Install, then ruff, mypy, the docs
 
 fuzz: .venv/installed-dev  ## Damage files at random and read them, CASES of each kind (2000)
 	FUSEKIT_FUZZ=$(or $(CASES),2000) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) tests/integration/test_fuzz.py
+
+bench: .venv/installed-dev  ## Time everything that has a benchmark; figures to build/bench (BENCHMARKS="loop slices")
+	@mkdir -p build/bench
+	@for name in $(BENCHMARKS); do echo "== $$name"; \
+		$(BIN)/python -m benchmarks.$$name --json build/bench/$$name.json || exit 1; done
 
 lint: .venv/installed-dev  ## ruff: lint and format
 	$(BIN)/ruff check .

@@ -1,6 +1,6 @@
 """How fast slices come into a store, and how fast they are served: against gzip, nibabel and the memory.
 
-    python benchmarks/slices.py --scans 16 --json slices.json
+    python -m benchmarks.slices --scans 16 --json slices.json
 
 The volumes are invented: smooth anatomy and noise, so that gzip has as much to do as with real ones.
 """
@@ -27,7 +27,7 @@ from PIL import Image
 
 from fusekit.data import Pixels, SlicePolicy, SliceStore, build_store
 from fusekit.progress import Quiet
-from fusekit.training import SliceDataset
+from fusekit.training import EpochSampler, SliceDataset, loader_for
 
 nibabel: Any = untyped_nibabel
 SHAPE, SIZE, BATCH = (256, 256, 180), 256, 32
@@ -84,7 +84,7 @@ def measure_build(scans: pd.DataFrame, folder: Path, cores: int, repeat: int) ->
 
 
 def measure_serving(store: SliceStore, scans: pd.DataFrame, batches: int, repeat: int) -> dict[str, float]:
-    """Shuffled batches: bytes, tensors, nibabel an item, and memory alone."""
+    """Shuffled batches: bytes, through the loader, standardised, nibabel an item, and memory alone; on one thread."""
     rng = np.random.default_rng(1)
     count = len(store.images)
     order = [rng.integers(0, count, BATCH) for _ in range(batches)]
@@ -107,18 +107,29 @@ def measure_serving(store: SliceStore, scans: pd.DataFrame, batches: int, repeat
         resized = Image.fromarray(part).resize((SIZE, SIZE), Image.Resampling.BILINEAR)
         return np.asarray(resized)
 
-    items = BATCH * batches
+    def load() -> None:
+        """What training reads: rows as they are, in pinned memory if there is a GPU, standardised there."""
+        for epoch in range(epochs):
+            sampler.start_epoch(epoch)
+            for _ in loader_for(dataset, sampler, BATCH, pin=torch.cuda.is_available()):
+                pass
+
+    sampler, items = EpochSampler(count, seed=0), BATCH * batches
+    epochs = -(-items // count)
+    torch.set_num_threads(1)
     few = [int(row) for row in order[0][:8]]
     each = seconds(lambda: [one(row) for row in few], 2) / len(few)
     served = {
         "raw rows, images/s": items / seconds(lambda: [store.images[batch] for batch in order], repeat),
-        "float tensors, images/s": items / seconds(lambda: [dataset.__getitems__(list(b)) for b in order], repeat),
+        "rows through the loader, images/s": epochs * count / seconds(load, repeat),
+        "standardised on the CPU, images/s": items
+        / seconds(lambda: [pixels.standardise(dataset.__getitems__(list(b)).image) for b in order], repeat),
         "nibabel an item, images/s": 1 / each,
         "copying in memory, images/s": items / seconds(copy, repeat),
     }
-    tensors = served["float tensors, images/s"]
+    loaded = served["rows through the loader, images/s"]
     return served | {
-        "tensors against nibabel": tensors / served["nibabel an item, images/s"],
+        "loader against nibabel": loaded / served["nibabel an item, images/s"],
         "rows against copying in memory": served["raw rows, images/s"] / served["copying in memory, images/s"],
     }
 

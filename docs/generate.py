@@ -88,7 +88,7 @@ def components() -> str:
     """Everything that is registered: options with their defaults, presets of tasks, definitions of metrics."""
     from fusekit.data import SlicePolicy
     from fusekit.extension import catalog
-    from fusekit.training import TrainingOptions
+    from fusekit.training import AugmentOptions, TrainingOptions
 
     known = catalog()
     text = "# Tasks, fusions, parts and metrics\n\n"
@@ -102,7 +102,8 @@ def components() -> str:
         text += f"\nOptions of reading, `-o task.…`:\n\n{_options(task)}"
         text += f"\nOptions of its synthetic cohort, `-o synthetic.…`:\n\n{_options(task.synthesize)}"
     text += f"\n## Every task\n\nSlices, `-o slices.…`:\n\n{_options(SlicePolicy)}"
-    text += f"\nTraining, `-o training.…`:\n\n{_options(TrainingOptions)}\n## Fusions\n\n"
+    text += f"\nTraining, `-o training.…`:\n\n{_options(TrainingOptions)}"
+    text += f"\nAugmentation, `-o augment.…`:\n\n{_options(AugmentOptions)}\n## Fusions\n\n"
     text += "| fusion | backbone reads image | encoder | injector | sites | head |\n|---|---|---|---|---|---|\n"
     for name in known.fusions.names():
         recipe = known.fusions.get(name)()

@@ -145,7 +145,7 @@ class Bundle:
             for start in range(0, len(clinical), BATCH):
                 image = None
                 if images is not None and model.reads_image:
-                    image = channels_last(self.pixels.to_tensor(images[start : start + BATCH]).to(device))
+                    image = channels_last(self.pixels.to_tensor(images[start : start + BATCH], device))
                 columns = torch.from_numpy(clinical[start : start + BATCH]).to(device) if model.reads_clinical else None
                 parts.append(model(image, columns).double().softmax(dim=1).cpu().numpy())
         return np.concatenate(parts)

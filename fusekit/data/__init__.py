@@ -6,7 +6,7 @@ from fusekit.data.dicom import read_dicom
 from fusekit.data.dicom_files import is_dicom, read_dataset
 from fusekit.data.images import Volume, read, read_nifti
 from fusekit.data.pictures import read_picture
-from fusekit.data.pixels import Pixels
+from fusekit.data.pixels import Pixels, grey_tensor
 from fusekit.data.policy import SlicePolicy
 from fusekit.data.slices import cut
 from fusekit.data.splits import ONE_IN, assign_folds, refuse_leakage, set_aside
@@ -30,6 +30,7 @@ __all__ = [
     "assign_folds",
     "build_store",
     "cut",
+    "grey_tensor",
     "is_dicom",
     "read",
     "read_dataset",

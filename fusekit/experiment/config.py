@@ -25,6 +25,7 @@ PARTS = {
     "synthetic": "the cohort that is written when no data is given",
     "slices": "which slices are used",
     "training": "the training loop",
+    "augment": "how training images are changed at random",
     "baseline": "the classical baseline",
     "sites": "where the injector meets the backbone",
     "backbone": "the image backbone",
@@ -184,9 +185,9 @@ def resolve(given: Mapping[str, Any]) -> Config:
             "sets none aside."
         )
     for name in search:
-        if name.partition(".")[0] not in ("lr", "epochs", "batch_size", "training", *MODEL_PARTS):
+        if name.partition(".")[0] not in ("lr", "epochs", "batch_size", "training", "augment", *MODEL_PARTS):
             raise OptionError(
-                f"--search takes lr, epochs, batch_size and options of the training and the model, not {name}."
+                f"--search takes lr, epochs, batch_size and options of training, augmentation and model, not {name}."
             )
         if config.baseline:
             raise OptionError(f"--search does not reach into baselines; {config.baseline} has options of its own.")

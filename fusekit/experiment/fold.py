@@ -187,6 +187,7 @@ def _fit(
                 lr=config.lr,
                 seed=config.seed,
                 options=plan.training,
+                augment=plan.augment,
                 progress=progress,
                 epoch_ended=history.add,
                 validate=partial(validation_score, predict, sides.validation, config.aggregate)

@@ -16,7 +16,8 @@ from fusekit.evaluation.predictions import aggregation
 from fusekit.experiment.config import MODEL_PARTS, Config, open_task, slice_policy
 from fusekit.extension import catalog, read_options
 from fusekit.models import FusionModel, build
-from fusekit.training import TrainingOptions, fabric_for
+from fusekit.training import AugmentOptions, TrainingOptions, fabric_for
+from fusekit.training.compiled import require_compiler
 
 if TYPE_CHECKING:
     from fusekit.baselines import Baseline
@@ -31,6 +32,7 @@ class Plan:
     metrics: Mapping[str, Metric]
     slices: SlicePolicy
     training: TrainingOptions
+    augment: AugmentOptions
     fabric: Fabric
 
     @property
@@ -78,8 +80,14 @@ def make_plan(config: Config) -> Plan:
         metrics={name: catalog().metrics.get(name)() for name in task.metrics},
         slices=slice_policy(config, task),
         training=TrainingOptions(**read_options("training", TrainingOptions, options.get("training", {}))),
+        augment=AugmentOptions(**read_options("augment", AugmentOptions, options.get("augment", {}))),
         fabric=fabric_for(config.device, config.precision),
     )
+    _refuse_mirrored(plan)
+    if plan.training.compile:
+        require_compiler()
+    if plan.training.warmup >= config.epochs:
+        raise OptionError(f"training.warmup={plan.training.warmup:g} leaves none of {config.epochs} epochs.")
     aggregation(config.aggregate, len(task.classes))
     if config.threshold == "youden" and len(task.classes) > 2:
         raise OptionError(f"--threshold youden parts two classes, and {config.task_name} has {len(task.classes)}.")
@@ -93,6 +101,15 @@ def make_plan(config: Config) -> Plan:
     if model.backbone is not None:
         _refuse_other_rank(plan, model.backbone.spatial_dims)
     return plan
+
+
+def _refuse_mirrored(plan: Plan) -> None:
+    """Left and right cannot change places in a slice that has neither."""
+    if plan.augment.flip and plan.slices.plane == "sagittal":
+        raise OptionError(
+            "augment.flip mirrors left and right, and a sagittal slice shows front and back. Leave it away, or choose "
+            "slices.plane=coronal, axial or volume."
+        )
 
 
 def _refuse_other_rank(plan: Plan, dims: int) -> None:

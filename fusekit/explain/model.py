@@ -81,7 +81,7 @@ class Predictor:
 
 def to_input(pixels: Pixels, images: np.ndarray, device: str | torch.device) -> Tensor:
     """Grey levels (N, *S) -> standardised (N, 1, *S), laid out as in training."""
-    return channels_last(pixels.to_tensor(images).to(device))
+    return channels_last(pixels.to_tensor(images, device))
 
 
 def _without_map(features: ImageFeatures) -> ImageFeatures:

@@ -6,40 +6,31 @@ import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, cast
 
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
-from torch.utils.data import DataLoader
 
 from fusekit.errors import Interrupted, OptionError
-from fusekit.models import channels_last, weights_channels_last
+from fusekit.models import channels_last
 from fusekit.progress import Progress
+from fusekit.training.augment import Augment, AugmentOptions
 from fusekit.training.best_epoch import BestEpoch
 from fusekit.training.checkpoint import Checkpoint, Place, RandomState, Stateful
+from fusekit.training.compiled import compile_errors
+from fusekit.training.descent import Descent
 from fusekit.training.failures import readers_watched, within_memory
 from fusekit.training.finite import FiniteLosses
-from fusekit.training.loader import Batch, EpochSampler, SliceDataset, loader_for
+from fusekit.training.loader import Batch, EpochSampler, SliceDataset, batch_sizes, loader_for
+from fusekit.training.options import TrainingOptions
+from fusekit.training.prefetch import Prefetch
 from fusekit.training.running import Running
 from fusekit.training.stop import asked, postponed
 
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingOptions:
-    """Options of the loop beyond the command line's own: ``-o training.option=value``.
-
-    Args:
-        weight_decay: decoupled, as in AdamW; 0 is the paper's Adam.
-        patience: with ``--select auc``, training stops after so many epochs without a better one.
-    """
-
-    weight_decay: float = 0.0
-    patience: int = 10
 
 
 def fabric_for(device: str, precision: Precision) -> Fabric:
@@ -97,6 +88,7 @@ def train(
     lr: float,
     seed: int,
     options: TrainingOptions,
+    augment: AugmentOptions | None = None,
     progress: Progress,
     epoch_ended: Callable[[int, dict[str, float]], None],
     validate: Callable[[], float] | None = None,
@@ -113,11 +105,13 @@ def train(
         lr: Adam's learning rate.
         seed: with the epoch's number, it gives the order of the slices.
         options: the rest.
+        augment: how the images are changed at random; None leaves them as they are.
         progress: shows batches.
         epoch_ended: called with the epoch, counted from 1, and its scores: loss and accuracy over the training
             slices as they were seen, learning rate, seconds, images per second, and what ``validate`` found.
-        validate: scores the model, in evaluation mode, on subjects set aside, the higher the better. The model ends as
-            it was after its best epoch, the first of equals. None keeps the last epoch.
+        validate: scores the model, in evaluation mode and with its averaged weights if it has any, on subjects set
+            aside, the higher the better. The model ends as it was after its best epoch, the first of equals. None keeps
+            the last epoch.
         checkpoint: written after every epoch, and after the batch in which a signal asks to stop. If it is there
             already, training goes on from it, and ends with the same weights, on a CPU bit by bit, as without a break.
 
@@ -129,21 +123,22 @@ def train(
         BatchTooLargeError: a batch does not fit, with the size that does.
         Interrupted: a signal came (see ``stoppable``).
         DataError: the checkpoint is of another training.
+        FusekitError: the network cannot be compiled.
         OSError: the checkpoint cannot be written; the one before is as it was.
     """
-    # Fused: one pass over the weights, which on a CPU are much of a step when images are small.
-    optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=options.weight_decay, fused=True)
-    network, optimizer = fabric.setup(weights_channels_last(model), optimizer)
+    sizes = batch_sizes(len(dataset), batch_size)
+    descent = Descent(fabric, model, options, lr=lr, epochs=epochs, sizes=sizes)
     sampler = EpochSampler(len(dataset), seed)
-    loader = fabric.setup_dataloaders(loader_for(dataset, sampler, batch_size))
-    batches = cast(DataLoader[Batch], loader)  # of one loader it is one
+    loader = loader_for(dataset, sampler, batch_size, options.workers, pin=fabric.device.type == "cuda")
+    batches = Prefetch(loader, fabric.device)
+    varied = Augment(augment or AugmentOptions(), seed)
     best, running = BestEpoch(options.patience), Running(fabric.device)
     losses, random = FiniteLosses(fabric.device), RandomState(fabric.device)
     checkpoint = checkpoint or Checkpoint()
     # Everything that changes in training stands here; the names are those in the file.
     checkpoint.keep(
         network=model,
-        optimizer=cast(Stateful, optimizer),
+        descent=descent,
         precision=cast(Stateful, fabric.strategy.precision),
         best=best,
         running=running,
@@ -151,54 +146,54 @@ def train(
     )
     begun = checkpoint.load()
 
-    def step(batch: Batch) -> tuple[Tensor, Tensor]:
-        optimizer.zero_grad()
-        logits = network(channels_last(batch.image), batch.clinical)
+    def step(epoch: int, number: int, batch: Batch) -> tuple[Tensor, Tensor]:
+        image = dataset.pixels.standardise(varied(batch.image, epoch, number))
+        logits = descent.network(channels_last(image), batch.clinical)
         loss = cross_entropy(logits, batch.label)
-        fabric.backward(loss)
-        optimizer.step()
+        descent.take(loss, number)
         return loss.detach(), logits.detach()
 
-    with postponed(), readers_watched():
+    with postponed(), readers_watched(), compile_errors():
         for epoch in range(begun.epoch, epochs + 1):
             if best.waited_enough(epoch - 1):
                 break
             done = begun.batch if epoch == begun.epoch else 0
             if not done:
                 running.begin()
-            network.train()
+            descent.network.train()
             sampler.start_epoch(epoch, done * batch_size)
-            left = progress.track(
-                _left(batches, done, random), f"epoch {epoch}/{epochs}", len(batches) - done, "batches"
-            )
-            for number, batch in enumerate(left, start=done + 1):
-                where = f"epoch {epoch}, batch {number} of {len(batches)}"
-                loss, logits = within_memory(step, batch, where)
+            left = _left(batches, len(sizes) - done, random if done else None)
+            shown = progress.track(left, f"epoch {epoch}/{epochs}", len(sizes) - done, "batches")
+            for number, batch in enumerate(shown, start=done):
+                where = f"epoch {epoch}, batch {number + 1} of {len(sizes)}"
+                loss, logits = within_memory(partial(step, epoch, number), batch, where)
                 losses.see(where, loss, batch.row)
                 running.add(loss, logits, batch.label)
                 if asked():
                     losses.look_at(model)
-                    checkpoint.save(Place(epoch, number))
+                    checkpoint.save(Place(epoch, number + 1))
                     raise Interrupted(f"stopped by {asked()} after {where}.")
             losses.look_at(model)
-            scores = running.scores(lr=float(optimizer.param_groups[0]["lr"]))
+            scores = running.scores(descent.lr)
             if validate:
                 model.eval()
-                scores["validation_auc"] = validate()
-                best.see(epoch, scores["validation_auc"], model)
+                with descent.averaged():
+                    scores["validation_auc"] = validate()
+                    best.see(epoch, scores["validation_auc"], model)
             epoch_ended(epoch, scores)
             checkpoint.save(Place(epoch + 1))
             if asked():
                 raise Interrupted(f"stopped by {asked()} after epoch {epoch}.")
+    descent.end()
     best.restore(model)
     model.eval()
     return best.epoch or epochs
 
 
-def _left(batches: DataLoader[Batch], done: int, random: RandomState) -> Iterator[Batch]:
+def _left(batches: Prefetch, count: int, begun: RandomState | None) -> Iterator[Batch]:
     """The batches of an epoch that are left to do, with the random numbers of an epoch without a break."""
-    if done < len(batches):
+    if count:
         for number, batch in enumerate(batches):
-            if done and number == 0:
-                random.again()  # a loader draws a number as it begins; it did so before the break, too
+            if begun and number == 0:
+                begun.again()  # a loader draws a number as it begins; it did so before the break, too
             yield batch

@@ -44,6 +44,23 @@ def test_tensors_are_standardised_and_have_a_channel(dtype: Any, shape: tuple[in
     assert tensor.dtype == torch.float32
     assert tensor.shape == (2, 1, *shape[1:])
     np.testing.assert_allclose(tensor.numpy()[:, 0], (before.astype(np.float64) - 100) / 50, atol=1e-6)
+    literal = (before.astype(np.float32) - np.float32(100)) / np.float32(50)
+    np.testing.assert_array_equal(tensor.numpy()[:, 0], literal)  # to the last bit
     np.testing.assert_array_equal(images, before)
     images.flags.writeable = False
     assert torch.equal(Pixels(100.0, 50.0).to_tensor(images), tensor)
+
+
+def test_what_augmentation_made_is_standardised_alike_and_left_as_it_is() -> None:
+    grey = torch.rand(2, 1, 5, 6) * 255
+    before = grey.clone()
+    standard = Pixels(100.0, 50.0).standardise(grey)
+    assert torch.equal(grey, before)
+    torch.testing.assert_close(standard, (before - 100) / 50)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device: it divides by other instructions")
+def test_on_cuda_the_numbers_are_the_same_to_the_last_bit() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (4, 32, 32), dtype=np.uint8)
+    pixels = Pixels(61.37, 43.911)
+    assert torch.equal(pixels.to_tensor(images, "cuda").cpu(), pixels.to_tensor(images))

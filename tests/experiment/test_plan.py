@@ -11,6 +11,7 @@ import torch
 from fusekit.errors import OptionError, UnknownName
 from fusekit.experiment.config import resolve
 from fusekit.experiment.plan import make_plan
+from fusekit.training import TrainingOptions
 
 
 def plan(**given: Any) -> Any:
@@ -21,6 +22,9 @@ def test_a_plan_holds_what_the_names_stand_for() -> None:
     made = plan(data=Path("there"), options={"task": {"visits": "baseline"}, "slices": {"step": "2"}})
     assert made.task.visits == "baseline"
     assert made.slices.step == 2
+    assert not made.augment  # as in the paper
+    assert made.training == TrainingOptions()
+    assert plan(options={"augment": {"rotate": "10"}}).augment.rotate == 10
     assert list(made.metrics) == ["accuracy", "sensitivity", "specificity", "ppv", "npv", "auc"]
     assert not made.synthetic
     assert plan().synthetic
@@ -41,6 +45,15 @@ def test_a_plan_holds_what_the_names_stand_for() -> None:
         ({"options": {"synthetic": {"subjects": "many"}}}, OptionError, "takes a whole number"),
         ({"options": {"task": {"visits": "first"}}}, OptionError, "one of all, baseline"),
         ({"options": {"training": {"weight_decay": "x"}}}, OptionError, "takes a number"),
+        ({"options": {"training": {"ema": "1"}}}, OptionError, r"training\.ema takes a decay"),
+        ({"options": {"augment": {"flop": "1"}}}, OptionError, "did you mean 'flip'"),
+        ({"options": {"augment": {"flip": "2"}}}, OptionError, "takes 0 to 1"),
+        (
+            {"options": {"augment": {"flip": "0.5"}, "slices": {"plane": "sagittal"}}},
+            OptionError,
+            "a sagittal slice shows front and back",
+        ),
+        ({"epochs": 2, "options": {"training": {"warmup": "2"}}}, OptionError, "leaves none of 2 epochs"),
         ({"device": "cuda:99"}, OptionError, "this machine has"),
         ({"options": {"slices": {"plane": "volume"}}}, OptionError, r"'resnet10t' reads slices\. .*--backbone r3d_18"),
         ({"backbone": "r3d_18"}, OptionError, r"'r3d_18' reads whole volumes, and slices\.plane=coronal gives slices"),

@@ -18,10 +18,12 @@ from fusekit.data import Pixels
 from fusekit.errors import FusekitError, OptionError
 from fusekit.progress import Quiet
 from fusekit.training import (
+    AugmentOptions,
     Batch,
     EpochSampler,
     SliceDataset,
     TrainingOptions,
+    compiled,
     fabric_for,
     loader_for,
     repeatable,
@@ -82,7 +84,7 @@ def test_training_is_adam_on_cross_entropy() -> None:
         hits = 0
         batch: Batch
         for batch in loader:
-            logits = expected(batch.image, batch.clinical)
+            logits = expected((batch.image.float() - 127) / 70, batch.clinical)
             loss = cross_entropy(logits, batch.label)
             optimizer.zero_grad()
             torch.autograd.backward(loss)
@@ -95,6 +97,78 @@ def test_training_is_adam_on_cross_entropy() -> None:
     for name, value in expected.state_dict().items():
         torch.testing.assert_close(model.state_dict()[name], value, rtol=1e-4, atol=1e-6)
     assert not model.training
+
+
+def test_without_options_weights_are_those_of_the_bare_loop_to_the_last_bit() -> None:
+    torch.manual_seed(0)
+    model = Small()
+    expected = copy.deepcopy(model)
+    fit(model)
+    images, given = data().images, data()
+    optimizer = torch.optim.AdamW(expected.parameters(), lr=0.01, weight_decay=0, fused=True)
+    for epoch in (1, 2, 3):
+        order = np.random.default_rng((5, epoch)).permutation(24)
+        for rows in order.reshape(-1, 6):
+            image = torch.from_numpy((images[rows].astype(np.float32) - np.float32(127)) / np.float32(70))
+            optimizer.zero_grad()
+            logits = expected(image.unsqueeze(1).contiguous(memory_format=torch.channels_last), given.clinical[rows])
+            torch.autograd.backward(cross_entropy(logits, given.labels[rows]))
+            optimizer.step()
+    for name, value in expected.state_dict().items():
+        assert torch.equal(model.state_dict()[name], value)
+
+
+def test_averaged_weights_are_validated_and_kept() -> None:
+    torch.manual_seed(0)
+    model = Small()
+    plain = copy.deepcopy(model)
+    seen: list[Tensor] = []
+    scores = iter([0.5, 0.9, 0.7])
+
+    def validate() -> float:
+        seen.append(model.head.weight.detach().clone())
+        return next(scores)
+
+    fit(model, validate=validate, options=TrainingOptions(ema=0.5))
+    expected, steps = None, []
+    optimizer = torch.optim.AdamW(plain.parameters(), lr=0.01, weight_decay=0, fused=True)
+    for epoch in (1, 2, 3):
+        for rows in np.random.default_rng((5, epoch)).permutation(24).reshape(-1, 6):
+            optimizer.zero_grad()
+            image = data().pixels.to_tensor(data().images[rows])
+            torch.autograd.backward(cross_entropy(plain(image, data().clinical[rows]), data().labels[rows]))
+            optimizer.step()
+            now = plain.head.weight.detach().clone()
+            expected = now if expected is None else 0.5 * expected + 0.5 * now
+        steps.append(expected)
+    for found, literal in zip(seen, steps, strict=True):
+        torch.testing.assert_close(found, literal, rtol=1e-4, atol=1e-6)
+    assert torch.equal(model.head.weight, seen[1])
+
+
+def test_augmented_images_are_what_the_network_sees() -> None:
+    weights = []
+    for augment in (None, AugmentOptions(), AugmentOptions(noise=0.5), AugmentOptions(noise=0.5)):
+        torch.manual_seed(0)
+        model = Small()
+        fit(model, augment=augment)
+        weights.append(model.image.weight)
+    assert torch.equal(weights[0], weights[1])
+    assert torch.equal(weights[2], weights[3])
+    assert not torch.allclose(weights[0], weights[2])
+
+
+def test_a_compiled_network_learns_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiled, "BACKEND", "eager")
+    weights = []
+    for compile_ in (False, True):
+        torch.manual_seed(0)
+        model = Small()
+        fit(model, options=TrainingOptions(compile=compile_))
+        weights.append(model.state_dict())
+    assert list(weights[0]) == list(weights[1])
+    for one, other in zip(weights[0].values(), weights[1].values(), strict=True):
+        torch.testing.assert_close(one, other)
 
 
 def test_training_learns_what_is_there_to_learn() -> None:

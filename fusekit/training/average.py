@@ -1,0 +1,70 @@
+"""A moving average of the weights, which usually predicts better than those of the last step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import chain
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+
+class Average:
+    """The exponential moving average of a model's weights: ``a = decay * a + (1 - decay) * w`` after every step.
+
+    It starts as the weights after the first step. The running statistics of batch normalisation are averaged too, since
+    those of the last weights do not fit the averaged ones; whole numbers, such as its count of batches, are copied.
+
+    Args:
+        model: whose weights are followed; it must be where it will be trained.
+        decay: the average reaches back about 1 / (1 - decay) steps.
+    """
+
+    def __init__(self, model: nn.Module, decay: float):
+        self.model = model
+        update: Any = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]  # torch leaves its type away
+        self.averaged = AveragedModel(model, multi_avg_fn=update, use_buffers=True)
+
+    def update(self) -> None:
+        """Take in the weights as they are now."""
+        self.averaged.update_parameters(self.model)
+        for average, own in self._pairs():
+            if not own.is_floating_point():
+                average.copy_(own)
+
+    @contextmanager
+    def applied(self) -> Iterator[None]:
+        """Give the model its averaged weights for a while: nothing is copied, the two change places."""
+        self._swap()
+        try:
+            yield
+        finally:
+            self._swap()
+
+    def keep(self) -> None:
+        """Leave the model with its averaged weights."""
+        self.model.load_state_dict(self.averaged.module.state_dict())
+
+    def state_dict(self) -> dict[str, Any]:
+        """The averaged weights and how many steps they have seen."""
+        return self.averaged.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a ``state_dict``."""
+        self.averaged.load_state_dict(state)
+
+    @torch.no_grad()
+    def _swap(self) -> None:
+        for average, own in self._pairs():
+            average.data, own.data = own.data, average.data
+
+    def _pairs(self) -> Iterator[tuple[Tensor, Tensor]]:
+        averaged = self.averaged.module
+        return zip(
+            chain(averaged.parameters(), averaged.buffers()),
+            chain(self.model.parameters(), self.model.buffers()),
+            strict=True,
+        )

@@ -1,0 +1,76 @@
+"""A network through ``torch.compile``, and what to say when that fails."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from fusekit.errors import FusekitError, OptionError
+
+#: What torch compiles with; tests take one that needs no compiler.
+BACKEND = "inductor"
+
+_COMPILERS = ("g++", "clang++", "c++", "cl")
+
+
+def require_compiler() -> None:
+    """Look for what torch compiles with, before anything takes time.
+
+    Raises:
+        OptionError: there is no C++ compiler.
+    """
+    if BACKEND == "inductor" and not any(map(shutil.which, (os.environ.get("CXX", ""), *_COMPILERS))):
+        raise OptionError(
+            "training.compile=true needs a C++ compiler, and none was found. Install g++ or clang, set CXX to yours, "
+            "or leave training.compile away."
+        )
+
+
+class Compiled(nn.Module):
+    """A model that runs full batches as one graph; smaller ones, the last of an epoch, as it is.
+
+    A graph for batches of any size would be slower for all of them, and compiling it takes longer than training a small
+    network. The weights are the model's own, which is itself left as it is. torch keeps what it compiled on disk, for
+    the next process.
+
+    Args:
+        model: to run.
+        size: samples of a full batch.
+
+    Raises:
+        OptionError: there is no C++ compiler.
+    """
+
+    def __init__(self, model: nn.Module, size: int):
+        super().__init__()
+        require_compiler()
+        self.plain, self.size = model, size
+        self.graph = torch.compile(model, backend=BACKEND, fullgraph=True, dynamic=False)
+
+    def forward(self, image: Tensor, columns: Tensor) -> Tensor:
+        """As the model's own."""
+        logits: Tensor = self.graph(image, columns) if len(image) == self.size else self.plain(image, columns)
+        return logits
+
+
+@contextmanager
+def compile_errors() -> Iterator[None]:
+    """Turn what torch raises while it compiles into a sentence.
+
+    Raises:
+        FusekitError: the network is not one graph, or the compiler fails.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+            raise
+        first = str(error).strip().partition("\n")[0]
+        raise FusekitError(
+            f"torch.compile cannot compile this network: {type(error).__name__}: {first} Leave training.compile away."
+        ) from error
