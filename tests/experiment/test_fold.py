@@ -37,6 +37,12 @@ SMALL: dict[str, Any] = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _unexplained(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Explaining takes longer than these trainings and has tests of its own."""
+    monkeypatch.setattr("fusekit.experiment.fold.explain_fold", lambda *_, **__: pd.DataFrame({"condition": []}))
+
+
 def trained(folder: Path, fold: int | None = 0, **changes: Any) -> tuple[Bundle | None, dict[str, Any]]:
     plan = make_plan(resolve({**SMALL, **changes}))
     gathered = gather(plan.config, plan.task, plan.slices, Quiet())
@@ -63,7 +69,7 @@ def test_a_fold_says_whom_it_tested_and_whom_it_set_aside(small_run: Run, tmp_pa
 def test_nobody_is_tested_where_all_are_trained_on(small_run: Run, tmp_path: Path) -> None:
     bundle, record = trained(tmp_path / "all", fold=None, validation=0.0)
     assert bundle is not None
-    assert {path.name for path in (tmp_path / "all").iterdir()} == {"fold.json", "history.csv"}
+    assert {path.name for path in (tmp_path / "all").iterdir()} == {"fold.json", "history.csv", "checkpoints"}
     assert sum(count["subjects"] for count in record["counts"]["train"].values()) == 24
 
 
