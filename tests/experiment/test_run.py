@@ -131,7 +131,7 @@ def test_a_full_disk_keeps_what_is_trained_and_the_rest_is_done_later(
 
     out = tmp_path / "run"
     with monkeypatch.context() as narrow:
-        narrow.setattr(pd.DataFrame, "to_csv", full)
+        narrow.setattr("fusekit.experiment.fold.write_table", full)
         with pytest.raises(DataError, match=r"the disk is full \(predictions\.csv\)"):
             fusekit.run("adni-ad", out=out, **SMALL)
     assert [path.name for path in tmp_path.iterdir()] == [".run.unfinished"]
@@ -205,7 +205,7 @@ def test_of_two_runs_into_one_folder_the_second_is_told_before_it_begins(tmp_pat
         unfinished(out, {}, resume=False, progress=Quiet()),
         pytest.raises(OptionError, match="another process is at work on a run into"),
     ):
-        fusekit.run("adni-ad", out=out, resume=True, **SMALL)
+        fusekit.run("adni-ad", out=out, **SMALL)
     assert list(tmp_path.iterdir()) == []
 
 
