@@ -1,4 +1,4 @@
-"""What benchmarks share: works timed in turns, so that a loaded machine slows all of them alike, and a printed table."""
+"""What benchmarks share: works timed in turns, so that a busy machine slows all of them alike, and a printed table."""
 
 from __future__ import annotations
 
