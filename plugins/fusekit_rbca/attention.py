@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import relu
 
 from fusekit.errors import OptionError
-from fusekit_rbca.fused import attend_, gate_of, norm_relu_attend
+from fusekit_rbca.fused import attend, gate_of, is_transformed, norm_relu_attend
 from fusekit_rbca.pointwise import convolve, convolve_norm_relu
 
 _CONVOLUTIONS: dict[int, type[nn.Conv2d | nn.Conv3d]] = {2: nn.Conv2d, 3: nn.Conv3d}
@@ -36,12 +36,12 @@ class ClinicalAttention(nn.Module):
             raise OptionError(f"clinical attention halves its channels, and {channels} is odd.")
         if spatial_dims not in _CONVOLUTIONS:
             raise OptionError(f"clinical attention takes 2 or 3 spatial axes, not {spatial_dims}.")
-        self.shared = shared
-        outputs = channels // 2 if shared else channels
+        self.half = channels // 2
+        outputs = self.half if shared else channels
         self.reduce = _CONVOLUTIONS[spatial_dims](channels, outputs, kernel_size=1, bias=False)
         self.norm = _NORMS[spatial_dims](outputs)
         # Each half is a reduction of its own: over the whole, fan-out is twice that and the deviation too small by √2.
-        for half in torch.split(self.reduce.weight.detach(), channels // 2):
+        for half in torch.split(self.reduce.weight.detach(), self.half):
             nn.init.kaiming_normal_(half, mode="fan_out", nonlinearity="relu")
 
     def forward(self, features: Tensor, condition: Tensor) -> Tensor:
@@ -49,9 +49,9 @@ class ClinicalAttention(nn.Module):
 
         Backward reads the result again, as after a ReLU: who changes it in place gets autograd's error.
         """
-        if not self.norm.training and not _is_differentiated(features, condition, *self.parameters()):
-            return attend_(convolve_norm_relu(self.reduce, self.norm, features), condition)
-        return norm_relu_attend(self.norm, convolve(self.reduce, features), condition)
+        if self._infers(features, condition):
+            return attend(convolve_norm_relu(self.reduce, self.norm, features), condition, self.half, inplace=True)
+        return norm_relu_attend(self.norm, convolve(self.reduce, features), condition, self.half)
 
     def gate(self, features: Tensor, condition: Tensor) -> Tensor:
         """What ``forward`` multiplies the attended half with, (B, C/2).
@@ -59,8 +59,10 @@ class ClinicalAttention(nn.Module):
         Where the condition is not negative (RBCA's ends in a ReLU) it lies in [1/2, 1): a channel is halved at most,
         never shut.
         """
-        return gate_of(relu(self.norm(convolve(self.reduce, features)), inplace=True), condition)
+        return gate_of(relu(self.norm(convolve(self.reduce, features)), inplace=True), condition, self.half)
 
-
-def _is_differentiated(*tensors: Tensor) -> bool:
-    return torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
+    def _infers(self, *inputs: Tensor) -> bool:
+        """Whether this is evaluation that nobody will differentiate."""
+        everything = (*inputs, *self.parameters())
+        differentiated = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in everything)
+        return not (self.norm.training or differentiated or is_transformed(*everything))

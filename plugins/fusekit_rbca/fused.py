@@ -18,40 +18,44 @@ from torch.nn.functional import batch_norm, relu
 _PLAIN_NORMS = (nn.BatchNorm2d, nn.BatchNorm3d)
 
 
-def attend(activation: Tensor, condition: Tensor) -> Tensor:
-    """The formula: activation (B, C, *S), or (B, C/2, *S) for both halves, and condition (B, C/2) -> (B, C, *S)."""
-    gate = spread(gate_of(activation, condition).to(activation.dtype), activation.ndim)
-    if condition.shape[1] == activation.shape[1]:
+def attend(activation: Tensor, condition: Tensor, half: int, *, inplace: bool = False) -> Tensor:
+    """The formula, from what comes out of the ReLU.
+
+    Args:
+        activation: (B, C, *S), or (B, C/2, *S) where one reduction feeds both halves.
+        condition: (B, C/2).
+        half: C/2.
+        inplace: write into the activation where it has room for the result.
+
+    Returns:
+        (B, C, *S): the attended half times its gate, then the original half.
+    """
+    gate = _spread(gate_of(activation, condition, half).to(activation.dtype), activation.ndim)
+    if activation.shape[1] == half:
         return torch.cat((activation * gate, activation), dim=1)
+    if inplace:
+        activation[:, :half].mul_(gate)
+        return activation
     return activation * torch.cat((gate, torch.ones_like(gate)), dim=1)
 
 
-def attend_(activation: Tensor, condition: Tensor) -> Tensor:
-    """``attend`` in the activation's own memory where it has room for the result."""
-    gate = spread(gate_of(activation, condition).to(activation.dtype), activation.ndim)
-    half = condition.shape[1]
-    if half == activation.shape[1]:
-        return torch.cat((activation * gate, activation), dim=1)
-    activation[:, :half].mul_(gate)
-    return activation
-
-
-def gate_of(activation: Tensor, condition: Tensor) -> Tensor:
+def gate_of(activation: Tensor, condition: Tensor, half: int) -> Tensor:
     """sigmoid(condition * GAP(attended half)), (B, C/2): GAP(a * t) is t * GAP(a)."""
-    return torch.sigmoid(condition * _pooled(activation, condition))
+    return torch.sigmoid(condition * _pooled(activation, half))
 
 
-def norm_relu_attend(norm: nn.Module, reduced: Tensor, condition: Tensor) -> Tensor:
-    """``attend(relu(norm(reduced)), condition)``, fused where that gives the same.
+def norm_relu_attend(norm: nn.Module, reduced: Tensor, condition: Tensor, half: int) -> Tensor:
+    """``attend(relu(norm(reduced)), condition, half)``, fused where that gives the same.
 
     Everything that the fused step does not cover takes the plain operations: another norm than torch's own (such as
     SyncBatchNorm), one with hooks, ``torch.compile`` (which fuses them itself), tracing, ``torch.func``, forward-mode
     differentiation, devices other than CPU and CUDA, and batches that the norm refuses.
     """
     if not _covered(norm, reduced, condition):
-        return attend(relu(norm(reduced), inplace=True), condition)
+        return attend(relu(norm(reduced), inplace=True), condition, half)
     assert isinstance(norm, _PLAIN_NORMS)
-    fused: Tensor = _NormReluAttend.apply(reduced, norm.weight, norm.bias, condition, _statistics(norm))  # type: ignore[no-untyped-call]
+    inputs = (reduced, norm.weight, norm.bias, condition)
+    fused: Tensor = _NormReluAttend.apply(*inputs, half, _statistics(norm))  # type: ignore[no-untyped-call]
     return fused
 
 
@@ -66,14 +70,14 @@ def is_transformed(*tensors: Tensor | None) -> bool:
     return (
         torch.compiler.is_compiling()
         or torch.jit.is_tracing()
-        or torch._C._are_functorch_transforms_active()  # torch.func has no public way to tell
+        or is_functional()
         or any(tensor is not None and unpack_dual(tensor).tangent is not None for tensor in tensors)  # type: ignore[no-untyped-call]
     )
 
 
-def spread(values: Tensor, ndim: int) -> Tensor:
-    """(B, C) -> (B, C, 1, 1, ...)."""
-    return values.reshape(*values.shape, *[1] * (ndim - 2))
+def is_functional() -> bool:
+    """Whether ``torch.func`` transforms the operations; it has no public way to tell."""
+    return not torch.compiler.is_compiling() and torch._C._are_functorch_transforms_active()
 
 
 class _Statistics(NamedTuple):
@@ -104,13 +108,18 @@ def _covered(norm: nn.Module, reduced: Tensor, condition: Tensor) -> bool:
         and reduced.device.type in ("cpu", "cuda")
         and reduced.is_floating_point()
         and reduced.ndim == (4 if isinstance(norm, nn.BatchNorm2d) else 5)
-        and reduced[:, 0].numel() > 1
+        and reduced.numel() > reduced.shape[1]
         and not is_transformed(reduced, condition, *norm.parameters())
     )
 
 
-def _pooled(activation: Tensor, condition: Tensor) -> Tensor:
-    return activation[:, : condition.shape[1]].flatten(2).mean(dim=2)
+def _pooled(activation: Tensor, half: int) -> Tensor:
+    return activation[:, :half].flatten(2).mean(dim=2)
+
+
+def _spread(values: Tensor, ndim: int) -> Tensor:
+    """(B, C) -> (B, C, 1, 1, ...)."""
+    return values.reshape(*values.shape, *[1] * (ndim - 2))
 
 
 class _NormReluAttend(torch.autograd.Function):
@@ -123,13 +132,14 @@ class _NormReluAttend(torch.autograd.Function):
         weight: Tensor | None,
         bias: Tensor | None,
         condition: Tensor,
+        half: int,
         statistics: _Statistics,
     ) -> Tensor:
-        half, running = condition.shape[1], (statistics.mean, statistics.variance)
+        running = (statistics.mean, statistics.variance)
         y, mean, deviation = torch.native_batch_norm(reduced, weight, bias, *running, *statistics[2:])
-        pooled = _pooled(y.relu_(), condition)
+        pooled = _pooled(y.relu_(), half)
         gate = torch.sigmoid(condition * pooled)
-        wide = spread(gate.to(y.dtype), y.ndim)
+        wide = _spread(gate.to(y.dtype), y.ndim)
         if half == reduced.shape[1]:
             y = torch.cat((y * wide, y), dim=1)
         else:
@@ -137,7 +147,7 @@ class _NormReluAttend(torch.autograd.Function):
         if not statistics.of_batch:
             mean, deviation = running  # type: ignore[assignment]  # only a batch's own statistics go without
         ctx.save_for_backward(reduced, weight, bias, condition, y, pooled, gate, mean, deviation)
-        ctx.of_batch, ctx.eps = statistics.of_batch, statistics.eps
+        ctx.half, ctx.of_batch, ctx.eps = half, statistics.of_batch, statistics.eps
         return y
 
     @staticmethod
@@ -145,13 +155,13 @@ class _NormReluAttend(torch.autograd.Function):
         if torch.is_grad_enabled():
             return _differentiable(ctx, above)
         reduced, weight, _, condition, y, pooled, gate, mean, deviation = ctx.saved_tensors
-        half = condition.shape[1]
+        half = ctx.half
         halves = [(above[:, part], y[:, part]) for part in (slice(None, half), slice(half, None))]
         (attended, attended_y), (original, original_y) = halves
         # of the sigmoid's argument t * GAP(a), and what each position of a gets of it
         slope = (attended * attended_y).flatten(2).sum(dim=2) * (1 - gate)
-        share = spread((slope * condition / attended[0, 0].numel()).to(y.dtype), y.ndim)
-        wide = spread(gate.to(y.dtype), y.ndim)
+        share = _spread((slope * condition / attended[0, 0].numel()).to(y.dtype), y.ndim)
+        wide = _spread(gate.to(y.dtype), y.ndim)
         below = torch.empty_like(reduced)
         mask = torch.ops.aten.threshold_backward.grad_input
         if half == reduced.shape[1]:
@@ -169,7 +179,7 @@ class _NormReluAttend(torch.autograd.Function):
         )
         of_norm = [gradient if needed else None for gradient, needed in zip(through, needs, strict=True)]
         of_condition = (slope * pooled).to(condition.dtype) if ctx.needs_input_grad[3] else None
-        return (*of_norm, of_condition, None)
+        return (*of_norm, of_condition, None, None)
 
 
 def _differentiable(ctx: Any, above: Tensor) -> tuple[Tensor | None, ...]:
@@ -178,8 +188,8 @@ def _differentiable(ctx: Any, above: Tensor) -> tuple[Tensor | None, ...]:
     if ctx.of_batch:
         mean = variance = None
     normed = batch_norm(reduced, mean, variance, weight, bias, training=ctx.of_batch, eps=ctx.eps)
-    y = attend(relu(normed), condition)
+    y = attend(relu(normed), condition, ctx.half)
     inputs = (reduced, weight, bias, condition)
     wanted = [tensor for tensor, needed in zip(inputs, ctx.needs_input_grad, strict=False) if needed]
     found = iter(torch.autograd.grad(y, wanted, above, create_graph=True))
-    return (*(next(found) if needed else None for needed in ctx.needs_input_grad[:4]), None)
+    return (*(next(found) if needed else None for needed in ctx.needs_input_grad[:4]), None, None)

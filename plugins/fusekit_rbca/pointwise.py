@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear, relu_
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
-from fusekit_rbca.fused import is_plain, is_transformed
+from fusekit_rbca.fused import is_functional, is_plain
 
 _LAYOUTS = {4: torch.channels_last, 5: torch.channels_last_3d}
 
@@ -40,7 +40,6 @@ def convolve_norm_relu(convolution: nn.Module, norm: nn.Module, features: Tensor
         and isinstance(norm, nn.BatchNorm2d | nn.BatchNorm3d)
         and norm.running_mean is not None
         and norm.running_var is not None
-        and not is_transformed(features)
     ):
         return relu_(norm(convolve(convolution, features)))
     assert isinstance(convolution, nn.Conv2d | nn.Conv3d)
@@ -54,5 +53,6 @@ def convolve_norm_relu(convolution: nn.Module, norm: nn.Module, features: Tensor
 
 def _as_rows(features: Tensor) -> bool:
     """Whether the map lies in memory as a matrix of positions times channels, on a CPU."""
-    layout = _LAYOUTS.get(features.ndim)
-    return features.device.type == "cpu" and layout is not None and features.is_contiguous(memory_format=layout)
+    if features.device.type != "cpu" or features.ndim not in _LAYOUTS or is_functional():
+        return False
+    return features.is_contiguous(memory_format=_LAYOUTS[features.ndim])
