@@ -36,12 +36,12 @@ class ClinicalAttention(nn.Module):
             raise OptionError(f"clinical attention halves its channels, and {channels} is odd.")
         if spatial_dims not in _CONVOLUTIONS:
             raise OptionError(f"clinical attention takes 2 or 3 spatial axes, not {spatial_dims}.")
-        self.half = channels // 2
-        outputs = self.half if shared else channels
+        self.attended = channels // 2
+        outputs = self.attended if shared else channels
         self.reduce = _CONVOLUTIONS[spatial_dims](channels, outputs, kernel_size=1, bias=False)
         self.norm = _NORMS[spatial_dims](outputs)
         # Each half is a reduction of its own: over the whole, fan-out is twice that and the deviation too small by √2.
-        for half in torch.split(self.reduce.weight.detach(), self.half):
+        for half in torch.split(self.reduce.weight.detach(), self.attended):
             nn.init.kaiming_normal_(half, mode="fan_out", nonlinearity="relu")
 
     def forward(self, features: Tensor, condition: Tensor) -> Tensor:
@@ -50,8 +50,8 @@ class ClinicalAttention(nn.Module):
         Backward reads the result again, as after a ReLU: who changes it in place gets autograd's error.
         """
         if self._infers(features, condition):
-            return attend(convolve_norm_relu(self.reduce, self.norm, features), condition, self.half, inplace=True)
-        return norm_relu_attend(self.norm, convolve(self.reduce, features), condition, self.half)
+            return attend(convolve_norm_relu(self.reduce, self.norm, features), condition, self.attended, inplace=True)
+        return norm_relu_attend(self.norm, convolve(self.reduce, features), condition, self.attended)
 
     def gate(self, features: Tensor, condition: Tensor) -> Tensor:
         """What ``forward`` multiplies the attended half with, (B, C/2).
@@ -59,7 +59,7 @@ class ClinicalAttention(nn.Module):
         Where the condition is not negative (RBCA's ends in a ReLU) it lies in [1/2, 1): a channel is halved at most,
         never shut.
         """
-        return gate_of(relu(self.norm(convolve(self.reduce, features)), inplace=True), condition, self.half)
+        return gate_of(relu(self.norm(convolve(self.reduce, features)), inplace=True), condition, self.attended)
 
     def _infers(self, *inputs: Tensor) -> bool:
         """Whether this is evaluation that nobody will differentiate."""

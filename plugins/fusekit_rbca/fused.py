@@ -55,7 +55,7 @@ def norm_relu_attend(norm: nn.Module, reduced: Tensor, condition: Tensor, half: 
         return attend(relu(norm(reduced), inplace=True), condition, half)
     assert isinstance(norm, _PLAIN_NORMS)
     inputs = (reduced, norm.weight, norm.bias, condition)
-    fused: Tensor = _NormReluAttend.apply(*inputs, half, _statistics(norm))  # type: ignore[no-untyped-call]
+    fused: Tensor = _NormReluAttend.apply(*inputs, half, _statistics(norm))
     return fused
 
 
@@ -69,7 +69,7 @@ def is_transformed(*tensors: Tensor | None) -> bool:
     """Whether something other than ordinary backward looks at the operations."""
     return (
         torch.compiler.is_compiling()
-        or torch.jit.is_tracing()
+        or torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
         or is_functional()
         or any(tensor is not None and unpack_dual(tensor).tangent is not None for tensor in tensors)  # type: ignore[no-untyped-call]
     )
@@ -136,7 +136,9 @@ class _NormReluAttend(torch.autograd.Function):
         statistics: _Statistics,
     ) -> Tensor:
         running = (statistics.mean, statistics.variance)
-        y, mean, deviation = torch.native_batch_norm(reduced, weight, bias, *running, *statistics[2:])
+        y, mean, deviation = torch.native_batch_norm(
+            reduced, weight, bias, *running, statistics.of_batch, statistics.momentum, statistics.eps
+        )
         pooled = _pooled(y.relu_(), half)
         gate = torch.sigmoid(condition * pooled)
         wide = _spread(gate.to(y.dtype), y.ndim)

@@ -114,7 +114,7 @@ def test_every_option_of_the_norm_counts(options: dict[str, Any], training: bool
         torch.testing.assert_close(module.eval()(features, condition), twin.eval()(features, condition))
 
 
-def gradients(module: nn.Module, features: Tensor, condition: Tensor) -> list[Tensor]:
+def gradients(module: Callable[..., Any], features: Tensor, condition: Tensor) -> list[Tensor]:
     """The result and the gradients of a function of it."""
     out = module(features, condition)
     return [out.detach(), *torch.autograd.grad(out.pow(3).sum(), (features, condition))]
@@ -172,9 +172,10 @@ def test_forward_mode_agrees_with_backward(training: bool) -> None:
     above = torch.randn_like(features)
     out = module(features, condition)
     backward = torch.autograd.grad(out, (features, condition), above)
-    with forward_ad.dual_level():
-        pair = [forward_ad.make_dual(x, t) for x, t in zip((features, condition), tangents, strict=True)]
-        forward = forward_ad.unpack_dual(module(*pair)).tangent
+    ad: Any = forward_ad  # untyped
+    with ad.dual_level():
+        pair = [ad.make_dual(x, t) for x, t in zip((features, condition), tangents, strict=True)]
+        forward = ad.unpack_dual(module(*pair)).tangent
     expected = sum(float((g * t).sum()) for g, t in zip(backward, tangents, strict=True))
     assert float((forward * above).sum()) == pytest.approx(expected, rel=1e-10)
 
@@ -182,7 +183,7 @@ def test_forward_mode_agrees_with_backward(training: bool) -> None:
 def test_gradients_of_each_sample_by_torch_func() -> None:
     module = attention().eval()
     features, condition = (tensor.detach() for tensor in inputs(3, 2))
-    weights = dict(module.named_parameters())
+    weights: dict[str, Tensor] = dict(module.named_parameters())
 
     def loss(weights: dict[str, Tensor], one: Tensor, t: Tensor) -> Tensor:
         out = functional_call(module, weights, (one[None], t[None]))
@@ -223,7 +224,7 @@ def test_synchronised_norms_take_the_place_of_plain_ones() -> None:
     module = attention().eval()
     given = inputs(3, 2)
     before = gradients(module, *given)
-    converted = nn.SyncBatchNorm.convert_sync_batchnorm(module)
+    converted = nn.SyncBatchNorm.convert_sync_batchnorm(module)  # type: ignore[no-untyped-call]
     assert isinstance(converted.norm, nn.SyncBatchNorm)
     assert converted.state_dict().keys() == module.state_dict().keys()
     for mine, theirs in zip(gradients(converted, *given), before, strict=True):
