@@ -7,6 +7,8 @@ from torch import Tensor, nn
 from torch.nn.functional import relu
 
 from fusekit.errors import OptionError
+from fusekit_rbca.fused import attend, gate_of, is_transformed, norm_relu_attend
+from fusekit_rbca.pointwise import convolve, convolve_norm_relu
 
 _CONVOLUTIONS: dict[int, type[nn.Conv2d | nn.Conv3d]] = {2: nn.Conv2d, 3: nn.Conv3d}
 _NORMS: dict[int, type[nn.BatchNorm2d | nn.BatchNorm3d]] = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
@@ -34,22 +36,22 @@ class ClinicalAttention(nn.Module):
             raise OptionError(f"clinical attention halves its channels, and {channels} is odd.")
         if spatial_dims not in _CONVOLUTIONS:
             raise OptionError(f"clinical attention takes 2 or 3 spatial axes, not {spatial_dims}.")
-        self.shared = shared
-        outputs = channels // 2 if shared else channels
+        self.attended = channels // 2
+        outputs = self.attended if shared else channels
         self.reduce = _CONVOLUTIONS[spatial_dims](channels, outputs, kernel_size=1, bias=False)
         self.norm = _NORMS[spatial_dims](outputs)
         # Each half is a reduction of its own: over the whole, fan-out is twice that and the deviation too small by √2.
-        for half in torch.split(self.reduce.weight.detach(), channels // 2):
+        for half in torch.split(self.reduce.weight.detach(), self.attended):
             nn.init.kaiming_normal_(half, mode="fan_out", nonlinearity="relu")
 
     def forward(self, features: Tensor, condition: Tensor) -> Tensor:
-        """Features (B, C, *S) and condition (B, C/2) -> attended and original half, (B, C, *S)."""
-        reduced = self._reduced(features)
-        gate = _gate(reduced, condition)
-        gate = gate.reshape(*gate.shape, *[1] * (features.ndim - 2))
-        if self.shared:
-            return torch.cat((reduced * gate, reduced), dim=1)
-        return reduced * torch.cat((gate, torch.ones_like(gate)), dim=1)
+        """Features (B, C, *S) and condition (B, C/2) -> attended and original half, (B, C, *S).
+
+        Backward reads the result again, as after a ReLU: who changes it in place gets autograd's error.
+        """
+        if self._infers(features, condition):
+            return attend(convolve_norm_relu(self.reduce, self.norm, features), condition, self.attended, inplace=True)
+        return norm_relu_attend(self.norm, convolve(self.reduce, features), condition, self.attended)
 
     def gate(self, features: Tensor, condition: Tensor) -> Tensor:
         """What ``forward`` multiplies the attended half with, (B, C/2).
@@ -57,13 +59,10 @@ class ClinicalAttention(nn.Module):
         Where the condition is not negative (RBCA's ends in a ReLU) it lies in [1/2, 1): a channel is halved at most,
         never shut.
         """
-        return _gate(self._reduced(features), condition)
+        return gate_of(relu(self.norm(convolve(self.reduce, features)), inplace=True), condition, self.attended)
 
-    def _reduced(self, features: Tensor) -> Tensor:
-        """(B, C, *S), or (B, C/2, *S) if shared."""
-        return relu(self.norm(self.reduce(features)), inplace=True)
-
-
-def _gate(reduced: Tensor, condition: Tensor) -> Tensor:
-    attended = reduced[:, : condition.shape[1]]
-    return torch.sigmoid(condition * attended.flatten(2).mean(dim=2))
+    def _infers(self, *inputs: Tensor) -> bool:
+        """Whether this is evaluation that nobody will differentiate."""
+        everything = (*inputs, *self.parameters())
+        differentiated = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in everything)
+        return not (self.norm.training or differentiated or is_transformed(*everything))

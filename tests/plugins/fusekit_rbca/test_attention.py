@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from fusekit import FusekitError
+from fusekit.models import channels_last
 from fusekit_rbca import ClinicalAttention
 from tests.plugins.fusekit_rbca.literal import LiteralAttention, scramble, split_attention
 
@@ -37,20 +38,25 @@ def twice(state: dict[str, Tensor]) -> dict[str, Tensor]:
     }
 
 
-def inputs(spatial_dims: int) -> tuple[Tensor, Tensor, Tensor]:
+LAYOUTS = pytest.mark.parametrize("last", [True, False], ids=["channels-last", "channels-first"])
+
+
+def inputs(spatial_dims: int, *, last: bool = False) -> tuple[Tensor, Tensor, Tensor]:
     """Features, a condition behind a ReLU, and the gradient that comes from above."""
     draw = torch.Generator().manual_seed(7)
     shape = (4, CHANNELS, *SHAPES[spatial_dims])
     features = torch.randn(shape, generator=draw, dtype=torch.float64)
     condition = torch.randn(4, CHANNELS // 2, generator=draw, dtype=torch.float64).relu()
-    return features, condition, torch.randn(shape, generator=draw, dtype=torch.float64)
+    above = torch.randn(shape, generator=draw, dtype=torch.float64)
+    return channels_last(features) if last else features, condition, above
 
 
+@LAYOUTS
 @pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
 @pytest.mark.parametrize("spatial_dims", [2, 3])
-def test_outputs_gradients_and_statistics_are_the_literal_form_s(spatial_dims: int, training: bool) -> None:
+def test_outputs_gradients_and_statistics_are_the_literal_form_s(spatial_dims: int, training: bool, last: bool) -> None:
     ours, literal = (module.train(training) for module in pair(spatial_dims))
-    *given, above = inputs(spatial_dims)
+    *given, above = inputs(spatial_dims, last=last)
     results = []
     for module in (ours, literal):
         leaves = [tensor.clone().requires_grad_() for tensor in given]
@@ -68,14 +74,17 @@ def test_outputs_gradients_and_statistics_are_the_literal_form_s(spatial_dims: i
     after = split_attention(ours.state_dict())
     for name, value in literal.state_dict().items():
         torch.testing.assert_close(after[name], value, rtol=1e-12, atol=1e-14)
+    with torch.no_grad():  # after the batch, so that statistics count which a training step has changed
+        torch.testing.assert_close(ours.eval()(*given), literal.eval()(*given), rtol=1e-10, atol=1e-12)
     assert int(after["attended_bn.num_batches_tracked"]) == int(training)
 
 
+@LAYOUTS
 @pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
 @pytest.mark.parametrize("spatial_dims", [2, 3])
-def test_a_shared_reduction_feeds_both_halves(spatial_dims: int, training: bool) -> None:
+def test_a_shared_reduction_feeds_both_halves(spatial_dims: int, training: bool, last: bool) -> None:
     ours, literal = (module.train(training) for module in pair(spatial_dims, shared=True))
-    features, condition, above = inputs(spatial_dims)
+    features, condition, above = inputs(spatial_dims, last=last)
     results = []
     for module in (ours, literal):
         x = features.clone().requires_grad_()

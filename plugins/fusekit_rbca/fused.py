@@ -1,0 +1,197 @@
+"""Batch norm, ReLU and gate as one step of autograd, which keeps two maps for backward instead of three.
+
+Written out, ``y = relu(norm(u)) * g`` keeps u for the norm, the activation for ReLU and gate, and y for the
+convolution that reads it. But y tells all that backward needs of the activation. A gate is positive, so y > 0 where
+the activation is. And with g = sigmoid(t * GAP(a)), the derivative of the sigmoid is g * (1 - g), so that the gradient
+of its argument is sum(dy * a) * g * (1 - g) = sum(dy * y) * (1 - g): nothing is divided by the gate.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.forward_ad import unpack_dual
+from torch.nn.functional import batch_norm, relu
+
+_PLAIN_NORMS = (nn.BatchNorm2d, nn.BatchNorm3d)
+
+
+def attend(activation: Tensor, condition: Tensor, half: int, *, inplace: bool = False) -> Tensor:
+    """The formula, from what comes out of the ReLU.
+
+    Args:
+        activation: (B, C, *S), or (B, C/2, *S) where one reduction feeds both halves.
+        condition: (B, C/2).
+        half: C/2.
+        inplace: write into the activation where it has room for the result.
+
+    Returns:
+        (B, C, *S): the attended half times its gate, then the original half.
+    """
+    gate = _spread(gate_of(activation, condition, half).to(activation.dtype), activation.ndim)
+    if activation.shape[1] == half:
+        return torch.cat((activation * gate, activation), dim=1)
+    if inplace:
+        activation[:, :half].mul_(gate)
+        return activation
+    return activation * torch.cat((gate, torch.ones_like(gate)), dim=1)
+
+
+def gate_of(activation: Tensor, condition: Tensor, half: int) -> Tensor:
+    """sigmoid(condition * GAP(attended half)), (B, C/2): GAP(a * t) is t * GAP(a)."""
+    return torch.sigmoid(condition * _pooled(activation, half))
+
+
+def norm_relu_attend(norm: nn.Module, reduced: Tensor, condition: Tensor, half: int) -> Tensor:
+    """``attend(relu(norm(reduced)), condition, half)``, fused where that gives the same.
+
+    Everything that the fused step does not cover takes the plain operations: another norm than torch's own (such as
+    SyncBatchNorm), one with hooks, ``torch.compile`` (which fuses them itself), tracing, ``torch.func``, forward-mode
+    differentiation, devices other than CPU and CUDA, and batches that the norm refuses.
+    """
+    if not _covered(norm, reduced, condition):
+        return attend(relu(norm(reduced), inplace=True), condition, half)
+    assert isinstance(norm, _PLAIN_NORMS)
+    inputs = (reduced, norm.weight, norm.bias, condition)
+    fused: Tensor = _NormReluAttend.apply(*inputs, half, _statistics(norm))
+    return fused
+
+
+def is_plain(module: nn.Module, *types: type[nn.Module]) -> bool:
+    """Whether a module's call is its class's own, without hooks that would have to be called."""
+    hooks = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+    return type(module) in types and not any(getattr(module, name) for name in hooks)
+
+
+def is_transformed(*tensors: Tensor | None) -> bool:
+    """Whether something other than ordinary backward looks at the operations."""
+    return (
+        torch.compiler.is_compiling()
+        or torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+        or is_functional()
+        or any(tensor is not None and unpack_dual(tensor).tangent is not None for tensor in tensors)  # type: ignore[no-untyped-call]
+    )
+
+
+def is_functional() -> bool:
+    """Whether ``torch.func`` transforms the operations; it has no public way to tell."""
+    return not torch.compiler.is_compiling() and torch._C._are_functorch_transforms_active()
+
+
+class _Statistics(NamedTuple):
+    """How a batch norm normalises this batch."""
+
+    mean: Tensor | None
+    variance: Tensor | None
+    of_batch: bool
+    momentum: float
+    eps: float
+
+
+def _statistics(norm: nn.BatchNorm2d | nn.BatchNorm3d) -> _Statistics:
+    """Count the batch and choose the statistics as torch's own ``forward`` does."""
+    momentum = norm.momentum or 0.0
+    if norm.training and norm.track_running_stats and norm.num_batches_tracked is not None:
+        norm.num_batches_tracked.add_(1)
+        if norm.momentum is None:  # all batches count alike
+            momentum = 1 / float(norm.num_batches_tracked)
+    keeps = not norm.training or norm.track_running_stats
+    mean, variance = (norm.running_mean, norm.running_var) if keeps else (None, None)
+    return _Statistics(mean, variance, norm.training or mean is None, momentum, norm.eps)
+
+
+def _covered(norm: nn.Module, reduced: Tensor, condition: Tensor) -> bool:
+    return (
+        is_plain(norm, *_PLAIN_NORMS)
+        and reduced.device.type in ("cpu", "cuda")
+        and reduced.is_floating_point()
+        and reduced.ndim == (4 if isinstance(norm, nn.BatchNorm2d) else 5)
+        and reduced.numel() > reduced.shape[1]
+        and not is_transformed(reduced, condition, *norm.parameters())
+    )
+
+
+def _pooled(activation: Tensor, half: int) -> Tensor:
+    return activation[:, :half].flatten(2).mean(dim=2)
+
+
+def _spread(values: Tensor, ndim: int) -> Tensor:
+    """(B, C) -> (B, C, 1, 1, ...)."""
+    return values.reshape(*values.shape, *[1] * (ndim - 2))
+
+
+class _NormReluAttend(torch.autograd.Function):
+    """See above: u and y are kept, y in the same memory as the convolution that reads it keeps."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        reduced: Tensor,
+        weight: Tensor | None,
+        bias: Tensor | None,
+        condition: Tensor,
+        half: int,
+        statistics: _Statistics,
+    ) -> Tensor:
+        running = (statistics.mean, statistics.variance)
+        y, mean, deviation = torch.native_batch_norm(
+            reduced, weight, bias, *running, statistics.of_batch, statistics.momentum, statistics.eps
+        )
+        pooled = _pooled(y.relu_(), half)
+        gate = torch.sigmoid(condition * pooled)
+        wide = _spread(gate.to(y.dtype), y.ndim)
+        if half == reduced.shape[1]:
+            y = torch.cat((y * wide, y), dim=1)
+        else:
+            y[:, :half].mul_(wide)
+        if not statistics.of_batch:
+            mean, deviation = running  # type: ignore[assignment]  # only a batch's own statistics go without
+        ctx.save_for_backward(reduced, weight, bias, condition, y, pooled, gate, mean, deviation)
+        ctx.half, ctx.of_batch, ctx.eps = half, statistics.of_batch, statistics.eps
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, above: Tensor) -> tuple[Tensor | None, ...]:
+        if torch.is_grad_enabled():
+            return _differentiable(ctx, above)
+        reduced, weight, _, condition, y, pooled, gate, mean, deviation = ctx.saved_tensors
+        half = ctx.half
+        halves = [(above[:, part], y[:, part]) for part in (slice(None, half), slice(half, None))]
+        (attended, attended_y), (original, original_y) = halves
+        # of the sigmoid's argument t * GAP(a), and what each position of a gets of it
+        slope = (attended * attended_y).flatten(2).sum(dim=2) * (1 - gate)
+        share = _spread((slope * condition / attended[0, 0].numel()).to(y.dtype), y.ndim)
+        wide = _spread(gate.to(y.dtype), y.ndim)
+        below = torch.empty_like(reduced)
+        mask = torch.ops.aten.threshold_backward.grad_input
+        if half == reduced.shape[1]:
+            torch.addcmul(original, attended, wide, out=below).add_(share)
+            mask(below, original_y, 0, grad_input=below)  # the original half is the activation itself
+        else:
+            first = torch.addcmul(share, attended, wide, out=below[:, :half])
+            mask(first, attended_y, 0, grad_input=first)
+            mask(original, original_y, 0, grad_input=below[:, half:])
+        running = (None, None) if ctx.of_batch else (mean, deviation)
+        own = (mean, deviation) if ctx.of_batch else (None, None)
+        needs = list(ctx.needs_input_grad[:3])
+        through = torch.ops.aten.native_batch_norm_backward(
+            below, reduced, weight, *running, *own, ctx.of_batch, ctx.eps, needs
+        )
+        of_norm = [gradient if needed else None for gradient, needed in zip(through, needs, strict=True)]
+        of_condition = (slope * pooled).to(condition.dtype) if ctx.needs_input_grad[3] else None
+        return (*of_norm, of_condition, None, None)
+
+
+def _differentiable(ctx: Any, above: Tensor) -> tuple[Tensor | None, ...]:
+    """The gradients by plain operations, for someone who will differentiate them again."""
+    reduced, weight, bias, condition, *_, mean, variance = ctx.saved_tensors
+    if ctx.of_batch:
+        mean = variance = None
+    normed = batch_norm(reduced, mean, variance, weight, bias, training=ctx.of_batch, eps=ctx.eps)
+    y = attend(relu(normed), condition, ctx.half)
+    inputs = (reduced, weight, bias, condition)
+    wanted = [tensor for tensor, needed in zip(inputs, ctx.needs_input_grad, strict=False) if needed]
+    found = iter(torch.autograd.grad(y, wanted, above, create_graph=True))
+    return (*(next(found) if needed else None for needed in ctx.needs_input_grad[:4]), None, None)
