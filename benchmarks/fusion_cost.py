@@ -2,8 +2,8 @@
 
     python -m benchmarks.fusion_cost --fusions concat,rbca,rbca-light --json cost.json
 
-A training step is what ``fusekit run`` does with a batch: forward, cross-entropy, backward, AdamW. Times are CPU seconds of
-one thread, channels last; each round runs every fusion once, and a ratio is the median over rounds.
+A training step is what ``fusekit run`` does with a batch: forward, cross-entropy, backward, AdamW. Times are CPU
+seconds of one thread, channels last; each round runs every fusion once, and a ratio is the median over rounds.
 """
 
 from __future__ import annotations
