@@ -206,8 +206,10 @@ def main() -> None:
     parser.add_argument(
         "--seeds", default=[0, 1, 2], help="each draws its own training subjects and weights", **numbers
     )
-    parser.add_argument("--steps", type=int, default=400, help=f"of {BATCH} subjects, at every size")
-    parser.add_argument("--backbone", default="resnet18")
+    parser.add_argument("--steps", type=int, default=300, help=f"of {BATCH} subjects, at every size")
+    parser.add_argument(
+        "--backbone", default="test_resnet", help="timm's smallest ResNet, unless resnet18, resnet50, ..."
+    )
     asked = parser.parse_args()
     groups = {"main": MAIN, "ablation": ABLATION, "none": ()}
     asked.arms = groups.get(asked.arms, asked.arms.split(","))

@@ -19,7 +19,7 @@ from fusekit_adni.synthetic import brain
 
 #: Log odds of disease: SLOPE times the sign that matters (uniform within +-SPREAD standard deviations, where pushes do
 #: not saturate), and MAIN_EFFECT times one column. The other columns tell nothing.
-SLOPE, SPREAD, MAIN_EFFECT, COLUMNS = 3.0, 1.7, 1.0, 20
+SLOPE, SPREAD, MAIN_EFFECT, COLUMNS = 3.0, 1.7, 1.0, 10
 #: Where the slice lies, half its width and height (mm), and its width and height in pixels: 2 mm each.
 SLICE_MM, HALF_MM, PIXELS = -10.0, 48.0, 48
 #: Of the smooth fields, a side of the square: about as far apart as in the brains, 46 mm.

@@ -83,7 +83,7 @@ class LightInjector(Injector):
     def gate_values(self, site: int, features: Tensor, prepared: dict[int, Tensor]) -> Tensor:
         """Features (B, C, *S) -> what the attended half is multiplied with (B, C/2), from 0 to 2 (or 1)."""
         half = features.shape[1] // 2
-        # All channels are pooled, not half of them: the gradient of a part of a map costs a second map.
-        pooled = features.mean(dim=tuple(range(2, features.ndim)))[:, :half]
-        gate: Tensor = self.gates[site](pooled, prepared[half])
+        # For time alone: the gradient of a sum is a view, that of a mean or of a part of the map is a map of its own.
+        pooled = features.sum(dim=tuple(range(2, features.ndim))) / features[0, 0].numel()
+        gate: Tensor = self.gates[site](pooled[:, :half], prepared[half])
         return gate

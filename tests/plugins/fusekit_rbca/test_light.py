@@ -13,7 +13,8 @@ from torch.utils.flop_counter import FlopCounterMode
 import fusekit
 from fusekit import Column, FusekitError, Site
 from fusekit.data import ClinicalEncoding, Pixels, SlicePolicy
-from fusekit.testing import check_fusion, check_injector
+from fusekit.explain.gates import gates_of
+from fusekit.testing import check_injector
 from fusekit_rbca import LightInjector
 
 SITES = (Site("a", 2, 8), Site("b", 2, 8), Site("c", 3, 7))
@@ -109,9 +110,27 @@ def test_attention_without_amplification_starts_at_one_half() -> None:
     assert torch.equal(gates, torch.full((2, 4), 0.5))
 
 
-@pytest.mark.parametrize(("backbone", "size"), [("convnext_atto", (64, 64)), ("r3d_18", (8, 16, 16))])
+@pytest.mark.parametrize(("backbone", "size"), [("test_convnext", (32, 32)), ("mc3_18", (4, 16, 16))])
 def test_other_backbones_take_it(backbone: str, size: tuple[int, ...]) -> None:
-    check_fusion("rbca-light", backbone=backbone, size=size)
+    torch.manual_seed(0)
+    model = fusekit.build("rbca-light", backbone=backbone, columns=3, classes=2).eval()
+    assert model.injector is not None
+    for weight in model.injector.parameters():
+        nn.init.normal_(weight.detach())
+    image, columns = torch.randn(2, 1, *size), torch.randn(2, 3)
+    gates = gates_of(model, image, columns)
+    assert model.backbone is not None
+    sites = model.backbone.sites
+    assert {sites[i].stage for i in gates} == {2, 3, 4}
+    assert all(tuple(gate.shape) == (2, sites[i].channels // 2) for i, gate in gates.items())
+    assert all(
+        bool((gate >= 0).all()) and bool((gate <= 2).all()) and float(gate.std()) > 0.1 for gate in gates.values()
+    )
+    vectors: list[Tensor] = []
+    model.head.register_forward_pre_hook(lambda _, args: vectors.append(args[0].vector))
+    model(image, columns)
+    model(image, columns + 5)
+    assert not torch.allclose(*vectors)
 
 
 @pytest.mark.parametrize("options", [{}, {"affine": False, "amplify": False}], ids=["default", "plain"])
