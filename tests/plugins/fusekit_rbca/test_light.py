@@ -130,7 +130,7 @@ def test_other_backbones_take_it(backbone: str, size: tuple[int, ...]) -> None:
     model.head.register_forward_pre_hook(lambda _, args: vectors.append(args[0].vector))
     model(image, columns)
     model(image, columns + 5)
-    assert not torch.allclose(*vectors)
+    assert not torch.equal(*vectors)  # exactly: a new ConvNeXt scales its branches by 1e-6
 
 
 @pytest.mark.parametrize("options", [{}, {"affine": False, "amplify": False}], ids=["default", "plain"])
