@@ -96,7 +96,8 @@ def test_it_starts_as_concat_and_leaves_that_start() -> None:
     image, columns = torch.randn(2, 1, 64, 64), torch.randn(2, 3)
     torch.testing.assert_close(light(image, columns), concat(image, columns))
 
-    nn.functional.cross_entropy(light(image, columns), torch.tensor([0, 1])).backward()
+    loss: Tensor = nn.functional.cross_entropy(light(image, columns), torch.tensor([0, 1]))
+    torch.autograd.backward(loss)
     assert light.injector is not None
     for name, weight in light.injector.named_parameters():
         assert weight.grad is not None
