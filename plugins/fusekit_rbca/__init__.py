@@ -1,7 +1,8 @@
 """RBCA: residual blocks with clinical attention, and the paper's other arms.
 
 Yang et al. 2021, Fusing Medical Image Features and Clinical Features with Deep Learning for Computer-Aided Diagnosis
-(arXiv 2103.05855). For embedding elsewhere: ``ClinicalAttention``, ``RBCAInjector``, ``ClinicalPath``, ``ConcatHead``.
+(arXiv 2103.05855); and ``rbca-light``, FuseKit's own, which has the attention without the convolutions. For embedding
+elsewhere: ``ClinicalAttention``, ``RBCAInjector``, ``LightInjector``, ``ClinicalPath``, ``ConcatHead``.
 """
 
 from __future__ import annotations
@@ -17,13 +18,15 @@ if TYPE_CHECKING:
     from fusekit_rbca.attention import ClinicalAttention
     from fusekit_rbca.clinical_path import ClinicalPath
     from fusekit_rbca.injector import RBCAInjector
+    from fusekit_rbca.light import LightInjector
 
-__all__ = ["ClinicalAttention", "ClinicalPath", "ConcatHead", "RBCAInjector"]
+__all__ = ["ClinicalAttention", "ClinicalPath", "ConcatHead", "LightInjector", "RBCAInjector"]
 
 _HOMES = {
     "ClinicalAttention": "fusekit_rbca.attention",
     "ClinicalPath": "fusekit_rbca.clinical_path",
     "ConcatHead": "fusekit.models",
+    "LightInjector": "fusekit_rbca.light",
     "RBCAInjector": "fusekit_rbca.injector",
 }
 
@@ -36,18 +39,20 @@ def register_clinical_encoders(register: Register) -> None:
 
 @hookimpl
 def register_injectors(register: Register) -> None:
-    """The paper's block."""
+    """The paper's block, and the same attention without its convolutions."""
     register("rbca", "fusekit_rbca.injector:RBCAInjector", "clinical attention on half the channels (Yang et al. 2021)")
+    register("rbca-light", "fusekit_rbca.light:LightInjector", "clinical attention without RBCA's convolutions")
 
 
 @hookimpl
 def register_fusions(register: Register) -> None:
-    """The three arms of the paper."""
+    """The three arms of the paper, and FuseKit's own."""
     register("image-only", "fusekit_rbca.fusions:image_only", "the image alone, no clinical columns")
     register("concat", "fusekit_rbca.fusions:concat", "image and clinical features side by side at the end")
     register(
         "rbca", "fusekit_rbca.fusions:rbca", "clinical attention inside the backbone, then concat (Yang et al. 2021)"
     )
+    register("rbca-light", "fusekit_rbca.fusions:rbca_light", "as rbca without its convolutions, at the cost of concat")
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""The three arms of the paper's ablation (tables 1 to 3)."""
+"""The three arms of the paper's ablation (tables 1 to 3), and FuseKit's own."""
 
 from __future__ import annotations
 
@@ -18,3 +18,8 @@ def concat() -> Fusion:
 def rbca() -> Fusion:
     """'Full Model': clinical attention in every block of stages 2 to 4, then as ``concat``."""
     return Fusion(head="concat", encoder="clinical-path", injector="rbca", sites="branch", stages=(2, 3, 4))
+
+
+def rbca_light() -> Fusion:
+    """FuseKit's own: as ``rbca``, with gates on the features themselves instead of on reductions of them."""
+    return Fusion(head="concat", encoder="clinical-path", injector="rbca-light", sites="branch", stages=(2, 3, 4))

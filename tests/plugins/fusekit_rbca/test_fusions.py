@@ -10,9 +10,10 @@ from fusekit.testing import check_fusion
 
 
 @pytest.mark.parametrize(
-    ("fusion", "image", "clinical"), [("image-only", True, False), ("concat", True, True), ("rbca", True, True)]
+    ("fusion", "image", "clinical"),
+    [("image-only", True, False), ("concat", True, True), ("rbca", True, True), ("rbca-light", True, True)],
 )
-def test_the_paper_s_arms_read_what_they_say(fusion: str, image: bool, clinical: bool) -> None:
+def test_the_arms_read_what_they_say(fusion: str, image: bool, clinical: bool) -> None:
     model = check_fusion(fusion, columns=6)
     assert (model.reads_image, model.reads_clinical) == (image, clinical)
 

@@ -1,0 +1,99 @@
+"""What fusions cost: parameters, multiply-adds, and CPU time beside the plain network, in turns.
+
+    python -m benchmarks.fusion_cost --fusions concat,rbca,rbca-light --json cost.json
+
+A training step is what ``fusekit run`` does with a batch: forward, cross-entropy, backward, AdamW. Times are CPU
+seconds of one thread, channels last; each round runs every fusion once, and a ratio is the median over rounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+import fusekit
+from benchmarks.timing import interleaved, ratio, table
+from fusekit import FusionModel
+from fusekit.models import channels_last, weights_channels_last
+
+PLAIN = "image-only"
+
+
+def multiply_adds(fusion: str, backbone: str, columns: int, size: int) -> int:
+    """Of one image; counted on the meta device, which computes nothing."""
+    model = fusekit.build(fusion, backbone=backbone, columns=columns, classes=2).to("meta").eval()
+    with FlopCounterMode(display=False) as counter:
+        model(torch.empty(1, 1, size, size, device="meta"), torch.empty(1, columns, device="meta"))
+    return int(counter.get_total_flops()) // 2
+
+
+def training_step(model: FusionModel, image: Tensor, columns: Tensor, labels: Tensor) -> Callable[[], None]:
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True)
+
+    def step() -> None:
+        model.train()
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(model(image, columns), labels).backward()
+        optimizer.step()
+
+    return step
+
+
+@torch.inference_mode()
+def inference(model: FusionModel, image: Tensor, columns: Tensor) -> None:
+    model.eval()
+    model(image, columns)
+
+
+def main() -> None:
+    """Measure and print one table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--fusions", default="concat,rbca,rbca-light")
+    parser.add_argument("--backbone", default="resnet50")
+    parser.add_argument("--columns", type=int, default=237)
+    parser.add_argument("--size", type=int, default=256, help="pixels a side")
+    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--json", type=Path)
+    asked = parser.parse_args()
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    fusions = [PLAIN, *asked.fusions.split(",")]
+    image = channels_last(torch.randn(asked.batch, 1, asked.size, asked.size))
+    columns, labels = torch.randn(asked.batch, asked.columns), torch.arange(asked.batch) % 2
+    models = {
+        name: weights_channels_last(fusekit.build(name, backbone=asked.backbone, columns=asked.columns, classes=2))
+        for name in fusions
+    }
+    steps = {name: training_step(model, image, columns, labels) for name, model in models.items()}
+    works = {"training": steps, "inference": {n: partial(inference, m, image, columns) for n, m in models.items()}}
+    times = {kind: interleaved(of_kind, asked.rounds) for kind, of_kind in works.items()}
+    found = {
+        name: {
+            "parameters": sum(p.numel() for p in models[name].parameters()),
+            "multiply_adds": multiply_adds(name, asked.backbone, asked.columns, asked.size),
+            **{kind: ratio(of_kind, name, PLAIN) for kind, of_kind in times.items()},
+        }
+        for name in fusions
+    }
+    heads = ["fusion", "parameters", "GMAC", "of plain", *(f"{kind}, of plain (range)" for kind in times)]
+    rows = []
+    for name, row in found.items():
+        counted = row["multiply_adds"]
+        spans = ["{:.3f} ({:.2f} to {:.2f})".format(*row[kind]) for kind in times]  # type: ignore[misc]
+        more = counted / found[PLAIN]["multiply_adds"]  # type: ignore[operator]
+        rows.append([name, f"{row['parameters']:,}", f"{counted / 1e9:.3f}", f"{more:.4f}", *spans])  # type: ignore[operator]
+    print(table(heads, rows))
+    if asked.json:
+        asked.json.write_text(json.dumps({"torch": torch.__version__, **vars(asked), "found": found}, default=str))
+
+
+if __name__ == "__main__":
+    main()
