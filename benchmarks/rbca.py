@@ -160,7 +160,7 @@ def saved_bytes(model: nn.Module, forward: Callable[[], Tensor]) -> int:
 
 
 def peak_bytes(work: Callable[[], object], device: str) -> int | None:
-    """What a run needs beyond what was there before; None on CPUs, where memory that was freed stays with the process."""
+    """What a run needs beyond what was there before; None on CPUs, where a process keeps memory that it freed."""
     if device != "cuda":
         return None
     torch.cuda.reset_peak_memory_stats()
