@@ -160,24 +160,13 @@ def saved_bytes(model: nn.Module, forward: Callable[[], Tensor]) -> int:
 
 
 def peak_bytes(work: Callable[[], object], device: str) -> int | None:
-    """What a run needs beyond what was there before; on CPUs as Linux counts it."""
-    if device == "cuda":
-        torch.cuda.reset_peak_memory_stats()
-        before = torch.cuda.memory_allocated()
-        work()
-        return torch.cuda.max_memory_allocated() - before
-    status = Path("/proc/self/status")
-    if not status.exists():
+    """What a run needs beyond what was there before; None on CPUs, where a process keeps memory that it freed."""
+    if device != "cuda":
         return None
-    Path("/proc/self/clear_refs").write_text("5")  # VmHWM starts again from what is resident
-    before, _ = _resident(status), work()
-    return _resident(status, "VmHWM") - before
-
-
-def _resident(status: Path, name: str = "VmRSS") -> int:
-    found = re.search(rf"{name}:\s+(\d+) kB", status.read_text())
-    assert found
-    return 1024 * int(found[1])
+    torch.cuda.reset_peak_memory_stats()
+    before = torch.cuda.memory_allocated()
+    work()
+    return torch.cuda.max_memory_allocated() - before
 
 
 def measure(options: argparse.Namespace, kind: str, compiled: bool) -> list[dict[str, Any]]:
