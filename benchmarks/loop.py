@@ -87,10 +87,10 @@ def invented(count: int, size: int) -> SliceDataset:
 def bare(model: nn.Module, data: SliceDataset, device: str) -> Callable[[], None]:
     """The loop that one would write: no Fabric, no loader, no scores but loss and hits."""
     model = weights_channels_last(model.to(device))
-    optimizer = torch.optim.AdamW(model.parameters(), lr=LR, weight_decay=0, fused=True)
     mean, std = data.pixels
 
     def epoch() -> None:
+        optimizer = torch.optim.AdamW(model.parameters(), lr=LR, weight_decay=0, fused=True)  # as new as FuseKit's
         model.train()
         loss_sum, hits = torch.zeros((), device=device), torch.zeros((), device=device)
         order = np.random.default_rng((SEED, 1)).permutation(len(data))
