@@ -84,10 +84,14 @@ class Descent:
         """What the next step depends on, besides the model's weights; within a group of batches, its gradients too."""
         parts = {"optimizer": self.optimizer, "schedule": self.schedule, "average": self.average}
         begun = {name: value.grad for name, value in self.network.named_parameters() if value.grad is not None}
-        return {name: part.state_dict() for name, part in parts.items() if part is not None} | {"gradients": begun}
+        return {name: part.state_dict() for name, part in parts.items() if part is not None} | {
+            "gradients": begun,
+            "lr": self.lr,
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a ``state_dict`` of a descent with the same options."""
+        self.lr = state["lr"]
         self.optimizer.load_state_dict(state["optimizer"])
         if self.schedule:
             self.schedule.load_state_dict(state["schedule"])

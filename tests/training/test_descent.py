@@ -131,6 +131,7 @@ def test_a_descent_goes_on_from_its_state(batch: int) -> None:
     second.load_state_dict(first.state_dict())
     rest = begin(second)
     rest.load_state_dict(copy.deepcopy(part.state_dict()))
+    assert rest.lr == part.lr  # which the history of an epoch tells, even if no batch of it is left
     epoch(rest, start=batch)
     epoch(rest)
     assert rest.lr == whole.lr
