@@ -273,7 +273,12 @@ def test_submitit_runs_the_jobs(asked: dict[str, Any], tmp_path: Path, monkeypat
     monkeypatch.setattr(submitit, "AutoExecutor", partial(_local, submitit.AutoExecutor))
     submitted: list[Any] = []
     submit = slurm.submit
-    monkeypatch.setattr(slurm, "submit", lambda *given: submitted.extend(submit(*given)) or submitted)
+
+    def noted(*given: Any) -> Any:
+        submitted.extend(submit(*given))
+        return submitted
+
+    monkeypatch.setattr(slurm, "submit", noted)
     monkeypatch.setattr(slurm, "queued", lambda: {job.job_id: "RUNNING" for job in submitted if not job.done()})
     monkeypatch.setenv("OMP_NUM_THREADS", str(torch.get_num_threads()))
     arms = {**asked, "folds": 1}
