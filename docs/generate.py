@@ -87,6 +87,7 @@ def _preset(value: Any) -> str:
 def components() -> str:
     """Everything that is registered: options with their defaults, presets of tasks, definitions of metrics."""
     from fusekit.data import SlicePolicy
+    from fusekit.experiment.slurm import SlurmOptions
     from fusekit.extension import catalog
     from fusekit.training import AugmentOptions, TrainingOptions
 
@@ -129,7 +130,8 @@ def components() -> str:
     for name in known.metrics.names():
         metric = known.metrics.get(name)()
         text += f"| {name} | {metric.definition} | {metric.empty} |\n"
-    return text
+    text += "\n## Jobs of a cluster\n\nWith `fusekit compare --launcher slurm`, `-o slurm.…`; see "
+    return text + f"[Compare over a cluster](../how-to/cluster.md).\n\n{_options(SlurmOptions)}"
 
 
 def _options(factory: Callable[..., object]) -> str:

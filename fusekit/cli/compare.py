@@ -46,7 +46,17 @@ def compare(
     seeds: Annotated[
         int, typer.Option(help="Repeat everything so often, with folds and initialisation of its own.")
     ] = 1,
-    jobs: Annotated[int, typer.Option(help="Folds trained side by side, each with its share of the cores.")] = 1,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            help="Folds trained side by side, each with its share of the cores, and the GPUs in turn. Default: 1; with "
+            "`--launcher slurm`, as many as Slurm lets."
+        ),
+    ] = None,
+    launcher: Annotated[
+        str,
+        typer.Option(help="local: train on this machine; slurm: as jobs of a cluster, one a fold, arm and seed."),
+    ] = "local",
     data: Data = None,
     folds: Folds = None,
     validation: Validation = None,
@@ -93,6 +103,7 @@ def compare(
             baselines=[name for name in baseline.split(",") if name],
             seeds=seeds,
             jobs=jobs,
+            launcher=launcher,
             data=data,
             folds=folds,
             validation=validation,

@@ -52,14 +52,20 @@ def subject_bootstrap(
     """
     from scipy.stats import bootstrap
 
-    numbers, first = np.unique(pd.factorize(subjects)[0], return_index=True)
-    rows = pd.Series(np.arange(len(subjects))).groupby(pd.factorize(subjects)[0]).apply(np.asarray).to_list()
+    codes = pd.factorize(subjects)[0]
+    numbers, first, counts = np.unique(codes, return_index=True, return_counts=True)
+    order = np.argsort(codes, kind="stable")  # the rows of each subject, one subject after the other
+    starts = np.cumsum(counts) - counts
     by_class = [numbers[labels[first] == label] for label in np.unique(labels)]
     if min(map(len, by_class)) < 2:
         return float("nan"), float("nan")
 
     def resampled(*drawn: np.ndarray) -> float:
-        return statistic(np.concatenate([rows[i] for i in np.concatenate(drawn)]))
+        chosen = np.concatenate(drawn)
+        lengths = counts[chosen]
+        ends = np.cumsum(lengths)
+        within = np.arange(ends[-1]) - np.repeat(ends - lengths, lengths)
+        return statistic(order[np.repeat(starts[chosen], lengths) + within])
 
     interval = bootstrap(
         by_class,

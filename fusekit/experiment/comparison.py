@@ -6,9 +6,10 @@ import hashlib
 import json
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from fusekit.data.cache import alone
 from fusekit.errors import Interrupted, OptionError
@@ -17,8 +18,9 @@ from fusekit.experiment.config import MODEL_PARTS, VALIDATION, Config, merge, op
 from fusekit.experiment.evidence import gather_evidence, write_report
 from fusekit.experiment.finish import finish
 from fusekit.experiment.folder import Run, new_folder
-from fusekit.experiment.jobs import Training, train_all
-from fusekit.experiment.plan import Plan, make_plan
+from fusekit.experiment.jobs import Training
+from fusekit.experiment.launcher import PART, Launcher, launcher_for
+from fusekit.experiment.plan import Plan
 from fusekit.experiment.prepare import Gathered, gather, tell
 from fusekit.extension import catalog
 from fusekit.models import Fusion
@@ -30,6 +32,9 @@ ALWAYS: Mapping[str, Any] = {"folds": 5, "validation": VALIDATION}
 
 #: What a comparison folder holds.
 RECORD, RUNS, WORK = "comparison.json", "runs", "unfinished"
+
+#: In ``WORK``: files and logs of jobs.
+JOBS = "jobs"
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,8 @@ def compare(
     fusions: Sequence[str] = (),
     baselines: Sequence[str] = (),
     seeds: int = 1,
-    jobs: int = 1,
+    jobs: int | None = None,
+    launcher: str = "local",
     out: str | Path | None = None,
     config: str | Path | None = None,
     progress: Progress | None = None,
@@ -67,7 +73,8 @@ def compare(
         task: name of the task.
         fusions, baselines: the arms.
         seeds: how often everything is repeated, each time with folds and initialisation of its own.
-        jobs: how many folds are trained side by side, each with its share of the cores.
+        jobs: how many folds are trained side by side; 1 if not given, or as many as the cluster lets.
+        launcher: ``"local"`` trains on this machine, ``"slurm"`` submits a job for every fold, arm and seed.
         out: folder of the comparison; ``runs/compare-TASK-KEY`` if not given, where the key is of everything asked for.
         config: TOML file beneath what is given here.
         progress: where progress is shown; bars on standard error if not given.
@@ -81,24 +88,24 @@ def compare(
         FusekitError: whatever the user can put right; what is finished is kept.
     """
     progress = progress or Bars()
-    common = merge(
-        read_config(Path(config)) if config else {}, {"task": task, **given, "options": given.get("options", {})}
-    )
+    options = given.get("options", {})
+    if PART in options and launcher == "local":
+        raise OptionError(f"-o {PART}.… is for --launcher slurm, which is not given.")
+    common = merge(read_config(Path(config)) if config else {}, {"task": task, **given, "options": options})
+    of_launcher = common["options"].pop(PART, {})  # no part of the comparison: it goes on with others
     arms = _arms(common, fusions, baselines)
     first = next(iter(arms.values()))
-    if seeds < 1 or jobs < 1:
+    if seeds < 1 or (jobs is not None and jobs < 1):
         raise OptionError(f"--seeds and --jobs take 1 or more, not {seeds} and {jobs}.")
-    for arm in arms.values():  # whatever is wrong with any of them is said before the first is trained
-        make_plan(arm)
     record = _record(arms, first.seed, seeds)
     target = (Path(out) if out else Path("runs", f"compare-{first.task_name}-{_key(record)}")).absolute()
+    launch = launcher_for(launcher, jobs, of_launcher, target / WORK / JOBS)
+    for arm in arms.values():  # whatever is wrong with any of them is said before the first is trained
+        launch.plan(arm)
     _open(target, record)
     with alone(target, lambda: progress.say("Another process works on this comparison; waiting for it.")):
-        runs = []
         try:
-            for seed in range(first.seed, first.seed + seeds):
-                seeded = {name: replace(arm, seed=seed) for name, arm in arms.items()}
-                runs += _one_seed(seeded, target, jobs, progress)
+            runs = _train(arms, range(first.seed, first.seed + seeds), target, launch, progress)
         except (Interrupted, KeyboardInterrupt):
             progress.say("What is done is kept: the same command goes on from there.")
             raise
@@ -172,43 +179,54 @@ def _open(target: Path, record: dict[str, Any]) -> None:
         raise OptionError(f"--out {target} cannot be written: {error.strerror} ({error.filename}).") from error
 
 
-def _one_seed(arms: Mapping[str, Config], target: Path, jobs: int, progress: Progress) -> list[Run]:
-    """Every arm with one seed; runs that are finished are left alone."""
-    folders = {name: target / RUNS / f"{name}-seed-{arm.seed}" for name, arm in arms.items()}
-    open_ = {name: arm for name, arm in arms.items() if not (folders[name] / "manifest.json").exists()}
-    if open_:
-        plans = {name: make_plan(arm) for name, arm in open_.items()}
-        first = next(iter(plans.values()))
-        gathered = gather(first.config, first.task, first.slices, progress)
-        tell(gathered.findings, progress)
-        refuse_other_data(target / RECORD, gathered)
-        work = {name: [_fold(target, name, arm, fold) for fold in arm.tested] for name, arm in open_.items()}
-        trainings = [
-            Training(plan.config, fold, path)
-            for name, plan in plans.items()
-            for fold, path in zip(plan.config.tested, work[name], strict=True)
-            if not path.exists()
-        ]
-        done = len(arms) * len(first.config.tested) - len(trainings)
-        if done:
-            progress.say(f"{done} trainings of seed {first.config.seed} are finished already and are kept")
-        for finished in train_all(trainings, gathered, jobs, progress):
-            name = finished.config.arm
-            if all(path.exists() for path in work[name]) and not folders[name].exists():
-                _assemble(plans[name], gathered, work[name], folders[name])
-        for name, plan in plans.items():
-            if not folders[name].exists():  # its folds were all there
-                _assemble(plan, gathered, work[name], folders[name])
+class _Unfinished(NamedTuple):
+    """A run that is not there yet."""
+
+    plan: Plan
+    gathered: Gathered
+    folder: Path
+    folds: tuple[Path, ...]
+
+
+def _train(
+    arms: Mapping[str, Config], seeds: Sequence[int], target: Path, launch: Launcher, progress: Progress
+) -> list[Run]:
+    """Every arm with every seed; what is finished is left alone."""
+    folders = {(name, seed): target / RUNS / f"{name}-seed-{seed}" for seed in seeds for name in arms}
+    gathered: dict[int, Gathered] = {}
+    runs: list[_Unfinished] = []
+    for (name, seed), folder in folders.items():
+        if (folder / "manifest.json").exists():
+            continue
+        plan = launch.plan(replace(arms[name], seed=seed))
+        if seed not in gathered:
+            gathered[seed] = gather(plan.config, plan.task, plan.slices, progress)
+            tell(gathered[seed].findings, progress)
+            refuse_other_data(target / RECORD, gathered[seed])
+        folds = tuple(target / WORK / f"{name}-seed-{seed}-fold-{fold}" for fold in plan.config.tested)
+        runs.append(_Unfinished(plan, gathered[seed], folder, folds))
+    trainings = [
+        Training(run.plan.config, fold, path)
+        for run in runs
+        for fold, path in zip(run.plan.config.tested, run.folds, strict=True)
+        if not path.exists()
+    ]
+    done = sum(len(run.folds) for run in runs) - len(trainings)
+    if done:
+        progress.say(f"{done} trainings are finished already and are kept")
+    for run in runs:
+        _assemble_whole(run)
+    with closing(launch.train(trainings, gathered, progress)) as finished:
+        for training in finished:
+            _assemble_whole(next(run for run in runs if training.folder in run.folds))
     return [Run(folder) for folder in folders.values()]
 
 
-def _fold(target: Path, name: str, arm: Config, fold: int) -> Path:
-    return target / WORK / f"{name}-seed-{arm.seed}-fold-{fold}"
-
-
-def _assemble(plan: Plan, gathered: Gathered, folds: Sequence[Path], folder: Path) -> None:
-    """Make a run of its folds, all at once."""
-    with new_folder(folder) as partial:
-        copies = [Path(shutil.copytree(path, partial / ".folds" / str(k))) for k, path in enumerate(folds)]
-        finish(plan, gathered, copies, partial)
+def _assemble_whole(run: _Unfinished) -> None:
+    """Make a run of its folds, all at once, if they are all there."""
+    if not all(path.exists() for path in run.folds):
+        return
+    with new_folder(run.folder) as partial:
+        copies = [Path(shutil.copytree(path, partial / ".folds" / str(k))) for k, path in enumerate(run.folds)]
+        finish(run.plan, run.gathered, copies, partial)
         shutil.rmtree(partial / ".folds")

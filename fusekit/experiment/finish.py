@@ -171,8 +171,22 @@ def _record(
         "published": [manifest.published(row) for row in task.published],
         **recipe,
         **manifest.environment(plan.fabric.device),
+        **_machines(numbered, folds),
         "seconds": {"training": sum(record["seconds"] for record in folds)},
     }
+
+
+def _machines(numbered: Sequence[str], folds: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Where folds were trained that may have been trained elsewhere: once if all on the same kind of machine."""
+    machines = [record["machine"] for record in folds if "machine" in record]
+    if not machines:
+        return {}
+    same = all(machine == machines[0] for machine in machines)
+    return (
+        {"machine": machines[0]}
+        if same
+        else {"machine": machines[0], "machines": dict(zip(numbered, machines, strict=True))}
+    )
 
 
 def _of_folds(folds: Sequence[dict[str, Any]]) -> tuple[Finding, ...]:

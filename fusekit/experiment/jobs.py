@@ -1,11 +1,13 @@
-"""Trainings one after the other, or side by side in processes that share the cores."""
+"""Trainings one after the other, or side by side in processes that share the cores and the GPUs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from multiprocessing import active_children, get_context
+from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,17 +15,18 @@ import torch
 
 from fusekit.data.cache import alone
 from fusekit.errors import FusekitError, Interrupted
+from fusekit.experiment import manifest
 from fusekit.experiment.config import Config
-from fusekit.experiment.fold import train_fold
-from fusekit.experiment.folder import growing
+from fusekit.experiment.fold import RECORD, train_fold
+from fusekit.experiment.folder import growing, read_json, write_json
 from fusekit.experiment.plan import make_plan
-from fusekit.experiment.prepare import Gathered, gather
+from fusekit.experiment.prepare import Gathered, gather_again
 from fusekit.progress import Progress, Quiet, Within
 from fusekit.training import stoppable
 
 
 class Training(NamedTuple):
-    """One fold of one arm, and where its files go."""
+    """One fold of one arm with one seed, and where its files go."""
 
     config: Config
     fold: int
@@ -35,13 +38,15 @@ class Training(NamedTuple):
         return f"{self.config.arm}, seed {self.config.seed}, fold {self.fold + 1}/{self.config.folds}"
 
 
-def train_all(trainings: Sequence[Training], gathered: Gathered, jobs: int, progress: Progress) -> Iterator[Training]:
+def train_all(
+    trainings: Sequence[Training], gathered: Mapping[int, Gathered], jobs: int, progress: Progress
+) -> Iterator[Training]:
     """Train all, and give each when its folder is complete.
 
     Args:
-        trainings: of one seed.
-        gathered: their cohort; processes of their own read it again, from the same store.
-        jobs: how many side by side, each with its share of the cores.
+        trainings: in the order of their seeds.
+        gathered: seed -> their cohort; processes of their own read it again, from the same store.
+        jobs: how many side by side, each with its share of the cores; where there are GPUs, they take them in turn.
         progress: shows batches of one, or trainings of several.
 
     Raises:
@@ -49,12 +54,17 @@ def train_all(trainings: Sequence[Training], gathered: Gathered, jobs: int, prog
     """
     if jobs == 1 or not trainings:
         for number, training in enumerate(trainings, start=1):
-            _train(training, gathered, Within(progress, f"[{number}/{len(trainings)}] {training.label}"))
+            part = Within(progress, f"[{number}/{len(trainings)}] {training.label}")
+            train_one(training, gathered[training.config.seed], part)
             yield training
         return
     others = set(active_children())
+    context = get_context("spawn")
+    devices: SimpleQueue[str] = context.SimpleQueue()
+    for number in range(jobs):
+        devices.put(device_of(trainings[0].config.device, number, torch.cuda.device_count()))
     threads = max(1, torch.get_num_threads() // jobs)
-    pool = ProcessPoolExecutor(jobs, get_context("spawn"), _begin, (trainings[0].config, threads))
+    pool = ProcessPoolExecutor(jobs, context, _begin, (devices, threads))
     try:
         waiting = {pool.submit(_train_elsewhere, training): training for training in trainings}
         for done in progress.track(as_completed(waiting), "trainings", len(waiting), "trainings"):
@@ -73,32 +83,66 @@ def train_all(trainings: Sequence[Training], gathered: Gathered, jobs: int, prog
         pool.shutdown(cancel_futures=True)
 
 
-def _train(training: Training, gathered: Gathered, progress: Progress) -> None:
-    """Train into a folder that is there when everything in it is; one that grew before goes on growing.
+def device_of(device: str, number: int, gpus: int) -> str:
+    """The device of one of several processes that run side by side.
 
-    A process whose parent was killed trains to its end, and what it trains must not be trained twice at once.
+    Args:
+        device: as asked for; ``cuda:1`` keeps all of them on that one.
+        number: of the process, from 0.
+        gpus: how many CUDA devices this machine has.
+
+    Returns:
+        ``cuda:0``, ``cuda:1``, ... in turn where ``cuda`` was asked for, or ``auto`` and there are any.
+    """
+    return f"cuda:{number % gpus}" if gpus and device in ("auto", "cuda") else device
+
+
+def train_one(training: Training, gathered: Gathered, progress: Progress, device: str = "") -> None:
+    """Train into a folder that is there when everything in it is, and note the machine.
+
+    One that grew before goes on growing. Of two processes with the same training one waits, and finds it done: a
+    process or job whose parent was killed trains to its end.
+
+    Args:
+        training: which.
+        gathered: its cohort.
+        progress: shows batches.
+        device: to train on; the configuration's own if not given.
     """
     training.folder.parent.mkdir(parents=True, exist_ok=True)
     with alone(training.folder, lambda: progress.say("Another process is at work on this fold; waiting for it.")):
-        if not training.folder.exists():
-            with growing(training.folder) as folder:
-                train_fold(make_plan(training.config), gathered, training.fold, folder, progress)
+        if training.folder.exists():
+            return
+        plan = make_plan(replace(training.config, device=device or training.config.device))
+        with growing(training.folder) as folder:
+            train_fold(plan, gathered, training.fold, folder, progress)
+            record = read_json(folder / RECORD)
+            write_json(folder / RECORD, record | {"machine": manifest.machine(plan.fabric.device)})
 
 
-#: In a process of its own: the cohort, read once for all its trainings.
-_cohort: list[Gathered] = []
-
-
-def _begin(config: Config, threads: int) -> None:
-    """Keep a process to its share of the cores (with more threads than cores they wait for each other), and read."""
+def share(threads: int) -> None:
+    """Keep a process to its share of the cores: with more threads than cores they wait for each other."""
     from threadpoolctl import threadpool_limits
 
     torch.set_num_threads(threads)
     threadpool_limits(threads)
-    plan = make_plan(config)
-    _cohort.append(gather(config, plan.task, plan.slices, Quiet()))
+
+
+#: In a process of its own: its device, and the cohort, read once for all trainings of a seed.
+_device: list[str] = []
+_cohort: dict[int, Gathered] = {}
+
+
+def _begin(devices: SimpleQueue[str], threads: int) -> None:
+    share(threads)
+    _device.append(devices.get())
 
 
 def _train_elsewhere(training: Training) -> None:
+    seed = training.config.seed
     with stoppable():  # an idle process just ends
-        _train(training, _cohort[-1], Quiet())
+        if seed not in _cohort:
+            _cohort.clear()  # one seed's at a time: memory does not grow with the seeds
+            plan = make_plan(training.config)
+            _cohort[seed] = gather_again(training.config, plan.task, plan.slices)
+        train_one(training, _cohort[seed], Quiet(), _device[-1])

@@ -27,7 +27,7 @@ from fusekit.data.cache import cache_folder
 from fusekit.experiment import manifest
 from fusekit.experiment.cohort import read_cohort
 from fusekit.experiment.config import Config
-from fusekit.progress import Progress
+from fusekit.progress import Progress, Quiet
 
 
 @dataclass(frozen=True)
@@ -138,6 +138,19 @@ def gather(config: Config, task: Task, slices: SlicePolicy, progress: Progress, 
     if stop:
         refuse(findings, config.allow)
     return Gathered(cohort, folds, store, findings)
+
+
+def gather_again(config: Config, task: Task, slices: SlicePolicy) -> Gathered:
+    """Gather for a process that trains what another has gathered: nothing is audited twice, and nothing found.
+
+    Raises:
+        DataError: as ``gather``.
+    """
+    cohort = read_cohort(config, task, Quiet())
+    folds = assign_folds(cohort.subjects, config.dealt, config.seed)
+    return Gathered(
+        cohort, folds, build_store(cohort.scans, slices, config.image_size, cache_folder("slices"), Quiet()), ()
+    )
 
 
 def tell(findings: Iterable[Finding], progress: Progress) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -11,6 +10,7 @@ from typing import Any, Literal, cast
 
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
@@ -50,9 +50,8 @@ def fabric_for(device: str, precision: Precision) -> Fabric:
             f"--device {device}: this machine has {present[kind]} {kind} devices; --device cpu works here."
         )
     devices = [int(number)] if number and kind == "cuda" else 1
-    with warnings.catch_warnings():  # on every machine that has Slurm: one process needs no srun
-        warnings.filterwarnings("ignore", "The `srun` command is available")
-        return Fabric(accelerator=kind, devices=devices, precision=precision)
+    # A training is one process: inside a job, or beside a Slurm, Fabric would look for others, and warn.
+    return Fabric(accelerator=kind, devices=devices, precision=precision, plugins=[LightningEnvironment()])
 
 
 @contextmanager

@@ -35,6 +35,7 @@ def test_everything_typed_reaches_the_comparison(
         "baselines": ["logistic"],
         "seeds": 3,
         "jobs": 2,
+        "launcher": "local",
         "folds": 4,
         "validation": 0.1,
         "select": "auc",

@@ -45,6 +45,31 @@ def test_bootstrap_over_subjects_ignores_how_often_a_subject_is_repeated() -> No
     assert repeated[1] - repeated[0] > 4 * naive
 
 
+def test_a_subject_that_is_drawn_brings_all_its_rows_each_time() -> None:
+    subjects = np.array(["b", "a", "b", "c", "d", "a", "a"])
+    labels = np.array([0, 1, 0, 1, 0, 1, 1])
+    rows_of = {name: tuple(np.flatnonzero(subjects == name)) for name in "abcd"}
+    drawn_once = set()
+
+    def statistic(rows: np.ndarray) -> float:
+        left, drawn = list(rows), []
+        while left:  # one subject's rows after another's
+            name = str(subjects[left[0]])
+            assert tuple(left[: len(rows_of[name])]) == rows_of[name]
+            left = left[len(rows_of[name]) :]
+            drawn.append(name)
+        assert len(drawn) == 4
+        assert sum(name in "bd" for name in drawn) == 2  # drawn within each class
+        drawn_once.add(tuple(sorted(drawn)))
+        return float(len(rows))
+
+    low, high = subject_bootstrap(statistic, subjects, labels)
+    assert drawn_once == {
+        tuple(sorted(x + y)) for x in (("b", "b"), ("b", "d"), ("d", "d")) for y in (("a", "a"), ("a", "c"), ("c", "c"))
+    }
+    assert (low, high) == (4.0, 10.0)  # d and c twice each, b and a twice each
+
+
 def test_bootstrap_matches_the_normal_interval_of_a_stratified_mean() -> None:
     rng = np.random.default_rng(1)
     values, labels = rng.normal(size=400), np.repeat([0, 1], 200)

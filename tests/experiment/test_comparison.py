@@ -12,17 +12,16 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 import torch
-from PIL import Image
 
 import fusekit
 from fusekit.errors import FusekitError, OptionError, UnknownName
 from fusekit.experiment import Comparison, compare, fold
 from fusekit.progress import Quiet
 from fusekit.training.failures import within_memory
+from tests.experiment.people import content, write_people
 
 SETTINGS: dict[str, Any] = {
     "fusions": ["clinical-only", "rbca"],
@@ -34,35 +33,13 @@ SETTINGS: dict[str, Any] = {
     "image_size": 32,
     "batch_size": 4,
 }
-TASK = """
-table = "people.csv"
-images = "{id}.png"
-subject = "id"
-label = "ill"
-classes = ["no", "yes"]
-columns = ["age", "tau"]
-"""
 
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Arguments of a comparison that takes seconds: somebody's own data, which need no plugin in other processes."""
-    folder = tmp_path_factory.mktemp("own")
-    draw = np.random.default_rng(0)
-    for number in range(20):
-        pixels = draw.integers(0, 200, (32, 32), dtype=np.uint8) + np.uint8(50 * (number % 2))
-        Image.fromarray(pixels).save(folder / f"p{number:02}.png")
-    people = pd.DataFrame(
-        {
-            "id": [f"p{number:02}" for number in range(20)],
-            "ill": [("no", "yes")[number % 2] for number in range(20)],
-            "age": draw.integers(50, 90, 20),
-            "tau": draw.normal(80, 20, 20).round(2) + 10 * (np.arange(20) % 2),
-        }
-    )
-    people.to_csv(folder / "people.csv", index=False)
-    (folder / "own.toml").write_text(TASK)
-    return {**SETTINGS, "task": str(folder / "own.toml"), "progress": Quiet()}
+    task = write_people(tmp_path_factory.mktemp("own"))
+    return {**SETTINGS, "task": str(task), "progress": Quiet()}
 
 
 @pytest.fixture(scope="module")
@@ -75,23 +52,6 @@ def comparison(small: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) 
 def _unreported(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave the drawing out, which takes longer than the trainings."""
     monkeypatch.setattr(sys.modules["fusekit.experiment.comparison"], "write_report", lambda evidence, out: out)
-
-
-def content(folder: Path) -> dict[str, bytes]:
-    """Every file, without durations."""
-    found = {}
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            found[str(path.relative_to(folder))] = path.read_bytes()
-    for name in found:
-        if name.endswith("manifest.json"):
-            manifest = json.loads(found[name])
-            del manifest["seconds"]
-            found[name] = json.dumps(manifest).encode()
-        if name.endswith("history.csv"):
-            history = pd.read_csv(folder / name).drop(columns=["seconds", "images_per_second"])
-            found[name] = history.to_csv().encode()
-    return found
 
 
 def test_every_subject_is_tested_once_in_every_arm_and_in_the_same_fold(comparison: Comparison) -> None:

@@ -17,7 +17,7 @@ from fusekit.errors import LeakageError
 from fusekit.experiment import Run
 from fusekit.experiment.config import resolve
 from fusekit.experiment.plan import make_plan
-from fusekit.experiment.prepare import Gathered, gather, tell
+from fusekit.experiment.prepare import Gathered, gather, gather_again, tell
 from fusekit.progress import Quiet
 from fusekit_adni.task import AdniAdTask
 
@@ -78,6 +78,19 @@ def test_folds_set_other_subjects_aside_and_seeds_too(small_run: Run) -> None:
     assert len(set(drawn)) == 3
     again = tuple(made.sides(0, 0.25, 0).validation["subject"].unique())
     assert again == drawn[0]
+
+
+def test_another_process_gathers_the_same_and_does_not_audit_it(
+    small_run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = gathered(folds=4, seed=3)
+    plan = make_plan(resolve({**SMALL, "folds": 4, "seed": 3}))
+    for name in ("audit_tables", "audit_images"):
+        monkeypatch.setattr(f"fusekit.experiment.prepare.{name}", None)
+    again = gather_again(plan.config, plan.task, plan.slices)
+    pd.testing.assert_frame_equal(again.rows, first.rows)
+    pd.testing.assert_frame_equal(again.cohort.clinical, first.cohort.clinical)
+    assert again.store.folder == first.store.folder
 
 
 def test_counts_add_up(small_run: Run) -> None:

@@ -42,26 +42,42 @@ def near_pairs(thumbnails: np.ndarray, owners: np.ndarray) -> Iterator[tuple[flo
         Share of the residual explained, and the two places, the lower first.
     """
     count, *shape = thumbnails.shape
-    flat = thumbnails.reshape(count, -1).astype(np.float32)
-    places = np.flatnonzero(flat.std(axis=1) > 0)
+    flat = thumbnails.reshape(count, -1)
+    places = np.flatnonzero(flat.max(axis=1) > flat.min(axis=1))
     if len(places) < FEWEST:
         return
-    flat, owners = flat[places], owners[places]
-    scale = np.float32(flat.std())
-    volumes = flat / scale  # (m, V)
-    mean = volumes.mean(axis=0).reshape(shape)
-    residual = _without(volumes, _changes(mean))
-    energy = (residual**2).sum(axis=1)
-    unlike = residual - residual.mean(axis=0)
-    unlike /= np.maximum(np.linalg.norm(unlike, axis=1, keepdims=True), 1e-6)
+    owners = owners[places]
+    # In chunks: of all volumes at once there is one array of numbers, what they are unlike in, and no other.
+    chunks = [places[start : start + CHUNK] for start in range(0, len(places), CHUNK)]
+    total = sum(flat[chunk].sum(axis=0, dtype=np.float64) for chunk in chunks)
+    squares = sum((flat[chunk].astype(np.float64) ** 2).sum() for chunk in chunks)
+    number = len(places) * flat.shape[1]
+    scale = np.float32(np.sqrt(squares / number - (np.sum(total) / number) ** 2))
+
+    def volumes(chosen: np.ndarray) -> np.ndarray:
+        scaled: np.ndarray = flat[chosen].astype(np.float32) / scale  # (n, V)
+        return scaled
+
+    basis = _changes((total / len(places) / scale).astype(np.float32).reshape(shape))
+    unlike = np.empty((len(places), flat.shape[1]), dtype=np.float32)
+    energy = np.empty(len(places))
+    for k, chunk in enumerate(chunks):
+        rows = slice(k * CHUNK, k * CHUNK + len(chunk))
+        unlike[rows] = _without(volumes(chunk), basis)
+        energy[rows] = (unlike[rows] ** 2).sum(axis=1)
+    unlike -= unlike.mean(axis=0)
+    for k in range(len(chunks)):
+        part = unlike[k * CHUNK : (k + 1) * CHUNK]
+        part /= np.maximum(np.linalg.norm(part, axis=1, keepdims=True), 1e-6)
     for start in range(0, len(unlike), CHUNK):
         alike = unlike[start : start + CHUNK] @ unlike[start:].T  # (chunk, m - start)
         for a, b in np.argwhere(np.triu(alike, 1) > CANDIDATE) + start:
             if owners[a] == owners[b]:
                 continue
+            one, other = volumes(places[[a]]), volumes(places[[b]])
             explained = max(
-                1 - float((_without(volumes[[i]], _changes(volumes[j].reshape(shape))) ** 2).sum() / energy[i])
-                for i, j in ((a, b), (b, a))
+                1 - float((_without(mine, _changes(theirs.reshape(shape))) ** 2).sum() / energy[i])
+                for i, mine, theirs in ((a, one, other), (b, other, one))
             )
             if explained > ALIKE:
                 yield explained, int(places[a]), int(places[b])

@@ -1,0 +1,55 @@
+"""Somebody's own small data, which need no plugin in other processes, and what a comparison of them leaves."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+TASK = """
+table = "people.csv"
+images = "{id}.png"
+subject = "id"
+label = "ill"
+classes = ["no", "yes"]
+columns = ["age", "tau"]
+"""
+
+
+def write_people(folder: Path) -> Path:
+    """Twenty people with a picture each; return the TOML."""
+    draw = np.random.default_rng(0)
+    for number in range(20):
+        pixels = draw.integers(0, 200, (32, 32), dtype=np.uint8) + np.uint8(50 * (number % 2))
+        Image.fromarray(pixels).save(folder / f"p{number:02}.png")
+    people = pd.DataFrame(
+        {
+            "id": [f"p{number:02}" for number in range(20)],
+            "ill": [("no", "yes")[number % 2] for number in range(20)],
+            "age": draw.integers(50, 90, 20),
+            "tau": draw.normal(80, 20, 20).round(2) + 10 * (np.arange(20) % 2),
+        }
+    )
+    people.to_csv(folder / "people.csv", index=False)
+    (folder / "own.toml").write_text(TASK)
+    return folder / "own.toml"
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    """Every file, without durations."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            found[str(path.relative_to(folder))] = path.read_bytes()
+    for name in found:
+        if name.endswith("manifest.json"):
+            manifest = json.loads(found[name])
+            del manifest["seconds"]
+            found[name] = json.dumps(manifest).encode()
+        if name.endswith("history.csv"):
+            history = pd.read_csv(folder / name).drop(columns=["seconds", "images_per_second"])
+            found[name] = history.to_csv().encode()
+    return found
