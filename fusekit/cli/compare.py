@@ -27,6 +27,7 @@ from fusekit.cli.options import (
     Seed,
     Select,
     Threshold,
+    Track,
     Validation,
     task_options,
 )
@@ -62,6 +63,7 @@ def compare(
     seed: Seed = None,
     device: Device = None,
     precision: Precision = None,
+    track: Track = None,
     recipe: Recipe = None,
     layout: Layout = None,
     clinical: Clinical = None,
@@ -108,6 +110,7 @@ def compare(
             seed=seed,
             device=device,
             precision=precision,
+            track=track,
             recipe=recipe,
             allow=tuple(allow or ()) or None,
             options=task_options(option, layout, clinical),

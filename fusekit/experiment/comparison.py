@@ -5,18 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from fusekit.data.cache import alone
 from fusekit.errors import Interrupted, OptionError
-from fusekit.experiment.begun import begin, record_of, refuse_other_data, settings_of
+from fusekit.experiment.begun import begin, identity_of, record_of, refuse_other_data, settings_of
 from fusekit.experiment.config import MODEL_PARTS, VALIDATION, Config, merge, open_task, read_config, resolve
 from fusekit.experiment.evidence import gather_evidence, write_report
 from fusekit.experiment.finish import finish
 from fusekit.experiment.folder import Run, new_folder
+from fusekit.experiment.followers import Followers, followers_of
 from fusekit.experiment.jobs import Training, train_all
 from fusekit.experiment.plan import Plan, make_plan
 from fusekit.experiment.prepare import Gathered, gather, tell
@@ -93,12 +94,15 @@ def compare(
     record = _record(arms, first.seed, seeds)
     target = (Path(out) if out else Path("runs", f"compare-{first.task_name}-{_key(record)}")).absolute()
     _open(target, record)
-    with alone(target, lambda: progress.say("Another process works on this comparison; waiting for it.")):
+    with (
+        alone(target, lambda: progress.say("Another process works on this comparison; waiting for it.")),
+        followers_of(target, identity_of(target / RECORD, bool(first.track)), progress) as follow,
+    ):
         runs = []
         try:
             for seed in range(first.seed, first.seed + seeds):
                 seeded = {name: replace(arm, seed=seed) for name, arm in arms.items()}
-                runs += _one_seed(seeded, target, jobs, progress)
+                runs += _one_seed(seeded, target, jobs, progress, follow)
         except (Interrupted, KeyboardInterrupt):
             progress.say("What is done is kept: the same command goes on from there.")
             raise
@@ -172,7 +176,13 @@ def _open(target: Path, record: dict[str, Any]) -> None:
         raise OptionError(f"--out {target} cannot be written: {error.strerror} ({error.filename}).") from error
 
 
-def _one_seed(arms: Mapping[str, Config], target: Path, jobs: int, progress: Progress) -> list[Run]:
+def _one_seed(
+    arms: Mapping[str, Config],
+    target: Path,
+    jobs: int,
+    progress: Progress,
+    follow: Callable[[str, Config], Followers],
+) -> list[Run]:
     """Every arm with one seed; runs that are finished are left alone."""
     folders = {name: target / RUNS / f"{name}-seed-{arm.seed}" for name, arm in arms.items()}
     open_ = {name: arm for name, arm in arms.items() if not (folders[name] / "manifest.json").exists()}
@@ -183,8 +193,9 @@ def _one_seed(arms: Mapping[str, Config], target: Path, jobs: int, progress: Pro
         tell(gathered.findings, progress)
         refuse_other_data(target / RECORD, gathered)
         work = {name: [_fold(target, name, arm, fold) for fold in arm.tested] for name, arm in open_.items()}
+        followers = {name: follow(folders[name].name, arm) for name, arm in open_.items()}
         trainings = [
-            Training(plan.config, fold, path)
+            Training(plan.config, fold, path, followers[name])
             for name, plan in plans.items()
             for fold, path in zip(plan.config.tested, work[name], strict=True)
             if not path.exists()
@@ -195,10 +206,10 @@ def _one_seed(arms: Mapping[str, Config], target: Path, jobs: int, progress: Pro
         for finished in train_all(trainings, gathered, jobs, progress):
             name = finished.config.arm
             if all(path.exists() for path in work[name]) and not folders[name].exists():
-                _assemble(plans[name], gathered, work[name], folders[name])
+                _assemble(plans[name], gathered, work[name], folders[name], followers[name])
         for name, plan in plans.items():
             if not folders[name].exists():  # its folds were all there
-                _assemble(plan, gathered, work[name], folders[name])
+                _assemble(plan, gathered, work[name], folders[name], followers[name])
     return [Run(folder) for folder in folders.values()]
 
 
@@ -206,9 +217,10 @@ def _fold(target: Path, name: str, arm: Config, fold: int) -> Path:
     return target / WORK / f"{name}-seed-{arm.seed}-fold-{fold}"
 
 
-def _assemble(plan: Plan, gathered: Gathered, folds: Sequence[Path], folder: Path) -> None:
+def _assemble(plan: Plan, gathered: Gathered, folds: Sequence[Path], folder: Path, followers: Followers) -> None:
     """Make a run of its folds, all at once."""
     with new_folder(folder) as partial:
         copies = [Path(shutil.copytree(path, partial / ".folds" / str(k))) for k, path in enumerate(folds)]
         finish(plan, gathered, copies, partial)
         shutil.rmtree(partial / ".folds")
+    followers.run_ended(Run(folder))

@@ -16,6 +16,7 @@ from fusekit.errors import FusekitError, Interrupted
 from fusekit.experiment.config import Config
 from fusekit.experiment.fold import train_fold
 from fusekit.experiment.folder import growing
+from fusekit.experiment.followers import Followers
 from fusekit.experiment.plan import make_plan
 from fusekit.experiment.prepare import Gathered, gather
 from fusekit.progress import Progress, Quiet, Within
@@ -23,11 +24,12 @@ from fusekit.training import stoppable
 
 
 class Training(NamedTuple):
-    """One fold of one arm, and where its files go."""
+    """One fold of one arm, where its files go, and who follows the run."""
 
     config: Config
     fold: int
     folder: Path
+    followers: Followers
 
     @property
     def label(self) -> str:
@@ -58,7 +60,8 @@ def train_all(trainings: Sequence[Training], gathered: Gathered, jobs: int, prog
     try:
         waiting = {pool.submit(_train_elsewhere, training): training for training in trainings}
         for done in progress.track(as_completed(waiting), "trainings", len(waiting), "trainings"):
-            done.result()
+            for tracker, reason in done.result().items():
+                waiting[done].followers.leave_out(f"{tracker}, in a fold's own process,", reason)
             yield waiting[done]
     except BrokenProcessPool as error:
         raise FusekitError(
@@ -82,7 +85,7 @@ def _train(training: Training, gathered: Gathered, progress: Progress) -> None:
     with alone(training.folder, lambda: progress.say("Another process is at work on this fold; waiting for it.")):
         if not training.folder.exists():
             with growing(training.folder) as folder:
-                train_fold(make_plan(training.config), gathered, training.fold, folder, progress)
+                train_fold(make_plan(training.config), gathered, training.fold, folder, progress, training.followers)
 
 
 #: In a process of its own: the cohort, read once for all its trainings.
@@ -99,6 +102,8 @@ def _begin(config: Config, threads: int) -> None:
     _cohort.append(gather(config, plan.task, plan.slices, Quiet()))
 
 
-def _train_elsewhere(training: Training) -> None:
+def _train_elsewhere(training: Training) -> dict[str, str]:
+    """Train, and give the trackers that failed, with the reason: nobody hears what this process says."""
     with stoppable():  # an idle process just ends
         _train(training, _cohort[-1], Quiet())
+    return training.followers.failed
