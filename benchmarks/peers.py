@@ -5,7 +5,7 @@
 
 Every work trains in a process of its own, one after the other and in turns, on the same tensors in the same order of
 batches, with Adam and one thread. Time is the process's CPU time of an epoch, the first epoch not counted; memory is
-the process's largest resident size, beside what it was before the model was built (imports and tensors).
+the process's largest resident size, imports and tensors included.
 
 fusilli asks for numpy below 2, so it lives in an environment of its own: ``pip install fusilli`` there, and name its
 Python. Its networks are other networks: ``fusilli, as it comes`` has five convolutions. ``fusilli, ResNet-50`` has
@@ -227,20 +227,15 @@ def measure(name: str, data: Path) -> dict[str, Any]:
     torch.manual_seed(SEED)
     with np.load(data) as file:
         given = dict(file)
-    clock, memory = [], []
+    clock: list[float] = []
 
     def ended() -> None:
         clock.append(time.process_time())
 
-    def before() -> None:
-        memory.append(resident())
-        ended()
-
-    WORKS[name](given, before, ended)
+    WORKS[name](given, ended, ended)
     known = [name for name in ("torch", "numpy", "fusilli", "lightning") if _version(name)]
     return {
         "seconds": np.diff(clock).tolist(),
-        "before_mib": memory[0],
         "peak_mib": resident(),
         "versions": {name: _version(name) for name in known},
     }
@@ -295,7 +290,7 @@ def compare(given: argparse.Namespace) -> dict[str, Any]:
 
 def table(results: dict[str, Any]) -> str:
     """One line a work."""
-    lines = [f"{'':22} {'s an epoch':>10} {'least':>7} {'most':>7} {'ms an image':>12} {'peak MiB':>9} {'before':>7}"]
+    lines = [f"{'':22} {'s an epoch':>10} {'least':>7} {'most':>7} {'ms an image':>12} {'peak MiB':>9}"]
     for name, found in results["works"].items():
         if "skipped" in found:
             lines.append(f"{name:22} skipped: {found['skipped']}")
@@ -303,8 +298,7 @@ def table(results: dict[str, Any]) -> str:
         taken = found["seconds"]
         each = 1000 * median(taken) / results["settings"]["images"]
         lines.append(
-            f"{name:22} {median(taken):10.2f} {min(taken):7.2f} {max(taken):7.2f} {each:12.1f} "
-            f"{found['peak_mib']:9} {found['before_mib']:7}"
+            f"{name:22} {median(taken):10.2f} {min(taken):7.2f} {max(taken):7.2f} {each:12.1f} {found['peak_mib']:9}"
         )
     return "\n".join(lines)
 
