@@ -116,6 +116,7 @@ def components() -> str:
         ("Clinical encoders", "encoder", known.encoders),
         ("Injectors", "injector", known.injectors),
         ("Heads", "head", known.heads),
+        ("Trackers", "track", known.trackers),
     ):
         text += f"\n## {title}\n"
         for name in registry.names():

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fusekit.baselines import Baseline
     from fusekit.bundle import Bundle, load
     from fusekit.data import Cohort, Column, Finding, Preset, Published, SlicePolicy, Task, Volume
-    from fusekit.experiment import Comparison, Run, compare, evaluate, run
+    from fusekit.experiment import Comparison, Run, Underway, compare, evaluate, run
     from fusekit.models import (
         Backbone,
         ClinicalEncoder,
@@ -36,7 +36,7 @@ _HOMES = {
     "fusekit.baselines": ("Baseline",),
     "fusekit.bundle": ("Bundle", "load"),
     "fusekit.data": ("Cohort", "Column", "Finding", "Preset", "Published", "SlicePolicy", "Task", "Volume"),
-    "fusekit.experiment": ("Comparison", "Run", "compare", "evaluate", "run"),
+    "fusekit.experiment": ("Comparison", "Run", "Underway", "compare", "evaluate", "run"),
     "fusekit.models": (
         "Backbone",
         "ClinicalEncoder",
@@ -74,6 +74,7 @@ __all__ = [
     "Site",
     "SlicePolicy",
     "Task",
+    "Underway",
     "Volume",
     "build",
     "compare",

@@ -27,6 +27,7 @@ from fusekit.cli.options import (
     Seed,
     Select,
     Threshold,
+    Track,
     Validation,
     task_options,
 )
@@ -72,6 +73,7 @@ def compare(
     seed: Seed = None,
     device: Device = None,
     precision: Precision = None,
+    track: Track = None,
     recipe: Recipe = None,
     layout: Layout = None,
     clinical: Clinical = None,
@@ -119,6 +121,7 @@ def compare(
             seed=seed,
             device=device,
             precision=precision,
+            track=track,
             recipe=recipe,
             allow=tuple(allow or ()) or None,
             options=task_options(option, layout, clinical),

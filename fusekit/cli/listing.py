@@ -17,7 +17,7 @@ def list_components(
     ] = None,
     names: Annotated[bool, typer.Option("--names", help="Every name of every family too (imports timm).")] = False,
 ) -> None:
-    """List tasks, fusions, baselines, backbones, encoders, injectors, heads and metrics."""
+    """List tasks, fusions, baselines, backbones, encoders, injectors, heads, metrics and trackers."""
     from rich.console import Console
     from rich.table import Table
 

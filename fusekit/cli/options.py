@@ -34,6 +34,15 @@ Seed = Annotated[int | None, typer.Option(help="Of split, initialisation and dat
 Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:N or mps. Default: auto.")]
 Precision = Annotated[str | None, typer.Option(help="Of training: 32-true, bf16-mixed or 16-mixed. Default: 32-true.")]
 
+Track = Annotated[
+    str | None,
+    typer.Option(
+        metavar="A,B,...",
+        help="Follow the training in tensorboard or mlflow (`pip install 'fusekit[tracking]'`). Default: history.csv "
+        "alone, which is always written.",
+    ),
+]
+
 Folds = Annotated[
     int | None,
     typer.Option(

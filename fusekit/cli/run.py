@@ -27,6 +27,7 @@ from fusekit.cli.options import (
     Seed,
     Select,
     Threshold,
+    Track,
     Validation,
     task_options,
 )
@@ -58,6 +59,7 @@ def run(
     search: Search = None,
     device: Device = None,
     precision: Precision = None,
+    track: Track = None,
     out: Annotated[
         Path | None, typer.Option(help="Run folder, new or empty. Default: runs/TASK-FUSION-DATE-TIME.")
     ] = None,
@@ -109,6 +111,7 @@ def run(
             search=parse_search(search or []) or None,
             device=device,
             precision=precision,
+            track=track,
             out=out,
             resume=resume,
             recipe=recipe,

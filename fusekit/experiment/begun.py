@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from fusekit.errors import OptionError
 from fusekit.experiment import manifest
@@ -50,6 +51,15 @@ def begin(path: Path, record: Mapping[str, Any], what: str) -> None:
             f"{path.parent} holds a {what} that was begun with other {', '.join(differing)}: "
             f"{difference(known.get(differing[0]), record[differing[0]])}. Choose another --out."
         )
+
+
+def identity_of(path: Path, keep: bool) -> str:
+    """What trackers know it by, in every process and when it goes on: kept in the record where somebody tracks."""
+    record = read_json(path)
+    identity: str = record.setdefault("identity", uuid4().hex)
+    if keep:
+        _write(path, record)
+    return identity
 
 
 def refuse_other_data(path: Path, gathered: Gathered) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,11 +13,12 @@ from typing import Any, NamedTuple
 
 from fusekit.data.cache import alone
 from fusekit.errors import Interrupted, OptionError
-from fusekit.experiment.begun import begin, record_of, refuse_other_data, settings_of
+from fusekit.experiment.begun import begin, identity_of, record_of, refuse_other_data, settings_of
 from fusekit.experiment.config import MODEL_PARTS, VALIDATION, Config, merge, open_task, read_config, resolve
 from fusekit.experiment.evidence import gather_evidence, write_report
 from fusekit.experiment.finish import finish
 from fusekit.experiment.folder import Run, new_folder
+from fusekit.experiment.followers import Followers, followers_of
 from fusekit.experiment.jobs import Training
 from fusekit.experiment.launcher import PART, Launcher, launcher_for
 from fusekit.experiment.plan import Plan
@@ -103,9 +104,12 @@ def compare(
     for arm in arms.values():  # whatever is wrong with any of them is said before the first is trained
         launch.plan(arm)
     _open(target, record)
-    with alone(target, lambda: progress.say("Another process works on this comparison; waiting for it.")):
+    with (
+        alone(target, lambda: progress.say("Another process works on this comparison; waiting for it.")),
+        followers_of(target, identity_of(target / RECORD, bool(first.track)), progress) as follow,
+    ):
         try:
-            runs = _train(arms, range(first.seed, first.seed + seeds), target, launch, progress)
+            runs = _train(arms, range(first.seed, first.seed + seeds), target, launch, progress, follow)
         except (Interrupted, KeyboardInterrupt):
             progress.say("What is done is kept: the same command goes on from there.")
             raise
@@ -186,10 +190,16 @@ class _Unfinished(NamedTuple):
     gathered: Gathered
     folder: Path
     folds: tuple[Path, ...]
+    followers: Followers
 
 
 def _train(
-    arms: Mapping[str, Config], seeds: Sequence[int], target: Path, launch: Launcher, progress: Progress
+    arms: Mapping[str, Config],
+    seeds: Sequence[int],
+    target: Path,
+    launch: Launcher,
+    progress: Progress,
+    follow: Callable[[str, Config], Followers],
 ) -> list[Run]:
     """Every arm with every seed; what is finished is left alone."""
     folders = {(name, seed): target / RUNS / f"{name}-seed-{seed}" for seed in seeds for name in arms}
@@ -204,9 +214,9 @@ def _train(
             tell(gathered[seed].findings, progress)
             refuse_other_data(target / RECORD, gathered[seed])
         folds = tuple(target / WORK / f"{name}-seed-{seed}-fold-{fold}" for fold in plan.config.tested)
-        runs.append(_Unfinished(plan, gathered[seed], folder, folds))
+        runs.append(_Unfinished(plan, gathered[seed], folder, folds, follow(folder.name, plan.config)))
     trainings = [
-        Training(run.plan.config, fold, path)
+        Training(run.plan.config, fold, path, run.followers)
         for run in runs
         for fold, path in zip(run.plan.config.tested, run.folds, strict=True)
         if not path.exists()
@@ -230,3 +240,4 @@ def _assemble_whole(run: _Unfinished) -> None:
         copies = [Path(shutil.copytree(path, partial / ".folds" / str(k))) for k, path in enumerate(run.folds)]
         finish(run.plan, run.gathered, copies, partial)
         shutil.rmtree(partial / ".folds")
+    run.followers.run_ended(Run(run.folder))

@@ -26,6 +26,7 @@ PARTS = {
     "slices": "which slices are used",
     "training": "the training loop",
     "augment": "how training images are changed at random",
+    "track": "the trackers that --track names",
     "baseline": "the classical baseline",
     "sites": "where the injector meets the backbone",
     "backbone": "the image backbone",
@@ -65,6 +66,7 @@ class Config:
         out: run folder.
         recipe: folder of a recipe, whose scans and no others are used; its options lie beneath those given.
         allow: codes of refusals of the audit to go on in spite of.
+        track: names of the trackers that follow the training; they change nothing, and no manifest keeps them.
         options: part -> option -> value, as given.
     """
 
@@ -89,6 +91,7 @@ class Config:
     out: Path | None = None
     recipe: Path | None = None
     allow: tuple[str, ...] = ()
+    track: tuple[str, ...] = ()
     options: Mapping[str, Mapping[str, Any]]
 
     @property
@@ -128,8 +131,10 @@ class Config:
         return found
 
     def as_json(self) -> dict[str, Any]:
-        """For the manifest; ``resolve(it)`` is the way back."""
+        """For the manifest, which is silent on who looked on; ``resolve(it)`` is the way back."""
         plain = asdict(self)
+        plain.pop("track")
+        plain["options"].pop("track", None)
         return {k: str(v) if isinstance(v, Path) else v for k, v in plain.items() if v is not None}
 
 

@@ -21,7 +21,8 @@ from fusekit.evaluation import by_subject, prediction_table, probabilities_of
 from fusekit.evaluation.scores import MacroAreaUnderCurve
 from fusekit.experiment import manifest
 from fusekit.experiment.begun import settings_of
-from fusekit.experiment.folder import CHECKPOINTS, write_json, write_table
+from fusekit.experiment.folder import CHECKPOINTS, Run, write_json, write_table
+from fusekit.experiment.followers import Followers
 from fusekit.experiment.history import HISTORY, History
 from fusekit.experiment.plan import Plan, make_plan
 from fusekit.experiment.prepare import Gathered, Sides
@@ -60,7 +61,18 @@ class Fitted:
     bundle: Bundle | None = None
 
 
-def train_fold(plan: Plan, gathered: Gathered, fold: int | None, folder: Path, progress: Progress) -> Bundle | None:
+#: Told of every epoch: the part that is trained (``fold-0``), the run where it is being written, epoch, scores.
+Follow = Callable[[str, Run, int, dict[str, float]], None]
+
+
+def train_fold(
+    plan: Plan,
+    gathered: Gathered,
+    fold: int | None,
+    folder: Path,
+    progress: Progress,
+    followers: Followers | None = None,
+) -> Bundle | None:
     """Fit on everybody but a fold, and predict the fold, once.
 
     Args:
@@ -69,6 +81,7 @@ def train_fold(plan: Plan, gathered: Gathered, fold: int | None, folder: Path, p
         fold: which is tested; None trains on all subjects and tests nobody.
         folder: for the fold's files; with the checkpoints of an earlier attempt, if there was one, training goes on.
         progress: shows batches.
+        followers: are told of every epoch.
 
     Returns:
         The model, which is not saved; None of a baseline.
@@ -86,7 +99,8 @@ def train_fold(plan: Plan, gathered: Gathered, fold: int | None, folder: Path, p
         if config.baseline:
             fitted = _fit_baseline(plan, gathered, sides)
         else:
-            fitted = _search(plan, gathered, sides, fold, folder, progress)
+            follow = followers.epoch_ended if followers else _nobody
+            fitted = _search(plan, gathered, sides, fold, folder, progress, follow)
         for name, rows in ((PREDICTIONS, sides.test), (VALIDATION, sides.validation)):
             if len(rows):
                 table = prediction_table(rows, fitted.predict(rows))
@@ -111,18 +125,28 @@ def train_fold(plan: Plan, gathered: Gathered, fold: int | None, folder: Path, p
     return fitted.bundle
 
 
-def _search(plan: Plan, gathered: Gathered, sides: Sides, fold: int | None, folder: Path, progress: Progress) -> Fitted:
+def _search(
+    plan: Plan,
+    gathered: Gathered,
+    sides: Sides,
+    fold: int | None,
+    folder: Path,
+    progress: Progress,
+    follow: Follow,
+) -> Fitted:
     """Train every candidate, and keep the one that scores best on the subjects set aside; usually there is one."""
     candidates = plan.config.candidates()
     kept = folder / CHECKPOINTS
+    part = "all" if fold is None else f"fold-{fold}"  # as the files of a run count folds
     if len(candidates) == 1 and not candidates[0][0]:
-        return _fit(plan, gathered, sides, fold, folder, kept / "training.safetensors", progress)
+        return _fit(plan, gathered, sides, fold, folder, kept / "training.safetensors", progress, partial(follow, part))
     tried: list[dict[str, Any]] = []
     best: Fitted | None = None
     for number, (choice, config) in enumerate(candidates):
         progress.say(f"candidate {', '.join(f'{name}={value}' for name, value in choice.items())}")
         path = kept / f"candidate-{number}.safetensors"
-        fitted = _fit(make_plan(config), gathered, sides, fold, folder, path, progress)
+        told = partial(follow, f"{part}/candidate-{number}")
+        fitted = _fit(make_plan(config), gathered, sides, fold, folder, path, progress, told)
         reached = validation_score(fitted.predict, sides.validation, plan.config.aggregate)
         if best is None or reached > max(row["validation_auc"] for row in tried):
             best = replace(fitted, choice=choice, search=tried)
@@ -140,7 +164,14 @@ def validation_score(predict: Callable[[pd.DataFrame], np.ndarray], rows: pd.Dat
 
 
 def _fit(
-    plan: Plan, gathered: Gathered, sides: Sides, fold: int | None, folder: Path, kept: Path, progress: Progress
+    plan: Plan,
+    gathered: Gathered,
+    sides: Sides,
+    fold: int | None,
+    folder: Path,
+    kept: Path,
+    progress: Progress,
+    told: Callable[[Run, int, dict[str, float]], None],
 ) -> Fitted:
     """Train on the training subjects; everything that is fitted is fitted on them alone.
 
@@ -175,7 +206,7 @@ def _fit(
             return bundle.probabilities(images, bundle.encode(gathered.values(rows)), plan.fabric.device)
 
         checkpoint = Checkpoint(kept, _identity(plan, gathered, fold, model.description))
-        history = History(folder)
+        history = History(folder, told)
         checkpoint.keep(history=history)
         try:
             epochs = train(
@@ -240,6 +271,10 @@ def _last_good(checkpoint: Checkpoint) -> str:
     place = checkpoint.place
     when = f"batch {place.batch} of epoch {place.epoch}" if place.batch else f"epoch {place.epoch - 1}"
     return f" The last good state, after {when}, is kept in {checkpoint.path}."
+
+
+def _nobody(part: str, run: Run, epoch: int, scores: dict[str, float]) -> None:
+    """Tell nobody."""
 
 
 def _fit_baseline(plan: Plan, gathered: Gathered, sides: Sides) -> Fitted:

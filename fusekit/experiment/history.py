@@ -4,35 +4,35 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from fusekit.experiment.folder import Run
-from fusekit.extension import catalog
 
 HISTORY = "history.csv"
 
 
 class History:
-    """A row an epoch, in ``history.csv`` of a fold's folder; plugins are told of each.
+    """A row an epoch, in ``history.csv`` of a fold's folder; those who follow are told of each.
 
     It is part of a training's checkpoint: going on after an interruption, the file has the rows of that moment again.
 
     Args:
         folder: the fold's.
+        told: of every epoch: the run where it is being written, epoch, scores.
     """
 
-    def __init__(self, folder: Path):
-        self.folder = folder
+    def __init__(self, folder: Path, told: Callable[[Run, int, dict[str, float]], None] | None = None):
+        self.folder, self.told = folder, told
         self.rows: list[dict[str, float]] = []
 
     def add(self, epoch: int, scores: dict[str, float]) -> None:
-        """Write the epoch's row, then tell the plugins."""
+        """Write the epoch's row, then tell those who follow."""
         self.rows.append({"epoch": epoch, **{name: float(value) for name, value in scores.items()}})
         self._write()
-        host = catalog().host
-        for plugin in host.implementing("epoch_ended"):
-            host.call(plugin, "epoch_ended", run=Run(self.folder), epoch=epoch, scores=scores)
+        if self.told:
+            self.told(Run(self.folder), epoch, scores)
 
     def state_dict(self) -> dict[str, Any]:
         """The rows."""

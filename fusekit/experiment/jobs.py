@@ -19,6 +19,7 @@ from fusekit.experiment import manifest
 from fusekit.experiment.config import Config
 from fusekit.experiment.fold import RECORD, train_fold
 from fusekit.experiment.folder import growing, read_json, write_json
+from fusekit.experiment.followers import Followers
 from fusekit.experiment.plan import make_plan
 from fusekit.experiment.prepare import Gathered, gather_again
 from fusekit.progress import Progress, Quiet, Within
@@ -26,11 +27,12 @@ from fusekit.training import stoppable
 
 
 class Training(NamedTuple):
-    """One fold of one arm with one seed, and where its files go."""
+    """One fold of one arm with one seed, where its files go, and who follows the run."""
 
     config: Config
     fold: int
     folder: Path
+    followers: Followers
 
     @property
     def label(self) -> str:
@@ -68,7 +70,8 @@ def train_all(
     try:
         waiting = {pool.submit(_train_elsewhere, training): training for training in trainings}
         for done in progress.track(as_completed(waiting), "trainings", len(waiting), "trainings"):
-            done.result()
+            for tracker, reason in done.result().items():
+                waiting[done].followers.leave_out(f"{tracker}, in a fold's own process,", reason)
             yield waiting[done]
     except BrokenProcessPool as error:
         raise FusekitError(
@@ -115,7 +118,7 @@ def train_one(training: Training, gathered: Gathered, progress: Progress, device
             return
         plan = make_plan(replace(training.config, device=device or training.config.device))
         with growing(training.folder) as folder:
-            train_fold(plan, gathered, training.fold, folder, progress)
+            train_fold(plan, gathered, training.fold, folder, progress, training.followers)
             record = read_json(folder / RECORD)
             write_json(folder / RECORD, record | {"machine": manifest.machine(plan.fabric.device)})
 
@@ -138,7 +141,8 @@ def _begin(devices: SimpleQueue[str], threads: int) -> None:
     _device.append(devices.get())
 
 
-def _train_elsewhere(training: Training) -> None:
+def _train_elsewhere(training: Training) -> dict[str, str]:
+    """Train, and give the trackers that failed, with the reason: nobody hears what this process says."""
     seed = training.config.seed
     with stoppable():  # an idle process just ends
         if seed not in _cohort:
@@ -146,3 +150,4 @@ def _train_elsewhere(training: Training) -> None:
             plan = make_plan(training.config)
             _cohort[seed] = gather_again(training.config, plan.task, plan.slices)
         train_one(training, _cohort[seed], Quiet(), _device[-1])
+    return training.followers.failed

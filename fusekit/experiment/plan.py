@@ -14,6 +14,7 @@ from fusekit.errors import OptionError
 from fusekit.evaluation import Metric
 from fusekit.evaluation.predictions import aggregation
 from fusekit.experiment.config import MODEL_PARTS, Config, open_task, slice_policy
+from fusekit.experiment.followers import open_trackers
 from fusekit.extension import catalog, read_options
 from fusekit.models import FusionModel, build
 from fusekit.training import AugmentOptions, TrainingOptions, fabric_for
@@ -67,7 +68,7 @@ def make_plan(config: Config) -> Plan:
     """Check every name and option of a configuration.
 
     Raises:
-        UnknownName: a task, fusion, backbone, part or metric is not registered.
+        UnknownName: a task, fusion, backbone, part, metric or tracker is not registered.
         OptionError: an option does not exist or does not take its value, the device is not there, or the backbone reads
             volumes where the policy gives slices (or the reverse).
     """
@@ -88,6 +89,7 @@ def make_plan(config: Config) -> Plan:
         require_compiler()
     if plan.training.warmup >= config.epochs:
         raise OptionError(f"training.warmup={plan.training.warmup:g} leaves none of {config.epochs} epochs.")
+    open_trackers(config)
     aggregation(config.aggregate, len(task.classes))
     if config.threshold == "youden" and len(task.classes) > 2:
         raise OptionError(f"--threshold youden parts two classes, and {config.task_name} has {len(task.classes)}.")

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from fusekit.errors import OptionError
-from fusekit.experiment.begun import record_of, refuse_other_data, settings_of
+from fusekit.experiment.begun import identity_of, record_of, refuse_other_data, settings_of
 from fusekit.experiment.config import Config, merge, read_config, resolve
 from fusekit.experiment.evidence import gather_evidence, write_report
 from fusekit.experiment.finish import BUNDLE, finish
 from fusekit.experiment.fold import train_fold
 from fusekit.experiment.folder import Run, growing, new_folder
+from fusekit.experiment.followers import Followers, Underway
 from fusekit.experiment.manifest import peak_memory_mib
 from fusekit.experiment.plan import make_plan
 from fusekit.experiment.prepare import gather, tell
@@ -45,6 +46,7 @@ def run(
     search: Mapping[str, Sequence[Any]] | None = None,
     device: str | None = None,
     precision: str | None = None,
+    track: str | Sequence[str] | None = None,
     out: str | Path | None = None,
     resume: bool = False,
     recipe: str | Path | None = None,
@@ -72,6 +74,7 @@ def run(
         search: option -> candidates, e.g. ``{"lr": (1e-4, 3e-4)}``, tried in each fold on the subjects set aside.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
         precision: of training: ``32-true``, ``bf16-mixed``, ``16-mixed``.
+        track: trackers that follow the training, e.g. ``"tensorboard,mlflow"``.
         out: run folder, which must not exist or be empty; ``runs/TASK-FUSION-DATE-TIME`` if not given.
         resume: go on with the interrupted run into ``out``, whose settings need not be given again; begin if there is
             none, and if it is finished, give it back.
@@ -106,6 +109,7 @@ def run(
         "search": search,
         "device": device,
         "precision": precision,
+        "track": track or None,
         "out": out,
         "recipe": recipe,
         "allow": tuple(allow) or None,
@@ -123,7 +127,10 @@ def run(
     target = (settings.out or Path("runs", f"{settings.task_name}-{settings.arm}-{stamp}")).absolute()
     record = record_of(config=settings_of(settings))
     with unfinished(target, record, resume=resume, progress=progress) as work:
-        _run(settings, work, target, progress)
+        identity = identity_of(work / RECORD, bool(settings.track))
+        with Followers(Underway(identity, target.name, target.parent, settings), progress) as followers:
+            _run(settings, work, target, progress, followers)
+            followers.run_ended(Run(target))
     return Run(target)
 
 
@@ -150,13 +157,14 @@ def _begun(asked: dict[str, Any]) -> tuple[dict[str, Any], Run | None]:
     return asked, Run(out)
 
 
-def _run(config: Config, work: Path, target: Path, progress: Progress) -> None:
+def _run(config: Config, work: Path, target: Path, progress: Progress, followers: Followers) -> None:
     """Train in ``work``, each fold in a folder that stays; then write ``target``."""
     start = time.perf_counter()
     plan = make_plan(config)
     gathered = gather(config, plan.task, plan.slices, progress)
     tell(gathered.findings, progress)
     refuse_other_data(work / RECORD, gathered)
+    followers.run_started()
     read = time.perf_counter()
     folds = [work / f"fold-{fold}" for fold in config.tested]
     trainings: list[tuple[int | None, Path, str]] = [
@@ -171,7 +179,7 @@ def _run(config: Config, work: Path, target: Path, progress: Progress) -> None:
         if not path.exists():
             within = Within(progress, label) if len(trainings) > 1 else progress
             with growing(path) as folder:
-                bundle = train_fold(plan, gathered, fold, folder, within)
+                bundle = train_fold(plan, gathered, fold, folder, within, followers)
                 if bundle and path == last:
                     shutil.rmtree(folder / BUNDLE, ignore_errors=True)
                     bundle.save(folder / BUNDLE)

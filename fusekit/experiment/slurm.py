@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from fusekit.errors import DataError, FusekitError, OptionError
 from fusekit.experiment.config import Config, resolve
 from fusekit.experiment.folder import read_json, write_json
+from fusekit.experiment.followers import Followers, Underway
 from fusekit.experiment.jobs import Training, share, train_one
 from fusekit.experiment.plan import Plan, make_plan
 from fusekit.experiment.prepare import Gathered, gather_again
@@ -188,12 +189,14 @@ class Slurm:
 
     def _request(self, training: Training, gpus: int, gathered: Gathered) -> str:
         """Say in JSON what a job is to do."""
+        underway = training.followers.underway
         device = "cuda" if gpus else "cpu"  # rather an error than a GPU that was paid for and is not used
         return json.dumps(
             {
                 "config": training.config.as_json(),
                 "fold": training.fold,
                 "folder": str(training.folder),
+                "run": [underway.id, underway.name, str(underway.home)],
                 "device": device,
                 "threads": self.options.cpus,
                 "store": str(gathered.store.folder),
@@ -255,12 +258,10 @@ def _train_requested(request: Mapping[str, Any]) -> None:
     gathered = gather_again(config, plan.task, plan.slices)
     if gathered.store.folder != store:
         raise DataError(f"{socket.gethostname()} sees other image files than those that {store} was cut from.")
-    train_one(
-        Training(config, request["fold"], Path(request["folder"])),
-        gathered,
-        Quiet(),
-        request["device"],
-    )
+    identity, name, home = request["run"]
+    followers = Followers(Underway(identity, name, Path(home), config), Quiet())
+    training = Training(config, request["fold"], Path(request["folder"]), followers)
+    train_one(training, gathered, Quiet(), request["device"])
 
 
 def refuse_absent() -> None:

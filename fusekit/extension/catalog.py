@@ -60,10 +60,15 @@ class Catalog:
         """Metrics, named by tasks."""
         return self._collect("metric", "register_metrics")
 
+    @cached_property
+    def trackers(self) -> Registry:
+        """What ``--track NAME`` can name."""
+        return self._collect("tracker", "register_trackers")
+
     def registries(self) -> tuple[Registry, ...]:
         """All of them, in the order in which people meet them."""
         models = (self.backbones, self.encoders, self.injectors, self.heads)
-        return (self.tasks, self.fusions, self.baselines, *models, self.metrics)
+        return (self.tasks, self.fusions, self.baselines, *models, self.metrics, self.trackers)
 
 
 @cache

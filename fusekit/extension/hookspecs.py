@@ -11,7 +11,7 @@ if TYPE_CHECKING:  # the command line starts without pandas, torch or typer's in
     import typer
 
     from fusekit.data import Volume
-    from fusekit.experiment import Run
+    from fusekit.experiment import Run, Underway
     from fusekit.extension.registry import Register
 
 hookspec = pluggy.HookspecMarker("fusekit")
@@ -69,8 +69,23 @@ def read_image(path: Path) -> Volume | None:
 
 
 @hookspec
-def epoch_ended(run: Run, epoch: int, scores: dict[str, float]) -> None:
-    """Follow a training run: called after each epoch (counted from 1) with its row of ``history.csv``.
+def register_trackers(register: Register) -> None:
+    """Register trackers, behind ``--track NAME``: ``(*, options...) ->`` an object with some of the hooks below."""
+
+
+@hookspec
+def run_started(underway: Underway) -> str | None:
+    """Follow a run: called before its first epoch, in every process that trains folds of it; returns where to look."""
+
+
+@hookspec
+def epoch_ended(run: Run, underway: Underway, part: str, epoch: int, scores: dict[str, float]) -> None:
+    """Called after each epoch (from 1) of a part (``fold-0``) with its row of ``history.csv``, in ``run.folder``.
 
     An epoch that a process died in is trained again, and may be told again.
     """
+
+
+@hookspec
+def run_ended(underway: Underway, run: Run | None) -> None:
+    """Called when the folder of a run is complete, or with None when the run failed or was stopped."""

@@ -170,7 +170,15 @@ def test_a_finished_comparison_is_not_trained_again(
 def test_folds_side_by_side_give_the_same_as_one_after_the_other(
     small: dict[str, Any], comparison: Comparison, tmp_path: Path
 ) -> None:
-    many = compare(**{**small, "fusions": ["clinical-only"]}, jobs=2, out=tmp_path / "many")
+    arms = {**small, "fusions": ["clinical-only"]}
+    many = compare(**arms, jobs=2, track="tensorboard", out=tmp_path / "many")  # each process tells of its own folds
+    events = [path.parent for path in (tmp_path / "tensorboard").glob("**/events.out.*")]
+    assert {str(path.relative_to(tmp_path)) for path in events} == {
+        "tensorboard/many/clinical-only-seed-0/fold-0",
+        "tensorboard/many/clinical-only-seed-0/fold-1",
+        "tensorboard/many/clinical-only-seed-0",
+        "tensorboard/many/logistic-seed-0",  # which has no epochs
+    }
     for run in many.runs:
         one = comparison.folder / "runs" / run.folder.name
         table = pd.read_csv(one / "predictions.csv")  # cores are shared, so the last digit may differ
