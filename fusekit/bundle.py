@@ -218,7 +218,8 @@ def load(folder: str | Path) -> Bundle:
 
 def _assemble(folder: Path, description: Mapping[str, Any]) -> Bundle:
     try:
-        model = build_from(description["model"])
+        with torch.random.fork_rng(devices=[]):  # weights that are replaced at once: the caller's numbers stay
+            model = build_from(description["model"])
     except UnknownName as error:
         made_with = ", ".join(
             sorted({f"{p['distribution']} {p['version']}" for p in description["provenance"]["plugins"]})

@@ -6,13 +6,16 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 import pytest
 import torch
 
 import fusekit
 from fusekit.cli import main
 from fusekit.data import Cohort
+from fusekit.evaluation import by_subject
 from fusekit.experiment import Run
 from fusekit.experiment.cohort import synthetic_cohort
 from fusekit.progress import Quiet
@@ -42,6 +45,18 @@ def _without_report(_surroundings: None) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(sys.modules["fusekit.experiment.run"], "write_report", blank)
         yield
+
+
+@pytest.fixture
+def unexplained(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out what a fold's model looks at, which takes longer than a small training and has tests of its own."""
+
+    def nothing_taken_away(fold: Any, predictions: pd.DataFrame, *_: Any, **__: Any) -> pd.DataFrame:
+        subjects = by_subject(predictions, "mean").assign(condition="as-is")
+        chances = [name for name in subjects if name.startswith("p_")]
+        return subjects[["fold", "condition", "subject", "label", *chances]]
+
+    monkeypatch.setattr("fusekit.experiment.fold.explain_fold", nothing_taken_away)
 
 
 #: Arguments -> exit code, and everything said, with line breaks taken out.

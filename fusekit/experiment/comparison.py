@@ -233,8 +233,11 @@ def _train(
 
 
 def _assemble_whole(run: _Unfinished) -> None:
-    """Make a run of its folds, all at once, if they are all there."""
-    if not all(path.exists() for path in run.folds):
+    """Make a run of its folds, all at once, if they are all there and it is not.
+
+    Of folds that end side by side, each may find that all are there.
+    """
+    if (run.folder / "manifest.json").exists() or not all(path.exists() for path in run.folds):
         return
     with new_folder(run.folder) as partial:
         copies = [Path(shutil.copytree(path, partial / ".folds" / str(k))) for k, path in enumerate(run.folds)]

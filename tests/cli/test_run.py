@@ -21,6 +21,8 @@ from fusekit.extension import catalog
 from fusekit.training.failures import within_memory
 from tests.conftest import CommandLine
 
+pytestmark = pytest.mark.usefixtures("unexplained")
+
 runner, app = CliRunner(), program(catalog())
 
 TOML = """

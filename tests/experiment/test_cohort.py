@@ -28,6 +28,8 @@ from fusekit.extension.registry import Entry
 from fusekit.progress import Progress, Quiet
 from tests.tiny import Tiny, edit, write_image
 
+pytestmark = pytest.mark.usefixtures("unexplained")
+
 
 class Heard(Quiet):
     """Remembers what it is told."""

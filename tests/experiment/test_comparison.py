@@ -185,7 +185,7 @@ def test_folds_side_by_side_give_the_same_as_one_after_the_other(
         pd.testing.assert_frame_equal(pd.read_csv(run.folder / "predictions.csv"), table, rtol=1e-3)
 
 
-@pytest.mark.usefixtures("_unreported")
+@pytest.mark.usefixtures("_unreported", "unexplained")
 def test_seeds_deal_other_folds(small: dict[str, Any], tmp_path: Path) -> None:
     arms = {**small, "fusions": ["clinical-only"]}
     made = compare(**arms, seeds=2, seed=3, out=tmp_path / "seeds")
@@ -268,7 +268,7 @@ def test_a_folder_with_something_else_is_left_alone(small: dict[str, Any], tmp_p
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
-@pytest.mark.usefixtures("_unreported")
+@pytest.mark.usefixtures("_unreported", "unexplained")
 def test_options_reach_the_arms_that_have_the_part(small: dict[str, Any], tmp_path: Path) -> None:
     options = {"injector": {"reduction": "shared"}, "encoder": {"activation": "none"}}
     made = compare(**{**small, "baselines": [], "folds": 2, "options": options}, out=tmp_path / "made")

@@ -37,10 +37,7 @@ SMALL: dict[str, Any] = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _unexplained(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Explaining takes longer than these trainings and has tests of its own."""
-    monkeypatch.setattr("fusekit.experiment.fold.explain_fold", lambda *_, **__: pd.DataFrame({"condition": []}))
+pytestmark = pytest.mark.usefixtures("unexplained")
 
 
 def trained(folder: Path, fold: int | None = 0, **changes: Any) -> tuple[Bundle | None, dict[str, Any]]:

@@ -19,6 +19,8 @@ from fusekit.experiment.plan import make_plan
 from fusekit.extension import Register, catalog
 from fusekit.progress import Quiet
 
+pytestmark = pytest.mark.usefixtures("unexplained")
+
 SMALL: dict[str, Any] = {
     "task": "adni-ad",
     "fusion": "clinical-only",

@@ -25,6 +25,8 @@ from fusekit.experiment.unfinished import unfinished
 from fusekit.progress import Quiet
 from fusekit.training.finite import FiniteLosses
 
+pytestmark = pytest.mark.usefixtures("unexplained")
+
 SMALL: dict[str, Any] = {
     "backbone": "resnet10t",
     "epochs": 1,
@@ -141,7 +143,7 @@ def test_a_full_disk_keeps_what_is_trained_and_the_rest_is_done_later(
         fusekit.run("adni-ad", out=out, resume=True, **{**SMALL, "epochs": 2})
     monkeypatch.setattr("fusekit.training.loop.within_memory", None)  # it would fail to be called
     done = fusekit.run(out=out, resume=True, progress=Quiet())  # its settings are known
-    for name in ("predictions.csv", "metrics.json", "ablations.csv", "bundle/model.safetensors"):
+    for name in ("predictions.csv", "metrics.json", "bundle/model.safetensors"):
         assert (done.folder / name).read_bytes() == (small_run.folder / name).read_bytes()
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 

@@ -24,6 +24,8 @@ from fusekit.progress import Quiet
 from fusekit_adni.task import AdniAdTask
 from tests.conftest import CommandLine
 
+pytestmark = pytest.mark.usefixtures("unexplained")
+
 nib: Any = nibabel  # its functions have no types
 
 SMALL = [
