@@ -53,7 +53,7 @@ def unexplained(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def nothing_taken_away(fold: Any, predictions: pd.DataFrame, *_: Any, **__: Any) -> pd.DataFrame:
         subjects = by_subject(predictions, "mean").assign(condition="as-is")
-        chances = [name for name in subjects if name.startswith("p_")]
+        chances = [name for name in map(str, subjects) if name.startswith("p_")]
         return subjects[["fold", "condition", "subject", "label", *chances]]
 
     monkeypatch.setattr("fusekit.experiment.fold.explain_fold", nothing_taken_away)
