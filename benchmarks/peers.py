@@ -38,13 +38,13 @@ Ended = Callable[[], None]
 
 def tensors(count: int, size: int, batch: int, epochs: int) -> dict[str, np.ndarray]:
     """Noise, since arithmetic takes its time whatever the numbers: images, table, labels, and each epoch's order."""
-    from fusekit.training.loader import EpochSampler
+    from fusekit.training.loader import EpochBatches
 
     rng = np.random.default_rng(SEED)
-    sampler, orders = EpochSampler(count, SEED), []
+    batches, orders = EpochBatches(count, batch, SEED), []
     for epoch in range(1, epochs + 1):
-        sampler.start_epoch(epoch)
-        orders.append(list(sampler))
+        batches.start_epoch(epoch)
+        orders.append([row for rows in batches for row in rows])
     return {
         "images": rng.integers(0, 256, (count, size, size), dtype=np.uint8),
         "table": rng.normal(size=(count, COLUMNS)).astype(np.float32),

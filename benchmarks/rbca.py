@@ -146,17 +146,24 @@ def ceilings(device: str, dtype: torch.dtype) -> tuple[float, float]:
 
 
 def saved_bytes(model: nn.Module, forward: Callable[[], Tensor]) -> int:
-    """What backward keeps of one forward pass: every storage once, weights and statistics left out."""
+    """What backward keeps of one forward pass: every storage once, without weights, their casts and statistics."""
     own = {tensor.untyped_storage().data_ptr() for tensor in (*model.parameters(), *model.buffers())}
+    weights = {_sizes(value) for value in model.parameters() if value.ndim > 1}
     kept: dict[int, Tensor] = {}  # held, or a freed one's address would come again
 
     def pack(tensor: Tensor) -> Tensor:
-        kept.setdefault(tensor.untyped_storage().data_ptr(), tensor)
+        if _sizes(tensor) not in weights:
+            kept.setdefault(tensor.untyped_storage().data_ptr(), tensor)
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         forward()
     return sum(tensor.untyped_storage().nbytes() for address, tensor in kept.items() if address not in own)
+
+
+def _sizes(tensor: Tensor) -> tuple[int, ...]:
+    """What a weight, its transpose and its cast have in common, as a matrix or with a kernel of one pixel."""
+    return tuple(sorted(size for size in tensor.shape if size > 1))
 
 
 def peak_bytes(work: Callable[[], object], device: str) -> int | None:

@@ -93,6 +93,7 @@ def cohort_stages(subjects: int, folder: Path) -> dict[str, Any]:
     from fusekit.experiment.evidence import gather_evidence, write_report
     from fusekit.experiment.finish import finish
     from fusekit.experiment.folder import Run
+    from fusekit.experiment.followers import Followers, Underway
     from fusekit.experiment.jobs import Training, train_one
     from fusekit.experiment.plan import make_plan
     from fusekit.experiment.prepare import Gathered
@@ -122,7 +123,7 @@ def cohort_stages(subjects: int, folder: Path) -> dict[str, Any]:
     )
     findings += stages("audit of images", lambda: audit_images(cohort, plan.task, store))
     gathered = Gathered(cohort, folds, store, findings)
-    training = Training(config, 0, folder / "fold")
+    training = Training(config, 0, folder / "fold", Followers(Underway("scale", "run", folder, config), quiet))
     stages("an epoch, prediction, explanation", lambda: train_one(training, gathered, quiet))
     (folder / "run").mkdir()
     stages("scores and files", lambda: finish(plan, gathered, [training.folder], folder / "run"))

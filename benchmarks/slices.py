@@ -27,7 +27,7 @@ from PIL import Image
 
 from fusekit.data import Pixels, SlicePolicy, SliceStore, build_store
 from fusekit.progress import Quiet
-from fusekit.training import EpochSampler, SliceDataset, loader_for
+from fusekit.training import EpochBatches, SliceDataset, loader_for
 
 nibabel: Any = untyped_nibabel
 SHAPE, SIZE, BATCH = (256, 256, 180), 256, 32
@@ -107,24 +107,29 @@ def measure_serving(store: SliceStore, scans: pd.DataFrame, batches: int, repeat
         resized = Image.fromarray(part).resize((SIZE, SIZE), Image.Resampling.BILINEAR)
         return np.asarray(resized)
 
+    def each(work: Callable[[np.ndarray], object]) -> None:
+        """Do it with every batch, and let go of what it gives, as training does."""
+        for batch in order:
+            work(batch)
+
     def load() -> None:
         """What training reads: rows as they are, in pinned memory if there is a GPU, standardised there."""
         for epoch in range(epochs):
             sampler.start_epoch(epoch)
-            for _ in loader_for(dataset, sampler, BATCH, pin=torch.cuda.is_available()):
+            for _ in loader_for(dataset, sampler, pin=torch.cuda.is_available()):
                 pass
 
-    sampler, items = EpochSampler(count, seed=0), BATCH * batches
+    sampler, items = EpochBatches(count, BATCH, seed=0), BATCH * batches
     epochs = -(-items // count)
     torch.set_num_threads(1)
     few = [int(row) for row in order[0][:8]]
-    each = seconds(lambda: [one(row) for row in few], 2) / len(few)
+    item = seconds(lambda: [one(row) for row in few], 2) / len(few)
     served = {
-        "raw rows, images/s": items / seconds(lambda: [store.images[batch] for batch in order], repeat),
+        "raw rows, images/s": items / seconds(lambda: each(lambda batch: store.images[batch]), repeat),
         "rows through the loader, images/s": epochs * count / seconds(load, repeat),
         "standardised on the CPU, images/s": items
-        / seconds(lambda: [pixels.standardise(dataset.__getitems__(list(b)).image) for b in order], repeat),
-        "nibabel an item, images/s": 1 / each,
+        / seconds(lambda: each(lambda batch: pixels.standardise(dataset.__getitems__(list(batch)).image)), repeat),
+        "nibabel an item, images/s": 1 / item,
         "copying in memory, images/s": items / seconds(copy, repeat),
     }
     loaded = served["rows through the loader, images/s"]

@@ -148,7 +148,7 @@ class Bundle:
                     image = channels_last(self.pixels.to_tensor(images[start : start + BATCH], device))
                 columns = torch.from_numpy(clinical[start : start + BATCH]).to(device) if model.reads_clinical else None
                 parts.append(model(image, columns).double().softmax(dim=1).cpu().numpy())
-        return np.concatenate(parts)
+        return np.concatenate([np.empty((0, len(self.classes))), *parts])
 
     def save(self, folder: Path) -> None:
         """Write the two files into a new folder.

@@ -7,7 +7,11 @@ class FusekitError(Exception):
     """Anything the user can put right; the command line prints it without a traceback and exits with 2."""
 
 
-class Interrupted(FusekitError):  # noqa: N818  (it is no error)
+class SharedError(FusekitError):
+    """What all processes of a training raise at the same time, or because of each other; the first reports it."""
+
+
+class Interrupted(SharedError):  # noqa: N818  (it is no error)
     """A signal asked for an end; what was done is kept. The command line exits with 75: try again later."""
 
 

@@ -56,7 +56,7 @@ def unexplained(monkeypatch: pytest.MonkeyPatch) -> None:
         chances = [name for name in map(str, subjects) if name.startswith("p_")]
         return subjects[["fold", "condition", "subject", "label", *chances]]
 
-    monkeypatch.setattr("fusekit.experiment.fold.explain_fold", nothing_taken_away)
+    monkeypatch.setattr("fusekit.experiment.search.explain_fold", nothing_taken_away)
 
 
 #: Arguments -> exit code, and everything said, with line breaks taken out.

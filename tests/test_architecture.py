@@ -19,6 +19,7 @@ FLOORS = {
     "errors": 0,
     "progress": 0,
     "disk": 0,
+    "surroundings": 1,
     "tensor_file": 1,
     "extension": 1,
     "data": 2,

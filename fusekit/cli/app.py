@@ -19,8 +19,9 @@ from fusekit.cli.new_task import new_task
 from fusekit.cli.predict import predict
 from fusekit.cli.report import report
 from fusekit.cli.run import run
-from fusekit.errors import FusekitError, Interrupted, NameTaken
+from fusekit.errors import FusekitError, Interrupted, NameTaken, SharedError
 from fusekit.extension import Catalog, catalog
+from fusekit.surroundings import surroundings
 
 #: Exit code of what a signal stopped, and what can be gone on with: EX_TEMPFAIL of sysexits.h, "try again later".
 STOPPED = 75
@@ -105,4 +106,8 @@ def _print(kind: str, what: FusekitError) -> None:
     from rich.console import Console
     from rich.markup import escape
 
+    if rank := surroundings().rank:  # one of several processes that train together
+        if isinstance(what, SharedError):
+            return  # the first one says it
+        kind = f"process {rank}: {kind}"
     Console(stderr=True).print(f"{kind} {escape(str(what))}", highlight=False, soft_wrap=True)

@@ -27,11 +27,19 @@ Option = Annotated[
 
 Backbone = Annotated[str | None, typer.Option(help="Image backbone: any timm CNN that fits. Default: the task's.")]
 Epochs = Annotated[int | None, typer.Option(help="Passes over the training slices.")]
-BatchSize = Annotated[int | None, typer.Option(help="Slices a training step.")]
+BatchSize = Annotated[int | None, typer.Option(help="Slices a training step, of each device.")]
 LearningRate = Annotated[float | None, typer.Option(help="Learning rate of Adam.")]
 ImageSize = Annotated[int | None, typer.Option(help="Height and width of a slice, in pixels.")]
 Seed = Annotated[int | None, typer.Option(help="Of split, initialisation and data order. Default: 0.")]
 Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:N or mps. Default: auto.")]
+Devices = Annotated[
+    int | None,
+    typer.Option(
+        help="Devices of this machine that train together, each with `--batch-size` slices a step. Default: 1, or what "
+        "torchrun or srun started."
+    ),
+]
+Nodes = Annotated[int | None, typer.Option(help="Machines that train together, started by torchrun or srun.")]
 Precision = Annotated[str | None, typer.Option(help="Of training: 32-true, bf16-mixed or 16-mixed. Default: 32-true.")]
 
 Track = Annotated[

@@ -15,11 +15,13 @@ from fusekit.cli.options import (
     Clinical,
     Data,
     Device,
+    Devices,
     Epochs,
     Folds,
     ImageSize,
     Layout,
     LearningRate,
+    Nodes,
     Option,
     Precision,
     Recipe,
@@ -58,6 +60,8 @@ def run(
     aggregate: Aggregate = None,
     search: Search = None,
     device: Device = None,
+    devices: Devices = None,
+    nodes: Nodes = None,
     precision: Precision = None,
     track: Track = None,
     out: Annotated[
@@ -89,6 +93,7 @@ def run(
     import fusekit
     from fusekit.cli.console import print_run
     from fusekit.experiment.config import parse_search
+    from fusekit.surroundings import surroundings
     from fusekit.training import stoppable
 
     with stoppable():
@@ -110,6 +115,8 @@ def run(
             aggregate=aggregate,
             search=parse_search(search or []) or None,
             device=device,
+            devices=devices,
+            nodes=nodes,
             precision=precision,
             track=track,
             out=out,
@@ -119,4 +126,5 @@ def run(
             options=task_options(option, layout, clinical),
             config=config,
         )
-    print_run(finished)
+    if surroundings().rank == 0:
+        print_run(finished)

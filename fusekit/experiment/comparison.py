@@ -96,6 +96,11 @@ def compare(
     of_launcher = common["options"].pop(PART, {})  # no part of the comparison: it goes on with others
     arms = _arms(common, fusions, baselines)
     first = next(iter(arms.values()))
+    if first.devices * first.nodes > 1:
+        raise OptionError(
+            "a comparison trains each fold on one device, and several side by side: --jobs N, or --launcher slurm. "
+            "--devices and --nodes are for `fusekit run`; start the command once, without torchrun or srun."
+        )
     if seeds < 1 or (jobs is not None and jobs < 1):
         raise OptionError(f"--seeds and --jobs take 1 or more, not {seeds} and {jobs}.")
     record = _record(arms, first.seed, seeds)

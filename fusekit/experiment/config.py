@@ -17,6 +17,7 @@ from fusekit.data.recipe import read_recipe
 from fusekit.errors import OptionError, PluginError
 from fusekit.extension import catalog, read_options
 from fusekit.extension.registry import suggest
+from fusekit.surroundings import settled
 from fusekit.training import Precision
 
 #: The part before the dot in ``-o part.option=value``, and what its options set.
@@ -62,6 +63,7 @@ class Config:
         aggregate: how slices become scans and scans subjects.
         search: option -> candidates, tried in every fold on the subjects set aside.
         device: auto, cpu, cuda, cuda:N, mps.
+        devices, nodes: that train together: devices on each node, and nodes; of each, ``batch_size`` slices a step.
         precision: 32-true, bf16-mixed, 16-mixed.
         out: run folder.
         recipe: folder of a recipe, whose scans and no others are used; its options lie beneath those given.
@@ -87,6 +89,8 @@ class Config:
     aggregate: str = "mean"
     search: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     device: str = "auto"
+    devices: int = 1
+    nodes: int = 1
     precision: Precision = "32-true"
     out: Path | None = None
     recipe: Path | None = None
@@ -180,10 +184,12 @@ def resolve(given: Mapping[str, Any]) -> Config:
     search = {name: tuple(map(str, candidates)) for name, candidates in values.pop("search").items()}
     fitted = values.get("select") == "auc" or values.get("threshold") == "youden" or search
     values.setdefault("validation", VALIDATION if fitted else 0.0)
-    config = Config(
-        **read_options("run", Config, values, withhold=("options", "search")), options=options, search=search
-    )
+    plain = read_options("run", Config, values, withhold=("options", "search"))
+    plain["devices"], plain["nodes"] = settled(plain.get("devices"), plain.get("nodes"))
+    config = Config(**plain, options=options, search=search)
     _check_numbers(config)
+    if config.baseline and config.devices * config.nodes > 1:
+        raise OptionError(f"the baseline {config.baseline} is fitted by one process; leave --devices and --nodes away.")
     if fitted and not config.validation:
         raise OptionError(
             "--select auc, --threshold youden and --search choose by training subjects set aside, and --validation 0 "

@@ -4,65 +4,23 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import pandas as pd
 import torch
 
 from fusekit.bundle import Bundle
-from fusekit.data import ClinicalEncoding, Finding, Pixels
-from fusekit.errors import FusekitError, first_ten
-from fusekit.evaluation import by_subject, prediction_table, probabilities_of
-from fusekit.evaluation.scores import MacroAreaUnderCurve
-from fusekit.experiment import manifest
-from fusekit.experiment.begun import settings_of
+from fusekit.evaluation import prediction_table
 from fusekit.experiment.folder import CHECKPOINTS, Run, write_json, write_table
 from fusekit.experiment.followers import Followers
-from fusekit.experiment.history import HISTORY, History
-from fusekit.experiment.plan import Plan, make_plan
-from fusekit.experiment.prepare import Gathered, Sides
-from fusekit.explain import Fold, ablate, explain_fold
+from fusekit.experiment.plan import Plan
+from fusekit.experiment.prepare import Gathered
+from fusekit.experiment.search import fit_baseline, fit_network
 from fusekit.progress import Progress
-from fusekit.training import Checkpoint, NonFiniteError, SliceDataset, repeatable, train
+from fusekit.training import repeatable
 
 #: File of a fold's folder -> what it holds; the run's files are these, one fold beneath the other.
 PREDICTIONS, VALIDATION, ABLATIONS = "predictions.csv", "validation.csv", "ablations.csv"
 EXPLANATIONS, RECORD = "explanations", "fold.json"
-
-#: Slices of a scan that stand for it in ablations: some thirty passes over all of them would take longer than training.
-ABLATED = 1
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """What a fold's training subjects gave.
-
-    Args:
-        predict: rows (n slices) -> probabilities (n, K).
-        explain: tested rows and their predictions -> the rows of ablations.csv; the rest goes to a folder.
-        findings: about the training subjects' values.
-        epochs: how many the model was trained for; 0 of a baseline.
-        choice: what the search chose.
-        search: every candidate with its score.
-        bundle: the model; None of a baseline.
-    """
-
-    predict: Callable[[pd.DataFrame], np.ndarray]
-    explain: Callable[[pd.DataFrame, pd.DataFrame, Path, Progress], pd.DataFrame]
-    findings: tuple[Finding, ...] = ()
-    epochs: int = 0
-    choice: dict[str, str] = field(default_factory=dict)
-    search: list[dict[str, Any]] = field(default_factory=list)
-    bundle: Bundle | None = None
-
-
-#: Told of every epoch: the part that is trained (``fold-0``), the run where it is being written, epoch, scores.
-Follow = Callable[[str, Run, int, dict[str, float]], None]
 
 
 def train_fold(
@@ -74,6 +32,8 @@ def train_fold(
     followers: Followers | None = None,
 ) -> Bundle | None:
     """Fit on everybody but a fold, and predict the fold, once.
+
+    Of several processes all train and predict, each its share; the first alone writes and explains.
 
     Args:
         plan: what is trained.
@@ -90,20 +50,26 @@ def train_fold(
         FusekitError: training fails, or there are too few subjects.
         Interrupted: a signal asked for an end; the checkpoint is written.
     """
-    shutil.rmtree(folder / EXPLANATIONS, ignore_errors=True)  # of an attempt that ended in the middle of them
-    (folder / CHECKPOINTS).mkdir(exist_ok=True)
+    first = plan.processes.first
+    if first:
+        shutil.rmtree(folder / EXPLANATIONS, ignore_errors=True)  # of an attempt that ended in the middle of them
+        (folder / CHECKPOINTS).mkdir(exist_ok=True)
+    plan.processes.wait()
     start = time.perf_counter()
     config = plan.config
     sides = gathered.sides(fold, config.validation, config.seed)
     with repeatable():
         if config.baseline:
-            fitted = _fit_baseline(plan, gathered, sides)
+            fitted = fit_baseline(plan, gathered, sides)
         else:
             follow = followers.epoch_ended if followers else _nobody
-            fitted = _search(plan, gathered, sides, fold, folder, progress, follow)
+            fitted = fit_network(plan, gathered, sides, fold, folder, progress, follow)
         for name, rows in ((PREDICTIONS, sides.test), (VALIDATION, sides.validation)):
             if len(rows):
-                table = prediction_table(rows, fitted.predict(rows))
+                probabilities = fitted.predict(rows)
+                if not first:
+                    continue
+                table = prediction_table(rows, probabilities)
                 if name == VALIDATION:
                     table["fold"] = fold or 0  # whose model predicted, not where the subject is tested
                 write_table(table, folder / name)
@@ -121,190 +87,10 @@ def train_fold(
         "threads": torch.get_num_threads(),
         "seconds": time.perf_counter() - start,
     }
-    write_json(folder / RECORD, record)
+    if first:
+        write_json(folder / RECORD, record)
     return fitted.bundle
-
-
-def _search(
-    plan: Plan,
-    gathered: Gathered,
-    sides: Sides,
-    fold: int | None,
-    folder: Path,
-    progress: Progress,
-    follow: Follow,
-) -> Fitted:
-    """Train every candidate, and keep the one that scores best on the subjects set aside; usually there is one."""
-    candidates = plan.config.candidates()
-    kept = folder / CHECKPOINTS
-    part = "all" if fold is None else f"fold-{fold}"  # as the files of a run count folds
-    if len(candidates) == 1 and not candidates[0][0]:
-        return _fit(plan, gathered, sides, fold, folder, kept / "training.safetensors", progress, partial(follow, part))
-    tried: list[dict[str, Any]] = []
-    best: Fitted | None = None
-    for number, (choice, config) in enumerate(candidates):
-        progress.say(f"candidate {', '.join(f'{name}={value}' for name, value in choice.items())}")
-        path = kept / f"candidate-{number}.safetensors"
-        told = partial(follow, f"{part}/candidate-{number}")
-        fitted = _fit(make_plan(config), gathered, sides, fold, folder, path, progress, told)
-        reached = validation_score(fitted.predict, sides.validation, plan.config.aggregate)
-        if best is None or reached > max(row["validation_auc"] for row in tried):
-            best = replace(fitted, choice=choice, search=tried)
-            history = (folder / HISTORY).read_bytes()
-        tried.append({"choice": choice, "validation_auc": reached})
-    assert best is not None
-    (folder / HISTORY).write_bytes(history)
-    return best
-
-
-def validation_score(predict: Callable[[pd.DataFrame], np.ndarray], rows: pd.DataFrame, how: str) -> float:
-    """AUC (of several classes: the mean over them) of the subjects set aside."""
-    subjects = by_subject(prediction_table(rows, predict(rows)), how)
-    return MacroAreaUnderCurve().value(subjects["label"].to_numpy(), probabilities_of(subjects))
-
-
-def _fit(
-    plan: Plan,
-    gathered: Gathered,
-    sides: Sides,
-    fold: int | None,
-    folder: Path,
-    kept: Path,
-    progress: Progress,
-    told: Callable[[Run, int, dict[str, float]], None],
-) -> Fitted:
-    """Train on the training subjects; everything that is fitted is fitted on them alone.
-
-    ``kept`` is the checkpoint's file: of a training that is done, it gives the model at once.
-    """
-    config, rows, images = plan.config, sides.train, gathered.store.images
-    encoding = ClinicalEncoding.fit(gathered.cohort.clinical.loc[rows["scan"].unique()], gathered.cohort.columns)
-    findings = (*encoding.findings, *encoding.unseen(gathered.cohort.clinical))
-    pixels = Pixels.fit(images, rows.index.to_numpy())
-    dataset = SliceDataset(
-        images=images,
-        rows=rows.index.to_numpy(),
-        clinical=encoding.transform(gathered.values(rows)),
-        labels=rows["label"].to_numpy(),
-        pixels=pixels,
-    )
-    with torch.random.fork_rng():  # the caller's random numbers stay the caller's
-        torch.manual_seed(config.seed)
-        model = plan.build_model(columns=len(encoding.features))
-        bundle = Bundle(
-            model=model,
-            classes=plan.task.classes,
-            encoding=encoding if model.reads_clinical else None,
-            slices=plan.slices,
-            image_size=config.image_size,
-            pixels=pixels,
-            task={"name": config.task_name, **plan.task.describe()},
-        )
-
-        def predict(rows: pd.DataFrame) -> np.ndarray:
-            images = gathered.images(rows) if model.reads_image else None
-            return bundle.probabilities(images, bundle.encode(gathered.values(rows)), plan.fabric.device)
-
-        checkpoint = Checkpoint(kept, _identity(plan, gathered, fold, model.description))
-        history = History(folder, told)
-        checkpoint.keep(history=history)
-        try:
-            epochs = train(
-                plan.fabric,
-                model,
-                dataset,
-                epochs=config.epochs,
-                batch_size=config.batch_size,
-                lr=config.lr,
-                seed=config.seed,
-                options=plan.training,
-                augment=plan.augment,
-                progress=progress,
-                epoch_ended=history.add,
-                validate=partial(validation_score, predict, sides.validation, config.aggregate)
-                if config.select == "auc"
-                else None,
-                checkpoint=checkpoint,
-            )
-        except NonFiniteError as error:
-            raise FusekitError(f"{error} {_batch(rows, error.rows)}{_last_good(checkpoint)}") from error
-
-    def explain(rows: pd.DataFrame, predictions: pd.DataFrame, folder: Path, progress: Progress) -> pd.DataFrame:
-        fold = Fold(bundle, images, gathered.values(rows), rows, gathered.cohort.columns, plan.fabric.device)
-        return explain_fold(
-            fold,
-            predictions,
-            folder,
-            seed=config.seed,
-            template=plan.task.template,
-            slices=ABLATED,
-            progress=progress,
-        )
-
-    return Fitted(predict, explain, findings, epochs, bundle=bundle)
-
-
-def _identity(plan: Plan, gathered: Gathered, fold: int | None, model: Mapping[str, Any]) -> dict[str, Any]:
-    """What must be the same for a training to be gone on with."""
-    return {
-        "config": settings_of(plan.config, "device"),  # another GPU of the same kind will do
-        "fold": fold,
-        "model": model,
-        "data": gathered.fingerprint,
-        "device": plan.fabric.device.type,
-        "versions": manifest.versions(),
-        "plugins": manifest.plugins(),
-    }
-
-
-def _batch(rows: pd.DataFrame, chosen: Sequence[int]) -> str:
-    """Whose slices a batch was of."""
-    batch = rows.loc[list(chosen)]
-    scans = [f"{subject} (scan {scan})" for (subject, scan), _ in batch.groupby(["subject", "scan"], sort=True)]
-    return f"The batch was of {first_ten(scans)}."
-
-
-def _last_good(checkpoint: Checkpoint) -> str:
-    """Where the state before a failure is kept, if one is."""
-    if checkpoint.place is None:
-        return ""
-    place = checkpoint.place
-    when = f"batch {place.batch} of epoch {place.epoch}" if place.batch else f"epoch {place.epoch - 1}"
-    return f" The last good state, after {when}, is kept in {checkpoint.path}."
 
 
 def _nobody(part: str, run: Run, epoch: int, scores: dict[str, float]) -> None:
     """Tell nobody."""
-
-
-def _fit_baseline(plan: Plan, gathered: Gathered, sides: Sides) -> Fitted:
-    """Fit a classical model on the training scans' clinical values."""
-    scans = gathered.cohort.scans.loc[sides.train["scan"].unique()]
-    values = gathered.cohort.clinical.loc[scans.index]
-    baseline = plan.build_baseline()
-    baseline.fit(
-        values,
-        gathered.cohort.columns,
-        scans["label"].to_numpy(),
-        scans["subject"].to_numpy(),
-        plan.config.seed,
-    )
-
-    def predict(rows: pd.DataFrame) -> np.ndarray:
-        scans = rows["scan"].unique()  # slices of a scan share their values
-        probabilities = pd.DataFrame(baseline.probabilities(gathered.cohort.clinical.loc[scans]), index=scans)
-        return np.asarray(probabilities.loc[rows["scan"]], dtype=float)
-
-    def explain(rows: pd.DataFrame, predictions: pd.DataFrame, folder: Path, progress: Progress) -> pd.DataFrame:
-        return ablate(
-            lambda _, values: baseline.probabilities(values),
-            None,
-            gathered.values(rows),
-            rows,
-            gathered.cohort.columns,
-            seed=plan.config.seed,
-            reads_image=False,
-            progress=progress,
-        )
-
-    return Fitted(predict, explain)

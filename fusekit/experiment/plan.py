@@ -17,7 +17,7 @@ from fusekit.experiment.config import MODEL_PARTS, Config, open_task, slice_poli
 from fusekit.experiment.followers import open_trackers
 from fusekit.extension import catalog, read_options
 from fusekit.models import FusionModel, build
-from fusekit.training import AugmentOptions, TrainingOptions, fabric_for
+from fusekit.training import ALONE, AugmentOptions, Processes, TrainingOptions, fabric_for
 from fusekit.training.compiled import require_compiler
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ class Plan:
     training: TrainingOptions
     augment: AugmentOptions
     fabric: Fabric
+    processes: Processes = ALONE
 
     @property
     def synthetic(self) -> bool:
@@ -82,11 +83,16 @@ def make_plan(config: Config) -> Plan:
         slices=slice_policy(config, task),
         training=TrainingOptions(**read_options("training", TrainingOptions, options.get("training", {}))),
         augment=AugmentOptions(**read_options("augment", AugmentOptions, options.get("augment", {}))),
-        fabric=fabric_for(config.device, config.precision),
+        fabric=fabric_for(config.device, config.precision, config.devices, config.nodes),
     )
     _refuse_mirrored(plan)
     if plan.training.compile:
         require_compiler()
+        if config.devices * config.nodes > 1 and plan.training.sync_batchnorm:
+            raise OptionError(
+                "training.compile=true makes one graph, which cannot hold batch normalisation over several devices; "
+                "add -o training.sync_batchnorm=false."
+            )
     if plan.training.warmup >= config.epochs:
         raise OptionError(f"training.warmup={plan.training.warmup:g} leaves none of {config.epochs} epochs.")
     open_trackers(config)

@@ -12,17 +12,19 @@ from typing import Any
 
 from fusekit.errors import OptionError
 from fusekit.experiment.begun import identity_of, record_of, refuse_other_data, settings_of
-from fusekit.experiment.config import Config, merge, read_config, resolve
+from fusekit.experiment.config import merge, read_config, resolve
 from fusekit.experiment.evidence import gather_evidence, write_report
 from fusekit.experiment.finish import BUNDLE, finish
 from fusekit.experiment.fold import train_fold
-from fusekit.experiment.folder import Run, growing, new_folder
+from fusekit.experiment.folder import Run, growing, growing_at, new_folder
 from fusekit.experiment.followers import Followers, Underway
+from fusekit.experiment.launch import announce, assist, launched
 from fusekit.experiment.manifest import peak_memory_mib
-from fusekit.experiment.plan import make_plan
+from fusekit.experiment.plan import Plan, make_plan
 from fusekit.experiment.prepare import gather, tell
 from fusekit.experiment.unfinished import RECORD, unfinished, working_folder
-from fusekit.progress import Bars, Progress, Within
+from fusekit.progress import Bars, Progress, Quiet, Within
+from fusekit.surroundings import surroundings
 from fusekit.training import difference
 
 
@@ -45,6 +47,8 @@ def run(
     aggregate: str | None = None,
     search: Mapping[str, Sequence[Any]] | None = None,
     device: str | None = None,
+    devices: int | None = None,
+    nodes: int | None = None,
     precision: str | None = None,
     track: str | Sequence[str] | None = None,
     out: str | Path | None = None,
@@ -73,6 +77,9 @@ def run(
         aggregate: from slices to scans to subjects: mean, median, max, vote, logit.
         search: option -> candidates, e.g. ``{"lr": (1e-4, 3e-4)}``, tried in each fold on the subjects set aside.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+        devices: that train together, on each node; each takes ``batch_size`` slices a step. What torchrun or srun
+            started if not given, else 1.
+        nodes: machines; several are started by torchrun or srun, and then seen.
         precision: of training: ``32-true``, ``bf16-mixed``, ``16-mixed``.
         track: trackers that follow the training, e.g. ``"tensorboard,mlflow"``.
         out: run folder, which must not exist or be empty; ``runs/TASK-FUSION-DATE-TIME`` if not given.
@@ -108,6 +115,8 @@ def run(
         "aggregate": aggregate,
         "search": search,
         "device": device,
+        "devices": devices,
+        "nodes": nodes,
         "precision": precision,
         "track": track or None,
         "out": out,
@@ -116,22 +125,31 @@ def run(
         "options": options or {},
     }
     asked = merge(read_config(Path(config)) if config else {}, given)
-    progress = progress or Bars()
+    progress = progress or (Quiet() if surroundings().rank else Bars())
     if resume:
         asked, finished = _begun(asked)
         if finished:
             progress.say(f"The run into {finished.folder} is finished; nothing is left to do.")
             return finished
     settings = resolve(asked)
+    with launched(make_plan(settings)) as plan:
+        target = _lead(plan, resume, progress) if plan.processes.first else assist(plan)
+    return Run(target)
+
+
+def _lead(plan: Plan, resume: bool, progress: Progress) -> Path:
+    """Run, telling the other processes what to do, if there are any; give the run's folder."""
+    settings = plan.config
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")  # a folder is named in the user's own time
     target = (settings.out or Path("runs", f"{settings.task_name}-{settings.arm}-{stamp}")).absolute()
     record = record_of(config=settings_of(settings))
     with unfinished(target, record, resume=resume, progress=progress) as work:
         identity = identity_of(work / RECORD, bool(settings.track))
         with Followers(Underway(identity, target.name, target.parent, settings), progress) as followers:
-            _run(settings, work, target, progress, followers)
+            _run(plan, work, target, progress, followers)
             followers.run_ended(Run(target))
-    return Run(target)
+    plan.processes.from_first(lambda: str(target))
+    return target
 
 
 def _begun(asked: dict[str, Any]) -> tuple[dict[str, Any], Run | None]:
@@ -157,32 +175,32 @@ def _begun(asked: dict[str, Any]) -> tuple[dict[str, Any], Run | None]:
     return asked, Run(out)
 
 
-def _run(config: Config, work: Path, target: Path, progress: Progress, followers: Followers) -> None:
+def _run(plan: Plan, work: Path, target: Path, progress: Progress, followers: Followers) -> None:
     """Train in ``work``, each fold in a folder that stays; then write ``target``."""
-    start = time.perf_counter()
-    plan = make_plan(config)
+    start, config = time.perf_counter(), plan.config
     gathered = gather(config, plan.task, plan.slices, progress)
     tell(gathered.findings, progress)
     refuse_other_data(work / RECORD, gathered)
     followers.run_started()
     read = time.perf_counter()
     folds = [work / f"fold-{fold}" for fold in config.tested]
-    trainings: list[tuple[int | None, Path, str]] = [
+    parts: list[tuple[int | None, Path, str]] = [
         (fold, path, f"fold {fold + 1}/{config.folds}") for fold, path in zip(config.tested, folds, strict=True)
     ]
     if config.folds > 1 and not config.baseline:  # cross-validation judges the recipe; what is shipped learns from all
-        trainings.append((None, work / "all", "all subjects"))
-    *_, (_, last, _) = trainings
-    if done := sum(path.exists() for _, path, _ in trainings):
-        progress.say(f"{done} of {len(trainings)} trainings are finished already and are kept")
-    for fold, path, label in trainings:
-        if not path.exists():
-            within = Within(progress, label) if len(trainings) > 1 else progress
-            with growing(path) as folder:
-                bundle = train_fold(plan, gathered, fold, folder, within, followers)
-                if bundle and path == last:
-                    shutil.rmtree(folder / BUNDLE, ignore_errors=True)
-                    bundle.save(folder / BUNDLE)
+        parts.append((None, work / "all", "all subjects"))
+    *_, (_, last, _) = parts
+    todo = [part for part in parts if not part[1].exists()]
+    if done := len(parts) - len(todo):
+        progress.say(f"{done} of {len(parts)} trainings are finished already and are kept")
+    announce(plan.processes, gathered, [(fold, growing_at(path)) for fold, path, _ in todo])
+    for fold, path, label in todo:
+        within = Within(progress, label) if len(parts) > 1 else progress
+        with growing(path) as folder:
+            bundle = train_fold(plan, gathered, fold, folder, within, followers)
+            if bundle and path == last:
+                shutil.rmtree(folder / BUNDLE, ignore_errors=True)
+                bundle.save(folder / BUNDLE)
     trained = time.perf_counter()
     seconds = {"data": read - start, "training": trained - read, "total": trained - start}
     with new_folder(target) as folder:

@@ -13,8 +13,9 @@ from torch import Tensor
 
 from fusekit.errors import DataError, FusekitError
 from fusekit.tensor_file import write_tensors
+from fusekit.training.processes import ALONE, Processes
 
-FORMAT = 1
+FORMAT = 2
 #: Name of the entry in the file's head that holds all but the tensors.
 HEAD = "fusekit"
 
@@ -80,17 +81,25 @@ class Checkpoint:
     Args:
         path: the file, in a folder that exists when it is written; None keeps nothing.
         identity: what must be the same for it to be gone on with, as plain JSON values.
+        processes: that train together. The first writes, all read.
     """
 
-    def __init__(self, path: Path | None = None, identity: Mapping[str, Any] | None = None):
-        self.path = path
+    def __init__(
+        self, path: Path | None = None, identity: Mapping[str, Any] | None = None, processes: Processes = ALONE
+    ):
+        self.path, self.processes = path, processes
         self.identity: dict[str, Any] = json.loads(json.dumps(identity or {}))  # as it will be read again
         self.objects: dict[str, Stateful] = {}
+        self.each: dict[str, Stateful] = {}
         self.place: Place | None = None  # of the state in the file
 
     def keep(self, **objects: Stateful) -> None:
-        """Name objects whose state is part of it."""
+        """Name objects whose state is part of it, and the same in all processes."""
         self.objects.update(objects)
+
+    def keep_each(self, **objects: Stateful) -> None:
+        """Name objects whose state is part of it, and another in each process."""
+        self.each.update(objects)
 
     def save(self, place: Place) -> None:
         """Write the state of every object; the file before stays until this one is complete.
@@ -101,18 +110,31 @@ class Checkpoint:
         """
         if self.path is None:
             return
+        each = {name: self.processes.gather(held.state_dict()) for name, held in self.each.items()}
+        if self.processes.first:
+            self._write(place, each)
+        self.place = place
+
+    def _write(self, place: Place, each: Mapping[str, Any]) -> None:
+        assert self.path is not None
         tensors: dict[str, Tensor] = {}
-        states = {name: _plain(held.state_dict(), name, tensors) for name, held in self.objects.items()}
+        same = {name: held.state_dict() for name, held in self.objects.items()}
+        states = {name: _plain(state, name, tensors) for name, state in {**same, **each}.items()}
         head = {"format": FORMAT, "identity": self.identity, "place": list(place), "states": states}
         write_tensors(self.path, tensors, {HEAD: json.dumps(head)})
-        self.place = place
 
     def load(self) -> Place:
         """Give every object the state that was kept, if any was, and say how far it was.
 
         Raises:
             DataError: the file is damaged, or of a training that was another; the message names what differs.
+            FusekitError: one process sees another file than the first.
         """
+        place = self._load()
+        self.processes.same("a checkpoint", list(place))
+        return place
+
+    def _load(self) -> Place:
         if self.path is None or not self.path.exists():
             return Place()
         try:
@@ -128,10 +150,11 @@ class Checkpoint:
                 f"{self.path} is a checkpoint of another training: {difference(head['identity'], self.identity)}. "
                 "Go on as it was begun, or delete it to begin again."
             )
-        for name, held in self.objects.items():
+        for name, held in (self.objects | self.each).items():
             if name not in head["states"]:
                 raise DataError(f"{self.path} has no state of {name}: another version wrote it. Delete it.")
-            held.load_state_dict(_restored(head["states"][name], tensors))
+            state = _restored(head["states"][name], tensors)
+            held.load_state_dict(state[self.processes.rank] if name in self.each else state)
         self.place = Place(*head["place"])
         return self.place
 

@@ -10,11 +10,14 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
+from fusekit.errors import FusekitError
 from fusekit.models import weights_channels_last
 from fusekit.training.average import Average
 from fusekit.training.compiled import Compiled
 from fusekit.training.options import TrainingOptions
+from fusekit.training.processes import ALONE, Processes
 from fusekit.training.schedule import schedule_for
+from fusekit.training.sync_norm import SyncedNorms
 
 
 class Descent:
@@ -26,11 +29,15 @@ class Descent:
         options: of the training.
         lr: Adam's learning rate, the highest of a schedule.
         epochs: of the training.
-        sizes: samples in each batch of an epoch.
+        sizes: samples in each batch of an epoch, of all processes together.
+        processes: that train together.
 
     Attributes:
         network: the model as it is to be called in training.
         lr: learning rate of the last step.
+
+    Raises:
+        OptionError: a batch normalisation is not known how to synchronise.
     """
 
     def __init__(
@@ -42,8 +49,11 @@ class Descent:
         lr: float,
         epochs: int,
         sizes: Sequence[int],
+        processes: Processes = ALONE,
     ):
         self.fabric, self.options, self.sizes, self.lr = fabric, options, sizes, lr
+        self.processes = processes
+        self._checked = processes.size == 1
         # Fused: one pass over the weights, which on a CPU are much of a step when images are small. It takes the
         # loss's scale off the gradients itself, too late for clipping.
         fused = not (options.clip and _scales_loss(fabric))
@@ -52,7 +62,8 @@ class Descent:
         )
         self.schedule = schedule_for(optimizer, options, epochs, -(-len(sizes) // options.accumulate))
         weights_channels_last(model)
-        network = Compiled(model, max(sizes)) if options.compile else model
+        self._synced = SyncedNorms(model, fabric.device) if processes.size > 1 and options.sync_batchnorm else None
+        network = Compiled(model, max(sizes) // processes.size) if options.compile else model
         self.network, self.optimizer = fabric.setup(network, optimizer)
         self.average = Average(model, options.ema) if options.ema else None
 
@@ -60,34 +71,45 @@ class Descent:
         """Follow a batch's mean loss backwards; change the weights if its group is complete.
 
         Args:
-            loss: scalar, the mean over the batch.
+            loss: scalar, the mean over this process's share of the batch.
             number: of the batch within its epoch, from 0. Groups begin anew with each epoch; the last may be smaller.
+
+        Raises:
+            FusekitError: weights take no part in the loss, which several processes cannot do with.
         """
         first = number - number % self.options.accumulate
         group = self.sizes[first : first + self.options.accumulate]
-        if len(group) > 1:  # every sample of the group counts the same
-            loss = loss * (self.sizes[number] / sum(group))
-        self.fabric.backward(loss)
-        if number == first + len(group) - 1:
+        share = self.processes.part(self.sizes[number])
+        weight = (share.stop - share.start) * self.processes.size / sum(group)  # gradients of processes are averaged
+        if weight != 1:  # every sample of the group counts the same
+            loss = loss * weight
+        last = self.is_step(number)
+        with nullcontext() if last else self.fabric.no_backward_sync(self.network, enabled=self.processes.size > 1):
+            self.fabric.backward(loss)
+        if not self._checked:
+            self._refuse_unused()
+        if last:
             self._step()
+
+    def is_step(self, number: int) -> bool:
+        """Whether the weights change after this batch of an epoch."""
+        return (number + 1) % self.options.accumulate == 0 or number + 1 == len(self.sizes)
 
     def averaged(self) -> AbstractContextManager[None]:
         """Within it, the model has the weights that are to be validated and shipped."""
         return self.average.applied() if self.average else nullcontext()
 
     def end(self) -> None:
-        """Leave the model with the weights that are to be shipped."""
+        """Leave the model as it is to be shipped."""
         if self.average:
             self.average.keep()
+        if self._synced:
+            self._synced.end()
 
     def state_dict(self) -> dict[str, Any]:
-        """What the next step depends on, besides the model's weights; within a group of batches, its gradients too."""
+        """What the next step depends on, besides the model's weights; to be asked for between steps."""
         parts = {"optimizer": self.optimizer, "schedule": self.schedule, "average": self.average}
-        begun = {name: value.grad for name, value in self.network.named_parameters() if value.grad is not None}
-        return {name: part.state_dict() for name, part in parts.items() if part is not None} | {
-            "gradients": begun,
-            "lr": self.lr,
-        }
+        return {name: part.state_dict() for name, part in parts.items() if part is not None} | {"lr": self.lr}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a ``state_dict`` of a descent with the same options."""
@@ -97,9 +119,17 @@ class Descent:
             self.schedule.load_state_dict(state["schedule"])
         if self.average:
             self.average.load_state_dict(state["average"])
-        for name, value in self.network.named_parameters():
-            begun = state["gradients"].get(name)
-            value.grad = None if begun is None else begun.to(value.device)
+
+    def _refuse_unused(self) -> None:
+        """Gradients are waited for that never come, without a word, where a weight takes no part."""
+        self._checked = True
+        named = self.network.module.named_parameters()
+        unused = [name for name, value in named if value.requires_grad and value.grad is None]
+        if unused:
+            raise FusekitError(
+                f"{len(unused)} weights of this model take no part in its loss ({', '.join(unused[:3])}), which "
+                "several devices cannot train together. Leave them out of the model, or set requires_grad=False."
+            )
 
     def _step(self) -> None:
         self.lr = float(self.optimizer.param_groups[0]["lr"])

@@ -19,12 +19,12 @@ class BatchTooLargeError(FusekitError):
     """A batch does not fit; the message says which size does."""
 
 
-def within_memory(step: Callable[[Batch], T], batch: Batch, where: str) -> T:
+def within_memory(step: Callable[[Batch], T], batch: Batch, where: str, *, alone: bool = True) -> T:
     """Do a training step; if memory is too short for it, find out what would have fitted.
 
     Half of the batch is tried, then a quarter and so on, each time with the whole step, forward, backward and weights:
     an estimate could not know what an algorithm takes for itself. The weights are worthless afterwards, and training is
-    over.
+    over. With other processes, which would have to try as well, nothing is tried.
 
     Raises:
         BatchTooLargeError: with the size that was tried and fitted.
@@ -36,6 +36,11 @@ def within_memory(step: Callable[[Batch], T], batch: Batch, where: str) -> T:
             raise
     # Only here is the error forgotten, and with it everything that its traceback held on to.
     size = fits = len(batch.label)
+    if not alone:
+        raise BatchTooLargeError(
+            f"memory is too short for {size} slices on this device in {where}. Try --batch-size {max(size // 2, 1)}, "
+            "and more devices or training.accumulate for as large a batch as before."
+        )
     while fits > 2:
         fits = max(2, fits // 2)
         if _fits(step, Batch(*(part[:fits] for part in batch))):

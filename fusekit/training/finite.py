@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
-from fusekit.errors import FusekitError
+from fusekit.errors import SharedError
+from fusekit.training.processes import ALONE, Processes
 
 #: Batches between two looks at the losses of a device that works ahead: each look waits for it.
 EVERY = 50
 
 
-class NonFiniteError(FusekitError):
+class NonFiniteError(SharedError):
     """Training cannot go on; ``rows`` are those of the batch, in the slice store."""
 
     def __init__(self, message: str, rows: tuple[int, ...] = ()):
@@ -24,9 +27,11 @@ class FiniteLosses:
 
     Args:
         device: where losses are.
+        processes: that look together, each at the losses of its share: what one finds, all raise.
     """
 
-    def __init__(self, device: torch.device):
+    def __init__(self, device: torch.device, processes: Processes = ALONE):
+        self.processes = processes
         self.every = 1 if device.type == "cpu" else EVERY
         self._unseen: list[tuple[str, Tensor, Tensor]] = []
         self._last: tuple[str, Tensor] | None = None
@@ -57,9 +62,15 @@ class FiniteLosses:
         if not unseen:
             return
         finite = torch.stack([loss for _, loss, _ in unseen]).isfinite().tolist()
-        for (where, _, rows), good in zip(unseen, finite, strict=True):
-            if not good:
-                raise _refusal(f"the training loss is not finite in {where}.", rows)
+        number = finite.index(False) if not all(finite) else None
+        if not self.processes.any(number is not None):
+            return
+        mine = None if number is None else (number, unseen[number][0], unseen[number][2].tolist())
+        found = [one for one in self.processes.gather(mine) if one is not None]
+        first, where, _ = min(found)
+        raise _refusal(
+            f"the training loss is not finite in {where}.", [row for one in found if one[0] == first for row in one[2]]
+        )
 
     def look_at(self, model: nn.Module) -> None:
         """Look at the losses, and at what the last step made of the weights.
@@ -69,11 +80,13 @@ class FiniteLosses:
         """
         self.look()
         values = [value for value in model.state_dict().values() if value.is_floating_point()]
-        if self._last and not bool(torch.stack([value.isfinite().all() for value in values]).all()):
+        bad = self._last is not None and not bool(torch.stack([value.isfinite().all() for value in values]).all())
+        if self._last and self.processes.any(bad):
             where, rows = self._last
-            raise _refusal(f"the weights are not finite after {where}.", rows)
+            every = [row for part in self.processes.gather(rows.tolist()) for row in part]
+            raise _refusal(f"the weights are not finite after {where}.", every)
 
 
-def _refusal(what: str, rows: Tensor) -> NonFiniteError:
+def _refusal(what: str, rows: Sequence[int]) -> NonFiniteError:
     advice = "Lower the learning rate (--lr), or train in full precision (--precision 32-true)."
-    return NonFiniteError(f"{what} {advice}", tuple(int(row) for row in rows))
+    return NonFiniteError(f"{what} {advice}", tuple(rows))

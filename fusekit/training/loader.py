@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from fusekit.data import Pixels, grey_tensor
+from fusekit.training.processes import ALONE, Processes
 
 
 class Batch(NamedTuple):
@@ -65,59 +66,59 @@ class SliceDataset(Dataset[Batch]):
         return Batch(grey_tensor(self.images[rows]), self.clinical[chosen], self.labels[chosen], torch.from_numpy(rows))
 
 
-class EpochSampler(Sampler[int]):
-    """A permutation of ``range(length)`` that is a function of (seed, epoch)."""
+class EpochBatches(Sampler[list[int]]):
+    """The batches of an epoch: their order is a function of (seed, epoch), and each process takes its share of each.
 
-    def __init__(self, length: int, seed: int):
-        self.length, self.seed, self.epoch, self.done = length, seed, 0, 0
+    Args:
+        length: of the data set.
+        batch_size: slices a batch, of each process.
+        seed: of the order.
+        processes: that share the batches.
+        least: slices; a last batch of fewer is left out unless it is the only one. Batch normalisation fails on one.
+
+    Attributes:
+        sizes: slices in each batch, of all processes together; none if there are fewer slices than processes.
+    """
+
+    def __init__(self, length: int, batch_size: int, seed: int, processes: Processes = ALONE, least: int = 2):
+        self.length, self.seed, self.processes = length, seed, processes
+        self.size = batch_size * processes.size
+        self.sizes = batch_sizes(length, self.size, max(least, 2)) if length >= processes.size else []
+        self.epoch, self.done = 0, 0
 
     def start_epoch(self, epoch: int, done: int = 0) -> None:
-        """Choose the permutation, without the first ``done`` of it where an epoch is gone on with.
+        """Choose the permutation, without the first ``done`` batches where an epoch is gone on with.
 
         Not called ``set_epoch``: Fabric would call that with a count of its own.
         """
         self.epoch, self.done = epoch, done
 
     def __len__(self) -> int:
-        return self.length
+        return len(self.sizes) - self.done
 
-    def __iter__(self) -> Iterator[int]:
-        yield from np.random.default_rng((self.seed, self.epoch)).permutation(self.length)[self.done :].tolist()
+    def __iter__(self) -> Iterator[list[int]]:
+        order = np.random.default_rng((self.seed, self.epoch)).permutation(self.length)
+        for number, size in enumerate(self.sizes[self.done :], start=self.done):
+            yield order[number * self.size :][:size][self.processes.part(size)].tolist()
 
 
-def loader_for(
-    dataset: SliceDataset, sampler: EpochSampler, batch_size: int, workers: int = 0, pin: bool = False
-) -> DataLoader[Batch]:
-    """Batches in the sampler's order; a last batch of one slice is left out, since batch normalisation fails on it.
+def loader_for(dataset: SliceDataset, batches: EpochBatches, workers: int = 0, pin: bool = False) -> DataLoader[Batch]:
+    """Read batches in their order.
 
     Args:
         dataset: of the training subjects.
-        sampler: the order.
-        batch_size: slices a batch.
+        batches: which.
         workers: processes that read. They start anew with every epoch, so that this process draws the same random
             numbers as without them.
         pin: in memory that a GPU can copy from while it computes.
     """
-    return DataLoader(
-        dataset,
-        batch_size=batch_size,
-        sampler=sampler,
-        drop_last=_lonely(len(dataset), batch_size),
-        collate_fn=_as_is,
-        num_workers=workers,
-        pin_memory=pin,
-    )
+    return DataLoader(dataset, batch_sampler=batches, collate_fn=_as_is, num_workers=workers, pin_memory=pin)
 
 
-def batch_sizes(count: int, batch_size: int) -> list[int]:
-    """Slices in each batch that ``loader_for`` makes of so many slices."""
-    rest = count % batch_size
-    return [batch_size] * (count // batch_size) + [rest] * (rest > 0 and not _lonely(count, batch_size))
-
-
-def _lonely(count: int, batch_size: int) -> bool:
-    """Whether the last batch would have one slice, of several."""
-    return count > 1 and count % batch_size == 1
+def batch_sizes(count: int, batch_size: int, least: int = 2) -> list[int]:
+    """Slices in each batch that so many are cut into; a last one of fewer than ``least`` is left out, of several."""
+    whole, rest = divmod(count, batch_size)
+    return [batch_size] * whole + [rest] * (rest >= least or (rest > 0 and not whole))
 
 
 def _as_is(batch: Any) -> Any:

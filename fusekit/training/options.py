@@ -25,6 +25,8 @@ class TrainingOptions:
         warmup: epochs, or parts of one, over which the learning rate rises in a line.
         compile: run the network through ``torch.compile``, as one graph.
         workers: processes that read batches; 0 reads them between the steps.
+        sync_batchnorm: with several devices, batch normalisation takes the statistics of all their slices, so that
+            they train as one would with the whole batch. Without it, each takes those of its own, which is faster.
 
     Raises:
         OptionError: a number is out of its range.
@@ -39,6 +41,7 @@ class TrainingOptions:
     warmup: float = 0.0
     compile: bool = False
     workers: int = 0
+    sync_batchnorm: bool = True
 
     def __post_init__(self) -> None:
         if self.accumulate < 1:

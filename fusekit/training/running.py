@@ -8,16 +8,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from fusekit.training.processes import ALONE, Processes
+
 
 class Running:
     """Loss and hits over the slices of an epoch as they are seen, added up where they are made.
 
     Args:
         device: where the loss is.
+        processes: whose slices the scores are of.
     """
 
-    def __init__(self, device: torch.device):
-        self.device = device
+    def __init__(self, device: torch.device, processes: Processes = ALONE):
+        self.device, self.processes = device, processes
         self.begin()
 
     def begin(self) -> None:
@@ -34,14 +37,14 @@ class Running:
 
     def scores(self, lr: float) -> dict[str, float]:
         """Mean loss, share of hits, learning rate, seconds and images a second; this waits for the device."""
-        loss, hits = float(self.loss) / self.seen, float(self.hits) / self.seen
+        loss, hits, seen = self.processes.sum([float(self.loss), float(self.hits), self.seen])
         seconds = self.seconds
         return {
-            "loss": loss,
-            "accuracy": hits,
+            "loss": loss / seen,
+            "accuracy": hits / seen,
             "lr": lr,
             "seconds": seconds,
-            "images_per_second": self.seen / seconds,
+            "images_per_second": seen / seconds,
         }
 
     @property
@@ -50,7 +53,7 @@ class Running:
         return self._before + time.perf_counter() - self._start
 
     def state_dict(self) -> dict[str, Any]:
-        """The sums."""
+        """The sums of this process."""
         return {"loss": self.loss, "hits": self.hits, "seen": self.seen, "seconds": self.seconds}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:

@@ -17,7 +17,8 @@ def convolve(convolution: nn.Module, features: Tensor) -> Tensor:
 
     With channels innermost it is one matrix product, which on CPUs is faster than the convolution, the more so
     the more channels and the smaller the map. On CUDA the convolution stays: there its own setting, and not that
-    of matrix products, says whether TF32 may be used.
+    of matrix products, says whether TF32 may be used. ``torch.compile`` keeps more for the gradient of a product, and
+    takes longer for it: there the convolution stays in training.
     """
     if not (is_plain(convolution, nn.Conv2d, nn.Conv3d) and _as_rows(features)):
         convolved: Tensor = convolution(features)
@@ -54,5 +55,7 @@ def convolve_norm_relu(convolution: nn.Module, norm: nn.Module, features: Tensor
 def _as_rows(features: Tensor) -> bool:
     """Whether the map lies in memory as a matrix of positions times channels, on a CPU."""
     if features.device.type != "cpu" or features.ndim not in _LAYOUTS or is_functional():
+        return False
+    if torch.compiler.is_compiling() and torch.is_grad_enabled():
         return False
     return features.is_contiguous(memory_format=_LAYOUTS[features.ndim])

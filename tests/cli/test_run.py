@@ -101,11 +101,11 @@ def test_a_run_that_is_asked_to_stop_ends_after_its_batch_and_goes_on_to_the_sam
     batches: list[str] = []
     real = within_memory
 
-    def counting(step: Any, batch: Any, where: str) -> Any:
+    def counting(step: Any, batch: Any, where: str, **alone: Any) -> Any:
         batches.append(where)
         if len(batches) == stop_at:
             os.kill(os.getpid(), signal.SIGTERM)
-        return real(step, batch, where)
+        return real(step, batch, where, **alone)
 
     monkeypatch.setattr("fusekit.training.loop.within_memory", counting)
     found = {}

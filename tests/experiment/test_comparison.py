@@ -146,9 +146,9 @@ def test_a_fold_that_ended_after_its_training_is_not_trained_again(
     batches: list[str] = []
     real = within_memory
 
-    def counting(step: Any, batch: Any, where: str) -> Any:
+    def counting(step: Any, batch: Any, where: str, **alone: Any) -> Any:
         batches.append(where)
-        return real(step, batch, where)
+        return real(step, batch, where, **alone)
 
     monkeypatch.setattr("fusekit.training.loop.within_memory", counting)
     compare(**small, out=out)

@@ -54,6 +54,13 @@ def test_where_nothing_fits_other_ways_are_named() -> None:
     assert tried == [7, 3, 2]
 
 
+def test_with_other_processes_nothing_is_tried() -> None:
+    tried: list[int] = []
+    with pytest.raises(BatchTooLargeError, match=r"8 slices on this device in epoch 1.*--batch-size 4,"):
+        within_memory(needs(4, tried), batch(8), "epoch 1, batch 1 of 2", alone=False)
+    assert tried == [8]
+
+
 def test_other_errors_pass() -> None:
     def wrong(_: Batch) -> None:
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")

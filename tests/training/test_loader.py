@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fusekit.data import Pixels
-from fusekit.training.loader import Batch, EpochSampler, SliceDataset, batch_sizes, loader_for
+from fusekit.training.loader import Batch, EpochBatches, SliceDataset, batch_sizes, loader_for
+from fusekit.training.processes import Processes
 
 
 def dataset(count: int = 23) -> SliceDataset:
@@ -23,9 +24,9 @@ def dataset(count: int = 23) -> SliceDataset:
 
 def batches(seed: int, epoch: int, size: int = 5, count: int = 23) -> list[Batch]:
     data = dataset(count)
-    sampler = EpochSampler(len(data), seed)
-    sampler.start_epoch(epoch)
-    return list(loader_for(data, sampler, size))
+    order = EpochBatches(len(data), size, seed)
+    order.start_epoch(epoch)
+    return list(loader_for(data, order))
 
 
 def test_image_columns_label_and_row_belong_together() -> None:
@@ -40,7 +41,7 @@ def test_image_columns_label_and_row_belong_together() -> None:
 def test_whole_volumes_of_half_precision_are_batched_as_they_are() -> None:
     volumes = np.random.default_rng(0).uniform(0, 255, (6, 4, 4, 4)).astype(np.float16)
     data = SliceDataset(volumes, np.arange(6), np.zeros((6, 2)), np.zeros(6), Pixels(mean=10.0, std=2.0))
-    batch = next(iter(loader_for(data, EpochSampler(6, 0), 3)))
+    batch = next(iter(loader_for(data, EpochBatches(6, 3, 0))))
     assert batch.image.shape == (3, 1, 4, 4, 4)
     assert batch.image.dtype == torch.float16
     np.testing.assert_array_equal(batch.image[:, 0].numpy(), volumes[batch.row.numpy()])
@@ -70,14 +71,29 @@ def test_sizes_are_known_before_batches_are_read(count: int, size: int) -> None:
     assert batch_sizes(count, size) == [len(batch.label) for batch in batches(0, 1, size=size, count=count)]
 
 
+@given(st.integers(1, 60), st.integers(1, 5), st.integers(1, 4), st.integers(0, 3))
+def test_processes_share_the_batches_of_a_larger_one(count: int, size: int, processes: int, done: int) -> None:
+    whole = EpochBatches(count, size * processes, seed=3, least=processes)
+    shares = [EpochBatches(count, size, 3, Processes(rank, processes), least=processes) for rank in range(processes)]
+    if count < processes:
+        assert not any(share.sizes for share in shares)
+        return
+    for order in (whole, *shares):
+        order.start_epoch(2, min(done, len(order.sizes)))
+    assert all(share.sizes == whole.sizes for share in shares)
+    for batch, *parts in zip(whole, *shares, strict=True):
+        assert [row for part in parts for row in part] == batch
+        assert all(0 < len(part) <= size for part in parts)  # nobody is without, none has more than fits
+
+
 @pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")  # what torch does with workers since Python 3.12
 def test_workers_read_the_same_batches_and_draw_no_random_numbers() -> None:
     data = dataset()
-    sampler = EpochSampler(len(data), seed=3)
+    order = EpochBatches(len(data), 5, seed=3)
     found, drawn = [], []
     for workers in (0, 2):
         torch.manual_seed(1)
-        found.append([list(loader_for(data, sampler, 5, workers)) for _ in range(2)])
+        found.append([list(loader_for(data, order, workers)) for _ in range(2)])
         drawn.append(torch.rand(1))
     assert drawn[0] == drawn[1]
     for epochs in zip(*found, strict=True):

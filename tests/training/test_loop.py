@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import copy
-import os
-import shutil
-from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,18 +12,17 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from fusekit.data import Pixels
-from fusekit.errors import FusekitError, OptionError
+from fusekit.errors import FusekitError
 from fusekit.progress import Quiet
 from fusekit.training import (
     AugmentOptions,
     Batch,
-    EpochSampler,
+    EpochBatches,
     SliceDataset,
     TrainingOptions,
     compiled,
     fabric_for,
     loader_for,
-    repeatable,
     train,
 )
 from fusekit.training.failures import BatchTooLargeError
@@ -76,10 +72,10 @@ def test_training_is_adam_on_cross_entropy() -> None:
     history = fit(model)
 
     optimizer = torch.optim.Adam(expected.parameters(), lr=0.01)
-    sampler = EpochSampler(24, seed=5)
-    loader = loader_for(data(), sampler, 6)
+    order = EpochBatches(24, 6, seed=5)
+    loader = loader_for(data(), order)
     for epoch in (1, 2, 3):
-        sampler.start_epoch(epoch)
+        order.start_epoch(epoch)
         losses: list[float] = []
         hits = 0
         batch: Batch
@@ -201,50 +197,6 @@ def test_a_loss_that_is_not_finite_stops_with_epoch_and_batch() -> None:
         model.head.weight.fill_(float("inf"))
     with pytest.raises(FusekitError, match=r"not finite in epoch 1, batch 1 of 4\. Lower the learning rate"):
         fit(model)
-
-
-@pytest.mark.parametrize(
-    ("device", "message"),
-    [
-        ("gpu", "--device takes auto, cpu"),
-        ("cuda:x", "--device takes auto, cpu"),
-        ("cuda:99", "this machine has .* cuda devices"),
-    ],
-)
-def test_unknown_devices_are_refused(device: str, message: str) -> None:
-    with pytest.raises(OptionError, match=message):
-        fabric_for(device, "32-true")
-
-
-def test_a_machine_with_slurm_is_not_told_to_use_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    srun = tmp_path / "srun"
-    srun.write_text("#!/bin/sh\n")
-    srun.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert shutil.which("srun")
-    fabric_for("cpu", "32-true")  # a warning would be an error here
-
-
-def test_settings_of_repeatability_hold_inside_and_are_put_back() -> None:
-    def settings() -> tuple[bool, ...]:
-        cudnn, memory = torch.backends.cudnn, cast(Any, torch.utils.deterministic)
-        return torch.are_deterministic_algorithms_enabled(), cudnn.benchmark, memory.fill_uninitialized_memory
-
-    def fail() -> None:
-        with repeatable():
-            assert settings() == (True, False, False)
-            assert torch.is_deterministic_algorithms_warn_only_enabled()
-            raise ZeroDivisionError
-
-    torch.backends.cudnn.benchmark = True  # as a notebook may have it
-    before = settings()
-    try:
-        with pytest.raises(ZeroDivisionError):
-            fail()
-        assert settings() == before
-        assert os.environ["CUBLAS_WORKSPACE_CONFIG"]
-    finally:
-        torch.backends.cudnn.benchmark = False
 
 
 @pytest.mark.skipif(

@@ -1,0 +1,135 @@
+"""The processes of a training: this one alone, or several, each with a device and its share of every batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, distributed
+
+from fusekit.errors import FusekitError, SharedError
+
+T = TypeVar("T")
+
+#: How long the others wait while the first reads a cohort or explains a fold. One that is lost is noticed at once.
+PATIENCE = timedelta(days=7)
+
+
+class ProcessLostError(SharedError):
+    """Another process of the same training has ended, so that this one cannot go on."""
+
+
+class Processes:
+    """What the processes of a training tell each other, from host to host; alone, every answer is one's own.
+
+    Every method but ``part`` must be called by all of them, in the same order. Gradients go their own way.
+
+    Args:
+        rank: of this one, from 0; the first one reads, writes and reports.
+        size: how many there are.
+        group: of torch.distributed, on hosts (gloo); None where there is one process.
+    """
+
+    def __init__(self, rank: int = 0, size: int = 1, group: Any = None):
+        self.rank, self.size, self.group = rank, size, group
+
+    @classmethod
+    def of_launched(cls) -> Processes:
+        """Those of the process group that is there, if one is."""
+        if not distributed.is_available() or not distributed.is_initialized():
+            return cls()
+        group = distributed.new_group(backend="gloo", timeout=PATIENCE)
+        return cls(distributed.get_rank(), distributed.get_world_size(), group)
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the one that reads, writes and reports."""
+        return self.rank == 0
+
+    def part(self, count: int) -> slice:
+        """The share of this one, of so many things in a row: shares differ by one at most, and leave nothing out."""
+        return slice(count * self.rank // self.size, count * (self.rank + 1) // self.size)
+
+    def gather(self, value: T) -> list[T]:
+        """Everybody's value, by rank."""
+        if self.size == 1:
+            return [value]
+        values: list[Any] = [None] * self.size
+        with others_watched():
+            distributed.all_gather_object(values, value, group=self.group)
+        return values
+
+    def from_first(self, make: Callable[[], T]) -> T:
+        """What the first makes, for everybody; the others wait for it."""
+        if self.size == 1:
+            return make()
+        held: list[Any] = [make() if self.first else None]
+        with others_watched():
+            distributed.broadcast_object_list(held, src=0, group=self.group)
+        made: T = held[0]
+        return made
+
+    def wait(self) -> None:
+        """Until everybody is here."""
+        self.gather(None)
+
+    def any(self, flag: bool) -> bool:
+        """Whether it holds for anybody."""
+        return flag if self.size == 1 else self._sum([float(flag)])[0] > 0
+
+    def sum(self, values: Sequence[float]) -> list[float]:
+        """Sums over everybody, in double precision."""
+        return list(values) if self.size == 1 else self._sum(values)
+
+    def same(self, what: str, value: Any) -> None:
+        """See that everybody has the same.
+
+        Raises:
+            FusekitError: somebody has another.
+        """
+        values = self.gather(value)
+        other = next((rank for rank, one in enumerate(values) if one != values[0]), None)
+        if other is not None:
+            raise FusekitError(
+                f"process {other} of this training has other {what} than the first: {values[other]}, not {values[0]}. "
+                "All of them must see the same files: the run folder, the data and FUSEKIT_CACHE."
+            )
+
+    def copy_from_first(self, tensors: Iterable[Tensor]) -> None:
+        """Give everybody the first one's values, in place; from device to device."""
+        if self.size > 1:
+            with others_watched():
+                for tensor in tensors:
+                    distributed.broadcast(tensor, src=0)
+
+    def _sum(self, values: Sequence[float]) -> list[float]:
+        summed = torch.tensor(values, dtype=torch.float64)
+        with others_watched():
+            distributed.all_reduce(summed, group=self.group)
+        added: list[float] = summed.tolist()
+        return added
+
+
+#: One process.
+ALONE = Processes()
+
+
+@contextmanager
+def others_watched() -> Iterator[None]:
+    """Say in words that another process was lost.
+
+    Raises:
+        ProcessLostError: instead of torch's own error.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not (isinstance(error, distributed.DistError) or "gloo" in str(error).lower()):
+            raise
+        raise ProcessLostError(
+            "another process of this training has ended. What it said stands above; if it said nothing, it was ended "
+            "from outside, which most often means that memory was short."
+        ) from error
