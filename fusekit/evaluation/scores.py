@@ -226,9 +226,27 @@ class AreaUnderCurve(Metric):
         if value in (0.0, 1.0):
             return _all_alike(value, sum(_fewest(positive(labels[rows]), subjects[rows], 2) for rows in folds.rows))
         if len(np.unique(subjects)) < len(subjects):
-            return super().interval_in(folds, labels, probabilities, subjects)
+            if np.isnan(probabilities).any():
+                return super().interval_in(folds, labels, probabilities, subjects)
+            ranks = np.zeros((len(labels), 1), dtype=int)
+            for rows in folds.rows:
+                ranks[rows, 0] = np.unique(probabilities[rows, POSITIVE], return_inverse=True)[1]
+            return _AreaOfRanks().interval_in(folds, labels, ranks, subjects)
         found = areas(positive(labels), probabilities[None, :, POSITIVE], folds.of_row)
         return logit_interval(float(found.area[0]), float(found.covariance[0, 0]))
+
+
+class _AreaOfRanks(Metric):
+    """The AUC of scores that were sorted once for all resamples, and are only counted in each; ties have one rank."""
+
+    def value(self, labels: np.ndarray, probabilities: np.ndarray) -> float:
+        """Mann-Whitney U over the number of pairs, of ranks (N, 1) from 0."""
+        cases, ranks = positive(labels), probabilities[:, 0]
+        if cases.all() or not cases.any():
+            return float("nan")
+        of_cases, of_others = (np.bincount(ranks[side], minlength=ranks.max() + 1) for side in (cases, ~cases))
+        below = np.cumsum(of_others) - of_others / 2  # a tie counts half
+        return float(of_cases @ below) / (int(cases.sum()) * int((~cases).sum()))
 
 
 class MacroAreaUnderCurve(Metric):

@@ -10,6 +10,9 @@ import pandas as pd
 #: Resamples of a bootstrap; its own noise in a 95 % limit is then far below the interval's width.
 RESAMPLES = 2000
 
+#: Subjects that are drawn before any statistic of them is computed.
+DRAWN = 4_000_000
+
 
 def wilson(proportion: float, total: int, confidence: float = 0.95) -> tuple[float, float]:
     """Interval of a proportion out of ``total`` independent trials (Wilson 1927).
@@ -71,6 +74,7 @@ def subject_bootstrap(
         by_class,
         resampled,
         n_resamples=RESAMPLES,
+        batch=max(1, min(RESAMPLES, DRAWN // len(numbers))),  # or memory would grow with the cohort
         vectorized=False,
         confidence_level=confidence,
         method="percentile",

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, precision_score, recall_score, roc_auc_score
 
+from fusekit.evaluation.folds import Folds
 from fusekit.evaluation.scores import (
     Accuracy,
     AreaUnderCurve,
@@ -241,3 +242,15 @@ def test_metrics_say_what_they_depend_on() -> None:
     assert BalancedAccuracy().of_calls
     assert MacroAreaUnderCurve().within_folds
     assert not HighestOfThePositives().of_calls
+
+
+@pytest.mark.parametrize("folds", [1, 3])
+def test_limits_of_slices_are_those_of_the_auc_sorted_anew_in_every_resample(folds: int) -> None:
+    draw = np.random.default_rng(0)
+    subjects = np.repeat(np.arange(30), 4)
+    labels, of_row = subjects % 2, subjects // 2 % folds
+    positive = np.round(0.5 + 0.2 * (labels - 0.5) + draw.normal(0, 0.2, 120), 1)  # with many ties
+    probabilities = np.column_stack([1 - positive, positive])
+    given_all = (Folds(of_row, np.bincount(of_row[::4])), labels, probabilities, subjects)
+    sorted_anew = Metric.interval_in(AreaUnderCurve(), *given_all)
+    assert AreaUnderCurve().interval_in(*given_all) == pytest.approx(sorted_anew, abs=1e-12)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy.stats import binomtest
@@ -87,3 +89,21 @@ def test_bootstrap_is_the_same_every_time_and_undefined_for_one_subject() -> Non
 
     assert subject_bootstrap(mean, np.arange(10), labels) == subject_bootstrap(mean, np.arange(10), labels)
     assert np.isnan(subject_bootstrap(mean, np.zeros(10), np.zeros(10))).all()
+
+
+def test_a_large_cohort_is_drawn_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = np.random.default_rng(0).normal(size=400)
+    subjects, labels = np.arange(400), np.arange(400) % 2
+
+    def limits() -> tuple[float, float]:
+        return subject_bootstrap(lambda rows: float(values[rows].mean()), subjects, labels)
+
+    whole = limits()
+    monkeypatch.setattr("fusekit.evaluation.statistics.DRAWN", 4000)  # ten resamples at a time
+    tracemalloc.start()
+    in_parts = limits()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert in_parts != whole  # other draws
+    assert in_parts == pytest.approx(whole, abs=0.01)
+    assert peak < 400 * 2000  # bytes; all numbers of the subjects at once would be eight times that
