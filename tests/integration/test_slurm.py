@@ -10,6 +10,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,6 +48,7 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
 ReturnToService=2
 JobAcctGatherType=jobacct_gather/none
+KillWait=2
 MpiDefault=none
 NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory=4000
 PartitionName=all Nodes={host} Default=YES MaxTime=60 State=UP
@@ -175,3 +177,44 @@ def test_what_slurm_refuses_is_said_in_its_words(asked: dict[str, Any], tmp_path
     options = {"slurm": {"partition": "gpus", "memory": 1}}
     with pytest.raises(FusekitError, match=r"Slurm refuses the jobs: .*[Ii]nvalid partition"):
         compare(**asked, launcher="slurm", options=options, out=tmp_path / "out")
+
+
+@pytest.mark.usefixtures("_slurm")
+def test_processes_that_srun_starts_train_together(asked: dict[str, Any], tmp_path: Path) -> None:
+    run = [sys.executable, "-m", "fusekit", "run", asked["task"], "--fusion", "rbca", "--backbone", "resnet10t"]
+    run += ["--epochs", "2", "--image-size", "32", "--batch-size", "4", "--folds", "1", "--device", "cpu"]
+    surrounding = os.environ | {"OMP_NUM_THREADS": "1"}
+    srun = ["srun", "--ntasks-per-node=2", "--nodes=1", "--mem=2000"]
+    for start, name, more in ((srun, "srun", []), ([], "alone", ["--devices", "2"])):
+        command = [*start, *run, *more, "--out", str(tmp_path / name)]
+        done = subprocess.run(command, env=surrounding, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+    for name in ("predictions.csv", "metrics.json", "ablations.csv"):
+        assert (tmp_path / "srun" / name).read_bytes() == (tmp_path / "alone" / name).read_bytes(), name
+
+
+@pytest.mark.usefixtures("_slurm")
+def test_a_job_that_is_preempted_in_the_middle_of_a_training_goes_on(asked: dict[str, Any], tmp_path: Path) -> None:
+    long = {**asked, "baselines": ["prevalence"], "folds": 1, "epochs": 300}
+    serial = compare(**long, out=tmp_path / "serial")
+    preempted: list[str] = []
+
+    def preempt() -> None:
+        written = tmp_path / "jobs" / "unfinished"
+        while not list(written.glob(".clinical-only*/checkpoints/*.safetensors")):
+            time.sleep(0.02)
+        running = [job for job, state in (slurm.queued() or {}).items() if state == "RUNNING"]
+        for job in running:
+            subprocess.run(["scontrol", "requeue", job], check=True)
+            while (slurm.queued() or {}).get(job) != "PENDING":
+                time.sleep(0.05)
+            subprocess.run(["scontrol", "update", f"JobId={job}", "StartTime=now"], check=True)
+        preempted.extend(running)
+
+    thread = threading.Thread(target=preempt, daemon=True)
+    thread.start()
+    options = {"slurm": {"cpus": torch.get_num_threads(), "memory": 1, "time": 30}}
+    compare(**long, launcher="slurm", jobs=1, options=options, out=tmp_path / "jobs")
+    thread.join(timeout=60)
+    assert preempted
+    assert content(tmp_path / "jobs") == content(serial.folder)
