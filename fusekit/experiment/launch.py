@@ -23,7 +23,7 @@ from fusekit.experiment.plan import Plan, make_plan
 from fusekit.experiment.prepare import Gathered, gather_again
 from fusekit.progress import Quiet
 from fusekit.surroundings import ADDRESS, PORT, RANK, SIZE, free_port, surroundings
-from fusekit.training import Processes, stoppable
+from fusekit.training import Processes, ProcessLostError, stoppable
 from fusekit.training.processes import others_watched
 
 #: What a process runs that this one starts.
@@ -38,6 +38,7 @@ def launched(plan: Plan) -> Iterator[Plan]:
     the others on this machine, tells them the configuration, and sees to it that none outlives it.
 
     Raises:
+        ProcessLostError: one that was started has ended at once.
         FusekitError: the processes were not started with the same configuration.
     """
     config = plan.config
@@ -51,7 +52,7 @@ def launched(plan: Plan) -> Iterator[Plan]:
         if not surroundings().by:
             os.environ |= {ADDRESS: "127.0.0.1", PORT: str(free_port())}
             torch.set_num_threads(max(1, threads // config.devices))
-            others = _start(config, torch.get_num_threads())
+            _start(others, config, torch.get_num_threads())
         logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it greets every launch
         with others_watched():
             plan.fabric.launch()
@@ -93,8 +94,13 @@ def assist(plan: Plan) -> Path:
 def main() -> None:
     """A process that another one started; its configuration comes as JSON."""
     try:
-        with stoppable(), launched(make_plan(resolve(json.load(sys.stdin)))) as plan:
-            assist(plan)
+        with stoppable():
+            plan = make_plan(resolve(json.load(sys.stdin)))
+            sys.stdout.write("ready\n")
+            sys.stdout.flush()
+            os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # nobody reads on there
+            with launched(plan) as plan:
+                assist(plan)
     except SharedError:
         sys.exit(1)
     except FusekitError as error:
@@ -103,17 +109,22 @@ def main() -> None:
         sys.exit(130)
 
 
-def _start(config: Config, threads: int) -> list[subprocess.Popen[str]]:
-    started = []
+def _start(others: list[subprocess.Popen[str]], config: Config, threads: int) -> None:
+    """Start them and wait until each is ready to join: joining itself would wait for one that is not."""
     for rank in range(1, config.devices):
         own = {RANK: str(rank), SIZE: str(config.devices), "OMP_NUM_THREADS": str(threads)}
         command = [sys.executable, "-c", PROGRAM]
-        process = subprocess.Popen(command, env=os.environ | own, stdin=subprocess.PIPE, text=True)  # noqa: S603
-        started.append(process)
+        pipe = subprocess.PIPE
+        process = subprocess.Popen(command, env=os.environ | own, stdin=pipe, stdout=pipe, text=True)  # noqa: S603
+        others.append(process)
         assert process.stdin is not None
         with suppress(BrokenPipeError), process.stdin as given:  # it will say itself why it has ended
             json.dump(config.as_json(), given)
-    return started
+    for process in others:
+        assert process.stdout is not None
+        with process.stdout as said:
+            if not any(line == "ready\n" for line in said):
+                raise ProcessLostError
 
 
 def _end(others: Sequence[subprocess.Popen[str]], after: float) -> None:

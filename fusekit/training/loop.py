@@ -68,7 +68,7 @@ def train(
         validate: scores the model, in evaluation mode and with its averaged weights if it has any, on subjects set
             aside, the higher the better. The model ends as it was after its best epoch, the first of equals. None keeps
             the last epoch.
-        checkpoint: written after every epoch, and after the batch in which a signal asks to stop. If it is there
+        checkpoint: written after every epoch, and after the step in which a signal asks to stop. If it is there
             already, training goes on from it, and ends with the same weights, on a CPU bit by bit, as without a break.
         processes: that train together; all of them call this, with the same data and a model of the same weights.
 

@@ -21,6 +21,12 @@ PATIENCE = timedelta(days=7)
 class ProcessLostError(SharedError):
     """Another process of the same training has ended, so that this one cannot go on."""
 
+    def __init__(self) -> None:
+        super().__init__(
+            "another process of this training has ended. What it said stands above; if it said nothing, it was ended "
+            "from outside, which most often means that memory was short."
+        )
+
 
 class Processes:
     """What the processes of a training tell each other, from host to host; alone, every answer is one's own.
@@ -129,7 +135,4 @@ def others_watched() -> Iterator[None]:
     except RuntimeError as error:
         if not (isinstance(error, distributed.DistError) or "gloo" in str(error).lower()):
             raise
-        raise ProcessLostError(
-            "another process of this training has ended. What it said stands above; if it said nothing, it was ended "
-            "from outside, which most often means that memory was short."
-        ) from error
+        raise ProcessLostError from error

@@ -144,17 +144,26 @@ def test_an_error_of_the_first_ends_the_others_and_leaves_no_trace(
     task: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: Any, **__: Any) -> None:
-        raise ProcessLostError("as if")
+        raise ProcessLostError
 
     monkeypatch.setattr(import_module("fusekit.experiment.run"), "gather", broken)
     before = {name: os.environ.get(name) for name in ("MASTER_ADDR", "MASTER_PORT")}
-    with pytest.raises(ProcessLostError, match="as if"):
+    with pytest.raises(ProcessLostError):
         fusekit.run(
             str(task), devices=2, device="cpu", image_size=32, out=tmp_path / "run", folds=2, epochs=1, progress=Quiet()
         )
     assert not children(os.getpid())
     assert {name: os.environ.get(name) for name in before} == before
     assert not torch.distributed.is_initialized()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_process_that_does_not_get_as_far_as_joining_is_not_waited_for(
+    task: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fusekit.experiment.launch.PROGRAM", "import sys; sys.stdin.read(); sys.exit('no')")
+    with pytest.raises(ProcessLostError, match="What it said stands above"):
+        fusekit.run(str(task), devices=2, device="cpu", image_size=32, out=tmp_path / "run", progress=Quiet())
     assert not list(tmp_path.iterdir())
 
 
