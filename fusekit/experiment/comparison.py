@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from fusekit.data import Finding
 from fusekit.data.cache import alone
 from fusekit.errors import Interrupted, OptionError
 from fusekit.experiment.begun import begin, identity_of, record_of, refuse_other_data, settings_of
@@ -115,13 +116,13 @@ def compare(
     ):
         try:
             runs = _train(arms, range(first.seed, first.seed + seeds), target, launch, progress, follow)
+            shutil.rmtree(target / WORK, ignore_errors=True)
+            runs.sort(key=lambda run: list(arms).index(run.manifest["arm"]))
+            evidence = gather_evidence(runs)
+            write_report(evidence, target)
         except (Interrupted, KeyboardInterrupt):
             progress.say("What is done is kept: the same command goes on from there.")
             raise
-        shutil.rmtree(target / WORK, ignore_errors=True)
-        runs.sort(key=lambda run: list(arms).index(run.manifest["arm"]))
-        evidence = gather_evidence(runs)
-        write_report(evidence, target)
     return Comparison(target, tuple(runs), evidence)
 
 
@@ -210,13 +211,15 @@ def _train(
     folders = {(name, seed): target / RUNS / f"{name}-seed-{seed}" for seed in seeds for name in arms}
     gathered: dict[int, Gathered] = {}
     runs: list[_Unfinished] = []
+    told: list[Finding] = []  # which most often are the same of every seed
     for (name, seed), folder in folders.items():
         if (folder / "manifest.json").exists():
             continue
         plan = launch.plan(replace(arms[name], seed=seed))
         if seed not in gathered:
             gathered[seed] = gather(plan.config, plan.task, plan.slices, progress)
-            tell(gathered[seed].findings, progress)
+            tell([finding for finding in gathered[seed].findings if finding not in told], progress)
+            told += gathered[seed].findings
             refuse_other_data(target / RECORD, gathered[seed])
         folds = tuple(target / WORK / f"{name}-seed-{seed}-fold-{fold}" for fold in plan.config.tested)
         runs.append(_Unfinished(plan, gathered[seed], folder, folds, follow(folder.name, plan.config)))

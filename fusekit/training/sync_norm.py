@@ -77,14 +77,14 @@ class SyncedNorms:
         self._plain: list[tuple[_BatchNorm, type[_BatchNorm]]] = []
         for name, module in model.named_modules():
             if isinstance(module, _BatchNorm):
-                kind = type(module)
-                if kind not in _SYNCED:
+                if type(module) not in _SYNCED:
                     raise OptionError(
-                        f"{name} is a {kind.__name__}, a batch normalisation that is not known how to synchronise over "
-                        "several devices. -o training.sync_batchnorm=false lets each device use its own statistics."
+                        f"{name} is a {type(module).__name__}, a batch normalisation that is not known how to synchronise "
+                        "over several devices. -o training.sync_batchnorm=false lets each use its own statistics."
                     )
-                module.__class__ = _SYNCED[kind][device.type == "cpu"]
-                self._plain.append((module, kind))
+                self._plain.append((module, type(module)))
+        for module, kind in self._plain:
+            module.__class__ = _SYNCED[kind][device.type == "cpu"]
 
     def end(self) -> None:
         """Make them plain again."""

@@ -187,8 +187,16 @@ def test_folds_side_by_side_give_the_same_as_one_after_the_other(
 
 @pytest.mark.usefixtures("_unreported", "unexplained")
 def test_seeds_deal_other_folds(small: dict[str, Any], tmp_path: Path) -> None:
-    arms = {**small, "fusions": ["clinical-only"]}
+    said: list[str] = []
+
+    class Heard(Quiet):
+        def say(self, line: str) -> None:
+            said.append(line)
+
+    arms = {**small, "fusions": ["clinical-only"], "progress": Heard()}
     made = compare(**arms, seeds=2, seed=3, out=tmp_path / "seeds")
+    notes = [line for line in said if line.startswith(("note", "[bold yellow]warning"))]
+    assert len(notes) == len(set(notes)) > 0  # not once a seed
     assert [run.folder.name for run in made.runs] == [
         "clinical-only-seed-3",
         "clinical-only-seed-4",
