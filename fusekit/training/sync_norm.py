@@ -79,8 +79,9 @@ class SyncedNorms:
             if isinstance(module, _BatchNorm):
                 if type(module) not in _SYNCED:
                     raise OptionError(
-                        f"{name} is a {type(module).__name__}, a batch normalisation that is not known how to synchronise "
-                        "over several devices. -o training.sync_batchnorm=false lets each use its own statistics."
+                        f"{name} is a {type(module).__name__}, a batch normalisation that is not known how to "
+                        "synchronise over several devices. -o training.sync_batchnorm=false lets each use its own "
+                        "statistics."
                     )
                 self._plain.append((module, type(module)))
         for module, kind in self._plain:
