@@ -139,7 +139,10 @@ def run(
 
 def _lead(plan: Plan, resume: bool, progress: Progress) -> Path:
     """Run, telling the other processes what to do, if there are any; give the run's folder."""
-    settings = plan.config
+    settings, size = plan.config, plan.processes.size
+    if size > 1:
+        step = size * settings.batch_size
+        progress.say(f"{size} devices train together, {settings.batch_size} slices each: {step} a step")
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")  # a folder is named in the user's own time
     target = (settings.out or Path("runs", f"{settings.task_name}-{settings.arm}-{stamp}")).absolute()
     record = record_of(config=settings_of(settings))

@@ -71,6 +71,7 @@ def own(task: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     out = tmp_path_factory.mktemp("runs") / "own"
     said = ended(command(task, out, "--devices", "2"))
     assert said.count("Everything lies in") == 1  # the first process alone reports
+    assert said.count("2 devices train together, 4 slices each: 8 a step") == 1
     assert "Warning" not in said
     return Run(out)
 
