@@ -72,15 +72,15 @@ def register_baselines(register: Register) -> None:
 @hookimpl
 def register_metrics(register: Register) -> None:
     """The scores of the field, positive class against the rest."""
-    scores = "fusekit.evaluation.scores"
+    scores, curves = "fusekit.evaluation.scores", "fusekit.evaluation.curves"
     register("accuracy", f"{scores}:Accuracy", "correct calls / all calls")
     register("sensitivity", f"{scores}:Sensitivity", "true positives / positives")
     register("specificity", f"{scores}:Specificity", "true negatives / negatives")
     register("ppv", f"{scores}:PositivePredictiveValue", "true positives / rows called positive")
     register("npv", f"{scores}:NegativePredictiveValue", "true negatives / rows called negative")
     register("balanced-accuracy", f"{scores}:BalancedAccuracy", "mean over classes of the share called rightly")
-    register("macro-auc", f"{scores}:MacroAreaUnderCurve", "mean over classes of the AUC of each against the rest")
-    register("auc", f"{scores}:AreaUnderCurve", "chance that a positive scores above a negative")
+    register("macro-auc", f"{curves}:MacroAreaUnderCurve", "mean over classes of the AUC of each against the rest")
+    register("auc", f"{curves}:AreaUnderCurve", "chance that a positive scores above a negative")
 
 
 @hookimpl

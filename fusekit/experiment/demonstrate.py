@@ -21,7 +21,8 @@ from fusekit.data import Cohort, Pixels, SlicePolicy, SliceStore, Task, assign_f
 from fusekit.data.cache import cache_folder
 from fusekit.errors import OptionError
 from fusekit.evaluation import prediction_table, score
-from fusekit.evaluation.scores import Accuracy, AreaUnderCurve
+from fusekit.evaluation.curves import AreaUnderCurve
+from fusekit.evaluation.scores import Accuracy
 from fusekit.experiment import manifest
 from fusekit.experiment.cohort import read_cohort
 from fusekit.experiment.config import Config, merge, open_task, resolve, slice_policy

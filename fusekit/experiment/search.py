@@ -16,7 +16,7 @@ from fusekit.bundle import BATCH, Bundle
 from fusekit.data import ClinicalEncoding, Finding, Pixels
 from fusekit.errors import FusekitError, first_ten
 from fusekit.evaluation import by_subject, prediction_table, probabilities_of
-from fusekit.evaluation.scores import MacroAreaUnderCurve
+from fusekit.evaluation.curves import MacroAreaUnderCurve
 from fusekit.experiment import manifest
 from fusekit.experiment.begun import settings_of
 from fusekit.experiment.folder import CHECKPOINTS, Run

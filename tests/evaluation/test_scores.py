@@ -10,12 +10,11 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, precision_score, recall_score, roc_auc_score
 
+from fusekit.evaluation.curves import AreaUnderCurve, MacroAreaUnderCurve
 from fusekit.evaluation.folds import Folds
 from fusekit.evaluation.scores import (
     Accuracy,
-    AreaUnderCurve,
     BalancedAccuracy,
-    MacroAreaUnderCurve,
     Metric,
     NegativePredictiveValue,
     PositivePredictiveValue,

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fusekit.evaluation.scores import Accuracy, AreaUnderCurve, score
+from fusekit.evaluation.curves import AreaUnderCurve
+from fusekit.evaluation.scores import Accuracy, score
 from fusekit.evaluation.subgroups import grouped, subgroup_scores
 from tests.evaluation.simulate import Cohort, tables
 

@@ -19,18 +19,18 @@ columns = ["age", "tau"]
 """
 
 
-def write_people(folder: Path) -> Path:
-    """Twenty people with a picture each; return the TOML."""
+def write_people(folder: Path, count: int = 20) -> Path:
+    """People with a picture each; return the TOML."""
     draw = np.random.default_rng(0)
-    for number in range(20):
+    for number in range(count):
         pixels = draw.integers(0, 200, (32, 32), dtype=np.uint8) + np.uint8(50 * (number % 2))
         Image.fromarray(pixels).save(folder / f"p{number:02}.png")
     people = pd.DataFrame(
         {
-            "id": [f"p{number:02}" for number in range(20)],
-            "ill": [("no", "yes")[number % 2] for number in range(20)],
-            "age": draw.integers(50, 90, 20),
-            "tau": draw.normal(80, 20, 20).round(2) + 10 * (np.arange(20) % 2),
+            "id": [f"p{number:02}" for number in range(count)],
+            "ill": [("no", "yes")[number % 2] for number in range(count)],
+            "age": draw.integers(50, 90, count),
+            "tau": draw.normal(80, 20, count).round(2) + 10 * (np.arange(count) % 2),
         }
     )
     people.to_csv(folder / "people.csv", index=False)

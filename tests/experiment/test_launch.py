@@ -25,32 +25,16 @@ from fusekit.experiment.plan import make_plan
 from fusekit.experiment.prepare import gather
 from fusekit.progress import Quiet
 from fusekit.training.processes import ProcessLostError
+from tests.experiment.people import write_people
 
-TASK = """
-table = "people.csv"
-images = "{id}.png"
-subject = "id"
-label = "ill"
-classes = ["no", "yes"]
-columns = ["age"]
-"""
 SMALL = ["--fusion", "rbca", "--backbone", "resnet10t", "--image-size", "32", "--epochs", "2", "--batch-size", "4"]
 SMALL += ["--validation", "0.25", "--select", "auc", "--folds", "1", "--device", "cpu"]
 
 
 @pytest.fixture(scope="module")
 def task(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Own data: 200 people with a picture each, so that those tested are predicted in two batches."""
-    from PIL import Image
-
-    folder, draw = tmp_path_factory.mktemp("own"), np.random.default_rng(0)
-    lines = ["id,ill,age"]
-    for number in range(200):
-        Image.fromarray(draw.integers(0, 255, (32, 32), dtype=np.uint8)).save(folder / f"p{number:03}.png")
-        lines.append(f"p{number:03},{('no', 'yes')[number % 2]},{draw.integers(50, 90)}")
-    (folder / "people.csv").write_text("\n".join(lines) + "\n")
-    (folder / "own.toml").write_text(TASK)
-    return folder / "own.toml"
+    """Two hundred people, so that those tested are predicted in two batches."""
+    return write_people(tmp_path_factory.mktemp("own"), 200)
 
 
 def command(task: Path, out: Path, *more: str, by: tuple[str, ...] = ()) -> subprocess.Popen[str]:

@@ -8,7 +8,7 @@ import pytest
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score, roc_curve
 
 from fusekit.evaluation import score
-from fusekit.evaluation.scores import AreaUnderCurve
+from fusekit.evaluation.curves import AreaUnderCurve
 from fusekit.report.bands import GRID, precision_recall_band, roc_band
 from tests.report.conftest import subject_table
 

@@ -13,7 +13,7 @@ from PIL import Image
 from sklearn.metrics import auc, roc_auc_score
 
 from fusekit.evaluation import by_subject, score
-from fusekit.evaluation.scores import AreaUnderCurve
+from fusekit.evaluation.curves import AreaUnderCurve
 from fusekit.report import figures, overview
 
 HISTORY = pd.DataFrame({"epoch": [1, 2, 3], "loss": [0.9, 0.5, 0.4], "accuracy": [0.5, 0.7, 0.8]})
