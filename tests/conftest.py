@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 
 import fusekit
 from fusekit.cli import main
@@ -20,6 +21,10 @@ from fusekit.experiment import Run
 from fusekit.experiment.cohort import synthetic_cohort
 from fusekit.progress import Quiet
 from fusekit.report.evidence import Evidence
+
+#: No test depends on the clock: a busy machine is slow, and not wrong.
+settings.register_profile("timeless", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("timeless")
 
 #: A run that takes seconds: the real task, its synthetic cohort of a few subjects, a tiny network.
 SMALL_OPTIONS = {"synthetic": {"subjects": 24}}

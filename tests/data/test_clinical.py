@@ -47,7 +47,7 @@ _number = st.none() | st.floats(-1e6, 1e6).map(lambda x: round(x, 3))
 _word = st.none() | st.sampled_from(["a", "b", "c"])
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     train=st.lists(st.tuples(_number, _number, _word), max_size=7),
     new=st.lists(st.tuples(_number, _number, _word), min_size=1, max_size=4),
@@ -74,7 +74,7 @@ def test_the_encoding_is_scikit_learns(train: list[tuple[Any, ...]], new: list[t
     np.testing.assert_allclose(encoded, np.concatenate(expected, axis=1), rtol=1e-5, atol=1e-5)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(st.floats(-1e9, 1e9) | st.none(), min_size=1, max_size=8), st.floats(-1e9, 1e9) | st.none())
 def test_an_encoding_survives_json_bit_for_bit(train: list[float | None], new: float | None) -> None:
     encoding = ClinicalEncoding.fit(pd.DataFrame({"x": pd.array(train, dtype=float)}), [Column("x", low=-1.5)])

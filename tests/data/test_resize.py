@@ -21,7 +21,7 @@ def _along(data: torch.Tensor, axis: int, size: int) -> torch.Tensor:
     return resized.reshape(*moved.shape[:-1], size).movedim(-1, axis)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(shape=st.tuples(*[st.integers(2, 24)] * 3), size=st.integers(1, 20), seed=st.integers(0, 9))
 def test_a_volume_is_resized_axis_by_axis_as_torch_resizes_without_aliasing(
     shape: tuple[int, int, int], size: int, seed: int

@@ -69,7 +69,7 @@ def test_the_same_head_saved_in_every_orientation_gives_the_same_slices(tmp_path
             assert found[1] == indices
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     plane=st.sampled_from(PLANES),
     shape=st.tuples(*[st.integers(2, 40)] * 3),

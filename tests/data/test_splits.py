@@ -7,7 +7,7 @@ from fusekit.data import assign_folds, refuse_leakage, set_aside
 from fusekit.errors import DataError, LeakageError, OptionError
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(data=st.data(), folds=st.integers(2, 5), seed=st.integers(0, 2**32 - 1))
 def test_folds_deal_out_every_subject_evenly_whatever_the_order_of_rows(
     data: st.DataObject, folds: int, seed: int
@@ -42,7 +42,7 @@ def test_too_few_subjects_are_counted() -> None:
         assign_folds(labels, 1, 0)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(counts=st.lists(st.integers(4, 30), min_size=2, max_size=3), seed=st.integers(0, 2**32 - 1))
 def test_validation_takes_its_share_of_every_class(counts: list[int], seed: int) -> None:
     labels = pd.Series({f"p{label}-{i}": label for label, count in enumerate(counts) for i in range(count)})

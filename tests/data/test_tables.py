@@ -114,7 +114,7 @@ def test_a_renamed_column_is_recognised() -> None:
 _cell = st.text(st.characters(exclude_characters="\0\ufeff", exclude_categories=["Cs"]), max_size=6)
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rows=st.lists(st.tuples(_cell, _cell, _cell).filter(lambda row: any(cell.strip() for cell in row)), max_size=6),
     separator=st.sampled_from(",;\t"),
@@ -126,7 +126,7 @@ def test_what_csv_writes_is_read_back(tmp_path: Path, rows: list[tuple[str, ...]
     assert table.to_numpy().tolist() == [[cell.strip() for cell in row] for row in rows]
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(content=st.binary(max_size=60) | st.text('ab1,;\t"\n\r\0 ', max_size=40).map(str.encode))
 def test_any_bytes_give_a_table_or_a_data_error(tmp_path: Path, content: bytes) -> None:
     try:
@@ -170,7 +170,6 @@ def test_what_is_no_number_is_named(cells: list[str]) -> None:
         to_number(column.rename_axis(None), "the mapping")
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1))
 def test_every_float_survives_its_text(values: list[float]) -> None:
     assert to_number(pd.Series([repr(value) for value in values]), "t.csv").tolist() == values

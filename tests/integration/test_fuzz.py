@@ -38,7 +38,6 @@ EXAMPLES = int(os.environ.get("FUSEKIT_FUZZ", "0"))
 fuzzed = settings(
     max_examples=EXAMPLES or 150,
     derandomize=not EXAMPLES,
-    deadline=None,
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

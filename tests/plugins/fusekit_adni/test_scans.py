@@ -163,7 +163,7 @@ DIAGNOSES = st.sampled_from(["CN", "MCI", "Dementia", ""])
 DAYS = st.integers(0, 900)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     exams=st.dictionaries(st.tuples(st.integers(1, 3), st.sampled_from([0, 12, 24])), st.tuples(DAYS, DIAGNOSES)),
     images=st.lists(st.tuples(st.integers(1, 3), DAYS), min_size=1, max_size=5),

@@ -55,7 +55,7 @@ CODES = st.sampled_from(["bl", "m06", None])
 OFFSETS = st.one_of(st.none(), st.integers(-400, 400))
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(
     scans=st.lists(st.tuples(st.integers(1, 3), CODES, st.integers(-400, 400)), min_size=1, max_size=6),
     rows=st.lists(st.tuples(st.integers(1, 3), CODES, OFFSETS), max_size=10),
