@@ -99,8 +99,12 @@ class Processes:
         values = self.gather(value)
         other = next((rank for rank, one in enumerate(values) if one != values[0]), None)
         if other is not None:
+            first, its = values[0], values[other]
+            if isinstance(first, dict):  # what is the same need not be read
+                names = [name for name in {**first, **its} if first.get(name) != its.get(name)]
+                first, its = ({name: one.get(name) for name in names} for one in (first, its))
             raise FusekitError(
-                f"process {other} of this training has other {what} than the first: {values[other]}, not {values[0]}. "
+                f"process {other} of this training has other {what} than the first: {its}, not {first}. "
                 "All of them must see the same files: the run folder, the data and FUSEKIT_CACHE."
             )
 

@@ -126,6 +126,7 @@ def test_weights_that_do_nothing_are_named(found: tuple[Found, Found, Found]) ->
 def test_other_data_are_noticed(found: tuple[Found, Found, Found]) -> None:
     for each in found[1:]:
         assert "process 1 of this training has other data than the first: 1, not 0" in each["other data"]["error"]
+        assert "other settings than the first: {'lr': 1}, not {'lr': 0}." in each["other settings"]["error"]
 
 
 @given(count=st.integers(0, 50), size=st.integers(1, 9))

@@ -202,6 +202,7 @@ class Pair:
             "not finite, own statistics": lambda: self.fit(data=dataset(spoilt=5), options={"sync_batchnorm": False}),
             "unused": lambda: self.fit(Idle),
             "other data": lambda: self.processes.same("data", self.processes.rank),
+            "other settings": lambda: self.processes.same("settings", {"lr": self.processes.rank, "seed": 0}),
         }
 
 
