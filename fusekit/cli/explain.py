@@ -67,7 +67,7 @@ def explain(
             folder / "explanation",
             title=f"p({target}) = {found.probabilities[TARGET]:.3f} for slice {found.slice}{synthetic}",
             target=target,
-            plane=shipped.slices.plane,
+            plane=found.plane,
             image=found.image,
             map_=found.map,
             attributions=found.attributions,

@@ -15,8 +15,14 @@ from fusekit.errors import DataError, PluginError
 from fusekit.extension import catalog
 
 NIFTI_SUFFIXES = (".nii", ".nii.gz", ".hdr", ".img", ".mgz")
-IDENTITY_AFFINE = "the affine is the identity: the voxels are taken as 1 mm and the axes as right, anterior, superior"
-NO_ORIENTATION = "the header records no orientation (qform and sform codes are 0): the format's default is taken"
+IDENTITY_AFFINE = (
+    "the affine is the identity, as programs write that know none: the voxels are taken as 1 mm and the axes as right, "
+    "anterior, superior, and no figure names the patient's sides"
+)
+NO_ORIENTATION = (
+    "the header records no orientation (NIfTI: qform and sform codes are 0): the format's default is taken, and no "
+    "figure names the patient's sides"
+)
 
 # Deflate cannot pack more than 1032 bytes into one, so a header that claims more than that is damaged.
 _DEFLATE_LIMIT = 1032
@@ -31,14 +37,15 @@ class Volume:
         affine: (4, 4), from voxel indices to world coordinates in mm.
         notes: what is worth knowing about the file, as clauses without a full stop.
         path: the file, for messages; None if it came from none.
-        orientation: where the axes of the file itself run to, one letter each, e.g. ``PIR``.
+        orientation: where the axes of the file itself run to, one letter each, e.g. ``PIR``; empty where the file does
+            not say, so that RAS is a guess: then nothing may be said of the patient's left and right.
     """
 
     data: np.ndarray
     affine: np.ndarray
     notes: tuple[str, ...] = ()
     path: Path | None = None
-    orientation: str = "RAS"
+    orientation: str = ""
 
     @cached_property
     def spacing(self) -> tuple[float, float, float]:
@@ -83,7 +90,7 @@ def read_nifti(path: Path) -> Volume | None:
     try:
         image: Any = nibabel.load(path, mmap=False)
         shape, dtype, offset = tuple(int(n) for n in image.shape), image.get_data_dtype(), int(image.dataobj.offset)
-        affine, header = np.asarray(image.affine, dtype=np.float64), image.header
+        affine = np.asarray(image.affine, dtype=np.float64)
         pixels = Path(image.file_map["image"].filename)
         room = pixels.stat().st_size
     except Exception as error:  # a damaged header can make nibabel raise anything
@@ -101,11 +108,18 @@ def read_nifti(path: Path) -> Volume | None:
     def load() -> np.ndarray:
         return np.asarray(image.dataobj, dtype=np.float32).reshape(shape)
 
-    unknown = "sform_code" in header and header["sform_code"] == 0 and header["qform_code"] == 0
-    return canonical(path, load, affine, notes=(NO_ORIENTATION,) if unknown else ())
+    oriented = _oriented(image)
+    return canonical(path, load, affine, notes=() if oriented else (NO_ORIENTATION,), oriented=oriented)
 
 
-def canonical(path: Path, load: Callable[[], np.ndarray], affine: np.ndarray, notes: tuple[str, ...] = ()) -> Volume:
+def canonical(
+    path: Path,
+    load: Callable[[], np.ndarray],
+    affine: np.ndarray,
+    notes: tuple[str, ...] = (),
+    *,
+    oriented: bool = True,
+) -> Volume:
     """Check an array and its affine, and turn them to closest-canonical orientation.
 
     Args:
@@ -113,6 +127,7 @@ def canonical(path: Path, load: Callable[[], np.ndarray], affine: np.ndarray, no
         load: gives the voxels, (I, J, K); called only when the affine is sound.
         affine: (4, 4), voxel indices to RAS world coordinates in mm.
         notes: of the reader; a note on an identity affine is added.
+        oriented: whether the affine was read from the file; an identity affine never counts as read.
 
     Raises:
         DataError: as ``read_nifti``.
@@ -147,11 +162,24 @@ def canonical(path: Path, load: Callable[[], np.ndarray], affine: np.ndarray, no
         )
     if lowest == highest:
         raise DataError(f"{path}: every voxel is {data.flat[0]:g}; the image is empty.")
-    if np.array_equal(affine, np.eye(4)):
-        notes = (*notes, IDENTITY_AFFINE)
+    if oriented and np.array_equal(affine, np.eye(4)):
+        notes, oriented = (*notes, IDENTITY_AFFINE), False
     turn = turns.io_orientation(affine)
     turned, to_world = turns.apply_orientation(data, turn), affine @ turns.inv_ornt_aff(turn, data.shape)
-    return Volume(turned, to_world, notes, path, orientation="".join(turns.ornt2axcodes(turn)))
+    return Volume(turned, to_world, notes, path, "".join(turns.ornt2axcodes(turn)) if oriented else "")
+
+
+def _oriented(image: Any) -> bool:
+    """Whether a file says how its voxels lie in the body; nibabel takes a default where it does not."""
+    import nibabel
+
+    if isinstance(image, nibabel.MGHImage):  # nibabel sets the flag when it takes the default, so the file is asked
+        with image.file_map["image"].get_prepare_fileobj("rb") as file:
+            return bool(int.from_bytes(file.read(30)[28:], "big"))
+    if "sform_code" in image.header:
+        return bool(image.header["sform_code"] or image.header["qform_code"])
+    matrix = image.file_map.get("mat")  # Analyze: SPM writes it beside
+    return matrix is not None and Path(matrix.filename).is_file()
 
 
 def _refuse_wrong_container(path: Path) -> None:

@@ -11,7 +11,7 @@ from fusekit.data.images import Volume, canonical
 from fusekit.errors import DataError
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
-NO_SPACING = "a picture records no place in the body: pixels are taken as 1 mm, and the picture as an axial slice"
+NO_SPACING = "a picture records no place in the body: pixels are taken as 1 mm, and no figure names the patient's sides"
 
 #: What a file begins with, its format's name, and the module and class of Pillow that read it. The classes are called
 #: by themselves: ``Image.open`` warns of large pictures, and tries formats that nobody asked for.
@@ -29,7 +29,8 @@ _MOST_PACKED = 1032
 def read_picture(path: Path) -> Volume | None:
     """Read a picture as a volume (X, Y, 1); None if the suffix is none of ``PICTURE_SUFFIXES``.
 
-    Axial slices of the volume show the picture as every viewer does; a rotation that a camera noted (EXIF) is applied.
+    ``plane="axial"`` cuts the picture as every viewer shows it; which side of a patient is where, it does not say. A
+    rotation that a camera noted (EXIF) is applied.
     Values are those of the file: 0 to 255, 0 to 65535, or floats. A colour picture whose three channels are equal is
     grey; an alpha channel that is the same everywhere is dropped.
 
@@ -58,9 +59,9 @@ def read_picture(path: Path) -> Volume | None:
             f"{path}: the {kind[1]} picture cannot be read; it is truncated or damaged. Get it again. "
             f"({type(error).__name__}: {error})"
         ) from error
-    # As DICOM places an axial slice: columns run to the patient's left, rows to the back.
+    # As DICOM places an axial slice, so that this plane shows rows and columns as they are.
     affine = np.diag([-1.0, -1.0, 1.0, 1.0])
-    return canonical(path, lambda: grey.T[:, :, None], affine, notes)
+    return canonical(path, lambda: grey.T[:, :, None], affine, notes, oriented=False)
 
 
 def _grey(path: Path, kind: tuple[bytes, str, str, str], room: int) -> tuple[np.ndarray, tuple[str, ...]]:

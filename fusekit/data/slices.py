@@ -89,9 +89,9 @@ def choose(volume: Volume, policy: SlicePolicy) -> list[int]:
         places, low, high, unit = (np.arange(count) + 0.5) / count, 0.0, 1.0, ""
     else:
         places, low, high, unit = *_in_mm(volume, policy.axis), " mm"
-    start, end = _DIRECTIONS[policy.axis]
+    ends = f"{' to '.join(_DIRECTIONS[policy.axis])}, " if volume.orientation else ""
     extent = (
-        f"the volume reaches from {low:g} to {high:g}{unit} ({start} to {end}, {count} slices of "
+        f"the volume reaches from {low:g} to {high:g}{unit} ({ends}{count} slices of "
         f"{volume.spacing[policy.axis]:g} mm)"
     )
     asked = f"{policy.plane} slices from {policy.start:g} to {policy.stop:g}{unit} in {policy.space} space"
@@ -128,11 +128,10 @@ def _refuse_flat(volume: Volume, policy: SlicePolicy) -> None:
         return
     flat = shape.index(1)
     plane = ("sagittal", "coronal", "axial")[flat]
+    what = f"a single {plane} slice" if volume.orientation else "a single slice"
     pixels = " x ".join(str(count) for axis, count in enumerate(shape) if axis != flat)
     asked = "it is no whole volume" if policy.plane == "volume" else f"no {policy.plane} slices can be cut from it"
-    raise DataError(
-        f"{volume.path or 'the image'} is a single {plane} slice of {pixels} pixels: {asked}. Set slices.plane={plane}."
-    )
+    raise DataError(f"{volume.path or 'the image'} is {what} of {pixels} pixels: {asked}. Set slices.plane={plane}.")
 
 
 def _in_mm(volume: Volume, axis: int) -> tuple[np.ndarray, float, float]:

@@ -62,6 +62,11 @@ class SliceStore:
     findings: tuple[Finding, ...]
     fingerprint: str
 
+    @property
+    def oriented(self) -> bool:
+        """Whether every volume's file says how it lies in the body, so that the patient's sides may be named."""
+        return bool((self.volumes["orientation"] != "").all())
+
     @classmethod
     def open(cls, folder: Path) -> SliceStore:
         """Open a store that was built before. Checksums are left to ``damage``.

@@ -24,7 +24,7 @@ from fusekit.data.volume_facts import EDGE, measure
 from fusekit.progress import Progress
 
 #: Part of every fingerprint: raise it when the same files would give other content.
-FORMAT = 2
+FORMAT = 3
 
 ROWS, SCANS, DESCRIPTION = "rows.csv", "scans.csv", "store.json"
 #: Columns of ``SCANS`` about a scan's place in the store; the others are facts about its volume.

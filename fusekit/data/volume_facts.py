@@ -29,11 +29,11 @@ def measure(volume: Volume) -> tuple[dict[str, Any], np.ndarray]:
 
     Returns:
         ``shape_x``, ``shape_y``, ``shape_z`` (voxels) and ``spacing_x``, ... (mm), after the turn to canonical axes;
-        ``orientation`` as it was on disk; ``low``, ``median``, ``high``: 1st, 50th and 99th percentile of the
-        foreground, in the image's units; ``foreground``: the share of voxels brighter than Otsu's threshold;
-        ``digest``: SHA-256 of shape and float32 voxels, x fastest. And the thumbnail (16, 16, 16) uint8: the mean over
-        the voxels whose centres lie in each sixteenth of each axis (the nearest voxel where there are fewer), low to
-        high becoming 0 to 255.
+        ``orientation`` as it was on disk, empty where the file does not say; ``low``, ``median``, ``high``: 1st, 50th
+        and 99th percentile of the foreground, in the image's units; ``foreground``: the share of voxels brighter than
+        Otsu's threshold; ``digest``: SHA-256 of shape and float32 voxels, x fastest. And the thumbnail (16, 16, 16)
+        uint8: the mean over the voxels whose centres lie in each sixteenth of each axis (the nearest voxel where there
+        are fewer), low to high becoming 0 to 255.
     """
     data = volume.data
     some = as_stored(data[tuple(slice(None, None, ceil(count / SAMPLED)) for count in data.shape)])

@@ -56,7 +56,8 @@ def intensity_shift(pixels: Pixels, images: np.ndarray, rows: pd.DataFrame, volu
     for name in map(str, own_volumes.select_dtypes("number")):
         unit = _UNITS.get(name.split("_")[0], "as in the file")
         table.append(_quantity(name, unit, own_volumes[name]))
-    for turned, share in own_volumes["orientation"].value_counts(normalize=True).sort_index().items():
+    turns = own_volumes["orientation"].replace("", "not recorded").value_counts(normalize=True)
+    for turned, share in turns.sort_index().items():
         table.append({"quantity": f"orientation {turned}", "unit": "share", "scans": scans, "mean": float(share)})
     columns = ["quantity", "unit", "training_mean", "training_sd", "scans", "mean", "sd", *_QUANTILES]
     return pd.DataFrame(table, columns=[*columns, "difference", "sd_ratio"])

@@ -171,7 +171,15 @@ def _fit(
             raise FusekitError(f"{error} {_batch(rows, error.rows)}{_last_good(checkpoint)}") from error
 
     def explain(rows: pd.DataFrame, predictions: pd.DataFrame, folder: Path, progress: Progress) -> pd.DataFrame:
-        fold = Fold(bundle, images, gathered.values(rows), rows, gathered.cohort.columns, plan.fabric.device)
+        fold = Fold(
+            bundle,
+            images,
+            gathered.values(rows),
+            rows,
+            gathered.cohort.columns,
+            plan.fabric.device,
+            gathered.store.oriented,
+        )
         return explain_fold(
             fold,
             predictions,

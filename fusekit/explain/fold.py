@@ -46,6 +46,7 @@ class Fold:
         rows: index ``row``; subject, scan, slice, fold, label.
         columns: describe ``values``.
         device: where the model runs.
+        oriented: whether every image's file says how it lies in the body; else no figure may name the patient's sides.
     """
 
     bundle: Bundle
@@ -54,6 +55,7 @@ class Fold:
     rows: pd.DataFrame
     columns: tuple[Column, ...]
     device: str | torch.device = "cpu"
+    oriented: bool = False
 
     def shown(self, rows: pd.Index) -> np.ndarray | None:
         """Grey levels of some rows, for the model; None if it reads no image."""
@@ -97,10 +99,13 @@ def explain_fold(
     predictor = Predictor(fold.bundle, fold.device)
     folder.mkdir(parents=True)
     examples = choose_examples(predictions)
+    if not fold.oriented:
+        template = None  # a template has sides
     facts: dict[str, object] = {
         "target": TARGET,
         "class": fold.bundle.classes[TARGET],
         "plane": fold.bundle.slices.plane,
+        "oriented": fold.oriented,
         "injector": model.injector is not None,
         "template": template,
     }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from fusekit.report.maps import scale, show
+from fusekit.report.maps import orientation, scale, show
 from fusekit.report.picture import Picture, draw
 from fusekit.report.words import shortened
 
@@ -41,7 +41,7 @@ def examples(
         images: (n, H, W), grey levels 0 to 255, as they are displayed.
         maps: (n, H, W), each from 0 to 1; None for models that have none.
         classes: names of the labels.
-        plane: of the slices.
+        plane: of the slices; empty where the files do not say how they lie in the body.
         target: the class that the maps speak for.
         synthetic: say so.
     """
@@ -81,16 +81,6 @@ def examples(
         height=ROW * lines + (SCALE if maps is not None else 0) + 0.25,
         synthetic=synthetic,
     )
-
-
-def orientation(plane: str) -> str:
-    """Say which side is which."""
-    if plane == "sagittal":
-        return "Sagittal slices: front (A) at the left."
-    if plane not in ("coronal", "axial", "volume"):
-        return ""
-    kind = "Middle axial slices of whole volumes" if plane == "volume" else f"{plane.capitalize()} slices"
-    return f"{kind} in radiological display: the patient's left (L) is at the viewer's right."
 
 
 def _speaks_for(name: str) -> str:

@@ -30,8 +30,7 @@ def explanations(evidence: Evidence) -> list[Picture]:
         folder = arm.runs[0].explanations
         if folder is None:
             continue
-        plane = str(arm.runs[0].manifest.get("slices", {}).get("plane", ""))
-        own = _Explained(folder, arm.name, names[arm.name], plane, evidence)
+        own = _Explained(folder, arm.name, names[arm.name], evidence)
         for pictures, draw in zip(kinds, (own.slices, own.changes, own.means, own.columns, own.gates), strict=True):
             pictures += draw()
     return [picture for pictures in kinds for picture in pictures]
@@ -40,12 +39,13 @@ def explanations(evidence: Evidence) -> list[Picture]:
 class _Explained:
     """One arm's explanations."""
 
-    def __init__(self, folder: Path, arm: str, stem: str, plane: str, evidence: Evidence):
+    def __init__(self, folder: Path, arm: str, stem: str, evidence: Evidence):
         self.folder, self.arm, self.stem = folder, arm, stem
         self.facts: dict[str, Any] = {}
         if (folder / "explanation.json").exists():
             self.facts = json.loads((folder / "explanation.json").read_text(encoding="utf-8"))
-        self.plane = str(self.facts.get("plane", plane))
+        # Folders of older runs do not say whether the orientation was read: then nothing is said of sides.
+        self.plane = str(self.facts.get("plane", "")) if self.facts.get("oriented") is True else ""
         self.classes, self.synthetic = evidence.classes, evidence.synthetic
         self.target = int(self.facts.get("target", 1))
 

@@ -17,13 +17,29 @@ COVER = 0.85
 #: Side of a picture's slice in pixels: more cannot be seen at the size in which slices are shown.
 PIXELS = 160
 
-#: What lies at the viewer's left and right, as ``fusekit.data.cut`` turns slices (radiological display).
-_SIDES = {"coronal": ("R", "L"), "axial": ("R", "L"), "volume": ("R", "L"), "sagittal": ("A", "P")}
+#: What lies at the viewer's left, right, upper and lower edge, as ``fusekit.data.cut`` turns slices (radiological
+#: display): the patient's right, left, front (A), back (P), superior and inferior side.
+_EDGES = {
+    "coronal": ("R", "L", "S", "I"),
+    "axial": ("R", "L", "A", "P"),
+    "volume": ("R", "L", "A", "P"),  # its middle axial plane
+    "sagittal": ("A", "P", "S", "I"),
+}
 
 
-def sides(plane: str) -> tuple[str, str]:
-    """Return the letters of the viewer's left and right side: the patient's right, left, front (A) and back (P)."""
-    return _SIDES[plane]
+def edges(plane: str) -> tuple[str, ...]:
+    """Letters of the viewer's left, right, upper and lower edge; none where ``plane`` is empty: not known."""
+    return _EDGES.get(plane, ())
+
+
+def orientation(plane: str) -> str:
+    """Say which side is which; of an empty plane, that nothing says so."""
+    if plane == "sagittal":
+        return "Sagittal slices: front (A) at the left."
+    if plane not in _EDGES:
+        return "The files do not say how these images lie in the body, so no sides are named."
+    kind = "Middle axial slices of whole volumes" if plane == "volume" else f"{plane.capitalize()} slices"
+    return f"{kind} in radiological display: the patient's left (L) is at the viewer's right."
 
 
 def laid_over(image: np.ndarray, heat: np.ndarray) -> np.ndarray:
@@ -45,15 +61,15 @@ def laid_over(image: np.ndarray, heat: np.ndarray) -> np.ndarray:
 
 
 def show(axes: Axes, image: np.ndarray, heat: np.ndarray | None, plane: str, *, letters: bool = True) -> None:
-    """Show a slice, with its map if there is one, and say which side is which."""
+    """Show a slice, with its map if there is one, and which side is which where the plane is known."""
     colours = np.repeat(np.clip(image.astype(float) / 255, 0, 1)[..., None], 3, axis=2)
     if heat is not None:
         colours = laid_over(image, heat)
     # Without interpolation, an SVG holds the pixels themselves.
     axes.imshow(_small(colours), interpolation="none")
     axes.set_axis_off()
-    if letters and plane in _SIDES:
-        for letter, x, side in zip(sides(plane), (0.03, 0.97), ("left", "right"), strict=True):
+    if letters:
+        for letter, x, side in zip(edges(plane)[:2], (0.03, 0.97), ("left", "right"), strict=False):
             axes.text(
                 x, 0.03, letter, transform=axes.transAxes, ha=side, va="bottom",
                 fontsize=8, color="white", bbox={"facecolor": "black", "edgecolor": "none", "pad": 1.0, "alpha": 0.6},

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from fusekit.report.maps import edges
 from fusekit.report.palette import BLUE, GREY, ORANGE
 
 if TYPE_CHECKING:
@@ -16,14 +17,6 @@ if TYPE_CHECKING:
 
 #: Values shown as bars.
 BARS = 10
-
-#: Plane -> what is at the left, the right, the upper and the lower edge of the picture.
-EDGES = {
-    "coronal": ("R", "L", "S", "I"),
-    "axial": ("R", "L", "A", "P"),
-    "sagittal": ("A", "P", "S", "I"),
-    "volume": ("R", "L", "A", "P"),  # its middle axial plane
-}
 
 
 def patient_figure(
@@ -44,7 +37,7 @@ def patient_figure(
         path: without an ending.
         title: above everything; says so if the model knows a synthetic cohort only.
         target: name of the class that is explained.
-        plane: of the slice, for the letters at its edges.
+        plane: of the slice, for the letters at its edges; empty where the file does not say how it lies in the body.
         image: (H, W) grey levels; None if the model reads no image.
         map_: (H, W) Grad-CAM, 0 to 1.
         attributions: column, value, attribution; None if the model reads no table.
@@ -96,11 +89,10 @@ def _picture(axes: Axes, image: np.ndarray, map_: np.ndarray | None, plane: str,
     for spine in axes.spines.values():
         spine.set_visible(False)
     box: dict[str, Any] = {"color": "white", "fontsize": 8, "transform": axes.transAxes}
-    left, right, top, bottom = EDGES[plane]
-    axes.text(0.02, 0.5, left, va="center", **box)
-    axes.text(0.98, 0.5, right, va="center", ha="right", **box)
-    axes.text(0.5, 0.98, top, va="top", ha="center", **box)
-    axes.text(0.5, 0.02, bottom, ha="center", **box)
+    places = ((0.02, 0.5, "left", "center"), (0.98, 0.5, "right", "center"))
+    places += ((0.5, 0.98, "center", "top"), (0.5, 0.02, "center", "bottom"))
+    for letter, (x, y, across, down) in zip(edges(plane), places, strict=False):
+        axes.text(x, y, letter, ha=across, va=down, **box)
     axes.set_title(title, fontsize=9)
 
 

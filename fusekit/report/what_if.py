@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from fusekit.report.examples import SCALE, orientation
-from fusekit.report.maps import scale, show
+from fusekit.report.examples import SCALE
+from fusekit.report.maps import orientation, scale, show
 from fusekit.report.palette import BLUE
 from fusekit.report.picture import Picture, draw
 from fusekit.report.words import shortened
@@ -43,7 +43,7 @@ def what_if(
         image: (H, W), grey levels 0 to 255.
         maps: (m, H, W) in the table's order, scaled by one maximum a column.
         classes: names of the labels.
-        plane: of the slice.
+        plane: of the slice; empty where the file does not say how it lies in the body.
         target: the class that the maps speak for.
         synthetic: say so.
     """
@@ -133,7 +133,7 @@ def mean_maps(
         table: one row a class and position: class, position, slices, subjects, and with a template template_mm.
         images: (g, H, W), grey levels 0 to 255.
         maps: (g, H, W), 0 to 1.
-        plane: of the slices.
+        plane: of the slices; empty where the files do not say how they lie in the body.
         target: name of the class that the maps speak for.
         template: images and maps (g, T, T) of the template's most similar slices.
         synthetic: say so.

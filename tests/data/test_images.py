@@ -76,7 +76,8 @@ def test_a_trailing_axis_of_one_frame_is_dropped(tmp_path: Path) -> None:
 
 
 def test_an_identity_affine_is_noted(tmp_path: Path) -> None:
-    assert _read(_save(tmp_path / "a.nii", affine=np.eye(4))).notes == (IDENTITY_AFFINE,)
+    volume = _read(_save(tmp_path / "a.nii", affine=np.eye(4)))
+    assert (volume.notes, volume.orientation) == ((IDENTITY_AFFINE,), "")
 
 
 def test_a_header_without_orientation_is_noted(tmp_path: Path) -> None:
@@ -84,7 +85,25 @@ def test_a_header_without_orientation_is_noted(tmp_path: Path) -> None:
     raw = bytearray(path.read_bytes())
     raw[252:256] = bytes(4)  # qform_code, sform_code
     path.write_bytes(raw)
-    assert _read(path).notes == (NO_ORIENTATION,)
+    volume = _read(path)
+    assert (volume.notes, volume.orientation) == ((NO_ORIENTATION,), "")
+
+
+@pytest.mark.parametrize(("flag", "orientation"), [(1, "RAS"), (0, "")])
+def test_a_freesurfer_volume_says_whether_its_orientation_is_known(tmp_path: Path, flag: int, orientation: str) -> None:
+    nibabel.save(nibabel.MGHImage(_voxels(), AFFINE), tmp_path / "T1.mgz")
+    raw = bytearray(gzip.decompress((tmp_path / "T1.mgz").read_bytes()))
+    raw[28:30] = flag.to_bytes(2, "big")  # goodRASFlag
+    (tmp_path / "T1.mgz").write_bytes(gzip.compress(bytes(raw)))
+    assert _read(tmp_path / "T1.mgz").orientation == orientation
+
+
+def test_analyze_has_an_orientation_only_where_spm_wrote_one_beside(tmp_path: Path) -> None:
+    nibabel.save(nibabel.Spm99AnalyzeImage(_voxels(), AFFINE), tmp_path / "a.img")
+    assert _read(tmp_path / "a.img").orientation == "RAS"
+    (tmp_path / "a.mat").unlink()
+    volume = _read(tmp_path / "a.img")
+    assert (volume.notes, volume.orientation) == ((NO_ORIENTATION,), "")
 
 
 def test_another_suffix_is_left_to_others(tmp_path: Path) -> None:

@@ -55,6 +55,7 @@ def test_grey_pictures_keep_their_values_and_their_way_up(tmp_path: Path, name: 
     assert volume.data.shape == (24, 24, 1)
     assert volume.spacing == (1, 1, 1)
     assert any("1 mm" in note for note in volume.notes)
+    assert volume.orientation == ""  # a viewer's right is nobody's left
 
 
 def test_a_picture_that_is_no_square_has_its_columns_along_x(tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import permutations, product
 from pathlib import Path
 from typing import Any
@@ -167,9 +168,12 @@ def test_mm_are_world_coordinates_of_the_slices_centre_in_a_tilted_volume() -> N
 def test_a_range_without_slices_tells_the_volumes_extent(options: dict[str, Any], message: str) -> None:
     affine = np.diag([1.0, 2, 1, 1])
     affine[1, 3] = -10
-    volume = Volume(np.ones((4, 10, 4), np.float32), affine, path=Path("head.nii"))
+    volume = Volume(np.ones((4, 10, 4), np.float32), affine, path=Path("head.nii"), orientation="RAS")
     with pytest.raises(DataError, match=message):
         cut(volume, SlicePolicy(**options), 8)
+    with pytest.raises(DataError) as caught:  # where the file does not say, no direction is named
+        cut(replace(volume, orientation=""), SlicePolicy(**options), 8)
+    assert not any(word in str(caught.value) for word in ("left", "posterior", "inferior"))
 
 
 @pytest.mark.parametrize("axes", ["RAS", "IPL", "PIR", "LPS"])
@@ -335,12 +339,15 @@ def test_a_box_that_one_value_fills_is_white() -> None:
 def test_a_single_slice_is_used_whatever_the_range_and_has_no_other_plane(plane: Any, axis: int) -> None:
     shape = [6, 6, 6]
     shape[axis] = 1
-    volume = Volume(_volume((6, 6, 6)).data[: shape[0], : shape[1], : shape[2]], np.eye(4), path=Path("a.png"))
+    data = _volume((6, 6, 6)).data[: shape[0], : shape[1], : shape[2]]
+    volume = Volume(data, np.eye(4), path=Path("a.nii"), orientation="RAS")
     images, indices = cut(volume, SlicePolicy(plane=plane), 6)  # 130 to 140
     assert indices == [0]
     assert len(images) == 1
     for other in PLANES[:axis] + PLANES[axis + 1 :]:
-        with pytest.raises(DataError, match=rf"a\.png is a single {plane} slice of 6 x 6.*Set slices\.plane={plane}"):
+        with pytest.raises(DataError, match=rf"a\.nii is a single {plane} slice of 6 x 6.*Set slices\.plane={plane}"):
             cut(volume, SlicePolicy(plane=other), 6)
     with pytest.raises(DataError, match="it is no whole volume"):
         cut(volume, SlicePolicy(plane="volume"), 6)
+    with pytest.raises(DataError, match="is a single slice of 6 x 6"):  # a picture's plane is not known
+        cut(replace(volume, orientation=""), SlicePolicy(plane=PLANES[axis - 1]), 6)

@@ -130,6 +130,8 @@ def test_notes_become_findings_that_are_kept(tmp_path: Path) -> None:
         nibabel.save(nibabel.Nifti1Image(data, np.eye(4)), scans.loc[scan, "image"])
     policy = SlicePolicy(start=3, stop=4)
     store = _build(scans, tmp_path / "cache", policy=policy)
+    assert store.volumes["orientation"].tolist() == ["", "RAS", ""]
+    assert not store.oriented
     assert [(f.code, f.message, f.items) for f in store.findings] == [
         ("image-note", f"{images.IDENTITY_AFFINE}.", ("s0", "s2"))
     ]
@@ -221,6 +223,7 @@ def test_what_is_measured_and_the_thumbnails_stand_beside_the_slices(tmp_path: P
         assert store.volumes.iloc[number].to_dict() == facts
         np.testing.assert_array_equal(store.thumbnails[number], thumbnail)
     assert set(store.volumes["orientation"]) == {"RAS"}
+    assert store.oriented
 
 
 @pytest.mark.parametrize("depth", ["uint8", "float16"])

@@ -18,7 +18,7 @@ SIZE = 8
 def write(folder: Path, *, injector: bool = True) -> Path:
     """Write one example, one changed column, mean maps, attributions and gates."""
     folder.mkdir(parents=True)
-    facts = {"target": 1, "class": "AD", "plane": "sagittal", "injector": injector}
+    facts = {"target": 1, "class": "AD", "plane": "sagittal", "oriented": True, "injector": injector}
     (folder / "explanation.json").write_text(json.dumps(facts), encoding="utf-8")
     slices = pd.DataFrame(
         {"row": [3], "subject": ["007"], "scan": ["1"], "label": [1], "p_0": [0.1], "p_1": [0.9], "kind": "right"}
@@ -70,6 +70,20 @@ def test_every_kind_is_drawn_for_every_arm_in_turn(tmp_path: Path) -> None:
     assert all(str(tmp_path) not in picture.svg + picture.caption for picture in pictures)
     assert "front (A)" in pictures[0].caption  # the plane that the explanation names
     assert pictures[5].alt.startswith("SYNTHETIC data. Mean size of the attribution: NA 0.50")  # a column of that name
+
+
+@pytest.mark.parametrize("said", [{}, {"oriented": False}])
+def test_no_side_is_named_where_the_orientation_was_not_read(tmp_path: Path, said: dict[str, bool]) -> None:
+    folder = write(tmp_path / "a")  # or where an older FuseKit did not record whether it was
+    facts = json.loads((folder / "explanation.json").read_text())
+    del facts["oriented"]
+    (folder / "explanation.json").write_text(json.dumps(facts | said))
+    pictures = explanations(evidence(a=folder))
+    sided = [picture for picture in pictures if picture.name.startswith(("examples", "what-if", "mean"))]
+    assert len(sided) == 3
+    for picture in sided:
+        assert "no sides are named" in picture.caption
+        assert not any(f">{letter}<" in picture.svg for letter in "RLAPSI")
 
 
 @pytest.mark.parametrize(

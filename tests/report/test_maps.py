@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from fusekit.data import SlicePolicy
 from fusekit.data.images import Volume
 from fusekit.data.slices import cut
-from fusekit.report.maps import COVER, PIXELS, laid_over, scale, show, sides
+from fusekit.report.maps import COVER, PIXELS, edges, laid_over, orientation, scale, show
 
 SHAPE = (20, 24, 22)  # x to the right, y to the front, z upwards
 #: Part of the body -> the voxels that lie there.
@@ -57,7 +57,7 @@ def test_a_marked_side_lies_by_its_letter(plane: str, part: str, letter: str) ->
     where = "right" if centre > 15.5 else "left"
     letters = {text.get_text(): text.get_horizontalalignment() for text in axes.texts}
     assert letters[letter] == where
-    assert set(letters) == set(sides(plane))
+    assert set(letters) == set(edges(plane)[:2])
 
 
 def test_a_map_covers_in_proportion_to_its_strength() -> None:
@@ -92,3 +92,10 @@ def test_large_slices_are_shrunk_and_small_ones_kept() -> None:
     assert pixels.shape == (PIXELS, PIXELS // 2, 3)
     assert set(pixels.flat) == {128}
     assert not axes.texts  # of an unknown plane nothing is said
+
+
+@pytest.mark.parametrize(
+    ("plane", "word"), [("sagittal", "front (A)"), ("volume", "Middle axial"), ("", "no sides are named")]
+)
+def test_the_orientation_in_words(plane: str, word: str) -> None:
+    assert word in orientation(plane)

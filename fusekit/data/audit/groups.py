@@ -34,7 +34,7 @@ def confounded_geometry(case: Case) -> Iterator[Finding]:
     volumes = case.store.volumes.loc[case.first.index]
     rounded = volumes[["spacing_x", "spacing_y", "spacing_z"]].round(2).astype(str)
     groups = {
-        "orientation of the file": volumes["orientation"],
+        "orientation of the file": volumes["orientation"].replace("", "not recorded"),
         "voxel size": rounded.agg(" x ".join, axis=1),
         "matrix": volumes[["shape_x", "shape_y", "shape_z"]].astype(str).agg(" x ".join, axis=1),
     }

@@ -79,14 +79,15 @@ def _lengths(lengths: pd.DataFrame, code: str, what: str, advice: str) -> Iterat
 def _orientation(volumes: pd.DataFrame) -> Iterator[Finding]:
     if len(volumes) < RARE_FROM:
         return
-    shares = volumes["orientation"].value_counts(normalize=True)
-    rare = volumes["orientation"].map(shares) <= RARE
+    codes = volumes["orientation"].replace("", "not recorded")
+    shares = codes.value_counts(normalize=True)
+    rare = codes.map(shares) <= RARE
     usual = ", ".join(f"{code} {share:.0%}" for code, share in shares[shares > RARE].items())
     yield from _report(
         "unusual-orientation",
         f"volumes stored in an orientation that few have (others: {usual or 'none'}).",
         rare,
-        lambda scan: str(volumes.loc[scan, "orientation"]),
+        lambda scan: str(codes.loc[scan]),
         "They are turned upright before use. Look at one slice of each: a wrong header turns it the wrong way.",
     )
 
