@@ -16,9 +16,9 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from fusekit.data import ClinicalEncoding, Pixels, SlicePolicy, Volume, cut, read, read_table
+from fusekit.disk import checksum_of, write_json, write_tensors
 from fusekit.errors import DataError, UnknownName
 from fusekit.models import FusionModel, build_from, channels_last, weights_channels_last
-from fusekit.tensor_file import write_tensors
 
 FORMAT = 1
 WEIGHTS, DESCRIPTION = "model.safetensors", "bundle.json"
@@ -160,6 +160,7 @@ class Bundle:
         write_tensors(folder / WEIGHTS, self.model.state_dict())
         description = {
             "format": FORMAT,
+            "weights": checksum_of(folder / WEIGHTS),
             "model": self.model.description,
             "classes": list(self.classes),
             "clinical": self.encoding.as_json() if self.encoding else None,
@@ -170,7 +171,7 @@ class Bundle:
             "metrics": self.metrics,
             "provenance": dict(self.provenance),
         }
-        (folder / DESCRIPTION).write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
+        write_json(folder / DESCRIPTION, description)
 
 
 def one_patient(image: Any, clinical: Any, mask: str | Path | None = None) -> pd.DataFrame:
@@ -226,6 +227,11 @@ def _assemble(folder: Path, description: Mapping[str, Any]) -> Bundle:
         )
         raise UnknownName(f"{folder}: {error}\nThe bundle was made with the plugins of {made_with}.") from error
     try:
+        if "weights" in description and checksum_of(folder / WEIGHTS) != description["weights"]:
+            raise DataError(
+                f"{folder / WEIGHTS} does not fit {DESCRIPTION}: it was changed or damaged after it was written. "
+                "Get the bundle again."
+            )
         model.load_state_dict(load_file(folder / WEIGHTS))
     except (OSError, SafetensorError, RuntimeError) as error:
         raise DataError(f"{folder / WEIGHTS} does not fit {DESCRIPTION}: {error}") from error

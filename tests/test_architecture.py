@@ -16,11 +16,10 @@ SOURCES = sorted([*ROOT.glob("fusekit/**/*.py"), *ROOT.glob("plugins/**/*.py")])
 
 #: Lower floors know nothing of higher ones; rooms on one floor know nothing of each other.
 FLOORS = {
-    "errors": 0,
+    "errors": -1,  # the ground: everything may raise them
     "progress": 0,
     "disk": 0,
     "surroundings": 1,
-    "tensor_file": 1,
     "extension": 1,
     "data": 2,
     "models": 2,

@@ -190,6 +190,19 @@ def test_damaged_bundles_are_refused_by_name(damaged: Path) -> None:
         fusekit.load(damaged / "nowhere")
 
 
+def test_weights_that_were_changed_are_refused(damaged: Path) -> None:
+    weights = damaged / "model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-7] ^= 1
+    weights.write_bytes(content)
+    with pytest.raises(DataError, match=r"model\.safetensors does not fit bundle\.json: it was changed or damaged"):
+        fusekit.load(damaged)
+    description = json.loads((damaged / "bundle.json").read_text())
+    del description["weights"]  # as older bundles are
+    (damaged / "bundle.json").write_text(json.dumps(description))
+    assert len(fusekit.load(damaged).classes) == 2
+
+
 @pytest.mark.parametrize(("text", "number"), [("I/O error: No space left on device (os error 28)", 28), ("bug", None)])
 def test_what_the_disk_refuses_is_an_os_error(
     small_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, number: int | None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -15,12 +14,9 @@ from typing import Any, BinaryIO, Self
 
 import numpy as np
 
+from fusekit.disk import checksum
+
 IMAGES, THUMBNAILS, JOURNAL = "images.npy", "thumbnails.npy", "journal.jsonl"
-
-
-def checksum(content: bytes | memoryview) -> str:
-    """Blake2b of some bytes, 128 bits."""
-    return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
 def header_of(dtype: np.dtype, shape: tuple[int, ...]) -> bytes:
@@ -156,6 +152,11 @@ class Journal:
         next(lines)
         for _, entry in lines:
             yield entry
+
+    @property
+    def stored(self) -> int:
+        """Scans."""
+        return self._thumbnails.count
 
     def finish(self) -> None:
         """Write the headers, and wait until images and thumbnails are on the disk."""

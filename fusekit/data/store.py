@@ -5,17 +5,22 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import secrets
+import shutil
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from math import ceil, prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from rich.markup import escape
 
 from fusekit.data.cache import PARTIAL, alone, hold
 from fusekit.data.cohort import Finding
-from fusekit.data.journal import IMAGES, THUMBNAILS, Journal, checksum, header_of
+from fusekit.data.journal import IMAGES, THUMBNAILS, Journal, header_of
 from fusekit.data.pictures import PICTURE_SUFFIXES
 from fusekit.data.policy import SlicePolicy
 from fusekit.data.store_build import (
@@ -31,10 +36,9 @@ from fusekit.data.store_build import (
     finished,
     heading_of,
     item_shape,
-    signed,
 )
-from fusekit.disk import FULL, onto_disk
-from fusekit.errors import DataError
+from fusekit.disk import FULL, checksum, checksum_of, onto_disk, signed
+from fusekit.errors import DataError, first_ten
 from fusekit.extension import catalog
 from fusekit.progress import Progress
 
@@ -69,58 +73,62 @@ class SliceStore:
 
     @classmethod
     def open(cls, folder: Path) -> SliceStore:
-        """Open a store that was built before. Checksums are left to ``damage``.
+        """Open a store that was built before. The checksums of the slices are left to ``damage``.
 
         Raises:
             DataError: it is not one, or was damaged.
         """
         try:
-            description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+            description = json.loads((folder / DESCRIPTION).read_bytes())
+            _refuse_changed(folder, description)
             rows = pd.read_csv(folder / ROWS, index_col="row", dtype={"scan": str}, keep_default_na=False)
             volumes = _scans(folder).drop(columns=list(PLACE))
-            pixels = np.load(folder / IMAGES, mmap_mode="r", allow_pickle=False)
-            thumbnails = np.load(folder / THUMBNAILS, mmap_mode="r", allow_pickle=False)
+            policy = SlicePolicy(**description["slices"])
+            shape = (len(rows), *item_shape(policy, description["size"]))
+            pixels = _mapped(folder / IMAGES, np.dtype(policy.depth), shape)
+            thumbnails = _mapped(folder / THUMBNAILS, np.dtype(np.uint8), (len(volumes), *THUMBNAIL))
             findings = tuple(
                 Finding(found["code"], found["message"], tuple(found["items"]), found["severity"], found["advice"])
                 for found in description["findings"]
             )
-            policy = SlicePolicy(**description["slices"])
-            expected = (len(rows), *item_shape(policy, description["size"]))
             fingerprint = description["fingerprint"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise DataError(f"{folder} is no slice store ({error}). Delete it; it is built again.") from error
-        if pixels.shape != expected or pixels.dtype != policy.depth or thumbnails.shape != (len(volumes), *THUMBNAIL):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise DataError(
-                f"{folder} is damaged: {pixels.shape} pixels where {expected} are listed. Delete it; it is built again."
-            )
+                f"{folder} is no slice store, or a damaged one ({error}). Delete it; it is built again."
+            ) from error
         return cls(folder, pixels, rows, volumes, thumbnails, findings, fingerprint)
 
     def damage(self) -> list[str]:
-        """Compare every byte with its checksum; return a clause for each scan or file that differs."""
-        description = json.loads((self.folder / DESCRIPTION).read_text(encoding="utf-8"))
-        found = [] if signed(description) == description else [f"{DESCRIPTION} was changed"]
-        for name, expected in description["checksums"].items():
-            if checksum((self.folder / name).read_bytes()) != expected:
-                found.append(f"{name} was changed")
-        for name, array in ((IMAGES, self.images), (THUMBNAILS, self.thumbnails)):
-            header = header_of(array.dtype, array.shape)
-            length = len(header) + prod(array.shape) * array.dtype.itemsize
-            with (self.folder / name).open("rb") as file:
-                if file.read(len(header)) != header or (self.folder / name).stat().st_size != length:
-                    found.append(f"{name} has another header or length")
-        for number, (scan, place) in enumerate(_scans(self.folder)[list(PLACE)].iterrows()):
+        """Compare every byte of slices and thumbnails with its checksum; return a clause for each scan that differs."""
+        places = _scans(self.folder)[list(PLACE)]
+
+        def of_scan(number: int) -> list[str]:
+            scan, place = places.index[number], places.iloc[number]
             images = self.images[place["first"] : place["first"] + place["items"]]
+            own = []
             if checksum(np.ascontiguousarray(images).data) != place["checksum"]:
-                found.append(f"the images of scan {scan} were changed")
+                own.append(f"the images of scan {scan} were changed")
             if checksum(np.ascontiguousarray(self.thumbnails[number]).data) != place["thumbnail"]:
-                found.append(f"the thumbnail of scan {scan} was changed")
-        return found
+                own.append(f"the thumbnail of scan {scan} was changed")
+            return own
+
+        with ThreadPoolExecutor(_cores()) as pool:  # hashing leaves the interpreter's lock
+            return list(chain.from_iterable(pool.map(of_scan, range(len(places)))))
 
 
 def build_store(
-    scans: pd.DataFrame, policy: SlicePolicy, size: int, cache: Path, progress: Progress, workers: int | None = None
+    scans: pd.DataFrame,
+    policy: SlicePolicy,
+    size: int,
+    cache: Path,
+    progress: Progress,
+    workers: int | None = None,
+    *,
+    check: bool = True,
 ) -> SliceStore:
     """Cut every scan's slices, or open the store if the same files were cut in the same way before.
+
+    A store that was damaged since is cut again, and that is said.
 
     Volumes are read by a pool of threads, which share the loaded plugins and need no guarded main module; reading,
     decompressing and scaling leave the interpreter's lock. The result does not depend on their number, and the memory
@@ -135,22 +143,54 @@ def build_store(
         cache: folder that holds stores, each in a folder of its own.
         progress: shows one step a scan.
         workers: threads; None for one a core, at most 8.
+        check: compare every byte with its checksum. One process of a run does; the others follow it.
 
     Raises:
-        DataError: a volume cannot be read or cut (the message names the file); the disk is full or read-only.
+        DataError: a volume cannot be read or cut (the message names the file); the disk is full, read-only
+                or not sound.
     """
     sources = _sources(scans, policy)
     fingerprint = _fingerprint(sources, policy, size)
     folder = cache / f"slices-{fingerprint[:20]}"
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
+    damage = ""
+    for _ in range(2):
+        try:
+            cache.mkdir(parents=True, exist_ok=True)
+            hold(folder)
+            if damage and folder.exists():
+                progress.say(f"[bold yellow]The slice store was damaged and is cut again:[/] {escape(damage)}")
+                _remove(folder, fingerprint)
+            if not folder.exists():
+                _build_alone(sources, policy, size, folder, fingerprint, progress, workers or _cores())
+        except OSError as error:
+            was = f"{damage} It" if damage else "the slice store"
+            raise DataError(f"{was} cannot be written to {cache}: {error.strerror}.") from error
         hold(folder)
-        if not folder.exists():
-            _build_alone(sources, policy, size, folder, fingerprint, progress, workers or _cores())
-    except OSError as error:
-        raise DataError(f"the slice store cannot be written to {cache}: {error.strerror}.") from error
-    hold(folder)
-    return SliceStore.open(folder)
+        damage, store = _opened(folder, fingerprint, check)
+        if store is not None:
+            return store
+    raise DataError(f"{damage} It was cut again and is damaged again: is the disk of {cache} sound?")
+
+
+def _opened(folder: Path, fingerprint: str, check: bool) -> tuple[str, SliceStore | None]:
+    """A store, or a sentence on what is wrong with it."""
+    try:
+        store = SliceStore.open(folder)
+    except DataError as error:
+        return str(error), None
+    if store.fingerprint != fingerprint:
+        return f"{folder} holds the slices of other files.", None
+    found = store.damage() if check else []
+    return (f"{folder}: {first_ten(found)}.", None) if found else ("", store)
+
+
+def _remove(folder: Path, fingerprint: str) -> None:
+    """Take a damaged store away, unless another process has done so and built it anew."""
+    with alone(folder, lambda: None):
+        if folder.exists() and _opened(folder, fingerprint, check=True)[1] is None:
+            gone = folder.with_name(f".deleted-{secrets.token_hex(4)}{PARTIAL}")
+            folder.replace(gone)  # at once; who has it open reads on
+            shutil.rmtree(gone)
 
 
 def fingerprint_of(scans: pd.DataFrame, policy: SlicePolicy, size: int) -> str:
@@ -240,6 +280,25 @@ def _sha256(content: Any) -> str:
 
 def _cores() -> int:
     return min(8, os.cpu_count() or 1)
+
+
+def _mapped(path: Path, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
+    """An array, mapped from disk; its header and its length must be those of its type and shape."""
+    header = header_of(dtype, shape)
+    with path.open("rb") as file:
+        if file.read(len(header)) != header or path.stat().st_size != len(header) + prod(shape) * dtype.itemsize:
+            raise ValueError(f"{path.name} has another header or length than {shape} {dtype}")
+    array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+    return array
+
+
+def _refuse_changed(folder: Path, description: Any) -> None:
+    """Compare the description and the tables with their checksums."""
+    changed = [] if isinstance(description, dict) and signed(description) == description else [DESCRIPTION]
+    if not changed:
+        changed = [name for name, known in description["checksums"].items() if checksum_of(folder / name) != known]
+    if changed:
+        raise ValueError(f"{' and '.join(changed)} changed")
 
 
 def _scans(folder: Path) -> pd.DataFrame:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import deque
 from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,10 +16,12 @@ import pandas as pd
 
 from fusekit.data import images
 from fusekit.data.cohort import Finding
-from fusekit.data.journal import JOURNAL, Journal, checksum
+from fusekit.data.journal import JOURNAL, Journal
 from fusekit.data.policy import SlicePolicy
 from fusekit.data.slices import cut
 from fusekit.data.volume_facts import EDGE, measure
+from fusekit.disk import checksum, signed, write_bytes, write_json
+from fusekit.errors import DataError
 from fusekit.progress import Progress
 
 #: Part of every fingerprint: raise it when the same files would give other content.
@@ -82,7 +83,8 @@ def finished(partial: Path, fingerprint: str) -> bool:
         description = json.loads((partial / DESCRIPTION).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    return not (partial / JOURNAL).exists() and bool(description["fingerprint"] == fingerprint)
+    whole = isinstance(description, dict) and signed(description) == description
+    return whole and not (partial / JOURNAL).exists() and bool(description["fingerprint"] == fingerprint)
 
 
 def fill(
@@ -129,12 +131,14 @@ def complete(partial: Path, journal: Journal, policy: SlicePolicy, size: int, fi
         rows += [(scan, index) for index in slices]
         for note in entry["notes"]:
             notes.setdefault(note, []).append(scan)
+    if len(scans) != journal.stored:
+        raise DataError(f"{partial / JOURNAL} was damaged meanwhile. Start the same command again: it goes on.")
     tables = {
         ROWS: pd.DataFrame(rows, columns=["scan", "slice"]).rename_axis("row"),
         SCANS: pd.DataFrame(scans).set_index("scan"),
     }
     for name, table in tables.items():
-        _write(partial / name, table.to_csv(lineterminator="\n").encode())
+        write_bytes(partial / name, table.to_csv(lineterminator="\n").encode())
     description = {
         "format": FORMAT,
         "fingerprint": fingerprint,
@@ -145,24 +149,8 @@ def complete(partial: Path, journal: Journal, policy: SlicePolicy, size: int, fi
         "findings": [Finding("image-note", f"{note}.", tuple(items)).as_json() for note, items in notes.items()],
         "checksums": {name: checksum((partial / name).read_bytes()) for name in tables},
     }
-    _write(partial / DESCRIPTION, (json.dumps(signed(description), indent=2) + "\n").encode())
+    write_json(partial / DESCRIPTION, signed(description))
     (partial / JOURNAL).unlink()
-
-
-def signed(description: dict[str, Any]) -> dict[str, Any]:
-    """Return the description with a checksum of all else in it."""
-    content = {key: value for key, value in description.items() if key != "checksum"}
-    return content | {"checksum": checksum(json.dumps(content, sort_keys=True).encode())}
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file that is there whole, or not at all."""
-    new = path.with_name(f"{path.name}.new")
-    with new.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
 
 
 def _cut_all(sources: Sequence[Source], policy: SlicePolicy, size: int, workers: int) -> Generator[_Cut]:

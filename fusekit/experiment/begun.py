@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from fusekit.disk import read_json, write_json
 from fusekit.errors import OptionError
 from fusekit.experiment import manifest
 from fusekit.experiment.config import Config
-from fusekit.experiment.folder import read_json, write_json
 from fusekit.experiment.prepare import Gathered
 from fusekit.training import difference
 

@@ -18,7 +18,7 @@ from fusekit.experiment.begun import begin, identity_of, record_of, refuse_other
 from fusekit.experiment.config import MODEL_PARTS, VALIDATION, Config, merge, open_task, read_config, resolve
 from fusekit.experiment.evidence import gather_evidence, write_report
 from fusekit.experiment.finish import finish
-from fusekit.experiment.folder import Run, new_folder
+from fusekit.experiment.folder import Run, new_folder, take_over
 from fusekit.experiment.followers import Followers, followers_of
 from fusekit.experiment.jobs import Training
 from fusekit.experiment.launcher import PART, Launcher, launcher_for
@@ -214,6 +214,7 @@ def _train(
     told: list[Finding] = []  # which most often are the same of every seed
     for (name, seed), folder in folders.items():
         if (folder / "manifest.json").exists():
+            take_over(folder)
             continue
         plan = launch.plan(replace(arms[name], seed=seed))
         if seed not in gathered:
@@ -223,6 +224,8 @@ def _train(
             refuse_other_data(target / RECORD, gathered[seed])
         folds = tuple(target / WORK / f"{name}-seed-{seed}-fold-{fold}" for fold in plan.config.tested)
         runs.append(_Unfinished(plan, gathered[seed], folder, folds, follow(folder.name, plan.config)))
+    for path in (path for run in runs for path in run.folds if path.exists()):
+        take_over(path)
     trainings = [
         Training(run.plan.config, fold, path, run.followers)
         for run in runs

@@ -19,6 +19,7 @@ import torch
 from fusekit.bundle import Bundle
 from fusekit.data import Cohort, Pixels, SlicePolicy, SliceStore, Task, assign_folds, build_store
 from fusekit.data.cache import cache_folder
+from fusekit.disk import write_json
 from fusekit.errors import OptionError
 from fusekit.evaluation import prediction_table, score
 from fusekit.evaluation.curves import AreaUnderCurve
@@ -26,7 +27,7 @@ from fusekit.evaluation.scores import Accuracy
 from fusekit.experiment import manifest
 from fusekit.experiment.cohort import read_cohort
 from fusekit.experiment.config import Config, merge, open_task, resolve, slice_policy
-from fusekit.experiment.folder import new_folder, write_json
+from fusekit.experiment.folder import new_folder
 from fusekit.models import Fusion, build
 from fusekit.progress import Progress
 from fusekit.report import inflation

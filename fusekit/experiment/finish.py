@@ -15,11 +15,12 @@ import pandas as pd
 from fusekit.bundle import load
 from fusekit.data import Finding
 from fusekit.data.recipe import read_recipe
+from fusekit.disk import SEAL, read_json, seal, write_json, write_table
 from fusekit.evaluation import fit_thresholds, score
 from fusekit.experiment import manifest
 from fusekit.experiment.flow import flow
 from fusekit.experiment.fold import ABLATIONS, EXPLANATIONS, PREDICTIONS, RECORD, VALIDATION
-from fusekit.experiment.folder import CHECKPOINTS, read_json, write_json, write_table
+from fusekit.experiment.folder import CHECKPOINTS
 from fusekit.experiment.history import HISTORY
 from fusekit.experiment.plan import Plan
 from fusekit.experiment.prepare import Gathered
@@ -86,6 +87,7 @@ def finish(
             classes=plan.task.classes,
         )
     write_json(folder / "manifest.json", {**record, **further})
+    seal(folder, "", [*folder.glob("*.csv"), *folder.glob("*.json"), *folder.glob(f"{BUNDLE}/*")])
     return _of_folds(records)
 
 
@@ -93,7 +95,7 @@ def _carry(folds: Sequence[Path], folder: Path) -> None:
     """Keep what plugins wrote beside a fold's own files."""
     for number, path in enumerate(folds):
         for further in sorted(path.iterdir()):
-            if further.name not in (*TABLES, RECORD, BUNDLE, CHECKPOINTS):
+            if further.name not in (*TABLES, RECORD, BUNDLE, CHECKPOINTS, SEAL):
                 target = folder if len(folds) == 1 else folder / "folds" / f"fold-{number}"
                 target.mkdir(parents=True, exist_ok=True)
                 shutil.move(further, target / further.name)

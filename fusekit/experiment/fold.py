@@ -9,8 +9,9 @@ from pathlib import Path
 import torch
 
 from fusekit.bundle import Bundle
+from fusekit.disk import write_json, write_table
 from fusekit.evaluation import prediction_table
-from fusekit.experiment.folder import CHECKPOINTS, Run, write_json, write_table
+from fusekit.experiment.folder import CHECKPOINTS, Run
 from fusekit.experiment.followers import Followers
 from fusekit.experiment.plan import Plan
 from fusekit.experiment.prepare import Gathered

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator
@@ -16,7 +15,7 @@ import pandas as pd
 
 from fusekit.bundle import Bundle, load
 from fusekit.data.own_task import name_of
-from fusekit.disk import FULL, all_onto_disk, onto_disk
+from fusekit.disk import FULL, SEAL, all_onto_disk, onto_disk, read_json, refuse_damaged, seal
 from fusekit.errors import DataError, OptionError
 
 #: File of every run folder -> what it holds.
@@ -37,6 +36,7 @@ FURTHER = {
     "ablations.csv": "probabilities when something is taken away",
     "explanations": "where and at what the model looks",
     "figures": "every figure as SVG, PNG and CSV",
+    SEAL: "checksums, by which damage is noticed",
 }
 
 
@@ -155,11 +155,23 @@ def growing(out: Path) -> Iterator[Path]:
     partial = growing_at(out)
     with told(out):
         partial.mkdir(parents=True, exist_ok=True)
+        for left in partial.rglob(".*.new"):  # of an attempt that was killed while it wrote
+            left.unlink()
         yield partial
+        seal(partial, out.name, (path for path in partial.rglob("*") if CHECKPOINTS not in path.parts))
         all_onto_disk(partial)
         partial.replace(out)
         onto_disk(out.parent)
         shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
+
+
+def take_over(folder: Path) -> None:
+    """Refuse a training that is finished and was damaged since.
+
+    Raises:
+        DataError: with what to do.
+    """
+    refuse_damaged(folder, f"Put it back, or delete {folder}: then this training is done again. Is the disk sound?")
 
 
 def growing_at(out: Path) -> Path:
@@ -216,18 +228,3 @@ def told(out: Path) -> Iterator[None]:
                 "runs, FUSEKIT_CACHE for what can be made again."
             ) from error
         raise DataError(f"{error.filename or out}: {error.strerror}.") from error
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write JSON that a person can read."""
-    path.write_text(json.dumps(content, indent=2, allow_nan=True) + "\n", encoding="utf-8")
-
-
-def read_json(path: Path) -> Any:
-    """Read what ``write_json`` wrote."""
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def write_table(table: pd.DataFrame, path: Path) -> None:
-    """Write a table as every CSV of a run is written."""
-    table.to_csv(path, index=False, lineterminator="\n")

@@ -14,11 +14,12 @@ from typing import NamedTuple
 import torch
 
 from fusekit.data.cache import alone
+from fusekit.disk import read_json, write_json
 from fusekit.errors import FusekitError, Interrupted
 from fusekit.experiment import manifest
 from fusekit.experiment.config import Config
 from fusekit.experiment.fold import RECORD, train_fold
-from fusekit.experiment.folder import growing, read_json, write_json
+from fusekit.experiment.folder import growing
 from fusekit.experiment.followers import Followers
 from fusekit.experiment.plan import make_plan
 from fusekit.experiment.prepare import Gathered, gather_again

@@ -141,16 +141,16 @@ def gather(config: Config, task: Task, slices: SlicePolicy, progress: Progress, 
 
 
 def gather_again(config: Config, task: Task, slices: SlicePolicy) -> Gathered:
-    """Gather for a process that trains what another has gathered: nothing is audited twice, and nothing found.
+    """Gather for a process that trains what another has gathered: nothing is audited or checked twice.
 
     Raises:
         DataError: as ``gather``.
     """
     cohort = read_cohort(config, task, Quiet())
     folds = assign_folds(cohort.subjects, config.dealt, config.seed)
-    return Gathered(
-        cohort, folds, build_store(cohort.scans, slices, config.image_size, cache_folder("slices"), Quiet()), ()
-    )
+    kept = cache_folder("slices")
+    store = build_store(cohort.scans, slices, config.image_size, kept, Quiet(), check=False)
+    return Gathered(cohort, folds, store, ())
 
 
 def tell(findings: Iterable[Finding], progress: Progress) -> None:

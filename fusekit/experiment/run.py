@@ -10,13 +10,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from fusekit.disk import SEAL
 from fusekit.errors import OptionError
 from fusekit.experiment.begun import identity_of, record_of, refuse_other_data, settings_of
 from fusekit.experiment.config import merge, read_config, resolve
 from fusekit.experiment.evidence import gather_evidence, write_report
 from fusekit.experiment.finish import BUNDLE, finish
 from fusekit.experiment.fold import train_fold
-from fusekit.experiment.folder import Run, growing, growing_at, new_folder
+from fusekit.experiment.folder import Run, growing, growing_at, new_folder, take_over
 from fusekit.experiment.followers import Followers, Underway
 from fusekit.experiment.launch import announce, assist, launched
 from fusekit.experiment.manifest import peak_memory_mib
@@ -175,6 +176,8 @@ def _begun(asked: dict[str, Any]) -> tuple[dict[str, Any], Run | None]:
     if before != now:
         raise OptionError(f"{out} holds a finished run: {difference(before, now)}. Choose another --out.")
     shutil.rmtree(working_folder(out), ignore_errors=True)
+    if (out / SEAL).exists():  # an older FuseKit kept no checksums
+        take_over(out)
     return asked, Run(out)
 
 
@@ -194,6 +197,9 @@ def _run(plan: Plan, work: Path, target: Path, progress: Progress, followers: Fo
         parts.append((None, work / "all", "all subjects"))
     *_, (_, last, _) = parts
     todo = [part for part in parts if not part[1].exists()]
+    for _, path, _ in parts:
+        if path.exists():
+            take_over(path)
     if done := len(parts) - len(todo):
         progress.say(f"{done} of {len(parts)} trainings are finished already and are kept")
     announce(plan.processes, gathered, [(fold, growing_at(path)) for fold, path, _ in todo])

@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fusekit.disk import read_json, write_json
 from fusekit.errors import DataError, FusekitError, OptionError
 from fusekit.experiment.config import Config, resolve
-from fusekit.experiment.folder import read_json, write_json
 from fusekit.experiment.followers import Followers, Underway
 from fusekit.experiment.jobs import Training, share, train_one
 from fusekit.experiment.plan import Plan, make_plan

@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from fusekit.disk import read_tensors, write_tensors
 from fusekit.errors import DataError, FusekitError
-from fusekit.tensor_file import write_tensors
 from fusekit.training.processes import ALONE, Processes
 
-FORMAT = 2
+FORMAT = 3
 #: Name of the entry in the file's head that holds all but the tensors.
 HEAD = "fusekit"
 
@@ -138,13 +137,14 @@ class Checkpoint:
         if self.path is None or not self.path.exists():
             return Place()
         try:
-            with safe_open(self.path, framework="pt") as file:
-                head = json.loads((file.metadata() or {})[HEAD])
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a mapping)
+            tensors, metadata = read_tensors(self.path)
+            head = json.loads(metadata[HEAD])
             if head["format"] != FORMAT:
                 raise DataError(f"{self.path} has format {head['format']}; this FuseKit reads {FORMAT}.")
-        except (OSError, SafetensorError, KeyError, ValueError) as error:
-            raise DataError(f"{self.path} is no checkpoint, or a damaged one ({error}). Delete it.") from error
+        except (OSError, KeyError, ValueError) as error:
+            raise DataError(
+                f"{self.path} is no checkpoint, or a damaged one ({error}). Delete it, and this training begins again."
+            ) from error
         if head["identity"] != self.identity:
             raise DataError(
                 f"{self.path} is a checkpoint of another training: {difference(head['identity'], self.identity)}. "

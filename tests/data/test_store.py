@@ -307,9 +307,76 @@ def test_damage_names_the_scan_or_file(tmp_path: Path) -> None:
         "the images of scan s1 were changed",
         "the thumbnail of scan s3 was changed",
     ]
-    _flip(store.folder / "images.npy", 128 + 64 * 5)
-    _flip(store.folder / "thumbnails.npy", -1)
-    text = (store.folder / "store.json").read_text()
-    (store.folder / "store.json").write_text(text.replace(store.fingerprint, store.fingerprint[::-1]))
-    _flip(store.folder / "rows.csv", -2)
-    assert SliceStore.open(store.folder).damage() == ["store.json was changed", "rows.csv was changed"]
+
+
+def _damage(name: str) -> Any:
+    def do(folder: Path) -> None:
+        path = folder / name
+        content = path.read_bytes()
+        _flip(path, len(content) // 2 if name.endswith(".npy") else content.index(b"1"))
+
+    return do
+
+
+def _swap(name: str) -> Any:
+    """Put another store's file of the same size in the place, or all of its files."""
+
+    def do(folder: Path) -> None:
+        scans = _scans(folder.parent / "others")
+        for path in scans["image"]:
+            image = nibabel.load(path, mmap=False)
+            nibabel.save(nibabel.Nifti1Image(np.asarray(image.dataobj)[::-1], image.affine), path)
+        other = _build(scans, folder.parent / "elsewhere").folder
+        for path in [other / name] if name else list(other.iterdir()):
+            (folder / path.name).write_bytes(path.read_bytes())
+
+    return do
+
+
+DAMAGE = {
+    **{f"a flipped bit of {name}": _damage(name) for name in ("images.npy", "rows.csv", "scans.csv", "store.json")},
+    **{f"a swapped {name or 'store'}": _swap(name) for name in ("images.npy", "store.json", "")},
+    "half of the images": lambda folder: os.truncate(folder / "images.npy", 300),
+    "no thumbnails": lambda folder: (folder / "thumbnails.npy").write_bytes(b""),
+    "no rows": lambda folder: (folder / "rows.csv").unlink(),
+    "a deep description": lambda folder: (folder / "store.json").write_text("[" * 100_000),
+}
+
+
+class _Ear(Quiet):
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, line: str) -> None:
+        self.said.append(line)
+
+
+@pytest.mark.parametrize("damage", [pytest.param(do, id=name) for name, do in DAMAGE.items()])
+def test_a_store_that_was_damaged_is_cut_again_and_that_is_said(tmp_path: Path, damage: Any) -> None:
+    scans, cache, ear = _scans(tmp_path / "images"), tmp_path / "cache", _Ear()
+    good = _build(scans, cache)
+    pixels, thumbnails = good.images.copy(), good.thumbnails.copy()
+    damage(good.folder)
+    again = build_store(scans, POLICY, 8, cache, ear)
+    np.testing.assert_array_equal(again.images, pixels)
+    np.testing.assert_array_equal(again.thumbnails, thumbnails)
+    assert again.damage() == []
+    assert "The slice store was damaged and is cut again" in ear.said[0]
+    assert str(good.folder) in ear.said[0]
+    assert len(ear.said) == 1
+    assert [name for name in _visible(cache) if name.startswith(("slices", ".deleted"))] == [good.folder.name]
+
+
+def test_a_disk_that_damages_what_is_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SliceStore, "damage", lambda _: ["the images of scan s1 were changed"])
+    with pytest.raises(DataError, match=r"scan s1 were changed\. It was cut again and is damaged again: is the disk"):
+        _build(_scans(tmp_path / "images"), tmp_path / "cache")
+
+
+def test_who_follows_a_process_that_has_checked_does_not_check_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scans = _scans(tmp_path / "images")
+    _build(scans, tmp_path / "cache")
+    monkeypatch.setattr(SliceStore, "damage", None)  # it would fail to be called
+    _build(scans, tmp_path / "cache", check=False)

@@ -51,7 +51,7 @@ def run(folder, cache, how):
         time.sleep(0.05 if how == "slowly" else 0)
         return usual(path)
     images.read = read
-    write, append, put = journal.Journal._write, journal._Items.append, store_build._write
+    write, append, put = journal.Journal._write, journal._Items.append, store_build.write_bytes
     def write_(self, entry):
         if how == "pixels" and entry.get("scan") == "s2":  # the third scan's bytes are there, its line is not
             die()
@@ -70,7 +70,7 @@ def run(folder, cache, how):
         put(path, content)
         if how == "tables":  # everything is cut, the first table is written
             die()
-    journal.Journal._write, journal._Items.append, store_build._write = write_, append_, put_
+    journal.Journal._write, journal._Items.append, store_build.write_bytes = write_, append_, put_
     if how == "rename":  # all is done but the last renaming
         store.onto_disk = lambda folder: die()
     build(folder, cache)

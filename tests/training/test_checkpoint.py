@@ -190,6 +190,21 @@ def test_a_damaged_checkpoint_says_what_to_do(tmp_path: Path, content: bytes) ->
         Checkpoint(path).load()
 
 
+def test_a_flipped_bit_of_a_checkpoint_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "x.safetensors"
+    network = nn.Linear(3, 2)
+    kept = Checkpoint(path, {"config": {"lr": 0.01}})
+    kept.keep(network=network)
+    kept.save(Place(2))
+    whole = path.read_bytes()
+    for place in (*range(len(whole) - 32, len(whole)), whole.index(b"0.01"), whole.index(b"network")):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        again = Checkpoint(path, {"config": {"lr": 0.01}})
+        again.keep(network=network)
+        with pytest.raises(DataError, match=r"x\.safetensors is no checkpoint, or a damaged one .* Delete it"):
+            again.load()
+
+
 def test_a_state_that_cannot_be_kept_is_named(tmp_path: Path) -> None:
     checkpoint = Checkpoint(tmp_path / "x.safetensors")
     checkpoint.keep(schedule=Held({"steps": [1, object()]}))
