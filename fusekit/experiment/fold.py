@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from fusekit.bundle import Bundle
-from fusekit.evaluation import prediction_table
+from fusekit.evaluation import Rule, prediction_table
 from fusekit.experiment.folder import CHECKPOINTS, Run, write_json, write_table
 from fusekit.experiment.followers import Followers
 from fusekit.experiment.plan import Plan
@@ -64,7 +64,8 @@ def train_fold(
         else:
             follow = followers.epoch_ended if followers else _nobody
             fitted = fit_network(plan, gathered, sides, fold, folder, progress, follow)
-        for name, rows in ((PREDICTIONS, sides.test), (VALIDATION, sides.validation)):
+        rule = Rule(config.aggregate)
+        for name, rows in ((VALIDATION, sides.validation), (PREDICTIONS, sides.test)):
             if len(rows):
                 probabilities = fitted.predict(rows)
                 if not first:
@@ -72,15 +73,17 @@ def train_fold(
                 table = prediction_table(rows, probabilities)
                 if name == VALIDATION:
                     table["fold"] = fold or 0  # whose model predicted, not where the subject is tested
+                    rule = Rule.fit(table, config.aggregate, config.threshold)
                 write_table(table, folder / name)
                 if name == PREDICTIONS:
-                    ablations = fitted.explain(rows, table, folder / EXPLANATIONS, progress)
+                    ablations = fitted.explain(rows, table, rule, folder / EXPLANATIONS, progress)
                     write_table(ablations, folder / ABLATIONS)
     record = {
         "fold": fold,
         "epochs": fitted.epochs,
         "choice": fitted.choice,
         "search": fitted.search,
+        "rule": rule.as_json(),
         "counts": sides.counts(gathered.cohort.classes),
         "findings": [finding.as_json() for finding in fitted.findings],
         "model": fitted.bundle.model.description if fitted.bundle else None,
