@@ -137,7 +137,7 @@ def statistics_stages(subjects: int, folder: Path) -> dict[str, Any]:
     import pandas as pd
 
     from fusekit.data.audit.fingerprints import near_pairs
-    from fusekit.evaluation import by_subject, compare_arms, score
+    from fusekit.evaluation import Rule, compare_arms, score
     from fusekit.evaluation.scores import value_and_interval
     from fusekit.extension import catalog
 
@@ -155,14 +155,14 @@ def statistics_stages(subjects: int, folder: Path) -> dict[str, Any]:
 
     arms = {f"arm {number}": [arm(1 + number / 10)] for number in range(6)}
     thumbnails = draw.integers(0, 256, (subjects, 16, 16, 16), dtype=np.uint8)
-    score(arms["arm 0"][0].head(2000), metrics, "mean", None)  # loads scipy
+    score(arms["arm 0"][0].head(2000), metrics)  # loads scipy
     stages = Stages()
     one = arms["arm 0"][0]
-    people = stages("slices to subjects, one arm", lambda: by_subject(one, "mean"))
+    people = stages("slices to subjects, one arm", lambda: Rule().subjects(one))
     stages("AUC of subjects, DeLong", lambda: value_and_interval(metrics["auc"], people))
     stages("balanced accuracy of subjects, bootstrap", lambda: value_and_interval(metrics["balanced-accuracy"], people))
     stages("AUC of slices, bootstrap", lambda: value_and_interval(metrics["auc"], one))
-    stages("all pairs of 6 arms", lambda: compare_arms(arms, "mean"))
+    stages("all pairs of 6 arms", lambda: compare_arms(arms))
     stages("near-duplicates, all pairs of scans", lambda: list(near_pairs(thumbnails, np.arange(subjects))))
     return stages.found
 

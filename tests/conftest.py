@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, settings
 import fusekit
 from fusekit.cli import main
 from fusekit.data import Cohort
-from fusekit.evaluation import by_subject
+from fusekit.evaluation import Rule
 from fusekit.experiment import Run
 from fusekit.experiment.cohort import synthetic_cohort
 from fusekit.progress import Quiet
@@ -57,7 +57,7 @@ def unexplained(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out what a fold's model looks at, which takes longer than a small training and has tests of its own."""
 
     def nothing_taken_away(fold: Any, predictions: pd.DataFrame, *_: Any, **__: Any) -> pd.DataFrame:
-        subjects = by_subject(predictions, "mean").assign(condition="as-is")
+        subjects = Rule().subjects(predictions).assign(condition="as-is")
         chances = [name for name in map(str, subjects) if name.startswith("p_")]
         return subjects[["fold", "condition", "subject", "label", *chances]]
 

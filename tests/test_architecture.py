@@ -26,14 +26,15 @@ FLOORS = {
     "baselines": 3,
     "training": 3,
     "evaluation": 3,
-    "bundle": 3,
+    "patients": 3,
     "report": 4,
-    "explain": 4,
-    "experiment": 5,
-    "cli": 6,
-    "testing": 6,
-    "builtin": 6,
-    "__main__": 7,
+    "bundle": 4,
+    "explain": 5,
+    "experiment": 6,
+    "cli": 7,
+    "testing": 7,
+    "builtin": 7,
+    "__main__": 8,
 }
 
 

@@ -38,7 +38,7 @@ def patients(small_run: Run, small_cohort: Cohort) -> pd.DataFrame:
 
 
 def test_prediction_from_files_gives_the_numbers_of_the_run(small_run: Run, patients: pd.DataFrame) -> None:
-    predicted = fusekit.load(small_run.folder).predict(patients)
+    predicted = fusekit.load(small_run.folder).predict(patients).slices
     expected = small_run.predictions[small_run.predictions["scan"].isin(patients.index)]
     assert predicted["subject"].tolist() == expected["subject"].tolist()
     assert predicted["slice"].tolist() == expected["slice"].tolist()
@@ -49,7 +49,7 @@ def test_one_patient_by_mapping_table_or_tensors(small_run: Run, patients: pd.Da
     bundle = small_run.bundle
     patient = patients.iloc[0]
     columns = patient.drop(["subject", "image"])
-    expected = bundle.predict(patients.iloc[:1])["p_1"].to_numpy()
+    expected = bundle.predict(patients.iloc[:1]).slices["p_1"].to_numpy()
 
     by_mapping = bundle(patient["image"], columns.to_dict())
     np.testing.assert_array_equal(by_mapping["p_1"], expected)
@@ -81,29 +81,30 @@ def test_a_mask_chooses_the_slices_and_an_empty_cell_the_range(
     small_run: Run, by_mask: tuple[fusekit.Bundle, pd.DataFrame]
 ) -> None:
     bundle, patients = by_mask
-    predicted = bundle.predict(patients)
+    predicted = bundle.predict(patients).slices
     first, second = (part for _, part in predicted.groupby("scan", sort=False))
     assert first["slice"].tolist() == [20, 31]
     pd.testing.assert_frame_equal(
-        second, bundle.predict(patients.drop(columns="mask")).loc[lambda t: t["scan"] == "2"].set_index(second.index)
+        second,
+        bundle.predict(patients.drop(columns="mask")).slices.loc[lambda t: t["scan"] == "2"].set_index(second.index),
     )
     alone = replace(bundle.slices, largest=0, space="voxel", start=20, stop=32, step=11)
-    expected = replace(bundle, slices=alone).predict(patients.iloc[:1])
+    expected = replace(bundle, slices=alone).predict(patients.iloc[:1]).slices
     np.testing.assert_allclose(first[["p_0", "p_1"]], expected[["p_0", "p_1"]], atol=1e-6)
 
     patient = patients.iloc[0]
     columns = patient.drop(["subject", "image", "mask"]).to_dict()
     by_path = bundle(patient["image"], columns, mask=patient["mask"])
     np.testing.assert_array_equal(by_path["p_1"], first["p_1"])
-    unmasked = small_run.bundle.predict(patients)  # whose policy looks at no mask
-    pd.testing.assert_frame_equal(unmasked, small_run.bundle.predict(patients.drop(columns="mask")))
+    unmasked = small_run.bundle.predict(patients).slices  # whose policy looks at no mask
+    pd.testing.assert_frame_equal(unmasked, small_run.bundle.predict(patients.drop(columns="mask")).slices)
 
 
 @pytest.mark.parametrize("missing", [None, np.nan, "  "])
 def test_a_missing_mask_is_none(by_mask: tuple[fusekit.Bundle, pd.DataFrame], missing: Any) -> None:
     bundle, patients = by_mask
-    predicted = bundle.predict(patients.assign(mask=[missing, missing]).head(1))
-    assert predicted["slice"].tolist() == bundle.predict(patients.drop(columns="mask").head(1))["slice"].tolist()
+    predicted = bundle.predict(patients.assign(mask=[missing, missing]).head(1)).slices
+    assert predicted["slice"].tolist() == bundle.predict(patients.drop(columns="mask").head(1)).slices["slice"].tolist()
 
 
 def test_a_bundle_survives_saving(small_run: Run, patients: pd.DataFrame, tmp_path: Path) -> None:
@@ -116,7 +117,8 @@ def test_a_bundle_survives_saving(small_run: Run, patients: pd.DataFrame, tmp_pa
         bundle.classes,
         bundle.task,
     )
-    pd.testing.assert_frame_equal(copy.predict(patients), bundle.predict(patients))
+    for own, other in zip(copy.predict(patients), bundle.predict(patients), strict=True):
+        pd.testing.assert_frame_equal(own, other)
     assert {path.name for path in (tmp_path / "copy").iterdir()} == {"model.safetensors", "bundle.json"}
 
 
@@ -149,7 +151,7 @@ def test_what_does_not_fit_is_named(
 
 
 def test_out_of_range_can_be_allowed(small_run: Run, patients: pd.DataFrame) -> None:
-    predicted = small_run.bundle.predict(patients.assign(AGE="130"), allow_out_of_range=True)
+    predicted = small_run.bundle.predict(patients.assign(AGE="130"), allow_out_of_range=True).slices
     assert np.isfinite(predicted["p_1"]).all()
 
 
@@ -170,7 +172,7 @@ def test_damaged_bundles_are_refused_by_name(damaged: Path) -> None:
 
     content = json.loads(good) | {"format": 99}
     description.write_text(json.dumps(content))
-    with pytest.raises(DataError, match="has format 99; this FuseKit reads 1"):
+    with pytest.raises(DataError, match="has format 99; this FuseKit reads 1 and 2"):
         fusekit.load(damaged)
 
     content = json.loads(good)

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from fusekit.errors import DataError
-from fusekit.evaluation.predictions import SMALLEST, by_subject, probabilities_of
+from fusekit.evaluation.predictions import SMALLEST
 from fusekit.evaluation.statistics import RESAMPLES, subject_bootstrap, wilson
 
 #: How far a temperature may go: beyond, validation subjects are told apart perfectly and no finite one is best.
@@ -145,7 +145,7 @@ def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
 
     if len(labels) == 0:
         raise DataError("A temperature is fitted on validation subjects, and there are none.")
-    if np.isnan(probabilities).any():
+    if not np.isfinite(probabilities).all():
         raise DataError("A temperature needs probabilities, and some are not a number: did training diverge?")
     logs = np.log(np.clip(probabilities, SMALLEST, None))
 
@@ -167,32 +167,6 @@ def apply_temperature(probabilities: np.ndarray, temperature: float | np.ndarray
 
     divisor = np.broadcast_to(np.asarray(temperature, dtype=float), len(probabilities))[:, None]
     return np.asarray(softmax(np.log(np.clip(probabilities, SMALLEST, None)) / divisor, axis=1))
-
-
-def calibrated(predictions: pd.DataFrame, validation: pd.DataFrame, how: str = "mean") -> pd.DataFrame:
-    """Cool or heat each fold's tested subjects by the temperature of that fold's validation subjects.
-
-    Args:
-        predictions: one row a slice, as in ``predictions.csv``.
-        validation: likewise, as in ``validation.csv``; its subjects were not tested by the same fold.
-        how: a name in ``AGGREGATIONS``: how slices become subjects.
-
-    Returns:
-        ``by_subject(predictions, how)`` with tempered probabilities, and a column ``temperature``.
-
-    Raises:
-        DataError: a fold has no validation subjects.
-        OptionError: there is no such aggregation.
-    """
-    subjects, held = by_subject(predictions, how), by_subject(validation, how)
-    temperatures = {
-        fold: fit_temperature(probabilities_of(rows), rows["label"].to_numpy()) for fold, rows in held.groupby("fold")
-    }
-    if missing := sorted(set(subjects["fold"]) - set(temperatures)):
-        raise DataError(f"Fold {missing[0]} has no validation subjects to fit a temperature on.")
-    of_row = subjects["fold"].map(temperatures).to_numpy(dtype=float)
-    tempered = apply_temperature(probabilities_of(subjects), of_row)
-    return subjects.assign(**{f"p_{k}": tempered[:, k] for k in range(tempered.shape[1])}, temperature=of_row)
 
 
 def _bins(p: np.ndarray, bins: int) -> np.ndarray:

@@ -12,8 +12,8 @@ import pandas as pd
 from fusekit.errors import DataError, first_ten
 from fusekit.evaluation.delong import Areas, areas, macro_areas, mean_areas
 from fusekit.evaluation.differences import Difference, accuracy_difference, area_difference
-from fusekit.evaluation.predictions import by_subject, probabilities_of
-from fusekit.evaluation.thresholds import Thresholds, recentred
+from fusekit.evaluation.predictions import probabilities_of
+from fusekit.evaluation.rule import Rule
 
 #: What Holm's correction keeps the chance of a single false claim below, over all pairs of a measure.
 LEVEL = 0.05
@@ -22,16 +22,13 @@ TITLES = {"auc": "AUC", "macro-auc": "macro AUC", "accuracy": "accuracy"}
 
 
 def compare_arms(
-    predictions: Mapping[str, Sequence[pd.DataFrame]],
-    how: str = "mean",
-    thresholds: Mapping[str, Sequence[Thresholds | None]] | None = None,
+    predictions: Mapping[str, Sequence[pd.DataFrame]], rules: Mapping[str, Sequence[Rule]] | None = None
 ) -> pd.DataFrame:
     """Compare all pairs of arms by AUC (of three classes or more: macro AUC) and accuracy, subject by subject.
 
     Args:
         predictions: arm -> ``predictions.csv`` of each seed, in the same order of seeds in every arm.
-        how: a name in ``AGGREGATIONS``: how slices become subjects.
-        thresholds: arm -> of each seed, where the positive class is called; without them the most probable is called.
+        rules: arm -> of each seed; without them probabilities are averaged, and the most probable class is called.
 
     Returns:
         One row a pair and measure: first, second, measure, difference (first minus second, the mean over seeds), low,
@@ -39,17 +36,17 @@ def compare_arms(
         the difference; NaN with one seed), subjects, sentence.
 
     Raises:
-        DataError: arms have other seeds, subjects or labels, or no fold for a threshold.
-        OptionError: there is no such aggregation, or thresholds for more than two classes.
+        DataError: arms have other seeds, subjects or labels; or as ``Rule.subjects`` and ``Rule.called``.
+        OptionError: likewise.
     """
-    tables = {arm: [by_subject(table, how) for table in seeds] for arm, seeds in predictions.items()}
+    given = {arm: (rules or {}).get(arm, [Rule()] * len(seeds)) for arm, seeds in predictions.items()}
+    tables = {
+        arm: [rule.subjects(seed) for rule, seed in zip(given[arm], seeds, strict=True)]
+        for arm, seeds in predictions.items()
+    }
     _check_alike(tables)
     names = list(tables)
-    given = thresholds or {}
-    calls = {
-        arm: [_right(table, of_seed) for table, of_seed in zip(seeds, _of_seeds(given.get(arm), seeds), strict=True)]
-        for arm, seeds in tables.items()
-    }
+    calls = {arm: list(map(_right, given[arm], seeds)) for arm, seeds in tables.items()}
     everyone = sorted({subject for table in tables[names[0]] for subject in table["subject"]}) if names else []
     curves = {arm: [_areas(table, everyone) for table in seeds] for arm, seeds in tables.items()}
     joined = [mean_areas(curves[arm]) for arm in names]
@@ -130,15 +127,10 @@ def _spread(by_seed: Sequence[float]) -> float:
     return float(np.std(by_seed, ddof=1)) if len(by_seed) > 1 else float("nan")
 
 
-def _of_seeds(given: Sequence[Thresholds | None] | None, seeds: Sequence[pd.DataFrame]) -> Sequence[Thresholds | None]:
-    return [None] * len(seeds) if given is None else given
-
-
-def _right(table: pd.DataFrame, thresholds: Thresholds | None) -> pd.Series:
+def _right(rule: Rule, table: pd.DataFrame) -> pd.Series:
     """Whether each subject is called rightly, 1 or 0, by subject."""
-    moved = recentred(table, thresholds, "subject") if thresholds else table
-    right = probabilities_of(moved).argmax(axis=1) == moved["label"].to_numpy()
-    return pd.Series(right.astype(float), index=moved["subject"].to_numpy())
+    right = rule.called(table, "subject") == table["label"].to_numpy()
+    return pd.Series(right.astype(float), index=table["subject"].to_numpy())
 
 
 def _areas(table: pd.DataFrame, everyone: list[str]) -> Areas:

@@ -24,6 +24,7 @@ from fusekit.evaluation.calibration import (
 )
 from fusekit.evaluation.predictions import SMALLEST, probabilities_of
 from fusekit.evaluation.scores import POSITIVE
+from fusekit.evaluation.thresholds import most_probable
 
 #: Name -> what it is.
 METHODS: Mapping[str, str] = {
@@ -185,7 +186,7 @@ def recalibration_table(subjects: pd.DataFrame) -> tuple[pd.DataFrame, dict[str,
 
 def _calibration(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, Any]:
     if probabilities.shape[1] != 2:
-        right = (probabilities.argmax(axis=1) == labels).astype(int)
+        right = (most_probable(probabilities) == labels).astype(int)
         ece = expected_calibration_error(right, probabilities.max(axis=1))
         return {"ece": ece, "log_loss": log_loss(labels, probabilities)}
     p = probabilities[:, POSITIVE]

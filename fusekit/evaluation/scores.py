@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 
 from fusekit.evaluation.folds import Folds
-from fusekit.evaluation.predictions import by_subject, probabilities_of
+from fusekit.evaluation.predictions import probabilities_of
+from fusekit.evaluation.rule import Level, Rule
 from fusekit.evaluation.statistics import subject_bootstrap, wilson
-from fusekit.evaluation.thresholds import Thresholds, recentred
+from fusekit.evaluation.thresholds import most_probable
 
 POSITIVE = 1
 
@@ -99,13 +100,13 @@ class Proportion(Metric, ABC):
 
     def value(self, labels: np.ndarray, probabilities: np.ndarray) -> float:
         """Share of the counted rows that are called rightly; NaN if no row counts."""
-        called = probabilities.argmax(axis=1)
+        called = most_probable(probabilities)
         counted = self.counted(labels, called)
         return float(self.right(labels, called)[counted].mean()) if counted.any() else float("nan")
 
     def interval(self, labels: np.ndarray, probabilities: np.ndarray, subjects: np.ndarray) -> tuple[float, float]:
         """Wilson's limits for as many trials as subjects have a counted row."""
-        counted = self.counted(labels, probabilities.argmax(axis=1))
+        counted = self.counted(labels, most_probable(probabilities))
         return wilson(self.value(labels, probabilities), len(np.unique(subjects[counted])))
 
 
@@ -183,7 +184,7 @@ class BalancedAccuracy(Metric):
 
     def value(self, labels: np.ndarray, probabilities: np.ndarray) -> float:
         """Each class counts alike, however many rows it has."""
-        called = probabilities.argmax(axis=1)
+        called = most_probable(probabilities)
         of_class = [labels == k for k in range(probabilities.shape[1])]
         if not all(rows.any() for rows in of_class):
             return float("nan")
@@ -203,28 +204,25 @@ class BalancedAccuracy(Metric):
 def score(
     predictions: pd.DataFrame,
     metrics: Mapping[str, Metric],
-    how: str = "mean",
-    thresholds: Thresholds | None = None,
+    rule: Rule = Rule(),  # noqa: B008 (it cannot be changed)
 ) -> pd.DataFrame:
     """Score predictions at slice and at subject level.
 
     Args:
         predictions: one row a slice, as in ``predictions.csv``; without a column ``fold``, one model predicted all.
         metrics: name -> metric.
-        how: a name in ``AGGREGATIONS``: how slices become subjects.
-        thresholds: fold -> "slice" and "subject" -> the probability above which the positive class is called, as
-            ``fit_thresholds`` gives them; without them the most probable class is called.
+        rule: how slices become subjects, and what is called.
 
     Returns:
         One row a level and metric: level, metric, value, low, high (95 % limits over subjects), rows, subjects.
 
     Raises:
-        OptionError: there is no such aggregation, or thresholds for more than two classes.
-        DataError: a fold has no threshold.
+        OptionError, DataError: as ``Rule.subjects`` and ``Rule.called``.
     """
     scores = []
-    for level, table in (("slice", predictions), ("subject", by_subject(predictions, how))):
-        called = table if thresholds is None else recentred(table, thresholds, level)
+    levels: tuple[tuple[Level, pd.DataFrame], ...] = (("slice", predictions), ("subject", rule.subjects(predictions)))
+    for level, table in levels:
+        called = rule.centred(table, level)
         for name, metric in metrics.items():
             value, low, high = value_and_interval(metric, called if metric.of_calls else table)
             scores.append((level, name, value, low, high, len(table), table["subject"].nunique()))

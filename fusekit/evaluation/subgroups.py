@@ -7,9 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from fusekit.evaluation.predictions import by_subject
+from fusekit.evaluation.rule import Rule
 from fusekit.evaluation.scores import POSITIVE, Metric, value_and_interval
-from fusekit.evaluation.thresholds import Thresholds, recentred
 
 #: What a subject whose value is missing belongs to.
 UNKNOWN = "not known"
@@ -34,8 +33,7 @@ def subgroup_scores(
     predictions: pd.DataFrame,
     cohort: pd.DataFrame,
     metrics: Mapping[str, Metric],
-    how: str = "mean",
-    thresholds: Thresholds | None = None,
+    rule: Rule = Rule(),  # noqa: B008 (it cannot be changed)
     smallest: int = 10,
 ) -> pd.DataFrame:
     """Score the subjects of each group of each variable.
@@ -45,8 +43,7 @@ def subgroup_scores(
         cohort: one row a scan, as in ``cohort.csv``: scan, subject, label, fold, and a column a variable. A subject's
             value is that of its first row that has one.
         metrics: name -> metric.
-        how: a name in ``AGGREGATIONS``: how slices become subjects.
-        thresholds: as for ``score``.
+        rule: as for ``score``.
         smallest: groups of fewer subjects are counted and not scored.
 
     Returns:
@@ -54,11 +51,10 @@ def subgroup_scores(
         why there is no value, or empty. Groups of numbers in order, others by name, those not known last.
 
     Raises:
-        OptionError: there is no such aggregation, or thresholds for more than two classes.
-        DataError: a fold has no threshold.
+        OptionError, DataError: as ``Rule.subjects`` and ``Rule.called``.
     """
-    subjects = by_subject(predictions, how)
-    called = subjects if thresholds is None else recentred(subjects, thresholds, "subject")
+    subjects = rule.subjects(predictions)
+    called = rule.centred(subjects, "subject")
     of_subject = cohort.groupby("subject", sort=False).first().reindex(subjects["subject"])
     classes = sum(name.startswith("p_") for name in subjects.columns)
     rows = []

@@ -14,12 +14,13 @@ import pandas as pd
 from rich.markup import escape
 
 from fusekit.disk import write_json, write_table
-from fusekit.evaluation import Metric, by_subject, prediction_table, probabilities_of, score
+from fusekit.evaluation import Metric, prediction_table, probabilities_of, score
 from fusekit.evaluation.calibration import calibration_scores, reliability
 from fusekit.evaluation.intensity import grey_levels, intensity_shift
 from fusekit.evaluation.recalibration import CalibrationMap, parts_of, recalibration_table
 from fusekit.evaluation.scores import POSITIVE
 from fusekit.evaluation.shift import clinical_shift, summary
+from fusekit.evaluation.thresholds import most_probable
 from fusekit.evaluation.two_cohorts import beside_training, prevalence
 from fusekit.experiment import manifest
 from fusekit.experiment.external_cohort import ExternalCohort, read_external
@@ -111,8 +112,10 @@ def _evaluate(asked: Asked, folder: Path, progress: Progress) -> None:
         probabilities = bundle.probabilities(other.store.images, columns, device)  # every row of the store, in order
     predictions = prediction_table(other.rows, probabilities)
     predicted = time.perf_counter()
-    scores = score(predictions, metrics, asked.how, asked.thresholds)
-    subjects = by_subject(predictions, asked.how)
+    scores = score(predictions, metrics, bundle.rule)
+    subjects = bundle.rule.subjects(predictions)
+    if bundle.rule.calibrates:
+        subjects = bundle.rule.calibrated(subjects)  # as predict prints them
     tables = _tables(asked, other, subjects)
     tables["recalibration"], mapped = recalibration_table(subjects)
     compared = beside_training(bundle.metrics, scores)
@@ -164,7 +167,7 @@ def _calibration(subjects: pd.DataFrame) -> dict[str, pd.DataFrame]:
     labels, probabilities = subjects["label"].to_numpy(), probabilities_of(subjects)
     bins = min(10, max(2, len(labels) // 10))  # ten subjects or more in each
     if probabilities.shape[1] != 2:
-        right = (probabilities.argmax(axis=1) == labels).astype(int)
+        right = (most_probable(probabilities) == labels).astype(int)
         return {"reliability": reliability(right, probabilities.max(axis=1), bins)}
     p = probabilities[:, POSITIVE]
     return {"reliability": reliability(labels, p, bins), "calibration": calibration_scores(labels, p)}
@@ -187,7 +190,7 @@ def _recalibrate(
     write_table(table, folder / "recalibrated.csv")
     belongs = {
         "weights": asked.weights,
-        "aggregate": asked.how,
+        "rule": asked.bundle.rule.as_json(),
         "subjects": len(subjects),
         "synthetic": asked.synthetic,
     }

@@ -17,7 +17,7 @@ from fusekit.data.own_task import name_of
 from fusekit.errors import OptionError
 from fusekit.evaluation.recalibration import METHODS
 from fusekit.experiment.config import Config, open_task, resolve
-from fusekit.experiment.external_cohort import FOLD, refuse_other_classes
+from fusekit.experiment.external_cohort import refuse_other_classes
 from fusekit.extension.registry import suggest
 
 
@@ -46,17 +46,6 @@ class Asked:
     def synthetic(self) -> bool:
         """Whether the cohort or the model's own is an invented one."""
         return self.config.data is None or bool(self.bundle.provenance.get("synthetic"))
-
-    @property
-    def how(self) -> str:
-        """How slices become subjects: as in training."""
-        return str(self.trained.get("aggregate", "mean"))
-
-    @property
-    def thresholds(self) -> dict[int, dict[str, float]] | None:
-        """Those of a model that was tested on one fold; None if the most probable class is called."""
-        known = self.bundle.provenance.get("evaluation", {}).get("thresholds", {})
-        return {FOLD: dict(next(iter(known.values())))} if len(known) == 1 else None
 
     @cached_property
     def weights(self) -> str:

@@ -38,9 +38,8 @@ def record(asked: Asked, other: ExternalCohort, said: tuple[str, ...], device: t
         },
         "evaluation": {
             "folds": 1,
-            "aggregate": asked.how,
-            "threshold": asked.trained.get("threshold", "argmax") if asked.thresholds else "argmax",
-            "thresholds": {str(fold): value for fold, value in (asked.thresholds or {}).items()},
+            "threshold": asked.trained.get("threshold", "argmax") if bundle.rule.thresholds else "argmax",
+            **bundle.rule.as_json(),
         },
         "flow": flow(other.cohort, rows, other.folds, bundle.classes),
         "data": {

@@ -16,7 +16,7 @@ from fusekit.bundle import load
 from fusekit.data import Finding
 from fusekit.data.recipe import read_recipe
 from fusekit.disk import SEAL, read_json, seal, write_json, write_table
-from fusekit.evaluation import fit_thresholds, score
+from fusekit.evaluation import Rule, score
 from fusekit.experiment import manifest
 from fusekit.experiment.flow import flow
 from fusekit.experiment.fold import ABLATIONS, EXPLANATIONS, PREDICTIONS, RECORD, VALIDATION
@@ -58,10 +58,10 @@ def finish(
     config = plan.config
     tables = {name: _join(folds, name, folder) for name in TABLES}
     records = [read_json(path / RECORD) for path in folds]
-    predictions, validation = tables[PREDICTIONS], tables[VALIDATION]
+    predictions = tables[PREDICTIONS]
     assert predictions is not None
-    thresholds = _thresholds(plan, validation)
-    scores = score(predictions, plan.metrics, config.aggregate, thresholds)
+    rule = Rule.joined((Rule.from_json(record["rule"]) for record in records), config.aggregate)
+    scores = score(predictions, plan.metrics, rule)
     numbers = json.loads(scores.to_json(orient="records", double_precision=15))  # NaN becomes null
     write_json(folder / "metrics.json", {"synthetic": plan.synthetic, "scores": numbers})
     write_table(subgroup_table(gathered.cohort, plan.task, gathered.folds), folder / "cohort.csv")
@@ -70,10 +70,11 @@ def finish(
             (folder / EXPLANATIONS).mkdir(exist_ok=True)
             shutil.move(path / EXPLANATIONS, folder / EXPLANATIONS / f"fold-{number}")
     _carry(folds, folder)
-    record = _record(plan, gathered, records, thresholds)
+    record = _record(plan, gathered, records, rule)
     if shipped:
-        bundle, provenance = load(shipped / BUNDLE), _provenance(plan, record, shipped)
-        replace(bundle, metrics=numbers, provenance=provenance).save(folder / BUNDLE)
+        bundle, training = load(shipped / BUNDLE), read_json(shipped / RECORD)
+        own = Rule.from_json(training["rule"])
+        replace(bundle, metrics=numbers, provenance=_provenance(record, training), rule=own).save(folder / BUNDLE)
         record["model"] = bundle.model.description
     history = tables[HISTORY]
     if history is not None:
@@ -83,6 +84,7 @@ def finish(
             history=history,
             predictions=predictions,
             scores=scores,
+            rule=rule,
             images=gathered.store.images,
             classes=plan.task.classes,
         )
@@ -101,24 +103,14 @@ def _carry(folds: Sequence[Path], folder: Path) -> None:
                 shutil.move(further, target / further.name)
 
 
-def _thresholds(plan: Plan, validation: pd.DataFrame | None) -> dict[int, dict[str, float]] | None:
-    """Youden's of every fold; None where the most probable class is called."""
-    if plan.config.threshold == "argmax" or validation is None:
-        return None
-    return fit_thresholds(validation, plan.config.aggregate)
-
-
-def _provenance(plan: Plan, record: Mapping[str, Any], training: Path) -> dict[str, Any]:
-    """What a bundle says of where it comes from: whom it was trained on, and its own thresholds."""
-    aside = training / VALIDATION
-    validation = pd.read_csv(aside, dtype={"subject": str, "scan": str}) if aside.exists() else None
+def _provenance(record: Mapping[str, Any], training: Mapping[str, Any]) -> dict[str, Any]:
+    """What a bundle says of where it comes from, and whom it was trained on."""
     return {
         **{name: record[name] for name in ("synthetic", "config", "versions", "plugins")},
         "data": {
-            "train": read_json(training / RECORD)["counts"]["train"],
+            "train": training["counts"]["train"],
             "fingerprint": record["data"]["fingerprint"],
         },
-        "evaluation": {"thresholds": {str(f): at for f, at in (_thresholds(plan, validation) or {}).items()}},
     }
 
 
@@ -137,12 +129,7 @@ def _join(folds: Sequence[Path], name: str, folder: Path) -> pd.DataFrame | None
     return pd.read_csv(folder / name, dtype={"subject": str, "scan": str})
 
 
-def _record(
-    plan: Plan,
-    gathered: Gathered,
-    folds: Sequence[dict[str, Any]],
-    thresholds: Mapping[int, Mapping[str, float]] | None,
-) -> dict[str, Any]:
+def _record(plan: Plan, gathered: Gathered, folds: Sequence[dict[str, Any]], rule: Rule) -> dict[str, Any]:
     config, task, cohort = plan.config, plan.task, gathered.cohort
     recipe = {"recipe": {"sha256": read_recipe(config.recipe).sha256}} if config.recipe else {}
     numbered = [str(record["fold"]) for record in folds]
@@ -156,9 +143,8 @@ def _record(
         "slices": plan.slices.as_json(),
         "evaluation": {
             "folds": config.folds,
-            "aggregate": config.aggregate,
             "threshold": config.threshold,
-            "thresholds": {str(fold): dict(at) for fold, at in (thresholds or {}).items()},
+            **rule.as_json(),
             "validation": config.validation,
             "epochs": {number: record["epochs"] for number, record in zip(numbered, folds, strict=True)},
             "search": {number: record["search"] for number, record in zip(numbered, folds, strict=True)},

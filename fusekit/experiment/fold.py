@@ -10,7 +10,7 @@ import torch
 
 from fusekit.bundle import Bundle
 from fusekit.disk import write_json, write_table
-from fusekit.evaluation import prediction_table
+from fusekit.evaluation import Rule, prediction_table
 from fusekit.experiment.folder import CHECKPOINTS, Run
 from fusekit.experiment.followers import Followers
 from fusekit.experiment.plan import Plan
@@ -65,7 +65,8 @@ def train_fold(
         else:
             follow = followers.epoch_ended if followers else _nobody
             fitted = fit_network(plan, gathered, sides, fold, folder, progress, follow)
-        for name, rows in ((PREDICTIONS, sides.test), (VALIDATION, sides.validation)):
+        rule = Rule(config.aggregate)
+        for name, rows in ((VALIDATION, sides.validation), (PREDICTIONS, sides.test)):
             if len(rows):
                 probabilities = fitted.predict(rows)
                 if not first:
@@ -73,15 +74,17 @@ def train_fold(
                 table = prediction_table(rows, probabilities)
                 if name == VALIDATION:
                     table["fold"] = fold or 0  # whose model predicted, not where the subject is tested
+                    rule = Rule.fit(table, config.aggregate, config.threshold)
                 write_table(table, folder / name)
                 if name == PREDICTIONS:
-                    ablations = fitted.explain(rows, table, folder / EXPLANATIONS, progress)
+                    ablations = fitted.explain(rows, table, rule, folder / EXPLANATIONS, progress)
                     write_table(ablations, folder / ABLATIONS)
     record = {
         "fold": fold,
         "epochs": fitted.epochs,
         "choice": fitted.choice,
         "search": fitted.search,
+        "rule": rule.as_json(),
         "counts": sides.counts(gathered.cohort.classes),
         "findings": [finding.as_json() for finding in fitted.findings],
         "model": fitted.bundle.model.description if fitted.bundle else None,

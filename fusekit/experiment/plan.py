@@ -11,8 +11,7 @@ from lightning_fabric import Fabric
 
 from fusekit.data import SlicePolicy, Task
 from fusekit.errors import OptionError
-from fusekit.evaluation import Metric
-from fusekit.evaluation.predictions import aggregation
+from fusekit.evaluation import Metric, Rule
 from fusekit.experiment.config import MODEL_PARTS, Config, open_task, slice_policy
 from fusekit.experiment.followers import open_trackers
 from fusekit.extension import catalog, read_options
@@ -96,7 +95,7 @@ def make_plan(config: Config) -> Plan:
     if plan.training.warmup >= config.epochs:
         raise OptionError(f"training.warmup={plan.training.warmup:g} leaves none of {config.epochs} epochs.")
     open_trackers(config)
-    aggregation(config.aggregate, len(task.classes))
+    Rule(config.aggregate).check(len(task.classes))
     if config.threshold == "youden" and len(task.classes) > 2:
         raise OptionError(f"--threshold youden parts two classes, and {config.task_name} has {len(task.classes)}.")
     if config.baseline:

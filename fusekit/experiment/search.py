@@ -15,7 +15,7 @@ import torch
 from fusekit.bundle import BATCH, Bundle
 from fusekit.data import ClinicalEncoding, Finding, Pixels
 from fusekit.errors import FusekitError, first_ten
-from fusekit.evaluation import by_subject, prediction_table, probabilities_of
+from fusekit.evaluation import Rule, prediction_table, probabilities_of
 from fusekit.evaluation.curves import MacroAreaUnderCurve
 from fusekit.experiment import manifest
 from fusekit.experiment.begun import settings_of
@@ -37,7 +37,8 @@ class Fitted:
 
     Args:
         predict: rows (n slices) -> probabilities (n, K).
-        explain: tested rows and their predictions -> the rows of ablations.csv; the rest goes to a folder.
+        explain: tested rows, their predictions, the calling rule -> the rows of ablations.csv; the rest goes to a
+            folder.
         findings: about the training subjects' values.
         epochs: how many the model was trained for; 0 of a baseline.
         choice: what the search chose.
@@ -46,7 +47,7 @@ class Fitted:
     """
 
     predict: Callable[[pd.DataFrame], np.ndarray]
-    explain: Callable[[pd.DataFrame, pd.DataFrame, Path, Progress], pd.DataFrame]
+    explain: Callable[[pd.DataFrame, pd.DataFrame, Rule, Path, Progress], pd.DataFrame]
     findings: tuple[Finding, ...] = ()
     epochs: int = 0
     choice: dict[str, str] = field(default_factory=dict)
@@ -81,7 +82,7 @@ def fit_network(
         told = partial(follow, f"{part}/candidate-{number}")
         candidate = replace(make_plan(config), fabric=plan.fabric, processes=plan.processes)
         fitted = _fit(candidate, gathered, sides, fold, folder, path, progress, told)
-        reached = validation_score(fitted.predict, sides.validation, plan.config.aggregate)
+        reached = validation_score(fitted.predict, sides.validation, Rule(plan.config.aggregate))
         if best is None or reached > max(row["validation_auc"] for row in tried):
             best = replace(fitted, choice=choice, search=tried)
             history = (folder / HISTORY).read_bytes() if plan.processes.first else b""
@@ -92,9 +93,9 @@ def fit_network(
     return best
 
 
-def validation_score(predict: Callable[[pd.DataFrame], np.ndarray], rows: pd.DataFrame, how: str) -> float:
+def validation_score(predict: Callable[[pd.DataFrame], np.ndarray], rows: pd.DataFrame, rule: Rule) -> float:
     """AUC (of several classes: the mean over them) of the subjects set aside."""
-    subjects = by_subject(prediction_table(rows, predict(rows)), how)
+    subjects = rule.subjects(prediction_table(rows, predict(rows)))
     return MacroAreaUnderCurve().value(subjects["label"].to_numpy(), probabilities_of(subjects))
 
 
@@ -161,7 +162,7 @@ def _fit(
                 augment=plan.augment,
                 progress=progress,
                 epoch_ended=history.add if plan.processes.first else _not_told,
-                validate=partial(validation_score, predict, sides.validation, config.aggregate)
+                validate=partial(validation_score, predict, sides.validation, Rule(config.aggregate))
                 if config.select == "auc"
                 else None,
                 checkpoint=checkpoint,
@@ -170,7 +171,9 @@ def _fit(
         except NonFiniteError as error:
             raise FusekitError(f"{error} {_batch(rows, error.rows)}{_last_good(checkpoint)}") from error
 
-    def explain(rows: pd.DataFrame, predictions: pd.DataFrame, folder: Path, progress: Progress) -> pd.DataFrame:
+    def explain(
+        rows: pd.DataFrame, predictions: pd.DataFrame, rule: Rule, folder: Path, progress: Progress
+    ) -> pd.DataFrame:
         fold = Fold(
             bundle,
             images,
@@ -184,6 +187,7 @@ def _fit(
             fold,
             predictions,
             folder,
+            rule=rule,
             seed=config.seed,
             template=plan.task.template,
             slices=ABLATED,
@@ -244,13 +248,16 @@ def fit_baseline(plan: Plan, gathered: Gathered, sides: Sides) -> Fitted:
         probabilities = pd.DataFrame(baseline.probabilities(gathered.cohort.clinical.loc[scans]), index=scans)
         return np.asarray(probabilities.loc[rows["scan"]], dtype=float)
 
-    def explain(rows: pd.DataFrame, predictions: pd.DataFrame, folder: Path, progress: Progress) -> pd.DataFrame:
+    def explain(
+        rows: pd.DataFrame, predictions: pd.DataFrame, rule: Rule, folder: Path, progress: Progress
+    ) -> pd.DataFrame:
         return ablate(
             lambda _, values: baseline.probabilities(values),
             None,
             gathered.values(rows),
             rows,
             gathered.cohort.columns,
+            rule=rule,
             seed=plan.config.seed,
             reads_image=False,
             progress=progress,

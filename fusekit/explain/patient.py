@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from fusekit.bundle import Bundle
-from fusekit.data import cut, read
 from fusekit.errors import DataError
 from fusekit.explain.answers import answers, as_text
 from fusekit.explain.attribution import attribute
@@ -19,6 +17,7 @@ from fusekit.explain.grad_cam import deepest, grad_cam
 from fusekit.explain.model import Predictor
 from fusekit.explain.what_if import encoded_column, usual_levels
 from fusekit.extension.registry import suggest
+from fusekit.patients import cut_patient
 
 
 class Patient(NamedTuple):
@@ -64,9 +63,8 @@ def explain_patient(
     images, place, plane, shown = None, "", "", 0
     if bundle.model.reads_image:
         row = patient.iloc[0].to_dict()
-        volume = read(Path(row["image"]))
-        plane = bundle.slices.plane if volume.orientation else ""
-        images, positions = cut(volume, bundle.slices, bundle.image_size, bundle.mask(row))
+        images, positions, oriented = cut_patient(row, bundle.slices, bundle.image_size)
+        plane = bundle.slices.plane if oriented else ""
         images, shown = images[[len(images) // 2]], positions[len(positions) // 2]
     columns = predictor.columns(bundle.encode(values)) if encoding is not None else None
     image = None if images is None else predictor.image(images)

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from fusekit.evaluation import probabilities_of
-from fusekit.evaluation.thresholds import Thresholds, recentred
+from fusekit.evaluation import Rule
 from fusekit.report.palette import BLUE
 from fusekit.report.panels import arm_panels
 from fusekit.report.picture import Picture, draw
@@ -21,25 +20,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def called(subjects: pd.DataFrame, thresholds: Thresholds | None = None) -> np.ndarray:
-    """Return the class that each subject (N,) is called: the most probable one, unless thresholds were fitted.
-
-    Args:
-        subjects: fold, p_0, p_1, ...
-        thresholds: fold -> "subject" -> probability above which class 1 is called.
-
-    Raises:
-        DataError: a fold has no threshold.
-    """
-    table = recentred(subjects, thresholds, "subject") if thresholds else subjects
-    return np.asarray(probabilities_of(table).argmax(axis=1))
-
-
 def confusion(
     arms: Mapping[str, pd.DataFrame],
     classes: Sequence[str],
     *,
-    thresholds: Mapping[str, Thresholds | None] | None = None,
+    rules: Mapping[str, Rule] | None = None,
     synthetic: bool = False,
 ) -> Picture:
     """Draw each arm's confusion matrix of subjects: counts, and shares of the true class.
@@ -47,16 +32,17 @@ def confusion(
     Args:
         arms: arm -> one row a subject: subject, fold, label, p_0, p_1, ... (of one seed).
         classes: names of the labels.
-        thresholds: arm -> as for ``called``, where they were fitted on validation subjects.
+        rules: arm -> what it calls; without one the most probable class.
         synthetic: say so.
     """
     counts = {
-        arm: _counts(table["label"].to_numpy(), called(table, (thresholds or {}).get(arm)), len(classes))
+        arm: _counts(table["label"].to_numpy(), rule.called(table, "subject"), len(classes))
         for arm, table in arms.items()
+        for rule in [(rules or {}).get(arm, Rule())]
     }
     first = next(iter(arms.values()))
-    fitted = any((thresholds or {}).values())
-    rule = "above the fold's threshold, fitted on validation subjects" if fitted else "the most probable class"
+    fitted = any(rule.thresholds for rule in (rules or {}).values())
+    said = "above the fold's threshold, fitted on validation subjects" if fitted else "the most probable class"
 
     def paint(figure: Figure) -> None:
         for arm, axes in arm_panels(figure, list(arms)).items():
@@ -73,7 +59,7 @@ def confusion(
         "confusion",
         paint,
         title="Confusion matrices",
-        caption=f"{count_subjects(first)}, held out; called: {rule}. Per cent are of the true class.",
+        caption=f"{count_subjects(first)}, held out; called: {said}. Per cent are of the true class.",
         alt="Subjects called rightly: "
         + ", ".join(f"{arm} {np.trace(n)} of {n.sum()}" for arm, n in counts.items())
         + ".",

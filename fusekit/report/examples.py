@@ -37,7 +37,7 @@ def examples(
     Args:
         name: of the picture.
         arm: whose model it is.
-        table: one row a slice: row, label, kind (right or wrong), p_0, p_1, ..., and maybe called, maximum.
+        table: one row a slice: row, label, kind (right or wrong), p_0, p_1, ..., called, and maybe maximum.
         images: (n, H, W), grey levels 0 to 255, as they are displayed.
         maps: (n, H, W), each from 0 to 1; None for models that have none.
         classes: names of the labels.
@@ -46,7 +46,7 @@ def examples(
         synthetic: say so.
     """
     p = table[[f"p_{k}" for k in range(len(classes))]].to_numpy(dtype=float)
-    calls = table["called"].to_numpy() if "called" in table else p.argmax(axis=1)
+    calls = table["called"].to_numpy()
     lines = -(-len(table) // 2)
 
     def paint(figure: Figure) -> None:

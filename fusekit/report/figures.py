@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from fusekit.evaluation import by_subject, probabilities_of
+from fusekit.evaluation import Rule, probabilities_of
 from fusekit.report.palette import BLUE, COLOURS, GREEN, GREY, ORANGE
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ def overview(
     scores: pd.DataFrame,
     images: np.ndarray,
     classes: Sequence[str],
+    rule: Rule = Rule(),  # noqa: B008 (it cannot be changed)
 ) -> None:
     """Write one picture of a run: training curve, ROC, probabilities, and the most and least certain test slices.
 
@@ -39,6 +40,7 @@ def overview(
         scores: with a row for the metric ``auc`` at each level, if the task has it.
         images: (N, H, W), or (N, S, S, S) of whole volumes; ``predictions["row"]`` counts in it.
         classes: names of the labels.
+        rule: that the scores were made by.
     """
     # The object interface, not pyplot: no window, no global state, no backend to choose.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -47,7 +49,7 @@ def overview(
     figure = Figure(figsize=(11, 6.6), layout="constrained")
     FigureCanvasAgg(figure)
     figure.suptitle(title, fontsize=13, fontweight="bold")
-    subjects = by_subject(predictions)
+    subjects = rule.subjects(predictions)
     rows = figure.add_gridspec(2, 1, height_ratios=[2.1, 1])
     above, below = figure.add_subfigure(rows[0]), figure.add_subfigure(rows[1])  # each with columns of its own
     curve, roc, histogram = above.subplots(1, 3)
@@ -58,7 +60,7 @@ def overview(
     else:
         _roc_of_each(roc, subjects, classes)
         _histogram_of_each(histogram, subjects, classes)
-    examples = _examples(predictions)
+    examples = _examples(predictions, rule)
     strip = below.subplots(1, len(examples), squeeze=False)[0]
     for axes, (_, row) in zip(strip, examples.iterrows(), strict=True):
         _slice(axes, images[row["row"]], row, classes)
@@ -121,12 +123,13 @@ def _histogram_of_each(axes: Axes, subjects: pd.DataFrame, classes: Sequence[str
     axes.legend(frameon=False)
 
 
-def _examples(predictions: pd.DataFrame) -> pd.DataFrame:
+def _examples(predictions: pd.DataFrame, rule: Rule) -> pd.DataFrame:
     """Slices of different subjects: the surest and the least sure of each class, in turn; the last class first."""
     probabilities, labels = probabilities_of(predictions), predictions["label"].to_numpy()
     certainty = probabilities[np.arange(len(labels)), labels]
-    ordered = predictions.assign(certainty=certainty).sort_values("certainty", ascending=False, kind="stable")
-    ordered = ordered.drop_duplicates("subject")
+    right = rule.called(predictions, "slice") == labels
+    ordered = predictions.assign(certainty=certainty, right=right)
+    ordered = ordered.sort_values("certainty", ascending=False, kind="stable").drop_duplicates("subject")
     classes = probabilities.shape[1]
     half = max(1, EXAMPLES // (2 * classes))
     parts = [part for label in range(classes)[::-1] for part in _ends(ordered[ordered["label"] == label], half)]
@@ -138,10 +141,7 @@ def _ends(table: pd.DataFrame, count: int) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def _slice(axes: Axes, image: np.ndarray, row: pd.Series, classes: Sequence[str]) -> None:
-    own = int(row["label"])
-    right = (
-        row["certainty"] > 0.5 if len(classes) == 2 else row[[f"p_{k}" for k in range(len(classes))]].argmax() == own
-    )
+    own, right = int(row["label"]), bool(row["right"])
     shown = 1 if len(classes) == 2 else own
     if image.ndim == 3:  # a whole volume (z, y, x) shows its middle axial slice
         image = image[len(image) // 2]

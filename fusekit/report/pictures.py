@@ -7,14 +7,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fusekit.evaluation import by_subject, probabilities_of
+from fusekit.evaluation import Rule, probabilities_of
 from fusekit.report.calibration import decision_curve, reliability
 from fusekit.report.calls import confusion
 from fusekit.report.contribution import ablations, missingness, shapley
 from fusekit.report.curves import precision_recall, roc
 from fusekit.report.evidence import Evidence, OneRun
 from fusekit.report.explained import explanations
-from fusekit.report.measures import thresholds_of
 from fusekit.report.picture import Picture
 from fusekit.report.scores import differences, scores
 from fusekit.report.subgroups import subgroups
@@ -58,7 +57,7 @@ def _scores(evidence: Evidence) -> list[Picture]:
 
 
 def _curves(evidence: Evidence) -> list[Picture]:
-    arms = {arm.name: [_subjects(run, evidence) for run in arm.runs] for arm in evidence.arms}
+    arms = {arm.name: [_subjects(run) for run in arm.runs] for arm in evidence.arms}
     table = evidence.scores
     aucs = table[(table["level"] == "subject") & (table["metric"] == "auc")]
     return [
@@ -69,9 +68,9 @@ def _curves(evidence: Evidence) -> list[Picture]:
 
 def _calls(evidence: Evidence) -> list[Picture]:
     firsts = {arm.name: arm.runs[0] for arm in evidence.arms}
-    tables = {name: _subjects(run, evidence) for name, run in firsts.items()}
-    thresholds = {name: thresholds_of(run) for name, run in firsts.items()}
-    return [confusion(tables, evidence.classes, thresholds=thresholds, synthetic=evidence.synthetic)]
+    tables = {name: _subjects(run) for name, run in firsts.items()}
+    rules = {name: Rule.of_manifest(run.manifest) for name, run in firsts.items()}
+    return [confusion(tables, evidence.classes, rules=rules, synthetic=evidence.synthetic)]
 
 
 def _calibration(evidence: Evidence) -> list[Picture]:
@@ -80,7 +79,7 @@ def _calibration(evidence: Evidence) -> list[Picture]:
     of = evidence.classes[1] if len(evidence.classes) == 2 else "the called class"
     shown: dict[str, np.ndarray] = {}
     for arm in evidence.arms:
-        p = probabilities_of(_subjects(arm.runs[0], evidence))
+        p = probabilities_of(_subjects(arm.runs[0]))
         shown[arm.name] = p[:, 1] if p.shape[1] == 2 else p.max(axis=1)
     summary = None if evidence.calibration.empty else evidence.calibration
     return [
@@ -143,5 +142,5 @@ def _order(evidence: Evidence) -> list[str]:
     return [arm.name for arm in evidence.arms]
 
 
-def _subjects(run: OneRun, evidence: Evidence) -> pd.DataFrame:
-    return by_subject(run.predictions, evidence.aggregate)
+def _subjects(run: OneRun) -> pd.DataFrame:
+    return Rule.of_manifest(run.manifest).subjects(run.predictions)

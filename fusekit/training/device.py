@@ -16,6 +16,7 @@ from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvir
 from lightning_fabric.strategies.ddp import DDPStrategy
 
 from fusekit.errors import OptionError
+from fusekit.models.layout import torch_device
 from fusekit.surroundings import surroundings
 
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
@@ -33,30 +34,21 @@ def fabric_for(device: str, precision: Precision, devices: int = 1, nodes: int =
     Raises:
         OptionError: this machine has no such device, or not so many.
     """
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    kind, _, number = device.partition(":")
-    present = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
-    if kind not in present or (number and not number.isdigit()):
-        raise OptionError(f"--device takes auto, cpu, cuda, cuda:N or mps, not {device!r}.")
-    if int(number or 0) >= present[kind]:
-        raise OptionError(
-            f"--device {device}: this machine has {present[kind]} {kind} devices; --device cpu works here."
-        )
+    chosen = torch_device(device)
     if devices * nodes > 1:
-        return _several(device, kind, precision, devices, nodes, present[kind])
-    chosen = [int(number)] if number and kind == "cuda" else 1
+        return _several(chosen, precision, devices, nodes)
+    which = [chosen.index] if chosen.type == "cuda" and chosen.index is not None else 1
     # A training is one process: inside a job, or beside a Slurm, Fabric would look for others, and warn.
-    return Fabric(accelerator=kind, devices=chosen, precision=precision, plugins=[LightningEnvironment()])
+    return Fabric(accelerator=chosen.type, devices=which, precision=precision, plugins=[LightningEnvironment()])
 
 
-def _several(device: str, kind: str, precision: Precision, devices: int, nodes: int, present: int) -> Fabric:
-    if kind == "mps" or ":" in device:
+def _several(device: torch.device, precision: Precision, devices: int, nodes: int) -> Fabric:
+    if device.type == "mps" or device.index is not None:
         raise OptionError(f"--devices {devices} takes --device cuda or cpu, not {device}.")
-    if kind == "cuda" and devices > present:
-        raise OptionError(f"--devices {devices}: this machine has {present} cuda devices.")
+    if device.type == "cuda" and devices > torch.cuda.device_count():
+        raise OptionError(f"--devices {devices}: this machine has {torch.cuda.device_count()} cuda devices.")
     return Fabric(
-        accelerator=kind,
+        accelerator=device.type,
         devices=devices,
         num_nodes=nodes,
         strategy=DDPStrategy(gradient_as_bucket_view=True),

@@ -14,13 +14,13 @@ from fusekit.errors import DataError
 from fusekit.evaluation.calibration import (
     apply_temperature,
     brier,
-    calibrated,
     calibration_scores,
     expected_calibration_error,
     fit_temperature,
     recalibration,
     reliability,
 )
+from fusekit.evaluation.rule import Rule
 from fusekit.evaluation.statistics import wilson
 
 
@@ -138,7 +138,8 @@ def test_each_fold_has_a_temperature_of_its_own() -> None:
         for part, tables in ((2 * fold, tested), (2 * fold + 1, held)):
             rows = np.flatnonzero(quarters == part)
             tables.append(slices(fold, rows, labels[rows], distorted[rows]))
-    found = calibrated(pd.concat(tested), pd.concat(held))
+    rule = Rule.fit(pd.concat(held))
+    found = rule.calibrated(rule.subjects(pd.concat(tested)))
     temperatures = found.groupby("fold")["temperature"].unique()
     for fold, factor in ((0, 0.5), (1, 3.0)):
         validation = held[fold]
@@ -146,8 +147,8 @@ def test_each_fold_has_a_temperature_of_its_own() -> None:
         assert temperatures[fold] == pytest.approx([expected])
         assert expected == pytest.approx(factor, rel=0.4)
     assert found["p_0"].to_numpy() == pytest.approx(1 - found["p_1"].to_numpy())
-    with pytest.raises(DataError, match="Fold 1 has no validation subjects"):
-        calibrated(pd.concat(tested), held[0])
+    with pytest.raises(DataError, match="no temperature for fold 1"):
+        Rule.fit(held[0]).calibrated(rule.subjects(pd.concat(tested)))
 
 
 def test_scores_say_what_chance_alone_would_make() -> None:

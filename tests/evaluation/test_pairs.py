@@ -11,6 +11,7 @@ from sklearn.metrics import accuracy_score, roc_auc_score
 
 from fusekit.errors import DataError
 from fusekit.evaluation.pairs import compare_arms, holm, sentence
+from fusekit.evaluation.rule import Rule
 from tests.evaluation.simulate import Cohort, find_pairs, tables
 
 
@@ -47,7 +48,7 @@ def test_thresholds_of_an_arm_change_its_calls_and_not_its_auc() -> None:
     arms = tables(labels, folds, p)
     thresholds = {fold: {"slice": 0.5, "subject": 0.1 * (fold + 1)} for fold in range(5)}
     plain = compare_arms(arms).set_index("measure")["difference"]
-    moved = compare_arms(arms, thresholds={"b": [thresholds]}).set_index("measure")["difference"]
+    moved = compare_arms(arms, {"b": [Rule(thresholds=thresholds)]}).set_index("measure")["difference"]
     called = p[1, 0] > 0.1 * (folds[0] + 1)
     expected = accuracy_score(labels, p[0, 0] > 0.5) - accuracy_score(labels, called)
     assert moved["accuracy"] == pytest.approx(expected)

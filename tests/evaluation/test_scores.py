@@ -12,6 +12,7 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score, precision_s
 
 from fusekit.evaluation.curves import AreaUnderCurve, MacroAreaUnderCurve
 from fusekit.evaluation.folds import Folds
+from fusekit.evaluation.rule import Rule
 from fusekit.evaluation.scores import (
     Accuracy,
     BalancedAccuracy,
@@ -224,7 +225,7 @@ def test_thresholds_change_calls_and_nothing_else() -> None:
     predictions = on_different_scales()
     thresholds = {0: {"slice": 0.1, "subject": 0.25}, 1: {"slice": 0.78, "subject": 0.62}}
     plain = score(predictions, ALL).set_index(["level", "metric"])["value"]
-    moved = score(predictions, ALL, thresholds=thresholds).set_index(["level", "metric"])["value"]
+    moved = score(predictions, ALL, Rule(thresholds=thresholds)).set_index(["level", "metric"])["value"]
     for level in ("slice", "subject"):
         t = predictions["fold"].map({fold: of[level] for fold, of in thresholds.items()})
         called = (predictions["p_1"] > t).astype(int)

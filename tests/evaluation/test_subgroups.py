@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from fusekit.evaluation.curves import AreaUnderCurve
+from fusekit.evaluation.rule import Rule
 from fusekit.evaluation.scores import Accuracy, score
 from fusekit.evaluation.subgroups import grouped, subgroup_scores
 from tests.evaluation.simulate import Cohort, tables
@@ -28,14 +29,14 @@ def test_a_groups_scores_are_those_of_its_subjects_alone() -> None:
     predictions = predicted()
     sex = np.where(np.arange(80) % 3 == 0, "Female", "Male")
     thresholds = {fold: {"slice": 0.5, "subject": 0.4 + fold / 5} for fold in (0, 1)}
-    found = subgroup_scores(predictions, cohort_of(predictions, PTGENDER=sex), METRICS, thresholds=thresholds)
+    found = subgroup_scores(predictions, cohort_of(predictions, PTGENDER=sex), METRICS, Rule(thresholds=thresholds))
     assert list(found.columns) == [
         *["variable", "group", "subjects", "positives", "metric", "value", "low", "high", "reason"]
     ]
     assert found["group"].tolist() == ["Female", "Female", "Male", "Male"]
     for group, rows in found.groupby("group"):
         alone = predictions[sex == group]
-        expected = score(alone, METRICS, thresholds=thresholds).query("level == 'subject'")
+        expected = score(alone, METRICS, Rule(thresholds=thresholds)).query("level == 'subject'")
         assert rows[["value", "low", "high"]].to_numpy() == pytest.approx(expected[["value", "low", "high"]].to_numpy())
         assert (rows["subjects"] == len(alone)).all()
         assert (rows["positives"] == alone["label"].sum()).all()

@@ -20,7 +20,7 @@ from fusekit.bundle import Bundle
 from fusekit.data import Cohort, build_store
 from fusekit.data.cache import cache_folder
 from fusekit.errors import DataError, LeakageError, OptionError
-from fusekit.evaluation import by_subject, score
+from fusekit.evaluation import Rule, score
 from fusekit.evaluation.recalibration import CalibrationMap
 from fusekit.experiment import Run
 from fusekit.experiment.cohort import synthetic_cohort
@@ -216,7 +216,7 @@ def test_recalibration_is_written_beside_the_frozen_predictions(external: Run, s
     for name in FILES:  # all else is the same to the byte
         if name not in ("figures", "metrics.json", "manifest.json"):
             assert (done.folder / name).read_bytes() == (external.folder / name).read_bytes(), name
-    subjects = by_subject(done.predictions)
+    subjects = Rule().subjects(done.predictions)
     plain = json.loads((done.folder / "recalibration.json").read_text())
     probabilities = subjects[["p_0", "p_1"]].to_numpy()
     fitted = CalibrationMap.fit("logistic", subjects["label"].to_numpy(), probabilities)

@@ -15,7 +15,7 @@ from sklearn.metrics import roc_auc_score
 from fusekit.bundle import Bundle
 from fusekit.data import Cohort, Column
 from fusekit.errors import DataError
-from fusekit.evaluation import by_subject
+from fusekit.evaluation import Rule
 from fusekit.experiment import Run
 from fusekit.experiment.config import resolve
 from fusekit.experiment.fold import train_fold
@@ -121,7 +121,7 @@ def test_the_epoch_that_is_best_on_those_set_aside_is_the_one_that_predicts(smal
     _, record = trained(tmp_path / "fold", epochs=3, select="auc", fusion="clinical-only")
     history = read(tmp_path / "fold" / "history.csv")
     assert record["epochs"] == history["epoch"].iloc[int(history["validation_auc"].argmax())]
-    aside = by_subject(read(tmp_path / "fold" / "validation.csv"))
+    aside = Rule().subjects(read(tmp_path / "fold" / "validation.csv"))
     assert roc_auc_score(aside["label"], aside["p_1"]) == pytest.approx(history["validation_auc"].max())
     _, straight = trained(tmp_path / "straight", epochs=record["epochs"], fusion="clinical-only")
     assert straight["epochs"] == record["epochs"]
@@ -138,7 +138,7 @@ def test_a_search_keeps_the_candidate_that_is_best_on_those_set_aside(small_run:
     for tried in record["search"]:  # each as if it had been trained by itself
         name = tried["choice"]["lr"]
         trained(tmp_path / name, lr=float(name), fusion="clinical-only")
-        aside = by_subject(read(tmp_path / name / "validation.csv"))
+        aside = Rule().subjects(read(tmp_path / name / "validation.csv"))
         assert roc_auc_score(aside["label"], aside["p_1"]) == pytest.approx(tried["validation_auc"])
     chosen = tmp_path / record["choice"]["lr"] / "predictions.csv"
     assert (tmp_path / "fold" / "predictions.csv").read_bytes() == chosen.read_bytes()

@@ -73,7 +73,7 @@ def test_every_slice_is_predicted_once_as_the_model_predicts_it_in_one_process(o
     # To the last bit but for where a batch lies in memory, which matrix products depend on.
     np.testing.assert_allclose(predictions[["p_0", "p_1"]].to_numpy(), alone, rtol=1e-6)
     known = own.metrics.set_index(["level", "metric"])
-    counted = score(predictions.assign(p_0=alone[:, 0], p_1=alone[:, 1]), plan.metrics, "mean", None)
+    counted = score(predictions.assign(p_0=alone[:, 0], p_1=alone[:, 1]), plan.metrics)
     pd.testing.assert_frame_equal(counted.set_index(["level", "metric"]), known, check_dtype=False, rtol=1e-6)
 
 

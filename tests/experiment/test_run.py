@@ -15,7 +15,7 @@ from sklearn.metrics import roc_auc_score
 
 import fusekit
 from fusekit.errors import DataError, FusekitError, OptionError
-from fusekit.evaluation import by_subject
+from fusekit.evaluation import Rule
 from fusekit.experiment import Run, run
 from fusekit.experiment.config import resolve
 from fusekit.experiment.folder import FILES, FURTHER
@@ -73,7 +73,7 @@ def test_the_scores_are_those_of_the_predictions(small_run: Run) -> None:
     predictions = small_run.predictions
     assert predictions[["p_0", "p_1"]].sum(axis=1).to_numpy() == pytest.approx(1)
     scores = small_run.metrics.set_index(["level", "metric"])["value"]
-    for level, table in (("slice", predictions), ("subject", by_subject(predictions))):
+    for level, table in (("slice", predictions), ("subject", Rule().subjects(predictions))):
         assert scores[level, "accuracy"] == pytest.approx(((table["p_1"] > 0.5) == table["label"]).mean())
         assert scores[level, "auc"] == pytest.approx(roc_auc_score(table["label"], table["p_1"]))
 

@@ -7,7 +7,8 @@ import pytest
 from matplotlib.figure import Figure
 from sklearn.metrics import confusion_matrix
 
-from fusekit.report.calls import called, confusion
+from fusekit.evaluation import Rule
+from fusekit.report.calls import confusion
 from tests.report.conftest import subject_table
 
 
@@ -32,10 +33,11 @@ def test_counts_and_shares_are_those_of_the_calls(drawn: list[Figure], classes: 
 def test_thresholds_of_the_folds_decide_where_they_were_fitted() -> None:
     table = subject_table(60)
     thresholds = {fold: {"subject": t, "slice": 0.0} for fold, t in enumerate((0.2, 0.9, 0.5))}
-    calls = called(table, thresholds)
+    rule = Rule(thresholds=thresholds)
+    calls = rule.called(table, "subject")
     for row, call in zip(table.itertuples(), calls, strict=True):
         assert call == (row.p_1 > thresholds[int(str(row.fold))]["subject"])
-    picture = confusion({"one": table}, ("CN", "AD"), thresholds={"one": thresholds})
+    picture = confusion({"one": table}, ("CN", "AD"), rules={"one": rule})
     right = picture.table[picture.table["true"] == picture.table["called"]]["subjects"].sum()
     assert right == (calls == table["label"]).sum()
     assert "fitted on validation subjects" in picture.caption

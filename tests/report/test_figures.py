@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 from sklearn.metrics import auc, roc_auc_score
 
-from fusekit.evaluation import by_subject, score
+from fusekit.evaluation import Rule, score
 from fusekit.evaluation.curves import AreaUnderCurve
 from fusekit.report import figures, overview
 
@@ -63,7 +63,7 @@ def test_curves_are_those_of_the_tables(drawn: Any) -> None:
     assert accuracy.get_ydata().tolist() == HISTORY["accuracy"].tolist()
 
     slices, subjects, _ = roc.lines
-    for line, rows in ((slices, table), (subjects, by_subject(table))):
+    for line, rows in ((slices, table), (subjects, Rule().subjects(table))):
         expected = roc_auc_score(rows["label"], rows["p_1"])
         assert auc(line.get_xdata(), line.get_ydata()) == pytest.approx(expected)
         assert f"AUC {expected:.2f} [" in line.get_label()
@@ -76,7 +76,7 @@ def test_curves_are_those_of_the_tables(drawn: Any) -> None:
 
 def test_the_slices_shown_are_of_different_subjects_of_both_classes_surest_first(drawn: Any) -> None:
     table = predictions()
-    shown = figures._examples(table)
+    shown = figures._examples(table, Rule())
     assert len(shown) == 8
     assert shown["subject"].is_unique
     assert shown["label"].tolist() == [1] * 4 + [0] * 4
@@ -104,7 +104,7 @@ def test_a_whole_volume_shows_its_middle_axial_slice(tmp_path: Path) -> None:
     figure = Figure()
     axes = figure.subplots()
     volume = np.random.default_rng(0).uniform(0, 255, (6, 5, 4)).astype(np.float16)
-    figures._slice(axes, volume, pd.Series({"certainty": 0.7, "label": 1, "p_1": 0.7}), ("CN", "AD"))
+    figures._slice(axes, volume, pd.Series({"certainty": 0.7, "right": True, "label": 1, "p_1": 0.7}), ("CN", "AD"))
     shown: Any = axes.images[0].get_array()
     np.testing.assert_array_equal(shown, volume[3])
     figure.savefig(tmp_path / "a.png")  # half precision is drawn
@@ -115,13 +115,13 @@ def test_three_classes_have_a_curve_and_a_histogram_each(drawn: Any) -> None:
     table = predictions(18, 3)
     figure, _ = drawn(table, names)
     _, roc, histogram = figure.subfigs[0].axes
-    subjects = by_subject(table)
+    subjects = Rule().subjects(table)
     assert [line.get_label() for line in roc.lines[:3]] == list(names)
     for label, line in enumerate(roc.lines[:3]):
         expected = roc_auc_score(subjects["label"] == label, subjects[f"p_{label}"])
         assert auc(line.get_xdata(), line.get_ydata()) == pytest.approx(expected)
     assert sum(patch.get_height() for patch in histogram.patches) == 18
-    shown = figures._examples(table)
+    shown = figures._examples(table, Rule())
     assert shown["label"].tolist() == [2, 2, 1, 1, 0, 0]
     for axes, (_, row) in zip(figure.subfigs[1].axes, shown.iterrows(), strict=True):
         own = int(row["label"])

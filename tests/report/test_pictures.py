@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from fusekit.evaluation import by_subject
+from fusekit.evaluation import Rule
 from fusekit.experiment.evidence import gather_evidence
 from fusekit.experiment.folder import Run
 from fusekit.report.evidence import Evidence
@@ -92,7 +92,7 @@ def test_thresholds_of_the_manifest_are_honoured(full: Evidence) -> None:
     )  # fmt: skip
     drawn = sections(few)
     calls = drawn["calls"][0].table
-    positive = by_subject(run.predictions)["p_1"] > 0.05
+    positive = Rule().subjects(run.predictions)["p_1"] > 0.05
     assert calls[calls["called"] == full.classes[1]]["subjects"].sum() == positive.sum()
     assert all(
         drawn[name] == []
