@@ -21,9 +21,14 @@ def channels_last(tensor: Tensor) -> Tensor:
 
 
 def weights_channels_last(model: _Module) -> _Module:
-    """Lay a model's weights out like its images, in place: two- and three-dimensional ones may stand side by side."""
+    """Lay a model's weights out like its images, in place: two- and three-dimensional ones may stand side by side.
+
+    Weights that lie so already are not touched: another thread may be using them.
+    """
     for weight in (*model.parameters(), *model.buffers()):
-        weight.data = channels_last(weight.data)
+        laid_out = channels_last(weight.data)
+        if laid_out.data_ptr() != weight.data_ptr():
+            weight.data = laid_out
     return model
 
 

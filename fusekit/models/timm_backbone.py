@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Iterator
 from typing import Any, Literal, Self
 
 import timm
@@ -13,16 +12,20 @@ from torch.nn.modules.conv import _ConvNd
 
 from fusekit.errors import OptionError, UnknownName
 from fusekit.extension.registry import suggest
-from fusekit.models.parts import Backbone, ImageFeatures, Inject, SiteKind
-from fusekit.models.timm_sites import find_layout
+from fusekit.models.hooked import HookedBackbone
+from fusekit.models.parts import SiteKind
+from fusekit.models.sites import refusal
+
+#: Height and width of the probe image; networks that cannot take it are probed at their own default size.
+PROBE_SIZE = (64, 64)
 
 
-class TimmBackbone(Backbone):
+class TimmBackbone(HookedBackbone):
     """A timm network with sites. Without ``inject`` it computes what timm computes, bit for bit.
 
-    The network is ``self.net`` and keeps timm's own state-dict keys there, so published weights load. The sites are
-    held by forward pre-hooks that are bound methods: a deep copy or a pickle owns its own. Do not switch on timm's
-    gradient checkpointing: it runs blocks again after the forward pass, when nothing is injected any more.
+    The network is ``self.net`` and keeps timm's own state-dict keys there, so published weights load. Its stages are
+    read off timm's ``feature_info``: a stage is what runs after the previous entry up to and including its own;
+    stage 1 is the one that ends at stride 4.
 
     Args:
         name: timm's, as in ``timm.list_models()``; with a tag (``resnet50.a1_in1k``) where weights are chosen.
@@ -47,7 +50,6 @@ class TimmBackbone(Backbone):
         pretrained: bool = False,
         init: Literal["he", "timm"] = "he",
     ):
-        super().__init__()
         net = _create(name, in_channels, pretrained)
         if init == "he" and not pretrained:
             net.apply(_he)
@@ -63,50 +65,23 @@ class TimmBackbone(Backbone):
             OptionError: the network does not fit.
         """
         backbone = cls.__new__(cls)
-        nn.Module.__init__(backbone)
         backbone._adopt(net, type(net).__name__, in_channels, sites)
         return backbone
 
     def _adopt(self, net: nn.Module, name: str, in_channels: int, kind: SiteKind) -> None:
-        layout = find_layout(net, name, in_channels, kind)
-        self.net: Any = net  # nn.Module does not know timm's forward_features and forward_head
-        self.sites = tuple(found.site for found in layout.sites)
-        self.map_channels, self.width = layout.widths
-        self._pass = _Pass()
-        for i, found in enumerate(layout.sites):
-            for n, reader in enumerate(found.readers):
-                hook = self._inject_first if n == 0 else self._inject_again
-                net.get_submodule(reader).register_forward_pre_hook(partial(hook, i))
-
-    def forward(self, image: Tensor, inject: Inject | None = None) -> ImageFeatures:
-        """Image (B, C, H, W) -> map (B, M, H', W') and vector (B, D)."""
-        self._pass.inject = inject
-        try:
-            features = self.net.forward_features(image)
-            return ImageFeatures(map=features, vector=self.net.forward_head(features, pre_logits=True))
-        finally:
-            self._pass.inject = self._pass.injected = None
-
-    def _inject_first(self, site: int, module: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
-        if self._pass.inject is None:
-            return None
-        self._pass.injected = self._pass.inject(site, args[0])
-        return (self._pass.injected, *args[1:])
-
-    def _inject_again(self, site: int, module: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
-        """Hand the site's further readers, such as a projecting shortcut, what the first one got."""
-        return None if self._pass.inject is None else (self._pass.injected, *args[1:])
-
-
-@dataclass(slots=True)
-class _Pass:
-    """What hooks need to know about the forward pass under way.
-
-    Kept beside the module's own attributes: nn.Module would register an ``inject`` that is a module as its child.
-    """
-
-    inject: Inject | None = None
-    injected: Tensor | None = None
+        if getattr(net, "output_fmt", "NCHW") != "NCHW":
+            raise OptionError(refusal(name, f"it keeps its features as {net.output_fmt}, not as NCHW"))
+        default = (getattr(net, "pretrained_cfg", None) or {}).get("input_size", (3, 224, 224))[-2:]
+        super().__init__(
+            net,
+            _stages(net, name),
+            features=_features,
+            pool=_pool,
+            in_channels=in_channels,
+            sites=kind,
+            sizes=(PROBE_SIZE, default),
+            name=name,
+        )
 
 
 def timm_names() -> list[str]:
@@ -138,3 +113,41 @@ def _he(module: nn.Module) -> None:
     elif isinstance(module, _BatchNorm) and module.affine:
         nn.init.ones_(module.weight)
         nn.init.zeros_(module.bias)
+
+
+def _features(net: Any, image: Tensor) -> Tensor:
+    features: Tensor = net.forward_features(image)
+    return features
+
+
+def _pool(net: Any, features: Tensor) -> Tensor:
+    vector: Tensor = net.forward_head(features, pre_logits=True)
+    return vector
+
+
+def _stages(net: nn.Module, name: str) -> dict[int, list[str]]:
+    """Stage -> its outermost modules, in the order of their registration."""
+    names = [label for label, _ in net.named_modules()]
+    stages: dict[int, list[str]] = {}
+    previous = None
+    for info in getattr(net, "feature_info", None) or ():
+        end = info["module"]
+        if end not in names:
+            raise OptionError(refusal(name, f"its features at stride {info['reduction']} come from no single module"))
+        if info["reduction"] >= 4:
+            number = int(info["reduction"]).bit_length() - 2
+            stages.setdefault(number, []).extend(_between(names, previous, end))
+        previous = end
+    if not stages:
+        raise OptionError(refusal(name, "timm does not say which modules are its stages"))
+    return stages
+
+
+def _between(names: list[str], start: str | None, end: str) -> Iterator[str]:
+    """Outermost modules that are registered after ``start`` (None: from ``end``) up to and including ``end``."""
+    kept = start
+    for label in names[names.index(end if start is None else start) : names.index(end) + 1]:
+        inside = kept is not None and (label == kept or label.startswith(f"{kept}."))
+        if not inside and not end.startswith(f"{label}."):
+            kept = label
+            yield label

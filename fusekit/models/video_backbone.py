@@ -8,14 +8,15 @@ from torch import Tensor, nn
 from torchvision.models import video
 
 from fusekit.errors import OptionError
-from fusekit.models.parts import Backbone, ImageFeatures, Inject, Site, SiteKind
+from fusekit.models.hooked import HookedBackbone
+from fusekit.models.parts import SiteKind
 
 _STAGES = ("layer1", "layer2", "layer3", "layer4")
 #: Mixed 3-D and 2-D convolutions, 3-D ones, and 3-D ones as 2-D times 1-D (Tran et al. 2018), 18 layers each.
 _NETWORKS = ("mc3_18", "r2plus1d_18", "r3d_18")
 
 
-class VideoBackbone(Backbone):
+class VideoBackbone(HookedBackbone):
     """A three-dimensional ResNet with sites. Without ``inject`` it computes what torchvision computes, bit for bit.
 
     The network is ``self.net``, with torchvision's state-dict keys (its classifier ``fc`` left out), so weights that
@@ -35,43 +36,23 @@ class VideoBackbone(Backbone):
         OptionError: no channels.
     """
 
-    spatial_dims = 3
-
     def __init__(self, name: str, in_channels: int, *, sites: SiteKind = "block"):
-        super().__init__()
         if in_channels < 1:
             raise OptionError(f"a volume has one channel or more, not {in_channels}.")
         net: Any = getattr(video, name)(weights=None)
         net.stem[0] = _first_convolution(net.stem[0], in_channels)
         net.fc = nn.Identity()
-        self.net = net
-        self.kind = sites
-        places = [(stage, block) for stage in _STAGES for block in range(len(net.get_submodule(stage)))]
-        if sites == "stage":
-            places = [(stage, block) for stage, block in places if block == 0]
-        self.sites = tuple(
-            Site(
-                stage if sites == "stage" else f"{stage}.{block}",
-                _STAGES.index(stage) + 1,
-                _inputs(net.get_submodule(f"{stage}.{block}")),
-            )
-            for stage, block in places
+        stages = {number: (stage,) for number, stage in enumerate(_STAGES, 1)}
+        super().__init__(
+            net,
+            stages,
+            features=_features,
+            pool=_pool,
+            in_channels=in_channels,
+            sites=sites,
+            spatial_dims=3,
+            name=name,
         )
-        self.map_channels = self.width = 512
-
-    def forward(self, image: Tensor, inject: Inject | None = None) -> ImageFeatures:
-        """Image (B, C, D, H, W) -> map (B, 512, D', H', W') and vector (B, 512)."""
-        features = self.net.stem(image)
-        site = 0
-        for stage in _STAGES:
-            for number, block in enumerate(self.net.get_submodule(stage)):
-                if inject is None or (self.kind == "stage" and number > 0):
-                    features = block(features)
-                    continue
-                changed = inject(site, features)
-                site += 1
-                features = _branches(block, changed, features) if self.kind == "branch" else block(changed)
-        return ImageFeatures(map=features, vector=self.net.avgpool(features).flatten(1))
 
 
 def video_names() -> list[str]:
@@ -79,11 +60,16 @@ def video_names() -> list[str]:
     return list(_NETWORKS)
 
 
-def _branches(block: Any, changed: Tensor, raw: Tensor) -> Tensor:
-    """A block whose convolutions, and whose projecting shortcut, read ``changed``."""
-    shortcut = raw if block.downsample is None else block.downsample(changed)
-    result: Tensor = block.relu(block.conv2(block.conv1(changed)) + shortcut)
-    return result
+def _features(net: Any, image: Tensor) -> Tensor:
+    features: Tensor = net.stem(image)
+    for stage in _STAGES:
+        features = net.get_submodule(stage)(features)
+    return features
+
+
+def _pool(net: Any, features: Tensor) -> Tensor:
+    pooled: Tensor = net.avgpool(features).flatten(1)
+    return pooled
 
 
 def _first_convolution(made_for_colour: nn.Conv3d, in_channels: int) -> nn.Conv3d:
@@ -100,8 +86,3 @@ def _first_convolution(made_for_colour: nn.Conv3d, in_channels: int) -> nn.Conv3
     )
     nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
     return layer
-
-
-def _inputs(block: nn.Module) -> int:
-    """The channels that a block reads."""
-    return next(layer.in_channels for layer in block.modules() if isinstance(layer, nn.Conv3d))

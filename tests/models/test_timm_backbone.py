@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import math
-import pickle
-from collections.abc import Callable
-from copy import deepcopy
 from typing import Any
 
 import pytest
 import timm
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from fusekit.errors import OptionError, UnknownName
 from fusekit.models import TimmBackbone
@@ -55,53 +52,6 @@ def test_without_inject_it_is_timm_bit_for_bit_under_timm_s_keys(name: str) -> N
 def test_keeps_what_backbones_promise(name: str, sites: str) -> None:
     torch.manual_seed(0)
     check_backbone(TimmBackbone(name, 1, sites=sites))  # type: ignore[arg-type]  # one of the three literals
-
-
-def double(site: int, features: Tensor) -> Tensor:
-    return 2 * features
-
-
-def test_nothing_of_a_pass_is_left_behind_even_if_it_fails() -> None:
-    backbone = TimmBackbone("resnet10t", 1).eval()
-    image = torch.randn(1, 1, 64, 64)
-    before = backbone(image).vector
-
-    def fail(site: int, features: Tensor) -> Tensor:
-        raise RuntimeError("no")
-
-    with pytest.raises(RuntimeError, match="no"):
-        backbone(image, fail)
-    assert torch.equal(backbone(image).vector, before)
-    assert backbone._pass.injected is None
-
-
-def test_a_module_as_inject_does_not_become_a_part_of_the_network() -> None:
-    class Scale(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.by = nn.Parameter(torch.tensor(2.0))
-
-        def forward(self, site: int, features: Tensor) -> Tensor:
-            return self.by * features
-
-    backbone = TimmBackbone("resnet10t", 1)
-    keys = list(backbone.state_dict())
-    backbone(torch.randn(2, 1, 64, 64), Scale())
-    assert list(backbone.state_dict()) == keys
-
-
-@pytest.mark.parametrize("copier", [deepcopy, lambda backbone: pickle.loads(pickle.dumps(backbone))])
-def test_copies_own_their_hooks(copier: Callable[[TimmBackbone], TimmBackbone]) -> None:
-    backbone = TimmBackbone("resnet10t", 1, sites="branch").eval()
-    copy = copier(backbone)
-    image = torch.randn(1, 1, 64, 64)
-    with torch.no_grad():
-        raw, doubled = backbone(image).vector, backbone(image, double).vector
-        assert not torch.equal(raw, doubled)
-        assert torch.equal(copy(image, double).vector, doubled)
-        copy.net.layer1[0].conv1.weight.zero_()
-        assert not torch.equal(copy(image, double).vector, doubled)
-        assert torch.equal(backbone(image, double).vector, doubled)
 
 
 def test_around_uses_the_user_s_own_network() -> None:

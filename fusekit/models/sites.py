@@ -1,8 +1,8 @@
-"""Where a timm network can be changed: found by running it once and watching which modules read what."""
+"""Where a network can be changed: found by running it once and watching which modules read what."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -11,10 +11,7 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
 from fusekit.errors import OptionError
-from fusekit.models.parts import ImageWidths, Site, SiteKind
-
-#: Height and width of the probe image; networks that cannot take it are probed at their own default size.
-PROBE_SIZE = 64
+from fusekit.models.parts import ImageFeatures, ImageWidths, Site, SiteKind
 
 
 class ReadSite(NamedTuple):
@@ -31,43 +28,48 @@ class Layout(NamedTuple):
     widths: ImageWidths
 
 
-def find_layout(net: nn.Module, name: str, in_channels: int, kind: SiteKind) -> Layout:
-    """Find the sites of a timm network and the widths of its features.
+class Probe(NamedTuple):
+    """How to run a network once."""
 
-    A stage is what runs after the previous entry of timm's ``feature_info`` up to and including its own entry; stage 1
-    is the one that ends at stride 4. A block is a child of a stage's chain that holds two or more convolutions or
-    linear layers; what holds one is that layer with its norm and activation.
+    run: Callable[[Tensor], ImageFeatures]
+    in_channels: int
+    sizes: tuple[tuple[int, ...], ...]  # of the image, tried in turn
+
+
+def find_layout(net: nn.Module, stages: Mapping[int, Sequence[str]], probe: Probe, name: str, kind: SiteKind) -> Layout:
+    """Find the sites of a network and the widths of its features.
+
+    A block is a child of a stage's chain that holds two or more convolutions or linear layers; what holds one is that
+    layer with its norm and activation.
 
     Args:
-        net: built by timm; it is left as it was.
+        net: it is left as it was.
+        stages: number -> the stage's outermost modules.
+        probe: runs ``net``.
         name: of the network, for messages.
-        in_channels: of the image.
         kind: of the sites. Where a stage has no blocks, or no child of a block reads the block's input as it is,
             the coarser kind takes its place.
 
     Raises:
         OptionError: the network does not fit, with the reason.
     """
-    if getattr(net, "output_fmt", "NCHW") != "NCHW":
-        raise OptionError(_refusal(name, f"it keeps its features as {net.output_fmt}, not as NCHW"))
-    stages = _stages(net, name)
     candidates = {c: number for number, units in stages.items() for unit in units for c in (unit, *_blocks(net, unit))}
-    watch = _Watch(candidates)
-    map_, vector = watch.run(net, name, in_channels)
-    if not isinstance(map_, Tensor) or map_.ndim != 4 or vector.ndim != 2:
+    watch = _Watch(candidates, len(probe.sizes[0]))
+    map_, vector = watch.run(net, probe, name)
+    if not isinstance(map_, Tensor) or map_.ndim != watch.ndim or vector.ndim != 2:
         shape = tuple(map_.shape) if isinstance(map_, Tensor) else f"of a {type(map_).__name__}"
-        raise OptionError(_refusal(name, f"its last features have shape {shape}, which is no map"))
+        raise OptionError(refusal(name, f"its last features have shape {shape}, which is no map"))
     found: list[str] = []
     for number, units in stages.items():
         chosen = _choose(net, units, kind, watch)
         if not chosen:
-            raise OptionError(_refusal(name, f"no part of its stage {number} reads a single feature map"))
+            raise OptionError(refusal(name, f"no part of its stage {number} reads a single feature map"))
         found += chosen
     found.sort(key=watch.order.index)
     sites = []
     for module in found:
         if watch.order.count(module) > 1:
-            raise OptionError(_refusal(name, f"it runs {module!r} more than once"))
+            raise OptionError(refusal(name, f"it runs {module!r} more than once"))
         readers = watch.readers[module] if kind == "branch" else []
         site = Site(module, candidates[module], watch.channels[module])
         sites.append(ReadSite(site, tuple(f"{module}.{child}" for child in readers) or (module,)))
@@ -77,15 +79,16 @@ def find_layout(net: nn.Module, name: str, in_channels: int, kind: SiteKind) -> 
 class _Watch:
     """Notes, during one forward pass, which candidates read a single map and which of their children read it too."""
 
-    def __init__(self, candidates: dict[str, int]):
+    def __init__(self, candidates: Mapping[str, int], spatial_dims: int):
         self.candidates = candidates
+        self.ndim = 2 + spatial_dims
         self.order: list[str] = []
         self.channels: dict[str, int] = {}
         self.readers: dict[str, list[str]] = {}
         self._input: dict[str, Tensor] = {}
 
     @torch.no_grad()
-    def run(self, net: nn.Module, name: str, in_channels: int) -> tuple[Tensor, Tensor]:
+    def run(self, net: nn.Module, probe: Probe, name: str) -> ImageFeatures:
         handles = []
         for candidate in self.candidates:
             module = net.get_submodule(candidate)
@@ -99,29 +102,26 @@ class _Watch:
             ]
         training = net.training
         try:
-            return self._probe(net.eval(), name, in_channels)
+            return self._probe(net.eval(), probe, name)
         finally:
             net.train(training)
             self._input.clear()
             for handle in handles:
                 handle.remove()
 
-    def _probe(self, net: Any, name: str, in_channels: int) -> tuple[Tensor, Tensor]:
+    def _probe(self, net: nn.Module, probe: Probe, name: str) -> ImageFeatures:
         weight = next(net.parameters())
-        default = (getattr(net, "pretrained_cfg", None) or {}).get("input_size", (3, 224, 224))[-2:]
-        for size in ((PROBE_SIZE, PROBE_SIZE), default):
+        for size in probe.sizes:
             self.order.clear()
             self.readers.clear()
             try:
-                image = torch.zeros(1, in_channels, *size, dtype=weight.dtype, device=weight.device)
-                map_ = net.forward_features(image)
-                return map_, net.forward_head(map_, pre_logits=True)
+                return probe.run(torch.zeros(1, probe.in_channels, *size, dtype=weight.dtype, device=weight.device))
             except Exception as error:  # noqa: BLE001  (a thousand networks fail in a hundred ways; all mean: no fit)
                 problem = error
-        raise OptionError(_refusal(name, f"running it fails: {type(problem).__name__}: {problem}")) from problem
+        raise OptionError(refusal(name, f"running it fails: {type(problem).__name__}: {problem}")) from problem
 
     def _enter(self, name: str, module: nn.Module, args: tuple[Any, ...]) -> None:
-        if len(args) == 1 and isinstance(args[0], Tensor) and args[0].ndim == 4:
+        if len(args) == 1 and isinstance(args[0], Tensor) and args[0].ndim == self.ndim:
             self.order.append(name)
             self.channels[name] = args[0].shape[1]
             self.readers[name] = []
@@ -130,34 +130,6 @@ class _Watch:
     def _read(self, name: str, child: str, module: nn.Module, args: tuple[Any, ...]) -> None:
         if args and args[0] is self._input.get(name):
             self.readers[name].append(child)
-
-
-def _stages(net: nn.Module, name: str) -> dict[int, list[str]]:
-    """Stage -> its outermost modules, in the order of their registration."""
-    names = [label for label, _ in net.named_modules()]
-    stages: dict[int, list[str]] = {}
-    previous = None
-    for info in getattr(net, "feature_info", None) or ():
-        end = info["module"]
-        if end not in names:
-            raise OptionError(_refusal(name, f"its features at stride {info['reduction']} come from no single module"))
-        if info["reduction"] >= 4:
-            number = int(info["reduction"]).bit_length() - 2
-            stages.setdefault(number, []).extend(_between(names, previous, end))
-        previous = end
-    if not stages:
-        raise OptionError(_refusal(name, "timm does not say which modules are its stages"))
-    return stages
-
-
-def _between(names: list[str], start: str | None, end: str) -> Iterator[str]:
-    """Outermost modules that are registered after ``start`` (None: from ``end``) up to and including ``end``."""
-    kept = start
-    for label in names[names.index(end if start is None else start) : names.index(end) + 1]:
-        inside = kept is not None and (label == kept or label.startswith(f"{kept}."))
-        if not inside and not end.startswith(f"{label}."):
-            kept = label
-            yield label
 
 
 def _blocks(net: nn.Module, unit: str) -> list[str]:
@@ -176,7 +148,7 @@ def _is_block(module: nn.Module) -> bool:
     return sum(isinstance(part, _ConvNd | nn.Linear) for part in module.modules()) >= 2
 
 
-def _choose(net: nn.Module, units: list[str], kind: SiteKind, watch: _Watch) -> list[str]:
+def _choose(net: nn.Module, units: Sequence[str], kind: SiteKind, watch: _Watch) -> list[str]:
     """The modules of one stage whose input is a site."""
     seen = [unit for unit in units if unit in watch.channels or any(b in watch.channels for b in _blocks(net, unit))]
     solid = [unit for unit in seen if _is_block(net.get_submodule(unit))] or seen[:1]
@@ -189,7 +161,8 @@ def _choose(net: nn.Module, units: list[str], kind: SiteKind, watch: _Watch) -> 
     return chosen
 
 
-def _refusal(name: str, reason: str) -> str:
+def refusal(name: str, reason: str) -> str:
+    """A sentence about why a network does not fit, and which do."""
     return (
         f"the backbone {name!r} cannot be used: {reason}.\n"
         "A backbone needs stages that pass on one map each, as convolutional networks do: resnet50, convnext_tiny, "

@@ -10,17 +10,22 @@ import torch
 from torch import Tensor, nn
 
 from fusekit.errors import OptionError
-from fusekit.models import TimmBackbone
-from fusekit.models.timm_sites import Layout, find_layout
+from fusekit.models import Site, TimmBackbone
 
 
-def layout(name: str, kind: str = "block") -> Layout:
+def adopted(name: str, kind: str = "block") -> TimmBackbone:
     net = timm.create_model(name, in_chans=1, num_classes=0)
-    return find_layout(net, name, 1, kind)  # type: ignore[arg-type]  # one of the three literals
+    return TimmBackbone.around(net, 1, sites=kind)  # type: ignore[arg-type]  # one of the three literals
+
+
+def readers(backbone: TimmBackbone, site: Site) -> tuple[str, ...]:
+    """The modules at and below a site that hand their input on."""
+    names = [label for label, module in backbone.net.named_modules() if module._forward_pre_hooks]
+    return tuple(label for label in names if f"{label}.".startswith(f"{site.name}."))
 
 
 def test_resnet50_blocks_are_those_of_the_paper_he_2016() -> None:
-    sites = [found.site for found in layout("resnet50").sites]
+    sites = adopted("resnet50").sites
     expected = [(stage, block) for stage, blocks in enumerate((3, 4, 6, 3), 1) for block in range(blocks)]
     assert [site.name for site in sites] == [f"layer{stage}.{block}" for stage, block in expected]
     assert [site.stage for site in sites] == [stage for stage, _ in expected]
@@ -30,10 +35,10 @@ def test_resnet50_blocks_are_those_of_the_paper_he_2016() -> None:
 
 
 def test_resnet50_branches_are_the_first_convolution_and_the_projecting_shortcut() -> None:
-    for found in layout("resnet50", "branch").sites:
-        projects = found.site.name.endswith(".0")
-        expected = ["conv1", "downsample"] if projects else ["conv1"]
-        assert found.readers == tuple(f"{found.site.name}.{child}" for child in expected)
+    backbone = adopted("resnet50", "branch")
+    for site in backbone.sites:
+        expected = ["conv1", "downsample"] if site.name.endswith(".0") else ["conv1"]
+        assert readers(backbone, site) == tuple(f"{site.name}.{child}" for child in expected)
 
 
 def block_alone(block: nn.Module, read: Tensor, shortcut: Tensor) -> Tensor:
@@ -92,8 +97,9 @@ def test_a_convnext_branch_leaves_its_shortcut_raw() -> None:
 
 
 def test_an_identity_module_in_the_shortcut_is_no_branch() -> None:
-    for found in layout("convnext_atto", "branch").sites:
-        assert found.readers == (f"{found.site.name}.conv_dw",)
+    backbone = adopted("convnext_atto", "branch")
+    for site in backbone.sites:
+        assert readers(backbone, site) == (f"{site.name}.conv_dw",)
 
 
 @pytest.mark.parametrize(
@@ -111,18 +117,19 @@ def test_an_identity_module_in_the_shortcut_is_no_branch() -> None:
     ],
 )
 def test_blocks_a_stage(name: str, blocks: tuple[int, ...]) -> None:
-    counts = Counter(found.site.stage for found in layout(name).sites)
+    counts = Counter(site.stage for site in adopted(name).sites)
     assert tuple(counts[stage] for stage in (1, 2, 3, 4)) == blocks
 
 
 @pytest.mark.parametrize("name", ["resnet18", "convnext_atto", "efficientnet_b0", "densenet121", "regnetx_002"])
 def test_one_site_a_stage(name: str) -> None:
-    assert [found.site.stage for found in layout(name, "stage").sites] == [1, 2, 3, 4]
+    assert [site.stage for site in adopted(name, "stage").sites] == [1, 2, 3, 4]
 
 
 def test_widths_are_those_of_the_last_map_and_of_the_tail() -> None:
-    assert layout("resnet18").widths == (512, 512)
-    assert layout("mobilenetv3_small_050").widths == (288, 1024)  # its tail is a layer wider than its map
+    small, tailed = adopted("resnet18"), adopted("mobilenetv3_small_050")
+    assert (small.map_channels, small.width) == (512, 512)
+    assert (tailed.map_channels, tailed.width) == (288, 1024)  # its tail is a layer wider than its map
 
 
 @pytest.mark.parametrize(
@@ -137,7 +144,7 @@ def test_widths_are_those_of_the_last_map_and_of_the_tail() -> None:
 )
 def test_networks_that_do_not_fit_are_refused_with_the_reason_and_examples(name: str, reason: str) -> None:
     with pytest.raises(OptionError, match=f"(?s){name}.*{reason}.*resnet50, convnext_tiny"):
-        layout(name)
+        TimmBackbone(name, 1)
 
 
 class Odd(nn.Module):
@@ -160,20 +167,21 @@ class Odd(nn.Module):
 
 
 def test_a_module_that_runs_twice_is_refused() -> None:
-    assert [found.site.name for found in find_layout(Odd(), "odd", 1, "block").sites] == ["stage.0"]
+    assert [site.name for site in TimmBackbone.around(Odd(), 1).sites] == ["stage.0"]
     with pytest.raises(OptionError, match=r"runs 'stage\.0' more than once"):
-        find_layout(Odd(again=True), "odd", 1, "block")
+        TimmBackbone.around(Odd(again=True), 1)
 
 
 def test_a_network_that_fails_is_refused_with_what_it_said() -> None:
     with pytest.raises(OptionError, match="running it fails: KeyError: 'window'"):
-        find_layout(Odd(fails=True), "odd", 1, "block")
+        TimmBackbone.around(Odd(fails=True), 1)
 
 
 def test_the_network_is_left_as_it_was() -> None:
     net = timm.create_model("resnet18", in_chans=1, num_classes=0).train()
     before = {name: value.clone() for name, value in net.state_dict().items()}
-    find_layout(net, "resnet18", 1, "branch")
+    backbone = TimmBackbone.around(net, 1, sites="branch")
     assert net.training
-    assert all(not module._forward_pre_hooks for module in net.modules())
+    hooked = [label for label, module in net.named_modules() if module._forward_pre_hooks]
+    assert hooked == [reader for site in backbone.sites for reader in readers(backbone, site)]
     assert all(torch.equal(before[name], value) for name, value in net.state_dict().items())
