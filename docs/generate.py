@@ -87,7 +87,7 @@ def _preset(value: Any) -> str:
 def components() -> str:
     """Everything that is registered: options with their defaults, presets of tasks, definitions of metrics."""
     from fusekit.data import SlicePolicy
-    from fusekit.experiment.slurm import SlurmOptions
+    from fusekit.experiment.compare.slurm import SlurmOptions
     from fusekit.extension import catalog
     from fusekit.training import AugmentOptions, TrainingOptions
 

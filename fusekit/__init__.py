@@ -14,9 +14,10 @@ from fusekit.extension import hookimpl
 
 if TYPE_CHECKING:
     from fusekit.baselines import Baseline
-    from fusekit.bundle import Bundle, load
+    from fusekit.bundle.bundle import Bundle, load
     from fusekit.data import Cohort, Column, Finding, Preset, Published, SlicePolicy, Task, Volume
-    from fusekit.experiment import Comparison, Run, Underway, compare, evaluate, run
+    from fusekit.experiment import Comparison, Run, Underway, compare, evaluate
+    from fusekit.experiment.run import run
     from fusekit.models import (
         Backbone,
         ClinicalEncoder,
@@ -34,7 +35,7 @@ __version__ = _version("fusekit")
 
 _HOMES = {
     "fusekit.baselines": ("Baseline",),
-    "fusekit.bundle": ("Bundle", "load"),
+    "fusekit.bundle.bundle": ("Bundle", "load"),
     "fusekit.data": ("Cohort", "Column", "Finding", "Preset", "Published", "SlicePolicy", "Task", "Volume"),
     "fusekit.experiment": ("Comparison", "Run", "Underway", "compare", "evaluate", "run"),
     "fusekit.models": (

@@ -18,14 +18,14 @@ def register_backbones(register: Register) -> None:
     """Every timm network that fits (the others are refused with a sentence when named), and three for volumes."""
     register.family(
         "timm",
-        "fusekit.models.timm_backbone:timm_names",
-        "fusekit.models.timm_backbone:TimmBackbone",
+        "fusekit.models.backbones.timm:timm_names",
+        "fusekit.models.backbones.timm:TimmBackbone",
         "convolutional networks of timm, by timm's own names",
     )
     register.family(
         "video",
-        "fusekit.models.video_backbone:video_names",
-        "fusekit.models.video_backbone:VideoBackbone",
+        "fusekit.models.backbones.torchvision:video_names",
+        "fusekit.models.backbones.torchvision:VideoBackbone",
         "three-dimensional ResNets of torchvision, for whole volumes (-o slices.plane=volume)",
     )
 
@@ -33,15 +33,17 @@ def register_backbones(register: Register) -> None:
 @hookimpl
 def register_clinical_encoders(register: Register) -> None:
     """The plain one."""
-    register("mlp", "fusekit.models.encoders:MLPEncoder", "fully connected layers")
+    register("mlp", "fusekit.models.encoders.mlp:MLPEncoder", "fully connected layers")
 
 
 @hookimpl
 def register_heads(register: Register) -> None:
     """The plain ones."""
-    register("concat", "fusekit.models.heads:ConcatHead", "image and clinical features side by side, one linear layer")
-    register("image", "fusekit.models.heads:ImageHead", "one linear layer on the image's features")
-    register("clinical", "fusekit.models.heads:ClinicalHead", "one linear layer on the clinical features")
+    register(
+        "concat", "fusekit.models.heads.linear:ConcatHead", "image and clinical features side by side, one linear layer"
+    )
+    register("image", "fusekit.models.heads.linear:ImageHead", "one linear layer on the image's features")
+    register("clinical", "fusekit.models.heads.linear:ClinicalHead", "one linear layer on the clinical features")
 
 
 @hookimpl
@@ -72,7 +74,7 @@ def register_baselines(register: Register) -> None:
 @hookimpl
 def register_metrics(register: Register) -> None:
     """The scores of the field, positive class against the rest."""
-    scores, curves = "fusekit.evaluation.scores", "fusekit.evaluation.curves"
+    scores, curves = "fusekit.evaluation.metrics.classes", "fusekit.evaluation.metrics.ranking"
     register("accuracy", f"{scores}:Accuracy", "correct calls / all calls")
     register("sensitivity", f"{scores}:Sensitivity", "true positives / positives")
     register("specificity", f"{scores}:Specificity", "true negatives / negatives")

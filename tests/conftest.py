@@ -18,7 +18,7 @@ from fusekit.cli import main
 from fusekit.data import Cohort
 from fusekit.evaluation import Rule
 from fusekit.experiment import Run
-from fusekit.experiment.cohort import synthetic_cohort
+from fusekit.experiment.setup.cohort import synthetic_cohort
 from fusekit.progress import Quiet
 from fusekit.report.evidence import Evidence
 
@@ -48,7 +48,7 @@ def _without_report(_surroundings: None) -> Iterator[None]:
         return page
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(sys.modules["fusekit.experiment.run"], "write_report", blank)
+        patched.setattr(sys.modules["fusekit.experiment.run.run"], "write_report", blank)
         yield
 
 
@@ -61,7 +61,7 @@ def unexplained(monkeypatch: pytest.MonkeyPatch) -> None:
         chances = [name for name in map(str, subjects) if name.startswith("p_")]
         return subjects[["fold", "condition", "subject", "label", *chances]]
 
-    monkeypatch.setattr("fusekit.experiment.search.explain_fold", nothing_taken_away)
+    monkeypatch.setattr("fusekit.experiment.run.fit.explain_fold", nothing_taken_away)
 
 
 #: Arguments -> exit code, and everything said, with line breaks taken out.

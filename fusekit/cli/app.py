@@ -21,7 +21,7 @@ from fusekit.cli.report import report
 from fusekit.cli.run import run
 from fusekit.errors import FusekitError, Interrupted, NameTaken, SharedError
 from fusekit.extension import Catalog, catalog
-from fusekit.surroundings import surroundings
+from fusekit.launch_environment import surroundings
 
 #: Exit code of what a signal stopped, and what can be gone on with: EX_TEMPFAIL of sysexits.h, "try again later".
 STOPPED = 75

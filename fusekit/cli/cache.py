@@ -9,7 +9,7 @@ import typer
 from fusekit.errors import DataError, FusekitError, OptionError, UnknownName
 
 if TYPE_CHECKING:
-    from fusekit.data.cache_entries import CacheEntry
+    from fusekit.data.store.entries import CacheEntry
 
 cache = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", pretty_exceptions_enable=False)
 
@@ -19,8 +19,8 @@ _DAY = 86_400
 @cache.command("list")
 def list_cache() -> None:
     """List slice stores and synthetic cohorts: what each is, its size, when it was last used, whether it is whole."""
-    from fusekit.data.cache import cache_root
-    from fusekit.data.cache_entries import cache_entries
+    from fusekit.data.store.cache import cache_root
+    from fusekit.data.store.entries import cache_entries
 
     _print(cache_entries(), str(cache_root()))
 
@@ -35,7 +35,7 @@ def verify_cache(
     """
     from rich.console import Console
 
-    from fusekit.data.store import SliceStore
+    from fusekit.data.store.store import SliceStore
 
     console, damaged = Console(highlight=False, soft_wrap=True), []
     for entry in _chosen([name] if name else []):
@@ -77,7 +77,7 @@ def clear_cache(
     """Delete slice stores and synthetic cohorts, finished or interrupted. What a running process uses stays."""
     import time
 
-    from fusekit.data.cache_entries import KINDS, remove
+    from fusekit.data.store.entries import KINDS, remove
 
     if kind not in (None, *KINDS):
         raise OptionError(f"--kind takes one of {', '.join(KINDS)}, not {kind}.")
@@ -104,7 +104,7 @@ def clear_cache(
 
 
 def _chosen(names: list[str]) -> list[CacheEntry]:
-    from fusekit.data.cache_entries import cache_entries
+    from fusekit.data.store.entries import cache_entries
     from fusekit.extension.registry import suggest
 
     entries = cache_entries()

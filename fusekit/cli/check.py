@@ -10,8 +10,8 @@ import typer
 from fusekit.cli.options import Clinical, Layout, Option, task_options
 
 if TYPE_CHECKING:
-    from fusekit.experiment.config import Config
     from fusekit.experiment.demonstrate import Demonstration
+    from fusekit.experiment.setup.settings import Config
 
 
 def check(
@@ -51,7 +51,7 @@ def check(
     The same audit runs before every training, which a refusal stops. Nothing but the slice store is written.
     """
     from fusekit.errors import OptionError
-    from fusekit.experiment.config import resolve
+    from fusekit.experiment.setup.settings import resolve
 
     given: dict[str, Any] = {
         "task": task,
@@ -76,10 +76,10 @@ def _check(config: Config, as_json: bool) -> None:
     """Audit, print, and end with 1 where something is refused."""
     from rich.console import Console
 
+    from fusekit.audit import refusals
     from fusekit.cli.findings import print_findings
-    from fusekit.data.audit import refusals
-    from fusekit.experiment.config import open_task, slice_policy
-    from fusekit.experiment.prepare import gather
+    from fusekit.experiment.setup.gathered import gather
+    from fusekit.experiment.setup.settings import open_task, slice_policy
     from fusekit.progress import Bars
 
     task = open_task(config.task, config.options)

@@ -94,8 +94,8 @@ def compare(
     (`--validation 0` sets none aside).
     """
     from fusekit.cli.console import print_comparison
-    from fusekit.experiment.comparison import compare as run_comparison
-    from fusekit.experiment.config import parse_search
+    from fusekit.experiment.compare.comparison import compare as run_comparison
+    from fusekit.experiment.setup.settings import parse_search
     from fusekit.training import stoppable
 
     with stoppable():

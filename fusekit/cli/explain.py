@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from fusekit.bundle import Bundle
+    from fusekit.bundle.bundle import Bundle
     from fusekit.explain.patient import Patient
 
 #: Values in the printed table.
@@ -42,12 +42,12 @@ def explain(
     import numpy as np
 
     import fusekit
-    from fusekit.bundle import one_patient
+    from fusekit.bundle.bundle import one_patient
     from fusekit.errors import OptionError
     from fusekit.experiment.folder import new_folder
     from fusekit.explain.forward import TARGET
     from fusekit.explain.patient import explain_patient, parse_asked
-    from fusekit.report.patient import patient_figure
+    from fusekit.report.explanations.patient import patient_figure
 
     if image is None and clinical is None:
         raise OptionError("give a patient: --image and --clinical.")

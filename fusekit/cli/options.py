@@ -86,7 +86,7 @@ def task_options(option: list[str] | None, layout: str | None, clinical: Path | 
     Raises:
         OptionError: a pair is not ``part.option=value``.
     """
-    from fusekit.experiment.config import parse_options
+    from fusekit.experiment.setup.settings import parse_options
 
     options = parse_options(option or [])
     given = {"layout": layout, "clinical": str(clinical) if clinical else None}

@@ -92,8 +92,8 @@ def run(
     """
     import fusekit
     from fusekit.cli.console import print_run
-    from fusekit.experiment.config import parse_search
-    from fusekit.surroundings import surroundings
+    from fusekit.experiment.setup.settings import parse_search
+    from fusekit.launch_environment import surroundings
     from fusekit.training import stoppable
 
     with stoppable():

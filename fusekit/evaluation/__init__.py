@@ -1,16 +1,16 @@
 """From predictions to numbers that say how sure they are. Nothing here sees a model or a path."""
 
 from fusekit.evaluation.aggregation import AGGREGATIONS
-from fusekit.evaluation.calibration import calibration_scores, reliability
-from fusekit.evaluation.decision import net_benefit
+from fusekit.evaluation.arms.pairs import compare_arms
+from fusekit.evaluation.arms.subgroups import subgroup_scores
+from fusekit.evaluation.calibration.decision import net_benefit
+from fusekit.evaluation.calibration.reliability import calibration_scores, reliability
+from fusekit.evaluation.cohorts.published import implied
 from fusekit.evaluation.delong import delong
-from fusekit.evaluation.pairs import compare_arms
+from fusekit.evaluation.metrics.classes import Metric, Proportion, score
 from fusekit.evaluation.predictions import prediction_table, probabilities_of
-from fusekit.evaluation.published import implied
 from fusekit.evaluation.rule import Rule
-from fusekit.evaluation.scores import Metric, Proportion, score
 from fusekit.evaluation.statistics import subject_bootstrap, wilson
-from fusekit.evaluation.subgroups import subgroup_scores
 from fusekit.evaluation.thresholds import recentre, youden
 
 __all__ = [

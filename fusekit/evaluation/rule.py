@@ -16,7 +16,7 @@ import pandas as pd
 
 from fusekit.errors import DataError, OptionError
 from fusekit.evaluation.aggregation import AGGREGATIONS
-from fusekit.evaluation.calibration import apply_temperature, fit_temperature
+from fusekit.evaluation.calibration.reliability import apply_temperature, fit_temperature
 from fusekit.evaluation.predictions import probabilities_of
 from fusekit.evaluation.thresholds import most_probable, recentre, youden
 from fusekit.extension.registry import suggest

@@ -16,21 +16,21 @@ import numpy as np
 import pandas as pd
 import torch
 
-from fusekit.bundle import Bundle
+from fusekit.bundle.bundle import Bundle
 from fusekit.data import Cohort, Pixels, SlicePolicy, SliceStore, Task, assign_folds, build_store
-from fusekit.data.cache import cache_folder
+from fusekit.data.store.cache import cache_folder
 from fusekit.disk import write_json
 from fusekit.errors import OptionError
 from fusekit.evaluation import prediction_table, score
-from fusekit.evaluation.curves import AreaUnderCurve
-from fusekit.evaluation.scores import Accuracy
-from fusekit.experiment import manifest
-from fusekit.experiment.cohort import read_cohort
-from fusekit.experiment.config import Config, merge, open_task, resolve, slice_policy
+from fusekit.evaluation.metrics.classes import Accuracy
+from fusekit.evaluation.metrics.ranking import AreaUnderCurve
 from fusekit.experiment.folder import new_folder
+from fusekit.experiment.setup import manifest
+from fusekit.experiment.setup.cohort import read_cohort
+from fusekit.experiment.setup.settings import Config, merge, open_task, resolve, slice_policy
 from fusekit.models import Fusion, build
 from fusekit.progress import Progress
-from fusekit.report import inflation
+from fusekit.report.figures import inflation
 from fusekit.training import SliceDataset, TrainingOptions, fabric_for, repeatable, train
 
 #: What is taken unless something else is given: small enough for a few minutes on two cores.

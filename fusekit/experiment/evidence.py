@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from fusekit.data.own_task import name_of
+from fusekit.data.own.task import name_of
 from fusekit.errors import DataError, first_ten
 from fusekit.experiment.folder import Run
 from fusekit.extension import catalog
@@ -238,8 +238,8 @@ def write_report(evidence: Evidence, out: Path) -> Path:
     Raises:
         DataError: the folder cannot be written.
     """
-    from fusekit.report.page import page
-    from fusekit.report.pictures import sections
+    from fusekit.report.figures.sections import sections
+    from fusekit.report.page.page import page
 
     pictures = sections(evidence)
     try:

@@ -13,8 +13,8 @@ from typing import Any
 
 import pandas as pd
 
-from fusekit.bundle import Bundle, load
-from fusekit.data.own_task import name_of
+from fusekit.bundle.bundle import Bundle, load
+from fusekit.data.own.task import name_of
 from fusekit.disk import FULL, SEAL, all_onto_disk, onto_disk, read_json, refuse_damaged, seal
 from fusekit.errors import DataError, OptionError
 

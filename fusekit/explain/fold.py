@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from fusekit.bundle import BATCH, Bundle
+from fusekit.bundle.bundle import BATCH, Bundle
 from fusekit.data import Column
 from fusekit.evaluation import Rule
 from fusekit.explain.ablations import ablate

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from fusekit.bundle import Bundle
+from fusekit.bundle.bundle import Bundle
+from fusekit.bundle.patients import cut_patient
 from fusekit.errors import DataError
 from fusekit.explain.answers import answers, as_text
 from fusekit.explain.attribution import attribute
@@ -17,7 +18,6 @@ from fusekit.explain.grad_cam import deepest, grad_cam
 from fusekit.explain.model import Predictor
 from fusekit.explain.what_if import encoded_column, usual_levels
 from fusekit.extension.registry import suggest
-from fusekit.patients import cut_patient
 
 
 class Patient(NamedTuple):

@@ -9,11 +9,11 @@ import pandas as pd
 
 from fusekit.errors import DataError
 from fusekit.evaluation import Rule, probabilities_of
-from fusekit.evaluation.calibration import brier, expected_calibration_error, recalibration, reliability
-from fusekit.evaluation.contribution import contribution, missingness, shapley
-from fusekit.evaluation.decision import net_benefit
-from fusekit.evaluation.pairs import compare_arms
-from fusekit.evaluation.subgroups import subgroup_scores
+from fusekit.evaluation.arms.contribution import contribution, missingness, shapley
+from fusekit.evaluation.arms.pairs import compare_arms
+from fusekit.evaluation.arms.subgroups import subgroup_scores
+from fusekit.evaluation.calibration.decision import net_benefit
+from fusekit.evaluation.calibration.reliability import brier, expected_calibration_error, recalibration, reliability
 from fusekit.extension import catalog
 from fusekit.report.evidence import Arm, Evidence, OneRun
 

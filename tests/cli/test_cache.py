@@ -13,8 +13,9 @@ import pytest
 from typer.testing import CliRunner
 
 from fusekit.cli import program
-from fusekit.data import SlicePolicy, SliceStore, Volume, build_store, images
-from fusekit.data.cache import cache_folder
+from fusekit.data import SlicePolicy, SliceStore, Volume, build_store
+from fusekit.data.images import volume as images
+from fusekit.data.store.cache import cache_folder
 from fusekit.extension import catalog
 from fusekit.progress import Quiet
 

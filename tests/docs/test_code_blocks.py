@@ -13,7 +13,7 @@ import typer
 
 from fusekit.cli import program
 from fusekit.experiment import Run
-from fusekit.experiment.config import parse_options
+from fusekit.experiment.setup.settings import parse_options
 from fusekit.extension import catalog
 
 ROOT = Path(__file__).parents[2]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from fusekit.errors import DataError, OptionError
 from fusekit.evaluation import AGGREGATIONS, Rule, prediction_table, probabilities_of
-from fusekit.evaluation.calibration import apply_temperature, fit_temperature
+from fusekit.evaluation.calibration.reliability import apply_temperature, fit_temperature
 
 
 def test_slices_are_averaged_within_scans_before_subjects() -> None:

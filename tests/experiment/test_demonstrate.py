@@ -13,8 +13,8 @@ import pytest
 from fusekit.data import Cohort
 from fusekit.errors import OptionError
 from fusekit.experiment import Run, demonstrate
-from fusekit.experiment.config import resolve
 from fusekit.experiment.demonstrate import SETTINGS, _deal, _middle, _some
+from fusekit.experiment.setup.settings import resolve
 from fusekit.progress import Quiet
 
 CONFIG = resolve({"task": "adni-ad", "folds": 3})

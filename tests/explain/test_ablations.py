@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fusekit.bundle import Bundle
+from fusekit.bundle.bundle import Bundle
 from fusekit.evaluation import Rule, prediction_table
-from fusekit.evaluation.contribution import contribution, missingness, shapley
+from fusekit.evaluation.arms.contribution import contribution, missingness, shapley
 from fusekit.explain import Predictor, ablate
 from tests.explain.conftest import COLUMNS, Cohort
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fusekit.bundle import Bundle
+from fusekit.bundle.bundle import Bundle
 from fusekit.evaluation import prediction_table
 from fusekit.explain import explain_fold
 from tests.explain.conftest import Cohort, fold_of

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn.functional import interpolate
 
-from fusekit.bundle import Bundle
+from fusekit.bundle.bundle import Bundle
 from fusekit.explain.forward import LAST, log_odds
 from fusekit.explain.grad_cam import deepest, grad_cam
 from fusekit.models import FusionModel, ImageFeatures, ImageHead, ImageWidths, build

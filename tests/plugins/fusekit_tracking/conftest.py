@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from fusekit import Run, Underway
-from fusekit.experiment.config import resolve
+from fusekit.experiment.setup.settings import resolve
 
 
 @pytest.fixture

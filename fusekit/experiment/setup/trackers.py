@@ -1,0 +1,162 @@
+"""Who follows a run: every plugin that implements the hooks, and the trackers that ``--track`` names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from rich.markup import escape
+
+from fusekit.errors import FusekitError, OptionError
+from fusekit.experiment.folder import Run
+from fusekit.experiment.setup.settings import Config
+from fusekit.extension import PluginHost, catalog, read_options
+from fusekit.extension.options import option_parameters
+from fusekit.extension.registry import suggest
+from fusekit.progress import Progress, Quiet
+
+
+@dataclass(frozen=True, slots=True)
+class Underway:
+    """A run from before its first epoch until its folder is there.
+
+    Args:
+        id: tells it from every other run anywhere; the same in every process that trains a part of it, and when an
+            interrupted comparison goes on.
+        name: for people, unique below ``home``: the run folder's (``adni-ad-rbca-20260102-030405``), and of a
+            comparison's runs ``compare-adni-ad-1a2b3c4d/rbca-seed-0``.
+        home: the folder that holds the run's folder, or that of its comparison.
+        config: everything that was asked for.
+    """
+
+    id: str
+    name: str
+    home: Path
+    config: Config
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether the cohort is an invented one."""
+        return self.config.data is None
+
+
+def open_trackers(config: Config) -> PluginHost:
+    """Build the trackers of ``--track``: each a plugin that is loaded for one run.
+
+    Raises:
+        UnknownName: no such tracker, with the nearest.
+        OptionError: its package is not installed, or none of the trackers has an option that is given.
+        PluginError: a tracker does not fit the hooks.
+    """
+    registry, host = catalog().trackers, PluginHost()
+    given = config.options.get("track", {})
+    factories = {name: registry.get(name) for name in config.track}
+    known = {option for factory in factories.values() for option in option_parameters(factory)}
+    for option in given:
+        if option not in known:
+            hint = suggest(option, sorted(known)) if known else "no tracker with options is named: --track mlflow."
+            raise OptionError(f"track has no option {option!r}; {hint}")
+    for name, factory in factories.items():
+        own = {option: value for option, value in given.items() if option in option_parameters(factory)}
+        host.add(factory(**read_options("track", factory, own)), replace(registry.entries[name].plugin, name=name))
+    return host
+
+
+class Followers:
+    """Tell everybody who follows a run how it goes; as a context, they also hear when it fails.
+
+    A plugin that fails is an error, as in every hook. A tracker that fails, which is most often a server that cannot
+    be reached, is said once and then left out: training does not depend on it.
+
+    Args:
+        underway: the run.
+        progress: where they say what there is to say.
+        failed: trackers that are left out, shared among runs so that a server that is gone is not waited for again.
+    """
+
+    def __init__(self, underway: Underway, progress: Progress, failed: dict[str, str] | None = None):
+        self.underway, self.progress = underway, progress
+        self.failed = {} if failed is None else failed
+        self._trackers: PluginHost | None = None
+        self._ended = False
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process opens trackers of its own, and what it says comes back in ``failed``."""
+        return Followers, (self.underway, Quiet())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._trackers and not self._ended:
+            with suppress(FusekitError):  # the error that ended the run is the one to be read
+                self.run_ended(None)
+
+    def run_started(self) -> None:
+        """Before the first epoch; a second time it does nothing."""
+        if self._trackers is None:
+            self._trackers = open_trackers(self.underway.config)
+            self._tell("run_started", underway=self.underway)
+
+    def epoch_ended(self, part: str, run: Run, epoch: int, scores: dict[str, float]) -> None:
+        """After an epoch of a part, whose files are being written in the folder of ``run``."""
+        self.run_started()
+        self._tell("epoch_ended", run=run, underway=self.underway, part=part, epoch=epoch, scores=scores)
+
+    def run_ended(self, run: Run | None) -> None:
+        """The run folder is there, or (None) it will not be."""
+        self.run_started()
+        self._ended = True
+        self._tell("run_ended", underway=self.underway, run=run)
+
+    def leave_out(self, tracker: str, reason: str) -> None:
+        """Go on without a tracker, and say so, once."""
+        if tracker not in self.failed:
+            self.failed[tracker] = reason
+            self.progress.say(
+                f"[bold yellow]warning:[/] the tracker {tracker} failed and is left out; the training goes on. "
+                f"{escape(reason)}. history.csv has every epoch."
+            )
+
+    def _tell(self, hook: str, **arguments: Any) -> None:
+        for _ in catalog().host.call_each(hook, **arguments):
+            pass
+        assert self._trackers is not None
+        for plugin in self._trackers.implementing(hook):
+            if plugin.name in self.failed:
+                continue
+            try:
+                told = self._trackers.call(plugin, hook, **arguments)
+            except FusekitError as error:  # what a hook raises is always one
+                cause = error.__cause__ or error
+                self.leave_out(plugin.name, f"{type(cause).__name__}: {' '.join(str(cause).split())[:300]}")
+            else:
+                if told:
+                    self.progress.say(f"{plugin.name}: {escape(told)}")
+
+
+@contextmanager
+def followers_of(comparison: Path, identity: str, progress: Progress) -> Iterator[Callable[[str, Config], Followers]]:
+    """Let every run of a comparison be followed: (name of its folder, configuration) -> its followers.
+
+    Args:
+        comparison: its folder.
+        identity: what it is known by.
+        progress: as ``Followers``.
+    """
+    failed: dict[str, str] = {}
+    with ExitStack() as stack:
+
+        def follow(name: str, config: Config) -> Followers:
+            underway = Underway(f"{identity}-{name}", f"{comparison.name}/{name}", comparison.parent, config)
+            followers = stack.enter_context(Followers(underway, progress, failed))
+            followers.run_started()
+            return followers
+
+        yield follow
