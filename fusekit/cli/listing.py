@@ -21,7 +21,7 @@ def list_components(
     from rich.console import Console
     from rich.table import Table
 
-    registries = {f"{registry.kind}s": registry for registry in catalog().registries()}
+    registries = catalog().registries
     if kind is not None and kind not in registries:
         raise UnknownName(f"nothing is called {kind!r} here; {suggest(kind, registries)}")
     console = Console()
