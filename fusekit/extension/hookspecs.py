@@ -32,11 +32,13 @@ def register(to: Register) -> None:
     @fusekit.hookimpl
     def register(to):
         to.head("gated-sum", "my_package.head:GatedSum", "a gate decides how much of image and table")
+        to.fusion("gated-sum", fusekit.Fusion(head="gated-sum", encoder="mlp"), "a gated sum at the end")
         to.metric("brier", "my_package.metric:Brier", "mean squared error of the probability")
     ```
 
-    ``to.KINDs(label, names, factory, summary)`` registers a family, many names that share one factory:
-    ``names()`` lists them, ``factory(name, ...)`` builds one.
+    A fusion is a recipe of names: plain data, or what returns it. The plural of a kind registers a family, many names
+    that share one factory: in ``to.backbones(label, names, factory, summary)``, ``names()`` lists them and
+    ``factory(name, ...)`` builds one.
     """
 
 

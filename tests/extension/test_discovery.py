@@ -151,7 +151,7 @@ def test_implementations_are_called_one_by_one_in_pluggys_order_and_bundled_ones
         ("xray", {}),
     ):
         host.add(reader(name, called, **options), Plugin(name, "fusekit" if name == "builtin" else name, "1", name))
-    by_pluggy = [name for name in host.manager.hook.read_image.get_hookimpls()[::-1]]
+    by_pluggy = reversed(host.manager.hook.read_image.get_hookimpls())
     assert [implementation.plugin_name for implementation in by_pluggy] == ["builtin", "before", "xray", "aaa", "late"]
     results = host.call_each("read_image", path=Path("x"))
     assert next(results)[1] == "before"

@@ -115,5 +115,5 @@ def test_what_cannot_be_a_name_or_a_factory_is_refused_at_once(name: Any, factor
 
 def test_copying_to_is_no_endless_recursion() -> None:
     to = copy(Register([empty("head")], plugin("p")))
-    with pytest.raises(AttributeError, match="there is no to.register; "):
+    with pytest.raises(AttributeError, match=r"there is no to\.register; "):
         to.register("x", dict)
