@@ -30,11 +30,13 @@ def hooks() -> str:
 
 
 def _kinds() -> str:
+    from fusekit import testing
     from fusekit.extension.kinds import KINDS
 
     text = "\n| call | factory | named by | options | checked by |\n|---|---|---|---|---|\n"
     for kind in KINDS:
-        options, check = f"`-o {kind.part}.…`" if kind.part else "none", f"`{kind.check}`" if kind.check else ""
+        options = f"`-o {kind.part}.…`" if kind.part else "none"
+        check = f"`check_{kind.name}`" if hasattr(testing, f"check_{kind.name}") else "none"
         text += f"| `to.{kind.name}` | `{kind.factory}` | {kind.named_by} | {options} | {check} |\n"
     return text
 
@@ -126,14 +128,14 @@ def components() -> str:
     for kind in KINDS:
         if kind.part in ("", "task", "backbone"):
             continue
-        text += f"\n## {kind.title.capitalize()}s\n"
+        text += f"\n## {kind.name.capitalize()}s\n"
         registry = known.registries[kind.plural]
         for name in registry.names():
             text += f"\n### {name}\n\n{registry.entries[name].summary}. Options, `-o {kind.part}.…`:\n\n"
             text += _options(registry.get(name))
     text += "\n## Backbones\n"
     for family in known.backbones.families.values():
-        text += f"\n### {family.label}\n\n{family.summary}. Options, `-o backbone.…`:\n\n"
+        text += f"\n### {family.name}\n\n{family.summary}. Options, `-o backbone.…`:\n\n"
         factory = known.backbones.get("resnet50")
         text += _options(partial(factory, sites="block"))
     text += "\n## Metrics\n\n| metric | definition | empty classes |\n|---|---|---|\n"

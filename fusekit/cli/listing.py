@@ -35,7 +35,7 @@ def list_components(
             entry = registry.entries[name]
             table.add_row(name, entry.summary, f"[dim]{entry.plugin.name}[/]")
         for family in registry.families.values():
-            table.add_row(f"[italic]{family.label}[/]", family.summary, f"[dim]{family.plugin.name}[/]")
+            table.add_row(f"[italic]{family.name}[/]", family.summary, f"[dim]{family.plugin.name}[/]")
         console.print(table)
         if names:
             for family in registry.families.values():

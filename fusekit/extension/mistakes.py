@@ -8,7 +8,7 @@ no others. Of a module, functions that were imported from other packages are lef
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from types import ModuleType
 from typing import Any
@@ -31,51 +31,56 @@ _FORMER = {f"register_{kind.plural}": kind.name for kind in KINDS} | {"register_
 
 def mistakes(plugin: object) -> Iterator[str]:
     """Say of each function that would not be called as its author meant it what is wrong, and what to do."""
+    package = plugin.__name__.partition(".")[0] if isinstance(plugin, ModuleType) else None
     for name in dir(plugin):
-        if name.startswith("__") or isinstance(inspect.getattr_static(plugin, name, None), property):
-            continue  # asking for a property would run it
+        if isinstance(inspect.getattr_static(plugin, name, None), property):
+            continue  # asking for it would run it
         function = getattr(plugin, name, None)
-        if not inspect.isroutine(function):
+        if not (inspect.isfunction(function) or inspect.ismethod(function)):
             continue
+        arguments = {
+            parameter.name: parameter.default is not parameter.empty
+            for parameter in inspect.signature(function).parameters.values()
+            if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+        }
         options = getattr(function, "fusekit_impl", None)
         if options is not None:
-            yield from _decorated(name, options.get("specname") or name, function, options)
-        elif _own(plugin, function):
-            yield from _undecorated(name, function)
+            yield from _decorated(name, options, arguments)
+        elif package in (None, str(function.__module__).partition(".")[0]):
+            yield from _undecorated(name, {name for name, has_default in arguments.items() if not has_default})
 
 
-def _decorated(name: str, hook: str, function: Callable[..., Any], options: dict[str, Any]) -> Iterator[str]:
+def _decorated(name: str, options: Mapping[str, Any], arguments: Mapping[str, bool]) -> Iterator[str]:
+    hook = options.get("specname") or name
     if hook in _FORMER:
         yield _former(name, hook)
-    elif hook not in HOOKS:
-        if not options.get("optionalhook"):
-            yield f"the function {name!r} is decorated, but no hook is called {hook!r}; {suggest(hook, HOOKS)}"
-    else:
-        if options.get("wrapper") or options.get("hookwrapper"):
-            yield f"the hook {name!r} is a wrapper, and wraps nothing: FuseKit calls each plugin alone. Make it plain."
-        for argument, has_default in _arguments(function).items():
-            if argument not in HOOKS[hook] and not has_default:
-                yield f"the hook {hook!r} has no argument {argument!r}; it has: {', '.join(HOOKS[hook])}."
-            elif argument in HOOKS[hook] and has_default:
-                yield f"the hook {name!r} gives {argument!r} a default, so it would not receive it: remove it."
+    elif hook not in HOOKS and not options.get("optionalhook"):
+        yield f"the function {name!r} is decorated, but no hook is called {hook!r}; {suggest(hook, HOOKS)}"
+    if hook not in HOOKS:
+        return
+    if options.get("wrapper") or options.get("hookwrapper"):
+        yield f"the hook {name!r} is a wrapper, and wraps nothing: FuseKit calls each plugin alone. Make it plain."
+    for argument, has_default in arguments.items():
+        if argument not in HOOKS[hook] and not has_default:
+            yield f"the hook {hook!r} has no argument {argument!r}; it has: {', '.join(HOOKS[hook])}."
+        elif argument in HOOKS[hook] and has_default:
+            yield f"the hook {name!r} gives {argument!r} a default, so it would not receive it: remove it."
 
 
-def _undecorated(name: str, function: Callable[..., Any]) -> Iterator[str]:
-    arguments = [argument for argument, has_default in _arguments(function).items() if not has_default]
+def _undecorated(name: str, required: set[str]) -> Iterator[str]:
+    near = get_close_matches(name.lower(), HOOKS, n=1, cutoff=_ALIKE)
     if name in HOOKS:
         yield (
             f"the function {name!r} is not decorated, so it would never be called. Put @fusekit.hookimpl above it, or "
             "rename it if it is no hook."
         )
-    elif name in _FORMER and "register" in arguments:
+    elif name in _FORMER and "register" in required:
         yield _former(name, name)
-    else:
-        near = get_close_matches(name.lower(), HOOKS, n=1, cutoff=_ALIKE)
-        if near and arguments and set(arguments) <= set(HOOKS[near[0]]) and not name.startswith("_"):
-            yield (
-                f"no hook is called {name!r}; did you mean {near[0]!r}? Rename the function and put @fusekit.hookimpl "
-                "above it, or begin its name with an underscore if it is no hook."
-            )
+    elif near and required and required <= set(HOOKS[near[0]]) and not name.startswith("_"):
+        yield (
+            f"no hook is called {name!r}; did you mean {near[0]!r}? Rename the function and put @fusekit.hookimpl "
+            "above it, or begin its name with an underscore if it is no hook."
+        )
 
 
 def _former(name: str, hook: str) -> str:
@@ -83,23 +88,3 @@ def _former(name: str, hook: str) -> str:
         f"the function {name!r} implements a hook of an earlier FuseKit. There is one now, `register(to)`: "
         f"call `to.{_FORMER[hook]}(name, factory, summary)` in it."
     )
-
-
-def _own(plugin: object, function: Callable[..., Any]) -> bool:
-    if not isinstance(plugin, ModuleType):
-        return not inspect.isbuiltin(function)
-    package = str(getattr(function, "__module__", None)).partition(".")[0]
-    return package == plugin.__name__.partition(".")[0]
-
-
-def _arguments(function: Callable[..., Any]) -> dict[str, bool]:
-    """Named arguments -> whether they have a default."""
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):  # of what is not written in Python
-        return {}
-    return {
-        parameter.name: parameter.default is not parameter.empty
-        for parameter in parameters
-        if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
-    }

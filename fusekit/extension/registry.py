@@ -24,23 +24,16 @@ _REFERENCE = re.compile(r"[^\d\W][\w.]*:[^\d\W][\w.]*")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A registered name, what it builds, who registered it."""
+    """A registered name, what it builds, who registered it.
+
+    Of a family, many names that share one factory, which takes the name first: what lists them when they are needed.
+    """
 
     name: str
     factory: Factory
     plugin: Plugin
     summary: str
-
-
-@dataclass(frozen=True, slots=True)
-class Family:
-    """Many names that share one factory, which takes the name first; the names are computed when needed."""
-
-    label: str
-    names: Factory
-    factory: Factory
-    plugin: Plugin
-    summary: str
+    names: Factory = list
 
 
 class Registry:
@@ -49,7 +42,7 @@ class Registry:
     def __init__(self, kind: Kind):
         self.kind = kind
         self.entries: dict[str, Entry] = {}
-        self.families: dict[str, Family] = {}
+        self.families: dict[str, Entry] = {}
 
     def add(self, plugin: Plugin, name: str, factory: Factory, summary: str = "") -> None:
         """Register a name.
@@ -64,25 +57,41 @@ class Registry:
             NameTaken: another plugin has the name.
             PluginError: the name or the factory cannot be one.
         """
-        self._check(plugin, name, factory)
-        self._free(plugin, f"{self.kind.title} {name!r}", self.entries.get(name))
-        self.entries[name] = Entry(name, factory, plugin, summary)
+        self._add(self.entries, self.kind.name, Entry(name, factory, plugin, summary))
 
-    def add_family(self, plugin: Plugin, label: str, names: Factory, factory: Factory, summary: str = "") -> None:
+    def add_family(self, plugin: Plugin, name: str, names: Factory, factory: Factory, summary: str = "") -> None:
         """Register many names at once: ``names()`` lists them, ``factory(name, ...)`` builds one.
 
         A single name wins over a family's, so that a plugin can give one member defaults of its own.
         """
-        for given in (names, factory):
-            self._check(plugin, label, given)
-        self._free(plugin, f"family {label!r}", self.families.get(label))
-        self.families[label] = Family(label, names, factory, plugin, summary)
+        self._add(self.families, f"family of {self.kind.plural}", Entry(name, factory, plugin, summary, names))
+
+    def _add(self, entries: dict[str, Entry], what: str, entry: Entry) -> None:
+        name, plugin = entry.name, entry.plugin
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            raise PluginError(
+                f"{plugin} registers a {what} under the name {name!r}. A name is letters, digits and hyphens, begins "
+                f"with no hyphen, and comes first: to.{self.kind.name}(name, factory, summary).\n{plugin.way_out}"
+            )
+        for factory in (entry.factory, entry.names):
+            reference = isinstance(factory, str) and _REFERENCE.fullmatch(factory)
+            if not (reference or callable(factory) or (self.kind.name == "fusion" and _is_data(factory))):
+                raise PluginError(
+                    f"{plugin} registers the {what} {name!r} as {factory!r}. Give a class or function, or a reference "
+                    f'to one: "package.module:name".\n{plugin.way_out}'
+                )
+        if name in entries:
+            raise NameTaken(
+                f"the {what} {name!r} of {plugin} is already registered by {entries[name].plugin}.\n"
+                f"Rename yours, or disable either. {plugin.way_out}"
+            )
+        entries[name] = entry
 
     def names(self) -> list[str]:
         """Every single name, sorted; families are left out because listing them may be slow."""
         return sorted(self.entries)
 
-    def members(self, family: Family) -> list[str]:
+    def members(self, family: Entry) -> list[str]:
         """Every name of a family."""
         return list(_resolve(family.names, family.plugin)())
 
@@ -97,29 +106,8 @@ class Registry:
                 return partial(_resolve(family.factory, family.plugin), name)
             known += members
         raise UnknownName(
-            f"no {self.kind.title} is called {name!r}; {suggest(name, known)} `fusekit list` shows them all."
+            f"no {self.kind.name} is called {name!r}; {suggest(name, known)} `fusekit list` shows them all."
         )
-
-    def _check(self, plugin: Plugin, name: object, factory: object) -> None:
-        what = f"{plugin} registers a {self.kind.title}"
-        if not isinstance(name, str) or not _NAME.fullmatch(name):
-            raise PluginError(
-                f"{what} under the name {name!r}. A name is letters, digits, hyphens, and begins with a letter or "
-                f"digit: to.{self.kind.name}(name, factory, summary).\n{plugin.way_out}"
-            )
-        reference = isinstance(factory, str) and _REFERENCE.fullmatch(factory)
-        if not (reference or callable(factory) or (self.kind.name == "fusion" and _is_data(factory))):
-            raise PluginError(
-                f"{what}, {name!r}, as {factory!r}. Give a class or function, or a reference to one: "
-                f'"package.module:name".\n{plugin.way_out}'
-            )
-
-    def _free(self, plugin: Plugin, what: str, other: Entry | Family | None) -> None:
-        if other is not None:
-            raise NameTaken(
-                f"the {what} of {plugin} is already registered by {other.plugin}.\n"
-                f"Rename yours, or disable either. {plugin.way_out}"
-            )
 
 
 class Register:

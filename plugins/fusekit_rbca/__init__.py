@@ -42,10 +42,10 @@ def register(to: Register) -> None:
     )
     to.injector("rbca-light", "fusekit_rbca.light:LightInjector", "clinical attention without RBCA's convolutions")
     recipes = "fusekit_rbca.fusions"
-    to.fusion("image-only", f"{recipes}:image_only", "the image alone, no clinical columns")
-    to.fusion("concat", f"{recipes}:concat", "image and clinical features side by side at the end")
-    to.fusion("rbca", f"{recipes}:rbca", "clinical attention inside the backbone, then concat (Yang et al. 2021)")
-    to.fusion("rbca-light", f"{recipes}:rbca_light", "as rbca without its convolutions, at the cost of concat")
+    to.fusion("image-only", f"{recipes}:IMAGE_ONLY", "the image alone, no clinical columns")
+    to.fusion("concat", f"{recipes}:CONCAT", "image and clinical features side by side at the end")
+    to.fusion("rbca", f"{recipes}:RBCA", "clinical attention inside the backbone, then concat (Yang et al. 2021)")
+    to.fusion("rbca-light", f"{recipes}:RBCA_LIGHT", "as rbca without its convolutions, at the cost of concat")
 
 
 def __getattr__(name: str) -> Any:

@@ -74,7 +74,7 @@ class Recipe:
         (lambda to: to.hedas("x", dict), r"there is no to\.hedas; did you mean 'heads'"),
         (lambda to: to.clinical_encoder("x", dict), r"there is no to\.clinical_encoder; did you mean 'encoder'"),
         (lambda to: to.fusion("x", Recipe(head=dict)), "failed in register: head takes a name, not a class"),
-        (lambda to: to.head("x", Recipe(head="y")), "registers a head, 'x', as Recipe"),
+        (lambda to: to.head("x", Recipe(head="y")), "registers the head 'x' as Recipe"),
     ],
 )
 def test_a_registration_that_fails_names_the_plugin(register: Any, said: str) -> None:

@@ -128,11 +128,11 @@ def test_what_a_hook_raises_is_wrapped_with_the_plugin_but_own_errors_pass() -> 
         list(host.call_each("read_image", path=Path("ours")))
 
 
-def reader(name: str, called: list[str], **options: bool) -> object:
+def reader(name: str, called: list[str], *, tryfirst: bool = False, trylast: bool = False) -> object:
     """A plugin that notes that it was asked, and answers with its name."""
 
     class Reader:
-        @hookimpl(**options)
+        @hookimpl(tryfirst=tryfirst, trylast=trylast)
         def read_image(self, path: Path) -> str:
             called.append(name)
             return name

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import inspect
 
-import fusekit.models.parts as parts
+import pytest
+
 import fusekit.testing
-from fusekit.experiment.config import MODEL_PARTS as CONFIGURED
-from fusekit.experiment.config import PARTS
 from fusekit.extension.kinds import KINDS, MODEL_PARTS
+from fusekit.models import ClinicalEncoder, Injector
 
 
-def test_parts_of_options_are_parts_of_the_configuration() -> None:
-    assert {kind.part for kind in KINDS} - {""} <= set(PARTS)
-    assert MODEL_PARTS == CONFIGURED
+def test_parts_of_a_model_are_those_that_a_description_names() -> None:
+    assert MODEL_PARTS == ("sites", "backbone", "encoder", "injector", "head")
 
 
-def test_every_check_exists_and_every_check_is_of_a_kind() -> None:
-    checks = {name for name in fusekit.testing.__all__ if name.startswith("check_")}
-    assert {kind.check for kind in KINDS} - {""} == checks
+def test_every_check_is_of_a_kind() -> None:
+    checks = {name.removeprefix("check_") for name in fusekit.testing.__all__ if name.startswith("check_")}
+    assert checks == {kind.name for kind in KINDS} - {"metric", "tracker"}
 
 
-def test_factories_are_those_that_the_interfaces_state() -> None:
-    for kind, interface in (("encoder", parts.ClinicalEncoder), ("injector", parts.Injector)):
-        (given,) = [k.factory.partition(" -> ")[0] for k in KINDS if k.name == kind]
-        assert given in (inspect.getdoc(interface) or "")
+@pytest.mark.parametrize(("name", "interface"), [("encoder", ClinicalEncoder), ("injector", Injector)])
+def test_factories_are_those_that_the_interfaces_state(name: str, interface: type) -> None:
+    (kind,) = [kind for kind in KINDS if kind.name == name]
+    assert kind.factory.partition(" -> ")[0] in (inspect.getdoc(interface) or "")

@@ -79,7 +79,9 @@ def test_a_family_takes_the_name_first_and_a_single_name_wins_over_it() -> None:
     assert registry.get("tiger")(4) == ("tiger", 4)
     with pytest.raises(UnknownName, match="did you mean 'tiger'"):
         registry.get("tigre")
-    with pytest.raises(NameTaken, match=r"family 'cats' of plugin 'ark' .* is already registered by plugin 'zoo'"):
+    with pytest.raises(
+        NameTaken, match=r"family of backbones 'cats' of plugin 'ark' .* is already registered by plugin 'zoo'"
+    ):
         Register([registry], plugin("ark")).backbones("cats", list, dict)
 
 
@@ -101,7 +103,7 @@ def test_suggestions() -> None:
         (
             "thing",
             "my_package.heads.GatedSum",
-            "a head, 'thing', as 'my_package.heads.GatedSum'. .*package.module:name",
+            "the head 'thing' as 'my_package.heads.GatedSum'. .*package.module:name",
         ),
         ("thing", "my_package.heads:", "as 'my_package.heads:'"),
         ("thing", 3, "as 3. Give a class"),
