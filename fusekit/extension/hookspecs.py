@@ -37,7 +37,7 @@ def register(to: Register) -> None:
     ```
 
     A fusion is a recipe of names: plain data, or what returns it. The plural of a kind registers a family, many names
-    that share one factory: in ``to.backbones(label, names, factory, summary)``, ``names()`` lists them and
+    that share one factory: in ``to.backbones(name, names, factory, summary)``, ``names()`` lists them and
     ``factory(name, ...)`` builds one.
     """
 

@@ -95,25 +95,31 @@ class Registry:
         """Every name of a family."""
         return list(_resolve(family.names, family.plugin)())
 
-    def get(self, name: str) -> Callable[..., Any]:
-        """Return what builds the component. Raises UnknownName with the nearest names."""
+    def find(self, name: str) -> Entry:
+        """Look a name up, importing nothing that it builds. Raises UnknownName with the nearest names."""
         if name in self.entries:
-            return _resolve(self.entries[name].factory, self.entries[name].plugin)
-        known: list[str] = self.names()
+            return self.entries[name]
+        known = self.names()
         for family in self.families.values():
             members = self.members(family)
             if name in members:
-                return partial(_resolve(family.factory, family.plugin), name)
+                return family
             known += members
         raise UnknownName(
             f"no {self.kind.name} is called {name!r}; {suggest(name, known)} `fusekit list` shows them all."
         )
 
+    def get(self, name: str) -> Callable[..., Any]:
+        """Return what builds the component. Raises UnknownName with the nearest names."""
+        found = self.find(name)
+        factory = _resolve(found.factory, found.plugin)
+        return factory if name in self.entries else partial(factory, name)
+
 
 class Register:
     """What the hook ``register`` receives: ``to.head(name, factory, summary)``, and so for every kind.
 
-    The plural registers a family: ``to.backbones(label, names, factory, summary)``; see ``Registry``.
+    The plural registers a family: ``to.backbones(name, names, factory, summary)``; see ``Registry``.
     """
 
     def __init__(self, registries: Iterable[Registry], plugin: Plugin):
