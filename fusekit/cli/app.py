@@ -55,7 +55,7 @@ def program(plugins: Catalog) -> typer.Typer:
     cli.command("plugins")(list_plugins)
     cli.add_typer(cache, name="cache", help="List, verify and clear slice stores and synthetic cohorts.")
     owners = dict.fromkeys(_names(cli), "fusekit")
-    for plugin in plugins.host.implementing("register_commands"):
+    for plugin in reversed(plugins.host.implementing("register_commands")):
         own = typer.Typer()
         plugins.host.call(plugin, "register_commands", cli=own)
         for name in _names(own):

@@ -8,12 +8,11 @@ from typing import Any
 
 from fusekit.errors import OptionError
 from fusekit.extension import catalog, read_options
+from fusekit.extension.kinds import MODEL_PARTS as PARTS
 from fusekit.extension.options import option_defaults, option_parameters
 from fusekit.extension.registry import suggest
 from fusekit.models.fusion_model import FusionModel
 from fusekit.models.parts import Fusion, ImageWidths, Site, SiteKind
-
-PARTS = ("sites", "backbone", "encoder", "injector", "head")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

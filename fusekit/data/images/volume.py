@@ -57,19 +57,35 @@ class Volume:
 def read(path: Path) -> Volume:
     """Read an image through the plugins' ``read_image`` hooks: the first that knows the file wins.
 
+    A plugin's refusal is kept while the other plugins are asked, and raised if none of them reads the file. FuseKit's
+    own readers are asked about kinds of files that no plugin knows.
+
     Raises:
         DataError: the file is missing, damaged, or known to no plugin.
         PluginError: a plugin failed, or returned something else than a Volume.
     """
     if not path.exists():
         raise DataError(f"{path}: there is no such image.")
-    for plugin, volume in catalog().host.call_each("read_image", path=path):
+    host, refusals = catalog().host, list[DataError]()
+    readers = host.implementing("read_image")
+    for plugin in readers:
+        if plugin.bundled and refusals:
+            break
+        try:
+            volume = host.call(plugin, "read_image", path=path)
+        except DataError as refusal:
+            refusals.append(refusal)
+            continue
         if isinstance(volume, Volume):
             return volume if volume.path else replace(volume, path=path)
         if volume is not None:
             raise PluginError(f"{plugin} returned {type(volume).__name__} from read_image, not a fusekit.Volume.")
+    if refusals:
+        raise refusals[0]
+    asked = ", ".join(f"{plugin.name} ({plugin.distribution} {plugin.version})" for plugin in readers)
     raise DataError(
-        f"{path}: no plugin reads this kind of image. Convert it to NIfTI (.nii.gz), or install a plugin for it."
+        f"{path}: no plugin reads this kind of image; asked: {asked or 'none'}. Convert it to NIfTI (.nii.gz), "
+        "or install a plugin for it."
     )
 
 

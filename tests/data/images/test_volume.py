@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from fusekit import builtin
 from fusekit.data import Volume, read, read_nifti
 from fusekit.data.images.volume import IDENTITY_AFFINE, NO_ORIENTATION
 from fusekit.errors import DataError, PluginError
@@ -203,8 +204,9 @@ def test_a_damaged_file_gives_a_volume_or_a_data_error(
 
 
 def _host(*answers: Any) -> Catalog:
+    """Plugins that are asked in this order, reader0 first; FuseKit's own is called builtin."""
     host = PluginHost()
-    for number, answer in enumerate(answers):
+    for number, answer in reversed(list(enumerate(answers))):
 
         class Reader:
             @hookimpl
@@ -212,7 +214,12 @@ def _host(*answers: Any) -> Catalog:
                 return answer(path)
 
         host.add(Reader(), Plugin(f"reader{number}", "dist", "1", "module"))
+    host.add(builtin, Plugin("builtin", "fusekit", "1", "fusekit.builtin"))
     return Catalog(host)
+
+
+def _refuse(path: Path) -> None:
+    raise DataError(f"{path}: truncated.")
 
 
 def test_the_first_plugin_that_knows_the_file_reads_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,10 +234,42 @@ def test_the_first_plugin_that_knows_the_file_reads_it(tmp_path: Path, monkeypat
     assert result.path == path
 
 
+@pytest.mark.parametrize("name", ["x.nii.gz", "x.png", "x.dcm"])
+def test_plugins_are_asked_before_the_bundled_readers(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of files that a bundled reader recognises and cannot read, too."""
+    volume = Volume(np.zeros(SHAPE, np.float32), AFFINE)
+    (tmp_path / name).write_bytes(b"no image")
+    for answers in ([lambda path: volume], [_refuse, lambda path: volume], [lambda path: None, lambda path: volume]):
+        found = _host(*answers)
+        monkeypatch.setattr("fusekit.data.images.volume.catalog", lambda found=found: found)
+        assert read(tmp_path / name).data is volume.data
+    asked: list[Path] = []
+    found = _host(asked.append, asked.append)
+    monkeypatch.setattr("fusekit.data.images.volume.catalog", lambda: found)
+    with pytest.raises(DataError, match=rf"{name}: .*(not gzip|no PNG|damaged|cannot be read)"):
+        read(tmp_path / name)
+    assert asked == [tmp_path / name] * 2
+
+
+def test_a_plugins_refusal_is_not_overruled_by_the_bundled_readers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = _host(_refuse, lambda path: None)
+    monkeypatch.setattr("fusekit.data.images.volume.catalog", lambda: found)
+    with pytest.raises(DataError, match=r"a\.nii\.gz: truncated\.$"):
+        read(_save(tmp_path / "a.nii.gz"))
+
+
 @pytest.mark.parametrize(
     ("answer", "error", "message"),
     [
-        (lambda path: None, DataError, r"x\.raw: no plugin reads this kind of image"),
+        (
+            lambda path: None,
+            DataError,
+            r"x\.raw: no plugin reads this kind of image; asked: reader0 \(dist 1\), builtin \(fusekit 1\)",
+        ),
         (lambda path: 1 / 0, PluginError, "plugin 'reader0'.*failed in read_image: ZeroDivisionError"),
         (lambda path: "text", PluginError, "plugin 'reader0'.*returned str from read_image"),
     ],

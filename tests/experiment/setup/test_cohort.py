@@ -24,7 +24,6 @@ from fusekit.experiment.setup.gathered import gather
 from fusekit.experiment.setup.plan import make_plan
 from fusekit.experiment.setup.settings import read_config, resolve
 from fusekit.extension import catalog
-from fusekit.extension.registry import Entry
 from fusekit.progress import Progress, Quiet
 from tests.tiny import Tiny, edit, write_image
 
@@ -46,7 +45,7 @@ def _registered() -> Iterator[None]:
     """``tiny`` is a task that a plugin registers."""
     tasks = catalog().tasks
     plugin = next(iter(catalog().host.plugins.values()))
-    tasks.add(Entry("tiny", Tiny, plugin, ""))
+    tasks.add(plugin, "tiny", Tiny)
     yield
     del tasks.entries["tiny"]
 

@@ -16,7 +16,7 @@ from fusekit.errors import FusekitError, OptionError, UnknownName
 from fusekit.experiment.setup.plan import make_plan
 from fusekit.experiment.setup.settings import Config, read_config, resolve
 from fusekit.experiment.setup.trackers import Followers, followers_of, open_trackers
-from fusekit.extension import Register, catalog
+from fusekit.extension import catalog
 from fusekit.progress import Quiet
 
 pytestmark = pytest.mark.usefixtures("unexplained")
@@ -79,9 +79,9 @@ def _diary(monkeypatch: pytest.MonkeyPatch) -> None:
     """Beside the bundled trackers, for one test."""
     registry = catalog().trackers
     monkeypatch.setattr(registry, "entries", dict(registry.entries))
-    register = Register(registry, catalog().host.plugins["builtin"])
-    register("diary", Diary)
-    register("mute", Mute)
+    plugin = catalog().host.plugins["builtin"]
+    registry.add(plugin, "diary", Diary)
+    registry.add(plugin, "mute", Mute)
     Diary.told, Diary.fails = [], set()
 
 
