@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from fusekit.data.own_task import name_of
+from fusekit.data.own.task import name_of
 from fusekit.experiment.folder import FILES, FURTHER, Run
 from fusekit.extension import catalog
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from fusekit.data.own_columns import MANY
+from fusekit.data.own.columns import MANY
 from fusekit.data.tables import is_missing, to_number
 from fusekit.errors import DataError
 

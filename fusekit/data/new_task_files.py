@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fusekit.data.dicom_files import is_dicom
 from fusekit.data.images import NIFTI_SUFFIXES
-from fusekit.data.own_places import refuse_archive
+from fusekit.data.own.places import refuse_archive
 from fusekit.errors import DataError
 
 PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")

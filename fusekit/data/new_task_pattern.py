@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from fusekit.data.own_places import Pattern
+from fusekit.data.own.places import Pattern
 from fusekit.errors import DataError
 
 #: Columns that are tried together, at most; those whose values stand in most paths.

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, get_type_hints
 
 from fusekit.data import ONE_IN, Preset, SlicePolicy, Task
-from fusekit.data.own_task import OwnTask, is_own, name_of
+from fusekit.data.own.task import OwnTask, is_own, name_of
 from fusekit.data.recipe import read_recipe
 from fusekit.errors import OptionError, PluginError
 from fusekit.extension import catalog, read_options

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from fusekit.data.own_task import name_of
+from fusekit.data.own.task import name_of
 from fusekit.errors import DataError, first_ten
 from fusekit.experiment.folder import Run
 from fusekit.extension import catalog

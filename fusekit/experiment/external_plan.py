@@ -13,7 +13,7 @@ import pandas as pd
 
 from fusekit.bundle import WEIGHTS, Bundle, bundle_folder, load
 from fusekit.data import Task
-from fusekit.data.own_task import name_of
+from fusekit.data.own.task import name_of
 from fusekit.errors import OptionError
 from fusekit.evaluation.recalibration import METHODS
 from fusekit.experiment.config import Config, open_task, resolve

@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from fusekit.bundle import Bundle, load
-from fusekit.data.own_task import name_of
+from fusekit.data.own.task import name_of
 from fusekit.disk import FULL, all_onto_disk, onto_disk
 from fusekit.errors import DataError, OptionError
 

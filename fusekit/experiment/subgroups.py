@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from fusekit.data import Cohort, Task
-from fusekit.data.own_columns import decides
+from fusekit.data.own.columns import decides
 
 #: Columns that every such table has.
 _FIXED = ("scan", "subject", "label", "fold")

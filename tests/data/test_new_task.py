@@ -12,7 +12,7 @@ import pytest
 
 from fusekit.data.new_task import draft, place_of
 from fusekit.data.new_task_text import as_toml
-from fusekit.data.own_task import OwnTask
+from fusekit.data.own.task import OwnTask
 from fusekit.errors import DataError, OptionError
 from fusekit.progress import Quiet
 

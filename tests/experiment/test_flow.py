@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from fusekit.data import Cohort, Column, Finding, Task, assign_folds
-from fusekit.data.own_task import OwnTask
+from fusekit.data.own.task import OwnTask
 from fusekit.experiment.flow import flow
 from fusekit.progress import Quiet
 from fusekit_adni.converter_task import MciConverterTask

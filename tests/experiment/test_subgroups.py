@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from fusekit.data import Cohort, Column, Task, assign_folds
-from fusekit.data.own_task import OwnTask
+from fusekit.data.own.task import OwnTask
 from fusekit.experiment.subgroups import subgroup_table
 from fusekit.progress import Progress, Quiet
 from fusekit_adni.task import AdniAdTask

@@ -10,9 +10,9 @@ from pathlib import Path
 import pandas as pd
 
 from fusekit.data.cohort import Finding
-from fusekit.data.own_format import Further
-from fusekit.data.own_places import spelt_otherwise
-from fusekit.data.own_problems import Problems
+from fusekit.data.own.places import spelt_otherwise
+from fusekit.data.own.problems import Problems
+from fusekit.data.own.toml import Further
 from fusekit.data.tables import read_table, require_columns
 from fusekit.errors import DataError, first_ten
 

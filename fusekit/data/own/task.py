@@ -9,12 +9,12 @@ from typing import Any
 import pandas as pd
 
 from fusekit.data.cohort import Cohort, Column, Finding
-from fusekit.data.own_columns import classes_of, decides, duplicates, group, typed
-from fusekit.data.own_format import OwnData, read_own
-from fusekit.data.own_images import Matches, match_images
-from fusekit.data.own_join import Joined, join
-from fusekit.data.own_places import Pattern, alike
-from fusekit.data.own_problems import Problems
+from fusekit.data.own.columns import classes_of, decides, duplicates, group, typed
+from fusekit.data.own.images import Matches, match_images
+from fusekit.data.own.join import Joined, join
+from fusekit.data.own.places import Pattern, alike
+from fusekit.data.own.problems import Problems
+from fusekit.data.own.toml import OwnData, read_own
 from fusekit.data.task import Task
 from fusekit.errors import DataError, first_ten
 from fusekit.progress import Progress

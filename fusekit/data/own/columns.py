@@ -8,9 +8,9 @@ from contextlib import suppress
 import pandas as pd
 
 from fusekit.data.cohort import Column
-from fusekit.data.own_format import OwnColumn
-from fusekit.data.own_join import Joined
-from fusekit.data.own_places import spelt_otherwise
+from fusekit.data.own.join import Joined
+from fusekit.data.own.places import spelt_otherwise
+from fusekit.data.own.toml import OwnColumn
 from fusekit.data.tables import is_missing, to_number
 from fusekit.errors import DataError, first_ten
 from fusekit.extension.registry import suggest

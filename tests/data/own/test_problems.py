@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fusekit.data.own_problems import Problems, line_of
+from fusekit.data.own.problems import Problems, line_of
 from fusekit.errors import DataError, OptionError
 
 TEXT = """\

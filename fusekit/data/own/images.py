@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from fusekit.data.own_join import Joined
-from fusekit.data.own_places import Pattern, confined, refuse_archive, refuse_leaving, spelt_otherwise
+from fusekit.data.own.join import Joined
+from fusekit.data.own.places import Pattern, confined, refuse_archive, refuse_leaving, spelt_otherwise
 from fusekit.data.tables import is_missing
 from fusekit.errors import DataError, first_ten
 

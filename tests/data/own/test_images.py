@@ -8,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from fusekit.data.own_images import Matches, match_images
-from fusekit.data.own_join import Joined, Part
-from fusekit.data.own_places import Pattern
+from fusekit.data.own.images import Matches, match_images
+from fusekit.data.own.join import Joined, Part
+from fusekit.data.own.places import Pattern
 from fusekit.data.tables import read_table
 
 

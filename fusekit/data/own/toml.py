@@ -9,9 +9,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from fusekit.data.own_keys import Keys
-from fusekit.data.own_places import Pattern
-from fusekit.data.own_problems import Problems
+from fusekit.data.own.keys import Keys
+from fusekit.data.own.places import Pattern
+from fusekit.data.own.problems import Problems
 from fusekit.data.policy import SlicePolicy
 from fusekit.data.task import Preset
 from fusekit.errors import DataError, OptionError

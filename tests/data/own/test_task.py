@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from fusekit.data import Cohort, Column
-from fusekit.data.own_task import OwnTask, is_own, name_of
+from fusekit.data.own.task import OwnTask, is_own, name_of
 from fusekit.errors import DataError
 from fusekit.progress import Quiet
 

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fusekit.data.own_columns import classes_of, decides, duplicates, group, typed
-from fusekit.data.own_format import OwnColumn
-from fusekit.data.own_join import Joined, Part
+from fusekit.data.own.columns import classes_of, decides, duplicates, group, typed
+from fusekit.data.own.join import Joined, Part
+from fusekit.data.own.toml import OwnColumn
 from fusekit.data.tables import read_table
 from fusekit.errors import DataError
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fusekit.data.own_places import Pattern, alike, confined, refuse_archive, refuse_leaving, spelt_otherwise
+from fusekit.data.own.places import Pattern, alike, confined, refuse_archive, refuse_leaving, spelt_otherwise
 from fusekit.errors import DataError
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from fusekit.data.own_problems import Problems, line_of
+from fusekit.data.own.problems import Problems, line_of
 from fusekit.errors import OptionError
 from fusekit.extension import read_options
 from fusekit.extension.registry import suggest

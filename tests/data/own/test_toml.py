@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from fusekit.data import Preset, SlicePolicy
-from fusekit.data.own_format import Further, OwnColumn, OwnData, read_own
-from fusekit.data.own_places import Pattern
+from fusekit.data.own.places import Pattern
+from fusekit.data.own.toml import Further, OwnColumn, OwnData, read_own
 from fusekit.errors import DataError
 
 LEAST = """
@@ -189,7 +189,7 @@ def test_files_that_are_no_toml_are_named(tmp_path: Path) -> None:
 
 
 def test_the_toml_of_the_documentation_is_one(tmp_path: Path) -> None:
-    page = Path(__file__).parents[2] / "docs" / "how-to" / "bring-your-own-table.md"
+    page = Path(__file__).parents[3] / "docs" / "how-to" / "bring-your-own-table.md"
     text = page.read_text("utf-8").split("```toml\n")[1].split("```")[0]
     own = write(tmp_path, text)
     assert list(own.classes) == ["benign", "malignant"]
