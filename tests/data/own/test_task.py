@@ -143,7 +143,7 @@ def test_masks_may_be_absent_and_are_listed(tmp_path: Path) -> None:
     cohort = scan(tmp_path, toml, images="s1 s2 s3 s4 s1_mask s7_mask")
     assert cohort.scans["mask"].tolist() == [None, tmp_path / "scans/s1_mask.nii", None, None]
     found = {finding.code: finding.items for finding in cohort.findings}
-    assert found["scan-without-mask"] == ("s4 (line 2)", "s2 (line 4)", "s3 (line 5)")
+    assert found["scan-without-mask"] == ("s4", "s2", "s3")
     assert found["mask-without-row"] == ("scans/s7_mask.nii",)
     assert "image-without-row" not in found  # a mask is no image left over
 
@@ -188,7 +188,7 @@ def test_a_column_without_values_is_left_out_and_said(tmp_path: Path) -> None:
         (
             TOML,
             TABLE.replace("s1", "../s1"),
-            r"line 3, column 'scan': '\.\./s1' is a path, and a brace stands for a name",
+            r"line 3, column 'scan': '\.\./s1' is a path, and a brace holds a name",
         ),
     ],
 )

@@ -1,39 +1,42 @@
+"""Clinical values: attributes in their units, bounds, words, codes, and what is left out, read through the task."""
+
 from collections.abc import Callable, Sequence
 from math import log10
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from fusekit.data import Finding, read_table
+from fusekit.data import Cohort
 from fusekit.errors import DataError
-from fusekit_hmi.clinical import Clinical, read_clinical
+from fusekit.progress import Quiet
+from fusekit_hmi.task import HmiTask
+from tests.plugins.fusekit_hmi.conftest import write_nifti
 
 #: Lines of a table -> what is read of it.
-Read = Callable[..., tuple[Clinical, dict[str, tuple[str, ...]]]]
+Read = Callable[..., tuple[Cohort, dict[str, tuple[str, ...]]]]
 
 
 @pytest.fixture
 def read(tmp_path: Path) -> Read:
-    def call(
-        *lines: str, extra: Sequence[str] = (), keys: Sequence[str] = ("id",)
-    ) -> tuple[Clinical, dict[str, tuple[str, ...]]]:
-        path = tmp_path / "t.csv"
-        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        findings: list[Finding] = []
-        clinical = read_clinical(read_table(path), path, keys, extra, findings)
-        assert [column.name for column in clinical.columns] == list(clinical.table.columns)
+    def call(*lines: str, extra: Sequence[str] = ()) -> tuple[Cohort, dict[str, tuple[str, ...]]]:
+        sign = ";" if ";" in lines[0] else ","
+        rows = [line + sign + ("mvi" if not n else str(n % 2)) for n, line in enumerate(lines)]
+        (tmp_path / "t.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+        for line in lines[1:]:
+            write_nifti(tmp_path / f"{line.split(sign)[0]}.nii")
+        cohort = HmiTask(extra=tuple(extra)).scan(tmp_path, Quiet())
+        assert [column.name for column in cohort.columns] == list(cohort.clinical.columns)
         found: dict[str, tuple[str, ...]] = {}
-        for finding in findings:
+        for finding in cohort.findings:
             found[finding.code] = found.get(finding.code, ()) + finding.items
-        return clinical, found
+        return cohort, found
 
     return call
 
 
-def _values(clinical: Clinical, name: str) -> list[float]:
-    return [float(value) for value in clinical.table[name]]
+def _values(clinical: Cohort, name: str) -> list[float]:
+    return [float(value) for value in clinical.clinical[name]]
 
 
 def test_bounds_are_kept_with_a_flag(read: Read) -> None:
@@ -47,7 +50,7 @@ def test_bounds_are_kept_with_a_flag(read: Read) -> None:
 
 def test_afp_always_has_the_flag_and_others_only_if_needed(read: Read) -> None:
     clinical, _ = read("id,AFP,CEA,CA19-9", "a,7,2,>1000", "b,9,3,20")
-    assert list(clinical.table) == ["AFP", "AFP censored", "CEA", "CA19_9", "CA19_9 censored"]
+    assert list(clinical.clinical) == ["AFP", "AFP censored", "CEA", "CA19_9", "CA19_9 censored"]
     assert _values(clinical, "CA19_9") == [1000, 20]
 
 
@@ -87,10 +90,10 @@ def test_a_viral_load_without_unit_is_told_by_its_numbers(read: Read) -> None:
 
 def test_a_forgotten_unit_is_refused_with_lines_and_the_way_out(read: Read) -> None:
     with pytest.raises(
-        DataError, match=r"column 'creatinine': 3 .*15 to 2000 umol/L: line 2: 0\.9; .*'creatinine \(mg/dL\)'"
+        DataError, match=r"column 'creatinine': 3 .*15 to 2000 umol/L: 0\.9 \(line 2\), .*'creatinine \(mg/dL\)'"
     ):
         read("id,creatinine", "a,0.9", "b,1.1", "c,1.4")
-    with pytest.raises(DataError, match=r"column 'ALB': 1 .* line 3: 4\.1\. Correct"):
+    with pytest.raises(DataError, match=r"column 'ALB': 1 .* 4\.1 \(line 3\)"):
         read("id,ALB", "a,41", "b,4.1", "c,39")
 
 
@@ -111,12 +114,12 @@ def test_words_of_absence_and_presence(read: Read) -> None:
         "sex": ["Male", "Female", "Female", "Male", "Female"],
         "Child_Pugh": ["A", "B", "C", "B", "A"],
     }
-    assert {name: clinical.table[name].tolist() for name in clinical.table} == expected
+    assert {name: clinical.clinical[name].tolist() for name in clinical.clinical} == expected
 
 
 def test_a_column_called_male_is_the_sex(read: Read) -> None:
     clinical, _ = read("id,male", "a,1", "b,0")
-    assert clinical.table["sex"].tolist() == ["Male", "Female"]
+    assert clinical.clinical["sex"].tolist() == ["Male", "Female"]
 
 
 @pytest.mark.parametrize(
@@ -124,7 +127,7 @@ def test_a_column_called_male_is_the_sex(read: Read) -> None:
     [("sex", "1", "called 'male'"), ("HBsAg", "250.1", "Write 0 or 1"), ("Child-Pugh", "2", "points from 5 to 15")],
 )
 def test_codes_that_could_mean_anything_are_refused(read: Read, column: str, cell: str, advice: str) -> None:
-    with pytest.raises(DataError, match=rf"column '{column}': 1 cells .*line 3: '{cell}'.*{advice}"):
+    with pytest.raises(DataError, match=rf"column '{column}': 1 cells .*'{cell}' \(line 3\).*{advice}"):
         read(f"id,{column}", "a,", f"b,{cell}")
 
 
@@ -147,18 +150,18 @@ def test_text_among_numbers_is_refused_by_line(read: Read) -> None:
 
 
 def test_two_columns_for_one_attribute_are_refused(read: Read) -> None:
-    with pytest.raises(DataError, match=r"'AFP' and 'afp \(ng/mL\)' both hold AFP"):
+    with pytest.raises(DataError, match=r"t\.csv: afp \(ng/mL\): another column, t\.csv: AFP, holds AFP too"):
         read("id,AFP,afp (ng/mL)", "a,1,2")
 
 
 def test_what_is_left_out_is_said_and_extras_are_read(read: Read) -> None:
     lines = ["id,age,smoking,NLR,MVI grade,recurrence", "a,50,never,2.5,M0,1", "b,51,current,NA,M1,0"]
     clinical, found = read(*lines)
-    assert list(clinical.table) == ["age"]
+    assert list(clinical.clinical) == ["age"]
     assert found["unknown-column"] == ("smoking", "NLR")
     assert found["never-an-input"] == ("MVI grade", "recurrence")
     clinical, found = read(*lines, extra=("NLR", "smoking", "age"))
-    assert clinical.table["smoking"].tolist() == ["never", "current"]
+    assert clinical.clinical["smoking"].tolist() == ["never", "current"]
     np.testing.assert_equal(_values(clinical, "NLR"), [2.5, np.nan])
     assert "unknown-column" not in found
     with pytest.raises(DataError, match=r"task\.extra=recurrence must not be an input: it is the future"):
@@ -169,10 +172,5 @@ def test_what_is_left_out_is_said_and_extras_are_read(read: Read) -> None:
 
 def test_an_empty_column_is_left_out(read: Read) -> None:
     clinical, found = read("id,age,ALT", "a,50,", "b,51,NA")
-    assert list(clinical.table) == ["age"]
+    assert list(clinical.clinical) == ["age"]
     assert found["column-without-values"] == ("ALT",)
-
-
-def test_rows_keep_their_lines(read: Read) -> None:
-    clinical, _ = read("id,age", "", "a,50", "b,51")
-    pd.testing.assert_index_equal(clinical.table.index, pd.Index([3, 4], name="line"))
