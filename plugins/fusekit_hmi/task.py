@@ -154,9 +154,10 @@ def _as_usual(read: Read, site: str | None) -> Cohort:
     }
     kept = {name: values for name, values in groups.items() if any(values)}
     order = cohort.scans.index.sort_values()
+    mask = {"mask": cohort.scans["mask"]} if "mask" in cohort.scans else {}
     return replace(
         cohort,
-        scans=cohort.scans.assign(**kept).loc[order],
+        scans=cohort.scans[["subject", "image", "label"]].assign(**kept, **mask).loc[order],
         clinical=cohort.clinical.loc[order],
         groups=tuple(kept),
         findings=tuple(findings),

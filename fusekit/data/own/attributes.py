@@ -189,7 +189,7 @@ def _attribute(line: str) -> Attribute:
     for other in filter(None, units.split(", ")):
         key, _, factor = other.partition("=")
         times[key] = 1 / float(factor[2:]) if factor.startswith("1/") else float(factor)
-    low, high = map(float, limits.split()) if limits else (0.0, 0.0)
+    low, high = (float(limit) if "." in limit or "e" in limit else int(limit) for limit in (limits or "0 0").split())
     known = frozenset(map(plain, (name, *names.split(","))))
     return Attribute(name, known, kind, unit, low, high, times, log, guessed)
 

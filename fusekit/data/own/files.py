@@ -9,15 +9,30 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fusekit.data.dicom_files import is_dicom
+from fusekit.data.own.places import is_archive
 from fusekit.data.pictures import PICTURE_SUFFIXES
 from fusekit.errors import DataError
 
 _VOLUMES = (".nii", ".nii.gz", ".hdr", ".mgz")
 _TABLES = (".csv", ".tsv")
 #: Never DICOM, whatever is inside: not looked into.
-_OTHER = (".txt", ".json", ".xml", ".md", ".pdf", ".xlsx", ".xls", ".toml", ".log", ".html", ".zip", ".gz", ".img")
-_MASK_WORD = re.compile(r"masks?|segs?\d*|segmentations?|rois?", re.IGNORECASE)
-_MASK_FOLDER = re.compile(r"(.*[\W_])?(masks?|segs?|segmentations?|labels?|rois?)", re.IGNORECASE)
+_OTHER = (
+    ".txt",
+    ".json",
+    ".xml",
+    ".md",
+    ".pdf",
+    ".xlsx",
+    ".xls",
+    ".toml",
+    ".log",
+    ".html",
+    ".img",
+    ".img.gz",
+    ".hdr.gz",
+)
+_MASK_WORD = re.compile(r"masks?|segs?\d*|segmentations?|rois?|lesions?|contours?", re.IGNORECASE)
+_MASK_FOLDER = re.compile(r"(.*[\W_])?(masks?|segs?|segmentations?|labels?|rois?|lesions?|contours?)", re.IGNORECASE)
 
 
 @dataclass
@@ -32,6 +47,7 @@ class Files:
         pictures: 2-D files that are no masks.
         masks: NIfTI files that are masks by their name or their folder's.
         drawings: 2-D files that are masks.
+        archives: files that have to be unpacked to be used.
     """
 
     folder: Path
@@ -41,6 +57,7 @@ class Files:
     pictures: list[Path] = field(default_factory=list)
     masks: list[Path] = field(default_factory=list)
     drawings: list[Path] = field(default_factory=list)
+    archives: list[Path] = field(default_factory=list)
 
     @property
     def images(self) -> Iterator[Path]:
@@ -59,7 +76,7 @@ def look(folder: Path) -> Files:
         DataError: there is no such folder, or one that cannot be read.
     """
     if not folder.is_dir():
-        raise DataError(f"--data {folder} is not a folder.")
+        raise DataError(f"{folder}: there is no such folder.")
     found = Files(folder)
     for here, folders, names in os.walk(folder, onerror=_refuse):
         folders[:] = sorted(name for name in folders if not name.startswith((".", "__MACOSX")))
@@ -95,6 +112,8 @@ def _sort_in(found: Files, path: Path) -> None:
         (found.masks if is_mask(path, found.folder) else found.volumes).append(path)
     elif is_picture(path):
         (found.drawings if is_mask(path, found.folder) else found.pictures).append(path)
+    elif is_archive(name):
+        found.archives.append(path)
     elif name.endswith(".dcm") or (not name.endswith(_OTHER) and is_dicom(path)):
         found.series.setdefault(path.parent, []).append(path)
 

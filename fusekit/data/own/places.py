@@ -132,14 +132,19 @@ def refuse_leaving(text: str) -> None:
         raise DataError(f"{text!r} leads out of the data folder ('..'); paths stay inside it.")
 
 
+def is_archive(name: str) -> bool:
+    """Whether a name is that of an archive or a compressed file; compressed NIfTI files are read as they are."""
+    name = name.lower()
+    return name.endswith(_ARCHIVES) and not name.endswith((".nii.gz", ".img.gz", ".hdr.gz"))
+
+
 def refuse_archive(text: str) -> None:
     """Refuse archives by name; they are never unpacked.
 
     Raises:
         DataError: the name is that of an archive.
     """
-    name = text.lower()
-    if name.endswith(_ARCHIVES) and not name.endswith((".nii.gz", ".img.gz", ".hdr.gz")):
+    if is_archive(text):
         raise DataError(f"{text!r} is an archive, and archives are never unpacked here. Unpack it yourself.")
 
 

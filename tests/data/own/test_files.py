@@ -62,5 +62,5 @@ def test_files_are_sorted_by_what_they_are(tmp_path: Path) -> None:
 
 
 def test_no_folder_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="is not a folder"):
+    with pytest.raises(DataError, match="no such folder"):
         look(tmp_path / "nowhere")
