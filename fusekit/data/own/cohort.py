@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
@@ -11,15 +10,16 @@ from typing import NamedTuple
 import pandas as pd
 
 from fusekit.data.cohort import Cohort, Column, Finding
-from fusekit.data.own.columns import classes_of, duplicates, group, typed
+from fusekit.data.own.columns import classes_of, group, typed
 from fusekit.data.own.description import Named, OwnData, columns_of
-from fusekit.data.own.files import Files, is_picture, look
-from fusekit.data.own.ids import mask_of, named_images, named_masks
+from fusekit.data.own.files import Files, look
+from fusekit.data.own.ids import named_images, scan_ids
 from fusekit.data.own.images import Matches, match_images, open_series
 from fusekit.data.own.join import join
-from fusekit.data.own.places import Pattern, alike
+from fusekit.data.own.masks import match_masks, note_absent
+from fusekit.data.own.places import alike
 from fusekit.data.own.problems import Problems, note
-from fusekit.data.own.series import Image, Wanted
+from fusekit.data.own.series import Wanted
 from fusekit.errors import DataError, first_ten
 from fusekit.progress import Progress
 
@@ -51,14 +51,9 @@ class _Reader:
     def __init__(self, own: OwnData, folder: Path, progress: Progress, findings: list[Finding]):
         self.own, self.folder, self.progress, self.findings = own, folder, progress, findings
         self.problems = Problems(own.path)
+        self.files = look(folder) if own.searched else Files(folder)
         self.joined = join(folder / own.table, own.tables, self.problems, findings)
-        #: Rows are scans, or subjects, whose images are then counted.
-        self.by_name = isinstance(own.images, Named)
-
-    @cached_property
-    def files(self) -> Files:
-        """What lies below the folder."""
-        return look(self.folder)
+        self.by_name = isinstance(own.images, Named)  # then rows are subjects, whose images are counted
 
     @cached_property
     def subjects(self) -> pd.Series:
@@ -77,10 +72,10 @@ class _Reader:
         kept = self._with_image(found, labels.index)
         images = [image for line in kept for image in found.images.get(line, [])]
         lines = pd.Index([line for line in kept for _ in found.images.get(line, [])], dtype=int)
-        masks = self._masks(images, lines, found, kept)
+        masks = match_masks(own, joined, self.files, images, lines, kept, found.unused, problems, self.findings)
         clinical, columns = self._clinical(kept)
         self._check_subjects(kept, labels)
-        ids = self._scan_ids(kept, images, lines)
+        ids = scan_ids(own, joined, self.folder, images, lines, kept, problems)
         problems.refuse()
 
         scans = pd.DataFrame({"subject": self.subjects.loc[lines].astype(object), "image": None}, lines)
@@ -99,7 +94,7 @@ class _Reader:
             scans["mask"] = pd.Series(masks, lines, dtype=object).to_numpy()
         index = pd.Index(ids, name="scan", dtype=object)
         scans = scans.set_axis(index)
-        self._note_masks(scans)
+        note_absent(scans, tuple(own.classes), self.findings)
         counts = scans["label"].value_counts()
         each = ", ".join(f"{counts.get(number, 0)} {name}" for number, name in enumerate(own.classes))
         positive = f"; positive: {list(own.classes)[1]}" if len(own.classes) == 2 else ""
@@ -154,7 +149,7 @@ class _Reader:
                 open_series(found, joined, columns_of(own.images)[0], self.folder, wanted, self.findings)
                 used = {part for images in found.images.values() for part in (images[0].path, images[0].path.parent)}
                 found.unused = [self.files.shown(path) for path in self.files.images if path not in used]
-        self._add(found.wrong, "images")
+        self.problems.add_some(found.wrong, f"{joined.path}: {len(found.wrong)} images in all cannot be taken.")
         return found
 
     def _with_image(self, found: Matches, rows: pd.Index) -> pd.Index:
@@ -173,78 +168,6 @@ class _Reader:
                 f"Correct them{advice}."
             )
         return left.intersection(pd.Index(list(found.images), dtype=int)) if self.by_name else left
-
-    def _masks(self, images: list[Image], lines: pd.Index, found: Matches, rows: pd.Index) -> list[Path | None]:
-        """The mask of each image, or None; pictures have none: they show the slice that was chosen."""
-        own, joined = self.own, self.joined
-        place = own.masks
-        masks: dict[int, list[Path]] = {}
-        unused: list[str] = []
-        if place is None or not set(columns_of(place)) <= set(joined.homes):
-            pass
-        elif isinstance(place, Named):
-            with self.problems.gather():
-                masks = named_masks(joined, joined.cells(place.column).loc[rows], self.files, self.findings)
-            unused = [self.files.shown(path) for path in self.files.masks]
-        else:
-            matched = match_images(joined, place, self.folder, rows, own.blanks)
-            where = f", column {place!r}" if isinstance(place, str) else ""
-            lost = [f"{joined.path}{where}: there is no mask {why}." for why in matched.lost.values()]
-            self._add(matched.wrong + lost, "masks")
-            masks = {line: [mask.path for mask in own_masks] for line, own_masks in matched.images.items()}
-            unused = matched.unused
-        taken: list[Path | None] = []
-        for image, line in zip(images, lines, strict=True):
-            mask = None
-            with self.problems.gather():
-                mask = None if is_picture(image.path) else mask_of(image.path, masks.get(line, []), self.folder)
-            taken.append(mask)
-        used = {path.relative_to(self.folder).as_posix() for path in (*taken, *(i.path for i in images)) if path}
-        message = "masks that belong to no scan in use, left aside"
-        note(self.findings, "mask-without-row", message, [mask for mask in unused if mask not in used])
-        others = used | set(unused)
-        left_over = [image for image in found.unused if image not in others]
-        note(self.findings, "image-without-row", "images that no row asks for", left_over)
-        return taken
-
-    def _note_masks(self, scans: pd.DataFrame) -> None:
-        """Say so where volumes have no mask: their slices are chosen in another way."""
-        if "mask" not in scans:
-            return
-        volumes = scans[[not is_picture(image) for image in scans["image"]]]
-        shares = volumes["mask"].notna().groupby(volumes["label"]).mean()
-        listed = ", ".join(f"{shares.get(label, 0):.0%} of {name}" for label, name in enumerate(self.own.classes))
-        message = f"volumes without a mask, of which a range of slices is used; {listed} have one"
-        without = volumes.index[volumes["mask"].isna()]
-        advice = "To treat all alike: -o slices.largest=0"
-        note(self.findings, "scan-without-mask", message, without, advice=advice)
-
-    def _scan_ids(self, rows: pd.Index, images: list[Image], lines: pd.Index) -> list[str]:
-        """Ids of scans.
-
-        The scan column, with the subject before it where it repeats; without one the subject, and where a subject has
-        several scans, what else the images are named by.
-        """
-        own = self.own
-        if self.by_name or not (own.scan or isinstance(own.images, Pattern)):
-            counts = Counter(self.subjects.loc[lines])
-            return [
-                subject if counts[subject] == 1 else f"{subject}:{image.path.relative_to(self.folder).as_posix()}"
-                for subject, image in zip(self.subjects.loc[lines], images, strict=True)
-            ]
-        subjects = self.subjects.loc[rows]  # each has one image, or there is a problem
-        names = [own.scan] if own.scan else [name for name in columns_of(own.images) if name != own.subject]
-        parts = [self.joined.cells(name).loc[rows] for name in names if name in self.joined.homes]
-        whole = pd.Series(["_".join(dict.fromkeys(cells)) for cells in zip(subjects, *parts, strict=True)], rows)
-        plain = parts[0] if own.scan and parts else subjects
-        ids = plain if plain.is_unique else whole
-        repeated = list(duplicates(ids, "scan" if own.scan else "subject"))
-        if repeated:
-            self.problems.add(
-                f"{self.joined.path}: {len(repeated)} {'scans' if own.scan else 'subjects'} stand in several rows: "
-                f"{first_ten(repeated)}. " + ("Correct them." if own.scan else 'Name the scan with scan = "column".')
-            )
-        return list(ids)
 
     def _clinical(self, rows: pd.Index) -> tuple[pd.DataFrame, tuple[Column, ...]]:
         """Values by line of the table, and what they are."""
@@ -311,9 +234,3 @@ class _Reader:
     def _lost(self, gone: pd.Index, left: pd.Index) -> int:
         """How many subjects have rows among those that are gone, and none among those that are left."""
         return len(set(self.subjects[gone]) - set(self.subjects[left]) - {""})
-
-    def _add(self, sentences: list[str], what: str) -> None:
-        for sentence in sentences[:10]:
-            self.problems.add(sentence)
-        if len(sentences) > 10:
-            self.problems.add(f"{self.joined.path}: {len(sentences)} {what} in all cannot be taken.")

@@ -77,6 +77,11 @@ class OwnData:
     blanks: frozenset[str] = MISSING  # cells that hold no path and no value, in lower case
     advice: str = ""  # what to do about labels of no class
 
+    @property
+    def searched(self) -> bool:
+        """Whether all that lies below the folder is looked at."""
+        return self.series is not None or isinstance(self.images, Named) or isinstance(self.masks, Named)
+
     def named(self) -> Iterable[str]:
         """Every column of the tables that it names."""
         for place in (self.images, self.masks):

@@ -1,26 +1,29 @@
-"""Images and masks whose folder or file is called after an id of the table, and which id that is."""
+"""Images whose folder or file is called after an id of the table, and which id that is."""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from fusekit.data.cohort import Finding
+from fusekit.data.own.columns import duplicates
+from fusekit.data.own.description import Named, OwnData, columns_of
 from fusekit.data.own.files import Files, is_picture, stem
 from fusekit.data.own.images import Matches
 from fusekit.data.own.join import Joined
-from fusekit.data.own.problems import note
+from fusekit.data.own.places import Pattern
+from fusekit.data.own.problems import Problems, note
 from fusekit.data.own.series import CHOOSE, Image, Wanted, note_unused, series_in
-from fusekit.errors import DataError, first_ten
+from fusekit.errors import first_ten
 from fusekit.progress import Progress
 
 #: Words of a name beyond this many are not looked at: ids are short.
 _MOST_WORDS = 24
 _WORD = re.compile(r"[^\W_]+")
-_TUMOUR = re.compile(r"tumou?r|lesion|hcc|mass", re.IGNORECASE)
 
 
 def named_images(
@@ -52,7 +55,7 @@ def named_images(
     strangers, unclear, contradicted = [], [], []
     for image in images:
         header = known.get(image.patient.lower())
-        of = ids_in(_parts(image.path, files.folder), known) or ([header] if header else [])
+        of = ids_in(parts_of(image.path, files.folder), known) or ([header] if header else [])
         shown = files.shown(image.path)
         if len(of) > 1:
             unclear.append(f"{shown}: {' or '.join(of)}")
@@ -63,7 +66,7 @@ def named_images(
             if header and header != of[0]:
                 contradicted.append(f"{shown}: PatientID {image.patient}")
     if unclear:
-        found.wrong.append(_unclear("images", unclear, joined.path))
+        found.wrong.append(unclear_ids("images", unclear, joined.path))
     note(
         findings,
         "id-contradicted",
@@ -113,50 +116,6 @@ def _choose(
         found.wrong.append(f"{len(several)} subjects have several volumes{wanted}: {first_ten(several)}. {CHOOSE}")
 
 
-def named_masks(joined: Joined, ids: pd.Series, files: Files, findings: list[Finding]) -> dict[int, list[Path]]:
-    """Find the masks, by line, that are called after each row's id.
-
-    Raises:
-        DataError: a mask could be of several ids.
-    """
-    known = {who.lower(): who for who in ids}
-    own: dict[str, list[Path]] = {}
-    unclear = []
-    for path in files.masks:
-        of = ids_in(_parts(path, files.folder), known)
-        if len(of) > 1:
-            unclear.append(f"{files.shown(path)}: {' or '.join(of)}")
-        elif of:
-            own.setdefault(of[0], []).append(path)
-    if unclear:
-        raise DataError(_unclear("masks", unclear, joined.path))
-    drawings = map(files.shown, files.drawings)
-    note(findings, "picture-of-mask", "pictures of masks, left aside: a picture is one slice and needs none", drawings)
-    return {int(str(line)): own.get(known[who.lower()], []) for line, who in ids.items()}
-
-
-def mask_of(image: Path, masks: list[Path], folder: Path) -> Path | None:
-    """The image's mask among its subject's: called after the image, or the tumour's, or the only one.
-
-    Raises:
-        DataError: several could be meant.
-    """
-    if not masks:
-        return None
-    for among in (
-        [path for path in masks if image.is_file() and stem(path).lower().startswith(stem(image).lower())],
-        [path for path in masks if _TUMOUR.search(path.relative_to(folder).as_posix())],
-        masks,
-    ):
-        if len(among) == 1:
-            return among[0]
-    listed = first_ten(path.relative_to(folder).as_posix() for path in masks)
-    raise DataError(
-        f"{image}: several masks could belong to it: {listed}. Keep the tumour's, call it so, or name each row's mask "
-        "in a column of the table."
-    )
-
-
 def _lines(joined: Joined, ids: pd.Series, wrong: list[str]) -> tuple[dict[str, int], dict[str, str]]:
     """Id -> its line, and id in lower case -> id; an id in several rows is wrong."""
     groups = ids.groupby(ids.str.lower(), sort=False).groups
@@ -170,7 +129,8 @@ def _lines(joined: Joined, ids: pd.Series, wrong: list[str]) -> tuple[dict[str, 
     return {known[lower]: int(lines[0]) for lower, lines in groups.items()}, known
 
 
-def _unclear(what: str, unclear: list[str], table: Path) -> str:
+def unclear_ids(what: str, unclear: list[str], table: Path) -> str:
+    """Say that paths name several ids."""
     return (
         f"{len(unclear)} {what} could be of several subjects of {table.name}: {first_ten(unclear)}. Give each subject "
         f"a folder called as the id, or name {what} in a column of the table."
@@ -182,9 +142,40 @@ def _listed(images: Sequence[Image], folder: Path) -> str:
     return ", ".join(shown[:4]) + (f" and {len(shown) - 4} more" if len(shown) > 4 else "")
 
 
-def _parts(path: Path, folder: Path) -> tuple[str, ...]:
+def parts_of(path: Path, folder: Path) -> tuple[str, ...]:
+    """Folders below the data folder and the name without suffix, topmost first."""
     *above, last = path.relative_to(folder).parts if path != folder else ("",)
     return (*above, last if path.is_dir() else stem(Path(last)))
+
+
+def scan_ids(
+    own: OwnData, joined: Joined, folder: Path, images: list[Image], lines: pd.Index, rows: pd.Index, problems: Problems
+) -> list[str]:
+    """Name the scans.
+
+    By the scan column, with the subject before it where it repeats; without one by the subject, and where a subject has
+    several scans, by what else the images are named by, or by their paths.
+    """
+    subjects = joined.cells(own.subject)
+    if not isinstance(own.images, Pattern) and (isinstance(own.images, Named) or not own.scan):
+        counts = Counter(subjects.loc[lines])
+        return [
+            who if counts[who] == 1 else f"{who}:{image.path.relative_to(folder).as_posix()}"
+            for who, image in zip(subjects.loc[lines], images, strict=True)
+        ]
+    subjects = subjects.loc[rows]  # each has one image, or there is a problem
+    names = [own.scan] if own.scan else [name for name in columns_of(own.images) if name != own.subject]
+    parts = [joined.cells(name).loc[rows] for name in names if name in joined.homes]
+    whole = pd.Series(["_".join(dict.fromkeys(cells)) for cells in zip(subjects, *parts, strict=True)], rows)
+    plain = parts[0] if own.scan and parts else subjects
+    ids = plain if plain.is_unique else whole
+    repeated = list(duplicates(ids, "scan" if own.scan else "subject"))
+    if repeated:
+        problems.add(
+            f"{joined.path}: {len(repeated)} {'scans' if own.scan else 'subjects'} stand in several rows: "
+            f"{first_ten(repeated)}. " + ("Correct them." if own.scan else 'Name the scan with scan = "column".')
+        )
+    return list(ids)
 
 
 def ids_in(parts: Sequence[str], ids: Mapping[str, str]) -> list[str]:

@@ -28,6 +28,10 @@ class Problems:
         """Note one."""
         self.sentences.append(sentence)
 
+    def add_some(self, sentences: list[str], summary: str) -> None:
+        """Note ten, and if there are more how many."""
+        self.sentences += sentences[:10] + [summary] * (len(sentences) > 10)
+
     @contextmanager
     def gather(self) -> Iterator[None]:
         """Note what is raised within, instead of stopping there."""

@@ -49,7 +49,9 @@ def read_own(path: Path) -> OwnData:
         raise DataError(f"{path}: there is no such file{f'; did you mean {near[0]!r}?' if near else '.'}") from None
     except OSError as error:
         raise DataError(f"{path}: the file cannot be read: {error.strerror}.") from error
-    except (ValueError, RecursionError) as error:  # also what is no UTF-8, and thousands of brackets
+    except RecursionError:
+        raise DataError(f"{path} is no TOML: its values are nested too deeply.") from None
+    except ValueError as error:  # also what is no UTF-8
         raise DataError(f"{path} is no TOML: {error}.") from error
     problems = Problems(path)
     made = _Reader(path, text, problems).read(entries)
@@ -90,7 +92,7 @@ class _Reader(Keys):
         }
         for key in ("groups", "subgroups"):
             for name in made[key]:
-                if name in ("subject", "image", "mask", "label"):
+                if name in ("subject", "scan", "slice", "fold", "label", "image", "mask"):
                     self.wrong((key,), f"cannot hold a column called {name!r}; rename it in the table.")
                 elif key == "subgroups" and name in (made["label"], made["subject"], made["scan"]):
                     self.wrong((key,), f"has {name!r}, which is label or identifier and splits nobody.")

@@ -123,6 +123,7 @@ def test_more_classes_have_metrics_of_their_own(tmp_path: Path) -> None:
         ('["no", "yes"]', '["a", "b", "c"]\npositive = "a"', r"positive is for two classes; with 3"),
         ("label", 'leave_out = ["no"]\nlabel', r"leave_out has the value 'no', which the class no has too"),
         ("label", 'groups = ["image"]\nlabel', r"groups cannot hold a column called 'image'"),
+        ("label", 'groups = ["fold"]\nlabel', r"groups cannot hold a column called 'fold'"),
         ("label", 'subgroups = ["mask"]\nlabel', r"line 5: subgroups cannot hold a column called 'mask'"),
         ("label", 'subgroups = ["outcome"]\nlabel', r"line 5: subgroups has 'outcome', which is label or identifier"),
         (
@@ -151,6 +152,17 @@ def test_more_classes_have_metrics_of_their_own(tmp_path: Path) -> None:
             'columns.age = {unit = "y", categories = ["a"]}\nlabel',
             r"categories is for a category, and this is a n",
         ),
+        (
+            "label",
+            "columns.a = {attribute = 'AFPP'}\nlabel",
+            r"names no attribute: 'AFPP'; did you mean 'AFP'",
+        ),
+        (
+            "label",
+            "columns.a = {attribute = 'AFP', unit = 'pg'}\nlabel",
+            r"has the unit 'pg'; AFP is understood in ng/mL, ug/L, IU/mL",
+        ),
+        ("label", "columns.a = {attribute = 'AFP', low = 0}\nlabel", r"columns\.a\.low is known of an attribute"),
         ("label", "columns.age = {sign = true}\nlabel", r"columns\.age\.sign is no entry here; did you mean 'signed'"),
         ("label", "slices.plain = 'axial'\nlabel", r"slices\.plain does not fit: .* did you mean 'plane'"),
         ("label", "slices.plane = 'axle'\nlabel", r"slices\.plane does not fit: .*not 'axle'"),
@@ -191,6 +203,8 @@ def test_files_that_are_no_toml_are_named(tmp_path: Path) -> None:
         read_own(tmp_path / "mi.toml")
     with pytest.raises(DataError, match="cannot be read"):
         read_own(tmp_path)
+    with pytest.raises(DataError, match=r"my\.toml is no TOML: .*nested"):
+        write(tmp_path, "a = " + "[" * 50_000)
 
 
 def test_the_toml_of_the_documentation_is_one(tmp_path: Path) -> None:
