@@ -40,8 +40,8 @@ HCV_Ab          | yes-no        |           |                                   
 cirrhosis       | yes-no        |           |                                              | liver cirrhosis
 Child_Pugh      | child-pugh    |           |                                              | child, child pugh class, child pugh grade, child pugh score
 AFP             | log ng/mL     | 0 1e7     | ug/L=1, IU/mL=1.21                           | alpha fetoprotein, a fetoprotein, serum afp
-CEA             | ng/mL         | 0 5000    | ug/L=1                                       | carcinoembryonic antigen
-CA19_9          | U/mL          | 0 50000   | kU/L=1                                       | ca 199, carbohydrate antigen 19 9
+CEA             | ng/mL         | 0.0 5000  | ug/L=1                                       | carcinoembryonic antigen
+CA19_9          | U/mL          | 0.0 50000 | kU/L=1                                       | ca 199, carbohydrate antigen 19 9
 ALT             | U/L           | 1 10000   | IU/L=1                                       | alanine aminotransferase, gpt, sgpt
 AST             | U/L           | 1 10000   | IU/L=1                                       | aspartate aminotransferase, got, sgot
 GGT             | U/L           | 1 10000   | IU/L=1                                       | ggtp, gamma gt, gamma glutamyl transferase
