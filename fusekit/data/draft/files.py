@@ -1,21 +1,11 @@
-"""What lies in a folder: images by kind, masks, tables, archives. Names are looked at, and the mark of DICOM files."""
+"""What lies in a folder: images by kind, masks, tables, archives, by their paths in it with / between folders."""
 
 from __future__ import annotations
 
-import os
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fusekit.data.images.dicom_files import is_dicom
-from fusekit.data.images.volume import NIFTI_SUFFIXES
-from fusekit.data.own.places import refuse_archive
-from fusekit.errors import DataError
-
-PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
-TABLES = (".csv", ".tsv")
-
-_MASK = re.compile(r"(^|[^a-z])(mask|seg|segmentation|label|labels|roi|lesion|contour)s?([^a-z]|$)")
+from fusekit.data.own import files
 
 
 @dataclass
@@ -41,50 +31,11 @@ class Found:
 
 
 def look(folder: Path) -> Found:
-    """Walk through a folder; links and hidden names are not followed, nothing is opened but to see a file's mark.
-
-    Raises:
-        DataError: there is no such folder.
-    """
-    if not folder.is_dir():
-        raise DataError(f"{folder}: there is no such folder.")
-    found = Found()
-    for here, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        home = Path(here).relative_to(folder)
-        series = False
-        for name in sorted(names):
-            path, kind = home / name, _kind(name)
-            if name.startswith("."):
-                continue
-            if kind == "table":
-                found.tables.append(path.as_posix())
-            elif kind == "archive":
-                found.archives.append(path.as_posix())
-            elif kind:
-                _keep(found, kind, path)
-            elif not series and is_dicom(folder / path):
-                series = True
-                _keep(found, "DICOM series", home)
-    return found
-
-
-def _keep(found: Found, kind: str, path: Path) -> None:
-    if _MASK.search(path.name.lower()) or (path.parent.name and _MASK.search(path.parent.name.lower())):
-        found.masks.append(path.as_posix())
-    else:
-        found.images.setdefault(kind, []).append(path.as_posix())
-
-
-def _kind(name: str) -> str:
-    lower = name.lower()
-    if lower.endswith(NIFTI_SUFFIXES) and not lower.endswith(".hdr"):  # of an Analyze pair the .img counts
-        return "NIfTI"
-    for kind, endings in (("picture", PICTURES), ("table", TABLES)):
-        if lower.endswith(endings):
-            return kind
-    try:
-        refuse_archive(name)
-    except DataError:
-        return "archive"
-    return ""
+    """Walk through a folder; see ``fusekit.data.own.files``."""
+    found = files.look(folder)
+    drawn = [path for path in found.series if files.is_mask(path, folder)]
+    series = [path for path in found.series if path not in drawn]
+    kinds = {"NIfTI": found.volumes, "DICOM series": series, "picture": found.pictures}
+    images = {kind: sorted(map(found.shown, paths)) for kind, paths in kinds.items() if paths}
+    masks = sorted(map(found.shown, (*found.masks, *found.drawings, *drawn)))
+    return Found(images, masks, [*map(found.shown, found.tables)], [*map(found.shown, found.archives)])

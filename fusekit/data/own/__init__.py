@@ -1,1 +1,1 @@
-"""People's own images and tables, described by a TOML."""
+"""People's own images and tables, described rather than programmed."""

@@ -1,26 +1,35 @@
-"""Cells of somebody's own table as labels, numbers and categories, as far as the TOML says what they are."""
+"""Cells of people's own tables as labels, numbers and categories, as far as it is said what they are."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
+import numpy as np
 import pandas as pd
 
-from fusekit.data.clinical.tables import is_missing, to_number
-from fusekit.data.cohort import Column
+from fusekit.data.clinical.tables import MISSING, is_missing, to_number
+from fusekit.data.cohort import Column, Finding
+from fusekit.data.own.attributes import CODES, NOTHING, Known
+from fusekit.data.own.description import OwnColumn
 from fusekit.data.own.join import Joined
 from fusekit.data.own.places import spelt_otherwise
-from fusekit.data.own.toml import OwnColumn
+from fusekit.data.own.problems import note
 from fusekit.errors import DataError, first_ten
 from fusekit.extension.registry import suggest
 
 #: More different texts than this are no categories: names, free text, dates.
 MANY = 30
+#: A column of viral loads without a unit whose numbers all stay below this holds logarithms.
+MOST_LOGARITHM = 12.0
+_UNDETECTED = frozenset({"undetectable", "undetected", "not detected", "negative", "neg", "tnd", "below detection"})
+_BOUND = re.compile(r"([<>\u2264\u2265])\s*=?\s*(.+)")
+_DASHES = frozenset({"-", "--", "/"})
 
 
 def classes_of(
-    cells: pd.Series, classes: Mapping[str, tuple[str, ...]], leave_out: tuple[str, ...], where: str
+    cells: pd.Series, classes: Mapping[str, tuple[str, ...]], leave_out: tuple[str, ...], where: str, advice: str = ""
 ) -> pd.Series:
     """Label cells -> 0-based class; NA where the row is left out. ``1.0`` is the value ``1``; case counts.
 
@@ -38,20 +47,26 @@ def classes_of(
         if code is None:
             strange.append(cell)
     if strange:
+        advice = advice or "Add it to a class, or list it in leave_out."
         counts = pd.Series(strange).value_counts()
         lines = [line for line, cell in cells.items() if cell == counts.index[0]]
         listed = first_ten(f"{value!r} ({count})" if value else f"empty ({count})" for value, count in counts.items())
         hint = _near(str(counts.index[0]), [value for value in meant if value]) if counts.index[0] else ""
         raise DataError(
             f"{where}: {len(strange)} rows have a value of no class: {listed}; the first is on line "
-            f"{first_ten(lines[:3])}. {hint and hint[0].upper() + hint[1:] + ' '}Add it to a class, or list it in "
-            f"leave_out."
+            f"{first_ten(lines[:3])}. {hint and hint[0].upper() + hint[1:] + ' '}{advice}"
         )
     return pd.Series(codes, cells.index, dtype="Int64")
 
 
-def typed(joined: Joined, declared: OwnColumn, lines: pd.Index) -> tuple[Column, pd.Series]:
+def typed(
+    joined: Joined, declared: OwnColumn, lines: pd.Index, findings: list[Finding], blanks: frozenset[str] = MISSING
+) -> list[tuple[Column, pd.Series]]:
     """Read a clinical column of the rows that are kept: numbers or NaN, categories or None.
+
+    A number beyond an assay's range (``<0.6``, ``>1210``) is its bound, and a second column says so: -1 below, 1 above,
+    0 within. Attributes that are logarithms in the cohort always have this column: the model's inputs must not depend
+    on whether one of a few new patients is beyond the range.
 
     Raises:
         DataError: a number column holds text or a number beyond its limits, a category is none of the declared; the
@@ -59,30 +74,36 @@ def typed(joined: Joined, declared: OwnColumn, lines: pd.Index) -> tuple[Column,
     """
     part = joined.homes[declared.name]
     where = f"{part.path}, column {declared.name!r}"
-    used = part.cells.loc[sorted(set(part.lines.loc[lines].dropna().astype(int))), declared.name]
-    codes = {code for code in map(_number, declared.missing) if code is not None}
-    gone = used.isin(declared.missing) | used.map(lambda cell: _number(cell) in codes if codes else False)
-    used = used.mask(gone, "").astype(object)
-    kind = declared.kind or _kind(used, where)
-    if kind == "number":
-        values = to_number(used, str(part.path))
-        _refuse_outside(values, declared, where)
+    cells = part.cells.loc[sorted(set(part.lines.loc[lines].dropna().astype(int))), declared.name].astype(object)
+    known = declared.attribute
+    cells = cells.mask(_gaps(cells, declared, blanks, findings), "")
+    source = f"{part.path.name}: {declared.name}"
+    if known is not None:
+        column = known.attribute.column(source)
     else:
-        gaps = is_missing(used) & ~used.isin(declared.categories)
-        values = used.astype(object).where(~gaps, None)
-        _refuse_unknown(values, declared, where)
-    column = Column(
-        declared.name,
-        "number" if kind == "number" else "category",
-        unit=declared.unit,
-        low=declared.low,
-        high=declared.high,
-        signed=declared.signed,
-        categories=declared.categories,
-        source=f"{part.path.name}: {declared.name}",
-    )
-    spread = joined.spread(values, part).loc[lines]
-    return column, spread.astype(float) if kind == "number" else spread.astype(object).where(spread.notna(), None)
+        column = Column(
+            declared.name,
+            "number" if (declared.kind or _kind(cells, where)) == "number" else "category",
+            unit=declared.unit,
+            low=declared.low,
+            high=declared.high,
+            signed=declared.signed,
+            categories=declared.categories,
+            source=source,
+        )
+    if column.kind != "number":
+        spread = joined.spread(_categories(cells, declared, where), part).loc[lines]
+        return [(column, spread.astype(object).where(spread.notna(), None))]
+    numbers, beyond = _numbers(cells, str(part.path), _UNDETECTED if known and known.attribute.log else frozenset())
+    if known is not None:
+        numbers = _converted(numbers, cells, known, where, findings)
+    else:
+        _refuse_outside(numbers, cells, declared.low, declared.high, declared.unit, where)
+    read = [(column, numbers)]
+    if (known and known.attribute.log) or (beyond.abs() == 1).any():
+        flag = "-1 below the assay's range, 1 above, 0 within"
+        read.append((Column(f"{column.name} censored", unit=flag, low=-1, high=1, source=source), beyond))
+    return [(each, joined.spread(values, part).loc[lines].astype(float)) for each, values in read]
 
 
 def group(cells: pd.Series) -> pd.Series:
@@ -106,10 +127,27 @@ def decides(values: pd.Series, labels: pd.Series) -> bool:
     return bool(one_to_one and len(pairs) > 1 and seen.sum() >= 10)
 
 
+def _gaps(cells: pd.Series, declared: OwnColumn, blanks: frozenset[str], findings: list[Finding]) -> pd.Series:
+    """Which cells mean "no value"."""
+    attribute = declared.attribute.attribute if declared.attribute else None
+    missing = blanks | {text.lower() for text in declared.missing}
+    if attribute:
+        missing |= NOTHING | (frozenset() if attribute.categories else _DASHES)
+    codes = {number for text in declared.missing if (number := _number(text)) is not None}
+    known = {float(code) for code in CODES} - codes if attribute else set()
+    lower = cells.map(str.lower)
+    numbers = cells.map(lambda cell: _number(cell)) if codes | known else pd.Series(None, cells.index, dtype=object)
+    coded = numbers.isin(known)
+    listed = [f"line {line}, column {cells.name!r}: {cell}" for line, cell in cells[coded].items()]
+    note(findings, "missing-code", "cells taken for codes of a missing value", listed)
+    gaps: pd.Series = (lower.isin(missing) & ~cells.isin(declared.categories)) | numbers.isin(codes) | coded
+    return gaps
+
+
 def _kind(cells: pd.Series, where: str) -> str:
     observed = cells[~is_missing(cells)]
     with suppress(DataError):
-        to_number(observed, where)
+        _numbers(observed, where)
         return "number"
     if observed.nunique() > MANY:
         raise DataError(
@@ -120,27 +158,76 @@ def _kind(cells: pd.Series, where: str) -> str:
     return "category"
 
 
-def _refuse_outside(values: pd.Series, declared: OwnColumn, where: str) -> None:
-    low, high = declared.low, declared.high
-    outside = values[
-        (values < (-float("inf") if low is None else low)) | (values > (high if high is not None else float("inf")))
-    ]
+def _numbers(cells: pd.Series, source: str, undetected: frozenset[str] = frozenset()) -> tuple[pd.Series, pd.Series]:
+    """Numbers, and -1, 0 or 1 for those below, within or above the assay's range; NaN where missing."""
+    text, signs = [], []
+    for cell in cells:
+        bound, none = _BOUND.fullmatch(cell), cell.lower() in undetected
+        text.append("0" if none else bound[2] if bound else cell)
+        signs.append(-1.0 if none or (bound and bound[1] in "<\u2264") else 1.0 if bound else 0.0)
+    numbers = to_number(pd.Series(text, cells.index, name=cells.name, dtype=object), source)
+    return numbers, pd.Series(signs, cells.index, dtype=float).where(numbers.notna())
+
+
+def _converted(numbers: pd.Series, cells: pd.Series, known: Known, where: str, findings: list[Finding]) -> pd.Series:
+    """Amounts of an attribute as the cohort holds them."""
+    attribute = known.attribute
+    if known.factor != 1:
+        what = f"column {cells.name!r}: {known.unit} to {attribute.unit}, times {known.factor:.5g}"
+        note(findings, "converted", "columns converted to another unit", (what,))
+    logged = known.logged
+    if attribute.guessed and not (known.logged or known.unit):
+        logged = not (numbers > MOST_LOGARITHM).any()
+        what = f"column {cells.name!r}: {'logarithms' if logged else attribute.unit}"
+        note(findings, "assumed-scale", "columns that name no unit; their numbers show what they are", (what,))
+    if logged:
+        numbers = 10.0 ** numbers.clip(upper=300.0) - (numbers == 0)  # a logarithm of 0 means "none found"
+    numbers = numbers * known.factor
+    middle = float(numbers.median())
+    likely = [unit for unit, times in attribute.units.items() if times != 1 and _inside(middle * times, known)]
+    advice = ""
+    if likely and not _inside(middle, known):
+        advice = f"They may be in {likely[0]}: name the column '{attribute.name} ({likely[0]})', and it is converted."
+    _refuse_outside(numbers, cells, attribute.low, attribute.high, attribute.unit, where, advice)
+    return np.log10(1 + numbers).round(6) if attribute.log else numbers
+
+
+def _inside(value: float, known: Known) -> bool:
+    return known.attribute.low <= value <= known.attribute.high
+
+
+def _refuse_outside(
+    numbers: pd.Series, cells: pd.Series, low: float | None, high: float | None, unit: str, where: str, advice: str = ""
+) -> None:
+    least, most = -np.inf if low is None else low, np.inf if high is None else high
+    outside = cells[(numbers < least) | (numbers > most)]
     if len(outside):
         limits = f"{'any' if low is None else f'{low:g}'} to {'any' if high is None else f'{high:g}'}"
-        unit = f" {declared.unit}" if declared.unit else ""
-        listed = first_ten(f"{value:g} (line {line})" for line, value in outside.items())
-        raise DataError(
-            f"{where}: {len(outside)} values are outside {limits}{unit}: {listed}. Is it in another unit, or a code "
-            "for a missing value? Then convert it, or list the code in missing."
+        listed = first_ten(f"{cell} (line {line})" for line, cell in outside.items())
+        advice = advice or (
+            "Is it in another unit, or a code for a missing value? Then convert it, or list the code in missing."
         )
+        span = f"{limits} {unit}".strip()
+        raise DataError(f"{where}: {len(outside)} values are outside {span}: {listed}. {advice}")
 
 
-def _refuse_unknown(values: pd.Series, declared: OwnColumn, where: str) -> None:
-    unknown = values[values.notna() & ~values.isin(declared.categories)]
-    if declared.categories and len(unknown):
-        listed = first_ten(f"{value!r} (line {line})" for line, value in unknown.drop_duplicates().items())
-        hint = _near(str(unknown.iloc[0]), declared.categories)
-        raise DataError(f"{where}: {len(unknown)} cells are none of the categories: {listed}; {hint}")
+def _categories(cells: pd.Series, declared: OwnColumn, where: str) -> pd.Series:
+    """One of the categories per cell, None where missing.
+
+    Raises:
+        DataError: a cell is none of them.
+    """
+    attribute = declared.attribute.attribute if declared.attribute else None
+    known = attribute.categories if attribute else declared.categories
+    observed = cells[cells != ""]
+    values = observed.map(lambda cell: attribute.category(cell, declared.name)) if attribute else observed
+    unknown = observed[~values.isin(known)] if known else observed[:0]
+    if len(unknown):
+        listed = first_ten(f"{cell!r} (line {line})" for line, cell in unknown.drop_duplicates().items())
+        hint = attribute.advice if attribute else _near(str(unknown.iloc[0]), known)
+        names = f" {', '.join(known)}" if attribute else ""
+        raise DataError(f"{where}: {len(unknown)} cells are none of the categories{names}: {listed}; {hint}")
+    return values.reindex(cells.index).astype(object)
 
 
 def _near(value: str, known: Iterable[str]) -> str:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
-from fusekit.data.clinical.tables import is_missing
+from fusekit.data.clinical.tables import MISSING
+from fusekit.data.cohort import Finding
 from fusekit.data.own.join import Joined
-from fusekit.data.own.places import Pattern, confined, refuse_archive, refuse_leaving, spelt_otherwise
+from fusekit.data.own.places import NotThere, Pattern, confined, spelt_otherwise
+from fusekit.data.own.series import Image, Wanted, of_folder
 from fusekit.errors import DataError, first_ten
 
 
@@ -19,34 +21,60 @@ class Matches:
     """What matching came to.
 
     Args:
-        paths: line of the main table -> path.
-        absent: line -> a clause that says what was looked for.
+        images: line of the main table -> its images.
+        absent: line -> a clause that says what was looked for, or that the cell is empty.
+        lost: line -> a clause that says which file is named and not there.
         wrong: sentences about cells that name what cannot be taken.
         unused: images that no row asks for, relative to the folder.
+        count: how many images there are, used or not, where images and not rows are counted.
     """
 
-    paths: dict[int, Path] = field(default_factory=dict)
+    images: dict[int, list[Image]] = field(default_factory=dict)
     absent: dict[int, str] = field(default_factory=dict)
+    lost: dict[int, str] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
     unused: list[str] = field(default_factory=list)
+    count: int | None = None
 
 
-def match_images(joined: Joined, place: Pattern | str, folder: Path, lines: pd.Index) -> Matches:
+def match_images(
+    joined: Joined, place: Pattern | str, folder: Path, lines: pd.Index, blanks: frozenset[str] = MISSING
+) -> Matches:
     """Find the image of each of the rows, by a pattern or in a column of paths; nothing is opened."""
     found = (
         _by_pattern(joined, place, folder, lines)
         if isinstance(place, Pattern)
-        else _named(joined, place, folder, lines)
+        else _by_path(joined, place, folder, lines, blanks)
     )
-    owner: dict[Path, int] = {}
-    shared: dict[Path, list[int]] = {}
-    for line, path in found.paths.items():
-        first = owner.setdefault(path, line)
-        if first != line:
-            shared.setdefault(path, [first]).append(line)
-    for path, owners in shared.items():
-        found.wrong.append(f"{joined.path}: lines {first_ten(owners)} share the image {path.relative_to(folder)}.")
+    owners: dict[Path, list[int]] = {}
+    for line, images in found.images.items():
+        owners.setdefault(images[0].path, []).append(line)
+    for path, shared in owners.items():
+        if len(shared) > 1:
+            found.wrong.append(f"{joined.path}: lines {first_ten(shared)} share the image {path.relative_to(folder)}.")
     return found
+
+
+def open_series(
+    found: Matches, joined: Joined, column: str, folder: Path, wanted: Wanted, findings: list[Finding]
+) -> None:
+    """Look into the headers of the folders that were matched, and take the wanted series of each."""
+    for line, (image,) in list(found.images.items()):
+        if image.path.is_dir():
+            try:
+                found.images[line] = [of_folder(image.path, wanted, folder, findings)]
+            except DataError as error:
+                found.wrong.append(f"{joined.where(line, column)}: {error}")
+                del found.images[line]
+
+
+def beside(found: Matches, folder: Path) -> list[str]:
+    """What lies beside the images and is named like them, and no row asks for."""
+    used = {image.path for images in found.images.values() for image in images}
+    endings = {tuple(path.suffixes[-2:]) for path in used}
+    others = {other for home in {path.parent for path in used} for other in home.iterdir()}
+    extra = [other for other in others - used if tuple(other.suffixes[-2:]) in endings and other.name[0] != "."]
+    return sorted(other.relative_to(folder).as_posix() for other in extra)
 
 
 def _by_pattern(joined: Joined, pattern: Pattern, folder: Path, lines: pd.Index) -> Matches:
@@ -83,46 +111,33 @@ def _by_pattern(joined: Joined, pattern: Pattern, folder: Path, lines: pd.Index)
     return found
 
 
-def _named(joined: Joined, column: str, folder: Path, lines: pd.Index) -> Matches:
+def _by_path(joined: Joined, column: str, folder: Path, lines: Iterable[int], blanks: frozenset[str]) -> Matches:
     found = Matches()
     cells = joined.cells(column)
-    gaps = is_missing(cells)
     for line in lines:
-        if gaps[line]:
+        cell = cells[line]
+        if cell.lower() in blanks:
             found.absent[line] = f"an empty cell (line {line})"
-        elif _may_be_looked_for(cells[line]) and not (folder / cells[line]).exists():
-            found.absent[line] = f"{cells[line]!r} (line {line}){_hint(folder, cells[line])}"
-        else:
-            _take(joined, found, line, column, cells[line], folder)
-    used = set(found.paths.values())
-    endings = {tuple(path.suffixes[-2:]) for path in used}
-    beside = {other for home in {path.parent for path in used} for other in home.iterdir()}
-    extra = [other for other in beside - used if tuple(other.suffixes[-2:]) in endings and other.name[0] != "."]
-    found.unused = sorted(other.relative_to(folder).as_posix() for other in extra)
+            continue
+        _take(joined, found, line, column, cell, folder)
+    found.unused = beside(found, folder)
     return found
 
 
 def _take(joined: Joined, found: Matches, line: int, column: str, relative: str, folder: Path) -> None:
     try:
-        found.paths[line] = confined(folder, relative)
+        path = confined(folder, relative)
+    except NotThere:
+        found.lost[line] = f"{relative!r} (line {line}){_hint(folder, relative)}"
     except DataError as error:
         found.wrong.append(f"{joined.where(line, column)}: {error}")
-
-
-def _may_be_looked_for(cell: str) -> bool:
-    try:
-        refuse_leaving(cell)
-        refuse_archive(cell)
-    except DataError:
-        return False
-    return True
+    else:
+        found.images[line] = [Image(path)]
 
 
 def _hint(folder: Path, cell: str) -> str:
-    if "\\" in cell:
-        return ": write / between folders"
-    home = (folder / cell).parent
-    near = spelt_otherwise([Path(cell).name], [other.name for other in home.iterdir()] if home.is_dir() else [])
+    path = folder / cell.replace("\\", "/")
+    near = spelt_otherwise([path.name], [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else [])
     return "".join(f": {other!r} lies there, the same?" for other in near.values())
 
 
@@ -133,7 +148,7 @@ def _no_name(joined: Joined, columns: Sequence[str], values: Sequence[str], line
             return f"{joined.where(line, column)}: {value!r} names no image."
         if "/" in value or "\\" in value or "\0" in value:
             return (
-                f"{joined.where(line, column)}: {value!r} is a path, and a brace stands for a name. "
+                f"{joined.where(line, column)}: {value!r} is a path, and a brace holds a name. "
                 f'Name the column of paths instead: images = {{column = "{column}"}}.'
             )
     return ""

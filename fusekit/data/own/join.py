@@ -11,9 +11,9 @@ import pandas as pd
 
 from fusekit.data.clinical.tables import read_table, require_columns
 from fusekit.data.cohort import Finding
+from fusekit.data.own.description import Further
 from fusekit.data.own.places import spelt_otherwise
-from fusekit.data.own.problems import Problems
-from fusekit.data.own.toml import Further
+from fusekit.data.own.problems import Problems, note
 from fusekit.errors import DataError, first_ten
 
 
@@ -90,6 +90,10 @@ def join(path: Path, tables: Sequence[Further], problems: Problems, findings: li
     main = read_table(path)
     if main.empty:
         raise DataError(f"{path}: the table has a header and no rows.")
+    again = main.duplicated()
+    twice = [f"line {line}" for line in main.index[again]]
+    note(findings, "repeated-row", "rows that stand in the table twice; the first counts", twice)
+    main = main[~again]
     joined = Joined((Part(path, main, pd.Series(main.index, main.index)),))
     for table in tables:
         with problems.gather():
@@ -128,14 +132,8 @@ def _partner(joined: Joined, folder: Path, table: Further, problems: Problems, f
             'remove the rows, or set rows_without_match = "empty" for that table.'
         )
     elif len(absent):
-        findings.append(
-            Finding(
-                "row-without-match", f"rows without a partner in {path.name}; those cells are empty.", tuple(absent)
-            )
-        )
-    unused = keys[~keys.isin(wanted)]
-    if len(unused):
-        findings.append(Finding("row-never-used", f"rows of {path.name} that no row asks for.", tuple(unused)))
+        note(findings, "row-without-match", f"rows without a partner in {path.name}; those cells are empty", absent)
+    note(findings, "row-never-used", f"rows of {path.name} that no row asks for", keys[~keys.isin(wanted)])
     return Part(path, cells[kept], matched)
 
 

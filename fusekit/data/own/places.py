@@ -16,6 +16,10 @@ from fusekit.errors import DataError
 _ARCHIVES = (".zip", ".tar", ".tgz", ".tbz", ".txz", ".7z", ".rar", ".gz", ".bz2", ".xz", ".zst")
 
 
+class NotThere(DataError):  # noqa: N818  (reads as what it says)
+    """A path inside the data folder at which nothing lies; the message is a clause about the path."""
+
+
 @dataclass(frozen=True)
 class Pattern:
     """A path with column names in braces, such as ``scans/{scan_id}.nii.gz``.
@@ -128,30 +132,35 @@ def refuse_leaving(text: str) -> None:
         raise DataError(f"{text!r} leads out of the data folder ('..'); paths stay inside it.")
 
 
+def is_archive(name: str) -> bool:
+    """Whether a name is that of an archive or a compressed file; compressed NIfTI files are read as they are."""
+    name = name.lower()
+    return name.endswith(_ARCHIVES) and not name.endswith((".nii.gz", ".img.gz", ".hdr.gz"))
+
+
 def refuse_archive(text: str) -> None:
     """Refuse archives by name; they are never unpacked.
 
     Raises:
         DataError: the name is that of an archive.
     """
-    name = text.lower()
-    if name.endswith(_ARCHIVES) and not name.endswith((".nii.gz", ".img.gz", ".hdr.gz")):
+    if is_archive(text):
         raise DataError(f"{text!r} is an archive, and archives are never unpacked here. Unpack it yourself.")
 
 
 def confined(folder: Path, relative: str) -> Path:
-    """Return the path below the folder, with every link on the way followed to see where it ends.
+    r"""Return the path (with ``/`` or ``\``) below the folder; every link on the way is followed.
 
     Raises:
-        DataError: it leaves the folder, is an archive, or is not there; the message is a clause about the path.
+        NotThere: there is no such file or folder.
+        DataError: it leaves the folder, or is an archive; the message is a clause about the path.
     """
     refuse_leaving(relative)
     refuse_archive(relative)
-    path, home = folder / relative, os.path.realpath(folder)
+    path, home = folder / relative.replace("\\", "/"), os.path.realpath(folder)
     try:
         if not path.exists():
-            hint = " Write / between folders." if "\\" in relative else ""
-            raise DataError(f"{relative!r}: there is no such file or folder.{hint}")
+            raise NotThere(f"{relative!r}: there is no such file or folder.")
         links = [path, *(entry for entry in path.iterdir() if entry.is_symlink())] if path.is_dir() else [path]
     except (OSError, ValueError) as error:
         raise DataError(f"{relative!r} cannot be looked at: {error}.") from error
@@ -159,6 +168,8 @@ def confined(folder: Path, relative: str) -> Path:
         if os.path.commonpath([home, os.path.realpath(link)]) != home:
             shown = link.relative_to(folder).as_posix()
             raise DataError(f"{shown!r} is a link that leads out of the data folder; copy the file into it.")
+    if path == folder:
+        raise DataError(f"{relative!r} is the data folder itself.")
     return path
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from fusekit.data.cohort import Finding
 from fusekit.errors import DataError, FusekitError
 
 
@@ -24,6 +27,10 @@ class Problems:
     def add(self, sentence: str) -> None:
         """Note one."""
         self.sentences.append(sentence)
+
+    def add_some(self, sentences: list[str], summary: str) -> None:
+        """Note ten, and if there are more how many."""
+        self.sentences += sentences[:10] + [summary] * (len(sentences) > 10)
 
     @contextmanager
     def gather(self) -> Iterator[None]:
@@ -44,6 +51,19 @@ class Problems:
         if self.sentences:
             listed = "\n".join(f"  {number}. {sentence}" for number, sentence in enumerate(self.sentences, 1))
             raise DataError(f"{self.source}: {len(self.sentences)} things to put right:\n{listed}")
+
+
+def note(findings: list[Finding], code: str, message: str, items: Iterable[object], **more: Any) -> None:
+    """Add a finding if it concerns anything; what is already said of other items is said once of all."""
+    listed = tuple(map(str, items))
+    if not listed:
+        return
+    for number, before in enumerate(findings):
+        if (before.code, before.message) == (code, message):
+            along = None if before.along is None else before.along + (more.get("along") or 0)
+            findings[number] = replace(before, items=before.items + listed, along=along)
+            return
+    findings.append(Finding(code, message, listed, **more))
 
 
 def line_of(text: str, *keys: str) -> int | None:

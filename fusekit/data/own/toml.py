@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from fusekit.data.own.attributes import Known, named
+from fusekit.data.own.description import Further, Named, OwnColumn, OwnData, Place
 from fusekit.data.own.keys import Keys
 from fusekit.data.own.places import Pattern
 from fusekit.data.own.problems import Problems
+from fusekit.data.own.series import Wanted
 from fusekit.data.slices.policy import SlicePolicy
 from fusekit.data.task import Preset
 from fusekit.errors import DataError, OptionError
@@ -25,58 +28,9 @@ MORE = ("accuracy", "balanced-accuracy", "macro-auc")
 
 
 _ENTRIES = """
-    title data table images masks subject scan label classes positive leave_out columns groups subgroups tables
-    rows_without_image metrics slices training
+    title data table images masks series subject scan label classes positive leave_out columns groups subgroups tables
+    rows_without_image rows_without_subject metrics slices training
 """.split()  # noqa: SIM905 (words read better than quoted ones)
-
-
-@dataclass(frozen=True, slots=True)
-class OwnColumn:
-    """A clinical column as the TOML declares it; an empty kind is found out from the values."""
-
-    name: str
-    kind: str = ""
-    unit: str = ""
-    low: float | None = None
-    high: float | None = None
-    signed: bool = False
-    categories: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Further:
-    """A further table: one row for each value of its key, joined to the main table's columns ``to``."""
-
-    file: str
-    key: tuple[str, ...]
-    to: tuple[str, ...]
-    columns: tuple[str, ...]  # empty: all
-    optional: bool  # whether a row may be without a partner there; its cells are then empty
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OwnData:
-    """What a TOML says, checked in itself; the table and the images have not been looked at."""
-
-    path: Path
-    folder: Path
-    title: str
-    table: str
-    images: Pattern | str  # text: a column of paths
-    masks: Pattern | str | None
-    subject: str
-    scan: str
-    label: str
-    classes: dict[str, tuple[str, ...]]
-    leave_out: tuple[str, ...]
-    columns: tuple[OwnColumn, ...]
-    groups: tuple[str, ...]
-    subgroups: tuple[str, ...]
-    tables: tuple[Further, ...]
-    without_image: bool  # whether rows without an image are left out rather than refused
-    metrics: tuple[str, ...]
-    preset: Preset
 
 
 def read_own(path: Path) -> OwnData:
@@ -95,6 +49,8 @@ def read_own(path: Path) -> OwnData:
         raise DataError(f"{path}: there is no such file{f'; did you mean {near[0]!r}?' if near else '.'}") from None
     except OSError as error:
         raise DataError(f"{path}: the file cannot be read: {error.strerror}.") from error
+    except RecursionError:
+        raise DataError(f"{path} is no TOML: its values are nested too deeply.") from None
     except ValueError as error:  # also what is no UTF-8
         raise DataError(f"{path} is no TOML: {error}.") from error
     problems = Problems(path)
@@ -128,13 +84,15 @@ class _Reader(Keys):
             "groups": self.texts(entries, "groups"),
             "subgroups": self.texts(entries, "subgroups"),
             "tables": tuple(self.further(entries)),
-            "without_image": self.choice(entries, "rows_without_image", ("refuse", "leave out")) == "leave out",
+            "without_image": self.choice(entries, "rows_without_image", ("refuse", "leave out", "leave out empty")),
+            "without_subject": self.choice(entries, "rows_without_subject", ("refuse", "leave out")) == "leave out",
+            "series": Wanted(self.text(entries, "series")) if "series" in entries else None,
             "metrics": self.metrics(entries, len(classes)),
             "preset": self.preset(entries),
         }
         for key in ("groups", "subgroups"):
             for name in made[key]:
-                if name in ("subject", "image", "mask", "label"):
+                if name in ("subject", "scan", "slice", "fold", "label", "image", "mask"):
                     self.wrong((key,), f"cannot hold a column called {name!r}; rename it in the table.")
                 elif key == "subgroups" and name in (made["label"], made["subject"], made["scan"]):
                     self.wrong((key,), f"has {name!r}, which is label or identifier and splits nobody.")
@@ -145,10 +103,12 @@ class _Reader(Keys):
                 self.wrong(("columns",), f"has {made[role]!r}, which is the {role} and can be no input.")
         return OwnData(**made) if len(self.problems.sentences) == before else None
 
-    def place(self, entries: dict[str, Any], name: str, *, needed: bool = False) -> Pattern | str | None:
+    def place(self, entries: dict[str, Any], name: str, *, needed: bool = False) -> Place | None:
         value = entries.get(name)
         if isinstance(value, dict):
-            self.known(value, ["column"], (name,))
+            self.known(value, ["column", "named_after"], (name,))
+            if "named_after" in value:
+                return Named(self.text(value, "named_after", (name,)))
             return self.text(value, "column", (name,), needed=True)
         text = self.text(entries, name, needed=needed)
         try:
@@ -220,15 +180,26 @@ class _Reader(Keys):
                 if each in options and kind not in ("", only):
                     self.wrong((*at, each), f"is for a {only}, and this is a {kind}.")
                 kind = kind or (only if each in options else "")
+        attribute = self.attribute(name, options, at) if "attribute" in options else None
         return OwnColumn(
             name,
             kind,
+            attribute=attribute,
             unit=self.text(options, "unit", at),
             **numbers,
             signed=options.get("signed") is True,
             categories=self.texts(options, "categories", at),
             missing=self.texts(options, "missing", at),
         )
+
+    def attribute(self, name: str, options: dict[str, Any], at: tuple[str, ...]) -> Known | None:
+        for each in sorted({*options} - {"attribute", "unit", "missing"}):
+            self.wrong((*at, each), "is known of an attribute and cannot be said beside it.")
+        try:
+            return named(self.text(options, "attribute", at), name, self.text(options, "unit", at))
+        except DataError as error:
+            self.wrong((*at, "attribute"), str(error))
+            return None
 
     def further(self, entries: dict[str, Any]) -> Iterable[Further]:
         for number, table in enumerate(self.tables(entries, "tables"), 1):

@@ -25,7 +25,7 @@ def test_images_masks_tables_and_archives_are_told_apart(tmp_path: Path) -> None
     (tmp_path / "elsewhere").symlink_to(tmp_path / "a")
     found = look(tmp_path)
     assert found.images == {
-        "NIfTI": ["a/1.nii.gz", "a/2.NII", "a/3.img", "a/segment_5.nii"],
+        "NIfTI": ["a/1.nii.gz", "a/2.NII", "a/3.hdr", "a/segment_5.nii"],
         "picture": ["p/x.png", "p/y.JPG"],
         "DICOM series": ["s/1", "s/2"],
     }

@@ -9,12 +9,18 @@ import pandas as pd
 import pytest
 
 from fusekit.data.clinical.tables import read_table
+from fusekit.data.cohort import Column
 from fusekit.data.own.columns import classes_of, decides, duplicates, group, typed
+from fusekit.data.own.description import OwnColumn
 from fusekit.data.own.join import Joined, Part
-from fusekit.data.own.toml import OwnColumn
 from fusekit.errors import DataError
 
 CLASSES = {"benign": ("0", "no"), "malignant": ("1", "yes")}
+
+
+def read(joined: Joined, declared: OwnColumn, lines: pd.Index) -> tuple[Column, pd.Series]:
+    (only,) = typed(joined, declared, lines, [])
+    return only
 
 
 def one(folder: Path, text: str) -> Joined:
@@ -45,19 +51,19 @@ def test_values_of_no_class_are_all_listed_with_their_counts() -> None:
 
 def test_numbers_with_decimal_commas_codes_and_gaps(tmp_path: Path) -> None:
     table = one(tmp_path, "id;afp;age\na;1,5;40\nb;-9,0;-9\nc;;41\nd;12,25;7\n")
-    column, values = typed(table, OwnColumn("afp", unit="ng/mL", missing=("-9",)), table.lines)
+    column, values = read(table, OwnColumn("afp", unit="ng/mL", missing=("-9",)), table.lines)
     assert (column.kind, column.unit, column.source) == ("number", "ng/mL", "t.csv: afp")
     np.testing.assert_array_equal(values, [1.5, np.nan, np.nan, 12.25])
-    _, ages = typed(table, OwnColumn("age", missing=("-9",), low=0), table.lines)
+    _, ages = read(table, OwnColumn("age", missing=("-9",), low=0), table.lines)
     np.testing.assert_array_equal(ages, [40, np.nan, 41, 7])
 
 
 def test_categories_are_text_and_none_where_missing(tmp_path: Path) -> None:
     table = one(tmp_path, "id,sex,na\na,F,NA\nb,,x\nc,M,y\nd,?,x\n")
-    column, values = typed(table, OwnColumn("sex", missing=("?",)), table.lines)
+    column, values = read(table, OwnColumn("sex", missing=("?",)), table.lines)
     assert column.kind == "category"
     assert values.tolist() == ["F", None, "M", None]
-    _, kept = typed(table, OwnColumn("na", categories=("NA", "x", "y")), table.lines)
+    _, kept = read(table, OwnColumn("na", categories=("NA", "x", "y")), table.lines)
     assert kept.tolist() == ["NA", "x", "y", "x"]  # declared, so it is no gap
 
 
@@ -79,20 +85,20 @@ def test_categories_are_text_and_none_where_missing(tmp_path: Path) -> None:
 def test_cells_that_do_not_fit_are_named_with_their_lines(tmp_path: Path, declared: OwnColumn, message: str) -> None:
     table = one(tmp_path, "id,age,size\na,40,20\nb,4o,1.5\nc,41,30\n")
     with pytest.raises(DataError, match=message):
-        typed(table, declared, table.lines)
+        read(table, declared, table.lines)
 
 
 def test_rows_that_are_left_out_are_not_looked_at(tmp_path: Path) -> None:
     table = one(tmp_path, "id,age\na,40\nb,bad\nc,41\n")
-    _, values = typed(table, OwnColumn("age", "number"), pd.Index([2, 4]))
+    _, values = read(table, OwnColumn("age", "number"), pd.Index([2, 4]))
     assert values.tolist() == [40, 41]
 
 
 def test_free_text_is_no_category_unless_somebody_says_so(tmp_path: Path) -> None:
     table = one(tmp_path, "id,note\n" + "".join(f"{k},text {k}\n" for k in range(40)))
     with pytest.raises(DataError, match=r"40 different texts, such as 'text 0', 'text 1', 'text 2'"):
-        typed(table, OwnColumn("note"), table.lines)
-    assert typed(table, OwnColumn("note", "category"), table.lines)[0].kind == "category"
+        read(table, OwnColumn("note"), table.lines)
+    assert read(table, OwnColumn("note", "category"), table.lines)[0].kind == "category"
 
 
 def test_groups_are_numbers_where_they_measure_and_text_where_they_name() -> None:

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fusekit.data.cohort import Finding
+from fusekit.data.own.description import Further
 from fusekit.data.own.join import Joined, join
 from fusekit.data.own.problems import Problems
-from fusekit.data.own.toml import Further
 from fusekit.errors import DataError
 
 

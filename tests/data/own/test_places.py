@@ -118,8 +118,8 @@ def test_links_are_followed_to_see_where_they_end(tmp_path: Path) -> None:
     (home / "series" / "2.dcm").symlink_to(tmp_path / "out.nii")
     with pytest.raises(DataError, match=r"'series/2\.dcm' is a link that leads out"):
         confined(home, "series")
-    with pytest.raises(DataError, match=r"no such file or folder\. Write / between folders"):
-        confined(home, "series\\1.dcm")
+    with pytest.raises(DataError, match=r"no such file or folder"):
+        confined(home, "series\\3.dcm")
 
 
 @pytest.mark.parametrize("name", ["a.zip", "a.tar", "a.tar.gz", "a.TGZ", "a.7z", "a.csv.gz", "a.dcm.xz"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -143,7 +144,7 @@ def test_masks_may_be_absent_and_are_listed(tmp_path: Path) -> None:
     cohort = scan(tmp_path, toml, images="s1 s2 s3 s4 s1_mask s7_mask")
     assert cohort.scans["mask"].tolist() == [None, tmp_path / "scans/s1_mask.nii", None, None]
     found = {finding.code: finding.items for finding in cohort.findings}
-    assert found["scan-without-mask"] == ("s4 (line 2)", "s2 (line 4)", "s3 (line 5)")
+    assert found["scan-without-mask"] == ("s4", "s2", "s3")
     assert found["mask-without-row"] == ("scans/s7_mask.nii",)
     assert "image-without-row" not in found  # a mask is no image left over
 
@@ -188,7 +189,7 @@ def test_a_column_without_values_is_left_out_and_said(tmp_path: Path) -> None:
         (
             TOML,
             TABLE.replace("s1", "../s1"),
-            r"line 3, column 'scan': '\.\./s1' is a path, and a brace stands for a name",
+            r"line 3, column 'scan': '\.\./s1' is a path, and a brace holds a name",
         ),
     ],
 )
@@ -203,3 +204,78 @@ def test_another_folder_may_hold_the_data(tmp_path: Path) -> None:
     assert len(task.scan(tmp_path / "data", Quiet()).scans) == 4
     with pytest.raises(DataError, match="there is no data folder"):
         task.scan(tmp_path / "nowhere", Quiet())
+
+
+LABS = """pid;outcome;AFP (IU/mL);Kreatinin;HBs;CRP
+p1;0;100;0,9;neg;<0,5
+p2;1;>1000;1,1;+;12
+p3;0;;-9;-;3,5
+"""
+NAMED = """
+table = "t.csv"
+images = {named_after = "pid"}
+masks = {named_after = "pid"}
+subject = "pid"
+label = "outcome"
+classes = ["0", "1"]
+columns."AFP (IU/mL)" = {attribute = "AFP"}
+columns.Kreatinin = {attribute = "creatinine", unit = "mg/dL"}
+columns.HBs = {attribute = "HBsAg"}
+columns.CRP = {unit = "mg/L"}
+"""
+
+
+def test_attributes_are_named_and_bring_unit_limits_and_words(tmp_path: Path) -> None:
+    (tmp_path / "scans" / "p3").mkdir(parents=True)
+    (tmp_path / "scans" / "p3" / "x.nii").touch()
+    cohort = scan(tmp_path, NAMED, LABS, "ct_P1 p2 p2_mask p1_seg stranger")
+    names = ["AFP", "AFP censored", "creatinine", "HBsAg", "CRP", "CRP censored"]
+    assert [column.name for column in cohort.columns] == names
+    got = cohort.clinical.loc[["p1", "p2", "p3"]]
+    log = [np.log10(1 + 100 * 1.21), np.log10(1 + 1000 * 1.21), np.nan]
+    np.testing.assert_allclose(got["AFP"], log, atol=1e-6)
+    np.testing.assert_array_equal(got["AFP censored"], [0, 1, np.nan])
+    np.testing.assert_allclose(got["creatinine"], [0.9 * 88.42, 1.1 * 88.42, np.nan])
+    assert got["HBsAg"].tolist() == ["absent", "present", "absent"]
+    np.testing.assert_array_equal(got["CRP"], [0.5, 12, 3.5])  # a bound is a number, and a column says which are bounds
+    np.testing.assert_array_equal(got["CRP censored"], [-1, 0, 0])
+    assert cohort.columns[2] == Column("creatinine", unit="umol/L", low=15, high=2000, source="t.csv: Kreatinin")
+    found = {finding.code: finding.items for finding in cohort.findings}
+    assert found["converted"] == (
+        "column 'AFP (IU/mL)': IU/mL to ng/mL, times 1.21",
+        "column 'Kreatinin': mg/dL to umol/L, times 88.42",
+    )
+    assert found["missing-code"] == ("line 4, column 'Kreatinin': -9",)
+    assert found["image-without-row"] == ("scans/stranger.nii",)
+
+
+def test_images_named_after_an_id_and_masks(tmp_path: Path) -> None:
+    cohort = scan(tmp_path, NAMED, LABS, "ct_P1 p2 p3 p2_mask")
+    images = {who: path.name for who, path in cohort.scans["image"].items()}
+    assert images == {"p1": "ct_P1.nii", "p2": "p2.nii", "p3": "p3.nii"}
+    assert cohort.scans["mask"].to_dict() == {"p1": None, "p2": tmp_path / "scans" / "p2_mask.nii", "p3": None}
+    with pytest.raises(DataError, match=r"1 rows have no image: p3 \(line 4\)"):
+        scan(tmp_path / "less", NAMED, LABS, "p1 p2")
+    series = NAMED.replace("table", 'series = "late"\ntable', 1)
+    found = scan(tmp_path / "two", series, LABS, "p1_late p1_early p2_late p3_late")
+    assert [path.name for path in found.scans["image"]] == ["p1_late.nii", "p2_late.nii", "p3_late.nii"]
+    with pytest.raises(DataError, match=r"1 subjects have several volumes: p1 \(line 2\): .*series = "):
+        scan(tmp_path / "two", NAMED, LABS, "")
+
+
+def test_empty_cells_may_be_left_out_and_wrong_paths_not(tmp_path: Path) -> None:
+    toml = TOML.replace('"scans/{scan}.nii"', '{column = "file"}').replace('scan = "scan"\n', "")
+    toml = 'rows_without_image = "leave out empty"\nrows_without_subject = "leave out"\n' + toml
+    rows = ["p1;0;1;F;x;scans/s1.nii", "p1;0;2;F;x;scans/s2.nii", "p2;1;3;M;x;scans/s3.nii"]
+    more = ["p3;1;4;M;x;", ";1;4;M;x;scans/s4.nii"]
+    table = "\n".join(["pid;outcome;age;sex;site;file", *rows, *more, rows[0]])
+    cohort = scan(tmp_path, toml, table)
+    assert cohort.scans.index.tolist() == ["p1:scans/s1.nii", "p1:scans/s2.nii", "p2"]
+    found = {finding.code: finding.items for finding in cohort.findings}
+    assert found["row-without-image"] == ("p3 (line 5)",)
+    assert found["row-without-subject"] == ("line 6",)
+    assert found["repeated-row"] == ("line 7",)
+    with pytest.raises(DataError, match=r"t\.csv, column 'file': 1 rows have no image: 'scans/lost\.nii' \(line 4\)"):
+        scan(tmp_path, toml, table.replace("s3.nii", "lost.nii"))
+    with pytest.raises(DataError, match=r"line 4, column 'file': .*cannot be looked at"):
+        scan(tmp_path, toml, table.replace("s3.nii", "x" * 300))

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from fusekit.data import Preset, SlicePolicy
+from fusekit.data.own.description import Further, OwnColumn, OwnData
 from fusekit.data.own.places import Pattern
-from fusekit.data.own.toml import Further, OwnColumn, OwnData, read_own
+from fusekit.data.own.toml import read_own
 from fusekit.errors import DataError
 
 LEAST = """
@@ -122,6 +123,7 @@ def test_more_classes_have_metrics_of_their_own(tmp_path: Path) -> None:
         ('["no", "yes"]', '["a", "b", "c"]\npositive = "a"', r"positive is for two classes; with 3"),
         ("label", 'leave_out = ["no"]\nlabel', r"leave_out has the value 'no', which the class no has too"),
         ("label", 'groups = ["image"]\nlabel', r"groups cannot hold a column called 'image'"),
+        ("label", 'groups = ["fold"]\nlabel', r"groups cannot hold a column called 'fold'"),
         ("label", 'subgroups = ["mask"]\nlabel', r"line 5: subgroups cannot hold a column called 'mask'"),
         ("label", 'subgroups = ["outcome"]\nlabel', r"line 5: subgroups has 'outcome', which is label or identifier"),
         (
@@ -131,7 +133,11 @@ def test_more_classes_have_metrics_of_their_own(tmp_path: Path) -> None:
         ),
         ("label", 'columns = ["age", "age"]\nlabel', r"columns names a column twice"),
         ("label", 'metrics = ["acu"]\nlabel', r"metrics has 'acu', which is no metric; did you mean 'auc'"),
-        ("label", 'rows_without_image = "drop"\nlabel', r"takes 'refuse' or 'leave out', not 'drop'"),
+        (
+            "label",
+            'rows_without_image = "drop"\nlabel',
+            r"takes 'refuse' or 'leave out' or .*, not 'drop'",
+        ),
         ("label", "columns.age = 3\nlabel", r"columns\.age takes \{kind = \"number\"\}"),
         ("label", 'columns.age = {kind = "num"}\nlabel', r"columns\.age\.kind takes 'number' or 'category', not 'num'"),
         ("label", "columns.age = {low = true}\nlabel", r"columns\.age\.low takes a number, not True"),
@@ -146,6 +152,17 @@ def test_more_classes_have_metrics_of_their_own(tmp_path: Path) -> None:
             'columns.age = {unit = "y", categories = ["a"]}\nlabel',
             r"categories is for a category, and this is a n",
         ),
+        (
+            "label",
+            "columns.a = {attribute = 'AFPP'}\nlabel",
+            r"names no attribute: 'AFPP'; did you mean 'AFP'",
+        ),
+        (
+            "label",
+            "columns.a = {attribute = 'AFP', unit = 'pg'}\nlabel",
+            r"has the unit 'pg'; AFP is understood in ng/mL, ug/L, IU/mL",
+        ),
+        ("label", "columns.a = {attribute = 'AFP', low = 0}\nlabel", r"columns\.a\.low is known of an attribute"),
         ("label", "columns.age = {sign = true}\nlabel", r"columns\.age\.sign is no entry here; did you mean 'signed'"),
         ("label", "slices.plain = 'axial'\nlabel", r"slices\.plain does not fit: .* did you mean 'plane'"),
         ("label", "slices.plane = 'axle'\nlabel", r"slices\.plane does not fit: .*not 'axle'"),
@@ -186,6 +203,8 @@ def test_files_that_are_no_toml_are_named(tmp_path: Path) -> None:
         read_own(tmp_path / "mi.toml")
     with pytest.raises(DataError, match="cannot be read"):
         read_own(tmp_path)
+    with pytest.raises(DataError, match=r"my\.toml is no TOML: .*nested"):
+        write(tmp_path, "a = " + "[" * 50_000)
 
 
 def test_the_toml_of_the_documentation_is_one(tmp_path: Path) -> None:

@@ -182,7 +182,7 @@ def test_hmi_adds_up_with_the_files(tmp_path: Path) -> None:
     without = len(set(table[who]) - set(images)) + 1
     assert found["found"] == {"scans": len(images) - 1, "subjects": len(table)}
     assert reasons(found) == {
-        "no-label": (0, 1),
+        "label-left-out": (0, 1),
         "row-without-image": (0, without),
         "image-without-row": (2, 0),  # the stranger's, and that of the patient without a label
     }

@@ -1,6 +1,6 @@
 import pytest
 
-from fusekit_hmi.attributes import ATTRIBUTES, recognise
+from fusekit.data.own.attributes import ATTRIBUTES, recognise
 
 
 def test_there_are_the_papers_29() -> None:
@@ -50,7 +50,5 @@ def test_other_names_and_units_are_not_guessed(written: str) -> None:
 
 
 def test_no_name_means_two_attributes() -> None:
-    from fusekit_hmi.attributes import plain
-
-    names = [plain(name) for a in ATTRIBUTES for name in {plain(a.name), *map(plain, a.aliases)}]
+    names = [name for attribute in ATTRIBUTES for name in attribute.names]
     assert len(names) == len(set(names))

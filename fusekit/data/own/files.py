@@ -4,23 +4,39 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fusekit.data import is_dicom
+from fusekit.data.images.dicom_files import is_dicom
+from fusekit.data.images.pictures import PICTURE_SUFFIXES
+from fusekit.data.own.places import is_archive
 from fusekit.errors import DataError
 
-VOLUMES = (".nii", ".nii.gz", ".hdr", ".mgz")
-PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
-TABLES = (".csv", ".tsv")
+_VOLUMES = (".nii", ".nii.gz", ".hdr", ".mgz")
+_TABLES = (".csv", ".tsv")
 #: Never DICOM, whatever is inside: not looked into.
-_OTHER = (".txt", ".json", ".xml", ".md", ".pdf", ".xlsx", ".xls", ".toml", ".log", ".html", ".zip", ".gz", ".img")
-_MASK_WORD = re.compile(r"masks?|segs?\d*|segmentations?|rois?", re.IGNORECASE)
-_MASK_FOLDER = re.compile(r"(.*[\W_])?(masks?|segs?|segmentations?|labels?|rois?)", re.IGNORECASE)
+_OTHER = (
+    ".txt",
+    ".json",
+    ".xml",
+    ".md",
+    ".pdf",
+    ".xlsx",
+    ".xls",
+    ".toml",
+    ".log",
+    ".html",
+    ".img",
+    ".img.gz",
+    ".hdr.gz",
+)
+_MASK_WORD = re.compile(r"masks?|segs?\d*|segmentations?|rois?|lesions?|contours?", re.IGNORECASE)
+_MASK_FOLDER = re.compile(r"(.*[\W_])?(masks?|segs?|segmentations?|labels?|rois?|lesions?|contours?)", re.IGNORECASE)
 
 
 @dataclass
-class Found:
+class Files:
     """Files below a folder, in the order of their names.
 
     Args:
@@ -31,6 +47,7 @@ class Found:
         pictures: 2-D files that are no masks.
         masks: NIfTI files that are masks by their name or their folder's.
         drawings: 2-D files that are masks.
+        archives: files that have to be unpacked to be used.
     """
 
     folder: Path
@@ -40,17 +57,27 @@ class Found:
     pictures: list[Path] = field(default_factory=list)
     masks: list[Path] = field(default_factory=list)
     drawings: list[Path] = field(default_factory=list)
+    archives: list[Path] = field(default_factory=list)
+
+    @property
+    def images(self) -> Iterator[Path]:
+        """Volumes, folders of DICOM files, pictures."""
+        yield from (*self.volumes, *self.series, *self.pictures)
+
+    def shown(self, path: Path) -> str:
+        """A path as messages have it."""
+        return path.relative_to(self.folder).as_posix()
 
 
-def find_files(folder: Path) -> Found:
+def look(folder: Path) -> Files:
     """Walk a folder once, not through links to folders.
 
     Raises:
         DataError: there is no such folder, or one that cannot be read.
     """
     if not folder.is_dir():
-        raise DataError(f"--data {folder} is not a folder.")
-    found = Found(folder)
+        raise DataError(f"{folder}: there is no such folder.")
+    found = Files(folder)
     for here, folders, names in os.walk(folder, onerror=_refuse):
         folders[:] = sorted(name for name in folders if not name.startswith((".", "__MACOSX")))
         for name in sorted(names):
@@ -63,8 +90,7 @@ def is_mask(path: Path, folder: Path) -> bool:
     """Whether a file is a mask: ``P7_mask.nii.gz``, ``P7-seg.nii``, or anything in a folder ``masks``."""
     parts = path.relative_to(folder).parts
     in_masks = any(_MASK_FOLDER.fullmatch(part) for part in parts[:-1])
-    words = re.split(r"[\W_]+", stem(path))
-    return in_masks or any(_MASK_WORD.fullmatch(word) for word in words)
+    return in_masks or any(_MASK_WORD.fullmatch(word) for word in re.split(r"[\W_]+", stem(path)))
 
 
 def stem(path: Path) -> str:
@@ -75,17 +101,19 @@ def stem(path: Path) -> str:
 
 def is_picture(path: Path) -> bool:
     """Whether a file is a 2-D picture by its suffix."""
-    return path.name.lower().endswith(PICTURES)
+    return path.name.lower().endswith(PICTURE_SUFFIXES)
 
 
-def _sort_in(found: Found, path: Path) -> None:
+def _sort_in(found: Files, path: Path) -> None:
     name = path.name.lower()
-    if name.endswith(TABLES):
+    if name.endswith(_TABLES):
         found.tables.append(path)
-    elif name.endswith(VOLUMES):
+    elif name.endswith(_VOLUMES):
         (found.masks if is_mask(path, found.folder) else found.volumes).append(path)
-    elif name.endswith(PICTURES):
+    elif is_picture(path):
         (found.drawings if is_mask(path, found.folder) else found.pictures).append(path)
+    elif is_archive(name):
+        found.archives.append(path)
     elif name.endswith(".dcm") or (not name.endswith(_OTHER) and is_dicom(path)):
         found.series.setdefault(path.parent, []).append(path)
 

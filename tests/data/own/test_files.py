@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from fusekit.data.own.files import is_mask, look, stem
 from fusekit.errors import DataError
-from fusekit_hmi.images import find_files, is_mask, stem
 from tests.plugins.fusekit_hmi.conftest import write_series
 
 
@@ -52,7 +52,7 @@ def test_files_are_sorted_by_what_they_are(tmp_path: Path) -> None:
     write_series(tmp_path / "d", "P", name="IM{:04}", slices=2)  # no suffix: known by the mark
     (tmp_path / "d" / "DICOMDIR").write_bytes(bytes(128) + b"DICM")
     (tmp_path / "loop").symlink_to(tmp_path)
-    found = find_files(tmp_path)
+    found = look(tmp_path)
     assert [path.relative_to(tmp_path).as_posix() for path in found.tables] == ["t.csv", "b/t.tsv"]
     assert found.volumes == [tmp_path / "v.nii.gz"]
     assert found.pictures == [tmp_path / "p.PNG"]
@@ -62,5 +62,5 @@ def test_files_are_sorted_by_what_they_are(tmp_path: Path) -> None:
 
 
 def test_no_folder_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="is not a folder"):
-        find_files(tmp_path / "nowhere")
+    with pytest.raises(DataError, match="no such folder"):
+        look(tmp_path / "nowhere")
