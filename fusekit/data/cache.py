@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -74,6 +75,17 @@ def alone(folder: Path, busy: Callable[[], None]) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def discard(folder: Path) -> None:
+    """Delete a folder, all at once for others: nobody opens one half of it, and who has it open reads on.
+
+    Raises:
+        OSError: it cannot be deleted.
+    """
+    gone = folder.with_name(f".deleted-{secrets.token_hex(4)}{PARTIAL}")
+    folder.replace(gone)
+    shutil.rmtree(gone)
 
 
 def hold(folder: Path) -> None:

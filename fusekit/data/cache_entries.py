@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import secrets
-import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fusekit.data.cache import LOCKS, PARTIAL, alone, cache_root, users
+from fusekit.data.cache import LOCKS, PARTIAL, alone, cache_root, discard, users
 from fusekit.data.journal import JOURNAL
 from fusekit.data.policy import SlicePolicy
 from fusekit.data.store_build import DESCRIPTION
@@ -78,9 +76,7 @@ def remove(entry: CacheEntry) -> int:
             used_by = users(entry.folder)
             if used_by:
                 raise DataError(f"{entry.name} is in use by process {', '.join(used_by)}; it stays.")
-            gone = entry.folder.with_name(f".deleted-{secrets.token_hex(4)}{PARTIAL}")
-            entry.folder.replace(gone)  # at once: nobody opens one half of it
-        shutil.rmtree(gone)
+            discard(entry.folder)
     except OSError as error:
         raise DataError(f"{entry.name} cannot be deleted: {error.strerror} ({error.filename}).") from error
     return entry.size

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import secrets
-import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
@@ -18,7 +16,7 @@ import numpy as np
 import pandas as pd
 from rich.markup import escape
 
-from fusekit.data.cache import PARTIAL, alone, hold
+from fusekit.data.cache import PARTIAL, alone, discard, hold
 from fusekit.data.cohort import Finding
 from fusekit.data.journal import IMAGES, THUMBNAILS, Journal, header_of
 from fusekit.data.pictures import PICTURE_SUFFIXES
@@ -183,9 +181,7 @@ def _remove(folder: Path, fingerprint: str) -> None:
     """Take a damaged store away, unless another process has done so and built it anew."""
     with alone(folder, lambda: None):
         if folder.exists() and _opened(folder, fingerprint, check=True)[1] is None:
-            gone = folder.with_name(f".deleted-{secrets.token_hex(4)}{PARTIAL}")
-            folder.replace(gone)  # at once; who has it open reads on
-            shutil.rmtree(gone)
+            discard(folder)
 
 
 def fingerprint_of(scans: pd.DataFrame, policy: SlicePolicy, size: int) -> str:

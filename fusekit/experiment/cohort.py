@@ -13,10 +13,11 @@ import pandas as pd
 from rich.markup import escape
 
 from fusekit.data import Cohort, Finding, Task
-from fusekit.data.cache import alone, cache_folder, hold
+from fusekit.data.cache import alone, cache_folder, discard, hold
 from fusekit.data.recipe import PARTS, Recipe, read_recipe
 from fusekit.data.recipe_compare import Difference, compare, count_subjects, select
 from fusekit.data.recipe_digests import PUBLISHED
+from fusekit.disk import refuse_damaged, seal
 from fusekit.errors import DataError, OptionError
 from fusekit.experiment.config import Config, open_task
 from fusekit.experiment.folder import new_folder
@@ -227,11 +228,17 @@ def synthetic_cohort(name: str, task: Task, options: Options, progress: Progress
         "[bold yellow]SYNTHETIC cohort:[/] no --data was given, so invented patients are used; "
         "they show that the tool works and say nothing about disease."
     )
-    if not folder.exists():
-        with alone(folder, lambda: progress.say("Another process is writing this cohort; waiting for it.")):
-            if not folder.exists():
-                with new_folder(folder) as partial:
-                    task.synthesize(partial, progress, **chosen)
+    with alone(folder, lambda: progress.say("Another process is writing this cohort; waiting for it.")):
+        if folder.exists():
+            try:
+                refuse_damaged(folder, "The cohort is written again.")
+            except DataError as error:
+                progress.say(f"[bold yellow]The SYNTHETIC cohort was damaged:[/] {escape(str(error))}")
+                discard(folder)
+        if not folder.exists():
+            with new_folder(folder) as partial:
+                task.synthesize(partial, progress, **chosen)
+                seal(partial, folder.name)
     hold(folder)
     progress.say(f"It lies in {folder}")
     return folder
