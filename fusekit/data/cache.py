@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import platformdirs
 
+from fusekit.disk import PARTIAL
 from fusekit.errors import DataError
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
 #: Folder for lock files, within each kind's folder.
 LOCKS = ".locks"
-#: How the name of a folder ends that is still being written, or whose writing was interrupted.
-PARTIAL = ".partial"
 
 # The marks of what this process uses, held until it ends.
 _held: dict[Path, FileLock] = {}

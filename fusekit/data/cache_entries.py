@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fusekit.data.cache import LOCKS, PARTIAL, alone, cache_root, discard, users
+from fusekit.data.cache import LOCKS, alone, cache_root, discard, users
 from fusekit.data.journal import JOURNAL
 from fusekit.data.policy import SlicePolicy
 from fusekit.data.store_build import DESCRIPTION
+from fusekit.disk import PARTIAL
 from fusekit.errors import DataError
 
 KINDS = ("slices", "synthetic")
@@ -69,7 +70,7 @@ def remove(entry: CacheEntry) -> int:
         raise DataError(f"{entry.name} is being written by another process; it stays.")
 
     # A synthetic cohort is written under a name of its own, while the lock is that of the name it will get.
-    written = re.fullmatch(rf"\.(.+)\.\d+{re.escape(PARTIAL)}", entry.name)
+    written = re.fullmatch(rf"\.(.+)\.[0-9a-f]+{re.escape(PARTIAL)}", entry.name)
     target = entry.folder.with_name(written[1]) if written else entry.folder
     try:
         with alone(target, busy):
@@ -103,7 +104,7 @@ def _sizes(folder: Path) -> Iterator[int]:
 
 
 def _task(name: str) -> str:
-    return re.sub(r"-[0-9a-f]{12}(\.\d+\.partial)?$", "", name.lstrip("."))
+    return re.sub(r"-[0-9a-f]{12}(\.[0-9a-f]+\.partial)?$", "", name.lstrip("."))
 
 
 def _slices(folder: Path) -> tuple[str, int]:

@@ -17,6 +17,7 @@ import pandas as pd
 
 from fusekit.data.cohort import Cohort, Column
 from fusekit.data.recipe_digests import IMAGE, LABEL, digest_scans
+from fusekit.disk import write_bytes
 from fusekit.errors import DataError, OptionError
 from fusekit.progress import Progress
 
@@ -154,7 +155,7 @@ class Recipe:
                     files[file], kept = _sha256((folder / file).read_bytes()), {"file": file}
                 options.setdefault(part, {})[name] = kept
         table = self.scans.to_csv(lineterminator="\n").encode()
-        (folder / SCANS).write_bytes(table)
+        write_bytes(folder / SCANS, table)
         content = {
             "format": FORMAT,
             "task": self.task,
@@ -169,7 +170,7 @@ class Recipe:
             "files": {SCANS: _sha256(table), **files},
         }
         text = (json.dumps(content, indent=2) + "\n").encode()
-        (folder / RECIPE).write_bytes(text)
+        write_bytes(folder / RECIPE, text)
         return replace(self, sha256=_sha256(text)), left_out
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from rich.markup import escape
 
-from fusekit.data.cache import PARTIAL, alone, discard, hold
+from fusekit.data.cache import alone, discard, hold
 from fusekit.data.cohort import Finding
 from fusekit.data.journal import IMAGES, THUMBNAILS, Journal, header_of
 from fusekit.data.pictures import PICTURE_SUFFIXES
@@ -35,7 +35,7 @@ from fusekit.data.store_build import (
     heading_of,
     item_shape,
 )
-from fusekit.disk import FULL, checksum, checksum_of, onto_disk, signed
+from fusekit.disk import FULL, PARTIAL, checksum, checksum_of, onto_disk, signed
 from fusekit.errors import DataError, first_ten
 from fusekit.extension import catalog
 from fusekit.progress import Progress

@@ -17,10 +17,9 @@ from fusekit.data.cache import alone, cache_folder, discard, hold
 from fusekit.data.recipe import PARTS, Recipe, read_recipe
 from fusekit.data.recipe_compare import Difference, compare, count_subjects, select
 from fusekit.data.recipe_digests import PUBLISHED
-from fusekit.disk import refuse_damaged, seal
+from fusekit.disk import new_folder, refuse_damaged, seal, write_table
 from fusekit.errors import DataError, OptionError
 from fusekit.experiment.config import Config, open_task
-from fusekit.experiment.folder import new_folder
 from fusekit.experiment.manifest import versions
 from fusekit.extension import catalog, read_options
 from fusekit.extension.options import option_defaults
@@ -100,7 +99,7 @@ def describe(
         written, left_out = done.recipe.write(folder)
         if theirs:
             table = pd.DataFrame(done.differences, columns=list(Difference.__dataclass_fields__))
-            table.to_csv(folder / "differences.csv", index=False, lineterminator="\n")
+            write_table(table, folder / "differences.csv")
     for option in left_out:
         progress.say(f"note: {option} is a path of this machine and is not in the recipe; tell your colleague of it")
     telling = written.telling_ids()

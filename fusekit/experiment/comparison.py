@@ -13,12 +13,13 @@ from typing import Any, NamedTuple
 
 from fusekit.data import Finding
 from fusekit.data.cache import alone
+from fusekit.disk import filled, new_folder
 from fusekit.errors import Interrupted, OptionError
 from fusekit.experiment.begun import begin, identity_of, record_of, refuse_other_data, settings_of
 from fusekit.experiment.config import MODEL_PARTS, VALIDATION, Config, merge, open_task, read_config, resolve
 from fusekit.experiment.evidence import gather_evidence, write_report
 from fusekit.experiment.finish import finish
-from fusekit.experiment.folder import Run, new_folder, take_over
+from fusekit.experiment.folder import Run, take_over
 from fusekit.experiment.followers import Followers, followers_of
 from fusekit.experiment.jobs import Training
 from fusekit.experiment.launcher import PART, Launcher, launcher_for
@@ -180,7 +181,7 @@ def _open(target: Path, record: dict[str, Any]) -> None:
         OptionError: it holds something else, or cannot be written.
     """
     path = target / RECORD
-    if not path.exists() and target.exists() and any(target.iterdir()):
+    if filled(target) and not path.exists():
         raise OptionError(f"--out {target} exists, is not empty and is no comparison; choose another folder.")
     try:
         target.mkdir(parents=True, exist_ok=True)

@@ -19,7 +19,7 @@ import torch
 from fusekit.bundle import Bundle
 from fusekit.data import Cohort, Pixels, SlicePolicy, SliceStore, Task, assign_folds, build_store
 from fusekit.data.cache import cache_folder
-from fusekit.disk import write_json
+from fusekit.disk import new_folder, write_json, write_table
 from fusekit.errors import OptionError
 from fusekit.evaluation import prediction_table, score
 from fusekit.evaluation.curves import AreaUnderCurve
@@ -27,7 +27,6 @@ from fusekit.evaluation.scores import Accuracy
 from fusekit.experiment import manifest
 from fusekit.experiment.cohort import read_cohort
 from fusekit.experiment.config import Config, merge, open_task, resolve, slice_policy
-from fusekit.experiment.folder import new_folder
 from fusekit.models import Fusion, build
 from fusekit.progress import Progress
 from fusekit.report import inflation
@@ -202,7 +201,7 @@ def _train_one(
 
 
 def _write(folder: Path, made: Demonstration, config: Config, policy: SlicePolicy) -> None:
-    made.scores.to_csv(folder / "scores.csv", index=False, lineterminator="\n")
+    write_table(made.scores, folder / "scores.csv")
     inflation(
         folder / "inflation.png",
         title=" · ".join([config.task_name, config.backbone, *["SYNTHETIC cohort"] * made.synthetic]),

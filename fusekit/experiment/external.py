@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from rich.markup import escape
 
-from fusekit.disk import write_json, write_table
+from fusekit.disk import new_folder, write_json, write_table
 from fusekit.evaluation import Metric, by_subject, prediction_table, probabilities_of, score
 from fusekit.evaluation.calibration import calibration_scores, reliability
 from fusekit.evaluation.intensity import grey_levels, intensity_shift
@@ -25,7 +25,7 @@ from fusekit.experiment import manifest
 from fusekit.experiment.external_cohort import ExternalCohort, read_external
 from fusekit.experiment.external_plan import Asked, ask
 from fusekit.experiment.external_record import record
-from fusekit.experiment.folder import Run, new_folder
+from fusekit.experiment.folder import Run
 from fusekit.experiment.subgroups import subgroup_table
 from fusekit.extension import catalog
 from fusekit.progress import Bars, Progress

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -113,13 +114,28 @@ def _provenance(plan: Plan, record: Mapping[str, Any], training: Path) -> dict[s
     aside = training / VALIDATION
     validation = pd.read_csv(aside, dtype={"subject": str, "scan": str}) if aside.exists() else None
     return {
-        **{name: record[name] for name in ("synthetic", "config", "versions", "plugins")},
+        **{name: record[name] for name in ("synthetic", "versions", "plugins")},
+        "config": _without_places(record["config"]),
         "data": {
             "train": read_json(training / RECORD)["counts"]["train"],
             "fingerprint": record["data"]["fingerprint"],
         },
         "evaluation": {"thresholds": {str(f): at for f, at in (_thresholds(plan, validation) or {}).items()}},
     }
+
+
+def _without_places(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration to hand on: no word on where this machine keeps data, task and other files but their names."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {name: plain(one) for name, one in value.items()}
+        if isinstance(value, list | tuple):
+            return [plain(one) for one in value]
+        leads_out = isinstance(value, str | Path) and (os.path.isabs(value) or str(value).startswith(("~", "..")))
+        return Path(value).name if leads_out else value
+
+    return {name: plain(value) for name, value in config.items() if name not in ("data", "out")}
 
 
 def _join(folds: Sequence[Path], name: str, folder: Path) -> pd.DataFrame | None:

@@ -14,12 +14,12 @@ from typing import NamedTuple
 import torch
 
 from fusekit.data.cache import alone
-from fusekit.disk import read_json, write_json
+from fusekit.disk import growing, read_json, write_json
 from fusekit.errors import FusekitError, Interrupted
 from fusekit.experiment import manifest
 from fusekit.experiment.config import Config
 from fusekit.experiment.fold import RECORD, train_fold
-from fusekit.experiment.folder import growing
+from fusekit.experiment.folder import CHECKPOINTS
 from fusekit.experiment.followers import Followers
 from fusekit.experiment.plan import make_plan
 from fusekit.experiment.prepare import Gathered, gather_again
@@ -118,7 +118,7 @@ def train_one(training: Training, gathered: Gathered, progress: Progress, device
         if training.folder.exists():
             return
         plan = make_plan(replace(training.config, device=device or training.config.device))
-        with growing(training.folder) as folder:
+        with growing(training.folder, CHECKPOINTS) as folder:
             train_fold(plan, gathered, training.fold, folder, progress, training.followers)
             record = read_json(folder / RECORD)
             write_json(folder / RECORD, record | {"machine": manifest.machine(plan.fabric.device)})

@@ -10,14 +10,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from fusekit.disk import SEAL
+from fusekit.disk import SEAL, growing, growing_at, new_folder
 from fusekit.errors import OptionError
 from fusekit.experiment.begun import identity_of, record_of, refuse_other_data, settings_of
 from fusekit.experiment.config import merge, read_config, resolve
 from fusekit.experiment.evidence import gather_evidence, write_report
 from fusekit.experiment.finish import BUNDLE, finish
 from fusekit.experiment.fold import train_fold
-from fusekit.experiment.folder import Run, growing, growing_at, new_folder, take_over
+from fusekit.experiment.folder import CHECKPOINTS, Run, take_over
 from fusekit.experiment.followers import Followers, Underway
 from fusekit.experiment.launch import announce, assist, launched
 from fusekit.experiment.manifest import peak_memory_mib
@@ -205,7 +205,7 @@ def _run(plan: Plan, work: Path, target: Path, progress: Progress, followers: Fo
     announce(plan.processes, gathered, [(fold, growing_at(path)) for fold, path, _ in todo])
     for fold, path, label in todo:
         within = Within(progress, label) if len(parts) > 1 else progress
-        with growing(path) as folder:
+        with growing(path, CHECKPOINTS) as folder:
             bundle = train_fold(plan, gathered, fold, folder, within, followers)
             if bundle and path == last:
                 shutil.rmtree(folder / BUNDLE, ignore_errors=True)

@@ -11,9 +11,10 @@ from typing import Any
 from rich.markup import escape
 
 from fusekit.data.cache import alone
+from fusekit.disk import in_words, make_folder, refuse_full, remove_empty
 from fusekit.errors import OptionError
 from fusekit.experiment.begun import begin
-from fusekit.experiment.folder import CHECKPOINTS, make_folder, refuse_full, remove_empty, told
+from fusekit.experiment.folder import CHECKPOINTS
 from fusekit.progress import Progress
 
 #: In the working folder: what is run.
@@ -47,7 +48,7 @@ def unfinished(out: Path, record: Mapping[str, Any], *, resume: bool, progress: 
     with _alone(work, out) as made:
         _open(work, out, record, resume)
         try:
-            with told(out):
+            with in_words(out):
                 yield work
         except BaseException:
             if worth_keeping(work):

@@ -21,8 +21,8 @@ import pandas as pd
 import pytest
 
 from fusekit.data import SlicePolicy, SliceStore, Volume, build_store, images, store_build
-from fusekit.data.cache import PARTIAL
 from fusekit.data.journal import JOURNAL, Journal
+from fusekit.disk import PARTIAL
 from fusekit.errors import DataError
 from fusekit.progress import Quiet
 
