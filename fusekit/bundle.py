@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from fusekit.data import ClinicalEncoding, Pixels, SlicePolicy, Volume, cut, read, read_table
-from fusekit.disk import checksum_of, write_json, write_tensors
+from fusekit.disk import checksum_of, regular, write_json, write_tensors
 from fusekit.errors import DataError, UnknownName
 from fusekit.models import FusionModel, build_from, channels_last, weights_channels_last
 
@@ -206,7 +206,7 @@ def load(folder: str | Path) -> Bundle:
     """
     folder = bundle_folder(folder)
     try:
-        description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+        description = json.loads(regular(folder / DESCRIPTION).read_bytes())
     except (OSError, ValueError) as error:
         raise DataError(f"{folder} is not a bundle: {DESCRIPTION} cannot be read ({error}).") from error
     if description.get("format") != FORMAT:
@@ -227,12 +227,12 @@ def _assemble(folder: Path, description: Mapping[str, Any]) -> Bundle:
         )
         raise UnknownName(f"{folder}: {error}\nThe bundle was made with the plugins of {made_with}.") from error
     try:
-        if "weights" in description and checksum_of(folder / WEIGHTS) != description["weights"]:
+        if "weights" in description and checksum_of(regular(folder / WEIGHTS)) != description["weights"]:
             raise DataError(
                 f"{folder / WEIGHTS} does not fit {DESCRIPTION}: it was changed or damaged after it was written. "
                 "Get the bundle again."
             )
-        model.load_state_dict(load_file(folder / WEIGHTS))
+        model.load_state_dict(load_file(regular(folder / WEIGHTS)))
     except (OSError, SafetensorError, RuntimeError) as error:
         raise DataError(f"{folder / WEIGHTS} does not fit {DESCRIPTION}: {error}") from error
     clinical = description["clinical"]

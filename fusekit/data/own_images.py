@@ -90,10 +90,12 @@ def _named(joined: Joined, column: str, folder: Path, lines: pd.Index) -> Matche
     for line in lines:
         if gaps[line]:
             found.absent[line] = f"an empty cell (line {line})"
-        elif _may_be_looked_for(cells[line]) and not (folder / cells[line]).exists():
-            found.absent[line] = f"{cells[line]!r} (line {line}){_hint(folder, cells[line])}"
+        elif _is_absent(folder, cells[line]):
+            found.absent[line] = f"{cells[line]!r} (line {line})"
         else:
             _take(joined, found, line, column, cells[line], folder)
+    hints = _hints(folder, {cells[line] for line in found.absent if not gaps[line]})
+    found.absent = {line: text + hints.get(cells[line], "") for line, text in found.absent.items()}
     used = set(found.paths.values())
     endings = {tuple(path.suffixes[-2:]) for path in used}
     beside = {other for home in {path.parent for path in used} for other in home.iterdir()}
@@ -109,21 +111,28 @@ def _take(joined: Joined, found: Matches, line: int, column: str, relative: str,
         found.wrong.append(f"{joined.where(line, column)}: {error}")
 
 
-def _may_be_looked_for(cell: str) -> bool:
+def _is_absent(folder: Path, cell: str) -> bool:
+    """Whether a path may be looked for, and is not there."""
     try:
         refuse_leaving(cell)
         refuse_archive(cell)
-    except DataError:
+        return not (folder / cell).exists()
+    except (DataError, OSError):  # said where it is taken
         return False
-    return True
 
 
-def _hint(folder: Path, cell: str) -> str:
-    if "\\" in cell:
-        return ": write / between folders"
-    home = (folder / cell).parent
-    near = spelt_otherwise([Path(cell).name], [other.name for other in home.iterdir()] if home.is_dir() else [])
-    return "".join(f": {other!r} lies there, the same?" for other in near.values())
+def _hints(folder: Path, cells: set[str]) -> dict[str, str]:
+    """What may have been meant, by cell; each folder is listed once."""
+    hints = {cell: ": write / between folders" if "\\" in cell else "" for cell in cells}
+    homes: dict[Path, list[str]] = {}
+    for cell in cells:
+        if not hints[cell]:
+            homes.setdefault((folder / cell).parent, []).append(cell)
+    for home, own in homes.items():
+        there = [other.name for other in home.iterdir()] if home.is_dir() else []
+        near = spelt_otherwise([Path(cell).name for cell in own], there)
+        hints |= {c: f": {near[Path(c).name]!r} lies there, the same?" for c in own if Path(c).name in near}
+    return hints
 
 
 def _no_name(joined: Joined, columns: Sequence[str], values: Sequence[str], line: int) -> str:

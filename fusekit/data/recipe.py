@@ -17,7 +17,7 @@ import pandas as pd
 
 from fusekit.data.cohort import Cohort, Column
 from fusekit.data.recipe_digests import IMAGE, LABEL, digest_scans
-from fusekit.disk import write_bytes
+from fusekit.disk import regular, write_bytes
 from fusekit.errors import DataError, OptionError
 from fusekit.progress import Progress
 
@@ -182,7 +182,7 @@ def read_recipe(folder: Path) -> Recipe:
     """
     path = folder / RECIPE
     try:
-        text = path.read_bytes()
+        text = regular(path).read_bytes()
         content = json.loads(text)
         if content["format"] != FORMAT:
             raise DataError(
@@ -190,7 +190,7 @@ def read_recipe(folder: Path) -> Recipe:
                 f"it: {content.get('versions', {}).get('fusekit', 'unknown')}."
             )
         for name, digest in content["files"].items():
-            if Path(name).name != name or _sha256((folder / name).read_bytes()) != digest:
+            if Path(name).name != name or _sha256(regular(folder / name).read_bytes()) != digest:
                 raise DataError(f"{folder / name} is not as the recipe was written. Get the recipe again, unchanged.")
         listed = (folder / SCANS).read_bytes() if SCANS in content["files"] else b""
         scans = pd.read_csv(io.BytesIO(listed), dtype=str, keep_default_na=False, index_col="scan")

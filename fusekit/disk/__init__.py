@@ -1,7 +1,7 @@
 """Everything that is written whole or not at all: files, tables, tensors, folders; and checksums of what is read."""
 
 from fusekit.disk.checksums import DIGEST, SEAL, checksum, checksum_of, refuse_damaged, seal, signed
-from fusekit.disk.files import all_onto_disk, onto_disk, read_json, whole, write_bytes, write_json, write_table
+from fusekit.disk.files import all_onto_disk, onto_disk, read_json, regular, whole, write_bytes, write_json, write_table
 from fusekit.disk.folders import (
     FULL,
     PARTIAL,
@@ -35,6 +35,7 @@ __all__ = [
     "read_tensors",
     "refuse_damaged",
     "refuse_full",
+    "regular",
     "remove_empty",
     "seal",
     "signed",

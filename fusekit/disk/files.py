@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,6 +16,28 @@ from fusekit.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+#: What a path may lead to besides a file or a folder.
+_KINDS = {stat.S_IFIFO: "a named pipe", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device", stat.S_IFSOCK: "a socket"}
+
+
+def regular(path: Path) -> Path:
+    """Refuse what never ends, or waits for somebody to write, where a file is to be read; links are followed.
+
+    Raises:
+        DataError: it is neither a file nor a folder, or no system takes its name.
+        OSError: it is not there, for instance.
+    """
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno != errno.ENAMETOOLONG:
+            raise
+        raise DataError(f"{str(path)[:120]!r}... is no path that a system takes: {error.args[-1]}.") from error
+    if kind := _KINDS.get(stat.S_IFMT(mode)):
+        raise DataError(f"{path} is {kind}, and only files are read. Copy its content into a file.")
+    return path
 
 
 @contextmanager
@@ -60,7 +84,7 @@ def read_json(path: Path) -> Any:
         DataError: the file is damaged.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(regular(path).read_bytes())
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path} is damaged: it is not JSON ({error}). Get it again, or delete it.") from error
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from fusekit.data import Finding
 from fusekit.data.cache import alone
-from fusekit.disk import filled, new_folder
+from fusekit.disk import filled, in_words, new_folder
 from fusekit.errors import Interrupted, OptionError
 from fusekit.experiment.begun import begin, identity_of, record_of, refuse_other_data, settings_of
 from fusekit.experiment.config import MODEL_PARTS, VALIDATION, Config, merge, open_task, read_config, resolve
@@ -112,6 +112,7 @@ def compare(
         launch.plan(arm)
     _open(target, record)
     with (
+        in_words(target),
         alone(target, lambda: progress.say("Another process works on this comparison; waiting for it.")),
         followers_of(target, identity_of(target / RECORD, bool(first.track)), progress) as follow,
     ):

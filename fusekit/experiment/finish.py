@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -132,7 +131,9 @@ def _without_places(config: Mapping[str, Any]) -> dict[str, Any]:
             return {name: plain(one) for name, one in value.items()}
         if isinstance(value, list | tuple):
             return [plain(one) for one in value]
-        leads_out = isinstance(value, str | Path) and (os.path.isabs(value) or str(value).startswith(("~", "..")))
+        if not isinstance(value, str | Path):
+            return value
+        leads_out = Path(value).is_absolute() or str(value).startswith(("~", ".."))
         return Path(value).name if leads_out else value
 
     return {name: plain(value) for name, value in config.items() if name not in ("data", "out")}

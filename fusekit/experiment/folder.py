@@ -106,7 +106,7 @@ class Run:
 
     def _file(self, name: str) -> Path:
         path = self.folder / name
-        if not path.exists():
+        if not path.is_file() and not path.is_dir():
             raise DataError(f"{self.folder} is not a finished run: it has no {name} ({({**FILES, **FURTHER})[name]}).")
         return path
 

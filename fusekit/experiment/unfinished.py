@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from fusekit.data.cache import alone
 from fusekit.disk import in_words, make_folder, refuse_full, remove_empty
-from fusekit.errors import OptionError
+from fusekit.errors import DataError, OptionError
 from fusekit.experiment.begun import begin
 from fusekit.experiment.folder import CHECKPOINTS
 from fusekit.progress import Progress
@@ -92,8 +92,16 @@ def _alone(work: Path, out: Path) -> Iterator[list[Path]]:
     while True:
         made = make_folder(work, out)
         before = work.stat().st_ino
-        # The lock lies in the folder, and goes with it: nothing is left beside somebody's results.
-        with alone(work / "run", busy):
+        # The lock lies in the folder, and goes with it: nothing is left beside the user's results.
+        with ExitStack() as locked:
+            try:
+                locked.enter_context(in_words(out))
+                locked.enter_context(alone(work / "run", busy))
+            except DataError:  # nothing can be locked here, so nobody is at work either
+                if not worth_keeping(work):
+                    shutil.rmtree(work, ignore_errors=True)
+                remove_empty(made)
+                raise
             if work.exists() and work.stat().st_ino == before:  # and not removed by whom we looked over the shoulder
                 yield made
                 return
