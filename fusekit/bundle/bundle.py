@@ -18,7 +18,7 @@ from torch import Tensor
 
 from fusekit.bundle.patients import Part, names_of, one_patient, slices_of
 from fusekit.data import ClinicalEncoding, Pixels, SlicePolicy
-from fusekit.disk import checksum_of, write_json, write_tensors
+from fusekit.disk import checksum_of, regular, write_json, write_tensors
 from fusekit.errors import DataError, UnknownName, first_ten
 from fusekit.evaluation import probabilities_of
 from fusekit.evaluation.rule import Level, Rule
@@ -249,7 +249,7 @@ def load(folder: str | Path) -> Bundle:
     """
     folder = bundle_folder(folder)
     try:
-        description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+        description = json.loads(regular(folder / DESCRIPTION).read_bytes())
     except (OSError, ValueError) as error:
         raise DataError(f"{folder} is not a bundle: {DESCRIPTION} cannot be read ({error}).") from error
     if description.get("format") not in (1, FORMAT):
@@ -272,12 +272,12 @@ def _assemble(folder: Path, description: Mapping[str, Any]) -> Bundle:
         )
         raise UnknownName(f"{folder}: {error}\nThe bundle was made with the plugins of {made_with}.") from error
     try:
-        if "weights" in description and checksum_of(folder / WEIGHTS) != description["weights"]:
+        if "weights" in description and checksum_of(regular(folder / WEIGHTS)) != description["weights"]:
             raise DataError(
                 f"{folder / WEIGHTS} does not fit {DESCRIPTION}: it was changed or damaged after it was written. "
                 "Get the bundle again."
             )
-        model.load_state_dict(load_file(folder / WEIGHTS))
+        model.load_state_dict(load_file(regular(folder / WEIGHTS)))
     except (OSError, SafetensorError, RuntimeError) as error:
         raise DataError(f"{folder / WEIGHTS} does not fit {DESCRIPTION}: {error}") from error
     clinical, pixels = description["clinical"], Pixels(**description["pixels"])

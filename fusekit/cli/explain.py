@@ -43,8 +43,8 @@ def explain(
 
     import fusekit
     from fusekit.bundle.bundle import one_patient
+    from fusekit.disk import new_folder, write_table
     from fusekit.errors import OptionError
-    from fusekit.experiment.folder import new_folder
     from fusekit.explain.forward import TARGET
     from fusekit.explain.patient import explain_patient, parse_asked
     from fusekit.report.explanations.patient import patient_figure
@@ -76,7 +76,7 @@ def explain(
         )
         for name, table in (("attributions", found.attributions), ("what_if", found.answers)):
             if table is not None:
-                table.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
+                write_table(table, folder / f"{name}.csv")
         for name, array in (("image", found.image), ("map", found.map), ("what_if", found.answer_maps)):
             if array is not None:
                 kept = array if name == "image" else array.astype(np.float16)

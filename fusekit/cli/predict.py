@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -50,6 +49,7 @@ def predict(
     from fusekit.bundle.bundle import one_patient
     from fusekit.cli.console import print_predictions
     from fusekit.data import read_table
+    from fusekit.disk import write_bytes
     from fusekit.errors import OptionError
 
     if level not in ("subject", "slice"):
@@ -77,15 +77,11 @@ def predict(
     if out is None:
         typer.echo(text, nl=False)
         return
-    partial = out.with_name(f".{out.name}.partial")
     try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(out)
-    except OSError as error:
-        raise OptionError(f"--out {out} cannot be written: {error.strerror}.") from error
-    finally:
-        with suppress(OSError):  # there is none if all went well, or if it could not be made
-            partial.unlink()
+        write_bytes(out, text.encode())
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise OptionError(f"--out {out} cannot be written: {reason}.") from error
 
 
 def _text(table: pd.DataFrame, format: Format) -> str:  # noqa: A002 (as above)

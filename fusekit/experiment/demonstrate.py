@@ -19,12 +19,11 @@ import torch
 from fusekit.bundle.bundle import Bundle
 from fusekit.data import Cohort, Pixels, SlicePolicy, SliceStore, Task, assign_folds, build_store
 from fusekit.data.store.cache import cache_folder
-from fusekit.disk import write_json
+from fusekit.disk import new_folder, write_json, write_table
 from fusekit.errors import OptionError
 from fusekit.evaluation import prediction_table, score
 from fusekit.evaluation.metrics.classes import Accuracy
 from fusekit.evaluation.metrics.ranking import AreaUnderCurve
-from fusekit.experiment.folder import new_folder
 from fusekit.experiment.setup import manifest
 from fusekit.experiment.setup.cohort import read_cohort
 from fusekit.experiment.setup.settings import Config, merge, open_task, resolve, slice_policy
@@ -202,7 +201,7 @@ def _train_one(
 
 
 def _write(folder: Path, made: Demonstration, config: Config, policy: SlicePolicy) -> None:
-    made.scores.to_csv(folder / "scores.csv", index=False, lineterminator="\n")
+    write_table(made.scores, folder / "scores.csv")
     inflation(
         folder / "inflation.png",
         title=" · ".join([config.task_name, config.backbone, *["SYNTHETIC cohort"] * made.synthetic]),

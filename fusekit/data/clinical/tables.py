@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from fusekit.disk import regular
 from fusekit.errors import DataError
 
 #: Cells that stand for "no value", compared in lower case. Codes such as -4 mean it in some tables only: that is the
@@ -153,7 +154,7 @@ def _is_decimal_comma(cells: list[str]) -> bool:
 
 def _bytes(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return regular(path).read_bytes()
     except FileNotFoundError:
         beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
         near = get_close_matches(path.name, beside, n=1)

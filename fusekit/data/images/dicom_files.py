@@ -18,7 +18,7 @@ def is_dicom(path: Path) -> bool:
     # A DICOMDIR lists a disk's files, and what Macs leave beside files ("._IM0001.dcm") is no image.
     if path.name.upper() == "DICOMDIR" or path.name.startswith("."):
         return False
-    if path.suffix.lower() == ".dcm":
+    if path.suffix.lower() == ".dcm" or not path.is_file():  # a pipe would wait for somebody to write
         return path.is_file()
     try:
         with path.open("rb") as file:

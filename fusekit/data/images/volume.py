@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from fusekit.disk import regular
 from fusekit.errors import DataError, PluginError
 from fusekit.extension import catalog
 
@@ -64,8 +65,12 @@ def read(path: Path) -> Volume:
         DataError: the file is missing, damaged, or known to no plugin.
         PluginError: a plugin failed, or returned something else than a Volume.
     """
-    if not path.exists():
-        raise DataError(f"{path}: there is no such image.")
+    try:
+        regular(path)
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: there is no such image.") from error
+    except OSError as error:
+        raise DataError(f"{path}: the image cannot be read: {error.strerror}.") from error
     host, refusals = catalog().host, list[DataError]()
     readers = host.implementing("read_image")
     for plugin in readers:

@@ -120,6 +120,8 @@ def _by_path(joined: Joined, column: str, folder: Path, lines: Iterable[int], bl
             found.absent[line] = f"an empty cell (line {line})"
             continue
         _take(joined, found, line, column, cell, folder)
+    hints = _hints(folder, {cells[line] for line in found.lost})
+    found.lost = {line: text + hints.get(cells[line], "") for line, text in found.lost.items()}
     found.unused = beside(found, folder)
     return found
 
@@ -128,17 +130,25 @@ def _take(joined: Joined, found: Matches, line: int, column: str, relative: str,
     try:
         path = confined(folder, relative)
     except NotThere:
-        found.lost[line] = f"{relative!r} (line {line}){_hint(folder, relative)}"
+        found.lost[line] = f"{relative!r} (line {line})"
     except DataError as error:
         found.wrong.append(f"{joined.where(line, column)}: {error}")
     else:
         found.images[line] = [Image(path)]
 
 
-def _hint(folder: Path, cell: str) -> str:
-    path = folder / cell.replace("\\", "/")
-    near = spelt_otherwise([path.name], [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else [])
-    return "".join(f": {other!r} lies there, the same?" for other in near.values())
+def _hints(folder: Path, cells: set[str]) -> dict[str, str]:
+    """What may have been meant, by cell; each folder is listed once."""
+    hints = {cell: ": write / between folders" if "\\" in cell else "" for cell in cells}
+    homes: dict[Path, list[str]] = {}
+    for cell in cells:
+        if not hints[cell]:
+            homes.setdefault((folder / cell).parent, []).append(cell)
+    for home, own in homes.items():
+        there = [other.name for other in home.iterdir()] if home.is_dir() else []
+        near = spelt_otherwise([Path(cell).name for cell in own], there)
+        hints |= {c: f": {near[Path(c).name]!r} lies there, the same?" for c in own if Path(c).name in near}
+    return hints
 
 
 def _no_name(joined: Joined, columns: Sequence[str], values: Sequence[str], line: int) -> str:

@@ -64,8 +64,15 @@ class Joined:
 
     def cells(self, column: str) -> pd.Series:
         """A column's text, by the main table's line; empty where its table has no partner."""
-        part = self.homes[column]
-        return self.spread(part.cells[column], part).map(lambda cell: cell if isinstance(cell, str) else "")
+        if column not in self._texts:  # asked for row by row
+            part = self.homes[column]
+            spread = self.spread(part.cells[column], part)
+            self._texts[column] = spread.map(lambda cell: cell if isinstance(cell, str) else "")
+        return self._texts[column]
+
+    @cached_property
+    def _texts(self) -> dict[str, pd.Series]:
+        return {}
 
     def spread(self, values: pd.Series, part: Part) -> pd.Series:
         """Values by a table's own lines -> by the main table's; a missing value where a row has no partner."""

@@ -17,12 +17,15 @@ from fusekit.data.own.problems import Problems
 from fusekit.data.own.series import Wanted
 from fusekit.data.slices.policy import SlicePolicy
 from fusekit.data.task import Preset
+from fusekit.disk import regular
 from fusekit.errors import DataError, OptionError
 from fusekit.extension import catalog
 from fusekit.extension.registry import suggest
 
 #: The middle tenth of the axial slices, wherever the volume lies.
 SLICES = SlicePolicy(plane="axial", space="fraction", start=0.45, stop=0.55)
+#: Columns of FuseKit's own tables, in any case: a group or an input with such a name would be lost among them.
+OURS = ("scan", "subject", "image", "mask", "label", "fold")
 TWO = ("accuracy", "sensitivity", "specificity", "ppv", "npv", "auc")
 MORE = ("accuracy", "balanced-accuracy", "macro-auc")
 
@@ -41,7 +44,7 @@ def read_own(path: Path) -> OwnData:
             them, with their lines.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = regular(path).read_text(encoding="utf-8-sig")
         entries = tomllib.loads(text)
     except FileNotFoundError:
         beside = [other.name for other in path.parent.glob("*.toml")]
@@ -92,12 +95,15 @@ class _Reader(Keys):
         }
         for key in ("groups", "subgroups"):
             for name in made[key]:
-                if name in ("subject", "scan", "slice", "fold", "label", "image", "mask"):
+                if name.lower() in OURS:
                     self.wrong((key,), f"cannot hold a column called {name!r}; rename it in the table.")
                 elif key == "subgroups" and name in (made["label"], made["subject"], made["scan"]):
                     self.wrong((key,), f"has {name!r}, which is label or identifier and splits nobody.")
         known = {*made["groups"], *(column.name for column in made["columns"])}
         made["groups"] += tuple(name for name in dict.fromkeys(made["subgroups"]) if name not in known)
+        for name in (column.name for column in made["columns"]):
+            if name.lower() in OURS and name not in (made["label"], made["subject"], made["scan"]):
+                self.wrong(("columns",), f"cannot hold a column called {name!r}; rename it in the table.")
         for role in ("label", "subject", "scan"):
             if made[role] and made[role] in [column.name for column in made["columns"]]:
                 self.wrong(("columns",), f"has {made[role]!r}, which is the {role} and can be no input.")

@@ -17,6 +17,7 @@ import pandas as pd
 
 from fusekit.data.cohort import Cohort, Column
 from fusekit.data.recipe.digests import IMAGE, LABEL, digest_scans
+from fusekit.disk import regular, write_bytes
 from fusekit.errors import DataError, OptionError
 from fusekit.progress import Progress
 
@@ -154,7 +155,7 @@ class Recipe:
                     files[file], kept = _sha256((folder / file).read_bytes()), {"file": file}
                 options.setdefault(part, {})[name] = kept
         table = self.scans.to_csv(lineterminator="\n").encode()
-        (folder / SCANS).write_bytes(table)
+        write_bytes(folder / SCANS, table)
         content = {
             "format": FORMAT,
             "task": self.task,
@@ -169,7 +170,7 @@ class Recipe:
             "files": {SCANS: _sha256(table), **files},
         }
         text = (json.dumps(content, indent=2) + "\n").encode()
-        (folder / RECIPE).write_bytes(text)
+        write_bytes(folder / RECIPE, text)
         return replace(self, sha256=_sha256(text)), left_out
 
 
@@ -181,7 +182,7 @@ def read_recipe(folder: Path) -> Recipe:
     """
     path = folder / RECIPE
     try:
-        text = path.read_bytes()
+        text = regular(path).read_bytes()
         content = json.loads(text)
         if content["format"] != FORMAT:
             raise DataError(
@@ -189,7 +190,7 @@ def read_recipe(folder: Path) -> Recipe:
                 f"it: {content.get('versions', {}).get('fusekit', 'unknown')}."
             )
         for name, digest in content["files"].items():
-            if Path(name).name != name or _sha256((folder / name).read_bytes()) != digest:
+            if Path(name).name != name or _sha256(regular(folder / name).read_bytes()) != digest:
                 raise DataError(f"{folder / name} is not as the recipe was written. Get the recipe again, unchanged.")
         listed = (folder / SCANS).read_bytes() if SCANS in content["files"] else b""
         scans = pd.read_csv(io.BytesIO(listed), dtype=str, keep_default_na=False, index_col="scan")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -11,15 +13,16 @@ from typing import TYPE_CHECKING
 
 import platformdirs
 
+from fusekit.disk import PARTIAL
 from fusekit.errors import DataError
 
 if TYPE_CHECKING:
     from filelock import FileLock
 
+#: What the system answers where no file can be locked, as on some network disks.
+UNLOCKABLE = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS)
 #: Folder for lock files, within each kind's folder.
 LOCKS = ".locks"
-#: How the name of a folder ends that is still being written, or whose writing was interrupted.
-PARTIAL = ".partial"
 
 # The marks of what this process uses, held until it ends.
 _held: dict[Path, FileLock] = {}
@@ -59,6 +62,7 @@ def alone(folder: Path, busy: Callable[[], None]) -> Iterator[None]:
 
     Raises:
         OSError: the lock file cannot be written.
+        DataError: the disk knows no locks.
     """
     from filelock import FileLock, Timeout
 
@@ -66,14 +70,34 @@ def alone(folder: Path, busy: Callable[[], None]) -> Iterator[None]:
     locks.mkdir(exist_ok=True)
     lock = FileLock(locks / f"{folder.name}.lock")
     try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        busy()
-        lock.acquire()
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            busy()
+            lock.acquire()
+    except (OSError, NotImplementedError) as error:
+        if isinstance(error, OSError) and error.errno not in UNLOCKABLE:
+            raise
+        raise DataError(
+            f"the disk of {folder.parent} knows no file locks ({error}), by which two processes keep out of each "
+            "other's way. Choose a place on another disk: --out for runs, FUSEKIT_CACHE for what can be made again; "
+            "or mount this one with locks (of NFS: without nolock)."
+        ) from error
     try:
         yield
     finally:
         lock.release()
+
+
+def discard(folder: Path) -> None:
+    """Delete a folder, all at once for others: nobody opens one half of it, and who has it open reads on.
+
+    Raises:
+        OSError: it cannot be deleted.
+    """
+    gone = folder.with_name(f".deleted-{secrets.token_hex(4)}{PARTIAL}")
+    folder.replace(gone)
+    shutil.rmtree(gone)
 
 
 def hold(folder: Path) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import secrets
-import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,8 +12,9 @@ from typing import Any
 
 from fusekit.data.slices.policy import SlicePolicy
 from fusekit.data.store.build import DESCRIPTION
-from fusekit.data.store.cache import LOCKS, PARTIAL, alone, cache_root, users
+from fusekit.data.store.cache import LOCKS, alone, cache_root, discard, users
 from fusekit.data.store.journal import JOURNAL
+from fusekit.disk import PARTIAL
 from fusekit.errors import DataError
 
 KINDS = ("slices", "synthetic")
@@ -71,16 +70,14 @@ def remove(entry: CacheEntry) -> int:
         raise DataError(f"{entry.name} is being written by another process; it stays.")
 
     # A synthetic cohort is written under a name of its own, while the lock is that of the name it will get.
-    written = re.fullmatch(rf"\.(.+)\.\d+{re.escape(PARTIAL)}", entry.name)
+    written = re.fullmatch(rf"\.(.+)\.[0-9a-f]+{re.escape(PARTIAL)}", entry.name)
     target = entry.folder.with_name(written[1]) if written else entry.folder
     try:
         with alone(target, busy):
             used_by = users(entry.folder)
             if used_by:
                 raise DataError(f"{entry.name} is in use by process {', '.join(used_by)}; it stays.")
-            gone = entry.folder.with_name(f".deleted-{secrets.token_hex(4)}{PARTIAL}")
-            entry.folder.replace(gone)  # at once: nobody opens one half of it
-        shutil.rmtree(gone)
+            discard(entry.folder)
     except OSError as error:
         raise DataError(f"{entry.name} cannot be deleted: {error.strerror} ({error.filename}).") from error
     return entry.size
@@ -107,7 +104,7 @@ def _sizes(folder: Path) -> Iterator[int]:
 
 
 def _task(name: str) -> str:
-    return re.sub(r"-[0-9a-f]{12}(\.\d+\.partial)?$", "", name.lstrip("."))
+    return re.sub(r"-[0-9a-f]{12}(\.[0-9a-f]+\.partial)?$", "", name.lstrip("."))
 
 
 def _slices(folder: Path) -> tuple[str, int]:

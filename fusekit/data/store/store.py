@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import secrets
-import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
@@ -35,9 +33,9 @@ from fusekit.data.store.build import (
     heading_of,
     item_shape,
 )
-from fusekit.data.store.cache import PARTIAL, alone, hold
+from fusekit.data.store.cache import alone, discard, hold
 from fusekit.data.store.journal import IMAGES, THUMBNAILS, Journal, header_of
-from fusekit.disk import FULL, checksum, checksum_of, onto_disk, signed
+from fusekit.disk import FULL, PARTIAL, checksum, checksum_of, onto_disk, signed
 from fusekit.errors import DataError, first_ten
 from fusekit.extension import catalog
 from fusekit.progress import Progress
@@ -188,9 +186,7 @@ def _remove(folder: Path, fingerprint: str) -> None:
     """Take a damaged store away, unless another process has done so and built it anew."""
     with alone(folder, lambda: None):
         if folder.exists() and _opened(folder, fingerprint, check=True)[1] is None:
-            gone = folder.with_name(f".deleted-{secrets.token_hex(4)}{PARTIAL}")
-            folder.replace(gone)  # at once; who has it open reads on
-            shutil.rmtree(gone)
+            discard(folder)
 
 
 def fingerprint_of(scans: pd.DataFrame, policy: SlicePolicy, size: int) -> str:

@@ -13,11 +13,12 @@ from typing import Any, NamedTuple
 
 from fusekit.data import Finding
 from fusekit.data.store.cache import alone
+from fusekit.disk import filled, in_words, new_folder
 from fusekit.errors import Interrupted, OptionError
 from fusekit.experiment.compare.launcher import PART, Launcher, launcher_for
 from fusekit.experiment.compare.local import Training
 from fusekit.experiment.evidence import gather_evidence, write_report
-from fusekit.experiment.folder import Run, new_folder, take_over
+from fusekit.experiment.folder import Run, take_over
 from fusekit.experiment.run.finish import finish
 from fusekit.experiment.run.resume_record import begin, identity_of, record_of, refuse_other_data, settings_of
 from fusekit.experiment.setup.gathered import Gathered, gather, tell
@@ -111,6 +112,7 @@ def compare(
         launch.plan(arm)
     _open(target, record)
     with (
+        in_words(target),
         alone(target, lambda: progress.say("Another process works on this comparison; waiting for it.")),
         followers_of(target, identity_of(target / RECORD, bool(first.track)), progress) as follow,
     ):
@@ -180,7 +182,7 @@ def _open(target: Path, record: dict[str, Any]) -> None:
         OptionError: it holds something else, or cannot be written.
     """
     path = target / RECORD
-    if not path.exists() and target.exists() and any(target.iterdir()):
+    if filled(target) and not path.exists():
         raise OptionError(f"--out {target} exists, is not empty and is no comparison; choose another folder.")
     try:
         target.mkdir(parents=True, exist_ok=True)

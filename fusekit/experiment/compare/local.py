@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
-from multiprocessing import active_children, get_context
+from multiprocessing import active_children, get_context, parent_process
+from multiprocessing.connection import wait
 from multiprocessing.queues import SimpleQueue
 from pathlib import Path
+from threading import Thread
 from typing import NamedTuple
 
 import torch
 
 from fusekit.data.store.cache import alone
-from fusekit.disk import read_json, write_json
+from fusekit.disk import growing, read_json, write_json
 from fusekit.errors import FusekitError, Interrupted
-from fusekit.experiment.folder import growing
+from fusekit.experiment.folder import CHECKPOINTS
 from fusekit.experiment.run.fold import RECORD, train_fold
 from fusekit.experiment.setup import manifest
 from fusekit.experiment.setup.gathered import Gathered, gather_again
@@ -105,7 +108,7 @@ def train_one(training: Training, gathered: Gathered, progress: Progress, device
     """Train into a folder that is there when everything in it is, and note the machine.
 
     One that grew before goes on growing. Of two processes with the same training one waits, and finds it done: a
-    process or job whose parent was killed trains to its end.
+    job whose parent was killed trains to its end.
 
     Args:
         training: which.
@@ -118,7 +121,7 @@ def train_one(training: Training, gathered: Gathered, progress: Progress, device
         if training.folder.exists():
             return
         plan = make_plan(replace(training.config, device=device or training.config.device))
-        with growing(training.folder) as folder:
+        with growing(training.folder, CHECKPOINTS) as folder:
             train_fold(plan, gathered, training.fold, folder, progress, training.followers)
             record = read_json(folder / RECORD)
             write_json(folder / RECORD, record | {"machine": manifest.machine(plan.fabric.device)})
@@ -138,8 +141,17 @@ _cohort: dict[int, Gathered] = {}
 
 
 def _begin(devices: SimpleQueue[str], threads: int) -> None:
+    Thread(target=_end_with_parent, daemon=True).start()
     share(threads)
     _device.append(devices.get())
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that started it has, however it ended; checkpoints stay as they are."""
+    parent = parent_process()
+    assert parent is not None
+    wait([parent.sentinel])
+    os._exit(1)
 
 
 def _train_elsewhere(training: Training) -> dict[str, str]:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from rich.markup import escape
 
-from fusekit.disk import write_json, write_table
+from fusekit.disk import new_folder, write_json, write_table
 from fusekit.evaluation import Metric, prediction_table, probabilities_of, score
 from fusekit.evaluation.calibration.recalibration import CalibrationMap, parts_of, recalibration_table
 from fusekit.evaluation.calibration.reliability import calibration_scores, reliability
@@ -25,7 +25,7 @@ from fusekit.evaluation.thresholds import most_probable
 from fusekit.experiment.external.cohort import ExternalCohort, read_external
 from fusekit.experiment.external.plan import Asked, ask
 from fusekit.experiment.external.record import record
-from fusekit.experiment.folder import Run, new_folder
+from fusekit.experiment.folder import Run
 from fusekit.experiment.run.groups import subgroup_table
 from fusekit.experiment.setup import manifest
 from fusekit.extension import catalog

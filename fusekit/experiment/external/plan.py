@@ -14,6 +14,7 @@ import pandas as pd
 from fusekit.bundle.bundle import WEIGHTS, Bundle, bundle_folder, load
 from fusekit.data import Task
 from fusekit.data.own.task import name_of
+from fusekit.disk import read_json
 from fusekit.errors import OptionError
 from fusekit.evaluation.calibration.recalibration import METHODS
 from fusekit.experiment.external.cohort import refuse_other_classes
@@ -84,14 +85,24 @@ def ask(
         raise OptionError(
             f"--recalibrate logistic is for two classes, and this model knows {len(shipped.classes)}; take temperature."
         )
-    config = _configure(shipped, task, data, options, allow, device)
+    config = _configure(shipped, folder, task, data, options, allow, device)
     asked = Asked(shipped, folder, config, open_task(config.task, config.options), recalibrate)
     refuse_other_classes(shipped, asked.task.classes, config.task_name)
     return asked
 
 
+def _beside(folder: Path) -> dict[str, Any]:
+    """The configuration in the run that a bundle lies in: it knows where files lie, which is not shipped."""
+    manifest = folder.parent / "manifest.json"
+    if folder.name != "bundle" or not manifest.is_file():
+        return {}
+    config = read_json(manifest).get("config", {})
+    return {name: config[name] for name in ("task", "options") if name in config}
+
+
 def _configure(
     bundle: Bundle,
+    folder: Path,
     task: str | None,
     data: str | Path | None,
     options: Mapping[str, Mapping[str, Any]],
@@ -104,7 +115,7 @@ def _configure(
             raise OptionError(
                 f"-o {part}... cannot be set: the model is frozen. {suggest(part, ('task', 'synthetic'))}"
             )
-    trained = bundle.provenance.get("config", {})
+    trained = {**bundle.provenance.get("config", {}), **_beside(folder)}
     before = str(trained.get("task", bundle.task.get("name", "")))
     task = task or before
     if not task:

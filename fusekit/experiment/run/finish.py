@@ -106,12 +106,29 @@ def _carry(folds: Sequence[Path], folder: Path) -> None:
 def _provenance(record: Mapping[str, Any], training: Mapping[str, Any]) -> dict[str, Any]:
     """What a bundle says of where it comes from, and whom it was trained on."""
     return {
-        **{name: record[name] for name in ("synthetic", "config", "versions", "plugins")},
+        **{name: record[name] for name in ("synthetic", "versions", "plugins")},
+        "config": _without_places(record["config"]),
         "data": {
             "train": training["counts"]["train"],
             "fingerprint": record["data"]["fingerprint"],
         },
     }
+
+
+def _without_places(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration to hand on: no word on where this machine keeps data, task and other files but their names."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {name: plain(one) for name, one in value.items()}
+        if isinstance(value, list | tuple):
+            return [plain(one) for one in value]
+        if not isinstance(value, str | Path):
+            return value
+        leads_out = Path(value).is_absolute() or str(value).startswith(("~", ".."))
+        return Path(value).name if leads_out else value
+
+    return {name: plain(value) for name, value in config.items() if name not in ("data", "out")}
 
 
 def _join(folds: Sequence[Path], name: str, folder: Path) -> pd.DataFrame | None:

@@ -42,7 +42,7 @@ def begin(path: Path, record: Mapping[str, Any], what: str) -> None:
         OptionError: another one is there; the message names what differs.
     """
     if not path.exists():
-        _write(path, record)
+        write_json(path, record)
         return
     known = read_json(path)
     differing = [name for name in record if known.get(name) != record[name]]
@@ -58,7 +58,7 @@ def identity_of(path: Path, keep: bool) -> str:
     record = read_json(path)
     identity: str = record.setdefault("identity", uuid4().hex)
     if keep:
-        _write(path, record)
+        write_json(path, record)
     return identity
 
 
@@ -75,10 +75,4 @@ def refuse_other_data(path: Path, gathered: Gathered) -> None:
         raise OptionError(
             f"the data are not those that {path.parent} was begun with: the {changed} differ. Choose another --out."
         )
-    _write(path, record)
-
-
-def _write(path: Path, record: Mapping[str, Any]) -> None:
-    new = path.with_name(f".{path.name}.new")
-    write_json(new, record)
-    new.replace(path)
+    write_json(path, record)

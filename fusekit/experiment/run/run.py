@@ -10,10 +10,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from fusekit.disk import SEAL
+from fusekit.disk import SEAL, growing, growing_at, new_folder
 from fusekit.errors import OptionError
 from fusekit.experiment.evidence import gather_evidence, write_report
-from fusekit.experiment.folder import Run, growing, growing_at, new_folder, take_over
+from fusekit.experiment.folder import CHECKPOINTS, Run, take_over
 from fusekit.experiment.run.finish import BUNDLE, finish
 from fusekit.experiment.run.fold import train_fold
 from fusekit.experiment.run.launch import announce, assist, launched
@@ -205,7 +205,7 @@ def _run(plan: Plan, work: Path, target: Path, progress: Progress, followers: Fo
     announce(plan.processes, gathered, [(fold, growing_at(path)) for fold, path, _ in todo])
     for fold, path, label in todo:
         within = Within(progress, label) if len(parts) > 1 else progress
-        with growing(path) as folder:
+        with growing(path, CHECKPOINTS) as folder:
             bundle = train_fold(plan, gathered, fold, folder, within, followers)
             if bundle and path == last:
                 shutil.rmtree(folder / BUNDLE, ignore_errors=True)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from rich.markup import escape
 
 from fusekit.data.store.cache import alone
-from fusekit.errors import OptionError
-from fusekit.experiment.folder import CHECKPOINTS, make_folder, refuse_full, remove_empty, told
+from fusekit.disk import in_words, make_folder, refuse_full, remove_empty
+from fusekit.errors import DataError, OptionError
+from fusekit.experiment.folder import CHECKPOINTS
 from fusekit.experiment.run.resume_record import begin
 from fusekit.progress import Progress
 
@@ -47,7 +48,7 @@ def unfinished(out: Path, record: Mapping[str, Any], *, resume: bool, progress: 
     with _alone(work, out) as made:
         _open(work, out, record, resume)
         try:
-            with told(out):
+            with in_words(out):
                 yield work
         except BaseException:
             if worth_keeping(work):
@@ -91,8 +92,16 @@ def _alone(work: Path, out: Path) -> Iterator[list[Path]]:
     while True:
         made = make_folder(work, out)
         before = work.stat().st_ino
-        # The lock lies in the folder, and goes with it: nothing is left beside somebody's results.
-        with alone(work / "run", busy):
+        # The lock lies in the folder, and goes with it: nothing is left beside the user's results.
+        with ExitStack() as locked:
+            try:
+                locked.enter_context(in_words(out))
+                locked.enter_context(alone(work / "run", busy))
+            except DataError:  # nothing can be locked here, so nobody is at work either
+                if not worth_keeping(work):
+                    shutil.rmtree(work, ignore_errors=True)
+                remove_empty(made)
+                raise
             if work.exists() and work.stat().st_ino == before:  # and not removed by whom we looked over the shoulder
                 yield made
                 return

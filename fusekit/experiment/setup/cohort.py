@@ -16,9 +16,9 @@ from fusekit.data import Cohort, Finding, Task
 from fusekit.data.recipe.compare import Difference, compare, count_subjects, select
 from fusekit.data.recipe.digests import PUBLISHED
 from fusekit.data.recipe.recipe import PARTS, Recipe, read_recipe
-from fusekit.data.store.cache import alone, cache_folder, hold
+from fusekit.data.store.cache import alone, cache_folder, discard, hold
+from fusekit.disk import new_folder, refuse_damaged, seal, write_table
 from fusekit.errors import DataError, OptionError
-from fusekit.experiment.folder import new_folder
 from fusekit.experiment.setup.manifest import versions
 from fusekit.experiment.setup.settings import Config, open_task
 from fusekit.extension import catalog, read_options
@@ -99,7 +99,7 @@ def describe(
         written, left_out = done.recipe.write(folder)
         if theirs:
             table = pd.DataFrame(done.differences, columns=list(Difference.__dataclass_fields__))
-            table.to_csv(folder / "differences.csv", index=False, lineterminator="\n")
+            write_table(table, folder / "differences.csv")
     for option in left_out:
         progress.say(f"note: {option} is a path of this machine and is not in the recipe; tell your colleague of it")
     telling = written.telling_ids()
@@ -227,11 +227,17 @@ def synthetic_cohort(name: str, task: Task, options: Options, progress: Progress
         "[bold yellow]SYNTHETIC cohort:[/] no --data was given, so invented patients are used; "
         "they show that the tool works and say nothing about disease."
     )
-    if not folder.exists():
-        with alone(folder, lambda: progress.say("Another process is writing this cohort; waiting for it.")):
-            if not folder.exists():
-                with new_folder(folder) as partial:
-                    task.synthesize(partial, progress, **chosen)
+    with alone(folder, lambda: progress.say("Another process is writing this cohort; waiting for it.")):
+        if folder.exists():
+            try:
+                refuse_damaged(folder, "The cohort is written again.")
+            except DataError as error:
+                progress.say(f"[bold yellow]The SYNTHETIC cohort was damaged:[/] {escape(str(error))}")
+                discard(folder)
+        if not folder.exists():
+            with new_folder(folder) as partial:
+                task.synthesize(partial, progress, **chosen)
+                seal(partial, folder.name)
     hold(folder)
     progress.say(f"It lies in {folder}")
     return folder

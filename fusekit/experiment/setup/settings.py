@@ -14,6 +14,7 @@ from typing import Any, Literal, get_type_hints
 from fusekit.data import ONE_IN, Preset, SlicePolicy, Task
 from fusekit.data.own.task import OwnTask, is_own, name_of
 from fusekit.data.recipe.recipe import read_recipe
+from fusekit.disk import regular
 from fusekit.errors import OptionError, PluginError
 from fusekit.extension import catalog, read_options
 from fusekit.extension.registry import suggest
@@ -251,14 +252,14 @@ def read_config(path: Path) -> dict[str, Any]:
         OptionError: the file cannot be read, with line and column where the format is wrong.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = regular(path).read_text(encoding="utf-8")
         if path.suffix == ".json":
-            config: dict[str, Any] = json.loads(text)["config"]
+            config: dict[str, Any] = dict(json.loads(text)["config"])
             return {name: value for name, value in config.items() if name != "out"}
         entries = tomllib.loads(text)
     except OSError as error:
         raise OptionError(f"--config {path} cannot be read: {error.strerror}.") from error
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise OptionError(f"--config {path} is not a configuration: {error}.") from error
     options = {name: value for name, value in entries.items() if isinstance(value, dict) and name != "search"}
     return {**{name: value for name, value in entries.items() if name not in options}, "options": options}

@@ -12,6 +12,7 @@ from typing import Any, Literal, NoReturn
 import pandas as pd
 
 from fusekit.data import Column
+from fusekit.disk import regular
 from fusekit.errors import DataError
 from fusekit.extension.registry import suggest
 
@@ -108,14 +109,14 @@ def read_column_rules(path: Path) -> ColumnRules:
         DataError: it cannot be read, or an entry is not as it should be; the message names file, line and key.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = regular(path).read_text(encoding="utf-8-sig")
     except OSError as error:
         raise DataError(f"--clinical {path} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise DataError(f"--clinical {path} is not UTF-8 text. Save it as UTF-8.") from error
     try:
         plain = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise DataError(f"{path} is no TOML: {error}.") from error
     for key in plain:
         if key not in ("column", "people"):

@@ -23,8 +23,8 @@ import pytest
 from fusekit.data import SlicePolicy, SliceStore, Volume, build_store
 from fusekit.data.images import volume as images
 from fusekit.data.store import build as store_build
-from fusekit.data.store.cache import PARTIAL
 from fusekit.data.store.journal import JOURNAL, Journal
+from fusekit.disk import PARTIAL
 from fusekit.errors import DataError
 from fusekit.progress import Quiet
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,11 @@ def test_a_full_disk_keeps_what_is_trained_and_the_rest_is_done_later(
     with pytest.raises(OptionError, match=r"begun with other config: epochs was 1 and is 2"):
         fusekit.run("adni-ad", out=out, resume=True, **{**SMALL, "epochs": 2})
     monkeypatch.setattr("fusekit.training.loop.within_memory", None)  # it would fail to be called
+    checkpoint = tmp_path / ".run.unfinished" / ".fold-0.partial" / "checkpoints" / "training.safetensors"
+    flip(checkpoint)
+    with pytest.raises(DataError, match=r"training\.safetensors is no checkpoint, or a damaged one"):
+        fusekit.run(out=out, resume=True, progress=Quiet())
+    flip(checkpoint)
     done = fusekit.run(out=out, resume=True, progress=Quiet())  # its settings are known
     for name in ("predictions.csv", "metrics.json", "bundle/model.safetensors"):
         assert (done.folder / name).read_bytes() == (small_run.folder / name).read_bytes()
@@ -153,6 +159,43 @@ def test_a_full_disk_keeps_what_is_trained_and_the_rest_is_done_later(
     assert (out / "manifest.json").stat() == before
     with pytest.raises(OptionError, match=r"holds a finished run: seed was 0 and is 1\. Choose another --out"):
         fusekit.run(out=out, seed=1, resume=True, progress=Quiet())
+
+
+def flip(path: Path) -> None:
+    """Change the last digit, or the last byte."""
+    content = bytearray(path.read_bytes())
+    place = max([i for i, byte in enumerate(content) if chr(byte).isdigit()] or [len(content) - 1])
+    content[place if path.suffix == ".csv" else -1] ^= 1
+    path.write_bytes(content)
+
+
+def test_a_finished_fold_that_was_damaged_is_not_taken_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "metrics.json")
+
+    out, given = tmp_path / "run", {"baseline": "prevalence", "folds": 2, "out": tmp_path / "run"}
+    given |= {"options": SMALL["options"], "image_size": 32, "progress": Quiet()}
+    with monkeypatch.context() as narrow:
+        narrow.setattr("fusekit.experiment.run.finish", full)
+        with pytest.raises(DataError, match="the disk is full"):
+            fusekit.run("adni-ad", **given)
+    work = tmp_path / ".run.unfinished"
+    flip(work / "fold-1" / "predictions.csv")
+    with pytest.raises(DataError, match=r"fold-1/predictions\.csv was changed .* delete .*fold-1: then this training"):
+        fusekit.run(out=out, resume=True, progress=Quiet())
+    flip(work / "fold-1" / "predictions.csv")
+    for one, other in (("fold-0", "held"), ("fold-1", "fold-0"), ("held", "fold-1")):
+        (work / one).rename(work / other)
+    with pytest.raises(DataError, match=r"fold-0 is another folder's content: fold-1 was written there"):
+        fusekit.run(out=out, resume=True, progress=Quiet())
+    shutil.rmtree(work / "fold-0")
+    shutil.rmtree(work / "fold-1")
+    (work / "fold-x").mkdir()  # something to keep
+    done = fusekit.run(out=out, resume=True, progress=Quiet())
+    assert fusekit.run(out=out, resume=True, progress=Quiet()).folder == done.folder
+    flip(out / "predictions.csv")
+    with pytest.raises(DataError, match=r"run/predictions\.csv was changed or damaged"):
+        fusekit.run(out=out, resume=True, progress=Quiet())
 
 
 def test_a_checkpoint_that_does_not_fit_on_the_disk_leaves_the_one_before(

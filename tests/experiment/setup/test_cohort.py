@@ -262,6 +262,25 @@ def test_a_default_spelled_out_is_the_same_synthetic_cohort() -> None:
     assert synthetic_cohort("tiny", Tiny(), {"synthetic": {"seed": "1"}}, Quiet()) != plain
 
 
+def test_a_synthetic_cohort_that_was_damaged_is_written_again_and_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FUSEKIT_CACHE", str(tmp_path))
+    folder = synthetic_cohort("tiny", Tiny(), {}, Quiet())
+    good = {path.name: path.read_bytes() for path in (folder / "images").iterdir()}
+    image = folder / "images" / sorted(good)[3]
+    image.write_bytes(image.read_bytes()[:-1] + b"\x7f")
+    heard: list[str] = []
+
+    class Ear(Quiet):
+        def say(self, line: str) -> None:
+            heard.append(line)
+
+    assert synthetic_cohort("tiny", Tiny(), {}, Ear()) == folder
+    assert f"{image} was changed or damaged" in "".join(heard)
+    assert {path.name: path.read_bytes() for path in (folder / "images").iterdir()} == good
+
+
 def test_of_two_processes_one_writes_a_synthetic_cohort_and_the_other_waits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
