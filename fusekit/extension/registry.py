@@ -10,7 +10,7 @@ from functools import partial
 from pkgutil import resolve_name
 from typing import Any
 
-from fusekit.errors import NameTaken, PluginError, UnknownName, first_ten
+from fusekit.errors import FusekitError, NameTaken, PluginError, UnknownName, first_ten
 from fusekit.extension.kinds import Kind
 from fusekit.extension.plugin import Plugin
 
@@ -146,6 +146,8 @@ def _resolve(factory: Factory, plugin: Plugin) -> Callable[..., Any]:
     if isinstance(factory, str):
         try:
             found = resolve_name(factory)
+        except FusekitError:  # as a client that is not installed
+            raise
         except Exception as error:  # a module of theirs can raise anything
             raise PluginError(
                 f"{plugin} registers {factory!r}, which does not import: {type(error).__name__}: {error}\n"
