@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from fusekit.bundle import Bundle, load
     from fusekit.data import Cohort, Column, Finding, Preset, Published, SlicePolicy, Task, Volume
     from fusekit.experiment import Comparison, Run, Underway, compare, evaluate, run
+    from fusekit.extension.fusion import Fusion
     from fusekit.models import (
         Backbone,
         ClinicalEncoder,
-        Fusion,
         FusionHead,
         FusionModel,
         ImageFeatures,
@@ -37,10 +37,10 @@ _HOMES = {
     "fusekit.bundle": ("Bundle", "load"),
     "fusekit.data": ("Cohort", "Column", "Finding", "Preset", "Published", "SlicePolicy", "Task", "Volume"),
     "fusekit.experiment": ("Comparison", "Run", "Underway", "compare", "evaluate", "run"),
+    "fusekit.extension.fusion": ("Fusion",),
     "fusekit.models": (
         "Backbone",
         "ClinicalEncoder",
-        "Fusion",
         "FusionHead",
         "FusionModel",
         "ImageFeatures",

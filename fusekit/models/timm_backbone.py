@@ -11,9 +11,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
 from fusekit.errors import OptionError, UnknownName
+from fusekit.extension.fusion import SiteKind
 from fusekit.extension.registry import suggest
 from fusekit.models.hooked import HookedBackbone
-from fusekit.models.parts import SiteKind
 from fusekit.models.sites import refusal
 
 #: Height and width of the probe image; networks that cannot take it are probed at their own default size.
