@@ -47,7 +47,9 @@ def grad_cam(
         # The image asks for a gradient, or a backbone with frozen weights would build no graph.
         seen = at_place(model, image.detach().requires_grad_(), columns, place)
         assert seen.map is not None
-        (slope,) = torch.autograd.grad(log_odds(seen.logits, target).sum(), seen.map, allow_unused=True)
+        odds, slope = log_odds(seen.logits, target).sum(), None
+        if seen.map.requires_grad and odds.requires_grad:
+            (slope,) = torch.autograd.grad(odds, seen.map, allow_unused=True)
     if slope is None:
         raise DataError(f"predictions do not come from the map of {place!r}, so it cannot show where they look.")
     features, axes = seen.map.detach(), tuple(range(2, seen.map.ndim))

@@ -220,10 +220,11 @@ def check_image(model: FusionModel, size: tuple[int, ...]) -> None:
         if "meta tensor" in str(error):
             return
         takes = backbone.image_size
-        way = "" if takes is None else f" It takes {' x '.join(map(str, takes))} (--image-size {takes[0]})."
+        way = "" if takes is None else f"It takes {' x '.join(map(str, takes))} (--image-size {takes[0]}). "
+        reason = f": {error}" if str(error) else ""
         raise OptionError(
-            f"the backbone {name!r} does not take images of {shape}: {type(error).__name__}: {error}\n"
-            f"Choose another size or another backbone.{way}"
+            f"the backbone {name!r} does not take images of {shape}{reason}.\n"
+            f"{way}Choose another size or another backbone."
         ) from error
     if not isinstance(features, ImageFeatures):
         raise OptionError(f"the backbone {name!r} returns a {type(features).__name__}; ImageFeatures are needed.")

@@ -163,8 +163,10 @@ def _check_shape(value: Tensor, shape: tuple[int, ...], source: str) -> None:
 def _check_vector(network: nn.Module, image: Tensor) -> None:
     """Grad-CAM reads the map's gradient."""
     map_, vector = network(image.requires_grad_())
-    (slope,) = torch.autograd.grad(vector.sum(), map_, allow_unused=True)
     image.requires_grad_(False)
+    slope = None
+    if map_.requires_grad and vector.requires_grad:
+        (slope,) = torch.autograd.grad(vector.sum(), map_, allow_unused=True)
     assert slope is not None, (
         "its vector does not come from its map, so the map cannot show what a prediction looks at (Grad-CAM): return "
         "the map that is pooled, or pool the one that is returned"
