@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from fusekit.data import Cohort, Column, Finding, Preset, Published, SlicePolicy, Task, Volume
     from fusekit.experiment import Comparison, Run, Underway, compare, evaluate
     from fusekit.experiment.run import run
+    from fusekit.extension.fusion import Fusion
     from fusekit.models import (
         Backbone,
         ClinicalEncoder,
-        Fusion,
         FusionHead,
         FusionModel,
         ImageFeatures,
@@ -38,10 +38,10 @@ _HOMES = {
     "fusekit.bundle.bundle": ("Bundle", "load"),
     "fusekit.data": ("Cohort", "Column", "Finding", "Preset", "Published", "SlicePolicy", "Task", "Volume"),
     "fusekit.experiment": ("Comparison", "Run", "Underway", "compare", "evaluate", "run"),
+    "fusekit.extension.fusion": ("Fusion",),
     "fusekit.models": (
         "Backbone",
         "ClinicalEncoder",
-        "Fusion",
         "FusionHead",
         "FusionModel",
         "ImageFeatures",

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fusekit.extension import hookimpl
+from fusekit.extension.fusion import Fusion
 
 if TYPE_CHECKING:
     from fusekit.data import Volume
     from fusekit.extension import Register
-    from fusekit.models import Fusion
 
 
 @hookimpl
@@ -34,7 +34,8 @@ def register(to: Register) -> None:
     to.head("concat", f"{heads}:ConcatHead", "image and clinical features side by side, one linear layer")
     to.head("image", f"{heads}:ImageHead", "one linear layer on the image's features")
     to.head("clinical", f"{heads}:ClinicalHead", "one linear layer on the clinical features")
-    to.fusion("clinical-only", "fusekit.builtin:clinical_only", "clinical columns alone, no image")
+    # An MLP of the shape of RBCA's clinical path, so that it differs from ``concat`` in the image alone.
+    to.fusion("clinical-only", Fusion(head="clinical", encoder="mlp", image=False), "clinical columns alone, no image")
 
     home = "fusekit.baselines"
     to.baseline("logistic", f"{home}:Logistic", "logistic regression, its penalty chosen within the training subjects")
@@ -50,16 +51,6 @@ def register(to: Register) -> None:
     to.metric("balanced-accuracy", f"{scores}:BalancedAccuracy", "mean over classes of the share called rightly")
     to.metric("macro-auc", f"{curves}:MacroAreaUnderCurve", "mean over classes of the AUC of each against the rest")
     to.metric("auc", f"{curves}:AreaUnderCurve", "chance that a positive scores above a negative")
-
-
-def clinical_only() -> Fusion:
-    """Clinical columns alone, through an MLP of the shape of RBCA's clinical path (two layers of 1024, ReLU between).
-
-    So it differs from the arm ``concat`` in the image alone.
-    """
-    from fusekit.models import Fusion  # loads torch
-
-    return Fusion(head="clinical", encoder="mlp", image=False)
 
 
 @hookimpl(trylast=True)

@@ -1,5 +1,6 @@
 """From tensors to logits."""
 
+from fusekit.extension.fusion import Fusion, SiteKind
 from fusekit.models.backbones.timm import TimmBackbone
 from fusekit.models.build import build, build_from
 from fusekit.models.encoders.mlp import MLPEncoder
@@ -9,14 +10,12 @@ from fusekit.models.memory_format import channels_last, weights_channels_last
 from fusekit.models.parts import (
     Backbone,
     ClinicalEncoder,
-    Fusion,
     FusionHead,
     ImageFeatures,
     ImageWidths,
     Inject,
     Injector,
     Site,
-    SiteKind,
 )
 
 __all__ = [

@@ -26,8 +26,9 @@ def weights_channels_last(model: _Module) -> _Module:
     Weights that lie so already are not touched: another thread may be using them.
     """
     for weight in (*model.parameters(), *model.buffers()):
-        laid_out = channels_last(weight.data)
-        if laid_out.data_ptr() != weight.data_ptr():
+        values = weight.data
+        laid_out = channels_last(values)
+        if laid_out is not values:
             weight.data = laid_out
     return model
 

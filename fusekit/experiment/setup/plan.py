@@ -16,6 +16,7 @@ from fusekit.experiment.setup.settings import MODEL_PARTS, Config, open_task, sl
 from fusekit.experiment.setup.trackers import open_trackers
 from fusekit.extension import catalog, read_options
 from fusekit.models import FusionModel, build
+from fusekit.models.build import check_image
 from fusekit.training import ALONE, AugmentOptions, Processes, TrainingOptions, fabric_for
 from fusekit.training.step.compiled import require_compiler
 
@@ -70,7 +71,7 @@ def make_plan(config: Config) -> Plan:
     Raises:
         UnknownName: a task, fusion, backbone, part, metric or tracker is not registered.
         OptionError: an option does not exist or does not take its value, the device is not there, or the backbone reads
-            volumes where the policy gives slices (or the reverse).
+            volumes where the policy gives slices (or the reverse), or does not take images of this size.
     """
     options = config.options
     task = open_task(config.task, options)
@@ -107,6 +108,7 @@ def make_plan(config: Config) -> Plan:
         model = plan.build_model(columns=1)
     if model.backbone is not None:
         _refuse_other_rank(plan, model.backbone.spatial_dims)
+        check_image(model, (config.image_size,) * model.backbone.spatial_dims)
     return plan
 
 

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from fusekit.errors import OptionError
+from fusekit.extension.fusion import SiteKind
 from fusekit.models.backbones.sites import Probe, find_layout
-from fusekit.models.parts import Backbone, ImageFeatures, Inject, SiteKind
+from fusekit.models.parts import Backbone, ImageFeatures, Inject
 
 #: A part of a network's own forward pass. The network is an argument, so that copies run their own.
 Run = Callable[[Any, Tensor], Tensor]
@@ -62,6 +63,7 @@ class HookedBackbone(Backbone):
         layout = find_layout(net, stages, probe, name or type(net).__name__, sites)
         self.sites = tuple(found.site for found in layout.sites)
         self.map_channels, self.width = layout.widths
+        self.image_size = layout.size
         self._owner = _Owner()
         for number, found in enumerate(layout.sites):
             for first, reader in zip((True, *[False] * len(found.readers)), found.readers, strict=False):

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
 from fusekit.errors import OptionError
-from fusekit.models.parts import ImageFeatures, ImageWidths, Site, SiteKind
+from fusekit.extension.fusion import SiteKind
+from fusekit.models.parts import ImageFeatures, ImageWidths, Site
 
 
 class ReadSite(NamedTuple):
@@ -26,6 +27,7 @@ class Layout(NamedTuple):
 
     sites: tuple[ReadSite, ...]
     widths: ImageWidths
+    size: tuple[int, ...]  # of the image that it was found with
 
 
 class Probe(NamedTuple):
@@ -55,7 +57,7 @@ def find_layout(net: nn.Module, stages: Mapping[int, Sequence[str]], probe: Prob
     """
     candidates = {c: number for number, units in stages.items() for unit in units for c in (unit, *_blocks(net, unit))}
     watch = _Watch(candidates, len(probe.sizes[0]))
-    map_, vector = watch.run(net, probe, name)
+    (map_, vector), size = watch.run(net, probe, name)
     if not isinstance(map_, Tensor) or map_.ndim != watch.ndim or vector.ndim != 2:
         shape = tuple(map_.shape) if isinstance(map_, Tensor) else f"of a {type(map_).__name__}"
         raise OptionError(refusal(name, f"its last features have shape {shape}, which is no map"))
@@ -73,7 +75,7 @@ def find_layout(net: nn.Module, stages: Mapping[int, Sequence[str]], probe: Prob
         readers = watch.readers[module] if kind == "branch" else []
         site = Site(module, candidates[module], watch.channels[module])
         sites.append(ReadSite(site, tuple(f"{module}.{child}" for child in readers) or (module,)))
-    return Layout(tuple(sites), ImageWidths(map=map_.shape[1], vector=vector.shape[1]))
+    return Layout(tuple(sites), ImageWidths(map=map_.shape[1], vector=vector.shape[1]), size)
 
 
 class _Watch:
@@ -88,7 +90,7 @@ class _Watch:
         self._input: dict[str, Tensor] = {}
 
     @torch.no_grad()
-    def run(self, net: nn.Module, probe: Probe, name: str) -> ImageFeatures:
+    def run(self, net: nn.Module, probe: Probe, name: str) -> tuple[ImageFeatures, tuple[int, ...]]:
         handles = []
         for candidate in self.candidates:
             module = net.get_submodule(candidate)
@@ -109,13 +111,14 @@ class _Watch:
             for handle in handles:
                 handle.remove()
 
-    def _probe(self, net: nn.Module, probe: Probe, name: str) -> ImageFeatures:
+    def _probe(self, net: nn.Module, probe: Probe, name: str) -> tuple[ImageFeatures, tuple[int, ...]]:
         weight = next(net.parameters())
         for size in probe.sizes:
             self.order.clear()
             self.readers.clear()
             try:
-                return probe.run(torch.zeros(1, probe.in_channels, *size, dtype=weight.dtype, device=weight.device))
+                image = torch.zeros(1, probe.in_channels, *size, dtype=weight.dtype, device=weight.device)
+                return probe.run(image), size
             except Exception as error:  # noqa: BLE001  (a thousand networks fail in a hundred ways; all mean: no fit)
                 problem = error
         raise OptionError(refusal(name, f"running it fails: {type(problem).__name__}: {problem}")) from problem

@@ -11,10 +11,10 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
 from fusekit.errors import OptionError, UnknownName
+from fusekit.extension.fusion import SiteKind
 from fusekit.extension.registry import suggest
 from fusekit.models.backbones.hooked import HookedBackbone
 from fusekit.models.backbones.sites import refusal
-from fusekit.models.parts import SiteKind
 
 #: Height and width of the probe image; networks that cannot take it are probed at their own default size.
 PROBE_SIZE = (64, 64)

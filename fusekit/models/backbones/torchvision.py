@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from torchvision.models import video
 
 from fusekit.errors import OptionError
+from fusekit.extension.fusion import SiteKind
 from fusekit.models.backbones.hooked import HookedBackbone
-from fusekit.models.parts import SiteKind
 
 _STAGES = ("layer1", "layer2", "layer3", "layer4")
 #: Mixed 3-D and 2-D convolutions, 3-D ones, and 3-D ones as 2-D times 1-D (Tran et al. 2018), 18 layers each.

@@ -287,9 +287,7 @@ def test_one_graph_for_compile_and_export(make: Callable[[], Any], size: tuple[i
     with torch.no_grad():
         expected = model(image, columns)
         compiled: Any = torch.compile(model, fullgraph=True, backend="eager")
-        exported = [
-            torch.export.export(model, (image, columns), strict=strict).module() for strict in (True, make is deep)
-        ]
+        exported = [torch.export.export(model, (image, columns), strict=strict).module() for strict in (False, True)]
         for run in (compiled, *exported):
             torch.testing.assert_close(run(image, columns), expected)
             other = torch.randn(2, 3)
