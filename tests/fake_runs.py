@@ -300,10 +300,19 @@ class _FakeRun:
         chosen = [*np.flatnonzero(right)[:4], *np.flatnonzero(~right)[:4]]
         rows = [
             (i, self.names[tested[i]], f"{self.names[tested[i]]}-v0", 60, int(self.labels[tested[i]]), *p[i],
-             "right" if right[i] else "wrong")
+             int(p[i].argmax()), "right" if right[i] else "wrong")
             for i in chosen
         ]  # fmt: skip
-        columns = ["row", "subject", "scan", "slice", "label", *(f"p_{k}" for k in range(len(self.classes))), "kind"]
+        columns = [
+            "row",
+            "subject",
+            "scan",
+            "slice",
+            "label",
+            *(f"p_{k}" for k in range(len(self.classes))),
+            "called",
+            "kind",
+        ]
         pd.DataFrame(rows, columns=columns).to_csv(out / "examples.csv", index=False, lineterminator="\n")
         y, x = np.mgrid[-1:1:64j, -1:1:64j]
         disc = ((y**2 + (x * 1.2) ** 2) < 0.8) * (120 + 60 * np.cos(6 * y) * np.cos(5 * x))

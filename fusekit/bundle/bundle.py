@@ -127,8 +127,8 @@ class Bundle:
                 one scan, or the model gives no number for a patient.
             OptionError: this machine has no such device.
         """
-        columns = self._columns(patients, source, allow_out_of_range)
         names = names_of(patients, source)
+        columns = self._columns(patients, source, allow_out_of_range)
         model = placed(self.model, torch_device(device) if isinstance(device, str) else device)
         owners, positions, parts = [], [], [np.empty((0, len(self.classes)))]
         for part in self._parts(patients):

@@ -111,7 +111,7 @@ def test_the_model_is_frozen(external: Run, small_run: Run, other: Cohort) -> No
 def test_a_patient_gets_what_predict_gives(external: Run, small_run: Run, other: Cohort) -> None:
     scan = external.predictions["scan"].iloc[0]
     patient = other.clinical.loc[[scan]].assign(image=str(other.scans.loc[scan, "image"]), subject="x", scan=scan)
-    predicted = small_run.bundle.predict(patient, allow_out_of_range=True)
+    predicted = small_run.bundle.predict(patient, allow_out_of_range=True).slices
     own = external.predictions[external.predictions["scan"] == scan]
     assert predicted["slice"].tolist() == own["slice"].tolist()
     np.testing.assert_allclose(predicted[["p_0", "p_1"]], own[["p_0", "p_1"]], atol=1e-6)

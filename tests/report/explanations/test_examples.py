@@ -12,7 +12,7 @@ from fusekit.report.explanations.maps import laid_over
 RNG = np.random.default_rng(0)
 TABLE = pd.DataFrame(
     {"row": [7, 9, 11], "subject": ["s1", "s2", "s3"], "label": [1, 1, 0], "kind": ["right", "wrong", "right"]}
-).assign(p_0=[0.2, 0.7, 0.9], p_1=[0.8, 0.3, 0.1])
+).assign(p_0=[0.2, 0.7, 0.9], p_1=[0.8, 0.3, 0.1], called=[1, 0, 0])
 IMAGES = RNG.integers(0, 255, (3, 16, 16), dtype=np.uint8)
 MAPS = RNG.random((3, 16, 16)).astype(np.float16)
 
