@@ -11,17 +11,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
+from fusekit.bundle_format import DESCRIPTION, FORMAT, read_description
 from fusekit.data import ClinicalEncoding, Pixels, SlicePolicy, Volume, cut, read, read_table
 from fusekit.errors import DataError, UnknownName
 from fusekit.models import FusionModel, build_from, channels_last, weights_channels_last
 from fusekit.tensor_file import write_tensors
+from fusekit.weights import rebuild
 
-FORMAT = 1
-WEIGHTS, DESCRIPTION = "model.safetensors", "bundle.json"
+WEIGHTS = "model.safetensors"
 
 #: Slices a forward pass of a prediction; the same everywhere, so that the same slice gets the same number.
 BATCH = 32
@@ -197,47 +196,34 @@ def bundle_folder(folder: str | Path) -> Path:
 
 
 def load(folder: str | Path) -> Bundle:
-    """Open a bundle folder.
+    """Open a bundle folder, which may come from anywhere: nothing in it is run, or trusted.
 
     Raises:
-        DataError: it is not a bundle, or one of a newer format, or its weights do not fit its description.
+        DataError: it is not a bundle, or one of a newer format; it is damaged, or its weights do not fit it.
         UnknownName: a plugin that its model needs is not installed.
     """
     folder = bundle_folder(folder)
+    known = read_description(folder)
     try:
-        description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{folder} is not a bundle: {DESCRIPTION} cannot be read ({error}).") from error
-    if description.get("format") != FORMAT:
-        raise DataError(f"{folder / DESCRIPTION} has format {description.get('format')}; this FuseKit reads {FORMAT}.")
-    try:
-        return _assemble(folder, description)
-    except (KeyError, TypeError) as error:
-        raise DataError(f"{folder / DESCRIPTION} is damaged: {type(error).__name__}: {error}.") from error
-
-
-def _assemble(folder: Path, description: Mapping[str, Any]) -> Bundle:
-    try:
-        with torch.random.fork_rng(devices=[]):  # weights that are replaced at once: the caller's numbers stay
-            model = build_from(description["model"])
+        model = rebuild(lambda: build_from(known.model), folder / WEIGHTS, folder / DESCRIPTION)
     except UnknownName as error:
-        made_with = ", ".join(
-            sorted({f"{p['distribution']} {p['version']}" for p in description["provenance"]["plugins"]})
-        )
+        plugins = known.provenance.get("plugins", [])
+        made_with = ", ".join(sorted({f"{p['distribution']} {p['version']}" for p in plugins}))
         raise UnknownName(f"{folder}: {error}\nThe bundle was made with the plugins of {made_with}.") from error
-    try:
-        model.load_state_dict(load_file(folder / WEIGHTS))
-    except (OSError, SafetensorError, RuntimeError) as error:
-        raise DataError(f"{folder / WEIGHTS} does not fit {DESCRIPTION}: {error}") from error
-    clinical = description["clinical"]
+    encoding = ClinicalEncoding.from_json(known.clinical) if known.clinical else None
+    if encoding and len(encoding.features) != model.description["columns"]:
+        raise DataError(
+            f"{folder / DESCRIPTION}: clinical has {len(encoding.features)} inputs, and model.columns is "
+            f"{model.description['columns']}."
+        )
     return Bundle(
-        model=model.eval(),
-        classes=tuple(description["classes"]),
-        encoding=ClinicalEncoding.from_json(clinical) if clinical else None,
-        slices=SlicePolicy(**description["slices"]),
-        image_size=int(description["image_size"]),
-        pixels=Pixels(**description["pixels"]),
-        task=description["task"],
-        metrics=description["metrics"],
-        provenance=description["provenance"],
+        model=model,
+        classes=known.classes,
+        encoding=encoding,
+        slices=known.slices,
+        image_size=known.image_size,
+        pixels=known.pixels,
+        task=known.task,
+        metrics=[dict(row) for row in known.metrics],
+        provenance=known.provenance,
     )

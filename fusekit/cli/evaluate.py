@@ -69,14 +69,13 @@ def evaluate(
 
 def print_external(run: Run, console: Console) -> None:
     """Print the scores on both cohorts, the largest shifts, calibration, and where every file lies."""
-    import json
-
     import pandas as pd
     from rich.markup import escape
 
     from fusekit.experiment.external import FILES, RECALIBRATED
+    from fusekit.json_file import read_json
 
-    metrics = json.loads((run.folder / "metrics.json").read_text(encoding="utf-8"))
+    metrics = read_json(run.folder / "metrics.json", dict[str, Any])
     names = ("shift", "intensity", "prevalence", "calibration", "recalibration")
     files = {name: run.folder / f"{name}.csv" for name in names}
     tables = {name: pd.read_csv(path) for name, path in files.items() if path.exists()}

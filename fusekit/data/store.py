@@ -26,6 +26,7 @@ from fusekit.data.store_build import (
     SCANS,
     THUMBNAIL,
     Source,
+    StoreJson,
     complete,
     fill,
     finished,
@@ -36,6 +37,7 @@ from fusekit.data.store_build import (
 from fusekit.disk import FULL, onto_disk
 from fusekit.errors import DataError
 from fusekit.extension import catalog
+from fusekit.json_file import read_json
 from fusekit.progress import Progress
 
 
@@ -70,7 +72,7 @@ class SliceStore:
             DataError: it is not one, or was damaged.
         """
         try:
-            description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+            description = read_json(folder / DESCRIPTION, StoreJson)
             rows = pd.read_csv(folder / ROWS, index_col="row", dtype={"scan": str}, keep_default_na=False)
             volumes = _scans(folder).drop(columns=list(PLACE))
             pixels = np.load(folder / IMAGES, mmap_mode="r", allow_pickle=False)
@@ -82,7 +84,7 @@ class SliceStore:
             policy = SlicePolicy(**description["slices"])
             expected = (len(rows), *item_shape(policy, description["size"]))
             fingerprint = description["fingerprint"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (DataError, OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(f"{folder} is no slice store ({error}). Delete it; it is built again.") from error
         if pixels.shape != expected or pixels.dtype != policy.depth or thumbnails.shape != (len(volumes), *THUMBNAIL):
             raise DataError(
@@ -92,7 +94,7 @@ class SliceStore:
 
     def damage(self) -> list[str]:
         """Compare every byte with its checksum; return a clause for each scan or file that differs."""
-        description = json.loads((self.folder / DESCRIPTION).read_text(encoding="utf-8"))
+        description = dict(read_json(self.folder / DESCRIPTION, StoreJson))
         found = [] if signed(description) == description else [f"{DESCRIPTION} was changed"]
         for name, expected in description["checksums"].items():
             if checksum((self.folder / name).read_bytes()) != expected:

@@ -11,8 +11,10 @@ from uuid import uuid4
 from fusekit.errors import OptionError
 from fusekit.experiment import manifest
 from fusekit.experiment.config import Config
-from fusekit.experiment.folder import read_json, write_json
+from fusekit.experiment.folder import write_json
 from fusekit.experiment.prepare import Gathered
+from fusekit.experiment.records import Begun
+from fusekit.json_file import read_json
 from fusekit.training import difference
 
 FORMAT = 1
@@ -44,7 +46,7 @@ def begin(path: Path, record: Mapping[str, Any], what: str) -> None:
     if not path.exists():
         _write(path, record)
         return
-    known = read_json(path)
+    known = dict(read_json(path, Begun))
     differing = [name for name in record if known.get(name) != record[name]]
     if differing:
         raise OptionError(
@@ -55,8 +57,8 @@ def begin(path: Path, record: Mapping[str, Any], what: str) -> None:
 
 def identity_of(path: Path, keep: bool) -> str:
     """What trackers know it by, in every process and when it goes on: kept in the record where somebody tracks."""
-    record = read_json(path)
-    identity: str = record.setdefault("identity", uuid4().hex)
+    record = read_json(path, Begun)
+    identity = record.setdefault("identity", uuid4().hex)
     if keep:
         _write(path, record)
     return identity
@@ -68,7 +70,7 @@ def refuse_other_data(path: Path, gathered: Gathered) -> None:
     Raises:
         OptionError: they are not; the message names what differs.
     """
-    record = read_json(path)
+    record = read_json(path, Begun)
     known = record.setdefault("fingerprint", gathered.fingerprint)
     if known != gathered.fingerprint:
         changed = ", ".join(name for name, own in gathered.fingerprint.items() if known.get(name) != own)

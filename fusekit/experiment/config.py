@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -15,8 +14,10 @@ from fusekit.data import ONE_IN, Preset, SlicePolicy, Task
 from fusekit.data.own_task import OwnTask, is_own, name_of
 from fusekit.data.recipe import read_recipe
 from fusekit.errors import OptionError, PluginError
+from fusekit.experiment.records import Configured
 from fusekit.extension import catalog, read_options
 from fusekit.extension.registry import suggest
+from fusekit.json_file import parse_json, regular
 from fusekit.surroundings import settled
 from fusekit.training import Precision
 
@@ -251,9 +252,9 @@ def read_config(path: Path) -> dict[str, Any]:
         OptionError: the file cannot be read, with line and column where the format is wrong.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = regular(path).read_text(encoding="utf-8")
         if path.suffix == ".json":
-            config: dict[str, Any] = json.loads(text)["config"]
+            config = parse_json(text, Configured, f"--config {path}")["config"]
             return {name: value for name, value in config.items() if name != "out"}
         entries = tomllib.loads(text)
     except OSError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -13,7 +12,9 @@ import pandas as pd
 from fusekit.data.own_task import name_of
 from fusekit.errors import DataError, first_ten
 from fusekit.experiment.folder import Run
+from fusekit.experiment.records import ComparisonJson
 from fusekit.extension import catalog
+from fusekit.json_file import read_json
 from fusekit.report.evidence import Arm, Evidence, OneRun
 from fusekit.report.measures import measured
 
@@ -65,7 +66,7 @@ def runs_of(folder: Path) -> list[Run]:
         if not (folder / "manifest.json").exists():
             raise DataError(f"{folder} is neither a finished run (manifest.json) nor a comparison (comparison.json).")
         return [Run(folder)]
-    arms = [str(name) for name in json.loads((folder / "comparison.json").read_text(encoding="utf-8"))["arms"]]
+    arms = list(read_json(folder / "comparison.json", ComparisonJson)["arms"])
     finished = [Run(path.parent) for path in sorted((folder / "runs").glob("*/manifest.json"))]
     of_arm = {arm: [run for run in finished if run.manifest.get("arm") == arm] for arm in arms}
     if missing := [arm for arm, own in of_arm.items() if not own]:

@@ -19,11 +19,13 @@ from fusekit.evaluation import fit_thresholds, score
 from fusekit.experiment import manifest
 from fusekit.experiment.flow import flow
 from fusekit.experiment.fold import ABLATIONS, EXPLANATIONS, PREDICTIONS, RECORD, VALIDATION
-from fusekit.experiment.folder import CHECKPOINTS, read_json, write_json, write_table
+from fusekit.experiment.folder import CHECKPOINTS, write_json, write_table
 from fusekit.experiment.history import HISTORY
 from fusekit.experiment.plan import Plan
 from fusekit.experiment.prepare import Gathered
+from fusekit.experiment.records import FoldRecord
 from fusekit.experiment.subgroups import subgroup_table
+from fusekit.json_file import read_json
 from fusekit.report import overview
 
 #: Tables of a fold that are put beneath each other.
@@ -56,7 +58,7 @@ def finish(
     """
     config = plan.config
     tables = {name: _join(folds, name, folder) for name in TABLES}
-    records = [read_json(path / RECORD) for path in folds]
+    records = [dict(read_json(path / RECORD, FoldRecord)) for path in folds]
     predictions, validation = tables[PREDICTIONS], tables[VALIDATION]
     assert predictions is not None
     thresholds = _thresholds(plan, validation)
@@ -113,7 +115,7 @@ def _provenance(plan: Plan, record: Mapping[str, Any], training: Path) -> dict[s
     return {
         **{name: record[name] for name in ("synthetic", "config", "versions", "plugins")},
         "data": {
-            "train": read_json(training / RECORD)["counts"]["train"],
+            "train": read_json(training / RECORD, FoldRecord)["counts"]["train"],
             "fingerprint": record["data"]["fingerprint"],
         },
         "evaluation": {"thresholds": {str(f): at for f, at in (_thresholds(plan, validation) or {}).items()}},

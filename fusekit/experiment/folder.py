@@ -18,6 +18,8 @@ from fusekit.bundle import Bundle, load
 from fusekit.data.own_task import name_of
 from fusekit.disk import FULL, all_onto_disk, onto_disk
 from fusekit.errors import DataError, OptionError
+from fusekit.experiment.records import Manifest, Metrics
+from fusekit.json_file import read_json, regular
 
 #: File of every run folder -> what it holds.
 FILES = {
@@ -53,18 +55,17 @@ class Run:
     @cached_property
     def manifest(self) -> dict[str, Any]:
         """Configuration, versions, seed, data fingerprint, device, findings."""
-        manifest: dict[str, Any] = read_json(self._file("manifest.json"))
-        return manifest
+        return dict(read_json(self._file("manifest.json"), Manifest))
 
     @cached_property
     def metrics(self) -> pd.DataFrame:
         """One row a level (slice, subject) and metric: value, low, high, rows, subjects."""
-        return pd.DataFrame(read_json(self._file("metrics.json"))["scores"])
+        return pd.DataFrame(read_json(self._file("metrics.json"), Metrics)["scores"])
 
     @cached_property
     def predictions(self) -> pd.DataFrame:
         """One row a test slice: row, subject, scan, slice, fold, label, p_0, p_1, ..."""
-        return pd.read_csv(self._file("predictions.csv"), dtype={"subject": str, "scan": str})
+        return read_table(self._file("predictions.csv"))
 
     @cached_property
     def history(self) -> pd.DataFrame:
@@ -75,7 +76,7 @@ class Run:
     @cached_property
     def cohort(self) -> pd.DataFrame:
         """One row a scan: scan, subject, label, fold, and what subgroups are made by."""
-        return pd.read_csv(self._file("cohort.csv"), dtype={"subject": str, "scan": str})
+        return read_table(self._file("cohort.csv"))
 
     @cached_property
     def validation(self) -> pd.DataFrame | None:
@@ -106,7 +107,7 @@ class Run:
     def table(self, name: str) -> pd.DataFrame | None:
         """A table by its file name; None if the run has none."""
         path = self.folder / name
-        return pd.read_csv(path, dtype={"subject": str, "scan": str}) if path.exists() else None
+        return read_table(path) if path.exists() else None
 
     def _file(self, name: str) -> Path:
         path = self.folder / name
@@ -223,9 +224,16 @@ def write_json(path: Path, content: Any) -> None:
     path.write_text(json.dumps(content, indent=2, allow_nan=True) + "\n", encoding="utf-8")
 
 
-def read_json(path: Path) -> Any:
-    """Read what ``write_json`` wrote."""
-    return json.loads(path.read_text(encoding="utf-8"))
+def read_table(path: Path) -> pd.DataFrame:
+    """Read what ``write_table`` wrote.
+
+    Raises:
+        DataError: it is no table.
+    """
+    try:
+        return pd.read_csv(regular(path), dtype={"subject": str, "scan": str})
+    except ValueError as error:
+        raise DataError(f"{path} is no table that FuseKit wrote: {error}.") from error
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:

@@ -18,10 +18,12 @@ from fusekit.errors import FusekitError, Interrupted
 from fusekit.experiment import manifest
 from fusekit.experiment.config import Config
 from fusekit.experiment.fold import RECORD, train_fold
-from fusekit.experiment.folder import growing, read_json, write_json
+from fusekit.experiment.folder import growing, write_json
 from fusekit.experiment.followers import Followers
 from fusekit.experiment.plan import make_plan
 from fusekit.experiment.prepare import Gathered, gather_again
+from fusekit.experiment.records import FoldRecord
+from fusekit.json_file import read_json
 from fusekit.progress import Progress, Quiet, Within
 from fusekit.training import stoppable
 
@@ -119,8 +121,8 @@ def train_one(training: Training, gathered: Gathered, progress: Progress, device
         plan = make_plan(replace(training.config, device=device or training.config.device))
         with growing(training.folder) as folder:
             train_fold(plan, gathered, training.fold, folder, progress, training.followers)
-            record = read_json(folder / RECORD)
-            write_json(folder / RECORD, record | {"machine": manifest.machine(plan.fabric.device)})
+            record = read_json(folder / RECORD, FoldRecord)
+            write_json(folder / RECORD, {**record, "machine": manifest.machine(plan.fabric.device)})
 
 
 def share(threads: int) -> None:

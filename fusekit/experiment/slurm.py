@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 from fusekit.errors import DataError, FusekitError, OptionError
 from fusekit.experiment.config import Config, resolve
-from fusekit.experiment.folder import read_json, write_json
+from fusekit.experiment.folder import write_json
 from fusekit.experiment.followers import Followers, Underway
 from fusekit.experiment.jobs import Training, share, train_one
 from fusekit.experiment.plan import Plan, make_plan
 from fusekit.experiment.prepare import Gathered, gather_again
+from fusekit.json_file import read_json
 from fusekit.progress import Progress, Quiet
 
 if TYPE_CHECKING:
@@ -164,7 +165,7 @@ class Slurm:
 
     def _attach(self, trainings: Mapping[Path, Training], jobs: dict[Path, Job], progress: Progress) -> None:
         """Find the jobs of an earlier process that are still queued or running."""
-        known = read_json(self.folder / SUBMITTED) if (self.folder / SUBMITTED).exists() else {}
+        known = read_json(self.folder / SUBMITTED, dict[str, str]) if (self.folder / SUBMITTED).exists() else {}
         queue = queued() if known else {}
         if queue is None:
             raise FusekitError("squeue does not answer, and jobs of this comparison may be running; try again later.")

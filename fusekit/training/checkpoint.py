@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import torch
+from pydantic import JsonValue, with_config
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
+from typing_extensions import TypedDict
 
 from fusekit.errors import DataError, FusekitError
+from fusekit.json_file import OPEN, parse_json, regular
 from fusekit.tensor_file import write_tensors
 from fusekit.training.processes import ALONE, Processes
 
@@ -73,6 +76,14 @@ class RandomState:
         """Forget the numbers that were drawn since ``load_state_dict``."""
         if self._loaded is not None:
             self.load_state_dict(self._loaded)
+
+
+@with_config(OPEN)
+class _Head(TypedDict):
+    format: int
+    identity: dict[str, JsonValue]
+    place: tuple[int, int]
+    states: dict[str, JsonValue]
 
 
 class Checkpoint:
@@ -138,8 +149,8 @@ class Checkpoint:
         if self.path is None or not self.path.exists():
             return Place()
         try:
-            with safe_open(self.path, framework="pt") as file:
-                head = json.loads((file.metadata() or {})[HEAD])
+            with safe_open(regular(self.path), framework="pt") as file:
+                head = parse_json((file.metadata() or {})[HEAD], _Head, str(self.path))
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a mapping)
             if head["format"] != FORMAT:
                 raise DataError(f"{self.path} has format {head['format']}; this FuseKit reads {FORMAT}.")
@@ -153,8 +164,11 @@ class Checkpoint:
         for name, held in (self.objects | self.each).items():
             if name not in head["states"]:
                 raise DataError(f"{self.path} has no state of {name}: another version wrote it. Delete it.")
-            state = _restored(head["states"][name], tensors)
-            held.load_state_dict(state[self.processes.rank] if name in self.each else state)
+            try:
+                state = _restored(head["states"][name], tensors)
+                held.load_state_dict(state[self.processes.rank] if name in self.each else state)
+            except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+                raise DataError(f"{self.path}: the state of {name} is damaged ({error}). Delete it.") from error
         self.place = Place(*head["place"])
         return self.place
 
