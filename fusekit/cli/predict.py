@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
@@ -51,6 +52,7 @@ def predict(
     from fusekit.data import read_table
     from fusekit.errors import OptionError
     from fusekit.evaluation import by_subject
+    from fusekit.terminal import visible
 
     if level not in ("subject", "slice"):
         raise OptionError(f"--level takes subject or slice, not {level!r}.")
@@ -76,7 +78,7 @@ def predict(
         return
     text = _text((subjects if level == "subject" else slices).rename(columns=names), format)
     if out is None:
-        typer.echo(text, nl=False)
+        typer.echo(visible(text) if sys.stdout.isatty() else text, nl=False)  # programs get it as it is
         return
     partial = out.with_name(f".{out.name}.partial")
     try:

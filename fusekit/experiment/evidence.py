@@ -73,7 +73,9 @@ def runs_of(folder: Path) -> list[Run]:
         raise DataError(
             f"{folder} has no finished run of {first_ten(missing)} yet: run `fusekit compare` again, it goes on."
         )
-    return [run for own in of_arm.values() for run in sorted(own, key=lambda run: int(run.manifest["config"]["seed"]))]
+    return [
+        run for own in of_arm.values() for run in sorted(own, key=lambda run: run.manifest["config"].get("seed", 0))
+    ]
 
 
 def _read(run: Run) -> OneRun:
@@ -196,7 +198,7 @@ def _reads(one: OneRun) -> frozenset[str]:
     """Which modalities an arm reads, from its model's recipe; a baseline reads the table."""
     if _kind(one) == "baseline":
         return frozenset({"table"})
-    recipe = one.manifest.get("model", {}).get("recipe")
+    recipe = (one.manifest.get("model") or {}).get("recipe")
     if not isinstance(recipe, dict):
         return frozenset()
     there = {"image": bool(recipe.get("image")), "table": recipe.get("encoder") is not None}

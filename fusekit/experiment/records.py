@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Required, TypeAlias
+from typing import Annotated, Literal, NotRequired, Required, TypeAlias
 
 from annotated_types import Ge
-from pydantic import JsonValue, StringConstraints, with_config
+from pydantic import AllowInfNan, JsonValue, StringConstraints, with_config
 from typing_extensions import TypedDict
 
 from fusekit.bundle_format import Count, PluginJson
 from fusekit.json_file import OPEN
 
 Number: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,6}$")]
+Score: TypeAlias = Annotated[float, AllowInfNan(True)] | None  # NaN is what older versions wrote for null
 Amount: TypeAlias = Annotated[int, Ge(0)] | None
 
 
@@ -86,19 +87,13 @@ class DroppedJson(AmountsJson, total=False):
     reason: Required[str]
 
 
-class FoldJson(TypedDict):
-    """A fold's number; the other names are classes, with their subjects."""
-
-    fold: Count
-
-
 class FlowJson(TypedDict, total=False):
     """From what was found to the folds."""
 
     found: AmountsJson | None
-    dropped: list[DroppedJson] | None
+    dropped: list[DroppedJson]
     kept: AmountsJson | None
-    folds: list[FoldJson] | None
+    folds: list[dict[str, Count]]  # ``fold`` is its number, the other names are classes, with their subjects
 
 
 class FindingJson(TypedDict):
@@ -109,6 +104,7 @@ class FindingJson(TypedDict):
     severity: Literal["note", "warning", "refusal"]
     advice: str
     items: list[str]
+    count: NotRequired[Count]
 
 
 class PublishedJson(TypedDict, total=False):
@@ -153,14 +149,14 @@ class Manifest(TypedDict, total=False):
     config: Required[ConfigJson]
     arm: str
     kind: str
-    task: TaskJson
+    task: TaskJson | None
     model: ModelJson | None
     slices: dict[str, JsonValue]
     evaluation: EvaluationJson
     flow: FlowJson
     data: DataJson
-    findings: list[FindingJson] | None
-    published: list[PublishedJson] | None
+    findings: list[FindingJson]
+    published: list[PublishedJson]
     recipe: DigestJson
     external: ExternalJson
     versions: dict[str, str]
@@ -180,9 +176,9 @@ class ScoreJson(TypedDict):
 
     level: str
     metric: str
-    value: float | None
-    low: float | None
-    high: float | None
+    value: Score
+    low: Score
+    high: Score
     rows: Count
     subjects: Count
 

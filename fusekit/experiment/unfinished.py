@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rich.markup import escape
-
 from fusekit.data.cache import alone
 from fusekit.errors import OptionError
 from fusekit.experiment.begun import begin
@@ -51,8 +49,7 @@ def unfinished(out: Path, record: Mapping[str, Any], *, resume: bool, progress: 
                 yield work
         except BaseException:
             if worth_keeping(work):
-                line = f"What is done is kept in {work}; to go on: fusekit run --out {out} --resume"
-                progress.say(escape(line))
+                progress.say(f"What is done is kept in {work}; to go on: fusekit run --out {out} --resume")
             else:
                 shutil.rmtree(work, ignore_errors=True)
             raise

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from fusekit.report.canvas import plain_text
 from fusekit.report.palette import BLUE, GREY, ORANGE
+from fusekit.terminal import visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,6 +29,7 @@ EDGES = {
 }
 
 
+@plain_text()
 def patient_figure(
     path: Path,
     *,
@@ -81,7 +85,9 @@ def patient_figure(
         _answers(row.subplots(1, len(part), squeeze=False)[0], part, image, answer_maps, plane, target)
     # Text stays text, and nothing of the day or of chance goes into the file.
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": "fusekit"}):
-        figure.savefig(path.with_suffix(".svg"), metadata={"Date": None})
+        svg = StringIO()
+        figure.savefig(svg, format="svg", metadata={"Date": None})
+    path.with_suffix(".svg").write_text(visible(svg.getvalue()), encoding="utf-8")  # XML has no control characters
     figure.savefig(path.with_suffix(".png"), dpi=130)
 
 
