@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -15,7 +14,9 @@ from fusekit.data import ONE_IN, Preset, SlicePolicy, Task
 from fusekit.data.own.task import OwnTask, is_own, name_of
 from fusekit.data.recipe.recipe import read_recipe
 from fusekit.disk import regular
+from fusekit.disk.schema import parse_json
 from fusekit.errors import OptionError, PluginError
+from fusekit.experiment.records import Configured
 from fusekit.extension import catalog, read_options
 from fusekit.extension.registry import suggest
 from fusekit.launch_environment import settled
@@ -254,7 +255,7 @@ def read_config(path: Path) -> dict[str, Any]:
     try:
         text = regular(path).read_text(encoding="utf-8")
         if path.suffix == ".json":
-            config: dict[str, Any] = dict(json.loads(text)["config"])
+            config = parse_json(text, Configured, f"--config {path}")["config"]
             return {name: value for name, value in config.items() if name != "out"}
         entries = tomllib.loads(text)
     except OSError as error:
