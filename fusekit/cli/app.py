@@ -108,7 +108,7 @@ def main() -> None:
         if error.errno not in FULL:
             raise
         _mute()
-        _print("[bold red]error:[/]", FusekitError(f"the output cannot be written: {error.strerror}."))
+        _print("error:", "bold red", FusekitError(f"the output cannot be written: {error.strerror}."))
         sys.exit(2)
 
 
