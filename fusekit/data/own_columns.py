@@ -59,10 +59,12 @@ def typed(joined: Joined, declared: OwnColumn, lines: pd.Index) -> tuple[Column,
     """
     part = joined.homes[declared.name]
     where = f"{part.path}, column {declared.name!r}"
-    used = part.cells.loc[sorted(set(part.lines.loc[lines].dropna().astype(int))), declared.name]
-    codes = {code for code in map(_number, declared.missing) if code is not None}
-    gone = used.isin(declared.missing) | used.map(lambda cell: _number(cell) in codes if codes else False)
-    used = used.mask(gone, "").astype(object)
+    rows = lines if part is joined.parts[0] else sorted(set(part.lines.loc[lines].dropna().astype(int)))
+    used = part.cells[declared.name].loc[rows].astype(object)
+    if declared.missing:
+        codes = {code for code in map(_number, declared.missing) if code is not None}
+        gone = used.isin(declared.missing) | used.map(lambda cell: _number(cell) in codes if codes else False)
+        used = used.mask(gone, "")
     kind = declared.kind or _kind(used, where)
     if kind == "number":
         values = to_number(used, str(part.path))
@@ -100,10 +102,14 @@ def decides(values: pd.Series, labels: pd.Series) -> bool:
 
     Fewer than ten observed rows decide nothing.
     """
-    seen = values.notna() & (values.map(str) != "")
-    pairs = pd.DataFrame({"value": values[seen].map(str), "label": labels[seen]}).drop_duplicates()
-    one_to_one = pairs["value"].is_unique and pairs["label"].is_unique
-    return bool(one_to_one and len(pairs) > 1 and seen.sum() >= 10)
+    seen = [
+        (text, label)
+        for value, label, there in zip(values, labels, values.notna(), strict=True)
+        if there and (text := str(value))
+    ]
+    pairs = set(seen)
+    one_to_one = len({text for text, _ in pairs}) == len({label for _, label in pairs}) == len(pairs)
+    return one_to_one and len(pairs) > 1 and len(seen) >= 10
 
 
 def _kind(cells: pd.Series, where: str) -> str:
@@ -122,6 +128,8 @@ def _kind(cells: pd.Series, where: str) -> str:
 
 def _refuse_outside(values: pd.Series, declared: OwnColumn, where: str) -> None:
     low, high = declared.low, declared.high
+    if low is None and high is None:
+        return
     outside = values[
         (values < (-float("inf") if low is None else low)) | (values > (high if high is not None else float("inf")))
     ]
@@ -136,8 +144,10 @@ def _refuse_outside(values: pd.Series, declared: OwnColumn, where: str) -> None:
 
 
 def _refuse_unknown(values: pd.Series, declared: OwnColumn, where: str) -> None:
+    if not declared.categories:
+        return
     unknown = values[values.notna() & ~values.isin(declared.categories)]
-    if declared.categories and len(unknown):
+    if len(unknown):
         listed = first_ten(f"{value!r} (line {line})" for line, value in unknown.drop_duplicates().items())
         hint = _near(str(unknown.iloc[0]), declared.categories)
         raise DataError(f"{where}: {len(unknown)} cells are none of the categories: {listed}; {hint}")

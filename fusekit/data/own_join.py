@@ -76,6 +76,8 @@ class Joined:
 
     def spread(self, values: pd.Series, part: Part) -> pd.Series:
         """Values by a table's own lines -> by the main table's; a missing value where a row has no partner."""
+        if part is self.parts[0]:
+            return values if values.index.equals(self.lines) else values.reindex(self.lines)
         partners = part.lines.dropna()
         found = values.reindex(partners.astype(int)).set_axis(partners.index)
         return found.reindex(self.lines)

@@ -16,6 +16,19 @@ from fusekit.errors import DataError
 _ARCHIVES = (".zip", ".tar", ".tgz", ".tbz", ".txz", ".7z", ".rar", ".gz", ".bz2", ".xz", ".zst")
 
 
+class Candidates(list[str]):
+    """Paths, sorted, found by any of their words: to look through all of them for every row would take minutes."""
+
+    @cached_property
+    def with_word(self) -> dict[str, list[str]]:
+        """Word, of letters and digits -> the paths that have it."""
+        found: dict[str, list[str]] = {}
+        for path in self:
+            for word in set(re.findall(r"[A-Za-z0-9]+", path)):
+                found.setdefault(word, []).append(path)
+        return found
+
+
 @dataclass(frozen=True)
 class Pattern:
     """A path with column names in braces, such as ``scans/{scan_id}.nii.gz``.
@@ -56,46 +69,47 @@ class Pattern:
         """The columns in its braces, in order; one may stand twice."""
         return tuple(name.strip() for name in self._split[1::2])
 
-    def candidates(self, folder: Path) -> list[str]:
+    def candidates(self, folder: Path) -> Candidates:
         """Every path below the folder that some row could have, relative to it, sorted."""
         parts = re.sub(r"\{[^{}]*\}", "\0", self.text).replace("[", "[[]").split("/")
         wide = "/".join(part if part == "**" else re.sub(r"[*\0]+", "*", part) for part in parts)
         found = glob.glob(wide, root_dir=folder, recursive=True)  # noqa: PTH207 (Path.glob cannot escape a bracket)
-        return sorted({Path(path).as_posix() for path in found})
+        return Candidates(sorted({Path(path).as_posix() for path in found}))
 
-    def find(self, values: Sequence[str], candidates: list[str]) -> list[str]:
+    def find(self, values: Sequence[str], candidates: Sequence[str]) -> list[str]:
         """The candidates that a row's values (one a column in braces) fit."""
-        filled = "".join(a + b for a, b in zip(self._plain, [*values, ""], strict=True))
-        prefix = re.split(r"[*?]", self._until_wildcard(values))[0] if self._wild else filled
-        start = bisect_left(candidates, prefix)
+        known = candidates if isinstance(candidates, Candidates) else Candidates(candidates)
+        if not self._wild:
+            filled = "".join(a + b for a, b in zip(self._plain, [*values, ""], strict=True))
+            place = bisect_left(known, filled)
+            return [filled] if known[place : place + 1] == [filled] else []
+        fewest = min((known.with_word.get(word, []) for word in self._words(values)), key=len, default=known)
+        if not fewest:
+            return []
         expression = self._expression([re.escape(value) for value in values])
-        found = []
-        for candidate in candidates[start:]:
-            if not candidate.startswith(prefix):
-                break
-            if expression.fullmatch(candidate):
-                found.append(candidate)
-        return found
+        return [candidate for candidate in fewest if expression.fullmatch(candidate)]
 
     def ids(self, candidate: str) -> tuple[str, ...] | None:
         """The values that a candidate stands for: what to compare with a row whose image was not found."""
-        match = self._expression(["([^/]+)"] * len(self.columns)).fullmatch(candidate)
+        match = self._any.fullmatch(candidate)
         return match.groups() if match else None
 
     @property
     def _wild(self) -> bool:
         return any(sign in part for part in self._plain for sign in "*?")
 
-    def _until_wildcard(self, values: Sequence[str]) -> str:
-        """The filled path up to the first wildcard of the pattern; a ``*`` in a value is none."""
+    def _words(self, values: Sequence[str]) -> list[str]:
+        """Words that a fitting path has for sure: those that no wildcard of the pattern may lengthen."""
         text = ""
-        for plain, value in zip(self._plain, [*values, ""], strict=True):
-            for sign in plain:
-                if sign in "*?":
-                    return text
-                text += sign
-            text += value
-        return text
+        for number, (plain, value) in enumerate(zip(self._plain, [*values, ""], strict=True)):
+            # A value beside a wildcard ends there, as a whole word; plain text need not.
+            text += (" " if number and plain[:1] in ("*", "?") else "") + re.sub(r"[*?]+", "\0", plain)
+            text += (" " if number < len(values) and plain[-1:] in ("*", "?") else "") + value
+        return re.findall(r"(?<![\0A-Za-z0-9])[A-Za-z0-9]+(?![\0A-Za-z0-9])", text)
+
+    @cached_property
+    def _any(self) -> re.Pattern[str]:
+        return self._expression(["([^/]+)"] * len(self.columns))
 
     def _expression(self, values: Sequence[str]) -> re.Pattern[str]:
         text = ""

@@ -54,6 +54,22 @@ def test_without_wildcards_a_row_finds_exactly_the_path_it_spells(names: list[st
     assert found == [path for path in candidates if path == f"scans/{wanted}.nii"]
 
 
+PATTERNS = ["{id}*", "*{id}.x", "*/{id}", "**/{id}a*", "{id}?b", "{id}_a?b?1", "a{id}*{v}", "*_{id}_*", "**/*{id}*/a"]
+
+
+@given(st.sampled_from(PATTERNS), st.text("ab1_-", max_size=3), st.text("ab1_-", max_size=3), st.data())
+def test_looking_by_words_finds_what_looking_through_all_finds(
+    text: str, first: str, second: str, data: st.DataObject
+) -> None:
+    pattern = Pattern(text)
+    values = (first, second)[: len(pattern.columns)]
+    paths = sorted(
+        data.draw(st.sets(st.from_regex(r"([ab1_-]{0,4}/){0,2}[ab1_-]{0,6}(\.x)?", fullmatch=True), max_size=30))
+    )
+    expression = pattern._expression([re.escape(value) for value in values])
+    assert pattern.find(values, paths) == [path for path in paths if expression.fullmatch(path)]
+
+
 @given(st.from_regex(r"[a-z0-9]{1,4}", fullmatch=True), st.from_regex(r"[a-z0-9]{1,4}", fullmatch=True))
 def test_ids_of_a_path_are_those_it_was_made_of(subject: str, visit: str) -> None:
     pattern = Pattern("sub-{s}/{v}/x_{s}.nii")

@@ -93,10 +93,11 @@ def columns_that_are_the_label(case: Case) -> Iterator[Finding]:
         seen = values.notna().to_numpy()
         if column.kind == "number" and values.nunique() > len(case.cohort.classes):
             continue  # a number's order counts: see strong_columns
-        table = pd.crosstab(values[seen].map(str).to_numpy(), case.labels[seen])
-        if len(table) < 2 or ((table > 0).sum(axis=1) > 1).any():
+        pairs = set(zip(map(str, values.to_numpy()[seen]), case.labels[seen], strict=True))
+        groups = {value for value, _ in pairs}
+        if len(groups) < 2 or len(pairs) > len(groups):
             continue
-        if _log_chance(case.labels[seen], len(table)) < log(ONE_TO_ONE_LEVEL / len(case.cohort.columns)):
+        if _log_chance(case.labels[seen], len(groups)) < log(ONE_TO_ONE_LEVEL / len(case.cohort.columns)):
             names.append(column.name)
     if names:
         yield Finding(
