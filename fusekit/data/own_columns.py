@@ -9,7 +9,7 @@ import pandas as pd
 
 from fusekit.data.cohort import Column
 from fusekit.data.own_format import OwnColumn
-from fusekit.data.own_join import Joined
+from fusekit.data.own_join import Joined, pick
 from fusekit.data.own_places import spelt_otherwise
 from fusekit.data.tables import is_missing, to_number
 from fusekit.errors import DataError, first_ten
@@ -60,7 +60,7 @@ def typed(joined: Joined, declared: OwnColumn, lines: pd.Index) -> tuple[Column,
     part = joined.homes[declared.name]
     where = f"{part.path}, column {declared.name!r}"
     rows = lines if part is joined.parts[0] else sorted(set(part.lines.loc[lines].dropna().astype(int)))
-    used = part.cells[declared.name].loc[rows].astype(object)
+    used = pick(part.cells[declared.name], pd.Index(rows)).astype(object)
     if declared.missing:
         codes = {code for code in map(_number, declared.missing) if code is not None}
         gone = used.isin(declared.missing) | used.map(lambda cell: _number(cell) in codes if codes else False)
@@ -83,7 +83,7 @@ def typed(joined: Joined, declared: OwnColumn, lines: pd.Index) -> tuple[Column,
         categories=declared.categories,
         source=f"{part.path.name}: {declared.name}",
     )
-    spread = joined.spread(values, part).loc[lines]
+    spread = pick(joined.spread(values, part), lines)
     return column, spread.astype(float) if kind == "number" else spread.astype(object).where(spread.notna(), None)
 
 
@@ -104,8 +104,8 @@ def decides(values: pd.Series, labels: pd.Series) -> bool:
     """
     seen = [
         (text, label)
-        for value, label, there in zip(values, labels, values.notna(), strict=True)
-        if there and (text := str(value))
+        for value, label in zip(values.tolist(), labels.tolist(), strict=True)
+        if (isinstance(value, str) or not pd.isna(value)) and (text := str(value))
     ]
     pairs = set(seen)
     one_to_one = len({text for text, _ in pairs}) == len({label for _, label in pairs}) == len(pairs)

@@ -92,10 +92,11 @@ class OwnTask(Task):
         self._check_subjects(joined, lines, labels, problems, findings)
         problems.refuse()
 
+        kept = labels[lines]
         self._leaks = {
             name: "each of its values goes with one class"
             for name in joined.homes
-            if name != own.label and decides(joined.cells(name).loc[lines], labels[lines])
+            if name != own.label and decides(joined.at(name, lines), kept)
         }
         scans = pd.DataFrame(
             {

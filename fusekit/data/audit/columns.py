@@ -126,12 +126,13 @@ def strong_columns(case: Case) -> Iterator[Finding]:
 
     found = []
     for column in case.cohort.columns:
+        values = case.clinical[column.name].to_numpy()
+        seen = ~pd.isna(values)
         for name, cases in case.sides():
-            seen = case.clinical[column.name].notna().to_numpy()
             positive = cases[seen]
             if min(positive.sum(), (~positive).sum()) < 2:
                 continue
-            value, scores = _predict(case.clinical.loc[seen, column.name], column, positive)
+            value, scores = _predict(values[seen], column, positive)
             if value > SUSPICIOUS_AUC:
                 p = float(mannwhitneyu(scores[positive], scores[~positive], method="asymptotic").pvalue)
                 if p * len(case.cohort.columns) < LEVEL:
@@ -146,11 +147,11 @@ def strong_columns(case: Case) -> Iterator[Finding]:
         )
 
 
-def _predict(values: pd.Series, column: Column, cases: np.ndarray) -> tuple[float, np.ndarray]:
+def _predict(values: np.ndarray, column: Column, cases: np.ndarray) -> tuple[float, np.ndarray]:
     """AUC of a column alone, and its scores: a number whichever way round, a category by its held-out rate."""
     if column.kind == "category":
-        scores = held_out_rates(values.map(str).to_numpy(dtype=object), cases)
+        scores = held_out_rates(np.array([str(value) for value in values], dtype=object), cases)
         return auc(scores, cases), scores
-    scores = values.to_numpy(dtype=float)
+    scores = values.astype(float)
     value = auc(scores, cases)
     return max(value, 1 - value), scores
