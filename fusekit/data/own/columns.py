@@ -121,10 +121,14 @@ def decides(values: pd.Series, labels: pd.Series) -> bool:
 
     Fewer than ten observed rows decide nothing.
     """
-    seen = values.notna() & (values.map(str) != "")
-    pairs = pd.DataFrame({"value": values[seen].map(str), "label": labels[seen]}).drop_duplicates()
-    one_to_one = pairs["value"].is_unique and pairs["label"].is_unique
-    return bool(one_to_one and len(pairs) > 1 and seen.sum() >= 10)
+    seen = [
+        (text, label)
+        for value, label in zip(values.tolist(), labels.tolist(), strict=True)
+        if (isinstance(value, str) or not pd.isna(value)) and (text := str(value))
+    ]
+    pairs = set(seen)
+    one_to_one = len({text for text, _ in pairs}) == len({label for _, label in pairs}) == len(pairs)
+    return one_to_one and len(pairs) > 1 and len(seen) >= 10
 
 
 def _gaps(cells: pd.Series, declared: OwnColumn, blanks: frozenset[str], findings: list[Finding]) -> pd.Series:
