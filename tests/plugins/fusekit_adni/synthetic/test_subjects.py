@@ -158,7 +158,7 @@ def test_concentrations_are_positive_at_every_strength_that_is_taken(table: floa
 
 
 def test_what_cannot_be_drawn_is_refused() -> None:
-    with pytest.raises(OptionError, match="image_effect takes 0 or more, not -1"):
+    with pytest.raises(OptionError, match="image_effect takes a number 0 or more, not -1"):
         Strengths(image=-1)
     with pytest.raises(OptionError, match="table_effect takes 0 to 3, not 4"):
         Strengths(table=4)
