@@ -121,14 +121,11 @@ def decides(values: pd.Series, labels: pd.Series) -> bool:
 
     Fewer than ten observed rows decide nothing.
     """
-    seen = [
-        (text, label)
-        for value, label in zip(values.tolist(), labels.tolist(), strict=True)
-        if (isinstance(value, str) or not pd.isna(value)) and (text := str(value))
-    ]
-    pairs = set(seen)
-    one_to_one = len({text for text, _ in pairs}) == len({label for _, label in pairs}) == len(pairs)
-    return one_to_one and len(pairs) > 1 and len(seen) >= 10
+    seen = values.notna().to_numpy()
+    texts = [(str(value), label) for value, label, known in zip(values, labels, seen, strict=True) if known]
+    pairs = {(text, label) for text, label in texts if text}
+    one_to_one = len({text for text, _ in pairs}) == len(pairs) == len({label for _, label in pairs})
+    return one_to_one and len(pairs) > 1 and sum(bool(text) for text, _ in texts) >= 10
 
 
 def _gaps(cells: pd.Series, declared: OwnColumn, blanks: frozenset[str], findings: list[Finding]) -> pd.Series:
@@ -139,13 +136,14 @@ def _gaps(cells: pd.Series, declared: OwnColumn, blanks: frozenset[str], finding
         missing |= NOTHING | (frozenset() if attribute.categories else _DASHES)
     codes = {number for text in declared.missing if (number := _number(text)) is not None}
     known = {float(code) for code in CODES} - codes if attribute else set()
-    lower = cells.map(str.lower)
-    numbers = cells.map(lambda cell: _number(cell)) if codes | known else pd.Series(None, cells.index, dtype=object)
-    coded = numbers.isin(known)
-    listed = [f"line {line}, column {cells.name!r}: {cell}" for line, cell in cells[coded].items()]
+    gaps, listed = [], []
+    for line, cell in cells.items():
+        number = _number(cell) if codes or known else None
+        gaps.append(number in codes or number in known or (cell.lower() in missing and cell not in declared.categories))
+        if number in known:
+            listed.append(f"line {line}, column {cells.name!r}: {cell}")
     note(findings, "missing-code", "cells taken for codes of a missing value", listed)
-    gaps: pd.Series = (lower.isin(missing) & ~cells.isin(declared.categories)) | numbers.isin(codes) | coded
-    return gaps
+    return pd.Series(gaps, cells.index, dtype=bool)
 
 
 def _kind(cells: pd.Series, where: str) -> str:

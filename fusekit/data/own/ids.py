@@ -125,8 +125,8 @@ def _lines(joined: Joined, ids: pd.Series, wrong: list[str]) -> tuple[dict[str, 
             f"{joined.path}, column {ids.name!r}: {len(twice)} subjects have several rows: {first_ten(twice)}. Keep "
             "one row for each, or name each row's image in a column, such as 'image'."
         )
-    known = {lower: ids[lines[0]] for lower, lines in groups.items()}
-    return {known[lower]: int(lines[0]) for lower, lines in groups.items()}, known
+    known = {str(lower): ids[lines[0]] for lower, lines in groups.items()}
+    return {known[str(lower)]: int(lines[0]) for lower, lines in groups.items()}, known
 
 
 def unclear_ids(what: str, unclear: list[str], table: Path) -> str:

@@ -17,14 +17,14 @@ from tests.plugins.fusekit_hmi.conftest import write_nifti
 
 
 def _read(
-    folder: Path, header: str, *lines: str, images: str = "", **options: str
+    folder: Path, header: str, *lines: str, images: str = "", subject: str = "", label: str = ""
 ) -> tuple[dict[str, tuple[str, int]], dict[str, tuple[str, ...]]]:
     """Scan -> subject and label, and the findings, of a table to which an age is added."""
     rows = [f"{header},age", *(f"{line},{50 + n}" for n, line in enumerate(lines))]
     (folder / "t.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
     for image in images.split():
         write_nifti(folder / f"{image}.nii")
-    cohort = HmiTask(**options).scan(folder, Quiet())
+    cohort = HmiTask(subject=subject, label=label).scan(folder, Quiet())
     labels = zip(cohort.scans["subject"], cohort.scans["label"], strict=True)
     found = {finding.code: finding.items for finding in cohort.findings}
     return dict(zip(cohort.scans.index, labels, strict=True)), found
