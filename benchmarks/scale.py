@@ -89,7 +89,6 @@ def cohort_stages(subjects: int, folder: Path) -> dict[str, Any]:
     from fusekit.data.audit import audit_images, audit_tables
     from fusekit.data.cache import cache_folder
     from fusekit.experiment.cohort import read_cohort
-    from fusekit.experiment.config import resolve
     from fusekit.experiment.evidence import gather_evidence, write_report
     from fusekit.experiment.finish import finish
     from fusekit.experiment.folder import Run
@@ -97,6 +96,7 @@ def cohort_stages(subjects: int, folder: Path) -> dict[str, Any]:
     from fusekit.experiment.jobs import Training, train_one
     from fusekit.experiment.plan import make_plan
     from fusekit.experiment.prepare import Gathered
+    from fusekit.experiment.setup.settings import Settings
     from fusekit.progress import Quiet
 
     torch.set_num_threads(1)
@@ -104,7 +104,7 @@ def cohort_stages(subjects: int, folder: Path) -> dict[str, Any]:
     task = write_cohort(folder, subjects)
     slices = {"plane": "axial", "space": "voxel", "start": "8", "stop": str(8 + SLICES), "step": "1"}
     given = {"task": str(task), "fusion": "concat", "backbone": "resnet10t", "image_size": EDGE, "epochs": 1}
-    config = resolve({**given, "folds": 1, "batch_size": 32, "device": "cpu", "options": {"slices": slices}})
+    config = Settings.of({**given, "folds": 1, "batch_size": 32, "device": "cpu", "options": {"slices": slices}})
     for name in (
         "captum.attr",
         "matplotlib.figure",

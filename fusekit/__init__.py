@@ -16,11 +16,15 @@ if TYPE_CHECKING:
     from fusekit.baselines import Baseline
     from fusekit.bundle import Bundle, load
     from fusekit.data import Cohort, Column, Finding, Preset, Published, SlicePolicy, Task, Volume
-    from fusekit.experiment import Comparison, Run, Underway, compare, evaluate, run
+    from fusekit.experiment.comparison import Comparison, compare
+    from fusekit.experiment.external import evaluate
+    from fusekit.experiment.folder import Run
+    from fusekit.experiment.followers import Underway
+    from fusekit.experiment.run import run
+    from fusekit.extension.fusion import Fusion
     from fusekit.models import (
         Backbone,
         ClinicalEncoder,
-        Fusion,
         FusionHead,
         FusionModel,
         ImageFeatures,
@@ -36,11 +40,15 @@ _HOMES = {
     "fusekit.baselines": ("Baseline",),
     "fusekit.bundle": ("Bundle", "load"),
     "fusekit.data": ("Cohort", "Column", "Finding", "Preset", "Published", "SlicePolicy", "Task", "Volume"),
-    "fusekit.experiment": ("Comparison", "Run", "Underway", "compare", "evaluate", "run"),
+    "fusekit.experiment.comparison": ("Comparison", "compare"),
+    "fusekit.experiment.external": ("evaluate",),
+    "fusekit.experiment.folder": ("Run",),
+    "fusekit.experiment.followers": ("Underway",),
+    "fusekit.experiment.run": ("run",),
+    "fusekit.extension.fusion": ("Fusion",),
     "fusekit.models": (
         "Backbone",
         "ClinicalEncoder",
-        "Fusion",
         "FusionHead",
         "FusionModel",
         "ImageFeatures",

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fusekit.extension import hookimpl
+from fusekit.extension.fusion import Fusion
 
 if TYPE_CHECKING:
     from fusekit.data import Volume
     from fusekit.extension import Register
-    from fusekit.models import Fusion
+
+_REGISTERED = re.compile(r"^@register_model\s*\ndef (\w+)", re.MULTILINE)
 
 
 @hookimpl
@@ -18,16 +22,30 @@ def register_backbones(register: Register) -> None:
     """Every timm network that fits (the others are refused with a sentence when named), and three for volumes."""
     register.family(
         "timm",
-        "fusekit.models.timm_backbone:timm_names",
+        "fusekit.builtin:timm_names",
         "fusekit.models.timm_backbone:TimmBackbone",
         "convolutional networks of timm, by timm's own names",
     )
     register.family(
         "video",
-        "fusekit.models.video_backbone:video_names",
+        "fusekit.builtin:video_names",
         "fusekit.models.video_backbone:VideoBackbone",
         "three-dimensional ResNets of torchvision, for whole volumes (-o slices.plane=volume)",
     )
+
+
+def timm_names() -> list[str]:
+    """Every network of timm, read off its sources: importing timm takes seconds, and a wrong name should not."""
+    spec = find_spec("timm")
+    folders = (spec.submodule_search_locations if spec else None) or ()
+    files = [path for folder in folders for path in Path(folder, "models").rglob("*.py")]
+    texts = (path.read_text(encoding="utf-8") for path in files)
+    return sorted(name for text in texts for name in _REGISTERED.findall(text))
+
+
+def video_names() -> tuple[str, ...]:
+    """Mixed 3-D and 2-D convolutions, 3-D ones, 3-D ones as 2-D times 1-D (Tran et al. 2018), 18 layers each."""
+    return ("mc3_18", "r2plus1d_18", "r3d_18")
 
 
 @hookimpl
@@ -55,8 +73,6 @@ def clinical_only() -> Fusion:
 
     So it differs from the arm ``concat`` in the image alone.
     """
-    from fusekit.models import Fusion  # loads torch
-
     return Fusion(head="clinical", encoder="mlp", image=False)
 
 

@@ -14,10 +14,10 @@ import torch
 from hypothesis import HealthCheck, settings
 
 import fusekit
+from fusekit import Run
 from fusekit.cli import main
 from fusekit.data import Cohort
 from fusekit.evaluation import by_subject
-from fusekit.experiment import Run
 from fusekit.experiment.cohort import synthetic_cohort
 from fusekit.progress import Quiet
 from fusekit.report.evidence import Evidence

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from fusekit.bundle import Bundle
-    from fusekit.experiment import Comparison
+    from fusekit.experiment.comparison import Comparison
 
 
 def print_run(run: Run, console: Console | None = None) -> None:

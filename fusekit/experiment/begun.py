@@ -10,7 +10,6 @@ from uuid import uuid4
 
 from fusekit.errors import OptionError
 from fusekit.experiment import manifest
-from fusekit.experiment.config import Config
 from fusekit.experiment.folder import read_json, write_json
 from fusekit.experiment.prepare import Gathered
 from fusekit.training import difference
@@ -23,11 +22,6 @@ def record_of(**asked: Any) -> dict[str, Any]:
     record = {"format": FORMAT, **asked, "versions": manifest.versions(), "plugins": manifest.plugins()}
     plain: dict[str, Any] = json.loads(json.dumps(record))
     return plain
-
-
-def settings_of(config: Config, *without: str) -> dict[str, Any]:
-    """A configuration, but for the run folder, which may be moved, and what else is named."""
-    return {name: value for name, value in config.as_json().items() if name not in ("out", *without)}
 
 
 def begin(path: Path, record: Mapping[str, Any], what: str) -> None:

@@ -16,8 +16,9 @@ from fusekit.data import Task
 from fusekit.data.own_task import name_of
 from fusekit.errors import OptionError
 from fusekit.evaluation.recalibration import METHODS
-from fusekit.experiment.config import Config, open_task, resolve
 from fusekit.experiment.external_cohort import FOLD, refuse_other_classes
+from fusekit.experiment.setup.parts import open_task
+from fusekit.experiment.setup.settings import Settings
 from fusekit.extension.registry import suggest
 
 
@@ -27,7 +28,7 @@ class Asked:
 
     bundle: Bundle
     folder: Path  # of the bundle
-    config: Config
+    config: Settings
     task: Task
     recalibrate: str
 
@@ -108,7 +109,7 @@ def _configure(
     options: Mapping[str, Mapping[str, Any]],
     allow: tuple[str, ...],
     device: str | None,
-) -> Config:
+) -> Settings:
     """Where the cohort comes from; the model is asked nothing."""
     for part in options:
         if part not in ("task", "synthetic"):
@@ -127,4 +128,4 @@ def _configure(
         layers["task"].pop("layout", None)  # of the training's folder
     together = {part: {**layers[part], **options.get(part, {})} for part in layers}
     given = {"task": task, "data": data, "allow": allow or None, "device": device, "options": together}
-    return resolve({name: value for name, value in given.items() if value is not None})
+    return Settings.of({name: value for name, value in given.items() if value is not None})

@@ -16,12 +16,12 @@ import torch
 from fusekit.data.cache import alone
 from fusekit.errors import FusekitError, Interrupted
 from fusekit.experiment import manifest
-from fusekit.experiment.config import Config
 from fusekit.experiment.fold import RECORD, train_fold
 from fusekit.experiment.folder import growing, read_json, write_json
 from fusekit.experiment.followers import Followers
 from fusekit.experiment.plan import make_plan
 from fusekit.experiment.prepare import Gathered, gather_again
+from fusekit.experiment.setup.settings import Settings
 from fusekit.progress import Progress, Quiet, Within
 from fusekit.training import stoppable
 
@@ -29,7 +29,7 @@ from fusekit.training import stoppable
 class Training(NamedTuple):
     """One fold of one arm with one seed, where its files go, and who follows the run."""
 
-    config: Config
+    config: Settings
     fold: int
     folder: Path
     followers: Followers

@@ -13,8 +13,9 @@ from fusekit.data import SlicePolicy, Task
 from fusekit.errors import OptionError
 from fusekit.evaluation import Metric
 from fusekit.evaluation.predictions import aggregation
-from fusekit.experiment.config import MODEL_PARTS, Config, open_task, slice_policy
 from fusekit.experiment.followers import open_trackers
+from fusekit.experiment.setup.parts import MODEL_PARTS, open_task
+from fusekit.experiment.setup.settings import Settings
 from fusekit.extension import catalog, read_options
 from fusekit.models import FusionModel, build
 from fusekit.training import ALONE, AugmentOptions, Processes, TrainingOptions, fabric_for
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 class Plan:
     """What a run will do."""
 
-    config: Config
+    config: Settings
     task: Task
     metrics: Mapping[str, Metric]
     slices: SlicePolicy
@@ -65,7 +66,7 @@ class Plan:
         return made
 
 
-def make_plan(config: Config) -> Plan:
+def make_plan(config: Settings) -> Plan:
     """Check every name and option of a configuration.
 
     Raises:
@@ -80,7 +81,7 @@ def make_plan(config: Config) -> Plan:
         config=config,
         task=task,
         metrics={name: catalog().metrics.get(name)() for name in task.metrics},
-        slices=slice_policy(config, task),
+        slices=config.slice_policy(task),
         training=TrainingOptions(**read_options("training", TrainingOptions, options.get("training", {}))),
         augment=AugmentOptions(**read_options("augment", AugmentOptions, options.get("augment", {}))),
         fabric=fabric_for(config.device, config.precision, config.devices, config.nodes),

@@ -18,7 +18,6 @@ from fusekit.errors import FusekitError, first_ten
 from fusekit.evaluation import by_subject, prediction_table, probabilities_of
 from fusekit.evaluation.curves import MacroAreaUnderCurve
 from fusekit.experiment import manifest
-from fusekit.experiment.begun import settings_of
 from fusekit.experiment.folder import CHECKPOINTS, Run
 from fusekit.experiment.history import HISTORY, History
 from fusekit.experiment.plan import Plan, make_plan
@@ -49,7 +48,7 @@ class Fitted:
     explain: Callable[[pd.DataFrame, pd.DataFrame, Path, Progress], pd.DataFrame]
     findings: tuple[Finding, ...] = ()
     epochs: int = 0
-    choice: dict[str, str] = field(default_factory=dict)
+    choice: dict[str, Any] = field(default_factory=dict)
     search: list[dict[str, Any]] = field(default_factory=list)
     bundle: Bundle | None = None
 
@@ -188,7 +187,7 @@ def _fit(
 def _identity(plan: Plan, gathered: Gathered, fold: int | None, model: Mapping[str, Any]) -> dict[str, Any]:
     """What must be the same for a training to be gone on with."""
     return {
-        "config": settings_of(plan.config, "device"),  # another GPU of the same kind will do
+        "config": plan.config.identity("device", "explain"),  # another GPU of the same kind will do
         "fold": fold,
         "model": model,
         "data": gathered.fingerprint,

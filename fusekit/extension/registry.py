@@ -64,19 +64,29 @@ class Registry:
         """Every name of a family."""
         return list(_resolve(family.names, family.plugin)())
 
-    def get(self, name: str) -> Callable[..., Any]:
-        """Return what builds the component. Raises UnknownName with the nearest names."""
+    def find(self, name: str) -> Entry | Family:
+        """Look a name up, importing nothing that it builds; a family's name may have a tag (``resnet50.a1_in1k``).
+
+        Raises:
+            UnknownName: with the nearest names.
+        """
         if name in self.entries:
-            return _resolve(self.entries[name].factory, self.entries[name].plugin)
+            return self.entries[name]
         known: list[str] = self.names()
         for family in self.families.values():
             members = self.members(family)
-            if name in members:
-                return partial(_resolve(family.factory, family.plugin), name)
+            if name.partition(".")[0] in members:
+                return family
             known += members
         near = get_close_matches(name, known, n=3, cutoff=0.6)
         hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"known: {', '.join(known[:12])}."
         raise UnknownName(f"no {self.kind} is called {name!r}; {hint} `fusekit list` shows them all.")
+
+    def get(self, name: str) -> Callable[..., Any]:
+        """Return what builds the component. Raises UnknownName with the nearest names."""
+        found = self.find(name)
+        factory = _resolve(found.factory, found.plugin)
+        return partial(factory, name) if isinstance(found, Family) else factory
 
 
 class Register:

@@ -1,5 +1,6 @@
 """From tensors to logits."""
 
+from fusekit.extension.fusion import Fusion, SiteKind
 from fusekit.models.build import build, build_from
 from fusekit.models.encoders import MLPEncoder
 from fusekit.models.fusion_model import FusionModel
@@ -8,14 +9,12 @@ from fusekit.models.layout import channels_last, weights_channels_last
 from fusekit.models.parts import (
     Backbone,
     ClinicalEncoder,
-    Fusion,
     FusionHead,
     ImageFeatures,
     ImageWidths,
     Inject,
     Injector,
     Site,
-    SiteKind,
 )
 from fusekit.models.timm_backbone import TimmBackbone
 

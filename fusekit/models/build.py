@@ -8,10 +8,11 @@ from typing import Any
 
 from fusekit.errors import OptionError
 from fusekit.extension import catalog, read_options
+from fusekit.extension.fusion import Fusion, SiteKind
 from fusekit.extension.options import option_defaults, option_parameters
 from fusekit.extension.registry import suggest
 from fusekit.models.fusion_model import FusionModel
-from fusekit.models.parts import Fusion, ImageWidths, Site, SiteKind
+from fusekit.models.parts import ImageWidths, Site
 
 PARTS = ("sites", "backbone", "encoder", "injector", "head")
 

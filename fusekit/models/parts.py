@@ -1,4 +1,4 @@
-"""The four parts of a fusion model, as interfaces, and the recipe that names them.
+"""The four parts of a fusion model, as interfaces.
 
 Shapes: B batch, C channels, S spatial axes (two or three), F clinical columns, E clinical width, D image width,
 M channels of the last feature map, K classes.
@@ -7,18 +7,14 @@ M channels of the last feature map, K classes.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
 #: Called once per site and forward pass, in order: ``inject(i, x)`` with x (B, C_i, *S_i) returns x's shape.
 Inject = Callable[[int, Tensor], Tensor]
-
-#: Where a backbone offers its sites: before a stage, before a block, or before a block's branches only (the block's
-#: identity shortcut keeps the unchanged features, which is what RBCA needs).
-SiteKind = Literal["stage", "block", "branch"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,26 +96,3 @@ class FusionHead(nn.Module, ABC):
     @abstractmethod
     def forward(self, image: ImageFeatures | None, clinical: Tensor | None) -> Tensor:
         """Features, and (B, E); None for what the fusion does not read -> (B, K) logits."""
-
-
-@dataclass(frozen=True, slots=True)
-class Fusion:
-    """A recipe: which parts, by name, and where they meet.
-
-    Args:
-        head: name of the fusion head.
-        encoder: name of the clinical encoder; None if the fusion reads no clinical columns.
-        injector: name of the injector; None if image features are left as they are.
-        image: False if the fusion reads no image.
-        sites: the kind of sites to inject at.
-        stages: the backbone stages (counted from 1) to inject into; empty means all.
-        options: part ("backbone", "encoder", "injector", "head") -> option -> value, the recipe's own defaults.
-    """
-
-    head: str
-    encoder: str | None = None
-    injector: str | None = None
-    image: bool = True
-    sites: SiteKind = "block"
-    stages: tuple[int, ...] = ()
-    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

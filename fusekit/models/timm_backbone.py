@@ -12,8 +12,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
 from fusekit.errors import OptionError, UnknownName
+from fusekit.extension.fusion import SiteKind
 from fusekit.extension.registry import suggest
-from fusekit.models.parts import Backbone, ImageFeatures, Inject, SiteKind
+from fusekit.models.parts import Backbone, ImageFeatures, Inject
 from fusekit.models.timm_sites import find_layout
 
 
@@ -107,11 +108,6 @@ class _Pass:
 
     inject: Inject | None = None
     injected: Tensor | None = None
-
-
-def timm_names() -> list[str]:
-    """Every name that timm can build, with and without the tag of published weights."""
-    return sorted({*timm.list_models(), *timm.list_pretrained()})
 
 
 def _create(name: str, in_channels: int, pretrained: bool) -> nn.Module:

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
 from fusekit.errors import OptionError
-from fusekit.models.parts import ImageWidths, Site, SiteKind
+from fusekit.extension.fusion import SiteKind
+from fusekit.models.parts import ImageWidths, Site
 
 #: Height and width of the probe image; networks that cannot take it are probed at their own default size.
 PROBE_SIZE = 64

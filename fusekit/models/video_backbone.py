@@ -7,12 +7,12 @@ from typing import Any
 from torch import Tensor, nn
 from torchvision.models import video
 
-from fusekit.errors import OptionError
-from fusekit.models.parts import Backbone, ImageFeatures, Inject, Site, SiteKind
+from fusekit.errors import OptionError, UnknownName
+from fusekit.extension.fusion import SiteKind
+from fusekit.extension.registry import suggest
+from fusekit.models.parts import Backbone, ImageFeatures, Inject, Site
 
 _STAGES = ("layer1", "layer2", "layer3", "layer4")
-#: Mixed 3-D and 2-D convolutions, 3-D ones, and 3-D ones as 2-D times 1-D (Tran et al. 2018), 18 layers each.
-_NETWORKS = ("mc3_18", "r2plus1d_18", "r3d_18")
 
 
 class VideoBackbone(Backbone):
@@ -41,6 +41,8 @@ class VideoBackbone(Backbone):
         super().__init__()
         if in_channels < 1:
             raise OptionError(f"a volume has one channel or more, not {in_channels}.")
+        if not hasattr(video, name):
+            raise UnknownName(f"torchvision has no network {name!r} for volumes; {suggest(name, dir(video))}")
         net: Any = getattr(video, name)(weights=None)
         net.stem[0] = _first_convolution(net.stem[0], in_channels)
         net.fc = nn.Identity()
@@ -72,11 +74,6 @@ class VideoBackbone(Backbone):
                 site += 1
                 features = _branches(block, changed, features) if self.kind == "branch" else block(changed)
         return ImageFeatures(map=features, vector=self.net.avgpool(features).flatten(1))
-
-
-def video_names() -> list[str]:
-    """The names of torchvision's video ResNets."""
-    return list(_NETWORKS)
 
 
 def _branches(block: Any, changed: Tensor, raw: Tensor) -> Tensor:

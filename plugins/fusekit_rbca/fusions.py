@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fusekit.models import Fusion
+from fusekit.extension.fusion import Fusion
 
 
 def image_only() -> Fusion:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fusekit.experiment import Comparison, Run
+from fusekit import Comparison, Run
 from fusekit.experiment.evidence import gather_evidence
 from tests.conftest import CommandLine
 from tests.fake_runs import fake_runs

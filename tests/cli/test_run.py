@@ -14,9 +14,9 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from fusekit import Run
 from fusekit.cli import program
 from fusekit.cli.app import STOPPED
-from fusekit.experiment import Run
 from fusekit.extension import catalog
 from fusekit.training.failures import within_memory
 from tests.conftest import CommandLine

@@ -17,8 +17,9 @@ import pytest
 import torch
 
 import fusekit
+from fusekit import Comparison, compare
 from fusekit.errors import FusekitError, OptionError, UnknownName
-from fusekit.experiment import Comparison, compare, fold
+from fusekit.experiment import fold
 from fusekit.progress import Quiet
 from fusekit.training.failures import within_memory
 from tests.experiment.people import content, write_people
@@ -82,7 +83,7 @@ def test_a_comparison_whose_process_was_killed_goes_on_and_ends_the_same(
 ) -> None:
     out = tmp_path / "killed"
     given = {name: value for name, value in small.items() if name != "progress"}
-    script = "import json, sys; from fusekit.experiment import compare; compare(**json.loads(sys.argv[1]))"
+    script = "import json, sys; from fusekit import compare; compare(**json.loads(sys.argv[1]))"
     surroundings = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
     command = [sys.executable, "-c", script, json.dumps({**given, "out": str(out)})]
     with subprocess.Popen(command, env=surroundings, stderr=subprocess.DEVNULL) as process:

@@ -9,21 +9,14 @@ from typing import Any
 import pytest
 
 from fusekit.errors import DataError, OptionError, UnknownName
-from fusekit.experiment.config import (
-    Config,
-    merge,
-    open_task,
-    parse_options,
-    parse_search,
-    read_config,
-    resolve,
-    slice_policy,
-)
+from fusekit.experiment.setup.given import merge, parse_options, parse_search, read_config
+from fusekit.experiment.setup.parts import open_task
+from fusekit.experiment.setup.settings import Settings
 from fusekit_adni.task import AdniAdTask
 
 
 def test_paper_defaults_apply_with_data_and_the_smaller_preset_without() -> None:
-    paper = resolve({"task": "adni-ad", "data": Path("somewhere")})
+    paper = Settings.of({"task": "adni-ad", "data": Path("somewhere")})
     assert (paper.fusion, paper.backbone, paper.epochs, paper.lr, paper.image_size) == (
         "rbca",
         "resnet50",
@@ -31,12 +24,12 @@ def test_paper_defaults_apply_with_data_and_the_smaller_preset_without() -> None
         1e-4,
         256,
     )
-    assert slice_policy(paper, AdniAdTask()).as_json() | {"fit": ""} == {
+    assert paper.slice_policy(AdniAdTask()).as_json() | {"fit": ""} == {
         "plane": "coronal", "space": "voxel", "start": 130, "stop": 140, "step": 1, "fit": "",
         "crop": "none", "largest": 0, "window": (), "depth": "uint8",
     }  # fmt: skip
 
-    synthetic = resolve({"task": "adni-ad"})
+    synthetic = Settings.of({"task": "adni-ad"})
     assert synthetic.backbone == "resnet50"
     assert synthetic.epochs < 100
     assert synthetic.image_size < 256
@@ -45,10 +38,10 @@ def test_paper_defaults_apply_with_data_and_the_smaller_preset_without() -> None
 def test_later_layers_win_and_options_merge_one_by_one() -> None:
     file = {"task": "adni-ad", "epochs": 3, "options": {"encoder": {"activation": "none"}, "slices": {"start": 100.0}}}
     line = {"epochs": 5, "seed": None, "options": {"slices": {"stop": "120"}}}
-    config = resolve(merge(file, line))
+    config = Settings.of(merge(file, line))
     assert (config.epochs, config.seed) == (5, 0)
     assert config.options == {"encoder": {"activation": "none"}, "slices": {"start": 100.0, "stop": "120"}}
-    policy = slice_policy(config, AdniAdTask())
+    policy = config.slice_policy(AdniAdTask())
     assert (policy.start, policy.stop) == (100.0, 120.0)
 
 
@@ -57,13 +50,13 @@ def test_a_toml_file_and_a_manifest_say_the_same(tmp_path: Path) -> None:
     toml.write_text(
         'task = "adni-ad"\nfusion = "concat"\nepochs = 4\nlr = 1e-3\n\n[encoder]\nactivation = "none"\n', "utf-8"
     )
-    config = resolve(read_config(toml))
+    config = Settings.of(read_config(toml))
     assert (config.fusion, config.epochs, config.lr) == ("concat", 4, 1e-3)
     assert config.options == {"encoder": {"activation": "none"}}
 
     manifest = tmp_path / "manifest.json"
     manifest.write_text(json.dumps({"config": config.as_json()}), "utf-8")
-    assert resolve(read_config(manifest)) == config
+    assert Settings.of(read_config(manifest)) == config
 
 
 @pytest.mark.parametrize(
@@ -99,7 +92,7 @@ def test_a_toml_file_and_a_manifest_say_the_same(tmp_path: Path) -> None:
 )
 def test_what_does_not_fit_is_refused(given: dict[str, Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
-        resolve(given)
+        Settings.of(given)
 
 
 @pytest.mark.parametrize(
@@ -114,7 +107,7 @@ def test_a_damaged_file_is_named(tmp_path: Path, content: str, message: str) -> 
     path = tmp_path / "run.toml"
     path.write_text(content, "utf-8")
     with pytest.raises(OptionError, match=message):
-        resolve(read_config(path))
+        Settings.of(read_config(path))
     with pytest.raises(OptionError, match=r"missing\.toml cannot be read"):
         read_config(tmp_path / "missing.toml")
 
@@ -127,7 +120,7 @@ def test_pairs_from_the_command_line() -> None:
 
 
 def test_folds_are_tested_in_turn_or_a_fifth_is_held_out() -> None:
-    held_out, crossed = resolve({"task": "adni-ad"}), resolve({"task": "adni-ad", "data": Path("somewhere")})
+    held_out, crossed = Settings.of({"task": "adni-ad"}), Settings.of({"task": "adni-ad", "data": Path("somewhere")})
     assert (held_out.folds, held_out.dealt, list(held_out.tested)) == (1, 5, [0])
     assert (crossed.folds, crossed.dealt, list(crossed.tested)) == (5, 5, [0, 1, 2, 3, 4])
 
@@ -138,13 +131,13 @@ def test_folds_are_tested_in_turn_or_a_fifth_is_held_out() -> None:
      ({"select": "auc", "validation": 0.1}, 0.1)],
 )  # fmt: skip
 def test_subjects_are_set_aside_where_something_is_fitted_on_them(given: dict[str, Any], share: float) -> None:
-    assert resolve({"task": "adni-ad", **given}).validation == share
+    assert Settings.of({"task": "adni-ad", **given}).validation == share
 
 
 def test_a_search_is_every_combination_of_its_candidates(tmp_path: Path) -> None:
     search = parse_search(["lr=1e-3,1e-4", "training.weight-decay=0,0.01,"])
     assert search == {"lr": ("1e-3", "1e-4"), "training.weight_decay": ("0", "0.01")}
-    config = resolve({"task": "adni-ad", "search": search, "options": {"training": {"patience": 3}}})
+    config = Settings.of({"task": "adni-ad", "search": search, "options": {"training": {"patience": 3}}})
     found = config.candidates()
     assert [(c.lr, c.options["training"]["weight_decay"]) for _, c in found] == [
         (1e-3, "0"),
@@ -156,8 +149,8 @@ def test_a_search_is_every_combination_of_its_candidates(tmp_path: Path) -> None
     assert all(c.options["training"]["patience"] == 3 and not c.search for _, c in found)
     toml = tmp_path / "search.toml"
     toml.write_text('task = "adni-ad"\n[search]\nlr = [1e-3, 1e-4]\n', "utf-8")
-    assert resolve(read_config(toml)).search == {"lr": ("0.001", "0.0001")}
-    assert resolve(json.loads(json.dumps(config.as_json()))) == config
+    assert Settings.of(read_config(toml)).search == {"lr": ("0.001", "0.0001")}
+    assert Settings.of(json.loads(json.dumps(config.as_json()))) == config
     for wrong in ("lr", "lr=", "=1", "lr=,"):
         with pytest.raises(OptionError, match="--search takes name=value,value"):
             parse_search([wrong])
@@ -166,9 +159,9 @@ def test_a_search_is_every_combination_of_its_candidates(tmp_path: Path) -> None
 
 
 def test_a_config_survives_json() -> None:
-    config = resolve({"task": "adni-ad", "out": Path("x"), "options": {"head": {}}})
-    assert isinstance(config, Config)
-    assert resolve(json.loads(json.dumps(config.as_json()))) == config
+    config = Settings.of({"task": "adni-ad", "out": Path("x"), "options": {"head": {}}})
+    assert isinstance(config, Settings)
+    assert Settings.of(json.loads(json.dumps(config.as_json()))) == config
 
 
 def test_a_task_may_be_a_toml_whose_path_and_folder_are_kept_absolute(
@@ -180,15 +173,15 @@ def test_a_task_may_be_a_toml_whose_path_and_folder_are_kept_absolute(
         "utf-8",
     )
     monkeypatch.chdir(tmp_path)
-    config = resolve({"task": "mine.toml"})
+    config = Settings.of({"task": "mine.toml"})
     assert (config.task, config.data, config.task_name) == (str(tmp_path / "mine.toml"), tmp_path, "mine")
     assert (config.epochs, config.batch_size) == (7, 16)
     task = open_task(config.task, {})
-    assert slice_policy(config, task).plane == "sagittal"
-    assert resolve({"task": "mine.toml", "data": Path("elsewhere"), "epochs": 2}).epochs == 2
-    assert resolve({"task": "mine.toml", "data": Path("elsewhere")}).data == Path("elsewhere")
+    assert config.slice_policy(task).plane == "sagittal"
+    assert Settings.of({"task": "mine.toml", "data": Path("elsewhere"), "epochs": 2}).epochs == 2
+    assert Settings.of({"task": "mine.toml", "data": Path("elsewhere")}).data == Path("elsewhere")
     monkeypatch.chdir("/")
-    assert resolve(json.loads(json.dumps(config.as_json()))) == config
-    assert resolve({"task": "adni-ad"}).task_name == "adni-ad"
+    assert Settings.of(json.loads(json.dumps(config.as_json()))) == config
+    assert Settings.of({"task": "adni-ad"}).task_name == "adni-ad"
     with pytest.raises(DataError, match="there is no such file; did you mean"):
-        resolve({"task": str(tmp_path / "min.toml")})
+        Settings.of({"task": str(tmp_path / "min.toml")})

@@ -16,13 +16,13 @@ import pytest
 import torch
 
 import fusekit
+from fusekit import Run
 from fusekit.bundle import Bundle
 from fusekit.data import Cohort, build_store
 from fusekit.data.cache import cache_folder
 from fusekit.errors import DataError, LeakageError, OptionError
 from fusekit.evaluation import by_subject, score
 from fusekit.evaluation.recalibration import CalibrationMap
-from fusekit.experiment import Run
 from fusekit.experiment.cohort import synthetic_cohort
 from fusekit.experiment.external import FILES, RECALIBRATED, evaluate
 from fusekit.extension import catalog

@@ -1,0 +1,277 @@
+"""The settings of a run, each declared once: the command line, ``fusekit.run`` and ``--config`` are made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_type_hints
+
+from fusekit.errors import OptionError
+from fusekit.experiment.setup import parts
+from fusekit.experiment.setup.about import About
+from fusekit.experiment.setup.given import as_plain, entries, merge
+from fusekit.extension.options import convert
+from fusekit.extension.registry import suggest
+from fusekit.surroundings import settled
+
+if TYPE_CHECKING:
+    from fusekit.data import SlicePolicy, Task
+
+#: Share of the training subjects set aside where something is fitted on them and nobody says how many.
+VALIDATION = 0.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything a run needs to be run again.
+
+    Every spelling of the same settings is equal: values have their types, paths are absolute, and ``options`` holds
+    only what is not the default.
+    """
+
+    task: Annotated[str, About("data", "Task to run, e.g. `adni-ad`, or the TOML of your own data.")]
+    data: Annotated[Path | None, About("data", "Folder of the cohort.", "a SYNTHETIC cohort", free=True)] = None
+    recipe: Annotated[
+        Path | None, About("data", "Recipe (see `fusekit cohort`): train on exactly its scans, or refuse.", free=True)
+    ] = None
+    allow: Annotated[
+        tuple[str, ...],
+        About("data", "Continue in spite of this refusal of the audit; may be repeated.", metavar="FINDING", free=True),
+    ] = ()
+    seed: Annotated[int, About("data", "Of split, initialisation and data order.", least=0, free=True)] = 0
+    image_size: Annotated[int, About("data", "Height and width of a slice in pixels.", least=16, preset=True)]
+    fusion: Annotated[str, About("model", "How image and table meet: concat, rbca, or a plugin's.", "rbca")] = ""
+    baseline: Annotated[
+        str, About("model", "Instead of a fusion: a classical model of the table alone, e.g. logistic.", "none")
+    ] = ""
+    backbone: Annotated[str, About("model", "Image backbone: any timm CNN that fits.", preset=True)]
+    options: Annotated[
+        Mapping[str, Mapping[str, Any]],
+        About("model", "Set an option of a part; may be repeated.", metavar="PART.OPTION=VALUE"),
+    ] = field(default_factory=dict)
+    epochs: Annotated[int, About("training", "Passes over the training slices.", least=1, preset=True)]
+    batch_size: Annotated[int, About("training", "Slices per training step and device.", least=2, preset=True)]
+    lr: Annotated[float, About("training", "Learning rate of Adam.", above=0, preset=True)]
+    search: Annotated[
+        Mapping[str, tuple[Any, ...]],
+        About(
+            "training",
+            "Candidates (`lr=1e-4,3e-4`), of which every fold chooses on the subjects set aside; may be repeated.",
+            metavar="OPTION=VALUE,...",
+        ),
+    ] = field(default_factory=dict)
+    device: Annotated[str, About("training", "auto, cpu, cuda, cuda:N or mps.", free=True)] = "auto"
+    devices: Annotated[
+        int, About("training", "Devices of this machine that train together.", "1, or as torchrun or srun started")
+    ] = 1
+    nodes: Annotated[int, About("training", "Machines that train together.", "1, or as torchrun or srun started")] = 1
+    precision: Annotated[
+        Literal["32-true", "bf16-mixed", "16-mixed"], About("training", "Of the training's arithmetic.")
+    ] = "32-true"
+    folds: Annotated[
+        int,
+        About(
+            "evaluation",
+            "Test each of so many folds of subjects once; 1 holds a fifth of the subjects out.",
+            "5, and 1 for a run on a SYNTHETIC cohort",
+            least=1,
+        ),
+    ] = 5
+    validation: Annotated[
+        float,
+        About(
+            "evaluation",
+            "Share of the training subjects set aside to choose or fit something on.",
+            f"0, and {VALIDATION} where something is chosen or fitted",
+            least=0,
+            below=1,
+        ),
+    ] = 0.0
+    select: Annotated[
+        Literal["none", "auc"],
+        About("evaluation", "Epoch that is kept: the last, or the one with the best AUC of the subjects set aside."),
+    ] = "none"
+    threshold: Annotated[
+        Literal["argmax", "youden"],
+        About("evaluation", "What is called: the likeliest class, or by a threshold fitted on the subjects set aside."),
+    ] = "argmax"
+    aggregate: Annotated[
+        Literal["mean", "median", "max", "vote", "logit"],
+        About("evaluation", "From slices to scans to subjects."),
+    ] = "mean"
+    explain: Annotated[
+        Literal["none", "fast", "full"], About("evaluation", "What is explained after each training.", free=True)
+    ] = "fast"
+    track: Annotated[
+        tuple[str, ...],
+        About(
+            "output",
+            "Follow the training in tensorboard or mlflow (`pip install 'fusekit[tracking]'`).",
+            "history.csv alone, which is always written",
+            metavar="A,B,...",
+            free=True,
+        ),
+    ] = ()
+    out: Annotated[
+        Path | None, About("output", "Run folder, new or empty.", "runs/TASK-FUSION-DATE-TIME", free=True)
+    ] = None
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> Settings:
+        """Check what was given, give every value its type, and fill the rest from the task's preset.
+
+        Names are checked first, without torch. None means not given; text is read, wherever it comes from.
+
+        Raises:
+            UnknownName: no such task, fusion, backbone or baseline, with the nearest.
+            OptionError: an unknown setting or option, or a value that does not fit.
+        """
+        values = plain_values(given)
+        check_names(values)
+        options, search = values.pop("options", {}), values.pop("search", {})
+        values["fusion"] = values.get("fusion") or ("" if values.get("baseline") else parts.FUSION)
+        values["devices"], values["nodes"] = settled(values.get("devices"), values.get("nodes"))
+        task = parts.open_under_recipe(values, options)
+        preset = parts.preset_of(task, values.get("data"))
+        fitted = bool(values.get("select") == "auc" or values.get("threshold") == "youden" or search)
+        values = {
+            **{name: getattr(preset, name) for name, (_, about) in FIELDS.items() if about.preset},
+            "folds": 5 if values.get("data") else 1,  # invented patients are held out once: nobody waits for more
+            "validation": VALIDATION if fitted else 0.0,
+            **values,
+        }
+        chosen = {part: parts.typed(part, own, values, task) for part, own in options.items()}
+        chosen = {part: parts.without_defaults(part, own, values, task) for part, own in chosen.items()}
+        settings = cls(
+            **values,
+            options={part: own for part, own in chosen.items() if own},
+            search={name: tuple(dict.fromkeys(_candidates(name, own, values, task))) for name, own in search.items()},
+        )
+        settings._check(fitted)
+        return settings
+
+    @property
+    def task_name(self) -> str:
+        """What to call the task: of a TOML, its file name without ending."""
+        from fusekit.data.own_task import name_of
+
+        return name_of(self.task)
+
+    @property
+    def arm(self) -> str:
+        """What is trained: the fusion or the baseline."""
+        return self.baseline or self.fusion
+
+    @property
+    def dealt(self) -> int:
+        """Into how many folds the subjects are dealt."""
+        from fusekit.data import ONE_IN
+
+        return self.folds if self.folds > 1 else ONE_IN
+
+    @property
+    def tested(self) -> range:
+        """The folds that are tested."""
+        return range(self.folds)
+
+    def slice_policy(self, task: Task) -> SlicePolicy:
+        """The preset's slices, changed by ``-o slices.option=value``."""
+        return replace(parts.preset_of(task, self.data).slices, **self.options.get("slices", {}))
+
+    def candidates(self) -> list[tuple[dict[str, Any], Settings]]:
+        """What ``search`` chooses from: the choice, and the settings it gives; these alone without a search.
+
+        Raises:
+            OptionError: a candidate does not fit.
+        """
+        found = []
+        for values in product(*self.search.values()):
+            choice = dict(zip(self.search, values, strict=True))
+            of_parts = parts.of_search({name: value for name, value in choice.items() if "." in name})
+            plain = {name: value for name, value in choice.items() if "." not in name}
+            found.append((choice, Settings.of(merge(self.as_json(), {"search": {}}, plain, {"options": of_parts}))))
+        return found
+
+    def as_json(self) -> dict[str, Any]:
+        """For the manifest, which is silent on trackers; ``Settings.of(it)`` is the way back."""
+        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "track"}
+        values["options"] = {part: chosen for part, chosen in self.options.items() if part != "track"}
+        plain: dict[str, Any] = as_plain({name: value for name, value in values.items() if value is not None})
+        return plain
+
+    def identity(self, *without: str) -> dict[str, Any]:
+        """What makes it the same run, however its settings were spelled and wherever its folder is moved."""
+        return {name: value for name, value in self.as_json().items() if name not in ("out", *without)}
+
+    def _check(self, fitted: bool) -> None:
+        """Refuse what does not go together."""
+        if self.baseline and self.devices * self.nodes > 1:
+            raise OptionError(
+                f"the baseline {self.baseline} is fitted by one process; leave --devices and --nodes out."
+            )
+        if self.baseline and self.search:
+            raise OptionError(f"--search does not reach into baselines; {self.baseline} has options of its own.")
+        if fitted and not self.validation:
+            raise OptionError(
+                "--select auc, --threshold youden and --search choose by training subjects set aside, and "
+                "--validation 0 sets none aside."
+            )
+
+
+#: Name of each setting -> its type, and what else is known of it.
+FIELDS: dict[str, tuple[Any, About]] = {
+    name: get_args(hint) for name, hint in get_type_hints(Settings, include_extras=True).items()
+}
+
+
+def plain_values(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Give every setting its type, and see that it is in its range; parts and their options come later.
+
+    Raises:
+        OptionError: there is no such setting, or it does not take the value; or no task is named.
+    """
+    values = {name: _typed(name, value) for name, value in given.items() if value is not None}
+    if not values.get("task"):
+        raise OptionError("no task is named; `fusekit list tasks` shows them.")
+    return values
+
+
+def check_names(given: Mapping[str, Any]) -> None:
+    """Look up every name in what was given, importing nothing heavy.
+
+    Raises:
+        UnknownName: with the nearest.
+        OptionError: there is no such part or option.
+    """
+    values = plain_values(given)
+    if values.get("fusion") and values.get("baseline"):
+        raise OptionError("a run trains one arm: --fusion or --baseline; `fusekit compare` trains several.")
+    searched = parts.of_search(values.get("search", {}))
+    parts.check_names(values, merge(values, {"options": searched})["options"])
+
+
+def _typed(name: str, value: Any) -> Any:
+    if name not in FIELDS:
+        raise OptionError(f"there is no setting {name!r}; {suggest(name, [*FIELDS, *parts.PARTS])}")
+    kind, about = FIELDS[name]
+    if name == "options":
+        return {part: dict(entries(own, part)) for part, own in entries(value, name).items()}
+    if name == "search":
+        return dict(entries(value, name))
+    found = convert(name, kind, value)
+    if isinstance(found, int | float):
+        about.check(name, found)
+    if name == "task":
+        return str(Path(found).absolute()) if parts.is_own(found) else found
+    if name == "allow":
+        return tuple(sorted(set(found)))
+    return found.absolute() if isinstance(found, Path) else found
+
+
+def _candidates(name: str, given: Any, values: Mapping[str, Any], task: Task) -> Iterator[Any]:
+    """The candidates of one entry of ``search``, typed."""
+    part, dot, option = name.partition(".")
+    for one in [given] if isinstance(given, str) else given:
+        yield parts.typed(part, {option: one}, values, task)[option] if dot else _typed(name, one)
