@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -48,7 +47,7 @@ def _without_report(_surroundings: None) -> Iterator[None]:
         return page
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(sys.modules["fusekit.experiment.run"], "write_report", blank)
+        patched.setattr("fusekit.experiment.run.write_report", blank)
         yield
 
 

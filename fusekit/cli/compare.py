@@ -67,9 +67,7 @@ def compare(
     from fusekit.experiment.setup.given import read_config
 
     fusions, baselines = ([name for name in text.split(",") if name] for text in (fusion, baseline))
-    arms_of(
-        read_config(config) if config else {}, given, fusions, baselines
-    )  # what is wrong is said before torch loads
+    arms_of(read_config(config) if config else {}, given, fusions, baselines)  # before torch loads
 
     from fusekit.cli.console import print_comparison
     from fusekit.experiment.comparison import compare as run_comparison

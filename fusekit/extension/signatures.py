@@ -22,7 +22,10 @@ def option_names(factory: Callable[..., Any] | str, withhold: tuple[str, ...] = 
     if not isinstance(factory, str):
         return set(option_parameters(factory, withhold))
     module, _, attribute = factory.partition(":")
-    found = _declared(module, attribute)
+    try:
+        found = _declared(module, attribute)
+    except (OSError, SyntaxError, RecursionError):  # importing it will say what is wrong
+        return None
     return None if found is None else found - set(withhold)
 
 
@@ -60,8 +63,8 @@ def _source(module: str) -> Path | None:
     top, *rest = module.split(".")
     spec = find_spec(top)
     places = list(spec.submodule_search_locations or ()) if spec else []
-    if spec and spec.origin and not rest:
-        return Path(spec.origin)
+    if spec and spec.has_location and not rest:
+        return Path(str(spec.origin))
     for place in places:
         path = Path(place, *rest)
         for file in (path.with_suffix(".py"), path / "__init__.py"):

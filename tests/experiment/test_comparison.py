@@ -259,7 +259,7 @@ def test_other_data_under_the_same_name_are_refused(
         ({"search": {"task.x": ["1"]}}, OptionError, "--search takes lr, epochs, batch_size"),
         ({"search": {"lr": ["fast"]}}, OptionError, "lr takes a number, not 'fast'"),
         ({"validation": 0.0, "threshold": "youden"}, OptionError, "--validation 0 sets none aside"),
-        ({"aggregate": "mode"}, OptionError, "no aggregation 'mode'"),
+        ({"aggregate": "mode"}, OptionError, "aggregate takes one of mean, median"),
     ],
 )
 def test_what_does_not_fit_is_said_before_anything_is_made(

@@ -59,7 +59,7 @@ def check_arms(
     if len(names) < 2:
         raise OptionError("a comparison needs two arms or more: --fusion image-only,concat --baseline logistic.")
     if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise OptionError(f"{', '.join(twice)} is listed twice among the arms.")
+        raise OptionError(f"{', '.join(twice)} stands twice among the arms.")
     file = {name: value for name, value in file.items() if name not in ("devices", "nodes")}  # of one run
     common = plain_values(merge(file, given, {"fusion": "", "baseline": ""}))
     of_all = {part: own for part, own in common["options"].items() if part not in DIFFERENT and ":" not in part}

@@ -75,7 +75,7 @@ def parse_options(pairs: Sequence[str]) -> dict[str, dict[str, str]]:
         name, equals, value = pair.partition("=")
         part, dot, option = name.rpartition(".")
         if not (equals and dot and part and option):
-            raise OptionError(f"-o takes part.option=value, such as training.ema=0.99, not {pair!r}.")
+            raise OptionError(f"-o takes part.option=value, not {pair!r}; an example: -o training.ema=0.99.")
         options.setdefault(part, {})[option.replace("-", "_")] = value
     return options
 

@@ -234,7 +234,7 @@ def plain_values(given: Mapping[str, Any]) -> dict[str, Any]:
     """
     values = {name: _typed(name, value) for name, value in given.items() if value is not None}
     if not values.get("task"):
-        raise OptionError("no task is named; `fusekit list tasks` shows them.")
+        raise OptionError("the configuration names no task; `fusekit list tasks` shows them.")
     return values
 
 
@@ -254,7 +254,7 @@ def check_names(given: Mapping[str, Any]) -> None:
 
 def _typed(name: str, value: Any) -> Any:
     if name not in FIELDS:
-        raise OptionError(f"there is no setting {name!r}; {suggest(name, [*FIELDS, *parts.PARTS])}")
+        raise OptionError(f"the configuration has no entry {name!r}; {suggest(name, [*FIELDS, *parts.PARTS])}")
     kind, about = FIELDS[name]
     if name == "options":
         return {part: dict(entries(own, part)) for part, own in entries(value, name).items()}
