@@ -76,7 +76,7 @@ def default_of(name: str) -> str:
         tasks: list[Any] = [catalog().tasks.get(task) for task in catalog().tasks.names()]
         paper = "/".join(dict.fromkeys(str(getattr(task.paper, name)) for task in tasks))
         synthetic = "/".join(dict.fromkeys(str(getattr(task.synthetic, name)) for task in tasks))
-        return f"the task's: {paper} with --data, {synthetic} without"
+        return f"the task's: {paper}" + (f" with --data, {synthetic} without" if synthetic != paper else "")
     if about is None or about.default:
         return about.default if about else ""
     value = _DEFAULTS[name]

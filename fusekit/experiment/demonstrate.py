@@ -96,7 +96,7 @@ def demonstrate(given: Mapping[str, Any], progress: Progress) -> Demonstration:
             "the demonstration needs several slices of a subject, and this task takes whole volumes: "
             "choose a plane, e.g. -o slices.plane=coronal"
         )
-    if not {"space", "start", "stop"} & set(config.options.get("slices", {})):
+    if not {"space", "start", "stop"} & set(given.get("options", {}).get("slices", {})):
         policy = replace(policy, space="fraction", start=MIDDLE[0], stop=MIDDLE[1])
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")  # a folder is named in the user's own time
     target = (config.out or Path("runs", f"demonstration-{config.task_name}-{stamp}")).absolute()

@@ -35,11 +35,9 @@ def test_an_option_of_one_arm_is_for_it_alone_and_wins_there() -> None:
     assert found["rbca"] == {"injector": {"reduction": "shared"}, "encoder": {"activation": "none"}}
     assert found["rbca-light"] == {"encoder": {"activation": "relu"}}
     assert found["image-only"] == {}
-    own = options_of(
-        "rbca:training.ema=0.9", "training.ema=0.8", "logistic:baseline.penalty=l1", baselines=("logistic",)
-    )
-    assert [chosen["training"]["ema"] for chosen in own.values()] == ["0.8", "0.9", "0.8", "0.8"]
-    assert own["logistic"]["baseline"] == {"penalty": "l1"}
+    found = options_of("rbca:training.ema=0.9", "training.ema=0.8", "gbdt:baseline.trees=3", baselines=("gbdt",))
+    assert [chosen["training"]["ema"] for chosen in found.values()] == ["0.8", "0.9", "0.8", "0.8"]
+    assert found["gbdt"]["baseline"] == {"trees": "3"}
 
 
 @pytest.mark.parametrize(
