@@ -77,8 +77,8 @@ def default_of(name: str) -> str:
         paper = "/".join(dict.fromkeys(str(getattr(task.paper, name)) for task in tasks))
         synthetic = "/".join(dict.fromkeys(str(getattr(task.synthetic, name)) for task in tasks))
         return f"the task's: {paper}" + (f" with --data, {synthetic} without" if synthetic != paper else "")
-    if about is None or about.default:
-        return about.default if about else ""
+    if about is None or about.words:
+        return about.words if about else ""
     value = _DEFAULTS[name]
     return str(value) if isinstance(value, str | int | float) and value != "" else ""
 

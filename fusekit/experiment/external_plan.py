@@ -128,4 +128,4 @@ def _configure(
         layers["task"].pop("layout", None)  # of the training's folder
     together = {part: {**layers[part], **options.get(part, {})} for part in layers}
     given = {"task": task, "data": data, "allow": allow or None, "device": device, "options": together}
-    return Settings.of({name: value for name, value in given.items() if value is not None})
+    return Settings.of(given)

@@ -16,7 +16,7 @@ from fusekit.evaluation.predictions import aggregation
 from fusekit.experiment.followers import open_trackers
 from fusekit.experiment.setup.parts import MODEL_PARTS, open_task
 from fusekit.experiment.setup.settings import Settings
-from fusekit.extension import catalog, read_options
+from fusekit.extension import catalog
 from fusekit.models import FusionModel, build
 from fusekit.training import ALONE, AugmentOptions, Processes, TrainingOptions, fabric_for
 from fusekit.training.compiled import require_compiler
@@ -59,10 +59,10 @@ class Plan:
 
         Raises:
             UnknownName: no such baseline.
-            OptionError: it has no such option.
+            OptionError: an option has a value that it does not take.
         """
         factory = catalog().baselines.get(self.config.baseline)
-        made: Baseline = factory(**read_options("baseline", factory, self.config.options.get("baseline", {})))
+        made: Baseline = factory(**self.config.options.get("baseline", {}))
         return made
 
 
@@ -76,14 +76,13 @@ def make_plan(config: Settings) -> Plan:
     """
     options = config.options
     task = open_task(config.task, options)
-    read_options("synthetic", task.synthesize, options.get("synthetic", {}))
     plan = Plan(
         config=config,
         task=task,
         metrics={name: catalog().metrics.get(name)() for name in task.metrics},
         slices=config.slice_policy(task),
-        training=TrainingOptions(**read_options("training", TrainingOptions, options.get("training", {}))),
-        augment=AugmentOptions(**read_options("augment", AugmentOptions, options.get("augment", {}))),
+        training=TrainingOptions(**options.get("training", {})),
+        augment=AugmentOptions(**options.get("augment", {})),
         fabric=fabric_for(config.device, config.precision, config.devices, config.nodes),
     )
     _refuse_mirrored(plan)

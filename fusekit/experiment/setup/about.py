@@ -1,21 +1,21 @@
-"""What is known of a setting besides its name and its type."""
+"""What is known of a setting besides its name, its type and its default."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import MISSING, dataclass, field
+from typing import Any, Literal
 
 from fusekit.errors import OptionError
 
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What is known of a setting besides its name and its type.
+    """What is known of a setting.
 
     Args:
         group: where ``--help`` lists it.
         help: one line for ``--help``.
-        default: in words, where it is no plain value.
+        words: the default in words, where it is no plain value.
         metavar: what ``--help`` writes for the value.
         least, above, below: its range; ``least`` belongs to it, the others do not.
         preset: the default is that of the task's preset.
@@ -24,7 +24,7 @@ class About:
 
     group: Literal["data", "model", "training", "evaluation", "output"]
     help: str
-    default: str = ""
+    words: str = ""
     metavar: str = ""
     least: float | None = None
     above: float | None = None
@@ -33,16 +33,25 @@ class About:
     free: bool = False
 
     def check(self, name: str, number: float) -> None:
-        """Refuse a number out of the range, NaN included.
+        """Refuse a number out of the range.
 
         Raises:
             OptionError: with the name and the range.
         """
-        ranges = {
-            f"{self.least} or more": self.least is None or number >= self.least,
-            f"a number above {self.above}": self.above is None or self.above < number < float("inf"),
-            f"a share below {self.below}": self.below is None or number < self.below,
-        }
-        for takes, fits in ranges.items():
-            if not fits:
-                raise OptionError(f"--{name.replace('_', '-')} takes {takes}, not {number:g}.")
+        takes = ""
+        if self.least is not None and not number >= self.least:
+            takes = f"{self.least} or more"
+        elif self.above is not None and not self.above < number < float("inf"):
+            takes = f"a number above {self.above}"
+        elif self.below is not None and not number < self.below:
+            takes = f"a share of the training subjects below {self.below}"
+        if takes:
+            raise OptionError(f"--{name.replace('_', '-')} takes {takes}, not {number:g}.")
+
+
+def about(group: Any, help: str, default: Any = MISSING, **more: Any) -> Any:  # noqa: A002 (what it is called everywhere)
+    """Declare a setting: a field of a dataclass, with what else is known of it."""
+    known = {"about": About(group, help, **more)}
+    if isinstance(default, dict):
+        return field(default_factory=dict, metadata=known)
+    return field(default=default, metadata=known)

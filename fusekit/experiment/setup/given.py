@@ -123,12 +123,3 @@ def entries(value: Any, name: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise OptionError(f"{name} takes names with values, not {value!r}.")
     return value
-
-
-def as_plain(value: Any) -> Any:
-    """As JSON has it."""
-    if isinstance(value, Mapping):
-        return {name: as_plain(own) for name, own in value.items()}
-    if isinstance(value, tuple | list):
-        return [as_plain(own) for own in value]
-    return str(value) if isinstance(value, Path) else value

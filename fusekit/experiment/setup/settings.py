@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 
 from fusekit.errors import OptionError
 from fusekit.experiment.setup import parts
-from fusekit.experiment.setup.about import About
-from fusekit.experiment.setup.given import as_plain, entries, merge
+from fusekit.experiment.setup.about import About, about
+from fusekit.experiment.setup.given import entries, merge
 from fusekit.extension.options import convert
 from fusekit.extension.registry import suggest
 from fusekit.surroundings import settled
 
 if TYPE_CHECKING:
     from fusekit.data import SlicePolicy, Task
+
+LAUNCHED = "1, or as torchrun or srun started"
 
 #: Share of the training subjects set aside where something is fitted on them and nobody says how many.
 VALIDATION = 0.2
@@ -31,92 +34,71 @@ class Settings:
     only what is not the default.
     """
 
-    task: Annotated[str, About("data", "Task to run, e.g. `adni-ad`, or the TOML of your own data.")]
-    data: Annotated[Path | None, About("data", "Folder of the cohort.", "a SYNTHETIC cohort", free=True)] = None
-    recipe: Annotated[
-        Path | None, About("data", "Recipe (see `fusekit cohort`): train on exactly its scans, or refuse.", free=True)
-    ] = None
-    allow: Annotated[
-        tuple[str, ...],
-        About("data", "Continue in spite of this refusal of the audit; may be repeated.", metavar="FINDING", free=True),
-    ] = ()
-    seed: Annotated[int, About("data", "Of split, initialisation and data order.", least=0, free=True)] = 0
-    image_size: Annotated[int, About("data", "Height and width of a slice in pixels.", least=16, preset=True)]
-    fusion: Annotated[str, About("model", "How image and table meet: concat, rbca, or a plugin's.", "rbca")] = ""
-    baseline: Annotated[
-        str, About("model", "Instead of a fusion: a classical model of the table alone, e.g. logistic.", "none")
-    ] = ""
-    backbone: Annotated[str, About("model", "Image backbone: any timm CNN that fits.", preset=True)]
-    options: Annotated[
-        Mapping[str, Mapping[str, Any]],
-        About("model", "Set an option of a part; may be repeated.", metavar="PART.OPTION=VALUE"),
-    ] = field(default_factory=dict)
-    epochs: Annotated[int, About("training", "Passes over the training slices.", least=1, preset=True)]
-    batch_size: Annotated[int, About("training", "Slices per training step and device.", least=2, preset=True)]
-    lr: Annotated[float, About("training", "Learning rate of Adam.", above=0, preset=True)]
-    search: Annotated[
-        Mapping[str, tuple[Any, ...]],
-        About(
-            "training",
-            "Candidates (`lr=1e-4,3e-4`), of which every fold chooses on the subjects set aside; may be repeated.",
-            metavar="OPTION=VALUE,...",
-        ),
-    ] = field(default_factory=dict)
-    device: Annotated[str, About("training", "auto, cpu, cuda, cuda:N or mps.", free=True)] = "auto"
-    devices: Annotated[
-        int, About("training", "Devices of this machine that train together.", "1, or as torchrun or srun started")
-    ] = 1
-    nodes: Annotated[int, About("training", "Machines that train together.", "1, or as torchrun or srun started")] = 1
-    precision: Annotated[
-        Literal["32-true", "bf16-mixed", "16-mixed"], About("training", "Of the training's arithmetic.")
-    ] = "32-true"
-    folds: Annotated[
-        int,
-        About(
-            "evaluation",
-            "Test each of so many folds of subjects once; 1 holds a fifth of the subjects out.",
-            "5, and 1 for a run on a SYNTHETIC cohort",
-            least=1,
-        ),
-    ] = 5
-    validation: Annotated[
-        float,
-        About(
-            "evaluation",
-            "Share of the training subjects set aside to choose or fit something on.",
-            f"0, and {VALIDATION} where something is chosen or fitted",
-            least=0,
-            below=1,
-        ),
-    ] = 0.0
-    select: Annotated[
-        Literal["none", "auc"],
-        About("evaluation", "Epoch that is kept: the last, or the one with the best AUC of the subjects set aside."),
-    ] = "none"
-    threshold: Annotated[
-        Literal["argmax", "youden"],
-        About("evaluation", "What is called: the likeliest class, or by a threshold fitted on the subjects set aside."),
-    ] = "argmax"
-    aggregate: Annotated[
-        Literal["mean", "median", "max", "vote", "logit"],
-        About("evaluation", "From slices to scans to subjects."),
-    ] = "mean"
-    explain: Annotated[
-        Literal["none", "fast", "full"], About("evaluation", "What is explained after each training.", free=True)
-    ] = "fast"
-    track: Annotated[
-        tuple[str, ...],
-        About(
-            "output",
-            "Follow the training in tensorboard or mlflow (`pip install 'fusekit[tracking]'`).",
-            "history.csv alone, which is always written",
-            metavar="A,B,...",
-            free=True,
-        ),
-    ] = ()
-    out: Annotated[
-        Path | None, About("output", "Run folder, new or empty.", "runs/TASK-FUSION-DATE-TIME", free=True)
-    ] = None
+    task: str = about("data", "Task to run, e.g. `adni-ad`, or the TOML of your own data.")
+    data: Path | None = about("data", "Folder of the cohort.", None, words="a SYNTHETIC cohort", free=True)
+    recipe: Path | None = about(
+        "data", "Recipe (`fusekit cohort`): train on exactly its scans, or refuse.", None, free=True
+    )
+    allow: tuple[str, ...] = about(
+        "data", "Continue in spite of this refusal of the audit; may be repeated.", (), metavar="FINDING", free=True
+    )
+    seed: int = about("data", "Of split, initialisation and data order.", 0, least=0, free=True)
+    image_size: int = about("data", "Height and width of a slice in pixels.", least=16, preset=True)
+    fusion: str = about("model", "How image and table meet: concat, rbca, or a plugin's.", "", words=parts.FUSION)
+    baseline: str = about("model", "Instead: a classical model of the table alone, e.g. logistic.", "", words="none")
+    backbone: str = about("model", "Image backbone: any timm CNN that fits.", preset=True)
+    options: Mapping[str, Mapping[str, Any]] = about(
+        "model", "Set an option of a part; may be repeated.", {}, metavar="PART.OPTION=VALUE"
+    )
+    epochs: int = about("training", "Passes over the training slices.", least=1, preset=True)
+    batch_size: int = about("training", "Slices per training step and device.", least=2, preset=True)
+    lr: float = about("training", "Learning rate of Adam.", above=0, preset=True)
+    search: Mapping[str, tuple[Any, ...]] = about(
+        "training",
+        "Candidates (`lr=1e-4,3e-4`), of which every fold chooses on the subjects set aside; may be repeated.",
+        {},
+        metavar="OPTION=VALUE,...",
+    )
+    device: str = about("training", "auto, cpu, cuda, cuda:N or mps.", "auto", free=True)
+    devices: int = about("training", "Devices of this machine that train together.", 1, words=LAUNCHED)
+    nodes: int = about("training", "Machines that train together.", 1, words=LAUNCHED)
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = about("training", "Of its arithmetic.", "32-true")
+    folds: int = about(
+        "evaluation",
+        "Test each of so many folds of subjects once; 1 holds a fifth of the subjects out.",
+        5,
+        words="5, and 1 for a run on a SYNTHETIC cohort",
+        least=1,
+    )
+    validation: float = about(
+        "evaluation",
+        "Share of the training subjects set aside to choose or fit something on.",
+        0.0,
+        words=f"0, and {VALIDATION} where something is chosen or fitted",
+        least=0,
+        below=1,
+    )
+    select: Literal["none", "auc"] = about(
+        "evaluation", "Epoch that is kept: the last, or the one with the best AUC of the subjects set aside.", "none"
+    )
+    threshold: Literal["argmax", "youden"] = about(
+        "evaluation", "What is called: the likeliest class, or by a threshold fitted on subjects set aside.", "argmax"
+    )
+    aggregate: Literal["mean", "median", "max", "vote", "logit"] = about(
+        "evaluation", "From slices to scans to subjects.", "mean"
+    )
+    explain: Literal["none", "fast", "full"] = about(
+        "evaluation", "What is explained of each model.", "fast", free=True
+    )
+    track: tuple[str, ...] = about(
+        "output",
+        "Follow the training in tensorboard or mlflow (`pip install 'fusekit[tracking]'`).",
+        (),
+        words="history.csv alone, which is always written",
+        metavar="A,B,...",
+        free=True,
+    )
+    out: Path | None = about("output", "Run folder, new or empty.", None, words="runs/TASK-FUSION-DATE-TIME", free=True)
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Settings:
@@ -198,8 +180,8 @@ class Settings:
         """For the manifest, which is silent on trackers; ``Settings.of(it)`` is the way back."""
         values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "track"}
         values["options"] = {part: chosen for part, chosen in self.options.items() if part != "track"}
-        plain: dict[str, Any] = as_plain({name: value for name, value in values.items() if value is not None})
-        return plain
+        plain: dict[str, Any] = json.loads(json.dumps(values, default=str))
+        return {name: value for name, value in plain.items() if value is not None}
 
     def identity(self, *without: str) -> dict[str, Any]:
         """What makes it the same run, however its settings were spelled and wherever its folder is moved."""
@@ -222,7 +204,7 @@ class Settings:
 
 #: Name of each setting -> its type, and what else is known of it.
 FIELDS: dict[str, tuple[Any, About]] = {
-    name: get_args(hint) for name, hint in get_type_hints(Settings, include_extras=True).items()
+    entry.name: (get_type_hints(Settings)[entry.name], entry.metadata["about"]) for entry in fields(Settings)
 }
 
 
