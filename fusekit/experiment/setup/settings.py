@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from itertools import product
 from pathlib import Path
@@ -129,7 +129,7 @@ class Settings:
         settings = cls(
             **values,
             options={part: own for part, own in chosen.items() if own},
-            search={name: tuple(dict.fromkeys(_candidates(name, own, values, task))) for name, own in search.items()},
+            search={name: _candidates(name, own, values, task) for name, own in search.items()},
         )
         settings._check(fitted)
         return settings
@@ -252,8 +252,15 @@ def _typed(name: str, value: Any) -> Any:
     return found.absolute() if isinstance(found, Path) else found
 
 
-def _candidates(name: str, given: Any, values: Mapping[str, Any], task: Task) -> Iterator[Any]:
-    """The candidates of one entry of ``search``, typed."""
+def _candidates(name: str, given: Any, values: Mapping[str, Any], task: Task) -> tuple[Any, ...]:
+    """The candidates of one entry of ``search``, typed, each once.
+
+    Raises:
+        OptionError: there is none, or one does not fit.
+    """
     part, dot, option = name.partition(".")
-    for one in [given] if isinstance(given, str) else given:
-        yield parts.typed(part, {option: one}, values, task)[option] if dot else _typed(name, one)
+    several = given if isinstance(given, list | tuple) else [given]
+    if not several:
+        raise OptionError(f"--search names no candidate for {name}.")
+    found = [parts.typed(part, {option: one}, values, task)[option] if dot else _typed(name, one) for one in several]
+    return tuple(dict.fromkeys(found))

@@ -93,6 +93,9 @@ def test_a_toml_file_and_a_manifest_say_the_same(tmp_path: Path) -> None:
             OptionError,
             "does not reach into baselines",
         ),
+        ({"task": "adni-ad", "search": {"lr": []}}, OptionError, "--search names no candidate for lr"),
+        ({"task": "adni-ad", "search": {"epochs": 2.5}}, OptionError, "epochs takes a whole number, not 2.5"),
+        ({"task": "adni-ad", "search": {"training.ema": ["x"]}}, OptionError, r"training\.ema takes a number, not 'x'"),
         ({"task": "adni-ad", "seed": -1}, OptionError, "--seed takes 0 or more"),
         (
             {"task": "adni-ad", "options": {"decoder": {}}},
