@@ -29,7 +29,7 @@ from benchmarks.interaction_arms import ABLATION, ARMS, MAIN, build_arm
 from benchmarks.interaction_people import COLUMNS, People, draw_people
 from fusekit.evaluation.delong import Areas, areas, logit_interval, mean_areas
 from fusekit.models import channels_last, weights_channels_last
-from fusekit.report.palette import BLACK, GREY, arm_styles
+from fusekit.report.drawing.palette import BLACK, GREY, arm_styles
 
 #: People of the test, whom no training sees, and the seed that they are drawn from; trainings have seeds below it.
 TEST, TEST_SEED = 600, 1000

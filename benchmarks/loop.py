@@ -55,7 +55,7 @@ import importlib, os, sys, time
 import fusekit.training
 from fusekit.cli import main
 
-module = importlib.import_module("fusekit.experiment.run")
+module = importlib.import_module("fusekit.experiment.run.run")
 
 def timed(*args, gather=module.gather, **settings):
     wall, cpu = time.perf_counter(), time.process_time()

@@ -38,7 +38,7 @@ Ended = Callable[[], None]
 
 def tensors(count: int, size: int, batch: int, epochs: int) -> dict[str, np.ndarray]:
     """Noise, since arithmetic takes its time whatever the numbers: images, table, labels, and each epoch's order."""
-    from fusekit.training.loader import EpochBatches
+    from fusekit.training.feed.loader import EpochBatches
 
     rng = np.random.default_rng(SEED)
     batches, orders = EpochBatches(count, batch, SEED), []

@@ -18,7 +18,7 @@ from torch.nn.functional import conv2d
 from benchmarks.timing import interleaved, table
 from fusekit.models import channels_last, weights_channels_last
 from fusekit_rbca import ClinicalAttention
-from fusekit_rbca.pointwise import convolve
+from fusekit_rbca.fast.pointwise import convolve
 from tests.plugins.fusekit_rbca.literal import LiteralAttention
 
 #: Channels, how much smaller than the image, and how many such blocks a ResNet-50 has.

@@ -85,18 +85,18 @@ def cohort_stages(subjects: int, folder: Path) -> dict[str, Any]:
     """A run, stage by stage."""
     import torch
 
+    from fusekit.audit import audit_images, audit_tables
     from fusekit.data import assign_folds, build_store
-    from fusekit.data.audit import audit_images, audit_tables
-    from fusekit.data.cache import cache_folder
-    from fusekit.experiment.cohort import read_cohort
+    from fusekit.data.store.cache import cache_folder
+    from fusekit.experiment.compare.local import Training, train_one
     from fusekit.experiment.evidence import gather_evidence, write_report
-    from fusekit.experiment.finish import finish
     from fusekit.experiment.folder import Run
-    from fusekit.experiment.followers import Followers, Underway
-    from fusekit.experiment.jobs import Training, train_one
-    from fusekit.experiment.plan import make_plan
-    from fusekit.experiment.prepare import Gathered
+    from fusekit.experiment.run.finish import finish
+    from fusekit.experiment.setup.cohort import read_cohort
+    from fusekit.experiment.setup.gathered import Gathered
+    from fusekit.experiment.setup.plan import make_plan
     from fusekit.experiment.setup.settings import Settings
+    from fusekit.experiment.setup.trackers import Followers, Underway
     from fusekit.progress import Quiet
 
     torch.set_num_threads(1)
@@ -136,9 +136,9 @@ def statistics_stages(subjects: int, folder: Path) -> dict[str, Any]:
     import numpy as np
     import pandas as pd
 
-    from fusekit.data.audit.fingerprints import near_pairs
-    from fusekit.evaluation import by_subject, compare_arms, score
-    from fusekit.evaluation.scores import value_and_interval
+    from fusekit.audit.fingerprints import near_pairs
+    from fusekit.evaluation import Rule, compare_arms, score
+    from fusekit.evaluation.metrics.classes import value_and_interval
     from fusekit.extension import catalog
 
     draw = np.random.default_rng(0)
@@ -155,14 +155,14 @@ def statistics_stages(subjects: int, folder: Path) -> dict[str, Any]:
 
     arms = {f"arm {number}": [arm(1 + number / 10)] for number in range(6)}
     thumbnails = draw.integers(0, 256, (subjects, 16, 16, 16), dtype=np.uint8)
-    score(arms["arm 0"][0].head(2000), metrics, "mean", None)  # loads scipy
+    score(arms["arm 0"][0].head(2000), metrics)  # loads scipy
     stages = Stages()
     one = arms["arm 0"][0]
-    people = stages("slices to subjects, one arm", lambda: by_subject(one, "mean"))
+    people = stages("slices to subjects, one arm", lambda: Rule().subjects(one))
     stages("AUC of subjects, DeLong", lambda: value_and_interval(metrics["auc"], people))
     stages("balanced accuracy of subjects, bootstrap", lambda: value_and_interval(metrics["balanced-accuracy"], people))
     stages("AUC of slices, bootstrap", lambda: value_and_interval(metrics["auc"], one))
-    stages("all pairs of 6 arms", lambda: compare_arms(arms, "mean"))
+    stages("all pairs of 6 arms", lambda: compare_arms(arms))
     stages("near-duplicates, all pairs of scans", lambda: list(near_pairs(thumbnails, np.arange(subjects))))
     return stages.found
 

@@ -12,7 +12,7 @@ from PIL import Image
 from fusekit.data import cut, grey_tensor, read
 from fusekit.extension import catalog
 from fusekit.progress import Bars
-from fusekit.training.augment import Augment, AugmentOptions
+from fusekit.training.feed.augment import Augment, AugmentOptions
 
 #: As in ``docs/how-to/train-faster.md``.
 OPTIONS = AugmentOptions(flip=0.5, rotate=10, shift=0.05, scale=0.1, intensity=0.1, noise=0.05)

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 from fusekit import Run
 from fusekit.cli.explain import explain
-from fusekit.experiment.cohort import synthetic_cohort
+from fusekit.experiment.setup.cohort import synthetic_cohort
 from fusekit.extension import catalog
 from fusekit.progress import Bars
 

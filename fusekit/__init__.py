@@ -14,13 +14,12 @@ from fusekit.extension import hookimpl
 
 if TYPE_CHECKING:
     from fusekit.baselines import Baseline
-    from fusekit.bundle import Bundle, load
+    from fusekit.bundle.bundle import Bundle, load
     from fusekit.data import Cohort, Column, Finding, Preset, Published, SlicePolicy, Task, Volume
-    from fusekit.experiment.comparison import Comparison, compare
-    from fusekit.experiment.external import evaluate
+    from fusekit.experiment.compare.comparison import Comparison, compare
+    from fusekit.experiment.external.external import evaluate
     from fusekit.experiment.folder import Run
-    from fusekit.experiment.followers import Underway
-    from fusekit.experiment.run import run
+    from fusekit.experiment.setup.trackers import Underway
     from fusekit.extension.fusion import Fusion
     from fusekit.models import (
         Backbone,
@@ -38,13 +37,13 @@ __version__ = _version("fusekit")
 
 _HOMES = {
     "fusekit.baselines": ("Baseline",),
-    "fusekit.bundle": ("Bundle", "load"),
+    "fusekit.bundle.bundle": ("Bundle", "load"),
     "fusekit.data": ("Cohort", "Column", "Finding", "Preset", "Published", "SlicePolicy", "Task", "Volume"),
-    "fusekit.experiment.comparison": ("Comparison", "compare"),
-    "fusekit.experiment.external": ("evaluate",),
+    "fusekit.experiment.compare.comparison": ("Comparison", "compare"),
+    "fusekit.experiment.external.external": ("evaluate",),
     "fusekit.experiment.folder": ("Run",),
-    "fusekit.experiment.followers": ("Underway",),
-    "fusekit.experiment.run": ("run",),
+    "fusekit.experiment.run.run": ("run",),
+    "fusekit.experiment.setup.trackers": ("Underway",),
     "fusekit.extension.fusion": ("Fusion",),
     "fusekit.models": (
         "Backbone",

@@ -1,4 +1,4 @@
-"""What the core itself brings, through the door that every plugin uses."""
+"""What the core itself brings, registered as every plugin does."""
 
 from __future__ import annotations
 
@@ -18,20 +18,43 @@ _REGISTERED = re.compile(r"^@register_model\s*\ndef (\w+)", re.MULTILINE)
 
 
 @hookimpl
-def register_backbones(register: Register) -> None:
-    """Every timm network that fits (the others are refused with a sentence when named), and three for volumes."""
-    register.family(
+def register(to: Register) -> None:
+    """Networks of timm and torchvision, plain parts, the null model, and the scores of the field."""
+    models = "fusekit.models"
+    to.backbones(  # those that do not fit are refused with a sentence when they are named
         "timm",
         "fusekit.builtin:timm_names",
-        "fusekit.models.timm_backbone:TimmBackbone",
+        "fusekit.models.backbones.timm:TimmBackbone",
         "convolutional networks of timm, by timm's own names",
     )
-    register.family(
+    to.backbones(
         "video",
         "fusekit.builtin:video_names",
-        "fusekit.models.video_backbone:VideoBackbone",
+        "fusekit.models.backbones.torchvision:VideoBackbone",
         "three-dimensional ResNets of torchvision, for whole volumes (-o slices.plane=volume)",
     )
+    to.encoder("mlp", f"{models}.encoders.mlp:MLPEncoder", "fully connected layers")
+    heads = f"{models}.heads.linear"
+    to.head("concat", f"{heads}:ConcatHead", "image and clinical features side by side, one linear layer")
+    to.head("image", f"{heads}:ImageHead", "one linear layer on the image's features")
+    to.head("clinical", f"{heads}:ClinicalHead", "one linear layer on the clinical features")
+    # An MLP of the shape of RBCA's clinical path, so that it differs from ``concat`` in the image alone.
+    to.fusion("clinical-only", Fusion(head="clinical", encoder="mlp", image=False), "clinical columns alone, no image")
+
+    home = "fusekit.baselines"
+    to.baseline("logistic", f"{home}:Logistic", "logistic regression, its penalty chosen within the training subjects")
+    to.baseline("gbdt", f"{home}:GradientBoosting", "gradient-boosted trees that read gaps and categories as they are")
+    to.baseline("prevalence", f"{home}:Prevalence", "the training subjects' class shares for everybody: the null model")
+
+    scores, curves = "fusekit.evaluation.metrics.classes", "fusekit.evaluation.metrics.ranking"
+    to.metric("accuracy", f"{scores}:Accuracy", "correct calls / all calls")
+    to.metric("sensitivity", f"{scores}:Sensitivity", "true positives / positives")
+    to.metric("specificity", f"{scores}:Specificity", "true negatives / negatives")
+    to.metric("ppv", f"{scores}:PositivePredictiveValue", "true positives / rows called positive")
+    to.metric("npv", f"{scores}:NegativePredictiveValue", "true negatives / rows called negative")
+    to.metric("balanced-accuracy", f"{scores}:BalancedAccuracy", "mean over classes of the share called rightly")
+    to.metric("macro-auc", f"{curves}:MacroAreaUnderCurve", "mean over classes of the AUC of each against the rest")
+    to.metric("auc", f"{curves}:AreaUnderCurve", "chance that a positive scores above a negative")
 
 
 def timm_names() -> list[str]:
@@ -48,58 +71,7 @@ def video_names() -> tuple[str, ...]:
     return ("mc3_18", "r2plus1d_18", "r3d_18")
 
 
-@hookimpl
-def register_clinical_encoders(register: Register) -> None:
-    """The plain one."""
-    register("mlp", "fusekit.models.encoders:MLPEncoder", "fully connected layers")
-
-
-@hookimpl
-def register_heads(register: Register) -> None:
-    """The plain ones."""
-    register("concat", "fusekit.models.heads:ConcatHead", "image and clinical features side by side, one linear layer")
-    register("image", "fusekit.models.heads:ImageHead", "one linear layer on the image's features")
-    register("clinical", "fusekit.models.heads:ClinicalHead", "one linear layer on the clinical features")
-
-
-@hookimpl
-def register_fusions(register: Register) -> None:
-    """The arm that shows what the table alone is worth."""
-    register("clinical-only", "fusekit.builtin:clinical_only", "clinical columns alone, no image")
-
-
-def clinical_only() -> Fusion:
-    """Clinical columns alone, through an MLP of the shape of RBCA's clinical path (two layers of 1024, ReLU between).
-
-    So it differs from the arm ``concat`` in the image alone.
-    """
-    return Fusion(head="clinical", encoder="mlp", image=False)
-
-
-@hookimpl
-def register_baselines(register: Register) -> None:
-    """Methods that any table deserves, and the one that looks at nobody."""
-    home = "fusekit.baselines"
-    register("logistic", f"{home}:Logistic", "logistic regression, its penalty chosen within the training subjects")
-    register("gbdt", f"{home}:GradientBoosting", "gradient-boosted trees that read gaps and categories as they are")
-    register("prevalence", f"{home}:Prevalence", "the training subjects' class shares for everybody: the null model")
-
-
-@hookimpl
-def register_metrics(register: Register) -> None:
-    """The scores of the field, positive class against the rest."""
-    scores, curves = "fusekit.evaluation.scores", "fusekit.evaluation.curves"
-    register("accuracy", f"{scores}:Accuracy", "correct calls / all calls")
-    register("sensitivity", f"{scores}:Sensitivity", "true positives / positives")
-    register("specificity", f"{scores}:Specificity", "true negatives / negatives")
-    register("ppv", f"{scores}:PositivePredictiveValue", "true positives / rows called positive")
-    register("npv", f"{scores}:NegativePredictiveValue", "true negatives / rows called negative")
-    register("balanced-accuracy", f"{scores}:BalancedAccuracy", "mean over classes of the share called rightly")
-    register("macro-auc", f"{curves}:MacroAreaUnderCurve", "mean over classes of the AUC of each against the rest")
-    register("auc", f"{curves}:AreaUnderCurve", "chance that a positive scores above a negative")
-
-
-@hookimpl
+@hookimpl(trylast=True)
 def read_image(path: Path) -> Volume | None:
     """Read NIfTI files, pictures and DICOM series."""
     from fusekit.data import read_dicom, read_nifti, read_picture

@@ -16,8 +16,8 @@ import fusekit
 from fusekit import Run
 from fusekit.cli import main
 from fusekit.data import Cohort
-from fusekit.evaluation import by_subject
-from fusekit.experiment.cohort import synthetic_cohort
+from fusekit.evaluation import Rule
+from fusekit.experiment.setup.cohort import synthetic_cohort
 from fusekit.progress import Quiet
 from fusekit.report.evidence import Evidence
 
@@ -47,7 +47,7 @@ def _without_report(_surroundings: None) -> Iterator[None]:
         return page
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("fusekit.experiment.run.write_report", blank)
+        patched.setattr("fusekit.experiment.run.run.write_report", blank)
         yield
 
 
@@ -56,11 +56,11 @@ def unexplained(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out what a fold's model looks at, which takes longer than a small training and has tests of its own."""
 
     def nothing_taken_away(fold: Any, predictions: pd.DataFrame, *_: Any, **__: Any) -> pd.DataFrame:
-        subjects = by_subject(predictions, "mean").assign(condition="as-is")
+        subjects = Rule().subjects(predictions).assign(condition="as-is")
         chances = [name for name in map(str, subjects) if name.startswith("p_")]
         return subjects[["fold", "condition", "subject", "label", *chances]]
 
-    monkeypatch.setattr("fusekit.experiment.search.explain_fold", nothing_taken_away)
+    monkeypatch.setattr("fusekit.experiment.run.fit.explain_fold", nothing_taken_away)
 
 
 #: Arguments -> exit code, and everything said, with line breaks taken out.

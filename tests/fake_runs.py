@@ -203,6 +203,8 @@ class _FakeRun:
         return np.flatnonzero(self.fold == (fold + 1) % max(self.folds, 5))
 
     def write(self, out: Path, scans: pd.DataFrame, *, validation: bool, ablations: bool) -> None:
+        from fusekit.evaluation import Rule
+
         tested = self.tested()
         predictions = self.table(scans, tested, self.fold[tested])
         predictions.to_csv(out / "predictions.csv", index=False, lineterminator="\n")
@@ -210,9 +212,12 @@ class _FakeRun:
         self.scans = scans.assign(fold=[self.fold[number[name]] for name in scans["subject"]])
         self.scans.to_csv(out / "cohort.csv", index=False, lineterminator="\n")
         self._metrics(out, predictions)
+        self.rule = Rule()
         if validation:
             parts = [self.table(scans, a, np.full(len(a), k)) for k in range(self.folds) for a in [self.aside(k)]]
-            pd.concat(parts).to_csv(out / "validation.csv", index=False, lineterminator="\n")
+            aside = pd.concat(parts)
+            aside.to_csv(out / "validation.csv", index=False, lineterminator="\n")
+            self.rule = Rule.fit(aside)
         if ablations:
             self._ablations().to_csv(out / "ablations.csv", index=False, lineterminator="\n")
         if self.arm in FUSIONS:
@@ -226,11 +231,11 @@ class _FakeRun:
 
     def _metrics(self, out: Path, predictions: pd.DataFrame) -> None:
         """Values as they are; limits by Wilson's formula for all of them, which a bootstrap would take seconds for."""
-        from fusekit.evaluation import by_subject, probabilities_of, wilson
+        from fusekit.evaluation import Rule, probabilities_of, wilson
         from fusekit.extension import catalog
 
         scores = []
-        for level, table in (("slice", predictions), ("subject", by_subject(predictions))):
+        for level, table in (("slice", predictions), ("subject", Rule().subjects(predictions))):
             subjects = int(table["subject"].nunique())
             for name in self.metrics:
                 value = catalog().metrics.get(name)().value(table["label"].to_numpy(), probabilities_of(table))
@@ -295,10 +300,19 @@ class _FakeRun:
         chosen = [*np.flatnonzero(right)[:4], *np.flatnonzero(~right)[:4]]
         rows = [
             (i, self.names[tested[i]], f"{self.names[tested[i]]}-v0", 60, int(self.labels[tested[i]]), *p[i],
-             "right" if right[i] else "wrong")
+             int(p[i].argmax()), "right" if right[i] else "wrong")
             for i in chosen
         ]  # fmt: skip
-        columns = ["row", "subject", "scan", "slice", "label", *(f"p_{k}" for k in range(len(self.classes))), "kind"]
+        columns = [
+            "row",
+            "subject",
+            "scan",
+            "slice",
+            "label",
+            *(f"p_{k}" for k in range(len(self.classes))),
+            "called",
+            "kind",
+        ]
         pd.DataFrame(rows, columns=columns).to_csv(out / "examples.csv", index=False, lineterminator="\n")
         y, x = np.mgrid[-1:1:64j, -1:1:64j]
         disc = ((y**2 + (x * 1.2) ** 2) < 0.8) * (120 + 60 * np.cos(6 * y) * np.cos(5 * x))
@@ -352,8 +366,8 @@ class _FakeRun:
             "slices": {"plane": "axial", "count": 4},
             **({"model": self._model()} if fusion else {}),
             "evaluation": {
-                "folds": self.folds, "aggregate": "mean", "threshold": "argmax",
-                "thresholds": {}, "validation": 0.2 if validation else 0.0,
+                "folds": self.folds, "threshold": "argmax", **self.rule.as_json(),
+                "validation": 0.2 if validation else 0.0,
                 "epochs": {str(k): 8 for k in range(self.folds)} if fusion else {},
             },
             "flow": {

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from fusekit.baselines.baseline import Baseline, require_columns
-from fusekit.baselines.within import losses, one_thread, subject_weights
+from fusekit.baselines.inner_cv import losses, one_thread, subject_weights
 from fusekit.data import ClinicalEncoding, Column
-from fusekit.data.encoded_column import EncodedColumn
+from fusekit.data.clinical.column import EncodedColumn
 from fusekit.errors import OptionError
 
 #: Bins of a column: plenty for hundreds of scans. A column with more categories is split by their order.

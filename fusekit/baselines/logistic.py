@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from fusekit.baselines.baseline import Baseline, require_columns
-from fusekit.baselines.within import losses, one_thread, subject_weights
+from fusekit.baselines.inner_cv import losses, one_thread, subject_weights
 from fusekit.data import ClinicalEncoding, Column
 from fusekit.errors import OptionError
 

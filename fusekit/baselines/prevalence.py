@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from fusekit.baselines.baseline import Baseline
-from fusekit.baselines.within import subject_weights
+from fusekit.baselines.inner_cv import subject_weights
 from fusekit.data import Column
 
 

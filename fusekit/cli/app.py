@@ -20,9 +20,10 @@ from fusekit.cli.options import PresetsShown
 from fusekit.cli.predict import predict
 from fusekit.cli.report import report
 from fusekit.cli.run import run
+from fusekit.disk import FULL
 from fusekit.errors import FusekitError, Interrupted, NameTaken, SharedError
 from fusekit.extension import Catalog, catalog
-from fusekit.surroundings import surroundings
+from fusekit.launch_environment import surroundings
 
 #: Exit code of what a signal stopped, and what can be gone on with: EX_TEMPFAIL of sysexits.h, "try again later".
 STOPPED = 75
@@ -56,7 +57,7 @@ def program(plugins: Catalog) -> typer.Typer:
     cli.command("plugins")(list_plugins)
     cli.add_typer(cache, name="cache", help="List, verify and clear slice stores and synthetic cohorts.")
     owners = dict.fromkeys(_names(cli), "fusekit")
-    for plugin in plugins.host.implementing("register_commands"):
+    for plugin in reversed(plugins.host.implementing("register_commands")):
         own = typer.Typer()
         plugins.host.call(plugin, "register_commands", cli=own)
         for name in _names(own):
@@ -90,7 +91,10 @@ def _names(cli: typer.Typer) -> list[str]:
 def main() -> None:
     """Run the command line: 0 all well, 2 something the user can put right, 75 stopped by a signal, 130 by Ctrl-C."""
     try:
-        program(catalog())()
+        try:
+            program(catalog())()
+        finally:
+            sys.stdout.flush()  # what cannot be written is said here, not when the interpreter has ended
     except Interrupted as stop:
         _print("[bold yellow]stopped:[/]", stop)
         sys.exit(STOPPED)
@@ -100,7 +104,18 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:  # `fusekit list | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _mute()
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        _mute()
+        _print("[bold red]error:[/]", FusekitError(f"the output cannot be written: {error.strerror}."))
+        sys.exit(2)
+
+
+def _mute() -> None:
+    """What is left to be printed goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _print(kind: str, what: FusekitError) -> None:

@@ -9,7 +9,7 @@ import typer
 from fusekit.errors import DataError, FusekitError, OptionError, UnknownName
 
 if TYPE_CHECKING:
-    from fusekit.data.cache_entries import CacheEntry
+    from fusekit.data.store.entries import CacheEntry
 
 cache = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", pretty_exceptions_enable=False)
 
@@ -19,8 +19,8 @@ _DAY = 86_400
 @cache.command("list")
 def list_cache() -> None:
     """List slice stores and synthetic cohorts: what each is, its size, when it was last used, whether it is whole."""
-    from fusekit.data.cache import cache_root
-    from fusekit.data.cache_entries import cache_entries
+    from fusekit.data.store.cache import cache_root
+    from fusekit.data.store.entries import cache_entries
 
     _print(cache_entries(), str(cache_root()))
 
@@ -29,22 +29,26 @@ def list_cache() -> None:
 def verify_cache(
     name: Annotated[str | None, typer.Argument(help="One of `fusekit cache list`; all without it.")] = None,
 ) -> None:
-    """Compare every byte of the slice stores with its checksum.
+    """Compare every byte of slice stores and synthetic cohorts with its checksum.
 
-    Interrupted stores are verified when their building goes on; synthetic cohorts have no checksums.
+    Interrupted stores are verified when their building goes on.
     """
     from rich.console import Console
 
-    from fusekit.data.store import SliceStore
+    from fusekit.data.store.store import SliceStore
+    from fusekit.disk import SEAL, refuse_damaged
 
     console, damaged = Console(highlight=False, soft_wrap=True), []
     for entry in _chosen([name] if name else []):
-        if entry.kind != "slices" or not entry.complete:
-            why = "has no checksums" if entry.kind != "slices" else "is interrupted: verified when it goes on"
+        sealed = entry.kind == "slices" or (entry.folder / SEAL).exists()
+        if not (sealed and entry.complete):
+            why = "is interrupted: verified when it goes on" if sealed else "has no checksums"
             console.print(f"[dim]{entry.name}: not verified, it {why}[/]")
             continue
         try:
-            damage = SliceStore.open(entry.folder).damage()
+            damage = SliceStore.open(entry.folder).damage() if entry.kind == "slices" else []
+            if entry.kind != "slices":
+                refuse_damaged(entry.folder, "It is written again by the next run that needs it.")
         except DataError as error:
             damage = [str(error)]
         if damage:
@@ -57,7 +61,7 @@ def verify_cache(
         )
     if damaged:
         raise DataError(
-            f"{len(damaged)} of the slice stores {'is' if len(damaged) == 1 else 'are'} damaged. Delete with `fusekit "
+            f"{len(damaged)} of the entries {'is' if len(damaged) == 1 else 'are'} damaged. Delete with `fusekit "
             f"cache clear {' '.join(damaged)}`; the next run that needs one builds it again. Is the disk sound?"
         )
 
@@ -77,7 +81,7 @@ def clear_cache(
     """Delete slice stores and synthetic cohorts, finished or interrupted. What a running process uses stays."""
     import time
 
-    from fusekit.data.cache_entries import KINDS, remove
+    from fusekit.data.store.entries import KINDS, remove
 
     if kind not in (None, *KINDS):
         raise OptionError(f"--kind takes one of {', '.join(KINDS)}, not {kind}.")
@@ -104,7 +108,7 @@ def clear_cache(
 
 
 def _chosen(names: list[str]) -> list[CacheEntry]:
-    from fusekit.data.cache_entries import cache_entries
+    from fusekit.data.store.entries import cache_entries
     from fusekit.extension.registry import suggest
 
     entries = cache_entries()

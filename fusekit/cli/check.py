@@ -54,9 +54,9 @@ def _check(config: Settings, as_json: bool) -> None:
     """Audit, print, and end with 1 where something is refused."""
     from rich.console import Console
 
+    from fusekit.audit import refusals
     from fusekit.cli.findings import print_findings
-    from fusekit.data.audit import refusals
-    from fusekit.experiment.prepare import gather
+    from fusekit.experiment.setup.gathered import gather
     from fusekit.experiment.setup.parts import open_task
     from fusekit.progress import Bars
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from fusekit.experiment.cohort import Described
+    from fusekit.experiment.setup.cohort import Described
 
 #: So many differences are shown; all of them go into differences.csv.
 SHOWN = 20
@@ -37,7 +37,7 @@ def cohort(
     from rich.console import Console
 
     from fusekit.errors import OptionError
-    from fusekit.experiment.cohort import describe
+    from fusekit.experiment.setup.cohort import describe
 
     folders = {name: Path(given[name]) for name in ("data", "out", "recipe") if name in given}
     out = folders.get("out")
@@ -82,7 +82,7 @@ def _tables(done: Described) -> list[Table]:
     from rich.markup import escape
     from rich.table import Table
 
-    from fusekit.data.recipe_digests import table_of
+    from fusekit.data.recipe.digests import table_of
 
     cohort, recipe = done.cohort, done.recipe
     kind = "[bold yellow]SYNTHETIC cohort[/]" if recipe.synthetic else "cohort"

@@ -70,7 +70,7 @@ def compare(
     arms_of(read_config(config) if config else {}, given, fusions, baselines)  # before torch loads
 
     from fusekit.cli.console import print_comparison
-    from fusekit.experiment.comparison import compare as run_comparison
+    from fusekit.experiment.compare.comparison import compare as run_comparison
     from fusekit.training import stoppable
 
     arms: dict[str, Any] = {"fusions": fusions, "baselines": baselines}

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from fusekit.data.own_task import name_of
+from fusekit.data.own.task import name_of
 from fusekit.experiment.folder import FILES, FURTHER, Run
 from fusekit.extension import catalog
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from fusekit.bundle import Bundle
-    from fusekit.experiment.comparison import Comparison
+    from fusekit.bundle.bundle import Bundle
+    from fusekit.experiment.compare.comparison import Comparison
 
 
 def print_run(run: Run, console: Console | None = None) -> None:
@@ -114,9 +114,29 @@ def print_predictions(bundle: Bundle, slices: pd.DataFrame, subjects: pd.DataFra
         "subject", "scan", "slice", *names, "call", title=str(bundle.task.get("title", "")), title_style="bold"
     )
     for subject in subjects.to_dict("records"):
-        call = bundle.classes[max(range(len(names)), key=lambda k: float(subject[names[k]]))]
-        table.add_row(subject["subject"], "all", "mean", *(f"{subject[n]:.4f}" for n in names), call, style="bold")
+        cells = [f"{subject[name]:.4f}" for name in names]
+        table.add_row(subject["subject"], "all", bundle.rule.aggregate, *cells, subject["called"], style="bold")
         for row in slices[slices["subject"] == subject["subject"]].to_dict("records"):
-            table.add_row("", str(row["scan"]), str(row["slice"]), *(f"[dim]{row[n]:.4f}[/]" for n in names), "")
+            cells = [f"[dim]{row[name]:.4f}[/]" for name in names]
+            table.add_row("", str(row["scan"]), str(row["slice"]), *cells, f"[dim]{row['called']}[/]")
         table.add_section()
     console.print(table)
+    console.print(f"[dim]{_rule(bundle)}[/]", highlight=False)
+
+
+def _rule(bundle: Bundle) -> str:
+    """What is called, and what the probabilities are."""
+    rule, at = bundle.rule, bundle.rule.shown_threshold()
+    if at is None:
+        called = "The most probable class is called."
+    else:
+        of_slices = rule.shown_threshold("slice")
+        called = (
+            f"{bundle.classes[1]} is called above {at:.4f} (slices: {of_slices:.4f}), fitted on validation subjects."
+        )
+    if not rule.calibrates:
+        return f"{called} Probabilities are as the model gives them, not calibrated."
+    return (
+        f"{called} Probabilities of subjects are calibrated with temperature {rule.temperatures[0]:.3g}, fitted on "
+        "validation subjects; those of slices are as the model gives them."
+    )

@@ -56,7 +56,7 @@ def print_external(run: Run, console: Console) -> None:
     import pandas as pd
     from rich.markup import escape
 
-    from fusekit.experiment.external import FILES, RECALIBRATED
+    from fusekit.experiment.external.external import FILES, RECALIBRATED
 
     metrics = json.loads((run.folder / "metrics.json").read_text(encoding="utf-8"))
     names = ("shift", "intensity", "prevalence", "calibration", "recalibration")

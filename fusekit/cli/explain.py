@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from fusekit.bundle import Bundle
+    from fusekit.bundle.bundle import Bundle
     from fusekit.explain.patient import Patient
 
 #: Values in the printed table.
@@ -42,12 +42,12 @@ def explain(
     import numpy as np
 
     import fusekit
-    from fusekit.bundle import one_patient
+    from fusekit.bundle.bundle import one_patient
+    from fusekit.disk import new_folder, write_table
     from fusekit.errors import OptionError
-    from fusekit.experiment.folder import new_folder
     from fusekit.explain.forward import TARGET
     from fusekit.explain.patient import explain_patient, parse_asked
-    from fusekit.report.patient import patient_figure
+    from fusekit.report.explanations.patient import patient_figure
 
     if image is None and clinical is None:
         raise OptionError("give a patient: --image and --clinical.")
@@ -67,7 +67,7 @@ def explain(
             folder / "explanation",
             title=f"p({target}) = {found.probabilities[TARGET]:.3f} for slice {found.slice}{synthetic}",
             target=target,
-            plane=shipped.slices.plane,
+            plane=found.plane,
             image=found.image,
             map_=found.map,
             attributions=found.attributions,
@@ -76,7 +76,7 @@ def explain(
         )
         for name, table in (("attributions", found.attributions), ("what_if", found.answers)):
             if table is not None:
-                table.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
+                write_table(table, folder / f"{name}.csv")
         for name, array in (("image", found.image), ("map", found.map), ("what_if", found.answer_maps)):
             if array is not None:
                 kept = array if name == "image" else array.astype(np.float16)

@@ -21,7 +21,7 @@ def list_components(
     from rich.console import Console
     from rich.table import Table
 
-    registries = {f"{registry.kind}s": registry for registry in catalog().registries()}
+    registries = catalog().registries
     if kind is not None and kind not in registries:
         raise UnknownName(f"nothing is called {kind!r} here; {suggest(kind, registries)}")
     console = Console()
@@ -35,7 +35,7 @@ def list_components(
             entry = registry.entries[name]
             table.add_row(name, entry.summary, f"[dim]{entry.plugin.name}[/]")
         for family in registry.families.values():
-            table.add_row(f"[italic]{family.label}[/]", family.summary, f"[dim]{family.plugin.name}[/]")
+            table.add_row(f"[italic]{family.name}[/]", family.summary, f"[dim]{family.plugin.name}[/]")
         console.print(table)
         if names:
             for family in registry.families.values():

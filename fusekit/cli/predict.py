@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -37,6 +36,7 @@ def predict(
     format: Annotated[Format, typer.Option(help="table for people, csv or json for programs.")] = Format.table,  # noqa: A002 (the option's name)
     level: Annotated[str, typer.Option(help="Of csv and json: `subject` or `slice`.")] = "subject",
     out: Annotated[Path | None, typer.Option(help="Write there instead of printing.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
     allow_out_of_range: Annotated[
         bool, typer.Option("--allow-out-of-range", help="Take values outside the range seen plausible in training.")
     ] = False,
@@ -46,11 +46,11 @@ def predict(
     Column names, units and categories must be those of the bundle; what does not fit is named, not guessed.
     """
     import fusekit
-    from fusekit.bundle import one_patient
+    from fusekit.bundle.bundle import one_patient
     from fusekit.cli.console import print_predictions
     from fusekit.data import read_table
+    from fusekit.disk import write_bytes
     from fusekit.errors import OptionError
-    from fusekit.evaluation import by_subject
 
     if level not in ("subject", "slice"):
         raise OptionError(f"--level takes subject or slice, not {level!r}.")
@@ -68,8 +68,7 @@ def predict(
         patients["image"] = [str(clinical.parent / path) for path in patients["image"]]  # beside the table
         if "mask" in patients:  # a cell may be empty
             patients["mask"] = [str(clinical.parent / path) if path else "" for path in patients["mask"]]
-    slices = shipped.predict(patients, source=str(clinical or "the patient"), allow_out_of_range=allow_out_of_range)
-    subjects = by_subject(slices)
+    slices, subjects = shipped.predict(patients, str(clinical or "the patient"), allow_out_of_range, device)
     names = {f"p_{k}": f"p_{name}" for k, name in enumerate(shipped.classes)}
     if format is Format.table and out is None:
         print_predictions(shipped, slices.rename(columns=names), subjects.rename(columns=names))
@@ -78,15 +77,11 @@ def predict(
     if out is None:
         typer.echo(text, nl=False)
         return
-    partial = out.with_name(f".{out.name}.partial")
     try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(out)
-    except OSError as error:
-        raise OptionError(f"--out {out} cannot be written: {error.strerror}.") from error
-    finally:
-        with suppress(OSError):  # there is none if all went well, or if it could not be made
-            partial.unlink()
+        write_bytes(out, text.encode())
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise OptionError(f"--out {out} cannot be written: {reason}.") from error
 
 
 def _text(table: pd.DataFrame, format: Format) -> str:  # noqa: A002 (as above)

@@ -40,7 +40,7 @@ def run(
 
     import fusekit
     from fusekit.cli.console import print_run
-    from fusekit.surroundings import surroundings
+    from fusekit.launch_environment import surroundings
     from fusekit.training import stoppable
 
     with stoppable():

@@ -1,17 +1,17 @@
 """From folders to tensors."""
 
-from fusekit.data.clinical import ClinicalEncoding
+from fusekit.data.clinical.encoding import ClinicalEncoding
+from fusekit.data.clinical.tables import read_table, require_columns, to_number
 from fusekit.data.cohort import Cohort, Column, Finding
-from fusekit.data.dicom import read_dicom
-from fusekit.data.dicom_files import is_dicom, read_dataset
-from fusekit.data.images import Volume, read, read_nifti
-from fusekit.data.pictures import read_picture
-from fusekit.data.pixels import Pixels, grey_tensor
-from fusekit.data.policy import SlicePolicy
-from fusekit.data.slices import cut
+from fusekit.data.images.dicom import read_dicom
+from fusekit.data.images.dicom_files import is_dicom, read_dataset
+from fusekit.data.images.pictures import read_picture
+from fusekit.data.images.volume import Volume, read, read_nifti
+from fusekit.data.slices.cut import cut
+from fusekit.data.slices.pixels import Pixels, grey_tensor
+from fusekit.data.slices.policy import SlicePolicy
 from fusekit.data.splits import ONE_IN, assign_folds, refuse_leakage, set_aside
-from fusekit.data.store import SliceStore, build_store
-from fusekit.data.tables import read_table, require_columns, to_number
+from fusekit.data.store.store import SliceStore, build_store
 from fusekit.data.task import Preset, Published, Task
 
 __all__ = [

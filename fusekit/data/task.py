@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from fusekit.data.cohort import Cohort
-from fusekit.data.policy import SlicePolicy
+from fusekit.data.slices.policy import SlicePolicy
 from fusekit.errors import DataError
 from fusekit.progress import Progress
 

@@ -1,26 +1,26 @@
 """From predictions to numbers that say how sure they are. Nothing here sees a model or a path."""
 
-from fusekit.evaluation.calibration import calibrated, calibration_scores, reliability
-from fusekit.evaluation.decision import net_benefit
+from fusekit.evaluation.aggregation import AGGREGATIONS
+from fusekit.evaluation.arms.pairs import compare_arms
+from fusekit.evaluation.arms.subgroups import subgroup_scores
+from fusekit.evaluation.calibration.decision import net_benefit
+from fusekit.evaluation.calibration.reliability import calibration_scores, reliability
+from fusekit.evaluation.cohorts.published import implied
 from fusekit.evaluation.delong import delong
-from fusekit.evaluation.pairs import compare_arms
-from fusekit.evaluation.predictions import AGGREGATIONS, by_subject, prediction_table, probabilities_of
-from fusekit.evaluation.published import implied
-from fusekit.evaluation.scores import Metric, Proportion, score
+from fusekit.evaluation.metrics.classes import Metric, Proportion, score
+from fusekit.evaluation.predictions import prediction_table, probabilities_of
+from fusekit.evaluation.rule import Rule
 from fusekit.evaluation.statistics import subject_bootstrap, wilson
-from fusekit.evaluation.subgroups import subgroup_scores
-from fusekit.evaluation.thresholds import fit_thresholds, recentre, youden
+from fusekit.evaluation.thresholds import recentre, youden
 
 __all__ = [
     "AGGREGATIONS",
     "Metric",
     "Proportion",
-    "by_subject",
-    "calibrated",
+    "Rule",
     "calibration_scores",
     "compare_arms",
     "delong",
-    "fit_thresholds",
     "implied",
     "net_benefit",
     "prediction_table",

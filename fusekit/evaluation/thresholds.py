@@ -1,19 +1,23 @@
-"""Where the positive class is called: thresholds of each fold, fitted on its validation subjects and nothing else."""
+"""Where the positive class is called. ``Rule`` fits and applies what is here; nothing else calls."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
-import pandas as pd
 
 from fusekit.errors import DataError, OptionError
-from fusekit.evaluation.predictions import by_subject, probabilities_of
-
-#: fold -> "slice" and "subject" -> the probability above which the positive class is called.
-Thresholds = Mapping[int, Mapping[str, float]]
 
 HALF = 0.5
+
+
+def most_probable(probabilities: np.ndarray) -> np.ndarray:
+    """Most probable class (N,) of probabilities (N, K), the first of equals.
+
+    Raises:
+        DataError: one is not a number, and a NaN would be the most probable of all.
+    """
+    if not np.isfinite(probabilities).all():
+        raise DataError("A probability is not a number, and no class can be called: did training diverge?")
+    return np.asarray(probabilities.argmax(axis=1))
 
 
 def youden(labels: np.ndarray, p: np.ndarray) -> float:
@@ -38,7 +42,7 @@ def youden(labels: np.ndarray, p: np.ndarray) -> float:
             f"Youden's threshold needs both classes: of {len(labels)} rows {int(cases.sum())} are positive. A larger"
             " validation part would hold both; or leave the threshold at one half."
         )
-    if np.isnan(p).any():
+    if not np.isfinite(p).all():
         raise DataError("Youden's threshold needs probabilities, and some are not a number: did training diverge?")
     values = np.unique(p)
     ends = np.concatenate([[0.0], values, [1.0]])
@@ -48,36 +52,6 @@ def youden(labels: np.ndarray, p: np.ndarray) -> float:
     gains = above[0] * int((~cases).sum()) - above[1] * int(cases.sum())
     best = candidates[gains == gains.max()]
     return float(best[np.abs(best - HALF).argmin()])
-
-
-def fit_thresholds(validation: pd.DataFrame, how: str = "mean") -> dict[int, dict[str, float]]:
-    """Fit each fold's thresholds on the subjects that were set aside within its training part.
-
-    Args:
-        validation: one row a slice, as in ``validation.csv``.
-        how: a name in ``AGGREGATIONS``: how slices become subjects.
-
-    Returns:
-        fold -> "slice" and "subject" -> threshold.
-
-    Raises:
-        OptionError: there are more than two classes, or there is no such aggregation.
-        DataError: the validation part of a fold lacks a class.
-    """
-    fitted: dict[int, dict[str, float]] = {}
-    for level, table in (("slice", validation), ("subject", by_subject(validation, how))):
-        probabilities = probabilities_of(table)
-        if probabilities.shape[1] != 2:
-            raise OptionError("Youden's threshold is for two classes; with more the most probable class is called.")
-        folds, labels = table["fold"].to_numpy(), table["label"].to_numpy()
-        for fold in sorted(set(folds.tolist())):
-            rows = folds == fold
-            try:
-                threshold = youden(labels[rows], probabilities[rows, 1])
-            except DataError as error:
-                raise DataError(f"Validation part of fold {fold}: {error}") from None
-            fitted.setdefault(int(fold), {})[level] = threshold
-    return fitted
 
 
 def recentre(probabilities: np.ndarray, threshold: float | np.ndarray) -> np.ndarray:
@@ -97,19 +71,3 @@ def recentre(probabilities: np.ndarray, threshold: float | np.ndarray) -> np.nda
     # A rounding error may not change a call.
     moved = np.where(above, np.maximum(beyond, np.nextafter(HALF, 1)), np.minimum(below, HALF))
     return np.column_stack([1 - moved, moved])
-
-
-def recentred(table: pd.DataFrame, thresholds: Thresholds, level: str) -> pd.DataFrame:
-    """Put each fold's threshold of a level, "slice" or "subject", at one half.
-
-    Raises:
-        OptionError: there are more than two classes.
-        DataError: a fold has no threshold.
-    """
-    if "p_2" in table:
-        raise OptionError("A threshold is for two classes; with more the most probable class is called.")
-    folds = table["fold"] if "fold" in table else pd.Series(0, index=table.index)
-    if missing := sorted(set(folds.tolist()) - set(thresholds)):
-        raise DataError(f"There is no threshold for fold {missing[0]}; there are thresholds for {sorted(thresholds)}.")
-    moved = recentre(probabilities_of(table), np.array([thresholds[fold][level] for fold in folds]))
-    return table.assign(p_0=moved[:, 0], p_1=moved[:, 1])

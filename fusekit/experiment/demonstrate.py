@@ -16,22 +16,22 @@ import numpy as np
 import pandas as pd
 import torch
 
-from fusekit.bundle import Bundle
+from fusekit.bundle.bundle import Bundle
 from fusekit.data import Cohort, Pixels, SlicePolicy, SliceStore, Task, assign_folds, build_store
-from fusekit.data.cache import cache_folder
+from fusekit.data.store.cache import cache_folder
+from fusekit.disk import new_folder, write_json, write_table
 from fusekit.errors import OptionError
 from fusekit.evaluation import prediction_table, score
-from fusekit.evaluation.curves import AreaUnderCurve
-from fusekit.evaluation.scores import Accuracy
-from fusekit.experiment import manifest
-from fusekit.experiment.cohort import read_cohort
-from fusekit.experiment.folder import new_folder, write_json
+from fusekit.evaluation.metrics.classes import Accuracy
+from fusekit.evaluation.metrics.ranking import AreaUnderCurve
+from fusekit.experiment.setup import manifest
+from fusekit.experiment.setup.cohort import read_cohort
 from fusekit.experiment.setup.given import merge
 from fusekit.experiment.setup.parts import open_task
 from fusekit.experiment.setup.settings import Settings
 from fusekit.models import Fusion, build
 from fusekit.progress import Progress
-from fusekit.report import inflation
+from fusekit.report.figures import inflation
 from fusekit.training import SliceDataset, TrainingOptions, fabric_for, repeatable, train
 
 #: What is taken unless something else is given: small enough for a few minutes on two cores.
@@ -203,7 +203,7 @@ def _train_one(
 
 
 def _write(folder: Path, made: Demonstration, config: Settings, policy: SlicePolicy) -> None:
-    made.scores.to_csv(folder / "scores.csv", index=False, lineterminator="\n")
+    write_table(made.scores, folder / "scores.csv")
     inflation(
         folder / "inflation.png",
         title=" · ".join([config.task_name, config.backbone, *["SYNTHETIC cohort"] * made.synthetic]),

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from fusekit.data.own_task import name_of
+from fusekit.data.own.task import name_of
+from fusekit.disk import read_json, write_bytes, write_table
 from fusekit.errors import DataError, first_ten
 from fusekit.experiment.folder import Run
 from fusekit.experiment.setup.settings import FIELDS
@@ -63,7 +62,7 @@ def runs_of(folder: Path) -> list[Run]:
         if not (folder / "manifest.json").exists():
             raise DataError(f"{folder} is neither a finished run (manifest.json) nor a comparison (comparison.json).")
         return [Run(folder)]
-    arms = [str(name) for name in json.loads((folder / "comparison.json").read_text(encoding="utf-8"))["arms"]]
+    arms = [str(name) for name in read_json(folder / "comparison.json")["arms"]]
     finished = [Run(path.parent) for path in sorted((folder / "runs").glob("*/manifest.json"))]
     of_arm = {arm: [run for run in finished if run.manifest.get("arm") == arm] for arm in arms}
     if missing := [arm for arm, own in of_arm.items() if not own]:
@@ -238,29 +237,19 @@ def write_report(evidence: Evidence, out: Path) -> Path:
     Raises:
         DataError: the folder cannot be written.
     """
-    from fusekit.report.page import page
-    from fusekit.report.pictures import sections
+    from fusekit.report.figures.sections import sections
+    from fusekit.report.page.page import page
 
     pictures = sections(evidence)
     try:
         figures = out / "figures"
         figures.mkdir(parents=True, exist_ok=True)
         for picture in (picture for own in pictures.values() for picture in own):
-            _put(figures / f"{picture.name}.svg", picture.svg.encode())
-            _put(figures / f"{picture.name}.png", picture.png)
-            _put(figures / f"{picture.name}.csv", picture.table.to_csv(index=False, lineterminator="\n").encode())
+            write_bytes(figures / f"{picture.name}.svg", picture.svg.encode())
+            write_bytes(figures / f"{picture.name}.png", picture.png)
+            write_table(picture.table, figures / f"{picture.name}.csv")
         target = out / "report.html"
-        _put(target, page(evidence, pictures).encode())
+        write_bytes(target, page(evidence, pictures).encode())
     except OSError as error:
         raise DataError(f"{error.filename or out}: {error.strerror}; the report cannot be written there.") from error
     return target
-
-
-def _put(path: Path, content: bytes) -> None:
-    """Write a file that is whole, or not there."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        partial.write_bytes(content)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

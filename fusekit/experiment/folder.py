@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,10 +9,10 @@ from typing import Any
 
 import pandas as pd
 
-from fusekit.bundle import Bundle, load
-from fusekit.data.own_task import name_of
-from fusekit.disk import FULL, all_onto_disk, onto_disk
-from fusekit.errors import DataError, OptionError
+from fusekit.bundle.bundle import Bundle, load
+from fusekit.data.own.task import name_of
+from fusekit.disk import SEAL, read_json, refuse_damaged
+from fusekit.errors import DataError
 
 #: File of every run folder -> what it holds.
 FILES = {
@@ -37,6 +32,7 @@ FURTHER = {
     "ablations.csv": "probabilities when something is taken away",
     "explanations": "where and at what the model looks",
     "figures": "every figure as SVG, PNG and CSV",
+    SEAL: "checksums, by which damage is noticed",
 }
 
 
@@ -110,7 +106,7 @@ class Run:
 
     def _file(self, name: str) -> Path:
         path = self.folder / name
-        if not path.exists():
+        if not path.is_file() and not path.is_dir():
             raise DataError(f"{self.folder} is not a finished run: it has no {name} ({({**FILES, **FURTHER})[name]}).")
         return path
 
@@ -119,115 +115,10 @@ class Run:
 CHECKPOINTS = "checkpoints"
 
 
-@contextmanager
-def new_folder(out: Path) -> Iterator[Path]:
-    """Give a temporary sibling of ``out`` to write into; it becomes ``out`` if all goes well, and goes away if not.
+def take_over(folder: Path) -> None:
+    """Refuse a training that is finished and was damaged since.
 
     Raises:
-        OptionError: ``out`` exists and is not empty, or cannot be written.
-        DataError: the disk is full, or refuses a file.
+        DataError: with what to do.
     """
-    refuse_full(out)
-    partial = out.with_name(f".{out.name}.{os.getpid()}.partial")
-    made = make_folder(partial, out)
-    try:
-        with told(out):
-            yield partial
-            all_onto_disk(partial)
-            if out.is_dir():
-                out.rmdir()
-            partial.replace(out)
-            onto_disk(out.parent)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-        remove_empty(made)
-
-
-@contextmanager
-def growing(out: Path) -> Iterator[Path]:
-    """Give a folder to train in; it becomes ``out`` if all goes well, and stays for the next attempt if not.
-
-    Nobody else may grow the same ``out`` meanwhile: the caller sees to that.
-
-    Raises:
-        DataError: the disk is full, or refuses a file.
-    """
-    partial = growing_at(out)
-    with told(out):
-        partial.mkdir(parents=True, exist_ok=True)
-        yield partial
-        all_onto_disk(partial)
-        partial.replace(out)
-        onto_disk(out.parent)
-        shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
-
-
-def growing_at(out: Path) -> Path:
-    """Where ``out`` grows."""
-    return out.with_name(f".{out.name}.partial")
-
-
-def refuse_full(out: Path) -> None:
-    """A folder that is written must be new or empty.
-
-    Raises:
-        OptionError: it is not.
-    """
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise OptionError(f"--out {out} exists and is not empty; choose another folder or remove it.")
-
-
-def make_folder(folder: Path, out: Path) -> list[Path]:
-    """Make a folder on the way to ``out``, and say which of its parents had to be made, the nearest first.
-
-    Raises:
-        OptionError: it cannot be made.
-    """
-    made = [parent for parent in folder.parents if not parent.exists()]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OptionError(f"--out {out} cannot be written: {error.strerror} ({error.filename}).") from error
-    return made
-
-
-def remove_empty(folders: Iterable[Path]) -> None:
-    """Remove folders that hold nothing; others hold a result, or something of somebody else's."""
-    for folder in folders:
-        with suppress(OSError):
-            folder.rmdir()
-
-
-@contextmanager
-def told(out: Path) -> Iterator[None]:
-    """Say in words what the disk refuses.
-
-    Raises:
-        DataError: instead of the system's own error.
-    """
-    try:
-        yield
-    except OSError as error:
-        if error.errno is None or isinstance(error, BrokenPipeError):
-            raise  # a program's own error, or nobody reads what is printed: not the disk's
-        if error.errno in FULL:
-            raise DataError(
-                f"the disk is full ({error.filename or out}). Make room there, or choose another place: --out for "
-                "runs, FUSEKIT_CACHE for what can be made again."
-            ) from error
-        raise DataError(f"{error.filename or out}: {error.strerror}.") from error
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write JSON that a person can read."""
-    path.write_text(json.dumps(content, indent=2, allow_nan=True) + "\n", encoding="utf-8")
-
-
-def read_json(path: Path) -> Any:
-    """Read what ``write_json`` wrote."""
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def write_table(table: pd.DataFrame, path: Path) -> None:
-    """Write a table as every CSV of a run is written."""
-    table.to_csv(path, index=False, lineterminator="\n")
+    refuse_damaged(folder, f"Put it back, or delete {folder}: then this training is done again. Is the disk sound?")

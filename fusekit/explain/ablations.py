@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from fusekit.data import Column
-from fusekit.evaluation import by_subject
+from fusekit.evaluation import Rule
 from fusekit.progress import Progress, Quiet
 
 #: Images (N, H, W), or None where none are read, and clinical values (N rows) -> probabilities (N, K).
@@ -41,6 +41,7 @@ def ablate(
     columns: Sequence[Column],
     *,
     seed: int,
+    rule: Rule = Rule(),  # noqa: B008 (it cannot be changed)
     grey: float = 0.0,
     reads_image: bool = True,
     reads_clinical: bool = True,
@@ -61,6 +62,7 @@ def ablate(
         rows: N lines, one a slice: subject, scan, fold (one fold), label.
         columns: describe ``values``; a block is the table that columns were read from.
         seed: of the draws.
+        rule: how slices become subjects.
         grey: what an image without content holds everywhere: the grey level that the model takes for 0.
         reads_image, reads_clinical: what the model reads; it is not run for what cannot change its prediction.
         single: names of the columns to permute one by one; None: all.
@@ -92,7 +94,7 @@ def ablate(
                 shown, given = None if shown is None else shown[:1], given.iloc[:1]
             # The very array where it is unchanged: a predictor may keep what it made of it.
             found[condition.name] = predict(shown if reads_image else None, given)
-    return pd.concat([_subjects(rows, name, found[name]) for name in found], ignore_index=True)
+    return pd.concat([_subjects(rule, rows, name, found[name]) for name in found], ignore_index=True)
 
 
 def _conditions(source: _Sources, columns: Sequence[Column], single: Collection[str] | None) -> Iterator[Condition]:
@@ -128,14 +130,14 @@ def _twin(name: str, columns: Sequence[Column]) -> str:
     return f"table:{name.rpartition(':')[2]}" if name.startswith("block:") and len(blocks) == 1 else ""
 
 
-def _subjects(rows: pd.DataFrame, name: str, probabilities: np.ndarray) -> pd.DataFrame:
-    """Average slices and scans; a single line of probabilities is everybody's, to the last bit."""
+def _subjects(rule: Rule, rows: pd.DataFrame, name: str, probabilities: np.ndarray) -> pd.DataFrame:
+    """Join slices and scans; a single line of probabilities is everybody's, to the last bit."""
     table = rows[["subject", "scan", "fold", "label"]].copy()
     names = [f"p_{k}" for k in range(probabilities.shape[1])]
     table[names] = np.broadcast_to(probabilities, (len(rows), len(names)))
-    subjects = by_subject(table).assign(condition=name)
+    subjects = rule.subjects(table).assign(condition=name)
     if len(probabilities) == 1:
-        subjects[names] = np.broadcast_to(probabilities, (len(subjects), len(names)))
+        subjects[names] = np.broadcast_to(rule.subjects(table.head(1))[names], (len(subjects), len(names)))
     return subjects[["fold", "condition", "subject", "label", *names]]
 
 

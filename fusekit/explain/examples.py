@@ -5,25 +5,31 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from fusekit.evaluation import probabilities_of
+from fusekit.evaluation import Rule, probabilities_of
 
 #: Slices of a fold at most.
 EXAMPLES = 8
 
 
-def choose_examples(predictions: pd.DataFrame, count: int = EXAMPLES) -> pd.DataFrame:
+def choose_examples(
+    predictions: pd.DataFrame,
+    rule: Rule = Rule(),  # noqa: B008 (it cannot be changed)
+    count: int = EXAMPLES,
+) -> pd.DataFrame:
     """The surest right and the surest wrong slice of each class, then the next, each of another subject.
 
     Args:
         predictions: one row a tested slice: row, subject, scan, slice, label, p_0, ...
+        rule: what is called.
         count: rows at most.
 
     Returns:
-        Those rows, the last class first, right before wrong, the surest first; with ``called``, the most probable
-        class, and ``kind``: right or wrong.
+        Those rows, the last class first, right before wrong, the surest first; with ``called`` and ``kind``:
+        right or wrong. The surest call is the farthest from its threshold.
     """
-    probabilities, labels = probabilities_of(predictions), predictions["label"].to_numpy()
-    table = predictions.assign(called=probabilities.argmax(axis=1), certainty=probabilities.max(axis=1))
+    labels = predictions["label"].to_numpy()
+    probabilities = probabilities_of(rule.centred(predictions, "slice"))
+    table = predictions.assign(called=rule.called(predictions, "slice"), certainty=probabilities.max(axis=1))
     table["kind"] = np.where(table["called"] == labels, "right", "wrong")
     table = table.sort_values("certainty", ascending=False, kind="stable").drop_duplicates(["subject", "kind"])
     each = max(1, count // (2 * probabilities.shape[1]))

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 import torch
 
-from fusekit.bundle import BATCH, Bundle
+from fusekit.bundle.bundle import BATCH, Bundle
 from fusekit.data import Column
+from fusekit.evaluation import Rule
 from fusekit.explain.ablations import ablate
 from fusekit.explain.answers import answers, as_text
 from fusekit.explain.attribution import STEPS, attribute
@@ -46,6 +47,7 @@ class Fold:
         rows: index ``row``; subject, scan, slice, fold, label.
         columns: describe ``values``.
         device: where the model runs.
+        oriented: whether every image's file says how it lies in the body; else no figure may name the patient's sides.
     """
 
     bundle: Bundle
@@ -54,6 +56,7 @@ class Fold:
     rows: pd.DataFrame
     columns: tuple[Column, ...]
     device: str | torch.device = "cpu"
+    oriented: bool = False
 
     def shown(self, rows: pd.Index) -> np.ndarray | None:
         """Grey levels of some rows, for the model; None if it reads no image."""
@@ -70,6 +73,7 @@ def explain_fold(
     folder: Path,
     *,
     seed: int,
+    rule: Rule = Rule(),  # noqa: B008 (it cannot be changed)
     template: str | None = None,
     slices: int | None = None,
     progress: Progress | None = None,
@@ -83,6 +87,7 @@ def explain_fold(
         predictions: of these slices, as in predictions.csv.
         folder: to write into; it is made.
         seed: of the ablations' draws.
+        rule: the fold's: how slices become subjects, and what is called.
         template: the task's, if it names one.
         slices: so many of a scan's slices are ablated, evenly spread; None: all, so that ``as-is`` is what predictions
             say. Where the table enters the backbone an ablation costs about 30 passes over them, elsewhere 4. Arms are
@@ -96,11 +101,14 @@ def explain_fold(
     model = fold.bundle.model
     predictor = Predictor(fold.bundle, fold.device)
     folder.mkdir(parents=True)
-    examples = choose_examples(predictions)
+    examples = choose_examples(predictions, rule)
+    if not fold.oriented:
+        template = None  # a template has sides
     facts: dict[str, object] = {
         "target": TARGET,
         "class": fold.bundle.classes[TARGET],
         "plane": fold.bundle.slices.plane,
+        "oriented": fold.oriented,
         "injector": model.injector is not None,
         "template": template,
     }
@@ -137,6 +145,7 @@ def explain_fold(
         ablated,
         fold.columns,
         seed=seed,
+        rule=rule,
         grey=fold.bundle.pixels.mean,
         reads_image=model.reads_image,
         reads_clinical=model.reads_clinical,

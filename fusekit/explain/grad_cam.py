@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from fusekit.errors import DataError
 from fusekit.explain.forward import TARGET, Place, at_place, log_odds, places
 from fusekit.models import FusionModel
 
@@ -37,13 +38,20 @@ def grad_cam(
         columns: (B, F), or None if the model reads none.
         place: a site of the backbone or ``LAST``; None: ``deepest``.
         target: the class.
+
+    Raises:
+        DataError: what is predicted does not come from the map.
     """
     place = place or deepest(model, image, columns).name
     with torch.enable_grad():
         # The image asks for a gradient, or a backbone with frozen weights would build no graph.
         seen = at_place(model, image.detach().requires_grad_(), columns, place)
         assert seen.map is not None
-        (slope,) = torch.autograd.grad(log_odds(seen.logits, target).sum(), seen.map)
+        odds, slope = log_odds(seen.logits, target).sum(), None
+        if seen.map.requires_grad and odds.requires_grad:
+            (slope,) = torch.autograd.grad(odds, seen.map, allow_unused=True)
+    if slope is None:
+        raise DataError(f"predictions do not come from the map of {place!r}, so it cannot show where they look.")
     features, axes = seen.map.detach(), tuple(range(2, seen.map.ndim))
     raw = (slope.mean(dim=axes, keepdim=True) * features).sum(dim=1, keepdim=True).relu()
     mode = "bilinear" if len(axes) == 2 else "trilinear"

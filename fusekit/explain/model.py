@@ -7,7 +7,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from fusekit.bundle import BATCH, Bundle
+from fusekit.bundle.bundle import BATCH, Bundle
 from fusekit.data import Pixels
 from fusekit.models import FusionModel, ImageFeatures, channels_last, weights_channels_last
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from fusekit.bundle import Bundle
-from fusekit.data import cut, read
+from fusekit.bundle.bundle import Bundle
+from fusekit.bundle.patients import cut_patient
 from fusekit.errors import DataError
 from fusekit.explain.answers import answers, as_text
 from fusekit.explain.attribution import attribute
@@ -27,6 +26,7 @@ class Patient(NamedTuple):
     slice: int  # the one that is shown: the middle one of those that the model looks at
     place: str  # where in the backbone the map was made; empty without an image
     probabilities: np.ndarray  # (K,) of that slice
+    plane: str  # of the image; empty where its file does not say how it lies in the body
     image: np.ndarray | None  # (H, W) grey levels
     map: np.ndarray | None  # (H, W), 0 to 1
     attributions: pd.DataFrame | None  # column, value, attribution, in the order of the table
@@ -60,10 +60,11 @@ def explain_patient(
     if encoding is not None:
         values = encoding.parse(patient, source=source).reset_index(drop=True)
     levels = {name: _levels(bundle, name, texts, allow_out_of_range) for name, texts in asked.items()}
-    images, place, shown = None, "", 0
+    images, place, plane, shown = None, "", "", 0
     if bundle.model.reads_image:
         row = patient.iloc[0].to_dict()
-        images, positions = cut(read(Path(row["image"])), bundle.slices, bundle.image_size, bundle.mask(row))
+        images, positions, oriented = cut_patient(row, bundle.slices, bundle.image_size)
+        plane = bundle.slices.plane if oriented else ""
         images, shown = images[[len(images) // 2]], positions[len(positions) // 2]
     columns = predictor.columns(bundle.encode(values)) if encoding is not None else None
     image = None if images is None else predictor.image(images)
@@ -86,6 +87,7 @@ def explain_patient(
         slice=shown,
         place=place,
         probabilities=predictor(images, values)[0],
+        plane=plane,
         image=None if images is None else middle(images[0], 0),
         map=map_,
         attributions=attributions,

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fusekit.data import SlicePolicy, Volume, cut
-from fusekit.data.policy import Plane
+from fusekit.data.slices.policy import Plane
 from fusekit.errors import DataError
 
 #: Height and width of what is shown, and of what is searched with.

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from fusekit.bundle import Bundle
-from fusekit.data.encoded_column import EncodedColumn
+from fusekit.bundle.bundle import Bundle
+from fusekit.data.clinical.column import EncodedColumn
 from fusekit.errors import DataError
 from fusekit.explain.grad_cam import grad_cam
 from fusekit.explain.model import Predictor

@@ -1,9 +1,10 @@
 """How plugins come in. Nothing here imports torch."""
 
 from fusekit.extension.catalog import Catalog, catalog
-from fusekit.extension.discovery import Plugin, PluginHost
+from fusekit.extension.discovery import PluginHost
 from fusekit.extension.hookspecs import hookimpl
 from fusekit.extension.options import read_options
+from fusekit.extension.plugin import Plugin
 from fusekit.extension.registry import Register, Registry
 
 __all__ = ["Catalog", "Plugin", "PluginHost", "Register", "Registry", "catalog", "hookimpl", "read_options"]

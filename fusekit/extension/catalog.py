@@ -1,74 +1,39 @@
-"""What every plugin together offers: one registry a kind, filled when first asked for."""
+"""What every plugin together offers: one registry per kind."""
 
 from __future__ import annotations
 
-from functools import cache, cached_property
+from functools import cache
 
+from fusekit.errors import FusekitError, PluginError
 from fusekit.extension.discovery import PluginHost
-from fusekit.extension.registry import Register, Registry
+from fusekit.extension.kinds import KINDS
+from fusekit.extension.registry import Register, Registry, suggest
 
 
 class Catalog:
-    """The components that the loaded plugins register."""
+    """The components that the loaded plugins register: ``catalog.heads`` and so for every kind.
+
+    Raises:
+        PluginError: a plugin registers what cannot be registered, or a name that is taken.
+    """
 
     def __init__(self, host: PluginHost):
         self.host = host
+        self.registries = {kind.plural: Registry(kind) for kind in KINDS}
+        # Bundled ones first: it is the other plugin that has to rename what has one of their names.
+        for plugin in reversed(host.implementing("register")):
+            try:
+                host.call(plugin, "register", to=Register(self.registries.values(), plugin))
+            except PluginError:
+                raise
+            except FusekitError as error:
+                raise PluginError(f"{plugin} failed in register: {error}\n{plugin.way_out}") from error
 
-    def _collect(self, kind: str, hook: str) -> Registry:
-        registry = Registry(kind)
-        for plugin in self.host.implementing(hook):
-            self.host.call(plugin, hook, register=Register(registry, plugin))
-        return registry
-
-    @cached_property
-    def tasks(self) -> Registry:
-        """What ``fusekit run NAME`` can run."""
-        return self._collect("task", "register_tasks")
-
-    @cached_property
-    def fusions(self) -> Registry:
-        """What ``--fusion NAME`` can name."""
-        return self._collect("fusion", "register_fusions")
-
-    @cached_property
-    def baselines(self) -> Registry:
-        """What ``--baseline NAME`` can name."""
-        return self._collect("baseline", "register_baselines")
-
-    @cached_property
-    def backbones(self) -> Registry:
-        """What ``--backbone NAME`` can name."""
-        return self._collect("backbone", "register_backbones")
-
-    @cached_property
-    def encoders(self) -> Registry:
-        """Clinical encoders, named by fusions."""
-        return self._collect("clinical encoder", "register_clinical_encoders")
-
-    @cached_property
-    def injectors(self) -> Registry:
-        """Injectors, named by fusions."""
-        return self._collect("injector", "register_injectors")
-
-    @cached_property
-    def heads(self) -> Registry:
-        """Fusion heads, named by fusions."""
-        return self._collect("head", "register_heads")
-
-    @cached_property
-    def metrics(self) -> Registry:
-        """Metrics, named by tasks."""
-        return self._collect("metric", "register_metrics")
-
-    @cached_property
-    def trackers(self) -> Registry:
-        """What ``--track NAME`` can name."""
-        return self._collect("tracker", "register_trackers")
-
-    def registries(self) -> tuple[Registry, ...]:
-        """All of them, in the order in which people meet them."""
-        models = (self.backbones, self.encoders, self.injectors, self.heads)
-        return (self.tasks, self.fusions, self.baselines, *models, self.metrics, self.trackers)
+    def __getattr__(self, kinds: str) -> Registry:
+        registries: dict[str, Registry] = vars(self).get("registries", {})
+        if kinds not in registries:
+            raise AttributeError(f"the catalog has no {kinds!r}; {suggest(kinds, registries)}")
+        return registries[kinds]
 
 
 @cache

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
 
@@ -12,26 +11,10 @@ import pluggy
 
 from fusekit.errors import FusekitError, PluginError
 from fusekit.extension import hookspecs
+from fusekit.extension.mistakes import mistakes
+from fusekit.extension.plugin import Plugin
 
 GROUP = "fusekit"
-
-
-@dataclass(frozen=True, slots=True)
-class Plugin:
-    """An installed plugin: its entry point, and where it came from."""
-
-    name: str
-    distribution: str
-    version: str
-    module: str
-
-    def __str__(self) -> str:
-        return f"plugin {self.name!r} ({self.distribution} {self.version}, {self.module})"
-
-    @property
-    def way_out(self) -> str:
-        """The sentence that ends every message about a broken plugin."""
-        return f"To go on without it: FUSEKIT_DISABLE={self.name}"
 
 
 class PluginHost:
@@ -46,7 +29,7 @@ class PluginHost:
         """Load every plugin of the entry-point group ``fusekit`` that ``FUSEKIT_DISABLE`` does not name.
 
         Raises:
-            PluginError: one does not import, does not fit a hook, or implements a hook that does not exist.
+            PluginError: one does not import, does not fit a hook, or implements none.
         """
         disabled = {name.strip() for name in os.environ.get("FUSEKIT_DISABLE", "").split(",")}
         for entry in sorted(metadata.entry_points(group=GROUP), key=lambda entry: entry.name):
@@ -66,24 +49,28 @@ class PluginHost:
         except Exception as error:
             raise PluginError(f"{plugin} does not import: {type(error).__name__}: {error}\n{plugin.way_out}") from error
         self.add(module, plugin)
+        if not self.hooks_of(plugin):
+            raise PluginError(
+                f"{plugin} implements no hook. FuseKit looks in {plugin.module} for functions that are decorated with "
+                f"@fusekit.hookimpl: define them there, or import them there.\n{plugin.way_out}"
+            )
 
     def add(self, module: object, plugin: Plugin) -> None:
         """Add one plugin: a module, or any object whose attributes are hook implementations.
 
         Raises:
-            PluginError: it does not fit a hook, or implements a hook that does not exist.
+            PluginError: it does not fit a hook, or has a function that was meant as a hook and is none.
         """
+        if wrong := list(mistakes(module)):
+            raise PluginError("\n".join([f"{plugin} does not fit the hooks: {wrong[0]}", *wrong[1:], plugin.way_out]))
         try:
             self.manager.register(module, plugin.name)
-            # Without this, pluggy keeps a mistyped hook waiting for a specification that never comes.
-            self.manager.check_pending()
-        except pluggy.PluginValidationError as error:
-            self.manager.unregister(name=plugin.name)
+        except (pluggy.PluginValidationError, ValueError) as error:  # also the same module a second time
             raise PluginError(f"{plugin} does not fit the hooks: {error}\n{plugin.way_out}") from error
         self.plugins[plugin.name] = plugin
 
     def call_each(self, hook: str, **arguments: Any) -> Iterator[tuple[Plugin, Any]]:
-        """Call a hook's implementations one by one, in the order of the plugins' names.
+        """Call a hook's implementations one by one, in the order of ``implementing``.
 
         Raises:
             PluginError: an implementation raised anything but one of FuseKit's own errors.
@@ -92,9 +79,9 @@ class PluginHost:
             yield plugin, self.call(plugin, hook, **arguments)
 
     def implementing(self, hook: str) -> list[Plugin]:
-        """The plugins that implement a hook, sorted by name."""
-        implementations = getattr(self.manager.hook, hook).get_hookimpls()
-        return [self.plugins[i.plugin_name] for i in sorted(implementations, key=lambda i: i.plugin_name)]
+        """The plugins that implement a hook, in pluggy's order (the last one loaded first), but bundled ones last."""
+        named = [implementation.plugin_name for implementation in self._implementations(hook)]
+        return sorted((self.plugins[name] for name in dict.fromkeys(named)), key=lambda plugin: plugin.bundled)
 
     def hooks_of(self, plugin: Plugin) -> list[str]:
         """List the hooks that a plugin implements, sorted."""
@@ -102,16 +89,19 @@ class PluginHost:
         return sorted(caller.name for caller in callers)
 
     def call(self, plugin: Plugin, hook: str, **arguments: Any) -> Any:
-        """Call one plugin's implementation of a hook."""
-        caller = self.manager.subset_hook_caller(
-            hook, [p for name, p in self.manager.list_name_plugin() if name != plugin.name]
-        )
-        try:
-            result = caller(**arguments)
-        except FusekitError:
-            raise
-        except Exception as error:
-            raise PluginError(
-                f"{plugin} failed in {hook}: {type(error).__name__}: {error}\n{plugin.way_out}"
-            ) from error
-        return result[0] if isinstance(result, list) and result else (None if result == [] else result)
+        """Call one plugin's implementation of a hook; of several, the first answer that is not None counts."""
+        answers = []
+        for implementation in self._implementations(hook):
+            if implementation.plugin_name == plugin.name:
+                try:
+                    answers.append(implementation.function(*(arguments[name] for name in implementation.argnames)))
+                except FusekitError:
+                    raise
+                except Exception as error:
+                    raise PluginError(
+                        f"{plugin} failed in {hook}: {type(error).__name__}: {error}\n{plugin.way_out}"
+                    ) from error
+        return next((answer for answer in answers if answer is not None), None)
+
+    def _implementations(self, hook: str) -> list[pluggy.HookImpl]:
+        return list(reversed(getattr(self.manager.hook, hook).get_hookimpls()))

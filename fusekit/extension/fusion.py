@@ -1,10 +1,15 @@
-"""The recipe of a fusion: names of parts, so that registering one and reading it takes no torch."""
+"""A fusion: which parts a model has, by name, and where they meet. Plain data, so that registering loads no torch."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
+
+from fusekit.errors import OptionError
+from fusekit.extension.kinds import MODEL_PARTS
+from fusekit.extension.registry import suggest
 
 #: Where a backbone offers its sites: before a stage, before a block, or before a block's branches only (the block's
 #: identity shortcut keeps the unchanged features, which is what RBCA needs).
@@ -23,6 +28,9 @@ class Fusion:
         sites: the kind of sites to inject at.
         stages: the backbone stages (counted from 1) to inject into; empty means all.
         options: part ("backbone", "encoder", "injector", "head") -> option -> value, the recipe's own defaults.
+
+    Raises:
+        OptionError: a part is not given by name, or a value does not fit.
     """
 
     head: str
@@ -32,3 +40,37 @@ class Fusion:
     sites: SiteKind = "block"
     stages: tuple[int, ...] = ()
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for part in ("head", "encoder", "injector"):
+            value = getattr(self, part)
+            if not (isinstance(value, str) and value) and not (value is None and part != "head"):
+                raise OptionError(f"Fusion({part}=...) takes the name of {_a(part)}, not {_described(value)}")
+        if not isinstance(self.image, bool):
+            raise OptionError(f"Fusion(image=...) takes True or False, not {_described(self.image)}")
+        kinds, named, stages = get_args(SiteKind), MODEL_PARTS[1:], self.stages
+        if self.sites not in kinds:
+            nearest = suggest(str(self.sites), kinds)
+            raise OptionError(f"Fusion(sites=...) takes a kind of sites, not {_described(self.sites)} {nearest}")
+        if not isinstance(stages, tuple | list) or any(type(stage) is not int or stage < 1 for stage in stages):
+            raise OptionError(f"Fusion(stages=...) takes numbers from 1 on, such as (2, 3), not {_described(stages)}")
+        object.__setattr__(self, "stages", tuple(stages))
+        if not isinstance(self.options, Mapping) or not all(isinstance(o, Mapping) for o in self.options.values()):
+            raise OptionError(f"Fusion(options=...) takes part -> option -> value, not {_described(self.options)}")
+        for part in self.options:
+            if part not in named:
+                raise OptionError(f"Fusion(options=...) has no part {part!r}; {suggest(str(part), named)}")
+        if self.injector is not None and (self.encoder is None or not self.image):
+            raise OptionError(f"a fusion with an injector ({self.injector!r}) needs an image and a clinical encoder.")
+
+
+def _a(part: str) -> str:
+    return f"{'a' if part == 'head' else 'an'} {part}"
+
+
+def _described(value: object) -> str:
+    """What was given instead, and for a class the name that it would be registered under."""
+    if not isinstance(value, type):
+        return f"{value!r}."
+    name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", value.__name__).lower()
+    return f"the class {value.__name__}: register the class under a name, such as {name!r}, and give that name."

@@ -1,144 +1,171 @@
-"""Names and what they stand for: one registry a kind of component."""
+"""Names and what they build: one registry per kind of component, and the ``to`` that fills them."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from difflib import get_close_matches
 from functools import partial
-from importlib import import_module
+from pkgutil import resolve_name
 from typing import Any
 
-from fusekit.errors import NameTaken, PluginError, UnknownName
-from fusekit.extension.discovery import Plugin
+from fusekit.errors import FusekitError, NameTaken, PluginError, UnknownName, first_ten
+from fusekit.extension.kinds import Kind
+from fusekit.extension.plugin import Plugin
 
 #: What builds the component, or where to find it as ``"module:attribute"`` (imported on first use, so that
 #: ``fusekit list`` does not wait for torch).
 Factory = Callable[..., Any] | str
 
+_NAME = re.compile(r"[^\W_][\w.+-]*")  # people type it in options, and folders are called by it
+_REFERENCE = re.compile(r"[^\d\W][\w.]*:[^\d\W][\w.]*")
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A registered name, what it builds, who registered it."""
+    """A registered name, what it builds, who registered it.
+
+    Of a family, many names that share one factory, which takes the name first: what lists them when they are needed.
+    """
 
     name: str
     factory: Factory
     plugin: Plugin
     summary: str
-
-
-@dataclass(frozen=True, slots=True)
-class Family:
-    """Many names that share one factory, which takes the name first; the names are computed when needed."""
-
-    label: str
-    names: Factory
-    factory: Factory
-    plugin: Plugin
-    summary: str
+    names: Factory = list
 
 
 class Registry:
     """The components of one kind, by name."""
 
-    def __init__(self, kind: str):
+    def __init__(self, kind: Kind):
         self.kind = kind
         self.entries: dict[str, Entry] = {}
-        self.families: dict[str, Family] = {}
+        self.families: dict[str, Entry] = {}
 
-    def add(self, entry: Entry) -> None:
-        """Add a name. Raises NameTaken, naming both plugins, if another one has it."""
-        other = self.entries.get(entry.name)
-        if other is not None:
-            raise NameTaken(
-                f"the {self.kind} {entry.name!r} of {entry.plugin} is already registered by {other.plugin}.\n"
-                f"Rename yours, or disable either. {entry.plugin.way_out}"
+    def add(self, plugin: Plugin, name: str, factory: Factory, summary: str = "") -> None:
+        """Register a name.
+
+        Args:
+            plugin: whose it is.
+            name: what people type; lower case, words joined by hyphens.
+            factory: a callable, or ``"module:attribute"``, imported on first use; of a fusion, the recipe itself too.
+            summary: one line for ``fusekit list``.
+
+        Raises:
+            NameTaken: another plugin has the name.
+            PluginError: the name or the factory cannot be one.
+        """
+        self._add(self.entries, self.kind.name, Entry(name, factory, plugin, summary))
+
+    def add_family(self, plugin: Plugin, name: str, names: Factory, factory: Factory, summary: str = "") -> None:
+        """Register many names at once: ``names()`` lists them, ``factory(name, ...)`` builds one.
+
+        A single name wins over a family's, so that a plugin can give one member defaults of its own.
+        """
+        self._add(self.families, f"family of {self.kind.plural}", Entry(name, factory, plugin, summary, names))
+
+    def _add(self, entries: dict[str, Entry], what: str, entry: Entry) -> None:
+        name, plugin = entry.name, entry.plugin
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            raise PluginError(
+                f"{plugin} registers a {what} under the name {name!r}. A name is letters, digits and hyphens, begins "
+                f"with no hyphen, and comes first: to.{self.kind.name}(name, factory, summary).\n{plugin.way_out}"
             )
-        self.entries[entry.name] = entry
+        for factory in (entry.factory, entry.names):
+            reference = isinstance(factory, str) and _REFERENCE.fullmatch(factory)
+            if not (reference or callable(factory) or (self.kind.name == "fusion" and _is_data(factory))):
+                raise PluginError(
+                    f"{plugin} registers the {what} {name!r} as {factory!r}. Give a class or function, or a reference "
+                    f'to one: "package.module:name".\n{plugin.way_out}'
+                )
+        if name in entries:
+            raise NameTaken(
+                f"the {what} {name!r} of {plugin} is already registered by {entries[name].plugin}.\n"
+                f"Rename yours, or disable either. {plugin.way_out}"
+            )
+        entries[name] = entry
 
     def names(self) -> list[str]:
         """Every single name, sorted; families are left out because listing them may be slow."""
         return sorted(self.entries)
 
-    def members(self, family: Family) -> list[str]:
+    def members(self, family: Entry) -> list[str]:
         """Every name of a family."""
         return list(_resolve(family.names, family.plugin)())
 
-    def find(self, name: str) -> Entry | Family:
-        """Look a name up, importing nothing that it builds; a family's name may have a tag (``resnet50.a1_in1k``).
+    def find(self, name: str) -> Entry:
+        """Look a name up, importing nothing that it builds; a family's may have a tag (``resnet50.a1_in1k``).
 
         Raises:
             UnknownName: with the nearest names.
         """
         if name in self.entries:
             return self.entries[name]
-        known: list[str] = self.names()
+        known = self.names()
         for family in self.families.values():
             members = self.members(family)
             if name.partition(".")[0] in members:
                 return family
             known += members
-        near = get_close_matches(name, known, n=3, cutoff=0.6)
-        hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"known: {', '.join(known[:12])}."
-        raise UnknownName(f"no {self.kind} is called {name!r}; {hint} `fusekit list` shows them all.")
+        raise UnknownName(
+            f"no {self.kind.name} is called {name!r}; {suggest(name, known)} `fusekit list` shows them all."
+        )
 
     def get(self, name: str) -> Callable[..., Any]:
         """Return what builds the component. Raises UnknownName with the nearest names."""
         found = self.find(name)
         factory = _resolve(found.factory, found.plugin)
-        return partial(factory, name) if isinstance(found, Family) else factory
+        return factory if name in self.entries else partial(factory, name)
 
 
 class Register:
-    """What a ``register_*`` hook receives: it knows the registry and the plugin."""
+    """What the hook ``register`` receives: ``to.head(name, factory, summary)``, and so for every kind.
 
-    def __init__(self, registry: Registry, plugin: Plugin):
-        self._registry = registry
-        self._plugin = plugin
+    The plural registers a family: ``to.backbones(name, names, factory, summary)``; see ``Registry``.
+    """
 
-    def __call__(self, name: str, factory: Factory, summary: str = "") -> None:
-        """Register a name.
+    def __init__(self, registries: Iterable[Registry], plugin: Plugin):
+        self._ways: dict[str, Callable[..., None]] = {}
+        for registry in registries:
+            self._ways[registry.kind.name] = partial(registry.add, plugin)
+            self._ways[registry.kind.plural] = partial(registry.add_family, plugin)
 
-        Args:
-            name: what people type; lower case, words joined by hyphens.
-            factory: a callable, or ``"module:attribute"``, imported on first use.
-            summary: one line for ``fusekit list``.
+    def __getattr__(self, kind: str) -> Callable[..., None]:
+        if kind.startswith("_"):  # copying asks for these before there is anything to ask
+            raise AttributeError(kind)
+        if kind not in self._ways:
+            raise AttributeError(f"there is no to.{kind}; {suggest(kind, self._ways)}")
+        return self._ways[kind]
 
-        Raises:
-            NameTaken: another plugin has the name.
-        """
-        self._registry.add(Entry(name, factory, self._plugin, summary))
 
-    def family(self, label: str, names: Factory, factory: Factory, summary: str = "") -> None:
-        """Register many names at once: ``names()`` lists them, ``factory(name, ...)`` builds one.
-
-        A single name wins over a family's, so that a plugin can give one member defaults of its own.
-        """
-        other = self._registry.families.get(label)
-        if other is not None:
-            raise NameTaken(
-                f"the family {label!r} of {self._plugin} is already registered by {other.plugin}.\n"
-                f"Rename yours, or disable either. {self._plugin.way_out}"
-            )
-        self._registry.families[label] = Family(label, names, factory, self._plugin, summary)
+def _is_data(factory: object) -> bool:
+    return is_dataclass(factory) and not isinstance(factory, type)
 
 
 def _resolve(factory: Factory, plugin: Plugin) -> Callable[..., Any]:
-    """Import a ``"module:attribute"`` reference; anything else is itself."""
-    if not isinstance(factory, str):
-        return factory
-    module, _, attribute = factory.partition(":")
-    try:
-        found: Callable[..., Any] = getattr(import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise PluginError(
-            f"{plugin} registers {factory!r}, which does not import: {error}\n{plugin.way_out}"
-        ) from error
-    return found
+    """Import a ``"module:attribute"`` reference; plain data builds itself."""
+    found: Any = factory
+    if isinstance(factory, str):
+        try:
+            found = resolve_name(factory)
+        except FusekitError:  # as a client that is not installed
+            raise
+        except Exception as error:  # a module of theirs can raise anything
+            raise PluginError(
+                f"{plugin} registers {factory!r}, which does not import: {type(error).__name__}: {error}\n"
+                f"{plugin.way_out}"
+            ) from error
+    if callable(found):
+        return found  # type: ignore[no-any-return]  # of which no more is known
+    if _is_data(found):
+        return lambda: found
+    raise PluginError(f"{plugin} registers {factory!r}, which is no class or function.\n{plugin.way_out}")
 
 
 def suggest(name: str, known: Iterable[str] | Mapping[str, Any]) -> str:
     """A clause that names the nearest known names, for error messages."""
     names = list(known)
     near = get_close_matches(name, names, n=3, cutoff=0.6)
-    return f"did you mean {' or '.join(map(repr, near))}?" if near else f"known: {', '.join(names)}."
+    return f"did you mean {' or '.join(map(repr, near))}?" if near else f"known: {first_ten(names)}."

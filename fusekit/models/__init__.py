@@ -1,11 +1,12 @@
 """From tensors to logits."""
 
 from fusekit.extension.fusion import Fusion, SiteKind
+from fusekit.models.backbones.timm import TimmBackbone
 from fusekit.models.build import build, build_from
-from fusekit.models.encoders import MLPEncoder
+from fusekit.models.encoders.mlp import MLPEncoder
 from fusekit.models.fusion_model import FusionModel
-from fusekit.models.heads import ClinicalHead, ConcatHead, ImageHead
-from fusekit.models.layout import channels_last, weights_channels_last
+from fusekit.models.heads.linear import ClinicalHead, ConcatHead, ImageHead
+from fusekit.models.memory_format import channels_last, weights_channels_last
 from fusekit.models.parts import (
     Backbone,
     ClinicalEncoder,
@@ -16,7 +17,6 @@ from fusekit.models.parts import (
     Injector,
     Site,
 )
-from fusekit.models.timm_backbone import TimmBackbone
 
 __all__ = [
     "Backbone",

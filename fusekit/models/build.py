@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
+from numbers import Integral
 from typing import Any
+
+import torch
+from torch import nn
 
 from fusekit.errors import OptionError
 from fusekit.extension import catalog, read_options
 from fusekit.extension.fusion import Fusion, SiteKind
+from fusekit.extension.kinds import MODEL_PARTS as PARTS
 from fusekit.extension.options import option_defaults, option_parameters
 from fusekit.extension.registry import suggest
 from fusekit.models.fusion_model import FusionModel
-from fusekit.models.parts import ImageWidths, Site
+from fusekit.models.parts import ImageFeatures, ImageWidths, Site
 
-PARTS = ("sites", "backbone", "encoder", "injector", "head")
+_MEANINGS = {
+    "spatial_dims": "2 for images, 3 for volumes",
+    "map_channels": "channels of its map",
+    "width": "length of its vector",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +64,11 @@ def build(
         OptionError: an option does not exist, has a wrong value, or is for a part that the fusion lacks.
     """
     name = fusion if isinstance(fusion, str) else "custom"
-    recipe: Fusion = catalog().fusions.get(fusion)() if isinstance(fusion, str) else fusion
+    recipe = catalog().fusions.get(fusion) if isinstance(fusion, str) else fusion
+    if not isinstance(recipe, Fusion) and callable(recipe):
+        recipe = recipe()
+    if not isinstance(recipe, Fusion):
+        raise OptionError(f"the fusion {name!r} is a {type(recipe).__name__}; a Fusion(head=..., ...) is needed.")
     return _assemble(name, _refine(name, recipe, backbone, options or {}), backbone, columns, classes, in_channels)
 
 
@@ -96,10 +110,8 @@ def _factories(recipe: Fusion, backbone: str) -> dict[str, Callable[..., Any]]:
 
 def _refine(name: str, recipe: Fusion, backbone: str, given: Mapping[str, Mapping[str, Any]]) -> Fusion:
     """The recipe with every option filled in and checked, and the sites' own options folded into it."""
-    if recipe.injector is not None and (recipe.encoder is None or not recipe.image):
-        raise OptionError(f"the fusion {name!r} has an injector, which needs an image and a clinical encoder.")
     factories = _factories(recipe, backbone)
-    for part in (*given, *recipe.options):
+    for part in given:
         if part not in PARTS:
             raise OptionError(f"no part of a model is called {part!r}; {suggest(part, PARTS)}")
         if part not in factories and given.get(part):
@@ -129,21 +141,26 @@ def _assemble(name: str, recipe: Fusion, backbone: str, columns: int, classes: i
     if "encoder" in factories:
         if columns < 1:
             raise OptionError(f"the fusion {name!r} reads clinical columns, but there are none.")
-        encoder = factories["encoder"](columns, **options["encoder"])
+        encoder = _made("encoder", recipe.encoder, factories, columns, **options["encoder"])
+        _declares("encoder", recipe.encoder, encoder, "width")
         clinical_width = encoder.width
     if "backbone" in factories:
         # Plain backbones need not know of sites; whoever offers them takes their kind.
         offers = "sites" in option_parameters(factories["backbone"])
         kind = {"sites": recipe.sites} if offers else {}
-        image = factories["backbone"](in_channels, **kind, **options["backbone"])
+        image = _made("backbone", backbone, factories, in_channels, **kind, **options["backbone"])
+        _declares("backbone", backbone, image, "spatial_dims", "map_channels", "width")
         widths = ImageWidths(image.map_channels, image.width)
     if "injector" in factories and image is not None:
+        if not getattr(image, "sites", None):
+            raise OptionError(f"the backbone {backbone!r} has no sites, and the fusion {name!r} injects at sites.")
         injected = _injected(image.sites, recipe.stages, backbone)
         if "spatial_dims" in option_parameters(factories["injector"]):
             options = {**options, "injector": {"spatial_dims": image.spatial_dims, **options["injector"]}}
             recipe = replace(recipe, options=options)
-        injector = factories["injector"]([image.sites[i] for i in injected], clinical_width, **options["injector"])
-    head = factories["head"](widths, clinical_width, classes, **options["head"])
+        sites = [image.sites[i] for i in injected]
+        injector = _made("injector", recipe.injector, factories, sites, clinical_width, **options["injector"])
+    head = _made("head", recipe.head, factories, widths, clinical_width, classes, **options["head"])
     description = {
         "fusion": name,
         "backbone": backbone,
@@ -153,6 +170,69 @@ def _assemble(name: str, recipe: Fusion, backbone: str, columns: int, classes: i
         "recipe": _plain(asdict(recipe)),
     }
     return FusionModel(image, encoder, injector, head, injected=injected, description=description)
+
+
+def _made(part: str, name: str | None, factories: Mapping[str, Callable[..., Any]], *given: Any, **options: Any) -> Any:
+    """Call a part's factory, and say so where what it takes or returns is none of a part."""
+    try:
+        inspect.signature(factories[part]).bind(*given, **options)
+    except TypeError as error:
+        raise OptionError(f"the {part} {name!r} cannot be built by what it is registered as: {error}.") from error
+    made = factories[part](*given, **options)
+    if not isinstance(made, nn.Module):
+        raise OptionError(f"the {part} {name!r} is built as a {type(made).__name__}; a torch.nn.Module is needed.")
+    return made
+
+
+def _declares(part: str, name: str | None, made: Any, *sizes: str) -> None:
+    for size in sizes:
+        value = getattr(made, size, None)
+        if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
+            raise OptionError(
+                f"the {part} {name!r} says {'nothing' if value is None else repr(value)} of its {size}: set "
+                f"self.{size} in {type(made).__qualname__}, a whole number from 1 on ({_MEANINGS[size]})."
+            )
+
+
+def check_image(model: FusionModel, size: tuple[int, ...]) -> None:
+    """Refuse a backbone that does not take images of a size, or gives other features than it says.
+
+    Costs no arithmetic where the model was built on the meta device.
+
+    Args:
+        model: left in evaluation mode.
+        size: of the image, without batch and channels.
+
+    Raises:
+        OptionError: with the size that it takes, if it says one.
+    """
+    backbone = model.backbone
+    if backbone is None:
+        return
+    name, shape = model.description["backbone"], " x ".join(map(str, size))
+    weight = next(backbone.parameters(), torch.empty(0))
+    image = weight.new_zeros((2, model.description["in_channels"], *size))
+    try:
+        with torch.no_grad():
+            features = backbone.eval()(image)
+    except NotImplementedError:
+        return  # an operation that the meta device does not know
+    except Exception as error:
+        if "meta tensor" in str(error):
+            return
+        takes = backbone.image_size
+        way = "" if takes is None else f"It takes {' x '.join(map(str, takes))} (--image-size {takes[0]}). "
+        reason = f": {error}" if str(error) else ""
+        raise OptionError(
+            f"the backbone {name!r} does not take images of {shape}{reason}.\n"
+            f"{way}Choose another size or another backbone."
+        ) from error
+    if not isinstance(features, ImageFeatures):
+        raise OptionError(f"the backbone {name!r} returns a {type(features).__name__}; ImageFeatures are needed.")
+    for attribute, found in (("map_channels", features.map.shape[1]), ("width", features.vector.shape[1])):
+        said = getattr(backbone, attribute)
+        if found != said:
+            raise OptionError(f"the backbone {name!r} says that its {attribute} is {said}, and gives {found}.")
 
 
 def _injected(sites: tuple[Site, ...], stages: tuple[int, ...], backbone: str) -> list[int]:

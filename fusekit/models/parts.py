@@ -51,6 +51,8 @@ class Backbone(nn.Module, ABC):
     sites: tuple[Site, ...]
     width: int  # D
     map_channels: int  # M
+    #: A size of images that it takes, for the message where it does not take another.
+    image_size: tuple[int, ...] | None = None
 
     @abstractmethod
     def forward(self, image: Tensor, inject: Inject | None = None) -> ImageFeatures:

@@ -8,13 +8,12 @@ from dataclasses import replace
 import pandas as pd
 
 from fusekit.errors import DataError
-from fusekit.evaluation import by_subject, probabilities_of
-from fusekit.evaluation.calibration import brier, calibrated, expected_calibration_error, recalibration, reliability
-from fusekit.evaluation.contribution import contribution, missingness, shapley
-from fusekit.evaluation.decision import net_benefit
-from fusekit.evaluation.pairs import compare_arms
-from fusekit.evaluation.subgroups import subgroup_scores
-from fusekit.evaluation.thresholds import Thresholds
+from fusekit.evaluation import Rule, probabilities_of
+from fusekit.evaluation.arms.contribution import contribution, missingness, shapley
+from fusekit.evaluation.arms.pairs import compare_arms
+from fusekit.evaluation.arms.subgroups import subgroup_scores
+from fusekit.evaluation.calibration.decision import net_benefit
+from fusekit.evaluation.calibration.reliability import brier, expected_calibration_error, recalibration, reliability
 from fusekit.extension import catalog
 from fusekit.report.evidence import Arm, Evidence, OneRun
 
@@ -29,8 +28,8 @@ def measured(evidence: Evidence) -> Evidence:
     """Fill the tables of evidence that follow from its runs, and say why where one cannot be filled."""
     remarks = dict(evidence.remarks)
     pairs = _pairs(evidence, remarks)
-    states = {arm.name: _states(arm.runs[0], evidence, remarks) for arm in evidence.arms}
     two = len(evidence.classes) == 2
+    states = {arm.name: _states(arm.runs[0], remarks) for arm in evidence.arms} if two else {}
     if not two:
         remarks["calibration"] = "Calibration and net benefit are for two classes; this task has more."
     return replace(
@@ -47,12 +46,6 @@ def measured(evidence: Evidence) -> Evidence:
     )
 
 
-def thresholds_of(run: OneRun) -> Thresholds | None:
-    """Where the positive class was called, by fold; None where the most probable class was."""
-    given = run.manifest.get("evaluation", {}).get("thresholds") or {}
-    return {int(fold): {level: float(t) for level, t in own.items()} for fold, own in given.items()} or None
-
-
 def _pairs(evidence: Evidence, remarks: dict[str, str]) -> pd.DataFrame:
     """All pairs of arms, over the seeds that all of them have."""
     if len(evidence.arms) < 2:
@@ -66,16 +59,14 @@ def _pairs(evidence: Evidence, remarks: dict[str, str]) -> pd.DataFrame:
         remarks["pairs"] = f"Compared over the seeds that all arms have: {', '.join(map(str, common))}."
     return compare_arms(
         {name: [own[seed].predictions for seed in common] for name, own in of_arm.items()},
-        evidence.aggregate,
-        {name: [thresholds_of(own[seed]) for seed in common] for name, own in of_arm.items()},
+        {name: [Rule.of_manifest(own[seed].manifest) for seed in common] for name, own in of_arm.items()},
     )
 
 
-def _states(run: OneRun, evidence: Evidence, remarks: dict[str, str]) -> dict[str, pd.DataFrame]:
-    """Subjects with their probabilities: as predicted, and after the temperature if one can be fitted."""
-    states = {AS_PREDICTED: by_subject(run.predictions, evidence.aggregate)}
-    if len(evidence.classes) != 2:
-        return states
+def _states(run: OneRun, remarks: dict[str, str]) -> dict[str, pd.DataFrame]:
+    """Subjects with their probabilities: as predicted, and after the temperature if one was fitted."""
+    rule = Rule.of_manifest(run.manifest)
+    states = {AS_PREDICTED: rule.subjects(run.predictions)}
     if run.validation is None:
         remarks["calibration"] = (
             "No temperature is shown where no subjects were set aside for validation (--validation): it would have to "
@@ -83,7 +74,7 @@ def _states(run: OneRun, evidence: Evidence, remarks: dict[str, str]) -> dict[st
         )
         return states
     try:
-        states[TEMPERED] = calibrated(run.predictions, run.validation, evidence.aggregate)
+        states[TEMPERED] = rule.calibrated(states[AS_PREDICTED])
     except DataError as error:
         remarks["calibration"] = f"No temperature for every arm: {error}"
     return states
@@ -123,7 +114,7 @@ def _subgroups(run: OneRun, evidence: Evidence) -> pd.DataFrame | None:
         return None
     names = [name for name in OF_GROUPS if name in evidence.metrics and name in catalog().metrics.names()]
     metrics = {name: catalog().metrics.get(name)() for name in names}
-    return subgroup_scores(run.predictions, evidence.cohort, metrics, evidence.aggregate, thresholds_of(run))
+    return subgroup_scores(run.predictions, evidence.cohort, metrics, Rule.of_manifest(run.manifest))
 
 
 def _ablated(

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from fusekit.models import Fusion, FusionModel, build, build_from
-from fusekit.testing.modules import BATCH, Call, check_module, random_inputs
+from fusekit.testing.modules import BATCH, Call, check_logits, check_module, random_inputs
 
 
 def check_fusion(
@@ -54,7 +54,8 @@ def check_fusion(
 
     with torch.no_grad():
         logits = call(deepcopy(model).eval(), inputs)[0]
-    assert logits.shape == (BATCH, classes), f"its logits have shape {tuple(logits.shape)}, not {(BATCH, classes)}"
+        assert logits.shape == (BATCH, classes), f"its logits have shape {tuple(logits.shape)}, not {(BATCH, classes)}"
+        check_logits(model, inputs, call)
     check_module(model, inputs, call)
     _check_description(model, inputs, call)
     return model

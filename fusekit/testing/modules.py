@@ -36,6 +36,19 @@ def check_module(module: nn.Module, inputs: tuple[Tensor, ...], call: Call) -> N
     _check_gradients(deepcopy(module), inputs, call)
 
 
+def check_logits(module: nn.Module, inputs: tuple[Tensor, ...], call: Call) -> None:
+    """Check that no softmax or sigmoid was applied: however large the inputs, its results lie between 0 and 1.
+
+    Raises:
+        AssertionError: it was.
+    """
+    moved = shaken(module).eval()
+    results = torch.cat([call(moved, tuple(by * value for value in inputs))[0] for by in (100.0, -100.0)])
+    assert not bool(((results >= 0) & (results <= 1)).all()), (
+        "its results always lie between 0 and 1, as probabilities do: return logits, without softmax or sigmoid"
+    )
+
+
 def shaken(module: nn.Module) -> nn.Module:
     """A copy with every weight moved, so that parts that start at zero show what they do."""
     copy = deepcopy(module)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from fusekit.models import Backbone, ClinicalEncoder, FusionHead, ImageFeatures, ImageWidths, Injector, Site
-from fusekit.testing.modules import BATCH, check_module, random_inputs, shaken
+from fusekit.testing.modules import BATCH, check_logits, check_module, random_inputs, shaken
 
 
 def check_backbone(backbone: Backbone, *, in_channels: int = 1, size: tuple[int, ...] | None = None) -> None:
@@ -23,6 +23,8 @@ def check_backbone(backbone: Backbone, *, in_channels: int = 1, size: tuple[int,
     Raises:
         AssertionError: a sentence about what is violated.
     """
+    for attribute in ("spatial_dims", "map_channels", "width", "sites"):
+        assert hasattr(backbone, attribute), f"it has no {attribute}: set self.{attribute} in __init__ (see Backbone)"
     assert backbone.spatial_dims in (2, 3), f"spatial_dims is {backbone.spatial_dims}; images have 2, volumes 3"
     inputs = random_inputs((in_channels, *(size or {2: (64, 64), 3: (16, 16, 16)}[backbone.spatial_dims])))
     network = shaken(backbone).eval()  # a part that starts at zero would hide a site's effect
@@ -37,6 +39,7 @@ def check_backbone(backbone: Backbone, *, in_channels: int = 1, size: tuple[int,
             f"its vector has shape {tuple(vector.shape)}; width says ({BATCH}, {backbone.width})"
         )
         _check_sites(network, backbone.sites, inputs[0], vector)
+    _check_vector(network, inputs[0])
     check_module(backbone, inputs, lambda module, given: tuple(module(*given)))
 
 
@@ -99,6 +102,7 @@ def check_head(head: FusionHead, image_widths: ImageWidths, clinical_width: int,
 
     with torch.no_grad():
         _check_shape(call(deepcopy(head), inputs)[0], (BATCH, classes), "logits have")
+        check_logits(head, inputs, call)
     check_module(head, inputs, call)
 
 
@@ -137,8 +141,33 @@ def _check_sites(network: nn.Module, sites: Sequence[Site], image: Tensor, vecto
         assert not torch.equal(network(image, disturb).vector, vector), (
             f"what is injected at {site.name!r} does not reach the result"
         )
+
+    def change(at: int, features: Tensor) -> Tensor:
+        return 2 * features + 1
+
+    def meanwhile(at: int, features: Tensor) -> Tensor:
+        if at == 0:
+            network(image, note)
+        return change(at, features)
+
+    assert torch.equal(network(image, meanwhile).vector, network(image, change).vector), (
+        "a forward pass feels another one that runs meanwhile, as in a second thread: keep what is injected off self"
+    )
     assert torch.equal(network(image).vector, vector), "a forward pass still feels the inject of the one before"
 
 
 def _check_shape(value: Tensor, shape: tuple[int, ...], source: str) -> None:
     assert value.shape == shape, f"its result has shape {tuple(value.shape)}; {source} {shape}"
+
+
+def _check_vector(network: nn.Module, image: Tensor) -> None:
+    """Grad-CAM reads the map's gradient."""
+    map_, vector = network(image.requires_grad_())
+    image.requires_grad_(False)
+    slope = None
+    if map_.requires_grad and vector.requires_grad:
+        (slope,) = torch.autograd.grad(vector.sum(), map_, allow_unused=True)
+    assert slope is not None, (
+        "its vector does not come from its map, so the map cannot show what a prediction looks at (Grad-CAM): return "
+        "the map that is pooled, or pool the one that is returned"
+    )

@@ -15,19 +15,19 @@ from torch.nn.functional import cross_entropy
 from fusekit.errors import DataError, Interrupted
 from fusekit.models import channels_last
 from fusekit.progress import Progress
-from fusekit.training.augment import Augment, AugmentOptions
-from fusekit.training.best_epoch import BestEpoch
-from fusekit.training.checkpoint import Checkpoint, Place, RandomState, Stateful
-from fusekit.training.compiled import compile_errors
-from fusekit.training.descent import Descent
-from fusekit.training.failures import readers_watched, within_memory
-from fusekit.training.finite import FiniteLosses
-from fusekit.training.loader import Batch, EpochBatches, SliceDataset, loader_for
+from fusekit.training.feed.augment import Augment, AugmentOptions
+from fusekit.training.feed.loader import Batch, EpochBatches, SliceDataset, loader_for
+from fusekit.training.feed.prefetch import Prefetch
+from fusekit.training.guard.best_epoch import BestEpoch
+from fusekit.training.guard.checkpoint import Checkpoint, Place, RandomState, Stateful
+from fusekit.training.guard.failures import readers_watched, within_memory
+from fusekit.training.guard.nonfinite import FiniteLosses
+from fusekit.training.guard.stop import asked, postponed
+from fusekit.training.machines.processes import ALONE, Processes, others_watched
 from fusekit.training.options import TrainingOptions
-from fusekit.training.prefetch import Prefetch
-from fusekit.training.processes import ALONE, Processes, others_watched
-from fusekit.training.running import Running
-from fusekit.training.stop import asked, postponed
+from fusekit.training.step.compiled import compile_errors
+from fusekit.training.step.descent import Descent
+from fusekit.training.step.epoch_totals import Running
 
 
 def train(

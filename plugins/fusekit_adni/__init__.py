@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 @hookimpl
-def register_tasks(register: Register) -> None:
+def register(to: Register) -> None:
     """The paper's first two tasks."""
-    register("adni-ad", "fusekit_adni.task:AdniAdTask", "Alzheimer's disease or normal cognition (ADNI)")
-    register(
+    to.task("adni-ad", "fusekit_adni.task:AdniAdTask", "Alzheimer's disease or normal cognition (ADNI)")
+    to.task(
         "mci-converter",
         "fusekit_adni.converter_task:MciConverterTask",
         "Who with mild cognitive impairment goes on to dementia (ADNI)",

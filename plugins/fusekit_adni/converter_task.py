@@ -12,7 +12,7 @@ from fusekit.data import Finding, Preset, SlicePolicy
 from fusekit.errors import DataError, OptionError
 from fusekit.extension.registry import suggest
 from fusekit.progress import Progress
-from fusekit_adni.converters import ConverterRule, judge, label_converters
+from fusekit_adni.labels.converters import ConverterRule, judge, label_converters
 from fusekit_adni.published import CONVERTERS
 from fusekit_adni.task import AdniTask
 

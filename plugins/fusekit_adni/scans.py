@@ -11,11 +11,11 @@ import pandas as pd
 
 from fusekit.data import Finding
 from fusekit.errors import DataError, first_ten
-from fusekit_adni.images import Download, Image
-from fusekit_adni.loni import read_visits
-from fusekit_adni.strength import field_strength, is_expected
-from fusekit_adni.tables import StudyTable
-from fusekit_adni.visits import FAR_DAYS, LIMIT_DAYS, canonical, nearest
+from fusekit_adni.download.images import Download, Image
+from fusekit_adni.download.loni import read_visits
+from fusekit_adni.download.strength import field_strength, is_expected
+from fusekit_adni.labels.visits import FAR_DAYS, LIMIT_DAYS, canonical, nearest
+from fusekit_adni.tables.tables import StudyTable
 
 #: What describes a scan: what the cohort calls it, and its columns in one table or another.
 _DESCRIPTIONS = {

@@ -13,12 +13,10 @@ import pandas as pd
 from fusekit.data import Cohort, Finding, Preset, SlicePolicy, Task
 from fusekit.errors import DataError
 from fusekit.progress import Progress
-from fusekit_adni.bids_columns import BidsTables, bids_diagnoses, read_bids_clinical, read_bids_tables
-from fusekit_adni.columns import Clinical, read_clinical
-from fusekit_adni.diagnosis import diagnoses
-from fusekit_adni.images import Download
-from fusekit_adni.layouts import find_download
-from fusekit_adni.leaks import reason_to_leave_out
+from fusekit_adni.download.images import Download
+from fusekit_adni.download.layouts import find_download
+from fusekit_adni.labels.diagnosis import diagnoses
+from fusekit_adni.labels.leaks import reason_to_leave_out
 from fusekit_adni.published import AD
 from fusekit_adni.scans import (
     dated,
@@ -31,7 +29,9 @@ from fusekit_adni.scans import (
     with_labels,
     with_visits,
 )
-from fusekit_adni.tables import StudyTable, read_study_table
+from fusekit_adni.tables.bids_columns import BidsTables, bids_diagnoses, read_bids_clinical, read_bids_tables
+from fusekit_adni.tables.columns import Clinical, read_clinical
+from fusekit_adni.tables.tables import StudyTable, read_study_table
 
 #: What a cohort calls the columns that describe its scans, if they are known.
 GROUPS = ("visit", "image_id", "acquired", "diagnosis_date", "site", "sex", "phase", "origin", "field_strength", "age")
@@ -169,7 +169,7 @@ class AdniTask(Task):
         return Cohort(table, clinical.table, clinical.columns, self.classes, groups, tuple(findings))
 
     def reason_to_leave_out(self, column: str) -> str | None:
-        """Say why a column must not be an input: see ``fusekit_adni.leaks``."""
+        """Say why a column must not be an input: see ``fusekit_adni.labels.leaks``."""
         return reason_to_leave_out(column.removesuffix(" censored"))
 
 

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 @hookimpl
-def register_tasks(register: Register) -> None:
+def register(to: Register) -> None:
     """The paper's other task."""
-    register("hmi", "fusekit_hmi.task:HmiTask", "microvascular invasion of a liver tumour, from CT and blood")
+    to.task("hmi", "fusekit_hmi.task:HmiTask", "microvascular invasion of a liver tumour, from CT and blood")
 
 
 @hookimpl

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from fusekit_hmi.attributes import recognise
+from fusekit.data.own.attributes import recognise
 
 #: Patterns over a name in lower case with its words joined by single underscores.
 _PATTERNS = {

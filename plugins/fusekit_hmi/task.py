@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
-import pandas as pd
-
-from fusekit.data import Cohort, Column, Finding, Preset, SlicePolicy, Task
-from fusekit.errors import DataError
+from fusekit.data import Cohort, Finding, Preset, SlicePolicy, Task
+from fusekit.data.clinical.tables import read_table
+from fusekit.data.own.attributes import NOTHING
+from fusekit.data.own.cohort import Read, read_cohort
+from fusekit.data.own.description import Named, OwnData
+from fusekit.data.own.files import is_picture, look
+from fusekit.data.own.problems import note
+from fusekit.data.own.series import Wanted
 from fusekit.progress import Progress
-from fusekit_hmi.attributes import plain
-from fusekit_hmi.clinical import Clinical, read_clinical
-from fusekit_hmi.images import find_files, is_picture
-from fusekit_hmi.join import Scan, by_id, by_path
+from fusekit_hmi.columns import IMAGE, LABEL, MASK, SITE, SUBJECT, codes, column, find_table, inputs, needed
 from fusekit_hmi.leaks import reason_to_leave_out
-from fusekit_hmi.masks import masks_of, note_some, with_masks
-from fusekit_hmi.notes import merged, note
 from fusekit_hmi.published import MVI
-from fusekit_hmi.table import Table, find_table, read_people
-
-#: Columns that describe where a patient was treated.
-_SITE = ("site", "centre", "center", "hospital", "institution")
 
 
 def _slices(largest: int, start: float, stop: float) -> SlicePolicy:
@@ -75,36 +69,42 @@ class HmiTask(Task):
                 together; values that cannot be read. With file, line and column.
         """
         findings: list[Finding] = []
-        found = find_files(folder)
-        table = read_people(find_table(folder, found.tables, self.table), self.subject, self.label, findings)
-        join = by_path if table.image else by_id
-        scans, images = join(table, found, self.series, findings, progress)
-        if not scans:
-            raise DataError(
-                f"{folder}: no image belongs to a row of {table.path.name}. Its first ids are "
-                f"{', '.join(map(repr, table.subject.iloc[:3]))}: folders or files should be called so (mind leading "
-                "zeros, which spreadsheets drop), or a column 'image' should name them."
-            )
-        clinical = read_clinical(table.rows, table.path, table.keys, self.extra, findings)
-        if not clinical.columns:
-            raise DataError(f"{table.path} holds none of the clinical columns that the task knows; see task.extra.")
-        pictures = [scan.image.relative_to(folder).as_posix() for scan in scans if is_picture(scan.image)]
-        note(
-            findings,
-            "picture-units",
-            "pictures hold grey levels, not Hounsfield units, which the window counts in",
-            pictures,
-            severity="warning",
-            advice="For pictures of 8 bits: -o slices.window=255,127.5",
+        own, site = self._describe(folder, find_table(look(folder), self.table), findings)
+        return _as_usual(read_cohort(own, folder, progress, findings), site)
+
+    def _describe(self, folder: Path, path: Path, findings: list[Finding]) -> tuple[OwnData, str | None]:
+        """The table as data of the folder's owner; and its column of sites, if there is one."""
+        rows = read_table(path)
+        subject = needed(rows, path, "who a row is about", "subject", self.subject, SUBJECT)
+        label = needed(rows, path, "whether there is microvascular invasion", "label", self.label, LABEL)
+        image, mask = column(rows, IMAGE), column(rows, MASK)
+        absent, present, unknown = codes(rows[label], path)
+        keys = [name for name in (subject, label, image, mask) if name]
+        own = OwnData(
+            path=path,
+            folder=folder,
+            title=self.title,
+            table=path.relative_to(folder).as_posix(),
+            images=image or Named(subject),
+            masks=mask or Named(subject),
+            series=Wanted(self.series, "CT"),
+            subject=subject,
+            scan="",
+            label=label,
+            classes=dict(zip(self.classes, (absent, present), strict=True)),
+            leave_out=unknown,
+            columns=inputs(list(rows), path, keys, self.extra, findings),
+            groups=(),
+            subgroups=self.subgroups,
+            tables=(),
+            without_image="leave out empty",
+            without_subject=True,
+            blanks=NOTHING,
+            metrics=self.metrics,
+            preset=self.paper,
+            advice="Write 0 or 1, absent or present, or M0, M1, M2.",
         )
-        cohort = _cohort(folder, scans, table, clinical, findings, masks_of(scans, table, found, findings))
-        cohort = replace(cohort, found=(images, table.patients))
-        positive = int((cohort.subjects == 1).sum())
-        progress.say(
-            f"{folder}: {len(cohort.scans)} images of {len(cohort.subjects)} patients, {positive} of them with MVI; "
-            f"{len(cohort.columns)} clinical columns"
-        )
-        return cohort
+        return own, column(rows, SITE)
 
     def synthesize(
         self,
@@ -135,52 +135,30 @@ class HmiTask(Task):
         return reason_to_leave_out(column)
 
 
-def _cohort(
-    folder: Path,
-    scans: list[Scan],
-    table: Table,
-    clinical: Clinical,
-    findings: list[Finding],
-    masks: list[Path | None],
-) -> Cohort:
-    """One row a scan, with the values of its line of the table."""
-    lines = [scan.line for scan in scans]
-    subjects = [str(table.subject[line]) for line in lines]
-    counts = Counter(subjects)
-    named = [
-        subject if counts[subject] == 1 else f"{subject}:{scan.image.relative_to(folder).as_posix()}"
-        for subject, scan in zip(subjects, scans, strict=True)
-    ]
-    described = pd.DataFrame(
-        {
-            "subject": subjects,
-            "image": pd.Series([scan.image for scan in scans], dtype=object),
-            "label": table.label[lines].to_list(),
-        }
-    ).set_axis(pd.Index(named, name="scan"))
-    values = clinical.table.loc[lines].set_axis(described.index)
-    site = next((str(name) for name in table.rows if plain(str(name)) in _SITE), None)
-    groups = {
-        "site": table.rows.loc[lines, site].to_list() if site else [],
-        "sex": values["sex"].fillna("").to_list() if "sex" in values else [],
-        "age": values["age"].to_list() if "age" in values else [],
-        "scanner": [scan.series.scanner for scan in scans],
-        "series": [scan.series.description for scan in scans],
-    }
-    kept = {name: column for name, column in groups.items() if any(column)}
-    described = with_masks(described.assign(**kept), masks)
-    note_some(described, HmiTask.classes, findings)
-    columns, values = _with_values(clinical.columns, values, findings)
-    order = described.index.sort_values()
-    return Cohort(
-        described.loc[order], values.loc[order], columns, HmiTask.classes, tuple(kept), tuple(merged(findings))
+def _as_usual(read: Read, site: str | None) -> Cohort:
+    """Groups by the task's own names, scans in the order of their names, and a word on pictures."""
+    cohort, cells = read
+    findings = list(cohort.findings)
+    note(
+        findings,
+        "picture-units",
+        "pictures hold grey levels, not Hounsfield units, which the window counts in",
+        [scan for scan, image in cohort.scans["image"].items() if is_picture(image)],
+        severity="warning",
+        advice="For pictures of 8 bits: -o slices.window=255,127.5",
     )
-
-
-def _with_values(
-    columns: tuple[Column, ...], values: pd.DataFrame, findings: list[Finding]
-) -> tuple[tuple[Column, ...], pd.DataFrame]:
-    """Leave out the columns whose values all belong to patients without an image."""
-    empty = [column.name for column in columns if values[column.name].notna().sum() == 0]
-    note(findings, "column-without-values", "columns without a value for any patient with an image, left out", empty)
-    return tuple(column for column in columns if column.name not in empty), values.drop(columns=empty)
+    groups = {
+        "site": cells[site].to_list() if site else [],
+        **{name: cohort.clinical[name].fillna("").to_list() for name in ("sex", "age") if name in cohort.clinical},
+        **{name: cohort.scans[name].to_list() for name in cohort.groups},
+    }
+    kept = {name: values for name, values in groups.items() if any(values)}
+    order = cohort.scans.index.sort_values()
+    mask = {"mask": cohort.scans["mask"]} if "mask" in cohort.scans else {}
+    return replace(
+        cohort,
+        scans=cohort.scans[["subject", "image", "label"]].assign(**kept, **mask).loc[order],
+        clinical=cohort.clinical.loc[order],
+        groups=tuple(kept),
+        findings=tuple(findings),
+    )

@@ -32,27 +32,20 @@ _HOMES = {
 
 
 @hookimpl
-def register_clinical_encoders(register: Register) -> None:
-    """The paper's clinical path."""
-    register("clinical-path", "fusekit_rbca.clinical_path:ClinicalPath", "two linear layers of 1024 (Yang et al. 2021)")
-
-
-@hookimpl
-def register_injectors(register: Register) -> None:
-    """The paper's block, and the same attention without its convolutions."""
-    register("rbca", "fusekit_rbca.injector:RBCAInjector", "clinical attention on half the channels (Yang et al. 2021)")
-    register("rbca-light", "fusekit_rbca.light:LightInjector", "clinical attention without RBCA's convolutions")
-
-
-@hookimpl
-def register_fusions(register: Register) -> None:
-    """The three arms of the paper, and FuseKit's own."""
-    register("image-only", "fusekit_rbca.fusions:image_only", "the image alone, no clinical columns")
-    register("concat", "fusekit_rbca.fusions:concat", "image and clinical features side by side at the end")
-    register(
-        "rbca", "fusekit_rbca.fusions:rbca", "clinical attention inside the backbone, then concat (Yang et al. 2021)"
+def register(to: Register) -> None:
+    """The paper's clinical path, block and arms; and the same attention without its convolutions."""
+    to.encoder(
+        "clinical-path", "fusekit_rbca.clinical_path:ClinicalPath", "two linear layers of 1024 (Yang et al. 2021)"
     )
-    register("rbca-light", "fusekit_rbca.fusions:rbca_light", "as rbca without its convolutions, at the cost of concat")
+    to.injector(
+        "rbca", "fusekit_rbca.injector:RBCAInjector", "clinical attention on half the channels (Yang et al. 2021)"
+    )
+    to.injector("rbca-light", "fusekit_rbca.light:LightInjector", "clinical attention without RBCA's convolutions")
+    recipes = "fusekit_rbca.fusions"
+    to.fusion("image-only", f"{recipes}:IMAGE_ONLY", "the image alone, no clinical columns")
+    to.fusion("concat", f"{recipes}:CONCAT", "image and clinical features side by side at the end")
+    to.fusion("rbca", f"{recipes}:RBCA", "clinical attention inside the backbone, then concat (Yang et al. 2021)")
+    to.fusion("rbca-light", f"{recipes}:RBCA_LIGHT", "as rbca without its convolutions, at the cost of concat")
 
 
 def __getattr__(name: str) -> Any:

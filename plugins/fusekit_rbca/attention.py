@@ -7,8 +7,8 @@ from torch import Tensor, nn
 from torch.nn.functional import relu
 
 from fusekit.errors import OptionError
-from fusekit_rbca.fused import attend, gate_of, is_transformed, norm_relu_attend
-from fusekit_rbca.pointwise import convolve, convolve_norm_relu
+from fusekit_rbca.fast.fused import attend, gate_of, is_transformed, norm_relu_attend
+from fusekit_rbca.fast.pointwise import convolve, convolve_norm_relu
 
 _CONVOLUTIONS: dict[int, type[nn.Conv2d | nn.Conv3d]] = {2: nn.Conv2d, 3: nn.Conv3d}
 _NORMS: dict[int, type[nn.BatchNorm2d | nn.BatchNorm3d]] = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}

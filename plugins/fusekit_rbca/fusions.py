@@ -4,22 +4,14 @@ from __future__ import annotations
 
 from fusekit.extension.fusion import Fusion
 
+#: 'Only Image': the backbone, one linear layer.
+IMAGE_ONLY = Fusion(head="image")
 
-def image_only() -> Fusion:
-    """'Only Image': the backbone, one linear layer."""
-    return Fusion(head="image")
+#: 'Image + Clinical': backbone and clinical path meet in the last linear layer only.
+CONCAT = Fusion(head="concat", encoder="clinical-path")
 
+#: 'Full Model': clinical attention in every block of stages 2 to 4, then as ``concat``.
+RBCA = Fusion(head="concat", encoder="clinical-path", injector="rbca", sites="branch", stages=(2, 3, 4))
 
-def concat() -> Fusion:
-    """'Image + Clinical': backbone and clinical path meet in the last linear layer only."""
-    return Fusion(head="concat", encoder="clinical-path")
-
-
-def rbca() -> Fusion:
-    """'Full Model': clinical attention in every block of stages 2 to 4, then as ``concat``."""
-    return Fusion(head="concat", encoder="clinical-path", injector="rbca", sites="branch", stages=(2, 3, 4))
-
-
-def rbca_light() -> Fusion:
-    """FuseKit's own: as ``rbca``, with gates on the features themselves instead of on reductions of them."""
-    return Fusion(head="concat", encoder="clinical-path", injector="rbca-light", sites="branch", stages=(2, 3, 4))
+#: FuseKit's own: as ``rbca``, with gates on the features themselves instead of on reductions of them.
+RBCA_LIGHT = Fusion(head="concat", encoder="clinical-path", injector="rbca-light", sites="branch", stages=(2, 3, 4))

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 @hookimpl
-def register_trackers(register: Register) -> None:
+def register(to: Register) -> None:
     """By reference: a client is imported when its tracker is named."""
-    register("tensorboard", "fusekit_tracking.tensorboard:TensorBoard", "event files for TensorBoard")
-    register("mlflow", "fusekit_tracking.mlflow:MLflow", "a run on the MLflow server that MLFLOW_TRACKING_URI names")
+    to.tracker("tensorboard", "fusekit_tracking.tensorboard:TensorBoard", "event files for TensorBoard")
+    to.tracker("mlflow", "fusekit_tracking.mlflow:MLflow", "a run on the MLflow server that MLFLOW_TRACKING_URI names")

@@ -13,7 +13,7 @@ import fusekit
 from fusekit.baselines import Baseline, GradientBoosting, Logistic
 from fusekit.data import Column
 from fusekit.errors import DataError, OptionError
-from fusekit.extension import Catalog, Plugin, PluginHost, catalog, read_options
+from fusekit.extension import Catalog, Plugin, PluginHost, Register, catalog, read_options
 from fusekit.testing import check_baseline
 
 
@@ -35,8 +35,8 @@ class Older(Baseline):
 
 class Theirs:
     @fusekit.hookimpl
-    def register_baselines(self, register: Any) -> None:
-        register("older", Older, "age alone")
+    def register(self, to: Register) -> None:
+        to.baseline("older", Older, "age alone")
 
 
 def test_a_third_partys_comes_in_through_the_hook() -> None:

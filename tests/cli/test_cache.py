@@ -13,8 +13,10 @@ import pytest
 from typer.testing import CliRunner
 
 from fusekit.cli import program
-from fusekit.data import SlicePolicy, SliceStore, Volume, build_store, images
-from fusekit.data.cache import cache_folder
+from fusekit.data import SlicePolicy, SliceStore, Volume, build_store
+from fusekit.data.images import volume as images
+from fusekit.data.store.cache import cache_folder
+from fusekit.disk import seal
 from fusekit.extension import catalog
 from fusekit.progress import Quiet
 
@@ -59,6 +61,13 @@ def test_verify_says_what_is_whole_and_what_is_not_looked_at(store: SliceStore, 
     assert code == 0
     assert f"{store.folder.name}: whole" in said
     assert "hmi-0123456789ab: not verified, it has no checksums" in said
+    cohort = cache_folder("synthetic") / "hmi-0123456789ab"
+    (cohort / "clinical.csv").write_text("id,age")
+    seal(cohort, cohort.name)
+    assert f"{cohort.name}: whole" in command_line("cache", "verify")[1]
+    (cohort / "clinical.csv").write_text("id,agf")
+    code, said = command_line("cache", "verify")
+    assert (code, f"{cohort.name}: damaged: {cohort / 'clinical.csv'} was changed" in said) == (2, True)
 
 
 def test_verify_ends_with_2_and_names_the_damage(store: SliceStore, command_line: Any) -> None:
@@ -71,7 +80,7 @@ def test_verify_ends_with_2_and_names_the_damage(store: SliceStore, command_line
     (store.folder / "rows.csv").unlink()
     code, said = command_line("cache", "verify")
     assert code == 2
-    assert "is no slice store" in said
+    assert "is no slice store, or a damaged one" in said
 
 
 def test_an_unknown_name_is_answered_with_the_nearest(store: SliceStore, command_line: Any) -> None:

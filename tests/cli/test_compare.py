@@ -23,7 +23,7 @@ def test_everything_typed_reaches_the_comparison(
         asked.update(given, task=task)
         return Comparison(tmp_path, tuple(runs), gather_evidence(runs))
 
-    monkeypatch.setattr("fusekit.experiment.comparison.compare", compare)
+    monkeypatch.setattr("fusekit.experiment.compare.comparison.compare", compare)
     typed = "compare adni-ad --fusion image-only,rbca --baseline logistic --seeds 3 --jobs 2 --folds 4 --validation 0.1"
     typed += " --select auc --threshold youden --aggregate logit --search lr=1e-4,3e-4 --allow leaky-column"
     code, said = command_line(*typed.split(), "-o", "injector.reduction=shared", "--layout", "bids")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import nibabel
 import numpy as np
 import pandas as pd
 import pytest
@@ -43,6 +45,22 @@ def test_a_patient_is_explained(small_run: Run, patient: list[str], tmp_path: Pa
     own = answers[answers["is_original"]]["p_1"]
     assert np.abs(first["p_1"].to_numpy()[:, None] - own.to_numpy()[None]).min() < 1e-6
     assert len(pd.read_csv(out / "attributions.csv")) == 241
+
+
+def test_no_side_is_named_where_the_file_has_no_orientation(
+    small_run: Run, patient: list[str], tmp_path: Path, command_line: CommandLine
+) -> None:
+    image: Any = nibabel.load(patient[1])  # type: ignore[attr-defined]
+    image.set_sform(None, code=0)
+    image.set_qform(None, code=0)
+    nibabel.save(image, tmp_path / "bare.nii")  # type: ignore[attr-defined]
+    out = tmp_path / "out"
+    code, said = command_line(
+        "explain", str(small_run.folder), "--image", str(tmp_path / "bare.nii"), *patient[2:], "--out", str(out)
+    )
+    assert code == 0, said
+    drawn = (out / "explanation.svg").read_text()
+    assert not any(f">{letter}<" in drawn for letter in "RLAPSI")
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def test_list_names_gives_every_member_of_a_family() -> None:
 
 def test_plugins_show_where_they_come_from_and_what_they_do() -> None:
     shown = runner.invoke(app, ["plugins"]).stdout
-    for words in (("builtin", "fusekit 0.1.0"), ("rbca", "register_fusions"), ("adni", "register_tasks")):
+    for words in (("builtin", "fusekit 0.1.0"), ("rbca", "register"), ("adni", "register_commands")):
         assert all(word in shown for word in words)
 
 

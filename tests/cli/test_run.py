@@ -21,7 +21,7 @@ from fusekit.cli import program
 from fusekit.cli.app import STOPPED
 from fusekit.experiment.setup.settings import FIELDS
 from fusekit.extension import catalog
-from fusekit.training.failures import within_memory
+from fusekit.training.guard.failures import within_memory
 from tests.conftest import CommandLine
 
 pytestmark = pytest.mark.usefixtures("unexplained")

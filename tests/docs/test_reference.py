@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import re
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-from fusekit.extension import hookspecs
+from fusekit.extension import Catalog, Plugin, PluginHost, hookspecs
+from fusekit.extension.mistakes import HOOKS
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -33,10 +35,19 @@ def test_generated_pages_are_up_to_date(page: str) -> None:
 def test_every_hook_is_documented(page: str) -> None:
     text = (DOCS / page).read_text(encoding="utf-8")
     source = inspect.getsource(hookspecs)
-    for name, hook in inspect.getmembers(hookspecs, inspect.isfunction):
-        if not hasattr(hook, "fusekit_spec"):
-            continue
+    for name in HOOKS:
         assert name in text
         if page.startswith("reference"):
             line = next(line for line in source.splitlines() if line.startswith(f"def {name}("))
             assert f"\n## {name}\n\n```python\n{line.removesuffix(':')}\n```\n" in text
+
+
+def test_every_hook_has_an_example_that_a_plugin_could_be_made_of() -> None:
+    example = ModuleType("example")
+    for name in HOOKS:
+        (code,) = re.findall(r"```python\n(.*?)```", inspect.getdoc(getattr(hookspecs, name)) or "", flags=re.DOTALL)
+        exec(code, vars(example))
+    plugin, host = Plugin("example", "fusekit-example", "1", "example"), PluginHost()
+    host.add(example, plugin)
+    assert host.hooks_of(plugin) == sorted(HOOKS)
+    assert Catalog(host).heads.names() == ["gated-sum"]

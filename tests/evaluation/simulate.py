@@ -14,10 +14,10 @@ import pandas as pd
 from scipy.special import expit
 from scipy.stats import binom, norm
 
-from fusekit.evaluation.curves import AreaUnderCurve
+from fusekit.evaluation.arms.differences import Difference, accuracy_difference, area_difference
 from fusekit.evaluation.delong import Areas, areas, mean_areas
-from fusekit.evaluation.differences import Difference, accuracy_difference, area_difference
-from fusekit.evaluation.scores import Accuracy, Metric, value_and_interval
+from fusekit.evaluation.metrics.classes import Accuracy, Metric, value_and_interval
+from fusekit.evaluation.metrics.ranking import AreaUnderCurve
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy.stats import bootstrap
 from sklearn.metrics import roc_auc_score
 
+from fusekit.evaluation.arms.differences import area_difference
 from fusekit.evaluation.delong import areas, delong, logit_interval, macro_areas, mean_areas
-from fusekit.evaluation.differences import area_difference
 from tests.evaluation.simulate import Cohort
 
 

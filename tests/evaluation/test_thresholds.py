@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_curve
 
 from fusekit.errors import DataError, OptionError
-from fusekit.evaluation.thresholds import fit_thresholds, recentre, recentred, youden
+from fusekit.evaluation.thresholds import most_probable, recentre, youden
 
 GRADES = st.lists(st.tuples(st.booleans(), st.integers(0, 12)), min_size=2, max_size=40)
 
@@ -64,34 +63,8 @@ def test_a_threshold_of_one_half_moves_nothing() -> None:
     assert recentre(np.column_stack([1 - p, p]), 0.5)[:, 1] == pytest.approx(p)
 
 
-def validation() -> pd.DataFrame:
-    """Two folds whose models are on different scales; subject b stands in both."""
-    rows = [
-        *[(0, "a", 0, 0.1), (0, "a", 0, 0.5), (0, "b", 1, 0.4), (0, "b", 1, 0.8)],
-        *[(1, "b", 1, 0.95), (1, "b", 1, 0.95), (1, "c", 0, 0.85), (1, "c", 0, 0.6)],
-    ]
-    frame = pd.DataFrame(rows, columns=["fold", "subject", "label", "p_1"])
-    return frame.assign(scan=frame["subject"], slice=0, p_0=1 - frame["p_1"])[
-        ["subject", "scan", "slice", "fold", "label", "p_0", "p_1"]
-    ]
-
-
-def test_each_fold_has_thresholds_of_its_own_at_both_levels() -> None:
-    fitted = fit_thresholds(validation())
-    assert set(fitted) == {0, 1}
-    assert fitted[0]["subject"] == pytest.approx(0.45)  # a 0.3, b 0.6
-    assert fitted[1]["subject"] == pytest.approx((0.95 + 0.725) / 2)
-    assert fitted[1]["slice"] == pytest.approx(0.9)
-    assert fit_thresholds(validation(), "max")[0]["subject"] == pytest.approx(0.65)  # a 0.5, b 0.8
-    with pytest.raises(DataError, match=r"Validation part of fold 1: .* both classes"):
-        fit_thresholds(validation().query("subject != 'c'"))
-
-
-def test_tables_are_moved_fold_by_fold() -> None:
-    thresholds = {0: {"slice": 0.45, "subject": 0.2}, 1: {"slice": 0.9, "subject": 0.2}}
-    moved = recentred(validation(), thresholds, "slice")
-    assert (moved["p_1"] > 0.5).tolist() == [False, True, False, True, True, True, False, False]
-    with pytest.raises(DataError, match=r"no threshold for fold 1; there are thresholds for \[0\]"):
-        recentred(validation(), {0: thresholds[0]}, "slice")
-    with pytest.raises(OptionError, match="two classes"):
-        recentred(validation().assign(p_2=0.0), thresholds, "slice")
+def test_what_is_no_number_is_never_the_most_probable_class() -> None:
+    assert most_probable(np.array([[0.2, 0.8], [0.5, 0.5]])).tolist() == [1, 0]
+    for wrong in (np.nan, np.inf, -np.inf):
+        with pytest.raises(DataError, match="no class can be called"):
+            most_probable(np.array([[0.2, 0.8], [wrong, 0.5]]))

@@ -12,7 +12,7 @@ import pytest
 from fusekit import Run
 from fusekit.errors import DataError
 from fusekit.experiment.evidence import gather_evidence, runs_of, write_report
-from fusekit.report.verdict import verdict
+from fusekit.report.page.verdict import verdict
 from tests.fake_runs import fake_runs
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from fusekit.bundle import Bundle
+from fusekit.bundle.bundle import Bundle
 from fusekit.data import ClinicalEncoding, Column, Pixels, SlicePolicy
 from fusekit.explain import Fold
 from fusekit.models import (

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from fusekit.bundle import Bundle
+from fusekit.bundle.bundle import Bundle
 from fusekit.explain.attribution import attribute
 from fusekit.explain.forward import log_odds
 from fusekit.models import ConcatHead, MLPEncoder

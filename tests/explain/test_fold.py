@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from fusekit.bundle import Bundle
+from fusekit.bundle.bundle import Bundle
 from fusekit.evaluation import prediction_table
 from fusekit.explain import explain_fold
 from tests.explain.conftest import Cohort, fold_of
@@ -55,6 +56,18 @@ def test_arrays_go_with_their_tables(folder: Path, both: Cohort) -> None:
     assert set(read(folder, "gates")["site"]) == {"second", "third"}
     facts = json.loads((folder / "explanation.json").read_text())
     assert (facts["class"], facts["target"], facts["injector"]) == ("ill", 1, True)
+
+
+def test_whether_the_orientation_was_read_is_kept_and_decides_about_the_template(
+    sees_square: Bundle, bright: Cohort, tmp_path: Path
+) -> None:
+    predictions = prediction_table(bright.rows, sees_square.probabilities(bright.images, np.zeros((64, 0), np.float32)))
+    for oriented in (False, True):
+        fold = replace(fold_of(sees_square, bright), oriented=oriented)
+        explain_fold(fold, predictions, tmp_path / str(oriented), seed=1, template="mni152")
+        facts = json.loads((tmp_path / str(oriented) / "explanation.json").read_text())
+        assert facts["oriented"] is oriented
+        assert (tmp_path / str(oriented) / "template_map.npy").exists() is oriented  # a template has sides
 
 
 def test_attributions_name_values_as_people_write_them(folder: Path, both: Cohort) -> None:

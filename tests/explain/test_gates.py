@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from fusekit.bundle import Bundle
+from fusekit.bundle.bundle import Bundle
 from fusekit.explain.gates import gate_table, gates_of
 from fusekit_rbca import ClinicalAttention
 from tests.explain.conftest import Cohort, make_model

@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch.nn.functional import interpolate
 
-from fusekit.bundle import Bundle
+from fusekit.bundle.bundle import Bundle
+from fusekit.errors import DataError
 from fusekit.explain.forward import LAST, log_odds
 from fusekit.explain.grad_cam import deepest, grad_cam
 from fusekit.models import FusionModel, ImageFeatures, ImageHead, ImageWidths, build
@@ -23,6 +24,21 @@ class Shown(Small):
     def forward(self, image: torch.Tensor, inject: object = None) -> ImageFeatures:
         features = torch.cat((image, -image), dim=1) * self.first.weight.new_ones(1)
         return ImageFeatures(features, features.flatten(2).mean(dim=2))
+
+
+class Elsewhere(Shown):
+    """Its vector does not come from the map that it returns."""
+
+    def forward(self, image: torch.Tensor, inject: object = None) -> ImageFeatures:
+        features = super().forward(image)
+        return ImageFeatures(features.map.detach() if image.mean() > 0 else 2 * features.map, features.vector)
+
+
+@pytest.mark.parametrize("level", [1.0, -1.0])
+def test_a_map_that_predictions_do_not_come_from_is_refused(level: float) -> None:
+    model = FusionModel(Elsewhere(), None, None, ImageHead(ImageWidths(2, 2), 0, 2)).eval()
+    with pytest.raises(DataError, match="do not come from the map of 'last map', so it cannot show where they look"):
+        grad_cam(model, torch.full((1, 1, 8, 8), level), None, place=LAST)
 
 
 def test_maps_are_those_of_the_formula_by_hand() -> None:

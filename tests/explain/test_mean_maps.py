@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fusekit.bundle import Bundle
+from fusekit.bundle.bundle import Bundle
 from fusekit.explain.mean_maps import mean_maps, write_mean_maps
 
 ROWS = pd.DataFrame({"subject": list("aabbcd"), "label": [0, 0, 0, 0, 1, 1], "position": [0, 1, 0, 1, 0, 0]})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fusekit.bundle import Bundle
+from fusekit.bundle.bundle import Bundle
 from fusekit.errors import DataError
 from fusekit.explain import Predictor, what_if
 from fusekit.explain.answers import answers

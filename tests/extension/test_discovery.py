@@ -21,8 +21,12 @@ def plugin(name: str = "p") -> Plugin:
 
 class Tasks:
     @hookimpl
-    def register_tasks(self, register: Any) -> None:
-        register("t", dict)
+    def register(self, to: Any) -> None:
+        to.task("t", dict)
+
+
+#: A plugin that is fine.
+FINE = "import fusekit\n@fusekit.hookimpl\ndef register(to): ..."
 
 
 @pytest.fixture
@@ -45,15 +49,15 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def test_installed_plugins_are_known_by_name_distribution_and_hooks(installed: Any) -> None:
     installed(
-        good="import fusekit\n@fusekit.hookimpl\ndef register_heads(register): ...",
-        also="import fusekit\n@fusekit.hookimpl\ndef register_heads(register): ...",
+        good=FINE,
+        also=FINE,
     )
     host = PluginHost()
     host.load_installed()
     assert str(host.plugins["good"]) == "plugin 'good' (fusekit-good 2.1, third_party_good)"
-    assert host.hooks_of(host.plugins["good"]) == ["register_heads"]
-    assert [p.name for p in host.implementing("register_heads")] == ["also", "good"]
-    assert host.implementing("register_tasks") == []
+    assert host.hooks_of(host.plugins["good"]) == ["register"]
+    assert [p.name for p in host.implementing("register")] == ["good", "also"]  # as pluggy calls them
+    assert host.implementing("read_image") == []
 
 
 @pytest.mark.parametrize(
@@ -62,19 +66,20 @@ def test_installed_plugins_are_known_by_name_distribution_and_hooks(installed: A
         ("import no_such_module", "does not import: ModuleNotFoundError: No module named 'no_such_module'"),
         ("1/0", "does not import: ZeroDivisionError"),
         (
-            "import fusekit\n@fusekit.hookimpl\ndef register_fusoins(register): ...",
-            "does not fit the hooks: unknown hook 'register_fusoins'",
+            "import fusekit\n@fusekit.hookimpl\ndef regsiter(to): ...",
+            "does not fit the hooks: the function 'regsiter' is decorated, but no hook is called 'regsiter'",
         ),
-        (
-            "import fusekit\n@fusekit.hookimpl\ndef register_fusions(registry): ...",
-            r"does not fit the hooks: [\s\S]*registry",
-        ),
+        ("def register(to): ...", "does not fit the hooks: the function 'register' is not decorated"),
+        (f"{FINE}\ndef read_image(path): ...\ndef run_ends(run): ...", r"'read_image' is not [\s\S]*\n.*'run_ends'"),
+        ("import fusekit\n@fusekit.hookimpl(tryfirst=1, wrapper=2)\ndef register(to): yield", "is a wrapper"),
+        ("", "implements no hook. FuseKit looks in third_party_broken for functions that are decorated"),
+        ("def setup(to): to.head('x', dict)", "implements no hook"),
     ],
 )
 def test_a_plugin_that_cannot_be_used_is_named_with_the_way_out(
     installed: Any, text: str, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    installed(broken=text, fine="")
+    installed(broken=text, fine=FINE)
     host = PluginHost()
     with pytest.raises(PluginError, match=r"^plugin 'broken' \(fusekit-broken 2\.1, third_party_broken\)") as caught:
         host.load_installed()
@@ -88,7 +93,7 @@ def test_a_plugin_that_cannot_be_used_is_named_with_the_way_out(
 
 
 def test_two_plugins_of_one_name_are_both_named(installed: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    installed(twin="")
+    installed(twin=FINE)
     (entry,) = metadata.entry_points(group="fusekit")
     monkeypatch.setattr(metadata, "entry_points", lambda group: [entry, entry])
     with pytest.raises(PluginError, match=r"plugin 'twin' \(fusekit-twin .*\) has the name of plugin 'twin'"):
@@ -103,7 +108,7 @@ def test_a_plugin_that_was_refused_is_gone() -> None:
     host = PluginHost()
     with pytest.raises(PluginError):
         host.add(Wrong(), plugin("wrong"))
-    host.add(Tasks(), plugin("right"))  # check_pending() would fail again if the first were still there
+    host.add(Tasks(), plugin("right"))
     assert list(host.plugins) == ["right"]
 
 
@@ -123,24 +128,56 @@ def test_what_a_hook_raises_is_wrapped_with_the_plugin_but_own_errors_pass() -> 
         list(host.call_each("read_image", path=Path("ours")))
 
 
-def test_implementations_are_called_one_by_one_and_only_when_asked_for() -> None:
-    called = []
+def reader(name: str, called: list[str], *, tryfirst: bool = False, trylast: bool = False) -> object:
+    """A plugin that notes that it was asked, and answers with its name."""
 
-    class First:
-        @hookimpl
+    class Reader:
+        @hookimpl(tryfirst=tryfirst, trylast=trylast)
         def read_image(self, path: Path) -> str:
-            called.append("first")
-            return "volume"
+            called.append(name)
+            return name
 
-    class Second:
+    return Reader()
+
+
+def test_implementations_are_called_one_by_one_in_pluggys_order_and_bundled_ones_last() -> None:
+    called: list[str] = []
+    host = PluginHost()
+    for name, options in (
+        ("aaa", {}),
+        ("before", {"tryfirst": True}),
+        ("builtin", {"tryfirst": True}),
+        ("late", {"trylast": True}),
+        ("xray", {}),
+    ):
+        host.add(reader(name, called, **options), Plugin(name, "fusekit" if name == "builtin" else name, "1", name))
+    by_pluggy = reversed(host.manager.hook.read_image.get_hookimpls())
+    assert [implementation.plugin_name for implementation in by_pluggy] == ["builtin", "before", "xray", "aaa", "late"]
+    results = host.call_each("read_image", path=Path("x"))
+    assert next(results)[1] == "before"
+    assert called == ["before"]  # the others only when they are asked for
+    assert [result for _, result in results] == ["xray", "aaa", "late", "builtin"]
+
+
+def test_one_plugin_may_implement_a_hook_twice_and_need_not_be_hashable() -> None:
+    class Readers:
+        __hash__ = None  # type: ignore[assignment]  # as of a dataclass
+
         @hookimpl
-        def read_image(self, path: Path) -> None:
-            called.append("second")
+        def read_image(self, path: Path) -> str | None:
+            return "first" if path.name == "a" else None
+
+        @hookimpl(specname="read_image")
+        def read_more(self, path: Path) -> str | None:
+            return "second" if path.name == "b" else None
 
     host = PluginHost()
-    host.add(Second(), plugin("b"))
-    host.add(First(), plugin("a"))
-    results = host.call_each("read_image", path=Path("x"))
-    assert next(results) == (plugin("a"), "volume")  # by name, not in the order of registration
-    assert called == ["first"]
-    assert next(results) == (plugin("b"), None)
+    host.add(Readers(), plugin())
+    assert [host.call(plugin(), "read_image", path=Path(name)) for name in "abc"] == ["first", "second", None]
+
+
+def test_one_module_under_two_names_is_an_error() -> None:
+    host, module = PluginHost(), Tasks()
+    host.add(module, plugin("one"))
+    with pytest.raises(PluginError, match=r"^plugin 'two' .* does not fit the hooks: [\s\S]*already registered"):
+        host.add(module, plugin("two"))

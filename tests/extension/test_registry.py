@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from copy import copy
+from typing import Any
+
 import pytest
 
 from fusekit.errors import NameTaken, PluginError, UnknownName
 from fusekit.extension import Plugin
+from fusekit.extension.kinds import KINDS
 from fusekit.extension.registry import Register, Registry, suggest
 
 
@@ -13,11 +17,16 @@ def plugin(name: str) -> Plugin:
     return Plugin(name, f"fusekit-{name}", "1.0", f"fusekit_{name}")
 
 
+def empty(name: str) -> Registry:
+    (kind,) = [kind for kind in KINDS if kind.name == name]
+    return Registry(kind)
+
+
 @pytest.fixture
 def registry() -> Registry:
-    made = Registry("fusion")
-    Register(made, plugin("ours"))("rbca", "collections:OrderedDict", "one")
-    Register(made, plugin("ours"))("concat", dict)
+    made = empty("fusion")
+    made.add(plugin("ours"), "rbca", "collections:OrderedDict", "one")
+    made.add(plugin("ours"), "concat", dict)
     return made
 
 
@@ -43,14 +52,16 @@ def test_a_taken_name_names_both_plugins_and_the_way_out(registry: Registry) -> 
         match=r"'rbca' of plugin 'theirs' \(fusekit-theirs 1\.0, fusekit_theirs\) is already registered by "
         r"plugin 'ours' \(fusekit-ours 1\.0, fusekit_ours\)\.\n[\s\S]*FUSEKIT_DISABLE=theirs",
     ):
-        Register(registry, plugin("theirs"))("rbca", list)
+        registry.add(plugin("theirs"), "rbca", list)
     assert registry.entries["rbca"].plugin == plugin("ours")  # the first one stays
 
 
-@pytest.mark.parametrize("reference", ["no_such_module:thing", "collections:NoSuchThing", "collections"])
+@pytest.mark.parametrize(
+    "reference", ["no_such_module:thing", "collections:NoSuchThing", "collections:abc", "lib2to3.this:that", "this:x"]
+)
 def test_a_reference_that_leads_nowhere_names_plugin_and_reference(reference: str) -> None:
-    registry = Registry("head")
-    Register(registry, plugin("broken"))("thing", reference)  # not looked at before it is used
+    registry = empty("head")
+    registry.add(plugin("broken"), "thing", reference)  # not looked at before it is used
     with pytest.raises(
         PluginError,
         match=f"plugin 'broken' \\(fusekit-broken .* registers '{reference}'.*[\\s\\S]*FUSEKIT_DISABLE=broken",
@@ -59,19 +70,52 @@ def test_a_reference_that_leads_nowhere_names_plugin_and_reference(reference: st
 
 
 def test_a_family_takes_the_name_first_and_a_single_name_wins_over_it() -> None:
-    registry = Registry("backbone")
-    register = Register(registry, plugin("zoo"))
-    register.family("cats", lambda: ["lion", "tiger"], lambda name, legs: (name, legs))
+    registry = empty("backbone")
+    to = Register([registry], plugin("zoo"))
+    to.backbones("cats", lambda: ["lion", "tiger"], lambda name, legs: (name, legs))
     assert registry.get("lion")(4) == ("lion", 4)
-    register("lion", lambda legs: ("own lion", legs))
+    to.backbone("lion", lambda legs: ("own lion", legs))
     assert registry.get("lion")(4) == ("own lion", 4)
     assert registry.get("tiger")(4) == ("tiger", 4)
     with pytest.raises(UnknownName, match="did you mean 'tiger'"):
         registry.get("tigre")
-    with pytest.raises(NameTaken, match=r"family 'cats' of plugin 'ark' .* is already registered by plugin 'zoo'"):
-        Register(registry, plugin("ark")).family("cats", list, dict)
+    with pytest.raises(
+        NameTaken, match=r"family of backbones 'cats' of plugin 'ark' .* is already registered by plugin 'zoo'"
+    ):
+        Register([registry], plugin("ark")).backbones("cats", list, dict)
 
 
 def test_suggestions() -> None:
     assert suggest("activatoin", ["activation", "width"]) == "did you mean 'activation'?"
     assert suggest("x", {"b": 1, "a": 2}) == "known: b, a."
+    assert suggest("x", [str(n) for n in range(30)]) == "known: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 20 more."
+
+
+@pytest.mark.parametrize(
+    ("name", "factory", "said"),
+    [
+        (dict, "gated-sum", "a head under the name <class 'dict'>.*to.head\\(name, factory, summary\\)"),
+        ("", dict, "under the name ''"),
+        ("a,b", dict, "under the name 'a,b'"),
+        ("a b", dict, "under the name 'a b'"),
+        ("../a", dict, "under the name"),
+        ("-a", dict, "under the name '-a'"),
+        (
+            "thing",
+            "my_package.heads.GatedSum",
+            "the head 'thing' as 'my_package.heads.GatedSum'. .*package.module:name",
+        ),
+        ("thing", "my_package.heads:", "as 'my_package.heads:'"),
+        ("thing", 3, "as 3. Give a class"),
+        ("thing", None, "as None. Give a class"),
+    ],
+)
+def test_what_cannot_be_a_name_or_a_factory_is_refused_at_once(name: Any, factory: Any, said: str) -> None:
+    with pytest.raises(PluginError, match=rf"plugin 'broken' .*{said}[\s\S]*FUSEKIT_DISABLE=broken"):
+        Register([empty("head")], plugin("broken")).head(name, factory)
+
+
+def test_copying_to_is_no_endless_recursion() -> None:
+    to = copy(Register([empty("head")], plugin("p")))
+    with pytest.raises(AttributeError, match=r"there is no to\.register; "):
+        to.register("x", dict)

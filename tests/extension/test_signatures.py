@@ -48,7 +48,7 @@ def function(a, *, f=1, **rest): ...
 
 def test_every_registered_component_shows_the_options_that_it_takes() -> None:
     seen = 0
-    for registry in catalog().registries():
+    for registry in catalog().registries.values():
         for name in registry.names():
             factory = registry.entries[name].factory
             found = option_names(factory)

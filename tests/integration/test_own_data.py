@@ -83,6 +83,10 @@ def test_from_a_folder_to_a_prediction(
     assert run.manifest["data"]["folds"]["0"]["test"].keys() == {"a", "b", "c"}
     assert run.bundle.task["name"] == "befund"
     assert run.bundle.classes == ("a", "b", "c")
+    assert str(tmp_path) not in (run.folder / "bundle" / "bundle.json").read_text()  # what is handed on
+    assert str(tmp_path) in (run.folder / "manifest.json").read_text()  # what runs again from any folder
+    modes = {path.stat().st_mode for path in run.folder.rglob("*") if path.is_file()}
+    assert len(modes) == 1
 
     # Again from the manifest, in another folder: the same numbers.
     elsewhere = tmp_path / "elsewhere"

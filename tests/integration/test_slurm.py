@@ -21,7 +21,7 @@ import torch
 
 from fusekit import compare
 from fusekit.errors import FusekitError
-from fusekit.experiment import slurm
+from fusekit.experiment.compare import slurm
 from fusekit.progress import Quiet
 from tests.experiment.people import content, write_people
 
@@ -123,7 +123,7 @@ def wait_for(there: Any, folder: Path) -> None:
 @pytest.fixture
 def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     for name in ("write_report", "gather_evidence"):
-        monkeypatch.setattr(sys.modules["fusekit.experiment.comparison"], name, lambda *given: None)
+        monkeypatch.setattr(sys.modules["fusekit.experiment.compare.comparison"], name, lambda *given: None)
     monkeypatch.setenv("OMP_NUM_THREADS", str(torch.get_num_threads()))
     monkeypatch.setattr(slurm, "GRACE", 2.0)
     (tmp_path / "own").mkdir()

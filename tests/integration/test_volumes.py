@@ -51,7 +51,7 @@ def test_the_bundle_gives_the_run_s_probabilities_from_the_store_and_from_files(
     scans = run.predictions["scan"].head(2)
     expected = run.predictions[["p_0", "p_1"]].head(2)
     text = cohort.clinical.loc[scans].astype(object).map(lambda value: "" if pd.isna(value) else str(value))
-    predicted = bundle.predict(text.assign(image=cohort.scans.loc[scans, "image"].map(str)))
+    predicted = bundle.predict(text.assign(image=cohort.scans.loc[scans, "image"].map(str))).slices
     np.testing.assert_allclose(predicted[["p_0", "p_1"]], expected, atol=1e-5)
 
     items = np.concatenate([cut(read(path), bundle.slices, 16)[0] for path in cohort.scans.loc[scans, "image"]])

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from fusekit import Fusion, build
 from fusekit.errors import OptionError, UnknownName
-from fusekit.models import build_from
+from fusekit.extension import catalog
+from fusekit.models import ImageFeatures, Inject, build_from
+from fusekit.models.build import check_image
 
 SIZES: dict[str, Any] = {"backbone": "resnet10t", "columns": 5, "classes": 3}
 
@@ -107,9 +109,83 @@ def test_sizes_without_meaning_are_refused() -> None:
     with pytest.raises(OptionError, match="'concat' reads clinical columns, but there are none"):
         build("concat", **{**SIZES, "columns": 0})
     assert build("image-only", **{**SIZES, "columns": 0}).reads_clinical is False
-    with pytest.raises(OptionError, match="has an injector, which needs an image and a clinical encoder"):
+    with pytest.raises(OptionError, match="needs an image and a clinical encoder"):
         build(Fusion(head="image", injector="rbca"), **SIZES)
 
 
 def test_a_recipe_s_empty_part_is_no_error() -> None:
     assert build("concat", **SIZES, options={"injector": {}}).injector is None
+
+
+class Bare(nn.Module):
+    """A backbone that says what it is given to say."""
+
+    def __init__(self, in_channels: int, **said: Any):
+        super().__init__()
+        self.layer = nn.Conv2d(in_channels, 6, 3)
+        for name, value in said.items():
+            setattr(self, name, value)
+
+    def forward(self, image: Tensor, inject: Inject | None = None) -> Any:
+        features = self.layer(image)
+        return ImageFeatures(features, features.mean(dim=(2, 3)))
+
+
+WHOLE = {"spatial_dims": 2, "map_channels": 6, "width": 6, "image_size": None}
+
+
+def bare(**said: Any) -> Any:
+    return lambda in_channels: Bare(in_channels, **said)
+
+
+@pytest.mark.parametrize(
+    ("factory", "fusion", "message"),
+    [
+        (
+            bare(map_channels=6, width=6),
+            "concat",
+            "'mine' says nothing of its spatial_dims: set self.spatial_dims",
+        ),
+        (bare(spatial_dims=2, width=6), "concat", "says nothing of its map_channels"),
+        (bare(spatial_dims=2, map_channels=6), "concat", r"says nothing of its width: .* \(length of its vector\)"),
+        (bare(**{**WHOLE, "width": "6"}), "concat", "says '6' of its width"),
+        (bare(**WHOLE), "rbca", "'mine' has no sites, and the fusion 'rbca' injects at sites"),
+        (
+            lambda: Bare(1),
+            "concat",
+            "'mine' cannot be built by .*: too many positional arguments",
+        ),
+        (lambda in_channels: None, "concat", "'mine' is built as a NoneType; a torch.nn.Module is needed"),
+    ],
+)
+def test_a_backbone_that_lacks_something_is_told_what(
+    factory: Any, fusion: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalog().backbones, "get", lambda name: factory)
+    with pytest.raises(OptionError, match=message):
+        build(fusion, **{**SIZES, "backbone": "mine"})
+
+
+@pytest.mark.parametrize("made", [Bare, dict, "concat"])
+def test_a_fusion_that_is_none_is_refused(made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalog().fusions, "get", lambda name: lambda: made)
+    with pytest.raises(OptionError, match=r"'mine' is a (type|str); a Fusion\(head=\.\.\., \.\.\.\) is needed"):
+        build("mine", **SIZES)
+
+
+def test_images_of_a_size_that_a_backbone_does_not_take_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {**SIZES, "backbone": "mine"}
+    for said, size, message in (
+        (WHOLE, (2, 2), "'mine' does not take images of 2 x 2: .*\nChoose another size or another backbone.$"),
+        ({**WHOLE, "image_size": (8, 8)}, (2, 2), r"It takes 8 x 8 \(--image-size 8\)"),
+        ({**WHOLE, "width": 7}, (8, 8), "'mine' says that its width is 7, and gives 6"),
+        ({**WHOLE, "map_channels": 5}, (8, 8), "'mine' says that its map_channels is 5, and gives 6"),
+    ):
+        monkeypatch.setattr(catalog().backbones, "get", lambda name, said=said: bare(**said))
+        with torch.device("meta"):
+            model = build("concat", **given)
+        with pytest.raises(OptionError, match=message):
+            check_image(model, size)
+    check_image(build("clinical-only", **SIZES), (2, 2))
+    monkeypatch.setattr(catalog().backbones, "get", lambda name: bare(**WHOLE))
+    check_image(build("concat", **given), (8, 8))

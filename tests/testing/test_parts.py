@@ -88,6 +88,40 @@ class Clinging(Plain):
         return super().forward(image, self.kept)
 
 
+class Remembering(Plain):
+    """Keeps ``inject`` on itself while a pass runs, where a second thread finds it."""
+
+    now: Inject | None = None
+
+    def forward(self, image: Tensor, inject: Inject | None = None) -> ImageFeatures:
+        self.now = inject
+        try:
+            return super().forward(image, inject and (lambda site, x: self.now(site, x) if self.now else x))
+        finally:
+            self.now = None
+
+
+class ClassToken(Plain):
+    """Its vector comes from elsewhere than its map."""
+
+    def forward(self, image: Tensor, inject: Inject | None = None) -> ImageFeatures:
+        features = super().forward(image, inject)
+        return ImageFeatures(map=features.map * 2, vector=features.vector)
+
+
+def without(attribute: str) -> Backbone:
+    class Less(Backbone):
+        def __init__(self) -> None:
+            super().__init__()
+            for name in {"width", "map_channels", "sites"} - {attribute}:
+                setattr(self, name, 6)
+
+        def forward(self, image: Tensor, inject: Inject | None = None) -> ImageFeatures:
+            raise AssertionError("the attributes come first")
+
+    return Less()
+
+
 def with_sites(*sites: Site) -> Backbone:
     backbone = Plain()
     backbone.sites = sites
@@ -108,6 +142,11 @@ def test_a_good_backbone_passes() -> None:
         (Deaf, "what is injected at 'first' does not reach the result"),
         (Louder, "an inject that changes nothing changes the result"),
         (Clinging, "a forward pass still feels the inject of the one before"),
+        (Remembering, "a forward pass feels another one that runs meanwhile, as in a second thread"),
+        (ClassToken, r"its vector does not come from its map, .*Grad-CAM.*pool the one that is returned"),
+        (lambda: without("width"), r"it has no width: set self\.width in __init__"),
+        (lambda: without("map_channels"), "it has no map_channels"),
+        (lambda: without("sites"), "it has no sites"),
         (with_sites, "it has no sites"),
         (lambda: with_sites(Site("a", 1, 1), Site("a", 2, 4)), r"names of sites repeat: \['a', 'a'\]"),
         (lambda: with_sites(Site("a", 2, 1), Site("b", 1, 4)), "stages do not ascend"),
@@ -209,3 +248,15 @@ def test_heads() -> None:
     check_head(ImageHead(widths, 0, 3), widths, 0, 3)
     with pytest.raises(AssertionError, match=r"its result has shape \(3, 1\); logits have \(3, 2\)"):
         check_head(OneLogit(), ImageWidths(0, 0), 4, 2)
+
+
+@pytest.mark.parametrize("squash", [nn.Softmax(dim=1), nn.Sigmoid()])
+def test_a_head_that_returns_probabilities_is_told_so(squash: nn.Module) -> None:
+    class Probable(ConcatHead):
+        def forward(self, image: ImageFeatures | None, clinical: Tensor | None) -> Tensor:
+            probabilities: Tensor = squash(super().forward(image, clinical))
+            return probabilities
+
+    widths = ImageWidths(map=6, vector=3)
+    with pytest.raises(AssertionError, match="as probabilities do: return logits, without softmax or sigmoid"):
+        check_head(Probable(widths, 4, 2), widths, 4, 2)

@@ -20,12 +20,12 @@ from fusekit.training import (
     EpochBatches,
     SliceDataset,
     TrainingOptions,
-    compiled,
     fabric_for,
     loader_for,
     train,
 )
-from fusekit.training.failures import BatchTooLargeError
+from fusekit.training.guard.failures import BatchTooLargeError
+from fusekit.training.step import compiled
 
 
 class Small(nn.Module):

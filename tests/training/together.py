@@ -23,8 +23,8 @@ from torch import Tensor, nn
 import fusekit
 from fusekit.data import Pixels
 from fusekit.errors import FusekitError
+from fusekit.launch_environment import surroundings
 from fusekit.progress import Quiet
-from fusekit.surroundings import surroundings
 from fusekit.training import (
     AugmentOptions,
     Checkpoint,
@@ -35,7 +35,7 @@ from fusekit.training import (
     stoppable,
     train,
 )
-from fusekit.training.sync_norm import SyncedNorms
+from fusekit.training.step.sync_norm import SyncedNorms
 
 COUNT, BATCH = 27, 8  # batches of 8, 8, 8 and 3: of two processes one has 1, the other 2
 

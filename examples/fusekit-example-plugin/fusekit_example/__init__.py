@@ -13,29 +13,12 @@ if TYPE_CHECKING:
 
 
 @fusekit.hookimpl
-def register_injectors(register: Register) -> None:
-    """Register by reference: the module is imported when the injector is built."""
-    register(
-        "clinical-gate", "fusekit_example.gate:ClinicalGate", "one sigmoid gate a channel, from the clinical values"
-    )
-
-
-@fusekit.hookimpl
-def register_fusions(register: Register) -> None:
-    """Register a recipe of four parts by name; three of them are FuseKit's own."""
-    register("clinical-gate", "fusekit_example.gate:recipe", "clinical gates after every block, then concatenation")
-
-
-@fusekit.hookimpl
-def register_tasks(register: Register) -> None:
-    """Register a cohort."""
-    register("bright-spot", "fusekit_example.task:BrightSpot", "is there a bright spot? (a synthetic example)")
-
-
-@fusekit.hookimpl
-def register_metrics(register: Register) -> None:
-    """Register a score."""
-    register("brier", "fusekit_example.metric:Brier", "mean squared error of the positive class's probability")
+def register(to: Register) -> None:
+    """Register by reference: the module behind one is imported when the component is built."""
+    to.injector("clinical-gate", "fusekit_example.gate:ClinicalGate", "one sigmoid gate per channel, from the table")
+    to.fusion("clinical-gate", "fusekit_example.gate:RECIPE", "clinical gates after every block, then concatenation")
+    to.task("bright-spot", "fusekit_example.task:BrightSpot", "is there a bright spot? (a synthetic example)")
+    to.metric("brier", "fusekit_example.metric:Brier", "mean squared error of the positive class's probability")
 
 
 @fusekit.hookimpl

@@ -36,6 +36,5 @@ class ClinicalGate(Injector):
         return gated
 
 
-def recipe() -> Fusion:
-    """Gates before every block, FuseKit's MLP encoder, and concatenation at the end."""
-    return Fusion(injector="clinical-gate", encoder="mlp", head="concat", sites="block")
+#: Gates before every block, FuseKit's MLP encoder, and concatenation at the end.
+RECIPE = Fusion(injector="clinical-gate", encoder="mlp", head="concat", sites="block")

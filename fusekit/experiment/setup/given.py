@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypedDict
 
+from fusekit.disk import regular
 from fusekit.errors import OptionError
 
 
@@ -51,7 +52,7 @@ def read_config(path: Path) -> dict[str, Any]:
         OptionError: the file cannot be read, with line and column where the format is wrong.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = regular(path).read_text(encoding="utf-8")
         if path.suffix == ".json":
             config: dict[str, Any] = json.loads(text)["config"]
             return {name: value for name, value in config.items() if name != "out"}

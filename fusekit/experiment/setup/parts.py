@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fusekit.errors import OptionError, PluginError
 from fusekit.extension import catalog, read_options
+from fusekit.extension.kinds import MODEL_PARTS
 from fusekit.extension.options import option_defaults
 from fusekit.extension.registry import Registry, suggest
 from fusekit.extension.signatures import option_names
@@ -21,15 +22,13 @@ if TYPE_CHECKING:
 #: What is trained where neither a fusion nor a baseline is named.
 FUSION = "rbca"
 
-MODEL_PARTS = ("sites", "backbone", "encoder", "injector", "head")
-
 #: The part before the dot in ``-o part.option=value`` -> where its options are declared; empty where names decide.
 PARTS = {
     "task": "",
     "synthetic": "",
-    "slices": "fusekit.data.policy:SlicePolicy",
+    "slices": "fusekit.data.slices.policy:SlicePolicy",
     "training": "fusekit.training.options:TrainingOptions",
-    "augment": "fusekit.training.augment:AugmentOptions",
+    "augment": "fusekit.training.feed.augment:AugmentOptions",
     "track": "",
     "baseline": "",
     "sites": "fusekit.models.build:SiteOptions",
@@ -199,7 +198,7 @@ def task_factory(name: str) -> Callable[..., Any]:
     Raises:
         UnknownName: no such task, with the nearest.
     """
-    from fusekit.data.own_task import OwnTask
+    from fusekit.data.own.task import OwnTask
 
     return partial(OwnTask, Path(name)) if is_own(name) else catalog().tasks.get(name)
 
@@ -227,7 +226,7 @@ def open_under_recipe(values: dict[str, Any], options: dict[str, dict[str, Any]]
     """Open the task, with a recipe's options beneath those given; a task that knows its data fills them in."""
     recipe = None
     if "recipe" in values:
-        from fusekit.data.recipe import read_recipe
+        from fusekit.data.recipe.recipe import read_recipe
 
         recipe = read_recipe(values["recipe"])
         options |= recipe.beneath(values["task"], options)

@@ -15,7 +15,7 @@ from fusekit.experiment.setup.about import About, about
 from fusekit.experiment.setup.given import entries, merge
 from fusekit.extension.options import convert
 from fusekit.extension.registry import suggest
-from fusekit.surroundings import settled
+from fusekit.launch_environment import settled
 
 if TYPE_CHECKING:
     from fusekit.data import SlicePolicy, Task
@@ -137,7 +137,7 @@ class Settings:
     @property
     def task_name(self) -> str:
         """What to call the task: of a TOML, its file name without ending."""
-        from fusekit.data.own_task import name_of
+        from fusekit.data.own.task import name_of
 
         return name_of(self.task)
 

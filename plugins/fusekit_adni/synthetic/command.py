@@ -30,7 +30,7 @@ def synthesize_adni(
     interaction: Annotated[float, typer.Option(help="How far APOE e4 decides which atrophy means disease.")] = 1.0,
 ) -> None:
     """Write a SYNTHETIC cohort in the layout of an ADNI download, to try things on or to test your own tools."""
-    from fusekit.experiment.folder import new_folder
+    from fusekit.disk import new_folder
     from fusekit.progress import Bars
     from fusekit_adni.synthetic import download, followup
 

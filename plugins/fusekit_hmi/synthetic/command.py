@@ -17,7 +17,7 @@ def synthesize_hmi(
     interaction: Annotated[float, typer.Option(help="How far AFP decides which image sign means invasion.")] = 1.0,
 ) -> None:
     """Write a SYNTHETIC cohort of liver CT with a clinical table, to try things on or to test your own tools."""
-    from fusekit.experiment.folder import new_folder
+    from fusekit.disk import new_folder
     from fusekit.progress import Bars
     from fusekit_hmi.synthetic.cohort import write_cohort
 

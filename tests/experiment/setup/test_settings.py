@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from fusekit import run
 from fusekit.data import Preset
 from fusekit.errors import DataError, OptionError, UnknownName
-from fusekit.evaluation.predictions import AGGREGATIONS
+from fusekit.evaluation.aggregation import AGGREGATIONS
 from fusekit.experiment.setup.given import Given, merge, parse_options, parse_search, read_config
 from fusekit.experiment.setup.parts import PARTS, open_task
 from fusekit.experiment.setup.settings import FIELDS, Settings, plain_values

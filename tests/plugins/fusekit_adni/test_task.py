@@ -8,7 +8,7 @@ import pytest
 from fusekit.data import Cohort
 from fusekit.errors import DataError
 from fusekit.progress import Quiet
-from fusekit_adni.columns import read_clinical
+from fusekit_adni.tables.columns import read_clinical
 from fusekit_adni.task import AdniAdTask
 
 SCALED = "MPR__GradWarp__B1_Correction__N3__Scaled"

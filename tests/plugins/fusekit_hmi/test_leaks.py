@@ -1,6 +1,6 @@
 import pytest
 
-from fusekit_hmi.attributes import ATTRIBUTES
+from fusekit.data.own.attributes import ATTRIBUTES
 from fusekit_hmi.leaks import reason_to_leave_out
 
 LEAKS = {

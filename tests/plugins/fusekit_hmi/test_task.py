@@ -122,7 +122,7 @@ def test_dicom_series(dicom_tree: Path) -> None:
     _assert_is(cohort, images, masks)
     found = _found(cohort)
     assert found.pop("never-an-input") == ("recurrence",)
-    assert found.pop("no-label") == ("P08 (line 9)",)
+    assert found.pop("label-left-out") == ("P08 (line 9)",)
     assert found.pop("repeated-row") == ("line 47",)
     assert found.pop("row-without-image") == ("P07 (line 8)",)
     assert sorted(found.pop("image-without-row")) == ["ct/P08/series2", "ct/P99", "ct/phase 1"]
@@ -131,7 +131,7 @@ def test_dicom_series(dicom_tree: Path) -> None:
     assert found.pop("unused-series") == ("ct/P09/arterial [ARTERIAL]", "ct/P12/all/a0.dcm [ARTERIAL]")
     dropped = {f.code: (f.dropped, f.count, f.along) for f in cohort.findings if f.dropped}
     assert dropped == {
-        "no-label": ("subjects", 1, None),  # whose image is one that belongs to no row
+        "label-left-out": ("subjects", 1, None),  # whose image is one that belongs to no row
         "row-without-image": ("subjects", 1, 0),
         "image-without-row": ("scans", 3, None),
         "other-series": ("subjects", 1, 1),
@@ -140,7 +140,7 @@ def test_dicom_series(dicom_tree: Path) -> None:
     assert cohort.found == (41 + 3 + 1 + 2, 44)
     assert [Path(item.partition(":")[0]).parent.parent.name for item in found.pop("localiser")] == ["P10"]
     assert [Path(item.partition(":")[0]).parent.parent.name for item in found.pop("other-modality")] == ["P11"]
-    assert len(found.pop("mask-for-some")) == 39
+    assert len(found.pop("scan-without-mask")) == 39
     assert found == {}
     assert set(cohort.groups) == {"age", "scanner", "series"}
     assert set(cohort.scans["scanner"]) == {"ACME One"}
@@ -149,7 +149,7 @@ def test_dicom_series(dicom_tree: Path) -> None:
 
 def test_several_series_without_a_choice_are_listed(dicom_tree: Path) -> None:
     with pytest.raises(
-        DataError, match=r"2 patients have several volumes: P09 \(line 10\): .*\[ARTERIAL\].*P12.*task\.ser"
+        DataError, match=r"2 subjects have several volumes: P09 \(line 10\): .*\[ARTERIAL\].*P12.*task\.ser"
     ):
         _scan(dicom_tree)
 
@@ -174,9 +174,9 @@ def test_nifti_volumes_with_masks(tmp_path: Path) -> None:
     _assert_is(cohort, images, masks)
     found = _found(cohort)
     assert found["row-without-image"] == ("P06 (line 7)",)
-    assert found["mask-not-used"] == ("P01_liver_mask.nii.gz",)
-    assert found["mask-for-some"] == tuple(f"P{n:02}" for n in range(2, 43, 2) if n != 6)
-    assert set(found) == {"row-without-image", "mask-not-used", "never-an-input", "mask-for-some"}
+    assert found["mask-without-row"] == ("P01_liver_mask.nii.gz",)
+    assert found["scan-without-mask"] == tuple(f"P{n:02}" for n in range(2, 43, 2) if n != 6)
+    assert set(found) == {"row-without-image", "mask-without-row", "never-an-input", "scan-without-mask"}
 
 
 def test_images_and_masks_named_by_the_table(tmp_path: Path) -> None:
@@ -234,11 +234,12 @@ def test_a_row_an_image(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("cells", "message"),
     [
-        (("../x.png", "b.png"), r"t\.csv, line 2, column 'image': '\.\./x\.png' is not below"),
-        (("a.png", "lost.png"), r"column 'image': 1 images do not exist: line 3: lost\.png"),
-        (("a.png", "x/../a.png"), r"name the same image: line 2: a\.png; line 3: a\.png"),
-        (("a.png", "empty"), r"line 3: the folder empty holds no DICOM"),
-        (("a.png", "two"), r"line 3: two holds 2 series: .*ARTERIAL.*PORTAL.*task\.series"),
+        (("../x.png", "b.png"), r"t\.csv, line 2, column 'image': '\.\./x\.png' leads out"),
+        (("a.png", "lost.png"), r"column 'image': 1 rows have no image: 'lost\.png' \(line 3\)"),
+        (("a.png", "./a.png"), r"lines 2, 3 share the image a\.png"),
+        (("a.png", "x/../a.png"), r"line 3, column 'image': 'x/\.\./a\.png' leads out"),
+        (("a.png", "empty"), r"line 3, column 'image': the folder empty holds no DICOM"),
+        (("a.png", "two"), r"line 3, column 'image': two holds 2 series: .*ARTERIAL.*PORTAL.*task\.series"),
     ],
 )
 def test_paths_that_cannot_be_right(tmp_path: Path, cells: tuple[str, str], message: str) -> None:
@@ -255,7 +256,7 @@ def test_paths_that_cannot_be_right(tmp_path: Path, cells: tuple[str, str], mess
 def test_images_of_two_patients_and_of_none(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("id,mvi,age\n1,0,50\n2,1,51\n")
     write_nifti(tmp_path / "ct_1_2.nii")
-    with pytest.raises(DataError, match=r"1 images could be of several patients of t\.csv: ct_1_2\.nii: 1 or 2"):
+    with pytest.raises(DataError, match=r"1 images could be of several subjects of t\.csv: ct_1_2\.nii: 1 or 2"):
         _scan(tmp_path)
     (tmp_path / "ct_1_2.nii").rename(tmp_path / "ct_001.nii")
     with pytest.raises(DataError, match=r"no image belongs to a row.*leading zeros"):

@@ -19,7 +19,7 @@ import pytest
 
 from fusekit import Run, Underway
 from fusekit.errors import OptionError
-from fusekit.experiment.followers import Followers, open_trackers
+from fusekit.experiment.setup.trackers import Followers, open_trackers
 from fusekit.progress import Quiet
 
 

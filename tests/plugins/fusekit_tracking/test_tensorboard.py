@@ -11,7 +11,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 from fusekit import Run, Underway
-from fusekit.experiment.followers import Followers
+from fusekit.experiment.setup.trackers import Followers
 from fusekit.progress import Quiet
 
 

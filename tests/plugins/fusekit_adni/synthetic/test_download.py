@@ -10,8 +10,8 @@ import pytest
 
 from fusekit.data import read
 from fusekit.progress import Quiet
-from fusekit_adni.layouts import find_download
-from fusekit_adni.loni import read_visits
+from fusekit_adni.download.layouts import find_download
+from fusekit_adni.download.loni import read_visits
 from fusekit_adni.synthetic import download
 from fusekit_adni.synthetic.download import write_download
 from fusekit_adni.synthetic.subjects import Strengths, draw_subjects

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from fusekit.errors import OptionError
-from fusekit_adni.loni import SUBJECT
+from fusekit_adni.download.loni import SUBJECT
 from fusekit_adni.synthetic.subjects import Strengths, draw_subjects
 
 COUNT = 20_000

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from fusekit.errors import OptionError
+from fusekit_adni.labels.visits import canonical
 from fusekit_adni.synthetic.subjects import Strengths, draw_subjects
 from fusekit_adni.synthetic.trajectories import CODES, draw_people, draw_visits
-from fusekit_adni.visits import canonical
 
 COUNT = 1500
 

@@ -1,0 +1,130 @@
+"""The audit: every check in the order in which it is read, and what a refusal stops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+import pandas as pd
+
+from fusekit.audit import columns, copies, folds, groups, missing, volumes
+from fusekit.audit.case import Case
+from fusekit.data.cohort import Cohort, Finding
+from fusekit.data.store.store import SliceStore
+from fusekit.data.task import Task
+from fusekit.errors import LeakageError, OptionError
+from fusekit.extension.registry import suggest
+
+Check = Callable[[Case], Iterator[Finding]]
+
+#: What can be seen from the tables.
+TABLE_CHECKS: tuple[Check, ...] = (
+    folds.subjects_in_two_folds,
+    columns.leaky_columns,
+    columns.columns_that_are_the_label,
+    columns.strong_columns,
+    columns.shortcut_columns,
+    missing.telling_gaps,
+    missing.telling_gaps_of_columns,
+    groups.confounded_groups,
+    groups.scans_after_diagnosis,
+    folds.unequal_folds,
+)
+
+#: What can be seen from what the slice store measured of each volume.
+IMAGE_CHECKS: tuple[Check, ...] = (
+    copies.same_images,
+    copies.nearly_same_images,
+    groups.confounded_geometry,
+    volumes.unusual_volumes,
+)
+
+#: Refusals of an external validation, where a cohort is not what the frozen model was made for.
+OF_ANOTHER_COHORT = ("missing-column", "other-unit", "out-of-range", "training-cohort")
+
+#: Refusals of these checks, of a recipe and of another cohort: what ``--allow`` takes, beside those of the task itself.
+REFUSALS = ("column-is-label", "leaky-column", "near-duplicate", "recipe-differs", "same-image", *OF_ANOTHER_COHORT)
+
+
+def audit(cohort: Cohort, folds: pd.Series | None, task: Task, store: SliceStore | None) -> tuple[Finding, ...]:
+    """Look for what would fool you: see ``audit_tables`` and ``audit_images``.
+
+    Args:
+        cohort: checked by ``Cohort.check``.
+        folds: fold by subject; None if it is not split.
+        task: knows which columns betray its label.
+        store: of its slices; None leaves the images out.
+
+    Raises:
+        LeakageError: a subject is in two folds, which nothing allows.
+    """
+    tables = audit_tables(cohort, folds, task)
+    return tables if store is None else (*tables, *audit_images(cohort, task, store))
+
+
+def audit_tables(cohort: Cohort, folds: pd.Series | None, task: Task) -> tuple[Finding, ...]:
+    """Audit columns, gaps, groups and folds, before any image is read.
+
+    Raises:
+        LeakageError: as ``audit``.
+    """
+    return _run(TABLE_CHECKS, Case(cohort, folds, task, None))
+
+
+def audit_images(cohort: Cohort, task: Task, store: SliceStore) -> tuple[Finding, ...]:
+    """Audit the volumes by the store's ``volumes`` and ``thumbnails``; no image is opened."""
+    return _run(IMAGE_CHECKS, Case(cohort, None, task, store))
+
+
+def _run(checks: tuple[Check, ...], case: Case) -> tuple[Finding, ...]:
+    return tuple(finding for check in checks for finding in check(case))
+
+
+def refusals(findings: Iterable[Finding], allow: Iterable[str] = ()) -> list[Finding]:
+    """Return the refusals that are not allowed by name.
+
+    Args:
+        findings: of the task, the store and the audit.
+        allow: codes to go on in spite of.
+
+    Raises:
+        OptionError: ``allow`` names no refusal, with the nearest that it could mean.
+    """
+    found = [finding for finding in findings if finding.severity == "refusal"]
+    known, allowed = sorted({*REFUSALS, *(finding.code for finding in found)}), set(allow)
+    for code in sorted(allowed - set(known)):
+        raise OptionError(f"--allow takes the code of a refusal, and {code!r} is none; {suggest(code, known)}")
+    return [finding for finding in found if finding.code not in allowed]
+
+
+def refuse(
+    findings: Iterable[Finding],
+    allow: Iterable[str] = (),
+    opening: str = "the audit refuses this cohort",
+    closing: str = "`fusekit check` shows everything that it found.",
+) -> None:
+    """Stop at ``refusals``.
+
+    Args:
+        findings: of the task, the store and the audit.
+        allow: codes to go on in spite of.
+        opening, closing: around the list of reasons.
+
+    Raises:
+        LeakageError: the message lists every one with its code, first items and advice.
+        OptionError: as ``refusals``.
+    """
+    stopped = refusals(findings, allow)
+    if stopped:
+        raise LeakageError(
+            f"{opening}, for {len(stopped)} reason{'s' if len(stopped) > 1 else ''}:\n"
+            + "\n".join(_paragraph(finding) for finding in stopped)
+            + f"\n{closing}"
+        )
+
+
+def _paragraph(finding: Finding) -> str:
+    more = f" and {finding.count - 10} more" if finding.count > 10 else ""
+    return (
+        f"- {finding.code} ({finding.count}): {finding.message}\n  {'; '.join(finding.items[:10])}{more}.\n"
+        f"  {finding.advice} To go on all the same: --allow {finding.code}"
+    )

@@ -1,0 +1,155 @@
+"""Inputs that give the answer away: by their name, by their values, by what a single one of them can do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from math import lgamma, log
+
+import numpy as np
+import pandas as pd
+
+from fusekit.audit.association import auc, held_out_rates
+from fusekit.audit.case import LEVEL, Case
+from fusekit.data.cohort import Column, Finding
+
+#: A single column that predicts better than this is looked at before it is trained on.
+SUSPICIOUS_AUC = 0.98
+
+#: Chance that values fit the label one to one by accident, over all columns.
+ONE_TO_ONE_LEVEL = 1e-3
+
+#: Names of the label itself, with what people put around them (``dx_bl``, ``label_2``). A task knows more of them.
+_LABELS = re.compile(
+    r"(the|true|final|patient|subject)?_?(label|target|outcome|diagnosis|dx|class|group|ground_truth|gt|y)"
+    r"_?(bl|code|name|id|num|text|label|\d+)?"
+)
+
+#: Words of columns that tell where, when or how somebody was examined.
+_SHORTCUTS = re.compile(
+    r"(.*_)?(site|centre|center|hospital|institution|scanner|manufacturer|vendor|station|protocol|phase|cohort|batch|kit|"
+    r"plate|visit|viscode|session|date|timestamp|time_?stamp|path|file|filename|folder|id|ids|uid|uuid|mrn|ptid|rid|"
+    r"barcode|accession)(_.*)?|.*(siteid|site_id|patientid|subjectid|imageid|scandate|examdate|visitdate)"
+)
+
+
+def leaky_columns(case: Case) -> Iterator[Finding]:
+    """Refuse columns whose name says that they are, define or betray the label."""
+    reasons: dict[str, list[str]] = {}
+    for column in case.cohort.columns:
+        reason = next(filter(None, (_reason(case, name) for name in _names(column))), None)
+        if reason is not None:
+            reasons.setdefault(reason, []).append(column.name)
+    for reason, names in reasons.items():
+        yield Finding(
+            "leaky-column",
+            f"clinical columns that are {reason}: whoever has them needs no model.",
+            tuple(names),
+            "refusal",
+            "Take them out of the clinical columns.",
+        )
+
+
+def _reason(case: Case, name: str) -> str | None:
+    return case.task.reason_to_leave_out(name) or ("the label by name" if _LABELS.fullmatch(_plain(name)) else None)
+
+
+def _names(column: Column) -> Iterator[str]:
+    """A column's own name, without the table before it, and the one it had in its table."""
+    yield column.name
+    yield column.name.rpartition(".")[2]
+    _, colon, name = column.source.partition(": ")
+    yield name if colon else re.split(r"[.:/]", column.source)[-1]
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+
+
+def shortcut_columns(case: Case) -> Iterator[Finding]:
+    """Warn of columns that by their name tell where, when or how somebody was examined."""
+    names = [
+        column.name
+        for column in case.cohort.columns
+        if any(_SHORTCUTS.fullmatch(_plain(name)) for name in (column.name, column.name.rpartition(".")[2]))
+        and not any(_reason(case, name) for name in _names(column))  # those are refused
+    ]
+    if names:
+        yield Finding(
+            "shortcut-column",
+            "clinical columns that by their name tell where, when or how a subject was examined, or who it is.",
+            tuple(names),
+            "warning",
+            "A model can learn them instead of the disease and fail at the next hospital. Take them out, unless each "
+            "is a measurement with an unlucky name.",
+        )
+
+
+def columns_that_are_the_label(case: Case) -> Iterator[Finding]:
+    """Refuse columns every value of which belongs to one class, more often than chance would have it."""
+    names = []
+    for column in case.cohort.columns:
+        values = case.clinical[column.name]
+        seen = values.notna().to_numpy()
+        if column.kind == "number" and values.nunique() > len(case.cohort.classes):
+            continue  # a number's order counts: see strong_columns
+        table = pd.crosstab(values[seen].map(str).to_numpy(), case.labels[seen])
+        if len(table) < 2 or ((table > 0).sum(axis=1) > 1).any():
+            continue
+        if _log_chance(case.labels[seen], len(table)) < log(ONE_TO_ONE_LEVEL / len(case.cohort.columns)):
+            names.append(column.name)
+    if names:
+        yield Finding(
+            "column-is-label",
+            "clinical columns every value of which belongs to one class: they are the label in other words.",
+            tuple(names),
+            "refusal",
+            "Take them out, or find out in which step of the study they were filled in with the diagnosis at hand.",
+        )
+
+
+def _log_chance(labels: np.ndarray, groups: int) -> float:
+    """Logarithm of a bound on the chance that so many groups of people happen to be pure.
+
+    Pure groups are an assignment of groups to classes, of which there are classes ** groups; each fits one of the
+    multinomially many ways in which the labels could lie.
+    """
+    counts = np.unique(labels, return_counts=True)[1]
+    ways = lgamma(len(labels) + 1) - sum(lgamma(count + 1) for count in counts)
+    return groups * log(max(len(counts), 1)) - ways
+
+
+def strong_columns(case: Case) -> Iterator[Finding]:
+    """Warn of single columns that predict the label with an AUC above 0.98, beyond what chance brings among so many."""
+    from scipy.stats import mannwhitneyu
+
+    found = []
+    for column in case.cohort.columns:
+        for name, cases in case.sides():
+            seen = case.clinical[column.name].notna().to_numpy()
+            positive = cases[seen]
+            if min(positive.sum(), (~positive).sum()) < 2:
+                continue
+            value, scores = _predict(case.clinical.loc[seen, column.name], column, positive)
+            if value > SUSPICIOUS_AUC:
+                p = float(mannwhitneyu(scores[positive], scores[~positive], method="asymptotic").pvalue)
+                if p * len(case.cohort.columns) < LEVEL:
+                    found.append(f"{column.name}: AUC {value:.3f} for {name} in {seen.sum()} subjects")
+    if found:
+        yield Finding(
+            "strong-column",
+            f"single clinical columns that predict the label with an AUC above {SUSPICIOUS_AUC:g}.",
+            tuple(found),
+            "warning",
+            "No marker is that good: look up how the column came about. If the diagnosis went into it, take it out.",
+        )
+
+
+def _predict(values: pd.Series, column: Column, cases: np.ndarray) -> tuple[float, np.ndarray]:
+    """AUC of a column alone, and its scores: a number whichever way round, a category by its held-out rate."""
+    if column.kind == "category":
+        scores = held_out_rates(values.map(str).to_numpy(dtype=object), cases)
+        return auc(scores, cases), scores
+    scores = values.to_numpy(dtype=float)
+    value = auc(scores, cases)
+    return max(value, 1 - value), scores

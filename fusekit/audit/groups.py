@@ -1,0 +1,143 @@
+"""Circumstances that go with the label: where, when and on what somebody was scanned, and how old they were."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import pandas as pd
+
+from fusekit.audit.association import auc, auc_interval, furthest, held_out_rates, holm, table_test
+from fusekit.audit.case import LEVEL, Case
+from fusekit.data.cohort import Finding
+
+#: Fewer subjects than this are too few to tell.
+FEWEST = 20
+
+#: A scan later than this after the diagnosis shows a disease that was known, and perhaps treated, for half a year.
+LATE_DAYS = 180
+
+#: Groups of a cohort that give days, and are looked at by ``scans_after_diagnosis``.
+ACQUIRED, DIAGNOSED = "acquired", "diagnosis_date"
+
+
+def confounded_groups(case: Case) -> Iterator[Finding]:
+    """Warn of groups of the cohort, such as site, scanner, sex and age, that go with the label."""
+    groups = {name: case.first[name] for name in case.cohort.groups if name in case.first}
+    yield from _confounded(case, groups)
+
+
+def confounded_geometry(case: Case) -> Iterator[Finding]:
+    """Warn if the volumes' orientation, voxel size or field of view goes with the label: another scanner's trace."""
+    if case.store is None:
+        return
+    volumes = case.store.volumes.loc[case.first.index]
+    rounded = volumes[["spacing_x", "spacing_y", "spacing_z"]].round(2).astype(str)
+    groups = {
+        "orientation of the file": volumes["orientation"].replace("", "not recorded"),
+        "voxel size": rounded.agg(" x ".join, axis=1),
+        "matrix": volumes[["shape_x", "shape_y", "shape_z"]].astype(str).agg(" x ".join, axis=1),
+    }
+    yield from _confounded(case, groups)
+
+
+def _confounded(case: Case, groups: Mapping[str, pd.Series]) -> Iterator[Finding]:
+    """Test each group against the label, corrected for their number (Holm)."""
+    if len(case.first) < FEWEST:
+        return
+    tested = {}
+    for name, values in groups.items():
+        numeric = _as_numbers(values)
+        if numeric is not None:
+            tested[name] = (*_test_numbers(numeric, case.labels), numeric)
+        elif 2 <= values.map(str).nunique() <= len(values) / 2:  # else it is one value, or an id or a date
+            text = values.map(lambda value: "(blank)" if pd.isna(value) or value == "" else str(value))
+            tested[name] = (*table_test(text.to_numpy(dtype=object), case.labels), text)
+    adjusted = holm([p for p, _, _ in tested.values()])
+    found = [
+        _say(case, name, float(p), strength, values)
+        for (name, (_, strength, values)), p in zip(tested.items(), adjusted, strict=True)
+        if p < LEVEL
+    ]
+    if found:
+        yield Finding(
+            "confounded-group",
+            "circumstances that go with the label; a model can read them from the image and pass for a diagnosis.",
+            tuple(found),
+            "warning",
+            "Match or restrict the classes so that they agree in it, hold out whole groups of it for testing, or "
+            "report scores within its levels.",
+        )
+
+
+def _as_numbers(values: pd.Series) -> pd.Series | None:
+    """The values, if they are numbers of many levels; 1.5 and 3 tesla are two levels."""
+    if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values) and values.nunique() > 12:
+        return values.astype(float)
+    return None
+
+
+def _test_numbers(values: pd.Series, labels: np.ndarray) -> tuple[float, float]:
+    """P of Kruskal and Wallis, and their epsilon squared: the share of the ranks' variance that the label explains."""
+    from scipy.stats import kruskal
+
+    seen = values.notna().to_numpy()
+    sides = [values[seen & (labels == label)].to_numpy() for label in np.unique(labels)]
+    if min(map(len, sides)) < 5 or values.nunique() < 2:
+        return 1.0, 0.0
+    result = kruskal(*sides)
+    return float(result.pvalue), float(result.statistic) / (int(seen.sum()) - 1)
+
+
+def _say(case: Case, name: str, p: float, strength: float, values: pd.Series) -> str:
+    """A clause with the numbers: how strong, how far it predicts alone, and where it is worst."""
+    alone = max((_alone(values, cases), label) for label, cases in case.sides())
+    (value, low, high), label = alone
+    reach = f"AUC of it alone {value:.2f} ({low:.2f} to {high:.2f}) for {label}; p = {p:.2g}"
+    if pd.api.types.is_numeric_dtype(values):
+        medians = ", ".join(
+            f"{values[case.labels == number].median():.4g} in {label}"
+            for number, label in enumerate(case.cohort.classes)
+        )
+        return f"{name}: median {medians}; {reach}"
+    return f"{name}: Cramer's V {strength:.2f}; {reach}; {_worst(case, values)}"
+
+
+def _alone(values: pd.Series, cases: np.ndarray) -> tuple[float, float, float]:
+    """AUC of the group alone with its 95 % limits: numbers as they are, names cross-validated."""
+    if pd.api.types.is_numeric_dtype(values):
+        seen = values.notna().to_numpy()
+        scores, cases = values[seen].to_numpy(), cases[seen]
+        scores = scores if auc(scores, cases) >= 0.5 else -scores
+    else:
+        scores = held_out_rates(values.to_numpy(dtype=object), cases)
+    return (auc(scores, cases), *auc_interval(scores, cases))
+
+
+def _worst(case: Case, values: pd.Series) -> str:
+    level, label, table = furthest(values.to_numpy(dtype=object), case.labels)
+    share = table[label].sum() / table.to_numpy().sum()
+    name = case.cohort.classes[int(label)]
+    return f"{level!r} has {table.loc[level, label]} {name} of {table.loc[level].sum()}, against {share:.0%} in all"
+
+
+def scans_after_diagnosis(case: Case) -> Iterator[Finding]:
+    """Warn of scans made long after the diagnosis, where the cohort knows both days."""
+    scans = case.cohort.scans
+    if not {ACQUIRED, DIAGNOSED} <= set(scans):
+        return
+    acquired, diagnosed = (pd.to_datetime(scans[name], errors="coerce") for name in (ACQUIRED, DIAGNOSED))
+    days = (acquired - diagnosed).dt.days
+    late = days[days > LATE_DAYS].sort_values(ascending=False, kind="stable")
+    if late.empty:
+        return
+    labels = scans.loc[late.index, "label"].value_counts().sort_index()
+    listed = ", ".join(f"{count} of {case.cohort.classes[int(label)]}" for label, count in labels.items())
+    yield Finding(
+        "scan-after-diagnosis",
+        f"scans made more than {LATE_DAYS} days after the diagnosis ({listed}; of {days.notna().sum()} scans with both "
+        f"days; at most {late.iloc[0] / 365.25:.1f} years): they show a disease that is known and perhaps treated.",
+        tuple(f"{scan}: {int(count)} days" for scan, count in late.items()),
+        "warning",
+        "For a question about undiagnosed people keep the scans up to the diagnosis.",
+    )

@@ -1,0 +1,133 @@
+"""Volumes unlike the others of the cohort: another protocol, a turned axis, a cut-off head."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fusekit.audit.case import Case
+from fusekit.data.cohort import Finding
+
+#: Fewer volumes than this are no measure of what is usual.
+FEWEST = 10
+
+#: Robust standard deviations from the median beyond which a volume is unusual: 1 in 1.7 million of a normal cohort.
+FAR = 5.0
+
+#: The least that one robust standard deviation is taken for, so that nearly equal volumes are no outliers of each
+#: other: 5 % of a length, a tenth of the grey levels' range, 10 % of the foreground's share.
+LENGTH, GREY, SHARE = np.log(1.05), 0.1, np.log(1.1)
+
+#: An orientation that at most this share of the scans has is unusual, from the number of scans on at which that is one.
+RARE, RARE_FROM = 0.05, 20
+
+
+def unusual_volumes(case: Case) -> Iterator[Finding]:
+    """Warn of volumes with unusual voxel size, field of view, orientation or grey levels, or too little foreground."""
+    if case.store is None or len(case.store.volumes) < FEWEST:
+        return
+    volumes = case.store.volumes
+    for check in (_spacing, _extent, _orientation, _grey_levels, _foreground):
+        yield from check(volumes)
+
+
+def robust_z(values: pd.Series, least: float) -> pd.Series:
+    """Distance from the median in robust standard deviations (1.4826 MAD), each taken for ``least`` or more."""
+    distance = values - values.median()
+    return distance / max(1.4826 * float(distance.abs().median()), least)
+
+
+def _log(values: pd.Series) -> pd.Series:
+    return pd.Series(np.log(values.to_numpy(dtype=float)), values.index)
+
+
+def _spacing(volumes: pd.DataFrame) -> Iterator[Finding]:
+    lengths = volumes[["spacing_x", "spacing_y", "spacing_z"]]
+    yield from _lengths(
+        lengths,
+        "unusual-spacing",
+        "volumes with another voxel size than the cohort's",
+        "Look whether they are another sequence or were resampled. Slices by millimetres (slices.space=mm) compare; "
+        "slices by voxels do not.",
+    )
+
+
+def _extent(volumes: pd.DataFrame) -> Iterator[Finding]:
+    extent = pd.DataFrame({a: volumes[f"shape_{a}"] * volumes[f"spacing_{a}"] for a in "xyz"})
+    yield from _lengths(
+        extent,
+        "unusual-extent",
+        "volumes with another field of view than the cohort's",
+        "Look at them: part of the body may be cut off, or another part of it shown.",
+    )
+
+
+def _lengths(lengths: pd.DataFrame, code: str, what: str, advice: str) -> Iterator[Finding]:
+    """Report rows (n, 3) of which a length in mm is far from the median, by ratio."""
+    usual = " x ".join(f"{value:.3g}" for value in lengths.median())
+    far = lengths.apply(lambda length: robust_z(_log(length), LENGTH)).abs().max(axis=1) > FAR
+
+    def size(scan: Any) -> str:
+        return " x ".join(f"{value:.3g}" for value in lengths.loc[scan]) + " mm"
+
+    yield from _report(code, f"{what} ({usual} mm).", far, size, advice)
+
+
+def _orientation(volumes: pd.DataFrame) -> Iterator[Finding]:
+    if len(volumes) < RARE_FROM:
+        return
+    codes = volumes["orientation"].replace("", "not recorded")
+    shares = codes.value_counts(normalize=True)
+    rare = codes.map(shares) <= RARE
+    usual = ", ".join(f"{code} {share:.0%}" for code, share in shares[shares > RARE].items())
+    yield from _report(
+        "unusual-orientation",
+        f"volumes stored in an orientation that few have (others: {usual or 'none'}).",
+        rare,
+        lambda scan: str(codes.loc[scan]),
+        "They are turned upright before use. Look at one slice of each: a wrong header turns it the wrong way.",
+    )
+
+
+def _grey_levels(volumes: pd.DataFrame) -> Iterator[Finding]:
+    """Compare the level (low), the logarithm of the range (low to high), and where the median lies in it."""
+    span = (volumes["high"] - volumes["low"]).clip(lower=1e-12)
+    usual = float(span.median())
+    measures = [
+        robust_z(volumes["low"] / usual, GREY),
+        robust_z(_log(span), GREY),
+        robust_z((volumes["median"] - volumes["low"]) / span, GREY),
+    ]
+    far = pd.concat(measures, axis=1).abs().max(axis=1) > FAR
+    typical = ", ".join(f"{volumes[name].median():.4g}" for name in ("low", "median", "high"))
+
+    def levels(scan: Any) -> str:
+        return ", ".join(f"{volumes.loc[scan, name]:.4g}" for name in ("low", "median", "high"))
+
+    yield from _report(
+        "unusual-intensity",
+        f"volumes with unusual grey levels (1st, 50th and 99th percentile of the foreground; cohort: {typical}).",
+        far,
+        levels,
+        "Look at them: another sequence, a missing rescale, a contrast agent, or a mask in place of the image.",
+    )
+
+
+def _foreground(volumes: pd.DataFrame) -> Iterator[Finding]:
+    share = volumes["foreground"].clip(lower=1e-6)
+    yield from _report(
+        "little-foreground",
+        f"volumes with too little in them (foreground; cohort: {share.median():.0%} of the voxels).",
+        robust_z(_log(share), SHARE) < -FAR,
+        lambda scan: f"{volumes.loc[scan, 'foreground']:.1%}",
+        "Look at them: the brain may be cut off, stripped away, or the volume empty.",
+    )
+
+
+def _report(code: str, message: str, flagged: pd.Series, say: Callable[[Any], str], advice: str) -> Iterator[Finding]:
+    scans = flagged.index[flagged]
+    if len(scans):
+        yield Finding(code, message, tuple(f"{scan}: {say(scan)}" for scan in scans), "warning", advice)

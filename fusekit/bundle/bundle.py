@@ -1,0 +1,314 @@
+"""The shipped model: a folder with ``model.safetensors`` and ``bundle.json``, enough to predict for a new patient."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from fusekit.bundle.patients import Part, names_of, one_patient, slices_of
+from fusekit.data import ClinicalEncoding, Pixels, SlicePolicy
+from fusekit.disk import checksum_of, regular, write_json, write_tensors
+from fusekit.errors import DataError, UnknownName, first_ten
+from fusekit.evaluation import probabilities_of
+from fusekit.evaluation.rule import Level, Rule
+from fusekit.models import FusionModel, build_from, channels_last, weights_channels_last
+from fusekit.models.memory_format import placed, torch_device
+
+#: Of what is written. Format 1 has no calling rule of its own: it lies in the provenance.
+FORMAT = 2
+WEIGHTS, DESCRIPTION = "model.safetensors", "bundle.json"
+
+#: Slices a forward pass of a prediction; the same everywhere, so that the same slice gets the same number.
+BATCH = 32
+
+
+class Predictions(NamedTuple):
+    """What a bundle says of patients.
+
+    Attributes:
+        slices: one row a slice: subject, scan, slice, p_0, p_1, ... as the model gives them, called.
+        subjects: one row a subject: subject, scans, slices, p_0, p_1, ..., called; where the run fitted them,
+            ``threshold`` (class 1 is called above it) and ``temperature``, by which p_0, p_1, ... are calibrated.
+    """
+
+    slices: pd.DataFrame
+    subjects: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A trained fusion model with everything it needs to read a new patient.
+
+    Call it on tensors, or on files: ``bundle(image, clinical)``.
+
+    Args:
+        model: in evaluation mode.
+        classes: ``classes[k]`` is what the k-th probability is of.
+        encoding: clinical columns to model input; None if the model reads none.
+        slices: which slices of a volume it was trained on.
+        image_size: their height and width (and depth) in pixels.
+        pixels: scale of their grey levels.
+        rule: from slices to subjects to calls; that of the training, and the one it was tested with.
+        task: the task's name, question, classes and metrics.
+        metrics: the test scores it was shipped with, a row each.
+        provenance: versions, seed, data fingerprint, whether the cohort was synthetic.
+    """
+
+    model: FusionModel
+    classes: tuple[str, ...]
+    encoding: ClinicalEncoding | None
+    slices: SlicePolicy
+    image_size: int
+    pixels: Pixels
+    rule: Rule = field(default_factory=Rule)
+    task: Mapping[str, Any] = field(default_factory=dict)
+    metrics: list[dict[str, Any]] = field(default_factory=list)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __call__(self, image: Any = None, clinical: Any = None, mask: str | Path | None = None) -> Any:
+        """Predict, from tensors or from files; leave out what the model does not read.
+
+        Args:
+            image: (B, 1, H, W) float tensor, scaled by ``pixels``, or (B, 1, S, S, S) of whole volumes; or the path of
+                a volume, series or picture.
+            clinical: (B, F) float tensor of encoded columns; or the path of a table with one row, or a mapping of
+                column -> value.
+            mask: the path of the image's mask; looked at if slices are chosen by the largest masked area.
+
+        Returns:
+            Tensors give probabilities (B, K). Files give the table of slices of ``predict``.
+
+        Raises:
+            DataError: as ``predict``; or a probability is not a number.
+        """
+        given = [value for value in (image, clinical) if value is not None]
+        if given and all(isinstance(value, Tensor) for value in given):
+            with torch.inference_mode():
+                probabilities = self.model(image, clinical).softmax(dim=1)
+            if not probabilities.isfinite().all():
+                rows = (~probabilities.isfinite().all(dim=1)).nonzero().flatten().tolist()
+                raise DataError(f"The model gives no numbers for rows {first_ten(rows)}; are there any in the input?")
+            return probabilities
+        return self.predict(one_patient(image, clinical, mask)).slices
+
+    def predict(
+        self,
+        patients: pd.DataFrame,
+        source: str = "the table",
+        allow_out_of_range: bool = False,
+        device: str | torch.device = "auto",
+    ) -> Predictions:
+        """Predict for patients that come as files and text.
+
+        Args:
+            patients: one row a scan; the clinical columns as text or values, ``image`` (a path) if the model reads
+                images, ``mask`` (a path, or empty) if its slices are those of the largest masked area, and ``subject``
+                if the patients have names (else they are numbered).
+            source: what to call the table in messages.
+            allow_out_of_range: take values outside the range that the training data make plausible.
+            device: where it is computed, as for ``run``; the model itself stays where it is.
+
+        Returns:
+            Slices and subjects; a model without images has one slice a scan.
+
+        Raises:
+            DataError: a column is missing, a category unknown, a value out of range, an image unreadable, two rows are
+                one scan, or the model gives no number for a patient.
+            OptionError: this machine has no such device.
+        """
+        names = names_of(patients, source)
+        columns = self._columns(patients, source, allow_out_of_range)
+        model = placed(self.model, torch_device(device) if isinstance(device, str) else device)
+        owners, positions, parts = [], [], [np.empty((0, len(self.classes)))]
+        for part in self._parts(patients):
+            parts.append(_forward(model, self.pixels, part.images, columns[part.owners]))
+            owners += part.owners
+            positions += part.positions
+        slices = names.iloc[owners].reset_index(drop=True).assign(slice=positions)
+        for k, p in enumerate(np.concatenate(parts).T):
+            slices[f"p_{k}"] = p
+        probabilities_of(slices)  # refuses what is not a number, by the patient's name
+        return Predictions(self._called(slices, "slice"), self._called(self.rule.subjects(slices), "subject"))
+
+    def _parts(self, patients: pd.DataFrame) -> Iterator[Part]:
+        if self.model.reads_image:
+            return slices_of(patients, self.slices, self.image_size, together=4 * BATCH)
+        return iter([Part(None, list(range(len(patients))), [0] * len(patients))])
+
+    def _called(self, table: pd.DataFrame, level: Level) -> pd.DataFrame:
+        """With the class that each row is called; then subjects are calibrated, which changes no call."""
+        called = [self.classes[k] for k in self.rule.called(table, level)]
+        if level == "subject" and self.rule.calibrates:
+            table = self.rule.calibrated(table)
+        shown = table.drop(columns="temperature", errors="ignore").assign(called=called)
+        if level == "subject":
+            if (threshold := self.rule.shown_threshold()) is not None:
+                shown["threshold"] = threshold
+            if "temperature" in table:
+                shown["temperature"] = table["temperature"]
+        return shown
+
+    def _columns(self, patients: pd.DataFrame, source: str, allow_out_of_range: bool) -> np.ndarray:
+        """Encoded clinical columns of the patients (N, F)."""
+        if self.model.reads_image and "image" not in patients:
+            raise DataError(
+                f"{source} has no column 'image', the path of each patient's scan; this model reads images."
+            )
+        if self.encoding is None:
+            return np.zeros((len(patients), 0), dtype=np.float32)
+        names = [column.name for column in self.encoding.columns]
+        if not any(name in patients for name in names):
+            raise DataError(
+                f"{source} has none of the {len(names)} clinical columns that this model reads: "
+                f"{', '.join(names[:5])}{', ...' if len(names) > 5 else '.'} Give a table of them (--clinical)."
+            )
+        values = self.encoding.parse(patients, source=source)
+        self.encoding.check(values, source=source, allow_out_of_range=allow_out_of_range)
+        return self.encode(values)
+
+    def encode(self, values: pd.DataFrame) -> np.ndarray:
+        """Clinical values of n scans -> (n, F) float32; (n, 0) if the model reads none."""
+        if self.encoding is None:
+            return np.zeros((len(values), 0), dtype=np.float32)
+        return self.encoding.transform(values)
+
+    def probabilities(
+        self, images: np.ndarray | None, clinical: np.ndarray, device: str | torch.device = "cpu"
+    ) -> np.ndarray:
+        """Probabilities (N, K) float64 of stored slices (N, H, W) or volumes (N, S, S, S) with encoded columns (N, F).
+
+        The forward pass is float32 whatever the precision of training, so that a run and its bundle agree.
+        """
+        probabilities = _forward(placed(self.model, device), self.pixels, images, clinical)
+        return probabilities if len(clinical) else np.empty((0, len(self.classes)))
+
+    def save(self, folder: Path) -> None:
+        """Write the two files into a new folder.
+
+        Raises:
+            OSError: they cannot be written, e.g. because the disk is full.
+        """
+        folder.mkdir(parents=True)
+        write_tensors(folder / WEIGHTS, self.model.state_dict())
+        description = {
+            "format": FORMAT,
+            "weights": checksum_of(folder / WEIGHTS),
+            "model": self.model.description,
+            "classes": list(self.classes),
+            "clinical": self.encoding.as_json() if self.encoding else None,
+            "slices": self.slices.as_json(),
+            "image_size": self.image_size,
+            "pixels": self.pixels._asdict(),
+            "rule": self.rule.as_json(),
+            "task": dict(self.task),
+            "metrics": self.metrics,
+            "provenance": dict(self.provenance),
+        }
+        write_json(folder / DESCRIPTION, description)
+
+
+def _forward(model: FusionModel, pixels: Pixels, images: np.ndarray | None, clinical: np.ndarray) -> np.ndarray:
+    """Probabilities (N, K) float64, in batches, where the model is."""
+    device = next(model.parameters()).device
+    parts: list[np.ndarray] = []
+    with torch.inference_mode():
+        for start in range(0, len(clinical), BATCH):
+            image = columns = None
+            if images is not None and model.reads_image:
+                image = channels_last(pixels.to_tensor(images[start : start + BATCH], device))
+            if model.reads_clinical:
+                columns = torch.from_numpy(clinical[start : start + BATCH]).to(device)
+            parts.append(model(image, columns).cpu().double().softmax(dim=1).numpy())
+    return np.concatenate(parts) if parts else np.empty((0, 0))
+
+
+def bundle_folder(folder: str | Path) -> Path:
+    """Find the bundle where a run folder was given; anything else is itself."""
+    folder = Path(folder)
+    inside = folder / "bundle"
+    return inside if not (folder / DESCRIPTION).is_file() and (inside / DESCRIPTION).is_file() else folder
+
+
+def load(folder: str | Path) -> Bundle:
+    """Open a bundle folder.
+
+    Raises:
+        DataError: it is not a bundle, or one of a newer format, or its weights do not fit its description.
+        UnknownName: a plugin that its model needs is not installed.
+    """
+    folder = bundle_folder(folder)
+    try:
+        description = json.loads(regular(folder / DESCRIPTION).read_bytes())
+    except (OSError, ValueError) as error:
+        raise DataError(f"{folder} is not a bundle: {DESCRIPTION} cannot be read ({error}).") from error
+    if description.get("format") not in (1, FORMAT):
+        raise DataError(
+            f"{folder / DESCRIPTION} has format {description.get('format')}; this FuseKit reads 1 and {FORMAT}."
+        )
+    try:
+        return _assemble(folder, description)
+    except (KeyError, TypeError) as error:
+        raise DataError(f"{folder / DESCRIPTION} is damaged: {type(error).__name__}: {error}.") from error
+
+
+def _assemble(folder: Path, description: Mapping[str, Any]) -> Bundle:
+    try:
+        with torch.random.fork_rng(devices=[]):  # weights that are replaced at once: the caller's numbers stay
+            model = build_from(description["model"])
+    except UnknownName as error:
+        made_with = ", ".join(
+            sorted({f"{p['distribution']} {p['version']}" for p in description["provenance"]["plugins"]})
+        )
+        raise UnknownName(f"{folder}: {error}\nThe bundle was made with the plugins of {made_with}.") from error
+    try:
+        if "weights" in description and checksum_of(regular(folder / WEIGHTS)) != description["weights"]:
+            raise DataError(
+                f"{folder / WEIGHTS} does not fit {DESCRIPTION}: it was changed or damaged after it was written. "
+                "Get the bundle again."
+            )
+        model.load_state_dict(load_file(regular(folder / WEIGHTS)))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise DataError(f"{folder / WEIGHTS} does not fit {DESCRIPTION}: {error}") from error
+    clinical, pixels = description["clinical"], Pixels(**description["pixels"])
+    _refuse_what_is_no_number(folder, model, pixels)
+    return Bundle(
+        model=weights_channels_last(model.eval()),
+        classes=tuple(description["classes"]),
+        encoding=ClinicalEncoding.from_json(clinical) if clinical else None,
+        slices=SlicePolicy(**description["slices"]),
+        image_size=int(description["image_size"]),
+        pixels=pixels,
+        rule=_rule(description),
+        task=description["task"],
+        metrics=description["metrics"],
+        provenance=description["provenance"],
+    )
+
+
+def _rule(description: Mapping[str, Any]) -> Rule:
+    """The calling rule; format 1 has it in the provenance, in two places."""
+    if description["format"] != 1:
+        return Rule.from_json(description["rule"])
+    provenance = description["provenance"]
+    old = {"aggregate": provenance.get("config", {}).get("aggregate", "mean"), **provenance.get("evaluation", {})}
+    return Rule.from_json(old)
+
+
+def _refuse_what_is_no_number(folder: Path, model: FusionModel, pixels: Pixels) -> None:
+    """A single NaN would make all probabilities one, and none of them a call."""
+    wrong = [name for name, value in model.state_dict().items() if not value.isfinite().all()]
+    if wrong:
+        raise DataError(f"{folder / WEIGHTS} is damaged: not every number is one in {first_ten(wrong)}.")
+    if not (math.isfinite(pixels.mean) and math.isfinite(pixels.std) and pixels.std > 0):
+        raise DataError(f"{folder / DESCRIPTION} is damaged: pixels has mean {pixels.mean} and std {pixels.std}.")

@@ -1,0 +1,1 @@
+"""Tables, and clinical columns encoded as numbers."""

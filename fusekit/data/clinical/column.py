@@ -1,0 +1,196 @@
+"""One clinical column as a model reads it: fitted on training values, and guarding what is read for new patients."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fusekit.data.clinical.tables import is_missing, place, to_number
+from fusekit.data.cohort import Column
+from fusekit.errors import DataError
+from fusekit.extension.registry import suggest
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedColumn:
+    """How a column's values become numbers.
+
+    Args:
+        column: as declared; of a category, with the categories in the order of their inputs.
+        fill: mean of the training values, in the column's unit; a missing number is taken for it.
+        scale: their standard deviation (population); 1 where all are equal.
+        seen: lowest and highest training value; None where there was none, and for categories.
+        masked: whether a further input says if the value was observed; so for columns with gaps in training.
+        observed: training scans that had a value, and all of them; None in bundles that do not tell.
+        shares: of each category among the training values; empty for numbers, and in bundles that do not tell.
+    """
+
+    column: Column
+    fill: float = 0.0
+    scale: float = 1.0
+    seen: tuple[float, float] | None = None
+    masked: bool = False
+    observed: tuple[int, int] | None = None
+    shares: tuple[float, ...] = ()
+
+    @classmethod
+    def fit(cls, values: pd.Series, column: Column) -> EncodedColumn:
+        """Measure a column on training values.
+
+        Raises:
+            DataError: a number is text or infinite; a category is none of the declared ones.
+        """
+        masked = bool(values.isna().any())
+        observed = values[values.notna()]
+        counts = (len(observed), len(values))
+        if column.kind == "category":
+            categories = _categories(observed, column)
+            shares = tuple(float((observed.map(str) == known).mean()) for known in categories) if len(observed) else ()
+            return cls(replace(column, categories=categories), masked=masked, observed=counts, shares=shares)
+        numbers = _numbers(observed, column)
+        if not len(numbers):
+            return cls(column, masked=masked, observed=counts)
+        low, high = float(numbers.min()), float(numbers.max())
+        # Equal values have no spread; their computed mean and deviation may differ from that by rounding.
+        mean, deviation = (float(numbers.mean()), float(numbers.std())) if low < high else (low, 1.0)
+        return cls(column, fill=mean, scale=deviation or 1.0, seen=(low, high), masked=masked, observed=counts)
+
+    @property
+    def name(self) -> str:
+        """The column's name."""
+        return self.column.name
+
+    @property
+    def is_number(self) -> bool:
+        """Whether it holds numbers, not categories."""
+        return self.column.kind == "number"
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """The categories it knows, in the order of their inputs; none for numbers."""
+        return self.column.categories
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of the inputs it becomes, without the mask."""
+        return (self.name,) if self.is_number else tuple(f"{self.name}={known}" for known in self.categories)
+
+    @property
+    def plausible(self) -> tuple[float, float]:
+        """The range outside which a number is taken for one in another unit.
+
+        A declared limit counts as it is. Else the training values decide: where all were positive, from their lowest
+        divided to their highest multiplied by the ratio of the two (creatinine from 50 to 150 umol/L makes 16.7 to 450
+        plausible, and 0.9, which is mg/dL, not); where not, or if the column is ``signed``, one width of their range to
+        either side. One value alone limits nothing.
+        """
+        low, high = -np.inf, np.inf
+        if self.seen is not None and self.seen[0] < self.seen[1]:
+            least, most = self.seen
+            if least > 0 and not self.column.signed:
+                low, high = least * (least / most), most * (most / least)
+            else:
+                low, high = least - (most - least), most + (most - least)
+        return (
+            low if self.column.low is None else self.column.low,
+            high if self.column.high is None else self.column.high,
+        )
+
+    def transform(self, values: pd.Series) -> np.ndarray:
+        """Encode values as float64 (N, len(features)): a missing one is 0, an unknown category 0 everywhere."""
+        if self.is_number:
+            with np.errstate(over="ignore"):
+                scaled = (values.to_numpy(dtype=np.float64, na_value=np.nan) - self.fill) / self.scale
+            limit = float(np.finfo(np.float32).max)  # a network turns infinity into NaN
+            return np.where(np.isnan(scaled), 0.0, np.clip(scaled, -limit, limit))[:, None]
+        present = values.notna().to_numpy()
+        text = values.map(str).to_numpy(dtype=object)
+        one_hot = np.zeros((len(values), len(self.categories)))
+        for position, known in enumerate(self.categories):
+            one_hot[:, position] = present & (text == known)
+        return one_hot
+
+    def parse(self, cells: pd.Series, source: str) -> pd.Series:
+        """Turn text into values: numbers or NaN, categories or None.
+
+        Raises:
+            DataError: a number column holds text; the message names source, line and column.
+        """
+        text = cells.map(lambda cell: "" if pd.isna(cell) else str(cell).strip()).astype(object)
+        if self.is_number:
+            return to_number(text, source)
+        gaps = is_missing(text) & ~text.isin(self.categories)
+        return pd.Series(
+            [None if gap else cell for cell, gap in zip(text, gaps, strict=True)], text.index, dtype=object
+        )
+
+    def check(self, values: pd.Series, source: str, allow_out_of_range: bool) -> None:
+        """Refuse values that the model was not made for.
+
+        Raises:
+            DataError: a category is unknown, or a number out of the plausible range.
+        """
+        observed = values[values.notna()]
+        if not self.is_number:
+            for row, value in observed.items():
+                if self.categories and str(value) not in self.categories:
+                    raise DataError(
+                        f"{place(source, values, row)}, column {self.name!r}: the model knows no category {value!r}; "
+                        f"{suggest(str(value), self.categories)}"
+                    )
+            return
+        low, high = self.plausible
+        outside = observed[(observed < low) | (observed > high)]
+        if len(outside) and not allow_out_of_range:
+            unit = f" {self.column.unit}" if self.column.unit else ""
+            seen = f" (in training: {self.seen[0]:g} to {self.seen[1]:g})" if self.seen else ""
+            where = f"{place(source, values, outside.index[0])}, column {self.name!r}"
+            raise DataError(
+                f"{where}: {outside.iloc[0]:g}{unit} is outside {low:g} to {high:g}{unit}{seen}. Is it in another "
+                "unit? Convert or correct it, or allow values out of range."
+            )
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain numbers, text and lists, on one level."""
+        column = asdict(self.column) | {"categories": list(self.categories)}
+        seen = list(self.seen) if self.seen else None
+        told = {"observed": list(self.observed) if self.observed else None, "shares": list(self.shares)}
+        return column | {"fill": self.fill, "scale": self.scale, "seen": seen, "masked": self.masked} | told
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any]) -> EncodedColumn:
+        """The way back, exact."""
+        column = {field.name: plain[field.name] for field in fields(Column)}
+        column["categories"] = tuple(column["categories"])
+        seen = (plain["seen"][0], plain["seen"][1]) if plain["seen"] else None
+        observed = plain.get("observed")  # bundles of earlier versions do not tell it
+        told = (int(observed[0]), int(observed[1])) if observed else None
+        shares = tuple(plain.get("shares", ()))
+        return cls(Column(**column), plain["fill"], plain["scale"], seen, plain["masked"], told, shares)
+
+
+def _categories(observed: pd.Series, column: Column) -> tuple[str, ...]:
+    categories = column.categories or tuple(sorted({str(value) for value in observed}))
+    for scan, value in observed.items():
+        if str(value) not in categories:
+            raise DataError(
+                f"{column.source or 'the cohort'}, scan {scan}, column {column.name!r}: {value!r} is none of the "
+                f"declared categories {', '.join(categories)}."
+            )
+    return categories
+
+
+def _numbers(observed: pd.Series, column: Column) -> np.ndarray:
+    where = f"{column.source or 'the cohort'}, column {column.name!r}"
+    try:
+        numbers = observed.to_numpy(dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{where}: a number column holds something else: {error}.") from error
+    if not np.isfinite(numbers).all():
+        scan = observed.index[~np.isfinite(numbers)][0]
+        raise DataError(f"{where}: the value of scan {scan} is infinite. Correct it or leave it empty.")
+    return numbers

@@ -1,0 +1,117 @@
+"""Clinical values as a model's input: scaled, one-hot, with a record of what was observed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fusekit.data.clinical.column import EncodedColumn
+from fusekit.data.clinical.tables import require_columns
+from fusekit.data.cohort import Column, Finding
+
+
+@dataclass(frozen=True)
+class ClinicalEncoding:
+    """The encoding of a clinical table, fitted on training scans only.
+
+    - A number is standardised with the mean and standard deviation of the observed training values. A missing one
+      becomes 0, which is the training mean.
+    - A category becomes one input for each known category. A missing one is 0 in all of them.
+    - A column with gaps in training has one more input, after all columns: 1 where observed, 0 where missing. A column
+      without gaps in training has none; if its value is missing for a new patient, the training mean stands in
+      silently, since the model never learnt what a gap means there.
+
+    Args:
+        columns: the fitted columns, in the order of the input.
+    """
+
+    columns: tuple[EncodedColumn, ...]
+
+    @classmethod
+    def fit(cls, values: pd.DataFrame, columns: Sequence[Column]) -> ClinicalEncoding:
+        """Fit on the training scans' values (index scan; see ``Cohort.clinical``), and on nothing else.
+
+        Raises:
+            DataError: a number is text or infinite; a category is none of the declared ones.
+        """
+        return cls(tuple(EncodedColumn.fit(values[column.name], column) for column in columns))
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of the F inputs: ``AGE``, ``SEX=Male``, and ``AGE observed`` at the end."""
+        plain = [feature for column in self.columns for feature in column.features]
+        return (*plain, *(f"{column.name} observed" for column in self.columns if column.masked))
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Columns that cannot inform the model, because training had one value of them, or none."""
+        empty = [c.name for c in self.columns if (c.seen is None if c.is_number else not c.categories)]
+        constant = [c.name for c in self.columns if c.seen and c.seen[0] == c.seen[1]]
+        constant += [c.name for c in self.columns if len(c.categories) == 1]
+        found = (
+            Finding("empty-column", "clinical columns without any value in training.", tuple(empty)),
+            Finding("constant-column", "clinical columns with one value only in training.", tuple(constant)),
+        )
+        return tuple(finding for finding in found if finding.items)
+
+    def transform(self, values: pd.DataFrame) -> np.ndarray:
+        """Encode typed values (N rows) as float32 (N, F); see ``unseen`` for categories that training did not have."""
+        parts = [column.transform(values[column.name]) for column in self.columns]
+        masks = [values[column.name].notna().to_numpy()[:, None] for column in self.columns if column.masked]
+        return np.concatenate([np.zeros((len(values), 0)), *parts, *masks], axis=1).astype(np.float32)
+
+    def unseen(self, values: pd.DataFrame) -> tuple[Finding, ...]:
+        """Report categories that training did not have, which ``transform`` encodes like a missing value."""
+        findings = []
+        for column in self.columns:
+            if not column.is_number:
+                unknown = sorted(set(values[column.name].dropna().map(str)) - set(column.categories))
+                if unknown:
+                    message = f"categories of {column.name!r} that training did not have count as missing."
+                    findings.append(Finding("unseen-category", message, tuple(unknown)))
+        return tuple(findings)
+
+    def parse(self, table: pd.DataFrame, source: str) -> pd.DataFrame:
+        """Read new patients' columns from text (or values) into typed values, one column an encoded column.
+
+        Missing are empty cells and NA, n/a, NaN and ``.``; ``fusekit.data.clinical.tables`` reads numbers.
+
+        Args:
+            table: from ``read_table``, or any table of text and values.
+            source: what to call it in messages.
+
+        Raises:
+            DataError: a column is missing, or a number column holds text; the message names source, line and column.
+        """
+        require_columns(table, [column.name for column in self.columns], source)
+        parsed = {column.name: column.parse(table[column.name], source) for column in self.columns}
+        return pd.DataFrame(parsed, index=table.index, columns=[column.name for column in self.columns])
+
+    def check(self, values: pd.DataFrame, source: str, allow_out_of_range: bool = False) -> None:
+        """Refuse new patients' values that the model was not made for.
+
+        Args:
+            values: typed values, from ``parse``.
+            source: what to call them in messages.
+            allow_out_of_range: take numbers outside ``EncodedColumn.plausible``.
+
+        Raises:
+            DataError: a column is missing, a category unknown, a number out of range; the message names source, row,
+                column, value, unit and what was expected.
+        """
+        require_columns(values, [column.name for column in self.columns], source)
+        for column in self.columns:
+            column.check(values[column.name], source, allow_out_of_range)
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain lists, text and numbers, with units and fill values in the columns' own units."""
+        return {"columns": [column.as_json() for column in self.columns]}
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any]) -> ClinicalEncoding:
+        """The way back, exact."""
+        return cls(tuple(EncodedColumn.from_json(column) for column in plain["columns"]))

@@ -1,0 +1,212 @@
+"""Read tables as people export them: encodings, separators and quoting recognised, every cell kept as text."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import re
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
+from math import isfinite
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from fusekit.disk import regular
+from fusekit.errors import DataError
+
+#: Cells that stand for "no value", compared in lower case. Codes such as -4 mean it in some tables only: that is the
+#: table's reader to know.
+MISSING = frozenset({"", "na", "n/a", "nan", "."})
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}", re.ASCII)
+
+
+def read_table(path: Path, required: Sequence[str] = ()) -> pd.DataFrame:
+    """Read a table of text separated by commas, semicolons or tabs.
+
+    UTF-8 (with or without byte-order mark), UTF-16 (with one) and, where the bytes are not valid UTF-8,
+    Windows-1252/Latin-1 are recognised. The separator is the one that cuts the header into most columns. Lines without
+    any value are skipped, and so are columns with neither name nor value.
+
+    Args:
+        path: the file.
+        required: columns that must be there.
+
+    Returns:
+        One row a record: every cell as text without surrounding blanks, ``""`` where empty. The index ``line`` is the
+        line of the file, counted from 1, on which the record starts.
+
+    Raises:
+        DataError: the file is missing, empty or no text table; it has no header, repeats a column name, or lacks a
+            required column; a record has too many or too few cells. The message names the file and the line.
+    """
+    text = _decode(path, _bytes(path))
+    lines, records = _records(path, text)
+    if not records:
+        raise DataError(f"{path}: the file is empty; a header line and rows were expected.")
+    header, width = [cell.strip() for cell in records[0]], len(records[0])
+    if all(not name or _NUMBER.fullmatch(name) for name in header):
+        raise DataError(
+            f"{path}, line {lines[0]}: no header: the first line holds no column names but {', '.join(header[:5])}."
+        )
+    for line, record in zip(lines, records, strict=True):
+        if len(record) != width:
+            raise DataError(
+                f"{path}, line {line}: {len(record)} cells, but the header has {width} columns. "
+                "Look for a missing or extra separator, or for text that needs quotes."
+            )
+    cells = [[cell.strip() for cell in record] for record in records[1:]]
+    table = pd.DataFrame(cells, columns=header, index=pd.Index(lines[1:], name="line", dtype=int), dtype=str)
+    nameless = [not name and not any(row[i] for row in cells) for i, name in enumerate(header)]
+    table = table.loc[:, ~np.array(nameless)]
+    repeated = table.columns[table.columns.duplicated()].unique()
+    if len(repeated):
+        names = ", ".join(map(repr, repeated))
+        raise DataError(f"{path}, line {lines[0]}: column names stand twice: {names}. Rename or remove one of each.")
+    require_columns(table, required, str(path))
+    return table
+
+
+def require_columns(table: pd.DataFrame, required: Sequence[str], source: str) -> None:
+    """Refuse a table without the columns that are needed, and name the ones that look like them.
+
+    Raises:
+        DataError: a column is missing.
+    """
+    missing = [name for name in required if name not in table.columns]
+    if not missing:
+        return
+    lower = {str(name).lower(): str(name) for name in table.columns}
+    hints = []
+    for name in missing[:10]:
+        same = [name.lower()] if name.lower() in lower else []
+        near = [repr(lower[match]) for match in same or get_close_matches(name.lower(), lower, n=3, cutoff=0.7)]
+        hints.append(f"{name!r}" + (f" (renamed to {' or '.join(near)}?)" if near else ""))
+    if len(missing) > 10:
+        hints.append(f"and {len(missing) - 10} more")
+    found = ", ".join(map(repr, list(table.columns)[:12])) + (", ..." if len(table.columns) > 12 else "")
+    raise DataError(
+        f"{source}: column{'s' if len(missing) > 1 else ''} missing: {', '.join(hints)}. The file has {found}."
+    )
+
+
+def place(source: str, cells: pd.Series | pd.DataFrame, row: object) -> str:
+    """Name a row in messages: its line where the table was read from a file, else its index."""
+    return f"{source}, {'line' if cells.index.name == 'line' else 'row'} {row}"
+
+
+def is_missing(cells: pd.Series) -> pd.Series:
+    """Which cells stand for "no value": those in ``MISSING``, in any case."""
+    return pd.Series([cell.strip().lower() in MISSING for cell in cells], index=cells.index, dtype=bool)
+
+
+def to_number(cells: pd.Series, source: str) -> pd.Series:
+    """Read a column of text as numbers.
+
+    The decimal sign is the point. A comma is read as the decimal sign where it cannot mean anything else: no cell of
+    the column has a point, none has two commas, and at least one (``0,5``, ``12,75``) cannot be thousands.
+
+    Args:
+        cells: text; its name is the column, its index (as ``read_table`` gives it) the line in the file.
+        source: the file, for messages.
+
+    Returns:
+        float64, NaN where missing.
+
+    Raises:
+        DataError: a cell is no finite number; the message names file, line and column.
+    """
+    text = [cell.strip() for cell in cells]
+    observed = [cell for cell in text if cell.lower() not in MISSING]
+    comma = "," if _is_decimal_comma(observed) else "."
+    numbers = np.full(len(text), np.nan)
+    bad = []
+    for position, cell in enumerate(text):
+        if cell.lower() in MISSING:
+            continue
+        plain = cell.replace(comma, ".")
+        if _NUMBER.fullmatch(plain) and isfinite(number := float(plain)):
+            numbers[position] = number
+        else:
+            bad.append(position)
+    if bad:
+        cell = text[bad[0]]
+        more = f", and {len(bad) - 1} more cells of this column" if len(bad) > 1 else ""
+        comma_hint = "Use a decimal point and no thousands separator."
+        hint = comma_hint if "," in cell else "Correct it or leave it empty."
+        where = place(source, cells, cells.index[bad[0]])
+        raise DataError(f"{where}, column {cells.name!r}: {cell!r} is no number{more}. {hint}")
+    return pd.Series(numbers, index=cells.index, name=cells.name)
+
+
+def _is_decimal_comma(cells: list[str]) -> bool:
+    comma = [cell for cell in cells if "," in cell]
+    return (
+        not any("." in cell for cell in cells)
+        and all(cell.count(",") == 1 for cell in comma)
+        and not all(_THOUSANDS.fullmatch(cell) for cell in comma)
+    )
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return regular(path).read_bytes()
+    except FileNotFoundError:
+        beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+        near = get_close_matches(path.name, beside, n=1)
+        raise DataError(f"{path}: there is no such file{f'; did you mean {near[0]!r}?' if near else '.'}") from None
+    except OSError as error:
+        raise DataError(f"{path}: the file cannot be read: {error.strerror}.") from error
+
+
+def _decode(path: Path, data: bytes) -> str:
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        encodings = ["utf-16"]
+    else:
+        encodings = ["utf-8-sig", "cp1252", "latin-1"]
+    for encoding in encodings:
+        try:
+            text = data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if "\0" in text:
+            line = text.count("\n", 0, text.index("\0")) + 1
+            raise DataError(
+                f"{path}, line {line}: the file holds NUL bytes, so it is no text table. "
+                "Save it as CSV (an Excel workbook: Save as, CSV UTF-8)."
+            )
+        return text
+    raise DataError(f"{path}: the file begins as UTF-16 text but is damaged further on. Save it as CSV UTF-8.")
+
+
+def _records(path: Path, text: str) -> tuple[list[int], list[list[str]]]:
+    """Cut text into records with a value, each with the line on which it starts; the first is the header."""
+    best: list[str] = []
+    separator = ","
+    # Where two cut the header into equally many, the comma is the one that also occurs inside names.
+    for candidate in "\t;,":
+        first = next(_reader(path, text, candidate, strict=False), (0, [""]))[1]
+        if len(first) > max(1, len(best)):
+            best, separator = first, candidate
+    pairs = list(_reader(path, text, separator, strict=True))
+    return [line for line, _ in pairs], [record for _, record in pairs]
+
+
+def _reader(path: Path, text: str, separator: str, *, strict: bool) -> Iterator[tuple[int, list[str]]]:
+    # newline="" keeps line breaks inside quotes as they are and still counts \n, \r\n and \r as lines.
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True, strict=strict)
+    start = 1
+    try:
+        for record in reader:
+            if any(cell.strip() for cell in record):
+                yield start, record
+            start = reader.line_num + 1
+    except csv.Error as error:
+        raise DataError(
+            f"{path}, line {start}: the quotes or separators of this record are damaged ({error}). "
+            "Look for a quotation mark without its partner."
+        ) from None

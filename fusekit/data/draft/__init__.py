@@ -1,0 +1,1 @@
+"""A first TOML for a folder and a table: ``fusekit new-task``."""

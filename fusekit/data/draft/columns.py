@@ -1,0 +1,195 @@
+"""What the columns of a table seem to be: label, number, category, or something that must not be an input."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+
+import pandas as pd
+
+from fusekit.data.clinical.tables import is_missing, to_number
+from fusekit.data.own.columns import MANY
+from fusekit.errors import DataError
+
+_LABEL = re.compile(
+    r"outcome|label|diagnos|dx|class|target|group|status|response|malign|event|result|patholog|grade|converted|disease",
+    re.IGNORECASE,
+)
+_SUBJECT = re.compile(r"subject|patient|participant|person|ptid|^pid$|proband|case", re.IGNORECASE)
+_SCAN = re.compile(r"scan|image|study|series|session|visit|accession|exam", re.IGNORECASE)
+_SHORTCUT = re.compile(
+    r"(^|[^a-z])(site|centre|center|hospital|clinic|scanner|device|vendor|manufacturer|model|station|batch|plate|kit|"
+    r"protocol|phase|operator|reader|field_?strength)",
+    re.IGNORECASE,
+)
+_IDS = re.compile(r"(?i:(^|[^a-z])(id|uid|no|nr|number|code|key|mrn|name)$|^(id|rid)([^a-z]|$))|[a-z]ID$")
+_DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}([T ].*)?|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|(19|20)\d{6}")
+_UNKNOWN = frozenset({"unknown", "unk", "?", "-", "--", "nd", "n.d.", "missing", "none", "null", "#n/a"})
+_CODES = ("-1", "-4", "-8", "-9", "-99", "-999", "-9999")
+_UNITS = {
+    "year": "years", "years": "years", "yrs": "years", "kg": "kg", "g": "g", "cm": "cm", "mm": "mm", "m": "m",
+    "ml": "mL", "mm3": "mm3", "cm3": "cm3", "mmhg": "mmHg", "bpm": "bpm", "percent": "%", "pct": "%", "days": "days",
+    "months": "months", "mgdl": "mg/dL", "mg_dl": "mg/dL", "g_dl": "g/dL", "ng_ml": "ng/mL", "pg_ml": "pg/mL",
+    "ug_l": "ug/L", "umol_l": "umol/L", "mmol_l": "mmol/L", "u_l": "U/L", "iu_l": "IU/L", "u_ml": "U/mL",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A column, and what it seems to be.
+
+    Args:
+        name: of the column.
+        kind: ``number`` or ``category``.
+        unit: taken from the name.
+        missing: texts that seem to stand for "no value".
+        seen: a short description of the values.
+        reason: why it is left out; empty if it may be an input.
+        categories: the different texts of a category, if they are few.
+    """
+
+    name: str
+    kind: str
+    unit: str
+    missing: tuple[str, ...]
+    seen: str
+    reason: str
+    categories: tuple[str, ...] = ()
+
+
+def label_candidates(table: pd.DataFrame, taken: set[str]) -> list[str]:
+    """Columns that may be what is predicted, the likeliest first: few values, and a name that says so."""
+    found = []
+    for position, name in enumerate(table.columns):
+        cells = table[name]
+        values = set(cells[~is_missing(cells)])
+        few = 2 <= len(values) <= 6 and len(values) <= max(2, len(cells) // 3)
+        if name not in taken and few and not _SHORTCUT.search(name) and not _is_sex(values):
+            found.append((not _LABEL.search(name), len(values), -position, str(name)))
+    return [name for *_, name in sorted(found)]
+
+
+def named_like_a_label(name: str) -> bool:
+    """Whether a column's name says that it is an outcome."""
+    return bool(_LABEL.search(name))
+
+
+def subject_and_scan(table: pd.DataFrame, used: tuple[str, ...], within: tuple[str, ...] = ()) -> tuple[str, str]:
+    """Which columns name the person and the scan; the scan is empty where each person has one row.
+
+    Args:
+        table: the table.
+        used: the columns that the images are named by.
+        within: columns whose values are parts of those names.
+    """
+    full = [str(name) for name in table.columns if not is_missing(table[name]).any()]
+    named = [name for name in full if _SUBJECT.search(name) and len(set(table[name])) > 1]
+    likely = [name for name in used if name in named] + [name for name in named if _IDS.search(name)] + named
+    whole = [name for name in (*within, *used) if not _SCAN.search(name)] + list(used)
+    subject = (likely or whole or full or [""])[0]
+    if not subject or table[subject].is_unique:
+        return subject, ""
+    others = [name for name in (*used, *full) if name != subject]
+    scans = [name for name in others if table[name].is_unique and (name in used or _SCAN.search(name))]
+    return subject, scans[0] if scans else ""
+
+
+def judge(table: pd.DataFrame, name: str, label: str, ids: set[str]) -> Judged:
+    """Say what a column seems to be, and why it should not be an input, if so."""
+    cells = table[name]
+    text = cells[~is_missing(cells)]
+    odd = {cell for cell in text if cell.lower() in _UNKNOWN}
+    numbers = _numbers(text[~text.isin(odd)])
+    codes: set[str] = set()
+    if numbers is not None and (numbers >= 0).mean() > 0.5:
+        codes = {cell for cell in _CODES if (text == cell).any() and not (numbers[~text.isin(_CODES)] < 0).any()}
+        numbers = numbers[~text[numbers.index].isin(codes)]
+    kind = "category" if numbers is None or numbers.empty else "number"
+    observed = numbers if kind == "number" and numbers is not None else text[~text.isin(odd)]
+    if kind == "number":
+        values = f"{observed.nunique()} values, {observed.min():g} to {observed.max():g}" if len(observed) else "none"
+    else:
+        values = f"{observed.nunique()} values: " + ", ".join(map(str, list(observed.value_counts().index)[:5]))
+    gaps = len(cells) - len(observed)
+    values += f"; {gaps} of {len(cells)} missing" if gaps else ""
+    few = tuple(sorted(set(observed))) if kind == "category" and observed.nunique() <= 12 else ()
+    reason = _reason(name, observed, kind, table[label] if label else None, len(cells), ids)
+    return Judged(name, kind, _unit(name), tuple(sorted(odd | codes)), values.replace("\n", " "), reason, few)
+
+
+def is_group(table: pd.DataFrame, name: str) -> bool:
+    """Whether a column describes scans (site, scanner, sex) and has few values: worth a look by the audit."""
+    values = set(table[name][~is_missing(table[name])])
+    return 2 <= len(values) <= 20 and (bool(_SHORTCUT.search(name)) or _is_sex(values))
+
+
+def _reason(name: str, values: pd.Series, kind: str, labels: pd.Series | None, rows: int, ids: set[str]) -> str:
+    dates = kind == "category" or values.between(19000101, 21001231).all()
+    alone = values.nunique() > 0.9 * len(values) > 0
+    if name in ids or (alone and (_IDS.search(name) or _counts_rows(values, kind))):
+        return "an identifier"
+    if (
+        len(values)
+        and dates
+        and values.map(lambda value: f"{value:.0f}" if kind == "number" else value)
+        .map(lambda text: bool(_DATE.fullmatch(str(text))))
+        .mean()
+        > 0.8
+    ):
+        return "a date"
+    if _SHORTCUT.search(name):
+        return "a shortcut: says where or how the data were taken, not what the patient has"
+    if values.nunique() < 2:
+        return "constant or empty"
+    if len(values) < 0.2 * rows:
+        return "nearly empty"
+    if kind == "category" and values.nunique() > MANY:
+        return "free text, or too many categories"
+    if labels is not None and _tells_the_label(values, labels.loc[values.index], kind):
+        return "predicts the label almost perfectly: is it made from it, or known only afterwards?"
+    if named_like_a_label(name):
+        return "named like an outcome: known before the image was read?"
+    return ""
+
+
+def _counts_rows(values: pd.Series, kind: str) -> bool:
+    """Whether whole numbers follow each other without a gap, as those of rows do."""
+    if kind != "number" or not (values % 1 == 0).all():
+        return False
+    return bool(values.nunique() >= 10 and values.max() - values.min() == values.nunique() - 1)
+
+
+def _tells_the_label(values: pd.Series, labels: pd.Series, kind: str) -> bool:
+    if len(values) < 10 or labels.nunique() < 2:
+        return False
+    if kind == "number":
+        ranks = values.rank()
+        for label in labels.unique():
+            own = labels == label
+            n, m = int(own.sum()), int((~own).sum())
+            area = (ranks[own].sum() - n * (n + 1) / 2) / (n * m)
+            if max(area, 1 - area) > 0.98 and min(n, m) > 2:
+                return True
+        return False
+    right = pd.crosstab(values, labels).max(axis=1).sum() / len(values)
+    return bool(right > 0.98 and values.nunique() <= len(values) / 3)
+
+
+def _numbers(cells: pd.Series) -> pd.Series | None:
+    with suppress(DataError):
+        return to_number(cells, "")
+    return None
+
+
+def _is_sex(values: set[str]) -> bool:
+    return bool(values) and {value.lower() for value in values} <= {"m", "f", "male", "female", "w", "man", "woman"}
+
+
+def _unit(name: str) -> str:
+    bracket = re.search(r"[\[(]([^\])]{1,12})[\])]\s*$", name)
+    if bracket:
+        return bracket[1].strip()
+    lower = name.lower()
+    ending = next((unit for unit in sorted(_UNITS, key=len, reverse=True) if lower.endswith(f"_{unit}")), "")
+    return _UNITS[ending] if ending else "years" if lower in ("age", "alter") else ""

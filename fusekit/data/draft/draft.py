@@ -1,0 +1,149 @@
+"""A first TOML for somebody's own data: look at a folder and a table, and write down what they seem to be."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from fusekit.data.clinical.tables import is_missing, read_table
+from fusekit.data.draft.columns import (
+    Judged,
+    is_group,
+    judge,
+    label_candidates,
+    named_like_a_label,
+    subject_and_scan,
+)
+from fusekit.data.draft.files import Found, look
+from fusekit.data.draft.pattern import Guess, guess, within
+from fusekit.data.images import volume as images
+from fusekit.errors import DataError, OptionError
+
+#: Below this the darkest voxel is air in Hounsfield units.
+_AIR = -900
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What a folder and a table seem to be; nothing of it is certain.
+
+    Args:
+        folder: of the data.
+        table: the table's path, relative to the folder if inside.
+        found: what lies in the folder.
+        rows: of the table.
+        images: how rows find their images; None if no column's values stand in the images' names.
+        masks: likewise, for masks.
+        subject, scan: columns; empty if none.
+        label: the likeliest label column; empty if none.
+        other_labels: further candidates.
+        label_values: value of the label -> rows, the most frequent first.
+        columns: every other column, judged.
+        groups: columns that describe scans.
+        first: what the first image is, in a line; empty if it could not be read.
+        ct: whether it seems to be CT.
+    """
+
+    folder: Path
+    table: str
+    found: Found
+    rows: int
+    images: Guess | None
+    masks: Guess | None
+    subject: str
+    scan: str
+    label: str
+    other_labels: tuple[str, ...]
+    label_values: dict[str, int]
+    columns: tuple[Judged, ...]
+    groups: tuple[str, ...]
+    first: str = ""
+    ct: bool = False
+    notes: tuple[str, ...] = field(default=())
+
+
+def draft(folder: Path, table: Path | None = None) -> Draft:
+    """Look at a folder of images and a table.
+
+    Args:
+        folder: with the images, at any depth.
+        table: CSV; None takes the only one in the folder.
+
+    Raises:
+        DataError: no images, or no table, or one that cannot be read.
+        OptionError: several tables, and none was named.
+    """
+    found = look(folder)
+    path = table or folder / _only(folder, found)
+    cells = read_table(path)
+    if cells.empty:
+        raise DataError(f"{path}: the table has a header and no rows.")
+    if not found.images:
+        unpack = f" Unpack {found.archives[0]} first?" if found.archives else ""
+        raise DataError(f"{folder} holds no images (NIfTI files, DICOM series or pictures).{unpack}")
+    way = guess(cells, found.images[found.kind], folder)
+    masks = guess(cells, found.masks, folder) if found.masks else None
+    used, inside_names = (way.columns, within(cells, way)) if way else ((), ())
+    subject, scan = subject_and_scan(cells, used, inside_names)
+    ids = {name for name in (subject, scan, *used, *inside_names, *(masks.columns if masks else ())) if name}
+    labels = [name for name in label_candidates(cells, ids) if _one_each(cells, subject, name)]
+    label = labels[0] if labels else ""
+    values = cells[label][~is_missing(cells[label])] if label else pd.Series(dtype=str)
+    first, ct = _first(folder, found.images[found.kind][0])
+    inside = path.resolve().is_relative_to(folder.resolve())
+    return Draft(
+        folder=folder,
+        table=path.resolve().relative_to(folder.resolve()).as_posix() if inside else str(path.absolute()),
+        found=found,
+        rows=len(cells),
+        images=way,
+        masks=masks if masks and masks.rows else None,
+        subject=subject,
+        scan=scan,
+        label=label,
+        other_labels=tuple(name for name in labels[1:] if named_like_a_label(name)),
+        label_values={str(value): int(count) for value, count in values.value_counts().items()},
+        columns=tuple(judge(cells, str(name), label, ids) for name in cells.columns if name != label),
+        groups=tuple(str(name) for name in cells.columns if name != label and is_group(cells, str(name))),
+        first=first,
+        ct=ct,
+    )
+
+
+def _only(folder: Path, found: Found) -> str:
+    if not found.tables:
+        raise DataError(f"{folder} holds no table (.csv or .tsv); name it with --table. Excel: Save as, CSV UTF-8.")
+    if len(found.tables) > 1:
+        listed = ", ".join(found.tables[:10]) + (", ..." if len(found.tables) > 10 else "")
+        raise OptionError(
+            f"{folder} holds {len(found.tables)} tables; name the one with the label by --table: {listed}."
+        )
+    return found.tables[0]
+
+
+def _one_each(cells: pd.DataFrame, subject: str, label: str) -> bool:
+    """Whether no subject has two values of a label."""
+    if not subject:
+        return True
+    pairs = cells.loc[~is_missing(cells[label]), [subject, label]].drop_duplicates()
+    return bool(pairs[subject].is_unique)
+
+
+def _first(folder: Path, image: str) -> tuple[str, bool]:
+    try:
+        volume = images.read(folder / image)
+    except DataError as error:
+        return f"the first image cannot be read: {error}", False
+    shape = " x ".join(map(str, volume.data.shape))
+    spacing = " x ".join(f"{size:.3g}" for size in volume.spacing)
+    ct = float(volume.data.min()) < _AIR and volume.data.shape[2] > 1
+    return f"{image}: {shape} voxels of {spacing} mm{', in Hounsfield units as it seems' if ct else ''}", ct
+
+
+def place_of(folder: Path, out: Path) -> str:
+    """What to write as ``data``: the folder as seen from the TOML, or its absolute path if it lies elsewhere."""
+    home, there = out.absolute().parent.resolve(), folder.resolve()
+    return Path(os.path.relpath(there, home)).as_posix() if there.is_relative_to(home) else str(there)

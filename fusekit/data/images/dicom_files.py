@@ -1,0 +1,71 @@
+"""DICOM files as files: which are some, and what is in them, within the memory that their size warrants."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from fusekit.errors import DataError
+
+#: The transfer syntax that packs everything after the file's first lines; it stands in those.
+_DEFLATED = b"1.2.840.10008.1.2.1.99"
+
+
+def is_dicom(path: Path) -> bool:
+    """By suffix, or by the file's mark: a hospital's archive calls its files ``IM0001``, or by their UID."""
+    # A DICOMDIR lists a disk's files, and what Macs leave beside files ("._IM0001.dcm") is no image.
+    if path.name.upper() == "DICOMDIR" or path.name.startswith("."):
+        return False
+    if path.suffix.lower() == ".dcm" or not path.is_file():  # a pipe would wait for somebody to write
+        return path.is_file()
+    try:
+        with path.open("rb") as file:
+            return file.read(132)[128:] == b"DICM"
+    except OSError:  # a folder, or not ours to read
+        return False
+
+
+def read_dataset(path: Path, *, pixels: bool = False, keywords: Sequence[str] = ()) -> Any:
+    """Read a file's elements as a pydicom data set.
+
+    Args:
+        path: the file.
+        pixels: whether to read the pixels too.
+        keywords: the only elements to read; empty reads all.
+
+    Raises:
+        DataError: the file is damaged, or deflated as a whole. Elements are decoded, and may be found damaged, only
+            when they are asked for.
+    """
+    import pydicom
+
+    try:
+        with _WithinFile(path) as file:
+            _refuse_deflated(path, file.peek())
+            return pydicom.dcmread(file, stop_before_pixels=not pixels, specific_tags=list(keywords) or None)
+    except DataError:
+        raise
+    except Exception as error:  # a damaged file can make pydicom raise anything
+        raise DataError(f"{path}: the DICOM file cannot be read ({error}). Get it again.") from error
+
+
+class _WithinFile(io.BufferedReader):
+    """A file that is never asked for more than it has: a damaged length of 4 GiB would be allocated before reading."""
+
+    def __init__(self, path: Path):
+        super().__init__(io.FileIO(path))
+        self._end = path.stat().st_size
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        left = max(0, self._end - self.tell())
+        return super().read(left if size is None or size < 0 else min(size, left))
+
+
+def _refuse_deflated(path: Path, start: bytes) -> None:
+    if _DEFLATED in start:
+        raise DataError(
+            f"{path}: the whole file is deflated ({_DEFLATED.decode()}), which may unpack to any size and is not read. "
+            "Convert the series to another transfer syntax, e.g. with dcmconv, or to NIfTI."
+        )

@@ -1,0 +1,59 @@
+"""Masks: drawn on the same grid as their image, they say which slices to look at."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+
+from fusekit.data.images.volume import Volume
+from fusekit.errors import DataError
+
+#: A mask's voxels may lie so far from the image's, as a share of a voxel: headers round.
+TOLERANCE = 0.1
+
+
+def refuse_other_grid(volume: Volume, mask: Volume) -> None:
+    """Refuse a mask whose voxels are not those of the image.
+
+    Raises:
+        DataError: shapes differ, or corners lie a tenth of a voxel apart; the message has both files, shapes and
+            affines.
+    """
+    if volume.data.shape == mask.data.shape:
+        corners = np.array([[*corner, 1] for corner in product(*[(0, count - 1) for count in volume.data.shape])])
+        apart = np.abs((corners @ (volume.affine - mask.affine).T)[:, :3]).max()
+        if apart <= TOLERANCE * min(volume.spacing):
+            return
+    raise DataError(
+        f"{_name(mask)} is not drawn on the grid of {volume.path or 'its image'}: {_grid(mask)}; the image has "
+        f"{_grid(volume)}. Resample the mask to the image."
+    )
+
+
+def largest_slices(mask: Volume, axis: int, count: int) -> list[int]:
+    """Return the ``count`` slices along an axis with the most masked (> 0) voxels, in increasing order.
+
+    Of slices with the same area the lower index is taken; a slice without masked voxels never is, so that a small
+    mask gives fewer.
+
+    Raises:
+        DataError: nothing is masked.
+    """
+    areas = np.count_nonzero(np.moveaxis(mask.data, axis, 0) > 0, axis=(1, 2))  # (n,)
+    chosen = [int(index) for index in np.argsort(-areas, kind="stable")[:count] if areas[index]]
+    if not chosen:
+        raise DataError(
+            f"{_name(mask)} marks no voxel of the image (a marked voxel is above 0; with slices.crop=brain, within the "
+            "brain's box). Correct it, or leave the mask of this scan empty to use slices.start to slices.stop."
+        )
+    return sorted(chosen)
+
+
+def _name(mask: Volume) -> str:
+    return str(mask.path or "the mask")
+
+
+def _grid(volume: Volume) -> str:
+    rows = "; ".join(" ".join(f"{value:.6g}" for value in row) for row in volume.affine[:3])
+    return f"{' x '.join(map(str, volume.data.shape))} voxels with the affine [{rows}]"

@@ -1,0 +1,126 @@
+"""Pictures: PNG, JPEG, TIFF and BMP files as volumes of one slice, grey values as they were stored."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fusekit.data.images.volume import Volume, canonical
+from fusekit.errors import DataError
+
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
+NO_SPACING = "a picture records no place in the body: pixels are taken as 1 mm, and no figure names the patient's sides"
+
+#: What a file begins with, its format's name, and the module and class of Pillow that read it. The classes are called
+#: by themselves: ``Image.open`` warns of large pictures, and tries formats that nobody asked for.
+_KINDS = (
+    (b"\x89PNG\r\n\x1a\n", "PNG", "PngImagePlugin", "PngImageFile"),
+    (b"\xff\xd8\xff", "JPEG", "JpegImagePlugin", "JpegImageFile"),
+    (b"II*\0", "TIFF", "TiffImagePlugin", "TiffImageFile"),
+    (b"MM\0*", "TIFF", "TiffImagePlugin", "TiffImageFile"),
+    (b"BM", "BMP", "BmpImagePlugin", "BmpImageFile"),
+)
+#: No compression of these formats packs more bytes of a picture that is not empty into one (deflate's limit).
+_MOST_PACKED = 1032
+
+
+def read_picture(path: Path) -> Volume | None:
+    """Read a picture as a volume (X, Y, 1); None if the suffix is none of ``PICTURE_SUFFIXES``.
+
+    ``plane="axial"`` cuts the picture as every viewer shows it; which side of a patient is where, it does not say. A
+    rotation that a camera noted (EXIF) is applied.
+    Values are those of the file: 0 to 255, 0 to 65535, or floats. A colour picture whose three channels are equal is
+    grey; an alpha channel that is the same everywhere is dropped.
+
+    Raises:
+        DataError: the file is empty, truncated, damaged, or far smaller than the picture it claims to hold; the picture
+            is larger than Pillow allows, has colours or varying transparency, several pages, or one grey value only.
+    """
+    if path.suffix.lower() not in PICTURE_SUFFIXES or path.is_dir():
+        return None
+    try:
+        with path.open("rb") as file:
+            magic, room = file.read(8), path.stat().st_size
+    except OSError as error:
+        raise DataError(f"{path}: the file cannot be read: {error.strerror}.") from error
+    if not magic:
+        raise DataError(f"{path}: the file is empty. Get it again.")
+    kind = next((kind for kind in _KINDS if magic.startswith(kind[0])), None)
+    if kind is None:
+        raise DataError(f"{path}: the file is no PNG, JPEG, TIFF or BMP picture, whatever its name says.")
+    try:
+        grey, notes = _grey(path, kind, room)
+    except DataError:
+        raise
+    except Exception as error:  # a damaged file can make Pillow raise anything
+        raise DataError(
+            f"{path}: the {kind[1]} picture cannot be read; it is truncated or damaged. Get it again. "
+            f"({type(error).__name__}: {error})"
+        ) from error
+    # As DICOM places an axial slice, so that this plane shows rows and columns as they are.
+    affine = np.diag([-1.0, -1.0, 1.0, 1.0])
+    return canonical(path, lambda: grey.T[:, :, None], affine, notes, oriented=False)
+
+
+def _grey(path: Path, kind: tuple[bytes, str, str, str], room: int) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The picture's grey values (rows, columns) float32, and notes on it."""
+    from importlib import import_module
+
+    from PIL import Image, ImageOps
+
+    reader = getattr(import_module(f"PIL.{kind[2]}"), kind[3])
+    # A stream, not a name: of a named file Pillow maps the memory, and gets a turned TIFF's rows wrong.
+    with path.open("rb") as file, reader(file) as picture:
+        _refuse_large(path, picture, room, Image.MAX_IMAGE_PIXELS)
+        pages = int(getattr(picture, "n_frames", 1))
+        if pages > 1:
+            raise DataError(f"{path}: the file holds {pages} pictures; give one file each, or a NIfTI volume.")
+        deep = any(";16" in str(tile[3]) for tile in picture.tile) and picture.mode in ("LA", "RGB", "RGBA")
+        picture.load()  # first: Pillow turns a TIFF while it loads it, and would turn it twice
+        upright = ImageOps.exif_transpose(picture)
+    notes = (NO_SPACING, "16 bits a channel are read as 8, as Pillow does") if deep else (NO_SPACING,)
+    return _one_channel(path, upright), notes
+
+
+def _refuse_large(path: Path, picture: Any, room: int, limit: int | None) -> None:
+    """Believe a header's size only if the file can hold it."""
+    width, height = picture.size
+    bits = {"1": 1, "I": 32, "F": 32}.get(picture.mode, 16 if ";16" in picture.mode else 8)
+    claimed = width * height * len(picture.getbands()) * bits // 8
+    if limit is not None and width * height > limit:
+        raise DataError(f"{path}: the header claims {width:,} x {height:,} pixels; more than {limit:,} are not read.")
+    if claimed > room * _MOST_PACKED:
+        raise DataError(
+            f"{path}: the header claims {claimed:,} bytes of pixels, but the file has only {room:,}. "
+            "It is truncated or damaged; get it again."
+        )
+
+
+def _one_channel(path: Path, picture: Any) -> np.ndarray:
+    if picture.mode == "1":
+        picture = picture.convert("L")
+    elif picture.mode in ("P", "PA"):
+        picture = picture.convert("RGBA")
+    elif picture.mode in ("CMYK", "YCbCr", "RGBX", "La", "RGBa", "HSV", "LAB"):
+        picture = picture.convert("LA" if picture.mode == "La" else "RGBA" if picture.mode == "RGBa" else "RGB")
+    pixels = np.asarray(picture, dtype=np.float32)
+    if pixels.ndim == 2:
+        return pixels
+    channels = pixels.shape[2]
+    if channels in (2, 4):
+        alpha = pixels[:, :, -1]
+        if alpha.min() != alpha.max():
+            raise DataError(
+                f"{path}: the picture's transparency varies from {alpha.min():g} to {alpha.max():g}, so its grey "
+                "values depend on what lies behind. Save it without an alpha channel."
+            )
+    colours = pixels[:, :, : 3 if channels >= 3 else 1]
+    differ = np.count_nonzero((colours != colours[:, :, :1]).any(axis=2))
+    if differ:
+        raise DataError(
+            f"{path}: the picture is in colour ({differ / colours[:, :, 0].size:.1%} of its pixels); grey values are "
+            "needed. Convert it, if its colours mean nothing."
+        )
+    return colours[:, :, 0]

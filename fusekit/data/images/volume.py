@@ -1,0 +1,237 @@
+"""Volumes: an image file becomes a float array in a known orientation, or an error that names the file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fusekit.disk import regular
+from fusekit.errors import DataError, PluginError
+from fusekit.extension import catalog
+
+NIFTI_SUFFIXES = (".nii", ".nii.gz", ".hdr", ".img", ".mgz")
+IDENTITY_AFFINE = (
+    "the affine is the identity, as programs write that know none: the voxels are taken as 1 mm and the axes as right, "
+    "anterior, superior, and no figure names the patient's sides"
+)
+NO_ORIENTATION = (
+    "the header records no orientation (NIfTI: qform and sform codes are 0): the format's default is taken, and no "
+    "figure names the patient's sides"
+)
+
+# Deflate cannot pack more than 1032 bytes into one, so a header that claims more than that is damaged.
+_DEFLATE_LIMIT = 1032
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A volume in closest-canonical orientation: its axes run to the right, to the front and upwards (RAS).
+
+    Args:
+        data: float32 (X, Y, Z), finite.
+        affine: (4, 4), from voxel indices to world coordinates in mm.
+        notes: what is worth knowing about the file, as clauses without a full stop.
+        path: the file, for messages; None if it came from none.
+        orientation: where the axes of the file itself run to, one letter each, e.g. ``PIR``; empty where the file does
+            not say, so that RAS is a guess: then nothing may be said of the patient's left and right.
+    """
+
+    data: np.ndarray
+    affine: np.ndarray
+    notes: tuple[str, ...] = ()
+    path: Path | None = None
+    orientation: str = ""
+
+    @cached_property
+    def spacing(self) -> tuple[float, float, float]:
+        """The size of a voxel along each axis, in mm."""
+        x, y, z = (float(size) for size in np.sqrt((self.affine[:3, :3] ** 2).sum(axis=0)))
+        return x, y, z
+
+
+def read(path: Path) -> Volume:
+    """Read an image through the plugins' ``read_image`` hooks: the first that knows the file wins.
+
+    A plugin's refusal is kept while the other plugins are asked, and raised if none of them reads the file. FuseKit's
+    own readers are asked about kinds of files that no plugin knows.
+
+    Raises:
+        DataError: the file is missing, damaged, or known to no plugin.
+        PluginError: a plugin failed, or returned something else than a Volume.
+    """
+    try:
+        regular(path)
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: there is no such image.") from error
+    except OSError as error:
+        raise DataError(f"{path}: the image cannot be read: {error.strerror}.") from error
+    host, refusals = catalog().host, list[DataError]()
+    readers = host.implementing("read_image")
+    for plugin in readers:
+        if plugin.bundled and refusals:
+            break
+        try:
+            volume = host.call(plugin, "read_image", path=path)
+        except DataError as refusal:
+            refusals.append(refusal)
+            continue
+        if isinstance(volume, Volume):
+            return volume if volume.path else replace(volume, path=path)
+        if volume is not None:
+            raise PluginError(f"{plugin} returned {type(volume).__name__} from read_image, not a fusekit.Volume.")
+    if refusals:
+        raise refusals[0]
+    asked = ", ".join(f"{plugin.name} ({plugin.distribution} {plugin.version})" for plugin in readers)
+    raise DataError(
+        f"{path}: no plugin reads this kind of image; asked: {asked or 'none'}. Convert it to NIfTI (.nii.gz), "
+        "or install a plugin for it."
+    )
+
+
+def read_nifti(path: Path) -> Volume | None:
+    """Read a NIfTI, Analyze or FreeSurfer volume; None if the suffix is none of ``NIFTI_SUFFIXES``.
+
+    A fourth axis of length one is dropped. No more memory is asked for than the file can hold.
+
+    Raises:
+        DataError: the file is empty, truncated or damaged; the volume is not 3-D, holds colours, NaN or one value only;
+            the affine is not finite or flattens an axis.
+    """
+    if not path.name.lower().endswith(NIFTI_SUFFIXES) or path.is_dir():
+        return None
+    import nibabel
+
+    _refuse_wrong_container(path)
+    try:
+        image: Any = nibabel.load(path, mmap=False)
+        shape, dtype, offset = tuple(int(n) for n in image.shape), image.get_data_dtype(), int(image.dataobj.offset)
+        affine = np.asarray(image.affine, dtype=np.float64)
+        pixels = Path(image.file_map["image"].filename)
+        room = pixels.stat().st_size
+    except Exception as error:  # a damaged header can make nibabel raise anything
+        raise _damaged(path, error) from error
+    shape = _three_axes(path, shape)
+    if dtype.kind not in "iufb":
+        raise DataError(f"{path}: the voxels hold {dtype}, not one number each. Convert the image to grey values.")
+    claimed = offset + prod(shape) * dtype.itemsize
+    if claimed > room * (_DEFLATE_LIMIT if pixels.name.lower().endswith("z") else 1):
+        raise DataError(
+            f"{path}: the header claims {claimed:,} bytes of voxels, but the file has only {room:,}. "
+            "It is truncated or damaged; get it again."
+        )
+
+    def load() -> np.ndarray:
+        return np.asarray(image.dataobj, dtype=np.float32).reshape(shape)
+
+    oriented = _oriented(image)
+    return canonical(path, load, affine, notes=() if oriented else (NO_ORIENTATION,), oriented=oriented)
+
+
+def canonical(
+    path: Path,
+    load: Callable[[], np.ndarray],
+    affine: np.ndarray,
+    notes: tuple[str, ...] = (),
+    *,
+    oriented: bool = True,
+) -> Volume:
+    """Check an array and its affine, and turn them to closest-canonical orientation.
+
+    Args:
+        path: for messages.
+        load: gives the voxels, (I, J, K); called only when the affine is sound.
+        affine: (4, 4), voxel indices to RAS world coordinates in mm.
+        notes: of the reader; a note on an identity affine is added.
+        oriented: whether the affine was read from the file; an identity affine never counts as read.
+
+    Raises:
+        DataError: as ``read_nifti``.
+    """
+    import nibabel
+
+    turns: Any = nibabel.orientations  # has no types
+
+    if not np.isfinite(affine).all():
+        raise DataError(f"{path}: the affine is not finite, so the voxels' place in the body is unknown.")
+    with np.errstate(all="ignore"):
+        sizes = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
+        flat = not np.isfinite(sizes).all() or not (sizes > 0).all()
+        # The volume of a voxel whose edges have unit length: 1 if they are at right angles, 0 if two coincide.
+        flat = flat or not abs(np.linalg.det(affine[:3, :3] / sizes)) > 1e-3
+    if flat:
+        listed = " x ".join(f"{size:g}" for size in sizes)
+        raise DataError(f"{path}: the affine gives voxels without volume ({listed} mm). Correct the header's spacing.")
+    try:
+        with np.errstate(all="ignore"):  # what overflows is found below
+            data = load()
+    except DataError:
+        raise
+    except Exception as error:  # truncated streams raise what their decompressor likes
+        raise _damaged(path, error) from error
+    with np.errstate(all="ignore"):
+        lowest, highest = data.min(), data.max()
+    if not (np.isfinite(lowest) and np.isfinite(highest)):  # NaN is the minimum of what holds one
+        bad = data.size - np.count_nonzero(np.isfinite(data))
+        raise DataError(
+            f"{path}: {bad / data.size:.2%} of the voxels are NaN or infinite. Replace them by the background value."
+        )
+    if lowest == highest:
+        raise DataError(f"{path}: every voxel is {data.flat[0]:g}; the image is empty.")
+    if oriented and np.array_equal(affine, np.eye(4)):
+        notes, oriented = (*notes, IDENTITY_AFFINE), False
+    turn = turns.io_orientation(affine)
+    turned, to_world = turns.apply_orientation(data, turn), affine @ turns.inv_ornt_aff(turn, data.shape)
+    return Volume(turned, to_world, notes, path, "".join(turns.ornt2axcodes(turn)) if oriented else "")
+
+
+def _oriented(image: Any) -> bool:
+    """Whether a file says how its voxels lie in the body; nibabel takes a default where it does not."""
+    import nibabel
+
+    if isinstance(image, nibabel.MGHImage):  # nibabel sets the flag when it takes the default, so the file is asked
+        with image.file_map["image"].get_prepare_fileobj("rb") as file:
+            return bool(int.from_bytes(file.read(30)[28:], "big"))
+    if "sform_code" in image.header:
+        return bool(image.header["sform_code"] or image.header["qform_code"])
+    matrix = image.file_map.get("mat")  # Analyze: SPM writes it beside
+    return matrix is not None and Path(matrix.filename).is_file()
+
+
+def _refuse_wrong_container(path: Path) -> None:
+    try:
+        with path.open("rb") as file:
+            magic = file.read(2)
+    except OSError as error:
+        raise DataError(f"{path}: the file cannot be read: {error.strerror}.") from error
+    if not magic:
+        raise DataError(f"{path}: the file is empty. Get it again.")
+    gzipped = path.name.lower().endswith("z")
+    if gzipped and magic != b"\x1f\x8b":
+        raise DataError(f"{path}: the file is not gzip-compressed, as its name says. Rename it to end in .nii.")
+    if not gzipped and magic == b"\x1f\x8b":
+        raise DataError(f"{path}: the file is gzip-compressed, unlike its name. Rename it to end in .nii.gz.")
+
+
+def _three_axes(path: Path, shape: tuple[int, ...]) -> tuple[int, ...]:
+    listed = " x ".join(map(str, shape))
+    if len(shape) > 3 and prod(shape[3:]) > 1:
+        raise DataError(
+            f"{path}: the image is {len(shape)}-D ({listed}), a 3-D volume is needed. Extract or average its frames."
+        )
+    if len(shape) < 3:
+        raise DataError(f"{path}: the image is {len(shape)}-D ({listed}), a 3-D volume is needed.")
+    if min(shape) < 1:
+        raise DataError(f"{path}: the header gives the volume {listed} voxels. It is damaged; get it again.")
+    return shape[:3]
+
+
+def _damaged(path: Path, error: Exception) -> DataError:
+    return DataError(
+        f"{path}: the image cannot be read; it is truncated or damaged. Get it again. ({type(error).__name__}: {error})"
+    )

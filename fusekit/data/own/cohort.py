@@ -1,0 +1,236 @@
+"""From a description of people's own data to a cohort: joined by id, checked as a whole, everything wrong at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from fusekit.data.cohort import Cohort, Column, Finding
+from fusekit.data.own.columns import classes_of, group, typed
+from fusekit.data.own.description import Named, OwnData, columns_of
+from fusekit.data.own.files import Files, look
+from fusekit.data.own.ids import named_images, scan_ids
+from fusekit.data.own.images import Matches, match_images, open_series
+from fusekit.data.own.join import join
+from fusekit.data.own.masks import match_masks, note_absent
+from fusekit.data.own.places import alike
+from fusekit.data.own.problems import Problems, note
+from fusekit.data.own.series import Wanted
+from fusekit.errors import DataError, first_ten
+from fusekit.progress import Progress
+
+
+class Read(NamedTuple):
+    """A cohort, and where it came from.
+
+    Args:
+        cohort: what was read.
+        cells: every column's text, a row per scan.
+    """
+
+    cohort: Cohort
+    cells: pd.DataFrame
+
+
+def read_cohort(own: OwnData, folder: Path, progress: Progress, findings: Iterable[Finding] = ()) -> Read:
+    """Read the tables and find the images, joined by id.
+
+    Raises:
+        DataError: everything that does not fit, at once, with files, lines and columns.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{own.path}: there is no data folder {folder}.")
+    return _Reader(own, folder, progress, list(findings)).read()
+
+
+class _Reader:
+    def __init__(self, own: OwnData, folder: Path, progress: Progress, findings: list[Finding]):
+        self.own, self.folder, self.progress, self.findings = own, folder, progress, findings
+        self.problems = Problems(own.path)
+        self.files = look(folder) if own.searched else Files(folder)
+        self.joined = join(folder / own.table, own.tables, self.problems, findings)
+        self.by_name = isinstance(own.images, Named)  # then rows are subjects, whose images are counted
+
+    @cached_property
+    def subjects(self) -> pd.Series:
+        """By line of the table."""
+        return self.joined.cells(self.own.subject)
+
+    def read(self) -> Read:
+        own, joined, problems = self.own, self.joined, self.problems
+        with problems.gather():
+            joined.require(own.named())
+        if own.label not in joined.homes or own.subject not in joined.homes:
+            problems.refuse()
+        rows = self._with_subject()
+        labels = self._labels(rows)
+        found = self._images(labels.index)
+        kept = self._with_image(found, labels.index)
+        images = [image for line in kept for image in found.images.get(line, [])]
+        lines = pd.Index([line for line in kept for _ in found.images.get(line, [])], dtype=int)
+        masks = match_masks(own, joined, self.files, images, lines, kept, found.unused, problems, self.findings)
+        clinical, columns = self._clinical(kept)
+        self._check_subjects(kept, labels)
+        ids = scan_ids(own, joined, self.folder, images, lines, kept, problems)
+        problems.refuse()
+
+        scans = pd.DataFrame({"subject": self.subjects.loc[lines].astype(object), "image": None}, lines)
+        scans["image"] = pd.Series([image.path for image in images], lines, dtype=object).to_numpy()
+        scans["label"] = labels.loc[lines].astype(int)
+        for name in own.groups:
+            numbers = clinical[name] if name in clinical and clinical[name].dtype == float else None
+            scans[name] = (group(joined.cells(name)) if numbers is None else numbers).loc[lines]
+        groups = list(own.groups)
+        told = {"scanner": [image.scanner for image in images], "series": [image.description for image in images]}
+        for name, values in told.items():
+            if any(values) and name not in groups:
+                scans[name] = values
+                groups.append(name)
+        if own.masks is not None and (any(masks) or not isinstance(own.masks, Named)):
+            scans["mask"] = pd.Series(masks, lines, dtype=object).to_numpy()
+        index = pd.Index(ids, name="scan", dtype=object)
+        scans = scans.set_axis(index)
+        note_absent(scans, tuple(own.classes), self.findings)
+        counts = scans["label"].value_counts()
+        each = ", ".join(f"{counts.get(number, 0)} {name}" for number, name in enumerate(own.classes))
+        positive = f"; positive: {list(own.classes)[1]}" if len(own.classes) == 2 else ""
+        self.progress.say(
+            f"{own.path.name}: {len(scans)} scans of {scans['subject'].nunique()} subjects ({each}), "
+            f"{len(columns)} clinical columns{positive}"
+        )
+        cohort = Cohort(
+            scans,
+            clinical.loc[lines].set_axis(index),
+            columns,
+            tuple(own.classes),
+            tuple(groups),
+            tuple(self.findings),
+            found=(len(rows) if found.count is None else found.count, self._lost(rows, rows[:0])),
+        )
+        cells = pd.DataFrame({name: joined.cells(name).loc[lines].to_numpy() for name in joined.homes}, index)
+        return Read(cohort, cells)
+
+    def _with_subject(self) -> pd.Index:
+        if not self.own.without_subject:
+            return self.joined.lines
+        nameless = self.subjects.str.lower().isin(self.own.blanks)
+        listed = [f"line {line}" for line in self.joined.lines[nameless]]
+        note(self.findings, "row-without-subject", f"rows without {self.own.subject}, left out", listed)
+        return self.joined.lines[~nameless]
+
+    def _labels(self, rows: pd.Index) -> pd.Series:
+        """The class of each row that has one."""
+        own = self.own
+        labels = pd.Series(0, rows)
+        with self.problems.gather():
+            where = f"{self.joined.homes[own.label].path}, column {own.label!r}"
+            cells = self.joined.cells(own.label).loc[rows]
+            labels = classes_of(cells, own.classes, own.leave_out, where, own.advice)
+        kept = labels.dropna()
+        message = f"rows left out for what column {own.label!r} says"
+        self._leave_out("label-left-out", message, rows.difference(kept.index), kept.index, along=None)
+        return kept
+
+    def _images(self, rows: pd.Index) -> Matches:
+        own, joined = self.own, self.joined
+        if not set(columns_of(own.images)) <= set(joined.homes):
+            return Matches()  # the missing column was said already
+        wanted = own.series
+        if isinstance(own.images, Named):
+            ids = joined.cells(own.images.column).loc[rows]
+            found = named_images(joined, ids, self.files, wanted or Wanted(), self.findings, self.progress)
+        else:
+            found = match_images(joined, own.images, self.folder, rows, own.blanks)
+            if wanted is not None:
+                open_series(found, joined, columns_of(own.images)[0], self.folder, wanted, self.findings)
+                used = {part for images in found.images.values() for part in (images[0].path, images[0].path.parent)}
+                found.unused = [self.files.shown(path) for path in self.files.images if path not in used]
+        self.problems.add_some(found.wrong, f"{joined.path}: {len(found.wrong)} images in all cannot be taken.")
+        return found
+
+    def _with_image(self, found: Matches, rows: pd.Index) -> pd.Index:
+        """The rows that have an image; others are left out if that is allowed, else a problem."""
+        own = self.own
+        allowed = {"refuse": {}, "leave out": {**found.absent, **found.lost}, "leave out empty": found.absent}
+        gone = rows.intersection(pd.Index(allowed[own.without_image], dtype=int))
+        left = rows.difference(gone)
+        self._leave_out("row-without-image", "rows left out for want of an image", gone, left, along=0)
+        refused = {line: why for line, why in sorted({**found.absent, **found.lost}.items()) if line not in gone}
+        if refused:
+            where = f", column {own.images!r}" if isinstance(own.images, str) else ""
+            advice = ', or set rows_without_image = "leave out"' if own.without_image == "refuse" else ""
+            self.problems.add(
+                f"{self.joined.path}{where}: {len(refused)} rows have no image: {first_ten(refused.values())}. "
+                f"Correct them{advice}."
+            )
+        return left.intersection(pd.Index(list(found.images), dtype=int)) if self.by_name else left
+
+    def _clinical(self, rows: pd.Index) -> tuple[pd.DataFrame, tuple[Column, ...]]:
+        """Values by line of the table, and what they are."""
+        columns: dict[str, Column] = {}
+        values: dict[str, pd.Series] = {}
+        inferred, empty = [], []
+        for declared in self.own.columns:
+            if declared.name not in self.joined.homes:
+                continue
+            with self.problems.gather():
+                for column, read in typed(self.joined, declared, rows, self.findings, self.own.blanks):
+                    if column.name in columns:
+                        raise DataError(
+                            f"{column.source}: another column, {columns[column.name].source}, holds {column.name} too. "
+                            "Remove one."
+                        )
+                    if read.isna().all():
+                        empty.append(column.name)
+                        break
+                    columns[column.name], values[column.name] = column, read
+                    if not declared.kind and not declared.attribute and column.name == declared.name:
+                        inferred.append(f"{column.name}: {column.kind}")
+        note(self.findings, "column-without-values", "clinical columns left out: no kept row has a value", empty)
+        note(self.findings, "kind-inferred", "clinical columns whose kind the values decided", inferred)
+        if inferred:
+            self.progress.say(f"kinds that the values suggest: {', '.join(inferred)}")
+        return pd.DataFrame(values, index=rows), tuple(columns.values())
+
+    def _check_subjects(self, rows: pd.Index, labels: pd.Series) -> None:
+        subjects, classes = self.subjects.loc[rows], list(self.own.classes)
+        nameless = subjects[subjects == ""]
+        if len(nameless):
+            where = self.joined.where(nameless.index[0], self.own.subject)
+            self.problems.add(f"{where}: {len(nameless)} rows name no subject.")
+        two = [
+            f"{subject} ({', '.join(f'{classes[labels[line]]} on line {line}' for line in lines)})"
+            for subject, lines in subjects.groupby(subjects).groups.items()
+            if subject and len(labels[lines].unique()) > 1
+        ]
+        if two:
+            self.problems.add(
+                f"{self.joined.path}, column {self.own.label!r}: {len(two)} subjects have two labels: "
+                f"{first_ten(two)}. A subject needs one label, since whole subjects are held out."
+            )
+        spellings = pd.Series(sorted(set(subjects)), dtype=object)
+        groups = [list(same) for _, same in spellings.groupby(spellings.map(alike)) if len(same) > 1]
+        note(
+            self.findings,
+            "similar-subjects",
+            "subjects whose names differ only in case, blanks, signs or leading zeros",
+            (" and ".join(map(repr, same)) for same in groups),
+            severity="warning",
+            advice="If they are one person, write the name in one way: else the person may be trained on and tested.",
+        )
+
+    def _leave_out(self, code: str, message: str, gone: pd.Index, left: pd.Index, along: int | None) -> None:
+        """Note rows that are left out, as scans or as subjects with ``along`` so many scans."""
+        listed = [f"{subject} (line {line})" for line, subject in self.subjects.loc[gone].items()]
+        if self.by_name:
+            note(self.findings, code, message, listed, dropped="subjects", along=along)
+        else:
+            note(self.findings, code, message, listed, dropped="scans", along=self._lost(gone, left))
+
+    def _lost(self, gone: pd.Index, left: pd.Index) -> int:
+        """How many subjects have rows among those that are gone, and none among those that are left."""
+        return len(set(self.subjects[gone]) - set(self.subjects[left]) - {""})

@@ -1,0 +1,96 @@
+"""What is said about people's own data, by a TOML or by a task: nothing has been looked at yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from fusekit.data.clinical.tables import MISSING
+from fusekit.data.own.attributes import Known
+from fusekit.data.own.places import Pattern
+from fusekit.data.own.series import Wanted
+from fusekit.data.task import Preset
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Images whose folder or file is called after the id in a column."""
+
+    column: str
+
+
+#: Where a row's image is; text is a column of paths.
+Place = Pattern | Named | str
+
+
+@dataclass(frozen=True, slots=True)
+class OwnColumn:
+    """A clinical column; an empty kind is found out from the values."""
+
+    name: str
+    kind: str = ""
+    unit: str = ""
+    low: float | None = None
+    high: float | None = None
+    signed: bool = False
+    categories: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    attribute: Known | None = None  # then nothing else needs to be said
+
+
+@dataclass(frozen=True, slots=True)
+class Further:
+    """A further table: one row for each value of its key, joined to the main table's columns ``to``."""
+
+    file: str
+    key: tuple[str, ...]
+    to: tuple[str, ...]
+    columns: tuple[str, ...]  # empty: all
+    optional: bool  # whether a row may be without a partner there; its cells are then empty
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnData:
+    """Images, a table, and what its columns are."""
+
+    path: Path  # the TOML, or what else messages begin with
+    folder: Path
+    title: str
+    table: str
+    images: Place
+    masks: Place | None
+    subject: str
+    scan: str
+    label: str
+    classes: dict[str, tuple[str, ...]]
+    leave_out: tuple[str, ...]
+    columns: tuple[OwnColumn, ...]
+    groups: tuple[str, ...]
+    subgroups: tuple[str, ...]
+    tables: tuple[Further, ...]
+    without_image: str  # "refuse" rows without an image; "leave out" them; "leave out empty" cells, but no wrong paths
+    metrics: tuple[str, ...]
+    preset: Preset
+    series: Wanted | None = None  # None: the headers of DICOM files are not looked at
+    without_subject: bool = False  # whether rows without a subject are left out rather than refused
+    blanks: frozenset[str] = MISSING  # cells that hold no path and no value, in lower case
+    advice: str = ""  # what to do about labels of no class
+
+    @property
+    def searched(self) -> bool:
+        """Whether all that lies below the folder is looked at."""
+        return self.series is not None or isinstance(self.images, Named) or isinstance(self.masks, Named)
+
+    def named(self) -> Iterable[str]:
+        """Every column of the tables that it names."""
+        for place in (self.images, self.masks):
+            yield from columns_of(place) if place else ()
+        yield from (name for name in (self.subject, self.scan, self.label) if name)
+        yield from (column.name for column in self.columns)
+        yield from self.groups
+
+
+def columns_of(place: Place) -> tuple[str, ...]:
+    """The columns of the table by which a place is found."""
+    return place.columns if isinstance(place, Pattern) else (place.column if isinstance(place, Named) else place,)

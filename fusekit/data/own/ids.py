@@ -1,0 +1,214 @@
+"""Images whose folder or file is called after an id of the table, and which id that is."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from fusekit.data.cohort import Finding
+from fusekit.data.own.columns import duplicates
+from fusekit.data.own.description import Named, OwnData, columns_of
+from fusekit.data.own.files import Files, is_picture, stem
+from fusekit.data.own.images import Matches
+from fusekit.data.own.join import Joined
+from fusekit.data.own.places import Pattern
+from fusekit.data.own.problems import Problems, note
+from fusekit.data.own.series import CHOOSE, Image, Wanted, note_unused, series_in
+from fusekit.errors import first_ten
+from fusekit.progress import Progress
+
+#: Words of a name beyond this many are not looked at: ids are short.
+_MOST_WORDS = 24
+_WORD = re.compile(r"[^\W_]+")
+
+
+def named_images(
+    joined: Joined, ids: pd.Series, files: Files, wanted: Wanted, findings: list[Finding], progress: Progress
+) -> Matches:
+    """Find the images that are called after each row's id; where no name tells, the PatientID of a DICOM header does.
+
+    Of pictures there may be many a row, of volumes one.
+
+    Args:
+        joined: the tables.
+        ids: the id of each row that is kept, by line.
+        files: what lies below the data folder.
+        wanted: which series to take.
+        findings: gets images of nobody, and those not wanted.
+        progress: counts folders.
+
+    Returns:
+        With what is wrong: ids in several rows, images of several ids, several volumes of one id.
+    """
+    found = Matches()
+    lines, known = _lines(joined, ids, found.wrong)
+    images = [Image(path) for path in files.volumes]
+    folders = list(files.series.items())
+    for folder, members in progress.track(folders, "looking at DICOM series", len(folders), "folders"):
+        images += series_in(folder, members, wanted.modality, findings)
+    images += map(Image, files.pictures)
+    own: dict[str, list[Image]] = {who: [] for who in lines}
+    strangers, unclear, contradicted = [], [], []
+    for image in images:
+        header = known.get(image.patient.lower())
+        of = ids_in(parts_of(image.path, files.folder), known) or ([header] if header else [])
+        shown = files.shown(image.path)
+        if len(of) > 1:
+            unclear.append(f"{shown}: {' or '.join(of)}")
+        elif not of:
+            strangers.append(shown)
+        else:
+            own[of[0]].append(image)
+            if header and header != of[0]:
+                contradicted.append(f"{shown}: PatientID {image.patient}")
+    if unclear:
+        found.wrong.append(unclear_ids("images", unclear, joined.path))
+    note(
+        findings,
+        "id-contradicted",
+        "images whose DICOM header names another subject of the table than their folder or file, which counts",
+        contradicted,
+        severity="warning",
+        advice="Find out whose images these are before you trust any result.",
+    )
+    note(findings, "image-without-row", "images that belong to no row in use, left out", strangers, dropped="scans")
+    if not any(own.values()):
+        found.wrong.append(
+            f"{files.folder}: no image belongs to a row of {joined.path.name}. Its first ids are "
+            f"{first_ten(map(repr, ids.iloc[:3]))}: folders or files should be called so (mind leading zeros, which "
+            "spreadsheets drop), or a column should name each row's image."
+        )
+    _choose(own, lines, wanted, files.folder, found, findings)
+    found.count = len(images)
+    return found
+
+
+def _choose(
+    own: dict[str, list[Image]],
+    lines: dict[str, int],
+    wanted: Wanted,
+    folder: Path,
+    found: Matches,
+    findings: list[Finding],
+) -> None:
+    several, unwanted, unused = [], [], list[Image]()
+    along = 0
+    for who, theirs in own.items():
+        chosen = wanted.among(theirs, folder)
+        if not theirs:
+            found.absent[lines[who]] = f"{who} (line {lines[who]})"
+        elif not chosen:
+            unwanted.append(f"{who}: {_listed(theirs, folder)}")
+            along += len(theirs)
+        elif len(chosen) > 1 and not all(is_picture(image.path) for image in chosen):
+            several.append(f"{who} (line {lines[who]}): {_listed(chosen, folder)}")
+        else:
+            found.images[lines[who]] = chosen
+            unused += [image for image in theirs if image not in chosen]
+    message = f"subjects without a series that is called {wanted.name!r}, left out"
+    note(findings, "other-series", message, unwanted, dropped="subjects", along=along)
+    note_unused(unused, wanted, folder, findings)
+    if several:
+        found.wrong.append(f"{len(several)} subjects have several volumes{wanted}: {first_ten(several)}. {CHOOSE}")
+
+
+def _lines(joined: Joined, ids: pd.Series, wrong: list[str]) -> tuple[dict[str, int], dict[str, str]]:
+    """Id -> its line, and id in lower case -> id; an id in several rows is wrong."""
+    groups = ids.groupby(ids.str.lower(), sort=False).groups
+    twice = [f"{ids[lines[0]]} (lines {first_ten(lines)})" for lines in groups.values() if len(lines) > 1]
+    if twice:
+        wrong.append(
+            f"{joined.path}, column {ids.name!r}: {len(twice)} subjects have several rows: {first_ten(twice)}. Keep "
+            "one row for each, or name each row's image in a column, such as 'image'."
+        )
+    known = {lower: ids[lines[0]] for lower, lines in groups.items()}
+    return {known[lower]: int(lines[0]) for lower, lines in groups.items()}, known
+
+
+def unclear_ids(what: str, unclear: list[str], table: Path) -> str:
+    """Say that paths name several ids."""
+    return (
+        f"{len(unclear)} {what} could be of several subjects of {table.name}: {first_ten(unclear)}. Give each subject "
+        f"a folder called as the id, or name {what} in a column of the table."
+    )
+
+
+def _listed(images: Sequence[Image], folder: Path) -> str:
+    shown = [image.shown(folder) for image in images]
+    return ", ".join(shown[:4]) + (f" and {len(shown) - 4} more" if len(shown) > 4 else "")
+
+
+def parts_of(path: Path, folder: Path) -> tuple[str, ...]:
+    """Folders below the data folder and the name without suffix, topmost first."""
+    *above, last = path.relative_to(folder).parts if path != folder else ("",)
+    return (*above, last if path.is_dir() else stem(Path(last)))
+
+
+def scan_ids(
+    own: OwnData, joined: Joined, folder: Path, images: list[Image], lines: pd.Index, rows: pd.Index, problems: Problems
+) -> list[str]:
+    """Name the scans.
+
+    By the scan column, with the subject before it where it repeats; without one by the subject, and where a subject has
+    several scans, by what else the images are named by, or by their paths.
+    """
+    subjects = joined.cells(own.subject)
+    if not isinstance(own.images, Pattern) and (isinstance(own.images, Named) or not own.scan):
+        counts = Counter(subjects.loc[lines])
+        return [
+            who if counts[who] == 1 else f"{who}:{image.path.relative_to(folder).as_posix()}"
+            for who, image in zip(subjects.loc[lines], images, strict=True)
+        ]
+    subjects = subjects.loc[rows]  # each has one image, or there is a problem
+    names = [own.scan] if own.scan else [name for name in columns_of(own.images) if name != own.subject]
+    parts = [joined.cells(name).loc[rows] for name in names if name in joined.homes]
+    whole = pd.Series(["_".join(dict.fromkeys(cells)) for cells in zip(subjects, *parts, strict=True)], rows)
+    plain = parts[0] if own.scan and parts else subjects
+    ids = plain if plain.is_unique else whole
+    repeated = list(duplicates(ids, "scan" if own.scan else "subject"))
+    if repeated:
+        problems.add(
+            f"{joined.path}: {len(repeated)} {'scans' if own.scan else 'subjects'} stand in several rows: "
+            f"{first_ten(repeated)}. " + ("Correct them." if own.scan else 'Name the scan with scan = "column".')
+        )
+    return list(ids)
+
+
+def ids_in(parts: Sequence[str], ids: Mapping[str, str]) -> list[str]:
+    """Find the ids that a path names; several where it cannot be told which is meant.
+
+    A folder or file called exactly as an id counts first, the topmost one (``7/2/slice.dcm`` is of patient 7). Else the
+    deepest name that holds an id between other words: at its beginning (``7_2.png`` is of patient 7), or anywhere.
+    ``P1`` is not found in ``P12``, nor in ``P1-2`` if that is an id too.
+
+    Args:
+        parts: folders and the file's name without suffix, topmost first.
+        ids: lower-case id -> the id as the table writes it.
+    """
+    for part in parts:
+        if part.lower() in ids:
+            return [ids[part.lower()]]
+    for part in reversed(parts):
+        found = _between_words(part.lower(), ids)
+        if found:
+            return found
+    return []
+
+
+def _between_words(part: str, ids: Mapping[str, str]) -> list[str]:
+    words = list(_WORD.finditer(part))[:_MOST_WORDS]
+    spans = [
+        (first.start(), last.end())
+        for i, first in enumerate(words)
+        for last in words[i:]
+        if part[first.start() : last.end()] in ids
+    ]
+    at_start = [span for span in spans if span[0] == words[0].start()]
+    if at_start:
+        spans = [max(at_start, key=lambda span: span[1])]
+    outer = [s for s in spans if not any(s != o and o[0] <= s[0] and s[1] <= o[1] for o in spans)]
+    return sorted({ids[part[start:end]] for start, end in outer})

@@ -1,0 +1,152 @@
+"""Somebody's tables, joined by key: one row a scan, and for every cell the file and line that it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+
+from fusekit.data.clinical.tables import read_table, require_columns
+from fusekit.data.cohort import Finding
+from fusekit.data.own.description import Further
+from fusekit.data.own.places import spelt_otherwise
+from fusekit.data.own.problems import Problems, note
+from fusekit.errors import DataError, first_ten
+
+
+@dataclass(frozen=True)
+class Part:
+    """One of the tables.
+
+    Args:
+        path: its file.
+        cells: text, index ``line``, as ``read_table`` gives it.
+        lines: line of the main table -> line of this one, with NA where a row has no partner.
+    """
+
+    path: Path
+    cells: pd.DataFrame
+    lines: pd.Series
+
+
+@dataclass(frozen=True)
+class Joined:
+    """The tables side by side: a row for each row of the main table, known by its line there."""
+
+    parts: tuple[Part, ...]
+
+    @cached_property
+    def homes(self) -> dict[str, Part]:
+        """Column -> the table it stands in."""
+        return {str(column): part for part in self.parts for column in part.cells.columns}
+
+    @property
+    def lines(self) -> pd.Index:
+        """The main table's lines."""
+        return self.parts[0].cells.index
+
+    @property
+    def path(self) -> Path:
+        """The main table's file."""
+        return self.parts[0].path
+
+    def require(self, names: Iterable[str]) -> None:
+        """Refuse columns that stand in none of the tables.
+
+        Raises:
+            DataError: the message names those that look like them.
+        """
+        everywhere = pd.DataFrame(columns=list(self.homes))
+        require_columns(everywhere, list(dict.fromkeys(names)), " and ".join(str(part.path) for part in self.parts))
+
+    def cells(self, column: str) -> pd.Series:
+        """A column's text, by the main table's line; empty where its table has no partner."""
+        if column not in self._texts:  # asked for row by row
+            part = self.homes[column]
+            spread = self.spread(part.cells[column], part)
+            self._texts[column] = spread.map(lambda cell: cell if isinstance(cell, str) else "")
+        return self._texts[column]
+
+    @cached_property
+    def _texts(self) -> dict[str, pd.Series]:
+        return {}
+
+    def spread(self, values: pd.Series, part: Part) -> pd.Series:
+        """Values by a table's own lines -> by the main table's; a missing value where a row has no partner."""
+        partners = part.lines.dropna()
+        found = values.reindex(partners.astype(int)).set_axis(partners.index)
+        return found.reindex(self.lines)
+
+    def where(self, line: int, column: str) -> str:
+        """Name a cell: file, line and column."""
+        part = self.homes[column]
+        return f"{part.path}, line {part.lines[line]}, column {column!r}"
+
+
+def join(path: Path, tables: Sequence[Further], problems: Problems, findings: list[Finding]) -> Joined:
+    """Read the tables and join them by their keys, never by position.
+
+    What does not match goes to the problems; rows of a further table that nothing asks for go to the findings.
+
+    Raises:
+        DataError: the main table cannot be read.
+    """
+    main = read_table(path)
+    if main.empty:
+        raise DataError(f"{path}: the table has a header and no rows.")
+    again = main.duplicated()
+    twice = [f"line {line}" for line in main.index[again]]
+    note(findings, "repeated-row", "rows that stand in the table twice; the first counts", twice)
+    main = main[~again]
+    joined = Joined((Part(path, main, pd.Series(main.index, main.index)),))
+    for table in tables:
+        with problems.gather():
+            joined = Joined((*joined.parts, _partner(joined, path.parent, table, problems, findings)))
+    return joined
+
+
+def _partner(joined: Joined, folder: Path, table: Further, problems: Problems, findings: list[Finding]) -> Part:
+    """Read one further table and find each row's line in it."""
+    path = folder / table.file
+    cells = read_table(path, table.key + table.columns)
+    joined.require(table.to)
+    kept = [str(name) for name in cells.columns if name not in table.key and name in (table.columns or cells.columns)]
+    twice = [name for name in kept if name in joined.homes]
+    if twice:
+        raise DataError(
+            f"{path} has columns that {joined.homes[twice[0]].path} has too: {', '.join(twice)}. Name the ones you "
+            "want with columns = [...], or rename them."
+        )
+    keys = pd.Series(_keys([cells[name] for name in table.key]), cells.index)
+    lines = pd.Series(keys.index, keys.to_numpy())
+    name = " and ".join(table.key)
+    repeated = keys[keys.duplicated(keep=False)]
+    for key, places in list(repeated.groupby(repeated).groups.items())[:10]:
+        problems.add(
+            f"{path}: {name} {key} stands on lines {first_ten(places)}; a table that is joined has one row for each."
+        )
+    wanted = pd.Series(_keys([joined.cells(column) for column in table.to]), joined.lines)
+    matched = wanted.map(lines[~lines.index.duplicated()]).astype("Int64")
+    absent = wanted[matched.isna()]
+    if len(absent) and not table.optional:
+        near = spelt_otherwise(absent, keys)
+        listed = [f"{key} (line {line}{_same(key, near)})" for line, key in absent.items()]
+        problems.add(
+            f"{joined.path}: {len(absent)} rows have no partner in {path} by {name}: {first_ten(listed)}. Add them, "
+            'remove the rows, or set rows_without_match = "empty" for that table.'
+        )
+    elif len(absent):
+        note(findings, "row-without-match", f"rows without a partner in {path.name}; those cells are empty", absent)
+    note(findings, "row-never-used", f"rows of {path.name} that no row asks for", keys[~keys.isin(wanted)])
+    return Part(path, cells[kept], matched)
+
+
+def _keys(columns: Sequence[pd.Series]) -> list[str]:
+    return [" / ".join(cells) for cells in zip(*columns, strict=True)]
+
+
+def _same(key: str, near: dict[str, str]) -> str:
+    return f"; {near[key]!r} there: the same?" if key in near else ""

@@ -1,0 +1,92 @@
+"""Keys of a TOML, taken out one by one; what does not fit is noted with its line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from fusekit.data.own.problems import Problems, line_of
+from fusekit.errors import OptionError
+from fusekit.extension import read_options
+from fusekit.extension.registry import suggest
+
+
+class Keys:
+    """Takes what it needs out of a TOML, and notes where that is something else.
+
+    Args:
+        path: the TOML.
+        text: its text, to find lines in.
+        problems: what is wrong goes there.
+    """
+
+    def __init__(self, path: Path, text: str, problems: Problems):
+        self.path, self.lines, self.problems = path, text, problems
+
+    def wrong(self, keys: tuple[str, ...], sentence: str) -> None:
+        """Note what is wrong with a key, with its line."""
+        line = line_of(self.lines, *keys) or line_of(self.lines, *keys[:-1])
+        where = f"{self.path}, line {line}" if line else str(self.path)
+        self.problems.add(f"{where}: {'.'.join(keys)} {sentence}")
+
+    def known(self, entries: dict[str, Any], names: Iterable[str], at: tuple[str, ...] = ()) -> None:
+        """Note the keys that mean nothing, with those that look like them."""
+        names = list(names)
+        for name in entries:
+            if name not in names:
+                self.wrong((*at, name), f"is no entry here; {suggest(name, names)}")
+
+    def text(self, entries: dict[str, Any], name: str, at: tuple[str, ...] = (), *, needed: bool = False) -> str:
+        """Take a text."""
+        value: Any = entries.get(name, "")
+        if not isinstance(value, str) or (name in entries and not value.strip()):
+            self.wrong((*at, name), f"takes text in quotes, not {value!r}.")
+            return ""
+        if needed and not value:
+            self.problems.add(f"{self.path}: {'.'.join((*at, name))} is missing.")
+        return str(value.strip())
+
+    def texts(self, entries: dict[str, Any], name: str, at: tuple[str, ...] = ()) -> tuple[str, ...]:
+        """Take a list of texts, or one; numbers count as their text."""
+        value = entries.get(name, [])
+        items = value if isinstance(value, list) else [value]
+        if not all(isinstance(item, str | int | float) for item in items):
+            self.wrong((*at, name), f'takes a list of texts such as ["a", "b"], not {value!r}.')
+            return ()
+        return tuple(str(item).lower() if isinstance(item, bool) else str(item).strip() for item in items)
+
+    def choice(self, entries: dict[str, Any], name: str, choices: tuple[str, ...], at: tuple[str, ...] = ()) -> str:
+        """Take one of some words; the first if there is none."""
+        value = entries.get(name, choices[0])
+        if value not in choices:
+            self.wrong((*at, name), f"takes {' or '.join(map(repr, choices))}, not {value!r}.")
+        return str(value)
+
+    def tables(self, entries: dict[str, Any], name: str) -> list[dict[str, Any]]:
+        """Take repeated sections, ``[[name]]``."""
+        value = entries.get(name, [])
+        if not (isinstance(value, list) and all(isinstance(item, dict) for item in value)):
+            self.wrong((name,), f"takes sections headed [[{name}]], not {value!r}.")
+            return []
+        return value
+
+    def table(self, entries: dict[str, Any], name: str) -> dict[str, Any]:
+        """Take a section, ``[name]``."""
+        value = entries.get(name, {})
+        if not isinstance(value, dict):
+            self.wrong((name,), f"takes a section headed [{name}], not {value!r}.")
+            return {}
+        return value
+
+    def options(
+        self, part: str, factory: Callable[..., Any], given: dict[str, Any], withhold: tuple[str, ...]
+    ) -> dict[str, Any]:
+        """Take the options of a part of a run, each checked against the signature of what it builds."""
+        found: dict[str, Any] = {}
+        for name, value in given.items():
+            try:
+                found |= read_options(part, factory, {name: value}, withhold)
+            except (OptionError, TypeError) as error:
+                self.wrong((part, name), f"does not fit: {error}")
+        return found

@@ -1,0 +1,131 @@
+"""Which mask belongs to which image."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from fusekit.data.cohort import Finding
+from fusekit.data.own.description import Named, OwnData, columns_of
+from fusekit.data.own.files import Files, is_picture, stem
+from fusekit.data.own.ids import ids_in, parts_of, unclear_ids
+from fusekit.data.own.images import match_images
+from fusekit.data.own.join import Joined
+from fusekit.data.own.problems import Problems, note
+from fusekit.data.own.series import Image
+from fusekit.errors import DataError, first_ten
+
+_TUMOUR = re.compile(r"tumou?r|lesion|hcc|mass", re.IGNORECASE)
+
+
+def match_masks(
+    own: OwnData,
+    joined: Joined,
+    files: Files,
+    images: Sequence[Image],
+    lines: pd.Index,
+    rows: pd.Index,
+    unused_images: Sequence[str],
+    problems: Problems,
+    findings: list[Finding],
+) -> list[Path | None]:
+    """The mask of each image, or None; pictures have none: they show the slice that was chosen.
+
+    Args:
+        own: what was said about the data.
+        joined: the tables.
+        files: what lies below the data folder.
+        images: of the scans.
+        lines: the row of each scan.
+        rows: all rows that are kept.
+        unused_images: of no row, unless they are masks.
+        problems: what is wrong goes there.
+        findings: masks and images that belong to no row go there.
+    """
+    place, folder = own.masks, files.folder
+    masks: dict[int, list[Path]] = {}
+    unused: list[str] = []
+    if place is not None and set(columns_of(place)) <= set(joined.homes):
+        if isinstance(place, Named):
+            with problems.gather():
+                masks = named_masks(joined, joined.cells(place.column).loc[rows], files, findings)
+            unused = [files.shown(path) for path in files.masks]
+        else:
+            found = match_images(joined, place, folder, rows, own.blanks)
+            where = f", column {place!r}" if isinstance(place, str) else ""
+            lost = [f"{joined.path}{where}: there is no mask {why}." for why in found.lost.values()]
+            problems.add_some(found.wrong + lost, f"{joined.path}: {len(found.wrong + lost)} masks cannot be taken.")
+            masks = {line: [mask.path for mask in theirs] for line, theirs in found.images.items()}
+            unused = found.unused
+    taken: list[Path | None] = []
+    for image, line in zip(images, lines, strict=True):
+        mask = None
+        with problems.gather():
+            mask = None if is_picture(image.path) else mask_of(image.path, masks.get(line, []), folder)
+        taken.append(mask)
+    used = {files.shown(path) for path in (*taken, *(image.path for image in images)) if path}
+    message = "masks that belong to no scan in use, left aside"
+    note(findings, "mask-without-row", message, [mask for mask in unused if mask not in used])
+    others = used | set(unused)
+    message = "images that no row asks for"
+    note(findings, "image-without-row", message, [image for image in unused_images if image not in others])
+    return taken
+
+
+def note_absent(scans: pd.DataFrame, classes: Sequence[str], findings: list[Finding]) -> None:
+    """Say so where volumes have no mask: their slices are chosen in another way."""
+    if "mask" not in scans:
+        return
+    volumes = scans[[not is_picture(image) for image in scans["image"]]]
+    shares = volumes["mask"].notna().groupby(volumes["label"]).mean()
+    listed = ", ".join(f"{shares.get(label, 0):.0%} of {name}" for label, name in enumerate(classes))
+    message = f"volumes without a mask, of which a range of slices is used; {listed} have one"
+    without = volumes.index[volumes["mask"].isna()]
+    note(findings, "scan-without-mask", message, without, advice="To treat all alike: -o slices.largest=0")
+
+
+def named_masks(joined: Joined, ids: pd.Series, files: Files, findings: list[Finding]) -> dict[int, list[Path]]:
+    """Find the masks, by line, that are called after each row's id.
+
+    Raises:
+        DataError: a mask could be of several ids.
+    """
+    known = {who.lower(): who for who in ids}
+    own: dict[str, list[Path]] = {}
+    unclear = []
+    for path in files.masks:
+        of = ids_in(parts_of(path, files.folder), known)
+        if len(of) > 1:
+            unclear.append(f"{files.shown(path)}: {' or '.join(of)}")
+        elif of:
+            own.setdefault(of[0], []).append(path)
+    if unclear:
+        raise DataError(unclear_ids("masks", unclear, joined.path))
+    drawings = map(files.shown, files.drawings)
+    note(findings, "picture-of-mask", "pictures of masks, left aside: a picture is one slice and needs none", drawings)
+    return {int(str(line)): own.get(known[who.lower()], []) for line, who in ids.items()}
+
+
+def mask_of(image: Path, masks: list[Path], folder: Path) -> Path | None:
+    """The image's mask among its subject's: called after the image, or the tumour's, or the only one.
+
+    Raises:
+        DataError: several could be meant.
+    """
+    if not masks:
+        return None
+    for among in (
+        [path for path in masks if image.is_file() and stem(path).lower().startswith(stem(image).lower())],
+        [path for path in masks if _TUMOUR.search(path.relative_to(folder).as_posix())],
+        masks,
+    ):
+        if len(among) == 1:
+            return among[0]
+    listed = first_ten(path.relative_to(folder).as_posix() for path in masks)
+    raise DataError(
+        f"{image}: several masks could belong to it: {listed}. Keep the tumour's, call it so, or name each row's mask "
+        "in a column of the table."
+    )

@@ -1,0 +1,188 @@
+"""Where a row's image lies: a pattern with column names in braces, or a path in a cell; never outside the folder."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from fusekit.errors import DataError
+
+_ARCHIVES = (".zip", ".tar", ".tgz", ".tbz", ".txz", ".7z", ".rar", ".gz", ".bz2", ".xz", ".zst")
+
+
+class NotThere(DataError):  # noqa: N818  (reads as what it says)
+    """A path inside the data folder at which nothing lies; the message is a clause about the path."""
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """A path with column names in braces, such as ``scans/{scan_id}.nii.gz``.
+
+    Its plain parts may hold ``*`` and ``?``, which stand for any characters but ``/``, and ``**``, for any folders. A
+    value beside a wildcard counts as a whole word: ``{id}*`` with the id 1 finds ``1_t1.nii``, not ``10_t1.nii``.
+
+    Args:
+        text: as written.
+
+    Raises:
+        DataError: braces without partner, no column, or a path that leaves the folder.
+    """
+
+    text: str
+
+    def __post_init__(self) -> None:
+        if "{" in "".join(self._plain) or "}" in "".join(self._plain) or not all(name.strip() for name in self.columns):
+            raise DataError(f"{self.text!r} has a brace without its partner, or no column name between braces.")
+        if not self.columns:
+            raise DataError(
+                f"{self.text!r} names one file for all rows. Put the column that tells them apart in braces, such as "
+                "'scans/{scan_id}.nii.gz', or name a column of paths: {column = \"...\"}."
+            )
+        refuse_leaving(self.text)
+        refuse_archive(self.text)
+
+    @cached_property
+    def _split(self) -> list[str]:
+        return re.split(r"\{([^{}]*)\}", self.text)
+
+    @property
+    def _plain(self) -> list[str]:
+        return self._split[::2]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns in its braces, in order; one may stand twice."""
+        return tuple(name.strip() for name in self._split[1::2])
+
+    def candidates(self, folder: Path) -> list[str]:
+        """Every path below the folder that some row could have, relative to it, sorted."""
+        parts = re.sub(r"\{[^{}]*\}", "\0", self.text).replace("[", "[[]").split("/")
+        wide = "/".join(part if part == "**" else re.sub(r"[*\0]+", "*", part) for part in parts)
+        found = glob.glob(wide, root_dir=folder, recursive=True)  # noqa: PTH207 (Path.glob cannot escape a bracket)
+        return sorted({Path(path).as_posix() for path in found})
+
+    def find(self, values: Sequence[str], candidates: list[str]) -> list[str]:
+        """The candidates that a row's values (one a column in braces) fit."""
+        filled = "".join(a + b for a, b in zip(self._plain, [*values, ""], strict=True))
+        prefix = re.split(r"[*?]", self._until_wildcard(values))[0] if self._wild else filled
+        start = bisect_left(candidates, prefix)
+        expression = self._expression([re.escape(value) for value in values])
+        found = []
+        for candidate in candidates[start:]:
+            if not candidate.startswith(prefix):
+                break
+            if expression.fullmatch(candidate):
+                found.append(candidate)
+        return found
+
+    def ids(self, candidate: str) -> tuple[str, ...] | None:
+        """The values that a candidate stands for: what to compare with a row whose image was not found."""
+        match = self._expression(["([^/]+)"] * len(self.columns)).fullmatch(candidate)
+        return match.groups() if match else None
+
+    @property
+    def _wild(self) -> bool:
+        return any(sign in part for part in self._plain for sign in "*?")
+
+    def _until_wildcard(self, values: Sequence[str]) -> str:
+        """The filled path up to the first wildcard of the pattern; a ``*`` in a value is none."""
+        text = ""
+        for plain, value in zip(self._plain, [*values, ""], strict=True):
+            for sign in plain:
+                if sign in "*?":
+                    return text
+                text += sign
+            text += value
+        return text
+
+    def _expression(self, values: Sequence[str]) -> re.Pattern[str]:
+        text = ""
+        for number, (plain, value) in enumerate(zip(self._plain, [*values, ""], strict=True)):
+            word_before = number > 0 and plain[:1] in ("*", "?")
+            word_after = number < len(values) and plain[-1:] in ("*", "?")
+            text += ("(?![A-Za-z0-9])" if word_before else "") + _wildcards(plain)
+            text += ("(?<![A-Za-z0-9])" if word_after else "") + value
+        return re.compile(text, re.DOTALL)
+
+
+def _wildcards(plain: str) -> str:
+    meaning = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    parts = re.split(r"(\*\*/|\*\*|\*|\?)", plain)
+    return "".join(meaning.get(part, re.escape(part)) for part in parts)
+
+
+def refuse_leaving(text: str) -> None:
+    """Refuse a path that is not plainly below the data folder.
+
+    Raises:
+        DataError: it is absolute, goes up, or is no path; the message is a clause about the path.
+    """
+    if "\0" in text:
+        raise DataError(f"{text!r} is no path.")
+    windows = PureWindowsPath(text)
+    if PurePosixPath(text).is_absolute() or windows.drive or windows.root or text.startswith("~"):
+        raise DataError(f"{text!r} is an absolute path; paths start from the data folder and stay inside it.")
+    if ".." in windows.parts:  # these parts also end at a backslash
+        raise DataError(f"{text!r} leads out of the data folder ('..'); paths stay inside it.")
+
+
+def is_archive(name: str) -> bool:
+    """Whether a name is that of an archive or a compressed file; compressed NIfTI files are read as they are."""
+    name = name.lower()
+    return name.endswith(_ARCHIVES) and not name.endswith((".nii.gz", ".img.gz", ".hdr.gz"))
+
+
+def refuse_archive(text: str) -> None:
+    """Refuse archives by name; they are never unpacked.
+
+    Raises:
+        DataError: the name is that of an archive.
+    """
+    if is_archive(text):
+        raise DataError(f"{text!r} is an archive, and archives are never unpacked here. Unpack it yourself.")
+
+
+def confined(folder: Path, relative: str) -> Path:
+    r"""Return the path (with ``/`` or ``\``) below the folder; every link on the way is followed.
+
+    Raises:
+        NotThere: there is no such file or folder.
+        DataError: it leaves the folder, or is an archive; the message is a clause about the path.
+    """
+    refuse_leaving(relative)
+    refuse_archive(relative)
+    path, home = folder / relative.replace("\\", "/"), os.path.realpath(folder)
+    try:
+        if not path.exists():
+            raise NotThere(f"{relative!r}: there is no such file or folder.")
+        links = [path, *(entry for entry in path.iterdir() if entry.is_symlink())] if path.is_dir() else [path]
+    except (OSError, ValueError) as error:
+        raise DataError(f"{relative!r} cannot be looked at: {error}.") from error
+    for link in links:
+        if os.path.commonpath([home, os.path.realpath(link)]) != home:
+            shown = link.relative_to(folder).as_posix()
+            raise DataError(f"{shown!r} is a link that leads out of the data folder; copy the file into it.")
+    if path == folder:
+        raise DataError(f"{relative!r} is the data folder itself.")
+    return path
+
+
+def alike(text: str) -> str:
+    """What is left of an id without case, blanks, hyphens, underscores and leading zeros: for suggestions only."""
+    plain = re.sub(r"[\s_\-]+", "", text.casefold())
+    return re.sub(r"(?<!\d)0+(?=\d)", "", plain)
+
+
+def spelt_otherwise(wanted: Iterable[str], known: Iterable[str]) -> dict[str, str]:
+    """For each wanted id, the known one that only its spelling tells apart, if there is one."""
+    by_likeness: dict[str, list[str]] = {}
+    for other in known:
+        by_likeness.setdefault(alike(other), []).append(other)
+    found = {text: by_likeness.get(alike(text), []) for text in wanted}
+    return {text: others[0] for text, others in found.items() if others and others[0] != text}

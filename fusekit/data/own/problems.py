@@ -1,0 +1,87 @@
+"""Everything that is wrong with somebody's own data, gathered and said at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from fusekit.data.cohort import Finding
+from fusekit.errors import DataError, FusekitError
+
+
+class Problems:
+    """Sentences about what has to be put right, in the order in which they were found.
+
+    Args:
+        source: the TOML that the data are described in.
+    """
+
+    def __init__(self, source: Path):
+        self.source = source
+        self.sentences: list[str] = []
+
+    def add(self, sentence: str) -> None:
+        """Note one."""
+        self.sentences.append(sentence)
+
+    def add_some(self, sentences: list[str], summary: str) -> None:
+        """Note ten, and if there are more how many."""
+        self.sentences += sentences[:10] + [summary] * (len(sentences) > 10)
+
+    @contextmanager
+    def gather(self) -> Iterator[None]:
+        """Note what is raised within, instead of stopping there."""
+        try:
+            yield
+        except FusekitError as error:
+            self.add(str(error))
+
+    def refuse(self) -> None:
+        """Stop if there are any.
+
+        Raises:
+            DataError: all of them, one a line.
+        """
+        if len(self.sentences) == 1:
+            raise DataError(self.sentences[0])
+        if self.sentences:
+            listed = "\n".join(f"  {number}. {sentence}" for number, sentence in enumerate(self.sentences, 1))
+            raise DataError(f"{self.source}: {len(self.sentences)} things to put right:\n{listed}")
+
+
+def note(findings: list[Finding], code: str, message: str, items: Iterable[object], **more: Any) -> None:
+    """Add a finding if it concerns anything; what is already said of other items is said once of all."""
+    listed = tuple(map(str, items))
+    if not listed:
+        return
+    for number, before in enumerate(findings):
+        if (before.code, before.message) == (code, message):
+            along = None if before.along is None else before.along + (more.get("along") or 0)
+            findings[number] = replace(before, items=before.items + listed, along=along)
+            return
+    findings.append(Finding(code, message, listed, **more))
+
+
+def line_of(text: str, *keys: str) -> int | None:
+    """Return the line on which a key of a TOML text stands, counted from 1; None if it is not found.
+
+    Reads line by line, which is right for files as people write them, and only used to point at something.
+    """
+    section: list[str] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        header = re.match(r"\s*\[+\s*([^\]]+?)\s*\]+", line)
+        entry = re.match(r"\s*([^=#]+?)\s*=", line)
+        if header:
+            section = _keys(header[1])
+        here = section if header else [*section, *_keys(entry[1])] if entry else []
+        if here and here == list(keys):
+            return number
+    return None
+
+
+def _keys(dotted: str) -> list[str]:
+    return [key.strip().strip("\"'") for key in dotted.split(".")]

@@ -1,0 +1,135 @@
+"""DICOM series: what a folder of files holds, told from their headers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fusekit.data.cohort import Finding
+from fusekit.data.images.dicom_files import is_dicom, read_dataset
+from fusekit.data.own.problems import note
+from fusekit.errors import DataError, first_ten
+
+_TAGS = (
+    *("SeriesInstanceUID", "SeriesDescription", "SeriesNumber", "Modality", "ImageType", "PatientID"),
+    *("Manufacturer", "ManufacturerModelName", "Rows"),
+)
+#: What to do where there are several.
+CHOOSE = (
+    "Choose one by a part of its description, or of the file's or folder's name: -o task.series=TEXT, or in a TOML "
+    'series = "TEXT".'
+)
+_LOCALISER = re.compile(r"locali[sz]er|scout|topogram|surview|scanogram", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Image:
+    """One image.
+
+    Args:
+        path: what to read it from: a file, or the folder of a DICOM series; one of its files where the folder holds
+            other series too.
+        description: SeriesDescription.
+        patient: PatientID.
+        scanner: manufacturer and model.
+    """
+
+    path: Path
+    description: str = ""
+    patient: str = ""
+    scanner: str = ""
+
+    def shown(self, folder: Path) -> str:
+        """As messages have it."""
+        path = self.path.relative_to(folder).as_posix()
+        return f"{path} [{self.description}]" if self.description else path
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which DICOM series to take: part of its description or name, and its modality (empty: any)."""
+
+    name: str = ""
+    modality: str = ""
+
+    def among(self, images: Sequence[Image], folder: Path) -> list[Image]:
+        """Those whose description, or path below the data folder, holds the name, in any case."""
+        return [image for image in images if self.name.lower() in image.shown(folder).lower()]
+
+    def __str__(self) -> str:
+        return f" called {self.name!r}" if self.name else ""
+
+
+def series_in(folder: Path, files: Sequence[Path], modality: str, findings: list[Finding]) -> list[Image]:
+    """Group the DICOM files of a folder into series; localisers and other modalities are left aside, and noted.
+
+    Raises:
+        DataError: a header cannot be read, with the file.
+    """
+    groups: dict[str, list[Path]] = {}
+    headers: dict[str, dict[str, str]] = {}
+    for file in files:
+        header = _header(file)
+        groups.setdefault(header["SeriesInstanceUID"], []).append(file)
+        headers.setdefault(header["SeriesInstanceUID"], header)
+    kept, localisers, others = [], [], []
+    for uid, members in groups.items():
+        header = headers[uid]
+        shown = f"{members[0]}: {header['SeriesDescription'] or 'no description'} ({len(members)} files)"
+        if (modality and header["Modality"] not in (modality, "")) or not header["Rows"]:
+            others.append(f"{shown}, {header['Modality']}")
+        elif _LOCALISER.search(header["ImageType"]) or _LOCALISER.search(header["SeriesDescription"]):
+            localisers.append(shown)
+        else:
+            scanner = f"{header['Manufacturer']} {header['ManufacturerModelName']}".strip()
+            path = folder if len(groups) == 1 else members[0]
+            kept.append(Image(path, header["SeriesDescription"], header["PatientID"], scanner))
+    note(findings, "localiser", "localisers left aside", localisers)
+    note(
+        findings, "other-modality", f"DICOM series that are no {modality} images, left aside".replace("  ", " "), others
+    )
+    return kept
+
+
+def of_folder(path: Path, wanted: Wanted, folder: Path, findings: list[Finding]) -> Image:
+    """The one wanted series of a folder of DICOM files; the others are noted.
+
+    Raises:
+        DataError: there is none, or several; the message is a clause about the folder.
+    """
+    name = path.relative_to(folder).as_posix()
+    files = [file for file in sorted(path.iterdir()) if is_dicom(file)]
+    if not files:
+        raise DataError(f"the folder {name} holds no DICOM files itself; name the image.")
+    there = series_in(path, files, wanted.modality, findings)
+    chosen = [image for image in there if wanted.name.lower() in image.description.lower()]
+    if not chosen:
+        raise DataError(f"{name} holds no {wanted.modality} series{wanted}.".replace("  ", " "))
+    if len(chosen) > 1:
+        listed = first_ten(image.shown(folder) for image in chosen)
+        raise DataError(f"{name} holds {len(chosen)} series{wanted}: {listed}. {CHOOSE}")
+    note_unused([image for image in there if image not in chosen], wanted, folder, findings)
+    return chosen[0]
+
+
+def note_unused(images: Sequence[Image], wanted: Wanted, folder: Path, findings: list[Finding]) -> None:
+    """Say which images of subjects in use are not looked at."""
+    message = f"further images of subjects in use, not called {wanted.name!r}, left aside"
+    note(findings, "unused-series", message, [image.shown(folder) for image in images], dropped="scans", along=0)
+
+
+def _header(path: Path) -> dict[str, str]:
+    """Some elements as text, "" where absent."""
+    header = read_dataset(path, keywords=_TAGS)
+    try:
+        return {tag: _text(header.get(tag)) for tag in _TAGS}
+    except Exception as error:  # an element is decoded, and found damaged, when it is asked for
+        raise DataError(f"{path}: the DICOM file cannot be read ({error}). Get it again, or take it away.") from error
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    return str(value).strip() if isinstance(value, str | int | float) else " ".join(map(str, value)).strip()  # type: ignore[call-overload]

@@ -1,0 +1,75 @@
+"""A task made of a TOML: people's own images and table, without a plugin."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from fusekit.data.cohort import Cohort
+from fusekit.data.own.cohort import read_cohort
+from fusekit.data.own.columns import decides
+from fusekit.data.own.description import OwnData
+from fusekit.data.own.toml import read_own
+from fusekit.data.task import Task
+from fusekit.progress import Progress
+
+
+def is_own(task: str) -> bool:
+    """Whether a task's name is the path of a TOML that describes people's own data."""
+    return str(task).lower().endswith(".toml")
+
+
+def name_of(task: str) -> str:
+    """What to call a task: of a TOML, its file name without ending."""
+    return Path(task).stem if is_own(task) else task
+
+
+class OwnTask(Task):
+    """A cohort that a TOML describes: images, table, subject, label, columns.
+
+    Args:
+        path: the TOML.
+
+    Raises:
+        DataError: what is wrong in the TOML itself, all of it at once.
+    """
+
+    def __init__(self, path: Path):
+        self.own: OwnData = read_own(path)
+        self.title = self.own.title
+        self.classes = tuple(self.own.classes)
+        self.metrics = self.own.metrics
+        identifying = (self.own.label, self.own.subject, self.own.scan)
+        describing = (name for name in self.own.groups if name not in identifying)
+        self.subgroups = self.own.subgroups or (*describing, *Task.subgroups)
+        self.folder = self.own.folder
+        self.paper = self.synthetic = self.own.preset
+        self._leaks: dict[str, str] = {}
+
+    def scan(self, folder: Path, progress: Progress) -> Cohort:
+        """Read the tables and find the images, joined by id.
+
+        Raises:
+            DataError: everything that does not fit, at once, with files, lines and columns.
+        """
+        cohort, cells = read_cohort(self.own, folder, progress)
+        self._leaks = {
+            name: "each of its values goes with one class"
+            for name in cells
+            if name != self.own.label and decides(cells[name], cohort.scans["label"])
+        }
+        return cohort
+
+    def reason_to_leave_out(self, column: str) -> str | None:
+        """The label, what identifies a row, and every column that is the label in other words (known after a scan)."""
+        own = self.own
+        paths = [place for place in (own.images, own.masks) if isinstance(place, str)]
+        if column == own.label:
+            return "the label"
+        if column in (own.subject, own.scan, *paths):
+            return "an identifier"
+        return self._leaks.get(column)
+
+    def describe(self) -> dict[str, Any]:
+        """Also what the values of each class were."""
+        return {**super().describe(), "values": {name: list(values) for name, values in self.own.classes.items()}}

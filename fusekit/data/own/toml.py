@@ -1,0 +1,241 @@
+"""The TOML in which somebody describes their own data: read, and every key of it checked."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable
+from dataclasses import fields, replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from fusekit.data.own.attributes import Known, named
+from fusekit.data.own.description import Further, Named, OwnColumn, OwnData, Place
+from fusekit.data.own.keys import Keys
+from fusekit.data.own.places import Pattern
+from fusekit.data.own.problems import Problems
+from fusekit.data.own.series import Wanted
+from fusekit.data.slices.policy import SlicePolicy
+from fusekit.data.task import Preset
+from fusekit.disk import regular
+from fusekit.errors import DataError, OptionError
+from fusekit.extension import catalog
+from fusekit.extension.registry import suggest
+
+#: The middle tenth of the axial slices, wherever the volume lies.
+SLICES = SlicePolicy(plane="axial", space="fraction", start=0.45, stop=0.55)
+#: Columns of FuseKit's own tables, in any case: a group or an input with such a name would be lost among them.
+OURS = ("scan", "subject", "image", "mask", "label", "fold")
+TWO = ("accuracy", "sensitivity", "specificity", "ppv", "npv", "auc")
+MORE = ("accuracy", "balanced-accuracy", "macro-auc")
+
+
+_ENTRIES = """
+    title data table images masks series subject scan label classes positive leave_out columns groups subgroups tables
+    rows_without_image rows_without_subject metrics slices training
+""".split()  # noqa: SIM905 (words read better than quoted ones)
+
+
+def read_own(path: Path) -> OwnData:
+    """Read and check a TOML.
+
+    Raises:
+        DataError: it cannot be read, is no TOML, or has keys that are unknown, missing or of the wrong kind: all of
+            them, with their lines.
+    """
+    try:
+        text = regular(path).read_text(encoding="utf-8-sig")
+        entries = tomllib.loads(text)
+    except FileNotFoundError:
+        beside = [other.name for other in path.parent.glob("*.toml")]
+        near = get_close_matches(path.name, beside, n=1)
+        raise DataError(f"{path}: there is no such file{f'; did you mean {near[0]!r}?' if near else '.'}") from None
+    except OSError as error:
+        raise DataError(f"{path}: the file cannot be read: {error.strerror}.") from error
+    except RecursionError:
+        raise DataError(f"{path} is no TOML: its values are nested too deeply.") from None
+    except ValueError as error:  # also what is no UTF-8
+        raise DataError(f"{path} is no TOML: {error}.") from error
+    problems = Problems(path)
+    made = _Reader(path, text, problems).read(entries)
+    problems.refuse()
+    assert made is not None  # else there was a problem
+    return made
+
+
+class _Reader(Keys):
+    """Reads the whole of it."""
+
+    def read(self, entries: dict[str, Any]) -> OwnData | None:
+        self.known(entries, _ENTRIES)
+        before = len(self.problems.sentences)
+        classes = self.classes(entries)
+        folder = self.path.parent / Path(self.text(entries, "data") or ".").expanduser()
+        made: dict[str, Any] = {
+            "path": self.path,
+            "folder": folder,
+            "title": self.text(entries, "title") or self.path.stem,
+            "table": self.text(entries, "table", needed=True),
+            "images": self.place(entries, "images", needed=True),
+            "masks": self.place(entries, "masks"),
+            "subject": self.text(entries, "subject", needed=True),
+            "scan": self.text(entries, "scan"),
+            "label": self.text(entries, "label", needed=True),
+            "classes": classes,
+            "leave_out": self.texts(entries, "leave_out"),
+            "columns": tuple(self.columns(entries)),
+            "groups": self.texts(entries, "groups"),
+            "subgroups": self.texts(entries, "subgroups"),
+            "tables": tuple(self.further(entries)),
+            "without_image": self.choice(entries, "rows_without_image", ("refuse", "leave out", "leave out empty")),
+            "without_subject": self.choice(entries, "rows_without_subject", ("refuse", "leave out")) == "leave out",
+            "series": Wanted(self.text(entries, "series")) if "series" in entries else None,
+            "metrics": self.metrics(entries, len(classes)),
+            "preset": self.preset(entries),
+        }
+        for key in ("groups", "subgroups"):
+            for name in made[key]:
+                if name.lower() in OURS:
+                    self.wrong((key,), f"cannot hold a column called {name!r}; rename it in the table.")
+                elif key == "subgroups" and name in (made["label"], made["subject"], made["scan"]):
+                    self.wrong((key,), f"has {name!r}, which is label or identifier and splits nobody.")
+        known = {*made["groups"], *(column.name for column in made["columns"])}
+        made["groups"] += tuple(name for name in dict.fromkeys(made["subgroups"]) if name not in known)
+        for name in (column.name for column in made["columns"]):
+            if name.lower() in OURS and name not in (made["label"], made["subject"], made["scan"]):
+                self.wrong(("columns",), f"cannot hold a column called {name!r}; rename it in the table.")
+        for role in ("label", "subject", "scan"):
+            if made[role] and made[role] in [column.name for column in made["columns"]]:
+                self.wrong(("columns",), f"has {made[role]!r}, which is the {role} and can be no input.")
+        return OwnData(**made) if len(self.problems.sentences) == before else None
+
+    def place(self, entries: dict[str, Any], name: str, *, needed: bool = False) -> Place | None:
+        value = entries.get(name)
+        if isinstance(value, dict):
+            self.known(value, ["column", "named_after"], (name,))
+            if "named_after" in value:
+                return Named(self.text(value, "named_after", (name,)))
+            return self.text(value, "column", (name,), needed=True)
+        text = self.text(entries, name, needed=needed)
+        try:
+            return Pattern(text) if text else None
+        except DataError as error:
+            self.wrong((name,), str(error))
+            return None
+
+    def classes(self, entries: dict[str, Any]) -> dict[str, tuple[str, ...]]:
+        value = entries.get("classes")
+        if isinstance(value, dict):
+            found = {name: self.texts(value, name, ("classes",)) for name in value}
+        elif isinstance(value, list):
+            found = {name: (name,) for name in self.texts(entries, "classes")}
+        else:
+            self.wrong(("classes",), 'takes names, such as ["benign", "malignant"], or for each name its values.')
+            return {}
+        if len(found) < 2 or (isinstance(value, list) and len(found) < len(value)):
+            self.wrong(("classes",), f"takes two or more different classes, not {value!r}.")
+        owner: dict[str, str] = {}
+        for name, values in found.items():
+            if not values:
+                self.wrong(("classes", name), "has no values.")
+            for each in values:
+                if owner.setdefault(each, name) != name:
+                    self.wrong(("classes", name), f"has the value {each!r}, which {owner[each]} has too.")
+        for each in self.texts(entries, "leave_out"):
+            if each in owner:
+                self.wrong(("leave_out",), f"has the value {each!r}, which the class {owner[each]} has too.")
+        positive = self.text(entries, "positive")
+        if positive and positive not in found:
+            self.wrong(("positive",), f"names no class: {positive!r}; {suggest(positive, found)}")
+        elif positive and len(found) > 2:
+            self.wrong(("positive",), f"is for two classes; with {len(found)} none is the positive one.")
+        elif positive:
+            found = {name: found[name] for name in sorted(found, key=lambda name: name == positive)}
+        return found
+
+    def columns(self, entries: dict[str, Any]) -> list[OwnColumn]:
+        value = entries.get("columns", [])
+        if not isinstance(value, dict):
+            names = self.texts(entries, "columns")
+            if len(set(names)) < len(names):
+                self.wrong(("columns",), "names a column twice.")
+            return [OwnColumn(name) for name in names]
+        return [self.column(name, options) for name, options in value.items()]
+
+    def column(self, name: str, options: Any) -> OwnColumn:
+        at = ("columns", name)
+        options = {"kind": options} if isinstance(options, str) else options
+        if not isinstance(options, dict):
+            self.wrong(at, f'takes {{kind = "number"}} or {{kind = "category"}}, not {options!r}.')
+            return OwnColumn(name)
+        self.known(options, [field.name for field in fields(OwnColumn)][1:], at)
+        kind = self.choice(options, "kind", ("number", "category"), at) if "kind" in options else ""
+        numbers = {}
+        for bound in ("low", "high"):
+            if bound in options:
+                if isinstance(options[bound], bool) or not isinstance(options[bound], int | float):
+                    self.wrong((*at, bound), f"takes a number, not {options[bound]!r}.")
+                else:
+                    numbers[bound] = float(options[bound])
+        if numbers.get("low", 0) > numbers.get("high", numbers.get("low", 0)):
+            self.wrong(at, "has low above high.")
+        if not isinstance(options.get("signed", False), bool):
+            self.wrong((*at, "signed"), f"takes true or false, not {options['signed']!r}.")
+        for only, entry in (("number", "unit low high signed"), ("category", "categories")):
+            for each in entry.split():
+                if each in options and kind not in ("", only):
+                    self.wrong((*at, each), f"is for a {only}, and this is a {kind}.")
+                kind = kind or (only if each in options else "")
+        attribute = self.attribute(name, options, at) if "attribute" in options else None
+        return OwnColumn(
+            name,
+            kind,
+            attribute=attribute,
+            unit=self.text(options, "unit", at),
+            **numbers,
+            signed=options.get("signed") is True,
+            categories=self.texts(options, "categories", at),
+            missing=self.texts(options, "missing", at),
+        )
+
+    def attribute(self, name: str, options: dict[str, Any], at: tuple[str, ...]) -> Known | None:
+        for each in sorted({*options} - {"attribute", "unit", "missing"}):
+            self.wrong((*at, each), "is known of an attribute and cannot be said beside it.")
+        try:
+            return named(self.text(options, "attribute", at), name, self.text(options, "unit", at))
+        except DataError as error:
+            self.wrong((*at, "attribute"), str(error))
+            return None
+
+    def further(self, entries: dict[str, Any]) -> Iterable[Further]:
+        for number, table in enumerate(self.tables(entries, "tables"), 1):
+            at = (f"tables[{number}]",)
+            self.known(table, ["file", "key", "to", "columns", "rows_without_match"], at)
+            key = self.texts(table, "key", at)
+            to = self.texts(table, "to", at) or key
+            if not key or len(to) != len(key):
+                self.wrong(at, 'takes key = "column", and to = "column" if the main table calls it otherwise.')
+            optional = self.choice(table, "rows_without_match", ("refuse", "empty"), at) == "empty"
+            yield Further(
+                self.text(table, "file", at, needed=True), key, to, self.texts(table, "columns", at), optional
+            )
+
+    def metrics(self, entries: dict[str, Any], classes: int) -> tuple[str, ...]:
+        names = self.texts(entries, "metrics")
+        known = catalog().metrics.names()
+        for name in names:
+            if name not in known:
+                self.wrong(("metrics",), f"has {name!r}, which is no metric; {suggest(name, known)}")
+        return names or (TWO if classes == 2 else MORE)
+
+    def preset(self, entries: dict[str, Any]) -> Preset:
+        slices, training = self.table(entries, "slices"), self.table(entries, "training")
+        if "space" in slices and not {"start", "stop"} <= set(slices):
+            self.wrong(("slices", "space"), "takes start and stop beside it, since they count in it.")
+        policy = self.options("slices", SlicePolicy, slices, ())
+        found = self.options("training", Preset, training, ("slices",))
+        try:
+            return replace(Preset(**found), slices=replace(SLICES, **policy))
+        except OptionError as error:
+            self.wrong(("slices",), f"does not fit: {error}")
+            return Preset()

@@ -1,0 +1,136 @@
+"""What a recipe says of a scan in place of image and values: digests that only who has the image can compare."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fusekit.data.cohort import Cohort, Column
+from fusekit.data.images import volume as images
+from fusekit.progress import Progress
+
+#: Said before the voxels when a scan's key is made, so that the key is none of the digests that are published.
+KEY_TAG = b"fusekit-recipe-key"
+
+#: Groups of a cohort that a recipe passes on; the others (age, sex, site, dates ...) stay behind.
+PUBLISHED = ("visit", "image_id")
+
+#: Columns of ``digest_scans``: of the image, and, keyed by the image, of its label, its mask and each table's values.
+IMAGE, LABEL, MASK, VALUES = "image_sha256", "label_hmac", "mask_hmac", "values_hmac:"
+
+
+def digest_voxels(data: np.ndarray) -> tuple[str, bytes]:
+    """Return the digest of a volume, and the key that nobody has without its voxels.
+
+    The digest is SHA-256 of ``"X,Y,Z;"`` and the voxels as little-endian float32 in C order; the key is SHA-256 of
+    ``KEY_TAG`` and the same bytes. Neither can be computed from the other.
+
+    Args:
+        data: (X, Y, Z) in closest-canonical orientation, so that neither container nor stored orientation matters.
+    """
+    shape = (",".join(map(str, data.shape)) + ";").encode()
+    public, secret = hashlib.sha256(shape), hashlib.sha256(KEY_TAG + shape)
+    for plane in data:  # one plane at a time: no second copy of a volume in memory
+        voxels = np.ascontiguousarray(plane + np.float32(0), dtype="<f4").tobytes()  # -0 becomes 0, which equals it
+        public.update(voxels)
+        secret.update(voxels)
+    return public.hexdigest(), secret.digest()
+
+
+def keyed(key: bytes, message: Sequence[Any]) -> str:
+    """HMAC-SHA256 of a message as JSON, whose quoting keeps its parts apart whatever they hold."""
+    return hmac.new(key, json.dumps(message, separators=(",", ":")).encode(), hashlib.sha256).hexdigest()
+
+
+def keyed_label(key: bytes, subject: str, label: str) -> str:
+    """Digest of the label, by the name of its class."""
+    return keyed(key, ["label", subject, label])
+
+
+def keyed_values(key: bytes, subject: str, table: str, row: Mapping[str, float | str | None]) -> str:
+    """Digest of a scan's values from one table: it changes if and only if a value does.
+
+    Args:
+        key: of the scan.
+        subject: kept in the message, so that nobody sees which subjects share their values.
+        table: where the values come from.
+        row: column -> value as ``plain`` gives it; the order does not matter.
+    """
+    return keyed(key, ["values", subject, table, sorted(row.items())])
+
+
+def plain(value: Any, kind: str) -> float | str | None:
+    """Return a value as the digest takes it: a float (17 digits are told apart), text, or None where missing."""
+    if value is None or pd.isna(value):
+        return None
+    return float(value) + 0.0 if kind == "number" else str(value)  # -0 becomes 0, which equals it
+
+
+def table_of(column: Column) -> str:
+    """Return the table that a column was read from: of ``TABLE.COLUMN`` or ``TABLE: COLUMN``, what comes first."""
+    table, colon, _ = column.source.partition(": ")
+    return table if colon else column.source.rpartition(".")[0] or column.source
+
+
+def digest_scans(
+    cohort: Cohort, columns: Sequence[Column], progress: Progress, workers: int | None = None
+) -> pd.DataFrame:
+    """Read every image once, and return what a recipe says of each scan.
+
+    As many volumes are in memory as there are threads, whatever the cohort's size.
+
+    Args:
+        cohort: as its task reads it.
+        columns: those of the cohort, with the sources that the recipe gives them.
+        progress: shows one step a scan.
+        workers: threads; None for one a core, at most 8.
+
+    Returns:
+        Index scan, in the order of the cohort; text columns subject, visit and image_id if the cohort has them,
+        ``image_sha256``, ``label_hmac``, ``mask_hmac`` if it has masks ("" for a scan without), and a
+        ``values_hmac:TABLE`` for each table that columns come from.
+
+    Raises:
+        DataError: an image cannot be read; the message names the file.
+    """
+    tables: dict[str, list[Column]] = {}
+    for column in columns:
+        tables.setdefault(table_of(column), []).append(column)
+    masked = "mask" in cohort.scans
+
+    def one(place: int) -> dict[str, str]:
+        scan, values = cohort.scans.iloc[place], cohort.clinical.iloc[place]
+        digest, key = digest_voxels(images.read(Path(scan["image"])).data)
+        subject, label = str(scan["subject"]), scan["label"]
+        name = cohort.classes[int(label)] if label in range(len(cohort.classes)) else str(label)
+        row = {"subject": subject, **{group: str(scan[group]) for group in PUBLISHED if group in cohort.groups}}
+        row |= {IMAGE: digest, LABEL: keyed_label(key, subject, name)}
+        if masked:
+            mask = scan["mask"]
+            drawn = isinstance(mask, Path)
+            row[MASK] = keyed(key, ["mask", digest_voxels(images.read(mask).data)[0]]) if drawn else ""
+        for table, those in tables.items():
+            told = {column.name: plain(values[column.name], column.kind) for column in those}
+            row[VALUES + table] = keyed_values(key, subject, table, told)
+        return row
+
+    with ThreadPoolExecutor(workers or min(8, os.cpu_count() or 1)) as pool:
+        futures = [pool.submit(one, place) for place in range(len(cohort.scans))]
+        try:
+            rows = [future.result() for future in progress.track(futures, "Hashing images", len(futures), "scans")]
+        finally:
+            for future in futures:
+                future.cancel()
+    index = pd.Index(cohort.scans.index.map(str), name="scan", dtype=str)
+    names = ["subject", *(group for group in PUBLISHED if group in cohort.groups), IMAGE, LABEL]
+    names += [*[MASK] * masked, *(VALUES + table for table in tables)]
+    return pd.DataFrame(rows, index=index, columns=names, dtype=str)

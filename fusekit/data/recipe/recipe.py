@@ -1,0 +1,262 @@
+"""A recipe: which scans a cohort holds and by which rules, to be shared where images and values may not be."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from fusekit.data.cohort import Cohort, Column
+from fusekit.data.recipe.digests import IMAGE, LABEL, digest_scans
+from fusekit.disk import regular, write_bytes
+from fusekit.errors import DataError, OptionError
+from fusekit.progress import Progress
+
+FORMAT = 1
+RECIPE, SCANS = "recipe.json", "scans.csv"
+
+#: Parts of the command line that decide which cohort it is.
+PARTS = ("task", "synthetic")
+
+# Where an absolute path begins, up to its last separator: what comes after is a file's own name.
+_FOLDERS = re.compile(r"""(^|(?<=[\s'"(=]))(~[^/\\]*|[A-Za-z]:|file:)?[/\\]([^/\\]*[/\\])*""")
+_DATE = re.compile(r"(?<!\d)(19|20)\d\d([-_.]?)(0[1-9]|1[0-2])\2(0[1-9]|[12]\d|3[01])(?!\d)")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A cohort without its data.
+
+    Args:
+        task: name of the task.
+        synthetic: whether it is the task's SYNTHETIC cohort.
+        options: part (task, synthetic) -> option -> value; where a value is a file, its path on this machine.
+        classes: names of the labels.
+        columns: the clinical columns; their sources name no folder.
+        scans: as ``digest_scans`` returns them.
+        findings: code -> count.
+        versions: package -> version.
+        written: day, as YYYY-MM-DD.
+        sha256: of the written recipe; "" before.
+    """
+
+    task: str
+    synthetic: bool
+    options: Mapping[str, Mapping[str, Any]]
+    classes: tuple[str, ...]
+    columns: tuple[Column, ...]
+    scans: pd.DataFrame
+    findings: Mapping[str, int]
+    versions: Mapping[str, str]
+    written: str
+    sha256: str = ""
+
+    @classmethod
+    def of(
+        cls,
+        cohort: Cohort,
+        *,
+        task: str,
+        synthetic: bool,
+        options: Mapping[str, Mapping[str, Any]],
+        versions: Mapping[str, str],
+        progress: Progress,
+    ) -> Recipe:
+        """Write down a cohort: reads every image once.
+
+        Raises:
+            DataError: an image cannot be read.
+        """
+        columns = tuple(replace(column, source=_FOLDERS.sub("", column.source)) for column in cohort.columns)
+        findings: dict[str, int] = {}
+        for finding in cohort.findings:  # not their messages and items, which may hold paths, dates and values
+            findings[finding.code] = findings.get(finding.code, 0) + finding.count
+        return cls(
+            task=Path(task).name,
+            synthetic=synthetic,
+            options=options,
+            classes=cohort.classes,
+            columns=columns,
+            # In the order of ids: a task may list its scans class by class, and that order would tell the labels.
+            scans=digest_scans(cohort, columns, progress).sort_index(kind="stable"),
+            findings=findings,
+            versions=versions,
+            written=datetime.now(UTC).date().isoformat(),
+        )
+
+    @property
+    def images(self) -> frozenset[str] | None:
+        """Image ids; None where the task has none."""
+        return frozenset(self.scans["image_id"]) if "image_id" in self.scans else None
+
+    def beneath(self, task: str, given: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+        """Lay the options that were given over the recipe's.
+
+        Raises:
+            OptionError: the recipe is one of another task.
+        """
+        own = {Path(task).suffix, Path(self.task).suffix} == {".toml"}  # everybody names their own file as they like
+        if Path(task).name != self.task and not own:
+            raise OptionError(f"the recipe is one of the task {self.task!r}, not of {Path(task).name!r}.")
+        options = {part: dict(values) for part, values in self.options.items()}
+        for part, values in given.items():
+            options[part] = {**options.get(part, {}), **values}
+        return options
+
+    def overruled(self, options: Mapping[str, Mapping[str, Any]]) -> list[str]:
+        """Say which of the recipe's options have another value in ``options``."""
+        return [
+            f"{part}.{name} is {_as_text(options[part][name])}, not the recipe's {_as_text(value)}"
+            for part in self.options
+            for name, value in self.options[part].items()
+            if name in options.get(part, {}) and _as_text(options[part][name]) != _as_text(value)
+        ]
+
+    def telling_ids(self) -> list[str]:
+        """Ids that hold what looks like a date, or the name of a class: a recipe passes ids on as they are."""
+        names = {name.casefold() for name in self.classes if len(name) > 1 and not name.isdigit()}
+        told = []
+        for scan, row in self.scans[[n for n in ("subject", "visit", "image_id") if n in self.scans]].iterrows():
+            for text in dict.fromkeys((str(scan), *row)):
+                words = set(re.split(r"[\W_]+", text.casefold()))
+                if _DATE.search(text) or words & names:
+                    told.append(text)
+        return list(dict.fromkeys(told))
+
+    def write(self, folder: Path) -> tuple[Recipe, list[str]]:
+        """Write ``recipe.json``, ``scans.csv`` and the TOML files that options name into a folder.
+
+        Returns:
+            The recipe as written, with its digest, and the options that could not go in: paths of this machine.
+        """
+        options: dict[str, dict[str, Any]] = {}
+        files: dict[str, str] = {}
+        left_out = []
+        for part in PARTS:
+            for name, value in self.options.get(part, {}).items():
+                kept: Any = list(value) if isinstance(value, tuple) else value
+                if _is_of_this_machine(value):
+                    source = Path(value).expanduser() if isinstance(value, str | Path) else None
+                    # Only rules are copied: another kind of file might be a table of patients.
+                    if source is None or source.suffix.lower() != ".toml" or not source.is_file():
+                        left_out.append(f"{part}.{name}")
+                        continue
+                    file = f"{part}.{name}.toml"
+                    shutil.copyfile(source, folder / file)
+                    files[file], kept = _sha256((folder / file).read_bytes()), {"file": file}
+                options.setdefault(part, {})[name] = kept
+        table = self.scans.to_csv(lineterminator="\n").encode()
+        write_bytes(folder / SCANS, table)
+        content = {
+            "format": FORMAT,
+            "task": self.task,
+            "synthetic": self.synthetic,
+            "written": self.written,
+            "counts": {"scans": len(self.scans), "subjects": int(self.scans["subject"].nunique())},
+            "classes": list(self.classes),
+            "options": options,
+            "columns": [asdict(column) for column in self.columns],
+            "findings": dict(self.findings),
+            "versions": dict(self.versions),
+            "files": {SCANS: _sha256(table), **files},
+        }
+        text = (json.dumps(content, indent=2) + "\n").encode()
+        write_bytes(folder / RECIPE, text)
+        return replace(self, sha256=_sha256(text)), left_out
+
+
+def read_recipe(folder: Path) -> Recipe:
+    """Read a recipe that somebody wrote.
+
+    Raises:
+        DataError: there is none, it is damaged, or one of its files was changed afterwards.
+    """
+    path = folder / RECIPE
+    try:
+        text = regular(path).read_bytes()
+        content = json.loads(text)
+        if content["format"] != FORMAT:
+            raise DataError(
+                f"{path} has the format {content['format']}; this FuseKit reads {FORMAT}. Use the FuseKit that wrote "
+                f"it: {content.get('versions', {}).get('fusekit', 'unknown')}."
+            )
+        for name, digest in content["files"].items():
+            if Path(name).name != name or _sha256(regular(folder / name).read_bytes()) != digest:
+                raise DataError(f"{folder / name} is not as the recipe was written. Get the recipe again, unchanged.")
+        listed = (folder / SCANS).read_bytes() if SCANS in content["files"] else b""
+        scans = pd.read_csv(io.BytesIO(listed), dtype=str, keep_default_na=False, index_col="scan")
+        _check_scans(folder / SCANS, scans)
+        return Recipe(
+            task=str(content["task"]),
+            synthetic=bool(content["synthetic"]),
+            options=_read_options(content["options"], content["files"], folder),
+            classes=tuple(content["classes"]),
+            columns=tuple(
+                Column(**{**entry, "categories": tuple(entry["categories"])}) for entry in content["columns"]
+            ),
+            scans=scans,
+            findings=content["findings"],
+            versions=content["versions"],
+            written=str(content["written"]),
+            sha256=_sha256(text),
+        )
+    except FileNotFoundError as error:
+        raise DataError(
+            f"{folder} is no recipe: there is no {error.filename}. "
+            "`fusekit cohort TASK --data DIR --out FOLDER` writes one."
+        ) from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise DataError(f"{folder} is no recipe, or a damaged one ({type(error).__name__}: {error}).") from error
+
+
+def _check_scans(path: Path, scans: pd.DataFrame) -> None:
+    missing = [name for name in ("subject", IMAGE, LABEL) if name not in scans]
+    if missing:
+        raise DataError(f"{path}: column missing: {', '.join(missing)}.")
+    repeated = scans.index[scans.index.duplicated()]
+    if len(repeated):
+        raise DataError(f"{path}, column 'scan': {repeated[0]!r} stands twice.")
+
+
+def _read_options(written: Mapping[str, Any], files: Mapping[str, str], folder: Path) -> dict[str, dict[str, Any]]:
+    """Options as they were given; what names a file can only name one of the recipe's own."""
+    options: dict[str, dict[str, Any]] = {}
+    for part in PARTS:
+        for name, value in written.get(part, {}).items():
+            if isinstance(value, dict):
+                if value["file"] not in files:
+                    raise DataError(f"{folder / RECIPE}: the option {part}.{name} names no file of the recipe.")
+                value = str((folder / value["file"]).absolute())
+            elif _is_of_this_machine(value):
+                raise DataError(f"{folder / RECIPE}: the option {part}.{name} is a path of another machine: {value}.")
+            options.setdefault(part, {})[name] = value
+    return options
+
+
+def _is_of_this_machine(value: Any) -> bool:
+    """Whether an option's value is a path that means nothing, or says too much, elsewhere."""
+    if isinstance(value, Path):
+        return True
+    if isinstance(value, list | tuple):
+        return any(map(_is_of_this_machine, value))
+    return isinstance(value, str) and _FOLDERS.search(value) is not None
+
+
+def _as_text(value: Any) -> str:
+    """Return a value as the command line would spell it."""
+    if isinstance(value, list | tuple):
+        return ",".join(map(_as_text, value))
+    return str(value).lower() if value is None or isinstance(value, bool) else str(value)
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,1 @@
+"""From a volume to the pixels that a network reads."""

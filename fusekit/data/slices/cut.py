@@ -1,0 +1,146 @@
+"""Cut slices, or the whole, out of a volume: which ones, how bright, which way up."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fusekit.data.images.masks import largest_slices, refuse_other_grid
+from fusekit.data.images.volume import Volume
+from fusekit.data.slices.brain_box import brain_box, crop
+from fusekit.data.slices.percentiles import as_stored, percentiles_above
+from fusekit.data.slices.policy import SlicePolicy
+from fusekit.data.slices.resize import fit_slice, fit_volume
+from fusekit.errors import DataError
+
+#: Percentiles of the foreground that become black and white.
+BLACK, WHITE = 0.5, 99.5
+
+_DIRECTIONS = (("left", "right"), ("posterior", "anterior"), ("inferior", "superior"))
+
+
+def cut(volume: Volume, policy: SlicePolicy, size: int, mask: Volume | None = None) -> tuple[np.ndarray, list[int]]:
+    """Cut the slices that a policy names, as a hospital workstation shows them.
+
+    Radiological display: coronal slices have superior up and the patient's left on the viewer's right; axial slices
+    anterior up and the patient's left on the viewer's right; sagittal slices superior up and anterior to the left. A
+    whole volume has the axes (z, y, x) in the same directions: item[k] is an axial slice, the topmost first; item[:, j]
+    a coronal one, the foremost first; item[:, :, i] a sagittal one, that of the patient's right side first.
+
+    Brightness: the policy's window in image units; without one, the 0.5th and 99.5th percentiles of the volume's
+    foreground become black and white, with the values beyond them clipped. The foreground is every voxel brighter than
+    the darkest value, which in skull-stripped, masked and CT volumes is the background's fill. The scale is one for
+    the whole volume (after cropping), so slices compare.
+
+    Size: a bilinear filter as wide as the shrinkage (no aliasing); see ``SlicePolicy.fit`` for the proportions.
+
+    Args:
+        volume: in closest-canonical orientation.
+        policy: which slices. Of an image that is a single slice, that slice is used, whatever the range.
+        size: height and width (and depth) of the result in pixels.
+        mask: on the volume's grid; looked at only if the policy asks for the largest slices.
+
+    Returns:
+        Images (n, size, size), or (1, size, size, size) of a whole volume: grey levels 0 to 255, uint8 (rounded) or
+        float16 by ``policy.depth``. And the n indices along the volume's axis, in increasing order; [0] of a whole
+        volume. They count within the brain's box if the policy crops to it.
+
+    Raises:
+        DataError: the range is not inside the volume, or holds no slice; the mask is empty or on another grid; the
+            image is a single slice of another plane. The message names file and extent.
+    """
+    _refuse_flat(volume, policy)
+    marked = mask if policy.largest and policy.plane != "volume" else None
+    if marked is not None:
+        refuse_other_grid(volume, marked)
+    if policy.crop == "brain":
+        box = brain_box(volume)
+        volume, marked = crop(volume, box), None if marked is None else crop(marked, box)
+    black, white = _window(policy.window) if policy.window else grey_window(volume.data)
+    if policy.plane == "volume":
+        indices, chosen = [0], volume.data.transpose(2, 1, 0)[::-1, ::-1, ::-1]  # (Z, Y, X)
+    else:
+        indices = choose(volume, policy) if marked is None else largest_slices(marked, policy.axis, policy.largest)
+        slab = np.moveaxis(volume.data, policy.axis, 0)[indices]  # (n, A, B)
+        # RAS arrays run to the right, to the front and upwards; rows run down and columns to the viewer's right.
+        chosen = slab.transpose(0, 2, 1)[:, ::-1, ::-1]  # (n, B, A)
+    grey = (np.clip(chosen, black, white) - np.float32(black)) / np.float32(white - black)
+    if policy.plane == "volume":
+        x, y, z = volume.spacing
+        pixels = fit_volume(grey, size, (z, y, x), policy.fit)[None]
+    else:
+        across, down = (volume.spacing[axis] for axis in range(3) if axis != policy.axis)
+        pixels = np.stack([fit_slice(image, size, (down, across), policy.fit) for image in grey])
+    levels = pixels * np.float32(255)
+    return np.rint(levels).astype(np.uint8) if policy.depth == "uint8" else levels.astype(np.float16), indices
+
+
+def choose(volume: Volume, policy: SlicePolicy) -> list[int]:
+    """Return the indices of a policy's slices along its axis; of a single-slice image, that slice.
+
+    Raises:
+        DataError: as ``cut``.
+    """
+    count = volume.data.shape[policy.axis]
+    if count == 1:
+        return [0]
+    if policy.space == "voxel":
+        places, low, high, unit = np.arange(count, dtype=float), 0.0, float(count), ""
+    elif policy.space == "fraction":
+        places, low, high, unit = (np.arange(count) + 0.5) / count, 0.0, 1.0, ""
+    else:
+        places, low, high, unit = *_in_mm(volume, policy.axis), " mm"
+    ends = f"{' to '.join(_DIRECTIONS[policy.axis])}, " if volume.orientation else ""
+    extent = (
+        f"the volume reaches from {low:g} to {high:g}{unit} ({ends}{count} slices of "
+        f"{volume.spacing[policy.axis]:g} mm)"
+    )
+    asked = f"{policy.plane} slices from {policy.start:g} to {policy.stop:g}{unit} in {policy.space} space"
+    where = f"{volume.path}: " if volume.path else ""
+    if policy.start < low or policy.stop > high:
+        raise DataError(
+            f"{where}{asked} are not all inside: {extent}. Change slices.start, slices.stop or slices.space."
+        )
+    chosen = np.flatnonzero((places >= policy.start) & (places < policy.stop))[:: policy.step]
+    if not len(chosen):
+        raise DataError(f"{where}there are no {asked}: {extent}. Widen the range.")
+    return [int(index) for index in chosen]
+
+
+def grey_window(data: np.ndarray) -> tuple[float, float]:
+    """Return the grey values that become black and white."""
+    darkest = as_stored(data).min()
+    if darkest == data.max():  # the box around a solid mask: all of it is white
+        return float(darkest) - 1, float(darkest)
+    black, white = percentiles_above(data, darkest, (BLACK, WHITE))
+    # A mask has one foreground value: it is white, and the background black.
+    return (float(black), float(white)) if white > black else (float(darkest), float(white))
+
+
+def _window(window: tuple[float, ...]) -> tuple[float, float]:
+    width, level = window
+    return level - width / 2, level + width / 2
+
+
+def _refuse_flat(volume: Volume, policy: SlicePolicy) -> None:
+    """Refuse to cut a single-slice image along another plane, or to take it for a whole volume."""
+    shape = volume.data.shape
+    if 1 not in shape or (policy.plane != "volume" and shape[policy.axis] == 1):
+        return
+    flat = shape.index(1)
+    plane = ("sagittal", "coronal", "axial")[flat]
+    what = f"a single {plane} slice" if volume.orientation else "a single slice"
+    pixels = " x ".join(str(count) for axis, count in enumerate(shape) if axis != flat)
+    asked = "it is no whole volume" if policy.plane == "volume" else f"no {policy.plane} slices can be cut from it"
+    raise DataError(f"{volume.path or 'the image'} is {what} of {pixels} pixels: {asked}. Set slices.plane={plane}.")
+
+
+def _in_mm(volume: Volume, axis: int) -> tuple[np.ndarray, float, float]:
+    """World coordinate of every slice's centre, and of the volume's two outer faces."""
+    count = volume.data.shape[axis]
+    centre = (np.array(volume.data.shape) - 1) / 2
+    line = np.append(centre, 1.0) * np.ones((count, 1))
+    line[:, axis] = np.arange(count)
+    # A micrometre's rounding: headers store single precision, and 3.9999998 mm means 4 mm.
+    places = np.round(line @ volume.affine[axis], 3)
+    half = abs(volume.affine[axis, axis]) / 2
+    return places, round(float(places[0] - half), 3), round(float(places[-1] + half), 3)

@@ -1,0 +1,1 @@
+"""Slices on disk, cut once per cohort and shared by every run."""

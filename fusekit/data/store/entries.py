@@ -1,0 +1,133 @@
+"""What lies in the cache: listed with what it is, and deleted unless somebody uses it."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fusekit.data.slices.policy import SlicePolicy
+from fusekit.data.store.build import DESCRIPTION
+from fusekit.data.store.cache import LOCKS, alone, cache_root, discard, users
+from fusekit.data.store.journal import JOURNAL
+from fusekit.disk import PARTIAL
+from fusekit.errors import DataError
+
+KINDS = ("slices", "synthetic")
+
+
+@dataclass(frozen=True, slots=True)
+class CacheEntry:
+    """A folder of the cache.
+
+    Args:
+        kind: one of ``KINDS``.
+        folder: where it lies; its name is unique within the kind.
+        what: the slice policy of a store, the task of a synthetic cohort.
+        size: of all its files, in bytes.
+        items: slices or volumes of a store, files of a synthetic cohort.
+        used: seconds since the epoch when it was last used.
+        complete: False if its writing was interrupted, or goes on at the moment.
+    """
+
+    kind: str
+    folder: Path
+    what: str
+    size: int
+    items: int
+    used: float
+    complete: bool
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.folder.name
+
+
+def cache_entries() -> list[CacheEntry]:
+    """All that lies in the cache, by kind and name."""
+    found = []
+    for kind in KINDS:
+        place = cache_root() / kind
+        if place.is_dir():
+            folders = sorted(path for path in place.iterdir() if path.is_dir() and path.name != LOCKS)
+            found += [_entry(kind, folder) for folder in folders]
+    return found
+
+
+def remove(entry: CacheEntry) -> int:
+    """Delete an entry; return how many bytes that freed.
+
+    Raises:
+        DataError: another process uses it or is writing it; or it cannot be deleted.
+    """
+
+    def busy() -> None:
+        raise DataError(f"{entry.name} is being written by another process; it stays.")
+
+    # A synthetic cohort is written under a name of its own, while the lock is that of the name it will get.
+    written = re.fullmatch(rf"\.(.+)\.[0-9a-f]+{re.escape(PARTIAL)}", entry.name)
+    target = entry.folder.with_name(written[1]) if written else entry.folder
+    try:
+        with alone(target, busy):
+            used_by = users(entry.folder)
+            if used_by:
+                raise DataError(f"{entry.name} is in use by process {', '.join(used_by)}; it stays.")
+            discard(entry.folder)
+    except OSError as error:
+        raise DataError(f"{entry.name} cannot be deleted: {error.strerror} ({error.filename}).") from error
+    return entry.size
+
+
+def _entry(kind: str, folder: Path) -> CacheEntry:
+    sizes = list(_sizes(folder))
+    complete = not (folder.name.endswith(PARTIAL) or folder.name.startswith("."))
+    what, items = _slices(folder) if kind == "slices" else (_task(folder.name), len(sizes))
+    try:
+        used = folder.stat().st_mtime
+    except OSError:  # deleted meanwhile
+        used = time.time()
+    return CacheEntry(kind, folder, what, sum(sizes), items, used, complete)
+
+
+def _sizes(folder: Path) -> Iterator[int]:
+    for path in folder.rglob("*"):
+        try:
+            if path.is_file():
+                yield path.stat().st_size
+        except OSError:
+            continue
+
+
+def _task(name: str) -> str:
+    return re.sub(r"-[0-9a-f]{12}(\.[0-9a-f]+\.partial)?$", "", name.lstrip("."))
+
+
+def _slices(folder: Path) -> tuple[str, int]:
+    """What a store holds, and how many items; of an unfinished one how far it came."""
+    try:
+        if (folder / JOURNAL).exists():
+            with (folder / JOURNAL).open("rb") as lines:
+                heading = json.loads(next(lines).partition(b" ")[2])
+                done = [json.loads(line.partition(b" ")[2]) for line in lines if line.endswith(b"\n")]
+            text = f"{_policy(heading)}; {len(done)} of {heading['scans']} scans"
+            return text, sum(len(entry["slices"]) for entry in done)
+        description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+        return f"{_policy(description)}; {description['scans']} scans", int(description["items"])
+    except (OSError, ValueError, KeyError, TypeError, StopIteration):
+        return "unreadable, or of an older FuseKit", 0
+
+
+def _policy(description: dict[str, Any]) -> str:
+    policy, size = SlicePolicy(**description["slices"]), description["size"]
+    text: str = policy.plane
+    if policy.plane != "volume":
+        text += f", {policy.space} {policy.start:g} to {policy.stop:g}" + (f", step {policy.step}" * (policy.step > 1))
+        text += f", largest {policy.largest}" * (policy.largest > 0)
+    text += f", window {','.join(f'{number:g}' for number in policy.window)}" if policy.window else ""
+    text += f", {policy.crop} crop" * (policy.crop != "none")
+    return f"{text}, {policy.fit} to {size}, {policy.depth}"

@@ -1,0 +1,178 @@
+"""What is written of a slice store while it grows: a line a scan, after the scan's bytes are there."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from io import BytesIO
+from math import prod
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Self
+
+import numpy as np
+
+from fusekit.disk import checksum
+
+IMAGES, THUMBNAILS, JOURNAL = "images.npy", "thumbnails.npy", "journal.jsonl"
+
+
+def header_of(dtype: np.dtype, shape: tuple[int, ...]) -> bytes:
+    """Return the header of an ``.npy`` file; it is as long for any length of the first axis."""
+    file = BytesIO()
+    descr = np.lib.format.dtype_to_descr(dtype)
+    np.lib.format.write_array_header_1_0(file, {"descr": descr, "fortran_order": False, "shape": shape})
+    return file.getvalue()
+
+
+class _Items:
+    """An ``.npy`` file that grows by items of one shape.
+
+    Written as a stream: a full disk is an error here, and would be a crash in a memory map.
+    """
+
+    def __init__(self, path: Path, dtype: np.dtype, shape: tuple[int, ...]):
+        self.file: BinaryIO = path.open("r+b" if path.exists() else "w+b")
+        self.dtype, self.shape = dtype, shape
+        self.start = len(header_of(dtype, (0, *shape)))
+        self.count = 0
+        self.file.seek(self.start)
+
+    def read(self, count: int) -> bytes:
+        """The next items' bytes, or fewer where the file ends."""
+        return self.file.read(count * prod(self.shape) * self.dtype.itemsize)
+
+    def cut_off(self, count: int) -> None:
+        """Keep the first ``count`` items, and go on after them."""
+        self.count = count
+        self.file.seek(0)
+        self.file.write(header_of(self.dtype, (0, *self.shape)))
+        self.file.truncate(self.start + count * prod(self.shape) * self.dtype.itemsize)
+        self.file.seek(0, 2)
+
+    def append(self, items: np.ndarray) -> str:
+        """Write items (n, ...), hand them to the operating system, and return their checksum."""
+        items = np.ascontiguousarray(items, dtype=self.dtype).reshape(-1, *self.shape)
+        self.file.write(items.data)
+        self.file.flush()
+        self.count += len(items)
+        return checksum(items.data)
+
+    def finish(self) -> None:
+        """Write the header, and wait until all is on the disk."""
+        self.file.seek(0)
+        self.file.write(header_of(self.dtype, (self.count, *self.shape)))
+        self.file.flush()
+        os.fsync(self.file.fileno())
+
+
+class Journal:
+    """The images, thumbnails and journal of a store that is not finished.
+
+    A scan counts as stored when its journal line is whole; what lies in the files beyond that is cut off when the build
+    goes on. Nothing is forced onto the disk before the end: what a power cut takes is found by its checksum and
+    read again.
+
+    Args:
+        folder: where the files lie, or will.
+        heading: the journal's first line; a journal that begins otherwise counts for nothing.
+        dtype, shape: of one item.
+        thumbnail: shape of a scan's thumbnail, which is uint8.
+    """
+
+    def __init__(
+        self, folder: Path, heading: dict[str, Any], dtype: np.dtype, shape: tuple[int, ...], thumbnail: tuple[int, ...]
+    ):
+        self._heading = heading
+        with ExitStack() as opened:
+            self._images = _Items(folder / IMAGES, dtype, shape)
+            opened.callback(self._images.file.close)
+            self._thumbnails = _Items(folder / THUMBNAILS, np.dtype(np.uint8), thumbnail)
+            opened.callback(self._thumbnails.file.close)
+            self._lines = (folder / JOURNAL).open("a+b")
+            opened.callback(self._lines.close)
+            self._closing = opened.pop_all()
+        self.written = self.appended = 0  # bytes of items, and scans, of this time
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._closing.__exit__(kind, error, traceback)
+
+    def resume(self, expected: list[tuple[str, str]]) -> int:
+        """Keep the scans that are stored already, from the first on, and cut off the rest.
+
+        Args:
+            expected: scan and stamp of all, in order.
+
+        Returns:
+            How many are kept.
+        """
+        kept, items, end = 0, 0, 0
+        for line, entry in self._whole_lines():
+            if end == 0:
+                if entry != self._heading:
+                    break
+            else:
+                if kept == len(expected) or (entry["scan"], entry["stamp"]) != expected[kept]:
+                    break
+                if checksum(self._images.read(len(entry["slices"]))) != entry["images"]:
+                    break
+                if checksum(self._thumbnails.read(1)) != entry["thumbnail"]:
+                    break
+                kept, items = kept + 1, items + len(entry["slices"])
+            end += len(line)
+        self._lines.truncate(end)
+        self._images.cut_off(items)
+        self._thumbnails.cut_off(kept)
+        if end == 0:
+            self._write(self._heading)
+        return kept
+
+    def append(self, entry: dict[str, Any], images: np.ndarray, thumbnail: np.ndarray) -> None:
+        """Store a scan: its bytes first, then its line.
+
+        Args:
+            entry: ``scan``, ``stamp``, ``slices`` (n indices), and what else belongs to the scan.
+            images: (n, ...).
+            thumbnail: of one scan.
+        """
+        self.written, self.appended = self.written + images.nbytes, self.appended + 1
+        sums = {"images": self._images.append(images), "thumbnail": self._thumbnails.append(thumbnail)}
+        self._write(entry | sums)
+
+    def entries(self) -> Iterator[dict[str, Any]]:
+        """Every stored scan's entry, with the checksums ``images`` and ``thumbnail``."""
+        lines = self._whole_lines()
+        next(lines)
+        for _, entry in lines:
+            yield entry
+
+    @property
+    def stored(self) -> int:
+        """Scans."""
+        return self._thumbnails.count
+
+    def finish(self) -> None:
+        """Write the headers, and wait until images and thumbnails are on the disk."""
+        self._images.finish()
+        self._thumbnails.finish()
+
+    def _write(self, entry: dict[str, Any]) -> None:
+        content = json.dumps(entry).encode()
+        self._lines.write(checksum(content).encode() + b" " + content + b"\n")
+        self._lines.flush()
+
+    def _whole_lines(self) -> Iterator[tuple[bytes, dict[str, Any]]]:
+        """Lines and what they say, up to the first that is torn or damaged."""
+        self._lines.seek(0)
+        for line in self._lines:
+            promised, _, content = line.removesuffix(b"\n").partition(b" ")
+            if not line.endswith(b"\n") or checksum(content).encode() != promised:
+                return
+            yield line, json.loads(content)

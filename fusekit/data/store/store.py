@@ -1,0 +1,316 @@
+"""The slice store: every slice of a cohort in one contiguous file, cut once and shared by every run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import chain
+from math import ceil, prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from rich.markup import escape
+
+from fusekit.data.cohort import Finding
+from fusekit.data.images.pictures import PICTURE_SUFFIXES
+from fusekit.data.slices.policy import SlicePolicy
+from fusekit.data.store.build import (
+    DESCRIPTION,
+    FORMAT,
+    PLACE,
+    ROWS,
+    SCANS,
+    THUMBNAIL,
+    Source,
+    complete,
+    fill,
+    finished,
+    heading_of,
+    item_shape,
+)
+from fusekit.data.store.cache import alone, discard, hold
+from fusekit.data.store.journal import IMAGES, THUMBNAILS, Journal, header_of
+from fusekit.disk import FULL, PARTIAL, checksum, checksum_of, onto_disk, signed
+from fusekit.errors import DataError, first_ten
+from fusekit.extension import catalog
+from fusekit.progress import Progress
+
+
+@dataclass(frozen=True)
+class SliceStore:
+    """The slices, or whole volumes, of a cohort's scans.
+
+    Args:
+        folder: where it lies.
+        images: (N, H, W), or (N, S, S, S) of whole volumes; uint8 or float16 grey levels from 0 to 255, mapped from
+            disk read-only: only what is looked at is read, and all processes share it.
+        rows: index ``row`` (0 to N-1); columns ``scan`` and ``slice`` (the index along the volume's axis).
+        volumes: index ``scan``; what ``volume_facts.measure`` found out about each volume.
+        thumbnails: (scans, 16, 16, 16) uint8, in the order of ``volumes``; mapped likewise.
+        findings: what was noted about the volumes.
+        fingerprint: of the image files, the policy and the size.
+    """
+
+    folder: Path
+    images: np.ndarray
+    rows: pd.DataFrame
+    volumes: pd.DataFrame
+    thumbnails: np.ndarray
+    findings: tuple[Finding, ...]
+    fingerprint: str
+
+    @property
+    def oriented(self) -> bool:
+        """Whether every volume's file says how it lies in the body, so that the patient's sides may be named."""
+        return bool((self.volumes["orientation"] != "").all())
+
+    @classmethod
+    def open(cls, folder: Path) -> SliceStore:
+        """Open a store that was built before. The checksums of the slices are left to ``damage``.
+
+        Raises:
+            DataError: it is not one, or was damaged.
+        """
+        try:
+            description = json.loads((folder / DESCRIPTION).read_bytes())
+            _refuse_changed(folder, description)
+            rows = pd.read_csv(folder / ROWS, index_col="row", dtype={"scan": str}, keep_default_na=False)
+            volumes = _scans(folder).drop(columns=list(PLACE))
+            policy = SlicePolicy(**description["slices"])
+            shape = (len(rows), *item_shape(policy, description["size"]))
+            pixels = _mapped(folder / IMAGES, np.dtype(policy.depth), shape)
+            thumbnails = _mapped(folder / THUMBNAILS, np.dtype(np.uint8), (len(volumes), *THUMBNAIL))
+            findings = tuple(
+                Finding(found["code"], found["message"], tuple(found["items"]), found["severity"], found["advice"])
+                for found in description["findings"]
+            )
+            fingerprint = description["fingerprint"]
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            raise DataError(
+                f"{folder} is no slice store, or a damaged one ({error}). Delete it; it is built again."
+            ) from error
+        return cls(folder, pixels, rows, volumes, thumbnails, findings, fingerprint)
+
+    def damage(self) -> list[str]:
+        """Compare every byte of slices and thumbnails with its checksum; return a clause for each scan that differs."""
+        places = _scans(self.folder)[list(PLACE)]
+
+        def of_scan(number: int) -> list[str]:
+            scan, place = places.index[number], places.iloc[number]
+            images = self.images[place["first"] : place["first"] + place["items"]]
+            own = []
+            if checksum(np.ascontiguousarray(images).data) != place["checksum"]:
+                own.append(f"the images of scan {scan} were changed")
+            if checksum(np.ascontiguousarray(self.thumbnails[number]).data) != place["thumbnail"]:
+                own.append(f"the thumbnail of scan {scan} was changed")
+            return own
+
+        with ThreadPoolExecutor(_cores()) as pool:  # hashing leaves the interpreter's lock
+            return list(chain.from_iterable(pool.map(of_scan, range(len(places)))))
+
+
+def build_store(
+    scans: pd.DataFrame,
+    policy: SlicePolicy,
+    size: int,
+    cache: Path,
+    progress: Progress,
+    workers: int | None = None,
+    *,
+    check: bool = True,
+) -> SliceStore:
+    """Cut every scan's slices, or open the store if the same files were cut in the same way before.
+
+    A store that was damaged since is cut again, and that is said.
+
+    Volumes are read by a pool of threads, which share the loaded plugins and need no guarded main module; reading,
+    decompressing and scaling leave the interpreter's lock. The result does not depend on their number, and the memory
+    they take not on the number of scans. A build that ends before its time, by an error or a kill, keeps the scans
+    that are done, and the next one goes on from there: also when the files of the others have changed meanwhile. Of two
+    processes that want the same store, one builds and the other waits.
+
+    Args:
+        scans: index ``scan`` (text); column ``image`` (Path); where there are masks, ``mask`` (Path or None).
+        policy: which slices.
+        size: their height and width in pixels.
+        cache: folder that holds stores, each in a folder of its own.
+        progress: shows one step a scan.
+        workers: threads; None for one a core, at most 8.
+        check: compare every byte with its checksum. One process of a run does; the others follow it.
+
+    Raises:
+        DataError: a volume cannot be read or cut (the message names the file); the disk is full, read-only
+                or not sound.
+    """
+    sources = _sources(scans, policy)
+    fingerprint = _fingerprint(sources, policy, size)
+    folder = cache / f"slices-{fingerprint[:20]}"
+    damage = ""
+    for _ in range(2):
+        try:
+            cache.mkdir(parents=True, exist_ok=True)
+            hold(folder)
+            if damage and folder.exists():
+                progress.say(f"[bold yellow]The slice store was damaged and is cut again:[/] {escape(damage)}")
+                _remove(folder, fingerprint)
+            if not folder.exists():
+                _build_alone(sources, policy, size, folder, fingerprint, progress, workers or _cores())
+        except OSError as error:
+            was = f"{damage} It" if damage else "the slice store"
+            raise DataError(f"{was} cannot be written to {cache}: {error.strerror}.") from error
+        hold(folder)
+        damage, store = _opened(folder, fingerprint, check)
+        if store is not None:
+            return store
+    raise DataError(f"{damage} It was cut again and is damaged again: is the disk of {cache} sound?")
+
+
+def _opened(folder: Path, fingerprint: str, check: bool) -> tuple[str, SliceStore | None]:
+    """A store, or a sentence on what is wrong with it."""
+    try:
+        store = SliceStore.open(folder)
+    except DataError as error:
+        return str(error), None
+    if store.fingerprint != fingerprint:
+        return f"{folder} holds the slices of other files.", None
+    found = store.damage() if check else []
+    return (f"{folder}: {first_ten(found)}.", None) if found else ("", store)
+
+
+def _remove(folder: Path, fingerprint: str) -> None:
+    """Take a damaged store away, unless another process has done so and built it anew."""
+    with alone(folder, lambda: None):
+        if folder.exists() and _opened(folder, fingerprint, check=True)[1] is None:
+            discard(folder)
+
+
+def fingerprint_of(scans: pd.DataFrame, policy: SlicePolicy, size: int) -> str:
+    """SHA-256 of what decides a store's content: files (path, size, time of change), readers, policy, size, format.
+
+    Masks count where the policy looks at them.
+
+    Raises:
+        DataError: an image is missing.
+    """
+    return _fingerprint(_sources(scans, policy), policy, size)
+
+
+def _build_alone(
+    sources: list[Source],
+    policy: SlicePolicy,
+    size: int,
+    folder: Path,
+    fingerprint: str,
+    progress: Progress,
+    workers: int,
+) -> None:
+    # Not named after the fingerprint: a file that is repaired after an error leaves the work on the others valid.
+    plan = [[source.scan, str(source.image), str(source.mask)] for source in sources]
+    name = _sha256([FORMAT, policy.as_json(), size, _readers(), plan])[:20]
+    partial = folder.with_name(f"slices-{name}{PARTIAL}")
+    with alone(partial, lambda: progress.say("Another process is cutting these slices; waiting for it.")):
+        if folder.exists():
+            return
+        if not finished(partial, fingerprint):
+            _build(sources, policy, size, partial, fingerprint, progress, workers)
+        partial.replace(folder)
+        onto_disk(folder.parent)
+
+
+def _build(
+    sources: list[Source],
+    policy: SlicePolicy,
+    size: int,
+    partial: Path,
+    fingerprint: str,
+    progress: Progress,
+    workers: int,
+) -> None:
+    journal = None
+    try:
+        partial.mkdir(exist_ok=True)
+        heading = heading_of(policy, size, len(sources))
+        with Journal(partial, heading, np.dtype(policy.depth), item_shape(policy, size), THUMBNAIL) as journal:
+            fill(journal, sources, policy, size, progress, workers)
+            complete(partial, journal, policy, size, fingerprint)
+        onto_disk(partial)
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        written, done = (journal.written, journal.appended) if journal else (0, 0)
+        need = ceil(written / max(1, done) * len(sources) / 2**20)
+        raise DataError(
+            f"the disk is full: the slices of {len(sources)} scans need about {need:,} MiB in {partial.parent}. "
+            "Make room there, or set FUSEKIT_CACHE to another folder. What is done is kept."
+        ) from error
+
+
+def _sources(scans: pd.DataFrame, policy: SlicePolicy) -> list[Source]:
+    masks: list[Any] = [None] * len(scans)
+    if policy.largest and policy.plane != "volume" and "mask" in scans:  # otherwise no mask is looked at
+        masks = list(scans["mask"])
+    found = []
+    for (scan, image), mask in zip(scans["image"].items(), masks, strict=True):
+        files = [Path(path) for path in (image, mask) if not (path is None or path is pd.NaT or path != path)]
+        stamp = _sha256([str(scan), *(_stamp(path) for path in files)])
+        found.append(Source(str(scan), files[0], files[1] if len(files) > 1 else None, stamp))
+    return found
+
+
+def _fingerprint(sources: list[Source], policy: SlicePolicy, size: int) -> str:
+    return _sha256([FORMAT, policy.as_json(), size, _readers(), [source.stamp for source in sources]])
+
+
+def _readers() -> list[str]:
+    return [str(plugin) for plugin in catalog().host.implementing("read_image")]
+
+
+def _sha256(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+
+def _cores() -> int:
+    return min(8, os.cpu_count() or 1)
+
+
+def _mapped(path: Path, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
+    """An array, mapped from disk; its header and its length must be those of its type and shape."""
+    header = header_of(dtype, shape)
+    with path.open("rb") as file:
+        if file.read(len(header)) != header or path.stat().st_size != len(header) + prod(shape) * dtype.itemsize:
+            raise ValueError(f"{path.name} has another header or length than {shape} {dtype}")
+    array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+    return array
+
+
+def _refuse_changed(folder: Path, description: Any) -> None:
+    """Compare the description and the tables with their checksums."""
+    changed = [] if isinstance(description, dict) and signed(description) == description else [DESCRIPTION]
+    if not changed:
+        changed = [name for name, known in description["checksums"].items() if checksum_of(folder / name) != known]
+    if changed:
+        raise ValueError(f"{' and '.join(changed)} changed")
+
+
+def _scans(folder: Path) -> pd.DataFrame:
+    text = {"scan": str, "checksum": str, "thumbnail": str, "orientation": str, "digest": str}
+    return pd.read_csv(folder / SCANS, index_col="scan", dtype=text, keep_default_na=False)
+
+
+def _stamp(path: Path) -> list[Any]:
+    """Path, then size and time of change of every file that the image may be read from."""
+    try:
+        if path.name.lower().endswith((".nii", ".nii.gz", ".mgz", *PICTURE_SUFFIXES)):
+            parts = [path]
+        else:  # a series has a file a slice, an Analyze image two files
+            path.stat()
+            parts = [part for part in (path if path.is_dir() else path.parent).iterdir() if part.is_file()]
+        stats = [(part.name, part.stat()) for part in sorted(parts)]
+    except OSError as error:
+        raise DataError(f"{path}: the image cannot be read: {error.strerror}.") from error
+    return [str(path.absolute()), *[[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats]]

@@ -1,0 +1,47 @@
+"""Everything that is written whole or not at all: files, tables, tensors, folders; and checksums of what is read."""
+
+from fusekit.disk.checksums import DIGEST, SEAL, checksum, checksum_of, refuse_damaged, seal, signed
+from fusekit.disk.files import all_onto_disk, onto_disk, read_json, regular, whole, write_bytes, write_json, write_table
+from fusekit.disk.folders import (
+    FULL,
+    PARTIAL,
+    filled,
+    growing,
+    growing_at,
+    in_words,
+    make_folder,
+    new_folder,
+    refuse_full,
+    remove_empty,
+)
+from fusekit.disk.tensors import read_tensors, write_tensors
+
+__all__ = [
+    "DIGEST",
+    "FULL",
+    "PARTIAL",
+    "SEAL",
+    "all_onto_disk",
+    "checksum",
+    "checksum_of",
+    "filled",
+    "growing",
+    "growing_at",
+    "in_words",
+    "make_folder",
+    "new_folder",
+    "onto_disk",
+    "read_json",
+    "read_tensors",
+    "refuse_damaged",
+    "refuse_full",
+    "regular",
+    "remove_empty",
+    "seal",
+    "signed",
+    "whole",
+    "write_bytes",
+    "write_json",
+    "write_table",
+    "write_tensors",
+]

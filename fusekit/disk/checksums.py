@@ -1,0 +1,78 @@
+"""What is read is what was written: checksums of bytes, files, descriptions and folders."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from fusekit.disk.files import write_json
+from fusekit.errors import DataError
+
+#: File of a sealed folder: its name and the checksum of each of its files.
+SEAL = "checksums.json"
+#: Entry of a description, or of the head of a file of tensors: the checksum of all else in it.
+DIGEST = "checksum"
+
+
+def checksum(*parts: bytes | memoryview) -> str:
+    """Blake2b of some bytes, 128 bits: as fast as the disk on any processor, and what ``b2sum -l 128`` prints."""
+    digest = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def checksum_of(path: Path) -> str:
+    """The checksum of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()  # type: ignore[arg-type]
+
+
+def signed(content: Mapping[str, Any]) -> dict[str, Any]:
+    """A description with a checksum of all else in it."""
+    plain = {key: value for key, value in content.items() if key != DIGEST}
+    return plain | {DIGEST: checksum(json.dumps(plain, sort_keys=True).encode())}
+
+
+def seal(folder: Path, name: str, files: Iterable[Path] | None = None) -> None:
+    """Keep the checksums of a folder's files in it, and the name that it will have.
+
+    Args:
+        folder: of finished files.
+        name: of the folder, when it is in its place; empty if it may be renamed.
+        files: that count; all if not given.
+    """
+    found = sorted(path for path in (files or folder.rglob("*")) if path.is_file() and path != folder / SEAL)
+    sums = {path.relative_to(folder).as_posix(): checksum_of(path) for path in found}
+    write_json(folder / SEAL, signed({"folder": name, "files": sums}))
+
+
+def refuse_damaged(folder: Path, way_out: str) -> None:
+    """Compare a sealed folder with its checksums.
+
+    Args:
+        folder: where it lies.
+        way_out: what to do, as a sentence.
+
+    Raises:
+        DataError: a file was changed, or is missing; or the folder is another.
+    """
+    path = folder / SEAL
+    try:
+        known = json.loads(path.read_bytes())
+    except FileNotFoundError as error:
+        raise DataError(f"{path} is missing. {way_out}") from error
+    except (ValueError, RecursionError):
+        known = None
+    if not isinstance(known, dict) or signed(known) != known:
+        raise DataError(f"{path} was changed or damaged after it was written. {way_out}")
+    if known["folder"] not in ("", folder.name):
+        raise DataError(f"{folder} is another folder's content: {known['folder']} was written there. {way_out}")
+    for name, expected in known["files"].items():
+        if not (folder / name).is_file():
+            raise DataError(f"{folder / name} is missing. {way_out}")
+        if checksum_of(folder / name) != expected:
+            raise DataError(f"{folder / name} was changed or damaged after it was written. {way_out}")

@@ -1,0 +1,148 @@
+"""Folders that appear when all that is in them is on the disk, and what the disk refuses, in words."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from fusekit.disk.checksums import seal
+from fusekit.disk.files import all_onto_disk, onto_disk
+from fusekit.errors import DataError, OptionError
+
+#: What the system answers when there is no room.
+FULL = (errno.ENOSPC, errno.EDQUOT)
+#: How the name of a folder ends that is still being written, or whose writing was interrupted.
+PARTIAL = ".partial"
+#: Bytes of a name: most systems take 255, of which ours take some for names beside it.
+LONGEST = 200
+
+
+@contextmanager
+def new_folder(out: Path) -> Iterator[Path]:
+    """Give a temporary sibling of ``out`` to write into; it becomes ``out`` if all goes well, and goes away if not.
+
+    Raises:
+        OptionError: ``out`` exists and is not empty, or cannot be written.
+        DataError: the disk is full, or refuses a file.
+    """
+    refuse_full(out)
+    partial = out.with_name(f".{out.name}.{secrets.token_hex(6)}{PARTIAL}")
+    made = make_folder(partial, out, new=True)
+    try:
+        with in_words(out):
+            yield partial
+            all_onto_disk(partial)
+            if out.is_dir():
+                out.rmdir()
+            partial.replace(out)
+            onto_disk(out.parent)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+        remove_empty(made)
+
+
+@contextmanager
+def growing(out: Path, aside: str) -> Iterator[Path]:
+    """Give a folder to work in; it becomes ``out`` if all goes well, sealed, and stays for the next attempt if not.
+
+    Nobody else may grow the same ``out`` meanwhile: the caller sees to that.
+
+    Args:
+        out: the folder to be.
+        aside: a folder in it that goes when all is done.
+
+    Raises:
+        DataError: the disk is full, or refuses a file.
+    """
+    partial = growing_at(out)
+    with in_words(out):
+        partial.mkdir(parents=True, exist_ok=True)
+        for left in partial.rglob(".*.new"):  # of an attempt that was killed while it wrote
+            left.unlink()
+        yield partial
+        seal(partial, out.name, (path for path in partial.rglob("*") if aside not in path.parts))
+        all_onto_disk(partial)
+        partial.replace(out)
+        onto_disk(out.parent)
+        shutil.rmtree(out / aside, ignore_errors=True)
+
+
+def growing_at(out: Path) -> Path:
+    """Where ``out`` grows."""
+    return out.with_name(f".{out.name}{PARTIAL}")
+
+
+def refuse_full(out: Path) -> None:
+    """A folder that is written must be new or empty, and its name such as any system takes.
+
+    Raises:
+        OptionError: it is not.
+    """
+    if filled(out):
+        raise OptionError(f"--out {out} exists and is not empty; choose another folder or remove it.")
+
+
+def filled(out: Path) -> bool:
+    """Whether there is something in a folder that is to be written, or a file in its place.
+
+    Raises:
+        OptionError: no folder can be there, for its name or its place.
+    """
+    if (length := len(os.fsencode(out.name))) > LONGEST:
+        raise OptionError(f"--out: the name {out.name[:40]}... takes {length} bytes. Choose one of {LONGEST} at most.")
+    try:
+        return out.exists() and (not out.is_dir() or any(out.iterdir()))
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise OptionError(f"--out {out} cannot be written: {reason}. Choose another folder.") from error
+
+
+def make_folder(folder: Path, out: Path, *, new: bool = False) -> list[Path]:
+    """Make a folder on the way to ``out``, and say which of its parents had to be made, the nearest first.
+
+    Args:
+        folder: to be made.
+        out: for the message.
+        new: it must not be there, not as a link either.
+
+    Raises:
+        OptionError: it cannot be made.
+    """
+    try:
+        made = [parent for parent in folder.parents if not parent.exists()]
+        folder.mkdir(parents=True, exist_ok=not new)
+    except OSError as error:
+        raise OptionError(f"--out {out} cannot be written: {error.strerror} ({error.filename}).") from error
+    return made
+
+
+def remove_empty(folders: Iterable[Path]) -> None:
+    """Remove folders that hold nothing; others hold a result, or something of the user's."""
+    for folder in folders:
+        with suppress(OSError):
+            folder.rmdir()
+
+
+@contextmanager
+def in_words(out: Path) -> Iterator[None]:
+    """Say in words what the disk refuses.
+
+    Raises:
+        DataError: instead of the system's own error.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None or isinstance(error, BrokenPipeError):
+            raise  # a program's own error, or nobody reads what is printed: not the disk's
+        if error.errno in FULL:
+            raise DataError(
+                f"the disk is full ({error.filename or out}). Make room there, or choose another place: --out for "
+                "runs, FUSEKIT_CACHE for what can be made again."
+            ) from error
+        raise DataError(f"{error.filename or out}: {error.strerror}.") from error

@@ -1,0 +1,1 @@
+"""Arms beside each other: pairs, differences, contribution, subgroups."""

@@ -1,0 +1,197 @@
+"""What each part of the input contributes: the statistics of ``ablations.csv``.
+
+The AUC is computed within each fold, as scores of different models are not on one scale, and averaged with the folds'
+subjects as weights; with several seeds, over the seeds too. With more than two classes it is the mean over the classes
+of each against the rest. Intervals are percentile bootstraps over subjects, drawn with replacement within fold and
+class; a resample draws the same subjects in every condition and seed, so differences are paired.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from fusekit.errors import DataError
+from fusekit.evaluation.metrics.classes import POSITIVE
+from fusekit.evaluation.predictions import probabilities_of
+from fusekit.evaluation.statistics import RESAMPLES
+
+AS_IS, NO_IMAGE, NO_TABLE, NOTHING, HIDDEN = "as-is", "image:drop", "table:drop", "both:drop", "hidden:"
+
+
+def contribution(ablations: pd.DataFrame | Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """How much AUC goes with each part of the input.
+
+    Args:
+        ablations: ablations.csv of a run, or of one run a seed on the same subjects and folds.
+
+    Returns:
+        One row a condition, ``as-is`` first: condition, auc, drop (as-is minus auc), low, high (95 % of the drop),
+        subjects (of the folds that have the condition). A drop near 0 says that the model can do without, not that it
+        never looks.
+
+    Raises:
+        DataError: no condition ``as-is``; conditions or seeds have different subjects.
+    """
+    lines = [
+        (condition, curve.auc[0], curve.drop[0], *_limits(curve.drop[1:]), curve.subjects)
+        for condition, curve in _curves(_folds(ablations)).items()
+    ]
+    return pd.DataFrame(lines, columns=["condition", "auc", "drop", "low", "high", "subjects"])
+
+
+def shapley(ablations: pd.DataFrame | Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Share the AUC above chance between image and table (Shapley 1953), as a game of two.
+
+    The value of a coalition is the AUC with the other modality dropped; of none, that of a constant prediction. A
+    modality's share is the mean of what it adds alone and of what it adds to the other; the two shares sum to the AUC
+    as it is minus that of nothing, exactly.
+
+    Args:
+        ablations: as for ``contribution``.
+
+    Returns:
+        Two rows: modality (image, table), value, low, high (95 %).
+
+    Raises:
+        DataError: as ``contribution``, or a condition that is needed is not there.
+    """
+    curves = _curves(_folds(ablations), [NO_IMAGE, NO_TABLE, NOTHING])
+    both, nothing = curves[AS_IS].auc, curves[NOTHING].auc
+    image, table = curves[NO_TABLE].auc, curves[NO_IMAGE].auc
+    shares = {"image": (image - nothing + both - table) / 2, "table": (table - nothing + both - image) / 2}
+    lines = [(modality, share[0], *_limits(share[1:])) for modality, share in shares.items()]
+    return pd.DataFrame(lines, columns=["modality", "value", "low", "high"])
+
+
+def missingness(ablations: pd.DataFrame | Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """How the AUC falls as clinical values go missing at test time.
+
+    Args:
+        ablations: as for ``contribution``.
+
+    Returns:
+        One row a share, ascending from 0: hidden, auc, low, high (95 % of the AUC). Where subjects are separated
+        perfectly, a bootstrap would claim certainty: the limit is then that of the AUC's own interval.
+
+    Raises:
+        DataError: as ``contribution``.
+    """
+    folds = _folds(ablations)
+    names = [name for name in folds[0].scores if name.startswith(HIDDEN)]
+    shares = {AS_IS: 0.0} | {name: float(name[len(HIDDEN) :]) for name in names}
+    fewest = int(np.unique(np.concatenate([fold.labels for fold in folds]), return_counts=True)[1].min())
+    lines = []
+    for condition, curve in _curves(folds, names).items():
+        auc, (low, high) = float(curve.auc[0]), _limits(curve.auc[1:])
+        if auc in (0.0, 1.0):
+            limit = 0.025 ** (1 / fewest)
+            low, high = (limit, 1.0) if auc == 1.0 else (0.0, 1 - limit)
+        lines.append((shares[condition], auc, low, high))
+    found = pd.DataFrame(lines, columns=["hidden", "auc", "low", "high"])
+    return found.sort_values("hidden", ignore_index=True)
+
+
+@dataclass(frozen=True)
+class _Fold:
+    """One fold's subjects, in one order.
+
+    Args:
+        labels: (n,).
+        scores: condition -> seed -> probabilities (n, K).
+    """
+
+    labels: np.ndarray
+    scores: dict[str, dict[int, np.ndarray]]
+
+
+class _Curve(NamedTuple):
+    """AUCs of a condition, as observed and then in every resample (1 + R,)."""
+
+    auc: np.ndarray
+    whole: np.ndarray  # of ``as-is``, in the folds and seeds that have the condition
+    subjects: int
+
+    @property
+    def drop(self) -> np.ndarray:
+        return np.asarray(self.whole - self.auc)
+
+
+def _folds(ablations: pd.DataFrame | Sequence[pd.DataFrame]) -> list[_Fold]:
+    tables = [ablations] if isinstance(ablations, pd.DataFrame) else list(ablations)
+    first: dict[int, pd.DataFrame] = {}
+    scores: dict[int, dict[str, dict[int, np.ndarray]]] = {}
+    for seed, table in enumerate(tables):
+        groups: Any = table.groupby(["fold", "condition"], sort=False)
+        for (fold, condition), part in groups:
+            ordered = part.assign(subject=part["subject"].astype(str)).sort_values("subject", kind="stable")
+            own = ordered[["subject", "label"]].reset_index(drop=True)
+            if not own.equals(first.setdefault(fold, own)):
+                raise DataError(
+                    f"ablations: in fold {fold}, the condition {condition!r} has other subjects or labels than the "
+                    "first one. Compare runs of one cohort with the same folds."
+                )
+            scores.setdefault(fold, {}).setdefault(str(condition), {})[seed] = probabilities_of(ordered)
+        if any(seed not in scores[fold].get(AS_IS, {}) for fold in first):
+            raise DataError(f"ablations: the condition {AS_IS!r} is missing, with which all others are compared.")
+    return [_Fold(first[fold]["label"].to_numpy(), scores[fold]) for fold in sorted(first)]
+
+
+def _curves(folds: list[_Fold], wanted: Iterable[str] | None = None) -> dict[str, _Curve]:
+    """Resample the folds once, and follow every condition through it; ``wanted`` ones must be in every fold and seed.
+
+    A condition that only some folds or seeds have (a column that was among the strongest there) is averaged over those.
+    """
+    for condition in wanted or ():
+        if any(fold.scores[AS_IS].keys() != fold.scores.get(condition, {}).keys() for fold in folds):
+            raise DataError(f"ablations: the condition {condition!r} is missing.")
+    names = dict.fromkeys([AS_IS, *(wanted or (name for fold in folds for name in fold.scores))])
+    draw = np.random.default_rng(0)
+    drawn = [_times_drawn(fold.labels, draw) for fold in folds]
+    found = {}
+    for name in names:
+        there = [(fold, times) for fold, times in zip(folds, drawn, strict=True) if name in fold.scores]
+        total = sum(len(fold.labels) for fold, _ in there)
+        auc, whole = np.zeros(RESAMPLES + 1), np.zeros(RESAMPLES + 1)
+        for fold, times in there:
+            share, seeds = len(fold.labels) / total, list(fold.scores[name])
+            auc += share * _auc(fold.labels, np.stack([fold.scores[name][seed] for seed in seeds]), times)
+            whole += share * _auc(fold.labels, np.stack([fold.scores[AS_IS][seed] for seed in seeds]), times)
+        found[name] = _Curve(auc, whole, total)
+    return found
+
+
+def _times_drawn(labels: np.ndarray, draw: np.random.Generator) -> np.ndarray:
+    """How often each subject is in each resample, the classes' sizes kept; in the first line once each."""
+    times = np.ones((RESAMPLES + 1, len(labels)))
+    for label in np.unique(labels):
+        members = np.flatnonzero(labels == label)
+        times[1:, members] = draw.multinomial(len(members), np.full(len(members), 1 / len(members)), RESAMPLES)
+    return times
+
+
+def _auc(labels: np.ndarray, scores: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """AUC of scores (seeds, n, K), mean over the seeds, for subjects counted ``times`` (R, n) -> (R,)."""
+    targets = [POSITIVE] if scores.shape[2] == 2 else range(scores.shape[2])
+    total = np.zeros(len(times))
+    for target in targets:
+        cases = labels == target
+        # Which of each pair scores higher (1, 1/2, 0), averaged over the seeds: (cases, others).
+        difference = scores[:, cases, target][:, :, None] - scores[:, ~cases, target][:, None, :]
+        higher = ((np.sign(difference) + 1) / 2).mean(axis=0)
+        weights = times[:, cases], times[:, ~cases]
+        pairs = weights[0].sum(axis=1) * weights[1].sum(axis=1)
+        with np.errstate(invalid="ignore"):  # a fold without a class has no pairs, and its AUC is undefined
+            total += ((weights[0] @ higher) * weights[1]).sum(axis=1) / pairs
+    return total / len(targets)
+
+
+def _limits(values: np.ndarray) -> tuple[float, float]:
+    if np.isnan(values).any():
+        return float("nan"), float("nan")
+    low, high = np.quantile(values, [0.025, 0.975])
+    return float(low), float(high)

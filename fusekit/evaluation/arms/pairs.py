@@ -1,0 +1,175 @@
+"""Every pair of arms: whether one is better on the same subjects, and whether these subjects can tell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fusekit.errors import DataError, first_ten
+from fusekit.evaluation.arms.differences import Difference, accuracy_difference, area_difference
+from fusekit.evaluation.delong import Areas, areas, macro_areas, mean_areas
+from fusekit.evaluation.predictions import probabilities_of
+from fusekit.evaluation.rule import Rule
+
+#: What Holm's correction keeps the chance of a single false claim below, over all pairs of a measure.
+LEVEL = 0.05
+
+TITLES = {"auc": "AUC", "macro-auc": "macro AUC", "accuracy": "accuracy"}
+
+
+def compare_arms(
+    predictions: Mapping[str, Sequence[pd.DataFrame]], rules: Mapping[str, Sequence[Rule]] | None = None
+) -> pd.DataFrame:
+    """Compare all pairs of arms by AUC (of three classes or more: macro AUC) and accuracy, subject by subject.
+
+    Args:
+        predictions: arm -> ``predictions.csv`` of each seed, in the same order of seeds in every arm.
+        rules: arm -> of each seed; without them probabilities are averaged, and the most probable class is called.
+
+    Returns:
+        One row a pair and measure: first, second, measure, difference (first minus second, the mean over seeds), low,
+        high (95 % limits over subjects), p, p_holm (corrected over all pairs of the measure), spread (SD over seeds of
+        the difference; NaN with one seed), subjects, sentence.
+
+    Raises:
+        DataError: arms have other seeds, subjects or labels; or as ``Rule.subjects`` and ``Rule.called``.
+        OptionError: likewise.
+    """
+    given = {arm: (rules or {}).get(arm, [Rule()] * len(seeds)) for arm, seeds in predictions.items()}
+    tables = {
+        arm: [rule.subjects(seed) for rule, seed in zip(given[arm], seeds, strict=True)]
+        for arm, seeds in predictions.items()
+    }
+    _check_alike(tables)
+    names = list(tables)
+    calls = {arm: list(map(_right, given[arm], seeds)) for arm, seeds in tables.items()}
+    everyone = sorted({subject for table in tables[names[0]] for subject in table["subject"]}) if names else []
+    curves = {arm: [_areas(table, everyone) for table in seeds] for arm, seeds in tables.items()}
+    joined = [mean_areas(curves[arm]) for arm in names]
+    of_all = Areas(np.concatenate([of.area for of in joined]), np.concatenate([of.parts for of in joined]))
+    right = {arm: np.array([call.reindex(everyone) for call in seeds]) for arm, seeds in calls.items()}
+
+    rows = []
+    measure = "macro-auc" if "p_2" in tables[names[0]][0] else "auc"
+    pairs = _independent_pairs(tables[names[0]][0])
+    for (i, first), (j, second) in combinations(enumerate(names), 2):
+        by_seed = [a.area[0] - b.area[0] for a, b in zip(curves[first], curves[second], strict=True)]
+        rows.append((first, second, measure, *area_difference(of_all, i, j, pairs), _spread(by_seed)))
+        by_seed = list(np.nanmean(right[first], axis=1) - np.nanmean(right[second], axis=1))
+        found = accuracy_difference(right[first], right[second])
+        rows.append((first, second, "accuracy", *found, _spread(by_seed)))
+    columns = ["first", "second", "measure", "difference", "low", "high", "p", "spread"]
+    table = pd.DataFrame(rows, columns=columns)
+    table.insert(7, "p_holm", holm(table["p"], table["measure"]))
+    table["subjects"] = len(everyone)
+    count = len(names) * (len(names) - 1) // 2
+    table["sentence"] = [sentence(row, count) for row in table.to_dict("records")]
+    return table
+
+
+def holm(p: pd.Series, family: pd.Series) -> np.ndarray:
+    """Correct p-values (N,) by Holm's step-down method within each family (N,); undefined ones are not counted."""
+    from statsmodels.stats.multitest import multipletests
+
+    corrected = np.full(len(p), np.nan)
+    for name in family.unique():
+        rows = np.flatnonzero((family == name).to_numpy() & p.notna().to_numpy())
+        if len(rows):
+            corrected[rows] = multipletests(p.to_numpy()[rows], method="holm")[1]
+    return corrected
+
+
+def sentence(row: Mapping[Any, Any], pairs: int) -> str:
+    """Say in words what a row of ``compare_arms`` shows, and no more.
+
+    Args:
+        row: of the table, without the sentence.
+        pairs: how many pairs were compared.
+    """
+    first, second, title = row["first"], row["second"], TITLES[row["measure"]]
+    found = Difference(*(row[name] for name in ("difference", "low", "high", "p")))
+    corrected, people = row["p_holm"], f"{row['subjects']} subjects"
+    if np.isnan(found.p):
+        return f"{first} and {second} cannot be compared by {title}: a fold has too few subjects of a class ({people})."
+    if found.value < 0:
+        first, second = second, first
+        found = Difference(-found.value, -found.high, -found.low, found.p)
+    sure = f"(95 % CI {_short(found.low)} to {_short(found.high)}; {_chance('p', found.p)}"
+    sure += f", {_chance('Holm', corrected)})" if pairs > 1 else ")"
+    if found.value == 0:
+        said = f"{first} and {second} have the same {title} {sure}: no difference could be seen with {people}."
+    elif corrected < LEVEL:
+        said = f"{first} beats {second} by {_short(found.value)} {title} {sure}: distinguishable"
+        said += f" after Holm's correction, with {people}." if pairs > 1 else f" with {people}."
+    else:
+        said = f"{first} scores {_short(found.value)} {title} above {second} {sure}: not distinguishable with {people}"
+        said += f" once {pairs} pairs are compared." if found.p < LEVEL else "."
+    if not np.isnan(spread := row["spread"]):
+        said += f" From seed to seed the difference varies by {_short(spread)} (SD)."
+    return said
+
+
+def _short(value: float) -> str:
+    """Two decimals, or three where two would show nothing."""
+    text = f"{value:.2f}" if abs(value) >= 0.005 else f"{value:.3f}"
+    return text.replace("-0.000", "0.000")
+
+
+def _chance(name: str, p: float) -> str:
+    return f"{name} < 0.001" if p < 0.001 else f"{name} {'' if name == 'Holm' else '= '}{p:.{3 if p < 0.1 else 2}f}"
+
+
+def _spread(by_seed: Sequence[float]) -> float:
+    return float(np.std(by_seed, ddof=1)) if len(by_seed) > 1 else float("nan")
+
+
+def _right(rule: Rule, table: pd.DataFrame) -> pd.Series:
+    """Whether each subject is called rightly, 1 or 0, by subject."""
+    right = rule.called(table, "subject") == table["label"].to_numpy()
+    return pd.Series(right.astype(float), index=table["subject"].to_numpy())
+
+
+def _areas(table: pd.DataFrame, everyone: list[str]) -> Areas:
+    """Area of one arm and seed, with a column for everyone; who was not tested has no part in it."""
+    labels, probabilities = table["label"].to_numpy(), probabilities_of(table)
+    folds = table["fold"].to_numpy() if "fold" in table else None
+    if probabilities.shape[1] > 2:
+        found = macro_areas(labels, probabilities[None], folds)
+    else:
+        found = areas(labels == 1, probabilities[None, :, 1], folds)
+    parts = pd.Series(found.parts[0], index=table["subject"].to_numpy()).reindex(everyone, fill_value=0.0)
+    return Areas(found.area, parts.to_numpy()[None])
+
+
+def _independent_pairs(table: pd.DataFrame) -> int:
+    """How many pairs of two classes can be formed within folds without using a subject twice."""
+    folds = table["fold"] if "fold" in table else pd.Series(0, index=table.index)
+    counts = pd.crosstab(folds, table["label"])
+    return int(counts.min(axis=1).sum()) if counts.shape[1] > 1 else 0
+
+
+def _check_alike(tables: Mapping[str, Sequence[pd.DataFrame]]) -> None:
+    """Refuse arms that did not predict the same subjects with the same labels in every seed."""
+    names = list(tables)
+    for arm in names[1:]:
+        if len(tables[arm]) != len(tables[names[0]]):
+            raise DataError(
+                f"{names[0]} and {arm} were not run with as many seeds: {len(tables[names[0]])} and {len(tables[arm])}."
+                " Arms are compared over the same seeds: run the missing ones, or leave the others out."
+            )
+        for seed, (one, other) in enumerate(zip(tables[names[0]], tables[arm], strict=True), start=1):
+            truth, claimed = (table.set_index("subject")["label"] for table in (one, other))
+            if only := sorted(set(truth.index) ^ set(claimed.index)):
+                raise DataError(
+                    f"{names[0]} and {arm} did not test the same subjects (seed {seed} of {len(tables[arm])}):"
+                    f" {first_ten(only)} stand in one of them only. Arms are compared on the same folds of one cohort."
+                )
+            if apart := sorted(truth.index[truth != claimed.reindex(truth.index)]):
+                raise DataError(
+                    f"{names[0]} and {arm} do not agree on the label of {first_ten(apart)}"
+                    f" (seed {seed} of {len(tables[arm])}). Arms are compared on one cohort."
+                )

@@ -1,0 +1,154 @@
+"""The scores again, among women and men, by age, by site: of subjects, with how many there are of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from fusekit.evaluation.metrics.classes import POSITIVE, Metric, value_and_interval
+from fusekit.evaluation.rule import Rule
+
+#: What a subject whose value is missing belongs to.
+UNKNOWN = "not known"
+
+#: What small groups beyond the largest are together: "46 others".
+OTHERS = " others"
+
+#: A variable of numbers is cut into bands if it has more values than this.
+FEW = 8
+
+#: Words in the name of a variable whose numbers are names: a band of sites is no group.
+CODES = frozenset({"site", "siteid", "center", "centre", "hospital", "scanner", "device", "manufacturer", "phase"})
+
+#: Of names, so many groups at most: the largest, and the rest together.
+MOST = 12
+
+#: Columns of ``cohort.csv`` that are not variables.
+KEYS = ("scan", "subject", "label", "fold")
+
+
+def subgroup_scores(
+    predictions: pd.DataFrame,
+    cohort: pd.DataFrame,
+    metrics: Mapping[str, Metric],
+    rule: Rule = Rule(),  # noqa: B008 (it cannot be changed)
+    smallest: int = 10,
+) -> pd.DataFrame:
+    """Score the subjects of each group of each variable.
+
+    Args:
+        predictions: one row a slice, as in ``predictions.csv``.
+        cohort: one row a scan, as in ``cohort.csv``: scan, subject, label, fold, and a column a variable. A subject's
+            value is that of its first row that has one.
+        metrics: name -> metric.
+        rule: as for ``score``.
+        smallest: groups of fewer subjects are counted and not scored.
+
+    Returns:
+        One row a variable, group and metric: variable, group, subjects, positives, metric, value, low, high, reason:
+        why there is no value, or empty. Groups of numbers in order, others by name, those not known last.
+
+    Raises:
+        OptionError, DataError: as ``Rule.subjects`` and ``Rule.called``.
+    """
+    subjects = rule.subjects(predictions)
+    called = rule.centred(subjects, "subject")
+    of_subject = cohort.groupby("subject", sort=False).first().reindex(subjects["subject"])
+    classes = sum(name.startswith("p_") for name in subjects.columns)
+    rows = []
+    for variable in [name for name in cohort.columns if name not in KEYS]:
+        groups = grouped(of_subject[variable], variable)
+        for group in groups.cat.categories:
+            inside = (groups == group).to_numpy()
+            labels = subjects["label"].to_numpy()[inside]
+            reason = _reason(labels, classes, smallest)
+            for name, metric in metrics.items():
+                table = (called if metric.of_calls else subjects)[inside]
+                scored = value_and_interval(metric, table) if not reason else (float("nan"),) * 3
+                rows.append((variable, group, len(labels), int((labels == POSITIVE).sum()), name, *scored, reason))
+    columns = ["variable", "group", "subjects", "positives", "metric", "value", "low", "high", "reason"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def grouped(values: pd.Series, variable: str) -> pd.Series:
+    """Give each value's group: as it is, or of numbers the band it lies in.
+
+    Ages are cut into decades from five to five, as tables of patients do ("65-74"); other numbers with more than eight
+    values into three bands of equally many subjects, unless they are the numbers of sites or scanners. Of more than
+    twelve names the largest groups stand alone, and the others together. What is missing is "not known".
+
+    Args:
+        values: as read from ``cohort.csv``.
+        variable: its name; "age" among its words makes it ages.
+
+    Returns:
+        Ordered categories, of which each has a subject.
+    """
+    numbers = pd.to_numeric(values, errors="coerce")
+    named = numbers.notna().sum() < values.notna().sum() or bool(CODES & set(_words(variable)))
+    if named or numbers.nunique() <= FEW:
+        texts = _largest(values.map(_text).where(values.notna()))
+        order = sorted(set(texts.dropna()), key=lambda text: (text.endswith(OTHERS), _number(text), text))
+    else:
+        bands = _decades(numbers) if _is_age(variable) else _thirds(numbers)
+        texts, order = bands.astype(object), list(bands.cat.categories[bands.cat.categories.isin(bands.dropna())])
+    texts = texts.where(values.notna(), UNKNOWN)
+    order = [group for group in order if group != UNKNOWN] + [UNKNOWN] * bool((texts == UNKNOWN).any())
+    return pd.Series(pd.Categorical(texts, categories=order, ordered=True), index=values.index)
+
+
+def _reason(labels: np.ndarray, classes: int, smallest: int) -> str:
+    if len(labels) < smallest:
+        return f"fewer than {smallest} subjects"
+    if len(np.unique(labels)) < classes:
+        return "a class is empty"
+    return ""
+
+
+def _words(variable: str) -> list[str]:
+    return "".join(character if character.isalnum() else " " for character in variable.lower()).split()
+
+
+def _is_age(variable: str) -> bool:
+    return "age" in _words(variable)
+
+
+def _largest(names: pd.Series) -> pd.Series:
+    """The largest groups by name, the first of equals, and one of all others if there are too many."""
+    counts = names.value_counts()
+    if len(counts) <= MOST:
+        return names
+    order = sorted(counts.index, key=lambda name: (-counts[name], _number(name), name))
+    return names.where(names.isin(order[: MOST - 1]) | names.isna(), f"{len(order) - MOST + 1}{OTHERS}")
+
+
+def _decades(ages: pd.Series) -> pd.Series:
+    """Bands such as "65-74", in whole years."""
+    starts = np.floor((ages - 5) / 10) * 10 + 5
+    order = [int(start) for start in np.sort(starts.dropna().unique())]
+    names = {start: f"{max(start, 0)}-{start + 9}" for start in order}
+    return pd.Series(pd.Categorical(starts.map(names), categories=list(names.values()), ordered=True), ages.index)
+
+
+def _thirds(numbers: pd.Series) -> pd.Series:
+    """Three bands of equally many, named by the lowest and highest value inside; fewer where values repeat."""
+    bands = pd.qcut(numbers, 3, labels=False, duplicates="drop")
+    limits = numbers.groupby(bands).agg(["min", "max"])
+    names = {
+        band: f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}" for band, low, high in limits.itertuples()
+    }
+    return pd.Series(pd.Categorical(bands.map(names), categories=list(names.values()), ordered=True), numbers.index)
+
+
+def _text(value: object) -> str:
+    """A number without its needless decimals, as 941.0 is read where a neighbour is missing."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return float("inf")

@@ -1,0 +1,1 @@
+"""Whether probabilities come true, and what acting on them is worth."""

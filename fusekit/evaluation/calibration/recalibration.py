@@ -1,0 +1,212 @@
+"""Recalibration on another cohort: a map of a frozen model's probabilities with one or two numbers of its own.
+
+What a map promises is measured by cross-fitting: each subject's probability is mapped by one that was fitted without
+that subject. The map that is passed on is fitted on all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fusekit.data import assign_folds
+from fusekit.errors import DataError, OptionError
+from fusekit.evaluation.calibration.reliability import (
+    apply_temperature,
+    brier,
+    expected_calibration_error,
+    fit_temperature,
+    recalibration,
+)
+from fusekit.evaluation.metrics.classes import POSITIVE
+from fusekit.evaluation.predictions import SMALLEST, probabilities_of
+from fusekit.evaluation.thresholds import most_probable
+
+#: Name -> what it is.
+METHODS: Mapping[str, str] = {
+    "temperature": "logits divided by one number",
+    "logistic": "logit of the positive class times a slope, plus an intercept; for two classes",
+}
+
+#: Cross-fitting cuts the subjects into so many parts, fewer where a class has fewer subjects.
+PARTS = 5
+#: Where the classes are separated perfectly, the best slope is infinite; it ends here.
+_LIMIT = 50.0
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationMap:
+    """A map of a subject's probabilities.
+
+    Args:
+        method: a name in ``METHODS``.
+        temperature: above 1, probabilities move towards equal ones.
+        intercept, slope: of the logistic map; above 0, the positive class becomes more probable; below 1, probabilities
+            move towards one half.
+    """
+
+    method: str
+    temperature: float = 1.0
+    intercept: float = 0.0
+    slope: float = 1.0
+
+    @classmethod
+    def fit(cls, method: str, labels: np.ndarray, probabilities: np.ndarray) -> CalibrationMap:
+        """Fit on labels (N,) and probabilities (N, K), a row a subject, by maximum likelihood.
+
+        Raises:
+            OptionError: there is no such method, or it is for two classes and there are more.
+        """
+        if method not in METHODS:
+            raise OptionError(f"--recalibrate takes none, {' or '.join(METHODS)}, not {method!r}.")
+        if method == "temperature":
+            return cls(method, temperature=fit_temperature(probabilities, labels))
+        if probabilities.shape[1] != 2:
+            raise OptionError(
+                f"--recalibrate logistic is for two classes, and here are {probabilities.shape[1]}; take temperature."
+            )
+        intercept, slope = fit_logistic(labels, probabilities)
+        return cls(method, intercept=intercept, slope=slope)
+
+    def apply(self, probabilities: np.ndarray) -> np.ndarray:
+        """Map probabilities (N, K)."""
+        if self.method == "temperature":
+            return apply_temperature(probabilities, self.temperature)
+        mapped = _expit(self.intercept + self.slope * logits(probabilities))
+        return np.column_stack([1 - mapped, mapped])
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain text and numbers."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any]) -> CalibrationMap:
+        """The way back; entries of other names are left aside."""
+        return cls(**{name: plain[name] for name in ("method", "temperature", "intercept", "slope")})
+
+
+def logits(probabilities: np.ndarray) -> np.ndarray:
+    """Logit of the positive class (N,) of probabilities (N, 2); 0 and 1 count as single precision's nearest."""
+    p = np.clip(probabilities[:, POSITIVE], SMALLEST, 1 - SMALLEST)
+    return np.asarray(np.log(p) - np.log1p(-p))
+
+
+def fit_logistic(labels: np.ndarray, probabilities: np.ndarray) -> tuple[float, float]:
+    """Intercept and slope of a logistic regression of the label on the logit (Cox 1958).
+
+    Both stay within -50 and 50, where perfectly separated classes would drive them to infinity.
+
+    Args:
+        labels: (N,).
+        probabilities: (N, 2).
+    """
+    from scipy.optimize import minimize
+
+    x, y = logits(probabilities), np.asarray(labels == POSITIVE, dtype=float)
+
+    def loss(parameters: np.ndarray) -> tuple[float, np.ndarray]:
+        linear = parameters[0] + parameters[1] * x
+        error = _expit(linear) - y
+        return float(np.mean(np.logaddexp(0, linear) - y * linear)), np.array([error.mean(), (error * x).mean()])
+
+    bounds, options = [(-_LIMIT, _LIMIT)] * 2, {"ftol": 1e-15, "gtol": 1e-9, "maxiter": 1000}
+    found = minimize(loss, np.array([0.0, 1.0]), jac=True, method="L-BFGS-B", bounds=bounds, options=options)
+    return float(found.x[0]), float(found.x[1])
+
+
+def _expit(values: np.ndarray) -> np.ndarray:
+    from scipy.special import expit
+
+    return np.asarray(expit(values))
+
+
+def parts_of(labels: pd.Series, parts: int = PARTS) -> pd.Series:
+    """Part of each subject (label by subject), with equal shares of the classes.
+
+    Raises:
+        DataError: a class has one subject.
+    """
+    fewest = int(labels.value_counts().min())
+    if fewest < 2 or labels.nunique() < 2:
+        raise DataError("recalibration needs two subjects of each class; a class has one.")
+    return assign_folds(labels, min(parts, fewest), seed=0)
+
+
+def cross_fitted(method: str, labels: np.ndarray, probabilities: np.ndarray, parts: np.ndarray) -> np.ndarray:
+    """Probabilities (N, K), each mapped by a recalibration that was fitted on the other parts (N,)."""
+    mapped = np.empty_like(probabilities)
+    for part in np.unique(parts):
+        own = parts == part
+        mapped[own] = CalibrationMap.fit(method, labels[~own], probabilities[~own]).apply(probabilities[own])
+    return mapped
+
+
+def log_loss(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    """Mean of minus the logarithm of the true class's probability, which counts as 2^-24 at least."""
+    own = probabilities[np.arange(len(labels)), labels]
+    return float(-np.log(np.clip(own, SMALLEST, None)).mean())
+
+
+def recalibration_table(subjects: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
+    """How well calibrated the frozen model is in another cohort, and would be after each recalibration.
+
+    Args:
+        subjects: one row a subject: ``label``, ``p_0``, ``p_1``, ...
+
+    Returns:
+        One row a method, first ``as it is``: ``method``, ``measured`` (how), ``parts``; the map fitted on all subjects:
+        ``temperature``, ``intercept``, ``slope``; and of the cross-fitted probabilities ``ece`` (with more than two
+        classes, of the called one), ``log_loss``, and for two classes ``brier``, ``observed`` and ``predicted`` (shares
+        of the positive class), ``calibration_intercept`` (0 if as many are positive as predicted) and
+        ``calibration_slope`` (1 if the probabilities are as spread as they should be); ``subjects``. And the
+        cross-fitted probabilities (subjects, K) by method; none where a class has one subject.
+    """
+    labels, probabilities = subjects["label"].to_numpy(), probabilities_of(subjects)
+    rows = [{"method": "as it is", "measured": "directly", **_calibration(labels, probabilities)}]
+    mapped: dict[str, np.ndarray] = {}
+    try:
+        parts = parts_of(subjects.set_index("subject")["label"]).to_numpy()
+    except DataError:
+        return _table(rows, len(subjects)), mapped
+    for method in METHODS:
+        if method == "logistic" and probabilities.shape[1] != 2:
+            continue
+        mapped[method] = cross_fitted(method, labels, probabilities, parts)
+        fitted = CalibrationMap.fit(method, labels, probabilities).as_json()
+        of_method = ("temperature",) if method == "temperature" else ("intercept", "slope")
+        numbers = {name: fitted[name] for name in of_method}
+        measured = {"measured": "cross-fitted", "parts": len(np.unique(parts))}
+        rows.append({"method": method, **measured, **numbers, **_calibration(labels, mapped[method])})
+    return _table(rows, len(subjects)), mapped
+
+
+def _calibration(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, Any]:
+    if probabilities.shape[1] != 2:
+        right = (most_probable(probabilities) == labels).astype(int)
+        ece = expected_calibration_error(right, probabilities.max(axis=1))
+        return {"ece": ece, "log_loss": log_loss(labels, probabilities)}
+    p = probabilities[:, POSITIVE]
+    intercept, slope = recalibration(labels, p)
+    return {
+        "brier": brier(labels, p),
+        "ece": expected_calibration_error(labels, p),
+        "log_loss": log_loss(labels, probabilities),
+        "observed": float((labels == POSITIVE).mean()),
+        "predicted": float(p.mean()),
+        "calibration_intercept": intercept[0],
+        "calibration_slope": slope[0],
+    }
+
+
+_NUMBERS = ["brier", "ece", "log_loss", "observed", "predicted", "calibration_intercept", "calibration_slope"]
+
+
+def _table(rows: list[dict[str, Any]], subjects: int) -> pd.DataFrame:
+    columns = ["method", "measured", "parts", "temperature", "intercept", "slope", *_NUMBERS]
+    table = pd.DataFrame(rows, columns=columns)
+    table["parts"] = table["parts"].astype("Int64")
+    return table.assign(subjects=subjects)

@@ -1,0 +1,1 @@
+"""One cohort beside another, and beside published rows."""

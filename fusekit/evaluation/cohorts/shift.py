@@ -1,0 +1,262 @@
+"""How another cohort differs from the one a model was trained on, as far as the model remembers that one.
+
+A bundle keeps mean, spread, range, gaps and shares of its training values, and not one of the values: what compares
+whole distributions (Kolmogorov and Smirnov's test, a classifier that tells the cohorts apart) needs the training data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fusekit.data import ClinicalEncoding
+from fusekit.data.clinical.column import EncodedColumn
+
+#: Means that lie further apart than so many training standard deviations are called shifted.
+SHIFT = 0.5
+#: A larger share of values outside the training range is remarked, and a larger difference of the shares of gaps.
+OUTSIDE, GAPS = 0.05, 0.1
+#: Chance of a false remark among all columns; what has a larger one is said with "perhaps", or not at all.
+LEVEL = 0.05
+
+
+def clinical_shift(
+    encoding: ClinicalEncoding | None,
+    values: pd.DataFrame,
+    subjects: pd.Series,
+    absent: Collection[str] = (),
+) -> pd.DataFrame:
+    """Compare every clinical column that a model reads with what it remembers of the training values.
+
+    Args:
+        encoding: of the model; None if it reads no table.
+        values: of the other cohort, one row a scan, one column an encoded column.
+        subjects: subject by scan.
+        absent: columns that the other cohort does not have at all.
+
+    Returns:
+        One row a column, in the order of the model's input, the numbers in the column's unit: ``column``, ``kind``,
+        ``unit``, ``block`` (the table it came from); ``training_scans`` (with a value), ``training_of``
+        (all), ``training_mean``, ``training_sd``; ``scans`` (with a value), ``of`` (all), ``subjects`` (with a value),
+        ``mean``, ``sd``, ``median``, ``q25``, ``q75``;
+        ``difference`` of the means in training standard deviations (Glass's delta), with ``low`` and ``high``, its 95 %
+        limits over subjects; ``sd_ratio``; ``outside``, the share of values beyond the training values' range, or in
+        categories that training did not have; ``training_missing`` and ``missing``, shares of scans;
+        ``training_shares`` and ``shares`` of categories, as text; ``verdict``. Of a category, ``difference`` is that of
+        the ``category`` whose share differs most, seen as a column of 0 and 1. What the model does not know is NaN.
+    """
+    columns = encoding.columns if encoding else ()
+    level = LEVEL / max(1, len(columns))
+    rows = [_column(c, values[c.name], subjects, "absent" if c.name in absent else "", level) for c in columns]
+    return pd.DataFrame(rows, columns=list(_COLUMNS))
+
+
+_COLUMNS: dict[str, Any] = {
+    "column": "",
+    "kind": "",
+    "unit": "",
+    "block": "",
+    "category": "",
+    "training_scans": np.nan,
+    "training_of": np.nan,
+    "training_mean": np.nan,
+    "training_sd": np.nan,
+    "scans": 0,
+    "of": 0,
+    "subjects": 0,
+    "mean": np.nan,
+    "sd": np.nan,
+    "median": np.nan,
+    "q25": np.nan,
+    "q75": np.nan,
+    "difference": np.nan,
+    "low": np.nan,
+    "high": np.nan,
+    "sd_ratio": np.nan,
+    "outside": np.nan,
+    "training_missing": np.nan,
+    "missing": 1.0,
+    "training_shares": "",
+    "shares": "",
+    "verdict": "",
+}
+
+
+def _column(column: EncodedColumn, values: pd.Series, subjects: pd.Series, absent: str, level: float) -> dict[str, Any]:
+    observed = values.dropna()
+    trained, of = column.observed or (np.nan, np.nan)
+    row = {
+        **_COLUMNS,
+        "column": column.name,
+        "kind": column.column.kind,
+        "unit": column.column.unit,
+        "block": column.column.block,
+        "training_scans": trained,
+        "training_of": of,
+        "scans": len(observed),
+        "of": len(values),
+        "subjects": subjects[observed.index].nunique(),
+        # Without a mask there were no gaps in training, whether the bundle counts them or not.
+        "training_missing": 1 - trained / of if column.masked else 0.0,
+        "missing": 1 - len(observed) / len(values) if len(values) else np.nan,
+    }
+    row |= _number(column, observed, row) if column.is_number else _category(column, observed, row)
+    return row | {"verdict": absent or _verdict(row, level)}
+
+
+def _number(column: EncodedColumn, observed: pd.Series, row: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    spread = column.scale if column.seen and column.seen[0] < column.seen[1] else 0.0
+    if column.seen:
+        found |= {"training_mean": column.fill, "training_sd": spread}
+    if observed.empty:
+        return found
+    numbers = observed.to_numpy(dtype=float)
+    q25, median, q75 = (float(value) for value in np.quantile(numbers, [0.25, 0.5, 0.75]))
+    mean, sd = float(numbers.mean()), float(numbers.std())
+    found |= {"mean": mean, "sd": sd, "median": median, "q25": q25, "q75": q75}
+    if column.seen:
+        found["outside"] = float(((numbers < column.seen[0]) | (numbers > column.seen[1])).mean())
+    if spread:
+        found |= _difference((mean - column.fill) / spread, sd / spread, row)
+    return found
+
+
+def _category(column: EncodedColumn, observed: pd.Series, row: Mapping[str, Any]) -> dict[str, Any]:
+    own = observed.map(str).value_counts(normalize=True)
+    trained = dict(zip(column.categories, column.shares, strict=True)) if column.shares else {}
+    found: dict[str, Any] = {"training_shares": _shares(trained)}
+    if observed.empty:
+        return found
+    named = {name: float(own.get(name, 0.0)) for name in [*column.categories, *sorted(set(own.index))]}
+    found |= {
+        "shares": _shares(named),
+        "outside": sum(share for name, share in named.items() if name not in column.categories),
+    }
+    spreads = {name: np.sqrt(p * (1 - p)) for name, p in trained.items()}
+    deltas = {name: (named[name] - trained[name]) / spread for name, spread in spreads.items() if spread > 0}
+    if deltas:
+        name = max(deltas, key=lambda name: abs(deltas[name]))
+        ratio = float(np.sqrt(named[name] * (1 - named[name])) / spreads[name])
+        found |= {"category": name, **_difference(float(deltas[name]), ratio, row)}
+    return found
+
+
+def _difference(delta: float, ratio: float, row: Mapping[str, Any]) -> dict[str, float]:
+    """Glass's delta and its limits: both means vary, and so does the training deviation that it is measured in."""
+    trained, subjects = float(row["training_scans"]), float(row["subjects"])
+    half = _normal(LEVEL) * float(np.sqrt(1 / trained + ratio**2 / subjects + delta**2 / (2 * trained)))
+    return {"difference": delta, "low": delta - half, "high": delta + half, "sd_ratio": ratio}
+
+
+def _shares(shares: Mapping[str, float]) -> str:
+    return "; ".join(f"{name} {share:.3f}" for name, share in shares.items())
+
+
+def _normal(level: float) -> float:
+    """So many standard errors have this chance of being passed, to either side."""
+    from scipy.stats import norm
+
+    return float(norm.isf(level / 2))
+
+
+def _verdict(row: Mapping[str, Any], level: float) -> str:
+    """What there is to say of a column, in few words; ``level`` is the chance of a false word that it may have."""
+    if not row["scans"]:
+        return "no values"
+    said = []
+    delta = row["difference"]
+    if abs(delta) > SHIFT:
+        word = ("more " if delta > 0 else "less ") + row["category"] if row["category"] else ""
+        word = word or ("higher" if delta > 0 else "lower")
+        said.append(word if _is_sure(row, level) else f"perhaps {word}")
+    if row["outside"] > OUTSIDE and _chance_outside(row) < level:
+        said.append("unknown categories" if row["kind"] == "category" else "beyond the training range")
+    gaps = row["missing"] - row["training_missing"]
+    if abs(gaps) > GAPS and _chance_missing(row) < level:
+        said.append(f"{'more' if gaps > 0 else 'less'} often missing")
+    if np.isnan(delta):
+        said.append("not comparable")
+    return "; ".join(said) or "alike"
+
+
+def _is_sure(row: Mapping[str, Any], level: float) -> bool:
+    """Whether the difference is beyond chance; so it counts where the bundle tells no numbers."""
+    error = (row["high"] - row["low"]) / (2 * _normal(LEVEL))
+    return not abs(row["difference"]) <= _normal(level) * error  # NaN is sure
+
+
+def _chance_outside(row: Mapping[str, Any]) -> float:
+    """Chance that so many new values of one and the same population lie beyond the range of the training's.
+
+    Exact for continuous values: of m new ones, as many as a beta-binomial with 2 and n - 1. 0 of categories, and where
+    the number of training values is not known.
+    """
+    from scipy.stats import betabinom
+
+    trained, count = row["training_scans"], row["scans"]
+    if row["kind"] == "category" or not trained > 1:
+        return 0.0
+    return float(betabinom.sf(round(row["outside"] * count) - 1, count, 2, trained - 1))
+
+
+def _chance_missing(row: Mapping[str, Any]) -> float:
+    """Fisher's exact test of the gaps; 0 where the number of training values is not known."""
+    from scipy.stats import fisher_exact
+
+    trained, here = row["training_scans"], row["scans"]
+    if np.isnan(trained):
+        return 0.0
+    return float(fisher_exact([[trained, row["training_of"] - trained], [here, row["of"] - here]]).pvalue)
+
+
+def summary(table: pd.DataFrame, largest: int = 5) -> tuple[str, ...]:
+    """Say in a few sentences what ``clinical_shift`` found; none if the model reads no table."""
+    if table.empty:
+        return ()
+    known = table[table["difference"].notna()]
+    far = known[known["difference"].abs() > SHIFT]
+    perhaps = far["verdict"].str.startswith("perhaps ").sum()
+    said = [
+        f"{len(far)} of {len(known)} clinical columns that can be compared differ from training by more than "
+        f"{SHIFT:g} standard deviations" + (f"; {len(far) - perhaps} of them beyond chance" if len(far) else "") + "."
+    ]
+    by_chance = _expected(known)
+    if by_chance is not None:
+        said.append(f"Samples of these sizes from one population would give about {by_chance:.1f} such columns.")
+    ordered = far.loc[far["difference"].abs().sort_values(ascending=False, kind="stable").index]
+    if len(ordered):
+        each = [
+            f"{row['column']}{' ' + row['category'] if row['category'] else ''} {row['difference']:+.2f}"
+            for row in ordered.head(largest).to_dict("records")
+        ]
+        said.append(f"Most: {', '.join(each)}.")
+    for word, sentence in _SENTENCES.items():
+        named = table.loc[table["verdict"].str.split("; ").map(lambda words, word=word: word in words), "column"]
+        if len(named):
+            first = ", ".join(named.head(largest)) + (", ..." if len(named) > largest else "")
+            said.append(f"{sentence}: {len(named)} ({first}).")
+    return tuple(said)
+
+
+_SENTENCES = {
+    "absent": "Columns that this cohort does not have and that count as missing",
+    "no values": "Columns without a value in this cohort",
+    "more often missing": "Columns that are more often missing than in training",
+    "less often missing": "Columns that are less often missing than in training",
+    "beyond the training range": f"Columns with more than {OUTSIDE:.0%} of their values beyond the training range",
+    "unknown categories": "Columns with categories that training did not have",
+}
+
+
+def _expected(known: pd.DataFrame) -> float | None:
+    """How many columns would differ by more than ``SHIFT`` if both cohorts were of one population."""
+    from scipy.stats import norm
+
+    if known.empty or known["training_scans"].isna().any():
+        return None
+    error = np.sqrt(1 / known["training_scans"] + 1 / known["subjects"])
+    return float(2 * norm.sf(SHIFT / error).sum())

@@ -1,0 +1,1 @@
+"""Several arms on the same folds, here or on a cluster."""

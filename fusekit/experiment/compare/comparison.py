@@ -1,0 +1,223 @@
+"""Several arms on the same folds, stores and seeds: one run folder each, and the report that sets them side by side."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple, Unpack
+
+from fusekit.data import Finding
+from fusekit.data.store.cache import alone
+from fusekit.disk import filled, in_words, new_folder
+from fusekit.errors import Interrupted, OptionError
+from fusekit.experiment.compare.launcher import Launcher, launcher_for
+from fusekit.experiment.compare.local import Training
+from fusekit.experiment.evidence import gather_evidence, write_report
+from fusekit.experiment.folder import Run, take_over
+from fusekit.experiment.run.finish import finish
+from fusekit.experiment.run.resume_record import begin, identity_of, record_of, refuse_other_data
+from fusekit.experiment.setup.arms import LAUNCHER, arms_of, named
+from fusekit.experiment.setup.gathered import Gathered, gather, tell
+from fusekit.experiment.setup.given import Given, merge, read_config
+from fusekit.experiment.setup.plan import Plan
+from fusekit.experiment.setup.settings import Settings
+from fusekit.experiment.setup.trackers import Followers, followers_of
+from fusekit.progress import Bars, Progress
+from fusekit.report.evidence import Evidence
+
+#: What a comparison folder holds.
+RECORD, RUNS, WORK = "comparison.json", "runs", "unfinished"
+
+#: In ``WORK``: files and logs of jobs.
+JOBS = "jobs"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A finished comparison.
+
+    Args:
+        folder: holds comparison.json, report.html, its figures, and a run folder for every arm and seed.
+        runs: them, by arm and then by seed.
+        evidence: everything that the report shows, as tables.
+    """
+
+    folder: Path
+    runs: tuple[Run, ...]
+    evidence: Evidence
+
+
+def compare(
+    task: str | None = None,
+    *,
+    fusions: Sequence[str] = (),
+    baselines: Sequence[str] = (),
+    seeds: int = 1,
+    jobs: int | None = None,
+    launcher: str = "local",
+    config: str | Path | None = None,
+    progress: Progress | None = None,
+    **settings: Unpack[Given],
+) -> Comparison:
+    """Train every arm on the same folds, and say what can be told apart.
+
+    What is finished is kept: the same call after an interruption continues.
+
+    Args:
+        task: name of the task.
+        fusions, baselines: the arms.
+        seeds: how often everything is repeated, each time with folds and initialisation of its own.
+        jobs: how many folds are trained side by side; 1 if not given, or as many as the cluster lets.
+        launcher: ``"local"`` trains on this machine, ``"slurm"`` submits a job for every fold, arm and seed.
+        config: TOML file, or ``manifest.json`` of a run, beneath what is given here.
+        progress: where progress is shown; bars on standard error if not given.
+        settings: as ``fusekit.run``, but for devices and nodes. ``out`` is ``runs/compare-TASK-KEY`` if not given,
+            where the key is of everything asked for; without ``validation``, a fifth of the training subjects is set
+            aside, for temperatures. ``options`` of a part are for every arm that has the part, those of
+            ``"ARM:part"`` for one arm, where they win.
+
+    Returns:
+        The finished comparison.
+
+    Raises:
+        OptionError: what was asked for does not fit, or ``out`` holds another comparison.
+        FusekitError: whatever the user can put right; what is finished is kept.
+    """
+    progress = progress or Bars()
+    file, given = merge(read_config(Path(config)) if config else {}), merge({"task": task, **settings})
+    of_launcher = {
+        **file["options"].pop(LAUNCHER, {}),
+        **given["options"].pop(LAUNCHER, {}),
+    }  # no part of the comparison
+    if of_launcher and launcher == "local":
+        raise OptionError(f"-o {LAUNCHER}.… is for --launcher slurm, which is not given.")
+    arms = arms_of(file, given, fusions, baselines)
+    first = next(iter(arms.values()))
+    if first.devices * first.nodes > 1:
+        raise OptionError(
+            "a comparison trains each fold on one device, and several side by side: --jobs N, or --launcher slurm. "
+            "--devices and --nodes are for `fusekit run`; start the command once, without torchrun or srun."
+        )
+    if seeds < 1 or (jobs is not None and jobs < 1):
+        raise OptionError(f"--seeds and --jobs take 1 or more, not {seeds} and {jobs}.")
+    record = _record(arms, first.seed, seeds)
+    target = (first.out or Path("runs", f"compare-{first.task_name}-{_key(record)}")).absolute()
+    launch = launcher_for(launcher, jobs, of_launcher, target / WORK / JOBS)
+    for name, arm in arms.items():  # whatever is wrong with any of them is said before the first is trained
+        with named(name):
+            launch.plan(arm)
+    _open(target, record)
+    with (
+        in_words(target),
+        alone(target, lambda: progress.say("Another process works on this comparison; waiting for it.")),
+        followers_of(target, identity_of(target / RECORD, bool(first.track)), progress) as follow,
+    ):
+        try:
+            runs = _train(arms, range(first.seed, first.seed + seeds), target, launch, progress, follow)
+            shutil.rmtree(target / WORK, ignore_errors=True)
+            runs.sort(key=lambda run: list(arms).index(run.manifest["arm"]))
+            evidence = gather_evidence(runs)
+            write_report(evidence, target)
+        except (Interrupted, KeyboardInterrupt):
+            progress.say("What is done is kept: the same command goes on from there.")
+            raise
+    return Comparison(target, tuple(runs), evidence)
+
+
+def _record(arms: Mapping[str, Settings], seed: int, seeds: int) -> dict[str, Any]:
+    """What a comparison is, so that only the same one is gone on with."""
+    configs = {name: arm.identity("seed") for name, arm in arms.items()}
+    return record_of(arms=configs, seeds=list(range(seed, seed + seeds)))
+
+
+def _key(record: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps([record["arms"], record["seeds"]], sort_keys=True).encode()).hexdigest()[:8]
+
+
+def _open(target: Path, record: dict[str, Any]) -> None:
+    """Begin a comparison, or find that the folder holds this very one.
+
+    Raises:
+        OptionError: it holds something else, or cannot be written.
+    """
+    path = target / RECORD
+    if filled(target) and not path.exists():
+        raise OptionError(f"--out {target} exists, is not empty and is no comparison; choose another folder.")
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        begin(path, record, "comparison")
+    except OSError as error:
+        raise OptionError(f"--out {target} cannot be written: {error.strerror} ({error.filename}).") from error
+
+
+class _Unfinished(NamedTuple):
+    """A run that is not there yet."""
+
+    plan: Plan
+    gathered: Gathered
+    folder: Path
+    folds: tuple[Path, ...]
+    followers: Followers
+
+
+def _train(
+    arms: Mapping[str, Settings],
+    seeds: Sequence[int],
+    target: Path,
+    launch: Launcher,
+    progress: Progress,
+    follow: Callable[[str, Settings], Followers],
+) -> list[Run]:
+    """Every arm with every seed; what is finished is left alone."""
+    folders = {(name, seed): target / RUNS / f"{name}-seed-{seed}" for seed in seeds for name in arms}
+    gathered: dict[int, Gathered] = {}
+    runs: list[_Unfinished] = []
+    told: list[Finding] = []  # which most often are the same of every seed
+    for (name, seed), folder in folders.items():
+        if (folder / "manifest.json").exists():
+            take_over(folder)
+            continue
+        plan = launch.plan(replace(arms[name], seed=seed))
+        if seed not in gathered:
+            gathered[seed] = gather(plan.config, plan.task, plan.slices, progress)
+            tell([finding for finding in gathered[seed].findings if finding not in told], progress)
+            told += gathered[seed].findings
+            refuse_other_data(target / RECORD, gathered[seed])
+        folds = tuple(target / WORK / f"{name}-seed-{seed}-fold-{fold}" for fold in plan.config.tested)
+        runs.append(_Unfinished(plan, gathered[seed], folder, folds, follow(folder.name, plan.config)))
+    for path in (path for run in runs for path in run.folds if path.exists()):
+        take_over(path)
+    trainings = [
+        Training(run.plan.config, fold, path, run.followers)
+        for run in runs
+        for fold, path in zip(run.plan.config.tested, run.folds, strict=True)
+        if not path.exists()
+    ]
+    done = sum(len(run.folds) for run in runs) - len(trainings)
+    if done:
+        progress.say(f"{done} trainings are finished already and are kept")
+    for run in runs:
+        _assemble_whole(run)
+    with closing(launch.train(trainings, gathered, progress)) as finished:
+        for training in finished:
+            _assemble_whole(next(run for run in runs if training.folder in run.folds))
+    return [Run(folder) for folder in folders.values()]
+
+
+def _assemble_whole(run: _Unfinished) -> None:
+    """Make a run of its folds, all at once, if they are all there and it is not.
+
+    Of folds that end side by side, each may find that all are there.
+    """
+    if (run.folder / "manifest.json").exists() or not all(path.exists() for path in run.folds):
+        return
+    with new_folder(run.folder) as partial:
+        copies = [Path(shutil.copytree(path, partial / ".folds" / str(k))) for k, path in enumerate(run.folds)]
+        finish(run.plan, run.gathered, copies, partial)
+        shutil.rmtree(partial / ".folds")
+    run.followers.run_ended(Run(run.folder))

@@ -1,0 +1,83 @@
+"""Where the trainings of a comparison run: on this machine, or as jobs of a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from fusekit.errors import OptionError
+from fusekit.experiment.compare.local import Training, train_all
+from fusekit.experiment.compare.slurm import Slurm, SlurmOptions
+from fusekit.experiment.setup.arms import LAUNCHER
+from fusekit.experiment.setup.gathered import Gathered
+from fusekit.experiment.setup.plan import Plan, make_plan
+from fusekit.experiment.setup.settings import Settings
+from fusekit.extension import read_options
+from fusekit.extension.registry import suggest
+from fusekit.progress import Progress
+
+
+class Launcher(Protocol):
+    """Checks configurations, and runs their trainings."""
+
+    def plan(self, config: Settings) -> Plan:
+        """Check a configuration here, for trainings that may run elsewhere."""
+        ...
+
+    def train(
+        self, trainings: Sequence[Training], gathered: Mapping[int, Gathered], progress: Progress
+    ) -> Generator[Training]:
+        """Train all, and give each when its folder is complete; closing the generator stops the others.
+
+        Args:
+            trainings: in the order of their seeds.
+            gathered: seed -> their cohort.
+            progress: shows what is done.
+
+        Raises:
+            FusekitError: some failed; the folders of the others are complete.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Local:
+    """On this machine.
+
+    Args:
+        jobs: how many side by side.
+    """
+
+    jobs: int = 1
+
+    def plan(self, config: Settings) -> Plan:
+        """Check a configuration."""
+        return make_plan(config)
+
+    def train(
+        self, trainings: Sequence[Training], gathered: Mapping[int, Gathered], progress: Progress
+    ) -> Generator[Training]:
+        """Train all in this process, or side by side in others; the first that fails ends it."""
+        yield from train_all(trainings, gathered, self.jobs, progress)
+
+
+def launcher_for(name: str, jobs: int | None, options: Mapping[str, Any], folder: Path) -> Launcher:
+    """Choose a launcher.
+
+    Args:
+        name: ``local`` or ``slurm``.
+        jobs: how many trainings run side by side; None is 1 here, and as many as Slurm lets there.
+        options: of Slurm, as given.
+        folder: for logs; made when needed.
+
+    Raises:
+        OptionError: no such launcher, an option does not fit, or Slurm is not there.
+    """
+    slurm = SlurmOptions(**read_options(LAUNCHER, SlurmOptions, options))
+    if name == "local":
+        return Local(jobs or 1)
+    if name == "slurm":
+        return Slurm(slurm, jobs, folder)
+    raise OptionError(f"no launcher {name!r}; {suggest(name, ['local', 'slurm'])}")

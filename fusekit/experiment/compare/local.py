@@ -1,0 +1,166 @@
+"""Trainings one after the other, or side by side in processes that share the cores and the GPUs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
+from multiprocessing import active_children, get_context, parent_process
+from multiprocessing.connection import wait
+from multiprocessing.queues import SimpleQueue
+from pathlib import Path
+from threading import Thread
+from typing import NamedTuple
+
+import torch
+
+from fusekit.data.store.cache import alone
+from fusekit.disk import growing, read_json, write_json
+from fusekit.errors import FusekitError, Interrupted
+from fusekit.experiment.folder import CHECKPOINTS
+from fusekit.experiment.run.fold import RECORD, train_fold
+from fusekit.experiment.setup import manifest
+from fusekit.experiment.setup.gathered import Gathered, gather_again
+from fusekit.experiment.setup.plan import make_plan
+from fusekit.experiment.setup.settings import Settings
+from fusekit.experiment.setup.trackers import Followers
+from fusekit.progress import Progress, Quiet, Within
+from fusekit.training import stoppable
+
+
+class Training(NamedTuple):
+    """One fold of one arm with one seed, where its files go, and who follows the run."""
+
+    config: Settings
+    fold: int
+    folder: Path
+    followers: Followers
+
+    @property
+    def label(self) -> str:
+        """For progress."""
+        return f"{self.config.arm}, seed {self.config.seed}, fold {self.fold + 1}/{self.config.folds}"
+
+
+def train_all(
+    trainings: Sequence[Training], gathered: Mapping[int, Gathered], jobs: int, progress: Progress
+) -> Iterator[Training]:
+    """Train all, and give each when its folder is complete.
+
+    Args:
+        trainings: in the order of their seeds.
+        gathered: seed -> their cohort; processes of their own read it again, from the same store.
+        jobs: how many side by side, each with its share of the cores; where there are GPUs, they take them in turn.
+        progress: shows batches of one, or trainings of several.
+
+    Raises:
+        FusekitError: one failed; the others' folders are complete or not there.
+    """
+    if jobs == 1 or not trainings:
+        for number, training in enumerate(trainings, start=1):
+            part = Within(progress, f"[{number}/{len(trainings)}] {training.label}")
+            train_one(training, gathered[training.config.seed], part)
+            yield training
+        return
+    others = set(active_children())
+    context = get_context("spawn")
+    devices: SimpleQueue[str] = context.SimpleQueue()
+    for number in range(jobs):
+        devices.put(device_of(trainings[0].config.device, number, torch.cuda.device_count()))
+    threads = max(1, torch.get_num_threads() // jobs)
+    pool = ProcessPoolExecutor(jobs, context, _begin, (devices, threads))
+    try:
+        waiting = {pool.submit(_train_elsewhere, training): training for training in trainings}
+        for done in progress.track(as_completed(waiting), "trainings", len(waiting), "trainings"):
+            for tracker, reason in done.result().items():
+                waiting[done].followers.leave_out(f"{tracker}, in a fold's own process,", reason)
+            yield waiting[done]
+    except BrokenProcessPool as error:
+        raise FusekitError(
+            "a training's process was ended from outside, which most often means that memory was short. What is "
+            f"finished is kept: run the same command again with fewer than --jobs {jobs}."
+        ) from error
+    except (Interrupted, KeyboardInterrupt, GeneratorExit):
+        for process in set(active_children()) - others:  # which may not have heard; they end after their batch
+            process.terminate()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def device_of(device: str, number: int, gpus: int) -> str:
+    """The device of one of several processes that run side by side.
+
+    Args:
+        device: as asked for; ``cuda:1`` keeps all of them on that one.
+        number: of the process, from 0.
+        gpus: how many CUDA devices this machine has.
+
+    Returns:
+        ``cuda:0``, ``cuda:1``, ... in turn where ``cuda`` was asked for, or ``auto`` and there are any.
+    """
+    return f"cuda:{number % gpus}" if gpus and device in ("auto", "cuda") else device
+
+
+def train_one(training: Training, gathered: Gathered, progress: Progress, device: str = "") -> None:
+    """Train into a folder that is there when everything in it is, and note the machine.
+
+    One that grew before goes on growing. Of two processes with the same training one waits, and finds it done: a
+    job whose parent was killed trains to its end.
+
+    Args:
+        training: which.
+        gathered: its cohort.
+        progress: shows batches.
+        device: to train on; the configuration's own if not given.
+    """
+    training.folder.parent.mkdir(parents=True, exist_ok=True)
+    with alone(training.folder, lambda: progress.say("Another process is at work on this fold; waiting for it.")):
+        if training.folder.exists():
+            return
+        plan = make_plan(replace(training.config, device=device or training.config.device))
+        with growing(training.folder, CHECKPOINTS) as folder:
+            train_fold(plan, gathered, training.fold, folder, progress, training.followers)
+            record = read_json(folder / RECORD)
+            write_json(folder / RECORD, record | {"machine": manifest.machine(plan.fabric.device)})
+
+
+def share(threads: int) -> None:
+    """Keep a process to its share of the cores: with more threads than cores they wait for each other."""
+    from threadpoolctl import threadpool_limits
+
+    torch.set_num_threads(threads)
+    threadpool_limits(threads)
+
+
+#: In a process of its own: its device, and the cohort, read once for all trainings of a seed.
+_device: list[str] = []
+_cohort: dict[int, Gathered] = {}
+
+
+def _begin(devices: SimpleQueue[str], threads: int) -> None:
+    Thread(target=_end_with_parent, daemon=True).start()
+    share(threads)
+    _device.append(devices.get())
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that started it has, however it ended; checkpoints stay as they are."""
+    parent = parent_process()
+    assert parent is not None
+    wait([parent.sentinel])
+    os._exit(1)
+
+
+def _train_elsewhere(training: Training) -> dict[str, str]:
+    """Train, and give the trackers that failed, with the reason: nobody hears what this process says."""
+    seed = training.config.seed
+    with stoppable():  # an idle process just ends
+        if seed not in _cohort:
+            _cohort.clear()  # one seed's at a time: memory does not grow with the seeds
+            plan = make_plan(training.config)
+            _cohort[seed] = gather_again(training.config, plan.task, plan.slices)
+        train_one(training, _cohort[seed], Quiet(), _device[-1])
+    return training.followers.failed

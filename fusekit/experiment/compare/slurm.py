@@ -1,0 +1,346 @@
+"""Trainings as jobs of a Slurm cluster, through submitit: arrays of jobs, collected as they end."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fusekit.disk import read_json, write_json
+from fusekit.errors import DataError, FusekitError, OptionError
+from fusekit.experiment.compare.local import Training, share, train_one
+from fusekit.experiment.setup.gathered import Gathered, gather_again
+from fusekit.experiment.setup.plan import Plan, make_plan
+from fusekit.experiment.setup.settings import Settings
+from fusekit.experiment.setup.trackers import Followers, Underway
+from fusekit.progress import Progress, Quiet
+
+if TYPE_CHECKING:
+    import submitit
+    from submitit.helpers import DelayedSubmission
+
+    Job = submitit.Job[str]
+
+#: In the folder of logs: which job trains which fold, so that the same command finds its jobs again.
+SUBMITTED = "submitted.json"
+
+#: Jobs in an array: Slurm's own limit, unless a cluster sets another, is 1001.
+ARRAY = 1000
+
+#: Seconds between two looks at the jobs, growing from the first to the second.
+PAUSE = (0.5, 15.0)
+
+#: Seconds that a job may be gone from the queue before its result is there: shared file systems are late.
+GRACE = 10.0
+
+#: Lines of a failed job's log that are shown.
+SHOWN = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlurmOptions:
+    """What a job asks Slurm for: ``-o slurm.option=value``.
+
+    Args:
+        partition, account, qos, constraint: as ``sbatch`` takes them; the cluster's defaults if not given.
+        time: minutes. A job that takes longer is queued again, three times at most.
+        gpus: of a network's job: 1, and none with ``--device cpu``, if not given. Baselines ask for none.
+        cpus: cores, and threads of torch.
+        memory: GB.
+        extra: whatever else ``sbatch`` takes: ``reservation=course,exclude=node7``.
+    """
+
+    partition: str | None = None
+    account: str | None = None
+    qos: str | None = None
+    constraint: str | None = None
+    time: int = 240
+    gpus: int | None = None
+    cpus: int = 8
+    memory: int = 32
+    extra: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse what no job can have."""
+        for name in ("time", "cpus", "memory"):
+            if getattr(self, name) < 1:
+                raise OptionError(f"slurm.{name} takes 1 or more, not {getattr(self, name)}.")
+        if self.gpus is not None and self.gpus not in (0, 1):
+            raise OptionError(f"slurm.gpus takes 0 or 1, not {self.gpus}: a training uses one GPU, a job trains one.")
+        for pair in self.extra:
+            if "=" not in pair:
+                raise OptionError(f"slurm.extra takes name=value,name=value, not {pair!r}.")
+
+    def of(self, config: Settings) -> int:
+        """How many GPUs a training asks for."""
+        if config.baseline:
+            return 0
+        return self.gpus if self.gpus is not None else int(config.device != "cpu")
+
+    def parameters(self, gpus: int, side_by_side: int) -> dict[str, Any]:
+        """What submitit takes."""
+        named = {name: getattr(self, name) for name in ("partition", "account", "qos", "constraint")}
+        return {
+            "name": "fusekit",
+            "timeout_min": self.time,
+            "mem_gb": self.memory,
+            "cpus_per_task": self.cpus,
+            "stderr_to_stdout": True,
+            "slurm_array_parallelism": side_by_side,
+            "slurm_additional_parameters": dict(pair.split("=", 1) for pair in self.extra),
+            **{f"slurm_{name}": value for name, value in named.items() if value},
+            **({"gpus_per_node": gpus} if gpus else {}),  # a cluster without GPUs does not know the word
+        }
+
+
+class Slurm:
+    """Jobs of a cluster whose nodes see the same files as this machine.
+
+    Args:
+        options: what each job asks for.
+        jobs: how many run at a time; None for as many as Slurm lets.
+        folder: for the jobs' files and logs.
+
+    Raises:
+        OptionError: submitit is not installed, or this machine has no Slurm.
+    """
+
+    def __init__(self, options: SlurmOptions, jobs: int | None, folder: Path):
+        self.options, self.jobs, self.folder = options, jobs, folder
+        refuse_absent()
+
+    def plan(self, config: Settings) -> Plan:
+        """Check a configuration on a machine that need not have the nodes' devices."""
+        if config.device not in ("auto", "cpu", "cuda"):
+            raise OptionError(f"--launcher slurm: Slurm says which device; --device {config.device} cannot.")
+        here = make_plan(replace(config, device="cpu", precision="32-true"))
+        return replace(here, config=config)
+
+    def train(
+        self, trainings: Sequence[Training], gathered: Mapping[int, Gathered], progress: Progress
+    ) -> Generator[Training]:
+        """Submit what no job is at work on, and give each training when its folder is there.
+
+        Jobs that fail leave the others alone. When this is interrupted or closed, the jobs that are left are cancelled;
+        when this process is killed they go on, and the next call with the same folder waits for them.
+
+        Raises:
+            FusekitError: some failed, with the last lines of their logs.
+            OptionError: Slurm refuses the jobs.
+        """
+        if not trainings:
+            return
+        jobs: dict[Path, Job] = {}
+        failed: list[str] = []
+        by_folder = {training.folder: training for training in trainings}
+        try:
+            self._attach(by_folder, jobs, progress)
+            self._submit([t for t in trainings if t.folder not in jobs], gathered, jobs)
+            ended = self._ended(jobs, failed, progress)
+            for folder in progress.track(ended, "jobs", len(trainings), "trainings"):
+                training = by_folder[folder]
+                if folder.name in _names(folder.parent):
+                    yield training
+                else:
+                    failed.append(f"{training.label}, {_why(jobs[folder])}")
+                    progress.say(f"failed: {failed[-1].splitlines()[0]}")
+        except (KeyboardInterrupt, GeneratorExit, OptionError):
+            cancel([job.job_id for folder, job in jobs.items() if not folder.exists()])
+            raise
+        if failed:
+            raise FusekitError(
+                f"{len(failed)} of {len(trainings)} trainings failed. What is finished is kept, and the same command "
+                "submits these again:\n" + "\n".join(failed)
+            )
+
+    def _attach(self, trainings: Mapping[Path, Training], jobs: dict[Path, Job], progress: Progress) -> None:
+        """Find the jobs of an earlier process that are still queued or running."""
+        known = read_json(self.folder / SUBMITTED) if (self.folder / SUBMITTED).exists() else {}
+        queue = queued() if known else {}
+        if queue is None:
+            raise FusekitError("squeue does not answer, and jobs of this comparison may be running; try again later.")
+        for folder in trainings:
+            if known.get(folder.name) in queue:
+                jobs[folder] = job_at(self.folder, known[folder.name])
+        if jobs:
+            progress.say(f"{len(jobs)} jobs were submitted before and are waited for")
+
+    def _submit(self, trainings: Sequence[Training], gathered: Mapping[int, Gathered], jobs: dict[Path, Job]) -> None:
+        """Submit an array for all trainings that ask for the same."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for gpus in (1, 0):
+            alike = [training for training in trainings if self.options.of(training.config) == gpus]
+            for start in range(0, len(alike), ARRAY):
+                part = alike[start : start + ARRAY]
+                parameters = self.options.parameters(gpus, self.jobs or ARRAY)
+                requests = [self._request(training, gpus, gathered[training.config.seed]) for training in part]
+                submitted = submit(self.folder, parameters, requests)
+                jobs.update(zip([training.folder for training in part], submitted, strict=True))
+                write_json(self.folder / SUBMITTED, {folder.name: job.job_id for folder, job in jobs.items()})
+
+    def _request(self, training: Training, gpus: int, gathered: Gathered) -> str:
+        """Say in JSON what a job is to do."""
+        underway = training.followers.underway
+        device = "cuda" if gpus else "cpu"  # rather an error than a GPU that was paid for and is not used
+        return json.dumps(
+            {
+                "config": training.config.as_json(),
+                "fold": training.fold,
+                "folder": str(training.folder),
+                "run": [underway.id, underway.name, str(underway.home)],
+                "device": device,
+                "threads": self.options.cpus,
+                "store": str(gathered.store.folder),
+            }
+        )
+
+    def _ended(self, jobs: Mapping[Path, Job], failed: Sequence[str], progress: Progress) -> Iterator[Path]:
+        """Give the folder of each training whose job has ended, well or not."""
+        waiting, missed, pause, told = dict(jobs), dict[Path, float](), PAUSE[0], ""
+        while waiting:
+            queue, results = queued(), _names(self.folder)
+            for folder, job in list(waiting.items()):
+                if job.job_id in (queue or ()):
+                    missed.pop(folder, None)
+                gone = queue is not None and job.job_id not in queue
+                late = gone and time.monotonic() - missed.setdefault(folder, time.monotonic()) >= GRACE
+                if job.paths.result_pickle.name in results or late:
+                    del waiting[folder]
+                    yield folder
+            states = Counter((queue or {}).get(job.job_id, "unknown").lower() for job in waiting.values())
+            counts = {**states, "finished": len(jobs) - len(waiting) - len(failed), "failed": len(failed)}
+            line = "jobs: " + ", ".join(f"{count} {state}" for state, count in counts.items() if count)
+            if waiting and line != told:
+                progress.say(line)
+                told = line
+            if waiting:
+                time.sleep(pause)
+                pause = min(pause * 1.5, PAUSE[1])
+
+
+class TrainFold:
+    """What a job calls. submitit sends it to the node by name, with a text; nothing else travels."""
+
+    def __call__(self, request: str) -> str:
+        """Train a fold; return what the user can put right, or nothing."""
+        try:
+            _train_requested(json.loads(request))
+        except FusekitError as error:
+            return str(error)
+        return ""
+
+    def checkpoint(self, request: str) -> DelayedSubmission:
+        """A job that is preempted, or whose time is over, is queued again with the same task."""
+        from submitit.helpers import DelayedSubmission
+
+        return DelayedSubmission(self, request)
+
+
+def _train_requested(request: Mapping[str, Any]) -> None:
+    share(request["threads"])
+    store = Path(request["store"])
+    if not store.is_dir():
+        raise DataError(
+            f"{socket.gethostname()} does not see the slice store {store}: set FUSEKIT_CACHE to a folder that the "
+            "nodes share with the machine that submits."
+        )
+    config = Settings.of(request["config"])
+    plan = make_plan(replace(config, device=request["device"]))
+    gathered = gather_again(config, plan.task, plan.slices)
+    if gathered.store.folder != store:
+        raise DataError(f"{socket.gethostname()} sees other image files than those that {store} was cut from.")
+    identity, name, home = request["run"]
+    followers = Followers(Underway(identity, name, Path(home), config), Quiet())
+    training = Training(config, request["fold"], Path(request["folder"]), followers)
+    train_one(training, gathered, Quiet(), request["device"])
+
+
+def refuse_absent() -> None:
+    """Raise OptionError where jobs cannot be submitted."""
+    try:
+        import submitit  # noqa: F401  (is it there?)
+    except ImportError as error:
+        raise OptionError("--launcher slurm needs submitit: pip install 'fusekit[slurm]'") from error
+    absent = [name for name in ("sbatch", "squeue", "scancel", "srun") if shutil.which(name) is None]
+    if absent:
+        raise OptionError(
+            f"--launcher slurm: this machine has no {', '.join(absent)}. Run the command on a machine that submits to "
+            "Slurm, such as the cluster's login node."
+        )
+
+
+def submit(folder: Path, parameters: dict[str, Any], requests: Sequence[str]) -> Sequence[Job]:
+    """Submit an array of jobs, one a request.
+
+    Raises:
+        OptionError: Slurm refuses, in its own words.
+    """
+    import submitit
+    from submitit.helpers import clean_env
+
+    logging.getLogger("submitit").setLevel(logging.ERROR)  # it warns where there is no accounting, which we do not ask
+    executor = submitit.AutoExecutor(folder, cluster="slurm")
+    executor.update_parameters(**parameters)
+    try:
+        chosen = {name: os.environ[name] for name in os.environ if name.startswith(("SLURM_CONF", "SBATCH_"))}
+        with clean_env():  # an allocation that the command runs in is not the jobs'; the user's own defaults are
+            os.environ.update(chosen)
+            return executor.map_array(TrainFold(), requests)
+    except RuntimeError as error:
+        said = [line for line in str(error).splitlines() if line.strip()] or ["no reason given"]
+        raise OptionError(f"Slurm refuses the jobs: {said[-1].strip()}") from error
+
+
+def job_at(folder: Path, job_id: str) -> Job:
+    """A job that was submitted before."""
+    import submitit
+
+    return submitit.SlurmJob(folder, job_id)
+
+
+def queued() -> dict[str, str] | None:
+    """Job -> state, of the user's jobs that are queued or running; None where Slurm does not answer just now.
+
+    ``squeue`` and not ``sacct``, which needs an accounting that not every cluster has.
+    """
+    command = ["squeue", "--me", "--array", "--noheader", "--format=%i %T"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)  # noqa: S603
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return {job: state for job, _, state in (line.strip().partition(" ") for line in answer.stdout.splitlines())}
+
+
+def cancel(jobs: Sequence[str]) -> None:
+    """Cancel jobs; those that have ended are no error."""
+    if jobs:
+        subprocess.run(["scancel", *jobs], check=False, capture_output=True)  # noqa: S603, S607
+
+
+def _names(folder: Path) -> set[str]:
+    """What a folder holds: a listing is fresh where a shared file system answers for single files from memory."""
+    return {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+
+
+def _why(job: Job) -> str:
+    """Say why a job left no folder: in its own words, or with the end of its log."""
+    log = job.paths.stdout
+    said = ""
+    if job.paths.result_pickle.exists():
+        try:
+            said = job.result()
+        except RuntimeError:  # submitit's, with a traceback that the log has too
+            said = ""
+    if not said and log.exists():
+        said = "\n".join(log.read_text(encoding="utf-8", errors="replace").rstrip().splitlines()[-SHOWN:])
+    indented = "".join(f"\n    {line}" for line in said.splitlines())
+    return f"job {job.job_id}, {log}:{indented or ' it left no log; was it cancelled before it began?'}"

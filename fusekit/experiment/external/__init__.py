@@ -1,0 +1,1 @@
+"""A frozen model on another cohort."""

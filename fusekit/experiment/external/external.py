@@ -1,0 +1,205 @@
+"""External validation: a frozen model on another cohort, with what differs between the two."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from rich.markup import escape
+
+from fusekit.disk import new_folder, write_json, write_table
+from fusekit.evaluation import Metric, prediction_table, probabilities_of, score
+from fusekit.evaluation.calibration.recalibration import CalibrationMap, parts_of, recalibration_table
+from fusekit.evaluation.calibration.reliability import calibration_scores, reliability
+from fusekit.evaluation.cohorts.intensity import grey_levels, intensity_shift
+from fusekit.evaluation.cohorts.shift import clinical_shift, summary
+from fusekit.evaluation.cohorts.two_cohorts import beside_training, prevalence
+from fusekit.evaluation.metrics.classes import POSITIVE
+from fusekit.evaluation.thresholds import most_probable
+from fusekit.experiment.external.cohort import ExternalCohort, read_external
+from fusekit.experiment.external.plan import Asked, ask
+from fusekit.experiment.external.record import record
+from fusekit.experiment.folder import Run
+from fusekit.experiment.run.groups import subgroup_table
+from fusekit.experiment.setup import manifest
+from fusekit.extension import catalog
+from fusekit.progress import Bars, Progress
+from fusekit.report.figures.shift import external_pictures
+from fusekit.training import fabric_for, repeatable
+
+#: File of the folder of an external validation -> what it holds.
+FILES = {
+    "metrics.json": "every score, beside that of the training cohort's tested subjects",
+    "predictions.csv": "probabilities of every slice, by the model as it is",
+    "cohort.csv": "the scans, with what subgroups are made of",
+    "shift.csv": "each clinical column against training",
+    "intensity.csv": "grey levels and geometry",
+    "prevalence.csv": "how common the classes are",
+    "reliability.csv": "probabilities against outcomes",
+    "calibration.csv": "calibration of the model as it is, with 95 % intervals",
+    "recalibration.csv": "calibration as it is and, cross-fitted, after recalibration",
+    "figures": "the same as pictures: SVG, PNG, CSV",
+    "manifest.json": "configuration, model, versions, fingerprints, findings",
+}
+#: And with ``--recalibrate``.
+RECALIBRATED = {
+    "recalibration.json": "the map, fitted on all subjects of this cohort",
+    "recalibrated.csv": "cross-fitted probabilities of each subject",
+}
+
+
+def evaluate(
+    bundle: str | Path,
+    *,
+    task: str | None = None,
+    data: str | Path | None = None,
+    out: str | Path | None = None,
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+    allow: Sequence[str] = (),
+    recalibrate: str = "none",
+    device: str | None = None,
+    progress: Progress | None = None,
+) -> Run:
+    """Test a frozen model on another cohort: nothing of it is fitted there.
+
+    Args:
+        bundle: bundle folder, or the run folder that holds it.
+        task: reads the cohort; the training's if not given.
+        data: folder of the other cohort; without it, the task's SYNTHETIC cohort is written and used.
+        out: folder for the results, which must not exist or be empty; ``runs/external-TASK-FUSION-DATE-TIME`` if not
+            given.
+        options: of the task, or of its synthetic cohort: ``{"synthetic": {"seed": 1}}``. What was set in training holds
+            unless it is set again, but for the layout of the data.
+        allow: codes of refusals to go on in spite of; the manifest keeps them.
+        recalibrate: ``none``, ``temperature`` or ``logistic``: also write a map that is fitted on this cohort. The
+            model's own predictions stay as they are.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+        progress: where progress is shown; bars on standard error if not given.
+
+    Returns:
+        The finished evaluation; it has no history and no bundle of its own.
+
+    Raises:
+        FusekitError: whatever the user can put right; nothing is left half-written.
+    """
+    asked = ask(bundle, task, data, options or {}, tuple(allow), recalibrate, device)
+    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")  # a folder is named in the user's own time
+    named = f"external-{asked.config.task_name}-{asked.arm}-{stamp}"
+    target = Path(out).absolute() if out else Path("runs", named).absolute()
+    with new_folder(target) as partial:
+        _evaluate(asked, partial, progress or Bars())
+    return Run(target)
+
+
+def _evaluate(asked: Asked, folder: Path, progress: Progress) -> None:
+    """Do everything, writing into ``folder``."""
+    start = time.perf_counter()
+    bundle, config = asked.bundle, asked.config
+    device = fabric_for(config.device, "32-true").device
+    metrics = {name: catalog().metrics.get(name)() for name in asked.task.metrics}
+    other = read_external(bundle, config, asked.task, asked.known_subjects(), progress)
+    for finding in other.findings:
+        progress.say(escape(f"{finding.severity}: {finding.message} ({finding.count})"))
+    read = time.perf_counter()
+    columns = bundle.encode(other.clinical.loc[other.rows["scan"]])
+    with repeatable():
+        probabilities = bundle.probabilities(other.store.images, columns, device)  # every row of the store, in order
+    predictions = prediction_table(other.rows, probabilities)
+    predicted = time.perf_counter()
+    scores = score(predictions, metrics, bundle.rule)
+    subjects = bundle.rule.subjects(predictions)
+    if bundle.rule.calibrates:
+        subjects = bundle.rule.calibrated(subjects)  # as predict prints them
+    tables = _tables(asked, other, subjects)
+    tables["recalibration"], mapped = recalibration_table(subjects)
+    compared = beside_training(bundle.metrics, scores)
+    content = {
+        "synthetic": asked.synthetic,
+        "scores": _numbers(scores),
+        "comparison-with-training": _numbers(compared),
+    }
+    write_table(predictions, folder / "predictions.csv")
+    write_table(subgroup_table(other.cohort, asked.task, other.folds), folder / "cohort.csv")
+    for name, table in tables.items():
+        write_table(table, folder / f"{name}.csv")
+    if asked.recalibrate != "none":
+        content["recalibrated"] = _recalibrate(asked, folder, subjects, mapped, metrics)
+    write_json(folder / "metrics.json", content)
+    for picture in external_pictures(
+        classes=bundle.classes,
+        titles={name: metric.title for name, metric in metrics.items()},
+        scores=compared,
+        clinical=tables["shift"],
+        grey=grey_levels(other.store.images, other.rows.index.to_numpy()),
+        trained=bundle.pixels,
+        reliability=tables["reliability"],
+        synthetic=asked.synthetic,
+    ):
+        picture.save(folder / "figures")
+    content = record(asked, other, summary(tables["shift"]), device)
+    end = time.perf_counter()
+    content["seconds"] = {"data": read - start, "prediction": predicted - read, "total": end - start}
+    content["peak_memory_mib"] = manifest.peak_memory_mib()
+    write_json(folder / "manifest.json", content)
+
+
+def _tables(asked: Asked, other: ExternalCohort, subjects: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """What differs from training, and how the probabilities fare: name of the file -> table."""
+    bundle, cohort = asked.bundle, other.cohort
+    trained = bundle.provenance.get("data", {}).get("train", {})
+    counts = {name: int(count["subjects"]) for name, count in trained.items()}
+    return {
+        "shift": clinical_shift(bundle.encoding, other.clinical, cohort.scans["subject"], other.absent),
+        "intensity": intensity_shift(bundle.pixels, other.store.images, other.rows, other.store.volumes),
+        "prevalence": prevalence(bundle.classes, counts, cohort.subjects),
+        **_calibration(subjects),
+    }
+
+
+def _calibration(subjects: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Reliability of the positive class of two, of the called class of several; measures of two classes only."""
+    labels, probabilities = subjects["label"].to_numpy(), probabilities_of(subjects)
+    bins = min(10, max(2, len(labels) // 10))  # ten subjects or more in each
+    if probabilities.shape[1] != 2:
+        right = (most_probable(probabilities) == labels).astype(int)
+        return {"reliability": reliability(right, probabilities.max(axis=1), bins)}
+    p = probabilities[:, POSITIVE]
+    return {"reliability": reliability(labels, p, bins), "calibration": calibration_scores(labels, p)}
+
+
+def _recalibrate(
+    asked: Asked,
+    folder: Path,
+    subjects: pd.DataFrame,
+    mapped: Mapping[str, np.ndarray],
+    metrics: Mapping[str, Metric],
+) -> dict[str, Any]:
+    """Write the map that is fitted on all subjects, and what cross-fitting says of it."""
+    method, labels = asked.recalibrate, subjects["label"].to_numpy()
+    parts = parts_of(subjects.set_index("subject")["label"])
+    names = [f"p_{k}" for k in range(len(asked.bundle.classes))]
+    fitted = CalibrationMap.fit(method, labels, probabilities_of(subjects))
+    table = subjects[["subject", "label"]].assign(part=parts.to_numpy())
+    table[names] = mapped[method]
+    write_table(table, folder / "recalibrated.csv")
+    belongs = {
+        "weights": asked.weights,
+        "rule": asked.bundle.rule.as_json(),
+        "subjects": len(subjects),
+        "synthetic": asked.synthetic,
+    }
+    write_json(folder / "recalibration.json", {**fitted.as_json(), **belongs})
+    one_each = table.rename(columns={"part": "fold"}).assign(scan=table["subject"], slice=0)
+    scores = score(one_each, metrics)  # within the parts, each of which was mapped by a map of its own
+    return {"method": method, "measured": "cross-fitted", "scores": _numbers(scores[scores["level"] == "subject"])}
+
+
+def _numbers(table: pd.DataFrame) -> list[dict[str, Any]]:
+    numbers: list[dict[str, Any]] = json.loads(table.to_json(orient="records", double_precision=15))
+    return numbers  # NaN is null

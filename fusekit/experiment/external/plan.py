@@ -1,0 +1,131 @@
+"""What an external validation was asked for: which frozen model, and where the other cohort comes from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from fusekit.bundle.bundle import WEIGHTS, Bundle, bundle_folder, load
+from fusekit.data import Task
+from fusekit.data.own.task import name_of
+from fusekit.disk import read_json
+from fusekit.errors import OptionError
+from fusekit.evaluation.calibration.recalibration import METHODS
+from fusekit.experiment.external.cohort import refuse_other_classes
+from fusekit.experiment.setup.parts import open_task
+from fusekit.experiment.setup.settings import Settings
+from fusekit.extension.registry import suggest
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was asked for: the frozen model and where the other cohort comes from."""
+
+    bundle: Bundle
+    folder: Path  # of the bundle
+    config: Settings
+    task: Task
+    recalibrate: str
+
+    @property
+    def trained(self) -> Mapping[str, Any]:
+        """The configuration of the training; empty if the bundle does not tell."""
+        trained: Mapping[str, Any] = self.bundle.provenance.get("config", {})
+        return trained
+
+    @property
+    def arm(self) -> str:
+        """What was trained: a fusion or a baseline."""
+        return str(self.trained.get("baseline") or self.trained.get("fusion", "model"))
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether the cohort or the model's own is an invented one."""
+        return self.config.data is None or bool(self.bundle.provenance.get("synthetic"))
+
+    @cached_property
+    def weights(self) -> str:
+        """SHA-256 of the model's weights."""
+        with (self.folder / WEIGHTS).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def known_subjects(self) -> Iterable[str]:
+        """Subjects of the run that the bundle lies in, if its table of them is still beside it."""
+        path = self.folder.parent / "cohort.csv"
+        if self.folder.name != "bundle" or not path.is_file():
+            return ()
+        return set(pd.read_csv(path, dtype=str, keep_default_na=False)["subject"])
+
+
+def ask(
+    bundle: str | Path,
+    task: str | None,
+    data: str | Path | None,
+    options: Mapping[str, Mapping[str, Any]],
+    allow: tuple[str, ...],
+    recalibrate: str,
+    device: str | None,
+) -> Asked:
+    """Open the bundle and the task, and say whatever is wrong before any data is read.
+
+    Raises:
+        OptionError: an option does not fit, or would change the model.
+        DataError: the folder is no bundle, or the task has other classes than the model.
+    """
+    if recalibrate not in ("none", *METHODS):
+        raise OptionError(f"--recalibrate takes none, {' or '.join(METHODS)}, not {recalibrate!r}.")
+    folder = bundle_folder(bundle)
+    shipped = load(folder)
+    if recalibrate == "logistic" and len(shipped.classes) != 2:
+        raise OptionError(
+            f"--recalibrate logistic is for two classes, and this model knows {len(shipped.classes)}; take temperature."
+        )
+    config = _configure(shipped, folder, task, data, options, allow, device)
+    asked = Asked(shipped, folder, config, open_task(config.task, config.options), recalibrate)
+    refuse_other_classes(shipped, asked.task.classes, config.task_name)
+    return asked
+
+
+def _beside(folder: Path) -> dict[str, Any]:
+    """The configuration in the run that a bundle lies in: it knows where files lie, which is not shipped."""
+    manifest = folder.parent / "manifest.json"
+    if folder.name != "bundle" or not manifest.is_file():
+        return {}
+    config = read_json(manifest).get("config", {})
+    return {name: config[name] for name in ("task", "options") if name in config}
+
+
+def _configure(
+    bundle: Bundle,
+    folder: Path,
+    task: str | None,
+    data: str | Path | None,
+    options: Mapping[str, Mapping[str, Any]],
+    allow: tuple[str, ...],
+    device: str | None,
+) -> Settings:
+    """Where the cohort comes from; the model is asked nothing."""
+    for part in options:
+        if part not in ("task", "synthetic"):
+            raise OptionError(
+                f"-o {part}... cannot be set: the model is frozen. {suggest(part, ('task', 'synthetic'))}"
+            )
+    trained = {**bundle.provenance.get("config", {}), **_beside(folder)}
+    before = str(trained.get("task", bundle.task.get("name", "")))
+    task = task or before
+    if not task:
+        raise OptionError("the bundle does not tell its task; name one: --task TASK")
+    layers: dict[str, dict[str, Any]] = {"task": {}, "synthetic": {}}
+    if name_of(task) == name_of(before):
+        asked = trained.get("options", {})
+        layers = {part: dict(asked.get(part, {})) for part in layers}
+        layers["task"].pop("layout", None)  # of the training's folder
+    together = {part: {**layers[part], **options.get(part, {})} for part in layers}
+    given = {"task": task, "data": data, "allow": allow or None, "device": device, "options": together}
+    return Settings.of(given)

@@ -1,0 +1,1 @@
+"""One run, from its folds to its folder."""

@@ -1,0 +1,206 @@
+"""From the folders of its folds to a finished run."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import pandas as pd
+
+from fusekit.bundle.bundle import load
+from fusekit.data import Finding
+from fusekit.data.recipe.recipe import read_recipe
+from fusekit.disk import SEAL, read_json, seal, write_json, write_table
+from fusekit.evaluation import Rule, score
+from fusekit.experiment.folder import CHECKPOINTS
+from fusekit.experiment.run.flow import flow
+from fusekit.experiment.run.fold import ABLATIONS, EXPLANATIONS, PREDICTIONS, RECORD, VALIDATION
+from fusekit.experiment.run.groups import subgroup_table
+from fusekit.experiment.run.history import HISTORY
+from fusekit.experiment.setup import manifest
+from fusekit.experiment.setup.gathered import Gathered
+from fusekit.experiment.setup.plan import Plan
+from fusekit.report import overview
+
+#: Tables of a fold that are put beneath each other.
+TABLES = (PREDICTIONS, VALIDATION, ABLATIONS, HISTORY)
+
+#: Folder of a model, in a run and in the training that it comes from.
+BUNDLE = "bundle"
+
+
+def finish(
+    plan: Plan,
+    gathered: Gathered,
+    folds: Sequence[Path],
+    folder: Path,
+    shipped: Path | None = None,
+    further: Mapping[str, Any] = MappingProxyType({}),
+) -> tuple[Finding, ...]:
+    """Write every file of a run but its report.
+
+    Args:
+        plan: what was trained.
+        gathered: on what.
+        folds: the folders of the tested folds, in order; their explanations are moved.
+        folder: of the run.
+        shipped: the folder of the training whose model is shipped, if any; the model lies in it.
+        further: entries for the manifest.
+
+    Returns:
+        What was found about the training subjects of the folds.
+    """
+    config = plan.config
+    tables = {name: _join(folds, name, folder) for name in TABLES}
+    records = [read_json(path / RECORD) for path in folds]
+    predictions = tables[PREDICTIONS]
+    assert predictions is not None
+    rule = Rule.joined((Rule.from_json(record["rule"]) for record in records), config.aggregate)
+    scores = score(predictions, plan.metrics, rule)
+    numbers = json.loads(scores.to_json(orient="records", double_precision=15))  # NaN becomes null
+    write_json(folder / "metrics.json", {"synthetic": plan.synthetic, "scores": numbers})
+    write_table(subgroup_table(gathered.cohort, plan.task, gathered.folds), folder / "cohort.csv")
+    for number, path in enumerate(folds):
+        if (path / EXPLANATIONS).is_dir():
+            (folder / EXPLANATIONS).mkdir(exist_ok=True)
+            shutil.move(path / EXPLANATIONS, folder / EXPLANATIONS / f"fold-{number}")
+    _carry(folds, folder)
+    record = _record(plan, gathered, records, rule)
+    if shipped:
+        bundle, training = load(shipped / BUNDLE), read_json(shipped / RECORD)
+        own = Rule.from_json(training["rule"])
+        replace(bundle, metrics=numbers, provenance=_provenance(record, training), rule=own).save(folder / BUNDLE)
+        record["model"] = bundle.model.description
+    history = tables[HISTORY]
+    if history is not None:
+        overview(
+            folder / "overview.png",
+            title=" · ".join([config.task_name, config.arm, config.backbone, *["SYNTHETIC cohort"] * plan.synthetic]),
+            history=history,
+            predictions=predictions,
+            scores=scores,
+            rule=rule,
+            images=gathered.store.images,
+            classes=plan.task.classes,
+        )
+    write_json(folder / "manifest.json", {**record, **further})
+    seal(folder, "", [*folder.glob("*.csv"), *folder.glob("*.json"), *folder.glob(f"{BUNDLE}/*")])
+    return _of_folds(records)
+
+
+def _carry(folds: Sequence[Path], folder: Path) -> None:
+    """Keep what plugins wrote beside a fold's own files."""
+    for number, path in enumerate(folds):
+        for further in sorted(path.iterdir()):
+            if further.name not in (*TABLES, RECORD, BUNDLE, CHECKPOINTS, SEAL):
+                target = folder if len(folds) == 1 else folder / "folds" / f"fold-{number}"
+                target.mkdir(parents=True, exist_ok=True)
+                shutil.move(further, target / further.name)
+
+
+def _provenance(record: Mapping[str, Any], training: Mapping[str, Any]) -> dict[str, Any]:
+    """What a bundle says of where it comes from, and whom it was trained on."""
+    return {
+        **{name: record[name] for name in ("synthetic", "versions", "plugins")},
+        "config": _without_places(record["config"]),
+        "data": {
+            "train": training["counts"]["train"],
+            "fingerprint": record["data"]["fingerprint"],
+        },
+    }
+
+
+def _without_places(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration to hand on: no word on where this machine keeps data, task and other files but their names."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {name: plain(one) for name, one in value.items()}
+        if isinstance(value, list | tuple):
+            return [plain(one) for one in value]
+        if not isinstance(value, str | Path):
+            return value
+        leads_out = Path(value).is_absolute() or str(value).startswith(("~", ".."))
+        return Path(value).name if leads_out else value
+
+    return {name: plain(value) for name, value in config.items() if name not in ("data", "out")}
+
+
+def _join(folds: Sequence[Path], name: str, folder: Path) -> pd.DataFrame | None:
+    """Put a table's folds beneath each other as they are written, with the fold in front where the rows lack it."""
+    lines: list[str] = []
+    for number, path in enumerate(folds):
+        if (path / name).exists():
+            head, *rows = (path / name).read_text(encoding="utf-8").rstrip("\n").split("\n")
+            if "fold" not in head.split(","):
+                head, rows = f"fold,{head}", [f"{number},{row}" for row in rows]
+            lines += rows if lines else [head, *rows]
+    if not lines:
+        return None
+    (folder / name).write_text("\n".join(lines) + "\n", encoding="utf-8", newline="")
+    return pd.read_csv(folder / name, dtype={"subject": str, "scan": str})
+
+
+def _record(plan: Plan, gathered: Gathered, folds: Sequence[dict[str, Any]], rule: Rule) -> dict[str, Any]:
+    config, task, cohort = plan.config, plan.task, gathered.cohort
+    recipe = {"recipe": {"sha256": read_recipe(config.recipe).sha256}} if config.recipe else {}
+    numbered = [str(record["fold"]) for record in folds]
+    return {
+        "arm": config.arm,
+        "kind": "baseline" if config.baseline else "fusion",
+        "synthetic": plan.synthetic,
+        "config": config.as_json(),
+        "task": {"name": config.task_name, **task.describe()},
+        "model": folds[0]["model"],
+        "slices": plan.slices.as_json(),
+        "evaluation": {
+            "folds": config.folds,
+            "threshold": config.threshold,
+            **rule.as_json(),
+            "validation": config.validation,
+            "epochs": {number: record["epochs"] for number, record in zip(numbered, folds, strict=True)},
+            "search": {number: record["search"] for number, record in zip(numbered, folds, strict=True)},
+            "choice": {number: record["choice"] for number, record in zip(numbered, folds, strict=True)},
+        },
+        "flow": flow(cohort, gathered.rows, gathered.folds, cohort.classes),
+        "data": {
+            "folds": {number: record["counts"] for number, record in zip(numbered, folds, strict=True)},
+            "fingerprint": gathered.fingerprint,
+        },
+        "findings": [finding.as_json() for finding in (*gathered.findings, *_of_folds(folds))],
+        "published": [manifest.published(row) for row in task.published],
+        **recipe,
+        **manifest.environment(plan.fabric.device),
+        **_machines(numbered, folds),
+        "seconds": {"training": sum(record["seconds"] for record in folds)},
+    }
+
+
+def _machines(numbered: Sequence[str], folds: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Where folds were trained that may have been trained elsewhere: once if all on the same kind of machine."""
+    machines = [record["machine"] for record in folds if "machine" in record]
+    if not machines:
+        return {}
+    same = all(machine == machines[0] for machine in machines)
+    return (
+        {"machine": machines[0]}
+        if same
+        else {"machine": machines[0], "machines": dict(zip(numbered, machines, strict=True))}
+    )
+
+
+def _of_folds(folds: Sequence[dict[str, Any]]) -> tuple[Finding, ...]:
+    """Findings about the training values of the folds, the same of several folds once, with the items of all."""
+    found: dict[tuple[str, str], Finding] = {}
+    for record in folds:
+        for plain in record["findings"]:
+            key = (plain["code"], plain["message"])
+            before = found[key].items if key in found else ()
+            items = tuple(dict.fromkeys((*before, *plain["items"])))
+            found[key] = Finding(*key, items, plain["severity"], plain["advice"], plain["dropped"])
+    return tuple(found.values())

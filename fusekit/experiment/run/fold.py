@@ -1,0 +1,100 @@
+"""One fold: what is fitted on its training subjects, and what that says about the others."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+
+import torch
+
+from fusekit.bundle.bundle import Bundle
+from fusekit.disk import write_json, write_table
+from fusekit.evaluation import Rule, prediction_table
+from fusekit.experiment.folder import CHECKPOINTS, Run
+from fusekit.experiment.run.fit import fit_baseline, fit_network
+from fusekit.experiment.setup.gathered import Gathered
+from fusekit.experiment.setup.plan import Plan
+from fusekit.experiment.setup.trackers import Followers
+from fusekit.progress import Progress
+from fusekit.training import repeatable
+
+#: File of a fold's folder -> what it holds; the run's files are these, one fold beneath the other.
+PREDICTIONS, VALIDATION, ABLATIONS = "predictions.csv", "validation.csv", "ablations.csv"
+EXPLANATIONS, RECORD = "explanations", "fold.json"
+
+
+def train_fold(
+    plan: Plan,
+    gathered: Gathered,
+    fold: int | None,
+    folder: Path,
+    progress: Progress,
+    followers: Followers | None = None,
+) -> Bundle | None:
+    """Fit on everybody but a fold, and predict the fold, once.
+
+    Of several processes all train and predict, each its share; the first alone writes and explains.
+
+    Args:
+        plan: what is trained.
+        gathered: the cohort.
+        fold: which is tested; None trains on all subjects and tests nobody.
+        folder: for the fold's files; with the checkpoints of an earlier attempt, if there was one, training goes on.
+        progress: shows batches.
+        followers: are told of every epoch.
+
+    Returns:
+        The model, which is not saved; None of a baseline.
+
+    Raises:
+        FusekitError: training fails, or there are too few subjects.
+        Interrupted: a signal asked for an end; the checkpoint is written.
+    """
+    first = plan.processes.first
+    if first:
+        shutil.rmtree(folder / EXPLANATIONS, ignore_errors=True)  # of an attempt that ended in the middle of them
+        (folder / CHECKPOINTS).mkdir(exist_ok=True)
+    plan.processes.wait()
+    start = time.perf_counter()
+    config = plan.config
+    sides = gathered.sides(fold, config.validation, config.seed)
+    with repeatable():
+        if config.baseline:
+            fitted = fit_baseline(plan, gathered, sides)
+        else:
+            follow = followers.epoch_ended if followers else _nobody
+            fitted = fit_network(plan, gathered, sides, fold, folder, progress, follow)
+        rule = Rule(config.aggregate)
+        for name, rows in ((VALIDATION, sides.validation), (PREDICTIONS, sides.test)):
+            if len(rows):
+                probabilities = fitted.predict(rows)
+                if not first:
+                    continue
+                table = prediction_table(rows, probabilities)
+                if name == VALIDATION:
+                    table["fold"] = fold or 0  # whose model predicted, not where the subject is tested
+                    rule = Rule.fit(table, config.aggregate, config.threshold)
+                write_table(table, folder / name)
+                if name == PREDICTIONS:
+                    ablations = fitted.explain(rows, table, rule, folder / EXPLANATIONS, progress)
+                    write_table(ablations, folder / ABLATIONS)
+    record = {
+        "fold": fold,
+        "epochs": fitted.epochs,
+        "choice": fitted.choice,
+        "search": fitted.search,
+        "rule": rule.as_json(),
+        "counts": sides.counts(gathered.cohort.classes),
+        "findings": [finding.as_json() for finding in fitted.findings],
+        "model": fitted.bundle.model.description if fitted.bundle else None,
+        "threads": torch.get_num_threads(),
+        "seconds": time.perf_counter() - start,
+    }
+    if first:
+        write_json(folder / RECORD, record)
+    return fitted.bundle
+
+
+def _nobody(part: str, run: Run, epoch: int, scores: dict[str, float]) -> None:
+    """Tell nobody."""

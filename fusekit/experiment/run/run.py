@@ -1,0 +1,149 @@
+"""One run, from a folder of scans to a folder of results."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Unpack
+
+from fusekit.disk import SEAL, growing, growing_at, new_folder
+from fusekit.errors import OptionError
+from fusekit.experiment.evidence import gather_evidence, write_report
+from fusekit.experiment.folder import CHECKPOINTS, Run, take_over
+from fusekit.experiment.run.finish import BUNDLE, finish
+from fusekit.experiment.run.fold import train_fold
+from fusekit.experiment.run.launch import announce, assist, launched
+from fusekit.experiment.run.resume_record import identity_of, record_of, refuse_other_data
+from fusekit.experiment.run.working_folder import RECORD, unfinished, working_folder
+from fusekit.experiment.setup.gathered import gather, tell
+from fusekit.experiment.setup.given import Given, merge, read_config
+from fusekit.experiment.setup.manifest import peak_memory_mib
+from fusekit.experiment.setup.plan import Plan, make_plan
+from fusekit.experiment.setup.settings import Settings
+from fusekit.experiment.setup.trackers import Followers, Underway
+from fusekit.launch_environment import surroundings
+from fusekit.progress import Bars, Progress, Quiet, Within
+from fusekit.training import difference
+
+
+def run(
+    task: str | None = None,
+    *,
+    resume: bool = False,
+    config: str | Path | None = None,
+    progress: Progress | None = None,
+    **settings: Unpack[Given],
+) -> Run:
+    """Train and test a fusion on a task, with whole subjects held out.
+
+    Args:
+        task: name of the task, e.g. ``"adni-ad"``, or the path of the TOML of your own data.
+        resume: continue the interrupted run into ``out``, whose settings need not be given again; begin if there is
+            none, and return it if it is finished.
+        config: TOML file, or ``manifest.json`` of an earlier run, beneath what is given here.
+        progress: where progress is shown; bars on standard error if not given.
+        settings: as the options of ``fusekit run``, whose ``--help`` describes each. ``search`` is
+            ``{"lr": (1e-4, 3e-4)}``, ``options`` is ``{"injector": {"reduction": "shared"}}``. The same seed on the
+            same machine gives the same predictions.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        FusekitError: whatever the user can put right; nothing is left half-written, and what is done is kept.
+    """
+    asked = merge(read_config(Path(config)) if config else {}, {"task": task, **settings})
+    progress = progress or (Quiet() if surroundings().rank else Bars())
+    if resume:
+        asked, finished = _begun(asked)
+        if finished:
+            progress.say(f"The run into {finished.folder} is finished; nothing is left to do.")
+            return finished
+    with launched(make_plan(Settings.of(asked))) as plan:
+        target = _lead(plan, resume, progress) if plan.processes.first else assist(plan)
+    return Run(target)
+
+
+def _lead(plan: Plan, resume: bool, progress: Progress) -> Path:
+    """Run, telling the other processes what to do, if there are any; give the run's folder."""
+    settings, size = plan.config, plan.processes.size
+    if size > 1:
+        step = size * settings.batch_size
+        progress.say(f"{size} devices train together, {settings.batch_size} slices each: {step} a step")
+    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")  # a folder is named in the user's own time
+    target = (settings.out or Path("runs", f"{settings.task_name}-{settings.arm}-{stamp}")).absolute()
+    record = record_of(config=settings.identity())
+    with unfinished(target, record, resume=resume, progress=progress) as work:
+        identity = identity_of(work / RECORD, bool(settings.track))
+        with Followers(Underway(identity, target.name, target.parent, settings), progress) as followers:
+            _run(plan, work, target, progress, followers)
+            followers.run_ended(Run(target))
+    plan.processes.from_first(lambda: str(target))
+    return target
+
+
+def _begun(asked: dict[str, Any]) -> tuple[dict[str, Any], Run | None]:
+    """What is asked for on top of what was begun; and the run, if it is finished.
+
+    Raises:
+        OptionError: no folder is given; or the run that is finished there is another.
+    """
+    if asked.get("out") is None:
+        raise OptionError("--resume needs --out DIR: the folder that the interrupted run was for.")
+    out = Path(asked["out"]).absolute()
+    known = [path for path in (out / "manifest.json", working_folder(out) / RECORD) if path.exists()]
+    if not known:
+        return asked, None
+    config = read_config(known[0])
+    asked = merge(config, asked)
+    if known[0].parent != out:
+        return asked, None
+    before, now = (Settings.of(one).identity() for one in (config, asked))
+    if before != now:
+        raise OptionError(f"{out} holds a finished run: {difference(before, now)}. Choose another --out.")
+    shutil.rmtree(working_folder(out), ignore_errors=True)
+    if (out / SEAL).exists():  # an older FuseKit kept no checksums
+        take_over(out)
+    return asked, Run(out)
+
+
+def _run(plan: Plan, work: Path, target: Path, progress: Progress, followers: Followers) -> None:
+    """Train in ``work``, each fold in a folder that stays; then write ``target``."""
+    start, config = time.perf_counter(), plan.config
+    gathered = gather(config, plan.task, plan.slices, progress)
+    tell(gathered.findings, progress)
+    refuse_other_data(work / RECORD, gathered)
+    followers.run_started()
+    read = time.perf_counter()
+    folds = [work / f"fold-{fold}" for fold in config.tested]
+    parts: list[tuple[int | None, Path, str]] = [
+        (fold, path, f"fold {fold + 1}/{config.folds}") for fold, path in zip(config.tested, folds, strict=True)
+    ]
+    if config.folds > 1 and not config.baseline:  # cross-validation judges the recipe; what is shipped learns from all
+        parts.append((None, work / "all", "all subjects"))
+    *_, (_, last, _) = parts
+    todo = [part for part in parts if not part[1].exists()]
+    for _, path, _ in parts:
+        if path.exists():
+            take_over(path)
+    if done := len(parts) - len(todo):
+        progress.say(f"{done} of {len(parts)} trainings are finished already and are kept")
+    announce(plan.processes, gathered, [(fold, growing_at(path)) for fold, path, _ in todo])
+    for fold, path, label in todo:
+        within = Within(progress, label) if len(parts) > 1 else progress
+        with growing(path, CHECKPOINTS) as folder:
+            bundle = train_fold(plan, gathered, fold, folder, within, followers)
+            if bundle and path == last:
+                shutil.rmtree(folder / BUNDLE, ignore_errors=True)
+                bundle.save(folder / BUNDLE)
+    trained = time.perf_counter()
+    seconds = {"data": read - start, "training": trained - read, "total": trained - start}
+    with new_folder(target) as folder:
+        copies = [Path(shutil.copytree(path, folder / ".folds" / path.name)) for path in folds]
+        further = {"seconds": seconds, "peak_memory_mib": peak_memory_mib()}
+        found = finish(plan, gathered, copies, folder, last if (last / BUNDLE).exists() else None, further)
+        tell(found, progress)
+        shutil.rmtree(folder / ".folds")
+        write_report(gather_evidence([Run(folder)]), folder)

@@ -1,0 +1,107 @@
+"""A run that is not finished: where it works, that it works alone there, and what stays when it ends too early."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.markup import escape
+
+from fusekit.data.store.cache import alone
+from fusekit.disk import in_words, make_folder, refuse_full, remove_empty
+from fusekit.errors import DataError, OptionError
+from fusekit.experiment.folder import CHECKPOINTS
+from fusekit.experiment.run.resume_record import begin
+from fusekit.progress import Progress
+
+#: In the working folder: what is run.
+RECORD = "run.json"
+
+
+def working_folder(out: Path) -> Path:
+    """Where a run works until its folder is written, beside it."""
+    return out.with_name(f".{out.name}.unfinished")
+
+
+@contextmanager
+def unfinished(out: Path, record: Mapping[str, Any], *, resume: bool, progress: Progress) -> Iterator[Path]:
+    """Give the working folder of a run, with what an interrupted one left there if it is gone on with.
+
+    It goes away when all is done, and when nothing was done that is worth keeping.
+
+    Args:
+        out: the run folder to be.
+        record: what is run.
+        resume: whether to go on with what is there.
+        progress: hears what is kept.
+
+    Raises:
+        OptionError: ``out`` is not empty or cannot be written; another process is at work on it; something unfinished
+            is there, and it is not gone on with, or is something else.
+        DataError: the disk is full, or refuses a file.
+    """
+    refuse_full(out)
+    work = working_folder(out)
+    with _alone(work, out) as made:
+        _open(work, out, record, resume)
+        try:
+            with in_words(out):
+                yield work
+        except BaseException:
+            if worth_keeping(work):
+                line = f"What is done is kept in {work}; to go on: fusekit run --out {out} --resume"
+                progress.say(escape(line))
+            else:
+                shutil.rmtree(work, ignore_errors=True)
+            raise
+        else:
+            shutil.rmtree(work, ignore_errors=True)
+        finally:
+            remove_empty(made)
+
+
+def _open(work: Path, out: Path, record: Mapping[str, Any], resume: bool) -> None:
+    """Begin in the working folder, or see that what was begun may be gone on with."""
+    refuse_full(out)  # somebody may have finished it while we looked
+    if not worth_keeping(work):
+        (work / RECORD).unlink(missing_ok=True)  # it was begun, and no more
+    elif not resume:
+        raise OptionError(
+            f"a run into {out} was begun and not finished. Add --resume to go on with it, or delete {work} to begin "
+            "again."
+        )
+    begin(work / RECORD, record, "run")
+
+
+def worth_keeping(work: Path) -> bool:
+    """Whether there is a fold that is finished, or the state of one that is not."""
+    finished = [path for path in work.glob("*") if path.is_dir() and not path.name.startswith(".")]
+    return bool(finished or list(work.glob(f".*/{CHECKPOINTS}/*.safetensors")))
+
+
+@contextmanager
+def _alone(work: Path, out: Path) -> Iterator[list[Path]]:
+    """Make the working folder and keep others out of it; gives the parents that had to be made."""
+
+    def busy() -> None:
+        raise OptionError(f"another process is at work on a run into {out}; choose another --out, or wait for it.")
+
+    while True:
+        made = make_folder(work, out)
+        before = work.stat().st_ino
+        # The lock lies in the folder, and goes with it: nothing is left beside the user's results.
+        with ExitStack() as locked:
+            try:
+                locked.enter_context(in_words(out))
+                locked.enter_context(alone(work / "run", busy))
+            except DataError:  # nothing can be locked here, so nobody is at work either
+                if not worth_keeping(work):
+                    shutil.rmtree(work, ignore_errors=True)
+                remove_empty(made)
+                raise
+            if work.exists() and work.stat().st_ino == before:  # and not removed by whom we looked over the shoulder
+                yield made
+                return

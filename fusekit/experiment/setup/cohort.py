@@ -1,0 +1,259 @@
+"""From a configuration to a cohort, and from a cohort to a recipe that others can rebuild it by."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich.markup import escape
+
+from fusekit.data import Cohort, Finding, Task
+from fusekit.data.recipe.compare import Difference, compare, count_subjects, select
+from fusekit.data.recipe.digests import PUBLISHED
+from fusekit.data.recipe.recipe import PARTS, Recipe, read_recipe
+from fusekit.data.store.cache import alone, cache_folder, discard, hold
+from fusekit.disk import new_folder, refuse_damaged, seal, write_table
+from fusekit.errors import DataError, OptionError
+from fusekit.experiment.setup.manifest import versions
+from fusekit.experiment.setup.parts import open_task
+from fusekit.experiment.setup.settings import Settings
+from fusekit.extension import catalog, read_options
+from fusekit.extension.options import option_defaults
+from fusekit.progress import Bars, Progress
+
+Options = Mapping[str, Mapping[str, Any]]
+
+_PLAIN = (str, int, float, bool, tuple, type(None))  # what a default must be to be written down
+
+
+@dataclass(frozen=True)
+class Described:
+    """A cohort, its recipe, and what differs from the recipe it was rebuilt by.
+
+    Args:
+        cohort: as the task reads it; with a recipe, its scans in its order.
+        recipe: of this cohort.
+        theirs: the recipe it was rebuilt by, if any.
+        differences: from ``theirs``.
+        remarks: what is worth knowing and no difference.
+    """
+
+    cohort: Cohort
+    recipe: Recipe
+    theirs: Recipe | None = None
+    differences: tuple[Difference, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def verdict(self) -> str:
+        """``identical: 412 scans of 300 subjects``, or how many subjects differ."""
+        recipe = self.theirs or self.recipe
+        subjects = recipe.scans["subject"].nunique()
+        if not self.differences:
+            return f"identical: {len(recipe.scans)} scans of {subjects} subjects"
+        rest = sum(not difference.subject for difference in self.differences)
+        columns = f", and {rest} difference{'s' * (rest > 1)} of classes or columns" if rest else ""
+        return f"{count_subjects(list(self.differences))} of {subjects} subjects differ{columns}"
+
+
+def describe(
+    task: str,
+    *,
+    data: Path | None = None,
+    out: Path | None = None,
+    recipe: Path | None = None,
+    options: Options | None = None,
+    progress: Progress | None = None,
+) -> Described:
+    """Read a cohort and write its recipe; or rebuild the cohort of a recipe, and say what differs.
+
+    Args:
+        task: name of the task.
+        data: folder of the cohort; None for the task's SYNTHETIC one.
+        out: folder for the recipe, which must not exist or be empty; with ``recipe``, for the rebuilt cohort's own and
+            ``differences.csv``; nothing is written without.
+        recipe: folder of the recipe to rebuild.
+        options: part -> option -> value; they win over the recipe's.
+        progress: where progress is shown; bars on standard error if not given.
+
+    Raises:
+        FusekitError: whatever the user can put right; nothing is left half-written.
+    """
+    progress = progress or Bars()
+    theirs = read_recipe(recipe) if recipe else None
+    options = theirs.beneath(task, options or {}) if theirs else dict(options or {})
+    for part in options:
+        if part not in PARTS:
+            raise OptionError(f"-o {part}... has no bearing on which cohort it is; give it to `fusekit run`.")
+    opened = open_task(task, options)
+    read_options("synthetic", opened.synthesize, options.get("synthetic", {}))
+    data = data or opened.folder
+    if out is None:
+        return _describe(task, opened, data, options, theirs, progress)
+    with new_folder(out.absolute()) as folder:  # before hours of reading: is there room for the result?
+        done = _describe(task, opened, data, options, theirs, progress)
+        written, left_out = done.recipe.write(folder)
+        if theirs:
+            table = pd.DataFrame(done.differences, columns=list(Difference.__dataclass_fields__))
+            write_table(table, folder / "differences.csv")
+    for option in left_out:
+        progress.say(f"note: {option} is a path of this machine and is not in the recipe; tell your colleague of it")
+    telling = written.telling_ids()
+    if telling:
+        listed = escape(", ".join(telling[:3]))
+        progress.say(
+            f"note: {len(telling)} ids hold what looks like a date or the name of a class ({listed}...); "
+            "a recipe passes ids on as they are. Rename them if they tell what may not be told."
+        )
+    return replace(done, recipe=written)
+
+
+def _describe(
+    name: str, task: Task, data: Path | None, options: Options, theirs: Recipe | None, progress: Progress
+) -> Described:
+    folder = data or _without_data(name, task, options, theirs, progress)
+    if theirs is None:
+        cohort = task.scan(folder, progress)
+        cohort.check()
+        return Described(cohort, _recipe_of(cohort, name, task, data is None, options, progress))
+    done = rebuild(name, task, folder, options, theirs, synthetic=data is None, progress=progress)
+    try:
+        done.cohort.check()
+    except DataError as error:
+        if not done.differences:
+            raise
+        return replace(done, remarks=(*done.remarks, f"nothing can be trained on what was rebuilt: {error}"))
+    return done
+
+
+def _without_data(name: str, task: Task, options: Options, theirs: Recipe | None, progress: Progress) -> Path:
+    if theirs is not None and not theirs.synthetic:
+        raise OptionError("the recipe is one of real data; say where yours lie: --data DIR")
+    return synthetic_cohort(name, task, options, progress)
+
+
+def rebuild(
+    name: str, task: Task, folder: Path, options: Options, theirs: Recipe, *, synthetic: bool, progress: Progress
+) -> Described:
+    """Read the scans of a recipe from a folder, in the recipe's order, and compare.
+
+    Where the task knows image ids, no other images are looked at; those that a recipe wants and the folder lacks are
+    looked for under other ids in a second pass.
+
+    Raises:
+        DataError: the folder cannot be read at all, or an image cannot.
+    """
+    for line in theirs.overruled(options):
+        progress.say(f"note: {escape(line)}")
+    whole = None
+    try:
+        task.wanted = theirs.images
+        cohort = task.scan(folder, progress)
+    except DataError:
+        if theirs.images is None:
+            raise
+        task.wanted = None  # perhaps none of them is there, which is no reason to stop before saying so
+        cohort = whole = task.scan(folder, progress)
+    finally:
+        task.wanted = None
+    selected = select(cohort, theirs)
+    others = cohort.scans
+    if theirs.images is not None and len(selected.scans) < len(theirs.scans) and whole is None:
+        progress.say(f"{len(theirs.scans) - len(selected.scans)} scans are not there; looking for other images of them")
+        try:
+            others = task.scan(folder, progress).scans
+        except DataError as error:
+            progress.say(f"note: the folder cannot be read without the recipe: {escape(str(error))}")
+    mine = _recipe_of(selected, name, task, synthetic, options, progress)
+    listed = others[["subject", *(group for group in PUBLISHED if group in others)]]
+    remarks = []
+    if theirs.versions.get("fusekit") != mine.versions["fusekit"]:
+        remarks.append(
+            f"the recipe was written by FuseKit {theirs.versions.get('fusekit')}, this is {mine.versions['fusekit']}"
+        )
+    further = len(cohort.scans) - len(selected.scans)
+    if further and whole is None:
+        remarks.append(f"{further} further scans of the folder are not in the recipe and were left out")
+    return Described(selected, mine, theirs, tuple(compare(theirs, mine, listed)), tuple(remarks))
+
+
+def read_cohort(config: Settings, task: Task, progress: Progress) -> Cohort:
+    """Read and check what a run trains on: the data, or the SYNTHETIC cohort; with a recipe, exactly its scans.
+
+    Raises:
+        DataError: with file, row and column, and what to do; or something differs from the recipe and ``config.allow``
+            does not have ``recipe-differs``.
+    """
+    folder = config.data or synthetic_cohort(config.task, task, config.options, progress)
+    cohort = _exactly(config, task, folder, progress) if config.recipe else task.scan(folder, progress)
+    cohort.check()
+    return cohort
+
+
+def _exactly(config: Settings, task: Task, folder: Path, progress: Progress) -> Cohort:
+    """Exactly the scans of the configuration's recipe; whatever differs is a refusal, and named."""
+    assert config.recipe is not None
+    name = config.task
+    done = rebuild(name, task, folder, config.options, read_recipe(config.recipe), synthetic=False, progress=progress)
+    for remark in done.remarks:
+        progress.say(f"note: {escape(remark)}")
+    if not done.differences:
+        progress.say(f"recipe: {done.verdict}")
+        return done.cohort
+    items = tuple(map(str, done.differences))
+    advice = f"`fusekit cohort {name} --data DIR --recipe FOLDER --out REBUILT` lists all of it"
+    message = f"the cohort is not the recipe's: {done.verdict}"
+    finding = Finding("recipe-differs", message, items, severity="refusal", advice=advice)
+    if finding.code not in config.allow:
+        first = "\n".join(f"  {item}" for item in items[:10])
+        more = f"\n  and {len(items) - 10} more" if len(items) > 10 else ""
+        raise DataError(
+            f"{finding.message}.\n{first}{more}\n{advice}; --allow {finding.code} trains on what is there anyway."
+        )
+    return replace(done.cohort, findings=(*done.cohort.findings, finding))
+
+
+def synthetic_cohort(name: str, task: Task, options: Options, progress: Progress) -> Path:
+    """Write the task's synthetic cohort, or find it as it was written before."""
+    given = read_options("synthetic", task.synthesize, options.get("synthetic", {}))
+    chosen: dict[str, Any] = {**option_defaults(task.synthesize), **given}  # spelled out or not, the same cohort
+    key = json.dumps([name, chosen, versions()["fusekit"]], sort_keys=True, default=str)
+    folder = cache_folder("synthetic") / f"{Path(name).name}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
+    progress.say(
+        "[bold yellow]SYNTHETIC cohort:[/] no --data was given, so invented patients are used; "
+        "they show that the tool works and say nothing about disease."
+    )
+    with alone(folder, lambda: progress.say("Another process is writing this cohort; waiting for it.")):
+        if folder.exists():
+            try:
+                refuse_damaged(folder, "The cohort is written again.")
+            except DataError as error:
+                progress.say(f"[bold yellow]The SYNTHETIC cohort was damaged:[/] {escape(str(error))}")
+                discard(folder)
+        if not folder.exists():
+            with new_folder(folder) as partial:
+                task.synthesize(partial, progress, **chosen)
+                seal(partial, folder.name)
+    hold(folder)
+    progress.say(f"It lies in {folder}")
+    return folder
+
+
+def _recipe_of(cohort: Cohort, name: str, task: Task, synthetic: bool, options: Options, progress: Progress) -> Recipe:
+    """The recipe, with every option that decides about the cohort, whether it was given or not."""
+    factories: dict[str, Any] = {"synthetic": task.synthesize} if synthetic else {}
+    if name in catalog().tasks.names():
+        factories["task"] = catalog().tasks.get(name)
+    complete = {}
+    for part in PARTS:
+        if part in factories:
+            plain = {k: v for k, v in option_defaults(factories[part]).items() if isinstance(v, _PLAIN)}
+            complete[part] = {**plain, **read_options(part, factories[part], options.get(part, {}))}
+        elif part == "task":
+            complete[part] = dict(options.get(part, {}))
+    return Recipe.of(cohort, task=name, synthetic=synthetic, options=complete, versions=versions(), progress=progress)

@@ -1,0 +1,169 @@
+"""From a folder to rows: the cohort, its slices, and which subjects are held out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from rich.markup import escape
+
+from fusekit.audit import audit_images, audit_tables, refuse
+from fusekit.data import (
+    Cohort,
+    Finding,
+    SlicePolicy,
+    SliceStore,
+    Task,
+    assign_folds,
+    build_store,
+    refuse_leakage,
+    set_aside,
+)
+from fusekit.data.store.cache import cache_folder
+from fusekit.experiment.setup import manifest
+from fusekit.experiment.setup.cohort import read_cohort
+from fusekit.experiment.setup.settings import Settings
+from fusekit.progress import Progress, Quiet
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """A cohort, split and cut, and everything that was found on the way.
+
+    Args:
+        cohort: as the task read it.
+        folds: fold by subject.
+        store: the cohort's slices.
+        findings: of the task, the audit and the store.
+    """
+
+    cohort: Cohort
+    folds: pd.Series
+    store: SliceStore
+    findings: tuple[Finding, ...]
+
+    @cached_property
+    def rows(self) -> pd.DataFrame:
+        """One row a slice: index ``row`` (of the store); subject, scan, slice, fold, label."""
+        rows = self.store.rows.join(self.cohort.scans[["subject", "label"]], on="scan")
+        rows["fold"] = rows["subject"].map(self.folds)
+        return rows[["subject", "scan", "slice", "fold", "label"]].rename_axis("row")
+
+    @cached_property
+    def fingerprint(self) -> dict[str, str]:
+        """SHA-256 of labels, clinical values and slices."""
+        return manifest.fingerprint(self.cohort, self.store.images)
+
+    def images(self, rows: pd.DataFrame) -> np.ndarray:
+        """Grey levels of some rows: (n, H, W), or (n, S, S, S) of whole volumes."""
+        images: np.ndarray = self.store.images[rows.index.to_numpy()]
+        return images
+
+    def values(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Clinical values of some rows, one line a row."""
+        return self.cohort.clinical.loc[rows["scan"]]
+
+    def sides(self, fold: int | None, validation: float, seed: int) -> Sides:
+        """Hold a fold out, and set a share of the other subjects aside.
+
+        Args:
+            fold: which is tested; None tests nobody, and trains on all.
+            validation: share of the training subjects that is set aside; 0 sets none aside.
+            seed: of the draw; every arm draws the same.
+
+        Raises:
+            LeakageError: a subject would be on two sides.
+            DataError: too few subjects to set aside.
+        """
+        rows = self.rows
+        tested = rows["fold"] == (-1 if fold is None else fold)
+        labels = rows[~tested].groupby("subject")["label"].first()
+        spared = rows["subject"].isin(set_aside(labels, validation, (seed, *([] if fold is None else [fold + 1]))))
+        sides = Sides(rows[~tested & ~spared], rows[spared], rows[tested])
+        refuse_leakage(sides.train["subject"], sides.test["subject"])
+        refuse_leakage(sides.train["subject"], sides.validation["subject"])
+        refuse_leakage(sides.validation["subject"], sides.test["subject"])
+        return sides
+
+
+class Sides(NamedTuple):
+    """Rows by what they are for; no subject is on two sides."""
+
+    train: pd.DataFrame
+    validation: pd.DataFrame
+    test: pd.DataFrame
+
+    def counts(self, classes: Sequence[str]) -> dict[str, dict[str, dict[str, int]]]:
+        """Subjects, scans and slices: side -> class -> count."""
+        return {
+            side: {
+                name: {
+                    "subjects": int(part["subject"].nunique()),
+                    "scans": int(part["scan"].nunique()),
+                    "slices": len(part),
+                }
+                for label, name in enumerate(classes)
+                for part in [rows[rows["label"] == label]]
+            }
+            for side, rows in self._asdict().items()
+        }
+
+
+def gather(config: Settings, task: Task, slices: SlicePolicy, progress: Progress, *, stop: bool = True) -> Gathered:
+    """Read the cohort, check it, deal its subjects into folds, cut its slices, and audit all of it.
+
+    Args:
+        config: data, seed, folds, image size, and which refusals are allowed.
+        task: reads the cohort.
+        slices: which slices are cut.
+        progress: shows scans.
+        stop: raise at what the audit refuses; tables are audited before the images are read, which may take hours.
+
+    Raises:
+        DataError: with file, row and column, and what to do.
+        LeakageError: the audit refuses the cohort.
+        OptionError: ``config.allow`` names no refusal.
+    """
+    cohort = read_cohort(config, task, progress)
+    folds = assign_folds(cohort.subjects, config.dealt, config.seed)
+    findings = (*cohort.findings, *audit_tables(cohort, folds, task))
+    if stop:
+        refuse(findings, config.allow)
+    store = build_store(cohort.scans, slices, config.image_size, cache_folder("slices"), progress)
+    findings = (*findings, *store.findings, *audit_images(cohort, task, store))
+    if stop:
+        refuse(findings, config.allow)
+    return Gathered(cohort, folds, store, findings)
+
+
+def gather_again(config: Settings, task: Task, slices: SlicePolicy) -> Gathered:
+    """Gather for a process that trains what another has gathered: nothing is audited or checked twice.
+
+    Raises:
+        DataError: as ``gather``.
+    """
+    cohort = read_cohort(config, task, Quiet())
+    folds = assign_folds(cohort.subjects, config.dealt, config.seed)
+    kept = cache_folder("slices")
+    store = build_store(cohort.scans, slices, config.image_size, kept, Quiet(), check=False)
+    return Gathered(cohort, folds, store, ())
+
+
+def tell(findings: Iterable[Finding], progress: Progress) -> None:
+    """Say every finding in a line."""
+    for finding in findings:
+        progress.say(_line(finding))
+
+
+def _line(finding: Finding) -> str:
+    """A note in a line; what may fool you with its first items, and what to do."""
+    if finding.severity == "note":
+        return f"note: {finding.message} ({finding.count})"
+    more = f" and {finding.count - 3} more" if finding.count > 3 else ""
+    kind = "[bold yellow]warning:[/]" if finding.severity == "warning" else "[bold red]refusal, allowed:[/]"
+    text = f"{finding.code} ({finding.count}): {finding.message} {'; '.join(finding.items[:3])}{more}. {finding.advice}"
+    return f"{kind} {escape(text)}"

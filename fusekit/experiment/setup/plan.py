@@ -1,0 +1,136 @@
+"""A configuration turned into parts, so that whatever is wrong with it is said before any data is read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from lightning_fabric import Fabric
+
+from fusekit.data import SlicePolicy, Task
+from fusekit.errors import OptionError
+from fusekit.evaluation import Metric, Rule
+from fusekit.experiment.setup.parts import MODEL_PARTS, open_task
+from fusekit.experiment.setup.settings import Settings
+from fusekit.experiment.setup.trackers import open_trackers
+from fusekit.extension import catalog
+from fusekit.models import FusionModel, build
+from fusekit.models.build import check_image
+from fusekit.training import ALONE, AugmentOptions, Processes, TrainingOptions, fabric_for
+from fusekit.training.step.compiled import require_compiler
+
+if TYPE_CHECKING:
+    from fusekit.baselines import Baseline
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run will do."""
+
+    config: Settings
+    task: Task
+    metrics: Mapping[str, Metric]
+    slices: SlicePolicy
+    training: TrainingOptions
+    augment: AugmentOptions
+    fabric: Fabric
+    processes: Processes = ALONE
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether the cohort is an invented one."""
+        return self.config.data is None
+
+    def build_model(self, columns: int) -> FusionModel:
+        """Build the untrained model for so many encoded clinical columns."""
+        return build(
+            self.config.fusion,
+            backbone=self.config.backbone,
+            columns=columns,
+            classes=len(self.task.classes),
+            in_channels=self.task.channels,
+            options={part: chosen for part, chosen in self.config.options.items() if part in MODEL_PARTS},
+        )
+
+    def build_baseline(self) -> Baseline:
+        """Build the classical model that is trained instead of a network.
+
+        Raises:
+            UnknownName: no such baseline.
+            OptionError: an option has a value that it does not take.
+        """
+        factory = catalog().baselines.get(self.config.baseline)
+        made: Baseline = factory(**self.config.options.get("baseline", {}))
+        return made
+
+
+def make_plan(config: Settings) -> Plan:
+    """Check every name and option of a configuration.
+
+    Raises:
+        UnknownName: a task, fusion, backbone, part, metric or tracker is not registered.
+        OptionError: an option does not exist or does not take its value, the device is not there, or the backbone reads
+            volumes where the policy gives slices (or the reverse), or does not take images of this size.
+    """
+    options = config.options
+    task = open_task(config.task, options)
+    plan = Plan(
+        config=config,
+        task=task,
+        metrics={name: catalog().metrics.get(name)() for name in task.metrics},
+        slices=config.slice_policy(task),
+        training=TrainingOptions(**options.get("training", {})),
+        augment=AugmentOptions(**options.get("augment", {})),
+        fabric=fabric_for(config.device, config.precision, config.devices, config.nodes),
+    )
+    _refuse_mirrored(plan)
+    if plan.training.compile:
+        require_compiler()
+        if config.devices * config.nodes > 1 and plan.training.sync_batchnorm:
+            raise OptionError(
+                "training.compile=true makes one graph, which cannot hold batch normalisation over several devices; "
+                "add -o training.sync_batchnorm=false."
+            )
+    if plan.training.warmup >= config.epochs:
+        raise OptionError(f"training.warmup={plan.training.warmup:g} leaves none of {config.epochs} epochs.")
+    open_trackers(config)
+    Rule(config.aggregate).check(len(task.classes))
+    if config.threshold == "youden" and len(task.classes) > 2:
+        raise OptionError(f"--threshold youden parts two classes, and {config.task_name} has {len(task.classes)}.")
+    if config.baseline:
+        plan.build_baseline()
+        return plan
+    for _, candidate in config.candidates() if config.search else ():
+        make_plan(candidate)
+    with torch.device("meta"):  # no memory and no arithmetic: only to hear what the parts say to their options
+        model = plan.build_model(columns=1)
+    if model.backbone is not None:
+        _refuse_other_rank(plan, model.backbone.spatial_dims)
+        check_image(model, (config.image_size,) * model.backbone.spatial_dims)
+    return plan
+
+
+def _refuse_mirrored(plan: Plan) -> None:
+    """Left and right cannot change places in a slice that has neither."""
+    if plan.augment.flip and plan.slices.plane == "sagittal":
+        raise OptionError(
+            "augment.flip mirrors left and right, and a sagittal slice shows front and back. Leave it away, or choose "
+            "slices.plane=coronal, axial or volume."
+        )
+
+
+def _refuse_other_rank(plan: Plan, dims: int) -> None:
+    """A two-dimensional backbone reads slices, a three-dimensional one whole volumes."""
+    name, plane = plan.config.backbone, plan.slices.plane
+    if plane == "volume" and dims != 3:
+        raise OptionError(
+            f"slices.plane=volume gives whole volumes, and the backbone {name!r} reads slices. Choose a "
+            "three-dimensional backbone (--backbone r3d_18), or a plane: sagittal, coronal or axial."
+        )
+    if plane != "volume" and dims != 2:
+        raise OptionError(
+            f"the backbone {name!r} reads whole volumes, and slices.plane={plane} gives slices. Add "
+            "-o slices.plane=volume, or choose a two-dimensional backbone."
+        )

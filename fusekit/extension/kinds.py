@@ -1,0 +1,38 @@
+"""The kinds of components: the one table that ``to``, the catalog, ``fusekit list`` and the reference are made from."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Kind(NamedTuple):
+    """One kind: ``to.head(...)`` registers, ``catalog().heads`` knows, ``fusekit list heads`` shows what is of it."""
+
+    name: str
+    factory: str  # what builds one, in words
+    named_by: str  # where people name one
+    part: str = ""  # before the dot in ``-o part.option=value``; empty: it takes no options
+
+    @property
+    def plural(self) -> str:
+        """Of its name."""
+        return f"{self.name}s"
+
+
+_MODEL = (
+    Kind("backbone", "(in_channels, *, sites, options...) -> Backbone", "`--backbone NAME`", "backbone"),
+    Kind("encoder", "(columns, *, options...) -> ClinicalEncoder", "`Fusion(encoder=…)`", "encoder"),
+    Kind("injector", "(sites, clinical_width, *, options...) -> Injector", "`Fusion(injector=…)`", "injector"),
+    Kind("head", "(image_widths, clinical_width, classes, *, options...) -> FusionHead", "`Fusion(head=…)`", "head"),
+)
+#: In the order in which people meet them.
+KINDS = (
+    Kind("task", "(*, options...) -> Task", "`fusekit run NAME`", "task"),
+    Kind("fusion", "Fusion(...), or () -> Fusion", "`--fusion NAME`"),
+    Kind("baseline", "(*, options...) -> Baseline", "`--baseline NAME`", "baseline"),
+    *_MODEL,
+    Kind("metric", "() -> Metric", "`Task.metrics`"),
+    Kind("tracker", "(*, options...) -> an object with hooks of a run", "`--track NAME`", "track"),
+)
+#: The parts of a model that take options: where an injector meets the backbone, and the parts that plugins bring.
+MODEL_PARTS = ("sites", *(kind.part for kind in _MODEL))

@@ -1,0 +1,1 @@
+"""Image networks with sites: timm's and torchvision's."""

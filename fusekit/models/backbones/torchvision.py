@@ -1,0 +1,84 @@
+"""torchvision's video ResNets as backbones of whole volumes: depth stands where films have time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+from torchvision.models import video
+
+from fusekit.errors import OptionError, UnknownName
+from fusekit.extension.fusion import SiteKind
+from fusekit.extension.registry import suggest
+from fusekit.models.backbones.hooked import HookedBackbone
+
+_STAGES = ("layer1", "layer2", "layer3", "layer4")
+
+
+class VideoBackbone(HookedBackbone):
+    """A three-dimensional ResNet with sites. Without ``inject`` it computes what torchvision computes, bit for bit.
+
+    The network is ``self.net``, with torchvision's state-dict keys (its classifier ``fc`` left out), so weights that
+    were trained elsewhere load. Its weights start as torchvision draws them: He et al. 2015, fan out.
+
+    The networks were made for films, so depth (the first axis of a whole volume, head to feet) is treated apart: the
+    stem strides by 2 over rows and columns and by 1 over depth. A volume S x S x S leaves ``r3d_18`` and
+    ``r2plus1d_18`` as S/8 x S/16 x S/16, and ``mc3_18``, whose later stages are flat, as S x S/16 x S/16.
+
+    Args:
+        name: mc3_18, r2plus1d_18 or r3d_18.
+        in_channels: of the volume.
+        sites: before each stage, before each block, or before each block's branches: what ``conv1`` and a projecting
+            shortcut read, while an identity shortcut keeps the unchanged features.
+
+    Raises:
+        OptionError: no channels.
+    """
+
+    def __init__(self, name: str, in_channels: int, *, sites: SiteKind = "block"):
+        if in_channels < 1:
+            raise OptionError(f"a volume has one channel or more, not {in_channels}.")
+        if not hasattr(video, name):
+            raise UnknownName(f"torchvision has no network {name!r} for volumes; {suggest(name, dir(video))}")
+        net: Any = getattr(video, name)(weights=None)
+        net.stem[0] = _first_convolution(net.stem[0], in_channels)
+        net.fc = nn.Identity()
+        stages = {number: (stage,) for number, stage in enumerate(_STAGES, 1)}
+        super().__init__(
+            net,
+            stages,
+            features=_features,
+            pool=_pool,
+            in_channels=in_channels,
+            sites=sites,
+            spatial_dims=3,
+            name=name,
+        )
+
+
+def _features(net: Any, image: Tensor) -> Tensor:
+    features: Tensor = net.stem(image)
+    for stage in _STAGES:
+        features = net.get_submodule(stage)(features)
+    return features
+
+
+def _pool(net: Any, features: Tensor) -> Tensor:
+    pooled: Tensor = net.avgpool(features).flatten(1)
+    return pooled
+
+
+def _first_convolution(made_for_colour: nn.Conv3d, in_channels: int) -> nn.Conv3d:
+    """The stem's first layer for other than three channels, drawn as torchvision draws it."""
+    if in_channels == made_for_colour.in_channels:
+        return made_for_colour
+    layer = nn.Conv3d(
+        in_channels,
+        made_for_colour.out_channels,
+        kernel_size=made_for_colour.kernel_size,  # type: ignore[arg-type]  # torch types it as any number of sizes
+        stride=made_for_colour.stride,  # type: ignore[arg-type]
+        padding=made_for_colour.padding,  # type: ignore[arg-type]
+        bias=False,
+    )
+    nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+    return layer

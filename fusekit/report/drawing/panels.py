@@ -1,0 +1,150 @@
+"""Panels that several pictures share: lines of all arms in one, each arm's line in one of its own, and forests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from math import ceil
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from fusekit.report.drawing.palette import GREY, ArmStyle, arm_styles
+from fusekit.report.page.formatting import in_panel, shortened
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+#: More arms than these have their bands in panels of their own: bands over bands cannot be read.
+TOGETHER = 2
+OTHERS = "#C8C8C8"
+
+
+class Line(NamedTuple):
+    """A line and its band: (G,) each; limits that are all NaN are not drawn."""
+
+    x: np.ndarray
+    y: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+
+def overlay(
+    axes: Axes, lines: Mapping[str, Line], texts: Mapping[str, str], *, bands: bool, order: Sequence[str] = ()
+) -> None:
+    """Draw the lines of all arms, and the legend below the panel: names and texts; ``order`` as for ``arm_styles``."""
+    styles = arm_styles(list(lines), order)
+    for k, arm in enumerate(lines):
+        name = shortened(arm, 34)
+        label = f"{name}: {texts[arm]}" if texts.get(arm) else name
+        _line(axes, lines[arm], styles[arm], label=label, offset=k, band=bands)
+    legend_below(axes)
+
+
+def legend_below(axes: Axes, columns: int = 1) -> None:
+    """Put the legend under the axis' label, where it covers nothing."""
+    axes.legend(
+        loc="upper left",
+        bbox_to_anchor=(0.0, 0.0),
+        bbox_transform=_under(axes),
+        borderaxespad=0,
+        handlelength=3.2,
+        ncols=columns,
+        columnspacing=1.2,
+    )
+
+
+def small_multiples(
+    figure: Figure,
+    lines: Mapping[str, Line],
+    texts: Mapping[str, str],
+    finish: Callable[[Axes], object],
+    *,
+    order: Sequence[str] = (),
+) -> None:
+    """Draw each arm's line with its band in a panel of its own, two a row, the other arms in light grey.
+
+    ``finish`` gives each panel its labels, limits and reference lines; ``order`` as for ``arm_styles``.
+    """
+    styles = arm_styles(list(lines), order)
+    for arm, axes in arm_panels(figure, list(lines)).items():
+        for other, line in lines.items():
+            if other != arm:
+                axes.plot(line.x, line.y, color=OTHERS, linewidth=0.8)
+        _line(axes, lines[arm], styles[arm], label=None, offset=1, band=True)
+        axes.set_title(f"{in_panel(arm)}\n{texts[arm]}" if texts.get(arm) else in_panel(arm), fontsize=8.5)
+        finish(axes)
+        if not axes.get_subplotspec().is_first_col():  # type: ignore[union-attr]
+            axes.set_ylabel("")
+
+
+def arm_panels(figure: Figure, arms: Sequence[str], *, columns: int = 2, sharex: bool = True) -> dict[str, Axes]:
+    """Lay out a panel an arm; labels of shared axes stand at the edges only."""
+    columns = min(columns, len(arms))
+    grid = figure.subplots(ceil(len(arms) / columns), columns, sharex=sharex, sharey=True, squeeze=False)
+    for axes in grid.flat[len(arms) :]:
+        axes.set_visible(False)
+    panels = dict(zip(arms, grid.flat, strict=False))
+    for k, axes in enumerate(panels.values()):
+        at_bottom = k + columns >= len(arms)
+        axes.xaxis.set_tick_params(labelbottom=at_bottom or not sharex)
+        axes.xaxis.label.set_visible(at_bottom)
+    return panels
+
+
+def forest(
+    axes: Axes,
+    places: Sequence[float],
+    values: Sequence[float],
+    lows: Sequence[float],
+    highs: Sequence[float],
+    *,
+    colour: str,
+    marker: str = "o",
+    **rest: object,
+) -> None:
+    """Draw values at heights ``places`` with their intervals; what is not a number is left out."""
+    for place, value, low, high in zip(places, values, lows, highs, strict=True):
+        if not np.isnan([low, high]).any():
+            axes.plot([low, high], [place, place], color=colour, linewidth=1.5, solid_capstyle="butt")
+        if not np.isnan(value):
+            axes.plot(value, place, marker=marker, color=colour, linestyle="none", **rest)  # type: ignore[arg-type]
+
+
+def rows(axes: Axes, labels: Sequence[str]) -> None:
+    """Name the heights 0, 1, ... from the top down."""
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set_ylim(len(labels) - 0.4, -0.6)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(axis="x", color="#E6E6E6", linewidth=0.7)
+
+
+def reference(axes: Axes, x: Sequence[float], y: Sequence[float], label: str | None = None) -> None:
+    """Draw a dotted grey line, of what no knowledge gives."""
+    axes.plot(x, y, color=GREY, linewidth=1.0, linestyle=":", zorder=1, label=label)
+
+
+def _line(axes: Axes, line: Line, style: ArmStyle, *, label: str | None, offset: int, band: bool) -> None:
+    x, y, low, high = line
+    if band and not np.isnan(low).all():
+        axes.fill_between(x, low, high, color=style.colour, alpha=0.18, linewidth=0)
+    every = max(1, len(x) // 4)
+    axes.plot(
+        x,
+        y,
+        color=style.colour,
+        linestyle=style.line,
+        marker=style.marker,
+        markersize=4.5,
+        markevery=(min(len(x) - 1, offset * every // 8 + every // 6), every) if len(x) > 20 else None,
+        label=label,
+    )
+
+
+def _under(axes: Axes) -> object:
+    """The panel's coordinates, moved down by the height of the ticks' and the axis' labels."""
+    from matplotlib.transforms import ScaledTranslation
+
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    return axes.transAxes + ScaledTranslation(0, -0.48, figure.dpi_scale_trans)

@@ -1,0 +1,122 @@
+"""Pictures of the explanations that a run folder holds: whatever is there."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fusekit.report.drawing.picture import Picture
+from fusekit.report.evidence import Evidence
+from fusekit.report.explanations.attributions import attributions, gates
+from fusekit.report.explanations.examples import examples
+from fusekit.report.explanations.what_if import mean_maps, what_if
+from fusekit.report.page.formatting import file_names
+
+_TEXTS = dict.fromkeys(("subject", "scan", "column", "level", "unit", "original", "value", "site"), str)
+
+
+def explanations(evidence: Evidence) -> list[Picture]:
+    """Draw the explanations of the first seed of every arm, kind by kind: examples of all arms come first.
+
+    Maps for other clinical values are drawn only where the table acts inside of the image's network.
+    """
+    names = file_names([arm.name for arm in evidence.arms])
+    kinds: list[list[Picture]] = [[], [], [], [], []]
+    for arm in evidence.arms:
+        folder = arm.runs[0].explanations
+        if folder is None:
+            continue
+        own = _Explained(folder, arm.name, names[arm.name], evidence)
+        for pictures, draw in zip(kinds, (own.slices, own.changes, own.means, own.columns, own.gates), strict=True):
+            pictures += draw()
+    return [picture for pictures in kinds for picture in pictures]
+
+
+class _Explained:
+    """One arm's explanations."""
+
+    def __init__(self, folder: Path, arm: str, stem: str, evidence: Evidence):
+        self.folder, self.arm, self.stem = folder, arm, stem
+        self.facts: dict[str, Any] = {}
+        if (folder / "explanation.json").exists():
+            self.facts = json.loads((folder / "explanation.json").read_text(encoding="utf-8"))
+        # Folders of older runs do not say whether the orientation was read: then nothing is said of sides.
+        self.plane = str(self.facts.get("plane", "")) if self.facts.get("oriented") is True else ""
+        self.classes, self.synthetic = evidence.classes, evidence.synthetic
+        self.target = int(self.facts.get("target", 1))
+
+    def table(self, name: str) -> pd.DataFrame | None:
+        path = self.folder / name
+        if not path.exists():
+            return None
+        table = pd.read_csv(path, dtype=_TEXTS, keep_default_na=False, na_values=[""])
+        texts = [column for column in table.columns if column in _TEXTS]
+        table[texts] = table[texts].fillna("")
+        return None if table.empty else table
+
+    def array(self, name: str) -> np.ndarray | None:
+        path = self.folder / name
+        return np.load(path, allow_pickle=False) if path.exists() else None
+
+    def slices(self) -> list[Picture]:
+        table, images = self.table("examples.csv"), self.array("images.npy")
+        if table is None or images is None:
+            return []
+        name, maps = f"examples-{self.stem}", self.array("grad_cam.npy")
+        words: dict[str, Any] = {"plane": self.plane, "target": self.target, "synthetic": self.synthetic}
+        return [examples(name, self.arm, table, images, maps, self.classes, **words)]
+
+    def changes(self) -> list[Picture]:
+        table, images, maps = self.table("what_if.csv"), self.array("images.npy"), self.array("what_if.npy")
+        if table is None or images is None or maps is None or not self.facts.get("injector", True):
+            return []
+        words: dict[str, Any] = {"plane": self.plane, "target": self.target, "synthetic": self.synthetic}
+        return [
+            what_if(
+                f"what-if-{self.stem}-{k}",
+                self.arm,
+                own,
+                images[int(str(example))],
+                maps[own.index.to_numpy()],
+                self.classes,
+                **words,
+            )
+            for k, (example, own) in enumerate(table.groupby("example", sort=False), start=1)
+        ]
+
+    def means(self) -> list[Picture]:
+        table, images, maps = self.table("mean_map.csv"), self.array("mean_image.npy"), self.array("mean_map.npy")
+        if table is None or images is None or maps is None:
+            return []
+        brain, laid = self.array("template_image.npy"), self.array("template_map.npy")
+        template = (brain, laid) if brain is not None and laid is not None and "template_mm" in table else None
+        return [
+            mean_maps(
+                f"mean-map-{self.stem}",
+                self.arm,
+                table,
+                images,
+                maps,
+                plane=self.plane,
+                target=self.classes[self.target],
+                template=template,
+                synthetic=self.synthetic,
+            )
+        ]
+
+    def columns(self) -> list[Picture]:
+        table = self.table("attributions.csv")
+        if table is None or "label" not in table:
+            return []
+        name = f"attributions-{self.stem}"
+        return [attributions(name, self.arm, table, self.classes, target=self.target, synthetic=self.synthetic)]
+
+    def gates(self) -> list[Picture]:
+        table = self.table("gates.csv")
+        if table is None:
+            return []
+        return [gates(f"gates-{self.stem}", self.arm, table, self.classes, synthetic=self.synthetic)]

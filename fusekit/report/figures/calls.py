@@ -1,0 +1,102 @@
+"""Confusion matrices: what was called what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import ceil
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from fusekit.evaluation import Rule
+from fusekit.report.drawing.palette import BLUE
+from fusekit.report.drawing.panels import arm_panels
+from fusekit.report.drawing.picture import Picture, draw
+from fusekit.report.page.formatting import count_subjects, in_panel, shortened
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def confusion(
+    arms: Mapping[str, pd.DataFrame],
+    classes: Sequence[str],
+    *,
+    rules: Mapping[str, Rule] | None = None,
+    synthetic: bool = False,
+) -> Picture:
+    """Draw each arm's confusion matrix of subjects: counts, and shares of the true class.
+
+    Args:
+        arms: arm -> one row a subject: subject, fold, label, p_0, p_1, ... (of one seed).
+        classes: names of the labels.
+        rules: arm -> what it calls; without one the most probable class.
+        synthetic: say so.
+    """
+    counts = {
+        arm: _counts(table["label"].to_numpy(), rule.called(table, "subject"), len(classes))
+        for arm, table in arms.items()
+        for rule in [(rules or {}).get(arm, Rule())]
+    }
+    first = next(iter(arms.values()))
+    fitted = any(rule.thresholds for rule in (rules or {}).values())
+    said = "above the fold's threshold, fitted on validation subjects" if fitted else "the most probable class"
+
+    def paint(figure: Figure) -> None:
+        for arm, axes in arm_panels(figure, list(arms)).items():
+            _matrix(axes, counts[arm], classes)
+            axes.set_title(in_panel(arm), fontsize=9)
+
+    rows = [
+        {"arm": arm, "true": classes[i], "called": classes[j], "subjects": int(n[i, j]), "share": _shares(n)[i, j]}
+        for arm, n in counts.items()
+        for i in range(len(classes))
+        for j in range(len(classes))
+    ]
+    return draw(
+        "confusion",
+        paint,
+        title="Confusion matrices",
+        caption=f"{count_subjects(first)}, held out; called: {said}. Per cent are of the true class.",
+        alt="Subjects called rightly: "
+        + ", ".join(f"{arm} {np.trace(n)} of {n.sum()}" for arm, n in counts.items())
+        + ".",
+        table=pd.DataFrame(rows),
+        height=2.35 * ceil(len(arms) / 2) + 0.4 if len(arms) > 1 else 4.2,
+        synthetic=synthetic,
+    )
+
+
+def _counts(labels: np.ndarray, calls: np.ndarray, classes: int) -> np.ndarray:
+    counts = np.zeros((classes, classes), dtype=int)
+    np.add.at(counts, (labels, calls), 1)
+    return counts
+
+
+def _shares(counts: np.ndarray) -> np.ndarray:
+    """Shares of each true class; NaN where it has no subject."""
+    total = counts.sum(axis=1, keepdims=True)
+    return np.asarray(np.divide(counts, total, out=np.full(counts.shape, np.nan), where=total > 0))
+
+
+def _matrix(axes: Axes, counts: np.ndarray, classes: Sequence[str]) -> None:
+    from matplotlib.colors import LinearSegmentedColormap
+
+    shares = _shares(counts)
+    blues = LinearSegmentedColormap.from_list("shares", ["#FFFFFF", BLUE])
+    axes.imshow(np.nan_to_num(shares), cmap=blues, vmin=0, vmax=1)
+    for (i, j), n in np.ndenumerate(counts):
+        share = "" if np.isnan(shares[i, j]) else f"\n{100 * shares[i, j]:.0f} %"
+        colour = "white" if shares[i, j] > 0.6 else "black"
+        weight = "bold" if i == j else "normal"
+        axes.text(j, i, f"{n}{share}", ha="center", va="center", color=colour, fontweight=weight)
+    names = [shortened(name, 12) for name in classes]
+    axes.set_xticks(range(len(classes)), names)
+    axes.set_yticks(range(len(classes)), names)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    axes.set_xlabel("called")
+    if axes.get_subplotspec().is_first_col():  # type: ignore[union-attr]
+        axes.set_ylabel("true")

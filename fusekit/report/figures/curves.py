@@ -1,0 +1,154 @@
+"""ROC and precision-recall curves: of all arms in one panel, and of each arm with its band."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import ceil
+from typing import TYPE_CHECKING, NamedTuple
+
+import pandas as pd
+
+from fusekit.report.drawing.panels import TOGETHER, Line, overlay, reference, small_multiples
+from fusekit.report.drawing.picture import Picture, draw
+from fusekit.report.figures.bands import Band, precision_recall_band, roc_band
+from fusekit.report.page.formatting import count_subjects, records, with_interval
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MEANS = (
+    "Curves are means of the folds' curves, weighted by subjects, because scores of different models are not on one "
+    "scale."
+)
+BANDS = "Bands are pointwise 95 % limits over subjects (bootstrap within fold and class)."
+
+Areas = Mapping[str, tuple[float, float, float]]
+
+
+class _Kind(NamedTuple):
+    """What an ROC and a precision-recall picture do not share."""
+
+    name: str
+    title: str
+    x: str
+    y: str
+    area: str
+
+
+_ROC = _Kind("roc", "ROC curves", "1 - specificity", "sensitivity", "AUC")
+_PRECISION_RECALL = _Kind("precision-recall", "Precision-recall curves", "recall", "precision", "AP")
+
+
+def roc(
+    arms: Mapping[str, Sequence[pd.DataFrame]],
+    classes: Sequence[str],
+    *,
+    aucs: pd.DataFrame | None = None,
+    synthetic: bool = False,
+) -> list[Picture]:
+    """Draw ROC curves of all arms, and of each arm with its band.
+
+    Args:
+        arms: arm -> of each seed, one row a subject: subject, fold, label, p_0, p_1, ...
+        classes: names of the labels; with more than two, each class against the rest.
+        aucs: arm, value, low, high: the scores that the report's table shows, for the legend; without it, and with
+            more than two classes, the areas below the drawn curves.
+        synthetic: say so.
+
+    Returns:
+        ``roc``; and with two classes and more than two arms ``roc-by-arm``.
+    """
+    return _pictures(arms, classes, _ROC, aucs, synthetic)
+
+
+def precision_recall(
+    arms: Mapping[str, Sequence[pd.DataFrame]], classes: Sequence[str], *, synthetic: bool = False
+) -> list[Picture]:
+    """Draw precision-recall curves as ``roc`` does, over the line of a coin that knows the prevalence."""
+    return _pictures(arms, classes, _PRECISION_RECALL, None, synthetic)
+
+
+def _pictures(
+    arms: Mapping[str, Sequence[pd.DataFrame]],
+    classes: Sequence[str],
+    kind: _Kind,
+    aucs: pd.DataFrame | None,
+    synthetic: bool,
+) -> list[Picture]:
+    binary = len(classes) == 2
+    labels = [1] if binary else list(range(len(classes)))
+    compute = roc_band if kind is _ROC else precision_recall_band
+    bands = {label: {arm: compute(seeds, label) for arm, seeds in arms.items()} for label in labels}
+    areas = {label: {arm: band.area for arm, band in own.items()} for label, own in bands.items()}
+    if aucs is not None and binary:
+        areas[1] |= {r["arm"]: (r["value"], r["low"], r["high"]) for r in records(aucs) if r["arm"] in arms}
+    lines = {label: {arm: Line(*band[:4]) for arm, band in own.items()} for label, own in bands.items()}
+    texts = {
+        label: {arm: f"{kind.area} {with_interval(*area)}" for arm, area in own.items()} for label, own in areas.items()
+    }
+    first = next(iter(arms.values()))[0]
+    shares = {label: float((first["label"] == label).mean()) for label in labels}
+    together = len(arms) <= TOGETHER
+
+    def all_arms(figure: Figure) -> None:
+        for axes, label in zip(figure.subplots(len(labels), 1, squeeze=False)[:, 0], labels, strict=True):
+            overlay(axes, lines[label], texts[label], bands=together)
+            _finish(axes, kind, shares[label])
+            if not binary:
+                axes.set_title(f"{classes[label]} against the rest")
+
+    def each_arm(figure: Figure) -> None:
+        small_multiples(figure, lines[1], texts[1], lambda axes: _finish(axes, kind, shares[1]))
+
+    table = pd.concat([_rows(classes[label], bands[label], areas[label], kind) for label in labels])
+    table = table.drop(columns="class") if binary else table
+    said = "; ".join(f"{classes[k]}: " + ", ".join(f"{a} {t}" for a, t in texts[k].items()) for k in labels)
+    alt = f"{kind.title}, {said}."
+    told = f"{count_subjects(first)}, held out. {'' if binary else 'Each class against the rest. '}{MEANS}"
+    pictures = [
+        draw(
+            kind.name,
+            all_arms,
+            title=kind.title,
+            caption=f"{told} {BANDS}" if together else told,
+            alt=alt,
+            table=table,
+            height=len(labels) * (4.3 + 0.17 * len(arms)),
+            synthetic=synthetic,
+        )
+    ]
+    if binary and not together:
+        pictures.append(
+            draw(
+                f"{kind.name}-by-arm",
+                each_arm,
+                title=f"{kind.title}, each arm with its band",
+                caption=f"{told} {BANDS} Grey: the other arms.",
+                alt=alt,
+                table=table,
+                height=2.55 * ceil(len(arms) / 2) + 0.3,
+                synthetic=synthetic,
+            )
+        )
+    return pictures
+
+
+def _rows(name: str, bands: Mapping[str, Band], areas: Areas, kind: _Kind) -> pd.DataFrame:
+    parts = []
+    for arm, band in bands.items():
+        limits = dict(zip((kind.area, f"{kind.area} low", f"{kind.area} high"), areas[arm], strict=True))
+        columns = {"class": name, "arm": arm, kind.x: band.x, kind.y: band.y, "low": band.low, "high": band.high}
+        parts.append(pd.DataFrame({**columns, **limits}))
+    return pd.concat(parts)
+
+
+def _finish(axes: Axes, kind: _Kind, prevalence: float) -> None:
+    reference(axes, [0, 1], [0, 1] if kind is _ROC else [prevalence, prevalence])
+    if kind is not _ROC:
+        text = f"prevalence {prevalence:.2f}"
+        axes.annotate(text, (0.01, prevalence), (2, 2), textcoords="offset points", fontsize=8)
+    ticks = [0, 0.25, 0.5, 0.75, 1]
+    axes.set_xticks(ticks)
+    axes.set_yticks(ticks)
+    axes.set(xlabel=kind.x, ylabel=kind.y, xlim=(-0.01, 1.01), ylim=(-0.01, 1.015), box_aspect=1)

@@ -1,0 +1,146 @@
+"""Every picture of a report, by section."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fusekit.evaluation import Rule, probabilities_of
+from fusekit.report.drawing.picture import Picture
+from fusekit.report.evidence import Evidence, OneRun
+from fusekit.report.explanations.explained import explanations
+from fusekit.report.figures.calibration import decision_curve, reliability
+from fusekit.report.figures.calls import confusion
+from fusekit.report.figures.contribution import ablations, missingness, shapley
+from fusekit.report.figures.curves import precision_recall, roc
+from fusekit.report.figures.scores import differences, scores
+from fusekit.report.figures.subgroups import subgroups
+from fusekit.report.figures.training import training
+
+#: Sections, in the order of a report.
+SECTIONS = (
+    "scores", "curves", "calls", "calibration", "decision", "contribution", "subgroups", "explanations", "training",
+)  # fmt: skip
+#: Metrics by which subgroups are drawn, of those that the task has.
+_OF_GROUPS = ("auc", "macro-auc", "accuracy", "balanced-accuracy")
+
+
+def sections(evidence: Evidence) -> dict[str, list[Picture]]:
+    """Draw what there is to draw; a section without anything has an empty list."""
+    drawn = {
+        "scores": _scores,
+        "curves": _curves,
+        "calls": _calls,
+        "calibration": _calibration,
+        "decision": _decision,
+        "contribution": _contribution,
+        "subgroups": _subgroups,
+        "explanations": explanations,
+        "training": _training,
+    }
+    return {name: drawn[name](evidence) for name in SECTIONS}
+
+
+def _scores(evidence: Evidence) -> list[Picture]:
+    table = evidence.scores[evidence.scores["level"] == "subject"]
+    seeds = [
+        run.metrics[run.metrics["level"] == "subject"].assign(arm=arm.name, seed=run.seed)
+        for arm in evidence.arms
+        for run in arm.runs
+    ]
+    pictures = [scores(table, evidence.metrics, of_seeds=pd.concat(seeds), synthetic=evidence.synthetic)]
+    if not evidence.pairs.empty:
+        pictures.append(differences(evidence.pairs, evidence.metrics, synthetic=evidence.synthetic))
+    return pictures
+
+
+def _curves(evidence: Evidence) -> list[Picture]:
+    arms = {arm.name: [_subjects(run) for run in arm.runs] for arm in evidence.arms}
+    table = evidence.scores
+    aucs = table[(table["level"] == "subject") & (table["metric"] == "auc")]
+    return [
+        *roc(arms, evidence.classes, aucs=aucs, synthetic=evidence.synthetic),
+        *precision_recall(arms, evidence.classes, synthetic=evidence.synthetic),
+    ]
+
+
+def _calls(evidence: Evidence) -> list[Picture]:
+    firsts = {arm.name: arm.runs[0] for arm in evidence.arms}
+    tables = {name: _subjects(run) for name, run in firsts.items()}
+    rules = {name: Rule.of_manifest(run.manifest) for name, run in firsts.items()}
+    return [confusion(tables, evidence.classes, rules=rules, synthetic=evidence.synthetic)]
+
+
+def _calibration(evidence: Evidence) -> list[Picture]:
+    if evidence.reliability.empty:
+        return []
+    of = evidence.classes[1] if len(evidence.classes) == 2 else "the called class"
+    shown: dict[str, np.ndarray] = {}
+    for arm in evidence.arms:
+        p = probabilities_of(_subjects(arm.runs[0]))
+        shown[arm.name] = p[:, 1] if p.shape[1] == 2 else p.max(axis=1)
+    summary = None if evidence.calibration.empty else evidence.calibration
+    return [
+        reliability(
+            evidence.reliability, shown, of=of, summary=summary, order=_order(evidence), synthetic=evidence.synthetic
+        )
+    ]
+
+
+def _decision(evidence: Evidence) -> list[Picture]:
+    if evidence.net_benefit.empty or len(evidence.classes) != 2:
+        return []
+    return [
+        decision_curve(evidence.net_benefit, evidence.classes[1], order=_order(evidence), synthetic=evidence.synthetic)
+    ]
+
+
+def _contribution(evidence: Evidence) -> list[Picture]:
+    measure = evidence.metrics.get("auc") or evidence.metrics.get("macro-auc") or "AUC"
+    words: dict[str, Any] = {"measure": measure, "order": _order(evidence), "synthetic": evidence.synthetic}
+    pictures = [] if evidence.contribution.empty else ablations(evidence.contribution, **words)
+    if not evidence.shapley.empty:
+        pictures.append(shapley(evidence.shapley, **words))
+    if not evidence.missingness.empty:
+        pictures.append(missingness(evidence.missingness, **words))
+    return pictures
+
+
+def _subgroups(evidence: Evidence) -> list[Picture]:
+    if evidence.subgroups.empty:
+        return []
+    there = set(evidence.subgroups["metric"])
+    overall = evidence.scores[evidence.scores["level"] == "subject"]
+    return [
+        subgroups(
+            evidence.subgroups,
+            metric,
+            evidence.metrics.get(metric, metric),
+            overall=overall,
+            order=_order(evidence),
+            synthetic=evidence.synthetic,
+        )
+        for metric in _OF_GROUPS
+        if metric in there and evidence.subgroups.loc[evidence.subgroups["metric"] == metric, "value"].notna().any()
+    ]
+
+
+def _training(evidence: Evidence) -> list[Picture]:
+    histories = {
+        arm.name: pd.concat([run.history.assign(seed=run.seed) for run in arm.runs if run.history is not None])
+        for arm in evidence.arms
+        if any(run.history is not None for run in arm.runs)
+    }
+    if not histories:
+        return []
+    return [training(histories, _order(evidence), synthetic=evidence.synthetic)]
+
+
+def _order(evidence: Evidence) -> list[str]:
+    return [arm.name for arm in evidence.arms]
+
+
+def _subjects(run: OneRun) -> pd.DataFrame:
+    return Rule.of_manifest(run.manifest).subjects(run.predictions)

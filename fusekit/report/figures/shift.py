@@ -1,0 +1,180 @@
+"""Pictures of an external validation: scores beside those of training, and what differs between the cohorts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from fusekit.data import Pixels
+from fusekit.evaluation.cohorts.shift import SHIFT
+from fusekit.report.drawing.palette import BLUE, GREY, ORANGE
+from fusekit.report.drawing.picture import Picture, draw
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+#: So many clinical columns are drawn, those that differ most.
+COLUMNS = 20
+#: Differences beyond so many standard deviations are drawn at the edge, with their number.
+_FAR = 3.0
+#: Grey levels below are background; how much of it there is, is written.
+_DARK = 16
+
+
+def external_pictures(
+    *,
+    classes: Sequence[str],
+    titles: Mapping[str, str],
+    scores: pd.DataFrame,
+    clinical: pd.DataFrame,
+    grey: pd.DataFrame,
+    trained: Pixels,
+    reliability: pd.DataFrame,
+    synthetic: bool,
+) -> Iterator[Picture]:
+    """Draw an external validation.
+
+    Args:
+        classes: names of the labels.
+        titles: metric -> what it is called.
+        scores: from ``beside_training``.
+        clinical: from ``clinical_shift``; without rows there is no picture of it.
+        grey: from ``grey_levels``.
+        trained: mean and standard deviation of the training's grey levels.
+        reliability: from ``calibration.reliability``, at subject level.
+        synthetic: print on every picture that nobody measured these data.
+    """
+    own = scores[scores["level"] == "subject"].reset_index(drop=True)
+    subjects = int(own["external_subjects"].iloc[0])
+    yield draw(
+        "external-scores",
+        partial(_scores, table=own, titles=titles),
+        title="The same model on two cohorts",
+        caption=f"Scores of subjects with 95 % intervals: those held out of the training cohort, and {subjects} of the "
+        "other cohort. The model was not changed in between.",
+        alt=" ".join(_told(row, titles) for row in own.to_dict("records")),
+        table=own,
+        height=0.9 + 0.42 * len(own),
+        synthetic=synthetic,
+    )
+    known = clinical[clinical["difference"].notna()]
+    largest = known.loc[known["difference"].abs().sort_values(ascending=False, kind="stable").index].head(COLUMNS)
+    if len(largest):
+        yield draw(
+            "external-clinical",
+            partial(_differences, table=largest),
+            title="Clinical columns, other cohort minus training",
+            caption="Difference of the means in training standard deviations, with the 95 % limits of each: the "
+            f"{len(largest)} of {len(known)} columns that differ most. Dotted: {SHIFT:g}. Orange: more than that, and "
+            "beyond what chance gives among so many columns.",
+            alt=f"{int((known['difference'].abs() > SHIFT).sum())} of {len(known)} columns differ by more than "
+            f"{SHIFT:g} standard deviations; most, {largest['column'].iloc[0]} by {largest['difference'].iloc[0]:.2f}.",
+            table=largest,
+            height=1.1 + 0.22 * len(largest),
+            synthetic=synthetic,
+        )
+    middle = (grey["low"] + grey["high"]) / 2
+    mean = float((middle * grey["share"]).sum())
+    yield draw(
+        "external-intensity",
+        partial(_grey, table=grey, mean=mean, trained=trained),
+        title="Grey levels of the stored slices",
+        caption="Histogram of the other cohort's; of the training cohort's, the bundle keeps mean and standard "
+        "deviation.",
+        alt=f"Mean grey level {mean:.1f}; in training {trained.mean:.1f}, standard deviation {trained.std:.1f}.",
+        table=grey,
+        height=2.6,
+        synthetic=synthetic,
+    )
+    yield draw(
+        "external-reliability",
+        partial(_reliability, table=reliability, classes=classes),
+        title="Probabilities against outcomes",
+        caption="Subjects of the other cohort by predicted probability, with 95 % intervals of the observed share. On "
+        "the diagonal, probabilities mean what they say.",
+        alt="; ".join(
+            f"predicted {row['predicted']:.2f}, observed {row['observed']:.2f} of {int(row['subjects'])}"
+            for row in reliability.to_dict("records")
+        ),
+        table=reliability,
+        height=3.6,
+        width=4.2,
+        synthetic=synthetic,
+    )
+
+
+def _told(row: Mapping[Any, Any], titles: Mapping[str, str]) -> str:
+    return f"{titles[str(row['metric'])]}: {row['internal']:.2f} in training, {row['external']:.2f} elsewhere."
+
+
+def _scores(figure: Figure, *, table: pd.DataFrame, titles: Mapping[str, str]) -> None:
+    axes = figure.subplots()
+    sides = (("internal", "training cohort, held out", GREY, "s", -0.14), ("external", "other cohort", BLUE, "o", 0.14))
+    for side, label, colour, marker, shift in sides:
+        places = np.arange(len(table)) + shift
+        axes.hlines(places, table[f"{side}_low"], table[f"{side}_high"], color=colour, linewidth=1.6)
+        axes.plot(table[side], places, marker, color=colour, label=label)
+    axes.set_yticks(range(len(table)), [titles[name] for name in table["metric"]])
+    axes.set(xlim=(-0.02, 1.02), ylim=(len(table) - 0.5, -0.5))
+    axes.grid(axis="x", color="#E5E5E5", linewidth=0.6)
+    figure.legend(loc="outside lower center", ncols=2)
+
+
+def _differences(figure: Figure, *, table: pd.DataFrame) -> None:
+    axes = figure.subplots()
+    names = [f"{row['column']} {row['category']}".strip() for row in table.to_dict("records")]
+    axes.axvline(0, color=GREY, linewidth=0.8)
+    for line in (-SHIFT, SHIFT):
+        axes.axvline(line, color=GREY, linewidth=0.8, linestyle=":")
+    limits = table[["difference", "low", "high"]].fillna({"low": table["difference"], "high": table["difference"]})
+    sure = (table["difference"].abs() > SHIFT) & ~table["verdict"].str.startswith("perhaps ")
+    edge = min(_FAR, 1.15 * float(limits.abs().max().max()))
+    for place, (far, (_, row)) in enumerate(zip(sure, limits.iterrows(), strict=True)):
+        _difference(axes, place, row, edge, ORANGE if far else BLUE)
+    axes.set_yticks(range(len(table)), names, fontsize=7.5)
+    axes.set(xlim=(-edge * 1.02, edge * 1.02), ylim=(len(table) - 0.4, -0.6))
+    axes.set_xlabel("training standard deviations")
+
+
+def _difference(axes: Axes, place: int, row: pd.Series, edge: float, colour: str) -> None:
+    value, low, high = float(row["difference"]), float(row["low"]), float(row["high"])
+    axes.hlines(place, max(low, -edge), min(high, edge), color=colour, linewidth=1.4)
+    if abs(value) <= edge:
+        axes.plot(value, place, "o", color=colour, markersize=4)
+        return
+    side = 1 if value > 0 else -1
+    axes.plot(side * edge, place, ">" if side > 0 else "<", color=colour, markersize=5)
+    axes.text(side * edge * 0.95, place, f"{value:+.3g}", va="center", ha="right" if side > 0 else "left", fontsize=7.5)
+
+
+def _grey(figure: Figure, *, table: pd.DataFrame, mean: float, trained: Pixels) -> None:
+    axes = figure.subplots()
+    axes.axvspan(trained.mean - trained.std, trained.mean + trained.std, color="#E5E5E5", linewidth=0)
+    axes.axvline(trained.mean, color=GREY, linestyle="--", label="training: mean, and one standard deviation")
+    edges = [*table["low"], float(table["high"].iloc[-1])]
+    axes.stairs(table["share"], edges, color=BLUE, fill=True, alpha=0.6)
+    axes.axvline(mean, color=BLUE, label="other cohort: mean")
+    # Background would press everything else flat.
+    dark = table["low"] < _DARK
+    top = float(table.loc[~dark, "share"].max())
+    axes.set(xlim=(0, 256), xlabel="grey level", ylabel="share of pixels", ylim=(0, 1.2 * top if top > 0 else 1))
+    if float(table.loc[dark, "share"].max()) > 1.2 * top:
+        axes.set_xlabel(
+            f"grey level ({table.loc[dark, 'share'].sum():.0%} of the pixels are below {_DARK}, cut off here)"
+        )
+    figure.legend(loc="outside lower center", ncols=1)
+
+
+def _reliability(figure: Figure, *, table: pd.DataFrame, classes: Sequence[str]) -> None:
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1], color=GREY, linewidth=0.8, linestyle=":")
+    axes.vlines(table["predicted"], table["low"], table["high"], color=BLUE, linewidth=1.4)
+    axes.plot(table["predicted"], table["observed"], "o-", color=BLUE, linewidth=1)
+    what = f"probability of {classes[1]}" if len(classes) == 2 else "probability of the called class"
+    seen = f"observed share of {classes[1]}" if len(classes) == 2 else "share of right calls"
+    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xlabel=what, ylabel=seen, box_aspect=1)

@@ -1,0 +1,1 @@
+"""The page: HTML, tables and sentences."""

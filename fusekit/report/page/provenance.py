@@ -1,0 +1,125 @@
+"""How the runs were made: versions, seeds, fingerprints, configuration, and the command that does it again."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping
+from pathlib import PurePosixPath, PureWindowsPath
+from typing import Any
+
+from fusekit.report.evidence import Evidence
+from fusekit.report.page.counts import NOTHING
+from fusekit.report.page.grid import Cell, Grid
+
+#: Entries of a configuration that say where somebody's files lie, and nothing about the numbers.
+PLACES = ("out", "data", "recipe")
+#: Options of the command line that are not told by name and value.
+_APART = (*PLACES, "task", "fusion", "baseline", "options", "allow", "seed", "seeds", "jobs", "device")
+
+_PATH = re.compile(r"(?<![\w.:/\\-])(?:~|[A-Za-z]:)?[/\\](?:[^\s/\\'\",;:()<>]+[/\\])+([^\s/\\'\",;:()<>]*)")
+
+
+def scrubbed(text: str) -> str:
+    """Shorten absolute paths to what they end in: a report is passed on, folders are nobody's business."""
+    return _PATH.sub(lambda found: f"…/{found[1]}" if found[1] else "…", text)
+
+
+def base_name(path: str) -> str:
+    """Last part of a path of any system."""
+    return PureWindowsPath(path).name if "\\" in path else PurePosixPath(path).name
+
+
+def settings(config: Mapping[str, Any]) -> dict[str, str]:
+    """A configuration as flat text, without places."""
+    flat: dict[str, str] = {}
+    for name, value in config.items():
+        if name in PLACES:
+            continue
+        if name == "options":
+            for part, chosen in value.items():
+                flat |= {f"{part}.{option}": scrubbed(_text(one)) for option, one in chosen.items()}
+        elif not (isinstance(value, list | tuple | dict) and not value):
+            flat[name] = scrubbed(_text(value))
+    return flat
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    return str(value)
+
+
+def config_grid(evidence: Evidence) -> Grid:
+    """One row an entry: the value, or each arm's where they differ."""
+    by_arm = {arm.name: settings(arm.runs[0].manifest.get("config", {})) for arm in evidence.arms}
+    names = list(dict.fromkeys(name for flat in by_arm.values() for name in flat if name != "seed"))
+    rows = []
+    for name in names:
+        values = {arm: flat.get(name, NOTHING) for arm, flat in by_arm.items()}
+        different = len(set(values.values())) > 1
+        text = (
+            "; ".join(f"{arm}: {value}" for arm, value in values.items()) if different else next(iter(values.values()))
+        )
+        rows.append([Cell(name), Cell(text)])
+    rows.append([Cell("seeds"), Cell(", ".join(map(str, evidence.seeds)))])
+    return Grid("Configuration, complete but for where files lie", ["entry", "value"], rows, texts=(1,))
+
+
+def versions_grid(evidence: Evidence) -> Grid:
+    """Versions, plugins, device and fingerprints of the first run; what another run has otherwise, beside it."""
+    facts: dict[str, dict[str, str]] = {}
+    for arm in evidence.arms:
+        for run in arm.runs:
+            for name, value in _facts(run.manifest).items():
+                facts.setdefault(name, {}).setdefault(value, f"{arm.name}, seed {run.seed}")
+    rows = []
+    for name, values in facts.items():
+        only = len(values) == 1
+        text = next(iter(values)) if only else "; ".join(f"{value} (from {who} on)" for value, who in values.items())
+        rows.append([Cell(name), Cell(text)])
+    return Grid("Versions and fingerprints", ["what", "value"], rows, texts=(1,))
+
+
+def _facts(manifest: Mapping[str, Any]) -> dict[str, str]:
+    facts = {name: str(version) for name, version in manifest.get("versions", {}).items()}
+    plugins = [f"{p['name']} ({p['distribution']} {p['version']})" for p in manifest.get("plugins", ())]
+    if plugins:
+        facts["plugins"] = ", ".join(plugins)
+    if device := manifest.get("machine", {}).get("device"):
+        facts["device"] = str(device)
+    for name, digest in manifest.get("data", {}).get("fingerprint", {}).items():
+        facts[f"SHA-256 of {name}"] = str(digest)
+    if digest := manifest.get("recipe", {}).get("sha256"):
+        facts["SHA-256 of the recipe"] = str(digest)
+    return facts
+
+
+def again(evidence: Evidence) -> list[str]:
+    """Command lines that make all of it again; ``DIR`` and ``RUN`` stand for the reader's own folders."""
+    config: Mapping[str, Any] = evidence.manifest.get("config", {})
+    kinds = {arm.kind for arm in evidence.arms}
+    named = all(arm.name == arm.runs[0].manifest.get("config", {}).get("fusion", arm.name) for arm in evidence.arms)
+    if not kinds <= {"fusion", "baseline"} or not named or (len(evidence.arms) == 1 and kinds == {"baseline"}):
+        return ["fusekit run --config RUN/manifest.json"] * ("fusion" in kinds)
+    task = str(config.get("task", evidence.task))
+    words = [base_name(task) if task.endswith(".toml") else task]
+    if len(evidence.arms) == 1:
+        command = "run"
+        words += ["--fusion", evidence.arms[0].name, "--seed", str(evidence.seeds[0])]
+    else:
+        command = "compare"
+        for option, kind in (("--fusion", "fusion"), ("--baseline", "baseline")):
+            names = [arm.name for arm in evidence.arms if arm.kind == kind]
+            words += [option, ",".join(names)] if names else []
+        words += ["--seeds", str(len(evidence.seeds))]
+    for name, value in config.items():
+        if name not in _APART and value not in (None, "", [], {}):
+            words += [f"--{name.replace('_', '-')}", _text(value)]
+    for code in config.get("allow", ()):
+        words += ["--allow", str(code)]
+    for part, chosen in config.get("options", {}).items():
+        for option, value in chosen.items():
+            words += ["-o", f"{part}.{option}={scrubbed(_text(value))}"]
+    line = shlex.join(["fusekit", command, *words])
+    return [line + "".join(f" --{name} DIR" for name in ("data", "recipe") if config.get(name))]

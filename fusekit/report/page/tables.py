@@ -1,0 +1,209 @@
+"""The tables of a report: of arms, pairs, published rows, calibration, contribution and groups."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from fusekit.evaluation import implied
+from fusekit.report.drawing.palette import arm_styles
+from fusekit.report.evidence import Arm, Evidence
+from fusekit.report.page.counts import MINUS, NOTHING, counted, number, p_value, signed
+from fusekit.report.page.grid import Cell, Grid
+from fusekit.report.page.verdict import LEVEL, best_for_sure
+
+#: What an arm reads, as printed.
+MODALITIES = {"image": "image", "table": "table"}
+#: Metrics that come first.
+FIRST = ("auc", "macro-auc")
+#: Rows of a table; what is longer has its file.
+ROWS = 60
+
+
+def interval(low: float, high: float, digits: int = 2) -> tuple[str, ...]:
+    """``0.82 to 0.93`` as the notes of a cell; none if there is none."""
+    return () if pd.isna(low) or pd.isna(high) else (f"{number(low, digits)} to {number(high, digits)}",)
+
+
+def arms_grid(evidence: Evidence, level: str) -> Grid:
+    """Every arm with every metric, in the order given."""
+    metrics = sorted(evidence.metrics, key=lambda name: name not in FIRST)  # stable: the rest as they were
+    colours, sure = _colours(evidence), best_for_sure(evidence) if level == "subject" else None
+    rows = []
+    for arm in evidence.arms:
+        cells = [_arm(arm, colours), Cell(_reads(arm), muted=not arm.reads)]
+        for metric in metrics:
+            row = evidence.score(arm.name, metric, level)
+            cells.append(_score(row, strong=arm.name == sure and metric in FIRST))
+        rows.append(cells)
+    own = evidence.scores[evidence.scores["level"] == level]
+    size = counted(int(own["rows"].max()), level) if len(own) else ""
+    seeds = len(evidence.seeds)
+    caption = f"Scores at {level} level ({size}), with 95 % intervals over subjects"
+    caption += f"; means over {seeds} seeds, with the standard deviation between seeds" if seeds > 1 else ""
+    return Grid(caption, ["arm", "reads", *(evidence.metrics[name] for name in metrics)], rows, texts=(1,))
+
+
+def _arm(arm: Arm, colours: Mapping[str, str]) -> Cell:
+    return Cell(arm.name, () if arm.kind == "fusion" else (arm.kind,), colour=colours.get(arm.name, ""))
+
+
+def _reads(arm: Arm) -> str:
+    return " + ".join(MODALITIES[name] for name in MODALITIES if name in arm.reads) or "unknown"
+
+
+def _score(row: pd.Series | None, *, strong: bool = False, digits: int = 2) -> Cell:
+    if row is None:
+        return Cell(NOTHING, muted=True)
+    notes = interval(row["low"], row["high"], digits)
+    if not pd.isna(row["spread"]):
+        notes += (f"SD {number(row['spread'], 3)}",)
+    return Cell("undefined" if pd.isna(row["value"]) else number(row["value"], digits), notes, strong=strong)
+
+
+def pairs_grids(evidence: Evidence) -> list[Grid]:
+    """Every pair of arms, a table a measure."""
+    if evidence.pairs.empty:
+        return []
+    several = len(evidence.seeds) > 1
+    columns = ["pair", "difference", "p", "p, Holm", *["SD over seeds"] * several, "in words"]
+    grids = []
+    for measure, own in evidence.pairs.groupby("measure", sort=False):
+        title = evidence.metrics.get(str(measure), str(measure))
+        test = "McNemar's test" if measure == "accuracy" else "DeLong's test"
+        if measure == "accuracy" and several:
+            test = "a sign-flip test of subjects, as there are several seeds"
+        rows = [_pair(row, several) for row in own.to_dict("records")]
+        caption = (
+            f"Differences in {title} on the same subjects, with 95 % intervals: {test}, Holm's correction over "
+            f"{counted(len(rows), 'pair')}. Intervals are not corrected."
+        )
+        grids.append(Grid(caption, columns, rows, texts=(len(columns) - 1,)))
+    return grids
+
+
+def _pair(row: Mapping[Any, Any], several: bool) -> list[Cell]:
+    sure = float(row["p_holm"]) < LEVEL
+    return [
+        Cell(f"{row['first']} {MINUS} {row['second']}"),
+        Cell(signed(row["difference"]), interval(row["low"], row["high"], 3), strong=sure),
+        Cell(p_value(row["p"])),
+        Cell(p_value(row["p_holm"]), strong=sure),
+        *([Cell(number(row["spread"], 3))] if several else []),
+        Cell(str(row["sentence"])),
+    ]
+
+
+def published_grid(evidence: Evidence) -> Grid | None:
+    """Somebody's rows, each above ours; None without any."""
+    rows: list[list[Cell]] = []
+    told: set[Any] = set()  # the same words once
+    published: Sequence[Mapping[str, Any]] = evidence.manifest.get("published") or ()
+    metrics = [name for name in evidence.metrics if any(name in entry["scores"] for entry in published)]
+    for entry in published:
+        scores = {name: value for name, value in entry["scores"].items() if value is not None}
+        follows = implied(scores)
+        notes = tuple(str(entry[name]) for name in ("source", "note") if entry.get(name) and entry[name] not in told)
+        told |= {entry.get("source"), entry.get("note")}
+        cells = [Cell(str(entry["arm"]), notes, muted=True), Cell("published", muted=True)]
+        for name in metrics:
+            own = follows.get(name, math.nan) if name in scores and name != "prevalence" else math.nan
+            follow = () if math.isnan(own) else (f"follows: {number(own, 3)}",)
+            cells.append(Cell(number(scores.get(name), 3), follow, muted=True))
+        rows.append(cells)
+        ours = next((arm for arm in evidence.arms if arm.name == entry.get("fusion")), None)
+        if ours is not None:
+            here = [_score(evidence.score(ours.name, name, "slice"), digits=3) for name in metrics]
+            rows.append([Cell(ours.name), Cell("here, slice level"), *here])
+    if not rows:
+        return None
+    caption = "Context: other patients, other images, other columns; not comparable with ours"
+    return Grid(caption, ["arm", "where", *(evidence.metrics[name] for name in metrics)], rows, texts=(1,))
+
+
+def frame_grid(table: pd.DataFrame, caption: str, columns: Mapping[str, str], digits: int = 3) -> Grid | None:
+    """A table of numbers as it is, with columns renamed.
+
+    Args:
+        table: any; columns NAME_low and NAME_high are limits of NAME, and low and high those of value.
+        caption: what it shows.
+        columns: name -> heading, of the columns to show, those that the table has.
+        digits: after the point.
+
+    Returns:
+        None if the table is empty.
+    """
+    names = [name for name in columns if name in table]
+    if table.empty or not names:
+        return None
+    limits = {name: (f"{name}_low", f"{name}_high") for name in names} | {"value": ("low", "high")}
+    limits = {name: ends for name, ends in limits.items() if set(ends) <= set(table.columns)}
+    rows = []
+    for row in table.head(ROWS).to_dict("records"):
+        cells = []
+        for name in names:
+            low, high = limits.get(name, ("", ""))
+            notes = interval(row[low], row[high], digits) if low else ()
+            cells.append(Cell(shown(row[name], digits), notes))
+        rows.append(cells)
+    more = f" (the first {ROWS} of {len(table)} rows; all of them lie in figures/)" if len(table) > ROWS else ""
+    texts = tuple(k for k, name in enumerate(names) if k and not pd.api.types.is_numeric_dtype(table[name]))
+    return Grid(caption + more, [columns[name] for name in names], rows, texts=texts)
+
+
+def shapley_grid(evidence: Evidence) -> Grid | None:
+    """An arm a row, a modality a column; None where nothing is known."""
+    table = evidence.shapley
+    if table.empty:
+        return None
+    modalities = list(dict.fromkeys(table["modality"]))
+    rows = []
+    for arm, own in table.groupby("arm", sort=False):
+        of = {row["modality"]: row for row in own.to_dict("records")}
+        cells = [Cell(number(of[m]["value"], 3), interval(of[m]["low"], of[m]["high"], 3)) for m in modalities]
+        rows.append([Cell(str(arm)), *cells])
+    caption = "AUC above chance, shared between the modalities (Shapley values, with 95 % intervals over subjects)"
+    return Grid(caption, ["arm", *modalities], rows)
+
+
+def wide_subgroups(evidence: Evidence) -> list[Grid]:
+    """One table a variable: a group a row, an arm a column, for the metric that decides."""
+    table = evidence.subgroups
+    if table.empty:
+        return []
+    metric = next((name for name in (*FIRST, "accuracy") if name in set(table["metric"])), str(table["metric"].iloc[0]))
+    title, names = evidence.metrics.get(metric, metric), [arm.name for arm in evidence.arms]
+    grids = []
+    for variable, own in table[table["metric"] == metric].groupby("variable", sort=False):
+        rows = []
+        for group, part in own.groupby("group", sort=False):
+            by_arm = {row["arm"]: row for row in part.to_dict("records")}
+            cells = [_group_cell(by_arm.get(name)) for name in names]
+            rows.append([Cell(str(group)), Cell(f"{int(part['subjects'].iloc[0]):,}"), *cells])
+        grids.append(Grid(f"{title} by {variable}, subject level", [str(variable), "subjects", *names], rows))
+    return grids
+
+
+def _group_cell(row: Mapping[Any, Any] | None) -> Cell:
+    if row is None or pd.isna(row["value"]):
+        return Cell(NOTHING, muted=True)
+    return Cell(number(row["value"]), interval(row["low"], row["high"]))
+
+
+def shown(value: Any, digits: int = 3) -> str:
+    """Numbers rounded, the rest as text."""
+    if isinstance(value, float):
+        return number(value, digits)
+    return NOTHING if value is None else str(value)
+
+
+def _colours(evidence: Evidence) -> dict[str, str]:
+    return {name: style.colour for name, style in arm_styles([arm.name for arm in evidence.arms]).items()}
+
+
+def first_grids(grids: Iterable[Grid | None]) -> list[Grid]:
+    """Those that are there."""
+    return [grid for grid in grids if grid is not None]

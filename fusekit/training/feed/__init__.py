@@ -1,0 +1,1 @@
+"""Batches: read, moved to the device, augmented."""

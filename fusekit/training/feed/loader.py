@@ -1,0 +1,126 @@
+"""Batches of slices and encoded columns, in an order that depends on seed and epoch only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from mmap import mmap
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from fusekit.data import Pixels, grey_tensor
+from fusekit.training.machines.processes import ALONE, Processes
+
+
+class Batch(NamedTuple):
+    """What the training loop sees: B slices, the columns of their subjects, their labels and their rows."""
+
+    image: Tensor  # (B, 1, H, W) grey levels as stored, uint8 or float16; (B, 1, S, S, S) of whole volumes
+    clinical: Tensor  # (B, F) float32
+    label: Tensor  # (B,) int64
+    row: Tensor  # (B,) int64, of the slice store
+
+
+class SliceDataset(Dataset[Batch]):
+    """Slices of a store with their subjects' encoded columns, fetched a batch at a time.
+
+    Args:
+        images: (N, H, W), or (N, S, S, S) of whole volumes; uint8 or float16, usually a memory map.
+        rows: (n,) which of the N belong to this data set.
+        clinical: (n, F) float32.
+        labels: (n,) int64.
+        pixels: how grey levels become network input; the loop does that, on the device.
+    """
+
+    def __init__(self, images: np.ndarray, rows: np.ndarray, clinical: np.ndarray, labels: np.ndarray, pixels: Pixels):
+        self.images, self.rows, self.pixels = images, rows, pixels
+        self.clinical = torch.tensor(np.asarray(clinical), dtype=torch.float32)
+        self.labels = torch.tensor(np.asarray(labels), dtype=torch.int64)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For a worker that is not forked: it opens a memory map itself, instead of being sent all of it."""
+        images, state = self.images, self.__dict__
+        if isinstance(images, np.memmap) and isinstance(images.base, mmap):
+            return {**state, "images": (images.filename, images.dtype, "r", images.offset, images.shape)}
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Undo ``__getstate__``."""
+        self.__dict__ = dict(state)
+        if isinstance(self.images, tuple):
+            self.images = np.memmap(*self.images)
+
+    def __getitem__(self, index: int) -> Batch:
+        return self.__getitems__([index])
+
+    def __getitems__(self, indices: Sequence[int]) -> Batch:
+        """Fetch a batch at once: one read of the memory map. Grey levels are standardised on the device."""
+        chosen = np.asarray(indices)
+        rows = self.rows[chosen]
+        return Batch(grey_tensor(self.images[rows]), self.clinical[chosen], self.labels[chosen], torch.from_numpy(rows))
+
+
+class EpochBatches(Sampler[list[int]]):
+    """The batches of an epoch: their order is a function of (seed, epoch), and each process takes its share of each.
+
+    Args:
+        length: of the data set.
+        batch_size: slices a batch, of each process.
+        seed: of the order.
+        processes: that share the batches.
+        least: slices; a last batch of fewer is left out unless it is the only one. Batch normalisation fails on one.
+
+    Attributes:
+        sizes: slices in each batch, of all processes together; none if there are fewer slices than processes.
+    """
+
+    def __init__(self, length: int, batch_size: int, seed: int, processes: Processes = ALONE, least: int = 2):
+        self.length, self.seed, self.processes = length, seed, processes
+        self.size = batch_size * processes.size
+        self.sizes = batch_sizes(length, self.size, max(least, 2)) if length >= processes.size else []
+        self.epoch, self.done = 0, 0
+
+    def start_epoch(self, epoch: int, done: int = 0) -> None:
+        """Choose the permutation, without the first ``done`` batches where an epoch is gone on with.
+
+        Not called ``set_epoch``: Fabric would call that with a count of its own.
+        """
+        self.epoch, self.done = epoch, done
+
+    def __len__(self) -> int:
+        return len(self.sizes) - self.done
+
+    def __iter__(self) -> Iterator[list[int]]:
+        order = np.random.default_rng((self.seed, self.epoch)).permutation(self.length)
+        for number, size in enumerate(self.sizes[self.done :], start=self.done):
+            yield order[number * self.size :][:size][self.processes.part(size)].tolist()
+
+
+def loader_for(dataset: SliceDataset, batches: EpochBatches, workers: int = 0, pin: bool = False) -> DataLoader[Batch]:
+    """Read batches in their order.
+
+    Args:
+        dataset: of the training subjects.
+        batches: which.
+        workers: processes that read. They start anew with every epoch, so that this process draws the same random
+            numbers as without them.
+        pin: in memory that a GPU can copy from while it computes.
+    """
+    return DataLoader(dataset, batch_sampler=batches, collate_fn=_as_is, num_workers=workers, pin_memory=pin)
+
+
+def batch_sizes(count: int, batch_size: int, least: int = 2) -> list[int]:
+    """Slices in each batch that so many are cut into; a last one of fewer than ``least`` is left out, of several."""
+    whole, rest = divmod(count, batch_size)
+    return [batch_size] * whole + [rest] * (rest >= least or (rest > 0 and not whole))
+
+
+def _as_is(batch: Any) -> Any:
+    """Pass on what ``__getitems__`` made: it is a batch already."""
+    return batch

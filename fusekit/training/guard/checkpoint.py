@@ -1,0 +1,200 @@
+"""What a training is at one moment, in one file: enough to go on as if nothing had happened."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from fusekit.disk import read_tensors, write_tensors
+from fusekit.errors import DataError, FusekitError
+from fusekit.training.machines.processes import ALONE, Processes
+
+FORMAT = 3
+#: Name of the entry in the file's head that holds all but the tensors.
+HEAD = "fusekit"
+
+
+class Stateful(Protocol):
+    """Whatever changes in training: networks, optimizers, schedules, averages."""
+
+    def state_dict(self) -> Any:
+        """Tensors and plain values, in dicts, lists and tuples."""
+        ...
+
+    def load_state_dict(self, state_dict: Any) -> Any:
+        """Become what ``state_dict`` told of."""
+        ...
+
+
+class Place(NamedTuple):
+    """How far a training is.
+
+    Args:
+        epoch: the one that comes or is under way, counted from 1.
+        batch: batches of it that are done.
+    """
+
+    epoch: int = 1
+    batch: int = 0
+
+
+class RandomState:
+    """torch's random numbers, of the CPU and of the device that is trained on."""
+
+    def __init__(self, device: torch.device):
+        self.device = device
+        self._loaded: Mapping[str, Tensor] | None = None
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """The state of each generator."""
+        own = {"cpu": torch.get_rng_state()}
+        if self.device.type == "cuda":
+            own["cuda"] = torch.cuda.get_rng_state(self.device)
+        if self.device.type == "mps":
+            own["mps"] = torch.mps.get_rng_state()
+        return own
+
+    def load_state_dict(self, state_dict: Mapping[str, Tensor]) -> None:
+        """Go on with the numbers that would have come next."""
+        self._loaded = state_dict
+        torch.set_rng_state(state_dict["cpu"])
+        if "cuda" in state_dict:
+            torch.cuda.set_rng_state(state_dict["cuda"], self.device)
+        if "mps" in state_dict:
+            torch.mps.set_rng_state(state_dict["mps"])
+
+    def again(self) -> None:
+        """Forget the numbers that were drawn since ``load_state_dict``."""
+        if self._loaded is not None:
+            self.load_state_dict(self._loaded)
+
+
+class Checkpoint:
+    """A file that holds the state of named objects, replaced as a whole each time.
+
+    Args:
+        path: the file, in a folder that exists when it is written; None keeps nothing.
+        identity: what must be the same for it to be gone on with, as plain JSON values.
+        processes: that train together. The first writes, all read.
+    """
+
+    def __init__(
+        self, path: Path | None = None, identity: Mapping[str, Any] | None = None, processes: Processes = ALONE
+    ):
+        self.path, self.processes = path, processes
+        self.identity: dict[str, Any] = json.loads(json.dumps(identity or {}))  # as it will be read again
+        self.objects: dict[str, Stateful] = {}
+        self.each: dict[str, Stateful] = {}
+        self.place: Place | None = None  # of the state in the file
+
+    def keep(self, **objects: Stateful) -> None:
+        """Name objects whose state is part of it, and the same in all processes."""
+        self.objects.update(objects)
+
+    def keep_each(self, **objects: Stateful) -> None:
+        """Name objects whose state is part of it, and another in each process."""
+        self.each.update(objects)
+
+    def save(self, place: Place) -> None:
+        """Write the state of every object; the file before stays until this one is complete.
+
+        Raises:
+            OSError: it cannot be written; the file before is as it was.
+            FusekitError: a state holds something that is neither tensor nor plain value.
+        """
+        if self.path is None:
+            return
+        each = {name: self.processes.gather(held.state_dict()) for name, held in self.each.items()}
+        if self.processes.first:
+            self._write(place, each)
+        self.place = place
+
+    def _write(self, place: Place, each: Mapping[str, Any]) -> None:
+        assert self.path is not None
+        tensors: dict[str, Tensor] = {}
+        same = {name: held.state_dict() for name, held in self.objects.items()}
+        states = {name: _plain(state, name, tensors) for name, state in {**same, **each}.items()}
+        head = {"format": FORMAT, "identity": self.identity, "place": list(place), "states": states}
+        write_tensors(self.path, tensors, {HEAD: json.dumps(head)})
+
+    def load(self) -> Place:
+        """Give every object the state that was kept, if any was, and say how far it was.
+
+        Raises:
+            DataError: the file is damaged, or of a training that was another; the message names what differs.
+            FusekitError: one process sees another file than the first.
+        """
+        place = self._load()
+        self.processes.same("a checkpoint", list(place))
+        return place
+
+    def _load(self) -> Place:
+        if self.path is None or not self.path.exists():
+            return Place()
+        try:
+            tensors, metadata = read_tensors(self.path)
+            head = json.loads(metadata[HEAD])
+            if head["format"] != FORMAT:
+                raise DataError(f"{self.path} has format {head['format']}; this FuseKit reads {FORMAT}.")
+        except (OSError, KeyError, ValueError) as error:
+            raise DataError(
+                f"{self.path} is no checkpoint, or a damaged one ({error}). Delete it, and this training begins again."
+            ) from error
+        if head["identity"] != self.identity:
+            raise DataError(
+                f"{self.path} is a checkpoint of another training: {difference(head['identity'], self.identity)}. "
+                "Go on as it was begun, or delete it to begin again."
+            )
+        for name, held in (self.objects | self.each).items():
+            if name not in head["states"]:
+                raise DataError(f"{self.path} has no state of {name}: another version wrote it. Delete it.")
+            state = _restored(head["states"][name], tensors)
+            held.load_state_dict(state[self.processes.rank] if name in self.each else state)
+        self.place = Place(*head["place"])
+        return self.place
+
+
+def difference(known: Any, asked: Any, where: str = "") -> str:
+    """The first place where two records differ."""
+    if isinstance(known, Mapping) and isinstance(asked, Mapping):
+        for name in [*asked, *known]:
+            if known.get(name) != asked.get(name):
+                return difference(known.get(name), asked.get(name), f"{where}.{name}" if where else name)
+    return f"{where or 'it'} was {json.dumps(known)} and is {json.dumps(asked)}"
+
+
+def _plain(value: Any, where: str, tensors: dict[str, Tensor]) -> Any:
+    """JSON for a state; its tensors go to ``tensors``, as they lie in memory.
+
+    How they lie matters: fused optimizers go through weights and their averages side by side, in the order of memory.
+    """
+    if isinstance(value, Tensor):
+        order = sorted(range(value.ndim), key=lambda axis: (-value.stride()[axis], axis))
+        tensors[where] = value.detach().permute(order)
+        return {"tensor": where, "order": order}
+    if isinstance(value, Mapping):
+        return {"items": [[key, _plain(one, f"{where}/{key}", tensors)] for key, one in value.items()]}
+    if isinstance(value, list | tuple):
+        kind = "tuple" if isinstance(value, tuple) else "list"
+        return {kind: [_plain(one, f"{where}/{number}", tensors) for number, one in enumerate(value)]}
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise FusekitError(f"the state {where} is of the type {type(value).__name__}, which a checkpoint does not keep.")
+
+
+def _restored(plain: Any, tensors: Mapping[str, Tensor]) -> Any:
+    if not isinstance(plain, dict):
+        return plain
+    if "tensor" in plain:
+        order = plain["order"]
+        return tensors[plain["tensor"]].permute([order.index(axis) for axis in range(len(order))])
+    if "items" in plain:
+        return {key: _restored(one, tensors) for key, one in plain["items"]}
+    if "tuple" in plain:
+        return tuple(_restored(one, tensors) for one in plain["tuple"])
+    return [_restored(one, tensors) for one in plain["list"]]

@@ -1,0 +1,151 @@
+"""From the losses of batches to new weights: Adam with all that may go with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from fusekit.errors import FusekitError
+from fusekit.models import weights_channels_last
+from fusekit.training.machines.processes import ALONE, Processes
+from fusekit.training.options import TrainingOptions
+from fusekit.training.step.average import Average
+from fusekit.training.step.compiled import Compiled
+from fusekit.training.step.schedule import schedule_for
+from fusekit.training.step.sync_norm import SyncedNorms
+
+
+class Descent:
+    """Adam, its schedule, accumulation, clipping and the average of the weights.
+
+    Args:
+        fabric: device and precision.
+        model: whose weights change, in place; it is moved to the device.
+        options: of the training.
+        lr: Adam's learning rate, the highest of a schedule.
+        epochs: of the training.
+        sizes: samples in each batch of an epoch, of all processes together.
+        processes: that train together.
+
+    Attributes:
+        network: the model as it is to be called in training.
+        lr: learning rate of the last step.
+
+    Raises:
+        OptionError: a batch normalisation is not known how to synchronise.
+    """
+
+    def __init__(
+        self,
+        fabric: Fabric,
+        model: nn.Module,
+        options: TrainingOptions,
+        *,
+        lr: float,
+        epochs: int,
+        sizes: Sequence[int],
+        processes: Processes = ALONE,
+    ):
+        self.fabric, self.options, self.sizes, self.lr = fabric, options, sizes, lr
+        self.processes = processes
+        self._checked = processes.size == 1
+        # Fused: one pass over the weights, which on a CPU are much of a step when images are small. It takes the
+        # loss's scale off the gradients itself, too late for clipping.
+        fused = not (options.clip and _scales_loss(fabric))
+        optimizer = torch.optim.AdamW(
+            model.parameters(), lr=lr, weight_decay=options.weight_decay, fused=fused, foreach=not fused
+        )
+        self.schedule = schedule_for(optimizer, options, epochs, -(-len(sizes) // options.accumulate))
+        weights_channels_last(model)
+        self._synced = SyncedNorms(model, fabric.device) if processes.size > 1 and options.sync_batchnorm else None
+        network = Compiled(model, max(sizes) // processes.size) if options.compile else model
+        self.network, self.optimizer = fabric.setup(network, optimizer)
+        self.average = Average(model, options.ema) if options.ema else None
+
+    def take(self, loss: Tensor, number: int) -> None:
+        """Follow a batch's mean loss backwards; change the weights if its group is complete.
+
+        Args:
+            loss: scalar, the mean over this process's share of the batch.
+            number: of the batch within its epoch, from 0. Groups begin anew with each epoch; the last may be smaller.
+
+        Raises:
+            FusekitError: weights take no part in the loss, which several processes cannot do with.
+        """
+        first = number - number % self.options.accumulate
+        group = self.sizes[first : first + self.options.accumulate]
+        share = self.processes.part(self.sizes[number])
+        weight = (share.stop - share.start) * self.processes.size / sum(group)  # gradients of processes are averaged
+        if weight != 1:  # every sample of the group counts the same
+            loss = loss * weight
+        last = self.is_step(number)
+        with nullcontext() if last else self.fabric.no_backward_sync(self.network, enabled=self.processes.size > 1):
+            self.fabric.backward(loss)
+        if not self._checked:
+            self._refuse_unused()
+        if last:
+            self._step()
+
+    def is_step(self, number: int) -> bool:
+        """Whether the weights change after this batch of an epoch."""
+        return (number + 1) % self.options.accumulate == 0 or number + 1 == len(self.sizes)
+
+    def averaged(self) -> AbstractContextManager[None]:
+        """Within it, the model has the weights that are to be validated and shipped."""
+        return self.average.applied() if self.average else nullcontext()
+
+    def end(self) -> None:
+        """Leave the model as it is to be shipped."""
+        if self.average:
+            self.average.keep()
+        if self._synced:
+            self._synced.end()
+
+    def state_dict(self) -> dict[str, Any]:
+        """What the next step depends on, besides the model's weights; to be asked for between steps."""
+        parts = {"optimizer": self.optimizer, "schedule": self.schedule, "average": self.average}
+        return {name: part.state_dict() for name, part in parts.items() if part is not None} | {"lr": self.lr}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a ``state_dict`` of a descent with the same options."""
+        self.lr = state["lr"]
+        self.optimizer.load_state_dict(state["optimizer"])
+        if self.schedule:
+            self.schedule.load_state_dict(state["schedule"])
+        if self.average:
+            self.average.load_state_dict(state["average"])
+
+    def _refuse_unused(self) -> None:
+        """Gradients are waited for that never come, without a word, where a weight takes no part."""
+        self._checked = True
+        named = self.network.module.named_parameters()
+        unused = [name for name, value in named if value.requires_grad and value.grad is None]
+        if unused:
+            raise FusekitError(
+                f"{len(unused)} weights of this model take no part in its loss ({', '.join(unused[:3])}), which "
+                "several devices cannot train together. Leave them out of the model, or set requires_grad=False."
+            )
+
+    def _step(self) -> None:
+        self.lr = float(self.optimizer.param_groups[0]["lr"])
+        if self.options.clip:
+            # Numbers that are not finite show in the loss, or are the scaler's to skip.
+            self.fabric.clip_gradients(
+                self.network, self.optimizer, max_norm=self.options.clip, error_if_nonfinite=False
+            )
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        if self.schedule:
+            self.schedule.step()
+        if self.average:
+            self.average.update()
+
+
+def _scales_loss(fabric: Fabric) -> bool:
+    """Whether losses are scaled up, so that gradients in half precision do not vanish."""
+    return getattr(fabric.strategy.precision, "scaler", None) is not None

@@ -1,0 +1,1 @@
+"""Images of a download, in each layout that the archive and Clinica write."""

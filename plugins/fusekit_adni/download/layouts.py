@@ -1,0 +1,170 @@
+"""Which layout the images of a folder are in: found by looking, said in a sentence, overridden by ``--layout``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+from fusekit.errors import DataError
+from fusekit.progress import Progress, Quiet
+from fusekit_adni.download import bids, caps, loni
+from fusekit_adni.download.images import Download, Layout
+from fusekit_adni.download.tree import Tree
+
+_QUIET = Quiet()
+_READERS: dict[Layout, Callable[[Path, Tree, Download], None]] = {
+    "loni": loni.add_images,
+    "bids": bids.add_images,
+    "caps": caps.add_images,
+}
+_NAMES: dict[Layout, str] = {"loni": "a LONI download", "bids": "a Clinica BIDS tree", "caps": "a CAPS t1_linear tree"}
+_SHAPES: dict[Layout, str] = {
+    "loni": "<PTID>/<description>/<YYYY-MM-DD_HH_MM_SS.f>/<I.. or S..>/*.nii or *.dcm",
+    "bids": "sub-ADNI002S0295/ses-M000/anat/sub-ADNI002S0295_ses-M000_T1w.nii.gz",
+    "caps": "subjects/sub-ADNI002S0295/ses-M000/t1_linear/sub-ADNI002S0295_ses-M000_..._T1w.nii.gz",
+}
+
+
+@dataclass(frozen=True)
+class _Survey:
+    """What one walk over a folder met, before it looks into subjects' folders."""
+
+    subjects: dict[Layout, list[Path]] = field(default_factory=lambda: {"loni": [], "bids": [], "caps": []})
+    strangers: list[Path] = field(default_factory=list)
+    tables: list[Path] = field(default_factory=list)
+    participants: list[Path] = field(default_factory=list)
+    sidecars: dict[int, Path] = field(default_factory=dict)
+
+
+def find_download(
+    folder: Path, layout: Literal["auto", "loni", "bids", "caps"] = "auto", progress: Progress = _QUIET
+) -> Download:
+    """Find images and tables below a folder, which is walked once.
+
+    Args:
+        folder: where to look; images and tables may lie at any depth.
+        layout: ``auto`` looks which one it is.
+        progress: is told what was found.
+
+    Raises:
+        DataError: there is no such folder, no image in it, or images in several layouts; a folder cannot be read.
+    """
+    tree, survey = Tree(folder), _Survey()
+    _walk(folder, tree, survey, frozenset())
+    found = {}
+    for name in _READERS:
+        if layout in ("auto", name):
+            images = _read(name, tree, survey, progress)
+            if images.images:
+                found[name] = images
+    if not found:
+        raise DataError(_nothing(folder, layout, tree, survey))
+    if len(found) > 1:
+        listed = "; ".join(f"{_NAMES[name]} ({_count(images, survey, folder)})" for name, images in found.items())
+        raise DataError(
+            f"{folder} holds images in {len(found)} layouts: {listed}. Say which one to read: "
+            f"{' or '.join(f'--layout {name}' for name in found)}."
+        )
+    ((name, download),) = found.items()
+    tables = [*download.tables, *download.participants, *download.sessions]
+    said = f"{len(tables)} tables{_places(tables, folder)}" if tables else "no tables"
+    progress.say(f"{folder}: {_NAMES[name]}: {_count(download, survey, folder)}, {said}")
+    return download
+
+
+def _walk(folder: Path, tree: Tree, survey: _Survey, above: frozenset[tuple[int, int]]) -> None:
+    """Note subjects' folders at any depth, tables and sidecars."""
+    status = folder.stat()
+    here = (status.st_dev, status.st_ino)
+    if here in above:
+        return  # a link to a folder above: the walk would not end
+    for entry in tree.entries(folder):
+        path, name = Path(entry.path), entry.name.lower()
+        if entry.is_dir():
+            if loni.SUBJECT.fullmatch(entry.name):
+                survey.subjects["loni"].append(path)
+            elif name.startswith("sub-"):
+                _note_subject(path, survey)
+            else:
+                _walk(path, tree, survey, above | {here})
+        elif tree.is_archive(path):
+            pass  # never unpacked: what is in it, and how large it gets, is not known
+        elif name.endswith(".csv"):
+            survey.tables.append(path)
+        elif name == "participants.tsv":
+            survey.participants.append(path)
+        elif name.endswith(".xml") and (number := loni.IMAGE_ID.search(entry.name)):
+            survey.sidecars[int(number[1])] = path
+
+
+def _note_subject(path: Path, survey: _Survey) -> None:
+    """A folder ``sub-...``: of CAPS below ``subjects``, of nothing that is read in other derivatives, else of BIDS."""
+    if bids.ptid(path.name) is None:
+        survey.strangers.append(path)
+    elif path.parent.name == "subjects":
+        survey.subjects["caps"].append(path)
+    elif "derivatives" not in path.parts:
+        survey.subjects["bids"].append(path)
+
+
+def _read(name: Layout, tree: Tree, survey: _Survey, progress: Progress) -> Download:
+    subjects = survey.subjects[name]
+    found = Download(name, tables=survey.tables, sidecars=survey.sidecars)
+    for subject in progress.track(subjects, "looking for images", len(subjects), "subjects") if subjects else ():
+        _READERS[name](subject, tree, found)
+    found.images.sort(key=lambda image: (image.subject, str(image.acquired), image.visit or "", image.number))
+    if name == "loni":
+        return replace(found, outside=list(tree.outside), archives=list(tree.archives))
+    return replace(
+        found,
+        participants=survey.participants,
+        sessions=list(_sessions(tree, survey)),
+        strangers=[*survey.strangers, *found.strangers],
+        outside=list(tree.outside),
+        archives=list(tree.archives),
+    )
+
+
+def _sessions(tree: Tree, survey: _Survey) -> Iterator[Path]:
+    """A CAPS tree is made from a BIDS tree, which holds the tables."""
+    for subject in [*survey.subjects["bids"], *survey.subjects["caps"]]:
+        yield from (path for path in tree.files(subject) if path.name == f"{subject.name}_sessions.tsv")
+
+
+def _count(download: Download, survey: _Survey, folder: Path) -> str:
+    with_image = [path for path in survey.subjects[download.layout] if _is_seen(path, download)]
+    images, subjects = len(download.images), len(download.subjects)
+    return (
+        f"{images} image{'s' if images > 1 else ''} of {subjects} subject{'s' if subjects > 1 else ''}"
+        f"{_places(with_image, folder)}"
+    )
+
+
+def _is_seen(path: Path, download: Download) -> bool:
+    return (path.name if download.layout == "loni" else bids.ptid(path.name)) in download.subjects
+
+
+def _places(paths: Iterable[Path], folder: Path) -> str:
+    """`` in ADNI``, `` in ADNI, more``; "" for the folder itself."""
+    parents = (path.parent.parent if path.name.endswith("_sessions.tsv") else path.parent for path in paths)
+    places = sorted({str(parent.relative_to(folder)) for parent in parents} - {"."})
+    return f" in {', '.join(places[:3])}{' ...' if len(places) > 3 else ''}" if places else ""
+
+
+def _nothing(folder: Path, layout: str, tree: Tree, survey: _Survey) -> str:
+    """Say what was looked for, and what is there instead."""
+    wanted = [name for name in _READERS if layout in ("auto", name)]
+    shapes = "; ".join(f"{_NAMES[name]}: {_SHAPES[name]}" for name in wanted)
+    there = [f"{len(paths)} subjects' folders of {_NAMES[name]}" for name, paths in survey.subjects.items() if paths]
+    links, archives = len(tree.outside), len(tree.archives)
+    there += [f"{archives} archives, which are never unpacked: unpack them first"] if archives else []
+    there += [f"{links} links that lead out of it, which are not followed: give the folder itself"] if links else []
+    there += [f"{len(survey.strangers)} folders sub-..., none of which is sub-ADNI..."] if survey.strangers else []
+    return (
+        f"{folder} holds no images in the layout of {' or '.join(_NAMES[name] for name in wanted)}. At any depth below "
+        f"it there may be {shapes}. "
+        "Give the folder that holds both the images and the study tables."
+        + (f" It does hold {'; '.join(there)}." if there else "")
+    )

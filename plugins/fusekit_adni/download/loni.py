@@ -1,0 +1,130 @@
+"""Images as the LONI archive delivers them: ``.../<PTID>/<description>/<date>/<S.. or I..>/<files>``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime
+from pathlib import Path
+
+import pandas as pd
+
+from fusekit.data import read_table
+from fusekit.errors import DataError
+from fusekit_adni.download.images import Download, Image
+from fusekit_adni.download.tree import Tree
+
+SUBJECT = re.compile(r"\d{3}_S_\d{4,}", re.ASCII)
+#: An image's number in a file's name.
+IMAGE_ID = re.compile(r"_I(\d+)\.", re.ASCII)
+_DATE = re.compile(r"(\d{4}-\d{2}-\d{2})_\d{2}_\d{2}_\d{2}(\.\d+)?", re.ASCII)
+_LEAF = re.compile(r"[SI]\d+", re.ASCII)
+_SERIES = re.compile(r"_S(\d+)_", re.ASCII)
+_VOLUMES = (".nii", ".nii.gz")
+_SKIPPED = re.compile(r"mask|harp", re.IGNORECASE)
+#: What a description says of images that are no T1. Words of their own: ``B1_Correction`` is a T1's.
+_OTHER = re.compile(
+    r"(?<![a-z0-9])(flair|t2|pd|dti|dwi|(rs)?-?fmri|asl|perfusion|locali[sz]er|scout|calibration|field_?map(ping)?"
+    r"|pet|fdg|pib|av\d+|fbb|coreg)(?![a-z0-9])|hippocampus",
+    re.IGNORECASE,
+)
+_OTHER_MODALITY = re.compile(r"ADNI_\d{3}_S_\d+_(PT|NM|CT)_")
+
+
+def add_images(subject: Path, tree: Tree, found: Download) -> None:
+    """Add what lies in a subject's folder.
+
+    Raises:
+        DataError: a folder cannot be read, or is named after a day that does not exist.
+    """
+    for leaf, description, acquired in _leaves(subject, tree):
+        if _SKIPPED.search(description):
+            found.skipped.append(leaf)
+            continue
+        if _OTHER.search(description):
+            found.others.append(leaf)
+            continue
+        links = len(tree.outside)
+        images = list(_images(leaf, subject.name, description, acquired, tree))
+        found.others.extend(image.path for image in images if _is_other(image.path))
+        found.images.extend(image for image in images if not _is_other(image.path))
+        if not images and len(tree.outside) == links:
+            found.empty.append(leaf)
+
+
+def _is_other(path: Path) -> bool:
+    return bool(_OTHER_MODALITY.match(path.name))
+
+
+def _leaves(subject: Path, tree: Tree) -> Iterator[tuple[Path, str, date]]:
+    for description in tree.folders(subject):
+        for moment in tree.folders(description):
+            match = _DATE.fullmatch(moment.name)
+            if match is None:
+                continue
+            try:
+                acquired = datetime.strptime(match[1], "%Y-%m-%d").date()
+            except ValueError:
+                raise DataError(f"{moment}: {match[1]} is no date; the folder's name should be the scan's.") from None
+            for leaf in tree.folders(moment):
+                if _LEAF.fullmatch(leaf.name):
+                    yield leaf, description.name, acquired
+
+
+def _images(leaf: Path, subject: str, description: str, acquired: date, tree: Tree) -> Iterator[Image]:
+    """The NIfTI volumes of a leaf, or its DICOM files as one series."""
+    links = len(tree.outside)
+    files = [path.name for path in tree.files(leaf)]
+    volumes = [name for name in files if name.lower().endswith(_VOLUMES)]
+    series = [name for name in files if name.lower().endswith(".dcm")]
+    if not volumes and len(tree.outside) > links:
+        return  # whoever reads the series would read the whole folder
+    for name in volumes or series[:1]:
+        number, scan = IMAGE_ID.search(name), _SERIES.search(name)
+        yield Image(
+            subject=subject,
+            description=description,
+            acquired=acquired,
+            number=int(number[1] if number else leaf.name[1:]),
+            series=int(scan[1]) if scan else int(leaf.name[1:]) if leaf.name.startswith("S") else 0,
+            path=leaf / name if volumes else leaf,
+            name="" if number or leaf.name.startswith("I") else leaf.name,
+        )
+
+
+def read_visits(tables: list[Path], folders: Mapping[int, str] | None = None) -> pd.Series:
+    """Read the collection lists among the tables.
+
+    Args:
+        tables: where to look; a list is known by its column ``Image Data ID``.
+        folders: image number -> the subject in whose folder the image lies.
+
+    Returns:
+        The visit as listed, by image number. Empty if there is no list.
+
+    Raises:
+        DataError: an image id is not one, or is listed for another subject, with file and line.
+    """
+    parts = [pd.DataFrame({"Visit": []}, dtype=str)]
+    for path in tables:
+        with path.open("rb") as file:
+            if b"Image Data ID" not in file.read(4096):
+                continue
+        rows = read_table(path, required=("Image Data ID", "Subject", "Visit"))
+        numbers = rows["Image Data ID"].str.extract(r"^I?(\d+)$")[0]
+        if numbers.isna().any():
+            line = numbers.index[numbers.isna()][0]
+            raise DataError(
+                f"{path}, line {line}, column 'Image Data ID': {rows.loc[line, 'Image Data ID']!r} is no image id."
+            )
+        numbers = numbers.astype(int)
+        for line, number, subject in zip(rows.index, numbers, rows["Subject"], strict=True):
+            folder = (folders or {}).get(number, subject)
+            if folder != subject and SUBJECT.fullmatch(subject):
+                raise DataError(
+                    f"{path}, line {line}, column 'Subject': image I{number} is listed for {subject}, but lies in the "
+                    f"folder of {folder}. Correct whichever is wrong."
+                )
+        parts.append(rows[["Visit"]].set_axis(numbers))
+    listed = pd.concat(parts)["Visit"]
+    return listed[~listed.index.duplicated(keep="last")]

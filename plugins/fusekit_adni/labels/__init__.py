@@ -1,0 +1,1 @@
+"""Diagnoses at visits, and who converts."""

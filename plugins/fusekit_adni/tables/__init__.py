@@ -1,0 +1,1 @@
+"""Study tables, and the clinical columns read from them."""

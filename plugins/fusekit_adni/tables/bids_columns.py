@@ -1,0 +1,247 @@
+"""What a BIDS tree's own tables tell: ``participants.tsv`` and ``*_sessions.tsv``, where study tables are absent."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from fusekit.data import Column, Finding, read_table
+from fusekit.errors import DataError
+from fusekit_adni.download.bids import ptid, visit_of
+from fusekit_adni.download.images import Download
+from fusekit_adni.labels.diagnosis import AD, CN, MCI
+from fusekit_adni.labels.leaks import reason_to_leave_out
+from fusekit_adni.labels.visits import match, parse_days
+from fusekit_adni.scans import note
+from fusekit_adni.tables.columns import Clinical
+from fusekit_adni.tables.tables import MISSING_TEXT, StudyTable, numbers
+
+_SPOKEN = {"cn": CN, "smc": CN, "nl": CN, "mci": MCI, "emci": MCI, "lmci": MCI, "ad": AD, "dementia": AD}
+_SEX = {"f": "Female", "female": "Female", "m": "Male", "male": "Male"}
+#: ``adni_*`` columns of ``sessions.tsv`` that are measured on images.
+_IMAGING = re.compile(r"adni_(.*_(vol|volume|bl)|icv|fdg|pib|av45|fbb|.*suvr.*)", re.IGNORECASE)
+#: Those with a range beyond which an assay only says so.
+_ASSAYS = ("adni_abeta", "adni_tau", "adni_ptau")
+_PEOPLE = (
+    Column("sex", kind="category", categories=("Female", "Male")),
+    Column("education_level", unit="years", low=0, high=30),
+    Column("apoe4", unit="e4 alleles", low=0, high=2),
+)
+
+
+@dataclass(frozen=True)
+class BidsTables:
+    """A BIDS tree's own tables.
+
+    Args:
+        people: one row a subject; visit is missing.
+        sessions: one row a session; ``where`` names file and line.
+    """
+
+    people: StudyTable | None
+    sessions: StudyTable | None
+
+    @property
+    def tables(self) -> list[StudyTable]:
+        """Those that are there."""
+        return [table for table in (self.sessions, self.people) if table is not None]
+
+
+def read_bids_tables(download: Download, findings: list[Finding]) -> BidsTables:
+    """Read them.
+
+    Args:
+        download: says where they lie.
+        findings: gets notes about rows that are no ADNI subject's, subjects listed twice, and odd dates.
+
+    Raises:
+        DataError: a table lacks the column that says whose a row is.
+    """
+    people = _read(download.participants, "participant_id", findings)
+    sessions = _read(download.sessions, "session_id", findings)
+    if people is not None:
+        again = people.rows["rid"].duplicated()
+        message = "subjects listed twice in participants.tsv; the first row counts"
+        note(findings, "repeated-row", message, people.rows.loc[again, "where"])
+        rows = people.rows[~again]
+        if "sex" in rows:
+            rows = rows.assign(sex=rows["sex"].str.lower().map(_SEX).fillna(""))
+        people = StudyTable(people.name, people.path, rows)
+    if sessions is not None and "examination_date" in sessions.rows:
+        text = sessions.rows["examination_date"]
+        rows = sessions.rows.assign(day=parse_days(text))
+        odd = rows["day"].isna() & (text != "")
+        message = "dates of sessions that are neither YYYY-MM-DD nor M/D/YYYY"
+        note(findings, "odd-date", message, rows.loc[odd, "where"] + ": " + text[odd])
+        sessions = StudyTable(sessions.name, sessions.path, rows)
+    return BidsTables(people, sessions)
+
+
+def _read(paths: list[Path], key: str, findings: list[Finding]) -> StudyTable | None:
+    """Tables of one kind as one; empty where a cell says that it has no value; rows counted from 0."""
+    parts = []
+    for path in paths:
+        rows = read_table(path, required=(key,))
+        subjects = rows[key].map(ptid) if key == "participant_id" else ptid(path.parent.name)
+        where = [f"{path.name}, line {line}" for line in rows.index]
+        parts.append(rows.assign(subject=subjects, where=where))
+    if not parts:
+        return None
+    rows = pd.concat(parts, ignore_index=True).fillna("")
+    strange = rows["subject"] == ""
+    note(findings, "row-without-subject", "rows that are no ADNI subject's", rows.loc[strange, "where"])
+    rows = rows[~strange]
+    rows = rows.mask(rows.apply(lambda cells: cells.str.lower().isin(MISSING_TEXT)), "")
+    rows = rows.assign(
+        rid=rows["subject"].str.rpartition("_")[2].astype(int),
+        visit=rows[key].map(visit_of).astype(object) if key == "session_id" else None,
+        screening=False,
+    )
+    return StudyTable(key.removesuffix("_id") + "s", paths[0], rows)
+
+
+def bids_diagnoses(own: BidsTables, findings: list[Finding]) -> pd.DataFrame:
+    """Diagnosis and exam day by (rid, visit), as ``diagnosis.diagnoses`` gives them from study tables.
+
+    The diagnosis of a session is that of ``*_sessions.tsv``. A subject without one at baseline gets that of the
+    screening visit (``diagnosis_sc`` of ``participants.tsv``), and a finding says so.
+
+    Raises:
+        DataError: neither has a diagnosis; a session has two.
+    """
+    parts = []
+    if own.sessions is not None and "diagnosis" in own.sessions.rows:
+        rows = own.sessions.rows
+        day = rows["day"] if "day" in rows else pd.Series(pd.NaT, index=rows.index)
+        rows = rows.assign(day=day, diagnosis=rows["diagnosis"].str.lower().map(_SPOKEN))
+        rows = rows.dropna(subset=["visit", "diagnosis"])
+        _refuse_conflicts(rows)
+        parts.append(rows.drop_duplicates(["rid", "visit"]))
+    if own.people is not None and "diagnosis_sc" in own.people.rows:
+        rows = own.people.rows
+        never = pd.Series(pd.NaT, index=rows.index)
+        rows = rows.assign(visit="bl", day=never, diagnosis=rows["diagnosis_sc"].str.lower().map(_SPOKEN))
+        at_baseline = {rid for part in parts for rid in part.loc[part["visit"] == "bl", "rid"]}
+        rows = rows[rows["diagnosis"].notna() & ~rows["rid"].isin(at_baseline)]
+        message = "subjects whose baseline session has no diagnosis; that of the screening visit (diagnosis_sc) counts"
+        note(findings, "screening-diagnosis", message, rows["subject"])
+        parts.append(rows)
+    if not parts:
+        raise DataError(
+            "no diagnoses: there is neither a study table (DXSUM_PDXCONV_ADNIALL, DXSUM or ADNIMERGE, as .csv, "
+            "anywhere below the folder but outside the subjects' folders) nor a column 'diagnosis' in "
+            "sub-*/sub-*_sessions.tsv or 'diagnosis_sc' in participants.tsv of the BIDS tree."
+        )
+    columns = ["rid", "visit", "diagnosis", "day"]
+    known = pd.concat(
+        [part[columns].astype({"day": "datetime64[ns]"}) for part in parts if len(part)] or [parts[0][columns]]
+    )
+    return known.set_index(["rid", "visit"]).sort_index()
+
+
+def _refuse_conflicts(rows: pd.DataFrame) -> None:
+    for (subject, visit), group in rows.groupby(["subject", "visit"]):
+        if len(set(group["diagnosis"])) > 1:
+            lines = "; ".join(f"{where}: {d}" for where, d in zip(group["where"], group["diagnosis"], strict=True))
+            raise DataError(f"{subject} has more than one diagnosis at visit {visit} ({lines}). Correct the tables.")
+
+
+def read_bids_clinical(scans: pd.DataFrame, own: BidsTables, findings: list[Finding]) -> Clinical:
+    """Read the default columns of a BIDS tree: age, sex, education, APOE e4 alleles, and what was measured in fluids.
+
+    A scan gets the row of its own session, else the subject's nearest exam within 180 days.
+
+    Args:
+        scans: index scan; columns rid, visit, acquired.
+        own: the tree's tables.
+        findings: gets notes about columns left out and cells that cannot be read.
+    """
+    pairs = [*_of_people(scans, own, findings), *_of_sessions(scans, own, findings)]
+    empty = [column.name for column, values in pairs if values.notna().sum() == 0]
+    note(findings, "column-without-values", "columns without a value for any scan, left out", empty)
+    kept = [(column, values) for column, values in pairs if column.name not in empty]
+    sources = sorted({column.source.partition(".tsv")[0] + ".tsv" for column, _ in kept})
+    message = "clinical columns are those of the BIDS tree, since no study table gives any"
+    note(findings, "bids-columns", message, sources)
+    measured = [column.name for column, _ in kept if column.name.startswith("adni_")]
+    seen: frozenset[int] = frozenset()
+    if own.sessions is not None and measured:
+        names = [name for name in own.sessions.rows if name in measured]
+        seen = frozenset(own.sessions.rows.loc[(own.sessions.rows[names] != "").any(axis=1), "rid"])
+    return Clinical(
+        table=pd.DataFrame({column.name: values for column, values in kept}, index=scans.index),
+        columns=tuple(column for column, _ in kept),
+        seen=seen,
+    )
+
+
+def _of_people(scans: pd.DataFrame, own: BidsTables, findings: list[Finding]) -> Iterator[tuple[Column, pd.Series]]:
+    if own.people is None:
+        return
+    rows = own.people.rows
+    for column in _PEOPLE:
+        if column.name not in rows:
+            continue
+        described = replace(column, source=f"participants.tsv.{column.name}")
+        by_subject = rows.set_index("rid")[column.name]
+        if column.kind == "category":
+            yield described, scans["rid"].map(by_subject.where(by_subject != "", None)).astype(object)
+            continue
+        amounts, _ = _numbers(own.people, column.name, findings)
+        yield described, scans["rid"].map(amounts.set_axis(rows["rid"])).astype(float)
+
+
+def _of_sessions(scans: pd.DataFrame, own: BidsTables, findings: list[Finding]) -> Iterator[tuple[Column, pd.Series]]:
+    age = Column("age", unit="years", low=18, high=120)
+    by_session = own.sessions is not None and "age" in own.sessions.rows
+    if not by_session and own.people is not None and "age_bl" in own.people.rows:
+        amounts, _ = _numbers(own.people, "age_bl", findings)
+        years = scans["visit"].map(lambda visit: 0.0 if visit == "bl" else int(visit[1:]) / 12)
+        at_baseline = scans["rid"].map(amounts.set_axis(own.people.rows["rid"])).astype(float)
+        yield replace(age, source="participants.tsv.age_bl"), (at_baseline + years).round(2)
+    if own.sessions is None:
+        return
+    found = match(scans, own.sessions.rows).dropna().astype(int)
+    if by_session:
+        amounts, _ = _numbers(own.sessions, "age", findings)
+        yield replace(age, source="sessions.tsv.age"), _taken(amounts, found, scans)
+    measured = [str(name) for name in own.sessions.rows if str(name).startswith("adni_")]
+    imaging = [name for name in measured if _IMAGING.fullmatch(name)]
+    note(findings, "not-a-biospecimen", "columns of sessions.tsv measured on images, left out", imaging)
+    for name in measured:
+        reason = reason_to_leave_out(name)
+        if reason:
+            note(findings, "never-an-input", f"a column of sessions.tsv left out: it is {reason}", (name,))
+        elif name not in imaging:
+            yield from _measured(name, own.sessions, found, scans, findings)
+
+
+def _measured(
+    name: str, sessions: StudyTable, found: pd.Series, scans: pd.DataFrame, findings: list[Finding]
+) -> Iterator[tuple[Column, pd.Series]]:
+    """A measurement, and the flag that says on which side it is beyond the assay's range."""
+    amounts, censored = _numbers(sessions, name, findings)
+    source = f"sessions.tsv.{name}"
+    yield Column(name, unit="pg/mL" if name in _ASSAYS else "", source=source), _taken(amounts, found, scans)
+    if name in _ASSAYS or censored.abs().eq(1).any():
+        unit = "-1 below the assay's range, 1 above, 0 within"
+        flag = Column(f"{name} censored", unit=unit, low=-1, high=1, source=source)
+        yield flag, _taken(censored, found, scans)
+
+
+def _numbers(table: StudyTable, name: str, findings: list[Finding]) -> tuple[pd.Series, pd.Series]:
+    read = numbers(table.rows[name])
+    cells = [f"{table.rows['where'][row]}, column {name!r}: {text!r}" for row, text in read.odd.items()]
+    note(findings, "odd-text", f"cells of {table.name}.tsv that cannot be read, taken as missing", cells)
+    return read.amounts, read.censored
+
+
+def _taken(column: pd.Series, found: pd.Series, scans: pd.DataFrame) -> pd.Series:
+    values = pd.Series(np.nan, index=scans.index)
+    values[found.index] = column.loc[found.to_numpy()].to_numpy()
+    return values

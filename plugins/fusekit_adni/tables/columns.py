@@ -1,0 +1,143 @@
+"""The clinical columns: a default set from whichever tables are there, or those that a TOML file names.
+
+Of the default tables none is required, and columns that give the diagnosis away are never inputs: see
+``fusekit_adni.labels.leaks``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pandas as pd
+
+from fusekit.data import Column, Finding
+from fusekit_adni.tables.column_rules import read_column_rules
+from fusekit_adni.tables.measurements import Source, measurements
+from fusekit_adni.tables.named_columns import named_columns
+from fusekit_adni.tables.people import genotype, people
+from fusekit_adni.tables.tables import StudyTable, find_table, read_study_table
+
+SOURCES = (
+    Source(
+        "UPENNBIOMK_MASTER",
+        (
+            Column("ABETA", unit="pg/mL (xMAP)", low=20, high=600),
+            Column("TAU", unit="pg/mL (xMAP)", low=5, high=1500),
+            Column("PTAU", unit="pg/mL (xMAP)", low=1, high=400),
+        ),
+        median=True,
+    ),
+    Source(
+        "UPENNBIOMK9",
+        (
+            Column("ABETA", unit="pg/mL (Elecsys)", low=50, high=6000),
+            Column("TAU", unit="pg/mL (Elecsys)", low=20, high=3000),
+            Column("PTAU", unit="pg/mL (Elecsys)", low=2, high=400),
+        ),
+        unless="UPENNBIOMK_MASTER",
+    ),
+    Source("BLENNOWPLASMANFL", (Column("PLASMA_NFL", unit="ng/L", low=0.5, high=1000),)),
+    Source("LABDATA"),
+    Source("adni_plasma_qc_multiplex", log_scale=True),
+)
+
+
+@dataclass(frozen=True)
+class Clinical:
+    """Clinical values of scans.
+
+    Args:
+        table: values; index scan, one column a ``Column``.
+        columns: in the same order.
+        seen: roster ids that have a row in any table of measurements.
+    """
+
+    table: pd.DataFrame
+    columns: tuple[Column, ...]
+    seen: frozenset[int]
+
+
+def read_clinical(
+    scans: pd.DataFrame,
+    adnimerge: StudyTable | None,
+    paths: list[Path],
+    findings: list[Finding],
+    rules: Path | None = None,
+) -> Clinical:
+    """Read clinical columns for some scans.
+
+    A scan gets the row of its own visit, else the subject's nearest within 180 days where the table has dates.
+
+    Args:
+        scans: index scan; columns rid, visit, acquired.
+        adnimerge: for age, sex and education, if it is there.
+        paths: the tables of the download.
+        findings: gets notes about odd cells, other scales and empty columns.
+        rules: a ``columns.toml`` that names the columns to read; None for the default set.
+
+    Raises:
+        DataError: a column is missing from its table; ``rules`` is not as it should be, or names what is not there.
+    """
+    notes: list[Finding] = []
+    parts: list[tuple[Column, pd.Series]] = []
+    named = None if rules is None else read_column_rules(rules)
+    if named is None or named.people:
+        parts = [*people(scans, adnimerge, notes), *genotype(scans, adnimerge, paths, notes)]
+    if named is None:
+        measured, seen = _default(scans, paths, notes)
+    else:
+        parts = named.chosen(parts)
+        measured, seen = named_columns(scans, paths, named, notes)
+    parts += measured
+    names = [column.name for column, _ in parts]
+    qualified = [
+        (f"{c.source.partition('.')[0]}.{c.name}" if names.count(c.name) > 1 else c.name, c, values)
+        for c, values in parts
+    ]
+    empty = [name for name in (named.people if named else ()) if name not in names]  # whose table is not there
+    empty += [name for name, _, values in qualified if values.notna().sum() == 0]
+    if empty:
+        notes.append(Finding("column-without-values", "columns without a value for any scan, left out", tuple(empty)))
+    findings += _merged(notes)
+    kept = [(name, column, values) for name, column, values in qualified if name not in empty]
+    return Clinical(
+        table=pd.DataFrame({name: values for name, _, values in kept}, index=scans.index),
+        columns=tuple(replace(column, name=name) for name, column, _ in kept),
+        seen=frozenset(seen),
+    )
+
+
+def _default(
+    scans: pd.DataFrame, paths: list[Path], notes: list[Finding]
+) -> tuple[list[tuple[Column, pd.Series]], set[int]]:
+    """Columns of the tables in ``SOURCES``, and the roster ids in them."""
+    parts: list[tuple[Column, pd.Series]] = []
+    seen: set[int] = set()
+    for source in SOURCES:
+        if source.unless and (there := find_table(source.table, paths)[0]):
+            instead = find_table(source.unless, paths)[0] is not None
+            what = (
+                f"another scale, not mixed in; {source.unless} is read"
+                if instead
+                else f"read on its own scale, since {source.unless} is not there; never compare the two"
+            )
+            notes.append(Finding("other-scale", what, (there.name,)))
+            if instead:
+                continue
+        table = read_study_table(source.table, paths, tuple(c.name for c in source.columns), notes)
+        if table is not None:
+            seen.update(table.rows["rid"])
+            parts += measurements(scans, table, source, notes)
+    return parts, seen
+
+
+def _merged(notes: list[Finding]) -> Iterator[Finding]:
+    """Say the same thing about several columns once."""
+    merged: dict[tuple[str, str], Finding] = {}
+    for note in notes:
+        before = merged.get((note.code, note.message))
+        items = note.items if before is None else tuple(dict.fromkeys(before.items + note.items))
+        merged[note.code, note.message] = replace(note, items=items)
+    return iter(merged.values())

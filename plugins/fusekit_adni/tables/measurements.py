@@ -1,0 +1,122 @@
+"""Tables of measurements: which row is a scan's, and its columns as numbers with a record of censoring."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from fusekit.data import Column, Finding
+from fusekit_adni.labels.leaks import reason_to_leave_out
+from fusekit_adni.labels.visits import match
+from fusekit_adni.tables.tables import Numbers, StudyTable, numbers
+
+#: Columns of the multiplex and laboratory tables that are no measurements.
+_KEYS = frozenset(
+    {
+        *("RID", "PTID", "ID", "SITE", "SITEID", "PHASE", "COLPROT", "ORIGPROT", "VISCODE", "VISCODE2", "VISIT_CODE"),
+        *("EXAMDATE", "DRAWDATE", "DRWDTE", "RUNDATE", "USERDATE", "USERDATE2", "UPDATE_STAMP"),
+        *("SAMPLE_ID", "BARCODE", "BATCH", "KIT", "STDS"),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A study table of measurements.
+
+    Args:
+        table: its name without dates.
+        columns: those to read; empty means every column that is no key.
+        log_scale: whether -1 and -4 are values.
+        median: whether, in a table with batches, only rows with BATCH == MEDIAN count.
+        unless: a table of the same analytes on another scale; where that one is there, this one is left out.
+    """
+
+    table: str
+    columns: tuple[Column, ...] = ()
+    log_scale: bool = False
+    median: bool = False
+    unless: str = ""
+
+
+def measurements(
+    scans: pd.DataFrame, table: StudyTable, source: Source, findings: list[Finding]
+) -> Iterator[tuple[Column, pd.Series]]:
+    """Columns of a table with their values by scan, each followed by its record of censoring where there is one."""
+    rows = table.rows
+    if source.median and "BATCH" in rows:
+        rows = rows[rows["BATCH"].str.upper() == "MEDIAN"]
+    found = matched(scans, table, rows, findings)
+    for column in source.columns or _offered(table, findings):
+        read = numbers(rows[column.name], log_scale=source.log_scale)
+        note_odd(findings, table, column.name, read)
+        described = Column(
+            name=column.name,
+            unit=column.unit or ("log10 concentration" if source.log_scale else ""),
+            low=column.low,
+            high=column.high,
+            signed=source.log_scale,
+            source=f"{table.name}.{column.name}",
+        )
+        yield described, take(read.amounts, found, scans)
+        # Of a known assay always: a few new patients, all within its range, have the columns that a model was made for.
+        if source.columns or read.censored.abs().eq(1).any():
+            yield censoring(described), take(read.censored, found, scans)
+
+
+def matched(scans: pd.DataFrame, table: StudyTable, rows: pd.DataFrame, findings: list[Finding]) -> pd.Series:
+    """Find the line for each scan that has one, and note further rows of one visit.
+
+    Args:
+        scans: index scan; columns rid, visit, acquired.
+        rows: those of the table that count.
+    """
+    rows = rows.sort_values("screening", kind="stable")  # the baseline visit says more than screening
+    again = rows.index[
+        rows["rid"].isin(scans["rid"]) & rows["visit"].notna() & rows.duplicated(["rid", "visit", "screening"])
+    ]
+    if len(again):
+        items = tuple(f"{table.path.name}, line {line}" for line in sorted(again))
+        message = f"rows of {table.name} for a subject's visit that has one already; the first counts"
+        findings.append(Finding("repeated-row", message, items))
+    return match(scans, rows).dropna().astype(int)
+
+
+def censoring(column: Column) -> Column:
+    """The column that says which values of another one are bounds."""
+    unit = "-1 below the assay's range, 1 above, 0 within"
+    return Column(f"{column.name} censored", unit=unit, low=-1, high=1, source=column.source)
+
+
+def _offered(table: StudyTable, findings: list[Finding]) -> Iterator[Column]:
+    """Every column of a table that is no key and may be an input."""
+    for name in table.rows.columns.difference(["rid", "visit", "screening", "day"], sort=False):
+        reason = reason_to_leave_out(name)
+        if name.upper() in _KEYS:
+            continue
+        if reason:
+            findings.append(Finding("never-an-input", f"a column of {table.name} left out: it is {reason}", (name,)))
+        else:
+            yield Column(name)
+
+
+def take(column: pd.Series, found: pd.Series, scans: pd.DataFrame) -> pd.Series:
+    """Values of the matched lines, by scan."""
+    values = pd.Series(np.nan, index=scans.index)
+    values[found.index] = column.loc[found.to_numpy()].to_numpy()
+    return values
+
+
+def note_odd(findings: list[Finding], table: StudyTable, column: str, read: Numbers) -> None:
+    """Report the cells of a column that could not be read; as one, where nothing in it is a number."""
+    where = f"{table.path.name}, column {column!r}"
+    cells = [f"{where}, line {line}: {text!r}" for line, text in read.odd.items()]
+    if cells and read.amounts.notna().sum() == 0:
+        findings.append(Finding("text-column", f"columns of {table.name} without any number", (cells[0],)))
+    elif cells:
+        findings.append(
+            Finding("odd-text", f"cells of {table.name} that cannot be read, taken as missing", tuple(cells))
+        )

@@ -1,0 +1,137 @@
+"""The columns that a ``columns.toml`` names, read from the study tables."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from pathlib import Path
+
+import pandas as pd
+
+from fusekit.data import Column, Finding
+from fusekit.errors import DataError
+from fusekit_adni.labels.leaks import reason_to_leave_out
+from fusekit_adni.tables.column_rules import ColumnRule, ColumnRules
+from fusekit_adni.tables.measurements import censoring, matched, note_odd, take
+from fusekit_adni.tables.tables import MISSING_TEXT, Numbers, StudyTable, numbers, read_study_table, undated
+
+
+def named_columns(
+    scans: pd.DataFrame, paths: list[Path], rules: ColumnRules, findings: list[Finding]
+) -> tuple[list[tuple[Column, pd.Series]], set[int]]:
+    """Read every named column, and the roster ids in their tables.
+
+    One column reads one table, so that two assays of one analyte cannot come together in it.
+
+    Args:
+        scans: index scan; columns rid, visit, acquired.
+        paths: the tables of the download.
+        findings: gets notes about odd cells, repeated rows, and columns that give the diagnosis away.
+
+    Raises:
+        DataError: a table or column is not there; the message names the entry, and what looks like it.
+    """
+    parts: list[tuple[Column, pd.Series]] = []
+    seen: set[int] = set()
+    tables: dict[str, StudyTable] = {}
+    lines: dict[tuple[str, str], pd.Series] = {}  # of scans, found once for all columns that read the same rows
+    for rule in rules.columns:
+        key = rule.table.lower()
+        if key not in tables:
+            table = read_study_table(rule.table, paths, (), findings)
+            if table is None:
+                near = _near(rule.table, sorted({undated(path) for path in paths}))
+                raise DataError(f"{rule.place}: no table is called {rule.table!r} (without dates); {near}")
+            tables[key] = table
+            seen.update(table.rows["rid"])
+        rows = _rows(tables[key], rule)
+        of_rows = (key, repr(sorted((rule.rows or {}).items())))
+        if of_rows not in lines:
+            lines[of_rows] = matched(scans, tables[key], rows, findings)
+        parts += _read(rows, lines[of_rows], scans, tables[key], rule, findings)
+    return parts, seen
+
+
+def _rows(table: StudyTable, rule: ColumnRule) -> pd.DataFrame:
+    """The rows that count for a rule."""
+    added = {"rid", "visit", "screening", "day"}
+    for name in (rule.column, *(rule.rows or ())):
+        if name not in table.rows or name in added:
+            near = _near(name, [str(column) for column in table.rows if column not in added])
+            raise DataError(f"{rule.place}: {table.path.name} has no column {name!r}; {near}")
+    rows = table.rows
+    for name, texts in (rule.rows or {}).items():
+        rows = rows[_plain(rows[name]).isin({text.upper() for text in texts})]
+    if rows.empty:
+        raise DataError(f"{rule.place}: no row of {table.path.name} is as the key 'rows' asks.")
+    return rows
+
+
+def _near(name: str, known: list[str]) -> str:
+    """A clause with what looks like a name, whatever its case, else with the first few that there are."""
+    lower = {other.lower(): other for other in known}
+    near = [lower[match] for match in get_close_matches(name.lower(), lower, n=3, cutoff=0.6)]
+    if near:
+        return f"did you mean {' or '.join(map(repr, near))}?"
+    return f"there are {', '.join(known[:12])}{', ...' if len(known) > 12 else ''}." if known else "there are none."
+
+
+def _read(
+    rows: pd.DataFrame,
+    found: pd.Series,
+    scans: pd.DataFrame,
+    table: StudyTable,
+    rule: ColumnRule,
+    findings: list[Finding],
+) -> list[tuple[Column, pd.Series]]:
+    """One column, with its record of censoring."""
+    reason = reason_to_leave_out(rule.column)
+    if reason:
+        findings.append(
+            Finding(
+                "leaky-column-named",
+                f"a named column that gives the diagnosis away: it is {reason}",
+                (f"{rule.place}: {table.name}.{rule.column}",),
+                severity="warning",
+                advice="Remove the entry, unless to show the leak is the point.",
+            )
+        )
+    cells = rows[rule.column].mask(_is_code(rows[rule.column], rule.missing), "")
+    column = rule.described(table.name)
+    if rule.kind == "category":
+        return [(column, _categories(cells, found, scans, rule, table, findings))]
+    read = numbers(cells, log_scale=True)  # its missing codes are masked already
+    note_odd(findings, table, rule.column, read)
+    parts = [(column, take(read.amounts, found, scans))]
+    if rule.censored or (rule.censored is None and read.censored.abs().eq(1).any()):
+        parts.append((censoring(column), take(read.censored, found, scans)))
+    return parts
+
+
+def _plain(cells: pd.Series) -> pd.Series:
+    """Upper case, and whole numbers without a decimal point."""
+    return cells.str.upper().str.replace(r"^([+-]?\d+)\.0*$", r"\1", regex=True)
+
+
+def _is_code(cells: pd.Series, missing: tuple[str, ...]) -> pd.Series:
+    """Which cells are one of the codes, as text or as a number (``-4.0`` is ``-4``)."""
+    as_numbers = pd.to_numeric(cells, errors="coerce")
+    codes = [code for code in pd.to_numeric(pd.Series(missing, dtype=object), errors="coerce") if code == code]
+    return cells.str.lower().isin({code.lower() for code in missing}) | as_numbers.isin(codes)
+
+
+def _categories(
+    cells: pd.Series,
+    found: pd.Series,
+    scans: pd.DataFrame,
+    rule: ColumnRule,
+    table: StudyTable,
+    findings: list[Finding],
+) -> pd.Series:
+    """Text by scan, None where missing or none of the categories."""
+    absent = cells.str.lower().isin(MISSING_TEXT - {category.lower() for category in rule.categories})
+    known = ~absent if not rule.categories else cells.isin(rule.categories)
+    odd = {int(str(line)): str(text) for line, text in cells[~known & ~absent].items()}
+    note_odd(findings, table, rule.column, Numbers(known.astype(float), known * 0.0, odd))
+    values = pd.Series(None, index=scans.index, dtype=object)
+    values[found.index] = cells.where(known, None).loc[found.to_numpy()].to_numpy()
+    return values

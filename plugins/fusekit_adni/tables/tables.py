@@ -1,0 +1,198 @@
+"""Study tables: found by name whatever their dates, read by column, with this archive's codes for missing values."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from fusekit.data import Finding, read_table
+from fusekit.errors import DataError
+from fusekit_adni.labels.visits import SCREENING, canonical, parse_days
+
+#: ``NAME[_MM_DD_YY][_DDMonYYYY].csv``; anchored, since "CDR" must not find RMT_CDR.csv. Some tables have the date of
+#: their revision in the second form too; a single date of that form is that of the export.
+_DATED = r"(?:_(\d{2}_\d{2}_\d{2}|\d{1,2}[A-Z][a-z]{2}\d{4}))??(?:_(\d{1,2}[A-Z][a-z]{2}\d{4}))?\.csv"
+
+#: Codes for "no value" in tables of counts and concentrations. Not in log-scale tables, where -1 is a value.
+MISSING_TEXT = frozenset({"", "na", "n/a", "nan", ".", "unknown", "null"})
+MISSING_NUMBERS = (-1.0, -4.0)
+_LAB_CODE = re.compile(r"[A-Z]{2,4}\d{1,3}")  # e.g. SCC09: specimen clotted
+_BOUND = re.compile(r"([<>])\s*(\d+\.?\d*|[A-Z]+)?")
+
+
+@dataclass(frozen=True)
+class StudyTable:
+    """A study table with canonical visits.
+
+    Args:
+        name: without dates.
+        path: the file.
+        rows: text; columns rid (int), visit (canonical, or missing), screening (bool: a visit before the baseline visit
+            that counts as baseline), day (where the table has one) come on top.
+    """
+
+    name: str
+    path: Path
+    rows: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """A column as numbers.
+
+    Args:
+        amounts: NaN where missing; a censored one is its bound.
+        censored: -1 below the assay's range, 1 above it, 0 within; NaN where missing.
+        odd: line -> text that is neither number nor a known code.
+    """
+
+    amounts: pd.Series
+    censored: pd.Series
+    odd: dict[int, str]
+
+
+def find_table(name: str, paths: list[Path], also: tuple[str, ...] = ()) -> tuple[Path | None, list[Path]]:
+    """The newest file of a table, and the older ones.
+
+    Args:
+        name: without dates.
+        paths: where to look.
+        also: other names that the table has had.
+    """
+    names = "|".join(map(re.escape, (name, *also)))
+    found = []
+    for path in paths:
+        match = re.fullmatch(f"(?:{names}){_DATED}", path.name, flags=re.IGNORECASE)
+        if match:
+            found.append((_day(match[2], "%d%b%Y"), _day(match[1], "%m_%d_%y"), path))
+    found.sort(key=lambda item: item[:2])
+    return (found[-1][2], [path for _, _, path in found[:-1]]) if found else (None, [])
+
+
+def undated(path: Path) -> str:
+    """The name of the table in a file, without dates."""
+    match = re.fullmatch(f"(.+?){_DATED}", path.name, flags=re.IGNORECASE)
+    return match[1] if match else path.stem
+
+
+def _day(text: str | None, pattern: str) -> datetime:
+    """A date in a file's name; the earliest one there is where it is missing or impossible."""
+    try:
+        return datetime.strptime(text or "", pattern)
+    except ValueError:
+        return datetime.min
+
+
+def read_study_table(
+    name: str,
+    paths: list[Path],
+    required: tuple[str, ...],
+    findings: list[Finding],
+    rid_from: str = "RID",
+    also: tuple[str, ...] = (),
+) -> StudyTable | None:
+    """Read a table if it is there.
+
+    Args:
+        name: without dates.
+        paths: where to look.
+        required: columns it must have.
+        findings: gets notes about older files of the same table, rows without a usable subject, and odd dates.
+        rid_from: column of the roster id.
+        also: other names that the table has had.
+
+    Raises:
+        DataError: a required column is missing.
+    """
+    path, older = find_table(name, paths, also)
+    if path is None:
+        return None
+    if older:
+        items = tuple(map(str, older))
+        findings.append(Finding("older-table", f"older exports of {name} left aside for {path}", items))
+    rows = read_table(path, required=(rid_from, *required))
+    rid = pd.to_numeric(rows[rid_from].str.extract(r"^(\d+)(?:\.0*)?$")[0])
+    if rid.isna().any():
+        lines = tuple(f"{path.name}, line {line}" for line in rows.index[rid.isna()])
+        findings.append(Finding("row-without-subject", f"rows of {name} without a number in {rid_from}", lines))
+        rows, rid = rows[rid.notna()], rid[rid.notna()]
+    codes = _first_column(rows, ("VISCODE2", "VISCODE", "Visit_Code"))
+    rows = rows.assign(
+        rid=rid.astype(int),
+        visit=None if codes is None else codes.map(canonical).astype(object),
+        screening=codes is not None and codes.str.lower().isin(SCREENING),
+    )
+    days = _first_column(rows, ("EXAMDATE", "DRAWDATE", "APTESTDT", "DRWDTE"))
+    if days is None:
+        return StudyTable(name, path, rows)
+    rows = rows.assign(day=parse_days(days))
+    odd = days[rows["day"].isna() & ~days.str.lower().isin({*MISSING_TEXT, "-1", "-4"})]
+    if len(odd):
+        items = tuple(f"{path.name}, line {line}: {text!r}" for line, text in odd.items())
+        findings.append(Finding("odd-date", f"dates of {name} that are neither YYYY-MM-DD nor M/D/YYYY", items))
+    return StudyTable(name, path, rows)
+
+
+def _first_column(rows: pd.DataFrame, names: tuple[str, ...]) -> pd.Series | None:
+    """The first of some columns that is there; where VISCODE2 is empty, VISCODE stands in."""
+    present = [rows[name] for name in names if name in rows]
+    if not present:
+        return None
+    column = present[0]
+    for other in present[1:]:
+        column = column.where(column != "", other)
+    return column
+
+
+def numbers(cells: pd.Series, *, log_scale: bool = False) -> Numbers:
+    """Text cells -> numbers, by this archive's conventions.
+
+    Args:
+        cells: text, index = line.
+        log_scale: -1 and -4 are values like any other.
+    """
+    read = pd.to_numeric(cells, errors="coerce").to_numpy(dtype=float)
+    amounts = np.where(np.isfinite(read), read, np.nan)
+    if not log_scale:
+        amounts[np.isin(amounts, MISSING_NUMBERS)] = np.nan
+    censored = np.where(np.isnan(amounts), np.nan, 0.0)
+    odd = {}
+    unread = ~np.isfinite(read) & ~cells.str.lower().isin(MISSING_TEXT).to_numpy()
+    for position in np.flatnonzero(unread).tolist():
+        text = cells.iloc[position]
+        bound = _BOUND.fullmatch(text.upper())
+        if bound or text.upper() == "ND":
+            censored[position] = 1.0 if text.startswith(">") else -1.0
+            if bound and bound[2] and bound[2][0].isdigit():
+                amounts[position] = float(bound[2])
+        elif not _LAB_CODE.fullmatch(text):
+            odd[int(cells.index[position])] = text
+    return Numbers(pd.Series(amounts, index=cells.index), pd.Series(censored, index=cells.index), odd)
+
+
+def refuse_conflicts(table: StudyTable, rows: pd.DataFrame, column: str, read_from: tuple[str, ...] = ()) -> None:
+    """Refuse two rows of one subject and visit that disagree.
+
+    Args:
+        table: for the message.
+        rows: columns rid, visit and ``column``; index = line.
+        column: what must agree.
+        read_from: the table's columns that it was read from, for the message.
+
+    Raises:
+        DataError: with the lines.
+    """
+    known = rows[rows["visit"].notna() & rows[column].notna()]
+    for (rid, visit), group in known.groupby(["rid", "visit"]):
+        if len(set(group[column])) > 1:
+            lines = ", ".join(f"line {line}: {value}" for line, value in group[column].items())
+            columns = f" They were read from the columns {', '.join(read_from)}." if read_from else ""
+            raise DataError(
+                f"{table.path}: subject {rid} has more than one {column} at visit {visit} ({lines}).{columns} "
+                "Correct the table, or remove a row."
+            )

@@ -1,0 +1,218 @@
+"""The shipped model: the run's numbers from its files, and nothing guessed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import nibabel as untyped_nibabel
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+import fusekit
+from fusekit import Run
+from fusekit.data import Cohort, cut, read
+from fusekit.errors import DataError, UnknownName
+
+nibabel: Any = untyped_nibabel
+
+
+@pytest.fixture(scope="module")
+def patients(small_run: Run, small_cohort: Cohort) -> pd.DataFrame:
+    """Two test patients as a table of text, with the column names of the bundle."""
+    scans = small_run.predictions["scan"].drop_duplicates().head(2)
+    values = small_cohort.clinical.loc[scans].astype(object)
+    text = values.map(lambda value: "" if pd.isna(value) else str(value))
+    columns = {
+        "subject": small_cohort.scans.loc[scans, "subject"],
+        "image": small_cohort.scans.loc[scans, "image"].map(str),
+    }
+    return text.assign(**columns)
+
+
+def test_prediction_from_files_gives_the_numbers_of_the_run(small_run: Run, patients: pd.DataFrame) -> None:
+    predicted = fusekit.load(small_run.folder).predict(patients).slices
+    expected = small_run.predictions[small_run.predictions["scan"].isin(patients.index)]
+    assert predicted["subject"].tolist() == expected["subject"].tolist()
+    assert predicted["slice"].tolist() == expected["slice"].tolist()
+    np.testing.assert_allclose(predicted[["p_0", "p_1"]], expected[["p_0", "p_1"]], atol=1e-6)
+
+
+def test_one_patient_by_mapping_table_or_tensors(small_run: Run, patients: pd.DataFrame, tmp_path: Path) -> None:
+    bundle = small_run.bundle
+    patient = patients.iloc[0]
+    columns = patient.drop(["subject", "image"])
+    expected = bundle.predict(patients.iloc[:1]).slices["p_1"].to_numpy()
+
+    by_mapping = bundle(patient["image"], columns.to_dict())
+    np.testing.assert_array_equal(by_mapping["p_1"], expected)
+
+    columns.to_frame().T.to_csv(tmp_path / "patient.csv", index=False)
+    np.testing.assert_array_equal(bundle(patient["image"], tmp_path / "patient.csv")["p_1"], expected)
+
+    slices, _ = cut(read(Path(patient["image"])), bundle.slices, bundle.image_size)
+    assert bundle.encoding is not None
+    values = bundle.encoding.parse(patients.iloc[:1], source="here")
+    clinical = torch.from_numpy(bundle.encode(values)).expand(len(slices), -1)
+    probabilities = bundle(bundle.pixels.to_tensor(slices), clinical)
+    assert probabilities.shape == (len(slices), 2)
+    np.testing.assert_allclose(probabilities[:, 1], expected, atol=1e-6)
+
+
+@pytest.fixture
+def by_mask(small_run: Run, patients: pd.DataFrame, tmp_path: Path) -> tuple[fusekit.Bundle, pd.DataFrame]:
+    """The bundle as if its slices had been chosen by masks, and a patient with a mask of two slices."""
+    policy = replace(small_run.bundle.slices, largest=3)
+    volume = read(Path(patients["image"].iloc[0]))
+    marked = np.zeros(volume.data.shape, np.uint8)
+    marked[5:9, [20, 31], 5:9] = 1
+    nibabel.save(nibabel.Nifti1Image(marked, volume.affine), tmp_path / "mask.nii")
+    return replace(small_run.bundle, slices=policy), patients.assign(mask=[str(tmp_path / "mask.nii"), ""])
+
+
+def test_a_mask_chooses_the_slices_and_an_empty_cell_the_range(
+    small_run: Run, by_mask: tuple[fusekit.Bundle, pd.DataFrame]
+) -> None:
+    bundle, patients = by_mask
+    predicted = bundle.predict(patients).slices
+    first, second = (part for _, part in predicted.groupby("scan", sort=False))
+    assert first["slice"].tolist() == [20, 31]
+    pd.testing.assert_frame_equal(
+        second,
+        bundle.predict(patients.drop(columns="mask")).slices.loc[lambda t: t["scan"] == "2"].set_index(second.index),
+    )
+    alone = replace(bundle.slices, largest=0, space="voxel", start=20, stop=32, step=11)
+    expected = replace(bundle, slices=alone).predict(patients.iloc[:1]).slices
+    np.testing.assert_allclose(first[["p_0", "p_1"]], expected[["p_0", "p_1"]], atol=1e-6)
+
+    patient = patients.iloc[0]
+    columns = patient.drop(["subject", "image", "mask"]).to_dict()
+    by_path = bundle(patient["image"], columns, mask=patient["mask"])
+    np.testing.assert_allclose(by_path["p_1"], first["p_1"], atol=1e-6)
+    unmasked = small_run.bundle.predict(patients).slices  # whose policy looks at no mask
+    pd.testing.assert_frame_equal(unmasked, small_run.bundle.predict(patients.drop(columns="mask")).slices)
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, "  "])
+def test_a_missing_mask_is_none(by_mask: tuple[fusekit.Bundle, pd.DataFrame], missing: Any) -> None:
+    bundle, patients = by_mask
+    predicted = bundle.predict(patients.assign(mask=[missing, missing]).head(1)).slices
+    assert predicted["slice"].tolist() == bundle.predict(patients.drop(columns="mask").head(1)).slices["slice"].tolist()
+
+
+def test_a_bundle_survives_saving(small_run: Run, patients: pd.DataFrame, tmp_path: Path) -> None:
+    bundle = small_run.bundle
+    bundle.save(tmp_path / "copy")
+    copy = fusekit.load(tmp_path / "copy")
+    assert (copy.slices, copy.pixels, copy.classes, copy.task) == (
+        bundle.slices,
+        bundle.pixels,
+        bundle.classes,
+        bundle.task,
+    )
+    for own, other in zip(copy.predict(patients), bundle.predict(patients), strict=True):
+        pd.testing.assert_frame_equal(own, other)
+    assert {path.name for path in (tmp_path / "copy").iterdir()} == {"model.safetensors", "bundle.json"}
+
+
+def test_the_files_can_be_read_without_fusekit(small_run: Run) -> None:
+    weights = load_file(small_run.folder / "bundle" / "model.safetensors")
+    assert {name.split(".")[0] for name in weights} == {"backbone", "encoder", "injector", "head"}
+    description = json.loads((small_run.folder / "bundle" / "bundle.json").read_text())
+    assert description["classes"] == ["CN", "AD"]
+    assert description["provenance"]["synthetic"] is True
+    assert description["slices"]["plane"] == "coronal"
+    assert {"level", "metric", "value", "low", "high"} <= set(description["metrics"][0])
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("AGE", None, "AGE"),
+        ("AGE", "7210", r"AGE.*7210.*years"),
+        ("AGE", "old", r"AGE.*old"),
+        ("PTGENDER", "Femme", r"PTGENDER.*Femme"),
+        ("image", None, "no column 'image'"),
+    ],
+)
+def test_what_does_not_fit_is_named(
+    small_run: Run, patients: pd.DataFrame, column: str, value: str | None, message: str
+) -> None:
+    wrong = patients.drop(columns=column) if value is None else patients.assign(**{column: value})
+    with pytest.raises(DataError, match=message):
+        small_run.bundle.predict(wrong, source="patients.csv")
+
+
+def test_out_of_range_can_be_allowed(small_run: Run, patients: pd.DataFrame) -> None:
+    predicted = small_run.bundle.predict(patients.assign(AGE="130"), allow_out_of_range=True).slices
+    assert np.isfinite(predicted["p_1"]).all()
+
+
+@pytest.fixture
+def damaged(small_run: Run, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(small_run.folder / "bundle", tmp_path / "bundle"))
+
+
+def test_damaged_bundles_are_refused_by_name(damaged: Path) -> None:
+    weights, description = damaged / "model.safetensors", damaged / "bundle.json"
+    good = description.read_text()
+
+    content = json.loads(good)
+    content["model"]["recipe"]["injector"] = "rbca-two"
+    description.write_text(json.dumps(content))
+    with pytest.raises(UnknownName, match=r"'rbca-two'[\s\S]*made with the plugins of fusekit 0\.1\.0"):
+        fusekit.load(damaged)
+
+    content = json.loads(good) | {"format": 99}
+    description.write_text(json.dumps(content))
+    with pytest.raises(DataError, match="has format 99; this FuseKit reads 1 and 2"):
+        fusekit.load(damaged)
+
+    content = json.loads(good)
+    del content["pixels"]
+    description.write_text(json.dumps(content))
+    with pytest.raises(DataError, match="is damaged: KeyError: 'pixels'"):
+        fusekit.load(damaged)
+
+    description.write_text(good)
+    weights.write_bytes(weights.read_bytes()[:-100])
+    with pytest.raises(DataError, match=r"model\.safetensors does not fit"):
+        fusekit.load(damaged)
+    weights.unlink()
+    with pytest.raises(DataError, match=r"model\.safetensors does not fit"):
+        fusekit.load(damaged)
+    with pytest.raises(DataError, match="is not a bundle"):
+        fusekit.load(damaged / "nowhere")
+
+
+def test_weights_that_were_changed_are_refused(damaged: Path) -> None:
+    weights = damaged / "model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-7] ^= 1
+    weights.write_bytes(content)
+    with pytest.raises(DataError, match=r"model\.safetensors does not fit bundle\.json: it was changed or damaged"):
+        fusekit.load(damaged)
+    description = json.loads((damaged / "bundle.json").read_text())
+    del description["weights"]  # as older bundles are
+    (damaged / "bundle.json").write_text(json.dumps(description))
+    assert len(fusekit.load(damaged).classes) == 2
+
+
+@pytest.mark.parametrize(("text", "number"), [("I/O error: No space left on device (os error 28)", 28), ("bug", None)])
+def test_what_the_disk_refuses_is_an_os_error(
+    small_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, number: int | None
+) -> None:
+    def refuse(*_: object) -> None:
+        raise SafetensorError(text)
+
+    monkeypatch.setattr("safetensors.torch.save_file", refuse)
+    with pytest.raises(OSError if number else SafetensorError) as caught:
+        small_run.bundle.save(tmp_path / "bundle")
+    assert getattr(caught.value, "errno", None) == number

@@ -1,0 +1,139 @@
+"""A draft of somebody's messy folder, read back by the task that it describes."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import nibabel as untyped_nibabel
+import numpy as np
+import pytest
+
+from fusekit.data.draft.draft import draft, place_of
+from fusekit.data.draft.text import as_toml
+from fusekit.data.own.task import OwnTask
+from fusekit.errors import DataError, OptionError
+from fusekit.progress import Quiet
+
+nibabel: Any = untyped_nibabel
+
+
+def messy(folder: Path, patients: int = 20) -> Path:
+    """Semicolons, decimal commas, leading zeros, two scans for some, masks for some, and things of no use."""
+    rng = np.random.default_rng(0)
+    lines = ["Patient ID;Scan;Diagnose;Alter;Sex;Site;AFP (ng/mL);Datum;Verdict"]
+    for k in range(patients):
+        ill = k % 2
+        for visit in range(1 + (k % 5 == 0)):
+            scan = f"{k:03}{'ab'[visit]}"
+            home = folder / "images" / f"case {k % 3}"
+            home.mkdir(parents=True, exist_ok=True)
+            nibabel.save(
+                nibabel.Nifti1Image(rng.normal(0, 1, (9, 10, 11)).astype("f4"), np.eye(4)), home / f"{scan}.nii.gz"
+            )
+            if k % 4 == 0:
+                nibabel.save(nibabel.Nifti1Image(np.ones((9, 10, 11), "u1"), np.eye(4)), home / f"{scan}_mask.nii.gz")
+            afp = "-9" if k == 3 else f"{rng.gamma(2, 3):.2f}".replace(".", ",")
+            lines.append(
+                f"{k:04};{scan};{('gut', 'böse')[ill]};{50 + k % 7};{'MF'[k // 2 % 2]};s{k // 2 % 3};{afp};"
+                f"{k % 28 + 1}.1.2020;{('no', 'yes')[ill]}"
+            )
+    (folder / "Tabelle.csv").write_bytes("\r\n".join(lines).encode("cp1252"))
+    (folder / "raw.zip").write_bytes(b"PK")
+    return folder
+
+
+def test_a_messy_folder_becomes_a_toml_that_its_task_reads(tmp_path: Path) -> None:
+    made = draft(messy(tmp_path / "data"))
+    assert made.images is not None
+    assert made.images.text == "images/case */{Scan}.nii.gz"
+    assert made.images.rows == made.rows == 24
+    assert made.masks is not None
+    assert (made.masks.text, made.masks.rows) == ("images/case */{Scan}_mask.nii.gz", 6)
+    assert (made.subject, made.scan) == ("Patient ID", "Scan")
+    assert made.label == "Diagnose"
+    assert {column.name: bool(column.reason) for column in made.columns} == {
+        "Patient ID": True, "Scan": True, "Alter": False, "Sex": False, "Site": True, "AFP (ng/mL)": False,
+        "Datum": True, "Verdict": True,
+    }  # fmt: skip
+    out = tmp_path / "my.toml"
+    out.write_text(as_toml(made, place_of(made.folder, out)), "utf-8")
+    task = OwnTask(out)
+    cohort = task.scan(tmp_path / "data", Quiet())
+    cohort.check()
+    assert task.folder == tmp_path / "data"
+    assert cohort.classes == ("gut", "böse") or cohort.classes == ("böse", "gut")
+    assert len(cohort.scans) == 24
+    assert cohort.subjects.shape == (20,)
+    assert [(column.name, column.kind, column.unit) for column in cohort.columns] == [
+        ("Alter", "number", "years"),
+        ("Sex", "category", ""),
+        ("AFP (ng/mL)", "number", "ng/mL"),
+    ]
+    assert cohort.clinical["AFP (ng/mL)"].isna().sum() == 1  # -9
+    assert set(cohort.groups) == {"Sex", "Site"}
+    assert cohort.scans["mask"].notna().sum() == 6
+
+
+def test_every_guess_is_said_with_its_reason(tmp_path: Path) -> None:
+    text = as_toml(draft(messy(tmp_path)), ".")
+    assert "A guess!" in text
+    assert '# "Datum" = ' in text or "# Datum = " in text
+    assert "# a date" in text
+    assert "predicts the label almost perfectly" in text
+    assert "raw.zip is an archive" in text
+    # A line that is left out becomes an entry by taking its # away.
+    line = next(line for line in text.splitlines() if "Datum" in line and line.startswith("#"))
+    assert tomllib.loads(line.removeprefix("# ")) == {"Datum": {"kind": "category"}}
+
+
+def test_without_table_or_images_or_with_several_tables_it_says_so(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"holds no table .*--table"):
+        draft(tmp_path)
+    (tmp_path / "a.csv").write_text("id,y\n1,2\n")
+    (tmp_path / "x.zip").write_bytes(b"")
+    with pytest.raises(DataError, match=r"holds no images .*Unpack x\.zip first"):
+        draft(tmp_path)
+    (tmp_path / "b.csv").write_text("id,y\n1,2\n")
+    (tmp_path / "1.nii").write_bytes(b"")
+    with pytest.raises(OptionError, match=r"holds 2 tables; name the one with the label by --table: a\.csv, b\.csv"):
+        draft(tmp_path)
+    made = draft(tmp_path, tmp_path / "a.csv")
+    assert made.table == "a.csv"
+    assert "cannot be read" in made.first
+    (tmp_path / "c.csv").write_text("id,y\n")
+    with pytest.raises(DataError, match="a header and no rows"):
+        draft(tmp_path, tmp_path / "c.csv")
+
+
+def test_a_label_that_nobody_recognises_is_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("id,y\n" + "".join(f"{k},{k / 7:.3f}\n" for k in range(9)))
+    (tmp_path / "other.nii").write_bytes(b"")
+    made = draft(tmp_path)
+    assert (made.label, made.images) == ("", None)
+    out = tmp_path / "my.toml"
+    out.write_text(as_toml(made, "."), "utf-8")
+    with pytest.raises(DataError, match="names one file for all rows"):
+        OwnTask(out)
+
+
+def test_the_folder_is_written_as_the_toml_sees_it(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    assert place_of(tmp_path / "data", tmp_path / "my.toml") == "data"
+    assert place_of(tmp_path, tmp_path / "my.toml") == "."
+    assert place_of(tmp_path / "data", tmp_path / "other" / "my.toml") == str(tmp_path / "data")
+
+
+def test_odd_names_and_cells_still_make_a_toml(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(
+        b'id,"a ""b"" [x]","two\nlines",y\n'
+        + b"".join(b'%d,"c\r\nd%d\x01 # """,%d,%s\n' % (k, k % 3, k % 4, b"pq"[k % 2 : k % 2 + 1]) for k in range(12))
+    )
+    for k in range(12):
+        (tmp_path / f"{k}.nii").write_bytes(b"")
+    out = tmp_path / "my.toml"
+    out.write_text(as_toml(draft(tmp_path), "."), "utf-8")
+    cohort = OwnTask(out).scan(tmp_path, Quiet())
+    assert [column.name for column in cohort.columns] == ['a "b" [x]', "two\nlines"]
+    assert (len(cohort.scans), cohort.classes) == (12, ("p", "q"))

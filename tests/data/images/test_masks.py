@@ -1,0 +1,56 @@
+"""Which slices a mask chooses, and which masks are refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fusekit.data import Volume
+from fusekit.data.images.masks import largest_slices, refuse_other_grid
+from fusekit.errors import DataError
+
+
+def _mask(areas: list[int], axis: int = 2) -> Volume:
+    data = np.zeros((len(areas), 30), np.float32)
+    for index, area in enumerate(areas):
+        data[index, :area] = 1 + index % 3  # masks may number their regions
+    return Volume(np.moveaxis(data.reshape(len(areas), 5, 6), 0, axis), np.eye(4), path=Path("tumour.nii"))
+
+
+@given(areas=st.lists(st.integers(0, 30), min_size=1, max_size=12), count=st.integers(1, 14), axis=st.integers(0, 2))
+def test_the_largest_are_those_of_a_sorted_list(areas: list[int], count: int, axis: int) -> None:
+    by_area = sorted((-area, index) for index, area in enumerate(areas) if area)  # of equals, the lower index
+    expected = sorted(index for _, index in by_area[:count])
+    if expected:
+        assert largest_slices(_mask(areas, axis), axis, count) == expected
+    else:
+        with pytest.raises(DataError, match=r"tumour\.nii marks no voxel"):
+            largest_slices(_mask(areas, axis), axis, count)
+
+
+def test_negative_values_are_not_masked() -> None:
+    mask = _mask([0, 3, 5])
+    mask.data[mask.data == 3] = -1  # of the third slice
+    assert largest_slices(mask, 2, 3) == [1]
+
+
+def test_a_mask_on_another_grid_is_refused_with_both_grids() -> None:
+    volume = Volume(np.zeros((4, 5, 6), np.float32), np.diag([2.0, 1, 1, 1]), path=Path("ct.nii"))
+    shifted = volume.affine.copy()
+    shifted[0, 3] = 0.05
+    refuse_other_grid(volume, Volume(volume.data, shifted))  # a twentieth of a voxel: a header's rounding
+    shifted[0, 3] = 0.3
+    for other, message in (
+        (
+            Volume(volume.data, shifted, path=Path("m.nii")),
+            r"m\.nii.*ct\.nii: 4 x 5 x 6 voxels.*\[2 0 0 0\.3; 0 1 0 0;",
+        ),
+        (Volume(volume.data[:3], volume.affine), r"^the mask.*: 3 x 5 x 6 voxels.*; the image has 4 x 5 x 6 voxels"),
+        (Volume(volume.data, np.diag([2.1, 1, 1, 1])), r"\[2\.1 0 0 0;.*the image has.*\[2 0 0 0;"),
+    ):
+        with pytest.raises(DataError, match=message):
+            refuse_other_grid(volume, other)

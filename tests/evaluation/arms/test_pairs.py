@@ -1,0 +1,145 @@
+"""Pairs of arms: the table is what its parts give, the sentences claim no more, arms that do not match are refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import accuracy_score, roc_auc_score
+
+from fusekit.errors import DataError
+from fusekit.evaluation.arms.pairs import compare_arms, holm, sentence
+from fusekit.evaluation.rule import Rule
+from tests.evaluation.simulate import Cohort, find_pairs, tables
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_the_table_holds_what_its_parts_give(seeds: int) -> None:
+    drawn = Cohort(subjects=80, seeds=seeds, of_seed=0.5, effects=(1.2, 1.2, 2.4)).draw(np.random.default_rng(1))
+    expected, found = find_pairs(*drawn), compare_arms(tables(*drawn))
+    assert list(found.columns) == [
+        *["first", "second", "measure", "difference", "low", "high"],
+        *["p", "p_holm", "spread", "subjects", "sentence"],
+    ]
+    assert found["first"].str.cat(found["second"]).tolist() == ["ab", "ab", "ac", "ac", "bc", "bc"]
+    assert (found["subjects"] == 80).all()
+    for measure, rows in found.groupby("measure"):
+        numbers = rows[["difference", "low", "high", "p"]].to_numpy()
+        assert numbers == pytest.approx(np.array(expected[str(measure)]))
+        assert rows["p_holm"].to_numpy() == pytest.approx(holm(rows["p"], rows["measure"]))
+    labels, _, p = drawn
+    right = ((p > 0.5) == labels).mean(axis=2)  # (arms, seeds)
+    spread = found["spread"].iloc[1]
+    assert np.isnan(spread) if seeds == 1 else spread == pytest.approx(np.std(right[0] - right[1], ddof=1))
+    pd.testing.assert_frame_equal(found, compare_arms(tables(*drawn)))  # nothing is drawn anew
+
+
+def test_holm_corrects_within_a_measure_by_hand() -> None:
+    p = pd.Series([0.01, 0.04, 0.03, 0.04, np.nan])
+    family = pd.Series(["auc", "auc", "auc", "accuracy", "accuracy"])
+    # Smallest first: 3 x 0.01; then 2 x 0.03; then 0.04, which may not fall below the one before.
+    assert holm(p, family) == pytest.approx([0.03, 0.06, 0.06, 0.04, np.nan], nan_ok=True)
+
+
+def test_thresholds_of_an_arm_change_its_calls_and_not_its_auc() -> None:
+    labels, folds, p = Cohort(subjects=60).draw(np.random.default_rng(2))
+    arms = tables(labels, folds, p)
+    thresholds = {fold: {"slice": 0.5, "subject": 0.1 * (fold + 1)} for fold in range(5)}
+    plain = compare_arms(arms).set_index("measure")["difference"]
+    moved = compare_arms(arms, {"b": [Rule(thresholds=thresholds)]}).set_index("measure")["difference"]
+    called = p[1, 0] > 0.1 * (folds[0] + 1)
+    expected = accuracy_score(labels, p[0, 0] > 0.5) - accuracy_score(labels, called)
+    assert moved["accuracy"] == pytest.approx(expected)
+    assert moved["accuracy"] != plain["accuracy"]
+    assert moved["auc"] == plain["auc"]
+
+
+def test_seeds_with_other_test_subjects_are_joined_over_everyone() -> None:
+    cohort, rng = Cohort(subjects=30, folds=1), np.random.default_rng(3)
+    one, two = (tables(*cohort.draw(rng)) for _ in range(2))
+    for table in two.values():
+        table[0]["subject"] = table[0]["scan"] = "t" + table[0]["subject"]
+    found = compare_arms({arm: [one[arm][0], two[arm][0]] for arm in one}).set_index("measure")
+    alone = [compare_arms(arms).set_index("measure") for arms in (one, two)]
+    assert (found["subjects"] == 60).all()
+    mean = (alone[0]["difference"] + alone[1]["difference"]) / 2
+    assert found["difference"].to_numpy() == pytest.approx(mean.to_numpy())
+    width = (found["high"] - found["low"])["auc"]
+    of_each = [(one["high"] - one["low"])["auc"] for one in alone]
+    assert width == pytest.approx(np.hypot(*of_each) / 2)  # independent subjects: variances add
+
+
+def test_three_classes_are_compared_by_macro_auc() -> None:
+    rng = np.random.default_rng(4)
+    labels, folds = rng.integers(0, 3, 90), np.arange(90) % 3
+    arms, expected = {}, {}
+    for arm, effect in (("weak", 0.5), ("strong", 2.5)):
+        p = np.exp(rng.normal(size=(90, 3)) + effect * np.eye(3)[labels])
+        p /= p.sum(axis=1, keepdims=True)
+        of_folds = [
+            roc_auc_score(labels[folds == k], p[folds == k], multi_class="ovr", average="macro") for k in range(3)
+        ]
+        expected[arm] = np.mean(of_folds)
+        names = [f"s{i}" for i in range(90)]
+        frame = pd.DataFrame({"subject": names, "scan": names, "slice": 0, "fold": folds, "label": labels})
+        arms[arm] = [frame.assign(p_0=p[:, 0], p_1=p[:, 1], p_2=p[:, 2])]
+    found = compare_arms(arms).set_index("measure")
+    assert list(found.index) == ["macro-auc", "accuracy"]
+    assert found.loc["macro-auc", "difference"] == pytest.approx(expected["weak"] - expected["strong"])
+    assert (found["p"] < 0.001).all()
+    assert "strong beats weak by" in str(found.loc["macro-auc", "sentence"])
+
+
+def test_arms_that_do_not_match_are_refused_by_name() -> None:
+    arms = tables(*Cohort(subjects=40).draw(np.random.default_rng(5)))
+    table = arms["b"][0]
+    with pytest.raises(DataError, match=r"a and b did not test the same subjects .* s0003, s0007 stand in one of them"):
+        compare_arms({**arms, "b": [table[~table["subject"].isin(["s0003", "s0007"])]]})
+    flipped = table.assign(label=table["label"].where(table["subject"] != "s0004", 1 - table["label"]))
+    with pytest.raises(DataError, match="do not agree on the label of s0004"):
+        compare_arms({**arms, "b": [flipped]})
+    with pytest.raises(DataError, match="a and b were not run with as many seeds: 1 and 2"):
+        compare_arms({**arms, "b": [table, table]})
+
+
+def test_one_arm_has_no_pair() -> None:
+    arms = tables(*Cohort(subjects=40, effects=(1.0,)).draw(np.random.default_rng(6)))
+    assert compare_arms(arms).empty
+    assert "sentence" in compare_arms(arms)
+
+
+def said(difference: float, low: float, high: float, p: float, p_holm: float, pairs: int = 3, **more: Any) -> str:
+    row = {"first": "rbca", "second": "concat", "measure": "auc", "difference": difference, "low": low, "high": high}
+    return sentence({**row, "p": p, "p_holm": p_holm, "spread": np.nan, "subjects": 120, **more}, pairs)
+
+
+def test_sentences_claim_no_more_than_was_seen() -> None:
+    assert said(0.031, -0.012, 0.07, 0.12, 0.24) == (
+        "rbca scores 0.03 AUC above concat (95 % CI -0.01 to 0.07; p = 0.12, Holm 0.24): not distinguishable with 120"
+        " subjects."
+    )
+    assert said(-0.08, -0.13, -0.03, 0.0004, 0.0012) == (  # the better arm comes first, and its limits with it
+        "concat beats rbca by 0.08 AUC (95 % CI 0.03 to 0.13; p < 0.001, Holm 0.001): distinguishable after Holm's"
+        " correction, with 120 subjects."
+    )
+    assert said(0.05, 0.001, 0.1, 0.045, 0.135) == (
+        "rbca scores 0.05 AUC above concat (95 % CI 0.001 to 0.10; p = 0.045, Holm 0.14): not distinguishable with 120"
+        " subjects once 3 pairs are compared."
+    )
+    assert said(0.0, -0.05, 0.05, 1.0, 1.0, pairs=1) == (
+        "rbca and concat have the same AUC (95 % CI -0.05 to 0.05; p = 1.00): no difference could be seen with 120"
+        " subjects."
+    )
+    assert said(0.05, np.nan, np.nan, np.nan, np.nan) == (
+        "rbca and concat cannot be compared by AUC: a fold has too few subjects of a class (120 subjects)."
+    )
+    assert said(0.02, -0.1, 0.1, 0.6, 0.6, spread=0.034, measure="accuracy").endswith(
+        "not distinguishable with 120 subjects. From seed to seed the difference varies by 0.03 (SD)."
+    )
+
+
+def test_only_what_holm_leaves_is_called_better() -> None:
+    for p_holm in (0.049, 0.05, 0.2):
+        assert ("beats" in said(0.05, 0.01, 0.09, 0.01, p_holm)) == (p_holm < 0.05)

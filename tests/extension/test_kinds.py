@@ -1,0 +1,26 @@
+"""One table of kinds, which agrees with what it is about."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+import fusekit.testing
+from fusekit.extension.kinds import KINDS, MODEL_PARTS
+from fusekit.models import ClinicalEncoder, Injector
+
+
+def test_parts_of_a_model_are_those_that_a_description_names() -> None:
+    assert MODEL_PARTS == ("sites", "backbone", "encoder", "injector", "head")
+
+
+def test_every_check_is_of_a_kind() -> None:
+    checks = {name.removeprefix("check_") for name in fusekit.testing.__all__ if name.startswith("check_")}
+    assert checks == {kind.name for kind in KINDS} - {"metric", "tracker"}
+
+
+@pytest.mark.parametrize(("name", "interface"), [("encoder", ClinicalEncoder), ("injector", Injector)])
+def test_factories_are_those_that_the_interfaces_state(name: str, interface: type) -> None:
+    (kind,) = [kind for kind in KINDS if kind.name == name]
+    assert kind.factory.partition(" -> ")[0] in (inspect.getdoc(interface) or "")

@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+from datetime import date
+from math import nan
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fusekit.data import Column, Finding
+from fusekit.errors import DataError
+from fusekit_adni.tables.columns import Clinical, read_clinical
+from fusekit_adni.tables.tables import read_study_table
+
+SCANS = pd.DataFrame(
+    {
+        "rid": [5, 5, 6, 7],
+        "visit": ["bl", "m12", "bl", "bl"],
+        "acquired": [date(2008, 1, 10), date(2009, 1, 10), date(2008, 3, 1), date(2008, 4, 1)],
+    },
+    index=pd.Index(["5bl", "5m12", "6bl", "7bl"], name="scan"),
+)
+TABLES = {
+    "ADNIMERGE_12Feb2024": """RID,VISCODE,EXAMDATE,AGE,PTGENDER,PTMARRY,MMSE
+5,bl,2008-01-01,70.0,Male,Married,29
+5,m12,2009-01-01,70.0,Male,Widowed,28
+6,bl,2008-03-01,81.5,Female,Unknown,20
+7,bl,2008-04-01,64,Male,Divorced,20
+""",
+    "UPENNBIOMK_MASTER_12Feb2024": """RID,VISCODE,BATCH,ABETA,TAU
+5,bl,UPENNBIOMK,111,71
+5,bl,MEDIAN,110,70
+6,bl,median,<80,-4.0
+7,bl,MEDIAN,QNS,-1
+""",
+    "UPENNBIOMK9_04_19_17": "RID,VISCODE2,ABETA\n5,bl,900\n5,m12,910\n7,bl,>1700\n",
+    "HCRES_12Feb2024": "RID,VISCODE,HCY\n5,bl,-1\n6,bl,9.5\n8,bl,10\n",
+}
+
+
+def _read(folder: Path, text: str) -> tuple[Clinical, list[Finding]]:
+    for name, table in TABLES.items():
+        (folder / f"{name}.csv").write_text(table, encoding="utf-8")
+    (folder / "columns.toml").write_text(text, encoding="utf-8")
+    findings: list[Finding] = []
+    paths = sorted(folder.glob("*.csv"))
+    merged = read_study_table("ADNIMERGE", paths, (), findings)
+    return read_clinical(SCANS, merged, paths, findings, rules=folder / "columns.toml"), findings
+
+
+def test_the_named_columns_and_no_others_in_the_order_of_the_file(tmp_path: Path) -> None:
+    clinical, findings = _read(
+        tmp_path,
+        """
+        people = ["PTGENDER", "AGE"]
+        [[column]]
+        table = "HCRES"
+        column = "HCY"
+        unit = "umol/L"
+        low = 1
+        high = 100
+        [[column]]
+        table = "upennbiomk_master"
+        column = "ABETA"
+        name = "abeta"
+        rows = { BATCH = "MEDIAN" }
+        missing = ["QNS"]
+        """,
+    )
+    assert clinical.columns == (
+        Column("PTGENDER", "category", categories=("Female", "Male"), source="ADNIMERGE.PTGENDER"),
+        Column("AGE", unit="years", low=18, high=120, source="ADNIMERGE.AGE"),
+        Column("HCY", unit="umol/L", low=1, high=100, source="HCRES.HCY"),
+        Column("abeta", source="upennbiomk_master.ABETA"),
+        Column(
+            "abeta censored",
+            unit="-1 below the assay's range, 1 above, 0 within",
+            low=-1,
+            high=1,
+            source="upennbiomk_master.ABETA",
+        ),
+    )
+    assert clinical.table.index.equals(SCANS.index)
+    assert clinical.table["PTGENDER"].tolist() == ["Male", "Male", "Female", "Male"]
+    np.testing.assert_allclose(clinical.table["AGE"], [70.02, 71.03, 81.5, 64.0])
+    np.testing.assert_array_equal(clinical.table["HCY"], [nan, nan, 9.5, nan])
+    np.testing.assert_array_equal(clinical.table["abeta"], [110, nan, 80, nan])
+    np.testing.assert_array_equal(clinical.table["abeta censored"], [0, nan, -1, nan])
+    assert clinical.seen == {5, 6, 7, 8}
+    assert findings == []
+
+
+def test_two_assays_of_one_analyte_are_two_columns(tmp_path: Path) -> None:
+    clinical, findings = _read(
+        tmp_path,
+        """
+        [[column]]
+        table = "UPENNBIOMK_MASTER"
+        column = "ABETA"
+        name = "ABETA (xMAP)"
+        rows = { BATCH = "MEDIAN" }
+        missing = ["QNS"]
+        [[column]]
+        table = "UPENNBIOMK9"
+        column = "ABETA"
+        name = "ABETA (Elecsys)"
+        censored = false
+        """,
+    )
+    assert list(clinical.table.columns) == ["ABETA (xMAP)", "ABETA (xMAP) censored", "ABETA (Elecsys)"]
+    np.testing.assert_array_equal(clinical.table["ABETA (xMAP)"], [110, nan, 80, nan])
+    np.testing.assert_array_equal(clinical.table["ABETA (Elecsys)"], [900, 910, nan, 1700])
+    assert findings == []
+
+
+@pytest.mark.parametrize(
+    ("missing", "expected"),
+    [
+        ("", [70, nan, nan, nan]),
+        ("missing = []", [70, nan, -4, -1]),
+        ("missing = [-4]", [70, nan, nan, -1]),
+        ("missing = ['70', '-1.0']", [nan, nan, -4, nan]),
+    ],
+)
+def test_missing_codes_are_those_of_the_column(tmp_path: Path, missing: str, expected: list[float]) -> None:
+    text = f'[[column]]\ntable = "UPENNBIOMK_MASTER"\ncolumn = "TAU"\nrows = {{ BATCH = ["MEDIAN"] }}\n{missing}\n'
+    clinical, findings = _read(tmp_path, text)
+    np.testing.assert_array_equal(clinical.table["TAU"], expected)
+    assert findings == []
+
+
+def test_a_category_keeps_its_texts_and_others_are_named(tmp_path: Path) -> None:
+    entry = '[[column]]\ntable = "ADNIMERGE"\ncolumn = "PTMARRY"\nname = "married"\nkind = "category"\n'
+    clinical, findings = _read(tmp_path, entry)
+    assert clinical.table["married"].fillna("").tolist() == ["Married", "Widowed", "", "Divorced"]
+    assert findings == []
+    clinical, findings = _read(tmp_path, entry + 'categories = ["Married", "Widowed", "Unknown"]\n')
+    assert clinical.table["married"].fillna("").tolist() == ["Married", "Widowed", "Unknown", ""]
+    assert clinical.columns[0].categories == ("Married", "Widowed", "Unknown")
+    assert [(f.code, f.items) for f in findings] == [
+        ("odd-text", ("ADNIMERGE_12Feb2024.csv, column 'PTMARRY', line 5: 'Divorced'",))
+    ]
+
+
+def test_without_rows_the_first_row_of_a_visit_counts_and_the_others_are_listed_once(tmp_path: Path) -> None:
+    entry = '[[column]]\ntable = "UPENNBIOMK_MASTER"\ncolumn = "{}"\n'
+    clinical, findings = _read(tmp_path, entry.format("ABETA") + 'missing = ["QNS"]\n' + entry.format("TAU"))
+    np.testing.assert_array_equal(clinical.table["TAU"], [71, nan, nan, nan])
+    assert [(f.code, f.items) for f in findings] == [("repeated-row", ("UPENNBIOMK_MASTER_12Feb2024.csv, line 3",))]
+
+
+def test_a_column_that_gives_the_diagnosis_away_is_read_and_said(tmp_path: Path) -> None:
+    clinical, (finding,) = _read(tmp_path, '[[column]]\ntable = "ADNIMERGE"\ncolumn = "MMSE"\n')
+    np.testing.assert_array_equal(clinical.table["MMSE"], [29, 28, 20, 20])
+    assert (finding.code, finding.severity) == ("leaky-column-named", "warning")
+    assert "a criterion of the diagnosis" in finding.message
+    assert finding.items == (f"{tmp_path / 'columns.toml'}, line 1, entry 1: ADNIMERGE.MMSE",)
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        (
+            'table = "UPENNBIOMK_MASTR"\ncolumn = "TAU"',
+            r"line 1, entry 1: no table .*; did you mean 'UPENNBIOMK_MASTER'",
+        ),
+        ('table = "HCRES"\ncolumn = "HCYS"', r"HCRES_12Feb2024\.csv has no column 'HCYS'; did you mean 'HCY'"),
+        ('table = "HCRES"\ncolumn = "hcy"', r"has no column 'hcy'; did you mean 'HCY'"),
+        ('table = "Q"\ncolumn = "TAU"', r"no table is called 'Q' \(without dates\); there are ADNIMERGE, HCRES, UPENN"),
+        ('table = "HCRES"\ncolumn = "rid"', r"has no column 'rid'"),
+        ('table = "HCRES"\ncolumn = "HCY"\nrows = { BATCH = "MEDIAN" }', r"has no column 'BATCH'"),
+        (
+            'table = "UPENNBIOMK_MASTER"\ncolumn = "TAU"\nrows = { BATCH = "MEAN" }',
+            r"no row of .* is as the key 'rows'",
+        ),
+    ],
+)
+def test_what_is_not_there_is_named_with_what_looks_like_it(tmp_path: Path, entry: str, said: str) -> None:
+    with pytest.raises(DataError, match=said):
+        _read(tmp_path, f"[[column]]\n{entry}\n")
+
+
+def test_people_of_whom_no_table_tells_are_said(tmp_path: Path) -> None:
+    text = 'people = ["APOE4"]\n[[column]]\ntable = "HCRES"\ncolumn = "HCY"\n'
+    clinical, findings = _read(tmp_path, text)
+    assert list(clinical.table.columns) == ["HCY"]
+    assert [(f.code, f.items) for f in findings] == [("column-without-values", ("APOE4",))]

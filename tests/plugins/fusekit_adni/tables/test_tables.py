@@ -1,0 +1,208 @@
+from math import isnan, nan
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fusekit.data import Finding
+from fusekit.errors import DataError
+from fusekit_adni.tables.tables import StudyTable, find_table, numbers, read_study_table, refuse_conflicts
+
+NAMES = [
+    *("CDR.csv", "RMT_CDR.csv", "CDR_NOTES.csv", "CDR_12Feb2024.csv.bak"),
+    *("UPENNBIOMK.csv", "UPENNBIOMK_MASTER_12Feb2024.csv", "UPENNBIOMK9_04_19_17_12Feb2024.csv"),
+    *("DXSUM_01Jan2024.csv", "DXSUM_PDXCONV_ADNIALL.csv", "adni_plasma_qc_multiplex_11Nov2010.csv"),
+]
+
+
+def _cells(*cells: str) -> pd.Series:
+    return pd.Series(list(cells), index=range(2, len(cells) + 2), dtype=str)
+
+
+def _write(folder: Path, name: str, text: str) -> list[Path]:
+    (folder / name).write_text(text, encoding="utf-8")
+    return sorted(folder.glob("*.csv"))
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("CDR", "CDR.csv"),
+        ("UPENNBIOMK", "UPENNBIOMK.csv"),
+        ("UPENNBIOMK_MASTER", "UPENNBIOMK_MASTER_12Feb2024.csv"),
+        ("UPENNBIOMK9", "UPENNBIOMK9_04_19_17_12Feb2024.csv"),
+        ("DXSUM", "DXSUM_01Jan2024.csv"),
+        ("dxsum_pdxconv_adniall", "DXSUM_PDXCONV_ADNIALL.csv"),
+        ("adni_plasma_qc_multiplex", "adni_plasma_qc_multiplex_11Nov2010.csv"),
+        ("PDXCONV", None),
+        ("ADNIMERGE", None),
+    ],
+)
+def test_a_table_is_found_by_its_whole_name_whatever_its_dates(name: str, expected: str | None) -> None:
+    found, older = find_table(name, [Path("data") / other for other in NAMES])
+    assert found == (None if expected is None else Path("data") / expected)
+    assert older == []
+
+
+def test_the_newest_export_wins_then_the_newest_revision() -> None:
+    order = [
+        "NFL_99_99_99_31Feb2024.csv",  # no dates at all
+        "NFL_10_03_18.csv",
+        "NFL_10_03_18_1Mar2023.csv",
+        "NFL_01_05_17_12Feb2024.csv",
+        "NFL_10_03_18_12FEB2024.csv",
+    ]
+    paths = [Path(name) for name in order]
+    for shuffled in (paths, paths[::-1], paths[2:] + paths[:2]):
+        assert find_table("NFL", shuffled) == (paths[-1], paths[:-1])
+
+
+def test_older_exports_are_left_aside_and_named(tmp_path: Path) -> None:
+    _write(tmp_path, "ADNIMERGE_01Jan2020.csv", "RID,VISCODE\n1,bl\n")
+    paths = _write(tmp_path, "ADNIMERGE_12Feb2024.csv", "RID,VISCODE\n2,bl\n")
+    findings: list[Finding] = []
+    table = read_study_table("ADNIMERGE", paths, ("VISCODE",), findings)
+    assert table is not None
+    assert list(table.rows["rid"]) == [2]
+    (finding,) = findings
+    assert finding.code == "older-table"
+    assert finding.items == (str(tmp_path / "ADNIMERGE_01Jan2020.csv"),)
+
+
+def test_a_table_that_is_not_there_is_none(tmp_path: Path) -> None:
+    findings: list[Finding] = []
+    assert read_study_table("CDR", _write(tmp_path, "RMT_CDR.csv", "RID\n1\n"), (), findings) is None
+    assert findings == []
+
+
+def test_a_required_column_is_named_with_the_file(tmp_path: Path) -> None:
+    paths = _write(tmp_path, "ADNIMERGE.csv", "RID,VISIT,EXAMDATE\n1,bl,2008-07-31\n")
+    with pytest.raises(DataError, match=r"ADNIMERGE\.csv.*missing: 'VISCODE'"):
+        read_study_table("ADNIMERGE", paths, ("VISCODE",), [])
+    with pytest.raises(DataError, match=r"ADNIMERGE\.csv.*missing: 'SUBJECT'"):
+        read_study_table("ADNIMERGE", paths, (), [], rid_from="SUBJECT")
+
+
+def test_visits_days_and_subjects_of_a_table(tmp_path: Path) -> None:
+    text = (
+        "VISCODE,EXAMDATE,RID,VISCODE2\n"
+        "v11,7/31/2008,5,m12\n"
+        "v06,2008-07-31,6.0,\n"  # no VISCODE2: VISCODE stands in, and is none that is known
+        "v05,yesterday,0007,\n"
+        "bl,,x,bl\n"
+        "bl,,8.5,bl\n"
+        "nv,-4,9,nv\n"
+    )
+    findings: list[Finding] = []
+    table = read_study_table("DXSUM", _write(tmp_path, "DXSUM.csv", text), (), findings)
+    assert table is not None
+    assert (table.name, table.path) == ("DXSUM", tmp_path / "DXSUM.csv")
+    assert table.rows.index.tolist() == [2, 3, 4, 7]  # lines of the file
+    assert table.rows["rid"].tolist() == [5, 6, 7, 9]
+    assert table.rows["visit"].fillna("").tolist() == ["m12", "", "m06", ""]
+    assert table.rows["day"].notna().tolist() == [True, True, False, False]
+    assert [(f.code, f.items) for f in findings] == [
+        ("row-without-subject", ("DXSUM.csv, line 5", "DXSUM.csv, line 6")),
+        ("odd-date", ("DXSUM.csv, line 4: 'yesterday'",)),
+    ]
+
+
+def test_a_table_without_visits_or_days(tmp_path: Path) -> None:
+    table = read_study_table("APOERES", _write(tmp_path, "APOERES.csv", "RID,GENOTYPE\n5,3/4\n"), (), [])
+    assert table is not None
+    assert table.rows["visit"].isna().all()
+    assert "day" not in table.rows
+
+
+def test_missing_codes_are_missing_and_not_odd() -> None:
+    read = numbers(_cells("", "NA", "n/a", "N/A", "nan", ".", "Unknown", "-1", "-4", "-4.0", "SCC09", "null"))
+    assert read.amounts.isna().all()
+    assert read.censored.isna().all()
+    assert read.odd == {}
+
+
+def test_in_log_scale_minus_one_and_minus_four_are_values() -> None:
+    read = numbers(_cells("-1", "-4", "-0.5", "."), log_scale=True)
+    np.testing.assert_array_equal(read.amounts, [-1, -4, -0.5, nan])
+    np.testing.assert_array_equal(read.censored, [0, 0, 0, nan])
+
+
+@pytest.mark.parametrize(
+    ("text", "amount", "censored"),
+    [
+        *(("<80", 80, -1), ("<200", 200, -1), ("< 8.5", 8.5, -1), (">1700", 1700, 1), ("> 120", 120, 1)),
+        *(("<LLOQ", nan, -1), ("<lod", nan, -1), ("ND", nan, -1), ("nd", nan, -1), (">ULOQ", nan, 1), ("<", nan, -1)),
+        *(("80", 80, 0), ("1e3", 1000, 0), ("+3.5", 3.5, 0), ("0", 0, 0)),
+    ],
+)
+def test_what_an_assay_reports_beyond_its_range_keeps_bound_and_side(text: str, amount: float, censored: float) -> None:
+    read = numbers(_cells(text))
+    np.testing.assert_array_equal(read.amounts, [amount])
+    np.testing.assert_array_equal(read.censored, [censored])
+    assert read.odd == {}
+
+
+def test_text_of_another_kind_is_handed_back_with_its_line() -> None:
+    read = numbers(_cells("1.5", "haemolysed", "1,5", "SCC09", "see note 3", "inf", "1 2", "scc09", "ABCDE1"))
+    assert read.odd == {3: "haemolysed", 4: "1,5", 6: "see note 3", 7: "inf", 8: "1 2", 9: "scc09", 10: "ABCDE1"}
+    np.testing.assert_array_equal(read.amounts, [1.5] + [nan] * 8)
+    np.testing.assert_array_equal(read.censored, [0] + [nan] * 8)
+
+
+@given(st.lists(st.one_of(st.floats(-1e6, 1e6).map(repr), st.sampled_from(["", "-4", "<80", ">9", "ND", "x"]))))
+def test_every_cell_is_a_number_missing_censored_or_odd(cells: list[str]) -> None:
+    read = numbers(_cells(*cells))
+    for line, cell in zip(range(2, len(cells) + 2), cells, strict=True):
+        amount, censored = read.amounts.loc[line], read.censored.loc[line]
+        if cell in ("<80", ">9"):
+            assert (amount, censored) == ((80, -1) if cell == "<80" else (9, 1))
+        elif cell == "ND":
+            assert isnan(amount)
+            assert censored == -1
+        elif cell in ("", "x") or float(cell) in (-1, -4):
+            assert isnan(amount)
+            assert isnan(censored)
+            assert (line in read.odd) == (cell == "x")
+        else:
+            assert (amount, censored) == (float(cell), 0)
+
+
+def _table(rows: list[tuple[int, str | None, str | None]]) -> StudyTable:
+    index = pd.Index(range(2, len(rows) + 2), name="line")
+    frame = pd.DataFrame(rows, columns=["rid", "visit", "diagnosis"], index=index).astype({"rid": int})
+    return StudyTable("DXSUM", Path("data/DXSUM_12Feb2024.csv"), frame)
+
+
+def test_rows_that_contradict_each_other_are_refused_by_file_and_line() -> None:
+    table = _table([(5, "bl", "CN"), (6, "bl", "AD"), (5, "bl", None), (5, "m06", "MCI"), (5, "bl", "AD")])
+    with pytest.raises(
+        DataError,
+        match=r"DXSUM_12Feb2024\.csv: subject 5 has more than one diagnosis at visit bl \(line 2: CN, line 6: AD\)",
+    ):
+        refuse_conflicts(table, table.rows, "diagnosis")
+
+
+def test_rows_that_agree_or_have_no_visit_pass() -> None:
+    table = _table([(5, "bl", "CN"), (5, "bl", "CN"), (5, None, "CN"), (5, None, "AD"), (6, "bl", "AD")])
+    refuse_conflicts(table, table.rows, "diagnosis")
+
+
+def test_a_revision_may_be_written_as_the_export_is() -> None:
+    names = ["PLEX_11Nov2010.csv", "PLEX_11Nov2010_05Jan2012.csv", "PLEX_11Nov2010_12Feb2024.csv"]
+    paths = [Path(name) for name in names]
+    assert find_table("PLEX", paths[::-1]) == (paths[2], paths[:2])
+
+
+def test_a_table_under_a_later_name_is_the_same_table() -> None:
+    old, new = Path("DXSUM_PDXCONV_ADNIALL_01Jan2020.csv"), Path("DXSUM_12Feb2024.csv")
+    assert find_table("DXSUM_PDXCONV_ADNIALL", [new, old], also=("DXSUM",)) == (new, [old])
+    assert find_table("DXSUM_PDXCONV_ADNIALL", [new, old]) == (old, [])
+
+
+def test_a_contradiction_names_the_columns_it_was_read_from() -> None:
+    table = _table([(5, "bl", "CN"), (5, "bl", "AD")])
+    with pytest.raises(DataError, match="read from the columns DXCHANGE, DXCURREN"):
+        refuse_conflicts(table, table.rows, "diagnosis", ("DXCHANGE", "DXCURREN"))

@@ -1,0 +1,52 @@
+"""Slices called rightly and wrongly."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from fusekit.report.explanations.examples import examples
+from fusekit.report.explanations.maps import laid_over
+
+RNG = np.random.default_rng(0)
+TABLE = pd.DataFrame(
+    {"row": [7, 9, 11], "subject": ["s1", "s2", "s3"], "label": [1, 1, 0], "kind": ["right", "wrong", "right"]}
+).assign(p_0=[0.2, 0.7, 0.9], p_1=[0.8, 0.3, 0.1], called=[1, 0, 0])
+IMAGES = RNG.integers(0, 255, (3, 16, 16), dtype=np.uint8)
+MAPS = RNG.random((3, 16, 16)).astype(np.float16)
+
+
+def test_each_slice_stands_beside_its_overlay_with_words_and_signs(drawn: list[Figure]) -> None:
+    picture = examples("examples-a", "a", TABLE, IMAGES, MAPS, ("CN", "AD"), plane="coronal", synthetic=True)
+    slices, colours = drawn[0].subfigs
+    shown = [axes for axes in slices.axes if axes.images]
+    assert len(shown) == 6
+    for k in range(3):
+        plain, covered = (np.asarray(axes.images[0].get_array()) for axes in shown[2 * k : 2 * k + 2])
+        np.testing.assert_array_equal(plain[..., 0], IMAGES[k])
+        np.testing.assert_array_equal(covered, np.rint(laid_over(IMAGES[k], MAPS[k]) * 255))
+    titles = [axes.get_title(loc="left") for axes in shown[::2]]
+    assert titles == [
+        "\N{CHECK MARK} right: AD called AD\np(AD) = 0.80",
+        "\N{BALLOT X} WRONG: AD called CN\np(AD) = 0.30",
+        "\N{CHECK MARK} right: CN called CN\np(AD) = 0.10",
+    ]
+    assert colours.axes[0].get_title(loc="center") == "speaks for AD"
+    assert picture.table["called"].tolist() == ["AD", "CN", "CN"]
+    assert "subject" not in picture.table
+    assert "the patient's left (L) is at the viewer's right" in picture.caption
+    assert "SYNTHETIC data" in picture.svg
+
+
+def test_models_without_maps_show_their_slices(drawn: list[Figure]) -> None:
+    picture = examples("examples-a", "a", TABLE, IMAGES, None, ("CN", "AD"), plane="axial")
+    assert not drawn[0].subfigs
+    assert "Grad-CAM" not in picture.caption
+
+
+def test_of_images_that_do_not_say_how_they_lie_no_side_is_named(drawn: list[Figure]) -> None:
+    picture = examples("examples-a", "a", TABLE, IMAGES, MAPS, ("CN", "AD"), plane="")
+    assert not [text for axes in drawn[0].subfigs[0].axes for text in axes.texts]
+    assert "no sides are named" in picture.caption
+    assert not any(word in picture.caption for word in ("left", "xial", "oronal"))

@@ -1,0 +1,71 @@
+"""Maps for other clinical values, and mean maps."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from fusekit.report.explanations.maps import laid_over
+from fusekit.report.explanations.what_if import mean_maps, what_if
+
+RNG = np.random.default_rng(0)
+
+
+def test_every_value_has_its_map_and_the_own_one_a_frame(drawn: list[Figure]) -> None:
+    rows = [("PTAU", str(v), "pg/ml", "20", v == 20, v / 50, 0.0 if v == 20 else v / 100) for v in (10, 20, 30, 40)]
+    rows += [("APOE4", v, "", "", v == "", 0.5, np.nan) for v in ("0", "")]
+    table = pd.DataFrame(rows, columns=["column", "level", "unit", "original", "is_original", "p_1", "change"])
+    table["p_0"] = 1 - table["p_1"]
+    table["number"] = pd.to_numeric(table["level"]).where(table["column"] == "PTAU") + 1 / 3
+    image, maps = RNG.integers(0, 255, (16, 16), dtype=np.uint8), RNG.random((6, 16, 16))
+    table.index = pd.Index(range(6, 12))  # as part of a larger table
+    picture = what_if("what-if-a-1", "a", table, image, maps, ("CN", "AD"), plane="axial", synthetic=True)
+    ptau, apoe, _ = drawn[0].subfigs
+    assert ptau.get_suptitle() == "PTAU (own value 20 pg/ml)"
+    assert apoe.get_suptitle() == "APOE4 (own value missing)"
+    shown = [axes for part in (ptau, apoe) for axes in part.axes if axes.images]
+    for axes, heat in zip(shown, maps, strict=True):
+        pixels = np.asarray(axes.images[0].get_array())
+        np.testing.assert_array_equal(pixels, np.rint(laid_over(image, heat) * 255))
+    titles = [axes.get_title(loc="center") for axes in shown]
+    assert titles[0] == "10.33 pg/ml\np(AD) = 0.20\nmoved 10 %"
+    assert titles[1] == "20.33 pg/ml\np(AD) = 0.40\nown value"
+    assert titles[4] == "0\np(AD) = 0.50\n"
+    assert titles[5] == "missing\np(AD) = 0.50\nown value"
+    assert [axes.axison for axes in shown] == [False, True, False, False, False, True]
+    assert "PTAU up to 40 %" in picture.alt
+    assert "SYNTHETIC data" in picture.svg
+
+
+def test_mean_maps_share_one_scale_and_say_of_how_many(drawn: list[Figure]) -> None:
+    rows = [(label, name, p, 9, 4 + label, 10.0 * p) for label, name in enumerate(("CN", "AD")) for p in (0, 1)]
+    table = pd.DataFrame(rows, columns=["label", "class", "position", "slices", "subjects", "template_mm"])
+    images, maps = RNG.integers(0, 255, (4, 16, 16), dtype=np.uint8), RNG.random((4, 16, 16)) / 2
+    picture = mean_maps("mean-map-a", "a", table, images, maps, plane="coronal", target="AD")
+    grid, colours = drawn[0].subfigs
+    shown = [axes for axes in grid.axes if axes.images]
+    assert [axes.get_title(loc="center") for axes in shown] == ["CN\nmean of 4"] * 2 + ["AD\nmean of 5"] * 2
+    for axes, image, heat in zip(shown, images, maps, strict=True):
+        expected = np.rint(laid_over(image, heat / maps.max()) * 255)
+        np.testing.assert_array_equal(np.asarray(axes.images[0].get_array()), expected)
+    assert colours.axes[0].get_xticklabels()[1].get_text() == f"{maps.max():.2f}"
+    assert "4 CN, 5 AD" in picture.caption
+    assert "template" not in picture.caption
+
+    both = mean_maps("mean-map-a", "a", table, images, maps, plane="coronal", target="AD", template=(images, maps))
+    shown = [axes for axes in drawn[1].subfigs[0].axes if axes.images]
+    titles = [axes.get_title(loc="center") for axes in shown]
+    assert titles[2:4] == ["CN\ntemplate, 0 mm", "CN\ntemplate, 10 mm"]
+    assert "only approximately" in both.caption
+
+
+def test_a_long_unit_stands_in_the_heading_only(drawn: list[Figure]) -> None:
+    row = ("IGF", "-1.9", -1.9, "log10 concentration", "-1.9", True, 0.5, 0.5, 0.0)
+    columns = ["column", "level", "number", "unit", "original", "is_original", "p_0", "p_1", "change"]
+    table = pd.DataFrame([row], columns=columns)
+    image, maps = np.zeros((8, 8), dtype=np.uint8), np.ones((1, 8, 8))
+    what_if("what-if-a-1", "a", table, image, maps, ("CN", "AD"), plane="axial")
+    part = drawn[0].subfigs[0]
+    assert part.get_suptitle() == "IGF (own value -1.9 log10 concentration)"
+    assert next(axes for axes in part.axes if axes.images).get_title(loc="center").startswith("-1.9\n")

@@ -1,0 +1,65 @@
+"""Reliability and decision curves."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from fusekit.report.figures.calibration import decision_curve, reliability
+
+BINS = pd.DataFrame(
+    [
+        ("a", "as predicted", 0.2, 0.1, 0.05, 0.3, 20),
+        ("a", "as predicted", 0.8, 0.7, 0.5, 0.9, 10),
+        ("a", "after temperature", 0.3, 0.1, 0.05, 0.3, 20),
+        ("b", "as predicted", 0.6, 0.5, 0.3, 0.7, 30),
+    ],
+    columns=["arm", "state", "predicted", "observed", "low", "high", "subjects"],
+)
+
+
+def test_bins_intervals_and_where_the_probabilities_lie_are_drawn(drawn: list[Figure]) -> None:
+    p = np.array([0.2] * 20 + [0.8] * 10)
+    summary = pd.DataFrame(
+        {"arm": "a", "state": ["as predicted", "after temperature"], "brier": [0.2, 0.18], "ece": 0.1}
+    )
+    picture = reliability(BINS, {"a": p}, of="AD", summary=summary, synthetic=True)
+    first, second = drawn[0].axes
+    curve, recalibrated = first.lines[1:]
+    assert np.asarray(curve.get_xydata()).tolist() == [[0.2, 0.1], [0.8, 0.7]]
+    assert recalibrated.get_markerfacecolor() == "white"
+    bars = [segment[:, 1].tolist() for segment in first.collections[0].get_segments()]  # type: ignore[attr-defined]
+    assert bars == [[0.05, 0.3], [0.5, 0.9]]
+    heights = np.array([bar.get_height() for bar in first.patches])  # type: ignore[attr-defined]
+    np.testing.assert_allclose(heights / heights.sum(), np.histogram(p, 20, (0, 1))[0] / 30)
+    assert not second.patches
+    assert (
+        first.get_title(loc="left") == "a\nBrier 0.200 \N{RIGHTWARDS ARROW} 0.180\nECE 0.100 \N{RIGHTWARDS ARROW} 0.100"
+    )
+    assert "after temperature, fitted on validation subjects" in picture.caption
+    assert picture.table.equals(BINS)
+    assert "SYNTHETIC data" in picture.svg
+
+
+def test_without_recalibration_nothing_is_said_of_it() -> None:
+    picture = reliability(BINS[BINS["state"] == "as predicted"], {}, of="AD")
+    assert "validation" not in picture.caption
+
+
+def test_net_benefit_beside_treating_all_and_none(drawn: list[Figure]) -> None:
+    thresholds = np.linspace(0.01, 0.99, 50)
+    everybody = 0.4 - 0.6 * thresholds / (1 - thresholds)
+    rows = [(arm, t, b, e) for arm, b in (("a", 0.3), ("b", 0.1)) for t, e in zip(thresholds, everybody, strict=True)]
+    table = pd.DataFrame(rows, columns=["arm", "threshold", "net_benefit", "treat_all"])
+    picture = decision_curve(table, "AD")
+    (axes,) = drawn[0].axes
+    lines = {line.get_label(): np.asarray(line.get_ydata(), dtype=float) for line in axes.lines}
+    np.testing.assert_allclose(lines["treat all"], everybody)
+    assert lines["treat none"].tolist() == [0, 0]
+    assert set(lines["a"]) == {0.3}
+    low, high = axes.get_ylim()
+    assert low > -0.1  # what lies far below zero takes no room
+    assert high == pytest.approx(1.05 * everybody.max())
+    assert picture.alt.endswith("0.300, of a.")

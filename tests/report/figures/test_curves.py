@@ -1,0 +1,62 @@
+"""Pictures of ROC and precision-recall curves."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from fusekit.report.figures.bands import roc_band
+from fusekit.report.figures.curves import precision_recall, roc
+from tests.report.conftest import subject_table
+
+ARMS = {name: [subject_table(40, strength=k, seed=k)] for k, name in enumerate(("one", "two", "three"))}
+
+
+def test_two_arms_share_a_panel_with_their_bands_and_the_table_holds_what_is_drawn(drawn: list[Figure]) -> None:
+    arms = {name: ARMS[name] for name in ("one", "two")}
+    aucs = pd.DataFrame({"arm": ["one", "two"], "value": [0.511, 0.722], "low": [0.4, 0.6], "high": [0.6, 0.85]})
+    (picture,) = roc(arms, ("CN", "AD"), aucs=aucs, synthetic=True)
+    (figure,) = drawn
+    (axes,) = figure.axes
+    assert len(axes.collections) == 2  # bands
+    labels = [text.get_text() for text in axes.get_legend().get_texts()]  # type: ignore[union-attr]
+    assert labels == ["one: AUC 0.51 [0.40, 0.60]", "two: AUC 0.72 [0.60, 0.85]"]  # the scores as they were given
+    for line, (name, (table,)) in zip(axes.lines, arms.items(), strict=False):
+        own = picture.table[picture.table["arm"] == name]
+        band = roc_band([table])
+        for drawn_, written, expected in (
+            (line.get_xdata(), own["1 - specificity"], band.x),
+            (line.get_ydata(), own["sensitivity"], band.y),
+        ):
+            np.testing.assert_array_equal(np.asarray(drawn_, dtype=float), written)
+            np.testing.assert_array_equal(written, expected)
+        np.testing.assert_array_equal(own[["low", "high"]], np.column_stack([band.low, band.high]))
+    assert "SYNTHETIC data" in picture.svg
+    assert "40 subjects in 3 folds" in picture.caption
+
+
+def test_more_arms_have_their_bands_in_panels_of_their_own(drawn: list[Figure]) -> None:
+    together, apart = precision_recall(ARMS, ("CN", "AD"))
+    assert (together.name, apart.name) == ("precision-recall", "precision-recall-by-arm")
+    assert not drawn[0].axes[0].collections
+    panels = [axes for axes in drawn[1].axes if axes.get_visible()]
+    assert len(panels) == 3
+    assert all(len(axes.collections) == 1 for axes in panels)
+    assert all("prevalence 0.50" in picture.svg for picture in (together, apart))
+    pd.testing.assert_frame_equal(together.table, apart.table)
+    for picture in (together, apart):
+        assert "Bands" in picture.caption or picture is together
+
+
+def test_three_classes_are_each_drawn_against_the_rest(drawn: list[Figure]) -> None:
+    table = subject_table(45, classes=3)
+    (picture,) = roc({"one": [table]}, ("CN", "MCI", "AD"))
+    assert [axes.get_title(loc="left") for axes in drawn[0].axes] == [
+        f"{name} against the rest" for name in ("CN", "MCI", "AD")
+    ]
+    for label, name in enumerate(("CN", "MCI", "AD")):
+        own = picture.table[picture.table["class"] == name]
+        assert own["AUC"].iloc[0] == pytest.approx(roc_band([table], label).area[0])
+    assert "against the rest" in picture.caption

@@ -1,0 +1,76 @@
+"""What a report says of how runs were made, and what it keeps to itself."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import pytest
+
+from fusekit import Run
+from fusekit.experiment.evidence import gather_evidence
+from fusekit.report.page.provenance import again, config_grid, scrubbed, settings
+from tests.fake_runs import fake_runs
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("/home/ann/data/scan.nii.gz", "…/scan.nii.gz"),
+        ("in '/mnt/x/y' and ~/runs/a", "in '…/y' and …/a"),
+        (r"C:\Users\ann\table.csv", "…/table.csv"),
+        ("tables/ADNIMERGE.csv, mg/dl, CN/AD, 1/2", "tables/ADNIMERGE.csv, mg/dl, CN/AD, 1/2"),
+        ("https://example.org/a/b", "https://example.org/a/b"),
+    ],
+)
+def test_absolute_paths_are_cut_to_their_last_part(text: str, kept: str) -> None:
+    assert scrubbed(text) == kept
+
+
+def test_settings_leave_places_out_and_options_in() -> None:
+    config = {
+        "task": "/home/ann/my.toml",
+        "out": "/home/ann/out",
+        "lr": 0.1,
+        "allow": [],
+        "options": {"task": {"clinical": "/a/b/c.toml"}},
+    }
+    assert settings(config) == {"task": "…/my.toml", "lr": "0.1", "task.clinical": "…/c.toml"}
+
+
+def test_the_command_names_arms_seeds_and_options(tmp_path: Path) -> None:
+    evidence = gather_evidence(
+        [
+            Run(path)
+            for path in fake_runs(tmp_path, arms=["concat", "rbca", "gbdt"], seeds=2, subjects=40, ablations=False)
+        ]
+    )
+    (line,) = again(evidence)
+    words = shlex.split(line)
+    assert words[:7] == [
+        "fusekit",
+        "compare",
+        "adni-ad",
+        "--fusion",
+        "concat,rbca",
+        "--baseline",
+        "gbdt",
+    ]
+    assert words[words.index("--seeds") + 1] == "2"
+    assert words[words.index("-o") + 1] == "synthetic.subjects=120"
+    assert "--data" not in words
+
+
+def test_one_run_is_run_again(tmp_path: Path) -> None:
+    evidence = gather_evidence([Run(path) for path in fake_runs(tmp_path, arms=["rbca"], subjects=40, ablations=False)])
+    assert again(evidence)[0].startswith("fusekit run adni-ad --fusion rbca --seed 0 ")
+
+
+def test_where_arms_differ_in_an_entry_each_is_told(tmp_path: Path) -> None:
+    evidence = gather_evidence(
+        [Run(path) for path in fake_runs(tmp_path, arms=["concat", "rbca"], subjects=40, ablations=False)]
+    )
+    rows = {row[0].text: row[1].text for row in config_grid(evidence).rows}
+    assert rows["fusion"] == "concat: concat; rbca: rbca"
+    assert rows["epochs"] == "8"
+    assert not {"out", "data", "seed"} & set(rows)

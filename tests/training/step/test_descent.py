@@ -1,0 +1,149 @@
+"""Accumulation, clipping and states, against the same written by hand."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+import torch
+from lightning_fabric import Fabric
+from lightning_fabric.plugins import MixedPrecision
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from fusekit.training import TrainingOptions, fabric_for
+from fusekit.training.step.descent import Descent
+
+#: Samples of an epoch's batches: two groups of two and a last one that is incomplete, with a smaller batch.
+SIZES = (3, 3, 3, 3, 2)
+
+
+def network() -> nn.Sequential:
+    torch.manual_seed(1)
+    return nn.Sequential(nn.Linear(4, 6), nn.Tanh(), nn.Linear(6, 2)).double()
+
+
+def samples() -> list[tuple[Tensor, Tensor]]:
+    draw = torch.Generator().manual_seed(2)
+    return [(5 * torch.randn(n, 4, generator=draw).double(), torch.arange(n) % 2) for n in SIZES]
+
+
+def descend(model: nn.Module, epochs: int = 2, **options: Any) -> Descent:
+    descent = Descent(
+        fabric_for("cpu", "32-true"),
+        model,
+        TrainingOptions(**options),
+        lr=0.01,
+        epochs=epochs,
+        sizes=SIZES,
+    )
+    for _ in range(epochs):
+        epoch(descent)
+    return descent
+
+
+def epoch(descent: Descent, start: int = 0, stop: int = len(SIZES)) -> None:
+    for number, (values, labels) in list(enumerate(samples()))[start:stop]:
+        descent.take(cross_entropy(descent.network(values), labels), number)
+
+
+def groups(size: int) -> list[tuple[Tensor, Tensor]]:
+    """The batches of each group as one."""
+    batches = samples()
+    parts = [batches[i : i + size] for i in range(0, len(batches), size)]
+    return [(torch.cat([x for x, _ in part]), torch.cat([y for _, y in part])) for part in parts]
+
+
+def gradient_norm(parameters: list[nn.Parameter]) -> Tensor:
+    return torch.stack([(p.grad**2).sum() for p in parameters if p.grad is not None]).sum().sqrt()
+
+
+@pytest.mark.parametrize("accumulate", [1, 2, 3, 5, 9])
+@pytest.mark.parametrize("clip", [0.0, 0.05])
+def test_accumulated_batches_are_one_large_batch(accumulate: int, clip: float) -> None:
+    model = network()
+    expected = copy.deepcopy(model)
+    descend(model, accumulate=accumulate, clip=clip, weight_decay=0.1)
+
+    optimizer = torch.optim.AdamW(expected.parameters(), lr=0.01, weight_decay=0.1)
+    for _ in range(2):
+        for values, labels in groups(accumulate):
+            optimizer.zero_grad()
+            torch.autograd.backward(cross_entropy(expected(values), labels))
+            norm = gradient_norm(list(expected.parameters()))
+            for parameter in expected.parameters():
+                if clip and norm > clip and parameter.grad is not None:
+                    parameter.grad *= clip / norm
+            optimizer.step()
+    for mine, theirs in zip(model.parameters(), expected.parameters(), strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=0, atol=1e-6)
+
+
+def test_clipping_changes_the_weights_where_the_gradient_is_long() -> None:
+    models = [network(), network(), network()]
+    for model, clip in zip(models, (0.0, 0.05, 1e6), strict=True):
+        descend(model, clip=clip)
+    free, clipped, wide = (next(model.parameters()) for model in models)
+    assert not torch.allclose(free, clipped, atol=1e-4)
+    torch.testing.assert_close(free, wide)
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_losses_that_were_scaled_up_are_scaled_back_before_clipping(accumulate: int) -> None:
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**14)
+    precision = MixedPrecision("16-mixed", "cpu", scaler=scaler)
+    fabric = Fabric(accelerator="cpu", plugins=[precision, LightningEnvironment()])
+    model = network().float()
+    descent = Descent(
+        fabric,
+        model,
+        TrainingOptions(clip=0.05, accumulate=accumulate, schedule="cosine"),
+        lr=0.01,
+        epochs=1,
+        sizes=SIZES,
+    )
+    norms: list[float] = []
+    descent.optimizer.optimizer.register_step_pre_hook(
+        lambda *_: norms.append(float(gradient_norm(list(model.parameters()))))
+    )
+    for number, (values, labels) in enumerate(samples()):
+        descent.take(cross_entropy(descent.network(values.float()), labels), number)
+    assert norms == pytest.approx([0.05] * -(-len(SIZES) // accumulate), rel=1e-3)
+
+
+@pytest.mark.parametrize("batch", [0, 2])
+def test_a_descent_goes_on_from_its_state(batch: int) -> None:
+    options: dict[str, Any] = {"accumulate": 2, "clip": 0.05, "ema": 0.9, "schedule": "cosine", "warmup": 0.5}
+    straight = network()
+    whole = descend(straight, epochs=4, **options)
+
+    def begin(model: nn.Module) -> Descent:
+        return Descent(fabric_for("cpu", "32-true"), model, TrainingOptions(**options), lr=0.01, epochs=4, sizes=SIZES)
+
+    first = network()
+    part = begin(first)
+    for _ in range(2):
+        epoch(part)
+    epoch(part, stop=batch)
+    second = network()
+    second.load_state_dict(first.state_dict())
+    rest = begin(second)
+    rest.load_state_dict(copy.deepcopy(part.state_dict()))
+    assert rest.lr == part.lr  # which the history of an epoch tells, even if no batch of it is left
+    epoch(rest, start=batch)
+    epoch(rest)
+    assert rest.lr == whole.lr
+    for mine, theirs in zip(second.parameters(), straight.parameters(), strict=True):
+        assert torch.equal(mine, theirs)
+    for descent in (rest, whole):
+        descent.end()
+    for mine, theirs in zip(second.parameters(), straight.parameters(), strict=True):
+        assert torch.equal(mine, theirs)
+
+
+def test_the_rate_told_is_that_of_the_last_step() -> None:
+    descent = descend(network(), epochs=1, warmup=0.4, accumulate=2)  # one step of three
+    assert descent.lr == pytest.approx(0.01)
+    assert descend(network(), epochs=1, schedule="cosine").lr == pytest.approx(0.01 * 0.0954915, rel=1e-5)
