@@ -8,6 +8,13 @@ from typing import Protocol, TypeVar
 
 T = TypeVar("T")
 
+#: Beginning of a line, up to its colon -> how it is shown.
+STYLES = {
+    "SYNTHETIC cohort": "bold yellow",
+    "warning": "bold yellow",
+    "refusal, allowed": "bold red",
+}
+
 
 class Progress(Protocol):
     """What code that takes long is handed."""
@@ -56,19 +63,21 @@ class Bars:
     """Bars with counts, rates and the time left on standard error; one line when done where it is no terminal."""
 
     def __init__(self) -> None:
-        from rich.console import Console
+        from fusekit.terminal import Terminal
 
-        self.console = Console(stderr=True)
+        self.console = Terminal(stderr=True)
 
     def track(self, items: Iterable[T], label: str, total: int, unit: str = "") -> Iterator[T]:
         """Pass the items on under a bar."""
         from rich import progress
 
+        from fusekit.terminal import visible
+
         if not (self.console.is_terminal or self.console.is_jupyter):
             yield from self._logged(items, label, total, unit)
             return
         columns = (
-            progress.TextColumn("{task.description}"),
+            progress.TextColumn("{task.description}", markup=False),
             progress.BarColumn(bar_width=None),  # takes what the others leave
             progress.TextColumn("{task.completed:.0f}/{task.total:.0f} {task.fields[unit]}"),
             progress.TextColumn("{task.fields[rate]}"),
@@ -78,7 +87,7 @@ class Bars:
         )
         # Drawing takes 1 to 3 ms: at rich's ten times a second, some hundredths of a core that trains.
         with progress.Progress(*columns, console=self.console, expand=True, refresh_per_second=2) as bars:
-            task = bars.add_task(label, total=total, unit=unit, rate="")
+            task = bars.add_task(visible(label), total=total, unit=unit, rate="")
             for item in items:
                 yield item
                 bars.advance(task)
@@ -93,5 +102,9 @@ class Bars:
         self.say(f"{label}: {total} {unit}, {total / max(seconds, 1e-9):,.1f}/s, {seconds:.0f} s")
 
     def say(self, line: str) -> None:
-        """Print a line."""
-        self.console.print(line, highlight=False, soft_wrap=not self.console.is_terminal)
+        """Print a line; what it begins with may have a style."""
+        from fusekit.terminal import styled
+
+        head, colon, rest = line.partition(":")
+        parts = [(head + colon, STYLES[head]), rest] if head in STYLES else [line]
+        self.console.print(styled(*parts), soft_wrap=not self.console.is_terminal)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,22 +10,18 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
+from fusekit.bundle.format import DESCRIPTION, FORMAT, WEIGHTS, read_description
 from fusekit.bundle.patients import Part, names_of, one_patient, slices_of
+from fusekit.bundle.weights import rebuild
 from fusekit.data import ClinicalEncoding, Pixels, SlicePolicy
-from fusekit.disk import checksum_of, regular, write_json, write_tensors
+from fusekit.disk import checksum_of, write_json, write_tensors
 from fusekit.errors import DataError, UnknownName, first_ten
 from fusekit.evaluation import probabilities_of
 from fusekit.evaluation.rule import Level, Rule
 from fusekit.models import FusionModel, build_from, channels_last, weights_channels_last
 from fusekit.models.memory_format import placed, torch_device
-
-#: Of what is written. Format 1 has no calling rule of its own: it lies in the provenance.
-FORMAT = 2
-WEIGHTS, DESCRIPTION = "model.safetensors", "bundle.json"
 
 #: Slices a forward pass of a prediction; the same everywhere, so that the same slice gets the same number.
 BATCH = 32
@@ -241,74 +235,35 @@ def bundle_folder(folder: str | Path) -> Path:
 
 
 def load(folder: str | Path) -> Bundle:
-    """Open a bundle folder.
+    """Open a bundle folder, which may come from anywhere: nothing in it is run, or trusted.
 
     Raises:
-        DataError: it is not a bundle, or one of a newer format, or its weights do not fit its description.
+        DataError: it is not a bundle, or one of a newer format; it is damaged, or its weights do not fit it.
         UnknownName: a plugin that its model needs is not installed.
     """
     folder = bundle_folder(folder)
+    known = read_description(folder)
     try:
-        description = json.loads(regular(folder / DESCRIPTION).read_bytes())
-    except (OSError, ValueError) as error:
-        raise DataError(f"{folder} is not a bundle: {DESCRIPTION} cannot be read ({error}).") from error
-    if description.get("format") not in (1, FORMAT):
-        raise DataError(
-            f"{folder / DESCRIPTION} has format {description.get('format')}; this FuseKit reads 1 and {FORMAT}."
-        )
-    try:
-        return _assemble(folder, description)
-    except (KeyError, TypeError) as error:
-        raise DataError(f"{folder / DESCRIPTION} is damaged: {type(error).__name__}: {error}.") from error
-
-
-def _assemble(folder: Path, description: Mapping[str, Any]) -> Bundle:
-    try:
-        with torch.random.fork_rng(devices=[]):  # weights that are replaced at once: the caller's numbers stay
-            model = build_from(description["model"])
+        model = rebuild(lambda: build_from(known.model), folder / WEIGHTS, folder / DESCRIPTION, known.weights)
     except UnknownName as error:
-        made_with = ", ".join(
-            sorted({f"{p['distribution']} {p['version']}" for p in description["provenance"]["plugins"]})
-        )
+        plugins = known.provenance.get("plugins", [])
+        made_with = ", ".join(sorted({f"{p['distribution']} {p['version']}" for p in plugins}))
         raise UnknownName(f"{folder}: {error}\nThe bundle was made with the plugins of {made_with}.") from error
-    try:
-        if "weights" in description and checksum_of(regular(folder / WEIGHTS)) != description["weights"]:
-            raise DataError(
-                f"{folder / WEIGHTS} does not fit {DESCRIPTION}: it was changed or damaged after it was written. "
-                "Get the bundle again."
-            )
-        model.load_state_dict(load_file(regular(folder / WEIGHTS)))
-    except (OSError, SafetensorError, RuntimeError) as error:
-        raise DataError(f"{folder / WEIGHTS} does not fit {DESCRIPTION}: {error}") from error
-    clinical, pixels = description["clinical"], Pixels(**description["pixels"])
-    _refuse_what_is_no_number(folder, model, pixels)
+    encoding = ClinicalEncoding.from_json(known.clinical) if known.clinical else None
+    if encoding and len(encoding.features) != model.description["columns"]:
+        raise DataError(
+            f"{folder / DESCRIPTION}: clinical has {len(encoding.features)} inputs, and model.columns is "
+            f"{model.description['columns']}."
+        )
     return Bundle(
-        model=weights_channels_last(model.eval()),
-        classes=tuple(description["classes"]),
-        encoding=ClinicalEncoding.from_json(clinical) if clinical else None,
-        slices=SlicePolicy(**description["slices"]),
-        image_size=int(description["image_size"]),
-        pixels=pixels,
-        rule=_rule(description),
-        task=description["task"],
-        metrics=description["metrics"],
-        provenance=description["provenance"],
+        model=weights_channels_last(model),
+        classes=known.classes,
+        encoding=encoding,
+        slices=known.slices,
+        image_size=known.image_size,
+        pixels=known.pixels,
+        rule=known.calling_rule,
+        task=known.task,
+        metrics=[dict(row) for row in known.metrics],
+        provenance=known.provenance,
     )
-
-
-def _rule(description: Mapping[str, Any]) -> Rule:
-    """The calling rule; format 1 has it in the provenance, in two places."""
-    if description["format"] != 1:
-        return Rule.from_json(description["rule"])
-    provenance = description["provenance"]
-    old = {"aggregate": provenance.get("config", {}).get("aggregate", "mean"), **provenance.get("evaluation", {})}
-    return Rule.from_json(old)
-
-
-def _refuse_what_is_no_number(folder: Path, model: FusionModel, pixels: Pixels) -> None:
-    """A single NaN would make all probabilities one, and none of them a call."""
-    wrong = [name for name, value in model.state_dict().items() if not value.isfinite().all()]
-    if wrong:
-        raise DataError(f"{folder / WEIGHTS} is damaged: not every number is one in {first_ten(wrong)}.")
-    if not (math.isfinite(pixels.mean) and math.isfinite(pixels.std) and pixels.std > 0):
-        raise DataError(f"{folder / DESCRIPTION} is damaged: pixels has mean {pixels.mean} and std {pixels.std}.")

@@ -96,10 +96,10 @@ def main() -> None:
         finally:
             sys.stdout.flush()  # what cannot be written is said here, not when the interpreter has ended
     except Interrupted as stop:
-        _print("[bold yellow]stopped:[/]", stop)
+        _print("stopped:", "bold yellow", stop)
         sys.exit(STOPPED)
     except FusekitError as error:
-        _print("[bold red]error:[/]", error)
+        _print("error:", "bold red", error)
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
@@ -109,7 +109,7 @@ def main() -> None:
         if error.errno not in FULL:
             raise
         _mute()
-        _print("[bold red]error:[/]", FusekitError(f"the output cannot be written: {error.strerror}."))
+        _print("error:", "bold red", FusekitError(f"the output cannot be written: {error.strerror}."))
         sys.exit(2)
 
 
@@ -118,12 +118,12 @@ def _mute() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _print(kind: str, what: FusekitError) -> None:
-    from rich.console import Console
-    from rich.markup import escape
+def _print(kind: str, style: str, what: FusekitError) -> None:
+    from fusekit.terminal import Terminal, styled
 
+    process = ""
     if rank := surroundings().rank:  # one of several processes that train together
         if isinstance(what, SharedError):
             return  # the first one says it
-        kind = f"process {rank}: {kind}"
-    Console(stderr=True).print(f"{kind} {escape(str(what))}", highlight=False, soft_wrap=True)
+        process = f"process {rank}: "
+    Terminal(stderr=True).print(styled(process, (kind, style), f" {what}"), soft_wrap=True)

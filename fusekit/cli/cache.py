@@ -33,17 +33,16 @@ def verify_cache(
 
     Interrupted stores are verified when their building goes on.
     """
-    from rich.console import Console
-
     from fusekit.data.store.store import SliceStore
     from fusekit.disk import SEAL, refuse_damaged
+    from fusekit.terminal import Terminal, styled
 
-    console, damaged = Console(highlight=False, soft_wrap=True), []
+    console, damaged = Terminal(soft_wrap=True), []
     for entry in _chosen([name] if name else []):
         sealed = entry.kind == "slices" or (entry.folder / SEAL).exists()
         if not (sealed and entry.complete):
             why = "is interrupted: verified when it goes on" if sealed else "has no checksums"
-            console.print(f"[dim]{entry.name}: not verified, it {why}[/]")
+            console.print(f"{entry.name}: not verified, it {why}", style="dim")
             continue
         try:
             damage = SliceStore.open(entry.folder).damage() if entry.kind == "slices" else []
@@ -55,7 +54,7 @@ def verify_cache(
             damaged.append(entry.name)
         more = f" and {len(damage) - 10} more" if len(damage) > 10 else ""
         console.print(
-            f"{entry.name}: [bold red]damaged[/]: {'; '.join(damage[:10])}{more}"
+            styled(f"{entry.name}: ", ("damaged", "bold red"), f": {'; '.join(damage[:10])}{more}")
             if damage
             else f"{entry.name}: whole ({entry.what})"
         )
@@ -122,8 +121,9 @@ def _chosen(names: list[str]) -> list[CacheEntry]:
 def _print(entries: list[CacheEntry], title: str) -> None:
     from datetime import datetime
 
-    from rich.console import Console
     from rich.table import Table
+
+    from fusekit.terminal import Terminal, styled
 
     # In 80 columns there is room for name and description only one below the other.
     table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0), pad_edge=False)
@@ -134,13 +134,12 @@ def _print(entries: list[CacheEntry], title: str) -> None:
     table.add_column("state", no_wrap=True)
     for entry in entries:
         used = datetime.fromtimestamp(entry.used).strftime("%Y-%m-%d")
-        state = "complete" if entry.complete else "[yellow]interrupted[/]"
-        table.add_row(
-            entry.kind, f"[bold]{entry.name}[/]\n{entry.what}", _bytes(entry.size), f"{entry.items:,}", used, state
-        )
-    console = Console()
+        state = "complete" if entry.complete else styled(("interrupted", "yellow"))
+        name = styled((entry.name, "bold"), f"\n{entry.what}")
+        table.add_row(entry.kind, name, _bytes(entry.size), f"{entry.items:,}", used, state)
+    console = Terminal()
     console.print(table)
-    console.print(f"{len(entries)} entries, {_bytes(sum(entry.size for entry in entries))}", highlight=False)
+    console.print(f"{len(entries)} entries, {_bytes(sum(entry.size for entry in entries))}")
 
 
 def _bytes(size: float) -> str:

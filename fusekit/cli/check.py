@@ -52,13 +52,12 @@ def check(
 
 def _check(config: Settings, as_json: bool) -> None:
     """Audit, print, and end with 1 where something is refused."""
-    from rich.console import Console
-
     from fusekit.audit import refusals
     from fusekit.cli.findings import print_findings
     from fusekit.experiment.setup.gathered import gather
     from fusekit.experiment.setup.parts import open_task
     from fusekit.progress import Bars
+    from fusekit.terminal import Terminal, styled
 
     task = open_task(config.task, config.options)
     gathered = gather(config, task, config.slice_policy(task), Bars(), stop=False)
@@ -77,53 +76,58 @@ def _check(config: Settings, as_json: bool) -> None:
         }
         typer.echo(json.dumps(record, indent=2))
     else:
-        console = Console()
-        kind = "[bold yellow]SYNTHETIC cohort[/]" if synthetic else "cohort"
+        console = Terminal()
+        kind = ("SYNTHETIC cohort", "bold yellow") if synthetic else "cohort"
         counts = cohort.subjects.map(dict(enumerate(cohort.classes))).value_counts()
         console.print(
-            f"[bold]{config.task_name}[/], {kind}: {len(cohort.scans)} scans of {counts.sum()} subjects "
-            f"({', '.join(f'{counts[name]} {name}' for name in cohort.classes)}), {len(cohort.columns)} clinical "
-            "columns",
-            highlight=False,
+            styled(
+                (config.task_name, "bold"),
+                ", ",
+                kind,
+                f": {len(cohort.scans)} scans of {counts.sum()} subjects "
+                f"({', '.join(f'{counts[name]} {name}' for name in cohort.classes)}), {len(cohort.columns)} clinical "
+                "columns",
+            )
         )
         print_findings(gathered.findings, config.allow, console)
         warnings = sum(finding.severity == "warning" for finding in gathered.findings)
-        verdict = "[bold red]refused[/]" if refused else "[bold green]nothing is refused[/]"
-        console.print(f"\n{verdict}; {warnings} warning{'' if warnings == 1 else 's'}", highlight=False)
+        verdict = ("refused", "bold red") if refused else ("nothing is refused", "bold green")
+        console.print(styled("\n", verdict, f"; {warnings} warning{'' if warnings == 1 else 's'}"))
     if refused:
         raise typer.Exit(1)
 
 
 def _demonstrate(given: dict[str, Any]) -> None:
-    from rich.console import Console
-
     from fusekit.experiment.demonstrate import demonstrate
     from fusekit.progress import Bars
+    from fusekit.terminal import Terminal
 
-    print_demonstration(demonstrate(given, Bars()), Console())
+    print_demonstration(demonstrate(given, Bars()), Terminal())
 
 
 def print_demonstration(made: Demonstration, console: Any) -> None:
     """Print what each split promises, at slice and subject level, with 95 % intervals over subjects."""
     from rich.table import Table
 
-    kind = ", [bold yellow]SYNTHETIC cohort[/]" if made.synthetic else ""
-    table = Table(title=f"The same model, split in two ways{kind}", title_style="bold")
+    from fusekit.terminal import styled
+
+    kind = [", ", ("SYNTHETIC cohort", "bold yellow")] if made.synthetic else []
+    table = Table(title=styled("The same model, split in two ways", *kind), title_style="bold")
     for name in ("labels", "split by", "level", "accuracy", "AUC"):
         table.add_column(name)
     for setting, own in made.scores.groupby(["labels", "split", "level"], sort=False):
         scores = {row["metric"]: row for row in own.to_dict("records")}
         cells = [
-            f"{row['value']:.2f} [dim]\\[{row['low']:.2f}, {row['high']:.2f}][/]"
+            styled(f"{row['value']:.2f} ", (f"[{row['low']:.2f}, {row['high']:.2f}]", "dim"))
             for row in (scores["accuracy"], scores["auc"])
         ]
         labels, split, level = map(str, setting)
         table.add_row(labels, split, level, *cells, end_section=level == "subject")
     console.print(table)
     console.print(
-        f"[dim]{made.subjects} subjects, {made.slices} slices; 95 % intervals over subjects. Chance: accuracy "
+        f"{made.subjects} subjects, {made.slices} slices; 95 % intervals over subjects. Chance: accuracy "
         f"{made.chance:.2f}, AUC 0.50. Shuffled labels mean nothing: what is above chance there is recognition of "
-        "people, not of disease.[/]",
-        highlight=False,
+        "people, not of disease.",
+        style="dim",
     )
-    console.print(f"\nTable and figure lie in [bold]{made.folder}[/]", soft_wrap=True, highlight=False)
+    console.print(styled("\nTable and figure lie in ", (str(made.folder), "bold")), soft_wrap=True)

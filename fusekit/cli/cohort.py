@@ -34,24 +34,23 @@ def cohort(
     A recipe lists scans and rules. It holds no images, no values and no labels, only digests that nobody without the
     same images can compare. With `--recipe` the exit code is 0 if your cohort is identical, and 1 if anything differs.
     """
-    from rich.console import Console
-
     from fusekit.errors import OptionError
     from fusekit.experiment.setup.cohort import describe
+    from fusekit.terminal import Terminal
 
     folders = {name: Path(given[name]) for name in ("data", "out", "recipe") if name in given}
     out = folders.get("out")
     if out is None and "recipe" not in folders:
         raise OptionError("--out names the folder that the recipe is written to.")
     done = describe(task, **folders, options=given.get("options"))
-    print_cohort(done, out, Console())
+    print_cohort(done, out, Terminal())
     if done.differences:
         raise typer.Exit(1)
 
 
 def print_cohort(done: Described, out: Path | None, console: Console) -> None:
     """Print what a cohort holds, what differs from the recipe it was rebuilt by, and where its own recipe lies."""
-    from rich.markup import escape
+    from fusekit.terminal import styled
 
     for table in _tables(done):
         console.print(table)
@@ -59,40 +58,38 @@ def print_cohort(done: Described, out: Path | None, console: Console) -> None:
         console.print()
         shown = sorted(done.differences, key=lambda difference: difference.subject)[:SHOWN]
         for difference in shown:
-            console.print(f"  {difference}", markup=False, highlight=False, soft_wrap=True)
+            console.print(f"  {difference}", soft_wrap=True)
         if len(done.differences) > len(shown):
             rest = "all in differences.csv" if out else "--out writes all of them to differences.csv"
-            console.print(f"  and {len(done.differences) - len(shown)} more; {rest}", highlight=False)
+            console.print(f"  and {len(done.differences) - len(shown)} more; {rest}")
         for remark in done.remarks:
-            console.print(f"note: {remark}", markup=False, highlight=False, soft_wrap=True)
+            console.print(f"note: {remark}", soft_wrap=True)
         style = "bold red" if done.differences else "bold green"
-        console.print(f"[{style}]{done.verdict}[/]", highlight=False, soft_wrap=True)
+        console.print(done.verdict, style=style, soft_wrap=True)
     if out is not None:
         files = sorted(path.name for path in out.iterdir())
         console.print(
-            f"\nThe recipe lies in [bold]{escape(str(out))}[/]: {escape(', '.join(files))}",
+            styled("\nThe recipe lies in ", (str(out), "bold"), f": {', '.join(files)}"),
             soft_wrap=True,
-            highlight=False,
         )
-        console.print("[dim]It holds ids and rules, and no image, value or label.[/]", highlight=False)
+        console.print("It holds ids and rules, and no image, value or label.", style="dim")
 
 
 def _tables(done: Described) -> list[Table]:
     """Subjects and scans by class, columns by table, findings with counts."""
-    from rich.markup import escape
     from rich.table import Table
 
+    from fusekit.cli.console import titled
     from fusekit.data.recipe.digests import table_of
 
     cohort, recipe = done.cohort, done.recipe
-    kind = "[bold yellow]SYNTHETIC cohort[/]" if recipe.synthetic else "cohort"
-    people = Table(title=f"{escape(recipe.task)} · {kind}", title_style="bold")
+    people = Table(title=titled(recipe.task, recipe.synthetic), title_style="bold")
     people.add_column("")
     for name in ("subjects", "scans"):
         people.add_column(name, justify="right")
     for label, name in enumerate(cohort.classes):
         scans = cohort.scans[cohort.scans["label"] == label]
-        people.add_row(escape(name), str(scans["subject"].nunique()), str(len(scans)))
+        people.add_row(name, str(scans["subject"].nunique()), str(len(scans)))
     people.add_section()
     people.add_row("all", str(cohort.scans["subject"].nunique()), str(len(cohort.scans)))
 
@@ -103,12 +100,12 @@ def _tables(done: Described) -> list[Table]:
     for column in recipe.columns:
         kinds.setdefault(table_of(column), []).append(column.kind)
     for table, those in kinds.items():
-        name = escape(table) or "the clinical table"
+        name = table or "the clinical table"
         columns.add_row(name, str(those.count("number")), str(those.count("category")))
 
     findings = Table("finding", box=None, padding=(0, 2))
     findings.add_column("count", justify="right")
     findings.add_column("what")
     for finding in cohort.findings:
-        findings.add_row(finding.code, str(finding.count), escape(finding.message))
+        findings.add_row(finding.code, str(finding.count), finding.message)
     return [people, *[columns] * bool(kinds), *[findings] * bool(cohort.findings)]

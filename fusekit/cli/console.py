@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from fusekit.data.own.task import name_of
 from fusekit.experiment.folder import FILES, FURTHER, Run
 from fusekit.extension import catalog
+from fusekit.terminal import Terminal, styled
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,21 +23,20 @@ if TYPE_CHECKING:
 
 def print_run(run: Run, console: Console | None = None) -> None:
     """Print the scores of a run, and where every file lies."""
-    console = console or Console()
+    console = console or Terminal()
     console.print(scores_table(run))
-    console.print(f"[dim]{_tested(run)}; 95 % intervals over subjects[/]", highlight=False)
+    console.print(f"{_tested(run)}; 95 % intervals over subjects", style="dim")
     seconds, memory = run.manifest["seconds"], run.manifest["peak_memory_mib"]
     console.print(
         f"{seconds['total']:.0f} s (data {seconds['data']:.0f}, training {seconds['training']:.0f})"
-        + (f", peak memory {memory:,} MiB" if memory else ""),
-        highlight=False,
+        + (f", peak memory {memory:,} MiB" if memory else "")
     )
     folder = run.folder.relative_to(Path.cwd()) if run.folder.is_relative_to(Path.cwd()) else run.folder
-    console.print(f"\nEverything lies in [bold]{folder}[/]", soft_wrap=True, highlight=False)
+    console.print(styled("\nEverything lies in ", (str(folder), "bold")), soft_wrap=True)
     files = Table(box=None, show_header=False, padding=(0, 2))
     for name, purpose in {**FURTHER, **FILES}.items():
         if (run.folder / name).exists():
-            files.add_row(name, f"[dim]{purpose}[/]")
+            files.add_row(name, styled((purpose, "dim")))
     console.print(files)
 
 
@@ -51,10 +52,8 @@ def _tested(run: Run) -> str:
 def scores_table(run: Run) -> Table:
     """The scores at slice and subject level, each with its 95 % interval."""
     config = run.manifest["config"]
-    kind = "[bold yellow]SYNTHETIC cohort[/]" if run.synthetic else "cohort"
-    table = Table(
-        title=f"{name_of(config['task'])} · {run.manifest['arm']} · {config['backbone']} · {kind}", title_style="bold"
-    )
+    title = f"{name_of(config['task'])} · {run.manifest['arm']} · {config['backbone']}"
+    table = Table(title=titled(title, run.synthetic), title_style="bold")
     table.add_column("")
     levels = {
         "slice": run.metrics[run.metrics["level"] == "slice"],
@@ -69,11 +68,16 @@ def scores_table(run: Run) -> Table:
     return table
 
 
-def _cell(score: pd.DataFrame) -> str:
+def titled(title: str, synthetic: bool) -> Text:
+    """A table's title, with the kind of cohort."""
+    return styled(f"{title} · ", ("SYNTHETIC cohort", "bold yellow") if synthetic else "cohort")
+
+
+def _cell(score: pd.DataFrame) -> str | Text:
     value, low, high = score[["value", "low", "high"]].astype(float).iloc[0]
     if value != value:  # NaN is the one number that differs from itself
         return "undefined"
-    return f"{value:.3f} [dim]\\[{low:.3f}, {high:.3f}][/]"
+    return styled(f"{value:.3f} ", (f"[{low:.3f}, {high:.3f}]", "dim"))
 
 
 #: Scores that a terminal is wide enough for; the report has all.
@@ -82,10 +86,10 @@ SHOWN = ("auc", "macro-auc", "accuracy", "balanced-accuracy", "sensitivity", "sp
 
 def print_comparison(made: Comparison, console: Console | None = None) -> None:
     """Print every arm's scores with their intervals, what a pair of arms can be told apart by, and where all lies."""
-    console = console or Console()
+    console = console or Terminal()
     evidence = made.evidence
-    kind = "[bold yellow]SYNTHETIC cohort[/]" if evidence.synthetic else "cohort"
-    table = Table(title=f"{evidence.task} · {evidence.subjects} subjects · {kind}", title_style="bold")
+    title = titled(f"{evidence.task} · {evidence.subjects} subjects", evidence.synthetic)
+    table = Table(title=title, title_style="bold")
     table.add_column("subject level")
     metrics = [name for name in SHOWN if name in evidence.metrics]
     for name in metrics:
@@ -95,20 +99,26 @@ def print_comparison(made: Comparison, console: Console | None = None) -> None:
         table.add_row(arm.name, *("" if row is None else _cell(row.to_frame().T) for row in rows))
     console.print(table)
     seeds = f"; mean of {len(evidence.seeds)} seeds" if len(evidence.seeds) > 1 else ""
-    console.print(f"[dim]95 % intervals over subjects{seeds}[/]", highlight=False)
+    console.print(f"95 % intervals over subjects{seeds}", style="dim")
     if not evidence.pairs.empty:  # the other measures are in the report
         first = evidence.pairs[evidence.pairs["measure"] == evidence.pairs["measure"].iloc[0]]
         for sentence in first["sentence"]:
-            console.print(f"· {sentence}", highlight=False)
+            console.print(f"· {sentence}")
     folder = made.folder.relative_to(Path.cwd()) if made.folder.is_relative_to(Path.cwd()) else made.folder
-    console.print(f"\nThe report lies in [bold]{folder / 'report.html'}[/]", soft_wrap=True, highlight=False)
+    console.print(styled("\nThe report lies in ", (str(folder / "report.html"), "bold")), soft_wrap=True)
+
+
+def warn_synthetic(console: Console) -> None:
+    """Say that a model's cohort was invented."""
+    line = "This model was trained on a SYNTHETIC cohort: it knows nothing about patients."
+    console.print(line, style="bold yellow")
 
 
 def print_predictions(bundle: Bundle, slices: pd.DataFrame, subjects: pd.DataFrame) -> None:
     """Print probabilities of each subject, and of each slice beneath."""
-    console = Console()
+    console = Terminal()
     if bundle.provenance.get("synthetic"):
-        console.print("[bold yellow]This model was trained on a SYNTHETIC cohort: it knows nothing about patients.[/]")
+        warn_synthetic(console)
     names = [f"p_{name}" for name in bundle.classes]
     table = Table(
         "subject", "scan", "slice", *names, "call", title=str(bundle.task.get("title", "")), title_style="bold"
@@ -117,11 +127,11 @@ def print_predictions(bundle: Bundle, slices: pd.DataFrame, subjects: pd.DataFra
         cells = [f"{subject[name]:.4f}" for name in names]
         table.add_row(subject["subject"], "all", bundle.rule.aggregate, *cells, subject["called"], style="bold")
         for row in slices[slices["subject"] == subject["subject"]].to_dict("records"):
-            cells = [f"[dim]{row[name]:.4f}[/]" for name in names]
-            table.add_row("", str(row["scan"]), str(row["slice"]), *cells, f"[dim]{row['called']}[/]")
+            cells = [styled((text, "dim")) for text in (*(f"{row[name]:.4f}" for name in names), str(row["called"]))]
+            table.add_row("", str(row["scan"]), str(row["slice"]), *cells)
         table.add_section()
     console.print(table)
-    console.print(f"[dim]{_rule(bundle)}[/]", highlight=False)
+    console.print(_rule(bundle), style="dim")
 
 
 def _rule(bundle: Bundle) -> str:

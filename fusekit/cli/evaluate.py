@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from fusekit.experiment.folder import Run
 
@@ -41,55 +42,54 @@ def evaluate(
     Nothing of the model is fitted there: slices, scales, columns and categories are the bundle's. What does not fit is
     refused by name.
     """
-    from rich.console import Console
-
-    from fusekit.experiment.external import evaluate as run
+    from fusekit.experiment.external.external import evaluate as run
+    from fusekit.terminal import Terminal
 
     finished = run(bundle, task=task, recalibrate=recalibrate, **given)
-    print_external(finished, Console())
+    print_external(finished, Terminal())
 
 
 def print_external(run: Run, console: Console) -> None:
     """Print the scores on both cohorts, the largest shifts, calibration, and where every file lies."""
-    import json
-
     import pandas as pd
-    from rich.markup import escape
 
+    from fusekit.disk.schema import read_json
     from fusekit.experiment.external.external import FILES, RECALIBRATED
+    from fusekit.terminal import styled
 
-    metrics = json.loads((run.folder / "metrics.json").read_text(encoding="utf-8"))
+    metrics = read_json(run.folder / "metrics.json", dict[str, Any])
     names = ("shift", "intensity", "prevalence", "calibration", "recalibration")
     files = {name: run.folder / f"{name}.csv" for name in names}
     tables = {name: pd.read_csv(path) for name, path in files.items() if path.exists()}
     manifest = run.manifest
-    kind = "[bold yellow]SYNTHETIC[/]" if run.synthetic else "frozen model"
-    title = f"{escape(manifest['task']['name'])} · {escape(manifest['arm'])} on another cohort · {kind}"
+    kind = ("SYNTHETIC", "bold yellow") if run.synthetic else "frozen model"
+    title = styled(f"{manifest['task']['name']} · {manifest['arm']} on another cohort · ", kind)
     console.print(_scores(title, metrics["comparison-with-training"]))
     console.print(
-        "[dim]Subject level; 95 % intervals over subjects. Internal: subjects held out of the training cohort.[/]",
-        highlight=False,
+        "Subject level; 95 % intervals over subjects. Internal: subjects held out of the training cohort.", style="dim"
     )
     _print_shift(manifest["external"]["summary"], tables["shift"], console)
     grey = tables["intensity"].iloc[0]
     console.print(
-        f"\n[bold]Grey levels[/]: mean {grey['mean']:.1f} ± {grey['sd']:.1f} here, {grey['training_mean']:.1f} ± "
-        f"{grey['training_sd']:.1f} in training: {grey['difference']:+.2f} standard deviations apart.",
-        highlight=False,
+        styled(
+            ("\nGrey levels", "bold"),
+            f": mean {grey['mean']:.1f} ± {grey['sd']:.1f} here, {grey['training_mean']:.1f} ± "
+            f"{grey['training_sd']:.1f} in training: {grey['difference']:+.2f} standard deviations apart.",
+        )
     )
     _print_calibration(tables, metrics.get("recalibrated"), console)
     folder = run.folder.relative_to(Path.cwd()) if run.folder.is_relative_to(Path.cwd()) else run.folder
-    console.print(f"\nEverything lies in [bold]{escape(str(folder))}[/]", soft_wrap=True, highlight=False)
+    console.print(styled("\nEverything lies in ", (str(folder), "bold")), soft_wrap=True)
     from rich.table import Table
 
     listed = Table(box=None, show_header=False, padding=(0, 2))
     for name, purpose in {**FILES, **RECALIBRATED}.items():
         if (run.folder / name).exists():
-            listed.add_row(name, f"[dim]{purpose}[/]")
+            listed.add_row(name, styled((purpose, "dim")))
     console.print(listed)
 
 
-def _scores(title: str, rows: list[dict[str, float | str | None]]) -> Table:
+def _scores(title: Text, rows: list[dict[str, float | str | None]]) -> Table:
     from rich.table import Table
 
     from fusekit.extension import catalog
@@ -112,21 +112,22 @@ def _count(number: float | str | None) -> str:
     return "?" if number is None else f"{float(number):.0f}"
 
 
-def _cell(value: float | str | None, low: float | str | None, high: float | str | None, sign: str = "") -> str:
+def _cell(value: float | str | None, low: float | str | None, high: float | str | None, sign: str = "") -> Text:
+    from fusekit.terminal import styled
+
     if value is None or value != value:
-        return "undefined"
+        return styled("undefined")
     if low is None or high is None or low != low:  # NaN is the one number that differs from itself
-        return f"{float(value):{sign}.2f}"
-    return f"{float(value):{sign}.2f} [dim]\\[{float(low):{sign}.2f}, {float(high):{sign}.2f}][/]"
+        return styled(f"{float(value):{sign}.2f}")
+    return styled(f"{float(value):{sign}.2f} ", (f"[{float(low):{sign}.2f}, {float(high):{sign}.2f}]", "dim"))
 
 
 def _print_shift(summary: list[str], shift: pd.DataFrame, console: Console) -> None:
-    from rich.markup import escape
     from rich.table import Table
 
-    console.print("\n[bold]Clinical columns against training[/]")
+    console.print("\nClinical columns against training", style="bold")
     for sentence in summary or ["The model reads no clinical columns."]:
-        console.print(f"  {escape(sentence)}", highlight=False)
+        console.print(f"  {sentence}")
     known = shift[shift["difference"].notna()]
     order = known["difference"].abs().sort_values(ascending=False, kind="stable").index
     if not len(order):
@@ -136,7 +137,7 @@ def _print_shift(summary: list[str], shift: pd.DataFrame, console: Console) -> N
         table.add_column(name, justify="left" if name in ("column", "verdict") else "right", no_wrap=name != "verdict")
     for row in known.loc[order].head(SHOWN).fillna({"category": ""}).to_dict("records"):
         cells = [row["column"], *_sides(row), f"{row['difference']:+.2f}", row["verdict"]]
-        table.add_row(*(escape(str(cell)) for cell in cells))
+        table.add_row(*map(str, cells))
     console.print(table)
 
 
@@ -156,22 +157,20 @@ def _print_calibration(tables: dict[str, pd.DataFrame], applied: dict[str, Any] 
     import pandas as pd
     from rich.table import Table
 
-    console.print("\n[bold]Calibration[/]")
+    console.print("\nCalibration", style="bold")
     positive, raw = (tables[name].to_dict("records")[row] for name, row in (("prevalence", 1), ("recalibration", 0)))
     if not pd.isna(raw["observed"]):
         trained = "" if pd.isna(positive["training_share"]) else f"; {positive['training_share']:.0%} in training"
         console.print(
             f"  {positive['class']}: {positive['share']:.0%} of the subjects here, {raw['predicted']:.0%} predicted on "
-            f"average{trained}.",
-            highlight=False,
+            f"average{trained}."
         )
     if "calibration" in tables:
         own = {row["measure"]: row for row in tables["calibration"].to_dict("records")}
         told = [f"{name} {_cell(*(own[name][end] for end in ('value', 'low', 'high')))}" for name in _MEASURES]
         console.print(
             f"  Calibration {' (1 is right; below, too sure), '.join(told)} (0 is right). Without any fault, the "
-            f"ECE would be {own['ece']['faultless']:.3f} here.",
-            highlight=False,
+            f"ECE would be {own['ece']['faultless']:.3f} here."
         )
     table = Table(box=None, padding=(0, 1))
     for name in ("probabilities", "Brier", "ECE", "log loss", "map, fitted on all"):
@@ -187,4 +186,4 @@ def _print_calibration(tables: dict[str, pd.DataFrame], applied: dict[str, Any] 
         if applied
         else "Shown, not applied: the predictions are the model's own. --recalibrate writes a map."
     )
-    console.print(f"  [dim]{said}[/]", highlight=False)
+    console.print(f"  {said}", style="dim")

@@ -85,14 +85,16 @@ def explain(
 
 
 def _print(bundle: Bundle, found: Patient, out: Path) -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console()
+    from fusekit.cli.console import warn_synthetic
+    from fusekit.terminal import Terminal, styled
+
+    console = Terminal()
     if bundle.provenance.get("synthetic"):
-        console.print("[bold yellow]This model was trained on a SYNTHETIC cohort: it knows nothing about patients.[/]")
+        warn_synthetic(console)
     chances = ", ".join(f"{n} {p:.4f}" for n, p in zip(bundle.classes, found.probabilities, strict=True))
-    console.print(f"slice {found.slice}: {chances}", highlight=False)
+    console.print(f"slice {found.slice}: {chances}")
     if found.attributions is not None:
         table = Table("column", "value", "adds", title=f"log odds of {bundle.classes[1]}, the largest shares")
         order = found.attributions["attribution"].abs().sort_values(ascending=False, kind="stable").index
@@ -106,4 +108,4 @@ def _print(bundle: Bundle, found: Patient, out: Path) -> None:
             moved = "" if line["change"] != line["change"] else f"{line['change']:.0%}"
             table.add_row(line["column"], value, f"{line['p_1']:.4f}", moved)
         console.print(table)
-    console.print(f"Everything lies in [bold]{out}[/]", soft_wrap=True, highlight=False)
+    console.print(styled("Everything lies in ", (str(out), "bold")), soft_wrap=True)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from rich.console import Console
-from rich.markup import escape
 from rich.padding import Padding
+from rich.text import Text
 
 from fusekit.data import Finding
+from fusekit.terminal import styled
 
 #: Severity -> heading and style, the worst first.
 HEADINGS = {
@@ -26,20 +27,19 @@ def print_findings(findings: Sequence[Finding], allow: Collection[str], console:
     for severity, (heading, style) in HEADINGS.items():
         own = [finding for finding in findings if finding.severity == severity]
         if own:
-            console.print(f"\n[{style}]{heading}[/]")
+            console.print(f"\n{heading}", style=style)
         for finding in own:
-            console.print(Padding(_text(finding, allow), (0, 0, 0, 2)), highlight=False)
+            console.print(Padding(_text(finding, allow), (0, 0, 0, 2)))
 
 
-def _text(finding: Finding, allow: Collection[str]) -> str:
-    text = f"[bold]{escape(finding.code)}[/] ({finding.count}) {escape(finding.message)}"
-    if finding.severity == "note":
-        return text
-    lines = [text, *(f"  · {escape(item)}" for item in finding.items[:SHOWN])]
-    if finding.count > SHOWN:
-        lines.append(f"  · and {finding.count - SHOWN} more")
-    lines.append(f"  [italic]{escape(finding.advice)}[/]")
+def _text(finding: Finding, allow: Collection[str]) -> Text:
+    lines = [styled((finding.code, "bold"), f" ({finding.count}) {finding.message}")]
+    if finding.severity != "note":
+        lines += [styled(f"  · {item}") for item in finding.items[:SHOWN]]
+        if finding.count > SHOWN:
+            lines.append(styled(f"  · and {finding.count - SHOWN} more"))
+        lines.append(styled("  ", (finding.advice, "italic")))
     if finding.severity == "refusal":
-        allowed = finding.code in allow
-        lines.append("  allowed by --allow" if allowed else f"  to go on all the same: --allow {escape(finding.code)}")
-    return "\n".join(lines)
+        way = "allowed by --allow" if finding.code in allow else f"to go on all the same: --allow {finding.code}"
+        lines.append(styled(f"  {way}"))
+    return Text("\n").join(lines)

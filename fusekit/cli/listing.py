@@ -18,13 +18,14 @@ def list_components(
     names: Annotated[bool, typer.Option("--names", help="Every name of every family too (imports timm).")] = False,
 ) -> None:
     """List tasks, fusions, baselines, backbones, encoders, injectors, heads, metrics and trackers."""
-    from rich.console import Console
     from rich.table import Table
+
+    from fusekit.terminal import Terminal, styled
 
     registries = catalog().registries
     if kind is not None and kind not in registries:
         raise UnknownName(f"nothing is called {kind!r} here; {suggest(kind, registries)}")
-    console = Console()
+    console = Terminal()
     for title, registry in registries.items():
         if kind not in (None, title):
             continue
@@ -33,20 +34,22 @@ def list_components(
         )
         for name in registry.names():
             entry = registry.entries[name]
-            table.add_row(name, entry.summary, f"[dim]{entry.plugin.name}[/]")
+            table.add_row(name, entry.summary, styled((entry.plugin.name, "dim")))
         for family in registry.families.values():
-            table.add_row(f"[italic]{family.name}[/]", family.summary, f"[dim]{family.plugin.name}[/]")
+            owner = styled((family.plugin.name, "dim"))
+            table.add_row(styled((family.name, "italic")), family.summary, owner)
         console.print(table)
         if names:
             for family in registry.families.values():
-                console.print(", ".join(registry.members(family)), highlight=False)
+                console.print(", ".join(registry.members(family)))
         console.print()
 
 
 def list_plugins() -> None:
     """List the plugins, where they come from and which hooks they implement."""
-    from rich.console import Console
     from rich.table import Table
+
+    from fusekit.terminal import Terminal
 
     host = catalog().host
     table = Table("plugin", "distribution", "module", "hooks", box=None, padding=(0, 2))
@@ -54,4 +57,4 @@ def list_plugins() -> None:
         table.add_row(
             plugin.name, f"{plugin.distribution} {plugin.version}", plugin.module, ", ".join(host.hooks_of(plugin))
         )
-    Console().print(table)
+    Terminal().print(table)

@@ -40,10 +40,9 @@ def new_task(
 
 
 def _print(made: Draft, out: Path) -> None:
-    from rich.console import Console
-    from rich.markup import escape
+    from fusekit.terminal import Terminal, styled
 
-    console = Console()
+    console = Terminal()
     kept = [column.name for column in made.columns if not column.reason]
     found = ", ".join(f"{len(paths)} {kind}" for kind, paths in made.found.images.items())
     way = (
@@ -65,16 +64,8 @@ def _print(made: Draft, out: Path) -> None:
     }
     for name, line in lines.items():
         if line:
-            console.print(f"[bold]{name:>12}[/]  {escape(line)}", highlight=False, soft_wrap=True)
+            console.print(styled((f"{name:>12}", "bold"), f"  {line}"), soft_wrap=True)
     for column in made.columns:
         if column.reason:
-            console.print(
-                f"[dim]{'left out':>12}[/]  {escape(f'{column.name}: {column.reason}')}",
-                highlight=False,
-                soft_wrap=True,
-            )
-    console.print(
-        f"\nWritten to [bold]{escape(str(out))}[/]. Read it, then: fusekit check {escape(str(out))}",
-        soft_wrap=True,
-        highlight=False,
-    )
+            console.print(styled((f"{'left out':>12}", "dim"), f"  {column.name}: {column.reason}"), soft_wrap=True)
+    console.print(styled("\nWritten to ", (str(out), "bold"), f". Read it, then: fusekit check {out}"), soft_wrap=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -51,6 +52,7 @@ def predict(
     from fusekit.data import read_table
     from fusekit.disk import write_bytes
     from fusekit.errors import OptionError
+    from fusekit.terminal import visible
 
     if level not in ("subject", "slice"):
         raise OptionError(f"--level takes subject or slice, not {level!r}.")
@@ -75,7 +77,7 @@ def predict(
         return
     text = _text((subjects if level == "subject" else slices).rename(columns=names), format)
     if out is None:
-        typer.echo(text, nl=False)
+        typer.echo(visible(text) if sys.stdout.isatty() else text, nl=False)  # programs get it as it is
         return
     try:
         write_bytes(out, text.encode())

@@ -28,13 +28,15 @@ def report(
 
     Built from run folders alone, without images or models. The same runs give the same bytes.
     """
-    from rich.console import Console
-
     from fusekit.experiment.evidence import gather_evidence, runs_of, write_report
+    from fusekit.terminal import Terminal, styled
 
     found = [run for folder in runs for run in runs_of(folder)]
     page = write_report(gather_evidence(found), out or (runs[0] if len(runs) == 1 else Path("report")))
-    console = Console()
+    console = Terminal()
     if any(run.synthetic for run in found):
-        console.print("[bold yellow]SYNTHETIC cohort[/]: nothing in the report is about patients.")
-    console.print(f"The report lies in [bold]{page}[/], its figures in {page.parent / 'figures'}", soft_wrap=True)
+        console.print(styled(("SYNTHETIC cohort", "bold yellow"), ": nothing in the report is about patients."))
+    console.print(
+        styled("The report lies in ", (str(page), "bold"), f", its figures in {page.parent / 'figures'}"),
+        soft_wrap=True,
+    )

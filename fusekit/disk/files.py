@@ -77,18 +77,6 @@ def write_json(path: Path, content: Any) -> None:
     write_bytes(path, (json.dumps(content, indent=2, allow_nan=True) + "\n").encode())
 
 
-def read_json(path: Path) -> Any:
-    """Read what ``write_json`` wrote.
-
-    Raises:
-        DataError: the file is damaged.
-    """
-    try:
-        return json.loads(regular(path).read_bytes())
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{path} is damaged: it is not JSON ({error}). Get it again, or delete it.") from error
-
-
 def write_table(table: pd.DataFrame, path: Path) -> None:
     """Write a table as every CSV of a run is written."""
     write_bytes(path, table.to_csv(index=False, lineterminator="\n").encode())

@@ -9,9 +9,11 @@ from typing import Any
 import pandas as pd
 
 from fusekit.data.own.task import name_of
-from fusekit.disk import read_json, write_bytes, write_table
+from fusekit.disk import write_bytes, write_table
+from fusekit.disk.schema import read_json
 from fusekit.errors import DataError, first_ten
 from fusekit.experiment.folder import Run
+from fusekit.experiment.records import ComparisonJson
 from fusekit.experiment.setup.settings import FIELDS
 from fusekit.extension import catalog
 from fusekit.report.evidence import Arm, Evidence, OneRun
@@ -62,14 +64,16 @@ def runs_of(folder: Path) -> list[Run]:
         if not (folder / "manifest.json").exists():
             raise DataError(f"{folder} is neither a finished run (manifest.json) nor a comparison (comparison.json).")
         return [Run(folder)]
-    arms = [str(name) for name in read_json(folder / "comparison.json")["arms"]]
+    arms = list(read_json(folder / "comparison.json", ComparisonJson)["arms"])
     finished = [Run(path.parent) for path in sorted((folder / "runs").glob("*/manifest.json"))]
     of_arm = {arm: [run for run in finished if run.manifest.get("arm") == arm] for arm in arms}
     if missing := [arm for arm, own in of_arm.items() if not own]:
         raise DataError(
             f"{folder} has no finished run of {first_ten(missing)} yet: run `fusekit compare` again, it goes on."
         )
-    return [run for own in of_arm.values() for run in sorted(own, key=lambda run: int(run.manifest["config"]["seed"]))]
+    return [
+        run for own in of_arm.values() for run in sorted(own, key=lambda run: run.manifest["config"].get("seed", 0))
+    ]
 
 
 def _read(run: Run) -> OneRun:
@@ -194,7 +198,7 @@ def _reads(one: OneRun) -> frozenset[str]:
     """Which modalities an arm reads, from its model's recipe; a baseline reads the table."""
     if _kind(one) == "baseline":
         return frozenset({"table"})
-    recipe = one.manifest.get("model", {}).get("recipe")
+    recipe = (one.manifest.get("model") or {}).get("recipe")
     if not isinstance(recipe, dict):
         return frozenset()
     there = {"image": bool(recipe.get("image")), "table": recipe.get("encoder") is not None}

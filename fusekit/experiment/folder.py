@@ -11,8 +11,10 @@ import pandas as pd
 
 from fusekit.bundle.bundle import Bundle, load
 from fusekit.data.own.task import name_of
-from fusekit.disk import SEAL, read_json, refuse_damaged
+from fusekit.disk import SEAL, refuse_damaged, regular
+from fusekit.disk.schema import read_json
 from fusekit.errors import DataError
+from fusekit.experiment.records import Manifest, Metrics
 
 #: File of every run folder -> what it holds.
 FILES = {
@@ -49,18 +51,17 @@ class Run:
     @cached_property
     def manifest(self) -> dict[str, Any]:
         """Configuration, versions, seed, data fingerprint, device, findings."""
-        manifest: dict[str, Any] = read_json(self._file("manifest.json"))
-        return manifest
+        return dict(read_json(self._file("manifest.json"), Manifest))
 
     @cached_property
     def metrics(self) -> pd.DataFrame:
         """One row a level (slice, subject) and metric: value, low, high, rows, subjects."""
-        return pd.DataFrame(read_json(self._file("metrics.json"))["scores"])
+        return pd.DataFrame(read_json(self._file("metrics.json"), Metrics)["scores"])
 
     @cached_property
     def predictions(self) -> pd.DataFrame:
         """One row a test slice: row, subject, scan, slice, fold, label, p_0, p_1, ..."""
-        return pd.read_csv(self._file("predictions.csv"), dtype={"subject": str, "scan": str})
+        return read_table(self._file("predictions.csv"))
 
     @cached_property
     def history(self) -> pd.DataFrame:
@@ -71,7 +72,7 @@ class Run:
     @cached_property
     def cohort(self) -> pd.DataFrame:
         """One row a scan: scan, subject, label, fold, and what subgroups are made by."""
-        return pd.read_csv(self._file("cohort.csv"), dtype={"subject": str, "scan": str})
+        return read_table(self._file("cohort.csv"))
 
     @cached_property
     def validation(self) -> pd.DataFrame | None:
@@ -102,7 +103,7 @@ class Run:
     def table(self, name: str) -> pd.DataFrame | None:
         """A table by its file name; None if the run has none."""
         path = self.folder / name
-        return pd.read_csv(path, dtype={"subject": str, "scan": str}) if path.exists() else None
+        return read_table(path) if path.exists() else None
 
     def _file(self, name: str) -> Path:
         path = self.folder / name
@@ -122,3 +123,15 @@ def take_over(folder: Path) -> None:
         DataError: with what to do.
     """
     refuse_damaged(folder, f"Put it back, or delete {folder}: then this training is done again. Is the disk sound?")
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read what ``write_table`` wrote.
+
+    Raises:
+        DataError: it is no table.
+    """
+    try:
+        return pd.read_csv(regular(path), dtype={"subject": str, "scan": str})
+    except ValueError as error:
+        raise DataError(f"{path} is no table that FuseKit wrote: {error}.") from error

@@ -178,15 +178,15 @@ def test_damaged_bundles_are_refused_by_name(damaged: Path) -> None:
     content = json.loads(good)
     del content["pixels"]
     description.write_text(json.dumps(content))
-    with pytest.raises(DataError, match="is damaged: KeyError: 'pixels'"):
+    with pytest.raises(DataError, match=r"bundle\.json: pixels is missing"):
         fusekit.load(damaged)
 
     description.write_text(good)
     weights.write_bytes(weights.read_bytes()[:-100])
-    with pytest.raises(DataError, match=r"model\.safetensors does not fit"):
+    with pytest.raises(DataError, match=r"model\.safetensors is no|model\.safetensors cannot be read"):
         fusekit.load(damaged)
     weights.unlink()
-    with pytest.raises(DataError, match=r"model\.safetensors does not fit"):
+    with pytest.raises(DataError, match=r"model\.safetensors is no|model\.safetensors cannot be read"):
         fusekit.load(damaged)
     with pytest.raises(DataError, match="is not a bundle"):
         fusekit.load(damaged / "nowhere")

@@ -103,7 +103,7 @@ def test_help_names_every_setting_of_a_run_in_its_group_with_its_default(option:
         (("run", "adni-ad", "-o", "training.emma=0.9"), "did you mean 'ema'"),
         (("run", "adni-ad", "--baseline", "logistik"), "did you mean 'logistic'"),
         (("run", "adni-ad", "--search", "injector.reductoin=shared,separate"), "did you mean 'reduction'"),
-        (("run", "adni-ad", "--validation", "1.5"), "takes a share below 1"),
+        (("run", "adni-ad", "--validation", "1.5"), "subjects below 1"),
         (("compare", "adni-ad", "--fusion", "concat,rbca", "-o", "rbca:head.token=32"), "the arm rbca: head has no"),
     ],
 )

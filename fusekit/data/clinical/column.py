@@ -4,15 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from typing import Annotated, Any, Literal, NotRequired
 
 import numpy as np
 import pandas as pd
+from annotated_types import Gt
+from typing_extensions import TypedDict
 
 from fusekit.data.clinical.tables import is_missing, place, to_number
 from fusekit.data.cohort import Column
 from fusekit.errors import DataError
 from fusekit.extension.registry import suggest
+
+
+class ColumnJson(TypedDict):
+    """``EncodedColumn.as_json``."""
+
+    name: str
+    kind: Literal["number", "category"]
+    unit: str
+    low: float | None
+    high: float | None
+    signed: bool
+    categories: list[str]
+    source: str
+    fill: float
+    scale: Annotated[float, Gt(0)]
+    seen: tuple[float, float] | None
+    masked: bool
+    observed: NotRequired[tuple[int, int] | None]  # bundles of earlier versions do not tell it
+    shares: NotRequired[list[float]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from pydantic import JsonValue, with_config
+from typing_extensions import TypedDict
 
 from fusekit.data.cohort import Cohort, Column
 from fusekit.data.recipe.digests import IMAGE, LABEL, digest_scans
 from fusekit.disk import regular, write_bytes
+from fusekit.disk.schema import CLOSED, OPEN, parse_json
 from fusekit.errors import DataError, OptionError
 from fusekit.progress import Progress
 
@@ -174,6 +177,36 @@ class Recipe:
         return replace(self, sha256=_sha256(text)), left_out
 
 
+@with_config(OPEN)
+class _Head(TypedDict):
+    format: int
+    versions: dict[str, str]
+
+
+class File(TypedDict):
+    """An option's value that is a file of the recipe."""
+
+    file: str
+
+
+@with_config(CLOSED)
+@dataclass(frozen=True, kw_only=True)
+class RecipeJson:
+    """The content of a ``recipe.json`` of format 1."""
+
+    format: int
+    task: str
+    synthetic: bool
+    written: str
+    counts: dict[str, int]
+    classes: tuple[str, ...]
+    options: dict[str, dict[str, File | JsonValue]]
+    columns: tuple[Column, ...]
+    findings: dict[str, int]
+    versions: dict[str, str]
+    files: dict[str, str]
+
+
 def read_recipe(folder: Path) -> Recipe:
     """Read a recipe that somebody wrote.
 
@@ -181,40 +214,38 @@ def read_recipe(folder: Path) -> Recipe:
         DataError: there is none, it is damaged, or one of its files was changed afterwards.
     """
     path = folder / RECIPE
+    if not path.exists():
+        raise DataError(
+            f"{folder} is no recipe: there is no {path}. `fusekit cohort TASK --data DIR --out FOLDER` writes one."
+        )
     try:
         text = regular(path).read_bytes()
-        content = json.loads(text)
-        if content["format"] != FORMAT:
+        head = parse_json(text, _Head, str(path))
+        if head["format"] != FORMAT:
             raise DataError(
-                f"{path} has the format {content['format']}; this FuseKit reads {FORMAT}. Use the FuseKit that wrote "
-                f"it: {content.get('versions', {}).get('fusekit', 'unknown')}."
+                f"{path} has the format {head['format']}; this FuseKit reads {FORMAT}. Use the FuseKit that wrote "
+                f"it: {head['versions'].get('fusekit', 'unknown')}."
             )
-        for name, digest in content["files"].items():
+        content = parse_json(text, RecipeJson, str(path))
+        for name, digest in content.files.items():
             if Path(name).name != name or _sha256(regular(folder / name).read_bytes()) != digest:
                 raise DataError(f"{folder / name} is not as the recipe was written. Get the recipe again, unchanged.")
-        listed = (folder / SCANS).read_bytes() if SCANS in content["files"] else b""
+        listed = (folder / SCANS).read_bytes() if SCANS in content.files else b""
         scans = pd.read_csv(io.BytesIO(listed), dtype=str, keep_default_na=False, index_col="scan")
         _check_scans(folder / SCANS, scans)
         return Recipe(
-            task=str(content["task"]),
-            synthetic=bool(content["synthetic"]),
-            options=_read_options(content["options"], content["files"], folder),
-            classes=tuple(content["classes"]),
-            columns=tuple(
-                Column(**{**entry, "categories": tuple(entry["categories"])}) for entry in content["columns"]
-            ),
+            task=content.task,
+            synthetic=content.synthetic,
+            options=_read_options(content.options, content.files, folder),
+            classes=content.classes,
+            columns=content.columns,
             scans=scans,
-            findings=content["findings"],
-            versions=content["versions"],
-            written=str(content["written"]),
+            findings=content.findings,
+            versions=content.versions,
+            written=content.written,
             sha256=_sha256(text),
         )
-    except FileNotFoundError as error:
-        raise DataError(
-            f"{folder} is no recipe: there is no {error.filename}. "
-            "`fusekit cohort TASK --data DIR --out FOLDER` writes one."
-        ) from error
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{folder} is no recipe, or a damaged one ({type(error).__name__}: {error}).") from error
 
 
@@ -233,7 +264,7 @@ def _read_options(written: Mapping[str, Any], files: Mapping[str, str], folder: 
     for part in PARTS:
         for name, value in written.get(part, {}).items():
             if isinstance(value, dict):
-                if value["file"] not in files:
+                if value.get("file") not in files:
                     raise DataError(f"{folder / RECIPE}: the option {part}.{name} names no file of the recipe.")
                 value = str((folder / value["file"]).absolute())
             elif _is_of_this_machine(value):

@@ -9,18 +9,22 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
+from annotated_types import Ge
+from pydantic import with_config
+from typing_extensions import TypedDict
 
-from fusekit.data.cohort import Finding
+from fusekit.data.cohort import Finding, Severity
 from fusekit.data.images import volume as images
 from fusekit.data.images.facts import EDGE, measure
 from fusekit.data.slices.cut import cut
 from fusekit.data.slices.policy import SlicePolicy
 from fusekit.data.store.journal import JOURNAL, Journal
 from fusekit.disk import checksum, signed, write_bytes, write_json
+from fusekit.disk.schema import OPEN, read_json
 from fusekit.errors import DataError
 from fusekit.progress import Progress
 
@@ -55,6 +59,38 @@ class Source:
     stamp: str
 
 
+class FindingJson(TypedDict):
+    """``Finding.as_json``."""
+
+    code: str
+    message: str
+    items: list[str]
+    severity: Severity
+    advice: str
+
+
+@with_config(OPEN)
+class Heading(TypedDict):
+    """The first line of a journal: what is being built."""
+
+    slices: SlicePolicy
+    size: Annotated[int, Ge(1)]
+    scans: int
+
+
+@with_config(OPEN)
+class StoreJson(TypedDict):
+    """The description of a finished store."""
+
+    fingerprint: str
+    slices: SlicePolicy
+    size: Annotated[int, Ge(1)]
+    scans: int
+    items: int
+    findings: list[FindingJson]
+    checksums: dict[str, str]
+
+
 @dataclass(frozen=True, slots=True)
 class _Cut:
     images: np.ndarray  # (n, ...)
@@ -80,10 +116,10 @@ def heading_of(policy: SlicePolicy, size: int, scans: int) -> dict[str, Any]:
 def finished(partial: Path, fingerprint: str) -> bool:
     """Whether a build was killed when nothing but the last renaming was left to do."""
     try:
-        description = json.loads((partial / DESCRIPTION).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        description = read_json(partial / DESCRIPTION, StoreJson)
+    except DataError:
         return False
-    whole = isinstance(description, dict) and signed(description) == description
+    whole = signed(description) == description
     return whole and not (partial / JOURNAL).exists() and bool(description["fingerprint"] == fingerprint)
 
 

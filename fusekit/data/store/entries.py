@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fusekit.data.slices.policy import SlicePolicy
-from fusekit.data.store.build import DESCRIPTION
+from fusekit.data.store.build import DESCRIPTION, Heading, StoreJson
 from fusekit.data.store.cache import LOCKS, alone, cache_root, discard, users
-from fusekit.data.store.journal import JOURNAL
+from fusekit.data.store.journal import JOURNAL, Entry
 from fusekit.disk import PARTIAL
+from fusekit.disk.schema import parse_json, read_json
 from fusekit.errors import DataError
 
 KINDS = ("slices", "synthetic")
@@ -112,17 +112,17 @@ def _slices(folder: Path) -> tuple[str, int]:
     try:
         if (folder / JOURNAL).exists():
             with (folder / JOURNAL).open("rb") as lines:
-                heading = json.loads(next(lines).partition(b" ")[2])
-                done = [json.loads(line.partition(b" ")[2]) for line in lines if line.endswith(b"\n")]
-            text = f"{_policy(heading)}; {len(done)} of {heading['scans']} scans"
-            return text, sum(len(entry["slices"]) for entry in done)
-        description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
-        return f"{_policy(description)}; {description['scans']} scans", int(description["items"])
-    except (OSError, ValueError, KeyError, TypeError, StopIteration):
+                heading = parse_json(next(lines).partition(b" ")[2], Heading, str(folder))
+                contents = [line.partition(b" ")[2] for line in lines if line.endswith(b"\n")]
+            done = [parse_json(content, Entry, str(folder)) for content in contents]
+            return f"{_policy(heading)}; {len(done)} of {heading['scans']} scans", sum(len(e["slices"]) for e in done)
+        description = read_json(folder / DESCRIPTION, StoreJson)
+        return f"{_policy(description)}; {description['scans']} scans", description["items"]
+    except (DataError, OSError, StopIteration):
         return "unreadable, or of an older FuseKit", 0
 
 
-def _policy(description: dict[str, Any]) -> str:
+def _policy(description: Mapping[str, Any]) -> str:
     policy, size = SlicePolicy(**description["slices"]), description["size"]
     text: str = policy.plane
     if policy.plane != "volume":

@@ -13,10 +13,26 @@ from types import TracebackType
 from typing import Any, BinaryIO, Self
 
 import numpy as np
+from pydantic import JsonValue, with_config
+from typing_extensions import TypedDict
 
 from fusekit.disk import checksum
+from fusekit.disk.schema import OPEN, parse_json
 
 IMAGES, THUMBNAILS, JOURNAL = "images.npy", "thumbnails.npy", "journal.jsonl"
+
+
+@with_config(OPEN)
+class Entry(TypedDict):
+    """A line of the journal, of a scan; ``notes`` and ``facts`` are the builder's."""
+
+    scan: str
+    stamp: str
+    slices: list[int]
+    images: str
+    thumbnail: str
+    notes: list[str]
+    facts: dict[str, JsonValue]
 
 
 def header_of(dtype: np.dtype, shape: tuple[int, ...]) -> bytes:
@@ -171,8 +187,8 @@ class Journal:
     def _whole_lines(self) -> Iterator[tuple[bytes, dict[str, Any]]]:
         """Lines and what they say, up to the first that is torn or damaged."""
         self._lines.seek(0)
-        for line in self._lines:
+        for number, line in enumerate(self._lines):
             promised, _, content = line.removesuffix(b"\n").partition(b" ")
             if not line.endswith(b"\n") or checksum(content).encode() != promised:
                 return
-            yield line, json.loads(content)
+            yield line, parse_json(content, Entry if number else dict[str, JsonValue], JOURNAL)

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from rich.markup import escape
 
 from fusekit.data.cohort import Finding
 from fusekit.data.images.pictures import PICTURE_SUFFIXES
@@ -27,6 +26,7 @@ from fusekit.data.store.build import (
     SCANS,
     THUMBNAIL,
     Source,
+    StoreJson,
     complete,
     fill,
     finished,
@@ -36,6 +36,7 @@ from fusekit.data.store.build import (
 from fusekit.data.store.cache import alone, discard, hold
 from fusekit.data.store.journal import IMAGES, THUMBNAILS, Journal, header_of
 from fusekit.disk import FULL, PARTIAL, checksum, checksum_of, onto_disk, signed
+from fusekit.disk.schema import read_json
 from fusekit.errors import DataError, first_ten
 from fusekit.extension import catalog
 from fusekit.progress import Progress
@@ -77,7 +78,7 @@ class SliceStore:
             DataError: it is not one, or was damaged.
         """
         try:
-            description = json.loads((folder / DESCRIPTION).read_bytes())
+            description = dict(read_json(folder / DESCRIPTION, StoreJson))
             _refuse_changed(folder, description)
             rows = pd.read_csv(folder / ROWS, index_col="row", dtype={"scan": str}, keep_default_na=False)
             volumes = _scans(folder).drop(columns=list(PLACE))
@@ -90,7 +91,7 @@ class SliceStore:
                 for found in description["findings"]
             )
             fingerprint = description["fingerprint"]
-        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        except (DataError, OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(
                 f"{folder} is no slice store, or a damaged one ({error}). Delete it; it is built again."
             ) from error
@@ -156,7 +157,7 @@ def build_store(
             cache.mkdir(parents=True, exist_ok=True)
             hold(folder)
             if damage and folder.exists():
-                progress.say(f"[bold yellow]The slice store was damaged and is cut again:[/] {escape(damage)}")
+                progress.say(f"The slice store was damaged and is cut again: {damage}")
                 _remove(folder, fingerprint)
             if not folder.exists():
                 _build_alone(sources, policy, size, folder, fingerprint, progress, workers or _cores())

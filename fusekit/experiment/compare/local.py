@@ -17,9 +17,11 @@ from typing import NamedTuple
 import torch
 
 from fusekit.data.store.cache import alone
-from fusekit.disk import growing, read_json, write_json
+from fusekit.disk import growing, write_json
+from fusekit.disk.schema import read_json
 from fusekit.errors import FusekitError, Interrupted
 from fusekit.experiment.folder import CHECKPOINTS
+from fusekit.experiment.records import FoldRecord
 from fusekit.experiment.run.fold import RECORD, train_fold
 from fusekit.experiment.setup import manifest
 from fusekit.experiment.setup.gathered import Gathered, gather_again
@@ -123,8 +125,8 @@ def train_one(training: Training, gathered: Gathered, progress: Progress, device
         plan = make_plan(replace(training.config, device=device or training.config.device))
         with growing(training.folder, CHECKPOINTS) as folder:
             train_fold(plan, gathered, training.fold, folder, progress, training.followers)
-            record = read_json(folder / RECORD)
-            write_json(folder / RECORD, record | {"machine": manifest.machine(plan.fabric.device)})
+            record = read_json(folder / RECORD, FoldRecord)
+            write_json(folder / RECORD, {**record, "machine": manifest.machine(plan.fabric.device)})
 
 
 def share(threads: int) -> None:

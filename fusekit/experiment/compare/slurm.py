@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fusekit.disk import read_json, write_json
+from fusekit.disk import write_json
+from fusekit.disk.schema import read_json
 from fusekit.errors import DataError, FusekitError, OptionError
 from fusekit.experiment.compare.local import Training, share, train_one
 from fusekit.experiment.setup.gathered import Gathered, gather_again
@@ -164,7 +165,7 @@ class Slurm:
 
     def _attach(self, trainings: Mapping[Path, Training], jobs: dict[Path, Job], progress: Progress) -> None:
         """Find the jobs of an earlier process that are still queued or running."""
-        known = read_json(self.folder / SUBMITTED) if (self.folder / SUBMITTED).exists() else {}
+        known = read_json(self.folder / SUBMITTED, dict[str, str]) if (self.folder / SUBMITTED).exists() else {}
         queue = queued() if known else {}
         if queue is None:
             raise FusekitError("squeue does not answer, and jobs of this comparison may be running; try again later.")

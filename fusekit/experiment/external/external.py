@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from rich.markup import escape
 
 from fusekit.disk import new_folder, write_json, write_table
 from fusekit.evaluation import Metric, prediction_table, probabilities_of, score
@@ -105,7 +104,7 @@ def _evaluate(asked: Asked, folder: Path, progress: Progress) -> None:
     metrics = {name: catalog().metrics.get(name)() for name in asked.task.metrics}
     other = read_external(bundle, config, asked.task, asked.known_subjects(), progress)
     for finding in other.findings:
-        progress.say(escape(f"{finding.severity}: {finding.message} ({finding.count})"))
+        progress.say(f"{finding.severity}: {finding.message} ({finding.count})")
     read = time.perf_counter()
     columns = bundle.encode(other.clinical.loc[other.rows["scan"]])
     with repeatable():

@@ -18,6 +18,7 @@ from fusekit.disk import read_json
 from fusekit.errors import OptionError
 from fusekit.evaluation.calibration.recalibration import METHODS
 from fusekit.experiment.external.cohort import refuse_other_classes
+from fusekit.experiment.records import Configured
 from fusekit.experiment.setup.parts import open_task
 from fusekit.experiment.setup.settings import Settings
 from fusekit.extension.registry import suggest
@@ -97,7 +98,7 @@ def _beside(folder: Path) -> dict[str, Any]:
     manifest = folder.parent / "manifest.json"
     if folder.name != "bundle" or not manifest.is_file():
         return {}
-    config = read_json(manifest).get("config", {})
+    config = read_json(manifest, Configured)["config"]
     return {name: config[name] for name in ("task", "options") if name in config}
 
 

@@ -15,9 +15,11 @@ import pandas as pd
 from fusekit.bundle.bundle import load
 from fusekit.data import Finding
 from fusekit.data.recipe.recipe import read_recipe
-from fusekit.disk import SEAL, read_json, seal, write_json, write_table
+from fusekit.disk import SEAL, seal, write_json, write_table
+from fusekit.disk.schema import read_json
 from fusekit.evaluation import Rule, score
 from fusekit.experiment.folder import CHECKPOINTS
+from fusekit.experiment.records import FoldRecord
 from fusekit.experiment.run.flow import flow
 from fusekit.experiment.run.fold import ABLATIONS, EXPLANATIONS, PREDICTIONS, RECORD, VALIDATION
 from fusekit.experiment.run.groups import subgroup_table
@@ -57,7 +59,7 @@ def finish(
     """
     config = plan.config
     tables = {name: _join(folds, name, folder) for name in TABLES}
-    records = [read_json(path / RECORD) for path in folds]
+    records = [dict(read_json(path / RECORD, FoldRecord)) for path in folds]
     predictions = tables[PREDICTIONS]
     assert predictions is not None
     rule = Rule.joined((Rule.from_json(record["rule"]) for record in records), config.aggregate)

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from fusekit.disk import read_json, write_json
+from fusekit.disk import write_json
+from fusekit.disk.schema import read_json
 from fusekit.errors import OptionError
+from fusekit.experiment.records import Begun
 from fusekit.experiment.setup import manifest
 from fusekit.experiment.setup.gathered import Gathered
 from fusekit.training import difference
@@ -38,7 +40,7 @@ def begin(path: Path, record: Mapping[str, Any], what: str) -> None:
     if not path.exists():
         write_json(path, record)
         return
-    known = read_json(path)
+    known = dict(read_json(path, Begun))
     differing = [name for name in record if known.get(name) != record[name]]
     if differing:
         raise OptionError(
@@ -49,8 +51,8 @@ def begin(path: Path, record: Mapping[str, Any], what: str) -> None:
 
 def identity_of(path: Path, keep: bool) -> str:
     """What trackers know it by, in every process and when it goes on: kept in the record where somebody tracks."""
-    record = read_json(path)
-    identity: str = record.setdefault("identity", uuid4().hex)
+    record = read_json(path, Begun)
+    identity = record.setdefault("identity", uuid4().hex)
     if keep:
         write_json(path, record)
     return identity
@@ -62,7 +64,7 @@ def refuse_other_data(path: Path, gathered: Gathered) -> None:
     Raises:
         OptionError: they are not; the message names what differs.
     """
-    record = read_json(path)
+    record = read_json(path, Begun)
     known = record.setdefault("fingerprint", gathered.fingerprint)
     if known != gathered.fingerprint:
         changed = ", ".join(name for name, own in gathered.fingerprint.items() if known.get(name) != own)

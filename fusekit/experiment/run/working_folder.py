@@ -8,8 +8,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from rich.markup import escape
-
 from fusekit.data.store.cache import alone
 from fusekit.disk import in_words, make_folder, refuse_full, remove_empty
 from fusekit.errors import DataError, OptionError
@@ -52,8 +50,7 @@ def unfinished(out: Path, record: Mapping[str, Any], *, resume: bool, progress: 
                 yield work
         except BaseException:
             if worth_keeping(work):
-                line = f"What is done is kept in {work}; to go on: fusekit run --out {out} --resume"
-                progress.say(escape(line))
+                progress.say(f"What is done is kept in {work}; to go on: fusekit run --out {out} --resume")
             else:
                 shutil.rmtree(work, ignore_errors=True)
             raise

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from rich.markup import escape
 
 from fusekit.data import Cohort, Finding, Task
 from fusekit.data.recipe.compare import Difference, compare, count_subjects, select
@@ -105,7 +104,7 @@ def describe(
         progress.say(f"note: {option} is a path of this machine and is not in the recipe; tell your colleague of it")
     telling = written.telling_ids()
     if telling:
-        listed = escape(", ".join(telling[:3]))
+        listed = ", ".join(telling[:3])
         progress.say(
             f"note: {len(telling)} ids hold what looks like a date or the name of a class ({listed}...); "
             "a recipe passes ids on as they are. Rename them if they tell what may not be told."
@@ -149,7 +148,7 @@ def rebuild(
         DataError: the folder cannot be read at all, or an image cannot.
     """
     for line in theirs.overruled(options):
-        progress.say(f"note: {escape(line)}")
+        progress.say(f"note: {line}")
     whole = None
     try:
         task.wanted = theirs.images
@@ -168,7 +167,7 @@ def rebuild(
         try:
             others = task.scan(folder, progress).scans
         except DataError as error:
-            progress.say(f"note: the folder cannot be read without the recipe: {escape(str(error))}")
+            progress.say(f"note: the folder cannot be read without the recipe: {error}")
     mine = _recipe_of(selected, name, task, synthetic, options, progress)
     listed = others[["subject", *(group for group in PUBLISHED if group in others)]]
     remarks = []
@@ -201,7 +200,7 @@ def _exactly(config: Settings, task: Task, folder: Path, progress: Progress) -> 
     name = config.task
     done = rebuild(name, task, folder, config.options, read_recipe(config.recipe), synthetic=False, progress=progress)
     for remark in done.remarks:
-        progress.say(f"note: {escape(remark)}")
+        progress.say(f"note: {remark}")
     if not done.differences:
         progress.say(f"recipe: {done.verdict}")
         return done.cohort
@@ -225,7 +224,7 @@ def synthetic_cohort(name: str, task: Task, options: Options, progress: Progress
     key = json.dumps([name, chosen, versions()["fusekit"]], sort_keys=True, default=str)
     folder = cache_folder("synthetic") / f"{Path(name).name}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
     progress.say(
-        "[bold yellow]SYNTHETIC cohort:[/] no --data was given, so invented patients are used; "
+        "SYNTHETIC cohort: no --data was given, so invented patients are used; "
         "they show that the tool works and say nothing about disease."
     )
     with alone(folder, lambda: progress.say("Another process is writing this cohort; waiting for it.")):
@@ -233,7 +232,7 @@ def synthetic_cohort(name: str, task: Task, options: Options, progress: Progress
             try:
                 refuse_damaged(folder, "The cohort is written again.")
             except DataError as error:
-                progress.say(f"[bold yellow]The SYNTHETIC cohort was damaged:[/] {escape(str(error))}")
+                progress.say(f"The SYNTHETIC cohort was damaged: {error}")
                 discard(folder)
         if not folder.exists():
             with new_folder(folder) as partial:

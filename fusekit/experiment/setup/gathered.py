@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from rich.markup import escape
 
 from fusekit.audit import audit_images, audit_tables, refuse
 from fusekit.data import (
@@ -164,6 +163,6 @@ def _line(finding: Finding) -> str:
     if finding.severity == "note":
         return f"note: {finding.message} ({finding.count})"
     more = f" and {finding.count - 3} more" if finding.count > 3 else ""
-    kind = "[bold yellow]warning:[/]" if finding.severity == "warning" else "[bold red]refusal, allowed:[/]"
+    kind = "warning:" if finding.severity == "warning" else "refusal, allowed:"
     text = f"{finding.code} ({finding.count}): {finding.message} {'; '.join(finding.items[:3])}{more}. {finding.advice}"
-    return f"{kind} {escape(text)}"
+    return f"{kind} {text}"

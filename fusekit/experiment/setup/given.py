@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -54,12 +53,15 @@ def read_config(path: Path) -> dict[str, Any]:
     try:
         text = regular(path).read_text(encoding="utf-8")
         if path.suffix == ".json":
-            config: dict[str, Any] = json.loads(text)["config"]
+            from fusekit.disk.schema import parse_json
+            from fusekit.experiment.records import Configured
+
+            config = parse_json(text, Configured, f"--config {path}")["config"]
             return {name: value for name, value in config.items() if name != "out"}
         entries = tomllib.loads(text)
     except OSError as error:
         raise OptionError(f"--config {path} cannot be read: {error.strerror}.") from error
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
         raise OptionError(f"--config {path} is not a configuration: {error}.") from error
     options = {name: value for name, value in entries.items() if isinstance(value, dict) and name != "search"}
     return {**{name: value for name, value in entries.items() if name not in options}, "options": options}

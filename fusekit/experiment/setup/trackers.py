@@ -9,8 +9,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from rich.markup import escape
-
 from fusekit.errors import FusekitError, OptionError
 from fusekit.experiment.folder import Run
 from fusekit.experiment.setup.settings import Settings
@@ -120,8 +118,8 @@ class Followers:
         if tracker not in self.failed:
             self.failed[tracker] = reason
             self.progress.say(
-                f"[bold yellow]warning:[/] the tracker {tracker} failed and is left out; the training goes on. "
-                f"{escape(reason)}. history.csv has every epoch."
+                f"warning: the tracker {tracker} failed and is left out; the training goes on. "
+                f"{reason}. history.csv has every epoch."
             )
 
     def _tell(self, hook: str, **arguments: Any) -> None:
@@ -138,7 +136,7 @@ class Followers:
                 self.leave_out(plugin.name, f"{type(cause).__name__}: {' '.join(str(cause).split())[:300]}")
             else:
                 if told:
-                    self.progress.say(f"{plugin.name}: {escape(told)}")
+                    self.progress.say(f"{plugin.name}: {told}")
 
 
 @contextmanager

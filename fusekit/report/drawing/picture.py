@@ -12,6 +12,9 @@ from xml.sax.saxutils import escape
 
 import pandas as pd
 
+from fusekit.report.drawing.canvas import plain_text
+from fusekit.terminal import visible
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -39,7 +42,6 @@ _STYLE: dict[str, Any] = {
     "legend.frameon": False,
     "lines.linewidth": 1.6,
     "lines.markersize": 5,
-    "text.parse_math": False,  # a dollar in a column's name is a dollar
     "svg.fonttype": "none",  # letters stay letters: smaller, and a screen reader or a search finds them
     "image.composite_image": False,
 }
@@ -99,15 +101,13 @@ def draw(
         height, width: inches.
         synthetic: print on the picture, and say in its caption, that nobody measured these data.
     """
-    from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     if not re.fullmatch(r"[a-z][a-z0-9-]*", name):
         raise ValueError(f"A picture's name is small letters, digits and hyphens, not {name!r}.")
     png, svg = BytesIO(), BytesIO()
-    style: dict[Any, Any] = {**_STYLE, "svg.hashsalt": name}
-    with rc_context(style):
+    with plain_text({**_STYLE, "svg.hashsalt": name}):
         # The object interface, not pyplot: no window, no global state, no backend to choose.
         figure = Figure(figsize=(width, height), layout="constrained")
         FigureCanvasAgg(figure)
@@ -119,7 +119,7 @@ def draw(
         figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
     caption = f"{SYNTHETIC}. {caption}" if synthetic else caption
     alt = f"{SYNTHETIC}. {alt}" if synthetic else alt
-    text = _embeddable(svg.getvalue().decode(), name, title, alt)
+    text = visible(_embeddable(svg.getvalue().decode(), name, title, alt))  # XML has no control characters
     return Picture(name, title, caption, alt, text, png.getvalue(), table.reset_index(drop=True))
 
 

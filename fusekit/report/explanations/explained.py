@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
+from annotated_types import Ge
+from pydantic import with_config
+from typing_extensions import TypedDict
 
+from fusekit.disk import OPEN, read_json, regular
+from fusekit.errors import DataError
 from fusekit.report.drawing.picture import Picture
 from fusekit.report.evidence import Evidence
 from fusekit.report.explanations.attributions import attributions, gates
@@ -36,6 +40,15 @@ def explanations(evidence: Evidence) -> list[Picture]:
     return [picture for pictures in kinds for picture in pictures]
 
 
+@with_config(OPEN)
+class _Facts(TypedDict, total=False):
+    """``explanation.json``."""
+
+    plane: str
+    target: Annotated[int, Ge(0)]
+    injector: bool
+
+
 class _Explained:
     """One arm's explanations."""
 
@@ -43,11 +56,13 @@ class _Explained:
         self.folder, self.arm, self.stem = folder, arm, stem
         self.facts: dict[str, Any] = {}
         if (folder / "explanation.json").exists():
-            self.facts = json.loads((folder / "explanation.json").read_text(encoding="utf-8"))
+            self.facts = dict(read_json(folder / "explanation.json", _Facts))
         # Folders of older runs do not say whether the orientation was read: then nothing is said of sides.
         self.plane = str(self.facts.get("plane", "")) if self.facts.get("oriented") is True else ""
         self.classes, self.synthetic = evidence.classes, evidence.synthetic
         self.target = int(self.facts.get("target", 1))
+        if self.target >= len(self.classes):
+            raise DataError(f"{folder / 'explanation.json'}: target is {self.target}, of {len(self.classes)} classes.")
 
     def table(self, name: str) -> pd.DataFrame | None:
         path = self.folder / name
@@ -60,7 +75,7 @@ class _Explained:
 
     def array(self, name: str) -> np.ndarray | None:
         path = self.folder / name
-        return np.load(path, allow_pickle=False) if path.exists() else None
+        return np.load(regular(path), allow_pickle=False) if path.exists() else None
 
     def slices(self) -> list[Picture]:
         table, images = self.table("examples.csv"), self.array("images.npy")

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from fusekit.report.drawing.canvas import plain_text
 from fusekit.report.drawing.palette import BLUE, GREY, ORANGE
 from fusekit.report.explanations.maps import edges
+from fusekit.terminal import visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 BARS = 10
 
 
+@plain_text()
 def patient_figure(
     path: Path,
     *,
@@ -74,7 +78,9 @@ def patient_figure(
         _answers(row.subplots(1, len(part), squeeze=False)[0], part, image, answer_maps, plane, target)
     # Text stays text, and nothing of the day or of chance goes into the file.
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": "fusekit"}):
-        figure.savefig(path.with_suffix(".svg"), metadata={"Date": None})
+        svg = StringIO()
+        figure.savefig(svg, format="svg", metadata={"Date": None})
+    path.with_suffix(".svg").write_text(visible(svg.getvalue()), encoding="utf-8")  # XML has no control characters
     figure.savefig(path.with_suffix(".png"), dpi=130)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from fusekit.report.drawing.canvas import plain_text
 from fusekit.report.drawing.palette import BLUE, GREY, ORANGE
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 TITLES = {"accuracy": "accuracy", "auc": "AUC"}
 
 
+@plain_text()
 def inflation(path: Path, *, title: str, scores: pd.DataFrame, chance: float) -> None:
     """Draw accuracy and AUC of every training with its 95 % interval, slices filled, subjects hollow.
 

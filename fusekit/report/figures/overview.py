@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from fusekit.evaluation import Rule, probabilities_of
+from fusekit.report.drawing.canvas import plain_text
 from fusekit.report.drawing.palette import BLUE, COLOURS, GREEN, GREY, ORANGE
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 EXAMPLES = 8
 
 
+@plain_text()
 def overview(
     path: Path,
     *,

@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import torch
+from pydantic import JsonValue, with_config
 from torch import Tensor
+from typing_extensions import TypedDict
 
 from fusekit.disk import read_tensors, write_tensors
+from fusekit.disk.schema import OPEN, parse_json
 from fusekit.errors import DataError, FusekitError
 from fusekit.training.machines.processes import ALONE, Processes
 
@@ -72,6 +75,14 @@ class RandomState:
         """Forget the numbers that were drawn since ``load_state_dict``."""
         if self._loaded is not None:
             self.load_state_dict(self._loaded)
+
+
+@with_config(OPEN)
+class _Head(TypedDict):
+    format: int
+    identity: dict[str, JsonValue]
+    place: tuple[int, int]
+    states: dict[str, JsonValue]
 
 
 class Checkpoint:
@@ -138,7 +149,7 @@ class Checkpoint:
             return Place()
         try:
             tensors, metadata = read_tensors(self.path)
-            head = json.loads(metadata[HEAD])
+            head = parse_json(metadata[HEAD], _Head, str(self.path))
             if head["format"] != FORMAT:
                 raise DataError(f"{self.path} has format {head['format']}; this FuseKit reads {FORMAT}.")
         except (OSError, KeyError, ValueError) as error:
@@ -153,8 +164,11 @@ class Checkpoint:
         for name, held in (self.objects | self.each).items():
             if name not in head["states"]:
                 raise DataError(f"{self.path} has no state of {name}: another version wrote it. Delete it.")
-            state = _restored(head["states"][name], tensors)
-            held.load_state_dict(state[self.processes.rank] if name in self.each else state)
+            try:
+                state = _restored(head["states"][name], tensors)
+                held.load_state_dict(state[self.processes.rank] if name in self.each else state)
+            except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+                raise DataError(f"{self.path}: the state of {name} is damaged ({error}). Delete it.") from error
         self.place = Place(*head["place"])
         return self.place
 

@@ -174,11 +174,14 @@ def _replace_list(folder: Path, text: str) -> None:
 
 DAMAGE: dict[str, tuple[Callable[[Path], Any], str]] = {
     "no-file": (lambda f: (f / "recipe.json").unlink(), r"is no recipe: there is no .*recipe\.json"),
-    "no-list": (lambda f: (f / "scans.csv").unlink(), r"is no recipe: there is no .*scans\.csv"),
-    "no-json": (lambda f: (f / "recipe.json").write_text("{"), "is no recipe, or a damaged one"),
-    "deep": (lambda f: (f / "recipe.json").write_text("[" * 100_000), "is no recipe, or a damaged one"),
-    "other-json": (lambda f: (f / "recipe.json").write_text("[1]"), "is no recipe, or a damaged one"),
-    "no-text": (lambda f: (f / "recipe.json").write_bytes(b"\xff\xfe\x00"), "is no recipe, or a damaged one"),
+    "no-list": (lambda f: (f / "scans.csv").unlink(), r"scans\.csv cannot be read: No such file"),
+    "no-json": (lambda f: (f / "recipe.json").write_text("{"), r"recipe\.json: this is not JSON"),
+    "deep": (lambda f: (f / "recipe.json").write_text("[" * 100_000), r"recipe\.json: this is not JSON.*recursion"),
+    "other-json": (
+        lambda f: (f / "recipe.json").write_text("[1]"),
+        r"recipe\.json: it is a list, an object is expected",
+    ),
+    "no-text": (lambda f: (f / "recipe.json").write_bytes(b"\xff\xfe\x00"), r"recipe\.json: this is not JSON"),
     "later-format": (lambda f: _rewrite(f, format=2), r"has the format 2; this FuseKit reads 1.*0\.0\.1"),
     "changed-list": (
         lambda f: (f / "scans.csv").write_text((f / "scans.csv").read_text().replace("p1", "p9")),
@@ -191,7 +194,10 @@ DAMAGE: dict[str, tuple[Callable[[Path], Any], str]] = {
         lambda f: _rewrite(f, options={"task": {"rules": {"file": "../../x.toml"}}}),
         r"the option task\.rules names no file of the recipe",
     ),
-    "column": (lambda f: _rewrite(f, columns=[{"name": "x", "categories": [], "odd": 1}]), "a damaged one"),
+    "column": (
+        lambda f: _rewrite(f, columns=[{"name": "x", "categories": [], "odd": 1}]),
+        r"recipe\.json: columns\[0\]\.odd is not known",
+    ),
     "no-digests": (lambda f: _replace_list(f, "scan,subject\na,b\n"), "column missing: image_sha256, label_hmac"),
     "twice": (
         lambda f: _replace_list(f, "scan,subject,image_sha256,label_hmac\na,b,c,d\na,b,c,d\n"),

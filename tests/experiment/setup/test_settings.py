@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from fusekit import run
 from fusekit.data import Preset
-from fusekit.errors import DataError, OptionError, UnknownName
+from fusekit.errors import DataError, FusekitError, OptionError, UnknownName
 from fusekit.evaluation.aggregation import AGGREGATIONS
 from fusekit.experiment.setup.given import Given, merge, parse_options, parse_search, read_config
 from fusekit.experiment.setup.parts import PARTS, open_task
@@ -298,7 +298,7 @@ def test_the_options_of_a_part_are_declared_where_they_are_looked_for(part: str)
 def test_a_file_that_is_no_configuration_is_refused(tmp_path: Path, content: str, suffix: str) -> None:
     path = tmp_path / f"file.{suffix}"
     path.write_text(content)
-    with pytest.raises(OptionError, match="is not a configuration"):
+    with pytest.raises(FusekitError, match=f"--config .*file.{suffix}"):
         read_config(path)
 
 

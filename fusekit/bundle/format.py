@@ -1,0 +1,223 @@
+"""What ``bundle.json`` holds, format by format: an old one keeps its reader."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal, TypeAlias
+
+from annotated_types import Ge, MinLen
+from pydantic import JsonValue, with_config
+from typing_extensions import TypedDict
+
+from fusekit.data import Pixels, SlicePolicy
+from fusekit.data.clinical.column import ColumnJson
+from fusekit.disk.schema import CLOSED, OPEN, read_json
+from fusekit.errors import DataError
+from fusekit.evaluation.rule import Rule
+from fusekit.extension.fusion import SiteKind
+
+WEIGHTS, DESCRIPTION = "model.safetensors", "bundle.json"
+
+#: The newest format, which is the one that is written.
+FORMAT = 2
+
+#: Pixels of one image or volume: 5,792 x 5,792, or 322 x 322 x 322.
+LARGEST_IMAGE = 2**25
+
+Count: TypeAlias = Annotated[int, Ge(0)]
+
+
+class RecipeJson(TypedDict):
+    """The fields of ``Fusion``."""
+
+    head: str
+    encoder: str | None
+    injector: str | None
+    image: bool
+    sites: SiteKind
+    stages: list[Count]
+    options: dict[str, dict[str, JsonValue]]
+
+
+class ModelJson(TypedDict):
+    """``FusionModel.description``."""
+
+    fusion: str
+    backbone: str
+    in_channels: Annotated[int, Ge(1)]
+    columns: Count
+    classes: Annotated[int, Ge(2)]
+    recipe: RecipeJson
+
+
+class ClinicalJson(TypedDict):
+    """``ClinicalEncoding.as_json``."""
+
+    columns: Annotated[list[ColumnJson], MinLen(1)]
+
+
+class PluginJson(TypedDict):
+    """A plugin that was loaded when something was made."""
+
+    name: str
+    distribution: str
+    version: str
+
+
+class TrainedConfig(TypedDict, total=False):
+    """What an evaluation wants to know of a training's settings."""
+
+    task: str
+    fusion: str | None
+    baseline: str | None
+    aggregate: str
+    threshold: str
+    options: dict[str, dict[str, JsonValue]]
+
+
+class TrainedData(TypedDict, total=False):
+    """On whom it was trained: class -> ``subjects`` and other counts."""
+
+    train: dict[str, dict[str, Count]]
+
+
+class TrainedEvaluation(TypedDict, total=False):
+    """Fold -> level -> threshold."""
+
+    thresholds: dict[str, dict[str, float]]
+
+
+@with_config(OPEN)
+class Provenance(TypedDict, total=False):
+    """Where a bundle comes from; whoever makes one may add to it."""
+
+    synthetic: bool
+    config: TrainedConfig
+    data: TrainedData
+    evaluation: TrainedEvaluation
+    plugins: list[PluginJson]
+
+
+@with_config(OPEN)
+class TaskJson(TypedDict, total=False):
+    """``Task.describe``, and its name."""
+
+    name: str
+    title: str
+
+
+class MetricJson(TypedDict):
+    """A row of the scores that it was shipped with; null where a score is undefined."""
+
+    level: str
+    metric: str
+    value: float | None
+    low: float | None
+    high: float | None
+    rows: Count
+    subjects: Count
+
+
+class RuleJson(TypedDict):
+    """``Rule.as_json``."""
+
+    aggregate: str
+    thresholds: dict[str, dict[str, float]]
+    temperatures: dict[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Common:
+    """What every format holds.
+
+    Raises:
+        DataError: its parts contradict each other, or its images could not be held in memory.
+    """
+
+    model: ModelJson
+    classes: tuple[str, ...]
+    clinical: ClinicalJson | None
+    slices: SlicePolicy
+    image_size: Annotated[int, Ge(1)]
+    pixels: Pixels
+    task: TaskJson
+    metrics: list[MetricJson]
+    provenance: Provenance
+
+    def __post_init__(self) -> None:
+        if len(self.classes) != self.model["classes"]:
+            raise DataError(f"classes has {len(self.classes)} names, and model.classes is {self.model['classes']}.")
+        if len(set(self.classes)) < len(self.classes):
+            raise DataError("classes has the same name twice.")
+        if (self.clinical is None) != (self.model["recipe"]["encoder"] is None):
+            raise DataError("clinical and model.recipe.encoder belong together; one of them is null.")
+        if not self.pixels.std > 0:
+            raise DataError(f"pixels.std is {self.pixels.std:g}, a number above 0 is expected.")
+        if self.image_size ** (3 if self.slices.plane == "volume" else 2) > LARGEST_IMAGE:
+            raise DataError(f"image_size is {self.image_size}, which is more than this FuseKit reads.")
+
+
+@with_config(CLOSED)
+@dataclass(frozen=True, kw_only=True)
+class Format1(_Common):
+    """Before there was a calling rule: aggregation and thresholds lie in the provenance, weights have no checksum."""
+
+    format: Literal[1]
+    weights: str | None = None
+
+    @property
+    def calling_rule(self) -> Rule:
+        """From slices to calls."""
+        provenance = self.provenance
+        aggregate = provenance.get("config", {}).get("aggregate", "mean")
+        return Rule.from_json({"aggregate": aggregate, **provenance.get("evaluation", {})})
+
+
+@with_config(CLOSED)
+@dataclass(frozen=True, kw_only=True)
+class Format2(_Common):
+    """With the calling rule, and the checksum of the weights."""
+
+    format: Literal[2]
+    rule: RuleJson
+    weights: str
+
+    @property
+    def calling_rule(self) -> Rule:
+        """From slices to calls."""
+        return Rule.from_json(self.rule)
+
+
+Description: TypeAlias = Format1 | Format2
+
+#: Format -> its reader. A newer format adds a line and keeps those before.
+READERS: dict[int, Callable[[Path], Description]] = {
+    1: lambda path: read_json(path, Format1),
+    2: lambda path: read_json(path, Format2),
+}
+
+
+@with_config(OPEN)
+class _Head(TypedDict):
+    format: int
+
+
+def read_description(folder: Path) -> Description:
+    """Read a bundle's description, whichever format it has.
+
+    Raises:
+        DataError: it is not a bundle, one of a newer format, or damaged; the message names the place.
+    """
+    path = folder / DESCRIPTION
+    if not path.exists():
+        raise DataError(
+            f"{folder} is not a bundle: it has no {DESCRIPTION}. Give the folder of a run or of its bundle."
+        )
+    number = read_json(path, _Head)["format"]
+    if number not in READERS:
+        raise DataError(
+            f"{path} has format {number}; this FuseKit reads {', '.join(map(str, READERS))}. Install a newer FuseKit."
+        )
+    return READERS[number](path)

@@ -1,0 +1,62 @@
+"""JSON as an enemy would change it: each value of a document by others, one at a time."""
+
+from __future__ import annotations
+
+import copy
+import json
+import signal
+import tracemalloc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+#: Seconds after which a reader counts as hanging.
+PATIENCE = 60
+#: Stands in a document for a list in a list, a hundred thousand deep, which ``json`` itself does not write.
+DEEP = "<deep>"
+VALUES = (None, True, -1, 0, 1.5, 10**6, 10**15, 10**400, float("nan"), "text", "", [], {}, [[1]], {"x": [None]}, DEEP)
+
+
+def places(document: Any, prefix: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The way to every value, containers before what is in them; of long lists the first two items."""
+    yield prefix
+    if isinstance(document, dict):
+        for key in document:
+            yield from places(document[key], (*prefix, key))
+    if isinstance(document, list):
+        for number in range(min(2, len(document))):
+            yield from places(document[number], (*prefix, number))
+
+
+def changed(document: Any, place: tuple[Any, ...], value: Any) -> str:
+    """The document as JSON, with another value at a place."""
+    if not place:
+        document = value
+    else:
+        document = copy.deepcopy(document)
+        within = document
+        for step in place[:-1]:
+            within = within[step]
+        within[place[-1]] = value
+    deep = "[" * 100_000 + "]" * 100_000
+    return json.dumps(document).replace(json.dumps(DEEP), deep)
+
+
+@contextmanager
+def bounded(megabytes: int) -> Iterator[None]:
+    """Fail on a hang, and on more memory of Python and NumPy."""
+
+    def hang(number: int, frame: object) -> None:
+        raise AssertionError(f"no answer in {PATIENCE} s")
+
+    before = signal.signal(signal.SIGALRM, hang)
+    signal.alarm(PATIENCE)
+    tracemalloc.start()
+    try:
+        yield
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+    assert peak <= megabytes * 2**20, f"{peak:,} bytes"

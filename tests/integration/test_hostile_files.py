@@ -1,0 +1,193 @@
+"""Bundles and run folders from elsewhere: a right answer or an error that names file and place, in bounded memory."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+import fusekit
+from fusekit.bundle.bundle import Bundle
+from fusekit.data import ClinicalEncoding, Column, Pixels, SlicePolicy
+from fusekit.errors import DataError, FusekitError
+from fusekit.experiment.evidence import gather_evidence, runs_of
+from fusekit.experiment.external.plan import ask
+from fusekit.models import build
+from fusekit.progress import Quiet
+from fusekit.report.page.page import page
+from tests.conftest import CommandLine
+from tests.fake_runs import fake_runs
+from tests.hostile import DEEP, VALUES, bounded, changed, places
+
+#: Of the values, so many are tried at each place, another choice at the next; ``make fuzz`` tries all.
+EACH = len(VALUES) if os.environ.get("FUSEKIT_FUZZ") else 1
+
+
+def mutations(document: Any) -> list[tuple[tuple[Any, ...], Any, str]]:
+    """Place, value and the document that has it there."""
+    found = []
+    for number, place in enumerate(places(document)):
+        chosen = [VALUES[(number * 5 + k * 7) % len(VALUES)] for k in range(EACH)]
+        found += [(place, value, changed(document, place, value)) for value in chosen]
+    return found
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    """A bundle of a network that was never trained."""
+    columns = (Column("AGE", unit="years"), Column("SEX", kind="category", categories=("f", "m")))
+    values = pd.DataFrame({"AGE": [50.0, 60.0, np.nan], "SEX": ["f", "m", "m"]})
+    encoding = ClinicalEncoding.fit(values, columns)
+    model = build("clinical-only", backbone="", columns=len(encoding.features), classes=2)
+    score = {"level": "subject", "metric": "auc", "value": 0.9, "low": None, "high": 1.0, "rows": 3, "subjects": 3}
+    provenance: dict[str, Any] = {
+        "synthetic": True,
+        "config": {"task": "adni-ad", "fusion": "clinical-only", "options": {"task": {"columns": "all"}}},
+        "plugins": [{"name": "builtin", "distribution": "fusekit", "version": "0.1.0"}],
+        "data": {"train": {"CN": {"subjects": 1}, "AD": {"subjects": 2}}},
+        "evaluation": {"thresholds": {"0": {"slice": 0.5, "subject": 0.5}}},
+    }
+    task = {"name": "adni-ad", "title": "Well or ill?"}
+    shipped = Bundle(
+        model.eval(), ("CN", "AD"), encoding, SlicePolicy(), 32, Pixels(100, 50), task, [score], provenance
+    )
+    shipped.save(tmp_path / "bundle")
+    return tmp_path / "bundle"
+
+
+def test_any_value_anywhere_in_a_bundle_is_refused_or_harmless(bundle: Path) -> None:
+    path = bundle / "bundle.json"
+    patients = pd.DataFrame({"AGE": ["55"], "SEX": ["f"]})
+    said: list[str] = []
+    for place, value, text in mutations(json.loads(path.read_text())):
+        path.write_text(text)
+        with bounded(megabytes=200):
+            try:
+                predicted = fusekit.load(bundle)(clinical=dict(patients.iloc[0]))
+                ask(bundle, None, None, {}, (), "none", None)
+            except FusekitError as error:
+                said.append(str(error))
+            else:
+                assert np.isfinite(predicted[["p_0", "p_1"]].to_numpy()).all(), (place, value)
+    assert len(said) > 60
+    assert all(len(message) > 20 for message in said)
+
+
+MESSAGES: list[tuple[str, Any, str]] = [
+    ("classes.1", 3, r"bundle\.json: classes\[1\] is the number 3, text is expected"),
+    ("classes", ["a", "a"], "classes has the same name twice"),
+    ("image_size", "64", r"image_size is the text '64', a whole number is expected"),
+    ("image_size", 10**9, "image_size is 1000000000, which is more"),
+    ("pixels.std", float("nan"), r"pixels\.std is the number nan, a finite number is expected"),
+    ("pixels.std", 0, r"pixels\.std is 0, a number above 0"),
+    ("slices.plane", "diagonal", r"slices\.plane is the text 'diagonal'"),
+    ("slices.step", 0, r"slices\.step takes 1 or more, not 0"),
+    ("slices.deep", 1, r"slices\.deep is not known"),
+    ("model.columns", 10**12, "larger model than the weights are of"),
+    ("model.recipe.options.encoder.hidden", [10**7], "model"),
+    ("clinical.columns", [], "clinical"),
+    ("provenance", DEEP, "recursion limit"),
+]
+
+
+@pytest.mark.parametrize(("place", "value", "message"), MESSAGES, ids=[f"{p}={str(v)[:9]}" for p, v, _ in MESSAGES])
+def test_the_message_names_file_and_place(bundle: Path, place: str, value: Any, message: str) -> None:
+    path = bundle / "bundle.json"
+    steps = tuple(int(step) if step.isdigit() else step for step in place.split("."))
+    path.write_text(changed(json.loads(path.read_text()), steps, value))
+    with bounded(megabytes=50), pytest.raises(DataError, match=message) as caught:
+        fusekit.load(bundle)
+    assert str(path) in str(caught.value)
+
+
+def _rewrite(bundle: Path, change: Callable[[dict[str, torch.Tensor]], object]) -> None:
+    tensors = load_file(bundle / "model.safetensors")
+    change(tensors)
+    save_file(tensors, bundle / "model.safetensors")
+
+
+def test_a_weight_that_is_not_a_number_is_refused(bundle: Path) -> None:
+    name = next(iter(load_file(bundle / "model.safetensors")))
+    for value in (float("nan"), float("inf")):
+        _rewrite(bundle, lambda tensors, value=value: tensors[name].view(-1)[:1].fill_(value))
+        with pytest.raises(DataError, match=rf"model\.safetensors: {name} holds a value that is not a finite number"):
+            fusekit.load(bundle)
+
+
+def test_weights_of_another_shape_type_or_name_are_refused(bundle: Path) -> None:
+    good = (bundle / "model.safetensors").read_bytes()
+    name = next(iter(load_file(bundle / "model.safetensors")))
+    for change, message in (
+        (lambda t: t.update({name: t[name][:1].clone()}), rf"{name} has the shape"),
+        (lambda t: t.update({name: t[name].double()}), rf"{name} is torch\.float64, torch\.float32 is expected"),
+        (lambda t: t.pop(name), rf"{name} has nothing"),
+        (lambda t: t.update({"more": torch.zeros(1)}), r"more has the shape \(1,\); the description makes it nothing"),
+    ):
+        (bundle / "model.safetensors").write_bytes(good)
+        _rewrite(bundle, change)
+        with pytest.raises(DataError, match=message):
+            fusekit.load(bundle)
+
+
+@pytest.mark.parametrize("name", ["bundle.json", "model.safetensors"])
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder"])
+def test_what_is_no_regular_file_is_refused_and_not_waited_for(
+    bundle: Path, name: str, kind: str, command_line: CommandLine
+) -> None:
+    path = bundle / name
+    path.unlink()
+    {"pipe": lambda: os.mkfifo(path), "device": lambda: path.symlink_to("/dev/zero"), "folder": path.mkdir}[kind]()
+    with bounded(megabytes=50):
+        code, said = command_line("predict", str(bundle), "--clinical", str(bundle / "none.csv"))
+    assert code == 2
+    assert f"{name} is not a regular file" in said
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "metrics.json", "comparison.json"])
+def test_any_value_anywhere_in_a_run_folder_is_refused_or_reported(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fusekit.experiment.evidence.measured", lambda evidence: evidence)  # statistics, of the tables
+    folder = tmp_path / "comparison"
+    run, *_ = fake_runs(folder, arms=("rbca", "logistic"), subjects=6, folds=1, validation=False, ablations=False)
+    path = (folder if name == "comparison.json" else run) / name
+    said: list[str] = []
+    for _, _, text in mutations(json.loads(path.read_text())):
+        path.write_text(text)
+        try:
+            assert "<html" in page(gather_evidence(runs_of(folder)), {})
+        except FusekitError as error:
+            said.append(str(error))
+    assert all(str(folder) in message for message in said)
+
+
+def test_any_configuration_in_a_finished_run_is_refused_or_the_same_on_resuming(tmp_path: Path) -> None:
+    run, *_ = fake_runs(tmp_path, arms=("rbca",), subjects=6, folds=1, validation=False, ablations=False)
+    path, said = run / "manifest.json", []
+    for place, _, text in mutations(json.loads(path.read_text())):
+        if place[:1] == ("config",):
+            path.write_text(text)
+            try:
+                assert fusekit.run("adni-ad", out=run, resume=True, progress=Quiet()).folder == run
+            except FusekitError as error:
+                said.append(str(error))
+    assert len(said) > 10
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "metrics.json", "predictions.csv", "cohort.csv"])
+def test_a_report_does_not_wait_for_a_pipe(name: str, tmp_path: Path, command_line: CommandLine) -> None:
+    run, *_ = fake_runs(tmp_path, arms=("rbca",), subjects=12, folds=1, validation=False, ablations=False)
+    (run / name).unlink()
+    os.mkfifo(run / name)
+    with bounded(megabytes=500):
+        code, said = command_line("report", str(run))
+    assert code == 2
+    assert f"{name} is not a regular file" in said
