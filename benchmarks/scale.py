@@ -95,7 +95,7 @@ def cohort_stages(subjects: int, folder: Path) -> dict[str, Any]:
     from fusekit.experiment.setup.cohort import read_cohort
     from fusekit.experiment.setup.gathered import Gathered
     from fusekit.experiment.setup.plan import make_plan
-    from fusekit.experiment.setup.settings import resolve
+    from fusekit.experiment.setup.settings import Settings
     from fusekit.experiment.setup.trackers import Followers, Underway
     from fusekit.progress import Quiet
 
@@ -104,7 +104,7 @@ def cohort_stages(subjects: int, folder: Path) -> dict[str, Any]:
     task = write_cohort(folder, subjects)
     slices = {"plane": "axial", "space": "voxel", "start": "8", "stop": str(8 + SLICES), "step": "1"}
     given = {"task": str(task), "fusion": "concat", "backbone": "resnet10t", "image_size": EDGE, "epochs": 1}
-    config = resolve({**given, "folds": 1, "batch_size": 32, "device": "cpu", "options": {"slices": slices}})
+    config = Settings.of({**given, "folds": 1, "batch_size": 32, "device": "cpu", "options": {"slices": slices}})
     for name in (
         "captum.attr",
         "matplotlib.figure",

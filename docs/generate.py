@@ -51,6 +51,7 @@ def cli() -> str:
     import typer
 
     from fusekit.cli import program
+    from fusekit.cli.options import PresetsShown
     from fusekit.extension import catalog
 
     text = "# Command line\n\nErrors that you can put right end with exit code 2 and a sentence. "
@@ -71,9 +72,11 @@ def cli() -> str:
                 name = parameter.name.upper()
                 usage += f" {name}" if parameter.default is parameter.empty else f" [{name}]"
             else:
-                short = [name for name in declared.param_decls or () if not name.startswith("--")]
-                name = ", ".join([f"--{parameter.name.replace('_', '-')}", *short])
-            rows += f"| `{name}` | {_takes(kind, declared)} | {declared.help} | {_preset(parameter.default)} |\n"
+                names = [name for name in (declared.default, *(declared.param_decls or ())) if isinstance(name, str)]
+                shown = [name for name in names if name.startswith("--")] or [f"--{parameter.name.replace('_', '-')}"]
+                name = ", ".join([*shown, *(name for name in names if name not in shown)])
+            default = _preset(parameter, declared, command.cls is PresetsShown)
+            rows += f"| `{name}` | {_takes(kind, declared)} | {declared.help} | {default} |\n"
         help_ = inspect.getdoc(command.callback)
         text += f"\n## fusekit {title}\n\n```text\n{usage} [OPTIONS]\n```\n\n{help_}\n"
         text += f"\n| name | takes | meaning | default |\n|---|---|---|---|\n{rows}" if rows else ""
@@ -87,13 +90,23 @@ def _takes(kind: Any, declared: Any) -> str:
     if isinstance(inner, type) and issubclass(inner, Enum):
         return ", ".join(f"`{choice.value}`" for choice in inner)
     plain = {Path: "path", int: "whole number", float: "number", bool: "nothing", str: "text"}
-    return f"`{declared.metavar}`" if declared.metavar else plain[inner]
+    words = {"PATH": "path", "INTEGER": "whole number", "NUMBER": "number", "TEXT": "text"}
+    if "|" in (declared.metavar or ""):
+        return ", ".join(f"`{choice}`" for choice in declared.metavar.split("|"))
+    return words.get(declared.metavar, f"`{declared.metavar}`") if declared.metavar else plain[inner]
 
 
-def _preset(value: Any) -> str:
-    """A default that the declaration states; what a task's preset decides is said in the option's own words."""
-    if value is inspect.Parameter.empty:
+def _preset(parameter: inspect.Parameter, declared: Any, presets: bool) -> str:
+    """A default: of the declaration, in the words of a setting, or what the tasks' presets say."""
+    from fusekit.cli.options import default_of
+
+    if parameter.default is parameter.empty:
         return "must be given"
+    if isinstance(declared.show_default, str):
+        return declared.show_default
+    if presets and not declared.show_default:
+        return default_of(parameter.name)
+    value = parameter.default
     return "" if value is None or value is False else f"`{getattr(value, 'value', value)}`"
 
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import pandas as pd
 from rich.console import Console
 
+from fusekit import Run
 from fusekit.cli.console import print_run
-from fusekit.experiment import Run
 from fusekit.experiment.evidence import gather_evidence, runs_of
 
 PICTURES = Path(__file__).parent / "pictures"

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from fusekit.baselines import Baseline
     from fusekit.bundle.bundle import Bundle, load
     from fusekit.data import Cohort, Column, Finding, Preset, Published, SlicePolicy, Task, Volume
-    from fusekit.experiment import Comparison, Run, Underway, compare, evaluate
-    from fusekit.experiment.run import run
+    from fusekit.experiment.compare.comparison import Comparison, compare
+    from fusekit.experiment.external.external import evaluate
+    from fusekit.experiment.folder import Run
+    from fusekit.experiment.setup.trackers import Underway
     from fusekit.extension.fusion import Fusion
     from fusekit.models import (
         Backbone,
@@ -37,7 +39,11 @@ _HOMES = {
     "fusekit.baselines": ("Baseline",),
     "fusekit.bundle.bundle": ("Bundle", "load"),
     "fusekit.data": ("Cohort", "Column", "Finding", "Preset", "Published", "SlicePolicy", "Task", "Volume"),
-    "fusekit.experiment": ("Comparison", "Run", "Underway", "compare", "evaluate", "run"),
+    "fusekit.experiment.compare.comparison": ("Comparison", "compare"),
+    "fusekit.experiment.external.external": ("evaluate",),
+    "fusekit.experiment.folder": ("Run",),
+    "fusekit.experiment.run.run": ("run",),
+    "fusekit.experiment.setup.trackers": ("Underway",),
     "fusekit.extension.fusion": ("Fusion",),
     "fusekit.models": (
         "Backbone",

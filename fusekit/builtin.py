@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +14,8 @@ if TYPE_CHECKING:
     from fusekit.data import Volume
     from fusekit.extension import Register
 
+_REGISTERED = re.compile(r"^@register_model\s*\ndef (\w+)", re.MULTILINE)
+
 
 @hookimpl
 def register(to: Register) -> None:
@@ -19,14 +23,14 @@ def register(to: Register) -> None:
     models = "fusekit.models"
     to.backbones(  # those that do not fit are refused with a sentence when they are named
         "timm",
-        f"{models}.backbones.timm:timm_names",
-        f"{models}.backbones.timm:TimmBackbone",
+        "fusekit.builtin:timm_names",
+        "fusekit.models.backbones.timm:TimmBackbone",
         "convolutional networks of timm, by timm's own names",
     )
     to.backbones(
         "video",
-        f"{models}.backbones.torchvision:video_names",
-        f"{models}.backbones.torchvision:VideoBackbone",
+        "fusekit.builtin:video_names",
+        "fusekit.models.backbones.torchvision:VideoBackbone",
         "three-dimensional ResNets of torchvision, for whole volumes (-o slices.plane=volume)",
     )
     to.encoder("mlp", f"{models}.encoders.mlp:MLPEncoder", "fully connected layers")
@@ -51,6 +55,20 @@ def register(to: Register) -> None:
     to.metric("balanced-accuracy", f"{scores}:BalancedAccuracy", "mean over classes of the share called rightly")
     to.metric("macro-auc", f"{curves}:MacroAreaUnderCurve", "mean over classes of the AUC of each against the rest")
     to.metric("auc", f"{curves}:AreaUnderCurve", "chance that a positive scores above a negative")
+
+
+def timm_names() -> list[str]:
+    """Every network of timm, read off its sources: importing timm takes seconds, and a wrong name should not."""
+    spec = find_spec("timm")
+    folders = (spec.submodule_search_locations if spec else None) or ()
+    files = [path for folder in folders for path in Path(folder, "models").rglob("*.py")]
+    texts = (path.read_text(encoding="utf-8") for path in files)
+    return sorted(name for text in texts for name in _REGISTERED.findall(text))
+
+
+def video_names() -> tuple[str, ...]:
+    """Mixed 3-D and 2-D convolutions, 3-D ones, 3-D ones as 2-D times 1-D (Tran et al. 2018), 18 layers each."""
+    return ("mc3_18", "r2plus1d_18", "r3d_18")
 
 
 @hookimpl(trylast=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,10 @@ import torch
 from hypothesis import HealthCheck, settings
 
 import fusekit
+from fusekit import Run
 from fusekit.cli import main
 from fusekit.data import Cohort
 from fusekit.evaluation import Rule
-from fusekit.experiment import Run
 from fusekit.experiment.setup.cohort import synthetic_cohort
 from fusekit.progress import Quiet
 from fusekit.report.evidence import Evidence
@@ -48,7 +47,7 @@ def _without_report(_surroundings: None) -> Iterator[None]:
         return page
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(sys.modules["fusekit.experiment.run.run"], "write_report", blank)
+        patched.setattr("fusekit.experiment.run.run.write_report", blank)
         yield
 
 

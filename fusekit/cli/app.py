@@ -16,6 +16,7 @@ from fusekit.cli.evaluate import evaluate
 from fusekit.cli.explain import explain
 from fusekit.cli.listing import list_components, list_plugins
 from fusekit.cli.new_task import new_task
+from fusekit.cli.options import PresetsShown
 from fusekit.cli.predict import predict
 from fusekit.cli.report import report
 from fusekit.cli.run import run
@@ -43,9 +44,9 @@ def program(plugins: Catalog) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     cli.callback(invoke_without_command=True)(_options)
-    cli.command("run")(run)
-    cli.command("compare")(compare)
-    cli.command("check")(check)
+    cli.command("run", cls=PresetsShown)(run)
+    cli.command("compare", cls=PresetsShown)(compare)
+    cli.command("check", cls=PresetsShown)(check)
     cli.command("predict")(predict)
     cli.command("report")(report)
     cli.command("explain")(explain)

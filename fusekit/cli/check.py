@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fusekit.cli.options import Clinical, Layout, Option, task_options
+from fusekit.cli.options import takes
 
 if TYPE_CHECKING:
     from fusekit.experiment.demonstrate import Demonstration
-    from fusekit.experiment.setup.settings import Config
+    from fusekit.experiment.setup.settings import Settings
 
 
+@takes(
+    *("data", "seed", "folds", "allow", "options", "image_size", "out", "backbone", "epochs", "device"),
+    out=("With `--demonstrate`: its folder, new or empty.", "runs/demonstration-TASK-DATE-TIME"),
+    backbone=("With `--demonstrate`: its image backbone.", "resnet10t"),
+    epochs=("With `--demonstrate`: epochs of each of its four trainings.", "15"),
+    device=("With `--demonstrate`: auto, cpu, cuda, cuda:N or mps.", "auto"),
+)
 def check(
+    given: dict[str, Any],
     task: Annotated[
         str, typer.Argument(help="Task to check, e.g. `adni-ad`; `fusekit list` shows them all.", show_default=False)
     ],
-    data: Annotated[
-        Path | None, typer.Option(help="Folder with the cohort. Without it a SYNTHETIC cohort is written and checked.")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="Of the split. Default: 0.")] = None,
-    folds: Annotated[int | None, typer.Option(help="Cut the subjects into so many folds. Default: 5.")] = None,
-    layout: Layout = None,
-    clinical: Clinical = None,
-    allow: Annotated[
-        list[str] | None,
-        typer.Option(metavar="FINDING", help="Take this refusal for allowed; may be repeated."),
-    ] = None,
-    option: Option = None,
-    image_size: Annotated[int | None, typer.Option(help="Height and width of a slice, in pixels.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON with every item, for programs.")] = False,
     demonstrate: Annotated[
         bool,
@@ -39,50 +33,34 @@ def check(
             help="Instead of the audit: train a small model by the right and the wrong split, and on shuffled labels.",
         ),
     ] = False,
-    out: Annotated[
-        Path | None, typer.Option(help="Folder of the demonstration. Default: runs/demonstration-TASK-DATE-TIME.")
-    ] = None,
-    backbone: Annotated[str | None, typer.Option(help="Of the demonstration. Default: resnet10t.")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Of each of its four trainings. Default: 15.")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:N or mps. Default: auto.")] = None,
 ) -> None:
     """Look for what would fool you: leaks, shortcuts, confounding, copies, odd volumes. Exit code 1 if it refuses.
 
     The same audit runs before every training, which a refusal stops. Nothing but the slice store is written.
     """
     from fusekit.errors import OptionError
-    from fusekit.experiment.setup.settings import resolve
+    from fusekit.experiment.setup.settings import Settings
 
-    given: dict[str, Any] = {
-        "task": task,
-        "data": data,
-        "seed": seed,
-        "folds": folds,
-        "image_size": image_size,
-        "allow": tuple(allow or ()) or None,
-        "options": task_options(option, layout, clinical),
-    }
-    training = {"out": out, "backbone": backbone, "epochs": epochs, "device": device}
     if demonstrate:
-        _demonstrate({**given, **training})
+        _demonstrate({"task": task, **given})
         return
-    for name, value in training.items():
-        if value is not None:
+    for name in ("out", "backbone", "epochs", "device"):
+        if name in given:
             raise OptionError(f"--{name} belongs to --demonstrate; without it nothing is trained.")
-    _check(resolve(given), json)
+    _check(Settings.of({"task": task, **given}), json)
 
 
-def _check(config: Config, as_json: bool) -> None:
+def _check(config: Settings, as_json: bool) -> None:
     """Audit, print, and end with 1 where something is refused."""
     from fusekit.audit import refusals
     from fusekit.cli.findings import print_findings
     from fusekit.experiment.setup.gathered import gather
-    from fusekit.experiment.setup.settings import open_task, slice_policy
+    from fusekit.experiment.setup.parts import open_task
     from fusekit.progress import Bars
     from fusekit.terminal import Terminal, styled
 
     task = open_task(config.task, config.options)
-    gathered = gather(config, task, slice_policy(config, task), Bars(), stop=False)
+    gathered = gather(config, task, config.slice_policy(task), Bars(), stop=False)
     refused = refusals(gathered.findings, config.allow)
     cohort, synthetic = gathered.cohort, config.data is None
     if as_json:

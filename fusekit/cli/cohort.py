@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fusekit.cli.options import Clinical, Layout, task_options
+from fusekit.cli.options import takes
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,26 +19,15 @@ if TYPE_CHECKING:
 SHOWN = 20
 
 
+@takes(
+    *("data", "out", "recipe", "options"),
+    out=("Folder for the recipe, new or empty; needed unless --recipe is given.", ""),
+    recipe=("A colleague's recipe: rebuild its cohort from your data and say what differs.", ""),
+    options=("Option of the task (`-o task.x=y`) or its synthesis; may be repeated.", ""),
+)
 def cohort(
+    given: dict[str, Any],
     task: Annotated[str, typer.Argument(help="Task whose cohort it is, e.g. `adni-ad`.", show_default=False)],
-    data: Annotated[
-        Path | None, typer.Option(help="Folder with the data. Without it the task's SYNTHETIC cohort is used.")
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Folder for the recipe, new or empty; needed unless --recipe is given.")
-    ] = None,
-    recipe: Annotated[
-        Path | None,
-        typer.Option(help="Recipe of somebody else: rebuild its cohort from your data and say what differs."),
-    ] = None,
-    layout: Layout = None,
-    clinical: Clinical = None,
-    option: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--option", "-o", metavar="PART.OPTION=VALUE", help="Option of the task (`-o task.x=y`) or its synthesis."
-        ),
-    ] = None,
 ) -> None:
     """Write a cohort's recipe, to share it without its data; or rebuild the cohort of a recipe.
 
@@ -49,10 +38,11 @@ def cohort(
     from fusekit.experiment.setup.cohort import describe
     from fusekit.terminal import Terminal
 
-    if out is None and recipe is None:
+    folders = {name: Path(given[name]) for name in ("data", "out", "recipe") if name in given}
+    out = folders.get("out")
+    if out is None and "recipe" not in folders:
         raise OptionError("--out names the folder that the recipe is written to.")
-    options = task_options(option, layout, clinical)
-    done = describe(task, data=data, out=out, recipe=recipe, options=options)
+    done = describe(task, **folders, options=given.get("options"))
     print_cohort(done, out, Terminal())
     if done.differences:
         raise typer.Exit(1)

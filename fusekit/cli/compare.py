@@ -3,46 +3,38 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from fusekit.cli.options import (
-    Aggregate,
-    Allow,
-    Backbone,
-    BatchSize,
-    Clinical,
-    Data,
-    Device,
-    Epochs,
-    Folds,
-    ImageSize,
-    Layout,
-    LearningRate,
-    Option,
-    Precision,
-    Recipe,
-    Search,
-    Seed,
-    Select,
-    Threshold,
-    Track,
-    Validation,
-    task_options,
+from fusekit.cli.options import takes
+from fusekit.experiment.setup.settings import FIELDS
+
+_OTHERS = ("fusion", "baseline", "devices", "nodes")
+
+
+@takes(
+    *(name for name in FIELDS if name not in _OTHERS),
+    folds=("Test each of so many folds of subjects once.", "5"),
+    validation=("Share of the training subjects set aside to fit temperatures, and what else is asked for, on.", "0.2"),
+    out=("Folder of the comparison.", "runs/compare-TASK-KEY, the key being of what is asked for"),
+    options=("Set an option of a part, or (ARM:PART.OPTION=VALUE) of one arm's part; may be repeated.", ""),
 )
-
-
 def compare(
-    task: Annotated[
-        str | None,
-        typer.Argument(help="Task to compare on, e.g. `adni-ad`; `fusekit list` shows them all.", show_default=False),
-    ] = None,
+    given: dict[str, Any],
     fusion: Annotated[
-        str, typer.Option(metavar="A,B,...", help="Fusions to compare: image-only,clinical-only,concat,rbca.")
+        str,
+        typer.Option(
+            metavar="A,B,...", help="Fusions to compare: image-only,clinical-only,concat,rbca.", rich_help_panel="Model"
+        ),
     ] = "",
     baseline: Annotated[
-        str, typer.Option(metavar="A,B,...", help="Classical models of the clinical table beside them: logistic,gbdt.")
+        str,
+        typer.Option(
+            metavar="A,B,...",
+            help="Classical models of the clinical table beside them: logistic,gbdt.",
+            rich_help_panel="Model",
+        ),
     ] = "",
     seeds: Annotated[
         int, typer.Option(help="Repeat everything so often, with folds and initialisation of its own.")
@@ -58,74 +50,30 @@ def compare(
         str,
         typer.Option(help="local: train on this machine; slurm: as jobs of a cluster, one a fold, arm and seed."),
     ] = "local",
-    data: Data = None,
-    folds: Folds = None,
-    validation: Validation = None,
-    select: Select = None,
-    threshold: Threshold = None,
-    aggregate: Aggregate = None,
-    search: Search = None,
-    backbone: Backbone = None,
-    epochs: Epochs = None,
-    batch_size: BatchSize = None,
-    lr: LearningRate = None,
-    image_size: ImageSize = None,
-    seed: Seed = None,
-    device: Device = None,
-    precision: Precision = None,
-    track: Track = None,
-    recipe: Recipe = None,
-    layout: Layout = None,
-    clinical: Clinical = None,
-    allow: Allow = None,
-    option: Option = None,
-    config: Annotated[Path | None, typer.Option(help="TOML file with these names; the line wins over it.")] = None,
-    out: Annotated[
+    config: Annotated[
         Path | None,
-        typer.Option(
-            help="Folder of the comparison. Default: runs/compare-TASK-KEY, the key being of what is asked for."
-        ),
+        typer.Option(help="TOML file with these names, or the manifest.json of a run; the line wins over it."),
     ] = None,
 ) -> None:
     """Train several arms on the same folds, and say with intervals which of them can be told apart.
 
-    What is done is kept: the same command after an interruption goes on where it was, and SIGTERM and SIGUSR1 end it
+    An option of a part is for every arm that has the part; `-o ARM:part.option=value` is for one.
+
+    What is done is kept: the same command after an interruption continues, and SIGTERM and SIGUSR1 end it
     after a batch, with exit code 75. In every fold a fifth of the training subjects is set aside to fit temperatures on
     (`--validation 0` sets none aside).
     """
+    from fusekit.experiment.setup.arms import arms_of
+    from fusekit.experiment.setup.given import read_config
+
+    fusions, baselines = ([name for name in text.split(",") if name] for text in (fusion, baseline))
+    arms_of(read_config(config) if config else {}, given, fusions, baselines)  # before torch loads
+
     from fusekit.cli.console import print_comparison
     from fusekit.experiment.compare.comparison import compare as run_comparison
-    from fusekit.experiment.setup.settings import parse_search
     from fusekit.training import stoppable
 
+    arms: dict[str, Any] = {"fusions": fusions, "baselines": baselines}
     with stoppable():
-        made = run_comparison(
-            task,
-            fusions=[name for name in fusion.split(",") if name],
-            baselines=[name for name in baseline.split(",") if name],
-            seeds=seeds,
-            jobs=jobs,
-            launcher=launcher,
-            data=data,
-            folds=folds,
-            validation=validation,
-            select=select,
-            threshold=threshold,
-            aggregate=aggregate,
-            search=parse_search(search or []) or None,
-            backbone=backbone,
-            epochs=epochs,
-            batch_size=batch_size,
-            lr=lr,
-            image_size=image_size,
-            seed=seed,
-            device=device,
-            precision=precision,
-            track=track,
-            recipe=recipe,
-            allow=tuple(allow or ()) or None,
-            options=task_options(option, layout, clinical),
-            config=config,
-            out=out,
-        )
+        made = run_comparison(**given, **arms, seeds=seeds, jobs=jobs, launcher=launcher, config=config)
     print_comparison(made)

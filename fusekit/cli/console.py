@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from fusekit.bundle.bundle import Bundle
-    from fusekit.experiment import Comparison
+    from fusekit.experiment.compare.comparison import Comparison
 
 
 def print_run(run: Run, console: Console | None = None) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fusekit.cli.options import Clinical, Layout, Option, task_options
+from fusekit.cli.options import takes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,54 +16,36 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-    from fusekit.experiment import Run
+    from fusekit.experiment.folder import Run
 
 #: So many clinical columns are shown; shift.csv has all of them.
 SHOWN = 8
 _MEASURES = ("slope", "intercept")
 
 
+@takes(
+    *("data", "out", "allow", "options", "device"),
+    data=("Folder of the other cohort.", "a SYNTHETIC cohort"),
+    out=("Folder, new or empty.", "runs/external-TASK-FUSION-DATE-TIME"),
+)
 def evaluate(
+    given: dict[str, Any],
     bundle: Annotated[Path, typer.Argument(help="Bundle folder, or the run folder that holds it.", show_default=False)],
-    data: Annotated[
-        Path | None,
-        typer.Option(help="Folder of the other cohort. Without it a SYNTHETIC cohort is written and used."),
-    ] = None,
     task: Annotated[str | None, typer.Option(help="Task that reads the cohort. Default: the training's.")] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Folder, new or empty. Default: runs/external-TASK-FUSION-DATE-TIME.")
-    ] = None,
-    layout: Layout = None,
-    clinical: Clinical = None,
-    allow: Annotated[
-        list[str] | None,
-        typer.Option(metavar="FINDING", help="Go on in spite of a refusal; may be repeated."),
-    ] = None,
     recalibrate: Annotated[
         str,
         typer.Option(help="Also write a map fitted on this cohort: temperature or logistic. It is shown in any case."),
     ] = "none",
-    option: Option = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:N or mps. Default: auto.")] = None,
 ) -> None:
     """Test a frozen model on another cohort, and say how that cohort differs from the training's.
 
     Nothing of the model is fitted there: slices, scales, columns and categories are the bundle's. What does not fit is
     refused by name.
     """
-    from fusekit.experiment import evaluate as run
+    from fusekit.experiment.external.external import evaluate as run
     from fusekit.terminal import Terminal
 
-    finished = run(
-        bundle,
-        task=task,
-        data=data,
-        out=out,
-        options=task_options(option, layout, clinical),
-        allow=allow or [],
-        recalibrate=recalibrate,
-        device=device,
-    )
+    finished = run(bundle, task=task, recalibrate=recalibrate, **given)
     print_external(finished, Terminal())
 
 

@@ -1,96 +1,112 @@
-"""Options that several commands share."""
+"""Settings as options of commands: a command lists those that it takes, and ``Settings`` says what each is."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
+import click
 import typer
+from typer.core import TyperCommand, TyperOption
+from typer.models import ArgumentInfo
 
-Data = Annotated[
-    Path | None, typer.Option(help="Folder with the cohort. Without it a SYNTHETIC cohort is written and used.")
-]
-Layout = Annotated[str | None, typer.Option(help="Layout of the data, for tasks that know several.")]
-Clinical = Annotated[Path | None, typer.Option(help="TOML that names the clinical columns, for tasks that take one.")]
-Recipe = Annotated[
-    Path | None,
-    typer.Option(help="Recipe (see `fusekit cohort`): train on exactly its scans; differences are refused."),
-]
-Allow = Annotated[
-    list[str] | None,
-    typer.Option(metavar="FINDING", help="Go on in spite of a refusal of the audit; may be repeated."),
-]
-Option = Annotated[
-    list[str] | None,
-    typer.Option("--option", "-o", metavar="PART.OPTION=VALUE", help="Set an option of a part; may be repeated."),
-]
+from fusekit.experiment.setup.given import parse_options, parse_search
+from fusekit.experiment.setup.settings import FIELDS, Settings
+from fusekit.extension import catalog
 
-Backbone = Annotated[str | None, typer.Option(help="Image backbone: any timm CNN that fits. Default: the task's.")]
-Epochs = Annotated[int | None, typer.Option(help="Passes over the training slices.")]
-BatchSize = Annotated[int | None, typer.Option(help="Slices a training step, of each device.")]
-LearningRate = Annotated[float | None, typer.Option(help="Learning rate of Adam.")]
-ImageSize = Annotated[int | None, typer.Option(help="Height and width of a slice, in pixels.")]
-Seed = Annotated[int | None, typer.Option(help="Of split, initialisation and data order. Default: 0.")]
-Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:N or mps. Default: auto.")]
-Devices = Annotated[
-    int | None,
-    typer.Option(
-        help="Devices of this machine that train together, each with `--batch-size` slices a step. Default: 1, or what "
-        "torchrun or srun started."
-    ),
-]
-Nodes = Annotated[int | None, typer.Option(help="Machines that train together, started by torchrun or srun.")]
-Precision = Annotated[str | None, typer.Option(help="Of training: 32-true, bf16-mixed or 16-mixed. Default: 32-true.")]
-
-Track = Annotated[
-    str | None,
-    typer.Option(
-        metavar="A,B,...",
-        help="Follow the training in tensorboard or mlflow (`pip install 'fusekit[tracking]'`). Default: history.csv "
-        "alone, which is always written.",
-    ),
-]
-
-Folds = Annotated[
-    int | None,
-    typer.Option(
-        help="Test each of so many folds of subjects once; 1 holds a fifth of the subjects out. Default: 5, and 1 for "
-        "a run on a SYNTHETIC cohort."
-    ),
-]
-Validation = Annotated[
-    float | None, typer.Option(help="Share of the training subjects set aside to choose or fit something on.")
-]
-Select = Annotated[
-    str | None,
-    typer.Option(help="auc: keep the epoch that is best on the subjects set aside. Default: none, the last epoch."),
-]
-Threshold = Annotated[
-    str | None, typer.Option(help="argmax, or youden: fitted on the subjects set aside. Default: argmax.")
-]
-Aggregate = Annotated[
-    str | None, typer.Option(help="From slices to scans to subjects: mean, median, max, vote or logit. Default: mean.")
-]
-Search = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="OPTION=VALUE,...",
-        help="Candidates (`lr=1e-4,3e-4`), chosen from in every fold by the subjects set aside; may be repeated.",
-    ),
-]
+#: Options of tasks that the command line knows by short names.
+OF_TASK = {
+    "layout": "Layout of the data, for tasks that know several.",
+    "clinical": "TOML that names the clinical columns, for tasks that take one.",
+}
+_SHORT = {"options": ("--option", "-o")}
+_REPEATED = ("allow", "search", "options")
+_DEFAULTS = {field.name: field.default for field in fields(Settings)}
 
 
-def task_options(option: list[str] | None, layout: str | None, clinical: Path | None) -> dict[str, dict[str, str]]:
-    """``-o part.option=value``, with ``--layout`` and ``--clinical`` for the task's options of those names.
+def takes(*names: str, **words: tuple[str, str]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command settings as options; it receives them as its first argument, as ``Settings.of`` takes them.
 
-    Raises:
-        OptionError: a pair is not ``part.option=value``.
+    Args:
+        names: of the settings; ``options`` brings ``--layout`` and ``--clinical``.
+        words: setting -> help and default, where a command has its own.
     """
-    from fusekit.experiment.setup.settings import parse_options
+    shown = [*names, *OF_TASK] if "options" in names else names
 
-    options = parse_options(option or [])
-    given = {"layout": layout, "clinical": str(clinical) if clinical else None}
-    named = {name: value for name, value in given.items() if value is not None}
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        own = list(inspect.signature(command).parameters.values())[1:]
+        hints = get_type_hints(command, include_extras=True)
+        parameters = [
+            *(inspect.Parameter(name, _BY_NAME, default=None, annotation=_option(name, words)) for name in shown),
+            *(parameter.replace(kind=_BY_NAME, annotation=hints[parameter.name]) for parameter in own),
+        ]
+        parameters.sort(key=lambda parameter: not isinstance(get_args(parameter.annotation)[-1], ArgumentInfo))
+
+        def called(**values: Any) -> None:
+            command(_given({name: values.pop(name) for name in shown}), **values)
+
+        called.__name__, called.__doc__ = command.__name__, command.__doc__
+        called.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        return called
+
+    return decorate
+
+
+_BY_NAME = inspect.Parameter.KEYWORD_ONLY
+
+
+class PresetsShown(TyperCommand):
+    """A command whose help shows what the tasks' presets say; they are read when help is asked for."""
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the help."""
+        for option in self.params:
+            if option.name in FIELDS and isinstance(option, TyperOption):
+                option.show_default = option.show_default or default_of(option.name) or False
+        super().format_help(ctx, formatter)
+
+
+def default_of(name: str) -> str:
+    """The default of a setting in words; of the presets, those of all tasks, with and without data."""
+    about = FIELDS[name][1] if name in FIELDS else None
+    if about and about.preset:
+        tasks: list[Any] = [catalog().tasks.get(task) for task in catalog().tasks.names()]
+        paper = "/".join(dict.fromkeys(str(getattr(task.paper, name)) for task in tasks))
+        synthetic = "/".join(dict.fromkeys(str(getattr(task.synthetic, name)) for task in tasks))
+        return f"the task's: {paper}" + (f" with --data, {synthetic} without" if synthetic != paper else "")
+    if about is None or about.words:
+        return about.words if about else ""
+    value = _DEFAULTS[name]
+    return str(value) if isinstance(value, str | int | float) and value != "" else ""
+
+
+def _option(name: str, words: Mapping[str, tuple[str, str]]) -> Any:
+    """The declaration of one option, for typer."""
+    if name in OF_TASK:
+        return Annotated[str | None, typer.Option(help=OF_TASK[name], rich_help_panel="Data")]
+    kind, about = FIELDS[name]
+    text, default = words.get(name, (about.help, "" if about.preset else default_of(name)))
+    if name == "task":
+        return Annotated[str | None, typer.Argument(help=text, show_default=False)]
+    names = _SHORT.get(name, (f"--{name.replace('_', '-')}",))
+    metavar = about.metavar or ("|".join(get_args(kind)) if get_origin(kind) is Literal else "")
+    metavar = metavar or {int: "INTEGER", float: "NUMBER", str: "TEXT"}.get(kind, "PATH")
+    declared = typer.Option(
+        *names, help=text, metavar=metavar, rich_help_panel=about.group.capitalize(), show_default=default or False
+    )
+    return Annotated[(list[str] if name in _REPEATED else str) | None, declared]
+
+
+def _given(values: dict[str, Any]) -> dict[str, Any]:
+    """What the options say, as ``Settings.of`` takes it; None where they are not given."""
+    named = {name: values.pop(name) for name in OF_TASK if values.get(name)}
+    values = {name: value for name, value in values.items() if name not in OF_TASK and value not in (None, [])}
+    if "search" in values:
+        values["search"] = parse_search(values["search"])
+    options = parse_options(values.get("options", []))
     if named:
         options["task"] = {**options.get("task", {}), **named}
-    return options
+    return {**values, "options": options} if options else values

@@ -26,7 +26,9 @@ from fusekit.evaluation.metrics.classes import Accuracy
 from fusekit.evaluation.metrics.ranking import AreaUnderCurve
 from fusekit.experiment.setup import manifest
 from fusekit.experiment.setup.cohort import read_cohort
-from fusekit.experiment.setup.settings import Config, merge, open_task, resolve, slice_policy
+from fusekit.experiment.setup.given import merge
+from fusekit.experiment.setup.parts import open_task
+from fusekit.experiment.setup.settings import Settings
 from fusekit.models import Fusion, build
 from fusekit.progress import Progress
 from fusekit.report.figures import inflation
@@ -78,7 +80,7 @@ def demonstrate(given: Mapping[str, Any], progress: Progress) -> Demonstration:
     """Train the same small network on the image alone, four times, and compare what each split promises.
 
     Args:
-        given: entries of ``Config``; ``DEFAULTS`` stand in for what is not given, and slices come from the middle of
+        given: entries of ``Settings``; ``DEFAULTS`` stand in for what is not given, and slices come from the middle of
             the volume unless ``options`` sets them.
         progress: shows scans and batches.
 
@@ -86,15 +88,15 @@ def demonstrate(given: Mapping[str, Any], progress: Progress) -> Demonstration:
         OptionError: a name or value does not fit, or the task's items are whole volumes, of which a subject has one.
         DataError: the cohort cannot be read, or has too few subjects.
     """
-    config = resolve(merge(DEFAULTS, given))
+    config = Settings.of(merge(DEFAULTS, given))
     task = open_task(config.task, config.options)
-    policy = slice_policy(config, task)
+    policy = config.slice_policy(task)
     if policy.plane == "volume":
         raise OptionError(
             "the demonstration needs several slices of a subject, and this task takes whole volumes: "
             "choose a plane, e.g. -o slices.plane=coronal"
         )
-    if not {"space", "start", "stop"} & set(config.options.get("slices", {})):
+    if not {"space", "start", "stop"} & set(given.get("options", {}).get("slices", {})):
         policy = replace(policy, space="fraction", start=MIDDLE[0], stop=MIDDLE[1])
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")  # a folder is named in the user's own time
     target = (config.out or Path("runs", f"demonstration-{config.task_name}-{stamp}")).absolute()
@@ -138,7 +140,7 @@ def _middle(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _train_all(
-    config: Config, task: Task, policy: SlicePolicy, store: SliceStore, rows: pd.DataFrame, progress: Progress
+    config: Settings, task: Task, policy: SlicePolicy, store: SliceStore, rows: pd.DataFrame, progress: Progress
 ) -> Iterator[pd.DataFrame]:
     """Scores of each setting."""
     subjects = rows.groupby("subject")["label"].first()
@@ -155,7 +157,7 @@ def _train_all(
         yield found.assign(labels=labels, split=split)[["labels", "split", *found.columns]]
 
 
-def _deal(rows: pd.DataFrame, split: str, config: Config) -> pd.Series:
+def _deal(rows: pd.DataFrame, split: str, config: Settings) -> pd.Series:
     """Fold of each row: the right way deals subjects, the wrong way slices, with equal shares of the classes."""
     if split == "subject":
         return rows["subject"].map(assign_folds(rows.groupby("subject")["label"].first(), config.folds, config.seed))
@@ -163,7 +165,7 @@ def _deal(rows: pd.DataFrame, split: str, config: Config) -> pd.Series:
 
 
 def _train_one(
-    config: Config, task: Task, policy: SlicePolicy, store: SliceStore, rows: pd.DataFrame, progress: Progress
+    config: Settings, task: Task, policy: SlicePolicy, store: SliceStore, rows: pd.DataFrame, progress: Progress
 ) -> pd.DataFrame:
     """Train on all folds but the tested one; the predictions of that one."""
     trained, tested = rows[rows["fold"] != TESTED], rows[rows["fold"] == TESTED]
@@ -200,7 +202,7 @@ def _train_one(
     return prediction_table(tested[columns], bundle.probabilities(images, none[: len(tested)], fabric.device))
 
 
-def _write(folder: Path, made: Demonstration, config: Config, policy: SlicePolicy) -> None:
+def _write(folder: Path, made: Demonstration, config: Settings, policy: SlicePolicy) -> None:
     write_table(made.scores, folder / "scores.csv")
     inflation(
         folder / "inflation.png",

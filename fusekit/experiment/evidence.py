@@ -14,12 +14,10 @@ from fusekit.disk.schema import read_json
 from fusekit.errors import DataError, first_ten
 from fusekit.experiment.folder import Run
 from fusekit.experiment.records import ComparisonJson
+from fusekit.experiment.setup.settings import FIELDS
 from fusekit.extension import catalog
 from fusekit.report.evidence import Arm, Evidence, OneRun
 from fusekit.report.measures import measured
-
-#: Entries of a configuration in which runs of one arm may differ.
-_FREE = ("seed", "out", "data", "device", "jobs", "allow", "recipe")
 
 
 def gather_evidence(runs: Sequence[Run]) -> Evidence:
@@ -188,7 +186,9 @@ def _names(read: Sequence[OneRun]) -> list[str]:
 
 
 def _flat(config: Mapping[str, Any]) -> dict[str, str]:
-    flat = {name: str(value) for name, value in config.items() if name not in (*_FREE, "options")}
+    """What makes it another arm, by name; ``Settings`` leaves out defaults, and says in what runs of one arm differ."""
+    free = {name for name, (_, about) in FIELDS.items() if about.free}
+    flat = {name: str(value) for name, value in config.items() if name not in (*free, "options")}
     for part, chosen in config.get("options", {}).items():
         flat |= {f"{part}.{option}": str(value) for option, value in chosen.items()}
     return flat

@@ -17,7 +17,7 @@ Amount: TypeAlias = Annotated[int, Ge(0)] | None
 
 
 class ConfigJson(TypedDict, total=False):
-    """``Config.as_json``; ``resolve`` looks at the values again before anything is run."""
+    """``Settings.as_json``; ``Settings.of`` looks at the values again before anything is run."""
 
     task: str
     fusion: str | None

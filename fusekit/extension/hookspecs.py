@@ -11,7 +11,8 @@ if TYPE_CHECKING:  # the command line starts without pandas, torch or typer's in
     import typer
 
     from fusekit.data import Volume
-    from fusekit.experiment import Run, Underway
+    from fusekit.experiment.folder import Run
+    from fusekit.experiment.followers import Underway
     from fusekit.extension.registry import Register
 
 hookspec = pluggy.HookspecMarker("fusekit")

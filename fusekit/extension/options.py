@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
+from math import isnan
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -34,7 +35,7 @@ def read_options(
         if name not in parameters:
             hint = suggest(name, parameters) if parameters else "it has no options."
             raise OptionError(f"{part} has no option {name!r}; {hint}")
-        options[name] = _convert(f"{part}.{name}", parameters[name], value)
+        options[name] = convert(f"{part}.{name}", parameters[name], value)
     return options
 
 
@@ -57,10 +58,15 @@ def option_defaults(factory: Callable[..., Any], withhold: tuple[str, ...] = ())
     return {name: parameters[name].default for name in option_parameters(factory, withhold)}
 
 
-def _convert(name: str, kind: Any, value: Any) -> Any:
+def convert(name: str, kind: Any, value: Any) -> Any:
+    """Make a value of text, or see that it is one.
+
+    Raises:
+        OptionError: it is not of the kind; with the name.
+    """
     try:
         return _as(kind, value)
-    except ValueError:
+    except (ValueError, TypeError, OverflowError):
         raise OptionError(f"{name} takes {describe_type(kind)}, not {value!r}.") from None
 
 
@@ -80,10 +86,12 @@ def _as(kind: Any, value: Any) -> Any:
         if isinstance(value, bool):
             return value
         return {"true": True, "false": False}[value] if value in ("true", "false") else _refuse()
-    if kind is int:
-        return int(value) if isinstance(value, str) or type(value) is int else _refuse()
-    if kind is float:
-        return float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else _refuse()
+    if kind in (int, float):
+        if isinstance(value, bool) or not isinstance(value, str | int | float if kind is float else str | int):
+            raise ValueError
+        if isinstance(value, str) and (not value.isascii() or "_" in value):  # Python reads 1_0 as ten
+            raise ValueError
+        return kind(value) if not isnan(kind(value)) else _refuse()
     if kind is Path:
         return Path(value)
     if kind is str:

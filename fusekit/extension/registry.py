@@ -96,13 +96,17 @@ class Registry:
         return list(_resolve(family.names, family.plugin)())
 
     def find(self, name: str) -> Entry:
-        """Look a name up, importing nothing that it builds. Raises UnknownName with the nearest names."""
+        """Look a name up, importing nothing that it builds; a family's may have a tag (``resnet50.a1_in1k``).
+
+        Raises:
+            UnknownName: with the nearest names.
+        """
         if name in self.entries:
             return self.entries[name]
         known = self.names()
         for family in self.families.values():
             members = self.members(family)
-            if name in members:
+            if name.partition(".")[0] in members:
                 return family
             known += members
         raise UnknownName(

@@ -8,10 +8,10 @@ from typing import Any
 import pandas as pd
 
 from fusekit import Run
-from fusekit.experiment import Config
+from fusekit.experiment.setup.settings import Settings
 
 
-def parameters(config: Config) -> dict[str, str | int | float | bool]:
+def parameters(config: Settings) -> dict[str, str | int | float | bool]:
     """A configuration as the command line names it: ``lr``, ``injector.reduction``, ``search.lr``."""
     plain = config.as_json()
     options = plain.pop("options")

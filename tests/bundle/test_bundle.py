@@ -17,9 +17,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 import fusekit
+from fusekit import Run
 from fusekit.data import Cohort, cut, read
 from fusekit.errors import DataError, UnknownName
-from fusekit.experiment import Run
 
 nibabel: Any = untyped_nibabel
 

@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
+from fusekit import Run
 from fusekit.cli.check import print_demonstration
 from fusekit.data import Cohort, Column
-from fusekit.experiment import Run
 from fusekit.experiment.demonstrate import Demonstration
 from fusekit_adni.task import AdniAdTask
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fusekit.experiment import Comparison, Run
+from fusekit import Comparison, Run
 from fusekit.experiment.evidence import gather_evidence
 from tests.conftest import CommandLine
 from tests.fake_runs import fake_runs
@@ -36,13 +36,13 @@ def test_everything_typed_reaches_the_comparison(
         "seeds": 3,
         "jobs": 2,
         "launcher": "local",
-        "folds": 4,
-        "validation": 0.1,
+        "folds": "4",  # text until ``Settings`` reads it
+        "validation": "0.1",
         "select": "auc",
         "threshold": "youden",
         "aggregate": "logit",
         "search": {"lr": ("1e-4", "3e-4")},
-        "allow": ("leaky-column",),
+        "allow": ["leaky-column"],
         "options": {"injector": {"reduction": "shared"}, "task": {"layout": "bids"}},
     }
     assert "SYNTHETIC cohort" in said

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from fusekit import Comparison, Run
 from fusekit.cli import console
-from fusekit.experiment import Comparison, Run
 from fusekit.experiment.evidence import gather_evidence
 from fusekit.experiment.folder import FILES, FURTHER
 from tests.fake_runs import fake_runs

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from fusekit.experiment import Run
+from fusekit import Run
 from tests.conftest import CommandLine
 
 

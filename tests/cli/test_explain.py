@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from fusekit import Run
 from fusekit.data import Cohort
-from fusekit.experiment import Run
 from tests.conftest import CommandLine
 
 

@@ -14,10 +14,10 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from fusekit import Run
 from fusekit.cli import program
 from fusekit.data import Cohort, read
 from fusekit.evaluation import Rule
-from fusekit.experiment import Run
 from fusekit.extension import catalog
 from tests.conftest import CommandLine
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,10 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from fusekit import Run
 from fusekit.cli import program
 from fusekit.cli.app import STOPPED
-from fusekit.experiment import Run
+from fusekit.experiment.setup.settings import FIELDS
 from fusekit.extension import catalog
 from fusekit.training.guard.failures import within_memory
 from tests.conftest import CommandLine
@@ -79,11 +82,38 @@ def test_the_synthetic_cohort_is_announced_before_anything_else(small_run: Run, 
 
 
 @pytest.mark.parametrize("option", ["--help", "-h"])
-def test_help_names_every_setting_of_a_run(option: str) -> None:
+def test_help_names_every_setting_of_a_run_in_its_group_with_its_default(option: str) -> None:
     shown = runner.invoke(app, ["run", option], env={"COLUMNS": "200"}).stdout
-    names = "fusion backbone data epochs batch-size lr image-size seed folds device precision out option config"
-    for name in names.split():
-        assert f"--{name}" in shown
+    groups = {text.split(" ─")[0]: text for text in shown.split("╭─ ")}
+    for name, (_, about) in FIELDS.items():
+        if name not in ("task", "options"):
+            assert f"--{name.replace('_', '-')} " in groups[about.group.capitalize()]
+    assert "--option" in groups["Model"]
+    said = " ".join(shown.split())
+    for default in ("256 with --data, 64 without", "(rbca)", "(auto)", "(5, and 1 for", "runs/TASK-FUSION-DATE-TIME"):
+        assert default in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("run", "adni-ad", "--fusion", "rcba"), "did you mean 'rbca'"),
+        (("run", "adni-ad", "--backbone", "resnt18"), "did you mean 'resnet18'"),
+        (("run", "adni-ad", "-o", "injector.reductoin=shared"), "did you mean 'reduction'"),
+        (("run", "adni-ad", "-o", "training.emma=0.9"), "did you mean 'ema'"),
+        (("run", "adni-ad", "--baseline", "logistik"), "did you mean 'logistic'"),
+        (("run", "adni-ad", "--search", "injector.reductoin=shared,separate"), "did you mean 'reduction'"),
+        (("run", "adni-ad", "--validation", "1.5"), "subjects below 1"),
+        (("compare", "adni-ad", "--fusion", "concat,rbca", "-o", "rbca:head.token=32"), "the arm rbca: head has no"),
+    ],
+)
+def test_a_mistyped_name_is_refused_without_importing_torch(arguments: tuple[str, ...], message: str) -> None:
+    code = f"import sys; sys.argv = ['fusekit', *{arguments!r}]\nfrom fusekit.cli import main\n"
+    code += "try: main()\nfinally: assert 'torch' not in sys.modules"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert message in " ".join(done.stderr.split())
+    assert "AssertionError" not in done.stderr
+    assert done.returncode == 2
 
 
 def test_a_run_that_is_asked_to_stop_ends_after_its_batch_and_goes_on_to_the_same_files(

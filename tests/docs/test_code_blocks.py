@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import typer
 
+from fusekit import Run
 from fusekit.cli import program
-from fusekit.experiment import Run
-from fusekit.experiment.setup.settings import parse_options
+from fusekit.experiment.setup.given import parse_options
 from fusekit.extension import catalog
 
 ROOT = Path(__file__).parents[2]

@@ -10,14 +10,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fusekit import Run
 from fusekit.data import Cohort
 from fusekit.errors import OptionError
-from fusekit.experiment import Run, demonstrate
+from fusekit.experiment import demonstrate
 from fusekit.experiment.demonstrate import SETTINGS, _deal, _middle, _some
-from fusekit.experiment.setup.settings import resolve
+from fusekit.experiment.setup.settings import Settings
 from fusekit.progress import Quiet
 
-CONFIG = resolve({"task": "adni-ad", "folds": 3})
+CONFIG = Settings.of({"task": "adni-ad", "folds": 3})
 
 
 def rows(subjects: int = 12, slices: int = 6) -> pd.DataFrame:

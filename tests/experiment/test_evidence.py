@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from fusekit import Run
 from fusekit.errors import DataError
-from fusekit.experiment import Run
 from fusekit.experiment.evidence import gather_evidence, runs_of, write_report
 from fusekit.report.page.verdict import verdict
 from tests.fake_runs import fake_runs

@@ -18,8 +18,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fusekit import Run
 from fusekit.data import Cohort
-from fusekit.experiment import Run
 from fusekit.progress import Quiet
 from fusekit_adni.task import AdniAdTask
 from tests.conftest import CommandLine

@@ -13,7 +13,7 @@ import pytest
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
-from fusekit.experiment import Run
+from fusekit import Run
 from tests.conftest import CommandLine
 
 nibabel: Any = untyped_nibabel

@@ -13,13 +13,13 @@ import torch
 from typer.testing import CliRunner
 
 import fusekit
+from fusekit import Run
 from fusekit.cli import program
 from fusekit.data import Cohort
 from fusekit.errors import DataError
 from fusekit.evaluation import AGGREGATIONS, Rule
 from fusekit.evaluation.calibration.reliability import apply_temperature
 from fusekit.evaluation.metrics.classes import Accuracy, Sensitivity, Specificity, score
-from fusekit.experiment import Run
 from fusekit.extension import catalog
 from fusekit.progress import Quiet
 from tests.conftest import SMALL_OPTIONS

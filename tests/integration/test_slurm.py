@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 import torch
 
+from fusekit import compare
 from fusekit.errors import FusekitError
-from fusekit.experiment import compare
 from fusekit.experiment.compare import slurm
 from fusekit.progress import Quiet
 from tests.experiment.people import content, write_people

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 import fusekit
+from fusekit import Run
 from fusekit.data import Cohort, SliceStore, cut, read
-from fusekit.experiment import Run
 from fusekit.progress import Quiet
 from tests.conftest import SMALL_OPTIONS
 

@@ -9,29 +9,26 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 from fusekit.data import Finding
 from fusekit.data.store.cache import alone
 from fusekit.disk import filled, in_words, new_folder
 from fusekit.errors import Interrupted, OptionError
-from fusekit.experiment.compare.launcher import PART, Launcher, launcher_for
+from fusekit.experiment.compare.launcher import Launcher, launcher_for
 from fusekit.experiment.compare.local import Training
 from fusekit.experiment.evidence import gather_evidence, write_report
 from fusekit.experiment.folder import Run, take_over
 from fusekit.experiment.run.finish import finish
-from fusekit.experiment.run.resume_record import begin, identity_of, record_of, refuse_other_data, settings_of
+from fusekit.experiment.run.resume_record import begin, identity_of, record_of, refuse_other_data
+from fusekit.experiment.setup.arms import LAUNCHER, arms_of, named
 from fusekit.experiment.setup.gathered import Gathered, gather, tell
+from fusekit.experiment.setup.given import Given, merge, read_config
 from fusekit.experiment.setup.plan import Plan
-from fusekit.experiment.setup.settings import MODEL_PARTS, VALIDATION, Config, merge, open_task, read_config, resolve
+from fusekit.experiment.setup.settings import Settings
 from fusekit.experiment.setup.trackers import Followers, followers_of
-from fusekit.extension import catalog
-from fusekit.models import Fusion
 from fusekit.progress import Bars, Progress
 from fusekit.report.evidence import Evidence
-
-#: What a comparison takes where nothing else is said: every subject is tested, and temperatures can be fitted.
-ALWAYS: Mapping[str, Any] = {"folds": 5, "validation": VALIDATION}
 
 #: What a comparison folder holds.
 RECORD, RUNS, WORK = "comparison.json", "runs", "unfinished"
@@ -63,14 +60,13 @@ def compare(
     seeds: int = 1,
     jobs: int | None = None,
     launcher: str = "local",
-    out: str | Path | None = None,
     config: str | Path | None = None,
     progress: Progress | None = None,
-    **given: Any,
+    **settings: Unpack[Given],
 ) -> Comparison:
     """Train every arm on the same folds, and say what can be told apart.
 
-    What is finished is kept: the same call after an interruption goes on where it was.
+    What is finished is kept: the same call after an interruption continues.
 
     Args:
         task: name of the task.
@@ -78,10 +74,12 @@ def compare(
         seeds: how often everything is repeated, each time with folds and initialisation of its own.
         jobs: how many folds are trained side by side; 1 if not given, or as many as the cluster lets.
         launcher: ``"local"`` trains on this machine, ``"slurm"`` submits a job for every fold, arm and seed.
-        out: folder of the comparison; ``runs/compare-TASK-KEY`` if not given, where the key is of everything asked for.
-        config: TOML file beneath what is given here.
+        config: TOML file, or ``manifest.json`` of a run, beneath what is given here.
         progress: where progress is shown; bars on standard error if not given.
-        given: as ``run``. Without ``validation``, a fifth of the training subjects is set aside, for temperatures.
+        settings: as ``fusekit.run``, but for devices and nodes. ``out`` is ``runs/compare-TASK-KEY`` if not given,
+            where the key is of everything asked for; without ``validation``, a fifth of the training subjects is set
+            aside, for temperatures. ``options`` of a part are for every arm that has the part, those of
+            ``"ARM:part"`` for one arm, where they win.
 
     Returns:
         The finished comparison.
@@ -91,12 +89,14 @@ def compare(
         FusekitError: whatever the user can put right; what is finished is kept.
     """
     progress = progress or Bars()
-    options = given.get("options", {})
-    if PART in options and launcher == "local":
-        raise OptionError(f"-o {PART}.… is for --launcher slurm, which is not given.")
-    common = merge(read_config(Path(config)) if config else {}, {"task": task, **given, "options": options})
-    of_launcher = common["options"].pop(PART, {})  # no part of the comparison: it goes on with others
-    arms = _arms(common, fusions, baselines)
+    file, given = merge(read_config(Path(config)) if config else {}), merge({"task": task, **settings})
+    of_launcher = {
+        **file["options"].pop(LAUNCHER, {}),
+        **given["options"].pop(LAUNCHER, {}),
+    }  # no part of the comparison
+    if of_launcher and launcher == "local":
+        raise OptionError(f"-o {LAUNCHER}.… is for --launcher slurm, which is not given.")
+    arms = arms_of(file, given, fusions, baselines)
     first = next(iter(arms.values()))
     if first.devices * first.nodes > 1:
         raise OptionError(
@@ -106,10 +106,11 @@ def compare(
     if seeds < 1 or (jobs is not None and jobs < 1):
         raise OptionError(f"--seeds and --jobs take 1 or more, not {seeds} and {jobs}.")
     record = _record(arms, first.seed, seeds)
-    target = (Path(out) if out else Path("runs", f"compare-{first.task_name}-{_key(record)}")).absolute()
+    target = (first.out or Path("runs", f"compare-{first.task_name}-{_key(record)}")).absolute()
     launch = launcher_for(launcher, jobs, of_launcher, target / WORK / JOBS)
-    for arm in arms.values():  # whatever is wrong with any of them is said before the first is trained
-        launch.plan(arm)
+    for name, arm in arms.items():  # whatever is wrong with any of them is said before the first is trained
+        with named(name):
+            launch.plan(arm)
     _open(target, record)
     with (
         in_words(target),
@@ -128,46 +129,9 @@ def compare(
     return Comparison(target, tuple(runs), evidence)
 
 
-def _arms(common: Mapping[str, Any], fusions: Sequence[str], baselines: Sequence[str]) -> dict[str, Config]:
-    """Arm -> its configuration: the same for all but for the options of parts that it does not have."""
-    names = [*fusions, *baselines]
-    if len(names) < 2:
-        raise OptionError("a comparison needs two arms or more: --fusion image-only,concat --baseline logistic.")
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise OptionError(f"{', '.join(twice)} stands twice among the arms.")
-    if "task" not in common or common["task"] is None:
-        raise OptionError("the comparison names no task.")
-    options = dict(common.get("options", {}))
-    task = open_task(common["task"], options)
-    data = common.get("data") or task.folder
-    beneath = {} if data else task.compared
-    recipes: dict[str, Fusion] = {name: catalog().fusions.get(name)() for name in fusions}
-    taken = {name: _parts(recipe) for name, recipe in recipes.items()} | {name: {"baseline"} for name in baselines}
-    for part in options:
-        if part in (*MODEL_PARTS, "baseline") and not any(part in parts for parts in taken.values()):
-            raise OptionError(f"none of the arms has the part {part!r}, for which an option is given.")
-    configs = {}
-    for name in names:
-        own = {
-            part: chosen
-            for part, chosen in options.items()
-            if part not in (*MODEL_PARTS, "baseline") or part in taken[name]
-        }
-        kind = {"baseline": name, "search": {}} if name in baselines else {"fusion": name}
-        configs[name] = resolve(merge(ALWAYS, beneath, {**common, "options": own}, kind))
-    return configs
-
-
-def _parts(recipe: Fusion) -> set[str]:
-    """The parts that a fusion has, and so takes options for."""
-    there = {"head": True, "backbone": recipe.image, "encoder": recipe.encoder, "injector": recipe.injector}
-    return {part for part, has in there.items() if has} | ({"sites"} if recipe.injector else set())
-
-
-def _record(arms: Mapping[str, Config], seed: int, seeds: int) -> dict[str, Any]:
+def _record(arms: Mapping[str, Settings], seed: int, seeds: int) -> dict[str, Any]:
     """What a comparison is, so that only the same one is gone on with."""
-    configs = {name: settings_of(arm, "seed") for name, arm in arms.items()}
+    configs = {name: arm.identity("seed") for name, arm in arms.items()}
     return record_of(arms=configs, seeds=list(range(seed, seed + seeds)))
 
 
@@ -202,12 +166,12 @@ class _Unfinished(NamedTuple):
 
 
 def _train(
-    arms: Mapping[str, Config],
+    arms: Mapping[str, Settings],
     seeds: Sequence[int],
     target: Path,
     launch: Launcher,
     progress: Progress,
-    follow: Callable[[str, Config], Followers],
+    follow: Callable[[str, Settings], Followers],
 ) -> list[Run]:
     """Every arm with every seed; what is finished is left alone."""
     folders = {(name, seed): target / RUNS / f"{name}-seed-{seed}" for seed in seeds for name in arms}

@@ -10,21 +10,19 @@ from typing import Any, Protocol
 from fusekit.errors import OptionError
 from fusekit.experiment.compare.local import Training, train_all
 from fusekit.experiment.compare.slurm import Slurm, SlurmOptions
+from fusekit.experiment.setup.arms import LAUNCHER
 from fusekit.experiment.setup.gathered import Gathered
 from fusekit.experiment.setup.plan import Plan, make_plan
-from fusekit.experiment.setup.settings import Config
+from fusekit.experiment.setup.settings import Settings
 from fusekit.extension import read_options
 from fusekit.extension.registry import suggest
 from fusekit.progress import Progress
-
-#: The part before the dot in ``-o slurm.option=value``. It is no part of a configuration: it changes no result.
-PART = "slurm"
 
 
 class Launcher(Protocol):
     """Checks configurations, and runs their trainings."""
 
-    def plan(self, config: Config) -> Plan:
+    def plan(self, config: Settings) -> Plan:
         """Check a configuration here, for trainings that may run elsewhere."""
         ...
 
@@ -54,7 +52,7 @@ class Local:
 
     jobs: int = 1
 
-    def plan(self, config: Config) -> Plan:
+    def plan(self, config: Settings) -> Plan:
         """Check a configuration."""
         return make_plan(config)
 
@@ -77,7 +75,7 @@ def launcher_for(name: str, jobs: int | None, options: Mapping[str, Any], folder
     Raises:
         OptionError: no such launcher, an option does not fit, or Slurm is not there.
     """
-    slurm = SlurmOptions(**read_options(PART, SlurmOptions, options))
+    slurm = SlurmOptions(**read_options(LAUNCHER, SlurmOptions, options))
     if name == "local":
         return Local(jobs or 1)
     if name == "slurm":

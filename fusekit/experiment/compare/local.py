@@ -26,7 +26,7 @@ from fusekit.experiment.run.fold import RECORD, train_fold
 from fusekit.experiment.setup import manifest
 from fusekit.experiment.setup.gathered import Gathered, gather_again
 from fusekit.experiment.setup.plan import make_plan
-from fusekit.experiment.setup.settings import Config
+from fusekit.experiment.setup.settings import Settings
 from fusekit.experiment.setup.trackers import Followers
 from fusekit.progress import Progress, Quiet, Within
 from fusekit.training import stoppable
@@ -35,7 +35,7 @@ from fusekit.training import stoppable
 class Training(NamedTuple):
     """One fold of one arm with one seed, where its files go, and who follows the run."""
 
-    config: Config
+    config: Settings
     fold: int
     folder: Path
     followers: Followers

@@ -21,7 +21,7 @@ from fusekit.errors import DataError, FusekitError, OptionError
 from fusekit.experiment.compare.local import Training, share, train_one
 from fusekit.experiment.setup.gathered import Gathered, gather_again
 from fusekit.experiment.setup.plan import Plan, make_plan
-from fusekit.experiment.setup.settings import Config, resolve
+from fusekit.experiment.setup.settings import Settings
 from fusekit.experiment.setup.trackers import Followers, Underway
 from fusekit.progress import Progress, Quiet
 
@@ -81,7 +81,7 @@ class SlurmOptions:
             if "=" not in pair:
                 raise OptionError(f"slurm.extra takes name=value,name=value, not {pair!r}.")
 
-    def of(self, config: Config) -> int:
+    def of(self, config: Settings) -> int:
         """How many GPUs a training asks for."""
         if config.baseline:
             return 0
@@ -119,7 +119,7 @@ class Slurm:
         self.options, self.jobs, self.folder = options, jobs, folder
         refuse_absent()
 
-    def plan(self, config: Config) -> Plan:
+    def plan(self, config: Settings) -> Plan:
         """Check a configuration on a machine that need not have the nodes' devices."""
         if config.device not in ("auto", "cpu", "cuda"):
             raise OptionError(f"--launcher slurm: Slurm says which device; --device {config.device} cannot.")
@@ -254,7 +254,7 @@ def _train_requested(request: Mapping[str, Any]) -> None:
             f"{socket.gethostname()} does not see the slice store {store}: set FUSEKIT_CACHE to a folder that the "
             "nodes share with the machine that submits."
         )
-    config = resolve(request["config"])
+    config = Settings.of(request["config"])
     plan = make_plan(replace(config, device=request["device"]))
     gathered = gather_again(config, plan.task, plan.slices)
     if gathered.store.folder != store:

@@ -17,7 +17,7 @@ from fusekit.data.store.cache import cache_folder
 from fusekit.errors import DataError
 from fusekit.experiment.setup import manifest
 from fusekit.experiment.setup.cohort import read_cohort
-from fusekit.experiment.setup.settings import Config
+from fusekit.experiment.setup.settings import Settings
 from fusekit.progress import Progress
 
 #: All subjects are in one fold: none is trained on.
@@ -56,7 +56,7 @@ class ExternalCohort:
 
 
 def read_external(
-    bundle: Bundle, config: Config, task: Task, known: Iterable[str], progress: Progress
+    bundle: Bundle, config: Settings, task: Task, known: Iterable[str], progress: Progress
 ) -> ExternalCohort:
     """Read a cohort as its task does, and refuse what the model was not made for: tables first, then images.
 

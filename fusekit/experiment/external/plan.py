@@ -19,7 +19,8 @@ from fusekit.errors import OptionError
 from fusekit.evaluation.calibration.recalibration import METHODS
 from fusekit.experiment.external.cohort import refuse_other_classes
 from fusekit.experiment.records import Configured
-from fusekit.experiment.setup.settings import Config, open_task, resolve
+from fusekit.experiment.setup.parts import open_task
+from fusekit.experiment.setup.settings import Settings
 from fusekit.extension.registry import suggest
 
 
@@ -29,7 +30,7 @@ class Asked:
 
     bundle: Bundle
     folder: Path  # of the bundle
-    config: Config
+    config: Settings
     task: Task
     recalibrate: str
 
@@ -109,7 +110,7 @@ def _configure(
     options: Mapping[str, Mapping[str, Any]],
     allow: tuple[str, ...],
     device: str | None,
-) -> Config:
+) -> Settings:
     """Where the cohort comes from; the model is asked nothing."""
     for part in options:
         if part not in ("task", "synthetic"):
@@ -128,4 +129,4 @@ def _configure(
         layers["task"].pop("layout", None)  # of the training's folder
     together = {part: {**layers[part], **options.get(part, {})} for part in layers}
     given = {"task": task, "data": data, "allow": allow or None, "device": device, "options": together}
-    return resolve({name: value for name, value in given.items() if value is not None})
+    return Settings.of(given)

@@ -19,7 +19,6 @@ from fusekit.evaluation import Rule, prediction_table, probabilities_of
 from fusekit.evaluation.metrics.ranking import MacroAreaUnderCurve
 from fusekit.experiment.folder import CHECKPOINTS, Run
 from fusekit.experiment.run.history import HISTORY, History
-from fusekit.experiment.run.resume_record import settings_of
 from fusekit.experiment.setup import manifest
 from fusekit.experiment.setup.gathered import Gathered, Sides
 from fusekit.experiment.setup.plan import Plan, make_plan
@@ -50,7 +49,7 @@ class Fitted:
     explain: Callable[[pd.DataFrame, pd.DataFrame, Rule, Path, Progress], pd.DataFrame]
     findings: tuple[Finding, ...] = ()
     epochs: int = 0
-    choice: dict[str, str] = field(default_factory=dict)
+    choice: dict[str, Any] = field(default_factory=dict)
     search: list[dict[str, Any]] = field(default_factory=list)
     bundle: Bundle | None = None
 
@@ -200,7 +199,7 @@ def _fit(
 def _identity(plan: Plan, gathered: Gathered, fold: int | None, model: Mapping[str, Any]) -> dict[str, Any]:
     """What must be the same for a training to be gone on with."""
     return {
-        "config": settings_of(plan.config, "device"),  # another GPU of the same kind will do
+        "config": plan.config.identity("device", "explain"),  # another GPU of the same kind will do
         "fold": fold,
         "model": model,
         "data": gathered.fingerprint,

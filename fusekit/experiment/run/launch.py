@@ -17,10 +17,9 @@ from torch import distributed
 
 from fusekit.errors import FusekitError, SharedError
 from fusekit.experiment.run.fold import train_fold
-from fusekit.experiment.run.resume_record import settings_of
 from fusekit.experiment.setup.gathered import Gathered, gather_again
 from fusekit.experiment.setup.plan import Plan, make_plan
-from fusekit.experiment.setup.settings import Config, resolve
+from fusekit.experiment.setup.settings import Settings
 from fusekit.launch_environment import ADDRESS, PORT, RANK, SIZE, free_port, surroundings
 from fusekit.progress import Quiet
 from fusekit.training import Processes, ProcessLostError, stoppable
@@ -57,7 +56,7 @@ def launched(plan: Plan) -> Iterator[Plan]:
         with others_watched():
             plan.fabric.launch()
             processes = Processes.of_launched()
-        processes.same("settings", json.loads(json.dumps(settings_of(config, "device"))))
+        processes.same("settings", config.identity("device"))
         yield replace(plan, processes=processes)
     except BaseException:
         _end(others, after=1.0)  # they may wait for this one and hear nothing; what they say is said, and none writes
@@ -95,7 +94,7 @@ def main() -> None:
     """A process that another one started; its configuration comes as JSON."""
     try:
         with stoppable():
-            plan = make_plan(resolve(json.load(sys.stdin)))
+            plan = make_plan(Settings.of(json.load(sys.stdin)))
             sys.stdout.write("ready\n")
             sys.stdout.flush()
             os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # nobody reads on there
@@ -109,7 +108,7 @@ def main() -> None:
         sys.exit(130)
 
 
-def _start(others: list[subprocess.Popen[str]], config: Config, threads: int) -> None:
+def _start(others: list[subprocess.Popen[str]], config: Settings, threads: int) -> None:
     """Start them and wait until each is ready to join: joining itself would wait for one that is not."""
     for rank in range(1, config.devices):
         own = {RANK: str(rank), SIZE: str(config.devices), "OMP_NUM_THREADS": str(threads)}

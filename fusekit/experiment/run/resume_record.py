@@ -14,7 +14,6 @@ from fusekit.errors import OptionError
 from fusekit.experiment.records import Begun
 from fusekit.experiment.setup import manifest
 from fusekit.experiment.setup.gathered import Gathered
-from fusekit.experiment.setup.settings import Config
 from fusekit.training import difference
 
 FORMAT = 1
@@ -25,11 +24,6 @@ def record_of(**asked: Any) -> dict[str, Any]:
     record = {"format": FORMAT, **asked, "versions": manifest.versions(), "plugins": manifest.plugins()}
     plain: dict[str, Any] = json.loads(json.dumps(record))
     return plain
-
-
-def settings_of(config: Config, *without: str) -> dict[str, Any]:
-    """A configuration, but for the run folder, which may be moved, and what else is named."""
-    return {name: value for name, value in config.as_json().items() if name not in ("out", *without)}
 
 
 def begin(path: Path, record: Mapping[str, Any], what: str) -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
-from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from fusekit.disk import SEAL, growing, growing_at, new_folder
 from fusekit.errors import OptionError
@@ -17,12 +15,13 @@ from fusekit.experiment.folder import CHECKPOINTS, Run, take_over
 from fusekit.experiment.run.finish import BUNDLE, finish
 from fusekit.experiment.run.fold import train_fold
 from fusekit.experiment.run.launch import announce, assist, launched
-from fusekit.experiment.run.resume_record import identity_of, record_of, refuse_other_data, settings_of
+from fusekit.experiment.run.resume_record import identity_of, record_of, refuse_other_data
 from fusekit.experiment.run.working_folder import RECORD, unfinished, working_folder
 from fusekit.experiment.setup.gathered import gather, tell
+from fusekit.experiment.setup.given import Given, merge, read_config
 from fusekit.experiment.setup.manifest import peak_memory_mib
 from fusekit.experiment.setup.plan import Plan, make_plan
-from fusekit.experiment.setup.settings import merge, read_config, resolve
+from fusekit.experiment.setup.settings import Settings
 from fusekit.experiment.setup.trackers import Followers, Underway
 from fusekit.launch_environment import surroundings
 from fusekit.progress import Bars, Progress, Quiet, Within
@@ -32,65 +31,22 @@ from fusekit.training import difference
 def run(
     task: str | None = None,
     *,
-    fusion: str | None = None,
-    baseline: str | None = None,
-    data: str | Path | None = None,
-    backbone: str | None = None,
-    epochs: int | None = None,
-    batch_size: int | None = None,
-    lr: float | None = None,
-    image_size: int | None = None,
-    seed: int | None = None,
-    folds: int | None = None,
-    validation: float | None = None,
-    select: str | None = None,
-    threshold: str | None = None,
-    aggregate: str | None = None,
-    search: Mapping[str, Sequence[Any]] | None = None,
-    device: str | None = None,
-    devices: int | None = None,
-    nodes: int | None = None,
-    precision: str | None = None,
-    track: str | Sequence[str] | None = None,
-    out: str | Path | None = None,
     resume: bool = False,
-    recipe: str | Path | None = None,
-    allow: Sequence[str] = (),
-    options: Mapping[str, Mapping[str, Any]] | None = None,
     config: str | Path | None = None,
     progress: Progress | None = None,
+    **settings: Unpack[Given],
 ) -> Run:
     """Train and test a fusion on a task, with whole subjects held out.
 
     Args:
-        task: name of the task, e.g. ``"adni-ad"``.
-        fusion: name of the fusion; ``"rbca"`` if not given.
-        baseline: name of a classical baseline to train instead, e.g. ``"logistic"``.
-        data: folder of the cohort; without it, the task's SYNTHETIC cohort is written and used.
-        backbone, epochs, batch_size, lr, image_size: the task's preset if not given.
-        seed: of split, initialisation and data order; the same seed on the same machine gives the same predictions.
-        folds: each of so many folds is tested once, by a model that was trained on the others, and the model to ship is
-            trained on all; 1 holds a fifth of the subjects out, and ships the model that was tested on them. 5 with
-            ``data``; 1 without.
-        validation: share of the training subjects set aside; 0, or 0.2 where something is fitted on them.
-        select: ``"auc"`` keeps the epoch that is best on the subjects set aside; ``"none"`` the last one.
-        threshold: ``"argmax"``, or ``"youden"``, fitted on the subjects set aside.
-        aggregate: from slices to scans to subjects: mean, median, max, vote, logit.
-        search: option -> candidates, e.g. ``{"lr": (1e-4, 3e-4)}``, tried in each fold on the subjects set aside.
-        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
-        devices: that train together, on each node; each takes ``batch_size`` slices a step. What torchrun or srun
-            started if not given, else 1.
-        nodes: machines; several are started by torchrun or srun, and then seen.
-        precision: of training: ``32-true``, ``bf16-mixed``, ``16-mixed``.
-        track: trackers that follow the training, e.g. ``"tensorboard,mlflow"``.
-        out: run folder, which must not exist or be empty; ``runs/TASK-FUSION-DATE-TIME`` if not given.
-        resume: go on with the interrupted run into ``out``, whose settings need not be given again; begin if there is
-            none, and if it is finished, give it back.
-        recipe: folder of a recipe: train on exactly its scans, or refuse.
-        allow: codes of the audit's refusals to go on in spite of; the manifest keeps them.
-        options: part -> option -> value, e.g. ``{"injector": {"reduction": "shared"}}``.
+        task: name of the task, e.g. ``"adni-ad"``, or the path of the TOML of your own data.
+        resume: continue the interrupted run into ``out``, whose settings need not be given again; begin if there is
+            none, and return it if it is finished.
         config: TOML file, or ``manifest.json`` of an earlier run, beneath what is given here.
         progress: where progress is shown; bars on standard error if not given.
+        settings: as the options of ``fusekit run``, whose ``--help`` describes each. ``search`` is
+            ``{"lr": (1e-4, 3e-4)}``, ``options`` is ``{"injector": {"reduction": "shared"}}``. The same seed on the
+            same machine gives the same predictions.
 
     Returns:
         The finished run.
@@ -98,42 +54,14 @@ def run(
     Raises:
         FusekitError: whatever the user can put right; nothing is left half-written, and what is done is kept.
     """
-    given = {
-        "task": task,
-        "fusion": fusion,
-        "baseline": baseline,
-        "data": data,
-        "backbone": backbone,
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "lr": lr,
-        "image_size": image_size,
-        "seed": seed,
-        "folds": folds,
-        "validation": validation,
-        "select": select,
-        "threshold": threshold,
-        "aggregate": aggregate,
-        "search": search,
-        "device": device,
-        "devices": devices,
-        "nodes": nodes,
-        "precision": precision,
-        "track": track or None,
-        "out": out,
-        "recipe": recipe,
-        "allow": tuple(allow) or None,
-        "options": options or {},
-    }
-    asked = merge(read_config(Path(config)) if config else {}, given)
+    asked = merge(read_config(Path(config)) if config else {}, {"task": task, **settings})
     progress = progress or (Quiet() if surroundings().rank else Bars())
     if resume:
         asked, finished = _begun(asked)
         if finished:
             progress.say(f"The run into {finished.folder} is finished; nothing is left to do.")
             return finished
-    settings = resolve(asked)
-    with launched(make_plan(settings)) as plan:
+    with launched(make_plan(Settings.of(asked))) as plan:
         target = _lead(plan, resume, progress) if plan.processes.first else assist(plan)
     return Run(target)
 
@@ -146,7 +74,7 @@ def _lead(plan: Plan, resume: bool, progress: Progress) -> Path:
         progress.say(f"{size} devices train together, {settings.batch_size} slices each: {step} a step")
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")  # a folder is named in the user's own time
     target = (settings.out or Path("runs", f"{settings.task_name}-{settings.arm}-{stamp}")).absolute()
-    record = record_of(config=settings_of(settings))
+    record = record_of(config=settings.identity())
     with unfinished(target, record, resume=resume, progress=progress) as work:
         identity = identity_of(work / RECORD, bool(settings.track))
         with Followers(Underway(identity, target.name, target.parent, settings), progress) as followers:
@@ -172,7 +100,7 @@ def _begun(asked: dict[str, Any]) -> tuple[dict[str, Any], Run | None]:
     asked = merge(config, asked)
     if known[0].parent != out:
         return asked, None
-    before, now = (json.loads(json.dumps(settings_of(resolve(one)))) for one in (config, asked))
+    before, now = (Settings.of(one).identity() for one in (config, asked))
     if before != now:
         raise OptionError(f"{out} holds a finished run: {difference(before, now)}. Choose another --out.")
     shutil.rmtree(working_folder(out), ignore_errors=True)

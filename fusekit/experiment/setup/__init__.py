@@ -1,1 +1,1 @@
-"""What a run is asked to do, and on what: settings, plan, cohort."""
+"""What a run is asked to do, and everything that is made ready for it."""

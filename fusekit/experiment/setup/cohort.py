@@ -19,7 +19,8 @@ from fusekit.data.store.cache import alone, cache_folder, discard, hold
 from fusekit.disk import new_folder, refuse_damaged, seal, write_table
 from fusekit.errors import DataError, OptionError
 from fusekit.experiment.setup.manifest import versions
-from fusekit.experiment.setup.settings import Config, open_task
+from fusekit.experiment.setup.parts import open_task
+from fusekit.experiment.setup.settings import Settings
 from fusekit.extension import catalog, read_options
 from fusekit.extension.options import option_defaults
 from fusekit.progress import Bars, Progress
@@ -180,7 +181,7 @@ def rebuild(
     return Described(selected, mine, theirs, tuple(compare(theirs, mine, listed)), tuple(remarks))
 
 
-def read_cohort(config: Config, task: Task, progress: Progress) -> Cohort:
+def read_cohort(config: Settings, task: Task, progress: Progress) -> Cohort:
     """Read and check what a run trains on: the data, or the SYNTHETIC cohort; with a recipe, exactly its scans.
 
     Raises:
@@ -193,7 +194,7 @@ def read_cohort(config: Config, task: Task, progress: Progress) -> Cohort:
     return cohort
 
 
-def _exactly(config: Config, task: Task, folder: Path, progress: Progress) -> Cohort:
+def _exactly(config: Settings, task: Task, folder: Path, progress: Progress) -> Cohort:
     """Exactly the scans of the configuration's recipe; whatever differs is a refusal, and named."""
     assert config.recipe is not None
     name = config.task

@@ -25,7 +25,7 @@ from fusekit.data import (
 from fusekit.data.store.cache import cache_folder
 from fusekit.experiment.setup import manifest
 from fusekit.experiment.setup.cohort import read_cohort
-from fusekit.experiment.setup.settings import Config
+from fusekit.experiment.setup.settings import Settings
 from fusekit.progress import Progress, Quiet
 
 
@@ -112,7 +112,7 @@ class Sides(NamedTuple):
         }
 
 
-def gather(config: Config, task: Task, slices: SlicePolicy, progress: Progress, *, stop: bool = True) -> Gathered:
+def gather(config: Settings, task: Task, slices: SlicePolicy, progress: Progress, *, stop: bool = True) -> Gathered:
     """Read the cohort, check it, deal its subjects into folds, cut its slices, and audit all of it.
 
     Args:
@@ -139,7 +139,7 @@ def gather(config: Config, task: Task, slices: SlicePolicy, progress: Progress, 
     return Gathered(cohort, folds, store, findings)
 
 
-def gather_again(config: Config, task: Task, slices: SlicePolicy) -> Gathered:
+def gather_again(config: Settings, task: Task, slices: SlicePolicy) -> Gathered:
     """Gather for a process that trains what another has gathered: nothing is audited or checked twice.
 
     Raises:

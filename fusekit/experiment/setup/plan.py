@@ -12,9 +12,10 @@ from lightning_fabric import Fabric
 from fusekit.data import SlicePolicy, Task
 from fusekit.errors import OptionError
 from fusekit.evaluation import Metric, Rule
-from fusekit.experiment.setup.settings import MODEL_PARTS, Config, open_task, slice_policy
+from fusekit.experiment.setup.parts import MODEL_PARTS, open_task
+from fusekit.experiment.setup.settings import Settings
 from fusekit.experiment.setup.trackers import open_trackers
-from fusekit.extension import catalog, read_options
+from fusekit.extension import catalog
 from fusekit.models import FusionModel, build
 from fusekit.models.build import check_image
 from fusekit.training import ALONE, AugmentOptions, Processes, TrainingOptions, fabric_for
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 class Plan:
     """What a run will do."""
 
-    config: Config
+    config: Settings
     task: Task
     metrics: Mapping[str, Metric]
     slices: SlicePolicy
@@ -58,14 +59,14 @@ class Plan:
 
         Raises:
             UnknownName: no such baseline.
-            OptionError: it has no such option.
+            OptionError: an option has a value that it does not take.
         """
         factory = catalog().baselines.get(self.config.baseline)
-        made: Baseline = factory(**read_options("baseline", factory, self.config.options.get("baseline", {})))
+        made: Baseline = factory(**self.config.options.get("baseline", {}))
         return made
 
 
-def make_plan(config: Config) -> Plan:
+def make_plan(config: Settings) -> Plan:
     """Check every name and option of a configuration.
 
     Raises:
@@ -75,14 +76,13 @@ def make_plan(config: Config) -> Plan:
     """
     options = config.options
     task = open_task(config.task, options)
-    read_options("synthetic", task.synthesize, options.get("synthetic", {}))
     plan = Plan(
         config=config,
         task=task,
         metrics={name: catalog().metrics.get(name)() for name in task.metrics},
-        slices=slice_policy(config, task),
-        training=TrainingOptions(**read_options("training", TrainingOptions, options.get("training", {}))),
-        augment=AugmentOptions(**read_options("augment", AugmentOptions, options.get("augment", {}))),
+        slices=config.slice_policy(task),
+        training=TrainingOptions(**options.get("training", {})),
+        augment=AugmentOptions(**options.get("augment", {})),
         fabric=fabric_for(config.device, config.precision, config.devices, config.nodes),
     )
     _refuse_mirrored(plan)

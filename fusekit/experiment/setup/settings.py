@@ -1,108 +1,144 @@
-"""What a run was asked to do: the command line, a TOML file or keyword arguments, with the task's preset beneath."""
+"""The settings of a run, each declared once: the command line, ``fusekit.run`` and ``--config`` are made of them."""
 
 from __future__ import annotations
 
-import tomllib
+import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
-from functools import partial
+from dataclasses import dataclass, fields, replace
 from itertools import product
 from pathlib import Path
-from typing import Any, Literal, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 
-from fusekit.data import ONE_IN, Preset, SlicePolicy, Task
-from fusekit.data.own.task import OwnTask, is_own, name_of
-from fusekit.data.recipe.recipe import read_recipe
-from fusekit.disk import regular
-from fusekit.disk.schema import parse_json
-from fusekit.errors import OptionError, PluginError
-from fusekit.experiment.records import Configured
-from fusekit.extension import catalog, read_options
+from fusekit.errors import OptionError
+from fusekit.experiment.setup import parts
+from fusekit.experiment.setup.about import About, about
+from fusekit.experiment.setup.given import entries, merge
+from fusekit.extension.options import convert
 from fusekit.extension.registry import suggest
 from fusekit.launch_environment import settled
-from fusekit.training import Precision
 
-#: The part before the dot in ``-o part.option=value``, and what its options set.
-PARTS = {
-    "task": "how the cohort is read",
-    "synthetic": "the cohort that is written when no data is given",
-    "slices": "which slices are used",
-    "training": "the training loop",
-    "augment": "how training images are changed at random",
-    "track": "the trackers that --track names",
-    "baseline": "the classical baseline",
-    "sites": "where the injector meets the backbone",
-    "backbone": "the image backbone",
-    "encoder": "the clinical encoder",
-    "injector": "the injector",
-    "head": "the fusion head",
-}
+if TYPE_CHECKING:
+    from fusekit.data import SlicePolicy, Task
+
+LAUNCHED = "1, or as torchrun or srun started"
 
 #: Share of the training subjects set aside where something is fitted on them and nobody says how many.
 VALIDATION = 0.2
 
-MODEL_PARTS = ("sites", "backbone", "encoder", "injector", "head")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Config:
-    """Everything a run needs to be run again, with no default left open.
+class Settings:
+    """Everything a run needs to be run again.
 
-    Args:
-        task: name of the task, or the absolute path of a TOML that describes somebody's own data.
-        fusion: name of the fusion; empty where a baseline is trained.
-        baseline: name of the classical baseline to train instead, on the clinical table alone.
-        data: folder of the cohort; None for the task's synthetic one.
-        backbone: name of the image backbone.
-        epochs, batch_size, lr: of the training; lr is Adam's learning rate.
-        image_size: height and width of a slice in pixels.
-        seed: of split, initialisation and data order.
-        folds: 2 or more cut the subjects into so many folds, each of which is tested once by a model of its own; 1
-            holds a fifth of the subjects out and tests it.
-        validation: share of the training subjects set aside for what is fitted after training.
-        select: ``auc`` keeps the epoch with the best AUC of the subjects set aside; ``none`` the last, as the paper.
-        threshold: what makes a call: ``argmax``, or the ``youden`` threshold of the subjects set aside.
-        aggregate: how slices become scans and scans subjects.
-        search: option -> candidates, tried in every fold on the subjects set aside.
-        device: auto, cpu, cuda, cuda:N, mps.
-        devices, nodes: that train together: devices on each node, and nodes; of each, ``batch_size`` slices a step.
-        precision: 32-true, bf16-mixed, 16-mixed.
-        out: run folder.
-        recipe: folder of a recipe, whose scans and no others are used; its options lie beneath those given.
-        allow: codes of refusals of the audit to go on in spite of.
-        track: names of the trackers that follow the training; they change nothing, and no manifest keeps them.
-        options: part -> option -> value, as given.
+    Every spelling of the same settings is equal: values have their types, paths are absolute, and ``options`` holds
+    only what is not the default.
     """
 
-    task: str
-    fusion: str = ""
-    baseline: str = ""
-    backbone: str
-    epochs: int
-    batch_size: int
-    lr: float
-    image_size: int
-    data: Path | None = None
-    seed: int = 0
-    folds: int = 5
-    validation: float = 0.0
-    select: Literal["none", "auc"] = "none"
-    threshold: Literal["argmax", "youden"] = "argmax"
-    aggregate: str = "mean"
-    search: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    device: str = "auto"
-    devices: int = 1
-    nodes: int = 1
-    precision: Precision = "32-true"
-    out: Path | None = None
-    recipe: Path | None = None
-    allow: tuple[str, ...] = ()
-    track: tuple[str, ...] = ()
-    options: Mapping[str, Mapping[str, Any]]
+    task: str = about("data", "Task to run, e.g. `adni-ad`, or the TOML of your own data.")
+    data: Path | None = about("data", "Folder of the cohort.", None, words="a SYNTHETIC cohort", free=True)
+    recipe: Path | None = about(
+        "data", "Recipe (`fusekit cohort`): train on exactly its scans, or refuse.", None, free=True
+    )
+    allow: tuple[str, ...] = about(
+        "data", "Continue in spite of this refusal of the audit; may be repeated.", (), metavar="FINDING", free=True
+    )
+    seed: int = about("data", "Of split, initialisation and data order.", 0, least=0, free=True)
+    image_size: int = about("data", "Height and width of a slice in pixels.", least=16, preset=True)
+    fusion: str = about("model", "How image and table meet: concat, rbca, or a plugin's.", "", words=parts.FUSION)
+    baseline: str = about("model", "Instead: a classical model of the table alone, e.g. logistic.", "", words="none")
+    backbone: str = about("model", "Image backbone: any timm CNN that fits.", preset=True)
+    options: Mapping[str, Mapping[str, Any]] = about(
+        "model", "Set an option of a part; may be repeated.", {}, metavar="PART.OPTION=VALUE"
+    )
+    epochs: int = about("training", "Passes over the training slices.", least=1, preset=True)
+    batch_size: int = about("training", "Slices per training step and device.", least=2, preset=True)
+    lr: float = about("training", "Learning rate of Adam.", above=0, preset=True)
+    search: Mapping[str, tuple[Any, ...]] = about(
+        "training",
+        "Candidates (`lr=1e-4,3e-4`), of which every fold chooses on the subjects set aside; may be repeated.",
+        {},
+        metavar="OPTION=VALUE,...",
+    )
+    device: str = about("training", "auto, cpu, cuda, cuda:N or mps.", "auto", free=True)
+    devices: int = about("training", "Devices of this machine that train together.", 1, words=LAUNCHED)
+    nodes: int = about("training", "Machines that train together.", 1, words=LAUNCHED)
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = about("training", "Of its arithmetic.", "32-true")
+    folds: int = about(
+        "evaluation",
+        "Test each of so many folds of subjects once; 1 holds a fifth of the subjects out.",
+        5,
+        words="5, and 1 for a run on a SYNTHETIC cohort",
+        least=1,
+    )
+    validation: float = about(
+        "evaluation",
+        "Share of the training subjects set aside to choose or fit something on.",
+        0.0,
+        words=f"0, and {VALIDATION} where something is chosen or fitted",
+        least=0,
+        below=1,
+    )
+    select: Literal["none", "auc"] = about(
+        "evaluation", "Epoch that is kept: the last, or the one with the best AUC of the subjects set aside.", "none"
+    )
+    threshold: Literal["argmax", "youden"] = about(
+        "evaluation", "What is called: the likeliest class, or by a threshold fitted on subjects set aside.", "argmax"
+    )
+    aggregate: Literal["mean", "median", "max", "vote", "logit"] = about(
+        "evaluation", "From slices to scans to subjects.", "mean"
+    )
+    explain: Literal["none", "fast", "full"] = about(
+        "evaluation", "What is explained of each model.", "fast", free=True
+    )
+    track: tuple[str, ...] = about(
+        "output",
+        "Follow the training in tensorboard or mlflow (`pip install 'fusekit[tracking]'`).",
+        (),
+        words="history.csv alone, which is always written",
+        metavar="A,B,...",
+        free=True,
+    )
+    out: Path | None = about("output", "Run folder, new or empty.", None, words="runs/TASK-FUSION-DATE-TIME", free=True)
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> Settings:
+        """Check what was given, give every value its type, and fill the rest from the task's preset.
+
+        Names are checked first, without torch. None means not given; text is read, wherever it comes from.
+
+        Raises:
+            UnknownName: no such task, fusion, backbone or baseline, with the nearest.
+            OptionError: an unknown setting or option, or a value that does not fit.
+        """
+        values = plain_values(given)
+        check_names(values)
+        options, search = values.pop("options", {}), values.pop("search", {})
+        values["fusion"] = values.get("fusion") or ("" if values.get("baseline") else parts.FUSION)
+        values["devices"], values["nodes"] = settled(values.get("devices"), values.get("nodes"))
+        task = parts.open_under_recipe(values, options)
+        preset = parts.preset_of(task, values.get("data"))
+        fitted = bool(values.get("select") == "auc" or values.get("threshold") == "youden" or search)
+        values = {
+            **{name: getattr(preset, name) for name, (_, about) in FIELDS.items() if about.preset},
+            "folds": 5 if values.get("data") else 1,  # invented patients are held out once: nobody waits for more
+            "validation": VALIDATION if fitted else 0.0,
+            **values,
+        }
+        chosen = {part: parts.typed(part, own, values, task) for part, own in options.items()}
+        chosen = {part: parts.without_defaults(part, own, values, task) for part, own in chosen.items()}
+        settings = cls(
+            **values,
+            options={part: own for part, own in chosen.items() if own},
+            search={name: _candidates(name, own, values, task) for name, own in search.items()},
+        )
+        settings._check(fitted)
+        return settings
 
     @property
     def task_name(self) -> str:
         """What to call the task: of a TOML, its file name without ending."""
+        from fusekit.data.own.task import name_of
+
         return name_of(self.task)
 
     @property
@@ -113,6 +149,8 @@ class Config:
     @property
     def dealt(self) -> int:
         """Into how many folds the subjects are dealt."""
+        from fusekit.data import ONE_IN
+
         return self.folds if self.folds > 1 else ONE_IN
 
     @property
@@ -120,8 +158,12 @@ class Config:
         """The folds that are tested."""
         return range(self.folds)
 
-    def candidates(self) -> list[tuple[dict[str, str], Config]]:
-        """What ``search`` chooses from: the choice, and the configuration it gives; this one alone without a search.
+    def slice_policy(self, task: Task) -> SlicePolicy:
+        """The preset's slices, changed by ``-o slices.option=value``."""
+        return replace(parts.preset_of(task, self.data).slices, **self.options.get("slices", {}))
+
+    def candidates(self) -> list[tuple[dict[str, Any], Settings]]:
+        """What ``search`` chooses from: the choice, and the settings it gives; these alone without a search.
 
         Raises:
             OptionError: a candidate does not fit.
@@ -129,184 +171,96 @@ class Config:
         found = []
         for values in product(*self.search.values()):
             choice = dict(zip(self.search, values, strict=True))
-            pairs = [f"{name}={value}" for name, value in choice.items() if "." in name]
+            of_parts = parts.of_search({name: value for name, value in choice.items() if "." in name})
             plain = {name: value for name, value in choice.items() if "." not in name}
-            found.append(
-                (choice, resolve(merge(self.as_json(), {"search": {}}, plain, {"options": parse_options(pairs)})))
-            )
+            found.append((choice, Settings.of(merge(self.as_json(), {"search": {}}, plain, {"options": of_parts}))))
         return found
 
     def as_json(self) -> dict[str, Any]:
-        """For the manifest, which is silent on who looked on; ``resolve(it)`` is the way back."""
-        plain = asdict(self)
-        plain.pop("track")
-        plain["options"].pop("track", None)
-        return {k: str(v) if isinstance(v, Path) else v for k, v in plain.items() if v is not None}
+        """For the manifest, which is silent on trackers; ``Settings.of(it)`` is the way back."""
+        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "track"}
+        values["options"] = {part: chosen for part, chosen in self.options.items() if part != "track"}
+        plain: dict[str, Any] = json.loads(json.dumps(values, default=str))
+        return {name: value for name, value in plain.items() if value is not None}
+
+    def identity(self, *without: str) -> dict[str, Any]:
+        """What makes it the same run, however its settings were spelled and wherever its folder is moved."""
+        return {name: value for name, value in self.as_json().items() if name not in ("out", *without)}
+
+    def _check(self, fitted: bool) -> None:
+        """Refuse what does not go together."""
+        if self.baseline and self.devices * self.nodes > 1:
+            raise OptionError(
+                f"the baseline {self.baseline} is fitted by one process; leave --devices and --nodes out."
+            )
+        if self.baseline and self.search:
+            raise OptionError(f"--search does not reach into baselines; {self.baseline} has options of its own.")
+        if fitted and not self.validation:
+            raise OptionError(
+                "--select auc, --threshold youden and --search choose by training subjects set aside, and "
+                "--validation 0 sets none aside."
+            )
 
 
-def resolve(given: Mapping[str, Any]) -> Config:
-    """Check what was given, and fill the rest from the task's preset.
+#: Name of each setting -> its type, and what else is known of it.
+FIELDS: dict[str, tuple[Any, About]] = {
+    entry.name: (get_type_hints(Settings)[entry.name], entry.metadata["about"]) for entry in fields(Settings)
+}
 
-    Args:
-        given: names of Config -> values; ``options`` may hold text, as from ``-o``. None means not given.
+
+def plain_values(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Give every setting its type, and see that it is in its range; parts and their options come later.
 
     Raises:
-        UnknownName: no such task, fusion or backbone.
-        OptionError: an unknown name, or a value that does not fit.
+        OptionError: there is no such setting, or it does not take the value; or no task is named.
     """
-    given = {name: value for name, value in given.items() if value is not None}
-    hints = get_type_hints(Config)
-    for name in given:
-        if name not in hints:
-            raise OptionError(f"the configuration has no entry {name!r}; {suggest(name, [*hints, *PARTS])}")
-    for part in given.get("options", {}):
-        if part not in PARTS:
-            raise OptionError(f"no part is called {part!r}; {suggest(part, PARTS)}")
-    if "task" not in given:
-        raise OptionError("the configuration names no task.")
-    recipe = read_recipe(Path(given["recipe"])) if "recipe" in given else None
-    if recipe:
-        given["options"] = recipe.beneath(given["task"], given.get("options", {}))
-    task = open_task(given["task"], given.get("options", {}))
-    if is_own(given["task"]):  # so that a manifest runs again from any folder
-        given["task"] = str(Path(given["task"]).absolute())
-    if task.folder is not None:
-        given.setdefault("data", task.folder.absolute())
-    if recipe and not recipe.synthetic and "data" not in given:
-        raise OptionError("--recipe is one of real data; say where yours lie: --data DIR")
-    preset = preset_of(task, given.get("data"))
-    defaults = {f.name: getattr(preset, f.name) for f in fields(Preset) if f.name in hints}
-    tested = {"folds": 5 if given.get("data") else 1}  # invented patients are held out once: nobody waits for more
-    values = {"options": {}, "search": {}, **tested, **defaults, **given}
+    values = {name: _typed(name, value) for name, value in given.items() if value is not None}
+    if not values.get("task"):
+        raise OptionError("the configuration names no task; `fusekit list tasks` shows them.")
+    return values
+
+
+def check_names(given: Mapping[str, Any]) -> None:
+    """Look up every name in what was given, importing nothing heavy.
+
+    Raises:
+        UnknownName: with the nearest.
+        OptionError: there is no such part or option.
+    """
+    values = plain_values(given)
     if values.get("fusion") and values.get("baseline"):
         raise OptionError("a run trains one arm: --fusion or --baseline; `fusekit compare` trains several.")
-    if not values.get("baseline"):
-        values["fusion"] = values.get("fusion") or "rbca"
-    options = {part: dict(chosen) for part, chosen in values.pop("options").items()}
-    search = {name: tuple(map(str, candidates)) for name, candidates in values.pop("search").items()}
-    fitted = values.get("select") == "auc" or values.get("threshold") == "youden" or search
-    values.setdefault("validation", VALIDATION if fitted else 0.0)
-    plain = read_options("run", Config, values, withhold=("options", "search"))
-    plain["devices"], plain["nodes"] = settled(plain.get("devices"), plain.get("nodes"))
-    config = Config(**plain, options=options, search=search)
-    _check_numbers(config)
-    if config.baseline and config.devices * config.nodes > 1:
-        raise OptionError(f"the baseline {config.baseline} is fitted by one process; leave --devices and --nodes away.")
-    if fitted and not config.validation:
-        raise OptionError(
-            "--select auc, --threshold youden and --search choose by training subjects set aside, and --validation 0 "
-            "sets none aside."
-        )
-    for name in search:
-        if name.partition(".")[0] not in ("lr", "epochs", "batch_size", "training", "augment", *MODEL_PARTS):
-            raise OptionError(
-                f"--search takes lr, epochs, batch_size and options of training, augmentation and model, not {name}."
-            )
-        if config.baseline:
-            raise OptionError(f"--search does not reach into baselines; {config.baseline} has options of its own.")
-    return config
+    searched = parts.of_search(values.get("search", {}))
+    parts.check_names(values, merge(values, {"options": searched})["options"])
 
 
-def _check_numbers(config: Config) -> None:
-    for name, least in (("epochs", 1), ("batch_size", 2), ("image_size", 16), ("folds", 1), ("seed", 0)):
-        if getattr(config, name) < least:
-            raise OptionError(f"--{name.replace('_', '-')} takes {least} or more, not {getattr(config, name)}.")
-    if not config.lr > 0:
-        raise OptionError(f"--lr takes a number above 0, not {config.lr}.")
-    if not 0 <= config.validation < 1:
-        raise OptionError(f"--validation takes a share of the training subjects below 1, not {config.validation:g}.")
+def _typed(name: str, value: Any) -> Any:
+    if name not in FIELDS:
+        raise OptionError(f"the configuration has no entry {name!r}; {suggest(name, [*FIELDS, *parts.PARTS])}")
+    kind, about = FIELDS[name]
+    if name == "options":
+        return {part: dict(entries(own, part)) for part, own in entries(value, name).items()}
+    if name == "search":
+        return dict(entries(value, name))
+    found = convert(name, kind, value)
+    if isinstance(found, int | float):
+        about.check(name, found)
+    if name == "task":
+        return str(Path(found).absolute()) if parts.is_own(found) else found
+    if name == "allow":
+        return tuple(sorted(set(found)))
+    return found.absolute() if isinstance(found, Path) else found
 
 
-def open_task(name: str, options: Mapping[str, Mapping[str, Any]]) -> Task:
-    """Build a task from its name, or from the path of a TOML, and its part of the options.
+def _candidates(name: str, given: Any, values: Mapping[str, Any], task: Task) -> tuple[Any, ...]:
+    """The candidates of one entry of ``search``, typed, each once.
 
     Raises:
-        UnknownName: no such task, with the nearest.
-        OptionError: an option does not exist or does not take its value.
-        DataError: the TOML does not fit.
+        OptionError: there is none, or one does not fit.
     """
-    factory = partial(OwnTask, Path(name)) if is_own(name) else catalog().tasks.get(name)
-    task = factory(**read_options("task", factory, options.get("task", {})))
-    if not isinstance(task, Task):
-        raise PluginError(f"the task {name!r} builds {type(task).__name__}; a fusekit.Task is expected.")
-    return task
-
-
-def preset_of(task: Task, data: Path | str | None) -> Preset:
-    """Return the defaults: the paper's with data, those of the synthetic cohort without."""
-    return task.paper if data else task.synthetic
-
-
-def slice_policy(config: Config, task: Task) -> SlicePolicy:
-    """The preset's slices, changed by ``-o slices.option=value``."""
-    base = preset_of(task, config.data).slices.as_json()
-    return SlicePolicy(**{**base, **read_options("slices", SlicePolicy, config.options.get("slices", {}))})
-
-
-def read_config(path: Path) -> dict[str, Any]:
-    """Read a TOML file, or a run's ``manifest.json``, into what ``resolve`` takes.
-
-    Tables of the TOML are parts: ``[injector]`` with ``activation = "none"`` is ``-o injector.activation=none``; but
-    for ``[search]``, whose entries are ``--search``.
-
-    Raises:
-        OptionError: the file cannot be read, with line and column where the format is wrong.
-    """
-    try:
-        text = regular(path).read_text(encoding="utf-8")
-        if path.suffix == ".json":
-            config = parse_json(text, Configured, f"--config {path}")["config"]
-            return {name: value for name, value in config.items() if name != "out"}
-        entries = tomllib.loads(text)
-    except OSError as error:
-        raise OptionError(f"--config {path} cannot be read: {error.strerror}.") from error
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise OptionError(f"--config {path} is not a configuration: {error}.") from error
-    options = {name: value for name, value in entries.items() if isinstance(value, dict) and name != "search"}
-    return {**{name: value for name, value in entries.items() if name not in options}, "options": options}
-
-
-def parse_options(pairs: list[str]) -> dict[str, dict[str, str]]:
-    """``["injector.activation=none"]`` -> ``{"injector": {"activation": "none"}}``.
-
-    Raises:
-        OptionError: a pair is not ``part.option=value``.
-    """
-    options: dict[str, dict[str, str]] = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        part, dot, option = name.partition(".")
-        if not (equals and dot and part and option):
-            raise OptionError(f"-o takes part.option=value, not {pair!r}; parts: {', '.join(PARTS)}.")
-        options.setdefault(part, {})[option.replace("-", "_")] = value
-    return options
-
-
-def parse_search(pairs: list[str]) -> dict[str, tuple[str, ...]]:
-    """``["lr=1e-4,3e-4"]`` -> ``{"lr": ("1e-4", "3e-4")}``.
-
-    Raises:
-        OptionError: a pair is not ``name=value,value``, or a name stands twice.
-    """
-    search: dict[str, tuple[str, ...]] = {}
-    for pair in pairs:
-        name, equals, values = pair.partition("=")
-        candidates = tuple(value for value in values.split(",") if value)
-        if not (equals and name and candidates):
-            raise OptionError(f"--search takes name=value,value (lr=1e-4,3e-4), not {pair!r}.")
-        name = name.replace("-", "_")
-        if name in search:
-            raise OptionError(f"--search names {name} twice.")
-        search[name] = candidates
-    return search
-
-
-def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay configurations over each other, the last on top; options merge option by option."""
-    merged: dict[str, Any] = {}
-    options: dict[str, dict[str, Any]] = {}
-    for layer in layers:
-        merged.update({name: value for name, value in layer.items() if value is not None and name != "options"})
-        for part, values in layer.get("options", {}).items():
-            options.setdefault(part, {}).update(values)
-    return {**merged, "options": options}
+    part, dot, option = name.partition(".")
+    several = given if isinstance(given, list | tuple) else [given]
+    if not several:
+        raise OptionError(f"--search names no candidate for {name}.")
+    found = [parts.typed(part, {option: one}, values, task)[option] if dot else _typed(name, one) for one in several]
+    return tuple(dict.fromkeys(found))

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from fusekit.errors import FusekitError, OptionError
 from fusekit.experiment.folder import Run
-from fusekit.experiment.setup.settings import Config
+from fusekit.experiment.setup.settings import Settings
 from fusekit.extension import PluginHost, catalog, read_options
 from fusekit.extension.options import option_parameters
 from fusekit.extension.registry import suggest
@@ -34,7 +34,7 @@ class Underway:
     id: str
     name: str
     home: Path
-    config: Config
+    config: Settings
 
     @property
     def synthetic(self) -> bool:
@@ -42,7 +42,7 @@ class Underway:
         return self.config.data is None
 
 
-def open_trackers(config: Config) -> PluginHost:
+def open_trackers(config: Settings) -> PluginHost:
     """Build the trackers of ``--track``: each a plugin that is loaded for one run.
 
     Raises:
@@ -140,7 +140,7 @@ class Followers:
 
 
 @contextmanager
-def followers_of(comparison: Path, identity: str, progress: Progress) -> Iterator[Callable[[str, Config], Followers]]:
+def followers_of(comparison: Path, identity: str, progress: Progress) -> Iterator[Callable[[str, Settings], Followers]]:
     """Let every run of a comparison be followed: (name of its folder, configuration) -> its followers.
 
     Args:
@@ -151,7 +151,7 @@ def followers_of(comparison: Path, identity: str, progress: Progress) -> Iterato
     failed: dict[str, str] = {}
     with ExitStack() as stack:
 
-        def follow(name: str, config: Config) -> Followers:
+        def follow(name: str, config: Settings) -> Followers:
             underway = Underway(f"{identity}-{name}", f"{comparison.name}/{name}", comparison.parent, config)
             followers = stack.enter_context(Followers(underway, progress, failed))
             followers.run_started()

@@ -84,11 +84,6 @@ class TimmBackbone(HookedBackbone):
         )
 
 
-def timm_names() -> list[str]:
-    """Every name that timm can build, with and without the tag of published weights."""
-    return sorted({*timm.list_models(), *timm.list_pretrained()})
-
-
 def _create(name: str, in_channels: int, pretrained: bool) -> nn.Module:
     if not timm.is_model(name):
         raise UnknownName(f"timm has no network {name!r}; {suggest(name, timm.list_models())}")

@@ -7,13 +7,12 @@ from typing import Any
 from torch import Tensor, nn
 from torchvision.models import video
 
-from fusekit.errors import OptionError
+from fusekit.errors import OptionError, UnknownName
 from fusekit.extension.fusion import SiteKind
+from fusekit.extension.registry import suggest
 from fusekit.models.backbones.hooked import HookedBackbone
 
 _STAGES = ("layer1", "layer2", "layer3", "layer4")
-#: Mixed 3-D and 2-D convolutions, 3-D ones, and 3-D ones as 2-D times 1-D (Tran et al. 2018), 18 layers each.
-_NETWORKS = ("mc3_18", "r2plus1d_18", "r3d_18")
 
 
 class VideoBackbone(HookedBackbone):
@@ -39,6 +38,8 @@ class VideoBackbone(HookedBackbone):
     def __init__(self, name: str, in_channels: int, *, sites: SiteKind = "block"):
         if in_channels < 1:
             raise OptionError(f"a volume has one channel or more, not {in_channels}.")
+        if not hasattr(video, name):
+            raise UnknownName(f"torchvision has no network {name!r} for volumes; {suggest(name, dir(video))}")
         net: Any = getattr(video, name)(weights=None)
         net.stem[0] = _first_convolution(net.stem[0], in_channels)
         net.fc = nn.Identity()
@@ -53,11 +54,6 @@ class VideoBackbone(HookedBackbone):
             spatial_dims=3,
             name=name,
         )
-
-
-def video_names() -> list[str]:
-    """The names of torchvision's video ResNets."""
-    return list(_NETWORKS)
 
 
 def _features(net: Any, image: Tensor) -> Tensor:

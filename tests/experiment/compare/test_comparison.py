@@ -17,8 +17,8 @@ import pytest
 import torch
 
 import fusekit
+from fusekit import Comparison, compare
 from fusekit.errors import FusekitError, OptionError, UnknownName
-from fusekit.experiment import Comparison, compare
 from fusekit.experiment.run import fold
 from fusekit.progress import Quiet
 from fusekit.training.guard.failures import within_memory
@@ -83,7 +83,7 @@ def test_a_comparison_whose_process_was_killed_goes_on_and_ends_the_same(
 ) -> None:
     out = tmp_path / "killed"
     given = {name: value for name, value in small.items() if name != "progress"}
-    script = "import json, sys; from fusekit.experiment import compare; compare(**json.loads(sys.argv[1]))"
+    script = "import json, sys; from fusekit import compare; compare(**json.loads(sys.argv[1]))"
     surroundings = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
     command = [sys.executable, "-c", script, json.dumps({**given, "out": str(out)})]
     with subprocess.Popen(command, env=surroundings, stderr=subprocess.DEVNULL) as process:
@@ -259,7 +259,7 @@ def test_other_data_under_the_same_name_are_refused(
         ({"search": {"task.x": ["1"]}}, OptionError, "--search takes lr, epochs, batch_size"),
         ({"search": {"lr": ["fast"]}}, OptionError, "lr takes a number, not 'fast'"),
         ({"validation": 0.0, "threshold": "youden"}, OptionError, "--validation 0 sets none aside"),
-        ({"aggregate": "mode"}, OptionError, "no aggregation 'mode'"),
+        ({"aggregate": "mode"}, OptionError, "aggregate takes one of mean, median"),
     ],
 )
 def test_what_does_not_fit_is_said_before_anything_is_made(

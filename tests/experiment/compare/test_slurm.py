@@ -15,12 +15,12 @@ import submitit
 import torch
 from submitit.core.utils import JobPaths
 
+from fusekit import Comparison, compare
 from fusekit.errors import DataError, FusekitError, OptionError
-from fusekit.experiment import Comparison, compare
 from fusekit.experiment.compare import slurm
 from fusekit.experiment.compare.slurm import Slurm, SlurmOptions, TrainFold
 from fusekit.experiment.run.fold import train_fold
-from fusekit.experiment.setup.settings import Config, resolve
+from fusekit.experiment.setup.settings import Settings
 from fusekit.progress import Quiet
 from tests.experiment.people import content, write_people
 
@@ -223,7 +223,7 @@ def test_a_node_that_sees_other_files_says_so(asked: dict[str, Any], cluster: Cl
     ids=["a network", "on a CPU", "a baseline"],
 )
 def test_who_asks_for_a_gpu(changes: dict[str, str], gpus: int) -> None:
-    config = resolve({"task": "adni-ad", "fusion": "concat", **changes})
+    config = Settings.of({"task": "adni-ad", "fusion": "concat", **changes})
     assert SlurmOptions().of(config) == gpus
     assert SlurmOptions(gpus=0).of(config) == 0
     asked = SlurmOptions().parameters(gpus, 4)
@@ -232,19 +232,19 @@ def test_who_asks_for_a_gpu(changes: dict[str, str], gpus: int) -> None:
 
 def test_a_request_gives_the_configuration_back(asked: dict[str, Any]) -> None:
     given = {"task": asked["task"], "fusion": "rbca", "select": "auc", "search": {"lr": ("1e-3", "1e-4")}}
-    config: Config = resolve({**given, "options": {"injector": {"reduction": "shared"}}})
-    assert resolve(json.loads(json.dumps(config.as_json()))) == config
+    config: Settings = Settings.of({**given, "options": {"injector": {"reduction": "shared"}}})
+    assert Settings.of(json.loads(json.dumps(config.as_json()))) == config
 
 
 def test_a_device_of_the_cluster_need_not_be_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(slurm, "refuse_absent", lambda: None)
     launch = Slurm(SlurmOptions(), None, tmp_path)
-    config = resolve({"task": "adni-ad", "fusion": "concat", "device": "cuda", "precision": "16-mixed"})
+    config = Settings.of({"task": "adni-ad", "fusion": "concat", "device": "cuda", "precision": "16-mixed"})
     plan = launch.plan(config)
     assert plan.config == config
     assert plan.fabric.device.type == "cpu"
     with pytest.raises(OptionError, match="--device cuda:1 cannot"):
-        launch.plan(resolve({"task": "adni-ad", "device": "cuda:1"}))
+        launch.plan(Settings.of({"task": "adni-ad", "device": "cuda:1"}))
 
 
 def test_without_slurm_or_submitit_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

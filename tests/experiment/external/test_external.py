@@ -16,13 +16,13 @@ import pytest
 import torch
 
 import fusekit
+from fusekit import Run
 from fusekit.bundle.bundle import Bundle
 from fusekit.data import Cohort, build_store
 from fusekit.data.store.cache import cache_folder
 from fusekit.errors import DataError, LeakageError, OptionError
 from fusekit.evaluation import Rule, score
 from fusekit.evaluation.calibration.recalibration import CalibrationMap
-from fusekit.experiment import Run
 from fusekit.experiment.external.external import FILES, RECALIBRATED, evaluate
 from fusekit.experiment.setup.cohort import synthetic_cohort
 from fusekit.extension import catalog

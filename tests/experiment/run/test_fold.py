@@ -12,15 +12,15 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from fusekit import Run
 from fusekit.bundle.bundle import Bundle
 from fusekit.data import Cohort, Column
 from fusekit.errors import DataError
 from fusekit.evaluation import Rule
-from fusekit.experiment import Run
 from fusekit.experiment.run.fold import train_fold
 from fusekit.experiment.setup.gathered import gather
 from fusekit.experiment.setup.plan import make_plan
-from fusekit.experiment.setup.settings import resolve
+from fusekit.experiment.setup.settings import Settings
 from fusekit.progress import Quiet
 from fusekit_adni.task import AdniAdTask
 
@@ -41,7 +41,7 @@ pytestmark = pytest.mark.usefixtures("unexplained")
 
 
 def trained(folder: Path, fold: int | None = 0, **changes: Any) -> tuple[Bundle | None, dict[str, Any]]:
-    plan = make_plan(resolve({**SMALL, **changes}))
+    plan = make_plan(Settings.of({**SMALL, **changes}))
     gathered = gather(plan.config, plan.task, plan.slices, Quiet())
     folder.mkdir()
     bundle = train_fold(plan, gathered, fold, folder, Quiet())

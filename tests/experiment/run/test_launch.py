@@ -22,7 +22,7 @@ from fusekit.evaluation import score
 from fusekit.experiment.folder import Run
 from fusekit.experiment.setup.gathered import gather
 from fusekit.experiment.setup.plan import make_plan
-from fusekit.experiment.setup.settings import resolve
+from fusekit.experiment.setup.settings import Settings
 from fusekit.progress import Quiet
 from fusekit.training.machines.processes import ProcessLostError
 from tests.experiment.people import write_people
@@ -64,7 +64,7 @@ def test_every_slice_is_predicted_once_as_the_model_predicts_it_in_one_process(o
     predictions = own.predictions
     assert len(predictions) == predictions["subject"].nunique() == 40  # none was added to fill a batch
     assert own.manifest["config"]["devices"] == 2
-    config = resolve(own.manifest["config"])
+    config = Settings.of(own.manifest["config"])
     plan = make_plan(config)
     gathered = gather(config, plan.task, plan.slices, Quiet())
     assert set(predictions["row"]) == set(gathered.sides(0, config.validation, config.seed).test.index)

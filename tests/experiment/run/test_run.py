@@ -16,15 +16,14 @@ from safetensors.torch import load_file
 from sklearn.metrics import roc_auc_score
 
 import fusekit
+from fusekit import Run, run
 from fusekit.errors import DataError, FusekitError, OptionError
 from fusekit.evaluation import Rule
-from fusekit.experiment import Run
 from fusekit.experiment.folder import FILES, FURTHER
-from fusekit.experiment.run import run
 from fusekit.experiment.run.working_folder import unfinished
 from fusekit.experiment.setup.gathered import gather
 from fusekit.experiment.setup.plan import make_plan
-from fusekit.experiment.setup.settings import resolve
+from fusekit.experiment.setup.settings import Settings
 from fusekit.progress import Quiet
 from fusekit.training.guard.nonfinite import FiniteLosses
 
@@ -237,7 +236,7 @@ def test_a_loss_that_is_not_finite_names_the_subjects_and_what_is_kept(
     monkeypatch.setattr(FiniteLosses, "see", spoilt)
     with pytest.raises(FusekitError, match=r"loss is not finite in epoch 2, batch 3 of \d+\.") as caught:
         fusekit.run("adni-ad", fusion="clinical-only", out=tmp_path / "run", **{**SMALL, "epochs": 3})
-    plan = make_plan(resolve({**SMALL, "progress": None, "task": "adni-ad", "fusion": "clinical-only"}))
+    plan = make_plan(Settings.of({**SMALL, "progress": None, "task": "adni-ad", "fusion": "clinical-only"}))
     rows = gather(plan.config, plan.task, plan.slices, Quiet()).rows.loc[seen]
     for subject, scan in rows[["subject", "scan"]].itertuples(index=False):
         assert f"{subject} (scan {scan})" in str(caught.value)

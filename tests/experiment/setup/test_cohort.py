@@ -21,8 +21,9 @@ from fusekit.data.recipe.recipe import read_recipe
 from fusekit.errors import DataError, OptionError
 from fusekit.experiment.setup.cohort import Described, describe, synthetic_cohort
 from fusekit.experiment.setup.gathered import gather
+from fusekit.experiment.setup.given import read_config
 from fusekit.experiment.setup.plan import make_plan
-from fusekit.experiment.setup.settings import read_config, resolve
+from fusekit.experiment.setup.settings import Settings
 from fusekit.extension import catalog
 from fusekit.progress import Progress, Quiet
 from tests.tiny import Tiny, edit, write_image
@@ -336,7 +337,7 @@ def test_a_run_trains_on_exactly_the_recipes_scans(mine: Path, tmp_path: Path) -
     assert run.manifest["config"]["recipe"] == str(recipe)
     assert run.manifest["config"]["options"]["task"]["visits"] == "all"
     assert "recipe-differs" not in {finding["code"] for finding in run.manifest["findings"]}
-    again = resolve(read_config(run.folder / "manifest.json"))
+    again = Settings.of(read_config(run.folder / "manifest.json"))
     assert (again.recipe, again.options["task"]["visits"]) == (recipe, "all")
 
 
@@ -353,7 +354,7 @@ def test_a_run_refuses_differences_unless_they_are_allowed(mine: Path, tmp_path:
     assert "--allow recipe-differs" in said
     assert not (tmp_path / "run").exists()
     given = {"task": "tiny", "data": mine, "recipe": recipe, "folds": 2, "allow": ("recipe-differs",)}
-    plan = make_plan(resolve(given))
+    plan = make_plan(Settings.of(given))
     gathered = gather(plan.config, plan.task, plan.slices, Quiet())
     (finding,) = [f for f in gathered.findings if f.code == "recipe-differs"]
     assert (finding.severity, finding.count) == ("refusal", 12)
@@ -362,11 +363,11 @@ def test_a_run_refuses_differences_unless_they_are_allowed(mine: Path, tmp_path:
 
 def test_a_run_needs_the_recipes_task_and_data(theirs: Path, tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="the recipe is one of the task 'tiny', not of 'adni-ad'"):
-        resolve({"task": "adni-ad", "data": theirs, "recipe": tmp_path / "recipe"})
+        Settings.of({"task": "adni-ad", "data": theirs, "recipe": tmp_path / "recipe"})
     with pytest.raises(OptionError, match="--recipe is one of real data"):
-        resolve({"task": "tiny", "recipe": tmp_path / "recipe"})
+        Settings.of({"task": "tiny", "recipe": tmp_path / "recipe"})
     with pytest.raises(DataError, match="is no recipe"):
-        resolve({"task": "tiny", "data": theirs, "recipe": theirs})
+        Settings.of({"task": "tiny", "data": theirs, "recipe": theirs})
 
 
 def test_the_wish_for_images_does_not_stay_with_the_task(

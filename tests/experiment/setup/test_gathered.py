@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fusekit import Run
 from fusekit.data import Cohort, Column
 from fusekit.errors import LeakageError
-from fusekit.experiment import Run
 from fusekit.experiment.setup.gathered import Gathered, gather, gather_again, tell
 from fusekit.experiment.setup.plan import make_plan
-from fusekit.experiment.setup.settings import resolve
+from fusekit.experiment.setup.settings import Settings
 from fusekit.progress import Quiet
 from fusekit_adni.task import AdniAdTask
 
@@ -40,7 +40,7 @@ class Heard(Quiet):
 
 
 def gathered(progress: Quiet | None = None, **changes: Any) -> Gathered:
-    plan = make_plan(resolve({**SMALL, **changes}))
+    plan = make_plan(Settings.of({**SMALL, **changes}))
     return gather(plan.config, plan.task, plan.slices, progress or Quiet())
 
 
@@ -84,7 +84,7 @@ def test_another_process_gathers_the_same_and_does_not_audit_it(
     small_run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = gathered(folds=4, seed=3)
-    plan = make_plan(resolve({**SMALL, "folds": 4, "seed": 3}))
+    plan = make_plan(Settings.of({**SMALL, "folds": 4, "seed": 3}))
     for name in ("audit_tables", "audit_images"):
         monkeypatch.setattr(f"fusekit.experiment.setup.gathered.{name}", None)
     again = gather_again(plan.config, plan.task, plan.slices)

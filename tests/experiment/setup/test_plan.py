@@ -10,12 +10,12 @@ import torch
 
 from fusekit.errors import OptionError, UnknownName
 from fusekit.experiment.setup.plan import make_plan
-from fusekit.experiment.setup.settings import resolve
+from fusekit.experiment.setup.settings import Settings
 from fusekit.training import TrainingOptions
 
 
 def plan(**given: Any) -> Any:
-    return make_plan(resolve({"task": "adni-ad", "backbone": "resnet10t", "device": "cpu", **given}))
+    return make_plan(Settings.of({"task": "adni-ad", "backbone": "resnet10t", "device": "cpu", **given}))
 
 
 def test_a_plan_holds_what_the_names_stand_for() -> None:

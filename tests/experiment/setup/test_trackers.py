@@ -13,8 +13,9 @@ import pytest
 import fusekit
 from fusekit import Run, Underway, hookimpl
 from fusekit.errors import FusekitError, OptionError, UnknownName
+from fusekit.experiment.setup.given import read_config
 from fusekit.experiment.setup.plan import make_plan
-from fusekit.experiment.setup.settings import Config, read_config, resolve
+from fusekit.experiment.setup.settings import Settings
 from fusekit.experiment.setup.trackers import Followers, followers_of, open_trackers
 from fusekit.extension import catalog
 from fusekit.progress import Quiet
@@ -85,8 +86,8 @@ def _diary(monkeypatch: pytest.MonkeyPatch) -> None:
     Diary.told, Diary.fails = [], set()
 
 
-def config(**changes: Any) -> Config:
-    return resolve({**SMALL, **changes})
+def config(**changes: Any) -> Settings:
+    return Settings.of({**SMALL, **changes})
 
 
 def test_a_run_tells_its_start_every_epoch_and_its_end_and_is_none_the_worse(tmp_path: Path) -> None:
@@ -213,7 +214,7 @@ def test_a_client_that_is_not_installed_is_asked_for_before_training(
 
 def test_a_file_names_trackers_as_the_line_does(tmp_path: Path) -> None:
     (tmp_path / "run.toml").write_text('task = "adni-ad"\ntrack = ["diary", "mute"]\n', "utf-8")
-    assert resolve(read_config(tmp_path / "run.toml")).track == ("diary", "mute")
+    assert Settings.of(read_config(tmp_path / "run.toml")).track == ("diary", "mute")
 
 
 def underway(folder: Path) -> Underway:

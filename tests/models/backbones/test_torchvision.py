@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from torchvision.models import video
 
 from fusekit import build
-from fusekit.errors import OptionError
-from fusekit.models.backbones.torchvision import VideoBackbone, video_names
+from fusekit.builtin import video_names
+from fusekit.errors import OptionError, UnknownName
+from fusekit.models.backbones.torchvision import VideoBackbone
 from fusekit.testing import check_backbone, check_fusion
 
 SIZE = (4, 16, 16)
@@ -25,6 +26,11 @@ def _theirs(name: str, state: dict[str, Tensor], in_channels: int) -> Any:
     net.fc = nn.Identity()
     net.load_state_dict({key.removeprefix("net."): value for key, value in state.items()})
     return net
+
+
+def test_a_name_that_torchvision_does_not_have_is_refused() -> None:
+    with pytest.raises(UnknownName, match="did you mean 'r3d_18'"):
+        VideoBackbone("r3d_18.a", 1)
 
 
 @pytest.mark.parametrize("name", video_names())

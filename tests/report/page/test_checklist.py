@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from fusekit.experiment import Run
+from fusekit import Run
 from fusekit.experiment.evidence import gather_evidence
 from fusekit.report.page.checklist import TO_DO, checklist
 from tests.fake_runs import fake_runs

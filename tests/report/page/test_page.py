@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from fusekit.experiment import Run
+from fusekit import Run
 from fusekit.experiment.evidence import gather_evidence
 from fusekit.report.drawing.picture import Picture
 from fusekit.report.evidence import Evidence

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fusekit.experiment import Run
+from fusekit import Run
 from fusekit.experiment.evidence import gather_evidence
 from fusekit.report.page.provenance import again, config_grid, scrubbed, settings
 from tests.fake_runs import fake_runs

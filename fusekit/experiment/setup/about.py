@@ -1,0 +1,57 @@
+"""What is known of a setting besides its name, its type and its default."""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, dataclass, field
+from typing import Any, Literal
+
+from fusekit.errors import OptionError
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What is known of a setting.
+
+    Args:
+        group: where ``--help`` lists it.
+        help: one line for ``--help``.
+        words: the default in words, where it is no plain value.
+        metavar: what ``--help`` writes for the value.
+        least, above, below: its range; ``least`` belongs to it, the others do not.
+        preset: the default is that of the task's preset.
+        free: runs of one arm of a report may differ in it.
+    """
+
+    group: Literal["data", "model", "training", "evaluation", "output"]
+    help: str
+    words: str = ""
+    metavar: str = ""
+    least: float | None = None
+    above: float | None = None
+    below: float | None = None
+    preset: bool = False
+    free: bool = False
+
+    def check(self, name: str, number: float) -> None:
+        """Refuse a number out of the range.
+
+        Raises:
+            OptionError: with the name and the range.
+        """
+        takes = ""
+        if self.least is not None and not number >= self.least:
+            takes = f"{self.least} or more"
+        elif self.above is not None and not self.above < number < float("inf"):
+            takes = f"a number above {self.above}"
+        elif self.below is not None and not number < self.below:
+            takes = f"a share of the training subjects below {self.below}"
+        if takes:
+            raise OptionError(f"--{name.replace('_', '-')} takes {takes}, not {number:g}.")
+
+
+def about(group: Any, help: str, default: Any = MISSING, **more: Any) -> Any:  # noqa: A002 (what it is called everywhere)
+    """Declare a setting: a field of a dataclass, with what else is known of it."""
+    known = {"about": About(group, help, **more)}
+    if isinstance(default, dict):
+        return field(default_factory=dict, metadata=known)
+    return field(default=default, metadata=known)

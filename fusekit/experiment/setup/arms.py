@@ -1,0 +1,128 @@
+"""The arms of a comparison: one set of settings each, alike in all but what is trained and options of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from fusekit.errors import FusekitError, OptionError
+from fusekit.experiment.setup.given import merge
+from fusekit.experiment.setup.parts import MODEL_PARTS, open_task, options_of, parts_of
+from fusekit.experiment.setup.settings import VALIDATION, Settings, check_names, plain_values
+from fusekit.extension.registry import suggest
+
+#: What a comparison takes where nothing else is said: every subject is tested, and temperatures can be fitted.
+ALWAYS: Mapping[str, Any] = {"folds": 5, "validation": VALIDATION}
+
+#: Its options are the launcher's, which are none of a comparison's: they change no result.
+LAUNCHER = "slurm"
+
+#: Parts that some arms have and others lack; and all whose options may be those of one arm.
+DIFFERENT = (*MODEL_PARTS, "baseline")
+OWN = ("training", "augment", *DIFFERENT)
+
+
+def arms_of(
+    file: Mapping[str, Any], given: Mapping[str, Any], fusions: Sequence[str], baselines: Sequence[str]
+) -> dict[str, Settings]:
+    """Arm -> its settings: the same for all but for the options of parts.
+
+    Args:
+        file: of ``--config``; empty if there is none.
+        given: on top of it.
+        fusions, baselines: the arms.
+
+    Raises:
+        OptionError: there are not two arms, or something does not fit one of them, which is named.
+    """
+    asked = check_arms(file, given, fusions, baselines)
+    one = next(iter(asked.values()))
+    task = open_task(one["task"], one["options"])
+    beneath = {} if one.get("data") or task.folder else task.compared
+    arms = {}
+    for name, own in asked.items():
+        with named(name):
+            arms[name] = Settings.of(merge(ALWAYS, beneath, own))
+    return arms
+
+
+def check_arms(
+    file: Mapping[str, Any], given: Mapping[str, Any], fusions: Sequence[str], baselines: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    """Arm -> what is asked of it, every name looked up; arguments and errors as ``arms_of``. It imports no torch.
+
+    An option of ``ARM:part`` is for that arm. One of a part alone is for every arm that has the part, each of which
+    must take it; of a file, which may have been written for one arm, for every arm that takes it.
+    """
+    names = [*fusions, *baselines]
+    if len(names) < 2:
+        raise OptionError("a comparison needs two arms or more: --fusion image-only,concat --baseline logistic.")
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise OptionError(f"{', '.join(twice)} stands twice among the arms.")
+    file = {name: value for name, value in file.items() if name not in ("devices", "nodes")}  # of one run
+    common = plain_values(merge(file, given, {"fusion": "", "baseline": ""}))
+    of_all = {part: own for part, own in common["options"].items() if part not in DIFFERENT and ":" not in part}
+    of_all.pop(LAUNCHER, None)
+    check_names({**common, "search": {}, "options": of_all})
+    arms, has = {}, {}
+    for name in names:
+        plain = {**common, "search": {}, "baseline": name} if name in baselines else {**common, "fusion": name}
+        with named(name):
+            check_names({**plain, "options": {}})
+            has[name] = {part: options_of(part, own) for part, own in parts_of(plain).items()}
+        arms[name] = {**plain, "options": of_all}
+    for name, plain in arms.items():
+        arms[name] = merge(plain, *({"options": own} for own in _of_arm(name, file, given, has)))
+        with named(name):
+            check_names(arms[name])
+    return arms
+
+
+@contextmanager
+def named(arm: str) -> Iterator[None]:
+    """Name the arm in whatever is refused."""
+    try:
+        yield
+    except FusekitError as error:
+        raise type(error)(f"the arm {arm}: {error}") from error
+
+
+def _of_arm(
+    name: str, file: Mapping[str, Any], given: Mapping[str, Any], has: Mapping[str, Mapping[str, set[str] | None]]
+) -> Iterator[dict[str, dict[str, Any]]]:
+    """The options of one arm beyond those of all, layer by layer: the file's, those given, and the arm's own."""
+    mine = has[name]
+    both = [layer.get("options") or {} for layer in (file, given)]
+    for part, chosen in both[0].items():
+        takes = mine.get(part)
+        if part in mine:
+            yield {part: {option: own for option, own in chosen.items() if takes is None or option in takes}}
+    for part, chosen in both[1].items():
+        if part in DIFFERENT and not any(part in parts for parts in has.values()):
+            raise OptionError(f"none of the arms has the part {part!r}, for which an option is given.")
+        if part in mine:
+            for option, value in chosen.items():
+                _refuse_of_another(name, part, option, value, has)
+            yield {part: dict(chosen)}
+    for part, chosen in ((part, chosen) for layer in both for part, chosen in layer.items() if ":" in part):
+        arm, _, own = part.partition(":")
+        if arm not in has:
+            raise OptionError(f"-o {part}...: no arm is called {arm!r}; {suggest(arm, has)}")
+        if own not in OWN:
+            raise OptionError(f"-o {part}...: options of one arm are those of {', '.join(OWN)}, not of {own!r}.")
+        if arm == name:
+            yield {own: dict(chosen)}
+
+
+def _refuse_of_another(
+    name: str, part: str, option: str, value: Any, has: Mapping[str, Mapping[str, set[str] | None]]
+) -> None:
+    """An option that is given for all arms must fit each that has the part."""
+    takes = has[name][part]
+    others = [arm for arm, parts in has.items() if option in (parts.get(part) or ())]
+    if takes is not None and option not in takes and others:
+        raise OptionError(
+            f"the arm {name}: {part} has no option {option!r}, which {', '.join(others)} has. "
+            f"For one arm: -o {others[0]}:{part}.{option}={value}"
+        )

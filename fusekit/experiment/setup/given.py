@@ -1,0 +1,128 @@
+"""Settings as people give them: keyword arguments, text of a command line, a TOML file, a run's manifest."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypedDict
+
+from fusekit.disk import regular
+from fusekit.errors import OptionError
+
+
+class Given(TypedDict, total=False):
+    """What ``fusekit.run`` and ``fusekit.compare`` take besides the task; ``Settings`` documents each."""
+
+    data: str | Path | None
+    recipe: str | Path | None
+    seed: int | None
+    allow: Sequence[str] | None
+    image_size: int | None
+    fusion: str | None
+    baseline: str | None
+    backbone: str | None
+    epochs: int | None
+    batch_size: int | None
+    lr: float | None
+    search: Mapping[str, Sequence[Any]] | None
+    options: Mapping[str, Mapping[str, Any]] | None
+    device: str | None
+    devices: int | None
+    nodes: int | None
+    precision: str | None
+    folds: int | None
+    validation: float | None
+    select: str | None
+    threshold: str | None
+    aggregate: str | None
+    explain: str | None
+    track: str | Sequence[str] | None
+    out: str | Path | None
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Read a TOML file, or a run's ``manifest.json``, into what ``Settings.of`` takes.
+
+    Tables of the TOML are parts: ``[injector]`` with ``activation = "none"`` is ``-o injector.activation=none``; but
+    for ``[search]``, whose entries are ``--search``.
+
+    Raises:
+        OptionError: the file cannot be read, with line and column where the format is wrong.
+    """
+    try:
+        text = regular(path).read_text(encoding="utf-8")
+        if path.suffix == ".json":
+            from fusekit.disk.schema import parse_json
+            from fusekit.experiment.records import Configured
+
+            config = parse_json(text, Configured, f"--config {path}")["config"]
+            return {name: value for name, value in config.items() if name != "out"}
+        entries = tomllib.loads(text)
+    except OSError as error:
+        raise OptionError(f"--config {path} cannot be read: {error.strerror}.") from error
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        raise OptionError(f"--config {path} is not a configuration: {error}.") from error
+    options = {name: value for name, value in entries.items() if isinstance(value, dict) and name != "search"}
+    return {**{name: value for name, value in entries.items() if name not in options}, "options": options}
+
+
+def parse_options(pairs: Sequence[str]) -> dict[str, dict[str, str]]:
+    """``["injector.activation=none"]`` -> ``{"injector": {"activation": "none"}}``; a part may be ``ARM:part``.
+
+    Raises:
+        OptionError: a pair is not ``part.option=value``.
+    """
+    options: dict[str, dict[str, str]] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        part, dot, option = name.rpartition(".")
+        if not (equals and dot and part and option):
+            raise OptionError(f"-o takes part.option=value, not {pair!r}; an example: -o training.ema=0.99.")
+        options.setdefault(part, {})[option.replace("-", "_")] = value
+    return options
+
+
+def parse_search(pairs: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """``["lr=1e-4,3e-4"]`` -> ``{"lr": ("1e-4", "3e-4")}``.
+
+    Raises:
+        OptionError: a pair is not ``name=value,value``, or a name is there twice.
+    """
+    search: dict[str, tuple[str, ...]] = {}
+    for pair in pairs:
+        name, equals, values = pair.partition("=")
+        candidates = tuple(value for value in values.split(",") if value)
+        if not (equals and name and candidates):
+            raise OptionError(f"--search takes name=value,value (lr=1e-4,3e-4), not {pair!r}.")
+        name = name.replace("-", "_")
+        if name in search:
+            raise OptionError(f"--search names {name} twice.")
+        search[name] = candidates
+    return search
+
+
+def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay settings over each other, the last on top; options merge option by option.
+
+    Raises:
+        OptionError: what should be the options of a part is something else.
+    """
+    merged: dict[str, Any] = {}
+    options: dict[str, dict[str, Any]] = {}
+    for layer in layers:
+        merged.update({name: value for name, value in layer.items() if value is not None and name != "options"})
+        for part, values in entries(layer.get("options") or {}, "options").items():
+            options.setdefault(part, {}).update(entries(values, part))
+    return {**merged, "options": options}
+
+
+def entries(value: Any, name: str) -> Mapping[str, Any]:
+    """The value itself, where it has names and values.
+
+    Raises:
+        OptionError: it has none.
+    """
+    if not isinstance(value, Mapping):
+        raise OptionError(f"{name} takes names with values, not {value!r}.")
+    return value

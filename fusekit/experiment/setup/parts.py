@@ -1,0 +1,243 @@
+"""The parts of a run that have options of their own: which there are, what each takes, and what it takes by default."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from fusekit.errors import OptionError, PluginError
+from fusekit.extension import catalog, read_options
+from fusekit.extension.kinds import MODEL_PARTS
+from fusekit.extension.options import option_defaults
+from fusekit.extension.registry import Registry, suggest
+from fusekit.extension.signatures import option_names
+
+if TYPE_CHECKING:
+    from fusekit.data import Preset, Task
+    from fusekit.extension.fusion import Fusion
+
+#: What is trained where neither a fusion nor a baseline is named.
+FUSION = "rbca"
+
+#: The part before the dot in ``-o part.option=value`` -> where its options are declared; empty where names decide.
+PARTS = {
+    "task": "",
+    "synthetic": "",
+    "slices": "fusekit.data.slices.policy:SlicePolicy",
+    "training": "fusekit.training.options:TrainingOptions",
+    "augment": "fusekit.training.feed.augment:AugmentOptions",
+    "track": "",
+    "baseline": "",
+    "sites": "fusekit.models.build:SiteOptions",
+    **dict.fromkeys(MODEL_PARTS[1:], ""),
+}
+
+_WITHHELD = dict.fromkeys(MODEL_PARTS, ("sites",))  # what FuseKit gives a part itself
+
+
+def is_own(task: str) -> bool:
+    """Whether a task's name is the path of a TOML that describes people's own data."""
+    return task not in catalog().tasks.names() and task.lower().endswith(".toml")
+
+
+def check_names(values: Mapping[str, Any], options: Mapping[str, Mapping[str, Any]]) -> None:
+    """Look up every name and every option, importing neither torch nor a part.
+
+    Raises:
+        UnknownName: with the nearest.
+        OptionError: there is no such part or option, or what is trained lacks the part.
+    """
+    known = catalog()
+    registries = {"fusion": known.fusions, "baseline": known.baselines, "backbone": known.backbones}
+    for name, registry in registries.items():
+        if values.get(name):
+            registry.find(values[name])
+    for tracker in values.get("track", ()):
+        known.trackers.find(tracker)
+    if not is_own(values["task"]):
+        known.tasks.find(values["task"])
+    for part in options:
+        if part not in PARTS:
+            arm = " Options of one arm, ARM:part.option, are for `fusekit compare`." if ":" in part else ""
+            raise OptionError(f"no part is called {part!r}; {suggest(part, PARTS)}{arm}")
+    named = _named(values, options)
+    for part, chosen in options.items():  # where a part's source does not show its options, ``typed`` will
+        takes = options_of(part, named.get(part))
+        for name in chosen if takes is not None else ():
+            if name not in takes:
+                hint = suggest(name, sorted(takes)) if takes else "it has no options."
+                raise OptionError(f"{part} has no option {name!r}; {hint}")
+
+
+def options_of(part: str, named: Named | None) -> set[str] | None:
+    """Names of a part's options, without importing it; None where its source does not show them."""
+    source = PARTS[part] or (named.registry.find(named.name).factory if named else "")
+    return option_names(source, _WITHHELD.get(part, ())) if source else None
+
+
+class Named(NamedTuple):
+    """What a part is called, and the registry that knows it."""
+
+    registry: Registry
+    name: str
+
+
+def parts_of(values: Mapping[str, Any]) -> dict[str, Named | None]:
+    """The parts that a fusion or baseline is made of; None for what has no name, or none yet."""
+    known = catalog()
+    if values.get("baseline"):
+        return {"baseline": Named(known.baselines, values["baseline"])}
+    recipe: Fusion = known.fusions.get(values.get("fusion") or FUSION)()
+    found: dict[str, Named | None] = {"head": Named(known.heads, recipe.head)}
+    if recipe.image:
+        found["backbone"] = Named(known.backbones, values["backbone"]) if values.get("backbone") else None
+    if recipe.encoder is not None:
+        found["encoder"] = Named(known.encoders, recipe.encoder)
+    if recipe.injector is not None:
+        found |= {"sites": None, "injector": Named(known.injectors, recipe.injector)}
+    return found
+
+
+def _named(values: Mapping[str, Any], options: Mapping[str, Mapping[str, Any]]) -> dict[str, Named]:
+    """Those parts with options that have a name, the task among them.
+
+    Raises:
+        OptionError: a fusion or baseline lacks a part that an option is given for.
+    """
+    named = {} if is_own(values["task"]) else {"task": Named(catalog().tasks, values["task"])}
+    asked = [part for part in (*MODEL_PARTS, "baseline") if options.get(part)]
+    has = parts_of(values) if asked else {}
+    for part in asked:
+        if part not in has:
+            what = (
+                f"baseline {values['baseline']!r}"
+                if values.get("baseline")
+                else f"fusion {values.get('fusion') or FUSION!r}"
+            )
+            raise OptionError(f"the {what} has no {part}, so it takes no options for it; it has: {', '.join(has)}.")
+    return named | {part: own for part, own in has.items() if own and part in asked}
+
+
+def of_search(search: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """``{"training.ema": value}`` -> ``{"training": {"ema": value}}``.
+
+    Raises:
+        OptionError: a name is of nothing that can be searched.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for name, value in search.items():
+        part, dot, option = name.partition(".")
+        if dot and part in ("training", "augment", *MODEL_PARTS):
+            found.setdefault(part, {})[option] = value
+        elif name not in ("lr", "epochs", "batch_size"):
+            raise OptionError(
+                f"--search takes lr, epochs, batch_size and options of training, augmentation and model, not {name}."
+            )
+    return found
+
+
+def typed(part: str, chosen: Mapping[str, Any], values: Mapping[str, Any], task: Task) -> dict[str, Any]:
+    """Give the options of a part their types; paths become absolute.
+
+    Raises:
+        OptionError: an option does not exist or does not take its value.
+    """
+    if part == "track":  # each of several trackers knows its own
+        return dict(chosen)
+    found = read_options(part, _factory(part, values, task), chosen, _WITHHELD.get(part, ()))
+    return {name: value.absolute() if isinstance(value, Path) else value for name, value in found.items()}
+
+
+def without_defaults(part: str, chosen: Mapping[str, Any], values: Mapping[str, Any], task: Task) -> dict[str, Any]:
+    """Leave out what is the default anyway, so that spelling it out makes no other run.
+
+    Beneath a recipe, the options of the cohort stay: what would stand in for them is the recipe's.
+    """
+    if part == "track" or ("recipe" in values and part in ("task", "synthetic")):
+        return dict(chosen)
+    defaults = _defaults(part, values, task)
+    return {name: value for name, value in chosen.items() if name not in defaults or value != defaults[name]}
+
+
+def _factory(part: str, values: Mapping[str, Any], task: Task) -> Callable[..., Any]:
+    """What takes the options of a part."""
+    if PARTS[part]:
+        module, _, attribute = PARTS[part].partition(":")
+        found: Callable[..., Any] = getattr(import_module(module), attribute)
+        return found
+    if part == "task":
+        return task_factory(values["task"])
+    if part == "synthetic":
+        return task.synthesize
+    named = _named(values, {part: {"": ""}})[part]
+    return named.registry.get(named.name)
+
+
+def _defaults(part: str, values: Mapping[str, Any], task: Task) -> Mapping[str, Any]:
+    """What a part's options are unless set: the preset's slices, what a fusion's recipe sets, the factory's own."""
+    if part == "slices":
+        return preset_of(task, values.get("data")).slices.as_json()
+    factory, withhold = _factory(part, values, task), _WITHHELD.get(part, ())
+    defaults = option_defaults(factory, withhold)
+    if part not in MODEL_PARTS:
+        return defaults
+    recipe: Fusion = catalog().fusions.get(values["fusion"])()
+    if part == "sites":
+        return {"kind": recipe.sites, "stages": recipe.stages}
+    if part == "injector":  # the backbone's, where it is not set
+        defaults.pop("spatial_dims", None)
+    return {**defaults, **read_options(part, factory, recipe.options.get(part, {}), withhold)}
+
+
+def task_factory(name: str) -> Callable[..., Any]:
+    """What builds a task, from its name or from the path of a TOML.
+
+    Raises:
+        UnknownName: no such task, with the nearest.
+    """
+    from fusekit.data.own.task import OwnTask
+
+    return partial(OwnTask, Path(name)) if is_own(name) else catalog().tasks.get(name)
+
+
+def open_task(name: str, options: Mapping[str, Mapping[str, Any]]) -> Task:
+    """Build a task from its name, or from the path of a TOML, and its part of the options.
+
+    Raises:
+        UnknownName: no such task, with the nearest.
+        OptionError: an option does not exist or does not take its value.
+        DataError: the TOML does not fit.
+    """
+    from fusekit.data import Task
+
+    factory = task_factory(name)
+    task = factory(**read_options("task", factory, options.get("task", {})))
+    if not isinstance(task, Task):
+        raise PluginError(f"the task {name!r} builds {type(task).__name__}; a fusekit.Task is expected.")
+    for metric in task.metrics:
+        catalog().metrics.find(metric)
+    return task
+
+
+def open_under_recipe(values: dict[str, Any], options: dict[str, dict[str, Any]]) -> Task:
+    """Open the task, with a recipe's options beneath those given; a task that knows its data fills them in."""
+    recipe = None
+    if "recipe" in values:
+        from fusekit.data.recipe.recipe import read_recipe
+
+        recipe = read_recipe(values["recipe"])
+        options |= recipe.beneath(values["task"], options)
+    task = open_task(values["task"], options)
+    if task.folder is not None:
+        values.setdefault("data", task.folder.absolute())
+    if recipe and not recipe.synthetic and "data" not in values:
+        raise OptionError("--recipe is one of real data; say where yours lie: --data DIR")
+    return task
+
+
+def preset_of(task: Task, data: Path | None) -> Preset:
+    """Return the defaults: the paper's with data, those of the synthetic cohort without."""
+    return task.paper if data else task.synthetic
