@@ -91,7 +91,7 @@ def cut_patient(patient: Mapping[Any, Any], policy: SlicePolicy, size: int) -> t
     """
     path = patient.get("mask")
     masked = policy.largest and not pd.isna(path) and str(path).strip()
-    return cut(read(Path(patient["image"])), policy, size, read(Path(path)) if masked else None)
+    return cut(read(Path(patient["image"])), policy, size, read(Path(str(path))) if masked else None)
 
 
 def _read_ahead(patients: pd.DataFrame, policy: SlicePolicy, size: int) -> Iterator[tuple[np.ndarray, list[int]]]:

@@ -42,11 +42,11 @@ def explain(
     import numpy as np
 
     import fusekit
-    from fusekit.bundle import one_patient
     from fusekit.errors import OptionError
     from fusekit.experiment.folder import new_folder
     from fusekit.explain.forward import TARGET
     from fusekit.explain.patient import explain_patient, parse_asked
+    from fusekit.patients import one_patient
     from fusekit.report.patient import patient_figure
 
     if image is None and clinical is None:

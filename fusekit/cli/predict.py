@@ -47,10 +47,10 @@ def predict(
     Column names, units and categories must be those of the bundle; what does not fit is named, not guessed.
     """
     import fusekit
-    from fusekit.bundle import one_patient
     from fusekit.cli.console import print_predictions
     from fusekit.data import read_table
     from fusekit.errors import OptionError
+    from fusekit.patients import one_patient
 
     if level not in ("subject", "slice"):
         raise OptionError(f"--level takes subject or slice, not {level!r}.")
