@@ -142,7 +142,7 @@ def _hint(folder: Path, cell: str) -> str:
 
 
 def _no_name(joined: Joined, columns: Sequence[str], values: Sequence[str], line: int) -> str:
-    """Say why a cell cannot stand for a brace of a pattern."""
+    """Say why a cell cannot fill a brace of a pattern."""
     for column, value in zip(columns, values, strict=True):
         if value in ("", ".", ".."):
             return f"{joined.where(line, column)}: {value!r} names no image."
