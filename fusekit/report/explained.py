@@ -47,7 +47,8 @@ class _Explained:
         # Folders of older runs do not say whether the orientation was read: then nothing is said of sides.
         self.plane = str(self.facts.get("plane", "")) if self.facts.get("oriented") is True else ""
         self.classes, self.synthetic = evidence.classes, evidence.synthetic
-        self.target = int(self.facts.get("target", 1))
+        target = self.facts.get("target", 1)  # none where each slice is explained by what it is called
+        self.speaks_for = "the class called" if target is None else self.classes[int(target)]
 
     def table(self, name: str) -> pd.DataFrame | None:
         path = self.folder / name
@@ -67,14 +68,12 @@ class _Explained:
         if table is None or images is None:
             return []
         name, maps = f"examples-{self.stem}", self.array("grad_cam.npy")
-        words: dict[str, Any] = {"plane": self.plane, "target": self.target, "synthetic": self.synthetic}
-        return [examples(name, self.arm, table, images, maps, self.classes, **words)]
+        return [examples(name, self.arm, table, images, maps, self.classes, plane=self.plane, synthetic=self.synthetic)]
 
     def changes(self) -> list[Picture]:
         table, images, maps = self.table("what_if.csv"), self.array("images.npy"), self.array("what_if.npy")
         if table is None or images is None or maps is None or not self.facts.get("injector", True):
             return []
-        words: dict[str, Any] = {"plane": self.plane, "target": self.target, "synthetic": self.synthetic}
         return [
             what_if(
                 f"what-if-{self.stem}-{k}",
@@ -83,7 +82,8 @@ class _Explained:
                 images[int(str(example))],
                 maps[own.index.to_numpy()],
                 self.classes,
-                **words,
+                plane=self.plane,
+                synthetic=self.synthetic,
             )
             for k, (example, own) in enumerate(table.groupby("example", sort=False), start=1)
         ]
@@ -102,7 +102,7 @@ class _Explained:
                 images,
                 maps,
                 plane=self.plane,
-                target=self.classes[self.target],
+                target=self.speaks_for,
                 template=template,
                 synthetic=self.synthetic,
             )
@@ -113,7 +113,7 @@ class _Explained:
         if table is None or "label" not in table:
             return []
         name = f"attributions-{self.stem}"
-        return [attributions(name, self.arm, table, self.classes, target=self.target, synthetic=self.synthetic)]
+        return [attributions(name, self.arm, table, self.classes, synthetic=self.synthetic)]
 
     def gates(self) -> list[Picture]:
         table = self.table("gates.csv")

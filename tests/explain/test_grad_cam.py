@@ -8,8 +8,9 @@ import torch
 from torch.nn.functional import interpolate
 
 from fusekit.bundle import Bundle
-from fusekit.explain.forward import LAST, log_odds
 from fusekit.explain.grad_cam import deepest, grad_cam
+from fusekit.explain.places import LAST
+from fusekit.explain.target import log_odds
 from fusekit.models import FusionModel, ImageFeatures, ImageHead, ImageWidths, build
 from tests.explain.conftest import SIZE, Cohort, Small, bundle_of, make_model
 
