@@ -12,13 +12,14 @@ import pandas as pd
 
 from fusekit.data.own_task import name_of
 from fusekit.errors import DataError, first_ten
+from fusekit.experiment.finding import not_made, note_in
 from fusekit.experiment.folder import Run
 from fusekit.extension import catalog
 from fusekit.report.evidence import Arm, Evidence, OneRun
 from fusekit.report.measures import measured
 
 #: Entries of a configuration in which runs of one arm may differ.
-_FREE = ("seed", "out", "data", "device", "jobs", "allow", "recipe")
+_FREE = ("seed", "out", "data", "device", "jobs", "allow", "recipe", "explain")
 
 
 def gather_evidence(runs: Sequence[Run]) -> Evidence:
@@ -226,7 +227,8 @@ def _scores(arms: Iterable[Arm]) -> pd.DataFrame:
 def write_report(evidence: Evidence, out: Path) -> Path:
     """Write ``report.html``, and its figures as SVG, PNG and CSV.
 
-    The same evidence gives the same bytes. Files of an earlier report there are replaced.
+    The same evidence gives the same bytes. Files of an earlier report there are replaced. Figures that cannot be drawn
+    are named on the page, and in the manifest if the folder is a run.
 
     Args:
         evidence: of runs of one cohort.
@@ -241,7 +243,8 @@ def write_report(evidence: Evidence, out: Path) -> Path:
     from fusekit.report.page import page
     from fusekit.report.pictures import sections
 
-    pictures = sections(evidence)
+    failed: list[str] = []
+    pictures = sections(evidence, failed.append)
     try:
         figures = out / "figures"
         figures.mkdir(parents=True, exist_ok=True)
@@ -250,7 +253,10 @@ def write_report(evidence: Evidence, out: Path) -> Path:
             _put(figures / f"{picture.name}.png", picture.png)
             _put(figures / f"{picture.name}.csv", picture.table.to_csv(index=False, lineterminator="\n").encode())
         target = out / "report.html"
-        _put(target, page(evidence, pictures).encode())
+        notes = [not_made(sentence, target.name).as_json() for sentence in failed]
+        _put(target, page(evidence, pictures, notes).encode())
+        if (out / "manifest.json").exists():
+            note_in(out, target.name, failed)
     except OSError as error:
         raise DataError(f"{error.filename or out}: {error.strerror}; the report cannot be written there.") from error
     return target

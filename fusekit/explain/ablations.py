@@ -45,6 +45,8 @@ def ablate(
     reads_image: bool = True,
     reads_clinical: bool = True,
     single: Collection[str] | None = None,
+    hidden: Sequence[float] = HIDDEN,
+    permuted: bool = True,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
     """Predict a fold's tested subjects as they are, and without one part of what is known about them at a time.
@@ -64,6 +66,8 @@ def ablate(
         grey: what an image without content holds everywhere: the grey level that the model takes for 0.
         reads_image, reads_clinical: what the model reads; it is not run for what cannot change its prediction.
         single: names of the columns to permute one by one; None: all.
+        hidden: shares of the values that are hidden at random.
+        permuted: whether blocks are permuted too, and not only left out.
         progress: shows one step a condition.
 
     Returns:
@@ -73,7 +77,7 @@ def ablate(
     values = values.reset_index(drop=True)
     source = _Sources(images, values, rows, grey)
     found: dict[str, np.ndarray] = {AS_IS: predict(images if reads_image else None, values)}
-    conditions = list(_conditions(source, columns, single))
+    conditions = list(_conditions(source, columns, single, hidden, permuted))
     for condition in (progress or Quiet()).track(conditions, "ablations", len(conditions), "conditions"):
         twin = _twin(condition.name, columns)
         changed_values = condition.table if reads_clinical else None
@@ -95,7 +99,13 @@ def ablate(
     return pd.concat([_subjects(rows, name, found[name]) for name in found], ignore_index=True)
 
 
-def _conditions(source: _Sources, columns: Sequence[Column], single: Collection[str] | None) -> Iterator[Condition]:
+def _conditions(
+    source: _Sources,
+    columns: Sequence[Column],
+    single: Collection[str] | None,
+    hidden: Sequence[float],
+    permuted: bool,
+) -> Iterator[Condition]:
     every = [column.name for column in columns]
     several = source.subjects > 1  # a permutation needs another subject
     seen = source.images is not None
@@ -110,9 +120,9 @@ def _conditions(source: _Sources, columns: Sequence[Column], single: Collection[
     for block in dict.fromkeys(column.block for column in columns):
         names = [column.name for column in columns if column.block == block]
         yield Condition(f"block:{block}:drop", table=partial(source.without, names), drops_table=names == every)
-        if several:
+        if several and permuted:
             yield Condition(f"block:{block}:permute", table=partial(source.of_other_tables, names))
-    for share in HIDDEN:
+    for share in hidden:
         yield Condition(f"hidden:{share:g}", table=partial(source.hidden, share))
     for name in every if several else ():
         if single is None or name in single:
