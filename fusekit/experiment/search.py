@@ -31,6 +31,9 @@ from fusekit.training import Checkpoint, NonFiniteError, SliceDataset, train
 #: Slices of a scan that stand for it in ablations: some thirty passes over all of them would take longer than training.
 ABLATED = 1
 
+#: Columns that a baseline is asked without one by one; more take longer than its training, and ``full`` waits for them.
+FEW_COLUMNS = 20
+
 
 #: Gets a sentence on what could not be made.
 Failed = Callable[[str], None]
@@ -262,14 +265,16 @@ def fit_baseline(plan: Plan, gathered: Gathered, sides: Sides) -> Fitted:
     def explain(
         rows: pd.DataFrame, predictions: pd.DataFrame, folder: Path, progress: Progress, failed: Failed
     ) -> pd.DataFrame:
+        scans, columns = rows.drop_duplicates("scan"), gathered.cohort.columns  # slices of a scan share their values
         return ablate(
             lambda _, values: baseline.probabilities(values),
             None,
-            gathered.values(rows),
-            rows,
-            gathered.cohort.columns,
+            gathered.values(scans),
+            scans,
+            columns,
             seed=plan.config.seed,
             reads_image=False,
+            single=None if plan.config.explain == "full" or len(columns) <= FEW_COLUMNS else (),
             progress=progress,
         )
 

@@ -46,13 +46,8 @@ class Explanations:
         template: str | None,
         progress: Progress,
     ):
-        # A template has sides, so the images must say where theirs are.
-        self.fold, self.folder, self.template, self.progress = (
-            fold,
-            folder,
-            (fold.oriented and template) or None,
-            progress,
-        )
+        self.fold, self.folder, self.progress = fold, folder, progress
+        self.template = template if fold.oriented else None  # it has sides, so the images must say where theirs are
         self.predictor = Predictor(fold.bundle, fold.device)
         model = self.predictor.model
         self.extent = affordable(
