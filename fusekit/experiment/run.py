@@ -16,7 +16,7 @@ from fusekit.errors import OptionError, attempt
 from fusekit.experiment.begun import identity_of, record_of, refuse_other_data, settings_of
 from fusekit.experiment.config import merge, read_config, resolve
 from fusekit.experiment.evidence import gather_evidence, write_report
-from fusekit.experiment.finding import note_in
+from fusekit.experiment.finding import NOT_MADE, note_in
 from fusekit.experiment.finish import BUNDLE, finish
 from fusekit.experiment.fold import train_fold
 from fusekit.experiment.folder import Run, growing, growing_at, new_folder
@@ -219,7 +219,7 @@ def _run(plan: Plan, work: Path, target: Path, progress: Progress, followers: Fo
         copies = [Path(shutil.copytree(path, folder / ".folds" / path.name)) for path in folds]
         further = {"seconds": seconds, "peak_memory_mib": peak_memory_mib()}
         found = finish(plan, gathered, copies, folder, last if (last / BUNDLE).exists() else None, further)
-        tell(found, progress)
+        tell([finding for finding in found if finding.code != NOT_MADE], progress)  # which the folds have said
         shutil.rmtree(folder / ".folds")
     _report(target, progress)
 

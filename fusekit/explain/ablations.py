@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -158,6 +158,10 @@ class _Sources:
             str(subject): part.to_numpy() for subject, part in rows.groupby("subject").groups.items()
         }
         self._scans = rows["scan"].to_numpy()
+        # A row of each of a subject's scans; which of them each of its rows belongs to.
+        of = {subject: self._scans[own] for subject, own in self._rows.items()}
+        self._firsts = {s: own[np.unique(of[s], return_index=True)[1]] for s, own in self._rows.items()}
+        self._numbers = {subject: pd.factorize(scans)[0] for subject, scans in of.items()}
 
     @property
     def subjects(self) -> int:
@@ -181,32 +185,32 @@ class _Sources:
 
     def without(self, names: list[str], _: np.random.Generator) -> pd.DataFrame:
         """Values of the columns missing."""
-        changed = self.values.copy()
-        for name in names:
-            changed[name] = _nothing(changed[name])
-        return changed
+        return self._with({name: _nothing(self.values[name]) for name in names})
 
     def of_other_tables(self, names: list[str], draw: np.random.Generator) -> pd.DataFrame:
         """Another subject's values in the columns, scan by scan."""
         source = np.empty(len(self.values), dtype=np.int64)
         for subject, donor in self._donors(draw).items():
-            own, given = self._rows[subject], self._rows[donor]
-            firsts = given[np.unique(self._scans[given], return_index=True)[1]]  # a row of each of the donor's scans
-            number = pd.factorize(self._scans[own])[0]
-            source[own] = firsts[number % len(firsts)]
-        changed = self.values.copy()
-        for name in names:
-            changed[name] = self.values[name].to_numpy()[source]
-        return changed
+            firsts = self._firsts[donor]
+            source[self._rows[subject]] = firsts[self._numbers[subject] % len(firsts)]
+        return self._with({name: self.values[name].to_numpy()[source] for name in names})
 
     def hidden(self, share: float, draw: np.random.Generator) -> pd.DataFrame:
         """Each value of each scan missing with a probability, independently of all else."""
         number, scans = pd.factorize(self._scans)
         gone = (draw.random((len(scans), self.values.shape[1])) < share)[number]
-        changed = self.values.copy()
-        for position, name in enumerate(changed.columns):
-            changed[name] = changed[name].where(~gone[:, position], _nothing(changed[name]))
-        return changed
+        columns = {name: self.values[name] for name in self.values}
+        return self._with(
+            {
+                name: values.where(~gone[:, position], _nothing(values))
+                for position, (name, values) in enumerate(columns.items())
+            }
+        )
+
+    def _with(self, changed: Mapping[Any, Any]) -> pd.DataFrame:
+        """Put other columns in place, all at once: one by one, some hundred take pandas a second."""
+        columns = {name: changed[name] if name in changed else self.values[name] for name in self.values}
+        return pd.DataFrame(columns, index=self.values.index)
 
     def _donors(self, draw: np.random.Generator) -> dict[str, str]:
         """A subject for each subject, never itself, each one once: one random circle through all."""

@@ -10,7 +10,7 @@ import pandas as pd
 from fusekit.errors import attempt
 from fusekit.explain.explanations import Explanations
 from fusekit.explain.tested import Fold
-from fusekit.progress import Progress
+from fusekit.progress import Progress, Quiet
 
 
 def explain_fold(
@@ -48,7 +48,7 @@ def explain_fold(
     Returns:
         The rows of ablations.csv; None if they failed.
     """
-    made = Explanations(fold, predictions, folder, asked, template if fold.oriented else None, progress)
+    made = Explanations(fold, predictions, folder, work, asked, template, progress or Quiet())
     model = fold.bundle.model
 
     if model.reads_image:
