@@ -120,7 +120,7 @@ def compare(
             runs = _train(arms, range(first.seed, first.seed + seeds), target, launch, progress, follow)
             shutil.rmtree(target / WORK, ignore_errors=True)
             runs.sort(key=lambda run: list(arms).index(run.manifest["arm"]))
-            evidence = gather_evidence(runs)
+            evidence = gather_evidence(runs, target)
             with attempt("report.html", lambda sentence: progress.say(f"note: {escape(sentence)}")):
                 write_report(evidence, target)
         except (Interrupted, KeyboardInterrupt):
