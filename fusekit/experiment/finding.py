@@ -20,9 +20,10 @@ def note_in(folder: Path, where: str, sentences: Sequence[str]) -> None:
     """Write into a run's manifest what could not be made at a place, instead of what could not be made there before."""
     path = folder / "manifest.json"
     record = read_json(path)
-    kept = [one for one in record["findings"] if one["code"] != NOT_MADE or one["items"] != [where]]
+    before = record.get("findings", [])
+    kept = [one for one in before if one["code"] != NOT_MADE or one["items"] != [where]]
     new = [*kept, *(not_made(sentence, where).as_json() for sentence in sentences)]
-    if new != record["findings"]:
+    if new != before:
         partial = folder / ".manifest.json.new"
         write_json(partial, {**record, "findings": new})
         partial.replace(path)

@@ -12,6 +12,7 @@ from fusekit.report.checklist import checklist
 from fusekit.report.evidence import Evidence
 from fusekit.report.flow import flow_of
 from fusekit.report.grid import Grid
+from fusekit.report.kept import PAGE
 from fusekit.report.picture import Picture
 from fusekit.report.provenance import again, config_grid, scrubbed, versions_grid
 from fusekit.report.tables import (
@@ -102,7 +103,7 @@ def _content(
         "slice_grid": arms_grid(evidence, "slice"),
         "first_pictures": [picture for picture in pictures.get("scores", ()) if picture.name != DIFFERENCES],
         "flow": flow_of(evidence.manifest.get("flow", {}), evidence.classes, set(predictions["fold"].tolist())),
-        "findings": _findings([*(evidence.manifest.get("findings") or ()), *notes]),
+        "findings": _findings([*_earlier(evidence), *notes]),
         "sections": [section for section in _sections(evidence, pictures) if not section.empty or section.remark],
         "config_grid": config_grid(evidence),
         "versions_grid": versions_grid(evidence),
@@ -111,6 +112,11 @@ def _content(
         "known": sum(not entry.to_do for entry in entries),
         "entries": len(entries),
     }
+
+
+def _earlier(evidence: Evidence) -> list[Mapping[str, Any]]:
+    """What a run's manifest says, but for what it says of an earlier page."""
+    return [one for one in evidence.manifest.get("findings") or () if one.get("items") != [PAGE]]
 
 
 def _findings(findings: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, list[Mapping[str, Any]]]]:
