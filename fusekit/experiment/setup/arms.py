@@ -8,8 +8,9 @@ from typing import Any
 
 from fusekit.errors import FusekitError, OptionError
 from fusekit.experiment.setup.given import merge
-from fusekit.experiment.setup.parts import MODEL_PARTS, open_task, options_of, parts_of
+from fusekit.experiment.setup.parts import open_task, options_of, parts_of
 from fusekit.experiment.setup.settings import VALIDATION, Settings, check_names, plain_values
+from fusekit.extension.kinds import MODEL_PARTS
 from fusekit.extension.registry import suggest
 
 #: What a comparison takes where nothing else is said: every subject is tested, and temperatures can be fitted.
@@ -89,7 +90,7 @@ def named(arm: str) -> Iterator[None]:
 
 
 def _of_arm(
-    name: str, file: Mapping[str, Any], given: Mapping[str, Any], has: Mapping[str, Mapping[str, set[str] | None]]
+    name: str, file: Mapping[str, Any], given: Mapping[str, Any], has: Mapping[str, Mapping[str, frozenset[str] | None]]
 ) -> Iterator[dict[str, dict[str, Any]]]:
     """The options of one arm beyond those of all, layer by layer: the file's, those given, and the arm's own."""
     mine = has[name]
@@ -116,7 +117,7 @@ def _of_arm(
 
 
 def _refuse_of_another(
-    name: str, part: str, option: str, value: Any, has: Mapping[str, Mapping[str, set[str] | None]]
+    name: str, part: str, option: str, value: Any, has: Mapping[str, Mapping[str, frozenset[str] | None]]
 ) -> None:
     """An option that is given for all arms must fit each that has the part."""
     takes = has[name][part]
