@@ -15,8 +15,8 @@ import fusekit
 from fusekit.cli.findings import print_findings
 from fusekit.data import Finding
 from fusekit.errors import DataError
-from fusekit.experiment import Run
 from fusekit.experiment.evidence import gather_evidence
+from fusekit.experiment.folder import Run
 from fusekit.progress import Bars
 from fusekit.report.drawing.picture import draw
 from fusekit.report.figures.overview import overview

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -99,14 +100,14 @@ def held_out_rates(group: np.ndarray, cases: np.ndarray) -> np.ndarray:
     A group that the others do not have gets the overall share; groups are drawn towards it by one member's weight, so
     that small ones do not shout.
     """
-    scores = np.empty(len(cases))
+    scores, codes = np.empty(len(cases)), pd.factorize(group)[0]
     for test in _parts(cases):
         train = np.ones(len(cases), dtype=bool)
         train[test] = False
         overall = cases[train].mean()
-        found = pd.Series(cases[train].astype(float)).groupby(group[train]).agg(["sum", "size"])
-        rate = (found["sum"] + overall) / (found["size"] + 1)
-        scores[test] = pd.Series(group[test]).map(rate).fillna(overall).to_numpy(dtype=float)
+        size = np.bincount(codes[train], minlength=len(cases))
+        hit = np.bincount(codes[train], weights=cases[train], minlength=len(cases))
+        scores[test] = np.where(size, (hit + overall) / (size + 1), overall)[codes[test]]
     return scores
 
 
@@ -124,9 +125,15 @@ def held_out_probabilities(features: np.ndarray, cases: np.ndarray) -> np.ndarra
 
 
 def _parts(cases: np.ndarray) -> list[np.ndarray]:
-    """Members of each fold, with equal shares of cases."""
+    """Members of each fold, with equal shares of cases; the same for every column without gaps."""
+    return _dealt(cases.tobytes())
+
+
+@lru_cache(maxsize=64)
+def _dealt(packed: bytes) -> list[np.ndarray]:
     from sklearn.model_selection import StratifiedKFold
 
+    cases = np.frombuffer(packed, dtype=bool)
     folds = min(PARTS, int(cases.sum()), int((~cases).sum()))
     splitter = StratifiedKFold(folds, shuffle=True, random_state=0)
     return [test for _, test in splitter.split(np.zeros(len(cases)), cases)]

@@ -93,10 +93,11 @@ def columns_that_are_the_label(case: Case) -> Iterator[Finding]:
         seen = values.notna().to_numpy()
         if column.kind == "number" and values.nunique() > len(case.cohort.classes):
             continue  # a number's order counts: see strong_columns
-        table = pd.crosstab(values[seen].map(str).to_numpy(), case.labels[seen])
-        if len(table) < 2 or ((table > 0).sum(axis=1) > 1).any():
+        pairs = set(zip(map(str, values.to_numpy()[seen]), case.labels[seen], strict=True))
+        groups = {value for value, _ in pairs}
+        if len(groups) < 2 or len(pairs) > len(groups):
             continue
-        if _log_chance(case.labels[seen], len(table)) < log(ONE_TO_ONE_LEVEL / len(case.cohort.columns)):
+        if _log_chance(case.labels[seen], len(groups)) < log(ONE_TO_ONE_LEVEL / len(case.cohort.columns)):
             names.append(column.name)
     if names:
         yield Finding(
@@ -125,12 +126,13 @@ def strong_columns(case: Case) -> Iterator[Finding]:
 
     found = []
     for column in case.cohort.columns:
+        values = case.clinical[column.name].to_numpy()
+        seen = ~pd.isna(values)
         for name, cases in case.sides():
-            seen = case.clinical[column.name].notna().to_numpy()
             positive = cases[seen]
             if min(positive.sum(), (~positive).sum()) < 2:
                 continue
-            value, scores = _predict(case.clinical.loc[seen, column.name], column, positive)
+            value, scores = _predict(values[seen], column, positive)
             if value > SUSPICIOUS_AUC:
                 p = float(mannwhitneyu(scores[positive], scores[~positive], method="asymptotic").pvalue)
                 if p * len(case.cohort.columns) < LEVEL:
@@ -145,11 +147,11 @@ def strong_columns(case: Case) -> Iterator[Finding]:
         )
 
 
-def _predict(values: pd.Series, column: Column, cases: np.ndarray) -> tuple[float, np.ndarray]:
+def _predict(values: np.ndarray, column: Column, cases: np.ndarray) -> tuple[float, np.ndarray]:
     """AUC of a column alone, and its scores: a number whichever way round, a category by its held-out rate."""
     if column.kind == "category":
-        scores = held_out_rates(values.map(str).to_numpy(dtype=object), cases)
+        scores = held_out_rates(np.array([str(value) for value in values], dtype=object), cases)
         return auc(scores, cases), scores
-    scores = values.to_numpy(dtype=float)
+    scores = values.astype(float)
     value = auc(scores, cases)
     return max(value, 1 - value), scores

@@ -68,8 +68,8 @@ def telling_gaps_of_columns(case: Case) -> Iterator[Finding]:
 def _masks(case: Case) -> tuple[np.ndarray, list[tuple[str, ...]]]:
     """Distinct patterns of gaps (subjects, patterns), 1 where missing, and which columns share each."""
     patterns: dict[bytes, list[str]] = {}
-    for column in case.cohort.columns:
-        mask = case.clinical[column.name].isna().to_numpy()
+    gaps = case.clinical.isna().to_numpy()
+    for column, mask in zip(case.cohort.columns, gaps.T, strict=True):
         if 0 < mask.sum() < len(mask):
             patterns.setdefault(mask.tobytes(), []).append(column.name)
     masks = np.frombuffer(b"".join(patterns), dtype=bool).reshape(len(patterns), len(case.first)).T

@@ -92,7 +92,7 @@ def cut_patient(patient: Mapping[Any, Any], policy: SlicePolicy, size: int) -> t
     path = patient.get("mask")
     masked = policy.largest and not pd.isna(path) and str(path).strip()
     volume = read(Path(patient["image"]))
-    images, positions = cut(volume, policy, size, read(Path(path)) if masked else None)
+    images, positions = cut(volume, policy, size, read(Path(str(path))) if masked else None)
     return images, positions, bool(volume.orientation)
 
 

@@ -42,7 +42,7 @@ def explain(
     import numpy as np
 
     import fusekit
-    from fusekit.bundle.bundle import one_patient
+    from fusekit.bundle.patients import one_patient
     from fusekit.disk import new_folder, write_table
     from fusekit.errors import OptionError
     from fusekit.explain.forward import TARGET

@@ -47,7 +47,7 @@ def predict(
     Column names, units and categories must be those of the bundle; what does not fit is named, not guessed.
     """
     import fusekit
-    from fusekit.bundle.bundle import one_patient
+    from fusekit.bundle.patients import one_patient
     from fusekit.cli.console import print_predictions
     from fusekit.data import read_table
     from fusekit.disk import write_bytes

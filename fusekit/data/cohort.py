@@ -150,7 +150,7 @@ class Cohort:
 
 
 def _refuse_outside(values: pd.Series, column: Column) -> None:
-    if column.kind != "number":
+    if column.kind != "number" or (column.low is None and column.high is None):
         return
     low, high = (-math.inf if column.low is None else column.low), (math.inf if column.high is None else column.high)
     outside = values[(values < low) | (values > high)]

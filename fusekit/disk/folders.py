@@ -118,6 +118,8 @@ def make_folder(folder: Path, out: Path, *, new: bool = False) -> list[Path]:
         folder.mkdir(parents=True, exist_ok=not new)
     except OSError as error:
         raise OptionError(f"--out {out} cannot be written: {error.strerror} ({error.filename}).") from error
+    except ValueError as error:
+        raise OptionError(f"--out {str(out)!r} cannot be written: {error}.") from error
     return made
 
 

@@ -80,7 +80,7 @@ class Rule:
         for fold, rows in subjects.groupby("fold"):
             probabilities, labels = probabilities_of(rows), rows["label"].to_numpy()
             if (most_probable(probabilities) != labels).any():
-                temperatures[int(fold)] = fit_temperature(probabilities, labels)
+                temperatures[int(str(fold))] = fit_temperature(probabilities, labels)
         thresholds: dict[int, dict[str, float]] = {}
         for level, table in () if threshold == "argmax" else (("slice", validation), ("subject", subjects)):
             for fold, rows in table.groupby("fold"):
@@ -89,7 +89,7 @@ class Rule:
                     fitted = youden(rows["label"].to_numpy(), probabilities_of(rows)[:, 1])
                 except DataError as error:
                     raise DataError(f"Validation part of fold {fold}: {error}") from None
-                thresholds.setdefault(int(fold), {})[level] = fitted
+                thresholds.setdefault(int(str(fold)), {})[level] = fitted
         return cls(aggregate, thresholds, temperatures)
 
     @classmethod

@@ -12,7 +12,7 @@ if TYPE_CHECKING:  # the command line starts without pandas, torch or typer's in
 
     from fusekit.data import Volume
     from fusekit.experiment.folder import Run
-    from fusekit.experiment.followers import Underway
+    from fusekit.experiment.setup.trackers import Underway
     from fusekit.extension.registry import Register
 
 hookspec = pluggy.HookspecMarker("fusekit")

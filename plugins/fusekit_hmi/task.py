@@ -93,7 +93,7 @@ class HmiTask(Task):
             label=label,
             classes=dict(zip(self.classes, (absent, present), strict=True)),
             leave_out=unknown,
-            columns=inputs(list(rows), path, keys, self.extra, findings),
+            columns=inputs(rows.columns.to_list(), path, keys, self.extra, findings),
             groups=(),
             subgroups=self.subgroups,
             tables=(),

@@ -74,3 +74,15 @@ def test_a_plugin_cannot_take_the_name_of_a_command() -> None:
         NameTaken, match=r"'predict' of plugin 'greedy' .*already a command of 'fusekit'[\s\S]*FUSEKIT_DISABLE=greedy"
     ):
         program(Catalog(host))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+def test_an_output_that_is_full_is_said_in_words() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "fusekit", "--version"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert (done.returncode, done.stderr.splitlines()) == (
+        2,
+        ["error: the output cannot be written: No space left on device."],
+    )

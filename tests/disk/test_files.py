@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from fusekit.disk import all_onto_disk, onto_disk, read_json, whole, write_bytes, write_json, write_tensors
+from fusekit.disk import all_onto_disk, onto_disk, read_json, regular, whole, write_bytes, write_json, write_tensors
 from fusekit.errors import DataError
 
 
@@ -64,3 +64,17 @@ def test_json_that_is_damaged_is_named(tmp_path: Path, content: str) -> None:
     (tmp_path / "x.json").write_text(content, encoding="latin-1")
     with pytest.raises(DataError, match=r"x\.json is damaged: it is not JSON"):
         read_json(tmp_path / "x.json")
+
+
+def test_what_is_no_file_is_refused_before_it_is_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "link.csv").symlink_to(tmp_path / "pipe.csv")
+    (tmp_path / "x.csv").write_text("a")
+    assert regular(tmp_path / "x.csv") == tmp_path / "x.csv"
+    for path in (tmp_path / "pipe.csv", tmp_path / "link.csv", Path("/dev/zero")):
+        with pytest.raises(DataError, match=r"is a (named pipe|device), and only files are read"):
+            regular(path)
+    with pytest.raises(DataError, match="is no path that a system takes: File name too long"):
+        regular(tmp_path / ("n" * 300))
+    with pytest.raises(FileNotFoundError):
+        regular(tmp_path / "gone.csv")

@@ -85,8 +85,8 @@ class _Reader:
             numbers = clinical[name] if name in clinical and clinical[name].dtype == float else None
             scans[name] = (group(joined.cells(name)) if numbers is None else numbers).loc[lines]
         groups = list(own.groups)
-        told = {"scanner": [image.scanner for image in images], "series": [image.description for image in images]}
-        for name, values in told.items():
+        headers = {"scanner": [image.scanner for image in images], "series": [image.description for image in images]}
+        for name, values in headers.items():
             if any(values) and name not in groups:
                 scans[name] = values
                 groups.append(name)

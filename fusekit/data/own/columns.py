@@ -98,7 +98,8 @@ def typed(
     if known is not None:
         numbers = _converted(numbers, cells, known, where, findings)
     else:
-        _refuse_outside(numbers, cells, declared.low, declared.high, declared.unit, where)
+        advice = "Is it in another unit, or a code for a missing value? Then convert it, or list the code in missing."
+        _refuse_outside(numbers, cells, declared.low, declared.high, declared.unit, where, advice)
     read = [(column, numbers)]
     if (known and known.attribute.log) or (beyond.abs() == 1).any():
         flag = "-1 below the assay's range, 1 above, 0 within"
@@ -121,10 +122,11 @@ def decides(values: pd.Series, labels: pd.Series) -> bool:
 
     Fewer than ten observed rows decide nothing.
     """
-    seen = values.notna() & (values.map(str) != "")
-    pairs = pd.DataFrame({"value": values[seen].map(str), "label": labels[seen]}).drop_duplicates()
-    one_to_one = pairs["value"].is_unique and pairs["label"].is_unique
-    return bool(one_to_one and len(pairs) > 1 and seen.sum() >= 10)
+    seen = values.notna().to_numpy()
+    texts = [(str(value), label) for value, label, known in zip(values, labels, seen, strict=True) if known]
+    pairs = {(text, label) for text, label in texts if text}
+    one_to_one = len({text for text, _ in pairs}) == len(pairs) == len({label for _, label in pairs})
+    return one_to_one and len(pairs) > 1 and sum(bool(text) for text, _ in texts) >= 10
 
 
 def _gaps(cells: pd.Series, declared: OwnColumn, blanks: frozenset[str], findings: list[Finding]) -> pd.Series:
@@ -135,13 +137,14 @@ def _gaps(cells: pd.Series, declared: OwnColumn, blanks: frozenset[str], finding
         missing |= NOTHING | (frozenset() if attribute.categories else _DASHES)
     codes = {number for text in declared.missing if (number := _number(text)) is not None}
     known = {float(code) for code in CODES} - codes if attribute else set()
-    lower = cells.map(str.lower)
-    numbers = cells.map(lambda cell: _number(cell)) if codes | known else pd.Series(None, cells.index, dtype=object)
-    coded = numbers.isin(known)
-    listed = [f"line {line}, column {cells.name!r}: {cell}" for line, cell in cells[coded].items()]
+    gaps, listed = [], []
+    for line, cell in cells.items():
+        number = _number(cell) if codes or known else None
+        gaps.append(number in codes or number in known or (cell.lower() in missing and cell not in declared.categories))
+        if number in known:
+            listed.append(f"line {line}, column {cells.name!r}: {cell}")
     note(findings, "missing-code", "cells taken for codes of a missing value", listed)
-    gaps: pd.Series = (lower.isin(missing) & ~cells.isin(declared.categories)) | numbers.isin(codes) | coded
-    return gaps
+    return pd.Series(gaps, cells.index, dtype=bool)
 
 
 def _kind(cells: pd.Series, where: str) -> str:
@@ -185,7 +188,7 @@ def _converted(numbers: pd.Series, cells: pd.Series, known: Known, where: str, f
     numbers = numbers * known.factor
     middle = float(numbers.median())
     likely = [unit for unit, times in attribute.units.items() if times != 1 and _inside(middle * times, known)]
-    advice = ""
+    advice = "Correct them, or leave them empty."
     if likely and not _inside(middle, known):
         advice = f"They may be in {likely[0]}: name the column '{attribute.name} ({likely[0]})', and it is converted."
     _refuse_outside(numbers, cells, attribute.low, attribute.high, attribute.unit, where, advice)
@@ -197,18 +200,14 @@ def _inside(value: float, known: Known) -> bool:
 
 
 def _refuse_outside(
-    numbers: pd.Series, cells: pd.Series, low: float | None, high: float | None, unit: str, where: str, advice: str = ""
+    numbers: pd.Series, cells: pd.Series, low: float | None, high: float | None, unit: str, where: str, advice: str
 ) -> None:
     least, most = -np.inf if low is None else low, np.inf if high is None else high
     outside = cells[(numbers < least) | (numbers > most)]
     if len(outside):
         limits = f"{'any' if low is None else f'{low:g}'} to {'any' if high is None else f'{high:g}'}"
         listed = first_ten(f"{cell} (line {line})" for line, cell in outside.items())
-        advice = advice or (
-            "Is it in another unit, or a code for a missing value? Then convert it, or list the code in missing."
-        )
-        span = f"{limits} {unit}".strip()
-        raise DataError(f"{where}: {len(outside)} values are outside {span}: {listed}. {advice}")
+        raise DataError(f"{where}: {len(outside)} values are outside {f'{limits} {unit}'.strip()}: {listed}. {advice}")
 
 
 def _categories(cells: pd.Series, declared: OwnColumn, where: str) -> pd.Series:

@@ -125,8 +125,8 @@ def _lines(joined: Joined, ids: pd.Series, wrong: list[str]) -> tuple[dict[str, 
             f"{joined.path}, column {ids.name!r}: {len(twice)} subjects have several rows: {first_ten(twice)}. Keep "
             "one row for each, or name each row's image in a column, such as 'image'."
         )
-    known = {lower: ids[lines[0]] for lower, lines in groups.items()}
-    return {known[lower]: int(lines[0]) for lower, lines in groups.items()}, known
+    known = {str(lower): ids[lines[0]] for lower, lines in groups.items()}
+    return {known[str(lower)]: int(lines[0]) for lower, lines in groups.items()}, known
 
 
 def unclear_ids(what: str, unclear: list[str], table: Path) -> str:
@@ -179,7 +179,7 @@ def scan_ids(
 
 
 def ids_in(parts: Sequence[str], ids: Mapping[str, str]) -> list[str]:
-    """Find the ids that a path names; several where it cannot be told which is meant.
+    """Find the ids that a path names; several where any of them may be meant.
 
     A folder or file called exactly as an id counts first, the topmost one (``7/2/slice.dcm`` is of patient 7). Else the
     deepest name that holds an id between other words: at its beginning (``7_2.png`` is of patient 7), or anywhere.

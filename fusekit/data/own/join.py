@@ -1,4 +1,4 @@
-"""Somebody's tables, joined by key: one row a scan, and for every cell the file and line that it came from."""
+"""People's tables, joined by key: one row a scan, and for every cell the file and line that it came from."""
 
 from __future__ import annotations
 
@@ -67,15 +67,22 @@ class Joined:
         if column not in self._texts:  # asked for row by row
             part = self.homes[column]
             spread = self.spread(part.cells[column], part)
-            self._texts[column] = spread.map(lambda cell: cell if isinstance(cell, str) else "")
+            text = spread if part is self.parts[0] else spread.map(lambda cell: cell if isinstance(cell, str) else "")
+            self._texts[column] = text
         return self._texts[column]
 
     @cached_property
     def _texts(self) -> dict[str, pd.Series]:
         return {}
 
+    def at(self, column: str, lines: pd.Index) -> pd.Series:
+        """A column's text of some of the lines, in their order."""
+        return pick(self.cells(column), lines)
+
     def spread(self, values: pd.Series, part: Part) -> pd.Series:
         """Values by a table's own lines -> by the main table's; a missing value where a row has no partner."""
+        if part is self.parts[0]:
+            return values if values.index.equals(self.lines) else values.reindex(self.lines)
         partners = part.lines.dropna()
         found = values.reindex(partners.astype(int)).set_axis(partners.index)
         return found.reindex(self.lines)
@@ -84,6 +91,11 @@ class Joined:
         """Name a cell: file, line and column."""
         part = self.homes[column]
         return f"{part.path}, line {part.lines[line]}, column {column!r}"
+
+
+def pick(values: pd.Series, lines: pd.Index) -> pd.Series:
+    """Values of some lines; of thousands of columns most often all, which need not be looked up."""
+    return values if values.index.equals(lines) else values.loc[lines]
 
 
 def join(path: Path, tables: Sequence[Further], problems: Problems, findings: list[Finding]) -> Joined:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import re
+import sys
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -20,11 +21,43 @@ class NotThere(DataError):  # noqa: N818  (reads as what it says)
     """A path inside the data folder at which nothing lies; the message is a clause about the path."""
 
 
+class Candidates(list[str]):
+    """Paths, sorted, that are found by how they begin and end, or by a word in them: rows may be thousands."""
+
+    def __init__(self, paths: Iterable[str]):
+        super().__init__(sorted(paths))
+        self._backwards = sorted(path[::-1] for path in self)
+
+    def some(self, start: str, end: str, whole: Sequence[str]) -> list[str]:
+        """A few paths among which are all that begin and end so and hold the texts as whole words."""
+        first, last = _beginning(self, start)
+        low, high = _beginning(self._backwards, end[::-1])
+        found = self[first:last] if last - first <= high - low else [path[::-1] for path in self._backwards[low:high]]
+        if len(found) > 1:
+            for text in whole:
+                for word in re.findall("[A-Za-z0-9]+", text)[:1]:
+                    found = min(found, self._words.get(word, []), key=len)
+        return sorted(found)
+
+    @cached_property
+    def _words(self) -> dict[str, list[str]]:
+        """Word -> the paths that hold it."""
+        found: dict[str, list[str]] = {}
+        for path in self:
+            for word in set(re.findall("[A-Za-z0-9]+", path)):
+                found.setdefault(word, []).append(path)
+        return found
+
+
+def _beginning(paths: Sequence[str], start: str) -> tuple[int, int]:
+    return bisect_left(paths, start), bisect_left(paths, start + chr(sys.maxunicode))
+
+
 @dataclass(frozen=True)
 class Pattern:
     """A path with column names in braces, such as ``scans/{scan_id}.nii.gz``.
 
-    Its plain parts may hold ``*`` and ``?``, which stand for any characters but ``/``, and ``**``, for any folders. A
+    Its plain parts may hold ``*`` and ``?``, which are any characters but ``/``, and ``**``, for any folders. A
     value beside a wildcard counts as a whole word: ``{id}*`` with the id 1 finds ``1_t1.nii``, not ``10_t1.nii``.
 
     Args:
@@ -60,46 +93,29 @@ class Pattern:
         """The columns in its braces, in order; one may stand twice."""
         return tuple(name.strip() for name in self._split[1::2])
 
-    def candidates(self, folder: Path) -> list[str]:
-        """Every path below the folder that some row could have, relative to it, sorted."""
+    def candidates(self, folder: Path) -> Candidates:
+        """Every path below the folder that some row could have, relative to it."""
         parts = re.sub(r"\{[^{}]*\}", "\0", self.text).replace("[", "[[]").split("/")
         wide = "/".join(part if part == "**" else re.sub(r"[*\0]+", "*", part) for part in parts)
         found = glob.glob(wide, root_dir=folder, recursive=True)  # noqa: PTH207 (Path.glob cannot escape a bracket)
-        return sorted({Path(path).as_posix() for path in found})
+        return Candidates({Path(path).as_posix() for path in found})
 
-    def find(self, values: Sequence[str], candidates: list[str]) -> list[str]:
+    def find(self, values: Sequence[str], candidates: Candidates) -> list[str]:
         """The candidates that a row's values (one a column in braces) fit."""
-        filled = "".join(a + b for a, b in zip(self._plain, [*values, ""], strict=True))
-        prefix = re.split(r"[*?]", self._until_wildcard(values))[0] if self._wild else filled
-        start = bisect_left(candidates, prefix)
+        pairs = list(zip(self._plain, [*values, ""], strict=True))
+        fixed = "".join(re.sub(r"\*\*/|[*?]", "\0", plain) + value for plain, value in pairs).split("\0")
+        free = [
+            value
+            for value, before, after in zip(values, self._plain[:-1], self._plain[1:], strict=True)
+            if before.endswith(("*", "?")) and after.startswith(("*", "?"))
+        ]
         expression = self._expression([re.escape(value) for value in values])
-        found = []
-        for candidate in candidates[start:]:
-            if not candidate.startswith(prefix):
-                break
-            if expression.fullmatch(candidate):
-                found.append(candidate)
-        return found
+        return [path for path in candidates.some(fixed[0], fixed[-1], free) if expression.fullmatch(path)]
 
     def ids(self, candidate: str) -> tuple[str, ...] | None:
-        """The values that a candidate stands for: what to compare with a row whose image was not found."""
+        """The values in a candidate's path: what to compare with a row whose image was not found."""
         match = self._expression(["([^/]+)"] * len(self.columns)).fullmatch(candidate)
         return match.groups() if match else None
-
-    @property
-    def _wild(self) -> bool:
-        return any(sign in part for part in self._plain for sign in "*?")
-
-    def _until_wildcard(self, values: Sequence[str]) -> str:
-        """The filled path up to the first wildcard of the pattern; a ``*`` in a value is none."""
-        text = ""
-        for plain, value in zip(self._plain, [*values, ""], strict=True):
-            for sign in plain:
-                if sign in "*?":
-                    return text
-                text += sign
-            text += value
-        return text
 
     def _expression(self, values: Sequence[str]) -> re.Pattern[str]:
         text = ""

@@ -54,7 +54,7 @@ class OwnTask(Task):
         """
         cohort, cells = read_cohort(self.own, folder, progress)
         self._leaks = {
-            name: "each of its values goes with one class"
+            str(name): "each of its values goes with one class"
             for name in cells
             if name != self.own.label and decides(cells[name], cohort.scans["label"])
         }

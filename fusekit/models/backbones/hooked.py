@@ -77,7 +77,8 @@ class HookedBackbone(Backbone):
                 checkpointing), where its inject would be missing.
         """
         injecting = None if inject is None else _Pass(self._owner, inject, torch.is_grad_enabled(), _saving())
-        return _with(injecting, self._run, image)
+        features: ImageFeatures = _with(injecting, self._run, image)
+        return features
 
     def _run(self, image: Tensor) -> ImageFeatures:
         features = self.features(self.net, image)

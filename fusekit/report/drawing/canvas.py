@@ -20,9 +20,7 @@ def plain_text(style: Mapping[str, Any] = MappingProxyType({})) -> Iterator[None
 
     plain: dict[Any, Any] = {**style, "text.parse_math": False}
     with rc_context(plain), warnings.catch_warnings():
-        for message in (
-            "Glyph .* missing from",
-            "constrained_layout not applied",
-        ):  # a name of 300 letters leaves no room
+        # A name of 300 letters leaves no room for a layout.
+        for message in ("Glyph .* missing from", "constrained_layout not applied"):
             warnings.filterwarnings("ignore", message, UserWarning)
         yield

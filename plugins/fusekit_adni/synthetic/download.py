@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fusekit.data.synthetic import streams, write_scans
 from fusekit.progress import Progress
 from fusekit_adni.synthetic.brain import affine, make_brain
 from fusekit_adni.synthetic.subjects import Strengths, draw_subjects
@@ -35,14 +35,9 @@ HEADER = (
     *("Type", "Acq Date", "Format", "Downloaded"),
 )
 
-README = """SYNTHETIC COHORT: nobody in this folder is real.
-
+ABOUT = """\
 It imitates the layout of a download from the ADNI archive so that FuseKit's reader can be run and tested without
-patients' data. Brains are the MNI152 template, warped; every value in the tables is a random number.
-
-seed {seed}, {people}
-image effect {image:g}, table effect {table:g}, interaction {interaction:g}
-"""
+patients' data. Brains are the MNI152 template, warped; every value in the tables is a random number."""
 
 
 @dataclass(frozen=True)
@@ -78,21 +73,12 @@ def write_download(
         interaction: which sign goes with disease depends on the APOE e4 carrier status; 1 moves the temporal horns 1.2
             standard deviations up and the ventricles as much down with disease in carriers, and the reverse in others.
     """
-    people_seed, table_seed, image_seed = np.random.SeedSequence(seed).spawn(3)
-    rng = np.random.default_rng(people_seed)
-    people = draw_subjects(rng, subjects, Strengths(image_effect, table_effect, interaction))
+    rng, table_rng, image_seed = streams(seed)
+    strengths = Strengths(image_effect, table_effect, interaction)
+    people = draw_subjects(rng, subjects, strengths)
     people["baseline"] = [date(2005, 9, 1) + timedelta(days=int(d)) for d in rng.integers(0, 700, len(people))]
-    (folder / "README.txt").write_text(
-        README.format(
-            seed=seed,
-            people=f"{subjects} subjects with CN or AD",
-            image=image_effect,
-            table=table_effect,
-            interaction=interaction,
-        ),
-        encoding="utf-8",
-    )
-    write_tables(np.random.default_rng(table_seed), people, folder / "Study_Data")
+    strengths.write_readme(folder, ABOUT, seed, f"{subjects} subjects with CN or AD")
+    write_tables(table_rng, people, folder / "Study_Data")
     write_images(folder, "ADNI1_Complete_1Yr_1.5T", people, rng, image_seed, progress)
 
 
@@ -119,10 +105,7 @@ def write_images(
         rows.append(image.row)
         scans.append(_Scan(folder / image.path, seed.spawn(1)[0], image.ventricles, image.horns, image.orientation))
     _write_collection(folder / f"{collection}_2_12_2024.csv", rows)
-    # Threads, not processes: the arithmetic runs outside Python's lock, and a script needs no `if __name__` guard.
-    with ThreadPoolExecutor(_cores()) as pool:
-        for _ in progress.track(pool.map(_write_scan, scans), "writing synthetic scans", len(scans), "scans"):
-            pass
+    write_scans(_write_scan, scans, progress, "scans")
 
 
 @dataclass(frozen=True)
@@ -191,9 +174,3 @@ def _write_scan(scan: _Scan) -> None:
     turned.header.set_xyzt_units("mm")
     scan.path.parent.mkdir(parents=True, exist_ok=True)
     nib.save(turned, scan.path)
-
-
-def _cores() -> int:
-    import os
-
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from fusekit.data.synthetic import streams
 from fusekit.progress import Progress
-from fusekit_adni.synthetic.download import README, write_images
+from fusekit_adni.synthetic.download import ABOUT, write_images
 from fusekit_adni.synthetic.subjects import Strengths
 from fusekit_adni.synthetic.tables import CODES, EXPORTED, adnimerge, biospecimens, write_csv
 from fusekit_adni.synthetic.trajectories import draw_people, draw_visits
@@ -49,21 +50,12 @@ def write_followup(
         subjects: how many with MCI at baseline; a few with CN or AD come on top.
         image_effect, table_effect, interaction: see ``write_download``; disease is here what is to come.
     """
-    people_seed, table_seed, image_seed = np.random.SeedSequence(seed).spawn(3)
-    rng = np.random.default_rng(people_seed)
-    people = draw_people(rng, subjects, Strengths(image_effect, table_effect, interaction))
+    rng, tables, image_seed = streams(seed)
+    strengths = Strengths(image_effect, table_effect, interaction)
+    people = draw_people(rng, subjects, strengths)
     visits = draw_visits(rng, people)
-    (folder / "README.txt").write_text(
-        README.format(
-            seed=seed,
-            people=f"{subjects} subjects with MCI at baseline, followed for up to 48 months",
-            image=image_effect,
-            table=table_effect,
-            interaction=interaction,
-        ),
-        encoding="utf-8",
-    )
-    tables = np.random.default_rng(table_seed)
+    who = f"{subjects} subjects with MCI at baseline, followed for up to 48 months"
+    strengths.write_readme(folder, ABOUT, seed, who)
     about = people.drop(columns=["diagnosis"]).assign(start=people["diagnosis"])
     main = {
         f"ADNIMERGE_{EXPORTED}": adnimerge(tables, visits.merge(about, on="rid")),

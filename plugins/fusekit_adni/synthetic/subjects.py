@@ -5,12 +5,11 @@ Everything is drawn given the diagnosis, so that with all strengths at 0 everyth
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from math import inf, isfinite
-
 import numpy as np
 import pandas as pd
 
+from fusekit.data import synthetic
+from fusekit.data.synthetic import skewed
 from fusekit.errors import OptionError
 
 #: Share of each diagnosis. MCI is there because a download has it; the task leaves it out and counts it.
@@ -24,10 +23,6 @@ TAU = ((70.0, 30.0), (103.0, 61.0), (122.0, 58.0))  # mean, SD of total tau, xMA
 PTAU = ((25.0, 15.0), (35.0, 18.0), (42.0, 20.0))  # of tau phosphorylated at 181
 NFL = ((34.7, 21.0), (42.8, 27.0), (51.0, 29.0))  # of plasma neurofilament light, ng/L
 
-#: Within-group standard deviations by which a strength of 1 sets the disease apart: the main effect on either image
-#: sign, and the interaction, which has one sign for carriers and the other for everyone else.
-IMAGE_EFFECT, INTERACTION = 0.7, 1.2
-
 #: Plasma analytes and laboratory values: how many, in how many correlated blocks, how many of them tell something, and
 #: how much, in standard deviations at a table effect of 1.
 ANALYTES, LABS, BLOCKS, BLOCK_SHARE = 190, 39, 12, 0.4
@@ -38,28 +33,10 @@ INFORMATIVE, INFORMATIVE_EFFECT = 12, 0.35
 BIOLOGY = 20210310
 
 
-@dataclass(frozen=True)
-class Strengths:
-    """How strongly the disease shows. At 0 an effect is absent; at 1 it has the size documented in this module.
+class Strengths(synthetic.Strengths):
+    """How strongly the disease shows: above 3, concentrations would be negative."""
 
-    Raises:
-        OptionError: a strength is negative or not finite, or a table effect is above 3, where concentrations would be
-            negative.
-    """
-
-    image: float = 1.0
-    table: float = 1.0
-    interaction: float = 1.0
-
-    def __post_init__(self) -> None:
-        for name, value, most in (
-            ("image_effect", self.image, inf),
-            ("table_effect", self.table, 3),
-            ("interaction", self.interaction, inf),
-        ):
-            if not (isfinite(value) and 0 <= value <= most):
-                limits = "0 or more" if most == inf else f"0 to {most}"
-                raise OptionError(f"{name} takes {limits}, not {value:g}.")
+    most = 3
 
 
 def draw_subjects(rng: np.random.Generator, count: int, strengths: Strengths) -> pd.DataFrame:
@@ -119,10 +96,9 @@ def describe(rng: np.random.Generator, group: np.ndarray, strengths: Strengths) 
     modes = np.array(AMYLOID_MODES)[low.astype(int)]
     people["abeta"] = rng.normal(modes[:, 0], modes[:, 1])
     for name, values in (("tau", TAU), ("ptau", PTAU), ("nfl", NFL)):
-        people[name] = _skewed(rng, between(tuple(m for m, _ in values)), between(tuple(s for _, s in values)))
+        people[name] = skewed(rng, between(tuple(m for m, _ in values)), between(tuple(s for _, s in values)))
 
-    main = strengths.image * IMAGE_EFFECT / 2 * disease
-    pattern = strengths.interaction * INTERACTION / 2 * disease * np.where(carrier, 1, -1)
+    main, pattern = strengths.shifts(disease, carrier)
     people["ventricles"] = rng.normal(size=total) + main - pattern
     people["horns"] = rng.normal(size=total) + main + pattern
     biology = np.random.default_rng(BIOLOGY)
@@ -138,12 +114,6 @@ def _groups(rng: np.random.Generator, count: int, total: int) -> np.ndarray:
     """Diagnosis of each person as 0, 1, 2, in the shares above, shuffled."""
     affected = round(count * SHARES["AD"] / (SHARES["CN"] + SHARES["AD"]))
     return rng.permutation(np.repeat([0, 1, 2], [count - affected, total - count, affected]))
-
-
-def _skewed(rng: np.random.Generator, mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:
-    """Log-normal values with the given means and standard deviations: concentrations are positive and skewed."""
-    variance = np.log1p((deviation / mean) ** 2)
-    return np.asarray(rng.lognormal(np.log(mean) - variance / 2, np.sqrt(variance)))
 
 
 def _blocks(rng: np.random.Generator, block: np.ndarray, rows: int) -> np.ndarray:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from fusekit.data.synthetic import streams, write_scans
 from fusekit.progress import Progress
 from fusekit_hmi.synthetic.abdomen import PIXEL, THICKNESS, Scan, make_scan
 from fusekit_hmi.synthetic.dicom import Style, write_series
@@ -22,14 +22,9 @@ WITHOUT_IMAGE, WITH_MASK, LOCALISER = 0.02, 0.5, 0.15
 SCANNERS = (("SIEMENS", "Synthetic Definition", -1024), ("GE MEDICAL SYSTEMS", "Synthetic Revolution", 0))
 NAMES = {"IM{:04}": 0.2, "1-{:03}.dcm": 0.8}
 
-README = """SYNTHETIC COHORT: nobody in this folder is real.
-
+ABOUT = """\
 It imitates what a hospital would bring, so that FuseKit can be run and tested without patients' data. Scans are made of
-ellipses and noise; every value in the table is a random number.
-
-seed {seed}, {subjects} patients
-image effect {image:g}, table effect {table:g}, interaction {interaction:g}
-"""
+ellipses and noise; every value in the table is a random number."""
 
 
 @dataclass(frozen=True)
@@ -69,14 +64,11 @@ def write_cohort(
             deviations up and the satellites as much down with invasion where AFP is 100 ng/mL or more, and the reverse
             elsewhere.
     """
-    people_seed, table_seed, image_seed = np.random.SeedSequence(seed).spawn(3)
-    rng = np.random.default_rng(people_seed)
-    people = draw_patients(rng, subjects, Strengths(image_effect, table_effect, interaction))
-    (folder / "README.txt").write_text(
-        README.format(seed=seed, subjects=subjects, image=image_effect, table=table_effect, interaction=interaction),
-        encoding="utf-8",
-    )
-    write_table(np.random.default_rng(table_seed), people, folder / "clinical.csv")
+    rng, table_rng, image_seed = streams(seed)
+    strengths = Strengths(image_effect, table_effect, interaction)
+    people = draw_patients(rng, subjects, strengths)
+    strengths.write_readme(folder, ABOUT, seed, f"{subjects} patients")
+    write_table(table_rng, people, folder / "clinical.csv")
     (folder / "masks").mkdir()
     jobs = []
     for person in people.sort_values("id").to_dict("records"):
@@ -91,10 +83,7 @@ def write_cohort(
     def write(job: _Job) -> None:
         _write(folder, job)
 
-    # Threads, not processes: a script that calls this needs no `if __name__` guard.
-    with ThreadPoolExecutor(_cores()) as pool:
-        for _ in progress.track(pool.map(write, jobs), "writing synthetic scans", len(jobs), "patients"):
-            pass
+    write_scans(write, jobs, progress, "patients")
 
 
 def _write(folder: Path, job: _Job) -> None:
@@ -115,9 +104,3 @@ def _write_mask(scan: Scan, path: Path) -> None:
     image = nib.Nifti1Image(scan.tumour.transpose(2, 1, 0).astype(np.uint8), affine)
     image.header.set_xyzt_units("mm")
     nib.save(image, path)
-
-
-def _cores() -> int:
-    import os
-
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -5,12 +5,11 @@ Everything is drawn given the invasion, so that with all strengths at 0 everythi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from math import inf, isfinite
-
 import numpy as np
 import pandas as pd
 
+from fusekit.data import synthetic
+from fusekit.data.synthetic import skewed
 from fusekit.errors import OptionError
 
 #: Share of patients with microvascular invasion.
@@ -56,32 +55,11 @@ HBV_DNA, WITH_VIRUS = (4.5, 1.5), (0.12 / 0.841, 0.36 / 0.841)
 #: AFP in ng/mL from which on a ragged margin, rather than satellites, goes with invasion: about half of the patients.
 MARKER = 100.0
 
-#: Within-group standard deviations by which a strength of 1 sets invasion apart: the main effect on either image sign,
-#: and the interaction, which has one sign for patients with high AFP and the other for everyone else.
-IMAGE_EFFECT, INTERACTION = 0.7, 1.2
 
+class Strengths(synthetic.Strengths):
+    """How strongly invasion shows: above 2, shares would be beyond 0 and 1."""
 
-@dataclass(frozen=True)
-class Strengths:
-    """How strongly invasion shows. At 0 an effect is absent; at 1 it has the size documented in this module.
-
-    Raises:
-        OptionError: a strength is negative or not finite, or a table effect is above 2, for want of shares.
-    """
-
-    image: float = 1.0
-    table: float = 1.0
-    interaction: float = 1.0
-
-    def __post_init__(self) -> None:
-        for name, value, most in (
-            ("image_effect", self.image, inf),
-            ("table_effect", self.table, 2),
-            ("interaction", self.interaction, inf),
-        ):
-            if not (isfinite(value) and 0 <= value <= most):
-                limit = "0 or more" if most == inf else f"from 0 to {most}"
-                raise OptionError(f"{name} takes a number {limit}, not {value:g}.")
+    most = 2
 
 
 def draw_patients(rng: np.random.Generator, count: int, strengths: Strengths) -> pd.DataFrame:
@@ -111,7 +89,7 @@ def draw_patients(rng: np.random.Generator, count: int, strengths: Strengths) ->
     for name, ((m0, s0), (m1, s1), low, high) in NORMAL.items():
         people[name] = np.clip(rng.normal(between(m0, m1), between(s0, s1)), low, high)
     for name, ((m0, s0), (m1, s1), low, high) in SKEWED.items():
-        people[name] = np.clip(_skewed(rng, between(m0, m1), between(s0, s1)), low, high)
+        people[name] = np.clip(skewed(rng, between(m0, m1), between(s0, s1)), low, high)
     for name, (median, spread) in MEDIANS.items():
         people[name] = median * rng.lognormal(0, spread, count)
     people["afp"] = np.exp(np.clip(rng.normal(between(AFP[0], AFP[1]), AFP[2]), -1.0, 13.8))
@@ -121,14 +99,7 @@ def draw_patients(rng: np.random.Generator, count: int, strengths: Strengths) ->
     people["inr"] = 1.05 + 0.074 * (people["pt"] - 13.8) + rng.normal(0, 0.012, count)
 
     side = 2.0 * mvi - 1
-    main = strengths.image * IMAGE_EFFECT / 2 * side
-    pattern = strengths.interaction * INTERACTION / 2 * side * np.where(people["afp"] >= MARKER, 1, -1)
+    main, pattern = strengths.shifts(side, people["afp"].to_numpy() >= MARKER)
     people["margin"] = rng.normal(size=count) + main + pattern
     people["satellites"] = rng.normal(size=count) + main - pattern
     return people
-
-
-def _skewed(rng: np.random.Generator, mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:
-    """Log-normal values with the given means and standard deviations: concentrations are positive and skewed."""
-    variance = np.log1p((deviation / mean) ** 2)
-    return np.asarray(rng.lognormal(np.log(mean) - variance / 2, np.sqrt(variance)))

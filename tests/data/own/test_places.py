@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fusekit.data.own.places import Pattern, alike, confined, refuse_archive, refuse_leaving, spelt_otherwise
+from fusekit.data.own.places import (
+    Candidates,
+    Pattern,
+    alike,
+    confined,
+    refuse_archive,
+    refuse_leaving,
+    spelt_otherwise,
+)
 from fusekit.errors import DataError
 
 
@@ -48,7 +56,7 @@ def test_a_row_finds_the_files_that_fit_its_values(
 
 @given(st.lists(st.text("ab01_-.[]", min_size=1, max_size=5), min_size=1, max_size=12, unique=True), st.data())
 def test_without_wildcards_a_row_finds_exactly_the_path_it_spells(names: list[str], data: st.DataObject) -> None:
-    candidates = sorted(f"scans/{name}.nii" for name in names)
+    candidates = Candidates(f"scans/{name}.nii" for name in names)
     wanted = data.draw(st.sampled_from([*names, "other"]))
     found = Pattern("scans/{id}.nii").find((wanted,), candidates)
     assert found == [path for path in candidates if path == f"scans/{wanted}.nii"]
@@ -59,6 +67,17 @@ def test_ids_of_a_path_are_those_it_was_made_of(subject: str, visit: str) -> Non
     pattern = Pattern("sub-{s}/{v}/x_{s}.nii")
     assert pattern.ids(f"sub-{subject}/{visit}/x_{subject}.nii") == (subject, visit, subject)
     assert pattern.ids(f"sub-{subject}/{visit}/y_{subject}.nii") is None
+
+
+@given(st.lists(st.text("ab1-_/", min_size=1, max_size=6), max_size=12), st.text("ab1-", min_size=1, max_size=2))
+def test_what_is_looked_at_is_all_that_can_fit(paths: list[str], value: str) -> None:
+    """Against every path, one by one."""
+    candidates = Candidates(set(paths))
+    for text in ("{v}", "*{v}", "{v}*", "*{v}*", "**/{v}", "a/**/{v}*", "*/{v}_?", "**/*{v}*", "?{v}?"):
+        pattern = Pattern(text)
+        expected = [path for path in candidates if pattern.find((value,), Candidates([path]))]
+        whole = pattern._expression([re.escape(value)])
+        assert pattern.find((value,), candidates) == expected == [path for path in candidates if whole.fullmatch(path)]
 
 
 @pytest.mark.parametrize(

@@ -124,6 +124,8 @@ def test_more_classes_have_metrics_of_their_own(tmp_path: Path) -> None:
         ("label", 'leave_out = ["no"]\nlabel', r"leave_out has the value 'no', which the class no has too"),
         ("label", 'groups = ["image"]\nlabel', r"groups cannot hold a column called 'image'"),
         ("label", 'groups = ["fold"]\nlabel', r"groups cannot hold a column called 'fold'"),
+        ("label", 'subgroups = ["Fold"]\nlabel', r"subgroups cannot hold a column called 'Fold'"),
+        ("label", 'columns = ["mask"]\nlabel', r"columns cannot hold a column called 'mask'"),
         ("label", 'subgroups = ["mask"]\nlabel', r"line 5: subgroups cannot hold a column called 'mask'"),
         ("label", 'subgroups = ["outcome"]\nlabel', r"line 5: subgroups has 'outcome', which is label or identifier"),
         (
@@ -205,6 +207,12 @@ def test_files_that_are_no_toml_are_named(tmp_path: Path) -> None:
         read_own(tmp_path)
     with pytest.raises(DataError, match=r"my\.toml is no TOML: .*nested"):
         write(tmp_path, "a = " + "[" * 50_000)
+
+
+def test_a_toml_deeper_than_anybody_writes_one_is_named(tmp_path: Path) -> None:
+    (tmp_path / "t.toml").write_text("x = " + "[" * 50_000)
+    with pytest.raises(DataError, match=r"t\.toml is no TOML"):
+        read_own(tmp_path / "t.toml")
 
 
 def test_the_toml_of_the_documentation_is_one(tmp_path: Path) -> None:

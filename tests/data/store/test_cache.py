@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -87,3 +88,15 @@ def test_where_nothing_can_be_written_nothing_is_marked(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     hold(tmp_path / "file" / "thing")
     assert users(tmp_path / "file" / "thing") == []
+
+
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_disk_without_locks_is_said_with_a_way_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with pytest.raises(DataError, match=r"knows no file locks .* FUSEKIT_CACHE"), alone(tmp_path / "x", lambda: None):
+        pass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -175,7 +176,7 @@ def test_a_finished_fold_that_was_damaged_is_not_taken_over(tmp_path: Path, monk
     out, given = tmp_path / "run", {"baseline": "prevalence", "folds": 2, "out": tmp_path / "run"}
     given |= {"options": SMALL["options"], "image_size": 32, "progress": Quiet()}
     with monkeypatch.context() as narrow:
-        narrow.setattr("fusekit.experiment.run.finish", full)
+        narrow.setattr(sys.modules["fusekit.experiment.run.run"], "finish", full)
         with pytest.raises(DataError, match="the disk is full"):
             fusekit.run("adni-ad", **given)
     work = tmp_path / ".run.unfinished"

@@ -191,7 +191,7 @@ def test_replicas_in_threads_as_data_parallel_makes_them(
 
 def gradients(model: FusionModel, run: Callable[..., Tensor], image: Tensor, columns: Tensor) -> dict[str, Tensor]:
     model.zero_grad()
-    run(image, columns).square().sum().backward()
+    torch.autograd.backward(run(image, columns).square().sum())
     return {name: weight.grad.clone() for name, weight in model.named_parameters() if weight.grad is not None}
 
 
@@ -252,13 +252,17 @@ def run(backbone: HookedBackbone, by: float, image: Tensor) -> Any:
     return backbone(image, None if by == 1.0 else partial(scale, by))
 
 
+def net_of(model: FusionModel) -> Any:
+    assert isinstance(model.backbone, HookedBackbone)
+    return model.backbone.net
+
+
 def test_timm_s_own_checkpointing_is_refused_with_an_injector_and_right_without() -> None:
     image, columns = torch.randn(2, *FLAT, requires_grad=True), torch.randn(2, 3)
     plain, injected = model_of("concat"), model_of("rbca")
     right = gradients(plain, plain, image, columns)
     for model in (plain, injected):
-        assert model.backbone is not None
-        model.backbone.net.set_grad_checkpointing(True)
+        net_of(model).set_grad_checkpointing(True)
         model.train()  # timm checkpoints where it trains; the norms' statistics are not compared
     plain.eval()
     found = gradients(plain, plain, image, columns)
@@ -266,8 +270,7 @@ def test_timm_s_own_checkpointing_is_refused_with_an_injector_and_right_without(
     with pytest.raises(OptionError, match=r"net\.set_grad_checkpointing\(False\)"):
         injected(image, columns)
     injected.eval()
-    assert injected.backbone is not None
-    injected.backbone.net.set_grad_checkpointing(False)
+    net_of(injected).set_grad_checkpointing(False)
     injected(image, columns).sum().backward()
 
 

@@ -17,14 +17,14 @@ from tests.plugins.fusekit_hmi.conftest import write_nifti
 
 
 def _read(
-    folder: Path, header: str, *lines: str, images: str = "", **options: str
+    folder: Path, header: str, *lines: str, images: str = "", subject: str = "", label: str = ""
 ) -> tuple[dict[str, tuple[str, int]], dict[str, tuple[str, ...]]]:
     """Scan -> subject and label, and the findings, of a table to which an age is added."""
     rows = [f"{header},age", *(f"{line},{50 + n}" for n, line in enumerate(lines))]
     (folder / "t.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
     for image in images.split():
         write_nifti(folder / f"{image}.nii")
-    cohort = HmiTask(**options).scan(folder, Quiet())
+    cohort = HmiTask(subject=subject, label=label).scan(folder, Quiet())
     labels = zip(cohort.scans["subject"], cohort.scans["label"], strict=True)
     found = {finding.code: finding.items for finding in cohort.findings}
     return dict(zip(cohort.scans.index, labels, strict=True)), found
@@ -207,7 +207,7 @@ def test_a_forgotten_unit_is_refused_with_lines_and_the_way_out(read: Read) -> N
         DataError, match=r"column 'creatinine': 3 .*15 to 2000 umol/L: 0\.9 \(line 2\), .*'creatinine \(mg/dL\)'"
     ):
         read("id,creatinine", "a,0.9", "b,1.1", "c,1.4")
-    with pytest.raises(DataError, match=r"column 'ALB': 1 .* 4\.1 \(line 3\)"):
+    with pytest.raises(DataError, match=r"column 'ALB': 1 .* 4\.1 \(line 3\)\. Correct"):
         read("id,ALB", "a,41", "b,4.1", "c,39")
 
 

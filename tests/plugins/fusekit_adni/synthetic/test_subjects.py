@@ -158,11 +158,11 @@ def test_concentrations_are_positive_at_every_strength_that_is_taken(table: floa
 
 
 def test_what_cannot_be_drawn_is_refused() -> None:
-    with pytest.raises(OptionError, match="image_effect takes 0 or more, not -1"):
+    with pytest.raises(OptionError, match="image_effect takes a number 0 or more, not -1"):
         Strengths(image=-1)
-    with pytest.raises(OptionError, match="table_effect takes 0 to 3, not 4"):
+    with pytest.raises(OptionError, match="table_effect takes a number from 0 to 3, not 4"):
         Strengths(table=4)
-    with pytest.raises(OptionError, match="interaction takes 0 or more, not nan"):
+    with pytest.raises(OptionError, match="interaction takes a number 0 or more, not nan"):
         Strengths(interaction=float("nan"))
     with pytest.raises(OptionError, match="subjects takes 2 or more, not 1"):
         draw_subjects(np.random.default_rng(0), 1, Strengths())

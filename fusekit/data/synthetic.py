@@ -1,0 +1,90 @@
+"""What synthetic cohorts share: how strongly the label shows, seeds, a README, and files written in parallel."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from math import inf, isfinite
+from pathlib import Path
+from typing import ClassVar, TypeVar
+
+import numpy as np
+
+from fusekit.errors import OptionError
+from fusekit.progress import Progress
+
+Job = TypeVar("Job")
+
+#: Within-group standard deviations by which a strength of 1 sets the classes apart: the main effect on either of two
+#: image signs, and the interaction, which has one sign where a marker is present and the other elsewhere.
+IMAGE_EFFECT, INTERACTION = 0.7, 1.2
+
+_README = """SYNTHETIC COHORT: nobody in this folder is real.
+
+{about}
+
+seed {seed}, {people}
+image effect {image:g}, table effect {table:g}, interaction {interaction:g}
+"""
+
+
+@dataclass(frozen=True)
+class Strengths:
+    """How strongly the label shows: 0 not at all, 1 as published.
+
+    Raises:
+        OptionError: a strength is negative or not finite, or that of the table is above ``most``, where shares or
+            concentrations would be impossible.
+    """
+
+    image: float = 1.0
+    table: float = 1.0
+    interaction: float = 1.0
+    most: ClassVar[float] = inf
+
+    def __post_init__(self) -> None:
+        limits = {"image_effect": (self.image, inf), "table_effect": (self.table, self.most)}
+        for name, (value, most) in (limits | {"interaction": (self.interaction, inf)}).items():
+            if not (isfinite(value) and 0 <= value <= most):
+                limit = "0 or more" if most == inf else f"from 0 to {most:g}"
+                raise OptionError(f"{name} takes a number {limit}, not {value:g}.")
+
+    def shifts(self, side: np.ndarray, marked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """By how much the label moves the image signs: both alike, and one up and the other down by the marker.
+
+        Args:
+            side: -1, 0 or 1 by label.
+            marked: whether the marker is present.
+        """
+        pattern = self.interaction * INTERACTION / 2 * side * np.where(marked, 1, -1)
+        return self.image * IMAGE_EFFECT / 2 * side, pattern
+
+    def write_readme(self, folder: Path, about: str, seed: int, people: str) -> None:
+        """Say in the folder what it is."""
+        text = _README.format(
+            about=about, seed=seed, people=people, image=self.image, table=self.table, interaction=self.interaction
+        )
+        (folder / "README.txt").write_text(text, encoding="utf-8")
+
+
+def streams(seed: int) -> tuple[np.random.Generator, np.random.Generator, np.random.SeedSequence]:
+    """Sources of numbers for people, for tables and for images, which do not depend on each other."""
+    people, tables, images = np.random.SeedSequence(seed).spawn(3)
+    return np.random.default_rng(people), np.random.default_rng(tables), images
+
+
+def skewed(rng: np.random.Generator, mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:
+    """Log-normal values with the given means and standard deviations: concentrations are positive and skewed."""
+    variance = np.log1p((deviation / mean) ** 2)
+    return np.asarray(rng.lognormal(np.log(mean) - variance / 2, np.sqrt(variance)))
+
+
+def write_scans(write: Callable[[Job], None], jobs: Sequence[Job], progress: Progress, unit: str) -> None:
+    """Write every scan, on all cores."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    # Threads, not processes: the arithmetic runs outside Python's lock, and a script needs no `if __name__` guard.
+    with ThreadPoolExecutor(cores) as pool:
+        for _ in progress.track(pool.map(write, jobs), "writing synthetic scans", len(jobs), unit):
+            pass
