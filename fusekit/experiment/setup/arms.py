@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from typing import Any
 
@@ -90,7 +91,10 @@ def named(arm: str) -> Iterator[None]:
 
 
 def _of_arm(
-    name: str, file: Mapping[str, Any], given: Mapping[str, Any], has: Mapping[str, Mapping[str, frozenset[str] | None]]
+    name: str,
+    file: Mapping[str, Any],
+    given: Mapping[str, Any],
+    has: Mapping[str, Mapping[str, AbstractSet[str] | None]],
 ) -> Iterator[dict[str, dict[str, Any]]]:
     """The options of one arm beyond those of all, layer by layer: the file's, those given, and the arm's own."""
     mine = has[name]
@@ -117,7 +121,7 @@ def _of_arm(
 
 
 def _refuse_of_another(
-    name: str, part: str, option: str, value: Any, has: Mapping[str, Mapping[str, frozenset[str] | None]]
+    name: str, part: str, option: str, value: Any, has: Mapping[str, Mapping[str, AbstractSet[str] | None]]
 ) -> None:
     """An option that is given for all arms must fit each that has the part."""
     takes = has[name][part]
