@@ -47,15 +47,17 @@ def first_ten(items: Iterable[object]) -> str:
 
 
 @contextmanager
-def attempt(what: str, failed: Callable[[str], None]) -> Iterator[None]:
+def attempt(what: str, failed: Callable[[str], None] | None) -> Iterator[None]:
     """Make something that comes after training; where it fails, ``failed`` gets a sentence, and no run is lost.
 
-    Ctrl-C and the signals that end a program pass.
+    Ctrl-C and the signals that end a program pass, and everything does if nobody is to get a sentence.
     """
     try:
         yield
     except Interrupted:
         raise
-    except Exception as error:  # noqa: BLE001  (whatever it is, training is done and its results are whole)
+    except Exception as error:
+        if failed is None:
+            raise
         said = str(error) if isinstance(error, FusekitError) else f"{type(error).__name__}: {error}"
         failed(f"{what} could not be made: {said.rstrip('.')}.")

@@ -51,6 +51,14 @@ Track = Annotated[
     ),
 ]
 
+Explain = Annotated[
+    str | None,
+    typer.Option(
+        help="What is tried with the trained models: none; fast, which takes a quarter of the training's work at most; "
+        "full. Default: fast."
+    ),
+]
+
 Folds = Annotated[
     int | None,
     typer.Option(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -30,11 +31,17 @@ def report(
     """
     from rich.console import Console
 
-    from fusekit.experiment.evidence import gather_evidence, runs_of, write_report
+    from fusekit.report.kept import PAGE, fingerprint, is_current, run_folders
 
-    found = [run for folder in runs for run in runs_of(folder)]
-    page = write_report(gather_evidence(found), out or (runs[0] if len(runs) == 1 else Path("report")))
+    folders = [run for folder in runs for run in run_folders(folder)]
+    target = out or (runs[0] if len(runs) == 1 else Path("report"))
+    page = target / PAGE
+    if not is_current(target, fingerprint(folders)):
+        from fusekit.experiment import Run
+        from fusekit.experiment.evidence import gather_evidence, write_report
+
+        page = write_report(gather_evidence([Run(folder) for folder in folders], target), target)
     console = Console()
-    if any(run.synthetic for run in found):
+    if any(json.loads((folder / "manifest.json").read_text(encoding="utf-8")).get("synthetic") for folder in folders):
         console.print("[bold yellow]SYNTHETIC cohort[/]: nothing in the report is about patients.")
     console.print(f"The report lies in [bold]{page}[/], its figures in {page.parent / 'figures'}", soft_wrap=True)

@@ -17,6 +17,7 @@ from fusekit.cli.options import (
     Device,
     Devices,
     Epochs,
+    Explain,
     Folds,
     ImageSize,
     Layout,
@@ -64,6 +65,7 @@ def run(
     nodes: Nodes = None,
     precision: Precision = None,
     track: Track = None,
+    explain: Explain = None,
     out: Annotated[
         Path | None, typer.Option(help="Run folder, new or empty. Default: runs/TASK-FUSION-DATE-TIME.")
     ] = None,
@@ -119,6 +121,7 @@ def run(
             nodes=nodes,
             precision=precision,
             track=track,
+            explain=explain,
             out=out,
             resume=resume,
             recipe=recipe,

@@ -26,8 +26,8 @@ def record_of(**asked: Any) -> dict[str, Any]:
 
 
 def settings_of(config: Config, *without: str) -> dict[str, Any]:
-    """A configuration, but for the run folder, which may be moved, and what else is named."""
-    return {name: value for name, value in config.as_json().items() if name not in ("out", *without)}
+    """What decides about a training: not the run folder, how much is explained afterwards, or what else is named."""
+    return {name: value for name, value in config.as_json().items() if name not in ("out", "explain", *without)}
 
 
 def begin(path: Path, record: Mapping[str, Any], what: str) -> None:

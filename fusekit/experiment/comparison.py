@@ -11,9 +11,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from rich.markup import escape
+
 from fusekit.data import Finding
 from fusekit.data.cache import alone
-from fusekit.errors import Interrupted, OptionError
+from fusekit.errors import Interrupted, OptionError, attempt
 from fusekit.experiment.begun import begin, identity_of, record_of, refuse_other_data, settings_of
 from fusekit.experiment.config import MODEL_PARTS, VALIDATION, Config, merge, open_task, read_config, resolve
 from fusekit.experiment.evidence import gather_evidence, write_report
@@ -118,8 +120,9 @@ def compare(
             runs = _train(arms, range(first.seed, first.seed + seeds), target, launch, progress, follow)
             shutil.rmtree(target / WORK, ignore_errors=True)
             runs.sort(key=lambda run: list(arms).index(run.manifest["arm"]))
-            evidence = gather_evidence(runs)
-            write_report(evidence, target)
+            evidence = gather_evidence(runs, target)
+            with attempt("report.html", lambda sentence: progress.say(f"note: {escape(sentence)}")):
+                write_report(evidence, target)
         except (Interrupted, KeyboardInterrupt):
             progress.say("What is done is kept: the same command goes on from there.")
             raise

@@ -69,6 +69,8 @@ class Config:
         recipe: folder of a recipe, whose scans and no others are used; its options lie beneath those given.
         allow: codes of refusals of the audit to go on in spite of.
         track: names of the trackers that follow the training; they change nothing, and no manifest keeps them.
+        explain: what is tried with the trained models: ``full`` takes as long as it takes, ``fast`` a quarter of the
+            training's work at most, ``none`` leaves ablations and maps out. It changes no model.
         options: part -> option -> value, as given.
     """
 
@@ -96,6 +98,7 @@ class Config:
     recipe: Path | None = None
     allow: tuple[str, ...] = ()
     track: tuple[str, ...] = ()
+    explain: Literal["none", "fast", "full"] = "fast"
     options: Mapping[str, Mapping[str, Any]]
 
     @property

@@ -15,8 +15,10 @@ import pandas as pd
 from fusekit.bundle import load
 from fusekit.data import Finding
 from fusekit.data.recipe import read_recipe
+from fusekit.errors import attempt
 from fusekit.evaluation import fit_thresholds, score
 from fusekit.experiment import manifest
+from fusekit.experiment.finding import note_in
 from fusekit.experiment.flow import flow
 from fusekit.experiment.fold import ABLATIONS, EXPLANATIONS, PREDICTIONS, RECORD, VALIDATION
 from fusekit.experiment.folder import CHECKPOINTS, read_json, write_json, write_table
@@ -74,19 +76,22 @@ def finish(
         bundle, provenance = load(shipped / BUNDLE), _provenance(plan, record, shipped)
         replace(bundle, metrics=numbers, provenance=provenance).save(folder / BUNDLE)
         record["model"] = bundle.model.description
-    history = tables[HISTORY]
-    if history is not None:
-        overview(
-            folder / "overview.png",
-            title=" · ".join([config.task_name, config.arm, config.backbone, *["SYNTHETIC cohort"] * plan.synthetic]),
-            history=history,
-            predictions=predictions,
-            scores=scores,
-            images=gathered.store.images,
-            classes=plan.task.classes,
-        )
     write_json(folder / "manifest.json", {**record, **further})
-    return _of_folds(records)
+    history, found = tables[HISTORY], _of_folds(records)
+    if history is not None:
+        with attempt("overview.png", lambda sentence: note_in(folder, "overview.png", [sentence])):
+            overview(
+                folder / "overview.png",
+                title=" · ".join(
+                    [config.task_name, config.arm, config.backbone, *["SYNTHETIC cohort"] * plan.synthetic]
+                ),
+                history=history,
+                predictions=predictions,
+                scores=scores,
+                images=gathered.store.images,
+                classes=plan.task.classes,
+            )
+    return found
 
 
 def _carry(folds: Sequence[Path], folder: Path) -> None:

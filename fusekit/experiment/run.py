@@ -10,10 +10,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from fusekit.errors import OptionError
+from rich.markup import escape
+
+from fusekit.errors import OptionError, attempt
 from fusekit.experiment.begun import identity_of, record_of, refuse_other_data, settings_of
 from fusekit.experiment.config import merge, read_config, resolve
 from fusekit.experiment.evidence import gather_evidence, write_report
+from fusekit.experiment.finding import NOT_MADE, note_in
 from fusekit.experiment.finish import BUNDLE, finish
 from fusekit.experiment.fold import train_fold
 from fusekit.experiment.folder import Run, growing, growing_at, new_folder
@@ -51,6 +54,7 @@ def run(
     nodes: int | None = None,
     precision: str | None = None,
     track: str | Sequence[str] | None = None,
+    explain: str | None = None,
     out: str | Path | None = None,
     resume: bool = False,
     recipe: str | Path | None = None,
@@ -82,6 +86,8 @@ def run(
         nodes: machines; several are started by torchrun or srun, and then seen.
         precision: of training: ``32-true``, ``bf16-mixed``, ``16-mixed``.
         track: trackers that follow the training, e.g. ``"tensorboard,mlflow"``.
+        explain: what is tried with the trained models: ``"none"``, ``"fast"`` (the default: a quarter of the training's
+            work at most) or ``"full"``.
         out: run folder, which must not exist or be empty; ``runs/TASK-FUSION-DATE-TIME`` if not given.
         resume: go on with the interrupted run into ``out``, whose settings need not be given again; begin if there is
             none, and if it is finished, give it back.
@@ -119,6 +125,7 @@ def run(
         "nodes": nodes,
         "precision": precision,
         "track": track or None,
+        "explain": explain,
         "out": out,
         "recipe": recipe,
         "allow": tuple(allow) or None,
@@ -129,6 +136,8 @@ def run(
     if resume:
         asked, finished = _begun(asked)
         if finished:
+            if not (finished.folder / "report.html").exists():  # it ended while its report was drawn
+                _report(finished.folder, progress)
             progress.say(f"The run into {finished.folder} is finished; nothing is left to do.")
             return finished
     settings = resolve(asked)
@@ -210,6 +219,17 @@ def _run(plan: Plan, work: Path, target: Path, progress: Progress, followers: Fo
         copies = [Path(shutil.copytree(path, folder / ".folds" / path.name)) for path in folds]
         further = {"seconds": seconds, "peak_memory_mib": peak_memory_mib()}
         found = finish(plan, gathered, copies, folder, last if (last / BUNDLE).exists() else None, further)
-        tell(found, progress)
+        tell([finding for finding in found if finding.code != NOT_MADE], progress)  # which the folds have said
         shutil.rmtree(folder / ".folds")
+    _report(target, progress)
+
+
+def _report(folder: Path, progress: Progress) -> None:
+    """Write the report of a run that is whole; what of it fails is a note in its manifest."""
+
+    def failed(sentence: str) -> None:
+        progress.say(f"note: {escape(sentence)}")
+        note_in(folder, "report.html", [sentence])
+
+    with attempt("report.html", failed):
         write_report(gather_evidence([Run(folder)]), folder)

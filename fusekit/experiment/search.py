@@ -19,6 +19,7 @@ from fusekit.evaluation import by_subject, prediction_table, probabilities_of
 from fusekit.evaluation.curves import MacroAreaUnderCurve
 from fusekit.experiment import manifest
 from fusekit.experiment.begun import settings_of
+from fusekit.experiment.config import Config
 from fusekit.experiment.folder import CHECKPOINTS, Run
 from fusekit.experiment.history import HISTORY, History
 from fusekit.experiment.plan import Plan, make_plan
@@ -30,6 +31,13 @@ from fusekit.training import Checkpoint, NonFiniteError, SliceDataset, train
 #: Slices of a scan that stand for it in ablations: some thirty passes over all of them would take longer than training.
 ABLATED = 1
 
+#: Columns that a baseline is asked without one by one; more take longer than its training, and ``full`` waits for them.
+FEW_COLUMNS = 20
+
+
+#: Gets a sentence on what could not be made.
+Failed = Callable[[str], None]
+
 
 @dataclass(frozen=True)
 class Fitted:
@@ -37,7 +45,8 @@ class Fitted:
 
     Args:
         predict: rows (n slices) -> probabilities (n, K).
-        explain: tested rows and their predictions -> the rows of ablations.csv; the rest goes to a folder.
+        explain: tested rows and their predictions -> the rows of ablations.csv, if they can be made; the rest goes to a
+            folder, and what fails is reported.
         findings: about the training subjects' values.
         epochs: how many the model was trained for; 0 of a baseline.
         choice: what the search chose.
@@ -46,7 +55,7 @@ class Fitted:
     """
 
     predict: Callable[[pd.DataFrame], np.ndarray]
-    explain: Callable[[pd.DataFrame, pd.DataFrame, Path, Progress], pd.DataFrame]
+    explain: Callable[[pd.DataFrame, pd.DataFrame, Path, Progress, Failed], pd.DataFrame | None]
     findings: tuple[Finding, ...] = ()
     epochs: int = 0
     choice: dict[str, str] = field(default_factory=dict)
@@ -170,7 +179,9 @@ def _fit(
         except NonFiniteError as error:
             raise FusekitError(f"{error} {_batch(rows, error.rows)}{_last_good(checkpoint)}") from error
 
-    def explain(rows: pd.DataFrame, predictions: pd.DataFrame, folder: Path, progress: Progress) -> pd.DataFrame:
+    def explain(
+        rows: pd.DataFrame, predictions: pd.DataFrame, folder: Path, progress: Progress, failed: Failed
+    ) -> pd.DataFrame | None:
         fold = Fold(
             bundle,
             images,
@@ -187,10 +198,17 @@ def _fit(
             seed=config.seed,
             template=plan.task.template,
             slices=ABLATED,
+            work=_quarter(dataset, config),
+            failed=failed,
             progress=progress,
         )
 
     return Fitted(predict, explain, findings, epochs, bundle=bundle)
+
+
+def _quarter(dataset: SliceDataset, config: Config) -> float | None:
+    """Forward passes of a slice that are a quarter of a training's: a step costs about three. None: no bound."""
+    return None if config.explain == "full" else len(dataset) * config.epochs * 3 / 4
 
 
 def _identity(plan: Plan, gathered: Gathered, fold: int | None, model: Mapping[str, Any]) -> dict[str, Any]:
@@ -244,15 +262,19 @@ def fit_baseline(plan: Plan, gathered: Gathered, sides: Sides) -> Fitted:
         probabilities = pd.DataFrame(baseline.probabilities(gathered.cohort.clinical.loc[scans]), index=scans)
         return np.asarray(probabilities.loc[rows["scan"]], dtype=float)
 
-    def explain(rows: pd.DataFrame, predictions: pd.DataFrame, folder: Path, progress: Progress) -> pd.DataFrame:
+    def explain(
+        rows: pd.DataFrame, predictions: pd.DataFrame, folder: Path, progress: Progress, failed: Failed
+    ) -> pd.DataFrame:
+        scans, columns = rows.drop_duplicates("scan"), gathered.cohort.columns  # slices of a scan share their values
         return ablate(
             lambda _, values: baseline.probabilities(values),
             None,
-            gathered.values(rows),
-            rows,
-            gathered.cohort.columns,
+            gathered.values(scans),
+            scans,
+            columns,
             seed=plan.config.seed,
             reads_image=False,
+            single=None if plan.config.explain == "full" or len(columns) <= FEW_COLUMNS else (),
             progress=progress,
         )
 

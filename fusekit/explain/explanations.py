@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from fusekit.explain.ablations import ablate
 from fusekit.explain.answers import answers, as_text
 from fusekit.explain.attribution import STEPS, attribute
 from fusekit.explain.examples import choose_examples, evenly_spread
+from fusekit.explain.extent import affordable
 from fusekit.explain.gates import gate_table, gates_of
 from fusekit.explain.grad_cam import Maps, deepest, grad_cam
 from fusekit.explain.mean_maps import write_mean_maps
@@ -24,15 +26,11 @@ from fusekit.explain.tested import Fold, middle
 from fusekit.explain.what_if import usual_levels
 from fusekit.progress import Progress
 
-#: Subjects whose values are attributed, and steps, where every step costs a forward and a backward pass.
-SUBJECTS_INJECTED, STEPS_INJECTED = 16, 16
+#: Columns permuted one by one, those with the largest attributions, where that costs almost nothing.
+SINGLE = 20
 
-#: Columns permuted one by one, those with the largest attributions: a pass over the fold each where the table enters
-#: the backbone, almost nothing elsewhere.
-SINGLE_INJECTED, SINGLE = 6, 20
-
-#: Examples and columns of the what-if figure.
-ASKED, CHANGED = 2, 3
+#: Patients of the what-if figure.
+ASKED = 2
 
 
 class Explanations:
@@ -43,12 +41,23 @@ class Explanations:
         fold: Fold,
         predictions: pd.DataFrame,
         folder: Path,
+        work: float | None,
         asked: int | None,
-        template: str | None,  # a template has sides, so the images must say where theirs are
+        template: str | None,
         progress: Progress,
     ):
-        self.fold, self.folder, self.template, self.progress = fold, folder, template, progress
+        self.fold, self.folder, self.progress = fold, folder, progress
+        self.template = template if fold.oriented else None  # it has sides, so the images must say where theirs are
         self.predictor = Predictor(fold.bundle, fold.device)
+        model = self.predictor.model
+        self.extent = affordable(
+            work,
+            scans=fold.rows["scan"].nunique(),
+            blocks=len({column.block for column in fold.columns}),
+            image=model.reads_image,
+            table=model.reads_clinical,
+            injected=self.predictor.injected,
+        )
         folder.mkdir(parents=True)
         classes = explained(probabilities_of(predictions), asked)
         self.targets = pd.Series(classes, index=predictions["row"])  # class by row
@@ -61,7 +70,8 @@ class Explanations:
             "plane": fold.bundle.slices.plane,
             "oriented": fold.oriented,
             "injector": self.predictor.injected,
-            "template": template,
+            "template": self.template,
+            "extent": asdict(self.extent),
         }
         self.place: str | None = None
         self.strongest: list[str] = []
@@ -87,7 +97,9 @@ class Explanations:
         np.save(self.folder / "images.npy", np.rint(middle(shown, 1)).astype(np.uint8), allow_pickle=False)
         kept = middle(maps.maps.cpu().numpy(), 1).astype(np.float16)
         np.save(self.folder / "grad_cam.npy", kept, allow_pickle=False)
-        spread = evenly_spread(fold.rows)
+        scans = fold.rows["scan"].drop_duplicates()
+        chosen = scans.iloc[np.linspace(0, len(scans) - 1, min(len(scans), self.extent.scans)).round().astype(int)]
+        spread = evenly_spread(fold.rows[fold.rows["scan"].isin(chosen)], self.extent.slices)
         images = middle(fold.images[spread.index.to_numpy()], 1)
         on_spread = middle(self._maps(spread.index, "mean maps").maps.cpu().numpy(), 1)
         write_mean_maps(self.folder, spread, images, on_spread, fold.bundle, self.template)
@@ -107,15 +119,15 @@ class Explanations:
     def attributions(self) -> None:
         """Write a slice per subject in a long table: of all subjects, or of some where that costs a lot."""
         rows = evenly_spread(self.fold.rows, most=1).drop_duplicates("subject")
-        steps = STEPS_INJECTED if self.predictor.injected else STEPS
-        if self.predictor.injected and len(rows) > SUBJECTS_INJECTED:
+        steps, most = self.extent.steps if self.predictor.injected else STEPS, self.extent.subjects
+        if self.predictor.injected and len(rows) > most:
             first = rows["subject"].isin(list(self.examples["subject"]))
             # Examples first, then classes in turn, in the order of the store.
             turn = rows.groupby("label").cumcount()
             order = pd.DataFrame({"first": ~first, "turn": turn, "label": rows["label"]}).sort_values(
                 ["first", "turn", "label"], kind="stable"
             )
-            rows = rows.loc[order.index[:SUBJECTS_INJECTED].sort_values()]
+            rows = rows.loc[order.index[:most].sort_values()]
         image, columns = self._inputs(rows.index)
         encoding = self.fold.bundle.encoding
         assert columns is not None
@@ -147,7 +159,7 @@ class Explanations:
         for number, example in asked.iterrows():
             rows = pd.Index([example["row"]])
             images, values = self.fold.shown(rows), self.fold.valued(rows)
-            for column in self.strongest[:CHANGED]:
+            for column in self.strongest[: self.extent.changed]:
                 table, moved = answers(
                     self.predictor,
                     None if images is None else images[0],
@@ -179,7 +191,9 @@ class Explanations:
             grey=fold.bundle.pixels.mean,
             reads_image=model.reads_image,
             reads_clinical=model.reads_clinical,
-            single=self.strongest[: SINGLE_INJECTED if self.predictor.injected else SINGLE],
+            single=self.strongest[: self.extent.single if self.predictor.injected else SINGLE],
+            hidden=self.extent.hidden,
+            permuted=self.extent.permuted,
             progress=self.progress,
         )
 
@@ -197,7 +211,7 @@ class Explanations:
             own = rows[start : start + BATCH]
             image, columns = self._inputs(own)
             assert image is not None
-            targets = torch.as_tensor(self.targets.loc[own].to_numpy(), device=image.device)
+            targets = torch.tensor(self.targets.loc[own].tolist(), device=image.device)
             parts.append(grad_cam(self.predictor.model, image, columns, place=self.place, target=targets))
         return Maps(*(torch.cat(each) for each in zip(*parts, strict=True)))
 

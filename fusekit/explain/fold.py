@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import pandas as pd
@@ -23,6 +22,7 @@ def explain_fold(
     template: str | None = None,
     slices: int | None = None,
     asked: int | None = None,
+    work: float | None = None,
     failed: Callable[[str], None] | None = None,
     progress: Progress | None = None,
 ) -> pd.DataFrame | None:
@@ -40,31 +40,30 @@ def explain_fold(
             say. Where the table enters the backbone an ablation costs about 30 passes over them, elsewhere 4. Arms are
             compared on the same number.
         asked: the class to explain; None: the positive of two, of more that which each slice is called.
+        work: forward passes of a slice that all of it may take; None: as many as it takes. What is left out for it
+            depends on the cohort and the model, not on the machine.
         failed: gets a sentence for each part that cannot be made, and the others are; without it, errors are raised.
         progress: shows the parts.
 
     Returns:
         The rows of ablations.csv; None if they failed.
     """
-    made = Explanations(fold, predictions, folder, asked, template if fold.oriented else None, progress or Quiet())
+    made = Explanations(fold, predictions, folder, work, asked, template, progress or Quiet())
     model = fold.bundle.model
 
-    def part(what: str) -> AbstractContextManager[None]:
-        return attempt(what, failed) if failed else nullcontext()
-
     if model.reads_image:
-        with part("maps"):
+        with attempt("maps", failed):
             made.maps()
-        with part("gates"):
+        with attempt("gates", failed):
             made.gates()
-    with part("examples"):
+    with attempt("examples", failed):
         made.write_examples()
     if model.reads_clinical:
-        with part("attributions"):
+        with attempt("attributions", failed):
             made.attributions()
-        with part("what-if answers"):
+        with attempt("what-if answers", failed):
             made.what_if()
     made.facts()
-    with part("ablations"):
+    with attempt("ablations", failed):
         return made.ablations(seed, slices)
     return None

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from fusekit.errors import attempt
 from fusekit.report.attributions import attributions, gates
 from fusekit.report.evidence import Evidence
 from fusekit.report.examples import examples
@@ -19,10 +21,11 @@ from fusekit.report.words import file_names
 _TEXTS = dict.fromkeys(("subject", "scan", "column", "level", "unit", "original", "value", "site"), str)
 
 
-def explanations(evidence: Evidence) -> list[Picture]:
+def explanations(evidence: Evidence, failed: Callable[[str], None] | None = None) -> list[Picture]:
     """Draw the explanations of the first seed of every arm, kind by kind: examples of all arms come first.
 
-    Maps for other clinical values are drawn only where the table acts inside of the image's network.
+    Maps for other clinical values are drawn only where the table acts inside of the image's network. ``failed`` gets a
+    sentence for each kind that cannot be drawn.
     """
     names = file_names([arm.name for arm in evidence.arms])
     kinds: list[list[Picture]] = [[], [], [], [], []]
@@ -30,9 +33,11 @@ def explanations(evidence: Evidence) -> list[Picture]:
         folder = arm.runs[0].explanations
         if folder is None:
             continue
-        own = _Explained(folder, arm.name, names[arm.name], evidence)
-        for pictures, draw in zip(kinds, (own.slices, own.changes, own.means, own.columns, own.gates), strict=True):
-            pictures += draw()
+        with attempt(f"the explanations of {arm.name}", failed):
+            own = _Explained(folder, arm.name, names[arm.name], evidence)
+            for pictures, draw in zip(kinds, (own.slices, own.changes, own.means, own.columns, own.gates), strict=True):
+                with attempt(f"the {draw.__name__} of {arm.name}", failed):
+                    pictures += draw()
     return [picture for pictures in kinds for picture in pictures]
 
 
