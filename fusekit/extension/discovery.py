@@ -9,8 +9,8 @@ from typing import Any
 
 import pluggy
 
+import fusekit.extension.hookspecs as hookspecs
 from fusekit.errors import FusekitError, PluginError
-from fusekit.extension import hookspecs
 from fusekit.extension.mistakes import mistakes
 from fusekit.extension.plugin import Plugin
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from fusekit.errors import OptionError
 from fusekit.models import Injector, Site
-from fusekit_rbca.attention import ClinicalAttention
+from fusekit_rbca.fast.attention import ClinicalAttention
 
 
 class RBCAInjector(Injector):
