@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Plugin:
-    """An installed plugin: its entry point, and where it came from."""
+    """Its entry point, and where it came from."""
 
     name: str
     distribution: str

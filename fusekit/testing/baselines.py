@@ -1,4 +1,4 @@
-"""Check a baseline: what a comparison relies on, said as sentences."""
+"""Check a baseline."""
 
 from __future__ import annotations
 
@@ -25,14 +25,11 @@ def check_baseline(build: Callable[[], Baseline], *, classes: int = 2) -> np.nda
     """Fit a baseline on invented scans and check its probabilities of others.
 
     Args:
-        build: gives a new baseline; its factory, with the options that the check is for.
+        build: returns a new baseline; its factory, with the options that the check is for.
         classes: K.
 
     Returns:
         Probabilities (N, K) of scans that it was not fitted on, for checks of your own.
-
-    Raises:
-        AssertionError: a sentence about what is violated.
     """
     values, labels, subjects = invented(classes)
     train = subjects < f"s{_SUBJECTS // 2:02d}"

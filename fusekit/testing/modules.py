@@ -20,14 +20,29 @@ def random_inputs(*shapes: tuple[int, ...]) -> tuple[Tensor, ...]:
     return tuple(torch.randn(BATCH, *shape, generator=generator) for shape in shapes)
 
 
-def check_module(module: nn.Module, inputs: tuple[Tensor, ...], call: Call) -> None:
-    """Check gradients, evaluation mode, copies, weights, dtypes and devices; the module itself is left as it was.
+def check_module(
+    module: nn.Module,
+    inputs: tuple[Tensor, ...],
+    call: Call,
+    *,
+    shape: tuple[str, tuple[int, ...]] | None = None,
+    logits: bool = False,
+) -> None:
+    """Check what every part owes; the module itself is left as it was.
 
-    Raises:
-        AssertionError: a sentence about what is violated.
+    Args:
+        module: the part.
+        inputs: a batch.
+        call: runs it.
+        shape: of the first result, and where it is declared, for the message.
+        logits: whether results must be able to lie outside of 0 to 1.
     """
     evaluated = deepcopy(module).eval()
     with torch.no_grad():
+        if shape is not None:
+            check_shape(call(deepcopy(evaluated), inputs)[0], *shape)
+        if logits:
+            _check_logits(shaken(module).eval(), inputs, call)
         result = _check_evaluation(deepcopy(evaluated), inputs, call)
         # First of all: what a closure shares would show up below as a gradient that arrives nowhere.
         _check_copies(evaluated, inputs, call, result)
@@ -36,17 +51,9 @@ def check_module(module: nn.Module, inputs: tuple[Tensor, ...], call: Call) -> N
     _check_gradients(deepcopy(module), inputs, call)
 
 
-def check_logits(module: nn.Module, inputs: tuple[Tensor, ...], call: Call) -> None:
-    """Check that no softmax or sigmoid was applied: however large the inputs, its results lie between 0 and 1.
-
-    Raises:
-        AssertionError: it was.
-    """
-    moved = shaken(module).eval()
-    results = torch.cat([call(moved, tuple(by * value for value in inputs))[0] for by in (100.0, -100.0)])
-    assert not bool(((results >= 0) & (results <= 1)).all()), (
-        "its results always lie between 0 and 1, as probabilities do: return logits, without softmax or sigmoid"
-    )
+def check_shape(value: Tensor, source: str, shape: tuple[int, ...]) -> None:
+    """``source`` says where the shape is declared."""
+    assert value.shape == shape, f"its result has shape {tuple(value.shape)}; {source} {shape}"
 
 
 def shaken(module: nn.Module) -> nn.Module:
@@ -58,6 +65,13 @@ def shaken(module: nn.Module) -> nn.Module:
             scale = float(weight.abs().mean()) or 0.1
             weight.add_(scale * torch.randn(weight.shape, generator=generator).to(weight))
     return copy
+
+
+def _check_logits(moved: nn.Module, inputs: tuple[Tensor, ...], call: Call) -> None:
+    results = torch.cat([call(moved, tuple(by * value for value in inputs))[0] for by in (100.0, -100.0)])
+    assert not bool(((results >= 0) & (results <= 1)).all()), (
+        "its results always lie between 0 and 1, as probabilities do: return logits, without softmax or sigmoid"
+    )
 
 
 def _check_gradients(module: nn.Module, inputs: tuple[Tensor, ...], call: Call) -> None:

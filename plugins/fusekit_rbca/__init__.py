@@ -51,7 +51,6 @@ def register(to: Register) -> None:
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is asked for: naming the plugin must not load torch."""
     if name not in _HOMES:
         raise AttributeError(f"module 'fusekit_rbca' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

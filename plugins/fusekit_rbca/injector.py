@@ -1,4 +1,4 @@
-"""RBCA as an injector: clinical attention at every site, clinical projections shared between sites of one width."""
+"""RBCA as an injector: clinical attention at every site, one clinical projection per width."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ class RBCAInjector(Injector):
     Args:
         sites: where; each needs an even number of channels.
         clinical_width: E.
-        reduction: ``separate`` reductions for attended and original half, as in the published code; ``shared``, one for
-            both, as the paper's text reads.
+        reduction: ``separate`` for each half, as in the published code; ``shared``, as the paper's text reads.
         spatial_dims: 2 for images, 3 for volumes.
 
     Raises:

@@ -86,13 +86,11 @@ class HookedBackbone(Backbone):
 
 
 class _Owner:
-    """Tells hooks whose pass is theirs: a deep copy owns its own, a replica (DataParallel) its original's."""
+    """Says whose pass a hook belongs to: a deep copy owns its own, a replica (DataParallel) its original's."""
 
 
 @dataclass(slots=True)
-class _Pass:
-    """A forward pass that injects."""
-
+class _Pass:  # a forward pass that injects
     owner: _Owner
     inject: Inject
     differentiated: bool

@@ -16,14 +16,14 @@ from fusekit.models.parts import ImageFeatures, ImageWidths, Site
 
 
 class ReadSite(NamedTuple):
-    """A site, and the modules that read its features in the order in which they run."""
+    """A site, and the modules that read its features, in the order in which they run."""
 
     site: Site
     readers: tuple[str, ...]
 
 
 class Layout(NamedTuple):
-    """What one probe forward tells about a network."""
+    """What one probe forward shows of a network."""
 
     sites: tuple[ReadSite, ...]
     widths: ImageWidths
@@ -39,18 +39,18 @@ class Probe(NamedTuple):
 
 
 def find_layout(net: nn.Module, stages: Mapping[int, Sequence[str]], probe: Probe, name: str, kind: SiteKind) -> Layout:
-    """Find the sites of a network and the widths of its features.
+    """Find the sites of a network and the widths of its features; the network is left as it was.
 
     A block is a child of a stage's chain that holds two or more convolutions or linear layers; what holds one is that
-    layer with its norm and activation.
+    layer with its norm and activation. Where a stage has no blocks, or no child of a block reads the block's own input,
+    the coarser kind of site takes its place.
 
     Args:
-        net: it is left as it was.
+        net: the network.
         stages: number -> the stage's outermost modules.
         probe: runs ``net``.
         name: of the network, for messages.
-        kind: of the sites. Where a stage has no blocks, or no child of a block reads the block's input as it is,
-            the coarser kind takes its place.
+        kind: of the sites.
 
     Raises:
         OptionError: the network does not fit, with the reason.

@@ -1,4 +1,4 @@
-"""Losses that are no numbers any more, noticed early, with the batch that they came from."""
+"""Losses that are not finite, noticed early, with the batch that they came from."""
 
 from __future__ import annotations
 
@@ -25,9 +25,7 @@ class NonFiniteError(SharedError):
 class FiniteLosses:
     """Looks at the loss of every batch: at once on a CPU, every 50 batches and at the end elsewhere.
 
-    Args:
-        device: where losses are.
-        processes: that look together, each at the losses of its share: what one finds, all raise.
+    Processes look together, each at the losses of its share: what one finds, all raise.
     """
 
     def __init__(self, device: torch.device, processes: Processes = ALONE):
@@ -37,12 +35,7 @@ class FiniteLosses:
         self._last: tuple[str, Tensor] | None = None
 
     def see(self, where: str, loss: Tensor, rows: Tensor) -> None:
-        """Take note of a batch.
-
-        Args:
-            where: its name in a message.
-            loss: a scalar.
-            rows: (B,) of the slice store.
+        """Note a batch: its name in a message, its scalar loss, its rows (B,) of the slice store.
 
         Raises:
             NonFiniteError: a loss since the last look is not finite.
@@ -53,11 +46,7 @@ class FiniteLosses:
             self.look()
 
     def look(self) -> None:
-        """Look at the losses that were not looked at yet.
-
-        Raises:
-            NonFiniteError: one is not finite; it is the first such.
-        """
+        """Look at the losses that were not looked at yet; NonFiniteError for the first that is not finite."""
         unseen, self._unseen = self._unseen, []
         if not unseen:
             return
@@ -73,11 +62,7 @@ class FiniteLosses:
         )
 
     def look_at(self, model: nn.Module) -> None:
-        """Look at the losses, and at what the last step made of the weights.
-
-        Raises:
-            NonFiniteError: a loss, a weight or a running statistic is not finite.
-        """
+        """Look at the losses and at the weights; NonFiniteError if one, or a running statistic, is not finite."""
         self.look()
         values = [value for value in model.state_dict().values() if value.is_floating_point()]
         bad = self._last is not None and not bool(torch.stack([value.isfinite().all() for value in values]).all())

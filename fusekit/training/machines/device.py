@@ -1,4 +1,4 @@
-"""The devices that are trained on, through Lightning Fabric."""
+"""The devices that a training runs on, through Lightning Fabric."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 
 
 def fabric_for(device: str, precision: Precision, devices: int = 1, nodes: int = 1) -> Fabric:
-    """Open a device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``; or one of several, for this process.
+    """Open a device (see ``torch_device``); or one of several, for this process.
 
     Args:
         device: where to train.
@@ -63,7 +63,7 @@ class _Here(LightningEnvironment):
     creates_processes_externally = True
 
     def local_rank(self) -> int:
-        """The rank: there is one machine."""
+        """On one machine, the rank."""
         return surroundings().rank
 
     def node_rank(self) -> int:
@@ -72,7 +72,6 @@ class _Here(LightningEnvironment):
 
 
 def _environment() -> ClusterEnvironment:
-    """What tells Fabric who started the processes."""
     by = surroundings().by
     if by == "torchrun":
         return TorchElasticEnvironment()
@@ -81,16 +80,14 @@ def _environment() -> ClusterEnvironment:
 
 @contextmanager
 def repeatable() -> Iterator[None]:
-    """Give the same numbers each time on one machine, on CUDA too, where kernels may add in whatever order is fastest.
+    """Give the same numbers each time on one machine, on CUDA too; an operation that cannot warns.
 
-    An operation that has no such kernel warns. torch's own settings are put back afterwards.
+    torch's own settings are put back afterwards.
     """
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts; without it, cuBLAS warns
     cudnn, memory = torch.backends.cudnn, cast(Any, torch.utils.deterministic)  # whose setting torch does not type
-    enabled, warn_only = (
-        torch.are_deterministic_algorithms_enabled(),
-        torch.is_deterministic_algorithms_warn_only_enabled(),
-    )
+    enabled = torch.are_deterministic_algorithms_enabled()
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
     benchmark, filled = cudnn.benchmark, memory.fill_uninitialized_memory
     try:
         torch.use_deterministic_algorithms(True, warn_only=True)

@@ -1,4 +1,4 @@
-"""From the losses of batches to new weights: Adam with all that may go with it."""
+"""From the losses of batches to new weights: Adam with its options."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Descent:
 
     Args:
         fabric: device and precision.
-        model: whose weights change, in place; it is moved to the device.
+        model: its weights change in place; it is moved to the device.
         options: of the training.
         lr: Adam's learning rate, the highest of a schedule.
         epochs: of the training.
@@ -37,7 +37,7 @@ class Descent:
         lr: learning rate of the last step.
 
     Raises:
-        OptionError: a batch normalisation is not known how to synchronise.
+        OptionError: a batch normalisation is of a kind that cannot be synchronised.
     """
 
     def __init__(
@@ -68,14 +68,14 @@ class Descent:
         self.average = Average(model, options.ema) if options.ema else None
 
     def take(self, loss: Tensor, number: int) -> None:
-        """Follow a batch's mean loss backwards; change the weights if its group is complete.
+        """Differentiate a batch's mean loss; change the weights if its group is complete.
 
         Args:
             loss: scalar, the mean over this process's share of the batch.
             number: of the batch within its epoch, from 0. Groups begin anew with each epoch; the last may be smaller.
 
         Raises:
-            FusekitError: weights take no part in the loss, which several processes cannot do with.
+            FusekitError: weights take no part in the loss, which several processes cannot train.
         """
         first = number - number % self.options.accumulate
         group = self.sizes[first : first + self.options.accumulate]
@@ -107,12 +107,12 @@ class Descent:
             self._synced.end()
 
     def state_dict(self) -> dict[str, Any]:
-        """What the next step depends on, besides the model's weights; to be asked for between steps."""
+        """What the next step depends on besides the model's weights; valid between steps."""
         parts = {"optimizer": self.optimizer, "schedule": self.schedule, "average": self.average}
         return {name: part.state_dict() for name, part in parts.items() if part is not None} | {"lr": self.lr}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a ``state_dict`` of a descent with the same options."""
+        """Resume a descent with the same options."""
         self.lr = state["lr"]
         self.optimizer.load_state_dict(state["optimizer"])
         if self.schedule:
@@ -121,7 +121,7 @@ class Descent:
             self.average.load_state_dict(state["average"])
 
     def _refuse_unused(self) -> None:
-        """Gradients are waited for that never come, without a word, where a weight takes no part."""
+        # Where a weight takes no part, other processes wait for its gradient for ever, without a message.
         self._checked = True
         named = self.network.module.named_parameters()
         unused = [name for name, value in named if value.requires_grad and value.grad is None]
@@ -147,5 +147,4 @@ class Descent:
 
 
 def _scales_loss(fabric: Fabric) -> bool:
-    """Whether losses are scaled up, so that gradients in half precision do not vanish."""
     return getattr(fabric.strategy.precision, "scaler", None) is not None

@@ -1,7 +1,7 @@
 """Batch norm, ReLU and gate as one step of autograd, which keeps two maps for backward instead of three.
 
 Written out, ``y = relu(norm(u)) * g`` keeps u for the norm, the activation for ReLU and gate, and y for the
-convolution that reads it. But y tells all that backward needs of the activation. A gate is positive, so y > 0 where
+convolution that reads it. But y is all that backward needs of the activation. A gate is positive, so y > 0 where
 the activation is. And with g = sigmoid(t * GAP(a)), the derivative of the sigmoid is g * (1 - g), so that the gradient
 of its argument is sum(dy * a) * g * (1 - g) = sum(dy * y) * (1 - g): nothing is divided by the gate.
 """
@@ -19,7 +19,7 @@ _PLAIN_NORMS = (nn.BatchNorm2d, nn.BatchNorm3d)
 
 
 def attend(activation: Tensor, condition: Tensor, half: int, *, inplace: bool = False) -> Tensor:
-    """The formula, from what comes out of the ReLU.
+    """The formula, on what comes out of the ReLU.
 
     Args:
         activation: (B, C, *S), or (B, C/2, *S) where one reduction feeds both halves.
@@ -41,15 +41,15 @@ def attend(activation: Tensor, condition: Tensor, half: int, *, inplace: bool = 
 
 def gate_of(activation: Tensor, condition: Tensor, half: int) -> Tensor:
     """sigmoid(condition * GAP(attended half)), (B, C/2): GAP(a * t) is t * GAP(a)."""
-    return torch.sigmoid(condition * _pooled(activation, half))
+    return torch.sigmoid(condition * activation[:, :half].flatten(2).mean(dim=2))
 
 
 def norm_relu_attend(norm: nn.Module, reduced: Tensor, condition: Tensor, half: int) -> Tensor:
     """``attend(relu(norm(reduced)), condition, half)``, fused where that gives the same.
 
-    Everything that the fused step does not cover takes the plain operations: another norm than torch's own (such as
-    SyncBatchNorm), one with hooks, ``torch.compile`` (which fuses them itself), tracing, ``torch.func``, forward-mode
-    differentiation, devices other than CPU and CUDA, and batches that the norm refuses.
+    All else runs the plain operations: another norm than torch's own (such as SyncBatchNorm), one with hooks,
+    ``torch.compile`` (which fuses them itself), tracing, ``torch.func``, forward-mode differentiation, other devices
+    than CPU and CUDA, and batches that the norm refuses.
     """
     if not _covered(norm, reduced, condition):
         return attend(relu(norm(reduced), inplace=True), condition, half)
@@ -60,7 +60,7 @@ def norm_relu_attend(norm: nn.Module, reduced: Tensor, condition: Tensor, half: 
 
 
 def is_plain(module: nn.Module, *types: type[nn.Module]) -> bool:
-    """Whether a module's call is its class's own, without hooks that would have to be called."""
+    """Whether a module's call is its class's own, without hooks."""
     hooks = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
     return type(module) in types and not any(getattr(module, name) for name in hooks)
 
@@ -76,7 +76,7 @@ def is_transformed(*tensors: Tensor | None) -> bool:
 
 
 def is_functional() -> bool:
-    """Whether ``torch.func`` transforms the operations; it has no public way to tell."""
+    """Whether ``torch.func`` transforms the operations; torch has no public way to ask."""
     return not torch.compiler.is_compiling() and torch._C._are_functorch_transforms_active()
 
 
@@ -113,17 +113,13 @@ def _covered(norm: nn.Module, reduced: Tensor, condition: Tensor) -> bool:
     )
 
 
-def _pooled(activation: Tensor, half: int) -> Tensor:
-    return activation[:, :half].flatten(2).mean(dim=2)
-
-
 def _spread(values: Tensor, ndim: int) -> Tensor:
     """(B, C) -> (B, C, 1, 1, ...)."""
     return values.reshape(*values.shape, *[1] * (ndim - 2))
 
 
 class _NormReluAttend(torch.autograd.Function):
-    """See above: u and y are kept, y in the same memory as the convolution that reads it keeps."""
+    """See above: u and y are kept, y in the memory that the convolution that reads it keeps anyway."""
 
     @staticmethod
     def forward(
@@ -139,7 +135,7 @@ class _NormReluAttend(torch.autograd.Function):
         y, mean, deviation = torch.native_batch_norm(
             reduced, weight, bias, *running, statistics.of_batch, statistics.momentum, statistics.eps
         )
-        pooled = _pooled(y.relu_(), half)
+        pooled = y.relu_()[:, :half].flatten(2).mean(dim=2)
         gate = torch.sigmoid(condition * pooled)
         wide = _spread(gate.to(y.dtype), y.ndim)
         if half == reduced.shape[1]:
@@ -185,7 +181,7 @@ class _NormReluAttend(torch.autograd.Function):
 
 
 def _differentiable(ctx: Any, above: Tensor) -> tuple[Tensor | None, ...]:
-    """The gradients by plain operations, for someone who will differentiate them again."""
+    """The gradients by plain operations, which can be differentiated again."""
     reduced, weight, bias, condition, *_, mean, variance = ctx.saved_tensors
     if ctx.of_batch:
         mean = variance = None
