@@ -26,11 +26,7 @@ class PluginHost:
         self.plugins: dict[str, Plugin] = {}
 
     def load_installed(self) -> None:
-        """Load every plugin of the entry-point group ``fusekit`` that ``FUSEKIT_DISABLE`` does not name.
-
-        Raises:
-            PluginError: one does not import, does not fit a hook, or implements none.
-        """
+        """Load every plugin of the entry-point group ``fusekit`` that ``FUSEKIT_DISABLE`` does not name."""
         disabled = {name.strip() for name in os.environ.get("FUSEKIT_DISABLE", "").split(",")}
         for entry in sorted(metadata.entry_points(group=GROUP), key=lambda entry: entry.name):
             if entry.name not in disabled:

@@ -22,7 +22,6 @@ def read_options(
 
     Args:
         part: the name before the dot in ``-o part.option=value``, for messages.
-        factory: its keyword-only parameters are the options.
         given: text (from the command line) or values (from TOML or Python).
         withhold: keyword-only parameters that are not the user's to set.
 
@@ -41,7 +40,7 @@ def read_options(
 
 def option_parameters(factory: Callable[..., Any], withhold: tuple[str, ...] = ()) -> dict[str, Any]:
     """Option name -> annotated type, for every keyword-only parameter."""
-    bound = set(factory.keywords) if isinstance(factory, partial) else set()
+    bound = factory.keywords if isinstance(factory, partial) else {}
     target = factory.func if isinstance(factory, partial) else factory
     hints = get_type_hints(target.__init__ if inspect.isclass(target) else target)
     return {

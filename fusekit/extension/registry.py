@@ -45,13 +45,7 @@ class Registry:
         self.families: dict[str, Entry] = {}
 
     def add(self, plugin: Plugin, name: str, factory: Factory, summary: str = "") -> None:
-        """Register a name.
-
-        Args:
-            plugin: whose it is.
-            name: what people type; lower case, words joined by hyphens.
-            factory: a callable or reference; of a fusion, the recipe itself too.
-            summary: one line for ``fusekit list``.
+        """Register a name, which people type: lower case, words joined by hyphens.
 
         Raises:
             NameTaken: another plugin has the name.

@@ -45,14 +45,12 @@ def build(
     in_channels: int = 1,
     options: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> FusionModel:
-    """Build a model from a fusion's recipe.
+    """Build a model from a fusion's name or recipe.
 
     Args:
-        fusion: name, or a recipe of your own.
         backbone: name; ignored by a fusion that reads no image.
         columns: F, clinical columns as the model sees them; ignored by a fusion that reads none.
         classes: K.
-        in_channels: of the image.
         options: part (sites, backbone, encoder, injector, head) -> option -> value; they win over the recipe's.
 
     Raises:
@@ -72,10 +70,6 @@ def build_from(description: Mapping[str, Any]) -> FusionModel:
     """Build a model again from its ``description``; its weights are new and wait for ``load_state_dict``.
 
     Nothing is downloaded: a backbone's option ``pretrained`` is taken as false.
-
-    Raises:
-        UnknownName: a part's plugin is not installed.
-        OptionError: an installed part no longer has an option that the description names.
     """
     recipe = dict(description["recipe"])
     given = {part: dict(values) for part, values in recipe.pop("options").items()}
@@ -193,12 +187,9 @@ def _declares(part: str, name: str | None, made: Any, *sizes: str) -> None:
 
 
 def check_image(model: FusionModel, size: tuple[int, ...]) -> None:
-    """Refuse a backbone that does not take images of a size, or gives other features than it says.
+    """Refuse, by OptionError, a backbone that does not take images of a size, or gives other features than it says.
 
     Leaves it in evaluation mode. Costs no arithmetic where the model was built on the meta device.
-
-    Raises:
-        OptionError: with the size that it takes, if it says one.
     """
     backbone = model.backbone
     if backbone is None:
@@ -224,6 +215,5 @@ def check_image(model: FusionModel, size: tuple[int, ...]) -> None:
     if not isinstance(features, ImageFeatures):
         raise OptionError(f"the backbone {name!r} returns a {type(features).__name__}; ImageFeatures are needed.")
     for attribute, found in (("map_channels", features.map.shape[1]), ("width", features.vector.shape[1])):
-        said = getattr(backbone, attribute)
-        if found != said:
+        if found != (said := getattr(backbone, attribute)):
             raise OptionError(f"the backbone {name!r} says that its {attribute} is {said}, and gives {found}.")

@@ -24,16 +24,9 @@ def check_fusion(
     size: tuple[int, ...] = (64, 64),
     options: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> FusionModel:
-    """Build a fusion from its recipe, check the model, and return it for checks of your own.
+    """Build a fusion from its name or recipe, check the model, and return it for checks of your own.
 
-    Args:
-        fusion: its name, or a recipe.
-        backbone: name; a small one is enough.
-        columns: F.
-        classes: K.
-        in_channels: of the image.
-        size: height and width (and depth) of the image.
-        options: part -> option -> value.
+    A small ``backbone`` is enough; ``size`` is the height and width (and depth) of its image.
     """
     model = build(
         fusion, backbone=backbone, columns=columns, classes=classes, in_channels=in_channels, options=options or {}

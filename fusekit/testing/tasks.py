@@ -13,12 +13,9 @@ from fusekit.progress import Quiet
 
 
 def check_task(task: Task, folder: Path, **synthetic: Any) -> Cohort:
-    """Write the task's synthetic cohort, read it back twice, check it, and return it for checks of your own.
+    """Write the task's synthetic cohort into an empty folder, read it back twice, check it, and return it.
 
-    Args:
-        task: the task.
-        folder: an empty folder to write into.
-        synthetic: options of ``task.synthesize``; keep the cohort small.
+    ``synthetic`` are options of ``task.synthesize``; keep the cohort small.
     """
     _check_description(task)
     task.synthesize(folder, Quiet(), **synthetic)

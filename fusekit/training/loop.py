@@ -47,23 +47,15 @@ def train(
     checkpoint: Checkpoint | None = None,
     processes: Processes = ALONE,
 ) -> int:
-    """Fit a fusion model with Adam and cross-entropy; the model is changed in place.
+    """Fit a model (image, clinical -> logits) with Adam and cross-entropy, in place; return the epoch that was kept.
 
     Several processes train as one would with a batch that is so many times as large: each takes its share of every
     batch, gradients are those of the mean over all, and batch normalisation takes the statistics of all. All call this,
     with the same data and a model of the same weights.
 
     Args:
-        fabric: device and precision.
-        model: (image, clinical) -> (B, K) logits.
-        dataset: of the training subjects.
-        epochs: passes over it.
         batch_size: slices per step and process.
-        lr: Adam's learning rate.
         seed: of the order of the slices, together with the epoch's number.
-        options: the rest.
-        augment: how the images are changed at random; None leaves them as they are.
-        progress: shows batches.
         epoch_ended: called with the epoch, from 1, and its scores: loss and accuracy over the training slices as seen,
             learning rate, seconds, images per second, and what ``validate`` found.
         validate: scores the model, in evaluation mode and with its averaged weights if it has any, on subjects set
@@ -71,10 +63,6 @@ def train(
             the last epoch.
         checkpoint: written after every epoch, and after the step in which a signal asks to stop. If it exists, training
             resumes from it and ends with the same weights, on a CPU bit by bit.
-        processes: that train together.
-
-    Returns:
-        The epoch that was kept.
 
     Raises:
         NonFiniteError: a loss is not finite, with epoch, batch and its rows.
@@ -82,8 +70,6 @@ def train(
         Interrupted: a signal came (see ``stoppable``).
         DataError: the checkpoint is of another training; there are fewer slices than processes.
         ProcessLostError: another process has ended.
-        FusekitError: the network cannot be compiled.
-        OSError: the checkpoint cannot be written; the one before is as it was.
     """
     least = processes.size * (1 if options.sync_batchnorm else 2)
     order = EpochBatches(len(dataset), batch_size, seed, processes, least)

@@ -25,10 +25,7 @@ class TrainingOptions:
         compile: run the network through ``torch.compile``, as one graph.
         workers: processes that read batches; 0 reads them between the steps.
         sync_batchnorm: with several devices, batch normalisation takes the statistics of all their slices, so that
-            they train as one would with the whole batch. Without it, each takes those of its own, which is faster.
-
-    Raises:
-        OptionError: a number is out of its range.
+            they train as one would with the whole batch. Without it, each takes its own, which is faster.
     """
 
     weight_decay: float = 0.0

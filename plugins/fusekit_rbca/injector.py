@@ -16,16 +16,11 @@ class RBCAInjector(Injector):
     """Residual blocks with clinical attention (Yang et al. 2021), at branch sites of any backbone.
 
     At a branch site the block's own convolutions and a projecting shortcut read the attended features while an
-    identity shortcut keeps the raw ones, as in the published code.
+    identity shortcut keeps the raw ones, as in the published code. Each site needs an even number of channels.
 
     Args:
-        sites: where; each needs an even number of channels.
-        clinical_width: E.
         reduction: ``separate`` for each half, as in the published code; ``shared``, as the paper's text reads.
         spatial_dims: 2 for images, 3 for volumes.
-
-    Raises:
-        OptionError: a site has an odd number of channels.
     """
 
     def __init__(

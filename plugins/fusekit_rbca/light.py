@@ -16,12 +16,8 @@ class PooledGate(nn.Module):
 
     c * sigmoid(t * (w * p + b)): w * p + b is GAP of the map w * a + b, so channels are scaled and shifted before they
     are pooled and no such map is made. With b = 0 the gate is RBCA's similarity of table and image, with w = 0 it is
-    the table's alone; training decides between them.
-
-    Args:
-        channels: G, gated channels.
-        affine: learn w and b, starting at 1 and 0; without it they stay.
-        amplify: c = 2: gates lie between 0 and 2. Without it c = 1, as in RBCA.
+    the table's alone; training decides between them. ``affine`` learns w and b, starting at 1 and 0, where they else
+    stay; ``amplify`` sets c = 2 instead of RBCA's 1.
     """
 
     def __init__(self, channels: int, *, affine: bool = True, amplify: bool = True):
@@ -41,18 +37,13 @@ class LightInjector(Injector):
     """Clinical attention on half of the channels at next to no cost, at the branch sites of any backbone.
 
     What RBCA (Yang et al. 2021) does with two reductions of the features is done with the features themselves: the
-    first half of the channels is attended, the second stays as it is, and an identity shortcut keeps both raw. Sites of
-    one width share a projection of the table, as in RBCA. It starts at 0: with ``amplify`` every gate starts at 1 and
-    the network, pretrained or not, at plain concatenation.
+    first half of the channels (of an odd number the smaller) is attended, the second stays as it is, and an identity
+    shortcut keeps both raw. Sites of one width share a projection of the table, as in RBCA. It starts at 0: with
+    ``amplify`` every gate starts at 1 and the network, pretrained or not, at plain concatenation.
 
     Args:
-        sites: where; of an odd number of channels the smaller half is gated.
-        clinical_width: E.
         affine: scale and shift the pooled features of each channel; see PooledGate.
         amplify: gates between 0 and 2 instead of RBCA's between 0 and 1.
-
-    Raises:
-        OptionError: a site has a single channel, which has no half.
     """
 
     def __init__(self, sites: Sequence[Site], clinical_width: int, *, affine: bool = True, amplify: bool = True):

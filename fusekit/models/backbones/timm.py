@@ -29,16 +29,10 @@ class TimmBackbone(HookedBackbone):
 
     Args:
         name: timm's, with a tag (``resnet50.a1_in1k``) where weights are chosen.
-        in_channels: of the image.
-        sites: before each stage, before each block, or before each block's branches (see ``SiteKind``).
         pretrained: load timm's published weights; timm adapts a first layer of other than three channels.
         init: ``he`` draws every convolution anew from He et al. 2015 (normal, fan out) and sets batch norms to weight
             1 and bias 0, also where timm starts a block's last one at 0; ``timm`` keeps timm's. Without effect on
             pretrained weights.
-
-    Raises:
-        UnknownName: timm has no such network.
-        OptionError: the network does not fit, or has no published weights.
     """
 
     def __init__(

@@ -26,9 +26,6 @@ class AugmentOptions:
         scale: larger or smaller by at most this share.
         intensity: gain and gamma differ from 1, and black from 0 as a share of the range, by at most this.
         noise: Gaussian, its standard deviation at most this share of the range.
-
-    Raises:
-        OptionError: a number is out of its range.
     """
 
     flip: float = 0.0
@@ -76,37 +73,27 @@ class Augment:
         draw = torch.Generator().manual_seed(int(key[0]))
         image = grey.float()
         if self.options.moves:
-            image = moved(image, *self._movements(image, draw))
+            count, dims = len(image), image.ndim - 2
+            mirrored = torch.rand(count, generator=draw) < self.options.flip
+            angles = _either_way(self.options.rotate, (count, 1 if dims == 2 else 3), draw)
+            shifts = _either_way(self.options.shift, (count, dims), draw)
+            image = moved(image, mirrored, angles, shifts, 1 + _either_way(self.options.scale, (count,), draw))
         if self.options.intensity:
-            image = self._relit(image, draw)
+            most = self.options.intensity
+            gain, black, gamma = (_each(image, _either_way(most, (len(image),), draw)) for _ in range(3))
+            image = WHITE * (image / WHITE * (1 + gain) + black).clamp(0, 1) ** (1 + gamma)
         if self.options.noise:
             deviations = _each(image, torch.rand(len(image), generator=draw) * self.options.noise * WHITE)
             own = torch.Generator(image.device).manual_seed(int(key[1]))
             image = image + deviations * torch.randn(image.shape, generator=own, device=image.device)
         return image.clamp(0, WHITE)
 
-    def _movements(self, image: Tensor, draw: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Of each sample: whether it is mirrored (B,), angles (B, A), shifts (B, S) as shares, scales (B,)."""
-        count, dims = len(image), image.ndim - 2
-        mirrored = torch.rand(count, generator=draw) < self.options.flip
-        angles = _either_way(self.options.rotate, (count, 1 if dims == 2 else 3), draw)
-        shifts = _either_way(self.options.shift, (count, dims), draw)
-        return mirrored, angles, shifts, 1 + _either_way(self.options.scale, (count,), draw)
-
-    def _relit(self, image: Tensor, draw: torch.Generator) -> Tensor:
-        gain, black, gamma = (_each(image, _either_way(self.options.intensity, (len(image),), draw)) for _ in range(3))
-        return WHITE * (image / WHITE * (1 + gain) + black).clamp(0, 1) ** (1 + gamma)
-
 
 def moved(image: Tensor, mirrored: Tensor, angles: Tensor, shifts: Tensor, scales: Tensor) -> Tensor:
     """Mirror, scale and turn about the centre, then shift: one interpolation, linear, with black outside.
 
-    Args:
-        image: (B, C, *S) float.
-        mirrored: (B,) bool; along the last axis.
-        angles: degrees, (B, 1) clockwise as shown; of volumes (B, 3), a rotation vector along x, y, z.
-        shifts: (B, S), in x, y (, z), as shares of the edges.
-        scales: (B,), above 1 larger.
+    image (B, C, *S) float; mirrored (B,) along the last axis; angles in degrees, (B, 1) clockwise as shown, of volumes
+    (B, 3), a rotation vector along x, y, z; shifts (B, S) in x, y (, z), as shares of the edges; scales (B,).
     """
     # Here, since the package takes a second to load, and most trainings change nothing.
     from kornia.geometry import transform

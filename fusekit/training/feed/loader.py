@@ -29,9 +29,7 @@ class SliceDataset(Dataset[Batch]):
 
     Args:
         images: (N, H, W), or (N, S, S, S) of whole volumes; uint8 or float16, usually a memory map.
-        rows: (n,) which of the N belong to this data set.
-        clinical: (n, F) float32.
-        labels: (n,) int64.
+        rows: (n,) which of the N belong to this data set, with clinical (n, F) and labels (n,).
         pixels: how the loop makes network input of grey levels, on the device.
     """
 
@@ -69,12 +67,7 @@ class SliceDataset(Dataset[Batch]):
 class EpochBatches(Sampler[list[int]]):
     """The batches of an epoch: their order is a function of (seed, epoch), and each process takes its share of each.
 
-    Args:
-        length: of the data set.
-        batch_size: slices per batch and process.
-        seed: of the order.
-        processes: that share the batches.
-        least: slices; a last batch of fewer is left out unless it is the only one. Batch normalisation fails on one.
+    A last batch of fewer than ``least`` slices, on which batch normalisation fails, is left out of several.
 
     Attributes:
         sizes: slices in each batch, of all processes together; none if there are fewer slices than processes.

@@ -81,12 +81,9 @@ class _Head(TypedDict):
 
 
 class Checkpoint:
-    """A file that holds the state of named objects, replaced as a whole each time.
+    """A file that holds the state of named objects, replaced as a whole each time; without a path nothing is kept.
 
-    Args:
-        path: the file, in a folder that exists when it is written; None keeps nothing.
-        identity: what must be the same for it to be resumed, as plain JSON values.
-        processes: that train together. The first writes, all read.
+    ``identity``, of plain JSON values, must be the same for it to be resumed. The first process writes, all read.
     """
 
     def __init__(
@@ -110,23 +107,18 @@ class Checkpoint:
         """Write the state of every object; the file before stays until this one is complete.
 
         Raises:
-            OSError: it cannot be written; the file before is as it was.
             FusekitError: a state holds something that is neither tensor nor plain value.
         """
         if self.path is None:
             return
         each = {name: self.processes.gather(held.state_dict()) for name, held in self.each.items()}
         if self.processes.first:
-            self._write(place, each)
+            tensors: dict[str, Tensor] = {}
+            same = {name: held.state_dict() for name, held in self.objects.items()}
+            states = {name: _plain(state, name, tensors) for name, state in {**same, **each}.items()}
+            head = {"format": FORMAT, "identity": self.identity, "place": list(place), "states": states}
+            write_tensors(self.path, tensors, {HEAD: json.dumps(head)})
         self.place = place
-
-    def _write(self, place: Place, each: Mapping[str, Any]) -> None:
-        assert self.path is not None
-        tensors: dict[str, Tensor] = {}
-        same = {name: held.state_dict() for name, held in self.objects.items()}
-        states = {name: _plain(state, name, tensors) for name, state in {**same, **each}.items()}
-        head = {"format": FORMAT, "identity": self.identity, "place": list(place), "states": states}
-        write_tensors(self.path, tensors, {HEAD: json.dumps(head)})
 
     def load(self) -> Place:
         """Give every object the state that was saved, if any was, and return how far it was.
@@ -154,7 +146,7 @@ class Checkpoint:
         if head["identity"] != self.identity:
             raise DataError(
                 f"{self.path} is a checkpoint of another training: {difference(head['identity'], self.identity)}. "
-                "Go on as it was begun, or delete it to begin again."
+                "Resume with the settings of that training, or delete the file to begin again."
             )
         for name, held in (self.objects | self.each).items():
             if name not in head["states"]:

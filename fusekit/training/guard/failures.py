@@ -20,13 +20,10 @@ class BatchTooLargeError(FusekitError):
 
 
 def within_memory(step: Callable[[Batch], T], batch: Batch, where: str, *, alone: bool = True) -> T:
-    """Do a training step; if memory is too short for it, find out what would have fitted.
+    """Do a training step; if memory is too short, raise BatchTooLargeError with the size that fits.
 
     Half of the batch is tried, then a quarter and so on, each time with the whole step. The weights are worthless
     afterwards, and training is over. With other processes, which would have to try as well, nothing is tried.
-
-    Raises:
-        BatchTooLargeError: with the size that was tried and fitted.
     """
     try:
         return step(batch)

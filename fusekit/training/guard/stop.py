@@ -28,12 +28,9 @@ _asked = _Asked()
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """Let SIGTERM and SIGUSR1 end what is inside: a training after its batch, anything else at once.
+    """Let SIGTERM and SIGUSR1 raise Interrupted inside: in a training after its batch, elsewhere at once.
 
     Only the main thread can listen; in others this does nothing. Earlier handlers are put back afterwards.
-
-    Raises:
-        Interrupted: one of them came.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -52,8 +49,7 @@ def stoppable() -> Iterator[None]:
 def postponed() -> Iterator[None]:
     """Only note a signal inside; the code inside looks at ``asked`` where it can end well.
 
-    Raises:
-        Interrupted: one came and was not looked at; raised when all inside is done.
+    A signal that was not looked at raises Interrupted when all inside is done.
     """
     if _asked.postponed:
         yield

@@ -19,7 +19,7 @@ PATIENCE = timedelta(days=7)
 
 
 class ProcessLostError(SharedError):
-    """Another process of the same training has ended, so that this one cannot go on."""
+    """Another process of the same training has ended, so that this one cannot continue."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -32,11 +32,7 @@ class Processes:
     """What the processes of a training exchange, from host to host; alone, every answer is one's own.
 
     Every method but ``part`` must be called by all of them, in the same order. Gradients are exchanged by Fabric.
-
-    Args:
-        rank: of this one, from 0; the first one reads, writes and reports.
-        size: how many there are.
-        group: of torch.distributed, on hosts (gloo); None where there is one process.
+    ``group`` is of torch.distributed, on hosts (gloo); None where there is one process.
     """
 
     def __init__(self, rank: int = 0, size: int = 1, group: Any = None):
@@ -84,11 +80,17 @@ class Processes:
 
     def any(self, flag: bool) -> bool:
         """Whether it holds for any."""
-        return flag if self.size == 1 else self._sum([float(flag)])[0] > 0
+        return self.sum([float(flag)])[0] > 0
 
     def sum(self, values: Sequence[float]) -> list[float]:
         """Sums over all, in double precision."""
-        return list(values) if self.size == 1 else self._sum(values)
+        if self.size == 1:
+            return list(values)
+        summed = torch.tensor(values, dtype=torch.float64)
+        with others_watched():
+            distributed.all_reduce(summed, group=self.group)
+        added: list[float] = summed.tolist()
+        return added
 
     def same(self, what: str, value: Any) -> None:
         """Raise a FusekitError unless all have the same."""
@@ -110,13 +112,6 @@ class Processes:
             with others_watched():
                 for tensor in tensors:
                     distributed.broadcast(tensor, src=0)
-
-    def _sum(self, values: Sequence[float]) -> list[float]:
-        summed = torch.tensor(values, dtype=torch.float64)
-        with others_watched():
-            distributed.all_reduce(summed, group=self.group)
-        added: list[float] = summed.tolist()
-        return added
 
 
 #: One process.

@@ -32,9 +32,6 @@ class Compiled(nn.Module):
 
     A graph for any size would be slower for all, and takes longer to compile than a small network to train. The weights
     are the model's own. torch keeps what it compiled on disk, for the next process.
-
-    Raises:
-        OptionError: there is no C++ compiler.
     """
 
     def __init__(self, model: nn.Module, size: int):

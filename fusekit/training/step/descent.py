@@ -21,23 +21,13 @@ from fusekit.training.step.sync_norm import SyncedNorms
 
 
 class Descent:
-    """Adam, its schedule, accumulation, clipping and the average of the weights.
+    """Adam, its schedule, accumulation, clipping and the average of the weights, which change in place on the device.
 
-    Args:
-        fabric: device and precision.
-        model: its weights change in place; it is moved to the device.
-        options: of the training.
-        lr: Adam's learning rate, the highest of a schedule.
-        epochs: of the training.
-        sizes: samples in each batch of an epoch, of all processes together.
-        processes: that train together.
+    ``lr`` is the highest of a schedule, ``sizes`` are the samples in each batch of an epoch, of all processes together.
 
     Attributes:
         network: the model as it is to be called in training.
         lr: learning rate of the last step.
-
-    Raises:
-        OptionError: a batch normalisation is of a kind that cannot be synchronised.
     """
 
     def __init__(
@@ -56,7 +46,8 @@ class Descent:
         self._checked = processes.size == 1
         # Fused: one pass over the weights, which on a CPU are much of a step when images are small. It takes the
         # loss's scale off the gradients itself, too late for clipping.
-        fused = not (options.clip and _scales_loss(fabric))
+        scales_loss = getattr(fabric.strategy.precision, "scaler", None) is not None
+        fused = not (options.clip and scales_loss)
         optimizer = torch.optim.AdamW(
             model.parameters(), lr=lr, weight_decay=options.weight_decay, fused=fused, foreach=not fused
         )
@@ -68,14 +59,9 @@ class Descent:
         self.average = Average(model, options.ema) if options.ema else None
 
     def take(self, loss: Tensor, number: int) -> None:
-        """Differentiate a batch's mean loss; change the weights if its group is complete.
+        """Differentiate a batch's mean loss over this process's share; change the weights if its group is complete.
 
-        Args:
-            loss: scalar, the mean over this process's share of the batch.
-            number: of the batch within its epoch, from 0. Groups begin anew with each epoch; the last may be smaller.
-
-        Raises:
-            FusekitError: weights take no part in the loss, which several processes cannot train.
+        ``number`` is the batch's within its epoch, from 0. Groups begin anew with each epoch; the last may be smaller.
         """
         first = number - number % self.options.accumulate
         group = self.sizes[first : first + self.options.accumulate]
@@ -144,7 +130,3 @@ class Descent:
             self.schedule.step()
         if self.average:
             self.average.update()
-
-
-def _scales_loss(fabric: Fabric) -> bool:
-    return getattr(fabric.strategy.precision, "scaler", None) is not None

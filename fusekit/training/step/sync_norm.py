@@ -28,7 +28,6 @@ class _OnCPU(_BatchNorm):
     """The same written out, so that what several GPUs do can be done, and tested, without any."""
 
     def forward(self, features: Tensor) -> Tensor:
-        """The batch normalisation of all processes' features together."""
         if not self.training:
             plain: Tensor = super().forward(features)
             return plain
@@ -46,11 +45,7 @@ _CPU = {plain: type(f"{plain.__name__}OnCPU", (_OnCPU, plain), {}) for plain in 
 
 
 class SyncedNorms:
-    """The batch normalisations of a model, synchronised in place until ``end``; unchanged in evaluation mode.
-
-    Raises:
-        OptionError: one is of a class that cannot be synchronised.
-    """
+    """The batch normalisations of a model, synchronised in place until ``end``; unchanged in evaluation mode."""
 
     def __init__(self, model: nn.Module, device: torch.device):
         self._plain: list[tuple[_BatchNorm, type[_BatchNorm]]] = []

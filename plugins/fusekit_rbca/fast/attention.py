@@ -22,9 +22,6 @@ class ClinicalAttention(nn.Module):
         channels: C, even.
         spatial_dims: 2 for images, 3 for volumes.
         shared: one reduction feeds both halves, as the paper's text reads; the published code has two.
-
-    Raises:
-        OptionError: an odd number of channels, or other than two or three spatial axes.
     """
 
     def __init__(self, channels: int, spatial_dims: int = 2, *, shared: bool = False):

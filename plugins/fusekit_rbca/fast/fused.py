@@ -8,7 +8,7 @@ of its argument is sum(dy * a) * g * (1 - g) = sum(dy * y) * (1 - g): nothing is
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -19,16 +19,10 @@ _PLAIN_NORMS = (nn.BatchNorm2d, nn.BatchNorm3d)
 
 
 def attend(activation: Tensor, condition: Tensor, half: int, *, inplace: bool = False) -> Tensor:
-    """The formula, on what comes out of the ReLU.
+    """The formula, on what comes out of the ReLU: the attended half times its gate, then the original half, (B, C, *S).
 
-    Args:
-        activation: (B, C, *S), or (B, C/2, *S) where one reduction feeds both halves.
-        condition: (B, C/2).
-        half: C/2.
-        inplace: write into the activation where it has room for the result.
-
-    Returns:
-        (B, C, *S): the attended half times its gate, then the original half.
+    The activation is (B, C, *S), or (B, C/2, *S) where one reduction feeds both halves; the condition (B, C/2). With
+    ``inplace`` the result is written into the activation where it has room for it.
     """
     gate = _spread(gate_of(activation, condition, half).to(activation.dtype), activation.ndim)
     if activation.shape[1] == half:
@@ -80,14 +74,8 @@ def is_functional() -> bool:
     return not torch.compiler.is_compiling() and torch._C._are_functorch_transforms_active()
 
 
-class _Statistics(NamedTuple):
-    """How a batch norm normalises this batch."""
-
-    mean: Tensor | None
-    variance: Tensor | None
-    of_batch: bool
-    momentum: float
-    eps: float
+#: How a batch norm normalises a batch: running mean and variance, whether by the batch's own, momentum, eps.
+_Statistics = tuple[Tensor | None, Tensor | None, bool, float, float]
 
 
 def _statistics(norm: nn.BatchNorm2d | nn.BatchNorm3d) -> _Statistics:
@@ -99,7 +87,7 @@ def _statistics(norm: nn.BatchNorm2d | nn.BatchNorm3d) -> _Statistics:
             momentum = 1 / float(norm.num_batches_tracked)
     keeps = not norm.training or norm.track_running_stats
     mean, variance = (norm.running_mean, norm.running_var) if keeps else (None, None)
-    return _Statistics(mean, variance, norm.training or mean is None, momentum, norm.eps)
+    return mean, variance, norm.training or mean is None, momentum, norm.eps
 
 
 def _covered(norm: nn.Module, reduced: Tensor, condition: Tensor) -> bool:
@@ -131,9 +119,9 @@ class _NormReluAttend(torch.autograd.Function):
         half: int,
         statistics: _Statistics,
     ) -> Tensor:
-        running = (statistics.mean, statistics.variance)
+        running_mean, running_var, of_batch, momentum, eps = statistics
         y, mean, deviation = torch.native_batch_norm(
-            reduced, weight, bias, *running, statistics.of_batch, statistics.momentum, statistics.eps
+            reduced, weight, bias, running_mean, running_var, of_batch, momentum, eps
         )
         pooled = y.relu_()[:, :half].flatten(2).mean(dim=2)
         gate = torch.sigmoid(condition * pooled)
@@ -142,10 +130,10 @@ class _NormReluAttend(torch.autograd.Function):
             y = torch.cat((y * wide, y), dim=1)
         else:
             y[:, :half].mul_(wide)
-        if not statistics.of_batch:
-            mean, deviation = running  # type: ignore[assignment]  # only a batch's own statistics go without
+        if not of_batch:
+            mean, deviation = running_mean, running_var  # type: ignore[assignment]  # only a batch's own go without
         ctx.save_for_backward(reduced, weight, bias, condition, y, pooled, gate, mean, deviation)
-        ctx.half, ctx.of_batch, ctx.eps = half, statistics.of_batch, statistics.eps
+        ctx.half, ctx.of_batch, ctx.eps = half, of_batch, eps
         return y
 
     @staticmethod
