@@ -27,7 +27,7 @@ from PIL import Image
 
 from fusekit.data import Pixels, SlicePolicy, SliceStore, build_store
 from fusekit.progress import Quiet
-from fusekit.training import EpochBatches, SliceDataset, loader_for
+from fusekit.training.feed.loader import EpochBatches, SliceDataset, loader_for
 
 nibabel: Any = untyped_nibabel
 SHAPE, SIZE, BATCH = (256, 256, 180), 256, 32
