@@ -18,7 +18,7 @@ class Image:
     Args:
         subject: PTID, e.g. ``002_S_0413``.
         description: in a LONI download the folder's name, in which ``;``, blanks and ``/`` are underscores; else the
-            entities of the file's name.
+            file's name.
         acquired: day of the scan; in BIDS and CAPS that of the session's exam, or None.
         number: LONI's image id without its ``I``; the series number where a folder of DICOM files shows no id; else 0.
         series: series number; 0 if none is shown.

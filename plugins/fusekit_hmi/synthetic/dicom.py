@@ -1,4 +1,4 @@
-"""Write a scan as CT scanners do: one DICOM file a slice, in no order, with what belongs into a CT header."""
+"""Write a scan as CT scanners do: one DICOM file per slice, in no order, with what belongs into a CT header."""
 
 from __future__ import annotations
 
@@ -30,14 +30,9 @@ class Style:
 
 
 def write_series(rng: np.random.Generator, folder: Path, patient: str, scan: Scan, style: Style) -> None:
-    """Write a scan into a new folder.
+    """Write a scan into a new folder, one file per slice; ``rng`` draws the numbers in the files' names.
 
-    Args:
-        rng: draws the numbers in the files' names.
-        folder: gets one file a slice.
-        patient: id, which also makes the UIDs.
-        scan: what is written.
-        style: how.
+    The patient's id also makes the UIDs.
     """
     folder.mkdir(parents=True)
     header = _header(patient, style)

@@ -8,11 +8,12 @@ from pathlib import Path
 import pandas as pd
 
 from fusekit.data import Column, Finding
+from fusekit.data.own.problems import note
 from fusekit.errors import DataError
 from fusekit_adni.labels.leaks import reason_to_leave_out
-from fusekit_adni.tables.column_rules import ColumnRule, ColumnRules
-from fusekit_adni.tables.measurements import censoring, matched, note_odd, take
-from fusekit_adni.tables.tables import MISSING_TEXT, Numbers, StudyTable, numbers, read_study_table, undated
+from fusekit_adni.tables.measurements import matched, note_odd, read_numbers, with_censoring
+from fusekit_adni.tables.rules import ColumnRule, ColumnRules
+from fusekit_adni.tables.study import MISSING_TEXT, Numbers, StudyTable, read_study_table, undated
 
 
 def named_columns(
@@ -20,11 +21,10 @@ def named_columns(
 ) -> tuple[list[tuple[Column, pd.Series]], set[int]]:
     """Read every named column, and the roster ids in their tables.
 
-    One column reads one table, so that two assays of one analyte cannot come together in it.
+    A column reads one table only, so that it never mixes two assays of an analyte.
 
     Args:
         scans: index scan; columns rid, visit, acquired.
-        paths: the tables of the download.
         findings: gets notes about odd cells, repeated rows, and columns that give the diagnosis away.
 
     Raises:
@@ -67,7 +67,7 @@ def _rows(table: StudyTable, rule: ColumnRule) -> pd.DataFrame:
 
 
 def _near(name: str, known: list[str]) -> str:
-    """A clause with what looks like a name, whatever its case, else with the first few that there are."""
+    """A clause with the names that look like one, in any case, else with the first few that there are."""
     lower = {other.lower(): other for other in known}
     near = [lower[match] for match in get_close_matches(name.lower(), lower, n=3, cutoff=0.6)]
     if near:
@@ -84,27 +84,22 @@ def _read(
     findings: list[Finding],
 ) -> list[tuple[Column, pd.Series]]:
     """One column, with its record of censoring."""
-    reason = reason_to_leave_out(rule.column)
-    if reason:
-        findings.append(
-            Finding(
-                "leaky-column-named",
-                f"a named column that gives the diagnosis away: it is {reason}",
-                (f"{rule.place}: {table.name}.{rule.column}",),
-                severity="warning",
-                advice="Remove the entry, unless to show the leak is the point.",
-            )
+    if reason := reason_to_leave_out(rule.column):
+        note(
+            findings,
+            "leaky-column-named",
+            f"a named column that gives the diagnosis away: it is {reason}",
+            (f"{rule.place}: {table.name}.{rule.column}",),
+            severity="warning",
+            advice="Remove the entry, unless to show the leak is the point.",
         )
     cells = rows[rule.column].mask(_is_code(rows[rule.column], rule.missing), "")
     column = rule.described(table.name)
     if rule.kind == "category":
         return [(column, _categories(cells, found, scans, rule, table, findings))]
-    read = numbers(cells, log_scale=True)  # its missing codes are masked already
-    note_odd(findings, table, rule.column, read)
-    parts = [(column, take(read.amounts, found, scans))]
-    if rule.censored or (rule.censored is None and read.censored.abs().eq(1).any()):
-        parts.append((censoring(column), take(read.censored, found, scans)))
-    return parts
+    read = read_numbers(table, rule.column, findings, cells, log_scale=True)  # its missing codes are masked already
+    parts = list(with_censoring(column, read, found, scans, always=bool(rule.censored)))
+    return parts[:1] if rule.censored is False else parts
 
 
 def _plain(cells: pd.Series) -> pd.Series:
