@@ -132,9 +132,8 @@ def one_per_visit(
     ordered = ranked.sort_values(["subject", "visit", "rank"], kind="stable")
     repeated = ordered.duplicated(["subject", "visit"])
     further = ordered.loc[repeated, "image"]
-    note(
-        findings, "duplicate-scan", "further images of a subject's visit, left aside", further, dropped="scans", along=0
-    )
+    message = "further images of a subject's visit, left aside"
+    note(findings, "duplicate-scan", message, further, dropped="scans", along=0)
     kept = ordered[~repeated]
     names = [image.scan(visit) for image, visit in zip(kept["found"], kept["visit"], strict=True)]
     kept = kept.assign(image_id=[image.image_id for image in kept["found"]])
@@ -178,14 +177,8 @@ def with_labels(
     diagnosis = pd.Series(known.reindex(keys).to_numpy(), index=scans.index, dtype=object)
     left, without = scans["subject"], diagnosis.isna()
     lost = subjects_lost(left, left[~without])
-    note(
-        findings,
-        "no-diagnosis",
-        "scans of visits without a diagnosis, left out",
-        left.index[without],
-        dropped="scans",
-        along=lost,
-    )
+    message = "scans of visits without a diagnosis, left out"
+    note(findings, "no-diagnosis", message, left.index[without], dropped="scans", along=lost)
     left = left[~without]
     for other in sorted(set(diagnosis.dropna()) - set(classes)):
         gone = diagnosis[left.index] == other

@@ -40,19 +40,12 @@ _LEFT_OUT = {
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a subject.
+    """What became of a subject."""
 
-    Args:
-        verdict: ``stable``, ``progressive``, or why neither: the code of a finding.
-        detail: the visit that decided, for a list of those left out.
-        month: of that visit, after baseline; None for those left out.
-        day: of that visit (ISO), if known.
-    """
-
-    verdict: str
-    detail: str = ""
-    month: float | None = None
-    day: str = ""
+    verdict: str  # "stable", "progressive", or why neither: the code of a finding
+    detail: str = ""  # the visit that decided, for a list of those left out
+    month: float | None = None  # of that visit, after baseline; None for those left out
+    day: str = ""  # of that visit (ISO), if known
 
     @property
     def label(self) -> int | None:
@@ -64,19 +57,14 @@ class Outcome:
 class ConverterRule:
     """What stable and progressive mean.
 
-    Args:
-        horizon_months: progressive is dementia by this month after baseline.
-        require_followup_months: stable is no dementia, with a diagnosis in this month or later.
-        exclude_reverters: leave out people who went back to CN, or from dementia to anything milder, at any visit.
-
     Raises:
         OptionError: a number below 1, or less follow-up required than the horizon is long: people who were not followed
             long enough would count as stable.
     """
 
-    horizon_months: int = 36
-    require_followup_months: int = 36
-    exclude_reverters: bool = True
+    horizon_months: int = 36  # progressive is dementia by this month after baseline
+    require_followup_months: int = 36  # stable is no dementia, with a diagnosis in this month or later
+    exclude_reverters: bool = True  # who went back: to CN, or from dementia to anything milder, at any visit
 
     def __post_init__(self) -> None:
         if self.horizon_months < 1:

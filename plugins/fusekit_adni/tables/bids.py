@@ -36,15 +36,10 @@ _PEOPLE = (
 
 @dataclass(frozen=True)
 class BidsTables:
-    """A BIDS tree's own tables; their column ``where`` names file and line.
+    """A BIDS tree's own tables; their column ``where`` names file and line."""
 
-    Args:
-        people: one row per subject; visit is missing.
-        sessions: one row per session.
-    """
-
-    people: StudyTable | None
-    sessions: StudyTable | None
+    people: StudyTable | None  # one row per subject; visit is missing
+    sessions: StudyTable | None  # one row per session
 
     @property
     def tables(self) -> list[StudyTable]:

@@ -45,16 +45,11 @@ SOURCES = (
 
 @dataclass(frozen=True)
 class Clinical:
-    """Clinical values of scans.
+    """Clinical values of scans."""
 
-    Args:
-        table: index scan; its columns are ``columns``, in that order.
-        seen: roster ids that have a row in any table of measurements.
-    """
-
-    table: pd.DataFrame
+    table: pd.DataFrame  # index scan; its columns are ``columns``, in that order
     columns: tuple[Column, ...]
-    seen: frozenset[int]
+    seen: frozenset[int]  # roster ids that have a row in any table of measurements
 
 
 def read_clinical(
@@ -84,7 +79,8 @@ def read_clinical(
     if named is None:
         measured, seen = _default(scans, paths, findings)
     else:
-        parts = named.chosen(parts)
+        by_name = {column.name: (column, values) for column, values in parts}
+        parts = [by_name[name] for name in named.people if name in by_name]
         measured, seen = named_columns(scans, paths, named, findings)
     parts += measured
     names = [column.name for column, _ in parts]

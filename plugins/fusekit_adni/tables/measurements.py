@@ -26,21 +26,13 @@ _KEYS = frozenset(
 
 @dataclass(frozen=True)
 class Source:
-    """A study table of measurements.
+    """A study table of measurements."""
 
-    Args:
-        table: its name without dates.
-        columns: those to read; empty means every column that is no key.
-        log_scale: whether -1 and -4 are values.
-        median: whether, in a table with batches, only rows with BATCH == MEDIAN count.
-        unless: a table of the same analytes on another scale; if it is there, this one is left out.
-    """
-
-    table: str
-    columns: tuple[Column, ...] = ()
-    log_scale: bool = False
-    median: bool = False
-    unless: str = ""
+    table: str  # its name without dates
+    columns: tuple[Column, ...] = ()  # those to read; empty means every column that is no key
+    log_scale: bool = False  # whether -1 and -4 are values
+    median: bool = False  # whether, in a table with batches, only rows with BATCH == MEDIAN count
+    unless: str = ""  # a table of the same analytes on another scale; if it is there, this one is left out
 
 
 def measurements(

@@ -60,7 +60,8 @@ def _rows(table: StudyTable, rule: ColumnRule) -> pd.DataFrame:
             raise DataError(f"{rule.place}: {table.path.name} has no column {name!r}; {near}")
     rows = table.rows
     for name, texts in (rule.rows or {}).items():
-        rows = rows[_plain(rows[name]).isin({text.upper() for text in texts})]
+        plain = rows[name].str.upper().str.replace(r"^([+-]?\d+)\.0*$", r"\1", regex=True)  # 2.0 is 2
+        rows = rows[plain.isin({text.upper() for text in texts})]
     if rows.empty:
         raise DataError(f"{rule.place}: no row of {table.path.name} is as the key 'rows' asks.")
     return rows
@@ -93,40 +94,20 @@ def _read(
             severity="warning",
             advice="Remove the entry, unless to show the leak is the point.",
         )
-    cells = rows[rule.column].mask(_is_code(rows[rule.column], rule.missing), "")
-    column = rule.described(table.name)
+    cells = rows[rule.column]
+    as_numbers = pd.to_numeric(pd.Series(rule.missing, dtype=object), errors="coerce").dropna()  # -4.0 is -4, too
+    code = cells.str.lower().isin({code.lower() for code in rule.missing})
+    cells = cells.mask(code | pd.to_numeric(cells, errors="coerce").isin(as_numbers), "")
+    source = f"{table.name}.{rule.column}"
+    column = Column(rule.name, rule.kind, rule.unit, rule.low, rule.high, rule.signed, rule.categories, source)
     if rule.kind == "category":
-        return [(column, _categories(cells, found, scans, rule, table, findings))]
+        absent = cells.str.lower().isin(MISSING_TEXT - {category.lower() for category in rule.categories})
+        known = ~absent if not rule.categories else cells.isin(rule.categories)
+        odd = {int(str(line)): str(text) for line, text in cells[~known & ~absent].items()}
+        note_odd(findings, table, rule.column, Numbers(known.astype(float), known * 0.0, odd))
+        values = pd.Series(None, index=scans.index, dtype=object)
+        values[found.index] = cells.where(known, None).loc[found.to_numpy()].to_numpy()
+        return [(column, values)]
     read = read_numbers(table, rule.column, findings, cells, log_scale=True)  # its missing codes are masked already
     parts = list(with_censoring(column, read, found, scans, always=bool(rule.censored)))
     return parts[:1] if rule.censored is False else parts
-
-
-def _plain(cells: pd.Series) -> pd.Series:
-    """Upper case, and whole numbers without a decimal point."""
-    return cells.str.upper().str.replace(r"^([+-]?\d+)\.0*$", r"\1", regex=True)
-
-
-def _is_code(cells: pd.Series, missing: tuple[str, ...]) -> pd.Series:
-    """Which cells are one of the codes, as text or as a number (``-4.0`` is ``-4``)."""
-    as_numbers = pd.to_numeric(cells, errors="coerce")
-    codes = [code for code in pd.to_numeric(pd.Series(missing, dtype=object), errors="coerce") if code == code]
-    return cells.str.lower().isin({code.lower() for code in missing}) | as_numbers.isin(codes)
-
-
-def _categories(
-    cells: pd.Series,
-    found: pd.Series,
-    scans: pd.DataFrame,
-    rule: ColumnRule,
-    table: StudyTable,
-    findings: list[Finding],
-) -> pd.Series:
-    """Text by scan, None where missing or none of the categories."""
-    absent = cells.str.lower().isin(MISSING_TEXT - {category.lower() for category in rule.categories})
-    known = ~absent if not rule.categories else cells.isin(rule.categories)
-    odd = {int(str(line)): str(text) for line, text in cells[~known & ~absent].items()}
-    note_odd(findings, table, rule.column, Numbers(known.astype(float), known * 0.0, odd))
-    values = pd.Series(None, index=scans.index, dtype=object)
-    values[found.index] = cells.where(known, None).loc[found.to_numpy()].to_numpy()
-    return values

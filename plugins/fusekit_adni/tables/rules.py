@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal
 
-import pandas as pd
-
-from fusekit.data import Column
 from fusekit.disk import regular
 from fusekit.errors import DataError
 from fusekit.extension.registry import suggest
@@ -19,7 +16,7 @@ from fusekit.extension.registry import suggest
 #: What the top-level entry ``people`` may list: columns that are more than one cell of a table.
 PEOPLE = ("AGE", "PTGENDER", "PTEDUCAT", "APOE4")
 
-#: Codes that mean "no value" unless a rule says otherwise; what ``tables.MISSING_TEXT`` holds means it always.
+#: Codes that mean "no value" unless a rule says otherwise; those of ``study.MISSING_TEXT`` mean it always.
 MISSING_CODES = ("-1", "-4")
 
 #: Keys of an entry that say something about numbers only.
@@ -28,77 +25,76 @@ _OF_NUMBERS = ("unit", "low", "high", "signed", "censored")
 
 @dataclass(frozen=True, slots=True)
 class ColumnRule:
-    """An entry ``[[column]]``.
+    """An entry ``[[column]]``; the rest is as in ``fusekit.data.Column``."""
 
-    Args:
-        table: name of the table, without dates.
-        column: its column.
-        name: what the cohort calls it; the column's own name if not given.
-        kind: ``number`` or ``category``.
-        unit, low, high, signed: see ``fusekit.data.Column``.
-        categories: the known ones, in order; empty means those seen in training.
-        missing: codes for "no value", beside empty cells, ``NA``, ``n/a``, ``.`` and ``Unknown``.
-        rows: column -> texts; only rows that hold one of the texts count, such as ``BATCH = "MEDIAN"``.
-        censored: whether a second column says which values lie beyond the assay's range; None: if there are any.
-        place: file and line of the entry, for messages.
-    """
-
-    table: str
+    table: str  # its name without dates
     column: str
-    name: str = ""
+    name: str = ""  # in the cohort; the column's own name if not given
     kind: Literal["number", "category"] = "number"
     unit: str = ""
     low: float | None = None
     high: float | None = None
     signed: bool = False
     categories: tuple[str, ...] = ()
-    missing: tuple[str, ...] = MISSING_CODES
-    rows: Mapping[str, tuple[str, ...]] | None = None
-    censored: bool | None = None
-    place: str = ""
-
-    def described(self, table: str) -> Column:
-        """As the cohort describes it.
-
-        Args:
-            table: the table's name as it was found.
-        """
-        source = f"{table}.{self.column}"
-        return Column(self.name, self.kind, self.unit, self.low, self.high, self.signed, self.categories, source)
+    missing: tuple[str, ...] = MISSING_CODES  # for "no value", beside empty cells, NA, n/a, . and Unknown
+    rows: Mapping[str, tuple[str, ...]] | None = None  # column -> texts; only rows with one of the texts count
+    censored: bool | None = None  # whether a column of values beyond the assay's range is added; None: if there are any
+    place: str = ""  # file and line of the entry, for messages
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnRules:
-    """What a ``columns.toml`` asks for.
+    """What a ``columns.toml`` asks for."""
 
-    Args:
-        columns: in the order of the file.
-        people: of ``PEOPLE``, what is read as in the default set, ahead of the columns.
-    """
-
-    columns: tuple[ColumnRule, ...]
-    people: tuple[str, ...] = ()
-
-    def chosen(self, known: Sequence[tuple[Column, pd.Series]]) -> list[tuple[Column, pd.Series]]:
-        """Those of the columns about people that were asked for, in the order of the file."""
-        by_name = {column.name: (column, values) for column, values in known}
-        return [by_name[name] for name in self.people if name in by_name]
+    columns: tuple[ColumnRule, ...]  # in the order of the file
+    people: tuple[str, ...] = ()  # of ``PEOPLE``: read as in the default set, before the columns
 
 
-#: Key -> what it takes, for messages.
-_TAKES = {
-    "table": "text",
-    "column": "text",
-    "name": "text",
-    "kind": '"number" or "category"',
-    "unit": "text",
-    "low": "a number",
-    "high": "a number",
-    "signed": "true or false",
-    "categories": "a list of texts",
-    "missing": "a list of texts or numbers",
-    "rows": 'columns and texts, such as { BATCH = "MEDIAN" }',
-    "censored": "true or false",
+def _words(value: Any) -> tuple[str, ...] | None:
+    texts = isinstance(value, list) and all(isinstance(item, str) and item.strip() for item in value)
+    return tuple(value) if texts else None
+
+
+def _codes(value: Any) -> tuple[str, ...] | None:
+    """Texts or numbers as text."""
+    if not isinstance(value, list) or any(isinstance(v, bool) or not isinstance(v, str | int | float) for v in value):
+        return None
+    return tuple(v.strip() if isinstance(v, str) else f"{v:g}" for v in value)
+
+
+def _text(value: Any) -> str | None:
+    return (value.strip() or None) if isinstance(value, str) else None
+
+
+def _number(value: Any) -> float | None:
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _flag(value: Any) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def _rows(value: Any) -> dict[str, tuple[str, ...] | None] | None:
+    if not isinstance(value, dict):
+        return None
+    listed = {k: _codes(v if isinstance(v, list) else [v]) for k, v in value.items()}
+    return listed if all(listed.values()) else None
+
+
+#: Key -> what it takes, for messages, and how that is read; None where it is something else.
+_KEYS: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "table": ("text", _text),
+    "column": ("text", _text),
+    "name": ("text", _text),
+    "kind": ('"number" or "category"', lambda value: value if value in ("number", "category") else None),
+    "unit": ("text", lambda value: value.strip() if isinstance(value, str) else None),
+    "low": ("a number", _number),
+    "high": ("a number", _number),
+    "signed": ("true or false", _flag),
+    "categories": ("a list of texts", _words),
+    "missing": ("a list of texts or numbers", _codes),
+    "rows": ('columns and texts, such as { BATCH = "MEDIAN" }', _rows),
+    "censored": ("true or false", _flag),
 }
 
 
@@ -122,7 +118,7 @@ def read_column_rules(path: Path) -> ColumnRules:
         if key not in ("column", "people"):
             raise DataError(f"{path}: no entry is called {key!r}; {suggest(key, ('column', 'people'))}")
     named = plain.get("people", [])
-    if not _are_texts(named):
+    if _words(named) is None:
         raise DataError(f"{path}, entry 'people': a list of {', '.join(PEOPLE)} is expected.")
     for name in named:
         if name not in PEOPLE:
@@ -135,7 +131,7 @@ def read_column_rules(path: Path) -> ColumnRules:
     lines = [number for number, line in enumerate(text.splitlines(), 1) if re.match(r"\s*\[\[\s*column\s*\]\]", line)]
     rules: list[ColumnRule] = []
     for position, entry in enumerate(entries):
-        # Lines are known unless somebody wrote the entries in another of TOML's forms.
+        # Lines are not known if the entries are written in another of TOML's forms.
         line = f", line {lines[position]}" if len(lines) == len(entries) else ""
         rules.append(_rule(entry, f"{path}{line}, entry {position + 1}"))
     taken = dict.fromkeys(named, f"{path}, entry 'people'")
@@ -152,57 +148,21 @@ def _rule(entry: Mapping[str, Any], place: str) -> ColumnRule:
     Raises:
         DataError: with the key.
     """
-
-    def refuse(key: str) -> NoReturn:
-        raise DataError(f"{place}, key {key!r}: {_TAKES[key]} is expected, not {entry[key]!r}.")
-
     for key in entry:
-        if key not in _TAKES:
-            raise DataError(f"{place}: no key is called {key!r}; {suggest(key, _TAKES)}")
+        if key not in _KEYS:
+            raise DataError(f"{place}: no key is called {key!r}; {suggest(key, _KEYS)}")
     for key in ("table", "column"):
         if key not in entry:
             raise DataError(f"{place}: the key {key!r} is missing.")
-    values: dict[str, Any] = dict(entry)
-    for key in values.keys() & {"table", "column", "name", "unit"}:
-        if not isinstance(values[key], str) or (key != "unit" and not values[key].strip()):
-            refuse(key)
-        values[key] = values[key].strip()
-    for key in values.keys() & {"low", "high"}:
-        if isinstance(values[key], bool) or not isinstance(values[key], int | float):
-            refuse(key)
-    for key in values.keys() & {"signed", "censored"}:
-        if not isinstance(values[key], bool):
-            refuse(key)
-    if values.setdefault("kind", "number") not in ("number", "category"):
-        refuse("kind")
-    if "categories" in values and not _are_texts(values["categories"]):
-        refuse("categories")
-    if "missing" in values:
-        values["missing"] = _texts(values["missing"]) or (refuse("missing") if values["missing"] != [] else ())
-    if "rows" in values:
-        if not isinstance(values["rows"], dict):
-            refuse("rows")
-        listed = {k: _texts(v if isinstance(v, list) else [v]) for k, v in values["rows"].items()}
-        if not all(listed.values()):
-            refuse("rows")
-        values["rows"] = listed
-    for key in _OF_NUMBERS if values["kind"] == "category" else ("categories",):
+    values = {key: _KEYS[key][1](value) for key, value in entry.items()}
+    for key, value in values.items():
+        if value is None:
+            raise DataError(f"{place}, key {key!r}: {_KEYS[key][0]} is expected, not {entry[key]!r}.")
+    kind = values.get("kind", "number")
+    for key in _OF_NUMBERS if kind == "category" else ("categories",):
         if key in values:
-            raise DataError(f"{place}, key {key!r}: it says nothing about a column of kind {values['kind']!r}.")
-    if values.get("low") is not None and values.get("high") is not None and values["low"] > values["high"]:
-        raise DataError(f"{place}: low is {values['low']:g}, above high, which is {values['high']:g}.")
-    values["categories"] = tuple(values.get("categories", ()))
-    values.setdefault("name", values["column"])
-    assert values.keys() <= {field.name for field in fields(ColumnRule)}
-    return ColumnRule(**values, place=place)
-
-
-def _are_texts(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(item, str) and item.strip() for item in value)
-
-
-def _texts(values: Any) -> tuple[str, ...]:
-    """Texts or numbers as text; empty if they are anything else."""
-    if not isinstance(values, list) or any(isinstance(v, bool) or not isinstance(v, str | int | float) for v in values):
-        return ()
-    return tuple(v.strip() if isinstance(v, str) else f"{v:g}" for v in values)
+            raise DataError(f"{place}, key {key!r}: it says nothing about a column of kind {kind!r}.")
+    low, high = values.get("low"), values.get("high")
+    if low is not None and high is not None and low > high:
+        raise DataError(f"{place}: low is {low:g}, above high, which is {high:g}.")
+    return ColumnRule(**{"name": values["column"], **values}, place=place)

@@ -34,30 +34,22 @@ _BOUND = re.compile(r"([<>])\s*(\d+\.?\d*|[A-Z]+)?")
 class StudyTable:
     """A study table with canonical visits.
 
-    Args:
-        name: without dates.
-        rows: text, index = line; added columns: rid (int), visit (canonical, or missing), screening (bool: a visit
-            before the baseline visit that counts as baseline), and day, where the table has one.
+    ``rows`` are text, index = line, with added columns: rid (int), visit (canonical, or missing), screening (bool: a
+    visit before the baseline visit that counts as baseline), and day, where the table has one.
     """
 
-    name: str
+    name: str  # without dates
     path: Path
     rows: pd.DataFrame
 
 
 @dataclass(frozen=True)
 class Numbers:
-    """A column as numbers.
+    """A column as numbers."""
 
-    Args:
-        amounts: NaN where missing; a censored one is its bound.
-        censored: -1 below the assay's range, 1 above it, 0 within; NaN where missing.
-        odd: line -> text that is neither number nor a known code.
-    """
-
-    amounts: pd.Series
-    censored: pd.Series
-    odd: dict[int, str]
+    amounts: pd.Series  # NaN where missing; a censored one is its bound
+    censored: pd.Series  # -1 below the assay's range, 1 above it, 0 within; NaN where missing
+    odd: dict[int, str]  # line -> text that is neither number nor a known code
 
 
 def exams(tables: Iterable[StudyTable]) -> pd.DataFrame:

@@ -13,19 +13,12 @@ from fusekit_hmi.synthetic.abdomen import PIXEL, THICKNESS, Scan
 
 @dataclass(frozen=True)
 class Style:
-    """How a hospital's scanner and archive write.
+    """How a hospital's scanner and archive write."""
 
-    Args:
-        names: of files; ``{}`` is a number.
-        intercept: HU of a stored 0; stored values are signed where it is 0.
-        localiser: whether a localiser lies in the same folder.
-        maker, model: of the scanner.
-    """
-
-    names: str
-    intercept: int
-    localiser: bool
-    maker: str
+    names: str  # of files; {} is a number
+    intercept: int  # HU of a stored 0; stored values are signed where it is 0
+    localiser: bool  # whether a localiser lies in the same folder
+    maker: str  # of the scanner
     model: str
 
 
