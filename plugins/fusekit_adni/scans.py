@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import Path
-from typing import Literal
 
 import pandas as pd
 
 from fusekit.data import Finding
+from fusekit.data.own.problems import note
 from fusekit.errors import DataError, first_ten
-from fusekit_adni.download.images import Download, Image
+from fusekit_adni.download.images import Download
 from fusekit_adni.download.loni import read_visits
 from fusekit_adni.download.strength import field_strength, is_expected
 from fusekit_adni.labels.visits import FAR_DAYS, LIMIT_DAYS, canonical, nearest
-from fusekit_adni.tables.tables import StudyTable
+from fusekit_adni.tables.study import StudyTable, exam_days, exams
 
-#: What describes a scan: what the cohort calls it, and its columns in one table or another.
+#: What describes a scan: its name in the cohort, and its columns in one table or another.
 _DESCRIPTIONS = {
     "site": ("SITE",),
     "sex": ("PTGENDER", "sex"),
@@ -29,18 +28,18 @@ _COLUMNS = ["subject", "rid", "visit", "acquired", "image", "found"]
 
 
 def with_visits(download: Download, tables: list[StudyTable], findings: list[Finding]) -> pd.DataFrame:
-    """One row an image that has a visit: subject, rid, visit, acquired, image (Path), found (Image).
+    """One row per image that has a visit: subject, rid, visit, acquired, image (Path), found (Image).
 
     The visit is that of the image's session, or the collection list's, unless the subject's exam of that visit lies
     more than 180 days away: codes of the later phases (``init``, ``y1``, ``v11``) count from the entry into the phase,
-    for many years after baseline. Without a listed visit, and then, the subject's nearest exam within 180 days decides.
+    many years after baseline. Then, and without a listed visit, the subject's nearest exam within 180 days decides.
     """
     listed = _listed(download, findings)
-    exams = pd.concat([t.rows[["rid", "visit", "day"]] for t in tables if "day" in t.rows] or [_NO_EXAMS])
-    by_subject = dict(iter(exams.dropna().groupby("rid")))
+    known = exams(tables)
+    nothing, by_subject = known.iloc[:0], dict(iter(known.groupby("rid")))
     rows, far, none, contradicted = [], [], [], []
     for image in download.images:
-        own = by_subject.get(image.rid, _NO_EXAMS)
+        own = by_subject.get(image.rid, nothing)
         visit = image.visit or (None if image.name else listed.get(image.number))
         there = own.loc[own["visit"] == visit, "day"]
         dated = image.acquired is not None and len(there) > 0
@@ -68,13 +67,10 @@ def with_visits(download: Download, tables: list[StudyTable], findings: list[Fin
         "no-visit",
         f"images without a usable visit code and without an exam within {LIMIT_DAYS} days, left out",
         [image.path for image in none],
-        "scans",
-        subjects_lost([image.subject for image in none], [row[0] for row in rows]),
+        dropped="scans",
+        along=subjects_lost([image.subject for image in none], [row[0] for row in rows]),
     )
     return pd.DataFrame(rows, columns=_COLUMNS)
-
-
-_NO_EXAMS = pd.DataFrame({"rid": [], "visit": [], "day": pd.to_datetime([])})
 
 
 def _listed(download: Download, findings: list[Finding]) -> pd.Series:
@@ -84,25 +80,26 @@ def _listed(download: Download, findings: list[Finding]) -> pd.Series:
     folders = {image.number: image.subject for image in download.images if not image.name}
     listed = read_visits(download.tables, folders)
     if download.whole:
-        absent = listed.index.difference([*folders, *_numbers([*download.skipped, *download.others])])
+        aside = [int(leaf.name[1:]) for leaf in [*download.skipped, *download.others] if leaf.name.startswith("I")]
+        absent = listed.index.difference([*folders, *aside])
         note(findings, "listed-without-image", "listed images that are not there", [f"I{n}" for n in absent])
     return listed.map(canonical)
 
 
 def dated(download: Download, tables: list[StudyTable]) -> Download:
     """Give images whose place says no day that of their visit's exam, from the first table that has it."""
-    exams = pd.concat([t.rows[["rid", "visit", "day"]] for t in tables if "day" in t.rows] or [_NO_EXAMS])
-    days = exams.dropna().drop_duplicates(["rid", "visit"]).set_index(["rid", "visit"])["day"].to_dict()
-
-    def of(image: Image) -> Image:
-        day = days.get((image.rid, image.visit))
-        return image if image.acquired or day is None else replace(image, acquired=day.date())
-
-    return replace(download, images=[of(image) for image in download.images])
+    days = exam_days(tables).to_dict()
+    images = [
+        replace(image, acquired=day.date())
+        if image.acquired is None and (day := days.get((image.rid, image.visit))) is not None
+        else image
+        for image in download.images
+    ]
+    return replace(download, images=images)
 
 
 def note_left_aside(download: Download, findings: list[Finding]) -> None:
-    """Say what lies below the folder and is not looked at."""
+    """Note what lies below the folder and is not read."""
     note(findings, "empty-leaf", "image folders or sessions without an image", download.empty)
     note(findings, "mask", "masks and segmentations left aside", download.skipped)
     note(findings, "other-sequence", "images that are no T1-weighted MRI, left aside", download.others)
@@ -115,11 +112,7 @@ def note_left_aside(download: Download, findings: list[Finding]) -> None:
     note(findings, "archive-not-opened", message, download.archives)
 
 
-def _numbers(leaves: Iterable[Path]) -> list[int]:
-    return [int(leaf.name[1:]) for leaf in leaves if leaf.name.startswith("I")]
-
-
-def one_a_visit(
+def one_per_visit(
     scans: pd.DataFrame, download: Download, tables: list[StudyTable], findings: list[Finding]
 ) -> pd.DataFrame:
     """Keep one image of each subject and visit; index scan, sorted by subject and visit.
@@ -139,7 +132,8 @@ def one_a_visit(
     ordered = ranked.sort_values(["subject", "visit", "rank"], kind="stable")
     repeated = ordered.duplicated(["subject", "visit"])
     further = ordered.loc[repeated, "image"]
-    note(findings, "duplicate-scan", "further images of a subject's visit, left aside", further, "scans", along=0)
+    message = "further images of a subject's visit, left aside"
+    note(findings, "duplicate-scan", message, further, dropped="scans", along=0)
     kept = ordered[~repeated]
     names = [image.scan(visit) for image, visit in zip(kept["found"], kept["visit"], strict=True)]
     kept = kept.assign(image_id=[image.image_id for image in kept["found"]])
@@ -147,35 +141,32 @@ def one_a_visit(
 
 
 def described(scans: pd.DataFrame, tables: list[StudyTable]) -> pd.DataFrame:
-    """Scans with what the tables say of them; a column comes where any table has it, "" where it is silent."""
-    told = {
+    """Scans with the columns of ``_DESCRIPTIONS`` that any table has; "" where it has no value."""
+    known = {
         name: at_visits(scans, tables, columns)
         for name, columns in _DESCRIPTIONS.items()
         if any(column in table.rows for table in tables for column in columns)
     }
-    return scans.assign(**told)
+    return scans.assign(**known)
 
 
 def at_visits(scans: pd.DataFrame, tables: list[StudyTable], columns: tuple[str, ...]) -> pd.Series:
-    """What the tables say of each scan's visit, e.g. the study phase; "" where they do not.
+    """What the first table that has a value says of each scan's visit, e.g. the study phase; "" if none has.
 
-    Args:
-        scans: columns rid and visit.
-        tables: the first that tells counts.
-        columns: its name in one table or another.
+    ``columns`` are its names in one table or another.
     """
-    told = pd.Series("", index=scans.index, dtype=object)
+    known = pd.Series("", index=scans.index, dtype=object)
     for table in tables:
         for column in columns:
             if column in table.rows:
                 rows = table.rows[table.rows[column] != ""]
                 visits = rows.dropna(subset=["visit"]).drop_duplicates(["rid", "visit"]).set_index(["rid", "visit"])
                 here = visits[column].reindex(pd.MultiIndex.from_frame(scans[["rid", "visit"]])).set_axis(scans.index)
-                # A table need not have every visit: what never changes for a subject holds for all of them.
+                # A table need not have every visit: what never changes for a subject is true of all of them.
                 ever = rows.groupby("rid")[column].agg(["min", "max"])
                 always = scans["rid"].map(ever.loc[ever["min"] == ever["max"], "min"])
-                told = told.where(told != "", here.fillna(always).fillna(""))
-    return told
+                known = known.where(known != "", here.fillna(always).fillna(""))
+    return known
 
 
 def with_labels(
@@ -186,19 +177,21 @@ def with_labels(
     diagnosis = pd.Series(known.reindex(keys).to_numpy(), index=scans.index, dtype=object)
     left, without = scans["subject"], diagnosis.isna()
     lost = subjects_lost(left, left[~without])
-    note(findings, "no-diagnosis", "scans of visits without a diagnosis, left out", left.index[without], "scans", lost)
+    message = "scans of visits without a diagnosis, left out"
+    note(findings, "no-diagnosis", message, left.index[without], dropped="scans", along=lost)
     left = left[~without]
     for other in sorted(set(diagnosis.dropna()) - set(classes)):
         gone = diagnosis[left.index] == other
         lost = subjects_lost(left, left[~gone])
-        note(findings, "other-diagnosis", f"scans of visits with {other}, left out", left.index[gone], "scans", lost)
+        message = f"scans of visits with {other}, left out"
+        note(findings, "other-diagnosis", message, left.index[gone], dropped="scans", along=lost)
         left = left[~gone]
     kept = diagnosis.isin(classes)
     return scans[kept].assign(label=diagnosis[kept].map(classes.index).astype(int))
 
 
 def refuse_two_labels(scans: pd.DataFrame, classes: tuple[str, ...]) -> None:
-    """Refuse subjects who changed sides in between: a subject needs one label.
+    """Refuse subjects whose scans have different labels.
 
     Raises:
         DataError: with the subjects.
@@ -212,20 +205,6 @@ def refuse_two_labels(scans: pd.DataFrame, classes: tuple[str, ...]) -> None:
         )
 
 
-def note(
-    findings: list[Finding],
-    code: str,
-    message: str,
-    items: Iterable[object],
-    dropped: Literal["", "scans", "subjects"] = "",
-    along: int | None = None,
-) -> None:
-    """Add a finding, if it concerns anything; ``dropped`` and ``along`` as a finding has them."""
-    listed = tuple(str(item) for item in items)
-    if listed:
-        findings.append(Finding(code, message, listed, dropped=dropped, along=along))
-
-
 def subjects_lost(before: Iterable[str], after: Iterable[str]) -> int:
-    """How many subjects have no scan left; each scan's subject is given, before a step and after it."""
+    """How many subjects have no scan left, from the scans' subjects before a step and after it."""
     return len(set(before) - set(after))

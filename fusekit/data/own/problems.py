@@ -61,7 +61,7 @@ def note(findings: list[Finding], code: str, message: str, items: Iterable[objec
     for number, before in enumerate(findings):
         if (before.code, before.message) == (code, message):
             along = None if before.along is None else before.along + (more.get("along") or 0)
-            findings[number] = replace(before, items=before.items + listed, along=along)
+            findings[number] = replace(before, items=tuple(dict.fromkeys(before.items + listed)), along=along)
             return
     findings.append(Finding(code, message, listed, **more))
 

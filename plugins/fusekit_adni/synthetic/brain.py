@@ -66,7 +66,7 @@ class _Template:
     grid: np.ndarray  # (3, *SHAPE) mm of every output voxel
     ventricles: _Cavity
     horns: _Cavity
-    splines: tuple[np.ndarray, ...]  # (n, knots) from knots to voxels, one an axis
+    splines: tuple[np.ndarray, ...]  # (n, knots) from knots to voxels, one per axis
 
 
 def affine() -> np.ndarray:
@@ -77,15 +77,10 @@ def affine() -> np.ndarray:
 
 
 def make_brain(rng: np.random.Generator, ventricles: float, horns: float) -> np.ndarray:
-    """One subject's volume.
+    """One subject's volume, int16 of ``SHAPE`` in RAS order on the grid of ``affine()``.
 
-    Args:
-        rng: draws anatomy, head position, shading, scanner scale and noise.
-        ventricles: sign V, 0 on average, in standard deviations.
-        horns: sign H, likewise.
-
-    Returns:
-        SHAPE, int16, in RAS order on the grid of ``affine()``.
+    The signs V and H are 0 on average, in standard deviations. Anatomy, head position, shading, scanner scale and noise
+    are drawn.
     """
     template = _template()
     shift = rng.normal(0, SHIFT_MM, (3, 1, 1, 1)).astype(np.float32)  # of the head in the scanner
@@ -121,7 +116,7 @@ def _smooth(rng: np.random.Generator, template: _Template, deviation: float) -> 
     """A smooth random vector field (3, *SHAPE): normal values at the knots, splines between."""
     field = rng.normal(0, deviation, (3, *KNOTS)).astype(np.float32)
     x, y, z = template.splines
-    # One axis at a time, and not through a linear-algebra library, whose own threads would get in our threads' way.
+    # One axis at a time, without a linear-algebra library, whose own threads would compete with ours.
     field = np.einsum("cijk,zk->cijz", field, z)
     field = np.einsum("cijz,yj->ciyz", field, y)
     return np.asarray(np.einsum("ciyz,xi->cxyz", field, x))
@@ -129,7 +124,7 @@ def _smooth(rng: np.random.Generator, template: _Template, deviation: float) -> 
 
 @cache
 def _template() -> _Template:
-    """Load the template once a process: it takes seconds, most of them for the distances to the cavities."""
+    """Load the template once per process: the distances to the cavities take seconds."""
     from nilearn.datasets import load_mni152_template
     from scipy.interpolate import CubicSpline
 

@@ -8,11 +8,12 @@ from pathlib import Path
 import pandas as pd
 
 from fusekit.data import Column, Finding
+from fusekit.data.own.problems import note
 from fusekit.errors import DataError
 from fusekit_adni.labels.leaks import reason_to_leave_out
-from fusekit_adni.tables.column_rules import ColumnRule, ColumnRules
-from fusekit_adni.tables.measurements import censoring, matched, note_odd, take
-from fusekit_adni.tables.tables import MISSING_TEXT, Numbers, StudyTable, numbers, read_study_table, undated
+from fusekit_adni.tables.measurements import matched, note_odd, read_numbers, with_censoring
+from fusekit_adni.tables.rules import ColumnRule, ColumnRules
+from fusekit_adni.tables.study import MISSING_TEXT, Numbers, StudyTable, read_study_table, undated
 
 
 def named_columns(
@@ -20,11 +21,10 @@ def named_columns(
 ) -> tuple[list[tuple[Column, pd.Series]], set[int]]:
     """Read every named column, and the roster ids in their tables.
 
-    One column reads one table, so that two assays of one analyte cannot come together in it.
+    A column reads one table only, so that it never mixes two assays of an analyte.
 
     Args:
         scans: index scan; columns rid, visit, acquired.
-        paths: the tables of the download.
         findings: gets notes about odd cells, repeated rows, and columns that give the diagnosis away.
 
     Raises:
@@ -60,14 +60,15 @@ def _rows(table: StudyTable, rule: ColumnRule) -> pd.DataFrame:
             raise DataError(f"{rule.place}: {table.path.name} has no column {name!r}; {near}")
     rows = table.rows
     for name, texts in (rule.rows or {}).items():
-        rows = rows[_plain(rows[name]).isin({text.upper() for text in texts})]
+        plain = rows[name].str.upper().str.replace(r"^([+-]?\d+)\.0*$", r"\1", regex=True)  # 2.0 is 2
+        rows = rows[plain.isin({text.upper() for text in texts})]
     if rows.empty:
         raise DataError(f"{rule.place}: no row of {table.path.name} is as the key 'rows' asks.")
     return rows
 
 
 def _near(name: str, known: list[str]) -> str:
-    """A clause with what looks like a name, whatever its case, else with the first few that there are."""
+    """A clause with the names that look like one, in any case, else with the first few that there are."""
     lower = {other.lower(): other for other in known}
     near = [lower[match] for match in get_close_matches(name.lower(), lower, n=3, cutoff=0.6)]
     if near:
@@ -84,54 +85,29 @@ def _read(
     findings: list[Finding],
 ) -> list[tuple[Column, pd.Series]]:
     """One column, with its record of censoring."""
-    reason = reason_to_leave_out(rule.column)
-    if reason:
-        findings.append(
-            Finding(
-                "leaky-column-named",
-                f"a named column that gives the diagnosis away: it is {reason}",
-                (f"{rule.place}: {table.name}.{rule.column}",),
-                severity="warning",
-                advice="Remove the entry, unless to show the leak is the point.",
-            )
+    if reason := reason_to_leave_out(rule.column):
+        note(
+            findings,
+            "leaky-column-named",
+            f"a named column that gives the diagnosis away: it is {reason}",
+            (f"{rule.place}: {table.name}.{rule.column}",),
+            severity="warning",
+            advice="Remove the entry, unless to show the leak is the point.",
         )
-    cells = rows[rule.column].mask(_is_code(rows[rule.column], rule.missing), "")
-    column = rule.described(table.name)
+    cells = rows[rule.column]
+    as_numbers = pd.to_numeric(pd.Series(rule.missing, dtype=object), errors="coerce").dropna()  # -4.0 is -4, too
+    code = cells.str.lower().isin({code.lower() for code in rule.missing})
+    cells = cells.mask(code | pd.to_numeric(cells, errors="coerce").isin(as_numbers), "")
+    source = f"{table.name}.{rule.column}"
+    column = Column(rule.name, rule.kind, rule.unit, rule.low, rule.high, rule.signed, rule.categories, source)
     if rule.kind == "category":
-        return [(column, _categories(cells, found, scans, rule, table, findings))]
-    read = numbers(cells, log_scale=True)  # its missing codes are masked already
-    note_odd(findings, table, rule.column, read)
-    parts = [(column, take(read.amounts, found, scans))]
-    if rule.censored or (rule.censored is None and read.censored.abs().eq(1).any()):
-        parts.append((censoring(column), take(read.censored, found, scans)))
-    return parts
-
-
-def _plain(cells: pd.Series) -> pd.Series:
-    """Upper case, and whole numbers without a decimal point."""
-    return cells.str.upper().str.replace(r"^([+-]?\d+)\.0*$", r"\1", regex=True)
-
-
-def _is_code(cells: pd.Series, missing: tuple[str, ...]) -> pd.Series:
-    """Which cells are one of the codes, as text or as a number (``-4.0`` is ``-4``)."""
-    as_numbers = pd.to_numeric(cells, errors="coerce")
-    codes = [code for code in pd.to_numeric(pd.Series(missing, dtype=object), errors="coerce") if code == code]
-    return cells.str.lower().isin({code.lower() for code in missing}) | as_numbers.isin(codes)
-
-
-def _categories(
-    cells: pd.Series,
-    found: pd.Series,
-    scans: pd.DataFrame,
-    rule: ColumnRule,
-    table: StudyTable,
-    findings: list[Finding],
-) -> pd.Series:
-    """Text by scan, None where missing or none of the categories."""
-    absent = cells.str.lower().isin(MISSING_TEXT - {category.lower() for category in rule.categories})
-    known = ~absent if not rule.categories else cells.isin(rule.categories)
-    odd = {int(str(line)): str(text) for line, text in cells[~known & ~absent].items()}
-    note_odd(findings, table, rule.column, Numbers(known.astype(float), known * 0.0, odd))
-    values = pd.Series(None, index=scans.index, dtype=object)
-    values[found.index] = cells.where(known, None).loc[found.to_numpy()].to_numpy()
-    return values
+        absent = cells.str.lower().isin(MISSING_TEXT - {category.lower() for category in rule.categories})
+        known = ~absent if not rule.categories else cells.isin(rule.categories)
+        odd = {int(str(line)): str(text) for line, text in cells[~known & ~absent].items()}
+        note_odd(findings, table, rule.column, Numbers(known.astype(float), known * 0.0, odd))
+        values = pd.Series(None, index=scans.index, dtype=object)
+        values[found.index] = cells.where(known, None).loc[found.to_numpy()].to_numpy()
+        return [(column, values)]
+    read = read_numbers(table, rule.column, findings, cells, log_scale=True)  # its missing codes are masked already
+    parts = list(with_censoring(column, read, found, scans, always=bool(rule.censored)))
+    return parts[:1] if rule.censored is False else parts
