@@ -14,9 +14,12 @@ RESAMPLES = 2000
 #: Subjects that are drawn before any statistic of them is computed.
 DRAWN = 4_000_000
 
-#: Printed where an interval has no limits, and why that is so.
+#: Printed where a score has no value or an interval no limits, and why that is so.
 UNDEFINED = "undefined"
-WHY_UNDEFINED = f"[{UNDEFINED}]: a class has too few subjects, at least in one fold, to see how much they vary."
+WHY_UNDEFINED = (
+    f"{UNDEFINED}: too few subjects. A score needs a subject of each class that it looks at, its interval two of each, "
+    "and in every fold."
+)
 
 
 def interval_text(low: float | None, high: float | None, digits: int = 2, sign: str = "") -> str:
