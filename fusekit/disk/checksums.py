@@ -28,7 +28,7 @@ def checksum(*parts: bytes | memoryview) -> str:
 def checksum_of(path: Path) -> str:
     """The checksum of a file."""
     with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()  # type: ignore[arg-type]
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 def signed(content: Mapping[str, Any]) -> dict[str, Any]:

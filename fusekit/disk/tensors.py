@@ -67,7 +67,7 @@ def _digest(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
     parts: list[bytes | memoryview] = [json.dumps(sorted(metadata.items())).encode()]
     for name, value in sorted(tensors.items()):
         parts.append(json.dumps([name, str(value.dtype), list(value.shape)]).encode())
-        parts.append(memoryview(value.contiguous().reshape(-1).view(torch.uint8).numpy()))
+        parts.append(value.contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return checksum(*parts)
 
 

@@ -16,6 +16,9 @@ from fusekit.data.cohort import Column
 from fusekit.errors import DataError
 from fusekit.extension.registry import suggest
 
+#: More values than these are represented by those nearest to the mean and ``DEVIATIONS`` standard deviations around it.
+FEW_LEVELS, DEVIATIONS = 6, (-2, -1, 0, 1, 2)
+
 
 class ColumnJson(TypedDict):
     """``EncodedColumn.as_json``."""
@@ -34,6 +37,7 @@ class ColumnJson(TypedDict):
     masked: bool
     observed: NotRequired[tuple[int, int] | None]  # bundles of earlier versions do not tell it
     shares: NotRequired[list[float]]
+    levels: NotRequired[list[float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,7 @@ class EncodedColumn:
         masked: whether a further input says if the value was observed; so for columns with gaps in training.
         observed: training scans that had a value, and all of them; None in bundles that do not tell.
         shares: of each category among the training values; empty for numbers, and in bundles that do not tell.
+        levels: a few training values to try in its place; empty for categories, and in bundles that do not tell.
     """
 
     column: Column
@@ -57,6 +62,7 @@ class EncodedColumn:
     masked: bool = False
     observed: tuple[int, int] | None = None
     shares: tuple[float, ...] = ()
+    levels: tuple[float, ...] = ()
 
     @classmethod
     def fit(cls, values: pd.Series, column: Column) -> EncodedColumn:
@@ -78,7 +84,8 @@ class EncodedColumn:
         low, high = float(numbers.min()), float(numbers.max())
         # Equal values have no spread; their computed mean and deviation may differ from that by rounding.
         mean, deviation = (float(numbers.mean()), float(numbers.std())) if low < high else (low, 1.0)
-        return cls(column, fill=mean, scale=deviation or 1.0, seen=(low, high), masked=masked, observed=counts)
+        scale, levels = deviation or 1.0, _levels(numbers, mean, deviation)
+        return cls(column, fill=mean, scale=scale, seen=(low, high), masked=masked, observed=counts, levels=levels)
 
     @property
     def name(self) -> str:
@@ -180,6 +187,7 @@ class EncodedColumn:
         column = asdict(self.column) | {"categories": list(self.categories)}
         seen = list(self.seen) if self.seen else None
         told = {"observed": list(self.observed) if self.observed else None, "shares": list(self.shares)}
+        told["levels"] = list(self.levels)
         return column | {"fill": self.fill, "scale": self.scale, "seen": seen, "masked": self.masked} | told
 
     @classmethod
@@ -191,7 +199,17 @@ class EncodedColumn:
         observed = plain.get("observed")  # bundles of earlier versions do not tell it
         told = (int(observed[0]), int(observed[1])) if observed else None
         shares = tuple(plain.get("shares", ()))
-        return cls(Column(**column), plain["fill"], plain["scale"], seen, plain["masked"], told, shares)
+        levels = tuple(plain.get("levels", ()))
+        return cls(Column(**column), plain["fill"], plain["scale"], seen, plain["masked"], told, shares, levels)
+
+
+def _levels(numbers: np.ndarray, mean: float, deviation: float) -> tuple[float, ...]:
+    """Values that occur: all of a few; else the nearest to each of ``DEVIATIONS``."""
+    distinct = np.unique(numbers)
+    if len(distinct) > FEW_LEVELS:
+        wanted = mean + deviation * np.array(DEVIATIONS)
+        distinct = distinct[np.unique(np.abs(distinct[:, None] - wanted).argmin(axis=0))]
+    return tuple(distinct.tolist())
 
 
 def _categories(observed: pd.Series, column: Column) -> tuple[str, ...]:

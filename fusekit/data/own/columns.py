@@ -98,7 +98,8 @@ def typed(
     if known is not None:
         numbers = _converted(numbers, cells, known, where, findings)
     else:
-        _refuse_outside(numbers, cells, declared.low, declared.high, declared.unit, where)
+        advice = "Is it in another unit, or a code for a missing value? Then convert it, or list the code in missing."
+        _refuse_outside(numbers, cells, declared.low, declared.high, declared.unit, where, advice)
     read = [(column, numbers)]
     if (known and known.attribute.log) or (beyond.abs() == 1).any():
         flag = "-1 below the assay's range, 1 above, 0 within"
@@ -187,7 +188,7 @@ def _converted(numbers: pd.Series, cells: pd.Series, known: Known, where: str, f
     numbers = numbers * known.factor
     middle = float(numbers.median())
     likely = [unit for unit, times in attribute.units.items() if times != 1 and _inside(middle * times, known)]
-    advice = ""
+    advice = "Correct them, or leave them empty."
     if likely and not _inside(middle, known):
         advice = f"They may be in {likely[0]}: name the column '{attribute.name} ({likely[0]})', and it is converted."
     _refuse_outside(numbers, cells, attribute.low, attribute.high, attribute.unit, where, advice)
@@ -199,18 +200,14 @@ def _inside(value: float, known: Known) -> bool:
 
 
 def _refuse_outside(
-    numbers: pd.Series, cells: pd.Series, low: float | None, high: float | None, unit: str, where: str, advice: str = ""
+    numbers: pd.Series, cells: pd.Series, low: float | None, high: float | None, unit: str, where: str, advice: str
 ) -> None:
     least, most = -np.inf if low is None else low, np.inf if high is None else high
     outside = cells[(numbers < least) | (numbers > most)]
     if len(outside):
         limits = f"{'any' if low is None else f'{low:g}'} to {'any' if high is None else f'{high:g}'}"
         listed = first_ten(f"{cell} (line {line})" for line, cell in outside.items())
-        advice = advice or (
-            "Is it in another unit, or a code for a missing value? Then convert it, or list the code in missing."
-        )
-        span = f"{limits} {unit}".strip()
-        raise DataError(f"{where}: {len(outside)} values are outside {span}: {listed}. {advice}")
+        raise DataError(f"{where}: {len(outside)} values are outside {f'{limits} {unit}'.strip()}: {listed}. {advice}")
 
 
 def _categories(cells: pd.Series, declared: OwnColumn, where: str) -> pd.Series:

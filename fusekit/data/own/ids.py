@@ -179,7 +179,7 @@ def scan_ids(
 
 
 def ids_in(parts: Sequence[str], ids: Mapping[str, str]) -> list[str]:
-    """Find the ids that a path names; several where it cannot be told which is meant.
+    """Find the ids that a path names; several where any of them may be meant.
 
     A folder or file called exactly as an id counts first, the topmost one (``7/2/slice.dcm`` is of patient 7). Else the
     deepest name that holds an id between other words: at its beginning (``7_2.png`` is of patient 7), or anywhere.

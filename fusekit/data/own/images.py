@@ -152,7 +152,7 @@ def _hints(folder: Path, cells: set[str]) -> dict[str, str]:
 
 
 def _no_name(joined: Joined, columns: Sequence[str], values: Sequence[str], line: int) -> str:
-    """Say why a cell cannot stand for a brace of a pattern."""
+    """Say why a cell cannot fill a brace of a pattern."""
     for column, value in zip(columns, values, strict=True):
         if value in ("", ".", ".."):
             return f"{joined.where(line, column)}: {value!r} names no image."

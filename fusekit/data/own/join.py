@@ -1,4 +1,4 @@
-"""Somebody's tables, joined by key: one row a scan, and for every cell the file and line that it came from."""
+"""People's tables, joined by key: one row a scan, and for every cell the file and line that it came from."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def _beginning(paths: Sequence[str], start: str) -> tuple[int, int]:
 class Pattern:
     """A path with column names in braces, such as ``scans/{scan_id}.nii.gz``.
 
-    Its plain parts may hold ``*`` and ``?``, which stand for any characters but ``/``, and ``**``, for any folders. A
+    Its plain parts may hold ``*`` and ``?``, which are any characters but ``/``, and ``**``, for any folders. A
     value beside a wildcard counts as a whole word: ``{id}*`` with the id 1 finds ``1_t1.nii``, not ``10_t1.nii``.
 
     Args:
@@ -113,7 +113,7 @@ class Pattern:
         return [path for path in candidates.some(fixed[0], fixed[-1], free) if expression.fullmatch(path)]
 
     def ids(self, candidate: str) -> tuple[str, ...] | None:
-        """The values that a candidate stands for: what to compare with a row whose image was not found."""
+        """The values in a candidate's path: what to compare with a row whose image was not found."""
         match = self._expression(["([^/]+)"] * len(self.columns)).fullmatch(candidate)
         return match.groups() if match else None
 

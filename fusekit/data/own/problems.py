@@ -1,4 +1,4 @@
-"""Everything that is wrong with somebody's own data, gathered and said at once."""
+"""Everything that is wrong with people's own data, gathered and said at once."""
 
 from __future__ import annotations
 

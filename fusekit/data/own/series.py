@@ -1,4 +1,4 @@
-"""DICOM series: what a folder of files holds, told from their headers."""
+"""DICOM series: what a folder of files holds, from their headers."""
 
 from __future__ import annotations
 

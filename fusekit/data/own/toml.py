@@ -1,4 +1,4 @@
-"""The TOML in which somebody describes their own data: read, and every key of it checked."""
+"""The TOML in which people describe their own data: read, and every key of it checked."""
 
 from __future__ import annotations
 

@@ -15,9 +15,11 @@ import pandas as pd
 from fusekit.bundle.bundle import load
 from fusekit.data import Finding
 from fusekit.data.recipe.recipe import read_recipe
-from fusekit.disk import SEAL, seal, write_json, write_table
+from fusekit.disk import SEAL, write_json, write_table
 from fusekit.disk.schema import read_json
+from fusekit.errors import attempt
 from fusekit.evaluation import Rule, score
+from fusekit.experiment.finding import note_in, seal_results
 from fusekit.experiment.folder import CHECKPOINTS
 from fusekit.experiment.records import FoldRecord
 from fusekit.experiment.run.flow import flow
@@ -78,21 +80,24 @@ def finish(
         own = Rule.from_json(training["rule"])
         replace(bundle, metrics=numbers, provenance=_provenance(record, training), rule=own).save(folder / BUNDLE)
         record["model"] = bundle.model.description
-    history = tables[HISTORY]
-    if history is not None:
-        overview(
-            folder / "overview.png",
-            title=" · ".join([config.task_name, config.arm, config.backbone, *["SYNTHETIC cohort"] * plan.synthetic]),
-            history=history,
-            predictions=predictions,
-            scores=scores,
-            rule=rule,
-            images=gathered.store.images,
-            classes=plan.task.classes,
-        )
     write_json(folder / "manifest.json", {**record, **further})
-    seal(folder, "", [*folder.glob("*.csv"), *folder.glob("*.json"), *folder.glob(f"{BUNDLE}/*")])
-    return _of_folds(records)
+    seal_results(folder)
+    history, found = tables[HISTORY], _of_folds(records)
+    if history is not None:
+        with attempt("overview.png", lambda sentence: note_in(folder, "overview.png", [sentence])):
+            overview(
+                folder / "overview.png",
+                title=" · ".join(
+                    [config.task_name, config.arm, config.backbone, *["SYNTHETIC cohort"] * plan.synthetic]
+                ),
+                history=history,
+                predictions=predictions,
+                scores=scores,
+                rule=rule,
+                images=gathered.store.images,
+                classes=plan.task.classes,
+            )
+    return found
 
 
 def _carry(folds: Sequence[Path], folder: Path) -> None:
