@@ -138,7 +138,7 @@ def statistics_stages(subjects: int, folder: Path) -> dict[str, Any]:
 
     from fusekit.audit.fingerprints import near_pairs
     from fusekit.evaluation import Rule, compare_arms, score
-    from fusekit.evaluation.metrics.classes import value_and_interval
+    from fusekit.evaluation.scores import value_and_interval
     from fusekit.extension import catalog
 
     draw = np.random.default_rng(0)

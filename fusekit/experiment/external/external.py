@@ -19,7 +19,7 @@ from fusekit.evaluation.calibration.reliability import calibration_scores, relia
 from fusekit.evaluation.cohorts.intensity import grey_levels, intensity_shift
 from fusekit.evaluation.cohorts.shift import clinical_shift, summary
 from fusekit.evaluation.cohorts.two_cohorts import beside_training, prevalence
-from fusekit.evaluation.metrics.classes import POSITIVE
+from fusekit.evaluation.predictions import POSITIVE
 from fusekit.evaluation.thresholds import most_probable
 from fusekit.experiment.external.cohort import ExternalCohort, read_external
 from fusekit.experiment.external.plan import Asked, ask

@@ -76,7 +76,7 @@ def finish(
     _carry(folds, folder)
     record = _record(plan, gathered, records, rule)
     if shipped:
-        bundle, training = load(shipped / BUNDLE), read_json(shipped / RECORD)
+        bundle, training = load(shipped / BUNDLE), dict(read_json(shipped / RECORD, FoldRecord))
         own = Rule.from_json(training["rule"])
         replace(bundle, metrics=numbers, provenance=_provenance(record, training), rule=own).save(folder / BUNDLE)
         record["model"] = bundle.model.description

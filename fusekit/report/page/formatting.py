@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fusekit.evaluation.statistics import interval_text
+
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Give the rows of a table, each as a mapping from column to value."""
@@ -17,12 +19,8 @@ def records(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def with_interval(value: float, low: float, high: float, digits: int = 2) -> str:
-    """``0.87 [0.80, 0.93]``; without limits the value alone."""
-    if isnan(value):
-        return "not defined"
-    if isnan(low) or isnan(high):
-        return f"{value:.{digits}f}"
-    return f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+    """``0.87 [0.80, 0.93]``, or ``0.87 [undefined]``."""
+    return "not defined" if isnan(value) else f"{value:.{digits}f} {interval_text(low, high, digits)}"
 
 
 def count_subjects(table: pd.DataFrame) -> str:
