@@ -1,4 +1,4 @@
-"""What FuseKit's loop costs beyond a loop written by hand, what its options cost, and how long a run takes to its first batch.
+"""What FuseKit's loop costs beyond a loop written by hand, what its options cost, and how long a run takes to start.
 
     python -m benchmarks.loop --json loop.json
 
@@ -183,7 +183,7 @@ def _rows(times: dict[str, list[float]], to: str, steps: int) -> dict[str, dict[
     found = {}
     for name, spent in times.items():
         middle, least, most = ratio(times, name, to)
-        found[name] = {"ms per step": 1000 * median(spent) / steps, "ratio": middle, "least": least, "most": most}
+        found[name] = {"ms a step": 1000 * median(spent) / steps, "ratio": middle, "least": least, "most": most}
     return found
 
 

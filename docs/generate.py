@@ -20,7 +20,7 @@ def hooks() -> str:
     from fusekit.extension import catalog, hookspecs
 
     text = (
-        NOTE + "# Hooks\n\nImplement the hooks you need, decorated with `@fusekit.hookimpl`, in the module that your "
+        NOTE + "# Hooks\n\nImplement those you need, decorated with `@fusekit.hookimpl`, in the module that your "
     )
     text += "entry point of the\ngroup `fusekit` names. [Write a plugin](../how-to/write-a-plugin.md) shows how.\n"
     for name, hook in vars(hookspecs).items():  # in the order of the file
