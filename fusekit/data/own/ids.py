@@ -118,15 +118,16 @@ def _choose(
 
 def _lines(joined: Joined, ids: pd.Series, wrong: list[str]) -> tuple[dict[str, int], dict[str, str]]:
     """Id -> its line, and id in lower case -> id; an id in several rows is wrong."""
-    groups = ids.groupby(ids.str.lower(), sort=False).groups
-    twice = [f"{ids[lines[0]]} (lines {first_ten(lines)})" for lines in groups.values() if len(lines) > 1]
+    rows: dict[str, list[tuple[int, str]]] = {}
+    for line, who in ids.items():
+        rows.setdefault(who.lower(), []).append((int(str(line)), who))
+    twice = [f"{same[0][1]} (lines {first_ten(line for line, _ in same)})" for same in rows.values() if len(same) > 1]
     if twice:
         wrong.append(
             f"{joined.path}, column {ids.name!r}: {len(twice)} subjects have several rows: {first_ten(twice)}. Keep "
             "one row for each, or name each row's image in a column, such as 'image'."
         )
-    known = {str(lower): ids[lines[0]] for lower, lines in groups.items()}
-    return {known[str(lower)]: int(lines[0]) for lower, lines in groups.items()}, known
+    return {same[0][1]: same[0][0] for same in rows.values()}, {lower: same[0][1] for lower, same in rows.items()}
 
 
 def unclear_ids(what: str, unclear: list[str], table: Path) -> str:

@@ -109,8 +109,11 @@ class Pattern:
             for value, before, after in zip(values, self._plain[:-1], self._plain[1:], strict=True)
             if before.endswith(("*", "?")) and after.startswith(("*", "?"))
         ]
+        found = candidates.some(fixed[0], fixed[-1], free)
+        if not found or len(fixed) == 1:  # of thousands of rows, few need an expression
+            return [path for path in found if path == fixed[0]]
         expression = self._expression([re.escape(value) for value in values])
-        return [path for path in candidates.some(fixed[0], fixed[-1], free) if expression.fullmatch(path)]
+        return [path for path in found if expression.fullmatch(path)]
 
     def ids(self, candidate: str) -> tuple[str, ...] | None:
         """The values that a candidate stands for: what to compare with a row whose image was not found."""
@@ -173,13 +176,14 @@ def confined(folder: Path, relative: str) -> Path:
     """
     refuse_leaving(relative)
     refuse_archive(relative)
-    path, home = folder / relative.replace("\\", "/"), os.path.realpath(folder)
+    path = folder / relative.replace("\\", "/")
     try:
         if not path.exists():
             raise NotThere(f"{relative!r}: there is no such file or folder.")
         links = [path, *(entry for entry in path.iterdir() if entry.is_symlink())] if path.is_dir() else [path]
     except (OSError, ValueError) as error:
         raise DataError(f"{relative!r} cannot be looked at: {error}.") from error
+    home = os.path.realpath(folder)
     for link in links:
         if os.path.commonpath([home, os.path.realpath(link)]) != home:
             shown = link.relative_to(folder).as_posix()
