@@ -25,23 +25,14 @@ from fusekit.progress import Progress
 
 
 class Read(NamedTuple):
-    """A cohort, and where it came from.
-
-    Args:
-        cohort: what was read.
-        cells: every column's text, a row per scan.
-    """
+    """A cohort, and the text of every column of its tables, a row per scan."""
 
     cohort: Cohort
     cells: pd.DataFrame
 
 
 def read_cohort(own: OwnData, folder: Path, progress: Progress, findings: Iterable[Finding] = ()) -> Read:
-    """Read the tables and find the images, joined by id.
-
-    Raises:
-        DataError: everything that does not fit, at once, with files, lines and columns.
-    """
+    """Read the tables and find the images, joined by id; refuse everything that does not fit, at once."""
     if not folder.is_dir():
         raise DataError(f"{own.path}: there is no data folder {folder}.")
     return _Reader(own, folder, progress, list(findings)).read()
@@ -57,7 +48,6 @@ class _Reader:
 
     @cached_property
     def subjects(self) -> pd.Series:
-        """By line of the table."""
         return self.joined.cells(self.own.subject)
 
     def read(self) -> Read:

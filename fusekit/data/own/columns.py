@@ -1,4 +1,4 @@
-"""Cells of people's own tables as labels, numbers and categories, as far as it is said what they are."""
+"""Cells of people's own tables as labels, numbers and categories, as far as it is known what they are."""
 
 from __future__ import annotations
 

@@ -29,20 +29,10 @@ _WORD = re.compile(r"[^\W_]+")
 def named_images(
     joined: Joined, ids: pd.Series, files: Files, wanted: Wanted, findings: list[Finding], progress: Progress
 ) -> Matches:
-    """Find the images that are called after each row's id; where no name tells, the PatientID of a DICOM header does.
+    """Find the images called after each row's id (by line); where no name says whose it is, the header's PatientID does.
 
-    Of pictures there may be many a row, of volumes one.
-
-    Args:
-        joined: the tables.
-        ids: the id of each row that is kept, by line.
-        files: what lies below the data folder.
-        wanted: which series to take.
-        findings: gets images of nobody, and those not wanted.
-        progress: counts folders.
-
-    Returns:
-        With what is wrong: ids in several rows, images of several ids, several volumes of one id.
+    Of pictures there may be many per row, of volumes one. What is wrong: ids in several rows, images of several ids,
+    several volumes of one id. Images of no one, and those not wanted, go to the findings.
     """
     found = Matches()
     lines, known = _lines(joined, ids, found.wrong)

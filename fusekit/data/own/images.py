@@ -1,4 +1,4 @@
-"""Give every row of a table its image, by id: what is missing, found twice or shared is said with its line."""
+"""Find the image of every row of a table by its id: what is missing, found twice or shared is listed with its line."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from fusekit.errors import DataError, first_ten
 
 @dataclass
 class Matches:
-    """What matching came to.
+    """What matching found.
 
     Args:
         images: line of the main table -> its images.
@@ -150,7 +150,7 @@ def _hints(folder: Path, cells: set[str]) -> dict[str, str]:
 
 
 def _no_name(joined: Joined, columns: Sequence[str], values: Sequence[str], line: int) -> str:
-    """Say why a cell cannot stand for a brace of a pattern."""
+    """Say why a cell cannot fill a brace of a pattern."""
     for column, value in zip(columns, values, strict=True):
         if value in ("", ".", ".."):
             return f"{joined.where(line, column)}: {value!r} names no image."

@@ -90,9 +90,6 @@ def join(path: Path, tables: Sequence[Further], problems: Problems, findings: li
     """Read the tables and join them by their keys, never by position.
 
     What does not match goes to the problems; rows of a further table that nothing asks for go to the findings.
-
-    Raises:
-        DataError: the main table cannot be read.
     """
     main = read_table(path)
     if main.empty:
