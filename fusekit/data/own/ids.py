@@ -29,7 +29,7 @@ _WORD = re.compile(r"[^\W_]+")
 def named_images(
     joined: Joined, ids: pd.Series, files: Files, wanted: Wanted, findings: list[Finding], progress: Progress
 ) -> Matches:
-    """Find the images called after each row's id (by line); where no name says whose it is, the header's PatientID does.
+    """Find the images called after each row's id (by line); where no name says whose it is, the PatientID does.
 
     Of pictures there may be many per row, of volumes one. What is wrong: ids in several rows, images of several ids,
     several volumes of one id. Images of no one, and those not wanted, go to the findings.
