@@ -14,7 +14,7 @@ from fusekit_adni.download.images import Download
 from fusekit_adni.download.loni import read_visits
 from fusekit_adni.download.strength import field_strength, is_expected
 from fusekit_adni.labels.visits import FAR_DAYS, LIMIT_DAYS, canonical, nearest
-from fusekit_adni.tables.study import StudyTable, exam_days, exams
+from fusekit_adni.tables.tables.study import StudyTable, exam_days, exams
 
 #: What describes a scan: its name in the cohort, and its columns in one table or another.
 _DESCRIPTIONS = {

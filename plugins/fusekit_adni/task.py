@@ -29,9 +29,9 @@ from fusekit_adni.scans import (
     with_labels,
     with_visits,
 )
-from fusekit_adni.tables.bids import bids_diagnoses, read_bids_clinical, read_bids_tables
 from fusekit_adni.tables.columns import Clinical, read_clinical
-from fusekit_adni.tables.study import read_study_table
+from fusekit_adni.tables.tables.bids import bids_diagnoses, read_bids_clinical, read_bids_tables
+from fusekit_adni.tables.tables.study import read_study_table
 
 #: Names of the columns that describe a cohort's scans, where they are known.
 GROUPS = ("visit", "image_id", "acquired", "diagnosis_date", "site", "sex", "phase", "origin", "field_strength", "age")

@@ -19,7 +19,7 @@ from fusekit_adni.labels.leaks import reason_to_leave_out
 from fusekit_adni.labels.visits import match, parse_days
 from fusekit_adni.tables.columns import Clinical
 from fusekit_adni.tables.measurements import take, with_censoring
-from fusekit_adni.tables.study import MISSING_TEXT, Numbers, StudyTable, numbers
+from fusekit_adni.tables.tables.study import MISSING_TEXT, Numbers, StudyTable, numbers
 
 _SPOKEN = {"cn": CN, "smc": CN, "nl": CN, "mci": MCI, "emci": MCI, "lmci": MCI, "ad": AD, "dementia": AD}
 _SEX = {"f": "Female", "female": "Female", "m": "Male", "male": "Male"}

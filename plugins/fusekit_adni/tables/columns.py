@@ -13,10 +13,10 @@ import pandas as pd
 from fusekit.data import Column, Finding
 from fusekit.data.own.problems import note
 from fusekit_adni.tables.measurements import Source, measurements
-from fusekit_adni.tables.named import named_columns
 from fusekit_adni.tables.people import genotype, people
-from fusekit_adni.tables.rules import read_column_rules
-from fusekit_adni.tables.study import StudyTable, find_table, read_study_table
+from fusekit_adni.tables.tables.named import named_columns
+from fusekit_adni.tables.tables.rules import read_column_rules
+from fusekit_adni.tables.tables.study import StudyTable, find_table, read_study_table
 
 SOURCES = (
     Source(

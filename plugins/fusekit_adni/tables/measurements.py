@@ -12,7 +12,7 @@ from fusekit.data import Column, Finding
 from fusekit.data.own.problems import note
 from fusekit_adni.labels.leaks import reason_to_leave_out
 from fusekit_adni.labels.visits import match
-from fusekit_adni.tables.study import Numbers, StudyTable, numbers
+from fusekit_adni.tables.tables.study import Numbers, StudyTable, numbers
 
 #: Columns of the multiplex and laboratory tables that are no measurements.
 _KEYS = frozenset(

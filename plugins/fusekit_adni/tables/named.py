@@ -12,8 +12,8 @@ from fusekit.data.own.problems import note
 from fusekit.errors import DataError
 from fusekit_adni.labels.leaks import reason_to_leave_out
 from fusekit_adni.tables.measurements import matched, note_odd, read_numbers, with_censoring
-from fusekit_adni.tables.rules import ColumnRule, ColumnRules
-from fusekit_adni.tables.study import MISSING_TEXT, Numbers, StudyTable, read_study_table, undated
+from fusekit_adni.tables.tables.rules import ColumnRule, ColumnRules
+from fusekit_adni.tables.tables.study import MISSING_TEXT, Numbers, StudyTable, read_study_table, undated
 
 
 def named_columns(

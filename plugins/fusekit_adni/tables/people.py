@@ -10,7 +10,7 @@ import pandas as pd
 from fusekit.data import Column, Finding
 from fusekit.data.own.problems import note
 from fusekit_adni.tables.measurements import note_odd, read_numbers
-from fusekit_adni.tables.study import UNKNOWN, Numbers, StudyTable, numbers, read_study_table
+from fusekit_adni.tables.tables.study import UNKNOWN, Numbers, StudyTable, numbers, read_study_table
 
 
 def people(
