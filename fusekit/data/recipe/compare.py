@@ -56,7 +56,7 @@ class Difference:
 
 
 def pair(theirs: pd.DataFrame, mine: pd.DataFrame) -> dict[str, str]:
-    """Match scans of two tables (index scan, perhaps a column image_id) by scan id, else by image id: theirs -> mine."""
+    """Match scans of two tables (index scan, maybe a column image_id) by scan id, else by image id: theirs -> mine."""
     own = set(mine.index)
     pairs = {str(scan): str(scan) for scan in theirs.index if scan in own}
     if "image_id" in theirs and "image_id" in mine:

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from fusekit.evaluation.metrics.classes import value_and_interval
 from fusekit.evaluation.metrics.metric import Metric
 from fusekit.evaluation.predictions import POSITIVE, probability_columns
 from fusekit.evaluation.rule import Rule
+from fusekit.evaluation.scores import value_and_interval
 
 #: Group of the subjects whose value is missing, and of those in groups beyond the largest: "46 others".
 UNKNOWN, OTHERS = "not known", " others"

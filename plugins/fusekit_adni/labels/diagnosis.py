@@ -9,7 +9,7 @@ import pandas as pd
 from fusekit.data import Finding
 from fusekit.data.own.problems import note
 from fusekit.errors import DataError
-from fusekit_adni.tables.tables.study import StudyTable, exam_days, refuse_conflicts
+from fusekit_adni.tables.study import StudyTable, exam_days, refuse_conflicts
 
 CN, MCI, AD = "CN", "MCI", "AD"
 _THREE = {"1": CN, "2": MCI, "3": AD}

@@ -18,11 +18,11 @@ from fusekit.evaluation.metrics.classes import (
     PositivePredictiveValue,
     Sensitivity,
     Specificity,
-    score,
 )
 from fusekit.evaluation.metrics.metric import Metric
 from fusekit.evaluation.metrics.ranking import AreaUnderCurve, MacroAreaUnderCurve
 from fusekit.evaluation.rule import Rule
+from fusekit.evaluation.scores import score
 from fusekit.evaluation.statistics import wilson
 
 ALL: dict[str, Metric] = {

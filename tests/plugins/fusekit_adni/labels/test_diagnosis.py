@@ -2,11 +2,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from fusekit_adni.tables.tables.study import StudyTable, read_study_table
 
 from fusekit.data import Finding
 from fusekit.errors import DataError
 from fusekit_adni.labels.diagnosis import diagnoses, resolve_adnimerge, resolve_dxsum
+from fusekit_adni.tables.study import StudyTable, read_study_table
 
 
 def _table(name: str, rid: list[int], visit: list[str | None], **columns: list[str]) -> StudyTable:

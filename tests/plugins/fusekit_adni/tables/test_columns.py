@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from fusekit_adni.tables.tables.study import read_study_table
 
 from fusekit.data import Finding
 from fusekit.errors import DataError
 from fusekit_adni.tables.columns import Clinical, read_clinical
+from fusekit_adni.tables.study import read_study_table
 
 #: Three people; the first comes back after a year.
 SCANS = pd.DataFrame(

@@ -5,9 +5,9 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
-from fusekit_adni.tables.tables.rules import ColumnRule, read_column_rules
 
 from fusekit.errors import DataError
+from fusekit_adni.tables.rules import ColumnRule, read_column_rules
 
 
 def _write(folder: Path, text: str) -> Path:

@@ -4,12 +4,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from fusekit_adni.tables.tables.study import StudyTable, find_table, numbers, read_study_table, refuse_conflicts
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fusekit.data import Finding
 from fusekit.errors import DataError
+from fusekit_adni.tables.study import StudyTable, find_table, numbers, read_study_table, refuse_conflicts
 
 NAMES = [
     *("CDR.csv", "RMT_CDR.csv", "CDR_NOTES.csv", "CDR_12Feb2024.csv.bak"),
