@@ -23,7 +23,7 @@ _KINDS = {stat.S_IFIFO: "a named pipe", stat.S_IFCHR: "a device", stat.S_IFBLK: 
 
 
 def regular(path: Path) -> Path:
-    """Refuse what never ends, or waits for somebody to write, where a file is to be read; links are followed.
+    """Refuse what never ends, or would wait for a writer, where a file is to be read; links are followed.
 
     Raises:
         DataError: it is neither a file nor a folder, or no system takes its name.
@@ -42,12 +42,10 @@ def regular(path: Path) -> Path:
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """Give an empty file beside ``path`` to write to; it takes the place of ``path`` once all of it is on the disk.
+    """Give an empty file beside ``path`` to write to; it replaces ``path`` once all of it is on the disk.
 
-    Its name cannot be foreseen, and a link that lies there is never followed.
-
-    Raises:
-        OSError: it cannot be written; what was there before is as it was.
+    Its name cannot be foreseen, and a link there is never followed. If it cannot be written (OSError), ``path`` stays
+    as it was.
     """
     new = path.with_name(f".{path.name[:50]}.{secrets.token_hex(6)}.new")
     flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0)
@@ -93,11 +91,7 @@ def onto_disk(folder: Path) -> None:
 
 
 def all_onto_disk(folder: Path) -> None:
-    """Wait until everything in a folder is on the disk, so that a renaming that follows never comes before it.
-
-    Raises:
-        OSError: the disk is full, for instance, which some file systems say only now.
-    """
+    """Wait until everything in a folder is on the disk, so that a renaming that follows never comes before it."""
     for path in sorted(folder.rglob("*")):
         if path.is_file():
             with path.open("rb+") as file:
