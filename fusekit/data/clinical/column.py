@@ -37,6 +37,7 @@ class ColumnJson(TypedDict):
     masked: bool
     observed: NotRequired[tuple[int, int] | None]  # bundles of earlier versions do not tell it
     shares: NotRequired[list[float]]
+    levels: NotRequired[list[float]]
 
 
 @dataclass(frozen=True, slots=True)
