@@ -93,7 +93,7 @@ class _Explained:
 
     def slices(self) -> list[Picture]:
         table, images = self.table("examples.csv"), self.array("images.npy")
-        if table is None or images is None:
+        if table is None or images is None or "called" not in table:  # as in folders of older runs
             return []
         name, maps = f"examples-{self.stem}", self.array("grad_cam.npy")
         return [examples(name, self.arm, table, images, maps, self.classes, plane=self.plane, synthetic=self.synthetic)]
