@@ -25,9 +25,7 @@ class MciConverterTask(AdniTask):
     left out, and listed by reason. Reads what ``adni-ad`` reads.
 
     Args:
-        horizon_months: progressive is dementia by this month after baseline.
-        require_followup_months: stable is MCI with a diagnosis in this month or later; not less than the horizon.
-        exclude_reverters: leave out people who went back to CN, or from dementia to anything milder, at any visit.
+        horizon_months, require_followup_months, exclude_reverters: see ``ConverterRule``.
         phases: of the study at baseline, such as ADNI2; empty keeps all.
         filter_on: whether ``phases`` are those of the baseline visit (COLPROT) or of enrolment (ORIGPROT).
         layout, clinical: see ``AdniTask``.

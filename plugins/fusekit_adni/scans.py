@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import product
 
 import pandas as pd
 
@@ -24,7 +25,6 @@ _DESCRIPTIONS = {
     "origin": ("ORIGPROT",),
     "field_strength": ("FLDSTRENG",),
 }
-_COLUMNS = ["subject", "rid", "visit", "acquired", "image", "found"]
 
 
 def with_visits(download: Download, tables: list[StudyTable], findings: list[Finding]) -> pd.DataFrame:
@@ -55,22 +55,13 @@ def with_visits(download: Download, tables: list[StudyTable], findings: list[Fin
             if found[1] > FAR_DAYS:
                 far.append(f"{image.path}: {found[1]} days")
         rows.append((image.subject, image.rid, visit, image.acquired, image.path, image))
-    note(
-        findings,
-        "visit-contradicted",
-        f"images listed for a visit whose exam lies more than {LIMIT_DAYS} days away; the nearest exam decides",
-        contradicted,
-    )
+    message = f"images listed for a visit whose exam lies more than {LIMIT_DAYS} days away; the nearest exam decides"
+    note(findings, "visit-contradicted", message, contradicted)
     note(findings, "far-visit", f"images matched to an exam more than {FAR_DAYS} days away", far)
-    note(
-        findings,
-        "no-visit",
-        f"images without a usable visit code and without an exam within {LIMIT_DAYS} days, left out",
-        [image.path for image in none],
-        dropped="scans",
-        along=subjects_lost([image.subject for image in none], [row[0] for row in rows]),
-    )
-    return pd.DataFrame(rows, columns=_COLUMNS)
+    message = f"images without a usable visit code and without an exam within {LIMIT_DAYS} days, left out"
+    lost = subjects_lost([image.subject for image in none], [row[0] for row in rows])
+    note(findings, "no-visit", message, [image.path for image in none], dropped="scans", along=lost)
+    return pd.DataFrame(rows, columns=["subject", "rid", "visit", "acquired", "image", "found"])
 
 
 def _listed(download: Download, findings: list[Finding]) -> pd.Series:
@@ -103,9 +94,8 @@ def note_left_aside(download: Download, findings: list[Finding]) -> None:
     note(findings, "empty-leaf", "image folders or sessions without an image", download.empty)
     note(findings, "mask", "masks and segmentations left aside", download.skipped)
     note(findings, "other-sequence", "images that are no T1-weighted MRI, left aside", download.others)
-    note(
-        findings, "not-a-subject", "folders and files whose names are no ADNI subject's, left aside", download.strangers
-    )
+    message = "folders and files whose names are no ADNI subject's, left aside"
+    note(findings, "not-a-subject", message, download.strangers)
     note(findings, "link-outside", "links that lead out of the folder, or nowhere, not followed", download.outside)
     count = len(download.archives)
     message = f"{count} archive{'s' if count > 1 else ''} left unopened: unpack what belongs to the cohort yourself"
@@ -142,12 +132,10 @@ def one_per_visit(
 
 def described(scans: pd.DataFrame, tables: list[StudyTable]) -> pd.DataFrame:
     """Scans with the columns of ``_DESCRIPTIONS`` that any table has; "" where it has no value."""
-    known = {
-        name: at_visits(scans, tables, columns)
-        for name, columns in _DESCRIPTIONS.items()
-        if any(column in table.rows for table in tables for column in columns)
-    }
-    return scans.assign(**known)
+    there = {column for table in tables for column in table.rows}
+    return scans.assign(
+        **{name: at_visits(scans, tables, names) for name, names in _DESCRIPTIONS.items() if there & {*names}}
+    )
 
 
 def at_visits(scans: pd.DataFrame, tables: list[StudyTable], columns: tuple[str, ...]) -> pd.Series:
@@ -156,16 +144,15 @@ def at_visits(scans: pd.DataFrame, tables: list[StudyTable], columns: tuple[str,
     ``columns`` are its names in one table or another.
     """
     known = pd.Series("", index=scans.index, dtype=object)
-    for table in tables:
-        for column in columns:
-            if column in table.rows:
-                rows = table.rows[table.rows[column] != ""]
-                visits = rows.dropna(subset=["visit"]).drop_duplicates(["rid", "visit"]).set_index(["rid", "visit"])
-                here = visits[column].reindex(pd.MultiIndex.from_frame(scans[["rid", "visit"]])).set_axis(scans.index)
-                # A table need not have every visit: what never changes for a subject is true of all of them.
-                ever = rows.groupby("rid")[column].agg(["min", "max"])
-                always = scans["rid"].map(ever.loc[ever["min"] == ever["max"], "min"])
-                known = known.where(known != "", here.fillna(always).fillna(""))
+    for table, column in product(tables, columns):
+        if column in table.rows:
+            rows = table.rows[table.rows[column] != ""]
+            visits = rows.dropna(subset=["visit"]).drop_duplicates(["rid", "visit"]).set_index(["rid", "visit"])
+            here = visits[column].reindex(pd.MultiIndex.from_frame(scans[["rid", "visit"]])).set_axis(scans.index)
+            # A table need not have every visit: what never changes for a subject is true of all of them.
+            ever = rows.groupby("rid")[column].agg(["min", "max"])
+            always = scans["rid"].map(ever.loc[ever["min"] == ever["max"], "min"])
+            known = known.where(known != "", here.fillna(always).fillna(""))
     return known
 
 
@@ -196,8 +183,7 @@ def refuse_two_labels(scans: pd.DataFrame, classes: tuple[str, ...]) -> None:
     Raises:
         DataError: with the subjects.
     """
-    labels = scans.groupby("subject")["label"].nunique()
-    both = list(labels.index[labels > 1])
+    both = [subject for subject, labels in scans.groupby("subject")["label"].nunique().items() if labels > 1]
     if both:
         raise DataError(
             f"subjects with {classes[0]} at one visit and {classes[1]} at another ({len(both)}): {first_ten(both)}. "

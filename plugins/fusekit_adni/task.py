@@ -64,15 +64,13 @@ class AdniTask(Task):
     def label(self, scans: pd.DataFrame, known: pd.DataFrame, findings: list[Finding]) -> pd.DataFrame:
         """Keep the scans that answer the question, with a column ``label`` (0-based int, by ``classes``).
 
-        A column ``diagnosis_date`` may be added: the day of the exam that the label is from (ISO text, "" if unknown),
-        where it is not that of the scan's own visit.
+        Findings get every scan that is left out, by reason. A column ``diagnosis_date`` may be added: the day of the
+        exam that the label is from (ISO text, "" if unknown), where it is not that of the scan's own visit.
 
         Args:
-            scans: index scan; columns subject, rid, visit, acquired (date, or None), image, image_id, and site, sex,
-                phase, origin (the phase of enrolment), field_strength where the tables have them ("" if unknown).
-            known: index (rid, visit): columns diagnosis (CN, MCI, AD) and day (of the exam; NaT if unknown), for every
-                visit of every subject, with a scan or without.
-            findings: gets a note about every scan that is left out, by reason.
+            scans: index scan; columns subject, rid, visit, acquired (date, or None), image, image_id, and what the
+                tables have of site, sex, phase, origin (phase of enrolment), field_strength ("" if unknown).
+            known: diagnosis (CN, MCI, AD) and day (of the exam, or NaT) by (rid, visit), with a scan or without.
         """
 
     @abstractmethod
@@ -162,11 +160,10 @@ class AdniTask(Task):
             days = known["day"].reindex(pd.MultiIndex.from_frame(scans[["rid", "visit"]])).set_axis(scans.index)
             scans = scans.assign(diagnosis_date=days.dt.strftime("%Y-%m-%d").fillna("").astype(object))
         if self.visits == "baseline":
-            later, kept = scans[scans["visit"] != "bl"], scans[scans["visit"] == "bl"]
-            lost = subjects_lost(later["subject"], kept["subject"])
+            later, scans = scans[scans["visit"] != "bl"], scans[scans["visit"] == "bl"]
+            lost = subjects_lost(later["subject"], scans["subject"])
             message = "scans of later visits left out (task.visits=baseline)"
             note(findings, "later-visit", message, later.index, dropped="scans", along=lost)
-            scans = kept
         return scans
 
     def _cohort(self, scans: pd.DataFrame, clinical: Clinical, findings: list[Finding]) -> Cohort:

@@ -21,14 +21,7 @@ from fusekit_hmi.published import MVI
 
 #: Axial slices in the liver's window: those with most tumour, else a part of the scan.
 _PAPER = SlicePolicy(
-    plane="axial",
-    window=(400.0, 40.0),
-    largest=10,
-    space="fraction",
-    start=0.35,
-    stop=0.65,
-    fit="pad",
-    depth="float16",
+    plane="axial", space="fraction", start=0.35, stop=0.65, largest=10, window=(400.0, 40.0), fit="pad", depth="float16"
 )
 
 

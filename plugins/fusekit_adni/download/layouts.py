@@ -107,36 +107,22 @@ def _read(name: Layout, tree: Tree, survey: _Survey, progress: Progress) -> Down
     for subject in progress.track(subjects, "looking for images", len(subjects), "subjects") if subjects else ():
         _READERS[name](subject, tree, found)
     found.images.sort(key=lambda image: (image.subject, str(image.acquired), image.visit or "", image.number))
-    if name == "loni":
-        return replace(found, outside=list(tree.outside), archives=list(tree.archives))
-    return replace(
-        found,
-        participants=survey.participants,
+    if name != "loni":
         # A CAPS tree is made from a BIDS tree, which holds the tables.
-        sessions=[
-            path
-            for subject in [*survey.subjects["bids"], *survey.subjects["caps"]]
-            for path in tree.files(subject)
-            if path.name == f"{subject.name}_sessions.tsv"
-        ],
-        strangers=[*survey.strangers, *found.strangers],
-        outside=list(tree.outside),
-        archives=list(tree.archives),
-    )
+        clinica = [*survey.subjects["bids"], *survey.subjects["caps"]]
+        files = [(path, f"{subject.name}_sessions.tsv") for subject in clinica for path in tree.files(subject)]
+        found.participants.extend(survey.participants)
+        found.sessions.extend(path for path, sessions in files if path.name == sessions)
+        found.strangers[:0] = survey.strangers
+    return replace(found, outside=list(tree.outside), archives=list(tree.archives))
 
 
 def _count(download: Download, survey: _Survey, folder: Path) -> str:
-    loni_names = download.layout == "loni"
-    with_image = [
-        path
-        for path in survey.subjects[download.layout]
-        if (path.name if loni_names else bids.ptid(path.name)) in download.subjects
-    ]
-    images, subjects = len(download.images), len(download.subjects)
-    return (
-        f"{images} image{'s' if images > 1 else ''} of {subjects} subject{'s' if subjects > 1 else ''}"
-        f"{_places(with_image, folder)}"
-    )
+    folders, seen = survey.subjects[download.layout], download.subjects
+    with_image = [path for path in folders if (bids.ptid(path.name) or path.name) in seen]
+    images, subjects = len(download.images), len(seen)
+    counted = f"{images} image{'s' if images > 1 else ''} of {subjects} subject{'s' if subjects > 1 else ''}"
+    return f"{counted}{_places(with_image, folder)}"
 
 
 def _places(paths: Iterable[Path], folder: Path) -> str:
@@ -156,7 +142,6 @@ def _nothing(folder: Path, wanted: list[Layout], tree: Tree, survey: _Survey) ->
     there += [f"{len(survey.strangers)} folders sub-..., none of which is sub-ADNI..."] if survey.strangers else []
     return (
         f"{folder} holds no images in the layout of {' or '.join(_NAMES[name] for name in wanted)}. At any depth below "
-        f"it there may be {shapes}. "
-        "Give the folder that holds both the images and the study tables."
+        f"it there may be {shapes}. Give the folder that holds both the images and the study tables."
         + (f" It does hold {'; '.join(there)}." if there else "")
     )

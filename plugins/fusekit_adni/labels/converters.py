@@ -5,7 +5,7 @@ The end of follow-up makes no one stable: that takes MCI seen as late as the rul
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -64,7 +64,7 @@ class ConverterRule:
 
     horizon_months: int = 36  # progressive is dementia by this month after baseline
     require_followup_months: int = 36  # stable is no dementia, with a diagnosis in this month or later
-    exclude_reverters: bool = True  # who went back: to CN, or from dementia to anything milder, at any visit
+    exclude_reverters: bool = True  # those who went back to CN, or from dementia to anything milder, at any visit
 
     def __post_init__(self) -> None:
         if self.horizon_months < 1:
@@ -105,13 +105,11 @@ def judge(known: pd.DataFrame, rule: ConverterRule) -> dict[int, Outcome]:
     A visit counts at the month of its code, early or late as people come. Where the exam's day lies more than 180 days
     from there, code and day contradict each other: a subject whose label depends on which is true is neither.
 
-    Args:
-        known: index (rid, visit), the visit ``bl`` or ``mNN``, in any order; columns diagnosis and day (of the exam;
-            NaT if unknown).
+    ``known`` has the index (rid, visit), ``bl`` or ``mNN``, and the columns diagnosis and day (NaT if unknown).
     """
-    visits: dict[int, dict[str, tuple[str, Any]]] = {}
+    visits: defaultdict[int, dict[str, tuple[str, Any]]] = defaultdict(dict)
     for (rid, visit), diagnosis, day in zip(known.index, known["diagnosis"], known["day"], strict=True):
-        visits.setdefault(int(rid), {})[str(visit)] = (diagnosis, day)
+        visits[int(rid)][str(visit)] = (diagnosis, day)
     return {rid: _judge(own, rule) for rid, own in visits.items()}
 
 
@@ -152,10 +150,9 @@ def label_converters(
         scans: index scan; columns subject, rid, visit, and, where phases are asked for, ``column``.
         outcomes: by rid; a subject that is not in it has no diagnosis.
         phases: of the study at baseline, to keep; empty keeps all.
-        findings: gets everyone who is left out, once, by the first reason in the order of ``_LEFT_OUT``.
-        column: that names the phase.
+        findings: gets everyone who is left out, once.
     """
-    dropped: dict[str, list[str]] = {}
+    dropped: defaultdict[str, list[str]] = defaultdict(list)
     with_them: Counter[str] = Counter()  # scans
     labels: dict[str, int] = {}
     for subject, own in scans.groupby("subject"):
@@ -168,13 +165,12 @@ def label_converters(
             elif outcome.label is not None and at_baseline.empty:
                 outcome = Outcome("no-baseline-scan", outcome.verdict)
         if outcome.label is None:
-            said = f"{subject}: {outcome.detail}" if outcome.detail else str(subject)
-            dropped.setdefault(outcome.verdict, []).append(said)
+            dropped[outcome.verdict].append(f"{subject}: {outcome.detail}" if outcome.detail else str(subject))
             with_them[outcome.verdict] += len(own)
         else:
             labels[str(subject)] = outcome.label
     for code, message in _LEFT_OUT.items():
-        note(findings, code, message, dropped.get(code, []), dropped="subjects", along=with_them[code])
+        note(findings, code, message, dropped[code], dropped="subjects", along=with_them[code])
     kept = scans[scans["subject"].isin(labels)]
     later = kept[kept["visit"] != "bl"]
     message = "scans of later visits left out: the question is asked at baseline"

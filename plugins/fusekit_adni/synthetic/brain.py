@@ -132,36 +132,23 @@ def _template() -> _Template:
     origin = loaded.affine[:3, 3].astype(np.float32)
     image = np.asarray(loaded.dataobj, dtype=np.float32)
     image *= WHITE / image.max()
-    mm = tuple(np.ogrid[tuple(slice(o, o + n) for o, n in zip(origin, image.shape, strict=True))])
-    ventricles, horns = _ventricles(image, mm), _horns(mm)
+    x, y, z = np.ogrid[tuple(slice(o, o + n) for o, n in zip(origin, image.shape, strict=True))]  # mm
+    middle = (abs(x) < 24) & (y > -45) & (y < 38) & (z > 0) & (z < 32)
+    ventricles = np.asarray(middle & (image > 0) & (image < 0.42 * WHITE))  # the dark voxels in the middle of the brain
+    (cx, cy, cz), (ax, ay, az) = HORN_CENTRE, HORN_AXES
+    horns = np.asarray(((abs(x) - cx) / ax) ** 2 + ((y - cy) / ay) ** 2 + ((z - cz) / az) ** 2 < 1)
     image[horns] = np.minimum(image[horns], FLUID)
     axes = [ORIGIN[i] + SPACING[i] * np.arange(SHAPE[i], dtype=np.float32) for i in range(3)]
     grid = np.stack(np.meshgrid(*axes, indexing="ij"))
-    return _Template(
-        image=image,
-        origin=origin.reshape(3, 1, 1, 1),
-        grid=grid,
-        ventricles=_cavity(ventricles, grid - origin.reshape(3, 1, 1, 1), VENTRICLE_REACH),
-        horns=_cavity(horns, grid - origin.reshape(3, 1, 1, 1), HORN_REACH),
-        splines=tuple(
-            CubicSpline(np.linspace(0, 1, k), np.eye(k))(np.linspace(0, 1, n)).astype(np.float32)
-            for k, n in zip(KNOTS, SHAPE, strict=True)
-        ),
-    )
-
-
-def _ventricles(image: np.ndarray, mm: tuple[np.ndarray, ...]) -> np.ndarray:
-    """Voxels of the lateral ventricles: the dark ones in the middle of the brain."""
-    x, y, z = mm
-    box = (abs(x) < 24) & (y > -45) & (y < 38) & (z > 0) & (z < 32)
-    return np.asarray(box & (image > 0) & (image < 0.42 * WHITE))
-
-
-def _horns(mm: tuple[np.ndarray, ...]) -> np.ndarray:
-    """Voxels of the temporal horns, as ellipsoids."""
-    x, y, z = mm
-    (cx, cy, cz), (ax, ay, az) = HORN_CENTRE, HORN_AXES
-    return np.asarray(((abs(x) - cx) / ax) ** 2 + ((y - cy) / ay) ** 2 + ((z - cz) / az) ** 2 < 1)
+    corner = origin.reshape(3, 1, 1, 1)
+    cavities = [
+        _cavity(inside, grid - corner, reach) for inside, reach in ((ventricles, VENTRICLE_REACH), (horns, HORN_REACH))
+    ]
+    splines = [
+        CubicSpline(np.linspace(0, 1, k), np.eye(k))(np.linspace(0, 1, n)).astype(np.float32)
+        for k, n in zip(KNOTS, SHAPE, strict=True)
+    ]
+    return _Template(image, corner, grid, *cavities, tuple(splines))
 
 
 def _cavity(inside: np.ndarray, voxels: np.ndarray, reach: float) -> _Cavity:

@@ -118,18 +118,11 @@ def _images(rng: np.random.Generator, people: pd.DataFrame) -> Iterator[_Scan]:
                 yield _Scan(
                     path=Path("ADNI", person["ptid"], folder, time, f"I{number}", name),
                     row=(
-                        f"I{number}" if number % 5 else str(number),  # lists of both kinds are about
-                        person["ptid"],
-                        person["diagnosis"],
-                        person["sex"][0],
-                        f"{person['age']:.0f}",
-                        "sc" if visit == "bl" else visit,
-                        "MRI",
-                        description,
+                        f"I{number}" if number % 5 else str(number),  # lists of both kinds exist
+                        *(person["ptid"], person["diagnosis"], person["sex"][0], f"{person['age']:.0f}"),
+                        *("sc" if visit == "bl" else visit, "MRI", description),
                         "Original" if description == "MP-RAGE" else "Processed",
-                        f"{day.month}/{day.day}/{day.year}",
-                        "NiFTI",
-                        "2/12/2024",
+                        *(f"{day.month}/{day.day}/{day.year}", "NiFTI", "2/12/2024"),
                     ),
                     ventricles=person["ventricles"] + progression,
                     horns=person["horns"] + progression,

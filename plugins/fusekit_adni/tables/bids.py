@@ -19,7 +19,7 @@ from fusekit_adni.labels.leaks import reason_to_leave_out
 from fusekit_adni.labels.visits import match, parse_days
 from fusekit_adni.tables.columns import Clinical
 from fusekit_adni.tables.measurements import take, with_censoring
-from fusekit_adni.tables.study import MISSING_TEXT, Numbers, StudyTable, numbers
+from fusekit_adni.tables.study import MISSING_TEXT, Numbers, StudyTable, Values, numbers
 
 _SPOKEN = {"cn": CN, "smc": CN, "nl": CN, "mci": MCI, "emci": MCI, "lmci": MCI, "ad": AD, "dementia": AD}
 _SEX = {"f": "Female", "female": "Female", "m": "Male", "male": "Male"}
@@ -54,23 +54,12 @@ def read_bids_tables(download: Download, findings: list[Finding]) -> BidsTables:
         DataError: a table lacks the column that identifies its rows.
     """
     people = _read(download.participants, "participant_id", findings)
-    sessions = _read(download.sessions, "session_id", findings)
     if people is not None:
         again = people.rows["rid"].duplicated()
         message = "subjects listed twice in participants.tsv; the first row counts"
         note(findings, "repeated-row", message, people.rows.loc[again, "where"])
-        rows = people.rows[~again]
-        if "sex" in rows:
-            rows = rows.assign(sex=rows["sex"].str.lower().map(_SEX).fillna(""))
-        people = replace(people, rows=rows)
-    if sessions is not None and "examination_date" in sessions.rows:
-        text = sessions.rows["examination_date"]
-        rows = sessions.rows.assign(day=parse_days(text))
-        odd = rows["day"].isna() & (text != "")
-        message = "dates of sessions that are neither YYYY-MM-DD nor M/D/YYYY"
-        note(findings, "odd-date", message, rows.loc[odd, "where"] + ": " + text[odd])
-        sessions = replace(sessions, rows=rows)
-    return BidsTables(people, sessions)
+        people = replace(people, rows=people.rows[~again])
+    return BidsTables(people, _read(download.sessions, "session_id", findings))
 
 
 def _read(paths: list[Path], key: str, findings: list[Finding]) -> StudyTable | None:
@@ -93,6 +82,14 @@ def _read(paths: list[Path], key: str, findings: list[Finding]) -> StudyTable | 
         visit=rows[key].map(visit_of).astype(object) if key == "session_id" else None,
         screening=False,
     )
+    if "sex" in rows:
+        rows["sex"] = rows["sex"].str.lower().map(_SEX).fillna("")
+    if "examination_date" in rows:
+        text = rows["examination_date"]
+        rows["day"] = parse_days(text)
+        odd = rows["day"].isna() & (text != "")
+        message = "dates of sessions that are neither YYYY-MM-DD nor M/D/YYYY"
+        note(findings, "odd-date", message, rows.loc[odd, "where"] + ": " + text[odd])
     return StudyTable(key.removesuffix("_id") + "s", paths[0], rows)
 
 
@@ -113,7 +110,7 @@ def bids_diagnoses(own: BidsTables, findings: list[Finding]) -> pd.DataFrame:
         rows = rows.dropna(subset=["visit", "diagnosis"])
         for (subject, visit), group in rows.groupby(["subject", "visit"]):
             if len(set(group["diagnosis"])) > 1:
-                lines = "; ".join(f"{where}: {d}" for where, d in zip(group["where"], group["diagnosis"], strict=True))
+                lines = "; ".join(group["where"] + ": " + group["diagnosis"])
                 raise DataError(
                     f"{subject} has more than one diagnosis at visit {visit} ({lines}). Correct the tables."
                 )
@@ -133,11 +130,8 @@ def bids_diagnoses(own: BidsTables, findings: list[Finding]) -> pd.DataFrame:
             "anywhere below the folder but outside the subjects' folders) nor a column 'diagnosis' in "
             "sub-*/sub-*_sessions.tsv or 'diagnosis_sc' in participants.tsv of the BIDS tree."
         )
-    columns = ["rid", "visit", "diagnosis", "day"]
-    known = pd.concat(
-        [part[columns].astype({"day": "datetime64[ns]"}) for part in parts if len(part)] or [parts[0][columns]]
-    )
-    return known.set_index(["rid", "visit"]).sort_index()
+    known = pd.concat([part.astype({"day": "datetime64[ns]"}) for part in parts if len(part)] or parts)
+    return known.set_index(["rid", "visit"])[["diagnosis", "day"]].sort_index()
 
 
 def read_bids_clinical(scans: pd.DataFrame, own: BidsTables, findings: list[Finding]) -> Clinical:
@@ -165,7 +159,7 @@ def read_bids_clinical(scans: pd.DataFrame, own: BidsTables, findings: list[Find
     )
 
 
-def _of_people(scans: pd.DataFrame, own: BidsTables, findings: list[Finding]) -> Iterator[tuple[Column, pd.Series]]:
+def _of_people(scans: pd.DataFrame, own: BidsTables, findings: list[Finding]) -> Iterator[Values]:
     for column in _PEOPLE:
         if own.people is None or column.name not in own.people.rows:
             continue
@@ -178,7 +172,7 @@ def _of_people(scans: pd.DataFrame, own: BidsTables, findings: list[Finding]) ->
         yield replace(column, source=f"participants.tsv.{column.name}"), by_scan.astype(kind)
 
 
-def _of_sessions(scans: pd.DataFrame, own: BidsTables, findings: list[Finding]) -> Iterator[tuple[Column, pd.Series]]:
+def _of_sessions(scans: pd.DataFrame, own: BidsTables, findings: list[Finding]) -> Iterator[Values]:
     age = Column("age", unit="years", low=18, high=120)
     by_session = own.sessions is not None and "age" in own.sessions.rows
     if not by_session and own.people is not None and "age_bl" in own.people.rows:

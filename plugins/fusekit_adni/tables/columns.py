@@ -16,7 +16,7 @@ from fusekit_adni.tables.measurements import Source, measurements
 from fusekit_adni.tables.named import named_columns
 from fusekit_adni.tables.people import genotype, people
 from fusekit_adni.tables.rules import read_column_rules
-from fusekit_adni.tables.study import StudyTable, find_table, read_study_table
+from fusekit_adni.tables.study import StudyTable, Values, find_table, read_study_table
 
 SOURCES = (
     Source(
@@ -72,7 +72,7 @@ def read_clinical(
     Raises:
         DataError: a column is missing from its table; ``rules`` is not as it should be, or names what is not there.
     """
-    parts: list[tuple[Column, pd.Series]] = []
+    parts: list[Values] = []
     named = None if rules is None else read_column_rules(rules)
     if named is None or named.people:
         parts = [*people(scans, adnimerge, findings), *genotype(scans, adnimerge, paths, findings)]
@@ -99,11 +99,9 @@ def read_clinical(
     )
 
 
-def _default(
-    scans: pd.DataFrame, paths: list[Path], findings: list[Finding]
-) -> tuple[list[tuple[Column, pd.Series]], set[int]]:
+def _default(scans: pd.DataFrame, paths: list[Path], findings: list[Finding]) -> tuple[list[Values], set[int]]:
     """Columns of the tables in ``SOURCES``, and the roster ids in them."""
-    parts: list[tuple[Column, pd.Series]] = []
+    parts: list[Values] = []
     seen: set[int] = set()
     for source in SOURCES:
         if source.unless and (there := find_table(source.table, paths)[0]):

@@ -12,7 +12,7 @@ from fusekit.data import Column, Finding
 from fusekit.data.own.problems import note
 from fusekit_adni.labels.leaks import reason_to_leave_out
 from fusekit_adni.labels.visits import match
-from fusekit_adni.tables.study import Numbers, StudyTable, numbers
+from fusekit_adni.tables.study import Numbers, StudyTable, Values, numbers
 
 #: Columns of the multiplex and laboratory tables that are no measurements.
 _KEYS = frozenset(
@@ -35,9 +35,7 @@ class Source:
     unless: str = ""  # a table of the same analytes on another scale; if it is there, this one is left out
 
 
-def measurements(
-    scans: pd.DataFrame, table: StudyTable, source: Source, findings: list[Finding]
-) -> Iterator[tuple[Column, pd.Series]]:
+def measurements(scans: pd.DataFrame, table: StudyTable, source: Source, findings: list[Finding]) -> Iterator[Values]:
     """Columns of a table with their values by scan, each followed by its record of censoring where there is one."""
     rows = table.rows
     if source.median and "BATCH" in rows:
@@ -64,7 +62,7 @@ def read_numbers(
 
 def with_censoring(
     column: Column, read: Numbers, found: pd.Series, scans: pd.DataFrame, *, always: bool
-) -> Iterator[tuple[Column, pd.Series]]:
+) -> Iterator[Values]:
     """A column by scan, and another that says which values are bounds, if any are, or always."""
     yield column, take(read.amounts, found, scans)
     if always or read.censored.abs().eq(1).any():

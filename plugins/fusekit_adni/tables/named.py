@@ -13,12 +13,12 @@ from fusekit.errors import DataError
 from fusekit_adni.labels.leaks import reason_to_leave_out
 from fusekit_adni.tables.measurements import matched, note_odd, read_numbers, with_censoring
 from fusekit_adni.tables.rules import ColumnRule, ColumnRules
-from fusekit_adni.tables.study import MISSING_TEXT, Numbers, StudyTable, read_study_table, undated
+from fusekit_adni.tables.study import MISSING_TEXT, Numbers, StudyTable, Values, read_study_table, undated
 
 
 def named_columns(
     scans: pd.DataFrame, paths: list[Path], rules: ColumnRules, findings: list[Finding]
-) -> tuple[list[tuple[Column, pd.Series]], set[int]]:
+) -> tuple[list[Values], set[int]]:
     """Read every named column, and the roster ids in their tables.
 
     A column reads one table only, so that it never mixes two assays of an analyte.
@@ -30,7 +30,7 @@ def named_columns(
     Raises:
         DataError: a table or column is not there; the message names the entry, and what looks like it.
     """
-    parts: list[tuple[Column, pd.Series]] = []
+    parts: list[Values] = []
     seen: set[int] = set()
     tables: dict[str, StudyTable] = {}
     lines: dict[tuple[str, str], pd.Series] = {}  # of scans, found once for all columns that read the same rows
@@ -77,37 +77,27 @@ def _near(name: str, known: list[str]) -> str:
 
 
 def _read(
-    rows: pd.DataFrame,
-    found: pd.Series,
-    scans: pd.DataFrame,
-    table: StudyTable,
-    rule: ColumnRule,
-    findings: list[Finding],
-) -> list[tuple[Column, pd.Series]]:
+    rows: pd.DataFrame, found: pd.Series, scans: pd.DataFrame, table: StudyTable, rule: ColumnRule, notes: list[Finding]
+) -> list[Values]:
     """One column, with its record of censoring."""
+    source = f"{table.name}.{rule.column}"
     if reason := reason_to_leave_out(rule.column):
-        note(
-            findings,
-            "leaky-column-named",
-            f"a named column that gives the diagnosis away: it is {reason}",
-            (f"{rule.place}: {table.name}.{rule.column}",),
-            severity="warning",
-            advice="Remove the entry, unless to show the leak is the point.",
-        )
+        message, where = f"a named column that gives the diagnosis away: it is {reason}", f"{rule.place}: {source}"
+        advice = "Remove the entry, unless to show the leak is the point."
+        note(notes, "leaky-column-named", message, (where,), severity="warning", advice=advice)
     cells = rows[rule.column]
     as_numbers = pd.to_numeric(pd.Series(rule.missing, dtype=object), errors="coerce").dropna()  # -4.0 is -4, too
     code = cells.str.lower().isin({code.lower() for code in rule.missing})
     cells = cells.mask(code | pd.to_numeric(cells, errors="coerce").isin(as_numbers), "")
-    source = f"{table.name}.{rule.column}"
     column = Column(rule.name, rule.kind, rule.unit, rule.low, rule.high, rule.signed, rule.categories, source)
     if rule.kind == "category":
         absent = cells.str.lower().isin(MISSING_TEXT - {category.lower() for category in rule.categories})
         known = ~absent if not rule.categories else cells.isin(rule.categories)
         odd = {int(str(line)): str(text) for line, text in cells[~known & ~absent].items()}
-        note_odd(findings, table, rule.column, Numbers(known.astype(float), known * 0.0, odd))
+        note_odd(notes, table, rule.column, Numbers(known.astype(float), known * 0.0, odd))
         values = pd.Series(None, index=scans.index, dtype=object)
         values[found.index] = cells.where(known, None).loc[found.to_numpy()].to_numpy()
         return [(column, values)]
-    read = read_numbers(table, rule.column, findings, cells, log_scale=True)  # its missing codes are masked already
+    read = read_numbers(table, rule.column, notes, cells, log_scale=True)  # its missing codes are masked already
     parts = list(with_censoring(column, read, found, scans, always=bool(rule.censored)))
     return parts[:1] if rule.censored is False else parts

@@ -10,12 +10,10 @@ import pandas as pd
 from fusekit.data import Column, Finding
 from fusekit.data.own.problems import note
 from fusekit_adni.tables.measurements import note_odd, read_numbers
-from fusekit_adni.tables.study import UNKNOWN, Numbers, StudyTable, numbers, read_study_table
+from fusekit_adni.tables.study import UNKNOWN, Numbers, StudyTable, Values, numbers, read_study_table
 
 
-def people(
-    scans: pd.DataFrame, adnimerge: StudyTable | None, findings: list[Finding]
-) -> Iterator[tuple[Column, pd.Series]]:
+def people(scans: pd.DataFrame, adnimerge: StudyTable | None, findings: list[Finding]) -> Iterator[Values]:
     """Age at the scan, sex, education."""
     if adnimerge is None:
         return
@@ -46,7 +44,7 @@ def people(
 
 def genotype(
     scans: pd.DataFrame, adnimerge: StudyTable | None, paths: list[Path], findings: list[Finding]
-) -> Iterator[tuple[Column, pd.Series]]:
+) -> Iterator[Values]:
     """Number of APOE e4 alleles: the same at every visit, from APOERES, else from ADNIMERGE.
 
     A subject whose rows disagree gets none, and a finding says so.

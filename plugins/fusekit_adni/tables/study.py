@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fusekit.data import Finding, read_table
+from fusekit.data import Column, Finding, read_table
 from fusekit.data.own.problems import note
 from fusekit.errors import DataError
 from fusekit_adni.labels.visits import SCREENING, canonical, parse_days
@@ -26,6 +26,9 @@ MISSING_TEXT = frozenset({"", "na", "n/a", "nan", ".", "unknown", "null"})
 MISSING_NUMBERS = (-1.0, -4.0)
 #: Codes for "no value" where text or a date is expected.
 UNKNOWN = MISSING_TEXT | {"-1", "-4"}
+#: A clinical column and its values by scan.
+Values = tuple[Column, pd.Series]
+
 _LAB_CODE = re.compile(r"[A-Z]{2,4}\d{1,3}")  # e.g. SCC09: specimen clotted
 _BOUND = re.compile(r"([<>])\s*(\d+\.?\d*|[A-Z]+)?")
 
@@ -91,11 +94,7 @@ def _day(text: str | None, pattern: str) -> datetime:
 
 
 def read_study_table(
-    name: str,
-    paths: list[Path],
-    required: tuple[str, ...],
-    findings: list[Finding],
-    also: tuple[str, ...] = (),
+    name: str, paths: list[Path], required: tuple[str, ...], findings: list[Finding], also: tuple[str, ...] = ()
 ) -> StudyTable | None:
     """Read a table if it is there; findings get older files, rows without a usable subject, and odd dates.
 

@@ -163,15 +163,10 @@ def _directions(rng: np.random.Generator, count: int, flat: float = 1.0) -> np.n
 def _texture(rng: np.random.Generator, shape: tuple[int, int, int], deviation: float) -> np.ndarray:
     """A smooth random field, float32."""
     field = rng.normal(0, 1, (shape[0] // 3 + 2, 22, 22)).astype(np.float32)  # at knots; linear between them
-    z, y, x = (_between(n, knots) for n, knots in zip(shape, field.shape, strict=True))
+    places = [np.linspace(0, k - 1, n)[:, None] - np.arange(k) for n, k in zip(shape, field.shape, strict=True)]
+    z, y, x = (np.clip(1 - np.abs(p), 0, 1).astype(np.float32) for p in places)
     # One axis at a time, without a linear-algebra library, whose own threads would compete with ours.
     field = np.einsum("kji,zk->zji", field, z)
     field = np.einsum("zji,yj->zyi", field, y)
     field = np.einsum("zyi,xi->zyx", field, x)
     return np.asarray(field * np.float32(deviation / max(float(field.std()), 1e-6)))
-
-
-def _between(count: int, knots: int) -> np.ndarray:
-    """Weights (count, knots) of linear interpolation, float32."""
-    places = np.linspace(0, knots - 1, count)[:, None]
-    return np.asarray(np.clip(1 - np.abs(places - np.arange(knots)), 0, 1), dtype=np.float32)
