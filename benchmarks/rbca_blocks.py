@@ -1,4 +1,4 @@
-"""The attention of RBCA's 13 blocks alone, each kind of block by itself: where ``benchmarks.rbca``'s figures come from.
+"""The attention of RBCA's 13 blocks alone, each kind of block by itself: the parts of ``benchmarks.rbca``'s figures.
 
 Run from the repository's root: ``python -m benchmarks.rbca_blocks``. One thread, CPU time, fp32, channels last.
 """

@@ -2,7 +2,7 @@
 
     python -m benchmarks.slices --scans 16 --json slices.json
 
-The volumes are invented: smooth anatomy and noise, so that gzip has as much to do as with real ones.
+The volumes are SYNTHETIC: smooth anatomy and noise, so that gzip has as much to do as with real ones.
 """
 
 from __future__ import annotations

@@ -19,7 +19,9 @@ def hooks() -> str:
     """Every hook: heading, exact signature, docstring with an example, the bundled plugins that implement it."""
     from fusekit.extension import catalog, hookspecs
 
-    text = NOTE + "# Hooks\n\nImplement those you need, decorated with `@fusekit.hookimpl`, in the module that your "
+    text = (
+        NOTE + "# Hooks\n\nImplement those you need, decorated with `@fusekit.hookimpl`, in the module that your "
+    )
     text += "entry point of the\ngroup `fusekit` names. [Write a plugin](../how-to/write-a-plugin.md) shows how.\n"
     for name, hook in vars(hookspecs).items():  # in the order of the file
         if not hasattr(hook, "fusekit_spec"):
@@ -44,19 +46,19 @@ def _kinds() -> str:
 
 
 def signature(function: Callable[..., object]) -> str:
-    """A function's first line as it stands in the source, without the quotes that deferred annotations bring."""
+    """A function's first line as in the source, without the quotes that deferred annotations add."""
     return f"def {function.__name__}{inspect.signature(function)}".replace("'", "")
 
 
 def cli() -> str:
-    """Every command, read off its declaration: how a terminal draws the same changes from one typer to the next."""
+    """Every command, from its declaration: typer's own drawing changes between versions."""
     import typer
 
     from fusekit.cli import program
     from fusekit.cli.options import PresetsShown
     from fusekit.extension import catalog
 
-    text = NOTE + "# Command line\n\nErrors that you can put right end with exit code 2 and a sentence. "
+    text = NOTE + "# Command line\n\nErrors that you can correct end with exit code 2 and a message. "
     text += "`fusekit COMMAND --help` shows the same as this page.\n"
     app = program(catalog())
     commands = {command.name or "": command for command in app.registered_commands}
@@ -99,7 +101,7 @@ def _takes(kind: Any, declared: Any) -> str:
 
 
 def _preset(parameter: inspect.Parameter, declared: Any, presets: bool) -> str:
-    """A default: of the declaration, in the words of a setting, or what the tasks' presets say."""
+    """A default: the declaration's, a setting's own words, or the tasks' presets."""
     from fusekit.cli.options import default_of
 
     if parameter.default is parameter.empty:
@@ -122,7 +124,7 @@ def components() -> str:
 
     known = catalog()
     text = NOTE + "# Tasks, fusions, parts and metrics\n\n"
-    text += "What the bundled plugins register. Options are set with `-o part.option=value`.\n\n## Tasks\n"
+    text += "Everything that the bundled plugins register. Options are set with `-o part.option=value`.\n\n## Tasks\n"
     for name in known.tasks.names():
         task: Any = known.tasks.get(name)
         text += f"\n### {name}\n\n{task.title}. Classes: {', '.join(task.classes)}; positive: {task.classes[1]}.\n\n"
