@@ -215,7 +215,7 @@ def read_recipe(folder: Path) -> Recipe:
             if Path(name).name != name or _sha256(regular(folder / name).read_bytes()) != digest:
                 raise DataError(f"{folder / name} is not as the recipe was written. Get the recipe again, unchanged.")
         if SCANS not in content.files:
-            raise ValueError(f"it does not list {SCANS}")
+            raise DataError(f"{path}: files does not list {SCANS}. Get the recipe again, unchanged.")
         scans = read_written(folder / SCANS, {}).fillna("").set_index("scan")
         _check_scans(folder / SCANS, scans)
         return Recipe(
