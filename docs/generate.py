@@ -19,9 +19,7 @@ def hooks() -> str:
     """Every hook: heading, exact signature, docstring with an example, the bundled plugins that implement it."""
     from fusekit.extension import catalog, hookspecs
 
-    text = (
-        NOTE + "# Hooks\n\nImplement those you need, decorated with `@fusekit.hookimpl`, in the module that your "
-    )
+    text = NOTE + "# Hooks\n\nImplement those you need, decorated with `@fusekit.hookimpl`, in the module that your "
     text += "entry point of the\ngroup `fusekit` names. [Write a plugin](../how-to/write-a-plugin.md) shows how.\n"
     for name, hook in vars(hookspecs).items():  # in the order of the file
         if not hasattr(hook, "fusekit_spec"):

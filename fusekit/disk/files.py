@@ -10,13 +10,9 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fusekit.errors import DataError
-
-if TYPE_CHECKING:
-    import pandas as pd
-
 
 #: What a path may lead to besides a file or a folder.
 _KINDS = {stat.S_IFIFO: "a named pipe", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device", stat.S_IFSOCK: "a socket"}
@@ -73,11 +69,6 @@ def write_bytes(path: Path, content: bytes) -> None:
 def write_json(path: Path, content: Any) -> None:
     """Write JSON that a person can read."""
     write_bytes(path, (json.dumps(content, indent=2, allow_nan=True) + "\n").encode())
-
-
-def write_table(table: pd.DataFrame, path: Path) -> None:
-    """Write a table as every CSV of a run is written."""
-    write_bytes(path, table.to_csv(index=False, lineterminator="\n").encode())
 
 
 def onto_disk(folder: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import re
 import shutil
@@ -19,7 +18,7 @@ from typing_extensions import TypedDict
 
 from fusekit.data.cohort import Cohort, Column
 from fusekit.data.recipe.digests import IMAGE, LABEL, digest_scans
-from fusekit.disk import regular, write_bytes
+from fusekit.disk import read_written, regular, table_bytes, write_bytes
 from fusekit.disk.schema import CLOSED, OPEN, parse_json
 from fusekit.errors import DataError, OptionError
 from fusekit.progress import Progress
@@ -146,7 +145,7 @@ class Recipe:
                     shutil.copyfile(source, folder / file)
                     files[file], kept = _sha256((folder / file).read_bytes()), {"file": file}
                 options.setdefault(part, {})[name] = kept
-        table = self.scans.to_csv(lineterminator="\n").encode()
+        table = table_bytes(self.scans.reset_index())
         write_bytes(folder / SCANS, table)
         content = {
             "format": FORMAT,
@@ -215,8 +214,9 @@ def read_recipe(folder: Path) -> Recipe:
         for name, digest in content.files.items():
             if Path(name).name != name or _sha256(regular(folder / name).read_bytes()) != digest:
                 raise DataError(f"{folder / name} is not as the recipe was written. Get the recipe again, unchanged.")
-        listed = (folder / SCANS).read_bytes() if SCANS in content.files else b""
-        scans = pd.read_csv(io.BytesIO(listed), dtype=str, keep_default_na=False, index_col="scan")
+        if SCANS not in content.files:
+            raise DataError(f"{path}: files does not list {SCANS}. Get the recipe again, unchanged.")
+        scans = read_written(folder / SCANS, {}).fillna("").set_index("scan")
         _check_scans(folder / SCANS, scans)
         return Recipe(
             task=content.task,

@@ -23,7 +23,7 @@ from fusekit.data.images.facts import EDGE, measure
 from fusekit.data.slices.cut import cut
 from fusekit.data.slices.policy import SlicePolicy
 from fusekit.data.store.journal import JOURNAL, Journal
-from fusekit.disk import checksum, signed, write_bytes, write_json
+from fusekit.disk import checksum, signed, write_json, write_table
 from fusekit.disk.schema import OPEN, read_json
 from fusekit.errors import DataError
 from fusekit.progress import Progress
@@ -158,11 +158,11 @@ def complete(partial: Path, journal: Journal, policy: SlicePolicy, size: int, fi
     if len(scans) != journal.stored:
         raise DataError(f"{partial / JOURNAL} was damaged meanwhile. Start the same command again: it goes on.")
     tables = {
-        ROWS: pd.DataFrame(rows, columns=["scan", "slice"]).rename_axis("row"),
-        SCANS: pd.DataFrame(scans).set_index("scan"),
+        ROWS: pd.DataFrame(rows, columns=["scan", "slice"]).rename_axis("row").reset_index(),
+        SCANS: pd.DataFrame(scans),
     }
     for name, table in tables.items():
-        write_bytes(partial / name, table.to_csv(lineterminator="\n").encode())
+        write_table(table, partial / name)
     description = {
         "format": FORMAT,
         "fingerprint": fingerprint,

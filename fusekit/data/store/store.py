@@ -35,7 +35,7 @@ from fusekit.data.store.build import (
 )
 from fusekit.data.store.cache import alone, discard, hold
 from fusekit.data.store.journal import IMAGES, THUMBNAILS, Journal, header_of
-from fusekit.disk import FULL, PARTIAL, checksum, checksum_of, onto_disk, signed
+from fusekit.disk import FULL, PARTIAL, checksum, checksum_of, onto_disk, read_written, signed
 from fusekit.disk.schema import read_json
 from fusekit.errors import DataError, first_ten
 from fusekit.extension import catalog
@@ -76,7 +76,7 @@ class SliceStore:
         try:
             description = dict(read_json(folder / DESCRIPTION, StoreJson))
             _refuse_changed(folder, description)
-            rows = pd.read_csv(folder / ROWS, index_col="row", dtype={"scan": str}, keep_default_na=False)
+            rows = read_written(folder / ROWS, {"row": int, "slice": int}).set_index("row")
             volumes = _scans(folder).drop(columns=list(PLACE))
             policy = SlicePolicy(**description["slices"])
             shape = (len(rows), *item_shape(policy, description["size"]))
@@ -293,8 +293,9 @@ def _refuse_changed(folder: Path, description: Any) -> None:
 
 
 def _scans(folder: Path) -> pd.DataFrame:
-    text = {"scan": str, "checksum": str, "thumbnail": str, "orientation": str, "digest": str}
-    return pd.read_csv(folder / SCANS, index_col="scan", dtype=text, keep_default_na=False)
+    whole = dict.fromkeys(("first", "items", "shape_*"), int)
+    numbers = dict.fromkeys(("spacing_*", "low", "median", "high", "foreground"), float)
+    return read_written(folder / SCANS, {**whole, **numbers}).fillna({"orientation": ""}).set_index("scan")
 
 
 def _stamp(path: Path) -> list[Any]:
