@@ -9,9 +9,10 @@ from math import lgamma, log
 import numpy as np
 import pandas as pd
 
-from fusekit.audit.association import auc, held_out_rates
+from fusekit.audit.association import held_out_rates
 from fusekit.audit.case import LEVEL, Case
 from fusekit.data.cohort import Column, Finding
+from fusekit.evaluation.delong import auc
 
 #: A single column that predicts better than this is looked at before it is trained on.
 SUSPICIOUS_AUC = 0.98
@@ -25,7 +26,7 @@ _LABELS = re.compile(
     r"_?(bl|code|name|id|num|text|label|\d+)?"
 )
 
-#: Words of columns that tell where, when or how somebody was examined.
+#: Words in the names of columns that say where, when or how a subject was examined.
 _SHORTCUTS = re.compile(
     r"(.*_)?(site|centre|center|hospital|institution|scanner|manufacturer|vendor|station|protocol|phase|cohort|batch|kit|"
     r"plate|visit|viscode|session|date|timestamp|time_?stamp|path|file|filename|folder|id|ids|uid|uuid|mrn|ptid|rid|"
@@ -43,7 +44,7 @@ def leaky_columns(case: Case) -> Iterator[Finding]:
     for reason, names in reasons.items():
         yield Finding(
             "leaky-column",
-            f"clinical columns that are {reason}: whoever has them needs no model.",
+            f"clinical columns that are {reason}: with them no model is needed.",
             tuple(names),
             "refusal",
             "Take them out of the clinical columns.",
@@ -67,7 +68,7 @@ def _plain(name: str) -> str:
 
 
 def shortcut_columns(case: Case) -> Iterator[Finding]:
-    """Warn of columns that by their name tell where, when or how somebody was examined."""
+    """Warn of columns whose name says where, when or how a subject was examined."""
     names = [
         column.name
         for column in case.cohort.columns
@@ -77,7 +78,7 @@ def shortcut_columns(case: Case) -> Iterator[Finding]:
     if names:
         yield Finding(
             "shortcut-column",
-            "clinical columns that by their name tell where, when or how a subject was examined, or who it is.",
+            "clinical columns whose name says where, when or how a subject was examined, or who it is.",
             tuple(names),
             "warning",
             "A model can learn them instead of the disease and fail at the next hospital. Take them out, unless each "
@@ -151,7 +152,7 @@ def _predict(values: np.ndarray, column: Column, cases: np.ndarray) -> tuple[flo
     """AUC of a column alone, and its scores: a number whichever way round, a category by its held-out rate."""
     if column.kind == "category":
         scores = held_out_rates(np.array([str(value) for value in values], dtype=object), cases)
-        return auc(scores, cases), scores
+        return auc(cases, scores), scores
     scores = values.astype(float)
-    value = auc(scores, cases)
+    value = auc(cases, scores)
     return max(value, 1 - value), scores
