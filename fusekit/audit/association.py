@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import lru_cache
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 
 from fusekit.audit.case import LEVEL
 from fusekit.evaluation.statistics import holm
-
-if TYPE_CHECKING:
-    from sklearn.model_selection import StratifiedKFold
 
 Key = TypeVar("Key")
 
@@ -94,13 +92,14 @@ def held_out_rates(group: np.ndarray, cases: np.ndarray) -> np.ndarray:
     A group that the others do not have gets the overall share; groups are drawn towards it by one member's weight, so
     that small ones do not shout. NaN where a side has one member, which no other fold could know.
     """
-    from sklearn.preprocessing import TargetEncoder
-
-    scores, column = np.full(len(cases), np.nan), np.asarray(group, dtype=object)[:, None]
-    if min(cases.sum(), (~cases).sum()) > 1:
-        for train, test in _parts(cases).split(column, cases):
-            encoder = TargetEncoder(smooth=1.0, target_type="binary").fit(column[train], cases[train])
-            scores[test] = encoder.transform(column[test])[:, 0]
+    scores, codes = np.full(len(cases), np.nan), pd.factorize(group)[0]
+    if min(cases.sum(), (~cases).sum()) < 2:
+        return scores
+    for train, test in _parts(cases.tobytes()):
+        overall = cases[train].mean()
+        size = np.bincount(codes[train], minlength=len(cases))
+        hit = np.bincount(codes[train], weights=cases[train], minlength=len(cases))
+        scores[test] = np.where(size, (hit + overall) / (size + 1), overall)[codes[test]]
     return scores
 
 
@@ -109,13 +108,15 @@ def held_out_probabilities(features: np.ndarray, cases: np.ndarray) -> np.ndarra
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import cross_val_predict
 
-    model = LogisticRegression(max_iter=1000)
-    found = cross_val_predict(model, features, cases, cv=_parts(cases), method="predict_proba")
-    return np.asarray(found[:, 1])
+    model, parts = LogisticRegression(max_iter=1000), _parts(cases.tobytes())
+    return np.asarray(cross_val_predict(model, features, cases, cv=parts, method="predict_proba")[:, 1])
 
 
-def _parts(cases: np.ndarray) -> StratifiedKFold:
-    """Folds with equal shares of cases."""
+@lru_cache(maxsize=64)
+def _parts(packed: bytes) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Members to learn from and to score, with equal shares of cases; the same for every column without gaps."""
     from sklearn.model_selection import StratifiedKFold
 
-    return StratifiedKFold(min(PARTS, int(cases.sum()), int((~cases).sum())), shuffle=True, random_state=0)
+    cases = np.frombuffer(packed, dtype=bool)
+    folds = min(PARTS, int(cases.sum()), int((~cases).sum()))
+    return list(StratifiedKFold(folds, shuffle=True, random_state=0).split(cases, cases))

@@ -91,14 +91,13 @@ def columns_that_are_the_label(case: Case) -> Iterator[Finding]:
     names = []
     for column in case.cohort.columns:
         values = case.clinical[column.name]
-        seen = values.notna().to_numpy()
         if column.kind == "number" and values.nunique() > len(case.cohort.classes):
             continue  # a number's order counts: see strong_columns
+        seen = values.notna().to_numpy()
         pairs = set(zip(map(str, values.to_numpy()[seen]), case.labels[seen], strict=True))
-        groups = {value for value, _ in pairs}
-        if len(groups) < 2 or len(pairs) > len(groups):
-            continue
-        if _log_chance(case.labels[seen], len(groups)) < log(ONE_TO_ONE_LEVEL / len(case.cohort.columns)):
+        groups = len({value for value, _ in pairs})
+        pure = 2 <= groups == len(pairs)
+        if pure and _log_chance(case.labels[seen], groups) < log(ONE_TO_ONE_LEVEL / len(case.cohort.columns)):
             names.append(column.name)
     if names:
         yield Finding(
@@ -133,7 +132,12 @@ def strong_columns(case: Case) -> Iterator[Finding]:
             positive = cases[seen]
             if min(positive.sum(), (~positive).sum()) < 2:
                 continue
-            value, scores = _predict(values[seen], column, positive)
+            if column.kind == "category":
+                scores = held_out_rates(values[seen].astype(str).astype(object), positive)
+                value = auc(positive, scores)
+            else:
+                scores = values[seen].astype(float)
+                value = 0.5 + abs(auc(positive, scores) - 0.5)  # whichever way round
             if value > SUSPICIOUS_AUC:
                 p = float(mannwhitneyu(scores[positive], scores[~positive], method="asymptotic").pvalue)
                 if p * len(case.cohort.columns) < LEVEL:
@@ -146,13 +150,3 @@ def strong_columns(case: Case) -> Iterator[Finding]:
             "warning",
             "No marker is that good: look up how the column came about. If the diagnosis went into it, take it out.",
         )
-
-
-def _predict(values: np.ndarray, column: Column, cases: np.ndarray) -> tuple[float, np.ndarray]:
-    """AUC of a column alone, and its scores: a number whichever way round, a category by its held-out rate."""
-    if column.kind == "category":
-        scores = held_out_rates(np.array([str(value) for value in values], dtype=object), cases)
-        return auc(cases, scores), scores
-    scores = values.astype(float)
-    value = auc(cases, scores)
-    return max(value, 1 - value), scores

@@ -40,11 +40,8 @@ def test_a_class_of_one_subject_has_no_interval_and_none_is_printed_as_nan(case:
     single = np.arange(60) == 5
     site = np.where(single, "z", np.where(np.arange(60) % 2, "x", "y"))
     site[6] = "z"
-    age = np.where(single, 200.0, np.arange(60.0))
-    for groups, area in (({"site": site}, "undefined [undefined]"), ({"age": age}, None)):
-        for finding in confounded_groups(case(groups=groups, labels=single.astype(int))):
-            assert "nan" not in " ".join(finding.items)
-            assert area is None or f"AUC of it alone {area} for B" in finding.items[0]
+    (found,) = confounded_groups(case(groups={"site": site}, labels=single.astype(int)))
+    assert "AUC of it alone undefined [undefined] for B" in found.items[0]
 
 
 def test_ids_dates_and_constants_are_no_groups(case: Callable[..., Any]) -> None:
