@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from fusekit.data import Cohort, Finding, Preset, SlicePolicy, Task
 from fusekit.data.clinical.tables import read_table
