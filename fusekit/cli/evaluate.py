@@ -51,16 +51,13 @@ def evaluate(
 
 def print_external(run: Run, console: Console) -> None:
     """Print the scores on both cohorts, the largest shifts, calibration, and where every file lies."""
-    import pandas as pd
-
     from fusekit.disk.schema import read_json
     from fusekit.experiment.external.external import FILES, RECALIBRATED
     from fusekit.terminal import styled
 
     metrics = read_json(run.folder / "metrics.json", dict[str, Any])
     names = ("shift", "intensity", "prevalence", "calibration", "recalibration")
-    files = {name: run.folder / f"{name}.csv" for name in names}
-    tables = {name: pd.read_csv(path) for name, path in files.items() if path.exists()}
+    tables = {name: table for name in names if (table := run.table(f"{name}.csv")) is not None}
     manifest = run.manifest
     kind = ("SYNTHETIC", "bold yellow") if run.synthetic else "frozen model"
     title = styled(f"{manifest['task']['name']} · {manifest['arm']} on another cohort · ", kind)

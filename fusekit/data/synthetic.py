@@ -1,4 +1,4 @@
-"""What synthetic cohorts share: how strongly the label shows, seeds, a README, and files written in parallel."""
+"""What synthetic cohorts share: how strongly the label shows, seeds, a README, files written in parallel."""
 
 from __future__ import annotations
 
@@ -8,18 +8,25 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from math import inf, isfinite
 from pathlib import Path
-from typing import ClassVar, TypeVar
+from types import MappingProxyType
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
+from fusekit.data.slices.policy import SlicePolicy
+from fusekit.data.task import Preset, Task
+from fusekit.disk import new_folder
 from fusekit.errors import OptionError
-from fusekit.progress import Progress
+from fusekit.progress import Bars, Progress
 
 Job = TypeVar("Job")
 
 #: Within-group standard deviations by which a strength of 1 sets the classes apart: the main effect on either of two
 #: image signs, and the interaction, which has one sign where a marker is present and the other elsewhere.
 IMAGE_EFFECT, INTERACTION = 0.7, 1.2
+
+#: What a comparison on synthetic cohorts takes, for time: each arm is trained once per fold.
+COMPARED = MappingProxyType({"backbone": "resnet18", "epochs": 5})
 
 _README = """SYNTHETIC COHORT: nobody in this folder is real.
 
@@ -32,12 +39,7 @@ image effect {image:g}, table effect {table:g}, interaction {interaction:g}
 
 @dataclass(frozen=True)
 class Strengths:
-    """How strongly the label shows: 0 not at all, 1 as published.
-
-    Raises:
-        OptionError: a strength is negative or not finite, or that of the table is above ``most``, where shares or
-            concentrations would be impossible.
-    """
+    """How strongly the label shows: 0 not at all, 1 as published; ``most`` is the largest possible for the table."""
 
     image: float = 1.0
     table: float = 1.0
@@ -51,12 +53,21 @@ class Strengths:
                 limit = "0 or more" if most == inf else f"from 0 to {most:g}"
                 raise OptionError(f"{name} takes a number {limit}, not {value:g}.")
 
-    def shifts(self, side: np.ndarray, marked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """By how much the label moves the image signs: both alike, and one up and the other down by the marker.
+    def between(self, values: Sequence[float], shares: Sequence[float], group: np.ndarray) -> np.ndarray:
+        """Published values of groups, by person; at a table strength of 0 everyone has their mean.
 
         Args:
-            side: -1, 0 or 1 by label.
-            marked: whether the marker is present.
+            values: one per group.
+            shares: of the people in each group.
+            group: index of each person's group.
+        """
+        pooled = np.average(values, weights=shares)
+        return np.asarray((pooled + self.table * (np.array(values) - pooled))[group])
+
+    def shifts(self, side: np.ndarray, marked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """By how much the label (``side``: -1, 0, 1) moves both image signs, and one up and the other down.
+
+        The second has the other sign in people without the marker.
         """
         pattern = self.interaction * INTERACTION / 2 * side * np.where(marked, 1, -1)
         return self.image * IMAGE_EFFECT / 2 * side, pattern
@@ -67,6 +78,11 @@ class Strengths:
             about=about, seed=seed, people=people, image=self.image, table=self.table, interaction=self.interaction
         )
         (folder / "README.txt").write_text(text, encoding="utf-8")
+
+
+def quick(slices: SlicePolicy) -> Preset:
+    """Training defaults with which a synthetic cohort takes minutes."""
+    return Preset(epochs=4, lr=3e-4, image_size=64, slices=slices)
 
 
 def streams(seed: int) -> tuple[np.random.Generator, np.random.Generator, np.random.SeedSequence]:
@@ -88,3 +104,11 @@ def write_scans(write: Callable[[Job], None], jobs: Sequence[Job], progress: Pro
     with ThreadPoolExecutor(cores) as pool:
         for _ in progress.track(pool.map(write, jobs), "writing synthetic scans", len(jobs), unit):
             pass
+
+
+def write_cohort(task: Task, name: str, folder: Path, people: str, **options: Any) -> str:
+    """Write a task's synthetic cohort into a new or empty folder, whole or not at all; returns what to report."""
+    with new_folder(folder.absolute()) as partial:
+        task.synthesize(partial, Bars(), **options)
+    number = options["subjects"]
+    return f"A SYNTHETIC cohort of {number} {people} lies in {folder}. Try: fusekit run {name} --data {folder}"

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from fusekit.data.own.task import name_of
-from fusekit.disk import write_bytes
+from fusekit.disk import table_bytes, write_bytes
 from fusekit.errors import DataError, first_ten
 from fusekit.experiment.finding import not_made, note_in
 from fusekit.experiment.folder import Run
@@ -54,7 +54,7 @@ def gather_evidence(runs: Sequence[Run], out: Path | None = None) -> Evidence:
         aggregate=_aggregate(read[0]),
         arms=arms,
         scores=_scores(arms),
-        cohort=runs[0].table("cohort.csv"),
+        cohort=runs[0].cohort if (runs[0].folder / "cohort.csv").exists() else None,
     )
     of = fingerprint([run.folder for run in runs])
     known = computed(out, of) if out else None
@@ -249,7 +249,7 @@ def write_report(evidence: Evidence, out: Path) -> Path:
         figures.mkdir(parents=True, exist_ok=True)
         written = [target]
         for picture in (picture for own in pictures.values() for picture in own):
-            table = picture.table.to_csv(index=False, lineterminator="\n").encode()
+            table = table_bytes(picture.table)
             for ending, content in (("svg", picture.svg.encode()), ("png", picture.png), ("csv", table)):
                 written.append(figures / f"{picture.name}.{ending}")
                 write_bytes(written[-1], content)

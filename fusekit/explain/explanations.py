@@ -11,6 +11,7 @@ import pandas as pd
 import torch
 
 from fusekit.bundle.bundle import BATCH
+from fusekit.disk import write_table
 from fusekit.evaluation import Rule, probabilities_of
 from fusekit.explain.ablations import ablate
 from fusekit.explain.answers import answers, as_text
@@ -79,7 +80,7 @@ class Explanations:
 
     def write_examples(self) -> None:
         """Write which slices are shown."""
-        _write(self.examples, self.folder / "examples.csv")
+        write_table(self.examples, self.folder / "examples.csv")
 
     def facts(self) -> None:
         """Write what the files are of."""
@@ -115,7 +116,7 @@ class Explanations:
                 gathered.setdefault(site, []).append(gates.cpu().numpy())
         if gathered:
             table = gate_table(model, {site: np.concatenate(parts) for site, parts in gathered.items()}, rows)
-            _write(table, self.folder / "gates.csv")
+            write_table(table, self.folder / "gates.csv")
 
     def attributions(self) -> None:
         """Write a slice per subject in a long table: of all subjects, or of some where that costs a lot."""
@@ -146,7 +147,7 @@ class Explanations:
                 "attribution": shares.to_numpy().ravel(),
             }
         )
-        _write(table, self.folder / "attributions.csv")
+        write_table(table, self.folder / "attributions.csv")
         self.said |= {"subjects_attributed": len(rows), "steps": steps}
         sizes = table.assign(size=table["attribution"].abs()).groupby("column", sort=False)["size"].mean()
         self.strongest = sizes.sort_values(ascending=False, kind="stable").index.tolist()
@@ -174,7 +175,7 @@ class Explanations:
                 tables.append(pd.DataFrame(named, index=table.index).join(table))
                 maps += [] if moved is None else [middle(moved, 1)]
         if tables:
-            _write(pd.concat(tables), self.folder / "what_if.csv")
+            write_table(pd.concat(tables), self.folder / "what_if.csv")
         if maps:
             np.save(self.folder / "what_if.npy", np.concatenate(maps).astype(np.float16), allow_pickle=False)
 
@@ -216,7 +217,3 @@ class Explanations:
             targets = torch.tensor(self.targets.loc[own].tolist(), device=image.device)
             parts.append(grad_cam(self.predictor.model, image, columns, place=self.place, target=targets))
         return Maps(*(torch.cat(each) for each in zip(*parts, strict=True)))
-
-
-def _write(table: pd.DataFrame, path: Path) -> None:
-    table.to_csv(path, index=False, lineterminator="\n")

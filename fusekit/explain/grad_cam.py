@@ -52,7 +52,9 @@ def grad_cam(
     with torch.enable_grad():
         # The image asks for a gradient, or a backbone with frozen weights would build no graph.
         logits, map_ = at_place(model, image.detach().requires_grad_(), columns, place)
-        (slope,) = torch.autograd.grad(log_odds(logits, target).sum(), map_, allow_unused=True)
+        slope = None
+        if map_.requires_grad:
+            (slope,) = torch.autograd.grad(log_odds(logits, target).sum(), map_, allow_unused=True)
     if slope is None:
         raise DataError(
             f"the prediction does not depend on the feature map of {place!r}, so Grad-CAM cannot say where the model "

@@ -16,9 +16,7 @@ from fusekit.extension.options import option_parameters
 def option_names(factory: Callable[..., Any] | str, withhold: tuple[str, ...] = ()) -> AbstractSet[str] | None:
     """Names of a factory's options; None where its source does not show them.
 
-    Args:
-        factory: what builds the component, or ``"module:attribute"``, which is not imported.
-        withhold: keyword-only parameters that are not the user's to set.
+    A reference, ``"module:attribute"``, is not imported. Parameters in ``withhold`` are not the user's to set.
     """
     if not isinstance(factory, str):
         return frozenset(option_parameters(factory, withhold))

@@ -18,7 +18,7 @@ class FusionModel(nn.Module):
     Args:
         backbone: None if no image is read.
         encoder: None if no clinical columns are read.
-        injector: None if image features are left as they are; else built for the backbone's ``injected`` sites.
+        injector: built for the backbone's ``injected`` sites; None if image features are left as they are.
         head: reads what the other two make.
         injected: indices into ``backbone.sites``, ascending; the injector's site 0 is the first of them. None: all.
         description: what ``build_from`` needs to build the model again, as plain JSON values.

@@ -92,10 +92,9 @@ class Injector(nn.Module, ABC):
         """Features (B, C_i, *S_i) of site i (an index into the sites given at construction) -> the same shape."""
 
     def gate_values(self, site: int, features: Tensor, prepared: Any) -> Tensor | None:
-        """Tell what ``forward`` multiplies the channels of site i with, (B, G): for explanations.
+        """What ``forward`` multiplies the channels of site i with, (B, G): for explanations.
 
-        None if it gates nothing there. Another injector than RBCA has other gates: its documentation says what they
-        can be.
+        None if it gates nothing there. An injector's documentation says which values its gates can have.
         """
         return None
 

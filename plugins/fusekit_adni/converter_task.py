@@ -1,17 +1,15 @@
-"""The task ``mci-converter``: who with mild cognitive impairment goes on to dementia, from the baseline visit."""
+"""The task ``mci-converter``: who with mild cognitive impairment develops dementia, from the baseline visit."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 
-from fusekit.data import Finding, Preset, SlicePolicy
+from fusekit.data import Finding
 from fusekit.errors import DataError, OptionError
 from fusekit.extension.registry import suggest
-from fusekit.progress import Progress
 from fusekit_adni.labels.converters import ConverterRule, judge, label_converters
 from fusekit_adni.published import CONVERTERS
 from fusekit_adni.task import AdniTask
@@ -21,28 +19,21 @@ PHASES = ("ADNI1", "ADNIGO", "ADNI2", "ADNI3", "ADNI4")
 
 
 class MciConverterTask(AdniTask):
-    """Progressive against stable MCI, asked of the baseline visit, as in Yang et al. 2021, section 3.2.
+    """Progressive against stable MCI at the baseline visit, as in Yang et al. 2021, section 3.2.
 
-    Progressive is dementia within the horizon; stable is MCI at every visit, and seen as late as required. Everyone
-    else is left out, and listed by reason. Reads what ``adni-ad`` reads.
+    Progressive is dementia within the horizon; stable is MCI at every visit, seen as late as required. Everyone else is
+    left out, and listed by reason. Reads what ``adni-ad`` reads.
 
     Args:
-        horizon_months: progressive is dementia by this month after baseline.
-        require_followup_months: stable is MCI with a diagnosis in this month or later; not less than the horizon.
-        exclude_reverters: leave out whoever went back to CN, or from dementia to anything milder, at any visit.
+        horizon_months, require_followup_months, exclude_reverters: see ``ConverterRule``.
         phases: of the study at baseline, such as ADNI2; empty keeps all.
         filter_on: whether ``phases`` are those of the baseline visit (COLPROT) or of enrolment (ORIGPROT).
-        layout: how images lie in the folder: ``auto`` looks.
-        clinical: a TOML file that says which columns to read; None reads the documented default.
+        layout, clinical: see ``AdniTask``.
     """
 
-    template = "mni152"
     title = "Progressive or stable mild cognitive impairment, from MRI and biospecimens at baseline"
     classes: tuple[str, ...] = ("stable", "progressive")
     published = CONVERTERS
-    paper = Preset()
-    synthetic = Preset(epochs=4, lr=3e-4, image_size=64, slices=SlicePolicy(space="mm", start=-14, stop=-8))
-    compared = MappingProxyType({"backbone": "resnet18", "epochs": 5})  # for time: each arm is trained once a fold
 
     def __init__(
         self,
@@ -67,7 +58,7 @@ class MciConverterTask(AdniTask):
         """Keep the baseline scans of those who are stable or progressive.
 
         Raises:
-            DataError: a phase is asked for, and no table tells any; nobody is left.
+            DataError: a phase is asked for, but no table names any; no subject is left.
         """
         column = "phase" if self.filter_on == "COLPROT" else "origin"
         if self.phases and column not in scans:
@@ -79,29 +70,11 @@ class MciConverterTask(AdniTask):
         kept = label_converters(scans, judge(known, self.rule), self.phases, findings, column)
         if kept.empty:
             counts = "; ".join(f"{finding.count} {finding.message}" for finding in findings[before:])
-            raise DataError(f"nobody is left who is stable or progressive: {counts}.")
+            raise DataError(f"no subject is left who is stable or progressive: {counts}.")
         return kept
 
-    def synthesize(
-        self,
-        folder: Path,
-        progress: Progress,
-        *,
-        seed: int = 0,
-        subjects: int = 480,
-        image_effect: float = 1.0,
-        table_effect: float = 1.0,
-        interaction: float = 1.0,
-    ) -> None:
-        """Write a synthetic download of people with MCI; see ``write_followup`` for what the strengths mean."""
+    def write_synthetic(self, folder: Path, **options: Any) -> None:
+        """People with MCI, followed over four years."""
         from fusekit_adni.synthetic.followup import write_followup
 
-        write_followup(
-            folder,
-            progress,
-            seed=seed,
-            subjects=subjects,
-            image_effect=image_effect,
-            table_effect=table_effect,
-            interaction=interaction,
-        )
+        write_followup(folder, **options)

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import Path
-from typing import Literal
+from itertools import product
 
 import pandas as pd
 
 from fusekit.data import Finding
+from fusekit.data.own.problems import note
 from fusekit.errors import DataError, first_ten
-from fusekit_adni.download.images import Download, Image
+from fusekit_adni.download.images import Download
 from fusekit_adni.download.loni import read_visits
 from fusekit_adni.download.strength import field_strength, is_expected
 from fusekit_adni.labels.visits import FAR_DAYS, LIMIT_DAYS, canonical, nearest
-from fusekit_adni.tables.tables import StudyTable
+from fusekit_adni.tables.study import StudyTable, exam_days, exams
 
-#: What describes a scan: what the cohort calls it, and its columns in one table or another.
+#: What describes a scan: its name in the cohort, and its columns in one table or another.
 _DESCRIPTIONS = {
     "site": ("SITE",),
     "sex": ("PTGENDER", "sex"),
@@ -25,22 +25,21 @@ _DESCRIPTIONS = {
     "origin": ("ORIGPROT",),
     "field_strength": ("FLDSTRENG",),
 }
-_COLUMNS = ["subject", "rid", "visit", "acquired", "image", "found"]
 
 
 def with_visits(download: Download, tables: list[StudyTable], findings: list[Finding]) -> pd.DataFrame:
-    """One row an image that has a visit: subject, rid, visit, acquired, image (Path), found (Image).
+    """One row per image that has a visit: subject, rid, visit, acquired, image (Path), found (Image).
 
     The visit is that of the image's session, or the collection list's, unless the subject's exam of that visit lies
     more than 180 days away: codes of the later phases (``init``, ``y1``, ``v11``) count from the entry into the phase,
-    for many years after baseline. Without a listed visit, and then, the subject's nearest exam within 180 days decides.
+    many years after baseline. Then, and without a listed visit, the subject's nearest exam within 180 days decides.
     """
     listed = _listed(download, findings)
-    exams = pd.concat([t.rows[["rid", "visit", "day"]] for t in tables if "day" in t.rows] or [_NO_EXAMS])
-    by_subject = dict(iter(exams.dropna().groupby("rid")))
+    known = exams(tables)
+    nothing, by_subject = known.iloc[:0], dict(iter(known.groupby("rid")))
     rows, far, none, contradicted = [], [], [], []
     for image in download.images:
-        own = by_subject.get(image.rid, _NO_EXAMS)
+        own = by_subject.get(image.rid, nothing)
         visit = image.visit or (None if image.name else listed.get(image.number))
         there = own.loc[own["visit"] == visit, "day"]
         dated = image.acquired is not None and len(there) > 0
@@ -56,25 +55,13 @@ def with_visits(download: Download, tables: list[StudyTable], findings: list[Fin
             if found[1] > FAR_DAYS:
                 far.append(f"{image.path}: {found[1]} days")
         rows.append((image.subject, image.rid, visit, image.acquired, image.path, image))
-    note(
-        findings,
-        "visit-contradicted",
-        f"images listed for a visit whose exam lies more than {LIMIT_DAYS} days away; the nearest exam decides",
-        contradicted,
-    )
+    message = f"images listed for a visit whose exam lies more than {LIMIT_DAYS} days away; the nearest exam decides"
+    note(findings, "visit-contradicted", message, contradicted)
     note(findings, "far-visit", f"images matched to an exam more than {FAR_DAYS} days away", far)
-    note(
-        findings,
-        "no-visit",
-        f"images without a usable visit code and without an exam within {LIMIT_DAYS} days, left out",
-        [image.path for image in none],
-        "scans",
-        subjects_lost([image.subject for image in none], [row[0] for row in rows]),
-    )
-    return pd.DataFrame(rows, columns=_COLUMNS)
-
-
-_NO_EXAMS = pd.DataFrame({"rid": [], "visit": [], "day": pd.to_datetime([])})
+    message = f"images without a usable visit code and without an exam within {LIMIT_DAYS} days, left out"
+    lost = subjects_lost([image.subject for image in none], [row[0] for row in rows])
+    note(findings, "no-visit", message, [image.path for image in none], dropped="scans", along=lost)
+    return pd.DataFrame(rows, columns=["subject", "rid", "visit", "acquired", "image", "found"])
 
 
 def _listed(download: Download, findings: list[Finding]) -> pd.Series:
@@ -84,42 +71,38 @@ def _listed(download: Download, findings: list[Finding]) -> pd.Series:
     folders = {image.number: image.subject for image in download.images if not image.name}
     listed = read_visits(download.tables, folders)
     if download.whole:
-        absent = listed.index.difference([*folders, *_numbers([*download.skipped, *download.others])])
+        aside = [int(leaf.name[1:]) for leaf in [*download.skipped, *download.others] if leaf.name.startswith("I")]
+        absent = listed.index.difference([*folders, *aside])
         note(findings, "listed-without-image", "listed images that are not there", [f"I{n}" for n in absent])
     return listed.map(canonical)
 
 
 def dated(download: Download, tables: list[StudyTable]) -> Download:
     """Give images whose place says no day that of their visit's exam, from the first table that has it."""
-    exams = pd.concat([t.rows[["rid", "visit", "day"]] for t in tables if "day" in t.rows] or [_NO_EXAMS])
-    days = exams.dropna().drop_duplicates(["rid", "visit"]).set_index(["rid", "visit"])["day"].to_dict()
-
-    def of(image: Image) -> Image:
-        day = days.get((image.rid, image.visit))
-        return image if image.acquired or day is None else replace(image, acquired=day.date())
-
-    return replace(download, images=[of(image) for image in download.images])
+    days = exam_days(tables).to_dict()
+    images = [
+        replace(image, acquired=day.date())
+        if image.acquired is None and (day := days.get((image.rid, image.visit))) is not None
+        else image
+        for image in download.images
+    ]
+    return replace(download, images=images)
 
 
 def note_left_aside(download: Download, findings: list[Finding]) -> None:
-    """Say what lies below the folder and is not looked at."""
+    """Note what lies below the folder and is not read."""
     note(findings, "empty-leaf", "image folders or sessions without an image", download.empty)
     note(findings, "mask", "masks and segmentations left aside", download.skipped)
     note(findings, "other-sequence", "images that are no T1-weighted MRI, left aside", download.others)
-    note(
-        findings, "not-a-subject", "folders and files whose names are no ADNI subject's, left aside", download.strangers
-    )
+    message = "folders and files whose names are no ADNI subject's, left aside"
+    note(findings, "not-a-subject", message, download.strangers)
     note(findings, "link-outside", "links that lead out of the folder, or nowhere, not followed", download.outside)
     count = len(download.archives)
     message = f"{count} archive{'s' if count > 1 else ''} left unopened: unpack what belongs to the cohort yourself"
     note(findings, "archive-not-opened", message, download.archives)
 
 
-def _numbers(leaves: Iterable[Path]) -> list[int]:
-    return [int(leaf.name[1:]) for leaf in leaves if leaf.name.startswith("I")]
-
-
-def one_a_visit(
+def one_per_visit(
     scans: pd.DataFrame, download: Download, tables: list[StudyTable], findings: list[Finding]
 ) -> pd.DataFrame:
     """Keep one image of each subject and visit; index scan, sorted by subject and visit.
@@ -139,7 +122,8 @@ def one_a_visit(
     ordered = ranked.sort_values(["subject", "visit", "rank"], kind="stable")
     repeated = ordered.duplicated(["subject", "visit"])
     further = ordered.loc[repeated, "image"]
-    note(findings, "duplicate-scan", "further images of a subject's visit, left aside", further, "scans", along=0)
+    message = "further images of a subject's visit, left aside"
+    note(findings, "duplicate-scan", message, further, dropped="scans", along=0)
     kept = ordered[~repeated]
     names = [image.scan(visit) for image, visit in zip(kept["found"], kept["visit"], strict=True)]
     kept = kept.assign(image_id=[image.image_id for image in kept["found"]])
@@ -147,35 +131,29 @@ def one_a_visit(
 
 
 def described(scans: pd.DataFrame, tables: list[StudyTable]) -> pd.DataFrame:
-    """Scans with what the tables say of them; a column comes where any table has it, "" where it is silent."""
-    told = {
-        name: at_visits(scans, tables, columns)
-        for name, columns in _DESCRIPTIONS.items()
-        if any(column in table.rows for table in tables for column in columns)
-    }
-    return scans.assign(**told)
+    """Scans with the columns of ``_DESCRIPTIONS`` that any table has; "" where it has no value."""
+    there = {column for table in tables for column in table.rows}
+    return scans.assign(
+        **{name: at_visits(scans, tables, names) for name, names in _DESCRIPTIONS.items() if there & {*names}}
+    )
 
 
 def at_visits(scans: pd.DataFrame, tables: list[StudyTable], columns: tuple[str, ...]) -> pd.Series:
-    """What the tables say of each scan's visit, e.g. the study phase; "" where they do not.
+    """What the first table that has a value says of each scan's visit, e.g. the study phase; "" if none has.
 
-    Args:
-        scans: columns rid and visit.
-        tables: the first that tells counts.
-        columns: its name in one table or another.
+    ``columns`` are its names in one table or another.
     """
-    told = pd.Series("", index=scans.index, dtype=object)
-    for table in tables:
-        for column in columns:
-            if column in table.rows:
-                rows = table.rows[table.rows[column] != ""]
-                visits = rows.dropna(subset=["visit"]).drop_duplicates(["rid", "visit"]).set_index(["rid", "visit"])
-                here = visits[column].reindex(pd.MultiIndex.from_frame(scans[["rid", "visit"]])).set_axis(scans.index)
-                # A table need not have every visit: what never changes for a subject holds for all of them.
-                ever = rows.groupby("rid")[column].agg(["min", "max"])
-                always = scans["rid"].map(ever.loc[ever["min"] == ever["max"], "min"])
-                told = told.where(told != "", here.fillna(always).fillna(""))
-    return told
+    known = pd.Series("", index=scans.index, dtype=object)
+    for table, column in product(tables, columns):
+        if column in table.rows:
+            rows = table.rows[table.rows[column] != ""]
+            visits = rows.dropna(subset=["visit"]).drop_duplicates(["rid", "visit"]).set_index(["rid", "visit"])
+            here = visits[column].reindex(pd.MultiIndex.from_frame(scans[["rid", "visit"]])).set_axis(scans.index)
+            # A table need not have every visit: what never changes for a subject is true of all of them.
+            ever = rows.groupby("rid")[column].agg(["min", "max"])
+            always = scans["rid"].map(ever.loc[ever["min"] == ever["max"], "min"])
+            known = known.where(known != "", here.fillna(always).fillna(""))
+    return known
 
 
 def with_labels(
@@ -186,25 +164,26 @@ def with_labels(
     diagnosis = pd.Series(known.reindex(keys).to_numpy(), index=scans.index, dtype=object)
     left, without = scans["subject"], diagnosis.isna()
     lost = subjects_lost(left, left[~without])
-    note(findings, "no-diagnosis", "scans of visits without a diagnosis, left out", left.index[without], "scans", lost)
+    message = "scans of visits without a diagnosis, left out"
+    note(findings, "no-diagnosis", message, left.index[without], dropped="scans", along=lost)
     left = left[~without]
     for other in sorted(set(diagnosis.dropna()) - set(classes)):
         gone = diagnosis[left.index] == other
         lost = subjects_lost(left, left[~gone])
-        note(findings, "other-diagnosis", f"scans of visits with {other}, left out", left.index[gone], "scans", lost)
+        message = f"scans of visits with {other}, left out"
+        note(findings, "other-diagnosis", message, left.index[gone], dropped="scans", along=lost)
         left = left[~gone]
     kept = diagnosis.isin(classes)
     return scans[kept].assign(label=diagnosis[kept].map(classes.index).astype(int))
 
 
 def refuse_two_labels(scans: pd.DataFrame, classes: tuple[str, ...]) -> None:
-    """Refuse subjects who changed sides in between: a subject needs one label.
+    """Refuse subjects whose scans have different labels.
 
     Raises:
         DataError: with the subjects.
     """
-    labels = scans.groupby("subject")["label"].nunique()
-    both = list(labels.index[labels > 1])
+    both = [subject for subject, labels in scans.groupby("subject")["label"].nunique().items() if labels > 1]
     if both:
         raise DataError(
             f"subjects with {classes[0]} at one visit and {classes[1]} at another ({len(both)}): {first_ten(both)}. "
@@ -212,20 +191,6 @@ def refuse_two_labels(scans: pd.DataFrame, classes: tuple[str, ...]) -> None:
         )
 
 
-def note(
-    findings: list[Finding],
-    code: str,
-    message: str,
-    items: Iterable[object],
-    dropped: Literal["", "scans", "subjects"] = "",
-    along: int | None = None,
-) -> None:
-    """Add a finding, if it concerns anything; ``dropped`` and ``along`` as a finding has them."""
-    listed = tuple(str(item) for item in items)
-    if listed:
-        findings.append(Finding(code, message, listed, dropped=dropped, along=along))
-
-
 def subjects_lost(before: Iterable[str], after: Iterable[str]) -> int:
-    """How many subjects have no scan left; each scan's subject is given, before a step and after it."""
+    """How many subjects have no scan left, from the scans' subjects before a step and after it."""
     return len(set(before) - set(after))

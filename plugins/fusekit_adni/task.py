@@ -5,12 +5,13 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Literal
 
 import pandas as pd
 
-from fusekit.data import Cohort, Finding, Preset, SlicePolicy, Task
+from fusekit.data import Cohort, Finding, SlicePolicy, Task
+from fusekit.data.own.problems import note
+from fusekit.data.synthetic import COMPARED, quick
 from fusekit.errors import DataError
 from fusekit.progress import Progress
 from fusekit_adni.download.images import Download
@@ -21,31 +22,33 @@ from fusekit_adni.published import AD
 from fusekit_adni.scans import (
     dated,
     described,
-    note,
     note_left_aside,
-    one_a_visit,
+    one_per_visit,
     refuse_two_labels,
     subjects_lost,
     with_labels,
     with_visits,
 )
-from fusekit_adni.tables.bids_columns import BidsTables, bids_diagnoses, read_bids_clinical, read_bids_tables
+from fusekit_adni.tables.bids import bids_diagnoses, read_bids_clinical, read_bids_tables
 from fusekit_adni.tables.columns import Clinical, read_clinical
-from fusekit_adni.tables.tables import StudyTable, read_study_table
+from fusekit_adni.tables.study import read_study_table
 
-#: What a cohort calls the columns that describe its scans, if they are known.
+#: Names of the columns that describe a cohort's scans, where they are known.
 GROUPS = ("visit", "image_id", "acquired", "diagnosis_date", "site", "sex", "phase", "origin", "field_strength", "age")
 
 
 class AdniTask(Task):
-    """A task on ADNI's images and study tables; what is asked of them is the method ``label``.
+    """A task on ADNI's images and study tables; the method ``label`` says what is predicted.
 
     Args:
         visits: ``all`` keeps every visit that has a label; ``baseline`` only the first.
-        layout: how images lie in the folder: ``auto`` looks.
+        layout: of the images in the folder; ``auto`` recognises it.
         clinical: a TOML file that says which columns to read; None reads the documented default.
     """
 
+    template = "mni152"
+    synthetic = quick(SlicePolicy(space="mm", start=-14, stop=-8))
+    compared = COMPARED
     subgroups = ("sex", "age", "site", "field_strength")  # groups, so from whichever table has them
 
     def __init__(
@@ -61,16 +64,35 @@ class AdniTask(Task):
     def label(self, scans: pd.DataFrame, known: pd.DataFrame, findings: list[Finding]) -> pd.DataFrame:
         """Keep the scans that answer the question, with a column ``label`` (0-based int, by ``classes``).
 
-        A column ``diagnosis_date`` (ISO text, "" if unknown) may come with it: the day of the exam that the label is
-        from. Without it, it is that of the scan's own visit.
+        Findings get every scan that is left out, by reason. A column ``diagnosis_date`` may be added: the day of the
+        exam that the label is from (ISO text, "" if unknown), where it is not that of the scan's own visit.
 
         Args:
-            scans: index scan; columns subject, rid, visit, acquired (date, or None), image, image_id, and site, sex,
-                phase, origin (the phase of enrolment), field_strength where the tables have them ("" if unknown).
-            known: index (rid, visit): columns diagnosis (CN, MCI, AD) and day (of the exam; NaT if unknown), for every
-                visit of every subject, with a scan or without.
-            findings: gets a note about every scan that is left out, by reason.
+            scans: index scan; columns subject, rid, visit, acquired (date, or None), image, image_id, and what the
+                tables have of site, sex, phase, origin (phase of enrolment), field_strength ("" if unknown).
+            known: diagnosis (CN, MCI, AD) and day (of the exam, or NaT) by (rid, visit), with a scan or without.
         """
+
+    @abstractmethod
+    def write_synthetic(self, folder: Path, **options: Any) -> None:
+        """Write a synthetic download: progress, seed, subjects and strengths are given."""
+
+    def synthesize(
+        self,
+        folder: Path,
+        progress: Progress,
+        *,
+        seed: int = 0,
+        subjects: int = 480,
+        image_effect: float = 1.0,
+        table_effect: float = 1.0,
+        interaction: float = 1.0,
+    ) -> None:
+        """Write a synthetic download; see ``write_download`` for what the strengths mean."""
+        from fusekit_adni.synthetic.subjects import Strengths
+
+        strengths = Strengths(image_effect, table_effect, interaction)
+        self.write_synthetic(folder, progress=progress, seed=seed, subjects=subjects, strengths=strengths)
 
     def scan(self, folder: Path, progress: Progress) -> Cohort:
         """Read a download.
@@ -88,7 +110,7 @@ class AdniTask(Task):
             raise DataError(
                 f"{folder} holds images but no tables (.csv); the study tables belong below it too: ADNIMERGE or "
                 "DXSUM_PDXCONV_ADNIALL, and biospecimen tables such as UPENNBIOMK_MASTER, anywhere but in the "
-                "subjects' folders. A BIDS tree's participants.tsv and sub-*/sub-*_sessions.tsv may stand in for them."
+                "subjects' folders. A BIDS tree's participants.tsv and sub-*/sub-*_sessions.tsv may replace them."
             )
         adnimerge = read_study_table("ADNIMERGE", paths, ("VISCODE", "EXAMDATE"), findings)
         dxsum = read_study_table("DXSUM_PDXCONV_ADNIALL", paths, (), findings, also=("DXSUM",))
@@ -98,13 +120,15 @@ class AdniTask(Task):
 
         tables = [*study, *own.tables]
         download = dated(download, [*own.tables, *study])
-        scans = one_a_visit(with_visits(download, tables, findings), download, tables, findings)
+        scans = one_per_visit(with_visits(download, tables, findings), download, tables, findings)
         scans = self._labelled(described(scans, tables), known, findings)
         if scans.empty:
             raise DataError(f"{folder}: no scan has a visit with a diagnosis of {' or '.join(self.classes)}.")
         refuse_two_labels(scans, self.classes)
 
-        clinical = self._clinical(scans, adnimerge, own, paths, findings)
+        clinical = read_clinical(scans, adnimerge, paths, findings, rules=self.clinical)
+        if own.tables and not (self.clinical or clinical.columns):
+            clinical = read_bids_clinical(scans, own, findings)
         if not clinical.columns:
             raise DataError(f"{folder} holds none of the tables that clinical columns are read from.")
         without = scans.loc[~scans["rid"].isin(clinical.seen), "subject"].unique()
@@ -113,7 +137,7 @@ class AdniTask(Task):
             absent = sorted(clinical.seen - {image.rid for image in download.images})
             note(findings, "row-without-scan", "subjects (RID) in biospecimen tables but without an image", absent)
         progress.say(
-            f"kept {len(scans)} scans of {scans['subject'].nunique()} subjects, one a visit, with "
+            f"kept {len(scans)} scans of {scans['subject'].nunique()} subjects, one per visit, with "
             f"{len(clinical.columns)} clinical columns"
         )
         return replace(self._cohort(scans, clinical, findings), found=found)
@@ -136,27 +160,11 @@ class AdniTask(Task):
             days = known["day"].reindex(pd.MultiIndex.from_frame(scans[["rid", "visit"]])).set_axis(scans.index)
             scans = scans.assign(diagnosis_date=days.dt.strftime("%Y-%m-%d").fillna("").astype(object))
         if self.visits == "baseline":
-            later = scans[scans["visit"] != "bl"]
-            kept = scans[scans["visit"] == "bl"]
-            lost = subjects_lost(later["subject"], kept["subject"])
+            later, scans = scans[scans["visit"] != "bl"], scans[scans["visit"] == "bl"]
+            lost = subjects_lost(later["subject"], scans["subject"])
             message = "scans of later visits left out (task.visits=baseline)"
-            note(findings, "later-visit", message, later.index, "scans", lost)
-            scans = kept
+            note(findings, "later-visit", message, later.index, dropped="scans", along=lost)
         return scans
-
-    def _clinical(
-        self,
-        scans: pd.DataFrame,
-        adnimerge: StudyTable | None,
-        own: BidsTables,
-        paths: list[Path],
-        findings: list[Finding],
-    ) -> Clinical:
-        rules: dict[str, Any] = {} if self.clinical is None else {"rules": self.clinical}
-        clinical = read_clinical(scans, adnimerge, paths, findings, **rules)
-        if rules or clinical.columns or not own.tables:
-            return clinical
-        return read_bids_clinical(scans, own, findings)
 
     def _cohort(self, scans: pd.DataFrame, clinical: Clinical, findings: list[Finding]) -> Cohort:
         dates = ["" if day is None else day.isoformat() for day in scans["acquired"]]
@@ -177,47 +185,22 @@ class AdniAdTask(AdniTask):
     """AD against CN at the time of the scan, as in Yang et al. 2021, section 3.1.
 
     Reads a folder that holds, at any depth, images (a LONI download in NIfTI or DICOM, a Clinica BIDS tree, or a CAPS
-    t1_linear tree) and study tables with dated names: ADNIMERGE and/or DXSUM, and whichever biospecimen tables there
-    are; the collection list is used if it is there. One scan is kept for each subject and visit.
+    t1_linear tree) and study tables with dated names: ADNIMERGE or DXSUM or both, and any biospecimen tables; the
+    collection list is used if it is there. One scan is kept for each subject and visit.
 
-    Args:
-        visits: ``all`` keeps every visit with a diagnosis of CN or AD; ``baseline`` only the first.
-        layout: how images lie in the folder: ``auto`` looks.
-        clinical: a TOML file that says which columns to read; None reads the documented default.
+    The options are those of ``AdniTask``.
     """
 
-    template = "mni152"
     title = "Alzheimer's disease or normal cognition, from MRI and biospecimens"
     classes: tuple[str, ...] = ("CN", "AD")
     published = AD
-    paper = Preset()
-    synthetic = Preset(epochs=4, lr=3e-4, image_size=64, slices=SlicePolicy(space="mm", start=-14, stop=-8))
-    compared = MappingProxyType({"backbone": "resnet18", "epochs": 5})  # for time: each arm is trained once a fold
 
     def label(self, scans: pd.DataFrame, known: pd.DataFrame, findings: list[Finding]) -> pd.DataFrame:
         """Keep the scans of visits with a diagnosis of CN or AD."""
         return with_labels(scans, known["diagnosis"], self.classes, findings)
 
-    def synthesize(
-        self,
-        folder: Path,
-        progress: Progress,
-        *,
-        seed: int = 0,
-        subjects: int = 480,
-        image_effect: float = 1.0,
-        table_effect: float = 1.0,
-        interaction: float = 1.0,
-    ) -> None:
-        """Write a synthetic download; see ``write_download`` for what the strengths mean."""
+    def write_synthetic(self, folder: Path, **options: Any) -> None:
+        """People with CN or AD, seen for a year."""
         from fusekit_adni.synthetic.download import write_download
 
-        write_download(
-            folder,
-            progress,
-            seed=seed,
-            subjects=subjects,
-            image_effect=image_effect,
-            table_effect=table_effect,
-            interaction=interaction,
-        )
+        write_download(folder, **options)

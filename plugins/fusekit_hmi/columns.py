@@ -36,7 +36,7 @@ def find_table(files: Files, wanted: str) -> Path:
     """Return the one table below a folder, or the one of the wanted name.
 
     Raises:
-        DataError: there is none, or several; what there is gets listed.
+        DataError: there is none, or several; those that there are, are listed.
     """
     tables = files.tables
     if wanted:
@@ -49,7 +49,7 @@ def find_table(files: Files, wanted: str) -> Path:
                 raise DataError(f"task.table={wanted}: {error} Tables below {files.folder}: {listed}.") from error
     if not tables:
         raise DataError(
-            f"{files.folder} holds no clinical table (.csv or .tsv). Put it there, a row per patient or image."
+            f"{files.folder} holds no clinical table (.csv, .tsv). Put it there, a row per patient or image."
         )
     if len(tables) > 1:
         raise DataError(
@@ -60,13 +60,13 @@ def find_table(files: Files, wanted: str) -> Path:
 
 
 def column(rows: pd.DataFrame, names: Sequence[str]) -> str | None:
-    """The first of some names that the table has, however it is written."""
+    """The first of some names that the table has, in any spelling."""
     written = {plain(str(name)): str(name) for name in reversed(rows.columns)}
     return next((written[name] for name in names if name in written), None)
 
 
 def needed(rows: pd.DataFrame, path: Path, what: str, option: str, given: str, names: Sequence[str]) -> str:
-    """A column that was named, or is called as usual.
+    """The column that the option names, or the first with a usual name.
 
     Raises:
         DataError: the table has none.
@@ -93,10 +93,11 @@ def codes(cells: pd.Series, path: Path) -> tuple[tuple[str, ...], tuple[str, ...
             f"{path}, column {cells.name!r} has the codes 1 and 2, but no 0: 1 may mean absent, or M1. "
             "Write 0 and 1, absent and present, or M0, M1, M2."
         )
-    absent, present, unknown = (
-        tuple(text for text, lower in texts.items() if lower in known) for known in (_NEGATIVE, _POSITIVE, _UNKNOWN)
-    )
-    return absent, present, unknown
+
+    def among(known: frozenset[str]) -> tuple[str, ...]:
+        return tuple(text for text, lower in texts.items() if lower in known)
+
+    return among(_NEGATIVE), among(_POSITIVE), among(_UNKNOWN)
 
 
 def inputs(
@@ -106,10 +107,8 @@ def inputs(
 
     Args:
         names: all columns.
-        path: the table, for messages.
         keys: columns that identify rows, images and labels, which are no values.
         extra: names of further columns to read.
-        findings: gets what was left out.
 
     Raises:
         DataError: an extra column is not there, or is one that must not be an input; the table holds no attribute.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType
+from typing import Any
 
 from fusekit.data import Cohort, Finding, Preset, SlicePolicy, Task
 from fusekit.data.clinical.tables import read_table
@@ -14,31 +14,23 @@ from fusekit.data.own.description import Named, OwnData
 from fusekit.data.own.files import is_picture, look
 from fusekit.data.own.problems import note
 from fusekit.data.own.series import Wanted
+from fusekit.data.synthetic import COMPARED, quick
 from fusekit.progress import Progress
 from fusekit_hmi.columns import IMAGE, LABEL, MASK, SITE, SUBJECT, codes, column, find_table, inputs, needed
 from fusekit_hmi.leaks import reason_to_leave_out
 from fusekit_hmi.published import MVI
 
-
-def _slices(largest: int, start: float, stop: float) -> SlicePolicy:
-    """Axial slices in the liver's window: those with most tumour, else a part of the scan."""
-    return SlicePolicy(
-        plane="axial",
-        window=(400.0, 40.0),
-        largest=largest,
-        space="fraction",
-        start=start,
-        stop=stop,
-        fit="pad",
-        depth="float16",
-    )
+#: Axial slices in the liver's window: those with most tumour, else a part of the scan.
+_PAPER = SlicePolicy(
+    plane="axial", space="fraction", start=0.35, stop=0.65, largest=10, window=(400.0, 40.0), fit="pad", depth="float16"
+)
 
 
 class HmiTask(Task):
     """MVI present against absent in the resected tumour, as in Yang et al. 2021, section 3.3.
 
-    Reads a folder that holds one clinical table and images, at any depth: DICOM series, NIfTI volumes, with masks of
-    the tumour or not, or pictures. The positive class is MVI present.
+    Reads a folder that holds, at any depth, one clinical table and images: DICOM series or NIfTI volumes, with masks of
+    the tumour or without, or pictures.
 
     Args:
         table: the clinical table's file name, where there are several.
@@ -52,9 +44,9 @@ class HmiTask(Task):
     classes: tuple[str, ...] = ("MVI-", "MVI+")
     subgroups = ("sex", "age", "site", "scanner")
     published = MVI
-    paper = Preset(slices=_slices(largest=10, start=0.35, stop=0.65))
-    synthetic = Preset(epochs=4, lr=3e-4, image_size=64, slices=_slices(largest=3, start=0.44, stop=0.56))
-    compared = MappingProxyType({"backbone": "resnet18", "epochs": 5})  # for time: each arm is trained once a fold
+    paper = Preset(slices=_PAPER)
+    synthetic = quick(replace(_PAPER, largest=3, start=0.44, stop=0.56))
+    compared = COMPARED
 
     def __init__(
         self, *, table: str = "", subject: str = "", label: str = "", series: str = "", extra: tuple[str, ...] = ()
@@ -65,15 +57,15 @@ class HmiTask(Task):
         """Read a folder.
 
         Raises:
-            DataError: no table or no images; columns missing; rows or images that cannot be told apart or do not fit
-                together; values that cannot be read. With file, line and column.
+            DataError: no table or no images; columns missing; rows or images that cannot be distinguished or do not
+                match; values that cannot be read. With file, line and column.
         """
         findings: list[Finding] = []
         own, site = self._describe(folder, find_table(look(folder), self.table), findings)
         return _as_usual(read_cohort(own, folder, progress, findings), site)
 
     def _describe(self, folder: Path, path: Path, findings: list[Finding]) -> tuple[OwnData, str | None]:
-        """The table as data of the folder's owner; and its column of sites, if there is one."""
+        """The table as a description of own data, and its column of sites, if there is one."""
         rows = read_table(path)
         subject = needed(rows, path, "who a row is about", "subject", self.subject, SUBJECT)
         label = needed(rows, path, "whether there is microvascular invasion", "label", self.label, LABEL)
@@ -118,25 +110,19 @@ class HmiTask(Task):
         interaction: float = 1.0,
     ) -> None:
         """Write a synthetic cohort; see ``write_cohort`` for what the strengths mean."""
+        from fusekit.data.synthetic import Strengths
         from fusekit_hmi.synthetic.cohort import write_cohort
 
-        write_cohort(
-            folder,
-            progress,
-            seed=seed,
-            subjects=subjects,
-            image_effect=image_effect,
-            table_effect=table_effect,
-            interaction=interaction,
-        )
+        strengths = Strengths(image_effect, table_effect, interaction)
+        write_cohort(folder, progress, seed=seed, subjects=subjects, strengths=strengths)
 
     def reason_to_leave_out(self, column: str) -> str | None:
-        """What only pathology, the operation or the future can tell, and shortcuts; see ``fusekit_hmi.leaks``."""
+        """What only pathology, the operation or the future shows, and shortcuts; see ``fusekit_hmi.leaks``."""
         return reason_to_leave_out(column)
 
 
 def _as_usual(read: Read, site: str | None) -> Cohort:
-    """Groups by the task's own names, scans in the order of their names, and a word on pictures."""
+    """Groups by the task's own names, scans in the order of their names, and a warning about pictures."""
     cohort, cells = read
     findings = list(cohort.findings)
     note(
@@ -147,10 +133,10 @@ def _as_usual(read: Read, site: str | None) -> Cohort:
         severity="warning",
         advice="For pictures of 8 bits: -o slices.window=255,127.5",
     )
-    groups = {
+    groups: dict[Any, list[Any]] = {
         "site": cells[site].to_list() if site else [],
         **{name: cohort.clinical[name].fillna("").to_list() for name in ("sex", "age") if name in cohort.clinical},
-        **{name: cohort.scans[name].to_list() for name in cohort.groups},
+        **cohort.scans[list(cohort.groups)].to_dict("list"),
     }
     kept = {name: values for name, values in groups.items() if any(values)}
     order = cohort.scans.index.sort_values()

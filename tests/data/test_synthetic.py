@@ -1,13 +1,15 @@
 """What synthetic cohorts share, against the formulas that they are documented with."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from fusekit.data.synthetic import Strengths, skewed, streams, write_scans
+from fusekit.data import Cohort, Task
+from fusekit.data.synthetic import Strengths, skewed, streams, write_cohort, write_scans
 from fusekit.errors import OptionError
-from fusekit.progress import Quiet
+from fusekit.progress import Progress, Quiet
 
 
 class Bounded(Strengths):
@@ -29,6 +31,13 @@ def test_shifts_are_the_documented_distances() -> None:
     main, pattern = Strengths(1.0, 1.0, 0.5).shifts(np.array([1, -1, 1, -1]), np.array([True, True, False, False]))
     assert main[0] - main[1] == pytest.approx(0.7)
     assert pattern.tolist() == pytest.approx([0.3, -0.3, -0.3, 0.3])  # 1.2 apart at 1, with the other sign elsewhere
+
+
+def test_group_values_are_the_published_ones_or_one_mean() -> None:
+    values, shares, group = (1.0, 5.0), (0.75, 0.25), np.array([0, 1, 1])
+    assert Strengths(table=1).between(values, shares, group).tolist() == [1, 5, 5]
+    assert Strengths(table=0).between(values, shares, group).tolist() == [2, 2, 2]  # 0.75 * 1 + 0.25 * 5
+    assert Strengths(table=2).between(values, shares, group).tolist() == [0, 8, 8]
 
 
 def test_skewed_values_have_the_mean_and_deviation_asked_for() -> None:
@@ -56,3 +65,50 @@ def test_the_readme_says_what_lies_there(tmp_path: Path) -> None:
     text = (tmp_path / "README.txt").read_text("utf-8")
     assert text.startswith("SYNTHETIC COHORT: nobody in this folder is real.\n\nIt imitates.\n\nseed 7, 3 patients\n")
     assert "image effect 0.5, table effect 1, interaction 1" in text
+
+
+class Noted(Task):
+    """Writes one folder, and keeps what it was asked for."""
+
+    def __init__(self, error: BaseException | None = None):
+        self.error, self.asked = error, list[dict[str, Any]]()
+
+    def scan(self, folder: Path, progress: Progress) -> Cohort:
+        raise NotImplementedError
+
+    def synthesize(self, folder: Path, progress: Progress, *, seed: int = 0, subjects: int = 9) -> None:
+        (folder / "images").mkdir()
+        self.asked.append({"seed": seed, "subjects": subjects})
+        if self.error:
+            raise self.error
+
+
+def _everything(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_cohort_is_written_into_a_new_or_empty_folder(tmp_path: Path, there: bool) -> None:
+    task, out = Noted(), tmp_path / "deep" / "cohort"
+    if there:
+        out.mkdir(parents=True)
+    said = write_cohort(task, "noted", out, "people", seed=3, subjects=12)
+    assert said == f"A SYNTHETIC cohort of 12 people lies in {out}. Try: fusekit run noted --data {out}"
+    assert _everything(tmp_path) == ["deep", "deep/cohort", "deep/cohort/images"]
+    assert task.asked == [{"seed": 3, "subjects": 12}]
+
+
+def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
+    task = Noted()
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(OptionError, match="is not empty"):
+        write_cohort(task, "noted", tmp_path, "people", subjects=12)
+    assert _everything(tmp_path) == ["thesis.txt"]
+    assert task.asked == []
+
+
+@pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt()])
+def test_a_failure_leaves_nothing_behind(tmp_path: Path, error: BaseException) -> None:
+    with pytest.raises(type(error)):
+        write_cohort(Noted(error), "noted", tmp_path / "deep" / "cohort", "people", subjects=12)
+    assert _everything(tmp_path) == []

@@ -38,7 +38,7 @@ class Elsewhere(Shown):
 @pytest.mark.parametrize("level", [1.0, -1.0])
 def test_a_map_that_predictions_do_not_come_from_is_refused(level: float) -> None:
     model = FusionModel(Elsewhere(), None, None, ImageHead(ImageWidths(2, 2), 0, 2)).eval()
-    with pytest.raises(DataError, match="do not come from the map of 'last map', so it cannot show where they look"):
+    with pytest.raises(DataError, match="does not depend on the feature map of 'last map'"):
         grad_cam(model, torch.full((1, 1, 8, 8), level), None, place=LAST)
 
 
@@ -56,20 +56,6 @@ def test_maps_are_those_of_the_formula_by_hand() -> None:
     other = grad_cam(model, image, None, place=LAST, target=0)
     against = torch.clamp(-5 / 16 * image[0, 0], min=0)
     torch.testing.assert_close(other.maps[0], against / against.max())
-
-
-class Apart(Small):
-    """A vector that does not come from the map, like a class token."""
-
-    def forward(self, image: torch.Tensor, inject: object = None) -> ImageFeatures:
-        found = super().forward(image)
-        return ImageFeatures(found.map, self.first(image).flatten(2).mean(dim=2))
-
-
-def test_a_map_that_the_prediction_does_not_depend_on_is_refused_by_name() -> None:
-    model = FusionModel(Apart(), None, None, ImageHead(ImageWidths(8, 8), 0, 2)).eval()
-    with pytest.raises(DataError, match="does not depend on the feature map of 'last map'"):
-        grad_cam(model, torch.rand(1, 1, SIZE, SIZE), None, place=LAST)
 
 
 def test_maps_of_the_class_of_each_image() -> None:

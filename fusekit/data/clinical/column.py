@@ -50,9 +50,9 @@ class EncodedColumn:
         scale: their standard deviation (population); 1 where all are equal.
         seen: lowest and highest training value; None where there was none, and for categories.
         masked: whether a further input says if the value was observed; so for columns with gaps in training.
-        observed: training scans that had a value, and all of them; None in bundles that do not tell.
-        shares: of each category among the training values; empty for numbers, and in bundles that do not tell.
-        levels: a few training values to try in its place; empty for categories, and in bundles that do not tell.
+        observed: training scans that had a value, and all of them; None in older bundles.
+        shares: of each category among the training values; empty for numbers, and in older bundles.
+        levels: a few training values to try in its place; empty for categories, and in older bundles.
     """
 
     column: Column
@@ -66,11 +66,7 @@ class EncodedColumn:
 
     @classmethod
     def fit(cls, values: pd.Series, column: Column) -> EncodedColumn:
-        """Measure a column on training values.
-
-        Raises:
-            DataError: a number is text or infinite; a category is none of the declared ones.
-        """
+        """Measure a column on training values; refuse text or infinity as a number, and undeclared categories."""
         masked = bool(values.isna().any())
         observed = values[values.notna()]
         counts = (len(observed), len(values))
@@ -99,7 +95,7 @@ class EncodedColumn:
 
     @property
     def categories(self) -> tuple[str, ...]:
-        """The categories it knows, in the order of their inputs; none for numbers."""
+        """Known categories, in the order of their inputs; none for numbers."""
         return self.column.categories
 
     @property
@@ -143,11 +139,7 @@ class EncodedColumn:
         return one_hot
 
     def parse(self, cells: pd.Series, source: str) -> pd.Series:
-        """Turn text into values: numbers or NaN, categories or None.
-
-        Raises:
-            DataError: a number column holds text; the message names source, line and column.
-        """
+        """Turn text into values: numbers or NaN, categories or None; refuse a number column that holds text."""
         text = cells.map(lambda cell: "" if pd.isna(cell) else str(cell).strip()).astype(object)
         if self.is_number:
             return to_number(text, source)
@@ -157,11 +149,7 @@ class EncodedColumn:
         )
 
     def check(self, values: pd.Series, source: str, allow_out_of_range: bool) -> None:
-        """Refuse values that the model was not made for.
-
-        Raises:
-            DataError: a category is unknown, or a number out of the plausible range.
-        """
+        """Refuse an unknown category, or a number out of the plausible range."""
         observed = values[values.notna()]
         if not self.is_number:
             for row, value in observed.items():

@@ -12,7 +12,7 @@ from annotated_types import Ge
 from pydantic import with_config
 from typing_extensions import TypedDict
 
-from fusekit.disk import OPEN, read_json, regular
+from fusekit.disk import OPEN, Schema, read_json, read_written, regular
 from fusekit.errors import DataError, attempt
 from fusekit.report.drawing.picture import Picture
 from fusekit.report.evidence import Evidence
@@ -21,7 +21,16 @@ from fusekit.report.explanations.examples import examples
 from fusekit.report.explanations.what_if import mean_maps, what_if
 from fusekit.report.page.formatting import file_names
 
-_TEXTS = dict.fromkeys(("subject", "scan", "column", "level", "unit", "original", "value", "site"), str)
+_WHOLE = ("row", "slice", "fold", "label", "called", "explained", "example", "stage", "channels", "position")
+_NUMBERS = ("p_*", "maximum", "attribution", "number", "change", "low", "median", "high", "spread", "template_mm")
+
+#: Of every table of explanations, whose columns have the same meaning wherever they stand.
+_SCHEMA: Schema = {
+    **dict.fromkeys((*_WHOLE, "slices", "subjects"), int),
+    **dict.fromkeys((*_NUMBERS, "likeness"), float),
+    "is_original": bool,
+}
+_MAY_BE_EMPTY = ("level", "unit", "original", "value")
 
 
 def explanations(evidence: Evidence, failed: Callable[[str], None] | None = None) -> list[Picture]:
@@ -73,8 +82,8 @@ class _Explained:
         path = self.folder / name
         if not path.exists():
             return None
-        table = pd.read_csv(path, dtype=_TEXTS, keep_default_na=False, na_values=[""])
-        texts = [column for column in table.columns if column in _TEXTS]
+        table = read_written(path, _SCHEMA)
+        texts = [column for column in table.columns if column in _MAY_BE_EMPTY]
         table[texts] = table[texts].fillna("")
         return None if table.empty else table
 
@@ -84,7 +93,7 @@ class _Explained:
 
     def slices(self) -> list[Picture]:
         table, images = self.table("examples.csv"), self.array("images.npy")
-        if table is None or images is None:
+        if table is None or images is None or "called" not in table:  # as in folders of older runs
             return []
         name, maps = f"examples-{self.stem}", self.array("grad_cam.npy")
         return [examples(name, self.arm, table, images, maps, self.classes, plane=self.plane, synthetic=self.synthetic)]

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from fusekit_adni.download.images import Download, Image
 from fusekit_adni.download.tree import Tree
 from fusekit_adni.labels.visits import canonical
 
+#: Preference of an image by the entities of its name, smaller is preferred; None leaves it out.
+Rank = Callable[[dict[str, str]], tuple[int, ...] | None]
+
 #: A subject's folder; Clinica leaves the underscores of ``002_S_0295`` out.
 SUBJECT = re.compile(r"sub-ADNI(\d{3})S(\d{4,})", re.ASCII)
-_VOLUME = re.compile(r"(?P<name>.+)\.nii(\.gz)?", re.IGNORECASE)
+_VOLUME = re.compile(r"(?P<name>.+_T1w|T1w)\.nii(\.gz)?", re.IGNORECASE)
 #: Entities of images that were made from others, and are no scans.
 _DERIVED = frozenset({"space", "desc", "label", "res"})
 
@@ -32,34 +36,6 @@ def entities(name: str) -> dict[str, str]:
     return dict(part.split("-", 1) for part in name.split("_") if "-" in part)
 
 
-def add_images(subject: Path, tree: Tree, found: Download) -> None:
-    """Add the T1-weighted images of a subject's folder: one a file, every one with its session's visit."""
-    for session in _sessions(subject, tree):
-        anat = [folder for folder in tree.folders(session) if folder.name == "anat"]
-        volumes = [path for folder in anat for path in tree.files(folder)]
-        images = [image for path in volumes if (image := _image(path, subject, session, found))]
-        found.images.extend(images)
-        if not images:
-            found.empty.append(session)
-
-
-def _sessions(subject: Path, tree: Tree) -> list[Path]:
-    return [folder for folder in tree.folders(subject) if folder.name.startswith("ses-")]
-
-
-def t1(path: Path, subject: Path, session: Path, found: Download) -> tuple[str, dict[str, str]] | None:
-    """Name and entities of a T1-weighted file; None for another kind, or another subject's file, which is noted."""
-    match = _VOLUME.fullmatch(path.name)
-    if match is None or match["name"].rpartition("_")[2] != "T1w":
-        return None
-    name = match["name"]
-    parts = entities(name)
-    if f"sub-{parts.pop('sub', '')}" != subject.name or f"ses-{parts.pop('ses', '')}" != session.name:
-        found.strangers.append(path)
-        return None
-    return name, parts
-
-
 def preference(parts: dict[str, str]) -> tuple[int, int]:
     """Smaller is preferred: few entities besides the run (``acq-``, ``rec-`` ...), then a low run."""
     run = parts.get("run", "0")
@@ -67,19 +43,43 @@ def preference(parts: dict[str, str]) -> tuple[int, int]:
     return (others, int(run)) if run.isdecimal() else (others + 1, 0)
 
 
-def _image(path: Path, subject: Path, session: Path, found: Download) -> Image | None:
-    described = t1(path, subject, session, found)
-    if described is None or _DERIVED & set(described[1]):
+def add_images(subject: Path, tree: Tree, found: Download) -> None:
+    """Add the T1-weighted images of a subject's folder."""
+    add_sessions(subject, tree, found, "anat", lambda parts: None if _DERIVED & parts.keys() else preference(parts))
+
+
+def add_sessions(subject: Path, tree: Tree, found: Download, inside: str, rank: Rank) -> None:
+    """Add T1-weighted images, every one with its session's visit; they lie in the folder ``inside`` of a session's."""
+    for session in tree.folders(subject):
+        if not session.name.startswith("ses-"):
+            continue
+        volumes = [path for folder in tree.folders(session) if folder.name == inside for path in tree.files(folder)]
+        images = [image for path in volumes if (image := _image(path, subject.name, session.name, found, rank))]
+        found.images.extend(images)
+        if not images:
+            found.empty.append(session)
+
+
+def _image(path: Path, subject: str, session: str, found: Download, rank: Rank) -> Image | None:
+    """The image in a file; None for another kind, or another subject's file, which is noted."""
+    match = _VOLUME.fullmatch(path.name)
+    if match is None or not match["name"].endswith("T1w"):
         return None
-    name, parts = described
+    parts = entities(match["name"])
+    if f"sub-{parts.pop('sub', '')}" != subject or f"ses-{parts.pop('ses', '')}" != session:
+        found.strangers.append(path)
+        return None
+    preferred = rank(parts)
+    if preferred is None:
+        return None
     return Image(
-        subject=ptid(subject.name) or "",
-        description=name,
+        subject=ptid(subject) or "",
+        description=match["name"],
         acquired=None,
         number=0,
         series=0,
         path=path,
-        name=name,
-        visit=visit_of(session.name),
-        rank=preference(parts),
+        name=match["name"],
+        visit=visit_of(session),
+        rank=preferred,
     )

@@ -13,30 +13,17 @@ Layout = Literal["loni", "bids", "caps"]
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """One image on disk.
+    """One image on disk."""
 
-    Args:
-        subject: PTID, e.g. ``002_S_0413``.
-        description: in a LONI download the folder's name, in which ``;``, blanks and ``/`` are underscores; else the
-            entities of the file's name.
-        acquired: day of the scan; in BIDS and CAPS that of the session's exam, or None.
-        number: LONI's image id without its ``I``; the series number where a folder of DICOM files shows no id; else 0.
-        series: series number; 0 if none is shown.
-        path: the NIfTI file, or the folder of DICOM files.
-        name: what identifies the image where LONI's id does not.
-        visit: canonical visit, where the image's place says it.
-        rank: smaller is preferred; empty: LONI's description decides.
-    """
-
-    subject: str
-    description: str
-    acquired: date | None
-    number: int
-    series: int
-    path: Path
-    name: str = ""
-    visit: str | None = None
-    rank: tuple[int, ...] = ()
+    subject: str  # PTID, e.g. 002_S_0413
+    description: str  # the folder's name in a LONI download, where ";", blanks and "/" are underscores; else the file's
+    acquired: date | None  # day of the scan; in BIDS and CAPS that of the session's exam, or None
+    number: int  # LONI's image id without its "I"; the series number where DICOM files show no id; else 0
+    series: int  # series number; 0 if none is shown
+    path: Path  # the NIfTI file, or the folder of DICOM files
+    name: str = ""  # what identifies the image where LONI's id does not
+    visit: str | None = None  # canonical visit, where the image's place says it
+    rank: tuple[int, ...] = ()  # smaller is preferred; empty: LONI's description decides
 
     @property
     def rid(self) -> int:
@@ -69,37 +56,21 @@ class Image:
 
 @dataclass(frozen=True)
 class Download:
-    """What lies below a folder: images in one layout, and tables.
+    """What lies below a folder: images in one layout, and tables."""
 
-    Args:
-        layout: of the images.
-        images: sorted by subject, visit or day, and id.
-        tables: every ``.csv`` that is not below a subject's folder.
-        participants: ``participants.tsv`` of BIDS trees.
-        sessions: ``*_sessions.tsv`` of BIDS subjects.
-        sidecars: image number -> the archive's ``.xml`` about it.
-        empty: image folders (LONI) or sessions (BIDS, CAPS) that hold no image.
-        skipped: images of masks and harmonised segmentations, which are no scans.
-        others: images of other sequences and modalities.
-        strangers: subjects' folders, and files, whose names are no ADNI subject's.
-        outside: links that lead out of the folder, or nowhere.
-        archives: zip and other archives.
-        whole: whether ``images`` are all there are.
-    """
-
-    layout: Layout
-    images: list[Image] = field(default_factory=list)
-    tables: list[Path] = field(default_factory=list)
-    participants: list[Path] = field(default_factory=list)
-    sessions: list[Path] = field(default_factory=list)
-    sidecars: dict[int, Path] = field(default_factory=dict)
-    empty: list[Path] = field(default_factory=list)
-    skipped: list[Path] = field(default_factory=list)
-    others: list[Path] = field(default_factory=list)
-    strangers: list[Path] = field(default_factory=list)
-    outside: list[Path] = field(default_factory=list)
-    archives: list[Path] = field(default_factory=list)
-    whole: bool = True
+    layout: Layout  # of the images
+    images: list[Image] = field(default_factory=list)  # sorted by subject, visit or day, and id
+    tables: list[Path] = field(default_factory=list)  # every .csv that is not below a subject's folder
+    participants: list[Path] = field(default_factory=list)  # participants.tsv of BIDS trees
+    sessions: list[Path] = field(default_factory=list)  # *_sessions.tsv of BIDS subjects
+    sidecars: dict[int, Path] = field(default_factory=dict)  # image number -> the archive's .xml about it
+    empty: list[Path] = field(default_factory=list)  # image folders (LONI) or sessions (BIDS, CAPS) without an image
+    skipped: list[Path] = field(default_factory=list)  # masks and harmonised segmentations, which are no scans
+    others: list[Path] = field(default_factory=list)  # images of other sequences and modalities
+    strangers: list[Path] = field(default_factory=list)  # subjects' folders, and files, of no ADNI subject
+    outside: list[Path] = field(default_factory=list)  # links that lead out of the folder, or nowhere
+    archives: list[Path] = field(default_factory=list)  # zip and other archives
+    whole: bool = True  # whether "images" are all there are
 
     @property
     def subjects(self) -> set[str]:

@@ -1,8 +1,8 @@
-"""Which layout the images of a folder are in: found by looking, said in a sentence, overridden by ``--layout``."""
+"""Find images and tables below a folder, and recognise the layout that they are in; ``--layout`` overrides it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -29,7 +29,7 @@ _SHAPES: dict[Layout, str] = {
 
 @dataclass(frozen=True)
 class _Survey:
-    """What one walk over a folder met, before it looks into subjects' folders."""
+    """What the walk over a folder met, without the content of subjects' folders."""
 
     subjects: dict[Layout, list[Path]] = field(default_factory=lambda: {"loni": [], "bids": [], "caps": []})
     strangers: list[Path] = field(default_factory=list)
@@ -41,26 +41,18 @@ class _Survey:
 def find_download(
     folder: Path, layout: Literal["auto", "loni", "bids", "caps"] = "auto", progress: Progress = _QUIET
 ) -> Download:
-    """Find images and tables below a folder, which is walked once.
-
-    Args:
-        folder: where to look; images and tables may lie at any depth.
-        layout: ``auto`` looks which one it is.
-        progress: is told what was found.
+    """Find images and tables at any depth below a folder, which is walked once.
 
     Raises:
         DataError: there is no such folder, no image in it, or images in several layouts; a folder cannot be read.
     """
     tree, survey = Tree(folder), _Survey()
     _walk(folder, tree, survey, frozenset())
-    found = {}
-    for name in _READERS:
-        if layout in ("auto", name):
-            images = _read(name, tree, survey, progress)
-            if images.images:
-                found[name] = images
+    wanted = [name for name in _READERS if layout in ("auto", name)]
+    read = {name: _read(name, tree, survey, progress) for name in wanted}
+    found = {name: download for name, download in read.items() if download.images}
     if not found:
-        raise DataError(_nothing(folder, layout, tree, survey))
+        raise DataError(_nothing(folder, wanted, tree, survey))
     if len(found) > 1:
         listed = "; ".join(f"{_NAMES[name]} ({_count(images, survey, folder)})" for name, images in found.items())
         raise DataError(
@@ -115,35 +107,22 @@ def _read(name: Layout, tree: Tree, survey: _Survey, progress: Progress) -> Down
     for subject in progress.track(subjects, "looking for images", len(subjects), "subjects") if subjects else ():
         _READERS[name](subject, tree, found)
     found.images.sort(key=lambda image: (image.subject, str(image.acquired), image.visit or "", image.number))
-    if name == "loni":
-        return replace(found, outside=list(tree.outside), archives=list(tree.archives))
-    return replace(
-        found,
-        participants=survey.participants,
-        sessions=list(_sessions(tree, survey)),
-        strangers=[*survey.strangers, *found.strangers],
-        outside=list(tree.outside),
-        archives=list(tree.archives),
-    )
-
-
-def _sessions(tree: Tree, survey: _Survey) -> Iterator[Path]:
-    """A CAPS tree is made from a BIDS tree, which holds the tables."""
-    for subject in [*survey.subjects["bids"], *survey.subjects["caps"]]:
-        yield from (path for path in tree.files(subject) if path.name == f"{subject.name}_sessions.tsv")
+    if name != "loni":
+        # A CAPS tree is made from a BIDS tree, which holds the tables.
+        clinica = [*survey.subjects["bids"], *survey.subjects["caps"]]
+        files = [(path, f"{subject.name}_sessions.tsv") for subject in clinica for path in tree.files(subject)]
+        found.participants.extend(survey.participants)
+        found.sessions.extend(path for path, sessions in files if path.name == sessions)
+        found.strangers[:0] = survey.strangers
+    return replace(found, outside=list(tree.outside), archives=list(tree.archives))
 
 
 def _count(download: Download, survey: _Survey, folder: Path) -> str:
-    with_image = [path for path in survey.subjects[download.layout] if _is_seen(path, download)]
-    images, subjects = len(download.images), len(download.subjects)
-    return (
-        f"{images} image{'s' if images > 1 else ''} of {subjects} subject{'s' if subjects > 1 else ''}"
-        f"{_places(with_image, folder)}"
-    )
-
-
-def _is_seen(path: Path, download: Download) -> bool:
-    return (path.name if download.layout == "loni" else bids.ptid(path.name)) in download.subjects
+    folders, seen = survey.subjects[download.layout], download.subjects
+    with_image = [path for path in folders if (bids.ptid(path.name) or path.name) in seen]
+    images, subjects = len(download.images), len(seen)
+    counted = f"{images} image{'s' if images > 1 else ''} of {subjects} subject{'s' if subjects > 1 else ''}"
+    return f"{counted}{_places(with_image, folder)}"
 
 
 def _places(paths: Iterable[Path], folder: Path) -> str:
@@ -153,9 +132,8 @@ def _places(paths: Iterable[Path], folder: Path) -> str:
     return f" in {', '.join(places[:3])}{' ...' if len(places) > 3 else ''}" if places else ""
 
 
-def _nothing(folder: Path, layout: str, tree: Tree, survey: _Survey) -> str:
+def _nothing(folder: Path, wanted: list[Layout], tree: Tree, survey: _Survey) -> str:
     """Say what was looked for, and what is there instead."""
-    wanted = [name for name in _READERS if layout in ("auto", name)]
     shapes = "; ".join(f"{_NAMES[name]}: {_SHAPES[name]}" for name in wanted)
     there = [f"{len(paths)} subjects' folders of {_NAMES[name]}" for name, paths in survey.subjects.items() if paths]
     links, archives = len(tree.outside), len(tree.archives)
@@ -164,7 +142,6 @@ def _nothing(folder: Path, layout: str, tree: Tree, survey: _Survey) -> str:
     there += [f"{len(survey.strangers)} folders sub-..., none of which is sub-ADNI..."] if survey.strangers else []
     return (
         f"{folder} holds no images in the layout of {' or '.join(_NAMES[name] for name in wanted)}. At any depth below "
-        f"it there may be {shapes}. "
-        "Give the folder that holds both the images and the study tables."
+        f"it there may be {shapes}. Give the folder that holds both the images and the study tables."
         + (f" It does hold {'; '.join(there)}." if there else "")
     )

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from pathlib import Path
+from types import MappingProxyType
 
 import pandas as pd
 
@@ -38,22 +39,16 @@ def add_images(subject: Path, tree: Tree, found: Download) -> None:
         DataError: a folder cannot be read, or is named after a day that does not exist.
     """
     for leaf, description, acquired in _leaves(subject, tree):
-        if _SKIPPED.search(description):
-            found.skipped.append(leaf)
-            continue
-        if _OTHER.search(description):
-            found.others.append(leaf)
+        if _SKIPPED.search(description) or _OTHER.search(description):
+            (found.skipped if _SKIPPED.search(description) else found.others).append(leaf)
             continue
         links = len(tree.outside)
         images = list(_images(leaf, subject.name, description, acquired, tree))
-        found.others.extend(image.path for image in images if _is_other(image.path))
-        found.images.extend(image for image in images if not _is_other(image.path))
+        others = {image.path for image in images if _OTHER_MODALITY.match(image.path.name)}
+        found.others.extend(image.path for image in images if image.path in others)
+        found.images.extend(image for image in images if image.path not in others)
         if not images and len(tree.outside) == links:
             found.empty.append(leaf)
-
-
-def _is_other(path: Path) -> bool:
-    return bool(_OTHER_MODALITY.match(path.name))
 
 
 def _leaves(subject: Path, tree: Tree) -> Iterator[tuple[Path, str, date]]:
@@ -78,7 +73,7 @@ def _images(leaf: Path, subject: str, description: str, acquired: date, tree: Tr
     volumes = [name for name in files if name.lower().endswith(_VOLUMES)]
     series = [name for name in files if name.lower().endswith(".dcm")]
     if not volumes and len(tree.outside) > links:
-        return  # whoever reads the series would read the whole folder
+        return  # reading the series would read the whole folder
     for name in volumes or series[:1]:
         number, scan = IMAGE_ID.search(name), _SERIES.search(name)
         yield Image(
@@ -92,15 +87,10 @@ def _images(leaf: Path, subject: str, description: str, acquired: date, tree: Tr
         )
 
 
-def read_visits(tables: list[Path], folders: Mapping[int, str] | None = None) -> pd.Series:
-    """Read the collection lists among the tables.
+def read_visits(tables: list[Path], folders: Mapping[int, str] = MappingProxyType({})) -> pd.Series:
+    """Read the visit as listed, by image number, from the collection lists among tables: those with ``Image Data ID``.
 
-    Args:
-        tables: where to look; a list is known by its column ``Image Data ID``.
-        folders: image number -> the subject in whose folder the image lies.
-
-    Returns:
-        The visit as listed, by image number. Empty if there is no list.
+    ``folders`` says in which subject's folder an image lies.
 
     Raises:
         DataError: an image id is not one, or is listed for another subject, with file and line.
@@ -119,7 +109,7 @@ def read_visits(tables: list[Path], folders: Mapping[int, str] | None = None) ->
             )
         numbers = numbers.astype(int)
         for line, number, subject in zip(rows.index, numbers, rows["Subject"], strict=True):
-            folder = (folders or {}).get(number, subject)
+            folder = folders.get(number, subject)
             if folder != subject and SUBJECT.fullmatch(subject):
                 raise DataError(
                     f"{path}, line {line}, column 'Subject': image I{number} is listed for {subject}, but lies in the "

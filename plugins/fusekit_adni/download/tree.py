@@ -11,14 +11,11 @@ _ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".7z", ".rar")
 
 
 class Tree:
-    """A data folder.
-
-    Args:
-        root: where it begins.
+    """A data folder, and what was met in it so far that is not read.
 
     Attributes:
-        outside: links met so far that lead out of the folder, or nowhere.
-        archives: archives met so far.
+        outside: links that lead out of the folder, or nowhere.
+        archives: archives.
 
     Raises:
         DataError: there is no such folder.
@@ -27,13 +24,12 @@ class Tree:
     def __init__(self, root: Path):
         if not root.is_dir():
             raise DataError(f"--data {root} is not a folder.")
-        self.root = root
         self._real = root.resolve()
         self.outside: dict[Path, None] = {}  # keys, in the order in which they were met
         self.archives: dict[Path, None] = {}
 
     def entries(self, folder: Path) -> list[os.DirEntry[str]]:
-        """What a folder holds, by name; without hidden entries and macOS's shadows of unpacked archives.
+        """What a folder holds, sorted by name, without hidden entries and macOS's shadows of unpacked archives.
 
         Raises:
             DataError: the folder cannot be read.
@@ -46,11 +42,11 @@ class Tree:
         return [entry for entry in entries if not entry.name.startswith((".", "__MACOSX")) and self._inside(entry)]
 
     def folders(self, folder: Path) -> list[Path]:
-        """The folders in a folder, by name."""
+        """The folders in a folder, sorted by name."""
         return [Path(entry.path) for entry in self.entries(folder) if entry.is_dir()]
 
     def files(self, folder: Path) -> list[Path]:
-        """The files in a folder, by name; archives are noted, and left out."""
+        """The files in a folder, sorted by name; archives are noted, and left out."""
         return [path for entry in self.entries(folder) if entry.is_file() and not self.is_archive(path := Path(entry))]
 
     def is_archive(self, path: Path) -> bool:

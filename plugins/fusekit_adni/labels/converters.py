@@ -1,11 +1,11 @@
-"""Stable or progressive: who with MCI went on to dementia, from the diagnoses at all visits.
+"""Stable or progressive: who with MCI developed dementia, from the diagnoses at all visits.
 
-Nobody is called stable because follow-up ended: that takes MCI seen as late as the rule asks.
+The end of follow-up makes no one stable: that takes MCI seen as late as the rule asks.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,10 +13,10 @@ from typing import Any
 import pandas as pd
 
 from fusekit.data import Finding
+from fusekit.data.own.problems import note
 from fusekit.errors import OptionError
 from fusekit_adni.labels.diagnosis import AD, CN, MCI
 from fusekit_adni.labels.visits import LIMIT_DAYS
-from fusekit_adni.scans import note
 
 STABLE, PROGRESSIVE = "stable", "progressive"
 
@@ -24,21 +24,28 @@ STABLE, PROGRESSIVE = "stable", "progressive"
 MONTH = 365.25 / 12
 
 
+#: Code and message of every reason to leave subjects out, in the order in which they are listed.
+_LEFT_OUT = {
+    "no-baseline-diagnosis": "subjects without a diagnosis at baseline, left out",
+    "not-mci": "subjects with another diagnosis than MCI at baseline, left out",
+    "other-phase": "subjects with MCI of other phases of the study, left out",
+    "visit-times-differ": f"subjects whose exam days lie more than {LIMIT_DAYS} days from what their visit codes say, "
+    "and who would be labelled otherwise by the days, left out",
+    "reverted": "subjects with MCI who went back to a milder diagnosis, left out",
+    "late-conversion": "subjects with MCI in whom dementia was first seen after the horizon, left out",
+    "short-follow-up": "subjects with MCI who were not followed long enough to be called stable, left out",
+    "no-baseline-scan": "subjects with a label but without a scan at baseline, left out",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a subject.
+    """What became of a subject."""
 
-    Args:
-        verdict: ``stable``, ``progressive``, or why neither: the code of a finding.
-        detail: the visit that decided, for a list of those left out.
-        month: of that visit, after baseline; None for those left out.
-        day: of that visit (ISO), if known.
-    """
-
-    verdict: str
-    detail: str = ""
-    month: float | None = None
-    day: str = ""
+    verdict: str  # "stable", "progressive", or why neither: the code of a finding
+    detail: str = ""  # the visit that decided, for a list of those left out
+    month: float | None = None  # of that visit, after baseline; None for those left out
+    day: str = ""  # of that visit (ISO), if known
 
     @property
     def label(self) -> int | None:
@@ -50,19 +57,14 @@ class Outcome:
 class ConverterRule:
     """What stable and progressive mean.
 
-    Args:
-        horizon_months: progressive is dementia by this month after baseline.
-        require_followup_months: stable is no dementia, with a diagnosis in this month or later.
-        exclude_reverters: leave out whoever went back: to CN, or from dementia to anything milder, at any visit.
-
     Raises:
-        OptionError: a number below 1, or less follow-up required than the horizon is long: people nobody has looked at
+        OptionError: a number below 1, or less follow-up required than the horizon is long: people who were not followed
             long enough would count as stable.
     """
 
-    horizon_months: int = 36
-    require_followup_months: int = 36
-    exclude_reverters: bool = True
+    horizon_months: int = 36  # progressive is dementia by this month after baseline
+    require_followup_months: int = 36  # stable is no dementia, with a diagnosis in this month or later
+    exclude_reverters: bool = True  # those who went back to CN, or from dementia to anything milder, at any visit
 
     def __post_init__(self) -> None:
         if self.horizon_months < 1:
@@ -75,29 +77,17 @@ class ConverterRule:
             )
 
     def outcome(self, baseline: str | None, later: Iterable[tuple[float, str]]) -> Outcome:
-        """Judge one subject.
-
-        Args:
-            baseline: diagnosis at the baseline visit.
-            later: (months after baseline, diagnosis) of every other visit that has a diagnosis, in any order.
-        """
+        """Judge one subject by the diagnosis at baseline, and (months after baseline, diagnosis) of later visits."""
         if baseline is None:
             return Outcome("no-baseline-diagnosis")
         if baseline != MCI:
             return Outcome("not-mci", baseline)
         visits = sorted(later)
         first = next((months for months, diagnosis in visits if diagnosis == AD), None)
-        back = next(
-            (
-                visit
-                for visit in visits
-                if visit[1] == CN or (first is not None and visit[0] > first and visit[1] != AD)
-            ),
-            None,
-        )
-        if self.exclude_reverters and back is not None:
-            since = "from AD " if first is not None and back[0] > first else ""
-            return Outcome("reverted", f"{since}to {back[1]} at month {back[0]:g}")
+        for months, diagnosis in visits if self.exclude_reverters else ():
+            ill = first is not None and months > first
+            if diagnosis == CN or (ill and diagnosis != AD):
+                return Outcome("reverted", f"{'from AD ' if ill else ''}to {diagnosis} at month {months:g}")
         if first is not None:
             seen = f"AD first seen at month {first:g}"
             if first > self.horizon_months:
@@ -110,21 +100,16 @@ class ConverterRule:
 
 
 def judge(known: pd.DataFrame, rule: ConverterRule) -> dict[int, Outcome]:
-    """Judge everybody who has a diagnosis.
+    """Judge everyone who has a diagnosis; returns the outcome by rid.
 
     A visit counts at the month of its code, early or late as people come. Where the exam's day lies more than 180 days
-    from there, code and day tell two stories: a subject whose label depends on which is true is neither.
+    from there, code and day contradict each other: a subject whose label depends on which is true is neither.
 
-    Args:
-        known: index (rid, visit), the visit ``bl`` or ``mNN``, in any order; columns diagnosis and day (of the exam;
-            NaT if unknown).
-
-    Returns:
-        Outcome by rid.
+    ``known`` has the index (rid, visit), ``bl`` or ``mNN``, and the columns diagnosis and day (NaT if unknown).
     """
-    visits: dict[int, dict[str, tuple[str, Any]]] = {}
+    visits: defaultdict[int, dict[str, tuple[str, Any]]] = defaultdict(dict)
     for (rid, visit), diagnosis, day in zip(known.index, known["diagnosis"], known["day"], strict=True):
-        visits.setdefault(int(rid), {})[str(visit)] = (diagnosis, day)
+        visits[int(rid)][str(visit)] = (diagnosis, day)
     return {rid: _judge(own, rule) for rid, own in visits.items()}
 
 
@@ -163,74 +148,33 @@ def label_converters(
 
     Args:
         scans: index scan; columns subject, rid, visit, and, where phases are asked for, ``column``.
-        outcomes: by rid; whoever is not in it has no diagnosis.
+        outcomes: by rid; a subject that is not in it has no diagnosis.
         phases: of the study at baseline, to keep; empty keeps all.
-        findings: gets everybody left out, by reason. The reasons are looked at in the order of the notes below, so
-            that each subject is counted once.
-        column: that names the phase.
+        findings: gets everyone who is left out, once.
     """
-    dropped: dict[str, list[str]] = {}
+    dropped: defaultdict[str, list[str]] = defaultdict(list)
     with_them: Counter[str] = Counter()  # scans
     labels: dict[str, int] = {}
     for subject, own in scans.groupby("subject"):
         outcome = outcomes.get(int(own["rid"].iloc[0]), Outcome("no-baseline-diagnosis"))
         at_baseline = own[own["visit"] == "bl"]
-        phase = str((own if at_baseline.empty else at_baseline)[column].iloc[0]) if phases else ""
         if outcome.verdict not in ("no-baseline-diagnosis", "not-mci"):
+            phase = str((own if at_baseline.empty else at_baseline)[column].iloc[0]) if phases else ""
             if phases and phase.upper() not in phases:
                 outcome = Outcome("other-phase", phase or "no phase known")
             elif outcome.label is not None and at_baseline.empty:
                 outcome = Outcome("no-baseline-scan", outcome.verdict)
         if outcome.label is None:
-            said = f"{subject}: {outcome.detail}" if outcome.detail else str(subject)
-            dropped.setdefault(outcome.verdict, []).append(said)
+            dropped[outcome.verdict].append(f"{subject}: {outcome.detail}" if outcome.detail else str(subject))
             with_them[outcome.verdict] += len(own)
         else:
             labels[str(subject)] = outcome.label
-
-    def left_out(code: str) -> dict[str, Any]:
-        return {"items": dropped.get(code, []), "dropped": "subjects", "along": with_them[code]}
-
-    note(
-        findings,
-        "no-baseline-diagnosis",
-        "subjects without a diagnosis at baseline, left out",
-        **left_out("no-baseline-diagnosis"),
-    )
-    note(findings, "not-mci", "subjects with another diagnosis than MCI at baseline, left out", **left_out("not-mci"))
-    note(findings, "other-phase", "subjects with MCI of other phases of the study, left out", **left_out("other-phase"))
-    note(
-        findings,
-        "visit-times-differ",
-        f"subjects whose exam days lie more than {LIMIT_DAYS} days from what their visit codes say, and who would be "
-        "labelled otherwise by the days, left out",
-        **left_out("visit-times-differ"),
-    )
-    note(
-        findings, "reverted", "subjects with MCI who went back to a milder diagnosis, left out", **left_out("reverted")
-    )
-    note(
-        findings,
-        "late-conversion",
-        "subjects with MCI in whom dementia was first seen after the horizon, left out",
-        **left_out("late-conversion"),
-    )
-    note(
-        findings,
-        "short-follow-up",
-        "subjects with MCI who were not followed long enough to be called stable, left out",
-        **left_out("short-follow-up"),
-    )
-    note(
-        findings,
-        "no-baseline-scan",
-        "subjects with a label but without a scan at baseline, left out",
-        **left_out("no-baseline-scan"),
-    )
+    for code, message in _LEFT_OUT.items():
+        note(findings, code, message, dropped[code], dropped="subjects", along=with_them[code])
     kept = scans[scans["subject"].isin(labels)]
     later = kept[kept["visit"] != "bl"]
     message = "scans of later visits left out: the question is asked at baseline"
-    note(findings, "later-visit", message, later.index, "scans", along=0)
+    note(findings, "later-visit", message, later.index, dropped="scans", along=0)
     kept = kept[kept["visit"] == "bl"]
     days = [outcomes[rid].day for rid in kept["rid"]]
     return kept.assign(

@@ -42,9 +42,9 @@ def parse_days(cells: pd.Series) -> pd.Series:
 
 
 def nearest(day: date | None, days: pd.Series) -> tuple[int, int] | None:
-    """Position and distance in days of the nearest of some days (NaT: never); None beyond ``LIMIT_DAYS``.
+    """Position and distance in days of the nearest of some days, the first of equally near ones.
 
-    Of two equally near, the earlier position. None has no nearest day.
+    None if there is no day, or none within ``LIMIT_DAYS``; a NaT is never near.
     """
     if day is None:
         return None
@@ -66,7 +66,7 @@ def match(scans: pd.DataFrame, table: pd.DataFrame) -> pd.Series:
         Line by scan; missing (<NA>) where the subject has no row of that visit and none within ``LIMIT_DAYS``. The
         first of several rows of a visit counts.
     """
-    keys = table[[name for name in ("rid", "visit", "day") if name in table]]  # to cut up hundreds of columns is slow
+    keys = table[[name for name in ("rid", "visit", "day") if name in table]]  # grouping hundreds of columns is slow
     rows = dict(iter(keys.groupby("rid")))
     lines: list[int | None] = []
     for rid, visit, acquired in zip(scans["rid"], scans["visit"], scans["acquired"], strict=True):

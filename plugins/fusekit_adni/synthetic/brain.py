@@ -66,7 +66,7 @@ class _Template:
     grid: np.ndarray  # (3, *SHAPE) mm of every output voxel
     ventricles: _Cavity
     horns: _Cavity
-    splines: tuple[np.ndarray, ...]  # (n, knots) from knots to voxels, one an axis
+    splines: tuple[np.ndarray, ...]  # (n, knots) from knots to voxels, one per axis
 
 
 def affine() -> np.ndarray:
@@ -77,15 +77,10 @@ def affine() -> np.ndarray:
 
 
 def make_brain(rng: np.random.Generator, ventricles: float, horns: float) -> np.ndarray:
-    """One subject's volume.
+    """One subject's volume, int16 of ``SHAPE`` in RAS order on the grid of ``affine()``.
 
-    Args:
-        rng: draws anatomy, head position, shading, scanner scale and noise.
-        ventricles: sign V, 0 on average, in standard deviations.
-        horns: sign H, likewise.
-
-    Returns:
-        SHAPE, int16, in RAS order on the grid of ``affine()``.
+    The signs V and H are 0 on average, in standard deviations. Anatomy, head position, shading, scanner scale and noise
+    are drawn.
     """
     template = _template()
     shift = rng.normal(0, SHIFT_MM, (3, 1, 1, 1)).astype(np.float32)  # of the head in the scanner
@@ -121,7 +116,7 @@ def _smooth(rng: np.random.Generator, template: _Template, deviation: float) -> 
     """A smooth random vector field (3, *SHAPE): normal values at the knots, splines between."""
     field = rng.normal(0, deviation, (3, *KNOTS)).astype(np.float32)
     x, y, z = template.splines
-    # One axis at a time, and not through a linear-algebra library, whose own threads would get in our threads' way.
+    # One axis at a time, without a linear-algebra library, whose own threads would compete with ours.
     field = np.einsum("cijk,zk->cijz", field, z)
     field = np.einsum("cijz,yj->ciyz", field, y)
     return np.asarray(np.einsum("ciyz,xi->cxyz", field, x))
@@ -129,7 +124,7 @@ def _smooth(rng: np.random.Generator, template: _Template, deviation: float) -> 
 
 @cache
 def _template() -> _Template:
-    """Load the template once a process: it takes seconds, most of them for the distances to the cavities."""
+    """Load the template once per process: the distances to the cavities take seconds."""
     from nilearn.datasets import load_mni152_template
     from scipy.interpolate import CubicSpline
 
@@ -137,36 +132,23 @@ def _template() -> _Template:
     origin = loaded.affine[:3, 3].astype(np.float32)
     image = np.asarray(loaded.dataobj, dtype=np.float32)
     image *= WHITE / image.max()
-    mm = tuple(np.ogrid[tuple(slice(o, o + n) for o, n in zip(origin, image.shape, strict=True))])
-    ventricles, horns = _ventricles(image, mm), _horns(mm)
+    x, y, z = np.ogrid[tuple(slice(o, o + n) for o, n in zip(origin, image.shape, strict=True))]  # mm
+    middle = (abs(x) < 24) & (y > -45) & (y < 38) & (z > 0) & (z < 32)
+    ventricles = np.asarray(middle & (image > 0) & (image < 0.42 * WHITE))  # the dark voxels in the middle of the brain
+    (cx, cy, cz), (ax, ay, az) = HORN_CENTRE, HORN_AXES
+    horns = np.asarray(((abs(x) - cx) / ax) ** 2 + ((y - cy) / ay) ** 2 + ((z - cz) / az) ** 2 < 1)
     image[horns] = np.minimum(image[horns], FLUID)
     axes = [ORIGIN[i] + SPACING[i] * np.arange(SHAPE[i], dtype=np.float32) for i in range(3)]
     grid = np.stack(np.meshgrid(*axes, indexing="ij"))
-    return _Template(
-        image=image,
-        origin=origin.reshape(3, 1, 1, 1),
-        grid=grid,
-        ventricles=_cavity(ventricles, grid - origin.reshape(3, 1, 1, 1), VENTRICLE_REACH),
-        horns=_cavity(horns, grid - origin.reshape(3, 1, 1, 1), HORN_REACH),
-        splines=tuple(
-            CubicSpline(np.linspace(0, 1, k), np.eye(k))(np.linspace(0, 1, n)).astype(np.float32)
-            for k, n in zip(KNOTS, SHAPE, strict=True)
-        ),
-    )
-
-
-def _ventricles(image: np.ndarray, mm: tuple[np.ndarray, ...]) -> np.ndarray:
-    """Voxels of the lateral ventricles: the dark ones in the middle of the brain."""
-    x, y, z = mm
-    box = (abs(x) < 24) & (y > -45) & (y < 38) & (z > 0) & (z < 32)
-    return np.asarray(box & (image > 0) & (image < 0.42 * WHITE))
-
-
-def _horns(mm: tuple[np.ndarray, ...]) -> np.ndarray:
-    """Voxels of the temporal horns, as ellipsoids."""
-    x, y, z = mm
-    (cx, cy, cz), (ax, ay, az) = HORN_CENTRE, HORN_AXES
-    return np.asarray(((abs(x) - cx) / ax) ** 2 + ((y - cy) / ay) ** 2 + ((z - cz) / az) ** 2 < 1)
+    corner = origin.reshape(3, 1, 1, 1)
+    cavities = [
+        _cavity(inside, grid - corner, reach) for inside, reach in ((ventricles, VENTRICLE_REACH), (horns, HORN_REACH))
+    ]
+    splines = [
+        CubicSpline(np.linspace(0, 1, k), np.eye(k))(np.linspace(0, 1, n)).astype(np.float32)
+        for k, n in zip(KNOTS, SHAPE, strict=True)
+    ]
+    return _Template(image, corner, grid, *cavities, tuple(splines))
 
 
 def _cavity(inside: np.ndarray, voxels: np.ndarray, reach: float) -> _Cavity:

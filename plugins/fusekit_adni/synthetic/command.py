@@ -30,19 +30,10 @@ def synthesize_adni(
     interaction: Annotated[float, typer.Option(help="How far APOE e4 decides which atrophy means disease.")] = 1.0,
 ) -> None:
     """Write a SYNTHETIC cohort in the layout of an ADNI download, to try things on or to test your own tools."""
-    from fusekit.disk import new_folder
-    from fusekit.progress import Bars
-    from fusekit_adni.synthetic import download, followup
+    from fusekit.data.synthetic import write_cohort
+    from fusekit_adni.converter_task import MciConverterTask
+    from fusekit_adni.task import AdniAdTask
 
-    write = followup.write_followup if task == Question.CONVERTERS else download.write_download
-    with new_folder(folder.absolute()) as partial:
-        write(
-            partial,
-            Bars(),
-            seed=seed,
-            subjects=subjects,
-            image_effect=image_effect,
-            table_effect=table_effect,
-            interaction=interaction,
-        )
-    typer.echo(f"A SYNTHETIC cohort of {subjects} subjects lies in {folder}. Try: fusekit run {task} --data {folder}")
+    asked = MciConverterTask() if task == Question.CONVERTERS else AdniAdTask()
+    effects = {"image_effect": image_effect, "table_effect": table_effect, "interaction": interaction}
+    typer.echo(write_cohort(asked, task, folder, "subjects", seed=seed, subjects=subjects, **effects))

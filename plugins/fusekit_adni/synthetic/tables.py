@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -20,27 +21,29 @@ NO_CSF, NO_NFL, NO_PLASMA, NO_APOE, NO_LABS = 0.5, 0.15, 0.2, 0.02, 0.05
 VISITS = {"bl": 0, "m06": 6, "m12": 12}
 
 CODES = {"CN": 1, "MCI": 2, "AD": 3}
+FLAGS = {"NORM": "CN", "MCI": "MCI", "AD": "AD"}
 DX = {"CN": "CN", "MCI": "MCI", "AD": "Dementia"}
 DX_BASELINE = {"CN": "CN", "MCI": "LMCI", "AD": "AD"}
 
+#: DXCHANGE, from 1, by the diagnoses before and now.
+CHANGES = ["CN-CN", "MCI-MCI", "AD-AD", "CN-MCI", "MCI-AD", "CN-AD", "MCI-CN", "AD-MCI", "AD-CN"]
 
-def write_tables(rng: np.random.Generator, people: pd.DataFrame, folder: Path) -> None:
-    """Write the study tables of ``draw_subjects`` people, who have a column ``baseline`` (date), into a folder."""
-    rows = _visits(people)
-    rows = rows.assign(
-        months=rows["visit"].map(VISITS),
-        state=rows["diagnosis"],
-        start=rows["diagnosis"],
-        phase="ADNI1",
-        entered="ADNI1",
-    )
-    tables = {"ADNIMERGE": adnimerge(rng, rows), "DXSUM_PDXCONV_ADNIALL": _diagnoses(rng, people)}
-    write_csv({f"{name}_{EXPORTED}": table for name, table in tables.items()} | biospecimens(rng, people), folder)
+#: Share of diagnoses that were entered twice.
+TWICE = 0.02
 
 
-def biospecimens(rng: np.random.Generator, people: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Tables of genes and fluids, by the names of their files."""
-    return {
+def write_tables(rng: np.random.Generator, people: pd.DataFrame, visits: pd.DataFrame, folder: Path) -> None:
+    """Write the study tables as the archive exports them, into a new folder.
+
+    Args:
+        people: as ``draw_subjects`` draws them, with baseline (date) and the phase entered.
+        visits: one row per person and visit: rid, months, visit, code (the phase's own), phase, day, state (the true
+            diagnosis) and diagnosis (as recorded; "" if it was not).
+    """
+    about = people.drop(columns="diagnosis").assign(start=people["diagnosis"])
+    tables = {
+        f"ADNIMERGE_{EXPORTED}": _adnimerge(rng, visits.merge(about, on="rid")),
+        f"DXSUM_PDXCONV_ADNIALL_{EXPORTED}": _dxsum(rng, visits),
         f"UPENNBIOMK_MASTER_{EXPORTED}": _csf(rng, people),
         f"UPENNBIOMK9_04_19_17_{EXPORTED}": _elecsys(rng, people),
         f"APOERES_{EXPORTED}": _apoe(rng, people),
@@ -48,17 +51,19 @@ def biospecimens(rng: np.random.Generator, people: pd.DataFrame) -> dict[str, pd
         f"LABDATA_{EXPORTED}": _labs(rng, people),
         "adni_plasma_qc_multiplex_11Nov2010": _analytes(rng, people),
     }
-
-
-def write_csv(tables: dict[str, pd.DataFrame], folder: Path) -> None:
-    """Write tables as the archive exports them, into a new folder."""
     folder.mkdir()
     for name, table in tables.items():
-        table.to_csv(folder / f"{name}.csv", index=False, quoting=1, lineterminator="\n")  # 1: every field quoted
+        table.to_csv(folder / f"{name}.csv", index=False, quoting=csv.QUOTE_ALL, lineterminator="\n")
+
+
+def yearly_visits(people: pd.DataFrame) -> pd.DataFrame:
+    """Visits of people who were seen for a year and whose diagnosis stayed, for ``write_tables``."""
+    rows = _visits(people)[["rid", "visit", "day", "diagnosis"]]
+    return rows.assign(months=rows["visit"].map(VISITS), code=rows["visit"], state=rows["diagnosis"], phase="ADNI1")
 
 
 def visit_date(baseline: date, visit: str) -> date:
-    """The day of a visit: so many months of 30.4 days after baseline."""
+    """The day of a visit, months of 30.4 days after baseline."""
     return baseline + timedelta(days=round(30.4 * VISITS[visit]))
 
 
@@ -67,19 +72,13 @@ def _some(rng: np.random.Generator, people: pd.DataFrame, missing: float) -> pd.
 
 
 def _visits(people: pd.DataFrame, visits: tuple[str, ...] = tuple(VISITS)) -> pd.DataFrame:
-    """One row a person and visit."""
+    """One row per person and visit."""
     rows = pd.concat([people.assign(visit=visit) for visit in visits]).sort_values(["rid", "visit"], kind="stable")
     return rows.assign(day=[visit_date(b, v) for b, v in zip(rows["baseline"], rows["visit"], strict=True)])
 
 
-def adnimerge(rng: np.random.Generator, rows: pd.DataFrame) -> pd.DataFrame:
-    """The table of everything.
-
-    Args:
-        rows: one a person and visit: what ``draw_subjects`` says of the person, visit, months and day, diagnosis as
-            recorded ("" if it was not), state (the true one), start (diagnosis at baseline), phase and the phase
-            entered.
-    """
+def _adnimerge(rng: np.random.Generator, rows: pd.DataFrame) -> pd.DataFrame:
+    """The table of everything, from visits with what is known of the person; start is the diagnosis at baseline."""
     n, ill = len(rows), rows["state"].map(CODES).to_numpy() - 1.0
     gaps = rng.random(n) < 0.1
     return pd.DataFrame(
@@ -117,26 +116,30 @@ def adnimerge(rng: np.random.Generator, rows: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _diagnoses(rng: np.random.Generator, people: pd.DataFrame) -> pd.DataFrame:
-    rows = _visits(people)
+def _dxsum(rng: np.random.Generator, visits: pd.DataFrame) -> pd.DataFrame:
+    """ADNI1 states the diagnosis, ADNI2 the change since the last one that was recorded."""
+    recorded = visits["diagnosis"].where(visits["diagnosis"] != "")
+    before = recorded.groupby(visits["rid"]).transform(lambda own: own.ffill().shift()).fillna(recorded)
+    codes = {pair: code for code, pair in enumerate(CHANGES, 1)}
+    change = (before + "-" + recorded).map(codes).fillna(-4).astype(int)
+    first = visits["phase"] == "ADNI1"
+    converted = (before != "AD") & (recorded == "AD")
     table = pd.DataFrame(
         {
-            "Phase": "ADNI1",
-            "RID": rows["rid"],
-            "VISCODE": rows["visit"],
-            "VISCODE2": rows["visit"],
-            "EXAMDATE": rows["day"].map(str),
-            "DXCHANGE": "-4",
-            "DXCURREN": rows["diagnosis"].map(CODES),
-            "DXCONV": 0,
-            "DXNORM": np.where(rows["diagnosis"] == "CN", 1, -4),
-            "DXMCI": np.where(rows["diagnosis"] == "MCI", 1, -4),
-            "DXAD": np.where(rows["diagnosis"] == "AD", 1, -4),
+            "Phase": visits["phase"],
+            "RID": visits["rid"],
+            "VISCODE": visits["code"],
+            "VISCODE2": visits["visit"],
+            "EXAMDATE": visits["day"].map(str),
+            "DXCHANGE": np.where(first, -4, change),
+            "DXCURREN": np.where(first, recorded.map(CODES).fillna(-4).astype(int), -4),
+            "DXCONV": np.where(first, converted.astype(int), -4),
+            **{f"DX{flag}": np.where(recorded == name, 1, -4) for flag, name in FLAGS.items()},
             "DIAGNOSIS": "",
         }
     )
-    again = table[rng.random(len(table)) < 0.02]  # entered twice
-    return pd.concat([table, again]).sort_values(["RID", "VISCODE"], kind="stable")
+    again = table[rng.random(len(table)) < TWICE]
+    return pd.concat([table, again]).sort_values(["RID", "EXAMDATE"], kind="stable")
 
 
 def _censored(values: np.ndarray, low: float, high: float) -> list[str]:

@@ -1,6 +1,6 @@
 """Synthetic people with MCI over four years: who falls ill and when, who goes back, who stops coming.
 
-The biology is that of ``subjects``: whoever falls ill within three years looks like people with AD from the start,
+The biology is that of ``subjects``: people who fall ill within three years look like people with AD from the start,
 within five years like people with MCI, later or never like people without disease.
 """
 
@@ -40,12 +40,7 @@ OPENED = {"ADNI1": date(2005, 9, 1), "ADNI2": date(2011, 6, 1)}
 
 
 def draw_people(rng: np.random.Generator, count: int, strengths: Strengths) -> pd.DataFrame:
-    """Draw people.
-
-    Args:
-        rng: source of every number.
-        count: how many with MCI at baseline; a few with CN or AD come on top.
-        strengths: of the three effects.
+    """Draw ``count`` people with MCI at baseline; a few with CN or AD come on top.
 
     Returns:
         What ``draw_subjects`` says of a person, the diagnosis being that at baseline; entered (phase), baseline (date),
@@ -62,7 +57,7 @@ def draw_people(rng: np.random.Generator, count: int, strengths: Strengths) -> p
     onset = np.where(start == "MCI", onset, np.where(start == "CN", np.inf, 0))
     looks = np.select([onset <= SOON, onset <= LATER], [2, 1], 0)
     people = describe(rng, looks, strengths).assign(diagnosis=start, onset=onset)
-    assert list(SHARES) == ["CN", "MCI", "AD"]  # what the numbers above stand for
+    assert list(SHARES) == ["CN", "MCI", "AD"]  # as 0, 1, 2 in looks
     people["entered"] = rng.choice(list(OPENED), len(people))
     people["baseline"] = [
         OPENED[phase] + timedelta(days=int(days))
@@ -75,11 +70,10 @@ def draw_visits(rng: np.random.Generator, people: pd.DataFrame) -> pd.DataFrame:
     """Draw the visits of ``draw_people`` people.
 
     Returns:
-        One row a visit that took place, by rid and month: rid, months, visit (``bl``, ``m06``), code (the phase's own),
-        phase (at the visit), day, state (true diagnosis) and diagnosis (as recorded; "" where it was not).
+        One row per visit that took place, by rid and month, with the columns that ``tables.write_tables`` takes.
     """
     rows: list[tuple[Any, ...]] = []
-    for person in people.sort_values("rid")[["rid", "diagnosis", "onset", "entered", "baseline"]].to_dict("records"):
+    for person in people.sort_values("rid").to_dict("records"):
         codes = CODES[person["entered"]]
         months = np.array(list(codes))
         states = _states(rng, person["diagnosis"], months, person["onset"])
@@ -88,20 +82,14 @@ def draw_visits(rng: np.random.Generator, people: pd.DataFrame) -> pd.DataFrame:
         silent = rng.random(len(months)) < np.where(months == 0, NO_START, UNKNOWN)
         drift = rng.integers(-20, 21, len(months))
         for position, (month, code) in enumerate(codes.items()):
-            if month == 0 or came[position]:
-                rows.append(
-                    (
-                        person["rid"],
-                        month,
-                        f"m{month:02}" if month else "bl",
-                        code,
-                        "ADNI2" if month == 48 else person["entered"],
-                        person["baseline"]
-                        + timedelta(days=round(30.4 * month) + (int(drift[position]) if month else 0)),
-                        states[position],
-                        "" if silent[position] else states[position],
-                    )
-                )
+            if month and not came[position]:
+                continue
+            late = int(drift[position]) if month else 0
+            day = person["baseline"] + timedelta(days=round(30.4 * month) + late)
+            phase = "ADNI2" if month == 48 else person["entered"]
+            recorded = "" if silent[position] else states[position]
+            visit = f"m{month:02}" if month else "bl"
+            rows.append((person["rid"], month, visit, code, phase, day, states[position], recorded))
     return pd.DataFrame(rows, columns=["rid", "months", "visit", "code", "phase", "day", "state", "diagnosis"])
 
 

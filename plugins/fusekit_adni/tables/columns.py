@@ -1,23 +1,22 @@
 """The clinical columns: a default set from whichever tables are there, or those that a TOML file names.
 
-Of the default tables none is required, and columns that give the diagnosis away are never inputs: see
-``fusekit_adni.labels.leaks``.
+No default table is required. Columns that give the diagnosis away are never inputs: see ``fusekit_adni.labels.leaks``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 
 from fusekit.data import Column, Finding
-from fusekit_adni.tables.column_rules import read_column_rules
+from fusekit.data.own.problems import note
 from fusekit_adni.tables.measurements import Source, measurements
-from fusekit_adni.tables.named_columns import named_columns
+from fusekit_adni.tables.named import named_columns
 from fusekit_adni.tables.people import genotype, people
-from fusekit_adni.tables.tables import StudyTable, find_table, read_study_table
+from fusekit_adni.tables.rules import read_column_rules
+from fusekit_adni.tables.study import StudyTable, Values, find_table, read_study_table
 
 SOURCES = (
     Source(
@@ -46,17 +45,11 @@ SOURCES = (
 
 @dataclass(frozen=True)
 class Clinical:
-    """Clinical values of scans.
+    """Clinical values of scans."""
 
-    Args:
-        table: values; index scan, one column a ``Column``.
-        columns: in the same order.
-        seen: roster ids that have a row in any table of measurements.
-    """
-
-    table: pd.DataFrame
+    table: pd.DataFrame  # index scan; its columns are ``columns``, in that order
     columns: tuple[Column, ...]
-    seen: frozenset[int]
+    seen: frozenset[int]  # roster ids that have a row in any table of measurements
 
 
 def read_clinical(
@@ -73,23 +66,22 @@ def read_clinical(
     Args:
         scans: index scan; columns rid, visit, acquired.
         adnimerge: for age, sex and education, if it is there.
-        paths: the tables of the download.
         findings: gets notes about odd cells, other scales and empty columns.
         rules: a ``columns.toml`` that names the columns to read; None for the default set.
 
     Raises:
         DataError: a column is missing from its table; ``rules`` is not as it should be, or names what is not there.
     """
-    notes: list[Finding] = []
-    parts: list[tuple[Column, pd.Series]] = []
+    parts: list[Values] = []
     named = None if rules is None else read_column_rules(rules)
     if named is None or named.people:
-        parts = [*people(scans, adnimerge, notes), *genotype(scans, adnimerge, paths, notes)]
+        parts = [*people(scans, adnimerge, findings), *genotype(scans, adnimerge, paths, findings)]
     if named is None:
-        measured, seen = _default(scans, paths, notes)
+        measured, seen = _default(scans, paths, findings)
     else:
-        parts = named.chosen(parts)
-        measured, seen = named_columns(scans, paths, named, notes)
+        by_name = {column.name: (column, values) for column, values in parts}
+        parts = [by_name[name] for name in named.people if name in by_name]
+        measured, seen = named_columns(scans, paths, named, findings)
     parts += measured
     names = [column.name for column, _ in parts]
     qualified = [
@@ -98,9 +90,7 @@ def read_clinical(
     ]
     empty = [name for name in (named.people if named else ()) if name not in names]  # whose table is not there
     empty += [name for name, _, values in qualified if values.notna().sum() == 0]
-    if empty:
-        notes.append(Finding("column-without-values", "columns without a value for any scan, left out", tuple(empty)))
-    findings += _merged(notes)
+    note(findings, "column-without-values", "columns without a value for any scan, left out", empty)
     kept = [(name, column, values) for name, column, values in qualified if name not in empty]
     return Clinical(
         table=pd.DataFrame({name: values for name, _, values in kept}, index=scans.index),
@@ -109,11 +99,9 @@ def read_clinical(
     )
 
 
-def _default(
-    scans: pd.DataFrame, paths: list[Path], notes: list[Finding]
-) -> tuple[list[tuple[Column, pd.Series]], set[int]]:
+def _default(scans: pd.DataFrame, paths: list[Path], findings: list[Finding]) -> tuple[list[Values], set[int]]:
     """Columns of the tables in ``SOURCES``, and the roster ids in them."""
-    parts: list[tuple[Column, pd.Series]] = []
+    parts: list[Values] = []
     seen: set[int] = set()
     for source in SOURCES:
         if source.unless and (there := find_table(source.table, paths)[0]):
@@ -123,21 +111,11 @@ def _default(
                 if instead
                 else f"read on its own scale, since {source.unless} is not there; never compare the two"
             )
-            notes.append(Finding("other-scale", what, (there.name,)))
+            note(findings, "other-scale", what, (there.name,))
             if instead:
                 continue
-        table = read_study_table(source.table, paths, tuple(c.name for c in source.columns), notes)
+        table = read_study_table(source.table, paths, tuple(c.name for c in source.columns), findings)
         if table is not None:
             seen.update(table.rows["rid"])
-            parts += measurements(scans, table, source, notes)
+            parts += measurements(scans, table, source, findings)
     return parts, seen
-
-
-def _merged(notes: list[Finding]) -> Iterator[Finding]:
-    """Say the same thing about several columns once."""
-    merged: dict[tuple[str, str], Finding] = {}
-    for note in notes:
-        before = merged.get((note.code, note.message))
-        items = note.items if before is None else tuple(dict.fromkeys(before.items + note.items))
-        merged[note.code, note.message] = replace(note, items=items)
-    return iter(merged.values())

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from fusekit.data import Column, Finding
+from fusekit.data.own.problems import note
 from fusekit_adni.labels.leaks import reason_to_leave_out
 from fusekit_adni.labels.visits import match
-from fusekit_adni.tables.tables import Numbers, StudyTable, numbers
+from fusekit_adni.tables.study import Numbers, StudyTable, Values, numbers
 
 #: Columns of the multiplex and laboratory tables that are no measurements.
 _KEYS = frozenset(
@@ -25,70 +26,60 @@ _KEYS = frozenset(
 
 @dataclass(frozen=True)
 class Source:
-    """A study table of measurements.
+    """A study table of measurements."""
 
-    Args:
-        table: its name without dates.
-        columns: those to read; empty means every column that is no key.
-        log_scale: whether -1 and -4 are values.
-        median: whether, in a table with batches, only rows with BATCH == MEDIAN count.
-        unless: a table of the same analytes on another scale; where that one is there, this one is left out.
-    """
-
-    table: str
-    columns: tuple[Column, ...] = ()
-    log_scale: bool = False
-    median: bool = False
-    unless: str = ""
+    table: str  # its name without dates
+    columns: tuple[Column, ...] = ()  # those to read; empty means every column that is no key
+    log_scale: bool = False  # whether -1 and -4 are values
+    median: bool = False  # whether, in a table with batches, only rows with BATCH == MEDIAN count
+    unless: str = ""  # a table of the same analytes on another scale; if it is there, this one is left out
 
 
-def measurements(
-    scans: pd.DataFrame, table: StudyTable, source: Source, findings: list[Finding]
-) -> Iterator[tuple[Column, pd.Series]]:
+def measurements(scans: pd.DataFrame, table: StudyTable, source: Source, findings: list[Finding]) -> Iterator[Values]:
     """Columns of a table with their values by scan, each followed by its record of censoring where there is one."""
     rows = table.rows
     if source.median and "BATCH" in rows:
         rows = rows[rows["BATCH"].str.upper() == "MEDIAN"]
     found = matched(scans, table, rows, findings)
+    unit = "log10 concentration" if source.log_scale else ""
     for column in source.columns or _offered(table, findings):
-        read = numbers(rows[column.name], log_scale=source.log_scale)
-        note_odd(findings, table, column.name, read)
-        described = Column(
-            name=column.name,
-            unit=column.unit or ("log10 concentration" if source.log_scale else ""),
-            low=column.low,
-            high=column.high,
-            signed=source.log_scale,
-            source=f"{table.name}.{column.name}",
+        read = read_numbers(table, column.name, findings, rows[column.name], log_scale=source.log_scale)
+        described = replace(
+            column, unit=column.unit or unit, signed=source.log_scale, source=f"{table.name}.{column.name}"
         )
-        yield described, take(read.amounts, found, scans)
         # Of a known assay always: a few new patients, all within its range, have the columns that a model was made for.
-        if source.columns or read.censored.abs().eq(1).any():
-            yield censoring(described), take(read.censored, found, scans)
+        yield from with_censoring(described, read, found, scans, always=bool(source.columns))
+
+
+def read_numbers(
+    table: StudyTable, column: str, findings: list[Finding], cells: pd.Series | None = None, *, log_scale: bool = False
+) -> Numbers:
+    """A column as numbers, from some of its cells or all; cells that cannot be read are noted."""
+    read = numbers(table.rows[column] if cells is None else cells, log_scale=log_scale)
+    note_odd(findings, table, column, read)
+    return read
+
+
+def with_censoring(
+    column: Column, read: Numbers, found: pd.Series, scans: pd.DataFrame, *, always: bool
+) -> Iterator[Values]:
+    """A column by scan, and another that says which values are bounds, if any are, or always."""
+    yield column, take(read.amounts, found, scans)
+    if always or read.censored.abs().eq(1).any():
+        unit = "-1 below the assay's range, 1 above, 0 within"
+        flag = Column(f"{column.name} censored", unit=unit, low=-1, high=1, source=column.source)
+        yield flag, take(read.censored, found, scans)
 
 
 def matched(scans: pd.DataFrame, table: StudyTable, rows: pd.DataFrame, findings: list[Finding]) -> pd.Series:
-    """Find the line for each scan that has one, and note further rows of one visit.
-
-    Args:
-        scans: index scan; columns rid, visit, acquired.
-        rows: those of the table that count.
-    """
+    """Find the line for each scan that has one, among the rows that count; further rows of a visit are noted."""
     rows = rows.sort_values("screening", kind="stable")  # the baseline visit says more than screening
     again = rows.index[
         rows["rid"].isin(scans["rid"]) & rows["visit"].notna() & rows.duplicated(["rid", "visit", "screening"])
     ]
-    if len(again):
-        items = tuple(f"{table.path.name}, line {line}" for line in sorted(again))
-        message = f"rows of {table.name} for a subject's visit that has one already; the first counts"
-        findings.append(Finding("repeated-row", message, items))
+    message = f"rows of {table.name} for a subject's visit that has one already; the first counts"
+    note(findings, "repeated-row", message, [f"{table.path.name}, line {line}" for line in sorted(again)])
     return match(scans, rows).dropna().astype(int)
-
-
-def censoring(column: Column) -> Column:
-    """The column that says which values of another one are bounds."""
-    unit = "-1 below the assay's range, 1 above, 0 within"
-    return Column(f"{column.name} censored", unit=unit, low=-1, high=1, source=column.source)
 
 
 def _offered(table: StudyTable, findings: list[Finding]) -> Iterator[Column]:
@@ -98,7 +89,7 @@ def _offered(table: StudyTable, findings: list[Finding]) -> Iterator[Column]:
         if name.upper() in _KEYS:
             continue
         if reason:
-            findings.append(Finding("never-an-input", f"a column of {table.name} left out: it is {reason}", (name,)))
+            note(findings, "never-an-input", f"a column of {table.name} left out: it is {reason}", (name,))
         else:
             yield Column(name)
 
@@ -114,9 +105,7 @@ def note_odd(findings: list[Finding], table: StudyTable, column: str, read: Numb
     """Report the cells of a column that could not be read; as one, where nothing in it is a number."""
     where = f"{table.path.name}, column {column!r}"
     cells = [f"{where}, line {line}: {text!r}" for line, text in read.odd.items()]
-    if cells and read.amounts.notna().sum() == 0:
-        findings.append(Finding("text-column", f"columns of {table.name} without any number", (cells[0],)))
-    elif cells:
-        findings.append(
-            Finding("odd-text", f"cells of {table.name} that cannot be read, taken as missing", tuple(cells))
-        )
+    if read.amounts.notna().sum() == 0:
+        note(findings, "text-column", f"columns of {table.name} without any number", cells[:1])
+    else:
+        note(findings, "odd-text", f"cells of {table.name} that cannot be read, taken as missing", cells)

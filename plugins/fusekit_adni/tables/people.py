@@ -8,16 +8,12 @@ from pathlib import Path
 import pandas as pd
 
 from fusekit.data import Column, Finding
-from fusekit_adni.tables.measurements import note_odd
-from fusekit_adni.tables.tables import MISSING_TEXT, Numbers, StudyTable, numbers, read_study_table
-
-#: Codes for "no value" where text is expected.
-_UNKNOWN = {*MISSING_TEXT, "-1", "-4"}
+from fusekit.data.own.problems import note
+from fusekit_adni.tables.measurements import note_odd, read_numbers
+from fusekit_adni.tables.study import UNKNOWN, Numbers, StudyTable, Values, numbers, read_study_table
 
 
-def people(
-    scans: pd.DataFrame, adnimerge: StudyTable | None, findings: list[Finding]
-) -> Iterator[tuple[Column, pd.Series]]:
+def people(scans: pd.DataFrame, adnimerge: StudyTable | None, findings: list[Finding]) -> Iterator[Values]:
     """Age at the scan, sex, education."""
     if adnimerge is None:
         return
@@ -28,29 +24,27 @@ def people(
         return values.set_axis(first["rid"]).reindex(scans["rid"]).set_axis(scans.index)
 
     if {"AGE", "day"} <= set(first):  # AGE is that of the baseline visit, in every row
-        read = numbers(first["AGE"])
-        note_odd(findings, adnimerge, "AGE", read)
+        read = read_numbers(adnimerge, "AGE", findings, first["AGE"])
         since = (pd.to_datetime(scans["acquired"]) - of_scans(first["day"])).dt.days / 365.25
         age = of_scans(read.amounts) + since
         yield Column("AGE", unit="years", low=18, high=120, source="ADNIMERGE.AGE"), age.round(2)
     if "PTGENDER" in first:
         known = first["PTGENDER"].isin(("Male", "Female"))
         sex = first["PTGENDER"].where(known, None)
-        unread = first.loc[~known & ~first["PTGENDER"].str.lower().isin(_UNKNOWN), "PTGENDER"]
-        odd = {int(line): str(text) for line, text in zip(unread.index, unread, strict=True)}
+        unread = ~known & ~first["PTGENDER"].str.lower().isin(UNKNOWN)
+        odd = {int(str(line)): str(text) for line, text in first.loc[unread, "PTGENDER"].items()}
         note_odd(findings, adnimerge, "PTGENDER", Numbers(known * 1.0, known * 0.0, odd))
         column = Column("PTGENDER", kind="category", categories=("Female", "Male"), source="ADNIMERGE.PTGENDER")
         yield column, of_scans(sex)
     if "PTEDUCAT" in first:
-        read = numbers(first["PTEDUCAT"])
-        note_odd(findings, adnimerge, "PTEDUCAT", read)
+        read = read_numbers(adnimerge, "PTEDUCAT", findings, first["PTEDUCAT"])
         column = Column("PTEDUCAT", unit="years", low=0, high=30, source="ADNIMERGE.PTEDUCAT")
         yield column, of_scans(read.amounts)
 
 
 def genotype(
     scans: pd.DataFrame, adnimerge: StudyTable | None, paths: list[Path], findings: list[Finding]
-) -> Iterator[tuple[Column, pd.Series]]:
+) -> Iterator[Values]:
     """Number of APOE e4 alleles: the same at every visit, from APOERES, else from ADNIMERGE.
 
     A subject whose rows disagree gets none, and a finding says so.
@@ -67,9 +61,8 @@ def genotype(
     note_odd(findings, table, source, read)
     by_subject = read.amounts.groupby(table.rows["rid"])
     differ = by_subject.max() > by_subject.min()
-    if differ.any():
-        message = f"subjects (RID) whose rows of {table.name} disagree on the genotype, which is taken as missing"
-        findings.append(Finding("genotype-differs", message, tuple(map(str, differ.index[differ]))))
+    message = f"subjects (RID) whose rows of {table.name} disagree on the genotype, which is taken as missing"
+    note(findings, "genotype-differs", message, differ.index[differ])
     alleles = by_subject.first()[~differ]
     column = Column("APOE4", unit="e4 alleles", low=0, high=2, source=f"{table.name}.{source}")
     yield column, scans["rid"].map(alleles).astype(float)
@@ -79,5 +72,5 @@ def _alleles(pairs: pd.Series) -> Numbers:
     """``3/4`` -> 1; odd where it is no pair of alleles 2 to 4."""
     amounts = pairs.str.count("4").where(pairs.str.fullmatch(r"[234]/[234]")).astype(float)
     unread = zip(pairs.index[amounts.isna()].tolist(), pairs[amounts.isna()].tolist(), strict=True)
-    odd = {line: pair for line, pair in unread if not set(pair.lower().split("/")) <= _UNKNOWN}
+    odd = {line: pair for line, pair in unread if not set(pair.lower().split("/")) <= UNKNOWN}
     return Numbers(amounts, amounts * 0.0, odd)

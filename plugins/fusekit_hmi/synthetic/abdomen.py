@@ -31,27 +31,17 @@ _BUMPS, _SHARP = 14, 8.0  # of the tumour's surface: how many, and how narrow
 
 @dataclass(frozen=True)
 class Scan:
-    """One CT scan.
+    """One CT scan."""
 
-    Args:
-        hounsfield: int16 (slices, rows, columns), from below upwards.
-        tumour: bool, likewise: the tumour without its satellites.
-        corner: centre of the first voxel in mm (x, y, z).
-    """
-
-    hounsfield: np.ndarray
-    tumour: np.ndarray
-    corner: tuple[float, float, float]
+    hounsfield: np.ndarray  # int16 (slices, rows, columns), from below upwards
+    tumour: np.ndarray  # bool, likewise: the tumour without its satellites
+    corner: tuple[float, float, float]  # centre of the first voxel in mm (x, y, z)
 
 
 def make_scan(rng: np.random.Generator, diameter: float, margin: float, satellites: float) -> Scan:
-    """One patient's scan.
+    """One patient's scan: the tumour's diameter in cm; signs of a ragged margin and of satellites.
 
-    Args:
-        rng: draws anatomy, the tumour's place, texture and noise.
-        diameter: of the tumour, in cm.
-        margin: sign of a ragged margin, 0 on average, in standard deviations.
-        satellites: sign of satellites, likewise.
+    The signs are 0 on average, in standard deviations. Anatomy, the tumour's place, texture and noise are drawn.
     """
     count = int(rng.integers(SLICES[0], SLICES[1] + 1))
     corner = (-(SIZE - 1) / 2 * PIXEL, -(SIZE - 1) / 2 * PIXEL, -(count - 1) / 2 * THICKNESS)
@@ -173,15 +163,10 @@ def _directions(rng: np.random.Generator, count: int, flat: float = 1.0) -> np.n
 def _texture(rng: np.random.Generator, shape: tuple[int, int, int], deviation: float) -> np.ndarray:
     """A smooth random field, float32."""
     field = rng.normal(0, 1, (shape[0] // 3 + 2, 22, 22)).astype(np.float32)  # at knots; linear between them
-    z, y, x = (_between(n, knots) for n, knots in zip(shape, field.shape, strict=True))
-    # One axis at a time, and not through a linear-algebra library, whose own threads would get in our threads' way.
+    places = [np.linspace(0, k - 1, n)[:, None] - np.arange(k) for n, k in zip(shape, field.shape, strict=True)]
+    z, y, x = (np.clip(1 - np.abs(p), 0, 1).astype(np.float32) for p in places)
+    # One axis at a time, without a linear-algebra library, whose own threads would compete with ours.
     field = np.einsum("kji,zk->zji", field, z)
     field = np.einsum("zji,yj->zyi", field, y)
     field = np.einsum("zyi,xi->zyx", field, x)
     return np.asarray(field * np.float32(deviation / max(float(field.std()), 1e-6)))
-
-
-def _between(count: int, knots: int) -> np.ndarray:
-    """Weights (count, knots) of linear interpolation, float32."""
-    places = np.linspace(0, knots - 1, count)[:, None]
-    return np.asarray(np.clip(1 - np.abs(places - np.arange(knots)), 0, 1), dtype=np.float32)

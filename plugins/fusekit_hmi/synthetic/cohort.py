@@ -1,4 +1,4 @@
-"""Write a synthetic cohort: a clinical table, a DICOM series a patient, and masks for half of them."""
+"""Write a synthetic cohort: a clinical table, a DICOM series per patient, masks for half of them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from fusekit_hmi.synthetic.table import write_table
 #: Shares of patients without images, with a mask, and with a localiser in the folder of their scan.
 WITHOUT_IMAGE, WITH_MASK, LOCALISER = 0.02, 0.5, 0.15
 
-#: Scanners: maker, model, HU of a stored 0; and names of files, with the share of patients who have them.
+#: Scanners: maker, model, HU of a stored 0. Names of files, with the share of patients who have them.
 SCANNERS = (("SIEMENS", "Synthetic Definition", -1024), ("GE MEDICAL SYSTEMS", "Synthetic Revolution", 0))
 NAMES = {"IM{:04}": 0.2, "1-{:03}.dcm": 0.8}
 
@@ -27,45 +27,37 @@ It imitates what a hospital would bring, so that FuseKit can be run and tested w
 ellipses and noise; every value in the table is a random number."""
 
 
+#: The strengths at which the published differences between groups are seen.
+PUBLISHED = Strengths()
+
+
 @dataclass(frozen=True)
 class _Job:
     """One patient's files to write."""
 
+    folder: Path
     patient: str
     seed: np.random.SeedSequence
-    diameter: float
-    margin: float
-    satellites: float
+    signs: tuple[float, float, float]  # diameter, margin, satellites
     style: Style
     mask: bool
 
 
 def write_cohort(
-    folder: Path,
-    progress: Progress,
-    *,
-    seed: int = 0,
-    subjects: int = 120,
-    image_effect: float = 1.0,
-    table_effect: float = 1.0,
-    interaction: float = 1.0,
+    folder: Path, progress: Progress, *, seed: int = 0, subjects: int = 120, strengths: Strengths = PUBLISHED
 ) -> None:
-    """Write a synthetic cohort into an existing, empty folder.
+    """Write a synthetic cohort into an existing, empty folder; same seed and strengths, same files.
 
     Args:
-        folder: gets ``clinical.csv``, ``images/`` with a folder a patient, ``masks/`` and a README.
-        progress: shows patients.
-        seed: the same seed and strengths give the same files.
+        folder: gets ``clinical.csv``, ``images/`` with a folder per patient, ``masks/`` and a README.
         subjects: rows of the table.
-        image_effect: main effect of invasion on both image signs; 1 sets them 0.7 standard deviations apart.
-        table_effect: main effect on the clinical values; 1 gives the published group values, 0 one pooled group. The
-            tumour's diameter is one of them, and is seen in the image.
-        interaction: which sign goes with invasion depends on AFP; 1 moves the margin's raggedness 1.2 standard
-            deviations up and the satellites as much down with invasion where AFP is 100 ng/mL or more, and the reverse
-            elsewhere.
+        strengths: image: main effect of invasion on both image signs; 1 sets them 0.7 standard deviations apart.
+            table: main effect on the clinical values; 1 gives the published group values, 0 one pooled group. The
+            tumour's diameter is one of them, and is seen in the image. interaction: which sign goes with invasion
+            depends on AFP; 1 moves the margin's raggedness 1.2 standard deviations up and the satellites as much down
+            with invasion where AFP is 100 ng/mL or more, and the reverse elsewhere.
     """
     rng, table_rng, image_seed = streams(seed)
-    strengths = Strengths(image_effect, table_effect, interaction)
     people = draw_patients(rng, subjects, strengths)
     strengths.write_readme(folder, ABOUT, seed, f"{subjects} patients")
     write_table(table_rng, people, folder / "clinical.csv")
@@ -74,24 +66,20 @@ def write_cohort(
     for person in people.sort_values("id").to_dict("records"):
         without, mask, localiser, scanner = rng.random(), rng.random(), rng.random(), int(rng.integers(len(SCANNERS)))
         names = str(rng.choice(list(NAMES), p=list(NAMES.values())))
-        maker, model, intercept = SCANNERS[scanner]
         if without >= WITHOUT_IMAGE:
+            maker, model, intercept = SCANNERS[scanner]
             style = Style(names, intercept, localiser < LOCALISER, maker, model)
             signs = (float(person["diameter"]), float(person["margin"]), float(person["satellites"]))
-            jobs.append(_Job(str(person["id"]), image_seed.spawn(1)[0], *signs, style, mask < WITH_MASK))
-
-    def write(job: _Job) -> None:
-        _write(folder, job)
-
-    write_scans(write, jobs, progress, "patients")
+            jobs.append(_Job(folder, str(person["id"]), image_seed.spawn(1)[0], signs, style, mask < WITH_MASK))
+    write_scans(_write, jobs, progress, "patients")
 
 
-def _write(folder: Path, job: _Job) -> None:
+def _write(job: _Job) -> None:
     rng = np.random.default_rng(job.seed)
-    scan = make_scan(rng, job.diameter, job.margin, job.satellites)
-    write_series(rng, folder / "images" / job.patient / "portal_venous", job.patient, scan, job.style)
+    scan = make_scan(rng, *job.signs)
+    write_series(rng, job.folder / "images" / job.patient / "portal_venous", job.patient, scan, job.style)
     if job.mask:
-        _write_mask(scan, folder / "masks" / f"{job.patient}.nii.gz")
+        _write_mask(scan, job.folder / "masks" / f"{job.patient}.nii.gz")
 
 
 def _write_mask(scan: Scan, path: Path) -> None:

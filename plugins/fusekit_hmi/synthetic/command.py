@@ -17,18 +17,8 @@ def synthesize_hmi(
     interaction: Annotated[float, typer.Option(help="How far AFP decides which image sign means invasion.")] = 1.0,
 ) -> None:
     """Write a SYNTHETIC cohort of liver CT with a clinical table, to try things on or to test your own tools."""
-    from fusekit.disk import new_folder
-    from fusekit.progress import Bars
-    from fusekit_hmi.synthetic.cohort import write_cohort
+    from fusekit.data.synthetic import write_cohort
+    from fusekit_hmi.task import HmiTask
 
-    with new_folder(folder.absolute()) as partial:
-        write_cohort(
-            partial,
-            Bars(),
-            seed=seed,
-            subjects=subjects,
-            image_effect=image_effect,
-            table_effect=table_effect,
-            interaction=interaction,
-        )
-    typer.echo(f"A SYNTHETIC cohort of {subjects} patients lies in {folder}. Try: fusekit run hmi --data {folder}")
+    effects = {"image_effect": image_effect, "table_effect": table_effect, "interaction": interaction}
+    typer.echo(write_cohort(HmiTask(), "hmi", folder, "patients", seed=seed, subjects=subjects, **effects))

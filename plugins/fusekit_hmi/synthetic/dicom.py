@@ -1,4 +1,4 @@
-"""Write a scan as CT scanners do: one DICOM file a slice, in no order, with what belongs into a CT header."""
+"""Write a scan as CT scanners do: one DICOM file per slice, in no order, with what belongs into a CT header."""
 
 from __future__ import annotations
 
@@ -13,31 +13,19 @@ from fusekit_hmi.synthetic.abdomen import PIXEL, THICKNESS, Scan
 
 @dataclass(frozen=True)
 class Style:
-    """How a hospital's scanner and archive write.
+    """How a hospital's scanner and archive write."""
 
-    Args:
-        names: of files; ``{}`` is a number.
-        intercept: HU of a stored 0; stored values are signed where it is 0.
-        localiser: whether a localiser lies in the same folder.
-        maker, model: of the scanner.
-    """
-
-    names: str
-    intercept: int
-    localiser: bool
-    maker: str
+    names: str  # of files; {} is a number
+    intercept: int  # HU of a stored 0; stored values are signed where it is 0
+    localiser: bool  # whether a localiser lies in the same folder
+    maker: str  # of the scanner
     model: str
 
 
 def write_series(rng: np.random.Generator, folder: Path, patient: str, scan: Scan, style: Style) -> None:
-    """Write a scan into a new folder.
+    """Write a scan into a new folder, one file per slice; ``rng`` draws the numbers in the files' names.
 
-    Args:
-        rng: draws the numbers in the files' names.
-        folder: gets one file a slice.
-        patient: id, which also makes the UIDs.
-        scan: what is written.
-        style: how.
+    The patient's id also makes the UIDs.
     """
     folder.mkdir(parents=True)
     header = _header(patient, style)

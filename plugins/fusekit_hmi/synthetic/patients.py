@@ -5,6 +5,8 @@ Everything is drawn given the invasion, so that with all strengths at 0 everythi
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 
@@ -66,7 +68,7 @@ def draw_patients(rng: np.random.Generator, count: int, strengths: Strengths) ->
     """Draw patients.
 
     Returns:
-        One row a patient, index 0..: id, mvi (0 or 1), one column an attribute, and the image signs ``margin`` and
+        One row per patient, index 0..: id, mvi (0 or 1), a column per attribute, and the image signs ``margin`` and
         ``satellites`` in standard deviations.
 
     Raises:
@@ -79,17 +81,13 @@ def draw_patients(rng: np.random.Generator, count: int, strengths: Strengths) ->
     people = pd.DataFrame({"id": [f"HMI-{n:04}" for n in rng.permutation(count) + 1], "mvi": mvi})
 
     def between(without: float, invaded: float) -> np.ndarray:
-        """Group values, drawn together to their mean as the table's strength goes to 0."""
-        pooled = (1 - PREVALENCE) * without + PREVALENCE * invaded
-        return np.asarray(np.where(mvi == 1, pooled + strengths.table * (invaded - pooled),
-                                   pooled + strengths.table * (without - pooled)))  # fmt: skip
+        return strengths.between((without, invaded), (1 - PREVALENCE, PREVALENCE), mvi)
 
     for name, shares in SHARES.items():
         people[name] = (rng.random(count) < between(*shares)).astype(int)
-    for name, ((m0, s0), (m1, s1), low, high) in NORMAL.items():
-        people[name] = np.clip(rng.normal(between(m0, m1), between(s0, s1)), low, high)
-    for name, ((m0, s0), (m1, s1), low, high) in SKEWED.items():
-        people[name] = np.clip(skewed(rng, between(m0, m1), between(s0, s1)), low, high)
+    for draw, table in ((rng.normal, NORMAL), (partial(skewed, rng), SKEWED)):
+        for name, ((m0, s0), (m1, s1), low, high) in table.items():
+            people[name] = np.clip(draw(between(m0, m1), between(s0, s1)), low, high)
     for name, (median, spread) in MEDIANS.items():
         people[name] = median * rng.lognormal(0, spread, count)
     people["afp"] = np.exp(np.clip(rng.normal(between(AFP[0], AFP[1]), AFP[2]), -1.0, 13.8))
@@ -98,8 +96,7 @@ def draw_patients(rng: np.random.Generator, count: int, strengths: Strengths) ->
     people["dbil"] = 0.35 * people["tbil"] * rng.lognormal(0, 0.2, count)
     people["inr"] = 1.05 + 0.074 * (people["pt"] - 13.8) + rng.normal(0, 0.012, count)
 
-    side = 2.0 * mvi - 1
-    main, pattern = strengths.shifts(side, people["afp"].to_numpy() >= MARKER)
+    main, pattern = strengths.shifts(2.0 * mvi - 1, people["afp"].to_numpy() >= MARKER)
     people["margin"] = rng.normal(size=count) + main + pattern
     people["satellites"] = rng.normal(size=count) + main - pattern
     return people

@@ -16,7 +16,7 @@ GAPS = {
     ("BMI",): 0.04,
     ("glucose (mmol/L)",): 0.03,
 }
-#: The AFP assay's range in ng/mL, and the share of samples above it that nobody diluted.
+#: The AFP assay's range in ng/mL, and the share of samples above it that were not diluted.
 AFP_RANGE, UNDILUTED = (0.61, 1210.0), 0.6
 
 #: What a missing value is written as.
@@ -90,7 +90,7 @@ def _afp(rng: np.random.Generator, amounts: np.ndarray) -> list[str]:
 
 
 def _afterwards(rng: np.random.Generator, mvi: np.ndarray) -> dict[str, np.ndarray]:
-    """What only pathology, the operation and the years after it told; it follows invasion whatever the strengths."""
+    """What only pathology, the operation and follow-up show: it depends on invasion, whatever the strengths."""
     n = len(mvi)
     dates = [f"2019-{m:02}-{d:02}" for m, d in zip(rng.integers(1, 13, n), rng.integers(1, 29, n), strict=True)]
     months = np.round(rng.exponential(np.where(mvi == 1, 18, 45)), 1)

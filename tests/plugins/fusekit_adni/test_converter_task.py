@@ -119,7 +119,7 @@ def test_options_that_cannot_be_are_refused(tree: Path) -> None:
     with pytest.raises(OptionError, match="knows no phase 'ADN2'; did you mean 'ADNI2'"):
         MciConverterTask(phases=("ADN2",))
     with pytest.raises(
-        DataError, match=r"nobody is left .*: 1 subjects without a diagnosis .*; 7 subjects with MCI of"
+        DataError, match=r"no subject is left .*: 1 subjects without a diagnosis .*; 7 subjects with MCI of"
     ):
         _scan(tree, phases=("ADNI4",))
     merged = tree / "ADNIMERGE.csv"

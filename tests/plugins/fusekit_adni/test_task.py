@@ -282,7 +282,7 @@ def test_rules_of_ones_own_are_handed_on(tree: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("fusekit_adni.task.read_clinical", keep)
     AdniAdTask().scan(tree, Quiet())
     AdniAdTask(clinical=Path("columns.toml")).scan(tree, Quiet())
-    assert handed == [{}, {"rules": Path("columns.toml")}]
+    assert handed == [{"rules": None}, {"rules": Path("columns.toml")}]
 
 
 def test_the_day_of_the_diagnosis_may_come_from_either_table(tree: Path) -> None:

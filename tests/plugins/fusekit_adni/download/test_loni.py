@@ -431,7 +431,7 @@ def test_every_oddity_of_a_nifti_download_row_by_row(tmp_path: Path) -> None:
     }
     assert progress.said == [
         f"{trees.root}: a LONI download: 59 images of 49 subjects in ADNI, 8 tables in Study_Data",
-        "kept 46 scans of 45 subjects, one a visit, with 12 clinical columns",
+        "kept 46 scans of 45 subjects, one per visit, with 12 clinical columns",
     ]
 
 

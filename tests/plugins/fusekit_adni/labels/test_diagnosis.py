@@ -6,7 +6,7 @@ import pytest
 from fusekit.data import Finding
 from fusekit.errors import DataError
 from fusekit_adni.labels.diagnosis import diagnoses, resolve_adnimerge, resolve_dxsum
-from fusekit_adni.tables.tables import StudyTable, read_study_table
+from fusekit_adni.tables.study import StudyTable, read_study_table
 
 
 def _table(name: str, rid: list[int], visit: list[str | None], **columns: list[str]) -> StudyTable:

@@ -8,21 +8,15 @@ import pytest
 
 from fusekit.progress import Quiet
 from fusekit_adni.synthetic import download
+from fusekit_adni.synthetic.subjects import Strengths
 
 
 def _write_many(folder: Path, strength: float) -> Path:
     """Write 2,000 people whose image files are empty."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(download, "_write_scan", _touch)
-        download.write_download(
-            folder,
-            Quiet(),
-            seed=11,
-            subjects=2000,
-            image_effect=strength,
-            table_effect=strength,
-            interaction=strength,
-        )
+        strengths = Strengths(strength, strength, strength)
+        download.write_download(folder, Quiet(), seed=11, subjects=2000, strengths=strengths)
     return folder
 
 

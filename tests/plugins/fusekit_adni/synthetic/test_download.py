@@ -1,4 +1,5 @@
 import csv
+import os
 import re
 from collections import Counter
 from datetime import date
@@ -27,7 +28,7 @@ def twelve(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Twelve people with CN or AD, written by one thread."""
     folder = tmp_path_factory.mktemp("twelve")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(download, "_cores", lambda: 1)
+        patch.setattr(os, "sched_getaffinity", lambda _: {0}, raising=False)
         write_download(folder, Quiet(), seed=2, subjects=12)
     return folder
 
@@ -41,7 +42,7 @@ def _collection(folder: Path) -> list[dict[str, str]]:
 def test_the_same_seed_gives_the_same_bytes_however_many_threads_write(
     twelve: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(download, "_cores", lambda: 3)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2}, raising=False)
     write_download(tmp_path, Quiet(), seed=2, subjects=12)
     first, again = _bytes(twelve), _bytes(tmp_path)
     assert first.keys() == again.keys()

@@ -9,7 +9,7 @@ import pytest
 from fusekit.data import Cohort
 from fusekit.progress import Quiet
 from fusekit_adni.synthetic.subjects import Strengths, draw_subjects
-from fusekit_adni.synthetic.tables import visit_date, write_tables
+from fusekit_adni.synthetic.tables import visit_date, write_tables, yearly_visits
 from fusekit_adni.task import AdniAdTask
 
 
@@ -63,8 +63,8 @@ def test_an_assay_s_level_is_the_same_in_cohorts_of_other_seeds(tmp_path: Path) 
     levels = []
     for seed in (1, 2):
         rng = np.random.default_rng(seed)
-        people = draw_subjects(rng, 200, Strengths()).assign(baseline=date(2006, 1, 1))
-        write_tables(rng, people, tmp_path / str(seed))
+        people = draw_subjects(rng, 200, Strengths()).assign(baseline=date(2006, 1, 1), entered="ADNI1")
+        write_tables(rng, people, yearly_visits(people), tmp_path / str(seed))
         (path,) = (tmp_path / str(seed)).glob("adni_plasma_qc*.csv")
         table = pd.read_csv(path, na_values=".").drop(columns=["RID", "Visit_Code"])
         levels.append(table.median())

@@ -9,7 +9,7 @@ import pytest
 from fusekit.data import Finding
 from fusekit.errors import DataError
 from fusekit_adni.tables.columns import Clinical, read_clinical
-from fusekit_adni.tables.tables import read_study_table
+from fusekit_adni.tables.study import read_study_table
 
 #: Three people; the first comes back after a year.
 SCANS = pd.DataFrame(

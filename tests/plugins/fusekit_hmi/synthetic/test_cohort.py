@@ -39,7 +39,7 @@ def test_masks_lie_on_the_scans_grid(synthetic: Path) -> None:
 def without_pixels(monkeypatch: pytest.MonkeyPatch) -> list[cohort._Job]:
     """Collect what would be written."""
     jobs: list[cohort._Job] = []
-    monkeypatch.setattr(cohort, "_write", lambda _, job: jobs.append(job))
+    monkeypatch.setattr(cohort, "_write", jobs.append)
     return jobs
 
 

@@ -1,4 +1,4 @@
-"""What a BIDS tree's own tables tell: ``participants.tsv`` and ``*_sessions.tsv``, where study tables are absent."""
+"""A BIDS tree's own tables, ``participants.tsv`` and ``*_sessions.tsv``, where study tables are absent."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from fusekit.data import Column, Finding, read_table
+from fusekit.data.own.problems import note
 from fusekit.errors import DataError
 from fusekit_adni.download.bids import ptid, visit_of
 from fusekit_adni.download.images import Download
 from fusekit_adni.labels.diagnosis import AD, CN, MCI
 from fusekit_adni.labels.leaks import reason_to_leave_out
 from fusekit_adni.labels.visits import match, parse_days
-from fusekit_adni.scans import note
 from fusekit_adni.tables.columns import Clinical
-from fusekit_adni.tables.tables import MISSING_TEXT, StudyTable, numbers
+from fusekit_adni.tables.measurements import take, with_censoring
+from fusekit_adni.tables.study import MISSING_TEXT, Numbers, StudyTable, Values, numbers
 
 _SPOKEN = {"cn": CN, "smc": CN, "nl": CN, "mci": MCI, "emci": MCI, "lmci": MCI, "ad": AD, "dementia": AD}
 _SEX = {"f": "Female", "female": "Female", "m": "Male", "male": "Male"}
@@ -36,15 +36,10 @@ _PEOPLE = (
 
 @dataclass(frozen=True)
 class BidsTables:
-    """A BIDS tree's own tables.
+    """A BIDS tree's own tables; their column ``where`` names file and line."""
 
-    Args:
-        people: one row a subject; visit is missing.
-        sessions: one row a session; ``where`` names file and line.
-    """
-
-    people: StudyTable | None
-    sessions: StudyTable | None
+    people: StudyTable | None  # one row per subject; visit is missing
+    sessions: StudyTable | None  # one row per session
 
     @property
     def tables(self) -> list[StudyTable]:
@@ -53,37 +48,22 @@ class BidsTables:
 
 
 def read_bids_tables(download: Download, findings: list[Finding]) -> BidsTables:
-    """Read them.
-
-    Args:
-        download: says where they lie.
-        findings: gets notes about rows that are no ADNI subject's, subjects listed twice, and odd dates.
+    """Read them; findings get rows that are no ADNI subject's, subjects listed twice, and odd dates.
 
     Raises:
-        DataError: a table lacks the column that says whose a row is.
+        DataError: a table lacks the column that identifies its rows.
     """
     people = _read(download.participants, "participant_id", findings)
-    sessions = _read(download.sessions, "session_id", findings)
     if people is not None:
         again = people.rows["rid"].duplicated()
         message = "subjects listed twice in participants.tsv; the first row counts"
         note(findings, "repeated-row", message, people.rows.loc[again, "where"])
-        rows = people.rows[~again]
-        if "sex" in rows:
-            rows = rows.assign(sex=rows["sex"].str.lower().map(_SEX).fillna(""))
-        people = StudyTable(people.name, people.path, rows)
-    if sessions is not None and "examination_date" in sessions.rows:
-        text = sessions.rows["examination_date"]
-        rows = sessions.rows.assign(day=parse_days(text))
-        odd = rows["day"].isna() & (text != "")
-        message = "dates of sessions that are neither YYYY-MM-DD nor M/D/YYYY"
-        note(findings, "odd-date", message, rows.loc[odd, "where"] + ": " + text[odd])
-        sessions = StudyTable(sessions.name, sessions.path, rows)
-    return BidsTables(people, sessions)
+        people = replace(people, rows=people.rows[~again])
+    return BidsTables(people, _read(download.sessions, "session_id", findings))
 
 
 def _read(paths: list[Path], key: str, findings: list[Finding]) -> StudyTable | None:
-    """Tables of one kind as one; empty where a cell says that it has no value; rows counted from 0."""
+    """Tables of one kind as one, with rows counted from 0 and cells without a value empty."""
     parts = []
     for path in paths:
         rows = read_table(path, required=(key,))
@@ -102,14 +82,22 @@ def _read(paths: list[Path], key: str, findings: list[Finding]) -> StudyTable | 
         visit=rows[key].map(visit_of).astype(object) if key == "session_id" else None,
         screening=False,
     )
+    if "sex" in rows:
+        rows["sex"] = rows["sex"].str.lower().map(_SEX).fillna("")
+    if "examination_date" in rows:
+        text = rows["examination_date"]
+        rows["day"] = parse_days(text)
+        odd = rows["day"].isna() & (text != "")
+        message = "dates of sessions that are neither YYYY-MM-DD nor M/D/YYYY"
+        note(findings, "odd-date", message, rows.loc[odd, "where"] + ": " + text[odd])
     return StudyTable(key.removesuffix("_id") + "s", paths[0], rows)
 
 
 def bids_diagnoses(own: BidsTables, findings: list[Finding]) -> pd.DataFrame:
-    """Diagnosis and exam day by (rid, visit), as ``diagnosis.diagnoses`` gives them from study tables.
+    """Diagnosis and exam day by (rid, visit), as ``diagnosis.diagnoses`` reads them from study tables.
 
-    The diagnosis of a session is that of ``*_sessions.tsv``. A subject without one at baseline gets that of the
-    screening visit (``diagnosis_sc`` of ``participants.tsv``), and a finding says so.
+    They are those of ``*_sessions.tsv``. A subject without a diagnosis at baseline gets that of the screening visit
+    (``diagnosis_sc`` of ``participants.tsv``), and a finding says so.
 
     Raises:
         DataError: neither has a diagnosis; a session has two.
@@ -120,7 +108,12 @@ def bids_diagnoses(own: BidsTables, findings: list[Finding]) -> pd.DataFrame:
         day = rows["day"] if "day" in rows else pd.Series(pd.NaT, index=rows.index)
         rows = rows.assign(day=day, diagnosis=rows["diagnosis"].str.lower().map(_SPOKEN))
         rows = rows.dropna(subset=["visit", "diagnosis"])
-        _refuse_conflicts(rows)
+        for (subject, visit), group in rows.groupby(["subject", "visit"]):
+            if len(set(group["diagnosis"])) > 1:
+                lines = "; ".join(group["where"] + ": " + group["diagnosis"])
+                raise DataError(
+                    f"{subject} has more than one diagnosis at visit {visit} ({lines}). Correct the tables."
+                )
         parts.append(rows.drop_duplicates(["rid", "visit"]))
     if own.people is not None and "diagnosis_sc" in own.people.rows:
         rows = own.people.rows
@@ -137,36 +130,22 @@ def bids_diagnoses(own: BidsTables, findings: list[Finding]) -> pd.DataFrame:
             "anywhere below the folder but outside the subjects' folders) nor a column 'diagnosis' in "
             "sub-*/sub-*_sessions.tsv or 'diagnosis_sc' in participants.tsv of the BIDS tree."
         )
-    columns = ["rid", "visit", "diagnosis", "day"]
-    known = pd.concat(
-        [part[columns].astype({"day": "datetime64[ns]"}) for part in parts if len(part)] or [parts[0][columns]]
-    )
-    return known.set_index(["rid", "visit"]).sort_index()
-
-
-def _refuse_conflicts(rows: pd.DataFrame) -> None:
-    for (subject, visit), group in rows.groupby(["subject", "visit"]):
-        if len(set(group["diagnosis"])) > 1:
-            lines = "; ".join(f"{where}: {d}" for where, d in zip(group["where"], group["diagnosis"], strict=True))
-            raise DataError(f"{subject} has more than one diagnosis at visit {visit} ({lines}). Correct the tables.")
+    known = pd.concat([part.astype({"day": "datetime64[ns]"}) for part in parts if len(part)] or parts)
+    return known.set_index(["rid", "visit"])[["diagnosis", "day"]].sort_index()
 
 
 def read_bids_clinical(scans: pd.DataFrame, own: BidsTables, findings: list[Finding]) -> Clinical:
     """Read the default columns of a BIDS tree: age, sex, education, APOE e4 alleles, and what was measured in fluids.
 
-    A scan gets the row of its own session, else the subject's nearest exam within 180 days.
-
-    Args:
-        scans: index scan; columns rid, visit, acquired.
-        own: the tree's tables.
-        findings: gets notes about columns left out and cells that cannot be read.
+    A scan (index scan; columns rid, visit, acquired) gets the row of its own session, else the subject's nearest exam
+    within 180 days. Findings get columns left out and cells that cannot be read.
     """
     pairs = [*_of_people(scans, own, findings), *_of_sessions(scans, own, findings)]
     empty = [column.name for column, values in pairs if values.notna().sum() == 0]
     note(findings, "column-without-values", "columns without a value for any scan, left out", empty)
     kept = [(column, values) for column, values in pairs if column.name not in empty]
     sources = sorted({column.source.partition(".tsv")[0] + ".tsv" for column, _ in kept})
-    message = "clinical columns are those of the BIDS tree, since no study table gives any"
+    message = "clinical columns are those of the BIDS tree, since no study table has any"
     note(findings, "bids-columns", message, sources)
     measured = [column.name for column, _ in kept if column.name.startswith("adni_")]
     seen: frozenset[int] = frozenset()
@@ -180,27 +159,24 @@ def read_bids_clinical(scans: pd.DataFrame, own: BidsTables, findings: list[Find
     )
 
 
-def _of_people(scans: pd.DataFrame, own: BidsTables, findings: list[Finding]) -> Iterator[tuple[Column, pd.Series]]:
-    if own.people is None:
-        return
-    rows = own.people.rows
+def _of_people(scans: pd.DataFrame, own: BidsTables, findings: list[Finding]) -> Iterator[Values]:
     for column in _PEOPLE:
-        if column.name not in rows:
+        if own.people is None or column.name not in own.people.rows:
             continue
-        described = replace(column, source=f"participants.tsv.{column.name}")
-        by_subject = rows.set_index("rid")[column.name]
         if column.kind == "category":
-            yield described, scans["rid"].map(by_subject.where(by_subject != "", None)).astype(object)
-            continue
-        amounts, _ = _numbers(own.people, column.name, findings)
-        yield described, scans["rid"].map(amounts.set_axis(rows["rid"])).astype(float)
+            text = own.people.rows[column.name]
+            values, kind = text.where(text != "", None), object
+        else:
+            values, kind = _read_numbers(own.people, column.name, findings).amounts, float
+        by_scan = scans["rid"].map(values.set_axis(own.people.rows["rid"]))
+        yield replace(column, source=f"participants.tsv.{column.name}"), by_scan.astype(kind)
 
 
-def _of_sessions(scans: pd.DataFrame, own: BidsTables, findings: list[Finding]) -> Iterator[tuple[Column, pd.Series]]:
+def _of_sessions(scans: pd.DataFrame, own: BidsTables, findings: list[Finding]) -> Iterator[Values]:
     age = Column("age", unit="years", low=18, high=120)
     by_session = own.sessions is not None and "age" in own.sessions.rows
     if not by_session and own.people is not None and "age_bl" in own.people.rows:
-        amounts, _ = _numbers(own.people, "age_bl", findings)
+        amounts = _read_numbers(own.people, "age_bl", findings).amounts
         years = scans["visit"].map(lambda visit: 0.0 if visit == "bl" else int(visit[1:]) / 12)
         at_baseline = scans["rid"].map(amounts.set_axis(own.people.rows["rid"])).astype(float)
         yield replace(age, source="participants.tsv.age_bl"), (at_baseline + years).round(2)
@@ -208,8 +184,8 @@ def _of_sessions(scans: pd.DataFrame, own: BidsTables, findings: list[Finding]) 
         return
     found = match(scans, own.sessions.rows).dropna().astype(int)
     if by_session:
-        amounts, _ = _numbers(own.sessions, "age", findings)
-        yield replace(age, source="sessions.tsv.age"), _taken(amounts, found, scans)
+        amounts = _read_numbers(own.sessions, "age", findings).amounts
+        yield replace(age, source="sessions.tsv.age"), take(amounts, found, scans)
     measured = [str(name) for name in own.sessions.rows if str(name).startswith("adni_")]
     imaging = [name for name in measured if _IMAGING.fullmatch(name)]
     note(findings, "not-a-biospecimen", "columns of sessions.tsv measured on images, left out", imaging)
@@ -218,30 +194,14 @@ def _of_sessions(scans: pd.DataFrame, own: BidsTables, findings: list[Finding]) 
         if reason:
             note(findings, "never-an-input", f"a column of sessions.tsv left out: it is {reason}", (name,))
         elif name not in imaging:
-            yield from _measured(name, own.sessions, found, scans, findings)
+            assay = name in _ASSAYS
+            column = Column(name, unit="pg/mL" if assay else "", source=f"sessions.tsv.{name}")
+            read = _read_numbers(own.sessions, name, findings)
+            yield from with_censoring(column, read, found, scans, always=assay)
 
 
-def _measured(
-    name: str, sessions: StudyTable, found: pd.Series, scans: pd.DataFrame, findings: list[Finding]
-) -> Iterator[tuple[Column, pd.Series]]:
-    """A measurement, and the flag that says on which side it is beyond the assay's range."""
-    amounts, censored = _numbers(sessions, name, findings)
-    source = f"sessions.tsv.{name}"
-    yield Column(name, unit="pg/mL" if name in _ASSAYS else "", source=source), _taken(amounts, found, scans)
-    if name in _ASSAYS or censored.abs().eq(1).any():
-        unit = "-1 below the assay's range, 1 above, 0 within"
-        flag = Column(f"{name} censored", unit=unit, low=-1, high=1, source=source)
-        yield flag, _taken(censored, found, scans)
-
-
-def _numbers(table: StudyTable, name: str, findings: list[Finding]) -> tuple[pd.Series, pd.Series]:
+def _read_numbers(table: StudyTable, name: str, findings: list[Finding]) -> Numbers:
     read = numbers(table.rows[name])
     cells = [f"{table.rows['where'][row]}, column {name!r}: {text!r}" for row, text in read.odd.items()]
     note(findings, "odd-text", f"cells of {table.name}.tsv that cannot be read, taken as missing", cells)
-    return read.amounts, read.censored
-
-
-def _taken(column: pd.Series, found: pd.Series, scans: pd.DataFrame) -> pd.Series:
-    values = pd.Series(np.nan, index=scans.index)
-    values[found.index] = column.loc[found.to_numpy()].to_numpy()
-    return values
+    return read

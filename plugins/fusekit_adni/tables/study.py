@@ -1,16 +1,19 @@
-"""Study tables: found by name whatever their dates, read by column, with this archive's codes for missing values."""
+"""Study tables: found by name whatever their dates, read with this archive's codes for missing values."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import reduce
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from fusekit.data import Finding, read_table
+from fusekit.data import Column, Finding, read_table
+from fusekit.data.own.problems import note
 from fusekit.errors import DataError
 from fusekit_adni.labels.visits import SCREENING, canonical, parse_days
 
@@ -21,6 +24,11 @@ _DATED = r"(?:_(\d{2}_\d{2}_\d{2}|\d{1,2}[A-Z][a-z]{2}\d{4}))??(?:_(\d{1,2}[A-Z]
 #: Codes for "no value" in tables of counts and concentrations. Not in log-scale tables, where -1 is a value.
 MISSING_TEXT = frozenset({"", "na", "n/a", "nan", ".", "unknown", "null"})
 MISSING_NUMBERS = (-1.0, -4.0)
+#: Codes for "no value" where text or a date is expected.
+UNKNOWN = MISSING_TEXT | {"-1", "-4"}
+#: A clinical column and its values by scan.
+Values = tuple[Column, pd.Series]
+
 _LAB_CODE = re.compile(r"[A-Z]{2,4}\d{1,3}")  # e.g. SCC09: specimen clotted
 _BOUND = re.compile(r"([<>])\s*(\d+\.?\d*|[A-Z]+)?")
 
@@ -29,41 +37,38 @@ _BOUND = re.compile(r"([<>])\s*(\d+\.?\d*|[A-Z]+)?")
 class StudyTable:
     """A study table with canonical visits.
 
-    Args:
-        name: without dates.
-        path: the file.
-        rows: text; columns rid (int), visit (canonical, or missing), screening (bool: a visit before the baseline visit
-            that counts as baseline), day (where the table has one) come on top.
+    ``rows`` are text, index = line, with added columns: rid (int), visit (canonical, or missing), screening (bool: a
+    visit before the baseline visit that counts as baseline), and day, where the table has one.
     """
 
-    name: str
+    name: str  # without dates
     path: Path
     rows: pd.DataFrame
 
 
 @dataclass(frozen=True)
 class Numbers:
-    """A column as numbers.
+    """A column as numbers."""
 
-    Args:
-        amounts: NaN where missing; a censored one is its bound.
-        censored: -1 below the assay's range, 1 above it, 0 within; NaN where missing.
-        odd: line -> text that is neither number nor a known code.
-    """
+    amounts: pd.Series  # NaN where missing; a censored one is its bound
+    censored: pd.Series  # -1 below the assay's range, 1 above it, 0 within; NaN where missing
+    odd: dict[int, str]  # line -> text that is neither number nor a known code
 
-    amounts: pd.Series
-    censored: pd.Series
-    odd: dict[int, str]
+
+def exams(tables: Iterable[StudyTable]) -> pd.DataFrame:
+    """Subject, visit and day of every exam whose day is known: columns rid, visit, day."""
+    parts = [table.rows[["rid", "visit", "day"]] for table in tables if "day" in table.rows]
+    none = pd.DataFrame({"rid": [], "visit": [], "day": pd.to_datetime([])})
+    return pd.concat(parts or [none]).dropna()
+
+
+def exam_days(tables: Iterable[StudyTable]) -> pd.Series:
+    """Day of a subject's visit, by (rid, visit), from the first table that has it."""
+    return exams(tables).drop_duplicates(["rid", "visit"]).set_index(["rid", "visit"])["day"]
 
 
 def find_table(name: str, paths: list[Path], also: tuple[str, ...] = ()) -> tuple[Path | None, list[Path]]:
-    """The newest file of a table, and the older ones.
-
-    Args:
-        name: without dates.
-        paths: where to look.
-        also: other names that the table has had.
-    """
+    """The newest file of a table by its name without dates (``also``: earlier names), and the older files."""
     names = "|".join(map(re.escape, (name, *also)))
     found = []
     for path in paths:
@@ -89,22 +94,9 @@ def _day(text: str | None, pattern: str) -> datetime:
 
 
 def read_study_table(
-    name: str,
-    paths: list[Path],
-    required: tuple[str, ...],
-    findings: list[Finding],
-    rid_from: str = "RID",
-    also: tuple[str, ...] = (),
+    name: str, paths: list[Path], required: tuple[str, ...], findings: list[Finding], also: tuple[str, ...] = ()
 ) -> StudyTable | None:
-    """Read a table if it is there.
-
-    Args:
-        name: without dates.
-        paths: where to look.
-        required: columns it must have.
-        findings: gets notes about older files of the same table, rows without a usable subject, and odd dates.
-        rid_from: column of the roster id.
-        also: other names that the table has had.
+    """Read a table if it is there; findings get older files, rows without a usable subject, and odd dates.
 
     Raises:
         DataError: a required column is missing.
@@ -112,15 +104,12 @@ def read_study_table(
     path, older = find_table(name, paths, also)
     if path is None:
         return None
-    if older:
-        items = tuple(map(str, older))
-        findings.append(Finding("older-table", f"older exports of {name} left aside for {path}", items))
-    rows = read_table(path, required=(rid_from, *required))
-    rid = pd.to_numeric(rows[rid_from].str.extract(r"^(\d+)(?:\.0*)?$")[0])
-    if rid.isna().any():
-        lines = tuple(f"{path.name}, line {line}" for line in rows.index[rid.isna()])
-        findings.append(Finding("row-without-subject", f"rows of {name} without a number in {rid_from}", lines))
-        rows, rid = rows[rid.notna()], rid[rid.notna()]
+    note(findings, "older-table", f"older exports of {name} left aside for {path}", older)
+    rows = read_table(path, required=("RID", *required))
+    rid = pd.to_numeric(rows["RID"].str.extract(r"^(\d+)(?:\.0*)?$")[0])
+    lines = [f"{path.name}, line {line}" for line in rows.index[rid.isna()]]
+    note(findings, "row-without-subject", f"rows of {name} without a number in RID", lines)
+    rows, rid = rows[rid.notna()], rid.dropna()
     codes = _first_column(rows, ("VISCODE2", "VISCODE", "Visit_Code"))
     rows = rows.assign(
         rid=rid.astype(int),
@@ -131,30 +120,22 @@ def read_study_table(
     if days is None:
         return StudyTable(name, path, rows)
     rows = rows.assign(day=parse_days(days))
-    odd = days[rows["day"].isna() & ~days.str.lower().isin({*MISSING_TEXT, "-1", "-4"})]
-    if len(odd):
-        items = tuple(f"{path.name}, line {line}: {text!r}" for line, text in odd.items())
-        findings.append(Finding("odd-date", f"dates of {name} that are neither YYYY-MM-DD nor M/D/YYYY", items))
+    odd = days[rows["day"].isna() & ~days.str.lower().isin(UNKNOWN)]
+    items = [f"{path.name}, line {line}: {text!r}" for line, text in odd.items()]
+    note(findings, "odd-date", f"dates of {name} that are neither YYYY-MM-DD nor M/D/YYYY", items)
     return StudyTable(name, path, rows)
 
 
 def _first_column(rows: pd.DataFrame, names: tuple[str, ...]) -> pd.Series | None:
-    """The first of some columns that is there; where VISCODE2 is empty, VISCODE stands in."""
+    """The first of some columns that is there; where it is empty, the next one."""
     present = [rows[name] for name in names if name in rows]
-    if not present:
-        return None
-    column = present[0]
-    for other in present[1:]:
-        column = column.where(column != "", other)
-    return column
+    return reduce(lambda column, other: column.where(column != "", other), present) if present else None
 
 
 def numbers(cells: pd.Series, *, log_scale: bool = False) -> Numbers:
-    """Text cells -> numbers, by this archive's conventions.
+    """Text cells (index = line) -> numbers, by this archive's conventions.
 
-    Args:
-        cells: text, index = line.
-        log_scale: -1 and -4 are values like any other.
+    On a log scale -1 and -4 are values like any other.
     """
     read = pd.to_numeric(cells, errors="coerce").to_numpy(dtype=float)
     amounts = np.where(np.isfinite(read), read, np.nan)
@@ -176,13 +157,7 @@ def numbers(cells: pd.Series, *, log_scale: bool = False) -> Numbers:
 
 
 def refuse_conflicts(table: StudyTable, rows: pd.DataFrame, column: str, read_from: tuple[str, ...] = ()) -> None:
-    """Refuse two rows of one subject and visit that disagree.
-
-    Args:
-        table: for the message.
-        rows: columns rid, visit and ``column``; index = line.
-        column: what must agree.
-        read_from: the table's columns that it was read from, for the message.
+    """Refuse two rows of one subject and visit that disagree in a column; ``read_from`` names its sources.
 
     Raises:
         DataError: with the lines.

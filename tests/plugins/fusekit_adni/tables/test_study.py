@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from fusekit.data import Finding
 from fusekit.errors import DataError
-from fusekit_adni.tables.tables import StudyTable, find_table, numbers, read_study_table, refuse_conflicts
+from fusekit_adni.tables.study import StudyTable, find_table, numbers, read_study_table, refuse_conflicts
 
 NAMES = [
     *("CDR.csv", "RMT_CDR.csv", "CDR_NOTES.csv", "CDR_12Feb2024.csv.bak"),
@@ -82,8 +82,9 @@ def test_a_required_column_is_named_with_the_file(tmp_path: Path) -> None:
     paths = _write(tmp_path, "ADNIMERGE.csv", "RID,VISIT,EXAMDATE\n1,bl,2008-07-31\n")
     with pytest.raises(DataError, match=r"ADNIMERGE\.csv.*missing: 'VISCODE'"):
         read_study_table("ADNIMERGE", paths, ("VISCODE",), [])
-    with pytest.raises(DataError, match=r"ADNIMERGE\.csv.*missing: 'SUBJECT'"):
-        read_study_table("ADNIMERGE", paths, (), [], rid_from="SUBJECT")
+    paths = _write(tmp_path, "ADNIMERGE.csv", "SUBJECT,VISCODE\n1,bl\n")
+    with pytest.raises(DataError, match=r"ADNIMERGE\.csv.*missing: 'RID'"):
+        read_study_table("ADNIMERGE", paths, (), [])
 
 
 def test_visits_days_and_subjects_of_a_table(tmp_path: Path) -> None:

@@ -84,6 +84,6 @@ def test_the_diagnosis_of_screening_counts_for_the_baseline_alone(trees: Trees) 
 
 
 def test_no_tables_of_a_tree_are_none() -> None:
-    from fusekit_adni.tables.bids_columns import read_bids_tables
+    from fusekit_adni.tables.bids import read_bids_tables
 
     assert read_bids_tables(Download("bids"), []).tables == []

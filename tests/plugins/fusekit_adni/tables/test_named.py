@@ -11,7 +11,7 @@ import pytest
 from fusekit.data import Column, Finding
 from fusekit.errors import DataError
 from fusekit_adni.tables.columns import Clinical, read_clinical
-from fusekit_adni.tables.tables import read_study_table
+from fusekit_adni.tables.study import read_study_table
 
 SCANS = pd.DataFrame(
     {

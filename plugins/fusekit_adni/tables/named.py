@@ -1,0 +1,103 @@
+"""The columns that a ``columns.toml`` names, read from the study tables."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from pathlib import Path
+
+import pandas as pd
+
+from fusekit.data import Column, Finding
+from fusekit.data.own.problems import note
+from fusekit.errors import DataError
+from fusekit_adni.labels.leaks import reason_to_leave_out
+from fusekit_adni.tables.measurements import matched, note_odd, read_numbers, with_censoring
+from fusekit_adni.tables.rules import ColumnRule, ColumnRules
+from fusekit_adni.tables.study import MISSING_TEXT, Numbers, StudyTable, Values, read_study_table, undated
+
+
+def named_columns(
+    scans: pd.DataFrame, paths: list[Path], rules: ColumnRules, findings: list[Finding]
+) -> tuple[list[Values], set[int]]:
+    """Read every named column, and the roster ids in their tables.
+
+    A column reads one table only, so that it never mixes two assays of an analyte.
+
+    Args:
+        scans: index scan; columns rid, visit, acquired.
+        findings: gets notes about odd cells, repeated rows, and columns that give the diagnosis away.
+
+    Raises:
+        DataError: a table or column is not there; the message names the entry, and what looks like it.
+    """
+    parts: list[Values] = []
+    seen: set[int] = set()
+    tables: dict[str, StudyTable] = {}
+    lines: dict[tuple[str, str], pd.Series] = {}  # of scans, found once for all columns that read the same rows
+    for rule in rules.columns:
+        key = rule.table.lower()
+        if key not in tables:
+            table = read_study_table(rule.table, paths, (), findings)
+            if table is None:
+                near = _near(rule.table, sorted({undated(path) for path in paths}))
+                raise DataError(f"{rule.place}: no table is called {rule.table!r} (without dates); {near}")
+            tables[key] = table
+            seen.update(table.rows["rid"])
+        rows = _rows(tables[key], rule)
+        of_rows = (key, repr(sorted((rule.rows or {}).items())))
+        if of_rows not in lines:
+            lines[of_rows] = matched(scans, tables[key], rows, findings)
+        parts += _read(rows, lines[of_rows], scans, tables[key], rule, findings)
+    return parts, seen
+
+
+def _rows(table: StudyTable, rule: ColumnRule) -> pd.DataFrame:
+    """The rows that count for a rule."""
+    added = {"rid", "visit", "screening", "day"}
+    for name in (rule.column, *(rule.rows or ())):
+        if name not in table.rows or name in added:
+            near = _near(name, [str(column) for column in table.rows if column not in added])
+            raise DataError(f"{rule.place}: {table.path.name} has no column {name!r}; {near}")
+    rows = table.rows
+    for name, texts in (rule.rows or {}).items():
+        plain = rows[name].str.upper().str.replace(r"^([+-]?\d+)\.0*$", r"\1", regex=True)  # 2.0 is 2
+        rows = rows[plain.isin({text.upper() for text in texts})]
+    if rows.empty:
+        raise DataError(f"{rule.place}: no row of {table.path.name} is as the key 'rows' asks.")
+    return rows
+
+
+def _near(name: str, known: list[str]) -> str:
+    """A clause with the names that look like one, in any case, else with the first few that there are."""
+    lower = {other.lower(): other for other in known}
+    near = [lower[match] for match in get_close_matches(name.lower(), lower, n=3, cutoff=0.6)]
+    if near:
+        return f"did you mean {' or '.join(map(repr, near))}?"
+    return f"there are {', '.join(known[:12])}{', ...' if len(known) > 12 else ''}." if known else "there are none."
+
+
+def _read(
+    rows: pd.DataFrame, found: pd.Series, scans: pd.DataFrame, table: StudyTable, rule: ColumnRule, notes: list[Finding]
+) -> list[Values]:
+    """One column, with its record of censoring."""
+    source = f"{table.name}.{rule.column}"
+    if reason := reason_to_leave_out(rule.column):
+        message, where = f"a named column that gives the diagnosis away: it is {reason}", f"{rule.place}: {source}"
+        advice = "Remove the entry, unless to show the leak is the point."
+        note(notes, "leaky-column-named", message, (where,), severity="warning", advice=advice)
+    cells = rows[rule.column]
+    as_numbers = pd.to_numeric(pd.Series(rule.missing, dtype=object), errors="coerce").dropna()  # -4.0 is -4, too
+    code = cells.str.lower().isin({code.lower() for code in rule.missing})
+    cells = cells.mask(code | pd.to_numeric(cells, errors="coerce").isin(as_numbers), "")
+    column = Column(rule.name, rule.kind, rule.unit, rule.low, rule.high, rule.signed, rule.categories, source)
+    if rule.kind == "category":
+        absent = cells.str.lower().isin(MISSING_TEXT - {category.lower() for category in rule.categories})
+        known = ~absent if not rule.categories else cells.isin(rule.categories)
+        odd = {int(str(line)): str(text) for line, text in cells[~known & ~absent].items()}
+        note_odd(notes, table, rule.column, Numbers(known.astype(float), known * 0.0, odd))
+        values = pd.Series(None, index=scans.index, dtype=object)
+        values[found.index] = cells.where(known, None).loc[found.to_numpy()].to_numpy()
+        return [(column, values)]
+    read = read_numbers(table, rule.column, notes, cells, log_scale=True)  # its missing codes are masked already
+    parts = list(with_censoring(column, read, found, scans, always=bool(rule.censored)))
+    return parts[:1] if rule.censored is False else parts
