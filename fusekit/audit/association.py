@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
+
+from fusekit.audit.case import LEVEL
+from fusekit.evaluation.statistics import holm
+
+Key = TypeVar("Key")
 
 #: Permutations of a test: its smallest p is 1 / (this + 1).
 PERMUTATIONS = 1999
@@ -16,45 +21,15 @@ PERMUTATIONS = 1999
 PARTS = 5
 
 
-def auc(scores: np.ndarray, cases: np.ndarray) -> float:
-    """Area under the ROC curve of scores (N,) for cases (N,) bool, ties half; NaN if either side is empty."""
-    from scipy.stats import rankdata
-
-    n, m = int(cases.sum()), int((~cases).sum())
-    above = float(rankdata(scores)[cases].sum()) - n * (n + 1) / 2
-    return above / (n * m) if n and m else float("nan")
+def beyond_chance(p: Mapping[Key, float]) -> dict[Key, float]:
+    """P values below ``LEVEL`` after correction for their number (Holm)."""
+    corrected = zip(p, holm(list(p.values())).tolist(), strict=True)
+    return {key: value for key, value in corrected if value < LEVEL}
 
 
-def auc_interval(scores: np.ndarray, cases: np.ndarray, confidence: float = 0.95) -> tuple[float, float]:
-    """Limits of the AUC from the variance of its placements (DeLong 1988), within [0, 1].
-
-    Where the sides are separated perfectly that variance is 0; the limit is then the exact one (Clopper and Pearson
-    1934) for as many pairs as the smaller side has members.
-    """
-    from scipy.stats import norm, rankdata
-
-    value, n, m = auc(scores, cases), int(cases.sum()), int((~cases).sum())
-    tail = (1 - confidence) / 2
-    if value in (0.0, 1.0):
-        limit = tail ** (1 / min(n, m))
-        return (limit, 1.0) if value else (0.0, 1 - limit)
-    if min(n, m) < 2:
-        return 0.0, 1.0
-    ranks = rankdata(scores)
-    beyond = (ranks[cases] - rankdata(scores[cases])) / m  # per case: share of the others that it scores above
-    below = 1 - (ranks[~cases] - rankdata(scores[~cases])) / n
-    half = float(norm.ppf(1 - tail) * np.sqrt(beyond.var(ddof=1) / n + below.var(ddof=1) / m))
-    return max(0.0, value - half), min(1.0, value + half)
-
-
-def holm(p: Sequence[float]) -> np.ndarray:
-    """Adjust p values for their number (Holm 1979): below 0.05, at most 5 % of families have one false alarm."""
-    values = np.asarray(p, dtype=float)
-    order = np.argsort(values, kind="stable")
-    stepped = np.maximum.accumulate(values[order] * np.arange(len(values), 0, -1))
-    adjusted = np.empty_like(stepped)
-    adjusted[order] = np.minimum(stepped, 1.0)
-    return adjusted
+def as_text(values: pd.Series) -> pd.Series:
+    """Names of levels, of which a blank is one."""
+    return values.map(lambda value: "(blank)" if pd.isna(value) or value == "" else str(value)).astype(object)
 
 
 def table_test(rows: np.ndarray, columns: np.ndarray, seed: int = 0) -> tuple[float, float]:
@@ -82,28 +57,45 @@ def table_test(rows: np.ndarray, columns: np.ndarray, seed: int = 0) -> tuple[fl
     return (beaten + 1) / (PERMUTATIONS + 1), min(1.0, float(np.sqrt(excess / width))) if width > 0 else 0.0
 
 
+def rank_test(groups: np.ndarray, values: pd.Series, fewest: int = 1) -> tuple[float, float]:
+    """Test whether numbers are alike in all groups (N,) (Kruskal and Wallis); gaps are left out.
+
+    Returns:
+        p, and epsilon squared: the share of the ranks' variance that the groups explain. 1 and 0 where a group with
+        values has fewer than ``fewest`` of them, or nothing can differ.
+    """
+    from scipy.stats import kruskal
+
+    parts = [part.dropna().to_numpy() for _, part in values.groupby(groups) if part.notna().any()]
+    if len(parts) < 2 or min(map(len, parts)) < fewest or values.nunique() < 2:
+        return 1.0, 0.0
+    result = kruskal(*parts)
+    return float(result.pvalue), float(result.statistic) / (sum(map(len, parts)) - 1)
+
+
 def furthest(rows: np.ndarray, columns: np.ndarray) -> tuple[Any, Any, pd.DataFrame]:
     """The level of ``rows`` and of ``columns`` (N,) that meet most oddly often or seldom, and the table of counts.
 
     Measured in Pearson's residuals: standard deviations of a count if the two were independent.
     """
-    table = pd.crosstab(rows, columns)
-    counts = table.to_numpy(dtype=float)
-    expected = np.outer(counts.sum(axis=1), counts.sum(axis=0)) / counts.sum()
-    row, column = np.unravel_index(np.abs((counts - expected) / np.sqrt(expected)).argmax(), counts.shape)
-    return table.index[row], table.columns[column], table
+    from statsmodels.stats.contingency_tables import Table
+
+    counts = pd.crosstab(rows, columns)
+    residuals = np.abs(Table(counts.to_numpy(), shift_zeros=False).resid_pearson)
+    row, column = np.unravel_index(residuals.argmax(), counts.shape)
+    return counts.index[row], counts.columns[column], counts
 
 
 def held_out_rates(group: np.ndarray, cases: np.ndarray) -> np.ndarray:
     """Score each member (N,) by the share of cases in its group among the members of the other folds.
 
     A group that the others do not have gets the overall share; groups are drawn towards it by one member's weight, so
-    that small ones do not shout.
+    that small ones do not shout. NaN where a side has one member, which no other fold could know.
     """
-    scores, codes = np.empty(len(cases)), pd.factorize(group)[0]
-    for test in _parts(cases):
-        train = np.ones(len(cases), dtype=bool)
-        train[test] = False
+    scores, codes = np.full(len(cases), np.nan), pd.factorize(group)[0]
+    if min(cases.sum(), (~cases).sum()) < 2:
+        return scores
+    for train, test in _parts(cases.tobytes()):
         overall = cases[train].mean()
         size = np.bincount(codes[train], minlength=len(cases))
         hit = np.bincount(codes[train], weights=cases[train], minlength=len(cases))
@@ -114,26 +106,17 @@ def held_out_rates(group: np.ndarray, cases: np.ndarray) -> np.ndarray:
 def held_out_probabilities(features: np.ndarray, cases: np.ndarray) -> np.ndarray:
     """Score each member (N,) by a logistic regression on features (N, F), fitted on the other folds."""
     from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import cross_val_predict
 
-    scores = np.empty(len(cases))
-    for test in _parts(cases):
-        train = np.ones(len(cases), dtype=bool)
-        train[test] = False
-        model = LogisticRegression(max_iter=1000).fit(features[train], cases[train])
-        scores[test] = model.predict_proba(features[test])[:, 1]
-    return scores
-
-
-def _parts(cases: np.ndarray) -> list[np.ndarray]:
-    """Members of each fold, with equal shares of cases; the same for every column without gaps."""
-    return _dealt(cases.tobytes())
+    model, parts = LogisticRegression(max_iter=1000), _parts(cases.tobytes())
+    return np.asarray(cross_val_predict(model, features, cases, cv=parts, method="predict_proba")[:, 1])
 
 
 @lru_cache(maxsize=64)
-def _dealt(packed: bytes) -> list[np.ndarray]:
+def _parts(packed: bytes) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Members to learn from and to score, with equal shares of cases; the same for every column without gaps."""
     from sklearn.model_selection import StratifiedKFold
 
     cases = np.frombuffer(packed, dtype=bool)
     folds = min(PARTS, int(cases.sum()), int((~cases).sum()))
-    splitter = StratifiedKFold(folds, shuffle=True, random_state=0)
-    return [test for _, test in splitter.split(np.zeros(len(cases)), cases)]
+    return list(StratifiedKFold(folds, shuffle=True, random_state=0).split(cases, cases))

@@ -19,25 +19,18 @@ LEVEL = 0.05
 
 @dataclass(frozen=True)
 class Case:
-    """A cohort under audit.
+    """A cohort under audit."""
 
-    Args:
-        cohort: checked by ``Cohort.check``.
-        folds: fold by subject; None if the cohort is not split.
-        task: knows which columns betray its label.
-        store: of the cohort's slices, with what was measured of each volume; None before it is built.
-    """
-
-    cohort: Cohort
-    folds: pd.Series | None
-    task: Task
-    store: SliceStore | None
+    cohort: Cohort  # checked by ``Cohort.check``
+    folds: pd.Series | None  # fold by subject; None if the cohort is not split
+    task: Task  # knows which columns betray its label
+    store: SliceStore | None  # with what was measured of each volume; None before it is built
 
     @cached_property
     def first(self) -> pd.DataFrame:
-        """One row a subject, of its first scan: the columns of ``Cohort.scans``; index scan.
+        """One row per subject, of its first scan: the columns of ``Cohort.scans``; index scan.
 
-        People, not scans, are independent: every test of the audit counts a person once.
+        Subjects, not scans, are independent: every test of the audit counts a subject once.
         """
         return self.cohort.scans.drop_duplicates("subject")
 
@@ -52,7 +45,7 @@ class Case:
         return self.first["label"].to_numpy()
 
     def sides(self) -> Iterator[tuple[str, np.ndarray]]:
-        """Name of a class, and who is of it (subjects,) bool: the positive one of two, each one of several."""
+        """Name of a class, and which subjects are of it (subjects,) bool: the positive one of two, each of several."""
         for number, name in enumerate(self.cohort.classes):
             if number > 0 or len(self.cohort.classes) > 2:
                 yield name, self.labels == number

@@ -45,38 +45,20 @@ OF_ANOTHER_COHORT = ("missing-column", "other-unit", "out-of-range", "training-c
 REFUSALS = ("column-is-label", "leaky-column", "near-duplicate", "recipe-differs", "same-image", *OF_ANOTHER_COHORT)
 
 
-def audit(cohort: Cohort, folds: pd.Series | None, task: Task, store: SliceStore | None) -> tuple[Finding, ...]:
-    """Look for what would fool you: see ``audit_tables`` and ``audit_images``.
-
-    Args:
-        cohort: checked by ``Cohort.check``.
-        folds: fold by subject; None if it is not split.
-        task: knows which columns betray its label.
-        store: of its slices; None leaves the images out.
+def audit_tables(cohort: Cohort, folds: pd.Series | None, task: Task) -> tuple[Finding, ...]:
+    """Audit columns, gaps, groups and folds (fold by subject, or None), before any image is read.
 
     Raises:
         LeakageError: a subject is in two folds, which nothing allows.
     """
-    tables = audit_tables(cohort, folds, task)
-    return tables if store is None else (*tables, *audit_images(cohort, task, store))
-
-
-def audit_tables(cohort: Cohort, folds: pd.Series | None, task: Task) -> tuple[Finding, ...]:
-    """Audit columns, gaps, groups and folds, before any image is read.
-
-    Raises:
-        LeakageError: as ``audit``.
-    """
-    return _run(TABLE_CHECKS, Case(cohort, folds, task, None))
+    case = Case(cohort, folds, task, None)
+    return tuple(finding for check in TABLE_CHECKS for finding in check(case))
 
 
 def audit_images(cohort: Cohort, task: Task, store: SliceStore) -> tuple[Finding, ...]:
     """Audit the volumes by the store's ``volumes`` and ``thumbnails``; no image is opened."""
-    return _run(IMAGE_CHECKS, Case(cohort, None, task, store))
-
-
-def _run(checks: tuple[Check, ...], case: Case) -> tuple[Finding, ...]:
-    return tuple(finding for check in checks for finding in check(case))
+    case = Case(cohort, None, task, store)
+    return tuple(finding for check in IMAGE_CHECKS for finding in check(case))
 
 
 def refusals(findings: Iterable[Finding], allow: Iterable[str] = ()) -> list[Finding]:
@@ -84,7 +66,7 @@ def refusals(findings: Iterable[Finding], allow: Iterable[str] = ()) -> list[Fin
 
     Args:
         findings: of the task, the store and the audit.
-        allow: codes to go on in spite of.
+        allow: codes of refusals that stop nothing.
 
     Raises:
         OptionError: ``allow`` names no refusal, with the nearest that it could mean.
@@ -102,19 +84,13 @@ def refuse(
     opening: str = "the audit refuses this cohort",
     closing: str = "`fusekit check` shows everything that it found.",
 ) -> None:
-    """Stop at ``refusals``.
-
-    Args:
-        findings: of the task, the store and the audit.
-        allow: codes to go on in spite of.
-        opening, closing: around the list of reasons.
+    """Stop at ``refusals``; ``opening`` and ``closing`` go around the list of reasons.
 
     Raises:
         LeakageError: the message lists every one with its code, first items and advice.
         OptionError: as ``refusals``.
     """
-    stopped = refusals(findings, allow)
-    if stopped:
+    if stopped := refusals(findings, allow):
         raise LeakageError(
             f"{opening}, for {len(stopped)} reason{'s' if len(stopped) > 1 else ''}:\n"
             + "\n".join(_paragraph(finding) for finding in stopped)

@@ -9,9 +9,10 @@ from math import lgamma, log
 import numpy as np
 import pandas as pd
 
-from fusekit.audit.association import auc, held_out_rates
+from fusekit.audit.association import held_out_rates
 from fusekit.audit.case import LEVEL, Case
 from fusekit.data.cohort import Column, Finding
+from fusekit.evaluation.delong import auc
 
 #: A single column that predicts better than this is looked at before it is trained on.
 SUSPICIOUS_AUC = 0.98
@@ -25,7 +26,7 @@ _LABELS = re.compile(
     r"_?(bl|code|name|id|num|text|label|\d+)?"
 )
 
-#: Words of columns that tell where, when or how somebody was examined.
+#: Words in the names of columns that say where, when or how a subject was examined.
 _SHORTCUTS = re.compile(
     r"(.*_)?(site|centre|center|hospital|institution|scanner|manufacturer|vendor|station|protocol|phase|cohort|batch|kit|"
     r"plate|visit|viscode|session|date|timestamp|time_?stamp|path|file|filename|folder|id|ids|uid|uuid|mrn|ptid|rid|"
@@ -43,7 +44,7 @@ def leaky_columns(case: Case) -> Iterator[Finding]:
     for reason, names in reasons.items():
         yield Finding(
             "leaky-column",
-            f"clinical columns that are {reason}: whoever has them needs no model.",
+            f"clinical columns that are {reason}: with them no model is needed.",
             tuple(names),
             "refusal",
             "Take them out of the clinical columns.",
@@ -67,7 +68,7 @@ def _plain(name: str) -> str:
 
 
 def shortcut_columns(case: Case) -> Iterator[Finding]:
-    """Warn of columns that by their name tell where, when or how somebody was examined."""
+    """Warn of columns whose name says where, when or how a subject was examined."""
     names = [
         column.name
         for column in case.cohort.columns
@@ -77,7 +78,7 @@ def shortcut_columns(case: Case) -> Iterator[Finding]:
     if names:
         yield Finding(
             "shortcut-column",
-            "clinical columns that by their name tell where, when or how a subject was examined, or who it is.",
+            "clinical columns whose name says where, when or how a subject was examined, or who it is.",
             tuple(names),
             "warning",
             "A model can learn them instead of the disease and fail at the next hospital. Take them out, unless each "
@@ -90,14 +91,13 @@ def columns_that_are_the_label(case: Case) -> Iterator[Finding]:
     names = []
     for column in case.cohort.columns:
         values = case.clinical[column.name]
-        seen = values.notna().to_numpy()
         if column.kind == "number" and values.nunique() > len(case.cohort.classes):
             continue  # a number's order counts: see strong_columns
+        seen = values.notna().to_numpy()
         pairs = set(zip(map(str, values.to_numpy()[seen]), case.labels[seen], strict=True))
-        groups = {value for value, _ in pairs}
-        if len(groups) < 2 or len(pairs) > len(groups):
-            continue
-        if _log_chance(case.labels[seen], len(groups)) < log(ONE_TO_ONE_LEVEL / len(case.cohort.columns)):
+        groups = len({value for value, _ in pairs})
+        pure = 2 <= groups == len(pairs)
+        if pure and _log_chance(case.labels[seen], groups) < log(ONE_TO_ONE_LEVEL / len(case.cohort.columns)):
             names.append(column.name)
     if names:
         yield Finding(
@@ -132,7 +132,12 @@ def strong_columns(case: Case) -> Iterator[Finding]:
             positive = cases[seen]
             if min(positive.sum(), (~positive).sum()) < 2:
                 continue
-            value, scores = _predict(values[seen], column, positive)
+            if column.kind == "category":
+                scores = held_out_rates(values[seen].astype(str).astype(object), positive)
+                value = auc(positive, scores)
+            else:
+                scores = values[seen].astype(float)
+                value = 0.5 + abs(auc(positive, scores) - 0.5)  # whichever way round
             if value > SUSPICIOUS_AUC:
                 p = float(mannwhitneyu(scores[positive], scores[~positive], method="asymptotic").pvalue)
                 if p * len(case.cohort.columns) < LEVEL:
@@ -145,13 +150,3 @@ def strong_columns(case: Case) -> Iterator[Finding]:
             "warning",
             "No marker is that good: look up how the column came about. If the diagnosis went into it, take it out.",
         )
-
-
-def _predict(values: np.ndarray, column: Column, cases: np.ndarray) -> tuple[float, np.ndarray]:
-    """AUC of a column alone, and its scores: a number whichever way round, a category by its held-out rate."""
-    if column.kind == "category":
-        scores = held_out_rates(np.array([str(value) for value in values], dtype=object), cases)
-        return auc(scores, cases), scores
-    scores = values.astype(float)
-    value = auc(scores, cases)
-    return max(value, 1 - value), scores

@@ -14,7 +14,7 @@ USUAL, CERTAIN = 0.1, 0.95
 
 
 def same_images(case: Case) -> Iterator[Finding]:
-    """Refuse an image that stands under two subjects voxel by voxel; note one that is two scans of one subject."""
+    """Refuse an image that two subjects have voxel by voxel; note one that is two scans of one subject."""
     if case.store is None:
         return
     digests = case.store.volumes["digest"]
@@ -27,7 +27,7 @@ def same_images(case: Case) -> Iterator[Finding]:
     if across:
         yield Finding(
             "same-image",
-            "images that stand, voxel by voxel, under several subjects: training would know the tested ones.",
+            "images that several subjects have, voxel by voxel: training would know the tested ones.",
             tuple(across),
             "refusal",
             "Find out whose image it is, and take the other subjects' scans out.",

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-#: Fewer volumes than this have no mean that could be told from one of them.
+#: Fewer volumes than this have no mean that differs enough from each of them.
 FEWEST = 8
 
 #: Correlation of residuals from which a pair is looked at closely.

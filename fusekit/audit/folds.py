@@ -8,21 +8,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fusekit.audit.association import furthest, holm, table_test
-from fusekit.audit.case import LEVEL, Case
+from fusekit.audit.association import as_text, beyond_chance, furthest, rank_test, table_test
+from fusekit.audit.case import Case
 from fusekit.data.cohort import Finding
 from fusekit.data.splits import refuse_leakage
 
-#: What people call sex and age, as a group or a clinical column.
+#: Usual names of sex and age, as a group or a clinical column.
 SEX, AGE = ("sex", "gender", "ptgender"), ("age", "age_at_scan", "age_bl")
 
 
 def subjects_in_two_folds(case: Case) -> Iterator[Finding]:
-    """Raise ``LeakageError`` if a subject is in two folds; nothing allows that.
-
-    Raises:
-        LeakageError: with the subjects.
-    """
+    """Raise ``LeakageError`` with the subjects that are in two folds; nothing allows that."""
     if case.folds is not None:
         for fold in sorted(case.folds.unique()):
             refuse_leakage(case.folds.index[case.folds != fold], case.folds.index[case.folds == fold])
@@ -35,19 +31,15 @@ def unequal_folds(case: Case) -> Iterator[Finding]:
         return
     fold = case.first["subject"].map(case.folds).to_numpy()
     classes = pd.Series(np.array(case.cohort.classes, dtype=object)[case.labels], index=case.first.index)
-    tested = {"class": (table_test(fold, classes.to_numpy())[0], _furthest_share(fold, classes))}
     sex, age = _described(case, SEX), _described(case, AGE)
-    if sex is not None:
-        text = sex.map(lambda value: "(blank)" if pd.isna(value) or value == "" else str(value))
-        tested["sex"] = (table_test(fold, text.to_numpy(dtype=object))[0], _furthest_share(fold, text))
+    tested: dict[str, tuple[float, str]] = {}
+    for name, values in {"class": classes, "sex": None if sex is None else as_text(sex)}.items():
+        if values is not None:
+            tested[name] = (table_test(fold, values.to_numpy())[0], _furthest_share(fold, values))
     if age is not None and pd.api.types.is_numeric_dtype(age):
-        tested["age"] = (_kruskal(fold, age), _furthest_median(fold, age))
-    adjusted = holm([p for p, _ in tested.values()])
-    found = [
-        f"{name}: {place} (p = {p:.2g})"
-        for (name, (_, place)), p in zip(tested.items(), adjusted, strict=True)
-        if p < LEVEL
-    ]
+        tested["age"] = (rank_test(fold, age)[0], _furthest_median(fold, age))
+    beyond = beyond_chance({name: p for name, (p, _) in tested.items()})
+    found = [f"{name}: {tested[name][1]} (p = {p:.2g})" for name, p in beyond.items()]
     if found:
         yield Finding(
             "unequal-folds",
@@ -66,14 +58,6 @@ def _described(case: Case, names: tuple[str, ...]) -> pd.Series | None:
                 found: pd.Series = table[name]
                 return found
     return None
-
-
-def _kruskal(fold: np.ndarray, values: pd.Series) -> float:
-    from scipy.stats import kruskal
-
-    parts = [part.dropna().to_numpy() for _, part in values.groupby(fold)]
-    parts = [part for part in parts if len(part)]
-    return float(kruskal(*parts).pvalue) if len(parts) > 1 and values.min() < values.max() else 1.0
 
 
 def _furthest_share(fold: np.ndarray, values: pd.Series) -> str:

@@ -1,4 +1,4 @@
-"""Circumstances that go with the label: where, when and on what somebody was scanned, and how old they were."""
+"""Circumstances that go with the label: where, when and on what subjects were scanned, and how old they were."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import pandas as pd
 
-from fusekit.audit.association import auc, auc_interval, furthest, held_out_rates, holm, table_test
-from fusekit.audit.case import LEVEL, Case
+from fusekit.audit.association import as_text, beyond_chance, furthest, held_out_rates, rank_test, table_test
+from fusekit.audit.case import Case
 from fusekit.data.cohort import Finding
+from fusekit.evaluation.delong import auc, auc_interval
+from fusekit.evaluation.statistics import UNDEFINED, interval_text
 
-#: Fewer subjects than this are too few to tell.
-FEWEST = 20
+#: With fewer subjects nothing can be said, and with fewer of a class nothing of a number's ranks.
+FEWEST, FEWEST_RANKED = 20, 5
 
 #: A scan later than this after the diagnosis shows a disease that was known, and perhaps treated, for half a year.
 LATE_DAYS = 180
@@ -42,23 +44,18 @@ def confounded_geometry(case: Case) -> Iterator[Finding]:
 
 
 def _confounded(case: Case, groups: Mapping[str, pd.Series]) -> Iterator[Finding]:
-    """Test each group against the label, corrected for their number (Holm)."""
     if len(case.first) < FEWEST:
         return
-    tested = {}
+    tested: dict[str, tuple[float, float, pd.Series]] = {}
     for name, values in groups.items():
-        numeric = _as_numbers(values)
-        if numeric is not None:
-            tested[name] = (*_test_numbers(numeric, case.labels), numeric)
+        if _is_number(values):
+            numbers = values.astype(float)
+            tested[name] = (*rank_test(case.labels, numbers, FEWEST_RANKED), numbers)
         elif 2 <= values.map(str).nunique() <= len(values) / 2:  # else it is one value, or an id or a date
-            text = values.map(lambda value: "(blank)" if pd.isna(value) or value == "" else str(value))
-            tested[name] = (*table_test(text.to_numpy(dtype=object), case.labels), text)
-    adjusted = holm([p for p, _, _ in tested.values()])
-    found = [
-        _say(case, name, float(p), strength, values)
-        for (name, (_, strength, values)), p in zip(tested.items(), adjusted, strict=True)
-        if p < LEVEL
-    ]
+            text = as_text(values)
+            tested[name] = (*table_test(text.to_numpy(), case.labels), text)
+    beyond = beyond_chance({name: p for name, (p, _, _) in tested.items()})
+    found = [_say(case, name, p, *tested[name][1:]) for name, p in beyond.items()]
     if found:
         yield Finding(
             "confounded-group",
@@ -70,37 +67,25 @@ def _confounded(case: Case, groups: Mapping[str, pd.Series]) -> Iterator[Finding
         )
 
 
-def _as_numbers(values: pd.Series) -> pd.Series | None:
-    """The values, if they are numbers of many levels; 1.5 and 3 tesla are two levels."""
-    if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values) and values.nunique() > 12:
-        return values.astype(float)
-    return None
-
-
-def _test_numbers(values: pd.Series, labels: np.ndarray) -> tuple[float, float]:
-    """P of Kruskal and Wallis, and their epsilon squared: the share of the ranks' variance that the label explains."""
-    from scipy.stats import kruskal
-
-    seen = values.notna().to_numpy()
-    sides = [values[seen & (labels == label)].to_numpy() for label in np.unique(labels)]
-    if min(map(len, sides)) < 5 or values.nunique() < 2:
-        return 1.0, 0.0
-    result = kruskal(*sides)
-    return float(result.pvalue), float(result.statistic) / (int(seen.sum()) - 1)
+def _is_number(values: pd.Series) -> bool:
+    """Whether values are numbers of many levels; 1.5 and 3 tesla are two levels."""
+    numeric = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
+    return numeric and values.nunique() > 12
 
 
 def _say(case: Case, name: str, p: float, strength: float, values: pd.Series) -> str:
     """A clause with the numbers: how strong, how far it predicts alone, and where it is worst."""
-    alone = max((_alone(values, cases), label) for label, cases in case.sides())
-    (value, low, high), label = alone
-    reach = f"AUC of it alone {value:.2f} ({low:.2f} to {high:.2f}) for {label}; p = {p:.2g}"
-    if pd.api.types.is_numeric_dtype(values):
-        medians = ", ".join(
-            f"{values[case.labels == number].median():.4g} in {label}"
-            for number, label in enumerate(case.cohort.classes)
-        )
-        return f"{name}: median {medians}; {reach}"
-    return f"{name}: Cramer's V {strength:.2f}; {reach}; {_worst(case, values)}"
+    numeric = pd.api.types.is_numeric_dtype(values)
+    alone = {label: _alone(values, cases) for label, cases in case.sides()}
+    label, (value, low, high) = max(alone.items(), key=lambda item: np.nan_to_num(item[1][0], nan=-1))
+    area = UNDEFINED if np.isnan(value) else f"{value:.2f}"
+    reach = f"AUC of it alone {area} {interval_text(low, high)} for {label}; p = {p:.2g}"
+    if not numeric:
+        return f"{name}: Cramer's V {strength:.2f}; {reach}; {_worst(case, values)}"
+    medians = ", ".join(
+        f"{values[case.labels == number].median():.4g} in {of}" for number, of in enumerate(case.cohort.classes)
+    )
+    return f"{name}: median {medians}; {reach}"
 
 
 def _alone(values: pd.Series, cases: np.ndarray) -> tuple[float, float, float]:
@@ -108,14 +93,14 @@ def _alone(values: pd.Series, cases: np.ndarray) -> tuple[float, float, float]:
     if pd.api.types.is_numeric_dtype(values):
         seen = values.notna().to_numpy()
         scores, cases = values[seen].to_numpy(), cases[seen]
-        scores = scores if auc(scores, cases) >= 0.5 else -scores
+        scores = scores if auc(cases, scores) >= 0.5 else -scores
     else:
-        scores = held_out_rates(values.to_numpy(dtype=object), cases)
-    return (auc(scores, cases), *auc_interval(scores, cases))
+        scores = held_out_rates(values.to_numpy(), cases)
+    return auc(cases, scores), *auc_interval(cases, scores)
 
 
 def _worst(case: Case, values: pd.Series) -> str:
-    level, label, table = furthest(values.to_numpy(dtype=object), case.labels)
+    level, label, table = furthest(values.to_numpy(), case.labels)
     share = table[label].sum() / table.to_numpy().sum()
     name = case.cohort.classes[int(label)]
     return f"{level!r} has {table.loc[level, label]} {name} of {table.loc[level].sum()}, against {share:.0%} in all"

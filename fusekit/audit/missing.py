@@ -6,11 +6,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from fusekit.audit.association import auc, auc_interval, held_out_probabilities, holm
+from fusekit.audit.association import beyond_chance, held_out_probabilities
 from fusekit.audit.case import LEVEL, Case
 from fusekit.data.cohort import Finding
+from fusekit.evaluation.delong import auc, auc_interval
 
-#: Fewer subjects of a class than this are too few to tell.
+#: With fewer subjects of a class nothing can be said.
 FEWEST = 10
 
 _ADVICE = (
@@ -23,17 +24,17 @@ def telling_gaps(case: Case) -> Iterator[Finding]:
     """Warn where the gaps of all columns together predict the label: logistic regression, cross-validated."""
     masks, names = _masks(case)
     sides = list(case.sides())
-    if not len(names) or min(_smaller(cases) for _, cases in sides) < FEWEST:
+    if not names or min(min(cases.sum(), (~cases).sum()) for _, cases in sides) < FEWEST:
         return
+    confidence = 1 - LEVEL / len(sides)
     for name, cases in sides:
         scores = held_out_probabilities(masks, cases)
-        value = auc(scores, cases)
-        low, high = auc_interval(scores, cases, 1 - LEVEL / len(sides))
+        low, high = auc_interval(cases, scores, confidence)
         if low > 0.5:
             yield Finding(
                 "telling-gaps",
-                f"which values are missing predicts {name} without any value: AUC {value:.2f}, "
-                f"{100 * (1 - LEVEL / len(sides)):.3g} % interval {low:.2f} to {high:.2f} (logistic regression on "
+                f"which values are missing predicts {name} without any value: AUC {auc(cases, scores):.2f}, "
+                f"{100 * confidence:.3g} % interval {low:.2f} to {high:.2f} (logistic regression on "
                 f"{len(names)} patterns of gaps, cross-validated over {len(cases)} subjects).",
                 tuple(", ".join(pattern) for pattern in names),
                 "warning",
@@ -46,23 +47,18 @@ def telling_gaps_of_columns(case: Case) -> Iterator[Finding]:
     from scipy.stats import fisher_exact
 
     masks, names = _masks(case)
-    pairs = [(pattern, mask, name, cases) for pattern, mask in zip(names, masks.T, strict=True)
-             for name, cases in case.sides()]  # fmt: skip
-    p = [float(fisher_exact(_counts(mask, cases)).pvalue) for _, mask, _, cases in pairs]
-    found = [
-        f"{', '.join(pattern)}: missing in {mask[cases].mean():.0%} of {name} and {mask[~cases].mean():.0%} of the "
-        f"rest (p = {adjusted:.2g})"
-        for (pattern, mask, name, cases), adjusted in zip(pairs, holm(p), strict=True)
-        if adjusted < LEVEL
-    ]
+    counts = {
+        (pattern, name): [[int((mask[side] == gap).sum()) for gap in (1, 0)] for side in (cases, ~cases)]
+        for pattern, mask in zip(names, masks.T, strict=True)
+        for name, cases in case.sides()
+    }
+    found = []
+    for key, p in beyond_chance({key: float(fisher_exact(table).pvalue) for key, table in counts.items()}).items():
+        (pattern, name), (own, rest) = key, (missing / (missing + there) for missing, there in counts[key])
+        found.append(f"{', '.join(pattern)}: missing in {own:.0%} of {name} and {rest:.0%} of the rest (p = {p:.2g})")
     if found:
-        yield Finding(
-            "telling-gap",
-            "clinical columns that are missing more often in one class than in another.",
-            tuple(found),
-            "warning",
-            _ADVICE,
-        )
+        message = "clinical columns that are missing more often in one class than in another."
+        yield Finding("telling-gap", message, tuple(found), "warning", _ADVICE)
 
 
 def _masks(case: Case) -> tuple[np.ndarray, list[tuple[str, ...]]]:
@@ -74,12 +70,3 @@ def _masks(case: Case) -> tuple[np.ndarray, list[tuple[str, ...]]]:
             patterns.setdefault(mask.tobytes(), []).append(column.name)
     masks = np.frombuffer(b"".join(patterns), dtype=bool).reshape(len(patterns), len(case.first)).T
     return masks.astype(float), [tuple(names) for names in patterns.values()]
-
-
-def _counts(mask: np.ndarray, cases: np.ndarray) -> list[list[int]]:
-    missing = mask > 0
-    return [[int((missing & side).sum()), int((~missing & side).sum())] for side in (cases, ~cases)]
-
-
-def _smaller(cases: np.ndarray) -> int:
-    return int(min(cases.sum(), (~cases).sum()))

@@ -30,7 +30,21 @@ def unusual_volumes(case: Case) -> Iterator[Finding]:
     if case.store is None or len(case.store.volumes) < FEWEST:
         return
     volumes = case.store.volumes
-    for check in (_spacing, _extent, _orientation, _grey_levels, _foreground):
+    spacing = volumes[["spacing_x", "spacing_y", "spacing_z"]]
+    yield from _lengths(
+        spacing,
+        "unusual-spacing",
+        "volumes with another voxel size than the cohort's",
+        "Look whether they are another sequence or were resampled. Slices by millimetres (slices.space=mm) compare; "
+        "slices by voxels do not.",
+    )
+    yield from _lengths(
+        spacing * volumes[["shape_x", "shape_y", "shape_z"]].to_numpy(),
+        "unusual-extent",
+        "volumes with another field of view than the cohort's",
+        "Look at them: part of the body may be cut off, or another part of it shown.",
+    )
+    for check in (_orientation, _grey_levels, _foreground):
         yield from check(volumes)
 
 
@@ -42,27 +56,6 @@ def robust_z(values: pd.Series, least: float) -> pd.Series:
 
 def _log(values: pd.Series) -> pd.Series:
     return pd.Series(np.log(values.to_numpy(dtype=float)), values.index)
-
-
-def _spacing(volumes: pd.DataFrame) -> Iterator[Finding]:
-    lengths = volumes[["spacing_x", "spacing_y", "spacing_z"]]
-    yield from _lengths(
-        lengths,
-        "unusual-spacing",
-        "volumes with another voxel size than the cohort's",
-        "Look whether they are another sequence or were resampled. Slices by millimetres (slices.space=mm) compare; "
-        "slices by voxels do not.",
-    )
-
-
-def _extent(volumes: pd.DataFrame) -> Iterator[Finding]:
-    extent = pd.DataFrame({a: volumes[f"shape_{a}"] * volumes[f"spacing_{a}"] for a in "xyz"})
-    yield from _lengths(
-        extent,
-        "unusual-extent",
-        "volumes with another field of view than the cohort's",
-        "Look at them: part of the body may be cut off, or another part of it shown.",
-    )
 
 
 def _lengths(lengths: pd.DataFrame, code: str, what: str, advice: str) -> Iterator[Finding]:

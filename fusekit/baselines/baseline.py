@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 
 from fusekit.data import Column
-from fusekit.errors import DataError
+from fusekit.errors import DataError, OptionError
 
 
 class Baseline(ABC):
     """A classifier of clinical values. Factory: ``(*, options...) -> Baseline``; options: ``-o baseline.option=value``.
 
-    It is given training scans alone. What it chooses, it chooses within them, on parts that share no subject.
+    It is fitted on training scans alone, and chooses its options within them, on parts that share no subject.
 
     Example:
         >>> class Older(Baseline):
@@ -52,13 +52,15 @@ class Baseline(ABC):
 
 
 def require_columns(columns: Sequence[Column]) -> None:
-    """Refuse a cohort without clinical columns.
-
-    Raises:
-        DataError: there are none.
-    """
+    """Refuse a cohort without clinical columns, with a DataError."""
     if not columns:
         raise DataError(
-            "a baseline reads clinical columns, and the cohort has none. Add columns to the cohort, or leave the "
+            "A baseline reads clinical columns, and the cohort has none. Add columns to the cohort, or leave the "
             "baseline out."
         )
+
+
+def require_folds(folds: int) -> None:
+    """Refuse, with an OptionError, a cross-validation of one part."""
+    if folds < 2:
+        raise OptionError(f"baseline.folds takes 2 or more, not {folds}.")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
 
-from fusekit.baselines.baseline import Baseline, require_columns
+from fusekit.baselines.baseline import Baseline, require_columns, require_folds
 from fusekit.baselines.inner_cv import losses, one_thread, subject_weights
 from fusekit.data import ClinicalEncoding, Column
 from fusekit.data.clinical.column import EncodedColumn
@@ -49,8 +49,7 @@ class GradientBoosting(Baseline):
         for name, given, least in (("trees", trees, 1), ("most", most, 1), ("leaves", leaves, 2), ("rows", rows, 1)):
             if given is not None and given < least:
                 raise OptionError(f"baseline.{name} takes {least} or more, not {given}.")
-        if folds < 2:
-            raise OptionError(f"baseline.folds takes 2 or more, not {folds}.")
+        require_folds(folds)
         if rate <= 0 or penalty < 0:
             raise OptionError("baseline.rate takes a number above 0, baseline.penalty 0 or more.")
         self.trees, self.most, self.folds = trees, most, folds
@@ -60,7 +59,7 @@ class GradientBoosting(Baseline):
             "min_samples_leaf": rows,
             "l2_regularization": penalty,
         }
-        self._places: tuple[_Place, ...] = ()
+        self._places: _Places = ()
         self._model: Any = None
 
     def fit(
@@ -72,8 +71,7 @@ class GradientBoosting(Baseline):
 
         def stages(train: np.ndarray, test: np.ndarray) -> np.ndarray:
             known = _places(values[train], columns)
-            inputs = _matrix(known, values[train])
-            model = self._fitted(known, inputs, labels[train], weights[train], self.most, seed)
+            model = self._fitted(known, values[train], labels[train], weights[train], self.most, seed)
             return np.stack(list(model.staged_predict_proba(_matrix(known, values[test]))))
 
         with one_thread():
@@ -82,8 +80,7 @@ class GradientBoosting(Baseline):
                 found = losses(stages, labels, subjects, self.folds, seed)
                 chosen = self.most if found is None else int(found.argmin()) + 1
             self._places = _places(values, columns)
-            inputs = _matrix(self._places, values)
-            self._model = self._fitted(self._places, inputs, labels, weights, chosen, seed)
+            self._model = self._fitted(self._places, values, labels, weights, chosen, seed)
 
     def probabilities(self, values: pd.DataFrame) -> np.ndarray:
         """Probabilities (N, K)."""
@@ -91,13 +88,7 @@ class GradientBoosting(Baseline):
             return np.asarray(self._model.predict_proba(_matrix(self._places, values)))
 
     def _fitted(
-        self,
-        places: tuple[_Place, ...],
-        inputs: np.ndarray,
-        labels: np.ndarray,
-        weights: np.ndarray,
-        trees: int,
-        seed: int,
+        self, places: _Places, values: pd.DataFrame, labels: np.ndarray, weights: np.ndarray, trees: int, seed: int
     ) -> Any:
         from sklearn.ensemble import HistGradientBoostingClassifier
 
@@ -109,7 +100,7 @@ class GradientBoosting(Baseline):
             random_state=seed,
             **self._options,
         )
-        return model.fit(inputs, labels, sample_weight=weights)
+        return model.fit(_matrix(places, values), labels, sample_weight=weights)
 
 
 @dataclass(frozen=True)
@@ -135,7 +126,10 @@ class _Place:
         return np.where(np.isnan(numbers), np.nan, np.searchsorted(self.edges, numbers, side="right"))
 
 
-def _places(values: pd.DataFrame, columns: Sequence[Column]) -> tuple[_Place, ...]:
+_Places: TypeAlias = tuple[_Place, ...]
+
+
+def _places(values: pd.DataFrame, columns: Sequence[Column]) -> _Places:
     """The columns that have a value in training; the same checks as for networks."""
     fitted = ClinicalEncoding.fit(values, columns).columns
     known = (column for column in fitted if column.seen is not None or column.categories)
@@ -153,7 +147,7 @@ def _edges(cells: pd.Series, column: EncodedColumn) -> np.ndarray:
     return np.unique(np.quantile(numbers, np.linspace(0, 1, _BINS + 1)[1:-1]))
 
 
-def _matrix(places: tuple[_Place, ...], values: pd.DataFrame) -> np.ndarray:
+def _matrix(places: _Places, values: pd.DataFrame) -> np.ndarray:
     """Codes (N, F + 1); the last column is constant, so that a table without any value says nothing."""
     codes = [place.codes(values[place.column.name]) for place in places]
     return np.stack([*codes, np.zeros(len(values))], axis=1)

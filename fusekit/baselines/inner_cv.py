@@ -12,7 +12,7 @@ from fusekit.data import assign_folds
 
 
 def one_thread() -> AbstractContextManager[object]:
-    """Compute with one thread within: on such tables several wait for each other longer than one computes."""
+    """Compute with one thread within: on such tables several threads wait longer than one computes."""
     import sklearn.ensemble
     import sklearn.linear_model  # noqa: F401  (what is not loaded yet would not be limited)
     from threadpoolctl import threadpool_limits  # scikit-learn's own
@@ -50,7 +50,7 @@ def losses(
         seed: of the folds.
 
     Returns:
-        One loss a candidate; None if a class has fewer than two subjects, so that nothing can be compared.
+        One loss per candidate; None if a class has fewer than two subjects, so that nothing can be compared.
     """
     of_subject = pd.Series(labels).groupby(np.asarray(subjects, dtype=object)).first()
     folds = min(folds, int(of_subject.value_counts().min()))

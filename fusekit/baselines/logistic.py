@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fusekit.baselines.baseline import Baseline, require_columns
+from fusekit.baselines.baseline import Baseline, require_columns, require_folds
 from fusekit.baselines.inner_cv import losses, one_thread, subject_weights
 from fusekit.data import ClinicalEncoding, Column
 from fusekit.errors import OptionError
@@ -33,8 +33,7 @@ class Logistic(Baseline):
     def __init__(self, *, strength: float | None = None, folds: int = 5):
         if strength is not None and strength <= 0:
             raise OptionError(f"baseline.strength takes a number above 0, or none, not {strength:g}.")
-        if folds < 2:
-            raise OptionError(f"baseline.folds takes 2 or more, not {folds}.")
+        require_folds(folds)
         self.strength, self.folds = strength, folds
         self._encoding = ClinicalEncoding(())
         self._model: Any = None

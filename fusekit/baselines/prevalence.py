@@ -1,4 +1,4 @@
-"""The null model: nobody is looked at."""
+"""The null model: no subject is looked at."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fusekit.data import Column
 
 
 class Prevalence(Baseline):
-    """Each class's share of the training subjects, for everybody: what any other method has to beat."""
+    """Each class's share of the training subjects, for every subject: what any other method has to beat."""
 
     def __init__(self) -> None:
         self._shares = np.zeros(0)

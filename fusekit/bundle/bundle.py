@@ -18,12 +18,12 @@ from fusekit.bundle.weights import rebuild
 from fusekit.data import ClinicalEncoding, Pixels, SlicePolicy
 from fusekit.disk import checksum_of, write_json, write_tensors
 from fusekit.errors import DataError, UnknownName, first_ten
-from fusekit.evaluation import probabilities_of
+from fusekit.evaluation.predictions import probabilities_of, with_probabilities
 from fusekit.evaluation.rule import Level, Rule
 from fusekit.models import FusionModel, build_from, channels_last, weights_channels_last
 from fusekit.models.memory_format import placed, torch_device
 
-#: Slices a forward pass of a prediction; the same everywhere, so that the same slice gets the same number.
+#: Slices per forward pass of a prediction; the same everywhere, so that the same slice gets the same number.
 BATCH = 32
 
 
@@ -31,8 +31,8 @@ class Predictions(NamedTuple):
     """What a bundle says of patients.
 
     Attributes:
-        slices: one row a slice: subject, scan, slice, p_0, p_1, ... as the model gives them, called.
-        subjects: one row a subject: subject, scans, slices, p_0, p_1, ..., called; where the run fitted them,
+        slices: one row per slice: subject, scan, slice, p_0, p_1, ... as the model gives them, called.
+        subjects: one row per subject: subject, scans, slices, p_0, p_1, ..., called; where the run fitted them,
             ``threshold`` (class 1 is called above it) and ``temperature``, by which p_0, p_1, ... are calibrated.
     """
 
@@ -44,7 +44,8 @@ class Predictions(NamedTuple):
 class Bundle:
     """A trained fusion model with everything it needs to read a new patient.
 
-    Call it on tensors, or on files: ``bundle(image, clinical)``.
+    Call it on tensors, or on files: ``bundle(image, clinical)``. Several threads may use one bundle: no call writes to
+    its model, whose weights are laid out for convolutions when the bundle is made.
 
     Args:
         model: in evaluation mode.
@@ -55,7 +56,7 @@ class Bundle:
         pixels: scale of their grey levels.
         rule: from slices to subjects to calls; that of the training, and the one it was tested with.
         task: the task's name, question, classes and metrics.
-        metrics: the test scores it was shipped with, a row each.
+        metrics: rows of the test scores that it was shipped with.
         provenance: versions, seed, data fingerprint, whether the cohort was synthetic.
     """
 
@@ -70,6 +71,9 @@ class Bundle:
     metrics: list[dict[str, Any]] = field(default_factory=list)
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        weights_channels_last(self.model)
+
     def __call__(self, image: Any = None, clinical: Any = None, mask: str | Path | None = None) -> Any:
         """Predict, from tensors or from files; leave out what the model does not read.
 
@@ -81,7 +85,7 @@ class Bundle:
             mask: the path of the image's mask; looked at if slices are chosen by the largest masked area.
 
         Returns:
-            Tensors give probabilities (B, K). Files give the table of slices of ``predict``.
+            Probabilities (B, K) of tensors; of files, the table of slices of ``predict``.
 
         Raises:
             DataError: as ``predict``; or a probability is not a number.
@@ -106,7 +110,7 @@ class Bundle:
         """Predict for patients that come as files and text.
 
         Args:
-            patients: one row a scan; the clinical columns as text or values, ``image`` (a path) if the model reads
+            patients: one row per scan; the clinical columns as text or values, ``image`` (a path) if the model reads
                 images, ``mask`` (a path, or empty) if its slices are those of the largest masked area, and ``subject``
                 if the patients have names (else they are numbered).
             source: what to call the table in messages.
@@ -126,32 +130,33 @@ class Bundle:
         model = placed(self.model, torch_device(device) if isinstance(device, str) else device)
         owners, positions, parts = [], [], [np.empty((0, len(self.classes)))]
         for part in self._parts(patients):
-            parts.append(_forward(model, self.pixels, part.images, columns[part.owners]))
+            parts.append(self._forward(model, part.images, columns[part.owners]))
             owners += part.owners
             positions += part.positions
         slices = names.iloc[owners].reset_index(drop=True).assign(slice=positions)
-        for k, p in enumerate(np.concatenate(parts).T):
-            slices[f"p_{k}"] = p
+        slices = with_probabilities(slices, np.concatenate(parts))
         probabilities_of(slices)  # refuses what is not a number, by the patient's name
-        return Predictions(self._called(slices, "slice"), self._called(self.rule.subjects(slices), "subject"))
+        return Predictions(
+            slices.assign(called=self._called(slices, "slice")), self._of_subjects(self.rule.subjects(slices))
+        )
 
     def _parts(self, patients: pd.DataFrame) -> Iterator[Part]:
         if self.model.reads_image:
             return slices_of(patients, self.slices, self.image_size, together=4 * BATCH)
         return iter([Part(None, list(range(len(patients))), [0] * len(patients))])
 
-    def _called(self, table: pd.DataFrame, level: Level) -> pd.DataFrame:
-        """With the class that each row is called; then subjects are calibrated, which changes no call."""
-        called = [self.classes[k] for k in self.rule.called(table, level)]
-        if level == "subject" and self.rule.calibrates:
+    def _called(self, table: pd.DataFrame, level: Level) -> list[str]:
+        return [self.classes[k] for k in self.rule.called(table, level)]
+
+    def _of_subjects(self, table: pd.DataFrame) -> pd.DataFrame:
+        """With the class that each is called, and then calibrated, which changes no call."""
+        further: dict[str, Any] = {"called": self._called(table, "subject")}
+        if (threshold := self.rule.shown_threshold()) is not None:
+            further["threshold"] = threshold
+        if self.rule.calibrates:
             table = self.rule.calibrated(table)
-        shown = table.drop(columns="temperature", errors="ignore").assign(called=called)
-        if level == "subject":
-            if (threshold := self.rule.shown_threshold()) is not None:
-                shown["threshold"] = threshold
-            if "temperature" in table:
-                shown["temperature"] = table["temperature"]
-        return shown
+            further["temperature"] = table.pop("temperature")
+        return table.assign(**further)
 
     def _columns(self, patients: pd.DataFrame, source: str, allow_out_of_range: bool) -> np.ndarray:
         """Encoded clinical columns of the patients (N, F)."""
@@ -160,7 +165,7 @@ class Bundle:
                 f"{source} has no column 'image', the path of each patient's scan; this model reads images."
             )
         if self.encoding is None:
-            return np.zeros((len(patients), 0), dtype=np.float32)
+            return self.encode(patients)
         names = [column.name for column in self.encoding.columns]
         if not any(name in patients for name in names):
             raise DataError(
@@ -184,8 +189,21 @@ class Bundle:
 
         The forward pass is float32 whatever the precision of training, so that a run and its bundle agree.
         """
-        probabilities = _forward(placed(self.model, device), self.pixels, images, clinical)
-        return probabilities if len(clinical) else np.empty((0, len(self.classes)))
+        return self._forward(placed(self.model, device), images, clinical)
+
+    def _forward(self, model: FusionModel, images: np.ndarray | None, clinical: np.ndarray) -> np.ndarray:
+        """In batches, on the device of this copy of the model."""
+        device = next(model.parameters()).device
+        parts = [np.empty((0, len(self.classes)))]
+        with torch.inference_mode():
+            for start in range(0, len(clinical), BATCH):
+                image = columns = None
+                if images is not None and model.reads_image:
+                    image = channels_last(self.pixels.to_tensor(images[start : start + BATCH], device))
+                if model.reads_clinical:
+                    columns = torch.from_numpy(clinical[start : start + BATCH]).to(device)
+                parts.append(model(image, columns).cpu().double().softmax(dim=1).numpy())
+        return np.concatenate(parts)
 
     def save(self, folder: Path) -> None:
         """Write the two files into a new folder.
@@ -210,21 +228,6 @@ class Bundle:
             "provenance": dict(self.provenance),
         }
         write_json(folder / DESCRIPTION, description)
-
-
-def _forward(model: FusionModel, pixels: Pixels, images: np.ndarray | None, clinical: np.ndarray) -> np.ndarray:
-    """Probabilities (N, K) float64, in batches, where the model is."""
-    device = next(model.parameters()).device
-    parts: list[np.ndarray] = []
-    with torch.inference_mode():
-        for start in range(0, len(clinical), BATCH):
-            image = columns = None
-            if images is not None and model.reads_image:
-                image = channels_last(pixels.to_tensor(images[start : start + BATCH], device))
-            if model.reads_clinical:
-                columns = torch.from_numpy(clinical[start : start + BATCH]).to(device)
-            parts.append(model(image, columns).cpu().double().softmax(dim=1).numpy())
-    return np.concatenate(parts) if parts else np.empty((0, 0))
 
 
 def bundle_folder(folder: str | Path) -> Path:
@@ -256,7 +259,7 @@ def load(folder: str | Path) -> Bundle:
             f"{model.description['columns']}."
         )
     return Bundle(
-        model=weights_channels_last(model),
+        model=model,
         classes=known.classes,
         encoding=encoding,
         slices=known.slices,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
@@ -15,7 +14,8 @@ from fusekit.data import Pixels, SlicePolicy
 from fusekit.data.clinical.column import ColumnJson
 from fusekit.disk.schema import CLOSED, OPEN, read_json
 from fusekit.errors import DataError
-from fusekit.evaluation.rule import Rule
+from fusekit.evaluation.aggregation import Aggregate
+from fusekit.evaluation.rule import Rule, Threshold
 from fusekit.extension.fusion import SiteKind
 
 WEIGHTS, DESCRIPTION = "model.safetensors", "bundle.json"
@@ -72,13 +72,13 @@ class TrainedConfig(TypedDict, total=False):
     task: str
     fusion: str | None
     baseline: str | None
-    aggregate: str
-    threshold: str
+    aggregate: Aggregate
+    threshold: Threshold
     options: dict[str, dict[str, JsonValue]]
 
 
 class TrainedData(TypedDict, total=False):
-    """On whom it was trained: class -> ``subjects`` and other counts."""
+    """Subjects that it was trained on: class -> ``subjects`` and other counts."""
 
     train: dict[str, dict[str, Count]]
 
@@ -91,7 +91,7 @@ class TrainedEvaluation(TypedDict, total=False):
 
 @with_config(OPEN)
 class Provenance(TypedDict, total=False):
-    """Where a bundle comes from; whoever makes one may add to it."""
+    """Where a bundle comes from; its makers may add to it."""
 
     synthetic: bool
     config: TrainedConfig
@@ -123,7 +123,7 @@ class MetricJson(TypedDict):
 class RuleJson(TypedDict):
     """``Rule.as_json``."""
 
-    aggregate: str
+    aggregate: Aggregate
     thresholds: dict[str, dict[str, float]]
     temperatures: dict[str, float]
 
@@ -192,11 +192,8 @@ class Format2(_Common):
 
 Description: TypeAlias = Format1 | Format2
 
-#: Format -> its reader. A newer format adds a line and keeps those before.
-READERS: dict[int, Callable[[Path], Description]] = {
-    1: lambda path: read_json(path, Format1),
-    2: lambda path: read_json(path, Format2),
-}
+#: Format -> what it holds. A newer format adds an entry and keeps those before.
+READERS: dict[int, type[Description]] = {1: Format1, 2: Format2}
 
 
 @with_config(OPEN)
@@ -218,6 +215,7 @@ def read_description(folder: Path) -> Description:
     number = read_json(path, _Head)["format"]
     if number not in READERS:
         raise DataError(
-            f"{path} has format {number}; this FuseKit reads {', '.join(map(str, READERS))}. Install a newer FuseKit."
+            f"{path} has format {number}; this FuseKit reads {' and '.join(map(str, READERS))}. "
+            "Install a newer FuseKit."
         )
-    return READERS[number](path)
+    return read_json(path, READERS[number])

@@ -66,10 +66,10 @@ def one_patient(image: Any, clinical: Any, mask: str | Path | None = None) -> pd
 
 
 def slices_of(patients: pd.DataFrame, policy: SlicePolicy, size: int, together: int) -> Iterator[Part]:
-    """Slices of all patients in order, at least so many at a time; the next are read meanwhile.
+    """Slices of all patients (paths ``image``, and maybe ``mask``) in order; the next are read meanwhile.
 
     Args:
-        patients: ``image``, and maybe ``mask``: paths.
+        patients: one row per scan.
         policy: which slices.
         size: in pixels.
         together: slices of a part at least, but of the last one.

@@ -25,11 +25,7 @@ EACH = 1024
 
 
 class Allowance(TorchDispatchMode):
-    """Within it, new tensors of this thread have so many elements together, or are refused before memory is taken.
-
-    Args:
-        elements: how many.
-    """
+    """Within it, new tensors of this thread have so many elements together, or are refused before memory is taken."""
 
     def __init__(self, elements: int):
         super().__init__()
@@ -41,9 +37,8 @@ class Allowance(TorchDispatchMode):
         """Measure what makes a tensor from nothing where it costs nothing: on the meta device."""
         kwargs = kwargs or {}
         if not any(isinstance(leaf, Tensor) for leaf in tree_leaves((args, kwargs))):
-            planned = [
-                one for one in tree_leaves(func(*args, **{**kwargs, "device": "meta"})) if isinstance(one, Tensor)
-            ]
+            leaves = tree_leaves(func(*args, **{**kwargs, "device": "meta"}))
+            planned = [leaf for leaf in leaves if isinstance(leaf, Tensor)]
             self.left -= sum(max(EACH, one.numel()) for one in planned)
             if self.left < 0:
                 raise DataError("it describes a larger model than the weights are of.")
@@ -56,7 +51,7 @@ def rebuild(build: Callable[[], FusionModel], weights: Path, description: Path, 
     Args:
         build: the model, with new weights, which it may draw: the caller's random numbers stay as they are.
         weights: a safetensors file.
-        description: what to call the description in messages.
+        description: the file, for messages.
         checksum: of the file of the weights, where the description has it.
 
     Raises:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
 from fusekit.evaluation.predictions import SMALLEST
 from fusekit.evaluation.thresholds import most_probable
+
+Aggregate: TypeAlias = Literal["mean", "median", "max", "vote", "logit"]
 
 
 class Aggregation(NamedTuple):
@@ -24,7 +26,7 @@ def _as_they_are(values: np.ndarray) -> np.ndarray:
 
 
 def _adding_up_to_one(values: np.ndarray) -> np.ndarray:
-    total = values.sum(axis=1, keepdims=True)  # of medians of three classes or more it may be nought: nothing is known
+    total = values.sum(axis=1, keepdims=True)  # of medians of three classes or more it may be 0: nothing is known
     alike = np.full_like(values, 1 / values.shape[1])
     return np.asarray(np.divide(values, total, out=alike, where=total > 0))
 

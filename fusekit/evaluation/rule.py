@@ -22,6 +22,7 @@ from fusekit.evaluation.thresholds import most_probable, recentre, youden
 from fusekit.extension.registry import suggest
 
 Level = Literal["slice", "subject"]
+Threshold = Literal["argmax", "youden"]
 
 #: Columns by which slices are joined; a new patient has neither fold nor label.
 KEYS = ("subject", "fold", "label")
@@ -162,9 +163,7 @@ class Rule:
         Metrics of calls are given such probabilities. Raises as ``called``.
         """
         at = self.threshold(table, level)
-        if at is None:
-            return table
-        return with_probabilities(table, recentre(probabilities_of(table), at))
+        return table if at is None else with_probabilities(table, recentre(probabilities_of(table), at))
 
     def threshold(self, table: pd.DataFrame, level: Level) -> np.ndarray | None:
         """Probability above which class 1 of each row (N,) is called; None where the most probable class is.

@@ -21,14 +21,10 @@ def most_probable(probabilities: np.ndarray) -> np.ndarray:
 
 
 def youden(labels: np.ndarray, p: np.ndarray) -> float:
-    """Find the threshold with the largest sensitivity + specificity - 1 (Youden 1950).
+    """Threshold on p (N,) with the largest sensitivity + specificity - 1 (Youden 1950) for labels 0 and 1 (N,).
 
     It lies halfway between two neighbouring values, or between an outer value and the end of the scale. Of several
     that are equally good, the one nearest one half is taken, the lower of two equally near.
-
-    Args:
-        labels: 0 or 1 (N,).
-        p: probabilities of the positive class (N,); it is called where they lie above the threshold.
 
     Raises:
         OptionError: there are more than two classes.
@@ -55,14 +51,9 @@ def youden(labels: np.ndarray, p: np.ndarray) -> float:
 
 
 def recentre(probabilities: np.ndarray, threshold: float | np.ndarray) -> np.ndarray:
-    """Stretch the scale on both sides of a threshold so that it comes to lie at one half.
+    """Stretch the scale of probabilities (N, 2) on both sides of a threshold, one or (N,), that then lies at one half.
 
-    Args:
-        probabilities: (N, 2).
-        threshold: between 0 and 1, of all rows or of each (N,).
-
-    Returns:
-        (N, 2) in the same order as before; the second is above one half exactly where it was above the threshold.
+    Their order stays; the second is above one half exactly where it was above the threshold.
     """
     p, t = probabilities[:, 1], np.broadcast_to(np.asarray(threshold, dtype=float), len(probabilities))
     above = p > t

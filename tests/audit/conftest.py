@@ -41,7 +41,7 @@ def make_cohort(
     sources: Mapping[str, str] | None = None,
     count: int = 60,
 ) -> Cohort:
-    """A cohort of ``count`` scans, of alternating label unless told, one a subject unless told."""
+    """A cohort of ``count`` scans, of alternating label and one per subject unless given."""
     index = pd.Index([f"scan{i}" for i in range(count)], name="scan")
     scans = pd.DataFrame(
         {

@@ -3,51 +3,44 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
-from scipy.stats import chi2_contingency
+from scipy.stats import chi2_contingency, kruskal
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import StratifiedKFold
 
 from fusekit.audit import association
 from fusekit.audit.association import (
-    auc,
-    auc_interval,
+    as_text,
+    beyond_chance,
     furthest,
     held_out_probabilities,
     held_out_rates,
-    holm,
+    rank_test,
     table_test,
 )
+from fusekit.evaluation.delong import auc
 
 
-def test_auc_is_scikit_learns() -> None:
-    rng = np.random.default_rng(0)
-    cases = rng.random(50) < 0.4
-    scores = rng.integers(0, 9, 50) + 2.0 * cases  # with ties
-    assert auc(scores, cases) == pytest.approx(roc_auc_score(cases, scores))
-    assert np.isnan(auc(scores, np.ones(50, dtype=bool)))
+def test_only_p_values_beyond_chance_are_left_and_corrected() -> None:
+    assert beyond_chance({"a": 0.01, "b": 0.04, "c": 0.03}) == pytest.approx({"a": 0.03})  # 2 x 0.03 is above 0.05
+    assert beyond_chance({}) == {}
 
 
-def test_auc_interval_is_delongs() -> None:
-    rng = np.random.default_rng(1)
-    cases = np.arange(40) < 15
-    scores = rng.normal(size=40) + cases
-    pairs = (scores[cases][:, None] > scores[~cases][None, :]).astype(float)  # the definition, pair by pair
-    variance = pairs.mean(axis=1).var(ddof=1) / 15 + pairs.mean(axis=0).var(ddof=1) / 25
-    low, high = auc_interval(scores, cases)
-    assert (low, high) == pytest.approx((pairs.mean() - 1.959964 * variance**0.5, min(1, pairs.mean() + 1.959964 * variance**0.5)))  # fmt: skip # noqa: E501
+def test_a_blank_is_a_level_of_its_own() -> None:
+    assert as_text(pd.Series(["x", None, "", np.nan, 1.5])).tolist() == ["x", "(blank)", "(blank)", "(blank)", "1.5"]
 
 
-def test_perfect_separation_does_not_claim_certainty() -> None:
-    cases = np.arange(12) >= 8
-    assert auc_interval(np.arange(12.0), cases) == pytest.approx((0.025 ** (1 / 4), 1.0))
-    assert auc_interval(-np.arange(12.0), cases) == pytest.approx((0.0, 1 - 0.025 ** (1 / 4)))
-
-
-def test_holm_steps_down() -> None:
-    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert holm([0.9, 0.8]) == pytest.approx([1.0, 1.0])
-    assert len(holm([])) == 0
+def test_rank_test_is_kruskals_and_needs_values() -> None:
+    rng = np.random.default_rng(6)
+    groups, values = np.arange(40) % 3, pd.Series(rng.normal(size=40))
+    values[::7] = np.nan
+    parts = [values[groups == k].dropna() for k in range(3)]
+    expected = kruskal(*parts)
+    strength = expected.statistic / (values.notna().sum() - 1)
+    assert rank_test(groups, values) == pytest.approx((expected.pvalue, strength))
+    assert rank_test(groups, values, fewest=max(map(len, parts))) == (1.0, 0.0)
+    assert rank_test(groups, pd.Series(np.ones(40))) == rank_test(np.zeros(40), values) == (1.0, 0.0)
 
 
 def test_table_test_agrees_with_chi_square_where_cells_are_full() -> None:
@@ -83,9 +76,20 @@ def test_held_out_rates_know_nothing_of_their_own_label() -> None:
     rng = np.random.default_rng(4)
     cases = rng.permutation(60) % 2 == 0
     unique = np.array([str(i) for i in range(60)])
-    assert auc(held_out_rates(unique, cases), cases) == pytest.approx(0.5, abs=0.05)  # seen whole: 1.0
+    assert auc(cases, held_out_rates(unique, cases)) == pytest.approx(0.5, abs=0.05)  # seen whole: 1.0
     telling = np.where(cases, "x", "y")
-    assert auc(held_out_rates(telling, cases), cases) == 1.0
+    assert auc(cases, held_out_rates(telling, cases)) == 1.0
+
+
+def test_held_out_rates_are_those_of_the_other_folds_drawn_towards_all() -> None:
+    rng = np.random.default_rng(7)
+    cases, group = rng.random(53) < 0.4, rng.choice(list("abcdefgh"), 53)
+    scores = held_out_rates(group, cases)
+    for train, test in StratifiedKFold(5, shuffle=True, random_state=0).split(group, cases):
+        for member in test:
+            own = cases[train][group[train] == group[member]]
+            assert scores[member] == pytest.approx((own.sum() + cases[train].mean()) / (len(own) + 1))
+    assert np.isnan(held_out_rates(group, np.arange(53) == 7)).all()  # no other fold knows a case
 
 
 def test_held_out_probabilities_are_those_of_models_fitted_elsewhere() -> None:
@@ -93,7 +97,6 @@ def test_held_out_probabilities_are_those_of_models_fitted_elsewhere() -> None:
     features = rng.normal(size=(50, 2))
     cases = features[:, 0] + rng.normal(size=50) > 0
     scores = held_out_probabilities(features, cases)
-    test = association._parts(cases)[2]
-    train = np.setdiff1d(np.arange(50), test)
-    model = LogisticRegression(max_iter=1000).fit(features[train], cases[train])
-    assert scores[test] == pytest.approx(model.predict_proba(features[test])[:, 1])
+    for train, test in StratifiedKFold(5, shuffle=True, random_state=0).split(features, cases):
+        model = LogisticRegression(max_iter=1000).fit(features[train], cases[train])
+        assert scores[test] == pytest.approx(model.predict_proba(features[test])[:, 1])

@@ -25,7 +25,7 @@ def test_a_scanner_that_goes_with_the_label_is_named_with_its_numbers(case: Call
     (item,) = found.items
     # 30 B at 3 T; of 30 A, 10 at 3 T and 20 at 1.5 T.
     assert "field_strength: Cramer's V 0.7" in item
-    assert "AUC of it alone 0.77 (0.63 to 0.90) for B" in item
+    assert "AUC of it alone 0.77 [0.61, 0.87] for B" in item
     assert "'1.5' has 20 A of 20, against 50% in all" in item
 
 
@@ -34,6 +34,14 @@ def test_age_that_goes_with_the_label_is_named_with_its_medians(case: Callable[.
     (found,) = confounded_groups(case(groups={"age": age}))
     a, b = (np.median(age[k == LABEL]) for k in (0, 1))
     assert found.items[0].startswith(f"age: median {a:.4g} in A, {b:.4g} in B; AUC of it alone 0.9")
+
+
+def test_a_class_of_one_subject_has_no_interval_and_none_is_printed_as_nan(case: Callable[..., Any]) -> None:
+    single = np.arange(60) == 5
+    site = np.where(single, "z", np.where(np.arange(60) % 2, "x", "y"))
+    site[6] = "z"
+    (found,) = confounded_groups(case(groups={"site": site}, labels=single.astype(int)))
+    assert "AUC of it alone undefined [undefined] for B" in found.items[0]
 
 
 def test_ids_dates_and_constants_are_no_groups(case: Callable[..., Any]) -> None:

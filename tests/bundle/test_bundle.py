@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import nibabel as untyped_nibabel
@@ -18,8 +20,10 @@ from safetensors.torch import load_file
 
 import fusekit
 from fusekit import Run
-from fusekit.data import Cohort, cut, read
+from fusekit.data import Cohort, Pixels, SlicePolicy, cut, read
 from fusekit.errors import DataError, UnknownName
+from fusekit.models import build
+from tests.hostile import changed
 
 nibabel: Any = untyped_nibabel
 
@@ -153,6 +157,46 @@ def test_what_does_not_fit_is_named(
 def test_out_of_range_can_be_allowed(small_run: Run, patients: pd.DataFrame) -> None:
     predicted = small_run.bundle.predict(patients.assign(AGE="130"), allow_out_of_range=True).slices
     assert np.isfinite(predicted["p_1"]).all()
+
+
+def test_first_calls_of_two_threads_answer_as_alone_and_write_nothing_to_the_model() -> None:
+    rng = np.random.default_rng(0)
+    model = build("rbca", backbone="resnet10t", columns=3, classes=2).eval()
+    bundle = fusekit.Bundle(model, ("well", "ill"), None, SlicePolicy(), 32, Pixels(120.0, 60.0))
+    weights = (*model.parameters(), *model.buffers())
+    places = [weight.data_ptr() for weight in weights]
+    images = rng.integers(0, 255, (2, 64, 32, 32)).astype(np.uint8)
+    columns = rng.normal(size=(2, 64, 3)).astype(np.float32)
+    ready = Barrier(2)
+
+    def answer(patient: int) -> np.ndarray:
+        ready.wait()
+        return bundle.probabilities(images[patient], columns[patient])
+
+    with ThreadPoolExecutor(2) as pool:
+        together = list(pool.map(answer, range(2)))
+    for patient in range(2):
+        alone = bundle.probabilities(images[patient], columns[patient])
+        np.testing.assert_allclose(together[patient], alone, atol=1e-6)
+    assert np.abs(together[0] - together[1]).max() > 1e-4
+    assert [weight.data_ptr() for weight in weights] == places
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [
+        (("rule", "aggregate"), "mode", r"bundle\.json: rule\.aggregate is the text 'mode', 'mean', .* is expected"),
+        (("provenance", "config", "aggregate"), "mode", r"provenance\.config\.aggregate is the text 'mode'"),
+        (("provenance", "config", "threshold"), "best", r"config\.threshold is the text 'best', 'argmax' or 'youden'"),
+    ],
+)
+def test_a_rule_that_is_not_known_is_refused_with_its_place(
+    damaged: Path, place: tuple[str, ...], value: str, message: str
+) -> None:
+    description = damaged / "bundle.json"
+    description.write_text(changed(json.loads(description.read_text()), place, value))
+    with pytest.raises(DataError, match=message):
+        fusekit.load(damaged)
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 
 from fusekit.errors import DataError, OptionError
 from fusekit.evaluation import AGGREGATIONS, Rule, prediction_table, probabilities_of
+from fusekit.evaluation.aggregation import Aggregate
 from fusekit.evaluation.calibration.reliability import apply_temperature, fit_temperature
 
 
@@ -215,3 +218,7 @@ def test_a_rule_is_what_its_json_says() -> None:
 def test_rules_that_cannot_call_are_refused(plain: dict[str, object], message: str) -> None:
     with pytest.raises(DataError, match=message):
         Rule.from_json(plain)
+
+
+def test_every_aggregation_has_a_name_that_files_are_checked_against() -> None:
+    assert get_args(Aggregate) == tuple(AGGREGATIONS)

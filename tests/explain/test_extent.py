@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
 from fusekit.explain.extent import EXTENTS, affordable
 
-RBCA = {"scans": 200, "blocks": 6, "image": True, "table": True, "injected": True}
+RBCA: dict[str, Any] = {"scans": 200, "blocks": 6, "image": True, "table": True, "injected": True}
 
 
 def test_each_extent_takes_less_than_the_one_before() -> None:

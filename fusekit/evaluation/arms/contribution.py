@@ -9,7 +9,6 @@ class; a resample draws the same subjects in every condition and seed, so differ
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -51,9 +50,6 @@ def shapley(ablations: pd.DataFrame | Sequence[pd.DataFrame]) -> pd.DataFrame:
     modality's share is the mean of what it adds alone and of what it adds to the other; the two shares sum to the AUC
     as it is minus that of nothing, exactly.
 
-    Args:
-        ablations: as for ``contribution``.
-
     Returns:
         Two rows: modality (image, table), value, low, high (95 %).
 
@@ -70,9 +66,6 @@ def shapley(ablations: pd.DataFrame | Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 def missingness(ablations: pd.DataFrame | Sequence[pd.DataFrame]) -> pd.DataFrame:
     """How the AUC falls as clinical values go missing at test time.
-
-    Args:
-        ablations: as for ``contribution``.
 
     Returns:
         One row per share, ascending from 0: hidden, auc, low, high (95 % of the AUC). Where subjects are separated
@@ -95,17 +88,11 @@ def missingness(ablations: pd.DataFrame | Sequence[pd.DataFrame]) -> pd.DataFram
     return found.sort_values("hidden", ignore_index=True)
 
 
-@dataclass(frozen=True)
-class _Fold:
-    """One fold's subjects, in one order.
+class _Fold(NamedTuple):
+    """One fold's subjects, in one order."""
 
-    Args:
-        labels: (n,).
-        scores: condition -> seed -> probabilities (n, K).
-    """
-
-    labels: np.ndarray
-    scores: dict[str, dict[int, np.ndarray]]
+    labels: np.ndarray  # (n,)
+    scores: dict[str, dict[int, np.ndarray]]  # condition -> seed -> probabilities (n, K)
 
 
 class _Curve(NamedTuple):
@@ -158,9 +145,9 @@ def _curves(folds: list[_Fold], wanted: Iterable[str] | None = None) -> dict[str
         total = sum(len(fold.labels) for fold, _ in there)
         auc, whole = np.zeros(RESAMPLES + 1), np.zeros(RESAMPLES + 1)
         for fold, times in there:
-            share, seeds = len(fold.labels) / total, list(fold.scores[name])
-            auc += share * _auc(fold.labels, np.stack([fold.scores[name][seed] for seed in seeds]), times)
-            whole += share * _auc(fold.labels, np.stack([fold.scores[AS_IS][seed] for seed in seeds]), times)
+            for sum_of, condition in ((auc, name), (whole, AS_IS)):
+                scores = np.stack([fold.scores[condition][seed] for seed in fold.scores[name]])
+                sum_of += len(fold.labels) / total * _auc(fold.labels, scores, times)
         found[name] = _Curve(auc, whole, total)
     return found
 

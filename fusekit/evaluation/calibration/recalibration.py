@@ -145,12 +145,10 @@ def recalibration_table(subjects: pd.DataFrame) -> tuple[pd.DataFrame, dict[str,
         subjects: one row per subject: ``label``, ``p_0``, ``p_1``, ...
 
     Returns:
-        One row per method, first ``as it is``: ``method``, ``measured`` (how), ``parts``; the map fitted on all
-        subjects: ``temperature``, ``intercept``, ``slope``; and of the cross-fitted probabilities ``ece`` (with more
-        than two classes, of the called one), ``log_loss``, and for two classes ``brier``, ``observed`` and
-        ``predicted`` (shares of the positive class), ``calibration_intercept`` (0 if as many are positive as predicted)
-        and ``calibration_slope`` (1 if the probabilities are as spread as they should be); ``subjects``. And the
-        cross-fitted probabilities (subjects, K) by method; none where a class has one subject.
+        One row per method, first ``as it is``, as ``recalibration.csv`` (docs/reference/files.md): with more than two
+        classes ``ece`` is that of the called class; ``calibration_intercept`` is 0 if as many are positive as
+        predicted, ``calibration_slope`` 1 if the probabilities are as spread as they should be. And the cross-fitted
+        probabilities (subjects, K) by method; none where a class has one subject.
     """
     labels, probabilities = subjects["label"].to_numpy(), probabilities_of(subjects)
     rows = [{"method": "as it is", "measured": "directly", **_calibration(labels, probabilities)}]

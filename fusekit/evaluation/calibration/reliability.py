@@ -22,10 +22,10 @@ COLDEST, HOTTEST = 0.05, 20.0
 
 
 def reliability(labels: np.ndarray, p: np.ndarray, bins: int = 10) -> pd.DataFrame:
-    """Put predicted beside observed shares, in bins that hold equally many subjects.
+    """Put predicted beside observed shares, in at most so many bins that hold equally many subjects.
 
     Bins of equal width would leave most subjects in two of them and single ones in the rest. Subjects with equal
-    probabilities stay in one bin, so there may be fewer bins.
+    probabilities stay in one bin.
 
     Args:
         labels: (N,), class 1 is the positive one.
@@ -36,19 +36,13 @@ def reliability(labels: np.ndarray, p: np.ndarray, bins: int = 10) -> pd.DataFra
         One row per bin: lowest, highest (of its probabilities), predicted (their mean), observed (share of positives),
         low, high (Wilson's 95 % limits), subjects, positives.
     """
-    table = pd.DataFrame({"bin": _bins(p, bins), "p": p, "case": labels == 1})
-    rows = table.groupby("bin").agg(
-        lowest=("p", "min"),
-        highest=("p", "max"),
-        predicted=("p", "mean"),
-        observed=("case", "mean"),
-        subjects=("case", "size"),
-        positives=("case", "sum"),
-    )
-    limits = [wilson(share, n) for share, n in zip(rows["observed"], rows["subjects"], strict=True)]
-    rows.insert(4, "low", [low for low, _ in limits])
-    rows.insert(5, "high", [high for _, high in limits])
-    return rows.reset_index(drop=True)
+    bins_of = pd.DataFrame({"p": p, "case": labels == 1}).groupby(_bins(p, bins))
+    shares = bins_of["p"].agg(lowest="min", highest="max", predicted="mean")
+    counts = bins_of["case"].agg(observed="mean", subjects="size", positives="sum")
+    limits = [wilson(share, n) for share, n in zip(counts["observed"], counts["subjects"], strict=True)]
+    low, high = np.reshape(limits, (-1, 2)).T
+    table = shares.assign(observed=counts["observed"], low=low, high=high)
+    return table.join(counts[["subjects", "positives"]]).reset_index(drop=True)
 
 
 def brier(labels: np.ndarray, p: np.ndarray) -> float:
@@ -79,20 +73,18 @@ def recalibration(labels: np.ndarray, p: np.ndarray) -> Recalibration:
     cases, logits = (labels == 1).astype(float), logit(p)
     if cases.min() == cases.max():
         return Recalibration(undefined, undefined)
-    found = []
-    for design, offset, which in (
-        (np.ones((len(p), 1)), logits, 0),
-        (np.column_stack([np.ones(len(p)), logits]), None, 1),
-    ):
-        if design.shape[1] == 2 and (np.ptp(logits) == 0 or _separated(cases, logits)):
-            found.append(undefined)
-            continue
+
+    def fitted(design: np.ndarray, offset: np.ndarray | None) -> tuple[float, float, float]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # statsmodels warns of what the standard error shows
-            fitted = sm.GLM(cases, design, family=sm.families.Binomial(), offset=offset).fit()
-        low, high = fitted.conf_int()[which]
-        found.append((float(fitted.params[which]), float(low), float(high)))
-    return Recalibration(*found)
+            found = sm.GLM(cases, design, family=sm.families.Binomial(), offset=offset).fit()
+        low, high = found.conf_int()[-1]
+        return float(found.params[-1]), float(low), float(high)
+
+    ones = np.ones((len(p), 1))
+    steep = np.ptp(logits) == 0 or _separated(cases, logits)
+    slope = undefined if steep else fitted(np.column_stack([ones, logits]), None)
+    return Recalibration(fitted(ones, logits), slope)
 
 
 def calibration_scores(labels: np.ndarray, p: np.ndarray, bins: int = 10, seed: int = 0) -> pd.DataFrame:

@@ -26,10 +26,8 @@ def intensity_shift(pixels: Pixels, images: np.ndarray, rows: pd.DataFrame, volu
         volumes: index ``scan``: shape, spacing, orientation and grey levels of each volume before it was cut.
 
     Returns:
-        One row per quantity: ``quantity``, ``unit``; ``training_mean``, ``training_sd`` (NaN where the model remembers
-        neither); ``scans``; ``mean``, ``sd``, ``q05``, ``q25``, ``median``, ``q75``, ``q95`` over scans (of ``grey
-        level``: over pixels); ``difference`` of the means in training standard deviations, ``sd_ratio``. Of an
-        orientation, ``mean`` is the share of scans.
+        One row per quantity, as ``intensity.csv`` (docs/reference/files.md): mean, spread and quantiles over scans (of
+        ``grey level``: over pixels). Of an orientation, ``mean`` is the share of scans.
     """
     own, scans = Pixels.fit(images, rows.index.to_numpy()), rows["scan"].nunique()
     levels = grey_levels(images, rows.index.to_numpy())

@@ -38,15 +38,9 @@ def clinical_shift(
         absent: columns that the other cohort does not have at all.
 
     Returns:
-        One row per column, in the order of the model's input, the numbers in the column's unit: ``column``, ``kind``,
-        ``unit``, ``block`` (the table it came from); ``training_scans`` (with a value), ``training_of``
-        (all), ``training_mean``, ``training_sd``; ``scans`` (with a value), ``of`` (all), ``subjects`` (with a value),
-        ``mean``, ``sd``, ``median``, ``q25``, ``q75``;
-        ``difference`` of the means in training standard deviations (Glass's delta), with ``low`` and ``high``, its 95 %
-        limits over subjects; ``sd_ratio``; ``outside``, the share of values beyond the training values' range, or in
-        categories that training did not have; ``training_missing`` and ``missing``, shares of scans;
-        ``training_shares`` and ``shares`` of categories, as text; ``verdict``. Of a category, ``difference`` is that of
-        the ``category`` whose share differs most, seen as a column of 0 and 1. What the model does not know is NaN.
+        One row per column, in the order of the model's input, as ``shift.csv`` (docs/reference/files.md) has them; NaN
+        for what the model does not know. Of a category, ``difference`` is that of the ``category`` whose share differs
+        most, seen as a column of 0 and 1.
     """
     columns = encoding.columns if encoding else ()
     level = LEVEL / max(1, len(columns))

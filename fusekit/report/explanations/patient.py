@@ -99,8 +99,8 @@ def _picture(axes: Axes, image: np.ndarray, map_: np.ndarray | None, plane: str,
     for spine in axes.spines.values():
         spine.set_visible(False)
     box: dict[str, Any] = {"color": "white", "fontsize": 8, "transform": axes.transAxes}
-    places = ((0.02, 0.5, "left", "center"), (0.98, 0.5, "right", "center"))
-    places += ((0.5, 0.98, "center", "top"), (0.5, 0.02, "center", "bottom"))
+    places = [(0.02, 0.5, "left", "center"), (0.98, 0.5, "right", "center")]
+    places += [(0.5, 0.98, "center", "top"), (0.5, 0.02, "center", "bottom")]
     for letter, (x, y, across, down) in zip(edges(plane), places, strict=False):
         axes.text(x, y, letter, ha=across, va=down, **box)
     axes.set_title(title, fontsize=9)
