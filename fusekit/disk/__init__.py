@@ -1,7 +1,7 @@
 """Everything that is written whole or not at all: files, tables, tensors, folders; and checksums of what is read."""
 
-from fusekit.disk.checksums import DIGEST, SEAL, checksum, checksum_of, refuse_damaged, seal, signed
-from fusekit.disk.files import all_onto_disk, onto_disk, regular, whole, write_bytes, write_json, write_table
+from fusekit.disk.checksums import SEAL, checksum, checksum_of, refuse_damaged, seal, signed
+from fusekit.disk.files import onto_disk, regular, write_bytes, write_json, write_table
 from fusekit.disk.folders import (
     FULL,
     PARTIAL,
@@ -14,17 +14,14 @@ from fusekit.disk.folders import (
     refuse_full,
     remove_empty,
 )
-from fusekit.disk.schema import CLOSED, OPEN, parse_json, read_json
+from fusekit.disk.schema import OPEN, read_json
 from fusekit.disk.tensors import read_tensors, write_tensors
 
 __all__ = [
-    "CLOSED",
-    "DIGEST",
     "FULL",
     "OPEN",
     "PARTIAL",
     "SEAL",
-    "all_onto_disk",
     "checksum",
     "checksum_of",
     "filled",
@@ -34,7 +31,6 @@ __all__ = [
     "make_folder",
     "new_folder",
     "onto_disk",
-    "parse_json",
     "read_json",
     "read_tensors",
     "refuse_damaged",
@@ -43,7 +39,6 @@ __all__ = [
     "remove_empty",
     "seal",
     "signed",
-    "whole",
     "write_bytes",
     "write_json",
     "write_table",

@@ -198,7 +198,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], Any], str]] = {
         lambda f: _rewrite(f, columns=[{"name": "x", "categories": [], "odd": 1}]),
         r"recipe\.json: columns\[0\]\.odd is not known",
     ),
-    "no-digests": (lambda f: _replace_list(f, "scan,subject\na,b\n"), "column missing: image_sha256, label_hmac"),
+    "no-digests": (lambda f: _replace_list(f, "scan,subject\na,b\n"), "columns missing: 'image_sha256', 'label_hmac'"),
     "twice": (
         lambda f: _replace_list(f, "scan,subject,image_sha256,label_hmac\na,b,c,d\na,b,c,d\n"),
         r"scans\.csv, column 'scan': 'a' stands twice",
