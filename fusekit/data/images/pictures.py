@@ -14,7 +14,7 @@ PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 NO_SPACING = "a picture records no place in the body: pixels are taken as 1 mm, and no figure names the patient's sides"
 
 #: What a file begins with, its format's name, and the module and class of Pillow that read it. The classes are called
-#: by themselves: ``Image.open`` warns of large pictures, and tries formats that nobody asked for.
+#: by themselves: ``Image.open`` warns of large pictures, and tries formats that are not wanted.
 _KINDS = (
     (b"\x89PNG\r\n\x1a\n", "PNG", "PngImagePlugin", "PngImageFile"),
     (b"\xff\xd8\xff", "JPEG", "JpegImagePlugin", "JpegImageFile"),

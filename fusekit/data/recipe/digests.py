@@ -18,7 +18,7 @@ from fusekit.data.cohort import Cohort, Column
 from fusekit.data.images import volume as images
 from fusekit.progress import Progress
 
-#: Said before the voxels when a scan's key is made, so that the key is none of the digests that are published.
+#: Put before the voxels when a scan's key is made, so that the key is none of the digests that are published.
 KEY_TAG = b"fusekit-recipe-key"
 
 #: Groups of a cohort that a recipe passes on; the others (age, sex, site, dates ...) stay behind.
@@ -58,7 +58,7 @@ def keyed_values(key: bytes, subject: str, table: str, row: Mapping[str, float |
 
 
 def plain(value: Any, kind: str) -> float | str | None:
-    """Return a value as the digest takes it: a float (17 digits are told apart), text, or None where missing."""
+    """Return a value as the digest takes it: a float (17 digits count), text, or None where missing."""
     if value is None or pd.isna(value):
         return None
     return float(value) + 0.0 if kind == "number" else str(value)  # -0 becomes 0, which equals it

@@ -87,7 +87,7 @@ class Recipe:
         """Image ids; None where the task has none."""
         return frozenset(self.scans["image_id"]) if "image_id" in self.scans else None
 
-    def beneath(self, task: str, given: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    def overlaid(self, task: str, given: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
         """Return the recipe's options, overruled by those that were given; refuse a recipe of another task."""
         own = {Path(task).suffix, Path(self.task).suffix} == {".toml"}  # people name their own files as they like
         if Path(task).name != self.task and not own:
@@ -213,7 +213,9 @@ def read_recipe(folder: Path) -> Recipe:
         kept = ("task", "synthetic", "classes", "columns", "findings", "versions", "written")
         made = {name: getattr(content, name) for name in kept}
         return Recipe(**made, options=options, scans=scans, sha256=_sha256(text))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except OSError as error:
+        raise DataError(f"{error.filename} cannot be read: {error.strerror}. Get the recipe again.") from error
+    except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{folder} is no recipe, or a damaged one ({type(error).__name__}: {error}).") from error
 
 
