@@ -85,7 +85,7 @@ def describe(
     """
     progress = progress or Bars()
     theirs = read_recipe(recipe) if recipe else None
-    options = theirs.beneath(task, options or {}) if theirs else dict(options or {})
+    options = theirs.overlaid(task, options or {}) if theirs else dict(options or {})
     for part in options:
         if part not in PARTS:
             raise OptionError(f"-o {part}... has no bearing on which cohort it is; give it to `fusekit run`.")

@@ -229,7 +229,7 @@ def open_under_recipe(values: dict[str, Any], options: dict[str, dict[str, Any]]
         from fusekit.data.recipe.recipe import read_recipe
 
         recipe = read_recipe(values["recipe"])
-        options |= recipe.beneath(values["task"], options)
+        options |= recipe.overlaid(values["task"], options)
     task = open_task(values["task"], options)
     if task.folder is not None:
         values.setdefault("data", task.folder.absolute())
