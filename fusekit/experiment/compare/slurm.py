@@ -54,10 +54,10 @@ class SlurmOptions:
     Args:
         partition, account, qos, constraint: as ``sbatch`` takes them; the cluster's defaults if not given.
         time: minutes. A job that takes longer is queued again, three times at most.
-        gpus: of a network's job: 1, and none with ``--device cpu``, if not given. Baselines ask for none.
+        gpus: of a network's job: if not given 1, and none with ``--device cpu``. Baselines ask for none.
         cpus: cores, and threads of torch.
         memory: GB.
-        extra: whatever else ``sbatch`` takes: ``reservation=course,exclude=node7``.
+        extra: anything else that ``sbatch`` takes: ``reservation=course,exclude=node7``.
     """
 
     partition: str | None = None
@@ -104,12 +104,7 @@ class SlurmOptions:
 
 
 class Slurm:
-    """Jobs of a cluster whose nodes see the same files as this machine.
-
-    Args:
-        options: what each job asks for.
-        jobs: how many run at a time; None for as many as Slurm lets.
-        folder: for the jobs' files and logs.
+    """Jobs of a cluster whose nodes see the same files as this machine; logs and requests lie in ``folder``.
 
     Raises:
         OptionError: submitit is not installed, or this machine has no Slurm.
@@ -129,10 +124,10 @@ class Slurm:
     def train(
         self, trainings: Sequence[Training], gathered: Mapping[int, Gathered], progress: Progress
     ) -> Generator[Training]:
-        """Submit what no job is at work on, and give each training when its folder is there.
+        """Submit what has no job yet, and yield each training when its folder is there.
 
-        Jobs that fail leave the others alone. When this is interrupted or closed, the jobs that are left are cancelled;
-        when this process is killed they go on, and the next call with the same folder waits for them.
+        A job that fails leaves the others alone. An interruption cancels the jobs that are left; after a kill they
+        continue, and the next call with the same folder waits for them.
 
         Raises:
             FusekitError: some failed, with the last lines of their logs.
@@ -164,7 +159,6 @@ class Slurm:
             )
 
     def _attach(self, trainings: Mapping[Path, Training], jobs: dict[Path, Job], progress: Progress) -> None:
-        """Find the jobs of an earlier process that are still queued or running."""
         known = read_json(self.folder / SUBMITTED, dict[str, str]) if (self.folder / SUBMITTED).exists() else {}
         queue = queued() if known else {}
         if queue is None:
@@ -176,7 +170,6 @@ class Slurm:
             progress.say(f"{len(jobs)} jobs were submitted before and are waited for")
 
     def _submit(self, trainings: Sequence[Training], gathered: Mapping[int, Gathered], jobs: dict[Path, Job]) -> None:
-        """Submit an array for all trainings that ask for the same."""
         self.folder.mkdir(parents=True, exist_ok=True)
         for gpus in (1, 0):
             alike = [training for training in trainings if self.options.of(training.config) == gpus]
@@ -189,7 +182,6 @@ class Slurm:
                 write_json(self.folder / SUBMITTED, {folder.name: job.job_id for folder, job in jobs.items()})
 
     def _request(self, training: Training, gpus: int, gathered: Gathered) -> str:
-        """Say in JSON what a job is to do."""
         underway = training.followers.underway
         device = "cuda" if gpus else "cpu"  # rather an error than a GPU that was paid for and is not used
         return json.dumps(
@@ -205,7 +197,7 @@ class Slurm:
         )
 
     def _ended(self, jobs: Mapping[Path, Job], failed: Sequence[str], progress: Progress) -> Iterator[Path]:
-        """Give the folder of each training whose job has ended, well or not."""
+        """Yield the folder of each training whose job has ended, well or not."""
         waiting, missed, pause, told = dict(jobs), dict[Path, float](), PAUSE[0], ""
         while waiting:
             queue, results = queued(), _names(self.folder)
@@ -229,7 +221,7 @@ class Slurm:
 
 
 class TrainFold:
-    """What a job calls. submitit sends it to the node by name, with a text; nothing else travels."""
+    """What a job calls. submitit sends it to the node by name, with a text."""
 
     def __call__(self, request: str) -> str:
         """Train a fold; return what the user can put right, or nothing."""
@@ -240,7 +232,7 @@ class TrainFold:
         return ""
 
     def checkpoint(self, request: str) -> DelayedSubmission:
-        """A job that is preempted, or whose time is over, is queued again with the same task."""
+        """Queue a job again that is preempted or has run out of time."""
         from submitit.helpers import DelayedSubmission
 
         return DelayedSubmission(self, request)
@@ -280,11 +272,7 @@ def refuse_absent() -> None:
 
 
 def submit(folder: Path, parameters: dict[str, Any], requests: Sequence[str]) -> Sequence[Job]:
-    """Submit an array of jobs, one a request.
-
-    Raises:
-        OptionError: Slurm refuses, in its own words.
-    """
+    """Submit an array of jobs, one per request; OptionError with the words of Slurm if it refuses."""
     import submitit
     from submitit.helpers import clean_env
 
@@ -309,7 +297,7 @@ def job_at(folder: Path, job_id: str) -> Job:
 
 
 def queued() -> dict[str, str] | None:
-    """Job -> state, of the user's jobs that are queued or running; None where Slurm does not answer just now.
+    """Job -> state, of the user's jobs that are queued or running; None while Slurm does not answer.
 
     ``squeue`` and not ``sacct``, which needs an accounting that not every cluster has.
     """
@@ -333,7 +321,7 @@ def _names(folder: Path) -> set[str]:
 
 
 def _why(job: Job) -> str:
-    """Say why a job left no folder: in its own words, or with the end of its log."""
+    """Why a job left no folder: its own words, or the end of its log."""
     log = job.paths.stdout
     said = ""
     if job.paths.result_pickle.exists():

@@ -32,11 +32,10 @@ class ExternalCohort:
 
     Args:
         cohort: as its task read it.
-        clinical: values of the model's columns in the model's order, one row a scan; columns that the cohort
-            lacks are there and empty.
-        absent: the names of those.
+        clinical: values of the model's columns in the model's order, one row per scan; absent columns are empty.
+        absent: the columns that the cohort lacks.
         store: its slices, cut by the model's policy.
-        rows: one row a slice: index ``row`` (of the store); subject, scan, slice, fold, label.
+        rows: one row per slice: index ``row`` (of the store); subject, scan, slice, fold, label.
         fingerprint: SHA-256 of the cohort's labels, clinical values and slices.
         findings: of the task, the columns, the audit and the store.
     """
@@ -51,7 +50,7 @@ class ExternalCohort:
 
     @property
     def folds(self) -> pd.Series:
-        """Fold by subject: the same of all."""
+        """Fold by subject: one for all."""
         return pd.Series(FOLD, index=self.cohort.subjects.index, name="fold")
 
 
@@ -60,12 +59,7 @@ def read_external(
 ) -> ExternalCohort:
     """Read a cohort as its task does, and refuse what the model was not made for: tables first, then images.
 
-    Args:
-        bundle: the frozen model.
-        config: where the cohort lies, the task's options, and which refusals are allowed.
-        task: reads the cohort.
-        known: ids of the subjects of the training cohort, as far as they are there.
-        progress: shows scans.
+    ``known`` are ids of the subjects of the training cohort, as far as they are known.
 
     Raises:
         DataError: the classes differ, or a column is of another kind; the cohort cannot be read.
@@ -92,11 +86,7 @@ def read_external(
 
 
 def refuse_other_classes(bundle: Bundle, classes: tuple[str, ...], task: str) -> None:
-    """Refuse a cohort whose labels mean something else.
-
-    Raises:
-        DataError: the classes' names or their order differ.
-    """
+    """Raise DataError where the classes' names or their order differ."""
     if classes != bundle.classes:
         order = " in another order" if set(classes) == set(bundle.classes) else ""
         raise DataError(
@@ -111,8 +101,8 @@ def match_columns(
     """Pick the model's columns out of a cohort, by name.
 
     Returns:
-        Their values, one row a scan, empty where the cohort has no such column; the names of those; and what does not
-        fit: columns that are absent, of another unit, or hold values that the model was not made for.
+        Their values, one row per scan, empty where a column is absent; the absent names; and what does not fit: absent
+        columns, other units, values that the model was not made for.
 
     Raises:
         DataError: a column holds numbers where the model knows categories, or the reverse.
@@ -146,7 +136,6 @@ def match_columns(
 
 
 def _described(encoding: ClinicalEncoding | None, cohort: Cohort) -> tuple[Column, ...]:
-    """The cohort's own description of the columns that the model reads, in the model's order."""
     here = {column.name: column for column in cohort.columns}
     return tuple(here[column.name] for column in (encoding.columns if encoding else ()) if column.name in here)
 
@@ -211,7 +200,7 @@ def _listed(column: EncodedColumn, values: pd.Series) -> Iterator[str]:
 
 
 def _told(column: EncodedColumn, values: pd.Series) -> str:
-    """The column, and how many times the training mean its median is."""
+    """The column, and its median in training means."""
     ratio = float(values.median()) / column.fill if column.fill else np.nan
     return column.name + (f" (median {ratio:.3g} times the training mean)" if ratio > 0 else "")
 
@@ -230,7 +219,7 @@ def _known_subjects(cohort: Cohort, known: Iterable[str]) -> Iterator[Finding]:
 
 
 def _same_cohort(bundle: Bundle, compared: dict[str, str], fingerprint: dict[str, str]) -> Iterator[Finding]:
-    """Whether the values or the slices are, to the last bit, those that the model was trained and tested on."""
+    """Whether values or slices are, to the last bit, those of the training."""
     before = bundle.provenance.get("data", {}).get("fingerprint", {})
     same = tuple(what for name, what in compared.items() if before.get(name) == fingerprint[name])
     if same:

@@ -70,22 +70,21 @@ def evaluate(
     Args:
         bundle: bundle folder, or the run folder that holds it.
         task: reads the cohort; the training's if not given.
-        data: folder of the other cohort; without it, the task's SYNTHETIC cohort is written and used.
-        out: folder for the results, which must not exist or be empty; ``runs/external-TASK-FUSION-DATE-TIME`` if not
-            given.
-        options: of the task, or of its synthetic cohort: ``{"synthetic": {"seed": 1}}``. What was set in training holds
-            unless it is set again, but for the layout of the data.
-        allow: codes of refusals to go on in spite of; the manifest keeps them.
+        data: folder of the other cohort; the task's SYNTHETIC cohort if not given.
+        out: folder for the results, new or empty; ``runs/external-TASK-FUSION-DATE-TIME`` if not given.
+        options: of the task, or of its synthetic cohort: ``{"synthetic": {"seed": 1}}``; on top of the training's,
+            whose layout of the data is left out.
+        allow: codes of refusals to continue in spite of; the manifest keeps them.
         recalibrate: ``none``, ``temperature`` or ``logistic``: also write a map that is fitted on this cohort. The
             model's own predictions stay as they are.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
         progress: where progress is shown; bars on standard error if not given.
 
     Returns:
-        The finished evaluation; it has no history and no bundle of its own.
+        The finished evaluation, without history and bundle.
 
     Raises:
-        FusekitError: whatever the user can put right; nothing is left half-written.
+        FusekitError: what the user can put right; nothing is left half-written.
     """
     asked = ask(bundle, task, data, options or {}, tuple(allow), recalibrate, device)
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")  # a folder is named in the user's own time
@@ -97,7 +96,6 @@ def evaluate(
 
 
 def _evaluate(asked: Asked, folder: Path, progress: Progress) -> None:
-    """Do everything, writing into ``folder``."""
     start = time.perf_counter()
     bundle, config = asked.bundle, asked.config
     device = fabric_for(config.device, "32-true").device

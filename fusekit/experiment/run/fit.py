@@ -44,12 +44,10 @@ class Fitted:
 
     Args:
         predict: rows (n slices) -> probabilities (n, K).
-        explain: tested rows, their predictions, the calling rule -> the rows of ablations.csv, if they can be made; the
-            rest goes to a folder, and what fails is reported.
+        explain: see ``Explain``.
         findings: about the training subjects' values.
         epochs: how many the model was trained for; 0 of a baseline.
-        choice: what the search chose.
-        search: every candidate with its score.
+        choice, search: what the search chose, and every candidate with its score.
         bundle: the model; None of a baseline.
     """
 
@@ -116,10 +114,7 @@ def _fit(
     progress: Progress,
     told: Callable[[Run, int, dict[str, float]], None],
 ) -> Fitted:
-    """Train on the training subjects; everything that is fitted is fitted on them alone.
-
-    ``kept`` is the checkpoint's file: of a training that is done, it gives the model at once.
-    """
+    """Train on the training subjects alone; a checkpoint ``kept`` of a finished training gives the model at once."""
     config, rows, images = plan.config, sides.train, gathered.store.images
     encoding = ClinicalEncoding.fit(gathered.cohort.clinical.loc[rows["scan"].unique()], gathered.cohort.columns)
     findings = (*encoding.findings, *encoding.unseen(gathered.cohort.clinical))
@@ -207,12 +202,12 @@ def _fit(
 
 
 def _quarter(dataset: SliceDataset, config: Settings) -> float | None:
-    """Forward passes of a slice that are a quarter of a training's: a step costs about three. None: no bound."""
+    """A quarter of the training in forward passes of a slice, of which a step costs about three; None: no bound."""
     return None if config.explain == "full" else len(dataset) * config.epochs * 3 / 4
 
 
 def _identity(plan: Plan, gathered: Gathered, fold: int | None, model: Mapping[str, Any]) -> dict[str, Any]:
-    """What must be the same for a training to be gone on with."""
+    """What must be the same for a training to be resumed."""
     return {
         "config": plan.config.identity("device", "explain"),  # another GPU of the same kind will do
         "fold": fold,
@@ -229,14 +224,12 @@ def _not_told(epoch: int, scores: dict[str, float]) -> None:
 
 
 def _batch(rows: pd.DataFrame, chosen: Sequence[int]) -> str:
-    """Whose slices a batch was of."""
     batch = rows.loc[list(chosen)]
     scans = [f"{subject} (scan {scan})" for (subject, scan), _ in batch.groupby(["subject", "scan"], sort=True)]
     return f"The batch was of {first_ten(scans)}."
 
 
 def _last_good(checkpoint: Checkpoint) -> str:
-    """Where the state before a failure is kept, if one is."""
     if checkpoint.place is None:
         return ""
     place = checkpoint.place

@@ -13,8 +13,8 @@ from fusekit.data import Finding
 from fusekit.disk import write_json, write_table
 from fusekit.errors import attempt
 from fusekit.evaluation import Rule, prediction_table
-from fusekit.experiment.finding import not_made
 from fusekit.experiment.folder import CHECKPOINTS, Run
+from fusekit.experiment.not_made import not_made
 from fusekit.experiment.run.fit import fit_baseline, fit_network
 from fusekit.experiment.setup.gathered import Gathered
 from fusekit.experiment.setup.plan import Plan
@@ -35,18 +35,10 @@ def train_fold(
     progress: Progress,
     followers: Followers | None = None,
 ) -> Bundle | None:
-    """Fit on everybody but a fold, and predict the fold, once.
+    """Fit on all subjects outside a fold (None: on all), and predict the fold, once.
 
-    What is explained once the fold is predicted fails into notes in its record, and never takes the training with it.
-    Of several processes all train and predict, each its share; the first alone writes and explains.
-
-    Args:
-        plan: what is trained.
-        gathered: the cohort.
-        fold: which is tested; None trains on all subjects and tests nobody.
-        folder: for the fold's files; with the checkpoints of an earlier attempt, if there was one, training goes on.
-        progress: shows batches.
-        followers: are told of every epoch.
+    Explanations that fail become notes in the fold's record. Of several processes all train and predict, each its
+    share; the first alone writes and explains. Checkpoints in ``folder`` resume an earlier attempt.
 
     Returns:
         The model, which is not saved; None of a baseline.

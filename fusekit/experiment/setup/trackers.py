@@ -23,10 +23,9 @@ class Underway:
     """A run from before its first epoch until its folder is there.
 
     Args:
-        id: tells it from every other run anywhere; the same in every process that trains a part of it, and when an
-            interrupted comparison goes on.
-        name: for people, unique below ``home``: the run folder's (``adni-ad-rbca-20260102-030405``), and of a
-            comparison's runs ``compare-adni-ad-1a2b3c4d/rbca-seed-0``.
+        id: unique; the same in every process that trains a part of it, and after a resume.
+        name: for people, unique in ``home``: the run folder's (``adni-ad-rbca-20260102-030405``), or
+            ``compare-adni-ad-1a2b3c4d/rbca-seed-0``.
         home: the folder that holds the run's folder, or that of its comparison.
         config: everything that was asked for.
     """
@@ -65,15 +64,10 @@ def open_trackers(config: Settings) -> PluginHost:
 
 
 class Followers:
-    """Tell everybody who follows a run how it goes; as a context, they also hear when it fails.
+    """Notify all who follow a run, also when it fails.
 
-    A plugin that fails is an error, as in every hook. A tracker that fails, which is most often a server that cannot
-    be reached, is said once and then left out: training does not depend on it.
-
-    Args:
-        underway: the run.
-        progress: where they say what there is to say.
-        failed: trackers that are left out, shared among runs so that a server that is gone is not waited for again.
+    A plugin that fails is an error, as in every hook. A tracker that fails, most often for lack of its server, is
+    reported once and left out. ``failed`` is shared among runs, so that no run waits for it again.
     """
 
     def __init__(self, underway: Underway, progress: Progress, failed: dict[str, str] | None = None):
@@ -83,7 +77,7 @@ class Followers:
         self._ended = False
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Another process opens trackers of its own, and what it says comes back in ``failed``."""
+        """Another process opens trackers of its own, and reports failures in ``failed``."""
         return Followers, (self.underway, Quiet())
 
     def __enter__(self) -> Self:
@@ -114,7 +108,7 @@ class Followers:
         self._tell("run_ended", underway=self.underway, run=run)
 
     def leave_out(self, tracker: str, reason: str) -> None:
-        """Go on without a tracker, and say so, once."""
+        """Leave a tracker out, and say so, once."""
         if tracker not in self.failed:
             self.failed[tracker] = reason
             self.progress.say(
@@ -141,13 +135,7 @@ class Followers:
 
 @contextmanager
 def followers_of(comparison: Path, identity: str, progress: Progress) -> Iterator[Callable[[str, Settings], Followers]]:
-    """Let every run of a comparison be followed: (name of its folder, configuration) -> its followers.
-
-    Args:
-        comparison: its folder.
-        identity: what it is known by.
-        progress: as ``Followers``.
-    """
+    """Let every run of a comparison be followed: (name of its folder, configuration) -> its followers."""
     failed: dict[str, str] = {}
     with ExitStack() as stack:
 
