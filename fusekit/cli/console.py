@@ -115,7 +115,7 @@ def warn_synthetic(console: Console) -> None:
 
 
 def print_predictions(bundle: Bundle, slices: pd.DataFrame, subjects: pd.DataFrame) -> None:
-    """Print probabilities of each subject, and of each slice beneath."""
+    """Print probabilities of each subject, and of each slice below."""
     console = Terminal()
     if bundle.provenance.get("synthetic"):
         warn_synthetic(console)

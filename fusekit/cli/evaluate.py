@@ -141,10 +141,7 @@ def _print_shift(summary: list[str], shift: pd.DataFrame, console: Console) -> N
 def _sides(row: dict[Hashable, Any]) -> tuple[str, str]:
     """Mean and standard deviation on both sides, or the share of the category that differs most."""
     if row["kind"] == "number":
-        return (
-            f"{row['training_mean']:.4g} ± {row['training_sd']:.3g}",
-            f"{row['mean']:.4g} ± {row['sd']:.3g}",
-        )
+        return (f"{row['training_mean']:.4g} ± {row['training_sd']:.3g}", f"{row['mean']:.4g} ± {row['sd']:.3g}")
     shares = [dict(part.rsplit(" ", 1) for part in row[name].split("; ")) for name in ("training_shares", "shares")]
     before, after = (f"{float(side[row['category']]):.0%} {row['category']}" for side in shares)
     return before, after
@@ -164,9 +161,9 @@ def _print_calibration(tables: dict[str, pd.DataFrame], applied: dict[str, Any] 
         )
     if "calibration" in tables:
         own = {row["measure"]: row for row in tables["calibration"].to_dict("records")}
-        told = [f"{name} {_cell(*(own[name][end] for end in ('value', 'low', 'high')))}" for name in _MEASURES]
+        known = [f"{name} {_cell(*(own[name][end] for end in ('value', 'low', 'high')))}" for name in _MEASURES]
         console.print(
-            f"  Calibration {' (1 is right; below, too sure), '.join(told)} (0 is right). Without any fault, the "
+            f"  Calibration {' (1 is right; below, too sure), '.join(known)} (0 is right). Without any fault, the "
             f"ECE would be {own['ece']['faultless']:.3f} here."
         )
     table = Table(box=None, padding=(0, 1))

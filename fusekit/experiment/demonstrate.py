@@ -145,8 +145,7 @@ def _train_all(
         own["fold"] = _deal(own, split, config)
         progress.say(f"{labels} labels, split by {split}:")
         found = score(
-            _train_one(config, task, policy, store, own, progress),
-            {"accuracy": Accuracy(), "auc": AreaUnderCurve()},
+            _train_one(config, task, policy, store, own, progress), {"accuracy": Accuracy(), "auc": AreaUnderCurve()}
         )
         yield found.assign(labels=labels, split=split)[["labels", "split", *found.columns]]
 

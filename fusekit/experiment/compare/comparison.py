@@ -22,7 +22,7 @@ from fusekit.experiment.folder import Run, take_over
 from fusekit.experiment.run.finish import finish
 from fusekit.experiment.run.resume_record import begin, identity_of, record_of, refuse_other_data
 from fusekit.experiment.setup.arms import LAUNCHER, arms_of, named
-from fusekit.experiment.setup.gathered import Gathered, gather, tell
+from fusekit.experiment.setup.gathered import Gathered, gather, report
 from fusekit.experiment.setup.given import Given, merge, read_config
 from fusekit.experiment.setup.plan import Plan
 from fusekit.experiment.setup.settings import Settings
@@ -120,7 +120,7 @@ def compare(
             with attempt("report.html", lambda sentence: progress.say(f"note: {sentence}")):
                 write_report(evidence, target)
         except (Interrupted, KeyboardInterrupt):
-            progress.say("What is done is kept: the same command goes on from there.")
+            progress.say("What is done is kept: the same command resumes.")
             raise
     return Comparison(target, tuple(runs), evidence)
 
@@ -164,7 +164,7 @@ def _train(
     folders = {(name, seed): target / RUNS / f"{name}-seed-{seed}" for seed in seeds for name in arms}
     gathered: dict[int, Gathered] = {}
     runs: list[_Unfinished] = []
-    told: list[Finding] = []  # which most often are the same of every seed
+    reported: list[Finding] = []  # which most often are the same of every seed
     for (name, seed), folder in folders.items():
         if (folder / "manifest.json").exists():
             take_over(folder)
@@ -172,8 +172,8 @@ def _train(
         plan = launch.plan(replace(arms[name], seed=seed))
         if seed not in gathered:
             gathered[seed] = gather(plan.config, plan.task, plan.slices, progress)
-            tell([finding for finding in gathered[seed].findings if finding not in told], progress)
-            told += gathered[seed].findings
+            report([finding for finding in gathered[seed].findings if finding not in reported], progress)
+            reported += gathered[seed].findings
             refuse_other_data(target / RECORD, gathered[seed])
         folds = tuple(target / WORK / f"{name}-seed-{seed}-fold-{fold}" for fold in plan.config.tested)
         runs.append(_Unfinished(plan, gathered[seed], folder, folds, follow(folder.name, plan.config)))

@@ -198,7 +198,7 @@ class Slurm:
 
     def _ended(self, jobs: Mapping[Path, Job], failed: Sequence[str], progress: Progress) -> Iterator[Path]:
         """Yield the folder of each training whose job has ended, well or not."""
-        waiting, missed, pause, told = dict(jobs), dict[Path, float](), PAUSE[0], ""
+        waiting, missed, pause, said = dict(jobs), dict[Path, float](), PAUSE[0], ""
         while waiting:
             queue, results = queued(), _names(self.folder)
             for folder, job in list(waiting.items()):
@@ -212,9 +212,9 @@ class Slurm:
             states = Counter((queue or {}).get(job.job_id, "unknown").lower() for job in waiting.values())
             counts = {**states, "finished": len(jobs) - len(waiting) - len(failed), "failed": len(failed)}
             line = "jobs: " + ", ".join(f"{count} {state}" for state, count in counts.items() if count)
-            if waiting and line != told:
+            if waiting and line != said:
                 progress.say(line)
-                told = line
+                said = line
             if waiting:
                 time.sleep(pause)
                 pause = min(pause * 1.5, PAUSE[1])

@@ -90,7 +90,7 @@ def refuse_other_classes(bundle: Bundle, classes: tuple[str, ...], task: str) ->
     if classes != bundle.classes:
         order = " in another order" if set(classes) == set(bundle.classes) else ""
         raise DataError(
-            f"the model tells {', '.join(bundle.classes)} apart (in this order), and the task {task} has the classes "
+            f"the model distinguishes {', '.join(bundle.classes)} (in this order), and the task {task} has the classes "
             f"{', '.join(classes)}{order}. Evaluate it on a task with its classes: --task, or a TOML that names them."
         )
 
@@ -145,8 +145,8 @@ def _absent(columns: list[EncodedColumn], here: list[str]) -> Finding:
     items = []
     for column in columns:
         near = get_close_matches(column.name.lower(), lower, n=2, cutoff=0.7)
-        told = [column.column.unit or column.column.kind, *[f"here perhaps {lower[match]!r}" for match in near]]
-        items.append(f"{column.name} ({'; '.join(told)})")
+        known = [column.column.unit or column.column.kind, *[f"here perhaps {lower[match]!r}" for match in near]]
+        items.append(f"{column.name} ({'; '.join(known)})")
     return Finding(
         "missing-column",
         "clinical columns that the model reads and this cohort does not have at all.",
@@ -174,7 +174,7 @@ def _out_of_range(columns: Iterable[EncodedColumn], values: pd.DataFrame) -> Fin
     shares = {column: len(numbers) / values[column.name].count() for column, numbers in outside.items()}
     ordered = sorted(outside, key=lambda column: -shares[column])
     items = [item for column in ordered for item in _listed(column, outside[column])]
-    wrong = [_told(column, values[column.name]) for column in ordered if shares[column] > 0.5]
+    wrong = [_shifted(column, values[column.name]) for column in ordered if shares[column] > 0.5]
     most = f" Most values are outside in {'; '.join(wrong[:10])}: in another unit?" if wrong else ""
     return Finding(
         "out-of-range",
@@ -199,7 +199,7 @@ def _listed(column: EncodedColumn, values: pd.Series) -> Iterator[str]:
         yield f"scan {scan}, {column.name}: {value:g}{unit} (plausible {low:g} to {high:g}{seen})"
 
 
-def _told(column: EncodedColumn, values: pd.Series) -> str:
+def _shifted(column: EncodedColumn, values: pd.Series) -> str:
     """The column, and its median in training means."""
     ratio = float(values.median()) / column.fill if column.fill else np.nan
     return column.name + (f" (median {ratio:.3g} times the training mean)" if ratio > 0 else "")

@@ -116,11 +116,7 @@ def _evaluate(asked: Asked, folder: Path, progress: Progress) -> None:
     tables = _tables(asked, other, subjects)
     tables["recalibration"], mapped = recalibration_table(subjects)
     compared = beside_training(bundle.metrics, scores)
-    content = {
-        "synthetic": asked.synthetic,
-        "scores": _numbers(scores),
-        "comparison-with-training": _numbers(compared),
-    }
+    content = {"synthetic": asked.synthetic, "scores": _numbers(scores), "comparison-with-training": _numbers(compared)}
     write_table(predictions, folder / "predictions.csv")
     people = subgroup_table(other.cohort, asked.task, other.folds)
     write_table(people, folder / "cohort.csv")
@@ -173,11 +169,7 @@ def _calibration(subjects: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 
 def _recalibrate(
-    asked: Asked,
-    folder: Path,
-    subjects: pd.DataFrame,
-    mapped: Mapping[str, np.ndarray],
-    metrics: Mapping[str, Metric],
+    asked: Asked, folder: Path, subjects: pd.DataFrame, mapped: Mapping[str, np.ndarray], metrics: Mapping[str, Metric]
 ) -> dict[str, Any]:
     """Write the map that is fitted on all subjects, and what cross-fitting says of it."""
     method, labels = asked.recalibrate, subjects["label"].to_numpy()

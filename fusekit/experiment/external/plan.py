@@ -118,7 +118,7 @@ def _configure(
     before = str(trained.get("task", bundle.task.get("name", "")))
     task = task or before
     if not task:
-        raise OptionError("the bundle does not tell its task; name one: --task TASK")
+        raise OptionError("the bundle does not name its task; name one: --task TASK")
     layers: dict[str, dict[str, Any]] = {"task": {}, "synthetic": {}}
     if name_of(task) == name_of(before):
         asked = trained.get("options", {})

@@ -30,7 +30,7 @@ from fusekit.experiment.setup.gathered import Gathered
 from fusekit.experiment.setup.plan import Plan
 from fusekit.report import overview
 
-#: Tables of a fold that are put beneath each other.
+#: Tables of a fold that are put below each other.
 TABLES = (PREDICTIONS, VALIDATION, ABLATIONS, HISTORY)
 
 #: Folder of a model, in a run and in the training that it comes from.
@@ -109,10 +109,7 @@ def _provenance(record: Mapping[str, Any], training: Mapping[str, Any]) -> dict[
     return {
         **{name: record[name] for name in ("synthetic", "versions", "plugins")},
         "config": _without_places(record["config"]),
-        "data": {
-            "train": training["counts"]["train"],
-            "fingerprint": record["data"]["fingerprint"],
-        },
+        "data": {"train": training["counts"]["train"], "fingerprint": record["data"]["fingerprint"]},
     }
 
 

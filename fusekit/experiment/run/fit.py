@@ -27,7 +27,7 @@ from fusekit.explain import Fold, ablate, explain_fold
 from fusekit.progress import Progress
 from fusekit.training import Checkpoint, NonFiniteError, SliceDataset, train
 
-#: Slices of a scan that stand for it in ablations: some thirty passes over all of them would take longer than training.
+#: Slices per scan in ablations: some thirty passes over all of them would take longer than training.
 ABLATED = 1
 
 #: Columns that a baseline is asked without one by one; more take longer than its training, and ``full`` waits for them.
@@ -60,18 +60,12 @@ class Fitted:
     bundle: Bundle | None = None
 
 
-#: Told of every epoch: the part that is trained (``fold-0``), the run where it is being written, epoch, scores.
+#: Notified of every epoch: the part that is trained (``fold-0``), the run where it is being written, epoch, scores.
 Follow = Callable[[str, Run, int, dict[str, float]], None]
 
 
 def fit_network(
-    plan: Plan,
-    gathered: Gathered,
-    sides: Sides,
-    fold: int | None,
-    folder: Path,
-    progress: Progress,
-    follow: Follow,
+    plan: Plan, gathered: Gathered, sides: Sides, fold: int | None, folder: Path, progress: Progress, follow: Follow
 ) -> Fitted:
     """Train every candidate, and keep the one that scores best on the subjects set aside; usually there is one."""
     candidates = plan.config.candidates()
@@ -84,9 +78,9 @@ def fit_network(
     for number, (choice, config) in enumerate(candidates):
         progress.say(f"candidate {', '.join(f'{name}={value}' for name, value in choice.items())}")
         path = kept / f"candidate-{number}.safetensors"
-        told = partial(follow, f"{part}/candidate-{number}")
+        notify = partial(follow, f"{part}/candidate-{number}")
         candidate = replace(make_plan(config), fabric=plan.fabric, processes=plan.processes)
-        fitted = _fit(candidate, gathered, sides, fold, folder, path, progress, told)
+        fitted = _fit(candidate, gathered, sides, fold, folder, path, progress, notify)
         reached = validation_score(fitted.predict, sides.validation, Rule(plan.config.aggregate))
         if best is None or reached > max(row["validation_auc"] for row in tried):
             best = replace(fitted, choice=choice, search=tried)
@@ -112,7 +106,7 @@ def _fit(
     folder: Path,
     kept: Path,
     progress: Progress,
-    told: Callable[[Run, int, dict[str, float]], None],
+    notify: Callable[[Run, int, dict[str, float]], None],
 ) -> Fitted:
     """Train on the training subjects alone; a checkpoint ``kept`` of a finished training gives the model at once."""
     config, rows, images = plan.config, sides.train, gathered.store.images
@@ -148,7 +142,7 @@ def _fit(
             return np.concatenate(plan.processes.gather(probabilities))
 
         checkpoint = Checkpoint(kept, _identity(plan, gathered, fold, model.description), plan.processes)
-        history = History(folder, told)
+        history = History(folder, notify)
         if plan.processes.first:
             checkpoint.keep(history=history)
         try:
@@ -163,7 +157,7 @@ def _fit(
                 options=plan.training,
                 augment=plan.augment,
                 progress=progress,
-                epoch_ended=history.add if plan.processes.first else _not_told,
+                epoch_ended=history.add if plan.processes.first else lambda epoch, scores: None,
                 validate=partial(validation_score, predict, sides.validation, Rule(config.aggregate))
                 if config.select == "auc"
                 else None,
@@ -219,10 +213,6 @@ def _identity(plan: Plan, gathered: Gathered, fold: int | None, model: Mapping[s
     }
 
 
-def _not_told(epoch: int, scores: dict[str, float]) -> None:
-    """The first process tells."""
-
-
 def _batch(rows: pd.DataFrame, chosen: Sequence[int]) -> str:
     batch = rows.loc[list(chosen)]
     scans = [f"{subject} (scan {scan})" for (subject, scan), _ in batch.groupby(["subject", "scan"], sort=True)]
@@ -243,11 +233,7 @@ def fit_baseline(plan: Plan, gathered: Gathered, sides: Sides) -> Fitted:
     values = gathered.cohort.clinical.loc[scans.index]
     baseline = plan.build_baseline()
     baseline.fit(
-        values,
-        gathered.cohort.columns,
-        scans["label"].to_numpy(),
-        scans["subject"].to_numpy(),
-        plan.config.seed,
+        values, gathered.cohort.columns, scans["label"].to_numpy(), scans["subject"].to_numpy(), plan.config.seed
     )
 
     def predict(rows: pd.DataFrame) -> np.ndarray:

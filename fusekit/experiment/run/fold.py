@@ -13,7 +13,7 @@ from fusekit.data import Finding
 from fusekit.disk import write_json, write_table
 from fusekit.errors import attempt
 from fusekit.evaluation import Rule, prediction_table
-from fusekit.experiment.folder import CHECKPOINTS, Run
+from fusekit.experiment.folder import CHECKPOINTS
 from fusekit.experiment.not_made import not_made
 from fusekit.experiment.run.fit import fit_baseline, fit_network
 from fusekit.experiment.setup.gathered import Gathered
@@ -22,7 +22,7 @@ from fusekit.experiment.setup.trackers import Followers
 from fusekit.progress import Progress
 from fusekit.training import repeatable
 
-#: File of a fold's folder -> what it holds; the run's files are these, one fold beneath the other.
+#: File of a fold's folder -> what it holds; the run's files are these, one fold below the other.
 PREDICTIONS, VALIDATION, ABLATIONS = "predictions.csv", "validation.csv", "ablations.csv"
 EXPLANATIONS, RECORD = "explanations", "fold.json"
 
@@ -65,7 +65,7 @@ def train_fold(
         if config.baseline:
             fitted = fit_baseline(plan, gathered, sides)
         else:
-            follow = followers.epoch_ended if followers else _nobody
+            follow = followers.epoch_ended if followers else lambda *_: None
             fitted = fit_network(plan, gathered, sides, fold, folder, progress, follow)
         rule = Rule(config.aggregate)
         for name, rows in ((VALIDATION, sides.validation), (PREDICTIONS, sides.test)):
@@ -98,7 +98,3 @@ def train_fold(
     if first:
         write_json(folder / RECORD, record)
     return fitted.bundle
-
-
-def _nobody(part: str, run: Run, epoch: int, scores: dict[str, float]) -> None:
-    """Tell nobody."""

@@ -20,16 +20,16 @@ class History:
     It is part of a training's checkpoint: after a resume, the file has the rows of that moment again.
     """
 
-    def __init__(self, folder: Path, told: Callable[[Run, int, dict[str, float]], None] | None = None):
-        self.folder, self.told = folder, told
+    def __init__(self, folder: Path, notify: Callable[[Run, int, dict[str, float]], None] | None = None):
+        self.folder, self.notify = folder, notify
         self.rows: list[dict[str, float]] = []
 
     def add(self, epoch: int, scores: dict[str, float]) -> None:
         """Write the row of the epoch, then notify."""
         self.rows.append({"epoch": epoch, **{name: float(value) for name, value in scores.items()}})
         self._write()
-        if self.told:
-            self.told(Run(self.folder), epoch, scores)
+        if self.notify:
+            self.notify(Run(self.folder), epoch, scores)
 
     def state_dict(self) -> dict[str, Any]:
         """The rows."""

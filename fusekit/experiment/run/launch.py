@@ -93,7 +93,7 @@ def main() -> None:
             plan = make_plan(Settings.of(json.load(sys.stdin)))
             sys.stdout.write("ready\n")
             sys.stdout.flush()
-            os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # nobody reads on there
+            os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # where no one reads any more
             with launched(plan) as plan:
                 assist(plan)
     except SharedError:

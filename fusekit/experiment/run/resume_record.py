@@ -1,4 +1,4 @@
-"""What was begun in a folder, so that only the very same is gone on with."""
+"""What was begun in a folder, so that only the very same is resumed."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from fusekit.experiment.run.fold import train_fold
 from fusekit.experiment.run.launch import announce, assist, launched
 from fusekit.experiment.run.resume_record import identity_of, record_of, refuse_other_data
 from fusekit.experiment.run.working_folder import RECORD, unfinished, working_folder
-from fusekit.experiment.setup.gathered import gather, tell
+from fusekit.experiment.setup.gathered import gather, report
 from fusekit.experiment.setup.given import Given, merge, read_config
 from fusekit.experiment.setup.manifest import peak_memory_mib
 from fusekit.experiment.setup.plan import Plan, make_plan
@@ -109,7 +109,7 @@ def _run(plan: Plan, work: Path, target: Path, progress: Progress, followers: Fo
     """Train in ``work``, each fold in a folder that stays; then write ``target``."""
     start, config = time.perf_counter(), plan.config
     gathered = gather(config, plan.task, plan.slices, progress)
-    tell(gathered.findings, progress)
+    report(gathered.findings, progress)
     refuse_other_data(work / RECORD, gathered)
     followers.run_started()
     read = time.perf_counter()
@@ -140,7 +140,7 @@ def _run(plan: Plan, work: Path, target: Path, progress: Progress, followers: Fo
         copies = [Path(shutil.copytree(path, folder / ".folds" / path.name)) for path in folds]
         further = {"seconds": seconds, "peak_memory_mib": peak_memory_mib()}
         found = finish(plan, gathered, copies, folder, last if (last / BUNDLE).exists() else None, further)
-        tell([finding for finding in found if finding.code != NOT_MADE], progress)  # which the folds have said
+        report([finding for finding in found if finding.code != NOT_MADE], progress)  # which the folds have said
         shutil.rmtree(folder / ".folds")
     _report(target, progress)
 

@@ -44,7 +44,7 @@ def unfinished(out: Path, record: Mapping[str, Any], *, resume: bool, progress: 
                 yield work
         except BaseException:
             if worth_keeping(work):
-                progress.say(f"What is done is kept in {work}; to go on: fusekit run --out {out} --resume")
+                progress.say(f"What is done is kept in {work}; to resume: fusekit run --out {out} --resume")
             else:
                 shutil.rmtree(work, ignore_errors=True)
             raise
@@ -55,13 +55,12 @@ def unfinished(out: Path, record: Mapping[str, Any], *, resume: bool, progress: 
 
 
 def _open(work: Path, out: Path, record: Mapping[str, Any], resume: bool) -> None:
-    refuse_full(out)  # somebody may have finished it while we looked
+    refuse_full(out)  # another process may have finished it meanwhile
     if not worth_keeping(work):
         (work / RECORD).unlink(missing_ok=True)  # it was begun, and no more
     elif not resume:
         raise OptionError(
-            f"a run into {out} was begun and not finished. Add --resume to go on with it, or delete {work} to begin "
-            "again."
+            f"a run into {out} was begun and not finished. Add --resume to resume it, or delete {work} to begin again."
         )
     begin(work / RECORD, record, "run")
 
@@ -87,7 +86,7 @@ def _alone(work: Path, out: Path) -> Iterator[list[Path]]:
             try:
                 locked.enter_context(in_words(out))
                 locked.enter_context(alone(work / "run", busy))
-            except DataError:  # nothing can be locked here, so nobody is at work either
+            except DataError:  # nothing can be locked here, so no other process works here either
                 if not worth_keeping(work):
                     shutil.rmtree(work, ignore_errors=True)
                 remove_empty(made)

@@ -95,13 +95,13 @@ def describe(
             table = pd.DataFrame(done.differences, columns=list(Difference.__dataclass_fields__))
             write_table(table, folder / "differences.csv")
     for option in left_out:
-        progress.say(f"note: {option} is a path of this machine and is not in the recipe; tell your colleague of it")
+        progress.say(f"note: {option} is a path of this machine and is not in the recipe; your colleague needs it too")
     telling = written.telling_ids()
     if telling:
         listed = ", ".join(telling[:3])
         progress.say(
             f"note: {len(telling)} ids hold what looks like a date or the name of a class ({listed}...); "
-            "a recipe passes ids on as they are. Rename them if they tell what may not be told."
+            "a recipe passes ids on as they are. Rename them if they reveal what must stay private."
         )
     return replace(done, recipe=written)
 

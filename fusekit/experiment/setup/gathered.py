@@ -131,7 +131,7 @@ def gather_again(config: Settings, task: Task, slices: SlicePolicy) -> Gathered:
     return Gathered(cohort, folds, store, ())
 
 
-def tell(findings: Iterable[Finding], progress: Progress) -> None:
+def report(findings: Iterable[Finding], progress: Progress) -> None:
     """Say every finding in a line."""
     for finding in findings:
         progress.say(_line(finding))

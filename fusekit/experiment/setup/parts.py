@@ -207,7 +207,7 @@ def open_task(name: str, options: Mapping[str, Mapping[str, Any]]) -> Task:
 
 
 def open_under_recipe(values: dict[str, Any], options: dict[str, dict[str, Any]]) -> Task:
-    """Open the task, with a recipe's options beneath those given; a task that knows its data fills them in."""
+    """Open the task, a recipe's options below those given; a task that knows its data fills them in."""
     recipe = None
     if "recipe" in values:
         from fusekit.data.recipe.recipe import read_recipe

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 LAUNCHED = "1, or as torchrun or srun started"
 
-#: Share of the training subjects set aside where something is fitted on them and nobody says how many.
+#: Share of the training subjects set aside where something is fitted on them and no other is given.
 VALIDATION = 0.2
 
 
@@ -123,7 +123,7 @@ class Settings:
         fitted = bool(values.get("select") == "auc" or values.get("threshold") == "youden" or search)
         values = {
             **{name: getattr(preset, name) for name, (_, about) in FIELDS.items() if about.preset},
-            "folds": 5 if values.get("data") else 1,  # invented patients are held out once: nobody waits for more
+            "folds": 5 if values.get("data") else 1,  # invented patients are held out once, as a quick look
             "validation": VALIDATION if fitted else 0.0,
             **values,
         }

@@ -94,29 +94,29 @@ class Followers:
         """Before the first epoch; a second time it does nothing."""
         if self._trackers is None:
             self._trackers = open_trackers(self.underway.config)
-            self._tell("run_started", underway=self.underway)
+            self._notify("run_started", underway=self.underway)
 
     def epoch_ended(self, part: str, run: Run, epoch: int, scores: dict[str, float]) -> None:
         """After an epoch of a part, whose files are being written in the folder of ``run``."""
         self.run_started()
-        self._tell("epoch_ended", run=run, underway=self.underway, part=part, epoch=epoch, scores=scores)
+        self._notify("epoch_ended", run=run, underway=self.underway, part=part, epoch=epoch, scores=scores)
 
     def run_ended(self, run: Run | None) -> None:
         """The run folder is there, or (None) it will not be."""
         self.run_started()
         self._ended = True
-        self._tell("run_ended", underway=self.underway, run=run)
+        self._notify("run_ended", underway=self.underway, run=run)
 
     def leave_out(self, tracker: str, reason: str) -> None:
         """Leave a tracker out, and say so, once."""
         if tracker not in self.failed:
             self.failed[tracker] = reason
             self.progress.say(
-                f"warning: the tracker {tracker} failed and is left out; the training goes on. "
+                f"warning: the tracker {tracker} failed and is left out; the training continues. "
                 f"{reason}. history.csv has every epoch."
             )
 
-    def _tell(self, hook: str, **arguments: Any) -> None:
+    def _notify(self, hook: str, **arguments: Any) -> None:
         for _ in catalog().host.call_each(hook, **arguments):
             pass
         assert self._trackers is not None
@@ -124,13 +124,13 @@ class Followers:
             if plugin.name in self.failed:
                 continue
             try:
-                told = self._trackers.call(plugin, hook, **arguments)
+                answer = self._trackers.call(plugin, hook, **arguments)
             except FusekitError as error:  # what a hook raises is always one
                 cause = error.__cause__ or error
                 self.leave_out(plugin.name, f"{type(cause).__name__}: {' '.join(str(cause).split())[:300]}")
             else:
-                if told:
-                    self.progress.say(f"{plugin.name}: {told}")
+                if answer:
+                    self.progress.say(f"{plugin.name}: {answer}")
 
 
 @contextmanager
