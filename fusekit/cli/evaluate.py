@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fusekit.cli.options import takes
+from fusekit.cli.options import BUNDLE, takes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
 #: So many clinical columns are shown; shift.csv has all of them.
 SHOWN = 8
-_MEASURES = ("slope", "intercept")
+_MEASURES, ENDS = ("slope", "intercept"), ("value", "low", "high")
 
 
 @takes(
@@ -30,7 +29,7 @@ _MEASURES = ("slope", "intercept")
 )
 def evaluate(
     given: dict[str, Any],
-    bundle: Annotated[Path, typer.Argument(help="Bundle folder, or the run folder that holds it.", show_default=False)],
+    bundle: BUNDLE,
     task: Annotated[str | None, typer.Option(help="Task that reads the cohort. Default: the training's.")] = None,
     recalibrate: Annotated[
         str,
@@ -51,6 +50,7 @@ def evaluate(
 
 def print_external(run: Run, console: Console) -> None:
     """Print the scores on both cohorts, the largest shifts, calibration, and where every file lies."""
+    from fusekit.cli.console import print_files
     from fusekit.disk.schema import read_json
     from fusekit.experiment.external.external import FILES, RECALIBRATED
     from fusekit.terminal import styled
@@ -75,48 +75,29 @@ def print_external(run: Run, console: Console) -> None:
         )
     )
     _print_calibration(tables, metrics.get("recalibrated"), console)
-    folder = run.folder.relative_to(Path.cwd()) if run.folder.is_relative_to(Path.cwd()) else run.folder
-    console.print(styled("\nEverything lies in ", (str(folder), "bold")), soft_wrap=True)
+    print_files(run.folder, {**FILES, **RECALIBRATED}, console)
+
+
+def _scores(title: Text, rows: list[dict[str, Any]]) -> Table:
     from rich.table import Table
 
-    listed = Table(box=None, show_header=False, padding=(0, 2))
-    for name, purpose in {**FILES, **RECALIBRATED}.items():
-        if (run.folder / name).exists():
-            listed.add_row(name, styled((purpose, "dim")))
-    console.print(listed)
-
-
-def _scores(title: Text, rows: list[dict[str, float | str | None]]) -> Table:
-    from rich.table import Table
-
+    from fusekit.cli.console import limits_cell
     from fusekit.extension import catalog
 
     own = [row for row in rows if row["level"] == "subject"]
-    heads = [f"{side} (n = {_count(own[0][f'{side}_subjects'])})" for side in ("internal", "external")]
     table = Table(title=title, title_style="bold")
     table.add_column("")
-    for head in (*heads, "difference"):
-        table.add_column(head, justify="right")
+    for side in ("internal", "external"):
+        count = own[0][f"{side}_subjects"]
+        table.add_column(f"{side} (n = {'?' if count is None else f'{count:.0f}'})", justify="right")
+    table.add_column("difference", justify="right")
     for row in own:
-        sides = [(row[side], row[f"{side}_low"], row[f"{side}_high"]) for side in ("internal", "external")]
-        cells = [_cell(*numbers) for numbers in sides]
-        difference = _cell(row["difference"], row["low"], row["high"], sign="+")
-        table.add_row(catalog().metrics.get(str(row["metric"]))().title, *cells, difference)
+        cells = [
+            limits_cell(row[side], row[f"{side}_low"], row[f"{side}_high"], ".2f") for side in ("internal", "external")
+        ]
+        difference = limits_cell(row["difference"], row["low"], row["high"], "+.2f")
+        table.add_row(catalog().metrics.get(row["metric"])().title, *cells, difference)
     return table
-
-
-def _count(number: float | str | None) -> str:
-    return "?" if number is None else f"{float(number):.0f}"
-
-
-def _cell(value: float | str | None, low: float | str | None, high: float | str | None, sign: str = "") -> Text:
-    from fusekit.terminal import styled
-
-    if value is None or value != value:
-        return styled("undefined")
-    if low is None or high is None or low != low:  # NaN is the one number that differs from itself
-        return styled(f"{float(value):{sign}.2f}")
-    return styled(f"{float(value):{sign}.2f} ", (f"[{float(low):{sign}.2f}, {float(high):{sign}.2f}]", "dim"))
 
 
 def _print_shift(summary: list[str], shift: pd.DataFrame, console: Console) -> None:
@@ -139,7 +120,6 @@ def _print_shift(summary: list[str], shift: pd.DataFrame, console: Console) -> N
 
 
 def _sides(row: dict[Hashable, Any]) -> tuple[str, str]:
-    """Mean and standard deviation on both sides, or the share of the category that differs most."""
     if row["kind"] == "number":
         return (f"{row['training_mean']:.4g} ± {row['training_sd']:.3g}", f"{row['mean']:.4g} ± {row['sd']:.3g}")
     shares = [dict(part.rsplit(" ", 1) for part in row[name].split("; ")) for name in ("training_shares", "shares")]
@@ -151,6 +131,8 @@ def _print_calibration(tables: dict[str, pd.DataFrame], applied: dict[str, Any] 
     import pandas as pd
     from rich.table import Table
 
+    from fusekit.cli.console import limits_cell
+
     console.print("\nCalibration", style="bold")
     positive, raw = (tables[name].to_dict("records")[row] for name, row in (("prevalence", 1), ("recalibration", 0)))
     if not pd.isna(raw["observed"]):
@@ -161,7 +143,7 @@ def _print_calibration(tables: dict[str, pd.DataFrame], applied: dict[str, Any] 
         )
     if "calibration" in tables:
         own = {row["measure"]: row for row in tables["calibration"].to_dict("records")}
-        known = [f"{name} {_cell(*(own[name][end] for end in ('value', 'low', 'high')))}" for name in _MEASURES]
+        known = [f"{name} {limits_cell(*(own[name][end] for end in ENDS), '.2f')}" for name in _MEASURES]
         console.print(
             f"  Calibration {' (1 is right; below, too sure), '.join(known)} (0 is right). Without any fault, the "
             f"ECE would be {own['ece']['faultless']:.3f} here."
