@@ -6,7 +6,6 @@ import json
 import logging
 import os
 import shutil
-import socket
 import subprocess
 import time
 from collections import Counter
@@ -17,17 +16,16 @@ from typing import TYPE_CHECKING, Any
 
 from fusekit.disk import write_json
 from fusekit.disk.schema import read_json
-from fusekit.errors import DataError, FusekitError, OptionError
-from fusekit.experiment.compare.local import Training, share, train_one
-from fusekit.experiment.setup.gathered import Gathered, gather_again
+from fusekit.errors import FusekitError, OptionError
+from fusekit.experiment.compare.job import TrainFold
+from fusekit.experiment.compare.local import Training
+from fusekit.experiment.setup.gathered import Gathered
 from fusekit.experiment.setup.plan import Plan, make_plan
 from fusekit.experiment.setup.settings import Settings
-from fusekit.experiment.setup.trackers import Followers, Underway
-from fusekit.progress import Progress, Quiet
+from fusekit.progress import Progress
 
 if TYPE_CHECKING:
     import submitit
-    from submitit.helpers import DelayedSubmission
 
     Job = submitit.Job[str]
 
@@ -218,43 +216,6 @@ class Slurm:
             if waiting:
                 time.sleep(pause)
                 pause = min(pause * 1.5, PAUSE[1])
-
-
-class TrainFold:
-    """What a job calls. submitit sends it to the node by name, with a text."""
-
-    def __call__(self, request: str) -> str:
-        """Train a fold; return what the user can put right, or nothing."""
-        try:
-            _train_requested(json.loads(request))
-        except FusekitError as error:
-            return str(error)
-        return ""
-
-    def checkpoint(self, request: str) -> DelayedSubmission:
-        """Queue a job again that is preempted or has run out of time."""
-        from submitit.helpers import DelayedSubmission
-
-        return DelayedSubmission(self, request)
-
-
-def _train_requested(request: Mapping[str, Any]) -> None:
-    share(request["threads"])
-    store = Path(request["store"])
-    if not store.is_dir():
-        raise DataError(
-            f"{socket.gethostname()} does not see the slice store {store}: set FUSEKIT_CACHE to a folder that the "
-            "nodes share with the machine that submits."
-        )
-    config = Settings.of(request["config"])
-    plan = make_plan(replace(config, device=request["device"]))
-    gathered = gather_again(config, plan.task, plan.slices)
-    if gathered.store.folder != store:
-        raise DataError(f"{socket.gethostname()} sees other image files than those that {store} was cut from.")
-    identity, name, home = request["run"]
-    followers = Followers(Underway(identity, name, Path(home), config), Quiet())
-    training = Training(config, request["fold"], Path(request["folder"]), followers)
-    train_one(training, gathered, Quiet(), request["device"])
 
 
 def refuse_absent() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 
 from fusekit.disk import new_folder, write_json, write_table
 from fusekit.evaluation import Metric, prediction_table, probabilities_of, score
@@ -21,12 +22,13 @@ from fusekit.evaluation.cohorts.shift import clinical_shift, summary
 from fusekit.evaluation.cohorts.two_cohorts import beside_training, prevalence
 from fusekit.evaluation.metrics.classes import POSITIVE
 from fusekit.evaluation.thresholds import most_probable
-from fusekit.experiment.external.cohort import ExternalCohort, read_external
+from fusekit.experiment.external.cohort import FOLD, ExternalCohort, read_external
 from fusekit.experiment.external.plan import Asked, ask
-from fusekit.experiment.external.record import record
 from fusekit.experiment.folder import Run
+from fusekit.experiment.run.flow import flow
 from fusekit.experiment.run.groups import numbers_of, subgroup_table
 from fusekit.experiment.setup import manifest
+from fusekit.experiment.setup.gathered import Sides
 from fusekit.extension import catalog
 from fusekit.progress import Bars, Progress
 from fusekit.report.figures.shift import external_pictures
@@ -136,7 +138,7 @@ def _evaluate(asked: Asked, folder: Path, progress: Progress) -> None:
         synthetic=asked.synthetic,
     ):
         picture.save(folder / "figures")
-    content = record(asked, other, summary(tables["shift"]), device)
+    content = _record(asked, other, summary(tables["shift"]), device)
     content["data"]["numbers"] = numbers_of(people)
     end = time.perf_counter()
     content["seconds"] = {"data": read - start, "prediction": predicted - read, "total": end - start}
@@ -194,3 +196,42 @@ def _recalibrate(
 def _numbers(table: pd.DataFrame) -> list[dict[str, Any]]:
     numbers: list[dict[str, Any]] = json.loads(table.to_json(orient="records", double_precision=15))
     return numbers  # NaN is null
+
+
+def _record(asked: Asked, other: ExternalCohort, said: tuple[str, ...], device: torch.device) -> dict[str, Any]:
+    """The manifest, without durations."""
+    bundle, config, rows = asked.bundle, asked.config, other.rows
+    own: dict[str, Any] = {"task": config.task, "data": config.data and str(config.data), "device": config.device}
+    own |= {"allow": list(config.allow), "options": config.as_json()["options"], "folds": 1}
+    left = ("recipe", "out", "data", "search")
+    settings = {name: value for name, value in asked.trained.items() if name not in left} | own
+    return {
+        "arm": asked.arm,
+        "kind": "external",
+        "synthetic": asked.synthetic,
+        "config": {name: value for name, value in settings.items() if value is not None},
+        "task": {"name": config.task_name, **asked.task.describe()},
+        "slices": bundle.slices.as_json(),
+        "model": bundle.model.description,
+        "external": {
+            "bundle": str(asked.folder.absolute()),
+            "weights": asked.weights,
+            "training": {name: bundle.provenance.get(name) for name in ("synthetic", "config", "data")},
+            "absent": list(other.absent),
+            "recalibrate": asked.recalibrate,
+            "summary": list(said),
+        },
+        "evaluation": {
+            "folds": 1,
+            "threshold": asked.trained.get("threshold", "argmax") if bundle.rule.thresholds else "argmax",
+            **bundle.rule.as_json(),
+        },
+        "flow": flow(other.cohort, rows, other.folds, bundle.classes),
+        "data": {
+            "folds": {str(FOLD): Sides(rows[:0], rows[:0], rows).counts(bundle.classes)},
+            "fingerprint": other.fingerprint,
+        },
+        "findings": [finding.as_json() for finding in other.findings],
+        "published": [],
+        **manifest.environment(device),
+    }

@@ -22,7 +22,6 @@ from fusekit.experiment.run.history import HISTORY, History
 from fusekit.experiment.setup import manifest
 from fusekit.experiment.setup.gathered import Gathered, Sides
 from fusekit.experiment.setup.plan import Plan, make_plan
-from fusekit.experiment.setup.settings import Settings
 from fusekit.explain import Fold, ablate, explain_fold
 from fusekit.progress import Progress
 from fusekit.training import Checkpoint, NonFiniteError, SliceDataset, train
@@ -113,13 +112,8 @@ def _fit(
     encoding = ClinicalEncoding.fit(gathered.cohort.clinical.loc[rows["scan"].unique()], gathered.cohort.columns)
     findings = (*encoding.findings, *encoding.unseen(gathered.cohort.clinical))
     pixels = Pixels.fit(images, rows.index.to_numpy())
-    dataset = SliceDataset(
-        images=images,
-        rows=rows.index.to_numpy(),
-        clinical=encoding.transform(gathered.values(rows)),
-        labels=rows["label"].to_numpy(),
-        pixels=pixels,
-    )
+    values, labels = encoding.transform(gathered.values(rows)), rows["label"].to_numpy()
+    dataset = SliceDataset(images, rows.index.to_numpy(), values, labels, pixels)
     with torch.random.fork_rng():  # the caller's random numbers stay the caller's
         torch.manual_seed(config.seed)
         model = plan.build_model(columns=len(encoding.features))
@@ -167,37 +161,26 @@ def _fit(
         except NonFiniteError as error:
             raise FusekitError(f"{error} {_batch(rows, error.rows)}{_last_good(checkpoint)}") from error
 
+    quarter = len(dataset) * config.epochs * 3 / 4  # of the training, in forward passes; a step costs about three
+
     def explain(
         rows: pd.DataFrame, predictions: pd.DataFrame, rule: Rule, folder: Path, progress: Progress, failed: Failed
     ) -> pd.DataFrame | None:
-        fold = Fold(
-            bundle,
-            images,
-            gathered.values(rows),
-            rows,
-            gathered.cohort.columns,
-            plan.fabric.device,
-            gathered.store.oriented,
-        )
+        values, columns, oriented = gathered.values(rows), gathered.cohort.columns, gathered.store.oriented
         return explain_fold(
-            fold,
+            Fold(bundle, images, values, rows, columns, plan.fabric.device, oriented),
             predictions,
             folder,
             rule=rule,
             seed=config.seed,
             template=plan.task.template,
             slices=ABLATED,
-            work=_quarter(dataset, config),
+            work=None if config.explain == "full" else quarter,
             failed=failed,
             progress=progress,
         )
 
     return Fitted(predict, explain, findings, epochs, bundle=bundle)
-
-
-def _quarter(dataset: SliceDataset, config: Settings) -> float | None:
-    """A quarter of the training in forward passes of a slice, of which a step costs about three; None: no bound."""
-    return None if config.explain == "full" else len(dataset) * config.epochs * 3 / 4
 
 
 def _identity(plan: Plan, gathered: Gathered, fold: int | None, model: Mapping[str, Any]) -> dict[str, Any]:
