@@ -198,11 +198,9 @@ def read_recipe(folder: Path) -> Recipe:
                 f"it: {head['versions'].get('fusekit', 'unknown')}."
             )
         content = parse_json(text, RecipeJson, str(path))
-        for name, digest in content.files.items():
+        for name, digest in {SCANS: "", **content.files}.items():
             if Path(name).name != name or _sha256(regular(folder / name).read_bytes()) != digest:
                 raise DataError(f"{folder / name} is not as the recipe was written. Get the recipe again, unchanged.")
-        if SCANS not in content.files:
-            raise DataError(f"{path}: files does not list {SCANS}. Get the recipe again, unchanged.")
         scans = read_written(folder / SCANS, {}).fillna("").set_index("scan")
         require_columns(scans, ("subject", IMAGE, LABEL), str(folder / SCANS))
         if scans.index.has_duplicates:

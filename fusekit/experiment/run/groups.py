@@ -9,16 +9,11 @@ from fusekit.data.own.columns import decides
 
 
 def subgroup_table(cohort: Cohort, task: Task, folds: pd.Series) -> pd.DataFrame:
-    """One row a scan: scan, subject, label, fold, and the variables of ``task.subgroups`` that the cohort has.
+    """One row per scan: scan, subject, label, fold, and the variables of ``task.subgroups`` that the cohort has.
 
     A name is looked for among the groups, then among the clinical columns, without regard to case; the values are as
     they were read. Left out is what would split by the label itself: a clinical column that the task says must not be
     an input, and any whose values go with the classes one to one.
-
-    Args:
-        cohort: as the task read it.
-        task: names the subgroups.
-        folds: fold by subject.
     """
     scans = cohort.scans
     table = pd.DataFrame(

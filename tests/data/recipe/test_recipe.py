@@ -188,7 +188,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], Any], str]] = {
         r"scans\.csv is not as the recipe was written",
     ),
     "outside": (lambda f: _rewrite(f, files={"../x": "0"}), "is not as the recipe was written"),
-    "unlisted": (lambda f: _rewrite(f, files={}), "is no recipe, or a damaged one"),
+    "unlisted": (lambda f: _rewrite(f, files={}), "is not as the recipe was written"),
     "path": (lambda f: _rewrite(f, options={"task": {"rules": "/etc/passwd"}}), "is a path of another machine"),
     "file": (
         lambda f: _rewrite(f, options={"task": {"rules": {"file": "../../x.toml"}}}),
