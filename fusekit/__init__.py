@@ -1,6 +1,6 @@
 """FuseKit: fuse a medical image with a patient's table.
 
-Everything public is importable from here; what needs torch is imported when it is first used.
+All public names are importable from here; those that need torch are imported when they are first used.
 """
 
 from __future__ import annotations
@@ -37,60 +37,24 @@ if TYPE_CHECKING:
 __version__ = _version("fusekit")
 
 _HOMES = {
-    "fusekit.baselines": ("Baseline",),
-    "fusekit.bundle.bundle": ("Bundle", "load"),
-    "fusekit.data": ("Cohort", "Column", "Finding", "Preset", "Published", "SlicePolicy", "Task", "Volume"),
-    "fusekit.experiment.compare.comparison": ("Comparison", "compare"),
-    "fusekit.experiment.external.external": ("evaluate",),
-    "fusekit.experiment.folder": ("Run",),
-    "fusekit.experiment.run.run": ("run",),
-    "fusekit.experiment.setup.trackers": ("Underway",),
-    "fusekit.extension.fusion": ("Fusion",),
-    "fusekit.models": (
-        "Backbone",
-        "ClinicalEncoder",
-        "FusionHead",
-        "FusionModel",
-        "ImageFeatures",
-        "ImageWidths",
-        "Injector",
-        "Site",
-        "build",
-    ),
+    "fusekit.baselines": "Baseline",
+    "fusekit.bundle.bundle": "Bundle load",
+    "fusekit.data": "Cohort Column Finding Preset Published SlicePolicy Task Volume",
+    "fusekit.experiment.compare.comparison": "Comparison compare",
+    "fusekit.experiment.external.external": "evaluate",
+    "fusekit.experiment.folder": "Run",
+    "fusekit.experiment.run.run": "run",
+    "fusekit.experiment.setup.trackers": "Underway",
+    "fusekit.extension.fusion": "Fusion",
+    "fusekit.models": "Backbone ClinicalEncoder FusionHead FusionModel ImageFeatures ImageWidths Injector Site build",
 }
-_LAZY = {name: home for home, names in _HOMES.items() for name in names}
+_LAZY = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 __all__ = [
-    "Backbone",
-    "Baseline",
-    "Bundle",
-    "ClinicalEncoder",
-    "Cohort",
-    "Column",
-    "Comparison",
-    "Finding",
-    "FusekitError",
-    "Fusion",
-    "FusionHead",
-    "FusionModel",
-    "ImageFeatures",
-    "ImageWidths",
-    "Injector",
-    "Preset",
-    "Published",
-    "Run",
-    "Site",
-    "SlicePolicy",
-    "Task",
-    "Underway",
-    "Volume",
-    "build",
-    "compare",
-    "evaluate",
-    "hookimpl",
-    "load",
-    "run",
-]
+    "Backbone", "Baseline", "Bundle", "ClinicalEncoder", "Cohort", "Column", "Comparison", "Finding", "FusekitError",
+    "Fusion", "FusionHead", "FusionModel", "ImageFeatures", "ImageWidths", "Injector", "Preset", "Published", "Run",
+    "Site", "SlicePolicy", "Task", "Underway", "Volume", "build", "compare", "evaluate", "hookimpl", "load", "run",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

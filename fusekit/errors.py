@@ -1,4 +1,4 @@
-"""Every error that FuseKit raises on purpose. Its message tells a person what to do next."""
+"""Every error that FuseKit raises on purpose. Its message says what to do next."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager

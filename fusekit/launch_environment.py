@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from fusekit.errors import OptionError
 
-#: What FuseKit tells a process that it starts: its rank, and how many there are.
+#: What FuseKit gives a process that it starts: its rank, and how many there are.
 RANK, SIZE = "FUSEKIT_RANK", "FUSEKIT_SIZE"
 ADDRESS, PORT = "MASTER_ADDR", "MASTER_PORT"
 
@@ -16,9 +16,9 @@ ADDRESS, PORT = "MASTER_ADDR", "MASTER_PORT"
 class Surroundings(NamedTuple):
     """How this process was started."""
 
-    by: str = ""
-    rank: int = 0
-    devices: int = 1
+    by: str = ""  # torchrun, srun or fusekit; empty if it was started alone
+    rank: int = 0  # among all that train together
+    devices: int = 1  # processes per node
     nodes: int = 1
 
 

@@ -68,8 +68,11 @@ class Bars:
 
         from fusekit.terminal import visible
 
-        if not (self.console.is_terminal or self.console.is_jupyter):
-            yield from self._logged(items, label, total, unit)
+        if not (self.console.is_terminal or self.console.is_jupyter):  # a bar would be a mess in a log file
+            start = time.perf_counter()
+            yield from items
+            seconds = time.perf_counter() - start
+            self.say(f"{label}: {total} {unit}, {total / max(seconds, 1e-9):,.1f}/s, {seconds:.0f} s")
             return
         columns = (
             progress.TextColumn("{task.description}", markup=False),
@@ -88,12 +91,6 @@ class Bars:
                 bars.advance(task)
                 speed = bars.tasks[0].finished_speed or bars.tasks[0].speed
                 bars.update(task, rate=f"{speed:,.1f}/s" if speed else "")
-
-    def _logged(self, items: Iterable[T], label: str, total: int, unit: str) -> Iterator[T]:
-        start = time.perf_counter()
-        yield from items
-        seconds = time.perf_counter() - start
-        self.say(f"{label}: {total} {unit}, {total / max(seconds, 1e-9):,.1f}/s, {seconds:.0f} s")
 
     def say(self, line: str) -> None:
         """Print a line; what it begins with may have a style."""

@@ -25,7 +25,7 @@ from fusekit.errors import FusekitError, Interrupted, NameTaken, SharedError
 from fusekit.extension import Catalog, catalog
 from fusekit.launch_environment import surroundings
 
-#: Exit code of what a signal stopped, and what can be gone on with: EX_TEMPFAIL of sysexits.h, "try again later".
+#: Exit code of what a signal stopped, and what can be resumed: EX_TEMPFAIL of sysexits.h, "try again later".
 STOPPED = 75
 
 
@@ -71,9 +71,7 @@ def program(plugins: Catalog) -> typer.Typer:
     return cli
 
 
-def _options(
-    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
-) -> None:
+def _options(version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False) -> None:
     if version:
         from fusekit import __version__
 

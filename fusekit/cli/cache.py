@@ -31,7 +31,7 @@ def verify_cache(
 ) -> None:
     """Compare every byte of slice stores and synthetic cohorts with its checksum.
 
-    Interrupted stores are verified when their building goes on.
+    Interrupted stores are verified when their building resumes.
     """
     from fusekit.data.store.store import SliceStore
     from fusekit.disk import SEAL, refuse_damaged
@@ -41,7 +41,7 @@ def verify_cache(
     for entry in _chosen([name] if name else []):
         sealed = entry.kind == "slices" or (entry.folder / SEAL).exists()
         if not (sealed and entry.complete):
-            why = "is interrupted: verified when it goes on" if sealed else "has no checksums"
+            why = "is interrupted: verified when it resumes" if sealed else "has no checksums"
             console.print(f"{entry.name}: not verified, it {why}", style="dim")
             continue
         try:

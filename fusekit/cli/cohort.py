@@ -68,10 +68,7 @@ def print_cohort(done: Described, out: Path | None, console: Console) -> None:
         console.print(done.verdict, style=style, soft_wrap=True)
     if out is not None:
         files = sorted(path.name for path in out.iterdir())
-        console.print(
-            styled("\nThe recipe lies in ", (str(out), "bold"), f": {', '.join(files)}"),
-            soft_wrap=True,
-        )
+        console.print(styled("\nThe recipe lies in ", (str(out), "bold"), f": {', '.join(files)}"), soft_wrap=True)
         console.print("It holds ids and rules, and no image, value or label.", style="dim")
 
 

@@ -47,8 +47,7 @@ def compare(
         ),
     ] = None,
     launcher: Annotated[
-        str,
-        typer.Option(help="local: train on this machine; slurm: as jobs of a cluster, one a fold, arm and seed."),
+        str, typer.Option(help="local: train on this machine; slurm: as jobs of a cluster, one a fold, arm and seed.")
     ] = "local",
     config: Annotated[
         Path | None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,17 +33,25 @@ def print_run(run: Run, console: Console | None = None) -> None:
         f"{seconds['total']:.0f} s (data {seconds['data']:.0f}, training {seconds['training']:.0f})"
         + (f", peak memory {memory:,} MiB" if memory else "")
     )
-    folder = run.folder.relative_to(Path.cwd()) if run.folder.is_relative_to(Path.cwd()) else run.folder
-    console.print(styled("\nEverything lies in ", (str(folder), "bold")), soft_wrap=True)
-    files = Table(box=None, show_header=False, padding=(0, 2))
-    for name, purpose in {**FURTHER, **FILES}.items():
-        if (run.folder / name).exists():
-            files.add_row(name, styled((purpose, "dim")))
-    console.print(files)
+    print_files(run.folder, {**FURTHER, **FILES}, console)
+
+
+def print_files(folder: Path, files: Mapping[str, str], console: Console) -> None:
+    """Print where a folder lies, and what those of its files are for that are there."""
+    console.print(styled("\nEverything lies in ", (str(near(folder)), "bold")), soft_wrap=True)
+    table = Table(box=None, show_header=False, padding=(0, 2))
+    for name, purpose in files.items():
+        if (folder / name).exists():
+            table.add_row(name, styled((purpose, "dim")))
+    console.print(table)
+
+
+def near(folder: Path) -> Path:
+    """The path of a folder as seen from the current one, if it lies in it."""
+    return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
 
 
 def _tested(run: Run) -> str:
-    """Who was tested, and by whose model."""
     folds = run.manifest["data"]["folds"]
     people = {side: sum(c["subjects"] for f in folds.values() for c in f[side].values()) for side in ("train", "test")}
     if len(folds) > 1:
@@ -56,10 +65,7 @@ def scores_table(run: Run) -> Table:
     title = f"{name_of(config['task'])} · {run.manifest['arm']} · {config['backbone']}"
     table = Table(title=titled(title, run.synthetic), title_style="bold")
     table.add_column("")
-    levels = {
-        "slice": run.metrics[run.metrics["level"] == "slice"],
-        "subject": run.metrics[run.metrics["level"] == "subject"],
-    }
+    levels = {level: run.metrics[run.metrics["level"] == level] for level in ("slice", "subject")}
     for level, scores in levels.items():
         table.add_column(f"{level} level (n = {scores['rows'].iloc[0]})", justify="right")
     for metric in levels["slice"]["metric"]:
@@ -116,8 +122,7 @@ def print_comparison(made: Comparison, console: Console | None = None) -> None:
         first = evidence.pairs[evidence.pairs["measure"] == evidence.pairs["measure"].iloc[0]]
         for sentence in first["sentence"]:
             console.print(f"· {sentence}")
-    folder = made.folder.relative_to(Path.cwd()) if made.folder.is_relative_to(Path.cwd()) else made.folder
-    console.print(styled("\nThe report lies in ", (str(folder / "report.html"), "bold")), soft_wrap=True)
+    console.print(styled("\nThe report lies in ", (str(near(made.folder) / "report.html"), "bold")), soft_wrap=True)
 
 
 def warn_synthetic(console: Console) -> None:
@@ -127,7 +132,7 @@ def warn_synthetic(console: Console) -> None:
 
 
 def print_predictions(bundle: Bundle, slices: pd.DataFrame, subjects: pd.DataFrame) -> None:
-    """Print probabilities of each subject, and of each slice beneath."""
+    """Print probabilities of each subject, and of each slice below."""
     console = Terminal()
     if bundle.provenance.get("synthetic"):
         warn_synthetic(console)
@@ -147,7 +152,6 @@ def print_predictions(bundle: Bundle, slices: pd.DataFrame, subjects: pd.DataFra
 
 
 def _rule(bundle: Bundle) -> str:
-    """What is called, and what the probabilities are."""
     rule, at = bundle.rule, bundle.rule.shown_threshold()
     if at is None:
         called = "The most probable class is called."

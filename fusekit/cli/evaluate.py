@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fusekit.cli.options import takes
+from fusekit.cli.options import BUNDLE, takes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
 #: So many clinical columns are shown; shift.csv has all of them.
 SHOWN = 8
-_MEASURES = ("slope", "intercept")
+_MEASURES, ENDS = ("slope", "intercept"), ("value", "low", "high")
 
 
 @takes(
@@ -30,7 +29,7 @@ _MEASURES = ("slope", "intercept")
 )
 def evaluate(
     given: dict[str, Any],
-    bundle: Annotated[Path, typer.Argument(help="Bundle folder, or the run folder that holds it.", show_default=False)],
+    bundle: BUNDLE,
     task: Annotated[str | None, typer.Option(help="Task that reads the cohort. Default: the training's.")] = None,
     recalibrate: Annotated[
         str,
@@ -51,6 +50,7 @@ def evaluate(
 
 def print_external(run: Run, console: Console) -> None:
     """Print the scores on both cohorts, the largest shifts, calibration, and where every file lies."""
+    from fusekit.cli.console import print_files
     from fusekit.disk.schema import read_json
     from fusekit.experiment.external.external import FILES, RECALIBRATED
     from fusekit.terminal import styled
@@ -75,15 +75,7 @@ def print_external(run: Run, console: Console) -> None:
         )
     )
     _print_calibration(tables, metrics.get("recalibrated"), console)
-    folder = run.folder.relative_to(Path.cwd()) if run.folder.is_relative_to(Path.cwd()) else run.folder
-    console.print(styled("\nEverything lies in ", (str(folder), "bold")), soft_wrap=True)
-    from rich.table import Table
-
-    listed = Table(box=None, show_header=False, padding=(0, 2))
-    for name, purpose in {**FILES, **RECALIBRATED}.items():
-        if (run.folder / name).exists():
-            listed.add_row(name, styled((purpose, "dim")))
-    console.print(listed)
+    print_files(run.folder, {**FILES, **RECALIBRATED}, console)
 
 
 def _scores(title: Text, rows: list[dict[str, Any]]) -> Table:
@@ -93,11 +85,12 @@ def _scores(title: Text, rows: list[dict[str, Any]]) -> Table:
     from fusekit.extension import catalog
 
     own = [row for row in rows if row["level"] == "subject"]
-    heads = [f"{side} (n = {_count(own[0][f'{side}_subjects'])})" for side in ("internal", "external")]
     table = Table(title=title, title_style="bold")
     table.add_column("")
-    for head in (*heads, "difference"):
-        table.add_column(head, justify="right")
+    for side in ("internal", "external"):
+        count = own[0][f"{side}_subjects"]
+        table.add_column(f"{side} (n = {'?' if count is None else f'{count:.0f}'})", justify="right")
+    table.add_column("difference", justify="right")
     for row in own:
         sides = [(row[side], row[f"{side}_low"], row[f"{side}_high"]) for side in ("internal", "external")]
         cells = [scored(*numbers) for numbers in sides]
@@ -130,12 +123,8 @@ def _print_shift(summary: list[str], shift: pd.DataFrame, console: Console) -> N
 
 
 def _sides(row: dict[Hashable, Any]) -> tuple[str, str]:
-    """Mean and standard deviation on both sides, or the share of the category that differs most."""
     if row["kind"] == "number":
-        return (
-            f"{row['training_mean']:.4g} ± {row['training_sd']:.3g}",
-            f"{row['mean']:.4g} ± {row['sd']:.3g}",
-        )
+        return (f"{row['training_mean']:.4g} ± {row['training_sd']:.3g}", f"{row['mean']:.4g} ± {row['sd']:.3g}")
     shares = [dict(part.rsplit(" ", 1) for part in row[name].split("; ")) for name in ("training_shares", "shares")]
     before, after = (f"{float(side[row['category']]):.0%} {row['category']}" for side in shares)
     return before, after
@@ -157,9 +146,9 @@ def _print_calibration(tables: dict[str, pd.DataFrame], applied: dict[str, Any] 
         )
     if "calibration" in tables:
         own = {row["measure"]: row for row in tables["calibration"].to_dict("records")}
-        told = [f"{name} {scored(*(own[name][end] for end in ('value', 'low', 'high')))}" for name in _MEASURES]
+        known = [f"{name} {scored(*(own[name][end] for end in ('value', 'low', 'high')))}" for name in _MEASURES]
         console.print(
-            f"  Calibration {' (1 is right; below, too sure), '.join(told)} (0 is right). Without any fault, the "
+            f"  Calibration {' (1 is right; below, too sure), '.join(known)} (0 is right). Without any fault, the "
             f"ECE would be {own['ece']['faultless']:.3f} here."
         )
     table = Table(box=None, padding=(0, 1))

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fusekit.cli.options import BUNDLE, OUT_OF_RANGE
+
 if TYPE_CHECKING:
     from fusekit.bundle.bundle import Bundle
     from fusekit.explain.patient import Patient
@@ -16,7 +18,7 @@ SHOWN = 8
 
 
 def explain(
-    bundle: Annotated[Path, typer.Argument(help="Bundle folder, or the run folder that holds it.", show_default=False)],
+    bundle: BUNDLE,
     image: Annotated[Path | None, typer.Option(help="The patient's volume (NIfTI) or series (DICOM folder).")] = None,
     clinical: Annotated[Path | None, typer.Option(help="Table of clinical values with one row.")] = None,
     mask: Annotated[
@@ -39,9 +41,7 @@ def explain(
         ),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder to write; it must not exist or be empty.")] = Path("explanation"),
-    allow_out_of_range: Annotated[
-        bool, typer.Option("--allow-out-of-range", help="Take values outside the range seen plausible in training.")
-    ] = False,
+    allow_out_of_range: OUT_OF_RANGE = False,
 ) -> None:
     """Explain one patient's prediction: where in the slice, which values, and what if a value were another.
 

@@ -40,6 +40,6 @@ def _text(finding: Finding, allow: Collection[str]) -> Text:
             lines.append(styled(f"  · and {finding.count - SHOWN} more"))
         lines.append(styled("  ", (finding.advice, "italic")))
     if finding.severity == "refusal":
-        way = "allowed by --allow" if finding.code in allow else f"to go on all the same: --allow {finding.code}"
+        way = "allowed by --allow" if finding.code in allow else f"to continue all the same: --allow {finding.code}"
         lines.append(styled(f"  {way}"))
     return Text("\n").join(lines)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import fields
+from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import typer
@@ -14,6 +15,12 @@ from typer.models import ArgumentInfo
 from fusekit.experiment.setup.given import parse_options, parse_search
 from fusekit.experiment.setup.settings import FIELDS, Settings
 from fusekit.extension import catalog
+
+#: Of the commands that read a bundle.
+BUNDLE = Annotated[Path, typer.Argument(help="Bundle folder, or the run folder that holds it.", show_default=False)]
+OUT_OF_RANGE = Annotated[
+    bool, typer.Option("--allow-out-of-range", help="Take values outside the range seen plausible in training.")
+]
 
 #: Options of tasks that the command line knows by short names.
 OF_TASK = {

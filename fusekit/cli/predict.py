@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fusekit.cli.options import BUNDLE, OUT_OF_RANGE
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -22,7 +24,7 @@ class Format(StrEnum):
 
 
 def predict(
-    bundle: Annotated[Path, typer.Argument(help="Bundle folder, or the run folder that holds it.", show_default=False)],
+    bundle: BUNDLE,
     image: Annotated[Path | None, typer.Option(help="One patient's volume (NIfTI) or series (DICOM folder).")] = None,
     clinical: Annotated[
         Path | None,
@@ -38,9 +40,7 @@ def predict(
     level: Annotated[str, typer.Option(help="Of csv and json: `subject` or `slice`.")] = "subject",
     out: Annotated[Path | None, typer.Option(help="Write there instead of printing.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
-    allow_out_of_range: Annotated[
-        bool, typer.Option("--allow-out-of-range", help="Take values outside the range seen plausible in training.")
-    ] = False,
+    allow_out_of_range: OUT_OF_RANGE = False,
 ) -> None:
     """Predict for new patients with a bundle.
 

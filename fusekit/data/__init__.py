@@ -1,10 +1,10 @@
 """From folders to tensors."""
 
 from fusekit.data.clinical.encoding import ClinicalEncoding
-from fusekit.data.clinical.tables import read_table, require_columns, to_number
-from fusekit.data.cohort import Cohort, Column, Finding
+from fusekit.data.clinical.tables import read_table
+from fusekit.data.cohort import OURS, Cohort, Column, Finding
 from fusekit.data.images.dicom import read_dicom
-from fusekit.data.images.dicom_files import is_dicom, read_dataset
+from fusekit.data.images.dicom_files import read_dataset
 from fusekit.data.images.pictures import read_picture
 from fusekit.data.images.volume import Volume, read, read_nifti
 from fusekit.data.slices.cut import cut
@@ -16,6 +16,7 @@ from fusekit.data.task import Preset, Published, Task
 
 __all__ = [
     "ONE_IN",
+    "OURS",
     "ClinicalEncoding",
     "Cohort",
     "Column",
@@ -31,7 +32,6 @@ __all__ = [
     "build_store",
     "cut",
     "grey_tensor",
-    "is_dicom",
     "read",
     "read_dataset",
     "read_dicom",
@@ -39,7 +39,5 @@ __all__ = [
     "read_picture",
     "read_table",
     "refuse_leakage",
-    "require_columns",
     "set_aside",
-    "to_number",
 ]

@@ -12,6 +12,9 @@ import pandas as pd
 
 from fusekit.errors import DataError, first_ten
 
+#: Columns of FuseKit's own tables, in any case: a group or an input with such a name would be lost among them.
+OURS = frozenset({"scan", "subject", "image", "mask", "label", "fold", "slice", "row"})
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -70,15 +73,8 @@ class Finding:
 
     def as_json(self) -> dict[str, Any]:
         """For the manifest."""
-        return {
-            "code": self.code,
-            "severity": self.severity,
-            "message": self.message,
-            "advice": self.advice,
-            "dropped": self.dropped,
-            "count": self.count,
-            "items": list(self.items),
-        }
+        kept = ("code", "severity", "message", "advice", "dropped", "count")
+        return {name: getattr(self, name) for name in kept} | {"items": list(self.items)}
 
 
 @dataclass(frozen=True)
@@ -114,14 +110,20 @@ class Cohort:
         """Refuse a cohort that cannot be trained on honestly; the message names what is wrong, and where."""
         if self.scans.empty:
             raise DataError("the cohort has no scans; nothing can be trained or tested.")
-        _refuse_repeated(self.scans.index, "scan")
+        repeated = self.scans.index[self.scans.index.duplicated()].unique()
+        if len(repeated):
+            raise DataError(f"{len(repeated)} scan ids stand twice: {first_ten(repeated)}.")
         if not self.scans.index.equals(self.clinical.index):
             raise DataError("the cohort's scans and its clinical values are not the same rows in the same order.")
         if list(self.clinical.columns) != [column.name for column in self.columns]:
             raise DataError("the cohort's clinical values do not have the columns that describe them.")
+        if taken := [name for name in self.groups if name.lower() in OURS]:
+            raise DataError(
+                f"the cohort has groups with names of FuseKit's own columns: {first_ten(taken)}. Rename them."
+            )
         shared = self.scans[self.scans["image"].duplicated(keep=False)]
         if not shared.empty:
-            raise DataError(f"one image stands for several scans: {first_ten(shared['image'].map(str).unique())}.")
+            raise DataError(f"several scans have one image: {first_ten(shared['image'].map(str).unique())}.")
         unknown = self.scans[~self.scans["label"].isin(range(len(self.classes)))]
         if not unknown.empty:
             raise DataError(
@@ -135,9 +137,9 @@ class Cohort:
                 "A subject needs one label: restrict the visits, or correct the table."
             )
         counts = self.subjects.value_counts()
+        found = ", ".join(f"{name}: {counts.get(number, 0)}" for number, name in enumerate(self.classes))
         for number, name in enumerate(self.classes):
-            if counts.get(number, 0) == 0:
-                found = ", ".join(f"{other}: {counts.get(k, 0)}" for k, other in enumerate(self.classes))
+            if number not in counts:
                 raise DataError(f"the label is constant or a class is missing: no subject is {name!r} (found {found}).")
         for column in self.columns:
             _refuse_outside(self.clinical[column.name], column)
@@ -155,9 +157,3 @@ def _refuse_outside(values: pd.Series, column: Column) -> None:
             f"{where}: {len(outside)} values are outside {low:g} to {high:g}{unit}; scan {outside.index[0]} has "
             f"{outside.iloc[0]:g}. Is it in another unit? Convert or correct it, or leave it empty."
         )
-
-
-def _refuse_repeated(index: pd.Index, what: str) -> None:
-    repeated = index[index.duplicated()].unique()
-    if len(repeated):
-        raise DataError(f"{len(repeated)} {what} ids stand twice: {first_ten(repeated)}.")

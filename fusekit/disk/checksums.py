@@ -59,12 +59,13 @@ def refuse_damaged(folder: Path, way_out: str) -> None:
         raise DataError(f"{path} is missing. {way_out}") from error
     except (ValueError, RecursionError):
         known = None
+    changed = f"was changed or damaged after it was written. {way_out}"
     if not isinstance(known, dict) or signed(known) != known:
-        raise DataError(f"{path} was changed or damaged after it was written. {way_out}")
+        raise DataError(f"{path} {changed}")
     if known["folder"] not in ("", folder.name):
         raise DataError(f"{folder} is another folder's content: {known['folder']} was written there. {way_out}")
     for name, expected in known["files"].items():
         if not (folder / name).is_file():
             raise DataError(f"{folder / name} is missing. {way_out}")
         if checksum_of(folder / name) != expected:
-            raise DataError(f"{folder / name} was changed or damaged after it was written. {way_out}")
+            raise DataError(f"{folder / name} {changed}")

@@ -130,7 +130,7 @@ def in_words(out: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno is None or isinstance(error, BrokenPipeError):
-            raise  # a program's own error, or nobody reads what is printed: not the disk's
+            raise  # a program's own error, or a closed pipe: not the disk's
         if error.errno in FULL:
             raise DataError(
                 f"the disk is full ({error.filename or out}). Make room there, or choose another place: --out for "

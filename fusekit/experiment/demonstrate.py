@@ -61,11 +61,9 @@ class Demonstration:
 
     Args:
         folder: holds scores.csv, inflation.png and manifest.json.
-        scores: one row a training, level and metric: labels, split, level, metric, value, low, high (95 % limits over
+        scores: one row per training, level and metric: labels, split, level, metric, value, low, high (95 % limits over
             subjects), rows, subjects.
         chance: accuracy of always naming the commoner class.
-        subjects, slices: how many took part.
-        synthetic: whether they are invented.
     """
 
     folder: Path
@@ -79,10 +77,7 @@ class Demonstration:
 def demonstrate(given: Mapping[str, Any], progress: Progress) -> Demonstration:
     """Train the same small network on the image alone, four times, and compare what each split promises.
 
-    Args:
-        given: entries of ``Settings``; ``DEFAULTS`` stand in for what is not given, and slices come from the middle of
-            the volume unless ``options`` sets them.
-        progress: shows scans and batches.
+    ``given`` wins over ``DEFAULTS``. Slices come from the middle of the volume unless ``options`` sets them.
 
     Raises:
         OptionError: a name or value does not fit, or the task's items are whole volumes, of which a subject has one.
@@ -142,7 +137,6 @@ def _middle(rows: pd.DataFrame) -> pd.DataFrame:
 def _train_all(
     config: Settings, task: Task, policy: SlicePolicy, store: SliceStore, rows: pd.DataFrame, progress: Progress
 ) -> Iterator[pd.DataFrame]:
-    """Scores of each setting."""
     subjects = rows.groupby("subject")["label"].first()
     shuffled = pd.Series(np.random.default_rng(config.seed).permutation(subjects.to_numpy()), subjects.index)
     for labels, split in SETTINGS:
@@ -151,8 +145,7 @@ def _train_all(
         own["fold"] = _deal(own, split, config)
         progress.say(f"{labels} labels, split by {split}:")
         found = score(
-            _train_one(config, task, policy, store, own, progress),
-            {"accuracy": Accuracy(), "auc": AreaUnderCurve()},
+            _train_one(config, task, policy, store, own, progress), {"accuracy": Accuracy(), "auc": AreaUnderCurve()}
         )
         yield found.assign(labels=labels, split=split)[["labels", "split", *found.columns]]
 

@@ -12,9 +12,9 @@ import pandas as pd
 from fusekit.data.own.task import name_of
 from fusekit.disk import table_bytes, write_bytes
 from fusekit.errors import DataError, first_ten
-from fusekit.experiment.finding import not_made, note_in
 from fusekit.experiment.folder import Run
-from fusekit.experiment.setup.settings import FIELDS
+from fusekit.experiment.not_made import not_made, note_in
+from fusekit.experiment.setup.settings import FREE, identity_of
 from fusekit.extension import catalog
 from fusekit.report.evidence import Arm, Evidence, OneRun
 from fusekit.report.kept import PAGE, computed, fingerprint, is_current, keep, run_folders
@@ -24,11 +24,8 @@ from fusekit.report.measures import measured
 def gather_evidence(runs: Sequence[Run], out: Path | None = None) -> Evidence:
     """Put runs of one cohort side by side, by arm and seed, in the order given.
 
-    Runs whose fusion has one name but whose configurations differ are arms of their own, named by what differs.
-
-    Args:
-        runs: of one cohort.
-        out: folder of an earlier report; what was computed for it of the very same runs is not computed again.
+    Runs whose fusion has one name but whose configurations differ are arms of their own, named by what differs. What
+    was computed for an earlier report of the very same runs in ``out`` is not computed again.
 
     Raises:
         DataError: no run; a folder that is no finished run; one arm and seed given twice; two runs of different tasks,
@@ -62,20 +59,11 @@ def gather_evidence(runs: Sequence[Run], out: Path | None = None) -> Evidence:
 
 
 def runs_of(folder: Path) -> list[Run]:
-    """The runs in a folder, which is one or a comparison's.
-
-    Raises:
-        DataError: as ``run_folders``.
-    """
+    """The runs in a folder, which is one or a comparison's."""
     return [Run(run) for run in run_folders(folder)]
 
 
 def _read(run: Run) -> OneRun:
-    """Read one run folder.
-
-    Raises:
-        DataError: it is no finished run, or does not say what a report needs.
-    """
     manifest = run.manifest
     config = manifest.get("config", {})
     for name in ("title", "classes"):
@@ -102,7 +90,6 @@ def _aggregate(one: OneRun) -> str:
 
 
 def _refuse_other_cohort(first: Run, a: OneRun, second: Run, b: OneRun) -> None:
-    """Two runs may stand in one report only if they asked the same of the same cohort."""
     facts = {
         "the task": lambda one: name_of(str(one.manifest["task"].get("name", ""))),
         "the classes": lambda one: tuple(one.manifest["task"]["classes"]),
@@ -144,7 +131,6 @@ def _refuse(first: Run, second: Run, what: str) -> None:
 
 
 def _arms(runs: Sequence[Run], read: Sequence[OneRun]) -> tuple[Arm, ...]:
-    """Group runs by arm, in the order in which arms come first."""
     names = _names(read)
     grouped: dict[str, dict[int, tuple[Run, OneRun]]] = {}
     for name, run, one in zip(names, runs, read, strict=True):
@@ -156,14 +142,10 @@ def _arms(runs: Sequence[Run], read: Sequence[OneRun]) -> tuple[Arm, ...]:
             )
         seeds[one.seed] = (run, one)
     return tuple(
-        Arm(name, _kind(own[0]), _reads(own[0]), tuple(own))
+        Arm(name, str(own[0].manifest.get("kind", "fusion")), _reads(own[0]), tuple(own))
         for name, seeds in grouped.items()
         for own in [[seeds[seed][1] for seed in sorted(seeds)]]
     )
-
-
-def _kind(one: OneRun) -> str:
-    return str(one.manifest.get("kind", "fusion"))
 
 
 def _names(read: Sequence[OneRun]) -> list[str]:
@@ -174,23 +156,20 @@ def _names(read: Sequence[OneRun]) -> list[str]:
     for name, flat in zip(plain, flats, strict=True):
         others = [other for own, other in zip(plain, flats, strict=True) if own == name]
         differ = sorted(key for key in {k for other in others for k in other} if len({o.get(key) for o in others}) > 1)
-        told = ", ".join(f"{key} {flat.get(key, 'default')}" for key in differ)
-        names.append(f"{name} ({told})" if told else name)
+        with_what = ", ".join(f"{key} {flat.get(key, 'default')}" for key in differ)
+        names.append(f"{name} ({with_what})" if with_what else name)
     return names
 
 
 def _flat(config: Mapping[str, Any]) -> dict[str, str]:
-    """What makes it another arm, by name; ``Settings`` leaves out defaults, and says in what runs of one arm differ."""
-    free = {name for name, (_, about) in FIELDS.items() if about.free}
-    flat = {name: str(value) for name, value in config.items() if name not in (*free, "options")}
-    for part, chosen in config.get("options", {}).items():
-        flat |= {f"{part}.{option}": str(value) for option, value in chosen.items()}
-    return flat
+    """What makes it another arm: setting, or part and option -> value."""
+    own = identity_of(config, *FREE)
+    options = {f"{part}.{option}": v for part, own in own.pop("options", {}).items() for option, v in own.items()}
+    return {name: str(value) for name, value in (own | options).items()}
 
 
 def _reads(one: OneRun) -> frozenset[str]:
-    """Which modalities an arm reads, from its model's recipe; a baseline reads the table."""
-    if _kind(one) == "baseline":
+    if one.manifest.get("kind") == "baseline":
         return frozenset({"table"})
     recipe = (one.manifest.get("model") or {}).get("recipe")
     if not isinstance(recipe, dict):
@@ -205,7 +184,7 @@ def _scores(arms: Iterable[Arm]) -> pd.DataFrame:
     for arm in arms:
         seeds = pd.concat([run.metrics.assign(seed=run.seed) for run in arm.runs])
         numbers = ["value", "low", "high"]
-        seeds[numbers] = seeds[numbers].astype(float)  # null stands for what is undefined
+        seeds[numbers] = seeds[numbers].astype(float)  # null is undefined
         joined = seeds.groupby(["level", "metric"], sort=False).agg(
             value=("value", "mean"),
             low=("low", "mean"),
@@ -221,17 +200,10 @@ def _scores(arms: Iterable[Arm]) -> pd.DataFrame:
 
 
 def write_report(evidence: Evidence, out: Path) -> Path:
-    """Write ``report.html``, and its figures as SVG, PNG and CSV.
+    """Write ``report.html`` and its figures as SVG, PNG and CSV into a folder; return the page.
 
     The same evidence gives the same bytes. Files of an earlier report there are replaced. Figures that cannot be drawn
     are named on the page, and in the manifest if the folder is a run.
-
-    Args:
-        evidence: of runs of one cohort.
-        out: folder to write into; made if it does not exist.
-
-    Returns:
-        The page.
 
     Raises:
         DataError: the folder cannot be written.

@@ -15,7 +15,7 @@ from fusekit.bundle.bundle import Bundle, load
 from fusekit.data.own.task import name_of
 from fusekit.disk import SEAL, Schema, read_json, read_written, refuse_damaged
 from fusekit.errors import DataError
-from fusekit.experiment.records import Manifest, Metrics
+from fusekit.experiment.schemas import Manifest, Metrics
 
 #: File of every run folder -> what it holds.
 FILES = {

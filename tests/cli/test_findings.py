@@ -27,7 +27,7 @@ def test_refusals_come_first_with_items_advice_and_the_way_on() -> None:
         "leak (1) a [bold]refusal[/].",
         "· MMSE",
         "Take it out.",
-        "to go on all the same: --allow leak",
+        "to continue all the same: --allow leak",
         "WARNINGS: this may fool you",
         "odd (12) a warning.",
         *(f"· w{k}" for k in range(10)),

@@ -148,7 +148,7 @@ def test_a_run_that_is_asked_to_stop_ends_after_its_batch_and_goes_on_to_the_sam
             assert code == STOPPED == 75
             assert batches[-1] == "epoch 2, batch 1 of 2"  # of the second of three trainings, of three epochs each
             folder = tmp_path / "stopped" / "runs"
-            assert f"What is done is kept in {folder / '.mine.unfinished'}; to go on: fusekit run --out" in said
+            assert f"What is done is kept in {folder / '.mine.unfinished'}; to resume: fusekit run --out" in said
             assert said.endswith("stopped: stopped by SIGTERM after epoch 2, batch 1 of 2.")
             assert [path.name for path in folder.iterdir()] == [".mine.unfinished"]
             code, said = command_line("run", "--out", "runs/mine", "--resume")

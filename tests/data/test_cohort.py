@@ -91,3 +91,9 @@ def test_a_number_outside_its_limits_is_named_with_scan_and_unit(age: float) -> 
 
 def test_limits_themselves_are_inside() -> None:
     _cohort(clinical=_cohort().clinical.assign(AGE=[18.0, 110.0, 50.0])).check()
+
+
+@pytest.mark.parametrize("name", ["fold", "Slice", "row", "image"])
+def test_groups_are_not_called_like_columns_of_fusekit(name: str) -> None:
+    with pytest.raises(DataError, match=f"columns: {name}"):
+        _cohort(scans=_scans(**{name: "x"}), groups=(name,)).check()

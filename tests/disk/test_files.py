@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from fusekit.disk import all_onto_disk, onto_disk, read_json, regular, whole, write_bytes, write_json, write_tensors
+from fusekit.disk import onto_disk, read_json, regular, write_bytes, write_json, write_tensors
+from fusekit.disk.files import all_onto_disk, whole
 from fusekit.errors import DataError
 
 

@@ -29,7 +29,8 @@ from hypothesis import strategies as st
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from fusekit.data import Volume, read, read_table, to_number
+from fusekit.data import Volume, read, read_table
+from fusekit.data.clinical.tables import to_number
 from fusekit.errors import DataError
 
 nibabel: Any = untyped_nibabel

@@ -35,7 +35,7 @@ class ColumnJson(TypedDict):
     scale: Annotated[float, Gt(0)]
     seen: tuple[float, float] | None
     masked: bool
-    observed: NotRequired[tuple[int, int] | None]  # bundles of earlier versions do not tell it
+    observed: NotRequired[tuple[int, int] | None]  # not in older bundles
     shares: NotRequired[list[float]]
     levels: NotRequired[list[float]]
 
@@ -131,12 +131,8 @@ class EncodedColumn:
                 scaled = (values.to_numpy(dtype=np.float64, na_value=np.nan) - self.fill) / self.scale
             limit = float(np.finfo(np.float32).max)  # a network turns infinity into NaN
             return np.where(np.isnan(scaled), 0.0, np.clip(scaled, -limit, limit))[:, None]
-        present = values.notna().to_numpy()
-        text = values.map(str).to_numpy(dtype=object)
-        one_hot = np.zeros((len(values), len(self.categories)))
-        for position, known in enumerate(self.categories):
-            one_hot[:, position] = present & (text == known)
-        return one_hot
+        text = values.map(str).where(values.notna(), None).to_numpy(dtype=object)
+        return (text[:, None] == np.array(self.categories, dtype=object)[None, :]).astype(float)
 
     def parse(self, cells: pd.Series, source: str) -> pd.Series:
         """Turn text into values: numbers or NaN, categories or None; refuse a number column that holds text."""
@@ -172,23 +168,17 @@ class EncodedColumn:
 
     def as_json(self) -> dict[str, Any]:
         """Plain numbers, text and lists, on one level."""
-        column = asdict(self.column) | {"categories": list(self.categories)}
-        seen = list(self.seen) if self.seen else None
-        told = {"observed": list(self.observed) if self.observed else None, "shares": list(self.shares)}
-        told["levels"] = list(self.levels)
-        return column | {"fill": self.fill, "scale": self.scale, "seen": seen, "masked": self.masked} | told
+        own = asdict(self)
+        plain = own.pop("column") | own
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in plain.items()}
 
     @classmethod
     def from_json(cls, plain: Mapping[str, Any]) -> EncodedColumn:
         """The way back, exact."""
-        column = {field.name: plain[field.name] for field in fields(Column)}
-        column["categories"] = tuple(column["categories"])
-        seen = (plain["seen"][0], plain["seen"][1]) if plain["seen"] else None
-        observed = plain.get("observed")  # bundles of earlier versions do not tell it
-        told = (int(observed[0]), int(observed[1])) if observed else None
-        shares = tuple(plain.get("shares", ()))
-        levels = tuple(plain.get("levels", ()))
-        return cls(Column(**column), plain["fill"], plain["scale"], seen, plain["masked"], told, shares, levels)
+        exact = {name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()}
+        column = Column(**{field.name: exact[field.name] for field in fields(Column)})
+        own = [field.name for field in fields(cls) if field.name in exact]  # older bundles have fewer
+        return cls(column, **{name: exact[name] for name in own})
 
 
 def _levels(numbers: np.ndarray, mean: float, deviation: float) -> tuple[float, ...]:

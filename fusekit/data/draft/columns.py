@@ -12,7 +12,8 @@ from fusekit.data.clinical.tables import is_missing, to_number
 from fusekit.data.own.columns import MANY
 from fusekit.errors import DataError
 
-_LABEL = re.compile(
+#: Names of outcomes.
+LABEL = re.compile(
     r"outcome|label|diagnos|dx|class|target|group|status|response|malign|event|result|patholog|grade|converted|disease",
     re.IGNORECASE,
 )
@@ -65,13 +66,8 @@ def label_candidates(table: pd.DataFrame, taken: set[str]) -> list[str]:
         values = set(cells[~is_missing(cells)])
         few = 2 <= len(values) <= 6 and len(values) <= max(2, len(cells) // 3)
         if name not in taken and few and not _SHORTCUT.search(name) and not _is_sex(values):
-            found.append((not _LABEL.search(name), len(values), -position, str(name)))
+            found.append((not LABEL.search(name), len(values), -position, str(name)))
     return [name for *_, name in sorted(found)]
-
-
-def named_like_a_label(name: str) -> bool:
-    """Whether a column's name says that it is an outcome."""
-    return bool(_LABEL.search(name))
 
 
 def subject_and_scan(table: pd.DataFrame, used: tuple[str, ...], within: tuple[str, ...] = ()) -> tuple[str, str]:
@@ -124,18 +120,12 @@ def is_group(table: pd.DataFrame, name: str) -> bool:
 
 
 def _reason(name: str, values: pd.Series, kind: str, labels: pd.Series | None, rows: int, ids: set[str]) -> str:
+    texts = values.map("{:.0f}".format) if kind == "number" else values.map(str)
     dates = kind == "category" or values.between(19000101, 21001231).all()
     alone = values.nunique() > 0.9 * len(values) > 0
     if name in ids or (alone and (_IDS.search(name) or _counts_rows(values, kind))):
         return "an identifier"
-    if (
-        len(values)
-        and dates
-        and values.map(lambda value: f"{value:.0f}" if kind == "number" else value)
-        .map(lambda text: bool(_DATE.fullmatch(str(text))))
-        .mean()
-        > 0.8
-    ):
+    if len(values) and dates and texts.map(lambda text: bool(_DATE.fullmatch(text))).mean() > 0.8:
         return "a date"
     if _SHORTCUT.search(name):
         return "a shortcut: says where or how the data were taken, not what the patient has"
@@ -147,7 +137,7 @@ def _reason(name: str, values: pd.Series, kind: str, labels: pd.Series | None, r
         return "free text, or too many categories"
     if labels is not None and _tells_the_label(values, labels.loc[values.index], kind):
         return "predicts the label almost perfectly: is it made from it, or known only afterwards?"
-    if named_like_a_label(name):
+    if LABEL.search(name):
         return "named like an outcome: known before the image was read?"
     return ""
 
@@ -163,14 +153,11 @@ def _tells_the_label(values: pd.Series, labels: pd.Series, kind: str) -> bool:
     if len(values) < 10 or labels.nunique() < 2:
         return False
     if kind == "number":
-        ranks = values.rank()
-        for label in labels.unique():
-            own = labels == label
-            n, m = int(own.sum()), int((~own).sum())
-            area = (ranks[own].sum() - n * (n + 1) / 2) / (n * m)
-            if max(area, 1 - area) > 0.98 and min(n, m) > 2:
-                return True
-        return False
+        from sklearn.metrics import roc_auc_score
+
+        sides = [labels == label for label in labels.unique()]
+        areas = [roc_auc_score(own, values) for own in sides if 2 < own.sum() < len(own) - 2]
+        return any(max(area, 1 - area) > 0.98 for area in areas)
     right = pd.crosstab(values, labels).max(axis=1).sum() / len(values)
     return bool(right > 0.98 and values.nunique() <= len(values) / 3)
 

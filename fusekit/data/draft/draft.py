@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from fusekit.data.clinical.tables import is_missing, read_table
-from fusekit.data.draft.columns import (
-    Judged,
-    is_group,
-    judge,
-    label_candidates,
-    named_like_a_label,
-    subject_and_scan,
-)
+from fusekit.data.draft.columns import LABEL, Judged, is_group, judge, label_candidates, subject_and_scan
 from fusekit.data.draft.files import Found, look
 from fusekit.data.draft.pattern import Guess, guess, within
 from fusekit.data.images import volume as images
-from fusekit.errors import DataError, OptionError
+from fusekit.errors import DataError, OptionError, first_ten
 
 #: Below this the darkest voxel is air in Hounsfield units.
 _AIR = -900
@@ -60,7 +53,6 @@ class Draft:
     groups: tuple[str, ...]
     first: str = ""
     ct: bool = False
-    notes: tuple[str, ...] = field(default=())
 
 
 def draft(folder: Path, table: Path | None = None) -> Draft:
@@ -73,8 +65,7 @@ def draft(folder: Path, table: Path | None = None) -> Draft:
     if not found.images:
         unpack = f" Unpack {found.archives[0]} first?" if found.archives else ""
         raise DataError(f"{folder} holds no images (NIfTI files, DICOM series or pictures).{unpack}")
-    way = guess(cells, found.images[found.kind], folder)
-    masks = guess(cells, found.masks, folder) if found.masks else None
+    way, masks = guess(cells, found.images[found.kind], folder), guess(cells, found.masks, folder)
     used, inside_names = (way.columns, within(cells, way)) if way else ((), ())
     subject, scan = subject_and_scan(cells, used, inside_names)
     ids = {name for name in (subject, scan, *used, *inside_names, *(masks.columns if masks else ())) if name}
@@ -93,7 +84,7 @@ def draft(folder: Path, table: Path | None = None) -> Draft:
         subject=subject,
         scan=scan,
         label=label,
-        other_labels=tuple(name for name in labels[1:] if named_like_a_label(name)),
+        other_labels=tuple(name for name in labels[1:] if LABEL.search(name)),
         label_values={str(value): int(count) for value, count in values.value_counts().items()},
         columns=tuple(judge(cells, str(name), label, ids) for name in cells.columns if name != label),
         groups=tuple(str(name) for name in cells.columns if name != label and is_group(cells, str(name))),
@@ -106,7 +97,7 @@ def _only(folder: Path, found: Found) -> str:
     if not found.tables:
         raise DataError(f"{folder} holds no table (.csv or .tsv); name it with --table. Excel: Save as, CSV UTF-8.")
     if len(found.tables) > 1:
-        listed = ", ".join(found.tables[:10]) + (", ..." if len(found.tables) > 10 else "")
+        listed = first_ten(found.tables)
         raise OptionError(
             f"{folder} holds {len(found.tables)} tables; name the one with the label by --table: {listed}."
         )

@@ -14,7 +14,7 @@ import pandas as pd
 from fusekit.data.own.places import Pattern
 from fusekit.errors import DataError
 
-#: Columns that are tried together, at most; those whose values stand in most paths.
+#: Columns that are tried together, at most; those whose values are in most paths.
 TRIED = 6
 
 
@@ -114,7 +114,7 @@ def _patterns(table: pd.DataFrame, names: tuple[str, ...], images: list[str], fo
 
 
 def _template(image: str, names: tuple[str, ...], row: tuple[str, ...]) -> str:
-    """The path with braces where the row's values stand; the longest value first."""
+    """The path with braces in place of the row's values; the longest value first."""
     held: list[str] = []
     for value, name in sorted(zip(row, names, strict=True), key=lambda pair: -len(pair[0])):
         held.append(f"{{{name}}}")

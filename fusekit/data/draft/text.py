@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import tomlkit
 from tomlkit import TOMLDocument
 from tomlkit.items import InlineTable, Table
@@ -10,6 +12,8 @@ from fusekit.data.draft.columns import Judged
 from fusekit.data.draft.draft import Draft
 from fusekit.data.draft.pattern import Guess
 
+_NEGATIVE = re.compile("0|no?|false|neg(ative)?|benign|controls?|healthy|normal|cn|hc", re.IGNORECASE)
+
 
 def as_toml(made: Draft, data: str) -> str:
     """Write a draft down; ``data`` is the data folder as seen from where the TOML will lie."""
@@ -17,15 +21,15 @@ def as_toml(made: Draft, data: str) -> str:
     _say(text, "Drafted by `fusekit new-task` from what lay in the folder. Nothing here is certain: read every line,")
     _say(text, "then `fusekit check` this file, and `fusekit run` it.")
     text.add(tomlkit.nl())
-    text.add("title", tomlkit.string(f"{made.label or 'label'}, from images and {made.table}"))
-    text["title"].comment("the question, in your words")
+    _add(text, "title", f"{made.label or 'label'}, from images and {made.table}", "the question, in your words")
     if data != ".":
-        text.add("data", tomlkit.string(data))
-        text["data"].comment("paths below start here")
-    text.add("table", tomlkit.string(made.table))
-    text["table"].comment(f"{made.rows} rows")
+        _add(text, "data", data, "paths below start here")
+    _add(text, "table", made.table, f"{made.rows} rows")
     _images(text, made)
-    _ids(text, made)
+    text.add(tomlkit.nl())
+    _add(text, "subject", made.subject, "the person: whole subjects are held out, so this must be right")
+    if made.scan:
+        _add(text, "scan", made.scan)
     _label(text, made)
     if made.groups:
         text.add(tomlkit.nl())
@@ -34,7 +38,8 @@ def as_toml(made: Draft, data: str) -> str:
     text.add(tomlkit.nl())
     text.add("columns", _columns(made))
     text.add("slices", _slices(made))
-    text.add("training", _training())
+    training = {"backbone": "resnet50", "epochs": 100, "batch_size": 16, "lr": 1e-4, "image_size": 256}
+    text.add("training", _filled(tomlkit.table(), training))
     return tomlkit.dumps(text)
 
 
@@ -48,36 +53,21 @@ def _images(text: TOMLDocument, made: Draft) -> None:
     for archive in made.found.archives[:3]:
         _say(text, f"Not used: {archive} is an archive; unpack it yourself if its images belong here.")
     if made.images is None:
-        _say(text, "No column's values stand in the images' names. Name the column that tells them apart in braces,")
+        _say(text, "No column's values are in the images' names. Name the column that tells them apart in braces,")
         _say(text, 'such as "scans/{scan_id}.nii.gz", or a column of paths: images = {column = "path"}.')
-        text.add("images", tomlkit.string(made.found.images[kind][0]))
+        _add(text, "images", made.found.images[kind][0])
     else:
-        text.add("images", _place(made.images))
-        text["images"].comment(f"gives {made.images.rows} of {made.rows} rows exactly one image")
+        _add(text, "images", _place(made.images), f"gives {made.images.rows} of {made.rows} rows exactly one image")
         if made.images.rows < made.rows:
-            text.add("rows_without_image", tomlkit.string("refuse"))
-            text["rows_without_image"].comment('"leave out" goes on without the other rows')
+            _add(text, "rows_without_image", "refuse", '"leave out" uses the other rows without these')
     if made.masks is not None:
-        text.add("masks", _place(made.masks))
-        text["masks"].comment(f"{made.masks.rows} rows have one; see largest, below")
+        _add(text, "masks", _place(made.masks), f"{made.masks.rows} rows have one; see largest, below")
     elif made.found.masks:
         _say(text, f"Taken for masks, and not used: {len(made.found.masks)} images, e.g. {made.found.masks[0]}")
 
 
-def _place(way: Guess) -> InlineTable | tomlkit.items.String:
-    if not way.is_column:
-        return tomlkit.string(way.text)
-    place = tomlkit.inline_table()
-    place.add("column", way.text)
-    return place
-
-
-def _ids(text: TOMLDocument, made: Draft) -> None:
-    text.add(tomlkit.nl())
-    text.add("subject", tomlkit.string(made.subject))
-    text["subject"].comment("the person: whole subjects are held out, so this must be right")
-    if made.scan:
-        text.add("scan", tomlkit.string(made.scan))
+def _place(way: Guess) -> InlineTable | str:
+    return tomlkit.inline_table().append("column", way.text) if way.is_column else way.text
 
 
 def _label(text: TOMLDocument, made: Draft) -> None:
@@ -88,41 +78,20 @@ def _label(text: TOMLDocument, made: Draft) -> None:
         _say(text, f"A guess! It may also be one of: {', '.join(made.other_labels)}")
     else:
         _say(text, "A guess! The only column with few values, or with a name, that suggest it.")
-    text.add("label", tomlkit.string(made.label or "?"))
-    counts = ", ".join(f"{value}: {count}" for value, count in made.label_values.items())
+    _add(text, "label", made.label or "?")
     classes = _in_order(made.label_values) or ["no", "yes"]
-    text.add("classes", classes)
-    if counts:
-        text["classes"].comment(_line(counts))
+    _add(text, "classes", classes, ", ".join(f"{value}: {count}" for value, count in made.label_values.items()))
     if len(classes) == 2:
-        text.add("positive", tomlkit.string(classes[1]))
-        text["positive"].comment("what sensitivity is about: right?")
+        _add(text, "positive", classes[1], "what sensitivity is about: right?")
     filled = sum(made.label_values.values())
     if made.label and filled < made.rows:
-        text.add("leave_out", [""])
-        text["leave_out"].comment(f"{made.rows - filled} rows have no label")
+        _add(text, "leave_out", [""], f"{made.rows - filled} rows have no label")
 
 
 def _in_order(values: dict[str, int]) -> list[str]:
     """Class names with the likely positive one last: 1, yes, malignant; else the rarer one."""
-    negative = {
-        "0",
-        "no",
-        "n",
-        "false",
-        "negative",
-        "neg",
-        "benign",
-        "control",
-        "controls",
-        "healthy",
-        "normal",
-        "cn",
-        "hc",
-    }
-    return sorted(
-        values, key=lambda value: (value.lower() not in negative, -values[value] if len(values) == 2 else 0, value)
-    )
+    two = len(values) == 2
+    return sorted(values, key=lambda value: (not _NEGATIVE.fullmatch(value), -values[value] if two else 0, value))
 
 
 def _columns(made: Draft) -> Table:
@@ -155,22 +124,19 @@ def _slices(made: Draft) -> Table:
     table = tomlkit.table()
     if made.found.kind == "picture":
         return _filled(table, {"plane": "axial", "space": "fraction", "start": 0.0, "stop": 1.0, "fit": "pad"})
-    _say(
-        table,
-        "The middle tenth of the axial slices; plane may be sagittal, coronal, axial or volume (the whole in 3-D).",
-    )
+    _say(table, "The middle tenth of the axial slices; plane may be sagittal, coronal, axial or volume (all, in 3-D).")
     _filled(table, {"plane": "axial", "space": "fraction", "start": 0.45, "stop": 0.55, "fit": "stretch"})
     if made.ct:
-        table.add("window", [400, 40])
-        table["window"].comment("width and level in Hounsfield units: soft tissue")
+        _add(table, "window", [400, 40], "width and level in Hounsfield units: soft tissue")
     if made.masks is not None:
         table.add(tomlkit.comment("largest = 5  # instead: the five slices with the largest masked area"))
     return table
 
 
-def _training() -> Table:
-    table = tomlkit.table()
-    return _filled(table, {"backbone": "resnet50", "epochs": 100, "batch_size": 16, "lr": 1e-4, "image_size": 256})
+def _add(text: TOMLDocument | Table, key: str, value: object, comment: str = "") -> None:
+    text.add(key, tomlkit.string(value) if isinstance(value, str) else value)
+    if comment:
+        text[key].comment(_line(comment))
 
 
 def _filled(table: Table, values: dict[str, object]) -> Table:

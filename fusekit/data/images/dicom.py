@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from fusekit.data.images.dicom_files import is_dicom, read_dataset
-from fusekit.data.images.volume import Volume, canonical
+from fusekit.data.images.volume import Volume, canonical, refuse_overclaimed
 from fusekit.errors import DataError
 
 #: Distances between neighbouring slices may differ by this share before a slice counts as missing.
@@ -59,7 +59,8 @@ def read_dicom(path: Path) -> Volume | None:
         header = read_dataset(file)
         uid = _series_of(file, header)
         if wanted is None or uid == wanted:
-            series.setdefault(uid, []).extend(_frames(file, header))
+            with _naming(file):
+                series.setdefault(uid, []).extend(_frames(file, header))
     if len(series) > 1:
         listed = ", ".join(f"{frames[0].path.name} ({len(frames)} slices)" for frames in series.values())
         raise DataError(
@@ -100,11 +101,6 @@ def _series_of(path: Path, header: Any) -> str:
 
 
 def _frames(path: Path, header: Any) -> list[_Frame]:
-    with _naming(path):
-        return _frames_of(path, header)
-
-
-def _frames_of(path: Path, header: Any) -> list[_Frame]:
     if int(header.get("SamplesPerPixel") or 1) != 1:
         raise DataError(f"{path}: the DICOM image is in colour; grey values are needed.")
     if "PerFrameFunctionalGroupsSequence" in header:
@@ -207,8 +203,9 @@ def _decode(path: Path) -> np.ndarray:
     file = read_dataset(path, pixels=True)
     syntax = getattr(getattr(file, "file_meta", None), "TransferSyntaxUID", None)
     _refuse_undecodable(path, syntax)
-    with _naming(path):
-        _refuse_overclaimed(path, file)
+    with _naming(path):  # decoders ask for all of the memory first
+        frames, bits = int(file.get("NumberOfFrames") or 1), int(file.get("BitsAllocated") or 16)
+        refuse_overclaimed(path, int(file.Rows) * int(file.Columns) * frames * bits // 8, _MOST_PACKED, _HARMLESS)
     try:
         pixels: np.ndarray = file.pixel_array
     except Exception as error:  # a decoder may raise anything
@@ -217,17 +214,6 @@ def _decode(path: Path) -> np.ndarray:
             f"truncated or damaged. Get it again. ({error})"
         ) from error
     return pixels
-
-
-def _refuse_overclaimed(path: Path, file: Any) -> None:
-    """Believe a header's size only if the file can hold it: decoders ask for all of the memory first."""
-    frames, bits = int(file.get("NumberOfFrames") or 1), int(file.get("BitsAllocated") or 16)
-    claimed, room = int(file.Rows) * int(file.Columns) * frames * bits // 8, path.stat().st_size
-    if claimed > max(_HARMLESS, room * _MOST_PACKED):
-        raise DataError(
-            f"{path}: the header claims {claimed:,} bytes of pixels, but the file has only {room:,}. It is truncated "
-            "or damaged; get it again."
-        )
 
 
 def _refuse_undecodable(path: Path, syntax: Any) -> None:

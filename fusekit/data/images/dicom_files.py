@@ -9,7 +9,7 @@ from typing import Any
 
 from fusekit.errors import DataError
 
-#: The transfer syntax that packs everything after the file's first lines; it stands in those.
+#: The transfer syntax that packs everything after the file's first lines; it is named in those.
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
 
 
@@ -18,7 +18,7 @@ def is_dicom(path: Path) -> bool:
     # A DICOMDIR lists a disk's files, and what Macs leave beside files ("._IM0001.dcm") is no image.
     if path.name.upper() == "DICOMDIR" or path.name.startswith("."):
         return False
-    if path.suffix.lower() == ".dcm" or not path.is_file():  # a pipe would wait for somebody to write
+    if path.suffix.lower() == ".dcm" or not path.is_file():  # a pipe would wait for a writer
         return path.is_file()
     try:
         with path.open("rb") as file:

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from fusekit.data.images.volume import Volume, canonical
+from fusekit.data.images.volume import DEFLATE_LIMIT, Volume, canonical, first_bytes, refuse_overclaimed
 from fusekit.errors import DataError
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 NO_SPACING = "a picture records no place in the body: pixels are taken as 1 mm, and no figure names the patient's sides"
 
 #: What a file begins with, its format's name, and the module and class of Pillow that read it. The classes are called
-#: by themselves: ``Image.open`` warns of large pictures, and tries formats that nobody asked for.
+#: by themselves: ``Image.open`` warns of large pictures, and tries formats that are not wanted.
 _KINDS = (
     (b"\x89PNG\r\n\x1a\n", "PNG", "PngImagePlugin", "PngImageFile"),
     (b"\xff\xd8\xff", "JPEG", "JpegImagePlugin", "JpegImageFile"),
@@ -22,8 +22,6 @@ _KINDS = (
     (b"MM\0*", "TIFF", "TiffImagePlugin", "TiffImageFile"),
     (b"BM", "BMP", "BmpImagePlugin", "BmpImageFile"),
 )
-#: No compression of these formats packs more bytes of a picture that is not empty into one (deflate's limit).
-_MOST_PACKED = 1032
 
 
 def read_picture(path: Path) -> Volume | None:
@@ -39,18 +37,12 @@ def read_picture(path: Path) -> Volume | None:
     """
     if path.suffix.lower() not in PICTURE_SUFFIXES or path.is_dir():
         return None
-    try:
-        with path.open("rb") as file:
-            magic, room = file.read(8), path.stat().st_size
-    except OSError as error:
-        raise DataError(f"{path}: the file cannot be read: {error.strerror}.") from error
-    if not magic:
-        raise DataError(f"{path}: the file is empty. Get it again.")
+    magic = first_bytes(path, 8)
     kind = next((kind for kind in _KINDS if magic.startswith(kind[0])), None)
     if kind is None:
         raise DataError(f"{path}: the file is no PNG, JPEG, TIFF or BMP picture, whatever its name says.")
     try:
-        grey, notes = _grey(path, kind, room)
+        grey, notes = _grey(path, kind)
     except DataError:
         raise
     except Exception as error:  # a damaged file can make Pillow raise anything
@@ -63,7 +55,7 @@ def read_picture(path: Path) -> Volume | None:
     return canonical(path, lambda: grey.T[:, :, None], affine, notes, oriented=False)
 
 
-def _grey(path: Path, kind: tuple[bytes, str, str, str], room: int) -> tuple[np.ndarray, tuple[str, ...]]:
+def _grey(path: Path, kind: tuple[bytes, str, str, str]) -> tuple[np.ndarray, tuple[str, ...]]:
     """The picture's grey values (rows, columns) float32, and notes on it."""
     from importlib import import_module
 
@@ -72,7 +64,7 @@ def _grey(path: Path, kind: tuple[bytes, str, str, str], room: int) -> tuple[np.
     reader = getattr(import_module(f"PIL.{kind[2]}"), kind[3])
     # A stream, not a name: of a named file Pillow maps the memory, and gets a turned TIFF's rows wrong.
     with path.open("rb") as file, reader(file) as picture:
-        _refuse_large(path, picture, room, Image.MAX_IMAGE_PIXELS)
+        _refuse_large(path, picture, Image.MAX_IMAGE_PIXELS)
         pages = int(getattr(picture, "n_frames", 1))
         if pages > 1:
             raise DataError(f"{path}: the file holds {pages} pictures; give one file each, or a NIfTI volume.")
@@ -83,18 +75,13 @@ def _grey(path: Path, kind: tuple[bytes, str, str, str], room: int) -> tuple[np.
     return _one_channel(path, upright), notes
 
 
-def _refuse_large(path: Path, picture: Any, room: int, limit: int | None) -> None:
+def _refuse_large(path: Path, picture: Any, limit: int | None) -> None:
     """Believe a header's size only if the file can hold it."""
     width, height = picture.size
     bits = {"1": 1, "I": 32, "F": 32}.get(picture.mode, 16 if ";16" in picture.mode else 8)
-    claimed = width * height * len(picture.getbands()) * bits // 8
     if limit is not None and width * height > limit:
         raise DataError(f"{path}: the header claims {width:,} x {height:,} pixels; more than {limit:,} are not read.")
-    if claimed > room * _MOST_PACKED:
-        raise DataError(
-            f"{path}: the header claims {claimed:,} bytes of pixels, but the file has only {room:,}. "
-            "It is truncated or damaged; get it again."
-        )
+    refuse_overclaimed(path, width * height * len(picture.getbands()) * bits // 8, DEFLATE_LIMIT)
 
 
 def _one_channel(path: Path, picture: Any) -> np.ndarray:

@@ -25,8 +25,8 @@ NO_ORIENTATION = (
     "figure names the patient's sides"
 )
 
-# Deflate cannot pack more than 1032 bytes into one, so a header that claims more than that is damaged.
-_DEFLATE_LIMIT = 1032
+#: Deflate cannot pack more than so many bytes into one, so a header that claims more is damaged.
+DEFLATE_LIMIT = 1032
 
 
 @dataclass(frozen=True)
@@ -119,12 +119,8 @@ def read_nifti(path: Path) -> Volume | None:
     shape = _three_axes(path, shape)
     if dtype.kind not in "iufb":
         raise DataError(f"{path}: the voxels hold {dtype}, not one number each. Convert the image to grey values.")
-    claimed = offset + prod(shape) * dtype.itemsize
-    if claimed > room * (_DEFLATE_LIMIT if pixels.name.lower().endswith("z") else 1):
-        raise DataError(
-            f"{path}: the header claims {claimed:,} bytes of voxels, but the file has only {room:,}. "
-            "It is truncated or damaged; get it again."
-        )
+    packed = DEFLATE_LIMIT if pixels.name.lower().endswith("z") else 1
+    refuse_overclaimed(path, offset + prod(shape) * dtype.itemsize, packed, room=room)
 
     def load() -> np.ndarray:
         return np.asarray(image.dataobj, dtype=np.float32).reshape(shape)
@@ -200,14 +196,33 @@ def _oriented(image: Any) -> bool:
     return matrix is not None and Path(matrix.filename).is_file()
 
 
-def _refuse_wrong_container(path: Path) -> None:
+def first_bytes(path: Path, count: int) -> bytes:
+    """Read what a file begins with; refuse one that is empty or cannot be read."""
     try:
         with path.open("rb") as file:
-            magic = file.read(2)
+            magic = file.read(count)
     except OSError as error:
         raise DataError(f"{path}: the file cannot be read: {error.strerror}.") from error
     if not magic:
         raise DataError(f"{path}: the file is empty. Get it again.")
+    return magic
+
+
+def refuse_overclaimed(path: Path, claimed: int, packed: int, harmless: int = 0, room: int | None = None) -> None:
+    """Believe the size that a header claims, in bytes, only if the file, packed so many times, can hold it.
+
+    Up to ``harmless`` bytes are believed of any file; ``room`` is the size of another file that holds the voxels.
+    """
+    room = path.stat().st_size if room is None else room
+    if claimed > max(harmless, room * packed):
+        raise DataError(
+            f"{path}: the header claims {claimed:,} bytes of pixels, but the file has only {room:,}. It is truncated "
+            "or damaged; get it again."
+        )
+
+
+def _refuse_wrong_container(path: Path) -> None:
+    magic = first_bytes(path, 2)
     gzipped = path.name.lower().endswith("z")
     if gzipped and magic != b"\x1f\x8b":
         raise DataError(f"{path}: the file is not gzip-compressed, as its name says. Rename it to end in .nii.")

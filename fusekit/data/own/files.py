@@ -16,21 +16,7 @@ from fusekit.errors import DataError
 _VOLUMES = (".nii", ".nii.gz", ".hdr", ".mgz")
 _TABLES = (".csv", ".tsv")
 #: Never DICOM, whatever is inside: not looked into.
-_OTHER = (
-    ".txt",
-    ".json",
-    ".xml",
-    ".md",
-    ".pdf",
-    ".xlsx",
-    ".xls",
-    ".toml",
-    ".log",
-    ".html",
-    ".img",
-    ".img.gz",
-    ".hdr.gz",
-)
+_OTHER = re.compile(r".*\.(txt|json|xml|md|pdf|xlsx?|toml|log|html|img|(img|hdr)\.gz)", re.DOTALL)
 _MASK_WORD = re.compile(r"masks?|segs?\d*|segmentations?|rois?|lesions?|contours?", re.IGNORECASE)
 _MASK_FOLDER = re.compile(r"(.*[\W_])?(masks?|segs?|segmentations?|labels?|rois?|lesions?|contours?)", re.IGNORECASE)
 
@@ -40,13 +26,13 @@ class Files:
     """Files below a folder, in the order of their names."""
 
     folder: Path
-    tables: list[Path] = field(default_factory=list)
-    volumes: list[Path] = field(default_factory=list)
-    series: dict[Path, list[Path]] = field(default_factory=dict)
-    pictures: list[Path] = field(default_factory=list)
-    masks: list[Path] = field(default_factory=list)
-    drawings: list[Path] = field(default_factory=list)
-    archives: list[Path] = field(default_factory=list)
+    tables: list[Path] = field(default_factory=list)  # .csv and .tsv
+    volumes: list[Path] = field(default_factory=list)  # NIfTI files that are no masks
+    series: dict[Path, list[Path]] = field(default_factory=dict)  # folders with DICOM files -> those files
+    pictures: list[Path] = field(default_factory=list)  # 2-D files that are no masks
+    masks: list[Path] = field(default_factory=list)  # NIfTI files that are masks by their name or their folder's
+    drawings: list[Path] = field(default_factory=list)  # 2-D files that are masks
+    archives: list[Path] = field(default_factory=list)  # have to be unpacked to be used
 
     @property
     def images(self) -> Iterator[Path]:
@@ -99,7 +85,7 @@ def _sort_in(found: Files, path: Path) -> None:
         (found.drawings if is_mask(path, found.folder) else found.pictures).append(path)
     elif is_archive(name):
         found.archives.append(path)
-    elif name.endswith(".dcm") or (not name.endswith(_OTHER) and is_dicom(path)):
+    elif name.endswith(".dcm") or (not _OTHER.fullmatch(name) and is_dicom(path)):
         found.series.setdefault(path.parent, []).append(path)
 
 

@@ -163,7 +163,7 @@ def scan_ids(
     repeated = list(duplicates(ids, "scan" if own.scan else "subject"))
     if repeated:
         problems.add(
-            f"{joined.path}: {len(repeated)} {'scans' if own.scan else 'subjects'} stand in several rows: "
+            f"{joined.path}: {len(repeated)} {'scans' if own.scan else 'subjects'} are in several rows: "
             f"{first_ten(repeated)}. " + ("Correct them." if own.scan else 'Name the scan with scan = "column".')
         )
     return list(ids)

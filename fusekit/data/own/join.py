@@ -34,7 +34,7 @@ class Joined:
 
     @cached_property
     def homes(self) -> dict[str, Part]:
-        """Column -> the table it stands in."""
+        """Column -> its table."""
         return {str(column): part for part in self.parts for column in part.cells.columns}
 
     @cached_property
@@ -96,7 +96,7 @@ def join(path: Path, tables: Sequence[Further], problems: Problems, findings: li
         raise DataError(f"{path}: the table has a header and no rows.")
     again = main.duplicated()
     twice = [f"line {line}" for line in main.index[again]]
-    note(findings, "repeated-row", "rows that stand in the table twice; the first counts", twice)
+    note(findings, "repeated-row", "rows that are in the table twice; the first counts", twice)
     main = main[~again]
     joined = Joined((Part(path, main, pd.Series(main.index, main.index)),))
     for table in tables:
@@ -123,7 +123,7 @@ def _partner(joined: Joined, folder: Path, table: Further, problems: Problems, f
     repeated = keys[keys.duplicated(keep=False)]
     for key, places in list(repeated.groupby(repeated).groups.items())[:10]:
         problems.add(
-            f"{path}: {name} {key} stands on lines {first_ten(places)}; a table that is joined has one row for each."
+            f"{path}: {name} {key} is on lines {first_ten(places)}; a table that is joined has one row for each."
         )
     wanted = pd.Series(_keys([joined.cells(column) for column in table.to]), joined.lines)
     matched = wanted.map(lines[~lines.index.duplicated()]).astype("Int64")

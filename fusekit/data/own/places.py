@@ -84,7 +84,7 @@ class Pattern:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns in its braces, in order; one may stand twice."""
+        """The columns in its braces, in order; one may come twice."""
         return tuple(name.strip() for name in self._split[1::2])
 
     def candidates(self, folder: Path) -> Candidates:

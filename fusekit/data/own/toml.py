@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from fusekit.data.cohort import OURS
 from fusekit.data.own.attributes import Known, named
 from fusekit.data.own.description import Further, Named, OwnColumn, OwnData, Place
 from fusekit.data.own.keys import Keys
@@ -24,8 +25,6 @@ from fusekit.extension.registry import suggest
 
 #: The middle tenth of the axial slices, wherever the volume lies.
 SLICES = SlicePolicy(plane="axial", space="fraction", start=0.45, stop=0.55)
-#: Columns of FuseKit's own tables, in any case: a group or an input with such a name would be lost among them.
-OURS = ("scan", "subject", "image", "mask", "label", "fold")
 TWO = ("accuracy", "sensitivity", "specificity", "ppv", "npv", "auc")
 MORE = ("accuracy", "balanced-accuracy", "macro-auc")
 
@@ -86,20 +85,18 @@ class _Reader(Keys):
             "metrics": self.metrics(entries, len(classes)),
             "preset": self.preset(entries),
         }
-        for key in ("groups", "subgroups"):
-            for name in made[key]:
-                if name.lower() in OURS:
+        columns = [column.name for column in made["columns"]]
+        roles = {made[role]: role for role in ("scan", "subject", "label") if made[role]}
+        for key, names in (("groups", made["groups"]), ("subgroups", made["subgroups"]), ("columns", columns)):
+            for name in names:
+                if key == "columns" and name in roles:
+                    self.wrong((key,), f"has {name!r}, which is the {roles[name]} and can be no input.")
+                elif name.lower() in OURS:
                     self.wrong((key,), f"cannot hold a column called {name!r}; rename it in the table.")
-                elif key == "subgroups" and name in (made["label"], made["subject"], made["scan"]):
-                    self.wrong((key,), f"has {name!r}, which is label or identifier and splits nobody.")
-        known = {*made["groups"], *(column.name for column in made["columns"])}
+                elif key == "subgroups" and name in roles:
+                    self.wrong((key,), f"has {name!r}, which is label or identifier and splits no one.")
+        known = {*made["groups"], *columns}
         made["groups"] += tuple(name for name in dict.fromkeys(made["subgroups"]) if name not in known)
-        for name in (column.name for column in made["columns"]):
-            if name.lower() in OURS and name not in (made["label"], made["subject"], made["scan"]):
-                self.wrong(("columns",), f"cannot hold a column called {name!r}; rename it in the table.")
-        for role in ("label", "subject", "scan"):
-            if made[role] and made[role] in [column.name for column in made["columns"]]:
-                self.wrong(("columns",), f"has {made[role]!r}, which is the {role} and can be no input.")
         return OwnData(**made) if len(self.problems.sentences) == before else None
 
     def place(self, entries: dict[str, Any], name: str, *, needed: bool = False) -> Place | None:

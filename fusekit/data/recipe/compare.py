@@ -16,7 +16,7 @@ from fusekit.data.recipe.recipe import Recipe
 KINDS = {
     "subject-absent": "none of the subject's scans are there",
     "scan-absent": "the subject is there, this scan is not",
-    "other-image": "another image stands for the visit",
+    "other-image": "the visit has another image",
     "other-visit": "the image belongs to another visit or subject",
     "other-voxels": "the image has other voxels",
     "other-mask": "the image has another mask",
@@ -110,8 +110,7 @@ def compare(theirs: Recipe, mine: Recipe, others: pd.DataFrame | None = None) ->
     found = [*_columns(theirs, mine)]
     pairs = pair(theirs.scans, mine.scans)
     there = mine.scans if others is None else pd.concat([mine.scans, others])
-    subjects = set(there["subject"].map(str))
-    comparable = _comparable(theirs, mine)
+    subjects, comparable = set(there["subject"].map(str)), _comparable(theirs, mine)
     own = {str(scan): row for scan, row in mine.scans.iterrows()}
     for subject, scans in theirs.scans.groupby("subject", sort=True):
         if subject not in subjects and not set(scans.index) & set(pairs):
@@ -217,9 +216,8 @@ def _only(one: dict[str, Column], other: dict[str, Column], kind: str, what: str
 
 
 def _rules(theirs: Column, mine: Column) -> str:
-    names = [field.name for field in fields(Column) if getattr(theirs, field.name) != getattr(mine, field.name)]
-    told = [f"{name} {_shown(getattr(mine, name))}, not {_shown(getattr(theirs, name))}" for name in names]
-    return "has " + "; ".join(told)
+    pairs = [(field.name, getattr(mine, field.name), getattr(theirs, field.name)) for field in fields(Column)]
+    return "has " + "; ".join(f"{name} {_shown(a)}, not {_shown(b)}" for name, a, b in pairs if a != b)
 
 
 def _shown(value: Any) -> str:

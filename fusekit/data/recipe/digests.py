@@ -18,7 +18,7 @@ from fusekit.data.cohort import Cohort, Column
 from fusekit.data.images import volume as images
 from fusekit.progress import Progress
 
-#: Said before the voxels when a scan's key is made, so that the key is none of the digests that are published.
+#: Put before the voxels when a scan's key is made, so that the key is none of the digests that are published.
 KEY_TAG = b"fusekit-recipe-key"
 
 #: Groups of a cohort that a recipe passes on; the others (age, sex, site, dates ...) stay behind.
@@ -49,11 +49,6 @@ def keyed(key: bytes, message: Sequence[Any]) -> str:
     return hmac.new(key, json.dumps(message, separators=(",", ":")).encode(), hashlib.sha256).hexdigest()
 
 
-def keyed_label(key: bytes, subject: str, label: str) -> str:
-    """Digest of the label, by the name of its class."""
-    return keyed(key, ["label", subject, label])
-
-
 def keyed_values(key: bytes, subject: str, table: str, row: Mapping[str, float | str | None]) -> str:
     """Digest of a scan's values (column -> ``plain``) from one table: it changes if and only if a value does.
 
@@ -63,7 +58,7 @@ def keyed_values(key: bytes, subject: str, table: str, row: Mapping[str, float |
 
 
 def plain(value: Any, kind: str) -> float | str | None:
-    """Return a value as the digest takes it: a float (17 digits are told apart), text, or None where missing."""
+    """Return a value as the digest takes it: a float (17 digits count), text, or None where missing."""
     if value is None or pd.isna(value):
         return None
     return float(value) + 0.0 if kind == "number" else str(value)  # -0 becomes 0, which equals it
@@ -98,14 +93,14 @@ def digest_scans(
         subject, label = str(scan["subject"]), scan["label"]
         name = cohort.classes[int(label)] if label in range(len(cohort.classes)) else str(label)
         row = {"subject": subject, **{group: str(scan[group]) for group in PUBLISHED if group in cohort.groups}}
-        row |= {IMAGE: digest, LABEL: keyed_label(key, subject, name)}
+        row |= {IMAGE: digest, LABEL: keyed(key, ["label", subject, name])}
         if masked:
             mask = scan["mask"]
             drawn = isinstance(mask, Path)
             row[MASK] = keyed(key, ["mask", digest_voxels(images.read(mask).data)[0]]) if drawn else ""
         for table, those in tables.items():
-            told = {column.name: plain(values[column.name], column.kind) for column in those}
-            row[VALUES + table] = keyed_values(key, subject, table, told)
+            own = {column.name: plain(values[column.name], column.kind) for column in those}
+            row[VALUES + table] = keyed_values(key, subject, table, own)
         return row
 
     with ThreadPoolExecutor(workers or min(8, os.cpu_count() or 1)) as pool:

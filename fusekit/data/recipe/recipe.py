@@ -16,6 +16,7 @@ import pandas as pd
 from pydantic import JsonValue, with_config
 from typing_extensions import TypedDict
 
+from fusekit.data.clinical.tables import require_columns
 from fusekit.data.cohort import Cohort, Column
 from fusekit.data.recipe.digests import IMAGE, LABEL, digest_scans
 from fusekit.disk import read_written, regular, table_bytes, write_bytes
@@ -75,33 +76,23 @@ class Recipe:
         findings: dict[str, int] = {}
         for finding in cohort.findings:  # not their messages and items, which may hold paths, dates and values
             findings[finding.code] = findings.get(finding.code, 0) + finding.count
-        return cls(
-            task=Path(task).name,
-            synthetic=synthetic,
-            options=options,
-            classes=cohort.classes,
-            columns=columns,
-            # In the order of ids: a task may list its scans class by class, and that order would tell the labels.
-            scans=digest_scans(cohort, columns, progress).sort_index(kind="stable"),
-            findings=findings,
-            versions=versions,
-            written=datetime.now(UTC).date().isoformat(),
-        )
+        # In the order of ids: a task may list its scans class by class, and that order would give the labels away.
+        scans = digest_scans(cohort, columns, progress).sort_index(kind="stable")
+        day = datetime.now(UTC).date().isoformat()
+        return cls(Path(task).name, synthetic, options, cohort.classes, columns, scans, findings, versions, day)
 
     @property
     def images(self) -> frozenset[str] | None:
         """Image ids; None where the task has none."""
         return frozenset(self.scans["image_id"]) if "image_id" in self.scans else None
 
-    def beneath(self, task: str, given: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    def overlaid(self, task: str, given: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
         """Return the recipe's options, overruled by those that were given; refuse a recipe of another task."""
-        own = {Path(task).suffix, Path(self.task).suffix} == {".toml"}  # everybody names their own file as they like
+        own = {Path(task).suffix, Path(self.task).suffix} == {".toml"}  # people name their own files as they like
         if Path(task).name != self.task and not own:
             raise OptionError(f"the recipe is one of the task {self.task!r}, not of {Path(task).name!r}.")
-        options = {part: dict(values) for part, values in self.options.items()}
-        for part, values in given.items():
-            options[part] = {**options.get(part, {}), **values}
-        return options
+        parts = dict.fromkeys((*self.options, *given))
+        return {part: {**self.options.get(part, {}), **given.get(part, {})} for part in parts}
 
     def overruled(self, options: Mapping[str, Mapping[str, Any]]) -> list[str]:
         """List which of the recipe's options have another value in ``options``."""
@@ -115,13 +106,9 @@ class Recipe:
     def telling_ids(self) -> list[str]:
         """Ids that hold what looks like a date, or the name of a class: a recipe passes ids on as they are."""
         names = {name.casefold() for name in self.classes if len(name) > 1 and not name.isdigit()}
-        told = []
-        for scan, row in self.scans[[n for n in ("subject", "visit", "image_id") if n in self.scans]].iterrows():
-            for text in dict.fromkeys((str(scan), *row)):
-                words = set(re.split(r"[\W_]+", text.casefold()))
-                if _DATE.search(text) or words & names:
-                    told.append(text)
-        return list(dict.fromkeys(told))
+        ids = self.scans.reset_index()[["scan", *(n for n in ("subject", "visit", "image_id") if n in self.scans)]]
+        texts = dict.fromkeys(ids.astype(str).to_numpy().ravel())
+        return [text for text in texts if _DATE.search(text) or names & set(re.split(r"[\W_]+", text.casefold()))]
 
     def write(self, folder: Path) -> tuple[Recipe, list[str]]:
         """Write ``recipe.json``, ``scans.csv`` and the TOML files that options name into a folder.
@@ -211,36 +198,23 @@ def read_recipe(folder: Path) -> Recipe:
                 f"it: {head['versions'].get('fusekit', 'unknown')}."
             )
         content = parse_json(text, RecipeJson, str(path))
-        for name, digest in content.files.items():
+        for name, digest in {SCANS: "", **content.files}.items():
             if Path(name).name != name or _sha256(regular(folder / name).read_bytes()) != digest:
                 raise DataError(f"{folder / name} is not as the recipe was written. Get the recipe again, unchanged.")
-        if SCANS not in content.files:
-            raise DataError(f"{path}: files does not list {SCANS}. Get the recipe again, unchanged.")
         scans = read_written(folder / SCANS, {}).fillna("").set_index("scan")
-        _check_scans(folder / SCANS, scans)
-        return Recipe(
-            task=content.task,
-            synthetic=content.synthetic,
-            options=_read_options(content.options, content.files, folder),
-            classes=content.classes,
-            columns=content.columns,
-            scans=scans,
-            findings=content.findings,
-            versions=content.versions,
-            written=content.written,
-            sha256=_sha256(text),
-        )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        require_columns(scans, ("subject", IMAGE, LABEL), str(folder / SCANS))
+        if scans.index.has_duplicates:
+            raise DataError(
+                f"{folder / SCANS}, column 'scan': {scans.index[scans.index.duplicated()][0]!r} stands twice."
+            )
+        options = _read_options(content.options, content.files, folder)
+        kept = ("task", "synthetic", "classes", "columns", "findings", "versions", "written")
+        made = {name: getattr(content, name) for name in kept}
+        return Recipe(**made, options=options, scans=scans, sha256=_sha256(text))
+    except OSError as error:
+        raise DataError(f"{error.filename} cannot be read: {error.strerror}. Get the recipe again.") from error
+    except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{folder} is no recipe, or a damaged one ({type(error).__name__}: {error}).") from error
-
-
-def _check_scans(path: Path, scans: pd.DataFrame) -> None:
-    missing = [name for name in ("subject", IMAGE, LABEL) if name not in scans]
-    if missing:
-        raise DataError(f"{path}: column missing: {', '.join(missing)}.")
-    repeated = scans.index[scans.index.duplicated()]
-    if len(repeated):
-        raise DataError(f"{path}, column 'scan': {repeated[0]!r} stands twice.")
 
 
 def _read_options(written: Mapping[str, Any], files: Mapping[str, str], folder: Path) -> dict[str, dict[str, Any]]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,27 +81,17 @@ def remove(entry: CacheEntry) -> int:
 
 
 def _entry(kind: str, folder: Path) -> CacheEntry:
-    sizes = list(_sizes(folder))
-    complete = not (folder.name.endswith(PARTIAL) or folder.name.startswith("."))
-    what, items = _slices(folder) if kind == "slices" else (_task(folder.name), len(sizes))
-    try:
-        used = folder.stat().st_mtime
-    except OSError:  # deleted meanwhile
-        used = time.time()
-    return CacheEntry(kind, folder, what, sum(sizes), items, used, complete)
-
-
-def _sizes(folder: Path) -> Iterator[int]:
+    sizes, used = list[int](), time.time()
     for path in folder.rglob("*"):
-        try:
+        with suppress(OSError):  # deleted meanwhile
             if path.is_file():
-                yield path.stat().st_size
-        except OSError:
-            continue
-
-
-def _task(name: str) -> str:
-    return re.sub(r"-[0-9a-f]{12}(\.[0-9a-f]+\.partial)?$", "", name.lstrip("."))
+                sizes.append(path.stat().st_size)
+    with suppress(OSError):
+        used = folder.stat().st_mtime
+    task = re.sub(r"-[0-9a-f]{12}(\.[0-9a-f]+\.partial)?$", "", folder.name.lstrip("."))
+    what, items = _slices(folder) if kind == "slices" else (task, len(sizes))
+    complete = not (folder.name.endswith(PARTIAL) or folder.name.startswith("."))
+    return CacheEntry(kind, folder, what, sum(sizes), items, used, complete)
 
 
 def _slices(folder: Path) -> tuple[str, int]:

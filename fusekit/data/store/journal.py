@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from io import BytesIO
+from itertools import islice
 from math import prod
 from pathlib import Path
 from types import TracebackType
@@ -125,13 +126,13 @@ class Journal:
                 if entry != self._heading:
                     break
             else:
+                count = len(entry["slices"])
                 if kept == len(expected) or (entry["scan"], entry["stamp"]) != expected[kept]:
                     break
-                if checksum(self._images.read(len(entry["slices"]))) != entry["images"]:
+                stored = checksum(self._images.read(count)), checksum(self._thumbnails.read(1))
+                if stored != (entry["images"], entry["thumbnail"]):
                     break
-                if checksum(self._thumbnails.read(1)) != entry["thumbnail"]:
-                    break
-                kept, items = kept + 1, items + len(entry["slices"])
+                kept, items = kept + 1, items + count
             end += len(line)
         self._lines.truncate(end)
         self._images.cut_off(items)
@@ -148,10 +149,7 @@ class Journal:
 
     def entries(self) -> Iterator[dict[str, Any]]:
         """Every stored scan's entry, with the checksums ``images`` and ``thumbnail``."""
-        lines = self._whole_lines()
-        next(lines)
-        for _, entry in lines:
-            yield entry
+        yield from (entry for _, entry in islice(self._whole_lines(), 1, None))
 
     @property
     def stored(self) -> int:

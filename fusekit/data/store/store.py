@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,29 +14,14 @@ import numpy as np
 import pandas as pd
 
 from fusekit.data.cohort import Finding
-from fusekit.data.images.pictures import PICTURE_SUFFIXES
 from fusekit.data.slices.policy import SlicePolicy
-from fusekit.data.store.build import (
-    DESCRIPTION,
-    FORMAT,
-    PLACE,
-    ROWS,
-    SCANS,
-    THUMBNAIL,
-    Source,
-    StoreJson,
-    complete,
-    fill,
-    finished,
-    heading_of,
-    item_shape,
-)
+from fusekit.data.store.build import DESCRIPTION, PLACE, ROWS, SCANS, StoreJson, complete, fill, finished
 from fusekit.data.store.cache import alone, discard, hold
 from fusekit.data.store.journal import IMAGES, THUMBNAILS, Journal, header_of
+from fusekit.data.store.plan import THUMBNAIL, Plan, item_shape
 from fusekit.disk import FULL, PARTIAL, checksum, checksum_of, onto_disk, read_written, signed
 from fusekit.disk.schema import read_json
 from fusekit.errors import DataError, first_ten
-from fusekit.extension import catalog
 from fusekit.progress import Progress
 
 
@@ -142,8 +125,8 @@ def build_store(
     Raises:
         DataError: a volume cannot be read or cut, with its file; the disk is full, read-only or not sound.
     """
-    sources = _sources(scans, policy)
-    fingerprint = _fingerprint(sources, policy, size)
+    plan = Plan.of(scans, policy, size)
+    fingerprint = plan.fingerprint
     folder = cache / f"slices-{fingerprint[:20]}"
     damage = ""
     for _ in range(2):
@@ -152,9 +135,11 @@ def build_store(
             hold(folder)
             if damage and folder.exists():
                 progress.say(f"The slice store was damaged and is cut again: {damage}")
-                _remove(folder, fingerprint)
+                with alone(folder, lambda: None):  # another process may have built it anew
+                    if folder.exists() and _opened(folder, fingerprint, check=True)[1] is None:
+                        discard(folder)
             if not folder.exists():
-                _build_alone(sources, policy, size, folder, fingerprint, progress, workers or _cores())
+                _build_alone(plan, folder, progress, workers or _cores())
         except OSError as error:
             was = f"{damage} It" if damage else "the slice store"
             raise DataError(f"{was} cannot be written to {cache}: {error.strerror}.") from error
@@ -177,96 +162,34 @@ def _opened(folder: Path, fingerprint: str, check: bool) -> tuple[str, SliceStor
     return (f"{folder}: {first_ten(found)}.", None) if found else ("", store)
 
 
-def _remove(folder: Path, fingerprint: str) -> None:
-    """Take a damaged store away, unless another process has done so and built it anew."""
-    with alone(folder, lambda: None):
-        if folder.exists() and _opened(folder, fingerprint, check=True)[1] is None:
-            discard(folder)
-
-
-def fingerprint_of(scans: pd.DataFrame, policy: SlicePolicy, size: int) -> str:
-    """SHA-256 of what decides a store's content: files (path, size, time of change), readers, policy, size, format.
-
-    Masks count where the policy looks at them.
-
-    Raises:
-        DataError: an image is missing.
-    """
-    return _fingerprint(_sources(scans, policy), policy, size)
-
-
-def _build_alone(
-    sources: list[Source],
-    policy: SlicePolicy,
-    size: int,
-    folder: Path,
-    fingerprint: str,
-    progress: Progress,
-    workers: int,
-) -> None:
-    # Not named after the fingerprint: a file that is repaired after an error leaves the work on the others valid.
-    plan = [[source.scan, str(source.image), str(source.mask)] for source in sources]
-    name = _sha256([FORMAT, policy.as_json(), size, _readers(), plan])[:20]
-    partial = folder.with_name(f"slices-{name}{PARTIAL}")
+def _build_alone(plan: Plan, folder: Path, progress: Progress, workers: int) -> None:
+    partial = folder.with_name(f"slices-{plan.name[:20]}{PARTIAL}")
     with alone(partial, lambda: progress.say("Another process is cutting these slices; waiting for it.")):
         if folder.exists():
             return
-        if not finished(partial, fingerprint):
-            _build(sources, policy, size, partial, fingerprint, progress, workers)
+        if not finished(partial, plan.fingerprint):
+            _build(plan, partial, progress, workers)
         partial.replace(folder)
         onto_disk(folder.parent)
 
 
-def _build(
-    sources: list[Source],
-    policy: SlicePolicy,
-    size: int,
-    partial: Path,
-    fingerprint: str,
-    progress: Progress,
-    workers: int,
-) -> None:
-    journal = None
+def _build(plan: Plan, partial: Path, progress: Progress, workers: int) -> None:
+    journal, shape = None, item_shape(plan.policy, plan.size)
     try:
         partial.mkdir(exist_ok=True)
-        heading = heading_of(policy, size, len(sources))
-        with Journal(partial, heading, np.dtype(policy.depth), item_shape(policy, size), THUMBNAIL) as journal:
-            fill(journal, sources, policy, size, progress, workers)
-            complete(partial, journal, policy, size, fingerprint)
+        with Journal(partial, plan.heading, np.dtype(plan.policy.depth), shape, THUMBNAIL) as journal:
+            fill(journal, plan, progress, workers)
+            complete(partial, journal, plan)
         onto_disk(partial)
     except OSError as error:
         if error.errno not in FULL:
             raise
         written, done = (journal.written, journal.appended) if journal else (0, 0)
-        need = ceil(written / max(1, done) * len(sources) / 2**20)
+        need = ceil(written / max(1, done) * len(plan.sources) / 2**20)
         raise DataError(
-            f"the disk is full: the slices of {len(sources)} scans need about {need:,} MiB in {partial.parent}. "
+            f"the disk is full: the slices of {len(plan.sources)} scans need about {need:,} MiB in {partial.parent}. "
             "Make room there, or set FUSEKIT_CACHE to another folder. What is done is kept."
         ) from error
-
-
-def _sources(scans: pd.DataFrame, policy: SlicePolicy) -> list[Source]:
-    masks: list[Any] = [None] * len(scans)
-    if policy.largest and policy.plane != "volume" and "mask" in scans:  # otherwise no mask is looked at
-        masks = list(scans["mask"])
-    found = []
-    for (scan, image), mask in zip(scans["image"].items(), masks, strict=True):
-        files = [Path(path) for path in (image, mask) if not (path is None or path is pd.NaT or path != path)]
-        stamp = _sha256([str(scan), *(_stamp(path) for path in files)])
-        found.append(Source(str(scan), files[0], files[1] if len(files) > 1 else None, stamp))
-    return found
-
-
-def _fingerprint(sources: list[Source], policy: SlicePolicy, size: int) -> str:
-    return _sha256([FORMAT, policy.as_json(), size, _readers(), [source.stamp for source in sources]])
-
-
-def _readers() -> list[str]:
-    return [str(plugin) for plugin in catalog().host.implementing("read_image")]
-
-
-def _sha256(content: Any) -> str:
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
 def _cores() -> int:
@@ -296,17 +219,3 @@ def _scans(folder: Path) -> pd.DataFrame:
     whole = dict.fromkeys(("first", "items", "shape_*"), int)
     numbers = dict.fromkeys(("spacing_*", "low", "median", "high", "foreground"), float)
     return read_written(folder / SCANS, {**whole, **numbers}).fillna({"orientation": ""}).set_index("scan")
-
-
-def _stamp(path: Path) -> list[Any]:
-    """Path, then size and time of change of every file that the image may be read from."""
-    try:
-        if path.name.lower().endswith((".nii", ".nii.gz", ".mgz", *PICTURE_SUFFIXES)):
-            parts = [path]
-        else:  # a series has a file a slice, an Analyze image two files
-            path.stat()
-            parts = [part for part in (path if path.is_dir() else path.parent).iterdir() if part.is_file()]
-        stats = [(part.name, part.stat()) for part in sorted(parts)]
-    except OSError as error:
-        raise DataError(f"{path}: the image cannot be read: {error.strerror}.") from error
-    return [str(path.absolute()), *[[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats]]

@@ -22,7 +22,7 @@ from fusekit.experiment.folder import Run, take_over
 from fusekit.experiment.run.finish import finish
 from fusekit.experiment.run.resume_record import begin, identity_of, record_of, refuse_other_data
 from fusekit.experiment.setup.arms import LAUNCHER, arms_of, named
-from fusekit.experiment.setup.gathered import Gathered, gather, tell
+from fusekit.experiment.setup.gathered import Gathered, gather, report
 from fusekit.experiment.setup.given import Given, merge, read_config
 from fusekit.experiment.setup.plan import Plan
 from fusekit.experiment.setup.settings import Settings
@@ -42,8 +42,8 @@ class Comparison:
     """A finished comparison.
 
     Args:
-        folder: holds comparison.json, report.html, its figures, and a run folder for every arm and seed.
-        runs: them, by arm and then by seed.
+        folder: holds comparison.json, report.html, its figures, and a run folder per arm and seed.
+        runs: by arm and then by seed.
         evidence: everything that the report shows, as tables.
     """
 
@@ -66,27 +66,22 @@ def compare(
 ) -> Comparison:
     """Train every arm on the same folds, and say what can be told apart.
 
-    What is finished is kept: the same call after an interruption continues.
+    What is finished is kept: the same call after an interruption resumes.
 
     Args:
-        task: name of the task.
+        task: name of the task, or the path of the TOML of your own data.
         fusions, baselines: the arms.
         seeds: how often everything is repeated, each time with folds and initialisation of its own.
-        jobs: how many folds are trained side by side; 1 if not given, or as many as the cluster lets.
+        jobs: folds that are trained side by side; without it 1, or as many as the cluster allows.
         launcher: ``"local"`` trains on this machine, ``"slurm"`` submits a job for every fold, arm and seed.
-        config: TOML file, or ``manifest.json`` of a run, beneath what is given here.
+        config: TOML file, or ``manifest.json`` of a run; what is given here wins over it.
         progress: where progress is shown; bars on standard error if not given.
-        settings: as ``fusekit.run``, but for devices and nodes. ``out`` is ``runs/compare-TASK-KEY`` if not given,
-            where the key is of everything asked for; without ``validation``, a fifth of the training subjects is set
-            aside, for temperatures. ``options`` of a part are for every arm that has the part, those of
-            ``"ARM:part"`` for one arm, where they win.
-
-    Returns:
-        The finished comparison.
+        settings: as ``fusekit.run``, without devices and nodes. ``out`` is ``runs/compare-TASK-KEY`` if not given.
+            Without ``validation``, a fifth of the training subjects is set aside for temperatures. ``options`` of a
+            part are for every arm that has the part, those of ``"ARM:part"`` for one arm, where they win.
 
     Raises:
-        OptionError: what was asked for does not fit, or ``out`` holds another comparison.
-        FusekitError: whatever the user can put right; what is finished is kept.
+        FusekitError: what the user can put right; what is finished is kept.
     """
     progress = progress or Bars()
     file, given = merge(read_config(Path(config)) if config else {}), merge({"task": task, **settings})
@@ -125,13 +120,12 @@ def compare(
             with attempt("report.html", lambda sentence: progress.say(f"note: {sentence}")):
                 write_report(evidence, target)
         except (Interrupted, KeyboardInterrupt):
-            progress.say("What is done is kept: the same command goes on from there.")
+            progress.say("What is done is kept: the same command resumes.")
             raise
     return Comparison(target, tuple(runs), evidence)
 
 
 def _record(arms: Mapping[str, Settings], seed: int, seeds: int) -> dict[str, Any]:
-    """What a comparison is, so that only the same one is gone on with."""
     configs = {name: arm.identity("seed") for name, arm in arms.items()}
     return record_of(arms=configs, seeds=list(range(seed, seed + seeds)))
 
@@ -141,11 +135,6 @@ def _key(record: Mapping[str, Any]) -> str:
 
 
 def _open(target: Path, record: dict[str, Any]) -> None:
-    """Begin a comparison, or find that the folder holds this very one.
-
-    Raises:
-        OptionError: it holds something else, or cannot be written.
-    """
     path = target / RECORD
     if filled(target) and not path.exists():
         raise OptionError(f"--out {target} exists, is not empty and is no comparison; choose another folder.")
@@ -157,8 +146,6 @@ def _open(target: Path, record: dict[str, Any]) -> None:
 
 
 class _Unfinished(NamedTuple):
-    """A run that is not there yet."""
-
     plan: Plan
     gathered: Gathered
     folder: Path
@@ -174,11 +161,10 @@ def _train(
     progress: Progress,
     follow: Callable[[str, Settings], Followers],
 ) -> list[Run]:
-    """Every arm with every seed; what is finished is left alone."""
     folders = {(name, seed): target / RUNS / f"{name}-seed-{seed}" for seed in seeds for name in arms}
     gathered: dict[int, Gathered] = {}
     runs: list[_Unfinished] = []
-    told: list[Finding] = []  # which most often are the same of every seed
+    reported: list[Finding] = []  # which most often are the same of every seed
     for (name, seed), folder in folders.items():
         if (folder / "manifest.json").exists():
             take_over(folder)
@@ -186,8 +172,8 @@ def _train(
         plan = launch.plan(replace(arms[name], seed=seed))
         if seed not in gathered:
             gathered[seed] = gather(plan.config, plan.task, plan.slices, progress)
-            tell([finding for finding in gathered[seed].findings if finding not in told], progress)
-            told += gathered[seed].findings
+            report([finding for finding in gathered[seed].findings if finding not in reported], progress)
+            reported += gathered[seed].findings
             refuse_other_data(target / RECORD, gathered[seed])
         folds = tuple(target / WORK / f"{name}-seed-{seed}-fold-{fold}" for fold in plan.config.tested)
         runs.append(_Unfinished(plan, gathered[seed], folder, folds, follow(folder.name, plan.config)))
@@ -211,10 +197,7 @@ def _train(
 
 
 def _assemble_whole(run: _Unfinished) -> None:
-    """Make a run of its folds, all at once, if they are all there and it is not.
-
-    Of folds that end side by side, each may find that all are there.
-    """
+    """Make a run of its folds once all are there; of folds that end side by side, each may find that."""
     if (run.folder / "manifest.json").exists() or not all(path.exists() for path in run.folds):
         return
     with new_folder(run.folder) as partial:

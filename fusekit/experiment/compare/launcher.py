@@ -29,48 +29,29 @@ class Launcher(Protocol):
     def train(
         self, trainings: Sequence[Training], gathered: Mapping[int, Gathered], progress: Progress
     ) -> Generator[Training]:
-        """Train all, and give each when its folder is complete; closing the generator stops the others.
+        """Train all, and yield each when its folder is complete; closing the generator stops the others.
 
-        Args:
-            trainings: in the order of their seeds.
-            gathered: seed -> their cohort.
-            progress: shows what is done.
-
-        Raises:
-            FusekitError: some failed; the folders of the others are complete.
+        ``gathered`` holds the cohort of each seed.
         """
         ...
 
 
 @dataclass(frozen=True)
 class Local:
-    """On this machine.
-
-    Args:
-        jobs: how many side by side.
-    """
+    """On this machine, so many side by side."""
 
     jobs: int = 1
-
-    def plan(self, config: Settings) -> Plan:
-        """Check a configuration."""
-        return make_plan(config)
+    plan = staticmethod(make_plan)
 
     def train(
         self, trainings: Sequence[Training], gathered: Mapping[int, Gathered], progress: Progress
     ) -> Generator[Training]:
-        """Train all in this process, or side by side in others; the first that fails ends it."""
+        """Train all; the first that fails ends it."""
         yield from train_all(trainings, gathered, self.jobs, progress)
 
 
 def launcher_for(name: str, jobs: int | None, options: Mapping[str, Any], folder: Path) -> Launcher:
-    """Choose a launcher.
-
-    Args:
-        name: ``local`` or ``slurm``.
-        jobs: how many trainings run side by side; None is 1 here, and as many as Slurm lets there.
-        options: of Slurm, as given.
-        folder: for logs; made when needed.
+    """Choose a launcher; its logs go to ``folder``.
 
     Raises:
         OptionError: no such launcher, an option does not fit, or Slurm is not there.

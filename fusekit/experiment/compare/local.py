@@ -21,8 +21,8 @@ from fusekit.disk import growing, write_json
 from fusekit.disk.schema import read_json
 from fusekit.errors import FusekitError, Interrupted
 from fusekit.experiment.folder import CHECKPOINTS
-from fusekit.experiment.records import FoldRecord
 from fusekit.experiment.run.fold import RECORD, train_fold
+from fusekit.experiment.schemas import FoldRecord
 from fusekit.experiment.setup import manifest
 from fusekit.experiment.setup.gathered import Gathered, gather_again
 from fusekit.experiment.setup.plan import make_plan
@@ -49,13 +49,10 @@ class Training(NamedTuple):
 def train_all(
     trainings: Sequence[Training], gathered: Mapping[int, Gathered], jobs: int, progress: Progress
 ) -> Iterator[Training]:
-    """Train all, and give each when its folder is complete.
+    """Train all, and yield each when its folder is complete.
 
-    Args:
-        trainings: in the order of their seeds.
-        gathered: seed -> their cohort; processes of their own read it again, from the same store.
-        jobs: how many side by side, each with its share of the cores; where there are GPUs, they take them in turn.
-        progress: shows batches of one, or trainings of several.
+    Processes of their own read the cohort of ``gathered`` (seed -> cohort) again, from the same store. Each of
+    ``jobs`` has its share of the cores; GPUs are dealt to them in turn.
 
     Raises:
         FusekitError: one failed; the others' folders are complete or not there.
@@ -93,30 +90,15 @@ def train_all(
 
 
 def device_of(device: str, number: int, gpus: int) -> str:
-    """The device of one of several processes that run side by side.
-
-    Args:
-        device: as asked for; ``cuda:1`` keeps all of them on that one.
-        number: of the process, from 0.
-        gpus: how many CUDA devices this machine has.
-
-    Returns:
-        ``cuda:0``, ``cuda:1``, ... in turn where ``cuda`` was asked for, or ``auto`` and there are any.
-    """
+    """The device of process ``number`` (from 0): GPUs in turn, unless ``device`` names another kind or one GPU."""
     return f"cuda:{number % gpus}" if gpus and device in ("auto", "cuda") else device
 
 
 def train_one(training: Training, gathered: Gathered, progress: Progress, device: str = "") -> None:
-    """Train into a folder that is there when everything in it is, and note the machine.
+    """Train into a folder that is there once everything in it is, and note the machine.
 
-    One that grew before goes on growing. Of two processes with the same training one waits, and finds it done: a
-    job whose parent was killed trains to its end.
-
-    Args:
-        training: which.
-        gathered: its cohort.
-        progress: shows batches.
-        device: to train on; the configuration's own if not given.
+    An interrupted training resumes. Of two processes with the same training one waits, and finds it done: a job whose
+    parent was killed trains to its end. ``device`` wins over the configuration's.
     """
     training.folder.parent.mkdir(parents=True, exist_ok=True)
     with alone(training.folder, lambda: progress.say("Another process is at work on this fold; waiting for it.")):
@@ -149,7 +131,7 @@ def _begin(devices: SimpleQueue[str], threads: int) -> None:
 
 
 def _end_with_parent() -> None:
-    """End this process when the one that started it has, however it ended; checkpoints stay as they are."""
+    """End this process when its parent has ended, in whatever way; checkpoints stay as they are."""
     parent = parent_process()
     assert parent is not None
     wait([parent.sentinel])
@@ -157,7 +139,7 @@ def _end_with_parent() -> None:
 
 
 def _train_elsewhere(training: Training) -> dict[str, str]:
-    """Train, and give the trackers that failed, with the reason: nobody hears what this process says."""
+    """Train; return the trackers that failed, with the reason, as this process has no terminal."""
     seed = training.config.seed
     with stoppable():  # an idle process just ends
         if seed not in _cohort:

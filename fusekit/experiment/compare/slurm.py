@@ -6,7 +6,6 @@ import json
 import logging
 import os
 import shutil
-import socket
 import subprocess
 import time
 from collections import Counter
@@ -17,17 +16,16 @@ from typing import TYPE_CHECKING, Any
 
 from fusekit.disk import write_json
 from fusekit.disk.schema import read_json
-from fusekit.errors import DataError, FusekitError, OptionError
-from fusekit.experiment.compare.local import Training, share, train_one
-from fusekit.experiment.setup.gathered import Gathered, gather_again
+from fusekit.errors import FusekitError, OptionError
+from fusekit.experiment.compare.job import TrainFold
+from fusekit.experiment.compare.local import Training
+from fusekit.experiment.setup.gathered import Gathered
 from fusekit.experiment.setup.plan import Plan, make_plan
 from fusekit.experiment.setup.settings import Settings
-from fusekit.experiment.setup.trackers import Followers, Underway
-from fusekit.progress import Progress, Quiet
+from fusekit.progress import Progress
 
 if TYPE_CHECKING:
     import submitit
-    from submitit.helpers import DelayedSubmission
 
     Job = submitit.Job[str]
 
@@ -54,10 +52,10 @@ class SlurmOptions:
     Args:
         partition, account, qos, constraint: as ``sbatch`` takes them; the cluster's defaults if not given.
         time: minutes. A job that takes longer is queued again, three times at most.
-        gpus: of a network's job: 1, and none with ``--device cpu``, if not given. Baselines ask for none.
+        gpus: of a network's job: if not given 1, and none with ``--device cpu``. Baselines ask for none.
         cpus: cores, and threads of torch.
         memory: GB.
-        extra: whatever else ``sbatch`` takes: ``reservation=course,exclude=node7``.
+        extra: anything else that ``sbatch`` takes: ``reservation=course,exclude=node7``.
     """
 
     partition: str | None = None
@@ -104,12 +102,7 @@ class SlurmOptions:
 
 
 class Slurm:
-    """Jobs of a cluster whose nodes see the same files as this machine.
-
-    Args:
-        options: what each job asks for.
-        jobs: how many run at a time; None for as many as Slurm lets.
-        folder: for the jobs' files and logs.
+    """Jobs of a cluster whose nodes see the same files as this machine; logs and requests lie in ``folder``.
 
     Raises:
         OptionError: submitit is not installed, or this machine has no Slurm.
@@ -129,10 +122,10 @@ class Slurm:
     def train(
         self, trainings: Sequence[Training], gathered: Mapping[int, Gathered], progress: Progress
     ) -> Generator[Training]:
-        """Submit what no job is at work on, and give each training when its folder is there.
+        """Submit what has no job yet, and yield each training when its folder is there.
 
-        Jobs that fail leave the others alone. When this is interrupted or closed, the jobs that are left are cancelled;
-        when this process is killed they go on, and the next call with the same folder waits for them.
+        A job that fails leaves the others alone. An interruption cancels the jobs that are left; after a kill they
+        continue, and the next call with the same folder waits for them.
 
         Raises:
             FusekitError: some failed, with the last lines of their logs.
@@ -164,7 +157,6 @@ class Slurm:
             )
 
     def _attach(self, trainings: Mapping[Path, Training], jobs: dict[Path, Job], progress: Progress) -> None:
-        """Find the jobs of an earlier process that are still queued or running."""
         known = read_json(self.folder / SUBMITTED, dict[str, str]) if (self.folder / SUBMITTED).exists() else {}
         queue = queued() if known else {}
         if queue is None:
@@ -176,7 +168,6 @@ class Slurm:
             progress.say(f"{len(jobs)} jobs were submitted before and are waited for")
 
     def _submit(self, trainings: Sequence[Training], gathered: Mapping[int, Gathered], jobs: dict[Path, Job]) -> None:
-        """Submit an array for all trainings that ask for the same."""
         self.folder.mkdir(parents=True, exist_ok=True)
         for gpus in (1, 0):
             alike = [training for training in trainings if self.options.of(training.config) == gpus]
@@ -189,7 +180,6 @@ class Slurm:
                 write_json(self.folder / SUBMITTED, {folder.name: job.job_id for folder, job in jobs.items()})
 
     def _request(self, training: Training, gpus: int, gathered: Gathered) -> str:
-        """Say in JSON what a job is to do."""
         underway = training.followers.underway
         device = "cuda" if gpus else "cpu"  # rather an error than a GPU that was paid for and is not used
         return json.dumps(
@@ -205,8 +195,8 @@ class Slurm:
         )
 
     def _ended(self, jobs: Mapping[Path, Job], failed: Sequence[str], progress: Progress) -> Iterator[Path]:
-        """Give the folder of each training whose job has ended, well or not."""
-        waiting, missed, pause, told = dict(jobs), dict[Path, float](), PAUSE[0], ""
+        """Yield the folder of each training whose job has ended, well or not."""
+        waiting, missed, pause, said = dict(jobs), dict[Path, float](), PAUSE[0], ""
         while waiting:
             queue, results = queued(), _names(self.folder)
             for folder, job in list(waiting.items()):
@@ -220,49 +210,12 @@ class Slurm:
             states = Counter((queue or {}).get(job.job_id, "unknown").lower() for job in waiting.values())
             counts = {**states, "finished": len(jobs) - len(waiting) - len(failed), "failed": len(failed)}
             line = "jobs: " + ", ".join(f"{count} {state}" for state, count in counts.items() if count)
-            if waiting and line != told:
+            if waiting and line != said:
                 progress.say(line)
-                told = line
+                said = line
             if waiting:
                 time.sleep(pause)
                 pause = min(pause * 1.5, PAUSE[1])
-
-
-class TrainFold:
-    """What a job calls. submitit sends it to the node by name, with a text; nothing else travels."""
-
-    def __call__(self, request: str) -> str:
-        """Train a fold; return what the user can put right, or nothing."""
-        try:
-            _train_requested(json.loads(request))
-        except FusekitError as error:
-            return str(error)
-        return ""
-
-    def checkpoint(self, request: str) -> DelayedSubmission:
-        """A job that is preempted, or whose time is over, is queued again with the same task."""
-        from submitit.helpers import DelayedSubmission
-
-        return DelayedSubmission(self, request)
-
-
-def _train_requested(request: Mapping[str, Any]) -> None:
-    share(request["threads"])
-    store = Path(request["store"])
-    if not store.is_dir():
-        raise DataError(
-            f"{socket.gethostname()} does not see the slice store {store}: set FUSEKIT_CACHE to a folder that the "
-            "nodes share with the machine that submits."
-        )
-    config = Settings.of(request["config"])
-    plan = make_plan(replace(config, device=request["device"]))
-    gathered = gather_again(config, plan.task, plan.slices)
-    if gathered.store.folder != store:
-        raise DataError(f"{socket.gethostname()} sees other image files than those that {store} was cut from.")
-    identity, name, home = request["run"]
-    followers = Followers(Underway(identity, name, Path(home), config), Quiet())
-    training = Training(config, request["fold"], Path(request["folder"]), followers)
-    train_one(training, gathered, Quiet(), request["device"])
 
 
 def refuse_absent() -> None:
@@ -280,11 +233,7 @@ def refuse_absent() -> None:
 
 
 def submit(folder: Path, parameters: dict[str, Any], requests: Sequence[str]) -> Sequence[Job]:
-    """Submit an array of jobs, one a request.
-
-    Raises:
-        OptionError: Slurm refuses, in its own words.
-    """
+    """Submit an array of jobs, one per request; OptionError with the words of Slurm if it refuses."""
     import submitit
     from submitit.helpers import clean_env
 
@@ -309,7 +258,7 @@ def job_at(folder: Path, job_id: str) -> Job:
 
 
 def queued() -> dict[str, str] | None:
-    """Job -> state, of the user's jobs that are queued or running; None where Slurm does not answer just now.
+    """Job -> state, of the user's jobs that are queued or running; None while Slurm does not answer.
 
     ``squeue`` and not ``sacct``, which needs an accounting that not every cluster has.
     """
@@ -333,7 +282,7 @@ def _names(folder: Path) -> set[str]:
 
 
 def _why(job: Job) -> str:
-    """Say why a job left no folder: in its own words, or with the end of its log."""
+    """Why a job left no folder: its own words, or the end of its log."""
     log = job.paths.stdout
     said = ""
     if job.paths.result_pickle.exists():

@@ -32,11 +32,10 @@ class ExternalCohort:
 
     Args:
         cohort: as its task read it.
-        clinical: values of the model's columns in the model's order, one row a scan; columns that the cohort
-            lacks are there and empty.
-        absent: the names of those.
+        clinical: values of the model's columns in the model's order, one row per scan; absent columns are empty.
+        absent: the columns that the cohort lacks.
         store: its slices, cut by the model's policy.
-        rows: one row a slice: index ``row`` (of the store); subject, scan, slice, fold, label.
+        rows: one row per slice: index ``row`` (of the store); subject, scan, slice, fold, label.
         fingerprint: SHA-256 of the cohort's labels, clinical values and slices.
         findings: of the task, the columns, the audit and the store.
     """
@@ -51,7 +50,7 @@ class ExternalCohort:
 
     @property
     def folds(self) -> pd.Series:
-        """Fold by subject: the same of all."""
+        """Fold by subject: one for all."""
         return pd.Series(FOLD, index=self.cohort.subjects.index, name="fold")
 
 
@@ -60,12 +59,7 @@ def read_external(
 ) -> ExternalCohort:
     """Read a cohort as its task does, and refuse what the model was not made for: tables first, then images.
 
-    Args:
-        bundle: the frozen model.
-        config: where the cohort lies, the task's options, and which refusals are allowed.
-        task: reads the cohort.
-        known: ids of the subjects of the training cohort, as far as they are there.
-        progress: shows scans.
+    ``known`` are ids of the subjects of the training cohort, as far as they are known.
 
     Raises:
         DataError: the classes differ, or a column is of another kind; the cohort cannot be read.
@@ -92,15 +86,11 @@ def read_external(
 
 
 def refuse_other_classes(bundle: Bundle, classes: tuple[str, ...], task: str) -> None:
-    """Refuse a cohort whose labels mean something else.
-
-    Raises:
-        DataError: the classes' names or their order differ.
-    """
+    """Raise DataError where the classes' names or their order differ."""
     if classes != bundle.classes:
         order = " in another order" if set(classes) == set(bundle.classes) else ""
         raise DataError(
-            f"the model tells {', '.join(bundle.classes)} apart (in this order), and the task {task} has the classes "
+            f"the model distinguishes {', '.join(bundle.classes)} (in this order), and the task {task} has the classes "
             f"{', '.join(classes)}{order}. Evaluate it on a task with its classes: --task, or a TOML that names them."
         )
 
@@ -111,8 +101,8 @@ def match_columns(
     """Pick the model's columns out of a cohort, by name.
 
     Returns:
-        Their values, one row a scan, empty where the cohort has no such column; the names of those; and what does not
-        fit: columns that are absent, of another unit, or hold values that the model was not made for.
+        Their values, one row per scan, empty where a column is absent; the absent names; and what does not fit: absent
+        columns, other units, values that the model was not made for.
 
     Raises:
         DataError: a column holds numbers where the model knows categories, or the reverse.
@@ -146,7 +136,6 @@ def match_columns(
 
 
 def _described(encoding: ClinicalEncoding | None, cohort: Cohort) -> tuple[Column, ...]:
-    """The cohort's own description of the columns that the model reads, in the model's order."""
     here = {column.name: column for column in cohort.columns}
     return tuple(here[column.name] for column in (encoding.columns if encoding else ()) if column.name in here)
 
@@ -156,8 +145,8 @@ def _absent(columns: list[EncodedColumn], here: list[str]) -> Finding:
     items = []
     for column in columns:
         near = get_close_matches(column.name.lower(), lower, n=2, cutoff=0.7)
-        told = [column.column.unit or column.column.kind, *[f"here perhaps {lower[match]!r}" for match in near]]
-        items.append(f"{column.name} ({'; '.join(told)})")
+        known = [column.column.unit or column.column.kind, *[f"here perhaps {lower[match]!r}" for match in near]]
+        items.append(f"{column.name} ({'; '.join(known)})")
     return Finding(
         "missing-column",
         "clinical columns that the model reads and this cohort does not have at all.",
@@ -185,7 +174,7 @@ def _out_of_range(columns: Iterable[EncodedColumn], values: pd.DataFrame) -> Fin
     shares = {column: len(numbers) / values[column.name].count() for column, numbers in outside.items()}
     ordered = sorted(outside, key=lambda column: -shares[column])
     items = [item for column in ordered for item in _listed(column, outside[column])]
-    wrong = [_told(column, values[column.name]) for column in ordered if shares[column] > 0.5]
+    wrong = [_shifted(column, values[column.name]) for column in ordered if shares[column] > 0.5]
     most = f" Most values are outside in {'; '.join(wrong[:10])}: in another unit?" if wrong else ""
     return Finding(
         "out-of-range",
@@ -210,8 +199,8 @@ def _listed(column: EncodedColumn, values: pd.Series) -> Iterator[str]:
         yield f"scan {scan}, {column.name}: {value:g}{unit} (plausible {low:g} to {high:g}{seen})"
 
 
-def _told(column: EncodedColumn, values: pd.Series) -> str:
-    """The column, and how many times the training mean its median is."""
+def _shifted(column: EncodedColumn, values: pd.Series) -> str:
+    """The column, and its median in training means."""
     ratio = float(values.median()) / column.fill if column.fill else np.nan
     return column.name + (f" (median {ratio:.3g} times the training mean)" if ratio > 0 else "")
 
@@ -230,7 +219,7 @@ def _known_subjects(cohort: Cohort, known: Iterable[str]) -> Iterator[Finding]:
 
 
 def _same_cohort(bundle: Bundle, compared: dict[str, str], fingerprint: dict[str, str]) -> Iterator[Finding]:
-    """Whether the values or the slices are, to the last bit, those that the model was trained and tested on."""
+    """Whether values or slices are, to the last bit, those of the training."""
     before = bundle.provenance.get("data", {}).get("fingerprint", {})
     same = tuple(what for name, what in compared.items() if before.get(name) == fingerprint[name])
     if same:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 
 from fusekit.disk import new_folder, write_json, write_table
 from fusekit.evaluation import Metric, prediction_table, probabilities_of, score
@@ -21,12 +22,13 @@ from fusekit.evaluation.cohorts.shift import clinical_shift, summary
 from fusekit.evaluation.cohorts.two_cohorts import beside_training, prevalence
 from fusekit.evaluation.predictions import POSITIVE
 from fusekit.evaluation.thresholds import most_probable
-from fusekit.experiment.external.cohort import ExternalCohort, read_external
+from fusekit.experiment.external.cohort import FOLD, ExternalCohort, read_external
 from fusekit.experiment.external.plan import Asked, ask
-from fusekit.experiment.external.record import record
 from fusekit.experiment.folder import Run
+from fusekit.experiment.run.flow import flow
 from fusekit.experiment.run.groups import numbers_of, subgroup_table
 from fusekit.experiment.setup import manifest
+from fusekit.experiment.setup.gathered import Sides
 from fusekit.extension import catalog
 from fusekit.progress import Bars, Progress
 from fusekit.report.figures.shift import external_pictures
@@ -70,22 +72,21 @@ def evaluate(
     Args:
         bundle: bundle folder, or the run folder that holds it.
         task: reads the cohort; the training's if not given.
-        data: folder of the other cohort; without it, the task's SYNTHETIC cohort is written and used.
-        out: folder for the results, which must not exist or be empty; ``runs/external-TASK-FUSION-DATE-TIME`` if not
-            given.
-        options: of the task, or of its synthetic cohort: ``{"synthetic": {"seed": 1}}``. What was set in training holds
-            unless it is set again, but for the layout of the data.
-        allow: codes of refusals to go on in spite of; the manifest keeps them.
+        data: folder of the other cohort; the task's SYNTHETIC cohort if not given.
+        out: folder for the results, new or empty; ``runs/external-TASK-FUSION-DATE-TIME`` if not given.
+        options: of the task, or of its synthetic cohort: ``{"synthetic": {"seed": 1}}``; on top of the training's,
+            whose layout of the data is left out.
+        allow: codes of refusals to continue in spite of; the manifest keeps them.
         recalibrate: ``none``, ``temperature`` or ``logistic``: also write a map that is fitted on this cohort. The
             model's own predictions stay as they are.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
         progress: where progress is shown; bars on standard error if not given.
 
     Returns:
-        The finished evaluation; it has no history and no bundle of its own.
+        The finished evaluation, without history and bundle.
 
     Raises:
-        FusekitError: whatever the user can put right; nothing is left half-written.
+        FusekitError: what the user can put right; nothing is left half-written.
     """
     asked = ask(bundle, task, data, options or {}, tuple(allow), recalibrate, device)
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")  # a folder is named in the user's own time
@@ -97,7 +98,6 @@ def evaluate(
 
 
 def _evaluate(asked: Asked, folder: Path, progress: Progress) -> None:
-    """Do everything, writing into ``folder``."""
     start = time.perf_counter()
     bundle, config = asked.bundle, asked.config
     device = fabric_for(config.device, "32-true").device
@@ -118,11 +118,7 @@ def _evaluate(asked: Asked, folder: Path, progress: Progress) -> None:
     tables = _tables(asked, other, subjects)
     tables["recalibration"], mapped = recalibration_table(subjects)
     compared = beside_training(bundle.metrics, scores)
-    content = {
-        "synthetic": asked.synthetic,
-        "scores": _numbers(scores),
-        "comparison-with-training": _numbers(compared),
-    }
+    content = {"synthetic": asked.synthetic, "scores": _numbers(scores), "comparison-with-training": _numbers(compared)}
     write_table(predictions, folder / "predictions.csv")
     people = subgroup_table(other.cohort, asked.task, other.folds)
     write_table(people, folder / "cohort.csv")
@@ -142,7 +138,7 @@ def _evaluate(asked: Asked, folder: Path, progress: Progress) -> None:
         synthetic=asked.synthetic,
     ):
         picture.save(folder / "figures")
-    content = record(asked, other, summary(tables["shift"]), device)
+    content = _record(asked, other, summary(tables["shift"]), device)
     content["data"]["numbers"] = numbers_of(people)
     end = time.perf_counter()
     content["seconds"] = {"data": read - start, "prediction": predicted - read, "total": end - start}
@@ -175,11 +171,7 @@ def _calibration(subjects: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 
 def _recalibrate(
-    asked: Asked,
-    folder: Path,
-    subjects: pd.DataFrame,
-    mapped: Mapping[str, np.ndarray],
-    metrics: Mapping[str, Metric],
+    asked: Asked, folder: Path, subjects: pd.DataFrame, mapped: Mapping[str, np.ndarray], metrics: Mapping[str, Metric]
 ) -> dict[str, Any]:
     """Write the map that is fitted on all subjects, and what cross-fitting says of it."""
     method, labels = asked.recalibrate, subjects["label"].to_numpy()
@@ -204,3 +196,42 @@ def _recalibrate(
 def _numbers(table: pd.DataFrame) -> list[dict[str, Any]]:
     numbers: list[dict[str, Any]] = json.loads(table.to_json(orient="records", double_precision=15))
     return numbers  # NaN is null
+
+
+def _record(asked: Asked, other: ExternalCohort, said: tuple[str, ...], device: torch.device) -> dict[str, Any]:
+    """The manifest, without durations."""
+    bundle, config, rows = asked.bundle, asked.config, other.rows
+    own: dict[str, Any] = {"task": config.task, "data": config.data and str(config.data), "device": config.device}
+    own |= {"allow": list(config.allow), "options": config.as_json()["options"], "folds": 1}
+    left = ("recipe", "out", "data", "search")
+    settings = {name: value for name, value in asked.trained.items() if name not in left} | own
+    return {
+        "arm": asked.arm,
+        "kind": "external",
+        "synthetic": asked.synthetic,
+        "config": {name: value for name, value in settings.items() if value is not None},
+        "task": {"name": config.task_name, **asked.task.describe()},
+        "slices": bundle.slices.as_json(),
+        "model": bundle.model.description,
+        "external": {
+            "bundle": str(asked.folder.absolute()),
+            "weights": asked.weights,
+            "training": {name: bundle.provenance.get(name) for name in ("synthetic", "config", "data")},
+            "absent": list(other.absent),
+            "recalibrate": asked.recalibrate,
+            "summary": list(said),
+        },
+        "evaluation": {
+            "folds": 1,
+            "threshold": asked.trained.get("threshold", "argmax") if bundle.rule.thresholds else "argmax",
+            **bundle.rule.as_json(),
+        },
+        "flow": flow(other.cohort, rows, other.folds, bundle.classes),
+        "data": {
+            "folds": {str(FOLD): Sides(rows[:0], rows[:0], rows).counts(bundle.classes)},
+            "fingerprint": other.fingerprint,
+        },
+        "findings": [finding.as_json() for finding in other.findings],
+        "published": [],
+        **manifest.environment(device),
+    }

@@ -16,7 +16,7 @@ from fusekit.disk import read_json, read_written
 from fusekit.errors import OptionError
 from fusekit.evaluation.calibration.recalibration import METHODS
 from fusekit.experiment.external.cohort import refuse_other_classes
-from fusekit.experiment.records import Configured
+from fusekit.experiment.schemas import Configured
 from fusekit.experiment.setup.parts import open_task
 from fusekit.experiment.setup.settings import Settings
 from fusekit.extension.registry import suggest
@@ -34,7 +34,7 @@ class Asked:
 
     @property
     def trained(self) -> Mapping[str, Any]:
-        """The configuration of the training; empty if the bundle does not tell."""
+        """The configuration of the training; empty if the bundle has none."""
         trained: Mapping[str, Any] = self.bundle.provenance.get("config", {})
         return trained
 
@@ -55,7 +55,7 @@ class Asked:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
     def known_subjects(self) -> Iterable[str]:
-        """Subjects of the run that the bundle lies in, if its table of them is still beside it."""
+        """Subjects of the run that the bundle lies in, if its cohort.csv is still there."""
         path = self.folder.parent / "cohort.csv"
         if self.folder.name != "bundle" or not path.is_file():
             return ()
@@ -71,7 +71,7 @@ def ask(
     recalibrate: str,
     device: str | None,
 ) -> Asked:
-    """Open the bundle and the task, and say whatever is wrong before any data is read.
+    """Open the bundle and the task, and say whatever is wrong before any data are read.
 
     Raises:
         OptionError: an option does not fit, or would change the model.
@@ -109,7 +109,6 @@ def _configure(
     allow: tuple[str, ...],
     device: str | None,
 ) -> Settings:
-    """Where the cohort comes from; the model is asked nothing."""
     for part in options:
         if part not in ("task", "synthetic"):
             raise OptionError(
@@ -119,7 +118,7 @@ def _configure(
     before = str(trained.get("task", bundle.task.get("name", "")))
     task = task or before
     if not task:
-        raise OptionError("the bundle does not tell its task; name one: --task TASK")
+        raise OptionError("the bundle does not name its task; name one: --task TASK")
     layers: dict[str, dict[str, Any]] = {"task": {}, "synthetic": {}}
     if name_of(task) == name_of(before):
         asked = trained.get("options", {})

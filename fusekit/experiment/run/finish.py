@@ -18,19 +18,19 @@ from fusekit.data.recipe.recipe import read_recipe
 from fusekit.disk import SEAL, read_json, read_written, write_json, write_table
 from fusekit.errors import attempt
 from fusekit.evaluation import Rule, score
-from fusekit.experiment.finding import note_in, seal_results
 from fusekit.experiment.folder import CHECKPOINTS, SCHEMAS
-from fusekit.experiment.records import FoldRecord
+from fusekit.experiment.not_made import note_in, seal_results
 from fusekit.experiment.run.flow import flow
 from fusekit.experiment.run.fold import ABLATIONS, EXPLANATIONS, PREDICTIONS, RECORD, VALIDATION
 from fusekit.experiment.run.groups import numbers_of, subgroup_table
 from fusekit.experiment.run.history import HISTORY
+from fusekit.experiment.schemas import FoldRecord
 from fusekit.experiment.setup import manifest
 from fusekit.experiment.setup.gathered import Gathered
 from fusekit.experiment.setup.plan import Plan
 from fusekit.report import overview
 
-#: Tables of a fold that are put beneath each other.
+#: Tables of a fold that are put below each other.
 TABLES = (PREDICTIONS, VALIDATION, ABLATIONS, HISTORY)
 
 #: Folder of a model, in a run and in the training that it comes from.
@@ -45,15 +45,9 @@ def finish(
     shipped: Path | None = None,
     further: Mapping[str, Any] = MappingProxyType({}),
 ) -> tuple[Finding, ...]:
-    """Write every file of a run but its report.
+    """Write every file of a run but its report, from the folders of its tested folds; their explanations are moved.
 
-    Args:
-        plan: what was trained.
-        gathered: on what.
-        folds: the folders of the tested folds, in order; their explanations are moved.
-        folder: of the run.
-        shipped: the folder of the training whose model is shipped, if any; the model lies in it.
-        further: entries for the manifest.
+    ``shipped`` is the folder of the training whose model is shipped, if any; ``further`` are entries for the manifest.
 
     Returns:
         What was found about the training subjects of the folds.
@@ -112,19 +106,15 @@ def _carry(folds: Sequence[Path], folder: Path) -> None:
 
 
 def _provenance(record: Mapping[str, Any], training: Mapping[str, Any]) -> dict[str, Any]:
-    """What a bundle says of where it comes from, and whom it was trained on."""
     return {
         **{name: record[name] for name in ("synthetic", "versions", "plugins")},
         "config": _without_places(record["config"]),
-        "data": {
-            "train": training["counts"]["train"],
-            "fingerprint": record["data"]["fingerprint"],
-        },
+        "data": {"train": training["counts"]["train"], "fingerprint": record["data"]["fingerprint"]},
     }
 
 
 def _without_places(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A configuration to hand on: no word on where this machine keeps data, task and other files but their names."""
+    """A configuration to hand on: of data, task and other files only the names."""
 
     def plain(value: Any) -> Any:
         if isinstance(value, Mapping):
@@ -191,7 +181,7 @@ def _record(plan: Plan, gathered: Gathered, folds: Sequence[dict[str, Any]], rul
 
 
 def _machines(numbered: Sequence[str], folds: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Where folds were trained that may have been trained elsewhere: once if all on the same kind of machine."""
+    """Where folds were trained: once if all on the same kind of machine."""
     machines = [record["machine"] for record in folds if "machine" in record]
     if not machines:
         return {}
@@ -204,7 +194,7 @@ def _machines(numbered: Sequence[str], folds: Sequence[dict[str, Any]]) -> dict[
 
 
 def _of_folds(folds: Sequence[dict[str, Any]]) -> tuple[Finding, ...]:
-    """Findings about the training values of the folds, the same of several folds once, with the items of all."""
+    """Findings about the training values of the folds; the same of several folds once, with the items of all."""
     found: dict[tuple[str, str], Finding] = {}
     for record in folds:
         for plain in record["findings"]:

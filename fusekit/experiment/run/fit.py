@@ -22,12 +22,11 @@ from fusekit.experiment.run.history import HISTORY, History
 from fusekit.experiment.setup import manifest
 from fusekit.experiment.setup.gathered import Gathered, Sides
 from fusekit.experiment.setup.plan import Plan, make_plan
-from fusekit.experiment.setup.settings import Settings
 from fusekit.explain import Fold, ablate, explain_fold
 from fusekit.progress import Progress
 from fusekit.training import Checkpoint, NonFiniteError, SliceDataset, train
 
-#: Slices of a scan that stand for it in ablations: some thirty passes over all of them would take longer than training.
+#: Slices per scan in ablations: some thirty passes over all of them would take longer than training.
 ABLATED = 1
 
 #: Columns that a baseline is asked without one by one; more take longer than its training, and ``full`` waits for them.
@@ -44,12 +43,10 @@ class Fitted:
 
     Args:
         predict: rows (n slices) -> probabilities (n, K).
-        explain: tested rows, their predictions, the calling rule -> the rows of ablations.csv, if they can be made; the
-            rest goes to a folder, and what fails is reported.
+        explain: see ``Explain``.
         findings: about the training subjects' values.
         epochs: how many the model was trained for; 0 of a baseline.
-        choice: what the search chose.
-        search: every candidate with its score.
+        choice, search: what the search chose, and every candidate with its score.
         bundle: the model; None of a baseline.
     """
 
@@ -62,18 +59,12 @@ class Fitted:
     bundle: Bundle | None = None
 
 
-#: Told of every epoch: the part that is trained (``fold-0``), the run where it is being written, epoch, scores.
+#: Notified of every epoch: the part that is trained (``fold-0``), the run where it is being written, epoch, scores.
 Follow = Callable[[str, Run, int, dict[str, float]], None]
 
 
 def fit_network(
-    plan: Plan,
-    gathered: Gathered,
-    sides: Sides,
-    fold: int | None,
-    folder: Path,
-    progress: Progress,
-    follow: Follow,
+    plan: Plan, gathered: Gathered, sides: Sides, fold: int | None, folder: Path, progress: Progress, follow: Follow
 ) -> Fitted:
     """Train every candidate, and keep the one that scores best on the subjects set aside; usually there is one."""
     candidates = plan.config.candidates()
@@ -86,9 +77,9 @@ def fit_network(
     for number, (choice, config) in enumerate(candidates):
         progress.say(f"candidate {', '.join(f'{name}={value}' for name, value in choice.items())}")
         path = kept / f"candidate-{number}.safetensors"
-        told = partial(follow, f"{part}/candidate-{number}")
+        notify = partial(follow, f"{part}/candidate-{number}")
         candidate = replace(make_plan(config), fabric=plan.fabric, processes=plan.processes)
-        fitted = _fit(candidate, gathered, sides, fold, folder, path, progress, told)
+        fitted = _fit(candidate, gathered, sides, fold, folder, path, progress, notify)
         reached = validation_score(fitted.predict, sides.validation, Rule(plan.config.aggregate))
         if best is None or reached > max(row["validation_auc"] for row in tried):
             best = replace(fitted, choice=choice, search=tried)
@@ -114,23 +105,15 @@ def _fit(
     folder: Path,
     kept: Path,
     progress: Progress,
-    told: Callable[[Run, int, dict[str, float]], None],
+    notify: Callable[[Run, int, dict[str, float]], None],
 ) -> Fitted:
-    """Train on the training subjects; everything that is fitted is fitted on them alone.
-
-    ``kept`` is the checkpoint's file: of a training that is done, it gives the model at once.
-    """
+    """Train on the training subjects alone; a checkpoint ``kept`` of a finished training gives the model at once."""
     config, rows, images = plan.config, sides.train, gathered.store.images
     encoding = ClinicalEncoding.fit(gathered.cohort.clinical.loc[rows["scan"].unique()], gathered.cohort.columns)
     findings = (*encoding.findings, *encoding.unseen(gathered.cohort.clinical))
     pixels = Pixels.fit(images, rows.index.to_numpy())
-    dataset = SliceDataset(
-        images=images,
-        rows=rows.index.to_numpy(),
-        clinical=encoding.transform(gathered.values(rows)),
-        labels=rows["label"].to_numpy(),
-        pixels=pixels,
-    )
+    values, labels = encoding.transform(gathered.values(rows)), rows["label"].to_numpy()
+    dataset = SliceDataset(images, rows.index.to_numpy(), values, labels, pixels)
     with torch.random.fork_rng():  # the caller's random numbers stay the caller's
         torch.manual_seed(config.seed)
         model = plan.build_model(columns=len(encoding.features))
@@ -153,7 +136,7 @@ def _fit(
             return np.concatenate(plan.processes.gather(probabilities))
 
         checkpoint = Checkpoint(kept, _identity(plan, gathered, fold, model.description), plan.processes)
-        history = History(folder, told)
+        history = History(folder, notify)
         if plan.processes.first:
             checkpoint.keep(history=history)
         try:
@@ -168,7 +151,7 @@ def _fit(
                 options=plan.training,
                 augment=plan.augment,
                 progress=progress,
-                epoch_ended=history.add if plan.processes.first else _not_told,
+                epoch_ended=history.add if plan.processes.first else lambda epoch, scores: None,
                 validate=partial(validation_score, predict, sides.validation, Rule(config.aggregate))
                 if config.select == "auc"
                 else None,
@@ -178,27 +161,21 @@ def _fit(
         except NonFiniteError as error:
             raise FusekitError(f"{error} {_batch(rows, error.rows)}{_last_good(checkpoint)}") from error
 
+    quarter = len(dataset) * config.epochs * 3 / 4  # of the training, in forward passes; a step costs about three
+
     def explain(
         rows: pd.DataFrame, predictions: pd.DataFrame, rule: Rule, folder: Path, progress: Progress, failed: Failed
     ) -> pd.DataFrame | None:
-        fold = Fold(
-            bundle,
-            images,
-            gathered.values(rows),
-            rows,
-            gathered.cohort.columns,
-            plan.fabric.device,
-            gathered.store.oriented,
-        )
+        values, columns, oriented = gathered.values(rows), gathered.cohort.columns, gathered.store.oriented
         return explain_fold(
-            fold,
+            Fold(bundle, images, values, rows, columns, plan.fabric.device, oriented),
             predictions,
             folder,
             rule=rule,
             seed=config.seed,
             template=plan.task.template,
             slices=ABLATED,
-            work=_quarter(dataset, config),
+            work=None if config.explain == "full" else quarter,
             failed=failed,
             progress=progress,
         )
@@ -206,13 +183,8 @@ def _fit(
     return Fitted(predict, explain, findings, epochs, bundle=bundle)
 
 
-def _quarter(dataset: SliceDataset, config: Settings) -> float | None:
-    """Forward passes of a slice that are a quarter of a training's: a step costs about three. None: no bound."""
-    return None if config.explain == "full" else len(dataset) * config.epochs * 3 / 4
-
-
 def _identity(plan: Plan, gathered: Gathered, fold: int | None, model: Mapping[str, Any]) -> dict[str, Any]:
-    """What must be the same for a training to be gone on with."""
+    """What must be the same for a training to be resumed."""
     return {
         "config": plan.config.identity("device", "explain"),  # another GPU of the same kind will do
         "fold": fold,
@@ -224,19 +196,13 @@ def _identity(plan: Plan, gathered: Gathered, fold: int | None, model: Mapping[s
     }
 
 
-def _not_told(epoch: int, scores: dict[str, float]) -> None:
-    """The first process tells."""
-
-
 def _batch(rows: pd.DataFrame, chosen: Sequence[int]) -> str:
-    """Whose slices a batch was of."""
     batch = rows.loc[list(chosen)]
     scans = [f"{subject} (scan {scan})" for (subject, scan), _ in batch.groupby(["subject", "scan"], sort=True)]
     return f"The batch was of {first_ten(scans)}."
 
 
 def _last_good(checkpoint: Checkpoint) -> str:
-    """Where the state before a failure is kept, if one is."""
     if checkpoint.place is None:
         return ""
     place = checkpoint.place
@@ -250,11 +216,7 @@ def fit_baseline(plan: Plan, gathered: Gathered, sides: Sides) -> Fitted:
     values = gathered.cohort.clinical.loc[scans.index]
     baseline = plan.build_baseline()
     baseline.fit(
-        values,
-        gathered.cohort.columns,
-        scans["label"].to_numpy(),
-        scans["subject"].to_numpy(),
-        plan.config.seed,
+        values, gathered.cohort.columns, scans["label"].to_numpy(), scans["subject"].to_numpy(), plan.config.seed
     )
 
     def predict(rows: pd.DataFrame) -> np.ndarray:

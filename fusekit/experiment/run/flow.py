@@ -13,16 +13,12 @@ from fusekit.data import Cohort
 def flow(cohort: Cohort, rows: pd.DataFrame, folds: pd.Series, classes: Sequence[str]) -> dict[str, Any]:
     """Count from found to folds, for the manifest; scans add up, and so do subjects where they are known.
 
-    Args:
-        cohort: as the task read it.
-        rows: one row a slice: columns subject and scan.
-        folds: fold by subject.
-        classes: names of the labels.
+    ``rows`` has one row per slice, ``folds`` the fold by subject.
 
     Returns:
         ``found`` (scans, subjects), ``dropped`` (a list of reason, code, scans, subjects), ``kept`` (scans, subjects,
-        slices), ``folds`` (a list of fold and, by class, subjects). None stands for what is not known: of a task that
-        does not tell what it found, ``found`` are the scans that it kept or says it left out.
+        slices), ``folds`` (a list of fold and, by class, subjects). None: not known. Of a task that does not count what
+        it found, ``found`` are the scans that it kept or says it left out.
     """
     dropped: list[dict[str, Any]] = [
         {

@@ -13,8 +13,8 @@ from fusekit.data import Finding
 from fusekit.disk import write_json, write_table
 from fusekit.errors import attempt
 from fusekit.evaluation import Rule, prediction_table
-from fusekit.experiment.finding import not_made
-from fusekit.experiment.folder import CHECKPOINTS, Run
+from fusekit.experiment.folder import CHECKPOINTS
+from fusekit.experiment.not_made import not_made
 from fusekit.experiment.run.fit import fit_baseline, fit_network
 from fusekit.experiment.setup.gathered import Gathered
 from fusekit.experiment.setup.plan import Plan
@@ -22,7 +22,7 @@ from fusekit.experiment.setup.trackers import Followers
 from fusekit.progress import Progress
 from fusekit.training import repeatable
 
-#: File of a fold's folder -> what it holds; the run's files are these, one fold beneath the other.
+#: File of a fold's folder -> what it holds; the run's files are these, one fold below the other.
 PREDICTIONS, VALIDATION, ABLATIONS = "predictions.csv", "validation.csv", "ablations.csv"
 EXPLANATIONS, RECORD = "explanations", "fold.json"
 
@@ -35,18 +35,10 @@ def train_fold(
     progress: Progress,
     followers: Followers | None = None,
 ) -> Bundle | None:
-    """Fit on everybody but a fold, and predict the fold, once.
+    """Fit on all subjects outside a fold (None: on all), and predict the fold, once.
 
-    What is explained once the fold is predicted fails into notes in its record, and never takes the training with it.
-    Of several processes all train and predict, each its share; the first alone writes and explains.
-
-    Args:
-        plan: what is trained.
-        gathered: the cohort.
-        fold: which is tested; None trains on all subjects and tests nobody.
-        folder: for the fold's files; with the checkpoints of an earlier attempt, if there was one, training goes on.
-        progress: shows batches.
-        followers: are told of every epoch.
+    Explanations that fail become notes in the fold's record. Of several processes all train and predict, each its
+    share; the first alone writes and explains. Checkpoints in ``folder`` resume an earlier attempt.
 
     Returns:
         The model, which is not saved; None of a baseline.
@@ -73,7 +65,7 @@ def train_fold(
         if config.baseline:
             fitted = fit_baseline(plan, gathered, sides)
         else:
-            follow = followers.epoch_ended if followers else _nobody
+            follow = followers.epoch_ended if followers else lambda *_: None
             fitted = fit_network(plan, gathered, sides, fold, folder, progress, follow)
         rule = Rule(config.aggregate)
         for name, rows in ((VALIDATION, sides.validation), (PREDICTIONS, sides.test)):
@@ -106,7 +98,3 @@ def train_fold(
     if first:
         write_json(folder / RECORD, record)
     return fitted.bundle
-
-
-def _nobody(part: str, run: Run, epoch: int, scores: dict[str, float]) -> None:
-    """Tell nobody."""

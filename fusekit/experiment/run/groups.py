@@ -4,24 +4,16 @@ from __future__ import annotations
 
 import pandas as pd
 
-from fusekit.data import Cohort, Task
+from fusekit.data import OURS, Cohort, Task
 from fusekit.data.own.columns import decides
-
-#: Columns that every such table has.
-_FIXED = ("scan", "subject", "label", "fold")
 
 
 def subgroup_table(cohort: Cohort, task: Task, folds: pd.Series) -> pd.DataFrame:
-    """One row a scan: scan, subject, label, fold, and the variables of ``task.subgroups`` that the cohort has.
+    """One row per scan: scan, subject, label, fold, and the variables of ``task.subgroups`` that the cohort has.
 
     A name is looked for among the groups, then among the clinical columns, without regard to case; the values are as
     they were read. Left out is what would split by the label itself: a clinical column that the task says must not be
     an input, and any whose values go with the classes one to one.
-
-    Args:
-        cohort: as the task read it.
-        task: names the subgroups.
-        folds: fold by subject.
     """
     scans = cohort.scans
     table = pd.DataFrame(
@@ -40,7 +32,7 @@ def subgroup_table(cohort: Cohort, task: Task, folds: pd.Series) -> pd.DataFrame
 
 def numbers_of(table: pd.DataFrame) -> list[str]:
     """The variables that are numbers, for the manifest: a reader cannot know a site 01 from a number."""
-    return [name for name in map(str, table.select_dtypes("number")) if name not in _FIXED]
+    return [name for name in map(str, table.select_dtypes("number")) if name not in OURS]
 
 
 def _variables(cohort: Cohort, task: Task) -> dict[str, pd.Series]:
@@ -52,4 +44,4 @@ def _variables(cohort: Cohort, task: Task) -> dict[str, pd.Series]:
         if task.reason_to_leave_out(column.name) is None:
             there.setdefault(column.name.lower(), (column.name, cohort.clinical[column.name]))
     wanted = [name.lower() for name in task.subgroups if name.lower() in there]
-    return {there[name][0]: there[name][1] for name in wanted if name not in _FIXED}
+    return {there[name][0]: there[name][1] for name in wanted if name not in OURS}

@@ -15,32 +15,28 @@ HISTORY = "history.csv"
 
 
 class History:
-    """A row an epoch, in ``history.csv`` of a fold's folder; those who follow are told of each.
+    """A row per epoch, in ``history.csv`` of a fold's folder; followers are notified of each.
 
-    It is part of a training's checkpoint: going on after an interruption, the file has the rows of that moment again.
-
-    Args:
-        folder: the fold's.
-        told: of every epoch: the run where it is being written, epoch, scores.
+    It is part of a training's checkpoint: after a resume, the file has the rows of that moment again.
     """
 
-    def __init__(self, folder: Path, told: Callable[[Run, int, dict[str, float]], None] | None = None):
-        self.folder, self.told = folder, told
+    def __init__(self, folder: Path, notify: Callable[[Run, int, dict[str, float]], None] | None = None):
+        self.folder, self.notify = folder, notify
         self.rows: list[dict[str, float]] = []
 
     def add(self, epoch: int, scores: dict[str, float]) -> None:
-        """Write the epoch's row, then tell those who follow."""
+        """Write the row of the epoch, then notify."""
         self.rows.append({"epoch": epoch, **{name: float(value) for name, value in scores.items()}})
         self._write()
-        if self.told:
-            self.told(Run(self.folder), epoch, scores)
+        if self.notify:
+            self.notify(Run(self.folder), epoch, scores)
 
     def state_dict(self) -> dict[str, Any]:
         """The rows."""
         return {"rows": self.rows}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Become what was known at that moment; the file, too."""
+        """Go back to what was known at that moment, with the file."""
         self.rows = list(state_dict["rows"])
         self._write()
 

@@ -31,10 +31,10 @@ PROGRAM = "from fusekit.experiment.run.launch import main; main()"
 
 @contextmanager
 def launched(plan: Plan) -> Iterator[Plan]:
-    """Give the plan with the processes that train it together; those that nobody started are started.
+    """Give the plan with the processes that train it together, and start those that are missing.
 
     torchrun and srun start all processes of a run themselves, and each of them comes here. Otherwise this one starts
-    the others on this machine, tells them the configuration, and sees to it that none outlives it.
+    the others on this machine, sends them the configuration, and sees to it that none outlives it.
 
     Raises:
         ProcessLostError: one that was started has ended at once.
@@ -71,17 +71,13 @@ def launched(plan: Plan) -> Iterator[Plan]:
 
 
 def announce(processes: Processes, gathered: Gathered, todo: Sequence[tuple[int | None, Path]]) -> None:
-    """Tell the others what is to be trained, in this order, once they have read the same data."""
+    """Send the others the list of trainings, once they have read the same data."""
     processes.from_first(lambda: [(fold, str(folder)) for fold, folder in todo])
     processes.same("data", gathered.fingerprint)
 
 
 def assist(plan: Plan) -> Path:
-    """What every process but the first does in a run; give the run's folder.
-
-    Raises:
-        FusekitError: as in the first process; what it says, the first says too.
-    """
+    """What every process but the first does in a run; return the run's folder."""
     todo: list[tuple[int | None, str]] = plan.processes.from_first(list)
     gathered = gather_again(plan.config, plan.task, plan.slices)  # from the store that the first has cut
     plan.processes.same("data", gathered.fingerprint)
@@ -97,7 +93,7 @@ def main() -> None:
             plan = make_plan(Settings.of(json.load(sys.stdin)))
             sys.stdout.write("ready\n")
             sys.stdout.flush()
-            os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # nobody reads on there
+            os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # where no one reads any more
             with launched(plan) as plan:
                 assist(plan)
     except SharedError:

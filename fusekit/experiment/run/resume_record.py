@@ -1,4 +1,4 @@
-"""What was begun in a folder, so that only the very same is gone on with."""
+"""What was begun in a folder, so that only the very same is resumed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from uuid import uuid4
 from fusekit.disk import write_json
 from fusekit.disk.schema import read_json
 from fusekit.errors import OptionError
-from fusekit.experiment.records import Begun
+from fusekit.experiment.schemas import Begun
 from fusekit.experiment.setup import manifest
 from fusekit.experiment.setup.gathered import Gathered
 from fusekit.training import difference
@@ -20,19 +20,14 @@ FORMAT = 1
 
 
 def record_of(**asked: Any) -> dict[str, Any]:
-    """What is begun, with the versions that it is begun with, as it will be read again."""
+    """What is begun, with versions and plugins, as it will be read again."""
     record = {"format": FORMAT, **asked, "versions": manifest.versions(), "plugins": manifest.plugins()}
     plain: dict[str, Any] = json.loads(json.dumps(record))
     return plain
 
 
 def begin(path: Path, record: Mapping[str, Any], what: str) -> None:
-    """Write the record, or find that the same is there.
-
-    Args:
-        path: its file.
-        record: of ``record_of``.
-        what: is begun, for the message.
+    """Write the record of a run or comparison (``what``), or find that the same is there.
 
     Raises:
         OptionError: another one is there; the message names what differs.
@@ -50,7 +45,7 @@ def begin(path: Path, record: Mapping[str, Any], what: str) -> None:
 
 
 def identity_of(path: Path, keep: bool) -> str:
-    """What trackers know it by, in every process and when it goes on: kept in the record where somebody tracks."""
+    """The id for trackers, the same in every process and after a resume; ``keep`` writes it into the record."""
     record = read_json(path, Begun)
     identity = record.setdefault("identity", uuid4().hex)
     if keep:

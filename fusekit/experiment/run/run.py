@@ -11,14 +11,14 @@ from typing import Any, Unpack
 from fusekit.disk import SEAL, growing, growing_at, new_folder
 from fusekit.errors import OptionError, attempt
 from fusekit.experiment.evidence import gather_evidence, write_report
-from fusekit.experiment.finding import NOT_MADE, note_in
 from fusekit.experiment.folder import CHECKPOINTS, Run, take_over
+from fusekit.experiment.not_made import NOT_MADE, note_in
 from fusekit.experiment.run.finish import BUNDLE, finish
 from fusekit.experiment.run.fold import train_fold
 from fusekit.experiment.run.launch import announce, assist, launched
 from fusekit.experiment.run.resume_record import identity_of, record_of, refuse_other_data
 from fusekit.experiment.run.working_folder import RECORD, unfinished, working_folder
-from fusekit.experiment.setup.gathered import gather, tell
+from fusekit.experiment.setup.gathered import gather, report
 from fusekit.experiment.setup.given import Given, merge, read_config
 from fusekit.experiment.setup.manifest import peak_memory_mib
 from fusekit.experiment.setup.plan import Plan, make_plan
@@ -41,19 +41,16 @@ def run(
 
     Args:
         task: name of the task, e.g. ``"adni-ad"``, or the path of the TOML of your own data.
-        resume: continue the interrupted run into ``out``, whose settings need not be given again; begin if there is
+        resume: resume the interrupted run into ``out``, whose settings need not be given again; begin if there is
             none, and return it if it is finished.
-        config: TOML file, or ``manifest.json`` of an earlier run, beneath what is given here.
+        config: TOML file, or ``manifest.json`` of an earlier run; what is given here wins over it.
         progress: where progress is shown; bars on standard error if not given.
         settings: as the options of ``fusekit run``, whose ``--help`` describes each. ``search`` is
             ``{"lr": (1e-4, 3e-4)}``, ``options`` is ``{"injector": {"reduction": "shared"}}``. The same seed on the
             same machine gives the same predictions.
 
-    Returns:
-        The finished run.
-
     Raises:
-        FusekitError: whatever the user can put right; nothing is left half-written, and what is done is kept.
+        FusekitError: what the user can put right; nothing is left half-written, and what is done is kept.
     """
     asked = merge(read_config(Path(config)) if config else {}, {"task": task, **settings})
     progress = progress or (Quiet() if surroundings().rank else Bars())
@@ -70,7 +67,7 @@ def run(
 
 
 def _lead(plan: Plan, resume: bool, progress: Progress) -> Path:
-    """Run, telling the other processes what to do, if there are any; give the run's folder."""
+    """Run as the first process, which leads the others if there are any; return the folder."""
     settings, size = plan.config, plan.processes.size
     if size > 1:
         step = size * settings.batch_size
@@ -88,11 +85,7 @@ def _lead(plan: Plan, resume: bool, progress: Progress) -> Path:
 
 
 def _begun(asked: dict[str, Any]) -> tuple[dict[str, Any], Run | None]:
-    """What is asked for on top of what was begun; and the run, if it is finished.
-
-    Raises:
-        OptionError: no folder is given; or the run that is finished there is another.
-    """
+    """What was begun, with what is asked for on top of it; and the run, if it is finished."""
     if asked.get("out") is None:
         raise OptionError("--resume needs --out DIR: the folder that the interrupted run was for.")
     out = Path(asked["out"]).absolute()
@@ -116,7 +109,7 @@ def _run(plan: Plan, work: Path, target: Path, progress: Progress, followers: Fo
     """Train in ``work``, each fold in a folder that stays; then write ``target``."""
     start, config = time.perf_counter(), plan.config
     gathered = gather(config, plan.task, plan.slices, progress)
-    tell(gathered.findings, progress)
+    report(gathered.findings, progress)
     refuse_other_data(work / RECORD, gathered)
     followers.run_started()
     read = time.perf_counter()
@@ -147,7 +140,7 @@ def _run(plan: Plan, work: Path, target: Path, progress: Progress, followers: Fo
         copies = [Path(shutil.copytree(path, folder / ".folds" / path.name)) for path in folds]
         further = {"seconds": seconds, "peak_memory_mib": peak_memory_mib()}
         found = finish(plan, gathered, copies, folder, last if (last / BUNDLE).exists() else None, further)
-        tell([finding for finding in found if finding.code != NOT_MADE], progress)  # which the folds have said
+        report([finding for finding in found if finding.code != NOT_MADE], progress)  # which the folds have said
         shutil.rmtree(folder / ".folds")
     _report(target, progress)
 

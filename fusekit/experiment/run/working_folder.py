@@ -26,19 +26,13 @@ def working_folder(out: Path) -> Path:
 
 @contextmanager
 def unfinished(out: Path, record: Mapping[str, Any], *, resume: bool, progress: Progress) -> Iterator[Path]:
-    """Give the working folder of a run, with what an interrupted one left there if it is gone on with.
+    """Give the working folder of a run, with what an interrupted one left there if it is resumed.
 
     It goes away when all is done, and when nothing was done that is worth keeping.
 
-    Args:
-        out: the run folder to be.
-        record: what is run.
-        resume: whether to go on with what is there.
-        progress: hears what is kept.
-
     Raises:
-        OptionError: ``out`` is not empty or cannot be written; another process is at work on it; something unfinished
-            is there, and it is not gone on with, or is something else.
+        OptionError: ``out`` is not empty or cannot be written; another process works on it; an unfinished run is there,
+            and it is not resumed, or is another one.
         DataError: the disk is full, or refuses a file.
     """
     refuse_full(out)
@@ -50,7 +44,7 @@ def unfinished(out: Path, record: Mapping[str, Any], *, resume: bool, progress: 
                 yield work
         except BaseException:
             if worth_keeping(work):
-                progress.say(f"What is done is kept in {work}; to go on: fusekit run --out {out} --resume")
+                progress.say(f"What is done is kept in {work}; to resume: fusekit run --out {out} --resume")
             else:
                 shutil.rmtree(work, ignore_errors=True)
             raise
@@ -61,27 +55,25 @@ def unfinished(out: Path, record: Mapping[str, Any], *, resume: bool, progress: 
 
 
 def _open(work: Path, out: Path, record: Mapping[str, Any], resume: bool) -> None:
-    """Begin in the working folder, or see that what was begun may be gone on with."""
-    refuse_full(out)  # somebody may have finished it while we looked
+    refuse_full(out)  # another process may have finished it meanwhile
     if not worth_keeping(work):
         (work / RECORD).unlink(missing_ok=True)  # it was begun, and no more
     elif not resume:
         raise OptionError(
-            f"a run into {out} was begun and not finished. Add --resume to go on with it, or delete {work} to begin "
-            "again."
+            f"a run into {out} was begun and not finished. Add --resume to resume it, or delete {work} to begin again."
         )
     begin(work / RECORD, record, "run")
 
 
 def worth_keeping(work: Path) -> bool:
-    """Whether there is a fold that is finished, or the state of one that is not."""
+    """Whether a fold is finished, or has a checkpoint."""
     finished = [path for path in work.glob("*") if path.is_dir() and not path.name.startswith(".")]
     return bool(finished or list(work.glob(f".*/{CHECKPOINTS}/*.safetensors")))
 
 
 @contextmanager
 def _alone(work: Path, out: Path) -> Iterator[list[Path]]:
-    """Make the working folder and keep others out of it; gives the parents that had to be made."""
+    """Make the working folder and keep others out of it; yield the parents that had to be made."""
 
     def busy() -> None:
         raise OptionError(f"another process is at work on a run into {out}; choose another --out, or wait for it.")
@@ -94,7 +86,7 @@ def _alone(work: Path, out: Path) -> Iterator[list[Path]]:
             try:
                 locked.enter_context(in_words(out))
                 locked.enter_context(alone(work / "run", busy))
-            except DataError:  # nothing can be locked here, so nobody is at work either
+            except DataError:  # nothing can be locked here, so no other process works here either
                 if not worth_keeping(work):
                     shutil.rmtree(work, ignore_errors=True)
                 remove_empty(made)

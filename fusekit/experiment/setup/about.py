@@ -13,10 +13,8 @@ class About:
     """What is known of a setting.
 
     Args:
-        group: where ``--help`` lists it.
-        help: one line for ``--help``.
+        group, help, metavar: for ``--help``.
         words: the default in words, where it is no plain value.
-        metavar: what ``--help`` writes for the value.
         least, above, below: its range; ``least`` belongs to it, the others do not.
         preset: the default is that of the task's preset.
         free: runs of one arm of a report may differ in it.
@@ -33,11 +31,7 @@ class About:
     free: bool = False
 
     def check(self, name: str, number: float) -> None:
-        """Refuse a number out of the range.
-
-        Raises:
-            OptionError: with the name and the range.
-        """
+        """Raise OptionError, with name and range, for a number out of the range."""
         takes = ""
         if self.least is not None and not number >= self.least:
             takes = f"{self.least} or more"

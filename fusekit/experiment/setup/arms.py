@@ -28,15 +28,12 @@ OWN = ("training", "augment", *DIFFERENT)
 def arms_of(
     file: Mapping[str, Any], given: Mapping[str, Any], fusions: Sequence[str], baselines: Sequence[str]
 ) -> dict[str, Settings]:
-    """Arm -> its settings: the same for all but for the options of parts.
+    """Arm -> its settings, alike in all but the options of parts.
 
-    Args:
-        file: of ``--config``; empty if there is none.
-        given: on top of it.
-        fusions, baselines: the arms.
+    ``file`` is what ``--config`` holds, ``given`` wins over it.
 
     Raises:
-        OptionError: there are not two arms, or something does not fit one of them, which is named.
+        OptionError: there are fewer than two arms, or something does not fit one of them, which is named.
     """
     asked = check_arms(file, given, fusions, baselines)
     one = next(iter(asked.values()))
@@ -52,10 +49,10 @@ def arms_of(
 def check_arms(
     file: Mapping[str, Any], given: Mapping[str, Any], fusions: Sequence[str], baselines: Sequence[str]
 ) -> dict[str, dict[str, Any]]:
-    """Arm -> what is asked of it, every name looked up; arguments and errors as ``arms_of``. It imports no torch.
+    """Arm -> what is asked of it, every name looked up without torch; arguments and errors as ``arms_of``.
 
     An option of ``ARM:part`` is for that arm. One of a part alone is for every arm that has the part, each of which
-    must take it; of a file, which may have been written for one arm, for every arm that takes it.
+    must take it; one of a file, which may have been written for one arm, is for every arm that takes it.
     """
     names = [*fusions, *baselines]
     if len(names) < 2:

@@ -71,21 +71,15 @@ def describe(
 ) -> Described:
     """Read a cohort and write its recipe; or rebuild the cohort of a recipe, and say what differs.
 
-    Args:
-        task: name of the task.
-        data: folder of the cohort; None for the task's SYNTHETIC one.
-        out: folder for the recipe, which must not exist or be empty; with ``recipe``, for the rebuilt cohort's own and
-            ``differences.csv``; nothing is written without.
-        recipe: folder of the recipe to rebuild.
-        options: part -> option -> value; they win over the recipe's.
-        progress: where progress is shown; bars on standard error if not given.
+    Without ``data``, the cohort is the task's SYNTHETIC one. ``out``, new or empty, gets the recipe; with ``recipe``,
+    the rebuilt cohort's own and ``differences.csv``. ``options`` (part -> option -> value) win over the recipe's.
 
     Raises:
-        FusekitError: whatever the user can put right; nothing is left half-written.
+        FusekitError: what the user can put right; nothing is left half-written.
     """
     progress = progress or Bars()
     theirs = read_recipe(recipe) if recipe else None
-    options = theirs.beneath(task, options or {}) if theirs else dict(options or {})
+    options = theirs.overlaid(task, options or {}) if theirs else dict(options or {})
     for part in options:
         if part not in PARTS:
             raise OptionError(f"-o {part}... has no bearing on which cohort it is; give it to `fusekit run`.")
@@ -101,13 +95,13 @@ def describe(
             table = pd.DataFrame(done.differences, columns=list(Difference.__dataclass_fields__))
             write_table(table, folder / "differences.csv")
     for option in left_out:
-        progress.say(f"note: {option} is a path of this machine and is not in the recipe; tell your colleague of it")
+        progress.say(f"note: {option} is a path of this machine and is not in the recipe; your colleague needs it too")
     telling = written.telling_ids()
     if telling:
         listed = ", ".join(telling[:3])
         progress.say(
             f"note: {len(telling)} ids hold what looks like a date or the name of a class ({listed}...); "
-            "a recipe passes ids on as they are. Rename them if they tell what may not be told."
+            "a recipe passes ids on as they are. Rename them if they reveal what must stay private."
         )
     return replace(done, recipe=written)
 
@@ -141,8 +135,8 @@ def rebuild(
 ) -> Described:
     """Read the scans of a recipe from a folder, in the recipe's order, and compare.
 
-    Where the task knows image ids, no other images are looked at; those that a recipe wants and the folder lacks are
-    looked for under other ids in a second pass.
+    Where the task knows image ids, no other images are read; what the folder lacks is looked for under other ids in a
+    second pass.
 
     Raises:
         DataError: the folder cannot be read at all, or an image cannot.
@@ -195,7 +189,7 @@ def read_cohort(config: Settings, task: Task, progress: Progress) -> Cohort:
 
 
 def _exactly(config: Settings, task: Task, folder: Path, progress: Progress) -> Cohort:
-    """Exactly the scans of the configuration's recipe; whatever differs is a refusal, and named."""
+    """Exactly the scans of the recipe; a difference is a refusal, and named."""
     assert config.recipe is not None
     name = config.task
     done = rebuild(name, task, folder, config.options, read_recipe(config.recipe), synthetic=False, progress=progress)

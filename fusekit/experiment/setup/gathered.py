@@ -31,14 +31,7 @@ from fusekit.progress import Progress, Quiet
 
 @dataclass(frozen=True)
 class Gathered:
-    """A cohort, split and cut, and everything that was found on the way.
-
-    Args:
-        cohort: as the task read it.
-        folds: fold by subject.
-        store: the cohort's slices.
-        findings: of the task, the audit and the store.
-    """
+    """A cohort, its folds (by subject) and slices, and the findings of task, audit and store."""
 
     cohort: Cohort
     folds: pd.Series
@@ -47,7 +40,7 @@ class Gathered:
 
     @cached_property
     def rows(self) -> pd.DataFrame:
-        """One row a slice: index ``row`` (of the store); subject, scan, slice, fold, label."""
+        """One row per slice: index ``row`` (of the store); subject, scan, slice, fold, label."""
         rows = self.store.rows.join(self.cohort.scans[["subject", "label"]], on="scan")
         rows["fold"] = rows["subject"].map(self.folds)
         return rows[["subject", "scan", "slice", "fold", "label"]].rename_axis("row")
@@ -63,16 +56,11 @@ class Gathered:
         return images
 
     def values(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Clinical values of some rows, one line a row."""
+        """Clinical values of some rows, one line per row."""
         return self.cohort.clinical.loc[rows["scan"]]
 
     def sides(self, fold: int | None, validation: float, seed: int) -> Sides:
-        """Hold a fold out, and set a share of the other subjects aside.
-
-        Args:
-            fold: which is tested; None tests nobody, and trains on all.
-            validation: share of the training subjects that is set aside; 0 sets none aside.
-            seed: of the draw; every arm draws the same.
+        """Hold a fold out (None: none), and set a share of the other subjects aside; every arm draws the same.
 
         Raises:
             LeakageError: a subject would be on two sides.
@@ -115,12 +103,7 @@ class Sides(NamedTuple):
 def gather(config: Settings, task: Task, slices: SlicePolicy, progress: Progress, *, stop: bool = True) -> Gathered:
     """Read the cohort, check it, deal its subjects into folds, cut its slices, and audit all of it.
 
-    Args:
-        config: data, seed, folds, image size, and which refusals are allowed.
-        task: reads the cohort.
-        slices: which slices are cut.
-        progress: shows scans.
-        stop: raise at what the audit refuses; tables are audited before the images are read, which may take hours.
+    Without ``stop``, what the audit refuses is returned and not raised. Tables are audited before images are read.
 
     Raises:
         DataError: with file, row and column, and what to do.
@@ -140,11 +123,7 @@ def gather(config: Settings, task: Task, slices: SlicePolicy, progress: Progress
 
 
 def gather_again(config: Settings, task: Task, slices: SlicePolicy) -> Gathered:
-    """Gather for a process that trains what another has gathered: nothing is audited or checked twice.
-
-    Raises:
-        DataError: as ``gather``.
-    """
+    """Gather for a process that trains what another has gathered: nothing is audited or checked twice."""
     cohort = read_cohort(config, task, Quiet())
     folds = assign_folds(cohort.subjects, config.dealt, config.seed)
     kept = cache_folder("slices")
@@ -152,14 +131,13 @@ def gather_again(config: Settings, task: Task, slices: SlicePolicy) -> Gathered:
     return Gathered(cohort, folds, store, ())
 
 
-def tell(findings: Iterable[Finding], progress: Progress) -> None:
+def report(findings: Iterable[Finding], progress: Progress) -> None:
     """Say every finding in a line."""
     for finding in findings:
         progress.say(_line(finding))
 
 
 def _line(finding: Finding) -> str:
-    """A note in a line; what may fool you with its first items, and what to do."""
     if finding.severity == "note":
         return f"note: {finding.message} ({finding.count})"
     more = f" and {finding.count - 3} more" if finding.count > 3 else ""

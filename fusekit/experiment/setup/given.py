@@ -44,8 +44,8 @@ class Given(TypedDict, total=False):
 def read_config(path: Path) -> dict[str, Any]:
     """Read a TOML file, or a run's ``manifest.json``, into what ``Settings.of`` takes.
 
-    Tables of the TOML are parts: ``[injector]`` with ``activation = "none"`` is ``-o injector.activation=none``; but
-    for ``[search]``, whose entries are ``--search``.
+    Tables of the TOML are parts: ``[injector]`` with ``activation = "none"`` is ``-o injector.activation=none``; the
+    entries of ``[search]`` are ``--search``.
 
     Raises:
         OptionError: the file cannot be read, with line and column where the format is wrong.
@@ -54,7 +54,7 @@ def read_config(path: Path) -> dict[str, Any]:
         text = regular(path).read_text(encoding="utf-8")
         if path.suffix == ".json":
             from fusekit.disk.schema import parse_json
-            from fusekit.experiment.records import Configured
+            from fusekit.experiment.schemas import Configured
 
             config = parse_json(text, Configured, f"--config {path}")["config"]
             return {name: value for name, value in config.items() if name != "out"}
@@ -68,11 +68,7 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def parse_options(pairs: Sequence[str]) -> dict[str, dict[str, str]]:
-    """``["injector.activation=none"]`` -> ``{"injector": {"activation": "none"}}``; a part may be ``ARM:part``.
-
-    Raises:
-        OptionError: a pair is not ``part.option=value``.
-    """
+    """``["injector.activation=none"]`` -> ``{"injector": {"activation": "none"}}``; a part may be ``ARM:part``."""
     options: dict[str, dict[str, str]] = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
@@ -84,11 +80,7 @@ def parse_options(pairs: Sequence[str]) -> dict[str, dict[str, str]]:
 
 
 def parse_search(pairs: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """``["lr=1e-4,3e-4"]`` -> ``{"lr": ("1e-4", "3e-4")}``.
-
-    Raises:
-        OptionError: a pair is not ``name=value,value``, or a name is there twice.
-    """
+    """``["lr=1e-4,3e-4"]`` -> ``{"lr": ("1e-4", "3e-4")}``."""
     search: dict[str, tuple[str, ...]] = {}
     for pair in pairs:
         name, equals, values = pair.partition("=")
@@ -103,11 +95,7 @@ def parse_search(pairs: Sequence[str]) -> dict[str, tuple[str, ...]]:
 
 
 def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay settings over each other, the last on top; options merge option by option.
-
-    Raises:
-        OptionError: what should be the options of a part is something else.
-    """
+    """Lay settings over each other, the last on top; options merge option by option."""
     merged: dict[str, Any] = {}
     options: dict[str, dict[str, Any]] = {}
     for layer in layers:
@@ -118,11 +106,7 @@ def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def entries(value: Any, name: str) -> Mapping[str, Any]:
-    """The value itself, where it has names and values.
-
-    Raises:
-        OptionError: it has none.
-    """
+    """The value itself; OptionError if it has no names with values."""
     if not isinstance(value, Mapping):
         raise OptionError(f"{name} takes names with values, not {value!r}.")
     return value

@@ -62,7 +62,7 @@ def machine(device: torch.device) -> dict[str, Any]:
 
 
 def published(row: Published) -> dict[str, Any]:
-    """Somebody's row, as an entry of a manifest."""
+    """A published row, as an entry of a manifest."""
     return {**asdict(row), "scores": dict(row.scores)}
 
 
@@ -84,7 +84,7 @@ def fingerprint(cohort: Cohort, images: np.ndarray) -> dict[str, str]:
 
 
 def peak_memory_mib() -> int | None:
-    """Largest resident size of this process so far, MiB; None on Windows, whose standard library does not tell."""
+    """Largest resident size of this process so far, MiB; None on Windows, whose standard library has no such count."""
     if sys.platform == "win32":
         return None
     import resource

@@ -102,11 +102,7 @@ def parts_of(values: Mapping[str, Any]) -> dict[str, Named | None]:
 
 
 def _named(values: Mapping[str, Any], options: Mapping[str, Mapping[str, Any]]) -> dict[str, Named]:
-    """Those parts with options that have a name, the task among them.
-
-    Raises:
-        OptionError: a fusion or baseline lacks a part that an option is given for.
-    """
+    """Those parts with options that have a name, the task among them; OptionError for a part that is not there."""
     named = {} if is_own(values["task"]) else {"task": Named(catalog().tasks, values["task"])}
     asked = [part for part in (*MODEL_PARTS, "baseline") if options.get(part)]
     has = parts_of(values) if asked else {}
@@ -122,11 +118,7 @@ def _named(values: Mapping[str, Any], options: Mapping[str, Mapping[str, Any]]) 
 
 
 def of_search(search: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """``{"training.ema": value}`` -> ``{"training": {"ema": value}}``.
-
-    Raises:
-        OptionError: a name is of nothing that can be searched.
-    """
+    """``{"training.ema": value}`` -> ``{"training": {"ema": value}}``; OptionError for what cannot be searched."""
     found: dict[str, dict[str, Any]] = {}
     for name, value in search.items():
         part, dot, option = name.partition(".")
@@ -140,11 +132,7 @@ def of_search(search: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def typed(part: str, chosen: Mapping[str, Any], values: Mapping[str, Any], task: Task) -> dict[str, Any]:
-    """Give the options of a part their types; paths become absolute.
-
-    Raises:
-        OptionError: an option does not exist or does not take its value.
-    """
+    """Give the options of a part their types, or raise OptionError; paths become absolute."""
     if part == "track":  # each of several trackers knows its own
         return dict(chosen)
     found = read_options(part, _factory(part, values, task), chosen, _WITHHELD.get(part, ()))
@@ -154,7 +142,7 @@ def typed(part: str, chosen: Mapping[str, Any], values: Mapping[str, Any], task:
 def without_defaults(part: str, chosen: Mapping[str, Any], values: Mapping[str, Any], task: Task) -> dict[str, Any]:
     """Leave out what is the default anyway, so that spelling it out makes no other run.
 
-    Beneath a recipe, the options of the cohort stay: what would stand in for them is the recipe's.
+    With a recipe, the options of the cohort stay: they may differ from the recipe's.
     """
     if part == "track" or ("recipe" in values and part in ("task", "synthetic")):
         return dict(chosen)
@@ -193,11 +181,7 @@ def _defaults(part: str, values: Mapping[str, Any], task: Task) -> Mapping[str, 
 
 
 def task_factory(name: str) -> Callable[..., Any]:
-    """What builds a task, from its name or from the path of a TOML.
-
-    Raises:
-        UnknownName: no such task, with the nearest.
-    """
+    """What builds a task, from its name or from the path of a TOML."""
     from fusekit.data.own.task import OwnTask
 
     return partial(OwnTask, Path(name)) if is_own(name) else catalog().tasks.get(name)
@@ -223,13 +207,13 @@ def open_task(name: str, options: Mapping[str, Mapping[str, Any]]) -> Task:
 
 
 def open_under_recipe(values: dict[str, Any], options: dict[str, dict[str, Any]]) -> Task:
-    """Open the task, with a recipe's options beneath those given; a task that knows its data fills them in."""
+    """Open the task, a recipe's options below those given; a task that knows its data fills them in."""
     recipe = None
     if "recipe" in values:
         from fusekit.data.recipe.recipe import read_recipe
 
         recipe = read_recipe(values["recipe"])
-        options |= recipe.beneath(values["task"], options)
+        options |= recipe.overlaid(values["task"], options)
     task = open_task(values["task"], options)
     if task.folder is not None:
         values.setdefault("data", task.folder.absolute())

@@ -56,12 +56,7 @@ class Plan:
         )
 
     def build_baseline(self) -> Baseline:
-        """Build the classical model that is trained instead of a network.
-
-        Raises:
-            UnknownName: no such baseline.
-            OptionError: an option has a value that it does not take.
-        """
+        """Build the classical model that is trained instead of a network."""
         factory = catalog().baselines.get(self.config.baseline)
         made: Baseline = factory(**self.config.options.get("baseline", {}))
         return made
@@ -72,8 +67,8 @@ def make_plan(config: Settings) -> Plan:
 
     Raises:
         UnknownName: a task, fusion, backbone, part, metric or tracker is not registered.
-        OptionError: an option does not exist or does not take its value, the device is not there, or the backbone reads
-            volumes where the policy gives slices (or the reverse), or does not take images of this size.
+        OptionError: an option does not exist or does not take its value, the device is not there, or the backbone
+            does not take such slices.
     """
     options = config.options
     task = open_task(config.task, options)
@@ -114,7 +109,6 @@ def make_plan(config: Settings) -> Plan:
 
 
 def _refuse_mirrored(plan: Plan) -> None:
-    """Left and right cannot change places in a slice that has neither."""
     if plan.augment.flip and plan.slices.plane == "sagittal":
         raise OptionError(
             "augment.flip mirrors left and right, and a sagittal slice shows front and back. Leave it away, or choose "
@@ -123,7 +117,6 @@ def _refuse_mirrored(plan: Plan) -> None:
 
 
 def _refuse_other_rank(plan: Plan, dims: int) -> None:
-    """A two-dimensional backbone reads slices, a three-dimensional one whole volumes."""
     name, plane = plan.config.backbone, plan.slices.plane
     if plane == "volume" and dims != 3:
         raise OptionError(

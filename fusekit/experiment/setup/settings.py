@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 LAUNCHED = "1, or as torchrun or srun started"
 
-#: Share of the training subjects set aside where something is fitted on them and nobody says how many.
+#: Share of the training subjects set aside where something is fitted on them and no other is given.
 VALIDATION = 0.2
 
 
@@ -107,7 +107,7 @@ class Settings:
     def of(cls, given: Mapping[str, Any]) -> Settings:
         """Check what was given, give every value its type, and fill the rest from the task's preset.
 
-        Names are checked first, without torch. None means not given; text is read, wherever it comes from.
+        Names are checked first, without torch. None means not given.
 
         Raises:
             UnknownName: no such task, fusion, backbone or baseline, with the nearest.
@@ -123,7 +123,7 @@ class Settings:
         fitted = bool(values.get("select") == "auc" or values.get("threshold") == "youden" or search)
         values = {
             **{name: getattr(preset, name) for name, (_, about) in FIELDS.items() if about.preset},
-            "folds": 5 if values.get("data") else 1,  # invented patients are held out once: nobody waits for more
+            "folds": 5 if values.get("data") else 1,  # invented patients are held out once, as a quick look
             "validation": VALIDATION if fitted else 0.0,
             **values,
         }
@@ -166,11 +166,7 @@ class Settings:
         return replace(parts.preset_of(task, self.data).slices, **self.options.get("slices", {}))
 
     def candidates(self) -> list[tuple[dict[str, Any], Settings]]:
-        """What ``search`` chooses from: the choice, and the settings it gives; these alone without a search.
-
-        Raises:
-            OptionError: a candidate does not fit.
-        """
+        """What ``search`` chooses from: the choice, and the settings it gives; these alone without a search."""
         found = []
         for values in product(*self.search.values()):
             choice = dict(zip(self.search, values, strict=True))
@@ -188,10 +184,9 @@ class Settings:
 
     def identity(self, *without: str) -> dict[str, Any]:
         """What makes it the same run, however its settings were spelled and wherever its folder is moved."""
-        return {name: value for name, value in self.as_json().items() if name not in ("out", *without)}
+        return identity_of(self.as_json(), *without)
 
     def _check(self, fitted: bool) -> None:
-        """Refuse what does not go together."""
         if self.baseline and self.devices * self.nodes > 1:
             raise OptionError(
                 f"the baseline {self.baseline} is fitted by one process; leave --devices and --nodes out."
@@ -211,12 +206,17 @@ FIELDS: dict[str, tuple[Any, About]] = {
 }
 
 
-def plain_values(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Give every setting its type, and see that it is in its range; parts and their options come later.
+#: In these, runs of one arm of a report may differ.
+FREE = tuple(name for name, (_, about) in FIELDS.items() if about.free)
 
-    Raises:
-        OptionError: there is no such setting, or it does not take the value; or no task is named.
-    """
+
+def identity_of(config: Mapping[str, Any], *without: str) -> dict[str, Any]:
+    """``Settings.identity`` of what ``as_json`` returned."""
+    return {name: value for name, value in config.items() if name not in ("out", *without)}
+
+
+def plain_values(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Give every setting its type, and check its range; parts and their options come later."""
     values = {name: _typed(name, value) for name, value in given.items() if value is not None}
     if not values.get("task"):
         raise OptionError("the configuration names no task; `fusekit list tasks` shows them.")
@@ -224,12 +224,7 @@ def plain_values(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_names(given: Mapping[str, Any]) -> None:
-    """Look up every name in what was given, importing nothing heavy.
-
-    Raises:
-        UnknownName: with the nearest.
-        OptionError: there is no such part or option.
-    """
+    """Look up every name in what was given, importing nothing heavy; OptionError or UnknownName with the nearest."""
     values = plain_values(given)
     if values.get("fusion") and values.get("baseline"):
         raise OptionError("a run trains one arm: --fusion or --baseline; `fusekit compare` trains several.")
@@ -256,11 +251,7 @@ def _typed(name: str, value: Any) -> Any:
 
 
 def _candidates(name: str, given: Any, values: Mapping[str, Any], task: Task) -> tuple[Any, ...]:
-    """The candidates of one entry of ``search``, typed, each once.
-
-    Raises:
-        OptionError: there is none, or one does not fit.
-    """
+    """The candidates of one entry of ``search``, typed, each once."""
     part, dot, option = name.partition(".")
     several = given if isinstance(given, list | tuple) else [given]
     if not several:

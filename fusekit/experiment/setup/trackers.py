@@ -23,10 +23,9 @@ class Underway:
     """A run from before its first epoch until its folder is there.
 
     Args:
-        id: tells it from every other run anywhere; the same in every process that trains a part of it, and when an
-            interrupted comparison goes on.
-        name: for people, unique below ``home``: the run folder's (``adni-ad-rbca-20260102-030405``), and of a
-            comparison's runs ``compare-adni-ad-1a2b3c4d/rbca-seed-0``.
+        id: unique; the same in every process that trains a part of it, and after a resume.
+        name: for people, unique in ``home``: the run folder's (``adni-ad-rbca-20260102-030405``), or
+            ``compare-adni-ad-1a2b3c4d/rbca-seed-0``.
         home: the folder that holds the run's folder, or that of its comparison.
         config: everything that was asked for.
     """
@@ -65,15 +64,10 @@ def open_trackers(config: Settings) -> PluginHost:
 
 
 class Followers:
-    """Tell everybody who follows a run how it goes; as a context, they also hear when it fails.
+    """Notify all who follow a run, also when it fails.
 
-    A plugin that fails is an error, as in every hook. A tracker that fails, which is most often a server that cannot
-    be reached, is said once and then left out: training does not depend on it.
-
-    Args:
-        underway: the run.
-        progress: where they say what there is to say.
-        failed: trackers that are left out, shared among runs so that a server that is gone is not waited for again.
+    A plugin that fails is an error, as in every hook. A tracker that fails, most often for lack of its server, is
+    reported once and left out. ``failed`` is shared among runs, so that no run waits for it again.
     """
 
     def __init__(self, underway: Underway, progress: Progress, failed: dict[str, str] | None = None):
@@ -83,7 +77,7 @@ class Followers:
         self._ended = False
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Another process opens trackers of its own, and what it says comes back in ``failed``."""
+        """Another process opens trackers of its own, and reports failures in ``failed``."""
         return Followers, (self.underway, Quiet())
 
     def __enter__(self) -> Self:
@@ -100,29 +94,29 @@ class Followers:
         """Before the first epoch; a second time it does nothing."""
         if self._trackers is None:
             self._trackers = open_trackers(self.underway.config)
-            self._tell("run_started", underway=self.underway)
+            self._notify("run_started", underway=self.underway)
 
     def epoch_ended(self, part: str, run: Run, epoch: int, scores: dict[str, float]) -> None:
         """After an epoch of a part, whose files are being written in the folder of ``run``."""
         self.run_started()
-        self._tell("epoch_ended", run=run, underway=self.underway, part=part, epoch=epoch, scores=scores)
+        self._notify("epoch_ended", run=run, underway=self.underway, part=part, epoch=epoch, scores=scores)
 
     def run_ended(self, run: Run | None) -> None:
         """The run folder is there, or (None) it will not be."""
         self.run_started()
         self._ended = True
-        self._tell("run_ended", underway=self.underway, run=run)
+        self._notify("run_ended", underway=self.underway, run=run)
 
     def leave_out(self, tracker: str, reason: str) -> None:
-        """Go on without a tracker, and say so, once."""
+        """Leave a tracker out, and say so, once."""
         if tracker not in self.failed:
             self.failed[tracker] = reason
             self.progress.say(
-                f"warning: the tracker {tracker} failed and is left out; the training goes on. "
+                f"warning: the tracker {tracker} failed and is left out; the training continues. "
                 f"{reason}. history.csv has every epoch."
             )
 
-    def _tell(self, hook: str, **arguments: Any) -> None:
+    def _notify(self, hook: str, **arguments: Any) -> None:
         for _ in catalog().host.call_each(hook, **arguments):
             pass
         assert self._trackers is not None
@@ -130,24 +124,18 @@ class Followers:
             if plugin.name in self.failed:
                 continue
             try:
-                told = self._trackers.call(plugin, hook, **arguments)
+                answer = self._trackers.call(plugin, hook, **arguments)
             except FusekitError as error:  # what a hook raises is always one
                 cause = error.__cause__ or error
                 self.leave_out(plugin.name, f"{type(cause).__name__}: {' '.join(str(cause).split())[:300]}")
             else:
-                if told:
-                    self.progress.say(f"{plugin.name}: {told}")
+                if answer:
+                    self.progress.say(f"{plugin.name}: {answer}")
 
 
 @contextmanager
 def followers_of(comparison: Path, identity: str, progress: Progress) -> Iterator[Callable[[str, Settings], Followers]]:
-    """Let every run of a comparison be followed: (name of its folder, configuration) -> its followers.
-
-    Args:
-        comparison: its folder.
-        identity: what it is known by.
-        progress: as ``Followers``.
-    """
+    """Let every run of a comparison be followed: (name of its folder, configuration) -> its followers."""
     failed: dict[str, str] = {}
     with ExitStack() as stack:
 

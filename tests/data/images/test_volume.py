@@ -159,7 +159,7 @@ def test_containers_that_are_not_what_they_seem_are_refused(tmp_path: Path) -> N
         ("packed.nii", packed, r"is gzip-compressed, unlike.*end in \.nii\.gz"),
         ("cut.nii.gz", packed[:-20], "truncated or damaged"),
         ("header.nii.gz", packed[:15], "truncated or damaged"),
-        ("short.nii", good[:-1], r"claims 592 bytes of voxels, but the file has only 591"),
+        ("short.nii", good[:-1], r"claims 592 bytes of pixels, but the file has only 591"),
         ("text.nii", b"subject,age\n1,70\n", "cannot be read"),
     ):
         (tmp_path / name).write_bytes(content)

@@ -100,6 +100,18 @@ def test_a_path_that_no_system_takes_is_said_with_its_line(tmp_path: Path) -> No
     assert re.search(r"t\.csv, line 3, column 'path': 'n+\.nii' cannot be looked at: .*File name too long", wrong)
 
 
+def test_only_rows_that_may_have_an_image_ask_for_an_expression(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Pattern] = []
+    usual = Pattern._expression
+    monkeypatch.setattr(Pattern, "_expression", lambda pattern, values: made.append(pattern) or usual(pattern, values))  # type: ignore[func-returns-value]
+    rows = "".join(f"P{number:04}\n" for number in range(500))
+    found = match(tmp_path, f"id\n{rows}", Pattern("s/*{id}*.nii"), "s/a_P0007_t1.nii", "s/a_P0009_t1.nii")
+    assert (len(found.images), len(found.absent)) == (2, 498)
+    assert len(made) < 10
+
+
 def test_paths_are_hinted_at_with_one_look_at_each_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     looks: list[Path] = []
     usual = Path.iterdir

@@ -48,6 +48,15 @@ def test_the_join_is_that_of_pandas(main: list[int], labs: list[int], semicolons
     assert codes.get("row-never-used", set()) == set(values["id"]) - set(table["id"])
 
 
+def test_what_rows_need_of_a_table_is_found_once_for_all_columns(tmp_path: Path) -> None:
+    made, _, _ = joined(tmp_path, "id\na\nb\nc\n", "id,afp,cea\nb,5,6\na,4,7\n", optional=True)
+    part, rows = made.homes["afp"], made.lines[[0, 2]]
+    needed = made.needed(part, rows)
+    assert needed.to_dict("list") == {"afp": ["4"], "cea": ["7"]}
+    assert made.needed(part, rows) is needed
+    assert made.spread(needed["cea"], part, rows).fillna("").to_dict() == {2: "7", 4: ""}
+
+
 def test_keys_of_several_columns_and_of_other_names(tmp_path: Path) -> None:
     made, problems, _ = joined(
         tmp_path, "id,visit\na,1\na,2\nb,1\n", "pid,when,afp\nb,1,5\na,2,4\na,1,3\n",
@@ -63,7 +72,7 @@ def test_keys_without_partner_and_keys_that_stand_twice_are_listed_with_their_li
     main = "id\n" + "".join(f"q{k}\n" for k in range(12)) + "007\nP1\nb\n"
     _, problems, _ = joined(tmp_path, main, "id,afp\n7,1\np1,2\nb,3\nb,4\n")
     assert len(problems) == 2
-    assert "id b stands on lines 4, 5" in problems[0]
+    assert "id b is on lines 4, 5" in problems[0]
     assert "14 rows have no partner" in problems[1]
     assert "q0 (line 2), q1 (line 3)" in problems[1]
     assert "and 4 more" in problems[1]

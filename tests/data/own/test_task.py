@@ -131,11 +131,9 @@ def test_scans_are_named_by_their_column_else_by_subject_and_what_names_the_imag
     table = TABLE.replace("s4", "v1").replace("s1", "v1").replace("s2", "v2").replace("s3", "v1")
     cohort = scan(tmp_path, visits, table, "p3_v1 p1_v1 p1_v2 p2_v1")
     assert cohort.scans.index.tolist() == ["p3_v1", "p1_v1", "p1_v2", "p2_v1"]
-    with pytest.raises(
-        DataError, match=r"1 subjects stand in several rows: subject 'p1' on lines 3, 4\. Name the scan"
-    ):
+    with pytest.raises(DataError, match=r"1 subjects are in several rows: subject 'p1' on lines 3, 4\. Name the scan"):
         scan(tmp_path, by_subject.replace("{scan}", "{pid}"))
-    with pytest.raises(DataError, match=r"1 scans stand in several rows: scan 'p1_s1' on lines 3, 4\. Correct them"):
+    with pytest.raises(DataError, match=r"1 scans are in several rows: scan 'p1_s1' on lines 3, 4\. Correct them"):
         scan(tmp_path, table=TABLE.replace("p1;s2", "p1;s1"))
 
 

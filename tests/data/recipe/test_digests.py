@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fusekit.data import Cohort, Column, read
-from fusekit.data.recipe.digests import digest_scans, digest_voxels, keyed_label, keyed_values, plain, table_of
+from fusekit.data.recipe.digests import digest_scans, digest_voxels, keyed, keyed_values, plain, table_of
 from fusekit.progress import Quiet
 from tests.tiny import Tiny, write_image
 
@@ -95,7 +95,7 @@ def test_neither_equal_labels_nor_equal_values_can_be_seen(tmp_path: Path) -> No
     assert rows["values_hmac:genes"].is_unique
     # Not even where one image stands for two subjects.
     key = bytes(32)
-    assert keyed_label(key, "p1", "dementia") != keyed_label(key, "p2", "dementia")
+    assert keyed(key, ["label", "p1", "dementia"]) != keyed(key, ["label", "p2", "dementia"])
     assert keyed_values(key, "p1", "t", {"a": 1.0}) != keyed_values(key, "p2", "t", {"a": 1.0})
 
 

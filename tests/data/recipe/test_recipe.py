@@ -150,16 +150,16 @@ def test_ids_that_tell_something_are_named(cohort: Cohort) -> None:
 def test_the_options_that_are_given_win_and_are_named(cohort: Cohort) -> None:
     recipe = recipe_of(cohort, ids=True, rules=None, many=["a", "b"])
     given = {"task": {"visits": "bl", "ids": "true", "rules": "none", "many": "a,b", "place": "here"}}
-    merged = recipe.beneath("tiny", given)
+    merged = recipe.overlaid("tiny", given)
     assert merged == {"task": {**given["task"]}}
     assert recipe.overruled(merged) == ["task.visits is bl, not the recipe's all"]
-    assert recipe.beneath("tiny", {})["task"]["visits"] == "all"
+    assert recipe.overlaid("tiny", {})["task"]["visits"] == "all"
     with pytest.raises(OptionError, match="the recipe is one of the task 'tiny', not of 'adni-ad'"):
-        recipe.beneath("adni-ad", {})
+        recipe.overlaid("adni-ad", {})
     own = replace(recipe, task="my-task.toml")
-    assert own.beneath("/home/ben/bens.toml", {}) == recipe.options  # everybody's own file has a name of its own
+    assert own.overlaid("/home/ben/bens.toml", {}) == recipe.options  # people name their own files
     with pytest.raises(OptionError, match=r"the task 'my-task\.toml', not of 'tiny'"):
-        own.beneath("tiny", {})
+        own.overlaid("tiny", {})
 
 
 def _rewrite(folder: Path, **entries: Any) -> None:
@@ -188,7 +188,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], Any], str]] = {
         r"scans\.csv is not as the recipe was written",
     ),
     "outside": (lambda f: _rewrite(f, files={"../x": "0"}), "is not as the recipe was written"),
-    "unlisted": (lambda f: _rewrite(f, files={}), "is no recipe, or a damaged one"),
+    "unlisted": (lambda f: _rewrite(f, files={}), "is not as the recipe was written"),
     "path": (lambda f: _rewrite(f, options={"task": {"rules": "/etc/passwd"}}), "is a path of another machine"),
     "file": (
         lambda f: _rewrite(f, options={"task": {"rules": {"file": "../../x.toml"}}}),
@@ -198,7 +198,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], Any], str]] = {
         lambda f: _rewrite(f, columns=[{"name": "x", "categories": [], "odd": 1}]),
         r"recipe\.json: columns\[0\]\.odd is not known",
     ),
-    "no-digests": (lambda f: _replace_list(f, "scan,subject\na,b\n"), "column missing: image_sha256, label_hmac"),
+    "no-digests": (lambda f: _replace_list(f, "scan,subject\na,b\n"), "columns missing: 'image_sha256', 'label_hmac'"),
     "twice": (
         lambda f: _replace_list(f, "scan,subject,image_sha256,label_hmac\na,b,c,d\na,b,c,d\n"),
         r"scans\.csv, column 'scan': 'a' stands twice",

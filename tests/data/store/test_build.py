@@ -24,6 +24,7 @@ from fusekit.data import SlicePolicy, SliceStore, Volume, build_store
 from fusekit.data.images import volume as images
 from fusekit.data.store import build as store_build
 from fusekit.data.store.journal import JOURNAL, Journal
+from fusekit.data.store.plan import THUMBNAIL, Plan
 from fusekit.disk import PARTIAL
 from fusekit.errors import DataError
 from fusekit.progress import Quiet
@@ -284,18 +285,18 @@ def test_whatever_a_crash_leaves_of_the_files_the_result_is_the_same(tmp_path: P
 
 def test_a_journal_of_something_else_counts_for_nothing(tmp_path: Path) -> None:
     def journal(size: int) -> Journal:
-        heading = store_build.heading_of(POLICY, size, 1)
-        return Journal(tmp_path, heading, np.dtype(np.uint8), (8, 8), store_build.THUMBNAIL)
+        heading = Plan((), POLICY, size).heading
+        return Journal(tmp_path, heading, np.dtype(np.uint8), (8, 8), THUMBNAIL)
 
     entry = {"scan": "s", "stamp": "1", "slices": [0], "notes": [], "facts": {}}
     with journal(8) as first:
         assert first.resume([("s", "1")]) == 0
-        first.append(entry, np.ones((1, 8, 8), np.uint8), np.ones(store_build.THUMBNAIL, np.uint8))
+        first.append(entry, np.ones((1, 8, 8), np.uint8), np.ones(THUMBNAIL, np.uint8))
     for size, scan, kept in ((8, "s", 1), (8, "other", 0), (9, "s", 0)):
         with journal(size) as again:
             assert again.resume([(scan, "1")]) == kept
             if not kept:
-                again.append(entry, np.ones((1, 8, 8), np.uint8), np.ones(store_build.THUMBNAIL, np.uint8))
+                again.append(entry, np.ones((1, 8, 8), np.uint8), np.ones(THUMBNAIL, np.uint8))
 
 
 @pytest.mark.parametrize("count", [12, 60])
@@ -348,7 +349,7 @@ def test_the_progress_tells_what_was_cut_before(tmp_path: Path) -> None:
             said.append(line)
 
     build_store(scans_of(folder), POLICY, 8, partial.parent, Ear(), 2)
-    assert said == ["7 of 8 scans were cut before; going on with the others."]
+    assert said == ["7 of 8 scans were cut before; the others follow."]
 
 
 def test_the_description_tells_what_is_in_the_store(tmp_path: Path) -> None:

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from fusekit.data import SlicePolicy
-from fusekit.data.store.build import THUMBNAIL, heading_of
 from fusekit.data.store.cache import alone
 from fusekit.data.store.entries import CacheEntry, cache_entries, remove
 from fusekit.data.store.journal import Journal
+from fusekit.data.store.plan import THUMBNAIL, Plan
 from fusekit.errors import DataError
 
 HOLDER = """
@@ -36,7 +36,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (cohort / "table.csv").write_bytes(bytes(50))
     partial = tmp_path / "slices" / "slices-abc.partial"
     partial.mkdir(parents=True)
-    heading = heading_of(SlicePolicy(window=(400, 40), depth="float16"), 8, 5)
+    heading = Plan((), SlicePolicy(window=(400, 40), depth="float16"), 8).heading | {"scans": 5}
     with Journal(partial, heading, np.dtype(np.float16), (8, 8), THUMBNAIL) as journal:
         journal.resume([])
         entry = {"scan": "s", "stamp": "1", "slices": [3, 4], "notes": [], "facts": {}}

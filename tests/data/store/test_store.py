@@ -17,7 +17,7 @@ from fusekit.data import SlicePolicy, SliceStore, build_store, cut
 from fusekit.data.images import volume as images
 from fusekit.data.images.facts import measure
 from fusekit.data.store import build as store_build
-from fusekit.data.store.store import fingerprint_of
+from fusekit.data.store.plan import Plan
 from fusekit.errors import DataError
 from fusekit.progress import Quiet
 
@@ -91,7 +91,7 @@ def test_a_store_is_built_once_and_then_opened(tmp_path: Path, monkeypatch: pyte
     second = _build(scans, tmp_path / "cache")
     np.testing.assert_array_equal(first.images, second.images)
     pd.testing.assert_frame_equal(first.rows, second.rows)
-    assert second.fingerprint == first.fingerprint == fingerprint_of(scans, POLICY, 8)
+    assert second.fingerprint == first.fingerprint == Plan.of(scans, POLICY, 8).fingerprint
     (tmp_path / "images" / "scan0.nii").touch()
     with pytest.raises(AssertionError, match=r"scan0\.nii was read again"):
         _build(scans, tmp_path / "cache")
@@ -99,17 +99,20 @@ def test_a_store_is_built_once_and_then_opened(tmp_path: Path, monkeypatch: pyte
 
 def test_the_fingerprint_follows_files_policy_and_size(tmp_path: Path) -> None:
     scans = _scans(tmp_path / "images", 2)
-    seen = {fingerprint_of(scans, POLICY, 8)}
-    assert fingerprint_of(scans, POLICY, 8) in seen
-    others = [fingerprint_of(scans, POLICY, 9), fingerprint_of(scans, SlicePolicy(start=1, stop=2), 8)]
-    others += [fingerprint_of(scans.iloc[::-1], POLICY, 8), fingerprint_of(scans.rename({"s0": "other"}), POLICY, 8)]
+    seen = {Plan.of(scans, POLICY, 8).fingerprint}
+    assert Plan.of(scans, POLICY, 8).fingerprint in seen
+    others = [Plan.of(scans, POLICY, 9).fingerprint, Plan.of(scans, SlicePolicy(start=1, stop=2), 8).fingerprint]
+    others += [
+        Plan.of(scans.iloc[::-1], POLICY, 8).fingerprint,
+        Plan.of(scans.rename({"s0": "other"}), POLICY, 8).fingerprint,
+    ]
     path = scans["image"].iloc[0]
     before = path.stat()
     path.write_bytes(path.read_bytes() + b"\0")
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))  # only the size differs
-    others.append(fingerprint_of(scans, POLICY, 8))
+    others.append(Plan.of(scans, POLICY, 8).fingerprint)
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
-    others.append(fingerprint_of(scans, POLICY, 8))
+    others.append(Plan.of(scans, POLICY, 8).fingerprint)
     assert len(seen | set(others)) == 7
 
 
@@ -117,12 +120,12 @@ def test_the_fingerprint_of_a_series_follows_each_of_its_files(tmp_path: Path) -
     for name in ("1.dcm", "2.dcm"):
         (tmp_path / name).write_bytes(b"x")
     of = [pd.DataFrame({"image": [path]}, index=["s"]) for path in (tmp_path, tmp_path / "1.dcm")]
-    before = [fingerprint_of(scans, POLICY, 8) for scans in of]
+    before = [Plan.of(scans, POLICY, 8).fingerprint for scans in of]
     (tmp_path / "2.dcm").write_bytes(b"xy")
-    after = [fingerprint_of(scans, POLICY, 8) for scans in of]
+    after = [Plan.of(scans, POLICY, 8).fingerprint for scans in of]
     assert len({*before, *after}) == 4
     with pytest.raises(DataError, match="gone: the image cannot be read"):
-        fingerprint_of(pd.DataFrame({"image": [tmp_path / "gone"]}), POLICY, 8)
+        Plan.of(pd.DataFrame({"image": [tmp_path / "gone"]}), POLICY, 8)
 
 
 def test_notes_become_findings_that_are_kept(tmp_path: Path) -> None:
@@ -287,11 +290,11 @@ def test_the_fingerprint_follows_masks_that_are_looked_at(tmp_path: Path) -> Non
     scans = _scans(tmp_path / "images", 2)
     masked = scans.assign(mask=pd.Series([None, tmp_path / "mask.nii"], index=scans.index, dtype=object))
     (tmp_path / "mask.nii").write_bytes(b"x")
-    assert fingerprint_of(masked, POLICY, 8) == fingerprint_of(scans, POLICY, 8)
+    assert Plan.of(masked, POLICY, 8).fingerprint == Plan.of(scans, POLICY, 8).fingerprint
     looked = replace(POLICY, largest=2)
-    before = fingerprint_of(masked, looked, 8)
+    before = Plan.of(masked, looked, 8).fingerprint
     (tmp_path / "mask.nii").write_bytes(b"xy")
-    assert len({before, fingerprint_of(masked, looked, 8), fingerprint_of(scans, looked, 8)}) == 3
+    assert len({before, Plan.of(masked, looked, 8).fingerprint, Plan.of(scans, looked, 8).fingerprint}) == 3
 
 
 def _flip(path: Path, place: int) -> None:

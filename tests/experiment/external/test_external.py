@@ -251,7 +251,7 @@ def test_options_that_do_not_fit_are_named(small_run: Run, tmp_path: Path, given
 
 
 def test_other_classes_are_refused_before_anything_is_read(small_run: Run, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"the model tells CN, AD apart \(in this order\), and the task mci-converter"):
+    with pytest.raises(DataError, match=r"the model distinguishes CN, AD \(in this order\), and the task mci"):
         _evaluate(small_run.folder, tmp_path / "out", task="mci-converter", options={})
     turned = replace(small_run.bundle, classes=("AD", "CN"))
     turned.save(tmp_path / "bundle")

@@ -101,7 +101,7 @@ def test_a_process_that_is_killed_takes_the_others_along_and_nothing_is_lost(
         said = " ".join(ended(process, code).split())
         if whom == "other":
             assert "another process of this training has ended" in said
-            assert "to go on: fusekit run" in said
+            assert "to resume: fusekit run" in said
         give_up = time.monotonic() + 60
         while any(Path(f"/proc/{pid}").exists() for pid in others):
             assert time.monotonic() < give_up, "a process outlived its run"

@@ -65,7 +65,7 @@ def test_what_is_worth_keeping_is_gone_on_with_and_not_begun_again(tmp_path: Pat
     heard, work = Heard(), working_folder(out)
     with pytest.raises(ZeroDivisionError):
         end(out, ZeroDivisionError(), made, resume=True, progress=heard)
-    assert heard.lines == [f"What is done is kept in {work}; to go on: fusekit run --out {out} --resume"]
+    assert heard.lines == [f"What is done is kept in {work}; to resume: fusekit run --out {out} --resume"]
     with pytest.raises(OptionError, match=r"was begun and not finished\. Add --resume .* or delete .*\.a\.unfinished"):
         end(out, None)
     with pytest.raises(OptionError, match=r"begun with other config: lr was 0\.1 and is 0\.2"):

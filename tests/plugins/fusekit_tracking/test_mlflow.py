@@ -151,7 +151,7 @@ def test_a_server_that_is_gone_stops_nothing(
         followers.epoch_ended("fold-0", written, 1, {"loss": 0.5})
         followers.run_ended(finished)
     assert len(said) == 1
-    assert "the tracker mlflow failed and is left out; the training goes on" in said[0]
+    assert "the tracker mlflow failed and is left out; the training continues" in said[0]
 
 
 def test_an_address_that_cannot_be_one_is_refused_before_training(

@@ -1,4 +1,4 @@
-"""What the JSON files of a run, of its folds and of a comparison hold, as far as anything reads it back."""
+"""What the JSON files of a run, of its folds and of a comparison hold, as far as anything reads it."""
 
 from __future__ import annotations
 
@@ -11,14 +11,12 @@ from typing_extensions import TypedDict
 from fusekit.bundle.format import Count, PluginJson, RuleJson
 from fusekit.disk.schema import OPEN
 
-Number: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,6}$")]
+_Digits: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,6}$")]
 Score: TypeAlias = Annotated[float, AllowInfNan(True)] | None  # NaN is what older versions wrote for null
-Amount: TypeAlias = Annotated[int, Ge(0)] | None
+_Amount: TypeAlias = Annotated[int, Ge(0)] | None
 
 
-class ConfigJson(TypedDict, total=False):
-    """``Settings.as_json``; ``Settings.of`` looks at the values again before anything is run."""
-
+class _Config(TypedDict, total=False):
     task: str
     fusion: str | None
     baseline: str | None
@@ -42,63 +40,47 @@ class ConfigJson(TypedDict, total=False):
     options: dict[str, dict[str, JsonValue]]
 
 
-class TaskJson(TypedDict, total=False):
-    """The task's name and what it asks."""
-
+class _Task(TypedDict, total=False):
     name: str
     title: str
     classes: list[str]
     metrics: list[str]
 
 
-class RecipeJson(TypedDict, total=False):
-    """What a model reads."""
-
+class _Recipe(TypedDict, total=False):
     image: bool
     encoder: str | None
 
 
-class ModelJson(TypedDict, total=False):
-    """The model's description; a baseline has none."""
-
-    recipe: RecipeJson
+class _Model(TypedDict, total=False):
+    recipe: _Recipe
 
 
-class EvaluationJson(TypedDict, total=False):
-    """How slices became calls."""
-
+class _Evaluation(TypedDict, total=False):
     aggregate: str
     threshold: str
-    thresholds: dict[Number, dict[str, float]] | None
+    thresholds: dict[_Digits, dict[str, float]] | None
     validation: float | None
 
 
-class AmountsJson(TypedDict, total=False):
-    """How many; null where nobody counted."""
-
-    scans: Amount
-    subjects: Amount
-    slices: Amount
+class _Amounts(TypedDict, total=False):
+    scans: _Amount
+    subjects: _Amount
+    slices: _Amount
 
 
-class DroppedJson(AmountsJson, total=False):
-    """What was left out, and why."""
-
+class _Dropped(_Amounts, total=False):
     reason: Required[str]
 
 
-class FlowJson(TypedDict, total=False):
-    """From what was found to the folds."""
-
-    found: AmountsJson | None
-    dropped: list[DroppedJson]
-    kept: AmountsJson | None
+class _Flow(TypedDict, total=False):
+    found: _Amounts | None
+    dropped: list[_Dropped]
+    kept: _Amounts | None
     folds: list[dict[str, Count]]  # ``fold`` is its number, the other names are classes, with their subjects
 
 
-class FindingJson(TypedDict):
-    """``Finding.as_json``."""
-
+class _Finding(TypedDict):
     code: str
     message: str
     severity: Literal["note", "warning", "refusal"]
@@ -107,9 +89,7 @@ class FindingJson(TypedDict):
     count: NotRequired[Count]
 
 
-class PublishedJson(TypedDict, total=False):
-    """Somebody's scores, as context."""
-
+class _Published(TypedDict, total=False):
     arm: Required[str]
     scores: Required[dict[str, float | None]]
     fusion: str | None
@@ -117,28 +97,20 @@ class PublishedJson(TypedDict, total=False):
     note: str
 
 
-class DataJson(TypedDict, total=False):
-    """The data's digests, and who was on which side."""
-
+class _Data(TypedDict, total=False):
     fingerprint: dict[str, str]
     numbers: list[str]  # columns of cohort.csv
 
 
-class MachineJson(TypedDict, total=False):
-    """Where it was trained."""
-
+class _Machine(TypedDict, total=False):
     device: str
 
 
-class DigestJson(TypedDict, total=False):
-    """A recipe's digest."""
-
+class _Digest(TypedDict, total=False):
     sha256: str
 
 
-class ExternalJson(TypedDict, total=False):
-    """Of a frozen model on another cohort."""
-
+class _External(TypedDict, total=False):
     summary: list[str]
 
 
@@ -147,34 +119,32 @@ class Manifest(TypedDict, total=False):
     """``manifest.json``."""
 
     synthetic: Required[bool]
-    config: Required[ConfigJson]
+    config: Required[_Config]
     arm: str
     kind: str
-    task: TaskJson | None
-    model: ModelJson | None
+    task: _Task | None
+    model: _Model | None
     slices: dict[str, JsonValue]
-    evaluation: EvaluationJson
-    flow: FlowJson
-    data: DataJson
-    findings: list[FindingJson]
-    published: list[PublishedJson]
-    recipe: DigestJson
-    external: ExternalJson
+    evaluation: _Evaluation
+    flow: _Flow
+    data: _Data
+    findings: list[_Finding]
+    published: list[_Published]
+    recipe: _Digest
+    external: _External
     versions: dict[str, str]
     plugins: list[PluginJson]
-    machine: MachineJson
+    machine: _Machine
 
 
 @with_config(OPEN)
 class Configured(TypedDict):
     """Any file that a run can be configured by."""
 
-    config: ConfigJson
+    config: _Config
 
 
-class ScoreJson(TypedDict):
-    """A score; null where it is undefined."""
-
+class _Score(TypedDict):
     level: str
     metric: str
     value: Score
@@ -188,7 +158,7 @@ class ScoreJson(TypedDict):
 class Metrics(TypedDict):
     """``metrics.json``."""
 
-    scores: list[ScoreJson]
+    scores: list[_Score]
 
 
 @with_config(OPEN)
@@ -197,13 +167,6 @@ class Begun(TypedDict, total=False):
 
     identity: str
     fingerprint: dict[str, str]
-
-
-@with_config(OPEN)
-class ComparisonJson(TypedDict):
-    """The arms of a comparison, in order."""
-
-    arms: dict[str, JsonValue] | list[str]
 
 
 @with_config(OPEN)
@@ -216,6 +179,6 @@ class FoldRecord(TypedDict):
     search: JsonValue
     rule: RuleJson
     counts: dict[str, dict[str, dict[str, Count]]]
-    findings: list[FindingJson]
+    findings: list[_Finding]
     model: dict[str, JsonValue] | None
     seconds: float

@@ -1,0 +1,98 @@
+"""What a slice store is to hold: which files, cut how; and the fingerprint by which it is found again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from fusekit.data.images.facts import EDGE
+from fusekit.data.images.pictures import PICTURE_SUFFIXES
+from fusekit.data.slices.policy import SlicePolicy
+from fusekit.errors import DataError
+from fusekit.extension import catalog
+
+#: Part of every fingerprint: raise it when the same files would give other content.
+FORMAT = 3
+#: Shape of a scan's thumbnail.
+THUMBNAIL = (EDGE, EDGE, EDGE)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A scan to be cut; its stamp changes when its files do."""
+
+    scan: str
+    image: Path
+    mask: Path | None
+    stamp: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The scans of a store, and how they are cut."""
+
+    sources: Sequence[Source]
+    policy: SlicePolicy
+    size: int
+
+    @classmethod
+    def of(cls, scans: pd.DataFrame, policy: SlicePolicy, size: int) -> Plan:
+        """Look at the files of scans (see ``build_store``); masks count where the policy looks at them."""
+        masks: list[Any] = [None] * len(scans)
+        if policy.largest and policy.plane != "volume" and "mask" in scans:
+            masks = list(scans["mask"])
+        found = []
+        for (scan, image), mask in zip(scans["image"].items(), masks, strict=True):
+            files = [Path(path) for path in (image, mask) if not (path is None or path is pd.NaT or path != path)]
+            stamp = _sha256([str(scan), *(_stamp(path) for path in files)])
+            found.append(Source(str(scan), files[0], files[1] if len(files) > 1 else None, stamp))
+        return cls(found, policy, size)
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of what decides a store's content: files (path, size, time of change), readers, policy, size."""
+        return self._digest([source.stamp for source in self.sources])
+
+    @property
+    def name(self) -> str:
+        """Without the files' sizes and times: a file that is repaired leaves the work on the others valid."""
+        return self._digest([[source.scan, str(source.image), str(source.mask)] for source in self.sources])
+
+    def _digest(self, of: list[Any]) -> str:
+        readers = [str(plugin) for plugin in catalog().host.implementing("read_image")]
+        return _sha256([FORMAT, self.policy.as_json(), self.size, readers, of])
+
+    @property
+    def heading(self) -> dict[str, Any]:
+        """The first line of a journal: what is being built."""
+        heading = {"format": FORMAT, "slices": self.policy.as_json(), "size": self.size, "scans": len(self.sources)}
+        return dict(json.loads(json.dumps(heading)))  # as it is read again
+
+
+def item_shape(policy: SlicePolicy, size: int) -> tuple[int, ...]:
+    """Shape of one item: a slice, or a whole volume."""
+    return (size, size, size) if policy.plane == "volume" else (size, size)
+
+
+def _sha256(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+
+def _stamp(path: Path) -> list[Any]:
+    """Path, then size and time of change of every file that the image may be read from."""
+    try:
+        if path.name.lower().endswith((".nii", ".nii.gz", ".mgz", *PICTURE_SUFFIXES)):
+            parts = [path]
+        else:  # a series has a file per slice, an Analyze image two files
+            path.stat()
+            parts = [part for part in (path if path.is_dir() else path.parent).iterdir() if part.is_file()]
+        stats = [(part.name, part.stat()) for part in sorted(parts)]
+    except OSError as error:
+        raise DataError(f"{path}: the image cannot be read: {error.strerror}.") from error
+    return [str(path.absolute()), *[[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats]]
