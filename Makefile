@@ -40,8 +40,8 @@ types: .venv/installed-dev  ## mypy, strict
 docs: .venv/installed-dev  ## Build the documentation; a warning is an error
 	$(BIN)/sphinx-build -W --keep-going -q docs docs/_build/html
 
-reference: .venv/installed-dev  ## Write the generated reference pages anew
-	$(BIN)/python docs/generate.py
+reference: .venv/installed-dev  ## Write the generated pages anew
+	$(BIN)/python -m docs.generate
 
 format: .venv/installed-dev  ## Put the code in order
 	$(BIN)/ruff check --fix .

@@ -58,7 +58,7 @@ def main() -> None:
     parser.add_argument("--fusions", default="concat,rbca,rbca-light")
     parser.add_argument("--backbone", default="resnet50")
     parser.add_argument("--columns", type=int, default=237)
-    parser.add_argument("--size", type=int, default=256, help="pixels a side")
+    parser.add_argument("--size", type=int, default=256, help="height and width in pixels")
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--json", type=Path)

@@ -1,10 +1,10 @@
-"""Does a fusion find out that the table decides which image sign matters? SYNTHETIC: docs/explanation/rbca-light.md.
+"""Does a fusion learn that the table decides which image sign matters? SYNTHETIC: docs/explanation/rbca-light.md.
 
     python -m benchmarks.interaction --out interaction --arms main --sizes 150,300,600,1200 --seeds 0,1,2
     python -m benchmarks.interaction --out interaction --arms ablation --sizes 1200 --seeds 0,1,2
 
-Every finished training is a row of ``trainings.csv`` and a file of scores: the same command goes on where it was
-interrupted, and a summary of what is there is printed, written and drawn each time (``--arms none``: only that).
+Every finished training is a row of ``trainings.csv`` and a file of scores. The same command resumes where it was
+interrupted, and prints, writes and draws a summary of what is there each time (``--arms none``: only that).
 
 In people with a marker, wide ventricles (V) mean disease; in people without it, wide temporal horns (H) do. Every
 choice (people, batch, learning rate, default network and steps) was made before any test score was looked at, and is
@@ -201,14 +201,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     numbers = {"type": lambda text: [int(part) for part in text.split(",")]}
     parser.add_argument("--out", type=Path, required=True, help="folder of this benchmark's people, scores and tables")
-    parser.add_argument("--arms", default="main", help=f"main, ablation, none, or of {', '.join(ARMS)}")
+    parser.add_argument("--arms", default="main", help=f"main, ablation, none, or some of {', '.join(ARMS)}")
     parser.add_argument("--sizes", default=[150, 300, 600, 1200], help="training subjects", **numbers)
     parser.add_argument(
         "--seeds", default=[0, 1, 2], help="each draws its own training subjects and weights", **numbers
     )
-    parser.add_argument("--steps", type=int, default=300, help=f"of {BATCH} subjects, at every size")
+    parser.add_argument("--steps", type=int, default=300, help=f"steps of {BATCH} subjects, the same at every size")
     parser.add_argument(
-        "--backbone", default="test_resnet", help="timm's smallest ResNet, unless resnet18, resnet50, ..."
+        "--backbone", default="test_resnet", help="test_resnet is timm's smallest; resnet18, resnet50, ..."
     )
     asked = parser.parse_args()
     groups = {"main": MAIN, "ablation": ABLATION, "none": ()}

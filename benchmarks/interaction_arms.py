@@ -1,4 +1,4 @@
-"""The arms of ``benchmarks.interaction``: concat, RBCA, rbca-light, and what is left when parts are taken away."""
+"""The arms of ``benchmarks.interaction``: concat, RBCA, rbca-light, and variants with parts removed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What FuseKit's loop costs beyond a loop written by hand, what its options cost, and how long a run takes to begin.
+"""What FuseKit's loop costs beyond a loop written by hand, what its options cost, and how long a run takes to start.
 
     python -m benchmarks.loop --json loop.json
 
@@ -211,7 +211,7 @@ def measure_start(repeat: int) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=9, help="rounds, each of which runs every loop once")
-    parser.add_argument("--steps", type=int, default=10, help="batches an epoch")
+    parser.add_argument("--steps", type=int, default=10, help="batches per epoch")
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--backbone", default="resnet18")
     parser.add_argument("--compile", action="store_true", help="with torch.compile, which takes minutes at first")
@@ -239,7 +239,7 @@ def main() -> None:
         for name, row in rows.items()
     ]
     rows += [[f"start: {name}", f"{value:.2f}", "", ""] for name, value in found.get("start", {}).items()]
-    print(table(["", "ms a step", "ratio", "range"], rows))
+    print(table(["", "ms per step", "ratio", "range"], rows))
     if given.json:
         given.json.write_text(json.dumps({"machine": machine, "figures": found}, indent=2) + "\n", encoding="utf-8")
 

@@ -3,13 +3,13 @@
     python -m benchmarks.peers --json peers.json
     python -m benchmarks.peers --fusilli /path/to/an/environment/bin/python
 
-Every work trains in a process of its own, one after the other and in turns, on the same tensors in the same order of
+Every work trains in its own process, in turns, on the same tensors in the same order of
 batches, with Adam and one thread. Time is the process's CPU time of an epoch, the first epoch not counted; memory is
 the process's largest resident size, imports and tensors included.
 
-fusilli asks for numpy below 2, so it lives in an environment of its own: ``pip install fusilli`` there, and name its
+fusilli needs numpy below 2, so it has its own environment: ``pip install fusilli`` there, and give its
 Python. Its networks are other networks: ``fusilli, as it comes`` has five convolutions. ``fusilli, ResNet-50`` has
-torchvision's ResNet-50 put in their place, concatenates the table as it is, and is nearest to ``concat``.
+torchvision's ResNet-50 instead, concatenates the table as it is, and is nearest to ``concat``.
 """
 
 from __future__ import annotations
@@ -308,7 +308,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=64)
     parser.add_argument("--size", type=int, default=96, help="height and width")
     parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument("--epochs", type=int, default=3, help="the first is not counted")
+    parser.add_argument("--epochs", type=int, default=3, help="epochs; the first is not counted")
     parser.add_argument("--rounds", type=int, default=2, help="how often each work is done, in turns")
     parser.add_argument("--fusilli", default=sys.executable, help="Python of an environment that has fusilli")
     parser.add_argument("--json", type=Path, help="write the figures here")

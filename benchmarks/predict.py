@@ -2,9 +2,8 @@
 
     python -m benchmarks.predict --patients 500 --threads 2 --json predict.json
 
-Volumes and tables are noise: SYNTHETIC. The model is untrained; loading it is not counted. Times are of the wall, the
-shortest of three; processor time
-stands beside, as on a busy machine the wall waits for others.
+Volumes and tables are noise: SYNTHETIC. The model is untrained; loading it is not counted. Times are wall
+times, the shortest of three, and processor times, because a busy machine delays the wall times.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ def write_patients(folder: Path, count: int) -> pd.DataFrame:
 
 
 def bundle_for(patients: pd.DataFrame, fusion: str, slices: int) -> Bundle:
-    """An untrained model with so many coronal slices a patient."""
+    """An untrained model with so many coronal slices per patient."""
     columns = tuple(Column(f"c{k}", "number", "") for k in range(COLUMNS))
     encoding = ClinicalEncoding.fit(patients[[column.name for column in columns]], columns)
     torch.manual_seed(0)
@@ -91,15 +90,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--patients", type=int, default=500)
     parser.add_argument("--fusion", default="concat")
-    parser.add_argument("--slices", type=int, default=1, help="of a patient")
+    parser.add_argument("--slices", type=int, default=1, help="slices per patient")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     found = measure(given.patients, given.fusion, given.slices)
-    print(f"{given.fusion}, ResNet-18 at {SIZE} pixels, {given.slices} slices a patient, {given.threads} threads")
+    print(f"{given.fusion}, ResNet-18 at {SIZE} pixels, {given.slices} slices per patient, {given.threads} threads")
     for name, value in found.items():
-        print(f"{name:24} {value:.2e}" if name.startswith("largest") else f"{name:24} {value:8.2f} ms a patient")
+        print(f"{name:24} {value:.2e}" if name.startswith("largest") else f"{name:24} {value:8.2f} ms per patient")
     if given.json:
         about = {"torch": torch.__version__, "machine": platform.platform(), "threads": given.threads}
         given.json.parent.mkdir(parents=True, exist_ok=True)

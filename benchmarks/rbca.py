@@ -34,7 +34,7 @@ from torch.utils.flop_counter import flop_registry
 import fusekit
 from benchmarks.timing import interleaved, ratio, table
 from fusekit.models import TimmBackbone, channels_last, weights_channels_last
-from tests.plugins.fusekit_rbca.literal import LiteralAttention
+from fusekit_rbca.attention import PublishedAttention
 
 COLUMNS, CLASSES = 29, 2
 PLAIN = "ResNet-50"
@@ -85,7 +85,7 @@ def literal() -> nn.Module:
     """As published, within the same backbone: two reductions, two norms, a product map, a concatenation."""
     model = rbca()
     model.injector.attentions = nn.ModuleList(
-        LiteralAttention(attention.reduce.in_channels) for attention in model.injector.attentions
+        PublishedAttention(attention.reduce.in_channels) for attention in model.injector.attentions
     )
     return model
 

@@ -1,4 +1,4 @@
-"""The attention of RBCA's 13 blocks alone, each kind of block by itself: where ``benchmarks.rbca``'s figures come from.
+"""The attention of RBCA's 13 blocks alone, each kind of block by itself: the parts of ``benchmarks.rbca``'s figures.
 
 Run from the repository's root: ``python -m benchmarks.rbca_blocks``. One thread, CPU time, fp32, channels last.
 """
@@ -18,8 +18,8 @@ from torch.nn.functional import conv2d
 from benchmarks.timing import interleaved, table
 from fusekit.models import channels_last, weights_channels_last
 from fusekit_rbca import ClinicalAttention
+from fusekit_rbca.attention import PublishedAttention
 from fusekit_rbca.fast.pointwise import convolve
-from tests.plugins.fusekit_rbca.literal import LiteralAttention
 
 #: Channels, how much smaller than the image, and how many such blocks a ResNet-50 has.
 BLOCKS = ((256, 4, 1), (512, 8, 4), (1024, 16, 6), (2048, 32, 2))
@@ -31,7 +31,7 @@ def works(channels: int, side: int, batch: int) -> dict[str, Callable[[], object
     x, above = (channels_last(torch.randn(batch, channels, side, side)) for _ in range(2))
     t = torch.rand(batch, channels // 2).requires_grad_()
     x.requires_grad_()
-    fused, literal = (weights_channels_last(kind(channels)) for kind in (ClinicalAttention, LiteralAttention))
+    fused, literal = (weights_channels_last(kind(channels)) for kind in (ClinicalAttention, PublishedAttention))
     weight = fused.reduce.weight
 
     def train(call: Callable[[], Tensor], weights: list[nn.Parameter]) -> None:

@@ -3,7 +3,7 @@
     python -m benchmarks.rbca_profile --json profile.json
 
 A training step is forward and backward; networks take turns, and each operation's time is the median of the rounds. The
-profiler itself takes time, more of it where operations are many and small: ratios are for benchmarks.rbca to say.
+profiler itself takes time, more of it where operations are many and small: take ratios from benchmarks.rbca.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def main() -> None:
     whole = {name: sum(found.values()) for name, found in times.items()}
     rows.append(["all operations", *(f"{whole[name]:.1f}" for name in names), f"{whole[OURS] - whole[PRODUCTS]:+.1f}"])
     machine = torch.cuda.get_device_name() if options.device == "cuda" else f"{processor()}; one thread"
-    print(f"{machine}; batch {options.batch} of {options.size} x {options.size}, fp32; ms of a training step\n")
+    print(f"{machine}; batch {options.batch} of {options.size} x {options.size}, fp32; ms per training step\n")
     print(table(["", *names, "FuseKit - products"], rows))
     if options.json:
         options.json.write_text(json.dumps({"machine": machine, "milliseconds": times}, indent=2) + "\n")

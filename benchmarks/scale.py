@@ -2,8 +2,8 @@
 
     python -m benchmarks.scale --subjects 125 --json scale.json
 
-The cohorts are SYNTHETIC: noise in small volumes, which cost as little as can be, so that what grows is seen. Each size
-runs in a process of its own. Seconds are of the processor, which other work on the machine does not change much; memory
+The cohorts are SYNTHETIC: noise in small volumes, which cost little, so that growth is seen. Each size runs in
+its own process. Seconds are of the processor, which other work on the machine does not change much; memory
 is the peak of each stage beyond the programs that are loaded before the first.
 """
 
@@ -138,7 +138,7 @@ def statistics_stages(subjects: int, folder: Path) -> dict[str, Any]:
 
     from fusekit.audit.fingerprints import near_pairs
     from fusekit.evaluation import Rule, compare_arms, score
-    from fusekit.evaluation.metrics.classes import value_and_interval
+    from fusekit.evaluation.scores import value_and_interval
     from fusekit.extension import catalog
 
     draw = np.random.default_rng(0)
@@ -199,8 +199,8 @@ def show(title: str, found: dict[int, dict[str, dict[str, float]]]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--subjects", type=int, default=125, help="of the smallest cohort")
-    parser.add_argument("--full", type=int, default=50_000, help="of the largest for the statistics")
+    parser.add_argument("--subjects", type=int, default=125, help="subjects of the smallest cohort")
+    parser.add_argument("--full", type=int, default=50_000, help="subjects of the largest for the statistics")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--stage", choices=["cohort", "statistics"], help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)

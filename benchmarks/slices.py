@@ -2,7 +2,7 @@
 
     python -m benchmarks.slices --scans 16 --json slices.json
 
-The volumes are invented: smooth anatomy and noise, so that gzip has as much to do as with real ones.
+The volumes are SYNTHETIC: smooth anatomy and noise, so that gzip has as much to do as with real ones.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from PIL import Image
 
 from fusekit.data import Pixels, SlicePolicy, SliceStore, build_store
 from fusekit.progress import Quiet
-from fusekit.training import EpochBatches, SliceDataset, loader_for
+from fusekit.training.feed.loader import EpochBatches, SliceDataset, loader_for
 
 nibabel: Any = untyped_nibabel
 SHAPE, SIZE, BATCH = (256, 256, 180), 256, 32

@@ -1,4 +1,4 @@
-"""Make the picture of augmentation anew, from SYNTHETIC slices: ``python docs/augment_picture.py``."""
+"""Draw the picture of augmentation from SYNTHETIC slices: ``python docs/augment_picture.py``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OPTIONS = AugmentOptions(flip=0.5, rotate=10, shift=0.05, scale=0.1, intensity=0
 
 
 def main() -> None:
-    """Six subjects' slices as they are, above, and as two epochs would see them, beneath."""
+    """Six subjects' slices unchanged, above, and as two epochs see them, below."""
     task = catalog().tasks.get("adni-ad")()
     with TemporaryDirectory() as folder:
         task.synthesize(Path(folder), Bars(), subjects=12)

@@ -1,4 +1,4 @@
-"""Make the picture of synthetic CT anew: ``python docs/ct_picture.py``."""
+"""Draw the picture of synthetic CT: ``python docs/ct_picture.py``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Make the picture of ``fusekit explain`` from a run on a SYNTHETIC cohort: ``python docs/explain_picture.py RUN``."""
+"""Draw the picture of ``fusekit explain`` from a run on a SYNTHETIC cohort: ``python docs/explain_picture.py RUN``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PICTURES = Path(__file__).parent / "pictures"
 
 
 def main(folder: Path) -> None:
-    """The surest right subject of the positive class, asked about tau and age."""
+    """The most certain rightly called subject of the positive class, with other values of tau and age."""
     run = Run(folder)
     config = run.manifest["config"]
     task = catalog().tasks.get("adni-ad")()

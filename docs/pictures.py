@@ -1,4 +1,4 @@
-"""Make the pictures of the documentation anew from a run and a comparison.
+"""Draw the pictures of the documentation from a run and a comparison.
 
 ``python docs/pictures.py runs/first runs/compare-adni-ad-KEY``; pages are photographed with Chromium.
 """

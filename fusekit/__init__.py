@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from fusekit.experiment.compare.comparison import Comparison, compare
     from fusekit.experiment.external.external import evaluate
     from fusekit.experiment.folder import Run
+    from fusekit.experiment.run.run import run
     from fusekit.experiment.setup.trackers import Underway
     from fusekit.extension.fusion import Fusion
     from fusekit.models import (

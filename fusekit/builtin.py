@@ -44,7 +44,9 @@ def register(to: Register) -> None:
     home = "fusekit.baselines"
     to.baseline("logistic", f"{home}:Logistic", "logistic regression, its penalty chosen within the training subjects")
     to.baseline("gbdt", f"{home}:GradientBoosting", "gradient-boosted trees that read gaps and categories as they are")
-    to.baseline("prevalence", f"{home}:Prevalence", "the training subjects' class shares for everybody: the null model")
+    to.baseline(
+        "prevalence", f"{home}:Prevalence", "the training subjects' class shares for every subject: the null model"
+    )
 
     scores, curves = "fusekit.evaluation.metrics.classes", "fusekit.evaluation.metrics.ranking"
     to.metric("accuracy", f"{scores}:Accuracy", "correct calls / all calls")
@@ -58,7 +60,7 @@ def register(to: Register) -> None:
 
 
 def timm_names() -> list[str]:
-    """Every network of timm, read off its sources: importing timm takes seconds, and a wrong name should not."""
+    """Every network of timm, read off its sources: importing timm takes seconds."""
     spec = find_spec("timm")
     folders = (spec.submodule_search_locations if spec else None) or ()
     files = [path for folder in folders for path in Path(folder, "models").rglob("*.py")]

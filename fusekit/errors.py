@@ -1,6 +1,7 @@
 """Every error that FuseKit raises on purpose. Its message tells a person what to do next."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 
 class FusekitError(Exception):
@@ -43,3 +44,20 @@ def first_ten(items: Iterable[object]) -> str:
     """List ten items, and say how many more there are."""
     texts = [str(item) for item in items]
     return ", ".join(texts[:10]) + (f" and {len(texts) - 10} more" if len(texts) > 10 else "")
+
+
+@contextmanager
+def attempt(what: str, failed: Callable[[str], None] | None) -> Iterator[None]:
+    """Make something that comes after training; where it fails, ``failed`` gets a sentence, and no run is lost.
+
+    Ctrl-C and the signals that end a program pass, and everything does if nobody is to get a sentence.
+    """
+    try:
+        yield
+    except Interrupted:
+        raise
+    except Exception as error:
+        if failed is None:
+            raise
+        said = str(error) if isinstance(error, FusekitError) else f"{type(error).__name__}: {error}"
+        failed(f"{what} could not be made: {said.rstrip('.')}.")

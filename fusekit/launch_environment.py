@@ -1,4 +1,4 @@
-"""Who started this process, and how many others with it: torchrun, Slurm's srun, FuseKit itself, or nobody."""
+"""Who started this process, and how many others with it: torchrun, Slurm's srun, FuseKit itself, or no one."""
 
 from __future__ import annotations
 
@@ -14,14 +14,7 @@ ADDRESS, PORT = "MASTER_ADDR", "MASTER_PORT"
 
 
 class Surroundings(NamedTuple):
-    """How this process was started.
-
-    Args:
-        by: ``torchrun``, ``srun``, ``fusekit``; empty if it was started alone.
-        rank: of this process among all that train together, from 0.
-        devices: processes on each node.
-        nodes: machines.
-    """
+    """How this process was started."""
 
     by: str = ""
     rank: int = 0
@@ -30,11 +23,7 @@ class Surroundings(NamedTuple):
 
 
 def surroundings() -> Surroundings:
-    """Look at what the process was given.
-
-    Raises:
-        OptionError: srun started different numbers of processes on its nodes.
-    """
+    """Read how this process was started from its environment."""
     given = os.environ
     if RANK in given:
         return Surroundings("fusekit", int(given[RANK]), int(given[SIZE]))
@@ -52,11 +41,7 @@ def surroundings() -> Surroundings:
 
 
 def settled(devices: int | None, nodes: int | None) -> tuple[int, int]:
-    """Devices a node and nodes, of what was asked for and what there is.
-
-    Raises:
-        OptionError: they do not go together; with what to type.
-    """
+    """Devices per node and number of nodes, from what was asked for and what there is; refuses what does not fit."""
     there = surroundings()
     for name, number in (("devices", devices), ("nodes", nodes)):
         if number is not None and number < 1:
@@ -77,7 +62,7 @@ def settled(devices: int | None, nodes: int | None) -> tuple[int, int]:
 
 
 def free_port() -> int:
-    """A port of this machine that nobody listens on just now."""
+    """A port of this machine that is free at the moment."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])

@@ -1,4 +1,4 @@
-"""How long work shows itself: bars in a terminal or notebook, or nothing."""
+"""Show long work: bars in a terminal or notebook, lines in a log file, or nothing."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ STYLES = {
 
 
 class Progress(Protocol):
-    """What code that takes long is handed."""
+    """What code that takes long reports to."""
 
     def track(self, items: Iterable[T], label: str, total: int, unit: str = "") -> Iterator[T]:
         """Pass the items on, showing how many of ``total`` are done, the rate and the time left."""
         ...
 
     def say(self, line: str) -> None:
-        """Tell the user one thing."""
+        """Show one line."""
         ...
 
 
@@ -40,12 +40,7 @@ class Quiet:
 
 
 class Within:
-    """A part of something larger: every label says which.
-
-    Args:
-        progress: where it is shown.
-        part: e.g. ``fold 2/5``.
-    """
+    """A part of something larger, such as ``fold 2/5``: every label names it."""
 
     def __init__(self, progress: Progress, part: str):
         self.progress, self.part = progress, part
@@ -55,12 +50,12 @@ class Within:
         return self.progress.track(items, f"{self.part}, {label}", total, unit)
 
     def say(self, line: str) -> None:
-        """Tell the user one thing."""
+        """Show one line."""
         self.progress.say(line)
 
 
 class Bars:
-    """Bars with counts, rates and the time left on standard error; one line when done where it is no terminal."""
+    """Bars with counts, rates and the time left on standard error; where that is no terminal, one line when done."""
 
     def __init__(self) -> None:
         from fusekit.terminal import Terminal
@@ -95,7 +90,6 @@ class Bars:
                 bars.update(task, rate=f"{speed:,.1f}/s" if speed else "")
 
     def _logged(self, items: Iterable[T], label: str, total: int, unit: str) -> Iterator[T]:
-        """Leave one line in a log file, where a bar would be a mess."""
         start = time.perf_counter()
         yield from items
         seconds = time.perf_counter() - start

@@ -1,4 +1,4 @@
-"""The one way to a terminal: what is printed is text, whatever it holds; styles are said, never written into it."""
+"""The one way to a terminal: data are shown as text, whatever they hold; styles are given apart from the text."""
 
 from __future__ import annotations
 
@@ -26,15 +26,11 @@ def styled(*parts: str | tuple[str, str]) -> Text:
 
 
 class Terminal(Console):
-    """A console on which every string is shown as it is, in a table's cell or title as well.
-
-    Args:
-        settings: of ``rich.console.Console``.
-    """
+    """A console that shows every string as it is, in a table's cell or title as well."""
 
     def __init__(self, **settings: Any):
         super().__init__(markup=False, emoji=False, highlight=False, **settings)
 
     def render_str(self, text: str, **settings: Any) -> Text:
-        """Every string comes through here on its way to be shown."""
+        """Return what is shown of a string; every string comes through here."""
         return super().render_str(visible(text), **{**settings, "markup": False, "emoji": False})

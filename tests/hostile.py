@@ -14,7 +14,8 @@ from typing import Any
 PATIENCE = 60
 #: Stands in a document for a list in a list, a hundred thousand deep, which ``json`` itself does not write.
 DEEP = "<deep>"
-VALUES = (None, True, -1, 0, 1.5, 10**6, 10**15, 10**400, float("nan"), "text", "", [], {}, [[1]], {"x": [None]}, DEEP)
+NUMBERS = (-1, 0, 1.5, 10**6, 10**15, 10**400, float("nan"))
+VALUES: tuple[Any, ...] = (None, True, *NUMBERS, "text", "", [], {}, [[1]], {"x": [None]}, DEEP)
 
 
 def places(document: Any, prefix: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:

@@ -109,6 +109,7 @@ def print_demonstration(made: Demonstration, console: Any) -> None:
     """Print what each split promises, at slice and subject level, with 95 % intervals over subjects."""
     from rich.table import Table
 
+    from fusekit.cli.console import explained, scored
     from fusekit.terminal import styled
 
     kind = [", ", ("SYNTHETIC cohort", "bold yellow")] if made.synthetic else []
@@ -117,13 +118,10 @@ def print_demonstration(made: Demonstration, console: Any) -> None:
         table.add_column(name)
     for setting, own in made.scores.groupby(["labels", "split", "level"], sort=False):
         scores = {row["metric"]: row for row in own.to_dict("records")}
-        cells = [
-            styled(f"{row['value']:.2f} ", (f"[{row['low']:.2f}, {row['high']:.2f}]", "dim"))
-            for row in (scores["accuracy"], scores["auc"])
-        ]
+        cells = [scored(row["value"], row["low"], row["high"]) for row in (scores["accuracy"], scores["auc"])]
         labels, split, level = map(str, setting)
         table.add_row(labels, split, level, *cells, end_section=level == "subject")
-    console.print(table)
+    console.print(explained(table))
     console.print(
         f"{made.subjects} subjects, {made.slices} slices; 95 % intervals over subjects. Chance: accuracy "
         f"{made.chance:.2f}, AUC 0.50. Shuffled labels mean nothing: what is above chance there is recognition of "

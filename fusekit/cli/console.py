@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fusekit.data.own.task import name_of
+from fusekit.evaluation.statistics import UNDEFINED, WHY_UNDEFINED, interval_text
 from fusekit.experiment.folder import FILES, FURTHER, Run
 from fusekit.extension import catalog
 from fusekit.terminal import Terminal, styled
@@ -65,7 +66,7 @@ def scores_table(run: Run) -> Table:
         table.add_row(
             catalog().metrics.get(metric)().title, *(_cell(s[s["metric"] == metric]) for s in levels.values())
         )
-    return table
+    return explained(table)
 
 
 def titled(title: str, synthetic: bool) -> Text:
@@ -73,11 +74,22 @@ def titled(title: str, synthetic: bool) -> Text:
     return styled(f"{title} · ", ("SYNTHETIC cohort", "bold yellow") if synthetic else "cohort")
 
 
-def _cell(score: pd.DataFrame) -> str | Text:
-    value, low, high = score[["value", "low", "high"]].astype(float).iloc[0]
-    if value != value:  # NaN is the one number that differs from itself
-        return "undefined"
-    return styled(f"{value:.3f} ", (f"[{low:.3f}, {high:.3f}]", "dim"))
+def _cell(score: pd.DataFrame) -> Text:
+    return scored(*score[["value", "low", "high"]].astype(float).iloc[0], digits=3)
+
+
+def scored(value: float | None, low: float | None, high: float | None, digits: int = 2, sign: str = "") -> Text:
+    """A score and its interval as they are printed."""
+    if value is None or value != value:  # NaN is the one number that differs from itself
+        return styled(UNDEFINED)
+    return styled(f"{value:{sign}.{digits}f} ", (interval_text(low, high, digits, sign), "dim"))
+
+
+def explained(table: Table) -> Table:
+    """Say below a table of scores why one of them, or its interval, is undefined."""
+    if any(UNDEFINED in str(cell) for column in table.columns for cell in column.cells):
+        table.caption = WHY_UNDEFINED
+    return table
 
 
 #: Scores that a terminal is wide enough for; the report has all.
@@ -97,7 +109,7 @@ def print_comparison(made: Comparison, console: Console | None = None) -> None:
     for arm in evidence.arms:
         rows = [evidence.score(arm.name, name) for name in metrics]
         table.add_row(arm.name, *("" if row is None else _cell(row.to_frame().T) for row in rows))
-    console.print(table)
+    console.print(explained(table))
     seeds = f"; mean of {len(evidence.seeds)} seeds" if len(evidence.seeds) > 1 else ""
     console.print(f"95 % intervals over subjects{seeds}", style="dim")
     if not evidence.pairs.empty:  # the other measures are in the report

@@ -51,16 +51,13 @@ def evaluate(
 
 def print_external(run: Run, console: Console) -> None:
     """Print the scores on both cohorts, the largest shifts, calibration, and where every file lies."""
-    import pandas as pd
-
     from fusekit.disk.schema import read_json
     from fusekit.experiment.external.external import FILES, RECALIBRATED
     from fusekit.terminal import styled
 
     metrics = read_json(run.folder / "metrics.json", dict[str, Any])
     names = ("shift", "intensity", "prevalence", "calibration", "recalibration")
-    files = {name: run.folder / f"{name}.csv" for name in names}
-    tables = {name: pd.read_csv(path) for name, path in files.items() if path.exists()}
+    tables = {name: table for name in names if (table := run.table(f"{name}.csv")) is not None}
     manifest = run.manifest
     kind = ("SYNTHETIC", "bold yellow") if run.synthetic else "frozen model"
     title = styled(f"{manifest['task']['name']} · {manifest['arm']} on another cohort · ", kind)
@@ -89,9 +86,10 @@ def print_external(run: Run, console: Console) -> None:
     console.print(listed)
 
 
-def _scores(title: Text, rows: list[dict[str, float | str | None]]) -> Table:
+def _scores(title: Text, rows: list[dict[str, Any]]) -> Table:
     from rich.table import Table
 
+    from fusekit.cli.console import explained, scored
     from fusekit.extension import catalog
 
     own = [row for row in rows if row["level"] == "subject"]
@@ -102,24 +100,14 @@ def _scores(title: Text, rows: list[dict[str, float | str | None]]) -> Table:
         table.add_column(head, justify="right")
     for row in own:
         sides = [(row[side], row[f"{side}_low"], row[f"{side}_high"]) for side in ("internal", "external")]
-        cells = [_cell(*numbers) for numbers in sides]
-        difference = _cell(row["difference"], row["low"], row["high"], sign="+")
+        cells = [scored(*numbers) for numbers in sides]
+        difference = scored(row["difference"], row["low"], row["high"], sign="+")
         table.add_row(catalog().metrics.get(str(row["metric"]))().title, *cells, difference)
-    return table
+    return explained(table)
 
 
 def _count(number: float | str | None) -> str:
     return "?" if number is None else f"{float(number):.0f}"
-
-
-def _cell(value: float | str | None, low: float | str | None, high: float | str | None, sign: str = "") -> Text:
-    from fusekit.terminal import styled
-
-    if value is None or value != value:
-        return styled("undefined")
-    if low is None or high is None or low != low:  # NaN is the one number that differs from itself
-        return styled(f"{float(value):{sign}.2f}")
-    return styled(f"{float(value):{sign}.2f} ", (f"[{float(low):{sign}.2f}, {float(high):{sign}.2f}]", "dim"))
 
 
 def _print_shift(summary: list[str], shift: pd.DataFrame, console: Console) -> None:
@@ -157,6 +145,8 @@ def _print_calibration(tables: dict[str, pd.DataFrame], applied: dict[str, Any] 
     import pandas as pd
     from rich.table import Table
 
+    from fusekit.cli.console import scored
+
     console.print("\nCalibration", style="bold")
     positive, raw = (tables[name].to_dict("records")[row] for name, row in (("prevalence", 1), ("recalibration", 0)))
     if not pd.isna(raw["observed"]):
@@ -167,7 +157,7 @@ def _print_calibration(tables: dict[str, pd.DataFrame], applied: dict[str, Any] 
         )
     if "calibration" in tables:
         own = {row["measure"]: row for row in tables["calibration"].to_dict("records")}
-        told = [f"{name} {_cell(*(own[name][end] for end in ('value', 'low', 'high')))}" for name in _MEASURES]
+        told = [f"{name} {scored(*(own[name][end] for end in ('value', 'low', 'high')))}" for name in _MEASURES]
         console.print(
             f"  Calibration {' (1 is right; below, too sure), '.join(told)} (0 is right). Without any fault, the "
             f"ECE would be {own['ece']['faultless']:.3f} here."

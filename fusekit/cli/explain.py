@@ -30,6 +30,14 @@ def explain(
             help="Put another value there; may be repeated. `COLUMN` alone tries usual values.",
         ),
     ] = None,
+    asked_class: Annotated[
+        str | None,
+        typer.Option(
+            "--class",
+            metavar="NAME",
+            help="The class to explain. Default: the positive one of two; of more the one that is called.",
+        ),
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder to write; it must not exist or be empty.")] = Path("explanation"),
     allow_out_of_range: Annotated[
         bool, typer.Option("--allow-out-of-range", help="Take values outside the range seen plausible in training.")
@@ -45,7 +53,6 @@ def explain(
     from fusekit.bundle.patients import one_patient
     from fusekit.disk import new_folder, write_table
     from fusekit.errors import OptionError
-    from fusekit.explain.forward import TARGET
     from fusekit.explain.patient import explain_patient, parse_asked
     from fusekit.report.explanations.patient import patient_figure
 
@@ -57,16 +64,18 @@ def explain(
         shipped,
         one_patient(image, clinical, mask),
         asked,
+        asked_class=asked_class,
         source=str(clinical or "the patient"),
         allow_out_of_range=allow_out_of_range,
     )
     synthetic = " · model of a SYNTHETIC cohort" if shipped.provenance.get("synthetic") else ""
-    target = shipped.classes[TARGET]
+    target = shipped.classes[found.target]
     with new_folder(out.absolute()) as folder:
         patient_figure(
             folder / "explanation",
-            title=f"p({target}) = {found.probabilities[TARGET]:.3f} for slice {found.slice}{synthetic}",
+            title=f"p({target}) = {found.probabilities[found.target]:.3f} for slice {found.slice}{synthetic}",
             target=target,
+            probability=f"p_{found.target}",
             plane=found.plane,
             image=found.image,
             map_=found.map,
@@ -96,16 +105,18 @@ def _print(bundle: Bundle, found: Patient, out: Path) -> None:
     chances = ", ".join(f"{n} {p:.4f}" for n, p in zip(bundle.classes, found.probabilities, strict=True))
     console.print(f"slice {found.slice}: {chances}")
     if found.attributions is not None:
-        table = Table("column", "value", "adds", title=f"log odds of {bundle.classes[1]}, the largest shares")
+        table = Table(
+            "column", "value", "adds", title=f"log odds of {bundle.classes[found.target]}, the largest shares"
+        )
         order = found.attributions["attribution"].abs().sort_values(ascending=False, kind="stable").index
         for _, line in found.attributions.loc[order[:SHOWN]].iterrows():
             table.add_row(line["column"], line["value"] or "missing", f"{line['attribution']:+.4f}")
         console.print(table)
     if found.answers is not None:
-        table = Table("what if", "value", f"p({bundle.classes[1]})", "map moved")
+        table = Table("what if", "value", f"p({bundle.classes[found.target]})", "map moved")
         for _, line in found.answers.iterrows():
             value = f"{line['level'] or 'missing'}{' (as it is)' if line['is_original'] else ''}"
             moved = "" if line["change"] != line["change"] else f"{line['change']:.0%}"
-            table.add_row(line["column"], value, f"{line['p_1']:.4f}", moved)
+            table.add_row(line["column"], value, f"{line[f'p_{found.target}']:.4f}", moved)
         console.print(table)
     console.print(styled("Everything lies in ", (str(out), "bold")), soft_wrap=True)

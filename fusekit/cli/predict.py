@@ -87,6 +87,8 @@ def predict(
 
 
 def _text(table: pd.DataFrame, format: Format) -> str:  # noqa: A002 (as above)
+    from fusekit.disk import table_bytes
+
     if format is Format.json:
         return table.to_json(orient="records", indent=2, double_precision=15) + "\n"
-    return table.to_csv(index=False, lineterminator="\n")
+    return table_bytes(table).decode()

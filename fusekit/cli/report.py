@@ -28,13 +28,21 @@ def report(
 
     Built from run folders alone, without images or models. The same runs give the same bytes.
     """
-    from fusekit.experiment.evidence import gather_evidence, runs_of, write_report
+    from fusekit.disk.schema import read_json
+    from fusekit.experiment.records import Manifest
+    from fusekit.report.kept import PAGE, fingerprint, is_current, run_folders
     from fusekit.terminal import Terminal, styled
 
-    found = [run for folder in runs for run in runs_of(folder)]
-    page = write_report(gather_evidence(found), out or (runs[0] if len(runs) == 1 else Path("report")))
+    folders = [run for folder in runs for run in run_folders(folder)]
+    target = out or (runs[0] if len(runs) == 1 else Path("report"))
+    page = target / PAGE
+    if not is_current(target, fingerprint(folders)):
+        from fusekit.experiment.evidence import gather_evidence, write_report
+        from fusekit.experiment.folder import Run
+
+        page = write_report(gather_evidence([Run(folder) for folder in folders], target), target)
     console = Terminal()
-    if any(run.synthetic for run in found):
+    if any(read_json(folder / "manifest.json", Manifest).get("synthetic") for folder in folders):
         console.print(styled(("SYNTHETIC cohort", "bold yellow"), ": nothing in the report is about patients."))
     console.print(
         styled("The report lies in ", (str(page), "bold"), f", its figures in {page.parent / 'figures'}"),

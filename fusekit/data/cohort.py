@@ -1,4 +1,4 @@
-"""The cohort: one row a scan, one set of clinical values a scan, and what was found while it was put together."""
+"""The cohort: one row per scan, one set of clinical values per scan, and what was found while it was put together."""
 
 from __future__ import annotations
 
@@ -20,11 +20,10 @@ class Column:
     Args:
         name: unique within the cohort, e.g. ``ABETA``.
         kind: ``number`` (float values, NaN where missing) or ``category`` (text, None where missing).
-        unit: of the numbers, e.g. ``pg/mL``; empty if none.
+        unit: of the numbers, e.g. ``pg/mL``.
         low, high: values outside are taken for a wrong unit or a typing error, and refused by name.
-        signed: whether numbers may be zero or negative even where training has positive ones only: logarithms, changes,
-            z-scores.
-        categories: the known categories, in order; empty means those seen in training.
+        signed: numbers may be zero or negative even where training has positive ones only: changes, z-scores.
+        categories: the known ones, in order; empty means those seen in training.
         source: table and column it was read from.
     """
 
@@ -54,7 +53,7 @@ Severity = Literal["note", "warning", "refusal"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something worth knowing about a cohort: listed with its count, and kept in the manifest."""
+    """A fact about a cohort that its user should know: listed with its count, and kept in the manifest."""
 
     code: str  # short and stable, e.g. "scan-without-row"
     message: str  # a sentence
@@ -89,13 +88,13 @@ class Cohort:
     Args:
         scans: index ``scan`` (unique text); columns ``subject`` (text), ``image`` (Path), ``label`` (0-based int),
             every column named in ``groups``, and, where images have masks, ``mask`` (Path, or None).
-        clinical: the same index, in the same order; one column a ``Column``.
+        clinical: the same index, in the same order; one column per ``Column``.
         columns: describes ``clinical``.
         classes: names of the labels; ``classes[1]`` is the positive class of binary scores.
         groups: columns of ``scans`` that describe rather than predict (site, scanner, visit ...).
-        findings: warnings gathered on the way.
+        findings: gathered on the way.
         found: scans and subjects before any was left out, of which findings with ``dropped`` say where they went; None
-            for subjects that are not known, or as a whole, where the task does not tell.
+            for what the task does not know.
     """
 
     scans: pd.DataFrame
@@ -112,12 +111,7 @@ class Cohort:
         return self.scans.groupby("subject")["label"].first().sort_index()
 
     def check(self) -> None:
-        """Refuse a cohort that cannot be trained on honestly.
-
-        Raises:
-            DataError: no scans; ids repeated; tables out of step; a label that names no class; one subject with two
-                labels; a class without subjects; one image for two scans; a number outside its column's limits.
-        """
+        """Refuse a cohort that cannot be trained on honestly; the message names what is wrong, and where."""
         if self.scans.empty:
             raise DataError("the cohort has no scans; nothing can be trained or tested.")
         _refuse_repeated(self.scans.index, "scan")

@@ -21,15 +21,11 @@ def assign_folds(labels: pd.Series, folds: int, seed: int) -> pd.Series:
 
     Args:
         labels: label (number or name) by subject.
-        folds: 2 or more.
+        folds: 2 or more; every class needs as many subjects.
         seed: of the shuffle.
 
     Returns:
         Fold (0 to folds - 1) by subject, sorted by subject.
-
-    Raises:
-        OptionError: fewer than 2 folds.
-        DataError: a class has fewer subjects than there are folds.
     """
     if folds < 2:
         raise OptionError(f"folds takes 2 or more, not {folds}: a fold is tested on, the others are trained on.")
@@ -51,15 +47,12 @@ def assign_folds(labels: pd.Series, folds: int, seed: int) -> pd.Series:
 
 
 def set_aside(labels: pd.Series, share: float, seed: int | tuple[int, ...]) -> pd.Index:
-    """Choose subjects for validation, with equal shares of each class.
+    """Choose subjects for validation, with equal shares of each class; return them sorted.
 
     Args:
         labels: label by subject.
-        share: of the subjects, between 0 and 1; 0 sets nobody aside.
+        share: of the subjects, between 0 and 1; 0 sets none aside.
         seed: of the draw.
-
-    Returns:
-        The subjects set aside, sorted.
 
     Raises:
         DataError: a class has too few subjects to be on both sides.
@@ -87,11 +80,7 @@ def set_aside(labels: pd.Series, share: float, seed: int | tuple[int, ...]) -> p
 
 
 def refuse_leakage(train: Iterable[str], test: Iterable[str]) -> None:
-    """Refuse a split that has one subject on both sides.
-
-    Raises:
-        LeakageError: the message names the subjects.
-    """
+    """Refuse a split that has one subject on both sides."""
     shared = sorted(set(train) & set(test))
     if shared:
         raise LeakageError(

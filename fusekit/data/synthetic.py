@@ -39,12 +39,7 @@ image effect {image:g}, table effect {table:g}, interaction {interaction:g}
 
 @dataclass(frozen=True)
 class Strengths:
-    """How strongly the label shows: 0 not at all, 1 as published.
-
-    Raises:
-        OptionError: a strength is negative or not finite, or that of the table is above ``most``, where shares or
-            concentrations would be impossible.
-    """
+    """How strongly the label shows: 0 not at all, 1 as published; ``most`` is the largest possible for the table."""
 
     image: float = 1.0
     table: float = 1.0

@@ -17,10 +17,7 @@ from fusekit.progress import Progress
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preset:
-    """Training defaults of a task; every one can be set on the command line.
-
-    The class's own defaults are those of Yang et al. 2021.
-    """
+    """Training defaults of a task; those of the class are of Yang et al. 2021."""
 
     backbone: str = "resnet50"
     epochs: int = 100
@@ -32,15 +29,7 @@ class Preset:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
-    """A row of somebody's table, to stand beside ours as context.
-
-    Args:
-        arm: the method, in the publication's words.
-        fusion: our name of the nearest arm; empty if there is none.
-        scores: metric -> value between 0 and 1.
-        source: where it stands, e.g. "Yang et al. 2021, table 1".
-        note: what keeps it from being comparable.
-    """
+    """A row of a published table, to be shown beside ours as context."""
 
     arm: str
     fusion: str = ""
@@ -67,11 +56,7 @@ class Task(ABC):
 
     @abstractmethod
     def scan(self, folder: Path, progress: Progress) -> Cohort:
-        """Read a folder into a cohort.
-
-        Raises:
-            DataError: with file, row and column, and what to do.
-        """
+        """Read a folder into a cohort; refuse what is wrong with file, row and column, and what to do (DataError)."""
 
     def synthesize(self, folder: Path, progress: Progress, *, seed: int = 0) -> None:
         """Write a synthetic cohort into an empty folder, in the layout that ``scan`` reads.

@@ -1,7 +1,7 @@
 """Everything that is written whole or not at all: files, tables, tensors, folders; and checksums of what is read."""
 
 from fusekit.disk.checksums import DIGEST, SEAL, checksum, checksum_of, refuse_damaged, seal, signed
-from fusekit.disk.files import all_onto_disk, onto_disk, regular, whole, write_bytes, write_json, write_table
+from fusekit.disk.files import all_onto_disk, onto_disk, regular, whole, write_bytes, write_json
 from fusekit.disk.folders import (
     FULL,
     PARTIAL,
@@ -15,6 +15,7 @@ from fusekit.disk.folders import (
     remove_empty,
 )
 from fusekit.disk.schema import CLOSED, OPEN, parse_json, read_json
+from fusekit.disk.tables import Schema, read_written, table_bytes, write_table
 from fusekit.disk.tensors import read_tensors, write_tensors
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "OPEN",
     "PARTIAL",
     "SEAL",
+    "Schema",
     "all_onto_disk",
     "checksum",
     "checksum_of",
@@ -37,12 +39,14 @@ __all__ = [
     "parse_json",
     "read_json",
     "read_tensors",
+    "read_written",
     "refuse_damaged",
     "refuse_full",
     "regular",
     "remove_empty",
     "seal",
     "signed",
+    "table_bytes",
     "whole",
     "write_bytes",
     "write_json",

@@ -28,7 +28,7 @@ def checksum(*parts: bytes | memoryview) -> str:
 def checksum_of(path: Path) -> str:
     """The checksum of a file."""
     with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()  # type: ignore[arg-type]
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 def signed(content: Mapping[str, Any]) -> dict[str, Any]:
@@ -38,11 +38,11 @@ def signed(content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def seal(folder: Path, name: str, files: Iterable[Path] | None = None) -> None:
-    """Keep the checksums of a folder's files in it, and the name that it will have.
+    """Write the checksums of a folder's finished files into it, and the name that it will have.
 
     Args:
-        folder: of finished files.
-        name: of the folder, when it is in its place; empty if it may be renamed.
+        folder: to be sealed.
+        name: of the folder when it is in its place; empty if it may be renamed.
         files: that count; all if not given.
     """
     found = sorted(path for path in (files or folder.rglob("*")) if path.is_file() and path != folder / SEAL)
@@ -51,15 +51,7 @@ def seal(folder: Path, name: str, files: Iterable[Path] | None = None) -> None:
 
 
 def refuse_damaged(folder: Path, way_out: str) -> None:
-    """Compare a sealed folder with its checksums.
-
-    Args:
-        folder: where it lies.
-        way_out: what to do, as a sentence.
-
-    Raises:
-        DataError: a file was changed, or is missing; or the folder is another.
-    """
+    """Refuse a sealed folder with a changed or missing file, or in another's place; ``way_out`` is a sentence."""
     path = folder / SEAL
     try:
         known = json.loads(path.read_bytes())

@@ -10,20 +10,16 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fusekit.errors import DataError
-
-if TYPE_CHECKING:
-    import pandas as pd
-
 
 #: What a path may lead to besides a file or a folder.
 _KINDS = {stat.S_IFIFO: "a named pipe", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device", stat.S_IFSOCK: "a socket"}
 
 
 def regular(path: Path) -> Path:
-    """Refuse what never ends, or waits for somebody to write, where a file is to be read; links are followed.
+    """Refuse what never ends, or would wait for a writer, where a file is to be read; links are followed.
 
     Raises:
         DataError: it is neither a file nor a folder, or no system takes its name.
@@ -42,12 +38,10 @@ def regular(path: Path) -> Path:
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """Give an empty file beside ``path`` to write to; it takes the place of ``path`` once all of it is on the disk.
+    """Give an empty file beside ``path`` to write to; it replaces ``path`` once all of it is on the disk.
 
-    Its name cannot be foreseen, and a link that lies there is never followed.
-
-    Raises:
-        OSError: it cannot be written; what was there before is as it was.
+    Its name cannot be foreseen, and a link there is never followed. If it cannot be written (OSError), ``path`` stays
+    as it was.
     """
     new = path.with_name(f".{path.name[:50]}.{secrets.token_hex(6)}.new")
     flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0)
@@ -77,11 +71,6 @@ def write_json(path: Path, content: Any) -> None:
     write_bytes(path, (json.dumps(content, indent=2, allow_nan=True) + "\n").encode())
 
 
-def write_table(table: pd.DataFrame, path: Path) -> None:
-    """Write a table as every CSV of a run is written."""
-    write_bytes(path, table.to_csv(index=False, lineterminator="\n").encode())
-
-
 def onto_disk(folder: Path) -> None:
     """Wait until the names in a folder are on the disk, where the system can do that."""
     with suppress(OSError):
@@ -93,11 +82,7 @@ def onto_disk(folder: Path) -> None:
 
 
 def all_onto_disk(folder: Path) -> None:
-    """Wait until everything in a folder is on the disk, so that a renaming that follows never comes before it.
-
-    Raises:
-        OSError: the disk is full, for instance, which some file systems say only now.
-    """
+    """Wait until everything in a folder is on the disk, so that a renaming that follows never comes before it."""
     for path in sorted(folder.rglob("*")):
         if path.is_file():
             with path.open("rb+") as file:

@@ -50,7 +50,7 @@ def new_folder(out: Path) -> Iterator[Path]:
 def growing(out: Path, aside: str) -> Iterator[Path]:
     """Give a folder to work in; it becomes ``out`` if all goes well, sealed, and stays for the next attempt if not.
 
-    Nobody else may grow the same ``out`` meanwhile: the caller sees to that.
+    The caller keeps other processes away from ``out``.
 
     Args:
         out: the folder to be.
@@ -78,17 +78,13 @@ def growing_at(out: Path) -> Path:
 
 
 def refuse_full(out: Path) -> None:
-    """A folder that is written must be new or empty, and its name such as any system takes.
-
-    Raises:
-        OptionError: it is not.
-    """
+    """Refuse a folder that is neither new nor empty."""
     if filled(out):
         raise OptionError(f"--out {out} exists and is not empty; choose another folder or remove it.")
 
 
 def filled(out: Path) -> bool:
-    """Whether there is something in a folder that is to be written, or a file in its place.
+    """Whether a folder that is to be written holds something, or a file is in its place.
 
     Raises:
         OptionError: no folder can be there, for its name or its place.
@@ -103,15 +99,12 @@ def filled(out: Path) -> bool:
 
 
 def make_folder(folder: Path, out: Path, *, new: bool = False) -> list[Path]:
-    """Make a folder on the way to ``out``, and say which of its parents had to be made, the nearest first.
+    """Make a folder on the way to ``out`` (named in messages); return the parents that had to be made, nearest first.
 
     Args:
         folder: to be made.
         out: for the message.
         new: it must not be there, not as a link either.
-
-    Raises:
-        OptionError: it cannot be made.
     """
     try:
         made = [parent for parent in folder.parents if not parent.exists()]
@@ -132,11 +125,7 @@ def remove_empty(folders: Iterable[Path]) -> None:
 
 @contextmanager
 def in_words(out: Path) -> Iterator[None]:
-    """Say in words what the disk refuses.
-
-    Raises:
-        DataError: instead of the system's own error.
-    """
+    """Say in words what the disk refuses: DataError instead of the system's own error."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""JSON that comes back from a disk: of the shape that is asked for, or an error with file and place."""
+"""JSON from a disk: of the shape that is asked for, or an error with file and place."""
 
 from __future__ import annotations
 
@@ -37,11 +37,7 @@ _EXPECTED = {
 
 
 def read_json(path: Path, kind: type[T]) -> T:
-    """Read a file; see ``parse_json``.
-
-    Raises:
-        DataError: it is no regular file, cannot be read, or does not hold the kind.
-    """
+    """Read a regular file; see ``parse_json``."""
     try:
         if regular(path).stat().st_size > LARGEST:
             raise DataError(f"{path} is larger than {LARGEST // 2**20} MiB, which no file of this kind is.")

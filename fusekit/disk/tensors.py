@@ -23,9 +23,6 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
         path: the file.
         tensors: by name, on any device; they may share memory.
         metadata: text by name, kept in the file's head, with a checksum of it and the tensors.
-
-    Raises:
-        OSError: it cannot be written, e.g. because the disk is full; the file before is as it was.
     """
     from safetensors import SafetensorError
     from safetensors.torch import save_file
@@ -43,11 +40,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Read what ``write_tensors`` wrote with metadata, and compare it with its checksum.
-
-    Raises:
-        OSError, ValueError: it cannot be read, or is damaged.
-    """
+    """Read what ``write_tensors`` wrote with metadata; OSError or ValueError if it cannot be read or is damaged."""
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -67,7 +60,7 @@ def _digest(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
     parts: list[bytes | memoryview] = [json.dumps(sorted(metadata.items())).encode()]
     for name, value in sorted(tensors.items()):
         parts.append(json.dumps([name, str(value.dtype), list(value.shape)]).encode())
-        parts.append(memoryview(value.contiguous().reshape(-1).view(torch.uint8).numpy()))
+        parts.append(value.contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return checksum(*parts)
 
 

@@ -7,9 +7,11 @@ from fusekit.evaluation.calibration.decision import net_benefit
 from fusekit.evaluation.calibration.reliability import calibration_scores, reliability
 from fusekit.evaluation.cohorts.published import implied
 from fusekit.evaluation.delong import delong
-from fusekit.evaluation.metrics.classes import Metric, Proportion, score
+from fusekit.evaluation.metrics.classes import Proportion
+from fusekit.evaluation.metrics.metric import Metric
 from fusekit.evaluation.predictions import prediction_table, probabilities_of
 from fusekit.evaluation.rule import Rule
+from fusekit.evaluation.scores import score
 from fusekit.evaluation.statistics import subject_bootstrap, wilson
 from fusekit.evaluation.thresholds import recentre, youden
 

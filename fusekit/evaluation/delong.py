@@ -28,8 +28,40 @@ class Areas(NamedTuple):
         return np.asarray(self.parts @ self.parts.T)
 
 
+def auc(cases: np.ndarray, scores: np.ndarray) -> float:
+    """Area under the curve of scores (N,) for cases (N,) bool, ties half (Mann-Whitney); NaN if a side is empty."""
+    if cases.all() or not cases.any():
+        return float("nan")
+    return float(placements(cases, scores[None])[0, cases].mean())
+
+
+def auc_interval(
+    cases: np.ndarray, scores: np.ndarray, confidence: float = 0.95, folds: np.ndarray | None = None
+) -> tuple[float, float]:
+    """Limits of the AUC on the logit scale, from the variance of its placements; the exact ones at 0 and 1.
+
+    NaN, NaN where a side has fewer than two members and another limit than the exact one would be needed.
+    """
+    found = areas(cases, scores[None], folds)
+    if found.area[0] in (0.0, 1.0):
+        folds = np.zeros(len(cases), dtype=int) if folds is None else folds
+        sides = [cases[folds == fold] for fold in np.unique(folds)]
+        pairs = sum(int(min(side.sum(), (~side).sum())) for side in sides)
+        return exact_limits(float(found.area[0]), pairs, confidence)
+    return logit_interval(float(found.area[0]), float(found.covariance[0, 0]), confidence)
+
+
+def exact_limits(value: float, pairs: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Limits (Clopper and Pearson 1934) of an area of 1 or 0: all of so many independent pairs are ordered alike.
+
+    There every placement is alike, and neither DeLong's variance nor a bootstrap would leave any doubt.
+    """
+    limit = ((1 - confidence) / 2) ** (1 / pairs)
+    return (limit, 1.0) if value == 1.0 else (0.0, 1 - limit)
+
+
 def delong(labels: np.ndarray, scores: np.ndarray, folds: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Give areas under the curves of scores of the same subjects, and their covariance.
+    """Areas under the curves of scores of the same subjects, and their covariance.
 
     Args:
         labels: (N,), class 1 is the positive one.
@@ -44,16 +76,10 @@ def delong(labels: np.ndarray, scores: np.ndarray, folds: np.ndarray | None = No
 
 
 def areas(cases: np.ndarray, scores: np.ndarray, folds: np.ndarray | None = None) -> Areas:
-    """Give areas under the curves of scores of the same subjects, and each subject's part in their errors.
+    """Areas under the curves of scores (A, N) for cases (N,) bool, with each subject's part in their errors.
 
-    Args:
-        cases: which subjects have the positive class (N,).
-        scores: (A, N).
-        folds: (N,); without it, one model scored all.
-
-    Returns:
-        Areas are NaN if no fold holds both classes; other folds that lack one are left out. Parts are NaN if a fold
-        has a single subject of a class: how much such subjects vary cannot be seen.
+    Areas are NaN if no fold holds both classes; other folds that lack one are left out. Parts are NaN if a fold has a
+    single subject of a class: how much such subjects vary cannot be seen.
     """
     folds = np.zeros(len(cases), dtype=int) if folds is None else folds
     rows_of = [np.flatnonzero(folds == fold) for fold in np.unique(folds)]
@@ -86,12 +112,9 @@ def placements(cases: np.ndarray, scores: np.ndarray) -> np.ndarray:
 
 
 def macro_areas(labels: np.ndarray, probabilities: np.ndarray, folds: np.ndarray | None = None) -> Areas:
-    """Give the mean over the classes of the area of each against the rest.
+    """Mean over the classes of each one's area against the rest; labels (N,), probabilities (A, N, K).
 
-    Args:
-        labels: (N,).
-        probabilities: (A, N, K).
-        folds: (N,); a fold that lacks a class is left out.
+    A fold that lacks a class is left out.
     """
     classes = probabilities.shape[2]
     folds = np.zeros(len(labels), dtype=int) if folds is None else folds

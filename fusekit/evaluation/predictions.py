@@ -1,4 +1,4 @@
-"""The predictions table: one row a slice."""
+"""The predictions table: one row per slice, with the probabilities ``p_0``, ``p_1``, ..."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import numpy as np
 import pandas as pd
 
 from fusekit.errors import DataError
+
+#: The class whose probability is ranked and called; all others are negative.
+POSITIVE = 1
 
 #: The smallest probability whose logarithm is taken: single precision rounds what is closer to 1 to certainty.
 SMALLEST = 2.0**-24
@@ -15,20 +18,24 @@ ROUNDING = 1e-6
 
 
 def prediction_table(rows: pd.DataFrame, probabilities: np.ndarray) -> pd.DataFrame:
-    """Put probabilities beside the rows they belong to.
-
-    Args:
-        rows: index ``row`` (of the slice store), columns subject, scan, slice, fold, label.
-        probabilities: (N, K), in the same order.
+    """Put probabilities (N, K) beside their rows: index ``row`` of the store, subject, scan, slice, fold, label.
 
     Raises:
         DataError: a probability is not a number.
     """
-    table = rows.reset_index()
-    for k in range(probabilities.shape[1]):
-        table[f"p_{k}"] = probabilities[:, k].astype(float)
+    table = with_probabilities(rows.reset_index(), probabilities.astype(float))
     probabilities_of(table)
     return table
+
+
+def with_probabilities(table: pd.DataFrame, probabilities: np.ndarray) -> pd.DataFrame:
+    """Give a table these probabilities (N, K), in place of its own if it has any."""
+    return table.assign(**{f"p_{k}": probabilities[:, k] for k in range(probabilities.shape[1])})
+
+
+def probability_columns(table: pd.DataFrame) -> list[str]:
+    """Names of the columns that hold probabilities, by class."""
+    return [name for name in table.columns if name.startswith("p_")]
 
 
 def probabilities_of(table: pd.DataFrame) -> np.ndarray:
@@ -37,7 +44,7 @@ def probabilities_of(table: pd.DataFrame) -> np.ndarray:
     Raises:
         DataError: one is not a number between 0 and 1; the message names the subject.
     """
-    names = [name for name in table.columns if name.startswith("p_")]
+    names = probability_columns(table)
     found = table[names].to_numpy(dtype=float)
     wrong = np.argwhere(~((found >= -ROUNDING) & (found <= 1 + ROUNDING)))  # a NaN is neither
     if len(wrong):

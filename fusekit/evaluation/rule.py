@@ -17,7 +17,7 @@ import pandas as pd
 from fusekit.errors import DataError, OptionError
 from fusekit.evaluation.aggregation import AGGREGATIONS
 from fusekit.evaluation.calibration.reliability import apply_temperature, fit_temperature
-from fusekit.evaluation.predictions import probabilities_of
+from fusekit.evaluation.predictions import POSITIVE, probabilities_of, probability_columns, with_probabilities
 from fusekit.evaluation.thresholds import most_probable, recentre, youden
 from fusekit.extension.registry import suggest
 
@@ -67,7 +67,7 @@ class Rule:
         makes certainties of probabilities.
 
         Args:
-            validation: one row a slice, as in ``validation.csv``.
+            validation: one row per slice, as in ``validation.csv``.
             aggregate: how slices become subjects.
             threshold: ``argmax``, or ``youden``: the largest sensitivity + specificity.
 
@@ -83,10 +83,10 @@ class Rule:
                 temperatures[int(str(fold))] = fit_temperature(probabilities, labels)
         thresholds: dict[int, dict[str, float]] = {}
         for level, table in () if threshold == "argmax" else (("slice", validation), ("subject", subjects)):
+            _refuse_several_classes(len(probability_columns(table)))
             for fold, rows in table.groupby("fold"):
-                _refuse_several_classes(rows)
                 try:
-                    fitted = youden(rows["label"].to_numpy(), probabilities_of(rows)[:, 1])
+                    fitted = youden(rows["label"].to_numpy(), probabilities_of(rows)[:, POSITIVE])
                 except DataError as error:
                     raise DataError(f"Validation part of fold {fold}: {error}") from None
                 thresholds.setdefault(int(str(fold)), {})[level] = fitted
@@ -115,35 +115,35 @@ class Rule:
                 f"The aggregation 'max' takes the highest probability of the positive class; with {classes} classes "
                 "there is none. Take mean, median, vote or logit."
             )
-        if self.thresholds and classes > 2:
-            raise OptionError("A threshold is for two classes; with more the most probable class is called.")
+        if self.thresholds:
+            _refuse_several_classes(classes)
 
     def subjects(self, slices: pd.DataFrame) -> pd.DataFrame:
         """Join slices within a scan, then scans within a subject, so that a long scan does not outvote a short one.
 
         Args:
-            slices: one row a slice: subject, scan, p_0, p_1, ..., and maybe fold and label.
+            slices: one row per slice: subject, scan, p_0, p_1, ..., and maybe fold and label.
 
         Returns:
-            One row a subject, sorted: subject, fold and label where given, scans, slices, p_0, p_1, ...
+            One row per subject, sorted: subject, fold and label where given, scans, slices, p_0, p_1, ...
 
         Raises:
             DataError: a row has no subject, scan, fold or label, or a probability is not a number.
             OptionError: the aggregation is for two classes and there are more.
         """
-        columns = [name for name in slices.columns if name.startswith("p_")]
+        columns = probability_columns(slices)
         self.check(len(columns))
         how = AGGREGATIONS[self.aggregate]
         keys = [name for name in KEYS if name in slices]
         _refuse_missing(slices, [*keys, "scan"])
-        table = _with(slices, how.before(probabilities_of(slices)))
+        table = with_probabilities(slices, how.before(probabilities_of(slices)))
         scans = table.groupby([*keys, "scan"], as_index=False).agg(
             slices=("scan", "size"), **{name: (name, how.joined) for name in columns}
         )
         subjects = scans.groupby(keys, as_index=False).agg(
             scans=("scan", "size"), slices=("slices", "sum"), **{name: (name, how.joined) for name in columns}
         )
-        return _with(subjects, how.after(subjects[columns].to_numpy(dtype=float)))
+        return with_probabilities(subjects, how.after(subjects[columns].to_numpy(dtype=float)))
 
     def called(self, table: pd.DataFrame, level: Level) -> np.ndarray:
         """Class that each row (N,) of slices or of ``subjects`` is called, from 0.
@@ -154,7 +154,7 @@ class Rule:
         """
         probabilities = probabilities_of(table)
         at = self.threshold(table, level)
-        return most_probable(probabilities) if at is None else (probabilities[:, 1] > at).astype(int)
+        return most_probable(probabilities) if at is None else (probabilities[:, POSITIVE] > at).astype(int)
 
     def centred(self, table: pd.DataFrame, level: Level) -> pd.DataFrame:
         """Move each row's threshold to one half: then the most probable class is the called one.
@@ -164,7 +164,7 @@ class Rule:
         at = self.threshold(table, level)
         if at is None:
             return table
-        return _with(table, recentre(probabilities_of(table), at))
+        return with_probabilities(table, recentre(probabilities_of(table), at))
 
     def threshold(self, table: pd.DataFrame, level: Level) -> np.ndarray | None:
         """Probability above which class 1 of each row (N,) is called; None where the most probable class is.
@@ -173,7 +173,7 @@ class Rule:
         """
         if not self.thresholds:
             return None
-        _refuse_several_classes(table)
+        _refuse_several_classes(len(probability_columns(table)))
         return _of_folds({fold: levels[level] for fold, levels in self.thresholds.items()}, table, "threshold")
 
     def calibrated(self, subjects: pd.DataFrame) -> pd.DataFrame:
@@ -185,7 +185,9 @@ class Rule:
             DataError: a fold has no temperature.
         """
         of_row = _of_folds(self.temperatures, subjects, "temperature")
-        return _with(subjects, apply_temperature(probabilities_of(subjects), of_row)).assign(temperature=of_row)
+        return with_probabilities(subjects, apply_temperature(probabilities_of(subjects), of_row)).assign(
+            temperature=of_row
+        )
 
     def shown_threshold(self, level: Level = "subject") -> float | None:
         """Threshold of a shipped model on the scale of the probabilities that it prints."""
@@ -227,8 +229,8 @@ def _of_folds(values: Mapping[int, float], table: pd.DataFrame, what: str) -> np
     return folds.map(dict(values)).to_numpy(dtype=float)
 
 
-def _refuse_several_classes(table: pd.DataFrame) -> None:
-    if "p_2" in table:
+def _refuse_several_classes(classes: int) -> None:
+    if classes > 2:
         raise OptionError("A threshold is for two classes; with more the most probable class is called.")
 
 
@@ -244,8 +246,3 @@ def _refuse_missing(table: pd.DataFrame, keys: list[str]) -> None:
                 f"The predictions have no {key} in row {rows[0]} ({others}; {len(rows)} of {len(table)} rows). Each"
                 " slice needs one; an id such as NA must be read as text."
             )
-
-
-def _with(table: pd.DataFrame, probabilities: np.ndarray) -> pd.DataFrame:
-    """Put others (N, K) where probabilities stood."""
-    return table.assign(**{f"p_{k}": probabilities[:, k] for k in range(probabilities.shape[1])})

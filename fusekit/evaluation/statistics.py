@@ -1,4 +1,4 @@
-"""Intervals over subjects: the subject, not the slice, is the unit that was sampled."""
+"""Intervals over subjects, and p values corrected for their number: the subject is the unit that was sampled."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 #: Resamples of a bootstrap; its own noise in a 95 % limit is then far below the interval's width.
 RESAMPLES = 2000
@@ -13,25 +14,55 @@ RESAMPLES = 2000
 #: Subjects that are drawn before any statistic of them is computed.
 DRAWN = 4_000_000
 
+#: Printed where a score has no value or an interval no limits, and why that is so.
+UNDEFINED = "undefined"
+WHY_UNDEFINED = (
+    f"{UNDEFINED}: too few subjects. A score needs a subject of each class that it looks at, its interval two of each, "
+    "and in every fold."
+)
+
+
+def interval_text(low: float | None, high: float | None, digits: int = 2, sign: str = "") -> str:
+    """``[0.80, 0.93]``, or ``[undefined]``; ``sign="+"`` puts a plus before numbers above 0."""
+    if low is None or high is None or np.isnan(low) or np.isnan(high):
+        return f"[{UNDEFINED}]"
+    return f"[{low:{sign}.{digits}f}, {high:{sign}.{digits}f}]"
+
 
 def wilson(proportion: float, total: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Interval of a proportion out of ``total`` independent trials (Wilson 1927).
+    """Interval of a proportion out of ``total`` independent trials (Wilson 1927); NaN, NaN for an empty total.
 
     Unlike the normal interval it stays inside [0, 1] and does not collapse at 0 and 1. ``proportion * total`` need
     not be whole: slice-level proportions are given with their number of subjects, which is the sample size if slices
     of one subject agree fully, and conservative if they do not.
-
-    Returns:
-        Lower and upper limit; NaN, NaN for an empty total.
     """
-    from scipy.stats import norm
+    from statsmodels.stats.proportion import proportion_confint
 
     if total == 0:
         return float("nan"), float("nan")
-    z = float(norm.ppf(0.5 + confidence / 2))
-    centre = (proportion + z**2 / (2 * total)) / (1 + z**2 / total)
-    half = z / (1 + z**2 / total) * np.sqrt(proportion * (1 - proportion) / total + z**2 / (4 * total**2))
-    return max(0.0, float(centre - half)), min(1.0, float(centre + half))
+    low, high = proportion_confint(proportion * total, total, 1 - confidence, method="wilson")
+    # At the ends a limit is exact, whatever rounding makes of it.
+    return (0.0 if proportion == 0 else float(low)), (1.0 if proportion == 1 else float(high))
+
+
+def holm(p: ArrayLike) -> np.ndarray:
+    """Correct p values (N,) for their number (Holm 1979); undefined ones are not counted."""
+    from statsmodels.stats.multitest import multipletests
+
+    corrected = np.array(p, dtype=float)
+    defined = ~np.isnan(corrected)
+    if defined.any():
+        corrected[defined] = multipletests(corrected[defined], method="holm")[1]
+    return corrected
+
+
+def times_drawn(strata: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """How often each subject (N,) is in each resample, the strata's sizes kept: (RESAMPLES, N)."""
+    times = np.empty((RESAMPLES, len(strata)))
+    for stratum in np.unique(strata):
+        members = np.flatnonzero(strata == stratum)
+        times[:, members] = rng.multinomial(len(members), np.full(len(members), 1 / len(members)), RESAMPLES)
+    return times
 
 
 def subject_bootstrap(
@@ -46,7 +77,7 @@ def subject_bootstrap(
     Args:
         statistic: row numbers (M,) -> value; a subject drawn twice brings its rows twice.
         subjects: subject of each row (N,).
-        labels: class of each row (N,), one a subject.
+        labels: class of each row (N,), one per subject.
         confidence: of the interval.
         seed: the same rows give the same interval.
 

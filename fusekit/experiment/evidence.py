@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from fusekit.data.own.task import name_of
-from fusekit.disk import write_bytes, write_table
-from fusekit.disk.schema import read_json
+from fusekit.disk import table_bytes, write_bytes
 from fusekit.errors import DataError, first_ten
+from fusekit.experiment.finding import not_made, note_in
 from fusekit.experiment.folder import Run
-from fusekit.experiment.records import ComparisonJson
 from fusekit.experiment.setup.settings import FIELDS
 from fusekit.extension import catalog
 from fusekit.report.evidence import Arm, Evidence, OneRun
+from fusekit.report.kept import PAGE, computed, fingerprint, is_current, keep, run_folders
 from fusekit.report.measures import measured
 
 
-def gather_evidence(runs: Sequence[Run]) -> Evidence:
+def gather_evidence(runs: Sequence[Run], out: Path | None = None) -> Evidence:
     """Put runs of one cohort side by side, by arm and seed, in the order given.
 
     Runs whose fusion has one name but whose configurations differ are arms of their own, named by what differs.
+
+    Args:
+        runs: of one cohort.
+        out: folder of an earlier report; what was computed for it of the very same runs is not computed again.
 
     Raises:
         DataError: no run; a folder that is no finished run; one arm and seed given twice; two runs of different tasks,
@@ -49,31 +54,20 @@ def gather_evidence(runs: Sequence[Run]) -> Evidence:
         aggregate=_aggregate(read[0]),
         arms=arms,
         scores=_scores(arms),
-        cohort=runs[0].table("cohort.csv"),
+        cohort=runs[0].cohort if (runs[0].folder / "cohort.csv").exists() else None,
     )
-    return measured(base)
+    of = fingerprint([run.folder for run in runs])
+    known = computed(out, of) if out else None
+    return replace(measured(base) if known is None else replace(base, **known), fingerprint=of)
 
 
 def runs_of(folder: Path) -> list[Run]:
-    """The runs in a folder: itself, or those of a comparison, arm by arm in its order, seed by seed.
+    """The runs in a folder, which is one or a comparison's.
 
     Raises:
-        DataError: it is neither, or an arm of the comparison has no finished run yet.
+        DataError: as ``run_folders``.
     """
-    if not (folder / "comparison.json").exists():
-        if not (folder / "manifest.json").exists():
-            raise DataError(f"{folder} is neither a finished run (manifest.json) nor a comparison (comparison.json).")
-        return [Run(folder)]
-    arms = list(read_json(folder / "comparison.json", ComparisonJson)["arms"])
-    finished = [Run(path.parent) for path in sorted((folder / "runs").glob("*/manifest.json"))]
-    of_arm = {arm: [run for run in finished if run.manifest.get("arm") == arm] for arm in arms}
-    if missing := [arm for arm, own in of_arm.items() if not own]:
-        raise DataError(
-            f"{folder} has no finished run of {first_ten(missing)} yet: run `fusekit compare` again, it goes on."
-        )
-    return [
-        run for own in of_arm.values() for run in sorted(own, key=lambda run: run.manifest["config"].get("seed", 0))
-    ]
+    return [Run(run) for run in run_folders(folder)]
 
 
 def _read(run: Run) -> OneRun:
@@ -229,7 +223,8 @@ def _scores(arms: Iterable[Arm]) -> pd.DataFrame:
 def write_report(evidence: Evidence, out: Path) -> Path:
     """Write ``report.html``, and its figures as SVG, PNG and CSV.
 
-    The same evidence gives the same bytes. Files of an earlier report there are replaced.
+    The same evidence gives the same bytes. Files of an earlier report there are replaced. Figures that cannot be drawn
+    are named on the page, and in the manifest if the folder is a run.
 
     Args:
         evidence: of runs of one cohort.
@@ -244,16 +239,26 @@ def write_report(evidence: Evidence, out: Path) -> Path:
     from fusekit.report.figures.sections import sections
     from fusekit.report.page.page import page
 
-    pictures = sections(evidence)
+    target = out / PAGE
+    if is_current(out, evidence.fingerprint):
+        return target
+    failed: list[str] = []
+    pictures = sections(evidence, failed.append)
     try:
         figures = out / "figures"
         figures.mkdir(parents=True, exist_ok=True)
+        written = [target]
         for picture in (picture for own in pictures.values() for picture in own):
-            write_bytes(figures / f"{picture.name}.svg", picture.svg.encode())
-            write_bytes(figures / f"{picture.name}.png", picture.png)
-            write_table(picture.table, figures / f"{picture.name}.csv")
-        target = out / "report.html"
-        write_bytes(target, page(evidence, pictures).encode())
+            table = table_bytes(picture.table)
+            for ending, content in (("svg", picture.svg.encode()), ("png", picture.png), ("csv", table)):
+                written.append(figures / f"{picture.name}.{ending}")
+                write_bytes(written[-1], content)
+        notes = [not_made(sentence, target.name).as_json() for sentence in failed]
+        write_bytes(target, page(evidence, pictures, notes).encode())
+        if (out / "manifest.json").exists():
+            note_in(out, target.name, failed)
+        if not failed and evidence.fingerprint:
+            keep(out, evidence.fingerprint, evidence.computed, evidence.remarks, written)
     except OSError as error:
         raise DataError(f"{error.filename or out}: {error.strerror}; the report cannot be written there.") from error
     return target

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +13,7 @@ import pandas as pd
 
 from fusekit.bundle.bundle import Bundle, load
 from fusekit.data.own.task import name_of
-from fusekit.disk import SEAL, refuse_damaged, regular
-from fusekit.disk.schema import read_json
+from fusekit.disk import SEAL, Schema, read_json, read_written, refuse_damaged
 from fusekit.errors import DataError
 from fusekit.experiment.records import Manifest, Metrics
 
@@ -35,6 +36,24 @@ FURTHER = {
     "explanations": "where and at what the model looks",
     "figures": "every figure as SVG, PNG and CSV",
     SEAL: "checksums, by which damage is noticed",
+}
+
+_SLICES: Schema = {"row": int, "slice": int, "fold": int, "label": int, "p_*": float}
+_SHIFT = ("column", "kind", "unit", "block", "category", "training_shares", "shares", "verdict")
+
+#: Table of a run folder, or of an external validation's -> the types of its columns.
+SCHEMAS: Mapping[str, Schema] = {
+    "predictions.csv": _SLICES,
+    "validation.csv": _SLICES,
+    "cohort.csv": {"fold": int, "label": int},  # and those that the manifest calls numbers
+    "history.csv": {"fold": int, "epoch": int, "*": float},
+    "ablations.csv": {"fold": int, "label": int, "p_*": float},
+    "shift.csv": {**dict.fromkeys(_SHIFT, str), "*": float},
+    "intensity.csv": {"quantity": str, "unit": str, "*": float},
+    "prevalence.csv": {"class": str, "*": float},
+    "calibration.csv": {"measure": str, "*": float},
+    "reliability.csv": {"*": float},
+    "recalibration.csv": {"method": str, "measured": str, "*": float},
 }
 
 
@@ -61,7 +80,7 @@ class Run:
     @cached_property
     def predictions(self) -> pd.DataFrame:
         """One row a test slice: row, subject, scan, slice, fold, label, p_0, p_1, ..."""
-        return read_table(self._file("predictions.csv"))
+        return self._read("predictions.csv")
 
     @cached_property
     def history(self) -> pd.DataFrame:
@@ -72,7 +91,7 @@ class Run:
     @cached_property
     def cohort(self) -> pd.DataFrame:
         """One row a scan: scan, subject, label, fold, and what subgroups are made by."""
-        return read_table(self._file("cohort.csv"))
+        return self._read("cohort.csv")
 
     @cached_property
     def validation(self) -> pd.DataFrame | None:
@@ -102,8 +121,13 @@ class Run:
 
     def table(self, name: str) -> pd.DataFrame | None:
         """A table by its file name; None if the run has none."""
-        path = self.folder / name
-        return read_table(path) if path.exists() else None
+        return self._read(name) if (self.folder / name).exists() else None
+
+    def _read(self, name: str) -> pd.DataFrame:
+        schema = SCHEMAS.get(name, {})
+        if name == "cohort.csv":
+            schema = {**schema, **{escape(own): float for own in self.manifest["data"].get("numbers", ())}}
+        return read_written(self._file(name), schema)
 
     def _file(self, name: str) -> Path:
         path = self.folder / name
@@ -123,15 +147,3 @@ def take_over(folder: Path) -> None:
         DataError: with what to do.
     """
     refuse_damaged(folder, f"Put it back, or delete {folder}: then this training is done again. Is the disk sound?")
-
-
-def read_table(path: Path) -> pd.DataFrame:
-    """Read what ``write_table`` wrote.
-
-    Raises:
-        DataError: it is no table.
-    """
-    try:
-        return pd.read_csv(regular(path), dtype={"subject": str, "scan": str})
-    except ValueError as error:
-        raise DataError(f"{path} is no table that FuseKit wrote: {error}.") from error

@@ -8,7 +8,7 @@ from annotated_types import Ge
 from pydantic import AllowInfNan, JsonValue, StringConstraints, with_config
 from typing_extensions import TypedDict
 
-from fusekit.bundle.format import Count, PluginJson
+from fusekit.bundle.format import Count, PluginJson, RuleJson
 from fusekit.disk.schema import OPEN
 
 Number: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,6}$")]
@@ -121,6 +121,7 @@ class DataJson(TypedDict, total=False):
     """The data's digests, and who was on which side."""
 
     fingerprint: dict[str, str]
+    numbers: list[str]  # columns of cohort.csv
 
 
 class MachineJson(TypedDict, total=False):
@@ -213,6 +214,7 @@ class FoldRecord(TypedDict):
     epochs: JsonValue
     choice: JsonValue
     search: JsonValue
+    rule: RuleJson
     counts: dict[str, dict[str, dict[str, Count]]]
     findings: list[FindingJson]
     model: dict[str, JsonValue] | None

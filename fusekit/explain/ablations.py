@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -46,6 +46,8 @@ def ablate(
     reads_image: bool = True,
     reads_clinical: bool = True,
     single: Collection[str] | None = None,
+    hidden: Sequence[float] = HIDDEN,
+    permuted: bool = True,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
     """Predict a fold's tested subjects as they are, and without one part of what is known about them at a time.
@@ -66,6 +68,8 @@ def ablate(
         grey: what an image without content holds everywhere: the grey level that the model takes for 0.
         reads_image, reads_clinical: what the model reads; it is not run for what cannot change its prediction.
         single: names of the columns to permute one by one; None: all.
+        hidden: shares of the values that are hidden at random.
+        permuted: whether blocks are permuted too, and not only left out.
         progress: shows one step a condition.
 
     Returns:
@@ -75,7 +79,7 @@ def ablate(
     values = values.reset_index(drop=True)
     source = _Sources(images, values, rows, grey)
     found: dict[str, np.ndarray] = {AS_IS: predict(images if reads_image else None, values)}
-    conditions = list(_conditions(source, columns, single))
+    conditions = list(_conditions(source, columns, single, hidden, permuted))
     for condition in (progress or Quiet()).track(conditions, "ablations", len(conditions), "conditions"):
         twin = _twin(condition.name, columns)
         changed_values = condition.table if reads_clinical else None
@@ -97,7 +101,13 @@ def ablate(
     return pd.concat([_subjects(rule, rows, name, found[name]) for name in found], ignore_index=True)
 
 
-def _conditions(source: _Sources, columns: Sequence[Column], single: Collection[str] | None) -> Iterator[Condition]:
+def _conditions(
+    source: _Sources,
+    columns: Sequence[Column],
+    single: Collection[str] | None,
+    hidden: Sequence[float],
+    permuted: bool,
+) -> Iterator[Condition]:
     every = [column.name for column in columns]
     several = source.subjects > 1  # a permutation needs another subject
     seen = source.images is not None
@@ -112,9 +122,9 @@ def _conditions(source: _Sources, columns: Sequence[Column], single: Collection[
     for block in dict.fromkeys(column.block for column in columns):
         names = [column.name for column in columns if column.block == block]
         yield Condition(f"block:{block}:drop", table=partial(source.without, names), drops_table=names == every)
-        if several:
+        if several and permuted:
             yield Condition(f"block:{block}:permute", table=partial(source.of_other_tables, names))
-    for share in HIDDEN:
+    for share in hidden:
         yield Condition(f"hidden:{share:g}", table=partial(source.hidden, share))
     for name in every if several else ():
         if single is None or name in single:
@@ -150,6 +160,10 @@ class _Sources:
             str(subject): part.to_numpy() for subject, part in rows.groupby("subject").groups.items()
         }
         self._scans = rows["scan"].to_numpy()
+        # A row of each of a subject's scans; which of them each of its rows belongs to.
+        of = {subject: self._scans[own] for subject, own in self._rows.items()}
+        self._firsts = {s: own[np.unique(of[s], return_index=True)[1]] for s, own in self._rows.items()}
+        self._numbers = {subject: pd.factorize(scans)[0] for subject, scans in of.items()}
 
     @property
     def subjects(self) -> int:
@@ -173,32 +187,32 @@ class _Sources:
 
     def without(self, names: list[str], _: np.random.Generator) -> pd.DataFrame:
         """Values of the columns missing."""
-        changed = self.values.copy()
-        for name in names:
-            changed[name] = _nothing(changed[name])
-        return changed
+        return self._with({name: _nothing(self.values[name]) for name in names})
 
     def of_other_tables(self, names: list[str], draw: np.random.Generator) -> pd.DataFrame:
         """Another subject's values in the columns, scan by scan."""
         source = np.empty(len(self.values), dtype=np.int64)
         for subject, donor in self._donors(draw).items():
-            own, given = self._rows[subject], self._rows[donor]
-            firsts = given[np.unique(self._scans[given], return_index=True)[1]]  # a row of each of the donor's scans
-            number = pd.factorize(self._scans[own])[0]
-            source[own] = firsts[number % len(firsts)]
-        changed = self.values.copy()
-        for name in names:
-            changed[name] = self.values[name].to_numpy()[source]
-        return changed
+            firsts = self._firsts[donor]
+            source[self._rows[subject]] = firsts[self._numbers[subject] % len(firsts)]
+        return self._with({name: self.values[name].to_numpy()[source] for name in names})
 
     def hidden(self, share: float, draw: np.random.Generator) -> pd.DataFrame:
         """Each value of each scan missing with a probability, independently of all else."""
         number, scans = pd.factorize(self._scans)
         gone = (draw.random((len(scans), self.values.shape[1])) < share)[number]
-        changed = self.values.copy()
-        for position, name in enumerate(changed.columns):
-            changed[name] = changed[name].where(~gone[:, position], _nothing(changed[name]))
-        return changed
+        columns = {name: self.values[name] for name in self.values}
+        return self._with(
+            {
+                name: values.where(~gone[:, position], _nothing(values))
+                for position, (name, values) in enumerate(columns.items())
+            }
+        )
+
+    def _with(self, changed: Mapping[Any, Any]) -> pd.DataFrame:
+        """Put other columns in place, all at once: one by one, some hundred take pandas a second."""
+        columns = {name: changed[name] if name in changed else self.values[name] for name in self.values}
+        return pd.DataFrame(columns, index=self.values.index)
 
     def _donors(self, draw: np.random.Generator) -> dict[str, str]:
         """A subject for each subject, never itself, each one once: one random circle through all."""

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from fusekit.explain.model import Predictor
+from fusekit.explain.target import POSITIVE
 from fusekit.explain.what_if import encoded_column, what_if
 
 
@@ -20,20 +21,22 @@ def answers(
     levels: Sequence[Any],
     *,
     place: str | None = None,
+    target: int = POSITIVE,
 ) -> tuple[pd.DataFrame, np.ndarray | None]:
     """One patient's answers in order of the values tried, maps on one scale.
 
     Args:
-        predictor, image, values, column, levels, place: as for ``what_if``.
+        predictor, image, values, column, levels, place, target: as for ``what_if``.
 
     Returns:
         A line a level, the patient's own among them: column, level, number, unit, original, is_original, p_0, p_1, ...,
-        maximum, change. And the maps (L, *S), divided by the largest value of all of them.
+        maximum, change, explained (the class that maps speak for). And the maps (L, *S), divided by the largest value
+        of all of them.
     """
     encoded = encoded_column(predictor.bundle, column)
     original = values[column].iloc[0]
     others = [level for level in levels if not _same(level, original)]
-    found = what_if(predictor, image, values, column, others, place=place)
+    found = what_if(predictor, image, values, column, others, place=place, target=target)
     table = pd.DataFrame(
         {
             "column": column,
@@ -45,6 +48,7 @@ def answers(
             **{f"p_{k}": found.probabilities[:, k] for k in range(found.probabilities.shape[1])},
             "maximum": np.nan if found.maps is None else found.maps.reshape(len(found.levels), -1).max(axis=1),
             "change": found.changes,
+            "explained": target,
         }
     )
     order = (

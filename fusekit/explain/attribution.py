@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from fusekit.data import ClinicalEncoding
-from fusekit.explain.forward import TARGET, log_odds
+from fusekit.explain.target import POSITIVE, log_odds
 from fusekit.models import FusionModel, ImageFeatures
 
 #: Points on the way from the baseline to the patient. A line of ReLUs bends a few times; the sum is then right to a
@@ -24,7 +24,7 @@ def attribute(
     image: Tensor | None,
     columns: Tensor,
     *,
-    target: int = TARGET,
+    target: int | np.ndarray = POSITIVE,
     steps: int = STEPS,
 ) -> pd.DataFrame:
     """Share the log odds of a class between the clinical columns.
@@ -39,7 +39,7 @@ def attribute(
         encoding: of its columns.
         image: (B, C, *S), or None if the model reads none.
         columns: (B, F).
-        target: the class.
+        target: the class, or that of each patient (B,).
         steps: points of the Gauss-Legendre rule.
 
     Returns:
@@ -48,25 +48,27 @@ def attribute(
     from captum.attr import IntegratedGradients
 
     assert not model.training
-    fixed = _features(model, image)
+    fixed = _features(model, image, columns)
+    targets = np.broadcast_to(target, len(columns)).tolist()
     attributions = []
     for number in range(len(columns)):  # one patient at a time: all its steps are one batch
         one = slice(number, number + 1)
         own = None if fixed is None else ImageFeatures(*(part[one] for part in fixed))
-        method = IntegratedGradients(partial(_score, model, target, own, None if image is None else image[one]))
+        method = IntegratedGradients(
+            partial(_score, model, targets[number], own, None if image is None else image[one])
+        )
         given = columns[one].detach()
         shares: Tensor = method.attribute(given, baselines=torch.zeros_like(given), n_steps=steps)
         attributions.append(shares[0].detach().double().cpu().numpy())
     return pd.DataFrame(np.stack(attributions) @ _owners(encoding), columns=[c.name for c in encoding.columns])
 
 
-def _features(model: FusionModel, image: Tensor | None) -> ImageFeatures | None:
+def _features(model: FusionModel, image: Tensor | None, columns: Tensor) -> ImageFeatures | None:
     """What the backbone makes of the images, where the table has no say in it."""
     if model.backbone is None or model.injector is not None:
         return None
     with torch.no_grad():
-        features: ImageFeatures = model.backbone(image)
-    return features
+        return model.output(image, columns).image
 
 
 def _score(
@@ -76,9 +78,8 @@ def _score(
     count = len(columns)
     if features is None:
         return log_odds(model(None if image is None else image.expand(count, *image.shape[1:]), columns), target)
-    assert model.encoder is not None
     repeated = ImageFeatures(*(part.expand(count, *part.shape[1:]) for part in features))
-    return log_odds(model.head(repeated, model.encoder(columns)), target)
+    return log_odds(model.output(columns=columns, features=repeated).logits, target)
 
 
 def _owners(encoding: ClinicalEncoding) -> np.ndarray:

@@ -9,7 +9,6 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from fusekit.explain.forward import forward
 from fusekit.models import FusionModel
 
 #: Of the channels' mean gates: low, median, high.
@@ -37,7 +36,7 @@ def gates_of(model: FusionModel, image: Tensor | None, columns: Tensor | None) -
                 found[site] = gates
 
     with torch.no_grad():
-        forward(model, image, columns, look)
+        model.output(image, columns, look=look)
     return found
 
 

@@ -9,7 +9,8 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from fusekit.errors import DataError
-from fusekit.explain.forward import TARGET, Place, at_place, log_odds, places
+from fusekit.explain.places import Place, at_place, places
+from fusekit.explain.target import POSITIVE, log_odds
 from fusekit.models import FusionModel
 
 #: Fewest pixels of a map along each axis that still say where; the last map of a ResNet has 7 at 224 pixels.
@@ -25,7 +26,12 @@ class Maps(NamedTuple):
 
 
 def grad_cam(
-    model: FusionModel, image: Tensor, columns: Tensor | None, *, place: str | None = None, target: int = TARGET
+    model: FusionModel,
+    image: Tensor,
+    columns: Tensor | None,
+    *,
+    place: str | None = None,
+    target: int | Tensor = POSITIVE,
 ) -> Maps:
     """Explain predictions of a class by the image.
 
@@ -37,28 +43,30 @@ def grad_cam(
         image: (B, C, *S), two or three axes S.
         columns: (B, F), or None if the model reads none.
         place: a site of the backbone or ``LAST``; None: ``deepest``.
-        target: the class.
+        target: the class, or that of each image (B,).
 
     Raises:
-        DataError: what is predicted does not come from the map.
+        DataError: the prediction does not depend on the map of that place.
     """
     place = place or deepest(model, image, columns).name
     with torch.enable_grad():
         # The image asks for a gradient, or a backbone with frozen weights would build no graph.
-        seen = at_place(model, image.detach().requires_grad_(), columns, place)
-        assert seen.map is not None
-        odds, slope = log_odds(seen.logits, target).sum(), None
-        if seen.map.requires_grad and odds.requires_grad:
-            (slope,) = torch.autograd.grad(odds, seen.map, allow_unused=True)
+        logits, map_ = at_place(model, image.detach().requires_grad_(), columns, place)
+        slope = None
+        if map_.requires_grad:
+            (slope,) = torch.autograd.grad(log_odds(logits, target).sum(), map_, allow_unused=True)
     if slope is None:
-        raise DataError(f"predictions do not come from the map of {place!r}, so it cannot show where they look.")
-    features, axes = seen.map.detach(), tuple(range(2, seen.map.ndim))
+        raise DataError(
+            f"the prediction does not depend on the feature map of {place!r}, so Grad-CAM cannot say where the model "
+            "looks. A backbone's vector must be made from its map."
+        )
+    features, axes = map_.detach(), tuple(range(2, map_.ndim))
     raw = (slope.mean(dim=axes, keepdim=True) * features).sum(dim=1, keepdim=True).relu()
     mode = "bilinear" if len(axes) == 2 else "trilinear"
     raw = interpolate(raw, size=image.shape[2:], mode=mode, align_corners=False)[:, 0]
     maxima = raw.flatten(1).amax(dim=1)
     scale = torch.where(maxima > 0, maxima, torch.ones_like(maxima)).reshape(-1, *[1] * len(axes))
-    return Maps(raw / scale, maxima, seen.logits.detach())
+    return Maps(raw / scale, maxima, logits.detach())
 
 
 def deepest(model: FusionModel, image: Tensor, columns: Tensor | None) -> Place:

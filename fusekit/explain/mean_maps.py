@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from fusekit.bundle.bundle import Bundle
+from fusekit.disk import write_table
 from fusekit.explain.template import lay_on, load_template
 
 
@@ -56,4 +57,4 @@ def write_mean_maps(
         np.save(folder / "template_map.npy", np.stack([p.map for p in laid]).astype(np.float16), allow_pickle=False)
     np.save(folder / "mean_image.npy", np.rint(image).astype(np.uint8), allow_pickle=False)
     np.save(folder / "mean_map.npy", map_.astype(np.float16), allow_pickle=False)
-    table.to_csv(folder / "mean_map.csv", index=False, lineterminator="\n")
+    write_table(table, folder / "mean_map.csv")

@@ -34,6 +34,11 @@ class Predictor:
         """Whether the table changes what the backbone computes."""
         return self.model.injector is not None
 
+    @property
+    def _width(self) -> int:
+        """Inputs that the model reads a table as."""
+        return len(self.bundle.encoding.features) if self.bundle.encoding else 0
+
     def __call__(self, images: np.ndarray | None, values: pd.DataFrame) -> np.ndarray:
         """Grey levels (N, H, W) or (N, S, S, S), clinical values of N rows -> probabilities (N, K) float64."""
         columns = self.bundle.encode(values)
@@ -43,8 +48,9 @@ class Predictor:
         with torch.inference_mode():
             for number, features in enumerate(self.features(images)):
                 batch = columns[number * BATCH : (number + 1) * BATCH]
-                clinical = None if self.model.encoder is None else self.model.encoder(self.columns(batch))
-                parts.append(self.model.head(features, clinical).double().softmax(dim=1).cpu().numpy())
+                given = self.columns(batch) if self.model.reads_clinical else None
+                logits = self.model.output(columns=given, features=features).logits
+                parts.append(logits.double().softmax(dim=1).cpu().numpy())
         return np.concatenate(parts)
 
     def features(self, images: np.ndarray) -> list[ImageFeatures]:
@@ -54,7 +60,10 @@ class Predictor:
             self._images, self._features = images, []
             with torch.inference_mode():
                 for start in range(0, len(images), BATCH):
-                    features = self.model.backbone(self.image(images[start : start + BATCH]))
+                    image = self.image(images[start : start + BATCH])
+                    columns = torch.zeros(len(image), self._width, device=self.device)
+                    features = self.model.output(image, columns).image
+                    assert features is not None
                     self._features.append(features if self._reads_map(features) else _without_map(features))
         return self._features
 
@@ -71,12 +80,9 @@ class Predictor:
 
         A head that does not look cannot see that the map holds no numbers.
         """
-        clinical = None
-        if self.model.encoder is not None:
-            width = len(self.bundle.encoding.features) if self.bundle.encoding else 0
-            clinical = self.model.encoder(torch.zeros(len(features.vector), width, device=self.device))
+        columns = torch.zeros(len(features.vector), self._width, device=self.device)
         blind = ImageFeatures(torch.full_like(features.map, torch.nan), features.vector)
-        return not bool(self.model.head(blind, clinical).isfinite().all())
+        return not bool(self.model.output(columns=columns, features=blind).logits.isfinite().all())
 
 
 def to_input(pixels: Pixels, images: np.ndarray, device: str | torch.device) -> Tensor:

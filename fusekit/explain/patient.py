@@ -11,11 +11,13 @@ import pandas as pd
 from fusekit.bundle.bundle import Bundle
 from fusekit.bundle.patients import cut_patient
 from fusekit.errors import DataError
+from fusekit.evaluation import probabilities_of
 from fusekit.explain.answers import answers, as_text
 from fusekit.explain.attribution import attribute
-from fusekit.explain.fold import middle
 from fusekit.explain.grad_cam import deepest, grad_cam
 from fusekit.explain.model import Predictor
+from fusekit.explain.target import class_number, explained
+from fusekit.explain.tested import middle
 from fusekit.explain.what_if import encoded_column, usual_levels
 from fusekit.extension.registry import suggest
 
@@ -25,6 +27,7 @@ class Patient(NamedTuple):
 
     slice: int  # the one that is shown: the middle one of those that the model looks at
     place: str  # where in the backbone the map was made; empty without an image
+    target: int  # the class that is explained
     probabilities: np.ndarray  # (K,) of that slice
     plane: str  # of the image; empty where its file does not say how it lies in the body
     image: np.ndarray | None  # (H, W) grey levels
@@ -39,6 +42,7 @@ def explain_patient(
     patient: pd.DataFrame,
     asked: Mapping[str, list[str]],
     *,
+    asked_class: str | None = None,
     source: str = "the patient",
     allow_out_of_range: bool = False,
 ) -> Patient:
@@ -48,13 +52,17 @@ def explain_patient(
         bundle: the model.
         patient: one row, as for ``Bundle.predict``.
         asked: clinical column -> values to put there, as text; an empty list takes usual ones.
+        asked_class: name of the class to explain; None: the positive of two, the called of more.
         source: what to call the patient's table in messages.
         allow_out_of_range: take values outside what training makes plausible.
 
     Raises:
         DataError: as ``Bundle.predict``; a value that was asked for does not fit its column.
+        OptionError: the model has no such class.
     """
-    bundle.predict(patient, source, allow_out_of_range)  # refuses what does not fit, in one place
+    predicted = bundle.predict(patient, source, allow_out_of_range)  # refuses what does not fit, in one place
+    asked_number = None if asked_class is None else class_number(asked_class, bundle.classes)
+    target = int(explained(probabilities_of(predicted.subjects), asked_number)[0])
     predictor, encoding = Predictor(bundle), bundle.encoding
     values = pd.DataFrame(index=[0])
     if encoding is not None:
@@ -71,21 +79,30 @@ def explain_patient(
     map_ = None
     if image is not None:
         place = deepest(predictor.model, image, columns).name
-        map_ = middle(grad_cam(predictor.model, image, columns, place=place).maps.cpu().numpy()[0], 0)
+        map_ = middle(grad_cam(predictor.model, image, columns, place=place, target=target).maps.cpu().numpy()[0], 0)
     attributions = None
     if encoding is not None and columns is not None:
-        shares = attribute(predictor.model, encoding, image, columns)
+        shares = attribute(predictor.model, encoding, image, columns, target=target)
         cells = [as_text(values[name].iloc[0]) for name in shares.columns]
         attributions = pd.DataFrame(
             {"column": list(shares.columns), "value": cells, "attribution": shares.to_numpy()[0]}
         )
     found = [
-        answers(predictor, None if images is None else images[0], values, name, tried, place=place or None)
+        answers(
+            predictor,
+            None if images is None else images[0],
+            values,
+            name,
+            tried,
+            place=place or None,
+            target=target,
+        )
         for name, tried in levels.items()
     ]
     return Patient(
         slice=shown,
         place=place,
+        target=target,
         probabilities=predictor(images, values)[0],
         plane=plane,
         image=None if images is None else middle(images[0], 0),

@@ -13,10 +13,8 @@ from fusekit.data.clinical.column import EncodedColumn
 from fusekit.errors import DataError
 from fusekit.explain.grad_cam import grad_cam
 from fusekit.explain.model import Predictor
+from fusekit.explain.target import POSITIVE
 from fusekit.extension.registry import suggest
-
-#: Standard deviations from the training mean at which a number is tried, as far as training values reach.
-DEVIATIONS = (-2, -1, 0, 1, 2)
 
 
 class WhatIf(NamedTuple):
@@ -36,6 +34,7 @@ def what_if(
     levels: Sequence[Any],
     *,
     place: str | None = None,
+    target: int = POSITIVE,
 ) -> WhatIf:
     """Put other values into one column of one patient, everything else as it is.
 
@@ -51,6 +50,7 @@ def what_if(
         column: the column to change.
         levels: values to put there; None or NaN for missing.
         place: of the map; see ``grad_cam``.
+        target: the class that maps speak for.
 
     Raises:
         DataError: the model reads no such column.
@@ -65,9 +65,8 @@ def what_if(
     probabilities = predictor(images, table)
     if images is None or not predictor.model.reads_image:
         return WhatIf(tried, probabilities, None, np.full(len(tried), np.nan))
-    made = grad_cam(
-        predictor.model, predictor.image(images), predictor.columns(predictor.bundle.encode(table)), place=place
-    )
+    given = predictor.columns(predictor.bundle.encode(table))
+    made = grad_cam(predictor.model, predictor.image(images), given, place=place, target=target)
     maps, maxima = made.maps.cpu().numpy(), made.maxima.cpu().numpy()
     raw = maps * maxima.reshape(-1, *[1] * (maps.ndim - 1))
     return WhatIf(tried, probabilities, raw, np.array([moved(raw[0], other) for other in raw]))
@@ -88,15 +87,13 @@ def encoded_column(bundle: Bundle, column: str) -> EncodedColumn:
 
 
 def usual_levels(column: EncodedColumn) -> list[Any]:
-    """Values to try: the mean and one and two deviations to either side, within what training held; or the categories.
+    """Values to try, all of which occurred in training: numbers around the mean, or the first six categories.
 
-    Of more than six categories the first six.
+    A bundle that does not tell which numbers occurred has its lowest and highest.
     """
     if not column.is_number:
         return list(column.categories[:6])
-    low, high = column.seen if column.seen is not None else (column.fill, column.fill)
-    # Three digits, as people would ask; a limit of the range is not rounded out of it.
-    return sorted({float(np.clip(float(f"{column.fill + k * column.scale:.3g}"), low, high)) for k in DEVIATIONS})
+    return list(column.levels) or sorted(set(column.seen or (column.fill,)))
 
 
 def moved(first: np.ndarray, second: np.ndarray) -> float:

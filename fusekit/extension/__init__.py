@@ -5,6 +5,6 @@ from fusekit.extension.discovery import PluginHost
 from fusekit.extension.hookspecs import hookimpl
 from fusekit.extension.options import read_options
 from fusekit.extension.plugin import Plugin
-from fusekit.extension.registry import Register, Registry
+from fusekit.extension.registry import Register
 
-__all__ = ["Catalog", "Plugin", "PluginHost", "Register", "Registry", "catalog", "hookimpl", "read_options"]
+__all__ = ["Catalog", "Plugin", "PluginHost", "Register", "catalog", "hookimpl", "read_options"]

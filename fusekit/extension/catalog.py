@@ -20,7 +20,7 @@ class Catalog:
     def __init__(self, host: PluginHost):
         self.host = host
         self.registries = {kind.plural: Registry(kind) for kind in KINDS}
-        # Bundled ones first: it is the other plugin that has to rename what has one of their names.
+        # Bundled ones first: the other plugin has to rename what has one of their names.
         for plugin in reversed(host.implementing("register")):
             try:
                 host.call(plugin, "register", to=Register(self.registries.values(), plugin))
@@ -38,11 +38,7 @@ class Catalog:
 
 @cache
 def catalog() -> Catalog:
-    """The catalog of the installed plugins, loaded once a process.
-
-    Raises:
-        PluginError: a plugin cannot be used.
-    """
+    """The catalog of the installed plugins, loaded once per process; PluginError if one cannot be used."""
     host = PluginHost()
     host.load_installed()
     return Catalog(host)

@@ -9,8 +9,8 @@ from typing import Any
 
 import pluggy
 
+import fusekit.extension.hookspecs as hookspecs
 from fusekit.errors import FusekitError, PluginError
-from fusekit.extension import hookspecs
 from fusekit.extension.mistakes import mistakes
 from fusekit.extension.plugin import Plugin
 
@@ -26,11 +26,7 @@ class PluginHost:
         self.plugins: dict[str, Plugin] = {}
 
     def load_installed(self) -> None:
-        """Load every plugin of the entry-point group ``fusekit`` that ``FUSEKIT_DISABLE`` does not name.
-
-        Raises:
-            PluginError: one does not import, does not fit a hook, or implements none.
-        """
+        """Load every plugin of the entry-point group ``fusekit`` that ``FUSEKIT_DISABLE`` does not name."""
         disabled = {name.strip() for name in os.environ.get("FUSEKIT_DISABLE", "").split(",")}
         for entry in sorted(metadata.entry_points(group=GROUP), key=lambda entry: entry.name):
             if entry.name not in disabled:
@@ -70,26 +66,25 @@ class PluginHost:
         self.plugins[plugin.name] = plugin
 
     def call_each(self, hook: str, **arguments: Any) -> Iterator[tuple[Plugin, Any]]:
-        """Call a hook's implementations one by one, in the order of ``implementing``.
-
-        Raises:
-            PluginError: an implementation raised anything but one of FuseKit's own errors.
-        """
+        """Call a hook's implementations one by one, in the order of ``implementing``; errors are those of ``call``."""
         for plugin in self.implementing(hook):
             yield plugin, self.call(plugin, hook, **arguments)
 
     def implementing(self, hook: str) -> list[Plugin]:
         """The plugins that implement a hook, in pluggy's order (the last one loaded first), but bundled ones last."""
-        named = [implementation.plugin_name for implementation in self._implementations(hook)]
-        return sorted((self.plugins[name] for name in dict.fromkeys(named)), key=lambda plugin: plugin.bundled)
+        names = dict.fromkeys(implementation.plugin_name for implementation in self._implementations(hook))
+        return sorted((self.plugins[name] for name in names), key=lambda plugin: plugin.bundled)
 
     def hooks_of(self, plugin: Plugin) -> list[str]:
         """List the hooks that a plugin implements, sorted."""
-        callers = self.manager.get_hookcallers(self.manager.get_plugin(plugin.name)) or []
-        return sorted(caller.name for caller in callers)
+        return sorted(hook.name for hook in self.manager.get_hookcallers(self.manager.get_plugin(plugin.name)) or ())
 
     def call(self, plugin: Plugin, hook: str, **arguments: Any) -> Any:
-        """Call one plugin's implementation of a hook; of several, the first answer that is not None counts."""
+        """Call one plugin's implementation of a hook; of several, the first answer that is not None counts.
+
+        Raises:
+            PluginError: it raised anything but one of FuseKit's own errors.
+        """
         answers = []
         for implementation in self._implementations(hook):
             if implementation.plugin_name == plugin.name:

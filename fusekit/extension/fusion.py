@@ -45,12 +45,13 @@ class Fusion:
         for part in ("head", "encoder", "injector"):
             value = getattr(self, part)
             if not (isinstance(value, str) and value) and not (value is None and part != "head"):
-                raise OptionError(f"Fusion({part}=...) takes the name of {_a(part)}, not {_described(value)}")
+                name = f"a{'' if part == 'head' else 'n'} {part}"
+                raise OptionError(f"Fusion({part}=...) takes the name of {name}, not {_described(value)}")
         if not isinstance(self.image, bool):
             raise OptionError(f"Fusion(image=...) takes True or False, not {_described(self.image)}")
-        kinds, named, stages = get_args(SiteKind), MODEL_PARTS[1:], self.stages
-        if self.sites not in kinds:
-            nearest = suggest(str(self.sites), kinds)
+        named, stages = MODEL_PARTS[1:], self.stages
+        if self.sites not in get_args(SiteKind):
+            nearest = suggest(str(self.sites), get_args(SiteKind))
             raise OptionError(f"Fusion(sites=...) takes a kind of sites, not {_described(self.sites)} {nearest}")
         if not isinstance(stages, tuple | list) or any(type(stage) is not int or stage < 1 for stage in stages):
             raise OptionError(f"Fusion(stages=...) takes numbers from 1 on, such as (2, 3), not {_described(stages)}")
@@ -64,13 +65,8 @@ class Fusion:
             raise OptionError(f"a fusion with an injector ({self.injector!r}) needs an image and a clinical encoder.")
 
 
-def _a(part: str) -> str:
-    return f"{'a' if part == 'head' else 'an'} {part}"
-
-
 def _described(value: object) -> str:
-    """What was given instead, and for a class the name that it would be registered under."""
-    if not isinstance(value, type):
+    if not isinstance(value, type):  # a class gets the name that it would be registered under
         return f"{value!r}."
     name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", value.__name__).lower()
     return f"the class {value.__name__}: register the class under a name, such as {name!r}, and give that name."

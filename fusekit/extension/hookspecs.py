@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pluggy
 
-if TYPE_CHECKING:  # the command line starts without pandas, torch or typer's internals
+if TYPE_CHECKING:
     import typer
 
-    from fusekit.data import Volume
-    from fusekit.experiment.folder import Run
-    from fusekit.experiment.setup.trackers import Underway
     from fusekit.extension.registry import Register
+
+# Defined on higher floors, of which this one knows the names alone.
+Volume: TypeAlias = Any
+Run: TypeAlias = Any
+Underway: TypeAlias = Any
 
 hookspec = pluggy.HookspecMarker("fusekit")
 hookimpl = pluggy.HookimplMarker("fusekit")

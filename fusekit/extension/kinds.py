@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Kind(NamedTuple):
-    """One kind: ``to.head(...)`` registers, ``catalog().heads`` knows, ``fusekit list heads`` shows what is of it."""
+    """One kind: ``to.head(...)`` registers, ``catalog().heads`` and ``fusekit list heads`` have what is registered."""
 
     name: str
     factory: str  # what builds one, in words
@@ -15,7 +15,7 @@ class Kind(NamedTuple):
 
     @property
     def plural(self) -> str:
-        """Of its name."""
+        """``heads``."""
         return f"{self.name}s"
 
 

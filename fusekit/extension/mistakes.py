@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from types import ModuleType
 from typing import Any
 
-from fusekit.extension import hookspecs
+import fusekit.extension.hookspecs as hookspecs
 from fusekit.extension.kinds import KINDS
 from fusekit.extension.registry import suggest
 

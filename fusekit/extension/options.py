@@ -22,8 +22,7 @@ def read_options(
 
     Args:
         part: the name before the dot in ``-o part.option=value``, for messages.
-        factory: its keyword-only parameters are the options.
-        given: option -> value; text (from the command line) or the value itself (from TOML or Python).
+        given: text (from the command line) or values (from TOML or Python).
         withhold: keyword-only parameters that are not the user's to set.
 
     Raises:
@@ -41,7 +40,7 @@ def read_options(
 
 def option_parameters(factory: Callable[..., Any], withhold: tuple[str, ...] = ()) -> dict[str, Any]:
     """Option name -> annotated type, for every keyword-only parameter."""
-    bound = set(factory.keywords) if isinstance(factory, partial) else set()
+    bound = factory.keywords if isinstance(factory, partial) else {}
     target = factory.func if isinstance(factory, partial) else factory
     hints = get_type_hints(target.__init__ if inspect.isclass(target) else target)
     return {
@@ -52,18 +51,14 @@ def option_parameters(factory: Callable[..., Any], withhold: tuple[str, ...] = (
 
 
 def option_defaults(factory: Callable[..., Any], withhold: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Option name -> default value, for listings and documentation."""
+    """Option name -> default value."""
     target = factory.func if isinstance(factory, partial) else factory
     parameters = inspect.signature(target).parameters
     return {name: parameters[name].default for name in option_parameters(factory, withhold)}
 
 
 def convert(name: str, kind: Any, value: Any) -> Any:
-    """Make a value of text, or see that it is one.
-
-    Raises:
-        OptionError: it is not of the kind; with the name.
-    """
+    """Make a value of text, or check that it is one; OptionError with the name if it is not of the kind."""
     try:
         return _as(kind, value)
     except (ValueError, TypeError, OverflowError):
@@ -72,31 +67,28 @@ def convert(name: str, kind: Any, value: Any) -> Any:
 
 def _as(kind: Any, value: Any) -> Any:
     origin, args = get_origin(kind), get_args(kind)
-    if kind is Any:
+    if kind is Any or (origin is Literal and value in args):
         return value
-    if origin is Literal:
-        if value in args:
-            return value
-        raise ValueError
     if origin in (Union, UnionType):
         return _as_union(args, value)
     if origin is tuple:
         return _as_tuple(args, value)
-    if kind is bool:
-        if isinstance(value, bool):
-            return value
-        return {"true": True, "false": False}[value] if value in ("true", "false") else _refuse()
     if kind in (int, float):
-        if isinstance(value, bool) or not isinstance(value, str | int | float if kind is float else str | int):
-            raise ValueError
-        if isinstance(value, str) and (not value.isascii() or "_" in value):  # Python reads 1_0 as ten
-            raise ValueError
-        return kind(value) if not isnan(kind(value)) else _refuse()
+        return _as_number(kind, value)
+    if kind is bool and value in ("true", "false"):
+        return value == "true"
     if kind is Path:
         return Path(value)
-    if kind is str:
-        return value if isinstance(value, str) else _refuse()
-    return value if isinstance(kind, type) and isinstance(value, kind) else _refuse()
+    if isinstance(kind, type) and isinstance(value, kind):
+        return value
+    raise ValueError
+
+
+def _as_number(kind: type[int | float], value: Any) -> int | float:
+    text = isinstance(value, str) and value.isascii() and "_" not in value  # Python reads 1_0 as ten
+    if isinstance(value, bool) or not (text or isinstance(value, int | kind)) or isnan(number := kind(value)):
+        raise ValueError
+    return number
 
 
 def _as_union(kinds: tuple[Any, ...], value: Any) -> Any:
@@ -118,12 +110,8 @@ def _as_tuple(kinds: tuple[Any, ...], value: Any) -> tuple[Any, ...]:
     return tuple(_as(kind, item) for kind, item in zip(kinds, items, strict=True))
 
 
-def _refuse() -> Any:
-    raise ValueError
-
-
 def describe_type(kind: Any) -> str:
-    """Say what an option takes, for messages and documentation."""
+    """What an option takes, for messages and documentation."""
     origin, args = get_origin(kind), get_args(kind)
     if origin is Literal:
         return "one of " + ", ".join(map(str, args))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Plugin:
-    """An installed plugin: its entry point, and where it came from."""
+    """Its entry point, and where it came from."""
 
     name: str
     distribution: str
@@ -25,4 +25,4 @@ class Plugin:
     @property
     def way_out(self) -> str:
         """The sentence that ends every message about a broken plugin."""
-        return f"To go on without it: FUSEKIT_DISABLE={self.name}"
+        return f"To continue without it: FUSEKIT_DISABLE={self.name}"

@@ -26,7 +26,7 @@ _REFERENCE = re.compile(r"[^\d\W][\w.]*:[^\d\W][\w.]*")
 class Entry:
     """A registered name, what it builds, who registered it.
 
-    Of a family, many names that share one factory, which takes the name first: what lists them when they are needed.
+    Of a family, many names that share one factory, which takes the name first: ``names`` lists them on demand.
     """
 
     name: str
@@ -45,13 +45,7 @@ class Registry:
         self.families: dict[str, Entry] = {}
 
     def add(self, plugin: Plugin, name: str, factory: Factory, summary: str = "") -> None:
-        """Register a name.
-
-        Args:
-            plugin: whose it is.
-            name: what people type; lower case, words joined by hyphens.
-            factory: a callable, or ``"module:attribute"``, imported on first use; of a fusion, the recipe itself too.
-            summary: one line for ``fusekit list``.
+        """Register a name, which people type: lower case, words joined by hyphens.
 
         Raises:
             NameTaken: another plugin has the name.
@@ -114,7 +108,7 @@ class Registry:
         )
 
     def get(self, name: str) -> Callable[..., Any]:
-        """Return what builds the component. Raises UnknownName with the nearest names."""
+        """Return what builds the component; UnknownName as in ``find``."""
         found = self.find(name)
         factory = _resolve(found.factory, found.plugin)
         return factory if name in self.entries else partial(factory, name)
@@ -123,7 +117,7 @@ class Registry:
 class Register:
     """What the hook ``register`` receives: ``to.head(name, factory, summary)``, and so for every kind.
 
-    The plural registers a family: ``to.backbones(name, names, factory, summary)``; see ``Registry``.
+    The plural registers a family: ``to.backbones(name, names, factory, summary)``.
     """
 
     def __init__(self, registries: Iterable[Registry], plugin: Plugin):
@@ -145,21 +139,20 @@ def _is_data(factory: object) -> bool:
 
 
 def _resolve(factory: Factory, plugin: Plugin) -> Callable[..., Any]:
-    """Import a ``"module:attribute"`` reference; plain data builds itself."""
     found: Any = factory
     if isinstance(factory, str):
         try:
             found = resolve_name(factory)
-        except FusekitError:  # as a client that is not installed
+        except FusekitError:  # a client is not installed, for instance
             raise
-        except Exception as error:  # a module of theirs can raise anything
+        except Exception as error:
             raise PluginError(
                 f"{plugin} registers {factory!r}, which does not import: {type(error).__name__}: {error}\n"
                 f"{plugin.way_out}"
             ) from error
     if callable(found):
-        return found  # type: ignore[no-any-return]  # of which no more is known
-    if _is_data(found):
+        return found  # type: ignore[no-any-return]  # no more is known of it
+    if _is_data(found):  # plain data builds itself
         return lambda: found
     raise PluginError(f"{plugin} registers {factory!r}, which is no class or function.\n{plugin.way_out}")
 

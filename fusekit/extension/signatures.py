@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,15 +13,13 @@ from typing import Any
 from fusekit.extension.options import option_parameters
 
 
-def option_names(factory: Callable[..., Any] | str, withhold: tuple[str, ...] = ()) -> set[str] | None:
+def option_names(factory: Callable[..., Any] | str, withhold: tuple[str, ...] = ()) -> AbstractSet[str] | None:
     """Names of a factory's options; None where its source does not show them.
 
-    Args:
-        factory: what builds the component, or ``"module:attribute"``, which is not imported.
-        withhold: keyword-only parameters that are not the user's to set.
+    A reference, ``"module:attribute"``, is not imported. Parameters in ``withhold`` are not the user's to set.
     """
     if not isinstance(factory, str):
-        return set(option_parameters(factory, withhold))
+        return frozenset(option_parameters(factory, withhold))
     module, _, attribute = factory.partition(":")
     try:
         found = _declared(module, attribute)

@@ -1,6 +1,6 @@
 """From tensors to logits."""
 
-from fusekit.extension.fusion import Fusion, SiteKind
+from fusekit.extension.fusion import Fusion
 from fusekit.models.backbones.timm import TimmBackbone
 from fusekit.models.build import build, build_from
 from fusekit.models.encoders.mlp import MLPEncoder
@@ -33,7 +33,6 @@ __all__ = [
     "Injector",
     "MLPEncoder",
     "Site",
-    "SiteKind",
     "TimmBackbone",
     "build",
     "build_from",

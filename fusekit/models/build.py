@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from numbers import Integral
@@ -18,7 +19,7 @@ from fusekit.extension.kinds import MODEL_PARTS as PARTS
 from fusekit.extension.options import option_defaults, option_parameters
 from fusekit.extension.registry import suggest
 from fusekit.models.fusion_model import FusionModel
-from fusekit.models.parts import ImageFeatures, ImageWidths, Site
+from fusekit.models.parts import ImageFeatures, ImageWidths
 
 _MEANINGS = {
     "spatial_dims": "2 for images, 3 for volumes",
@@ -29,12 +30,7 @@ _MEANINGS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SiteOptions:
-    """Where the injector meets the backbone; the recipe's own choice unless set.
-
-    Args:
-        kind: before stages, before blocks, or before the branches of blocks.
-        stages: backbone stages, counted from 1; empty means all.
-    """
+    """Where the injector meets the backbone: which kind of sites, in which stages (from 1; empty means all)."""
 
     kind: SiteKind = "block"
     stages: tuple[int, ...] = ()
@@ -49,14 +45,12 @@ def build(
     in_channels: int = 1,
     options: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> FusionModel:
-    """Build a model from a fusion's recipe.
+    """Build a model from a fusion's name or recipe.
 
     Args:
-        fusion: name, or a recipe of your own.
-        backbone: name; not looked at by a fusion that reads no image.
-        columns: F, clinical columns as the model sees them; not looked at by a fusion that reads none.
+        backbone: name; ignored by a fusion that reads no image.
+        columns: F, clinical columns as the model sees them; ignored by a fusion that reads none.
         classes: K.
-        in_channels: of the image.
         options: part (sites, backbone, encoder, injector, head) -> option -> value; they win over the recipe's.
 
     Raises:
@@ -76,21 +70,14 @@ def build_from(description: Mapping[str, Any]) -> FusionModel:
     """Build a model again from its ``description``; its weights are new and wait for ``load_state_dict``.
 
     Nothing is downloaded: a backbone's option ``pretrained`` is taken as false.
-
-    Raises:
-        UnknownName: a part's plugin is not installed.
-        OptionError: an installed part no longer has an option that the description names.
     """
     recipe = dict(description["recipe"])
     given = {part: dict(values) for part, values in recipe.pop("options").items()}
     stages = tuple(recipe.pop("stages"))
     if given.get("backbone", {}).get("pretrained"):
         given["backbone"]["pretrained"] = False
-    name, backbone = description["fusion"], description["backbone"]
-    refined = _refine(name, Fusion(**recipe, stages=stages), backbone, given)
-    model = _assemble(
-        name, refined, backbone, description["columns"], description["classes"], description["in_channels"]
-    )
+    name, backbone, *sizes = (description[key] for key in ("fusion", "backbone", "columns", "classes", "in_channels"))
+    model = _assemble(name, _refine(name, Fusion(**recipe, stages=stages), backbone, given), backbone, *sizes)
     model.description = dict(description)  # also where the published weights came from
     return model
 
@@ -125,7 +112,7 @@ def _refine(name: str, recipe: Fusion, backbone: str, given: Mapping[str, Mappin
             defaults = option_defaults(factories[part], withhold=("sites",))
             options[part] = {**defaults, **read_options(part, factories[part], chosen, withhold=("sites",))}
             if part == "injector" and "spatial_dims" not in chosen:
-                options[part].pop("spatial_dims", None)  # the backbone's, which is not built yet
+                options[part].pop("spatial_dims", None)  # it is the backbone's, which is not built yet
     return replace(
         recipe, sites=sites.get("kind", recipe.sites), stages=sites.get("stages", recipe.stages), options=options
     )
@@ -133,28 +120,33 @@ def _refine(name: str, recipe: Fusion, backbone: str, given: Mapping[str, Mappin
 
 def _assemble(name: str, recipe: Fusion, backbone: str, columns: int, classes: int, in_channels: int) -> FusionModel:
     if classes < 2:
-        raise OptionError(f"a model tells two or more classes apart, not {classes}.")
+        raise OptionError(f"a model has two or more classes, not {classes}.")
     factories, options = _factories(recipe, backbone), recipe.options
     image = encoder = injector = None
     injected: list[int] = []
     widths, clinical_width = ImageWidths(0, 0), 0
-    if "encoder" in factories:
+    if recipe.encoder is not None:
         if columns < 1:
             raise OptionError(f"the fusion {name!r} reads clinical columns, but there are none.")
         encoder = _made("encoder", recipe.encoder, factories, columns, **options["encoder"])
         _declares("encoder", recipe.encoder, encoder, "width")
         clinical_width = encoder.width
     if "backbone" in factories:
-        # Plain backbones need not know of sites; whoever offers them takes their kind.
-        offers = "sites" in option_parameters(factories["backbone"])
-        kind = {"sites": recipe.sites} if offers else {}
+        # A plain backbone need not know of sites.
+        kind = {"sites": recipe.sites} if "sites" in option_parameters(factories["backbone"]) else {}
         image = _made("backbone", backbone, factories, in_channels, **kind, **options["backbone"])
         _declares("backbone", backbone, image, "spatial_dims", "map_channels", "width")
         widths = ImageWidths(image.map_channels, image.width)
     if "injector" in factories and image is not None:
         if not getattr(image, "sites", None):
             raise OptionError(f"the backbone {backbone!r} has no sites, and the fusion {name!r} injects at sites.")
-        injected = _injected(image.sites, recipe.stages, backbone)
+        present = sorted({site.stage for site in image.sites})
+        for stage in recipe.stages:
+            if stage not in present:
+                raise OptionError(
+                    f"sites.stages names stage {stage}; the backbone {backbone!r} has {', '.join(map(str, present))}."
+                )
+        injected = [i for i, site in enumerate(image.sites) if site.stage in (recipe.stages or present)]
         if "spatial_dims" in option_parameters(factories["injector"]):
             options = {**options, "injector": {"spatial_dims": image.spatial_dims, **options["injector"]}}
             recipe = replace(recipe, options=options)
@@ -167,7 +159,7 @@ def _assemble(name: str, recipe: Fusion, backbone: str, columns: int, classes: i
         "in_channels": in_channels,
         "columns": columns,
         "classes": classes,
-        "recipe": _plain(asdict(recipe)),
+        "recipe": json.loads(json.dumps(asdict(recipe), default=str)),
     }
     return FusionModel(image, encoder, injector, head, injected=injected, description=description)
 
@@ -195,16 +187,9 @@ def _declares(part: str, name: str | None, made: Any, *sizes: str) -> None:
 
 
 def check_image(model: FusionModel, size: tuple[int, ...]) -> None:
-    """Refuse a backbone that does not take images of a size, or gives other features than it says.
+    """Refuse, by OptionError, a backbone that does not take images of a size, or gives other features than it says.
 
-    Costs no arithmetic where the model was built on the meta device.
-
-    Args:
-        model: left in evaluation mode.
-        size: of the image, without batch and channels.
-
-    Raises:
-        OptionError: with the size that it takes, if it says one.
+    Leaves it in evaluation mode. Costs no arithmetic where the model was built on the meta device.
     """
     backbone = model.backbone
     if backbone is None:
@@ -230,26 +215,5 @@ def check_image(model: FusionModel, size: tuple[int, ...]) -> None:
     if not isinstance(features, ImageFeatures):
         raise OptionError(f"the backbone {name!r} returns a {type(features).__name__}; ImageFeatures are needed.")
     for attribute, found in (("map_channels", features.map.shape[1]), ("width", features.vector.shape[1])):
-        said = getattr(backbone, attribute)
-        if found != said:
+        if found != (said := getattr(backbone, attribute)):
             raise OptionError(f"the backbone {name!r} says that its {attribute} is {said}, and gives {found}.")
-
-
-def _injected(sites: tuple[Site, ...], stages: tuple[int, ...], backbone: str) -> list[int]:
-    """Indices of the sites in the stages."""
-    present = sorted({site.stage for site in sites})
-    for stage in stages:
-        if stage not in present:
-            raise OptionError(
-                f"sites.stages names stage {stage}; the backbone {backbone!r} has {', '.join(map(str, present))}."
-            )
-    return [i for i, site in enumerate(sites) if not stages or site.stage in stages]
-
-
-def _plain(value: Any) -> Any:
-    """As JSON keeps it."""
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value if value is None or isinstance(value, bool | int | float | str) else str(value)

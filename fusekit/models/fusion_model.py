@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from fusekit.errors import DataError
-from fusekit.models.parts import Backbone, ClinicalEncoder, FusionHead, Injector
+from fusekit.models.parts import Backbone, ClinicalEncoder, FusionHead, ImageFeatures, Injector, Look, Output
 
 
 class FusionModel(nn.Module):
@@ -18,7 +18,7 @@ class FusionModel(nn.Module):
     Args:
         backbone: None if no image is read.
         encoder: None if no clinical columns are read.
-        injector: None if image features are left as they are; else built for the backbone's ``injected`` sites.
+        injector: built for the backbone's ``injected`` sites; None if image features are left as they are.
         head: reads what the other two make.
         injected: indices into ``backbone.sites``, ascending; the injector's site 0 is the first of them. None: all.
         description: what ``build_from`` needs to build the model again, as plain JSON values.
@@ -61,22 +61,46 @@ class FusionModel(nn.Module):
         Raises:
             DataError: what the fusion reads is None.
         """
-        clinical = features = inject = None
+        return self.output(image, columns).logits
+
+    def output(
+        self,
+        image: Tensor | None = None,
+        columns: Tensor | None = None,
+        *,
+        features: ImageFeatures | None = None,
+        look: Look | None = None,
+    ) -> Output:
+        """Compute what ``forward`` does, the one way there is, and keep what lies on the way.
+
+        Args:
+            image, columns: as for ``forward``.
+            features: what the backbone made of these images before; it is not run again. Not with an injector, where
+                they depend on the columns.
+            look: called at every site, in order, with the features before an injector changes them.
+
+        Raises:
+            DataError: what the fusion reads is None.
+        """
+        clinical = prepared = None
         if self.encoder is not None:
             if columns is None:
                 raise DataError("this model reads clinical columns; none were given.")
             clinical = self.encoder(columns)
             if self.injector is not None:
-                inject = partial(self._inject, self.injector, self.injector.prepare(clinical))
-        if self.backbone is not None:
+                prepared = self.injector.prepare(clinical)
+        if self.backbone is not None and features is None:
             if image is None:
                 raise DataError("this model reads an image; none was given.")
-            features = self.backbone(image, inject)
-        logits: Tensor = self.head(features, clinical)
-        return logits
+            meet = self.injector is not None or look is not None
+            features = self.backbone(image, partial(self._meet, look, prepared) if meet else None)
+        return Output(self.head(features, clinical), features, clinical)
 
-    def _inject(self, injector: Injector, prepared: Any, site: int, features: Tensor) -> Tensor:
-        if site not in self.injected:
+    def _meet(self, look: Look | None, prepared: Any, site: int, features: Tensor) -> Tensor:
+        """At a site: let the caller look, and the injector change."""
+        if look is not None:
+            look(site, features, prepared)
+        if self.injector is None or site not in self.injected:
             return features
-        changed: Tensor = injector(self.injected[site], features, prepared)
+        changed: Tensor = self.injector(self.injected[site], features, prepared)
         return changed

@@ -21,7 +21,7 @@ def channels_last(tensor: Tensor) -> Tensor:
 
 
 def weights_channels_last(model: _Module) -> _Module:
-    """Lay a model's weights out like its images, in place: two- and three-dimensional ones may stand side by side.
+    """Lay a model's weights out like its images, in place; two- and three-dimensional ones may be side by side.
 
     Weights that lie so already are not touched: another thread may be using them.
     """
@@ -34,11 +34,7 @@ def weights_channels_last(model: _Module) -> _Module:
 
 
 def torch_device(name: str) -> torch.device:
-    """Device by its name: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
-
-    Raises:
-        OptionError: this machine has no such device.
-    """
+    """Device by its name: auto, cpu, cuda, cuda:1, mps; OptionError if this machine has no such device."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     kind, _, number = name.partition(":")

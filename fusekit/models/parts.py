@@ -16,6 +16,9 @@ from torch import Tensor, nn
 #: Called once per site and forward pass, in order: ``inject(i, x)`` with x (B, C_i, *S_i) returns x's shape.
 Inject = Callable[[int, Tensor], Tensor]
 
+#: Site (an index into the backbone's), features (B, C, *S) as they come in, what the injector prepared: to look at.
+Look = Callable[[int, Tensor, Any], None]
+
 
 @dataclass(frozen=True, slots=True)
 class Site:
@@ -31,6 +34,14 @@ class ImageFeatures(NamedTuple):
 
     map: Tensor  # (B, M, *S') before the network's own pooling
     vector: Tensor  # (B, D) after pooling and tail
+
+
+class Output(NamedTuple):
+    """What a forward pass gives, with the features that its head has read; None for what the fusion does not read."""
+
+    logits: Tensor  # (B, K)
+    image: ImageFeatures | None
+    clinical: Tensor | None  # (B, E)
 
 
 class ImageWidths(NamedTuple):
@@ -81,10 +92,9 @@ class Injector(nn.Module, ABC):
         """Features (B, C_i, *S_i) of site i (an index into the sites given at construction) -> the same shape."""
 
     def gate_values(self, site: int, features: Tensor, prepared: Any) -> Tensor | None:
-        """Tell what ``forward`` multiplies the channels of site i with, (B, G): for explanations.
+        """What ``forward`` multiplies the channels of site i with, (B, G): for explanations.
 
-        None if it gates nothing there. Another injector than RBCA has other gates: its documentation says what they
-        can be.
+        None if it gates nothing there. An injector's documentation says which values its gates can have.
         """
         return None
 

@@ -53,6 +53,12 @@ class Arm:
         return self.reads == {"image", "table"}
 
 
+#: Tables of evidence that are computed of its runs.
+COMPUTED = (
+    "pairs", "calibration", "reliability", "net_benefit", "contribution", "shapley", "missingness", "subgroups",
+)  # fmt: skip
+
+
 @dataclass(frozen=True, eq=False)
 class Evidence:
     """What a report is made of.
@@ -77,6 +83,7 @@ class Evidence:
         missingness: arm, hidden, auc, low, high.
         subgroups: arm, variable, group, metric, value, low, high, subjects.
         remarks: section -> sentence on why something is not shown.
+        fingerprint: of the runs and the code; empty if not known.
     """
 
     task: str
@@ -97,6 +104,12 @@ class Evidence:
     missingness: pd.DataFrame = field(default_factory=pd.DataFrame)
     subgroups: pd.DataFrame = field(default_factory=pd.DataFrame)
     remarks: Mapping[str, str] = field(default_factory=dict)
+    fingerprint: str = ""
+
+    @property
+    def computed(self) -> dict[str, pd.DataFrame]:
+        """The tables that follow from the runs, by name."""
+        return {name: getattr(self, name) for name in COMPUTED}
 
     @property
     def manifest(self) -> Mapping[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from fusekit.errors import DataError
+from fusekit.errors import DataError, attempt
 from fusekit.evaluation import Rule, probabilities_of
 from fusekit.evaluation.arms.contribution import contribution, missingness, shapley
 from fusekit.evaluation.arms.pairs import compare_arms
@@ -27,21 +27,32 @@ OF_GROUPS = ("auc", "accuracy")
 def measured(evidence: Evidence) -> Evidence:
     """Fill the tables of evidence that follow from its runs, and say why where one cannot be filled."""
     remarks = dict(evidence.remarks)
-    pairs = _pairs(evidence, remarks)
     two = len(evidence.classes) == 2
-    states = {arm.name: _states(arm.runs[0], remarks) for arm in evidence.arms} if two else {}
-    if not two:
+    states: dict[str, dict[str, pd.DataFrame]] = {}
+
+    def table(section: str, make: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+        with attempt(f"the table of {section}", lambda sentence: remarks.update({section: sentence})):
+            return make()
+        return pd.DataFrame()
+
+    def of_two(make: Callable[[dict[str, pd.DataFrame]], pd.DataFrame], section: str) -> pd.DataFrame:
+        return table(section, lambda: _of_each(evidence.arms, lambda arm: make(states[arm.name]) if two else None))
+
+    pairs = table("pairs", lambda: _pairs(evidence, remarks))
+    if two:
+        states = {arm.name: _states(arm.runs[0], remarks) for arm in evidence.arms}
+    else:
         remarks["calibration"] = "Calibration and net benefit are for two classes; this task has more."
     return replace(
         evidence,
         pairs=pairs,
-        calibration=_of_each(evidence.arms, lambda arm: _calibration(states[arm.name])) if two else pd.DataFrame(),
-        reliability=_of_each(evidence.arms, lambda arm: _reliability(states[arm.name])) if two else pd.DataFrame(),
-        net_benefit=_of_each(evidence.arms, lambda arm: _net_benefit(states[arm.name])) if two else pd.DataFrame(),
-        contribution=_ablated(evidence, contribution, remarks),
-        shapley=_ablated(evidence, shapley, remarks),
-        missingness=_ablated(evidence, missingness, remarks),
-        subgroups=_of_each(evidence.arms, lambda arm: _subgroups(arm.runs[0], evidence)),
+        calibration=of_two(_calibration, "calibration"),
+        reliability=of_two(_reliability, "calibration"),
+        net_benefit=of_two(_net_benefit, "decision"),
+        contribution=table("contribution", lambda: _ablated(evidence, contribution, remarks)),
+        shapley=table("contribution", lambda: _ablated(evidence, shapley, remarks)),
+        missingness=table("contribution", lambda: _ablated(evidence, missingness, remarks)),
+        subgroups=table("subgroups", lambda: _of_each(evidence.arms, lambda arm: _subgroups(arm.runs[0], evidence))),
         remarks=remarks,
     )
 
@@ -135,7 +146,14 @@ def _ablated(
 
     made = _of_each(evidence.arms, of)
     if made.empty:
-        remarks["contribution"] = "No run has ablations.csv, so nothing is known of what image and table contribute."
+        left_out = all(
+            run.manifest.get("config", {}).get("explain") == "none" for arm in evidence.arms for run in arm.runs
+        )
+        remarks["contribution"] = (
+            "Ablations and explanations were left out on request (--explain none)."
+            if left_out
+            else "No run has ablations.csv, so nothing is known of what image and table contribute."
+        )
     return made
 
 

@@ -1,4 +1,4 @@
-"""Check a baseline: what a comparison relies on, said as sentences."""
+"""Check a baseline."""
 
 from __future__ import annotations
 
@@ -22,17 +22,9 @@ _SUBJECTS = 40
 
 
 def check_baseline(build: Callable[[], Baseline], *, classes: int = 2) -> np.ndarray:
-    """Fit a baseline on invented scans and check its probabilities of others.
+    """Fit the baseline that ``build`` makes on invented scans of K = ``classes``; check its probabilities of others.
 
-    Args:
-        build: gives a new baseline; its factory, with the options that the check is for.
-        classes: K.
-
-    Returns:
-        Probabilities (N, K) of scans that it was not fitted on, for checks of your own.
-
-    Raises:
-        AssertionError: a sentence about what is violated.
+    Returns the probabilities (N, K) of scans that it was not fitted on, for checks of your own.
     """
     values, labels, subjects = invented(classes)
     train = subjects < f"s{_SUBJECTS // 2:02d}"

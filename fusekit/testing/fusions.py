@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from fusekit.models import Fusion, FusionModel, build, build_from
-from fusekit.testing.modules import BATCH, Call, check_logits, check_module, random_inputs
+from fusekit.testing.modules import BATCH, Call, check_module, random_inputs
 
 
 def check_fusion(
@@ -24,23 +24,9 @@ def check_fusion(
     size: tuple[int, ...] = (64, 64),
     options: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> FusionModel:
-    """Build a fusion from its recipe and check the model.
+    """Build a fusion from its name or recipe, check the model, and return it for checks of your own.
 
-    Args:
-        fusion: its name, or a recipe.
-        backbone: name; a small one is enough.
-        columns: F.
-        classes: K.
-        in_channels: of the image.
-        size: height and width (and depth) of the image.
-        options: part -> option -> value.
-
-    Returns:
-        The model, for checks of your own.
-
-    Raises:
-        AssertionError: a sentence about what is violated.
-        FusekitError: the recipe names what does not exist.
+    A small ``backbone`` is enough; ``size`` is the height and width (and depth) of its image.
     """
     model = build(
         fusion, backbone=backbone, columns=columns, classes=classes, in_channels=in_channels, options=options or {}
@@ -52,11 +38,7 @@ def check_fusion(
     def call(module: nn.Module, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         return (module(given[0] if model.reads_image else None, given[-1] if model.reads_clinical else None),)
 
-    with torch.no_grad():
-        logits = call(deepcopy(model).eval(), inputs)[0]
-        assert logits.shape == (BATCH, classes), f"its logits have shape {tuple(logits.shape)}, not {(BATCH, classes)}"
-        check_logits(model, inputs, call)
-    check_module(model, inputs, call)
+    check_module(model, inputs, call, shape=("logits have", (BATCH, classes)), logits=True)
     _check_description(model, inputs, call)
     return model
 

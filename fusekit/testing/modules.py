@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import deepcopy
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -20,33 +21,35 @@ def random_inputs(*shapes: tuple[int, ...]) -> tuple[Tensor, ...]:
     return tuple(torch.randn(BATCH, *shape, generator=generator) for shape in shapes)
 
 
-def check_module(module: nn.Module, inputs: tuple[Tensor, ...], call: Call) -> None:
-    """Check gradients, evaluation mode, copies, weights, dtypes and devices; the module itself is left as it was.
+def check_module(
+    module: nn.Module,
+    inputs: tuple[Tensor, ...],
+    call: Call,
+    *,
+    shape: tuple[str, tuple[int, ...]] | None = None,
+    logits: bool = False,
+) -> None:
+    """Check what every part owes; the module itself is left as it was.
 
-    Raises:
-        AssertionError: a sentence about what is violated.
+    ``shape`` is that of the first result, after the words that say where it is declared; ``logits`` must be able to lie
+    outside of 0 to 1.
     """
     evaluated = deepcopy(module).eval()
     with torch.no_grad():
+        if shape is not None:
+            check_shape(call(deepcopy(evaluated), inputs)[0], *shape)
+        if logits:
+            _check_logits(shaken(module).eval(), inputs, call)
         result = _check_evaluation(deepcopy(evaluated), inputs, call)
         # First of all: what a closure shares would show up below as a gradient that arrives nowhere.
         _check_copies(evaluated, inputs, call, result)
-        _check_dtype(deepcopy(evaluated), inputs, call)
-        _check_device(deepcopy(evaluated), inputs, call)
+        _check_moved(evaluated, inputs, call)
     _check_gradients(deepcopy(module), inputs, call)
 
 
-def check_logits(module: nn.Module, inputs: tuple[Tensor, ...], call: Call) -> None:
-    """Check that no softmax or sigmoid was applied: however large the inputs, its results lie between 0 and 1.
-
-    Raises:
-        AssertionError: it was.
-    """
-    moved = shaken(module).eval()
-    results = torch.cat([call(moved, tuple(by * value for value in inputs))[0] for by in (100.0, -100.0)])
-    assert not bool(((results >= 0) & (results <= 1)).all()), (
-        "its results always lie between 0 and 1, as probabilities do: return logits, without softmax or sigmoid"
-    )
+def check_shape(value: Tensor, source: str, shape: tuple[int, ...]) -> None:
+    """``source`` says where the shape is declared."""
+    assert value.shape == shape, f"its result has shape {tuple(value.shape)}; {source} {shape}"
 
 
 def shaken(module: nn.Module) -> nn.Module:
@@ -58,6 +61,13 @@ def shaken(module: nn.Module) -> nn.Module:
             scale = float(weight.abs().mean()) or 0.1
             weight.add_(scale * torch.randn(weight.shape, generator=generator).to(weight))
     return copy
+
+
+def _check_logits(moved: nn.Module, inputs: tuple[Tensor, ...], call: Call) -> None:
+    results = torch.cat([call(moved, tuple(by * value for value in inputs))[0] for by in (100.0, -100.0)])
+    assert not bool(((results >= 0) & (results <= 1)).all()), (
+        "its results always lie between 0 and 1, as probabilities do: return logits, without softmax or sigmoid"
+    )
 
 
 def _check_gradients(module: nn.Module, inputs: tuple[Tensor, ...], call: Call) -> None:
@@ -105,24 +115,21 @@ def _check_copies(module: nn.Module, inputs: tuple[Tensor, ...], call: Call, res
     )
 
 
-def _check_dtype(module: nn.Module, inputs: tuple[Tensor, ...], call: Call) -> None:
-    try:
-        outputs = call(module.double(), tuple(value.double() for value in inputs))
-    except RuntimeError as error:
-        raise AssertionError(
-            f"it does not run in float64: a tensor is made without its input's dtype ({error})"
-        ) from error
-    for output in outputs:
-        assert output.dtype == torch.float64, f"in float64, the result is {output.dtype}"
-
-
-def _check_device(module: nn.Module, inputs: tuple[Tensor, ...], call: Call) -> None:
-    """The meta device computes nothing, but refuses to mix with tensors that stayed on the CPU."""
-    try:
-        outputs = call(module.to("meta"), tuple(value.to("meta") for value in inputs))
-    except RuntimeError as error:
-        raise AssertionError(
-            f"it does not run on another device: a tensor is made without its input's device, or is no buffer ({error})"
-        ) from error
-    for output in outputs:
-        assert output.device.type == "meta", f"moved to another device, its result is on {output.device}"
+def _check_moved(module: nn.Module, inputs: tuple[Tensor, ...], call: Call) -> None:
+    """In double precision, and on the meta device: it computes nothing and refuses tensors that stayed on the CPU."""
+    moves: tuple[tuple[Any, str, str, str], ...] = (
+        (torch.float64, "dtype", "in float64: a tensor is made without its input's dtype", "in float64, the result is"),
+        (
+            torch.device("meta"),
+            "device",
+            "on another device: a tensor is made without its input's device, or is no buffer",
+            "moved to another device, its result is on",
+        ),
+    )
+    for target, attribute, refused, where in moves:
+        try:
+            outputs = call(deepcopy(module).to(target), tuple(value.to(target) for value in inputs))
+        except RuntimeError as error:
+            raise AssertionError(f"it does not run {refused} ({error})") from error
+        for output in outputs:
+            assert getattr(output, attribute) == target, f"{where} {getattr(output, attribute)}"

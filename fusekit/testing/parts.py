@@ -1,27 +1,20 @@
-"""Check the parts of a fusion model: what FuseKit relies on, said as sentences."""
+"""Check the parts of a fusion model."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import deepcopy
 
 import torch
 from torch import Tensor, nn
 
 from fusekit.models import Backbone, ClinicalEncoder, FusionHead, ImageFeatures, ImageWidths, Injector, Site
-from fusekit.testing.modules import BATCH, check_logits, check_module, random_inputs, shaken
+from fusekit.testing.modules import BATCH, check_module, check_shape, random_inputs, shaken
 
 
 def check_backbone(backbone: Backbone, *, in_channels: int = 1, size: tuple[int, ...] | None = None) -> None:
     """Check a backbone: widths, sites, and that what is injected is what is used.
 
-    Args:
-        backbone: the backbone.
-        in_channels: of its image.
-        size: height and width (and depth) of a small image it takes; 64 each, or 16 in three dimensions, unless given.
-
-    Raises:
-        AssertionError: a sentence about what is violated.
+    ``size`` is the height and width (and depth) of a small image it takes: 64 each, or 16 in three dimensions.
     """
     for attribute in ("spatial_dims", "map_channels", "width", "sites"):
         assert hasattr(backbone, attribute), f"it has no {attribute}: set self.{attribute} in __init__ (see Backbone)"
@@ -44,30 +37,17 @@ def check_backbone(backbone: Backbone, *, in_channels: int = 1, size: tuple[int,
 
 
 def check_encoder(encoder: ClinicalEncoder, columns: int) -> None:
-    """Check a clinical encoder for F = ``columns``.
-
-    Raises:
-        AssertionError: a sentence about what is violated.
-    """
-    inputs = random_inputs((columns,))
-    with torch.no_grad():
-        _check_shape(deepcopy(encoder)(*inputs), (BATCH, encoder.width), "width says")
-    check_module(encoder, inputs, lambda module, given: (module(*given),))
+    """Check a clinical encoder for F = ``columns``."""
+    shape = "width says", (BATCH, encoder.width)
+    check_module(encoder, random_inputs((columns,)), lambda module, given: (module(*given),), shape=shape)
 
 
 def check_injector(
     injector: Injector, sites: Sequence[Site], clinical_width: int, *, size: tuple[int, ...] = (6, 5)
 ) -> None:
-    """Check an injector: shapes kept, inputs left alone, clinical features used.
+    """Check an injector that was built for ``sites`` and ``clinical_width``, on features of the spatial axes ``size``.
 
-    Args:
-        injector: built for ``sites`` and ``clinical_width``.
-        sites: where it changes features.
-        clinical_width: E.
-        size: spatial axes of the features it is given.
-
-    Raises:
-        AssertionError: a sentence about what is violated.
+    It keeps shapes, leaves its inputs alone, and uses clinical features.
     """
     inputs = random_inputs((clinical_width,), *[(site.channels, *size) for site in sites])
     with torch.no_grad():
@@ -79,7 +59,7 @@ def check_injector(
                 "it changes its input in place; a shortcut may still read it, so work on a new tensor"
             )
         for site, output, features in zip(sites, outputs, inputs[1:], strict=True):
-            _check_shape(output, tuple(features.shape), f"at {site.name!r}, its input has")
+            check_shape(output, f"at {site.name!r}, its input has", tuple(features.shape))
         others = _inject(moved, (inputs[0] + 1, *inputs[1:]))
         for site, output, other in zip(sites, outputs, others, strict=True):
             assert not torch.equal(output, other), f"at {site.name!r}, the clinical features make no difference"
@@ -87,11 +67,7 @@ def check_injector(
 
 
 def check_head(head: FusionHead, image_widths: ImageWidths, clinical_width: int, classes: int) -> None:
-    """Check a head that was built for these widths; widths of 0 stand for what the fusion does not read.
-
-    Raises:
-        AssertionError: a sentence about what is violated.
-    """
+    """Check a head that was built for these widths; a width is 0 where the fusion does not read that part."""
     reads_image = image_widths.vector > 0
     shapes = [(image_widths.map, 3, 2), (image_widths.vector,)] if reads_image else []
     inputs = random_inputs(*shapes, *[(clinical_width,)] if clinical_width else [])
@@ -100,10 +76,7 @@ def check_head(head: FusionHead, image_widths: ImageWidths, clinical_width: int,
         image = ImageFeatures(*given[:2]) if reads_image else None
         return (module(image, given[-1] if clinical_width else None),)
 
-    with torch.no_grad():
-        _check_shape(call(deepcopy(head), inputs)[0], (BATCH, classes), "logits have")
-        check_logits(head, inputs, call)
-    check_module(head, inputs, call)
+    check_module(head, inputs, call, shape=("logits have", (BATCH, classes)), logits=True)
 
 
 def _inject(injector: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
@@ -156,12 +129,7 @@ def _check_sites(network: nn.Module, sites: Sequence[Site], image: Tensor, vecto
     assert torch.equal(network(image).vector, vector), "a forward pass still feels the inject of the one before"
 
 
-def _check_shape(value: Tensor, shape: tuple[int, ...], source: str) -> None:
-    assert value.shape == shape, f"its result has shape {tuple(value.shape)}; {source} {shape}"
-
-
-def _check_vector(network: nn.Module, image: Tensor) -> None:
-    """Grad-CAM reads the map's gradient."""
+def _check_vector(network: nn.Module, image: Tensor) -> None:  # Grad-CAM reads the map's gradient
     map_, vector = network(image.requires_grad_())
     image.requires_grad_(False)
     slope = None

@@ -1,4 +1,4 @@
-"""Check a task plugin: what FuseKit relies on, said as sentences."""
+"""Check a task."""
 
 from __future__ import annotations
 
@@ -13,24 +13,14 @@ from fusekit.progress import Quiet
 
 
 def check_task(task: Task, folder: Path, **synthetic: Any) -> Cohort:
-    """Write the task's synthetic cohort, read it back twice, and check everything FuseKit relies on.
+    """Write the task's synthetic cohort into an empty folder, read it back twice, check it, and return it.
 
-    Args:
-        task: the task.
-        folder: an empty folder to write into.
-        synthetic: options of ``task.synthesize``; keep the cohort small.
-
-    Returns:
-        The cohort, for checks of your own.
-
-    Raises:
-        AssertionError: a sentence about what is violated.
+    ``synthetic`` are options of ``task.synthesize``; keep the cohort small.
     """
     _check_description(task)
     task.synthesize(folder, Quiet(), **synthetic)
     before = _files(folder)
-    cohort = task.scan(folder, Quiet())
-    again = task.scan(folder, Quiet())
+    cohort, again = task.scan(folder, Quiet()), task.scan(folder, Quiet())
     assert _files(folder) == before, "scan() changed the folder; it must only read"
     _check_columns(cohort)  # before check(), which compares numbers with their limits
     cohort.check()

@@ -1,4 +1,4 @@
-"""The training loop, on Lightning Fabric: a loop that reads as a loop."""
+"""The training loop, on Lightning Fabric."""
 
 from __future__ import annotations
 
@@ -47,33 +47,22 @@ def train(
     checkpoint: Checkpoint | None = None,
     processes: Processes = ALONE,
 ) -> int:
-    """Fit a fusion model with Adam and cross-entropy; the model is changed in place.
+    """Fit a model (image, clinical -> logits) with Adam and cross-entropy, in place; return the epoch that was kept.
 
     Several processes train as one would with a batch that is so many times as large: each takes its share of every
-    batch, gradients are those of the mean over all, and batch normalisation takes the statistics of all.
+    batch, gradients are those of the mean over all, and batch normalisation takes the statistics of all. All call this,
+    with the same data and a model of the same weights.
 
     Args:
-        fabric: device and precision.
-        model: (image, clinical) -> (B, K) logits.
-        dataset: of the training subjects.
-        epochs: passes over it.
-        batch_size: slices a step, of each process.
-        lr: Adam's learning rate.
-        seed: with the epoch's number, it gives the order of the slices.
-        options: the rest.
-        augment: how the images are changed at random; None leaves them as they are.
-        progress: shows batches.
-        epoch_ended: called with the epoch, counted from 1, and its scores: loss and accuracy over the training
-            slices as they were seen, learning rate, seconds, images per second, and what ``validate`` found.
+        batch_size: slices per step and process.
+        seed: of the order of the slices, together with the epoch's number.
+        epoch_ended: called with the epoch, from 1, and its scores: loss and accuracy over the training slices as seen,
+            learning rate, seconds, images per second, and what ``validate`` found.
         validate: scores the model, in evaluation mode and with its averaged weights if it has any, on subjects set
             aside, the higher the better. The model ends as it was after its best epoch, the first of equals. None keeps
             the last epoch.
-        checkpoint: written after every epoch, and after the step in which a signal asks to stop. If it is there
-            already, training goes on from it, and ends with the same weights, on a CPU bit by bit, as without a break.
-        processes: that train together; all of them call this, with the same data and a model of the same weights.
-
-    Returns:
-        The epoch that was kept.
+        checkpoint: written after every epoch, and after the step in which a signal asks to stop. If it exists, training
+            resumes from it and ends with the same weights, on a CPU bit by bit.
 
     Raises:
         NonFiniteError: a loss is not finite, with epoch, batch and its rows.
@@ -81,8 +70,6 @@ def train(
         Interrupted: a signal came (see ``stoppable``).
         DataError: the checkpoint is of another training; there are fewer slices than processes.
         ProcessLostError: another process has ended.
-        FusekitError: the network cannot be compiled.
-        OSError: the checkpoint cannot be written; the one before is as it was.
     """
     least = processes.size * (1 if options.sync_batchnorm else 2)
     order = EpochBatches(len(dataset), batch_size, seed, processes, least)
@@ -95,15 +82,11 @@ def train(
     best, running = BestEpoch(options.patience), Running(fabric.device, processes)
     losses, random = FiniteLosses(fabric.device, processes), RandomState(fabric.device)
     checkpoint = checkpoint or Checkpoint()
-    # Everything that changes in training stands here; the names are those in the file.
-    checkpoint.keep(
-        network=model,
-        descent=descent,
-        precision=cast(Stateful, fabric.strategy.precision),
-        best=best,
-    )
+    # Everything that changes in training; the names are those in the file.
+    precision = cast(Stateful, fabric.strategy.precision)
+    checkpoint.keep(network=model, descent=descent, precision=precision, best=best)
     checkpoint.keep_each(running=running, random=random)
-    if processes.rank:  # the first goes on with the numbers that one alone would draw
+    if processes.rank:  # the first draws the numbers that one process alone would
         torch.manual_seed(int(np.random.SeedSequence((seed, processes.rank)).generate_state(1)[0]))
     begun = checkpoint.load()
 
@@ -155,14 +138,13 @@ def train(
 
 
 def _signal(processes: Processes) -> str:
-    """The signal that came, to whomever."""
     return next(by for by in processes.gather(asked()) if by)
 
 
 def _left(batches: Prefetch, count: int, begun: RandomState | None) -> Iterator[Batch]:
-    """The batches of an epoch that are left to do, with the random numbers of an epoch without a break."""
+    """The remaining batches of an epoch, with the random numbers of an epoch that was not interrupted."""
     if count:
         for number, batch in enumerate(batches):
             if begun and number == 0:
-                begun.again()  # a loader draws a number as it begins; it did so before the break, too
+                begun.again()  # a loader draws a number as it begins; it had done so before the interruption
             yield batch

@@ -1,4 +1,4 @@
-"""What can be set about the training loop beyond the command line's own options."""
+"""The training loop's options beyond the command line's own."""
 
 from __future__ import annotations
 
@@ -19,17 +19,13 @@ class TrainingOptions:
         patience: with ``--select auc``, training stops after so many epochs without a better one.
         accumulate: batches whose gradients are averaged, sample by sample, before the weights change.
         clip: largest norm of the gradient of all weights together; longer ones are shortened to it. 0: as they are.
-        ema: decay of the exponential moving average of the weights, which is validated and shipped in their place. 0:
-            none.
+        ema: decay of the exponential moving average of the weights, validated and shipped in their place. 0: none.
         schedule: of the learning rate after the warm-up: constant, or down to zero along half a cosine.
         warmup: epochs, or parts of one, over which the learning rate rises in a line.
         compile: run the network through ``torch.compile``, as one graph.
         workers: processes that read batches; 0 reads them between the steps.
         sync_batchnorm: with several devices, batch normalisation takes the statistics of all their slices, so that
-            they train as one would with the whole batch. Without it, each takes those of its own, which is faster.
-
-    Raises:
-        OptionError: a number is out of its range.
+            they train as one would with the whole batch. Without it, each takes its own, which is faster.
     """
 
     weight_decay: float = 0.0

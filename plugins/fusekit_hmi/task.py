@@ -109,7 +109,8 @@ class HmiTask(Task):
         interaction: float = 1.0,
     ) -> None:
         """Write a synthetic cohort; see ``write_cohort`` for what the strengths mean."""
-        from fusekit_hmi.synthetic.cohort import Strengths, write_cohort
+        from fusekit.data.synthetic import Strengths
+        from fusekit_hmi.synthetic.cohort import write_cohort
 
         strengths = Strengths(image_effect, table_effect, interaction)
         write_cohort(folder, progress, seed=seed, subjects=subjects, strengths=strengths)
@@ -131,7 +132,7 @@ def _as_usual(read: Read, site: str | None) -> Cohort:
         severity="warning",
         advice="For pictures of 8 bits: -o slices.window=255,127.5",
     )
-    groups = {
+    groups: dict[Any, list[Any]] = {
         "site": cells[site].to_list() if site else [],
         **{name: cohort.clinical[name].fillna("").to_list() for name in ("sex", "age") if name in cohort.clinical},
         **cohort.scans[list(cohort.groups)].to_dict("list"),

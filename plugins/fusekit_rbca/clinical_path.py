@@ -14,10 +14,8 @@ WIDTH = 1024
 class ClinicalPath(ClinicalEncoder):
     """Two fully connected layers, columns -> 1024 -> 1024 (Yang et al. 2021, section 2.1).
 
-    Args:
-        columns: F.
-        activation: between the two layers. The paper does not say; the published code has none, which makes the two
-            one linear map: ``none``.
+    ``activation`` comes between the two. The paper does not say which; the published code has none, which makes the two
+    one linear map: ``none``.
     """
 
     width = WIDTH

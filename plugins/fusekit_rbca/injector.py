@@ -1,4 +1,4 @@
-"""RBCA as an injector: clinical attention at every site, clinical projections shared between sites of one width."""
+"""RBCA as an injector: clinical attention at every site, one clinical projection per width."""
 
 from __future__ import annotations
 
@@ -9,24 +9,18 @@ from torch import Tensor, nn
 
 from fusekit.errors import OptionError
 from fusekit.models import Injector, Site
-from fusekit_rbca.attention import ClinicalAttention
+from fusekit_rbca.fast.attention import ClinicalAttention
 
 
 class RBCAInjector(Injector):
     """Residual blocks with clinical attention (Yang et al. 2021), at branch sites of any backbone.
 
     At a branch site the block's own convolutions and a projecting shortcut read the attended features while an
-    identity shortcut keeps the raw ones, as in the published code.
+    identity shortcut keeps the raw ones, as in the published code. Each site needs an even number of channels.
 
     Args:
-        sites: where; each needs an even number of channels.
-        clinical_width: E.
-        reduction: ``separate`` reductions for attended and original half, as in the published code; ``shared``, one for
-            both, as the paper's text reads.
+        reduction: ``separate`` for each half, as in the published code; ``shared``, as the paper's text reads.
         spatial_dims: 2 for images, 3 for volumes.
-
-    Raises:
-        OptionError: a site has an odd number of channels.
     """
 
     def __init__(

@@ -12,16 +12,12 @@ from fusekit.models import Injector, Site
 
 
 class PooledGate(nn.Module):
-    """One gate a sample and channel, from a condition ``t`` and the pooled features ``p`` of the channel itself.
+    """One gate per sample and channel, from a condition ``t`` and the pooled features ``p`` of the channel itself.
 
     c * sigmoid(t * (w * p + b)): w * p + b is GAP of the map w * a + b, so channels are scaled and shifted before they
     are pooled and no such map is made. With b = 0 the gate is RBCA's similarity of table and image, with w = 0 it is
-    the table's alone; what it becomes is learned.
-
-    Args:
-        channels: G, gated channels.
-        affine: learn w and b, from 1 and 0 on; without it they stay.
-        amplify: c = 2: gates lie between 0 and 2. Without it c = 1, as in RBCA.
+    the table's alone; training decides between them. ``affine`` learns w and b, starting at 1 and 0, where they else
+    stay; ``amplify`` sets c = 2 instead of RBCA's 1.
     """
 
     def __init__(self, channels: int, *, affine: bool = True, amplify: bool = True):
@@ -41,18 +37,13 @@ class LightInjector(Injector):
     """Clinical attention on half of the channels at next to no cost, at the branch sites of any backbone.
 
     What RBCA (Yang et al. 2021) does with two reductions of the features is done with the features themselves: the
-    first half of the channels is attended, the second stays as it is, and an identity shortcut keeps both raw. The
-    projections of the table are shared between sites of one width, as in RBCA. They start at 0: with ``amplify`` every
-    gate starts at 1 and the network, pretrained or not, at plain concatenation.
+    first half of the channels (of an odd number the smaller) is attended, the second stays as it is, and an identity
+    shortcut keeps both raw. Sites of one width share a projection of the table, as in RBCA. It starts at 0: with
+    ``amplify`` every gate starts at 1 and the network, pretrained or not, at plain concatenation.
 
     Args:
-        sites: where; of an odd number of channels the smaller half is gated.
-        clinical_width: E.
-        affine: scale and shift the pooled features of each channel before the condition meets them; see PooledGate.
+        affine: scale and shift the pooled features of each channel; see PooledGate.
         amplify: gates between 0 and 2 instead of RBCA's between 0 and 1.
-
-    Raises:
-        OptionError: a site has a single channel, which has no half.
     """
 
     def __init__(self, sites: Sequence[Site], clinical_width: int, *, affine: bool = True, amplify: bool = True):
@@ -83,7 +74,7 @@ class LightInjector(Injector):
     def gate_values(self, site: int, features: Tensor, prepared: dict[int, Tensor]) -> Tensor:
         """Features (B, C, *S) -> what the attended half is multiplied with (B, C/2), from 0 to 2 (or 1)."""
         half = features.shape[1] // 2
-        # For time alone: the gradient of a sum is a view, that of a mean or of a part of the map is a map of its own.
+        # For speed: the gradient of a sum is a view, that of a mean or of a part of the map is a map of its own.
         pooled = features.sum(dim=tuple(range(2, features.ndim))) / features[0, 0].numel()
         gate: Tensor = self.gates[site](pooled[:, :half], prepared[half])
         return gate

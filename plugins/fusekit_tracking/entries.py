@@ -1,4 +1,4 @@
-"""What is written of a run, in the plain names and values that every tracker takes."""
+"""A run in the plain names and values that every tracker takes."""
 
 from __future__ import annotations
 

@@ -9,8 +9,8 @@ from fusekit import Run, Underway, hookimpl
 from fusekit.errors import OptionError
 from fusekit_tracking.entries import final_scores, parameters
 
-# Before the import, which reads some of them; what is set already stays. A server that is gone should cost a training
-# seconds, where MLflow's own patience is minutes; and nothing is reported to MLflow's makers.
+# Before the import, which reads some of them; what is set already stays. An unreachable server should cost a training
+# seconds, not minutes as by MLflow's defaults; and nothing is reported to MLflow's makers.
 for _name, _value in (
     ("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2"),
     ("MLFLOW_HTTP_REQUEST_TIMEOUT", "10"),
@@ -25,17 +25,17 @@ try:
 except ImportError as error:
     raise OptionError("--track mlflow needs MLflow's client: pip install 'fusekit[tracking]'") from error
 
-#: Files of a run that go to the server; tables with a line a patient stay where they are.
+#: Files of a run that go to the server; tables with a line per patient stay where they are.
 ARTIFACTS = ("report.html", "overview.png", "metrics.json", "manifest.json")
 
 
 class MLflow:
-    """One MLflow run a run: the configuration, every fold's curves, the final scores with intervals, the report.
+    """One MLflow run per run: the configuration, every fold's curves, the final scores with intervals, the report.
 
-    Where the server is and who logs in is MLflow's to know: ``MLFLOW_TRACKING_URI`` and its other variables.
+    MLflow knows where the server is and who logs in: ``MLFLOW_TRACKING_URI`` and its other variables.
 
     Args:
-        experiment: its name; if not given, what ``MLFLOW_EXPERIMENT_NAME`` says, or the task's name.
+        experiment: its name; by default what ``MLFLOW_EXPERIMENT_NAME`` says, or the task's name.
         artifacts: whether report, picture, scores and manifest are uploaded.
     """
 
@@ -43,8 +43,8 @@ class MLflow:
         self.experiment, self.artifacts = experiment, artifacts
         uri = mlflow.get_tracking_uri()
         try:
-            self.client = mlflow.MlflowClient()  # says whether it knows such addresses, and asks no server yet
-        except Exception as error:  # of whatever kind: it is the address that is wrong
+            self.client = mlflow.MlflowClient()  # refuses addresses it does not know, and asks no server yet
+        except Exception as error:  # the address is wrong
             raise OptionError(
                 f"MLflow's client cannot use {uri!r} ({error}). Name your server, as in "
                 "MLFLOW_TRACKING_URI=http://localhost:5000; to keep runs in a local database, pip install mlflow."
@@ -52,7 +52,7 @@ class MLflow:
 
     @hookimpl
     def run_started(self, underway: Underway) -> str:
-        """Create the run, or find it if another process has, or an interrupted comparison goes on."""
+        """Create the run, or find the one of another process or of an interrupted comparison."""
         name = self.experiment or os.environ.get("MLFLOW_EXPERIMENT_NAME") or underway.config.task_name
         experiment = self._experiment(name)
         found = self.client.search_runs([experiment], f"tags.`fusekit.id` = '{underway.id}'", max_results=1)
@@ -89,19 +89,15 @@ class MLflow:
         self.client.set_terminated(self.run, RunStatus.to_string(RunStatus.FINISHED))
 
     def _experiment(self, name: str) -> str:
-        """The experiment's id; two runs that start together both want to create it."""
         known = self.client.get_experiment_by_name(name)
         if known is None:
             try:
-                made: str = self.client.create_experiment(name)
-            except MlflowException:
+                return str(self.client.create_experiment(name))
+            except MlflowException:  # a run that starts at the same time has created it
                 known = self.client.get_experiment_by_name(name)
                 if known is None:
                     raise
-            else:
-                return made
-        found: str = known.experiment_id
-        return found
+        return str(known.experiment_id)
 
     def _log(self, values: dict[str, float], step: int) -> None:
         now = int(time.time() * 1000)  # MLflow counts milliseconds

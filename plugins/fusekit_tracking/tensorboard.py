@@ -19,7 +19,7 @@ class TensorBoard:
     """Event files: every fold's curves as a run of its own, and the final scores beside the configuration.
 
     Args:
-        folder: what ``tensorboard --logdir`` is given; ``tensorboard`` beside the run folders if not given.
+        folder: what ``tensorboard --logdir`` is given; by default ``tensorboard`` beside the run folders.
     """
 
     def __init__(self, *, folder: Path | None = None):
@@ -41,7 +41,7 @@ class TensorBoard:
             # An interrupted fold that starts over hides what it wrote before.
             self._writer = SummaryWriter(self.home / underway.name / part, purge_step=epoch)
             self._part = part
-            finalize(self, self._writer.close)  # in a process that trains single folds, nobody says when a run ends
+            finalize(self, self._writer.close)  # a process that trains single folds sees no end of a run
         for name, value in scores.items():
             self._writer.add_scalar(name, value, epoch)
         self._writer.flush()
@@ -56,13 +56,10 @@ class TensorBoard:
         entries["synthetic"] = str(underway.synthetic).lower()
         with SummaryWriter(self.home / underway.name) as writer:
             writer.add_hparams(entries, scores, run_name=".")
-            writer.add_text("run", f"{_kind(underway)}, in `{run.folder}`")
+            kind = "SYNTHETIC cohort: these numbers say nothing about patients" if underway.synthetic else "Cohort"
+            writer.add_text("run", f"{kind}, in `{run.folder}`")
 
     def _close(self) -> None:
         if self._writer:
             self._writer.close()
         self._writer = None
-
-
-def _kind(underway: Underway) -> str:
-    return "SYNTHETIC cohort: these numbers say nothing about patients" if underway.synthetic else "Cohort"

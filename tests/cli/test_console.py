@@ -40,9 +40,13 @@ def test_undefined_scores_are_called_undefined(small_run: Run, tmp_path: Path) -
     content = json.loads((folder / "metrics.json").read_text())
     for row in content["scores"]:
         row |= {"value": None, "low": None, "high": None} if row["metric"] == "ppv" else {}
+        row |= {"value": 0.545, "low": None, "high": None} if row["metric"] == "auc" else {}
     (folder / "metrics.json").write_text(json.dumps(content))
-    line = next(line for line in text_of(console.scores_table(Run(folder))).splitlines() if "PPV" in line)
-    assert line.count("undefined") == 2
+    lines = text_of(console.scores_table(Run(folder))).splitlines()
+    assert next(line for line in lines if "PPV" in line).count("undefined") == 2
+    assert next(line for line in lines if "AUC" in line).count("0.545 [undefined]") == 2
+    assert "undefined: too few subjects" in " ".join(" ".join(lines).split())
+    assert "undefined" not in text_of(console.scores_table(small_run)) or small_run.metrics["low"].isna().any()
 
 
 def test_the_end_of_a_run_says_where_every_file_lies(small_run: Run, capsys: pytest.CaptureFixture[str]) -> None:

@@ -47,7 +47,7 @@ def test_a_file_is_never_written_through_a_link_and_follows_the_umask(tmp_path: 
         os.umask(before)
     assert (tmp_path / "mine").read_text() == "precious"
     assert not (tmp_path / "x.json").is_symlink()
-    assert read_json(tmp_path / "x.json") == {"a": 1}
+    assert read_json(tmp_path / "x.json", dict[str, int]) == {"a": 1}
     assert {path.stat().st_mode & 0o777 for path in (tmp_path / "x.json", tmp_path / "x.safetensors")} == {0o640}
 
 
@@ -62,8 +62,8 @@ def test_an_error_while_writing_leaves_the_file_before(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", ["{", "\0", "[" * 100_000, "\xff"])
 def test_json_that_is_damaged_is_named(tmp_path: Path, content: str) -> None:
     (tmp_path / "x.json").write_text(content, encoding="latin-1")
-    with pytest.raises(DataError, match=r"x\.json is damaged: it is not JSON"):
-        read_json(tmp_path / "x.json")
+    with pytest.raises(DataError, match=r"x\.json: this is not JSON"):
+        read_json(tmp_path / "x.json", dict[str, int])
 
 
 def test_what_is_no_file_is_refused_before_it_is_waited_for(tmp_path: Path) -> None:

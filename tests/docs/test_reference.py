@@ -2,33 +2,49 @@
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
 import re
 from pathlib import Path
 from types import ModuleType
+from xml.etree import ElementTree as ET
 
 import pytest
 
+from docs import architecture, generate
 from fusekit.extension import Catalog, Plugin, PluginHost, hookspecs
 from fusekit.extension.mistakes import HOOKS
 
-DOCS = Path(__file__).parents[2] / "docs"
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
 
 
-def generator() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("generate", DOCS / "generate.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.mark.parametrize("page", ["reference/hooks.md", "reference/cli.md", "reference/components.md"])
+@pytest.mark.parametrize("page", generate.PAGES)
 def test_generated_pages_are_up_to_date(page: str) -> None:
-    made = generator()
-    assert (DOCS / page).read_text(encoding="utf-8") == made.NOTE + made.PAGES[page](), "run `make reference`"
+    assert (DOCS / page).read_text(encoding="utf-8") == generate.PAGES[page](), "run `make reference`"
+
+
+def test_the_drawing_shows_every_room_and_plugin_inside_the_picture() -> None:
+    svg = ET.fromstring(architecture.drawing())
+    shown = [text.text or "" for text in svg.findall(".//{*}text")]
+    assert {room for floor in architecture.floors() for room in floor} <= set(shown)
+    assert set(architecture.plugins()) <= set(shown)
+    inner = [path.parent.name for path in (ROOT / "fusekit").glob("*/*/__init__.py")]
+    assert {f"{name}/" for name in inner} <= set(shown)
+    width, height = map(float, svg.attrib["viewBox"].split()[2:])
+    for box in svg.findall(".//{*}rect"):
+        x, y, w, h = (float(box.attrib[name]) for name in ("x", "y", "width", "height"))
+        assert x + w <= width
+        assert y + h <= height
+
+
+def test_what_to_open_for_a_change_exists() -> None:
+    text = architecture.PAGE.read_text(encoding="utf-8")
+    table = text.partition("| I want to change")[2].partition("\n\n")[0].splitlines()[2:]
+    assert len(table) == 15
+    for row in table:
+        paths = re.findall(r"`([^`]+)`", row.split("|")[2])
+        assert paths, row
+        assert [path for path in paths if not (ROOT / path).exists()] == []
 
 
 @pytest.mark.parametrize("page", ["reference/hooks.md", "how-to/write-a-plugin.md"])

@@ -16,8 +16,10 @@ from scipy.stats import binom, norm
 
 from fusekit.evaluation.arms.differences import Difference, accuracy_difference, area_difference
 from fusekit.evaluation.delong import Areas, areas, mean_areas
-from fusekit.evaluation.metrics.classes import Accuracy, Metric, value_and_interval
+from fusekit.evaluation.metrics.classes import Accuracy
+from fusekit.evaluation.metrics.metric import Metric
 from fusekit.evaluation.metrics.ranking import AreaUnderCurve
+from fusekit.evaluation.scores import value_and_interval
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import bootstrap
+from scipy.stats import binomtest, bootstrap
 from sklearn.metrics import roc_auc_score
 
 from fusekit.evaluation.arms.differences import area_difference
-from fusekit.evaluation.delong import areas, delong, logit_interval, macro_areas, mean_areas
+from fusekit.evaluation.delong import areas, auc, auc_interval, delong, logit_interval, macro_areas, mean_areas
 from tests.evaluation.simulate import Cohort
 
 
@@ -171,3 +171,26 @@ def test_the_interval_stays_within_the_scale_and_is_undefined_at_its_ends() -> N
     assert logit_interval(0.5, 0.0004) == pytest.approx((0.461, 0.539), abs=1e-3)  # as Wald's in the middle
     assert np.isnan(logit_interval(1.0, 0.0)).all()
     assert np.isnan(logit_interval(0.7, float("nan"))).all()
+
+
+def test_one_auc_and_its_interval_are_those_of_the_definition() -> None:
+    rng = np.random.default_rng(1)
+    cases = np.arange(40) < 15
+    scores = np.round(rng.normal(size=40) + cases, 1)  # with ties
+    assert auc(cases, scores) == pytest.approx(roc_auc_score(cases, scores))
+    for confidence in (0.95, 0.99):
+        area, covariance = literal(cases.astype(int), scores[None])
+        expected = logit_interval(float(area[0]), float(covariance[0, 0]), confidence)
+        assert auc_interval(cases, scores, confidence) == pytest.approx(expected)
+
+
+def test_the_interval_is_exact_at_its_ends_and_undefined_with_one_member_between_them() -> None:
+    cases = np.arange(12) >= 8
+    limit = binomtest(4, 4).proportion_ci(0.9, method="exact").low  # four independent pairs, all ordered rightly
+    assert auc_interval(cases, np.arange(12.0), 0.9) == pytest.approx((limit, 1.0))
+    assert auc_interval(cases, -np.arange(12.0), 0.9) == pytest.approx((0.0, 1 - limit))
+    alone = np.arange(12) == 8
+    assert np.isnan(auc_interval(alone, np.arange(12.0))).all()
+    assert auc_interval(alone, alone * 1.0) == pytest.approx((0.025, 1.0))
+    for nobody in (np.zeros(12, dtype=bool), np.ones(12, dtype=bool)):
+        assert np.isnan([auc(nobody, np.arange(12.0)), *auc_interval(nobody, np.arange(12.0))]).all()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from fusekit.evaluation.statistics import subject_bootstrap, wilson
+from fusekit.evaluation.statistics import holm, interval_text, subject_bootstrap, wilson
 
 
 def test_wilson_gives_the_published_example() -> None:
@@ -31,6 +31,21 @@ def test_wilson_agrees_with_scipy(successes: int) -> None:
 
 def test_wilson_of_nothing_is_undefined() -> None:
     assert np.isnan(wilson(float("nan"), 0)).all()
+
+
+def test_holm_corrects_by_hand() -> None:
+    # Smallest first: 3 x 0.01; then 2 x 0.03; then 0.04, which may not fall below the one before.
+    assert holm([0.01, 0.04, np.nan, 0.03]) == pytest.approx([0.03, 0.06, np.nan, 0.06], nan_ok=True)
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.9, 0.8]) == pytest.approx([1.0, 1.0])
+    assert len(holm([])) == 0
+
+
+def test_an_interval_without_limits_is_named_and_never_printed_as_nan() -> None:
+    assert interval_text(0.8, 0.934) == "[0.80, 0.93]"
+    assert interval_text(-0.1, 0.25, digits=3, sign="+") == "[-0.100, +0.250]"
+    for low, high in ((np.nan, np.nan), (None, None), (0.5, None)):
+        assert interval_text(low, high) == "[undefined]"
 
 
 def test_bootstrap_over_subjects_ignores_how_often_a_subject_is_repeated() -> None:

@@ -12,6 +12,7 @@ import pytest
 from fusekit import Run
 from fusekit.errors import DataError
 from fusekit.experiment.evidence import gather_evidence, runs_of, write_report
+from fusekit.report.kept import RECORD, fingerprint, is_current
 from fusekit.report.page.verdict import verdict
 from tests.fake_runs import fake_runs
 
@@ -151,8 +152,55 @@ def test_a_report_can_be_made_again_byte_by_byte(tmp_path: Path) -> None:
     assert one == two
     figures = {path.stem for path in one if path.parts[0] == "figures"}
     assert {"roc", "precision-recall", "confusion"} <= figures
-    assert {path.suffix for path in one} == {".html", ".svg", ".png", ".csv"}
+    assert {path.suffix for path in one if path != RECORD} == {".html", ".svg", ".png", ".csv"}
     assert not pd.read_csv(tmp_path / "one" / "figures" / "roc.csv").empty
+
+
+def test_nothing_is_drawn_or_computed_again_until_something_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs, out = runs_in(tmp_path / "runs", arms=["gbdt", "concat"]), tmp_path / "out"
+    first = gather_evidence(runs, out)
+    before = {path: path.read_bytes() for path in write_report(first, out).parent.rglob("*.*")}
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("made again")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("fusekit.experiment.evidence.measured", refuse)
+        patched.setattr("fusekit.report.figures.sections.sections", refuse)
+        again = gather_evidence([Run(run.folder) for run in runs], out)
+        write_report(again, out)
+        for name, table in first.computed.items():
+            pd.testing.assert_frame_equal(again.computed[name], table)
+        assert again.remarks == first.remarks
+        (out / "figures" / "roc.svg").write_text("damaged")
+        with pytest.raises(AssertionError, match="made again"):
+            write_report(again, out)
+    write_report(again, out)
+    assert {path: path.read_bytes() for path in out.rglob("*.*")} == before
+    table = runs[0].predictions
+    table.assign(p_0=table["p_1"], p_1=table["p_0"]).to_csv(runs[0].folder / "predictions.csv", index=False)
+    assert not is_current(out, fingerprint([run.folder for run in runs]))
+
+
+def test_a_section_that_cannot_be_drawn_is_named_and_the_others_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("no fonts")
+
+    (run,) = runs_in(tmp_path, arms=["gbdt"])
+    monkeypatch.setattr("fusekit.report.figures.sections.roc", broken)
+    page = write_report(gather_evidence([run]), run.folder).read_text()
+    sentence = "the figures of curves could not be made: RuntimeError: no fonts."
+    assert sentence in page
+    assert (run.folder / "figures" / "confusion.svg").exists()
+    (finding,) = [found for found in Run(run.folder).manifest["findings"] if found["code"] == "not-made"]
+    assert (finding["message"], finding["severity"], finding["items"]) == (sentence, "note", ["report.html"])
+    monkeypatch.undo()
+    assert sentence not in write_report(gather_evidence([Run(run.folder)]), run.folder).read_text()
+    assert not [found for found in Run(run.folder).manifest["findings"] if found["code"] == "not-made"]
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:

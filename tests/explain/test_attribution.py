@@ -8,7 +8,7 @@ import torch
 
 from fusekit.bundle.bundle import Bundle
 from fusekit.explain.attribution import attribute
-from fusekit.explain.forward import log_odds
+from fusekit.explain.target import log_odds
 from fusekit.models import ConcatHead, MLPEncoder
 from tests.explain.conftest import Cohort, bundle_of, encoding_of, make_model
 

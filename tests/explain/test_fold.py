@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from fusekit.bundle.bundle import Bundle
 from fusekit.evaluation import prediction_table
 from fusekit.explain import explain_fold
-from tests.explain.conftest import Cohort, fold_of
+from fusekit.models import ConcatHead, FusionModel, ImageWidths, MLPEncoder
+from tests.explain.conftest import Cohort, Small, bundle_of, fold_of
 
 
 def explained(bundle: Bundle, cohort: Cohort, folder: Path) -> pd.DataFrame:
@@ -68,6 +70,50 @@ def test_whether_the_orientation_was_read_is_kept_and_decides_about_the_template
         facts = json.loads((tmp_path / str(oriented) / "explanation.json").read_text())
         assert facts["oriented"] is oriented
         assert (tmp_path / str(oriented) / "template_map.npy").exists() is oriented  # a template has sides
+
+
+def test_a_part_that_fails_is_a_sentence_and_the_others_are_written(
+    injected: Bundle, both: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("no memory")
+
+    monkeypatch.setattr("fusekit.explain.explanations.deepest", broken)
+    predictions = prediction_table(both.rows, injected.probabilities(both.images, injected.encode(both.table)))
+    said: list[str] = []
+    ablations = explain_fold(
+        fold_of(injected, both), predictions, tmp_path / "told", seed=1, slices=1, failed=said.append
+    )
+    assert said == ["maps could not be made: RuntimeError: no memory."]
+    assert ablations is not None
+    names = {path.name for path in (tmp_path / "told").iterdir()}
+    assert {"examples.csv", "attributions.csv", "gates.csv", "what_if.csv", "explanation.json"} <= names
+    with pytest.raises(RuntimeError, match="no memory"):
+        explain_fold(fold_of(injected, both), predictions, tmp_path / "raised", seed=1, slices=1)
+
+
+@pytest.mark.parametrize("asked", [None, 0])
+def test_of_three_classes_the_called_one_is_explained_or_the_one_asked_for(
+    both: Cohort, tmp_path: Path, asked: int | None
+) -> None:
+    torch.manual_seed(0)
+    backbone = Small()
+    head = ConcatHead(ImageWidths(8, 8), 16, 3)
+    model = FusionModel(backbone, MLPEncoder(6, width=16), None, head)
+    bundle = replace(bundle_of(model, both), classes=("well", "ill", "dead"))
+    predictions = prediction_table(both.rows, bundle.probabilities(both.images, bundle.encode(both.table)))
+    called = predictions.set_index("row")[["p_0", "p_1", "p_2"]].to_numpy().argmax(axis=1)
+    assert len(set(called)) > 1
+    explain_fold(fold_of(bundle, both), predictions, tmp_path / "made", seed=1, slices=1, asked=asked)
+    examples = read(tmp_path / "made", "examples")
+    expected = called[examples["row"]] if asked is None else np.zeros(len(examples))
+    assert examples["explained"].tolist() == expected.tolist()
+    attributed = read(tmp_path / "made", "attributions").drop_duplicates("subject").set_index("subject")["explained"]
+    firsts = both.rows.reset_index().drop_duplicates("subject").set_index("subject")["row"]
+    own = pd.Series(called[firsts], index=firsts.index) if asked is None else pd.Series(0, index=firsts.index)
+    assert attributed.to_dict() == own.loc[attributed.index].to_dict()
+    facts = json.loads((tmp_path / "made" / "explanation.json").read_text())
+    assert (facts["target"], facts["class"]) == ((None, None) if asked is None else (0, "well"))
 
 
 def test_attributions_name_values_as_people_write_them(folder: Path, both: Cohort) -> None:

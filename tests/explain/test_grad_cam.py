@@ -9,8 +9,9 @@ from torch.nn.functional import interpolate
 
 from fusekit.bundle.bundle import Bundle
 from fusekit.errors import DataError
-from fusekit.explain.forward import LAST, log_odds
 from fusekit.explain.grad_cam import deepest, grad_cam
+from fusekit.explain.places import LAST
+from fusekit.explain.target import log_odds
 from fusekit.models import FusionModel, ImageFeatures, ImageHead, ImageWidths, build
 from tests.explain.conftest import SIZE, Cohort, Small, bundle_of, make_model
 
@@ -37,7 +38,7 @@ class Elsewhere(Shown):
 @pytest.mark.parametrize("level", [1.0, -1.0])
 def test_a_map_that_predictions_do_not_come_from_is_refused(level: float) -> None:
     model = FusionModel(Elsewhere(), None, None, ImageHead(ImageWidths(2, 2), 0, 2)).eval()
-    with pytest.raises(DataError, match="do not come from the map of 'last map', so it cannot show where they look"):
+    with pytest.raises(DataError, match="does not depend on the feature map of 'last map'"):
         grad_cam(model, torch.full((1, 1, 8, 8), level), None, place=LAST)
 
 
@@ -55,6 +56,16 @@ def test_maps_are_those_of_the_formula_by_hand() -> None:
     other = grad_cam(model, image, None, place=LAST, target=0)
     against = torch.clamp(-5 / 16 * image[0, 0], min=0)
     torch.testing.assert_close(other.maps[0], against / against.max())
+
+
+def test_maps_of_the_class_of_each_image() -> None:
+    torch.manual_seed(0)
+    model = FusionModel(Small(), None, None, ImageHead(ImageWidths(8, 8), 0, 3)).eval()
+    image = torch.rand(2, 1, SIZE, SIZE)
+    together = grad_cam(model, image, None, place=LAST, target=torch.tensor([2, 0]))
+    for number, target in enumerate((2, 0)):
+        alone = grad_cam(model, image[[number]], None, place=LAST, target=target)
+        torch.testing.assert_close(together.maps[number], alone.maps[0])
 
 
 def test_what_speaks_for_nothing_is_an_empty_map() -> None:

@@ -84,7 +84,7 @@ def test_a_plugin_that_cannot_be_used_is_named_with_the_way_out(
     with pytest.raises(PluginError, match=r"^plugin 'broken' \(fusekit-broken 2\.1, third_party_broken\)") as caught:
         host.load_installed()
     assert caught.match(message)
-    assert caught.match("To go on without it: FUSEKIT_DISABLE=broken$")
+    assert caught.match("To continue without it: FUSEKIT_DISABLE=broken$")
 
     monkeypatch.setenv("FUSEKIT_DISABLE", "other, broken")
     host = PluginHost()

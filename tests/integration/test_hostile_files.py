@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import fusekit
 from fusekit.bundle.bundle import Bundle
 from fusekit.data import ClinicalEncoding, Column, Pixels, SlicePolicy
 from fusekit.errors import DataError, FusekitError
+from fusekit.evaluation import Rule
 from fusekit.experiment.evidence import gather_evidence, runs_of
 from fusekit.experiment.external.plan import ask
 from fusekit.models import build
@@ -57,7 +59,7 @@ def bundle(tmp_path: Path) -> Path:
     }
     task = {"name": "adni-ad", "title": "Well or ill?"}
     shipped = Bundle(
-        model.eval(), ("CN", "AD"), encoding, SlicePolicy(), 32, Pixels(100, 50), task, [score], provenance
+        model.eval(), ("CN", "AD"), encoding, SlicePolicy(), 32, Pixels(100, 50), Rule(), task, [score], provenance
     )
     shipped.save(tmp_path / "bundle")
     return tmp_path / "bundle"
@@ -114,10 +116,14 @@ def _rewrite(bundle: Path, change: Callable[[dict[str, torch.Tensor]], object]) 
     save_file(tensors, bundle / "model.safetensors")
 
 
+def _spoil(tensors: dict[str, torch.Tensor], name: str, value: float) -> None:
+    tensors[name].view(-1)[:1].fill_(value)
+
+
 def test_a_weight_that_is_not_a_number_is_refused(bundle: Path) -> None:
     name = next(iter(load_file(bundle / "model.safetensors")))
     for value in (float("nan"), float("inf")):
-        _rewrite(bundle, lambda tensors, value=value: tensors[name].view(-1)[:1].fill_(value))
+        _rewrite(bundle, partial(_spoil, name=name, value=value))
         with pytest.raises(DataError, match=rf"model\.safetensors: {name} holds a value that is not a finite number"):
             fusekit.load(bundle)
 
@@ -125,12 +131,13 @@ def test_a_weight_that_is_not_a_number_is_refused(bundle: Path) -> None:
 def test_weights_of_another_shape_type_or_name_are_refused(bundle: Path) -> None:
     good = (bundle / "model.safetensors").read_bytes()
     name = next(iter(load_file(bundle / "model.safetensors")))
-    for change, message in (
+    changes: list[tuple[Callable[[dict[str, torch.Tensor]], object], str]] = [
         (lambda t: t.update({name: t[name][:1].clone()}), rf"{name} has the shape"),
         (lambda t: t.update({name: t[name].double()}), rf"{name} is torch\.float64, torch\.float32 is expected"),
         (lambda t: t.pop(name), rf"{name} has nothing"),
         (lambda t: t.update({"more": torch.zeros(1)}), r"more has the shape \(1,\); the description makes it nothing"),
-    ):
+    ]
+    for change, message in changes:
         (bundle / "model.safetensors").write_bytes(good)
         _rewrite(bundle, change)
         with pytest.raises(DataError, match=message):

@@ -17,9 +17,9 @@ from fusekit import Run
 from fusekit.cli import program
 from fusekit.data import Cohort
 from fusekit.errors import DataError
-from fusekit.evaluation import AGGREGATIONS, Rule
+from fusekit.evaluation import AGGREGATIONS, Rule, score
 from fusekit.evaluation.calibration.reliability import apply_temperature
-from fusekit.evaluation.metrics.classes import Accuracy, Sensitivity, Specificity, score
+from fusekit.evaluation.metrics.classes import Accuracy, Sensitivity, Specificity
 from fusekit.extension import catalog
 from fusekit.progress import Quiet
 from tests.conftest import SMALL_OPTIONS

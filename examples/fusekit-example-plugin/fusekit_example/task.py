@@ -16,7 +16,7 @@ SLICES = SlicePolicy(plane="axial", start=7, stop=9)
 
 
 class BrightSpot(Task):
-    """Is there a bright spot in the volume? Age tells something too."""
+    """Is there a bright spot in the volume? Age carries information too."""
 
     title = "Bright spot or none"
     classes: tuple[str, ...] = ("none", "spot")

@@ -16,6 +16,9 @@ from fusekit.data.cohort import Column
 from fusekit.errors import DataError
 from fusekit.extension.registry import suggest
 
+#: More values than these are represented by those nearest to the mean and ``DEVIATIONS`` standard deviations around it.
+FEW_LEVELS, DEVIATIONS = 6, (-2, -1, 0, 1, 2)
+
 
 class ColumnJson(TypedDict):
     """``EncodedColumn.as_json``."""
@@ -34,6 +37,7 @@ class ColumnJson(TypedDict):
     masked: bool
     observed: NotRequired[tuple[int, int] | None]  # bundles of earlier versions do not tell it
     shares: NotRequired[list[float]]
+    levels: NotRequired[list[float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +50,9 @@ class EncodedColumn:
         scale: their standard deviation (population); 1 where all are equal.
         seen: lowest and highest training value; None where there was none, and for categories.
         masked: whether a further input says if the value was observed; so for columns with gaps in training.
-        observed: training scans that had a value, and all of them; None in bundles that do not tell.
-        shares: of each category among the training values; empty for numbers, and in bundles that do not tell.
+        observed: training scans that had a value, and all of them; None in older bundles.
+        shares: of each category among the training values; empty for numbers, and in older bundles.
+        levels: a few training values to try in its place; empty for categories, and in older bundles.
     """
 
     column: Column
@@ -57,14 +62,11 @@ class EncodedColumn:
     masked: bool = False
     observed: tuple[int, int] | None = None
     shares: tuple[float, ...] = ()
+    levels: tuple[float, ...] = ()
 
     @classmethod
     def fit(cls, values: pd.Series, column: Column) -> EncodedColumn:
-        """Measure a column on training values.
-
-        Raises:
-            DataError: a number is text or infinite; a category is none of the declared ones.
-        """
+        """Measure a column on training values; refuse text or infinity as a number, and undeclared categories."""
         masked = bool(values.isna().any())
         observed = values[values.notna()]
         counts = (len(observed), len(values))
@@ -78,7 +80,8 @@ class EncodedColumn:
         low, high = float(numbers.min()), float(numbers.max())
         # Equal values have no spread; their computed mean and deviation may differ from that by rounding.
         mean, deviation = (float(numbers.mean()), float(numbers.std())) if low < high else (low, 1.0)
-        return cls(column, fill=mean, scale=deviation or 1.0, seen=(low, high), masked=masked, observed=counts)
+        scale, levels = deviation or 1.0, _levels(numbers, mean, deviation)
+        return cls(column, fill=mean, scale=scale, seen=(low, high), masked=masked, observed=counts, levels=levels)
 
     @property
     def name(self) -> str:
@@ -92,7 +95,7 @@ class EncodedColumn:
 
     @property
     def categories(self) -> tuple[str, ...]:
-        """The categories it knows, in the order of their inputs; none for numbers."""
+        """Known categories, in the order of their inputs; none for numbers."""
         return self.column.categories
 
     @property
@@ -136,11 +139,7 @@ class EncodedColumn:
         return one_hot
 
     def parse(self, cells: pd.Series, source: str) -> pd.Series:
-        """Turn text into values: numbers or NaN, categories or None.
-
-        Raises:
-            DataError: a number column holds text; the message names source, line and column.
-        """
+        """Turn text into values: numbers or NaN, categories or None; refuse a number column that holds text."""
         text = cells.map(lambda cell: "" if pd.isna(cell) else str(cell).strip()).astype(object)
         if self.is_number:
             return to_number(text, source)
@@ -150,11 +149,7 @@ class EncodedColumn:
         )
 
     def check(self, values: pd.Series, source: str, allow_out_of_range: bool) -> None:
-        """Refuse values that the model was not made for.
-
-        Raises:
-            DataError: a category is unknown, or a number out of the plausible range.
-        """
+        """Refuse an unknown category, or a number out of the plausible range."""
         observed = values[values.notna()]
         if not self.is_number:
             for row, value in observed.items():
@@ -180,6 +175,7 @@ class EncodedColumn:
         column = asdict(self.column) | {"categories": list(self.categories)}
         seen = list(self.seen) if self.seen else None
         told = {"observed": list(self.observed) if self.observed else None, "shares": list(self.shares)}
+        told["levels"] = list(self.levels)
         return column | {"fill": self.fill, "scale": self.scale, "seen": seen, "masked": self.masked} | told
 
     @classmethod
@@ -191,7 +187,17 @@ class EncodedColumn:
         observed = plain.get("observed")  # bundles of earlier versions do not tell it
         told = (int(observed[0]), int(observed[1])) if observed else None
         shares = tuple(plain.get("shares", ()))
-        return cls(Column(**column), plain["fill"], plain["scale"], seen, plain["masked"], told, shares)
+        levels = tuple(plain.get("levels", ()))
+        return cls(Column(**column), plain["fill"], plain["scale"], seen, plain["masked"], told, shares, levels)
+
+
+def _levels(numbers: np.ndarray, mean: float, deviation: float) -> tuple[float, ...]:
+    """Values that occur: all of a few; else the nearest to each of ``DEVIATIONS``."""
+    distinct = np.unique(numbers)
+    if len(distinct) > FEW_LEVELS:
+        wanted = mean + deviation * np.array(DEVIATIONS)
+        distinct = distinct[np.unique(np.abs(distinct[:, None] - wanted).argmin(axis=0))]
+    return tuple(distinct.tolist())
 
 
 def _categories(observed: pd.Series, column: Column) -> tuple[str, ...]:

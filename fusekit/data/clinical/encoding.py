@@ -22,22 +22,15 @@ class ClinicalEncoding:
       becomes 0, which is the training mean.
     - A category becomes one input for each known category. A missing one is 0 in all of them.
     - A column with gaps in training has one more input, after all columns: 1 where observed, 0 where missing. A column
-      without gaps in training has none; if its value is missing for a new patient, the training mean stands in
-      silently, since the model never learnt what a gap means there.
-
-    Args:
-        columns: the fitted columns, in the order of the input.
+      without gaps in training has none: a missing value of a new patient becomes the training mean without a mark,
+      since the model never learnt what a gap means there.
     """
 
     columns: tuple[EncodedColumn, ...]
 
     @classmethod
     def fit(cls, values: pd.DataFrame, columns: Sequence[Column]) -> ClinicalEncoding:
-        """Fit on the training scans' values (index scan; see ``Cohort.clinical``), and on nothing else.
-
-        Raises:
-            DataError: a number is text or infinite; a category is none of the declared ones.
-        """
+        """Fit on the training scans' values (index scan; see ``Cohort.clinical``), and on nothing else."""
         return cls(tuple(EncodedColumn.fit(values[column.name], column) for column in columns))
 
     @property
@@ -76,32 +69,22 @@ class ClinicalEncoding:
         return tuple(findings)
 
     def parse(self, table: pd.DataFrame, source: str) -> pd.DataFrame:
-        """Read new patients' columns from text (or values) into typed values, one column an encoded column.
+        """Read new patients' columns, from text or values, into typed values: one column per encoded column.
 
-        Missing are empty cells and NA, n/a, NaN and ``.``; ``fusekit.data.clinical.tables`` reads numbers.
-
-        Args:
-            table: from ``read_table``, or any table of text and values.
-            source: what to call it in messages.
-
-        Raises:
-            DataError: a column is missing, or a number column holds text; the message names source, line and column.
+        Missing are empty cells and NA, n/a, NaN and ``.``; ``fusekit.data.clinical.tables`` reads numbers. A missing
+        column or text in a number column is refused, with ``source``, line and column.
         """
         require_columns(table, [column.name for column in self.columns], source)
         parsed = {column.name: column.parse(table[column.name], source) for column in self.columns}
         return pd.DataFrame(parsed, index=table.index, columns=[column.name for column in self.columns])
 
     def check(self, values: pd.DataFrame, source: str, allow_out_of_range: bool = False) -> None:
-        """Refuse new patients' values that the model was not made for.
+        """Refuse new patients' values that the model was not made for, with source, row, column, value, unit and range.
 
         Args:
             values: typed values, from ``parse``.
             source: what to call them in messages.
             allow_out_of_range: take numbers outside ``EncodedColumn.plausible``.
-
-        Raises:
-            DataError: a column is missing, a category unknown, a number out of range; the message names source, row,
-                column, value, unit and what was expected.
         """
         require_columns(values, [column.name for column in self.columns], source)
         for column in self.columns:

@@ -32,12 +32,8 @@ def read_table(path: Path, required: Sequence[str] = ()) -> pd.DataFrame:
     Windows-1252/Latin-1 are recognised. The separator is the one that cuts the header into most columns. Lines without
     any value are skipped, and so are columns with neither name nor value.
 
-    Args:
-        path: the file.
-        required: columns that must be there.
-
     Returns:
-        One row a record: every cell as text without surrounding blanks, ``""`` where empty. The index ``line`` is the
+        One row per record: every cell as text without surrounding blanks, ``""`` where empty. The index ``line`` is the
         line of the file, counted from 1, on which the record starts.
 
     Raises:
@@ -72,11 +68,7 @@ def read_table(path: Path, required: Sequence[str] = ()) -> pd.DataFrame:
 
 
 def require_columns(table: pd.DataFrame, required: Sequence[str], source: str) -> None:
-    """Refuse a table without the columns that are needed, and name the ones that look like them.
-
-    Raises:
-        DataError: a column is missing.
-    """
+    """Refuse a table without the columns that are needed, and name the ones that look like them."""
     missing = [name for name in required if name not in table.columns]
     if not missing:
         return
@@ -100,22 +92,19 @@ def place(source: str, cells: pd.Series | pd.DataFrame, row: object) -> str:
 
 
 def is_missing(cells: pd.Series) -> pd.Series:
-    """Which cells stand for "no value": those in ``MISSING``, in any case."""
+    """Which cells mean "no value": those in ``MISSING``, in any case."""
     return pd.Series([cell.strip().lower() in MISSING for cell in cells], index=cells.index, dtype=bool)
 
 
 def to_number(cells: pd.Series, source: str) -> pd.Series:
-    """Read a column of text as numbers.
+    """Read a column of text as numbers: float64, NaN where missing.
 
     The decimal sign is the point. A comma is read as the decimal sign where it cannot mean anything else: no cell of
     the column has a point, none has two commas, and at least one (``0,5``, ``12,75``) cannot be thousands.
 
     Args:
-        cells: text; its name is the column, its index (as ``read_table`` gives it) the line in the file.
+        cells: text; its name is the column, its index (as ``read_table`` returns it) the line in the file.
         source: the file, for messages.
-
-    Returns:
-        float64, NaN where missing.
 
     Raises:
         DataError: a cell is no finite number; the message names file, line and column.

@@ -40,10 +40,9 @@ class Judged:
     """A column, and what it seems to be.
 
     Args:
-        name: of the column.
         kind: ``number`` or ``category``.
         unit: taken from the name.
-        missing: texts that seem to stand for "no value".
+        missing: texts that seem to mean "no value".
         seen: a short description of the values.
         reason: why it is left out; empty if it may be an input.
         categories: the different texts of a category, if they are few.

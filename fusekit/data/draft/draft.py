@@ -1,4 +1,4 @@
-"""A first TOML for somebody's own data: look at a folder and a table, and write down what they seem to be."""
+"""A first TOML for people's own data: look at a folder and a table, and write down what they seem to be."""
 
 from __future__ import annotations
 
@@ -31,11 +31,9 @@ class Draft:
     """What a folder and a table seem to be; nothing of it is certain.
 
     Args:
-        folder: of the data.
-        table: the table's path, relative to the folder if inside.
-        found: what lies in the folder.
+        table: its path, relative to the folder if inside.
         rows: of the table.
-        images: how rows find their images; None if no column's values stand in the images' names.
+        images: how rows find their images; None if no column's values are in the images' names.
         masks: likewise, for masks.
         subject, scan: columns; empty if none.
         label: the likeliest label column; empty if none.
@@ -66,16 +64,7 @@ class Draft:
 
 
 def draft(folder: Path, table: Path | None = None) -> Draft:
-    """Look at a folder of images and a table.
-
-    Args:
-        folder: with the images, at any depth.
-        table: CSV; None takes the only one in the folder.
-
-    Raises:
-        DataError: no images, or no table, or one that cannot be read.
-        OptionError: several tables, and none was named.
-    """
+    """Look at a folder of images at any depth, and a table (None: the only one in it); several tables are refused."""
     found = look(folder)
     path = table or folder / _only(folder, found)
     cells = read_table(path)

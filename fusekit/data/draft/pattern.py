@@ -20,14 +20,7 @@ TRIED = 6
 
 @dataclass(frozen=True)
 class Guess:
-    """A way to find each row's image.
-
-    Args:
-        text: a pattern, or the name of a column of paths.
-        columns: the columns that it looks at.
-        is_column: whether ``text`` is a column.
-        rows: how many rows have exactly one image.
-    """
+    """A way to find each row's image: a pattern, or a column of paths; ``rows`` have exactly one image by it."""
 
     text: str
     columns: tuple[str, ...]
@@ -36,9 +29,9 @@ class Guess:
 
 
 def guess(table: pd.DataFrame, images: list[str], folder: Path) -> Guess | None:
-    """Find the column or columns whose values stand in the images' paths as whole words.
+    """Find the column or columns whose values are in the images' paths as whole words.
 
-    Of several ways the one that gives most rows exactly one image wins; then the one with fewest columns.
+    Of several ways the one that finds exactly one image for most rows wins; then the one with fewest columns.
     """
     guesses = list(_path_columns(table, folder))
     hits = {str(name): _hits(table[name], images) for name in table.columns}
@@ -89,7 +82,7 @@ def _words(path: str) -> set[str]:
 
 
 def _hits(cells: pd.Series, images: list[str]) -> float:
-    """Different values of a column that stand in some path, for each row: what many rows share counts little."""
+    """Different values of a column that are in some path, for each row: what many rows share counts little."""
     values = set(cells) - {""}
     if len(values) < 2:
         return 0.0

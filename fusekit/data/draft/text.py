@@ -12,12 +12,7 @@ from fusekit.data.draft.pattern import Guess
 
 
 def as_toml(made: Draft, data: str) -> str:
-    """Write a draft down.
-
-    Args:
-        made: the draft.
-        data: folder of the data, as seen from where the TOML will lie.
-    """
+    """Write a draft down; ``data`` is the data folder as seen from where the TOML will lie."""
     text = tomlkit.document()
     _say(text, "Drafted by `fusekit new-task` from what lay in the folder. Nothing here is certain: read every line,")
     _say(text, "then `fusekit check` this file, and `fusekit run` it.")

@@ -1,4 +1,4 @@
-"""DICOM files as files: which are some, and what is in them, within the memory that their size warrants."""
+"""DICOM as files: which files are DICOM, and what is in them, within the memory that their size warrants."""
 
 from __future__ import annotations
 
@@ -28,16 +28,9 @@ def is_dicom(path: Path) -> bool:
 
 
 def read_dataset(path: Path, *, pixels: bool = False, keywords: Sequence[str] = ()) -> Any:
-    """Read a file's elements as a pydicom data set.
+    """Read a file's elements, or only some by keyword, as a pydicom data set; refuse a damaged or deflated file.
 
-    Args:
-        path: the file.
-        pixels: whether to read the pixels too.
-        keywords: the only elements to read; empty reads all.
-
-    Raises:
-        DataError: the file is damaged, or deflated as a whole. Elements are decoded, and may be found damaged, only
-            when they are asked for.
+    Elements are decoded, and may be found damaged, only when they are asked for.
     """
     import pydicom
 

@@ -20,12 +20,9 @@ _BINS = 256
 
 
 def measure(volume: Volume) -> tuple[dict[str, Any], np.ndarray]:
-    """Measure a volume, and make its thumbnail.
+    """Measure a volume in closest-canonical orientation, and make its thumbnail.
 
     Grey levels are measured on a regular grid of at most 100 x 100 x 100 voxels: all of them in smaller volumes.
-
-    Args:
-        volume: in closest-canonical orientation.
 
     Returns:
         ``shape_x``, ``shape_y``, ``shape_z`` (voxels) and ``spacing_x``, ... (mm), after the turn to canonical axes;

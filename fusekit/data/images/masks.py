@@ -14,12 +14,7 @@ TOLERANCE = 0.1
 
 
 def refuse_other_grid(volume: Volume, mask: Volume) -> None:
-    """Refuse a mask whose voxels are not those of the image.
-
-    Raises:
-        DataError: shapes differ, or corners lie a tenth of a voxel apart; the message has both files, shapes and
-            affines.
-    """
+    """Refuse a mask that has another shape than the image, or corners a tenth of a voxel away from the image's."""
     if volume.data.shape == mask.data.shape:
         corners = np.array([[*corner, 1] for corner in product(*[(0, count - 1) for count in volume.data.shape])])
         apart = np.abs((corners @ (volume.affine - mask.affine).T)[:, :3]).max()
@@ -35,10 +30,7 @@ def largest_slices(mask: Volume, axis: int, count: int) -> list[int]:
     """Return the ``count`` slices along an axis with the most masked (> 0) voxels, in increasing order.
 
     Of slices with the same area the lower index is taken; a slice without masked voxels never is, so that a small
-    mask gives fewer.
-
-    Raises:
-        DataError: nothing is masked.
+    mask gives fewer. A mask without any is refused.
     """
     areas = np.count_nonzero(np.moveaxis(mask.data, axis, 0) > 0, axis=(1, 2))  # (n,)
     chosen = [int(index) for index in np.argsort(-areas, kind="stable")[:count] if areas[index]]

@@ -30,9 +30,8 @@ def read_picture(path: Path) -> Volume | None:
     """Read a picture as a volume (X, Y, 1); None if the suffix is none of ``PICTURE_SUFFIXES``.
 
     ``plane="axial"`` cuts the picture as every viewer shows it; which side of a patient is where, it does not say. A
-    rotation that a camera noted (EXIF) is applied.
-    Values are those of the file: 0 to 255, 0 to 65535, or floats. A colour picture whose three channels are equal is
-    grey; an alpha channel that is the same everywhere is dropped.
+    rotation that a camera noted (EXIF) is applied. Values are those of the file: 0 to 255, 0 to 65535, or floats. A
+    colour picture whose three channels are equal is grey; an alpha channel that is the same everywhere is dropped.
 
     Raises:
         DataError: the file is empty, truncated, damaged, or far smaller than the picture it claims to hold; the picture

@@ -36,7 +36,7 @@ class Volume:
     Args:
         data: float32 (X, Y, Z), finite.
         affine: (4, 4), from voxel indices to world coordinates in mm.
-        notes: what is worth knowing about the file, as clauses without a full stop.
+        notes: on the file, as clauses without a full stop.
         path: the file, for messages; None if it came from none.
         orientation: where the axes of the file itself run to, one letter each, e.g. ``PIR``; empty where the file does
             not say, so that RAS is a guess: then nothing may be said of the patient's left and right.
@@ -141,17 +141,14 @@ def canonical(
     *,
     oriented: bool = True,
 ) -> Volume:
-    """Check an array and its affine, and turn them to closest-canonical orientation.
+    """Check an array and its affine, and turn them to closest-canonical orientation; refuse as ``read_nifti`` does.
 
     Args:
         path: for messages.
-        load: gives the voxels, (I, J, K); called only when the affine is sound.
+        load: returns the voxels, (I, J, K); called only when the affine is sound.
         affine: (4, 4), voxel indices to RAS world coordinates in mm.
         notes: of the reader; a note on an identity affine is added.
         oriented: whether the affine was read from the file; an identity affine never counts as read.
-
-    Raises:
-        DataError: as ``read_nifti``.
     """
     import nibabel
 

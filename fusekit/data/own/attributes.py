@@ -64,7 +64,7 @@ tumour_diameter | cm            | 0.2 30    | mm=0.1                            
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """One of them.
+    """A clinical attribute.
 
     Args:
         name: in the cohort.
@@ -74,7 +74,7 @@ class Attribute:
         low, high: plausible numbers in that unit.
         units: unit -> what to multiply by, its own among them.
         log: whether the cohort holds log10(1 + x), and a column of what lies beyond the assay's range.
-        guessed: whether a column without a unit may hold logarithms already, which its numbers tell.
+        guessed: whether a column without a unit may hold logarithms already, which its numbers show.
     """
 
     name: str
@@ -121,14 +121,7 @@ class Attribute:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A column of a table that is one of the attributes.
-
-    Args:
-        attribute: which.
-        unit: as the column's name says; empty if it does not.
-        factor: from that unit to the attribute's.
-        logged: whether the name says that the numbers are logarithms.
-    """
+    """A column of a table that is one of the attributes, and what its name says of unit and scale."""
 
     attribute: Attribute
     unit: str = ""

@@ -25,23 +25,14 @@ from fusekit.progress import Progress
 
 
 class Read(NamedTuple):
-    """A cohort, and where it came from.
-
-    Args:
-        cohort: what was read.
-        cells: every column's text, a row per scan.
-    """
+    """A cohort, and the text of every column of its tables, a row per scan."""
 
     cohort: Cohort
     cells: pd.DataFrame
 
 
 def read_cohort(own: OwnData, folder: Path, progress: Progress, findings: Iterable[Finding] = ()) -> Read:
-    """Read the tables and find the images, joined by id.
-
-    Raises:
-        DataError: everything that does not fit, at once, with files, lines and columns.
-    """
+    """Read the tables and find the images, joined by id; refuse everything that does not fit, at once."""
     if not folder.is_dir():
         raise DataError(f"{own.path}: there is no data folder {folder}.")
     return _Reader(own, folder, progress, list(findings)).read()
@@ -57,7 +48,6 @@ class _Reader:
 
     @cached_property
     def subjects(self) -> pd.Series:
-        """By line of the table."""
         return self.joined.cells(self.own.subject)
 
     def read(self) -> Read:
@@ -111,8 +101,8 @@ class _Reader:
             tuple(self.findings),
             found=(len(rows) if found.count is None else found.count, self._lost(rows, rows[:0])),
         )
-        cells = pd.DataFrame({name: joined.cells(name).loc[lines].to_numpy() for name in joined.homes}, index)
-        return Read(cohort, cells)
+        cells = pd.concat([joined.spread(part.cells, part, kept) for part in joined.parts], axis=1).fillna("")
+        return Read(cohort, cells.loc[lines].set_axis(index))
 
     def _with_subject(self) -> pd.Index:
         if not self.own.without_subject:
@@ -202,10 +192,10 @@ class _Reader:
         if len(nameless):
             where = self.joined.where(nameless.index[0], self.own.subject)
             self.problems.add(f"{where}: {len(nameless)} rows name no subject.")
+        mixed = subjects[(labels.loc[rows].groupby(subjects).transform("nunique") > 1) & (subjects != "")]
         two = [
             f"{subject} ({', '.join(f'{classes[labels[line]]} on line {line}' for line in lines)})"
-            for subject, lines in subjects.groupby(subjects).groups.items()
-            if subject and len(labels[lines].unique()) > 1
+            for subject, lines in mixed.groupby(mixed).groups.items()
         ]
         if two:
             self.problems.add(

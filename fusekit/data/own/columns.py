@@ -1,4 +1,4 @@
-"""Cells of people's own tables as labels, numbers and categories, as far as it is said what they are."""
+"""Cells of people's own tables as labels, numbers and categories, as far as it is known what they are."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def classes_of(
 
 
 def typed(
-    joined: Joined, declared: OwnColumn, lines: pd.Index, findings: list[Finding], blanks: frozenset[str] = MISSING
+    joined: Joined, declared: OwnColumn, rows: pd.Index, findings: list[Finding], blanks: frozenset[str] = MISSING
 ) -> list[tuple[Column, pd.Series]]:
     """Read a clinical column of the rows that are kept: numbers or NaN, categories or None.
 
@@ -73,47 +73,47 @@ def typed(
             message names file, line and column.
     """
     part = joined.homes[declared.name]
-    where = f"{part.path}, column {declared.name!r}"
-    cells = part.cells.loc[sorted(set(part.lines.loc[lines].dropna().astype(int))), declared.name].astype(object)
+    where, source = f"{part.path}, column {declared.name!r}", f"{part.path.name}: {declared.name}"
     known = declared.attribute
-    cells = cells.mask(_gaps(cells, declared, blanks, findings), "")
-    source = f"{part.path.name}: {declared.name}"
+    cells = _without_gaps(joined.needed(part, rows)[declared.name], declared, blanks, findings)
+    kind = known.attribute.column("").kind if known else declared.kind
+    numbers = beyond = None
+    if kind != "category":
+        undetected = _UNDETECTED if known and known.attribute.log else frozenset[str]()
+        try:
+            numbers, beyond = _numbers(cells, str(part.path), undetected)
+        except DataError:
+            if kind:
+                raise
+            _refuse_many(cells, where)
+    if numbers is None or beyond is None:
+        column = Column(declared.name, "category", categories=declared.categories, source=source)
+        values = joined.spread(_categories(cells, declared, where), part, rows).astype(object)
+        return [(known.attribute.column(source) if known else column, values.where(values.notna(), None))]
     if known is not None:
         column = known.attribute.column(source)
-    else:
-        column = Column(
-            declared.name,
-            "number" if (declared.kind or _kind(cells, where)) == "number" else "category",
-            unit=declared.unit,
-            low=declared.low,
-            high=declared.high,
-            signed=declared.signed,
-            categories=declared.categories,
-            source=source,
-        )
-    if column.kind != "number":
-        spread = joined.spread(_categories(cells, declared, where), part).loc[lines]
-        return [(column, spread.astype(object).where(spread.notna(), None))]
-    numbers, beyond = _numbers(cells, str(part.path), _UNDETECTED if known and known.attribute.log else frozenset())
-    if known is not None:
         numbers = _converted(numbers, cells, known, where, findings)
     else:
-        _refuse_outside(numbers, cells, declared.low, declared.high, declared.unit, where)
+        unit, low, high = declared.unit, declared.low, declared.high
+        column = Column(declared.name, unit=unit, low=low, high=high, signed=declared.signed, source=source)
+        advice = "Is it in another unit, or a code for a missing value? Then convert it, or list the code in missing."
+        if low is not None or high is not None:
+            _refuse_outside(numbers, cells, low, high, unit, where, advice)
     read = [(column, numbers)]
-    if (known and known.attribute.log) or (beyond.abs() == 1).any():
+    if (known and known.attribute.log) or (np.abs(beyond) == 1).any():
         flag = "-1 below the assay's range, 1 above, 0 within"
-        read.append((Column(f"{column.name} censored", unit=flag, low=-1, high=1, source=source), beyond))
-    return [(each, joined.spread(values, part).loc[lines].astype(float)) for each, values in read]
+        censored = Column(f"{column.name} censored", unit=flag, low=-1, high=1, source=source)
+        read.append((censored, pd.Series(beyond, cells.index)))
+    return [(each, joined.spread(values, part, rows).astype(float)) for each, values in read]
 
 
 def group(cells: pd.Series) -> pd.Series:
     """A column that describes scans: numbers if all its cells are and many differ, else text; None where missing."""
-    gaps = is_missing(cells)
     with suppress(DataError):
         numbers = to_number(cells, "")
         if numbers.nunique() > 10:
             return numbers
-    return cells.astype(object).where(~gaps, None)
+    return cells.astype(object).where(~is_missing(cells), None)
 
 
 def decides(values: pd.Series, labels: pd.Series) -> bool:
@@ -121,54 +121,58 @@ def decides(values: pd.Series, labels: pd.Series) -> bool:
 
     Fewer than ten observed rows decide nothing.
     """
-    seen = values.notna().to_numpy()
-    texts = [(str(value), label) for value, label, known in zip(values, labels, seen, strict=True) if known]
-    pairs = {(text, label) for text, label in texts if text}
-    one_to_one = len({text for text, _ in pairs}) == len(pairs) == len({label for _, label in pairs})
-    return one_to_one and len(pairs) > 1 and sum(bool(text) for text, _ in texts) >= 10
+    meant: dict[str, object] = {}
+    classes, seen = len(set(labels)), 0
+    for value, label in zip(values, labels, strict=True):
+        text = "" if pd.isna(value) else str(value)
+        if text and meant.setdefault(text, label) != label:
+            return False
+        if len(meant) > classes:  # of thousands of columns, most end here
+            return False
+        seen += bool(text)
+    return len(set(meant.values())) == len(meant) > 1 and seen >= 10
 
 
-def _gaps(cells: pd.Series, declared: OwnColumn, blanks: frozenset[str], findings: list[Finding]) -> pd.Series:
-    """Which cells mean "no value"."""
+def _without_gaps(cells: pd.Series, declared: OwnColumn, blanks: frozenset[str], findings: list[Finding]) -> pd.Series:
+    """The cells, empty where they mean "no value"."""
     attribute = declared.attribute.attribute if declared.attribute else None
     missing = blanks | {text.lower() for text in declared.missing}
     if attribute:
         missing |= NOTHING | (frozenset() if attribute.categories else _DASHES)
     codes = {number for text in declared.missing if (number := _number(text)) is not None}
     known = {float(code) for code in CODES} - codes if attribute else set()
-    gaps, listed = [], []
+    kept, listed = [], []
     for line, cell in cells.items():
         number = _number(cell) if codes or known else None
-        gaps.append(number in codes or number in known or (cell.lower() in missing and cell not in declared.categories))
+        gap = number in codes or number in known or (cell.lower() in missing and cell not in declared.categories)
+        kept.append("" if gap else cell)
         if number in known:
             listed.append(f"line {line}, column {cells.name!r}: {cell}")
     note(findings, "missing-code", "cells taken for codes of a missing value", listed)
-    return pd.Series(gaps, cells.index, dtype=bool)
+    return pd.Series(kept, cells.index, name=cells.name, dtype=object)
 
 
-def _kind(cells: pd.Series, where: str) -> str:
-    observed = cells[~is_missing(cells)]
-    with suppress(DataError):
-        _numbers(observed, where)
-        return "number"
+def _refuse_many(cells: pd.Series, where: str) -> None:
+    observed = cells[cells != ""]
     if observed.nunique() > MANY:
         raise DataError(
             f"{where}: {observed.nunique()} different texts, such as {first_ten(map(repr, observed.unique()[:3]))}. "
             'If they are numbers, say kind = "number" to hear which is none; if categories, kind = "category"; '
             "if neither, leave the column out."
         )
-    return "category"
 
 
-def _numbers(cells: pd.Series, source: str, undetected: frozenset[str] = frozenset()) -> tuple[pd.Series, pd.Series]:
+def _numbers(cells: pd.Series, source: str, undetected: frozenset[str]) -> tuple[pd.Series, np.ndarray]:
     """Numbers, and -1, 0 or 1 for those below, within or above the assay's range; NaN where missing."""
-    text, signs = [], []
-    for cell in cells:
-        bound, none = _BOUND.fullmatch(cell), cell.lower() in undetected
-        text.append("0" if none else bound[2] if bound else cell)
-        signs.append(-1.0 if none or (bound and bound[1] in "<\u2264") else 1.0 if bound else 0.0)
-    numbers = to_number(pd.Series(text, cells.index, name=cells.name, dtype=object), source)
-    return numbers, pd.Series(signs, cells.index, dtype=float).where(numbers.notna())
+    text, signs = list(cells), [0] * len(cells)
+    for place, cell in enumerate(text):
+        if cell.lower() in undetected:
+            text[place], signs[place] = "0", -1
+        elif bound := _BOUND.fullmatch(cell):
+            text[place], signs[place] = bound[2], -1 if bound[1] in "<\u2264" else 1
+    bounds = pd.Series(text, cells.index, name=cells.name, dtype=object) if any(signs) else cells
+    numbers = to_number(bounds, source)
+    return numbers, np.where(numbers.isna(), np.nan, signs)
 
 
 def _converted(numbers: pd.Series, cells: pd.Series, known: Known, where: str, findings: list[Finding]) -> pd.Series:
@@ -187,7 +191,7 @@ def _converted(numbers: pd.Series, cells: pd.Series, known: Known, where: str, f
     numbers = numbers * known.factor
     middle = float(numbers.median())
     likely = [unit for unit, times in attribute.units.items() if times != 1 and _inside(middle * times, known)]
-    advice = ""
+    advice = "Correct them, or leave them empty."
     if likely and not _inside(middle, known):
         advice = f"They may be in {likely[0]}: name the column '{attribute.name} ({likely[0]})', and it is converted."
     _refuse_outside(numbers, cells, attribute.low, attribute.high, attribute.unit, where, advice)
@@ -199,26 +203,18 @@ def _inside(value: float, known: Known) -> bool:
 
 
 def _refuse_outside(
-    numbers: pd.Series, cells: pd.Series, low: float | None, high: float | None, unit: str, where: str, advice: str = ""
+    numbers: pd.Series, cells: pd.Series, low: float | None, high: float | None, unit: str, where: str, advice: str
 ) -> None:
     least, most = -np.inf if low is None else low, np.inf if high is None else high
     outside = cells[(numbers < least) | (numbers > most)]
     if len(outside):
         limits = f"{'any' if low is None else f'{low:g}'} to {'any' if high is None else f'{high:g}'}"
         listed = first_ten(f"{cell} (line {line})" for line, cell in outside.items())
-        advice = advice or (
-            "Is it in another unit, or a code for a missing value? Then convert it, or list the code in missing."
-        )
-        span = f"{limits} {unit}".strip()
-        raise DataError(f"{where}: {len(outside)} values are outside {span}: {listed}. {advice}")
+        raise DataError(f"{where}: {len(outside)} values are outside {f'{limits} {unit}'.strip()}: {listed}. {advice}")
 
 
 def _categories(cells: pd.Series, declared: OwnColumn, where: str) -> pd.Series:
-    """One of the categories per cell, None where missing.
-
-    Raises:
-        DataError: a cell is none of them.
-    """
+    """One of the categories per cell, None where missing; another text is refused."""
     attribute = declared.attribute.attribute if declared.attribute else None
     known = attribute.categories if attribute else declared.categories
     observed = cells[cells != ""]
@@ -245,7 +241,7 @@ def _number(text: str) -> float | None:
 
 
 def duplicates(ids: pd.Series, what: str) -> Iterable[str]:
-    """For each text that stands twice, a clause with its lines."""
-    for text, lines in ids.groupby(ids).groups.items():
-        if len(lines) > 1:
-            yield f"{what} {text!r} on lines {first_ten(lines)}"
+    """For each text that is there twice, a clause with its lines."""
+    twice = ids[ids.duplicated(keep=False)]
+    for text, lines in twice.groupby(twice).groups.items():
+        yield f"{what} {text!r} on lines {first_ten(lines)}"

@@ -1,4 +1,4 @@
-"""What is said about people's own data, by a TOML or by a task: nothing has been looked at yet."""
+"""What a TOML or a task says about people's own data: nothing has been looked at yet."""
 
 from __future__ import annotations
 

@@ -37,18 +37,7 @@ _MASK_FOLDER = re.compile(r"(.*[\W_])?(masks?|segs?|segmentations?|labels?|rois?
 
 @dataclass
 class Files:
-    """Files below a folder, in the order of their names.
-
-    Args:
-        folder: the data folder.
-        tables: ``.csv`` and ``.tsv`` files.
-        volumes: NIfTI files that are no masks.
-        series: folders with DICOM files -> those files.
-        pictures: 2-D files that are no masks.
-        masks: NIfTI files that are masks by their name or their folder's.
-        drawings: 2-D files that are masks.
-        archives: files that have to be unpacked to be used.
-    """
+    """Files below a folder, in the order of their names."""
 
     folder: Path
     tables: list[Path] = field(default_factory=list)
@@ -70,11 +59,7 @@ class Files:
 
 
 def look(folder: Path) -> Files:
-    """Walk a folder once, not through links to folders.
-
-    Raises:
-        DataError: there is no such folder, or one that cannot be read.
-    """
+    """Walk a folder once, not through links to folders; refuse one that is not there or cannot be read."""
     if not folder.is_dir():
         raise DataError(f"{folder}: there is no such folder.")
     found = Files(folder)

@@ -29,20 +29,10 @@ _WORD = re.compile(r"[^\W_]+")
 def named_images(
     joined: Joined, ids: pd.Series, files: Files, wanted: Wanted, findings: list[Finding], progress: Progress
 ) -> Matches:
-    """Find the images that are called after each row's id; where no name tells, the PatientID of a DICOM header does.
+    """Find the images called after each row's id (by line); where no name says whose it is, the PatientID does.
 
-    Of pictures there may be many a row, of volumes one.
-
-    Args:
-        joined: the tables.
-        ids: the id of each row that is kept, by line.
-        files: what lies below the data folder.
-        wanted: which series to take.
-        findings: gets images of nobody, and those not wanted.
-        progress: counts folders.
-
-    Returns:
-        With what is wrong: ids in several rows, images of several ids, several volumes of one id.
+    Of pictures there may be many per row, of volumes one. What is wrong: ids in several rows, images of several ids,
+    several volumes of one id. Images of no one, and those not wanted, go to the findings.
     """
     found = Matches()
     lines, known = _lines(joined, ids, found.wrong)
@@ -118,15 +108,16 @@ def _choose(
 
 def _lines(joined: Joined, ids: pd.Series, wrong: list[str]) -> tuple[dict[str, int], dict[str, str]]:
     """Id -> its line, and id in lower case -> id; an id in several rows is wrong."""
-    groups = ids.groupby(ids.str.lower(), sort=False).groups
-    twice = [f"{ids[lines[0]]} (lines {first_ten(lines)})" for lines in groups.values() if len(lines) > 1]
+    rows: dict[str, list[tuple[int, str]]] = {}
+    for line, who in ids.items():
+        rows.setdefault(who.lower(), []).append((int(str(line)), who))
+    twice = [f"{same[0][1]} (lines {first_ten(line for line, _ in same)})" for same in rows.values() if len(same) > 1]
     if twice:
         wrong.append(
             f"{joined.path}, column {ids.name!r}: {len(twice)} subjects have several rows: {first_ten(twice)}. Keep "
             "one row for each, or name each row's image in a column, such as 'image'."
         )
-    known = {str(lower): ids[lines[0]] for lower, lines in groups.items()}
-    return {known[str(lower)]: int(lines[0]) for lower, lines in groups.items()}, known
+    return {same[0][1]: same[0][0] for same in rows.values()}, {lower: same[0][1] for lower, same in rows.items()}
 
 
 def unclear_ids(what: str, unclear: list[str], table: Path) -> str:
@@ -179,7 +170,7 @@ def scan_ids(
 
 
 def ids_in(parts: Sequence[str], ids: Mapping[str, str]) -> list[str]:
-    """Find the ids that a path names; several where it cannot be told which is meant.
+    """Find the ids that a path names; several where any of them may be meant.
 
     A folder or file called exactly as an id counts first, the topmost one (``7/2/slice.dcm`` is of patient 7). Else the
     deepest name that holds an id between other words: at its beginning (``7_2.png`` is of patient 7), or anywhere.

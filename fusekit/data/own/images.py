@@ -1,8 +1,8 @@
-"""Give every row of a table its image, by id: what is missing, found twice or shared is said with its line."""
+"""Find the image of every row of a table by its id: what is missing, found twice or shared is listed with its line."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from fusekit.errors import DataError, first_ten
 
 @dataclass
 class Matches:
-    """What matching came to.
+    """What matching found.
 
     Args:
         images: line of the main table -> its images.
@@ -80,11 +80,10 @@ def beside(found: Matches, folder: Path) -> list[str]:
 def _by_pattern(joined: Joined, pattern: Pattern, folder: Path, lines: pd.Index) -> Matches:
     found = Matches()
     candidates = pattern.candidates(folder)
-    columns = [joined.cells(column) for column in pattern.columns]
+    columns = [joined.cells(column).loc[lines] for column in pattern.columns]
     asked: dict[int, tuple[str, ...]] = {}
     taken: set[str] = set()
-    for line in lines:
-        values = tuple(cells[line] for cells in columns)
+    for line, *values in zip(lines, *columns, strict=True):
         bad = _no_name(joined, pattern.columns, values, line)
         if bad:
             found.wrong.append(bad)
@@ -92,7 +91,7 @@ def _by_pattern(joined: Joined, pattern: Pattern, folder: Path, lines: pd.Index)
         fitting = pattern.find(values, candidates)
         taken.update(fitting)
         if not fitting:
-            asked[line] = values
+            asked[line] = tuple(values)
         elif len(fitting) > 1:
             found.wrong.append(
                 f"{joined.where(line, pattern.columns[0])}: {_shown(values)} matches {len(fitting)} images: "
@@ -104,18 +103,17 @@ def _by_pattern(joined: Joined, pattern: Pattern, folder: Path, lines: pd.Index)
     ids = {candidate: known for candidate in unused if (known := pattern.ids(candidate)) is not None}
     found.unused = list(ids)
     near = spelt_otherwise(map(_shown, asked.values()), map(_shown, ids.values()))
-    for line, values in asked.items():
-        text = _shown(values)
+    for line, wanted in asked.items():
+        text = _shown(wanted)
         hint = f": {text!r} in the table, {near[text]!r} among the images, the same?" if text in near else ""
         found.absent[line] = f"{text} (line {line}){hint}"
     return found
 
 
-def _by_path(joined: Joined, column: str, folder: Path, lines: Iterable[int], blanks: frozenset[str]) -> Matches:
+def _by_path(joined: Joined, column: str, folder: Path, lines: pd.Index, blanks: frozenset[str]) -> Matches:
     found = Matches()
-    cells = joined.cells(column)
-    for line in lines:
-        cell = cells[line]
+    cells = dict(zip(lines.tolist(), joined.cells(column).loc[lines], strict=True))
+    for line, cell in cells.items():
         if cell.lower() in blanks:
             found.absent[line] = f"an empty cell (line {line})"
             continue
@@ -152,7 +150,7 @@ def _hints(folder: Path, cells: set[str]) -> dict[str, str]:
 
 
 def _no_name(joined: Joined, columns: Sequence[str], values: Sequence[str], line: int) -> str:
-    """Say why a cell cannot stand for a brace of a pattern."""
+    """Say why a cell cannot fill a brace of a pattern."""
     for column, value in zip(columns, values, strict=True):
         if value in ("", ".", ".."):
             return f"{joined.where(line, column)}: {value!r} names no image."

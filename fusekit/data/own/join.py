@@ -1,4 +1,4 @@
-"""Somebody's tables, joined by key: one row a scan, and for every cell the file and line that it came from."""
+"""Tables joined by key: one row per scan, and for every cell the file and line that it came from."""
 
 from __future__ import annotations
 
@@ -19,17 +19,11 @@ from fusekit.errors import DataError, first_ten
 
 @dataclass(frozen=True)
 class Part:
-    """One of the tables.
-
-    Args:
-        path: its file.
-        cells: text, index ``line``, as ``read_table`` gives it.
-        lines: line of the main table -> line of this one, with NA where a row has no partner.
-    """
+    """One of the tables."""
 
     path: Path
-    cells: pd.DataFrame
-    lines: pd.Series
+    cells: pd.DataFrame  # as ``read_table`` returns it
+    lines: pd.Series  # line of the main table -> line of this one, NA where a row has no partner
 
 
 @dataclass(frozen=True)
@@ -43,7 +37,7 @@ class Joined:
         """Column -> the table it stands in."""
         return {str(column): part for part in self.parts for column in part.cells.columns}
 
-    @property
+    @cached_property
     def lines(self) -> pd.Index:
         """The main table's lines."""
         return self.parts[0].cells.index
@@ -54,38 +48,37 @@ class Joined:
         return self.parts[0].path
 
     def require(self, names: Iterable[str]) -> None:
-        """Refuse columns that stand in none of the tables.
-
-        Raises:
-            DataError: the message names those that look like them.
-        """
+        """Refuse columns that are in none of the tables; the message names those that look like them."""
         everywhere = pd.DataFrame(columns=list(self.homes))
         require_columns(everywhere, list(dict.fromkeys(names)), " and ".join(str(part.path) for part in self.parts))
 
     def cells(self, column: str) -> pd.Series:
         """A column's text, by the main table's line; empty where its table has no partner."""
-        if column not in self._texts:  # asked for row by row
-            part = self.homes[column]
-            spread = self.spread(part.cells[column], part)
-            text = spread if part is self.parts[0] else spread.map(lambda cell: cell if isinstance(cell, str) else "")
-            self._texts[column] = text
-        return self._texts[column]
+        part = self.homes[column]
+        return self.spread(part.cells[column], part, self.lines).fillna("")
+
+    def spread(self, values: pd.Series, part: Part, rows: pd.Index) -> pd.Series:
+        """Values by a table's own lines -> by some of the main table's; a missing value where there is no partner."""
+        if part is self.parts[0]:
+            return values if values.index.equals(rows) else values.loc[rows]
+        return values.reindex(self._needed(part, rows)[1]).set_axis(rows)
+
+    def needed(self, part: Part, rows: pd.Index) -> pd.DataFrame:
+        """The lines of a table that some rows of the main one need, in its own order."""
+        return self._needed(part, rows)[2]
+
+    def _needed(self, part: Part, rows: pd.Index) -> tuple[pd.Index, pd.Index, pd.DataFrame]:
+        """Rows, their partners (-1 where there is none), and those lines: found once for thousands of columns."""
+        known = self._last.get(part.path)
+        if known is None or known[0] is not rows:
+            partners = pd.Index(part.lines.loc[rows].fillna(-1).astype(int))
+            known = rows, partners, part.cells.loc[sorted({*partners} - {-1})].astype(object)
+            self._last[part.path] = known
+        return known
 
     @cached_property
-    def _texts(self) -> dict[str, pd.Series]:
+    def _last(self) -> dict[Path, tuple[pd.Index, pd.Index, pd.DataFrame]]:
         return {}
-
-    def at(self, column: str, lines: pd.Index) -> pd.Series:
-        """A column's text of some of the lines, in their order."""
-        return pick(self.cells(column), lines)
-
-    def spread(self, values: pd.Series, part: Part) -> pd.Series:
-        """Values by a table's own lines -> by the main table's; a missing value where a row has no partner."""
-        if part is self.parts[0]:
-            return values if values.index.equals(self.lines) else values.reindex(self.lines)
-        partners = part.lines.dropna()
-        found = values.reindex(partners.astype(int)).set_axis(partners.index)
-        return found.reindex(self.lines)
 
     def where(self, line: int, column: str) -> str:
         """Name a cell: file, line and column."""
@@ -93,18 +86,10 @@ class Joined:
         return f"{part.path}, line {part.lines[line]}, column {column!r}"
 
 
-def pick(values: pd.Series, lines: pd.Index) -> pd.Series:
-    """Values of some lines; of thousands of columns most often all, which need not be looked up."""
-    return values if values.index.equals(lines) else values.loc[lines]
-
-
 def join(path: Path, tables: Sequence[Further], problems: Problems, findings: list[Finding]) -> Joined:
     """Read the tables and join them by their keys, never by position.
 
     What does not match goes to the problems; rows of a further table that nothing asks for go to the findings.
-
-    Raises:
-        DataError: the main table cannot be read.
     """
     main = read_table(path)
     if main.empty:

@@ -13,13 +13,7 @@ from fusekit.extension.registry import suggest
 
 
 class Keys:
-    """Takes what it needs out of a TOML, and notes where that is something else.
-
-    Args:
-        path: the TOML.
-        text: its text, to find lines in.
-        problems: what is wrong goes there.
-    """
+    """Takes what it needs out of a TOML (``text``, to find lines in), and notes where that is something else."""
 
     def __init__(self, path: Path, text: str, problems: Problems):
         self.path, self.lines, self.problems = path, text, problems

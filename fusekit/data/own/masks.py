@@ -35,15 +35,15 @@ def match_masks(
     """The mask of each image, or None; pictures have none: they show the slice that was chosen.
 
     Args:
-        own: what was said about the data.
+        own: the description of the data.
         joined: the tables.
         files: what lies below the data folder.
         images: of the scans.
         lines: the row of each scan.
         rows: all rows that are kept.
         unused_images: of no row, unless they are masks.
-        problems: what is wrong goes there.
-        findings: masks and images that belong to no row go there.
+        problems: what is wrong is added.
+        findings: masks and images that belong to no row are added.
     """
     place, folder = own.masks, files.folder
     masks: dict[int, list[Path]] = {}
@@ -76,7 +76,7 @@ def match_masks(
 
 
 def note_absent(scans: pd.DataFrame, classes: Sequence[str], findings: list[Finding]) -> None:
-    """Say so where volumes have no mask: their slices are chosen in another way."""
+    """Note volumes without a mask: their slices are chosen in another way."""
     if "mask" not in scans:
         return
     volumes = scans[[not is_picture(image) for image in scans["image"]]]
@@ -88,11 +88,7 @@ def note_absent(scans: pd.DataFrame, classes: Sequence[str], findings: list[Find
 
 
 def named_masks(joined: Joined, ids: pd.Series, files: Files, findings: list[Finding]) -> dict[int, list[Path]]:
-    """Find the masks, by line, that are called after each row's id.
-
-    Raises:
-        DataError: a mask could be of several ids.
-    """
+    """Find the masks, by line, that are called after each row's id; refuse one that could be of several ids."""
     known = {who.lower(): who for who in ids}
     own: dict[str, list[Path]] = {}
     unclear = []
@@ -110,11 +106,7 @@ def named_masks(joined: Joined, ids: pd.Series, files: Files, findings: list[Fin
 
 
 def mask_of(image: Path, masks: list[Path], folder: Path) -> Path | None:
-    """The image's mask among its subject's: called after the image, or the tumour's, or the only one.
-
-    Raises:
-        DataError: several could be meant.
-    """
+    """The image's mask among its subject's: called after the image, or the tumour's, or the only one; else refuse."""
     if not masks:
         return None
     for among in (

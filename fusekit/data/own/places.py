@@ -57,14 +57,8 @@ def _beginning(paths: Sequence[str], start: str) -> tuple[int, int]:
 class Pattern:
     """A path with column names in braces, such as ``scans/{scan_id}.nii.gz``.
 
-    Its plain parts may hold ``*`` and ``?``, which stand for any characters but ``/``, and ``**``, for any folders. A
-    value beside a wildcard counts as a whole word: ``{id}*`` with the id 1 finds ``1_t1.nii``, not ``10_t1.nii``.
-
-    Args:
-        text: as written.
-
-    Raises:
-        DataError: braces without partner, no column, or a path that leaves the folder.
+    Its plain parts may hold ``*`` and ``?``, which match any characters but ``/``, and ``**``, which matches folders.
+    A value beside a wildcard counts as a whole word: ``{id}*`` with the id 1 finds ``1_t1.nii``, not ``10_t1.nii``.
     """
 
     text: str
@@ -101,7 +95,7 @@ class Pattern:
         return Candidates({Path(path).as_posix() for path in found})
 
     def find(self, values: Sequence[str], candidates: Candidates) -> list[str]:
-        """The candidates that a row's values (one a column in braces) fit."""
+        """The candidates that a row's values (one per column in braces) fit."""
         pairs = list(zip(self._plain, [*values, ""], strict=True))
         fixed = "".join(re.sub(r"\*\*/|[*?]", "\0", plain) + value for plain, value in pairs).split("\0")
         free = [
@@ -109,11 +103,14 @@ class Pattern:
             for value, before, after in zip(values, self._plain[:-1], self._plain[1:], strict=True)
             if before.endswith(("*", "?")) and after.startswith(("*", "?"))
         ]
+        found = candidates.some(fixed[0], fixed[-1], free)
+        if not found or len(fixed) == 1:  # of thousands of rows, few need an expression
+            return [path for path in found if path == fixed[0]]
         expression = self._expression([re.escape(value) for value in values])
-        return [path for path in candidates.some(fixed[0], fixed[-1], free) if expression.fullmatch(path)]
+        return [path for path in found if expression.fullmatch(path)]
 
     def ids(self, candidate: str) -> tuple[str, ...] | None:
-        """The values that a candidate stands for: what to compare with a row whose image was not found."""
+        """The values that a candidate holds in its braces: what to compare with a row whose image was not found."""
         match = self._expression(["([^/]+)"] * len(self.columns)).fullmatch(candidate)
         return match.groups() if match else None
 
@@ -134,11 +131,7 @@ def _wildcards(plain: str) -> str:
 
 
 def refuse_leaving(text: str) -> None:
-    """Refuse a path that is not plainly below the data folder.
-
-    Raises:
-        DataError: it is absolute, goes up, or is no path; the message is a clause about the path.
-    """
+    """Refuse a path that is not plainly below the data folder; the message is a clause about the path."""
     if "\0" in text:
         raise DataError(f"{text!r} is no path.")
     windows = PureWindowsPath(text)
@@ -155,11 +148,7 @@ def is_archive(name: str) -> bool:
 
 
 def refuse_archive(text: str) -> None:
-    """Refuse archives by name; they are never unpacked.
-
-    Raises:
-        DataError: the name is that of an archive.
-    """
+    """Refuse archives by name; they are never unpacked."""
     if is_archive(text):
         raise DataError(f"{text!r} is an archive, and archives are never unpacked here. Unpack it yourself.")
 
@@ -173,13 +162,14 @@ def confined(folder: Path, relative: str) -> Path:
     """
     refuse_leaving(relative)
     refuse_archive(relative)
-    path, home = folder / relative.replace("\\", "/"), os.path.realpath(folder)
+    path = folder / relative.replace("\\", "/")
     try:
         if not path.exists():
             raise NotThere(f"{relative!r}: there is no such file or folder.")
         links = [path, *(entry for entry in path.iterdir() if entry.is_symlink())] if path.is_dir() else [path]
     except (OSError, ValueError) as error:
         raise DataError(f"{relative!r} cannot be looked at: {error}.") from error
+    home = os.path.realpath(folder)
     for link in links:
         if os.path.commonpath([home, os.path.realpath(link)]) != home:
             shown = link.relative_to(folder).as_posix()

@@ -1,4 +1,4 @@
-"""Everything that is wrong with somebody's own data, gathered and said at once."""
+"""Everything that is wrong with people's own data, gathered and reported at once."""
 
 from __future__ import annotations
 
@@ -14,11 +14,7 @@ from fusekit.errors import DataError, FusekitError
 
 
 class Problems:
-    """Sentences about what has to be put right, in the order in which they were found.
-
-    Args:
-        source: the TOML that the data are described in.
-    """
+    """Sentences about what has to be put right, in the order in which they were found; ``source`` is the TOML."""
 
     def __init__(self, source: Path):
         self.source = source
@@ -41,11 +37,7 @@ class Problems:
             self.add(str(error))
 
     def refuse(self) -> None:
-        """Stop if there are any.
-
-        Raises:
-            DataError: all of them, one a line.
-        """
+        """Raise all of them, one per line."""
         if len(self.sentences) == 1:
             raise DataError(self.sentences[0])
         if self.sentences:
@@ -54,7 +46,7 @@ class Problems:
 
 
 def note(findings: list[Finding], code: str, message: str, items: Iterable[object], **more: Any) -> None:
-    """Add a finding if it concerns anything; what is already said of other items is said once of all."""
+    """Add a finding if it concerns anything; items of a finding that is there already are added to it."""
     listed = tuple(map(str, items))
     if not listed:
         return

@@ -1,4 +1,4 @@
-"""DICOM series: what a folder of files holds, told from their headers."""
+"""DICOM series: what a folder of files holds, by their headers."""
 
 from __future__ import annotations
 
@@ -26,15 +26,7 @@ _LOCALISER = re.compile(r"locali[sz]er|scout|topogram|surview|scanogram", re.IGN
 
 @dataclass(frozen=True)
 class Image:
-    """One image.
-
-    Args:
-        path: what to read it from: a file, or the folder of a DICOM series; one of its files where the folder holds
-            other series too.
-        description: SeriesDescription.
-        patient: PatientID.
-        scanner: manufacturer and model.
-    """
+    """An image: a file, the folder of a DICOM series, or one of its files where the folder holds other series too."""
 
     path: Path
     description: str = ""
@@ -63,11 +55,7 @@ class Wanted:
 
 
 def series_in(folder: Path, files: Sequence[Path], modality: str, findings: list[Finding]) -> list[Image]:
-    """Group the DICOM files of a folder into series; localisers and other modalities are left aside, and noted.
-
-    Raises:
-        DataError: a header cannot be read, with the file.
-    """
+    """Group the DICOM files of a folder into series; localisers and other modalities are left out, and noted."""
     groups: dict[str, list[Path]] = {}
     headers: dict[str, dict[str, str]] = {}
     for file in files:
@@ -115,7 +103,7 @@ def of_folder(path: Path, wanted: Wanted, folder: Path, findings: list[Finding])
 
 
 def note_unused(images: Sequence[Image], wanted: Wanted, folder: Path, findings: list[Finding]) -> None:
-    """Say which images of subjects in use are not looked at."""
+    """Note which images of subjects in use are not looked at."""
     message = f"further images of subjects in use, not called {wanted.name!r}, left aside"
     note(findings, "unused-series", message, [image.shown(folder) for image in images], dropped="scans", along=0)
 

@@ -25,14 +25,7 @@ def name_of(task: str) -> str:
 
 
 class OwnTask(Task):
-    """A cohort that a TOML describes: images, table, subject, label, columns.
-
-    Args:
-        path: the TOML.
-
-    Raises:
-        DataError: what is wrong in the TOML itself, all of it at once.
-    """
+    """A cohort that a TOML describes: images, table, subject, label, columns."""
 
     def __init__(self, path: Path):
         self.own: OwnData = read_own(path)
@@ -47,11 +40,7 @@ class OwnTask(Task):
         self._leaks: dict[str, str] = {}
 
     def scan(self, folder: Path, progress: Progress) -> Cohort:
-        """Read the tables and find the images, joined by id.
-
-        Raises:
-            DataError: everything that does not fit, at once, with files, lines and columns.
-        """
+        """Read the tables and find the images, joined by id; refuse everything that does not fit, at once."""
         cohort, cells = read_cohort(self.own, folder, progress)
         self._leaks = {
             str(name): "each of its values goes with one class"

@@ -1,4 +1,4 @@
-"""The TOML in which somebody describes their own data: read, and every key of it checked."""
+"""The TOML in which people describe their own data: read, and every key of it checked."""
 
 from __future__ import annotations
 
@@ -37,12 +37,7 @@ _ENTRIES = """
 
 
 def read_own(path: Path) -> OwnData:
-    """Read and check a TOML.
-
-    Raises:
-        DataError: it cannot be read, is no TOML, or has keys that are unknown, missing or of the wrong kind: all of
-            them, with their lines.
-    """
+    """Read and check a TOML; refuse all keys that are unknown, missing or of the wrong kind, with their lines."""
     try:
         text = regular(path).read_text(encoding="utf-8-sig")
         entries = tomllib.loads(text)
@@ -64,8 +59,6 @@ def read_own(path: Path) -> OwnData:
 
 
 class _Reader(Keys):
-    """Reads the whole of it."""
-
     def read(self, entries: dict[str, Any]) -> OwnData | None:
         self.known(entries, _ENTRIES)
         before = len(self.problems.sentences)

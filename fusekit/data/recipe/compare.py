@@ -33,7 +33,7 @@ KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One way in which a rebuilt cohort is not the recipe's; it holds no value.
+    """A way in which a rebuilt cohort is not the recipe's; it holds no value.
 
     Args:
         kind: one of ``KINDS``.
@@ -56,14 +56,7 @@ class Difference:
 
 
 def pair(theirs: pd.DataFrame, mine: pd.DataFrame) -> dict[str, str]:
-    """Match scans of two tables: by scan id, else by image id.
-
-    Args:
-        theirs, mine: index scan; column image_id if there are image ids.
-
-    Returns:
-        Their scan -> mine, for those that have a match.
-    """
+    """Match scans of two tables (index scan, maybe a column image_id) by scan id, else by image id: theirs -> mine."""
     own = set(mine.index)
     pairs = {str(scan): str(scan) for scan in theirs.index if scan in own}
     if "image_id" in theirs and "image_id" in mine:
@@ -78,11 +71,7 @@ def pair(theirs: pd.DataFrame, mine: pd.DataFrame) -> dict[str, str]:
 def select(cohort: Cohort, recipe: Recipe) -> Cohort:
     """Keep the recipe's scans, in the recipe's order, with its columns first and in its order.
 
-    A column that the recipe does not have is dropped where none of the scans kept has a value: it is there for the sake
-    of scans that are not.
-
-    Raises:
-        DataError: the cohort's ids repeat or its tables are out of step.
+    A column that the recipe does not have is dropped where no kept scan has a value: the scans left out brought it.
     """
     if not (cohort.scans.index.is_unique and cohort.scans.index.equals(cohort.clinical.index)):
         cohort.check()
@@ -108,7 +97,7 @@ def select(cohort: Cohort, recipe: Recipe) -> Cohort:
 
 
 def compare(theirs: Recipe, mine: Recipe, others: pd.DataFrame | None = None) -> list[Difference]:
-    """Say where a rebuilt cohort differs from a recipe: columns first, then subject by subject.
+    """List where a rebuilt cohort differs from a recipe: columns first, then subject by subject.
 
     Label and values of a scan can be compared only where the images have the same voxels, which key their digests.
 

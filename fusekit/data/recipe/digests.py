@@ -1,4 +1,4 @@
-"""What a recipe says of a scan in place of image and values: digests that only who has the image can compare."""
+"""What a recipe holds of a scan instead of image and values: digests that only who has the image can compare."""
 
 from __future__ import annotations
 
@@ -29,13 +29,11 @@ IMAGE, LABEL, MASK, VALUES = "image_sha256", "label_hmac", "mask_hmac", "values_
 
 
 def digest_voxels(data: np.ndarray) -> tuple[str, bytes]:
-    """Return the digest of a volume, and the key that nobody has without its voxels.
+    """Return the digest of a volume (X, Y, Z), and the key that cannot be had without its voxels.
 
     The digest is SHA-256 of ``"X,Y,Z;"`` and the voxels as little-endian float32 in C order; the key is SHA-256 of
-    ``KEY_TAG`` and the same bytes. Neither can be computed from the other.
-
-    Args:
-        data: (X, Y, Z) in closest-canonical orientation, so that neither container nor stored orientation matters.
+    ``KEY_TAG`` and the same bytes. Neither can be computed from the other. The orientation is closest-canonical, so
+    that neither container nor stored orientation matters.
     """
     shape = (",".join(map(str, data.shape)) + ";").encode()
     public, secret = hashlib.sha256(shape), hashlib.sha256(KEY_TAG + shape)
@@ -57,13 +55,9 @@ def keyed_label(key: bytes, subject: str, label: str) -> str:
 
 
 def keyed_values(key: bytes, subject: str, table: str, row: Mapping[str, float | str | None]) -> str:
-    """Digest of a scan's values from one table: it changes if and only if a value does.
+    """Digest of a scan's values (column -> ``plain``) from one table: it changes if and only if a value does.
 
-    Args:
-        key: of the scan.
-        subject: kept in the message, so that nobody sees which subjects share their values.
-        table: where the values come from.
-        row: column -> value as ``plain`` gives it; the order does not matter.
+    The subject is part of the message, so that subjects who share their values do not show.
     """
     return keyed(key, ["values", subject, table, sorted(row.items())])
 
@@ -84,23 +78,14 @@ def table_of(column: Column) -> str:
 def digest_scans(
     cohort: Cohort, columns: Sequence[Column], progress: Progress, workers: int | None = None
 ) -> pd.DataFrame:
-    """Read every image once, and return what a recipe says of each scan.
+    """Read every image once, and return what a recipe holds of each scan.
 
-    As many volumes are in memory as there are threads, whatever the cohort's size.
-
-    Args:
-        cohort: as its task reads it.
-        columns: those of the cohort, with the sources that the recipe gives them.
-        progress: shows one step a scan.
-        workers: threads; None for one a core, at most 8.
+    As many volumes are in memory as there are threads, whatever the cohort's size; by default one per core, at most 8.
 
     Returns:
         Index scan, in the order of the cohort; text columns subject, visit and image_id if the cohort has them,
         ``image_sha256``, ``label_hmac``, ``mask_hmac`` if it has masks ("" for a scan without), and a
         ``values_hmac:TABLE`` for each table that columns come from.
-
-    Raises:
-        DataError: an image cannot be read; the message names the file.
     """
     tables: dict[str, list[Column]] = {}
     for column in columns:

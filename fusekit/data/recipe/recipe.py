@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import re
 import shutil
@@ -19,7 +18,7 @@ from typing_extensions import TypedDict
 
 from fusekit.data.cohort import Cohort, Column
 from fusekit.data.recipe.digests import IMAGE, LABEL, digest_scans
-from fusekit.disk import regular, write_bytes
+from fusekit.disk import read_written, regular, table_bytes, write_bytes
 from fusekit.disk.schema import CLOSED, OPEN, parse_json
 from fusekit.errors import DataError, OptionError
 from fusekit.progress import Progress
@@ -40,10 +39,7 @@ class Recipe:
     """A cohort without its data.
 
     Args:
-        task: name of the task.
-        synthetic: whether it is the task's SYNTHETIC cohort.
         options: part (task, synthetic) -> option -> value; where a value is a file, its path on this machine.
-        classes: names of the labels.
         columns: the clinical columns; their sources name no folder.
         scans: as ``digest_scans`` returns them.
         findings: code -> count.
@@ -74,11 +70,7 @@ class Recipe:
         versions: Mapping[str, str],
         progress: Progress,
     ) -> Recipe:
-        """Write down a cohort: reads every image once.
-
-        Raises:
-            DataError: an image cannot be read.
-        """
+        """Make the recipe of a cohort: reads every image once."""
         columns = tuple(replace(column, source=_FOLDERS.sub("", column.source)) for column in cohort.columns)
         findings: dict[str, int] = {}
         for finding in cohort.findings:  # not their messages and items, which may hold paths, dates and values
@@ -102,11 +94,7 @@ class Recipe:
         return frozenset(self.scans["image_id"]) if "image_id" in self.scans else None
 
     def beneath(self, task: str, given: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-        """Lay the options that were given over the recipe's.
-
-        Raises:
-            OptionError: the recipe is one of another task.
-        """
+        """Return the recipe's options, overruled by those that were given; refuse a recipe of another task."""
         own = {Path(task).suffix, Path(self.task).suffix} == {".toml"}  # everybody names their own file as they like
         if Path(task).name != self.task and not own:
             raise OptionError(f"the recipe is one of the task {self.task!r}, not of {Path(task).name!r}.")
@@ -116,7 +104,7 @@ class Recipe:
         return options
 
     def overruled(self, options: Mapping[str, Mapping[str, Any]]) -> list[str]:
-        """Say which of the recipe's options have another value in ``options``."""
+        """List which of the recipe's options have another value in ``options``."""
         return [
             f"{part}.{name} is {_as_text(options[part][name])}, not the recipe's {_as_text(value)}"
             for part in self.options
@@ -157,7 +145,7 @@ class Recipe:
                     shutil.copyfile(source, folder / file)
                     files[file], kept = _sha256((folder / file).read_bytes()), {"file": file}
                 options.setdefault(part, {})[name] = kept
-        table = self.scans.to_csv(lineterminator="\n").encode()
+        table = table_bytes(self.scans.reset_index())
         write_bytes(folder / SCANS, table)
         content = {
             "format": FORMAT,
@@ -208,11 +196,7 @@ class RecipeJson:
 
 
 def read_recipe(folder: Path) -> Recipe:
-    """Read a recipe that somebody wrote.
-
-    Raises:
-        DataError: there is none, it is damaged, or one of its files was changed afterwards.
-    """
+    """Read a recipe; refuse one that is damaged, or of which a file was changed afterwards."""
     path = folder / RECIPE
     if not path.exists():
         raise DataError(
@@ -230,8 +214,9 @@ def read_recipe(folder: Path) -> Recipe:
         for name, digest in content.files.items():
             if Path(name).name != name or _sha256(regular(folder / name).read_bytes()) != digest:
                 raise DataError(f"{folder / name} is not as the recipe was written. Get the recipe again, unchanged.")
-        listed = (folder / SCANS).read_bytes() if SCANS in content.files else b""
-        scans = pd.read_csv(io.BytesIO(listed), dtype=str, keep_default_na=False, index_col="scan")
+        if SCANS not in content.files:
+            raise DataError(f"{path}: files does not list {SCANS}. Get the recipe again, unchanged.")
+        scans = read_written(folder / SCANS, {}).fillna("").set_index("scan")
         _check_scans(folder / SCANS, scans)
         return Recipe(
             task=content.task,

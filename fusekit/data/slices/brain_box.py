@@ -33,12 +33,6 @@ def brain_box(volume: Volume) -> Box:
 
     The brain stem stays with the brain, and as much of the cord as is thicker than the cut. Where no radius parts
     brain and scalp the box is that of the head.
-
-    Args:
-        volume: any spacing; T1-weighted, or otherwise with brain brighter than skull.
-
-    Returns:
-        A slice along each axis of the array.
     """
     from scipy import ndimage
 
@@ -94,7 +88,6 @@ def _radii(deepest: float) -> Iterator[float]:
 
 
 def _largest(mask: np.ndarray) -> Any:
-    """The largest connected piece of a mask."""
     from scipy import ndimage
 
     labels, _ = ndimage.label(mask)
@@ -104,7 +97,6 @@ def _largest(mask: np.ndarray) -> Any:
 
 
 def _touching(mask: np.ndarray, core: np.ndarray) -> Any:
-    """The piece of a mask that holds ``core``, which is one piece."""
     from scipy import ndimage
 
     labels, _ = ndimage.label(mask)

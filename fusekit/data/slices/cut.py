@@ -75,11 +75,7 @@ def cut(volume: Volume, policy: SlicePolicy, size: int, mask: Volume | None = No
 
 
 def choose(volume: Volume, policy: SlicePolicy) -> list[int]:
-    """Return the indices of a policy's slices along its axis; of a single-slice image, that slice.
-
-    Raises:
-        DataError: as ``cut``.
-    """
+    """Return the indices of a policy's slices along its axis; of a single-slice image, that slice."""
     count = volume.data.shape[policy.axis]
     if count == 1:
         return [0]

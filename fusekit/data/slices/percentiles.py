@@ -16,15 +16,10 @@ _BLOCK = 2**16
 
 
 def percentiles_above(data: np.ndarray, threshold: float, percents: Sequence[float]) -> np.ndarray:
-    """Return ``np.percentile(data[data > threshold], percents)``, the same to the last bit.
+    """Return ``np.percentile(data[data > threshold], percents)``, the same to the last bit; some values lie above.
 
     A sample says between which two values each percentile lies; the voxels between them are sorted, those below them
     counted. Should the sample mislead, everything is sorted.
-
-    Args:
-        data: any shape and memory order, finite; some values lie above the threshold.
-        threshold: values up to it do not count.
-        percents: (n,) from 0 to 100.
     """
     flat = as_stored(data)
     sample = flat[::_STRIDE]
@@ -46,7 +41,6 @@ def as_stored(data: np.ndarray) -> np.ndarray:
 def _from_sample(
     flat: np.ndarray, threshold: np.floating, sample: np.ndarray, shares: list[float]
 ) -> np.ndarray | None:
-    """The percentiles; None if the sample misled."""
     limits = [_limits(sample, share, threshold) for share in shares]
     count, below = 0, [0] * len(shares)  # of the voxels above the threshold: all, and those not above a lower limit
     parts: list[list[np.ndarray]] = [[] for _ in shares]

@@ -8,13 +8,9 @@ from fusekit.data.slices.policy import Fit
 
 
 def fit_slice(image: np.ndarray, size: int, spacing: tuple[float, float], fit: Fit) -> np.ndarray:
-    """Resize a slice (B, A) float32 to (size, size).
+    """Resize a slice (B, A) float32 to (size, size); ``spacing`` is a pixel's height and width in mm.
 
-    Args:
-        image: the slice.
-        size: height and width of the result.
-        spacing: a pixel's height and width in mm.
-        fit: ``stretch`` fills the square; ``pad`` keeps the proportions in mm and fills with 0.
+    ``stretch`` fills the square; ``pad`` keeps the proportions in mm and fills with 0.
     """
     rows, columns = _extents(image.shape, size, spacing, fit)
     return _centred(_resize(image, rows, columns), (size, size))
@@ -32,7 +28,6 @@ def fit_volume(data: np.ndarray, size: int, spacing: tuple[float, float, float],
 
 
 def _extents(shape: tuple[int, ...], size: int, spacing: tuple[float, ...], fit: Fit) -> list[int]:
-    """How many pixels of the result each axis takes."""
     if fit == "stretch":
         return [size] * len(shape)
     lengths = [count * apart for count, apart in zip(shape, spacing, strict=True)]

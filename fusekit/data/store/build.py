@@ -23,7 +23,7 @@ from fusekit.data.images.facts import EDGE, measure
 from fusekit.data.slices.cut import cut
 from fusekit.data.slices.policy import SlicePolicy
 from fusekit.data.store.journal import JOURNAL, Journal
-from fusekit.disk import checksum, signed, write_bytes, write_json
+from fusekit.disk import checksum, signed, write_json, write_table
 from fusekit.disk.schema import OPEN, read_json
 from fusekit.errors import DataError
 from fusekit.progress import Progress
@@ -44,14 +44,7 @@ _AHEAD = 4
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A scan to be cut.
-
-    Args:
-        scan: its id.
-        image: where it is read from.
-        mask: likewise, or None.
-        stamp: changes when the files do.
-    """
+    """A scan to be cut; its stamp changes when its files do."""
 
     scan: str
     image: Path
@@ -131,12 +124,7 @@ def fill(
     progress: Progress,
     workers: int,
 ) -> None:
-    """Cut the scans that the journal does not have yet.
-
-    Raises:
-        DataError: a volume cannot be read or cut. The scans before it are kept.
-        OSError: the disk is full, for instance.
-    """
+    """Cut the scans that the journal does not have yet; if a volume cannot be read or cut, those before it are kept."""
     done = journal.resume([(source.scan, source.stamp) for source in sources])
     if done:
         progress.say(f"{done} of {len(sources)} scans were cut before; going on with the others.")
@@ -155,7 +143,7 @@ def fill(
 
 
 def complete(partial: Path, journal: Journal, policy: SlicePolicy, size: int, fingerprint: str) -> None:
-    """Write the tables and the description; the journal goes, for all it knows is in them."""
+    """Write the tables and the description; then the journal goes, for all that is in it is in them."""
     journal.finish()
     rows: list[tuple[str, int]] = []
     scans: list[dict[str, Any]] = []
@@ -170,11 +158,11 @@ def complete(partial: Path, journal: Journal, policy: SlicePolicy, size: int, fi
     if len(scans) != journal.stored:
         raise DataError(f"{partial / JOURNAL} was damaged meanwhile. Start the same command again: it goes on.")
     tables = {
-        ROWS: pd.DataFrame(rows, columns=["scan", "slice"]).rename_axis("row"),
-        SCANS: pd.DataFrame(scans).set_index("scan"),
+        ROWS: pd.DataFrame(rows, columns=["scan", "slice"]).rename_axis("row").reset_index(),
+        SCANS: pd.DataFrame(scans),
     }
     for name, table in tables.items():
-        write_bytes(partial / name, table.to_csv(lineterminator="\n").encode())
+        write_table(table, partial / name)
     description = {
         "format": FORMAT,
         "fingerprint": fingerprint,

@@ -1,4 +1,4 @@
-"""Where FuseKit keeps what it can build again, synthetic cohorts and slice stores, and who is using which."""
+"""Where FuseKit keeps what it can build again (synthetic cohorts, slice stores), and which processes use what."""
 
 from __future__ import annotations
 
@@ -34,11 +34,7 @@ def cache_root() -> Path:
 
 
 def cache_folder(kind: str) -> Path:
-    """Return (and make) the folder for one kind of cached thing, below ``cache_root()``.
-
-    Raises:
-        DataError: it cannot be written.
-    """
+    """Return (and make) the folder for one kind of cached thing, below ``cache_root()``; refuse a read-only one."""
     folder = cache_root() / kind
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -58,7 +54,7 @@ def alone(folder: Path, busy: Callable[[], None]) -> Iterator[None]:
 
     Args:
         folder: in a folder that exists; it need not exist itself.
-        busy: called once if there is somebody to wait for; it may raise instead of waiting.
+        busy: called once if there is another to wait for; it may raise instead of waiting.
 
     Raises:
         OSError: the lock file cannot be written.
@@ -90,18 +86,14 @@ def alone(folder: Path, busy: Callable[[], None]) -> Iterator[None]:
 
 
 def discard(folder: Path) -> None:
-    """Delete a folder, all at once for others: nobody opens one half of it, and who has it open reads on.
-
-    Raises:
-        OSError: it cannot be deleted.
-    """
+    """Delete a folder, all at once for others: no process opens one half of it, and who has it open reads on."""
     gone = folder.with_name(f".deleted-{secrets.token_hex(4)}{PARTIAL}")
     folder.replace(gone)
     shutil.rmtree(gone)
 
 
 def hold(folder: Path) -> None:
-    """Mark ``folder`` as used by this process until it ends, so that nobody clears it away, and as used just now.
+    """Mark ``folder`` as used by this process until it ends, so that no other clears it away, and as used just now.
 
     Where the cache is read-only nothing is marked: nothing can be cleared there.
     """

@@ -1,4 +1,4 @@
-"""What lies in the cache: listed with what it is, and deleted unless somebody uses it."""
+"""What lies in the cache: listed with what it is, and deleted unless a process uses it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class CacheEntry:
         size: of all its files, in bytes.
         items: slices or volumes of a store, files of a synthetic cohort.
         used: seconds since the epoch when it was last used.
-        complete: False if its writing was interrupted, or goes on at the moment.
+        complete: False if its writing was interrupted, or is under way.
     """
 
     kind: str
@@ -60,11 +60,7 @@ def cache_entries() -> list[CacheEntry]:
 
 
 def remove(entry: CacheEntry) -> int:
-    """Delete an entry; return how many bytes that freed.
-
-    Raises:
-        DataError: another process uses it or is writing it; or it cannot be deleted.
-    """
+    """Delete an entry, unless another process uses or writes it; return how many bytes that freed."""
 
     def busy() -> None:
         raise DataError(f"{entry.name} is being written by another process; it stays.")

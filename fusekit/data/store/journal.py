@@ -1,4 +1,4 @@
-"""What is written of a slice store while it grows: a line a scan, after the scan's bytes are there."""
+"""What is written of a slice store while it grows: a line per scan, after the scan's bytes are there."""
 
 from __future__ import annotations
 
@@ -57,11 +57,9 @@ class _Items:
         self.file.seek(self.start)
 
     def read(self, count: int) -> bytes:
-        """The next items' bytes, or fewer where the file ends."""
         return self.file.read(count * prod(self.shape) * self.dtype.itemsize)
 
     def cut_off(self, count: int) -> None:
-        """Keep the first ``count`` items, and go on after them."""
         self.count = count
         self.file.seek(0)
         self.file.write(header_of(self.dtype, (0, *self.shape)))
@@ -77,7 +75,6 @@ class _Items:
         return checksum(items.data)
 
     def finish(self) -> None:
-        """Write the header, and wait until all is on the disk."""
         self.file.seek(0)
         self.file.write(header_of(self.dtype, (self.count, *self.shape)))
         self.file.flush()
@@ -88,7 +85,7 @@ class Journal:
     """The images, thumbnails and journal of a store that is not finished.
 
     A scan counts as stored when its journal line is whole; what lies in the files beyond that is cut off when the build
-    goes on. Nothing is forced onto the disk before the end: what a power cut takes is found by its checksum and
+    is resumed. Nothing is forced onto the disk before the end: what a power cut takes is found by its checksum and
     read again.
 
     Args:
@@ -121,14 +118,7 @@ class Journal:
         self._closing.__exit__(kind, error, traceback)
 
     def resume(self, expected: list[tuple[str, str]]) -> int:
-        """Keep the scans that are stored already, from the first on, and cut off the rest.
-
-        Args:
-            expected: scan and stamp of all, in order.
-
-        Returns:
-            How many are kept.
-        """
+        """Keep the first of the expected (scan, stamp) that are stored, cut off the rest; return how many are kept."""
         kept, items, end = 0, 0, 0
         for line, entry in self._whole_lines():
             if end == 0:
@@ -151,13 +141,7 @@ class Journal:
         return kept
 
     def append(self, entry: dict[str, Any], images: np.ndarray, thumbnail: np.ndarray) -> None:
-        """Store a scan: its bytes first, then its line.
-
-        Args:
-            entry: ``scan``, ``stamp``, ``slices`` (n indices), and what else belongs to the scan.
-            images: (n, ...).
-            thumbnail: of one scan.
-        """
+        """Store a scan: its bytes (n, ...) first, then its line."""
         self.written, self.appended = self.written + images.nbytes, self.appended + 1
         sums = {"images": self._images.append(images), "thumbnail": self._thumbnails.append(thumbnail)}
         self._write(entry | sums)

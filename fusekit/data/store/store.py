@@ -35,7 +35,7 @@ from fusekit.data.store.build import (
 )
 from fusekit.data.store.cache import alone, discard, hold
 from fusekit.data.store.journal import IMAGES, THUMBNAILS, Journal, header_of
-from fusekit.disk import FULL, PARTIAL, checksum, checksum_of, onto_disk, signed
+from fusekit.disk import FULL, PARTIAL, checksum, checksum_of, onto_disk, read_written, signed
 from fusekit.disk.schema import read_json
 from fusekit.errors import DataError, first_ten
 from fusekit.extension import catalog
@@ -51,7 +51,7 @@ class SliceStore:
         images: (N, H, W), or (N, S, S, S) of whole volumes; uint8 or float16 grey levels from 0 to 255, mapped from
             disk read-only: only what is looked at is read, and all processes share it.
         rows: index ``row`` (0 to N-1); columns ``scan`` and ``slice`` (the index along the volume's axis).
-        volumes: index ``scan``; what ``volume_facts.measure`` found out about each volume.
+        volumes: index ``scan``; what ``facts.measure`` found out about each volume.
         thumbnails: (scans, 16, 16, 16) uint8, in the order of ``volumes``; mapped likewise.
         findings: what was noted about the volumes.
         fingerprint: of the image files, the policy and the size.
@@ -72,15 +72,11 @@ class SliceStore:
 
     @classmethod
     def open(cls, folder: Path) -> SliceStore:
-        """Open a store that was built before. The checksums of the slices are left to ``damage``.
-
-        Raises:
-            DataError: it is not one, or was damaged.
-        """
+        """Open a store that was built before, or refuse a damaged one; ``damage`` checks the slices themselves."""
         try:
             description = dict(read_json(folder / DESCRIPTION, StoreJson))
             _refuse_changed(folder, description)
-            rows = pd.read_csv(folder / ROWS, index_col="row", dtype={"scan": str}, keep_default_na=False)
+            rows = read_written(folder / ROWS, {"row": int, "slice": int}).set_index("row")
             volumes = _scans(folder).drop(columns=list(PLACE))
             policy = SlicePolicy(**description["slices"])
             shape = (len(rows), *item_shape(policy, description["size"]))
@@ -127,26 +123,24 @@ def build_store(
 ) -> SliceStore:
     """Cut every scan's slices, or open the store if the same files were cut in the same way before.
 
-    A store that was damaged since is cut again, and that is said.
-
-    Volumes are read by a pool of threads, which share the loaded plugins and need no guarded main module; reading,
-    decompressing and scaling leave the interpreter's lock. The result does not depend on their number, and the memory
-    they take not on the number of scans. A build that ends before its time, by an error or a kill, keeps the scans
-    that are done, and the next one goes on from there: also when the files of the others have changed meanwhile. Of two
-    processes that want the same store, one builds and the other waits.
+    A store that was damaged since is cut again, and that is said. Volumes are read by a pool of threads, which share
+    the loaded plugins and need no guarded main module; reading, decompressing and scaling leave the interpreter's
+    lock. The result does not depend on their number, and the memory they take not on the number of scans. A build that
+    ends before its time, by an error or a kill, keeps the scans that are done, and the next one resumes there: also
+    when the files of the others have changed meanwhile. Of two processes that want the same store, one builds and the
+    other waits.
 
     Args:
         scans: index ``scan`` (text); column ``image`` (Path); where there are masks, ``mask`` (Path or None).
         policy: which slices.
         size: their height and width in pixels.
         cache: folder that holds stores, each in a folder of its own.
-        progress: shows one step a scan.
-        workers: threads; None for one a core, at most 8.
+        progress: shows one step per scan.
+        workers: threads; None for one per core, at most 8.
         check: compare every byte with its checksum. One process of a run does; the others follow it.
 
     Raises:
-        DataError: a volume cannot be read or cut (the message names the file); the disk is full, read-only
-                or not sound.
+        DataError: a volume cannot be read or cut, with its file; the disk is full, read-only or not sound.
     """
     sources = _sources(scans, policy)
     fingerprint = _fingerprint(sources, policy, size)
@@ -299,8 +293,9 @@ def _refuse_changed(folder: Path, description: Any) -> None:
 
 
 def _scans(folder: Path) -> pd.DataFrame:
-    text = {"scan": str, "checksum": str, "thumbnail": str, "orientation": str, "digest": str}
-    return pd.read_csv(folder / SCANS, index_col="scan", dtype=text, keep_default_na=False)
+    whole = dict.fromkeys(("first", "items", "shape_*"), int)
+    numbers = dict.fromkeys(("spacing_*", "low", "median", "high", "foreground"), float)
+    return read_written(folder / SCANS, {**whole, **numbers}).fillna({"orientation": ""}).set_index("scan")
 
 
 def _stamp(path: Path) -> list[Any]:

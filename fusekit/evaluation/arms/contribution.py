@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 
 from fusekit.errors import DataError
-from fusekit.evaluation.metrics.classes import POSITIVE
-from fusekit.evaluation.predictions import probabilities_of
-from fusekit.evaluation.statistics import RESAMPLES
+from fusekit.evaluation.delong import exact_limits
+from fusekit.evaluation.predictions import POSITIVE, probabilities_of
+from fusekit.evaluation.statistics import RESAMPLES, times_drawn
 
 AS_IS, NO_IMAGE, NO_TABLE, NOTHING, HIDDEN = "as-is", "image:drop", "table:drop", "both:drop", "hidden:"
 
@@ -30,7 +30,7 @@ def contribution(ablations: pd.DataFrame | Sequence[pd.DataFrame]) -> pd.DataFra
         ablations: ablations.csv of a run, or of one run a seed on the same subjects and folds.
 
     Returns:
-        One row a condition, ``as-is`` first: condition, auc, drop (as-is minus auc), low, high (95 % of the drop),
+        One row per condition, ``as-is`` first: condition, auc, drop (as-is minus auc), low, high (95 % of the drop),
         subjects (of the folds that have the condition). A drop near 0 says that the model can do without, not that it
         never looks.
 
@@ -75,7 +75,7 @@ def missingness(ablations: pd.DataFrame | Sequence[pd.DataFrame]) -> pd.DataFram
         ablations: as for ``contribution``.
 
     Returns:
-        One row a share, ascending from 0: hidden, auc, low, high (95 % of the AUC). Where subjects are separated
+        One row per share, ascending from 0: hidden, auc, low, high (95 % of the AUC). Where subjects are separated
         perfectly, a bootstrap would claim certainty: the limit is then that of the AUC's own interval.
 
     Raises:
@@ -89,8 +89,7 @@ def missingness(ablations: pd.DataFrame | Sequence[pd.DataFrame]) -> pd.DataFram
     for condition, curve in _curves(folds, names).items():
         auc, (low, high) = float(curve.auc[0]), _limits(curve.auc[1:])
         if auc in (0.0, 1.0):
-            limit = 0.025 ** (1 / fewest)
-            low, high = (limit, 1.0) if auc == 1.0 else (0.0, 1 - limit)
+            low, high = exact_limits(auc, fewest)
         lines.append((shares[condition], auc, low, high))
     found = pd.DataFrame(lines, columns=["hidden", "auc", "low", "high"])
     return found.sort_values("hidden", ignore_index=True)
@@ -151,7 +150,8 @@ def _curves(folds: list[_Fold], wanted: Iterable[str] | None = None) -> dict[str
             raise DataError(f"ablations: the condition {condition!r} is missing.")
     names = dict.fromkeys([AS_IS, *(wanted or (name for fold in folds for name in fold.scores))])
     draw = np.random.default_rng(0)
-    drawn = [_times_drawn(fold.labels, draw) for fold in folds]
+    # The subjects as they are, once each, and then every resample.
+    drawn = [np.vstack([np.ones(len(fold.labels)), times_drawn(fold.labels, draw)]) for fold in folds]
     found = {}
     for name in names:
         there = [(fold, times) for fold, times in zip(folds, drawn, strict=True) if name in fold.scores]
@@ -163,15 +163,6 @@ def _curves(folds: list[_Fold], wanted: Iterable[str] | None = None) -> dict[str
             whole += share * _auc(fold.labels, np.stack([fold.scores[AS_IS][seed] for seed in seeds]), times)
         found[name] = _Curve(auc, whole, total)
     return found
-
-
-def _times_drawn(labels: np.ndarray, draw: np.random.Generator) -> np.ndarray:
-    """How often each subject is in each resample, the classes' sizes kept; in the first line once each."""
-    times = np.ones((RESAMPLES + 1, len(labels)))
-    for label in np.unique(labels):
-        members = np.flatnonzero(labels == label)
-        times[1:, members] = draw.multinomial(len(members), np.full(len(members), 1 / len(members)), RESAMPLES)
-    return times
 
 
 def _auc(labels: np.ndarray, scores: np.ndarray, times: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fusekit.evaluation.delong import Areas
+from fusekit.evaluation.delong import Areas, exact_limits
 
 #: Of the sign-flip test, where there are too many to try them all.
 FLIPS = 9999
@@ -31,7 +31,7 @@ def area_difference(areas: Areas, first: int, second: int, pairs: int) -> Differ
     Args:
         areas: of all arms.
         first, second: which two.
-        pairs: independent pairs of a case and another that the areas rest on.
+        pairs: independent pairs of a case and another subject that the areas rest on.
     """
     from scipy.special import ndtr, ndtri
 
@@ -42,7 +42,7 @@ def area_difference(areas: Areas, first: int, second: int, pairs: int) -> Differ
     if error > 0:
         half = ndtri(0.975) * error
         return Difference(value, max(-1.0, value - half), min(1.0, value + half), float(2 * ndtr(-abs(value) / error)))
-    slack = 1 - 0.025 ** (1 / pairs)
+    slack = 1 - exact_limits(1.0, pairs)[0]
     p = 1.0 if value == 0 else min(1.0, 2 * 0.5**pairs)
     return Difference(value, max(-1.0, value - slack), min(1.0, value + slack), p)
 
@@ -84,13 +84,11 @@ def sign_flip(differences: np.ndarray, seed: int = 0) -> float:
     """
     from scipy.stats import permutation_test
 
-    told = differences[differences != 0]  # an arm that is never ahead of the other may be flipped at will
-    if len(told) == 0:
-        return 1.0
-    if len(told) == 1:
-        return 1.0  # scipy asks for two
+    apart = differences[differences != 0]  # a subject with no difference may be flipped at will
+    if len(apart) < 2:
+        return 1.0  # of one as of none; scipy asks for two
     found = permutation_test(
-        (told,),
+        (apart,),
         lambda values, axis: np.sum(values, axis=axis),
         permutation_type="samples",
         vectorized=True,

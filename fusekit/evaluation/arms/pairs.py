@@ -1,4 +1,4 @@
-"""Every pair of arms: whether one is better on the same subjects, and whether these subjects can tell."""
+"""Every pair of arms: whether one is better on the same subjects, and whether these subjects can show it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ import pandas as pd
 from fusekit.errors import DataError, first_ten
 from fusekit.evaluation.arms.differences import Difference, accuracy_difference, area_difference
 from fusekit.evaluation.delong import Areas, areas, macro_areas, mean_areas
-from fusekit.evaluation.predictions import probabilities_of
+from fusekit.evaluation.predictions import POSITIVE, probabilities_of
 from fusekit.evaluation.rule import Rule
+from fusekit.evaluation.statistics import holm
 
 #: What Holm's correction keeps the chance of a single false claim below, over all pairs of a measure.
 LEVEL = 0.05
@@ -31,7 +32,7 @@ def compare_arms(
         rules: arm -> of each seed; without them probabilities are averaged, and the most probable class is called.
 
     Returns:
-        One row a pair and measure: first, second, measure, difference (first minus second, the mean over seeds), low,
+        One row per pair and measure: first, second, measure, difference (first minus second, the mean over seeds), low,
         high (95 % limits over subjects), p, p_holm (corrected over all pairs of the measure), spread (SD over seeds of
         the difference; NaN with one seed), subjects, sentence.
 
@@ -64,23 +65,11 @@ def compare_arms(
         rows.append((first, second, "accuracy", *found, _spread(by_seed)))
     columns = ["first", "second", "measure", "difference", "low", "high", "p", "spread"]
     table = pd.DataFrame(rows, columns=columns)
-    table.insert(7, "p_holm", holm(table["p"], table["measure"]))
+    table.insert(7, "p_holm", table.groupby("measure")["p"].transform(holm))
     table["subjects"] = len(everyone)
     count = len(names) * (len(names) - 1) // 2
     table["sentence"] = [sentence(row, count) for row in table.to_dict("records")]
     return table
-
-
-def holm(p: pd.Series, family: pd.Series) -> np.ndarray:
-    """Correct p-values (N,) by Holm's step-down method within each family (N,); undefined ones are not counted."""
-    from statsmodels.stats.multitest import multipletests
-
-    corrected = np.full(len(p), np.nan)
-    for name in family.unique():
-        rows = np.flatnonzero((family == name).to_numpy() & p.notna().to_numpy())
-        if len(rows):
-            corrected[rows] = multipletests(p.to_numpy()[rows], method="holm")[1]
-    return corrected
 
 
 def sentence(row: Mapping[Any, Any], pairs: int) -> str:
@@ -134,19 +123,19 @@ def _right(rule: Rule, table: pd.DataFrame) -> pd.Series:
 
 
 def _areas(table: pd.DataFrame, everyone: list[str]) -> Areas:
-    """Area of one arm and seed, with a column for everyone; who was not tested has no part in it."""
+    """Area of one arm and seed, with a column for everyone; a subject that was not tested has no part in it."""
     labels, probabilities = table["label"].to_numpy(), probabilities_of(table)
     folds = table["fold"].to_numpy() if "fold" in table else None
     if probabilities.shape[1] > 2:
         found = macro_areas(labels, probabilities[None], folds)
     else:
-        found = areas(labels == 1, probabilities[None, :, 1], folds)
+        found = areas(labels == POSITIVE, probabilities[None, :, POSITIVE], folds)
     parts = pd.Series(found.parts[0], index=table["subject"].to_numpy()).reindex(everyone, fill_value=0.0)
     return Areas(found.area, parts.to_numpy()[None])
 
 
 def _independent_pairs(table: pd.DataFrame) -> int:
-    """How many pairs of two classes can be formed within folds without using a subject twice."""
+    """Pairs of two classes that can be formed within folds without using a subject twice."""
     folds = table["fold"] if "fold" in table else pd.Series(0, index=table.index)
     counts = pd.crosstab(folds, table["label"])
     return int(counts.min(axis=1).sum()) if counts.shape[1] > 1 else 0
@@ -166,7 +155,7 @@ def _check_alike(tables: Mapping[str, Sequence[pd.DataFrame]]) -> None:
             if only := sorted(set(truth.index) ^ set(claimed.index)):
                 raise DataError(
                     f"{names[0]} and {arm} did not test the same subjects (seed {seed} of {len(tables[arm])}):"
-                    f" {first_ten(only)} stand in one of them only. Arms are compared on the same folds of one cohort."
+                    f" {first_ten(only)} are in one of them only. Arms are compared on the same folds of one cohort."
                 )
             if apart := sorted(truth.index[truth != claimed.reindex(truth.index)]):
                 raise DataError(

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
-from fusekit.evaluation.metrics.classes import POSITIVE, Metric, value_and_interval
+from fusekit.evaluation.metrics.metric import Metric
+from fusekit.evaluation.predictions import POSITIVE, probability_columns
 from fusekit.evaluation.rule import Rule
+from fusekit.evaluation.scores import value_and_interval
 
-#: What a subject whose value is missing belongs to.
-UNKNOWN = "not known"
-
-#: What small groups beyond the largest are together: "46 others".
-OTHERS = " others"
+#: Group of the subjects whose value is missing, and of those in groups beyond the largest: "46 others".
+UNKNOWN, OTHERS = "not known", " others"
 
 #: A variable of numbers is cut into bands if it has more values than this.
 FEW = 8
@@ -39,15 +39,15 @@ def subgroup_scores(
     """Score the subjects of each group of each variable.
 
     Args:
-        predictions: one row a slice, as in ``predictions.csv``.
-        cohort: one row a scan, as in ``cohort.csv``: scan, subject, label, fold, and a column a variable. A subject's
-            value is that of its first row that has one.
+        predictions: one row per slice, as in ``predictions.csv``.
+        cohort: one row per scan, as in ``cohort.csv``: scan, subject, label, fold, and one column per variable. A
+            subject's value is that of its first row that has one.
         metrics: name -> metric.
         rule: as for ``score``.
         smallest: groups of fewer subjects are counted and not scored.
 
     Returns:
-        One row a variable, group and metric: variable, group, subjects, positives, metric, value, low, high, reason:
+        One row per variable, group and metric: variable, group, subjects, positives, metric, value, low, high, reason:
         why there is no value, or empty. Groups of numbers in order, others by name, those not known last.
 
     Raises:
@@ -56,13 +56,13 @@ def subgroup_scores(
     subjects = rule.subjects(predictions)
     called = rule.centred(subjects, "subject")
     of_subject = cohort.groupby("subject", sort=False).first().reindex(subjects["subject"])
-    classes = sum(name.startswith("p_") for name in subjects.columns)
+    labels_of_all, classes = subjects["label"].to_numpy(), len(probability_columns(subjects))
     rows = []
     for variable in [name for name in cohort.columns if name not in KEYS]:
         groups = grouped(of_subject[variable], variable)
         for group in groups.cat.categories:
             inside = (groups == group).to_numpy()
-            labels = subjects["label"].to_numpy()[inside]
+            labels = labels_of_all[inside]
             reason = _reason(labels, classes, smallest)
             for name, metric in metrics.items():
                 table = (called if metric.of_calls else subjects)[inside]
@@ -73,26 +73,27 @@ def subgroup_scores(
 
 
 def grouped(values: pd.Series, variable: str) -> pd.Series:
-    """Give each value's group: as it is, or of numbers the band it lies in.
+    """Group of each value: the value itself, or of numbers the band it lies in.
 
     Ages are cut into decades from five to five, as tables of patients do ("65-74"); other numbers with more than eight
     values into three bands of equally many subjects, unless they are the numbers of sites or scanners. Of more than
-    twelve names the largest groups stand alone, and the others together. What is missing is "not known".
+    twelve names the largest groups are kept, and the others joined. What is missing is "not known".
 
     Args:
         values: as read from ``cohort.csv``.
-        variable: its name; "age" among its words makes it ages.
+        variable: its name; a variable with "age" among its words holds ages.
 
     Returns:
         Ordered categories, of which each has a subject.
     """
     numbers = pd.to_numeric(values, errors="coerce")
-    named = numbers.notna().sum() < values.notna().sum() or bool(CODES & set(_words(variable)))
+    words = set(re.findall(r"[^\W_]+", variable.lower()))
+    named = numbers.notna().sum() < values.notna().sum() or bool(CODES & words)
     if named or numbers.nunique() <= FEW:
         texts = _largest(values.map(_text).where(values.notna()))
         order = sorted(set(texts.dropna()), key=lambda text: (text.endswith(OTHERS), _number(text), text))
     else:
-        bands = _decades(numbers) if _is_age(variable) else _thirds(numbers)
+        bands = _decades(numbers) if "age" in words else _thirds(numbers)
         texts, order = bands.astype(object), list(bands.cat.categories[bands.cat.categories.isin(bands.dropna())])
     texts = texts.where(values.notna(), UNKNOWN)
     order = [group for group in order if group != UNKNOWN] + [UNKNOWN] * bool((texts == UNKNOWN).any())
@@ -107,16 +108,7 @@ def _reason(labels: np.ndarray, classes: int, smallest: int) -> str:
     return ""
 
 
-def _words(variable: str) -> list[str]:
-    return "".join(character if character.isalnum() else " " for character in variable.lower()).split()
-
-
-def _is_age(variable: str) -> bool:
-    return "age" in _words(variable)
-
-
 def _largest(names: pd.Series) -> pd.Series:
-    """The largest groups by name, the first of equals, and one of all others if there are too many."""
     counts = names.value_counts()
     if len(counts) <= MOST:
         return names
@@ -143,7 +135,7 @@ def _thirds(numbers: pd.Series) -> pd.Series:
 
 
 def _text(value: object) -> str:
-    """A number without its needless decimals, as 941.0 is read where a neighbour is missing."""
+    """941.0 is how pandas reads the code 941 where a neighbour is missing."""
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 

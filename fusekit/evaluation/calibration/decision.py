@@ -1,13 +1,13 @@
-"""Whether acting on a model does more good than acting on everybody or on nobody (Vickers and Elkin 2006)."""
+"""Whether acting on a model does more good than acting on everyone or on no one (Vickers and Elkin 2006)."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 
-from fusekit.evaluation.statistics import RESAMPLES
+from fusekit.evaluation.statistics import times_drawn
 
-#: Probabilities of the disease at which somebody may be indifferent between acting and waiting.
+#: Probabilities of the disease from which a physician may want to act.
 THRESHOLDS = np.round(np.arange(0.01, 1.0, 0.01), 2)
 
 
@@ -19,11 +19,11 @@ def net_benefit(
     band: bool = False,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Give the net benefit of acting on whoever is at least as likely as a threshold, by threshold.
+    """Net benefit of acting on all subjects who are at least as likely as a threshold, by threshold.
 
-    True positives count 1 and false ones the threshold's odds, t / (1 - t), each divided by all subjects: whoever acts
-    from one chance in five on holds four needless acts no worse than one case missed. Subjects of several folds' models
-    stand together: probabilities are claims on one scale.
+    True positives count 1 and false ones the threshold's odds, t / (1 - t), each divided by all subjects: a physician
+    who acts from one chance in five holds four needless acts no worse than one case missed. Subjects of several folds'
+    models are taken together: probabilities are claims on one scale.
 
     Args:
         labels: of subjects (N,), class 1 is the positive one.
@@ -33,26 +33,16 @@ def net_benefit(
         seed: the same subjects give the same band.
 
     Returns:
-        One row a threshold: threshold, model, all (act on everybody), none (0); with a band also low and high, 95 %
+        One row per threshold: threshold, model, all (act on everyone), none (0); with a band also low and high, 95 %
         at each threshold alone.
     """
     cases, odds = labels == 1, thresholds / (1 - thresholds)
     acted = p[None, :] >= thresholds[:, None]  # (T, N)
     gains = np.where(cases, 1.0, -odds[:, None])  # what acting on a subject brings
-    table = pd.DataFrame(
-        {
-            "threshold": thresholds,
-            "model": (acted * gains).mean(axis=1),
-            "all": gains.mean(axis=1),
-            "none": 0.0,
-        }
-    )
+    model, everyone = (acted * gains).mean(axis=1), gains.mean(axis=1)
+    table = pd.DataFrame({"threshold": thresholds, "model": model, "all": everyone, "none": 0.0})
     if not band:
         return table
-    rng, counts = np.random.default_rng(seed), np.zeros((RESAMPLES, len(labels)))
-    for members in (np.flatnonzero(cases), np.flatnonzero(~cases)):
-        if len(members):
-            counts[:, members] = rng.multinomial(len(members), np.full(len(members), 1 / len(members)), RESAMPLES)
-    resampled = counts @ (acted * gains).T / len(labels)  # (RESAMPLES, T)
-    low, high = np.quantile(resampled, [0.025, 0.975], axis=0)
+    times = times_drawn(~cases, np.random.default_rng(seed))
+    low, high = np.quantile(times @ (acted * gains).T / len(labels), [0.025, 0.975], axis=0)
     return table.assign(low=low, high=high)

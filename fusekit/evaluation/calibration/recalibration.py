@@ -20,10 +20,10 @@ from fusekit.evaluation.calibration.reliability import (
     brier,
     expected_calibration_error,
     fit_temperature,
+    logit,
     recalibration,
 )
-from fusekit.evaluation.metrics.classes import POSITIVE
-from fusekit.evaluation.predictions import SMALLEST, probabilities_of
+from fusekit.evaluation.predictions import POSITIVE, SMALLEST, probabilities_of
 from fusekit.evaluation.thresholds import most_probable
 
 #: Name -> what it is.
@@ -56,7 +56,7 @@ class CalibrationMap:
 
     @classmethod
     def fit(cls, method: str, labels: np.ndarray, probabilities: np.ndarray) -> CalibrationMap:
-        """Fit on labels (N,) and probabilities (N, K), a row a subject, by maximum likelihood.
+        """Fit on labels (N,) and probabilities (N, K) of subjects, by maximum likelihood.
 
         Raises:
             OptionError: there is no such method, or it is for two classes and there are more.
@@ -76,7 +76,9 @@ class CalibrationMap:
         """Map probabilities (N, K)."""
         if self.method == "temperature":
             return apply_temperature(probabilities, self.temperature)
-        mapped = _expit(self.intercept + self.slope * logits(probabilities))
+        from scipy.special import expit
+
+        mapped = expit(self.intercept + self.slope * logit(probabilities[:, POSITIVE]))
         return np.column_stack([1 - mapped, mapped])
 
     def as_json(self) -> dict[str, Any]:
@@ -85,43 +87,28 @@ class CalibrationMap:
 
     @classmethod
     def from_json(cls, plain: Mapping[str, Any]) -> CalibrationMap:
-        """The way back; entries of other names are left aside."""
+        """The way back; other entries are ignored."""
         return cls(**{name: plain[name] for name in ("method", "temperature", "intercept", "slope")})
 
 
-def logits(probabilities: np.ndarray) -> np.ndarray:
-    """Logit of the positive class (N,) of probabilities (N, 2); 0 and 1 count as single precision's nearest."""
-    p = np.clip(probabilities[:, POSITIVE], SMALLEST, 1 - SMALLEST)
-    return np.asarray(np.log(p) - np.log1p(-p))
-
-
 def fit_logistic(labels: np.ndarray, probabilities: np.ndarray) -> tuple[float, float]:
-    """Intercept and slope of a logistic regression of the label on the logit (Cox 1958).
+    """Intercept and slope of a logistic regression of labels (N,) on the logit of probabilities (N, 2) (Cox 1958).
 
     Both stay within -50 and 50, where perfectly separated classes would drive them to infinity.
-
-    Args:
-        labels: (N,).
-        probabilities: (N, 2).
     """
     from scipy.optimize import minimize
+    from scipy.special import expit
 
-    x, y = logits(probabilities), np.asarray(labels == POSITIVE, dtype=float)
+    x, y = logit(probabilities[:, POSITIVE]), np.asarray(labels == POSITIVE, dtype=float)
 
     def loss(parameters: np.ndarray) -> tuple[float, np.ndarray]:
         linear = parameters[0] + parameters[1] * x
-        error = _expit(linear) - y
+        error = expit(linear) - y
         return float(np.mean(np.logaddexp(0, linear) - y * linear)), np.array([error.mean(), (error * x).mean()])
 
     bounds, options = [(-_LIMIT, _LIMIT)] * 2, {"ftol": 1e-15, "gtol": 1e-9, "maxiter": 1000}
     found = minimize(loss, np.array([0.0, 1.0]), jac=True, method="L-BFGS-B", bounds=bounds, options=options)
     return float(found.x[0]), float(found.x[1])
-
-
-def _expit(values: np.ndarray) -> np.ndarray:
-    from scipy.special import expit
-
-    return np.asarray(expit(values))
 
 
 def parts_of(labels: pd.Series, parts: int = PARTS) -> pd.Series:
@@ -155,14 +142,14 @@ def recalibration_table(subjects: pd.DataFrame) -> tuple[pd.DataFrame, dict[str,
     """How well calibrated the frozen model is in another cohort, and would be after each recalibration.
 
     Args:
-        subjects: one row a subject: ``label``, ``p_0``, ``p_1``, ...
+        subjects: one row per subject: ``label``, ``p_0``, ``p_1``, ...
 
     Returns:
-        One row a method, first ``as it is``: ``method``, ``measured`` (how), ``parts``; the map fitted on all subjects:
-        ``temperature``, ``intercept``, ``slope``; and of the cross-fitted probabilities ``ece`` (with more than two
-        classes, of the called one), ``log_loss``, and for two classes ``brier``, ``observed`` and ``predicted`` (shares
-        of the positive class), ``calibration_intercept`` (0 if as many are positive as predicted) and
-        ``calibration_slope`` (1 if the probabilities are as spread as they should be); ``subjects``. And the
+        One row per method, first ``as it is``: ``method``, ``measured`` (how), ``parts``; the map fitted on all
+        subjects: ``temperature``, ``intercept``, ``slope``; and of the cross-fitted probabilities ``ece`` (with more
+        than two classes, of the called one), ``log_loss``, and for two classes ``brier``, ``observed`` and
+        ``predicted`` (shares of the positive class), ``calibration_intercept`` (0 if as many are positive as predicted)
+        and ``calibration_slope`` (1 if the probabilities are as spread as they should be); ``subjects``. And the
         cross-fitted probabilities (subjects, K) by method; none where a class has one subject.
     """
     labels, probabilities = subjects["label"].to_numpy(), probabilities_of(subjects)
@@ -171,42 +158,30 @@ def recalibration_table(subjects: pd.DataFrame) -> tuple[pd.DataFrame, dict[str,
     try:
         parts = parts_of(subjects.set_index("subject")["label"]).to_numpy()
     except DataError:
-        return _table(rows, len(subjects)), mapped
-    for method in METHODS:
-        if method == "logistic" and probabilities.shape[1] != 2:
-            continue
+        methods = []
+    else:
+        methods = [name for name in METHODS if name != "logistic" or probabilities.shape[1] == 2]
+    for method in methods:
         mapped[method] = cross_fitted(method, labels, probabilities, parts)
         fitted = CalibrationMap.fit(method, labels, probabilities).as_json()
-        of_method = ("temperature",) if method == "temperature" else ("intercept", "slope")
-        numbers = {name: fitted[name] for name in of_method}
+        numbers = {name: fitted[name] for name in (("temperature",), ("intercept", "slope"))[method == "logistic"]}
         measured = {"measured": "cross-fitted", "parts": len(np.unique(parts))}
         rows.append({"method": method, **measured, **numbers, **_calibration(labels, mapped[method])})
-    return _table(rows, len(subjects)), mapped
-
-
-def _calibration(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, Any]:
-    if probabilities.shape[1] != 2:
-        right = (most_probable(probabilities) == labels).astype(int)
-        ece = expected_calibration_error(right, probabilities.max(axis=1))
-        return {"ece": ece, "log_loss": log_loss(labels, probabilities)}
-    p = probabilities[:, POSITIVE]
-    intercept, slope = recalibration(labels, p)
-    return {
-        "brier": brier(labels, p),
-        "ece": expected_calibration_error(labels, p),
-        "log_loss": log_loss(labels, probabilities),
-        "observed": float((labels == POSITIVE).mean()),
-        "predicted": float(p.mean()),
-        "calibration_intercept": intercept[0],
-        "calibration_slope": slope[0],
-    }
+    columns = ["method", "measured", "parts", "temperature", "intercept", "slope", *_NUMBERS]
+    table = pd.DataFrame(rows, columns=columns).assign(subjects=len(subjects))
+    return table.astype({"parts": "Int64"}), mapped
 
 
 _NUMBERS = ["brier", "ece", "log_loss", "observed", "predicted", "calibration_intercept", "calibration_slope"]
 
 
-def _table(rows: list[dict[str, Any]], subjects: int) -> pd.DataFrame:
-    columns = ["method", "measured", "parts", "temperature", "intercept", "slope", *_NUMBERS]
-    table = pd.DataFrame(rows, columns=columns)
-    table["parts"] = table["parts"].astype("Int64")
-    return table.assign(subjects=subjects)
+def _calibration(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, Any]:
+    loss = log_loss(labels, probabilities)
+    if probabilities.shape[1] != 2:
+        right = (most_probable(probabilities) == labels).astype(int)
+        return {"ece": expected_calibration_error(right, probabilities.max(axis=1)), "log_loss": loss}
+    p = probabilities[:, POSITIVE]
+    intercept, slope = recalibration(labels, p)
+    shares = float((labels == POSITIVE).mean()), float(p.mean())
+    numbers = (brier(labels, p), expected_calibration_error(labels, p), loss, *shares, intercept[0], slope[0])
+    return dict(zip(_NUMBERS, numbers, strict=True))

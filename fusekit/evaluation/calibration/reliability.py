@@ -1,14 +1,13 @@
 """Whether a probability of 0.8 comes true four times out of five; and how to mend it with one number.
 
-Probabilities are claims on one scale, whoever makes them, so those of several folds may be looked at together. They are
-taken subject by subject.
+Probabilities are claims on one scale, whichever model makes them, so those of several folds may be looked at together.
+They are taken subject by subject.
 """
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +17,7 @@ from fusekit.errors import DataError
 from fusekit.evaluation.predictions import SMALLEST
 from fusekit.evaluation.statistics import RESAMPLES, subject_bootstrap, wilson
 
-#: How far a temperature may go: beyond, validation subjects are told apart perfectly and no finite one is best.
+#: How far a temperature may go: beyond, validation subjects are separated perfectly and no finite one is best.
 COLDEST, HOTTEST = 0.05, 20.0
 
 
@@ -26,7 +25,7 @@ def reliability(labels: np.ndarray, p: np.ndarray, bins: int = 10) -> pd.DataFra
     """Put predicted beside observed shares, in bins that hold equally many subjects.
 
     Bins of equal width would leave most subjects in two of them and single ones in the rest. Subjects with equal
-    probabilities stay in one bin, so there may be fewer bins, and fewer than ten subjects are never asked for one.
+    probabilities stay in one bin, so there may be fewer bins.
 
     Args:
         labels: (N,), class 1 is the positive one.
@@ -34,7 +33,7 @@ def reliability(labels: np.ndarray, p: np.ndarray, bins: int = 10) -> pd.DataFra
         bins: at most.
 
     Returns:
-        One row a bin: lowest, highest (of its probabilities), predicted (their mean), observed (share of positives),
+        One row per bin: lowest, highest (of its probabilities), predicted (their mean), observed (share of positives),
         low, high (Wilson's 95 % limits), subjects, positives.
     """
     table = pd.DataFrame({"bin": _bins(p, bins), "p": p, "case": labels == 1})
@@ -62,7 +61,7 @@ def expected_calibration_error(labels: np.ndarray, p: np.ndarray, bins: int = 10
 
     Chance alone keeps it above 0: ``calibration_scores`` says what it would be without fault.
     """
-    return _distance(_bins(p, bins), p - (labels == 1))
+    return float(np.abs(np.bincount(_bins(p, bins), weights=p - (labels == 1))).sum() / len(p))
 
 
 class Recalibration(NamedTuple):
@@ -73,16 +72,11 @@ class Recalibration(NamedTuple):
 
 
 def recalibration(labels: np.ndarray, p: np.ndarray) -> Recalibration:
-    """Fit calibration-in-the-large and slope; NaN where they are not defined, as after perfect separation.
-
-    Args:
-        labels: (N,), class 1 is the positive one.
-        p: its probabilities (N,).
-    """
+    """Fit labels (N,) on p (N,) of class 1; NaN where they are not defined, as after perfect separation."""
     import statsmodels.api as sm
 
     undefined = (float("nan"),) * 3
-    cases, logits = (labels == 1).astype(float), _logit(p)
+    cases, logits = (labels == 1).astype(float), logit(p)
     if cases.min() == cases.max():
         return Recalibration(undefined, undefined)
     found = []
@@ -102,7 +96,7 @@ def recalibration(labels: np.ndarray, p: np.ndarray) -> Recalibration:
 
 
 def calibration_scores(labels: np.ndarray, p: np.ndarray, bins: int = 10, seed: int = 0) -> pd.DataFrame:
-    """Give Brier score, expected calibration error, calibration intercept and slope, with 95 % limits over subjects.
+    """Brier score, expected calibration error, calibration intercept and slope, with 95 % limits over subjects.
 
     Args:
         labels: of subjects (N,), class 1 is the positive one.
@@ -111,7 +105,7 @@ def calibration_scores(labels: np.ndarray, p: np.ndarray, bins: int = 10, seed: 
         seed: of what would be without fault.
 
     Returns:
-        One row a measure (brier, ece, intercept, slope): measure, value, low, high, faultless: the value that a model
+        One row per measure (brier, ece, intercept, slope): measure, value, low, high, faultless: the value that a model
         without any fault would reach; of brier and ece its mean over outcomes drawn from the probabilities themselves.
     """
     subjects, of_bin = np.arange(len(p)), _bins(p, bins)
@@ -119,26 +113,25 @@ def calibration_scores(labels: np.ndarray, p: np.ndarray, bins: int = 10, seed: 
     sums = (p - drawn) @ (of_bin[:, None] == np.unique(of_bin))  # (RESAMPLES, bins)
     faultless = {"brier": np.mean((p - drawn) ** 2), "ece": np.abs(sums).sum(axis=1).mean() / len(p)}
     table = []
-    for name, statistic in (("brier", brier), ("ece", partial(expected_calibration_error, bins=bins))):
-        low, high = subject_bootstrap(partial(_of_rows, statistic, labels, p), subjects, labels)
-        table.append((name, statistic(labels, p), low, high, float(faultless[name])))
+    measures: dict[str, Callable[[np.ndarray], float]] = {
+        "brier": lambda rows: brier(labels[rows], p[rows]),
+        "ece": lambda rows: expected_calibration_error(labels[rows], p[rows], bins),
+    }
+    for name, measure in measures.items():
+        limits = subject_bootstrap(measure, subjects, labels)
+        table.append((name, measure(subjects), *limits, float(faultless[name])))
     fitted = recalibration(labels, p)
     table += [("intercept", *fitted.intercept, 0.0), ("slope", *fitted.slope, 1.0)]
     return pd.DataFrame(table, columns=["measure", "value", "low", "high", "faultless"])
 
 
 def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """Find the temperature whose probabilities make the labels most likely (Guo et al. 2017).
+    """Temperature whose probabilities (N, K) make the labels (N,) most likely (Guo et al. 2017).
 
-    Args:
-        probabilities: of validation subjects (N, K).
-        labels: (N,), from 0.
-
-    Returns:
-        Above 1 where the model was too sure, below 1 where it was not sure enough; between 0.05 and 20.
+    Above 1 where the model was too sure, below 1 where it was not sure enough; between 0.05 and 20.
 
     Raises:
-        DataError: there is nobody to fit on, or a probability is not a number.
+        DataError: there is no subject, or a probability is not a number.
     """
     from scipy.optimize import minimize_scalar
     from scipy.special import log_softmax
@@ -157,11 +150,9 @@ def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
 
 
 def apply_temperature(probabilities: np.ndarray, temperature: float | np.ndarray) -> np.ndarray:
-    """Soften (above 1) or sharpen (below 1) probabilities (N, K): softmax(log p / T); the most probable class stays.
+    """Soften (above 1) or sharpen (below 1) probabilities (N, K): softmax(log p / T), with one T or one per row (N,).
 
-    Args:
-        probabilities: (N, K).
-        temperature: of all rows, or of each (N,).
+    The most probable class stays.
     """
     from scipy.special import softmax
 
@@ -175,19 +166,10 @@ def _bins(p: np.ndarray, bins: int) -> np.ndarray:
     return np.searchsorted(np.unique(inner), p, side="left")
 
 
-def _of_rows(
-    statistic: Callable[[np.ndarray, np.ndarray], float], labels: np.ndarray, p: np.ndarray, rows: np.ndarray
-) -> float:
-    return statistic(labels[rows], p[rows])
-
-
-def _distance(bins: np.ndarray, errors: np.ndarray) -> float:
-    return float(np.abs(np.bincount(bins, weights=errors)).sum() / len(errors))
-
-
-def _logit(p: np.ndarray) -> np.ndarray:
+def logit(p: np.ndarray) -> np.ndarray:
+    """Logit of probabilities (N,); 0 and 1 count as single precision's nearest."""
     inside = np.clip(p, SMALLEST, 1 - SMALLEST)
-    return np.asarray(np.log(inside / (1 - inside)))
+    return np.asarray(np.log(inside) - np.log1p(-inside))
 
 
 def _separated(cases: np.ndarray, values: np.ndarray) -> bool:

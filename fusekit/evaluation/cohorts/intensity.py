@@ -26,39 +26,32 @@ def intensity_shift(pixels: Pixels, images: np.ndarray, rows: pd.DataFrame, volu
         volumes: index ``scan``: shape, spacing, orientation and grey levels of each volume before it was cut.
 
     Returns:
-        One row a quantity: ``quantity``, ``unit``; ``training_mean``, ``training_sd`` (NaN where the model remembers
+        One row per quantity: ``quantity``, ``unit``; ``training_mean``, ``training_sd`` (NaN where the model remembers
         neither); ``scans``; ``mean``, ``sd``, ``q05``, ``q25``, ``median``, ``q75``, ``q95`` over scans (of ``grey
         level``: over pixels); ``difference`` of the means in training standard deviations, ``sd_ratio``. Of an
         orientation, ``mean`` is the share of scans.
     """
-    own = Pixels.fit(images, rows.index.to_numpy())
+    own, scans = Pixels.fit(images, rows.index.to_numpy()), rows["scan"].nunique()
     levels = grey_levels(images, rows.index.to_numpy())
     upto = levels["share"].cumsum()
-    quantiles = {name: float(levels["high"][int((upto >= share).argmax())]) for name, share in _QUANTILES.items()}
-    scans = rows["scan"].nunique()
-    table = [
-        {
-            "quantity": "grey level",
-            "unit": "0 to 255",
-            "training_mean": pixels.mean,
-            "training_sd": pixels.std,
-            "scans": scans,
-            "mean": own.mean,
-            "sd": own.std,
-            **quantiles,
-            "difference": (own.mean - pixels.mean) / pixels.std,
-            "sd_ratio": own.std / pixels.std,
-        }
+    table: list[dict[str, Any]] = [
+        {"quantity": "grey level", "unit": "0 to 255", "scans": scans, "mean": own.mean, "sd": own.std}
+        | {"training_mean": pixels.mean, "training_sd": pixels.std, "sd_ratio": own.std / pixels.std}
+        | {"difference": (own.mean - pixels.mean) / pixels.std}
+        | {name: float(levels["high"][int((upto >= share).argmax())]) for name, share in _QUANTILES.items()}
     ]
     means = pd.Series([float(images[row].mean(dtype=np.float64)) for row in rows.index], index=rows["scan"])
     table.append(_quantity("mean grey level of a scan", "0 to 255", means.groupby(level=0).mean()))
     own_volumes = volumes.loc[rows["scan"].unique()]
-    for name in map(str, own_volumes.select_dtypes("number")):
-        unit = _UNITS.get(name.split("_")[0], "as in the file")
-        table.append(_quantity(name, unit, own_volumes[name]))
-    turns = own_volumes["orientation"].replace("", "not recorded").value_counts(normalize=True)
-    for turned, share in turns.sort_index().items():
-        table.append({"quantity": f"orientation {turned}", "unit": "share", "scans": scans, "mean": float(share)})
+    table += [
+        _quantity(name, _UNITS.get(name.split("_")[0], "as in the file"), own_volumes[name])
+        for name in map(str, own_volumes.select_dtypes("number"))
+    ]
+    shares = own_volumes["orientation"].replace("", "not recorded").value_counts(normalize=True).sort_index()
+    table += [
+        {"quantity": f"orientation {code}", "unit": "share", "scans": scans, "mean": share}
+        for code, share in shares.items()
+    ]
     columns = ["quantity", "unit", "training_mean", "training_sd", "scans", "mean", "sd", *_QUANTILES]
     return pd.DataFrame(table, columns=[*columns, "difference", "sd_ratio"])
 

@@ -10,9 +10,9 @@ _NAN = float("nan")
 def implied(scores: Mapping[str, float]) -> dict[str, float]:
     """Prevalence, PPV and NPV that follow from accuracy, sensitivity and specificity, if all are of one set of calls.
 
-    Accuracy is the mean of the two others, weighted by how many there are of each class; so it tells the prevalence,
-    and with it all four cells of the confusion matrix, as shares. Where a row is a mean over folds this need not hold:
-    a mean of ratios is not the ratio of the means.
+    Accuracy is the mean of the two others, weighted by how many there are of each class. The prevalence follows from
+    it, and from that all four cells of the confusion matrix, as shares. Where a row is a mean over folds this need not
+    hold: a mean of ratios is not the ratio of the means.
 
     Args:
         scores: ``accuracy``, ``sensitivity`` and ``specificity``, between 0 and 1; others are ignored.
@@ -20,7 +20,7 @@ def implied(scores: Mapping[str, float]) -> dict[str, float]:
     Returns:
         ``prevalence`` (of the positive class; outside 0 to 1 if no set of calls has the three), ``ppv`` and ``npv``.
         NaN where nothing follows: one of the three is not given, sensitivity equals specificity, no prevalence fits, or
-        nobody would be called so.
+        no subject would be called so.
     """
     accuracy, sensitivity, specificity = (scores.get(n, _NAN) for n in ("accuracy", "sensitivity", "specificity"))
     if sensitivity == specificity or any(value != value for value in (accuracy, sensitivity, specificity)):
@@ -28,13 +28,9 @@ def implied(scores: Mapping[str, float]) -> dict[str, float]:
     prevalence = (accuracy - specificity) / (sensitivity - specificity)
     if not 0 <= prevalence <= 1:
         return {"prevalence": prevalence, "ppv": _NAN, "npv": _NAN}
-    true_positive, false_negative = prevalence * sensitivity, prevalence * (1 - sensitivity)
-    true_negative, false_positive = (1 - prevalence) * specificity, (1 - prevalence) * (1 - specificity)
-    return {
-        "prevalence": prevalence,
-        "ppv": _share(true_positive, false_positive),
-        "npv": _share(true_negative, false_negative),
-    }
+    ppv = _share(prevalence * sensitivity, (1 - prevalence) * (1 - specificity))
+    npv = _share((1 - prevalence) * specificity, prevalence * (1 - sensitivity))
+    return {"prevalence": prevalence, "ppv": ppv, "npv": npv}
 
 
 def _share(right: float, wrong: float) -> float:

@@ -1,7 +1,7 @@
 """How another cohort differs from the one a model was trained on, as far as the model remembers that one.
 
 A bundle keeps mean, spread, range, gaps and shares of its training values, and not one of the values: what compares
-whole distributions (Kolmogorov and Smirnov's test, a classifier that tells the cohorts apart) needs the training data.
+whole distributions (Kolmogorov and Smirnov's test, a classifier between the cohorts) needs the training data.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ def clinical_shift(
 
     Args:
         encoding: of the model; None if it reads no table.
-        values: of the other cohort, one row a scan, one column an encoded column.
+        values: of the other cohort, one row per scan, one column per encoded column.
         subjects: subject by scan.
         absent: columns that the other cohort does not have at all.
 
     Returns:
-        One row a column, in the order of the model's input, the numbers in the column's unit: ``column``, ``kind``,
+        One row per column, in the order of the model's input, the numbers in the column's unit: ``column``, ``kind``,
         ``unit``, ``block`` (the table it came from); ``training_scans`` (with a value), ``training_of``
         (all), ``training_mean``, ``training_sd``; ``scans`` (with a value), ``of`` (all), ``subjects`` (with a value),
         ``mean``, ``sd``, ``median``, ``q25``, ``q75``;
@@ -50,42 +50,24 @@ def clinical_shift(
     """
     columns = encoding.columns if encoding else ()
     level = LEVEL / max(1, len(columns))
-    rows = [_column(c, values[c.name], subjects, "absent" if c.name in absent else "", level) for c in columns]
+    rows = []
+    for column in columns:
+        row = _column(column, values[column.name], subjects)
+        rows.append(row | {"verdict": "absent" if column.name in absent else _verdict(row, level)})
     return pd.DataFrame(rows, columns=list(_COLUMNS))
 
 
 _COLUMNS: dict[str, Any] = {
-    "column": "",
-    "kind": "",
-    "unit": "",
-    "block": "",
-    "category": "",
-    "training_scans": np.nan,
-    "training_of": np.nan,
-    "training_mean": np.nan,
-    "training_sd": np.nan,
-    "scans": 0,
-    "of": 0,
-    "subjects": 0,
-    "mean": np.nan,
-    "sd": np.nan,
-    "median": np.nan,
-    "q25": np.nan,
-    "q75": np.nan,
-    "difference": np.nan,
-    "low": np.nan,
-    "high": np.nan,
-    "sd_ratio": np.nan,
-    "outside": np.nan,
-    "training_missing": np.nan,
-    "missing": 1.0,
-    "training_shares": "",
-    "shares": "",
-    "verdict": "",
+    **dict.fromkeys(("column", "kind", "unit", "block", "category"), ""),
+    **dict.fromkeys(("training_scans", "training_of", "training_mean", "training_sd"), np.nan),
+    **dict.fromkeys(("scans", "of", "subjects"), 0),
+    **dict.fromkeys(("mean", "sd", "median", "q25", "q75", "difference", "low", "high", "sd_ratio", "outside"), np.nan),
+    **dict.fromkeys(("training_missing", "missing"), np.nan),
+    **dict.fromkeys(("training_shares", "shares", "verdict"), ""),
 }
 
 
-def _column(column: EncodedColumn, values: pd.Series, subjects: pd.Series, absent: str, level: float) -> dict[str, Any]:
+def _column(column: EncodedColumn, values: pd.Series, subjects: pd.Series) -> dict[str, Any]:
     observed = values.dropna()
     trained, of = column.observed or (np.nan, np.nan)
     row = {
@@ -103,8 +85,7 @@ def _column(column: EncodedColumn, values: pd.Series, subjects: pd.Series, absen
         "training_missing": 1 - trained / of if column.masked else 0.0,
         "missing": 1 - len(observed) / len(values) if len(values) else np.nan,
     }
-    row |= _number(column, observed, row) if column.is_number else _category(column, observed, row)
-    return row | {"verdict": absent or _verdict(row, level)}
+    return row | (_number if column.is_number else _category)(column, observed, row)
 
 
 def _number(column: EncodedColumn, observed: pd.Series, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -115,9 +96,9 @@ def _number(column: EncodedColumn, observed: pd.Series, row: Mapping[str, Any]) 
     if observed.empty:
         return found
     numbers = observed.to_numpy(dtype=float)
-    q25, median, q75 = (float(value) for value in np.quantile(numbers, [0.25, 0.5, 0.75]))
     mean, sd = float(numbers.mean()), float(numbers.std())
-    found |= {"mean": mean, "sd": sd, "median": median, "q25": q25, "q75": q75}
+    found |= {"mean": mean, "sd": sd}
+    found |= dict(zip(("q25", "median", "q75"), map(float, np.quantile(numbers, [0.25, 0.5, 0.75])), strict=True))
     if column.seen:
         found["outside"] = float(((numbers < column.seen[0]) | (numbers > column.seen[1])).mean())
     if spread:
@@ -132,10 +113,8 @@ def _category(column: EncodedColumn, observed: pd.Series, row: Mapping[str, Any]
     if observed.empty:
         return found
     named = {name: float(own.get(name, 0.0)) for name in [*column.categories, *sorted(set(own.index))]}
-    found |= {
-        "shares": _shares(named),
-        "outside": sum(share for name, share in named.items() if name not in column.categories),
-    }
+    found["shares"] = _shares(named)
+    found["outside"] = sum(share for name, share in named.items() if name not in column.categories)
     spreads = {name: np.sqrt(p * (1 - p)) for name, p in trained.items()}
     deltas = {name: (named[name] - trained[name]) / spread for name, spread in spreads.items() if spread > 0}
     if deltas:
@@ -157,14 +136,14 @@ def _shares(shares: Mapping[str, float]) -> str:
 
 
 def _normal(level: float) -> float:
-    """So many standard errors have this chance of being passed, to either side."""
+    """Number of standard errors that are exceeded, to either side, with this chance."""
     from scipy.stats import norm
 
     return float(norm.isf(level / 2))
 
 
 def _verdict(row: Mapping[str, Any], level: float) -> str:
-    """What there is to say of a column, in few words; ``level`` is the chance of a false word that it may have."""
+    """What to say of a column, in few words; ``level`` is the chance of a false word that it may have."""
     if not row["scans"]:
         return "no values"
     said = []
@@ -172,7 +151,9 @@ def _verdict(row: Mapping[str, Any], level: float) -> str:
     if abs(delta) > SHIFT:
         word = ("more " if delta > 0 else "less ") + row["category"] if row["category"] else ""
         word = word or ("higher" if delta > 0 else "lower")
-        said.append(word if _is_sure(row, level) else f"perhaps {word}")
+        error = (row["high"] - row["low"]) / (2 * _normal(LEVEL))
+        # Where the bundle holds no numbers the error is NaN, and the difference counts.
+        said.append(f"perhaps {word}" if abs(delta) <= _normal(level) * error else word)
     if row["outside"] > OUTSIDE and _chance_outside(row) < level:
         said.append("unknown categories" if row["kind"] == "category" else "beyond the training range")
     gaps = row["missing"] - row["training_missing"]
@@ -183,17 +164,11 @@ def _verdict(row: Mapping[str, Any], level: float) -> str:
     return "; ".join(said) or "alike"
 
 
-def _is_sure(row: Mapping[str, Any], level: float) -> bool:
-    """Whether the difference is beyond chance; so it counts where the bundle tells no numbers."""
-    error = (row["high"] - row["low"]) / (2 * _normal(LEVEL))
-    return not abs(row["difference"]) <= _normal(level) * error  # NaN is sure
-
-
 def _chance_outside(row: Mapping[str, Any]) -> float:
-    """Chance that so many new values of one and the same population lie beyond the range of the training's.
+    """Chance that so many new values of the same population lie beyond the range of the training's.
 
-    Exact for continuous values: of m new ones, as many as a beta-binomial with 2 and n - 1. 0 of categories, and where
-    the number of training values is not known.
+    Exact for continuous values: of m new ones, as many as a beta-binomial with 2 and n - 1. 0 for categories, and
+    where the number of training values is not known.
     """
     from scipy.stats import betabinom
 
@@ -215,6 +190,8 @@ def _chance_missing(row: Mapping[str, Any]) -> float:
 
 def summary(table: pd.DataFrame, largest: int = 5) -> tuple[str, ...]:
     """Say in a few sentences what ``clinical_shift`` found; none if the model reads no table."""
+    from scipy.stats import norm
+
     if table.empty:
         return ()
     known = table[table["difference"].notna()]
@@ -224,8 +201,9 @@ def summary(table: pd.DataFrame, largest: int = 5) -> tuple[str, ...]:
         f"{len(far)} of {len(known)} clinical columns that can be compared differ from training by more than "
         f"{SHIFT:g} standard deviations" + (f"; {len(far) - perhaps} of them beyond chance" if len(far) else "") + "."
     ]
-    by_chance = _expected(known)
-    if by_chance is not None:
+    if len(known) and known["training_scans"].notna().all():
+        error = np.sqrt(1 / known["training_scans"] + 1 / known["subjects"])
+        by_chance = float(2 * norm.sf(SHIFT / error).sum())
         said.append(f"Samples of these sizes from one population would give about {by_chance:.1f} such columns.")
     ordered = far.loc[far["difference"].abs().sort_values(ascending=False, kind="stable").index]
     if len(ordered):
@@ -250,13 +228,3 @@ _SENTENCES = {
     "beyond the training range": f"Columns with more than {OUTSIDE:.0%} of their values beyond the training range",
     "unknown categories": "Columns with categories that training did not have",
 }
-
-
-def _expected(known: pd.DataFrame) -> float | None:
-    """How many columns would differ by more than ``SHIFT`` if both cohorts were of one population."""
-    from scipy.stats import norm
-
-    if known.empty or known["training_scans"].isna().any():
-        return None
-    error = np.sqrt(1 / known["training_scans"] + 1 / known["subjects"])
-    return float(2 * norm.sf(SHIFT / error).sum())

@@ -15,14 +15,14 @@ def beside_training(internal: Sequence[Mapping[str, Any]], external: pd.DataFram
     """Put the scores of another cohort beside those of the training cohort's tested subjects.
 
     Args:
-        internal: a row each with level, metric, value, low, high, subjects, as a bundle holds them.
+        internal: rows with level, metric, value, low, high, subjects, as a bundle holds them.
         external: the same, of the other cohort.
 
     Returns:
-        One row a level and metric of ``external``: ``level``, ``metric``; ``internal``, ``internal_low``,
+        One row per level and metric of ``external``: ``level``, ``metric``; ``internal``, ``internal_low``,
         ``internal_high``, ``internal_subjects``; ``external``, ``external_low``, ...; ``difference``, external minus
         internal, with ``low`` and ``high``: 95 % limits from those of the two scores, which are of different people
-        (square-and-add, Newcombe 1998; Zou and Donner 2008). What the bundle does not tell is NaN.
+        (square-and-add, Newcombe 1998; Zou and Donner 2008). What the bundle does not hold is NaN.
     """
     names = ["value", "low", "high", "subjects"]
     parts = []
@@ -45,11 +45,11 @@ def prevalence(classes: Sequence[str], training: Mapping[str, int], subjects: pd
 
     Args:
         classes: names of the labels.
-        training: subjects by class that the model was trained on; empty if it does not tell.
+        training: subjects by class that the model was trained on; empty if it is not known.
         subjects: label by subject of the other cohort.
 
     Returns:
-        One row a class: ``class``, ``training_subjects``, ``training_share``, ``subjects``, ``share``, ``low``,
+        One row per class: ``class``, ``training_subjects``, ``training_share``, ``subjects``, ``share``, ``low``,
         ``high`` (Wilson's 95 % limits of the share).
     """
     total, trained = len(subjects), sum(training.values())

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+
 import numpy as np
 
-from fusekit.evaluation.delong import areas, logit_interval, placements
+from fusekit.evaluation.delong import auc, auc_interval, exact_limits
 from fusekit.evaluation.folds import Folds
-from fusekit.evaluation.metrics.classes import POSITIVE, Metric, fewest_subjects, positive
+from fusekit.evaluation.metrics.metric import Metric, fewest_subjects, positive
+from fusekit.evaluation.predictions import POSITIVE
 
 
-class AreaUnderCurve(Metric):
-    """Chance that a random positive scores above a random negative, ties counted half (Mann-Whitney)."""
-
-    title = "AUC"
-    definition = "area under the ROC curve of the positive class's probability"
-    empty = "NaN if either class is empty"
+class _Area(Metric):
     within_folds = True
 
-    def value(self, labels: np.ndarray, probabilities: np.ndarray) -> float:
-        """Mann-Whitney U over the number of pairs."""
-        return _auc(positive(labels), probabilities[:, POSITIVE])
+    @abstractmethod
+    def _sides(self, labels: np.ndarray, classes: int) -> tuple[np.ndarray, int]:
+        """Classes (N,) between which pairs are ordered, and how many there are."""
 
     def interval(self, labels: np.ndarray, probabilities: np.ndarray, subjects: np.ndarray) -> tuple[float, float]:
         """Limits of one fold, as of several."""
@@ -29,26 +27,40 @@ class AreaUnderCurve(Metric):
     def interval_in(
         self, folds: Folds, labels: np.ndarray, probabilities: np.ndarray, subjects: np.ndarray
     ) -> tuple[float, float]:
-        """DeLong's limits on the logit scale where a row is a subject; bootstrap limits where a subject has several.
-
-        Where the classes are separated perfectly, every resample is perfect too and both would claim certainty. The
-        limit is then the exact one (Clopper and Pearson 1934) for as many independent pairs as the smaller class has
-        subjects, all of them ordered alike; the pairs of all folds count together.
-        """
+        """Bootstrap limits; at 0 and 1 the exact ones, for the subjects of the smallest class of each fold together."""
         value = self.value_in(folds, labels, probabilities)
-        if value in (0.0, 1.0):
-            return _all_alike(
-                value, sum(fewest_subjects(positive(labels[rows]), subjects[rows], 2) for rows in folds.rows)
-            )
-        if len(np.unique(subjects)) < len(subjects):
-            if np.isnan(probabilities).any():
-                return super().interval_in(folds, labels, probabilities, subjects)
-            ranks = np.zeros((len(labels), 1), dtype=int)
-            for rows in folds.rows:
-                ranks[rows, 0] = np.unique(probabilities[rows, POSITIVE], return_inverse=True)[1]
-            return _AreaOfRanks().interval_in(folds, labels, ranks, subjects)
-        found = areas(positive(labels), probabilities[None, :, POSITIVE], folds.of_row)
-        return logit_interval(float(found.area[0]), float(found.covariance[0, 0]))
+        if value not in (0.0, 1.0):
+            return super().interval_in(folds, labels, probabilities, subjects)
+        own, count = self._sides(labels, probabilities.shape[1])
+        return exact_limits(value, sum(fewest_subjects(own[rows], subjects[rows], count) for rows in folds.rows))
+
+
+class AreaUnderCurve(_Area):
+    """Chance that a random positive scores above a random negative, ties counted half (Mann-Whitney)."""
+
+    title = "AUC"
+    definition = "area under the ROC curve of the positive class's probability"
+    empty = "NaN if either class is empty"
+
+    def _sides(self, labels: np.ndarray, classes: int) -> tuple[np.ndarray, int]:
+        return positive(labels), 2
+
+    def value(self, labels: np.ndarray, probabilities: np.ndarray) -> float:
+        """Mann-Whitney U over the number of pairs."""
+        return auc(positive(labels), probabilities[:, POSITIVE])
+
+    def interval_in(
+        self, folds: Folds, labels: np.ndarray, probabilities: np.ndarray, subjects: np.ndarray
+    ) -> tuple[float, float]:
+        """DeLong's limits where a row is a subject; where a subject has several, as of every area."""
+        if len(np.unique(subjects)) == len(subjects):
+            return auc_interval(positive(labels), probabilities[:, POSITIVE], folds=folds.of_row)
+        if np.isnan(probabilities).any() or self.value_in(folds, labels, probabilities) in (0.0, 1.0):
+            return super().interval_in(folds, labels, probabilities, subjects)
+        ranks = np.zeros((len(labels), 1), dtype=int)
+        for rows in folds.rows:
+            ranks[rows, 0] = np.unique(probabilities[rows, POSITIVE], return_inverse=True)[1]
+        return _AreaOfRanks().interval_in(folds, labels, ranks, subjects)
 
 
 class _AreaOfRanks(Metric):
@@ -64,44 +76,16 @@ class _AreaOfRanks(Metric):
         return float(of_cases @ below) / (int(cases.sum()) * int((~cases).sum()))
 
 
-class MacroAreaUnderCurve(Metric):
+class MacroAreaUnderCurve(_Area):
     """Mean over the classes of the AUC of each against the rest (one-versus-rest, unweighted)."""
 
     title = "macro AUC"
     definition = "mean over classes of the area under the ROC curve of the class against the rest"
     empty = "NaN if any class is empty"
-    within_folds = True
+
+    def _sides(self, labels: np.ndarray, classes: int) -> tuple[np.ndarray, int]:
+        return labels, classes
 
     def value(self, labels: np.ndarray, probabilities: np.ndarray) -> float:
         """Each class counts alike, however many rows it has."""
-        return float(np.mean([_auc(labels == k, probabilities[:, k]) for k in range(probabilities.shape[1])]))
-
-    def interval(self, labels: np.ndarray, probabilities: np.ndarray, subjects: np.ndarray) -> tuple[float, float]:
-        """Bootstrap limits over subjects; where all is ordered alike, the AUC's, of the smallest class."""
-        value = self.value(labels, probabilities)
-        if value not in (0.0, 1.0):
-            return super().interval(labels, probabilities, subjects)
-        return _all_alike(value, fewest_subjects(labels, subjects, probabilities.shape[1]))
-
-    def interval_in(
-        self, folds: Folds, labels: np.ndarray, probabilities: np.ndarray, subjects: np.ndarray
-    ) -> tuple[float, float]:
-        """Likewise; the smallest classes of all folds count together."""
-        value = self.value_in(folds, labels, probabilities)
-        if value not in (0.0, 1.0):
-            return super().interval_in(folds, labels, probabilities, subjects)
-        classes = probabilities.shape[1]
-        return _all_alike(value, sum(fewest_subjects(labels[rows], subjects[rows], classes) for rows in folds.rows))
-
-
-def _all_alike(value: float, pairs: int) -> tuple[float, float]:
-    """Exact limits where all of so many independent pairs are ordered rightly (1) or wrongly (0)."""
-    limit = 0.025 ** (1 / pairs)
-    return (limit, 1.0) if value == 1.0 else (0.0, 1 - limit)
-
-
-def _auc(cases: np.ndarray, scores: np.ndarray) -> float:
-    """Mann-Whitney U of cases (N,) by scores (N,), over the number of pairs; NaN if one side is empty."""
-    if cases.all() or not cases.any():
-        return float("nan")
-    return float(placements(cases, scores[None])[0, cases].mean())
+        return float(np.mean([auc(labels == k, probabilities[:, k]) for k in range(probabilities.shape[1])]))

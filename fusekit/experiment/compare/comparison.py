@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Unpack
 from fusekit.data import Finding
 from fusekit.data.store.cache import alone
 from fusekit.disk import filled, in_words, new_folder
-from fusekit.errors import Interrupted, OptionError
+from fusekit.errors import Interrupted, OptionError, attempt
 from fusekit.experiment.compare.launcher import Launcher, launcher_for
 from fusekit.experiment.compare.local import Training
 from fusekit.experiment.evidence import gather_evidence, write_report
@@ -121,8 +121,9 @@ def compare(
             runs = _train(arms, range(first.seed, first.seed + seeds), target, launch, progress, follow)
             shutil.rmtree(target / WORK, ignore_errors=True)
             runs.sort(key=lambda run: list(arms).index(run.manifest["arm"]))
-            evidence = gather_evidence(runs)
-            write_report(evidence, target)
+            evidence = gather_evidence(runs, target)
+            with attempt("report.html", lambda sentence: progress.say(f"note: {sentence}")):
+                write_report(evidence, target)
         except (Interrupted, KeyboardInterrupt):
             progress.say("What is done is kept: the same command goes on from there.")
             raise

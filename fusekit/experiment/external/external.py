@@ -19,13 +19,13 @@ from fusekit.evaluation.calibration.reliability import calibration_scores, relia
 from fusekit.evaluation.cohorts.intensity import grey_levels, intensity_shift
 from fusekit.evaluation.cohorts.shift import clinical_shift, summary
 from fusekit.evaluation.cohorts.two_cohorts import beside_training, prevalence
-from fusekit.evaluation.metrics.classes import POSITIVE
+from fusekit.evaluation.predictions import POSITIVE
 from fusekit.evaluation.thresholds import most_probable
 from fusekit.experiment.external.cohort import ExternalCohort, read_external
 from fusekit.experiment.external.plan import Asked, ask
 from fusekit.experiment.external.record import record
 from fusekit.experiment.folder import Run
-from fusekit.experiment.run.groups import subgroup_table
+from fusekit.experiment.run.groups import numbers_of, subgroup_table
 from fusekit.experiment.setup import manifest
 from fusekit.extension import catalog
 from fusekit.progress import Bars, Progress
@@ -124,7 +124,8 @@ def _evaluate(asked: Asked, folder: Path, progress: Progress) -> None:
         "comparison-with-training": _numbers(compared),
     }
     write_table(predictions, folder / "predictions.csv")
-    write_table(subgroup_table(other.cohort, asked.task, other.folds), folder / "cohort.csv")
+    people = subgroup_table(other.cohort, asked.task, other.folds)
+    write_table(people, folder / "cohort.csv")
     for name, table in tables.items():
         write_table(table, folder / f"{name}.csv")
     if asked.recalibrate != "none":
@@ -142,6 +143,7 @@ def _evaluate(asked: Asked, folder: Path, progress: Progress) -> None:
     ):
         picture.save(folder / "figures")
     content = record(asked, other, summary(tables["shift"]), device)
+    content["data"]["numbers"] = numbers_of(people)
     end = time.perf_counter()
     content["seconds"] = {"data": read - start, "prediction": predicted - read, "total": end - start}
     content["peak_memory_mib"] = manifest.peak_memory_mib()

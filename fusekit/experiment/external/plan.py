@@ -9,12 +9,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from fusekit.bundle.bundle import WEIGHTS, Bundle, bundle_folder, load
 from fusekit.data import Task
 from fusekit.data.own.task import name_of
-from fusekit.disk import read_json
+from fusekit.disk import read_json, read_written
 from fusekit.errors import OptionError
 from fusekit.evaluation.calibration.recalibration import METHODS
 from fusekit.experiment.external.cohort import refuse_other_classes
@@ -61,7 +59,7 @@ class Asked:
         path = self.folder.parent / "cohort.csv"
         if self.folder.name != "bundle" or not path.is_file():
             return ()
-        return set(pd.read_csv(path, dtype=str, keep_default_na=False)["subject"])
+        return set(read_written(path, {})["subject"])
 
 
 def ask(

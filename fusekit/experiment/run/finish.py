@@ -15,14 +15,15 @@ import pandas as pd
 from fusekit.bundle.bundle import load
 from fusekit.data import Finding
 from fusekit.data.recipe.recipe import read_recipe
-from fusekit.disk import SEAL, seal, write_json, write_table
-from fusekit.disk.schema import read_json
+from fusekit.disk import SEAL, read_json, read_written, write_json, write_table
+from fusekit.errors import attempt
 from fusekit.evaluation import Rule, score
-from fusekit.experiment.folder import CHECKPOINTS
+from fusekit.experiment.finding import note_in, seal_results
+from fusekit.experiment.folder import CHECKPOINTS, SCHEMAS
 from fusekit.experiment.records import FoldRecord
 from fusekit.experiment.run.flow import flow
 from fusekit.experiment.run.fold import ABLATIONS, EXPLANATIONS, PREDICTIONS, RECORD, VALIDATION
-from fusekit.experiment.run.groups import subgroup_table
+from fusekit.experiment.run.groups import numbers_of, subgroup_table
 from fusekit.experiment.run.history import HISTORY
 from fusekit.experiment.setup import manifest
 from fusekit.experiment.setup.gathered import Gathered
@@ -66,33 +67,38 @@ def finish(
     scores = score(predictions, plan.metrics, rule)
     numbers = json.loads(scores.to_json(orient="records", double_precision=15))  # NaN becomes null
     write_json(folder / "metrics.json", {"synthetic": plan.synthetic, "scores": numbers})
-    write_table(subgroup_table(gathered.cohort, plan.task, gathered.folds), folder / "cohort.csv")
+    people = subgroup_table(gathered.cohort, plan.task, gathered.folds)
+    write_table(people, folder / "cohort.csv")
     for number, path in enumerate(folds):
         if (path / EXPLANATIONS).is_dir():
             (folder / EXPLANATIONS).mkdir(exist_ok=True)
             shutil.move(path / EXPLANATIONS, folder / EXPLANATIONS / f"fold-{number}")
     _carry(folds, folder)
     record = _record(plan, gathered, records, rule)
+    record["data"]["numbers"] = numbers_of(people)
     if shipped:
-        bundle, training = load(shipped / BUNDLE), read_json(shipped / RECORD)
+        bundle, training = load(shipped / BUNDLE), read_json(shipped / RECORD, FoldRecord)
         own = Rule.from_json(training["rule"])
         replace(bundle, metrics=numbers, provenance=_provenance(record, training), rule=own).save(folder / BUNDLE)
         record["model"] = bundle.model.description
-    history = tables[HISTORY]
-    if history is not None:
-        overview(
-            folder / "overview.png",
-            title=" · ".join([config.task_name, config.arm, config.backbone, *["SYNTHETIC cohort"] * plan.synthetic]),
-            history=history,
-            predictions=predictions,
-            scores=scores,
-            rule=rule,
-            images=gathered.store.images,
-            classes=plan.task.classes,
-        )
     write_json(folder / "manifest.json", {**record, **further})
-    seal(folder, "", [*folder.glob("*.csv"), *folder.glob("*.json"), *folder.glob(f"{BUNDLE}/*")])
-    return _of_folds(records)
+    seal_results(folder)
+    history, found = tables[HISTORY], _of_folds(records)
+    if history is not None:
+        with attempt("overview.png", lambda sentence: note_in(folder, "overview.png", [sentence])):
+            overview(
+                folder / "overview.png",
+                title=" · ".join(
+                    [config.task_name, config.arm, config.backbone, *["SYNTHETIC cohort"] * plan.synthetic]
+                ),
+                history=history,
+                predictions=predictions,
+                scores=scores,
+                rule=rule,
+                images=gathered.store.images,
+                classes=plan.task.classes,
+            )
+    return found
 
 
 def _carry(folds: Sequence[Path], folder: Path) -> None:
@@ -134,18 +140,19 @@ def _without_places(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _join(folds: Sequence[Path], name: str, folder: Path) -> pd.DataFrame | None:
-    """Put a table's folds beneath each other as they are written, with the fold in front where the rows lack it."""
-    lines: list[str] = []
+    """Stack a table's folds, with the fold in front where the rows lack it."""
+    tables = []
     for number, path in enumerate(folds):
         if (path / name).exists():
-            head, *rows = (path / name).read_text(encoding="utf-8").rstrip("\n").split("\n")
-            if "fold" not in head.split(","):
-                head, rows = f"fold,{head}", [f"{number},{row}" for row in rows]
-            lines += rows if lines else [head, *rows]
-    if not lines:
+            table = read_written(path / name, SCHEMAS[name])
+            if "fold" not in table:
+                table.insert(0, "fold", number)
+            tables.append(table)
+    if not tables:
         return None
-    (folder / name).write_text("\n".join(lines) + "\n", encoding="utf-8", newline="")
-    return pd.read_csv(folder / name, dtype={"subject": str, "scan": str})
+    joined = pd.concat(tables, ignore_index=True)
+    write_table(joined, folder / name)
+    return joined
 
 
 def _record(plan: Plan, gathered: Gathered, folds: Sequence[dict[str, Any]], rule: Rule) -> dict[str, Any]:

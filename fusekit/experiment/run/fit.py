@@ -22,12 +22,20 @@ from fusekit.experiment.run.history import HISTORY, History
 from fusekit.experiment.setup import manifest
 from fusekit.experiment.setup.gathered import Gathered, Sides
 from fusekit.experiment.setup.plan import Plan, make_plan
+from fusekit.experiment.setup.settings import Settings
 from fusekit.explain import Fold, ablate, explain_fold
 from fusekit.progress import Progress
 from fusekit.training import Checkpoint, NonFiniteError, SliceDataset, train
 
 #: Slices of a scan that stand for it in ablations: some thirty passes over all of them would take longer than training.
 ABLATED = 1
+
+#: Columns that a baseline is asked without one by one; more take longer than its training, and ``full`` waits for them.
+FEW_COLUMNS = 20
+
+
+#: Gets a sentence on what could not be made.
+Failed = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -36,8 +44,8 @@ class Fitted:
 
     Args:
         predict: rows (n slices) -> probabilities (n, K).
-        explain: tested rows, their predictions, the calling rule -> the rows of ablations.csv; the rest goes to a
-            folder.
+        explain: tested rows, their predictions, the calling rule -> the rows of ablations.csv, if they can be made; the
+            rest goes to a folder, and what fails is reported.
         findings: about the training subjects' values.
         epochs: how many the model was trained for; 0 of a baseline.
         choice: what the search chose.
@@ -46,7 +54,7 @@ class Fitted:
     """
 
     predict: Callable[[pd.DataFrame], np.ndarray]
-    explain: Callable[[pd.DataFrame, pd.DataFrame, Rule, Path, Progress], pd.DataFrame]
+    explain: Callable[[pd.DataFrame, pd.DataFrame, Rule, Path, Progress, Failed], pd.DataFrame | None]
     findings: tuple[Finding, ...] = ()
     epochs: int = 0
     choice: dict[str, Any] = field(default_factory=dict)
@@ -171,8 +179,8 @@ def _fit(
             raise FusekitError(f"{error} {_batch(rows, error.rows)}{_last_good(checkpoint)}") from error
 
     def explain(
-        rows: pd.DataFrame, predictions: pd.DataFrame, rule: Rule, folder: Path, progress: Progress
-    ) -> pd.DataFrame:
+        rows: pd.DataFrame, predictions: pd.DataFrame, rule: Rule, folder: Path, progress: Progress, failed: Failed
+    ) -> pd.DataFrame | None:
         fold = Fold(
             bundle,
             images,
@@ -190,10 +198,17 @@ def _fit(
             seed=config.seed,
             template=plan.task.template,
             slices=ABLATED,
+            work=_quarter(dataset, config),
+            failed=failed,
             progress=progress,
         )
 
     return Fitted(predict, explain, findings, epochs, bundle=bundle)
+
+
+def _quarter(dataset: SliceDataset, config: Settings) -> float | None:
+    """Forward passes of a slice that are a quarter of a training's: a step costs about three. None: no bound."""
+    return None if config.explain == "full" else len(dataset) * config.epochs * 3 / 4
 
 
 def _identity(plan: Plan, gathered: Gathered, fold: int | None, model: Mapping[str, Any]) -> dict[str, Any]:
@@ -248,17 +263,19 @@ def fit_baseline(plan: Plan, gathered: Gathered, sides: Sides) -> Fitted:
         return np.asarray(probabilities.loc[rows["scan"]], dtype=float)
 
     def explain(
-        rows: pd.DataFrame, predictions: pd.DataFrame, rule: Rule, folder: Path, progress: Progress
+        rows: pd.DataFrame, predictions: pd.DataFrame, rule: Rule, folder: Path, progress: Progress, failed: Failed
     ) -> pd.DataFrame:
+        scans, columns = rows.drop_duplicates("scan"), gathered.cohort.columns  # slices of a scan share their values
         return ablate(
             lambda _, values: baseline.probabilities(values),
             None,
-            gathered.values(rows),
-            rows,
-            gathered.cohort.columns,
+            gathered.values(scans),
+            scans,
+            columns,
             rule=rule,
             seed=plan.config.seed,
             reads_image=False,
+            single=None if plan.config.explain == "full" or len(columns) <= FEW_COLUMNS else (),
             progress=progress,
         )
 

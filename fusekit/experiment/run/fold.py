@@ -9,8 +9,11 @@ from pathlib import Path
 import torch
 
 from fusekit.bundle.bundle import Bundle
+from fusekit.data import Finding
 from fusekit.disk import write_json, write_table
+from fusekit.errors import attempt
 from fusekit.evaluation import Rule, prediction_table
+from fusekit.experiment.finding import not_made
 from fusekit.experiment.folder import CHECKPOINTS, Run
 from fusekit.experiment.run.fit import fit_baseline, fit_network
 from fusekit.experiment.setup.gathered import Gathered
@@ -34,6 +37,7 @@ def train_fold(
 ) -> Bundle | None:
     """Fit on everybody but a fold, and predict the fold, once.
 
+    What is explained once the fold is predicted fails into notes in its record, and never takes the training with it.
     Of several processes all train and predict, each its share; the first alone writes and explains.
 
     Args:
@@ -59,6 +63,12 @@ def train_fold(
     start = time.perf_counter()
     config = plan.config
     sides = gathered.sides(fold, config.validation, config.seed)
+    notes: list[Finding] = []
+
+    def failed(sentence: str) -> None:
+        progress.say(f"note: {sentence}")
+        notes.append(not_made(sentence, "all subjects" if fold is None else f"fold {fold + 1}"))
+
     with repeatable():
         if config.baseline:
             fitted = fit_baseline(plan, gathered, sides)
@@ -76,9 +86,11 @@ def train_fold(
                     table["fold"] = fold or 0  # whose model predicted, not where the subject is tested
                     rule = Rule.fit(table, config.aggregate, config.threshold)
                 write_table(table, folder / name)
-                if name == PREDICTIONS:
-                    ablations = fitted.explain(rows, table, rule, folder / EXPLANATIONS, progress)
-                    write_table(ablations, folder / ABLATIONS)
+                if name == PREDICTIONS and config.explain != "none":
+                    with attempt("explanations", failed):
+                        ablations = fitted.explain(rows, table, rule, folder / EXPLANATIONS, progress, failed)
+                        if ablations is not None:
+                            write_table(ablations, folder / ABLATIONS)
     record = {
         "fold": fold,
         "epochs": fitted.epochs,
@@ -86,7 +98,7 @@ def train_fold(
         "search": fitted.search,
         "rule": rule.as_json(),
         "counts": sides.counts(gathered.cohort.classes),
-        "findings": [finding.as_json() for finding in fitted.findings],
+        "findings": [finding.as_json() for finding in (*fitted.findings, *notes)],
         "model": fitted.bundle.model.description if fitted.bundle else None,
         "threads": torch.get_num_threads(),
         "seconds": time.perf_counter() - start,

@@ -38,6 +38,11 @@ def subgroup_table(cohort: Cohort, task: Task, folds: pd.Series) -> pd.DataFrame
     return table
 
 
+def numbers_of(table: pd.DataFrame) -> list[str]:
+    """The variables that are numbers, for the manifest: a reader cannot know a site 01 from a number."""
+    return [name for name in map(str, table.select_dtypes("number")) if name not in _FIXED]
+
+
 def _variables(cohort: Cohort, task: Task) -> dict[str, pd.Series]:
     """The cohort's own name -> values, in the order of the task's subgroups."""
     there: dict[str, tuple[str, pd.Series]] = {}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
+from fusekit.disk import write_table
 from fusekit.experiment.folder import Run
 
 HISTORY = "history.csv"
@@ -44,8 +45,5 @@ class History:
         self._write()
 
     def _write(self) -> None:
-        text = io.StringIO()
-        writer = csv.DictWriter(text, list(self.rows[0]) if self.rows else ["epoch"], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(self.rows)
-        (self.folder / HISTORY).write_text(text.getvalue(), encoding="utf-8", newline="")
+        columns = list(self.rows[0]) if self.rows else ["epoch"]
+        write_table(pd.DataFrame(self.rows, columns=columns), self.folder / HISTORY)

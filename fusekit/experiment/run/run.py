@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from fusekit.disk import SEAL, growing, growing_at, new_folder
-from fusekit.errors import OptionError
+from fusekit.errors import OptionError, attempt
 from fusekit.experiment.evidence import gather_evidence, write_report
+from fusekit.experiment.finding import NOT_MADE, note_in
 from fusekit.experiment.folder import CHECKPOINTS, Run, take_over
 from fusekit.experiment.run.finish import BUNDLE, finish
 from fusekit.experiment.run.fold import train_fold
@@ -59,6 +60,8 @@ def run(
     if resume:
         asked, finished = _begun(asked)
         if finished:
+            if not (finished.folder / "report.html").exists():  # it ended while its report was drawn
+                _report(finished.folder, progress)
             progress.say(f"The run into {finished.folder} is finished; nothing is left to do.")
             return finished
     with launched(make_plan(Settings.of(asked))) as plan:
@@ -144,6 +147,17 @@ def _run(plan: Plan, work: Path, target: Path, progress: Progress, followers: Fo
         copies = [Path(shutil.copytree(path, folder / ".folds" / path.name)) for path in folds]
         further = {"seconds": seconds, "peak_memory_mib": peak_memory_mib()}
         found = finish(plan, gathered, copies, folder, last if (last / BUNDLE).exists() else None, further)
-        tell(found, progress)
+        tell([finding for finding in found if finding.code != NOT_MADE], progress)  # which the folds have said
         shutil.rmtree(folder / ".folds")
+    _report(target, progress)
+
+
+def _report(folder: Path, progress: Progress) -> None:
+    """Write the report of a run that is whole; what of it fails is a note in its manifest."""
+
+    def failed(sentence: str) -> None:
+        progress.say(f"note: {sentence}")
+        note_in(folder, "report.html", [sentence])
+
+    with attempt("report.html", failed):
         write_report(gather_evidence([Run(folder)]), folder)

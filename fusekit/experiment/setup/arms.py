@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from typing import Any
 
 from fusekit.errors import FusekitError, OptionError
 from fusekit.experiment.setup.given import merge
-from fusekit.experiment.setup.parts import MODEL_PARTS, open_task, options_of, parts_of
+from fusekit.experiment.setup.parts import open_task, options_of, parts_of
 from fusekit.experiment.setup.settings import VALIDATION, Settings, check_names, plain_values
+from fusekit.extension.kinds import MODEL_PARTS
 from fusekit.extension.registry import suggest
 
 #: What a comparison takes where nothing else is said: every subject is tested, and temperatures can be fitted.
@@ -89,7 +91,10 @@ def named(arm: str) -> Iterator[None]:
 
 
 def _of_arm(
-    name: str, file: Mapping[str, Any], given: Mapping[str, Any], has: Mapping[str, Mapping[str, set[str] | None]]
+    name: str,
+    file: Mapping[str, Any],
+    given: Mapping[str, Any],
+    has: Mapping[str, Mapping[str, AbstractSet[str] | None]],
 ) -> Iterator[dict[str, dict[str, Any]]]:
     """The options of one arm beyond those of all, layer by layer: the file's, those given, and the arm's own."""
     mine = has[name]
@@ -116,7 +121,7 @@ def _of_arm(
 
 
 def _refuse_of_another(
-    name: str, part: str, option: str, value: Any, has: Mapping[str, Mapping[str, set[str] | None]]
+    name: str, part: str, option: str, value: Any, has: Mapping[str, Mapping[str, AbstractSet[str] | None]]
 ) -> None:
     """An option that is given for all arms must fit each that has the part."""
     takes = has[name][part]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -66,13 +67,12 @@ def check_names(values: Mapping[str, Any], options: Mapping[str, Mapping[str, An
     named = _named(values, options)
     for part, chosen in options.items():  # where a part's source does not show its options, ``typed`` will
         takes = options_of(part, named.get(part))
-        for name in chosen if takes is not None else ():
-            if name not in takes:
-                hint = suggest(name, sorted(takes)) if takes else "it has no options."
-                raise OptionError(f"{part} has no option {name!r}; {hint}")
+        for name in () if takes is None else sorted(set(chosen) - takes):
+            hint = suggest(name, sorted(takes or ())) if takes else "it has no options."
+            raise OptionError(f"{part} has no option {name!r}; {hint}")
 
 
-def options_of(part: str, named: Named | None) -> set[str] | None:
+def options_of(part: str, named: Named | None) -> AbstractSet[str] | None:
     """Names of a part's options, without importing it; None where its source does not show them."""
     source = PARTS[part] or (named.registry.find(named.name).factory if named else "")
     return option_names(source, _WITHHELD.get(part, ())) if source else None

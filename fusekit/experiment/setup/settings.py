@@ -88,7 +88,10 @@ class Settings:
         "evaluation", "From slices to scans to subjects.", "mean"
     )
     explain: Literal["none", "fast", "full"] = about(
-        "evaluation", "What is explained of each model.", "fast", free=True
+        "output",
+        "What is tried with the trained models: nothing, a quarter of the training's work at most, or everything.",
+        "fast",
+        free=True,
     )
     track: tuple[str, ...] = about(
         "output",

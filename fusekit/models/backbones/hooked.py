@@ -23,18 +23,14 @@ Run = Callable[[Any, Tensor], Tensor]
 class HookedBackbone(Backbone):
     """A network with sites. Without ``inject`` it computes what the network computes, bit for bit.
 
-    The network is ``self.net`` and keeps its own state-dict keys there, so weights that were trained elsewhere load.
-    The sites are forward pre-hooks. What a pass injects travels with the thread that runs it and never lies on a
-    module, so that threads, replicas, models inside models and calls of the network itself do not meet.
+    The network is ``self.net``, used, not copied, and keeps its own state-dict keys, so weights that were trained
+    elsewhere load. The sites are forward pre-hooks. What a pass injects travels with the thread that runs it and never
+    lies on a module, so that threads, replicas, models inside models and calls of the network itself do not meet.
 
     Args:
-        net: the network; it is used, not copied.
         stages: number -> names of the modules that the stage consists of, in the order in which they run.
         features: network and image (B, C, *S) -> map (B, M, *S').
         pool: network and map -> vector (B, D).
-        in_channels: of the image.
-        sites: before each stage, before each block, or before each block's branches (see ``SiteKind``).
-        spatial_dims: of the image, 2 or 3.
         sizes: of images that are tried, in turn, to find the sites; the network has to take one of them.
         name: of the network, for messages.
 
@@ -61,20 +57,18 @@ class HookedBackbone(Backbone):
         self.features, self.pool = features, pool
         probe = Probe(self._run, in_channels, tuple(sizes) or ((64, 64) if spatial_dims == 2 else (16, 16, 16),))
         layout = find_layout(net, stages, probe, name or type(net).__name__, sites)
-        self.sites = tuple(found.site for found in layout.sites)
+        self.sites, self.image_size = layout.sites, layout.size
         self.map_channels, self.width = layout.widths
-        self.image_size = layout.size
         self._owner = _Owner()
-        for number, found in enumerate(layout.sites):
-            for first, reader in zip((True, *[False] * len(found.readers)), found.readers, strict=False):
-                net.get_submodule(reader).register_forward_pre_hook(partial(_hook, self._owner, number, first))
+        for number, readers in enumerate(layout.readers):
+            for place, reader in enumerate(readers):
+                net.get_submodule(reader).register_forward_pre_hook(partial(_hook, self._owner, number, place == 0))
 
     def forward(self, image: Tensor, inject: Inject | None = None) -> ImageFeatures:
         """Image (B, C, *S) -> map (B, M, *S') and vector (B, D).
 
         Raises:
-            OptionError: a part of the network that reads injected features runs again during backward (activation
-                checkpointing), where its inject would be missing.
+            OptionError: a part of the network that reads injected features is checkpointed.
         """
         injecting = None if inject is None else _Pass(self._owner, inject, torch.is_grad_enabled(), _saving())
         features: ImageFeatures = _with(injecting, self._run, image)
@@ -86,13 +80,11 @@ class HookedBackbone(Backbone):
 
 
 class _Owner:
-    """Tells hooks whose pass is theirs: a deep copy owns its own, a replica (DataParallel) its original's."""
+    """Says whose pass a hook belongs to: a deep copy owns its own, a replica (DataParallel) its original's."""
 
 
 @dataclass(slots=True)
-class _Pass:
-    """A forward pass that injects."""
-
+class _Pass:  # a forward pass that injects
     owner: _Owner
     inject: Inject
     differentiated: bool

@@ -15,42 +15,29 @@ from fusekit.extension.fusion import SiteKind
 from fusekit.models.parts import ImageFeatures, ImageWidths, Site
 
 
-class ReadSite(NamedTuple):
-    """A site, and the modules that read its features in the order in which they run."""
-
-    site: Site
-    readers: tuple[str, ...]
-
-
 class Layout(NamedTuple):
-    """What one probe forward tells about a network."""
+    """What one probe forward shows of a network."""
 
-    sites: tuple[ReadSite, ...]
+    sites: tuple[Site, ...]
+    readers: tuple[tuple[str, ...], ...]  # of each site: the modules that read its features, in running order
     widths: ImageWidths
     size: tuple[int, ...]  # of the image that it was found with
 
 
 class Probe(NamedTuple):
-    """How to run a network once."""
+    """How to run a network once; image sizes are tried in turn."""
 
     run: Callable[[Tensor], ImageFeatures]
     in_channels: int
-    sizes: tuple[tuple[int, ...], ...]  # of the image, tried in turn
+    sizes: tuple[tuple[int, ...], ...]
 
 
 def find_layout(net: nn.Module, stages: Mapping[int, Sequence[str]], probe: Probe, name: str, kind: SiteKind) -> Layout:
-    """Find the sites of a network and the widths of its features.
+    """Find the sites of a network and the widths of its features; the network is left as it was.
 
     A block is a child of a stage's chain that holds two or more convolutions or linear layers; what holds one is that
-    layer with its norm and activation.
-
-    Args:
-        net: it is left as it was.
-        stages: number -> the stage's outermost modules.
-        probe: runs ``net``.
-        name: of the network, for messages.
-        kind: of the sites. Where a stage has no blocks, or no child of a block reads the block's input as it is,
-            the coarser kind takes its place.
+    layer with its norm and activation. Where a stage has no blocks, or no child of a block reads the block's own input,
+    the coarser kind of site takes its place.
 
     Raises:
         OptionError: the network does not fit, with the reason.
@@ -68,14 +55,15 @@ def find_layout(net: nn.Module, stages: Mapping[int, Sequence[str]], probe: Prob
             raise OptionError(refusal(name, f"no part of its stage {number} reads a single feature map"))
         found += chosen
     found.sort(key=watch.order.index)
-    sites = []
-    for module in found:
-        if watch.order.count(module) > 1:
-            raise OptionError(refusal(name, f"it runs {module!r} more than once"))
-        readers = watch.readers[module] if kind == "branch" else []
-        site = Site(module, candidates[module], watch.channels[module])
-        sites.append(ReadSite(site, tuple(f"{module}.{child}" for child in readers) or (module,)))
-    return Layout(tuple(sites), ImageWidths(map=map_.shape[1], vector=vector.shape[1]), size)
+    if twice := [module for module in found if watch.order.count(module) > 1]:
+        raise OptionError(refusal(name, f"it runs {twice[0]!r} more than once"))
+    children = {module: watch.readers[module] if kind == "branch" else () for module in found}
+    return Layout(
+        tuple(Site(module, candidates[module], watch.channels[module]) for module in found),
+        tuple(tuple(f"{module}.{child}" for child in children[module]) or (module,) for module in found),
+        ImageWidths(map=map_.shape[1], vector=vector.shape[1]),
+        size,
+    )
 
 
 class _Watch:

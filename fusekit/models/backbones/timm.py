@@ -1,4 +1,4 @@
-"""Any timm network whose stages pass maps on, with its own names and weights kept, and sites in it."""
+"""Any timm network whose stages pass maps on."""
 
 from __future__ import annotations
 
@@ -28,17 +28,11 @@ class TimmBackbone(HookedBackbone):
     stage 1 is the one that ends at stride 4.
 
     Args:
-        name: timm's, as in ``timm.list_models()``; with a tag (``resnet50.a1_in1k``) where weights are chosen.
-        in_channels: of the image.
-        sites: before each stage, before each block, or before each block's branches (see ``SiteKind``).
-        pretrained: load timm's published weights; a first layer of other than three channels is adapted by timm.
+        name: timm's, with a tag (``resnet50.a1_in1k``) where weights are chosen.
+        pretrained: load timm's published weights; timm adapts a first layer of other than three channels.
         init: ``he`` draws every convolution anew from He et al. 2015 (normal, fan out) and sets batch norms to weight
             1 and bias 0, also where timm starts a block's last one at 0; ``timm`` keeps timm's. Without effect on
             pretrained weights.
-
-    Raises:
-        UnknownName: timm has no such network.
-        OptionError: the network does not fit, or has no published weights.
     """
 
     def __init__(
@@ -57,12 +51,9 @@ class TimmBackbone(HookedBackbone):
 
     @classmethod
     def around(cls, net: nn.Module, in_channels: int, *, sites: SiteKind = "block") -> Self:
-        """Give a timm network that you built and trained yourself sites; the network itself is used, not a copy.
+        """Give sites to a timm network that you built and trained yourself; the network itself is used, not a copy.
 
         Its classifier is left out of the forward pass; ``net.reset_classifier(0)`` removes its weights too.
-
-        Raises:
-            OptionError: the network does not fit.
         """
         backbone = cls.__new__(cls)
         backbone._adopt(net, type(net).__name__, in_channels, sites)
@@ -110,14 +101,12 @@ def _he(module: nn.Module) -> None:
         nn.init.zeros_(module.bias)
 
 
-def _features(net: Any, image: Tensor) -> Tensor:
-    features: Tensor = net.forward_features(image)
-    return features
+def _features(net: Any, image: Tensor) -> Any:
+    return net.forward_features(image)
 
 
-def _pool(net: Any, features: Tensor) -> Tensor:
-    vector: Tensor = net.forward_head(features, pre_logits=True)
-    return vector
+def _pool(net: Any, features: Tensor) -> Any:
+    return net.forward_head(features, pre_logits=True)
 
 
 def _stages(net: nn.Module, name: str) -> dict[int, list[str]]:

@@ -24,15 +24,6 @@ class VideoBackbone(HookedBackbone):
     The networks were made for films, so depth (the first axis of a whole volume, head to feet) is treated apart: the
     stem strides by 2 over rows and columns and by 1 over depth. A volume S x S x S leaves ``r3d_18`` and
     ``r2plus1d_18`` as S/8 x S/16 x S/16, and ``mc3_18``, whose later stages are flat, as S x S/16 x S/16.
-
-    Args:
-        name: mc3_18, r2plus1d_18 or r3d_18.
-        in_channels: of the volume.
-        sites: before each stage, before each block, or before each block's branches: what ``conv1`` and a projecting
-            shortcut read, while an identity shortcut keeps the unchanged features.
-
-    Raises:
-        OptionError: no channels.
     """
 
     def __init__(self, name: str, in_channels: int, *, sites: SiteKind = "block"):
@@ -43,10 +34,9 @@ class VideoBackbone(HookedBackbone):
         net: Any = getattr(video, name)(weights=None)
         net.stem[0] = _first_convolution(net.stem[0], in_channels)
         net.fc = nn.Identity()
-        stages = {number: (stage,) for number, stage in enumerate(_STAGES, 1)}
         super().__init__(
             net,
-            stages,
+            {number: (stage,) for number, stage in enumerate(_STAGES, 1)},
             features=_features,
             pool=_pool,
             in_channels=in_channels,
@@ -63,9 +53,8 @@ def _features(net: Any, image: Tensor) -> Tensor:
     return features
 
 
-def _pool(net: Any, features: Tensor) -> Tensor:
-    pooled: Tensor = net.avgpool(features).flatten(1)
-    return pooled
+def _pool(net: Any, features: Tensor) -> Any:
+    return net.avgpool(features).flatten(1)
 
 
 def _first_convolution(made_for_colour: nn.Conv3d, in_channels: int) -> nn.Conv3d:

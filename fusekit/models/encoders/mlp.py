@@ -20,14 +20,9 @@ _ACTIVATIONS: dict[Activation, type[nn.Module]] = {
 
 
 class MLPEncoder(ClinicalEncoder):
-    """Fully connected layers with an activation between them, none after the last.
+    """F columns -> E = ``width``: ``depth`` linear layers with an activation between them, none after the last.
 
-    Args:
-        columns: F.
-        width: of every layer, E.
-        depth: number of linear layers.
-        activation: between layers; ``none`` leaves a linear map.
-        dropout: probability, after each activation.
+    ``activation`` "none" leaves a linear map; ``dropout`` is a probability, after each activation.
     """
 
     def __init__(

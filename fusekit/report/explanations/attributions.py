@@ -11,7 +11,7 @@ import pandas as pd
 from fusekit.report.drawing.palette import COLOURS, GREY
 from fusekit.report.drawing.panels import legend_below, rows
 from fusekit.report.drawing.picture import Picture, draw
-from fusekit.report.page.formatting import shortened
+from fusekit.report.page.formatting import explained, named, shortened
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -21,20 +21,20 @@ MARKERS = ("o", "^", "s", "D", "v", "P", "X", "*")
 
 
 def attributions(
-    name: str, arm: str, table: pd.DataFrame, classes: Sequence[str], *, target: int = 1, synthetic: bool = False
+    name: str, arm: str, table: pd.DataFrame, classes: Sequence[str], *, synthetic: bool = False
 ) -> Picture:
     """Draw every subject's attribution to the columns that matter most, and the mean of their sizes.
 
     Args:
         name: of the picture.
         arm: whose model it is.
-        table: subject, label, column, attribution (log odds of the target).
+        table: subject, label, column, attribution (log odds of a class), and maybe explained (which; 1 without).
         classes: names of the labels.
-        target: the class that attributions speak for.
         synthetic: say so.
     """
     sizes = table["attribution"].abs().groupby(table["column"]).mean().sort_values(ascending=False, kind="stable")
     shown = sizes.index[:MOST_COLUMNS].tolist()
+    of = named(explained(table), classes)
     table = table[table["column"].isin(shown)]
 
     def paint(figure: Figure) -> None:
@@ -59,7 +59,7 @@ def attributions(
                 label=classes[label],
             )
         rows(axes, [shortened(str(column), 24) for column in shown])
-        axes.set_xlabel(f"attribution (log odds of {classes[target]})")
+        axes.set_xlabel(f"attribution (log odds of {of})")
         legend_below(axes, columns=len(classes))
 
     means = table.assign(size=table["attribution"].abs())
@@ -69,7 +69,7 @@ def attributions(
         paint,
         title=f"{arm}: which clinical values speak",
         caption=f"Integrated gradients of {table['subject'].nunique()} held-out subjects against the training mean: "
-        f"what each value adds to the log odds of {classes[target]}. Grey bars: mean size over subjects.",
+        f"what each value adds to the log odds of {of}. Grey bars: mean size over subjects.",
         alt=f"Mean size of the attribution: {said}.",
         table=means.drop(columns=["subject", "value"], errors="ignore"),
         height=0.3 * len(shown) + 1.1,

@@ -10,7 +10,7 @@ import pandas as pd
 
 from fusekit.report.drawing.picture import Picture, draw
 from fusekit.report.explanations.maps import orientation, scale, show
-from fusekit.report.page.formatting import shortened
+from fusekit.report.page.formatting import explained, named, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,7 +29,6 @@ def examples(
     classes: Sequence[str],
     *,
     plane: str,
-    target: int = 1,
     synthetic: bool = False,
 ) -> Picture:
     """Draw slices in grey and again with their Grad-CAM, two examples a row.
@@ -37,16 +36,18 @@ def examples(
     Args:
         name: of the picture.
         arm: whose model it is.
-        table: one row a slice: row, label, kind (right or wrong), p_0, p_1, ..., called, and maybe maximum.
+        table: one row a slice: row, label, kind (right or wrong), p_0, p_1, ..., called, and maybe
+            maximum, explained (the class that the map speaks for; 1 without).
         images: (n, H, W), grey levels 0 to 255, as they are displayed.
         maps: (n, H, W), each from 0 to 1; None for models that have none.
         classes: names of the labels.
         plane: of the slices; empty where the files do not say how they lie in the body.
-        target: the class that the maps speak for.
         synthetic: say so.
     """
     p = table[[f"p_{k}" for k in range(len(classes))]].to_numpy(dtype=float)
     calls = table["called"].to_numpy()
+    targets = explained(table)
+    speaks_for = named(targets, classes)
     lines = -(-len(table) // 2)
 
     def paint(figure: Figure) -> None:
@@ -61,9 +62,16 @@ def examples(
             if maps is not None:
                 show(covered, images[k], maps[k], plane, letters=False)
             row = table.iloc[k]
-            _heading(plain, str(row["kind"]), classes, int(row["label"]), int(calls[k]), p[k, target], target)
+            _heading(
+                plain, str(row["kind"]), classes, int(row["label"]), int(calls[k]), p[k, targets[k]], int(targets[k])
+            )
         if parts is not None:
-            scale(figure.add_subfigure(parts[1]), "nothing", "most of this slice", _speaks_for(classes[target]))
+            scale(
+                figure.add_subfigure(parts[1]),
+                "nothing",
+                "most of this slice",
+                f"speaks for {shortened(speaks_for, 30)}",
+            )
 
     counts = table["kind"].value_counts()
     shown = table.assign(true=[classes[k] for k in table["label"]], called=[classes[k] for k in calls])
@@ -76,15 +84,11 @@ def examples(
         caption="Held-out slices of different subjects, the surest right and the surest wrong calls of each class."
         f"{beside} {orientation(plane)}",
         alt=f"{counts.get('right', 0)} slices called rightly and {counts.get('wrong', 0)} called wrongly by {arm}"
-        + (f", with maps of what speaks for {classes[target]}." if maps is not None else "."),
+        + (f", with maps of what speaks for {speaks_for}." if maps is not None else "."),
         table=shown[[c for c in columns if c in shown]],
         height=ROW * lines + (SCALE if maps is not None else 0) + 0.25,
         synthetic=synthetic,
     )
-
-
-def _speaks_for(name: str) -> str:
-    return f"speaks for {shortened(name, 30)}"
 
 
 def _heading(

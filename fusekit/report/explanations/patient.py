@@ -28,6 +28,7 @@ def patient_figure(
     *,
     title: str,
     target: str,
+    probability: str,
     plane: str,
     image: np.ndarray | None,
     map_: np.ndarray | None,
@@ -41,6 +42,7 @@ def patient_figure(
         path: without an ending.
         title: above everything; says so if the model knows a synthetic cohort only.
         target: name of the class that is explained.
+        probability: column of ``answers`` with its probability.
         plane: of the slice, for the letters at its edges; empty where the file does not say how it lies in the body.
         image: (H, W) grey levels; None if the model reads no image.
         map_: (H, W) Grad-CAM, 0 to 1.
@@ -75,7 +77,9 @@ def patient_figure(
     for part, row in zip(asked, rows[1:], strict=True):
         unit = f" ({part['unit'].iloc[0]})" if part["unit"].iloc[0] else ""
         row.suptitle(f"what if {part['column'].iloc[0]}{unit} were ...", fontsize=9, x=0.01, ha="left")
-        _answers(row.subplots(1, len(part), squeeze=False)[0], part, image, answer_maps, plane, target)
+        _answers(
+            row.subplots(1, len(part), squeeze=False)[0], part, image, answer_maps, plane, f"p({target})", probability
+        )
     # Text stays text, and nothing of the day or of chance goes into the file.
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": "fusekit"}):
         svg = StringIO()
@@ -95,8 +99,8 @@ def _picture(axes: Axes, image: np.ndarray, map_: np.ndarray | None, plane: str,
     for spine in axes.spines.values():
         spine.set_visible(False)
     box: dict[str, Any] = {"color": "white", "fontsize": 8, "transform": axes.transAxes}
-    places = ((0.02, 0.5, "left", "center"), (0.98, 0.5, "right", "center"))
-    places += ((0.5, 0.98, "center", "top"), (0.5, 0.02, "center", "bottom"))
+    places = [(0.02, 0.5, "left", "center"), (0.98, 0.5, "right", "center")]
+    places += [(0.5, 0.98, "center", "top"), (0.5, 0.02, "center", "bottom")]
     for letter, (x, y, across, down) in zip(edges(plane), places, strict=False):
         axes.text(x, y, letter, ha=across, va=down, **box)
     axes.set_title(title, fontsize=9)
@@ -119,12 +123,18 @@ def _bars(axes: Axes, attributions: pd.DataFrame, target: str) -> None:
 
 
 def _answers(
-    axes: Sequence[Axes], part: pd.DataFrame, image: np.ndarray | None, maps: np.ndarray | None, plane: str, target: str
+    axes: Sequence[Axes],
+    part: pd.DataFrame,
+    image: np.ndarray | None,
+    maps: np.ndarray | None,
+    plane: str,
+    said_of: str,
+    probability: str,
 ) -> None:
     lines: list[dict[Any, Any]] = part.to_dict("records")
     for each, number, line in zip(axes, part.index, lines, strict=True):
         said = f"{line['level'] or 'missing'}{' (as it is)' if line['is_original'] else ''}"
-        said += f"\np({target}) = {line['p_1']:.3f}"
+        said += f"\n{said_of} = {line[probability]:.3f}"
         if not line["is_original"] and line["change"] == line["change"]:
             said += f"\nmap moved {line['change']:.0%}"
         if image is None or maps is None:

@@ -12,7 +12,7 @@ from fusekit.report.drawing.palette import BLUE
 from fusekit.report.drawing.picture import Picture, draw
 from fusekit.report.explanations.examples import SCALE
 from fusekit.report.explanations.maps import orientation, scale, show
-from fusekit.report.page.formatting import shortened
+from fusekit.report.page.formatting import explained, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,7 +30,6 @@ def what_if(
     classes: Sequence[str],
     *,
     plane: str,
-    target: int = 1,
     synthetic: bool = False,
 ) -> Picture:
     """Draw one slice's map for several values of each of some clinical columns.
@@ -39,15 +38,16 @@ def what_if(
         name: of the picture.
         arm: whose model it is.
         table: one row a value: column, level (text), unit, original (text), is_original, p_0, p_1, ..., change (0 to
-            1, half the L1 distance to the map of the patient's own value), and maybe number (the level's).
+            1, half the L1 distance to the map of the patient's own value), and maybe number (the level's), explained
+            (the class that the maps speak for; 1 without).
         image: (H, W), grey levels 0 to 255.
         maps: (m, H, W) in the table's order, scaled by one maximum a column.
         classes: names of the labels.
         plane: of the slice; empty where the file does not say how it lies in the body.
-        target: the class that the maps speak for.
         synthetic: say so.
     """
     table = table.reset_index(drop=True)
+    target = int(explained(table)[0])
     groups = {str(column): own for column, own in table.groupby("column", sort=False)}
     lines = [-(-len(own) // 3) for own in groups.values()]
 

@@ -13,6 +13,7 @@ import pandas as pd
 from fusekit.evaluation import Rule, probabilities_of
 from fusekit.report.drawing.canvas import plain_text
 from fusekit.report.drawing.palette import BLUE, COLOURS, GREEN, GREY, ORANGE
+from fusekit.report.page.formatting import records, with_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -83,7 +84,7 @@ def _roc(axes: Axes, subjects: pd.DataFrame, slices: pd.DataFrame, scores: pd.Da
     for level, table, colour, width in (("slice", slices, GREY, 1.2), ("subject", subjects, BLUE, 2.2)):
         false, true = _roc_points(table["label"].to_numpy() == 1, table["p_1"].to_numpy())
         auc = scores[(scores["level"] == level) & (scores["metric"] == "auc")]
-        text = "".join(f", AUC {r.value:.2f} [{r.low:.2f}, {r.high:.2f}]" for r in auc.itertuples())
+        text = "".join(f", AUC {with_interval(r['value'], r['low'], r['high'])}" for r in records(auc))
         axes.plot(false, true, color=colour, linewidth=width, label=f"{level}s{text}")
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=0.8, linestyle=":")
     axes.set(title="ROC on held-out subjects", xlabel="1 - specificity", ylabel="sensitivity", box_aspect=1)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from fusekit.errors import attempt
 from fusekit.evaluation import Rule, probabilities_of
 from fusekit.report.drawing.picture import Picture
 from fusekit.report.evidence import Evidence, OneRun
@@ -27,9 +30,14 @@ SECTIONS = (
 _OF_GROUPS = ("auc", "macro-auc", "accuracy", "balanced-accuracy")
 
 
-def sections(evidence: Evidence) -> dict[str, list[Picture]]:
-    """Draw what there is to draw; a section without anything has an empty list."""
-    drawn = {
+def sections(evidence: Evidence, failed: Callable[[str], None] | None = None) -> dict[str, list[Picture]]:
+    """Draw what there is to draw; a section without anything has an empty list.
+
+    Args:
+        evidence: of one cohort.
+        failed: gets a sentence for each section that cannot be drawn; without it, errors are raised.
+    """
+    drawn: dict[str, Callable[[Evidence], list[Picture]]] = {
         "scores": _scores,
         "curves": _curves,
         "calls": _calls,
@@ -37,10 +45,15 @@ def sections(evidence: Evidence) -> dict[str, list[Picture]]:
         "decision": _decision,
         "contribution": _contribution,
         "subgroups": _subgroups,
-        "explanations": explanations,
+        "explanations": partial(explanations, failed=failed),
         "training": _training,
     }
-    return {name: drawn[name](evidence) for name in SECTIONS}
+    pictures: dict[str, list[Picture]] = {}
+    for name in SECTIONS:
+        pictures[name] = []
+        with attempt(f"the figures of {name}", failed):
+            pictures[name] = drawn[name](evidence)
+    return pictures
 
 
 def _scores(evidence: Evidence) -> list[Picture]:

@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from math import isnan
 from typing import Any
 
+import numpy as np
 import pandas as pd
+
+from fusekit.evaluation.statistics import interval_text
 
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -16,12 +19,8 @@ def records(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def with_interval(value: float, low: float, high: float, digits: int = 2) -> str:
-    """``0.87 [0.80, 0.93]``; without limits the value alone."""
-    if isnan(value):
-        return "not defined"
-    if isnan(low) or isnan(high):
-        return f"{value:.{digits}f}"
-    return f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+    """``0.87 [0.80, 0.93]``, or ``0.87 [undefined]``."""
+    return "not defined" if isnan(value) else f"{value:.{digits}f} {interval_text(low, high, digits)}"
 
 
 def count_subjects(table: pd.DataFrame) -> str:
@@ -53,3 +52,14 @@ def shortened(text: str, most: int) -> str:
         return text
     kept = most - 1
     return f"{text[: kept - kept // 2]}…{text[len(text) - kept // 2 :]}"
+
+
+def explained(table: pd.DataFrame) -> np.ndarray:
+    """The class (N,) that each row explains; the second, where a table of an older run does not say."""
+    return table["explained"].to_numpy(dtype=int) if "explained" in table else np.ones(len(table), dtype=int)
+
+
+def named(targets: np.ndarray, classes: Sequence[str]) -> str:
+    """What to call the explained classes: their name, if they are all one."""
+    found = set(targets.tolist())
+    return classes[found.pop()] if len(found) == 1 else "the class called"

@@ -10,6 +10,7 @@ from typing import Any
 
 from fusekit.report.drawing.picture import Picture
 from fusekit.report.evidence import Evidence
+from fusekit.report.kept import PAGE
 from fusekit.report.page.checklist import checklist
 from fusekit.report.page.counts import counted
 from fusekit.report.page.flow import flow_of
@@ -61,12 +62,13 @@ class Section:
         return not (self.grids or self.pictures)
 
 
-def page(evidence: Evidence, pictures: Mapping[str, Sequence[Picture]]) -> str:
+def page(evidence: Evidence, pictures: Mapping[str, Sequence[Picture]], notes: Sequence[Mapping[str, Any]] = ()) -> str:
     """Write the page.
 
     Args:
         evidence: everything in tables.
         pictures: section -> pictures, as ``fusekit.report.figures.sections.sections`` gives them.
+        notes: findings about the report itself: what of it could not be made.
 
     Returns:
         HTML with its style and pictures inside.
@@ -77,7 +79,7 @@ def page(evidence: Evidence, pictures: Mapping[str, Sequence[Picture]]) -> str:
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.globals["css"] = texts["report.css"]
     environment.filters["scrubbed"] = lambda text: scrubbed(str(text))
-    html = environment.from_string(texts["report.html"]).render(_content(evidence, pictures))
+    html = environment.from_string(texts["report.html"]).render(_content(evidence, pictures, notes))
     return "\n".join(line.rstrip() for line in html.splitlines() if line.strip()) + "\n"
 
 
@@ -85,7 +87,9 @@ def _template(name: str) -> str:
     return resources.files("fusekit.report").joinpath("templates", name).read_text(encoding="utf-8")
 
 
-def _content(evidence: Evidence, pictures: Mapping[str, Sequence[Picture]]) -> dict[str, Any]:
+def _content(
+    evidence: Evidence, pictures: Mapping[str, Sequence[Picture]], notes: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
     predictions = evidence.arms[0].runs[0].predictions
     facts = [counted(evidence.subjects, "tested subject"), counted(len(predictions), "slice")]
     facts += [counted(int(predictions["fold"].nunique()), "fold"), counted(len(evidence.arms), "arm")]
@@ -99,7 +103,7 @@ def _content(evidence: Evidence, pictures: Mapping[str, Sequence[Picture]]) -> d
         "slice_grid": arms_grid(evidence, "slice"),
         "first_pictures": [picture for picture in pictures.get("scores", ()) if picture.name != DIFFERENCES],
         "flow": flow_of(evidence.manifest.get("flow", {}), evidence.classes, set(predictions["fold"].tolist())),
-        "findings": _findings(evidence),
+        "findings": _findings([*_earlier(evidence), *notes]),
         "sections": [section for section in _sections(evidence, pictures) if not section.empty or section.remark],
         "config_grid": config_grid(evidence),
         "versions_grid": versions_grid(evidence),
@@ -110,9 +114,13 @@ def _content(evidence: Evidence, pictures: Mapping[str, Sequence[Picture]]) -> d
     }
 
 
-def _findings(evidence: Evidence) -> list[tuple[str, str, list[Mapping[str, Any]]]]:
+def _earlier(evidence: Evidence) -> list[Mapping[str, Any]]:
+    """What a run's manifest says, but for what it says of an earlier page."""
+    return [one for one in evidence.manifest.get("findings") or () if one.get("items") != [PAGE]]
+
+
+def _findings(findings: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, list[Mapping[str, Any]]]]:
     """Severity, its title, and the findings of it."""
-    findings: Sequence[Mapping[str, Any]] = evidence.manifest.get("findings") or ()
     shown: list[Mapping[str, Any]] = [
         {**finding, "shown": list(finding.get("items", ()))[:SHOWN]} for finding in findings
     ]

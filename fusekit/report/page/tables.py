@@ -59,6 +59,8 @@ def _score(row: pd.Series | None, *, strong: bool = False, digits: int = 2) -> C
     if row is None:
         return Cell(NOTHING, muted=True)
     notes = interval(row["low"], row["high"], digits)
+    if not notes and not pd.isna(row["value"]):
+        notes = ("interval undefined: too few subjects of a class",)
     if not pd.isna(row["spread"]):
         notes += (f"SD {number(row['spread'], 3)}",)
     return Cell("undefined" if pd.isna(row["value"]) else number(row["value"], digits), notes, strong=strong)

@@ -20,16 +20,12 @@ class AugmentOptions:
     """How training images are changed: ``-o augment.option=value``. All are 0: none is, as in the paper.
 
     Args:
-        flip: probability that left and right change places; these lie along the last axis.
+        flip: probability that left and right, along the last axis, are exchanged.
         rotate: degrees at most either way, of volumes about each axis.
         shift: of the edge at most, either way, along each axis.
         scale: larger or smaller by at most this share.
-        intensity: gain and gamma differ from 1 by at most this share, and black is moved by at most this share of the
-            range.
+        intensity: gain and gamma differ from 1, and black from 0 as a share of the range, by at most this.
         noise: Gaussian, its standard deviation at most this share of the range.
-
-    Raises:
-        OptionError: a number is out of its range.
     """
 
     flip: float = 0.0
@@ -56,30 +52,20 @@ class AugmentOptions:
 
 
 class Augment:
-    """Batches of grey levels, changed at random.
+    """Batches of grey levels, changed at random before they are standardised; they stay between black and white.
 
-    It comes before the standardisation: outside an image there is 0, black, and gamma acts on shares of white. What
-    comes out could have been stored, since it lies between black and white.
-
-    The numbers are a function of (seed, epoch, number of the batch): a training that is taken up again sees the same
-    images, whatever else drew random numbers. Those of the transformations are the same on every device, those of the
-    noise on every device of a kind.
-
-    Args:
-        options: how much; nothing is changed where all are 0.
-        seed: of the run.
+    The numbers are a function of (seed, epoch, number of the batch): a training that is resumed sees the same images,
+    whatever else drew random numbers. Those of the transformations are the same on every device, those of the noise on
+    every device of a kind.
     """
 
     def __init__(self, options: AugmentOptions, seed: int):
         self.options, self.seed = options, seed
 
     def __call__(self, grey: Tensor, epoch: int, number: int) -> Tensor:
-        """Grey levels (B, 1, H, W) or (B, 1, D, H, W), uint8 or float16 -> float32; the same tensor if nothing is on.
+        """Grey levels 0 (black) to 255 (white), (B, 1, H, W) or (B, 1, D, H, W), uint8 or float16 -> float32.
 
-        Args:
-            grey: 0 (black) to 255 (white).
-            epoch: of the training.
-            number: of the batch within the epoch.
+        The same tensor if nothing is on. ``number`` is that of the batch within the epoch.
         """
         if not self.options:
             return grey
@@ -87,42 +73,29 @@ class Augment:
         draw = torch.Generator().manual_seed(int(key[0]))
         image = grey.float()
         if self.options.moves:
-            image = moved(image, *self._movements(image, draw))
+            count, dims = len(image), image.ndim - 2
+            mirrored = torch.rand(count, generator=draw) < self.options.flip
+            angles = _either_way(self.options.rotate, (count, 1 if dims == 2 else 3), draw)
+            shifts = _either_way(self.options.shift, (count, dims), draw)
+            image = moved(image, mirrored, angles, shifts, 1 + _either_way(self.options.scale, (count,), draw))
         if self.options.intensity:
-            image = self._relit(image, draw)
+            most = self.options.intensity
+            gain, black, gamma = (_each(image, _either_way(most, (len(image),), draw)) for _ in range(3))
+            image = WHITE * (image / WHITE * (1 + gain) + black).clamp(0, 1) ** (1 + gamma)
         if self.options.noise:
             deviations = _each(image, torch.rand(len(image), generator=draw) * self.options.noise * WHITE)
             own = torch.Generator(image.device).manual_seed(int(key[1]))
             image = image + deviations * torch.randn(image.shape, generator=own, device=image.device)
         return image.clamp(0, WHITE)
 
-    def _movements(self, image: Tensor, draw: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Of each sample: whether it is mirrored (B,), angles (B, A), shifts (B, S) as shares, scales (B,)."""
-        count, dims = len(image), image.ndim - 2
-        mirrored = torch.rand(count, generator=draw) < self.options.flip
-        angles = _either_way(self.options.rotate, (count, 1 if dims == 2 else 3), draw)
-        shifts = _either_way(self.options.shift, (count, dims), draw)
-        return mirrored, angles, shifts, 1 + _either_way(self.options.scale, (count,), draw)
-
-    def _relit(self, image: Tensor, draw: torch.Generator) -> Tensor:
-        gain, black, gamma = (_each(image, _either_way(self.options.intensity, (len(image),), draw)) for _ in range(3))
-        return WHITE * (image / WHITE * (1 + gain) + black).clamp(0, 1) ** (1 + gamma)
-
 
 def moved(image: Tensor, mirrored: Tensor, angles: Tensor, shifts: Tensor, scales: Tensor) -> Tensor:
     """Mirror, scale and turn about the centre, then shift: one interpolation, linear, with black outside.
 
-    Args:
-        image: (B, C, *S) float.
-        mirrored: (B,) bool; along the last axis.
-        angles: degrees, (B, 1) clockwise as shown; of volumes (B, 3), a rotation vector along x, y, z.
-        shifts: (B, S), in x, y (, z), as shares of the edges.
-        scales: (B,), above 1 larger.
-
-    Returns:
-        (B, C, *S).
+    image (B, C, *S) float; mirrored (B,) along the last axis; angles in degrees, (B, 1) clockwise as shown, of volumes
+    (B, 3), a rotation vector along x, y, z; shifts (B, S) in x, y (, z), as shares of the edges; scales (B,).
     """
-    # Only now: the package takes a second to load, and most trainings change nothing.
+    # Here, since the package takes a second to load, and most trainings change nothing.
     from kornia.geometry import transform
 
     size = torch.tensor(image.shape[:1:-1], dtype=torch.float32)  # in x, y (, z)
@@ -145,6 +118,5 @@ def _either_way(most: float, shape: tuple[int, ...], draw: torch.Generator) -> T
     return most * (2 * torch.rand(shape, generator=draw) - 1)
 
 
-def _each(image: Tensor, values: Tensor) -> Tensor:
-    """One value a sample, to be broadcast over its pixels, on its device."""
+def _each(image: Tensor, values: Tensor) -> Tensor:  # one value per sample, broadcast over its pixels
     return values.to(image.device).reshape(-1, *[1] * (image.ndim - 1))

@@ -16,7 +16,7 @@ from fusekit.training.machines.processes import ALONE, Processes
 
 
 class Batch(NamedTuple):
-    """What the training loop sees: B slices, the columns of their subjects, their labels and their rows."""
+    """What the training loop sees: B slices, their subjects' columns, their labels and rows."""
 
     image: Tensor  # (B, 1, H, W) grey levels as stored, uint8 or float16; (B, 1, S, S, S) of whole volumes
     clinical: Tensor  # (B, F) float32
@@ -29,10 +29,8 @@ class SliceDataset(Dataset[Batch]):
 
     Args:
         images: (N, H, W), or (N, S, S, S) of whole volumes; uint8 or float16, usually a memory map.
-        rows: (n,) which of the N belong to this data set.
-        clinical: (n, F) float32.
-        labels: (n,) int64.
-        pixels: how grey levels become network input; the loop does that, on the device.
+        rows: (n,) which of the N belong to this data set, with clinical (n, F) and labels (n,).
+        pixels: how the loop makes network input of grey levels, on the device.
     """
 
     def __init__(self, images: np.ndarray, rows: np.ndarray, clinical: np.ndarray, labels: np.ndarray, pixels: Pixels):
@@ -44,7 +42,7 @@ class SliceDataset(Dataset[Batch]):
         return len(self.rows)
 
     def __getstate__(self) -> dict[str, Any]:
-        """For a worker that is not forked: it opens a memory map itself, instead of being sent all of it."""
+        """For a worker that is not forked: it opens the memory map itself instead of receiving its content."""
         images, state = self.images, self.__dict__
         if isinstance(images, np.memmap) and isinstance(images.base, mmap):
             return {**state, "images": (images.filename, images.dtype, "r", images.offset, images.shape)}
@@ -60,7 +58,7 @@ class SliceDataset(Dataset[Batch]):
         return self.__getitems__([index])
 
     def __getitems__(self, indices: Sequence[int]) -> Batch:
-        """Fetch a batch at once: one read of the memory map. Grey levels are standardised on the device."""
+        """Fetch a batch at once: one read of the memory map."""
         chosen = np.asarray(indices)
         rows = self.rows[chosen]
         return Batch(grey_tensor(self.images[rows]), self.clinical[chosen], self.labels[chosen], torch.from_numpy(rows))
@@ -69,12 +67,7 @@ class SliceDataset(Dataset[Batch]):
 class EpochBatches(Sampler[list[int]]):
     """The batches of an epoch: their order is a function of (seed, epoch), and each process takes its share of each.
 
-    Args:
-        length: of the data set.
-        batch_size: slices a batch, of each process.
-        seed: of the order.
-        processes: that share the batches.
-        least: slices; a last batch of fewer is left out unless it is the only one. Batch normalisation fails on one.
+    A last batch of fewer than ``least`` slices, on which batch normalisation fails, is left out of several.
 
     Attributes:
         sizes: slices in each batch, of all processes together; none if there are fewer slices than processes.
@@ -87,7 +80,7 @@ class EpochBatches(Sampler[list[int]]):
         self.epoch, self.done = 0, 0
 
     def start_epoch(self, epoch: int, done: int = 0) -> None:
-        """Choose the permutation, without the first ``done`` batches where an epoch is gone on with.
+        """Choose the permutation, without the first ``done`` batches of an epoch that is resumed.
 
         Not called ``set_epoch``: Fabric would call that with a count of its own.
         """
@@ -105,22 +98,17 @@ class EpochBatches(Sampler[list[int]]):
 def loader_for(dataset: SliceDataset, batches: EpochBatches, workers: int = 0, pin: bool = False) -> DataLoader[Batch]:
     """Read batches in their order.
 
-    Args:
-        dataset: of the training subjects.
-        batches: which.
-        workers: processes that read. They start anew with every epoch, so that this process draws the same random
-            numbers as without them.
-        pin: in memory that a GPU can copy from while it computes.
+    ``workers`` processes read; they start anew with every epoch, so that this process draws the same random numbers as
+    without them. ``pin`` reads into memory that a GPU can copy from while it computes.
     """
     return DataLoader(dataset, batch_sampler=batches, collate_fn=_as_is, num_workers=workers, pin_memory=pin)
 
 
 def batch_sizes(count: int, batch_size: int, least: int = 2) -> list[int]:
-    """Slices in each batch that so many are cut into; a last one of fewer than ``least`` is left out, of several."""
+    """Slices in each batch of ``count`` slices; a last one of fewer than ``least`` is left out, of several."""
     whole, rest = divmod(count, batch_size)
     return [batch_size] * whole + [rest] * (rest >= least or (rest > 0 and not whole))
 
 
-def _as_is(batch: Any) -> Any:
-    """Pass on what ``__getitems__`` made: it is a batch already."""
+def _as_is(batch: Any) -> Any:  # __getitems__ has made a batch of it
     return batch

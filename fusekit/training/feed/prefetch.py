@@ -10,15 +10,10 @@ from fusekit.training.feed.loader import Batch
 
 
 class Prefetch:
-    """Batches of a loader, moved to the device.
+    """Batches of a loader (or another iterable that can be iterated again), moved to the device.
 
-    On CUDA the next batch is copied on a stream of its own while the present one is computed, so that the copy costs no
-    time as long as it is shorter than a step; batches should come in pinned memory. Elsewhere each is moved when it is
-    asked for, and on the CPU it is passed on.
-
-    Args:
-        batches: a loader, or anything else that can be iterated over again.
-        device: where they are wanted.
+    On CUDA the next batch is copied on a stream of its own while the present one is computed: the copy costs no time as
+    long as it is shorter than a step. Batches should come in pinned memory.
     """
 
     def __init__(self, batches: Iterable[Batch], device: torch.device):
@@ -38,14 +33,11 @@ class Prefetch:
                 following = self._move(batch)
             if ready is not None:
                 yield ready
-            ready = self._wait(following, stream)
+            # The computation begins when the copy has ended, and the memory is kept until it has been read.
+            current = torch.cuda.current_stream(self.device)
+            current.wait_stream(stream)
+            for tensor in following:
+                tensor.record_stream(current)
+            ready = following
         if ready is not None:
             yield ready
-
-    def _wait(self, batch: Batch, stream: torch.cuda.Stream) -> Batch:
-        """Let the computation begin only when the copy has ended, and keep the memory until it has been read."""
-        current = torch.cuda.current_stream(self.device)
-        current.wait_stream(stream)
-        for tensor in batch:
-            tensor.record_stream(current)
-        return batch

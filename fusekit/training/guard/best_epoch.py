@@ -10,11 +10,7 @@ from torch import Tensor, nn
 
 
 class BestEpoch:
-    """Keeps a copy of the weights of the epoch with the highest score; of equal ones the first.
-
-    Args:
-        patience: epochs without a better one after which waiting is over.
-    """
+    """Keeps the weights of the epoch with the highest score, of equals the first; waits ``patience`` epochs."""
 
     def __init__(self, patience: int):
         self.patience = patience
@@ -38,10 +34,10 @@ class BestEpoch:
             model.load_state_dict(self.weights)
 
     def state_dict(self) -> dict[str, Any]:
-        """Which epoch it was, its score and its weights."""
+        """Epoch, score and weights."""
         return {"epoch": self.epoch, "score": self.score, "weights": self.weights}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Go on waiting for a better one."""
+        """Resume."""
         self.epoch, self.score = state_dict["epoch"], state_dict["score"]
         self.weights = dict(state_dict["weights"])

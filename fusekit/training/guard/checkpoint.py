@@ -1,4 +1,4 @@
-"""What a training is at one moment, in one file: enough to go on as if nothing had happened."""
+"""The state of a training in one file, from which it is resumed as if nothing had happened."""
 
 from __future__ import annotations
 
@@ -23,24 +23,19 @@ HEAD = "fusekit"
 
 
 class Stateful(Protocol):
-    """Whatever changes in training: networks, optimizers, schedules, averages."""
+    """What changes in training: networks, optimizers, schedules, averages."""
 
     def state_dict(self) -> Any:
         """Tensors and plain values, in dicts, lists and tuples."""
         ...
 
     def load_state_dict(self, state_dict: Any) -> Any:
-        """Become what ``state_dict`` told of."""
+        """Take over the state."""
         ...
 
 
 class Place(NamedTuple):
-    """How far a training is.
-
-    Args:
-        epoch: the one that comes or is under way, counted from 1.
-        batch: batches of it that are done.
-    """
+    """How far a training is: the epoch that comes or is under way, from 1, and how many of its batches are done."""
 
     epoch: int = 1
     batch: int = 0
@@ -54,7 +49,7 @@ class RandomState:
         self._loaded: Mapping[str, Tensor] | None = None
 
     def state_dict(self) -> dict[str, Tensor]:
-        """The state of each generator."""
+        """Of each generator."""
         own = {"cpu": torch.get_rng_state()}
         if self.device.type == "cuda":
             own["cuda"] = torch.cuda.get_rng_state(self.device)
@@ -63,7 +58,7 @@ class RandomState:
         return own
 
     def load_state_dict(self, state_dict: Mapping[str, Tensor]) -> None:
-        """Go on with the numbers that would have come next."""
+        """Resume with the numbers that would have come next."""
         self._loaded = state_dict
         torch.set_rng_state(state_dict["cpu"])
         if "cuda" in state_dict:
@@ -86,12 +81,9 @@ class _Head(TypedDict):
 
 
 class Checkpoint:
-    """A file that holds the state of named objects, replaced as a whole each time.
+    """A file that holds the state of named objects, replaced as a whole each time; without a path nothing is kept.
 
-    Args:
-        path: the file, in a folder that exists when it is written; None keeps nothing.
-        identity: what must be the same for it to be gone on with, as plain JSON values.
-        processes: that train together. The first writes, all read.
+    ``identity``, of plain JSON values, must be the same for it to be resumed. The first process writes, all read.
     """
 
     def __init__(
@@ -104,40 +96,35 @@ class Checkpoint:
         self.place: Place | None = None  # of the state in the file
 
     def keep(self, **objects: Stateful) -> None:
-        """Name objects whose state is part of it, and the same in all processes."""
+        """Name objects whose state is saved, and the same in all processes."""
         self.objects.update(objects)
 
     def keep_each(self, **objects: Stateful) -> None:
-        """Name objects whose state is part of it, and another in each process."""
+        """Name objects whose state is saved, and another in each process."""
         self.each.update(objects)
 
     def save(self, place: Place) -> None:
         """Write the state of every object; the file before stays until this one is complete.
 
         Raises:
-            OSError: it cannot be written; the file before is as it was.
             FusekitError: a state holds something that is neither tensor nor plain value.
         """
         if self.path is None:
             return
         each = {name: self.processes.gather(held.state_dict()) for name, held in self.each.items()}
         if self.processes.first:
-            self._write(place, each)
+            tensors: dict[str, Tensor] = {}
+            same = {name: held.state_dict() for name, held in self.objects.items()}
+            states = {name: _plain(state, name, tensors) for name, state in {**same, **each}.items()}
+            head = {"format": FORMAT, "identity": self.identity, "place": list(place), "states": states}
+            write_tensors(self.path, tensors, {HEAD: json.dumps(head)})
         self.place = place
 
-    def _write(self, place: Place, each: Mapping[str, Any]) -> None:
-        assert self.path is not None
-        tensors: dict[str, Tensor] = {}
-        same = {name: held.state_dict() for name, held in self.objects.items()}
-        states = {name: _plain(state, name, tensors) for name, state in {**same, **each}.items()}
-        head = {"format": FORMAT, "identity": self.identity, "place": list(place), "states": states}
-        write_tensors(self.path, tensors, {HEAD: json.dumps(head)})
-
     def load(self) -> Place:
-        """Give every object the state that was kept, if any was, and say how far it was.
+        """Give every object the state that was saved, if any was, and return how far it was.
 
         Raises:
-            DataError: the file is damaged, or of a training that was another; the message names what differs.
+            DataError: the file is damaged, or of another training; the message names what differs.
             FusekitError: one process sees another file than the first.
         """
         place = self._load()
@@ -159,7 +146,7 @@ class Checkpoint:
         if head["identity"] != self.identity:
             raise DataError(
                 f"{self.path} is a checkpoint of another training: {difference(head['identity'], self.identity)}. "
-                "Go on as it was begun, or delete it to begin again."
+                "Resume with the settings of that training, or delete the file to begin again."
             )
         for name, held in (self.objects | self.each).items():
             if name not in head["states"]:
@@ -183,11 +170,8 @@ def difference(known: Any, asked: Any, where: str = "") -> str:
 
 
 def _plain(value: Any, where: str, tensors: dict[str, Tensor]) -> Any:
-    """JSON for a state; its tensors go to ``tensors``, as they lie in memory.
-
-    How they lie matters: fused optimizers go through weights and their averages side by side, in the order of memory.
-    """
     if isinstance(value, Tensor):
+        # Fused optimizers go through weights and their averages side by side, in the order of memory: it is kept.
         order = sorted(range(value.ndim), key=lambda axis: (-value.stride()[axis], axis))
         tensors[where] = value.detach().permute(order)
         return {"tensor": where, "order": order}

@@ -1,4 +1,4 @@
-"""What a machine may refuse in the middle of training, said in words: memory, and processes that read batches."""
+"""What a machine may refuse during training: memory, and processes that read batches."""
 
 from __future__ import annotations
 
@@ -20,21 +20,17 @@ class BatchTooLargeError(FusekitError):
 
 
 def within_memory(step: Callable[[Batch], T], batch: Batch, where: str, *, alone: bool = True) -> T:
-    """Do a training step; if memory is too short for it, find out what would have fitted.
+    """Do a training step; if memory is too short, raise BatchTooLargeError with the size that fits.
 
-    Half of the batch is tried, then a quarter and so on, each time with the whole step, forward, backward and weights:
-    an estimate could not know what an algorithm takes for itself. The weights are worthless afterwards, and training is
-    over. With other processes, which would have to try as well, nothing is tried.
-
-    Raises:
-        BatchTooLargeError: with the size that was tried and fitted.
+    Half of the batch is tried, then a quarter and so on, each time with the whole step. The weights are worthless
+    afterwards, and training is over. With other processes, which would have to try as well, nothing is tried.
     """
     try:
         return step(batch)
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
-    # Only here is the error forgotten, and with it everything that its traceback held on to.
+    # Only here the error is forgotten, and everything that its traceback held on to.
     size = fits = len(batch.label)
     if not alone:
         raise BatchTooLargeError(
@@ -59,7 +55,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     text = str(error)
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
         isinstance(error, RuntimeError)
-        and any(told in text for told in ("DefaultCPUAllocator", "can't allocate memory", "out of memory"))
+        and any(sign in text for sign in ("DefaultCPUAllocator", "can't allocate memory", "out of memory"))
     )
 
 
@@ -78,11 +74,7 @@ def _fits(step: Callable[[Batch], object], batch: Batch) -> bool:
 
 @contextmanager
 def readers_watched() -> Iterator[None]:
-    """Say in words that a process that reads batches was lost.
-
-    Raises:
-        FusekitError: instead of torch's own error.
-    """
+    """Raise a FusekitError instead of torch's own where a process that reads batches was lost."""
     try:
         yield
     except RuntimeError as error:

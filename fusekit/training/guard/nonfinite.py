@@ -1,8 +1,8 @@
-"""Losses that are no numbers any more, noticed early, with the batch that they came from."""
+"""Losses that are not finite, noticed early, with the batch that they came from."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
@@ -15,19 +15,17 @@ EVERY = 50
 
 
 class NonFiniteError(SharedError):
-    """Training cannot go on; ``rows`` are those of the batch, in the slice store."""
+    """Training cannot continue; ``rows`` are those of the batch, in the slice store."""
 
-    def __init__(self, message: str, rows: tuple[int, ...] = ()):
-        super().__init__(message)
-        self.rows = rows
+    def __init__(self, what: str, rows: Iterable[int] = ()):
+        super().__init__(f"{what} Lower the learning rate (--lr), or train in full precision (--precision 32-true).")
+        self.rows = tuple(rows)
 
 
 class FiniteLosses:
     """Looks at the loss of every batch: at once on a CPU, every 50 batches and at the end elsewhere.
 
-    Args:
-        device: where losses are.
-        processes: that look together, each at the losses of its share: what one finds, all raise.
+    Processes look together, each at the losses of its share: what one finds, all raise.
     """
 
     def __init__(self, device: torch.device, processes: Processes = ALONE):
@@ -37,27 +35,14 @@ class FiniteLosses:
         self._last: tuple[str, Tensor] | None = None
 
     def see(self, where: str, loss: Tensor, rows: Tensor) -> None:
-        """Take note of a batch.
-
-        Args:
-            where: its name in a message.
-            loss: a scalar.
-            rows: (B,) of the slice store.
-
-        Raises:
-            NonFiniteError: a loss since the last look is not finite.
-        """
+        """Note a batch: its name in messages, its scalar loss, its rows (B,) of the slice store; look if it is time."""
         self._unseen.append((where, loss.detach(), rows))
         self._last = where, rows
         if len(self._unseen) >= self.every:
             self.look()
 
     def look(self) -> None:
-        """Look at the losses that were not looked at yet.
-
-        Raises:
-            NonFiniteError: one is not finite; it is the first such.
-        """
+        """Look at the losses that were not looked at yet; NonFiniteError for the first that is not finite."""
         unseen, self._unseen = self._unseen, []
         if not unseen:
             return
@@ -68,25 +53,15 @@ class FiniteLosses:
         mine = None if number is None else (number, unseen[number][0], unseen[number][2].tolist())
         found = [one for one in self.processes.gather(mine) if one is not None]
         first, where, _ = min(found)
-        raise _refusal(
-            f"the training loss is not finite in {where}.", [row for one in found if one[0] == first for row in one[2]]
-        )
+        rows = (row for one in found if one[0] == first for row in one[2])
+        raise NonFiniteError(f"the training loss is not finite in {where}.", rows)
 
     def look_at(self, model: nn.Module) -> None:
-        """Look at the losses, and at what the last step made of the weights.
-
-        Raises:
-            NonFiniteError: a loss, a weight or a running statistic is not finite.
-        """
+        """Look at the losses and at the weights; NonFiniteError if one, or a running statistic, is not finite."""
         self.look()
         values = [value for value in model.state_dict().values() if value.is_floating_point()]
         bad = self._last is not None and not bool(torch.stack([value.isfinite().all() for value in values]).all())
         if self._last and self.processes.any(bad):
             where, rows = self._last
-            every = [row for part in self.processes.gather(rows.tolist()) for row in part]
-            raise _refusal(f"the weights are not finite after {where}.", every)
-
-
-def _refusal(what: str, rows: Sequence[int]) -> NonFiniteError:
-    advice = "Lower the learning rate (--lr), or train in full precision (--precision 32-true)."
-    return NonFiniteError(f"{what} {advice}", tuple(rows))
+            every = (row for part in self.processes.gather(rows.tolist()) for row in part)
+            raise NonFiniteError(f"the weights are not finite after {where}.", every)

@@ -1,4 +1,4 @@
-"""Being asked to end: by Slurm before it takes a machine away, by a system that shuts down, by a person."""
+"""Requests to end: from Slurm before it takes a machine away, from a system that shuts down, from a person."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from types import FrameType
 
 from fusekit.errors import Interrupted
 
-#: What asks; Windows knows the first alone.
+#: Windows knows the first alone.
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGUSR1") if hasattr(signal, name))
 
 
@@ -28,12 +28,9 @@ _asked = _Asked()
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """Let SIGTERM and SIGUSR1 end what is inside: a training after its batch, anything else at once.
+    """Let SIGTERM and SIGUSR1 raise Interrupted inside: in a training after its batch, elsewhere at once.
 
-    Only the main thread can listen; in others this does nothing. What listened before listens again afterwards.
-
-    Raises:
-        Interrupted: one of them came.
+    Only the main thread can listen; in others this does nothing. Earlier handlers are put back afterwards.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -50,10 +47,9 @@ def stoppable() -> Iterator[None]:
 
 @contextmanager
 def postponed() -> Iterator[None]:
-    """Only take note of a signal inside; whoever is inside looks at ``asked`` where it can end well.
+    """Only note a signal inside; the code inside looks at ``asked`` where it can end well.
 
-    Raises:
-        Interrupted: one came, and nobody looked; only now, when all inside is done.
+    A signal that was not looked at raises Interrupted when all inside is done.
     """
     if _asked.postponed:
         yield

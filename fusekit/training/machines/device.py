@@ -1,4 +1,4 @@
-"""The devices that are trained on, through Lightning Fabric."""
+"""The devices that a training runs on, through Lightning Fabric."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any, Literal, cast
 
 import torch
 from lightning_fabric import Fabric
-from lightning_fabric.plugins.environments.cluster_environment import ClusterEnvironment
 from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
@@ -23,37 +22,30 @@ Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 
 
 def fabric_for(device: str, precision: Precision, devices: int = 1, nodes: int = 1) -> Fabric:
-    """Open a device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``; or one of several, for this process.
+    """Open a device (see ``torch_device``); or one of several, for this process.
 
-    Args:
-        device: where to train.
-        precision: of training.
-        devices: on each node, a process each; on the CPU, processes that share its cores.
-        nodes: machines.
+    ``devices`` are those of each node, a process each; on the CPU, processes that share its cores.
 
     Raises:
         OptionError: this machine has no such device, or not so many.
     """
     chosen = torch_device(device)
-    if devices * nodes > 1:
-        return _several(chosen, precision, devices, nodes)
-    which = [chosen.index] if chosen.type == "cuda" and chosen.index is not None else 1
-    # A training is one process: inside a job, or beside a Slurm, Fabric would look for others, and warn.
-    return Fabric(accelerator=chosen.type, devices=which, precision=precision, plugins=[LightningEnvironment()])
-
-
-def _several(device: torch.device, precision: Precision, devices: int, nodes: int) -> Fabric:
-    if device.type == "mps" or device.index is not None:
-        raise OptionError(f"--devices {devices} takes --device cuda or cpu, not {device}.")
-    if device.type == "cuda" and devices > torch.cuda.device_count():
+    if devices * nodes <= 1:
+        which = [chosen.index] if chosen.type == "cuda" and chosen.index is not None else 1
+        # A training is one process: inside a job, or beside a Slurm, Fabric would look for others, and warn.
+        return Fabric(accelerator=chosen.type, devices=which, precision=precision, plugins=[LightningEnvironment()])
+    if chosen.type == "mps" or chosen.index is not None:
+        raise OptionError(f"--devices {devices} takes --device cuda or cpu, not {chosen}.")
+    if chosen.type == "cuda" and devices > torch.cuda.device_count():
         raise OptionError(f"--devices {devices}: this machine has {torch.cuda.device_count()} cuda devices.")
+    started = {"torchrun": TorchElasticEnvironment, "srun": SLURMEnvironment}
     return Fabric(
-        accelerator=device.type,
+        accelerator=chosen.type,
         devices=devices,
         num_nodes=nodes,
         strategy=DDPStrategy(gradient_as_bucket_view=True),
         precision=precision,
-        plugins=[_environment()],
+        plugins=[started.get(surroundings().by, _Here)()],
     )
 
 
@@ -63,34 +55,22 @@ class _Here(LightningEnvironment):
     creates_processes_externally = True
 
     def local_rank(self) -> int:
-        """The rank: there is one machine."""
         return surroundings().rank
 
     def node_rank(self) -> int:
-        """One machine."""
         return 0
-
-
-def _environment() -> ClusterEnvironment:
-    """What tells Fabric who started the processes."""
-    by = surroundings().by
-    if by == "torchrun":
-        return TorchElasticEnvironment()
-    return SLURMEnvironment() if by == "srun" else _Here()
 
 
 @contextmanager
 def repeatable() -> Iterator[None]:
-    """Give the same numbers each time on one machine, on CUDA too, where kernels may add in whatever order is fastest.
+    """Give the same numbers each time on one machine, on CUDA too; an operation that cannot warns.
 
-    An operation that has no such kernel warns. torch's own settings are put back afterwards.
+    torch's own settings are put back afterwards.
     """
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts; without it, cuBLAS warns
     cudnn, memory = torch.backends.cudnn, cast(Any, torch.utils.deterministic)  # whose setting torch does not type
-    enabled, warn_only = (
-        torch.are_deterministic_algorithms_enabled(),
-        torch.is_deterministic_algorithms_warn_only_enabled(),
-    )
+    enabled = torch.are_deterministic_algorithms_enabled()
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
     benchmark, filled = cudnn.benchmark, memory.fill_uninitialized_memory
     try:
         torch.use_deterministic_algorithms(True, warn_only=True)

@@ -14,29 +14,25 @@ from fusekit.errors import FusekitError, SharedError
 
 T = TypeVar("T")
 
-#: How long the others wait while the first reads a cohort or explains a fold. One that is lost is noticed at once.
+#: How long the others wait while the first reads a cohort or explains a fold; a lost process is noticed at once.
 PATIENCE = timedelta(days=7)
 
 
 class ProcessLostError(SharedError):
-    """Another process of the same training has ended, so that this one cannot go on."""
+    """Another process of the same training has ended, so that this one cannot continue."""
 
     def __init__(self) -> None:
         super().__init__(
-            "another process of this training has ended. What it said stands above; if it said nothing, it was ended "
+            "another process of this training has ended. Its own message is above; without one, it was ended "
             "from outside, which most often means that memory was short."
         )
 
 
 class Processes:
-    """What the processes of a training tell each other, from host to host; alone, every answer is one's own.
+    """What the processes of a training exchange, from host to host; alone, every answer is one's own.
 
-    Every method but ``part`` must be called by all of them, in the same order. Gradients go their own way.
-
-    Args:
-        rank: of this one, from 0; the first one reads, writes and reports.
-        size: how many there are.
-        group: of torch.distributed, on hosts (gloo); None where there is one process.
+    Every method but ``part`` must be called by all of them, in the same order. Gradients are exchanged by Fabric.
+    ``group`` is of torch.distributed, on hosts (gloo); None where there is one process.
     """
 
     def __init__(self, rank: int = 0, size: int = 1, group: Any = None):
@@ -44,7 +40,7 @@ class Processes:
 
     @classmethod
     def of_launched(cls) -> Processes:
-        """Those of the process group that is there, if one is."""
+        """Those of the running process group, if there is one."""
         if not distributed.is_available() or not distributed.is_initialized():
             return cls()
         group = distributed.new_group(backend="gloo", timeout=PATIENCE)
@@ -56,11 +52,11 @@ class Processes:
         return self.rank == 0
 
     def part(self, count: int) -> slice:
-        """The share of this one, of so many things in a row: shares differ by one at most, and leave nothing out."""
+        """The share of this one, of ``count`` things in a row: shares differ by one at most and leave nothing out."""
         return slice(count * self.rank // self.size, count * (self.rank + 1) // self.size)
 
     def gather(self, value: T) -> list[T]:
-        """Everybody's value, by rank."""
+        """The values of all, by rank."""
         if self.size == 1:
             return [value]
         values: list[Any] = [None] * self.size
@@ -69,7 +65,7 @@ class Processes:
         return values
 
     def from_first(self, make: Callable[[], T]) -> T:
-        """What the first makes, for everybody; the others wait for it."""
+        """What the first makes, for all; the others wait for it."""
         if self.size == 1:
             return make()
         held: list[Any] = [make() if self.first else None]
@@ -79,23 +75,25 @@ class Processes:
         return made
 
     def wait(self) -> None:
-        """Until everybody is here."""
+        """Until all are here."""
         self.gather(None)
 
     def any(self, flag: bool) -> bool:
-        """Whether it holds for anybody."""
-        return flag if self.size == 1 else self._sum([float(flag)])[0] > 0
+        """Whether it holds for any."""
+        return self.sum([float(flag)])[0] > 0
 
     def sum(self, values: Sequence[float]) -> list[float]:
-        """Sums over everybody, in double precision."""
-        return list(values) if self.size == 1 else self._sum(values)
+        """Sums over all, in double precision."""
+        if self.size == 1:
+            return list(values)
+        summed = torch.tensor(values, dtype=torch.float64)
+        with others_watched():
+            distributed.all_reduce(summed, group=self.group)
+        added: list[float] = summed.tolist()
+        return added
 
     def same(self, what: str, value: Any) -> None:
-        """See that everybody has the same.
-
-        Raises:
-            FusekitError: somebody has another.
-        """
+        """Raise a FusekitError unless all have the same."""
         values = self.gather(value)
         other = next((rank for rank, one in enumerate(values) if one != values[0]), None)
         if other is not None:
@@ -109,18 +107,11 @@ class Processes:
             )
 
     def copy_from_first(self, tensors: Iterable[Tensor]) -> None:
-        """Give everybody the first one's values, in place; from device to device."""
+        """Give all the first one's values, in place; from device to device."""
         if self.size > 1:
             with others_watched():
                 for tensor in tensors:
                     distributed.broadcast(tensor, src=0)
-
-    def _sum(self, values: Sequence[float]) -> list[float]:
-        summed = torch.tensor(values, dtype=torch.float64)
-        with others_watched():
-            distributed.all_reduce(summed, group=self.group)
-        added: list[float] = summed.tolist()
-        return added
 
 
 #: One process.
@@ -129,11 +120,7 @@ ALONE = Processes()
 
 @contextmanager
 def others_watched() -> Iterator[None]:
-    """Say in words that another process was lost.
-
-    Raises:
-        ProcessLostError: instead of torch's own error.
-    """
+    """Raise ProcessLostError instead of torch's own error where another process was lost."""
     try:
         yield
     except RuntimeError as error:

@@ -17,10 +17,7 @@ class Average:
 
     It starts as the weights after the first step. The running statistics of batch normalisation are averaged too, since
     those of the last weights do not fit the averaged ones; whole numbers, such as its count of batches, are copied.
-
-    Args:
-        model: whose weights are followed; it must be where it will be trained.
-        decay: the average reaches back about 1 / (1 - decay) steps.
+    The model must already be on its device.
     """
 
     def __init__(self, model: nn.Module, decay: float):
@@ -37,7 +34,7 @@ class Average:
 
     @contextmanager
     def applied(self) -> Iterator[None]:
-        """Give the model its averaged weights for a while: nothing is copied, the two change places."""
+        """Exchange the weights for their averages for a while; nothing is copied."""
         self._swap()
         try:
             yield
@@ -53,7 +50,7 @@ class Average:
         return self.averaged.state_dict()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a ``state_dict``."""
+        """Resume."""
         self.averaged.load_state_dict(state)
 
     @torch.no_grad()

@@ -1,4 +1,4 @@
-"""A network through ``torch.compile``, and what to say when that fails."""
+"""A network through ``torch.compile``, and its failures in words."""
 
 from __future__ import annotations
 
@@ -19,31 +19,19 @@ _COMPILERS = ("g++", "clang++", "c++", "cl")
 
 
 def require_compiler() -> None:
-    """Look for what torch compiles with, before anything takes time.
-
-    Raises:
-        OptionError: there is no C++ compiler.
-    """
+    """Raise an OptionError, before anything takes time, if there is no C++ compiler for torch."""
     if BACKEND == "inductor" and not any(map(shutil.which, (os.environ.get("CXX", ""), *_COMPILERS))):
         raise OptionError(
             "training.compile=true needs a C++ compiler, and none was found. Install g++ or clang, set CXX to yours, "
-            "or leave training.compile away."
+            "or leave training.compile out."
         )
 
 
 class Compiled(nn.Module):
-    """A model that runs full batches as one graph; smaller ones, the last of an epoch, as it is.
+    """A model that runs batches of ``size`` as one graph, and smaller ones, the last of an epoch, as it is.
 
-    A graph for batches of any size would be slower for all of them, and compiling it takes longer than training a small
-    network. The weights are the model's own, which is itself left as it is. torch keeps what it compiled on disk, for
-    the next process.
-
-    Args:
-        model: to run.
-        size: samples of a full batch.
-
-    Raises:
-        OptionError: there is no C++ compiler.
+    A graph for any size would be slower for all, and takes longer to compile than a small network to train. The weights
+    are the model's own. torch keeps what it compiled on disk, for the next process.
     """
 
     def __init__(self, model: nn.Module, size: int):
@@ -60,11 +48,7 @@ class Compiled(nn.Module):
 
 @contextmanager
 def compile_errors() -> Iterator[None]:
-    """Turn what torch raises while it compiles into a sentence.
-
-    Raises:
-        FusekitError: the network is not one graph, or the compiler fails.
-    """
+    """Raise a FusekitError where torch cannot compile the network as one graph."""
     try:
         yield
     except Exception as error:
@@ -72,5 +56,5 @@ def compile_errors() -> Iterator[None]:
             raise
         first = str(error).strip().partition("\n")[0]
         raise FusekitError(
-            f"torch.compile cannot compile this network: {type(error).__name__}: {first} Leave training.compile away."
+            f"torch.compile cannot compile this network: {type(error).__name__}: {first} Leave training.compile out."
         ) from error

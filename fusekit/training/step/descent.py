@@ -1,4 +1,4 @@
-"""From the losses of batches to new weights: Adam with all that may go with it."""
+"""From the losses of batches to new weights: Adam with its options."""
 
 from __future__ import annotations
 
@@ -21,23 +21,13 @@ from fusekit.training.step.sync_norm import SyncedNorms
 
 
 class Descent:
-    """Adam, its schedule, accumulation, clipping and the average of the weights.
+    """Adam, its schedule, accumulation, clipping and the average of the weights, which change in place on the device.
 
-    Args:
-        fabric: device and precision.
-        model: whose weights change, in place; it is moved to the device.
-        options: of the training.
-        lr: Adam's learning rate, the highest of a schedule.
-        epochs: of the training.
-        sizes: samples in each batch of an epoch, of all processes together.
-        processes: that train together.
+    ``lr`` is the highest of a schedule, ``sizes`` are the samples in each batch of an epoch, of all processes together.
 
     Attributes:
         network: the model as it is to be called in training.
         lr: learning rate of the last step.
-
-    Raises:
-        OptionError: a batch normalisation is not known how to synchronise.
     """
 
     def __init__(
@@ -56,7 +46,8 @@ class Descent:
         self._checked = processes.size == 1
         # Fused: one pass over the weights, which on a CPU are much of a step when images are small. It takes the
         # loss's scale off the gradients itself, too late for clipping.
-        fused = not (options.clip and _scales_loss(fabric))
+        scales_loss = getattr(fabric.strategy.precision, "scaler", None) is not None
+        fused = not (options.clip and scales_loss)
         optimizer = torch.optim.AdamW(
             model.parameters(), lr=lr, weight_decay=options.weight_decay, fused=fused, foreach=not fused
         )
@@ -68,14 +59,9 @@ class Descent:
         self.average = Average(model, options.ema) if options.ema else None
 
     def take(self, loss: Tensor, number: int) -> None:
-        """Follow a batch's mean loss backwards; change the weights if its group is complete.
+        """Differentiate a batch's mean loss over this process's share; change the weights if its group is complete.
 
-        Args:
-            loss: scalar, the mean over this process's share of the batch.
-            number: of the batch within its epoch, from 0. Groups begin anew with each epoch; the last may be smaller.
-
-        Raises:
-            FusekitError: weights take no part in the loss, which several processes cannot do with.
+        ``number`` is the batch's within its epoch, from 0. Groups begin anew with each epoch; the last may be smaller.
         """
         first = number - number % self.options.accumulate
         group = self.sizes[first : first + self.options.accumulate]
@@ -107,12 +93,12 @@ class Descent:
             self._synced.end()
 
     def state_dict(self) -> dict[str, Any]:
-        """What the next step depends on, besides the model's weights; to be asked for between steps."""
+        """What the next step depends on besides the model's weights; valid between steps."""
         parts = {"optimizer": self.optimizer, "schedule": self.schedule, "average": self.average}
         return {name: part.state_dict() for name, part in parts.items() if part is not None} | {"lr": self.lr}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a ``state_dict`` of a descent with the same options."""
+        """Resume a descent with the same options."""
         self.lr = state["lr"]
         self.optimizer.load_state_dict(state["optimizer"])
         if self.schedule:
@@ -121,7 +107,7 @@ class Descent:
             self.average.load_state_dict(state["average"])
 
     def _refuse_unused(self) -> None:
-        """Gradients are waited for that never come, without a word, where a weight takes no part."""
+        # Where a weight takes no part, other processes wait for its gradient for ever, without a message.
         self._checked = True
         named = self.network.module.named_parameters()
         unused = [name for name, value in named if value.requires_grad and value.grad is None]
@@ -144,8 +130,3 @@ class Descent:
             self.schedule.step()
         if self.average:
             self.average.update()
-
-
-def _scales_loss(fabric: Fabric) -> bool:
-    """Whether losses are scaled up, so that gradients in half precision do not vanish."""
-    return getattr(fabric.strategy.precision, "scaler", None) is not None

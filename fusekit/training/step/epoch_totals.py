@@ -1,4 +1,4 @@
-"""What an epoch has seen so far."""
+"""Loss, hits and time of an epoch so far."""
 
 from __future__ import annotations
 
@@ -12,12 +12,7 @@ from fusekit.training.machines.processes import ALONE, Processes
 
 
 class Running:
-    """Loss and hits over the slices of an epoch as they are seen, added up where they are made.
-
-    Args:
-        device: where the loss is.
-        processes: whose slices the scores are of.
-    """
+    """Loss and hits over the slices of an epoch as they are seen, summed on the device; scores are of all processes."""
 
     def __init__(self, device: torch.device, processes: Processes = ALONE):
         self.device, self.processes = device, processes
@@ -49,7 +44,7 @@ class Running:
 
     @property
     def seconds(self) -> float:
-        """Time that the epoch took, without what lay between an interruption and going on."""
+        """Time that the epoch took, without interruptions."""
         return self._before + time.perf_counter() - self._start
 
     def state_dict(self) -> dict[str, Any]:
@@ -57,6 +52,6 @@ class Running:
         return {"loss": self.loss, "hits": self.hits, "seen": self.seen, "seconds": self.seconds}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on adding."""
+        """Resume adding."""
         self.loss, self.hits = state_dict["loss"].to(self.device), state_dict["hits"].to(self.device)
         self.seen, self._before, self._start = state_dict["seen"], state_dict["seconds"], time.perf_counter()

@@ -18,11 +18,6 @@ class Factor:
     The warm-up's step t of w has (t + 1) / w. Half a cosine leads from 1, in the step after the warm-up, to 0, which
     the step after the last would have: every step moves the weights. It is SGDR's without restarts (Loshchilov and
     Hutter 2017, equation 5).
-
-    Args:
-        steps: of the whole training.
-        warmup: steps.
-        cosine: whether it falls after the warm-up.
     """
 
     steps: int
@@ -40,13 +35,9 @@ class Factor:
 
 
 def schedule_for(optimizer: Optimizer, options: TrainingOptions, epochs: int, steps: int) -> LRScheduler | None:
-    """A scheduler to be stepped after every step of the optimizer; None where the rate stays as it is.
+    """A scheduler to be stepped after every step of the optimizer; None where the rate is constant.
 
-    Args:
-        optimizer: whose rate is the highest that will be used.
-        options: schedule and warm-up.
-        epochs: of the training.
-        steps: an epoch.
+    ``steps`` are per epoch; the optimizer's rate is the highest that will be used.
     """
     if options.schedule == "constant" and not options.warmup:
         return None

@@ -15,7 +15,7 @@ from fusekit.errors import OptionError
 class _OnGPU(nn.SyncBatchNorm):
     """torch's own, which refuses CPUs."""
 
-    process_group = None  # whoever becomes one was made without
+    process_group = None  # set by __init__, which is not run
 
 
 class _ActOnGPU(SyncBatchNormAct):
@@ -28,7 +28,6 @@ class _OnCPU(_BatchNorm):
     """The same written out, so that what several GPUs do can be done, and tested, without any."""
 
     def forward(self, features: Tensor) -> Tensor:
-        """As the batch normalisation of all processes' features, one beneath the other."""
         if not self.training:
             plain: Tensor = super().forward(features)
             return plain
@@ -39,53 +38,28 @@ class _OnCPU(_BatchNorm):
         return normal
 
 
-class _NormOnCPU1d(_OnCPU, nn.BatchNorm1d): ...
-
-
-class _NormOnCPU2d(_OnCPU, nn.BatchNorm2d): ...
-
-
-class _NormOnCPU3d(_OnCPU, nn.BatchNorm3d): ...
-
-
-class _ActOnCPU(_OnCPU, BatchNormAct2d): ...
-
-
-#: Plain -> synchronised on GPUs, and on CPUs. An object changes its class alone: weights, names and hooks stay.
-_SYNCED: dict[type[_BatchNorm], tuple[type[_BatchNorm], type[_BatchNorm]]] = {
-    nn.BatchNorm1d: (_OnGPU, _NormOnCPU1d),
-    nn.BatchNorm2d: (_OnGPU, _NormOnCPU2d),
-    nn.BatchNorm3d: (_OnGPU, _NormOnCPU3d),
-    BatchNormAct2d: (_ActOnGPU, _ActOnCPU),
-}
+#: Plain -> synchronised. An object changes its class alone: weights, names and hooks stay.
+_GPU: dict[type[_BatchNorm], type[_BatchNorm]] = dict.fromkeys((nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d), _OnGPU)
+_GPU[BatchNormAct2d] = _ActOnGPU
+_CPU = {plain: type(f"{plain.__name__}OnCPU", (_OnCPU, plain), {}) for plain in _GPU}
 
 
 class SyncedNorms:
-    """The batch normalisations of a model, synchronised from now on until ``end``.
-
-    In evaluation mode they are what they were before.
-
-    Args:
-        model: changed in place.
-        device: that it is trained on.
-
-    Raises:
-        OptionError: one is of a class that is not known how to synchronise.
-    """
+    """The batch normalisations of a model, synchronised in place until ``end``; unchanged in evaluation mode."""
 
     def __init__(self, model: nn.Module, device: torch.device):
         self._plain: list[tuple[_BatchNorm, type[_BatchNorm]]] = []
         for name, module in model.named_modules():
             if isinstance(module, _BatchNorm):
-                if type(module) not in _SYNCED:
+                if type(module) not in _GPU:
                     raise OptionError(
-                        f"{name} is a {type(module).__name__}, a batch normalisation that is not known how to "
-                        "synchronise over several devices. -o training.sync_batchnorm=false lets each use its own "
+                        f"{name} is a {type(module).__name__}, a batch normalisation that cannot be "
+                        "synchronised over several devices. -o training.sync_batchnorm=false lets each use its own "
                         "statistics."
                     )
                 self._plain.append((module, type(module)))
         for module, kind in self._plain:
-            module.__class__ = _SYNCED[kind][device.type == "cpu"]
+            module.__class__ = (_CPU if device.type == "cpu" else _GPU)[kind]
 
     def end(self) -> None:
         """Make them plain again."""
@@ -94,7 +68,7 @@ class SyncedNorms:
 
 
 class _Summed(torch.autograd.Function):
-    """The sum over all processes; what each does with it gives a share of its gradient."""
+    """The sum over all processes; its gradient is summed likewise."""
 
     @staticmethod
     def forward(ctx: Any, own: Tensor) -> Tensor:
@@ -125,9 +99,7 @@ def _normalised(norm: _BatchNorm, features: Tensor) -> Tensor:
     if norm.affine:
         scale = scale * norm.weight
     normal: Tensor = centred * scale.reshape(shape)
-    if norm.affine:
-        normal = normal + norm.bias.reshape(shape)
-    return normal.to(features.dtype)
+    return (normal + norm.bias.reshape(shape) if norm.affine else normal).to(features.dtype)
 
 
 def _sum(own: Tensor) -> Tensor:

@@ -1,14 +1,14 @@
 """Batch norm, ReLU and gate as one step of autograd, which keeps two maps for backward instead of three.
 
 Written out, ``y = relu(norm(u)) * g`` keeps u for the norm, the activation for ReLU and gate, and y for the
-convolution that reads it. But y tells all that backward needs of the activation. A gate is positive, so y > 0 where
+convolution that reads it. But y is all that backward needs of the activation. A gate is positive, so y > 0 where
 the activation is. And with g = sigmoid(t * GAP(a)), the derivative of the sigmoid is g * (1 - g), so that the gradient
 of its argument is sum(dy * a) * g * (1 - g) = sum(dy * y) * (1 - g): nothing is divided by the gate.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -19,16 +19,10 @@ _PLAIN_NORMS = (nn.BatchNorm2d, nn.BatchNorm3d)
 
 
 def attend(activation: Tensor, condition: Tensor, half: int, *, inplace: bool = False) -> Tensor:
-    """The formula, from what comes out of the ReLU.
+    """The formula, on what comes out of the ReLU: the attended half times its gate, then the original half, (B, C, *S).
 
-    Args:
-        activation: (B, C, *S), or (B, C/2, *S) where one reduction feeds both halves.
-        condition: (B, C/2).
-        half: C/2.
-        inplace: write into the activation where it has room for the result.
-
-    Returns:
-        (B, C, *S): the attended half times its gate, then the original half.
+    The activation is (B, C, *S), or (B, C/2, *S) where one reduction feeds both halves; the condition (B, C/2). With
+    ``inplace`` the result is written into the activation where it has room for it.
     """
     gate = _spread(gate_of(activation, condition, half).to(activation.dtype), activation.ndim)
     if activation.shape[1] == half:
@@ -41,15 +35,15 @@ def attend(activation: Tensor, condition: Tensor, half: int, *, inplace: bool = 
 
 def gate_of(activation: Tensor, condition: Tensor, half: int) -> Tensor:
     """sigmoid(condition * GAP(attended half)), (B, C/2): GAP(a * t) is t * GAP(a)."""
-    return torch.sigmoid(condition * _pooled(activation, half))
+    return torch.sigmoid(condition * activation[:, :half].flatten(2).mean(dim=2))
 
 
 def norm_relu_attend(norm: nn.Module, reduced: Tensor, condition: Tensor, half: int) -> Tensor:
     """``attend(relu(norm(reduced)), condition, half)``, fused where that gives the same.
 
-    Everything that the fused step does not cover takes the plain operations: another norm than torch's own (such as
-    SyncBatchNorm), one with hooks, ``torch.compile`` (which fuses them itself), tracing, ``torch.func``, forward-mode
-    differentiation, devices other than CPU and CUDA, and batches that the norm refuses.
+    All else runs the plain operations: another norm than torch's own (such as SyncBatchNorm), one with hooks,
+    ``torch.compile`` (which fuses them itself), tracing, ``torch.func``, forward-mode differentiation, other devices
+    than CPU and CUDA, and batches that the norm refuses.
     """
     if not _covered(norm, reduced, condition):
         return attend(relu(norm(reduced), inplace=True), condition, half)
@@ -60,7 +54,7 @@ def norm_relu_attend(norm: nn.Module, reduced: Tensor, condition: Tensor, half: 
 
 
 def is_plain(module: nn.Module, *types: type[nn.Module]) -> bool:
-    """Whether a module's call is its class's own, without hooks that would have to be called."""
+    """Whether a module's call is its class's own, without hooks."""
     hooks = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
     return type(module) in types and not any(getattr(module, name) for name in hooks)
 
@@ -76,18 +70,12 @@ def is_transformed(*tensors: Tensor | None) -> bool:
 
 
 def is_functional() -> bool:
-    """Whether ``torch.func`` transforms the operations; it has no public way to tell."""
+    """Whether ``torch.func`` transforms the operations; torch has no public way to ask."""
     return not torch.compiler.is_compiling() and torch._C._are_functorch_transforms_active()
 
 
-class _Statistics(NamedTuple):
-    """How a batch norm normalises this batch."""
-
-    mean: Tensor | None
-    variance: Tensor | None
-    of_batch: bool
-    momentum: float
-    eps: float
+#: How a batch norm normalises a batch: running mean and variance, whether by the batch's own, momentum, eps.
+_Statistics = tuple[Tensor | None, Tensor | None, bool, float, float]
 
 
 def _statistics(norm: nn.BatchNorm2d | nn.BatchNorm3d) -> _Statistics:
@@ -99,7 +87,7 @@ def _statistics(norm: nn.BatchNorm2d | nn.BatchNorm3d) -> _Statistics:
             momentum = 1 / float(norm.num_batches_tracked)
     keeps = not norm.training or norm.track_running_stats
     mean, variance = (norm.running_mean, norm.running_var) if keeps else (None, None)
-    return _Statistics(mean, variance, norm.training or mean is None, momentum, norm.eps)
+    return mean, variance, norm.training or mean is None, momentum, norm.eps
 
 
 def _covered(norm: nn.Module, reduced: Tensor, condition: Tensor) -> bool:
@@ -113,17 +101,13 @@ def _covered(norm: nn.Module, reduced: Tensor, condition: Tensor) -> bool:
     )
 
 
-def _pooled(activation: Tensor, half: int) -> Tensor:
-    return activation[:, :half].flatten(2).mean(dim=2)
-
-
 def _spread(values: Tensor, ndim: int) -> Tensor:
     """(B, C) -> (B, C, 1, 1, ...)."""
     return values.reshape(*values.shape, *[1] * (ndim - 2))
 
 
 class _NormReluAttend(torch.autograd.Function):
-    """See above: u and y are kept, y in the same memory as the convolution that reads it keeps."""
+    """See above: u and y are kept, y in the memory that the convolution that reads it keeps anyway."""
 
     @staticmethod
     def forward(
@@ -135,21 +119,21 @@ class _NormReluAttend(torch.autograd.Function):
         half: int,
         statistics: _Statistics,
     ) -> Tensor:
-        running = (statistics.mean, statistics.variance)
+        running_mean, running_var, of_batch, momentum, eps = statistics
         y, mean, deviation = torch.native_batch_norm(
-            reduced, weight, bias, *running, statistics.of_batch, statistics.momentum, statistics.eps
+            reduced, weight, bias, running_mean, running_var, of_batch, momentum, eps
         )
-        pooled = _pooled(y.relu_(), half)
+        pooled = y.relu_()[:, :half].flatten(2).mean(dim=2)
         gate = torch.sigmoid(condition * pooled)
         wide = _spread(gate.to(y.dtype), y.ndim)
         if half == reduced.shape[1]:
             y = torch.cat((y * wide, y), dim=1)
         else:
             y[:, :half].mul_(wide)
-        if not statistics.of_batch:
-            mean, deviation = running  # type: ignore[assignment]  # only a batch's own statistics go without
+        if not of_batch:
+            mean, deviation = running_mean, running_var  # type: ignore[assignment]  # only a batch's own go without
         ctx.save_for_backward(reduced, weight, bias, condition, y, pooled, gate, mean, deviation)
-        ctx.half, ctx.of_batch, ctx.eps = half, statistics.of_batch, statistics.eps
+        ctx.half, ctx.of_batch, ctx.eps = half, of_batch, eps
         return y
 
     @staticmethod
@@ -185,7 +169,7 @@ class _NormReluAttend(torch.autograd.Function):
 
 
 def _differentiable(ctx: Any, above: Tensor) -> tuple[Tensor | None, ...]:
-    """The gradients by plain operations, for someone who will differentiate them again."""
+    """The gradients by plain operations, which can be differentiated again."""
     reduced, weight, bias, condition, *_, mean, variance = ctx.saved_tensors
     if ctx.of_batch:
         mean = variance = None

@@ -95,7 +95,7 @@ def test_a_column_of_paths(tmp_path: Path) -> None:
 
 def test_a_path_that_no_system_takes_is_said_with_its_line(tmp_path: Path) -> None:
     found = match(tmp_path, f"path\na.nii\n{'n' * 300}.nii\n", "path", "a.nii")
-    assert list(found.paths) == [2]
+    assert list(found.images) == [2]
     (wrong,) = found.wrong
     assert re.search(r"t\.csv, line 3, column 'path': 'n+\.nii' cannot be looked at: .*File name too long", wrong)
 
@@ -106,6 +106,6 @@ def test_paths_are_hinted_at_with_one_look_at_each_folder(tmp_path: Path, monkey
     monkeypatch.setattr(Path, "iterdir", lambda path: looks.append(path) or usual(path))  # type: ignore[func-returns-value]
     rows = "".join(f"s/P-{number}.nii\n" for number in range(50))
     found = match(tmp_path, f"path\ns/here.nii\n{rows}", "path", "s/here.nii", "s/p7.nii")
-    assert found.absent[10] == "'s/P-7.nii' (line 10): 'p7.nii' lies there, the same?"
-    assert len(found.absent) == 50
+    assert found.lost[10] == "'s/P-7.nii' (line 10): 'p7.nii' lies there, the same?"
+    assert len(found.lost) == 50
     assert len(looks) < 5

@@ -56,7 +56,7 @@ def run(folder, cache, how):
         time.sleep(0.05 if how == "slowly" else 0)
         return usual(path)
     images.read = read
-    write, append, put = journal.Journal._write, journal._Items.append, store_build.write_bytes
+    write, append, put = journal.Journal._write, journal._Items.append, store_build.write_table
     def write_(self, entry):
         if how == "pixels" and entry.get("scan") == "s2":  # the third scan's bytes are there, its line is not
             die()
@@ -71,11 +71,11 @@ def run(folder, cache, how):
             self.file.flush()
             die()
         return append(self, items)
-    def put_(path, content):
-        put(path, content)
+    def put_(table, path):
+        put(table, path)
         if how == "tables":  # everything is cut, the first table is written
             die()
-    journal.Journal._write, journal._Items.append, store_build.write_bytes = write_, append_, put_
+    journal.Journal._write, journal._Items.append, store_build.write_table = write_, append_, put_
     if how == "rename":  # all is done but the last renaming
         store.onto_disk = lambda folder: die()
     build(folder, cache)

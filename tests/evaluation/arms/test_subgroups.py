@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fusekit.evaluation import score
 from fusekit.evaluation.arms.subgroups import grouped, subgroup_scores
-from fusekit.evaluation.metrics.classes import Accuracy, score
+from fusekit.evaluation.metrics.classes import Accuracy
 from fusekit.evaluation.metrics.ranking import AreaUnderCurve
 from fusekit.evaluation.rule import Rule
 from tests.evaluation.simulate import Cohort, tables

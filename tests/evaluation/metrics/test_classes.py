@@ -14,15 +14,15 @@ from fusekit.evaluation.folds import Folds
 from fusekit.evaluation.metrics.classes import (
     Accuracy,
     BalancedAccuracy,
-    Metric,
     NegativePredictiveValue,
     PositivePredictiveValue,
     Sensitivity,
     Specificity,
-    score,
 )
+from fusekit.evaluation.metrics.metric import Metric
 from fusekit.evaluation.metrics.ranking import AreaUnderCurve, MacroAreaUnderCurve
 from fusekit.evaluation.rule import Rule
+from fusekit.evaluation.scores import score
 from fusekit.evaluation.statistics import wilson
 
 ALL: dict[str, Metric] = {

@@ -147,3 +147,28 @@ def test_a_search_keeps_the_candidate_that_is_best_on_those_set_aside(small_run:
 def test_too_few_subjects_to_set_aside_are_refused(small_run: Run, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"a validation part of 0\.01 cannot be set aside from 12 training subjects"):
         trained(tmp_path / "fold", validation=0.01)
+
+
+@pytest.mark.parametrize("explain", ["fast", "none"])
+def test_what_fails_after_training_is_a_note_and_the_predictions_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, explain: str
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("no map")
+
+    monkeypatch.setattr("fusekit.experiment.run.fit.explain_fold", broken)
+    _, record = trained(tmp_path / "fold", explain=explain)
+    assert not read(tmp_path / "fold" / "predictions.csv").empty
+    assert not (tmp_path / "fold" / "ablations.csv").exists()
+    notes = [(found["message"], found["items"]) for found in record["findings"] if found["code"] == "not-made"]
+    expected = ("explanations could not be made: RuntimeError: no map.", ["fold 1"])
+    assert notes == ([expected] if explain == "fast" else [])
+
+
+def test_ctrl_c_is_no_note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("fusekit.experiment.run.fit.explain_fold", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        trained(tmp_path / "fold")

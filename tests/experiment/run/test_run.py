@@ -173,7 +173,8 @@ def test_a_finished_fold_that_was_damaged_is_not_taken_over(tmp_path: Path, monk
     def full(*_: Any, **__: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", "metrics.json")
 
-    out, given = tmp_path / "run", {"baseline": "prevalence", "folds": 2, "out": tmp_path / "run"}
+    out = tmp_path / "run"
+    given: dict[str, Any] = {"baseline": "prevalence", "folds": 2, "out": out}
     given |= {"options": SMALL["options"], "image_size": 32, "progress": Quiet()}
     with monkeypatch.context() as narrow:
         narrow.setattr(sys.modules["fusekit.experiment.run.run"], "finish", full)

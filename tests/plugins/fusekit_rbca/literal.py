@@ -1,43 +1,21 @@
-"""RBCA as its authors published it, layer by layer and with nothing rewritten: what the tests hold FuseKit's against.
+"""The paper's whole network around the published attention: what the tests hold FuseKit's against.
 
-Two reductions, each with its own batch norm; a product map that is pooled; a concatenation. The network is written out
-here and shares no code with timm or FuseKit.
+ResNet-50 is written out here and shares no code with timm or FuseKit's models.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import max_pool2d
 
+from fusekit_rbca.attention import PublishedAttention
+
 CLINICAL = 1024
 #: Blocks and inner channels of ResNet-50's four stages.
 STAGES = ((3, 64), (4, 128), (6, 256), (3, 512))
-
-
-class LiteralAttention(nn.Module):
-    """cat(a * sigmoid(GAP(a * t)), o), where ``a`` and ``o`` are reductions of x to half its channels."""
-
-    def __init__(self, channels: int, spatial_dims: int = 2, *, shared: bool = False):
-        super().__init__()
-        convolution: Any = nn.Conv2d if spatial_dims == 2 else nn.Conv3d
-        norm: Any = nn.BatchNorm2d if spatial_dims == 2 else nn.BatchNorm3d
-        self.attended_conv = convolution(channels, channels // 2, 1, bias=False)
-        self.attended_bn = norm(channels // 2)
-        self.original_conv = self.attended_conv if shared else convolution(channels, channels // 2, 1, bias=False)
-        self.original_bn = self.attended_bn if shared else norm(channels // 2)
-        self.shared = shared
-
-    def forward(self, x: Tensor, t: Tensor) -> Tensor:
-        a = torch.relu(self.attended_bn(self.attended_conv(x)))
-        o = a if self.shared else torch.relu(self.original_bn(self.original_conv(x)))
-        t = t[(...,) + (None,) * (x.ndim - 2)].expand_as(a)
-        product = a * t
-        pooled = product.mean(dim=tuple(range(2, x.ndim)), keepdim=True)
-        return torch.cat([a * torch.sigmoid(pooled), o], dim=1)
 
 
 class LiteralBlock(nn.Module):
@@ -45,7 +23,7 @@ class LiteralBlock(nn.Module):
 
     def __init__(self, channels: int, inner: int, stride: int, *, attention: bool):
         super().__init__()
-        self.attention = LiteralAttention(channels) if attention else None
+        self.attention = PublishedAttention(channels) if attention else None
         self.conv1 = nn.Conv2d(channels, inner, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(inner)
         self.conv2 = nn.Conv2d(inner, inner, 3, stride=stride, padding=1, bias=False)
@@ -111,14 +89,18 @@ ATTENDED = [f"layer{number}.{block}" for number in (2, 3, 4) for block in range(
 
 
 def split_attention(state: Mapping[str, Tensor], prefix: str = "") -> dict[str, Tensor]:
-    """A ``ClinicalAttention``'s weights, gradients or statistics under a LiteralAttention's names."""
+    """A ``ClinicalAttention``'s weights, gradients or statistics under a PublishedAttention's names."""
     found: dict[str, Tensor] = {}
     for name, value in state.items():
-        part = {"reduce": "conv", "norm": "bn"}[name.split(".")[0]]
-        attended, original = value.chunk(2) if value.ndim else (value, value)  # one count of batches serves both
-        rest = name.split(".", 1)[1]
-        found |= {f"{prefix}attended_{part}.{rest}": attended, f"{prefix}original_{part}.{rest}": original}
+        halves = value.chunk(2) if value.ndim else (value, value)  # one count of batches serves both
+        for half, own in zip(("attended", "original"), halves, strict=True):
+            found[f"{prefix}{half}.{published_layer(name)}"] = own
     return found
+
+
+def published_layer(name: str) -> str:
+    layer, rest = name.split(".", 1)
+    return f"{('reduce', 'norm').index(layer)}.{rest}"
 
 
 def literal_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

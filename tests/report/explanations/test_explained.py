@@ -21,7 +21,16 @@ def write(folder: Path, *, injector: bool = True) -> Path:
     facts = {"target": 1, "class": "AD", "plane": "sagittal", "oriented": True, "injector": injector}
     (folder / "explanation.json").write_text(json.dumps(facts), encoding="utf-8")
     slices = pd.DataFrame(
-        {"row": [3], "subject": ["007"], "scan": ["1"], "label": [1], "p_0": [0.1], "p_1": [0.9], "kind": "right"}
+        {
+            "row": [3],
+            "subject": ["007"],
+            "scan": ["1"],
+            "label": [1],
+            "p_0": 0.1,
+            "p_1": 0.9,
+            "called": 1,
+            "kind": "right",
+        }
     )
     slices.to_csv(folder / "examples.csv", index=False)
     rows = [(0, "007", "APOE4", v, "", "1", v == "1", 0.5, 0.5, 0.1) for v in ("0", "1", "2")]

@@ -11,7 +11,7 @@ from fusekit.report.page.formatting import count_subjects, file_names, shortened
 def test_intervals_in_words() -> None:
     nan = float("nan")
     assert with_interval(0.876, 0.8, 0.931) == "0.88 [0.80, 0.93]"
-    assert with_interval(0.876, nan, nan) == "0.88"
+    assert with_interval(0.876, nan, nan) == "0.88 [undefined]"
     assert with_interval(nan, nan, nan) == "not defined"
 
 

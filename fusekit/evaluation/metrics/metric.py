@@ -1,0 +1,79 @@
+"""What a metric is.
+
+Labels are 0-based ints (N,), probabilities (N, K); class 1 is the positive class, everything else is negative, and the
+predicted class is the most probable one.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+
+from fusekit.evaluation.folds import Folds
+from fusekit.evaluation.predictions import POSITIVE
+from fusekit.evaluation.statistics import subject_bootstrap
+
+
+def positive(classes: np.ndarray) -> np.ndarray:
+    """Which of the classes (N,) are the positive one (N,)."""
+    return np.asarray(classes == POSITIVE)
+
+
+def fewest_subjects(labels: np.ndarray, subjects: np.ndarray, classes: int) -> int:
+    """Subjects of the class that has the fewest."""
+    return min(len(np.unique(subjects[labels == k])) for k in range(classes))
+
+
+class Metric(ABC):
+    """A score of predictions. Factory: ``() -> Metric``.
+
+    Example:
+        >>> class Brier(Metric):
+        ...     title = "Brier score"
+        ...     definition = "mean squared distance between the positive class's probability and the outcome"
+        ...     empty = "NaN without predictions"
+        ...
+        ...     def value(self, labels, probabilities):
+        ...         return float(np.mean((probabilities[:, 1] - (labels == 1)) ** 2))
+    """
+
+    title: str  # as printed
+    definition: str  # one line
+    empty: str  # what it returns when a class is empty
+    #: Scores rank within the subjects of one model: it is taken within each fold and averaged over folds.
+    within_folds: bool = False
+    #: It depends on calls alone: a threshold other than one half changes it.
+    of_calls: bool = False
+
+    @abstractmethod
+    def value(self, labels: np.ndarray, probabilities: np.ndarray) -> float:
+        """Score labels (N,) against probabilities (N, K)."""
+
+    def interval(self, labels: np.ndarray, probabilities: np.ndarray, subjects: np.ndarray) -> tuple[float, float]:
+        """Give 95 % limits over subjects (N,): a bootstrap, unless the metric knows better."""
+        return subject_bootstrap(lambda rows: self.value(labels[rows], probabilities[rows]), subjects, labels)
+
+    def value_in(self, folds: Folds, labels: np.ndarray, probabilities: np.ndarray) -> float:
+        """Mean of the folds' values, weighted by their subjects; folds where it is undefined are left out."""
+        values = self._of_each(folds, labels, probabilities)
+        there = ~np.isnan(values)
+        return float(np.average(values[there], weights=folds.subjects[there])) if there.any() else float("nan")
+
+    def interval_in(
+        self, folds: Folds, labels: np.ndarray, probabilities: np.ndarray, subjects: np.ndarray
+    ) -> tuple[float, float]:
+        """Give 95 % limits of ``value_in``: subjects are drawn within fold and class."""
+        defined = ~np.isnan(self._of_each(folds, labels, probabilities))
+        kept = np.flatnonzero(defined[folds.of_row])
+        if len(kept) == 0:
+            return float("nan"), float("nan")
+
+        def resampled(drawn: np.ndarray) -> float:
+            rows = kept[drawn]
+            return self.value_in(folds.of(rows), labels[rows], probabilities[rows])
+
+        return subject_bootstrap(resampled, subjects[kept], folds.within(labels)[kept])
+
+    def _of_each(self, folds: Folds, labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+        return np.array([self.value(labels[rows], probabilities[rows]) for rows in folds.rows])

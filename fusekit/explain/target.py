@@ -1,0 +1,52 @@
+"""The class that is explained, and the number that stands for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fusekit.errors import OptionError
+from fusekit.extension.registry import suggest
+
+#: The positive class of two.
+POSITIVE = 1
+
+
+def explained(probabilities: np.ndarray, asked: int | None = None) -> np.ndarray:
+    """The class (N,) that is explained of each row: the one asked for; else the positive of two, the called of more.
+
+    Args:
+        probabilities: (N, K) of slices, all of them numbers.
+        asked: a class.
+    """
+    count, classes = probabilities.shape
+    if asked is None and classes > 2:
+        return np.asarray(
+            probabilities.argmax(axis=1)
+        )  # a threshold is for two classes, so the most probable one is called
+    return np.full(count, POSITIVE if asked is None else asked)
+
+
+def class_number(name: str, classes: Sequence[str]) -> int:
+    """The number of a class.
+
+    Raises:
+        OptionError: the model has none of that name, with the nearest.
+    """
+    if name not in classes:
+        raise OptionError(f"--class {name}: this model has no such class; {suggest(name, list(classes))}")
+    return list(classes).index(name)
+
+
+def log_odds(logits: Tensor, target: int | Tensor = POSITIVE) -> Tensor:
+    """Logits (B, K) -> log p / (1 - p) of a class, or of a class per row (B,); of two classes their difference.
+
+    Explanations are of this number and not of one logit: adding anything to all logits changes no probability, so a
+    single logit's gradient is not the prediction's.
+    """
+    chosen = torch.as_tensor(target, device=logits.device).expand(len(logits))[:, None]
+    others = logits.scatter(1, chosen, -torch.inf)
+    return logits.gather(1, chosen)[:, 0] - others.logsumexp(dim=1)

@@ -1,0 +1,127 @@
+"""What a report was made of, and what was computed for it: while that is the same, nothing is made again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fusekit.errors import DataError, first_ten
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: Holds the fingerprint, the tables that were computed, and the digests of all that was written.
+RECORD = Path("figures", ".made.json")
+
+PAGE = "report.html"
+
+#: What a report reads of a run folder.
+_READ = (
+    "manifest.json",
+    "metrics.json",
+    "predictions.csv",
+    "validation.csv",
+    "history.csv",
+    "ablations.csv",
+    "cohort.csv",
+)
+_LIBRARIES = ("fusekit", "matplotlib", "numpy", "pandas", "scipy", "scikit-learn", "statsmodels")
+
+
+def run_folders(folder: Path) -> list[Path]:
+    """The run folders in a folder: itself, or those of a comparison, arm by arm in its order, seed by seed.
+
+    Raises:
+        DataError: it is neither, or an arm of the comparison has no finished run yet.
+    """
+    if not (folder / "comparison.json").exists():
+        if not (folder / "manifest.json").exists():
+            raise DataError(f"{folder} is neither a finished run (manifest.json) nor a comparison (comparison.json).")
+        return [folder]
+    arms = [str(name) for name in _json(folder / "comparison.json")["arms"]]
+    known = [(path.parent, _json(path)) for path in sorted((folder / "runs").glob("*/manifest.json"))]
+    of_arm = {arm: [(run, manifest) for run, manifest in known if manifest.get("arm") == arm] for arm in arms}
+    if missing := [arm for arm, own in of_arm.items() if not own]:
+        raise DataError(
+            f"{folder} has no finished run of {first_ten(missing)} yet: run `fusekit compare` again, it resumes."
+        )
+    return [
+        run for own in of_arm.values() for run, _ in sorted(own, key=lambda one: int(one[1]["config"].get("seed", 0)))
+    ]
+
+
+def fingerprint(folders: Sequence[Path]) -> str:
+    """SHA-256 of all that a report of these runs depends on: their files, in order, and the code that draws."""
+    seen = hashlib.sha256()
+    for folder in folders:
+        files = [folder / name for name in _READ if (folder / name).exists()]
+        files += sorted(path for path in (folder / "explanations" / "fold-0").glob("*") if path.is_file())
+        for path in files:
+            seen.update(f"{path.relative_to(folder)} {_digest(path)}\n".encode())
+        seen.update(b"\n")
+    code = Path(__file__).parents[1]
+    for path in sorted(path for path in code.rglob("*") if path.suffix in (".py", ".html", ".css")):
+        seen.update(path.read_bytes())
+    plugins = sorted(f"{one.name} {one.value}" for one in metadata.entry_points(group="fusekit"))
+    seen.update(json.dumps([plugins, [metadata.version(name) for name in _LIBRARIES]]).encode())
+    return seen.hexdigest()
+
+
+def is_current(out: Path, of: str) -> bool:
+    """Whether the report there is of this fingerprint, and all its files are as they were written."""
+    record = _record(out, of)
+    return record is not None and all(
+        (out / name).is_file() and _digest(out / name) == digest for name, digest in record["files"].items()
+    )
+
+
+def computed(out: Path, of: str) -> dict[str, Any] | None:
+    """The tables that were computed for a report there, if they are of this fingerprint."""
+    import pandas as pd
+
+    record = _record(out, of)
+    if record is None:
+        return None
+    tables = {
+        name: pd.DataFrame({column: pd.Series(cells, dtype=kind) for column, kind, cells in columns})
+        for name, columns in record["tables"].items()
+    }
+    return {**tables, "remarks": record["remarks"]}
+
+
+def keep(
+    out: Path, of: str, tables: Mapping[str, pd.DataFrame], remarks: Mapping[str, str], files: Iterable[Path]
+) -> None:
+    """Write the record of a report that is there."""
+    record = {
+        "fingerprint": of,
+        "tables": {
+            name: [(str(column), str(cells.dtype), cells.tolist()) for column, cells in table.items()]
+            for name, table in tables.items()
+        },
+        "remarks": dict(remarks),
+        "files": {path.relative_to(out).as_posix(): _digest(path) for path in files},
+    }
+    partial = (out / RECORD).with_suffix(".new")
+    partial.write_text(json.dumps(record), encoding="utf-8")
+    partial.replace(out / RECORD)
+
+
+def _record(out: Path, of: str) -> dict[str, Any] | None:
+    try:
+        record = _json(out / RECORD)
+        return record if record["fingerprint"] == of else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
