@@ -1,6 +1,6 @@
 """FuseKit: fuse a medical image with a patient's table.
 
-Everything public is importable from here; what needs torch is imported when it is first used.
+All public names are importable from here; those that need torch are imported when they are first used.
 """
 
 from __future__ import annotations

@@ -21,10 +21,6 @@ SOURCES = sorted([*ROOT.glob("fusekit/**/*.py"), *ROOT.glob("plugins/**/*.py")])
 FLOORS = {room: floor for floor, rooms in enumerate(architecture.floors()) for room in rooms}
 
 
-#: The plugin interface names types of higher floors.
-UPWARDS = pytest.mark.xfail(reason="extension/hookspecs.py imports from higher floors for typing")
-
-
 def module_of(path: Path) -> str:
     parts = path.relative_to(ROOT).with_suffix("").parts
     parts = parts[1:] if parts[0] == "plugins" else parts
@@ -56,14 +52,7 @@ def test_every_room_of_the_core_has_a_floor() -> None:
     assert rooms - {"__init__"} == set(FLOORS)
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        pytest.param(path, marks=[UPWARDS] if path.name == "hookspecs.py" else [], id=module_of(path))
-        for path in SOURCES
-        if path.is_relative_to(ROOT / "fusekit")
-    ],
-)
+@pytest.mark.parametrize("path", [p for p in SOURCES if p.is_relative_to(ROOT / "fusekit")], ids=module_of)
 def test_core_files_import_from_their_own_room_or_lower_floors(path: Path) -> None:
     here = room(module_of(path))
     if here is None:
@@ -83,7 +72,6 @@ def test_plugins_import_fusekit_and_themselves(path: Path) -> None:
         assert top not in PLUGINS or top == own, f"{own} imports the plugin {module}"
 
 
-@UPWARDS
 def test_there_are_no_circles() -> None:
     """Between any two files: imports for typing, imports inside functions and what ``__init__`` re-exports included."""
     edges = {module: sorted({m for m in imports(path) if m in MODULES} - {module}) for module, path in MODULES.items()}
