@@ -31,8 +31,8 @@ if TYPE_CHECKING:
         ImageWidths,
         Injector,
         Site,
-        build,
     )
+    from fusekit.models.build import build
 
 __version__ = _version("fusekit")
 

@@ -29,8 +29,8 @@ def report(
     Built from run folders alone, without images or models. The same runs give the same bytes.
     """
     from fusekit.disk.schema import read_json
-    from fusekit.experiment.schemas import Manifest
     from fusekit.report.kept import PAGE, fingerprint, is_current, run_folders
+    from fusekit.report.records import Manifest
     from fusekit.terminal import Terminal, styled
 
     folders = [run for folder in runs for run in run_folders(folder)]

@@ -16,7 +16,7 @@ from fusekit.experiment.folder import Run
 from fusekit.experiment.not_made import not_made, note_in
 from fusekit.experiment.setup.settings import FREE, identity_of
 from fusekit.extension import catalog
-from fusekit.report.evidence import Arm, Evidence, OneRun
+from fusekit.report.evidence import Arm, Evidence
 from fusekit.report.kept import PAGE, computed, fingerprint, is_current, keep, run_folders
 from fusekit.report.measures import measured
 
@@ -33,22 +33,22 @@ def gather_evidence(runs: Sequence[Run], out: Path | None = None) -> Evidence:
     """
     if not runs:
         raise DataError("A report needs at least one run folder.")
-    read = [_read(run) for run in runs]
-    for run, one in zip(runs[1:], read[1:], strict=True):
-        _refuse_other_cohort(runs[0], read[0], run, one)
-    _refuse_other_folds(runs, read)
-    arms = _arms(runs, read)
-    task = read[0].manifest["task"]
+    for run in runs:
+        _refuse_unreadable(run)
+        _refuse_other_cohort(runs[0], run)
+    _refuse_other_folds(runs)
+    arms = _arms(runs)
+    task = runs[0].manifest["task"]
     known = catalog().metrics
-    names = list(dict.fromkeys(name for one in read for name in one.metrics["metric"]))
+    names = list(dict.fromkeys(name for run in runs for name in run.metrics["metric"]))
     titles = {name: known.get(name)().title if name in known.names() else name for name in names}
     base = Evidence(
         task=name_of(str(task["name"])),
         title=str(task["title"]),
         classes=tuple(task["classes"]),
-        synthetic=any(bool(one.manifest.get("synthetic")) for one in read),
+        synthetic=any(run.synthetic for run in runs),
         metrics=titles,
-        aggregate=_aggregate(read[0]),
+        aggregate=_aggregate(runs[0]),
         arms=arms,
         scores=_scores(arms),
         cohort=runs[0].cohort if (runs[0].folder / "cohort.csv").exists() else None,
@@ -63,55 +63,49 @@ def runs_of(folder: Path) -> list[Run]:
     return [Run(run) for run in run_folders(folder)]
 
 
-def _read(run: Run) -> OneRun:
-    manifest = run.manifest
-    config = manifest.get("config", {})
+def _refuse_unreadable(run: Run) -> None:
+    """Read all that a report reads of a run folder.
+
+    Raises:
+        DataError: it is no finished run, or does not say what a report needs.
+    """
     for name in ("title", "classes"):
-        if not isinstance(manifest.get("task"), dict) or name not in manifest["task"]:
+        if not isinstance(run.manifest.get("task"), dict) or name not in run.manifest["task"]:
             raise DataError(
                 f"{run.folder / 'manifest.json'} has no task.{name}: an older FuseKit wrote it. Run it again with "
                 f"--config {run.folder / 'manifest.json'}, or load it in Python."
             )
-    explanations = run.folder / "explanations" / "fold-0"
-    return OneRun(
-        seed=int(config.get("seed", 0)),
-        manifest=manifest,
-        metrics=run.metrics,
-        predictions=run.predictions,
-        validation=run.validation,
-        history=run.table("history.csv"),
-        ablations=run.ablations,
-        explanations=explanations if explanations.is_dir() else None,
-    )
+    _ = run.metrics, run.predictions, run.validation, run.history, run.ablations
 
 
-def _aggregate(one: OneRun) -> str:
+def _aggregate(one: Run) -> str:
     return str(one.manifest.get("evaluation", {}).get("aggregate", "mean"))
 
 
-def _refuse_other_cohort(first: Run, a: OneRun, second: Run, b: OneRun) -> None:
+def _refuse_other_cohort(first: Run, second: Run) -> None:
+    """Two runs may stand in one report only if they asked the same of the same cohort."""
     facts = {
         "the task": lambda one: name_of(str(one.manifest["task"].get("name", ""))),
         "the classes": lambda one: tuple(one.manifest["task"]["classes"]),
-        "whether the cohort is synthetic": lambda one: bool(one.manifest.get("synthetic")),
+        "whether the cohort is synthetic": lambda one: one.synthetic,
         "how slices become subjects": _aggregate,
     }
     for what, fact in facts.items():
-        if fact(a) != fact(b):
-            _refuse(first, second, f"{what}: {fact(a)} and {fact(b)}")
-    prints = [one.manifest.get("data", {}).get("fingerprint", {}) for one in (a, b)]
+        if fact(first) != fact(second):
+            _refuse(first, second, f"{what}: {fact(first)} and {fact(second)}")
+    prints = [one.manifest.get("data", {}).get("fingerprint", {}) for one in (first, second)]
     for name in sorted(set(prints[0]) & set(prints[1])):
         if prints[0][name] != prints[1][name]:
             short = " and ".join(str(p[name])[:12] for p in prints)
             _refuse(first, second, f"the SHA-256 of the cohort's {name}: {short}")
 
 
-def _refuse_other_folds(runs: Sequence[Run], read: Sequence[OneRun]) -> None:
+def _refuse_other_folds(runs: Sequence[Run]) -> None:
     """With one seed, every arm must have tested the same subjects, with the same labels, in the same folds."""
     first: dict[int, tuple[Run, pd.DataFrame]] = {}
-    for run, one in zip(runs, read, strict=True):
-        own = one.predictions.groupby("subject")[["label", "fold"]].first()
-        other_run, other = first.setdefault(one.seed, (run, own))
+    for run in runs:
+        own = run.predictions.groupby("subject")[["label", "fold"]].first()
+        other_run, other = first.setdefault(run.seed, (run, own))
         if other is own:
             continue
         alone = sorted(set(other.index) ^ set(own.index))
@@ -120,7 +114,7 @@ def _refuse_other_folds(runs: Sequence[Run], read: Sequence[OneRun]) -> None:
         for column in ("label", "fold"):
             differ = other.index[other[column] != own.loc[other.index, column]]
             if len(differ):
-                _refuse(other_run, run, f"the {column} of {first_ten(differ)}, with the same seed {one.seed}")
+                _refuse(other_run, run, f"the {column} of {first_ten(differ)}, with the same seed {run.seed}")
 
 
 def _refuse(first: Run, second: Run, what: str) -> None:
@@ -130,25 +124,29 @@ def _refuse(first: Run, second: Run, what: str) -> None:
     )
 
 
-def _arms(runs: Sequence[Run], read: Sequence[OneRun]) -> tuple[Arm, ...]:
-    names = _names(read)
-    grouped: dict[str, dict[int, tuple[Run, OneRun]]] = {}
-    for name, run, one in zip(names, runs, read, strict=True):
+def _arms(runs: Sequence[Run]) -> tuple[Arm, ...]:
+    """Group runs by arm, in the order in which arms come first."""
+    grouped: dict[str, dict[int, Run]] = {}
+    for name, run in zip(_names(runs), runs, strict=True):
         seeds = grouped.setdefault(name, {})
-        if one.seed in seeds:
+        if run.seed in seeds:
             raise DataError(
-                f"{seeds[one.seed][0].folder} and {run.folder} are one arm, {name}, with one seed, {one.seed}; leave "
+                f"{seeds[run.seed].folder} and {run.folder} are one arm, {name}, with one seed, {run.seed}; leave "
                 "one of them out."
             )
-        seeds[one.seed] = (run, one)
+        seeds[run.seed] = run
     return tuple(
         Arm(name, str(own[0].manifest.get("kind", "fusion")), _reads(own[0]), tuple(own))
         for name, seeds in grouped.items()
-        for own in [[seeds[seed][1] for seed in sorted(seeds)]]
+        for own in [[seeds[seed] for seed in sorted(seeds)]]
     )
 
 
-def _names(read: Sequence[OneRun]) -> list[str]:
+def _kind(one: Run) -> str:
+    return str(one.manifest.get("kind", "fusion"))
+
+
+def _names(read: Sequence[Run]) -> list[str]:
     """Name of each run's arm; where configurations of one name differ, with what differs."""
     plain = [str(one.manifest.get("arm") or one.manifest.get("config", {}).get("fusion", "run")) for one in read]
     flats = [_flat(one.manifest.get("config", {})) for one in read]
@@ -168,8 +166,9 @@ def _flat(config: Mapping[str, Any]) -> dict[str, str]:
     return {name: str(value) for name, value in (own | options).items()}
 
 
-def _reads(one: OneRun) -> frozenset[str]:
-    if one.manifest.get("kind") == "baseline":
+def _reads(one: Run) -> frozenset[str]:
+    """Which modalities an arm reads, from its model's recipe; a baseline reads the table."""
+    if _kind(one) == "baseline":
         return frozenset({"table"})
     recipe = (one.manifest.get("model") or {}).get("recipe")
     if not isinstance(recipe, dict):

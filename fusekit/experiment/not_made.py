@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fusekit.data import Finding
 from fusekit.disk import SEAL, read_json, seal, write_json
-from fusekit.experiment.schemas import Manifest
+from fusekit.report.records import Manifest
 
 NOT_MADE = "not-made"
 

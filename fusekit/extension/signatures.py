@@ -25,7 +25,7 @@ def option_names(factory: Callable[..., Any] | str, withhold: tuple[str, ...] = 
         found = _declared(module, attribute)
     except (OSError, SyntaxError, RecursionError):  # importing it will say what is wrong
         return None
-    return None if found is None else found - set(withhold)
+    return None if found is None else set(found) - set(withhold)
 
 
 @cache

@@ -4,31 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-
-@dataclass(frozen=True, eq=False)
-class OneRun:
-    """The tables of one run folder.
-
-    Attributes:
-        seed: of split, initialisation and data order.
-        manifest, metrics, predictions: as in the run folder.
-        validation, history, ablations: likewise; None where the run has none.
-        explanations: folder of the first fold's explanations; None where there is none.
-    """
-
-    seed: int
-    manifest: Mapping[str, Any]
-    metrics: pd.DataFrame
-    predictions: pd.DataFrame
-    validation: pd.DataFrame | None = None
-    history: pd.DataFrame | None = None
-    ablations: pd.DataFrame | None = None
-    explanations: Path | None = None
+from fusekit.report.run import Run
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +25,7 @@ class Arm:
     name: str
     kind: str
     reads: frozenset[str]
-    runs: tuple[OneRun, ...]
+    runs: tuple[Run, ...]
 
     @property
     def fuses(self) -> bool:

@@ -8,14 +8,15 @@ from dataclasses import replace
 import pandas as pd
 
 from fusekit.errors import DataError, attempt
-from fusekit.evaluation import Rule, probabilities_of
+from fusekit.evaluation import probabilities_of
 from fusekit.evaluation.arms.contribution import contribution, missingness, shapley
 from fusekit.evaluation.arms.pairs import compare_arms
 from fusekit.evaluation.arms.subgroups import subgroup_scores
 from fusekit.evaluation.calibration.decision import net_benefit
 from fusekit.evaluation.calibration.reliability import brier, expected_calibration_error, recalibration, reliability
 from fusekit.extension import catalog
-from fusekit.report.evidence import Arm, Evidence, OneRun
+from fusekit.report.evidence import Arm, Evidence
+from fusekit.report.run import Run
 
 #: What the probabilities of a table are.
 AS_PREDICTED, TEMPERED = "as predicted", "after temperature"
@@ -70,14 +71,13 @@ def _pairs(evidence: Evidence, remarks: dict[str, str]) -> pd.DataFrame:
         remarks["pairs"] = f"Compared over the seeds that all arms have: {', '.join(map(str, common))}."
     return compare_arms(
         {name: [own[seed].predictions for seed in common] for name, own in of_arm.items()},
-        {name: [Rule.of_manifest(own[seed].manifest) for seed in common] for name, own in of_arm.items()},
+        {name: [own[seed].rule for seed in common] for name, own in of_arm.items()},
     )
 
 
-def _states(run: OneRun, remarks: dict[str, str]) -> dict[str, pd.DataFrame]:
+def _states(run: Run, remarks: dict[str, str]) -> dict[str, pd.DataFrame]:
     """Subjects with their probabilities: as predicted, and after the temperature if one was fitted."""
-    rule = Rule.of_manifest(run.manifest)
-    states = {AS_PREDICTED: rule.subjects(run.predictions)}
+    states = {AS_PREDICTED: run.subjects}
     if run.validation is None:
         remarks["calibration"] = (
             "No temperature is shown where no subjects were set aside for validation (--validation): it would have to "
@@ -85,7 +85,7 @@ def _states(run: OneRun, remarks: dict[str, str]) -> dict[str, pd.DataFrame]:
         )
         return states
     try:
-        states[TEMPERED] = rule.calibrated(states[AS_PREDICTED])
+        states[TEMPERED] = run.rule.calibrated(states[AS_PREDICTED])
     except DataError as error:
         remarks["calibration"] = f"No temperature for every arm: {error}"
     return states
@@ -120,12 +120,12 @@ def _net_benefit(states: dict[str, pd.DataFrame]) -> pd.DataFrame:
     return found.rename(columns={"model": "net_benefit", "all": "treat_all", "none": "treat_none"})
 
 
-def _subgroups(run: OneRun, evidence: Evidence) -> pd.DataFrame | None:
+def _subgroups(run: Run, evidence: Evidence) -> pd.DataFrame | None:
     if evidence.cohort is None:
         return None
     names = [name for name in OF_GROUPS if name in evidence.metrics and name in catalog().metrics.names()]
     metrics = {name: catalog().metrics.get(name)() for name in names}
-    return subgroup_scores(run.predictions, evidence.cohort, metrics, Rule.of_manifest(run.manifest))
+    return subgroup_scores(run.predictions, evidence.cohort, metrics, run.rule)
 
 
 def _ablated(

@@ -81,7 +81,7 @@ class Blind(FusionHead):
     [
         ("encoders", Grown, Fusion(head="clinical", encoder="broken", image=False), "from its description has other"),
         ("encoders", Drawn, Fusion(head="clinical", encoder="broken", image=False), "gives another result"),
-        ("heads", Short, Fusion(head="broken", encoder="mlp", image=False), r"shape \(3, 2\), not \(3, 3\)"),
+        ("heads", Short, Fusion(head="broken", encoder="mlp", image=False), r"shape \(3, 2\); logits have \(3, 3\)"),
         ("heads", Blind, Fusion(head="broken", image=False), "reads neither an image nor clinical columns"),
     ],
 )

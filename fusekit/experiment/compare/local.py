@@ -22,13 +22,13 @@ from fusekit.disk.schema import read_json
 from fusekit.errors import FusekitError, Interrupted
 from fusekit.experiment.folder import CHECKPOINTS
 from fusekit.experiment.run.fold import RECORD, train_fold
-from fusekit.experiment.schemas import FoldRecord
 from fusekit.experiment.setup import manifest
 from fusekit.experiment.setup.gathered import Gathered, gather_again
 from fusekit.experiment.setup.plan import make_plan
 from fusekit.experiment.setup.settings import Settings
 from fusekit.experiment.setup.trackers import Followers
 from fusekit.progress import Progress, Quiet, Within
+from fusekit.report.records import FoldRecord
 from fusekit.training import stoppable
 
 

@@ -16,10 +16,10 @@ from fusekit.disk import read_json, read_written
 from fusekit.errors import OptionError
 from fusekit.evaluation.calibration.recalibration import METHODS
 from fusekit.experiment.external.cohort import refuse_other_classes
-from fusekit.experiment.schemas import Configured
 from fusekit.experiment.setup.parts import open_task
 from fusekit.experiment.setup.settings import Settings
 from fusekit.extension.registry import suggest
+from fusekit.report.records import Configured
 
 
 @dataclass(frozen=True)

@@ -24,11 +24,11 @@ from fusekit.experiment.run.flow import flow
 from fusekit.experiment.run.fold import ABLATIONS, EXPLANATIONS, PREDICTIONS, RECORD, VALIDATION
 from fusekit.experiment.run.groups import numbers_of, subgroup_table
 from fusekit.experiment.run.history import HISTORY
-from fusekit.experiment.schemas import FoldRecord
 from fusekit.experiment.setup import manifest
 from fusekit.experiment.setup.gathered import Gathered
 from fusekit.experiment.setup.plan import Plan
 from fusekit.report import overview
+from fusekit.report.records import FoldRecord
 
 #: Tables of a fold that are put below each other.
 TABLES = (PREDICTIONS, VALIDATION, ABLATIONS, HISTORY)

@@ -11,9 +11,9 @@ from uuid import uuid4
 from fusekit.disk import write_json
 from fusekit.disk.schema import read_json
 from fusekit.errors import OptionError
-from fusekit.experiment.schemas import Begun
 from fusekit.experiment.setup import manifest
 from fusekit.experiment.setup.gathered import Gathered
+from fusekit.report.records import Begun
 from fusekit.training import difference
 
 FORMAT = 1

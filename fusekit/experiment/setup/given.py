@@ -54,7 +54,7 @@ def read_config(path: Path) -> dict[str, Any]:
         text = regular(path).read_text(encoding="utf-8")
         if path.suffix == ".json":
             from fusekit.disk.schema import parse_json
-            from fusekit.experiment.schemas import Configured
+            from fusekit.report.records import Configured
 
             config = parse_json(text, Configured, f"--config {path}")["config"]
             return {name: value for name, value in config.items() if name != "out"}

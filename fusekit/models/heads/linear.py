@@ -27,7 +27,7 @@ class _LinearHead(FusionHead):
 
     def forward(self, image: ImageFeatures | None, clinical: Tensor | None) -> Tensor:
         """Vector (B, D) and clinical (B, E) -> logits (B, K)."""
-        features: dict[str, Any] = {"image": image and image.vector, "clinical": clinical}
+        features: dict[str, Any] = {"image": None if image is None else image.vector, "clinical": clinical}
         read = [features[part] for part in self.reads]
         logits: Tensor = self.classify(torch.cat(read, dim=1) if len(read) > 1 else read[0])
         return logits

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from fusekit.report.drawing.palette import GREY, ArmStyle, arm_styles
-from fusekit.report.page.formatting import in_panel, shortened
+from fusekit.report.formatting import in_panel, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from xml.sax.saxutils import escape
+from xml.etree import ElementTree
 
 import pandas as pd
 
@@ -48,6 +48,11 @@ _STYLE: dict[str, Any] = {
 
 #: Laid out with DejaVu Sans, which is wider than all of these: shown with another, no word runs into the next.
 _FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif"
+
+_SVG = "http://www.w3.org/2000/svg"
+#: In an attribute: a colour, or the id of an element that it refers to.
+_AFTER_HASH = re.compile(r"#([\w-]+)")
+_DIGITS = re.compile(r"(\.\d\d)\d+")
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,58 +121,44 @@ def draw(
             figure.suptitle(SYNTHETIC, x=0.99, ha="right", fontsize=8, fontweight="bold", color="#7A3B00")
         figure.savefig(png, format="png", dpi=DPI, metadata={"Software": None})
         figure.set_layout_engine("none")  # the same places again, in half the time
-        figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
+        figure.savefig(svg, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
     caption = f"{SYNTHETIC}. {caption}" if synthetic else caption
     alt = f"{SYNTHETIC}. {alt}" if synthetic else alt
-    text = visible(_embeddable(svg.getvalue().decode(), name, title, alt))  # XML has no control characters
+    # XML has no control characters.
+    text = _embeddable(visible(svg.getvalue().decode()), name, visible(title), visible(alt))
     return Picture(name, title, caption, alt, text, png.getvalue(), table.reset_index(drop=True))
-
-
-def _each_clip_once(svg: str) -> str:
-    """Keep one clip path of each shape, numbered as they come.
-
-    matplotlib tells clip paths apart by where they lie in memory, which is chance: it sometimes writes one shape twice.
-    """
-    pattern = re.compile(r'\s*<clipPath id="([^"]*)">(.*?)</clipPath>', re.DOTALL)
-    names: dict[str, str] = {}  # shape -> its id
-    renamed = {
-        found[1]: names.setdefault(" ".join(found[2].split()), f"clip-{len(names)}") for found in pattern.finditer(svg)
-    }
-    seen: set[str] = set()
-
-    def once(found: re.Match[str]) -> str:
-        name = renamed[found[1]]
-        if name in seen:
-            return ""
-        seen.add(name)
-        return f'\n  <clipPath id="{name}">{found[2]}</clipPath>'
-
-    svg = pattern.sub(once, svg)
-    return re.sub(r"url\(#([^)]*)\)", lambda found: f"url(#{renamed.get(found[1], found[1])})", svg)
 
 
 def _embeddable(svg: str, name: str, title: str, alt: str) -> str:
     """Make matplotlib's SVG file an element that may stand in a page with others.
 
-    The document type (which names a file on another host), the metadata and the style sheet (which would hold for the
-    whole page) go; ids that something refers to get the picture's name before them, the others go. Places are
-    rounded to a hundredth of a point.
+    The document type (which names a file on another host) and the style sheet (which would hold for the whole page)
+    go; ids that something refers to get the picture's name before them, the others go. Places are rounded to a
+    hundredth of a point.
     """
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"\s*<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r"\s*<defs>\s*<style.*?</style>\s*</defs>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r"<!--.*?-->\s*", "", svg, flags=re.DOTALL)
-    svg = svg.replace("; font-family: 'DejaVu Sans'", "")
-    svg = _each_clip_once(svg)
-    used = set(re.findall(r"[(\"]#([\w-]+)[)\"]", svg))
-
-    def inside(tag: re.Match[str]) -> str:
-        short = re.sub(r'(?<=\s)(?:d|x|y)="[^"]*"', lambda found: re.sub(r"(\.\d\d)\d+", r"\1", found[0]), tag[0])
-        text = re.sub(r'\sid="([^"]*)"', lambda found: f' id="{name}-{found[1]}"' if found[1] in used else "", short)
-        return re.sub(r"(url\(#|href=\"#)", rf"\g<1>{name}-", text)
-
-    svg = re.sub(r"<[a-z][^>]*>", inside, svg)
-    head, rest = svg.split(">", 1)
-    words = f"<title>{escape(title)}</title>\n <desc>{escape(alt)}</desc>"
-    style = f"stroke-linejoin: round; stroke-linecap: butt; font-family: {_FONTS}"
-    return f'{head} role="img" style="{style}">\n {words}{rest}'
+    ElementTree.register_namespace("", _SVG)
+    ElementTree.register_namespace("xlink", "http://www.w3.org/1999/xlink")
+    root = ElementTree.fromstring(svg)  # noqa: S314 (written just now)
+    for sheet in root.findall(f"{{{_SVG}}}defs[{{{_SVG}}}style]"):
+        root.remove(sheet)
+    values = [value for element in root.iter() for value in element.attrib.values()]
+    used = {id_ for value in values for id_ in _AFTER_HASH.findall(value)} & set(values)
+    for element in root.iter():
+        if element.get("id", "") not in used:
+            element.attrib.pop("id", None)
+        for key, value in element.attrib.items():
+            if key == "id":
+                value = f"{name}-{value}"
+            elif key in ("d", "x", "y"):
+                value = _DIGITS.sub(r"\1", value)
+            else:
+                value = value.replace("; font-family: 'DejaVu Sans'", "")
+                value = _AFTER_HASH.sub(lambda at: f"#{name}-{at[1]}" if at[1] in used else at[0], value)
+            element.set(key, value)
+    root.set("role", "img")
+    root.set("style", f"stroke-linejoin: round; stroke-linecap: butt; font-family: {_FONTS}")
+    for place, (tag, text) in enumerate((("title", title), ("desc", alt))):
+        words = ElementTree.Element(f"{{{_SVG}}}{tag}")
+        words.text, words.tail = text, "\n"
+        root.insert(place, words)
+    return ElementTree.tostring(root, encoding="unicode")

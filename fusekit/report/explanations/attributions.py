@@ -11,7 +11,7 @@ import pandas as pd
 from fusekit.report.drawing.palette import COLOURS, GREY
 from fusekit.report.drawing.panels import legend_below, rows
 from fusekit.report.drawing.picture import Picture, draw
-from fusekit.report.page.formatting import explained, named, shortened
+from fusekit.report.formatting import explained, named, shortened
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

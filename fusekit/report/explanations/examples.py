@@ -10,7 +10,7 @@ import pandas as pd
 
 from fusekit.report.drawing.picture import Picture, draw
 from fusekit.report.explanations.maps import orientation, scale, show
-from fusekit.report.page.formatting import explained, named, shortened
+from fusekit.report.formatting import explained, named, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

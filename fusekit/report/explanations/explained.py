@@ -19,7 +19,7 @@ from fusekit.report.evidence import Evidence
 from fusekit.report.explanations.attributions import attributions, gates
 from fusekit.report.explanations.examples import examples
 from fusekit.report.explanations.what_if import mean_maps, what_if
-from fusekit.report.page.formatting import file_names
+from fusekit.report.formatting import file_names
 
 _WHOLE = ("row", "slice", "fold", "label", "called", "explained", "example", "stage", "channels", "position")
 _NUMBERS = ("p_*", "maximum", "attribution", "number", "change", "low", "median", "high", "spread", "template_mm")

@@ -12,7 +12,7 @@ from fusekit.report.drawing.palette import BLUE
 from fusekit.report.drawing.picture import Picture, draw
 from fusekit.report.explanations.examples import SCALE
 from fusekit.report.explanations.maps import orientation, scale, show
-from fusekit.report.page.formatting import explained, shortened
+from fusekit.report.formatting import explained, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,7 +11,7 @@ import pandas as pd
 from fusekit.report.drawing.palette import BLACK, GREY, ArmStyle, arm_styles
 from fusekit.report.drawing.panels import arm_panels, legend_below, reference
 from fusekit.report.drawing.picture import Picture, draw
-from fusekit.report.page.formatting import in_panel
+from fusekit.report.formatting import in_panel
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

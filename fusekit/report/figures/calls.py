@@ -13,7 +13,7 @@ from fusekit.evaluation import Rule
 from fusekit.report.drawing.palette import BLUE
 from fusekit.report.drawing.panels import arm_panels
 from fusekit.report.drawing.picture import Picture, draw
-from fusekit.report.page.formatting import count_subjects, in_panel, shortened
+from fusekit.report.formatting import count_subjects, in_panel, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

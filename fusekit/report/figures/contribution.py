@@ -12,7 +12,7 @@ from fusekit.report.drawing.palette import GREY, arm_styles
 from fusekit.report.drawing.panels import TOGETHER, Line, arm_panels, forest, overlay, reference, rows, small_multiples
 from fusekit.report.drawing.picture import Picture, draw
 from fusekit.report.figures.scores import ROW
-from fusekit.report.page.formatting import in_panel, records, shortened, with_interval
+from fusekit.report.formatting import in_panel, records, shortened, with_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

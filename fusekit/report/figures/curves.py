@@ -11,7 +11,7 @@ import pandas as pd
 from fusekit.report.drawing.panels import TOGETHER, Line, overlay, reference, small_multiples
 from fusekit.report.drawing.picture import Picture, draw
 from fusekit.report.figures.bands import Band, precision_recall_band, roc_band
-from fusekit.report.page.formatting import count_subjects, records, with_interval
+from fusekit.report.formatting import count_subjects, records, with_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -13,7 +13,7 @@ import pandas as pd
 from fusekit.evaluation import Rule, probabilities_of
 from fusekit.report.drawing.canvas import plain_text
 from fusekit.report.drawing.palette import BLUE, COLOURS, GREEN, GREY, ORANGE
-from fusekit.report.page.formatting import records, with_interval
+from fusekit.report.formatting import records, with_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

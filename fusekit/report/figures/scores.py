@@ -11,7 +11,7 @@ import pandas as pd
 from fusekit.report.drawing.palette import BLACK, GREY, arm_styles
 from fusekit.report.drawing.panels import arm_panels, forest, rows
 from fusekit.report.drawing.picture import Picture, draw
-from fusekit.report.page.formatting import records, shortened, with_interval
+from fusekit.report.formatting import records, shortened, with_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

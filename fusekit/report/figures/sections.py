@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from fusekit.errors import attempt
-from fusekit.evaluation import Rule, probabilities_of
+from fusekit.evaluation import probabilities_of
 from fusekit.report.drawing.picture import Picture
-from fusekit.report.evidence import Evidence, OneRun
+from fusekit.report.evidence import Evidence
 from fusekit.report.explanations.explained import explanations
 from fusekit.report.figures.calibration import decision_curve, reliability
 from fusekit.report.figures.calls import confusion
@@ -70,7 +70,7 @@ def _scores(evidence: Evidence) -> list[Picture]:
 
 
 def _curves(evidence: Evidence) -> list[Picture]:
-    arms = {arm.name: [_subjects(run) for run in arm.runs] for arm in evidence.arms}
+    arms = {arm.name: [run.subjects for run in arm.runs] for arm in evidence.arms}
     table = evidence.scores
     aucs = table[(table["level"] == "subject") & (table["metric"] == "auc")]
     return [
@@ -81,8 +81,8 @@ def _curves(evidence: Evidence) -> list[Picture]:
 
 def _calls(evidence: Evidence) -> list[Picture]:
     firsts = {arm.name: arm.runs[0] for arm in evidence.arms}
-    tables = {name: _subjects(run) for name, run in firsts.items()}
-    rules = {name: Rule.of_manifest(run.manifest) for name, run in firsts.items()}
+    tables = {name: run.subjects for name, run in firsts.items()}
+    rules = {name: run.rule for name, run in firsts.items()}
     return [confusion(tables, evidence.classes, rules=rules, synthetic=evidence.synthetic)]
 
 
@@ -92,7 +92,7 @@ def _calibration(evidence: Evidence) -> list[Picture]:
     of = evidence.classes[1] if len(evidence.classes) == 2 else "the called class"
     shown: dict[str, np.ndarray] = {}
     for arm in evidence.arms:
-        p = probabilities_of(_subjects(arm.runs[0]))
+        p = probabilities_of(arm.runs[0].subjects)
         shown[arm.name] = p[:, 1] if p.shape[1] == 2 else p.max(axis=1)
     summary = None if evidence.calibration.empty else evidence.calibration
     return [
@@ -142,9 +142,9 @@ def _subgroups(evidence: Evidence) -> list[Picture]:
 
 def _training(evidence: Evidence) -> list[Picture]:
     histories = {
-        arm.name: pd.concat([run.history.assign(seed=run.seed) for run in arm.runs if run.history is not None])
+        arm.name: pd.concat([run.history.assign(seed=run.seed) for run in arm.runs if len(run.history)])
         for arm in evidence.arms
-        if any(run.history is not None for run in arm.runs)
+        if any(len(run.history) for run in arm.runs)
     }
     if not histories:
         return []
@@ -153,7 +153,3 @@ def _training(evidence: Evidence) -> list[Picture]:
 
 def _order(evidence: Evidence) -> list[str]:
     return [arm.name for arm in evidence.arms]
-
-
-def _subjects(run: OneRun) -> pd.DataFrame:
-    return Rule.of_manifest(run.manifest).subjects(run.predictions)

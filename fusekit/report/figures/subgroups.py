@@ -11,7 +11,7 @@ from fusekit.report.drawing.palette import GREY, ArmStyle, arm_styles
 from fusekit.report.drawing.panels import arm_panels, forest, rows
 from fusekit.report.drawing.picture import Picture, draw
 from fusekit.report.figures.scores import ROW
-from fusekit.report.page.formatting import in_panel, records, shortened, with_interval
+from fusekit.report.formatting import in_panel, records, shortened, with_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

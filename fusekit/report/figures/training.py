@@ -9,7 +9,7 @@ import pandas as pd
 
 from fusekit.report.drawing.palette import arm_styles
 from fusekit.report.drawing.picture import Picture, draw
-from fusekit.report.page.formatting import shortened
+from fusekit.report.formatting import shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

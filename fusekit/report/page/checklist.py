@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fusekit.report.evidence import Evidence
-from fusekit.report.page.counts import counted
+from fusekit.report.formatting import counted
 
 #: Stands where only the authors know.
 TO_DO = "To be filled in by the authors."

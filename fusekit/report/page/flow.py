@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fusekit.report.page.counts import counted
+from fusekit.report.formatting import counted
 
 
 @dataclass(frozen=True, slots=True)

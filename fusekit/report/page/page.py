@@ -10,9 +10,9 @@ from typing import Any
 
 from fusekit.report.drawing.picture import Picture
 from fusekit.report.evidence import Evidence
+from fusekit.report.formatting import counted
 from fusekit.report.kept import PAGE
 from fusekit.report.page.checklist import checklist
-from fusekit.report.page.counts import counted
 from fusekit.report.page.flow import flow_of
 from fusekit.report.page.grid import Grid
 from fusekit.report.page.provenance import again, config_grid, scrubbed, versions_grid

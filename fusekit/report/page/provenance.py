@@ -9,7 +9,7 @@ from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
 from fusekit.report.evidence import Evidence
-from fusekit.report.page.counts import NOTHING
+from fusekit.report.formatting import NOTHING
 from fusekit.report.page.grid import Cell, Grid
 
 #: Entries of a configuration that say where somebody's files lie, and nothing about the numbers.

@@ -11,7 +11,7 @@ import pandas as pd
 from fusekit.evaluation import implied
 from fusekit.report.drawing.palette import arm_styles
 from fusekit.report.evidence import Arm, Evidence
-from fusekit.report.page.counts import MINUS, NOTHING, counted, number, p_value, signed
+from fusekit.report.formatting import MINUS, NOTHING, counted, number, p_value, signed
 from fusekit.report.page.grid import Cell, Grid
 from fusekit.report.page.verdict import LEVEL, best_for_sure
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from fusekit.report.evidence import Arm, Evidence
-from fusekit.report.page.counts import counted, listed, number, p_value, signed
+from fusekit.report.formatting import counted, listed, number, p_value, signed
 
 #: Chance of a false alarm over all pairs together.
 LEVEL = 0.05

@@ -148,7 +148,7 @@ def _template() -> _Template:
         CubicSpline(np.linspace(0, 1, k), np.eye(k))(np.linspace(0, 1, n)).astype(np.float32)
         for k, n in zip(KNOTS, SHAPE, strict=True)
     ]
-    return _Template(image, corner, grid, *cavities, tuple(splines))
+    return _Template(image, corner, grid, cavities[0], cavities[1], tuple(splines))
 
 
 def _cavity(inside: np.ndarray, voxels: np.ndarray, reach: float) -> _Cavity:

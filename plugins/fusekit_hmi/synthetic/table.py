@@ -49,13 +49,8 @@ def write_table(rng: np.random.Generator, people: pd.DataFrame, path: Path) -> N
             "AFP (ng/mL)": _afp(rng, people["afp"].to_numpy()),
             "CEA (ng/mL)": rounded("cea", 2),
             "CA19-9 (U/mL)": rounded("ca199"),
-            "ALT (U/L)": rounded("alt", 0),
-            "AST (U/L)": rounded("ast", 0),
-            "GGT (U/L)": rounded("ggt", 0),
-            "ALP (U/L)": rounded("alp", 0),
-            "LDH (U/L)": rounded("ldh", 0),
-            "TBIL (umol/L)": rounded("tbil"),
-            "DBIL (umol/L)": rounded("dbil"),
+            **{f"{name} (U/L)": rounded(name.lower(), 0) for name in ("ALT", "AST", "GGT", "ALP", "LDH")},
+            **{f"{name} (umol/L)": rounded(name.lower()) for name in ("TBIL", "DBIL")},
             "ALB (g/L)": rounded("alb"),
             "total protein (g/L)": rounded("protein"),
             "PT (s)": rounded("pt"),
@@ -74,9 +69,7 @@ def write_table(rng: np.random.Generator, people: pd.DataFrame, path: Path) -> N
         for column in columns:
             table[column] = table[column].mask(missing, pd.Series(rng.choice(EMPTY, n)))
     table["smoking"] = rng.choice(["never", "former", "current"], n)
-    for name, values in _afterwards(rng, mvi).items():
-        table[name] = values
-    table.to_csv(path, index=False, lineterminator="\n")
+    table.assign(**_afterwards(rng, mvi)).to_csv(path, index=False, lineterminator="\n")
 
 
 def _afp(rng: np.random.Generator, amounts: np.ndarray) -> list[str]:

@@ -15,7 +15,7 @@ import pytest
 from fusekit import Run
 from fusekit.data import Cohort, Column
 from fusekit.errors import LeakageError
-from fusekit.experiment.setup.gathered import Gathered, gather, gather_again, tell
+from fusekit.experiment.setup.gathered import Gathered, gather, gather_again, report
 from fusekit.experiment.setup.plan import make_plan
 from fusekit.experiment.setup.settings import Settings
 from fusekit.progress import Quiet
@@ -117,7 +117,7 @@ def test_the_synthetic_cohort_is_announced_written_once_and_used_again(small_run
 def test_every_finding_is_said_with_its_count(small_run: Run) -> None:
     heard = Heard()
     made = gathered(heard)
-    tell(made.findings, heard)
+    report(made.findings, heard)
     assert made.findings
     for finding in made.findings:
         if finding.severity == "note":
@@ -144,7 +144,7 @@ def test_a_leak_stops_before_the_images_are_read_and_an_allowed_one_is_kept(
             gathered()
     heard = Heard()
     made = gathered(heard, allow=("leaky-column",))
-    tell(made.findings, heard)
+    report(made.findings, heard)
     kept = {finding.code: finding.severity for finding in made.findings}
     assert kept["leaky-column"] == "refusal"
     assert any("refusal, allowed:" in line and "MMSE" in line for line in heard.lines)

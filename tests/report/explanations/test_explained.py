@@ -9,14 +9,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fusekit.report.evidence import Arm, Evidence, OneRun
+from fusekit.report.evidence import Arm, Evidence
 from fusekit.report.explanations.explained import explanations
+from fusekit.report.run import Run
 
 SIZE = 8
 
 
-def write(folder: Path, *, injector: bool = True) -> Path:
+def write(run: Path, *, injector: bool = True) -> Path:
     """Write one example, one changed column, mean maps, attributions and gates."""
+    folder = run / "explanations" / "fold-0"
     folder.mkdir(parents=True)
     facts = {"target": 1, "class": "AD", "plane": "sagittal", "oriented": True, "injector": injector}
     (folder / "explanation.json").write_text(json.dumps(facts), encoding="utf-8")
@@ -61,16 +63,15 @@ def write(folder: Path, *, injector: bool = True) -> Path:
     return folder
 
 
-def evidence(**folders: Path | None) -> Evidence:
-    def run(folder: Path | None) -> OneRun:
-        return OneRun(0, {"slices": {"plane": "axial"}}, pd.DataFrame(), pd.DataFrame(), explanations=folder)
-
-    arms = tuple(Arm(name, "fusion", frozenset(), (run(folder),)) for name, folder in folders.items())
-    return Evidence("t", "T", ("CN", "AD"), True, {}, "mean", arms, pd.DataFrame())
+def evidence(tmp_path: Path, *arms: str) -> Evidence:
+    runs = tuple(Arm(name, "fusion", frozenset(), (Run(tmp_path / name),)) for name in arms)
+    return Evidence("t", "T", ("CN", "AD"), True, {}, "mean", runs, pd.DataFrame())
 
 
 def test_every_kind_is_drawn_for_every_arm_in_turn(tmp_path: Path) -> None:
-    pictures = explanations(evidence(A=write(tmp_path / "a"), b=write(tmp_path / "b", injector=False), c=None))
+    write(tmp_path / "A")
+    write(tmp_path / "b", injector=False)
+    pictures = explanations(evidence(tmp_path, "A", "b", "c"))
     assert [picture.name for picture in pictures] == [
         "examples-a", "examples-b", "what-if-a-1", "mean-map-a", "mean-map-b", "attributions-a", "attributions-b",
         "gates-a", "gates-b",
@@ -87,7 +88,7 @@ def test_no_side_is_named_where_the_orientation_was_not_read(tmp_path: Path, sai
     facts = json.loads((folder / "explanation.json").read_text())
     del facts["oriented"]
     (folder / "explanation.json").write_text(json.dumps(facts | said))
-    pictures = explanations(evidence(a=folder))
+    pictures = explanations(evidence(tmp_path, "a"))
     sided = [picture for picture in pictures if picture.name.startswith(("examples", "what-if", "mean"))]
     assert len(sided) == 3
     for picture in sided:
@@ -108,4 +109,4 @@ def test_what_is_not_there_is_not_drawn(tmp_path: Path, missing: tuple[str, ...]
     folder = write(tmp_path / "a")
     for name in missing:
         (folder / name).unlink()
-    assert [picture.name for picture in explanations(evidence(a=folder))] == left
+    assert [picture.name for picture in explanations(evidence(tmp_path, "a"))] == left

@@ -14,7 +14,7 @@ from fusekit import Run
 from fusekit.experiment.evidence import gather_evidence
 from fusekit.report.drawing.picture import Picture
 from fusekit.report.evidence import Evidence
-from fusekit.report.page.counts import number
+from fusekit.report.formatting import number
 from fusekit.report.page.page import page
 from tests.fake_runs import fake_runs
 

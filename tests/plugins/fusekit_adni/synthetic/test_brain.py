@@ -103,7 +103,7 @@ def test_files_of_every_orientation_hold_the_same_anatomy(tmp_path: Path) -> Non
     volumes = []
     for orientation in ORIENTATIONS:
         path = tmp_path / orientation / "scan.nii"
-        _write_scan(_Scan(path, np.random.SeedSequence(5), 0.5, -0.5, orientation))
+        _write_scan(_Scan(path, (), 0.5, -0.5, orientation, np.random.SeedSequence(5)))
         assert "".join(nib.aff2axcodes(nib.load(path).affine)) == orientation
         volumes.append(read(path))
     expected = make_brain(np.random.default_rng(np.random.SeedSequence(5)), 0.5, -0.5)

@@ -6,6 +6,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from fusekit.errors import OptionError
+from fusekit.progress import Quiet
 from fusekit_adni.converter_task import MciConverterTask
 from fusekit_adni.synthetic.command import synthesize_adni
 from fusekit_adni.task import AdniAdTask, AdniTask
@@ -27,6 +29,12 @@ def test_it_writes_what_was_asked_and_reports_it(
     assert "SYNTHETIC cohort of 12 subjects" in result.output
     assert f"fusekit run {name} --data {out}" in result.output.replace("\n", " ")
     assert CliRunner().invoke(program, [str(tmp_path / "other"), "--task", "mci"]).exit_code == 2
+
+
+@pytest.mark.parametrize("task", [AdniAdTask, MciConverterTask])
+def test_the_strength_of_the_table_is_limited(tmp_path: Path, task: type[AdniTask]) -> None:
+    with pytest.raises(OptionError, match="table_effect takes a number from 0 to 3, not 4"):
+        task().synthesize(tmp_path, Quiet(), table_effect=4)
 
 
 def test_the_defaults_are_those_of_the_tasks() -> None:

@@ -1,0 +1,159 @@
+"""Where each file of a run lies, and a run as Python sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from glob import escape
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from fusekit.bundle.bundle import Bundle, load
+from fusekit.data.own.task import name_of
+from fusekit.disk import SEAL, Schema, read_json, read_written
+from fusekit.errors import DataError
+from fusekit.evaluation import Rule
+from fusekit.report.records import Manifest, Metrics
+
+#: File of every run folder -> what it holds.
+FILES = {
+    "metrics.json": "every score at slice and subject level, with 95 % intervals",
+    "predictions.csv": "probabilities of every tested slice",
+    "cohort.csv": "every scan's fold, label and subgroups",
+    "manifest.json": "configuration, versions, seed, data fingerprint, findings",
+}
+
+#: What a run may hold besides -> what it is.
+FURTHER = {
+    "report.html": "all of it to look at",
+    "bundle": "the model to ship: weights and description",
+    "overview.png": "training curve, ROC and example slices",
+    "history.csv": "loss and accuracy of every epoch",
+    "validation.csv": "probabilities of every slice of subjects set aside",
+    "ablations.csv": "probabilities when something is taken away",
+    "explanations": "where and at what the model looks",
+    "figures": "every figure as SVG, PNG and CSV",
+    SEAL: "checksums, by which damage is noticed",
+}
+
+
+_SLICES: Schema = {"row": int, "slice": int, "fold": int, "label": int, "p_*": float}
+_SHIFT = ("column", "kind", "unit", "block", "category", "training_shares", "shares", "verdict")
+
+#: Table of a run folder, or of an external validation's -> the types of its columns.
+SCHEMAS: Mapping[str, Schema] = {
+    "predictions.csv": _SLICES,
+    "validation.csv": _SLICES,
+    "cohort.csv": {"fold": int, "label": int},  # and those that the manifest calls numbers
+    "history.csv": {"fold": int, "epoch": int, "*": float},
+    "ablations.csv": {"fold": int, "label": int, "p_*": float},
+    "shift.csv": {**dict.fromkeys(_SHIFT, str), "*": float},
+    "intensity.csv": {"quantity": str, "unit": str, "*": float},
+    "prevalence.csv": {"class": str, "*": float},
+    "calibration.csv": {"measure": str, "*": float},
+    "reliability.csv": {"*": float},
+    "recalibration.csv": {"method": str, "measured": str, "*": float},
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder, its tables as DataFrames.
+
+    Args:
+        folder: where the files lie.
+    """
+
+    folder: Path
+
+    @cached_property
+    def manifest(self) -> dict[str, Any]:
+        """Configuration, versions, seed, data fingerprint, device, findings."""
+        return dict(read_json(self._file("manifest.json"), Manifest))
+
+    @cached_property
+    def metrics(self) -> pd.DataFrame:
+        """One row a level (slice, subject) and metric: value, low, high, rows, subjects."""
+        return pd.DataFrame(read_json(self._file("metrics.json"), Metrics)["scores"])
+
+    @cached_property
+    def predictions(self) -> pd.DataFrame:
+        """One row a test slice: row, subject, scan, slice, fold, label, p_0, p_1, ..."""
+        return self._read("predictions.csv")
+
+    @cached_property
+    def history(self) -> pd.DataFrame:
+        """One row a fold and epoch: fold, epoch, loss, accuracy, lr, seconds, images_per_second; none of a baseline."""
+        table = self.table("history.csv")
+        return pd.DataFrame(columns=["fold", "epoch", "loss", "accuracy"]) if table is None else table
+
+    @cached_property
+    def cohort(self) -> pd.DataFrame:
+        """One row a scan: scan, subject, label, fold, and what subgroups are made by."""
+        return self._read("cohort.csv")
+
+    @cached_property
+    def validation(self) -> pd.DataFrame | None:
+        """As ``predictions``, of the subjects set aside in training; None where there were none."""
+        return self.table("validation.csv")
+
+    @cached_property
+    def ablations(self) -> pd.DataFrame | None:
+        """One row a tested subject and condition: fold, condition, subject, label, p_0, p_1, ...; None if not made."""
+        return self.table("ablations.csv")
+
+    @cached_property
+    def bundle(self) -> Bundle:
+        """The shipped model."""
+        return load(self._file("bundle"))
+
+    @property
+    def explanations(self) -> Path | None:
+        """Folder of the first fold's explanations; None where there is none."""
+        folder = self.folder / "explanations" / "fold-0"
+        return folder if folder.is_dir() else None
+
+    @property
+    def seed(self) -> int:
+        """Of split, initialisation and data order."""
+        return int(self.manifest.get("config", {}).get("seed", 0))
+
+    @property
+    def rule(self) -> Rule:
+        """How slices become subjects, and what is called."""
+        return Rule.of_manifest(self.manifest)
+
+    @property
+    def subjects(self) -> pd.DataFrame:
+        """One row a tested subject: subject, fold, label, p_0, p_1, ..."""
+        return self.rule.subjects(self.predictions)
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether the numbers come from a synthetic cohort and say nothing about patients."""
+        return bool(self.manifest["synthetic"])
+
+    def _repr_html_(self) -> str:
+        kind = "SYNTHETIC cohort" if self.synthetic else "cohort"
+        config = self.manifest["config"]
+        title = f"{name_of(config['task'])}, {self.manifest['arm']}, {kind}"
+        return f"<p><b>{title}</b> in <code>{self.folder}</code></p>{self.metrics.to_html(index=False)}"
+
+    def table(self, name: str) -> pd.DataFrame | None:
+        """A table by its file name; None if the run has none."""
+        return self._read(name) if (self.folder / name).exists() else None
+
+    def _read(self, name: str) -> pd.DataFrame:
+        schema = SCHEMAS.get(name, {})
+        if name == "cohort.csv":
+            schema = {**schema, **{escape(own): float for own in self.manifest["data"].get("numbers", ())}}
+        return read_written(self._file(name), schema)
+
+    def _file(self, name: str) -> Path:
+        path = self.folder / name
+        if not path.is_file() and not path.is_dir():
+            raise DataError(f"{self.folder} is not a finished run: it has no {name} ({({**FILES, **FURTHER})[name]}).")
+        return path
