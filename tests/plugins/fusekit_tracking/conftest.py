@@ -32,8 +32,9 @@ def finished(tmp_path: Path) -> Run:
     """A run folder with one score that is defined and one that is not."""
     folder = tmp_path / "runs" / "finished"
     folder.mkdir(parents=True)
-    auc = {"level": "subject", "metric": "auc", "value": 0.75, "low": 0.5, "high": 1.0}
-    ppv = {"level": "slice", "metric": "ppv", "value": None, "low": None, "high": None}
+    counts = {"rows": 20, "subjects": 10}
+    auc = {"level": "subject", "metric": "auc", "value": 0.75, "low": 0.5, "high": 1.0, **counts}
+    ppv = {"level": "slice", "metric": "ppv", "value": None, "low": None, "high": None, **counts}
     (folder / "metrics.json").write_text(json.dumps({"scores": [auc, ppv]}))
     (folder / "manifest.json").write_text('{"synthetic": true}')
     (folder / "report.html").write_text("<p>SYNTHETIC</p>")

@@ -98,7 +98,7 @@ def test_a_run_is_one_run_with_configuration_curves_scores_and_report(
     tags, parameters = entries(run, "tags"), entries(run, "params")
     assert (tags["synthetic"], tags["arm"], tags["fusekit.id"]) == ("true", "rbca", followed.id)
     assert parameters["injector.reduction"] == "shared"
-    assert parameters["search.lr"] == "1,2"
+    assert parameters["search.lr"] == "1.0,2.0"
     assert parameters["epochs"] == str(followed.config.epochs)
     assert "track" not in parameters
     assert entries(run, "metrics") == {

@@ -44,7 +44,7 @@ def test_every_fold_is_a_run_of_its_own_with_its_epochs(
     entries = HParamsPluginData.FromString(content).session_start_info.hparams
     assert entries["fusion"].string_value == "rbca"
     assert entries["injector.reduction"].string_value == "shared"
-    assert entries["search.lr"].string_value == "1,2"
+    assert entries["search.lr"].string_value == "1.0,2.0"
     assert entries["epochs"].number_value == underway("tensorboard").config.epochs
     assert entries["synthetic"].string_value == "true"
     assert "SYNTHETIC cohort" in final.Tensors("run/text_summary")[0].tensor_proto.string_val[0].decode()
