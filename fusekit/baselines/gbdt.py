@@ -75,10 +75,8 @@ class GradientBoosting(Baseline):
             return np.stack(list(model.staged_predict_proba(_matrix(known, values[test]))))
 
         with one_thread():
-            chosen = self.trees
-            if chosen is None:
-                found = losses(stages, labels, subjects, self.folds, seed)
-                chosen = self.most if found is None else int(found.argmin()) + 1
+            found = None if self.trees else losses(stages, labels, subjects, self.folds, seed)
+            chosen = self.trees or (self.most if found is None else int(found.argmin()) + 1)
             self._places = _places(values, columns)
             self._model = self._fitted(self._places, values, labels, weights, chosen, seed)
 

@@ -52,10 +52,8 @@ class Logistic(Baseline):
             return np.stack([model.predict_proba(others) for model in models])
 
         with one_thread():
-            chosen = self.strength
-            if chosen is None:
-                found = losses(path, labels, subjects, self.folds, seed)
-                chosen = _MIDDLE if found is None else STRENGTHS[int(found.argmin())]
+            found = None if self.strength else losses(path, labels, subjects, self.folds, seed)
+            chosen = self.strength or (_MIDDLE if found is None else STRENGTHS[int(found.argmin())])
             self._encoding = ClinicalEncoding.fit(values, columns)
             self._model = _fitted(_encoded(self._encoding, values), labels, weights, chosen)
 

@@ -12,8 +12,7 @@ from fusekit.evaluation.metrics.metric import Metric
 from fusekit.evaluation.predictions import prediction_table, probabilities_of
 from fusekit.evaluation.rule import Rule
 from fusekit.evaluation.scores import score
-from fusekit.evaluation.statistics import subject_bootstrap, wilson
-from fusekit.evaluation.thresholds import recentre, youden
+from fusekit.evaluation.statistics import wilson
 
 __all__ = [
     "AGGREGATIONS",
@@ -27,11 +26,8 @@ __all__ = [
     "net_benefit",
     "prediction_table",
     "probabilities_of",
-    "recentre",
     "reliability",
     "score",
     "subgroup_scores",
-    "subject_bootstrap",
     "wilson",
-    "youden",
 ]

@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save_file
 import fusekit
 from fusekit.bundle.bundle import Bundle
 from fusekit.data import ClinicalEncoding, Column, Pixels, SlicePolicy
+from fusekit.disk import checksum_of
 from fusekit.errors import DataError, FusekitError
 from fusekit.evaluation import Rule
 from fusekit.experiment.evidence import gather_evidence, runs_of
@@ -114,6 +115,9 @@ def _rewrite(bundle: Path, change: Callable[[dict[str, torch.Tensor]], object]) 
     tensors = load_file(bundle / "model.safetensors")
     change(tensors)
     save_file(tensors, bundle / "model.safetensors")
+    description = json.loads((bundle / "bundle.json").read_text())
+    description["weights"] = checksum_of(bundle / "model.safetensors")
+    (bundle / "bundle.json").write_text(json.dumps(description))
 
 
 def _spoil(tensors: dict[str, torch.Tensor], name: str, value: float) -> None:

@@ -103,9 +103,7 @@ def grouped(values: pd.Series, variable: str) -> pd.Series:
 def _reason(labels: np.ndarray, classes: int, smallest: int) -> str:
     if len(labels) < smallest:
         return f"fewer than {smallest} subjects"
-    if len(np.unique(labels)) < classes:
-        return "a class is empty"
-    return ""
+    return "a class is empty" if len(np.unique(labels)) < classes else ""
 
 
 def _largest(names: pd.Series) -> pd.Series:

@@ -42,7 +42,8 @@ def reliability(labels: np.ndarray, p: np.ndarray, bins: int = 10) -> pd.DataFra
     limits = [wilson(share, n) for share, n in zip(counts["observed"], counts["subjects"], strict=True)]
     low, high = np.reshape(limits, (-1, 2)).T
     table = shares.assign(observed=counts["observed"], low=low, high=high)
-    return table.join(counts[["subjects", "positives"]]).reset_index(drop=True)
+    joined: pd.DataFrame = table.join(counts[["subjects", "positives"]]).reset_index(drop=True)
+    return joined
 
 
 def brier(labels: np.ndarray, p: np.ndarray) -> float:
