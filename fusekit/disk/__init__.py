@@ -1,7 +1,7 @@
 """Everything that is written whole or not at all: files, tables, tensors, folders; and checksums of what is read."""
 
 from fusekit.disk.checksums import SEAL, checksum, checksum_of, refuse_damaged, seal, signed
-from fusekit.disk.files import onto_disk, regular, write_bytes, write_json, write_table
+from fusekit.disk.files import onto_disk, read_named, regular, write_bytes, write_json, write_table
 from fusekit.disk.folders import (
     FULL,
     PARTIAL,
@@ -32,6 +32,7 @@ __all__ = [
     "new_folder",
     "onto_disk",
     "read_json",
+    "read_named",
     "read_tensors",
     "refuse_damaged",
     "refuse_full",

@@ -77,18 +77,16 @@ class EncodedColumn:
         return cls(column, fill=mean, scale=deviation or 1.0, seen=(low, high), masked=masked, observed=counts)
 
     @property
-    def name(self) -> str:
-        """The column's name."""
+    def name(self) -> str:  # noqa: D102
         return self.column.name
 
     @property
-    def is_number(self) -> bool:
-        """Whether it holds numbers, not categories."""
+    def is_number(self) -> bool:  # noqa: D102
         return self.column.kind == "number"
 
     @property
     def categories(self) -> tuple[str, ...]:
-        """Known categories, in the order of their inputs; none for numbers."""
+        """In the order of their inputs; none for numbers."""
         return self.column.categories
 
     @property
@@ -105,17 +103,15 @@ class EncodedColumn:
         plausible, and 0.9, which is mg/dL, not); where not, or if the column is ``signed``, one width of their range to
         either side. One value alone limits nothing.
         """
-        low, high = -np.inf, np.inf
-        if self.seen is not None and self.seen[0] < self.seen[1]:
-            least, most = self.seen
-            if least > 0 and not self.column.signed:
-                low, high = least * (least / most), most * (most / least)
-            else:
-                low, high = least - (most - least), most + (most - least)
-        return (
-            low if self.column.low is None else self.column.low,
-            high if self.column.high is None else self.column.high,
-        )
+        low, high = self.column.low, self.column.high
+        least, most = self.seen or (0.0, 0.0)
+        if least == most:
+            usual = -np.inf, np.inf
+        elif least > 0 and not self.column.signed:
+            usual = least * (least / most), most * (most / least)
+        else:
+            usual = least - (most - least), most + (most - least)
+        return usual[0] if low is None else low, usual[1] if high is None else high
 
     def transform(self, values: pd.Series) -> np.ndarray:
         """Encode values as float64 (N, len(features)): a missing one is 0, an unknown category 0 everywhere."""
@@ -153,10 +149,10 @@ class EncodedColumn:
         if len(outside) and not allow_out_of_range:
             unit = f" {self.column.unit}" if self.column.unit else ""
             seen = f" (in training: {self.seen[0]:g} to {self.seen[1]:g})" if self.seen else ""
-            where = f"{place(source, values, outside.index[0])}, column {self.name!r}"
             raise DataError(
-                f"{where}: {outside.iloc[0]:g}{unit} is outside {low:g} to {high:g}{unit}{seen}. Is it in another "
-                "unit? Convert or correct it, or allow values out of range."
+                f"{place(source, values, outside.index[0])}, column {self.name!r}: {outside.iloc[0]:g}{unit} is outside "
+                f"{low:g} to {high:g}{unit}{seen}. Is it in another unit? Convert or correct it, or allow values out of "
+                "range."
             )
 
     def as_json(self) -> dict[str, Any]:
