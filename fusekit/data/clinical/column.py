@@ -149,10 +149,10 @@ class EncodedColumn:
         if len(outside) and not allow_out_of_range:
             unit = f" {self.column.unit}" if self.column.unit else ""
             seen = f" (in training: {self.seen[0]:g} to {self.seen[1]:g})" if self.seen else ""
+            where = f"{place(source, values, outside.index[0])}, column {self.name!r}"
             raise DataError(
-                f"{place(source, values, outside.index[0])}, column {self.name!r}: {outside.iloc[0]:g}{unit} is outside "
-                f"{low:g} to {high:g}{unit}{seen}. Is it in another unit? Convert or correct it, or allow values out of "
-                "range."
+                f"{where}: {outside.iloc[0]:g}{unit} is outside {low:g} to {high:g}{unit}{seen}. Is it in another "
+                "unit? Convert or correct it, or allow values out of range."
             )
 
     def as_json(self) -> dict[str, Any]:

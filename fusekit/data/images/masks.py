@@ -36,8 +36,9 @@ def largest_slices(mask: Volume, axis: int, count: int) -> list[int]:
     chosen = [int(index) for index in np.argsort(-areas, kind="stable")[:count] if areas[index]]
     if not chosen:
         raise DataError(
-            f"{mask.path or 'the mask'} marks no voxel of the image (a marked voxel is above 0; with slices.crop=brain, "
-            "within the brain's box). Correct it, or leave the mask of this scan empty to use slices.start to slices.stop."
+            f"{mask.path or 'the mask'} marks no voxel of the image (a marked voxel is above 0; with slices.crop="
+            "brain, within the brain's box). Correct it, or leave the mask of this scan empty to use slices.start to "
+            "slices.stop."
         )
     return sorted(chosen)
 
