@@ -121,7 +121,7 @@ class EncodedColumn:
             limit = float(np.finfo(np.float32).max)  # a network turns infinity into NaN
             return np.where(np.isnan(scaled), 0.0, np.clip(scaled, -limit, limit))[:, None]
         text = values.map(str).where(values.notna(), None).to_numpy(dtype=object)
-        return (text[:, None] == np.array(self.categories, dtype=object)[None, :]).astype(float)
+        return np.asarray(text[:, None] == np.array(self.categories, dtype=object), dtype=float)
 
     def parse(self, cells: pd.Series, source: str) -> pd.Series:
         """Turn text into values: numbers or NaN, categories or None; refuse a number column that holds text."""
@@ -164,7 +164,9 @@ class EncodedColumn:
     @classmethod
     def from_json(cls, plain: Mapping[str, Any]) -> EncodedColumn:
         """The way back, exact."""
-        exact = {name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()}
+        exact: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()
+        }
         column = Column(**{field.name: exact[field.name] for field in fields(Column)})
         own = [field.name for field in fields(cls) if field.name in exact]  # older bundles have fewer
         return cls(column, **{name: exact[name] for name in own})

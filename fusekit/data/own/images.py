@@ -103,8 +103,8 @@ def _by_pattern(joined: Joined, pattern: Pattern, folder: Path, lines: pd.Index)
     ids = {candidate: known for candidate in unused if (known := pattern.ids(candidate)) is not None}
     found.unused = list(ids)
     near = spelt_otherwise(map(_shown, asked.values()), map(_shown, ids.values()))
-    for line, values in asked.items():
-        text = _shown(values)
+    for line, wanted in asked.items():
+        text = _shown(wanted)
         hint = f": {text!r} in the table, {near[text]!r} among the images, the same?" if text in near else ""
         found.absent[line] = f"{text} (line {line}){hint}"
     return found
@@ -113,7 +113,7 @@ def _by_pattern(joined: Joined, pattern: Pattern, folder: Path, lines: pd.Index)
 def _by_path(joined: Joined, column: str, folder: Path, lines: pd.Index, blanks: frozenset[str]) -> Matches:
     found = Matches()
     cells = joined.cells(column).loc[lines]
-    for line, cell in cells.items():
+    for line, cell in zip(lines, cells, strict=True):
         if cell.lower() in blanks:
             found.absent[line] = f"an empty cell (line {line})"
             continue

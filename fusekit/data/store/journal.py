@@ -167,4 +167,5 @@ class Journal:
             promised, _, content = line.removesuffix(b"\n").partition(b" ")
             if not line.endswith(b"\n") or checksum(content).encode() != promised:
                 return
-            yield line, parse_json(content, Entry if number else dict[str, JsonValue], JOURNAL)
+            kind: Any = Entry if number else dict[str, JsonValue]
+            yield line, parse_json(content, kind, JOURNAL)

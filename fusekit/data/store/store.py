@@ -57,7 +57,7 @@ class SliceStore:
     def open(cls, folder: Path) -> SliceStore:
         """Open a store that was built before, or refuse a damaged one; ``damage`` checks the slices themselves."""
         try:
-            description = dict(read_json(folder / DESCRIPTION, StoreJson))
+            description: dict[str, Any] = dict(read_json(folder / DESCRIPTION, StoreJson))
             _refuse_changed(folder, description)
             rows = pd.read_csv(folder / ROWS, index_col="row", dtype={"scan": str}, keep_default_na=False)
             volumes = _scans(folder).drop(columns=list(PLACE))
