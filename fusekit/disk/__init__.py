@@ -1,7 +1,7 @@
 """Everything that is written whole or not at all: files, tables, tensors, folders; and checksums of what is read."""
 
 from fusekit.disk.checksums import DIGEST, SEAL, checksum, checksum_of, refuse_damaged, seal, signed
-from fusekit.disk.files import all_onto_disk, onto_disk, regular, whole, write_bytes, write_json
+from fusekit.disk.files import all_onto_disk, onto_disk, read_named, regular, whole, write_bytes, write_json
 from fusekit.disk.folders import (
     FULL,
     PARTIAL,
@@ -38,6 +38,7 @@ __all__ = [
     "onto_disk",
     "parse_json",
     "read_json",
+    "read_named",
     "read_tensors",
     "read_written",
     "refuse_damaged",

@@ -9,6 +9,7 @@ import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,22 @@ def regular(path: Path) -> Path:
     if kind := _KINDS.get(stat.S_IFMT(mode)):
         raise DataError(f"{path} is {kind}, and only files are read. Copy its content into a file.")
     return path
+
+
+def read_named(path: Path) -> bytes:
+    """Read a file that a person named; if it is not there, the message suggests a similar name beside it.
+
+    Raises:
+        DataError: it is not there, no regular file, or cannot be read.
+    """
+    try:
+        return regular(path).read_bytes()
+    except FileNotFoundError:
+        beside = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
+        near = get_close_matches(path.name, beside, n=1)
+        raise DataError(f"{path}: there is no such file{f'; did you mean {near[0]!r}?' if near else '.'}") from None
+    except OSError as error:
+        raise DataError(f"{path}: the file cannot be read: {error.strerror}.") from error
 
 
 @contextmanager

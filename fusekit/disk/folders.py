@@ -109,10 +109,9 @@ def make_folder(folder: Path, out: Path, *, new: bool = False) -> list[Path]:
     try:
         made = [parent for parent in folder.parents if not parent.exists()]
         folder.mkdir(parents=True, exist_ok=not new)
-    except OSError as error:
-        raise OptionError(f"--out {out} cannot be written: {error.strerror} ({error.filename}).") from error
-    except ValueError as error:
-        raise OptionError(f"--out {str(out)!r} cannot be written: {error}.") from error
+    except (OSError, ValueError) as error:
+        reason = f"{error.strerror} ({error.filename})" if isinstance(error, OSError) else error
+        raise OptionError(f"--out {out} cannot be written: {reason}. Choose another folder.") from error
     return made
 
 

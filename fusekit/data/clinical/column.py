@@ -84,18 +84,16 @@ class EncodedColumn:
         return cls(column, fill=mean, scale=scale, seen=(low, high), masked=masked, observed=counts, levels=levels)
 
     @property
-    def name(self) -> str:
-        """The column's name."""
+    def name(self) -> str:  # noqa: D102
         return self.column.name
 
     @property
-    def is_number(self) -> bool:
-        """Whether it holds numbers, not categories."""
+    def is_number(self) -> bool:  # noqa: D102
         return self.column.kind == "number"
 
     @property
     def categories(self) -> tuple[str, ...]:
-        """Known categories, in the order of their inputs; none for numbers."""
+        """In the order of their inputs; none for numbers."""
         return self.column.categories
 
     @property
@@ -112,17 +110,15 @@ class EncodedColumn:
         plausible, and 0.9, which is mg/dL, not); where not, or if the column is ``signed``, one width of their range to
         either side. One value alone limits nothing.
         """
-        low, high = -np.inf, np.inf
-        if self.seen is not None and self.seen[0] < self.seen[1]:
-            least, most = self.seen
-            if least > 0 and not self.column.signed:
-                low, high = least * (least / most), most * (most / least)
-            else:
-                low, high = least - (most - least), most + (most - least)
-        return (
-            low if self.column.low is None else self.column.low,
-            high if self.column.high is None else self.column.high,
-        )
+        low, high = self.column.low, self.column.high
+        least, most = self.seen or (0.0, 0.0)
+        if least == most:
+            usual = -np.inf, np.inf
+        elif least > 0 and not self.column.signed:
+            usual = least * (least / most), most * (most / least)
+        else:
+            usual = least - (most - least), most + (most - least)
+        return usual[0] if low is None else low, usual[1] if high is None else high
 
     def transform(self, values: pd.Series) -> np.ndarray:
         """Encode values as float64 (N, len(features)): a missing one is 0, an unknown category 0 everywhere."""
@@ -132,7 +128,7 @@ class EncodedColumn:
             limit = float(np.finfo(np.float32).max)  # a network turns infinity into NaN
             return np.where(np.isnan(scaled), 0.0, np.clip(scaled, -limit, limit))[:, None]
         text = values.map(str).where(values.notna(), None).to_numpy(dtype=object)
-        return (text[:, None] == np.array(self.categories, dtype=object)[None, :]).astype(float)
+        return np.asarray(text[:, None] == np.array(self.categories, dtype=object), dtype=float)
 
     def parse(self, cells: pd.Series, source: str) -> pd.Series:
         """Turn text into values: numbers or NaN, categories or None; refuse a number column that holds text."""
@@ -175,7 +171,9 @@ class EncodedColumn:
     @classmethod
     def from_json(cls, plain: Mapping[str, Any]) -> EncodedColumn:
         """The way back, exact."""
-        exact = {name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()}
+        exact: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()
+        }
         column = Column(**{field.name: exact[field.name] for field in fields(Column)})
         own = [field.name for field in fields(cls) if field.name in exact]  # older bundles have fewer
         return cls(column, **{name: exact[name] for name in own})

@@ -61,11 +61,10 @@ class ClinicalEncoding:
         """Report categories that training did not have, which ``transform`` encodes like a missing value."""
         findings = []
         for column in self.columns:
-            if not column.is_number:
-                unknown = sorted(set(values[column.name].dropna().map(str)) - set(column.categories))
-                if unknown:
-                    message = f"categories of {column.name!r} that training did not have count as missing."
-                    findings.append(Finding("unseen-category", message, tuple(unknown)))
+            unknown = () if column.is_number else {*values[column.name].dropna().map(str)} - {*column.categories}
+            if unknown:
+                message = f"categories of {column.name!r} that training did not have count as missing."
+                findings.append(Finding("unseen-category", message, tuple(sorted(unknown))))
         return tuple(findings)
 
     def parse(self, table: pd.DataFrame, source: str) -> pd.DataFrame:

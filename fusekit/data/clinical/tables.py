@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fusekit.disk import regular
+from fusekit.disk import read_named
 from fusekit.errors import DataError
 
-#: Cells that stand for "no value", compared in lower case. Codes such as -4 mean it in some tables only: that is the
+#: Cells that mean "no value", compared in lower case. Codes such as -4 mean it in some tables only: that is the
 #: table's reader to know.
 MISSING = frozenset({"", "na", "n/a", "nan", "."})
 
@@ -40,7 +40,7 @@ def read_table(path: Path, required: Sequence[str] = ()) -> pd.DataFrame:
         DataError: the file is missing, empty or no text table; it has no header, repeats a column name, or lacks a
             required column; a record has too many or too few cells. The message names the file and the line.
     """
-    text = _decode(path, _bytes(path))
+    text = _decode(path, read_named(path))
     lines, records = _records(path, text)
     if not records:
         raise DataError(f"{path}: the file is empty; a header line and rows were expected.")
@@ -125,8 +125,7 @@ def to_number(cells: pd.Series, source: str) -> pd.Series:
     if bad:
         cell = text[bad[0]]
         more = f", and {len(bad) - 1} more cells of this column" if len(bad) > 1 else ""
-        comma_hint = "Use a decimal point and no thousands separator."
-        hint = comma_hint if "," in cell else "Correct it or leave it empty."
+        hint = "Use a decimal point and no thousands separator." if "," in cell else "Correct it or leave it empty."
         where = place(source, cells, cells.index[bad[0]])
         raise DataError(f"{where}, column {cells.name!r}: {cell!r} is no number{more}. {hint}")
     return pd.Series(numbers, index=cells.index, name=cells.name)
@@ -141,23 +140,9 @@ def _is_decimal_comma(cells: list[str]) -> bool:
     )
 
 
-def _bytes(path: Path) -> bytes:
-    try:
-        return regular(path).read_bytes()
-    except FileNotFoundError:
-        beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
-        near = get_close_matches(path.name, beside, n=1)
-        raise DataError(f"{path}: there is no such file{f'; did you mean {near[0]!r}?' if near else '.'}") from None
-    except OSError as error:
-        raise DataError(f"{path}: the file cannot be read: {error.strerror}.") from error
-
-
 def _decode(path: Path, data: bytes) -> str:
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        encodings = ["utf-16"]
-    else:
-        encodings = ["utf-8-sig", "cp1252", "latin-1"]
-    for encoding in encodings:
+    marked = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    for encoding in ["utf-16"] if marked else ["utf-8-sig", "cp1252", "latin-1"]:
         try:
             text = data.decode(encoding)
         except UnicodeDecodeError:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import combinations, takewhile
 from pathlib import Path
 
 import pandas as pd
 
-from fusekit.data.own.places import Pattern
+from fusekit.data.own.places import Pattern, confined
 from fusekit.errors import DataError
 
 #: Columns that are tried together, at most; those whose values are in most paths.
@@ -59,17 +60,14 @@ def within(table: pd.DataFrame, way: Guess) -> tuple[str, ...]:
 def _path_columns(table: pd.DataFrame, folder: Path) -> Iterator[Guess]:
     for name in table.columns:
         cells = table[name]
-        if cells.str.contains(r"[/.]").mean() > 0.5:
-            rows = sum(bool(cell) and not cell.startswith(("/", "~")) and _lies(folder / cell) for cell in cells)
-            if rows:
-                yield Guess(str(name), (str(name),), True, rows)
+        if cells.str.contains(r"[/.]").mean() > 0.5 and (rows := sum(_lies(folder, cell) for cell in cells)):
+            yield Guess(str(name), (str(name),), True, rows)
 
 
-def _lies(path: Path) -> bool:
-    try:
-        return ".." not in path.parts and path.exists()
-    except (OSError, ValueError):
-        return False
+def _lies(folder: Path, cell: str) -> bool:
+    with suppress(DataError):
+        return bool(cell) and confined(folder, cell).exists()
+    return False
 
 
 def _words(path: str) -> set[str]:

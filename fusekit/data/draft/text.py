@@ -110,13 +110,11 @@ def _columns(made: Draft) -> Table:
 
 def _column(column: Judged) -> InlineTable:
     entry = tomlkit.inline_table()
-    entry.add("kind", column.kind)
-    if column.unit and column.kind == "number":
-        entry.add("unit", column.unit)
-    if column.categories:
-        entry.add("categories", list(column.categories))
-    if column.missing:
-        entry.add("missing", list(column.missing))
+    unit = column.unit if column.kind == "number" else ""
+    given = {"kind": column.kind, "unit": unit, "categories": list(column.categories), "missing": list(column.missing)}
+    for name, value in given.items():
+        if value:
+            entry.add(name, value)
     return entry
 
 

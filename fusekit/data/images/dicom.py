@@ -20,9 +20,12 @@ TOLERANCE = 0.1
 _HARMLESS, _MOST_PACKED = 2**26, 1000
 
 
+_SCALARS = {"thickness": "SliceThickness", "slope": "RescaleSlope", "intercept": "RescaleIntercept"}
+
+
 @dataclass(frozen=True)
 class _Frame:
-    """One slice: a file, or a frame of a multi-frame file."""
+    """A slice: a file, or a frame of a multi-frame file."""
 
     path: Path
     number: int
@@ -30,9 +33,9 @@ class _Frame:
     axes: np.ndarray  # (2, 3) unit vectors: along a row, down a column
     pixel: tuple[float, float]  # mm between rows, between columns
     shape: tuple[int, int]  # rows, columns
-    thickness: float | None
-    slope: float
-    intercept: float
+    thickness: float | None = None
+    slope: float = 1.0
+    intercept: float = 0.0
 
     def __str__(self) -> str:
         return f"{self.path.name}" + (f" frame {self.number + 1}" if self.number else "")
@@ -130,17 +133,15 @@ def _frame(path: Path, number: int, header: Any, places: list[Any]) -> _Frame:
     if missing:
         raise DataError(f"{path}: {' and '.join(missing)} missing, so the slice cannot be placed in the body.")
     rows_apart, columns_apart = (float(value) for value in find("PixelSpacing"))
-    slope, intercept, thickness = find("RescaleSlope"), find("RescaleIntercept"), find("SliceThickness")
+    given = {name: find(keyword) for name, keyword in _SCALARS.items()}
     frame = _Frame(
-        path=path,
-        number=number,
+        path,
+        number,
         position=np.array(find("ImagePositionPatient"), dtype=np.float64).reshape(3),
         axes=np.array(find("ImageOrientationPatient"), dtype=np.float64).reshape(2, 3),
         pixel=(rows_apart, columns_apart),
         shape=(int(header.Rows), int(header.Columns)),
-        thickness=None if thickness is None else float(thickness),
-        slope=1.0 if slope is None else float(slope),
-        intercept=0.0 if intercept is None else float(intercept),
+        **{name: float(value) for name, value in given.items() if value is not None},
     )
     place = np.concatenate([frame.position, frame.axes.ravel(), frame.pixel, [frame.slope, frame.intercept]])
     if not (np.isfinite(place).all() and np.allclose(frame.axes @ frame.axes.T, np.eye(2), atol=0.01)):

@@ -21,8 +21,8 @@ def refuse_other_grid(volume: Volume, mask: Volume) -> None:
         if apart <= TOLERANCE * min(volume.spacing):
             return
     raise DataError(
-        f"{_name(mask)} is not drawn on the grid of {volume.path or 'its image'}: {_grid(mask)}; the image has "
-        f"{_grid(volume)}. Resample the mask to the image."
+        f"{mask.path or 'the mask'} is not drawn on the grid of {volume.path or 'its image'}: {_grid(mask)}; the image "
+        f"has {_grid(volume)}. Resample the mask to the image."
     )
 
 
@@ -36,14 +36,11 @@ def largest_slices(mask: Volume, axis: int, count: int) -> list[int]:
     chosen = [int(index) for index in np.argsort(-areas, kind="stable")[:count] if areas[index]]
     if not chosen:
         raise DataError(
-            f"{_name(mask)} marks no voxel of the image (a marked voxel is above 0; with slices.crop=brain, within the "
-            "brain's box). Correct it, or leave the mask of this scan empty to use slices.start to slices.stop."
+            f"{mask.path or 'the mask'} marks no voxel of the image (a marked voxel is above 0; with slices.crop="
+            "brain, within the brain's box). Correct it, or leave the mask of this scan empty to use slices.start to "
+            "slices.stop."
         )
     return sorted(chosen)
-
-
-def _name(mask: Volume) -> str:
-    return str(mask.path or "the mask")
 
 
 def _grid(volume: Volume) -> str:

@@ -232,12 +232,9 @@ def _refuse_wrong_container(path: Path) -> None:
 
 def _three_axes(path: Path, shape: tuple[int, ...]) -> tuple[int, ...]:
     listed = " x ".join(map(str, shape))
-    if len(shape) > 3 and prod(shape[3:]) > 1:
-        raise DataError(
-            f"{path}: the image is {len(shape)}-D ({listed}), a 3-D volume is needed. Extract or average its frames."
-        )
-    if len(shape) < 3:
-        raise DataError(f"{path}: the image is {len(shape)}-D ({listed}), a 3-D volume is needed.")
+    if len(shape) < 3 or prod(shape[3:]) > 1:
+        advice = " Extract or average its frames." * (len(shape) > 3)
+        raise DataError(f"{path}: the image is {len(shape)}-D ({listed}), a 3-D volume is needed.{advice}")
     if min(shape) < 1:
         raise DataError(f"{path}: the header gives the volume {listed} voxels. It is damaged; get it again.")
     return shape[:3]

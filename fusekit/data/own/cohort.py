@@ -92,15 +92,9 @@ class _Reader:
             f"{own.path.name}: {len(scans)} scans of {scans['subject'].nunique()} subjects ({each}), "
             f"{len(columns)} clinical columns{positive}"
         )
-        cohort = Cohort(
-            scans,
-            clinical.loc[lines].set_axis(index),
-            columns,
-            tuple(own.classes),
-            tuple(groups),
-            tuple(self.findings),
-            found=(len(rows) if found.count is None else found.count, self._lost(rows, rows[:0])),
-        )
+        values = clinical.loc[lines].set_axis(index)
+        there = (len(rows) if found.count is None else found.count, self._lost(rows, rows[:0]))
+        cohort = Cohort(scans, values, columns, tuple(own.classes), tuple(groups), tuple(self.findings), there)
         cells = pd.concat([joined.spread(part.cells, part, kept) for part in joined.parts], axis=1).fillna("")
         return Read(cohort, cells.loc[lines].set_axis(index))
 

@@ -129,8 +129,7 @@ def unclear_ids(what: str, unclear: list[str], table: Path) -> str:
 
 
 def _listed(images: Sequence[Image], folder: Path) -> str:
-    shown = [image.shown(folder) for image in images]
-    return ", ".join(shown[:4]) + (f" and {len(shown) - 4} more" if len(shown) > 4 else "")
+    return first_ten(image.shown(folder) for image in images)
 
 
 def parts_of(path: Path, folder: Path) -> tuple[str, ...]:
@@ -192,12 +191,8 @@ def ids_in(parts: Sequence[str], ids: Mapping[str, str]) -> list[str]:
 
 def _between_words(part: str, ids: Mapping[str, str]) -> list[str]:
     words = list(_WORD.finditer(part))[:_MOST_WORDS]
-    spans = [
-        (first.start(), last.end())
-        for i, first in enumerate(words)
-        for last in words[i:]
-        if part[first.start() : last.end()] in ids
-    ]
+    pairs = [(first.start(), last.end()) for i, first in enumerate(words) for last in words[i:]]
+    spans = [(start, end) for start, end in pairs if part[start:end] in ids]
     at_start = [span for span in spans if span[0] == words[0].start()]
     if at_start:
         spans = [max(at_start, key=lambda span: span[1])]

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 import pandas as pd
 
@@ -15,6 +16,8 @@ from fusekit.data.own.description import Further
 from fusekit.data.own.places import spelt_otherwise
 from fusekit.data.own.problems import Problems, note
 from fusekit.errors import DataError, first_ten
+
+T = TypeVar("T", pd.Series, pd.DataFrame)
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ class Joined:
         part = self.homes[column]
         return self.spread(part.cells[column], part, self.lines).fillna("")
 
-    def spread(self, values: pd.Series, part: Part, rows: pd.Index) -> pd.Series:
+    def spread(self, values: T, part: Part, rows: pd.Index) -> T:
         """Values by a table's own lines -> by some of the main table's; a missing value where there is no partner."""
         if part is self.parts[0]:
             return values if values.index.equals(rows) else values.loc[rows]

@@ -60,12 +60,10 @@ def match_masks(
             problems.add_some(found.wrong + lost, f"{joined.path}: {len(found.wrong + lost)} masks cannot be taken.")
             masks = {line: [mask.path for mask in theirs] for line, theirs in found.images.items()}
             unused = found.unused
-    taken: list[Path | None] = []
-    for image, line in zip(images, lines, strict=True):
-        mask = None
+    taken: list[Path | None] = [None] * len(images)
+    for number, (image, line) in enumerate(zip(images, lines, strict=True)):
         with problems.gather():
-            mask = None if is_picture(image.path) else mask_of(image.path, masks.get(line, []), folder)
-        taken.append(mask)
+            taken[number] = None if is_picture(image.path) else mask_of(image.path, masks.get(line, []), folder)
     used = {files.shown(path) for path in (*taken, *(image.path for image in images)) if path}
     message = "masks that belong to no scan in use, left aside"
     note(findings, "mask-without-row", message, [mask for mask in unused if mask not in used])

@@ -72,7 +72,6 @@ class Pattern:
                 "'scans/{scan_id}.nii.gz', or name a column of paths: {column = \"...\"}."
             )
         refuse_leaving(self.text)
-        refuse_archive(self.text)
 
     @cached_property
     def _split(self) -> list[str]:
@@ -131,7 +130,7 @@ def _wildcards(plain: str) -> str:
 
 
 def refuse_leaving(text: str) -> None:
-    """Refuse a path that is not plainly below the data folder; the message is a clause about the path."""
+    """Refuse a path that is not plainly below the data folder, or an archive; the message is a clause about it."""
     if "\0" in text:
         raise DataError(f"{text!r} is no path.")
     windows = PureWindowsPath(text)
@@ -139,18 +138,14 @@ def refuse_leaving(text: str) -> None:
         raise DataError(f"{text!r} is an absolute path; paths start from the data folder and stay inside it.")
     if ".." in windows.parts:  # these parts also end at a backslash
         raise DataError(f"{text!r} leads out of the data folder ('..'); paths stay inside it.")
+    if is_archive(text):
+        raise DataError(f"{text!r} is an archive, and archives are never unpacked here. Unpack it yourself.")
 
 
 def is_archive(name: str) -> bool:
     """Whether a name is that of an archive or a compressed file; compressed NIfTI files are read as they are."""
     name = name.lower()
     return name.endswith(_ARCHIVES) and not name.endswith((".nii.gz", ".img.gz", ".hdr.gz"))
-
-
-def refuse_archive(text: str) -> None:
-    """Refuse archives by name; they are never unpacked."""
-    if is_archive(text):
-        raise DataError(f"{text!r} is an archive, and archives are never unpacked here. Unpack it yourself.")
 
 
 def confined(folder: Path, relative: str) -> Path:
@@ -161,7 +156,6 @@ def confined(folder: Path, relative: str) -> Path:
         DataError: it leaves the folder, or is an archive; the message is a clause about the path.
     """
     refuse_leaving(relative)
-    refuse_archive(relative)
     path = folder / relative.replace("\\", "/")
     try:
         if not path.exists():

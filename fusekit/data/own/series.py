@@ -56,15 +56,12 @@ class Wanted:
 
 def series_in(folder: Path, files: Sequence[Path], modality: str, findings: list[Finding]) -> list[Image]:
     """Group the DICOM files of a folder into series; localisers and other modalities are left out, and noted."""
-    groups: dict[str, list[Path]] = {}
-    headers: dict[str, dict[str, str]] = {}
+    groups: dict[str, tuple[dict[str, str], list[Path]]] = {}
     for file in files:
         header = _header(file)
-        groups.setdefault(header["SeriesInstanceUID"], []).append(file)
-        headers.setdefault(header["SeriesInstanceUID"], header)
+        groups.setdefault(header["SeriesInstanceUID"], (header, []))[1].append(file)
     kept, localisers, others = [], [], []
-    for uid, members in groups.items():
-        header = headers[uid]
+    for header, members in groups.values():
         shown = f"{members[0]}: {header['SeriesDescription'] or 'no description'} ({len(members)} files)"
         if (modality and header["Modality"] not in (modality, "")) or not header["Rows"]:
             others.append(f"{shown}, {header['Modality']}")
@@ -75,9 +72,8 @@ def series_in(folder: Path, files: Sequence[Path], modality: str, findings: list
             path = folder if len(groups) == 1 else members[0]
             kept.append(Image(path, header["SeriesDescription"], header["PatientID"], scanner))
     note(findings, "localiser", "localisers left aside", localisers)
-    note(
-        findings, "other-modality", f"DICOM series that are no {modality} images, left aside".replace("  ", " "), others
-    )
+    message = f"DICOM series that are no {modality} images, left aside".replace("  ", " ")
+    note(findings, "other-modality", message, others)
     return kept
 
 

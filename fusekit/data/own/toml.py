@@ -5,7 +5,6 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable
 from dataclasses import fields, replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from fusekit.data.own.problems import Problems
 from fusekit.data.own.series import Wanted
 from fusekit.data.slices.policy import SlicePolicy
 from fusekit.data.task import Preset
-from fusekit.disk import regular
+from fusekit.disk import read_named
 from fusekit.errors import DataError, OptionError
 from fusekit.extension import catalog
 from fusekit.extension.registry import suggest
@@ -38,14 +37,8 @@ _ENTRIES = """
 def read_own(path: Path) -> OwnData:
     """Read and check a TOML; refuse all keys that are unknown, missing or of the wrong kind, with their lines."""
     try:
-        text = regular(path).read_text(encoding="utf-8-sig")
+        text = read_named(path).decode("utf-8-sig").replace("\r\n", "\n")
         entries = tomllib.loads(text)
-    except FileNotFoundError:
-        beside = [other.name for other in path.parent.glob("*.toml")]
-        near = get_close_matches(path.name, beside, n=1)
-        raise DataError(f"{path}: there is no such file{f'; did you mean {near[0]!r}?' if near else '.'}") from None
-    except OSError as error:
-        raise DataError(f"{path}: the file cannot be read: {error.strerror}.") from error
     except RecursionError:
         raise DataError(f"{path} is no TOML: its values are nested too deeply.") from None
     except ValueError as error:  # also what is no UTF-8
@@ -161,13 +154,12 @@ class _Reader(Keys):
         self.known(options, [field.name for field in fields(OwnColumn)][1:], at)
         kind = self.choice(options, "kind", ("number", "category"), at) if "kind" in options else ""
         numbers = {}
-        for bound in ("low", "high"):
-            if bound in options:
-                if isinstance(options[bound], bool) or not isinstance(options[bound], int | float):
-                    self.wrong((*at, bound), f"takes a number, not {options[bound]!r}.")
-                else:
-                    numbers[bound] = float(options[bound])
-        if numbers.get("low", 0) > numbers.get("high", numbers.get("low", 0)):
+        for bound in options.keys() & {"low", "high"}:
+            if type(options[bound]) in (int, float):
+                numbers[bound] = float(options[bound])
+            else:
+                self.wrong((*at, bound), f"takes a number, not {options[bound]!r}.")
+        if len(numbers) == 2 and numbers["low"] > numbers["high"]:
             self.wrong(at, "has low above high.")
         if not isinstance(options.get("signed", False), bool):
             self.wrong((*at, "signed"), f"takes true or false, not {options['signed']!r}.")
@@ -206,9 +198,8 @@ class _Reader(Keys):
             if not key or len(to) != len(key):
                 self.wrong(at, 'takes key = "column", and to = "column" if the main table calls it otherwise.')
             optional = self.choice(table, "rows_without_match", ("refuse", "empty"), at) == "empty"
-            yield Further(
-                self.text(table, "file", at, needed=True), key, to, self.texts(table, "columns", at), optional
-            )
+            file, columns = self.text(table, "file", at, needed=True), self.texts(table, "columns", at)
+            yield Further(file, key, to, columns, optional)
 
     def metrics(self, entries: dict[str, Any], classes: int) -> tuple[str, ...]:
         names = self.texts(entries, "metrics")

@@ -114,8 +114,8 @@ def compare(theirs: Recipe, mine: Recipe, others: pd.DataFrame | None = None) ->
     own = {str(scan): row for scan, row in mine.scans.iterrows()}
     for subject, scans in theirs.scans.groupby("subject", sort=True):
         if subject not in subjects and not set(scans.index) & set(pairs):
-            listed = f"{len(scans)} scan{'s' * (len(scans) > 1)}"
-            found.append(Difference("subject-absent", str(subject), message=f"the subject is absent ({listed})"))
+            message = f"the subject is absent ({len(scans)} scan{'s' * (len(scans) > 1)})"
+            found.append(Difference("subject-absent", str(subject), message=message))
             continue
         for scan, row in scans.iterrows():
             place = {"subject": str(subject), "visit": str(row.get("visit", "")), "scan": str(scan)}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import shutil
 from collections.abc import Mapping
@@ -19,7 +18,7 @@ from typing_extensions import TypedDict
 from fusekit.data.clinical.tables import require_columns
 from fusekit.data.cohort import Cohort, Column
 from fusekit.data.recipe.digests import IMAGE, LABEL, digest_scans
-from fusekit.disk import read_written, regular, table_bytes, write_bytes
+from fusekit.disk import read_written, regular, table_bytes, write_bytes, write_json
 from fusekit.disk.schema import CLOSED, OPEN, parse_json
 from fusekit.errors import DataError, OptionError
 from fusekit.progress import Progress
@@ -147,9 +146,8 @@ class Recipe:
             "versions": dict(self.versions),
             "files": {SCANS: _sha256(table), **files},
         }
-        text = (json.dumps(content, indent=2) + "\n").encode()
-        write_bytes(folder / RECIPE, text)
-        return replace(self, sha256=_sha256(text)), left_out
+        write_json(folder / RECIPE, content)
+        return replace(self, sha256=_sha256((folder / RECIPE).read_bytes())), left_out
 
 
 @with_config(OPEN)

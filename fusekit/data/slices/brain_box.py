@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -42,11 +40,14 @@ def brain_box(volume: Volume) -> Box:
     tissue = coarse > otsu(_capped(coarse))
     depth = ndimage.distance_transform_edt(tissue, sampling=spacing)  # mm to the nearest voxel that is no tissue
     brain = tissue
-    for radius in _radii(float(depth.max())):
-        core = _largest(depth > radius)
+    deepest = float(depth.max())  # half of it where all radii are too large, as in an animal's brain
+    for radius in [radius for radius in RADII if radius < deepest] or [deepest / 2]:
+        labels, _ = ndimage.label(depth > radius)
+        core = labels == np.bincount(labels[labels > 0]).argmax()  # the largest piece
         away = ndimage.distance_transform_edt(~core, sampling=spacing)
         opened = away <= radius
-        brain = _touching((away <= radius + REGROWN) & tissue, core)
+        labels, _ = ndimage.label((away <= radius + REGROWN) & tissue)
+        brain = labels == labels[tuple(np.argwhere(core)[0])]  # the piece that holds the core
         if np.count_nonzero(opened & tissue) * np.prod(spacing) <= LARGEST_BRAIN:
             break
     edges = []
@@ -79,25 +80,3 @@ def _averaged(data: np.ndarray, steps: list[int]) -> np.ndarray:
             widths = np.diff([*starts, data.shape[axis]]).reshape([-1 if other == axis else 1 for other in range(3)])
             data = np.add.reduceat(data, starts, axis=axis) / widths.astype(np.float32)
     return data
-
-
-def _radii(deepest: float) -> Iterator[float]:
-    """The radii that leave something; half of the deepest where all are too large, as in an animal's brain."""
-    usable = [radius for radius in RADII if radius < deepest]
-    yield from usable or [deepest / 2]
-
-
-def _largest(mask: np.ndarray) -> Any:
-    from scipy import ndimage
-
-    labels, _ = ndimage.label(mask)
-    sizes = np.bincount(labels.ravel())
-    sizes[0] = 0
-    return labels == sizes.argmax()
-
-
-def _touching(mask: np.ndarray, core: np.ndarray) -> Any:
-    from scipy import ndimage
-
-    labels, _ = ndimage.label(mask)
-    return labels == labels[tuple(np.argwhere(core)[0])]

@@ -55,7 +55,7 @@ def cut(volume: Volume, policy: SlicePolicy, size: int, mask: Volume | None = No
     if policy.crop == "brain":
         box = brain_box(volume)
         volume, marked = crop(volume, box), None if marked is None else crop(marked, box)
-    black, white = _window(policy.window) if policy.window else grey_window(volume.data)
+    black, white = grey_window(volume.data, policy.window)
     if policy.plane == "volume":
         indices, chosen = [0], volume.data.transpose(2, 1, 0)[::-1, ::-1, ::-1]  # (Z, Y, X)
     else:
@@ -86,10 +86,8 @@ def choose(volume: Volume, policy: SlicePolicy) -> list[int]:
     else:
         places, low, high, unit = *_in_mm(volume, policy.axis), " mm"
     ends = f"{' to '.join(_DIRECTIONS[policy.axis])}, " if volume.orientation else ""
-    extent = (
-        f"the volume reaches from {low:g} to {high:g}{unit} ({ends}{count} slices of "
-        f"{volume.spacing[policy.axis]:g} mm)"
-    )
+    apart = f"{count} slices of {volume.spacing[policy.axis]:g} mm"
+    extent = f"the volume reaches from {low:g} to {high:g}{unit} ({ends}{apart})"
     asked = f"{policy.plane} slices from {policy.start:g} to {policy.stop:g}{unit} in {policy.space} space"
     where = f"{volume.path}: " if volume.path else ""
     if policy.start < low or policy.stop > high:
@@ -102,19 +100,17 @@ def choose(volume: Volume, policy: SlicePolicy) -> list[int]:
     return [int(index) for index in chosen]
 
 
-def grey_window(data: np.ndarray) -> tuple[float, float]:
-    """Return the grey values that become black and white."""
+def grey_window(data: np.ndarray, window: tuple[float, ...] = ()) -> tuple[float, float]:
+    """Return the grey values that become black and white: those of a width and level, or of the data."""
+    if window:
+        width, level = window
+        return level - width / 2, level + width / 2
     darkest = as_stored(data).min()
     if darkest == data.max():  # the box around a solid mask: all of it is white
         return float(darkest) - 1, float(darkest)
     black, white = percentiles_above(data, darkest, (BLACK, WHITE))
     # A mask has one foreground value: it is white, and the background black.
     return (float(black), float(white)) if white > black else (float(darkest), float(white))
-
-
-def _window(window: tuple[float, ...]) -> tuple[float, float]:
-    width, level = window
-    return level - width / 2, level + width / 2
 
 
 def _refuse_flat(volume: Volume, policy: SlicePolicy) -> None:

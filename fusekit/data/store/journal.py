@@ -10,7 +10,6 @@ from io import BytesIO
 from itertools import islice
 from math import prod
 from pathlib import Path
-from types import TracebackType
 from typing import Any, BinaryIO, Self
 
 import numpy as np
@@ -50,8 +49,8 @@ class _Items:
     Written as a stream: a full disk is an error here, and would be a crash in a memory map.
     """
 
-    def __init__(self, path: Path, dtype: np.dtype, shape: tuple[int, ...]):
-        self.file: BinaryIO = path.open("r+b" if path.exists() else "w+b")
+    def __init__(self, path: Path, dtype: np.dtype, shape: tuple[int, ...], opened: ExitStack):
+        self.file: BinaryIO = opened.enter_context(path.open("r+b" if path.exists() else "w+b"))
         self.dtype, self.shape = dtype, shape
         self.start = len(header_of(dtype, (0, *shape)))
         self.count = 0
@@ -101,22 +100,17 @@ class Journal:
     ):
         self._heading = heading
         with ExitStack() as opened:
-            self._images = _Items(folder / IMAGES, dtype, shape)
-            opened.callback(self._images.file.close)
-            self._thumbnails = _Items(folder / THUMBNAILS, np.dtype(np.uint8), thumbnail)
-            opened.callback(self._thumbnails.file.close)
-            self._lines = (folder / JOURNAL).open("a+b")
-            opened.callback(self._lines.close)
+            self._images = _Items(folder / IMAGES, dtype, shape, opened)
+            self._thumbnails = _Items(folder / THUMBNAILS, np.dtype(np.uint8), thumbnail, opened)
+            self._lines = opened.enter_context((folder / JOURNAL).open("a+b"))
             self._closing = opened.pop_all()
         self.written = self.appended = 0  # bytes of items, and scans, of this time
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._closing.__exit__(kind, error, traceback)
+    def __exit__(self, *error: object) -> None:
+        self._closing.close()
 
     def resume(self, expected: list[tuple[str, str]]) -> int:
         """Keep the first of the expected (scan, stamp) that are stored, cut off the rest; return how many are kept."""
@@ -173,4 +167,5 @@ class Journal:
             promised, _, content = line.removesuffix(b"\n").partition(b" ")
             if not line.endswith(b"\n") or checksum(content).encode() != promised:
                 return
-            yield line, parse_json(content, Entry if number else dict[str, JsonValue], JOURNAL)
+            kind: Any = Entry if number else dict[str, JsonValue]
+            yield line, parse_json(content, kind, JOURNAL)

@@ -57,7 +57,7 @@ class SliceStore:
     def open(cls, folder: Path) -> SliceStore:
         """Open a store that was built before, or refuse a damaged one; ``damage`` checks the slices themselves."""
         try:
-            description = dict(read_json(folder / DESCRIPTION, StoreJson))
+            description: dict[str, Any] = dict(read_json(folder / DESCRIPTION, StoreJson))
             _refuse_changed(folder, description)
             rows = read_written(folder / ROWS, {"row": int, "slice": int}).set_index("row")
             volumes = _scans(folder).drop(columns=list(PLACE))

@@ -100,9 +100,7 @@ def test_a_path_that_no_system_takes_is_said_with_its_line(tmp_path: Path) -> No
     assert re.search(r"t\.csv, line 3, column 'path': 'n+\.nii' cannot be looked at: .*File name too long", wrong)
 
 
-def test_only_rows_that_may_have_an_image_ask_for_an_expression(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_rows_that_may_have_an_image_need_an_expression(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[Pattern] = []
     usual = Pattern._expression
     monkeypatch.setattr(Pattern, "_expression", lambda pattern, values: made.append(pattern) or usual(pattern, values))  # type: ignore[func-returns-value]

@@ -14,7 +14,6 @@ from fusekit.data.own.places import (
     Pattern,
     alike,
     confined,
-    refuse_archive,
     refuse_leaving,
     spelt_otherwise,
 )
@@ -144,9 +143,9 @@ def test_links_are_followed_to_see_where_they_end(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["a.zip", "a.tar", "a.tar.gz", "a.TGZ", "a.7z", "a.csv.gz", "a.dcm.xz"])
 def test_archives_are_refused_by_name_and_compressed_nifti_are_not(name: str) -> None:
     with pytest.raises(DataError, match="never unpacked"):
-        refuse_archive(name)
-    refuse_archive("a.nii.gz")
-    refuse_archive("a.nii")
+        refuse_leaving(name)
+    refuse_leaving("a.nii.gz")
+    refuse_leaving("a.nii")
 
 
 def test_ids_that_only_their_spelling_tells_apart_are_found() -> None:
