@@ -8,7 +8,6 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
-import click
 import typer
 from typer.core import TyperCommand, TyperOption
 from typer.models import ArgumentInfo
@@ -68,7 +67,7 @@ _BY_NAME = inspect.Parameter.KEYWORD_ONLY
 class PresetsShown(TyperCommand):
     """A command whose help shows what the tasks' presets say; they are read when help is asked for."""
 
-    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help."""
         for option in self.params:
             if option.name in FIELDS and isinstance(option, TyperOption):

@@ -8,8 +8,9 @@ from typing import Any
 
 from fusekit.errors import FusekitError, OptionError
 from fusekit.experiment.setup.given import merge
-from fusekit.experiment.setup.parts import MODEL_PARTS, open_task, options_of, parts_of
+from fusekit.experiment.setup.parts import open_task, options_of, parts_of
 from fusekit.experiment.setup.settings import VALIDATION, Settings, check_names, plain_values
+from fusekit.extension.kinds import MODEL_PARTS
 from fusekit.extension.registry import suggest
 
 #: What a comparison takes where nothing else is said: every subject is tested, and temperatures can be fitted.

@@ -66,8 +66,8 @@ def check_names(values: Mapping[str, Any], options: Mapping[str, Mapping[str, An
     named = _named(values, options)
     for part, chosen in options.items():  # where a part's source does not show its options, ``typed`` will
         takes = options_of(part, named.get(part))
-        for name in chosen if takes is not None else ():
-            if name not in takes:
+        for name in chosen:
+            if takes is not None and name not in takes:
                 hint = suggest(name, sorted(takes)) if takes else "it has no options."
                 raise OptionError(f"{part} has no option {name!r}; {hint}")
 

@@ -12,10 +12,11 @@ from lightning_fabric import Fabric
 from fusekit.data import SlicePolicy, Task
 from fusekit.errors import OptionError
 from fusekit.evaluation import Metric, Rule
-from fusekit.experiment.setup.parts import MODEL_PARTS, open_task
+from fusekit.experiment.setup.parts import open_task
 from fusekit.experiment.setup.settings import Settings
 from fusekit.experiment.setup.trackers import open_trackers
 from fusekit.extension import catalog
+from fusekit.extension.kinds import MODEL_PARTS
 from fusekit.models import FusionModel, build
 from fusekit.models.build import check_image
 from fusekit.training import ALONE, AugmentOptions, Processes, TrainingOptions, fabric_for
