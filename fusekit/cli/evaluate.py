@@ -143,7 +143,7 @@ def _print_calibration(tables: dict[str, pd.DataFrame], applied: dict[str, Any] 
         )
     if "calibration" in tables:
         own = {row["measure"]: row for row in tables["calibration"].to_dict("records")}
-        known = [f"{name} {limits_cell(*(own[name][end] for end in ENDS), '.2f')}" for name in _MEASURES]
+        known = [f"{name} {limits_cell(*(own[name][end] for end in ENDS), form='.2f')}" for name in _MEASURES]
         console.print(
             f"  Calibration {' (1 is right; below, too sure), '.join(known)} (0 is right). Without any fault, the "
             f"ECE would be {own['ece']['faultless']:.3f} here."
