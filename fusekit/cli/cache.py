@@ -101,8 +101,7 @@ def clear_cache(
             freed += remove(entry)
         except FusekitError as error:
             left.append(str(error))
-    for line in left:
-        typer.echo(line)
+    typer.echo("\n".join([*left, ""]), nl=False)
     typer.echo(f"Deleted {len(entries) - len(left)} of {len(entries)}; {_bytes(freed)} are free again.")
 
 

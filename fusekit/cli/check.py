@@ -112,7 +112,7 @@ def print_demonstration(made: Demonstration, console: Any) -> None:
     from fusekit.cli.console import explained, scored
     from fusekit.terminal import styled
 
-    kind = [", ", ("SYNTHETIC cohort", "bold yellow")] if made.synthetic else []
+    kind: list[str | tuple[str, str]] = [", ", ("SYNTHETIC cohort", "bold yellow")] if made.synthetic else []
     table = Table(title=styled("The same model, split in two ways", *kind), title_style="bold")
     for name in ("labels", "split by", "level", "accuracy", "AUC"):
         table.add_column(name)

@@ -38,7 +38,7 @@ def cohort(
     from fusekit.experiment.setup.cohort import describe
     from fusekit.terminal import Terminal
 
-    folders = {name: Path(given[name]) for name in ("data", "out", "recipe") if name in given}
+    folders: dict[str, Any] = {name: Path(given[name]) for name in ("data", "out", "recipe") if name in given}
     out = folders.get("out")
     if out is None and "recipe" not in folders:
         raise OptionError("--out names the folder that the recipe is written to.")

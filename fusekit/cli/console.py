@@ -141,8 +141,8 @@ def print_predictions(bundle: Bundle, slices: pd.DataFrame, subjects: pd.DataFra
         "subject", "scan", "slice", *names, "call", title=str(bundle.task.get("title", "")), title_style="bold"
     )
     for subject in subjects.to_dict("records"):
-        cells = [f"{subject[name]:.4f}" for name in names]
-        table.add_row(subject["subject"], "all", bundle.rule.aggregate, *cells, subject["called"], style="bold")
+        chances = [f"{subject[name]:.4f}" for name in names]
+        table.add_row(subject["subject"], "all", bundle.rule.aggregate, *chances, subject["called"], style="bold")
         for row in slices[slices["subject"] == subject["subject"]].to_dict("records"):
             cells = [styled((text, "dim")) for text in (*(f"{row[name]:.4f}" for name in names), str(row["called"]))]
             table.add_row("", str(row["scan"]), str(row["slice"]), *cells)

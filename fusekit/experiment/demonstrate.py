@@ -31,7 +31,7 @@ from fusekit.experiment.setup.parts import open_task
 from fusekit.experiment.setup.settings import Settings
 from fusekit.models import Fusion, build
 from fusekit.progress import Progress
-from fusekit.report import inflation
+from fusekit.report.figures.inflation import inflation
 from fusekit.training import SliceDataset, TrainingOptions, fabric_for, repeatable, train
 
 #: What is taken unless something else is given: small enough for a few minutes on two cores.

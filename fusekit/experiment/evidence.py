@@ -54,8 +54,8 @@ def gather_evidence(runs: Sequence[Run], out: Path | None = None) -> Evidence:
         cohort=runs[0].cohort if (runs[0].folder / "cohort.csv").exists() else None,
     )
     of = fingerprint([run.folder for run in runs])
-    known = computed(out, of) if out else None
-    return replace(measured(base) if known is None else replace(base, **known), fingerprint=of)
+    before = computed(out, of) if out else None
+    return replace(measured(base) if before is None else replace(base, **before), fingerprint=of)
 
 
 def runs_of(folder: Path) -> list[Run]:

@@ -149,7 +149,7 @@ class Run:
     def _read(self, name: str) -> pd.DataFrame:
         schema = SCHEMAS.get(name, {})
         if name == "cohort.csv":
-            schema = {**schema, **{escape(own): float for own in self.manifest["data"].get("numbers", ())}}
+            schema = {**schema, **{escape(own): float for own in self.manifest.get("data", {}).get("numbers", ())}}
         return read_written(self._file(name), schema)
 
     def _file(self, name: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -13,3 +14,24 @@ from fusekit.experiment.folder import Run
 def test_a_folder_that_is_no_run_says_what_it_lacks(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"not a finished run: it has no predictions\.csv"):
         _ = Run(tmp_path).predictions
+
+
+def test_groups_are_text_and_numbers_are_those_that_the_manifest_names(tmp_path: Path) -> None:
+    text = "scan,subject,label,fold,site,WBC [/uL]\nNA,01,0,0,01,1.5\n1e3,None,1,2,NA,\n"
+    (tmp_path / "cohort.csv").write_text(text)
+    manifest = {"synthetic": True, "config": {}, "data": {"numbers": ["WBC [/uL]"]}}
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    cohort = Run(tmp_path).cohort
+    assert cohort[["scan", "subject", "site"]].to_numpy().tolist() == [["NA", "01", "01"], ["1e3", "None", "NA"]]
+    assert cohort["fold"].tolist() == [0, 2]
+    assert cohort["WBC [/uL]"].tolist()[0] == 1.5
+    assert cohort["WBC [/uL]"].isna().tolist() == [False, True]
+
+
+@pytest.mark.parametrize("class_names", [["0", "1"], ["1.0", "2.0"], ["007", "010"], ["1e3", "2e3"]])
+def test_tables_of_an_external_validation_keep_the_names_of_classes(class_names: list[str], tmp_path: Path) -> None:
+    (tmp_path / "prevalence.csv").write_text("class,subjects,share\n" + "".join(f"{n},5,0.5\n" for n in class_names))
+    table = Run(tmp_path).table("prevalence.csv")
+    assert table is not None
+    assert table["class"].tolist() == class_names
+    assert table["share"].sum() == 1

@@ -49,7 +49,7 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 
 
 def test_twenty_people_are_twenty_whatever_they_are_called(tmp_path: Path) -> None:
-    toml = cohort(tmp_path, ("0", "1"))
+    toml = cohort(tmp_path, ("1e3", "2e3"))
     run = fusekit.run(toml, baseline="logistic", folds=2, out=tmp_path / "run", progress=Quiet())
     assert sorted(run.predictions["subject"].unique()) == sorted(PEOPLE)
     assert {"NA", "None", "1.0-01", "1-01"} <= set(run.predictions["scan"])
@@ -77,8 +77,8 @@ def test_twenty_people_are_twenty_whatever_they_are_called(tmp_path: Path) -> No
     assert set(run.ablations["subject"]) == set(PEOPLE)
 
 
-@pytest.mark.parametrize("classes", [("0", "1"), ("007", "010")])
-def test_classes_that_look_like_numbers(classes: tuple[str, str], tmp_path: Path, command_line: CommandLine) -> None:
+def test_classes_that_look_like_numbers(tmp_path: Path, command_line: CommandLine) -> None:
+    classes = ("0", "1")
     toml = cohort(tmp_path, classes)
     asked: dict[str, Any] = {"fusion": "rbca", "backbone": "resnet10t", "epochs": 1, "image_size": 32, "folds": 1}
     run = fusekit.run(toml, **asked, batch_size=8, out=tmp_path / "run", progress=Quiet())

@@ -5,35 +5,17 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, TypeAlias
 
 from fusekit.errors import OptionError
 from fusekit.experiment.compare.local import Training, train_all
 from fusekit.experiment.compare.slurm import Slurm, SlurmOptions
 from fusekit.experiment.setup.arms import LAUNCHER
 from fusekit.experiment.setup.gathered import Gathered
-from fusekit.experiment.setup.plan import Plan, make_plan
-from fusekit.experiment.setup.settings import Settings
+from fusekit.experiment.setup.plan import make_plan
 from fusekit.extension import read_options
 from fusekit.extension.registry import suggest
 from fusekit.progress import Progress
-
-
-class Launcher(Protocol):
-    """Checks configurations, and runs their trainings."""
-
-    def plan(self, config: Settings) -> Plan:
-        """Check a configuration here, for trainings that may run elsewhere."""
-        ...
-
-    def train(
-        self, trainings: Sequence[Training], gathered: Mapping[int, Gathered], progress: Progress
-    ) -> Generator[Training]:
-        """Train all, and yield each when its folder is complete; closing the generator stops the others.
-
-        ``gathered`` holds the cohort of each seed.
-        """
-        ...
 
 
 @dataclass(frozen=True)
@@ -46,8 +28,12 @@ class Local:
     def train(
         self, trainings: Sequence[Training], gathered: Mapping[int, Gathered], progress: Progress
     ) -> Generator[Training]:
-        """Train all; the first that fails ends it."""
+        """Train all, and yield each when its folder is complete; the first that fails ends it."""
         yield from train_all(trainings, gathered, self.jobs, progress)
+
+
+#: Checks configurations, and runs their trainings.
+Launcher: TypeAlias = Local | Slurm
 
 
 def launcher_for(name: str, jobs: int | None, options: Mapping[str, Any], folder: Path) -> Launcher:

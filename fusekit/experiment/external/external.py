@@ -118,15 +118,16 @@ def _evaluate(asked: Asked, folder: Path, progress: Progress) -> None:
     tables = _tables(asked, other, subjects)
     tables["recalibration"], mapped = recalibration_table(subjects)
     compared = beside_training(bundle.metrics, scores)
-    content = {"synthetic": asked.synthetic, "scores": _numbers(scores), "comparison-with-training": _numbers(compared)}
+    measured: dict[str, Any] = {"synthetic": asked.synthetic, "scores": _numbers(scores)}
+    measured["comparison-with-training"] = _numbers(compared)
     write_table(predictions, folder / "predictions.csv")
     people = subgroup_table(other.cohort, asked.task, other.folds)
     write_table(people, folder / "cohort.csv")
     for name, table in tables.items():
         write_table(table, folder / f"{name}.csv")
     if asked.recalibrate != "none":
-        content["recalibrated"] = _recalibrate(asked, folder, subjects, mapped, metrics)
-    write_json(folder / "metrics.json", content)
+        measured["recalibrated"] = _recalibrate(asked, folder, subjects, mapped, metrics)
+    write_json(folder / "metrics.json", measured)
     for picture in external_pictures(
         classes=bundle.classes,
         titles={name: metric.title for name, metric in metrics.items()},

@@ -9,7 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from fusekit.bundle.bundle import WEIGHTS, Bundle, bundle_folder, load
+from fusekit.bundle.bundle import Bundle, bundle_folder, load
+from fusekit.bundle.format import WEIGHTS
 from fusekit.data import Task
 from fusekit.data.own.task import name_of
 from fusekit.disk import read_json, read_written
@@ -85,7 +86,7 @@ def ask(
         raise OptionError(
             f"--recalibrate logistic is for two classes, and this model knows {len(shipped.classes)}; take temperature."
         )
-    config = _configure(shipped, folder, task, data, options, allow, device)
+    config = _configure(shipped, folder, task, options, data=data, allow=allow or None, device=device)
     asked = Asked(shipped, folder, config, open_task(config.task, config.options), recalibrate)
     refuse_other_classes(shipped, asked.task.classes, config.task_name)
     return asked
@@ -101,13 +102,7 @@ def _beside(folder: Path) -> dict[str, Any]:
 
 
 def _configure(
-    bundle: Bundle,
-    folder: Path,
-    task: str | None,
-    data: str | Path | None,
-    options: Mapping[str, Mapping[str, Any]],
-    allow: tuple[str, ...],
-    device: str | None,
+    bundle: Bundle, folder: Path, task: str | None, options: Mapping[str, Mapping[str, Any]], **given: Any
 ) -> Settings:
     for part in options:
         if part not in ("task", "synthetic"):
@@ -125,5 +120,4 @@ def _configure(
         layers = {part: dict(asked.get(part, {})) for part in layers}
         layers["task"].pop("layout", None)  # of the training's folder
     together = {part: {**layers[part], **options.get(part, {})} for part in layers}
-    given = {"task": task, "data": data, "allow": allow or None, "device": device, "options": together}
-    return Settings.of(given)
+    return Settings.of({**given, "task": task, "options": together})

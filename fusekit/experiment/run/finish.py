@@ -54,7 +54,7 @@ def finish(
     """
     config = plan.config
     tables = {name: _join(folds, name, folder) for name in TABLES}
-    records = [dict(read_json(path / RECORD, FoldRecord)) for path in folds]
+    records: list[dict[str, Any]] = [dict(read_json(path / RECORD, FoldRecord)) for path in folds]
     predictions = tables[PREDICTIONS]
     assert predictions is not None
     rule = Rule.joined((Rule.from_json(record["rule"]) for record in records), config.aggregate)

@@ -96,12 +96,10 @@ def describe(
             write_table(table, folder / "differences.csv")
     for option in left_out:
         progress.say(f"note: {option} is a path of this machine and is not in the recipe; your colleague needs it too")
-    telling = written.telling_ids()
-    if telling:
-        listed = ", ".join(telling[:3])
+    if telling := written.telling_ids():
         progress.say(
-            f"note: {len(telling)} ids hold what looks like a date or the name of a class ({listed}...); "
-            "a recipe passes ids on as they are. Rename them if they reveal what must stay private."
+            f"note: {len(telling)} ids hold what looks like a date or a class ({', '.join(telling[:3])}...); a recipe "
+            "passes ids on as they are. Rename them if they reveal what must stay private."
         )
     return replace(done, recipe=written)
 
@@ -109,7 +107,9 @@ def describe(
 def _describe(
     name: str, task: Task, data: Path | None, options: Options, theirs: Recipe | None, progress: Progress
 ) -> Described:
-    folder = data or _without_data(name, task, options, theirs, progress)
+    if data is None and theirs is not None and not theirs.synthetic:
+        raise OptionError("the recipe is one of real data; say where yours lie: --data DIR")
+    folder = data or synthetic_cohort(name, task, options, progress)
     if theirs is None:
         cohort = task.scan(folder, progress)
         cohort.check()
@@ -122,12 +122,6 @@ def _describe(
             raise
         return replace(done, remarks=(*done.remarks, f"nothing can be trained on what was rebuilt: {error}"))
     return done
-
-
-def _without_data(name: str, task: Task, options: Options, theirs: Recipe | None, progress: Progress) -> Path:
-    if theirs is not None and not theirs.synthetic:
-        raise OptionError("the recipe is one of real data; say where yours lie: --data DIR")
-    return synthetic_cohort(name, task, options, progress)
 
 
 def rebuild(

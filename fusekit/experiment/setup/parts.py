@@ -67,9 +67,10 @@ def check_names(values: Mapping[str, Any], options: Mapping[str, Mapping[str, An
     named = _named(values, options)
     for part, chosen in options.items():  # where a part's source does not show its options, ``typed`` will
         takes = options_of(part, named.get(part))
-        for name in () if takes is None else sorted(set(chosen) - takes):
-            hint = suggest(name, sorted(takes or ())) if takes else "it has no options."
-            raise OptionError(f"{part} has no option {name!r}; {hint}")
+        for name in chosen:
+            if takes is not None and name not in takes:
+                hint = suggest(name, sorted(takes)) if takes else "it has no options."
+                raise OptionError(f"{part} has no option {name!r}; {hint}")
 
 
 def options_of(part: str, named: Named | None) -> AbstractSet[str] | None:

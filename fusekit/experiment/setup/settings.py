@@ -129,11 +129,8 @@ class Settings:
         }
         chosen = {part: parts.typed(part, own, values, task) for part, own in options.items()}
         chosen = {part: parts.without_defaults(part, own, values, task) for part, own in chosen.items()}
-        settings = cls(
-            **values,
-            options={part: own for part, own in chosen.items() if own},
-            search={name: _candidates(name, own, values, task) for name, own in search.items()},
-        )
+        candidates = {name: _candidates(name, own, values, task) for name, own in search.items()}
+        settings = cls(**values, options={part: own for part, own in chosen.items() if own}, search=candidates)
         settings._check(fitted)
         return settings
 
@@ -170,14 +167,18 @@ class Settings:
         found = []
         for values in product(*self.search.values()):
             choice = dict(zip(self.search, values, strict=True))
-            of_parts = parts.of_search({name: value for name, value in choice.items() if "." in name})
             plain = {name: value for name, value in choice.items() if "." not in name}
-            found.append((choice, Settings.of(merge(self.as_json(), {"search": {}}, plain, {"options": of_parts}))))
+            found.append(
+                (
+                    choice,
+                    Settings.of(merge(self.as_json(), {"search": {}}, plain, {"options": parts.of_search(choice)})),
+                )
+            )
         return found
 
     def as_json(self) -> dict[str, Any]:
         """For the manifest, which is silent on trackers; ``Settings.of(it)`` is the way back."""
-        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "track"}
+        values = {name: getattr(self, name) for name in FIELDS if name != "track"}
         values["options"] = {part: chosen for part, chosen in self.options.items() if part != "track"}
         plain: dict[str, Any] = json.loads(json.dumps(values, default=str))
         return {name: value for name, value in plain.items() if value is not None}
@@ -200,10 +201,10 @@ class Settings:
             )
 
 
+_TYPES = get_type_hints(Settings)
+
 #: Name of each setting -> its type, and what else is known of it.
-FIELDS: dict[str, tuple[Any, About]] = {
-    entry.name: (get_type_hints(Settings)[entry.name], entry.metadata["about"]) for entry in fields(Settings)
-}
+FIELDS: dict[str, tuple[Any, About]] = {one.name: (_TYPES[one.name], one.metadata["about"]) for one in fields(Settings)}
 
 
 #: In these, runs of one arm of a report may differ.
