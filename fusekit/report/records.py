@@ -74,7 +74,7 @@ class EvaluationJson(TypedDict, total=False):
 
 
 class AmountsJson(TypedDict, total=False):
-    """How many; null where nobody counted."""
+    """How many; null where not counted."""
 
     scans: Amount
     subjects: Amount
@@ -108,7 +108,7 @@ class FindingJson(TypedDict):
 
 
 class PublishedJson(TypedDict, total=False):
-    """Somebody's scores, as context."""
+    """Published scores, as context."""
 
     arm: Required[str]
     scores: Required[dict[str, float | None]]

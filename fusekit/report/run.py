@@ -41,11 +41,7 @@ FURTHER = {
 
 @dataclass(frozen=True)
 class Run:
-    """A run folder, its tables as DataFrames.
-
-    Args:
-        folder: where the files lie.
-    """
+    """A run folder, its tables as DataFrames."""
 
     folder: Path
 
