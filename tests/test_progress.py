@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import io
 
-from rich.console import Console
-
 from fusekit.progress import Bars, Quiet
+from fusekit.terminal import Terminal
 
 
 def bars(terminal: bool) -> tuple[Bars, io.StringIO]:
     made, text = Bars(), io.StringIO()
-    made.console = Console(file=text, force_terminal=terminal, width=120)
+    made.console = Terminal(file=text, force_terminal=terminal, width=120)
     return made, text
 
 

@@ -24,11 +24,11 @@ SLACK = 2**24
 EACH = 1024
 
 
-class Allowance(TorchDispatchMode):
+class Allowance(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leaves it untyped
     """Within it, new tensors of this thread have so many elements together, or are refused before memory is taken."""
 
     def __init__(self, elements: int):
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # likewise
         self.left = elements
 
     def __torch_dispatch__(

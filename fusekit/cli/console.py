@@ -81,7 +81,8 @@ def titled(title: str, synthetic: bool) -> Text:
 
 
 def _cell(score: pd.DataFrame) -> Text:
-    return scored(*score[["value", "low", "high"]].astype(float).iloc[0], digits=3)
+    value, low, high = score[["value", "low", "high"]].astype(float).iloc[0]
+    return scored(value, low, high, digits=3)
 
 
 def scored(value: float | None, low: float | None, high: float | None, digits: int = 2, sign: str = "") -> Text:
@@ -144,8 +145,8 @@ def print_predictions(bundle: Bundle, slices: pd.DataFrame, subjects: pd.DataFra
         chances = [f"{subject[name]:.4f}" for name in names]
         table.add_row(subject["subject"], "all", bundle.rule.aggregate, *chances, subject["called"], style="bold")
         for row in slices[slices["subject"] == subject["subject"]].to_dict("records"):
-            cells = [styled((text, "dim")) for text in (*(f"{row[name]:.4f}" for name in names), str(row["called"]))]
-            table.add_row("", str(row["scan"]), str(row["slice"]), *cells)
+            cells = (*(f"{row[name]:.4f}" for name in names), str(row["called"]))
+            table.add_row("", str(row["scan"]), str(row["slice"]), *(styled((text, "dim")) for text in cells))
         table.add_section()
     console.print(table)
     console.print(_rule(bundle), style="dim")

@@ -53,27 +53,22 @@ def ablate(
     """Predict a fold's tested subjects as they are, and without one part of what is known about them at a time.
 
     Whatever is permuted goes from subject to subject, never from a subject to itself: a subject gets the values (of all
-    its scans) or the slices of one other subject of the fold, drawn at random. Nothing is fitted. One draw a condition:
-    what is to be learnt is an average over subjects.
+    its scans) or the slices of one other subject of the fold, drawn at random. Nothing is fitted.
 
     Args:
-        predict: the model; called with one line of images and values a row. It should return the same numbers whatever
-            else is in the batch.
+        predict: the model; called with one line of images and values per row.
         images: (N, H, W) or (N, S, S, S) of the rows; None if ``reads_image`` is False.
-        values: typed clinical values, one line a row.
-        rows: N lines, one a slice: subject, scan, fold (one fold), label.
+        values: typed clinical values, one line per row.
+        rows: N lines, one per slice: subject, scan, fold (one fold), label.
         columns: describe ``values``; a block is the table that columns were read from.
-        seed: of the draws.
-        rule: how slices become subjects.
         grey: what an image without content holds everywhere: the grey level that the model takes for 0.
         reads_image, reads_clinical: what the model reads; it is not run for what cannot change its prediction.
         single: names of the columns to permute one by one; None: all.
         hidden: shares of the values that are hidden at random.
         permuted: whether blocks are permuted too, and not only left out.
-        progress: shows one step a condition.
 
     Returns:
-        One row a condition and subject: fold, condition, subject, label, p_0, p_1, ...
+        One row per condition and subject: fold, condition, subject, label, p_0, p_1, ...
     """
     rows = rows.reset_index(drop=True)
     values = values.reset_index(drop=True)
@@ -109,7 +104,7 @@ def _conditions(
     permuted: bool,
 ) -> Iterator[Condition]:
     every = [column.name for column in columns]
-    several = source.subjects > 1  # a permutation needs another subject
+    several = len(source.by_subject) > 1  # a permutation needs another subject
     seen = source.images is not None
     without = partial(source.without, every)
     # Those that change the images come last: until then a predictor may keep what it made of them.
@@ -156,18 +151,14 @@ class _Sources:
 
     def __init__(self, images: np.ndarray | None, values: pd.DataFrame, rows: pd.DataFrame, grey: float):
         self.images, self.values, self.grey = images, values, grey
-        self._rows: dict[str, np.ndarray] = {
+        self.by_subject: dict[str, np.ndarray] = {
             str(subject): part.to_numpy() for subject, part in rows.groupby("subject").groups.items()
         }
         self._scans = rows["scan"].to_numpy()
         # A row of each of a subject's scans; which of them each of its rows belongs to.
-        of = {subject: self._scans[own] for subject, own in self._rows.items()}
-        self._firsts = {s: own[np.unique(of[s], return_index=True)[1]] for s, own in self._rows.items()}
+        of = {subject: self._scans[own] for subject, own in self.by_subject.items()}
+        self._firsts = {s: own[np.unique(of[s], return_index=True)[1]] for s, own in self.by_subject.items()}
         self._numbers = {subject: pd.factorize(scans)[0] for subject, scans in of.items()}
-
-    @property
-    def subjects(self) -> int:
-        return len(self._rows)
 
     def blank(self, _: np.random.Generator) -> np.ndarray:
         """Images without content; one view of one image, as all are alike."""
@@ -180,7 +171,7 @@ class _Sources:
         assert self.images is not None
         source = np.empty(len(self.images), dtype=np.int64)
         for subject, donor in self._donors(draw).items():
-            own, given = self._rows[subject], self._rows[donor]
+            own, given = self.by_subject[subject], self.by_subject[donor]
             source[own] = given[np.arange(len(own)) % len(given)]
         changed: np.ndarray = self.images[source]
         return changed
@@ -194,7 +185,7 @@ class _Sources:
         source = np.empty(len(self.values), dtype=np.int64)
         for subject, donor in self._donors(draw).items():
             firsts = self._firsts[donor]
-            source[self._rows[subject]] = firsts[self._numbers[subject] % len(firsts)]
+            source[self.by_subject[subject]] = firsts[self._numbers[subject] % len(firsts)]
         return self._with({name: self.values[name].to_numpy()[source] for name in names})
 
     def hidden(self, share: float, draw: np.random.Generator) -> pd.DataFrame:
@@ -216,7 +207,7 @@ class _Sources:
 
     def _donors(self, draw: np.random.Generator) -> dict[str, str]:
         """A subject for each subject, never itself, each one once: one random circle through all."""
-        order = draw.permutation(np.array(sorted(map(str, self._rows)), dtype=object))
+        order = draw.permutation(np.array(sorted(map(str, self.by_subject)), dtype=object))
         return dict(zip(order, np.roll(order, 1), strict=True))
 
 

@@ -23,19 +23,16 @@ def answers(
     place: str | None = None,
     target: int = POSITIVE,
 ) -> tuple[pd.DataFrame, np.ndarray | None]:
-    """One patient's answers in order of the values tried, maps on one scale.
-
-    Args:
-        predictor, image, values, column, levels, place, target: as for ``what_if``.
+    """One patient's answers in order of the values tried, maps on one scale; arguments as for ``what_if``.
 
     Returns:
-        A line a level, the patient's own among them: column, level, number, unit, original, is_original, p_0, p_1, ...,
+        A line per level, the patient's own too: column, level, number, unit, original, is_original, p_0, p_1, ...,
         maximum, change, explained (the class that maps speak for). And the maps (L, *S), divided by the largest value
         of all of them.
     """
     encoded = encoded_column(predictor.bundle, column)
     original = values[column].iloc[0]
-    others = [level for level in levels if not _same(level, original)]
+    others = [level for level in levels if as_text(level) != as_text(original)]
     found = what_if(predictor, image, values, column, others, place=place, target=target)
     table = pd.DataFrame(
         {
@@ -68,7 +65,3 @@ def as_text(value: Any) -> str:
     if pd.isna(value):
         return ""
     return f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
-def _same(level: Any, other: Any) -> bool:
-    return as_text(level) == as_text(other)

@@ -12,6 +12,7 @@ from torch import Tensor
 from fusekit.data import ClinicalEncoding
 from fusekit.explain.target import POSITIVE, log_odds
 from fusekit.models import FusionModel, ImageFeatures
+from fusekit.progress import Progress, Quiet
 
 #: Points on the way from the baseline to the patient. A line of ReLUs bends a few times; the sum is then right to a
 #: few percent, and the cost is so many forward and backward passes a slice.
@@ -26,6 +27,7 @@ def attribute(
     *,
     target: int | np.ndarray = POSITIVE,
     steps: int = STEPS,
+    progress: Progress | None = None,
 ) -> pd.DataFrame:
     """Share the log odds of a class between the clinical columns.
 
@@ -36,14 +38,12 @@ def attribute(
 
     Args:
         model: in evaluation mode: batch normalisation would mix patients.
-        encoding: of its columns.
-        image: (B, C, *S), or None if the model reads none.
-        columns: (B, F).
+        image: (B, C, *S), or None if the model reads none; ``columns`` are (B, F).
         target: the class, or that of each patient (B,).
         steps: points of the Gauss-Legendre rule.
 
     Returns:
-        (B rows) one column a clinical column, in the encoding's order.
+        (B rows) one column per clinical column, in the encoding's order.
     """
     from captum.attr import IntegratedGradients
 
@@ -51,7 +51,8 @@ def attribute(
     fixed = _features(model, image, columns)
     targets = np.broadcast_to(target, len(columns)).tolist()
     attributions = []
-    for number in range(len(columns)):  # one patient at a time: all its steps are one batch
+    patients = (progress or Quiet()).track(range(len(columns)), "attributions", len(columns), "subjects")
+    for number in patients:  # one at a time: all its steps are one batch
         one = slice(number, number + 1)
         own = None if fixed is None else ImageFeatures(*(part[one] for part in fixed))
         method = IntegratedGradients(

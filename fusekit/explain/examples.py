@@ -21,7 +21,6 @@ def choose_examples(
     Args:
         predictions: one row a tested slice: row, subject, scan, slice, label, p_0, ...
         rule: what is called.
-        count: rows at most.
 
     Returns:
         Those rows, the last class first, right before wrong, the surest first; with ``called`` and ``kind``:

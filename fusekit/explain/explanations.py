@@ -24,7 +24,7 @@ from fusekit.explain.mean_maps import write_mean_maps
 from fusekit.explain.model import Predictor
 from fusekit.explain.target import explained
 from fusekit.explain.tested import Fold, middle
-from fusekit.explain.what_if import usual_levels
+from fusekit.explain.what_if import encoded_column, usual_levels
 from fusekit.progress import Progress
 
 #: Columns permuted one by one, those with the largest attributions, where that costs almost nothing.
@@ -108,10 +108,12 @@ class Explanations:
 
     def gates(self) -> None:
         """Write what the injector's gates are on average, if it has any."""
-        gathered: dict[int, list[np.ndarray]] = {}
+        model, gathered = self.predictor.model, dict[int, list[np.ndarray]]()
+        if model.injector is None:
+            return
         rows = evenly_spread(self.fold.rows, most=1)
-        model = self.predictor.model
-        for start in range(0, len(rows), BATCH):
+        starts = range(0, len(rows), BATCH)
+        for start in self.progress.track(starts, "gates", len(starts), "batches"):
             for site, gates in gates_of(model, *self._inputs(rows.index[start : start + BATCH])).items():
                 gathered.setdefault(site, []).append(gates.cpu().numpy())
         if gathered:
@@ -135,7 +137,9 @@ class Explanations:
         assert columns is not None
         assert encoding is not None
         targets = self.targets.loc[rows.index].to_numpy()
-        shares = attribute(self.predictor.model, encoding, image, columns, target=targets, steps=steps)
+        shares = attribute(
+            self.predictor.model, encoding, image, columns, target=targets, steps=steps, progress=self.progress
+        )
         cells = self.fold.valued(rows.index)[list(shares.columns)].to_numpy(dtype=object)
         table = pd.DataFrame(
             {
@@ -155,25 +159,23 @@ class Explanations:
     def what_if(self) -> None:
         """Ask the surest right example of each of the first classes about the strongest columns."""
         asked = self.examples[self.examples["kind"] == "right"].drop_duplicates("label").head(ASKED)
-        encoding = self.fold.bundle.encoding
-        assert encoding is not None
         tables, maps = [], []
-        for number, example in asked.iterrows():
+        questions = [(*one, name) for one in asked.iterrows() for name in self.strongest[: self.extent.changed]]
+        for number, example, column in self.progress.track(questions, "what-if answers", len(questions), "columns"):
             rows = pd.Index([example["row"]])
-            images, values = self.fold.shown(rows), self.fold.valued(rows)
-            for column in self.strongest[: self.extent.changed]:
-                table, moved = answers(
-                    self.predictor,
-                    None if images is None else images[0],
-                    values,
-                    column,
-                    usual_levels(next(c for c in encoding.columns if c.name == column)),
-                    place=self.place,
-                    target=int(example["explained"]),
-                )
-                named = {"example": number, **example[["subject", "scan", "slice"]].to_dict()}
-                tables.append(pd.DataFrame(named, index=table.index).join(table))
-                maps += [] if moved is None else [middle(moved, 1)]
+            images = self.fold.shown(rows)
+            table, moved = answers(
+                self.predictor,
+                None if images is None else images[0],
+                self.fold.valued(rows),
+                column,
+                usual_levels(encoded_column(self.fold.bundle, column)),
+                place=self.place,
+                target=int(example["explained"]),
+            )
+            named = {"example": number, **example[["subject", "scan", "slice"]].to_dict()}
+            tables.append(pd.DataFrame(named, index=table.index).join(table))
+            maps += [] if moved is None else [middle(moved, 1)]
         if tables:
             write_table(pd.concat(tables), self.folder / "what_if.csv")
         if maps:

@@ -67,12 +67,7 @@ EXTENTS = (
 
 
 def affordable(work: float | None, **of: int | bool) -> Extent:
-    """The largest extent that takes ``work`` forward passes at most; all of it without a bound.
-
-    Args:
-        work: forward passes of a slice.
-        of: as for ``Extent.passes``.
-    """
+    """The largest extent that takes ``work`` forward passes at most; all of it without a bound."""
     if work is None:
         return EXTENTS[0]
     return next((extent for extent in EXTENTS if extent.passes(**of) <= work), EXTENTS[-1])  # type: ignore[arg-type]

@@ -33,20 +33,15 @@ def explain_fold(
     Which files there are depends on what the model reads; docs/reference/files.md describes them.
 
     Args:
-        fold: model and tested slices.
         predictions: of these slices, as in predictions.csv.
         folder: to write into; it is made.
-        seed: of the ablations' draws.
         rule: the fold's: how slices become subjects, and what is called.
         template: the task's, if it names one.
-        slices: so many of a scan's slices are ablated, evenly spread; None: all, so that ``as-is`` is what predictions
-            say. Where the table enters the backbone an ablation costs about 30 passes over them, elsewhere 4. Arms are
-            compared on the same number.
+        slices: ablated per scan, evenly spread; None: all, so that ``as-is`` is what predictions say. Where the table
+            enters the backbone an ablation costs about 30 passes over them, elsewhere 4.
         asked: the class to explain; None: the positive of two, of more that which each slice is called.
-        work: forward passes of a slice that all of it may take; None: as many as it takes. What is left out for it
-            depends on the cohort and the model, not on the machine.
+        work: forward passes of a slice that all of it may take; None: as many as it takes.
         failed: gets a sentence for each part that cannot be made, and the others are; without it, errors are raised.
-        progress: shows the parts.
 
     Returns:
         The rows of ablations.csv; None if they failed.

@@ -18,12 +18,9 @@ COLUMNS = ("site", "stage", "channels", "label", "subjects", "low", "median", "h
 
 
 def gates_of(model: FusionModel, image: Tensor | None, columns: Tensor | None) -> dict[int, Tensor]:
-    """Gates of a batch: site (an index into the backbone's) -> (B, G). Empty if nothing is gated.
+    """Gates of a batch, image (B, C, *S) and columns (B, F): site (an index into the backbone's) -> (B, G).
 
-    Args:
-        model: in evaluation mode.
-        image: (B, C, *S).
-        columns: (B, F).
+    Empty if nothing is gated.
     """
     if model.injector is None:
         return {}
@@ -44,12 +41,11 @@ def gate_table(model: FusionModel, gates: dict[int, np.ndarray], rows: pd.DataFr
     """Summarise gates by site and class.
 
     Args:
-        model: whose they are.
-        gates: site -> (N, G), a line a slice.
+        gates: site -> (N, G), a line per slice.
         rows: N lines: subject, label.
 
     Returns:
-        One row a site and class: site, stage, channels (G), label, subjects; low, median, high: the 5 %, 50 % and 95 %
+        One row per site and class: site, stage, channels (G), label, subjects; low, median, high: 5 %, 50 % and 95 %
         quantiles over channels of the class's mean gate (slices averaged within subjects); spread: the median over
         channels of the standard deviation between the class's subjects.
     """

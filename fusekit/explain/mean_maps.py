@@ -20,11 +20,10 @@ def mean_maps(rows: pd.DataFrame, images: np.ndarray, maps: np.ndarray) -> tuple
 
     Args:
         rows: N lines: subject, label, position.
-        images: (N, H, W) grey levels.
-        maps: (N, H, W), 0 to 1.
+        images, maps: (N, H, W) grey levels, and 0 to 1.
 
     Returns:
-        One row a class and position: label, position, slices, subjects; the mean images and the mean maps (g, H, W).
+        One row per class and position: label, position, slices, subjects; the mean images and the mean maps (g, H, W).
     """
     groups = rows.reset_index(drop=True).groupby(["label", "position"])
     table = groups.agg(slices=("subject", "size"), subjects=("subject", "nunique")).reset_index()
@@ -39,14 +38,7 @@ def mean_maps(rows: pd.DataFrame, images: np.ndarray, maps: np.ndarray) -> tuple
 def write_mean_maps(
     folder: Path, rows: pd.DataFrame, images: np.ndarray, maps: np.ndarray, bundle: Bundle, template: str | None
 ) -> None:
-    """Write ``mean_map.csv``, ``mean_map.npy``, ``mean_image.npy``; with a template also how they lie on it.
-
-    Args:
-        folder: to write into.
-        rows, images, maps: as for ``mean_maps``.
-        bundle: whose classes and plane they are of.
-        template: name of a template, or None.
-    """
+    """Write ``mean_map.csv``, ``mean_map.npy``, ``mean_image.npy``; with a template also how they lie on it."""
     table, image, map_ = mean_maps(rows, images, maps)
     table.insert(1, "class", [bundle.classes[label] for label in table["label"]])
     if template is not None and bundle.slices.plane != "volume":

@@ -13,14 +13,10 @@ from fusekit.models import FusionModel, ImageFeatures, channels_last, weights_ch
 
 
 class Predictor:
-    """Probabilities of slices and clinical values, for ``ablate``.
+    """Probabilities of slices and clinical values, for ``ablate``; the bundle's model is moved to the device.
 
     Where the table changes nothing inside the backbone (no injector), the image features of the last images are kept,
     and other values cost the encoder and the head only.
-
-    Args:
-        bundle: the model; it is moved to the device.
-        device: where it runs.
     """
 
     def __init__(self, bundle: Bundle, device: str | torch.device = "cpu"):
@@ -64,7 +60,9 @@ class Predictor:
                     columns = torch.zeros(len(image), self._width, device=self.device)
                     features = self.model.output(image, columns).image
                     assert features is not None
-                    self._features.append(features if self._reads_map(features) else _without_map(features))
+                    if not self._reads_map(features):
+                        features = ImageFeatures(features.map.new_zeros(0), features.vector)
+                    self._features.append(features)
         return self._features
 
     def image(self, images: np.ndarray) -> Tensor:
@@ -88,7 +86,3 @@ class Predictor:
 def to_input(pixels: Pixels, images: np.ndarray, device: str | torch.device) -> Tensor:
     """Grey levels (N, *S) -> standardised (N, 1, *S), laid out as in training."""
     return channels_last(pixels.to_tensor(images, device))
-
-
-def _without_map(features: ImageFeatures) -> ImageFeatures:
-    return ImageFeatures(features.map.new_zeros(0), features.vector)

@@ -49,12 +49,10 @@ def explain_patient(
     """Explain the prediction of one patient that comes as files and text.
 
     Args:
-        bundle: the model.
         patient: one row, as for ``Bundle.predict``.
         asked: clinical column -> values to put there, as text; an empty list takes usual ones.
         asked_class: name of the class to explain; None: the positive of two, the called of more.
         source: what to call the patient's table in messages.
-        allow_out_of_range: take values outside what training makes plausible.
 
     Raises:
         DataError: as ``Bundle.predict``; a value that was asked for does not fit its column.
@@ -75,8 +73,7 @@ def explain_patient(
         plane = bundle.slices.plane if oriented else ""
         images, shown = images[[len(images) // 2]], positions[len(positions) // 2]
     columns = predictor.columns(bundle.encode(values)) if encoding is not None else None
-    image = None if images is None else predictor.image(images)
-    map_ = None
+    image, map_ = None if images is None else predictor.image(images), None
     if image is not None:
         place = deepest(predictor.model, image, columns).name
         map_ = middle(grad_cam(predictor.model, image, columns, place=place, target=target).maps.cpu().numpy()[0], 0)
@@ -84,19 +81,10 @@ def explain_patient(
     if encoding is not None and columns is not None:
         shares = attribute(predictor.model, encoding, image, columns, target=target)
         cells = [as_text(values[name].iloc[0]) for name in shares.columns]
-        attributions = pd.DataFrame(
-            {"column": list(shares.columns), "value": cells, "attribution": shares.to_numpy()[0]}
-        )
+        attributions = pd.DataFrame({"column": shares.columns, "value": cells, "attribution": shares.to_numpy()[0]})
+    first = None if images is None else images[0]
     found = [
-        answers(
-            predictor,
-            None if images is None else images[0],
-            values,
-            name,
-            tried,
-            place=place or None,
-            target=target,
-        )
+        answers(predictor, first, values, name, tried, place=place or None, target=target)
         for name, tried in levels.items()
     ]
     return Patient(
@@ -105,7 +93,7 @@ def explain_patient(
         target=target,
         probabilities=predictor(images, values)[0],
         plane=plane,
-        image=None if images is None else middle(images[0], 0),
+        image=None if first is None else middle(first, 0),
         map=map_,
         attributions=attributions,
         answers=pd.concat([table for table, _ in found], ignore_index=True) if found else None,

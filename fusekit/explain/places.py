@@ -47,7 +47,6 @@ def places(model: FusionModel, image: Tensor, columns: Tensor | None) -> list[Pl
     Args:
         model: one that reads an image.
         image: (B, C, *S); only the first is looked at.
-        columns: (B, F), or None.
     """
     sizes: list[tuple[int, ...]] = []
     with torch.no_grad():

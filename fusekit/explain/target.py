@@ -1,4 +1,4 @@
-"""The class that is explained, and the number that stands for it."""
+"""The class that is explained, and the number of a prediction that explanations are of."""
 
 from __future__ import annotations
 
@@ -18,9 +18,7 @@ POSITIVE = 1
 def explained(probabilities: np.ndarray, asked: int | None = None) -> np.ndarray:
     """The class (N,) that is explained of each row: the one asked for; else the positive of two, the called of more.
 
-    Args:
-        probabilities: (N, K) of slices, all of them numbers.
-        asked: a class.
+    ``probabilities`` (N, K) are all numbers.
     """
     count, classes = probabilities.shape
     if asked is None and classes > 2:

@@ -82,7 +82,7 @@ def lay_on(template: Template, images: np.ndarray, maps: np.ndarray) -> list[Lai
         maps: (g, H, W), on the same grid.
     """
     wanted = _unit(np.stack([_resized(image, SEARCHED) for image in images]).reshape(len(images), -1))
-    along = _frames()  # the same choices down and across
+    along = [(size, shift) for size in SIZES for shift in SHIFTS]  # the same choices down and across
     grid = (np.arange(SEARCHED) + 0.5) / SEARCHED - 0.5
     weights = np.stack([_weights((grid - shift) / size, SEARCHED) for size, shift in along])  # (a, S, S)
     likeness = np.empty((len(template.mm), len(along) ** 2, len(images)))
@@ -96,15 +96,11 @@ def lay_on(template: Template, images: np.ndarray, maps: np.ndarray) -> list[Lai
         slice_number, frame = np.unravel_index(int(likeness[..., number].argmax()), likeness.shape[:2])
         (height, top), (width, left) = along[frame // len(along)], along[frame % len(along)]
         # What lies at u in the template's frame lies at size * u + shift in the image's.
-        moved = _sampled(map_, grid * height + top, grid * width + left)
+        down, across = grid * height + top, grid * width + left
+        moved = np.asarray(_weights(down, map_.shape[0]) @ map_ @ _weights(across, map_.shape[1]).T)
         best = float(likeness[slice_number, frame, number])
         laid.append(Laid(float(template.mm[slice_number]), best, template.images[slice_number], moved))
     return laid
-
-
-def _frames() -> list[tuple[float, float]]:
-    """Size and shift of the template along one axis of the image."""
-    return [(size, shift) for size in SIZES for shift in SHIFTS]
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:
@@ -112,11 +108,6 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
     centred = vectors - vectors.mean(axis=1, keepdims=True)
     lengths = np.linalg.norm(centred, axis=1, keepdims=True)
     return np.asarray(centred / np.where(lengths > 0, lengths, 1.0))
-
-
-def _sampled(image: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """Bilinear values at places from -1/2 to 1/2 of each axis, 0 outside."""
-    return np.asarray(_weights(rows, image.shape[0]) @ image @ _weights(columns, image.shape[1]).T)
 
 
 def _weights(places: np.ndarray, count: int) -> np.ndarray:

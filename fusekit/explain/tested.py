@@ -17,7 +17,6 @@ class Fold:
     """A fold's tested slices and the model that has not seen them.
 
     Args:
-        bundle: the model.
         images: of the whole store, (N, H, W) or (N, S, S, S); ``rows`` counts in it.
         values: typed clinical values, one line a row.
         rows: index ``row``; subject, scan, slice, fold, label.

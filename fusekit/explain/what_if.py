@@ -18,7 +18,7 @@ from fusekit.extension.registry import suggest
 
 
 class WhatIf(NamedTuple):
-    """Answers, a line a level; the first is the patient as given."""
+    """Answers, a line per level; the first is the patient as given."""
 
     levels: list[Any]
     probabilities: np.ndarray  # (L, K)
@@ -44,12 +44,9 @@ def what_if(
     patient, not what would become of this one.
 
     Args:
-        predictor: the model.
         image: one slice (H, W) or volume (S, S, S), grey levels; None if the model reads none.
         values: one line of typed clinical values.
-        column: the column to change.
         levels: values to put there; None or NaN for missing.
-        place: of the map; see ``grad_cam``.
         target: the class that maps speak for.
 
     Raises:
@@ -89,7 +86,7 @@ def encoded_column(bundle: Bundle, column: str) -> EncodedColumn:
 def usual_levels(column: EncodedColumn) -> list[Any]:
     """Values to try, all of which occurred in training: numbers around the mean, or the first six categories.
 
-    A bundle that does not tell which numbers occurred has its lowest and highest.
+    Of a bundle without them, the lowest and the highest number that occurred.
     """
     if not column.is_number:
         return list(column.categories[:6])

@@ -18,7 +18,7 @@ class Arm:
     Attributes:
         name: as shown everywhere.
         kind: fusion, baseline or external.
-        reads: "image", "table", or both; empty where a manifest does not tell.
+        reads: "image", "table", or both; empty where a manifest does not say.
         runs: one a seed, by seed.
     """
 
@@ -95,6 +95,11 @@ class Evidence:
     def manifest(self) -> Mapping[str, Any]:
         """Of the first run; what it says of cohort and task holds for all."""
         return self.arms[0].runs[0].manifest
+
+    @property
+    def names(self) -> list[str]:
+        """Of the arms."""
+        return [arm.name for arm in self.arms]
 
     @property
     def seeds(self) -> tuple[int, ...]:

@@ -27,13 +27,19 @@ def listed(names: Iterable[str]) -> str:
 
 
 def p_value(p: float) -> str:
-    """``0.23``, ``0.031``, ``< 0.001``; four digits where three would not tell which side of 0.05 it is on."""
+    """``0.23``, ``0.031``, ``< 0.001``; four digits where three do not show on which side of 0.05 it is."""
     if isnan(p):
         return "not defined"
     if p < 0.001:
         return "< 0.001"
     text = f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
     return f"{p:.4f}" if text == "0.050" else text
+
+
+def equals(p: float) -> str:
+    """``= 0.23``, ``< 0.001``: what comes after ``p``."""
+    text = p_value(p)
+    return text if text.startswith(("<", "not")) else f"= {text}"
 
 
 def number(value: float | None, digits: int = 2) -> str:
@@ -78,13 +84,8 @@ def file_names(arms: Sequence[str]) -> dict[str, str]:
     return names
 
 
-def in_panel(arm: str) -> str:
-    """Shorten an arm's name so that it fits above one of two panels."""
-    return shortened(arm, 26)
-
-
-def shortened(text: str, most: int) -> str:
-    """Leave the middle out of a text that is longer than ``most`` letters."""
+def shortened(text: str, most: int = 26) -> str:
+    """Leave the middle out of a text that is longer than ``most`` letters: 26 fit above one of two panels."""
     if len(text) <= most:
         return text
     kept = most - 1

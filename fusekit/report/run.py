@@ -61,11 +61,7 @@ SCHEMAS: Mapping[str, Schema] = {
 
 @dataclass(frozen=True)
 class Run:
-    """A run folder, its tables as DataFrames.
-
-    Args:
-        folder: where the files lie.
-    """
+    """A run folder, its tables as DataFrames."""
 
     folder: Path
 

@@ -50,10 +50,10 @@ def test_a_patient_is_explained(small_run: Run, patient: list[str], tmp_path: Pa
 def test_no_side_is_named_where_the_file_has_no_orientation(
     small_run: Run, patient: list[str], tmp_path: Path, command_line: CommandLine
 ) -> None:
-    image: Any = nibabel.load(patient[1])  # type: ignore[attr-defined]
+    image: Any = nibabel.load(patient[1])
     image.set_sform(None, code=0)
     image.set_qform(None, code=0)
-    nibabel.save(image, tmp_path / "bare.nii")  # type: ignore[attr-defined]
+    nibabel.save(image, tmp_path / "bare.nii")
     out = tmp_path / "out"
     code, said = command_line(
         "explain", str(small_run.folder), "--image", str(tmp_path / "bare.nii"), *patient[2:], "--out", str(out)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,19 +16,35 @@ from fusekit.bundle.bundle import Bundle
 from fusekit.evaluation import prediction_table
 from fusekit.explain import explain_fold
 from fusekit.models import ConcatHead, FusionModel, ImageWidths, MLPEncoder
+from fusekit.progress import Progress, Quiet, T
 from tests.explain.conftest import Cohort, Small, bundle_of, fold_of
 
 
-def explained(bundle: Bundle, cohort: Cohort, folder: Path) -> pd.DataFrame:
+class Labels(Quiet):
+    """What is shown while explanations are made; as many items as were promised."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    def track(self, items: Iterable[T], label: str, total: int, unit: str = "") -> Iterator[T]:
+        self.seen.append(label)
+        passed = list(items)
+        assert len(passed) == total
+        yield from passed
+
+
+def explained(bundle: Bundle, cohort: Cohort, folder: Path, progress: Progress | None = None) -> pd.DataFrame:
     probabilities = bundle.probabilities(cohort.images, bundle.encode(cohort.table))
     predictions = prediction_table(cohort.rows, probabilities)
-    return explain_fold(fold_of(bundle, cohort), predictions, folder, seed=1)
+    return explain_fold(fold_of(bundle, cohort), predictions, folder, seed=1, progress=progress)
 
 
 @pytest.fixture(scope="module")
 def folder(injected: Bundle, both: Cohort, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("explained") / "fold-0"
-    explained(injected, both, folder).to_csv(folder / "ablations.csv", index=False)
+    progress = Labels()
+    explained(injected, both, folder, progress).to_csv(folder / "ablations.csv", index=False)
+    assert progress.seen == ["maps of examples", "mean maps", "gates", "attributions", "what-if answers", "ablations"]
     return folder
 
 
@@ -152,6 +169,7 @@ def test_fewer_slices_can_be_ablated(sees_column: Bundle, telling: Cohort, tmp_p
     probabilities = sees_column.probabilities(telling.images, sees_column.encode(telling.table))
     predictions = prediction_table(telling.rows, probabilities)
     found = explain_fold(fold, predictions, tmp_path / "fold-0", seed=1, slices=1)
+    assert found is not None
     as_is = found[found["condition"] == "as-is"].set_index("subject")["p_1"]
     expected = predictions[first.to_numpy()].set_index("subject")["p_1"]
     np.testing.assert_allclose(as_is, expected.loc[as_is.index], atol=1e-6)

@@ -155,7 +155,12 @@ def test_what_is_no_regular_file_is_refused_and_not_waited_for(
 ) -> None:
     path = bundle / name
     path.unlink()
-    {"pipe": lambda: os.mkfifo(path), "device": lambda: path.symlink_to("/dev/zero"), "folder": path.mkdir}[kind]()
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    else:
+        path.mkdir()
     with bounded(megabytes=50):
         code, said = command_line("predict", str(bundle), "--clinical", str(bundle / "none.csv"))
     assert code == 2

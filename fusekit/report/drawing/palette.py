@@ -1,4 +1,4 @@
-"""One palette for every picture: Okabe and Ito's, which colour-blind people can read; and how arms are told apart."""
+"""One palette for every picture: Okabe and Ito's, which colour-blind people can read, and the style of each arm."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LineStyle = str | tuple[float, tuple[float, ...]]
 
 @dataclass(frozen=True, slots=True)
 class ArmStyle:
-    """How one arm is drawn in every picture; line style and marker tell it in grey print too."""
+    """How one arm is drawn in every picture; line style and marker distinguish it in grey print too."""
 
     colour: str
     line: LineStyle

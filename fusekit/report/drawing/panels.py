@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from fusekit.report.drawing.palette import GREY, ArmStyle, arm_styles
-from fusekit.report.formatting import in_panel, shortened
+from fusekit.report.formatting import shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,10 +43,16 @@ def overlay(
 
 def legend_below(axes: Axes, columns: int = 1) -> None:
     """Put the legend under the axis' label, where it covers nothing."""
+    from matplotlib.transforms import ScaledTranslation
+
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    # The panel's coordinates, moved down by the height of the ticks' and the axis' labels.
+    under = axes.transAxes + ScaledTranslation(0, -0.48, figure.dpi_scale_trans)
     axes.legend(
         loc="upper left",
         bbox_to_anchor=(0.0, 0.0),
-        bbox_transform=_under(axes),
+        bbox_transform=under,
         borderaxespad=0,
         handlelength=3.2,
         ncols=columns,
@@ -72,7 +78,7 @@ def small_multiples(
             if other != arm:
                 axes.plot(line.x, line.y, color=OTHERS, linewidth=0.8)
         _line(axes, lines[arm], styles[arm], label=None, offset=1, band=True)
-        axes.set_title(f"{in_panel(arm)}\n{texts[arm]}" if texts.get(arm) else in_panel(arm), fontsize=8.5)
+        axes.set_title("\n".join(filter(None, (shortened(arm), texts.get(arm)))), fontsize=8.5)
         finish(axes)
         if not axes.get_subplotspec().is_first_col():  # type: ignore[union-attr]
             axes.set_ylabel("")
@@ -139,12 +145,3 @@ def _line(axes: Axes, line: Line, style: ArmStyle, *, label: str | None, offset:
         markevery=(min(len(x) - 1, offset * every // 8 + every // 6), every) if len(x) > 20 else None,
         label=label,
     )
-
-
-def _under(axes: Axes) -> object:
-    """The panel's coordinates, moved down by the height of the ticks' and the axis' labels."""
-    from matplotlib.transforms import ScaledTranslation
-
-    figure = axes.get_figure(root=True)
-    assert figure is not None
-    return axes.transAxes + ScaledTranslation(0, -0.48, figure.dpi_scale_trans)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 WIDTH = 5.2
 DPI = 130
 
-#: What is printed on every picture of data that nobody measured.
+#: What is printed on every picture of a synthetic cohort.
 SYNTHETIC = "SYNTHETIC data"
 
 _STYLE: dict[str, Any] = {
@@ -103,8 +103,7 @@ def draw(
         name: small letters, digits and hyphens, starting with a letter.
         paint: draws into an empty figure with constrained layout.
         title, caption, alt, table: see ``Picture``.
-        height, width: inches.
-        synthetic: print on the picture, and say in its caption, that nobody measured these data.
+        synthetic: print so on the picture, and say so in its caption.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

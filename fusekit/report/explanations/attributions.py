@@ -26,11 +26,7 @@ def attributions(
     """Draw every subject's attribution to the columns that matter most, and the mean of their sizes.
 
     Args:
-        name: of the picture.
-        arm: whose model it is.
         table: subject, label, column, attribution (log odds of a class), and maybe explained (which; 1 without).
-        classes: names of the labels.
-        synthetic: say so.
     """
     sizes = table["attribution"].abs().groupby(table["column"]).mean().sort_values(ascending=False, kind="stable")
     shown = sizes.index[:MOST_COLUMNS].tolist()
@@ -81,11 +77,7 @@ def gates(name: str, arm: str, table: pd.DataFrame, classes: Sequence[str], *, s
     """Draw the range of the channel gates at every site, by class.
 
     Args:
-        name: of the picture.
-        arm: whose model it is.
         table: site, label, channels, low, median, high (5, 50 and 95 % over channels of the class's mean gate).
-        classes: names of the labels.
-        synthetic: say so.
     """
     sites, labels = list(dict.fromkeys(table["site"])), sorted(set(table["label"]))
 

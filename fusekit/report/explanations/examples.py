@@ -34,15 +34,11 @@ def examples(
     """Draw slices in grey and again with their Grad-CAM, two examples a row.
 
     Args:
-        name: of the picture.
-        arm: whose model it is.
         table: one row a slice: row, label, kind (right or wrong), p_0, p_1, ..., called, and maybe
             maximum, explained (the class that the map speaks for; 1 without).
         images: (n, H, W), grey levels 0 to 255, as they are displayed.
         maps: (n, H, W), each from 0 to 1; None for models that have none.
-        classes: names of the labels.
         plane: of the slices; empty where the files do not say how they lie in the body.
-        synthetic: say so.
     """
     p = table[[f"p_{k}" for k in range(len(classes))]].to_numpy(dtype=float)
     calls = table["called"].to_numpy()

@@ -39,7 +39,7 @@ def explanations(evidence: Evidence, failed: Callable[[str], None] | None = None
     Maps for other clinical values are drawn only where the table acts inside of the image's network. ``failed`` gets a
     sentence for each kind that cannot be drawn.
     """
-    names = file_names([arm.name for arm in evidence.arms])
+    names = file_names(evidence.names)
     kinds: list[list[Picture]] = [[], [], [], [], []]
     for arm in evidence.arms:
         folder = arm.runs[0].explanations

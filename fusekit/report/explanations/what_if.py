@@ -35,16 +35,12 @@ def what_if(
     """Draw one slice's map for several values of each of some clinical columns.
 
     Args:
-        name: of the picture.
-        arm: whose model it is.
         table: one row a value: column, level (text), unit, original (text), is_original, p_0, p_1, ..., change (0 to
             1, half the L1 distance to the map of the patient's own value), and maybe number (the level's), explained
             (the class that the maps speak for; 1 without).
         image: (H, W), grey levels 0 to 255.
         maps: (m, H, W) in the table's order, scaled by one maximum a column.
-        classes: names of the labels.
         plane: of the slice; empty where the file does not say how it lies in the body.
-        synthetic: say so.
     """
     table = table.reset_index(drop=True)
     target = int(explained(table)[0])
@@ -57,9 +53,8 @@ def what_if(
         for k, (column, own) in enumerate(groups.items()):
             part = figure.add_subfigure(parts[k])
             original = str(own["original"].iloc[0])
-            unit = _unit(own["unit"].iloc[0])
-            said = f"own value {shortened(original, 14)}{unit}" if original else "own value missing"
-            part.suptitle(f"{shortened(column, 30)} ({said})", fontsize=9, fontweight="bold", x=0.02, ha="left")
+            said = f"own value {shortened(original, 14)} {own['unit'].iloc[0]}" if original else "own value missing"
+            part.suptitle(f"{shortened(column, 30)} ({said.strip()})", fontsize=9, fontweight="bold", x=0.02, ha="left")
             grid = part.subplots(lines[k], 3, squeeze=False)
             for axes in grid.flat:
                 axes.set_axis_off()
@@ -90,13 +85,9 @@ def what_if(
     )
 
 
-def _unit(unit: object) -> str:
-    return f" {unit}" if isinstance(unit, str) and unit else ""
-
-
 def _heading(axes: Axes, row: pd.Series, target_name: str, target: int) -> None:
     own = bool(row["is_original"])
-    number, unit = row.get("number", float("nan")), _unit(row["unit"])
+    number, unit = row.get("number", float("nan")), f" {row['unit']}".rstrip()
     level = str(row["level"]) if pd.isna(number) else f"{number:.4g}"
     level = shortened(level, 14) or "missing"
     level += unit if len(level + unit) <= 16 else ""
@@ -128,15 +119,11 @@ def mean_maps(
     """Draw the mean map of each class over its mean slices, and laid on the template where there is one.
 
     Args:
-        name: of the picture.
-        arm: whose model it is.
         table: one row a class and position: class, position, slices, subjects, and with a template template_mm.
         images: (g, H, W), grey levels 0 to 255.
         maps: (g, H, W), 0 to 1.
         plane: of the slices; empty where the files do not say how they lie in the body.
-        target: name of the class that the maps speak for.
         template: images and maps (g, T, T) of the template's most similar slices.
-        synthetic: say so.
     """
     names, positions = list(dict.fromkeys(table["class"])), sorted(set(table["position"]))
     kinds = [("mean", images, maps)] + ([("template", *template)] if template is not None else [])

@@ -39,8 +39,6 @@ def roc_band(seeds: Sequence[pd.DataFrame], label: int = 1, resamples: int = RES
 
     Args:
         seeds: of each seed, one row a subject: subject, fold, label, p_0, p_1, ...
-        label: the class.
-        resamples: of the bootstrap.
     """
     y, low, high, area = _mean_curve(seeds, label, resamples, _roc)
     # Every ROC curve starts at (0, 0) and may rise at once.

@@ -11,7 +11,7 @@ import pandas as pd
 from fusekit.report.drawing.palette import BLACK, GREY, ArmStyle, arm_styles
 from fusekit.report.drawing.panels import arm_panels, legend_below, reference
 from fusekit.report.drawing.picture import Picture, draw
-from fusekit.report.formatting import in_panel
+from fusekit.report.formatting import shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,10 +37,7 @@ def reliability(
     Args:
         bins: arm, state, predicted (mean probability), observed (share), low, high (Wilson), subjects.
         probabilities: arm -> of each subject (N,), for the strip below the curve.
-        of: what the probabilities are of.
         summary: arm, state, and maybe brier, ece: written into the panels.
-        order: all arms of the report, which give the colours.
-        synthetic: say so.
     """
     arms = list(dict.fromkeys(bins["arm"]))
     others = [state for state in dict.fromkeys(bins["state"]) if state != AS_PREDICTED]
@@ -48,14 +45,17 @@ def reliability(
     def paint(figure: Figure) -> None:
         for arm, axes in arm_panels(figure, arms).items():
             _panel(axes, bins[bins["arm"] == arm], probabilities.get(arm), arm_styles(arms, order)[arm])
-            axes.set_title("\n".join([in_panel(arm), *([] if summary is None else _told(summary, arm))]), fontsize=8.5)
+            axes.set_title(
+                "\n".join([shortened(arm), *([] if summary is None else _summary(summary, arm))]),
+                fontsize=8.5,
+            )
             axes.set_xlabel("predicted")
             if axes.get_subplotspec().is_first_col():  # type: ignore[union-attr]
                 axes.set_ylabel("observed")
 
     hollow = f" Hollow: {', '.join(others)}, fitted on validation subjects." if others else ""
     said = (
-        "; ".join(f"{arm}: {', '.join(_told(summary, arm))}" for arm in arms)
+        "; ".join(f"{arm}: {', '.join(_summary(summary, arm))}" for arm in arms)
         if summary is not None
         else ", ".join(arms)
     )
@@ -79,9 +79,6 @@ def decision_curve(
 
     Args:
         table: arm, threshold, net_benefit, treat_all.
-        positive: name of the positive class.
-        order: all arms of the report, which give the colours.
-        synthetic: say so.
     """
     arms = list(dict.fromkeys(table["arm"]))
     all_treated = table.drop_duplicates("threshold").sort_values("threshold")
@@ -101,10 +98,10 @@ def decision_curve(
                 marker=style.marker,
                 markersize=4.5,
                 markevery=(k * len(own) // 40, max(1, len(own) // 5)),
-                label=in_panel(arm),
+                label=shortened(arm),
             )
         axes.set(xlabel=f"threshold on the probability of {positive}", ylabel="net benefit", xlim=(0, 1))
-        axes.set_ylim(-0.15 * highest, 1.05 * highest)  # what lies far below zero helps nobody to choose
+        axes.set_ylim(-0.15 * highest, 1.05 * highest)  # what lies far below zero is no help in choosing
         legend_below(axes, columns=2)
 
     best = table.loc[table.groupby("threshold")["net_benefit"].idxmax()].sort_values("threshold")
@@ -152,7 +149,7 @@ def _panel(axes: Axes, bins: pd.DataFrame, probabilities: np.ndarray | None, sty
     axes.set(xlim=(-0.03, 1.03), ylim=(-STRIP - 0.04, 1.03))
 
 
-def _told(summary: pd.DataFrame, arm: str) -> list[str]:
+def _summary(summary: pd.DataFrame, arm: str) -> list[str]:
     """``Brier 0.12`` and ``ECE 0.05``; after a recalibration with an arrow."""
     own = summary[summary["arm"] == arm]
     parts = []

@@ -13,7 +13,7 @@ from fusekit.evaluation import Rule
 from fusekit.report.drawing.palette import BLUE
 from fusekit.report.drawing.panels import arm_panels
 from fusekit.report.drawing.picture import Picture, draw
-from fusekit.report.formatting import count_subjects, in_panel, shortened
+from fusekit.report.formatting import count_subjects, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,12 +31,12 @@ def confusion(
 
     Args:
         arms: arm -> one row a subject: subject, fold, label, p_0, p_1, ... (of one seed).
-        classes: names of the labels.
         rules: arm -> what it calls; without one the most probable class.
-        synthetic: say so.
     """
+    from sklearn.metrics import confusion_matrix
+
     counts = {
-        arm: _counts(table["label"].to_numpy(), rule.called(table, "subject"), len(classes))
+        arm: confusion_matrix(table["label"], rule.called(table, "subject"), labels=range(len(classes)))
         for arm, table in arms.items()
         for rule in [(rules or {}).get(arm, Rule())]
     }
@@ -47,7 +47,7 @@ def confusion(
     def paint(figure: Figure) -> None:
         for arm, axes in arm_panels(figure, list(arms)).items():
             _matrix(axes, counts[arm], classes)
-            axes.set_title(in_panel(arm), fontsize=9)
+            axes.set_title(shortened(arm), fontsize=9)
 
     rows = [
         {"arm": arm, "true": classes[i], "called": classes[j], "subjects": int(n[i, j]), "share": _shares(n)[i, j]}
@@ -67,12 +67,6 @@ def confusion(
         height=2.35 * ceil(len(arms) / 2) + 0.4 if len(arms) > 1 else 4.2,
         synthetic=synthetic,
     )
-
-
-def _counts(labels: np.ndarray, calls: np.ndarray, classes: int) -> np.ndarray:
-    counts = np.zeros((classes, classes), dtype=int)
-    np.add.at(counts, (labels, calls), 1)
-    return counts
 
 
 def _shares(counts: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from fusekit.report.drawing.palette import GREY, arm_styles
 from fusekit.report.drawing.panels import TOGETHER, Line, arm_panels, forest, overlay, reference, rows, small_multiples
 from fusekit.report.drawing.picture import Picture, draw
 from fusekit.report.figures.scores import ROW
-from fusekit.report.formatting import in_panel, records, shortened, with_interval
+from fusekit.report.formatting import records, shortened, with_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,9 +29,6 @@ def ablations(
 
     Args:
         table: arm, condition, drop, low, high (of the drop), and maybe auc.
-        measure: what is lost.
-        order: all arms of the report, which give the colours.
-        synthetic: say so.
 
     Returns:
         ``ablations`` of modalities and blocks, ``importance`` of columns; each only if there are such conditions.
@@ -67,9 +64,6 @@ def shapley(
 
     Args:
         table: arm, modality, value, low, high.
-        measure: whose gain.
-        order: all arms of the report, which give the colours.
-        synthetic: say so.
     """
     arms, modalities = list(dict.fromkeys(table["arm"])), list(dict.fromkeys(table["modality"]))
 
@@ -108,9 +102,6 @@ def missingness(
 
     Args:
         table: arm, hidden (0 to 1), auc, low, high.
-        measure: the score's name.
-        order: all arms of the report, which give the colours.
-        synthetic: say so.
     """
     lines = {
         str(arm): Line(
@@ -167,7 +158,7 @@ def _losses(name: str, title: str, table: pd.DataFrame, measure: str, order: Seq
                     forest(axes, [place], [value], [low], [high], colour=style.colour, marker=style.marker)
             axes.axvline(0, color=GREY, linewidth=1)
             rows(axes, [condition_text(condition) for condition in conditions])
-            axes.set_title(in_panel(arm), fontsize=9)
+            axes.set_title(shortened(arm), fontsize=9)
             axes.set_xlabel(f"loss of {measure}")
 
     said = "; ".join(

@@ -26,7 +26,7 @@ BANDS = "Bands are pointwise 95 % limits over subjects (bootstrap within fold an
 Areas = Mapping[str, tuple[float, float, float]]
 
 
-class _Kind(NamedTuple):
+class Kind(NamedTuple):
     """What an ROC and a precision-recall picture do not share."""
 
     name: str
@@ -36,49 +36,33 @@ class _Kind(NamedTuple):
     area: str
 
 
-_ROC = _Kind("roc", "ROC curves", "1 - specificity", "sensitivity", "AUC")
-_PRECISION_RECALL = _Kind("precision-recall", "Precision-recall curves", "recall", "precision", "AP")
+ROC = Kind("roc", "ROC curves", "1 - specificity", "sensitivity", "AUC")
+PRECISION_RECALL = Kind("precision-recall", "Precision-recall curves", "recall", "precision", "AP")
 
 
-def roc(
+def curves(
     arms: Mapping[str, Sequence[pd.DataFrame]],
     classes: Sequence[str],
+    kind: Kind,
     *,
     aucs: pd.DataFrame | None = None,
     synthetic: bool = False,
 ) -> list[Picture]:
-    """Draw ROC curves of all arms, and of each arm with its band.
+    """Draw curves of all arms, and of each arm with its band.
 
     Args:
-        arms: arm -> of each seed, one row a subject: subject, fold, label, p_0, p_1, ...
-        classes: names of the labels; with more than two, each class against the rest.
+        arms: arm -> of each seed, one row per subject: subject, fold, label, p_0, p_1, ...
+        classes: with more than two, each against the rest.
+        kind: ``ROC``, or ``PRECISION_RECALL`` over the line of a coin that knows the prevalence.
         aucs: arm, value, low, high: the scores that the report's table shows, for the legend; without it, and with
             more than two classes, the areas below the drawn curves.
-        synthetic: say so.
 
     Returns:
-        ``roc``; and with two classes and more than two arms ``roc-by-arm``.
+        One named as its kind; and with two classes and more than two arms another, ``-by-arm``.
     """
-    return _pictures(arms, classes, _ROC, aucs, synthetic)
-
-
-def precision_recall(
-    arms: Mapping[str, Sequence[pd.DataFrame]], classes: Sequence[str], *, synthetic: bool = False
-) -> list[Picture]:
-    """Draw precision-recall curves as ``roc`` does, over the line of a coin that knows the prevalence."""
-    return _pictures(arms, classes, _PRECISION_RECALL, None, synthetic)
-
-
-def _pictures(
-    arms: Mapping[str, Sequence[pd.DataFrame]],
-    classes: Sequence[str],
-    kind: _Kind,
-    aucs: pd.DataFrame | None,
-    synthetic: bool,
-) -> list[Picture]:
     binary = len(classes) == 2
     labels = [1] if binary else list(range(len(classes)))
-    compute = roc_band if kind is _ROC else precision_recall_band
+    compute = roc_band if kind is ROC else precision_recall_band
     bands = {label: {arm: compute(seeds, label) for arm, seeds in arms.items()} for label in labels}
     areas = {label: {arm: band.area for arm, band in own.items()} for label, own in bands.items()}
     if aucs is not None and binary:
@@ -105,13 +89,13 @@ def _pictures(
     table = table.drop(columns="class") if binary else table
     said = "; ".join(f"{classes[k]}: " + ", ".join(f"{a} {t}" for a, t in texts[k].items()) for k in labels)
     alt = f"{kind.title}, {said}."
-    told = f"{count_subjects(first)}, held out. {'' if binary else 'Each class against the rest. '}{MEANS}"
+    caption = f"{count_subjects(first)}, held out. {'' if binary else 'Each class against the rest. '}{MEANS}"
     pictures = [
         draw(
             kind.name,
             all_arms,
             title=kind.title,
-            caption=f"{told} {BANDS}" if together else told,
+            caption=f"{caption} {BANDS}" if together else caption,
             alt=alt,
             table=table,
             height=len(labels) * (4.3 + 0.17 * len(arms)),
@@ -124,7 +108,7 @@ def _pictures(
                 f"{kind.name}-by-arm",
                 each_arm,
                 title=f"{kind.title}, each arm with its band",
-                caption=f"{told} {BANDS} Grey: the other arms.",
+                caption=f"{caption} {BANDS} Grey: the other arms.",
                 alt=alt,
                 table=table,
                 height=2.55 * ceil(len(arms) / 2) + 0.3,
@@ -134,7 +118,7 @@ def _pictures(
     return pictures
 
 
-def _rows(name: str, bands: Mapping[str, Band], areas: Areas, kind: _Kind) -> pd.DataFrame:
+def _rows(name: str, bands: Mapping[str, Band], areas: Areas, kind: Kind) -> pd.DataFrame:
     parts = []
     for arm, band in bands.items():
         limits = dict(zip((kind.area, f"{kind.area} low", f"{kind.area} high"), areas[arm], strict=True))
@@ -143,9 +127,9 @@ def _rows(name: str, bands: Mapping[str, Band], areas: Areas, kind: _Kind) -> pd
     return pd.concat(parts)
 
 
-def _finish(axes: Axes, kind: _Kind, prevalence: float) -> None:
-    reference(axes, [0, 1], [0, 1] if kind is _ROC else [prevalence, prevalence])
-    if kind is not _ROC:
+def _finish(axes: Axes, kind: Kind, prevalence: float) -> None:
+    reference(axes, [0, 1], [0, 1] if kind is ROC else [prevalence, prevalence])
+    if kind is not ROC:
         text = f"prevalence {prevalence:.2f}"
         axes.annotate(text, (0.01, prevalence), (2, 2), textcoords="offset points", fontsize=8)
     ticks = [0, 0.25, 0.5, 0.75, 1]

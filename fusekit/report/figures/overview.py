@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +13,11 @@ import pandas as pd
 from fusekit.evaluation import Rule, probabilities_of
 from fusekit.report.drawing.canvas import plain_text
 from fusekit.report.drawing.palette import BLUE, COLOURS, GREEN, GREY, ORANGE
+<<<<<<< HEAD
 from fusekit.report.formatting import records, with_interval
+=======
+from fusekit.report.drawing.panels import reference
+>>>>>>> room-d
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,7 +46,6 @@ def overview(
         predictions: one row a test slice.
         scores: with a row for the metric ``auc`` at each level, if the task has it.
         images: (N, H, W), or (N, S, S, S) of whole volumes; ``predictions["row"]`` counts in it.
-        classes: names of the labels.
         rule: that the scores were made by.
     """
     # The object interface, not pyplot: no window, no global state, no backend to choose.
@@ -57,12 +60,23 @@ def overview(
     above, below = figure.add_subfigure(rows[0]), figure.add_subfigure(rows[1])  # each with columns of its own
     curve, roc, histogram = above.subplots(1, 3)
     _curve(curve, history)
-    if len(classes) == 2:
-        _roc(roc, subjects, predictions, scores)
-        _histogram(histogram, subjects, classes)
+    labels, two = subjects["label"].to_numpy(), len(classes) == 2
+    values = {name: subjects[labels == k][f"p_{1 if two else k}"] for k, name in enumerate(classes)}
+    if two:
+        levels = (("slice", predictions, GREY, 1.2), ("subject", subjects, BLUE, 2.2))
+        lines = [
+            (table["label"].to_numpy() == 1, table["p_1"].to_numpy(), _with_auc(level, scores), colour, width)
+            for level, table, colour, width in levels
+        ]
+        _roc(roc, lines, "ROC on held-out subjects")
+        _histogram(histogram, values, (BLUE, ORANGE), classes[1], 0.6)
     else:
-        _roc_of_each(roc, subjects, classes)
-        _histogram_of_each(histogram, subjects, classes)
+        lines = [
+            (labels == k, subjects[f"p_{k}"].to_numpy(), name, COLOURS[k % len(COLOURS)], 1.5)
+            for k, name in enumerate(classes)
+        ]
+        _roc(roc, lines, "ROC of each class against the rest")
+        _histogram(histogram, values, COLOURS, "their own class", 0.5)
     examples = _examples(predictions, rule)
     strip = below.subplots(1, len(examples), squeeze=False)[0]
     for axes, (_, row) in zip(strip, examples.iterrows(), strict=True):
@@ -80,6 +94,7 @@ def _curve(axes: Axes, history: pd.DataFrame) -> None:
     axes.legend(frameon=False)
 
 
+<<<<<<< HEAD
 def _roc(axes: Axes, subjects: pd.DataFrame, slices: pd.DataFrame, scores: pd.DataFrame) -> None:
     for level, table, colour, width in (("slice", slices, GREY, 1.2), ("subject", subjects, BLUE, 2.2)):
         false, true = _roc_points(table["label"].to_numpy() == 1, table["p_1"].to_numpy())
@@ -104,25 +119,29 @@ def _roc_of_each(axes: Axes, subjects: pd.DataFrame, classes: Sequence[str]) -> 
 
 def _roc_points(positive: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """False and true positive rates at every distinct threshold, from (0, 0) to (1, 1)."""
+=======
+def _roc(axes: Axes, lines: Iterable[tuple[np.ndarray, np.ndarray, str, str, float]], title: str) -> None:
+    """Draw lines of: which are positive (N,), their scores (N,), label, colour and width."""
+>>>>>>> room-d
     from sklearn.metrics import roc_curve
 
-    false, true, _ = roc_curve(positive, score)
-    return false, true
+    for positive, score, label, colour, width in lines:
+        if positive.any() and not positive.all():
+            axes.plot(*roc_curve(positive, score)[:2], color=colour, linewidth=width, label=label)
+    reference(axes, [0, 1], [0, 1])
+    axes.set(title=title, xlabel="1 - specificity", ylabel="sensitivity", box_aspect=1)
+    axes.legend(frameon=False, loc="lower right", fontsize=8)
 
 
-def _histogram(axes: Axes, subjects: pd.DataFrame, classes: Sequence[str]) -> None:
-    for label, colour in ((0, BLUE), (1, ORANGE)):
-        of_class = subjects.loc[subjects["label"] == label, "p_1"]
-        axes.hist(of_class, bins=[k / 16 for k in range(17)], color=colour, alpha=0.6, label=classes[label])
-    axes.set(title="Test subjects", xlabel=f"probability of {classes[1]}", ylabel="subjects")
-    axes.legend(frameon=False)
+def _with_auc(level: str, scores: pd.DataFrame) -> str:
+    auc = scores[(scores["level"] == level) & (scores["metric"] == "auc")]
+    return f"{level}s" + "".join(f", AUC {r.value:.2f} [{r.low:.2f}, {r.high:.2f}]" for r in auc.itertuples())
 
 
-def _histogram_of_each(axes: Axes, subjects: pd.DataFrame, classes: Sequence[str]) -> None:
-    for label, (name, colour) in enumerate(zip(classes, cycle(COLOURS), strict=False)):
-        of_class = subjects.loc[subjects["label"] == label, f"p_{label}"]
-        axes.hist(of_class, bins=[k / 16 for k in range(17)], color=colour, alpha=0.5, label=name)
-    axes.set(title="Test subjects", xlabel="probability of their own class", ylabel="subjects")
+def _histogram(axes: Axes, values: Mapping[str, pd.Series], colours: Sequence[str], of: str, alpha: float) -> None:
+    for (name, of_class), colour in zip(values.items(), cycle(colours), strict=False):
+        axes.hist(of_class, bins=[k / 16 for k in range(17)], color=colour, alpha=alpha, label=name)
+    axes.set(title="Test subjects", xlabel=f"probability of {of}", ylabel="subjects")
     axes.legend(frameon=False)
 
 
@@ -135,12 +154,9 @@ def _examples(predictions: pd.DataFrame, rule: Rule) -> pd.DataFrame:
     ordered = ordered.sort_values("certainty", ascending=False, kind="stable").drop_duplicates("subject")
     classes = probabilities.shape[1]
     half = max(1, EXAMPLES // (2 * classes))
-    parts = [part for label in range(classes)[::-1] for part in _ends(ordered[ordered["label"] == label], half)]
+    of_class = [ordered[ordered["label"] == label] for label in range(classes)[::-1]]
+    parts = [part for own in of_class for part in (own.head(half), own.tail(half))]
     return pd.concat(parts).drop_duplicates("row").head(EXAMPLES)
-
-
-def _ends(table: pd.DataFrame, count: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    return table.head(count), table.tail(count)
 
 
 def _slice(axes: Axes, image: np.ndarray, row: pd.Series, classes: Sequence[str]) -> None:

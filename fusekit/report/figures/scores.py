@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from math import ceil
+from collections.abc import Mapping
+from math import ceil, isnan
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -11,7 +11,7 @@ import pandas as pd
 from fusekit.report.drawing.palette import BLACK, GREY, arm_styles
 from fusekit.report.drawing.panels import arm_panels, forest, rows
 from fusekit.report.drawing.picture import Picture, draw
-from fusekit.report.formatting import records, shortened, with_interval
+from fusekit.report.formatting import MINUS, equals, records, shortened, with_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,7 +30,6 @@ def scores(
         table: arm, metric, value, low, high, subjects: of one level (subjects).
         metrics: name -> title, in the order in which they are drawn; those without a row are left out.
         of_seeds: arm, seed, metric, value; with several seeds each is a tick.
-        synthetic: say so.
     """
     drawn = {name: title for name, title in metrics.items() if (table["metric"] == name).any()}
     table = table[table["metric"].isin(list(drawn))]
@@ -78,12 +77,10 @@ def scores(
 
 
 def differences(pairs: pd.DataFrame, metrics: Mapping[str, str], *, synthetic: bool = False) -> Picture:
-    """Draw the difference of every pair of arms with its interval, and whether it can be told from nothing.
+    """Draw the difference of every pair of arms with its interval, and whether it differs from zero after correction.
 
     Args:
         pairs: first, second, measure, difference, low, high, p_holm, subjects, and maybe spread (over seeds).
-        metrics: name -> title.
-        synthetic: say so.
     """
     measures = list(dict.fromkeys(pairs["measure"]))
 
@@ -94,7 +91,7 @@ def differences(pairs: pd.DataFrame, metrics: Mapping[str, str], *, synthetic: b
             axes.set_title(f"difference in {metrics.get(measure, measure)}")
 
     distinct = pairs[pairs["p_holm"] < 0.05]
-    told = [f"{r['first']} and {r['second']} in {metrics.get(r['measure'], r['measure'])}" for r in records(distinct)]
+    found = [f"{r['first']} and {r['second']} in {metrics.get(r['measure'], r['measure'])}" for r in records(distinct)]
     spread = "spread" in pairs and pairs["spread"].notna().any()
     columns = ["first", "second", "measure", "difference", "low", "high", "p", "p_holm", "spread", "subjects"]
     return draw(
@@ -104,7 +101,7 @@ def differences(pairs: pd.DataFrame, metrics: Mapping[str, str], *, synthetic: b
         caption=f"First minus second arm, on the same {pairs['subjects'].max()} subjects. Lines are 95 % intervals "
         "over subjects; filled squares differ after Holm's correction (p below 0.05), hollow circles do not."
         + (" Grey: one standard deviation over seeds to either side." if spread else ""),
-        alt=f"Told apart: {', '.join(told)}." if told else "No pair of arms can be told apart.",
+        alt=f"Told apart: {', '.join(found)}." if found else "No pair of arms can be told apart.",
         table=pairs[[name for name in columns if name in pairs]],
         height=len(measures) * 0.75 + ROW * len(pairs) + 0.4,
         synthetic=synthetic,
@@ -116,7 +113,7 @@ def _differences(axes: Axes, pairs: pd.DataFrame) -> None:
     for place, row in enumerate(records(pairs)):
         differs = row["p_holm"] < 0.05
         spread = row.get("spread", float("nan"))
-        if spread == spread:
+        if not isnan(spread):
             ends = [row["difference"] - spread, row["difference"] + spread]
             axes.plot(ends, [place, place], color="#D0D0D0", linewidth=7, solid_capstyle="butt", zorder=1)
         forest(
@@ -130,7 +127,7 @@ def _differences(axes: Axes, pairs: pd.DataFrame) -> None:
             markerfacecolor=BLACK if differs else "white",
         )
         axes.annotate(
-            _p(row["p_holm"]),
+            "" if isnan(row["p_holm"]) else f"p {equals(row['p_holm'])}",
             (1.0, place),
             (4, 0),
             xycoords=axes.get_yaxis_transform(),
@@ -139,15 +136,6 @@ def _differences(axes: Axes, pairs: pd.DataFrame) -> None:
             fontsize=8,
             annotation_clip=False,
         )
-    rows(axes, _pair_names(pairs))
+    names = [[shortened(row[name], 16) for name in ("first", "second")] for row in records(pairs)]
+    rows(axes, [f" {MINUS} ".join(pair) for pair in names])
     axes.locator_params(axis="x", nbins=6)
-
-
-def _pair_names(pairs: pd.DataFrame) -> Sequence[str]:
-    return [f"{shortened(r['first'], 16)} \N{MINUS SIGN} {shortened(r['second'], 16)}" for r in records(pairs)]
-
-
-def _p(value: float) -> str:
-    if value != value:
-        return ""
-    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}" if value < 0.1 else f"p = {value:.2f}"

@@ -6,26 +6,20 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from fusekit.errors import attempt
-from fusekit.evaluation import probabilities_of
 from fusekit.report.drawing.picture import Picture
 from fusekit.report.evidence import Evidence
 from fusekit.report.explanations.explained import explanations
 from fusekit.report.figures.calibration import decision_curve, reliability
 from fusekit.report.figures.calls import confusion
 from fusekit.report.figures.contribution import ablations, missingness, shapley
-from fusekit.report.figures.curves import precision_recall, roc
+from fusekit.report.figures.curves import PRECISION_RECALL, ROC, curves
 from fusekit.report.figures.scores import differences, scores
 from fusekit.report.figures.subgroups import subgroups
 from fusekit.report.figures.training import training
 
-#: Sections, in the order of a report.
-SECTIONS = (
-    "scores", "curves", "calls", "calibration", "decision", "contribution", "subgroups", "explanations", "training",
-)  # fmt: skip
 #: Metrics by which subgroups are drawn, of those that the task has.
 _OF_GROUPS = ("auc", "macro-auc", "accuracy", "balanced-accuracy")
 
@@ -37,22 +31,11 @@ def sections(evidence: Evidence, failed: Callable[[str], None] | None = None) ->
         evidence: of one cohort.
         failed: gets a sentence for each section that cannot be drawn; without it, errors are raised.
     """
-    drawn: dict[str, Callable[[Evidence], list[Picture]]] = {
-        "scores": _scores,
-        "curves": _curves,
-        "calls": _calls,
-        "calibration": _calibration,
-        "decision": _decision,
-        "contribution": _contribution,
-        "subgroups": _subgroups,
-        "explanations": partial(explanations, failed=failed),
-        "training": _training,
-    }
     pictures: dict[str, list[Picture]] = {}
-    for name in SECTIONS:
+    for name, draw in {**_DRAWN, "explanations": partial(explanations, failed=failed)}.items():
         pictures[name] = []
         with attempt(f"the figures of {name}", failed):
-            pictures[name] = drawn[name](evidence)
+            pictures[name] = draw(evidence)
     return pictures
 
 
@@ -74,8 +57,8 @@ def _curves(evidence: Evidence) -> list[Picture]:
     table = evidence.scores
     aucs = table[(table["level"] == "subject") & (table["metric"] == "auc")]
     return [
-        *roc(arms, evidence.classes, aucs=aucs, synthetic=evidence.synthetic),
-        *precision_recall(arms, evidence.classes, synthetic=evidence.synthetic),
+        *curves(arms, evidence.classes, ROC, aucs=aucs, synthetic=evidence.synthetic),
+        *curves(arms, evidence.classes, PRECISION_RECALL, synthetic=evidence.synthetic),
     ]
 
 
@@ -89,30 +72,26 @@ def _calls(evidence: Evidence) -> list[Picture]:
 def _calibration(evidence: Evidence) -> list[Picture]:
     if evidence.reliability.empty:
         return []
-    of = evidence.classes[1] if len(evidence.classes) == 2 else "the called class"
-    shown: dict[str, np.ndarray] = {}
-    for arm in evidence.arms:
-        p = probabilities_of(arm.runs[0].subjects)
-        shown[arm.name] = p[:, 1] if p.shape[1] == 2 else p.max(axis=1)
-    summary = None if evidence.calibration.empty else evidence.calibration
     return [
         reliability(
-            evidence.reliability, shown, of=of, summary=summary, order=_order(evidence), synthetic=evidence.synthetic
+            evidence.reliability,
+            {arm.name: arm.runs[0].subjects["p_1"].to_numpy() for arm in evidence.arms},
+            of=evidence.classes[1],
+            summary=None if evidence.calibration.empty else evidence.calibration,
+            order=evidence.names,
+            synthetic=evidence.synthetic,
         )
     ]
 
 
 def _decision(evidence: Evidence) -> list[Picture]:
-    if evidence.net_benefit.empty or len(evidence.classes) != 2:
-        return []
-    return [
-        decision_curve(evidence.net_benefit, evidence.classes[1], order=_order(evidence), synthetic=evidence.synthetic)
-    ]
+    table, own = evidence.net_benefit, {"order": evidence.names, "synthetic": evidence.synthetic}
+    return [] if table.empty else [decision_curve(table, evidence.classes[1], **own)]
 
 
 def _contribution(evidence: Evidence) -> list[Picture]:
     measure = evidence.metrics.get("auc") or evidence.metrics.get("macro-auc") or "AUC"
-    words: dict[str, Any] = {"measure": measure, "order": _order(evidence), "synthetic": evidence.synthetic}
+    words: dict[str, Any] = {"measure": measure, "order": evidence.names, "synthetic": evidence.synthetic}
     pictures = [] if evidence.contribution.empty else ablations(evidence.contribution, **words)
     if not evidence.shapley.empty:
         pictures.append(shapley(evidence.shapley, **words))
@@ -132,7 +111,7 @@ def _subgroups(evidence: Evidence) -> list[Picture]:
             metric,
             evidence.metrics.get(metric, metric),
             overall=overall,
-            order=_order(evidence),
+            order=evidence.names,
             synthetic=evidence.synthetic,
         )
         for metric in _OF_GROUPS
@@ -148,8 +127,12 @@ def _training(evidence: Evidence) -> list[Picture]:
     }
     if not histories:
         return []
-    return [training(histories, _order(evidence), synthetic=evidence.synthetic)]
+    return [training(histories, evidence.names, synthetic=evidence.synthetic)]
 
 
-def _order(evidence: Evidence) -> list[str]:
-    return [arm.name for arm in evidence.arms]
+#: Sections, in the order of a report, and how each is drawn.
+_DRAWN: dict[str, Callable[[Evidence], list[Picture]]] = {
+    "scores": _scores, "curves": _curves, "calls": _calls, "calibration": _calibration, "decision": _decision,
+    "contribution": _contribution, "subgroups": _subgroups, "explanations": explanations, "training": _training,
+}  # fmt: skip
+SECTIONS = tuple(_DRAWN)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,7 @@ import pandas as pd
 from fusekit.data import Pixels
 from fusekit.evaluation.cohorts.shift import SHIFT
 from fusekit.report.drawing.palette import BLUE, GREY, ORANGE
+from fusekit.report.drawing.panels import reference
 from fusekit.report.drawing.picture import Picture, draw
 
 if TYPE_CHECKING:
@@ -40,14 +41,12 @@ def external_pictures(
     """Draw an external validation.
 
     Args:
-        classes: names of the labels.
-        titles: metric -> what it is called.
         scores: from ``beside_training``.
         clinical: from ``clinical_shift``; without rows there is no picture of it.
         grey: from ``grey_levels``.
         trained: mean and standard deviation of the training's grey levels.
         reliability: from ``calibration.reliability``, at subject level.
-        synthetic: print on every picture that nobody measured these data.
+        synthetic: print on every picture that these data are synthetic.
     """
     own = scores[scores["level"] == "subject"].reset_index(drop=True)
     subjects = int(own["external_subjects"].iloc[0])
@@ -57,7 +56,10 @@ def external_pictures(
         title="The same model on two cohorts",
         caption=f"Scores of subjects with 95 % intervals: those held out of the training cohort, and {subjects} of the "
         "other cohort. The model was not changed in between.",
-        alt=" ".join(_told(row, titles) for row in own.to_dict("records")),
+        alt=" ".join(
+            f"{titles[row.metric]}: {row.internal:.2f} in training, {row.external:.2f} elsewhere."
+            for row in own.itertuples()
+        ),
         table=own,
         height=0.9 + 0.42 * len(own),
         synthetic=synthetic,
@@ -106,10 +108,6 @@ def external_pictures(
         width=4.2,
         synthetic=synthetic,
     )
-
-
-def _told(row: Mapping[Any, Any], titles: Mapping[str, str]) -> str:
-    return f"{titles[str(row['metric'])]}: {row['internal']:.2f} in training, {row['external']:.2f} elsewhere."
 
 
 def _scores(figure: Figure, *, table: pd.DataFrame, titles: Mapping[str, str]) -> None:
@@ -172,7 +170,7 @@ def _grey(figure: Figure, *, table: pd.DataFrame, mean: float, trained: Pixels) 
 
 def _reliability(figure: Figure, *, table: pd.DataFrame, classes: Sequence[str]) -> None:
     axes = figure.subplots()
-    axes.plot([0, 1], [0, 1], color=GREY, linewidth=0.8, linestyle=":")
+    reference(axes, [0, 1], [0, 1])
     axes.vlines(table["predicted"], table["low"], table["high"], color=BLUE, linewidth=1.4)
     axes.plot(table["predicted"], table["observed"], "o-", color=BLUE, linewidth=1)
     what = f"probability of {classes[1]}" if len(classes) == 2 else "probability of the called class"

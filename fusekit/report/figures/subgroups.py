@@ -11,7 +11,7 @@ from fusekit.report.drawing.palette import GREY, ArmStyle, arm_styles
 from fusekit.report.drawing.panels import arm_panels, forest, rows
 from fusekit.report.drawing.picture import Picture, draw
 from fusekit.report.figures.scores import ROW
-from fusekit.report.formatting import in_panel, records, shortened, with_interval
+from fusekit.report.formatting import records, shortened, with_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,11 +31,7 @@ def subgroups(
 
     Args:
         table: arm, variable, group, metric, value, low, high, subjects, and maybe positives.
-        metric: its rows are drawn.
-        title: of the metric.
         overall: arm, metric, value: of everybody, a dotted line.
-        order: all arms of the report, which give the colours.
-        synthetic: say so.
     """
     table = table[table["metric"] == metric]
     scored = table.groupby(["variable", "group"], observed=True)["value"].transform("count") > 0
@@ -58,7 +54,7 @@ def subgroups(
             if overall is not None:  # the same subjects, all of them
                 for value in overall[(overall["arm"] == arm) & (overall["metric"] == metric)]["value"]:
                     axes.axvline(value, color=GREY, linewidth=1, linestyle=":")
-            axes.set_title(in_panel(arm), fontsize=9)
+            axes.set_title(shortened(arm), fontsize=9)
             axes.set_xlabel(title)
 
     said = "; ".join(

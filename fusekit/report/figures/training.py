@@ -25,8 +25,6 @@ def training(histories: Mapping[str, pd.DataFrame], arms: list[str], *, syntheti
     Args:
         histories: arm -> seed, fold, epoch, loss, accuracy, and maybe validation_auc; arms that are not trained by
             epochs have none.
-        arms: all arms of the report, which give the colours.
-        synthetic: say so.
     """
     measures = [
         column

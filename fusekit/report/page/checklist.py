@@ -47,16 +47,6 @@ def checklist(evidence: Evidence) -> list[Entry]:
     return entries
 
 
-def _title(evidence: Evidence) -> str:
-    return f"Question: {evidence.title}. A prediction model from medical images and clinical values (deep learning)."
-
-
-def _source(evidence: Evidence) -> str:
-    if evidence.synthetic:
-        return f"SYNTHETIC cohort of the task {evidence.task}, written by a program: no patients."
-    return f"Task {evidence.task}; the SHA-256 of labels, values and slices stand under “How it was made”."
-
-
 def _eligibility(evidence: Evidence) -> str:
     dropped = evidence.manifest.get("flow", {}).get("dropped", [])
     reasons = "; ".join(str(entry["reason"]) for entry in dropped)
@@ -69,12 +59,6 @@ def _preparation(evidence: Evidence) -> str:
     size = evidence.manifest.get("config", {}).get("image_size")
     scaling = "Clinical columns and grey levels are scaled by the training subjects of each fold alone."
     return f"Slices: {said}; {size} pixels square. {scaling}" if said else scaling
-
-
-def _outcome(evidence: Evidence) -> str:
-    return f"Classes: {', '.join(evidence.classes)}" + (
-        f"; {evidence.classes[1]} is the positive class." if len(evidence.classes) == 2 else "."
-    )
 
 
 def _sample(evidence: Evidence) -> str:
@@ -102,10 +86,6 @@ def _partition(evidence: Evidence) -> str:
     part = evaluation.get("validation") or config.get("validation")
     aside = f" {part:.0%} of the training subjects were set aside for validation." if part else ""
     return how + aside + " Nothing was fitted or chosen on tested subjects."
-
-
-def _disjoint(_: Evidence) -> str:
-    return "At the level of subjects: all scans and slices of a subject are in one fold."
 
 
 def _model(evidence: Evidence) -> str:
@@ -152,44 +132,9 @@ def _robustness(evidence: Evidence) -> str:
     return f"{', '.join(done).capitalize()}." if done else ""
 
 
-def _calibration(evidence: Evidence) -> str:
-    if evidence.calibration.empty:
-        return ""
-    return (
-        "Reliability, Brier score, ECE, slope and intercept; temperature fitted on validation, shown but not applied."
-    )
-
-
-def _groups(evidence: Evidence) -> str:
-    if evidence.subgroups.empty:
-        return ""
-    return f"Scores by {', '.join(dict.fromkeys(evidence.subgroups['variable'].astype(str)))}."
-
-
 def _explained(evidence: Evidence) -> str:
     there = any(run.explanations for arm in evidence.arms for run in arm.runs)
     return "Grad-CAM, integrated gradients and permutation; see “Explanations”." if there else ""
-
-
-def _flow(evidence: Evidence) -> str:
-    return "See the flow diagram." if evidence.manifest.get("flow") else ""
-
-
-def _software(evidence: Evidence) -> str:
-    versions = evidence.manifest.get("versions", {})
-    return ", ".join(f"{name} {version}" for name, version in versions.items())
-
-
-def _performance(_: Evidence) -> str:
-    return "See “Scores” and “Pairs of arms”."
-
-
-def _failures(evidence: Evidence) -> str:
-    return "Example slices that were called wrongly are under “Explanations”." if _explained(evidence) else ""
-
-
-def _output(evidence: Evidence) -> str:
-    return f"A probability for each of {', '.join(evidence.classes)}, of every slice and subject."
 
 
 def _limits(evidence: Evidence) -> str:
@@ -199,15 +144,43 @@ def _limits(evidence: Evidence) -> str:
     return f"{base} The audit has {counted(warnings, 'warning')}.".strip()
 
 
+#: Name in ``_ITEMS`` -> what the run folders say; empty where they say nothing.
 _KNOWN: dict[str, Callable[[Evidence], str]] = {
-    "title": _title, "source": _source, "eligibility": _eligibility, "preparation": _preparation, "outcome": _outcome,
-    "sample": _sample, "missing": _missing, "partition": _partition, "disjoint": _disjoint, "model": _model,
-    "training": _training, "selection": _selection, "metrics": _metrics, "uncertainty": _uncertainty,
-    "robustness": _robustness, "calibration": _calibration, "groups": _groups, "explained": _explained, "flow": _flow,
-    "software": _software, "performance": _performance, "failures": _failures, "output": _output, "limits": _limits,
+    "title": lambda e: (
+        f"Question: {e.title}. A prediction model from medical images and clinical values (deep learning)."
+    ),
+    "source": lambda e: (
+        f"SYNTHETIC cohort of the task {e.task}, written by a program: no patients."
+        if e.synthetic
+        else f"Task {e.task}; the SHA-256 of labels, values and slices stand under “How it was made”."
+    ),
+    "outcome": lambda e: (
+        f"Classes: {', '.join(e.classes)}"
+        + (f"; {e.classes[1]} is the positive class." if len(e.classes) == 2 else ".")
+    ),
+    "disjoint": lambda _: "At the level of subjects: all scans and slices of a subject are in one fold.",
+    "calibration": lambda e: (
+        ""
+        if e.calibration.empty
+        else "Reliability, Brier score, ECE, slope and intercept; "
+        "temperature fitted on validation, shown but not applied."
+    ),
+    "groups": lambda e: (
+        ""
+        if e.subgroups.empty
+        else f"Scores by {', '.join(dict.fromkeys(e.subgroups['variable'].astype(str)))}."
+    ),
+    "flow": lambda e: "See the flow diagram." if e.manifest.get("flow") else "",
+    "software": lambda e: ", ".join(f"{name} {version}" for name, version in e.manifest.get("versions", {}).items()),
+    "performance": lambda _: "See “Scores” and “Pairs of arms”.",
+    "failures": lambda e: "Example slices that were called wrongly are under “Explanations”." if _explained(e) else "",
+    "output": lambda e: f"A probability for each of {', '.join(e.classes)}, of every slice and subject.",
+    "eligibility": _eligibility, "preparation": _preparation, "sample": _sample, "missing": _missing,
+    "partition": _partition, "model": _model, "training": _training, "selection": _selection, "metrics": _metrics,
+    "uncertainty": _uncertainty, "robustness": _robustness, "explained": _explained, "limits": _limits,
 }  # fmt: skip
 
-#: Section, item, TRIPOD+AI, CLAIM, name in _KNOWN or "", what remains to be said.
+#: Section, item, TRIPOD+AI, CLAIM, name in ``_KNOWN`` or "", what remains to be said.
 _ITEMS = (
     ("Title and abstract", "What kind of study, of whom, predicting what", "1", "1", "title", "Name the population."),
     ("Title and abstract", "Structured summary", "2", "2", "", ""),
@@ -221,14 +194,7 @@ _ITEMS = (
     ("Data", "De-identification", "", "11", "", ""),
     ("Data", "Missing data", "11", "12", "missing", ""),
     ("Data", "How images were acquired", "", "13", "", ""),
-    (
-        "Outcome",
-        "Definition, rationale and source of the label",
-        "8a",
-        "14-16",
-        "outcome",
-        "Say how it was established.",
-    ),
+    ("Outcome", "Definition, rationale and source of the label", "8a", "14-16", "outcome", "Say how it was obtained."),
     ("Outcome", "Who assessed it; blinding; agreement of raters", "8b, 8c", "17, 18", "", ""),
     ("Predictors", "Choice, definition and assessment", "9a-9c", "", "", ""),
     ("Sample size", "How it was reached", "10", "21", "sample", "Justify it."),

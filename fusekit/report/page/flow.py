@@ -32,9 +32,7 @@ class Flow:
     """The boxes of the diagram.
 
     Attributes:
-        found, kept: what stands in the boxes; empty if nobody counted.
-        left: beside the arrow between them.
-        folds: below.
+        found, kept: what stands in the boxes; empty if not counted.
         alt: all of it in a sentence or two.
     """
 
@@ -50,7 +48,6 @@ def flow_of(flow: Mapping[str, Any], classes: Sequence[str], tested: Collection[
 
     Args:
         flow: found, dropped, kept, folds.
-        classes: names of the labels.
         tested: numbers of the folds that were tested.
     """
     if not flow:
@@ -69,7 +66,7 @@ def _amounts(counts: Mapping[str, Any]) -> str:
     """``140 scans of 120 subjects``, of what is known."""
     units = ("slice", "scan", "subject")
     known = {unit: counts[f"{unit}s"] for unit in units if counts.get(f"{unit}s") is not None}
-    if any(known.values()):  # a further scan of somebody who stays is one of no subjects that left
+    if any(known.values()):  # a further scan of a subject who stays is one of no subjects that left
         known = {unit: number for unit, number in known.items() if number}
     return " of ".join(counted(int(number), unit) for unit, number in known.items())
 

@@ -11,7 +11,6 @@ class Cell:
     """One cell.
 
     Attributes:
-        text: what stands there.
         notes: lines below it, smaller: an interval, say.
         strong: whether it is set off.
         colour: of the mark before it; empty for none.
@@ -30,8 +29,6 @@ class Grid:
     """A table with a heading a column; the first column names its row.
 
     Attributes:
-        caption: what the table shows.
-        columns: headings.
         rows: cells, as many a row as there are headings.
         texts: numbers of the columns that are read as text and set to the left, beside the first.
     """

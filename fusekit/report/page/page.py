@@ -18,7 +18,6 @@ from fusekit.report.page.grid import Grid
 from fusekit.report.page.provenance import again, config_grid, scrubbed, versions_grid
 from fusekit.report.page.tables import (
     arms_grid,
-    first_grids,
     frame_grid,
     pairs_grids,
     published_grid,
@@ -45,7 +44,6 @@ class Section:
         key: its anchor.
         title: heading.
         text: a sentence or two on how to read it.
-        grids, pictures: what it shows.
         remark: why something is not there.
     """
 
@@ -75,16 +73,14 @@ def page(evidence: Evidence, pictures: Mapping[str, Sequence[Picture]], notes: S
     """
     from jinja2 import Environment, StrictUndefined
 
-    texts = {name: _template(name) for name in ("report.html", "report.css")}
+    folder = resources.files("fusekit.report") / "templates"
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.globals["css"] = texts["report.css"]
+    environment.globals["css"] = (folder / "report.css").read_text(encoding="utf-8")
     environment.filters["scrubbed"] = lambda text: scrubbed(str(text))
-    html = environment.from_string(texts["report.html"]).render(_content(evidence, pictures, notes))
+    html = environment.from_string((folder / "report.html").read_text(encoding="utf-8")).render(
+        _content(evidence, pictures, notes)
+    )
     return "\n".join(line.rstrip() for line in html.splitlines() if line.strip()) + "\n"
-
-
-def _template(name: str) -> str:
-    return resources.files("fusekit.report").joinpath("templates", name).read_text(encoding="utf-8")
 
 
 def _content(
@@ -95,6 +91,8 @@ def _content(
     facts += [counted(int(predictions["fold"].nunique()), "fold"), counted(len(evidence.arms), "arm")]
     facts += [counted(len(evidence.seeds), "seed")]
     entries = checklist(evidence)
+    # What the manifest says of an earlier page is of no use here.
+    found = [one for one in evidence.manifest.get("findings") or () if one.get("items") != [PAGE]]
     return {
         "evidence": evidence,
         "verdict": verdict(evidence),
@@ -103,7 +101,7 @@ def _content(
         "slice_grid": arms_grid(evidence, "slice"),
         "first_pictures": [picture for picture in pictures.get("scores", ()) if picture.name != DIFFERENCES],
         "flow": flow_of(evidence.manifest.get("flow", {}), evidence.classes, set(predictions["fold"].tolist())),
-        "findings": _findings([*_earlier(evidence), *notes]),
+        "findings": _findings([*found, *notes]),
         "sections": [section for section in _sections(evidence, pictures) if not section.empty or section.remark],
         "config_grid": config_grid(evidence),
         "versions_grid": versions_grid(evidence),
@@ -112,11 +110,6 @@ def _content(
         "known": sum(not entry.to_do for entry in entries),
         "entries": len(entries),
     }
-
-
-def _earlier(evidence: Evidence) -> list[Mapping[str, Any]]:
-    """What a run's manifest says, but for what it says of an earlier page."""
-    return [one for one in evidence.manifest.get("findings") or () if one.get("items") != [PAGE]]
 
 
 def _findings(findings: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, list[Mapping[str, Any]]]]:
@@ -133,7 +126,7 @@ def _sections(evidence: Evidence, pictures: Mapping[str, Sequence[Picture]]) -> 
 
     def section(key: str, title: str, text: str, *grids: Grid | None, of: Sequence[str] = ()) -> Section:
         shown = [picture for name in (of or (key,)) for picture in pictures.get(name, ())]
-        return Section(key, title, text, first_grids(grids), shown, remarks.get(key, ""))
+        return Section(key, title, text, [grid for grid in grids if grid], shown, remarks.get(key, ""))
 
     differences = [picture for picture in pictures.get("scores", ()) if picture.name == DIFFERENCES]
     published = published_grid(evidence)
@@ -153,15 +146,10 @@ def _sections(evidence: Evidence, pictures: Mapping[str, Sequence[Picture]]) -> 
 
 
 def _calibration(evidence: Evidence) -> Grid | None:
-    columns = {
-        "arm": "arm",
-        "state": "probabilities",
-        "temperature": "temperature",
-        "brier": "Brier score",
-        "ece": "ECE",
-    }
+    columns = {name: name for name in ("arm", "state", "temperature", "brier", "ece", "slope", "intercept")}
+    columns |= {"state": "probabilities", "brier": "Brier score", "ece": "ECE"}
     caption = "Calibration at subject level; ideal: Brier and ECE 0, intercept 0, slope 1"
-    return frame_grid(evidence.calibration, caption, {**columns, "slope": "slope", "intercept": "intercept"})
+    return frame_grid(evidence.calibration, caption, columns)
 
 
 PAIRS = (

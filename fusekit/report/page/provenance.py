@@ -5,29 +5,24 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Mapping
-from pathlib import PurePosixPath, PureWindowsPath
+from pathlib import PureWindowsPath
 from typing import Any
 
 from fusekit.report.evidence import Evidence
 from fusekit.report.formatting import NOTHING
 from fusekit.report.page.grid import Cell, Grid
 
-#: Entries of a configuration that say where somebody's files lie, and nothing about the numbers.
+#: Entries of a configuration that say where files lie, and nothing about the numbers.
 PLACES = ("out", "data", "recipe")
-#: Options of the command line that are not told by name and value.
+#: Options of the command line that are not repeated by name and value.
 _APART = (*PLACES, "task", "fusion", "baseline", "options", "allow", "seed", "seeds", "jobs", "device")
 
 _PATH = re.compile(r"(?<![\w.:/\\-])(?:~|[A-Za-z]:)?[/\\](?:[^\s/\\'\",;:()<>]+[/\\])+([^\s/\\'\",;:()<>]*)")
 
 
 def scrubbed(text: str) -> str:
-    """Shorten absolute paths to what they end in: a report is passed on, folders are nobody's business."""
+    """Shorten absolute paths to what they end in: a report is passed on, and folders are private."""
     return _PATH.sub(lambda found: f"…/{found[1]}" if found[1] else "…", text)
-
-
-def base_name(path: str) -> str:
-    """Last part of a path of any system."""
-    return PureWindowsPath(path).name if "\\" in path else PurePosixPath(path).name
 
 
 def settings(config: Mapping[str, Any]) -> dict[str, str]:
@@ -57,10 +52,8 @@ def config_grid(evidence: Evidence) -> Grid:
     rows = []
     for name in names:
         values = {arm: flat.get(name, NOTHING) for arm, flat in by_arm.items()}
-        different = len(set(values.values())) > 1
-        text = (
-            "; ".join(f"{arm}: {value}" for arm, value in values.items()) if different else next(iter(values.values()))
-        )
+        one = set(values.values())
+        text = one.pop() if len(one) == 1 else "; ".join(f"{arm}: {value}" for arm, value in values.items())
         rows.append([Cell(name), Cell(text)])
     rows.append([Cell("seeds"), Cell(", ".join(map(str, evidence.seeds)))])
     return Grid("Configuration, complete but for where files lie", ["entry", "value"], rows, texts=(1,))
@@ -96,14 +89,14 @@ def _facts(manifest: Mapping[str, Any]) -> dict[str, str]:
 
 
 def again(evidence: Evidence) -> list[str]:
-    """Command lines that make all of it again; ``DIR`` and ``RUN`` stand for the reader's own folders."""
+    """Command lines that make all of it again; ``DIR`` and ``RUN`` are the reader's own folders."""
     config: Mapping[str, Any] = evidence.manifest.get("config", {})
     kinds = {arm.kind for arm in evidence.arms}
     named = all(arm.name == arm.runs[0].manifest.get("config", {}).get("fusion", arm.name) for arm in evidence.arms)
     if not kinds <= {"fusion", "baseline"} or not named or (len(evidence.arms) == 1 and kinds == {"baseline"}):
         return ["fusekit run --config RUN/manifest.json"] * ("fusion" in kinds)
     task = str(config.get("task", evidence.task))
-    words = [base_name(task) if task.endswith(".toml") else task]
+    words = [PureWindowsPath(task).name if task.endswith(".toml") else task]
     if len(evidence.arms) == 1:
         command = "run"
         words += ["--fusion", evidence.arms[0].name, "--seed", str(evidence.seeds[0])]

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from fusekit.evaluation import implied
 from fusekit.report.drawing.palette import arm_styles
-from fusekit.report.evidence import Arm, Evidence
+from fusekit.report.evidence import Evidence
 from fusekit.report.formatting import MINUS, NOTHING, counted, number, p_value, signed
 from fusekit.report.page.grid import Cell, Grid
 from fusekit.report.page.verdict import LEVEL, best_for_sure
 
-#: What an arm reads, as printed.
-MODALITIES = {"image": "image", "table": "table"}
 #: Metrics that come first.
 FIRST = ("auc", "macro-auc")
 #: Rows of a table; what is longer has its file.
@@ -31,10 +29,12 @@ def interval(low: float, high: float, digits: int = 2) -> tuple[str, ...]:
 def arms_grid(evidence: Evidence, level: str) -> Grid:
     """Every arm with every metric, in the order given."""
     metrics = sorted(evidence.metrics, key=lambda name: name not in FIRST)  # stable: the rest as they were
-    colours, sure = _colours(evidence), best_for_sure(evidence) if level == "subject" else None
+    styles, sure = arm_styles(evidence.names), best_for_sure(evidence) if level == "subject" else None
     rows = []
     for arm in evidence.arms:
-        cells = [_arm(arm, colours), Cell(_reads(arm), muted=not arm.reads)]
+        kind = () if arm.kind == "fusion" else (arm.kind,)
+        reads = " + ".join(sorted(arm.reads)) or "unknown"
+        cells = [Cell(arm.name, kind, colour=styles[arm.name].colour), Cell(reads, muted=not arm.reads)]
         for metric in metrics:
             row = evidence.score(arm.name, metric, level)
             cells.append(_score(row, strong=arm.name == sure and metric in FIRST))
@@ -45,14 +45,6 @@ def arms_grid(evidence: Evidence, level: str) -> Grid:
     caption = f"Scores at {level} level ({size}), with 95 % intervals over subjects"
     caption += f"; means over {seeds} seeds, with the standard deviation between seeds" if seeds > 1 else ""
     return Grid(caption, ["arm", "reads", *(evidence.metrics[name] for name in metrics)], rows, texts=(1,))
-
-
-def _arm(arm: Arm, colours: Mapping[str, str]) -> Cell:
-    return Cell(arm.name, () if arm.kind == "fusion" else (arm.kind,), colour=colours.get(arm.name, ""))
-
-
-def _reads(arm: Arm) -> str:
-    return " + ".join(MODALITIES[name] for name in MODALITIES if name in arm.reads) or "unknown"
 
 
 def _score(row: pd.Series | None, *, strong: bool = False, digits: int = 2) -> Cell:
@@ -100,16 +92,16 @@ def _pair(row: Mapping[Any, Any], several: bool) -> list[Cell]:
 
 
 def published_grid(evidence: Evidence) -> Grid | None:
-    """Somebody's rows, each above ours; None without any."""
+    """Published rows, each above ours; None without any."""
     rows: list[list[Cell]] = []
-    told: set[Any] = set()  # the same words once
+    printed: set[Any] = set()  # the same words once
     published: Sequence[Mapping[str, Any]] = evidence.manifest.get("published") or ()
     metrics = [name for name in evidence.metrics if any(name in entry["scores"] for entry in published)]
     for entry in published:
         scores = {name: value for name, value in entry["scores"].items() if value is not None}
         follows = implied(scores)
-        notes = tuple(str(entry[name]) for name in ("source", "note") if entry.get(name) and entry[name] not in told)
-        told |= {entry.get("source"), entry.get("note")}
+        notes = tuple(str(entry[name]) for name in ("source", "note") if entry.get(name) and entry[name] not in printed)
+        printed |= {entry.get("source"), entry.get("note")}
         cells = [Cell(str(entry["arm"]), notes, muted=True), Cell("published", muted=True)]
         for name in metrics:
             own = follows.get(name, math.nan) if name in scores and name != "prevalence" else math.nan
@@ -131,9 +123,7 @@ def frame_grid(table: pd.DataFrame, caption: str, columns: Mapping[str, str], di
 
     Args:
         table: any; columns NAME_low and NAME_high are limits of NAME, and low and high those of value.
-        caption: what it shows.
         columns: name -> heading, of the columns to show, those that the table has.
-        digits: after the point.
 
     Returns:
         None if the table is empty.
@@ -149,7 +139,8 @@ def frame_grid(table: pd.DataFrame, caption: str, columns: Mapping[str, str], di
         for name in names:
             low, high = limits.get(name, ("", ""))
             notes = interval(row[low], row[high], digits) if low else ()
-            cells.append(Cell(shown(row[name], digits), notes))
+            text = number(row[name], digits) if isinstance(row[name], float | None) else str(row[name])
+            cells.append(Cell(text, notes))
         rows.append(cells)
     more = f" (the first {ROWS} of {len(table)} rows; all of them lie in figures/)" if len(table) > ROWS else ""
     texts = tuple(k for k, name in enumerate(names) if k and not pd.api.types.is_numeric_dtype(table[name]))
@@ -177,35 +168,16 @@ def wide_subgroups(evidence: Evidence) -> list[Grid]:
     if table.empty:
         return []
     metric = next((name for name in (*FIRST, "accuracy") if name in set(table["metric"])), str(table["metric"].iloc[0]))
-    title, names = evidence.metrics.get(metric, metric), [arm.name for arm in evidence.arms]
+    title, names = evidence.metrics.get(metric, metric), evidence.names
     grids = []
     for variable, own in table[table["metric"] == metric].groupby("variable", sort=False):
         rows = []
         for group, part in own.groupby("group", sort=False):
-            by_arm = {row["arm"]: row for row in part.to_dict("records")}
-            cells = [_group_cell(by_arm.get(name)) for name in names]
+            by_arm = {row["arm"]: row for row in part.to_dict("records") if not pd.isna(row["value"])}
+            cells = [
+                Cell(number(row["value"]), interval(row["low"], row["high"])) if row else Cell(NOTHING, muted=True)
+                for row in map(by_arm.get, names)
+            ]
             rows.append([Cell(str(group)), Cell(f"{int(part['subjects'].iloc[0]):,}"), *cells])
         grids.append(Grid(f"{title} by {variable}, subject level", [str(variable), "subjects", *names], rows))
     return grids
-
-
-def _group_cell(row: Mapping[Any, Any] | None) -> Cell:
-    if row is None or pd.isna(row["value"]):
-        return Cell(NOTHING, muted=True)
-    return Cell(number(row["value"]), interval(row["low"], row["high"]))
-
-
-def shown(value: Any, digits: int = 3) -> str:
-    """Numbers rounded, the rest as text."""
-    if isinstance(value, float):
-        return number(value, digits)
-    return NOTHING if value is None else str(value)
-
-
-def _colours(evidence: Evidence) -> dict[str, str]:
-    return {name: style.colour for name, style in arm_styles([arm.name for arm in evidence.arms]).items()}
-
-
-def first_grids(grids: Iterable[Grid | None]) -> list[Grid]:
-    """Those that are there."""
-    return [grid for grid in grids if grid is not None]

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from fusekit.report.evidence import Arm, Evidence
-from fusekit.report.formatting import counted, listed, number, p_value, signed
+from fusekit.report.formatting import counted, equals, listed, number, signed
 
 #: Chance of a false alarm over all pairs together.
 LEVEL = 0.05
@@ -24,17 +24,11 @@ MEASURES = ("auc", "macro-auc", "accuracy")
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The answer.
+    """The answer."""
 
-    Attributes:
-        call: in a few words.
-        sentences: with numbers.
-        kind: helps, harms, undecided, or unasked.
-    """
-
-    call: str
-    sentences: tuple[str, ...]
-    kind: str
+    call: str  # in a few words
+    sentences: tuple[str, ...]  # with numbers
+    kind: str  # helps, harms, undecided, or unasked
 
 
 class Edge(NamedTuple):
@@ -76,7 +70,7 @@ def edge(pairs: pd.DataFrame, first: str, second: str, measure: str) -> Edge | N
 
 def best_for_sure(evidence: Evidence) -> str | None:
     """The arm that is distinguishably better than every other, if there is one."""
-    measure, names = measure_of(evidence.pairs), [arm.name for arm in evidence.arms]
+    measure, names = measure_of(evidence.pairs), evidence.names
     for name in names:
         edges = [edge(evidence.pairs, name, other, measure) for other in names if other != name] if measure else []
         if edges and all(one is not None and one.ahead for one in edges):
@@ -93,7 +87,7 @@ def verdict(evidence: Evidence) -> Verdict:
         return _unasked(evidence, fusions)
     edges = {(a.name, b.name): edge(evidence.pairs, a.name, b.name, measure) for a in fusions for b in others}
     known = {names: one for names, one in edges.items() if one is not None}
-    title, best = _title(measure), _best(evidence, others, measure)
+    title, best = {"auc": "AUC", "macro-auc": "macro AUC"}.get(measure, measure), _best(evidence, others, measure)
     ahead = [a for a in fusions if all((a.name, b.name) in known and known[a.name, b.name].ahead for b in others)]
     beaten = [a for a in fusions if any((a.name, b.name) in known and known[a.name, b.name].behind for b in others)]
     if ahead:
@@ -102,7 +96,8 @@ def verdict(evidence: Evidence) -> Verdict:
     compared = _compared(first, best, known.get((first.name, best.name)), title, evidence)
     if len(beaten) == len(fusions):
         winners = listed(b.name for b in others if all(known[a.name, b.name].behind for a in fusions))
-        what = f"better than {_every(fusions)}" if winners else "Each fusion is beaten by an arm without fusion"
+        every = fusions[0].name if len(fusions) == 1 else f"each of {listed(arm.name for arm in fusions)}"
+        what = f"better than {every}" if winners else "Each fusion is beaten by an arm without fusion"
         lead = f"{winners} is {what}." if winners and " and " not in winners else f"{winners} are {what}."
         return Verdict("Fusion does not help here.", (lead if winners else f"{what}.", compared), "harms")
     return Verdict("Whether fusion helps is not settled here.", (compared, *_also(fusions, others, known)), "undecided")
@@ -118,7 +113,8 @@ def _helps(
     title: str,
 ) -> Verdict:
     names = listed(arm.name for arm in ahead)
-    lead = f"{names} {'predicts' if len(ahead) == 1 else 'predict'} better than {_rivals(others)}."
+    kinds = {"every classical baseline" if arm.kind == "baseline" else "every arm of one modality" for arm in others}
+    lead = f"{names} {'predicts' if len(ahead) == 1 else 'predict'} better than {listed(sorted(kinds))}."
     measure = measure_of(evidence.pairs)
     first = _best(evidence, ahead, measure)
     sentences = [lead, _compared(first, best, known.get((first.name, best.name)), title, evidence)]
@@ -136,7 +132,7 @@ def _compared(first: Arm, second: Arm, one: Edge | None, title: str, evidence: E
     seeds = f" over {counted(len(evidence.seeds), 'seed')}" if len(evidence.seeds) > 1 else ""
     numbers = (
         f"{signed(one.difference)} {title} (95 % CI {signed(one.low)} to {signed(one.high)}; "
-        f"p {_equals(one.p)} after Holm's correction){seeds}"
+        f"p {equals(one.p)} after Holm's correction){seeds}"
     )
     if one.ahead or one.behind:
         return f"{first.name} against {roles}: {numbers}, with {counted(one.subjects, 'subject')}."
@@ -192,24 +188,3 @@ def _best(evidence: Evidence, arms: Sequence[Arm], measure: str) -> Arm:
     """The highest score, to be named first; what is claimed never rests on it."""
     rows = {arm.name: evidence.score(arm.name, measure) for arm in arms}
     return max(arms, key=lambda arm: -1.0 if (row := rows[arm.name]) is None else float(row["value"]))
-
-
-def _rivals(others: Sequence[Arm]) -> str:
-    kinds = [
-        *(["every arm of one modality"] if any(arm.kind != "baseline" for arm in others) else []),
-        *(["every classical baseline"] if any(arm.kind == "baseline" for arm in others) else []),
-    ]
-    return listed(kinds)
-
-
-def _every(fusions: Sequence[Arm]) -> str:
-    return fusions[0].name if len(fusions) == 1 else f"each of {listed(arm.name for arm in fusions)}"
-
-
-def _equals(p: float) -> str:
-    text = p_value(p)
-    return text if text.startswith(("<", "not")) else f"= {text}"
-
-
-def _title(measure: str) -> str:
-    return {"auc": "AUC", "macro-auc": "macro AUC"}.get(measure, measure)

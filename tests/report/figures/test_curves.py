@@ -8,7 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from fusekit.report.figures.bands import roc_band
-from fusekit.report.figures.curves import precision_recall, roc
+from fusekit.report.figures.curves import PRECISION_RECALL, ROC, curves
 from tests.report.conftest import subject_table
 
 ARMS = {name: [subject_table(40, strength=k, seed=k)] for k, name in enumerate(("one", "two", "three"))}
@@ -17,7 +17,7 @@ ARMS = {name: [subject_table(40, strength=k, seed=k)] for k, name in enumerate((
 def test_two_arms_share_a_panel_with_their_bands_and_the_table_holds_what_is_drawn(drawn: list[Figure]) -> None:
     arms = {name: ARMS[name] for name in ("one", "two")}
     aucs = pd.DataFrame({"arm": ["one", "two"], "value": [0.511, 0.722], "low": [0.4, 0.6], "high": [0.6, 0.85]})
-    (picture,) = roc(arms, ("CN", "AD"), aucs=aucs, synthetic=True)
+    (picture,) = curves(arms, ("CN", "AD"), ROC, aucs=aucs, synthetic=True)
     (figure,) = drawn
     (axes,) = figure.axes
     assert len(axes.collections) == 2  # bands
@@ -38,7 +38,7 @@ def test_two_arms_share_a_panel_with_their_bands_and_the_table_holds_what_is_dra
 
 
 def test_more_arms_have_their_bands_in_panels_of_their_own(drawn: list[Figure]) -> None:
-    together, apart = precision_recall(ARMS, ("CN", "AD"))
+    together, apart = curves(ARMS, ("CN", "AD"), PRECISION_RECALL)
     assert (together.name, apart.name) == ("precision-recall", "precision-recall-by-arm")
     assert not drawn[0].axes[0].collections
     panels = [axes for axes in drawn[1].axes if axes.get_visible()]
@@ -52,7 +52,7 @@ def test_more_arms_have_their_bands_in_panels_of_their_own(drawn: list[Figure]) 
 
 def test_three_classes_are_each_drawn_against_the_rest(drawn: list[Figure]) -> None:
     table = subject_table(45, classes=3)
-    (picture,) = roc({"one": [table]}, ("CN", "MCI", "AD"))
+    (picture,) = curves({"one": [table]}, ("CN", "MCI", "AD"), ROC)
     assert [axes.get_title(loc="left") for axes in drawn[0].axes] == [
         f"{name} against the rest" for name in ("CN", "MCI", "AD")
     ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -80,11 +82,14 @@ def test_every_section_has_its_pictures_and_no_two_share_a_name(full: Evidence) 
     }
 
 
-def test_thresholds_of_the_manifest_are_honoured(full: Evidence) -> None:
+def test_thresholds_of_the_manifest_are_honoured(full: Evidence, tmp_path: Path) -> None:
     run = full.arms[1].runs[0]
     limits = {str(fold): {"slice": 0.5, "subject": 0.05} for fold in range(5)}
     manifest = {**run.manifest, "evaluation": {**run.manifest["evaluation"], "thresholds": limits}}
-    arm = replace(full.arms[1], runs=(replace(run, manifest=manifest, history=None, explanations=None),))
+    for name in ("predictions.csv", "metrics.json"):
+        shutil.copy(run.folder / name, tmp_path)
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    arm = replace(full.arms[1], runs=(Run(tmp_path),))
     empty = pd.DataFrame()
     few = replace(
         full, arms=(arm,), pairs=empty, reliability=empty, net_benefit=empty, contribution=empty, shapley=empty,
