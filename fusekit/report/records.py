@@ -63,19 +63,10 @@ class _Evaluation(TypedDict, total=False):
     validation: float | None
 
 
-<<<<<<< HEAD
 class _Amounts(TypedDict, total=False):
     scans: _Amount
     subjects: _Amount
     slices: _Amount
-=======
-class AmountsJson(TypedDict, total=False):
-    """How many; null where not counted."""
-
-    scans: Amount
-    subjects: Amount
-    slices: Amount
->>>>>>> room-d
 
 
 class _Dropped(_Amounts, total=False):
@@ -98,13 +89,7 @@ class _Finding(TypedDict):
     count: NotRequired[Count]
 
 
-<<<<<<< HEAD
 class _Published(TypedDict, total=False):
-=======
-class PublishedJson(TypedDict, total=False):
-    """Published scores, as context."""
-
->>>>>>> room-d
     arm: Required[str]
     scores: Required[dict[str, float | None]]
     fusion: str | None

@@ -13,11 +13,7 @@ import pandas as pd
 from fusekit.evaluation import Rule, probabilities_of
 from fusekit.report.drawing.canvas import plain_text
 from fusekit.report.drawing.palette import BLUE, COLOURS, GREEN, GREY, ORANGE
-<<<<<<< HEAD
-from fusekit.report.formatting import records, with_interval
-=======
 from fusekit.report.drawing.panels import reference
->>>>>>> room-d
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -94,35 +90,8 @@ def _curve(axes: Axes, history: pd.DataFrame) -> None:
     axes.legend(frameon=False)
 
 
-<<<<<<< HEAD
-def _roc(axes: Axes, subjects: pd.DataFrame, slices: pd.DataFrame, scores: pd.DataFrame) -> None:
-    for level, table, colour, width in (("slice", slices, GREY, 1.2), ("subject", subjects, BLUE, 2.2)):
-        false, true = _roc_points(table["label"].to_numpy() == 1, table["p_1"].to_numpy())
-        auc = scores[(scores["level"] == level) & (scores["metric"] == "auc")]
-        text = "".join(f", AUC {with_interval(r['value'], r['low'], r['high'])}" for r in records(auc))
-        axes.plot(false, true, color=colour, linewidth=width, label=f"{level}s{text}")
-    axes.plot([0, 1], [0, 1], color=GREY, linewidth=0.8, linestyle=":")
-    axes.set(title="ROC on held-out subjects", xlabel="1 - specificity", ylabel="sensitivity", box_aspect=1)
-    axes.legend(frameon=False, loc="lower right", fontsize=8)
-
-
-def _roc_of_each(axes: Axes, subjects: pd.DataFrame, classes: Sequence[str]) -> None:
-    """Each class against the rest, at subject level."""
-    for label, (name, colour) in enumerate(zip(classes, cycle(COLOURS), strict=False)):
-        own = subjects["label"].to_numpy() == label
-        if own.any() and not own.all():
-            axes.plot(*_roc_points(own, subjects[f"p_{label}"].to_numpy()), color=colour, label=name)
-    axes.plot([0, 1], [0, 1], color=GREY, linewidth=0.8, linestyle=":")
-    axes.set(title="ROC of each class against the rest", xlabel="1 - specificity", ylabel="sensitivity", box_aspect=1)
-    axes.legend(frameon=False, loc="lower right", fontsize=8)
-
-
-def _roc_points(positive: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """False and true positive rates at every distinct threshold, from (0, 0) to (1, 1)."""
-=======
 def _roc(axes: Axes, lines: Iterable[tuple[np.ndarray, np.ndarray, str, str, float]], title: str) -> None:
     """Draw lines of: which are positive (N,), their scores (N,), label, colour and width."""
->>>>>>> room-d
     from sklearn.metrics import roc_curve
 
     for positive, score, label, colour, width in lines:
@@ -135,7 +104,7 @@ def _roc(axes: Axes, lines: Iterable[tuple[np.ndarray, np.ndarray, str, str, flo
 
 def _with_auc(level: str, scores: pd.DataFrame) -> str:
     auc = scores[(scores["level"] == level) & (scores["metric"] == "auc")]
-    return f"{level}s" + "".join(f", AUC {r.value:.2f} [{r.low:.2f}, {r.high:.2f}]" for r in auc.itertuples())
+    return f"{level}s" + "".join(f", AUC {with_interval(r['value'], r['low'], r['high'])}" for r in records(auc))
 
 
 def _histogram(axes: Axes, values: Mapping[str, pd.Series], colours: Sequence[str], of: str, alpha: float) -> None:
