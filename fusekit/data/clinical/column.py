@@ -168,8 +168,8 @@ class EncodedColumn:
             name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()
         }
         column = Column(**{field.name: exact[field.name] for field in fields(Column)})
-        own = [field.name for field in fields(cls) if field.name in exact]  # older bundles have fewer
-        return cls(column, **{name: exact[name] for name in own})
+        names = [field.name for field in fields(cls) if field.name in exact]  # older bundles have fewer
+        return cls(column, **{name: exact[name] for name in names})
 
 
 def _categories(observed: pd.Series, column: Column) -> tuple[str, ...]:
