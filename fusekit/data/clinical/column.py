@@ -175,8 +175,8 @@ class EncodedColumn:
             name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()
         }
         column = Column(**{field.name: exact[field.name] for field in fields(Column)})
-        own = [field.name for field in fields(cls) if field.name in exact]  # older bundles have fewer
-        return cls(column, **{name: exact[name] for name in own})
+        names = [field.name for field in fields(cls) if field.name in exact]  # older bundles have fewer
+        return cls(column, **{name: exact[name] for name in names})
 
 
 def _levels(numbers: np.ndarray, mean: float, deviation: float) -> tuple[float, ...]:
