@@ -98,7 +98,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
 def _unreported(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out what is computed and drawn of finished runs, which takes longer than the trainings."""
     monkeypatch.setattr(sys.modules["fusekit.experiment.compare.comparison"], "write_report", lambda evidence, out: out)
-    monkeypatch.setattr(sys.modules["fusekit.experiment.compare.comparison"], "gather_evidence", lambda runs: None)
+    monkeypatch.setattr(sys.modules["fusekit.experiment.compare.comparison"], "gather_evidence", lambda runs, out: None)
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +123,7 @@ def serial(asked: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> C
     """What one process makes of them."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys.modules["fusekit.experiment.compare.comparison"], "write_report", lambda evidence, out: out)
-        patch.setattr(sys.modules["fusekit.experiment.compare.comparison"], "gather_evidence", lambda runs: None)
+        patch.setattr(sys.modules["fusekit.experiment.compare.comparison"], "gather_evidence", lambda runs, out: None)
         return compare(**asked, out=tmp_path_factory.mktemp("comparisons") / "serial")
 
 
