@@ -57,8 +57,8 @@ def gather_evidence(runs: Sequence[Run], out: Path | None = None) -> Evidence:
         cohort=runs[0].table("cohort.csv"),
     )
     of = fingerprint([run.folder for run in runs])
-    known = computed(out, of) if out else None
-    return replace(measured(base) if known is None else replace(base, **known), fingerprint=of)
+    kept = computed(out, of) if out else None
+    return replace(measured(base) if kept is None else replace(base, **kept), fingerprint=of)
 
 
 def runs_of(folder: Path) -> list[Run]:

@@ -22,7 +22,9 @@ def explained(probabilities: np.ndarray, asked: int | None = None) -> np.ndarray
     """
     count, classes = probabilities.shape
     if asked is None and classes > 2:
-        return probabilities.argmax(axis=1)  # a threshold is for two classes, so the most probable one is called
+        return np.asarray(
+            probabilities.argmax(axis=1)
+        )  # a threshold is for two classes, so the most probable one is called
     return np.full(count, POSITIVE if asked is None else asked)
 
 
