@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from fusekit.disk.files import regular
 from fusekit.errors import DataError, FusekitError
@@ -66,7 +66,8 @@ def parse_json(content: str | bytes, kind: type[T], where: str) -> T:
     from pydantic_core import from_json
 
     try:
-        value: T = _adapter(kind).validate_json(content, strict=True)
+        adapter: TypeAdapter[T] = _adapter(cast("Any", kind))
+        value = adapter.validate_json(content, strict=True)
         return value if is_dataclass(kind) else from_json(content)
     except ValidationError as error:
         raise DataError(f"{where}: {_sentence(error.errors()[0])}") from error

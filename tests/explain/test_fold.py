@@ -36,7 +36,9 @@ class Labels(Quiet):
 def explained(bundle: Bundle, cohort: Cohort, folder: Path, progress: Progress | None = None) -> pd.DataFrame:
     probabilities = bundle.probabilities(cohort.images, bundle.encode(cohort.table))
     predictions = prediction_table(cohort.rows, probabilities)
-    return explain_fold(fold_of(bundle, cohort), predictions, folder, seed=1, progress=progress)
+    made = explain_fold(fold_of(bundle, cohort), predictions, folder, seed=1, progress=progress)
+    assert made is not None
+    return made
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from fusekit.evaluation import Rule, probabilities_of
 from fusekit.report.drawing.canvas import plain_text
 from fusekit.report.drawing.palette import BLUE, COLOURS, GREEN, GREY, ORANGE
 from fusekit.report.drawing.panels import reference
+from fusekit.report.formatting import records, with_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -32,7 +32,11 @@ def sections(evidence: Evidence, failed: Callable[[str], None] | None = None) ->
         failed: gets a sentence for each section that cannot be drawn; without it, errors are raised.
     """
     pictures: dict[str, list[Picture]] = {}
-    for name, draw in {**_DRAWN, "explanations": partial(explanations, failed=failed)}.items():
+    drawn: dict[str, Callable[[Evidence], list[Picture]]] = {
+        **_DRAWN,
+        "explanations": partial(explanations, failed=failed),
+    }
+    for name, draw in drawn.items():
         pictures[name] = []
         with attempt(f"the figures of {name}", failed):
             pictures[name] = draw(evidence)
@@ -85,8 +89,11 @@ def _calibration(evidence: Evidence) -> list[Picture]:
 
 
 def _decision(evidence: Evidence) -> list[Picture]:
-    table, own = evidence.net_benefit, {"order": evidence.names, "synthetic": evidence.synthetic}
-    return [] if table.empty else [decision_curve(table, evidence.classes[1], **own)]
+    if evidence.net_benefit.empty:
+        return []
+    return [
+        decision_curve(evidence.net_benefit, evidence.classes[1], order=evidence.names, synthetic=evidence.synthetic)
+    ]
 
 
 def _contribution(evidence: Evidence) -> list[Picture]:

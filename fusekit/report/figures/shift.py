@@ -57,7 +57,7 @@ def external_pictures(
         caption=f"Scores of subjects with 95 % intervals: those held out of the training cohort, and {subjects} of the "
         "other cohort. The model was not changed in between.",
         alt=" ".join(
-            f"{titles[row.metric]}: {row.internal:.2f} in training, {row.external:.2f} elsewhere."
+            f"{titles[str(row.metric)]}: {row.internal:.2f} in training, {row.external:.2f} elsewhere."
             for row in own.itertuples()
         ),
         table=own,
