@@ -19,8 +19,8 @@ from fusekit.explain.attribution import STEPS, attribute
 from fusekit.explain.examples import choose_examples, evenly_spread
 from fusekit.explain.extent import affordable
 from fusekit.explain.gates import gate_table, gates_of
-from fusekit.explain.grad_cam import Maps, deepest, grad_cam
-from fusekit.explain.mean_maps import write_mean_maps
+from fusekit.explain.maps.grad_cam import Maps, deepest, grad_cam
+from fusekit.explain.maps.mean_maps import write_mean_maps
 from fusekit.explain.model import Predictor
 from fusekit.explain.target import explained
 from fusekit.explain.tested import Fold, middle

@@ -14,7 +14,7 @@ from fusekit.errors import DataError
 from fusekit.evaluation import probabilities_of
 from fusekit.explain.answers import answers, as_text
 from fusekit.explain.attribution import attribute
-from fusekit.explain.grad_cam import deepest, grad_cam
+from fusekit.explain.maps.grad_cam import deepest, grad_cam
 from fusekit.explain.model import Predictor
 from fusekit.explain.target import class_number, explained
 from fusekit.explain.tested import middle

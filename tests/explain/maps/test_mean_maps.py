@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from fusekit.bundle.bundle import Bundle
-from fusekit.explain.mean_maps import mean_maps, write_mean_maps
+from fusekit.explain.maps.mean_maps import mean_maps, write_mean_maps
 
 ROWS = pd.DataFrame({"subject": list("aabbcd"), "label": [0, 0, 0, 0, 1, 1], "position": [0, 1, 0, 1, 0, 0]})
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from fusekit.errors import DataError
-from fusekit.explain.places import Place, at_place, places
+from fusekit.explain.maps.places import Place, at_place, places
 from fusekit.explain.target import POSITIVE, log_odds
 from fusekit.models import FusionModel
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from fusekit.bundle.bundle import Bundle
 from fusekit.disk import write_table
-from fusekit.explain.template import lay_on, load_template
+from fusekit.explain.maps.template import lay_on, load_template
 
 
 def mean_maps(rows: pd.DataFrame, images: np.ndarray, maps: np.ndarray) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:

@@ -7,7 +7,7 @@ import pytest
 from scipy.ndimage import affine_transform
 
 from fusekit.errors import DataError
-from fusekit.explain.template import lay_on, load_template
+from fusekit.explain.maps.template import lay_on, load_template
 
 
 @pytest.mark.parametrize(("size", "shift"), [(0.9, (0.0, 0.0)), (0.7, (0.08, -0.08))])
