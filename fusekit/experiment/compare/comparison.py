@@ -102,6 +102,7 @@ def compare(
         raise OptionError(f"--seeds and --jobs take 1 or more, not {seeds} and {jobs}.")
     record = _record(arms, first.seed, seeds)
     target = (first.out or Path("runs", f"compare-{first.task_name}-{_key(record)}")).absolute()
+    arms = {name: replace(arm, out=None) for name, arm in arms.items()}  # ``out`` is of the comparison
     launch = launcher_for(launcher, jobs, of_launcher, target / WORK / JOBS)
     for name, arm in arms.items():  # whatever is wrong with any of them is said before the first is trained
         with named(name):

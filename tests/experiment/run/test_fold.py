@@ -132,7 +132,7 @@ def test_the_epoch_that_is_best_on_those_set_aside_is_the_one_that_predicts(smal
 def test_a_search_keeps_the_candidate_that_is_best_on_those_set_aside(small_run: Run, tmp_path: Path) -> None:
     candidates = {"lr": ("1e-6", "1e-3"), "training.weight_decay": ("0",)}
     _, record = trained(tmp_path / "fold", search=candidates, fusion="clinical-only")
-    assert [tried["choice"]["lr"] for tried in record["search"]] == ["1e-6", "1e-3"]
+    assert [tried["choice"]["lr"] for tried in record["search"]] == [1e-6, 1e-3]
     reached = [tried["validation_auc"] for tried in record["search"]]
     assert record["choice"] == record["search"][int(np.argmax(reached))]["choice"]
     for tried in record["search"]:  # each as if it had been trained by itself
