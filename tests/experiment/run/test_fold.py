@@ -136,7 +136,7 @@ def test_a_search_keeps_the_candidate_that_is_best_on_those_set_aside(small_run:
     reached = [tried["validation_auc"] for tried in record["search"]]
     assert record["choice"] == record["search"][int(np.argmax(reached))]["choice"]
     for tried in record["search"]:  # each as if it had been trained by itself
-        name = tried["choice"]["lr"]
+        name = str(tried["choice"]["lr"])
         trained(tmp_path / name, lr=float(name), fusion="clinical-only")
         aside = Rule().subjects(read(tmp_path / name / "validation.csv"))
         assert roc_auc_score(aside["label"], aside["p_1"]) == pytest.approx(tried["validation_auc"])
