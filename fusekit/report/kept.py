@@ -9,7 +9,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fusekit.disk import read_json, regular
 from fusekit.errors import DataError, first_ten
+from fusekit.report.records import Compared, Manifest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,16 +44,14 @@ def run_folders(folder: Path) -> list[Path]:
         if not (folder / "manifest.json").exists():
             raise DataError(f"{folder} is neither a finished run (manifest.json) nor a comparison (comparison.json).")
         return [folder]
-    arms = [str(name) for name in _json(folder / "comparison.json")["arms"]]
-    known = [(path.parent, _json(path)) for path in sorted((folder / "runs").glob("*/manifest.json"))]
+    arms = list(read_json(folder / "comparison.json", Compared)["arms"])
+    known = [(path.parent, read_json(path, Manifest)) for path in sorted((folder / "runs").glob("*/manifest.json"))]
     of_arm = {arm: [(run, manifest) for run, manifest in known if manifest.get("arm") == arm] for arm in arms}
     if missing := [arm for arm, own in of_arm.items() if not own]:
         raise DataError(
             f"{folder} has no finished run of {first_ten(missing)} yet: run `fusekit compare` again, it resumes."
         )
-    return [
-        run for own in of_arm.values() for run, _ in sorted(own, key=lambda one: int(one[1]["config"].get("seed", 0)))
-    ]
+    return [run for own in of_arm.values() for run, _ in sorted(own, key=lambda one: one[1]["config"].get("seed", 0))]
 
 
 def fingerprint(folders: Sequence[Path]) -> str:
@@ -113,15 +113,11 @@ def keep(
 
 def _record(out: Path, of: str) -> dict[str, Any] | None:
     try:
-        record = _json(out / RECORD)
-        return record if record["fingerprint"] == of else None
-    except (OSError, ValueError, KeyError, TypeError):
+        record = read_json(out / RECORD, dict[str, Any])
+    except DataError:
         return None
-
-
-def _json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
+    return record if record.get("fingerprint") == of else None
 
 
 def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return hashlib.sha256(regular(path).read_bytes()).hexdigest()

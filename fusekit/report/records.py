@@ -144,6 +144,13 @@ class Configured(TypedDict):
     config: _Config
 
 
+@with_config(OPEN)
+class Compared(TypedDict):
+    """``comparison.json``, as a report reads it."""
+
+    arms: dict[str, JsonValue]
+
+
 class _Score(TypedDict):
     level: str
     metric: str

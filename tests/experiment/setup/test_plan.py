@@ -58,7 +58,7 @@ def test_a_plan_holds_what_the_names_stand_for() -> None:
         (
             {"backbone": "botnet26t_256", "image_size": 64},
             OptionError,
-            r"'botnet26t_256' does not take images of 64 x 64: (?s:.)*It takes 256 x 256 \(--image-size 256\)",
+            r"'botnet26t_256' does not take images of 64 x 64(?s:.)*It takes 256 x 256 \(--image-size 256\)",
         ),
         ({"options": {"slices": {"plane": "volume"}}}, OptionError, r"'resnet10t' reads slices\. .*--backbone r3d_18"),
         ({"backbone": "r3d_18"}, OptionError, r"'r3d_18' reads whole volumes, and slices\.plane=coronal gives slices"),

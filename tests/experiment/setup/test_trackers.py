@@ -94,7 +94,7 @@ def test_a_run_tells_its_start_every_epoch_and_its_end_and_is_none_the_worse(tmp
     said = Said()
     options = {**SMALL["options"], "track": {"ink": "red"}}
     run = fusekit.run(**{**SMALL, "options": options}, track="diary", out=tmp_path / "run", progress=said)
-    assert "diary: in red \\[ink]" in said.lines
+    assert "diary: in red [ink]" in said.lines
     history = run.history
     epochs = [
         ("epoch", f"fold-{row.fold}", row.epoch, pytest.approx(row.loss))
@@ -126,7 +126,7 @@ def test_a_tracker_that_fails_is_said_once_and_left_out(fails: str, tmp_path: Pa
     warnings = [line for line in said.lines if "warning" in line]
     assert len(warnings) == 1
     assert "the tracker diary failed and is left out" in warnings[0]
-    assert f"ConnectionError: no paper left at {fails} \\[and a second line]. history.csv has every" in warnings[0]
+    assert f"ConnectionError: no paper left at {fails} [and a second line]. history.csv has every" in warnings[0]
 
 
 def test_one_that_failed_is_left_out_of_a_comparison_and_named_again_by_none(tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def test_a_network_that_is_not_one_graph_is_refused(monkeypatch: pytest.MonkeyPa
     def call() -> None:
         network(torch.ones(2, 1), torch.ones(2, 1))
 
-    with pytest.raises(FusekitError, match=r"cannot compile this network: .*Leave training\.compile away"):
+    with pytest.raises(FusekitError, match=r"cannot compile this network: .*Leave training\.compile out"):
         call()
 
 
