@@ -95,7 +95,9 @@ class _Pass:  # a forward pass that injects
 class _Thread(threading.local):
     """The pass that a thread is in. A context variable would do too, but torch.compile cannot trace its setting."""
 
-    active: _Pass | None = None
+    def __init__(self) -> None:
+        # Each thread's own from the start: a compiled graph is made for a namespace that does not grow meanwhile.
+        self.active: _Pass | None = None
 
 
 _THREAD = _Thread()
