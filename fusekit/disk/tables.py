@@ -5,6 +5,7 @@ People's own tables are read elsewhere: ``fusekit.data.read_table``.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import re
@@ -60,7 +61,8 @@ def read_written(source: Path | bytes, schema: Schema, where: str = "") -> pd.Da
     where = where or str(source)
     content = regular(source).read_bytes() if isinstance(source, Path) else source
     try:
-        cells = pd.read_csv(io.BytesIO(content), header=None, dtype=str, keep_default_na=False, na_values=[""])
+        file = io.BytesIO(codecs.BOM_UTF8 + content)  # pandas drops one mark, which may be the first name's own
+        cells = pd.read_csv(file, header=None, dtype=str, keep_default_na=False, na_values=[""])
     except ValueError as error:  # not UTF-8, empty, or with more cells in a row than there are columns
         raise DataError(f"{where} is no table that FuseKit wrote: {error}.") from error
     names = cells.iloc[0].fillna("").tolist()

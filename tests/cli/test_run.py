@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 from fusekit import Run
 from fusekit.cli import program
 from fusekit.cli.app import STOPPED
+from fusekit.disk import SEAL
 from fusekit.experiment.setup.settings import FIELDS
 from fusekit.extension import catalog
 from fusekit.training.guard.failures import within_memory
@@ -162,7 +163,7 @@ def test_a_run_that_is_asked_to_stop_ends_after_its_batch_and_goes_on_to_the_sam
 def untimed(folder: Path) -> dict[str, Any]:
     """Every file of a run, without durations and memory."""
     found: dict[str, Any] = {}
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+    for path in sorted(path for path in folder.rglob("*") if path.is_file() and path.name != SEAL):
         found[str(path.relative_to(folder))] = path.read_bytes()
     manifest = json.loads(found["manifest.json"])
     found["manifest.json"] = {k: v for k, v in manifest.items() if k not in ("seconds", "peak_memory_mib")}

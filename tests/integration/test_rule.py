@@ -160,7 +160,7 @@ def test_what_is_no_number_is_no_call(run: Run, patients: pd.DataFrame, tmp_path
     with pytest.raises(DataError, match=f"p_0 of subject {first}, scan"):
         wrong.predict(patients, allow_out_of_range=True)
     wrong.save(tmp_path / "pixels")
-    with pytest.raises(DataError, match="pixels has mean nan"):
+    with pytest.raises(DataError, match=r"pixels\.mean is the number nan"):
         fusekit.load(tmp_path / "pixels")
     size, columns = bundle.image_size, len(bundle.encoding.features) if bundle.encoding else 0
     with pytest.raises(DataError, match="no numbers for rows 1;"):

@@ -140,7 +140,7 @@ def test_a_search_keeps_the_candidate_that_is_best_on_those_set_aside(small_run:
         trained(tmp_path / name, lr=float(name), fusion="clinical-only")
         aside = Rule().subjects(read(tmp_path / name / "validation.csv"))
         assert roc_auc_score(aside["label"], aside["p_1"]) == pytest.approx(tried["validation_auc"])
-    chosen = tmp_path / record["choice"]["lr"] / "predictions.csv"
+    chosen = tmp_path / str(record["choice"]["lr"]) / "predictions.csv"
     assert (tmp_path / "fold" / "predictions.csv").read_bytes() == chosen.read_bytes()
 
 

@@ -147,7 +147,7 @@ def test_a_process_that_does_not_get_as_far_as_joining_is_not_waited_for(
     task: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("fusekit.experiment.run.launch.PROGRAM", "import sys; sys.stdin.read(); sys.exit('no')")
-    with pytest.raises(ProcessLostError, match="What it said stands above"):
+    with pytest.raises(ProcessLostError, match="Its own message is above"):
         fusekit.run(str(task), devices=2, device="cpu", image_size=32, out=tmp_path / "run", progress=Quiet())
     assert not list(tmp_path.iterdir())
 
