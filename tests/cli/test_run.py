@@ -161,11 +161,12 @@ def test_a_run_that_is_asked_to_stop_ends_after_its_batch_and_goes_on_to_the_sam
 
 
 def untimed(folder: Path) -> dict[str, Any]:
-    """Every file of a run, without durations and memory."""
+    """Every file of a run, without durations, memory and its place."""
     found: dict[str, Any] = {}
     for path in sorted(path for path in folder.rglob("*") if path.is_file() and path.name != SEAL):
         found[str(path.relative_to(folder))] = path.read_bytes()
     manifest = json.loads(found["manifest.json"])
+    del manifest["config"]["out"]  # each run has its own folder to work in
     found["manifest.json"] = {k: v for k, v in manifest.items() if k not in ("seconds", "peak_memory_mib")}
     history = pd.read_csv(folder / "history.csv").drop(columns=["seconds", "images_per_second"])
     found["history.csv"] = history.to_csv()

@@ -10,6 +10,7 @@ import pandas as pd
 from PIL import Image
 
 from fusekit.disk import SEAL
+from fusekit.report.kept import RECORD as MADE
 
 TASK = """
 table = "people.csv"
@@ -44,7 +45,7 @@ def content(folder: Path) -> dict[str, bytes]:
     """Every file, without durations."""
     found = {}
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.name != SEAL:  # whose digests are of the durations too
+        if path.is_file() and path.name not in (SEAL, MADE.name):  # their digests are of the durations too
             found[str(path.relative_to(folder))] = path.read_bytes()
     for name in found:
         if name.endswith("manifest.json"):

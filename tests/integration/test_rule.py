@@ -172,7 +172,7 @@ def test_what_is_no_number_is_no_call(run: Run, patients: pd.DataFrame, tmp_path
     weight.view(-1)[0] = torch.nan
     bundle.save(tmp_path / "weights")
     weight.copy_(kept)
-    with pytest.raises(DataError, match=f"not every number is one in {name}"):
+    with pytest.raises(DataError, match=f"{name} holds a value that is not a finite number"):
         fusekit.load(tmp_path / "weights")
 
 
