@@ -9,7 +9,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fusekit.disk import read_json, regular
+from typing_extensions import TypedDict
+
+from fusekit.disk import read_json, regular, write_bytes
 from fusekit.errors import DataError, first_ten
 from fusekit.report.records import Compared, Manifest
 
@@ -32,6 +34,13 @@ _READ = (
     "cohort.csv",
 )
 _LIBRARIES = ("fusekit", "matplotlib", "numpy", "pandas", "scipy", "scikit-learn", "statsmodels")
+
+
+class _Made(TypedDict):
+    fingerprint: str
+    tables: dict[str, list[tuple[str, str, list[Any]]]]
+    remarks: dict[str, str]
+    files: dict[str, str]
 
 
 def run_folders(folder: Path) -> list[Path]:
@@ -106,17 +115,15 @@ def keep(
         "remarks": dict(remarks),
         "files": {path.relative_to(out).as_posix(): _digest(path) for path in files},
     }
-    partial = (out / RECORD).with_suffix(".new")
-    partial.write_text(json.dumps(record), encoding="utf-8")
-    partial.replace(out / RECORD)
+    write_bytes(out / RECORD, json.dumps(record).encode())
 
 
 def _record(out: Path, of: str) -> dict[str, Any] | None:
     try:
-        record = read_json(out / RECORD, dict[str, Any])
+        record = dict(read_json(out / RECORD, _Made))
     except DataError:
         return None
-    return record if record.get("fingerprint") == of else None
+    return record if record["fingerprint"] == of else None
 
 
 def _digest(path: Path) -> str:
