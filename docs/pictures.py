@@ -17,7 +17,8 @@ from rich.console import Console
 
 from fusekit import Run
 from fusekit.cli.console import print_run
-from fusekit.experiment.evidence import gather_evidence, runs_of
+from fusekit.experiment.evidence import gather_evidence
+from fusekit.report.kept import run_folders
 
 PICTURES = Path(__file__).parent / "pictures"
 EXTRA = Path(__file__).parent / "extra"
@@ -41,7 +42,7 @@ def main(folder: Path, comparison: Path) -> None:
     for name, size in SCREENS.items():
         photograph(page, PICTURES / f"{name}.png", size)
 
-    evidence = gather_evidence(runs_of(comparison))
+    evidence = gather_evidence([Run(path) for path in run_folders(comparison)])
     scores = [
         {"arm": arm.name, **{title: _cell(evidence.score(arm.name, name)) for name, title in evidence.metrics.items()}}
         for arm in evidence.arms

@@ -124,7 +124,7 @@ def fake_runs(
             manifest = run.manifest(synthetic, validation, PUBLISHED if published else [], hostile, people)
             (out / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
             written.append(out)
-    comparison = {"task": "adni-ad", "arms": list(arms), "seeds": list(range(seeds)), "folds": folds}
+    comparison = {"task": "adni-ad", "arms": {arm: {} for arm in arms}, "seeds": list(range(seeds)), "folds": folds}
     (folder / "comparison.json").write_text(json.dumps(comparison, indent=2) + "\n", encoding="utf-8")
     return written
 

@@ -62,7 +62,7 @@ def read_written(source: Path | bytes, schema: Schema, where: str = "") -> pd.Da
     content = regular(source).read_bytes() if isinstance(source, Path) else source
     try:
         file = io.BytesIO(codecs.BOM_UTF8 + content)  # pandas drops one mark, which may be the first name's own
-        cells = pd.read_csv(file, header=None, dtype=str, keep_default_na=False, na_values=[""])
+        cells = pd.read_csv(file, header=None, dtype=str, keep_default_na=False, na_values=[""], skip_blank_lines=False)
     except ValueError as error:  # not UTF-8, empty, or with more cells in a row than there are columns
         raise DataError(f"{where} is no table that FuseKit wrote: {error}.") from error
     names = cells.iloc[0].fillna("").tolist()

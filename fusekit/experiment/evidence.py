@@ -17,7 +17,7 @@ from fusekit.experiment.not_made import not_made, note_in
 from fusekit.experiment.setup.settings import FREE, identity_of
 from fusekit.extension import catalog
 from fusekit.report.evidence import Arm, Evidence
-from fusekit.report.kept import PAGE, computed, fingerprint, is_current, keep, run_folders
+from fusekit.report.kept import PAGE, computed, fingerprint, is_current, keep
 from fusekit.report.measures import measured
 
 
@@ -56,11 +56,6 @@ def gather_evidence(runs: Sequence[Run], out: Path | None = None) -> Evidence:
     of = fingerprint([run.folder for run in runs])
     before = computed(out, of) if out else None
     return replace(measured(base) if before is None else replace(base, **before), fingerprint=of)
-
-
-def runs_of(folder: Path) -> list[Run]:
-    """The runs in a folder, which is one or a comparison's."""
-    return [Run(run) for run in run_folders(folder)]
 
 
 def _refuse_unreadable(run: Run) -> None:

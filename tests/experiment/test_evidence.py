@@ -11,8 +11,8 @@ import pytest
 
 from fusekit import Run
 from fusekit.errors import DataError
-from fusekit.experiment.evidence import gather_evidence, runs_of, write_report
-from fusekit.report.kept import RECORD, fingerprint, is_current
+from fusekit.experiment.evidence import gather_evidence, write_report
+from fusekit.report.kept import RECORD, fingerprint, is_current, run_folders
 from fusekit.report.page.verdict import verdict
 from tests.fake_runs import fake_runs
 
@@ -129,7 +129,7 @@ def test_a_run_of_an_older_fusekit_is_refused_with_a_way_out(tmp_path: Path) -> 
 
 def test_a_comparison_is_its_runs_in_its_own_order(tmp_path: Path) -> None:
     fake_runs(tmp_path, arms=["rbca", "concat"], seeds=2, subjects=40)
-    names = [run.folder.name for run in runs_of(tmp_path)]
+    names = [run.name for run in run_folders(tmp_path)]
     assert names == ["rbca-seed-0", "rbca-seed-1", "concat-seed-0", "concat-seed-1"]
 
 
@@ -137,9 +137,9 @@ def test_a_comparison_that_has_not_come_to_its_end_is_refused(tmp_path: Path) ->
     (run,) = fake_runs(tmp_path, arms=["rbca"], subjects=40)
     (run / "manifest.json").unlink()
     with pytest.raises(DataError, match="no finished run of rbca yet"):
-        runs_of(tmp_path)
+        run_folders(tmp_path)
     with pytest.raises(DataError, match="neither a finished run"):
-        runs_of(run)
+        run_folders(run)
 
 
 def test_a_report_can_be_made_again_byte_by_byte(tmp_path: Path) -> None:

@@ -22,10 +22,11 @@ from fusekit.data import ClinicalEncoding, Column, Pixels, SlicePolicy
 from fusekit.disk import checksum_of
 from fusekit.errors import DataError, FusekitError
 from fusekit.evaluation import Rule
-from fusekit.experiment.evidence import gather_evidence, runs_of
+from fusekit.experiment.evidence import gather_evidence
 from fusekit.experiment.external.plan import ask
 from fusekit.models import build
 from fusekit.progress import Quiet
+from fusekit.report.kept import run_folders
 from fusekit.report.page.page import page
 from tests.conftest import CommandLine
 from tests.fake_runs import fake_runs
@@ -182,7 +183,7 @@ def test_any_value_anywhere_in_a_run_folder_is_refused_or_reported(
     for _, _, text in mutations(json.loads(path.read_text())):
         path.write_text(text)
         try:
-            assert "<html" in page(gather_evidence(runs_of(folder)), {})
+            assert "<html" in page(gather_evidence([fusekit.Run(path) for path in run_folders(folder)]), {})
         except FusekitError as error:
             said.append(str(error))
     assert all(str(folder) in message for message in said)
