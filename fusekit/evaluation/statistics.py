@@ -46,13 +46,14 @@ def wilson(proportion: float, total: int, confidence: float = 0.95) -> tuple[flo
 
 
 def holm(p: ArrayLike) -> np.ndarray:
-    """Correct p values (N,) for their number (Holm 1979); undefined ones are not counted."""
-    from statsmodels.stats.multitest import multipletests
+    """Correct p values (N,) for their number (Holm 1979); undefined ones are not counted.
 
+    As ``multipletests`` of statsmodels, which collects all garbage in each call: 0.2 s beside torch.
+    """
     corrected = np.array(p, dtype=float)
-    defined = ~np.isnan(corrected)
-    if defined.any():
-        corrected[defined] = multipletests(corrected[defined], method="holm")[1]
+    order = np.argsort(corrected)[: int(np.count_nonzero(~np.isnan(corrected)))]  # NaN is sorted last
+    steps = corrected[order] * np.arange(len(order), 0, -1)
+    corrected[order] = np.maximum.accumulate(steps).clip(max=1)
     return corrected
 
 

@@ -7,6 +7,7 @@ import tracemalloc
 import numpy as np
 import pytest
 from scipy.stats import binomtest
+from statsmodels.stats.multitest import multipletests
 
 from fusekit.evaluation.statistics import holm, interval_text, subject_bootstrap, wilson
 
@@ -39,6 +40,13 @@ def test_holm_corrects_by_hand() -> None:
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm([0.9, 0.8]) == pytest.approx([1.0, 1.0])
     assert len(holm([])) == 0
+
+
+def test_holm_agrees_with_statsmodels() -> None:
+    rng = np.random.default_rng(0)
+    for count in (1, 2, 7, 200):
+        p = rng.random(count).round(2) ** 2  # rounded: some are equal, some 0
+        assert holm(p) == pytest.approx(multipletests(p, method="holm")[1], rel=1e-12)
 
 
 def test_an_interval_without_limits_is_named_and_never_printed_as_nan() -> None:
