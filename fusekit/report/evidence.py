@@ -33,6 +33,9 @@ class Arm:
         return self.reads == {"image", "table"}
 
 
+#: State of probabilities that were predicted; any other is a recalibration.
+AS_PREDICTED = "as predicted"
+
 #: Tables of evidence that are computed of its runs.
 COMPUTED = (
     "pairs", "calibration", "reliability", "net_benefit", "contribution", "shapley", "missingness", "subgroups",
@@ -110,6 +113,11 @@ class Evidence:
     def subjects(self) -> int:
         """How many subjects were tested."""
         return int(self.arms[0].runs[0].predictions["subject"].nunique())
+
+    @property
+    def subject_scores(self) -> pd.DataFrame:
+        """Rows of ``scores`` at subject level."""
+        return self.scores[self.scores["level"] == "subject"]
 
     def score(self, arm: str, metric: str, level: str = "subject") -> pd.Series | None:
         """Row of ``scores``, if the arm has it."""

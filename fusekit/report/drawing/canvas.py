@@ -1,4 +1,4 @@
-"""Figures on which text is text: dollars are dollars, and letters that the font lacks are boxes."""
+"""Empty figures, on which text is text: dollars are dollars, and letters that the font lacks are boxes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @contextmanager
@@ -24,3 +27,15 @@ def plain_text(style: Mapping[str, Any] = MappingProxyType({})) -> Iterator[None
         for message in ("Glyph .* missing from", "constrained_layout not applied"):
             warnings.filterwarnings("ignore", message, UserWarning)
         yield
+
+
+def blank(width: float, height: float, title: str = "") -> Figure:
+    """An empty figure of so many inches, by matplotlib's object interface: no window, no global state, no backend."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    if title:
+        figure.suptitle(title, fontsize=13, fontweight="bold")
+    return figure

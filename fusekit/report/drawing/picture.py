@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 import pandas as pd
 
-from fusekit.report.drawing.canvas import plain_text
+from fusekit.report.drawing.canvas import blank, plain_text
 from fusekit.terminal import visible
 
 if TYPE_CHECKING:
@@ -105,16 +105,11 @@ def draw(
         title, caption, alt, table: see ``Picture``.
         synthetic: print so on the picture, and say so in its caption.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     if not re.fullmatch(r"[a-z][a-z0-9-]*", name):
         raise ValueError(f"A picture's name is small letters, digits and hyphens, not {name!r}.")
     png, svg = BytesIO(), BytesIO()
     with plain_text({**_STYLE, "svg.hashsalt": name}):
-        # The object interface, not pyplot: no window, no global state, no backend to choose.
-        figure = Figure(figsize=(width, height), layout="constrained")
-        FigureCanvasAgg(figure)
+        figure = blank(width, height)
         paint(figure)
         if synthetic:
             figure.suptitle(SYNTHETIC, x=0.99, ha="right", fontsize=8, fontweight="bold", color="#7A3B00")

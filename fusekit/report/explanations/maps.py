@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import SubFigure
 
 #: A perceptual scale: even steps of lightness, in grey print and to colour-blind people too.
-SCALE = "inferno"
+COLOURS = "inferno"
+#: Height of the colours' scale below maps, in inches.
+SCALE = 0.62
 #: How far the strongest place covers the slice; the others in proportion.
 COVER = 0.85
 #: Side of a picture's slice in pixels: more cannot be seen at the size in which slices are shown.
@@ -57,7 +59,7 @@ def laid_over(image: np.ndarray, heat: np.ndarray) -> np.ndarray:
     heat = np.clip(np.nan_to_num(heat.astype(float)), 0, 1)
     grey = np.clip(image.astype(float) / 255, 0, 1)[..., None]
     cover = COVER * heat[..., None]
-    return np.asarray(grey * (1 - cover) + colormaps[SCALE](heat)[..., :3] * cover)
+    return np.asarray(grey * (1 - cover) + colormaps[COLOURS](heat)[..., :3] * cover)
 
 
 def show(axes: Axes, image: np.ndarray, heat: np.ndarray | None, plane: str, *, letters: bool = True) -> None:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from fusekit.report.drawing.canvas import plain_text
-from fusekit.report.drawing.palette import BLUE, GREY, ORANGE
+from fusekit.report.drawing.canvas import blank, plain_text
+from fusekit.report.drawing.palette import BLUE, GREY, ORANGE, ArmStyle
+from fusekit.report.drawing.panels import forest
+from fusekit.report.formatting import limits_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,12 +28,7 @@ def inflation(path: Path, *, title: str, scores: pd.DataFrame, chance: float) ->
         scores: labels, split, level, metric, value, low, high.
         chance: accuracy of always naming the commoner class.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(10, 3.8), layout="constrained")
-    FigureCanvasAgg(figure)
-    figure.suptitle(title, fontsize=13, fontweight="bold")
+    figure = blank(10, 3.8, title)
     panels = figure.subplots(1, 2, sharey=True)
     for axes, metric, line in zip(panels, TITLES, (chance, 0.5), strict=True):
         _panel(axes, scores[scores["metric"] == metric], line)
@@ -47,9 +44,8 @@ def _panel(axes: Axes, scores: pd.DataFrame, chance: float) -> None:
     for level, shift in (("slice", -0.13), ("subject", 0.13)):
         own = scores[scores["level"] == level].set_index(["labels", "split"])
         for place, setting in enumerate(settings):
-            value, low, high = (float(own.loc[setting, name]) for name in ("value", "low", "high"))
             colour = ORANGE if setting[1] == "slice" else BLUE
-            axes.plot([low, high], [place + shift] * 2, color=colour, linewidth=1.5)
-            axes.plot(value, place + shift, "o", color=colour, markerfacecolor=colour if level == "slice" else "white")
+            face = {} if level == "slice" else {"markerfacecolor": "white"}
+            forest(axes, place + shift, limits_of(own.loc[setting]), ArmStyle(colour, "-", "o"), **face)
         axes.plot([], [], "ko", markerfacecolor="k" if level == "slice" else "white", label=f"of {level}s")
     axes.set_yticks(range(len(settings)), [f"{labels} labels,\nsplit by {split}" for labels, split in settings])

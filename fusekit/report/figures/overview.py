@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 
 from fusekit.evaluation import Rule, probabilities_of
-from fusekit.report.drawing.canvas import plain_text
+from fusekit.report.drawing.canvas import blank, plain_text
 from fusekit.report.drawing.palette import BLUE, COLOURS, GREEN, GREY, ORANGE
 from fusekit.report.drawing.panels import reference
-from fusekit.report.formatting import records, with_interval
+from fusekit.report.formatting import limits_of, records, with_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,13 +45,7 @@ def overview(
         images: (N, H, W), or (N, S, S, S) of whole volumes; ``predictions["row"]`` counts in it.
         rule: that the scores were made by.
     """
-    # The object interface, not pyplot: no window, no global state, no backend to choose.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(11, 6.6), layout="constrained")
-    FigureCanvasAgg(figure)
-    figure.suptitle(title, fontsize=13, fontweight="bold")
+    figure = blank(11, 6.6, title)
     subjects = rule.subjects(predictions)
     rows = figure.add_gridspec(2, 1, height_ratios=[2.1, 1])
     above, below = figure.add_subfigure(rows[0]), figure.add_subfigure(rows[1])  # each with columns of its own
@@ -105,7 +99,7 @@ def _roc(axes: Axes, lines: Iterable[tuple[np.ndarray, np.ndarray, str, str, flo
 
 def _with_auc(level: str, scores: pd.DataFrame) -> str:
     auc = scores[(scores["level"] == level) & (scores["metric"] == "auc")]
-    return f"{level}s" + "".join(f", AUC {with_interval(r['value'], r['low'], r['high'])}" for r in records(auc))
+    return f"{level}s" + "".join(f", AUC {with_interval(*limits_of(row))}" for row in records(auc))
 
 
 def _histogram(axes: Axes, values: Mapping[str, pd.Series], colours: Sequence[str], of: str, alpha: float) -> None:
@@ -136,8 +130,5 @@ def _slice(axes: Axes, image: np.ndarray, row: pd.Series, classes: Sequence[str]
         image = image[len(image) // 2]
     axes.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
     axes.set_axis_off()
-    axes.set_title(
-        f"{classes[own]}: {'right' if right else 'wrong'}\np({classes[shown]}) = {row[f'p_{shown}']:.2f}",
-        fontsize=8,
-        color=GREEN if right else ORANGE,
-    )
+    heading = f"{classes[own]}: {'right' if right else 'wrong'}\np({classes[shown]}) = {row[f'p_{shown}']:.2f}"
+    axes.set_title(heading, fontsize=8, color=GREEN if right else ORANGE)
