@@ -56,12 +56,12 @@ def holm(p: ArrayLike) -> np.ndarray:
     return corrected
 
 
-def times_drawn(strata: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """How often each subject (N,) is in each resample, the strata's sizes kept: (RESAMPLES, N)."""
-    times = np.empty((RESAMPLES, len(strata)))
+def times_drawn(strata: np.ndarray, rng: np.random.Generator, resamples: int = RESAMPLES) -> np.ndarray:
+    """How often each subject (N,) is in each resample, the strata's sizes kept: (resamples, N)."""
+    times = np.empty((resamples, len(strata)))
     for stratum in np.unique(strata):
         members = np.flatnonzero(strata == stratum)
-        times[:, members] = rng.multinomial(len(members), np.full(len(members), 1 / len(members)), RESAMPLES)
+        times[:, members] = rng.multinomial(len(members), np.full(len(members), 1 / len(members)), resamples)
     return times
 
 

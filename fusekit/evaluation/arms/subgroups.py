@@ -80,21 +80,20 @@ def grouped(values: pd.Series, variable: str) -> pd.Series:
     twelve names the largest groups are kept, and the others joined. What is missing is "not known".
 
     Args:
-        values: as read from ``cohort.csv``.
+        values: numbers if the type is a number's, else names, whatever they look like: a run reads its ``cohort.csv``
+            with the types that its manifest declares.
         variable: its name; a variable with "age" among its words holds ages.
 
     Returns:
         Ordered categories, of which each has a subject.
     """
-    numbers = pd.to_numeric(values, errors="coerce")
     words = set(re.findall(r"[^\W_]+", variable.lower()))
-    named = numbers.notna().sum() < values.notna().sum() or bool(CODES & words)
-    if named or numbers.nunique() <= FEW:
+    if pd.api.types.is_numeric_dtype(values) and not CODES & words and values.nunique() > FEW:
+        bands = _decades(values) if "age" in words else _thirds(values)
+        texts, order = bands.astype(object), list(bands.cat.categories[bands.cat.categories.isin(bands.dropna())])
+    else:
         texts = _largest(values.map(_text).where(values.notna()))
         order = sorted(set(texts.dropna()), key=lambda text: (text.endswith(OTHERS), _number(text), text))
-    else:
-        bands = _decades(numbers) if "age" in words else _thirds(numbers)
-        texts, order = bands.astype(object), list(bands.cat.categories[bands.cat.categories.isin(bands.dropna())])
     texts = texts.where(values.notna(), UNKNOWN)
     order = [group for group in order if group != UNKNOWN] + [UNKNOWN] * bool((texts == UNKNOWN).any())
     return pd.Series(pd.Categorical(texts, categories=order, ordered=True), index=values.index)
@@ -126,9 +125,7 @@ def _thirds(numbers: pd.Series) -> pd.Series:
     """Three bands of equally many, named by the lowest and highest value inside; fewer where values repeat."""
     bands = pd.qcut(numbers, 3, labels=False, duplicates="drop")
     limits = numbers.groupby(bands).agg(["min", "max"])
-    names = {
-        band: f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}" for band, low, high in limits.itertuples()
-    }
+    names = {band: " to ".join(dict.fromkeys((f"{low:.4g}", f"{high:.4g}"))) for band, low, high in limits.itertuples()}
     return pd.Series(pd.Categorical(bands.map(names), categories=list(names.values()), ordered=True), numbers.index)
 
 

@@ -40,19 +40,12 @@ _LIMIT = 50.0
 
 @dataclass(frozen=True, slots=True)
 class CalibrationMap:
-    """A map of a subject's probabilities.
+    """A map of a subject's probabilities."""
 
-    Args:
-        method: a name in ``METHODS``.
-        temperature: above 1, probabilities move towards equal ones.
-        intercept, slope: of the logistic map; above 0, the positive class becomes more probable; below 1, probabilities
-            move towards one half.
-    """
-
-    method: str
-    temperature: float = 1.0
-    intercept: float = 0.0
-    slope: float = 1.0
+    method: str  # a name in ``METHODS``
+    temperature: float = 1.0  # above 1, probabilities move towards equal ones
+    intercept: float = 0.0  # above 0, the positive class becomes more probable
+    slope: float = 1.0  # of the logistic map; below 1, probabilities move towards one half
 
     @classmethod
     def fit(cls, method: str, labels: np.ndarray, probabilities: np.ndarray) -> CalibrationMap:

@@ -57,25 +57,15 @@ _DIGITS = re.compile(r"(\.\d\d)\d+")
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """One drawing.
+    """One drawing."""
 
-    Attributes:
-        name: stem of its files, and prefix of the SVG's ids.
-        title: heading.
-        caption: one or two sentences: what is shown, of how many subjects, and what bands and bars are.
-        alt: what a reader who cannot see it should know.
-        svg: one ``<svg>`` element that can stand in an HTML page beside others, or in a file by itself.
-        png: the same at 130 dpi.
-        table: the numbers that are drawn.
-    """
-
-    name: str
+    name: str  # stem of its files, and prefix of the SVG's ids
     title: str
-    caption: str
-    alt: str
-    svg: str
-    png: bytes
-    table: pd.DataFrame
+    caption: str  # what is shown, of how many subjects, and what bands and bars are
+    alt: str  # what a reader who cannot see it should know
+    svg: str  # one ``<svg>`` element, for an HTML page that has others, or for a file
+    png: bytes  # the same at 130 dpi
+    table: pd.DataFrame  # the numbers that are drawn
 
     def save(self, folder: Path) -> None:
         """Write NAME.svg, NAME.png and NAME.csv into a folder, which is made if it does not exist."""

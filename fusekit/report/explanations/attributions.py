@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,11 +20,11 @@ MOST_COLUMNS = 12
 MARKERS = ("o", "^", "s", *ARM_MARKERS[3:])
 
 
-def attributions(own: Explained) -> list[Picture]:
+def attributions(own: Explained) -> Iterator[Picture]:
     """Draw every subject's attribution to the columns that matter most, and the mean of their sizes."""
     table = own.table("attributions.csv")
     if table is None or "label" not in table:
-        return []
+        return
     table["size"] = table["attribution"].abs()
     sizes = table.groupby("column")["size"].mean().sort_values(ascending=False, kind="stable")[:MOST_COLUMNS]
     of, places = named(explained(table), own.classes), {column: k for k, column in enumerate(sizes.index)}
@@ -48,25 +49,23 @@ def attributions(own: Explained) -> list[Picture]:
         legend_below(axes, columns=len(own.classes))
 
     said = ", ".join(f"{column} {size:.2f}" for column, size in sizes.items())
-    return [
-        own.draw(
-            "attributions",
-            paint,
-            "which clinical values speak",
-            caption=f"Integrated gradients of {table['subject'].nunique()} held-out subjects against the training "
-            f"mean: what each value adds to the log odds of {of}. Grey bars: mean size over subjects.",
-            alt=f"Mean size of the attribution: {said}.",
-            table=table.drop(columns=["subject", "value"], errors="ignore"),
-            height=0.3 * len(sizes) + 1.1,
-        )
-    ]
+    yield own.draw(
+        "attributions",
+        paint,
+        "which clinical values speak",
+        caption=f"Integrated gradients of {table['subject'].nunique()} held-out subjects against the training "
+        f"mean: what each value adds to the log odds of {of}. Grey bars: mean size over subjects.",
+        alt=f"Mean size of the attribution: {said}.",
+        table=table.drop(columns=["subject", "value"], errors="ignore"),
+        height=0.3 * len(sizes) + 1.1,
+    )
 
 
-def gates(own: Explained) -> list[Picture]:
+def gates(own: Explained) -> Iterator[Picture]:
     """Draw the range of the channel gates at every site, by class."""
     table = own.table("gates.csv")
     if table is None:
-        return []
+        return
     places = {site: k for k, site in enumerate(table["site"].unique())}
     labels = sorted(set(table["label"]))
     shifts = np.linspace(-0.18, 0.18, len(labels)) if len(labels) > 1 else np.zeros(1)
@@ -86,15 +85,13 @@ def gates(own: Explained) -> list[Picture]:
 
     middle = table.groupby("label")["median"].median()
     said = ", ".join(f"{own.classes[int(str(label))]} {value:.3f}" for label, value in middle.items())
-    return [
-        own.draw(
-            "gates",
-            paint,
-            "how the table gates the image's channels",
-            caption="Gates at each site of the network, mean over the held-out subjects of a class; point: median over "
-            "channels, line: from the 5th to the 95th percentile of channels.",
-            alt=f"Median gate over all sites: {said}.",
-            table=table,
-            height=0.27 * len(places) + 1.1,
-        )
-    ]
+    yield own.draw(
+        "gates",
+        paint,
+        "how the table gates the image's channels",
+        caption="Gates at each site of the network, mean over the held-out subjects of a class; point: median over "
+        "channels, line: from the 5th to the 95th percentile of channels.",
+        alt=f"Median gate over all sites: {said}.",
+        table=table,
+        height=0.27 * len(places) + 1.1,
+    )

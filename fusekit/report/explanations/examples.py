@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from fusekit.report.drawing.picture import Picture
@@ -19,11 +20,11 @@ ROW = 1.62
 SIGNS = {"right": ("\N{CHECK MARK} right", "#006B4E"), "wrong": ("\N{BALLOT X} WRONG", "#A94A00")}
 
 
-def examples(own: Explained) -> list[Picture]:
+def examples(own: Explained) -> Iterator[Picture]:
     """Draw the slices of ``examples.csv`` in grey and again with their Grad-CAM, two examples per row."""
     table, images, maps = own.table("examples.csv"), own.array("images.npy"), own.array("grad_cam.npy")
     if table is None or images is None or "called" not in table:  # as in folders of older runs
-        return []
+        return
     classes, targets = own.classes, explained(table)
     speaks_for, lines = named(targets, classes), -(-len(table) // 2)
 
@@ -53,16 +54,14 @@ def examples(own: Explained) -> list[Picture]:
     columns = ["row", "true", "called", "kind", *(f"p_{k}" for k in names), "maximum"]
     beside = " Beside each its Grad-CAM, scaled to its own maximum." if maps is not None else ""
     with_maps = f", with maps of what speaks for {speaks_for}" if maps is not None else ""
-    return [
-        own.draw(
-            "examples",
-            paint,
-            "slices called rightly and wrongly",
-            caption="Held-out slices of different subjects, the surest right and the surest wrong calls of each class."
-            f"{beside} {orientation(own.plane)}",
-            alt=f"{counts.get('right', 0)} slices called rightly and {counts.get('wrong', 0)} called wrongly by "
-            f"{own.arm}{with_maps}.",
-            table=shown[[c for c in columns if c in shown]],
-            height=ROW * lines + (SCALE if maps is not None else 0) + 0.25,
-        )
-    ]
+    yield own.draw(
+        "examples",
+        paint,
+        "slices called rightly and wrongly",
+        caption="Held-out slices of different subjects, the surest right and the surest wrong calls of each class."
+        f"{beside} {orientation(own.plane)}",
+        alt=f"{counts.get('right', 0)} slices called rightly and {counts.get('wrong', 0)} called wrongly by "
+        f"{own.arm}{with_maps}.",
+        table=shown[[c for c in columns if c in shown]],
+        height=ROW * lines + (SCALE if maps is not None else 0) + 0.25,
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from fusekit.errors import attempt
 from fusekit.report.drawing.picture import Picture
@@ -13,8 +13,8 @@ from fusekit.report.explanations.folder import Explained
 from fusekit.report.explanations.what_if import mean_maps, what_if
 from fusekit.report.formatting import file_names
 
-#: Kinds of pictures in the order of a report; a function without files to draw returns no picture.
-KINDS: dict[str, Callable[[Explained], list[Picture]]] = {
+#: Kinds of pictures in the order of a report; where files are missing, nothing is drawn.
+KINDS: dict[str, Callable[[Explained], Iterable[Picture]]] = {
     "examples": examples,
     "what-if maps": what_if,
     "mean maps": mean_maps,

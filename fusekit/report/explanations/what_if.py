@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 ROW = 2.05
 
 
-def what_if(own: Explained) -> list[Picture]:
+def what_if(own: Explained) -> Iterator[Picture]:
     """Draw each example's map for several values of some clinical columns; only where the table moves maps."""
     table, images, maps = own.table("what_if.csv"), own.array("images.npy"), own.array("what_if.npy")
     if table is None or images is None or maps is None or not own.injected:
-        return []
-    parts = enumerate(table.groupby("example", sort=False), start=1)
-    return [_answers(own, k, part, images[int(str(example))], maps) for k, (example, part) in parts]
+        return
+    for k, (example, part) in enumerate(table.groupby("example", sort=False), start=1):
+        yield _answers(own, k, part, images[int(str(example))], maps)
 
 
 def _answers(own: Explained, number: int, table: pd.DataFrame, image: np.ndarray, maps: np.ndarray) -> Picture:
@@ -86,11 +86,11 @@ def _heading(axes: Axes, row: Mapping[str, Any], target_name: str, target: int) 
         axes.spines[:].set(visible=True, color=BLUE, linewidth=2.5)
 
 
-def mean_maps(own: Explained) -> list[Picture]:
+def mean_maps(own: Explained) -> Iterator[Picture]:
     """Draw the mean map of each class over its mean slices, and laid on the template where there is one."""
     table, images, maps = own.table("mean_map.csv"), own.array("mean_image.npy"), own.array("mean_map.npy")
     if table is None or images is None or maps is None:
-        return []
+        return
     kinds = [("mean", images, maps)]
     brain, laid = own.array("template_image.npy"), own.array("template_map.npy")
     if brain is not None and laid is not None and "template_mm" in table:
@@ -115,15 +115,13 @@ def mean_maps(own: Explained) -> list[Picture]:
 
     subjects = ", ".join(f"{part['subjects'].max()} {label}" for label, part in table.groupby("class", sort=False))
     approximate = " On the template only approximately: its most similar slice, as images are not registered."
-    return [
-        own.draw(
-            "mean-map",
-            paint,
-            "mean map of each class",
-            caption=f"Mean Grad-CAM of held-out subjects ({subjects}) over their mean slice; every map had its own "
-            f"maximum as 1 before.{approximate if len(kinds) > 1 else ''} {orientation(own.plane)}",
-            alt=f"Mean maps of what speaks for {own.target}, of {subjects} subjects, at {len(positions)} places.",
-            table=table,
-            height=ROW * len(cells) + SCALE + 0.25,
-        )
-    ]
+    yield own.draw(
+        "mean-map",
+        paint,
+        "mean map of each class",
+        caption=f"Mean Grad-CAM of held-out subjects ({subjects}) over their mean slice; every map had its own "
+        f"maximum as 1 before.{approximate if len(kinds) > 1 else ''} {orientation(own.plane)}",
+        alt=f"Mean maps of what speaks for {own.target}, of {subjects} subjects, at {len(positions)} places.",
+        table=table,
+        height=ROW * len(cells) + SCALE + 0.25,
+    )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from fusekit.report.drawing.palette import BLACK, GREY, ArmStyle, arm_styles
-from fusekit.report.drawing.panels import TICKS, arm_panels, first_column, legend_below, reference
+from fusekit.report.drawing.panels import TICKS, Line, arm_panels, first_column, legend_below, plot, reference
 from fusekit.report.drawing.picture import Picture, draw
 from fusekit.report.evidence import AS_PREDICTED, Evidence
 from fusekit.report.formatting import shortened
@@ -21,11 +22,11 @@ if TYPE_CHECKING:
 BARS, STRIP = 20, 0.16
 
 
-def reliability(evidence: Evidence) -> list[Picture]:
+def reliability(evidence: Evidence) -> Iterator[Picture]:
     """Draw how often what the first seed predicted came true, a panel per arm."""
     bins = evidence.reliability
     if bins.empty:
-        return []
+        return
     probabilities = {arm.name: arm.runs[0].subjects["p_1"].to_numpy() for arm in evidence.arms}
     summaries = {arm: _summary(evidence.calibration, arm) for arm in bins["arm"].unique()}
     styles = arm_styles(list(summaries), evidence.names)
@@ -39,26 +40,24 @@ def reliability(evidence: Evidence) -> list[Picture]:
     others = ", ".join(state for state in bins["state"].unique() if state != AS_PREDICTED)
     hollow = f" Hollow: {others}, fitted on validation subjects." if others else ""
     said = "; ".join(": ".join(filter(None, (arm, ", ".join(texts)))) for arm, texts in summaries.items())
-    return [
-        draw(
-            "reliability",
-            paint,
-            title="Reliability curves",
-            caption=f"How often {evidence.classes[1]} was true among held-out subjects with like probabilities. Bars "
-            "are 95 % intervals (Wilson), the strip shows where the probabilities lie; dotted: as predicted." + hollow,
-            alt=f"Reliability curves. {said}.",
-            table=bins,
-            height=2.7 * -(-len(summaries) // 2) + 0.3 if len(summaries) > 1 else 5.2,
-            synthetic=evidence.synthetic,
-        )
-    ]
+    yield draw(
+        "reliability",
+        paint,
+        title="Reliability curves",
+        caption=f"How often {evidence.classes[1]} was true among held-out subjects with like probabilities. Bars "
+        "are 95 % intervals (Wilson), the strip shows where the probabilities lie; dotted: as predicted." + hollow,
+        alt=f"Reliability curves. {said}.",
+        table=bins,
+        height=2.7 * -(-len(summaries) // 2) + 0.3 if len(summaries) > 1 else 5.2,
+        synthetic=evidence.synthetic,
+    )
 
 
-def decision_curve(evidence: Evidence) -> list[Picture]:
+def decision_curve(evidence: Evidence) -> Iterator[Picture]:
     """Draw the net benefit of treating those above a threshold, over the threshold."""
     table = evidence.net_benefit
     if table.empty:
-        return []
+        return
     arms = table["arm"].unique().tolist()
     all_treated = table.drop_duplicates("threshold").sort_values("threshold")
     highest = float(max(table["net_benefit"].max(), all_treated["treat_all"].max(), 0.1))
@@ -69,32 +68,27 @@ def decision_curve(evidence: Evidence) -> list[Picture]:
         axes.axhline(0, color=BLACK, linewidth=0.8, linestyle=":", label="treat none")
         for k, (arm, style) in enumerate(arm_styles(arms, evidence.names).items()):
             own = table[table["arm"] == arm].sort_values("threshold")
-            marks = (k * len(own) // 40, max(1, len(own) // 5))
-            axes.plot(
-                own["threshold"], own["net_benefit"], color=style.colour, linestyle=style.line, marker=style.marker,
-                markersize=4.5, markevery=marks, label=shortened(arm),
-            )  # fmt: skip
+            x, y = own["threshold"].to_numpy(), own["net_benefit"].to_numpy()
+            plot(axes, Line(x, y, y, y), style, label=shortened(arm), offset=k, band=False)
         axes.set(xlabel=f"threshold on the probability of {evidence.classes[1]}", ylabel="net benefit", xlim=(0, 1))
         axes.set_ylim(-0.15 * highest, 1.05 * highest)  # what lies far below zero is no help in choosing
         legend_below(axes, columns=2)
 
     best = table.loc[table.groupby("threshold")["net_benefit"].idxmax()].sort_values("threshold")
     near = best.iloc[int((best["threshold"] - 0.5).abs().argmin())]
-    return [
-        draw(
-            "decision-curve",
-            paint,
-            title="Decision curve",
-            caption="Net benefit on held-out subjects: true positives less false positives, these weighted by the odds "
-            "of the threshold, per subject. An arm is worth using where its line lies above those of treating all and "
-            "none.",
-            alt=f"At a threshold of {near['threshold']:.2f} the highest net benefit is {near['net_benefit']:.3f}, of "
-            f"{near['arm']}.",
-            table=table,
-            height=3.7 + 0.17 * (len(arms) // 2 + 1),
-            synthetic=evidence.synthetic,
-        )
-    ]
+    yield draw(
+        "decision-curve",
+        paint,
+        title="Decision curve",
+        caption="Net benefit on held-out subjects: true positives less false positives, these weighted by the odds "
+        "of the threshold, per subject. An arm is worth using where its line lies above those of treating all and "
+        "none.",
+        alt=f"At a threshold of {near['threshold']:.2f} the highest net benefit is {near['net_benefit']:.3f}, of "
+        f"{near['arm']}.",
+        table=table,
+        height=3.7 + 0.17 * (len(arms) // 2 + 1),
+        synthetic=evidence.synthetic,
+    )
 
 
 def _panel(axes: Axes, bins: pd.DataFrame, probabilities: np.ndarray, style: ArmStyle) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from math import ceil
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def confusion(evidence: Evidence) -> list[Picture]:
+def confusion(evidence: Evidence) -> Iterator[Picture]:
     """Draw each arm's confusion matrix of the first seed's subjects: counts, and shares of the true class."""
     from sklearn.metrics import confusion_matrix
 
@@ -44,19 +44,17 @@ def confusion(evidence: Evidence) -> list[Picture]:
         for (i, j), count in np.ndenumerate(n)
     ]
     said = ", ".join(f"{arm} {np.trace(n)} of {n.sum()}" for arm, n in counts.items())
-    return [
-        draw(
-            "confusion",
-            paint,
-            title="Confusion matrices",
-            caption=f"{count_subjects(next(iter(tables.values())))}, held out; called: {called}. Per cent are of the "
-            "true class.",
-            alt=f"Subjects called rightly: {said}.",
-            table=pd.DataFrame(rows),
-            height=2.35 * ceil(len(counts) / 2) + 0.4 if len(counts) > 1 else 4.2,
-            synthetic=evidence.synthetic,
-        )
-    ]
+    yield draw(
+        "confusion",
+        paint,
+        title="Confusion matrices",
+        caption=f"{count_subjects(next(iter(tables.values())))}, held out; called: {called}. Per cent are of the "
+        "true class.",
+        alt=f"Subjects called rightly: {said}.",
+        table=pd.DataFrame(rows),
+        height=2.35 * ceil(len(counts) / 2) + 0.4 if len(counts) > 1 else 4.2,
+        synthetic=evidence.synthetic,
+    )
 
 
 def _shares(counts: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -21,26 +22,21 @@ if TYPE_CHECKING:
 MOST_COLUMNS = 12
 
 
-def ablations(evidence: Evidence) -> list[Picture]:
-    """Draw how much is lost when an input is dropped or shuffled, a panel per arm.
-
-    Returns:
-        ``ablations`` of modalities and blocks, ``importance`` of columns; each only if there are such conditions.
-    """
+def ablations(evidence: Evidence) -> Iterator[Picture]:
+    """Draw how much is lost when a modality, block or column is dropped or shuffled, a panel per arm."""
     table = evidence.contribution
     if table.empty:
-        return []
+        return
     of_columns = table["condition"].str.startswith("column:")
     aside = table["condition"].eq("as-is") | table["condition"].str.startswith("hidden:")
     parts, columns = table[~of_columns & ~aside], table[of_columns]
     costs = columns.groupby("condition")["drop"].max().sort_values(ascending=False, kind="stable")
     place = columns["condition"].map({name: k for k, name in enumerate(costs.index)})
     costly = columns.loc[place[place < MOST_COLUMNS].sort_values(kind="stable").index]
-    pictures = [
-        ("ablations", "What is lost without an input", parts),
-        ("importance", "Permutation importance of clinical columns", costly),
-    ]
-    return [_losses(evidence, name, title, own) for name, title, own in pictures if len(own)]
+    if len(parts):
+        yield _losses(evidence, "ablations", "What is lost without an input", parts)
+    if len(costly):
+        yield _losses(evidence, "importance", "Permutation importance of clinical columns", costly)
 
 
 def condition_text(condition: str) -> str:
@@ -51,11 +47,11 @@ def condition_text(condition: str) -> str:
     return f"{subject} {'shuffled' if how == 'permute' else 'left out'}"
 
 
-def shapley(evidence: Evidence) -> list[Picture]:
+def shapley(evidence: Evidence) -> Iterator[Picture]:
     """Draw how each arm's gain over chance is shared out between image and table."""
     table, measure = evidence.shapley, _measure(evidence)
     if table.empty:
-        return []
+        return
     styles = arm_styles(table["arm"].unique().tolist(), evidence.names)
 
     def paint(figure: Figure) -> None:
@@ -70,26 +66,24 @@ def shapley(evidence: Evidence) -> list[Picture]:
             axes.set_title(modality)
 
     said = "; ".join(f"{r['arm']}, {r['modality']}: {with_interval(*limits_of(r))}" for r in records(table))
-    return [
-        draw(
-            "shapley",
-            paint,
-            title="Shares of image and table",
-            caption=f"Shapley values of the two modalities: what each adds to the {measure}, averaged over whether the "
-            "other is there (left out by its training mean). Lines are 95 % intervals over held-out subjects.",
-            alt=f"{said}.",
-            table=table,
-            height=ROW * len(styles) + 1.3,
-            synthetic=evidence.synthetic,
-        )
-    ]
+    yield draw(
+        "shapley",
+        paint,
+        title="Shares of image and table",
+        caption=f"Shapley values of the two modalities: what each adds to the {measure}, averaged over whether the "
+        "other is there (left out by its training mean). Lines are 95 % intervals over held-out subjects.",
+        alt=f"{said}.",
+        table=table,
+        height=ROW * len(styles) + 1.3,
+        synthetic=evidence.synthetic,
+    )
 
 
-def missingness(evidence: Evidence) -> list[Picture]:
+def missingness(evidence: Evidence) -> Iterator[Picture]:
     """Draw each arm's score over the share of clinical values that is hidden from it."""
     table, measure = evidence.missingness, _measure(evidence)
     if table.empty:
-        return []
+        return
     columns = ["hidden", "auc", "low", "high"]
     lines = {
         str(arm): Line(*own.sort_values("hidden")[columns].to_numpy(dtype=float).T)
@@ -112,19 +106,17 @@ def missingness(evidence: Evidence) -> list[Picture]:
             small_multiples(figure, lines, {}, finish, evidence.names)
 
     said = "; ".join(f"{arm} {line.y[0]:.2f} to {line.y[-1]:.2f}" for arm, line in lines.items())
-    return [
-        draw(
-            "missingness",
-            paint,
-            title="When clinical values are missing",
-            caption=f"{measure} of held-out subjects when each clinical value is hidden at random. Bands are 95 % "
-            f"limits over subjects; dotted: chance.{'' if together else ' Grey: the other arms.'}",
-            alt=f"{measure} with the fewest and with the most values hidden: {said}.",
-            table=table,
-            height=3.6 + 0.17 * len(lines) if together else 1.85 * -(-len(lines) // 2) + 0.5,
-            synthetic=evidence.synthetic,
-        )
-    ]
+    yield draw(
+        "missingness",
+        paint,
+        title="When clinical values are missing",
+        caption=f"{measure} of held-out subjects when each clinical value is hidden at random. Bands are 95 % "
+        f"limits over subjects; dotted: chance.{'' if together else ' Grey: the other arms.'}",
+        alt=f"{measure} with the fewest and with the most values hidden: {said}.",
+        table=table,
+        height=3.6 + 0.17 * len(lines) if together else 1.85 * -(-len(lines) // 2) + 0.5,
+        synthetic=evidence.synthetic,
+    )
 
 
 def _measure(evidence: Evidence) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from math import ceil
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -39,7 +40,7 @@ ROC = Kind("roc", "ROC curves", "1 - specificity", "sensitivity", "AUC")
 PRECISION_RECALL = Kind("precision-recall", "Precision-recall curves", "recall", "precision", "AP")
 
 
-def curves(evidence: Evidence) -> list[Picture]:
+def curves(evidence: Evidence) -> Iterator[Picture]:
     """Draw curves of all arms and seeds; with more than two classes, of each class against the rest.
 
     The legend's AUCs are the scores of the report's table. With more than two classes, and for average precision, they
@@ -49,10 +50,11 @@ def curves(evidence: Evidence) -> list[Picture]:
         A picture per kind, and with two classes and more than two arms another, ``-by-arm``.
     """
     arms = {arm.name: [run.subjects for run in arm.runs] for arm in evidence.arms}
-    return [picture for kind in (ROC, PRECISION_RECALL) for picture in _of_kind(evidence, arms, kind)]
+    for kind in (ROC, PRECISION_RECALL):
+        yield from _of_kind(evidence, arms, kind)
 
 
-def _of_kind(evidence: Evidence, arms: Mapping[str, Sequence[pd.DataFrame]], kind: Kind) -> list[Picture]:
+def _of_kind(evidence: Evidence, arms: Mapping[str, Sequence[pd.DataFrame]], kind: Kind) -> Iterator[Picture]:
     classes, binary = evidence.classes, len(evidence.classes) == 2
     labels = [1] if binary else list(range(len(classes)))
     compute = roc_band if kind is ROC else precision_recall_band
@@ -82,34 +84,23 @@ def _of_kind(evidence: Evidence, arms: Mapping[str, Sequence[pd.DataFrame]], kin
     table = pd.concat([_rows(classes[label], bands[label], areas[label], kind) for label in labels])
     table = table.drop(columns="class") if binary else table
     said = "; ".join(f"{classes[k]}: " + ", ".join(f"{a} {t}" for a, t in texts[k].items()) for k in labels)
-    alt = f"{kind.title}, {said}."
     caption = f"{count_subjects(first)}, held out. {'' if binary else 'Each class against the rest. '}{MEANS}"
-    pictures = [
-        draw(
-            kind.name,
-            all_arms,
-            title=kind.title,
-            caption=f"{caption} {BANDS}" if together else caption,
-            alt=alt,
-            table=table,
-            height=len(labels) * (4.3 + 0.17 * len(arms)),
-            synthetic=evidence.synthetic,
-        )
-    ]
+    picture = partial(draw, alt=f"{kind.title}, {said}.", table=table, synthetic=evidence.synthetic)
+    yield picture(
+        kind.name,
+        all_arms,
+        title=kind.title,
+        caption=f"{caption} {BANDS}" if together else caption,
+        height=len(labels) * (4.3 + 0.17 * len(arms)),
+    )
     if binary and not together:
-        pictures.append(
-            draw(
-                f"{kind.name}-by-arm",
-                each_arm,
-                title=f"{kind.title}, each arm with its band",
-                caption=f"{caption} {BANDS} Grey: the other arms.",
-                alt=alt,
-                table=table,
-                height=2.55 * ceil(len(arms) / 2) + 0.3,
-                synthetic=evidence.synthetic,
-            )
+        yield picture(
+            f"{kind.name}-by-arm",
+            each_arm,
+            title=f"{kind.title}, each arm with its band",
+            caption=f"{caption} {BANDS} Grey: the other arms.",
+            height=2.55 * ceil(len(arms) / 2) + 0.3,
         )
-    return pictures
 
 
 def _rows(name: str, bands: Mapping[str, Band], areas: Mapping[str, Limits], kind: Kind) -> pd.DataFrame:

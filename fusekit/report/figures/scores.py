@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from math import ceil, isnan
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,7 @@ ROW = 0.24
 DIFFERS, ALIKE = ArmStyle(BLACK, "-", "s"), ArmStyle("#5A5A5A", "-", "o")
 
 
-def scores(evidence: Evidence) -> list[Picture]:
+def scores(evidence: Evidence) -> Iterator[Picture]:
     """Draw a panel per metric, with each subject-level score, its interval, and where the seeds lie."""
     table = evidence.subject_scores
     drawn = {name: title for name, title in evidence.metrics.items() if (table["metric"] == name).any()}
@@ -52,25 +53,23 @@ def scores(evidence: Evidence) -> list[Picture]:
         for name, title in drawn.items()
     }
     columns = [c for c in ("arm", "metric", "value", "low", "high", "spread", "seeds", "subjects") if c in table]
-    return [
-        draw(
-            "scores",
-            paint,
-            title="Scores of the arms",
-            caption=f"{number} subjects, held out. Bars are 95 % intervals over subjects.{ticks}",
-            alt="; ".join(f"{title}: {arms}" for title, arms in said.items()) + ".",
-            table=table[columns],
-            height=ceil(len(drawn) / 2) * (ROW * len(arms) + 0.75) + 0.3,
-            synthetic=evidence.synthetic,
-        )
-    ]
+    yield draw(
+        "scores",
+        paint,
+        title="Scores of the arms",
+        caption=f"{number} subjects, held out. Bars are 95 % intervals over subjects.{ticks}",
+        alt="; ".join(f"{title}: {arms}" for title, arms in said.items()) + ".",
+        table=table[columns],
+        height=ceil(len(drawn) / 2) * (ROW * len(arms) + 0.75) + 0.3,
+        synthetic=evidence.synthetic,
+    )
 
 
-def differences(evidence: Evidence) -> list[Picture]:
+def differences(evidence: Evidence) -> Iterator[Picture]:
     """Draw the difference of every pair of arms with its interval, and whether it differs from 0 after correction."""
     pairs = evidence.pairs
     if pairs.empty:
-        return []
+        return
     titles = {measure: evidence.metrics.get(measure, measure) for measure in pairs["measure"].unique()}
 
     def paint(figure: Figure) -> None:
@@ -83,20 +82,17 @@ def differences(evidence: Evidence) -> list[Picture]:
     found = ", ".join(f"{r['first']} and {r['second']} in {titles[r['measure']]}" for r in distinct)
     spread = " Grey: one standard deviation over seeds to either side." if pairs["spread"].notna().any() else ""
     columns = ["first", "second", "measure", "difference", "low", "high", "p", "p_holm", "spread", "subjects"]
-    return [
-        draw(
-            "differences",
-            paint,
-            title="Differences between arms",
-            caption=f"First minus second arm, on the same {pairs['subjects'].max()} subjects. Lines are 95 % intervals "
-            "over subjects; filled squares differ after Holm's correction (p below 0.05), hollow circles do not."
-            + spread,
-            alt=f"Told apart: {found}." if found else "No pair of arms can be told apart.",
-            table=pairs[columns],
-            height=len(titles) * 0.75 + ROW * len(pairs) + 0.4,
-            synthetic=evidence.synthetic,
-        )
-    ]
+    yield draw(
+        "differences",
+        paint,
+        title="Differences between arms",
+        caption=f"First minus second arm, on the same {pairs['subjects'].max()} subjects. Lines are 95 % intervals "
+        "over subjects; filled squares differ after Holm's correction (p below 0.05), hollow circles do not." + spread,
+        alt=f"Told apart: {found}." if found else "No pair of arms can be told apart.",
+        table=pairs[columns],
+        height=len(titles) * 0.75 + ROW * len(pairs) + 0.4,
+        synthetic=evidence.synthetic,
+    )
 
 
 def _differences(axes: Axes, pairs: pd.DataFrame) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 from fusekit.errors import attempt
@@ -17,9 +17,9 @@ from fusekit.report.figures.scores import differences, scores
 from fusekit.report.figures.subgroups import subgroups
 from fusekit.report.figures.training import training
 
-Draw = Callable[[Evidence], list[Picture]]
+Draw = Callable[[Evidence], Iterable[Picture]]
 
-#: Sections, in the order of a report, and what draws them; a function without anything to draw returns no picture.
+#: Sections, in the order of a report, and what draws them: nothing, where there is nothing to draw.
 SECTIONS: dict[str, tuple[Draw, ...]] = {
     "scores": (scores, differences),
     "curves": (curves,),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 METRICS = ("auc", "macro-auc", "accuracy", "balanced-accuracy")
 
 
-def subgroups(evidence: Evidence) -> list[Picture]:
+def subgroups(evidence: Evidence) -> Iterator[Picture]:
     """Draw, for each metric, every group that some arm has a score of, a panel per arm."""
-    if evidence.subgroups.empty:
-        return []
-    tables = {metric: evidence.subgroups[evidence.subgroups["metric"] == metric] for metric in METRICS}
-    return [_drawn(evidence, metric, table) for metric, table in tables.items() if table["value"].notna().any()]
+    for metric in METRICS if len(evidence.subgroups) else ():
+        table = evidence.subgroups[evidence.subgroups["metric"] == metric]
+        if table["value"].notna().any():
+            yield _drawn(evidence, metric, table)
 
 
 def _drawn(evidence: Evidence, metric: str, table: pd.DataFrame) -> Picture:

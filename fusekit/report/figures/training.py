@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -19,13 +20,13 @@ if TYPE_CHECKING:
 _MEASURES = {"loss": "loss", "accuracy": "accuracy", "validation_auc": "validation AUC"}
 
 
-def training(evidence: Evidence) -> list[Picture]:
+def training(evidence: Evidence) -> Iterator[Picture]:
     """Draw the curves of each arm that is trained by epochs: a thin line per seed and fold, and their mean."""
     histories = [
         run.history.assign(arm=arm.name, seed=run.seed) for arm in evidence.arms for run in arm.runs if len(run.history)
     ]
     if not histories:
-        return []
+        return
     table = pd.concat(histories)
     measures = [column for column in _MEASURES if column in table and table[column].notna().any()]
     table = table[["arm", "seed", "fold", "epoch", *measures]]
@@ -47,19 +48,17 @@ def training(evidence: Evidence) -> list[Picture]:
     means = last.groupby("arm", sort=False)[["loss", "accuracy"]].mean()
     said = ", ".join(f"{row.Index} loss {row.loss:.2f}, accuracy {row.accuracy:.2f}" for row in means.itertuples())
     seen = "; validation AUC: of the subjects set aside" if "validation_auc" in measures else ""
-    return [
-        draw(
-            "training",
-            paint,
-            title="Training curves",
-            caption="Loss and accuracy of the training slices, as they were seen (augmented, while the weights changed)"
-            f"{seen}. Thin: each seed and fold; thick: their mean, as long as all of them ran.",
-            alt=f"After the last epoch: {said}.",
-            table=table,
-            height=1.45 * len(arms) + 0.6,
-            synthetic=evidence.synthetic,
-        )
-    ]
+    yield draw(
+        "training",
+        paint,
+        title="Training curves",
+        caption="Loss and accuracy of the training slices, as they were seen (augmented, while the weights changed)"
+        f"{seen}. Thin: each seed and fold; thick: their mean, as long as all of them ran.",
+        alt=f"After the last epoch: {said}.",
+        table=table,
+        height=1.45 * len(arms) + 0.6,
+        synthetic=evidence.synthetic,
+    )
 
 
 def _curves(axes: Axes, history: pd.DataFrame, column: str, style: ArmStyle) -> None:

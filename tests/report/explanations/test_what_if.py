@@ -75,7 +75,8 @@ def test_a_long_unit_is_in_the_heading_only(drawn: list[Figure], explained: Call
     row = (0, "IGF", "-1.9", -1.9, "log10 concentration", "-1.9", True, 0.5, 0.5, 0.0)
     columns = ["example", "column", "level", "number", "unit", "original", "is_original", "p_0", "p_1", "change"]
     table = pd.DataFrame([row], columns=columns)
-    what_if(explained({"what_if": table}, {"images": np.zeros((1, 8, 8), np.uint8), "what_if": np.ones((1, 8, 8))}))
+    arrays = {"images": np.zeros((1, 8, 8), np.uint8), "what_if": np.ones((1, 8, 8))}
+    list(what_if(explained({"what_if": table}, arrays)))
     part = drawn[0].subfigs[0]
     assert part.get_suptitle() == "IGF (own value -1.9 log10 concentration)"
     assert next(axes for axes in part.axes if axes.images).get_title(loc="center").startswith("-1.9\n")

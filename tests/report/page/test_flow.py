@@ -26,7 +26,7 @@ def test_boxes_say_what_was_counted_and_nothing_else() -> None:
         ("Fold 1", "24 subjects", ("12 CN", "12 AD"), True),
         ("Fold 2", "23 subjects", ("12 CN", "11 AD"), False),
     ]
-    assert "scans without a diagnosis (7 scans); subjects with another disease (1 subject); not counted" in flow.alt
+    assert [one.reason for one in flow.left] == [entry["reason"] for entry in FLOW["dropped"]]
 
 
 def test_a_manifest_without_a_flow_has_no_diagram() -> None:
