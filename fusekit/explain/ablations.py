@@ -99,11 +99,7 @@ def ablate(
 
 
 def _conditions(
-    source: _Sources,
-    columns: Sequence[Column],
-    single: Collection[str] | None,
-    hidden: Sequence[float],
-    permuted: bool,
+    source: _Sources, columns: Sequence[Column], single: Collection[str] | None, hidden: Sequence[float], permuted: bool
 ) -> Iterator[Condition]:
     every = [column.name for column in columns]
     several = len(source.by_subject) > 1  # a permutation needs another subject

@@ -11,9 +11,9 @@ import pandas as pd
 from fusekit.bundle.bundle import Bundle
 from fusekit.data.clinical.column import EncodedColumn
 from fusekit.errors import DataError
+from fusekit.evaluation.predictions import POSITIVE
 from fusekit.explain.maps.grad_cam import grad_cam
 from fusekit.explain.model import Predictor
-from fusekit.explain.target import POSITIVE
 from fusekit.extension.registry import suggest
 
 

@@ -64,7 +64,7 @@ def records(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
 
 
-def limits_of(row: Mapping[str, Any], name: str = "value") -> Limits:
+def limits_of(row: Mapping[str, Any] | pd.Series, name: str = "value") -> Limits:
     """A row's column ``name``, low and high."""
     return float(row[name]), float(row["low"]), float(row["high"])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 
@@ -27,7 +28,7 @@ OF_GROUPS = ("auc", "accuracy")
 
 def measured(evidence: Evidence) -> Evidence:
     """Fill the tables of evidence that follow from its runs, and say why where one cannot be filled."""
-    remarks, tables = dict(evidence.remarks), dict[str, pd.DataFrame]()
+    remarks, tables = dict(evidence.remarks), dict[str, Any]()
     if len(evidence.classes) == 2:
         states = {arm.name: _states(arm.runs[0], remarks) for arm in evidence.arms}
     else:
@@ -50,15 +51,18 @@ def measured(evidence: Evidence) -> Evidence:
 
         fill(name, section, joined)
 
+    def fill_of_states(name: str, section: str, make: Callable[[dict[str, pd.DataFrame]], pd.DataFrame]) -> None:
+        fill_of_each(name, section, lambda arm: make(states[arm.name]) if states else None)
+
+    def fill_ablated(measure: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+        fill_of_each(measure.__name__, "contribution", lambda arm: _ablated(arm.runs[0], measure, remarks))
+
     fill("pairs", "pairs", lambda: _pairs(evidence, remarks))
-    for name, section, of_states in (
-        ("calibration", "calibration", _calibration),
-        ("reliability", "calibration", _reliability),
-        ("net_benefit", "decision", _net_benefit),
-    ):
-        fill_of_each(name, section, lambda arm, make=of_states: make(states[arm.name]) if states else None)
+    fill_of_states("calibration", "calibration", _calibration)
+    fill_of_states("reliability", "calibration", _reliability)
+    fill_of_states("net_benefit", "decision", _net_benefit)
     for measure in (contribution, shapley, missingness):
-        fill_of_each(measure.__name__, "contribution", lambda arm, make=measure: _ablated(arm.runs[0], make, remarks))
+        fill_ablated(measure)
     if all(arm.runs[0].ablations is None for arm in evidence.arms):
         configs = [run.manifest.get("config", {}) for arm in evidence.arms for run in arm.runs]
         remarks["contribution"] = (

@@ -9,7 +9,8 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from fusekit.errors import DataError
-from fusekit.explain.target import POSITIVE, log_odds
+from fusekit.evaluation.predictions import POSITIVE
+from fusekit.explain.target import log_odds
 from fusekit.models import FusionModel
 
 #: Fewest pixels of a map along each axis that still say where; the last map of a ResNet has 7 at 224 pixels.

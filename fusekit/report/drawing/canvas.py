@@ -9,7 +9,12 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+else:  # annotations alone need these, and importing matplotlib takes a second
+    Axes = Figure = SubFigure = Any
+
+__all__ = ["Axes", "Figure", "SubFigure", "blank", "plain_text"]
 
 
 @contextmanager

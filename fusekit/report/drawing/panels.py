@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from math import ceil
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from fusekit.report.drawing.canvas import Axes, Figure
 from fusekit.report.drawing.palette import GREY, ArmStyle, arm_styles
 from fusekit.report.formatting import Limits, shortened
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 #: More arms than these have their bands in panels of their own: bands over bands cannot be read.
 TOGETHER = 2

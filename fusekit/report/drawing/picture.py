@@ -7,16 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from xml.etree import ElementTree
 
 import pandas as pd
 
-from fusekit.report.drawing.canvas import blank, plain_text
+from fusekit.report.drawing.canvas import Figure, blank, plain_text
 from fusekit.terminal import visible
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 #: Inches. Narrow, so that the letters can still be read where a telephone shows the picture 390 pixels wide.
 WIDTH = 5.2

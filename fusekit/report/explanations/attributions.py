@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fusekit.report.drawing.canvas import Figure
 from fusekit.report.drawing.palette import ARM_MARKERS, COLOURS, GREY
 from fusekit.report.drawing.panels import legend_below, rows
 from fusekit.report.drawing.picture import Picture
 from fusekit.report.explanations.folder import Explained
 from fusekit.report.formatting import explained, named, shortened
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 MOST_COLUMNS = 12
 MARKERS = ("o", "^", "s", *ARM_MARKERS[3:])

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
+from fusekit.report.drawing.canvas import Figure
 from fusekit.report.drawing.picture import Picture
 from fusekit.report.explanations.folder import Explained
 from fusekit.report.explanations.maps import SCALE, orientation, scale, show
 from fusekit.report.formatting import explained, named, records, shortened
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 #: Height of a row of slices with its heading, in inches.
 ROW = 1.62

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
@@ -15,11 +15,9 @@ from typing_extensions import TypedDict
 
 from fusekit.disk import OPEN, Schema, read_json, read_written, regular
 from fusekit.errors import DataError
+from fusekit.report.drawing.canvas import Figure
 from fusekit.report.drawing.picture import Picture, draw
 from fusekit.report.evidence import Evidence
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 _WHOLE = ("row", "slice", "fold", "label", "called", "explained", "example", "stage", "channels", "position")
 _NUMBERS = ("p_*", "maximum", "attribution", "number", "change", "low", "median", "high", "spread", "template_mm")

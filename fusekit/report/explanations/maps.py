@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import SubFigure
+from fusekit.report.drawing.canvas import Axes, SubFigure
 
 #: A perceptual scale: even steps of lightness, in grey print and to colour-blind people too.
 COLOURS = "inferno"

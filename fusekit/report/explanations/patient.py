@@ -9,16 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from fusekit.report.drawing.canvas import blank, plain_text
+from fusekit.report.drawing.canvas import Axes, SubFigure, blank, plain_text
 from fusekit.report.drawing.palette import BLUE, GREY, ORANGE
 from fusekit.report.explanations.maps import edges
 from fusekit.report.formatting import records
 from fusekit.terminal import visible
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import SubFigure
-
     from fusekit.explain.patient import Patient
 
 #: Values shown as bars.

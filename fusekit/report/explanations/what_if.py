@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from fusekit.report.drawing.canvas import Axes, Figure
 from fusekit.report.drawing.palette import BLUE
 from fusekit.report.drawing.picture import Picture
 from fusekit.report.explanations.folder import Explained
 from fusekit.report.explanations.maps import SCALE, orientation, scale, show
 from fusekit.report.formatting import explained, records, shortened
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 #: Height of a row of slices with its heading, in inches.
 ROW = 2.05

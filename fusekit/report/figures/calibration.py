@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from fusekit.report.drawing.canvas import Axes, Figure
 from fusekit.report.drawing.palette import BLACK, GREY, ArmStyle, arm_styles
 from fusekit.report.drawing.panels import TICKS, Line, arm_panels, first_column, legend_below, plot, reference
 from fusekit.report.drawing.picture import Picture, draw
 from fusekit.report.evidence import AS_PREDICTED, Evidence
 from fusekit.report.formatting import shortened
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 #: Bars of the strip that shows where the probabilities lie, and its height in the panel.
 BARS, STRIP = 20, 0.16

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from math import ceil
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from fusekit.report.drawing.canvas import Axes, Figure
 from fusekit.report.drawing.palette import BLUE
 from fusekit.report.drawing.panels import arm_panels, first_column
 from fusekit.report.drawing.picture import Picture, draw
 from fusekit.report.evidence import Evidence
 from fusekit.report.formatting import count_subjects, shortened
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 
 def confusion(evidence: Evidence) -> Iterator[Picture]:

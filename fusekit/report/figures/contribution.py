@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
+from fusekit.report.drawing.canvas import Axes, Figure
 from fusekit.report.drawing.palette import GREY, arm_styles
 from fusekit.report.drawing.panels import TOGETHER, Line, arm_panels, forest, overlay, reference, rows, small_multiples
 from fusekit.report.drawing.picture import Picture, draw
 from fusekit.report.evidence import Evidence
 from fusekit.report.figures.scores import ROW
 from fusekit.report.formatting import limits_of, records, shortened, with_interval
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 #: Columns whose shuffling is drawn: those that cost most, in any arm.
 MOST_COLUMNS = 12
@@ -90,7 +87,7 @@ def missingness(evidence: Evidence) -> Iterator[Picture]:
         for arm, own in table.groupby("arm", sort=False)
     }
     together = len(lines) <= TOGETHER
-    lowest = min(0.45, float(table[["low", "auc"]].min(axis=None)))
+    lowest = min(0.45, float(np.nanmin(table[["low", "auc"]])))
 
     def finish(axes: Axes) -> None:
         reference(axes, [0, 1], [0.5, 0.5])

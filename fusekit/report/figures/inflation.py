@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from fusekit.report.drawing.canvas import blank, plain_text
+from fusekit.report.drawing.canvas import Axes, blank, plain_text
 from fusekit.report.drawing.palette import BLUE, GREY, ORANGE, ArmStyle
 from fusekit.report.drawing.panels import forest
 from fusekit.report.formatting import limits_of
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 TITLES = {"accuracy": "accuracy", "auc": "AUC"}
 

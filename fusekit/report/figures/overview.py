@@ -5,19 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from fusekit.evaluation import Rule, probabilities_of
-from fusekit.report.drawing.canvas import blank, plain_text
+from fusekit.report.drawing.canvas import Axes, blank, plain_text
 from fusekit.report.drawing.palette import BLUE, COLOURS, GREEN, GREY, ORANGE
 from fusekit.report.drawing.panels import reference
 from fusekit.report.formatting import limits_of, records, with_interval
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 EXAMPLES = 8
 

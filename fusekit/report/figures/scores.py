@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from math import ceil, isnan
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from fusekit.report.drawing.canvas import Axes, Figure
 from fusekit.report.drawing.palette import BLACK, GREY, ArmStyle, arm_styles
 from fusekit.report.drawing.panels import arm_panels, forest, rows
 from fusekit.report.drawing.picture import Picture, draw
 from fusekit.report.evidence import Evidence
 from fusekit.report.formatting import MINUS, equals, limits_of, records, shortened, with_interval
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 #: Height of a row in inches.
 ROW = 0.24

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from fusekit.data import Pixels
 from fusekit.evaluation.cohorts.shift import SHIFT
+from fusekit.report.drawing.canvas import Axes, Figure
 from fusekit.report.drawing.palette import BLUE, GREY, ORANGE
 from fusekit.report.drawing.panels import reference
 from fusekit.report.drawing.picture import Picture, draw
 from fusekit.report.formatting import Limits, limits_of, records
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 #: So many clinical columns are drawn, those that differ most.
 COLUMNS = 20

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
+from fusekit.report.drawing.canvas import Figure
 from fusekit.report.drawing.palette import GREY, arm_styles
 from fusekit.report.drawing.panels import arm_panels, first_column, forest, rows
 from fusekit.report.drawing.picture import Picture, draw
 from fusekit.report.evidence import Evidence
 from fusekit.report.figures.scores import ROW
 from fusekit.report.formatting import limits_of, records, shortened, with_interval
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 #: Metrics by which subgroups are drawn, of those that the task has.
 METRICS = ("auc", "macro-auc", "accuracy", "balanced-accuracy")

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from fusekit.report.drawing.canvas import Axes, Figure
 from fusekit.report.drawing.palette import ArmStyle, arm_styles
 from fusekit.report.drawing.picture import Picture, draw
 from fusekit.report.evidence import Evidence
 from fusekit.report.formatting import shortened
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 #: Column of ``history.csv`` -> its name above the panel.
 _MEASURES = {"loss": "loss", "accuracy": "accuracy", "validation_auc": "validation AUC"}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from fusekit.report.formatting import counted
 
 
-class Left(NamedTuple):
+@dataclass(frozen=True)
+class Left:
     """Left out for one reason."""
 
     reason: str

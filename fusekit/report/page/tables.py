@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from fusekit.evaluation import implied
+from fusekit.evaluation.arms.pairs import LEVEL
 from fusekit.report.drawing.palette import arm_styles
 from fusekit.report.evidence import Evidence
 from fusekit.report.formatting import MINUS, NOTHING, counted, limits_of, number, p_value, records, signed
-from fusekit.report.page.verdict import LEVEL, best_for_sure
+from fusekit.report.page.verdict import best_for_sure
 
 #: Metrics that come first.
 FIRST = ("auc", "macro-auc")

@@ -11,14 +11,9 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from fusekit.evaluation.arms.pairs import LEVEL, TITLES
 from fusekit.report.evidence import Arm, Evidence
 from fusekit.report.formatting import counted, equals, limits_of, listed, number, signed
-
-#: Chance of a false alarm over all pairs together.
-LEVEL = 0.05
-
-#: Measures of a comparison and their names in sentences, the one that decides first.
-MEASURES = {"auc": "AUC", "macro-auc": "macro AUC", "accuracy": "accuracy"}
 
 
 class Verdict(NamedTuple):
@@ -52,7 +47,7 @@ class Edge(NamedTuple):
 def measure_of(pairs: pd.DataFrame) -> str:
     """Which measure decides; empty if there are no pairs."""
     there = set(pairs["measure"]) if "measure" in pairs else set()
-    return next((name for name in MEASURES if name in there), "")
+    return next((name for name in TITLES if name in there), "")
 
 
 def edge(pairs: pd.DataFrame, first: str, second: str, measure: str) -> Edge | None:
@@ -119,7 +114,7 @@ def _compared(first: Arm, second: Arm, one: Edge | None, evidence: Evidence) -> 
         return f"{first.name} and {roles}, were not compared."
     seeds = f" over {counted(len(evidence.seeds), 'seed')}" if len(evidence.seeds) > 1 else ""
     lead = (
-        f"{first.name} against {roles}: {signed(one.difference)} {MEASURES[measure_of(evidence.pairs)]} (95 % CI "
+        f"{first.name} against {roles}: {signed(one.difference)} {TITLES[measure_of(evidence.pairs)]} (95 % CI "
         f"{signed(one.low)} to {signed(one.high)}; p {equals(one.p)} after Holm's correction){seeds}"
     )
     people = counted(one.subjects, "subject")
@@ -135,7 +130,7 @@ def _unasked(evidence: Evidence, fusions: Sequence[Arm]) -> Verdict:
     if len(evidence.arms) == 1:
         name = evidence.names[0]
         sentences = [f"There is one arm, {name}, and nothing to compare it with."]
-        scores = [(metric, row) for metric in MEASURES if (row := evidence.score(name, metric)) is not None]
+        scores = [(metric, row) for metric in TITLES if (row := evidence.score(name, metric)) is not None]
         for metric, row in scores[:1]:
             reached = f"{number(row['value'])} (95 % CI {number(row['low'])} to {number(row['high'])})"
             title, people = evidence.metrics.get(metric, metric), counted(int(row["subjects"]), "subject")

@@ -26,7 +26,9 @@ def test_boxes_say_what_was_counted_and_nothing_else() -> None:
         ("Fold 1", "24 subjects", ("12 CN", "12 AD"), True),
         ("Fold 2", "23 subjects", ("12 CN", "11 AD"), False),
     ]
-    assert [one.reason for one in flow.left] == [entry["reason"] for entry in FLOW["dropped"]]
+    assert [one.reason for one in flow.left] == [
+        *["scans without a diagnosis", "subjects with another disease", "not counted"]
+    ]
 
 
 def test_a_manifest_without_a_flow_has_no_diagram() -> None:
