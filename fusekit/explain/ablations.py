@@ -12,6 +12,7 @@ import pandas as pd
 
 from fusekit.data import Column
 from fusekit.evaluation import Rule
+from fusekit.evaluation.arms.contribution import AS_IS
 from fusekit.progress import Progress, Quiet
 
 #: Images (N, H, W), or None where none are read, and clinical values (N rows) -> probabilities (N, K).
@@ -19,8 +20,6 @@ Predict = Callable[[np.ndarray | None, pd.DataFrame], np.ndarray]
 
 #: Shares of the clinical values that are hidden at test time; none are in ``AS_IS``.
 HIDDEN = (0.1, 0.3, 0.5, 0.7, 0.9)
-
-AS_IS = "as-is"
 
 
 class Condition(NamedTuple):

@@ -29,11 +29,8 @@ class Extent:
     def passes(self, *, scans: int, blocks: int, image: bool, table: bool, injected: bool) -> int:
         """Forward passes of a slice that it takes, about.
 
-        Args:
-            scans: that were tested; one slice of each is ablated.
-            blocks: tables that clinical columns come from.
-            image, table: whether the model reads it.
-            injected: whether the table enters the backbone, so that another table is another pass.
+        One slice of each scan is ablated; blocks are the tables that clinical columns come from. A model reads image or
+        table or both, and may have the table injected into the backbone, so that another table is another pass.
         """
         if not image:
             return 0  # a table alone costs next to nothing

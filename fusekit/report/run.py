@@ -134,8 +134,7 @@ class Run:
 
     def _repr_html_(self) -> str:
         kind = "SYNTHETIC cohort" if self.synthetic else "cohort"
-        config = self.manifest["config"]
-        title = f"{name_of(config['task'])}, {self.manifest['arm']}, {kind}"
+        title = f"{name_of(self.manifest['config']['task'])}, {self.manifest['arm']}, {kind}"
         return f"<p><b>{title}</b> in <code>{self.folder}</code></p>{self.metrics.to_html(index=False)}"
 
     def table(self, name: str) -> pd.DataFrame | None:

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fusekit.report.drawing.canvas import Axes, Figure
 from fusekit.report.drawing.palette import GREY, ArmStyle, arm_styles
+from fusekit.report.drawing.picture import Axes, Figure
 from fusekit.report.formatting import Limits, shortened
 
 #: More arms than these have their bands in panels of their own: bands over bands cannot be read.

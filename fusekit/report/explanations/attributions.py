@@ -6,10 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from fusekit.report.drawing.canvas import Figure
 from fusekit.report.drawing.palette import ARM_MARKERS, COLOURS, GREY
 from fusekit.report.drawing.panels import legend_below, rows
-from fusekit.report.drawing.picture import Picture
+from fusekit.report.drawing.picture import Figure, Picture
 from fusekit.report.explanations.folder import Explained
 from fusekit.report.formatting import explained, named, shortened
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fusekit.report.drawing.canvas import Figure
-from fusekit.report.drawing.picture import Picture
+from fusekit.report.drawing.picture import Figure, Picture
 from fusekit.report.explanations.folder import Explained
 from fusekit.report.explanations.maps import SCALE, orientation, scale, show
 from fusekit.report.formatting import explained, named, records, shortened

@@ -15,8 +15,7 @@ from typing_extensions import TypedDict
 
 from fusekit.disk import OPEN, Schema, read_json, read_written, regular
 from fusekit.errors import DataError
-from fusekit.report.drawing.canvas import Figure
-from fusekit.report.drawing.picture import Picture, draw
+from fusekit.report.drawing.picture import Figure, Picture, draw
 from fusekit.report.evidence import Evidence
 
 _WHOLE = ("row", "slice", "fold", "label", "called", "explained", "example", "stage", "channels", "position")

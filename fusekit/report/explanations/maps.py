@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fusekit.report.drawing.canvas import Axes, SubFigure
+from fusekit.report.drawing.picture import Axes, SubFigure
 
 #: A perceptual scale: even steps of lightness, in grey print and to colour-blind people too.
 COLOURS = "inferno"
@@ -41,15 +41,7 @@ def orientation(plane: str) -> str:
 
 
 def laid_over(image: np.ndarray, heat: np.ndarray) -> np.ndarray:
-    """Blend a map into a slice, the more of it the stronger it is.
-
-    Args:
-        image: (H, W), grey levels 0 to 255.
-        heat: (H, W), 0 to 1.
-
-    Returns:
-        (H, W, 3), 0 to 1.
-    """
+    """Blend a map (H, W), 0 to 1, into a slice (H, W), 0 to 255, in proportion to its strength: (H, W, 3), 0 to 1."""
     from matplotlib import colormaps
 
     heat = np.clip(np.nan_to_num(heat.astype(float)), 0, 1)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from fusekit.report.drawing.canvas import Axes, SubFigure, blank, plain_text
 from fusekit.report.drawing.palette import BLUE, GREY, ORANGE
+from fusekit.report.drawing.picture import Axes, SubFigure, blank, plain_text
 from fusekit.report.explanations.maps import edges
 from fusekit.report.formatting import records
 from fusekit.terminal import visible
@@ -26,11 +26,7 @@ BARS = 10
 def patient_figure(path: Path, title: str, target: str, found: Patient) -> None:
     """Draw a patient as ``path``.png and ``path``.svg.
 
-    Args:
-        path: without an ending.
-        title: above everything; says so if the model knows a synthetic cohort only.
-        target: name of the class that is explained.
-        found: the explanation.
+    The title says so if the model knows a synthetic cohort only; ``target`` names the class that is explained.
     """
     asked = [] if found.answers is None else [part for _, part in found.answers.groupby("column", sort=False)]
     heights = [2.6, *[1.6] * len(asked)]

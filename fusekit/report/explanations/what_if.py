@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fusekit.report.drawing.canvas import Axes, Figure
 from fusekit.report.drawing.palette import BLUE
-from fusekit.report.drawing.picture import Picture
+from fusekit.report.drawing.picture import Axes, Figure, Picture
 from fusekit.report.explanations.folder import Explained
 from fusekit.report.explanations.maps import SCALE, orientation, scale, show
 from fusekit.report.formatting import explained, records, shortened

@@ -38,9 +38,7 @@ def roc_band(seeds: Sequence[pd.DataFrame], label: int = 1, resamples: int = RES
     """Mean ROC curve of a class against the rest: sensitivity over 1 - specificity, and the AUC.
 
     The 95 % band is pointwise: subjects are drawn with replacement within each fold and class, the same for every arm.
-
-    Args:
-        seeds: of each seed, one row a subject: subject, fold, label, p_0, p_1, ...
+    Each of ``seeds`` has one row per subject: subject, fold, label, p_0, p_1, ...
     """
     y, low, high, area = _mean_curve(seeds, label, resamples, _roc)
     # Every ROC curve starts at (0, 0) and may rise at once.

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from fusekit.report.drawing.canvas import Axes, Figure
 from fusekit.report.drawing.palette import BLACK, GREY, ArmStyle, arm_styles
 from fusekit.report.drawing.panels import TICKS, Line, arm_panels, first_column, legend_below, plot, reference
-from fusekit.report.drawing.picture import Picture, draw
+from fusekit.report.drawing.picture import Axes, Figure, Picture, draw
 from fusekit.report.evidence import AS_PREDICTED, Evidence
 from fusekit.report.formatting import shortened
 

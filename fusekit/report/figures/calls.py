@@ -8,10 +8,9 @@ from math import ceil
 import numpy as np
 import pandas as pd
 
-from fusekit.report.drawing.canvas import Axes, Figure
 from fusekit.report.drawing.palette import BLUE
 from fusekit.report.drawing.panels import arm_panels, first_column
-from fusekit.report.drawing.picture import Picture, draw
+from fusekit.report.drawing.picture import Axes, Figure, Picture, draw
 from fusekit.report.evidence import Evidence
 from fusekit.report.formatting import count_subjects, shortened
 

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from fusekit.report.drawing.canvas import Axes, Figure
 from fusekit.report.drawing.palette import GREY, arm_styles
 from fusekit.report.drawing.panels import TOGETHER, Line, arm_panels, forest, overlay, reference, rows, small_multiples
-from fusekit.report.drawing.picture import Picture, draw
+from fusekit.report.drawing.picture import Axes, Figure, Picture, draw
 from fusekit.report.evidence import Evidence
 from fusekit.report.figures.scores import ROW
 from fusekit.report.formatting import limits_of, records, shortened, with_interval

@@ -9,9 +9,8 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from fusekit.report.drawing.canvas import Axes, Figure
 from fusekit.report.drawing.panels import TICKS, TOGETHER, Line, overlay, reference, small_multiples
-from fusekit.report.drawing.picture import Picture, draw
+from fusekit.report.drawing.picture import Axes, Figure, Picture, draw
 from fusekit.report.evidence import Evidence
 from fusekit.report.figures.bands import Band, precision_recall_band, roc_band
 from fusekit.report.formatting import Limits, count_subjects, limits_of, records, with_interval

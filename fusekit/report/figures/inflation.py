@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from fusekit.report.drawing.canvas import Axes, blank, plain_text
 from fusekit.report.drawing.palette import BLUE, GREY, ORANGE, ArmStyle
 from fusekit.report.drawing.panels import forest
+from fusekit.report.drawing.picture import Axes, blank, plain_text
 from fusekit.report.formatting import limits_of
 
 TITLES = {"accuracy": "accuracy", "auc": "AUC"}
@@ -16,10 +16,9 @@ TITLES = {"accuracy": "accuracy", "auc": "AUC"}
 
 @plain_text()
 def inflation(path: Path, *, title: str, scores: pd.DataFrame, chance: float) -> None:
-    """Draw accuracy and AUC of every training with its 95 % interval, slices filled, subjects hollow.
+    """Write a PNG: accuracy and AUC of every training with its 95 % interval, slices filled, subjects hollow.
 
     Args:
-        path: PNG to write.
         title: above everything; says so if the cohort is synthetic.
         scores: labels, split, level, metric, value, low, high.
         chance: accuracy of always naming the commoner class.

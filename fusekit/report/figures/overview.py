@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from fusekit.evaluation import Rule, probabilities_of
-from fusekit.report.drawing.canvas import Axes, blank, plain_text
 from fusekit.report.drawing.palette import BLUE, COLOURS, GREEN, GREY, ORANGE
 from fusekit.report.drawing.panels import reference
+from fusekit.report.drawing.picture import Axes, blank, plain_text
 from fusekit.report.formatting import limits_of, records, with_interval
 
 EXAMPLES = 8
@@ -30,13 +30,12 @@ def overview(
     classes: Sequence[str],
     rule: Rule = Rule(),  # noqa: B008 (it cannot be changed)
 ) -> None:
-    """Write one picture of a run: training curve, ROC, probabilities, and the most and least certain test slices.
+    """Write one PNG of a run: training curve, ROC, probabilities, and the most and least certain test slices.
 
     Args:
-        path: PNG to write.
         title: above everything; says so if the cohort is synthetic.
-        history: one row an epoch.
-        predictions: one row a test slice.
+        history: one row per epoch.
+        predictions: one row per test slice.
         scores: with a row for the metric ``auc`` at each level, if the task has it.
         images: (N, H, W), or (N, S, S, S) of whole volumes; ``predictions["row"]`` counts in it.
         rule: that the scores were made by.
@@ -58,10 +57,8 @@ def overview(
         _roc(roc, lines, "ROC on held-out subjects")
         _histogram(histogram, values, (BLUE, ORANGE), classes[1], 0.6)
     else:
-        lines = [
-            (labels == k, subjects[f"p_{k}"].to_numpy(), name, COLOURS[k % len(COLOURS)], 1.5)
-            for k, name in enumerate(classes)
-        ]
+        colours = dict(zip(classes, cycle(COLOURS), strict=False))
+        lines = [(labels == k, subjects[f"p_{k}"].to_numpy(), n, colours[n], 1.5) for k, n in enumerate(classes)]
         _roc(roc, lines, "ROC of each class against the rest")
         _histogram(histogram, values, COLOURS, "their own class", 0.5)
     examples = _examples(predictions, rule)

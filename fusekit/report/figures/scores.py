@@ -7,10 +7,9 @@ from math import ceil, isnan
 
 import pandas as pd
 
-from fusekit.report.drawing.canvas import Axes, Figure
 from fusekit.report.drawing.palette import BLACK, GREY, ArmStyle, arm_styles
 from fusekit.report.drawing.panels import arm_panels, forest, rows
-from fusekit.report.drawing.picture import Picture, draw
+from fusekit.report.drawing.picture import Axes, Figure, Picture, draw
 from fusekit.report.evidence import Evidence
 from fusekit.report.formatting import MINUS, equals, limits_of, records, shortened, with_interval
 

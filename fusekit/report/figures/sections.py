@@ -21,7 +21,8 @@ Draw = Callable[[Evidence], Iterable[Picture]]
 
 #: Sections, in the order of a report, and what draws them: nothing, where there is nothing to draw.
 SECTIONS: dict[str, tuple[Draw, ...]] = {
-    "scores": (scores, differences),
+    "scores": (scores,),
+    "pairs": (differences,),
     "curves": (curves,),
     "calls": (confusion,),
     "calibration": (reliability,),
@@ -36,9 +37,7 @@ SECTIONS: dict[str, tuple[Draw, ...]] = {
 def sections(evidence: Evidence, failed: Callable[[str], None] | None = None) -> dict[str, list[Picture]]:
     """Draw what there is to draw; a section without anything has an empty list.
 
-    Args:
-        evidence: of one cohort.
-        failed: gets a sentence for each section that cannot be drawn; without it, errors are raised.
+    ``failed`` gets a sentence for each part of a section that cannot be drawn; without it, errors are raised.
     """
     pictures: dict[str, list[Picture]] = {}
     for name, functions in SECTIONS.items():

@@ -10,10 +10,9 @@ import pandas as pd
 
 from fusekit.data import Pixels
 from fusekit.evaluation.cohorts.shift import SHIFT
-from fusekit.report.drawing.canvas import Axes, Figure
 from fusekit.report.drawing.palette import BLUE, GREY, ORANGE
 from fusekit.report.drawing.panels import reference
-from fusekit.report.drawing.picture import Picture, draw
+from fusekit.report.drawing.picture import Axes, Figure, Picture, draw
 from fusekit.report.formatting import Limits, limits_of, records
 
 #: So many clinical columns are drawn, those that differ most.
@@ -43,7 +42,6 @@ def external_pictures(
         grey: from ``grey_levels``.
         trained: mean and standard deviation of the training's grey levels.
         reliability: from ``calibration.reliability``, at subject level.
-        synthetic: print on every picture that these data are synthetic.
     """
     picture = partial(draw, synthetic=synthetic)
     own = scores[scores["level"] == "subject"].reset_index(drop=True)

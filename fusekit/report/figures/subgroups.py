@@ -7,10 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from fusekit.report.drawing.canvas import Figure
 from fusekit.report.drawing.palette import GREY, arm_styles
 from fusekit.report.drawing.panels import arm_panels, first_column, forest, rows
-from fusekit.report.drawing.picture import Picture, draw
+from fusekit.report.drawing.picture import Figure, Picture, draw
 from fusekit.report.evidence import Evidence
 from fusekit.report.figures.scores import ROW
 from fusekit.report.formatting import limits_of, records, shortened, with_interval

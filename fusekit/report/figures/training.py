@@ -6,9 +6,8 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from fusekit.report.drawing.canvas import Axes, Figure
 from fusekit.report.drawing.palette import ArmStyle, arm_styles
-from fusekit.report.drawing.picture import Picture, draw
+from fusekit.report.drawing.picture import Axes, Figure, Picture, draw
 from fusekit.report.evidence import Evidence
 from fusekit.report.formatting import shortened
 

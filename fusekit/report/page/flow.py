@@ -3,48 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from fusekit.report.formatting import counted
 
 
-@dataclass(frozen=True)
-class Left:
-    """Left out for one reason."""
+def flow_of(flow: Mapping[str, Any], classes: Sequence[str], tested: Collection[int]) -> dict[str, Any] | None:
+    """The boxes of the diagram of a manifest's ``flow``; None where there is none.
 
-    reason: str
-    count: str
+    Args:
+        flow: found, dropped, kept, folds.
+        tested: numbers of the folds that were tested.
 
-
-class Fold(NamedTuple):
-    """One part of the subjects."""
-
-    name: str
-    subjects: str
-    classes: tuple[str, ...]
-    tested: bool
-
-
-class Flow(NamedTuple):
-    """The boxes of the diagram; ``found`` and ``kept`` are empty if not counted."""
-
-    found: str
-    kept: str
-    left: tuple[Left, ...]
-    folds: tuple[Fold, ...]
-
-
-def flow_of(flow: Mapping[str, Any], classes: Sequence[str], tested: Collection[int]) -> Flow | None:
-    """Read a manifest's ``flow`` (found, dropped, kept, folds); None where there is none.
-
-    ``tested`` are the numbers of the folds that were tested.
+    Returns:
+        ``found``, ``kept``: empty if not counted. ``left``: reason, count. ``folds``: name, subjects, classes, tested.
     """
     if not flow:
         return None
-    found, kept = (_amounts(flow.get(name) or {}) for name in ("found", "kept"))
-    left = tuple(Left(str(entry["reason"]), _amounts(entry)) for entry in flow.get("dropped") or ())
-    return Flow(found, kept, left, tuple(_fold(entry, classes, tested) for entry in flow.get("folds") or ()))
+    return {
+        "found": _amounts(flow.get("found") or {}),
+        "kept": _amounts(flow.get("kept") or {}),
+        "left": [{"reason": str(one["reason"]), "count": _amounts(one)} for one in flow.get("dropped") or ()],
+        "folds": [_fold(entry, classes, tested) for entry in flow.get("folds") or ()],
+    }
 
 
 def _amounts(counts: Mapping[str, Any]) -> str:
@@ -56,7 +37,11 @@ def _amounts(counts: Mapping[str, Any]) -> str:
     return " of ".join(counted(int(number), unit) for unit, number in known.items())
 
 
-def _fold(entry: Mapping[str, Any], classes: Sequence[str], tested: Collection[int]) -> Fold:
+def _fold(entry: Mapping[str, Any], classes: Sequence[str], tested: Collection[int]) -> dict[str, Any]:
     number, counts = int(entry["fold"]), {name: int(entry.get(name) or 0) for name in classes}
-    of_classes = tuple(f"{count} {name}" for name, count in counts.items())
-    return Fold(f"Fold {number + 1}", counted(sum(counts.values()), "subject"), of_classes, number in tested)
+    return {
+        "name": f"Fold {number + 1}",
+        "subjects": counted(sum(counts.values()), "subject"),
+        "classes": [f"{count} {name}" for name, count in counts.items()],
+        "tested": number in tested,
+    }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from importlib import resources
 from itertools import groupby
 from typing import Any
@@ -30,40 +29,16 @@ from fusekit.report.page.verdict import verdict
 #: So many items of a finding are shown.
 SHOWN = 10
 
-#: The picture of the pairs, among those of the scores.
-DIFFERENCES = "differences"
-
 #: The worst first.
 SEVERITIES = ("refusal", "warning", "note")
 
 
-@dataclass(frozen=True)
-class Section:
-    """A part of the page below the first screen."""
-
-    key: str  # its anchor
-    title: str
-    text: str  # how to read it
-    grids: Sequence[Grid]
-    pictures: Sequence[Picture]
-    remark: str  # why something is not there
-
-    @property
-    def empty(self) -> bool:
-        """Whether it has nothing to show."""
-        return not (self.grids or self.pictures)
-
-
 def page(evidence: Evidence, pictures: Mapping[str, Sequence[Picture]], notes: Sequence[Mapping[str, Any]] = ()) -> str:
-    """Write the page.
+    """Write the page as HTML with its style and pictures inside.
 
     Args:
-        evidence: everything in tables.
-        pictures: section -> pictures, as ``fusekit.report.figures.sections.sections`` gives them.
+        pictures: section -> pictures, as ``fusekit.report.figures.sections.sections`` returns them.
         notes: findings about the report itself: what of it could not be made.
-
-    Returns:
-        HTML with its style and pictures inside.
     """
     from jinja2 import Environment, StrictUndefined
 
@@ -87,7 +62,7 @@ def _content(
         "arm": len(evidence.arms),
         "seed": len(evidence.seeds),
     }
-    entries, sections = checklist(evidence), _sections(evidence, pictures, tomllib.loads(words))
+    entries = checklist(evidence)
     # What the manifest says of an earlier page is of no use here.
     found = [one for one in evidence.manifest.get("findings") or () if one.get("items") != [PAGE]]
     return {
@@ -96,10 +71,10 @@ def _content(
         "facts": [counted(number, noun) for noun, number in counts.items()],
         "subject_grid": arms_grid(evidence, "subject"),
         "slice_grid": arms_grid(evidence, "slice"),
-        "first_pictures": [picture for picture in pictures.get("scores", ()) if picture.name != DIFFERENCES],
+        "first_pictures": pictures.get("scores", ()),
         "flow": flow_of(evidence.manifest.get("flow", {}), evidence.classes, set(predictions["fold"].tolist())),
         "findings": _findings([*found, *notes]),
-        "sections": [section for section in sections if not section.empty or section.remark],
+        "sections": _sections(evidence, pictures, tomllib.loads(words)),
         "config_grid": config_grid(evidence),
         "versions_grid": versions_grid(evidence),
         "again": again(evidence),
@@ -116,19 +91,23 @@ def _findings(findings: Sequence[Mapping[str, Any]]) -> dict[str, list[dict[str,
     return {name: own for name, own in grouped.items() if own}
 
 
-def _sections(evidence: Evidence, pictures: Mapping[str, Sequence[Picture]], parts: Mapping[str, Any]) -> list[Section]:
-    """The parts in the order of ``templates/sections.toml``, where their titles and texts are."""
-    grids = {
+def _sections(
+    evidence: Evidence, pictures: Mapping[str, Sequence[Picture]], parts: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """The parts below the first screen that have something to show or say why they do not.
+
+    Their order, titles and texts are those of ``templates/sections.toml``.
+    """
+    grids: dict[str, list[Grid]] = {
         "pairs": pairs_grids(evidence),
         "published": published_grid(evidence),
         "calibration": calibration_grid(evidence),
         "contribution": shapley_grid(evidence),
         "subgroups": wide_subgroups(evidence),
     }
-    differences = [picture for picture in pictures.get("scores", ()) if picture.name == DIFFERENCES]
-    shown = {**pictures, "pairs": differences}
-    remarks = evidence.remarks
-    return [
-        Section(key, words["title"], words["text"], grids.get(key, ()), shown.get(key, ()), remarks.get(key, ""))
+    sections = [
+        {"key": key, **words, "grids": grids.get(key, []), "pictures": pictures.get(key, [])}
+        | {"remark": evidence.remarks.get(key, "")}
         for key, words in parts.items()
     ]
+    return [one for one in sections if one["grids"] or one["pictures"] or one["remark"]]
