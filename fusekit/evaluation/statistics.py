@@ -78,7 +78,6 @@ def subject_bootstrap(
         statistic: row numbers (M,) -> value; a subject drawn twice brings its rows twice.
         subjects: subject of each row (N,).
         labels: class of each row (N,), one per subject.
-        confidence: of the interval.
         seed: the same rows give the same interval.
 
     Returns:

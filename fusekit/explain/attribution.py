@@ -16,7 +16,7 @@ from fusekit.models import FusionModel, ImageFeatures
 from fusekit.progress import Progress, Quiet
 
 #: Points on the way from the baseline to the patient. A line of ReLUs bends a few times; the sum is then right to a
-#: few percent, and the cost is so many forward and backward passes a slice.
+#: few percent, and the cost is so many forward and backward passes per slice.
 STEPS = 32
 
 

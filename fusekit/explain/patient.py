@@ -25,7 +25,6 @@ class Patient(NamedTuple):
     """One patient explained; None for what the model does not read."""
 
     slice: int  # the one that is shown: the middle one of those that the model looks at
-    place: str  # where in the backbone the map was made; empty without an image
     target: int  # the class that is explained
     probabilities: np.ndarray  # (K,) of that slice
     plane: str  # of the image; empty where its file does not say how it lies in the body
@@ -65,7 +64,7 @@ def explain_patient(
     if encoding is not None:
         values = encoding.parse(patient, source=source).reset_index(drop=True)
     levels = {name: _levels(bundle, name, texts, allow_out_of_range) for name, texts in asked.items()}
-    images, place, plane, shown = None, "", "", 0
+    images, place, plane, shown = None, None, "", 0
     if bundle.model.reads_image:
         row = patient.iloc[0].to_dict()
         images, positions, oriented = cut_patient(row, bundle.slices, bundle.image_size)
@@ -80,12 +79,11 @@ def explain_patient(
         shares = attribute(predictor.model, encoding, image, columns, target=target)
         cells = [as_text(values[name].iloc[0]) for name in shares.columns]
         attributions = pd.DataFrame({"column": shares.columns, "value": cells, "attribution": shares.to_numpy()[0]})
-    first, how = None if images is None else images[0], {"place": place or None, "target": target}
+    first, how = None if images is None else images[0], {"place": place, "target": target}
     found = [answers(predictor, first, values, name, tried, **how) for name, tried in levels.items()]
     maps = [middle(of_column, 1) for _, of_column in found if of_column is not None]
     return Patient(
         slice=shown,
-        place=place,
         target=target,
         probabilities=predictor(images, values)[0],
         plane=plane,

@@ -71,12 +71,7 @@ def compare_arms(
 
 
 def sentence(row: Mapping[Any, Any], pairs: int) -> str:
-    """Say in words what a row of ``compare_arms`` shows, and no more.
-
-    Args:
-        row: of the table, without the sentence.
-        pairs: how many pairs were compared.
-    """
+    """Say in words what a row of ``compare_arms`` shows, one of so many pairs, and no more."""
     first, second, title = row["first"], row["second"], TITLES[row["measure"]]
     found = Difference(*(row[name] for name in ("difference", "low", "high", "p")))
     corrected, people = row["p_holm"], f"{row['subjects']} subjects"

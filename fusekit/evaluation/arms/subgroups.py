@@ -63,7 +63,8 @@ def subgroup_scores(
         for group in groups.cat.categories:
             inside = (groups == group).to_numpy()
             labels = labels_of_all[inside]
-            reason = _reason(labels, classes, smallest)
+            reason = "a class is empty" if len(np.unique(labels)) < classes else ""
+            reason = f"fewer than {smallest} subjects" if len(labels) < smallest else reason
             for name, metric in metrics.items():
                 table = (called if metric.of_calls else subjects)[inside]
                 scored = value_and_interval(metric, table) if not reason else (float("nan"),) * 3
@@ -97,12 +98,6 @@ def grouped(values: pd.Series, variable: str) -> pd.Series:
     texts = texts.where(values.notna(), UNKNOWN)
     order = [group for group in order if group != UNKNOWN] + [UNKNOWN] * bool((texts == UNKNOWN).any())
     return pd.Series(pd.Categorical(texts, categories=order, ordered=True), index=values.index)
-
-
-def _reason(labels: np.ndarray, classes: int, smallest: int) -> str:
-    if len(labels) < smallest:
-        return f"fewer than {smallest} subjects"
-    return "a class is empty" if len(np.unique(labels)) < classes else ""
 
 
 def _largest(names: pd.Series) -> pd.Series:

@@ -20,11 +20,8 @@ from fusekit.evaluation.calibration.reliability import apply_temperature, fit_te
 from fusekit.evaluation.predictions import POSITIVE, SMALLEST, probabilities_of
 from fusekit.evaluation.thresholds import most_probable
 
-#: Name -> what it is.
-METHODS: Mapping[str, str] = {
-    "temperature": "logits divided by one number",
-    "logistic": "logit of the positive class times a slope, plus an intercept; for two classes",
-}
+#: Logits divided by one number; or, for two classes, logit of the positive one times a slope, plus an intercept.
+METHODS = ("temperature", "logistic")
 
 #: Cross-fitting cuts the subjects into so many parts, fewer where a class has fewer subjects.
 PARTS = 5

@@ -72,7 +72,6 @@ def lay_on(template: Template, images: np.ndarray, maps: np.ndarray) -> list[Lai
     a few millimetres at best, and no registration.
 
     Args:
-        template: of the images' plane.
         images: (g, H, W) means of slices.
         maps: (g, H, W), on the same grid.
     """

@@ -77,9 +77,9 @@ def small_multiples(
             axes.set_ylabel("")
 
 
-def arm_panels(figure: Figure, arms: Sequence[str], *, columns: int = 2, sharex: bool = True) -> dict[str, Axes]:
-    """Lay out a panel per arm; labels of shared axes are at the edges only."""
-    columns = min(columns, len(arms))
+def arm_panels(figure: Figure, arms: Sequence[str], *, sharex: bool = True) -> dict[str, Axes]:
+    """Lay out a panel per arm, two per row; labels of shared axes are at the edges only."""
+    columns = min(2, len(arms))
     grid = figure.subplots(ceil(len(arms) / columns), columns, sharex=sharex, sharey=True, squeeze=False)
     for axes in grid.flat[len(arms) :]:
         axes.set_visible(False)
@@ -108,9 +108,9 @@ def rows(axes: Axes, labels: Sequence[str]) -> None:
     axes.grid(axis="x", color="#E6E6E6", linewidth=0.7)
 
 
-def reference(axes: Axes, x: Sequence[float], y: Sequence[float], label: str | None = None) -> None:
+def reference(axes: Axes, x: Sequence[float], y: Sequence[float]) -> None:
     """Draw a dotted grey line, of what no knowledge gives."""
-    axes.plot(x, y, color=GREY, linewidth=1.0, linestyle=":", zorder=1, label=label)
+    axes.plot(x, y, color=GREY, linewidth=1.0, linestyle=":", zorder=1)
 
 
 def first_column(axes: Axes) -> bool:

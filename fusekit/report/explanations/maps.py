@@ -71,8 +71,7 @@ def scale(figure: SubFigure, low: str, high: str, title: str) -> None:
     axes = figure.subplots()
     ramp = np.linspace(0, 1, 128)[None]
     axes.imshow(laid_over(np.full(ramp.shape, 110), ramp), aspect="auto", interpolation="none", extent=(0, 1, 0, 1))
-    axes.set_yticks([])
-    axes.set_xticks([0, 1], [low, high])
+    axes.set(xticks=[0, 1], xticklabels=[low, high], yticks=[])
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     axes.set_title(title, fontsize=8.5, fontweight="normal", loc="center")

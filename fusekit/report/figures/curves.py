@@ -15,10 +15,6 @@ from fusekit.report.evidence import Evidence
 from fusekit.report.figures.bands import Band, precision_recall_band, roc_band
 from fusekit.report.formatting import Limits, count_subjects, limits_of, records, with_interval
 
-MEANS = (
-    "Curves are means of the folds' curves, weighted by subjects, because scores of different models are not on one "
-    "scale."
-)
 BANDS = "Bands are pointwise 95 % limits over subjects (bootstrap within fold and class)."
 
 
@@ -40,10 +36,7 @@ def curves(evidence: Evidence) -> Iterator[Picture]:
     """Draw curves of all arms and seeds; with more than two classes, of each class against the rest.
 
     The legend's AUCs are the scores of the report's table. With more than two classes, and for average precision, they
-    are the areas below the drawn curves.
-
-    Returns:
-        A picture per kind, and with two classes and more than two arms another, ``-by-arm``.
+    are the areas below the drawn curves. More than two arms have bands in a picture of their own, ``-by-arm``.
     """
     arms = {arm.name: [run.subjects for run in arm.runs] for arm in evidence.arms}
     for kind in (ROC, PRECISION_RECALL):
@@ -80,7 +73,8 @@ def _of_kind(evidence: Evidence, arms: Mapping[str, Sequence[pd.DataFrame]], kin
     table = pd.concat([_rows(classes[label], bands[label], areas[label], kind) for label in labels])
     table = table.drop(columns="class") if binary else table
     said = "; ".join(f"{classes[k]}: " + ", ".join(f"{a} {t}" for a, t in texts[k].items()) for k in labels)
-    caption = f"{count_subjects(first)}, held out. {'' if binary else 'Each class against the rest. '}{MEANS}"
+    caption = f"{count_subjects(first)}, held out. {'' if binary else 'Each class against the rest. '}Curves are means "
+    caption += "of the folds' curves, weighted by subjects, because scores of different models are not on one scale."
     picture = partial(draw, alt=f"{kind.title}, {said}.", table=table, synthetic=evidence.synthetic)
     yield picture(
         kind.name,

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from fusekit.evaluation.arms.pairs import TITLES
 from fusekit.report.drawing.palette import BLUE, GREY, ORANGE, ArmStyle
 from fusekit.report.drawing.panels import forest
 from fusekit.report.drawing.picture import Axes, blank, plain_text
 from fusekit.report.formatting import limits_of
-
-TITLES = {"accuracy": "accuracy", "auc": "AUC"}
 
 
 @plain_text()
@@ -25,7 +24,7 @@ def inflation(path: Path, *, title: str, scores: pd.DataFrame, chance: float) ->
     """
     figure = blank(10, 3.8, title)
     panels = figure.subplots(1, 2, sharey=True)
-    for axes, metric, line in zip(panels, TITLES, (chance, 0.5), strict=True):
+    for axes, metric, line in zip(panels, ("accuracy", "auc"), (chance, 0.5), strict=True):
         _panel(axes, scores[scores["metric"] == metric], line)
         axes.set(title=f"{TITLES[metric]} on the tested fold", xlim=(0, 1.02))
     panels[0].invert_yaxis()  # of both, which share it: true labels above

@@ -69,12 +69,10 @@ def overview(
 
 
 def _curve(axes: Axes, history: pd.DataFrame) -> None:
-    from matplotlib.ticker import MaxNLocator
-
     axes.plot(history["epoch"], history["loss"], color=BLUE, marker="o", markersize=3, label="loss")
     axes.plot(history["epoch"], history["accuracy"], color=ORANGE, marker="s", markersize=3, label="accuracy")
     axes.set(title="Training slices, as they were seen", xlabel="epoch", ylim=(0, None))
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.locator_params(axis="x", integer=True)
     axes.legend(frameon=False)
 
 

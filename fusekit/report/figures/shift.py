@@ -37,11 +37,10 @@ def external_pictures(
     """Draw an external validation.
 
     Args:
-        scores: from ``beside_training``.
+        scores, grey: from ``beside_training`` and ``grey_levels``.
         clinical: from ``clinical_shift``; without rows there is no picture of it.
-        grey: from ``grey_levels``.
         trained: mean and standard deviation of the training's grey levels.
-        reliability: from ``calibration.reliability``, at subject level.
+        reliability: at subject level.
     """
     picture = partial(draw, synthetic=synthetic)
     own = scores[scores["level"] == "subject"].reset_index(drop=True)

@@ -57,10 +57,8 @@ def training(evidence: Evidence) -> Iterator[Picture]:
 
 
 def _curves(axes: Axes, history: pd.DataFrame, column: str, style: ArmStyle) -> None:
-    from matplotlib.ticker import MaxNLocator
-
     axes.set_title(_MEASURES[column], fontsize=9, fontweight="normal")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.locator_params(axis="x", integer=True)
     axes.tick_params(labelbottom=True)
     if history[column].isna().all():
         return
