@@ -388,6 +388,7 @@ class _FakeRun:
             "published": published,
             "data": {
                 "fingerprint": {"labels": f"{people:064x}", "clinical": "b" * 64, "slices": "c" * 64},
+                "numbers": ["AGE"],
                 "train": {c: {"subjects": 1} for c in self.classes},
                 "test": {c: {"subjects": int((self.labels[tested] == n).sum())} for n, c in enumerate(self.classes)},
             },

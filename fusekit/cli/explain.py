@@ -71,18 +71,8 @@ def explain(
     synthetic = " · model of a SYNTHETIC cohort" if shipped.provenance.get("synthetic") else ""
     target = shipped.classes[found.target]
     with new_folder(out.absolute()) as folder:
-        patient_figure(
-            folder / "explanation",
-            title=f"p({target}) = {found.probabilities[found.target]:.3f} for slice {found.slice}{synthetic}",
-            target=target,
-            probability=f"p_{found.target}",
-            plane=found.plane,
-            image=found.image,
-            map_=found.map,
-            attributions=found.attributions,
-            answers=found.answers,
-            answer_maps=found.answer_maps,
-        )
+        title = f"p({target}) = {found.probabilities[found.target]:.3f} for slice {found.slice}{synthetic}"
+        patient_figure(folder / "explanation", title, target, found)
         for name, table in (("attributions", found.attributions), ("what_if", found.answers)):
             if table is not None:
                 write_table(table, folder / f"{name}.csv")

@@ -8,12 +8,9 @@ error can be kept by subject: then folds add up, seeds are averaged, and curves 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-
-#: Of equal scores: counting from either side and halving counts each tie half.
-SIDES: tuple[Literal["left"], Literal["right"]] = ("left", "right")
 
 
 class Areas(NamedTuple):
@@ -105,8 +102,10 @@ def placements(cases: np.ndarray, scores: np.ndarray) -> np.ndarray:
     for members, sign in ((cases, 1), (~cases, -1)):
         for i, values in enumerate(sign * scores):
             others = np.sort(values[~members])
-            below, not_above = (np.searchsorted(others, values[members], side) for side in SIDES)
-            placed[i, members] = (below + not_above) / (2 * len(others))
+            own = values[members]
+            # Counting from either side and halving counts each tie half.
+            twice = np.searchsorted(others, own, "left") + np.searchsorted(others, own, "right")
+            placed[i, members] = twice / (2 * len(others))
     placed[np.isnan(scores).any(axis=1)] = np.nan  # a curve of undefined scores is undefined
     return placed
 

@@ -24,9 +24,6 @@ from fusekit.extension.registry import suggest
 Level = Literal["slice", "subject"]
 Threshold = Literal["argmax", "youden"]
 
-#: Columns by which slices are joined; a new patient has neither fold nor label.
-KEYS = ("subject", "fold", "label")
-
 
 @dataclass(frozen=True)
 class Rule:
@@ -106,11 +103,7 @@ class Rule:
         return bool(self.temperatures)
 
     def check(self, classes: int) -> None:
-        """Refuse what is for two classes where there are more.
-
-        Raises:
-            OptionError: it is.
-        """
+        """Refuse what is for two classes where there are more, by OptionError."""
         if self.aggregate == "max" and classes > 2:
             raise OptionError(
                 f"The aggregation 'max' takes the highest probability of the positive class; with {classes} classes "
@@ -135,15 +128,13 @@ class Rule:
         columns = probability_columns(slices)
         self.check(len(columns))
         how = AGGREGATIONS[self.aggregate]
-        keys = [name for name in KEYS if name in slices]
+        keys = [name for name in ("subject", "fold", "label") if name in slices]  # a new patient has the first alone
         _refuse_missing(slices, [*keys, "scan"])
         table = with_probabilities(slices, how.before(probabilities_of(slices)))
-        scans = table.groupby([*keys, "scan"], as_index=False).agg(
-            slices=("scan", "size"), **{name: (name, how.joined) for name in columns}
-        )
-        subjects = scans.groupby(keys, as_index=False).agg(
-            scans=("scan", "size"), slices=("slices", "sum"), **{name: (name, how.joined) for name in columns}
-        )
+        joined = {name: (name, how.joined) for name in columns}
+        scans = table.groupby([*keys, "scan"], as_index=False).agg(slices=("scan", "size"), **joined)
+        counts = {"scans": ("scan", "size"), "slices": ("slices", "sum")}
+        subjects = scans.groupby(keys, as_index=False).agg(**counts, **joined)
         return with_probabilities(subjects, how.after(subjects[columns].to_numpy(dtype=float)))
 
     def called(self, table: pd.DataFrame, level: Level) -> np.ndarray:
@@ -158,18 +149,12 @@ class Rule:
         return most_probable(probabilities) if at is None else (probabilities[:, POSITIVE] > at).astype(int)
 
     def centred(self, table: pd.DataFrame, level: Level) -> pd.DataFrame:
-        """Move each row's threshold to one half: then the most probable class is the called one.
-
-        Metrics of calls are given such probabilities. Raises as ``called``.
-        """
+        """Move each row's threshold to one half, where metrics of calls expect it. Raises as ``called``."""
         at = self.threshold(table, level)
         return table if at is None else with_probabilities(table, recentre(probabilities_of(table), at))
 
     def threshold(self, table: pd.DataFrame, level: Level) -> np.ndarray | None:
-        """Probability above which class 1 of each row (N,) is called; None where the most probable class is.
-
-        Raises as ``called``.
-        """
+        """Probability above which class 1 of each row (N,) is called; None: the most probable class is."""
         if not self.thresholds:
             return None
         _refuse_several_classes(len(probability_columns(table)))
@@ -184,16 +169,13 @@ class Rule:
             DataError: a fold has no temperature.
         """
         of_row = _of_folds(self.temperatures, subjects, "temperature")
-        return with_probabilities(subjects, apply_temperature(probabilities_of(subjects), of_row)).assign(
-            temperature=of_row
-        )
+        softened = apply_temperature(probabilities_of(subjects), of_row)
+        return with_probabilities(subjects, softened).assign(temperature=of_row)
 
     def shown_threshold(self, level: Level = "subject") -> float | None:
         """Threshold of a shipped model on the scale of the probabilities that it prints."""
-        if not self.thresholds:
-            return None
-        at = self.thresholds[0][level]
-        if level == "slice" or not self.calibrates:
+        at = self.thresholds[0][level] if self.thresholds else None
+        if at is None or level == "slice" or not self.calibrates:
             return at
         return float(apply_temperature(np.array([[1 - at, at]]), self.temperatures[0])[0, 1])
 
@@ -213,9 +195,7 @@ class Rule:
     @classmethod
     def from_json(cls, plain: Mapping[str, Any]) -> Rule:
         """The way back; other entries are left aside."""
-        thresholds = {
-            int(k): {name: float(t) for name, t in at.items()} for k, at in plain.get("thresholds", {}).items()
-        }
+        thresholds = {int(fold): dict(at) for fold, at in plain.get("thresholds", {}).items()}
         temperatures = {int(fold): float(at) for fold, at in plain.get("temperatures", {}).items()}
         return cls(str(plain.get("aggregate", "mean")), thresholds, temperatures)
 

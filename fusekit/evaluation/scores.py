@@ -17,7 +17,7 @@ def score(
     metrics: Mapping[str, Metric],
     rule: Rule = Rule(),  # noqa: B008 (it cannot be changed)
 ) -> pd.DataFrame:
-    """Score predictions by every metric (name -> metric).
+    """Score predictions by every metric.
 
     Args:
         predictions: one row per slice, as in ``predictions.csv``; without a column ``fold``, one model predicted all.

@@ -57,12 +57,12 @@ def holm(p: ArrayLike) -> np.ndarray:
     return corrected
 
 
-def times_drawn(strata: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """How often each subject (N,) is in each resample, the strata's sizes kept: (RESAMPLES, N)."""
-    times = np.empty((RESAMPLES, len(strata)))
+def times_drawn(strata: np.ndarray, rng: np.random.Generator, resamples: int = RESAMPLES) -> np.ndarray:
+    """How often each subject (N,) is in each resample, the strata's sizes kept: (resamples, N)."""
+    times = np.empty((resamples, len(strata)))
     for stratum in np.unique(strata):
         members = np.flatnonzero(strata == stratum)
-        times[:, members] = rng.multinomial(len(members), np.full(len(members), 1 / len(members)), RESAMPLES)
+        times[:, members] = rng.multinomial(len(members), np.full(len(members), 1 / len(members)), resamples)
     return times
 
 
@@ -79,7 +79,6 @@ def subject_bootstrap(
         statistic: row numbers (M,) -> value; a subject drawn twice brings its rows twice.
         subjects: subject of each row (N,).
         labels: class of each row (N,), one per subject.
-        confidence: of the interval.
         seed: the same rows give the same interval.
 
     Returns:

@@ -6,8 +6,6 @@ import numpy as np
 
 from fusekit.errors import DataError, OptionError
 
-HALF = 0.5
-
 
 def most_probable(probabilities: np.ndarray) -> np.ndarray:
     """Most probable class (N,) of probabilities (N, K), the first of equals.
@@ -47,7 +45,7 @@ def youden(labels: np.ndarray, p: np.ndarray) -> float:
     # Whole numbers, so that equally good thresholds are exactly equal.
     gains = above[0] * int((~cases).sum()) - above[1] * int(cases.sum())
     best = candidates[gains == gains.max()]
-    return float(best[np.abs(best - HALF).argmin()])
+    return float(best[np.abs(best - 0.5).argmin()])
 
 
 def recentre(probabilities: np.ndarray, threshold: float | np.ndarray) -> np.ndarray:
@@ -57,8 +55,8 @@ def recentre(probabilities: np.ndarray, threshold: float | np.ndarray) -> np.nda
     """
     p, t = probabilities[:, 1], np.broadcast_to(np.asarray(threshold, dtype=float), len(probabilities))
     above = p > t
-    below = HALF * np.divide(p, t, out=np.zeros(len(p)), where=~above & (t > 0))
-    beyond = 1 - HALF * np.divide(1 - p, 1 - t, out=np.zeros(len(p)), where=above)
+    below = 0.5 * np.divide(p, t, out=np.zeros(len(p)), where=~above & (t > 0))
+    beyond = 1 - 0.5 * np.divide(1 - p, 1 - t, out=np.zeros(len(p)), where=above)
     # A rounding error may not change a call.
-    moved = np.where(above, np.maximum(beyond, np.nextafter(HALF, 1)), np.minimum(below, HALF))
+    moved = np.where(above, np.maximum(beyond, np.nextafter(0.5, 1)), np.minimum(below, 0.5))
     return np.column_stack([1 - moved, moved])

@@ -12,6 +12,7 @@ import pandas as pd
 
 from fusekit.data import Column
 from fusekit.evaluation import Rule
+from fusekit.evaluation.arms.contribution import AS_IS
 from fusekit.progress import Progress, Quiet
 
 #: Images (N, H, W), or None where none are read, and clinical values (N rows) -> probabilities (N, K).
@@ -19,8 +20,6 @@ Predict = Callable[[np.ndarray | None, pd.DataFrame], np.ndarray]
 
 #: Shares of the clinical values that are hidden at test time; none are in ``AS_IS``.
 HIDDEN = (0.1, 0.3, 0.5, 0.7, 0.9)
-
-AS_IS = "as-is"
 
 
 class Condition(NamedTuple):
@@ -72,11 +71,13 @@ def ablate(
     """
     rows = rows.reset_index(drop=True)
     values = values.reset_index(drop=True)
+    images = images if reads_image else None
     source = _Sources(images, values, rows, grey)
-    found: dict[str, np.ndarray] = {AS_IS: predict(images if reads_image else None, values)}
+    found: dict[str, np.ndarray] = {AS_IS: predict(images, values)}
     conditions = list(_conditions(source, columns, single, hidden, permuted))
+    one_block = len({column.block for column in columns}) == 1  # a block that is the whole table is a condition twice
     for condition in (progress or Quiet()).track(conditions, "ablations", len(conditions), "conditions"):
-        twin = _twin(condition.name, columns)
+        twin = f"table:{condition.name.rpartition(':')[2]}" if condition.name.startswith("block:") and one_block else ""
         changed_values = condition.table if reads_clinical else None
         changed_images = condition.images if reads_image else None
         if changed_values is None and changed_images is None:
@@ -86,34 +87,26 @@ def ablate(
         else:
             draw = np.random.default_rng((seed, zlib.crc32(condition.name.encode())))
             given = values if changed_values is None else changed_values(draw)
+            # The very array where it is unchanged: a predictor may know what to make of it.
             shown = images if changed_images is None else changed_images(draw)
             # Where nothing is left to go by, all are one: predicted once, as rounding may depend on the batch.
             left = (reads_image and not condition.drops_image) or (reads_clinical and not condition.drops_table)
             if not left:
                 shown, given = None if shown is None else shown[:1], given.iloc[:1]
-            # The very array where it is unchanged: a predictor may keep what it made of it.
-            found[condition.name] = predict(shown if reads_image else None, given)
+            found[condition.name] = predict(shown, given)
     return pd.concat([_subjects(rule, rows, name, found[name]) for name in found], ignore_index=True)
 
 
 def _conditions(
-    source: _Sources,
-    columns: Sequence[Column],
-    single: Collection[str] | None,
-    hidden: Sequence[float],
-    permuted: bool,
+    source: _Sources, columns: Sequence[Column], single: Collection[str] | None, hidden: Sequence[float], permuted: bool
 ) -> Iterator[Condition]:
     every = [column.name for column in columns]
     several = len(source.by_subject) > 1  # a permutation needs another subject
-    seen = source.images is not None
     without = partial(source.without, every)
-    # Those that change the images come last: until then a predictor may keep what it made of them.
     yield Condition("table:drop", table=without, drops_table=True)
     if several:
         yield Condition("table:permute", table=partial(source.of_other_tables, every))
-    yield Condition(
-        "both:drop", table=without, images=source.blank if seen else None, drops_image=True, drops_table=True
-    )
+    yield Condition("both:drop", table=without, images=source.blank, drops_image=True, drops_table=True)
     for block in dict.fromkeys(column.block for column in columns):
         names = [column.name for column in columns if column.block == block]
         yield Condition(f"block:{block}:drop", table=partial(source.without, names), drops_table=names == every)
@@ -124,15 +117,9 @@ def _conditions(
     for name in every if several else ():
         if single is None or name in single:
             yield Condition(f"column:{name}:permute", table=partial(source.of_other_tables, [name]))
-    yield Condition("image:drop", images=source.blank if seen else None, drops_image=True)
+    yield Condition("image:drop", images=source.blank, drops_image=True)
     if several:
-        yield Condition("image:permute", images=source.of_others if seen else None)
-
-
-def _twin(name: str, columns: Sequence[Column]) -> str:
-    """The condition that is the same by another name: a block that is the whole table."""
-    blocks = {column.block for column in columns}
-    return f"table:{name.rpartition(':')[2]}" if name.startswith("block:") and len(blocks) == 1 else ""
+        yield Condition("image:permute", images=source.of_others)
 
 
 def _subjects(rule: Rule, rows: pd.DataFrame, name: str, probabilities: np.ndarray) -> pd.DataFrame:
@@ -192,18 +179,12 @@ class _Sources:
         """Each value of each scan missing with a probability, independently of all else."""
         number, scans = pd.factorize(self._scans)
         gone = (draw.random((len(scans), self.values.shape[1])) < share)[number]
-        columns = {name: self.values[name] for name in self.values}
-        return self._with(
-            {
-                name: values.where(~gone[:, position], _nothing(values))
-                for position, (name, values) in enumerate(columns.items())
-            }
-        )
+        each = zip(self.values.items(), gone.T, strict=True)
+        return self._with({name: own.where(~mask, _nothing(own)) for (name, own), mask in each})
 
     def _with(self, changed: Mapping[Any, Any]) -> pd.DataFrame:
         """Put other columns in place, all at once: one by one, some hundred take pandas a second."""
-        columns = {name: changed[name] if name in changed else self.values[name] for name in self.values}
-        return pd.DataFrame(columns, index=self.values.index)
+        return pd.DataFrame({**self.values, **changed}, index=self.values.index)
 
     def _donors(self, draw: np.random.Generator) -> dict[str, str]:
         """A subject for each subject, never itself, each one once: one random circle through all."""

@@ -10,12 +10,13 @@ import torch
 from torch import Tensor
 
 from fusekit.data import ClinicalEncoding
-from fusekit.explain.target import POSITIVE, log_odds
+from fusekit.evaluation.predictions import POSITIVE
+from fusekit.explain.target import log_odds
 from fusekit.models import FusionModel, ImageFeatures
 from fusekit.progress import Progress, Quiet
 
 #: Points on the way from the baseline to the patient. A line of ReLUs bends a few times; the sum is then right to a
-#: few percent, and the cost is so many forward and backward passes a slice.
+#: few percent, and the cost is so many forward and backward passes per slice.
 STEPS = 32
 
 
@@ -48,28 +49,22 @@ def attribute(
     from captum.attr import IntegratedGradients
 
     assert not model.training
-    fixed = _features(model, image, columns)
+    fixed = None
+    if model.backbone is not None and model.injector is None:  # the table has no say in what the backbone makes
+        with torch.no_grad():
+            fixed = model.output(image, columns).image
     targets = np.broadcast_to(target, len(columns)).tolist()
     attributions = []
     patients = (progress or Quiet()).track(range(len(columns)), "attributions", len(columns), "subjects")
     for number in patients:  # one at a time: all its steps are one batch
         one = slice(number, number + 1)
         own = None if fixed is None else ImageFeatures(*(part[one] for part in fixed))
-        method = IntegratedGradients(
-            partial(_score, model, targets[number], own, None if image is None else image[one])
-        )
+        shown = None if image is None else image[one]
+        method = IntegratedGradients(partial(_score, model, targets[number], own, shown))
         given = columns[one].detach()
         shares: Tensor = method.attribute(given, baselines=torch.zeros_like(given), n_steps=steps)
         attributions.append(shares[0].detach().double().cpu().numpy())
     return pd.DataFrame(np.stack(attributions) @ _owners(encoding), columns=[c.name for c in encoding.columns])
-
-
-def _features(model: FusionModel, image: Tensor | None, columns: Tensor) -> ImageFeatures | None:
-    """What the backbone makes of the images, where the table has no say in it."""
-    if model.backbone is None or model.injector is not None:
-        return None
-    with torch.no_grad():
-        return model.output(image, columns).image
 
 
 def _score(

@@ -19,7 +19,7 @@ def choose_examples(
     """The surest right and the surest wrong slice of each class, then the next, each of another subject.
 
     Args:
-        predictions: one row a tested slice: row, subject, scan, slice, label, p_0, ...
+        predictions: one row per tested slice: row, subject, scan, slice, label, p_0, ...
         rule: what is called.
 
     Returns:
@@ -37,9 +37,8 @@ def choose_examples(
     for label in sorted(set(labels.tolist()), reverse=True):
         for kind in ("right", "wrong"):
             part = table[(table["label"] == label) & (table["kind"] == kind) & ~table["subject"].isin(list(taken))]
-            part = part.head(each)
-            taken |= set(part["subject"])
-            parts.append(part)
+            parts.append(part.head(each))
+            taken |= set(parts[-1]["subject"])
     chosen: pd.DataFrame = pd.concat(parts).drop(columns="certainty").head(count)
     return chosen.reset_index(drop=True)
 
@@ -49,7 +48,7 @@ def evenly_spread(rows: pd.DataFrame, most: int = 3) -> pd.DataFrame:
 
     Args:
         rows: index ``row``; scan, slice.
-        most: slices a scan: the middle ones of so many equal parts, or all of them where there are fewer.
+        most: slices per scan: the middle ones of so many equal parts, or all of them where there are fewer.
     """
     ordered = rows.sort_values(["scan", "slice"], kind="stable")
     rank = ordered.groupby("scan").cumcount()

@@ -1,8 +1,9 @@
-"""The parts of a fold's explanations, each a method that computes and writes it."""
+"""What a fold's model looks at, written while the model is there: ``RUN/explanations/fold-K/``."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -12,20 +13,20 @@ import torch
 
 from fusekit.bundle.bundle import BATCH
 from fusekit.disk import write_table
+from fusekit.errors import attempt
 from fusekit.evaluation import Rule, probabilities_of
 from fusekit.explain.ablations import ablate
-from fusekit.explain.answers import answers, as_text
 from fusekit.explain.attribution import STEPS, attribute
 from fusekit.explain.examples import choose_examples, evenly_spread
 from fusekit.explain.extent import affordable
+from fusekit.explain.fold import Fold, middle
 from fusekit.explain.gates import gate_table, gates_of
 from fusekit.explain.maps.grad_cam import Maps, deepest, grad_cam
 from fusekit.explain.maps.mean_maps import write_mean_maps
 from fusekit.explain.model import Predictor
 from fusekit.explain.target import explained
-from fusekit.explain.tested import Fold, middle
-from fusekit.explain.what_if import encoded_column, usual_levels
-from fusekit.progress import Progress
+from fusekit.explain.what_if import answers, as_text, encoded_column, usual_levels
+from fusekit.progress import Progress, Quiet
 
 #: Columns permuted one by one, those with the largest attributions, where that costs almost nothing.
 SINGLE = 20
@@ -34,8 +35,61 @@ SINGLE = 20
 ASKED = 2
 
 
-class Explanations:
-    """What a fold's model looks at; files go into a folder, which is made."""
+def explain_fold(
+    fold: Fold,
+    predictions: pd.DataFrame,
+    folder: Path,
+    *,
+    seed: int,
+    rule: Rule = Rule(),  # noqa: B008 (it cannot be changed)
+    template: str | None = None,
+    slices: int | None = None,
+    asked: int | None = None,
+    work: float | None = None,
+    failed: Callable[[str], None] | None = None,
+    progress: Progress | None = None,
+) -> pd.DataFrame | None:
+    """Write a fold's explanations, and return its ablations.
+
+    Which files there are depends on what the model reads; docs/reference/files.md describes them.
+
+    Args:
+        predictions: of these slices, as in predictions.csv.
+        folder: to write into; it is made.
+        rule: the fold's: how slices become subjects, and what is called.
+        template: the task's, if it names one.
+        slices: ablated per scan, evenly spread; None: all, so that ``as-is`` is what predictions say. Where the table
+            enters the backbone an ablation costs about 30 passes over them, elsewhere 4.
+        asked: the class to explain; None: the positive of two, of more that which each slice is called.
+        work: forward passes of a slice that all of it may take; None: as many as it takes.
+        failed: gets a sentence for each part that cannot be made, and the others are; without it, errors are raised.
+
+    Returns:
+        The rows of ablations.csv; None if they failed.
+    """
+    folder.mkdir(parents=True)
+    made = _Explanations(fold, predictions, rule, folder, work, asked, progress or Quiet())
+    if made.model.reads_image:
+        with attempt("maps", failed):
+            made.maps(template if fold.oriented else None)  # it has sides, so the images must say where theirs are
+        with attempt("gates", failed):
+            made.gates()
+    with attempt("examples", failed):
+        write_table(made.examples, folder / "examples.csv")
+    if made.model.reads_clinical:
+        with attempt("attributions", failed):
+            made.attributions()
+        with attempt("what-if answers", failed):
+            made.what_if()
+    facts = {**made.facts, "template": template if fold.oriented else None}
+    (folder / "explanation.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    with attempt("ablations", failed):
+        return made.ablations(rule, seed, slices)
+    return None
+
+
+class _Explanations:
+    """The parts of a fold's explanations, each a method that computes and writes it."""
 
     def __init__(
         self,
@@ -45,79 +99,66 @@ class Explanations:
         folder: Path,
         work: float | None,
         asked: int | None,
-        template: str | None,
         progress: Progress,
     ):
-        self.fold, self.rule, self.folder, self.progress = fold, rule, folder, progress
-        self.template = template if fold.oriented else None  # it has sides, so the images must say where theirs are
+        self.fold, self.folder, self.progress = fold, folder, progress
         self.predictor = Predictor(fold.bundle, fold.device)
-        model = self.predictor.model
+        self.model = self.predictor.model
         self.extent = affordable(
             work,
             scans=fold.rows["scan"].nunique(),
             blocks=len({column.block for column in fold.columns}),
-            image=model.reads_image,
-            table=model.reads_clinical,
+            image=self.model.reads_image,
+            table=self.model.reads_clinical,
             injected=self.predictor.injected,
         )
-        folder.mkdir(parents=True)
         classes = explained(probabilities_of(predictions), asked)
         self.targets = pd.Series(classes, index=predictions["row"])  # class by row
         self.examples = choose_examples(predictions, rule)
         self.examples["explained"] = self.targets.loc[self.examples["row"]].to_numpy()
-        named = asked is not None or len(fold.bundle.classes) == 2
-        self.said: dict[str, object] = {
-            "target": int(classes[0]) if named else None,
-            "class": fold.bundle.classes[int(classes[0])] if named else None,
+        named = int(classes[0]) if asked is not None or len(fold.bundle.classes) == 2 else None
+        self.facts: dict[str, object] = {
+            "target": named,
+            "class": None if named is None else fold.bundle.classes[named],
             "plane": fold.bundle.slices.plane,
             "oriented": fold.oriented,
             "injector": self.predictor.injected,
-            "template": self.template,
             "extent": asdict(self.extent),
         }
         self.place: str | None = None
         self.strongest: list[str] = []
 
-    def write_examples(self) -> None:
-        """Write which slices are shown."""
-        write_table(self.examples, self.folder / "examples.csv")
-
-    def facts(self) -> None:
-        """Write what the files are of."""
-        (self.folder / "explanation.json").write_text(json.dumps(self.said, indent=2) + "\n", encoding="utf-8")
-
-    def maps(self) -> None:
+    def maps(self, template: str | None) -> None:
         """Write maps of the examples, and the mean maps of the classes."""
-        fold = self.fold
-        image, columns = self._inputs(pd.Index(self.examples["row"].head(1)))
+        fold, examples = self.fold, pd.Index(self.examples["row"])
+        image, columns = self._inputs(examples[:1])
         assert image is not None
-        self.place, size = deepest(self.predictor.model, image, columns)
-        self.said |= {"site": self.place, "map_size": list(size)}
-        maps = self._maps(pd.Index(self.examples["row"]), "maps of examples")
+        self.place, size = deepest(self.model, image, columns)
+        self.facts |= {"site": self.place, "map_size": list(size)}
+        maps = self._maps(examples, "maps of examples")
         self.examples["maximum"] = maps.maxima.cpu().numpy()
-        shown = fold.images[self.examples["row"].to_numpy()]
-        np.save(self.folder / "images.npy", np.rint(middle(shown, 1)).astype(np.uint8), allow_pickle=False)
-        kept = middle(maps.maps.cpu().numpy(), 1).astype(np.float16)
-        np.save(self.folder / "grad_cam.npy", kept, allow_pickle=False)
+        shown, kept = middle(fold.images[examples.to_numpy()], 1), middle(maps.maps.cpu().numpy(), 1)
+        np.save(self.folder / "images.npy", np.rint(shown).astype(np.uint8), allow_pickle=False)
+        np.save(self.folder / "grad_cam.npy", kept.astype(np.float16), allow_pickle=False)
         scans = fold.rows["scan"].drop_duplicates()
         chosen = scans.iloc[np.linspace(0, len(scans) - 1, min(len(scans), self.extent.scans)).round().astype(int)]
         spread = evenly_spread(fold.rows[fold.rows["scan"].isin(chosen)], self.extent.slices)
         images = middle(fold.images[spread.index.to_numpy()], 1)
         on_spread = middle(self._maps(spread.index, "mean maps").maps.cpu().numpy(), 1)
-        write_mean_maps(self.folder, spread, images, on_spread, fold.bundle, self.template)
+        write_mean_maps(self.folder, spread, images, on_spread, fold.bundle, template)
 
     def gates(self) -> None:
         """Write what the injector's gates are on average, if it has any."""
-        model, gathered = self.predictor.model, dict[int, list[np.ndarray]]()
-        if model.injector is None:
+        if self.model.injector is None:
             return
+        gathered: dict[int, list[np.ndarray]] = {}
         rows = evenly_spread(self.fold.rows, most=1)
         starts = range(0, len(rows), BATCH)
         for start in self.progress.track(starts, "gates", len(starts), "batches"):
-            for site, gates in gates_of(model, *self._inputs(rows.index[start : start + BATCH])).items():
+            for site, gates in gates_of(self.model, *self._inputs(rows.index[start : start + BATCH])).items():
                 gathered.setdefault(site, []).append(gates.cpu().numpy())
         if gathered:
-            table = gate_table(model, {site: np.concatenate(parts) for site, parts in gathered.items()}, rows)
+            table = gate_table(self.model, {site: np.concatenate(parts) for site, parts in gathered.items()}, rows)
             write_table(table, self.folder / "gates.csv")
 
     def attributions(self) -> None:
@@ -125,22 +166,17 @@ class Explanations:
         rows = evenly_spread(self.fold.rows, most=1).drop_duplicates("subject")
         steps, most = self.extent.steps if self.predictor.injected else STEPS, self.extent.subjects
         if self.predictor.injected and len(rows) > most:
-            first = rows["subject"].isin(list(self.examples["subject"]))
             # Examples first, then classes in turn, in the order of the store.
-            turn = rows.groupby("label").cumcount()
-            order = pd.DataFrame({"first": ~first, "turn": turn, "label": rows["label"]}).sort_values(
-                ["first", "turn", "label"], kind="stable"
-            )
-            rows = rows.loc[order.index[:most].sort_values()]
+            later = ~rows["subject"].isin(list(self.examples["subject"]))
+            turns = rows.assign(later=later, turn=rows.groupby("label").cumcount())
+            order = turns.sort_values(["later", "turn", "label"], kind="stable").index
+            rows = rows.loc[order[:most].sort_values()]
         image, columns = self._inputs(rows.index)
-        encoding = self.fold.bundle.encoding
+        encoding, targets = self.fold.bundle.encoding, self.targets.loc[rows.index].to_numpy()
         assert columns is not None
         assert encoding is not None
-        targets = self.targets.loc[rows.index].to_numpy()
-        shares = attribute(
-            self.predictor.model, encoding, image, columns, target=targets, steps=steps, progress=self.progress
-        )
-        cells = self.fold.valued(rows.index)[list(shares.columns)].to_numpy(dtype=object)
+        shares = attribute(self.model, encoding, image, columns, target=targets, steps=steps, progress=self.progress)
+        cells = self.fold.of(rows.index)[1][list(shares.columns)].to_numpy(dtype=object)
         table = pd.DataFrame(
             {
                 "subject": np.repeat(rows["subject"].to_numpy(), shares.shape[1]),
@@ -152,7 +188,7 @@ class Explanations:
             }
         )
         write_table(table, self.folder / "attributions.csv")
-        self.said |= {"subjects_attributed": len(rows), "steps": steps}
+        self.facts |= {"subjects_attributed": len(rows), "steps": steps}
         sizes = table.assign(size=table["attribution"].abs()).groupby("column", sort=False)["size"].mean()
         self.strongest = sizes.sort_values(ascending=False, kind="stable").index.tolist()
 
@@ -162,17 +198,11 @@ class Explanations:
         tables, maps = [], []
         questions = [(*one, name) for one in asked.iterrows() for name in self.strongest[: self.extent.changed]]
         for number, example, column in self.progress.track(questions, "what-if answers", len(questions), "columns"):
-            rows = pd.Index([example["row"]])
-            images = self.fold.shown(rows)
-            table, moved = answers(
-                self.predictor,
-                None if images is None else images[0],
-                self.fold.valued(rows),
-                column,
-                usual_levels(encoded_column(self.fold.bundle, column)),
-                place=self.place,
-                target=int(example["explained"]),
-            )
+            images, values = self.fold.of(pd.Index([example["row"]]))
+            levels = usual_levels(encoded_column(self.fold.bundle, column))
+            how = {"place": self.place, "target": int(example["explained"])}
+            image = None if images is None else images[0]
+            table, moved = answers(self.predictor, image, values, column, levels, **how)
             named = {"example": number, **example[["subject", "scan", "slice"]].to_dict()}
             tables.append(pd.DataFrame(named, index=table.index).join(table))
             maps += [] if moved is None else [middle(moved, 1)]
@@ -181,21 +211,22 @@ class Explanations:
         if maps:
             np.save(self.folder / "what_if.npy", np.concatenate(maps).astype(np.float16), allow_pickle=False)
 
-    def ablations(self, seed: int, slices: int | None) -> pd.DataFrame:
+    def ablations(self, rule: Rule, seed: int, slices: int | None) -> pd.DataFrame:
         """The rows of ablations.csv."""
-        fold, model = self.fold, self.predictor.model
+        fold = self.fold
         ablated = fold.rows if slices is None else evenly_spread(fold.rows, most=slices)
+        images, values = fold.of(ablated.index)
         return ablate(
-            self.predictor,
-            fold.shown(ablated.index),
-            fold.valued(ablated.index),
+            Predictor(fold.bundle, fold.device, images),
+            images,
+            values,
             ablated,
             fold.columns,
-            rule=self.rule,
+            rule=rule,
             seed=seed,
             grey=fold.bundle.pixels.mean,
-            reads_image=model.reads_image,
-            reads_clinical=model.reads_clinical,
+            reads_image=self.model.reads_image,
+            reads_clinical=self.model.reads_clinical,
             single=self.strongest[: self.extent.single if self.predictor.injected else SINGLE],
             hidden=self.extent.hidden,
             permuted=self.extent.permuted,
@@ -203,11 +234,7 @@ class Explanations:
         )
 
     def _inputs(self, rows: pd.Index) -> tuple[torch.Tensor | None, torch.Tensor | None]:
-        images = self.fold.shown(rows)
-        image = None if images is None else self.predictor.image(images)
-        if not self.predictor.model.reads_clinical:
-            return image, None
-        return image, self.predictor.columns(self.fold.bundle.encode(self.fold.valued(rows)))
+        return self.predictor.inputs(*self.fold.of(rows))
 
     def _maps(self, rows: pd.Index, label: str) -> Maps:
         parts = []
@@ -217,5 +244,5 @@ class Explanations:
             image, columns = self._inputs(own)
             assert image is not None
             targets = torch.tensor(self.targets.loc[own].tolist(), device=image.device)
-            parts.append(grad_cam(self.predictor.model, image, columns, place=self.place, target=targets))
+            parts.append(grad_cam(self.model, image, columns, place=self.place, target=targets))
         return Maps(*(torch.cat(each) for each in zip(*parts, strict=True)))

@@ -15,36 +15,22 @@ TRIED = 6
 
 @dataclass(frozen=True)
 class Extent:
-    """What is computed of one fold.
+    """What is computed of one fold."""
 
-    Args:
-        slices: of each scan, for the mean maps.
-        scans: for the mean maps, at most.
-        subjects: whose values are attributed where the table enters the backbone, at most.
-        steps: of their integrated gradients.
-        changed: columns of the what-if figure, for each of two patients.
-        single: columns permuted one by one, where the table enters the backbone.
-        hidden: shares of values that are hidden.
-        permuted: whether tables' blocks are permuted too, and not only left out.
-    """
-
-    slices: int = 3
-    scans: int = 10**9
-    subjects: int = 16
-    steps: int = 16
-    changed: int = 3
-    single: int = 6
-    hidden: tuple[float, ...] = HIDDEN
-    permuted: bool = True
+    slices: int = 3  # of each scan, for the mean maps
+    scans: int = 10**9  # for the mean maps, at most
+    subjects: int = 16  # whose values are attributed where the table enters the backbone, at most
+    steps: int = 16  # of their integrated gradients
+    changed: int = 3  # columns of the what-if figure, for each of two patients
+    single: int = 6  # columns permuted one by one, where the table enters the backbone
+    hidden: tuple[float, ...] = HIDDEN  # shares of values that are hidden
+    permuted: bool = True  # tables' blocks are permuted too, and not only left out
 
     def passes(self, *, scans: int, blocks: int, image: bool, table: bool, injected: bool) -> int:
         """Forward passes of a slice that it takes, about.
 
-        Args:
-            scans: that were tested; one slice of each is ablated.
-            blocks: tables that clinical columns come from.
-            image, table: whether the model reads it.
-            injected: whether the table enters the backbone, so that another table is another pass.
+        One slice of each scan is ablated; blocks are the tables that clinical columns come from. A model reads image or
+        table or both, and may have the table injected into the backbone, so that another table is another pass.
         """
         if not image:
             return 0  # a table alone costs next to nothing

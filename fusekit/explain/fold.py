@@ -1,67 +1,36 @@
-"""What a fold's model looks at, written while the model is there: ``RUN/explanations/fold-K/``."""
+"""A fold's tested slices and the model that has not seen them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
+from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
+import torch
 
-from fusekit.errors import attempt
-from fusekit.evaluation import Rule
-from fusekit.explain.explanations import Explanations
-from fusekit.explain.tested import Fold
-from fusekit.progress import Progress, Quiet
+from fusekit.bundle.bundle import Bundle
+from fusekit.data import Column
 
 
-def explain_fold(
-    fold: Fold,
-    predictions: pd.DataFrame,
-    folder: Path,
-    *,
-    seed: int,
-    rule: Rule = Rule(),  # noqa: B008 (it cannot be changed)
-    template: str | None = None,
-    slices: int | None = None,
-    asked: int | None = None,
-    work: float | None = None,
-    failed: Callable[[str], None] | None = None,
-    progress: Progress | None = None,
-) -> pd.DataFrame | None:
-    """Write a fold's explanations, and return its ablations.
+@dataclass(frozen=True)
+class Fold:
+    """A fold's tested slices and the model that has not seen them."""
 
-    Which files there are depends on what the model reads; docs/reference/files.md describes them.
+    bundle: Bundle
+    images: np.ndarray  # of the whole store, (N, H, W) or (N, S, S, S); ``rows`` counts in it
+    values: pd.DataFrame  # typed clinical values, one line per row
+    rows: pd.DataFrame  # index ``row``; subject, scan, slice, fold, label
+    columns: tuple[Column, ...]  # describe ``values``
+    device: str | torch.device = "cpu"  # where the model runs
+    #: Whether every image's file says how it lies in the body; else no figure may name the patient's sides.
+    oriented: bool = False
 
-    Args:
-        predictions: of these slices, as in predictions.csv.
-        folder: to write into; it is made.
-        rule: the fold's: how slices become subjects, and what is called.
-        template: the task's, if it names one.
-        slices: ablated per scan, evenly spread; None: all, so that ``as-is`` is what predictions say. Where the table
-            enters the backbone an ablation costs about 30 passes over them, elsewhere 4.
-        asked: the class to explain; None: the positive of two, of more that which each slice is called.
-        work: forward passes of a slice that all of it may take; None: as many as it takes.
-        failed: gets a sentence for each part that cannot be made, and the others are; without it, errors are raised.
+    def of(self, rows: pd.Index) -> tuple[np.ndarray | None, pd.DataFrame]:
+        """Grey levels of some rows, None if the model reads no image; and their clinical values, one line each."""
+        values = self.values.iloc[self.rows.index.get_indexer(rows)].reset_index(drop=True)
+        return self.images[rows.to_numpy()] if self.bundle.model.reads_image else None, values
 
-    Returns:
-        The rows of ablations.csv; None if they failed.
-    """
-    made = Explanations(fold, predictions, rule, folder, work, asked, template, progress or Quiet())
-    model = fold.bundle.model
 
-    if model.reads_image:
-        with attempt("maps", failed):
-            made.maps()
-        with attempt("gates", failed):
-            made.gates()
-    with attempt("examples", failed):
-        made.write_examples()
-    if model.reads_clinical:
-        with attempt("attributions", failed):
-            made.attributions()
-        with attempt("what-if answers", failed):
-            made.what_if()
-    made.facts()
-    with attempt("ablations", failed):
-        return made.ablations(seed, slices)
-    return None
+def middle(items: np.ndarray, first: int) -> np.ndarray:
+    """Of whole volumes (..., z, y, x) the middle axial plane; slices as they are. ``first``: axes before the space."""
+    return items if items.ndim == first + 2 else items.take(items.shape[first] // 2, axis=first)

@@ -11,11 +11,6 @@ from torch import Tensor
 
 from fusekit.models import FusionModel
 
-#: Of the channels' mean gates: low, median, high.
-QUANTILES = (0.05, 0.5, 0.95)
-
-COLUMNS = ("site", "stage", "channels", "label", "subjects", "low", "median", "high", "spread")
-
 
 def gates_of(model: FusionModel, image: Tensor | None, columns: Tensor | None) -> dict[int, Tensor]:
     """Gates of a batch, image (B, C, *S) and columns (B, F): site (an index into the backbone's) -> (B, G).
@@ -54,8 +49,9 @@ def gate_table(model: FusionModel, gates: dict[int, np.ndarray], rows: pd.DataFr
     for site, values in gates.items():
         by_subject = pd.DataFrame(values).groupby([rows["label"].to_numpy(), rows["subject"].to_numpy()]).mean()
         for label, subjects in by_subject.groupby(level=0):
-            quantiles = np.quantile(subjects.mean().to_numpy(), QUANTILES)
+            quantiles = np.quantile(subjects.mean().to_numpy(), [0.05, 0.5, 0.95])
             spread = float(np.median(subjects.std(ddof=0).to_numpy()))
             place = model.backbone.sites[site]
             lines.append((place.name, place.stage, values.shape[1], label, len(subjects), *quantiles, spread))
-    return pd.DataFrame(lines, columns=list(COLUMNS))
+    columns = ["site", "stage", "channels", "label", "subjects", "low", "median", "high", "spread"]
+    return pd.DataFrame(lines, columns=columns)

@@ -12,13 +12,12 @@ from fusekit.bundle.bundle import Bundle
 from fusekit.bundle.patients import cut_patient
 from fusekit.errors import DataError
 from fusekit.evaluation import probabilities_of
-from fusekit.explain.answers import answers, as_text
 from fusekit.explain.attribution import attribute
+from fusekit.explain.fold import middle
 from fusekit.explain.maps.grad_cam import deepest, grad_cam
 from fusekit.explain.model import Predictor
 from fusekit.explain.target import class_number, explained
-from fusekit.explain.tested import middle
-from fusekit.explain.what_if import encoded_column, usual_levels
+from fusekit.explain.what_if import answers, as_text, encoded_column, usual_levels
 from fusekit.extension.registry import suggest
 
 
@@ -26,7 +25,6 @@ class Patient(NamedTuple):
     """One patient explained; None for what the model does not read."""
 
     slice: int  # the one that is shown: the middle one of those that the model looks at
-    place: str  # where in the backbone the map was made; empty without an image
     target: int  # the class that is explained
     probabilities: np.ndarray  # (K,) of that slice
     plane: str  # of the image; empty where its file does not say how it lies in the body
@@ -66,14 +64,13 @@ def explain_patient(
     if encoding is not None:
         values = encoding.parse(patient, source=source).reset_index(drop=True)
     levels = {name: _levels(bundle, name, texts, allow_out_of_range) for name, texts in asked.items()}
-    images, place, plane, shown = None, "", "", 0
+    images, place, plane, shown = None, None, "", 0
     if bundle.model.reads_image:
         row = patient.iloc[0].to_dict()
         images, positions, oriented = cut_patient(row, bundle.slices, bundle.image_size)
         plane = bundle.slices.plane if oriented else ""
         images, shown = images[[len(images) // 2]], positions[len(positions) // 2]
-    columns = predictor.columns(bundle.encode(values)) if encoding is not None else None
-    image, map_ = None if images is None else predictor.image(images), None
+    (image, columns), map_ = predictor.inputs(images, values), None
     if image is not None:
         place = deepest(predictor.model, image, columns).name
         map_ = middle(grad_cam(predictor.model, image, columns, place=place, target=target).maps.cpu().numpy()[0], 0)
@@ -82,14 +79,11 @@ def explain_patient(
         shares = attribute(predictor.model, encoding, image, columns, target=target)
         cells = [as_text(values[name].iloc[0]) for name in shares.columns]
         attributions = pd.DataFrame({"column": shares.columns, "value": cells, "attribution": shares.to_numpy()[0]})
-    first = None if images is None else images[0]
-    found = [
-        answers(predictor, first, values, name, tried, place=place or None, target=target)
-        for name, tried in levels.items()
-    ]
+    first, how = None if images is None else images[0], {"place": place, "target": target}
+    found = [answers(predictor, first, values, name, tried, **how) for name, tried in levels.items()]
+    maps = [middle(of_column, 1) for _, of_column in found if of_column is not None]
     return Patient(
         slice=shown,
-        place=place,
         target=target,
         probabilities=predictor(images, values)[0],
         plane=plane,
@@ -97,9 +91,7 @@ def explain_patient(
         map=map_,
         attributions=attributions,
         answers=pd.concat([table for table, _ in found], ignore_index=True) if found else None,
-        answer_maps=np.concatenate([middle(maps, 1) for _, maps in found if maps is not None])
-        if found and images is not None
-        else None,
+        answer_maps=np.concatenate(maps) if maps else None,
     )
 
 

@@ -9,10 +9,8 @@ import torch
 from torch import Tensor
 
 from fusekit.errors import OptionError
+from fusekit.evaluation.predictions import POSITIVE
 from fusekit.extension.registry import suggest
-
-#: The positive class of two.
-POSITIVE = 1
 
 
 def explained(probabilities: np.ndarray, asked: int | None = None) -> np.ndarray:
@@ -22,9 +20,7 @@ def explained(probabilities: np.ndarray, asked: int | None = None) -> np.ndarray
     """
     count, classes = probabilities.shape
     if asked is None and classes > 2:
-        return np.asarray(
-            probabilities.argmax(axis=1)
-        )  # a threshold is for two classes, so the most probable one is called
+        return np.asarray(probabilities.argmax(axis=1))  # of more than two, the most probable one is called
     return np.full(count, POSITIVE if asked is None else asked)
 
 

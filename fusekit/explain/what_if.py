@@ -11,9 +11,9 @@ import pandas as pd
 from fusekit.bundle.bundle import Bundle
 from fusekit.data.clinical.column import EncodedColumn
 from fusekit.errors import DataError
+from fusekit.evaluation.predictions import POSITIVE
 from fusekit.explain.maps.grad_cam import grad_cam
 from fusekit.explain.model import Predictor
-from fusekit.explain.target import POSITIVE
 from fusekit.extension.registry import suggest
 
 
@@ -54,19 +54,62 @@ def what_if(
     """
     predictor = Predictor(predictor) if isinstance(predictor, Bundle) else predictor
     encoded = encoded_column(predictor.bundle, column)
-    original = values[column].iloc[0]
-    tried = [original, *levels]
+    tried = [values[column].iloc[0], *levels]
     table = pd.concat([values.iloc[[0]]] * len(tried), ignore_index=True)
     table[column] = pd.Series(tried, dtype=float if encoded.is_number else object)
     images = None if image is None else np.repeat(image[None], len(tried), axis=0)
     probabilities = predictor(images, table)
-    if images is None or not predictor.model.reads_image:
+    if not predictor.model.reads_image:
         return WhatIf(tried, probabilities, None, np.full(len(tried), np.nan))
-    given = predictor.columns(predictor.bundle.encode(table))
-    made = grad_cam(predictor.model, predictor.image(images), given, place=place, target=target)
+    given, columns = predictor.inputs(images, table)
+    assert given is not None
+    made = grad_cam(predictor.model, given, columns, place=place, target=target)
     maps, maxima = made.maps.cpu().numpy(), made.maxima.cpu().numpy()
     raw = maps * maxima.reshape(-1, *[1] * (maps.ndim - 1))
     return WhatIf(tried, probabilities, raw, np.array([moved(raw[0], other) for other in raw]))
+
+
+def answers(
+    predictor: Predictor, image: np.ndarray | None, values: pd.DataFrame, column: str, levels: Sequence[Any], **how: Any
+) -> tuple[pd.DataFrame, np.ndarray | None]:
+    """One patient's answers in order of the values tried, maps on one scale; arguments as for ``what_if``.
+
+    Returns:
+        A line per level, the patient's own too: column, level, number, unit, original, is_original, p_0, p_1, ...,
+        maximum, change, explained (the class that maps speak for). And the maps (L, *S), divided by the largest value
+        of all of them.
+    """
+    encoded = encoded_column(predictor.bundle, column)
+    original = as_text(values[column].iloc[0])
+    others = [level for level in levels if as_text(level) != original]
+    found = what_if(predictor, image, values, column, others, **how)
+    texts = [as_text(level) for level in found.levels]
+    table = pd.DataFrame(
+        {
+            "column": column,
+            "level": texts,
+            "number": [float(level) if encoded.is_number else np.nan for level in found.levels],
+            "unit": encoded.column.unit,
+            "original": original,
+            "is_original": np.arange(len(texts)) == 0,
+            **{f"p_{k}": found.probabilities[:, k] for k in range(found.probabilities.shape[1])},
+            "maximum": np.nan if found.maps is None else found.maps.reshape(len(texts), -1).max(axis=1),
+            "change": found.changes,
+            "explained": how.get("target", POSITIVE),
+        }
+    )
+    places = {name: place for place, name in enumerate(encoded.categories)}
+    ranks = table["number"].to_numpy() if encoded.is_number else [places.get(text, -1) for text in texts]
+    order = np.argsort(ranks, kind="stable")
+    table = table.iloc[order].reset_index(drop=True)
+    return table, None if found.maps is None else found.maps[order] / (float(found.maps.max()) or 1.0)
+
+
+def as_text(value: Any) -> str:
+    """A clinical value as people write it; empty if missing."""
+    if pd.isna(value):
+        return ""
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def encoded_column(bundle: Bundle, column: str) -> EncodedColumn:

@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import pandas as pd
 
 from fusekit.report.run import Run
 
+#: State of probabilities that were predicted; any other is a recalibration.
+AS_PREDICTED = "as predicted"
+
 
 @dataclass(frozen=True, eq=False)
 class Arm:
-    """One way to predict, with every seed that it ran with.
-
-    Attributes:
-        name: as shown everywhere.
-        kind: fusion, baseline or external.
-        reads: "image", "table", or both; empty where a manifest does not say.
-        runs: one a seed, by seed.
-    """
+    """One way to predict, with every seed that it ran with."""
 
     name: str
-    kind: str
-    reads: frozenset[str]
-    runs: tuple[Run, ...]
+    kind: str  # fusion, baseline or external
+    reads: frozenset[str]  # "image", "table", or both; empty where a manifest does not say
+    runs: tuple[Run, ...]  # by seed
 
     @property
     def fuses(self) -> bool:
@@ -33,63 +29,49 @@ class Arm:
         return self.reads == {"image", "table"}
 
 
-#: Tables of evidence that are computed of its runs.
-COMPUTED = (
-    "pairs", "calibration", "reliability", "net_benefit", "contribution", "shapley", "missingness", "subgroups",
-)  # fmt: skip
-
-
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """What a report is made of.
-
-    Attributes:
-        task: name of the task.
-        title: the question.
-        classes: names of the labels; the second is the positive one.
-        synthetic: whether the cohort is.
-        metrics: name -> title as printed, in order.
-        aggregate: how slices become subjects.
-        arms: in the order given.
-        cohort: one row a scan: scan, subject, label, fold, then variables that scores are split by; None if unknown.
-        scores: arm, level, metric, value, low, high, spread (SD over seeds; NaN with one), seeds, rows, subjects; of
-            several seeds the means of values and of limits.
-        pairs: first, second, measure, difference, low, high, p, p_holm, spread, subjects, sentence.
-        calibration: arm, state, temperature, brier, ece, slope, intercept, subjects.
-        reliability: arm, state, and the bins.
-        net_benefit: arm, threshold, net_benefit and what it is compared with.
-        contribution: arm, condition, auc, drop, low, high.
-        shapley: arm, modality, value, low, high.
-        missingness: arm, hidden, auc, low, high.
-        subgroups: arm, variable, group, metric, value, low, high, subjects.
-        remarks: section -> sentence on why something is not shown.
-        fingerprint: of the runs and the code; empty if not known.
-    """
+    """What a report is made of; a table that could not be computed is empty, and a remark says why."""
 
     task: str
-    title: str
-    classes: tuple[str, ...]
+    title: str  # the question
+    classes: tuple[str, ...]  # names of the labels; the second is the positive one
     synthetic: bool
-    metrics: Mapping[str, str]
-    aggregate: str
+    metrics: Mapping[str, str]  # name -> title as printed, in order
+    aggregate: str  # how slices become subjects
     arms: tuple[Arm, ...]
+
+    #: arm, level, metric, value, low, high, spread (SD over seeds; NaN with one), seeds, rows, subjects; of several
+    #: seeds the means of values and of limits.
     scores: pd.DataFrame
+    #: One row per scan: scan, subject, label, fold, then variables that scores are split by; None if unknown.
     cohort: pd.DataFrame | None = None
+
+    #: first, second, measure, difference, low, high, p, p_holm, spread, subjects, sentence.
     pairs: pd.DataFrame = field(default_factory=pd.DataFrame)
+    #: arm, state, temperature, brier, ece, slope, intercept, subjects.
     calibration: pd.DataFrame = field(default_factory=pd.DataFrame)
+    #: arm, state, and the bins.
     reliability: pd.DataFrame = field(default_factory=pd.DataFrame)
+    #: arm, threshold, net_benefit and what it is compared with.
     net_benefit: pd.DataFrame = field(default_factory=pd.DataFrame)
+    #: arm, condition, auc, drop, low, high (of the drop).
     contribution: pd.DataFrame = field(default_factory=pd.DataFrame)
+    #: arm, modality, value, low, high.
     shapley: pd.DataFrame = field(default_factory=pd.DataFrame)
+    #: arm, hidden (0 to 1), auc, low, high.
     missingness: pd.DataFrame = field(default_factory=pd.DataFrame)
+    #: arm, variable, group, metric, value, low, high, subjects.
     subgroups: pd.DataFrame = field(default_factory=pd.DataFrame)
-    remarks: Mapping[str, str] = field(default_factory=dict)
-    fingerprint: str = ""
+
+    remarks: Mapping[str, str] = field(default_factory=dict)  # section -> sentence on why something is not shown
+    fingerprint: str = ""  # of the runs and the code; empty if not known
 
     @property
     def computed(self) -> dict[str, pd.DataFrame]:
         """The tables that follow from the runs, by name."""
-        return {name: getattr(self, name) for name in COMPUTED}
+        names = [one.name for one in fields(self) if one.default_factory is pd.DataFrame]
+        return {name: getattr(self, name) for name in names}
 
     @property
     def manifest(self) -> Mapping[str, Any]:
@@ -110,6 +92,11 @@ class Evidence:
     def subjects(self) -> int:
         """How many subjects were tested."""
         return int(self.arms[0].runs[0].predictions["subject"].nunique())
+
+    @property
+    def subject_scores(self) -> pd.DataFrame:
+        """Rows of ``scores`` at subject level."""
+        return self.scores[self.scores["level"] == "subject"]
 
     def score(self, arm: str, metric: str, level: str = "subject") -> pd.Series | None:
         """Row of ``scores``, if the arm has it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import isnan
 from typing import Any
 
@@ -11,6 +11,9 @@ import numpy as np
 import pandas as pd
 
 from fusekit.evaluation.statistics import interval_text
+
+#: Value, lower and upper limit.
+Limits = tuple[float, float, float]
 
 MINUS, NOTHING = "\N{MINUS SIGN}", "\N{EN DASH}"
 
@@ -61,6 +64,11 @@ def records(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
 
 
+def limits_of(row: Mapping[str, Any] | pd.Series, name: str = "value") -> Limits:
+    """A row's column ``name``, low and high."""
+    return float(row[name]), float(row["low"]), float(row["high"])
+
+
 def with_interval(value: float, low: float, high: float, digits: int = 2) -> str:
     """``0.87 [0.80, 0.93]``, or ``0.87 [undefined]``."""
     return "not defined" if isnan(value) else f"{value:.{digits}f} {interval_text(low, high, digits)}"
@@ -68,8 +76,8 @@ def with_interval(value: float, low: float, high: float, digits: int = 2) -> str
 
 def count_subjects(table: pd.DataFrame) -> str:
     """``120 subjects in 5 folds``, of a table of subjects."""
-    subjects, folds = table["subject"].nunique(), table["fold"].nunique()
-    return f"{subjects} {'subject' if subjects == 1 else 'subjects'}" + (f" in {folds} folds" if folds > 1 else "")
+    folds = table["fold"].nunique()
+    return counted(table["subject"].nunique(), "subject") + (f" in {folds} folds" if folds > 1 else "")
 
 
 def file_names(arms: Sequence[str]) -> dict[str, str]:

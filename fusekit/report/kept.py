@@ -24,15 +24,8 @@ RECORD = Path("figures", ".made.json")
 PAGE = "report.html"
 
 #: What a report reads of a run folder.
-_READ = (
-    "manifest.json",
-    "metrics.json",
-    "predictions.csv",
-    "validation.csv",
-    "history.csv",
-    "ablations.csv",
-    "cohort.csv",
-)
+_TABLES = ("predictions", "validation", "history", "ablations", "cohort")
+_READ = ("manifest.json", "metrics.json", *(f"{name}.csv" for name in _TABLES))
 _LIBRARIES = ("fusekit", "matplotlib", "numpy", "pandas", "scipy", "scikit-learn", "statsmodels")
 
 
@@ -53,14 +46,17 @@ def run_folders(folder: Path) -> list[Path]:
         if not (folder / "manifest.json").exists():
             raise DataError(f"{folder} is neither a finished run (manifest.json) nor a comparison (comparison.json).")
         return [folder]
-    arms = list(read_json(folder / "comparison.json", Compared)["arms"])
-    known = [(path.parent, read_json(path, Manifest)) for path in sorted((folder / "runs").glob("*/manifest.json"))]
-    of_arm = {arm: [(run, manifest) for run, manifest in known if manifest.get("arm") == arm] for arm in arms}
+    of_arm: dict[Any, list[tuple[int, Path]]] = {
+        arm: [] for arm in read_json(folder / "comparison.json", Compared)["arms"]
+    }
+    for path in sorted((folder / "runs").glob("*/manifest.json")):
+        manifest = read_json(path, Manifest)
+        of_arm.get(manifest.get("arm", ""), []).append((manifest["config"].get("seed", 0), path.parent))
     if missing := [arm for arm, own in of_arm.items() if not own]:
         raise DataError(
             f"{folder} has no finished run of {first_ten(missing)} yet: run `fusekit compare` again, it resumes."
         )
-    return [run for own in of_arm.values() for run, _ in sorted(own, key=lambda one: one[1]["config"].get("seed", 0))]
+    return [run for own in of_arm.values() for _, run in sorted(own)]
 
 
 def fingerprint(folders: Sequence[Path]) -> str:
@@ -69,11 +65,9 @@ def fingerprint(folders: Sequence[Path]) -> str:
     for folder in folders:
         files = [folder / name for name in _READ if (folder / name).exists()]
         files += sorted(path for path in (folder / "explanations" / "fold-0").glob("*") if path.is_file())
-        for path in files:
-            seen.update(f"{path.relative_to(folder)} {_digest(path)}\n".encode())
-        seen.update(b"\n")
+        seen.update("".join(f"{path.relative_to(folder)} {_digest(path)}\n" for path in files).encode() + b"\n")
     code = Path(__file__).parents[1]
-    for path in sorted(path for path in code.rglob("*") if path.suffix in (".py", ".html", ".css")):
+    for path in sorted(path for path in code.rglob("*") if path.suffix in (".py", ".html", ".css", ".toml")):
         seen.update(path.read_bytes())
     plugins = sorted(f"{one.name} {one.value}" for one in metadata.entry_points(group="fusekit"))
     seen.update(json.dumps([plugins, [metadata.version(name) for name in _LIBRARIES]]).encode())
@@ -95,11 +89,10 @@ def computed(out: Path, of: str) -> dict[str, Any] | None:
     record = _record(out, of)
     if record is None:
         return None
-    tables = {
-        name: pd.DataFrame({column: pd.Series(cells, dtype=kind) for column, kind, cells in columns})
-        for name, columns in record["tables"].items()
-    }
-    return {**tables, "remarks": record["remarks"]}
+    found = {"remarks": record["remarks"]}
+    for name, columns in record["tables"].items():
+        found[name] = pd.DataFrame({column: pd.Series(cells, dtype=kind) for column, kind, cells in columns})
+    return found
 
 
 def keep(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 
@@ -15,11 +16,11 @@ from fusekit.evaluation.arms.subgroups import subgroup_scores
 from fusekit.evaluation.calibration.decision import net_benefit
 from fusekit.evaluation.calibration.reliability import brier, expected_calibration_error, recalibration, reliability
 from fusekit.extension import catalog
-from fusekit.report.evidence import Arm, Evidence
+from fusekit.report.evidence import AS_PREDICTED, Arm, Evidence
 from fusekit.report.run import Run
 
-#: What the probabilities of a table are.
-AS_PREDICTED, TEMPERED = "as predicted", "after temperature"
+#: State of probabilities that a temperature was applied to.
+TEMPERED = "after temperature"
 
 #: Metrics of groups, of those that the task has: few, as groups are small, and with limits that need no bootstrap.
 OF_GROUPS = ("auc", "accuracy")
@@ -27,35 +28,50 @@ OF_GROUPS = ("auc", "accuracy")
 
 def measured(evidence: Evidence) -> Evidence:
     """Fill the tables of evidence that follow from its runs, and say why where one cannot be filled."""
-    remarks = dict(evidence.remarks)
-    two = len(evidence.classes) == 2
-    states: dict[str, dict[str, pd.DataFrame]] = {}
-
-    def table(section: str, make: Callable[[], pd.DataFrame]) -> pd.DataFrame:
-        with attempt(f"the table of {section}", lambda sentence: remarks.update({section: sentence})):
-            return make()
-        return pd.DataFrame()
-
-    def of_two(make: Callable[[dict[str, pd.DataFrame]], pd.DataFrame], section: str) -> pd.DataFrame:
-        return table(section, lambda: _of_each(evidence.arms, lambda arm: make(states[arm.name]) if two else None))
-
-    pairs = table("pairs", lambda: _pairs(evidence, remarks))
-    if two:
+    remarks, tables = dict(evidence.remarks), dict[str, Any]()
+    if len(evidence.classes) == 2:
         states = {arm.name: _states(arm.runs[0], remarks) for arm in evidence.arms}
     else:
+        states = {}
         remarks["calibration"] = "Calibration and net benefit are for two classes; this task has more."
-    return replace(
-        evidence,
-        pairs=pairs,
-        calibration=of_two(_calibration, "calibration"),
-        reliability=of_two(_reliability, "calibration"),
-        net_benefit=of_two(_net_benefit, "decision"),
-        contribution=table("contribution", lambda: _ablated(evidence, contribution, remarks)),
-        shapley=table("contribution", lambda: _ablated(evidence, shapley, remarks)),
-        missingness=table("contribution", lambda: _ablated(evidence, missingness, remarks)),
-        subgroups=table("subgroups", lambda: _of_each(evidence.arms, lambda arm: _subgroups(arm.runs[0], evidence))),
-        remarks=remarks,
-    )
+
+    def fill(name: str, section: str, make: Callable[[], pd.DataFrame]) -> None:
+        tables[name] = pd.DataFrame()
+        with attempt(f"the table of {section}", lambda sentence: remarks.update({section: sentence})):
+            tables[name] = make()
+
+    def fill_of_each(name: str, section: str, make: Callable[[Arm], pd.DataFrame | None]) -> None:
+        """One table of all arms' tables, with a first column ``arm``."""
+
+        def joined() -> pd.DataFrame:
+            of_arm = {arm.name: made for arm in evidence.arms if (made := make(arm)) is not None and not made.empty}
+            if not of_arm:
+                return pd.DataFrame()
+            return pd.concat(of_arm, names=["arm"]).reset_index(level="arm").reset_index(drop=True)
+
+        fill(name, section, joined)
+
+    def fill_of_states(name: str, section: str, make: Callable[[dict[str, pd.DataFrame]], pd.DataFrame]) -> None:
+        fill_of_each(name, section, lambda arm: make(states[arm.name]) if states else None)
+
+    def fill_ablated(measure: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+        fill_of_each(measure.__name__, "contribution", lambda arm: _ablated(arm.runs[0], measure, remarks))
+
+    fill("pairs", "pairs", lambda: _pairs(evidence, remarks))
+    fill_of_states("calibration", "calibration", _calibration)
+    fill_of_states("reliability", "calibration", _reliability)
+    fill_of_states("net_benefit", "decision", _net_benefit)
+    for measure in (contribution, shapley, missingness):
+        fill_ablated(measure)
+    if all(arm.runs[0].ablations is None for arm in evidence.arms):
+        configs = [run.manifest.get("config", {}) for arm in evidence.arms for run in arm.runs]
+        remarks["contribution"] = (
+            "Ablations and explanations were left out on request (--explain none)."
+            if all(config.get("explain") == "none" for config in configs)
+            else "No run has ablations.csv, so nothing is known of what image and table contribute."
+        )
+    fill_of_each("subgroups", "subgroups", lambda arm: _subgroups(arm.runs[0], evidence))
+    return replace(evidence, **tables, remarks=remarks)
 
 
 def _pairs(evidence: Evidence, remarks: dict[str, str]) -> pd.DataFrame:
@@ -94,14 +110,16 @@ def _states(run: Run, remarks: dict[str, str]) -> dict[str, pd.DataFrame]:
 def _calibration(states: dict[str, pd.DataFrame]) -> pd.DataFrame:
     rows = []
     for state, table in states.items():
-        row: dict[str, object] = {"state": state, "temperature": float("nan")}
-        if "temperature" in table:
-            row["temperature"] = float(table["temperature"].mean())
         labels, p = table["label"].to_numpy(), probabilities_of(table)[:, 1]
-        row |= {"brier": brier(labels, p), "ece": expected_calibration_error(labels, p)}
+        row: dict[str, object] = {
+            "state": state,
+            "temperature": float(table["temperature"].mean()) if "temperature" in table else float("nan"),
+            "brier": brier(labels, p),
+            "ece": expected_calibration_error(labels, p),
+        }
         fitted = recalibration(labels, p)
-        for name, limits in (("slope", fitted.slope), ("intercept", fitted.intercept)):
-            row |= dict(zip((name, f"{name}_low", f"{name}_high"), limits, strict=True))
+        for name in ("slope", "intercept"):
+            row |= dict(zip((name, f"{name}_low", f"{name}_high"), getattr(fitted, name), strict=True))
         rows.append({**row, "subjects": len(table)})
     return pd.DataFrame(rows)
 
@@ -123,42 +141,18 @@ def _net_benefit(states: dict[str, pd.DataFrame]) -> pd.DataFrame:
 def _subgroups(run: Run, evidence: Evidence) -> pd.DataFrame | None:
     if evidence.cohort is None:
         return None
-    names = [name for name in OF_GROUPS if name in evidence.metrics and name in catalog().metrics.names()]
-    metrics = {name: catalog().metrics.get(name)() for name in names}
+    known = catalog().metrics
+    metrics = {name: known.get(name)() for name in OF_GROUPS if name in evidence.metrics and name in known.names()}
     return subgroup_scores(run.predictions, evidence.cohort, metrics, run.rule)
 
 
-def _ablated(
-    evidence: Evidence, measure: Callable[[pd.DataFrame], pd.DataFrame], remarks: dict[str, str]
-) -> pd.DataFrame:
-    """One measure of the ablations of every arm that has them; of the first seed."""
-
-    def of(arm: Arm) -> pd.DataFrame | None:
-        ablations = arm.runs[0].ablations
-        if ablations is None:
-            remarks["contribution"] = "Shown for the arms that were tested again with parts of their input taken away."
-            return None
-        try:
-            return measure(ablations)
-        except DataError as error:
-            remarks["contribution"] = f"Not every arm is shown: {error}"
-            return None
-
-    made = _of_each(evidence.arms, of)
-    if made.empty:
-        left_out = all(
-            run.manifest.get("config", {}).get("explain") == "none" for arm in evidence.arms for run in arm.runs
-        )
-        remarks["contribution"] = (
-            "Ablations and explanations were left out on request (--explain none)."
-            if left_out
-            else "No run has ablations.csv, so nothing is known of what image and table contribute."
-        )
-    return made
-
-
-def _of_each(arms: Sequence[Arm], make: Callable[[Arm], pd.DataFrame | None]) -> pd.DataFrame:
-    """One table of all arms' tables, with a first column ``arm``."""
-    parts = [(arm.name, made) for arm in arms if (made := make(arm)) is not None and not made.empty]
-    tables = [made.assign(arm=name)[["arm", *(c for c in made.columns if c != "arm")]] for name, made in parts]
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+def _ablated(run: Run, measure: Callable[[pd.DataFrame], pd.DataFrame], remarks: dict[str, str]) -> pd.DataFrame | None:
+    """One measure of a run's ablations, if it has them."""
+    if run.ablations is None:
+        remarks["contribution"] = "Shown for the arms that were tested again with parts of their input taken away."
+        return None
+    try:
+        return measure(run.ablations)
+    except DataError as error:
+        remarks["contribution"] = f"Not every arm is shown: {error}"
+        return None

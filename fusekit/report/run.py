@@ -72,23 +72,23 @@ class Run:
 
     @cached_property
     def metrics(self) -> pd.DataFrame:
-        """One row a level (slice, subject) and metric: value, low, high, rows, subjects."""
+        """One row per level (slice, subject) and metric: value, low, high, rows, subjects."""
         return pd.DataFrame(read_json(self._file("metrics.json"), Metrics)["scores"])
 
     @cached_property
     def predictions(self) -> pd.DataFrame:
-        """One row a test slice: row, subject, scan, slice, fold, label, p_0, p_1, ..."""
+        """One row per test slice: row, subject, scan, slice, fold, label, p_0, p_1, ..."""
         return self._read("predictions.csv")
 
     @cached_property
     def history(self) -> pd.DataFrame:
-        """One row a fold and epoch: fold, epoch, loss, accuracy, lr, seconds, images_per_second; none of a baseline."""
+        """One row per fold and epoch: fold, epoch, loss, accuracy, lr, seconds, images_per_second; or none."""
         table = self.table("history.csv")
         return pd.DataFrame(columns=["fold", "epoch", "loss", "accuracy"]) if table is None else table
 
     @cached_property
     def cohort(self) -> pd.DataFrame:
-        """One row a scan: scan, subject, label, fold, and what subgroups are made by."""
+        """One row per scan: scan, subject, label, fold, and what subgroups are made by."""
         return self._read("cohort.csv")
 
     @cached_property
@@ -98,7 +98,7 @@ class Run:
 
     @cached_property
     def ablations(self) -> pd.DataFrame | None:
-        """One row a tested subject and condition: fold, condition, subject, label, p_0, p_1, ...; None if not made."""
+        """One row per tested subject and condition: fold, condition, subject, label, p_0, p_1, ...; or None."""
         return self.table("ablations.csv")
 
     @cached_property
@@ -124,7 +124,7 @@ class Run:
 
     @property
     def subjects(self) -> pd.DataFrame:
-        """One row a tested subject: subject, fold, label, p_0, p_1, ..."""
+        """One row per tested subject: subject, fold, label, p_0, p_1, ..."""
         return self.rule.subjects(self.predictions)
 
     @property
@@ -134,8 +134,7 @@ class Run:
 
     def _repr_html_(self) -> str:
         kind = "SYNTHETIC cohort" if self.synthetic else "cohort"
-        config = self.manifest["config"]
-        title = f"{name_of(config['task'])}, {self.manifest['arm']}, {kind}"
+        title = f"{name_of(self.manifest['config']['task'])}, {self.manifest['arm']}, {kind}"
         return f"<p><b>{title}</b> in <code>{self.folder}</code></p>{self.metrics.to_html(index=False)}"
 
     def table(self, name: str) -> pd.DataFrame | None:

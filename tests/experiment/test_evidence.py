@@ -12,6 +12,7 @@ import pytest
 from fusekit import Run
 from fusekit.errors import DataError
 from fusekit.experiment.evidence import gather_evidence, write_report
+from fusekit.report.figures.sections import SECTIONS
 from fusekit.report.kept import RECORD, fingerprint, is_current, run_folders
 from fusekit.report.page.verdict import verdict
 from tests.fake_runs import fake_runs
@@ -191,7 +192,7 @@ def test_a_section_that_cannot_be_drawn_is_named_and_the_others_are(
         raise RuntimeError("no fonts")
 
     (run,) = runs_in(tmp_path, arms=["gbdt"])
-    monkeypatch.setattr("fusekit.report.figures.sections.curves", broken)
+    monkeypatch.setitem(SECTIONS, "curves", (broken,))
     page = write_report(gather_evidence([run]), run.folder).read_text()
     sentence = "the figures of curves could not be made: RuntimeError: no fonts."
     assert sentence in page

@@ -146,3 +146,15 @@ def test_a_model_that_reads_one_column_is_found_out(sees_column: Bundle, telling
     assert shares["table"] > 0.35 > 0.1 > abs(shares["image"])
     curve = missingness(table)
     assert curve["auc"].iloc[0] > 0.95 > curve["auc"].iloc[-1]
+
+
+def test_images_whose_features_are_kept_change_no_answer_and_no_call_leaves_a_trace(
+    sees_column: Bundle, telling: Cohort
+) -> None:
+    predictor, plain = Predictor(sees_column, images=telling.images), Predictor(sees_column)
+    before = dict(vars(predictor))
+    table = telling.table.assign(DECISIVE=2.0)
+    for images in (telling.images, telling.images[::-1].copy(), telling.images):
+        np.testing.assert_array_equal(predictor(images, table), plain(images, table))
+    assert vars(predictor).keys() == before.keys()
+    assert all(value is before[name] for name, value in vars(predictor).items())

@@ -13,8 +13,7 @@ from fusekit.data import Column
 from fusekit.data.clinical.column import EncodedColumn
 from fusekit.errors import DataError
 from fusekit.explain import Predictor, what_if
-from fusekit.explain.answers import answers
-from fusekit.explain.what_if import moved, usual_levels
+from fusekit.explain.what_if import answers, moved, usual_levels
 from tests.explain.conftest import Cohort
 
 

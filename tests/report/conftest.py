@@ -1,13 +1,22 @@
-"""What the tests of pictures share: the figures that were drawn, and predictions of subjects."""
+"""What the tests of pictures share: the figures that were drawn, predictions of subjects, evidence, explanations."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+
+from fusekit.evaluation import Rule
+from fusekit.report.evidence import Arm, Evidence
+from fusekit.report.explanations.folder import Explained
+
+NOTHING = pd.DataFrame()
 
 
 @pytest.fixture
@@ -36,3 +45,34 @@ def subject_table(subjects: int = 60, folds: int = 3, classes: int = 2, strength
     p /= p.sum(axis=1, keepdims=True)
     table = pd.DataFrame({"subject": [f"s{n:03}" for n in range(subjects)], "fold": fold, "label": labels})
     return table.assign(**{f"p_{k}": p[:, k] for k in range(classes)})
+
+
+def run_of(**known: Any) -> Any:
+    """A run of seed 0 that knows some tables."""
+    return SimpleNamespace(**{"seed": 0, "rule": Rule(), "history": NOTHING, "metrics": NOTHING, **known})
+
+
+def evidence_of(arms: Mapping[str, Any], classes: tuple[str, ...] = ("CN", "AD"), **rest: Any) -> Evidence:
+    """Evidence of arms, each with its runs (or one run)."""
+    runs = {name: own if isinstance(own, list) else [own] for name, own in arms.items()}
+    scores = pd.DataFrame({"arm": [], "level": [], "metric": []})
+    given: dict[str, Any] = {"synthetic": False, "metrics": {}, "scores": scores, **rest}
+    made = tuple(Arm(name, "fusion", frozenset(), tuple(own)) for name, own in runs.items())
+    return Evidence(task="t", title="T", classes=classes, aggregate="mean", arms=made, **given)
+
+
+@pytest.fixture
+def explained(tmp_path: Path) -> Callable[..., Explained]:
+    """Write tables and arrays of an arm "a", by their names without endings."""
+
+    def write(tables: Mapping[str, pd.DataFrame], arrays: Mapping[str, np.ndarray], **rest: Any) -> Explained:
+        for path in tmp_path.iterdir():
+            path.unlink()
+        for name, table in tables.items():
+            table.to_csv(tmp_path / f"{name}.csv", index=False)
+        for name, array in arrays.items():
+            np.save(tmp_path / f"{name}.npy", array)
+        facts: dict[str, Any] = {"synthetic": False, "plane": "", "target": "AD", "injected": True, **rest}
+        return Explained(tmp_path, "a", "a", ("CN", "AD"), **facts)
+
+    return write

@@ -36,10 +36,10 @@ def contribution(ablations: pd.DataFrame | Sequence[pd.DataFrame]) -> pd.DataFra
     Raises:
         DataError: no condition ``as-is``; conditions or seeds have different subjects.
     """
-    lines = [
-        (condition, curve.auc[0], curve.drop[0], *_limits(curve.drop[1:]), curve.subjects)
-        for condition, curve in _curves(_folds(ablations)).items()
-    ]
+    lines = []
+    for condition, curve in _curves(_folds(ablations)).items():
+        drop = curve.whole - curve.auc
+        lines.append((condition, curve.auc[0], drop[0], *_limits(drop[1:]), curve.subjects))
     return pd.DataFrame(lines, columns=["condition", "auc", "drop", "low", "high", "subjects"])
 
 
@@ -101,10 +101,6 @@ class _Curve(NamedTuple):
     auc: np.ndarray
     whole: np.ndarray  # of ``as-is``, in the folds and seeds that have the condition
     subjects: int
-
-    @property
-    def drop(self) -> np.ndarray:
-        return np.asarray(self.whole - self.auc)
 
 
 def _folds(ablations: pd.DataFrame | Sequence[pd.DataFrame]) -> list[_Fold]:

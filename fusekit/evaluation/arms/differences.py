@@ -25,13 +25,8 @@ def area_difference(areas: Areas, first: int, second: int, pairs: int) -> Differ
     """Compare two areas by DeLong's paired z-test.
 
     Where every placement of both arms is alike, as after perfect separation, the variance is 0 and z would claim
-    certainty. The limits are then those of ``pairs`` independent pairs of a case and another, all ordered alike, and p
-    is that of a sign test on them.
-
-    Args:
-        areas: of all arms.
-        first, second: which two.
-        pairs: independent pairs of a case and another subject that the areas rest on.
+    certainty. The limits are then those of so many independent pairs of a case and another subject, all ordered alike,
+    and p is that of a sign test on them.
     """
     from scipy.special import ndtr, ndtri
 

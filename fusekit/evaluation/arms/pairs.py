@@ -19,6 +19,7 @@ from fusekit.evaluation.statistics import holm
 #: What Holm's correction keeps the chance of a single false claim below, over all pairs of a measure.
 LEVEL = 0.05
 
+#: Measure -> its name in sentences, the one that decides first.
 TITLES = {"auc": "AUC", "macro-auc": "macro AUC", "accuracy": "accuracy"}
 
 
@@ -41,10 +42,7 @@ def compare_arms(
         OptionError: likewise.
     """
     given = {arm: (rules or {}).get(arm, [Rule()] * len(seeds)) for arm, seeds in predictions.items()}
-    tables = {
-        arm: [rule.subjects(seed) for rule, seed in zip(given[arm], seeds, strict=True)]
-        for arm, seeds in predictions.items()
-    }
+    tables = {arm: list(map(Rule.subjects, given[arm], seeds)) for arm, seeds in predictions.items()}
     _check_alike(tables)
     names = list(tables)
     calls = {arm: list(map(_right, given[arm], seeds)) for arm, seeds in tables.items()}
@@ -73,12 +71,7 @@ def compare_arms(
 
 
 def sentence(row: Mapping[Any, Any], pairs: int) -> str:
-    """Say in words what a row of ``compare_arms`` shows, and no more.
-
-    Args:
-        row: of the table, without the sentence.
-        pairs: how many pairs were compared.
-    """
+    """Say in words what a row of ``compare_arms`` shows, one of so many pairs, and no more."""
     first, second, title = row["first"], row["second"], TITLES[row["measure"]]
     found = Difference(*(row[name] for name in ("difference", "low", "high", "p")))
     corrected, people = row["p_holm"], f"{row['subjects']} subjects"

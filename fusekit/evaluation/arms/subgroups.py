@@ -63,7 +63,8 @@ def subgroup_scores(
         for group in groups.cat.categories:
             inside = (groups == group).to_numpy()
             labels = labels_of_all[inside]
-            reason = _reason(labels, classes, smallest)
+            reason = "a class is empty" if len(np.unique(labels)) < classes else ""
+            reason = f"fewer than {smallest} subjects" if len(labels) < smallest else reason
             for name, metric in metrics.items():
                 table = (called if metric.of_calls else subjects)[inside]
                 scored = value_and_interval(metric, table) if not reason else (float("nan"),) * 3
@@ -80,30 +81,23 @@ def grouped(values: pd.Series, variable: str) -> pd.Series:
     twelve names the largest groups are kept, and the others joined. What is missing is "not known".
 
     Args:
-        values: as read from ``cohort.csv``.
+        values: numbers if the type is a number's, else names, whatever they look like: a run reads its ``cohort.csv``
+            with the types that its manifest declares.
         variable: its name; a variable with "age" among its words holds ages.
 
     Returns:
         Ordered categories, of which each has a subject.
     """
-    numbers = pd.to_numeric(values, errors="coerce")
     words = set(re.findall(r"[^\W_]+", variable.lower()))
-    named = numbers.notna().sum() < values.notna().sum() or bool(CODES & words)
-    if named or numbers.nunique() <= FEW:
+    if pd.api.types.is_numeric_dtype(values) and not CODES & words and values.nunique() > FEW:
+        bands = _decades(values) if "age" in words else _thirds(values)
+        texts, order = bands.astype(object), list(bands.cat.categories[bands.cat.categories.isin(bands.dropna())])
+    else:
         texts = _largest(values.map(_text).where(values.notna()))
         order = sorted(set(texts.dropna()), key=lambda text: (text.endswith(OTHERS), _number(text), text))
-    else:
-        bands = _decades(numbers) if "age" in words else _thirds(numbers)
-        texts, order = bands.astype(object), list(bands.cat.categories[bands.cat.categories.isin(bands.dropna())])
     texts = texts.where(values.notna(), UNKNOWN)
     order = [group for group in order if group != UNKNOWN] + [UNKNOWN] * bool((texts == UNKNOWN).any())
     return pd.Series(pd.Categorical(texts, categories=order, ordered=True), index=values.index)
-
-
-def _reason(labels: np.ndarray, classes: int, smallest: int) -> str:
-    if len(labels) < smallest:
-        return f"fewer than {smallest} subjects"
-    return "a class is empty" if len(np.unique(labels)) < classes else ""
 
 
 def _largest(names: pd.Series) -> pd.Series:
@@ -126,9 +120,7 @@ def _thirds(numbers: pd.Series) -> pd.Series:
     """Three bands of equally many, named by the lowest and highest value inside; fewer where values repeat."""
     bands = pd.qcut(numbers, 3, labels=False, duplicates="drop")
     limits = numbers.groupby(bands).agg(["min", "max"])
-    names = {
-        band: f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}" for band, low, high in limits.itertuples()
-    }
+    names = {band: " to ".join(dict.fromkeys((f"{low:.4g}", f"{high:.4g}"))) for band, low, high in limits.itertuples()}
     return pd.Series(pd.Categorical(bands.map(names), categories=list(names.values()), ordered=True), numbers.index)
 
 

@@ -12,12 +12,7 @@ THRESHOLDS = np.round(np.arange(0.01, 1.0, 0.01), 2)
 
 
 def net_benefit(
-    labels: np.ndarray,
-    p: np.ndarray,
-    thresholds: np.ndarray = THRESHOLDS,
-    *,
-    band: bool = False,
-    seed: int = 0,
+    labels: np.ndarray, p: np.ndarray, thresholds: np.ndarray = THRESHOLDS, *, band: bool = False, seed: int = 0
 ) -> pd.DataFrame:
     """Net benefit of acting on all subjects who are at least as likely as a threshold, by threshold.
 

@@ -15,22 +15,13 @@ import pandas as pd
 
 from fusekit.data import assign_folds
 from fusekit.errors import DataError, OptionError
-from fusekit.evaluation.calibration.reliability import (
-    apply_temperature,
-    brier,
-    expected_calibration_error,
-    fit_temperature,
-    logit,
-    recalibration,
-)
+from fusekit.evaluation.calibration import reliability
+from fusekit.evaluation.calibration.reliability import apply_temperature, fit_temperature, logit
 from fusekit.evaluation.predictions import POSITIVE, SMALLEST, probabilities_of
 from fusekit.evaluation.thresholds import most_probable
 
-#: Name -> what it is.
-METHODS: Mapping[str, str] = {
-    "temperature": "logits divided by one number",
-    "logistic": "logit of the positive class times a slope, plus an intercept; for two classes",
-}
+#: Logits divided by one number; or, for two classes, logit of the positive one times a slope, plus an intercept.
+METHODS = ("temperature", "logistic")
 
 #: Cross-fitting cuts the subjects into so many parts, fewer where a class has fewer subjects.
 PARTS = 5
@@ -40,19 +31,12 @@ _LIMIT = 50.0
 
 @dataclass(frozen=True, slots=True)
 class CalibrationMap:
-    """A map of a subject's probabilities.
+    """A map of a subject's probabilities."""
 
-    Args:
-        method: a name in ``METHODS``.
-        temperature: above 1, probabilities move towards equal ones.
-        intercept, slope: of the logistic map; above 0, the positive class becomes more probable; below 1, probabilities
-            move towards one half.
-    """
-
-    method: str
-    temperature: float = 1.0
-    intercept: float = 0.0
-    slope: float = 1.0
+    method: str  # a name in ``METHODS``
+    temperature: float = 1.0  # above 1, probabilities move towards equal ones
+    intercept: float = 0.0  # above 0, the positive class becomes more probable
+    slope: float = 1.0  # of the logistic map; below 1, probabilities move towards one half
 
     @classmethod
     def fit(cls, method: str, labels: np.ndarray, probabilities: np.ndarray) -> CalibrationMap:
@@ -153,33 +137,38 @@ def recalibration_table(subjects: pd.DataFrame) -> tuple[pd.DataFrame, dict[str,
     labels, probabilities = subjects["label"].to_numpy(), probabilities_of(subjects)
     rows = [{"method": "as it is", "measured": "directly", **_calibration(labels, probabilities)}]
     mapped: dict[str, np.ndarray] = {}
+    methods = [name for name in METHODS if name != "logistic" or probabilities.shape[1] == 2]
     try:
         parts = parts_of(subjects.set_index("subject")["label"]).to_numpy()
     except DataError:
         methods = []
-    else:
-        methods = [name for name in METHODS if name != "logistic" or probabilities.shape[1] == 2]
     for method in methods:
         mapped[method] = cross_fitted(method, labels, probabilities, parts)
-        fitted = CalibrationMap.fit(method, labels, probabilities).as_json()
-        numbers = {name: fitted[name] for name in (("temperature",), ("intercept", "slope"))[method == "logistic"]}
+        fitted = CalibrationMap.fit(method, labels, probabilities)
+        numbers = {"temperature": fitted.temperature}
+        if method == "logistic":
+            numbers = {"intercept": fitted.intercept, "slope": fitted.slope}
         measured = {"measured": "cross-fitted", "parts": len(np.unique(parts))}
         rows.append({"method": method, **measured, **numbers, **_calibration(labels, mapped[method])})
-    columns = ["method", "measured", "parts", "temperature", "intercept", "slope", *_NUMBERS]
+    columns = ["method", "measured", "parts", "temperature", "intercept", "slope", "brier", "ece", "log_loss"]
+    columns += ["observed", "predicted", "calibration_intercept", "calibration_slope"]
     table = pd.DataFrame(rows, columns=columns).assign(subjects=len(subjects))
     return table.astype({"parts": "Int64"}), mapped
-
-
-_NUMBERS = ["brier", "ece", "log_loss", "observed", "predicted", "calibration_intercept", "calibration_slope"]
 
 
 def _calibration(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, Any]:
     loss = log_loss(labels, probabilities)
     if probabilities.shape[1] != 2:
         right = (most_probable(probabilities) == labels).astype(int)
-        return {"ece": expected_calibration_error(right, probabilities.max(axis=1)), "log_loss": loss}
+        return {"ece": reliability.expected_calibration_error(right, probabilities.max(axis=1)), "log_loss": loss}
     p = probabilities[:, POSITIVE]
-    intercept, slope = recalibration(labels, p)
-    shares = float((labels == POSITIVE).mean()), float(p.mean())
-    numbers = (brier(labels, p), expected_calibration_error(labels, p), loss, *shares, intercept[0], slope[0])
-    return dict(zip(_NUMBERS, numbers, strict=True))
+    fitted = reliability.recalibration(labels, p)
+    return {
+        "brier": reliability.brier(labels, p),
+        "ece": reliability.expected_calibration_error(labels, p),
+        "log_loss": loss,
+        "observed": float((labels == POSITIVE).mean()),
+        "predicted": float(p.mean()),
+        "calibration_intercept": fitted.intercept[0],
+        "calibration_slope": fitted.slope[0],
+    }

@@ -30,7 +30,6 @@ def reliability(labels: np.ndarray, p: np.ndarray, bins: int = 10) -> pd.DataFra
     Args:
         labels: (N,), class 1 is the positive one.
         p: its probabilities (N,).
-        bins: at most.
 
     Returns:
         One row per bin: lowest, highest (of its probabilities), predicted (their mean), observed (share of positives),
@@ -94,8 +93,7 @@ def calibration_scores(labels: np.ndarray, p: np.ndarray, bins: int = 10, seed: 
     Args:
         labels: of subjects (N,), class 1 is the positive one.
         p: its probabilities (N,).
-        bins: of the expected calibration error.
-        seed: of what would be without fault.
+        bins, seed: of the expected calibration error, and of what would be without fault.
 
     Returns:
         One row per measure (brier, ece, intercept, slope): measure, value, low, high, faultless: the value that a model

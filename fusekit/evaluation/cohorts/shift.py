@@ -24,10 +24,7 @@ LEVEL = 0.05
 
 
 def clinical_shift(
-    encoding: ClinicalEncoding | None,
-    values: pd.DataFrame,
-    subjects: pd.Series,
-    absent: Collection[str] = (),
+    encoding: ClinicalEncoding | None, values: pd.DataFrame, subjects: pd.Series, absent: Collection[str] = ()
 ) -> pd.DataFrame:
     """Compare every clinical column that a model reads with what it remembers of the training values.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import partial
 
 import numpy as np
 
@@ -52,52 +53,29 @@ class Accuracy(Proportion):
         return np.asarray(called == labels)
 
 
-class Sensitivity(Proportion):
-    """Share of the positives that are called positive."""
+class _Share(Proportion):
+    """The share called rightly of the rows whose true or predicted class is positive, or is not."""
 
-    title = "sensitivity"
-    definition = "true positives / positives"
-    empty = "NaN without positives"
-
-    def counted(self, labels: np.ndarray, called: np.ndarray) -> np.ndarray:
-        """Rows of the positive class."""
-        return positive(labels)
-
-
-class Specificity(Proportion):
-    """Share of the negatives that are called negative."""
-
-    title = "specificity"
-    definition = "true negatives / negatives"
-    empty = "NaN without negatives"
+    def __init__(self, title: str, definition: str, empty: str, *, by_call: bool, of_positives: bool):
+        self.title, self.definition, self.empty = title, definition, empty
+        self.by_call, self.of_positives = by_call, of_positives
 
     def counted(self, labels: np.ndarray, called: np.ndarray) -> np.ndarray:
-        """Rows of the negative classes."""
-        return ~positive(labels)
+        """Rows in the denominator (N,)."""
+        return np.asarray(positive(called if self.by_call else labels) == self.of_positives)
 
 
-class PositivePredictiveValue(Proportion):
-    """Share of the positive calls that are right."""
-
-    title = "PPV"
-    definition = "true positives / rows called positive"
-    empty = "NaN if nothing is called positive"
-
-    def counted(self, labels: np.ndarray, called: np.ndarray) -> np.ndarray:
-        """Rows called positive."""
-        return positive(called)
-
-
-class NegativePredictiveValue(Proportion):
-    """Share of the negative calls that are right."""
-
-    title = "NPV"
-    definition = "true negatives / rows called negative"
-    empty = "NaN if nothing is called negative"
-
-    def counted(self, labels: np.ndarray, called: np.ndarray) -> np.ndarray:
-        """Rows called negative."""
-        return ~positive(called)
+_OfClass, _OfCall = partial(_Share, by_call=False), partial(_Share, by_call=True)
+Sensitivity = partial(_OfClass, "sensitivity", "true positives / positives", "NaN without positives", of_positives=True)
+Specificity = partial(
+    _OfClass, "specificity", "true negatives / negatives", "NaN without negatives", of_positives=False
+)
+PositivePredictiveValue = partial(
+    _OfCall, "PPV", "true positives / rows called positive", "NaN if nothing is called positive", of_positives=True
+)
+NegativePredictiveValue = partial(
+    _OfCall, "NPV", "true negatives / rows called negative", "NaN if nothing is called negative", of_positives=False
+)
 
 
 class BalancedAccuracy(Metric):

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
 from fusekit.errors import DataError
-from fusekit.explain.maps.places import Place, at_place, places
-from fusekit.explain.target import POSITIVE, log_odds
+from fusekit.evaluation.predictions import POSITIVE
+from fusekit.explain.target import log_odds
 from fusekit.models import FusionModel
 
 #: Fewest pixels of a map along each axis that still say where; the last map of a ResNet has 7 at 224 pixels.
 SMALLEST = 7
+
+#: The place after the last block: what the network's own pooling reads.
+LAST = "last map"
+
+
+class Place(NamedTuple):
+    """Where a backbone's feature map can be looked at."""
+
+    name: str  # of a site, or ``LAST``
+    size: tuple[int, ...]  # of the map, without batch and channels
 
 
 class Maps(NamedTuple):
@@ -46,12 +56,12 @@ def grad_cam(
         target: the class, or that of each image (B,).
 
     Raises:
-        DataError: the prediction does not depend on the map of that place.
+        DataError: the backbone has no such place, or the prediction does not depend on its map.
     """
     place = place or deepest(model, image, columns).name
     with torch.enable_grad():
         # The image asks for a gradient, or a backbone with frozen weights would build no graph.
-        logits, map_ = at_place(model, image.detach().requires_grad_(), columns, place)
+        logits, map_ = _at_place(model, image.detach().requires_grad_(), columns, place)
         slope = None
         if map_.requires_grad:
             (slope,) = torch.autograd.grad(log_odds(logits, target).sum(), map_, allow_unused=True)
@@ -72,9 +82,40 @@ def grad_cam(
 def deepest(model: FusionModel, image: Tensor, columns: Tensor | None) -> Place:
     """The deepest place whose map has ``SMALLEST`` pixels or more along each axis; if none has, that with the most.
 
-    A small image leaves a small last map (64 pixels: 2 x 2), which cannot say where. The place before then stands in;
+    A small image leaves a small last map (64 pixels: 2 x 2), which cannot say where. The place before is then taken;
     its features are less about the class and more about edges.
     """
-    found = places(model, image, columns)
-    fine = [place for place in found if min(place.size) >= SMALLEST]
-    return fine[-1] if fine else max(reversed(found), key=lambda place: min(place.size))
+    sizes: list[tuple[int, ...]] = []
+    with torch.no_grad():
+        found = model.output(
+            image[:1],
+            None if columns is None else columns[:1],
+            look=lambda site, features, _: sizes.append(tuple(features.shape[2:])),
+        )
+    assert found.image is not None
+    sizes.append(tuple(found.image.map.shape[2:]))
+    places = [Place(name, size) for name, size in zip(_places(model), sizes, strict=True)]
+    fine = [place for place in places if min(place.size) >= SMALLEST]
+    return fine[-1] if fine else max(reversed(places), key=lambda place: min(place.size))
+
+
+def _places(model: FusionModel) -> list[str]:
+    """In the order in which they run."""
+    assert model.backbone is not None
+    return [*(site.name for site in model.backbone.sites), LAST]
+
+
+def _at_place(model: FusionModel, image: Tensor, columns: Tensor | None, name: str) -> tuple[Tensor, Tensor]:
+    """Logits (B, K) and the feature map (B, M, *S') of a place, with its graph."""
+    kept: list[Tensor] = []
+    names = _places(model)
+    if name not in names:
+        raise DataError(f"this backbone has no place {name!r}; it has: {', '.join(names)}.")
+
+    def look(site: int, features: Tensor, _: Any) -> None:
+        if names[site] == name:
+            kept.append(features)
+
+    found = model.output(image, columns, look=look)
+    assert found.image is not None
+    return found.logits, found.image.map if name == LAST else kept[0]

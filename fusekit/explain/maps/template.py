@@ -37,15 +37,10 @@ class Laid(NamedTuple):
 
 @dataclass(frozen=True)
 class Template:
-    """A template's slices of one plane.
+    """A template's slices of one plane."""
 
-    Args:
-        mm: (n,) where they lie along the template's axis.
-        images: (n, 128, 128) grey levels 0 to 255, proportions as a stretching slice policy makes them.
-    """
-
-    mm: np.ndarray
-    images: np.ndarray
+    mm: np.ndarray  # (n,) where they lie along the template's axis
+    images: np.ndarray  # (n, 128, 128) grey levels 0 to 255, proportions as a stretching slice policy makes them
 
 
 @cache
@@ -77,7 +72,6 @@ def lay_on(template: Template, images: np.ndarray, maps: np.ndarray) -> list[Lai
     a few millimetres at best, and no registration.
 
     Args:
-        template: of the images' plane.
         images: (g, H, W) means of slices.
         maps: (g, H, W), on the same grid.
     """

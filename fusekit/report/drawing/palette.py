@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import cycle
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#7F7F7F"
 PURPLE, GOLD, SKY, YELLOW, BLACK = "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000"
@@ -34,12 +35,7 @@ def arm_styles(arms: Sequence[str], order: Sequence[str] = ()) -> dict[str, ArmS
     colours of their own; from the ninth on colours come back with another line style (five of them, so that forty arms
     differ).
     """
-    places = {arm: k for k, arm in enumerate(dict.fromkeys([*order, *arms]))}
-    return {
-        arm: ArmStyle(
-            ARM_COLOURS[places[arm] % len(ARM_COLOURS)],
-            ARM_LINES[places[arm] % len(ARM_LINES)],
-            ARM_MARKERS[places[arm] % len(ARM_MARKERS)],
-        )
-        for arm in dict.fromkeys(arms)
-    }
+    every = dict.fromkeys([*order, *arms])
+    looks = zip(every, cycle(ARM_COLOURS), cycle(ARM_LINES), cycle(ARM_MARKERS), strict=False)
+    styles = {arm: ArmStyle(*look) for arm, *look in looks}
+    return {arm: styles[arm] for arm in dict.fromkeys(arms)}

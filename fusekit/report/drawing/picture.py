@@ -1,22 +1,29 @@
-"""A picture of a report: one drawing as SVG and PNG, with its words and the very numbers that it shows."""
+"""Empty figures, and pictures: one drawing as SVG and PNG, with its words and the very numbers that it shows."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 import pandas as pd
 
-from fusekit.report.drawing.canvas import plain_text
 from fusekit.terminal import visible
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+else:  # annotations alone need these, and importing matplotlib takes a second
+    Axes = Figure = SubFigure = Any
+
+__all__ = ["Axes", "Figure", "Picture", "SubFigure", "blank", "draw", "plain_text"]
 
 #: Inches. Narrow, so that the letters can still be read where a telephone shows the picture 390 pixels wide.
 WIDTH = 5.2
@@ -55,27 +62,42 @@ _AFTER_HASH = re.compile(r"#([\w-]+)")
 _DIGITS = re.compile(r"(\.\d\d)\d+")
 
 
+@contextmanager
+def plain_text(style: Mapping[str, Any] = MappingProxyType({})) -> Iterator[None]:
+    """Draw and save a figure within this context, or decorate what does so; ``style`` are matplotlib's parameters."""
+    from matplotlib import rc_context
+
+    plain: dict[Any, Any] = {**style, "text.parse_math": False}
+    with rc_context(plain), warnings.catch_warnings():
+        # A name of 300 letters leaves no room for a layout.
+        for message in ("Glyph .* missing from", "constrained_layout not applied"):
+            warnings.filterwarnings("ignore", message, UserWarning)
+        yield
+
+
+def blank(width: float, height: float, title: str = "") -> Figure:
+    """An empty figure of so many inches, by matplotlib's object interface: no window, no global state, no backend."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    if title:
+        figure.suptitle(title, fontsize=13, fontweight="bold")
+    return figure
+
+
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """One drawing.
+    """One drawing."""
 
-    Attributes:
-        name: stem of its files, and prefix of the SVG's ids.
-        title: heading.
-        caption: one or two sentences: what is shown, of how many subjects, and what bands and bars are.
-        alt: what a reader who cannot see it should know.
-        svg: one ``<svg>`` element that can stand in an HTML page beside others, or in a file by itself.
-        png: the same at 130 dpi.
-        table: the numbers that are drawn.
-    """
-
-    name: str
+    name: str  # stem of its files, and prefix of the SVG's ids
     title: str
-    caption: str
-    alt: str
-    svg: str
-    png: bytes
-    table: pd.DataFrame
+    caption: str  # what is shown, of how many subjects, and what bands and bars are
+    alt: str  # what a reader who cannot see it should know
+    svg: str  # one ``<svg>`` element, for an HTML page that has others, or for a file
+    png: bytes  # the same at 130 dpi
+    table: pd.DataFrame  # the numbers that are drawn
 
     def save(self, folder: Path) -> None:
         """Write NAME.svg, NAME.png and NAME.csv into a folder, which is made if it does not exist."""
@@ -97,32 +119,24 @@ def draw(
     width: float = WIDTH,
     synthetic: bool = False,
 ) -> Picture:
-    """Make a picture; the same input gives the same bytes.
+    """Make a picture; the same input gives the same bytes. Picture and caption say so if the data are ``synthetic``.
 
     Args:
         name: small letters, digits and hyphens, starting with a letter.
         paint: draws into an empty figure with constrained layout.
-        title, caption, alt, table: see ``Picture``.
-        synthetic: print so on the picture, and say so in its caption.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     if not re.fullmatch(r"[a-z][a-z0-9-]*", name):
         raise ValueError(f"A picture's name is small letters, digits and hyphens, not {name!r}.")
     png, svg = BytesIO(), BytesIO()
     with plain_text({**_STYLE, "svg.hashsalt": name}):
-        # The object interface, not pyplot: no window, no global state, no backend to choose.
-        figure = Figure(figsize=(width, height), layout="constrained")
-        FigureCanvasAgg(figure)
+        figure = blank(width, height)
         paint(figure)
         if synthetic:
             figure.suptitle(SYNTHETIC, x=0.99, ha="right", fontsize=8, fontweight="bold", color="#7A3B00")
         figure.savefig(png, format="png", dpi=DPI, metadata={"Software": None})
         figure.set_layout_engine("none")  # the same places again, in half the time
         figure.savefig(svg, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
-    caption = f"{SYNTHETIC}. {caption}" if synthetic else caption
-    alt = f"{SYNTHETIC}. {alt}" if synthetic else alt
+    caption, alt = (f"{SYNTHETIC}. {text}" if synthetic else text for text in (caption, alt))
     # XML has no control characters.
     text = _embeddable(visible(svg.getvalue().decode()), name, visible(title), visible(alt))
     return Picture(name, title, caption, alt, text, png.getvalue(), table.reset_index(drop=True))

@@ -2,49 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
-import numpy as np
-import pandas as pd
+from fusekit.report.drawing.picture import Figure, Picture
+from fusekit.report.explanations.folder import Explained
+from fusekit.report.explanations.maps import SCALE, orientation, scale, show
+from fusekit.report.formatting import explained, named, records, shortened
 
-from fusekit.report.drawing.picture import Picture, draw
-from fusekit.report.explanations.maps import orientation, scale, show
-from fusekit.report.formatting import explained, named, shortened
+#: Height of a row of slices with its heading, in inches.
+ROW = 1.62
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-#: Height of a row of slices with its heading, and of the colours' scale, in inches.
-ROW, SCALE = 1.62, 0.62
+#: Kind of example -> sign and colour of its heading.
+SIGNS = {"right": ("\N{CHECK MARK} right", "#006B4E"), "wrong": ("\N{BALLOT X} WRONG", "#A94A00")}
 
 
-def examples(
-    name: str,
-    arm: str,
-    table: pd.DataFrame,
-    images: np.ndarray,
-    maps: np.ndarray | None,
-    classes: Sequence[str],
-    *,
-    plane: str,
-    synthetic: bool = False,
-) -> Picture:
-    """Draw slices in grey and again with their Grad-CAM, two examples a row.
-
-    Args:
-        table: one row a slice: row, label, kind (right or wrong), p_0, p_1, ..., called, and maybe
-            maximum, explained (the class that the map speaks for; 1 without).
-        images: (n, H, W), grey levels 0 to 255, as they are displayed.
-        maps: (n, H, W), each from 0 to 1; None for models that have none.
-        plane: of the slices; empty where the files do not say how they lie in the body.
-    """
-    p = table[[f"p_{k}" for k in range(len(classes))]].to_numpy(dtype=float)
-    calls = table["called"].to_numpy()
-    targets = explained(table)
-    speaks_for = named(targets, classes)
-    lines = -(-len(table) // 2)
+def examples(own: Explained) -> Iterator[Picture]:
+    """Draw the slices of ``examples.csv`` in grey and again with their Grad-CAM, two examples per row."""
+    table, images, maps = own.table("examples.csv"), own.array("images.npy"), own.array("grad_cam.npy")
+    if table is None or images is None or "called" not in table:  # as in folders of older runs
+        return
+    classes, targets = own.classes, explained(table)
+    speaks_for, lines = named(targets, classes), -(-len(table) // 2)
 
     def paint(figure: Figure) -> None:
         parts = figure.add_gridspec(2, 1, height_ratios=[ROW * lines, SCALE]) if maps is not None else None
@@ -52,50 +30,34 @@ def examples(
         grid = above.subplots(lines, 4, squeeze=False)
         for axes in grid.flat:
             axes.set_axis_off()
-        for k in range(len(table)):
+        for k, row in enumerate(records(table)):
             plain, covered = grid[k // 2, 2 * (k % 2) : 2 * (k % 2) + 2]
-            show(plain, images[k], None, plane)
+            show(plain, images[k], None, own.plane)
             if maps is not None:
-                show(covered, images[k], maps[k], plane, letters=False)
-            row = table.iloc[k]
-            _heading(
-                plain, str(row["kind"]), classes, int(row["label"]), int(calls[k]), p[k, targets[k]], int(targets[k])
-            )
+                show(covered, images[k], maps[k], own.plane, letters=False)
+            sign, colour = SIGNS[row["kind"]]
+            target = targets[k]
+            true, called, shown = (shortened(classes[n], 12) for n in (row["label"], row["called"], target))
+            heading = f"{sign}: {true} called {called}\np({shown}) = {row[f'p_{target}']:.2f}"
+            plain.set_title(heading, fontsize=8, fontweight="normal", color=colour)
         if parts is not None:
-            scale(
-                figure.add_subfigure(parts[1]),
-                "nothing",
-                "most of this slice",
-                f"speaks for {shortened(speaks_for, 30)}",
-            )
+            title = f"speaks for {shortened(speaks_for, 30)}"
+            scale(figure.add_subfigure(parts[1]), "nothing", "most of this slice", title)
 
     counts = table["kind"].value_counts()
-    shown = table.assign(true=[classes[k] for k in table["label"]], called=[classes[k] for k in calls])
-    columns = ["row", "true", "called", "kind", *(f"p_{k}" for k in range(len(classes))), "maximum"]
+    names = dict(enumerate(classes))
+    shown = table.assign(true=table["label"].map(names), called=table["called"].map(names))
+    columns = ["row", "true", "called", "kind", *(f"p_{k}" for k in names), "maximum"]
     beside = " Beside each its Grad-CAM, scaled to its own maximum." if maps is not None else ""
-    return draw(
-        name,
+    with_maps = f", with maps of what speaks for {speaks_for}" if maps is not None else ""
+    yield own.draw(
+        "examples",
         paint,
-        title=f"{arm}: slices called rightly and wrongly",
+        "slices called rightly and wrongly",
         caption="Held-out slices of different subjects, the surest right and the surest wrong calls of each class."
-        f"{beside} {orientation(plane)}",
-        alt=f"{counts.get('right', 0)} slices called rightly and {counts.get('wrong', 0)} called wrongly by {arm}"
-        + (f", with maps of what speaks for {speaks_for}." if maps is not None else "."),
+        f"{beside} {orientation(own.plane)}",
+        alt=f"{counts.get('right', 0)} slices called rightly and {counts.get('wrong', 0)} called wrongly by "
+        f"{own.arm}{with_maps}.",
         table=shown[[c for c in columns if c in shown]],
         height=ROW * lines + (SCALE if maps is not None else 0) + 0.25,
-        synthetic=synthetic,
-    )
-
-
-def _heading(
-    axes: Axes, kind: str, classes: Sequence[str], label: int, call: int, probability: float, target: int
-) -> None:
-    right = kind == "right"
-    sign = "\N{CHECK MARK} right" if right else "\N{BALLOT X} WRONG"
-    true, called, shown = (shortened(classes[k], 12) for k in (label, call, target))
-    axes.set_title(
-        f"{sign}: {true} called {called}\np({shown}) = {probability:.2f}",
-        fontsize=8,
-        fontweight="normal",
-        color="#006B4E" if right else "#A94A00",
     )

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import SubFigure
+from fusekit.report.drawing.picture import Axes, SubFigure
 
 #: A perceptual scale: even steps of lightness, in grey print and to colour-blind people too.
-SCALE = "inferno"
+COLOURS = "inferno"
+#: Height of the colours' scale below maps, in inches.
+SCALE = 0.62
 #: How far the strongest place covers the slice; the others in proportion.
 COVER = 0.85
 #: Side of a picture's slice in pixels: more cannot be seen at the size in which slices are shown.
@@ -43,21 +41,13 @@ def orientation(plane: str) -> str:
 
 
 def laid_over(image: np.ndarray, heat: np.ndarray) -> np.ndarray:
-    """Blend a map into a slice, the more of it the stronger it is.
-
-    Args:
-        image: (H, W), grey levels 0 to 255.
-        heat: (H, W), 0 to 1.
-
-    Returns:
-        (H, W, 3), 0 to 1.
-    """
+    """Blend a map (H, W), 0 to 1, into a slice (H, W), 0 to 255, in proportion to its strength: (H, W, 3), 0 to 1."""
     from matplotlib import colormaps
 
     heat = np.clip(np.nan_to_num(heat.astype(float)), 0, 1)
     grey = np.clip(image.astype(float) / 255, 0, 1)[..., None]
     cover = COVER * heat[..., None]
-    return np.asarray(grey * (1 - cover) + colormaps[SCALE](heat)[..., :3] * cover)
+    return np.asarray(grey * (1 - cover) + colormaps[COLOURS](heat)[..., :3] * cover)
 
 
 def show(axes: Axes, image: np.ndarray, heat: np.ndarray | None, plane: str, *, letters: bool = True) -> None:
@@ -81,8 +71,7 @@ def scale(figure: SubFigure, low: str, high: str, title: str) -> None:
     axes = figure.subplots()
     ramp = np.linspace(0, 1, 128)[None]
     axes.imshow(laid_over(np.full(ramp.shape, 110), ramp), aspect="auto", interpolation="none", extent=(0, 1, 0, 1))
-    axes.set_yticks([])
-    axes.set_xticks([0, 1], [low, high])
+    axes.set(xticks=[0, 1], xticklabels=[low, high], yticks=[])
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     axes.set_title(title, fontsize=8.5, fontweight="normal", loc="center")

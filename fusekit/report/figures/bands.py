@@ -13,6 +13,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from fusekit.evaluation.statistics import times_drawn
+
 #: Where curves are read: 1 - specificity, or recall.
 GRID = np.linspace(0.0, 1.0, 101)
 RESAMPLES = 500
@@ -36,9 +38,7 @@ def roc_band(seeds: Sequence[pd.DataFrame], label: int = 1, resamples: int = RES
     """Mean ROC curve of a class against the rest: sensitivity over 1 - specificity, and the AUC.
 
     The 95 % band is pointwise: subjects are drawn with replacement within each fold and class, the same for every arm.
-
-    Args:
-        seeds: of each seed, one row a subject: subject, fold, label, p_0, p_1, ...
+    Each of ``seeds`` has one row per subject: subject, fold, label, p_0, p_1, ...
     """
     y, low, high, area = _mean_curve(seeds, label, resamples, _roc)
     # Every ROC curve starts at (0, 0) and may rise at once.
@@ -74,7 +74,8 @@ def _of_seed(
         cases = own["label"].to_numpy() == label
         if cases.all() or not cases.any():
             continue  # no curve without both
-        weights = _weights(cases, resamples, np.random.default_rng([0, int(str(fold))]))
+        drawn = times_drawn(~cases, np.random.default_rng([0, int(str(fold))]), resamples)
+        weights = np.vstack([np.ones(len(cases)), drawn])  # the subjects as they are, and then every resample
         heights, areas = curve(*_sums(cases, own[f"p_{label}"].to_numpy(dtype=float), weights))
         values += np.column_stack([heights, areas]) * len(cases)
         total += len(cases)
@@ -90,14 +91,6 @@ def _limits(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     own, drawn = values[0], values[1:]
     low, high = np.quantile(drawn, [0.025, 0.975], axis=0) - (drawn.mean(axis=0) - own)
     return np.clip(np.minimum(low, own), 0, 1), np.clip(np.maximum(high, own), 0, 1)
-
-
-def _weights(cases: np.ndarray, resamples: int, rng: np.random.Generator) -> np.ndarray:
-    """How often each subject (N,) is drawn: (1 + resamples, N), the first row all ones."""
-    weights = np.ones((resamples + 1, len(cases)))
-    for rows in (np.flatnonzero(cases), np.flatnonzero(~cases)):
-        weights[1:, rows] = rng.multinomial(len(rows), np.full(len(rows), 1 / len(rows)), size=resamples)
-    return weights
 
 
 def _sums(cases: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -2,70 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from math import ceil
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from fusekit.evaluation import Rule
 from fusekit.report.drawing.palette import BLUE
-from fusekit.report.drawing.panels import arm_panels
-from fusekit.report.drawing.picture import Picture, draw
+from fusekit.report.drawing.panels import arm_panels, first_column
+from fusekit.report.drawing.picture import Axes, Figure, Picture, draw
+from fusekit.report.evidence import Evidence
 from fusekit.report.formatting import count_subjects, shortened
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
-
-def confusion(
-    arms: Mapping[str, pd.DataFrame],
-    classes: Sequence[str],
-    *,
-    rules: Mapping[str, Rule] | None = None,
-    synthetic: bool = False,
-) -> Picture:
-    """Draw each arm's confusion matrix of subjects: counts, and shares of the true class.
-
-    Args:
-        arms: arm -> one row a subject: subject, fold, label, p_0, p_1, ... (of one seed).
-        rules: arm -> what it calls; without one the most probable class.
-    """
+def confusion(evidence: Evidence) -> Iterator[Picture]:
+    """Draw each arm's confusion matrix of the first seed's subjects: counts, and shares of the true class."""
     from sklearn.metrics import confusion_matrix
 
+    classes, runs = evidence.classes, {arm.name: arm.runs[0] for arm in evidence.arms}
+    tables = {arm: run.subjects for arm, run in runs.items()}
     counts = {
-        arm: confusion_matrix(table["label"], rule.called(table, "subject"), labels=range(len(classes)))
-        for arm, table in arms.items()
-        for rule in [(rules or {}).get(arm, Rule())]
+        arm: confusion_matrix(table["label"], runs[arm].rule.called(table, "subject"), labels=range(len(classes)))
+        for arm, table in tables.items()
     }
-    first = next(iter(arms.values()))
-    fitted = any(rule.thresholds for rule in (rules or {}).values())
-    said = "above the fold's threshold, fitted on validation subjects" if fitted else "the most probable class"
+    fitted = any(run.rule.thresholds for run in runs.values())
+    called = "above the fold's threshold, fitted on validation subjects" if fitted else "the most probable class"
 
     def paint(figure: Figure) -> None:
-        for arm, axes in arm_panels(figure, list(arms)).items():
+        for arm, axes in arm_panels(figure, list(counts)).items():
             _matrix(axes, counts[arm], classes)
             axes.set_title(shortened(arm), fontsize=9)
 
     rows = [
-        {"arm": arm, "true": classes[i], "called": classes[j], "subjects": int(n[i, j]), "share": _shares(n)[i, j]}
+        {"arm": arm, "true": classes[i], "called": classes[j], "subjects": int(count), "share": _shares(n)[i, j]}
         for arm, n in counts.items()
-        for i in range(len(classes))
-        for j in range(len(classes))
+        for (i, j), count in np.ndenumerate(n)
     ]
-    return draw(
+    said = ", ".join(f"{arm} {np.trace(n)} of {n.sum()}" for arm, n in counts.items())
+    yield draw(
         "confusion",
         paint,
         title="Confusion matrices",
-        caption=f"{count_subjects(first)}, held out; called: {said}. Per cent are of the true class.",
-        alt="Subjects called rightly: "
-        + ", ".join(f"{arm} {np.trace(n)} of {n.sum()}" for arm, n in counts.items())
-        + ".",
+        caption=f"{count_subjects(next(iter(tables.values())))}, held out; called: {called}. Per cent are of the "
+        "true class.",
+        alt=f"Subjects called rightly: {said}.",
         table=pd.DataFrame(rows),
-        height=2.35 * ceil(len(arms) / 2) + 0.4 if len(arms) > 1 else 4.2,
-        synthetic=synthetic,
+        height=2.35 * ceil(len(counts) / 2) + 0.4 if len(counts) > 1 else 4.2,
+        synthetic=evidence.synthetic,
     )
 
 
@@ -91,6 +74,4 @@ def _matrix(axes: Axes, counts: np.ndarray, classes: Sequence[str]) -> None:
     axes.set_yticks(range(len(classes)), names)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    axes.set_xlabel("called")
-    if axes.get_subplotspec().is_first_col():  # type: ignore[union-attr]
-        axes.set_ylabel("true")
+    axes.set(xlabel="called", ylabel="true" if first_column(axes) else "")

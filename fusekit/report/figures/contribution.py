@@ -2,51 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
 
 from fusekit.report.drawing.palette import GREY, arm_styles
 from fusekit.report.drawing.panels import TOGETHER, Line, arm_panels, forest, overlay, reference, rows, small_multiples
-from fusekit.report.drawing.picture import Picture, draw
+from fusekit.report.drawing.picture import Axes, Figure, Picture, draw
+from fusekit.report.evidence import Evidence
 from fusekit.report.figures.scores import ROW
-from fusekit.report.formatting import records, shortened, with_interval
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from fusekit.report.formatting import limits_of, records, shortened, with_interval
 
 #: Columns whose shuffling is drawn: those that cost most, in any arm.
 MOST_COLUMNS = 12
 
 
-def ablations(
-    table: pd.DataFrame, *, measure: str = "AUC", order: Sequence[str] = (), synthetic: bool = False
-) -> list[Picture]:
-    """Draw how much is lost when an input is dropped or shuffled, a panel an arm.
-
-    Args:
-        table: arm, condition, drop, low, high (of the drop), and maybe auc.
-
-    Returns:
-        ``ablations`` of modalities and blocks, ``importance`` of columns; each only if there are such conditions.
-    """
+def ablations(evidence: Evidence) -> Iterator[Picture]:
+    """Draw how much is lost when a modality, block or column is dropped or shuffled, a panel per arm."""
+    table = evidence.contribution
+    if table.empty:
+        return
     of_columns = table["condition"].str.startswith("column:")
     aside = table["condition"].eq("as-is") | table["condition"].str.startswith("hidden:")
     parts, columns = table[~of_columns & ~aside], table[of_columns]
-    pictures = []
+    costs = columns.groupby("condition")["drop"].max().sort_values(ascending=False, kind="stable")
+    place = columns["condition"].map({name: k for k, name in enumerate(costs.index)})
+    costly = columns.loc[place[place < MOST_COLUMNS].sort_values(kind="stable").index]
     if len(parts):
-        pictures.append(_losses("ablations", "What is lost without an input", parts, measure, order, synthetic))
-    if len(columns):
-        costs = columns.groupby("condition")["drop"].max().sort_values(ascending=False, kind="stable")
-        kept = columns[columns["condition"].isin(costs.index[:MOST_COLUMNS])]
-        kept = kept.assign(place=kept["condition"].map({name: k for k, name in enumerate(costs.index)}))
-        kept = kept.sort_values("place", kind="stable").drop(columns="place")
-        title = "Permutation importance of clinical columns"
-        pictures.append(_losses("importance", title, kept, measure, order, synthetic))
-    return pictures
+        yield _losses(evidence, "ablations", "What is lost without an input", parts)
+    if len(costly):
+        yield _losses(evidence, "importance", "Permutation importance of clinical columns", costly)
 
 
 def condition_text(condition: str) -> str:
@@ -57,32 +43,26 @@ def condition_text(condition: str) -> str:
     return f"{subject} {'shuffled' if how == 'permute' else 'left out'}"
 
 
-def shapley(
-    table: pd.DataFrame, *, measure: str = "AUC", order: Sequence[str] = (), synthetic: bool = False
-) -> Picture:
-    """Draw how each arm's gain over chance is shared out between image and table.
-
-    Args:
-        table: arm, modality, value, low, high.
-    """
-    arms, modalities = list(dict.fromkeys(table["arm"])), list(dict.fromkeys(table["modality"]))
+def shapley(evidence: Evidence) -> Iterator[Picture]:
+    """Draw how each arm's gain over chance is shared out between image and table."""
+    table, measure = evidence.shapley, _measure(evidence)
+    if table.empty:
+        return
+    styles = arm_styles(table["arm"].unique().tolist(), evidence.names)
 
     def paint(figure: Figure) -> None:
-        for modality, axes in arm_panels(figure, modalities).items():
-            for place, (arm, style) in enumerate(arm_styles(arms, order).items()):
-                for r in records(table[(table["arm"] == arm) & (table["modality"] == modality)]):
-                    axes.barh(place, r["value"], height=0.55, color=style.colour, alpha=0.35)
-                    value, low, high = r["value"], r["low"], r["high"]
-                    forest(axes, [place], [value], [low], [high], colour=style.colour, marker=style.marker)
+        for modality, axes in arm_panels(figure, table["modality"].unique().tolist()).items():
+            for place, (arm, style) in enumerate(styles.items()):
+                for row in records(table[(table["arm"] == arm) & (table["modality"] == modality)]):
+                    axes.barh(place, row["value"], height=0.55, color=style.colour, alpha=0.35)
+                    forest(axes, place, limits_of(row), style)
             axes.axvline(0, color=GREY, linewidth=1)
-            rows(axes, [shortened(arm, 18) for arm in arms])
+            rows(axes, [shortened(arm, 18) for arm in styles])
+            axes.set(xlabel=f"{measure} above chance")
             axes.set_title(modality)
-            axes.set_xlabel(f"{measure} above chance")
 
-    said = "; ".join(
-        f"{r['arm']}, {r['modality']}: {with_interval(r['value'], r['low'], r['high'])}" for r in records(table)
-    )
-    return draw(
+    said = "; ".join(f"{r['arm']}, {r['modality']}: {with_interval(*limits_of(r))}" for r in records(table))
+    yield draw(
         "shapley",
         paint,
         title="Shares of image and table",
@@ -90,29 +70,23 @@ def shapley(
         "other is there (left out by its training mean). Lines are 95 % intervals over held-out subjects.",
         alt=f"{said}.",
         table=table,
-        height=ROW * len(arms) + 1.3,
-        synthetic=synthetic,
+        height=ROW * len(styles) + 1.3,
+        synthetic=evidence.synthetic,
     )
 
 
-def missingness(
-    table: pd.DataFrame, *, measure: str = "AUC", order: Sequence[str] = (), synthetic: bool = False
-) -> Picture:
-    """Draw each arm's score over the share of clinical values that is hidden from it.
-
-    Args:
-        table: arm, hidden (0 to 1), auc, low, high.
-    """
+def missingness(evidence: Evidence) -> Iterator[Picture]:
+    """Draw each arm's score over the share of clinical values that is hidden from it."""
+    table, measure = evidence.missingness, _measure(evidence)
+    if table.empty:
+        return
+    columns = ["hidden", "auc", "low", "high"]
     lines = {
-        str(arm): Line(
-            *(own.sort_values("hidden")[name].to_numpy(dtype=float) for name in ("hidden", "auc", "low", "high"))
-        )
+        str(arm): Line(*own.sort_values("hidden")[columns].to_numpy(dtype=float).T)
         for arm, own in table.groupby("arm", sort=False)
     }
     together = len(lines) <= TOGETHER
-    lowest = min(
-        0.45, float(np.nanmin(np.concatenate([np.concatenate([line.low, line.y]) for line in lines.values()])))
-    )
+    lowest = min(0.45, float(np.nanmin(table[["low", "auc"]])))
 
     def finish(axes: Axes) -> None:
         reference(axes, [0, 1], [0.5, 0.5])
@@ -122,48 +96,50 @@ def missingness(
     def paint(figure: Figure) -> None:
         if together:
             axes = figure.subplots()
-            overlay(axes, lines, {}, bands=True, order=order)
+            overlay(axes, lines, {}, True, evidence.names)
             finish(axes)
         else:
-            small_multiples(figure, lines, {}, finish, order=order)
+            small_multiples(figure, lines, {}, finish, evidence.names)
 
     said = "; ".join(f"{arm} {line.y[0]:.2f} to {line.y[-1]:.2f}" for arm, line in lines.items())
-    return draw(
+    yield draw(
         "missingness",
         paint,
         title="When clinical values are missing",
-        caption=f"{measure} of held-out subjects when each clinical value is hidden at random. Bands are 95 % limits "
-        f"over subjects; dotted: chance.{'' if together else ' Grey: the other arms.'}",
+        caption=f"{measure} of held-out subjects when each clinical value is hidden at random. Bands are 95 % "
+        f"limits over subjects; dotted: chance.{'' if together else ' Grey: the other arms.'}",
         alt=f"{measure} with the fewest and with the most values hidden: {said}.",
         table=table,
         height=3.6 + 0.17 * len(lines) if together else 1.85 * -(-len(lines) // 2) + 0.5,
-        synthetic=synthetic,
+        synthetic=evidence.synthetic,
     )
 
 
-def _losses(name: str, title: str, table: pd.DataFrame, measure: str, order: Sequence[str], synthetic: bool) -> Picture:
-    arms, conditions = list(dict.fromkeys(table["arm"])), list(dict.fromkeys(table["condition"]))
+def _measure(evidence: Evidence) -> str:
+    return evidence.metrics.get("auc") or evidence.metrics.get("macro-auc") or "AUC"
+
+
+def _losses(evidence: Evidence, name: str, title: str, table: pd.DataFrame) -> Picture:
+    measure, conditions = _measure(evidence), table["condition"].unique().tolist()
+    styles = arm_styles(table["arm"].unique().tolist(), evidence.names)
 
     def paint(figure: Figure) -> None:
-        for arm, axes in arm_panels(figure, arms).items():
-            style = arm_styles(arms, order)[arm]
-            own = table[table["arm"] == arm].set_index("condition")
-            for place, condition in enumerate(conditions):
-                if condition in own.index:
-                    value, low, high = (float(own.loc[condition, key]) for key in ("drop", "low", "high"))
-                    hatch = None if condition.endswith(":drop") else "////"
-                    axes.barh(
-                        place, value, height=0.6, facecolor="white", edgecolor=style.colour, hatch=hatch, alpha=0.6
-                    )
-                    forest(axes, [place], [value], [low], [high], colour=style.colour, marker=style.marker)
+        for arm, axes in arm_panels(figure, list(styles)).items():
+            style = styles[arm]
+            for row in records(table[table["arm"] == arm]):
+                place, shuffled = conditions.index(row["condition"]), row["condition"].endswith(":permute")
+                axes.barh(
+                    place, row["drop"], height=0.6, facecolor="white", edgecolor=style.colour, alpha=0.6,
+                    hatch="////" if shuffled else None,
+                )  # fmt: skip
+                forest(axes, place, limits_of(row, "drop"), style)
             axes.axvline(0, color=GREY, linewidth=1)
             rows(axes, [condition_text(condition) for condition in conditions])
             axes.set_title(shortened(arm), fontsize=9)
             axes.set_xlabel(f"loss of {measure}")
 
     said = "; ".join(
-        f"{r['arm']}, {condition_text(r['condition'])}: {with_interval(r['drop'], r['low'], r['high'])}"
-        for r in records(table)
+        f"{r['arm']}, {condition_text(r['condition'])}: {with_interval(*limits_of(r, 'drop'))}" for r in records(table)
     )
     return draw(
         name,
@@ -174,6 +150,6 @@ def _losses(name: str, title: str, table: pd.DataFrame, measure: str, order: Seq
         "input loses nothing by it.",
         alt=f"Loss of {measure}: {said}.",
         table=table,
-        height=-(-len(arms) // 2) * (ROW * len(conditions) + 0.45) + 0.7,
-        synthetic=synthetic,
+        height=-(-len(styles) // 2) * (ROW * len(conditions) + 0.45) + 0.7,
+        synthetic=evidence.synthetic,
     )

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from math import ceil
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 
-from fusekit.report.drawing.panels import TOGETHER, Line, overlay, reference, small_multiples
-from fusekit.report.drawing.picture import Picture, draw
+from fusekit.report.drawing.panels import TICKS, TOGETHER, Line, overlay, reference, small_multiples
+from fusekit.report.drawing.picture import Axes, Figure, Picture, draw
+from fusekit.report.evidence import Evidence
 from fusekit.report.figures.bands import Band, precision_recall_band, roc_band
-from fusekit.report.formatting import count_subjects, records, with_interval
+from fusekit.report.formatting import Limits, count_subjects, limits_of, records, with_interval
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-MEANS = (
-    "Curves are means of the folds' curves, weighted by subjects, because scores of different models are not on one "
-    "scale."
-)
 BANDS = "Bands are pointwise 95 % limits over subjects (bootstrap within fold and class)."
-
-Areas = Mapping[str, tuple[float, float, float]]
 
 
 class Kind(NamedTuple):
@@ -40,33 +32,26 @@ ROC = Kind("roc", "ROC curves", "1 - specificity", "sensitivity", "AUC")
 PRECISION_RECALL = Kind("precision-recall", "Precision-recall curves", "recall", "precision", "AP")
 
 
-def curves(
-    arms: Mapping[str, Sequence[pd.DataFrame]],
-    classes: Sequence[str],
-    kind: Kind,
-    *,
-    aucs: pd.DataFrame | None = None,
-    synthetic: bool = False,
-) -> list[Picture]:
-    """Draw curves of all arms, and of each arm with its band.
+def curves(evidence: Evidence) -> Iterator[Picture]:
+    """Draw curves of all arms and seeds; with more than two classes, of each class against the rest.
 
-    Args:
-        arms: arm -> of each seed, one row per subject: subject, fold, label, p_0, p_1, ...
-        classes: with more than two, each against the rest.
-        kind: ``ROC``, or ``PRECISION_RECALL`` over the line of a coin that knows the prevalence.
-        aucs: arm, value, low, high: the scores that the report's table shows, for the legend; without it, and with
-            more than two classes, the areas below the drawn curves.
-
-    Returns:
-        One named as its kind; and with two classes and more than two arms another, ``-by-arm``.
+    The legend's AUCs are the scores of the report's table. With more than two classes, and for average precision, they
+    are the areas below the drawn curves. More than two arms have bands in a picture of their own, ``-by-arm``.
     """
-    binary = len(classes) == 2
+    arms = {arm.name: [run.subjects for run in arm.runs] for arm in evidence.arms}
+    for kind in (ROC, PRECISION_RECALL):
+        yield from _of_kind(evidence, arms, kind)
+
+
+def _of_kind(evidence: Evidence, arms: Mapping[str, Sequence[pd.DataFrame]], kind: Kind) -> Iterator[Picture]:
+    classes, binary = evidence.classes, len(evidence.classes) == 2
     labels = [1] if binary else list(range(len(classes)))
     compute = roc_band if kind is ROC else precision_recall_band
     bands = {label: {arm: compute(seeds, label) for arm, seeds in arms.items()} for label in labels}
     areas = {label: {arm: band.area for arm, band in own.items()} for label, own in bands.items()}
-    if aucs is not None and binary:
-        areas[1] |= {r["arm"]: (r["value"], r["low"], r["high"]) for r in records(aucs) if r["arm"] in arms}
+    if kind is ROC and binary:
+        table = evidence.subject_scores
+        areas[1] |= {row["arm"]: limits_of(row) for row in records(table[table["metric"] == "auc"])}
     lines = {label: {arm: Line(*band[:4]) for arm, band in own.items()} for label, own in bands.items()}
     texts = {
         label: {arm: f"{kind.area} {with_interval(*area)}" for arm, area in own.items()} for label, own in areas.items()
@@ -77,7 +62,7 @@ def curves(
 
     def all_arms(figure: Figure) -> None:
         for axes, label in zip(figure.subplots(len(labels), 1, squeeze=False)[:, 0], labels, strict=True):
-            overlay(axes, lines[label], texts[label], bands=together)
+            overlay(axes, lines[label], texts[label], together)
             _finish(axes, kind, shares[label])
             if not binary:
                 axes.set_title(f"{classes[label]} against the rest")
@@ -88,37 +73,27 @@ def curves(
     table = pd.concat([_rows(classes[label], bands[label], areas[label], kind) for label in labels])
     table = table.drop(columns="class") if binary else table
     said = "; ".join(f"{classes[k]}: " + ", ".join(f"{a} {t}" for a, t in texts[k].items()) for k in labels)
-    alt = f"{kind.title}, {said}."
-    caption = f"{count_subjects(first)}, held out. {'' if binary else 'Each class against the rest. '}{MEANS}"
-    pictures = [
-        draw(
-            kind.name,
-            all_arms,
-            title=kind.title,
-            caption=f"{caption} {BANDS}" if together else caption,
-            alt=alt,
-            table=table,
-            height=len(labels) * (4.3 + 0.17 * len(arms)),
-            synthetic=synthetic,
-        )
-    ]
+    caption = f"{count_subjects(first)}, held out. {'' if binary else 'Each class against the rest. '}Curves are means "
+    caption += "of the folds' curves, weighted by subjects, because scores of different models are not on one scale."
+    picture = partial(draw, alt=f"{kind.title}, {said}.", table=table, synthetic=evidence.synthetic)
+    yield picture(
+        kind.name,
+        all_arms,
+        title=kind.title,
+        caption=f"{caption} {BANDS}" if together else caption,
+        height=len(labels) * (4.3 + 0.17 * len(arms)),
+    )
     if binary and not together:
-        pictures.append(
-            draw(
-                f"{kind.name}-by-arm",
-                each_arm,
-                title=f"{kind.title}, each arm with its band",
-                caption=f"{caption} {BANDS} Grey: the other arms.",
-                alt=alt,
-                table=table,
-                height=2.55 * ceil(len(arms) / 2) + 0.3,
-                synthetic=synthetic,
-            )
+        yield picture(
+            f"{kind.name}-by-arm",
+            each_arm,
+            title=f"{kind.title}, each arm with its band",
+            caption=f"{caption} {BANDS} Grey: the other arms.",
+            height=2.55 * ceil(len(arms) / 2) + 0.3,
         )
-    return pictures
 
 
-def _rows(name: str, bands: Mapping[str, Band], areas: Areas, kind: Kind) -> pd.DataFrame:
+def _rows(name: str, bands: Mapping[str, Band], areas: Mapping[str, Limits], kind: Kind) -> pd.DataFrame:
     parts = []
     for arm, band in bands.items():
         limits = dict(zip((kind.area, f"{kind.area} low", f"{kind.area} high"), areas[arm], strict=True))
@@ -132,7 +107,5 @@ def _finish(axes: Axes, kind: Kind, prevalence: float) -> None:
     if kind is not ROC:
         text = f"prevalence {prevalence:.2f}"
         axes.annotate(text, (0.01, prevalence), (2, 2), textcoords="offset points", fontsize=8)
-    ticks = [0, 0.25, 0.5, 0.75, 1]
-    axes.set_xticks(ticks)
-    axes.set_yticks(ticks)
-    axes.set(xlabel=kind.x, ylabel=kind.y, xlim=(-0.01, 1.01), ylim=(-0.01, 1.015), box_aspect=1)
+    axes.set(xlabel=kind.x, ylabel=kind.y, xticks=TICKS, yticks=TICKS)
+    axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.015), box_aspect=1)

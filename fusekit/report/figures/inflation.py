@@ -3,37 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from fusekit.report.drawing.canvas import plain_text
-from fusekit.report.drawing.palette import BLUE, GREY, ORANGE
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-TITLES = {"accuracy": "accuracy", "auc": "AUC"}
+from fusekit.evaluation.arms.pairs import TITLES
+from fusekit.report.drawing.palette import BLUE, GREY, ORANGE, ArmStyle
+from fusekit.report.drawing.panels import forest
+from fusekit.report.drawing.picture import Axes, blank, plain_text
+from fusekit.report.formatting import limits_of
 
 
 @plain_text()
 def inflation(path: Path, *, title: str, scores: pd.DataFrame, chance: float) -> None:
-    """Draw accuracy and AUC of every training with its 95 % interval, slices filled, subjects hollow.
+    """Write a PNG: accuracy and AUC of every training with its 95 % interval, slices filled, subjects hollow.
 
     Args:
-        path: PNG to write.
         title: above everything; says so if the cohort is synthetic.
         scores: labels, split, level, metric, value, low, high.
         chance: accuracy of always naming the commoner class.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(10, 3.8), layout="constrained")
-    FigureCanvasAgg(figure)
-    figure.suptitle(title, fontsize=13, fontweight="bold")
+    figure = blank(10, 3.8, title)
     panels = figure.subplots(1, 2, sharey=True)
-    for axes, metric, line in zip(panels, TITLES, (chance, 0.5), strict=True):
+    for axes, metric, line in zip(panels, ("accuracy", "auc"), (chance, 0.5), strict=True):
         _panel(axes, scores[scores["metric"] == metric], line)
         axes.set(title=f"{TITLES[metric]} on the tested fold", xlim=(0, 1.02))
     panels[0].invert_yaxis()  # of both, which share it: true labels above
@@ -47,9 +38,8 @@ def _panel(axes: Axes, scores: pd.DataFrame, chance: float) -> None:
     for level, shift in (("slice", -0.13), ("subject", 0.13)):
         own = scores[scores["level"] == level].set_index(["labels", "split"])
         for place, setting in enumerate(settings):
-            value, low, high = (float(own.loc[setting, name]) for name in ("value", "low", "high"))
             colour = ORANGE if setting[1] == "slice" else BLUE
-            axes.plot([low, high], [place + shift] * 2, color=colour, linewidth=1.5)
-            axes.plot(value, place + shift, "o", color=colour, markerfacecolor=colour if level == "slice" else "white")
+            face = {} if level == "slice" else {"markerfacecolor": "white"}
+            forest(axes, place + shift, limits_of(own.loc[setting]), ArmStyle(colour, "-", "o"), **face)
         axes.plot([], [], "ko", markerfacecolor="k" if level == "slice" else "white", label=f"of {level}s")
     axes.set_yticks(range(len(settings)), [f"{labels} labels,\nsplit by {split}" for labels, split in settings])

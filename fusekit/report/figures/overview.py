@@ -5,19 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from fusekit.evaluation import Rule, probabilities_of
-from fusekit.report.drawing.canvas import plain_text
 from fusekit.report.drawing.palette import BLUE, COLOURS, GREEN, GREY, ORANGE
 from fusekit.report.drawing.panels import reference
-from fusekit.report.formatting import records, with_interval
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from fusekit.report.drawing.picture import Axes, blank, plain_text
+from fusekit.report.formatting import limits_of, records, with_interval
 
 EXAMPLES = 8
 
@@ -34,24 +30,17 @@ def overview(
     classes: Sequence[str],
     rule: Rule = Rule(),  # noqa: B008 (it cannot be changed)
 ) -> None:
-    """Write one picture of a run: training curve, ROC, probabilities, and the most and least certain test slices.
+    """Write one PNG of a run: training curve, ROC, probabilities, and the most and least certain test slices.
 
     Args:
-        path: PNG to write.
         title: above everything; says so if the cohort is synthetic.
-        history: one row an epoch.
-        predictions: one row a test slice.
+        history: one row per epoch.
+        predictions: one row per test slice.
         scores: with a row for the metric ``auc`` at each level, if the task has it.
         images: (N, H, W), or (N, S, S, S) of whole volumes; ``predictions["row"]`` counts in it.
         rule: that the scores were made by.
     """
-    # The object interface, not pyplot: no window, no global state, no backend to choose.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(11, 6.6), layout="constrained")
-    FigureCanvasAgg(figure)
-    figure.suptitle(title, fontsize=13, fontweight="bold")
+    figure = blank(11, 6.6, title)
     subjects = rule.subjects(predictions)
     rows = figure.add_gridspec(2, 1, height_ratios=[2.1, 1])
     above, below = figure.add_subfigure(rows[0]), figure.add_subfigure(rows[1])  # each with columns of its own
@@ -68,10 +57,8 @@ def overview(
         _roc(roc, lines, "ROC on held-out subjects")
         _histogram(histogram, values, (BLUE, ORANGE), classes[1], 0.6)
     else:
-        lines = [
-            (labels == k, subjects[f"p_{k}"].to_numpy(), name, COLOURS[k % len(COLOURS)], 1.5)
-            for k, name in enumerate(classes)
-        ]
+        colours = dict(zip(classes, cycle(COLOURS), strict=False))
+        lines = [(labels == k, subjects[f"p_{k}"].to_numpy(), n, colours[n], 1.5) for k, n in enumerate(classes)]
         _roc(roc, lines, "ROC of each class against the rest")
         _histogram(histogram, values, COLOURS, "their own class", 0.5)
     examples = _examples(predictions, rule)
@@ -82,12 +69,10 @@ def overview(
 
 
 def _curve(axes: Axes, history: pd.DataFrame) -> None:
-    from matplotlib.ticker import MaxNLocator
-
     axes.plot(history["epoch"], history["loss"], color=BLUE, marker="o", markersize=3, label="loss")
     axes.plot(history["epoch"], history["accuracy"], color=ORANGE, marker="s", markersize=3, label="accuracy")
     axes.set(title="Training slices, as they were seen", xlabel="epoch", ylim=(0, None))
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.locator_params(axis="x", integer=True)
     axes.legend(frameon=False)
 
 
@@ -105,7 +90,7 @@ def _roc(axes: Axes, lines: Iterable[tuple[np.ndarray, np.ndarray, str, str, flo
 
 def _with_auc(level: str, scores: pd.DataFrame) -> str:
     auc = scores[(scores["level"] == level) & (scores["metric"] == "auc")]
-    return f"{level}s" + "".join(f", AUC {with_interval(r['value'], r['low'], r['high'])}" for r in records(auc))
+    return f"{level}s" + "".join(f", AUC {with_interval(*limits_of(row))}" for row in records(auc))
 
 
 def _histogram(axes: Axes, values: Mapping[str, pd.Series], colours: Sequence[str], of: str, alpha: float) -> None:
@@ -136,8 +121,5 @@ def _slice(axes: Axes, image: np.ndarray, row: pd.Series, classes: Sequence[str]
         image = image[len(image) // 2]
     axes.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
     axes.set_axis_off()
-    axes.set_title(
-        f"{classes[own]}: {'right' if right else 'wrong'}\np({classes[shown]}) = {row[f'p_{shown}']:.2f}",
-        fontsize=8,
-        color=GREEN if right else ORANGE,
-    )
+    heading = f"{classes[own]}: {'right' if right else 'wrong'}\np({classes[shown]}) = {row[f'p_{shown}']:.2f}"
+    axes.set_title(heading, fontsize=8, color=GREEN if right else ORANGE)

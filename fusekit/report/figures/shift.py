@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -13,11 +12,8 @@ from fusekit.data import Pixels
 from fusekit.evaluation.cohorts.shift import SHIFT
 from fusekit.report.drawing.palette import BLUE, GREY, ORANGE
 from fusekit.report.drawing.panels import reference
-from fusekit.report.drawing.picture import Picture, draw
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from fusekit.report.drawing.picture import Axes, Figure, Picture, draw
+from fusekit.report.formatting import Limits, limits_of, records
 
 #: So many clinical columns are drawn, those that differ most.
 COLUMNS = 20
@@ -41,33 +37,30 @@ def external_pictures(
     """Draw an external validation.
 
     Args:
-        scores: from ``beside_training``.
+        scores, grey: from ``beside_training`` and ``grey_levels``.
         clinical: from ``clinical_shift``; without rows there is no picture of it.
-        grey: from ``grey_levels``.
         trained: mean and standard deviation of the training's grey levels.
-        reliability: from ``calibration.reliability``, at subject level.
-        synthetic: print on every picture that these data are synthetic.
+        reliability: at subject level.
     """
+    picture = partial(draw, synthetic=synthetic)
     own = scores[scores["level"] == "subject"].reset_index(drop=True)
-    subjects = int(own["external_subjects"].iloc[0])
-    yield draw(
+    yield picture(
         "external-scores",
         partial(_scores, table=own, titles=titles),
         title="The same model on two cohorts",
-        caption=f"Scores of subjects with 95 % intervals: those held out of the training cohort, and {subjects} of the "
-        "other cohort. The model was not changed in between.",
+        caption="Scores of subjects with 95 % intervals: those held out of the training cohort, and "
+        f"{int(own['external_subjects'].iloc[0])} of the other cohort. The model was not changed in between.",
         alt=" ".join(
-            f"{titles[str(row.metric)]}: {row.internal:.2f} in training, {row.external:.2f} elsewhere."
-            for row in own.itertuples()
+            f"{titles[r['metric']]}: {r['internal']:.2f} in training, {r['external']:.2f} elsewhere."
+            for r in records(own)
         ),
         table=own,
         height=0.9 + 0.42 * len(own),
-        synthetic=synthetic,
     )
     known = clinical[clinical["difference"].notna()]
     largest = known.loc[known["difference"].abs().sort_values(ascending=False, kind="stable").index].head(COLUMNS)
     if len(largest):
-        yield draw(
+        yield picture(
             "external-clinical",
             partial(_differences, table=largest),
             title="Clinical columns, other cohort minus training",
@@ -78,35 +71,30 @@ def external_pictures(
             f"{SHIFT:g} standard deviations; most, {largest['column'].iloc[0]} by {largest['difference'].iloc[0]:.2f}.",
             table=largest,
             height=1.1 + 0.22 * len(largest),
-            synthetic=synthetic,
         )
-    middle = (grey["low"] + grey["high"]) / 2
-    mean = float((middle * grey["share"]).sum())
-    yield draw(
+    mean = float(((grey["low"] + grey["high"]) / 2 * grey["share"]).sum())
+    yield picture(
         "external-intensity",
         partial(_grey, table=grey, mean=mean, trained=trained),
         title="Grey levels of the stored slices",
-        caption="Histogram of the other cohort's; of the training cohort's, the bundle keeps mean and standard "
-        "deviation.",
+        caption="Histogram of the other cohort's; the bundle keeps mean and standard deviation of the training's.",
         alt=f"Mean grey level {mean:.1f}; in training {trained.mean:.1f}, standard deviation {trained.std:.1f}.",
         table=grey,
         height=2.6,
-        synthetic=synthetic,
     )
-    yield draw(
+    yield picture(
         "external-reliability",
         partial(_reliability, table=reliability, classes=classes),
         title="Probabilities against outcomes",
         caption="Subjects of the other cohort by predicted probability, with 95 % intervals of the observed share. On "
         "the diagonal, probabilities mean what they say.",
         alt="; ".join(
-            f"predicted {row['predicted']:.2f}, observed {row['observed']:.2f} of {int(row['subjects'])}"
-            for row in reliability.to_dict("records")
+            f"predicted {row['predicted']:.2f}, observed {row['observed']:.2f} of {row['subjects']:.0f}"
+            for row in records(reliability)
         ),
         table=reliability,
         height=3.6,
         width=4.2,
-        synthetic=synthetic,
     )
 
 
@@ -125,29 +113,28 @@ def _scores(figure: Figure, *, table: pd.DataFrame, titles: Mapping[str, str]) -
 
 def _differences(figure: Figure, *, table: pd.DataFrame) -> None:
     axes = figure.subplots()
-    names = [f"{row['column']} {row['category']}".strip() for row in table.to_dict("records")]
-    axes.axvline(0, color=GREY, linewidth=0.8)
-    for line in (-SHIFT, SHIFT):
-        axes.axvline(line, color=GREY, linewidth=0.8, linestyle=":")
+    names = [f"{row['column']} {row['category']}".strip() for row in records(table)]
+    for line, style in ((0, "-"), (-SHIFT, ":"), (SHIFT, ":")):
+        axes.axvline(line, color=GREY, linewidth=0.8, linestyle=style)
     limits = table[["difference", "low", "high"]].fillna({"low": table["difference"], "high": table["difference"]})
     sure = (table["difference"].abs() > SHIFT) & ~table["verdict"].str.startswith("perhaps ")
     edge = min(_FAR, 1.15 * float(limits.abs().max().max()))
-    for place, (far, (_, row)) in enumerate(zip(sure, limits.iterrows(), strict=True)):
-        _difference(axes, place, row, edge, ORANGE if far else BLUE)
+    for place, (far, row) in enumerate(zip(sure, records(limits), strict=True)):
+        _difference(axes, place, limits_of(row, "difference"), edge, ORANGE if far else BLUE)
     axes.set_yticks(range(len(table)), names, fontsize=7.5)
     axes.set(xlim=(-edge * 1.02, edge * 1.02), ylim=(len(table) - 0.4, -0.6))
     axes.set_xlabel("training standard deviations")
 
 
-def _difference(axes: Axes, place: int, row: pd.Series, edge: float, colour: str) -> None:
-    value, low, high = float(row["difference"]), float(row["low"]), float(row["high"])
+def _difference(axes: Axes, place: int, limits: Limits, edge: float, colour: str) -> None:
+    value, low, high = limits
     axes.hlines(place, max(low, -edge), min(high, edge), color=colour, linewidth=1.4)
     if abs(value) <= edge:
         axes.plot(value, place, "o", color=colour, markersize=4)
         return
-    side = 1 if value > 0 else -1
-    axes.plot(side * edge, place, ">" if side > 0 else "<", color=colour, markersize=5)
-    axes.text(side * edge * 0.95, place, f"{value:+.3g}", va="center", ha="right" if side > 0 else "left", fontsize=7.5)
+    end, marker, align = (edge, ">", "right") if value > 0 else (-edge, "<", "left")
+    axes.plot(end, place, marker, color=colour, markersize=5)
+    axes.text(0.95 * end, place, f"{value:+.3g}", va="center", ha=align, fontsize=7.5)
 
 
 def _grey(figure: Figure, *, table: pd.DataFrame, mean: float, trained: Pixels) -> None:
@@ -162,9 +149,8 @@ def _grey(figure: Figure, *, table: pd.DataFrame, mean: float, trained: Pixels) 
     top = float(table.loc[~dark, "share"].max())
     axes.set(xlim=(0, 256), xlabel="grey level", ylabel="share of pixels", ylim=(0, 1.2 * top if top > 0 else 1))
     if float(table.loc[dark, "share"].max()) > 1.2 * top:
-        axes.set_xlabel(
-            f"grey level ({table.loc[dark, 'share'].sum():.0%} of the pixels are below {_DARK}, cut off here)"
-        )
+        share = table.loc[dark, "share"].sum()
+        axes.set_xlabel(f"grey level ({share:.0%} of the pixels are below {_DARK}, cut off here)")
     figure.legend(loc="outside lower center", ncols=1)
 
 
@@ -173,6 +159,7 @@ def _reliability(figure: Figure, *, table: pd.DataFrame, classes: Sequence[str])
     reference(axes, [0, 1], [0, 1])
     axes.vlines(table["predicted"], table["low"], table["high"], color=BLUE, linewidth=1.4)
     axes.plot(table["predicted"], table["observed"], "o-", color=BLUE, linewidth=1)
-    what = f"probability of {classes[1]}" if len(classes) == 2 else "probability of the called class"
-    seen = f"observed share of {classes[1]}" if len(classes) == 2 else "share of right calls"
+    what, seen = "probability of the called class", "share of right calls"
+    if len(classes) == 2:
+        what, seen = f"probability of {classes[1]}", f"observed share of {classes[1]}"
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xlabel=what, ylabel=seen, box_aspect=1)

@@ -1,44 +1,38 @@
-"""How training went: loss, accuracy, and what the validation subjects said."""
+"""How training went: loss, accuracy, and the score of the validation subjects."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pandas as pd
 
-from fusekit.report.drawing.palette import arm_styles
-from fusekit.report.drawing.picture import Picture, draw
+from fusekit.report.drawing.palette import ArmStyle, arm_styles
+from fusekit.report.drawing.picture import Axes, Figure, Picture, draw
+from fusekit.report.evidence import Evidence
 from fusekit.report.formatting import shortened
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 #: Column of ``history.csv`` -> its name above the panel.
 _MEASURES = {"loss": "loss", "accuracy": "accuracy", "validation_auc": "validation AUC"}
 
 
-def training(histories: Mapping[str, pd.DataFrame], arms: list[str], *, synthetic: bool = False) -> Picture:
-    """Draw each arm's training curves, one thin line a seed and fold and their mean.
-
-    Args:
-        histories: arm -> seed, fold, epoch, loss, accuracy, and maybe validation_auc; arms that are not trained by
-            epochs have none.
-    """
-    measures = [
-        column
-        for column in _MEASURES
-        if any(column in table and table[column].notna().any() for table in histories.values())
+def training(evidence: Evidence) -> Iterator[Picture]:
+    """Draw the curves of each arm that is trained by epochs: a thin line per seed and fold, and their mean."""
+    histories = [
+        run.history.assign(arm=arm.name, seed=run.seed) for arm in evidence.arms for run in arm.runs if len(run.history)
     ]
-    table = pd.concat([own.assign(arm=arm) for arm, own in histories.items()])
+    if not histories:
+        return
+    table = pd.concat(histories)
+    measures = [column for column in _MEASURES if column in table and table[column].notna().any()]
     table = table[["arm", "seed", "fold", "epoch", *measures]]
+    arms = table["arm"].unique().tolist()
+    styles = arm_styles(arms, evidence.names)
 
     def paint(figure: Figure) -> None:
-        grid = figure.subplots(len(histories), len(measures), sharex=True, sharey="col", squeeze=False)
-        for (arm, own), panels in zip(histories.items(), grid, strict=True):
+        grid = figure.subplots(len(arms), len(measures), sharex=True, sharey="col", squeeze=False)
+        for arm, panels in zip(arms, grid, strict=True):
             for column, axes in zip(measures, panels, strict=True):
-                _curves(axes, own, column, arm, arms)
+                _curves(axes, table[table["arm"] == arm], column, styles[arm])
             panels[0].set_title(f"{shortened(arm, 12)}: loss", fontsize=9)
         for axes in grid[-1]:
             axes.set_xlabel("epoch")
@@ -47,30 +41,26 @@ def training(histories: Mapping[str, pd.DataFrame], arms: list[str], *, syntheti
 
     last = table[table["epoch"] == table.groupby(["arm", "seed", "fold"])["epoch"].transform("max")]
     means = last.groupby("arm", sort=False)[["loss", "accuracy"]].mean()
+    said = ", ".join(f"{row.Index} loss {row.loss:.2f}, accuracy {row.accuracy:.2f}" for row in means.itertuples())
     seen = "; validation AUC: of the subjects set aside" if "validation_auc" in measures else ""
-    return draw(
+    yield draw(
         "training",
         paint,
         title="Training curves",
         caption="Loss and accuracy of the training slices, as they were seen (augmented, while the weights changed)"
         f"{seen}. Thin: each seed and fold; thick: their mean, as long as all of them ran.",
-        alt="After the last epoch: "
-        + ", ".join(f"{row.Index} loss {row.loss:.2f}, accuracy {row.accuracy:.2f}" for row in means.itertuples())
-        + ".",
+        alt=f"After the last epoch: {said}.",
         table=table,
-        height=1.45 * len(histories) + 0.6,
-        synthetic=synthetic,
+        height=1.45 * len(arms) + 0.6,
+        synthetic=evidence.synthetic,
     )
 
 
-def _curves(axes: Axes, history: pd.DataFrame, column: str, arm: str, arms: list[str]) -> None:
-    from matplotlib.ticker import MaxNLocator
-
-    style = arm_styles(arms)[arm]
+def _curves(axes: Axes, history: pd.DataFrame, column: str, style: ArmStyle) -> None:
     axes.set_title(_MEASURES[column], fontsize=9, fontweight="normal")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.locator_params(axis="x", integer=True)
     axes.tick_params(labelbottom=True)
-    if column not in history:
+    if history[column].isna().all():
         return
     runs = history.groupby(["seed", "fold"])
     for _, own in runs:

@@ -3,63 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from fusekit.report.formatting import counted
 
 
-@dataclass(frozen=True, slots=True)
-class Left:
-    """Left out for one reason."""
-
-    reason: str
-    count: str
-
-
-@dataclass(frozen=True, slots=True)
-class Fold:
-    """One part of the subjects."""
-
-    name: str
-    subjects: str
-    classes: tuple[str, ...]
-    tested: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Flow:
-    """The boxes of the diagram.
-
-    Attributes:
-        found, kept: what stands in the boxes; empty if not counted.
-        alt: all of it in a sentence or two.
-    """
-
-    found: str
-    kept: str
-    left: tuple[Left, ...]
-    folds: tuple[Fold, ...]
-    alt: str
-
-
-def flow_of(flow: Mapping[str, Any], classes: Sequence[str], tested: Collection[int]) -> Flow | None:
-    """Read a manifest's ``flow``; None where there is none.
+def flow_of(flow: Mapping[str, Any], classes: Sequence[str], tested: Collection[int]) -> dict[str, Any] | None:
+    """The boxes of the diagram of a manifest's ``flow``; None where there is none.
 
     Args:
         flow: found, dropped, kept, folds.
         tested: numbers of the folds that were tested.
+
+    Returns:
+        ``found``, ``kept``: empty if not counted. ``left``: reason, count. ``folds``: name, subjects, classes, tested.
     """
     if not flow:
         return None
-    found, kept = (_amounts(flow.get(name) or {}) for name in ("found", "kept"))
-    left = tuple(Left(str(entry["reason"]), _amounts(entry)) for entry in flow.get("dropped") or ())
-    folds = tuple(_fold(entry, classes, tested) for entry in flow.get("folds") or ())
-    alt = f"Found: {found or 'not counted'}. Left out: " + (
-        "; ".join(f"{one.reason} ({one.count})" if one.count else one.reason for one in left) or "nothing"
-    )
-    alt += f". Kept: {kept}. Folds: " + "; ".join(f"{fold.name}, {fold.subjects}" for fold in folds) + "."
-    return Flow(found, kept, left, folds, alt)
+    return {
+        "found": _amounts(flow.get("found") or {}),
+        "kept": _amounts(flow.get("kept") or {}),
+        "left": [{"reason": str(one["reason"]), "count": _amounts(one)} for one in flow.get("dropped") or ()],
+        "folds": [_fold(entry, classes, tested) for entry in flow.get("folds") or ()],
+    }
 
 
 def _amounts(counts: Mapping[str, Any]) -> str:
@@ -71,8 +37,11 @@ def _amounts(counts: Mapping[str, Any]) -> str:
     return " of ".join(counted(int(number), unit) for unit, number in known.items())
 
 
-def _fold(entry: Mapping[str, Any], classes: Sequence[str], tested: Collection[int]) -> Fold:
-    number = int(entry["fold"])
-    counts = [int(entry.get(name) or 0) for name in classes]
-    of_classes = tuple(f"{count} {name}" for count, name in zip(counts, classes, strict=True))
-    return Fold(f"Fold {number + 1}", counted(sum(counts), "subject"), of_classes, number in tested)
+def _fold(entry: Mapping[str, Any], classes: Sequence[str], tested: Collection[int]) -> dict[str, Any]:
+    number, counts = int(entry["fold"]), {name: int(entry.get(name) or 0) for name in classes}
+    return {
+        "name": f"Fold {number + 1}",
+        "subjects": counted(sum(counts.values()), "subject"),
+        "classes": [f"{count} {name}" for name, count in counts.items()],
+        "tested": number in tested,
+    }

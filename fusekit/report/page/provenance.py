@@ -10,7 +10,7 @@ from typing import Any
 
 from fusekit.report.evidence import Evidence
 from fusekit.report.formatting import NOTHING
-from fusekit.report.page.grid import Cell, Grid
+from fusekit.report.page.tables import Cell, Grid
 
 #: Entries of a configuration that say where files lie, and nothing about the numbers.
 PLACES = ("out", "data", "recipe")
@@ -46,46 +46,42 @@ def _text(value: Any) -> str:
 
 
 def config_grid(evidence: Evidence) -> Grid:
-    """One row an entry: the value, or each arm's where they differ."""
+    """One row per entry: the value, or each arm's where they differ."""
     by_arm = {arm.name: settings(arm.runs[0].manifest.get("config", {})) for arm in evidence.arms}
-    names = list(dict.fromkeys(name for flat in by_arm.values() for name in flat if name != "seed"))
     rows = []
-    for name in names:
+    for name in dict.fromkeys(name for flat in by_arm.values() for name in flat if name != "seed"):
         values = {arm: flat.get(name, NOTHING) for arm, flat in by_arm.items()}
         one = set(values.values())
-        text = one.pop() if len(one) == 1 else "; ".join(f"{arm}: {value}" for arm, value in values.items())
-        rows.append([Cell(name), Cell(text)])
+        rows.append([Cell(name), Cell("; ".join(one if len(one) == 1 else map(": ".join, values.items())))])
     rows.append([Cell("seeds"), Cell(", ".join(map(str, evidence.seeds)))])
     return Grid("Configuration, complete but for where files lie", ["entry", "value"], rows, texts=(1,))
 
 
 def versions_grid(evidence: Evidence) -> Grid:
     """Versions, plugins, device and fingerprints of the first run; what another run has otherwise, beside it."""
-    facts: dict[str, dict[str, str]] = {}
+    facts: dict[str, dict[str, str]] = {}  # name -> value -> the first run that has it
     for arm in evidence.arms:
         for run in arm.runs:
             for name, value in _facts(run.manifest).items():
                 facts.setdefault(name, {}).setdefault(value, f"{arm.name}, seed {run.seed}")
     rows = []
     for name, values in facts.items():
-        only = len(values) == 1
-        text = next(iter(values)) if only else "; ".join(f"{value} (from {who} on)" for value, who in values.items())
-        rows.append([Cell(name), Cell(text)])
+        texts = [f"{value} (from {first} on)" for value, first in values.items()] if len(values) > 1 else values
+        rows.append([Cell(name), Cell("; ".join(texts))])
     return Grid("Versions and fingerprints", ["what", "value"], rows, texts=(1,))
 
 
 def _facts(manifest: Mapping[str, Any]) -> dict[str, str]:
-    facts = {name: str(version) for name, version in manifest.get("versions", {}).items()}
     plugins = [f"{p['name']} ({p['distribution']} {p['version']})" for p in manifest.get("plugins", ())]
-    if plugins:
-        facts["plugins"] = ", ".join(plugins)
-    if device := manifest.get("machine", {}).get("device"):
-        facts["device"] = str(device)
-    for name, digest in manifest.get("data", {}).get("fingerprint", {}).items():
-        facts[f"SHA-256 of {name}"] = str(digest)
-    if digest := manifest.get("recipe", {}).get("sha256"):
-        facts["SHA-256 of the recipe"] = str(digest)
-    return facts
+    digests = manifest.get("data", {}).get("fingerprint", {})
+    facts = {
+        **manifest.get("versions", {}),
+        "plugins": ", ".join(plugins),
+        "device": manifest.get("machine", {}).get("device"),
+        **{f"SHA-256 of {name}": digest for name, digest in digests.items()},
+        "SHA-256 of the recipe": manifest.get("recipe", {}).get("sha256"),
+    }
+    return {name: str(fact) for name, fact in facts.items() if fact}
 
 
 def again(evidence: Evidence) -> list[str]:

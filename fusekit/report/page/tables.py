@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from fusekit.evaluation import implied
+from fusekit.evaluation.arms.pairs import LEVEL
 from fusekit.report.drawing.palette import arm_styles
 from fusekit.report.evidence import Evidence
-from fusekit.report.formatting import MINUS, NOTHING, counted, number, p_value, signed
-from fusekit.report.page.grid import Cell, Grid
-from fusekit.report.page.verdict import LEVEL, best_for_sure
+from fusekit.report.formatting import MINUS, NOTHING, counted, limits_of, number, p_value, records, signed
+from fusekit.report.page.verdict import best_for_sure
 
 #: Metrics that come first.
 FIRST = ("auc", "macro-auc")
@@ -21,9 +21,32 @@ FIRST = ("auc", "macro-auc")
 ROWS = 60
 
 
-def interval(low: float, high: float, digits: int = 2) -> tuple[str, ...]:
+class Cell(NamedTuple):
+    """A cell as a page shows it: text, already rounded."""
+
+    text: str
+    notes: tuple[str, ...] = ()  # lines below it, smaller: an interval, say
+    strong: bool = False
+    colour: str = ""  # of the mark before it
+    muted: bool = False  # only context
+
+
+class Grid(NamedTuple):
+    """A table with a heading per column; the first column names its row."""
+
+    caption: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    texts: Sequence[int] = ()  # numbers of the columns that are read as text and set to the left, beside the first
+
+
+def _interval(low: float, high: float, digits: int = 2) -> tuple[str, ...]:
     """``0.82 to 0.93`` as the notes of a cell; none if there is none."""
     return () if pd.isna(low) or pd.isna(high) else (f"{number(low, digits)} to {number(high, digits)}",)
+
+
+def _valued(value: float, low: float, high: float, digits: int = 2) -> Cell:
+    return Cell(number(value, digits), _interval(low, high, digits))
 
 
 def arms_grid(evidence: Evidence, level: str) -> Grid:
@@ -50,7 +73,7 @@ def arms_grid(evidence: Evidence, level: str) -> Grid:
 def _score(row: pd.Series | None, *, strong: bool = False, digits: int = 2) -> Cell:
     if row is None:
         return Cell(NOTHING, muted=True)
-    notes = interval(row["low"], row["high"], digits)
+    notes = _interval(row["low"], row["high"], digits)
     if not notes and not pd.isna(row["value"]):
         notes = ("interval undefined: too few subjects of a class",)
     if not pd.isna(row["spread"]):
@@ -59,7 +82,7 @@ def _score(row: pd.Series | None, *, strong: bool = False, digits: int = 2) -> C
 
 
 def pairs_grids(evidence: Evidence) -> list[Grid]:
-    """Every pair of arms, a table a measure."""
+    """Every pair of arms, a table per measure."""
     if evidence.pairs.empty:
         return []
     several = len(evidence.seeds) > 1
@@ -70,7 +93,7 @@ def pairs_grids(evidence: Evidence) -> list[Grid]:
         test = "McNemar's test" if measure == "accuracy" else "DeLong's test"
         if measure == "accuracy" and several:
             test = "a sign-flip test of subjects, as there are several seeds"
-        rows = [_pair(row, several) for row in own.to_dict("records")]
+        rows = [_pair(row, several) for row in records(own)]
         caption = (
             f"Differences in {title} on the same subjects, with 95 % intervals: {test}, Holm's correction over "
             f"{counted(len(rows), 'pair')}. Intervals are not corrected."
@@ -83,7 +106,7 @@ def _pair(row: Mapping[Any, Any], several: bool) -> list[Cell]:
     sure = float(row["p_holm"]) < LEVEL
     return [
         Cell(f"{row['first']} {MINUS} {row['second']}"),
-        Cell(signed(row["difference"]), interval(row["low"], row["high"], 3), strong=sure),
+        Cell(signed(row["difference"]), _interval(row["low"], row["high"], 3), strong=sure),
         Cell(p_value(row["p"])),
         Cell(p_value(row["p_holm"]), strong=sure),
         *([Cell(number(row["spread"], 3))] if several else []),
@@ -91,8 +114,8 @@ def _pair(row: Mapping[Any, Any], several: bool) -> list[Cell]:
     ]
 
 
-def published_grid(evidence: Evidence) -> Grid | None:
-    """Published rows, each above ours; None without any."""
+def published_grid(evidence: Evidence) -> list[Grid]:
+    """Published rows, each above ours."""
     rows: list[list[Cell]] = []
     printed: set[Any] = set()  # the same words once
     published: Sequence[Mapping[str, Any]] = evidence.manifest.get("published") or ()
@@ -113,57 +136,44 @@ def published_grid(evidence: Evidence) -> Grid | None:
             here = [_score(evidence.score(ours.name, name, "slice"), digits=3) for name in metrics]
             rows.append([Cell(ours.name), Cell("here, slice level"), *here])
     if not rows:
-        return None
+        return []
     caption = "Context: other patients, other images, other columns; not comparable with ours"
-    return Grid(caption, ["arm", "where", *(evidence.metrics[name] for name in metrics)], rows, texts=(1,))
+    return [Grid(caption, ["arm", "where", *(evidence.metrics[name] for name in metrics)], rows, texts=(1,))]
 
 
-def frame_grid(table: pd.DataFrame, caption: str, columns: Mapping[str, str], digits: int = 3) -> Grid | None:
-    """A table of numbers as it is, with columns renamed.
-
-    Args:
-        table: any; columns NAME_low and NAME_high are limits of NAME, and low and high those of value.
-        columns: name -> heading, of the columns to show, those that the table has.
-
-    Returns:
-        None if the table is empty.
-    """
-    names = [name for name in columns if name in table]
-    if table.empty or not names:
-        return None
-    limits = {name: (f"{name}_low", f"{name}_high") for name in names} | {"value": ("low", "high")}
-    limits = {name: ends for name, ends in limits.items() if set(ends) <= set(table.columns)}
+def calibration_grid(evidence: Evidence) -> list[Grid]:
+    """An arm and state of its probabilities per row, a measure per column."""
+    table = evidence.calibration
+    if table.empty:
+        return []
+    columns = ["arm", "probabilities", "temperature", "Brier score", "ECE", "slope", "intercept"]
     rows = []
-    for row in table.head(ROWS).to_dict("records"):
-        cells = []
-        for name in names:
-            low, high = limits.get(name, ("", ""))
-            notes = interval(row[low], row[high], digits) if low else ()
-            text = number(row[name], digits) if isinstance(row[name], float | None) else str(row[name])
-            cells.append(Cell(text, notes))
+    for row in records(table.head(ROWS)):
+        cells = [Cell(row["arm"]), Cell(row["state"])]
+        cells += [Cell(number(row[n], 3)) for n in ("temperature", "brier", "ece")]
+        cells += [_valued(row[n], row[f"{n}_low"], row[f"{n}_high"], 3) for n in ("slope", "intercept")]
         rows.append(cells)
+    caption = "Calibration at subject level; ideal: Brier and ECE 0, intercept 0, slope 1"
     more = f" (the first {ROWS} of {len(table)} rows; all of them lie in figures/)" if len(table) > ROWS else ""
-    texts = tuple(k for k, name in enumerate(names) if k and not pd.api.types.is_numeric_dtype(table[name]))
-    return Grid(caption + more, [columns[name] for name in names], rows, texts=texts)
+    return [Grid(caption + more, columns, rows, texts=(1,))]
 
 
-def shapley_grid(evidence: Evidence) -> Grid | None:
-    """An arm a row, a modality a column; None where nothing is known."""
+def shapley_grid(evidence: Evidence) -> list[Grid]:
+    """An arm per row, a modality per column."""
     table = evidence.shapley
     if table.empty:
-        return None
-    modalities = list(dict.fromkeys(table["modality"]))
+        return []
+    modalities = table["modality"].unique().tolist()
     rows = []
     for arm, own in table.groupby("arm", sort=False):
-        of = {row["modality"]: row for row in own.to_dict("records")}
-        cells = [Cell(number(of[m]["value"], 3), interval(of[m]["low"], of[m]["high"], 3)) for m in modalities]
-        rows.append([Cell(str(arm)), *cells])
+        of = {row["modality"]: row for row in records(own)}
+        rows.append([Cell(str(arm)), *(_valued(*limits_of(of[name]), 3) for name in modalities)])
     caption = "AUC above chance, shared between the modalities (Shapley values, with 95 % intervals over subjects)"
-    return Grid(caption, ["arm", *modalities], rows)
+    return [Grid(caption, ["arm", *modalities], rows)]
 
 
 def wide_subgroups(evidence: Evidence) -> list[Grid]:
-    """One table a variable: a group a row, an arm a column, for the metric that decides."""
+    """One table per variable: a group per row, an arm per column, for the metric that decides."""
     table = evidence.subgroups
     if table.empty:
         return []
@@ -173,11 +183,8 @@ def wide_subgroups(evidence: Evidence) -> list[Grid]:
     for variable, own in table[table["metric"] == metric].groupby("variable", sort=False):
         rows = []
         for group, part in own.groupby("group", sort=False):
-            by_arm = {row["arm"]: row for row in part.to_dict("records") if not pd.isna(row["value"])}
-            cells = [
-                Cell(number(row["value"]), interval(row["low"], row["high"])) if row else Cell(NOTHING, muted=True)
-                for row in map(by_arm.get, names)
-            ]
+            by_arm = {row["arm"]: _valued(*limits_of(row)) for row in records(part) if not pd.isna(row["value"])}
+            cells = [by_arm.get(name, Cell(NOTHING, muted=True)) for name in names]
             rows.append([Cell(str(group)), Cell(f"{int(part['subjects'].iloc[0]):,}"), *cells])
         grids.append(Grid(f"{title} by {variable}, subject level", [str(variable), "subjects", *names], rows))
     return grids

@@ -7,23 +7,16 @@ Holm's correction over all pairs, whichever of them turns out best.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import pandas as pd
 
+from fusekit.evaluation.arms.pairs import LEVEL, TITLES
 from fusekit.report.evidence import Arm, Evidence
-from fusekit.report.formatting import counted, equals, listed, number, signed
-
-#: Chance of a false alarm over all pairs together.
-LEVEL = 0.05
-
-#: Measures of a comparison, the one that decides first.
-MEASURES = ("auc", "macro-auc", "accuracy")
+from fusekit.report.formatting import counted, equals, limits_of, listed, number, signed
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """The answer."""
 
     call: str  # in a few words
@@ -54,7 +47,7 @@ class Edge(NamedTuple):
 def measure_of(pairs: pd.DataFrame) -> str:
     """Which measure decides; empty if there are no pairs."""
     there = set(pairs["measure"]) if "measure" in pairs else set()
-    return next((name for name in MEASURES if name in there), "")
+    return next((name for name in TITLES if name in there), "")
 
 
 def edge(pairs: pd.DataFrame, first: str, second: str, measure: str) -> Edge | None:
@@ -63,8 +56,9 @@ def edge(pairs: pd.DataFrame, first: str, second: str, measure: str) -> Edge | N
         row = pairs[(pairs["first"] == a) & (pairs["second"] == b) & (pairs["measure"] == measure)]
         if len(row):
             own = row.iloc[0]
-            low, high = sorted((sign * float(own["low"]), sign * float(own["high"])))
-            return Edge(sign * float(own["difference"]), low, high, float(own["p_holm"]), int(own["subjects"]))
+            difference, *ends = limits_of(own, "difference")
+            low, high = sorted(sign * end for end in ends)
+            return Edge(sign * difference, low, high, float(own["p_holm"]), int(own["subjects"]))
     return None
 
 
@@ -82,106 +76,70 @@ def verdict(evidence: Evidence) -> Verdict:
     """Answer the question that the arms can answer."""
     fusions = [arm for arm in evidence.arms if arm.fuses]
     others = [arm for arm in evidence.arms if not arm.fuses]
-    measure = measure_of(evidence.pairs)
-    if not (fusions and others and measure):
+    if not (fusions and others and measure_of(evidence.pairs)):
         return _unasked(evidence, fusions)
-    edges = {(a.name, b.name): edge(evidence.pairs, a.name, b.name, measure) for a in fusions for b in others}
-    known = {names: one for names, one in edges.items() if one is not None}
-    title, best = {"auc": "AUC", "macro-auc": "macro AUC"}.get(measure, measure), _best(evidence, others, measure)
-    ahead = [a for a in fusions if all((a.name, b.name) in known and known[a.name, b.name].ahead for b in others)]
-    beaten = [a for a in fusions if any((a.name, b.name) in known and known[a.name, b.name].behind for b in others)]
-    if ahead:
-        return _helps(evidence, ahead, fusions, others, best, known, title)
-    first = _best(evidence, fusions, measure)
-    compared = _compared(first, best, known.get((first.name, best.name)), title, evidence)
-    if len(beaten) == len(fusions):
-        winners = listed(b.name for b in others if all(known[a.name, b.name].behind for a in fusions))
-        every = fusions[0].name if len(fusions) == 1 else f"each of {listed(arm.name for arm in fusions)}"
-        what = f"better than {every}" if winners else "Each fusion is beaten by an arm without fusion"
-        lead = f"{winners} is {what}." if winners and " and " not in winners else f"{winners} are {what}."
-        return Verdict("Fusion does not help here.", (lead if winners else f"{what}.", compared), "harms")
-    return Verdict("Whether fusion helps is not settled here.", (compared, *_also(fusions, others, known)), "undecided")
-
-
-def _helps(
-    evidence: Evidence,
-    ahead: Sequence[Arm],
-    fusions: Sequence[Arm],
-    others: Sequence[Arm],
-    best: Arm,
-    known: dict[tuple[str, str], Edge],
-    title: str,
-) -> Verdict:
-    names = listed(arm.name for arm in ahead)
-    kinds = {"every classical baseline" if arm.kind == "baseline" else "every arm of one modality" for arm in others}
-    lead = f"{names} {'predicts' if len(ahead) == 1 else 'predict'} better than {listed(sorted(kinds))}."
     measure = measure_of(evidence.pairs)
-    first = _best(evidence, ahead, measure)
-    sentences = [lead, _compared(first, best, known.get((first.name, best.name)), title, evidence)]
-    rest = [arm for arm in fusions if arm not in ahead]
-    if rest:
-        sentences.append(f"For {listed(arm.name for arm in rest)} this is not shown.")
-    return Verdict("Fusion helps here.", tuple(sentences), "helps")
+    edges = {(a.name, b.name): edge(evidence.pairs, a.name, b.name, measure) for a in fusions for b in others}
+    won = {a.name: [b.name for b in others if (one := edges[a.name, b.name]) and one.ahead] for a in fusions}
+    lost = {a.name: [b.name for b in others if (one := edges[a.name, b.name]) and one.behind] for a in fusions}
+    ahead = [a for a in fusions if len(won[a.name]) == len(others)]
+    first, second = _best(evidence, ahead or fusions, measure), _best(evidence, others, measure)
+    compared = _compared(first, second, edges[first.name, second.name], evidence)
+    if ahead:
+        kinds = {"every classical baseline" if b.kind == "baseline" else "every arm of one modality" for b in others}
+        predicts = "predicts" if len(ahead) == 1 else "predict"
+        lead = f"{listed(a.name for a in ahead)} {predicts} better than {listed(sorted(kinds))}."
+        rest = listed(a.name for a in fusions if a not in ahead)
+        last = (f"For {rest} this is not shown.",) if rest else ()
+        return Verdict("Fusion helps here.", (lead, compared, *last), "helps")
+    if all(lost.values()):
+        winners = [b.name for b in others if all(b.name in names for names in lost.values())]
+        every = fusions[0].name if len(fusions) == 1 else f"each of {listed(a.name for a in fusions)}"
+        lead = f"{listed(winners)} {'is' if len(winners) == 1 else 'are'} better than {every}."
+        lead = lead if winners else "Each fusion is beaten by an arm without fusion."
+        return Verdict("Fusion does not help here.", (lead, compared), "harms")
+    sentences = [compared]
+    for arm in fusions:
+        said = {"better": listed(won[arm.name]), "worse": listed(lost[arm.name])}
+        if any(said.values()):
+            settled = " but ".join(f"{how} than {names}" for how, names in said.items() if names)
+            sentences.append(f"{arm.name} is {settled}.")
+    return Verdict("Whether fusion helps is not settled here.", tuple(sentences), "undecided")
 
 
-def _compared(first: Arm, second: Arm, one: Edge | None, title: str, evidence: Evidence) -> str:
+def _compared(first: Arm, second: Arm, one: Edge | None, evidence: Evidence) -> str:
     """The decisive pair with its numbers."""
     roles = f"{second.name}, the best of the arms without fusion"
     if one is None:
         return f"{first.name} and {roles}, were not compared."
     seeds = f" over {counted(len(evidence.seeds), 'seed')}" if len(evidence.seeds) > 1 else ""
-    numbers = (
-        f"{signed(one.difference)} {title} (95 % CI {signed(one.low)} to {signed(one.high)}; "
-        f"p {equals(one.p)} after Holm's correction){seeds}"
+    lead = (
+        f"{first.name} against {roles}: {signed(one.difference)} {TITLES[measure_of(evidence.pairs)]} (95 % CI "
+        f"{signed(one.low)} to {signed(one.high)}; p {equals(one.p)} after Holm's correction){seeds}"
     )
+    people = counted(one.subjects, "subject")
     if one.ahead or one.behind:
-        return f"{first.name} against {roles}: {numbers}, with {counted(one.subjects, 'subject')}."
+        return f"{lead}, with {people}."
     range_ = f"from {number(abs(one.low), 3)} worse to {number(abs(one.high), 3)} better"
     fits = f"; the data fit anything {range_}" if one.low < 0 < one.high else ""
-    return (
-        f"{first.name} against {roles}: {numbers}: not distinguishable with {counted(one.subjects, 'subject')}{fits}."
-    )
-
-
-def _also(fusions: Sequence[Arm], others: Sequence[Arm], known: dict[tuple[str, str], Edge]) -> list[str]:
-    """What is settled all the same."""
-    sentences = []
-    for arm in fusions:
-        won = [b.name for b in others if (arm.name, b.name) in known and known[arm.name, b.name].ahead]
-        lost = [b.name for b in others if (arm.name, b.name) in known and known[arm.name, b.name].behind]
-        said = [*([f"better than {listed(won)}"] if won else []), *([f"worse than {listed(lost)}"] if lost else [])]
-        if said:
-            sentences.append(f"{arm.name} is {' but '.join(said)}.")
-    return sentences
+    return f"{lead}: not distinguishable with {people}{fits}."
 
 
 def _unasked(evidence: Evidence, fusions: Sequence[Arm]) -> Verdict:
-    names = listed(arm.name for arm in evidence.arms)
+    sentences = ["The arms were not compared."]
     if len(evidence.arms) == 1:
-        why = f"There is one arm, {names}, and nothing to compare it with."
+        name = evidence.names[0]
+        sentences = [f"There is one arm, {name}, and nothing to compare it with."]
+        scores = [(metric, row) for metric in TITLES if (row := evidence.score(name, metric)) is not None]
+        for metric, row in scores[:1]:
+            reached = f"{number(row['value'])} (95 % CI {number(row['low'])} to {number(row['high'])})"
+            title, people = evidence.metrics.get(metric, metric), counted(int(row["subjects"]), "subject")
+            sentences.append(f"Its {title} is {reached} with {people}.")
     elif not fusions:
-        why = "No arm is known to read both image and table."
+        sentences = ["No arm is known to read both image and table."]
     elif len(fusions) == len(evidence.arms):
-        why = "There is no arm of one modality and no baseline to compare with."
-    else:
-        why = "The arms were not compared."
-    sentences = [why, *_alone(evidence)]
+        sentences = ["There is no arm of one modality and no baseline to compare with."]
     return Verdict("Whether fusion helps was not asked here.", tuple(sentences), "unasked")
-
-
-def _alone(evidence: Evidence) -> list[str]:
-    """What a single arm reaches."""
-    if len(evidence.arms) > 1:
-        return []
-    for metric in MEASURES:
-        row = evidence.score(evidence.arms[0].name, metric)
-        if row is not None:
-            title = evidence.metrics.get(metric, metric)
-            limits = f"95 % CI {number(row['low'])} to {number(row['high'])}"
-            return [
-                f"Its {title} is {number(row['value'])} ({limits}) with {counted(int(row['subjects']), 'subject')}."
-            ]
-    return []
 
 
 def _best(evidence: Evidence, arms: Sequence[Arm], measure: str) -> Arm:

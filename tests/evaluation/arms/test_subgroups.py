@@ -92,6 +92,8 @@ def test_few_numbers_and_texts_are_groups_as_they_are() -> None:
     assert list(grouped(pd.Series([3.0, 1.0, 10.0, np.nan]), "SITE").cat.categories) == ["1", "3", "10", "not known"]
     assert list(grouped(pd.Series(["b", "a", None, "10"]), "SITE").cat.categories) == ["10", "a", "b", "not known"]
     assert grouped(pd.Series([0, 0, 0, *range(1, 12)]), "count").notna().all()
+    texts = pd.Series([str(code) for code in range(9)])  # declared as names, though every cell is a number
+    assert list(grouped(texts, "STAGE").cat.categories) == texts.tolist()
     assert list(grouped(pd.Series([None, None]), "x").cat.categories) == ["not known"]
 
 

@@ -9,8 +9,7 @@ from torch.nn.functional import interpolate
 
 from fusekit.bundle.bundle import Bundle
 from fusekit.errors import DataError
-from fusekit.explain.maps.grad_cam import deepest, grad_cam
-from fusekit.explain.maps.places import LAST
+from fusekit.explain.maps.grad_cam import LAST, deepest, grad_cam
 from fusekit.explain.target import log_odds
 from fusekit.models import FusionModel, ImageFeatures, ImageHead, ImageWidths, build
 from tests.explain.conftest import SIZE, Cohort, Small, bundle_of, make_model

@@ -54,7 +54,9 @@ def test_an_overlay_names_its_arms_and_leaves_out_undefined_bands() -> None:
 def test_a_forest_leaves_out_what_is_not_a_number() -> None:
     axes = Figure().subplots()
     nan = float("nan")
-    forest(axes, [0, 1, 2], [0.5, 0.6, nan], [0.4, nan, nan], [0.7, nan, nan], colour="k")
+    style = arm_styles("a")["a"]
+    for place, limits in enumerate([(0.5, 0.4, 0.7), (0.6, nan, nan), (nan, nan, nan)]):
+        forest(axes, place, limits, style)
     drawn = [np.asarray(line.get_xdata(), dtype=float).tolist() for line in axes.lines]
     assert drawn == [[0.4, 0.7], [0.5], [0.6]]
     rows(axes, ["top", "middle", "bottom"])

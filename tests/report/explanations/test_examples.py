@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from fusekit.report.explanations.examples import examples
+from fusekit.report.explanations.folder import Explained
 from fusekit.report.explanations.maps import laid_over
 
 RNG = np.random.default_rng(0)
@@ -17,8 +20,13 @@ IMAGES = RNG.integers(0, 255, (3, 16, 16), dtype=np.uint8)
 MAPS = RNG.random((3, 16, 16)).astype(np.float16)
 
 
-def test_each_slice_stands_beside_its_overlay_with_words_and_signs(drawn: list[Figure]) -> None:
-    picture = examples("examples-a", "a", TABLE, IMAGES, MAPS, ("CN", "AD"), plane="coronal", synthetic=True)
+ARRAYS = {"images": IMAGES, "grad_cam": MAPS}
+
+
+def test_each_slice_is_beside_its_overlay_with_words_and_signs(
+    drawn: list[Figure], explained: Callable[..., Explained]
+) -> None:
+    (picture,) = examples(explained({"examples": TABLE}, ARRAYS, plane="coronal", synthetic=True))
     slices, colours = drawn[0].subfigs
     shown = [axes for axes in slices.axes if axes.images]
     assert len(shown) == 6
@@ -39,14 +47,16 @@ def test_each_slice_stands_beside_its_overlay_with_words_and_signs(drawn: list[F
     assert "SYNTHETIC data" in picture.svg
 
 
-def test_models_without_maps_show_their_slices(drawn: list[Figure]) -> None:
-    picture = examples("examples-a", "a", TABLE, IMAGES, None, ("CN", "AD"), plane="axial")
+def test_models_without_maps_show_their_slices(drawn: list[Figure], explained: Callable[..., Explained]) -> None:
+    (picture,) = examples(explained({"examples": TABLE}, {"images": IMAGES}, plane="axial"))
     assert not drawn[0].subfigs
     assert "Grad-CAM" not in picture.caption
 
 
-def test_of_images_that_do_not_say_how_they_lie_no_side_is_named(drawn: list[Figure]) -> None:
-    picture = examples("examples-a", "a", TABLE, IMAGES, MAPS, ("CN", "AD"), plane="")
+def test_of_images_that_do_not_say_how_they_lie_no_side_is_named(
+    drawn: list[Figure], explained: Callable[..., Explained]
+) -> None:
+    (picture,) = examples(explained({"examples": TABLE}, ARRAYS))
     assert not [text for axes in drawn[0].subfigs[0].axes for text in axes.texts]
     assert "no sides are named" in picture.caption
     assert not any(word in picture.caption for word in ("left", "xial", "oronal"))

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from fusekit.report.explanations.folder import Explained
 from fusekit.report.explanations.maps import laid_over
 from fusekit.report.explanations.what_if import mean_maps, what_if
 
 RNG = np.random.default_rng(0)
 
 
-def test_every_value_has_its_map_and_the_own_one_a_frame(drawn: list[Figure]) -> None:
+def test_every_value_has_its_map_and_the_own_one_a_frame(
+    drawn: list[Figure], explained: Callable[..., Explained]
+) -> None:
     rows = [("PTAU", str(v), "pg/ml", "20", v == 20, v / 50, 0.0 if v == 20 else v / 100) for v in (10, 20, 30, 40)]
     rows += [("APOE4", v, "", "", v == "", 0.5, np.nan) for v in ("0", "")]
     table = pd.DataFrame(rows, columns=["column", "level", "unit", "original", "is_original", "p_1", "change"])
     table["p_0"] = 1 - table["p_1"]
     table["number"] = pd.to_numeric(table["level"]).where(table["column"] == "PTAU") + 1 / 3
     image, maps = RNG.integers(0, 255, (16, 16), dtype=np.uint8), RNG.random((6, 16, 16))
-    table.index = pd.Index(range(6, 12))  # as part of a larger table
-    picture = what_if("what-if-a-1", "a", table, image, maps, ("CN", "AD"), plane="axial", synthetic=True)
-    ptau, apoe, _ = drawn[0].subfigs
+    both = pd.concat([table.assign(example=1), table.assign(example=0)])  # the second patient's lines come later
+    arrays = {"images": np.stack([image, image // 2]), "what_if": np.concatenate([maps / 2, maps])}
+    first, picture = what_if(explained({"what_if": both}, arrays, plane="axial", synthetic=True))
+    assert (first.name, picture.name) == ("what-if-a-1", "what-if-a-2")
+    ptau, apoe, _ = drawn[1].subfigs
     assert ptau.get_suptitle() == "PTAU (own value 20 pg/ml)"
     assert apoe.get_suptitle() == "APOE4 (own value missing)"
     shown = [axes for part in (ptau, apoe) for axes in part.axes if axes.images]
@@ -38,11 +45,14 @@ def test_every_value_has_its_map_and_the_own_one_a_frame(drawn: list[Figure]) ->
     assert "SYNTHETIC data" in picture.svg
 
 
-def test_mean_maps_share_one_scale_and_say_of_how_many(drawn: list[Figure]) -> None:
+def test_mean_maps_share_one_scale_and_say_of_how_many(
+    drawn: list[Figure], explained: Callable[..., Explained]
+) -> None:
     rows = [(label, name, p, 9, 4 + label, 10.0 * p) for label, name in enumerate(("CN", "AD")) for p in (0, 1)]
     table = pd.DataFrame(rows, columns=["label", "class", "position", "slices", "subjects", "template_mm"])
     images, maps = RNG.integers(0, 255, (4, 16, 16), dtype=np.uint8), RNG.random((4, 16, 16)) / 2
-    picture = mean_maps("mean-map-a", "a", table, images, maps, plane="coronal", target="AD")
+    arrays = {"mean_image": images, "mean_map": maps}
+    (picture,) = mean_maps(explained({"mean_map": table}, arrays, plane="coronal"))
     grid, colours = drawn[0].subfigs
     shown = [axes for axes in grid.axes if axes.images]
     assert [axes.get_title(loc="center") for axes in shown] == ["CN\nmean of 4"] * 2 + ["AD\nmean of 5"] * 2
@@ -53,19 +63,20 @@ def test_mean_maps_share_one_scale_and_say_of_how_many(drawn: list[Figure]) -> N
     assert "4 CN, 5 AD" in picture.caption
     assert "template" not in picture.caption
 
-    both = mean_maps("mean-map-a", "a", table, images, maps, plane="coronal", target="AD", template=(images, maps))
+    arrays |= {"template_image": images, "template_map": maps}
+    (both,) = mean_maps(explained({"mean_map": table}, arrays, plane="coronal"))
     shown = [axes for axes in drawn[1].subfigs[0].axes if axes.images]
     titles = [axes.get_title(loc="center") for axes in shown]
     assert titles[2:4] == ["CN\ntemplate, 0 mm", "CN\ntemplate, 10 mm"]
     assert "only approximately" in both.caption
 
 
-def test_a_long_unit_stands_in_the_heading_only(drawn: list[Figure]) -> None:
-    row = ("IGF", "-1.9", -1.9, "log10 concentration", "-1.9", True, 0.5, 0.5, 0.0)
-    columns = ["column", "level", "number", "unit", "original", "is_original", "p_0", "p_1", "change"]
+def test_a_long_unit_is_in_the_heading_only(drawn: list[Figure], explained: Callable[..., Explained]) -> None:
+    row = (0, "IGF", "-1.9", -1.9, "log10 concentration", "-1.9", True, 0.5, 0.5, 0.0)
+    columns = ["example", "column", "level", "number", "unit", "original", "is_original", "p_0", "p_1", "change"]
     table = pd.DataFrame([row], columns=columns)
-    image, maps = np.zeros((8, 8), dtype=np.uint8), np.ones((1, 8, 8))
-    what_if("what-if-a-1", "a", table, image, maps, ("CN", "AD"), plane="axial")
+    arrays = {"images": np.zeros((1, 8, 8), np.uint8), "what_if": np.ones((1, 8, 8))}
+    list(what_if(explained({"what_if": table}, arrays)))
     part = drawn[0].subfigs[0]
     assert part.get_suptitle() == "IGF (own value -1.9 log10 concentration)"
     assert next(axes for axes in part.axes if axes.images).get_title(loc="center").startswith("-1.9\n")

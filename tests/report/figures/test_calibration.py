@@ -8,6 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from fusekit.report.figures.calibration import decision_curve, reliability
+from tests.report.conftest import evidence_of, run_of
 
 BINS = pd.DataFrame(
     [
@@ -25,7 +26,8 @@ def test_bins_intervals_and_where_the_probabilities_lie_are_drawn(drawn: list[Fi
     summary = pd.DataFrame(
         {"arm": "a", "state": ["as predicted", "after temperature"], "brier": [0.2, 0.18], "ece": 0.1}
     )
-    picture = reliability(BINS, {"a": p}, of="AD", summary=summary, synthetic=True)
+    arms = {"a": run_of(subjects=pd.DataFrame({"p_1": p})), "b": run_of(subjects=pd.DataFrame({"p_1": [0.6]}))}
+    (picture,) = reliability(evidence_of(arms, reliability=BINS, calibration=summary, synthetic=True))
     first, second = drawn[0].axes
     curve, recalibrated = first.lines[1:]
     assert np.asarray(curve.get_xydata()).tolist() == [[0.2, 0.1], [0.8, 0.7]]
@@ -34,7 +36,9 @@ def test_bins_intervals_and_where_the_probabilities_lie_are_drawn(drawn: list[Fi
     assert bars == [[0.05, 0.3], [0.5, 0.9]]
     heights = np.array([bar.get_height() for bar in first.patches])  # type: ignore[attr-defined]
     np.testing.assert_allclose(heights / heights.sum(), np.histogram(p, 20, (0, 1))[0] / 30)
-    assert not second.patches
+    assert sum(bar.get_height() > 0 for bar in second.patches) == 1  # type: ignore[attr-defined]
+    assert second.get_title(loc="left") == "b"
+    assert picture.alt.endswith("ECE 0.100 \N{RIGHTWARDS ARROW} 0.100; b.")
     assert (
         first.get_title(loc="left") == "a\nBrier 0.200 \N{RIGHTWARDS ARROW} 0.180\nECE 0.100 \N{RIGHTWARDS ARROW} 0.100"
     )
@@ -44,7 +48,8 @@ def test_bins_intervals_and_where_the_probabilities_lie_are_drawn(drawn: list[Fi
 
 
 def test_without_recalibration_nothing_is_said_of_it() -> None:
-    picture = reliability(BINS[BINS["state"] == "as predicted"], {}, of="AD")
+    arms = dict.fromkeys("ab", run_of(subjects=pd.DataFrame({"p_1": [0.5]})))
+    (picture,) = reliability(evidence_of(arms, reliability=BINS[BINS["state"] == "as predicted"]))
     assert "validation" not in picture.caption
 
 
@@ -53,7 +58,7 @@ def test_net_benefit_beside_treating_all_and_none(drawn: list[Figure]) -> None:
     everybody = 0.4 - 0.6 * thresholds / (1 - thresholds)
     rows = [(arm, t, b, e) for arm, b in (("a", 0.3), ("b", 0.1)) for t, e in zip(thresholds, everybody, strict=True)]
     table = pd.DataFrame(rows, columns=["arm", "threshold", "net_benefit", "treat_all"])
-    picture = decision_curve(table, "AD")
+    (picture,) = decision_curve(evidence_of(dict.fromkeys("ab", run_of()), net_benefit=table))
     (axes,) = drawn[0].axes
     lines = {line.get_label(): np.asarray(line.get_ydata(), dtype=float) for line in axes.lines}
     np.testing.assert_allclose(lines["treat all"], everybody)

@@ -9,14 +9,15 @@ from sklearn.metrics import confusion_matrix
 
 from fusekit.evaluation import Rule
 from fusekit.report.figures.calls import confusion
-from tests.report.conftest import subject_table
+from tests.report.conftest import evidence_of, run_of, subject_table
 
 
 @pytest.mark.parametrize("classes", [2, 3])
 def test_counts_and_shares_are_those_of_the_calls(drawn: list[Figure], classes: int) -> None:
     names = ("CN", "AD", "MCI")[:classes]
     arms = {name: subject_table(50, classes=classes, seed=k) for k, name in enumerate(("one", "two", "three"))}
-    picture = confusion(arms, names, synthetic=True)
+    runs = {name: run_of(subjects=table) for name, table in arms.items()}
+    (picture,) = confusion(evidence_of(runs, names, synthetic=True))
     assert "SYNTHETIC data" in picture.svg
     for axes, (arm, table) in zip(drawn[0].axes, arms.items(), strict=False):
         calls = table[[f"p_{k}" for k in range(classes)]].to_numpy().argmax(axis=1)
@@ -37,7 +38,7 @@ def test_thresholds_of_the_folds_decide_where_they_were_fitted() -> None:
     calls = rule.called(table, "subject")
     for row, call in zip(table.itertuples(), calls, strict=True):
         assert call == (row.p_1 > thresholds[int(str(row.fold))]["subject"])
-    picture = confusion({"one": table}, ("CN", "AD"), rules={"one": rule})
+    (picture,) = confusion(evidence_of({"one": run_of(subjects=table, rule=rule)}))
     right = picture.table[picture.table["true"] == picture.table["called"]]["subjects"].sum()
     assert right == (calls == table["label"]).sum()
     assert "fitted on validation subjects" in picture.caption
@@ -45,5 +46,5 @@ def test_thresholds_of_the_folds_decide_where_they_were_fitted() -> None:
 
 def test_a_class_without_subjects_has_no_share() -> None:
     table = subject_table(20).assign(label=0)
-    picture = confusion({"one": table}, ("CN", "AD"))
+    (picture,) = confusion(evidence_of({"one": run_of(subjects=table)}))
     assert picture.table["share"].isna().tolist() == [False, False, True, True]

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
 from fusekit.report.drawing.palette import arm_styles
+from fusekit.report.evidence import Evidence
 from fusekit.report.figures.contribution import MOST_COLUMNS, ablations, condition_text, missingness, shapley
+from tests.report.conftest import evidence_of, run_of
 
 CONDITIONS = ["as-is", "image:drop", "image:permute", "both:drop", "block:a:b:drop", "hidden:0.5"]
+
+
+def given(arms: str = "ab", **tables: Any) -> Evidence:
+    return evidence_of(dict.fromkeys(arms, run_of()), **tables)
 
 
 def table(conditions: list[str]) -> pd.DataFrame:
@@ -35,7 +43,7 @@ def test_conditions_in_words(condition: str, text: str) -> None:
 
 def test_losses_of_inputs_and_of_columns_are_two_pictures(drawn: list[Figure]) -> None:
     columns = [f"column:c{k}:permute" for k in range(MOST_COLUMNS + 3)]
-    parts, importance = ablations(table(CONDITIONS + columns), synthetic=True)
+    parts, importance = ablations(given(contribution=table(CONDITIONS + columns), synthetic=True))
     assert (parts.name, importance.name) == ("ablations", "importance")
     assert list(dict.fromkeys(parts.table["condition"])) == CONDITIONS[1:-1]
     shown = list(dict.fromkeys(importance.table["condition"]))
@@ -51,22 +59,24 @@ def test_losses_of_inputs_and_of_columns_are_two_pictures(drawn: list[Figure]) -
 
 def test_an_arm_keeps_its_colour_where_another_is_missing(drawn: list[Figure]) -> None:
     own = table([*CONDITIONS, "column:c:permute"])
-    ablations(own[own["arm"] == "b"], order=["a", "b"])
+    list(ablations(given(contribution=own[own["arm"] == "b"])))
     rows = [("b", h, 0.8, 0.7, 0.9) for h in (0.0, 0.5)]
-    missingness(pd.DataFrame(rows, columns=["arm", "hidden", "auc", "low", "high"]), order=["a", "b"])
+    list(missingness(given(missingness=pd.DataFrame(rows, columns=["arm", "hidden", "auc", "low", "high"]))))
     colour = arm_styles("ab")["b"].colour
     assert [figure.axes[0].lines[0].get_color() for figure in drawn] == [colour] * 3
 
 
 def test_only_pictures_of_what_there_is() -> None:
-    assert ablations(table(["as-is", "hidden:0.5"])) == []
-    assert [picture.name for picture in ablations(table(["as-is", "column:a:permute"]))] == ["importance"]
+    assert list(ablations(given(contribution=table(["as-is", "hidden:0.5"])))) == []
+    importance = ablations(given(contribution=table(["as-is", "column:a:permute"])))
+    assert [picture.name for picture in importance] == ["importance"]
+    assert [*ablations(given()), *shapley(given()), *missingness(given())] == []
 
 
 def test_shares_of_the_modalities(drawn: list[Figure]) -> None:
     rows = [(arm, m, 0.1 * k, 0.05, 0.3) for k, arm in enumerate("ab") for m in ("image", "table")]
     frame = pd.DataFrame(rows, columns=["arm", "modality", "value", "low", "high"])
-    picture = shapley(frame)
+    (picture,) = shapley(given(shapley=frame))
     assert [axes.get_title(loc="left") for axes in drawn[0].axes] == ["image", "table"]
     for axes in drawn[0].axes:
         assert [bar.get_width() for bar in axes.patches] == pytest.approx([0, 0.1])  # type: ignore[attr-defined]
@@ -76,7 +86,8 @@ def test_shares_of_the_modalities(drawn: list[Figure]) -> None:
 @pytest.mark.parametrize("arms", ["ab", "abc"])
 def test_missing_values(drawn: list[Figure], arms: str) -> None:
     rows = [(arm, h, 0.9 - h / 3, 0.8 - h / 3, 0.95 - h / 3) for arm in arms for h in (0.9, 0.0, 0.5)]
-    picture = missingness(pd.DataFrame(rows, columns=["arm", "hidden", "auc", "low", "high"]))
+    frame = pd.DataFrame(rows, columns=["arm", "hidden", "auc", "low", "high"])
+    (picture,) = missingness(given(arms, missingness=frame))
     panels = [axes for axes in drawn[0].axes if axes.get_visible()]
     assert len(panels) == (1 if arms == "ab" else 3)
     for axes in panels:

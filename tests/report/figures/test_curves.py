@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
 from fusekit.report.figures.bands import roc_band
-from fusekit.report.figures.curves import PRECISION_RECALL, ROC, curves
-from tests.report.conftest import subject_table
+from fusekit.report.figures.curves import curves
+from tests.report.conftest import evidence_of, run_of, subject_table
 
 ARMS = {name: [subject_table(40, strength=k, seed=k)] for k, name in enumerate(("one", "two", "three"))}
+
+
+def runs_of(arms: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    return {name: [run_of(subjects=table) for table in tables] for name, tables in arms.items()}
 
 
 def test_two_arms_share_a_panel_with_their_bands_and_the_table_holds_what_is_drawn(drawn: list[Figure]) -> None:
     arms = {name: ARMS[name] for name in ("one", "two")}
     aucs = pd.DataFrame({"arm": ["one", "two"], "value": [0.511, 0.722], "low": [0.4, 0.6], "high": [0.6, 0.85]})
-    (picture,) = curves(arms, ("CN", "AD"), ROC, aucs=aucs, synthetic=True)
-    (figure,) = drawn
+    given = runs_of(arms)
+    picture, other = curves(evidence_of(given, scores=aucs.assign(level="subject", metric="auc"), synthetic=True))
+    assert [picture.name, other.name] == ["roc", "precision-recall"]
+    figure, _ = drawn
     (axes,) = figure.axes
     assert len(axes.collections) == 2  # bands
     labels = [text.get_text() for text in axes.get_legend().get_texts()]  # type: ignore[union-attr]
@@ -38,10 +46,11 @@ def test_two_arms_share_a_panel_with_their_bands_and_the_table_holds_what_is_dra
 
 
 def test_more_arms_have_their_bands_in_panels_of_their_own(drawn: list[Figure]) -> None:
-    together, apart = curves(ARMS, ("CN", "AD"), PRECISION_RECALL)
+    *rocs, together, apart = curves(evidence_of(runs_of(ARMS)))
+    assert [picture.name for picture in rocs] == ["roc", "roc-by-arm"]
     assert (together.name, apart.name) == ("precision-recall", "precision-recall-by-arm")
-    assert not drawn[0].axes[0].collections
-    panels = [axes for axes in drawn[1].axes if axes.get_visible()]
+    assert not drawn[2].axes[0].collections
+    panels = [axes for axes in drawn[3].axes if axes.get_visible()]
     assert len(panels) == 3
     assert all(len(axes.collections) == 1 for axes in panels)
     assert all("prevalence 0.50" in picture.svg for picture in (together, apart))
@@ -52,7 +61,7 @@ def test_more_arms_have_their_bands_in_panels_of_their_own(drawn: list[Figure]) 
 
 def test_three_classes_are_each_drawn_against_the_rest(drawn: list[Figure]) -> None:
     table = subject_table(45, classes=3)
-    (picture,) = curves({"one": [table]}, ("CN", "MCI", "AD"), ROC)
+    picture, _ = curves(evidence_of(runs_of({"one": [table]}), ("CN", "MCI", "AD")))
     assert [axes.get_title(loc="left") for axes in drawn[0].axes] == [
         f"{name} against the rest" for name in ("CN", "MCI", "AD")
     ]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
+from fusekit.report.evidence import Evidence
 from fusekit.report.figures.scores import differences, scores
+from tests.report.conftest import evidence_of, run_of
 
 METRICS = {"accuracy": "accuracy", "auc": "AUC", "unknown": "not there"}
 TABLE = pd.DataFrame(
@@ -20,15 +24,23 @@ TABLE = pd.DataFrame(
 )
 
 
+def given(seeds: int, **rest: Any) -> Evidence:
+    """Three arms, with so many seeds that have an AUC."""
+
+    def runs(arm: str) -> list[Any]:
+        aucs = [pd.DataFrame({"level": ["subject"], "metric": "auc", "value": 0.5 + 0.01 * s}) for s in range(seeds)]
+        return [run_of(seed=seed, metrics=metrics) for seed, metrics in enumerate(aucs)]
+
+    arms = {arm: runs(arm) for arm in "abc"}
+    return evidence_of(arms, metrics=METRICS, scores=TABLE.assign(level="subject"), **rest)
+
+
 def across(axes: object) -> list[list[float]]:
     return [np.asarray(line.get_xdata(), dtype=float).tolist() for line in axes.lines]  # type: ignore[attr-defined]
 
 
 def test_scores_intervals_and_seeds_are_drawn(drawn: list[Figure]) -> None:
-    seeds = pd.DataFrame(
-        [(a, s, "auc", 0.5 + 0.01 * s) for a in "abc" for s in range(3)], columns=["arm", "seed", "metric", "value"]
-    )
-    picture = scores(TABLE, METRICS, of_seeds=seeds, synthetic=True)
+    (picture,) = scores(given(3, synthetic=True))
     accuracy, auc = (axes for axes in drawn[0].axes if axes.get_visible())
     assert auc.get_title(loc="left") == "AUC"
     expected = [part for k in range(3) for part in ([0.1 * k + 0.4, 0.1 * k + 0.6], [0.1 * k + 0.5], [0.5, 0.51, 0.52])]
@@ -43,8 +55,8 @@ def test_scores_intervals_and_seeds_are_drawn(drawn: list[Figure]) -> None:
 
 
 def test_one_seed_has_no_ticks() -> None:
-    one = TABLE.assign(seed=0)
-    assert "seeds" not in scores(TABLE, METRICS, of_seeds=one).caption
+    (picture,) = scores(given(1))
+    assert "seeds" not in picture.caption
 
 
 def test_differences_say_in_shape_which_are_told_apart(drawn: list[Figure]) -> None:
@@ -55,7 +67,7 @@ def test_differences_say_in_shape_which_are_told_apart(drawn: list[Figure]) -> N
         ],
         columns=["first", "second", "measure", "difference", "low", "high", "p", "p_holm", "spread", "subjects"],
     )
-    picture = differences(pairs, METRICS)
+    (picture,) = differences(given(1, pairs=pairs))
     (axes,) = drawn[0].axes
     assert [text.get_text() for text in axes.texts] == ["p < 0.001", "p = 0.31"]
     points = [line for line in axes.lines if len(np.atleast_1d(np.asarray(line.get_xdata()))) == 1]
@@ -66,5 +78,5 @@ def test_differences_say_in_shape_which_are_told_apart(drawn: list[Figure]) -> N
     assert picture.alt == "Told apart: a and b in AUC."
     assert picture.table.equals(pairs)
     assert [label.get_text() for label in axes.get_yticklabels()] == ["a \N{MINUS SIGN} b", "a \N{MINUS SIGN} c"]
-    nothing = differences(pairs.assign(p_holm=0.5), METRICS)
+    (nothing,) = differences(given(1, pairs=pairs.assign(p_holm=0.5)))
     assert nothing.alt == "No pair of arms can be told apart."

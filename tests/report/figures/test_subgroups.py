@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from fusekit.report.figures.subgroups import subgroups
+from tests.report.conftest import evidence_of, run_of
 
 GROUPS = [("SEX", "F", 30, 14), ("SEX", "M", 30, 16), ("SITE", "x" * 40, 12, 5)]
 TABLE = pd.DataFrame(
@@ -19,11 +20,14 @@ TABLE = pd.DataFrame(
     columns=["arm", "variable", "group", "metric", "value", "low", "high", "subjects", "positives"],
 )
 
+ARMS = dict.fromkeys("ab", run_of())
+
 
 def test_every_group_of_one_metric_is_drawn_with_its_counts(drawn: list[Figure]) -> None:
-    overall = pd.DataFrame({"arm": ["a", "b"], "metric": "auc", "value": [0.61, 0.62]})
-    picture = subgroups(TABLE, "auc", "AUC", overall=overall, synthetic=True)
-    assert picture.name == "subgroups-auc"
+    scores = pd.DataFrame({"arm": ["a", "b"], "level": "subject", "metric": "auc", "value": [0.61, 0.62]})
+    given = evidence_of(ARMS, subgroups=TABLE, metrics={"auc": "AUC"}, scores=scores, synthetic=True)
+    picture, other = subgroups(given)
+    assert (picture.name, other.name) == ("subgroups-auc", "subgroups-accuracy")
     assert set(picture.table["metric"]) == {"auc"}
     for axes, value in zip(drawn[0].axes, (0.61, 0.62), strict=True):
         points = [np.asarray(x.get_xdata(), dtype=float) for x in axes.lines]
@@ -38,7 +42,8 @@ def test_every_group_of_one_metric_is_drawn_with_its_counts(drawn: list[Figure])
 def test_groups_that_one_arm_lacks_and_undefined_scores_are_left_out(drawn: list[Figure]) -> None:
     table = TABLE.drop(columns="positives").iloc[1:]
     table.loc[table["group"] == "M", ["value", "low", "high"]] = np.nan
-    picture = subgroups(table, "auc", "AUC")
+    scores = pd.DataFrame({"arm": [], "level": [], "metric": [], "value": []})
+    picture, _ = subgroups(evidence_of(ARMS, subgroups=table, metrics={"auc": "AUC"}, scores=scores))
     assert "not drawn (1)" in picture.caption
     assert "M" not in set(picture.table["group"])
     counts = [len(axes.lines) for axes in drawn[0].axes]

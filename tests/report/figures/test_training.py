@@ -9,16 +9,17 @@ from matplotlib.figure import Figure
 
 from fusekit.report.drawing.palette import arm_styles
 from fusekit.report.figures.training import training
+from tests.report.conftest import evidence_of, run_of
 
 
-def history(epochs: dict[tuple[int, int], int], **more: float) -> pd.DataFrame:
-    rows = [(s, f, e, 1 / e + f, 1 - 1 / e) for (s, f), last in epochs.items() for e in range(1, last + 1)]
-    return pd.DataFrame(rows, columns=["seed", "fold", "epoch", "loss", "accuracy"]).assign(**more)
+def history(epochs: dict[int, int], **more: float) -> pd.DataFrame:
+    rows = [(f, e, 1 / e + f, 1 - 1 / e) for f, last in epochs.items() for e in range(1, last + 1)]
+    return pd.DataFrame(rows, columns=["fold", "epoch", "loss", "accuracy"]).assign(**more)
 
 
 def test_every_fold_is_a_line_and_the_mean_ends_with_the_shortest(drawn: list[Figure]) -> None:
-    own = history({(0, 0): 4, (0, 1): 3})
-    picture = training({"concat": own}, ["image-only", "concat"], synthetic=True)
+    arms = {"image-only": run_of(), "concat": run_of(history=history({0: 4, 1: 3}))}
+    (picture,) = training(evidence_of(arms, synthetic=True))
     loss, accuracy = drawn[0].axes
     thin, other, mean = loss.lines
     assert np.asarray(thin.get_ydata()).tolist() == [1, 1 / 2, 1 / 3, 1 / 4]
@@ -32,8 +33,8 @@ def test_every_fold_is_a_line_and_the_mean_ends_with_the_shortest(drawn: list[Fi
 
 
 def test_validation_is_a_panel_where_some_arm_has_it(drawn: list[Figure]) -> None:
-    histories = {"a": history({(0, 0): 2}), "b": history({(0, 0): 2}, validation_auc=0.8)}
-    picture = training(histories, ["a", "b"])
+    histories = {"a": history({0: 2}), "b": history({0: 2}, validation_auc=0.8)}
+    (picture,) = training(evidence_of({arm: run_of(history=own) for arm, own in histories.items()}))
     grid = np.array(drawn[0].axes).reshape(2, 3)
     assert grid[0, 2].lines[:] == []
     assert np.asarray(grid[1, 2].lines[0].get_ydata()).tolist() == [0.8, 0.8]

@@ -1,0 +1,99 @@
+"""The explanations of one arm, as a run folder holds them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import pandas as pd
+from annotated_types import Ge
+from pydantic import with_config
+from typing_extensions import TypedDict
+
+from fusekit.disk import OPEN, Schema, read_json, read_written, regular
+from fusekit.errors import DataError
+from fusekit.report.drawing.picture import Figure, Picture, draw
+from fusekit.report.evidence import Evidence
+
+_WHOLE = ("row", "slice", "fold", "label", "called", "explained", "example", "stage", "channels", "position")
+_NUMBERS = ("p_*", "maximum", "attribution", "number", "change", "low", "median", "high", "spread", "template_mm")
+
+#: Of every table of explanations, whose columns have the same meaning in all of them.
+_SCHEMA: Schema = {
+    **dict.fromkeys((*_WHOLE, "slices", "subjects"), int),
+    **dict.fromkeys((*_NUMBERS, "likeness"), float),
+    "is_original": bool,
+}
+_MAY_BE_EMPTY = ("level", "unit", "original", "value")
+
+
+@with_config(OPEN)
+class _Facts(TypedDict, total=False):
+    """``explanation.json``."""
+
+    plane: str
+    target: Annotated[int, Ge(0)]
+    injector: bool
+
+
+@dataclass(frozen=True)
+class Explained:
+    """One arm's explanations.
+
+    Attributes:
+        stem: of the arm's pictures' names.
+        plane: of the slices; empty where the files do not say how they lie in the body.
+        target: name of the class that maps speak for.
+        injected: whether the table acts inside the image's network.
+    """
+
+    folder: Path
+    arm: str
+    stem: str
+    classes: tuple[str, ...]
+    synthetic: bool
+    plane: str
+    target: str
+    injected: bool
+
+    @classmethod
+    def read(cls, folder: Path, arm: str, stem: str, evidence: Evidence) -> Explained:
+        """Read what the explanations are of.
+
+        Raises:
+            DataError: ``explanation.json`` does not fit its schema, or names a class that there is not.
+        """
+        file, facts = folder / "explanation.json", dict[str, Any]()
+        if file.exists():
+            facts = dict(read_json(file, _Facts))
+        target = facts.get("target", 1)  # none where each slice is explained by what it is called
+        if target is not None and target >= len(evidence.classes):
+            raise DataError(f"{file}: target is {target}, of {len(evidence.classes)} classes.")
+        # Folders of older runs do not say whether the orientation was read: then nothing is said of sides.
+        plane = str(facts.get("plane", "")) if facts.get("oriented") is True else ""
+        name = "the class called" if target is None else evidence.classes[target]
+        injected = bool(facts.get("injector", True))
+        return cls(folder, arm, stem, evidence.classes, evidence.synthetic, plane, name, injected)
+
+    def table(self, name: str) -> pd.DataFrame | None:
+        """A table by its file name; None if there is none, or it is empty."""
+        path = self.folder / name
+        if not path.exists():
+            return None
+        table = read_written(path, _SCHEMA)
+        texts = [column for column in table.columns if column in _MAY_BE_EMPTY]
+        table[texts] = table[texts].fillna("")
+        return None if table.empty else table
+
+    def array(self, name: str) -> np.ndarray | None:
+        """An array by its file name; None if there is none."""
+        path = self.folder / name
+        return np.load(regular(path), allow_pickle=False) if path.exists() else None
+
+    def draw(self, kind: str, paint: Callable[[Figure], None], title: str, *, suffix: str = "", **rest: Any) -> Picture:
+        """Make a picture of this arm, called KIND-STEM and the suffix; ``rest`` as for ``draw``."""
+        name, title = f"{kind}-{self.stem}{suffix}", f"{self.arm}: {title}"
+        return draw(name, paint, title=title, synthetic=self.synthetic, **rest)
