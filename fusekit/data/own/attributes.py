@@ -64,28 +64,17 @@ tumour_diameter | cm            | 0.2 30    | mm=0.1                            
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """A clinical attribute.
+    """A clinical attribute."""
 
-    Args:
-        name: in the cohort.
-        names: that and all others, without case, blanks and punctuation.
-        kind: ``number``, ``yes-no``, ``sex`` or ``child-pugh``.
-        unit: of the cohort's numbers, before any logarithm.
-        low, high: plausible numbers in that unit.
-        units: unit -> what to multiply by, its own among them.
-        log: whether the cohort holds log10(1 + x), and a column of what lies beyond the assay's range.
-        guessed: whether a column without a unit may hold logarithms already, which its numbers show.
-    """
-
-    name: str
-    names: frozenset[str]
-    kind: str
-    unit: str
-    low: float
+    name: str  # in the cohort
+    names: frozenset[str]  # that and all others, without case, blanks and punctuation
+    kind: str  # number, yes-no, sex or child-pugh
+    unit: str  # of the cohort's numbers, before any logarithm
+    low: float  # plausible numbers in that unit
     high: float
-    units: Mapping[str, float]
-    log: bool
-    guessed: bool
+    units: Mapping[str, float]  # unit -> what to multiply by, its own among them
+    log: bool  # whether the cohort holds log10(1 + x), and a column of what lies beyond the assay's range
+    guessed: bool  # whether a column without a unit may hold logarithms already, which its numbers show
 
     @property
     def categories(self) -> tuple[str, ...]:
@@ -156,8 +145,7 @@ def recognise(name: str) -> Known | None:
 def named(name: str, column: str, unit: str) -> Known:
     """The attribute that a description names for a column, in the unit that it, or the column's name, says.
 
-    Raises:
-        DataError: there is no such attribute or unit; the message is a clause about it.
+    An unknown attribute or unit is a DataError; its message is a clause.
     """
     found = recognise(name)
     if found is None:

@@ -12,14 +12,12 @@ import pandas as pd
 from fusekit.data.cohort import Cohort, Column, Finding
 from fusekit.data.own.columns import classes_of, group, typed
 from fusekit.data.own.description import Named, OwnData, columns_of
-from fusekit.data.own.files import Files, look
 from fusekit.data.own.ids import named_images, scan_ids
 from fusekit.data.own.images import Matches, match_images, open_series
-from fusekit.data.own.join import join
+from fusekit.data.own.join import Reading
 from fusekit.data.own.masks import match_masks, note_absent
 from fusekit.data.own.places import alike
-from fusekit.data.own.problems import Problems, note
-from fusekit.data.own.series import Wanted
+from fusekit.data.own.problems import note
 from fusekit.errors import DataError, first_ten
 from fusekit.progress import Progress
 
@@ -35,16 +33,14 @@ def read_cohort(own: OwnData, folder: Path, progress: Progress, findings: Iterab
     """Read the tables and find the images, joined by id; refuse everything that does not fit, at once."""
     if not folder.is_dir():
         raise DataError(f"{own.path}: there is no data folder {folder}.")
-    return _Reader(own, folder, progress, list(findings)).read()
+    return _Reader(own, folder, progress, findings).read()
 
 
-class _Reader:
-    def __init__(self, own: OwnData, folder: Path, progress: Progress, findings: list[Finding]):
-        self.own, self.folder, self.progress, self.findings = own, folder, progress, findings
-        self.problems = Problems(own.path)
-        self.files = look(folder) if own.searched else Files(folder)
-        self.joined = join(folder / own.table, own.tables, self.problems, findings)
-        self.by_name = isinstance(own.images, Named)  # then rows are subjects, whose images are counted
+class _Reader(Reading):
+    @property
+    def by_name(self) -> bool:
+        """Whether rows are subjects, whose images are counted."""
+        return isinstance(self.own.images, Named)
 
     @cached_property
     def subjects(self) -> pd.Series:
@@ -62,10 +58,10 @@ class _Reader:
         kept = self._with_image(found, labels.index)
         images = [image for line in kept for image in found.images.get(line, [])]
         lines = pd.Index([line for line in kept for _ in found.images.get(line, [])], dtype=int)
-        masks = match_masks(own, joined, self.files, images, lines, kept, found.unused, problems, self.findings)
+        masks = match_masks(self, images, lines, kept, found.unused)
         clinical, columns = self._clinical(kept)
         self._check_subjects(kept, labels)
-        ids = scan_ids(own, joined, self.folder, images, lines, kept, problems)
+        ids = scan_ids(self, images, lines, kept)
         problems.refuse()
 
         scans = pd.DataFrame({"subject": self.subjects.loc[lines].astype(object), "image": None}, lines)
@@ -125,8 +121,7 @@ class _Reader:
             return Matches()  # the missing column was said already
         wanted = own.series
         if isinstance(own.images, Named):
-            ids = joined.cells(own.images.column).loc[rows]
-            found = named_images(joined, ids, self.files, wanted or Wanted(), self.findings, self.progress)
+            found = named_images(self, joined.cells(own.images.column).loc[rows])
         else:
             found = match_images(joined, own.images, self.folder, rows, own.blanks)
             if wanted is not None:

@@ -33,8 +33,7 @@ def classes_of(
 ) -> pd.Series:
     """Label cells -> 0-based class; NA where the row is left out. ``1.0`` is the value ``1``; case counts.
 
-    Raises:
-        DataError: a value belongs to no class; all such values are listed with how often they occur.
+    Values of no class are refused, all of them with how often they occur.
     """
     meant: dict[str, object] = {value: number for number, values in enumerate(classes.values()) for value in values}
     meant |= dict.fromkeys(leave_out, pd.NA)
@@ -68,9 +67,8 @@ def typed(
     0 within. Attributes that are logarithms in the cohort always have this column: the model's inputs must not depend
     on whether one of a few new patients is beyond the range.
 
-    Raises:
-        DataError: a number column holds text or a number beyond its limits, a category is none of the declared; the
-            message names file, line and column.
+    Text or a number beyond its limits in a number column, and a category that is not declared, are refused with file,
+    line and column.
     """
     part = joined.homes[declared.name]
     where, source = f"{part.path}, column {declared.name!r}", f"{part.path.name}: {declared.name}"
@@ -134,7 +132,11 @@ def decides(values: pd.Series, labels: pd.Series) -> bool:
 
 
 def _without_gaps(cells: pd.Series, declared: OwnColumn, blanks: frozenset[str], findings: list[Finding]) -> pd.Series:
-    """The cells, empty where they mean "no value"."""
+    """The cells, empty where they mean "no value".
+
+    Declared codes are the table's own to know. What the default list takes for missing among texts is noted: a group may
+    be called ``NA``.
+    """
     attribute = declared.attribute.attribute if declared.attribute else None
     missing = blanks | {text.lower() for text in declared.missing}
     if attribute:

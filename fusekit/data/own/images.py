@@ -18,23 +18,14 @@ from fusekit.errors import DataError, first_ten
 
 @dataclass
 class Matches:
-    """What matching found.
-
-    Args:
-        images: line of the main table -> its images.
-        absent: line -> a clause that says what was looked for, or that the cell is empty.
-        lost: line -> a clause that says which file is named and not there.
-        wrong: sentences about cells that name what cannot be taken.
-        unused: images that no row asks for, relative to the folder.
-        count: how many images there are, used or not, where images and not rows are counted.
-    """
+    """What matching found, by line of the main table."""
 
     images: dict[int, list[Image]] = field(default_factory=dict)
-    absent: dict[int, str] = field(default_factory=dict)
-    lost: dict[int, str] = field(default_factory=dict)
-    wrong: list[str] = field(default_factory=list)
-    unused: list[str] = field(default_factory=list)
-    count: int | None = None
+    absent: dict[int, str] = field(default_factory=dict)  # what was looked for, or that the cell is empty
+    lost: dict[int, str] = field(default_factory=dict)  # which file is named and not there
+    wrong: list[str] = field(default_factory=list)  # sentences about cells that name what cannot be taken
+    unused: list[str] = field(default_factory=list)  # images that no row asks for, relative to the folder
+    count: int | None = None  # of all images, used or not, where images and not rows are counted
 
 
 def match_images(

@@ -12,10 +12,12 @@ import pandas as pd
 
 from fusekit.data.clinical.tables import read_table, require_columns
 from fusekit.data.cohort import Finding
-from fusekit.data.own.description import Further
+from fusekit.data.own.description import Further, OwnData
+from fusekit.data.own.files import Files, look
 from fusekit.data.own.places import spelt_otherwise
 from fusekit.data.own.problems import Problems, note
 from fusekit.errors import DataError, first_ten
+from fusekit.progress import Progress
 
 T = TypeVar("T", pd.Series, pd.DataFrame)
 
@@ -89,10 +91,20 @@ class Joined:
         return f"{part.path}, line {part.lines[line]}, column {column!r}"
 
 
+class Reading:
+    """One reading of people's own data: its tables and files, and what was found, or found wrong, so far."""
+
+    def __init__(self, own: OwnData, folder: Path, progress: Progress, findings: Iterable[Finding] = ()):
+        self.own, self.folder, self.progress, self.findings = own, folder, progress, list(findings)
+        self.problems = Problems(own.path)
+        self.files = look(folder) if own.searched else Files(folder)
+        self.joined = join(folder / own.table, own.tables, self.problems, self.findings)
+
+
 def join(path: Path, tables: Sequence[Further], problems: Problems, findings: list[Finding]) -> Joined:
     """Read the tables and join them by their keys, never by position.
 
-    What does not match goes to the problems; rows of a further table that nothing asks for go to the findings.
+    What does not match goes to the problems; rows of a further table that no row asks for go to the findings.
     """
     main = read_table(path)
     if main.empty:

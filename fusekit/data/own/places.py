@@ -149,11 +149,9 @@ def is_archive(name: str) -> bool:
 
 
 def confined(folder: Path, relative: str) -> Path:
-    r"""Return the path (with ``/`` or ``\``) below the folder; every link on the way is followed.
+    """Return the path (with ``/`` or ``\\``) below the folder; every link on the way is followed.
 
-    Raises:
-        NotThere: there is no such file or folder.
-        DataError: it leaves the folder, or is an archive; the message is a clause about the path.
+    NotThere: there is no such file or folder. DataError: it leaves the folder, or is an archive. Both hold a clause.
     """
     refuse_leaving(relative)
     path = folder / relative.replace("\\", "/")

@@ -59,10 +59,7 @@ def note(findings: list[Finding], code: str, message: str, items: Iterable[objec
 
 
 def line_of(text: str, *keys: str) -> int | None:
-    """Return the line on which a key of a TOML text stands, counted from 1; None if it is not found.
-
-    Reads line by line, which is right for files as people write them, and only used to point at something.
-    """
+    """Return the line, counted from 1, of a key in a TOML text as people write them; None if it is not found."""
     section: list[str] = []
     for number, line in enumerate(text.splitlines(), 1):
         header = re.match(r"\s*\[+\s*([^\]]+?)\s*\]+", line)
