@@ -34,12 +34,8 @@ CHUNK = 256
 def near_pairs(thumbnails: np.ndarray, owners: np.ndarray) -> Iterator[tuple[float, int, int]]:
     """Find pairs of different owners that are one image (above ``SAME``), or may be (above ``ALIKE``).
 
-    Args:
-        thumbnails: (n, D, H, W), any scale; blank ones are left out.
-        owners: (n,) whose each is.
-
-    Yields:
-        Share of the residual explained, and the two places, the lower first.
+    Thumbnails are (n, D, H, W) on any scale; blank ones are left out. Yields the share of the residual explained, and
+    the two places, the lower first.
     """
     count, *shape = thumbnails.shape
     flat = thumbnails.reshape(count, -1)

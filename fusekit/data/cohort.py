@@ -49,8 +49,7 @@ class Column:
         return PurePath(table.removesuffix(".tsv").removesuffix(".csv")).name or self.name
 
 
-#: ``note``: how the cohort came about. ``warning``: it may fool you. ``refusal``: nothing is trained, unless allowed by
-#: name.
+#: note: how the cohort came about. warning: it may fool you. refusal: nothing is trained, unless allowed by name.
 Severity = Literal["note", "warning", "refusal"]
 
 

@@ -14,14 +14,14 @@ ONE_IN = 5
 
 
 def assign_folds(labels: pd.Series, folds: int, seed: int) -> pd.Series:
-    """Deal subjects into folds of equal size and equal shares of each class.
+    """Deal subjects into folds (2 or more) of equal size and equal shares of each class.
 
     Stratified k-fold of scikit-learn over subjects sorted by id: the result depends on who they are and on the seed,
     not on the order of rows.
 
     Args:
         labels: label (number or name) by subject.
-        folds: 2 or more; every class needs as many subjects.
+        folds: every class needs as many subjects.
         seed: of the shuffle.
 
     Returns:
@@ -47,15 +47,9 @@ def assign_folds(labels: pd.Series, folds: int, seed: int) -> pd.Series:
 
 
 def set_aside(labels: pd.Series, share: float, seed: int | tuple[int, ...]) -> pd.Index:
-    """Choose subjects for validation, with equal shares of each class; return them sorted.
+    """Choose a share (0 to 1) of the subjects for validation, with equal shares of each class; return them sorted.
 
-    Args:
-        labels: label by subject.
-        share: of the subjects, between 0 and 1; 0 sets none aside.
-        seed: of the draw.
-
-    Raises:
-        DataError: a class has too few subjects to be on both sides.
+    A class that has too few subjects to be on both sides is refused.
     """
     if share == 0:
         return labels.index[:0]

@@ -56,10 +56,7 @@ class Strengths:
     def between(self, values: Sequence[float], shares: Sequence[float], group: np.ndarray) -> np.ndarray:
         """Published values of groups, by person; at a table strength of 0 everyone has their mean.
 
-        Args:
-            values: one per group.
-            shares: of the people in each group.
-            group: index of each person's group.
+        ``shares`` of the people are in each group; ``group`` is the index of each person's.
         """
         pooled = np.average(values, weights=shares)
         return np.asarray((pooled + self.table * (np.array(values) - pooled))[group])

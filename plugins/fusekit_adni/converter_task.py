@@ -57,8 +57,7 @@ class MciConverterTask(AdniTask):
     def label(self, scans: pd.DataFrame, known: pd.DataFrame, findings: list[Finding]) -> pd.DataFrame:
         """Keep the baseline scans of those who are stable or progressive.
 
-        Raises:
-            DataError: a phase is asked for, but no table names any; no subject is left.
+        A phase that is asked for and in no table is refused, and so is a cohort without such a subject.
         """
         column = "phase" if self.filter_on == "COLPROT" else "origin"
         if self.phases and column not in scans:

@@ -139,10 +139,7 @@ def described(scans: pd.DataFrame, tables: list[StudyTable]) -> pd.DataFrame:
 
 
 def at_visits(scans: pd.DataFrame, tables: list[StudyTable], columns: tuple[str, ...]) -> pd.Series:
-    """What the first table that has a value says of each scan's visit, e.g. the study phase; "" if none has.
-
-    ``columns`` are its names in one table or another.
-    """
+    """What the first table with a value in one of its columns says of each scan's visit, e.g. its phase; "" if none has."""
     known = pd.Series("", index=scans.index, dtype=object)
     for table, column in product(tables, columns):
         if column in table.rows:
@@ -178,11 +175,7 @@ def with_labels(
 
 
 def refuse_two_labels(scans: pd.DataFrame, classes: tuple[str, ...]) -> None:
-    """Refuse subjects whose scans have different labels.
-
-    Raises:
-        DataError: with the subjects.
-    """
+    """Refuse subjects whose scans have different labels."""
     both = [subject for subject, labels in scans.groupby("subject")["label"].nunique().items() if labels > 1]
     if both:
         raise DataError(

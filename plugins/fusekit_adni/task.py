@@ -69,7 +69,8 @@ class AdniTask(Task):
 
         Args:
             scans: index scan; columns subject, rid, visit, acquired (date, or None), image, image_id, and what the
-                tables have of site, sex, phase, origin (phase of enrolment), field_strength ("" if unknown).
+            tables have
+                of site, sex, phase, origin (phase of enrolment), field_strength ("" if unknown).
             known: diagnosis (CN, MCI, AD) and day (of the exam, or NaT) by (rid, visit), with a scan or without.
         """
 
@@ -95,12 +96,7 @@ class AdniTask(Task):
         self.write_synthetic(folder, progress=progress, seed=seed, subjects=subjects, strengths=strengths)
 
     def scan(self, folder: Path, progress: Progress) -> Cohort:
-        """Read a download.
-
-        Raises:
-            DataError: no images, no diagnoses, a table without a column it needs, or one that contradicts itself; a
-                subject with two labels.
-        """
+        """Read a download; refuse one without images, diagnoses or needed columns, and what contradicts itself."""
         findings: list[Finding] = []
         download = self._asked(find_download(folder, self.layout, progress), findings)
         found = len(download.images), len(download.subjects)

@@ -54,12 +54,7 @@ class HmiTask(Task):
         self.table, self.subject, self.label, self.series, self.extra = table, subject, label, series, extra
 
     def scan(self, folder: Path, progress: Progress) -> Cohort:
-        """Read a folder.
-
-        Raises:
-            DataError: no table or no images; columns missing; rows or images that cannot be distinguished or do not
-                match; values that cannot be read. With file, line and column.
-        """
+        """Read a folder; refuse with file, line and column what cannot be read, distinguished or matched."""
         findings: list[Finding] = []
         own, site = self._describe(folder, find_table(look(folder), self.table), findings)
         return _as_usual(read_cohort(own, folder, progress, findings), site)

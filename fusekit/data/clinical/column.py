@@ -42,27 +42,16 @@ class ColumnJson(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class EncodedColumn:
-    """How a column's values become numbers.
+    """How a column's values become numbers."""
 
-    Args:
-        column: as declared; of a category, with the categories in the order of their inputs.
-        fill: mean of the training values, in the column's unit; a missing number is taken for it.
-        scale: their standard deviation (population); 1 where all are equal.
-        seen: lowest and highest training value; None where there was none, and for categories.
-        masked: whether a further input says if the value was observed; so for columns with gaps in training.
-        observed: training scans that had a value, and all of them; None in older bundles.
-        shares: of each category among the training values; empty for numbers, and in older bundles.
-        levels: a few training values to try in its place; empty for categories, and in older bundles.
-    """
-
-    column: Column
-    fill: float = 0.0
-    scale: float = 1.0
-    seen: tuple[float, float] | None = None
-    masked: bool = False
-    observed: tuple[int, int] | None = None
-    shares: tuple[float, ...] = ()
-    levels: tuple[float, ...] = ()
+    column: Column  # as declared; of a category, with the categories in the order of their inputs
+    fill: float = 0.0  # mean of the training values, in the column's unit; a missing number is taken for it
+    scale: float = 1.0  # their standard deviation (population); 1 where all are equal
+    seen: tuple[float, float] | None = None  # lowest and highest; None where there was none, and for categories
+    masked: bool = False  # whether a further input says if the value was observed; so for gaps in training
+    observed: tuple[int, int] | None = None  # training scans that had a value, and all; None in older bundles
+    shares: tuple[float, ...] = ()  # of each category in training; empty for numbers, and in older bundles
+    levels: tuple[float, ...] = ()  # a few training values to try; empty for categories, and in older bundles
 
     @classmethod
     def fit(cls, values: pd.Series, column: Column) -> EncodedColumn:
@@ -180,7 +169,6 @@ class EncodedColumn:
 
 
 def _levels(numbers: np.ndarray, mean: float, deviation: float) -> tuple[float, ...]:
-    """Values that occur: all of a few; else the nearest to each of ``DEVIATIONS``."""
     distinct = np.unique(numbers)
     if len(distinct) > FEW_LEVELS:
         wanted = mean + deviation * np.array(DEVIATIONS)

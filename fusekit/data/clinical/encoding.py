@@ -80,10 +80,7 @@ class ClinicalEncoding:
     def check(self, values: pd.DataFrame, source: str, allow_out_of_range: bool = False) -> None:
         """Refuse new patients' values that the model was not made for, with source, row, column, value, unit and range.
 
-        Args:
-            values: typed values, from ``parse``.
-            source: what to call them in messages.
-            allow_out_of_range: take numbers outside ``EncodedColumn.plausible``.
+        ``values`` are typed, from ``parse``. ``allow_out_of_range`` takes numbers outside ``EncodedColumn.plausible``.
         """
         require_columns(values, [column.name for column in self.columns], source)
         for column in self.columns:

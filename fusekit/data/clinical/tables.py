@@ -97,17 +97,11 @@ def is_missing(cells: pd.Series) -> pd.Series:
 
 
 def to_number(cells: pd.Series, source: str) -> pd.Series:
-    """Read a column of text as numbers: float64, NaN where missing.
+    """Read a column of text (as ``read_table`` returns it) as numbers: float64, NaN where missing.
 
     The decimal sign is the point. A comma is read as the decimal sign where it cannot mean anything else: no cell of
-    the column has a point, none has two commas, and at least one (``0,5``, ``12,75``) cannot be thousands.
-
-    Args:
-        cells: text; its name is the column, its index (as ``read_table`` returns it) the line in the file.
-        source: the file, for messages.
-
-    Raises:
-        DataError: a cell is no finite number; the message names file, line and column.
+    the column has a point, none has two commas, and at least one (``0,5``, ``12,75``) cannot be thousands. A cell that
+    is no finite number is refused with ``source``, line and column.
     """
     text = [cell.strip() for cell in cells]
     observed = [cell for cell in text if cell.lower() not in MISSING]

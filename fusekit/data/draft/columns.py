@@ -38,24 +38,15 @@ _UNITS = {
 
 @dataclass(frozen=True)
 class Judged:
-    """A column, and what it seems to be.
-
-    Args:
-        kind: ``number`` or ``category``.
-        unit: taken from the name.
-        missing: texts that seem to mean "no value".
-        seen: a short description of the values.
-        reason: why it is left out; empty if it may be an input.
-        categories: the different texts of a category, if they are few.
-    """
+    """A column, and what it seems to be."""
 
     name: str
-    kind: str
-    unit: str
-    missing: tuple[str, ...]
-    seen: str
-    reason: str
-    categories: tuple[str, ...] = ()
+    kind: str  # number or category
+    unit: str  # taken from the name
+    missing: tuple[str, ...]  # texts that seem to mean "no value"
+    seen: str  # a short description of the values
+    reason: str  # why it is left out; empty if it may be an input
+    categories: tuple[str, ...] = ()  # the different texts of a category, if they are few
 
 
 def label_candidates(table: pd.DataFrame, taken: set[str]) -> list[str]:
@@ -73,10 +64,7 @@ def label_candidates(table: pd.DataFrame, taken: set[str]) -> list[str]:
 def subject_and_scan(table: pd.DataFrame, used: tuple[str, ...], within: tuple[str, ...] = ()) -> tuple[str, str]:
     """Which columns name the person and the scan; the scan is empty where each person has one row.
 
-    Args:
-        table: the table.
-        used: the columns that the images are named by.
-        within: columns whose values are parts of those names.
+    The images are named by the columns ``used``; values of the columns ``within`` are parts of those names.
     """
     full = [str(name) for name in table.columns if not is_missing(table[name]).any()]
     named = [name for name in full if _SUBJECT.search(name) and len(set(table[name])) > 1]
@@ -143,7 +131,6 @@ def _reason(name: str, values: pd.Series, kind: str, labels: pd.Series | None, r
 
 
 def _counts_rows(values: pd.Series, kind: str) -> bool:
-    """Whether whole numbers follow each other without a gap, as those of rows do."""
     if kind != "number" or not (values % 1 == 0).all():
         return False
     return bool(values.nunique() >= 10 and values.max() - values.min() == values.nunique() - 1)

@@ -21,44 +21,34 @@ _AIR = -900
 
 @dataclass(frozen=True)
 class Draft:
-    """What a folder and a table seem to be; nothing of it is certain.
-
-    Args:
-        table: its path, relative to the folder if inside.
-        rows: of the table.
-        images: how rows find their images; None if no column's values are in the images' names.
-        masks: likewise, for masks.
-        subject, scan: columns; empty if none.
-        label: the likeliest label column; empty if none.
-        other_labels: further candidates.
-        label_values: value of the label -> rows, the most frequent first.
-        columns: every other column, judged.
-        groups: columns that describe scans.
-        first: what the first image is, in a line; empty if it could not be read.
-        ct: whether it seems to be CT.
-    """
+    """What a folder and a table seem to be; nothing of it is certain."""
 
     folder: Path
-    table: str
+    table: str  # its path, relative to the folder if inside
     found: Found
-    rows: int
-    images: Guess | None
-    masks: Guess | None
-    subject: str
+    rows: int  # of the table
+    images: Guess | None  # how rows find their images; None if no column's values are in the images' names
+    masks: Guess | None  # likewise
+    subject: str  # columns; empty if none
     scan: str
-    label: str
-    other_labels: tuple[str, ...]
-    label_values: dict[str, int]
-    columns: tuple[Judged, ...]
-    groups: tuple[str, ...]
-    first: str = ""
-    ct: bool = False
+    label: str  # the likeliest
+    other_labels: tuple[str, ...]  # further candidates
+    label_values: dict[str, int]  # value of the label -> rows, the most frequent first
+    columns: tuple[Judged, ...]  # every other column
+    groups: tuple[str, ...]  # columns that describe scans
+    first: str = ""  # what the first image is, in a line; empty if it could not be read
+    ct: bool = False  # whether it seems to be CT
 
 
 def draft(folder: Path, table: Path | None = None) -> Draft:
     """Look at a folder of images at any depth, and a table (None: the only one in it); several tables are refused."""
     found = look(folder)
-    path = table or folder / _only(folder, found)
+    if not table and not found.tables:
+        raise DataError(f"{folder} holds no table (.csv or .tsv); name it with --table. Excel: Save as, CSV UTF-8.")
+    if not table and len(found.tables) > 1:
+        tables = f"{len(found.tables)} tables; name the one with the label by --table: {first_ten(found.tables)}."
+        raise OptionError(f"{folder} holds {tables}")
+    path = table or folder / found.tables[0]
     cells = read_table(path)
     if cells.empty:
         raise DataError(f"{path}: the table has a header and no rows.")
@@ -93,23 +83,10 @@ def draft(folder: Path, table: Path | None = None) -> Draft:
     )
 
 
-def _only(folder: Path, found: Found) -> str:
-    if not found.tables:
-        raise DataError(f"{folder} holds no table (.csv or .tsv); name it with --table. Excel: Save as, CSV UTF-8.")
-    if len(found.tables) > 1:
-        listed = first_ten(found.tables)
-        raise OptionError(
-            f"{folder} holds {len(found.tables)} tables; name the one with the label by --table: {listed}."
-        )
-    return found.tables[0]
-
-
 def _one_each(cells: pd.DataFrame, subject: str, label: str) -> bool:
     """Whether no subject has two values of a label."""
-    if not subject:
-        return True
-    pairs = cells.loc[~is_missing(cells[label]), [subject, label]].drop_duplicates()
-    return bool(pairs[subject].is_unique)
+    pairs = cells.loc[~is_missing(cells[label]), [subject, label] if subject else [label]].drop_duplicates()
+    return not subject or bool(pairs[subject].is_unique)
 
 
 def _first(folder: Path, image: str) -> tuple[str, bool]:

@@ -10,19 +10,12 @@ from fusekit.data.own import files
 
 @dataclass
 class Found:
-    """Paths below a folder, relative to it, with / between folders.
+    """Paths below a folder, relative to it, with / between folders."""
 
-    Args:
-        images: kind (``NIfTI``, ``DICOM series``, ``picture``) -> images; of a series its folder.
-        masks: images whose names say that they are masks or segmentations.
-        tables: CSV and TSV files.
-        archives: files that have to be unpacked to be used.
-    """
-
-    images: dict[str, list[str]] = field(default_factory=dict)
-    masks: list[str] = field(default_factory=list)
-    tables: list[str] = field(default_factory=list)
-    archives: list[str] = field(default_factory=list)
+    images: dict[str, list[str]] = field(default_factory=dict)  # NIfTI, DICOM series, picture -> images
+    masks: list[str] = field(default_factory=list)  # images that are masks or segmentations by their names
+    tables: list[str] = field(default_factory=list)  # CSV and TSV files
+    archives: list[str] = field(default_factory=list)  # have to be unpacked to be used
 
     @property
     def kind(self) -> str:

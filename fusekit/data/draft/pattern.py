@@ -80,7 +80,6 @@ def _words(path: str) -> set[str]:
 
 
 def _hits(cells: pd.Series, images: list[str]) -> float:
-    """Different values of a column that are in some path, for each row: what many rows share counts little."""
     values = set(cells) - {""}
     if len(values) < 2:
         return 0.0
@@ -140,7 +139,6 @@ def _generalised(templates: Iterable[str]) -> str | None:
 
 
 def _same(texts: list[str]) -> str:
-    """What they all begin with."""
     alike = takewhile(lambda signs: len(set(signs)) == 1, zip(*texts, strict=False))
     return "".join(signs[0] for signs in alike)
 

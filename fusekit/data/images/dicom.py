@@ -49,9 +49,8 @@ def read_dicom(path: Path) -> Volume | None:
     intercept (Hounsfield units for CT). Multi-frame files are read if they place each frame in the body (enhanced MR
     and CT). Compressed files are read if pydicom has a decoder for their transfer syntax.
 
-    Raises:
-        DataError: files damaged; several series in the folder; colours; positions absent, repeated or with gaps;
-            slices that differ in size or direction; a transfer syntax without decoder.
+    Refused are damaged files, several series, colours, slices without a position, repeated, with gaps, or of different
+    size or direction, and a transfer syntax without decoder.
     """
     files = _files(path)
     if not files:
@@ -120,7 +119,6 @@ def _frames(path: Path, header: Any) -> list[_Frame]:
 
 
 def _macros(group: Any) -> list[Any]:
-    """The data sets of a functional group, which hold what a single-frame file has at its top."""
     return [element.value[0] for element in group if element.VR == "SQ" and element.value]
 
 
@@ -218,7 +216,6 @@ def _decode(path: Path) -> np.ndarray:
 
 
 def _refuse_undecodable(path: Path, syntax: Any) -> None:
-    """Say which decoder is missing, before pydicom says it in its own terms."""
     from pydicom.pixels.decoders.base import get_decoder
 
     if not getattr(syntax, "is_encapsulated", False):

@@ -31,9 +31,8 @@ def read_picture(path: Path) -> Volume | None:
     rotation that a camera noted (EXIF) is applied. Values are those of the file: 0 to 255, 0 to 65535, or floats. A
     colour picture whose three channels are equal is grey; an alpha channel that is the same everywhere is dropped.
 
-    Raises:
-        DataError: the file is empty, truncated, damaged, or far smaller than the picture it claims to hold; the picture
-            is larger than Pillow allows, has colours or varying transparency, several pages, or one grey value only.
+    Refused are files that are empty, damaged or far smaller than what they claim to hold, pictures larger than Pillow
+    allows, with colours, varying transparency, several pages, or one grey value only.
     """
     if path.suffix.lower() not in PICTURE_SUFFIXES or path.is_dir():
         return None

@@ -59,11 +59,8 @@ def read(path: Path) -> Volume:
     """Read an image through the plugins' ``read_image`` hooks: the first that knows the file wins.
 
     A plugin's refusal is kept while the other plugins are asked, and raised if none of them reads the file. FuseKit's
-    own readers are asked about kinds of files that no plugin knows.
-
-    Raises:
-        DataError: the file is missing, damaged, or known to no plugin.
-        PluginError: a plugin failed, or returned something else than a Volume.
+    own readers are asked about kinds of files that no plugin knows. A file that is missing, damaged or unknown is a
+    DataError; a plugin that fails or returns something else than a Volume a PluginError.
     """
     try:
         regular(path)
@@ -97,11 +94,9 @@ def read(path: Path) -> Volume:
 def read_nifti(path: Path) -> Volume | None:
     """Read a NIfTI, Analyze or FreeSurfer volume; None if the suffix is none of ``NIFTI_SUFFIXES``.
 
-    A fourth axis of length one is dropped. No more memory is asked for than the file can hold.
-
-    Raises:
-        DataError: the file is empty, truncated or damaged; the volume is not 3-D, holds colours, NaN or one value only;
-            the affine is not finite or flattens an axis.
+    A fourth axis of length one is dropped. No more memory is asked for than the file can hold. Refused are files that
+    are empty or damaged, volumes that are not 3-D, hold colours, NaN or one value only, and affines that are not finite
+    or flatten an axis.
     """
     if not path.name.lower().endswith(NIFTI_SUFFIXES) or path.is_dir():
         return None

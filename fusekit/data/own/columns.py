@@ -132,11 +132,7 @@ def decides(values: pd.Series, labels: pd.Series) -> bool:
 
 
 def _without_gaps(cells: pd.Series, declared: OwnColumn, blanks: frozenset[str], findings: list[Finding]) -> pd.Series:
-    """The cells, empty where they mean "no value".
-
-    Declared codes are the table's own to know. What the default list takes for missing among texts is noted: a group may
-    be called ``NA``.
-    """
+    """The cells, empty where they mean "no value"; what the default list takes for missing among texts is noted."""
     attribute = declared.attribute.attribute if declared.attribute else None
     missing = blanks | {text.lower() for text in declared.missing}
     if attribute:

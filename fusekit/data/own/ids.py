@@ -119,8 +119,8 @@ def parts_of(path: Path, folder: Path) -> tuple[str, ...]:
 def scan_ids(reading: Reading, images: list[Image], lines: pd.Index, rows: pd.Index) -> list[str]:
     """Name the scans: by the scan column, with the subject before it where it repeats.
 
-    Without a scan column by the subject, and where a subject has several scans, by what else the images are named by, or by
-    their paths.
+    Without a scan column by the subject, and where a subject has several scans, by what else the images are named by,
+    or by their paths.
     """
     own, joined = reading.own, reading.joined
     subjects = joined.cells(own.subject)

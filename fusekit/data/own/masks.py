@@ -26,7 +26,8 @@ def match_masks(
 ) -> list[Path | None]:
     """The mask of each image, or None; pictures have none: they show the slice that was chosen.
 
-    ``lines`` are the rows of the scans, ``rows`` all that are kept. ``unused_images`` are of no row, unless they are masks.
+    ``lines`` are the rows of the scans, ``rows`` all that are kept. ``unused_images`` are of no row, unless they are
+    masks.
     """
     joined, files, problems, findings = reading.joined, reading.files, reading.problems, reading.findings
     place, folder = reading.own.masks, files.folder

@@ -41,7 +41,6 @@ class Candidates(list[str]):
 
     @cached_property
     def _words(self) -> dict[str, list[str]]:
-        """Word -> the paths that hold it."""
         found: dict[str, list[str]] = {}
         for path in self:
             for word in set(re.findall("[A-Za-z0-9]+", path)):
@@ -149,7 +148,7 @@ def is_archive(name: str) -> bool:
 
 
 def confined(folder: Path, relative: str) -> Path:
-    """Return the path (with ``/`` or ``\\``) below the folder; every link on the way is followed.
+    """Return the path (with either slash) below the folder; every link on the way is followed.
 
     NotThere: there is no such file or folder. DataError: it leaves the folder, or is an archive. Both hold a clause.
     """

@@ -78,7 +78,7 @@ def series_in(folder: Path, files: Sequence[Path], modality: str, findings: list
 
 
 def of_folder(path: Path, wanted: Wanted, folder: Path, findings: list[Finding]) -> Image:
-    """The one wanted series of a folder of DICOM files; the others are noted. None or several: DataError, with a clause."""
+    """The one wanted series of a folder of DICOM files; others are noted, and none or several refused with a clause."""
     name = path.relative_to(folder).as_posix()
     files = [file for file in sorted(path.iterdir()) if is_dicom(file)]
     if not files:

@@ -33,21 +33,14 @@ KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A way in which a rebuilt cohort is not the recipe's; it holds no value.
+    """A way in which a rebuilt cohort is not the recipe's; it holds no value."""
 
-    Args:
-        kind: one of ``KINDS``.
-        subject, visit, scan: of the recipe; empty where it concerns no single one.
-        what: the table or the column.
-        message: what a person reads.
-    """
-
-    kind: str
-    subject: str = ""
+    kind: str  # one of KINDS
+    subject: str = ""  # of the recipe, as visit and scan; empty where it concerns no single one
     visit: str = ""
     scan: str = ""
-    what: str = ""
-    message: str = ""
+    what: str = ""  # the table or the column
+    message: str = ""  # what a person reads
 
     def __str__(self) -> str:
         """``002_S_0413 bl: values of UPENNBIOMK_MASTER differ``."""
@@ -97,15 +90,11 @@ def select(cohort: Cohort, recipe: Recipe) -> Cohort:
 
 
 def compare(theirs: Recipe, mine: Recipe, others: pd.DataFrame | None = None) -> list[Difference]:
-    """List where a rebuilt cohort differs from a recipe: columns first, then subject by subject.
+    """List where a rebuilt cohort (after ``select``) differs from a recipe: columns first, then subject by subject.
 
     Label and values of a scan can be compared only where the images have the same voxels, which key their digests.
-
-    Args:
-        theirs: the recipe.
-        mine: of the rebuilt cohort, after ``select``.
-        others: further scans that the data offer, to say which image a visit has instead: index scan; columns subject,
-            and visit and image_id if there are any.
+    ``others`` are further scans that the data offer, to say which image a visit has instead: index scan; columns
+    subject, and visit and image_id if there are any.
     """
     found = [*_columns(theirs, mine)]
     pairs = pair(theirs.scans, mine.scans)
@@ -132,7 +121,6 @@ def count_subjects(differences: list[Difference]) -> int:
 
 
 def _absent(row: pd.Series, there: pd.DataFrame, place: dict[str, str]) -> Difference:
-    """Say of a scan that is not there whether its visit has another image."""
     if "visit" in row and "visit" in there:
         same = there[(there["subject"].map(str) == place["subject"]) & (there["visit"].map(str) == place["visit"])]
         if len(same):
@@ -144,7 +132,6 @@ def _absent(row: pd.Series, there: pd.DataFrame, place: dict[str, str]) -> Diffe
 
 
 def _scan(row: pd.Series, own: pd.Series, place: dict[str, str], comparable: list[str]) -> Iterator[Difference]:
-    """Differences of two scans that are a pair."""
     if row["subject"] != own["subject"] or ("visit" in row and "visit" in own and row["visit"] != own["visit"]):
         here = " ".join(filter(None, [own["subject"], own.get("visit", "")]))
         yield Difference("other-visit", **place, message=f"the image is that of {here} here")

@@ -36,28 +36,20 @@ _DATE = re.compile(r"(?<!\d)(19|20)\d\d([-_.]?)(0[1-9]|1[0-2])\2(0[1-9]|[12]\d|3
 
 @dataclass(frozen=True)
 class Recipe:
-    """A cohort without its data.
-
-    Args:
-        options: part (task, synthetic) -> option -> value; where a value is a file, its path on this machine.
-        columns: the clinical columns; their sources name no folder.
-        scans: as ``digest_scans`` returns them.
-        findings: code -> count.
-        versions: package -> version.
-        written: day, as YYYY-MM-DD.
-        sha256: of the written recipe; "" before.
-    """
+    """A cohort without its data."""
 
     task: str
     synthetic: bool
-    options: Mapping[str, Mapping[str, Any]]
+    options: Mapping[
+        str, Mapping[str, Any]
+    ]  # task or synthetic -> option -> value; of a file, its path on this machine
     classes: tuple[str, ...]
-    columns: tuple[Column, ...]
-    scans: pd.DataFrame
-    findings: Mapping[str, int]
-    versions: Mapping[str, str]
-    written: str
-    sha256: str = ""
+    columns: tuple[Column, ...]  # their sources name no folder
+    scans: pd.DataFrame  # as digest_scans returns them
+    findings: Mapping[str, int]  # code -> count
+    versions: Mapping[str, str]  # package -> version
+    written: str  # day, as YYYY-MM-DD
+    sha256: str = ""  # of the written recipe; "" before
 
     @classmethod
     def of(
@@ -112,8 +104,7 @@ class Recipe:
     def write(self, folder: Path) -> tuple[Recipe, list[str]]:
         """Write ``recipe.json``, ``scans.csv`` and the TOML files that options name into a folder.
 
-        Returns:
-            The recipe as written, with its digest, and the options that could not go in: paths of this machine.
+        Returns the recipe as written, and the options that could not go in: paths of this machine.
         """
         options: dict[str, dict[str, Any]] = {}
         files: dict[str, str] = {}
@@ -240,7 +231,6 @@ def _is_of_this_machine(value: Any) -> bool:
 
 
 def _as_text(value: Any) -> str:
-    """Return a value as the command line would spell it."""
     if isinstance(value, list | tuple):
         return ",".join(map(_as_text, value))
     return str(value).lower() if value is None or isinstance(value, bool) else str(value)

@@ -23,25 +23,15 @@ KINDS = ("slices", "synthetic")
 
 @dataclass(frozen=True, slots=True)
 class CacheEntry:
-    """A folder of the cache.
+    """A folder of the cache."""
 
-    Args:
-        kind: one of ``KINDS``.
-        folder: where it lies; its name is unique within the kind.
-        what: the slice policy of a store, the task of a synthetic cohort.
-        size: of all its files, in bytes.
-        items: slices or volumes of a store, files of a synthetic cohort.
-        used: seconds since the epoch when it was last used.
-        complete: False if its writing was interrupted, or is under way.
-    """
-
-    kind: str
-    folder: Path
-    what: str
-    size: int
-    items: int
-    used: float
-    complete: bool
+    kind: str  # one of KINDS
+    folder: Path  # its name is unique within the kind
+    what: str  # the slice policy of a store, the task of a synthetic cohort
+    size: int  # of all its files, in bytes
+    items: int  # slices or volumes of a store, files of a synthetic cohort
+    used: float  # seconds since the epoch when it was last used
+    complete: bool  # False if its writing was interrupted, or is under way
 
     @property
     def name(self) -> str:

@@ -107,11 +107,10 @@ def build_store(
     """Cut every scan's slices, or open the store if the same files were cut in the same way before.
 
     A store that was damaged since is cut again, and that is said. Volumes are read by a pool of threads, which share
-    the loaded plugins and need no guarded main module; reading, decompressing and scaling leave the interpreter's
-    lock. The result does not depend on their number, and the memory they take not on the number of scans. A build that
-    ends before its time, by an error or a kill, keeps the scans that are done, and the next one resumes there: also
-    when the files of the others have changed meanwhile. Of two processes that want the same store, one builds and the
-    other waits.
+    the loaded plugins and need no guarded main module; reading, decompressing and scaling leave the interpreter's lock.
+    The result does not depend on their number, and the memory they take not on the number of scans. A build that is
+    ended by an error or a kill keeps the scans that are done, and the next one resumes there, also when other files
+    have changed. Of two processes that want the same store, one builds and the other waits.
 
     Args:
         scans: index ``scan`` (text); column ``image`` (Path); where there are masks, ``mask`` (Path or None).
@@ -207,7 +206,6 @@ def _mapped(path: Path, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _refuse_changed(folder: Path, description: Any) -> None:
-    """Compare the description and the tables with their checksums."""
     changed = [] if isinstance(description, dict) and signed(description) == description else [DESCRIPTION]
     if not changed:
         changed = [name for name, known in description["checksums"].items() if checksum_of(folder / name) != known]

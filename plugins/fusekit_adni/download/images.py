@@ -43,8 +43,8 @@ class Image:
     def preference(self) -> tuple[int, ...]:
         """Smaller is preferred among the images of a visit.
 
-        Scaled, then N3m, then as acquired; first scans before repeats (``MPR-R``); more corrections before fewer;
-        then the lowest series and id.
+        Scaled, then N3m, then as acquired; first scans before repeats (``MPR-R``); more corrections before fewer; then
+        the lowest series and id.
         """
         if self.rank:
             return self.rank

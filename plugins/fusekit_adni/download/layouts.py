@@ -43,8 +43,7 @@ def find_download(
 ) -> Download:
     """Find images and tables at any depth below a folder, which is walked once.
 
-    Raises:
-        DataError: there is no such folder, no image in it, or images in several layouts; a folder cannot be read.
+    No image, images in several layouts, and a folder that cannot be read are refused.
     """
     tree, survey = Tree(folder), _Survey()
     _walk(folder, tree, survey, frozenset())

@@ -33,11 +33,7 @@ _OTHER_MODALITY = re.compile(r"ADNI_\d{3}_S_\d+_(PT|NM|CT)_")
 
 
 def add_images(subject: Path, tree: Tree, found: Download) -> None:
-    """Add what lies in a subject's folder.
-
-    Raises:
-        DataError: a folder cannot be read, or is named after a day that does not exist.
-    """
+    """Add what lies in a subject's folder; refuse a folder that is named after a day that does not exist."""
     for leaf, description, acquired in _leaves(subject, tree):
         if _SKIPPED.search(description) or _OTHER.search(description):
             (found.skipped if _SKIPPED.search(description) else found.others).append(leaf)
@@ -90,10 +86,7 @@ def _images(leaf: Path, subject: str, description: str, acquired: date, tree: Tr
 def read_visits(tables: list[Path], folders: Mapping[int, str] = MappingProxyType({})) -> pd.Series:
     """Read the visit as listed, by image number, from the collection lists among tables: those with ``Image Data ID``.
 
-    ``folders`` says in which subject's folder an image lies.
-
-    Raises:
-        DataError: an image id is not one, or is listed for another subject, with file and line.
+    ``folders`` says in which subject's folder an image lies; an image that is listed for another is refused.
     """
     parts = [pd.DataFrame({"Visit": []}, dtype=str)]
     for path in tables:

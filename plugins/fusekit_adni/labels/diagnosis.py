@@ -26,9 +26,7 @@ def diagnoses(dxsum: StudyTable | None, adnimerge: StudyTable | None, findings: 
 
     Within DXSUM the first of the phases' columns counts: DIAGNOSIS, DXCHANGE, DXCURREN, and the flags DXNORM, DXMCI,
     DXAD. ADNIMERGE's DX fills visits that DXSUM does not have; where they disagree, DXSUM counts and a finding says so.
-
-    Raises:
-        DataError: neither table is there; one has no column of diagnoses or no visit; one contradicts itself.
+    A table without diagnoses or visits, or that contradicts itself, is refused.
     """
     if dxsum is None and adnimerge is None:
         raise DataError("no diagnoses: neither DXSUM_PDXCONV_ADNIALL, DXSUM nor ADNIMERGE is among the tables.")

@@ -56,15 +56,11 @@ def nearest(day: date | None, days: pd.Series) -> tuple[int, int] | None:
 
 
 def match(scans: pd.DataFrame, table: pd.DataFrame) -> pd.Series:
-    """Find the row of a table for each scan.
+    """Find the row (line, or <NA>) of a table for each scan; the first of several rows of a visit counts.
 
-    Args:
-        scans: columns rid (int), visit (canonical, or missing) and acquired (date, or None).
-        table: columns rid (int), visit (canonical, or missing) and, optionally, day (datetime64); index = line.
-
-    Returns:
-        Line by scan; missing (<NA>) where the subject has no row of that visit and none within ``LIMIT_DAYS``. The
-        first of several rows of a visit counts.
+    Both have the columns rid (int) and visit (canonical, or missing), scans also acquired (date, or None). Where the
+    table has a column day (datetime64), the subject's nearest row within ``LIMIT_DAYS`` serves scans without a row of
+    their visit.
     """
     keys = table[[name for name in ("rid", "visit", "day") if name in table]]  # grouping hundreds of columns is slow
     rows = dict(iter(keys.groupby("rid")))

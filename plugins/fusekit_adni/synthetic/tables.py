@@ -35,10 +35,9 @@ TWICE = 0.02
 def write_tables(rng: np.random.Generator, people: pd.DataFrame, visits: pd.DataFrame, folder: Path) -> None:
     """Write the study tables as the archive exports them, into a new folder.
 
-    Args:
-        people: as ``draw_subjects`` draws them, with baseline (date) and the phase entered.
-        visits: one row per person and visit: rid, months, visit, code (the phase's own), phase, day, state (the true
-            diagnosis) and diagnosis (as recorded; "" if it was not).
+    People are as ``draw_subjects`` draws them, with baseline (date) and the phase entered. Visits have one row per
+    person and visit: rid, months, visit, code (the phase's own), phase, day, state (the true diagnosis) and diagnosis
+    (as recorded; "" if it was not).
     """
     about = people.drop(columns="diagnosis").assign(start=people["diagnosis"])
     tables = {
@@ -72,7 +71,6 @@ def _some(rng: np.random.Generator, people: pd.DataFrame, missing: float) -> pd.
 
 
 def _visits(people: pd.DataFrame, visits: tuple[str, ...] = tuple(VISITS)) -> pd.DataFrame:
-    """One row per person and visit."""
     rows = pd.concat([people.assign(visit=visit) for visit in visits]).sort_values(["rid", "visit"], kind="stable")
     return rows.assign(day=[visit_date(b, v) for b, v in zip(rows["baseline"], rows["visit"], strict=True)])
 
@@ -162,7 +160,6 @@ def _csf(rng: np.random.Generator, people: pd.DataFrame) -> pd.DataFrame:
 
 
 def _elecsys(rng: np.random.Generator, people: pd.DataFrame) -> pd.DataFrame:
-    """A few people on the other assay's scale, which must not be mixed in."""
     rows = _some(rng, people, 0.9)
     return pd.DataFrame(
         {

@@ -48,11 +48,7 @@ class BidsTables:
 
 
 def read_bids_tables(download: Download, findings: list[Finding]) -> BidsTables:
-    """Read them; findings get rows that are no ADNI subject's, subjects listed twice, and odd dates.
-
-    Raises:
-        DataError: a table lacks the column that identifies its rows.
-    """
+    """Read them; findings get rows that are no ADNI subject's, subjects listed twice, and odd dates."""
     people = _read(download.participants, "participant_id", findings)
     if people is not None:
         again = people.rows["rid"].duplicated()
@@ -97,10 +93,7 @@ def bids_diagnoses(own: BidsTables, findings: list[Finding]) -> pd.DataFrame:
     """Diagnosis and exam day by (rid, visit), as ``diagnosis.diagnoses`` reads them from study tables.
 
     They are those of ``*_sessions.tsv``. A subject without a diagnosis at baseline gets that of the screening visit
-    (``diagnosis_sc`` of ``participants.tsv``), and a finding says so.
-
-    Raises:
-        DataError: neither has a diagnosis; a session has two.
+    (``diagnosis_sc`` of ``participants.tsv``), and a finding says so. A session with two diagnoses is refused.
     """
     parts = []
     if own.sessions is not None and "diagnosis" in own.sessions.rows:

@@ -59,18 +59,11 @@ def read_clinical(
     findings: list[Finding],
     rules: Path | None = None,
 ) -> Clinical:
-    """Read clinical columns for some scans.
+    """Read clinical columns for scans (index scan; columns rid, visit, acquired).
 
     A scan gets the row of its own visit, else the subject's nearest within 180 days where the table has dates.
-
-    Args:
-        scans: index scan; columns rid, visit, acquired.
-        adnimerge: for age, sex and education, if it is there.
-        findings: gets notes about odd cells, other scales and empty columns.
-        rules: a ``columns.toml`` that names the columns to read; None for the default set.
-
-    Raises:
-        DataError: a column is missing from its table; ``rules`` is not as it should be, or names what is not there.
+    ADNIMERGE has age, sex and education. ``rules`` is a ``columns.toml`` that names the columns; None reads the default
+    set. Findings get odd cells, other scales and empty columns.
     """
     parts: list[Values] = []
     named = None if rules is None else read_column_rules(rules)
@@ -100,7 +93,6 @@ def read_clinical(
 
 
 def _default(scans: pd.DataFrame, paths: list[Path], findings: list[Finding]) -> tuple[list[Values], set[int]]:
-    """Columns of the tables in ``SOURCES``, and the roster ids in them."""
     parts: list[Values] = []
     seen: set[int] = set()
     for source in SOURCES:

@@ -21,14 +21,8 @@ def named_columns(
 ) -> tuple[list[Values], set[int]]:
     """Read every named column, and the roster ids in their tables.
 
-    A column reads one table only, so that it never mixes two assays of an analyte.
-
-    Args:
-        scans: index scan; columns rid, visit, acquired.
-        findings: gets notes about odd cells, repeated rows, and columns that give the diagnosis away.
-
-    Raises:
-        DataError: a table or column is not there; the message names the entry, and what looks like it.
+    A column reads one table only, so that it never mixes two assays of an analyte. A table or column that is not there
+    is refused with the entry and what looks like it.
     """
     parts: list[Values] = []
     seen: set[int] = set()
@@ -52,7 +46,6 @@ def named_columns(
 
 
 def _rows(table: StudyTable, rule: ColumnRule) -> pd.DataFrame:
-    """The rows that count for a rule."""
     added = {"rid", "visit", "screening", "day"}
     for name in (rule.column, *(rule.rows or ())):
         if name not in table.rows or name in added:
@@ -79,7 +72,6 @@ def _near(name: str, known: list[str]) -> str:
 def _read(
     rows: pd.DataFrame, found: pd.Series, scans: pd.DataFrame, table: StudyTable, rule: ColumnRule, notes: list[Finding]
 ) -> list[Values]:
-    """One column, with its record of censoring."""
     source = f"{table.name}.{rule.column}"
     if reason := reason_to_leave_out(rule.column):
         message, where = f"a named column that gives the diagnosis away: it is {reason}", f"{rule.place}: {source}"

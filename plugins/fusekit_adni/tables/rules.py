@@ -56,7 +56,6 @@ def _words(value: Any) -> tuple[str, ...] | None:
 
 
 def _codes(value: Any) -> tuple[str, ...] | None:
-    """Texts or numbers as text."""
     if not isinstance(value, list) or any(isinstance(v, bool) or not isinstance(v, str | int | float) for v in value):
         return None
     return tuple(v.strip() if isinstance(v, str) else f"{v:g}" for v in value)
@@ -99,11 +98,7 @@ _KEYS: dict[str, tuple[str, Callable[[Any], Any]]] = {
 
 
 def read_column_rules(path: Path) -> ColumnRules:
-    """Read a file.
-
-    Raises:
-        DataError: it cannot be read, or an entry is not as it should be; the message names file, line and key.
-    """
+    """Read a file; refuse one with an entry that is not as it should be, with file, line and key."""
     try:
         text = regular(path).read_text(encoding="utf-8-sig")
     except OSError as error:
@@ -143,11 +138,6 @@ def read_column_rules(path: Path) -> ColumnRules:
 
 
 def _rule(entry: Mapping[str, Any], place: str) -> ColumnRule:
-    """Check one entry.
-
-    Raises:
-        DataError: with the key.
-    """
     for key in entry:
         if key not in _KEYS:
             raise DataError(f"{place}: no key is called {key!r}; {suggest(key, _KEYS)}")

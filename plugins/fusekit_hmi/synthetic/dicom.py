@@ -23,10 +23,7 @@ class Style:
 
 
 def write_series(rng: np.random.Generator, folder: Path, patient: str, scan: Scan, style: Style) -> None:
-    """Write a scan into a new folder, one file per slice; ``rng`` draws the numbers in the files' names.
-
-    The patient's id also makes the UIDs.
-    """
+    """Write a scan into a new folder, one file per slice; ``rng`` draws numbers of files, the patient's id makes UIDs."""
     folder.mkdir(parents=True)
     header = _header(patient, style)
     count = len(scan.hounsfield)
@@ -81,7 +78,6 @@ def _save(header: Any, hounsfield: np.ndarray, path: Path, name: str) -> None:
 
 
 def _save_localiser(header: Any, scan: Scan, path: Path, patient: str) -> None:
-    """A coronal overview, as a series of its own."""
     header.ImageType = ["ORIGINAL", "PRIMARY", "LOCALIZER"]
     header.SeriesInstanceUID, header.SeriesNumber = _uid(f"{patient} localiser"), 1
     header.SeriesDescription = "SCOUT"

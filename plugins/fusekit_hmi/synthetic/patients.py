@@ -65,14 +65,10 @@ class Strengths(synthetic.Strengths):
 
 
 def draw_patients(rng: np.random.Generator, count: int, strengths: Strengths) -> pd.DataFrame:
-    """Draw patients.
+    """Draw patients, four or more, a row each.
 
-    Returns:
-        One row per patient, index 0..: id, mvi (0 or 1), a column per attribute, and the image signs ``margin`` and
-        ``satellites`` in standard deviations.
-
-    Raises:
-        OptionError: fewer than four patients, who would not be of both classes.
+    The index is 0..; columns are id, mvi (0 or 1), one per attribute, and the image signs ``margin`` and ``satellites``
+    in standard deviations.
     """
     if count < 4:
         raise OptionError(f"subjects takes 4 or more, not {count}: some with and some without invasion.")
