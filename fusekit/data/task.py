@@ -37,6 +37,25 @@ class Published:
     source: str
     note: str = ""
 
+    @classmethod
+    def table(cls, number: int, note: str, differ: float, *arms: tuple[float, ...]) -> tuple[Published, ...]:
+        """The three arms of a table of Yang et al. 2021, in percent: accuracy, sensitivity, specificity, PPV, NPV.
+
+        ``differ`` are the points by which PPV and NPV differ from what the others imply.
+        """
+        note += (
+            f" PPV and NPV do not follow from accuracy, sensitivity and specificity (they differ by up to {differ:g} "
+            "points in this table): each seems to be the mean of the folds' own, and a mean of ratios is not the ratio "
+            "of means."
+        )
+        names = ("accuracy", "sensitivity", "specificity", "ppv", "npv")
+        kinds = (("Image Only", "image-only"), ("Image+Clinical", "concat"), ("Full Model", "rbca"))
+        source, rows = f"Yang et al. 2021, table {number}", []
+        for (arm, fusion), percent in zip(kinds, arms, strict=True):
+            scores = {name: round(value / 100, 4) for name, value in zip(names, percent, strict=True)}
+            rows.append(cls(arm=arm, fusion=fusion, scores=scores, source=source, note=note))
+        return tuple(rows)
+
 
 class Task(ABC):
     """A prediction task. Factory: ``(*, options...)``; its options are ``-o task.option=value``."""

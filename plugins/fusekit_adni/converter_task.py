@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pandas as pd
 
@@ -34,6 +34,7 @@ class MciConverterTask(AdniTask):
     title = "Progressive or stable mild cognitive impairment, from MRI and biospecimens at baseline"
     classes: tuple[str, ...] = ("stable", "progressive")
     published = CONVERTERS
+    followed = True
 
     def __init__(
         self,
@@ -71,9 +72,3 @@ class MciConverterTask(AdniTask):
             counts = "; ".join(f"{finding.count} {finding.message}" for finding in findings[before:])
             raise DataError(f"no subject is left who is stable or progressive: {counts}.")
         return kept
-
-    def write_synthetic(self, folder: Path, **options: Any) -> None:
-        """People with MCI, followed over four years."""
-        from fusekit_adni.synthetic.followup import write_followup
-
-        write_followup(folder, **options)

@@ -11,9 +11,8 @@ import pandas as pd
 from fusekit.data import Finding
 from fusekit.data.own.problems import note
 from fusekit.errors import DataError, first_ten
-from fusekit_adni.download.images import Download
+from fusekit_adni.download.images import Download, field_strength, is_expected
 from fusekit_adni.download.loni import read_visits
-from fusekit_adni.download.strength import field_strength, is_expected
 from fusekit_adni.labels.visits import FAR_DAYS, LIMIT_DAYS, canonical, nearest
 from fusekit_adni.tables.study import StudyTable, exam_days, exams
 
@@ -139,7 +138,7 @@ def described(scans: pd.DataFrame, tables: list[StudyTable]) -> pd.DataFrame:
 
 
 def at_visits(scans: pd.DataFrame, tables: list[StudyTable], columns: tuple[str, ...]) -> pd.Series:
-    """What the first table with a value in one of its columns says of each scan's visit, e.g. its phase; "" if none has."""
+    """What the first table with a value in one of its columns says of each scan's visit, as phase; "" if none has."""
     known = pd.Series("", index=scans.index, dtype=object)
     for table, column in product(tables, columns):
         if column in table.rows:

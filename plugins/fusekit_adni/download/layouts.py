@@ -9,15 +9,15 @@ from typing import Literal
 
 from fusekit.errors import DataError
 from fusekit.progress import Progress, Quiet
-from fusekit_adni.download import bids, caps, loni
+from fusekit_adni.download import bids, loni
 from fusekit_adni.download.images import Download, Layout
 from fusekit_adni.download.tree import Tree
 
 _QUIET = Quiet()
 _READERS: dict[Layout, Callable[[Path, Tree, Download], None]] = {
     "loni": loni.add_images,
-    "bids": bids.add_images,
-    "caps": caps.add_images,
+    "bids": bids.add_bids_images,
+    "caps": bids.add_caps_images,
 }
 _NAMES: dict[Layout, str] = {"loni": "a LONI download", "bids": "a Clinica BIDS tree", "caps": "a CAPS t1_linear tree"}
 _SHAPES: dict[Layout, str] = {

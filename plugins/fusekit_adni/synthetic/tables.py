@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import csv
+import tomllib
 from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from fusekit_adni.synthetic.names import ANALYTE_NAMES, LAB_CODES
 from fusekit_adni.synthetic.subjects import BIOLOGY
 
 EXPORTED = "12Feb2024"
+
+_NAMES = tomllib.loads(Path(__file__).with_name("names.toml").read_text(encoding="utf-8"))
+LAB_CODES, ANALYTE_NAMES = (tuple(_NAMES[kind].split()) for kind in ("labs", "analytes"))
 
 #: Shares of people without a table's row, whatever their diagnosis.
 NO_CSF, NO_NFL, NO_PLASMA, NO_APOE, NO_LABS = 0.5, 0.15, 0.2, 0.02, 0.05

@@ -63,7 +63,7 @@ def draw_people(rng: np.random.Generator, count: int, strengths: Strengths) -> p
 
 
 def draw_visits(rng: np.random.Generator, people: pd.DataFrame) -> pd.DataFrame:
-    """Draw the visits of people: a row per visit that took place, by rid and month, as ``tables.write_tables`` takes them."""
+    """Draw the visits of people: a row per visit that took place, by rid and month; see ``tables.write_tables``."""
     rows: list[tuple[Any, ...]] = []
     for person in people.sort_values("rid").to_dict("records"):
         codes = CODES[person["entered"]]

@@ -23,7 +23,7 @@ class Style:
 
 
 def write_series(rng: np.random.Generator, folder: Path, patient: str, scan: Scan, style: Style) -> None:
-    """Write a scan into a new folder, one file per slice; ``rng`` draws numbers of files, the patient's id makes UIDs."""
+    """Write a scan into a new folder, one file per slice, in no order; the patient's id makes the UIDs."""
     folder.mkdir(parents=True)
     header = _header(patient, style)
     count = len(scan.hounsfield)

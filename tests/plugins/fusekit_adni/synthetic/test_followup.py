@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from fusekit.progress import Quiet
 from fusekit_adni.converter_task import MciConverterTask
 from fusekit_adni.synthetic import download
-from fusekit_adni.synthetic.followup import write_followup
+from fusekit_adni.synthetic.download import write_followup
 
 #: What a code of DXSUM means, written down again: 1 CN, 2 MCI, 3 AD.
 CHANGE = {1: 1, 2: 2, 3: 3, 4: 2, 5: 3, 6: 3, 7: 1, 8: 2, 9: 1}

@@ -85,25 +85,25 @@ ENTRY = '[[column]]\ntable = "LABDATA"\ncolumn = "RCT1"\n'
     [
         ("", r"columns\.toml names no column"),
         ("[[column]\n", r"columns\.toml is no TOML: .*line 1"),
-        ("[[columns]]\n", r"no entry is called 'columns'; did you mean 'column'"),
-        ("[column]\ntable = 'a'\n", r"entries \[\[column\]\], in double brackets"),
-        ("people = ['APOE']\n", r"entry 'people': nothing is called 'APOE'; did you mean 'APOE4'"),
-        ("people = 'AGE'\n", r"entry 'people': a list of AGE, PTGENDER"),
-        (ENTRY + "[[column]]\ntable = 'LABDATA'\n", r"line 4, entry 2: the key 'column' is missing"),
-        (ENTRY + "units = 'g'\n", r"line 1, entry 1: no key is called 'units'; did you mean 'unit'"),
-        (ENTRY + "kind = 'text'\n", r"key 'kind': \"number\" or \"category\" is expected, not 'text'"),
-        (ENTRY + "low = '5'\n", r"key 'low': a number is expected, not '5'"),
-        (ENTRY + "low = true\n", r"key 'low': a number is expected, not True"),
-        (ENTRY + "low = 5\nhigh = 4\n", r"low is 5, above high, which is 4"),
-        (ENTRY + "signed = 1\n", r"key 'signed': true or false is expected, not 1"),
-        (ENTRY + "missing = '-4'\n", r"key 'missing': a list of texts or numbers is expected, not '-4'"),
-        (ENTRY + "missing = [true]\n", r"key 'missing': a list of texts or numbers"),
-        (ENTRY + "rows = 'MEDIAN'\n", r"key 'rows': columns and texts, such as .* is expected, not 'MEDIAN'"),
-        (ENTRY + "rows = { BATCH = [] }\n", r"key 'rows': columns and texts"),
-        (ENTRY + "categories = ['a']\n", r"key 'categories': it says nothing about a column of kind 'number'"),
-        (ENTRY + "kind = 'category'\nunit = 'g'\n", r"key 'unit': it says nothing about a column of kind 'category'"),
-        (ENTRY + "kind = 'category'\ncategories = [1]\n", r"key 'categories': a list of texts is expected, not \[1\]"),
-        (ENTRY + "name = ' '\n", r"key 'name': text is expected, not ' '"),
+        ("[[columns]]\n", r"line 1: columns is no entry here; did you mean 'column'"),
+        ("[column]\ntable = 'a'\n", r"line 1: column takes sections headed \[\[column\]\]"),
+        ("people = ['APOE']\n", r"line 1: people takes some of AGE, .*, not 'APOE'; did you mean 'APOE4'"),
+        ("people = [[]]\n", r"line 1: people takes a list of texts"),
+        (ENTRY + "[[column]]\ntable = 'LABDATA'\n", r"line 4: column\[2\]\.column is missing"),
+        (ENTRY + "units = 'g'\n", r"line 4: column\[1\]\.units is no entry here; did you mean 'unit'"),
+        (ENTRY + "kind = 'text'\n", r"column\[1\]\.kind takes 'number' or 'category', not 'text'"),
+        (ENTRY + "low = '5'\n", r"line 4: column\[1\]\.low takes a number, not '5'"),
+        (ENTRY + "low = true\n", r"\.low takes a number, not True"),
+        (ENTRY + "low = 5\nhigh = 4\n", r"line 1: column\[1\] has low above high"),
+        (ENTRY + "signed = 1\n", r"\.signed takes true or false, not 1"),
+        (ENTRY + "missing = {a = 1}\n", r"\.missing takes a list of texts such as .*, not \{'a': 1\}"),
+        (ENTRY + "missing = [[]]\n", r"\.missing takes a list of texts"),
+        (ENTRY + "rows = 'MEDIAN'\n", r"\.rows takes columns and texts, such as .*, not 'MEDIAN'"),
+        (ENTRY + "rows = { BATCH = [] }\n", r"\.rows takes columns and texts"),
+        (ENTRY + "categories = ['a']\n", r"\.categories says nothing about a column of kind 'number'"),
+        (ENTRY + "kind = 'category'\nunit = 'g'\n", r"\.unit says nothing about a column of kind 'category'"),
+        (ENTRY + "kind = 'category'\ncategories = [[1]]\n", r"\.categories takes a list of texts .*, not \[\[1\]\]"),
+        (ENTRY + "name = ' '\n", r"\.name takes text in quotes, not ' '"),
         (ENTRY + ENTRY, r"line 4, entry 2: 'RCT1' is a name already, of .*line 1, entry 1; give a name"),
         ("people = ['AGE']\n" + ENTRY + "name = 'AGE'\n", r"'AGE' is a name already, of .*entry 'people'"),
     ],
@@ -114,18 +114,25 @@ def test_what_is_wrong_is_said_with_file_line_and_key(tmp_path: Path, text: str,
     assert str(tmp_path / "columns.toml") in str(raised.value)
 
 
+def test_all_mistakes_come_at_once_and_one_text_is_a_list(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"2 things to put right:\n.*line 4: column\[1\]\.low .*\n.*line 5: .*\.signed"):
+        read_column_rules(_write(tmp_path, ENTRY + "low = 'a'\nsigned = 3\n"))
+    rules = read_column_rules(_write(tmp_path, "people = 'AGE'\n" + ENTRY + "missing = -4.0\n"))
+    assert (rules.people, rules.columns[0].missing) == (("AGE",), ("-4",))
+
+
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"--clinical .*none\.toml cannot be read: No such file"):
+    with pytest.raises(DataError, match=r"none\.toml: there is no such file"):
         read_column_rules(tmp_path / "none.toml")
     with pytest.raises(DataError, match="cannot be read"):
         read_column_rules(tmp_path)
     (tmp_path / "latin.toml").write_bytes("people = ['Ä']".encode("latin-1"))
-    with pytest.raises(DataError, match="is not UTF-8 text"):
+    with pytest.raises(DataError, match=r"is no TOML: .*utf-8"):
         read_column_rules(tmp_path / "latin.toml")
 
 
 def test_lines_are_left_out_where_entries_are_in_another_form(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"columns\.toml, entry 2: the key 'table' is missing"):
+    with pytest.raises(DataError, match=r"columns\.toml: column\[2\]\.table is missing"):
         read_column_rules(_write(tmp_path, "column = [{ table = 'a', column = 'b' }, { column = 'c' }]\n"))
 
 
