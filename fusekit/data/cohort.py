@@ -140,19 +140,15 @@ class Cohort:
         for number, name in enumerate(self.classes):
             if number not in counts:
                 raise DataError(f"the label is constant or a class is missing: no subject is {name!r} (found {found}).")
-        for column in self.columns:
-            _refuse_outside(self.clinical[column.name], column)
-
-
-def _refuse_outside(values: pd.Series, column: Column) -> None:
-    if column.kind != "number" or (column.low is None and column.high is None):
-        return
-    low, high = (-math.inf if column.low is None else column.low), (math.inf if column.high is None else column.high)
-    outside = values[(values < low) | (values > high)]
-    if not outside.empty:
-        unit = f" {column.unit}" if column.unit else ""
-        where = f"{column.source or 'the clinical table'}, column {column.name!r}"
-        raise DataError(
-            f"{where}: {len(outside)} values are outside {low:g} to {high:g}{unit}; scan {outside.index[0]} has "
-            f"{outside.iloc[0]:g}. Is it in another unit? Convert or correct it, or leave it empty."
-        )
+        for column in [column for column in self.columns if column.kind == "number"]:
+            low = -math.inf if column.low is None else column.low
+            high = math.inf if column.high is None else column.high
+            values = self.clinical[column.name]
+            outside = values[(values < low) | (values > high)]
+            if not outside.empty:
+                unit = f" {column.unit}" if column.unit else ""
+                where = f"{column.source or 'the clinical table'}, column {column.name!r}"
+                raise DataError(
+                    f"{where}: {len(outside)} values are outside {low:g} to {high:g}{unit}; scan {outside.index[0]} "
+                    f"has {outside.iloc[0]:g}. Is it in another unit? Convert or correct it, or leave it empty."
+                )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from fusekit.data import Published
 
-_NOTE = "Five-fold cross-validation, without intervals; neither the subjects nor the list of {} clinical values is published."
-
+_NOTE = (
+    "Five-fold cross-validation, without intervals; neither the subjects nor the list of {} clinical values is "
+    "published."
+)
 #: AD against normal cognition, ADNI1: table 1, image only, image and clinical values, full model.
 AD = Published.table(
     *(1, _NOTE.format(237), 0.5),

@@ -105,7 +105,9 @@ def to_number(cells: pd.Series, source: str) -> pd.Series:
     """
     text = [cell.strip() for cell in cells]
     observed = [cell for cell in text if cell.lower() not in MISSING]
-    comma = "," if _is_decimal_comma(observed) else "."
+    commas = [cell for cell in observed if "," in cell]
+    thousands = any(cell.count(",") > 1 for cell in commas) or all(_THOUSANDS.fullmatch(cell) for cell in commas)
+    comma = "." if thousands or any("." in cell for cell in observed) else ","
     numbers = np.full(len(text), np.nan)
     bad = []
     for position, cell in enumerate(text):
@@ -123,15 +125,6 @@ def to_number(cells: pd.Series, source: str) -> pd.Series:
         where = place(source, cells, cells.index[bad[0]])
         raise DataError(f"{where}, column {cells.name!r}: {cell!r} is no number{more}. {hint}")
     return pd.Series(numbers, index=cells.index, name=cells.name)
-
-
-def _is_decimal_comma(cells: list[str]) -> bool:
-    comma = [cell for cell in cells if "," in cell]
-    return (
-        not any("." in cell for cell in cells)
-        and all(cell.count(",") == 1 for cell in comma)
-        and not all(_THOUSANDS.fullmatch(cell) for cell in comma)
-    )
 
 
 def _decode(path: Path, data: bytes) -> str:

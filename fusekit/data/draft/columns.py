@@ -83,7 +83,9 @@ def judge(table: pd.DataFrame, name: str, label: str, ids: set[str]) -> Judged:
     cells = table[name]
     text = cells[~is_missing(cells)]
     odd = {cell for cell in text if cell.lower() in _UNKNOWN}
-    numbers = _numbers(text[~text.isin(odd)])
+    numbers = None
+    with suppress(DataError):
+        numbers = to_number(text[~text.isin(odd)], "")
     codes: set[str] = set()
     if numbers is not None and (numbers >= 0).mean() > 0.5:
         codes = {cell for cell in _CODES if (text == cell).any() and not (numbers[~text.isin(_CODES)] < 0).any()}
@@ -147,12 +149,6 @@ def _tells_the_label(values: pd.Series, labels: pd.Series, kind: str) -> bool:
         return any(max(area, 1 - area) > 0.98 for area in areas)
     right = pd.crosstab(values, labels).max(axis=1).sum() / len(values)
     return bool(right > 0.98 and values.nunique() <= len(values) / 3)
-
-
-def _numbers(cells: pd.Series) -> pd.Series | None:
-    with suppress(DataError):
-        return to_number(cells, "")
-    return None
 
 
 def _is_sex(values: set[str]) -> bool:

@@ -3,20 +3,35 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
 from fusekit.data.clinical.tables import is_missing, read_table
 from fusekit.data.draft.columns import LABEL, Judged, is_group, judge, label_candidates, subject_and_scan
-from fusekit.data.draft.files import Found, look
 from fusekit.data.draft.pattern import Guess, guess, within
 from fusekit.data.images import volume as images
+from fusekit.data.own import files
 from fusekit.errors import DataError, OptionError, first_ten
 
 #: Below this the darkest voxel is air in Hounsfield units.
 _AIR = -900
+
+
+@dataclass
+class Found:
+    """Paths below a folder, relative to it, with / between folders."""
+
+    images: dict[str, list[str]] = field(default_factory=dict)  # NIfTI, DICOM series, picture -> images
+    masks: list[str] = field(default_factory=list)  # images that are masks or segmentations by their names
+    tables: list[str] = field(default_factory=list)  # CSV and TSV files
+    archives: list[str] = field(default_factory=list)  # have to be unpacked to be used
+
+    @property
+    def kind(self) -> str:
+        """The kind with most images; empty without images."""
+        return max(self.images, key=lambda kind: len(self.images[kind]), default="")
 
 
 @dataclass(frozen=True)
@@ -38,6 +53,17 @@ class Draft:
     groups: tuple[str, ...]  # columns that describe scans
     first: str = ""  # what the first image is, in a line; empty if it could not be read
     ct: bool = False  # whether it seems to be CT
+
+
+def look(folder: Path) -> Found:
+    """Walk through a folder; see ``fusekit.data.own.files``."""
+    found = files.look(folder)
+    drawn = [path for path in found.series if files.is_mask(path, folder)]
+    series = [path for path in found.series if path not in drawn]
+    kinds = {"NIfTI": found.volumes, "DICOM series": series, "picture": found.pictures}
+    images = {kind: sorted(map(found.shown, paths)) for kind, paths in kinds.items() if paths}
+    masks = sorted(map(found.shown, (*found.masks, *found.drawings, *drawn)))
+    return Found(images, masks, [*map(found.shown, found.tables)], [*map(found.shown, found.archives)])
 
 
 def draft(folder: Path, table: Path | None = None) -> Draft:

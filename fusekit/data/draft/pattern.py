@@ -34,7 +34,11 @@ def guess(table: pd.DataFrame, images: list[str], folder: Path) -> Guess | None:
 
     Of several ways the one that finds exactly one image for most rows wins; then the one with fewest columns.
     """
-    guesses = list(_path_columns(table, folder))
+    guesses = []
+    for name in map(str, table.columns):
+        cells = table[name]
+        if cells.str.contains(r"[/.]").mean() > 0.5 and (rows := sum(_lies(folder, cell) for cell in cells)):
+            guesses.append(Guess(name, (name,), True, rows))
     hits = {str(name): _hits(table[name], images) for name in table.columns}
     likely = sorted((name for name in hits if hits[name]), key=lambda name: -hits[name])[:TRIED]
     for number in (1, 2):
@@ -55,13 +59,6 @@ def within(table: pd.DataFrame, way: Guess) -> tuple[str, ...]:
         if name not in way.columns and inside > 0.9 * len(table) and len(set(table[name])) > len(table) / 3:
             found.append(str(name))
     return tuple(found)
-
-
-def _path_columns(table: pd.DataFrame, folder: Path) -> Iterator[Guess]:
-    for name in table.columns:
-        cells = table[name]
-        if cells.str.contains(r"[/.]").mean() > 0.5 and (rows := sum(_lies(folder, cell) for cell in cells)):
-            yield Guess(str(name), (str(name),), True, rows)
 
 
 def _lies(folder: Path, cell: str) -> bool:
@@ -107,7 +104,10 @@ def _patterns(table: pd.DataFrame, names: tuple[str, ...], images: list[str], fo
         except DataError:
             continue
         if set(pattern.columns) == set(names):
-            yield Guess(text, names, False, _rows_with_one(table, pattern, folder))
+            candidates = pattern.candidates(folder)
+            counts = Counter(tuple(cells) for cells in table[list(pattern.columns)].itertuples(index=False))
+            once = [row for row, count in counts.items() if count == 1 and all(row)]
+            yield Guess(text, names, False, sum(len(pattern.find(row, candidates)) == 1 for row in once))
 
 
 def _template(image: str, names: tuple[str, ...], row: tuple[str, ...]) -> str:
@@ -141,9 +141,3 @@ def _generalised(templates: Iterable[str]) -> str | None:
 def _same(texts: list[str]) -> str:
     alike = takewhile(lambda signs: len(set(signs)) == 1, zip(*texts, strict=False))
     return "".join(signs[0] for signs in alike)
-
-
-def _rows_with_one(table: pd.DataFrame, pattern: Pattern, folder: Path) -> int:
-    candidates = pattern.candidates(folder)
-    rows = Counter(tuple(cells) for cells in table[list(pattern.columns)].itertuples(index=False))
-    return sum(count == 1 and len(pattern.find(row, candidates)) == 1 for row, count in rows.items() if all(row))

@@ -8,7 +8,6 @@ import tomlkit
 from tomlkit import TOMLDocument
 from tomlkit.items import InlineTable, Table
 
-from fusekit.data.draft.columns import Judged
 from fusekit.data.draft.draft import Draft
 from fusekit.data.draft.pattern import Guess
 
@@ -79,7 +78,10 @@ def _label(text: TOMLDocument, made: Draft) -> None:
     else:
         _say(text, "A guess! The only column with few values, or with a name, that suggest it.")
     _add(text, "label", made.label or "?")
-    classes = _in_order(made.label_values) or ["no", "yes"]
+    # The likely positive one last: 1, yes, malignant; else the rarer one.
+    counts, two = made.label_values, len(made.label_values) == 2
+    classes = sorted(counts, key=lambda value: (not _NEGATIVE.fullmatch(value), -counts[value] if two else 0, value))
+    classes = classes or ["no", "yes"]
     _add(text, "classes", classes, ", ".join(f"{value}: {count}" for value, count in made.label_values.items()))
     if len(classes) == 2:
         _add(text, "positive", classes[1], "what sensitivity is about: right?")
@@ -88,17 +90,15 @@ def _label(text: TOMLDocument, made: Draft) -> None:
         _add(text, "leave_out", [""], f"{made.rows - filled} rows have no label")
 
 
-def _in_order(values: dict[str, int]) -> list[str]:
-    """Class names with the likely positive one last: 1, yes, malignant; else the rarer one."""
-    two = len(values) == 2
-    return sorted(values, key=lambda value: (not _NEGATIVE.fullmatch(value), -values[value] if two else 0, value))
-
-
 def _columns(made: Draft) -> Table:
     table = tomlkit.table()
     _say(table, "Inputs. Lines that begin with # are left out, for the reason at their end.")
     for column in made.columns:
-        entry = _column(column)
+        entry = tomlkit.inline_table().append("kind", column.kind)
+        unit = column.unit if column.kind == "number" else ""
+        for name, value in (("unit", unit), ("categories", column.categories), ("missing", column.missing)):
+            if value:
+                entry.add(name, value if isinstance(value, str) else list(value))
         if column.reason:
             key = tomlkit.key(column.name).as_string()
             table.add(tomlkit.comment(f"{key} = {entry.as_string()}  # {column.reason} ({_line(column.seen)})"))
@@ -106,16 +106,6 @@ def _columns(made: Draft) -> Table:
             table.add(column.name, entry)
             entry.comment(_line(column.seen))
     return table
-
-
-def _column(column: Judged) -> InlineTable:
-    entry = tomlkit.inline_table()
-    unit = column.unit if column.kind == "number" else ""
-    given = {"kind": column.kind, "unit": unit, "categories": list(column.categories), "missing": list(column.missing)}
-    for name, value in given.items():
-        if value:
-            entry.add(name, value)
-    return entry
 
 
 def _slices(made: Draft) -> Table:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
@@ -111,26 +111,27 @@ def read_nifti(path: Path) -> Volume | None:
         room = pixels.stat().st_size
     except Exception as error:  # a damaged header can make nibabel raise anything
         raise _damaged(path, error) from error
-    shape = _three_axes(path, shape)
+    listed = " x ".join(map(str, shape))
+    if len(shape) < 3 or prod(shape[3:]) > 1:
+        advice = " Extract or average its frames." * (len(shape) > 3)
+        raise DataError(f"{path}: the image is {len(shape)}-D ({listed}), a 3-D volume is needed.{advice}")
+    if min(shape) < 1:
+        raise DataError(f"{path}: the header gives the volume {listed} voxels. It is damaged; get it again.")
+    shape = shape[:3]
     if dtype.kind not in "iufb":
         raise DataError(f"{path}: the voxels hold {dtype}, not one number each. Convert the image to grey values.")
     packed = DEFLATE_LIMIT if pixels.name.lower().endswith("z") else 1
     refuse_overclaimed(path, offset + prod(shape) * dtype.itemsize, packed, room=room)
 
-    def load() -> np.ndarray:
-        return np.asarray(image.dataobj, dtype=np.float32).reshape(shape)
-
     oriented = _oriented(image)
-    return canonical(path, load, affine, notes=() if oriented else (NO_ORIENTATION,), oriented=oriented)
+    notes = () if oriented else (NO_ORIENTATION,)
+    return canonical(
+        path, lambda: np.asarray(image.dataobj, dtype=np.float32).reshape(shape), affine, notes, oriented=oriented
+    )
 
 
 def canonical(
-    path: Path,
-    load: Callable[[], np.ndarray],
-    affine: np.ndarray,
-    notes: tuple[str, ...] = (),
-    *,
-    oriented: bool = True,
+    path: Path, load: Callable[[], np.ndarray], affine: np.ndarray, notes: Sequence[str] = (), *, oriented: bool = True
 ) -> Volume:
     """Check an array and its affine, and turn them to closest-canonical orientation; refuse as ``read_nifti`` does.
 
@@ -175,7 +176,7 @@ def canonical(
         notes, oriented = (*notes, IDENTITY_AFFINE), False
     turn = turns.io_orientation(affine)
     turned, to_world = turns.apply_orientation(data, turn), affine @ turns.inv_ornt_aff(turn, data.shape)
-    return Volume(turned, to_world, notes, path, "".join(turns.ornt2axcodes(turn)) if oriented else "")
+    return Volume(turned, to_world, tuple(notes), path, "".join(turns.ornt2axcodes(turn)) if oriented else "")
 
 
 def _oriented(image: Any) -> bool:
@@ -223,16 +224,6 @@ def _refuse_wrong_container(path: Path) -> None:
         raise DataError(f"{path}: the file is not gzip-compressed, as its name says. Rename it to end in .nii.")
     if not gzipped and magic == b"\x1f\x8b":
         raise DataError(f"{path}: the file is gzip-compressed, unlike its name. Rename it to end in .nii.gz.")
-
-
-def _three_axes(path: Path, shape: tuple[int, ...]) -> tuple[int, ...]:
-    listed = " x ".join(map(str, shape))
-    if len(shape) < 3 or prod(shape[3:]) > 1:
-        advice = " Extract or average its frames." * (len(shape) > 3)
-        raise DataError(f"{path}: the image is {len(shape)}-D ({listed}), a 3-D volume is needed.{advice}")
-    if min(shape) < 1:
-        raise DataError(f"{path}: the header gives the volume {listed} voxels. It is damaged; get it again.")
-    return shape[:3]
 
 
 def _damaged(path: Path, error: Exception) -> DataError:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from fusekit.data.cohort import Cohort, Column, Finding
-from fusekit.data.own.columns import classes_of, group, typed
+from fusekit.data.own.columns import classes_of, group, note_gaps, typed
 from fusekit.data.own.description import Named, OwnData, columns_of
 from fusekit.data.own.ids import named_images, scan_ids
 from fusekit.data.own.images import Matches, match_images, open_series
@@ -67,9 +67,12 @@ class _Reader(Reading):
         scans = pd.DataFrame({"subject": self.subjects.loc[lines].astype(object), "image": None}, lines)
         scans["image"] = pd.Series([image.path for image in images], lines, dtype=object).to_numpy()
         scans["label"] = labels.loc[lines].astype(int)
+        missing = {column.name: column.missing for column in own.columns}
         for name in own.groups:
-            numbers = clinical[name] if name in clinical and clinical[name].dtype == float else None
-            scans[name] = (group(joined.cells(name)) if numbers is None else numbers).loc[lines]
+            values = clinical[name] if name in clinical and clinical[name].dtype == float else group(joined.cells(name))
+            scans[name] = values.loc[lines]
+            if values.dtype != float:
+                note_gaps(joined.cells(name).loc[kept], missing.get(name, ()), self.findings)
         groups = list(own.groups)
         headers = {"scanner": [image.scanner for image in images], "series": [image.description for image in images]}
         for name, values in headers.items():

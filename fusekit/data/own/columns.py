@@ -73,7 +73,8 @@ def typed(
     part = joined.homes[declared.name]
     where, source = f"{part.path}, column {declared.name!r}", f"{part.path.name}: {declared.name}"
     known = declared.attribute
-    cells = _without_gaps(joined.needed(part, rows)[declared.name], declared, blanks, findings)
+    written = joined.needed(part, rows)[declared.name]
+    cells = _without_gaps(written, declared, blanks, findings)
     kind = known.attribute.column("").kind if known else declared.kind
     numbers = beyond = None
     if kind != "category":
@@ -83,8 +84,16 @@ def typed(
         except DataError:
             if kind:
                 raise
-            _refuse_many(cells, where)
+            texts = cells[cells != ""].unique()
+            if len(texts) > MANY:
+                raise DataError(
+                    f"{where}: {len(texts)} different texts, such as {first_ten(map(repr, texts[:3]))}. If they are "
+                    'numbers, say kind = "number" to hear which is none; if categories, kind = "category"; if neither, '
+                    "leave the column out."
+                ) from None
     if numbers is None or beyond is None:
+        if known is None:
+            note_gaps(written[~written.isin(declared.categories)], declared.missing, findings, blanks)
         column = Column(declared.name, "category", categories=declared.categories, source=source)
         values = joined.spread(_categories(cells, declared, where), part, rows).astype(object)
         return [(known.attribute.column(source) if known else column, values.where(values.notna(), None))]
@@ -114,6 +123,21 @@ def group(cells: pd.Series) -> pd.Series:
     return cells.astype(object).where(~is_missing(cells), None)
 
 
+def note_gaps(
+    cells: pd.Series, declared: tuple[str, ...], findings: list[Finding], blanks: frozenset[str] = MISSING
+) -> None:
+    """Note which texts of a column count as missing by the default list, and not by what is declared."""
+    assumed = blanks - {"", *(text.lower() for text in declared)}
+    counts = cells[cells.str.lower().isin(assumed)].value_counts()
+    note(
+        findings,
+        "missing-text",
+        "texts in columns of text that count as missing by default",
+        [f"column {cells.name!r}: {text!r} in {count} rows" for text, count in counts.items()],
+        advice="If one is a category, list it in the column's categories; else list it in missing.",
+    )
+
+
 def decides(values: pd.Series, labels: pd.Series) -> bool:
     """Whether a column is the label in other words: each of its values goes with one class, and each class with one.
 
@@ -132,7 +156,7 @@ def decides(values: pd.Series, labels: pd.Series) -> bool:
 
 
 def _without_gaps(cells: pd.Series, declared: OwnColumn, blanks: frozenset[str], findings: list[Finding]) -> pd.Series:
-    """The cells, empty where they mean "no value"; what the default list takes for missing among texts is noted."""
+    """The cells, empty where they mean "no value"."""
     attribute = declared.attribute.attribute if declared.attribute else None
     missing = blanks | {text.lower() for text in declared.missing}
     if attribute:
@@ -148,16 +172,6 @@ def _without_gaps(cells: pd.Series, declared: OwnColumn, blanks: frozenset[str],
             listed.append(f"line {line}, column {cells.name!r}: {cell}")
     note(findings, "missing-code", "cells taken for codes of a missing value", listed)
     return pd.Series(kept, cells.index, name=cells.name, dtype=object)
-
-
-def _refuse_many(cells: pd.Series, where: str) -> None:
-    observed = cells[cells != ""]
-    if observed.nunique() > MANY:
-        raise DataError(
-            f"{where}: {observed.nunique()} different texts, such as {first_ten(map(repr, observed.unique()[:3]))}. "
-            'If they are numbers, say kind = "number" to hear which is none; if categories, kind = "category"; '
-            "if neither, leave the column out."
-        )
 
 
 def _numbers(cells: pd.Series, source: str, undetected: frozenset[str]) -> tuple[pd.Series, np.ndarray]:
@@ -236,10 +250,3 @@ def _number(text: str) -> float | None:
     with suppress(ValueError):
         return float(text.replace(",", "."))  # 1,5 is a number too; 1,000 is compared with codes only
     return None
-
-
-def duplicates(ids: pd.Series, what: str) -> Iterable[str]:
-    """For each text that is there twice, a clause with its lines."""
-    twice = ids[ids.duplicated(keep=False)]
-    for text, lines in twice.groupby(twice).groups.items():
-        yield f"{what} {text!r} on lines {first_ten(lines)}"

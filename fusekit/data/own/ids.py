@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from fusekit.data.own.columns import duplicates
 from fusekit.data.own.description import Named, columns_of
 from fusekit.data.own.files import is_picture, stem
 from fusekit.data.own.images import Matches
@@ -136,12 +135,12 @@ def scan_ids(reading: Reading, images: list[Image], lines: pd.Index, rows: pd.In
     whole = pd.Series(["_".join(dict.fromkeys(cells)) for cells in zip(subjects, *parts, strict=True)], rows)
     plain = parts[0] if own.scan and parts else subjects
     ids = plain if plain.is_unique else whole
-    repeated = list(duplicates(ids, "scan" if own.scan else "subject"))
+    what, advice = ("scan", "Correct them.") if own.scan else ("subject", 'Name the scan with scan = "column".')
+    twice = ids[ids.duplicated(keep=False)]
+    repeated = [f"{what} {text!r} on lines {first_ten(lines)}" for text, lines in twice.groupby(twice).groups.items()]
     if repeated:
-        reading.problems.add(
-            f"{joined.path}: {len(repeated)} {'scans' if own.scan else 'subjects'} are in several rows: "
-            f"{first_ten(repeated)}. " + ("Correct them." if own.scan else 'Name the scan with scan = "column".')
-        )
+        listed = first_ten(repeated)
+        reading.problems.add(f"{joined.path}: {len(repeated)} {what}s are in several rows: {listed}. {advice}")
     return list(ids)
 
 

@@ -32,11 +32,10 @@ def match_images(
     joined: Joined, place: Pattern | str, folder: Path, lines: pd.Index, blanks: frozenset[str] = MISSING
 ) -> Matches:
     """Find the image of each of the rows, by a pattern or in a column of paths; nothing is opened."""
-    found = (
-        _by_pattern(joined, place, folder, lines)
-        if isinstance(place, Pattern)
-        else _by_path(joined, place, folder, lines, blanks)
-    )
+    if isinstance(place, Pattern):
+        found = _by_pattern(joined, place, folder, lines)
+    else:
+        found = _by_path(joined, place, folder, lines, blanks)
     owners: dict[Path, list[int]] = {}
     for line, images in found.images.items():
         owners.setdefault(images[0].path, []).append(line)
@@ -143,13 +142,12 @@ def _hints(folder: Path, cells: set[str]) -> dict[str, str]:
 def _no_name(joined: Joined, columns: Sequence[str], values: Sequence[str], line: int) -> str:
     """Say why a cell cannot fill a brace of a pattern."""
     for column, value in zip(columns, values, strict=True):
+        where = f"{joined.where(line, column)}: {value!r}"
         if value in ("", ".", ".."):
-            return f"{joined.where(line, column)}: {value!r} names no image."
-        if "/" in value or "\\" in value or "\0" in value:
-            return (
-                f"{joined.where(line, column)}: {value!r} is a path, and a brace holds a name. "
-                f'Name the column of paths instead: images = {{column = "{column}"}}.'
-            )
+            return f"{where} names no image."
+        if {*value} & {"/", "\\", "\0"}:
+            instead = f'Name the column of paths instead: images = {{column = "{column}"}}.'
+            return f"{where} is a path, and a brace holds a name. {instead}"
     return ""
 
 

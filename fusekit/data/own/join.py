@@ -145,7 +145,8 @@ def _partner(joined: Joined, folder: Path, table: Further, problems: Problems, f
     absent = wanted[matched.isna()]
     if len(absent) and not table.optional:
         near = spelt_otherwise(absent, keys)
-        listed = [f"{key} (line {line}{_same(key, near)})" for line, key in absent.items()]
+        same = {key: f"; {other!r} there: the same?" for key, other in near.items()}
+        listed = [f"{key} (line {line}{same.get(key, '')})" for line, key in absent.items()]
         problems.add(
             f"{joined.path}: {len(absent)} rows have no partner in {path} by {name}: {first_ten(listed)}. Add them, "
             'remove the rows, or set rows_without_match = "empty" for that table.'
@@ -158,7 +159,3 @@ def _partner(joined: Joined, folder: Path, table: Further, problems: Problems, f
 
 def _keys(columns: Sequence[pd.Series]) -> list[str]:
     return [" / ".join(cells) for cells in zip(*columns, strict=True)]
-
-
-def _same(key: str, near: dict[str, str]) -> str:
-    return f"; {near[key]!r} there: the same?" if key in near else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -12,30 +12,12 @@ from fusekit.data.cohort import Cohort, Column, Finding
 from fusekit.data.recipe.digests import IMAGE, LABEL, MASK, VALUES, table_of
 from fusekit.data.recipe.recipe import Recipe
 
-#: Kind of a difference -> what it means.
-KINDS = {
-    "subject-absent": "none of the subject's scans are there",
-    "scan-absent": "the subject is there, this scan is not",
-    "other-image": "the visit has another image",
-    "other-visit": "the image belongs to another visit or subject",
-    "other-voxels": "the image has other voxels",
-    "other-mask": "the image has another mask",
-    "other-label": "the label differs",
-    "other-values": "values of one table differ",
-    "table-absent": "none of a table's columns are there",
-    "table-additional": "a table is not in the recipe",
-    "column-absent": "a clinical column is not there",
-    "column-additional": "a clinical column is not in the recipe",
-    "column-differs": "a clinical column has other rules",
-    "other-classes": "the classes differ",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Difference:
     """A way in which a rebuilt cohort is not the recipe's; it holds no value."""
 
-    kind: str  # one of KINDS
+    kind: str  # such as other-voxels or column-absent; docs/how-to/share-a-cohort.md lists them
     subject: str = ""  # of the recipe, as visit and scan; empty where it concerns no single one
     visit: str = ""
     scan: str = ""
@@ -180,9 +162,11 @@ def _columns(theirs: Recipe, mine: Recipe) -> Iterator[Difference]:
     first, second = ({column.name: column for column in recipe.columns} for recipe in (theirs, mine))
     yield from _only(first, second, "absent", "is absent")
     yield from _only(second, first, "additional", "is not in the recipe")
-    for name, column in first.items():
-        if name in second and column != second[name]:
-            yield Difference("column-differs", what=name, message=f"the column {name!r} {_rules(column, second[name])}")
+    for name in [name for name in first if name in second]:
+        pairs = zip(asdict(first[name]).items(), asdict(second[name]).values(), strict=True)
+        rules = [f"{rule} {_shown(here)}, not {_shown(there)}" for (rule, there), here in pairs if here != there]
+        if rules:
+            yield Difference("column-differs", what=name, message=f"the column {name!r} has {'; '.join(rules)}")
 
 
 def _only(one: dict[str, Column], other: dict[str, Column], kind: str, what: str) -> Iterator[Difference]:
@@ -200,11 +184,6 @@ def _only(one: dict[str, Column], other: dict[str, Column], kind: str, what: str
     for table, count in whole.items():
         message = f"the table {table} {what} ({count} column{'s' * (count > 1)})"
         yield Difference(f"table-{kind}", what=table, message=message)
-
-
-def _rules(theirs: Column, mine: Column) -> str:
-    pairs = [(field.name, getattr(mine, field.name), getattr(theirs, field.name)) for field in fields(Column)]
-    return "has " + "; ".join(f"{name} {_shown(a)}, not {_shown(b)}" for name, a, b in pairs if a != b)
 
 
 def _shown(value: Any) -> str:

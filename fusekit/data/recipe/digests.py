@@ -100,13 +100,11 @@ def digest_scans(
             row[VALUES + table] = keyed_values(key, subject, table, own)
         return row
 
-    with ThreadPoolExecutor(workers or min(8, os.cpu_count() or 1)) as pool:
-        futures = [pool.submit(one, place) for place in range(len(cohort.scans))]
-        try:
-            rows = [future.result() for future in progress.track(futures, "Hashing images", len(futures), "scans")]
-        finally:
-            for future in futures:
-                future.cancel()
+    count, pool = len(cohort.scans), ThreadPoolExecutor(workers or min(8, os.cpu_count() or 1))
+    try:
+        rows = list(progress.track(pool.map(one, range(count)), "Hashing images", count, "scans"))
+    finally:
+        pool.shutdown(cancel_futures=True)
     index = pd.Index(cohort.scans.index.map(str), name="scan", dtype=str)
     names = ["subject", *(group for group in PUBLISHED if group in cohort.groups), IMAGE, LABEL]
     names += [*[MASK] * masked, *(VALUES + table for table in tables)]

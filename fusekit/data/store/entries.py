@@ -41,13 +41,8 @@ class CacheEntry:
 
 def cache_entries() -> list[CacheEntry]:
     """All that lies in the cache, by kind and name."""
-    found = []
-    for kind in KINDS:
-        place = cache_root() / kind
-        if place.is_dir():
-            folders = sorted(path for path in place.iterdir() if path.is_dir() and path.name != LOCKS)
-            found += [_entry(kind, folder) for folder in folders]
-    return found
+    paths = [(kind, path) for kind in KINDS for path in sorted((cache_root() / kind).glob("*"))]
+    return [_entry(kind, path) for kind, path in paths if path.is_dir() and path.name != LOCKS]
 
 
 def remove(entry: CacheEntry) -> int:

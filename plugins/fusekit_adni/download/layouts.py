@@ -77,7 +77,13 @@ def _walk(folder: Path, tree: Tree, survey: _Survey, above: frozenset[tuple[int,
             if loni.SUBJECT.fullmatch(entry.name):
                 survey.subjects["loni"].append(path)
             elif name.startswith("sub-"):
-                _note_subject(path, survey)
+                # Of CAPS below "subjects", of nothing that is read in other derivatives, else of BIDS.
+                if bids.ptid(path.name) is None:
+                    survey.strangers.append(path)
+                elif path.parent.name == "subjects":
+                    survey.subjects["caps"].append(path)
+                elif "derivatives" not in path.parts:
+                    survey.subjects["bids"].append(path)
             else:
                 _walk(path, tree, survey, above | {here})
         elif tree.is_archive(path):
@@ -88,16 +94,6 @@ def _walk(folder: Path, tree: Tree, survey: _Survey, above: frozenset[tuple[int,
             survey.participants.append(path)
         elif name.endswith(".xml") and (number := loni.IMAGE_ID.search(entry.name)):
             survey.sidecars[int(number[1])] = path
-
-
-def _note_subject(path: Path, survey: _Survey) -> None:
-    """A folder ``sub-...``: of CAPS below ``subjects``, of nothing that is read in other derivatives, else of BIDS."""
-    if bids.ptid(path.name) is None:
-        survey.strangers.append(path)
-    elif path.parent.name == "subjects":
-        survey.subjects["caps"].append(path)
-    elif "derivatives" not in path.parts:
-        survey.subjects["bids"].append(path)
 
 
 def _read(name: Layout, tree: Tree, survey: _Survey, progress: Progress) -> Download:

@@ -72,15 +72,10 @@ def _images(leaf: Path, subject: str, description: str, acquired: date, tree: Tr
         return  # reading the series would read the whole folder
     for name in volumes or series[:1]:
         number, scan = IMAGE_ID.search(name), _SERIES.search(name)
-        yield Image(
-            subject=subject,
-            description=description,
-            acquired=acquired,
-            number=int(number[1] if number else leaf.name[1:]),
-            series=int(scan[1]) if scan else int(leaf.name[1:]) if leaf.name.startswith("S") else 0,
-            path=leaf / name if volumes else leaf,
-            name="" if number or leaf.name.startswith("I") else leaf.name,
-        )
+        shown = int(number[1] if number else leaf.name[1:])
+        series_number = int(scan[1]) if scan else int(leaf.name[1:]) if leaf.name.startswith("S") else 0
+        path, named = leaf / name if volumes else leaf, "" if number or leaf.name.startswith("I") else leaf.name
+        yield Image(subject, description, acquired, shown, series_number, path, named)
 
 
 def read_visits(tables: list[Path], folders: Mapping[int, str] = MappingProxyType({})) -> pd.Series:

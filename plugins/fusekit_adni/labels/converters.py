@@ -133,11 +133,7 @@ def _judge(visits: dict[str, tuple[str, Any]], rule: ConverterRule) -> Outcome:
 
 
 def label_converters(
-    scans: pd.DataFrame,
-    outcomes: dict[int, Outcome],
-    phases: tuple[str, ...],
-    findings: list[Finding],
-    column: str = "phase",
+    scans: pd.DataFrame, outcomes: dict[int, Outcome], phases: tuple[str, ...], findings: list[Finding], column: str
 ) -> pd.DataFrame:
     """Keep the baseline scans of those who are stable or progressive, with label and diagnosis_date.
 

@@ -67,13 +67,13 @@ def match(scans: pd.DataFrame, table: pd.DataFrame) -> pd.Series:
     lines: list[int | None] = []
     for rid, visit, acquired in zip(scans["rid"], scans["visit"], scans["acquired"], strict=True):
         own = rows.get(rid)
-        lines.append(None if own is None else _line(own, visit, acquired))
+        line = None
+        if own is not None:
+            same = own.index[own["visit"] == visit]
+            found = nearest(acquired, own["day"]) if "day" in own else None
+            if visit is not None and len(same):
+                line = int(same[0])
+            elif found:
+                line = int(own.index[found[0]])
+        lines.append(line)
     return pd.Series(lines, index=scans.index, dtype="Int64")
-
-
-def _line(rows: pd.DataFrame, visit: str | None, acquired: date | None) -> int | None:
-    same = rows.index[rows["visit"] == visit]
-    if visit is not None and len(same):
-        return int(same[0])
-    found = nearest(acquired, rows["day"]) if "day" in rows else None
-    return int(rows.index[found[0]]) if found else None

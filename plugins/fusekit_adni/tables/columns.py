@@ -18,25 +18,15 @@ from fusekit_adni.tables.people import genotype, people
 from fusekit_adni.tables.rules import read_column_rules
 from fusekit_adni.tables.study import StudyTable, Values, find_table, read_study_table
 
+
+def _fluid(assay: str, **limits: tuple[float, float]) -> tuple[Column, ...]:
+    return tuple(Column(name, unit=f"pg/mL ({assay})", low=low, high=high) for name, (low, high) in limits.items())
+
+
+_ELECSYS = _fluid("Elecsys", ABETA=(50, 6000), TAU=(20, 3000), PTAU=(2, 400))
 SOURCES = (
-    Source(
-        "UPENNBIOMK_MASTER",
-        (
-            Column("ABETA", unit="pg/mL (xMAP)", low=20, high=600),
-            Column("TAU", unit="pg/mL (xMAP)", low=5, high=1500),
-            Column("PTAU", unit="pg/mL (xMAP)", low=1, high=400),
-        ),
-        median=True,
-    ),
-    Source(
-        "UPENNBIOMK9",
-        (
-            Column("ABETA", unit="pg/mL (Elecsys)", low=50, high=6000),
-            Column("TAU", unit="pg/mL (Elecsys)", low=20, high=3000),
-            Column("PTAU", unit="pg/mL (Elecsys)", low=2, high=400),
-        ),
-        unless="UPENNBIOMK_MASTER",
-    ),
+    Source("UPENNBIOMK_MASTER", _fluid("xMAP", ABETA=(20, 600), TAU=(5, 1500), PTAU=(1, 400)), median=True),
+    Source("UPENNBIOMK9", _ELECSYS, unless="UPENNBIOMK_MASTER"),
     Source("BLENNOWPLASMANFL", (Column("PLASMA_NFL", unit="ng/L", low=0.5, high=1000),)),
     Source("LABDATA"),
     Source("adni_plasma_qc_multiplex", log_scale=True),
@@ -53,11 +43,7 @@ class Clinical:
 
 
 def read_clinical(
-    scans: pd.DataFrame,
-    adnimerge: StudyTable | None,
-    paths: list[Path],
-    findings: list[Finding],
-    rules: Path | None = None,
+    scans: pd.DataFrame, adnimerge: StudyTable | None, paths: list[Path], findings: list[Finding], rules: Path | None
 ) -> Clinical:
     """Read clinical columns for scans (index scan; columns rid, visit, acquired).
 
@@ -98,11 +84,8 @@ def _default(scans: pd.DataFrame, paths: list[Path], findings: list[Finding]) ->
     for source in SOURCES:
         if source.unless and (there := find_table(source.table, paths)[0]):
             instead = find_table(source.unless, paths)[0] is not None
-            what = (
-                f"another scale, not mixed in; {source.unless} is read"
-                if instead
-                else f"read on its own scale, since {source.unless} is not there; never compare the two"
-            )
+            what = f"read on its own scale, since {source.unless} is not there; never compare the two"
+            what = f"another scale, not mixed in; {source.unless} is read" if instead else what
             note(findings, "other-scale", what, (there.name,))
             if instead:
                 continue

@@ -37,9 +37,8 @@ def people(scans: pd.DataFrame, adnimerge: StudyTable | None, findings: list[Fin
         column = Column("PTGENDER", kind="category", categories=("Female", "Male"), source="ADNIMERGE.PTGENDER")
         yield column, of_scans(sex)
     if "PTEDUCAT" in first:
-        read = read_numbers(adnimerge, "PTEDUCAT", findings, first["PTEDUCAT"])
         column = Column("PTEDUCAT", unit="years", low=0, high=30, source="ADNIMERGE.PTEDUCAT")
-        yield column, of_scans(read.amounts)
+        yield column, of_scans(read_numbers(adnimerge, "PTEDUCAT", findings, first["PTEDUCAT"]).amounts)
 
 
 def genotype(

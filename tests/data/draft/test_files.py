@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fusekit.data.draft.files import look
+from fusekit.data.draft.draft import look
 from fusekit.errors import DataError
 
 

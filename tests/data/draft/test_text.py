@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from fusekit.data.draft.draft import Draft
-from fusekit.data.draft.files import Found
+from fusekit.data.draft.draft import Draft, Found
 from fusekit.data.draft.pattern import Guess
 from fusekit.data.draft.text import as_toml
 

@@ -277,7 +277,7 @@ def test_rules_of_ones_own_are_handed_on(tree: Path, monkeypatch: pytest.MonkeyP
 
     def keep(*arguments: object, **rules: object) -> object:
         handed.append(rules)
-        return read_clinical(*arguments)  # type: ignore[arg-type]
+        return read_clinical(*arguments, None)  # type: ignore[arg-type]
 
     monkeypatch.setattr("fusekit_adni.task.read_clinical", keep)
     AdniAdTask().scan(tree, Quiet())
