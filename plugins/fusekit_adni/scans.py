@@ -158,15 +158,13 @@ def with_labels(
     """Keep the scans whose visit has one of the diagnoses, with their label."""
     keys = pd.MultiIndex.from_frame(scans[["rid", "visit"]])
     diagnosis = pd.Series(known.reindex(keys).to_numpy(), index=scans.index, dtype=object)
-    left, without = scans["subject"], diagnosis.isna()
-    lost = subjects_lost(left, left[~without])
-    message = "scans of visits without a diagnosis, left out"
-    note(findings, "no-diagnosis", message, left.index[without], dropped="scans", along=lost)
-    left = left[~without]
+    left, gone = scans["subject"], diagnosis.isna()
+    message, lost = "scans of visits without a diagnosis, left out", subjects_lost(left, left[~gone])
+    note(findings, "no-diagnosis", message, left.index[gone], dropped="scans", along=lost)
+    left = left[~gone]
     for other in sorted(set(diagnosis.dropna()) - set(classes)):
         gone = diagnosis[left.index] == other
-        lost = subjects_lost(left, left[~gone])
-        message = f"scans of visits with {other}, left out"
+        message, lost = f"scans of visits with {other}, left out", subjects_lost(left, left[~gone])
         note(findings, "other-diagnosis", message, left.index[gone], dropped="scans", along=lost)
         left = left[~gone]
     kept = diagnosis.isin(classes)

@@ -110,7 +110,6 @@ def draft(folder: Path, table: Path | None = None) -> Draft:
 
 
 def _one_each(cells: pd.DataFrame, subject: str, label: str) -> bool:
-    """Whether no subject has two values of a label."""
     pairs = cells.loc[~is_missing(cells[label]), [subject, label] if subject else [label]].drop_duplicates()
     return not subject or bool(pairs[subject].is_unique)
 

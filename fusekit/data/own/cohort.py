@@ -106,7 +106,6 @@ class _Reader(Reading):
         return self.joined.lines[~nameless]
 
     def _labels(self, rows: pd.Index) -> pd.Series:
-        """The class of each row that has one."""
         own = self.own
         labels = pd.Series(0, rows)
         with self.problems.gather():
@@ -152,7 +151,6 @@ class _Reader(Reading):
         return left.intersection(pd.Index(list(found.images), dtype=int)) if self.by_name else left
 
     def _clinical(self, rows: pd.Index) -> tuple[pd.DataFrame, tuple[Column, ...]]:
-        """Values by line of the table, and what they are."""
         columns: dict[str, Column] = {}
         values: dict[str, pd.Series] = {}
         inferred, empty = [], []

@@ -156,7 +156,6 @@ def decides(values: pd.Series, labels: pd.Series) -> bool:
 
 
 def _without_gaps(cells: pd.Series, declared: OwnColumn, blanks: frozenset[str], findings: list[Finding]) -> pd.Series:
-    """The cells, empty where they mean "no value"."""
     attribute = declared.attribute.attribute if declared.attribute else None
     missing = blanks | {text.lower() for text in declared.missing}
     if attribute:
@@ -188,7 +187,6 @@ def _numbers(cells: pd.Series, source: str, undetected: frozenset[str]) -> tuple
 
 
 def _converted(numbers: pd.Series, cells: pd.Series, known: Known, where: str, findings: list[Finding]) -> pd.Series:
-    """Amounts of an attribute as the cohort holds them."""
     attribute = known.attribute
     if known.factor != 1:
         what = f"column {cells.name!r}: {known.unit} to {attribute.unit}, times {known.factor:.5g}"

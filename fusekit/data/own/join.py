@@ -121,7 +121,6 @@ def join(path: Path, tables: Sequence[Further], problems: Problems, findings: li
 
 
 def _partner(joined: Joined, folder: Path, table: Further, problems: Problems, findings: list[Finding]) -> Part:
-    """Read one further table and find each row's line in it."""
     path = folder / table.file
     cells = read_table(path, table.key + table.columns)
     joined.require(table.to)

@@ -61,8 +61,7 @@ class Keys:
         if not all(isinstance(item, str | int | float) for item in items):
             self.wrong((*at, name), f'takes a list of texts such as ["a", "b"], not {value!r}.')
             return ()
-        texts = (str(item).lower() if isinstance(item, bool) else str(item).strip() for item in items)
-        return tuple(text.removesuffix(".0") for text in texts)
+        return tuple(str(item).lower() if isinstance(item, bool) else str(item).strip() for item in items)
 
     def choice(self, entries: dict[str, Any], name: str, choices: tuple[str, ...], at: tuple[str, ...] = ()) -> str:
         """Take one of some words; the first if there is none."""

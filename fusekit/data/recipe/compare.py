@@ -155,7 +155,6 @@ def _comparable(theirs: Recipe, mine: Recipe) -> list[str]:
 
 
 def _columns(theirs: Recipe, mine: Recipe) -> Iterator[Difference]:
-    """Differences of the classes and of the columns' rules."""
     if theirs.classes != mine.classes:
         message = f"the classes are {', '.join(mine.classes)}, not {', '.join(theirs.classes)}"
         yield Difference("other-classes", message=message)

@@ -66,7 +66,6 @@ def find_download(
 
 
 def _walk(folder: Path, tree: Tree, survey: _Survey, above: frozenset[tuple[int, int]]) -> None:
-    """Note subjects' folders at any depth, tables and sidecars."""
     status = folder.stat()
     here = (status.st_dev, status.st_ino)
     if here in above:
@@ -128,7 +127,6 @@ def _places(paths: Iterable[Path], folder: Path) -> str:
 
 
 def _nothing(folder: Path, wanted: list[Layout], tree: Tree, survey: _Survey) -> str:
-    """Say what was looked for, and what is there instead."""
     shapes = "; ".join(f"{_NAMES[name]}: {_SHAPES[name]}" for name in wanted)
     there = [f"{len(paths)} subjects' folders of {_NAMES[name]}" for name, paths in survey.subjects.items() if paths]
     links, archives = len(tree.outside), len(tree.archives)

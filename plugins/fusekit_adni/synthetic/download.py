@@ -109,7 +109,6 @@ def _write_images(
 
 
 def _images(rng: np.random.Generator, people: pd.DataFrame) -> Iterator[_Scan]:
-    """Every image of the download, in the order of the collection list."""
     number = 30000
     for person in people.sort_values("ptid").to_dict("records"):
         if rng.random() < WITHOUT_SCAN:

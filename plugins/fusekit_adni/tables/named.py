@@ -53,8 +53,11 @@ def _rows(table: StudyTable, rule: ColumnRule) -> pd.DataFrame:
             raise DataError(f"{rule.place}: {table.path.name} has no column {name!r}; {near}")
     rows = table.rows
     for name, texts in (rule.rows or {}).items():
-        plain = rows[name].str.upper().str.replace(r"^([+-]?\d+)\.0*$", r"\1", regex=True)  # 2.0 is 2
-        rows = rows[plain.isin({text.upper() for text in texts})]
+        plain = [
+            cells.str.upper().str.replace(r"^([+-]?\d+)\.0*$", r"\1", regex=True)
+            for cells in (rows[name], pd.Series(texts))
+        ]
+        rows = rows[plain[0].isin(plain[1])]  # 2.0 is 2
     if rows.empty:
         raise DataError(f"{rule.place}: no row of {table.path.name} is as the key 'rows' asks.")
     return rows

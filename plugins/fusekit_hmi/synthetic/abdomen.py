@@ -161,7 +161,6 @@ def _directions(rng: np.random.Generator, count: int, flat: float = 1.0) -> np.n
 
 
 def _texture(rng: np.random.Generator, shape: tuple[int, int, int], deviation: float) -> np.ndarray:
-    """A smooth random field, float32."""
     field = rng.normal(0, 1, (shape[0] // 3 + 2, 22, 22)).astype(np.float32)  # at knots; linear between them
     places = [np.linspace(0, k - 1, n)[:, None] - np.arange(k) for n, k in zip(shape, field.shape, strict=True)]
     z, y, x = (np.clip(1 - np.abs(p), 0, 1).astype(np.float32) for p in places)

@@ -39,7 +39,6 @@ def write_series(rng: np.random.Generator, folder: Path, patient: str, scan: Sca
 
 
 def _header(patient: str, style: Style) -> Any:
-    """What all slices of a series share."""
     from pydicom.dataset import Dataset, FileMetaDataset
     from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 

@@ -118,7 +118,7 @@ def test_all_mistakes_come_at_once_and_one_text_is_a_list(tmp_path: Path) -> Non
     with pytest.raises(DataError, match=r"2 things to put right:\n.*line 4: column\[1\]\.low .*\n.*line 5: .*\.signed"):
         read_column_rules(_write(tmp_path, ENTRY + "low = 'a'\nsigned = 3\n"))
     rules = read_column_rules(_write(tmp_path, "people = 'AGE'\n" + ENTRY + "missing = -4.0\n"))
-    assert (rules.people, rules.columns[0].missing) == (("AGE",), ("-4",))
+    assert (rules.people, rules.columns[0].missing) == (("AGE",), ("-4.0",))
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
