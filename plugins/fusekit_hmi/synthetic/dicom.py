@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,27 +45,16 @@ def _header(patient: str, style: Style) -> Any:
 
     header: Any = Dataset()
     header.file_meta = FileMetaDataset()
-    header.file_meta.MediaStorageSOPClassUID = CTImageStorage
+    header.file_meta.MediaStorageSOPClassUID = header.SOPClassUID = CTImageStorage
     header.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    header.SOPClassUID = CTImageStorage
-    header.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
-    header.Modality = "CT"
+    for keyword, value in tomllib.loads(Path(__file__).with_name("series.toml").read_text(encoding="utf-8")).items():
+        setattr(header, keyword, value)
     header.Manufacturer, header.ManufacturerModelName = style.maker, style.model
     header.PatientName, header.PatientID = f"SYNTHETIC^{patient}", patient
-    header.PatientBirthDate = header.PatientSex = header.StudyDate = header.StudyTime = ""
-    header.AccessionNumber = header.ReferringPhysicianName = header.StudyID = ""
-    header.StudyDescription, header.SeriesDescription = "SYNTHETIC ABDOMEN", "PORTAL VENOUS 5.0"
-    header.SeriesNumber, header.BodyPartExamined, header.KVP = 3, "ABDOMEN", 120
-    header.StudyInstanceUID = _uid(f"{patient} study")
-    header.SeriesInstanceUID = _uid(f"{patient} series")
-    header.FrameOfReferenceUID, header.PositionReferenceIndicator = _uid(f"{patient} frame"), ""
-    header.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
+    header.StudyInstanceUID, header.SeriesInstanceUID = _uid(f"{patient} study"), _uid(f"{patient} series")
+    header.FrameOfReferenceUID = _uid(f"{patient} frame")
     header.PixelSpacing, header.SliceThickness = [PIXEL, PIXEL], THICKNESS
-    header.SamplesPerPixel, header.PhotometricInterpretation = 1, "MONOCHROME2"
-    header.BitsAllocated = header.BitsStored = 16
-    header.HighBit, header.PixelRepresentation = 15, int(style.intercept == 0)
-    header.RescaleSlope, header.RescaleIntercept, header.RescaleType = 1, style.intercept, "HU"
-    header.WindowCenter, header.WindowWidth = 40, 400
+    header.PixelRepresentation, header.RescaleIntercept = int(style.intercept == 0), style.intercept
     return header
 
 
