@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 
@@ -12,28 +14,15 @@ from fusekit.data.clinical.tables import is_missing, to_number
 from fusekit.data.own.columns import MANY
 from fusekit.errors import DataError
 
-#: Names of outcomes.
-LABEL = re.compile(
-    r"outcome|label|diagnos|dx|class|target|group|status|response|malign|event|result|patholog|grade|converted|disease",
-    re.IGNORECASE,
+_NAMES = tomllib.loads(Path(__file__).with_name("names.toml").read_text(encoding="utf-8"))
+LABEL, _SUBJECT, _SCAN, _SHORTCUT = (
+    re.compile("".join(pattern.split()), re.IGNORECASE) for pattern in _NAMES["patterns"].values()
 )
-_SUBJECT = re.compile(r"subject|patient|participant|person|ptid|^pid$|proband|case", re.IGNORECASE)
-_SCAN = re.compile(r"scan|image|study|series|session|visit|accession|exam", re.IGNORECASE)
-_SHORTCUT = re.compile(
-    r"(^|[^a-z])(site|centre|center|hospital|clinic|scanner|device|vendor|manufacturer|model|station|batch|plate|kit|"
-    r"protocol|phase|operator|reader|field_?strength)",
-    re.IGNORECASE,
-)
+_UNITS: dict[str, str] = _NAMES["units"]
 _IDS = re.compile(r"(?i:(^|[^a-z])(id|uid|no|nr|number|code|key|mrn|name)$|^(id|rid)([^a-z]|$))|[a-z]ID$")
 _DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}([T ].*)?|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|(19|20)\d{6}")
 _UNKNOWN = frozenset({"unknown", "unk", "?", "-", "--", "nd", "n.d.", "missing", "none", "null", "#n/a"})
 _CODES = ("-1", "-4", "-8", "-9", "-99", "-999", "-9999")
-_UNITS = {
-    "year": "years", "years": "years", "yrs": "years", "kg": "kg", "g": "g", "cm": "cm", "mm": "mm", "m": "m",
-    "ml": "mL", "mm3": "mm3", "cm3": "cm3", "mmhg": "mmHg", "bpm": "bpm", "percent": "%", "pct": "%", "days": "days",
-    "months": "months", "mgdl": "mg/dL", "mg_dl": "mg/dL", "g_dl": "g/dL", "ng_ml": "ng/mL", "pg_ml": "pg/mL",
-    "ug_l": "ug/L", "umol_l": "umol/L", "mmol_l": "mmol/L", "u_l": "U/L", "iu_l": "IU/L", "u_ml": "U/mL",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
