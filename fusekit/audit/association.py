@@ -1,7 +1,5 @@
 """How strongly things go together with a label, and whether chance would do as much."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, TypeVar

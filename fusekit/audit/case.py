@@ -1,7 +1,5 @@
 """What the audit looks at."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property

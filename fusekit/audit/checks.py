@@ -1,7 +1,5 @@
 """The audit: every check in the order in which it is read, and what a refusal stops."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 
 import pandas as pd

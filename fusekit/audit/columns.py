@@ -1,7 +1,5 @@
 """Inputs that give the answer away: by their name, by their values, by what a single one of them can do."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from math import lgamma, log

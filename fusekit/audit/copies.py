@@ -1,7 +1,5 @@
 """One image under two subjects: the same file twice, or saved again in another way."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from fusekit.audit.case import Case, note

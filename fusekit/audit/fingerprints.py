@@ -11,8 +11,6 @@ from the cohort's mean, after everything that saving again may change has been f
 Measured on synthetic brains: see docs/explanation/audit.md.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Folds that differ: a test that is easier, or harder, than the training."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import cast
 

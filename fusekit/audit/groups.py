@@ -1,7 +1,5 @@
 """Circumstances that go with the label: where, when and on what subjects were scanned, and how old they were."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Gaps that know the answer: who was examined depends on what was suspected."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

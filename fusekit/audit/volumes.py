@@ -1,7 +1,5 @@
 """Volumes unlike the others of the cohort: another protocol, a turned axis, a cut-off head."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

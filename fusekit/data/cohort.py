@@ -1,7 +1,5 @@
 """The cohort: one row per scan, one set of clinical values per scan, and what was found while it was put together."""
 
-from __future__ import annotations
-
 import math
 import re
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Split subjects, never scans or slices, into folds."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 import numpy as np

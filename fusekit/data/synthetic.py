@@ -1,7 +1,5 @@
 """What synthetic cohorts share: how strongly the label shows, seeds, a README, files written in parallel."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor

@@ -1,13 +1,11 @@
 """A task: where a cohort comes from, and what is predicted."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Self
 
 from fusekit.data.cohort import Cohort
 from fusekit.data.slices.policy import SlicePolicy
@@ -38,7 +36,7 @@ class Published:
     note: str = ""
 
     @classmethod
-    def table(cls, number: int, note: str, differ: float, *arms: tuple[float, ...]) -> tuple[Published, ...]:
+    def table(cls, number: int, note: str, differ: float, *arms: tuple[float, ...]) -> tuple[Self, ...]:
         """The three arms of a table of Yang et al. 2021, in percent: accuracy, sensitivity, specificity, PPV, NPV.
 
         ``differ`` are the points by which PPV and NPV differ from what the others imply.

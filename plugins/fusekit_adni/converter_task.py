@@ -1,7 +1,5 @@
 """The task ``mci-converter``: who with mild cognitive impairment develops dementia, from the baseline visit."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Literal
 

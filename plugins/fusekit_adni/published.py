@@ -1,7 +1,5 @@
 """What was published for ADNI's tasks, to show beside our own."""
 
-from __future__ import annotations
-
 from fusekit.data import Published
 
 _NOTE = (

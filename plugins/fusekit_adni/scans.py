@@ -1,7 +1,5 @@
 """From images to scans: which visit each belongs to, which one of a visit is kept, and its diagnosis."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import replace
 from itertools import product

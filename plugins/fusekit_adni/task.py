@@ -1,7 +1,5 @@
 """What ADNI's tasks share, and ``adni-ad``: Alzheimer's disease against normal cognition."""
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from dataclasses import replace
 from pathlib import Path

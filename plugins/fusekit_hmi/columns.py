@@ -1,7 +1,5 @@
 """Which columns of a table the task takes: by their usual names, known attributes, and what was asked for."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -4,8 +4,6 @@ Patterns over names, since every hospital calls them differently. Microvascular 
 so whatever else is seen there is known no earlier than the answer itself.
 """
 
-from __future__ import annotations
-
 import re
 import tomllib
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The task ``hmi``: microvascular invasion of a liver tumour, from CT and what is known before the operation."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 from typing import Any

@@ -1,10 +1,8 @@
 """One clinical column as a model reads it: fitted on training values, and guarding what is read for new patients."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Annotated, Any, Literal, NotRequired
+from typing import Annotated, Any, Literal, NotRequired, Self
 
 import numpy as np
 import pandas as pd
@@ -54,7 +52,7 @@ class EncodedColumn:
     levels: tuple[float, ...] = ()  # a few training values to try; empty for categories, and in older bundles
 
     @classmethod
-    def fit(cls, values: pd.Series, column: Column) -> EncodedColumn:
+    def fit(cls, values: pd.Series, column: Column) -> Self:
         """Measure a column on training values; refuse text or infinity as a number, and undeclared categories."""
         masked = bool(values.isna().any())
         observed = values[values.notna()]
@@ -158,7 +156,7 @@ class EncodedColumn:
         return {name: list(value) if isinstance(value, tuple) else value for name, value in plain.items()}
 
     @classmethod
-    def from_json(cls, plain: Mapping[str, Any]) -> EncodedColumn:
+    def from_json(cls, plain: Mapping[str, Any]) -> Self:
         """The way back, exact."""
         exact: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()

@@ -1,7 +1,5 @@
 """Read tables as people export them: encodings, separators and quoting recognised, every cell kept as text."""
 
-from __future__ import annotations
-
 import codecs
 import csv
 import io

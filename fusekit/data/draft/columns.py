@@ -1,7 +1,5 @@
 """What the columns of a table seem to be: label, number, category, or something that must not be an input."""
 
-from __future__ import annotations
-
 import re
 import tomllib
 from contextlib import suppress

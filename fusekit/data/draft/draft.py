@@ -1,7 +1,5 @@
 """A first TOML for people's own data: look at a folder and a table, and write down what they seem to be."""
 
-from __future__ import annotations
-
 import os
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Which columns of a table name the images, found by comparing values with paths."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator

@@ -1,7 +1,5 @@
 """A draft as TOML, with comments that say why each line is as it is."""
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path

@@ -1,7 +1,5 @@
 """DICOM series: slices sorted by where they lie in the body, in the units of their modality."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """DICOM as files: which files are DICOM, and what is in them, within the memory that their size warrants."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Sequence
 from pathlib import Path

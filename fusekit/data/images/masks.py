@@ -1,7 +1,5 @@
 """Masks: drawn on the same grid as their image, they say which slices to look at."""
 
-from __future__ import annotations
-
 from itertools import product
 
 import numpy as np

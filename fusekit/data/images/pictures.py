@@ -1,7 +1,5 @@
 """Pictures: PNG, JPEG, TIFF and BMP files as volumes of one slice, grey values as they were stored."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Volumes: an image file becomes a float array in a known orientation, or an error that names the file."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property

@@ -1,7 +1,5 @@
 """Clinical attributes that are known by name: how they are called, in which units they come, and what is plausible."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """From a description of people's own data to a cohort: joined by id, checked as a whole, everything wrong at once."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Cells of people's own tables as labels, numbers and categories, as far as it is known what they are."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """What a TOML or a task says about people's own data: nothing has been looked at yet."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Images whose folder or file is called after an id of the table, and which id that is."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence

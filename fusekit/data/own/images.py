@@ -1,7 +1,5 @@
 """Find the image of every row of a table by its id: what is missing, found twice or shared is listed with its line."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path

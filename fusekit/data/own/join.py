@@ -1,7 +1,5 @@
 """Tables joined by key: one row per scan, and for every cell the file and line that it came from."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property

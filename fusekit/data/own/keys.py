@@ -1,7 +1,5 @@
 """Keys of a TOML, taken out one by one; what does not fit is noted with its line."""
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Callable, Iterable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Where a row's image lies: a pattern with column names in braces, or a path in a cell; never outside the folder."""
 
-from __future__ import annotations
-
 import glob
 import os
 import re

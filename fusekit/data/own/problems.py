@@ -1,7 +1,5 @@
 """Everything that is wrong with people's own data, gathered and reported at once."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator

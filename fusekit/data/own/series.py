@@ -1,7 +1,5 @@
 """DICOM series: what a folder of files holds, by their headers."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The TOML in which people describe their own data: read, and every key of it checked."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import fields, replace
 from pathlib import Path

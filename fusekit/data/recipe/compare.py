@@ -1,7 +1,5 @@
 """A recipe held against a cohort: the same scans in the same order, and where the two differ, subject by subject."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any

@@ -1,7 +1,5 @@
 """What a recipe holds of a scan instead of image and values: digests that only who has the image can compare."""
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import json

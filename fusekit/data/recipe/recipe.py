@@ -1,7 +1,5 @@
 """A recipe: which scans a cohort holds and by which rules, to be shared where images and values may not be."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 import shutil
@@ -9,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pandas as pd
 from pydantic import JsonValue, with_config
@@ -61,7 +59,7 @@ class Recipe:
         options: Mapping[str, Mapping[str, Any]],
         versions: Mapping[str, str],
         progress: Progress,
-    ) -> Recipe:
+    ) -> Self:
         """Make the recipe of a cohort: reads every image once."""
         columns = tuple(replace(column, source=_FOLDERS.sub("", column.source)) for column in cohort.columns)
         findings: dict[str, int] = {}
@@ -101,7 +99,7 @@ class Recipe:
         texts = dict.fromkeys(ids.astype(str).to_numpy().ravel())
         return [text for text in texts if _DATE.search(text) or names & set(re.split(r"[\W_]+", text.casefold()))]
 
-    def write(self, folder: Path) -> tuple[Recipe, list[str]]:
+    def write(self, folder: Path) -> tuple[Self, list[str]]:
         """Write ``recipe.json``, ``scans.csv`` and the TOML files that options name into a folder.
 
         Returns the recipe as written, and the options that could not go in: paths of this machine.

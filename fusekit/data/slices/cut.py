@@ -1,7 +1,5 @@
 """Cut slices, or the whole, out of a volume: which ones, how bright, which way up."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from fusekit.data.images.masks import largest_slices, refuse_other_grid

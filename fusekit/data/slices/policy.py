@@ -1,7 +1,5 @@
 """Which slices of a volume are used, and at which size: written into every manifest and bundle."""
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass
 from math import isfinite
 from typing import Any, Literal, get_args

@@ -1,7 +1,5 @@
 """How a slice store comes into being: volumes are read once, by all cores, and what is done stays done."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor

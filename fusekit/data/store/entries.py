@@ -1,7 +1,5 @@
 """What lies in the cache: listed with what it is, and deleted unless a process uses it."""
 
-from __future__ import annotations
-
 import re
 import time
 from collections.abc import Mapping

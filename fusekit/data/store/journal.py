@@ -1,7 +1,5 @@
 """What is written of a slice store while it grows: a line per scan, after the scan's bytes are there."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Iterator

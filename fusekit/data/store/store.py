@@ -1,14 +1,12 @@
 """The slice store: every slice of a cohort in one contiguous file, cut once and shared by every run."""
 
-from __future__ import annotations
-
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
 from math import ceil, prod
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -54,7 +52,7 @@ class SliceStore:
         return bool((self.volumes["orientation"] != "").all())
 
     @classmethod
-    def open(cls, folder: Path) -> SliceStore:
+    def open(cls, folder: Path) -> Self:
         """Open a store that was built before, or refuse a damaged one; ``damage`` checks the slices themselves."""
         try:
             description: dict[str, Any] = dict(read_json(folder / DESCRIPTION, StoreJson))

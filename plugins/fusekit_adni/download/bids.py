@@ -4,8 +4,6 @@
 ``subjects/<sub>/<ses>/t1_linear/<sub>_<ses>_..._T1w.nii.gz``.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """An image on disk, and everything that lies below a folder, whatever its layout."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass, field
 from datetime import date

@@ -1,7 +1,5 @@
 """Find images and tables below a folder, and recognise the layout that they are in; ``--layout`` overrides it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path

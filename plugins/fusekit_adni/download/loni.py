@@ -1,7 +1,5 @@
 """Images as the LONI archive delivers them: ``.../<PTID>/<description>/<date>/<S.. or I..>/<files>``."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime

@@ -1,7 +1,5 @@
 """Walk a data folder: links that lead out of it are not followed, archives are not opened, and both are noted."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

@@ -3,8 +3,6 @@
 The end of follow-up makes no one stable: that takes MCI seen as late as the rule asks.
 """
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace

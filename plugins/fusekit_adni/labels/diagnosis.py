@@ -1,7 +1,5 @@
 """The diagnosis at a visit, from DXSUM by phase, else from ADNIMERGE."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import pandas as pd

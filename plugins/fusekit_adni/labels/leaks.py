@@ -4,8 +4,6 @@ Patterns, not a list of tables: exports gain columns, and people merge tables by
 strong and not circular: amyloid, tau and NfL in fluid or PET, and the volume of the hippocampus.
 """
 
-from __future__ import annotations
-
 import re
 import tomllib
 from pathlib import Path

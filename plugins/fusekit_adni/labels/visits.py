@@ -1,7 +1,5 @@
 """Visit codes, and which row of a table belongs to which scan."""
 
-from __future__ import annotations
-
 import re
 from datetime import date
 

@@ -1,7 +1,5 @@
 """Write a synthetic cohort as a LONI download: image tree, collection list, study tables."""
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Iterator
 from dataclasses import dataclass, replace

@@ -3,8 +3,6 @@
 Everything is drawn given the diagnosis, so that with all strengths at 0 everything is independent of it.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

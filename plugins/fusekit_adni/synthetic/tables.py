@@ -1,7 +1,5 @@
 """The study tables of a synthetic download, with the oddities of real exports: codes, censoring, gaps, duplicates."""
 
-from __future__ import annotations
-
 import csv
 import tomllib
 from datetime import date, timedelta

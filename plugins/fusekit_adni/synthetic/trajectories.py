@@ -4,8 +4,6 @@ The biology is that of ``subjects``: people who fall ill within three years look
 within five years like people with MCI, later or never like people without disease.
 """
 
-from __future__ import annotations
-
 from datetime import date, timedelta
 from math import log
 from typing import Any

@@ -1,7 +1,5 @@
 """A BIDS tree's own tables, ``participants.tsv`` and ``*_sessions.tsv``, where study tables are absent."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace

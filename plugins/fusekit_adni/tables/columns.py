@@ -3,11 +3,10 @@
 No default table is required. Columns that give the diagnosis away are never inputs: see ``fusekit_adni.labels.leaks``.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 import pandas as pd
 
@@ -42,7 +41,7 @@ class Clinical:
     seen: frozenset[int]  # roster ids that have a row in any table of measurements
 
     @classmethod
-    def of(cls, parts: Sequence[Values], seen: Iterable[int], scans: pd.DataFrame, findings: list[Finding]) -> Clinical:
+    def of(cls, parts: Sequence[Values], seen: Iterable[int], scans: pd.DataFrame, findings: list[Finding]) -> Self:
         """Keep the columns that have a value for any scan."""
         empty = [column.name for column, values in parts if values.isna().all()]
         note(findings, "column-without-values", "columns without a value for any scan, left out", empty)

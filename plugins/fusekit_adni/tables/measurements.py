@@ -1,7 +1,5 @@
 """Tables of measurements: which row is a scan's, and its columns as numbers with a record of censoring."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 

@@ -1,7 +1,5 @@
 """The columns that a ``columns.toml`` names, read from the study tables."""
 
-from __future__ import annotations
-
 from difflib import get_close_matches
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """``columns.toml``: which columns of which tables are the clinical inputs, and how their cells are read."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path

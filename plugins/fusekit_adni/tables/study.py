@@ -1,7 +1,5 @@
 """Study tables: found by name whatever their dates, read with this archive's codes for missing values."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass

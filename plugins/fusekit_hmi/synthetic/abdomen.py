@@ -4,8 +4,6 @@ Coordinates are DICOM's, in mm: x to the patient's left, y to the back, z upward
 of z. Two signs of invasion can be set: how ragged the tumour's margin is, and how many satellites lie around it.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Write a synthetic cohort: a clinical table, a DICOM series per patient, masks for half of them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any

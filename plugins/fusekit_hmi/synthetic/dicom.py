@@ -1,7 +1,5 @@
 """Write a scan as CT scanners do: one DICOM file per slice, in no order, with what belongs into a CT header."""
 
-from __future__ import annotations
-
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path

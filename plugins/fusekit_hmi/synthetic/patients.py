@@ -3,8 +3,6 @@
 Everything is drawn given the invasion, so that with all strengths at 0 everything is independent of it.
 """
 
-from __future__ import annotations
-
 import tomllib
 from functools import partial
 from pathlib import Path

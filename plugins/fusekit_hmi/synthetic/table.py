@@ -1,7 +1,5 @@
 """The clinical table of a synthetic cohort, with the oddities of real ones: gaps, bounds, later columns."""
 
-from __future__ import annotations
-
 import tomllib
 from pathlib import Path
 
