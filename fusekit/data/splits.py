@@ -52,10 +52,8 @@ def set_aside(labels: pd.Series, share: float, seed: int | tuple[int, ...]) -> p
     if share == 0:
         return labels.index[:0]
     labels = labels.sort_index()
-    counts = labels.value_counts()
-    classes = len(counts)
-    wanted = round(share * len(labels))
-    if counts.min() < 2 or not classes <= wanted <= len(labels) - classes:
+    counts, wanted = labels.value_counts(), round(share * len(labels))
+    if counts.min() < 2 or not len(counts) <= wanted <= len(labels) - len(counts):
         raise DataError(
             f"a validation part of {share:g} cannot be set aside from {len(labels)} training subjects, of whom the "
             f"rarest class has {counts.min()}: every class must be on both sides. Use another "
@@ -64,11 +62,9 @@ def set_aside(labels: pd.Series, share: float, seed: int | tuple[int, ...]) -> p
     from sklearn.model_selection import train_test_split
 
     state = int(np.random.default_rng(seed).integers(2**32))
-    _, aside = train_test_split(
-        labels.index.to_numpy(), test_size=wanted, stratify=labels.to_numpy(), random_state=state
-    )
-    kept: pd.Index = pd.Index(sorted(aside), name=labels.index.name)
-    return kept
+    names, by = labels.index.to_numpy(), labels.to_numpy()
+    aside = train_test_split(names, test_size=wanted, stratify=by, random_state=state)[1]
+    return pd.Index(sorted(aside), name=labels.index.name)
 
 
 def refuse_leakage(train: Iterable[str], test: Iterable[str]) -> None:

@@ -45,8 +45,8 @@ class Strengths:
     most: ClassVar[float] = inf
 
     def __post_init__(self) -> None:
-        limits = {"image_effect": (self.image, inf), "table_effect": (self.table, self.most)}
-        for name, (value, most) in (limits | {"interaction": (self.interaction, inf)}).items():
+        table = (self.table, "table_effect", self.most)
+        for value, name, most in ((self.image, "image_effect", inf), table, (self.interaction, "interaction", inf)):
             if not (isfinite(value) and 0 <= value <= most):
                 limit = "0 or more" if most == inf else f"from 0 to {most:g}"
                 raise OptionError(f"{name} takes a number {limit}, not {value:g}.")
@@ -69,9 +69,7 @@ class Strengths:
 
     def write_readme(self, folder: Path, about: str, seed: int, people: str) -> None:
         """Say in the folder what it is."""
-        text = _README.format(
-            about=about, seed=seed, people=people, image=self.image, table=self.table, interaction=self.interaction
-        )
+        text = _README.format(about=about, seed=seed, people=people, **vars(self))
         (folder / "README.txt").write_text(text, encoding="utf-8")
 
 

@@ -76,13 +76,10 @@ def _listed(download: Download, findings: list[Finding]) -> pd.Series:
 
 def dated(download: Download, tables: list[StudyTable]) -> Download:
     """Give images whose place says no day that of their visit's exam, from the first table that has it."""
-    days = exam_days(tables).to_dict()
-    images = [
-        replace(image, acquired=day.date())
-        if image.acquired is None and (day := days.get((image.rid, image.visit))) is not None
-        else image
-        for image in download.images
-    ]
+    days, images = exam_days(tables).to_dict(), []
+    for image in download.images:
+        day = image.acquired or days.get((image.rid, image.visit))
+        images.append(replace(image, acquired=day.date()) if isinstance(day, pd.Timestamp) else image)
     return replace(download, images=images)
 
 

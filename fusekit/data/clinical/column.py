@@ -122,10 +122,7 @@ class EncodedColumn:
         text = cells.map(lambda cell: "" if pd.isna(cell) else str(cell).strip()).astype(object)
         if self.is_number:
             return to_number(text, source)
-        gaps = is_missing(text) & ~text.isin(self.categories)
-        return pd.Series(
-            [None if gap else cell for cell, gap in zip(text, gaps, strict=True)], text.index, dtype=object
-        )
+        return text.where(~is_missing(text) | text.isin(self.categories), None)
 
     def check(self, values: pd.Series, source: str, allow_out_of_range: bool) -> None:
         """Refuse an unknown category, or a number out of the plausible range."""
@@ -158,9 +155,7 @@ class EncodedColumn:
     @classmethod
     def from_json(cls, plain: Mapping[str, Any]) -> Self:
         """The way back, exact."""
-        exact: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()
-        }
+        exact: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in plain.items()}
         column = Column(**{field.name: exact[field.name] for field in fields(Column)})
         names = [field.name for field in fields(cls) if field.name in exact]  # older bundles have fewer
         return cls(column, **{name: exact[name] for name in names})

@@ -50,10 +50,13 @@ def read_dicom(path: Path) -> Volume | None:
     Refused are damaged files, several series, colours, slices without a position, repeated, with gaps, or of different
     size or direction, and a transfer syntax without decoder.
     """
-    files = _files(path)
+    whole = path.is_dir()
+    if not (whole or is_dicom(path)):
+        return None
+    files = sorted(file for file in (path if whole else path.parent).iterdir() if is_dicom(file))
     if not files:
         return None
-    wanted = None if path.is_dir() else _series_of(path, read_dataset(path))
+    wanted = None if whole else _series_of(path, read_dataset(path))
     series: dict[str, list[_Frame]] = {}
     for file in files:
         header = read_dataset(file)
@@ -69,19 +72,9 @@ def read_dicom(path: Path) -> Volume | None:
     frames, step = _in_order(path, next(iter(series.values())))
     first = frames[0]
     lps = np.eye(4)
-    lps[:3, 0] = first.axes[0] * first.pixel[1]
-    lps[:3, 1] = first.axes[1] * first.pixel[0]
-    lps[:3, 2] = step
-    lps[:3, 3] = first.position
+    lps[:3] = np.stack([first.axes[0] * first.pixel[1], first.axes[1] * first.pixel[0], step, first.position], axis=1)
     affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ lps  # DICOM counts to the left and to the back, FuseKit the other way
     return canonical(path, lambda: _pixels(frames), affine)
-
-
-def _files(path: Path) -> list[Path]:
-    """The DICOM files of a folder, or those beside a DICOM file."""
-    if path.is_dir():
-        return sorted(file for file in path.iterdir() if is_dicom(file))
-    return _files(path.parent) if is_dicom(path) else []
 
 
 @contextmanager

@@ -59,14 +59,14 @@ class OwnData:
     images: Place
     masks: Place | None
     subject: str
-    scan: str
+    scan: str = ""
     label: str
     classes: dict[str, tuple[str, ...]]
     leave_out: tuple[str, ...]
     columns: tuple[OwnColumn, ...]
-    groups: tuple[str, ...]
+    groups: tuple[str, ...] = ()
     subgroups: tuple[str, ...]
-    tables: tuple[Further, ...]
+    tables: tuple[Further, ...] = ()
     without_image: str  # "refuse" rows without an image; "leave out" them; "leave out empty" cells, but no wrong paths
     metrics: tuple[str, ...]
     preset: Preset

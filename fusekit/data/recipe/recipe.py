@@ -3,6 +3,7 @@
 import hashlib
 import re
 import shutil
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -26,6 +27,8 @@ RECIPE, SCANS = "recipe.json", "scans.csv"
 
 #: Parts of the command line that decide which cohort it is.
 PARTS = ("task", "synthetic")
+#: Part -> option -> value.
+Given = Mapping[str, Mapping[str, Any]]
 
 # Where an absolute path begins, up to its last separator: what comes after is a file's own name.
 _FOLDERS = re.compile(r"""(^|(?<=[\s'"(=]))(~[^/\\]*|[A-Za-z]:|file:)?[/\\]([^/\\]*[/\\])*""")
@@ -38,9 +41,7 @@ class Recipe:
 
     task: str
     synthetic: bool
-    options: Mapping[
-        str, Mapping[str, Any]
-    ]  # task or synthetic -> option -> value; of a file, its path on this machine
+    options: Given  # of a file, its path on this machine
     classes: tuple[str, ...]
     columns: tuple[Column, ...]  # their sources name no folder
     scans: pd.DataFrame  # as digest_scans returns them
@@ -51,20 +52,13 @@ class Recipe:
 
     @classmethod
     def of(
-        cls,
-        cohort: Cohort,
-        *,
-        task: str,
-        synthetic: bool,
-        options: Mapping[str, Mapping[str, Any]],
-        versions: Mapping[str, str],
-        progress: Progress,
+        cls, cohort: Cohort, *, task: str, synthetic: bool, options: Given, versions: dict[str, str], progress: Progress
     ) -> Self:
         """Make the recipe of a cohort: reads every image once."""
         columns = tuple(replace(column, source=_FOLDERS.sub("", column.source)) for column in cohort.columns)
-        findings: dict[str, int] = {}
+        findings = Counter[str]()
         for finding in cohort.findings:  # not their messages and items, which may hold paths, dates and values
-            findings[finding.code] = findings.get(finding.code, 0) + finding.count
+            findings[finding.code] += finding.count
         # In the order of ids: a task may list its scans class by class, and that order would give the labels away.
         scans = digest_scans(cohort, columns, progress).sort_index(kind="stable")
         day = datetime.now(UTC).date().isoformat()
@@ -75,7 +69,7 @@ class Recipe:
         """Image ids; None where the task has none."""
         return frozenset(self.scans["image_id"]) if "image_id" in self.scans else None
 
-    def overlaid(self, task: str, given: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    def overlaid(self, task: str, given: Given) -> dict[str, dict[str, Any]]:
         """Return the recipe's options, overruled by those that were given; refuse a recipe of another task."""
         own = {Path(task).suffix, Path(self.task).suffix} == {".toml"}  # people name their own files as they like
         if Path(task).name != self.task and not own:
@@ -83,7 +77,7 @@ class Recipe:
         parts = dict.fromkeys((*self.options, *given))
         return {part: {**self.options.get(part, {}), **given.get(part, {})} for part in parts}
 
-    def overruled(self, options: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    def overruled(self, options: Given) -> list[str]:
         """List which of the recipe's options have another value in ``options``."""
         return [
             f"{part}.{name} is {_as_text(options[part][name])}, not the recipe's {_as_text(value)}"

@@ -98,10 +98,8 @@ def hold(folder: Path) -> None:
         if folder not in _held:
             with alone(folder, lambda: None):
                 users(folder)  # sweeps the marks of processes that are gone
-                mark = FileLock(
-                    folder.parent / LOCKS / f"{folder.name}.{os.getpid()}-{secrets.token_hex(4)}.use",
-                    thread_local=False,
-                )
+                name = f"{folder.name}.{os.getpid()}-{secrets.token_hex(4)}.use"
+                mark = FileLock(folder.parent / LOCKS / name, thread_local=False)
                 mark.acquire(timeout=0)
                 _held[folder] = mark
         os.utime(folder)
