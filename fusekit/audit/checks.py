@@ -92,5 +92,5 @@ def _paragraph(finding: Finding) -> str:
     more = f" and {finding.count - 10} more" if finding.count > 10 else ""
     return (
         f"- {finding.code} ({finding.count}): {finding.message}\n  {'; '.join(finding.items[:10])}{more}.\n"
-        f"  {finding.advice} To go on all the same: --allow {finding.code}"
+        f"  {finding.advice} To continue anyway: --allow {finding.code}"
     )

@@ -6,7 +6,7 @@ from the cohort's mean, after everything that saving again may change has been f
 
 1. Fast, for all pairs: the correlation of two residuals. Two people's are independent, two copies' the same.
 2. For the pairs that are left: how much of one volume's residual is explained if the other, with its own square,
-   shading and shift, stands in for the mean. Another person explains less than the mean does.
+   shading and shift, replaces the mean. Another person explains less than the mean does.
 
 Measured on synthetic brains: see docs/explanation/audit.md.
 """

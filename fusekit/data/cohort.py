@@ -109,7 +109,7 @@ class Cohort:
             raise DataError("the cohort has no scans; nothing can be trained or tested.")
         repeated = self.scans.index[self.scans.index.duplicated()].unique()
         if len(repeated):
-            raise DataError(f"{len(repeated)} scan ids stand twice: {first_ten(repeated)}.")
+            raise DataError(f"{len(repeated)} scan ids are repeated: {first_ten(repeated)}.")
         if not self.scans.index.equals(self.clinical.index):
             raise DataError("the cohort's scans and its clinical values are not the same rows in the same order.")
         if list(self.clinical.columns) != [column.name for column in self.columns]:

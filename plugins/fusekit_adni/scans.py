@@ -86,9 +86,9 @@ def dated(download: Download, tables: list[StudyTable]) -> Download:
 def note_left_aside(download: Download, findings: list[Finding]) -> None:
     """Note what lies below the folder and is not read."""
     note(findings, "empty-leaf", "image folders or sessions without an image", download.empty)
-    note(findings, "mask", "masks and segmentations left aside", download.skipped)
-    note(findings, "other-sequence", "images that are no T1-weighted MRI, left aside", download.others)
-    message = "folders and files whose names are no ADNI subject's, left aside"
+    note(findings, "mask", "masks and segmentations, not used", download.skipped)
+    note(findings, "other-sequence", "images that are no T1-weighted MRI, not used", download.others)
+    message = "folders and files whose names are no ADNI subject's, not used"
     note(findings, "not-a-subject", message, download.strangers)
     note(findings, "link-outside", "links that lead out of the folder, or nowhere, not followed", download.outside)
     count = len(download.archives)
@@ -116,7 +116,7 @@ def one_per_visit(
     ordered = ranked.sort_values(["subject", "visit", "rank"], kind="stable")
     repeated = ordered.duplicated(["subject", "visit"])
     further = ordered.loc[repeated, "image"]
-    message = "further images of a subject's visit, left aside"
+    message = "further images of a subject's visit, not used"
     note(findings, "duplicate-scan", message, further, dropped="scans", along=0)
     kept = ordered[~repeated]
     names = [image.scan(visit) for image, visit in zip(kept["found"], kept["visit"], strict=True)]

@@ -64,7 +64,7 @@ def test_a_refusal_names_code_first_ten_items_advice_and_the_way_out() -> None:
     assert "for 2 reasons" in text
     assert "- leaky-column (12): columns." in text
     assert "c0; c1; c2; c3; c4; c5; c6; c7; c8; c9 and 2 more." in text
-    assert "Take them out. To go on all the same: --allow leaky-column" in text
+    assert "Take them out. To continue anyway: --allow leaky-column" in text
     assert "--allow two-sides" in text
 
 

@@ -60,7 +60,7 @@ def read_table(path: Path, required: Sequence[str] = ()) -> pd.DataFrame:
     repeated = table.columns[table.columns.duplicated()].unique()
     if len(repeated):
         names = ", ".join(map(repr, repeated))
-        raise DataError(f"{path}, line {lines[0]}: column names stand twice: {names}. Rename or remove one of each.")
+        raise DataError(f"{path}, line {lines[0]}: column names are repeated: {names}. Rename or remove one of each.")
     require_columns(table, required, str(path))
     return table
 

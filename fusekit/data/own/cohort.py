@@ -111,14 +111,14 @@ class _Reader(Reading):
             cells = self.joined.cells(own.label).loc[rows]
             labels = classes_of(cells, own.classes, own.leave_out, where, own.advice)
         kept = labels.dropna()
-        message = f"rows left out for what column {own.label!r} says"
+        message = f"rows left out because of their value in column {own.label!r}"
         self._leave_out("label-left-out", message, rows.difference(kept.index), kept.index, along=None)
         return kept
 
     def _images(self, rows: pd.Index) -> Matches:
         own, joined = self.own, self.joined
         if not set(columns_of(own.images)) <= set(joined.homes):
-            return Matches()  # the missing column was said already
+            return Matches()  # the missing column is reported already
         wanted = own.series
         if isinstance(own.images, Named):
             found = named_images(self, joined.cells(own.images.column).loc[rows])
@@ -137,7 +137,7 @@ class _Reader(Reading):
         allowed = {"refuse": {}, "leave out": {**found.absent, **found.lost}, "leave out empty": found.absent}
         gone = rows.intersection(pd.Index(allowed[own.without_image], dtype=int))
         left = rows.difference(gone)
-        self._leave_out("row-without-image", "rows left out for want of an image", gone, left, along=0)
+        self._leave_out("row-without-image", "rows without an image, left out", gone, left, along=0)
         refused = {line: why for line, why in sorted({**found.absent, **found.lost}.items()) if line not in gone}
         if refused:
             where = f", column {own.images!r}" if isinstance(own.images, str) else ""

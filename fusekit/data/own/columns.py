@@ -86,7 +86,7 @@ def typed(
             if len(texts) > MANY:
                 raise DataError(
                     f"{where}: {len(texts)} different texts, such as {first_ten(map(repr, texts[:3]))}. If they are "
-                    'numbers, say kind = "number" to hear which is none; if categories, kind = "category"; if neither, '
+                    'numbers, say kind = "number" to see which is not; if categories, kind = "category"; if neither, '
                     "leave the column out."
                 ) from None
     if numbers is None or beyond is None:
@@ -167,7 +167,7 @@ def _without_gaps(cells: pd.Series, declared: OwnColumn, blanks: frozenset[str],
         kept.append("" if gap else cell)
         if number in known:
             listed.append(f"line {line}, column {cells.name!r}: {cell}")
-    note(findings, "missing-code", "cells taken for codes of a missing value", listed)
+    note(findings, "missing-code", "cells read as codes of a missing value", listed)
     return pd.Series(kept, cells.index, name=cells.name, dtype=object)
 
 

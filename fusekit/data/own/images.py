@@ -22,7 +22,7 @@ class Matches:
     absent: dict[int, str] = field(default_factory=dict)  # what was looked for, or that the cell is empty
     lost: dict[int, str] = field(default_factory=dict)  # which file is named and not there
     wrong: list[str] = field(default_factory=list)  # sentences about cells that name what cannot be taken
-    unused: list[str] = field(default_factory=list)  # images that no row asks for, relative to the folder
+    unused: list[str] = field(default_factory=list)  # images that no row names, relative to the folder
     count: int | None = None  # of all images, used or not, where images and not rows are counted
 
 
@@ -57,7 +57,7 @@ def open_series(
 
 
 def beside(found: Matches, folder: Path) -> list[str]:
-    """What lies beside the images and is named like them, and no row asks for."""
+    """What lies beside the images and is named like them, and no row names."""
     used = {image.path for images in found.images.values() for image in images}
     endings = {tuple(path.suffixes[-2:]) for path in used}
     others = {other for home in {path.parent for path in used} for other in home.iterdir()}

@@ -102,7 +102,7 @@ class Reading:
 def join(path: Path, tables: Sequence[Further], problems: Problems, findings: list[Finding]) -> Joined:
     """Read the tables and join them by their keys, never by position.
 
-    What does not match goes to the problems; rows of a further table that no row asks for go to the findings.
+    What does not match goes to the problems; rows of a further table that no row uses go to the findings.
     """
     main = read_table(path)
     if main.empty:
@@ -150,7 +150,7 @@ def _partner(joined: Joined, folder: Path, table: Further, problems: Problems, f
         )
     elif len(absent):
         note(findings, "row-without-match", f"rows without a partner in {path.name}; those cells are empty", absent)
-    note(findings, "row-never-used", f"rows of {path.name} that no row asks for", keys[~keys.isin(wanted)])
+    note(findings, "row-never-used", f"rows of {path.name} that no row uses", keys[~keys.isin(wanted)])
     return Part(path, cells[kept], matched)
 
 

@@ -48,10 +48,10 @@ def match_masks(
         with problems.gather():
             taken[number] = None if is_picture(image.path) else mask_of(image.path, masks.get(line, []), folder)
     used = {files.shown(path) for path in (*taken, *(image.path for image in images)) if path}
-    message = "masks that belong to no scan in use, left aside"
+    message = "masks that belong to no scan in use"
     note(findings, "mask-without-row", message, [mask for mask in unused if mask not in used])
     others = used | set(unused)
-    message = "images that no row asks for"
+    message = "images that no row names"
     note(findings, "image-without-row", message, [image for image in unused_images if image not in others])
     return taken
 
@@ -82,7 +82,7 @@ def named_masks(joined: Joined, ids: pd.Series, files: Files, findings: list[Fin
     if unclear:
         raise DataError(unclear_ids("masks", unclear, joined.path))
     drawings = map(files.shown, files.drawings)
-    note(findings, "picture-of-mask", "pictures of masks, left aside: a picture is one slice and needs none", drawings)
+    note(findings, "picture-of-mask", "pictures of masks, not used: a picture is one slice and needs none", drawings)
     return {int(str(line)): own.get(known[who.lower()], []) for line, who in ids.items()}
 
 

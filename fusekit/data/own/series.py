@@ -69,8 +69,8 @@ def series_in(folder: Path, files: Sequence[Path], modality: str, findings: list
             scanner = f"{header['Manufacturer']} {header['ManufacturerModelName']}".strip()
             path = folder if len(groups) == 1 else members[0]
             kept.append(Image(path, header["SeriesDescription"], header["PatientID"], scanner))
-    note(findings, "localiser", "localisers left aside", localisers)
-    message = f"DICOM series that are no {modality} images, left aside".replace("  ", " ")
+    note(findings, "localiser", "localisers, not used", localisers)
+    message = f"DICOM series that are no {modality} images, not used".replace("  ", " ")
     note(findings, "other-modality", message, others)
     return kept
 
@@ -94,7 +94,7 @@ def of_folder(path: Path, wanted: Wanted, folder: Path, findings: list[Finding])
 
 def note_unused(images: Sequence[Image], wanted: Wanted, folder: Path, findings: list[Finding]) -> None:
     """Note which images of subjects in use are not looked at."""
-    message = f"further images of subjects in use, not called {wanted.name!r}, left aside"
+    message = f"further images of subjects in use, not called {wanted.name!r}"
     note(findings, "unused-series", message, [image.shown(folder) for image in images], dropped="scans", along=0)
 
 

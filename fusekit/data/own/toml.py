@@ -162,7 +162,7 @@ class _Reader(Keys):
 
     def attribute(self, name: str, options: dict[str, Any], at: tuple[str, ...]) -> Known | None:
         for each in sorted({*options} - {"attribute", "unit", "missing"}):
-            self.wrong((*at, each), "is known of an attribute and cannot be said beside it.")
+            self.wrong((*at, each), "is known for an attribute and cannot be set beside it.")
         try:
             return named(self.text(options, "attribute", at), name, self.text(options, "unit", at))
         except DataError as error:

@@ -173,7 +173,7 @@ def _only(one: dict[str, Column], other: dict[str, Column], kind: str, what: str
     for name, column in one.items():
         table = table_of(column)
         if name in other:
-            continue  # perhaps read from another table, which is said of the column
+            continue  # perhaps read from another table: a difference of the column
         if table and table not in tables:
             whole[table] = whole.get(table, 0) + 1
         else:

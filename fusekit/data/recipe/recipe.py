@@ -186,7 +186,7 @@ def read_recipe(folder: Path) -> Recipe:
         require_columns(scans, ("subject", IMAGE, LABEL), str(folder / SCANS))
         if scans.index.has_duplicates:
             raise DataError(
-                f"{folder / SCANS}, column 'scan': {scans.index[scans.index.duplicated()][0]!r} stands twice."
+                f"{folder / SCANS}, column 'scan': {scans.index[scans.index.duplicated()][0]!r} is listed twice."
             )
         options = _read_options(content.options, content.files, folder)
         kept = ("task", "synthetic", "classes", "columns", "findings", "versions", "written")

@@ -108,7 +108,7 @@ def build_store(
 ) -> SliceStore:
     """Cut every scan's slices, or open the store if the same files were cut in the same way before.
 
-    A store that was damaged since is cut again, and that is said. Volumes are read by a pool of threads, which share
+    A store that was damaged since is cut again, with a message. Volumes are read by a pool of threads, which share
     the loaded plugins and need no guarded main module; reading, decompressing and scaling leave the interpreter's lock.
     The result does not depend on their number, and the memory they take not on the number of scans. A build that is
     ended by an error or a kill keeps the scans that are done, and the next one resumes there, also when other files

@@ -98,7 +98,7 @@ def read_study_table(
     path, older = find_table(name, paths, also)
     if path is None:
         return None
-    note(findings, "older-table", f"older exports of {name} left aside for {path}", older)
+    note(findings, "older-table", f"older exports of {name}, not used: {path} is the newest", older)
     rows = read_table(path, required=("RID", *required))
     rid = pd.to_numeric(rows["RID"].str.extract(r"^(\d+)(?:\.0*)?$")[0])
     lines = [f"{path.name}, line {line}" for line in rows.index[rid.isna()]]

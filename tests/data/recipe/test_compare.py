@@ -254,7 +254,7 @@ def test_scans_pair_by_their_own_id_then_by_the_images() -> None:
 
 def test_repeated_ids_are_refused_before_anything_is_compared(cohort: Cohort, theirs: Recipe) -> None:
     twice = pd.concat([cohort.scans, cohort.scans.iloc[:1]])
-    with pytest.raises(DataError, match="1 scan ids stand twice"):
+    with pytest.raises(DataError, match="1 scan ids are repeated"):
         select(replace(cohort, scans=twice, clinical=cohort.clinical.loc[twice.index]), theirs)
 
 
