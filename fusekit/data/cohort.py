@@ -138,7 +138,9 @@ class Cohort:
         for number, name in enumerate(self.classes):
             if number not in counts:
                 raise DataError(f"the label is constant or a class is missing: no subject is {name!r} (found {found}).")
-        for column in [column for column in self.columns if column.kind == "number"]:
+        for column in self.columns:
+            if column.kind != "number" or (column.low is None and column.high is None):
+                continue
             low = -math.inf if column.low is None else column.low
             high = math.inf if column.high is None else column.high
             values = self.clinical[column.name]

@@ -1,7 +1,7 @@
 """Cells of people's own tables as labels, numbers and categories, as far as it is known what they are."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 
 import numpy as np
@@ -12,10 +12,9 @@ from fusekit.data.cohort import Column, Finding
 from fusekit.data.own.attributes import CODES, NOTHING, Known
 from fusekit.data.own.description import OwnColumn
 from fusekit.data.own.join import Joined
-from fusekit.data.own.places import spelt_otherwise
+from fusekit.data.own.places import nearest
 from fusekit.data.own.problems import note
 from fusekit.errors import DataError, first_ten
-from fusekit.extension.registry import suggest
 
 #: More different texts than this are no categories: names, free text, dates.
 MANY = 30
@@ -48,7 +47,7 @@ def classes_of(
         counts = pd.Series(strange).value_counts()
         lines = [line for line, cell in cells.items() if cell == counts.index[0]]
         listed = first_ten(f"{value!r} ({count})" if value else f"empty ({count})" for value, count in counts.items())
-        hint = _near(str(counts.index[0]), [value for value in meant if value]) if counts.index[0] else ""
+        hint = nearest(str(counts.index[0]), [value for value in meant if value]) if counts.index[0] else ""
         raise DataError(
             f"{where}: {len(strange)} rows have a value of no class: {listed}; the first is on line "
             f"{first_ten(lines[:3])}. {hint and hint[0].upper() + hint[1:] + ' '}{advice}"
@@ -230,16 +229,10 @@ def _categories(cells: pd.Series, declared: OwnColumn, where: str) -> pd.Series:
     unknown = observed[~values.isin(known)] if known else observed[:0]
     if len(unknown):
         listed = first_ten(f"{cell!r} (line {line})" for line, cell in unknown.drop_duplicates().items())
-        hint = attribute.advice if attribute else _near(str(unknown.iloc[0]), known)
+        hint = attribute.advice if attribute else nearest(str(unknown.iloc[0]), known)
         names = f" {', '.join(known)}" if attribute else ""
         raise DataError(f"{where}: {len(unknown)} cells are none of the categories{names}: {listed}; {hint}")
     return values.reindex(cells.index).astype(object)
-
-
-def _near(value: str, known: Iterable[str]) -> str:
-    known = list(known)
-    near = spelt_otherwise([value], known)
-    return f"did you mean {near[value]!r}?" if near else suggest(value, known)
 
 
 def _number(text: str) -> float | None:

@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from fusekit.errors import DataError
+from fusekit.extension.registry import suggest
 
 _ARCHIVES = (".zip", ".tar", ".tgz", ".tbz", ".txz", ".7z", ".rar", ".gz", ".bz2", ".xz", ".zst")
 
@@ -181,3 +182,10 @@ def spelt_otherwise(wanted: Iterable[str], known: Iterable[str]) -> dict[str, st
         by_likeness.setdefault(alike(other), []).append(other)
     found = {text: by_likeness.get(alike(text), []) for text in wanted}
     return {text: others[0] for text, others in found.items() if others and others[0] != text}
+
+
+def nearest(value: str, known: Iterable[str]) -> str:
+    """A clause that suggests the known name that only its spelling tells apart, else those that look like it."""
+    known = list(known)
+    near = spelt_otherwise([value], known)
+    return f"did you mean {near[value]!r}?" if near else suggest(value, known)

@@ -68,10 +68,9 @@ def match(scans: pd.DataFrame, table: pd.DataFrame) -> pd.Series:
         line = None
         if own is not None:
             same = own.index[own["visit"] == visit]
-            found = nearest(acquired, own["day"]) if "day" in own else None
             if visit is not None and len(same):
                 line = int(same[0])
-            elif found:
+            elif "day" in own and (found := nearest(acquired, own["day"])):
                 line = int(own.index[found[0]])
         lines.append(line)
     return pd.Series(lines, index=scans.index, dtype="Int64")

@@ -1,11 +1,11 @@
 """The columns that a ``columns.toml`` names, read from the study tables."""
 
-from difflib import get_close_matches
 from pathlib import Path
 
 import pandas as pd
 
 from fusekit.data import Column, Finding
+from fusekit.data.own.places import nearest
 from fusekit.data.own.problems import note
 from fusekit.errors import DataError
 from fusekit_adni.labels.leaks import reason_to_leave_out
@@ -31,7 +31,7 @@ def named_columns(
         if key not in tables:
             table = read_study_table(rule.table, paths, (), findings)
             if table is None:
-                near = _near(rule.table, sorted({undated(path) for path in paths}))
+                near = nearest(rule.table, sorted({undated(path) for path in paths}))
                 raise DataError(f"{rule.place}: no table is called {rule.table!r} (without dates); {near}")
             tables[key] = table
             seen.update(table.rows["rid"])
@@ -47,7 +47,7 @@ def _rows(table: StudyTable, rule: ColumnRule) -> pd.DataFrame:
     added = {"rid", "visit", "screening", "day"}
     for name in (rule.column, *(rule.rows or ())):
         if name not in table.rows or name in added:
-            near = _near(name, [str(column) for column in table.rows if column not in added])
+            near = nearest(name, [str(column) for column in table.rows if column not in added])
             raise DataError(f"{rule.place}: {table.path.name} has no column {name!r}; {near}")
     rows = table.rows
     for name, texts in (rule.rows or {}).items():
@@ -59,15 +59,6 @@ def _rows(table: StudyTable, rule: ColumnRule) -> pd.DataFrame:
     if rows.empty:
         raise DataError(f"{rule.place}: no row of {table.path.name} is as the key 'rows' asks.")
     return rows
-
-
-def _near(name: str, known: list[str]) -> str:
-    """A clause with the names that look like one, in any case, else with the first few that there are."""
-    lower = {other.lower(): other for other in known}
-    near = [lower[match] for match in get_close_matches(name.lower(), lower, n=3, cutoff=0.6)]
-    if near:
-        return f"did you mean {' or '.join(map(repr, near))}?"
-    return f"there are {', '.join(known[:12])}{', ...' if len(known) > 12 else ''}." if known else "there are none."
 
 
 def _read(

@@ -167,7 +167,7 @@ def test_a_column_that_gives_the_diagnosis_away_is_read_and_said(tmp_path: Path)
         ),
         ('table = "HCRES"\ncolumn = "HCYS"', r"HCRES_12Feb2024\.csv has no column 'HCYS'; did you mean 'HCY'"),
         ('table = "HCRES"\ncolumn = "hcy"', r"has no column 'hcy'; did you mean 'HCY'"),
-        ('table = "Q"\ncolumn = "TAU"', r"no table is called 'Q' \(without dates\); there are ADNIMERGE, HCRES, UPENN"),
+        ('table = "Q"\ncolumn = "TAU"', r"no table is called 'Q' \(without dates\); known: ADNIMERGE, HCRES, UPENN"),
         ('table = "HCRES"\ncolumn = "rid"', r"has no column 'rid'"),
         ('table = "HCRES"\ncolumn = "HCY"\nrows = { BATCH = "MEDIAN" }', r"has no column 'BATCH'"),
         (
