@@ -62,9 +62,9 @@ class _Reader(Reading):
         ids = scan_ids(self, images, lines, kept)
         problems.refuse()
 
-        scans = pd.DataFrame({"subject": self.subjects.loc[lines].astype(object), "image": None}, lines)
-        scans["image"] = pd.Series([image.path for image in images], lines, dtype=object).to_numpy()
-        scans["label"] = labels.loc[lines].astype(int)
+        paths = pd.Series([image.path for image in images], lines, dtype=object)
+        scans = pd.DataFrame({"subject": self.subjects.loc[lines].astype(object).to_numpy()}, lines)
+        scans = scans.assign(image=paths.to_numpy(), label=labels.loc[lines].astype(int).to_numpy())
         missing = {column.name: column.missing for column in own.columns}
         for name in own.groups:
             values = clinical[name] if name in clinical and clinical[name].dtype == float else group(joined.cells(name))

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from fusekit.data.cohort import Finding
 from fusekit.data.images.dicom_files import is_dicom, read_dataset
@@ -107,7 +108,6 @@ def _header(path: Path) -> dict[str, str]:
         raise DataError(f"{path}: the DICOM file cannot be read ({error}). Get it again, or take it away.") from error
 
 
-def _text(value: object) -> str:
-    if value is None:
-        return ""
-    return str(value).strip() if isinstance(value, str | int | float) else " ".join(map(str, value)).strip()  # type: ignore[call-overload]
+def _text(value: Any) -> str:
+    parts = [] if value is None else [value] if isinstance(value, str | int | float) else value
+    return " ".join(map(str, parts)).strip()

@@ -25,26 +25,19 @@ from fusekit.progress import Progress
 
 @dataclass(frozen=True)
 class SliceStore:
-    """The slices, or whole volumes, of a cohort's scans.
+    """The slices (N, H, W), or whole volumes (N, S, S, S), of a cohort's scans.
 
-    Args:
-        folder: where it lies.
-        images: (N, H, W), or (N, S, S, S) of whole volumes; uint8 or float16 grey levels from 0 to 255, mapped from
-            disk read-only: only what is looked at is read, and all processes share it.
-        rows: index ``row`` (0 to N-1); columns ``scan`` and ``slice`` (the index along the volume's axis).
-        volumes: index ``scan``; what ``facts.measure`` found out about each volume.
-        thumbnails: (scans, 16, 16, 16) uint8, in the order of ``volumes``; mapped likewise.
-        findings: what was noted about the volumes.
-        fingerprint: of the image files, the policy and the size.
+    Images are uint8 or float16 grey levels from 0 to 255, mapped from disk read-only: only what is looked at is read,
+    and all processes share it.
     """
 
     folder: Path
     images: np.ndarray
-    rows: pd.DataFrame
-    volumes: pd.DataFrame
-    thumbnails: np.ndarray
-    findings: tuple[Finding, ...]
-    fingerprint: str
+    rows: pd.DataFrame  # index row (0 to N-1); columns scan and slice (the index along the volume's axis)
+    volumes: pd.DataFrame  # index scan; what facts.measure found out about each
+    thumbnails: np.ndarray  # (scans, 16, 16, 16) uint8, in the order of ``volumes``; mapped likewise
+    findings: tuple[Finding, ...]  # about the volumes
+    fingerprint: str  # of the image files, the policy and the size
 
     @property
     def oriented(self) -> bool:
