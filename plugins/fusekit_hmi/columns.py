@@ -42,9 +42,8 @@ def find_table(files: Files, wanted: str) -> Path:
                 listed = first_ten(map(files.shown, files.tables)) or "none"
                 raise DataError(f"task.table={wanted}: {error} Tables below {files.folder}: {listed}.") from error
     if not tables:
-        raise DataError(
-            f"{files.folder} holds no clinical table (.csv, .tsv). Put it there, a row per patient or image."
-        )
+        advice = "Put it there, a row per patient or image."
+        raise DataError(f"{files.folder} holds no clinical table (.csv, .tsv). {advice}")
     if len(tables) > 1:
         raise DataError(
             f"{files.folder} holds {len(tables)} tables: {first_ten(map(files.shown, tables))}. Name the clinical one: "
