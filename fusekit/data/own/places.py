@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from fusekit.errors import DataError
 from fusekit.extension.registry import suggest
 
+_WILDCARDS = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
 _ARCHIVES = (".zip", ".tar", ".tgz", ".tbz", ".txz", ".7z", ".rar", ".gz", ".bz2", ".xz", ".zst")
 
 
@@ -72,17 +73,13 @@ class Pattern:
         refuse_leaving(self.text)
 
     @cached_property
-    def _split(self) -> list[str]:
-        return re.split(r"\{([^{}]*)\}", self.text)
-
-    @property
     def _plain(self) -> list[str]:
-        return self._split[::2]
+        return re.split(r"\{[^{}]*\}", self.text)
 
-    @property
+    @cached_property
     def columns(self) -> tuple[str, ...]:
         """The columns in its braces, in order; one may come twice."""
-        return tuple(name.strip() for name in self._split[1::2])
+        return tuple(name.strip() for name in re.findall(r"\{([^{}]*)\}", self.text))
 
     def candidates(self, folder: Path) -> Candidates:
         """Every path below the folder that some row could have, relative to it."""
@@ -116,15 +113,11 @@ class Pattern:
         for number, (plain, value) in enumerate(zip(self._plain, [*values, ""], strict=True)):
             word_before = number > 0 and plain[:1] in ("*", "?")
             word_after = number < len(values) and plain[-1:] in ("*", "?")
-            text += ("(?![A-Za-z0-9])" if word_before else "") + _wildcards(plain)
+            parts = re.split(r"(\*\*/|\*\*|\*|\?)", plain)
+            text += "(?![A-Za-z0-9])" if word_before else ""
+            text += "".join(_WILDCARDS.get(part, re.escape(part)) for part in parts)
             text += ("(?<![A-Za-z0-9])" if word_after else "") + value
         return re.compile(text, re.DOTALL)
-
-
-def _wildcards(plain: str) -> str:
-    meaning = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    parts = re.split(r"(\*\*/|\*\*|\*|\?)", plain)
-    return "".join(meaning.get(part, re.escape(part)) for part in parts)
 
 
 def refuse_leaving(text: str) -> None:
