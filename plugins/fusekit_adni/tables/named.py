@@ -51,11 +51,9 @@ def _rows(table: StudyTable, rule: ColumnRule) -> pd.DataFrame:
             raise DataError(f"{rule.place}: {table.path.name} has no column {name!r}; {near}")
     rows = table.rows
     for name, texts in (rule.rows or {}).items():
-        plain = [
-            cells.str.upper().str.replace(r"^([+-]?\d+)\.0*$", r"\1", regex=True)
-            for cells in (rows[name], pd.Series(texts))
-        ]
-        rows = rows[plain[0].isin(plain[1])]  # 2.0 is 2
+        both = (rows[name], pd.Series(texts))
+        cells, wanted = (text.str.upper().str.replace(r"^([+-]?\d+)\.0*$", r"\1", regex=True) for text in both)
+        rows = rows[cells.isin(wanted)]  # 2.0 is 2
     if rows.empty:
         raise DataError(f"{rule.place}: no row of {table.path.name} is as the key 'rows' asks.")
     return rows
@@ -69,9 +67,9 @@ def _read(
         message, where = f"a named column that gives the diagnosis away: it is {reason}", f"{rule.place}: {source}"
         advice = "Remove the entry, unless to show the leak is the point."
         note(notes, "leaky-column-named", message, (where,), severity="warning", advice=advice)
-    cells = rows[rule.column]
-    as_numbers = pd.to_numeric(pd.Series(rule.missing, dtype=object), errors="coerce").dropna()  # -4.0 is -4, too
-    code = cells.str.lower().isin({code.lower() for code in rule.missing})
+    cells, missing = rows[rule.column], pd.Series(rule.missing, dtype=object)
+    as_numbers = pd.to_numeric(missing, errors="coerce").dropna()  # -4.0 is -4, too
+    code = cells.str.lower().isin(missing.str.lower())
     cells = cells.mask(code | pd.to_numeric(cells, errors="coerce").isin(as_numbers), "")
     column = Column(rule.name, rule.kind, rule.unit, rule.low, rule.high, rule.signed, rule.categories, source)
     if rule.kind == "category":
