@@ -1,7 +1,7 @@
 """Folds that differ: a test that is easier, or harder, than the training."""
 
 from collections.abc import Iterator
-from typing import cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -39,8 +39,8 @@ def unequal_folds(case: Case) -> Iterator[Finding]:
             tested[name] = (table_test(fold, values.to_numpy())[0], clause)
     if age is not None and pd.api.types.is_numeric_dtype(age):
         medians = age.groupby(fold).median()
-        at = (medians - age.median()).abs().idxmax()
-        clause = f"the median of fold {at} is {medians[at]:.4g}, against {age.median():.4g} in all"
+        worst: Any = (medians - age.median()).abs().idxmax()
+        clause = f"the median of fold {worst} is {medians[worst]:.4g}, against {age.median():.4g} in all"
         tested["age"] = (rank_test(fold, age)[0], clause)
     beyond = beyond_chance({name: p for name, (p, _) in tested.items()})
     found = [f"{name}: {tested[name][1]} (p = {p:.2g})" for name, p in beyond.items()]
@@ -53,5 +53,5 @@ def _described(case: Case, names: tuple[str, ...]) -> pd.Series | None:
     for table in (case.first[[name for name in case.cohort.groups if name in case.first]], case.clinical):
         for name in table.columns:
             if str(name).lower() in names:
-                return cast("pd.Series", table[name])
+                return table[name]
     return None

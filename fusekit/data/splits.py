@@ -64,7 +64,8 @@ def set_aside(labels: pd.Series, share: float, seed: int | tuple[int, ...]) -> p
     state = int(np.random.default_rng(seed).integers(2**32))
     names, by = labels.index.to_numpy(), labels.to_numpy()
     aside = train_test_split(names, test_size=wanted, stratify=by, random_state=state)[1]
-    return pd.Index(sorted(aside), name=labels.index.name)
+    kept: pd.Index = pd.Index(sorted(aside), name=labels.index.name)
+    return kept
 
 
 def refuse_leakage(train: Iterable[str], test: Iterable[str]) -> None:

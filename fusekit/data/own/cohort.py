@@ -73,9 +73,9 @@ class _Reader(Reading):
                 note_gaps(joined.cells(name).loc[kept], missing.get(name, ()), self.findings)
         groups = list(own.groups)
         headers = {"scanner": [image.scanner for image in images], "series": [image.description for image in images]}
-        for name, values in headers.items():
-            if any(values) and name not in groups:
-                scans[name] = values
+        for name, texts in headers.items():
+            if any(texts) and name not in groups:
+                scans[name] = texts
                 groups.append(name)
         if own.masks is not None and (any(masks) or not isinstance(own.masks, Named)):
             scans["mask"] = pd.Series(masks, lines, dtype=object).to_numpy()

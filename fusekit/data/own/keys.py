@@ -77,7 +77,7 @@ class Keys:
 
     def limits(self, entries: dict[str, Any], at: tuple[str, ...]) -> dict[str, float]:
         """Take the numbers ``low`` and ``high``, as far as they are there."""
-        found = {}
+        found: dict[str, float] = {}
         for name in [name for name in ("low", "high") if name in entries]:
             if type(entries[name]) in (int, float):
                 found[name] = float(entries[name])

@@ -139,7 +139,7 @@ def read_bids_clinical(scans: pd.DataFrame, own: BidsTables, findings: list[Find
     if own.sessions is None:
         return read
     measured = own.sessions.rows[
-        [name for name in own.sessions.rows if name.startswith("adni_") and name in read.table]
+        [name for name in own.sessions.rows if str(name).startswith("adni_") and name in read.table]
     ]
     return replace(read, seen=frozenset(own.sessions.rows.loc[(measured != "").any(axis=1), "rid"]))
 
