@@ -13,8 +13,7 @@ import pandas as pd
 from fusekit.data import Column, Finding
 from fusekit.data.own.problems import note
 from fusekit_adni.tables.measurements import Source, measurements, note_odd, read_numbers
-from fusekit_adni.tables.named import named_columns
-from fusekit_adni.tables.rules import read_column_rules
+from fusekit_adni.tables.named import named_columns, read_column_rules
 from fusekit_adni.tables.study import UNKNOWN, Numbers, StudyTable, Values, find_table, numbers, read_study_table
 
 

@@ -10,8 +10,7 @@ import nibabel as untyped_nibabel
 import numpy as np
 import pytest
 
-from fusekit.data.draft.draft import draft, place_of
-from fusekit.data.draft.text import as_toml
+from fusekit.data.draft.draft import as_toml, draft, place_of
 from fusekit.data.own.task import OwnTask
 from fusekit.errors import DataError, OptionError
 from fusekit.progress import Quiet

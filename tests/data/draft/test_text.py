@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
-from fusekit.data.draft.draft import Draft, Found
+from fusekit.data.draft.draft import Draft, Found, as_toml
 from fusekit.data.draft.pattern import Guess
-from fusekit.data.draft.text import as_toml
 
 DRAFT = Draft(
     folder=Path("data"),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fusekit.errors import DataError
-from fusekit_adni.tables.rules import ColumnRule, read_column_rules
+from fusekit_adni.tables.named import ColumnRule, read_column_rules
 
 
 def _write(folder: Path, text: str) -> Path:
