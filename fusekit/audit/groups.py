@@ -78,9 +78,7 @@ def _say(case: Case, name: str, p: float, strength: float, values: pd.Series) ->
     reach = f"AUC of it alone {area} {interval_text(low, high)} for {label}; p = {p:.2g}"
     if not numeric:
         return f"{name}: Cramer's V {strength:.2f}; {reach}; {_worst(case, values)}"
-    medians = ", ".join(
-        f"{values[case.labels == number].median():.4g} in {of}" for number, of in enumerate(case.cohort.classes)
-    )
+    medians = ", ".join(f"{values[case.labels == n].median():.4g} in {of}" for n, of in enumerate(case.cohort.classes))
     return f"{name}: median {medians}; {reach}"
 
 

@@ -115,9 +115,7 @@ class Cohort:
         if list(self.clinical.columns) != [column.name for column in self.columns]:
             raise DataError("the cohort's clinical values do not have the columns that describe them.")
         if taken := [name for name in self.groups if name.lower() in OURS]:
-            raise DataError(
-                f"the cohort has groups with names of FuseKit's own columns: {first_ten(taken)}. Rename them."
-            )
+            raise DataError(f"the cohort has groups named as FuseKit's own columns: {first_ten(taken)}. Rename them.")
         shared = self.scans[self.scans["image"].duplicated(keep=False)]
         if not shared.empty:
             raise DataError(f"several scans have one image: {first_ten(shared['image'].map(str).unique())}.")

@@ -127,9 +127,8 @@ def one_per_visit(
 def described(scans: pd.DataFrame, tables: list[StudyTable]) -> pd.DataFrame:
     """Scans with the columns of ``_DESCRIPTIONS`` that any table has; "" where it has no value."""
     there = {column for table in tables for column in table.rows}
-    return scans.assign(
-        **{name: at_visits(scans, tables, names) for name, names in _DESCRIPTIONS.items() if there & {*names}}
-    )
+    known = {name: columns for name, columns in _DESCRIPTIONS.items() if there & {*columns}}
+    return scans.assign(**{name: at_visits(scans, tables, columns) for name, columns in known.items()})
 
 
 def at_visits(scans: pd.DataFrame, tables: list[StudyTable], columns: tuple[str, ...]) -> pd.Series:

@@ -79,9 +79,7 @@ def require_columns(table: pd.DataFrame, required: Sequence[str], source: str) -
     if len(missing) > 10:
         hints.append(f"and {len(missing) - 10} more")
     found = ", ".join(map(repr, list(table.columns)[:12])) + (", ..." if len(table.columns) > 12 else "")
-    raise DataError(
-        f"{source}: column{'s' if len(missing) > 1 else ''} missing: {', '.join(hints)}. The file has {found}."
-    )
+    raise DataError(f"{source}: column{'s' * (len(missing) > 1)} missing: {', '.join(hints)}. The file has {found}.")
 
 
 def place(source: str, cells: pd.Series | pd.DataFrame, row: object) -> str:

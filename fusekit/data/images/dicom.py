@@ -66,9 +66,7 @@ def read_dicom(path: Path) -> Volume | None:
                 series.setdefault(uid, []).extend(_frames(file, header))
     if len(series) > 1:
         listed = ", ".join(f"{frames[0].path.name} ({len(frames)} slices)" for frames in series.values())
-        raise DataError(
-            f"{path}: the folder holds {len(series)} DICOM series; give one file of the right one: {listed}."
-        )
+        raise DataError(f"{path}: the folder holds {len(series)} DICOM series; name a file of the right one: {listed}.")
     frames, step = _in_order(path, next(iter(series.values())))
     first = frames[0]
     lps = np.eye(4)
@@ -217,6 +215,4 @@ def _refuse_undecodable(path: Path, syntax: Any) -> None:
     except NotImplementedError:  # a film, or something newer than pydicom
         found, advice = False, "pydicom decodes no such syntax. Convert the series to NIfTI, e.g. with dcm2niix."
     if not found:
-        raise DataError(
-            f"{path}: the pixels are compressed as {syntax.name} ({syntax}), which cannot be read. {advice}"
-        )
+        raise DataError(f"{path}: the pixels are compressed as {syntax.name} ({syntax}), which is not read. {advice}")

@@ -134,9 +134,7 @@ def _partner(joined: Joined, folder: Path, table: Further, problems: Problems, f
     name = " and ".join(table.key)
     repeated = keys[keys.duplicated(keep=False)]
     for key, places in list(repeated.groupby(repeated).groups.items())[:10]:
-        problems.add(
-            f"{path}: {name} {key} is on lines {first_ten(places)}; a table that is joined has one row for each."
-        )
+        problems.add(f"{path}: {name} {key} is on lines {first_ten(places)}; a joined table has one row for each.")
     wanted = pd.Series(_keys([joined.cells(column) for column in table.to]), joined.lines)
     matched = wanted.map(lines[~lines.index.duplicated()]).astype("Int64")
     absent = wanted[matched.isna()]

@@ -197,9 +197,8 @@ def _nfl(rng: np.random.Generator, people: pd.DataFrame) -> dict[str, Any]:
 
 def _labs(rng: np.random.Generator, people: pd.DataFrame) -> pd.DataFrame:
     rows = _some(rng, people, NO_LABS).sort_values("rid")
-    table = pd.DataFrame(
-        {"RID": rows["rid"], "SITEID": rows["site"], "VISCODE": "sc", "EXAMDATE": rows["baseline"].map(str)}
-    )
+    days = rows["baseline"].map(str)
+    table = pd.DataFrame({"RID": rows["rid"], "SITEID": rows["site"], "VISCODE": "sc", "EXAMDATE": days})
     columns = {}
     for number, code in enumerate(LAB_CODES):
         level, spread = 10.0 ** (number % 4), 0.15 * 10.0 ** (number % 4)  # from about 1 to about 1000, by the unit
