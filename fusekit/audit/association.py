@@ -1,7 +1,5 @@
 """How strongly things go together with a label, and whether chance would do as much."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -36,9 +34,7 @@ def table_test(rows: np.ndarray, columns: np.ndarray, seed: int = 0) -> tuple[fl
     """Test whether two groupings (N,) are independent, by shuffling one of them.
 
     The statistic is Pearson's chi-square; shuffling keeps its p right where cells are sparse, as with many sites.
-
-    Returns:
-        p, and Cramer's V without the part that chance brings (Bergsma 2013), 0 to 1.
+    Returns p, and Cramer's V without the part that chance brings (Bergsma 2013), 0 to 1.
     """
     row, column = pd.factorize(rows)[0], pd.factorize(columns)[0]
     r, c, n = int(row.max()) + 1, int(column.max()) + 1, len(row)
@@ -60,9 +56,8 @@ def table_test(rows: np.ndarray, columns: np.ndarray, seed: int = 0) -> tuple[fl
 def rank_test(groups: np.ndarray, values: pd.Series, fewest: int = 1) -> tuple[float, float]:
     """Test whether numbers are alike in all groups (N,) (Kruskal and Wallis); gaps are left out.
 
-    Returns:
-        p, and epsilon squared: the share of the ranks' variance that the groups explain. 1 and 0 where a group with
-        values has fewer than ``fewest`` of them, or nothing can differ.
+    Returns p, and epsilon squared: the share of the ranks' variance that the groups explain. 1 and 0 where a group with
+    values has fewer than ``fewest`` of them, or nothing can differ.
     """
     from scipy.stats import kruskal
 

@@ -1,20 +1,26 @@
 """What the audit looks at."""
 
-from __future__ import annotations
-
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
-from fusekit.data.cohort import Cohort
+from fusekit.data.cohort import Cohort, Finding, Severity
 from fusekit.data.store.store import SliceStore
 from fusekit.data.task import Task
 
 #: Chance of a false alarm that a warning by test may have.
 LEVEL = 0.05
+
+
+def note(
+    code: str, message: str, items: Iterable[str], advice: str = "", severity: Severity = "warning"
+) -> Iterator[Finding]:
+    """The finding, if anything is concerned."""
+    if listed := tuple(items):
+        yield Finding(code, message, listed, severity, advice)
 
 
 @dataclass(frozen=True)

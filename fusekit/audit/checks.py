@@ -1,7 +1,5 @@
 """The audit: every check in the order in which it is read, and what a refusal stops."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 
 import pandas as pd
@@ -48,8 +46,7 @@ REFUSALS = ("column-is-label", "leaky-column", "near-duplicate", "recipe-differs
 def audit_tables(cohort: Cohort, folds: pd.Series | None, task: Task) -> tuple[Finding, ...]:
     """Audit columns, gaps, groups and folds (fold by subject, or None), before any image is read.
 
-    Raises:
-        LeakageError: a subject is in two folds, which nothing allows.
+    A subject in two folds is a LeakageError, which nothing allows.
     """
     case = Case(cohort, folds, task, None)
     return tuple(finding for check in TABLE_CHECKS for finding in check(case))
@@ -62,14 +59,9 @@ def audit_images(cohort: Cohort, task: Task, store: SliceStore) -> tuple[Finding
 
 
 def refusals(findings: Iterable[Finding], allow: Iterable[str] = ()) -> list[Finding]:
-    """Return the refusals that are not allowed by name.
+    """Return the refusals (of the task, the store and the audit) that are not allowed by code.
 
-    Args:
-        findings: of the task, the store and the audit.
-        allow: codes of refusals that stop nothing.
-
-    Raises:
-        OptionError: ``allow`` names no refusal, with the nearest that it could mean.
+    An allowed code that is no refusal's is an OptionError, with the nearest that it could mean.
     """
     found = [finding for finding in findings if finding.severity == "refusal"]
     known, allowed = sorted({*REFUSALS, *(finding.code for finding in found)}), set(allow)
@@ -84,11 +76,9 @@ def refuse(
     opening: str = "the audit refuses this cohort",
     closing: str = "`fusekit check` shows everything that it found.",
 ) -> None:
-    """Stop at ``refusals``; ``opening`` and ``closing`` go around the list of reasons.
+    """Stop at ``refusals`` with a LeakageError that lists every one with its code, first items and advice.
 
-    Raises:
-        LeakageError: the message lists every one with its code, first items and advice.
-        OptionError: as ``refusals``.
+    ``opening`` and ``closing`` go around the list.
     """
     if stopped := refusals(findings, allow):
         raise LeakageError(
@@ -102,5 +92,5 @@ def _paragraph(finding: Finding) -> str:
     more = f" and {finding.count - 10} more" if finding.count > 10 else ""
     return (
         f"- {finding.code} ({finding.count}): {finding.message}\n  {'; '.join(finding.items[:10])}{more}.\n"
-        f"  {finding.advice} To go on all the same: --allow {finding.code}"
+        f"  {finding.advice} To continue anyway: --allow {finding.code}"
     )

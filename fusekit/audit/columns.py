@@ -1,7 +1,5 @@
 """Inputs that give the answer away: by their name, by their values, by what a single one of them can do."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from math import lgamma, log
@@ -10,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from fusekit.audit.association import held_out_rates
-from fusekit.audit.case import LEVEL, Case
+from fusekit.audit.case import LEVEL, Case, note
 from fusekit.data.cohort import Column, Finding
 from fusekit.evaluation.delong import auc
 
@@ -42,13 +40,8 @@ def leaky_columns(case: Case) -> Iterator[Finding]:
         if reason is not None:
             reasons.setdefault(reason, []).append(column.name)
     for reason, names in reasons.items():
-        yield Finding(
-            "leaky-column",
-            f"clinical columns that are {reason}: with them no model is needed.",
-            tuple(names),
-            "refusal",
-            "Take them out of the clinical columns.",
-        )
+        message = f"clinical columns that are {reason}: with them no model is needed."
+        yield from note("leaky-column", message, names, "Take them out of the clinical columns.", "refusal")
 
 
 def _reason(case: Case, name: str) -> str | None:
@@ -75,15 +68,13 @@ def shortcut_columns(case: Case) -> Iterator[Finding]:
         if any(_SHORTCUTS.fullmatch(_plain(name)) for name in (column.name, column.name.rpartition(".")[2]))
         and not any(_reason(case, name) for name in _names(column))  # those are refused
     ]
-    if names:
-        yield Finding(
-            "shortcut-column",
-            "clinical columns whose name says where, when or how a subject was examined, or who it is.",
-            tuple(names),
-            "warning",
-            "A model can learn them instead of the disease and fail at the next hospital. Take them out, unless each "
-            "is a measurement with an unlucky name.",
-        )
+    yield from note(
+        "shortcut-column",
+        "clinical columns whose name says where, when or how a subject was examined, or who it is.",
+        names,
+        "A model can learn them instead of the disease and fail at the next hospital. Take them out, unless each is a "
+        "measurement with an unlucky name.",
+    )
 
 
 def columns_that_are_the_label(case: Case) -> Iterator[Finding]:
@@ -99,14 +90,9 @@ def columns_that_are_the_label(case: Case) -> Iterator[Finding]:
         pure = 2 <= groups == len(pairs)
         if pure and _log_chance(case.labels[seen], groups) < log(ONE_TO_ONE_LEVEL / len(case.cohort.columns)):
             names.append(column.name)
-    if names:
-        yield Finding(
-            "column-is-label",
-            "clinical columns every value of which belongs to one class: they are the label in other words.",
-            tuple(names),
-            "refusal",
-            "Take them out, or find out in which step of the study they were filled in with the diagnosis at hand.",
-        )
+    message = "clinical columns every value of which belongs to one class: they are the label in other words."
+    advice = "Take them out, or find out in which step of the study they were filled in with the diagnosis at hand."
+    yield from note("column-is-label", message, names, advice, "refusal")
 
 
 def _log_chance(labels: np.ndarray, groups: int) -> float:
@@ -142,11 +128,6 @@ def strong_columns(case: Case) -> Iterator[Finding]:
                 p = float(mannwhitneyu(scores[positive], scores[~positive], method="asymptotic").pvalue)
                 if p * len(case.cohort.columns) < LEVEL:
                     found.append(f"{column.name}: AUC {value:.3f} for {name} in {seen.sum()} subjects")
-    if found:
-        yield Finding(
-            "strong-column",
-            f"single clinical columns that predict the label with an AUC above {SUSPICIOUS_AUC:g}.",
-            tuple(found),
-            "warning",
-            "No marker is that good: look up how the column came about. If the diagnosis went into it, take it out.",
-        )
+    message = f"single clinical columns that predict the label with an AUC above {SUSPICIOUS_AUC:g}."
+    advice = "No marker is that good: look up how the column came about. If the diagnosis went into it, take it out."
+    yield from note("strong-column", message, found, advice)

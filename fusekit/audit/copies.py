@@ -1,10 +1,8 @@
 """One image under two subjects: the same file twice, or saved again in another way."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
-from fusekit.audit.case import Case
+from fusekit.audit.case import Case, note
 from fusekit.audit.fingerprints import ALIKE, FEWEST, SAME, near_pairs
 from fusekit.data.cohort import Finding
 
@@ -24,16 +22,10 @@ def same_images(case: Case) -> Iterator[Finding]:
     for _, group in digests[digests.duplicated(keep=False)].groupby(digests, sort=False):
         scans = [f"{subjects[scan]} ({scan})" for scan in group.index]
         (across if subjects[group.index].nunique() > 1 else within).append(" = ".join(scans))
-    if across:
-        yield Finding(
-            "same-image",
-            "images that several subjects have, voxel by voxel: training would know the tested ones.",
-            tuple(across),
-            "refusal",
-            "Find out whose image it is, and take the other subjects' scans out.",
-        )
-    if within:
-        yield Finding("repeated-image", "images that are two scans of one subject.", tuple(within))
+    message = "images that several subjects have, voxel by voxel: training would know the tested ones."
+    advice = "Find out whose image it is, and take the other subjects' scans out."
+    yield from note("same-image", message, across, advice, "refusal")
+    yield from note("repeated-image", "images that are two scans of one subject.", within, severity="note")
 
 
 def nearly_same_images(case: Case) -> Iterator[Finding]:
@@ -53,23 +45,19 @@ def nearly_same_images(case: Case) -> Iterator[Finding]:
     }
     usual = len(items) > USUAL * len(scans)
     limit = CERTAIN if usual else SAME
-    same = tuple(item for item, likeness in items.items() if likeness > limit)
-    alike = tuple(item for item, likeness in items.items() if likeness <= limit)
-    if same:
-        yield Finding(
-            "near-duplicate",
-            f"pairs of images of two subjects that are more alike than two people's are (likeness above {limit:g}).",
-            same,
-            "refusal",
-            "Look at them side by side. If they are one image saved twice, find out whose it is and take the other "
-            "out; if they are two people, or twins, allow it.",
-        )
-    if alike:
-        yield Finding(
-            "look-alike",
-            f"pairs of images of two subjects with a likeness from {ALIKE:g} to {limit:g}: perhaps one image that was "
-            f"shaded, moved or turned{'; so many that it is usual in this cohort' if usual else ''}.",
-            alike,
-            "note" if usual else "warning",
-            "Look at them side by side.",
-        )
+    yield from note(
+        "near-duplicate",
+        f"pairs of images of two subjects that are more alike than two people's are (likeness above {limit:g}).",
+        [item for item, likeness in items.items() if likeness > limit],
+        "Look at them side by side. If they are one image saved twice, find out whose it is and take the other out; if "
+        "they are two people, or twins, allow it.",
+        "refusal",
+    )
+    yield from note(
+        "look-alike",
+        f"pairs of images of two subjects with a likeness from {ALIKE:g} to {limit:g}: perhaps one image that was "
+        f"shaded, moved or turned{'; so many that it is usual in this cohort' if usual else ''}.",
+        [item for item, likeness in items.items() if likeness <= limit],
+        "Look at them side by side.",
+        "note" if usual else "warning",
+    )

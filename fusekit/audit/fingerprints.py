@@ -6,12 +6,10 @@ from the cohort's mean, after everything that saving again may change has been f
 
 1. Fast, for all pairs: the correlation of two residuals. Two people's are independent, two copies' the same.
 2. For the pairs that are left: how much of one volume's residual is explained if the other, with its own square,
-   shading and shift, stands in for the mean. Another person explains less than the mean does.
+   shading and shift, replaces the mean. Another person explains less than the mean does.
 
 Measured on synthetic brains: see docs/explanation/audit.md.
 """
-
-from __future__ import annotations
 
 from collections.abc import Iterator
 
@@ -34,12 +32,8 @@ CHUNK = 256
 def near_pairs(thumbnails: np.ndarray, owners: np.ndarray) -> Iterator[tuple[float, int, int]]:
     """Find pairs of different owners that are one image (above ``SAME``), or may be (above ``ALIKE``).
 
-    Args:
-        thumbnails: (n, D, H, W), any scale; blank ones are left out.
-        owners: (n,) whose each is.
-
-    Yields:
-        Share of the residual explained, and the two places, the lower first.
+    Thumbnails are (n, D, H, W) on any scale; blank ones are left out. Yields the share of the residual explained, and
+    the two places, the lower first.
     """
     count, *shape = thumbnails.shape
     flat = thumbnails.reshape(count, -1)

@@ -1,7 +1,5 @@
 """Folds that differ: a test that is easier, or harder, than the training."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from fusekit.audit.association import as_text, beyond_chance, furthest, rank_test, table_test
-from fusekit.audit.case import Case
+from fusekit.audit.case import Case, note
 from fusekit.data.cohort import Finding
 from fusekit.data.splits import refuse_leakage
 
@@ -35,19 +33,19 @@ def unequal_folds(case: Case) -> Iterator[Finding]:
     tested: dict[str, tuple[float, str]] = {}
     for name, values in {"class": classes, "sex": None if sex is None else as_text(sex)}.items():
         if values is not None:
-            tested[name] = (table_test(fold, values.to_numpy())[0], _furthest_share(fold, values))
+            at, level, table = furthest(fold, values.to_numpy())
+            here, all_ = table.loc[at, level] / table.loc[at].sum(), table[level].sum() / table.to_numpy().sum()
+            clause = f"fold {at} has {here:.0%} {level}, against {all_:.0%} in all"
+            tested[name] = (table_test(fold, values.to_numpy())[0], clause)
     if age is not None and pd.api.types.is_numeric_dtype(age):
-        tested["age"] = (rank_test(fold, age)[0], _furthest_median(fold, age))
+        medians = age.groupby(fold).median()
+        worst: Any = (medians - age.median()).abs().idxmax()
+        clause = f"the median of fold {worst} is {medians[worst]:.4g}, against {age.median():.4g} in all"
+        tested["age"] = (rank_test(fold, age)[0], clause)
     beyond = beyond_chance({name: p for name, (p, _) in tested.items()})
     found = [f"{name}: {tested[name][1]} (p = {p:.2g})" for name, p in beyond.items()]
-    if found:
-        yield Finding(
-            "unequal-folds",
-            "differ between the folds more than chance explains.",
-            tuple(found),
-            "warning",
-            "Look at the scores of every fold, not of one; another --seed deals again.",
-        )
+    advice = "Look at the scores of every fold, not of one; another --seed deals again."
+    yield from note("unequal-folds", "differ between the folds more than chance explains.", found, advice)
 
 
 def _described(case: Case, names: tuple[str, ...]) -> pd.Series | None:
@@ -55,18 +53,5 @@ def _described(case: Case, names: tuple[str, ...]) -> pd.Series | None:
     for table in (case.first[[name for name in case.cohort.groups if name in case.first]], case.clinical):
         for name in table.columns:
             if str(name).lower() in names:
-                found: pd.Series = table[name]
-                return found
+                return table[name]
     return None
-
-
-def _furthest_share(fold: np.ndarray, values: pd.Series) -> str:
-    at, level, table = furthest(fold, values.to_numpy())
-    here, all_ = table.loc[at, level] / table.loc[at].sum(), table[level].sum() / table.to_numpy().sum()
-    return f"fold {at} has {here:.0%} {level}, against {all_:.0%} in all"
-
-
-def _furthest_median(fold: np.ndarray, values: pd.Series) -> str:
-    medians = values.groupby(fold).median()
-    at: Any = (medians - values.median()).abs().idxmax()
-    return f"the median of fold {at} is {medians[at]:.4g}, against {values.median():.4g} in all"

@@ -1,14 +1,12 @@
 """Circumstances that go with the label: where, when and on what subjects were scanned, and how old they were."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pandas as pd
 
 from fusekit.audit.association import as_text, beyond_chance, furthest, held_out_rates, rank_test, table_test
-from fusekit.audit.case import Case
+from fusekit.audit.case import Case, note
 from fusekit.data.cohort import Finding
 from fusekit.evaluation.delong import auc, auc_interval
 from fusekit.evaluation.statistics import UNDEFINED, interval_text
@@ -56,15 +54,13 @@ def _confounded(case: Case, groups: Mapping[str, pd.Series]) -> Iterator[Finding
             tested[name] = (*table_test(text.to_numpy(), case.labels), text)
     beyond = beyond_chance({name: p for name, (p, _, _) in tested.items()})
     found = [_say(case, name, p, *tested[name][1:]) for name, p in beyond.items()]
-    if found:
-        yield Finding(
-            "confounded-group",
-            "circumstances that go with the label; a model can read them from the image and pass for a diagnosis.",
-            tuple(found),
-            "warning",
-            "Match or restrict the classes so that they agree in it, hold out whole groups of it for testing, or "
-            "report scores within its levels.",
-        )
+    yield from note(
+        "confounded-group",
+        "circumstances that go with the label; a model can read them from the image and pass for a diagnosis.",
+        found,
+        "Match or restrict the classes so that they agree in it, hold out whole groups of it for testing, or report "
+        "scores within its levels.",
+    )
 
 
 def _is_number(values: pd.Series) -> bool:
@@ -82,9 +78,7 @@ def _say(case: Case, name: str, p: float, strength: float, values: pd.Series) ->
     reach = f"AUC of it alone {area} {interval_text(low, high)} for {label}; p = {p:.2g}"
     if not numeric:
         return f"{name}: Cramer's V {strength:.2f}; {reach}; {_worst(case, values)}"
-    medians = ", ".join(
-        f"{values[case.labels == number].median():.4g} in {of}" for number, of in enumerate(case.cohort.classes)
-    )
+    medians = ", ".join(f"{values[case.labels == n].median():.4g} in {of}" for n, of in enumerate(case.cohort.classes))
     return f"{name}: median {medians}; {reach}"
 
 
@@ -118,11 +112,10 @@ def scans_after_diagnosis(case: Case) -> Iterator[Finding]:
         return
     labels = scans.loc[late.index, "label"].value_counts().sort_index()
     listed = ", ".join(f"{count} of {case.cohort.classes[int(label)]}" for label, count in labels.items())
-    yield Finding(
+    yield from note(
         "scan-after-diagnosis",
         f"scans made more than {LATE_DAYS} days after the diagnosis ({listed}; of {days.notna().sum()} scans with both "
         f"days; at most {late.iloc[0] / 365.25:.1f} years): they show a disease that is known and perhaps treated.",
-        tuple(f"{scan}: {int(count)} days" for scan, count in late.items()),
-        "warning",
+        [f"{scan}: {int(count)} days" for scan, count in late.items()],
         "For a question about undiagnosed people keep the scans up to the diagnosis.",
     )

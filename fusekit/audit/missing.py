@@ -1,13 +1,11 @@
 """Gaps that know the answer: who was examined depends on what was suspected."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np
 
 from fusekit.audit.association import beyond_chance, held_out_probabilities
-from fusekit.audit.case import LEVEL, Case
+from fusekit.audit.case import LEVEL, Case, note
 from fusekit.data.cohort import Finding
 from fusekit.evaluation.delong import auc, auc_interval
 
@@ -31,13 +29,12 @@ def telling_gaps(case: Case) -> Iterator[Finding]:
         scores = held_out_probabilities(masks, cases)
         low, high = auc_interval(cases, scores, confidence)
         if low > 0.5:
-            yield Finding(
+            yield from note(
                 "telling-gaps",
                 f"which values are missing predicts {name} without any value: AUC {auc(cases, scores):.2f}, "
                 f"{100 * confidence:.3g} % interval {low:.2f} to {high:.2f} (logistic regression on "
                 f"{len(names)} patterns of gaps, cross-validated over {len(cases)} subjects).",
-                tuple(", ".join(pattern) for pattern in names),
-                "warning",
+                [", ".join(pattern) for pattern in names],
                 _ADVICE,
             )
 
@@ -56,9 +53,8 @@ def telling_gaps_of_columns(case: Case) -> Iterator[Finding]:
     for key, p in beyond_chance({key: float(fisher_exact(table).pvalue) for key, table in counts.items()}).items():
         (pattern, name), (own, rest) = key, (missing / (missing + there) for missing, there in counts[key])
         found.append(f"{', '.join(pattern)}: missing in {own:.0%} of {name} and {rest:.0%} of the rest (p = {p:.2g})")
-    if found:
-        message = "clinical columns that are missing more often in one class than in another."
-        yield Finding("telling-gap", message, tuple(found), "warning", _ADVICE)
+    message = "clinical columns that are missing more often in one class than in another."
+    yield from note("telling-gap", message, found, _ADVICE)
 
 
 def _masks(case: Case) -> tuple[np.ndarray, list[tuple[str, ...]]]:

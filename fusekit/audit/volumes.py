@@ -1,14 +1,11 @@
 """Volumes unlike the others of the cohort: another protocol, a turned axis, a cut-off head."""
 
-from __future__ import annotations
-
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
 
-from fusekit.audit.case import Case
+from fusekit.audit.case import Case, note
 from fusekit.data.cohort import Finding
 
 #: Fewer volumes than this are no measure of what is usual.
@@ -29,23 +26,8 @@ def unusual_volumes(case: Case) -> Iterator[Finding]:
     """Warn of volumes with unusual voxel size, field of view, orientation or grey levels, or too little foreground."""
     if case.store is None or len(case.store.volumes) < FEWEST:
         return
-    volumes = case.store.volumes
-    spacing = volumes[["spacing_x", "spacing_y", "spacing_z"]]
-    yield from _lengths(
-        spacing,
-        "unusual-spacing",
-        "volumes with another voxel size than the cohort's",
-        "Look whether they are another sequence or were resampled. Slices by millimetres (slices.space=mm) compare; "
-        "slices by voxels do not.",
-    )
-    yield from _lengths(
-        spacing * volumes[["shape_x", "shape_y", "shape_z"]].to_numpy(),
-        "unusual-extent",
-        "volumes with another field of view than the cohort's",
-        "Look at them: part of the body may be cut off, or another part of it shown.",
-    )
-    for check in (_orientation, _grey_levels, _foreground):
-        yield from check(volumes)
+    for check in (_lengths, _orientation, _grey_levels, _foreground):
+        yield from check(case.store.volumes)
 
 
 def robust_z(values: pd.Series, least: float) -> pd.Series:
@@ -58,15 +40,23 @@ def _log(values: pd.Series) -> pd.Series:
     return pd.Series(np.log(values.to_numpy(dtype=float)), values.index)
 
 
-def _lengths(lengths: pd.DataFrame, code: str, what: str, advice: str) -> Iterator[Finding]:
-    """Report rows (n, 3) of which a length in mm is far from the median, by ratio."""
-    usual = " x ".join(f"{value:.3g}" for value in lengths.median())
-    far = lengths.apply(lambda length: robust_z(_log(length), LENGTH)).abs().max(axis=1) > FAR
-
-    def size(scan: Any) -> str:
-        return " x ".join(f"{value:.3g}" for value in lengths.loc[scan]) + " mm"
-
-    yield from _report(code, f"{what} ({usual} mm).", far, size, advice)
+def _lengths(volumes: pd.DataFrame) -> Iterator[Finding]:
+    """Compare voxel size and field of view in mm by ratio."""
+    spacing = volumes[["spacing_x", "spacing_y", "spacing_z"]]
+    extent = spacing * volumes[["shape_x", "shape_y", "shape_z"]].to_numpy()
+    resampled = (
+        "Look whether they are another sequence or were resampled. Slices by millimetres (slices.space=mm) compare; "
+        "slices by voxels do not."
+    )
+    cut = "Look at them: part of the body may be cut off, or another part of it shown."
+    for code, what, lengths, advice in (
+        ("unusual-spacing", "voxel size", spacing, resampled),
+        ("unusual-extent", "field of view", extent, cut),
+    ):
+        usual = " x ".join(f"{value:.3g}" for value in lengths.median())
+        far = lengths.apply(lambda length: robust_z(_log(length), LENGTH)).abs().max(axis=1) > FAR
+        sizes = lengths.apply(lambda row: " x ".join(f"{value:.3g}" for value in row) + " mm", axis=1)
+        yield from _report(code, f"volumes with another {what} than the cohort's ({usual} mm).", far, sizes, advice)
 
 
 def _orientation(volumes: pd.DataFrame) -> Iterator[Finding]:
@@ -74,53 +64,38 @@ def _orientation(volumes: pd.DataFrame) -> Iterator[Finding]:
         return
     codes = volumes["orientation"].replace("", "not recorded")
     shares = codes.value_counts(normalize=True)
-    rare = codes.map(shares) <= RARE
     usual = ", ".join(f"{code} {share:.0%}" for code, share in shares[shares > RARE].items())
-    yield from _report(
-        "unusual-orientation",
-        f"volumes stored in an orientation that few have (others: {usual or 'none'}).",
-        rare,
-        lambda scan: str(codes.loc[scan]),
-        "They are turned upright before use. Look at one slice of each: a wrong header turns it the wrong way.",
-    )
+    message = f"volumes stored in an orientation that few have (others: {usual or 'none'})."
+    advice = "They are turned upright before use. Look at one slice of each: a wrong header turns it the wrong way."
+    yield from _report("unusual-orientation", message, codes.map(shares) <= RARE, codes, advice)
 
 
 def _grey_levels(volumes: pd.DataFrame) -> Iterator[Finding]:
     """Compare the level (low), the logarithm of the range (low to high), and where the median lies in it."""
     span = (volumes["high"] - volumes["low"]).clip(lower=1e-12)
-    usual = float(span.median())
     measures = [
-        robust_z(volumes["low"] / usual, GREY),
+        robust_z(volumes["low"] / float(span.median()), GREY),
         robust_z(_log(span), GREY),
         robust_z((volumes["median"] - volumes["low"]) / span, GREY),
     ]
-    far = pd.concat(measures, axis=1).abs().max(axis=1) > FAR
-    typical = ", ".join(f"{volumes[name].median():.4g}" for name in ("low", "median", "high"))
-
-    def levels(scan: Any) -> str:
-        return ", ".join(f"{volumes.loc[scan, name]:.4g}" for name in ("low", "median", "high"))
-
+    levels = volumes[["low", "median", "high"]]
+    usual = ", ".join(f"{value:.4g}" for value in levels.median())
     yield from _report(
         "unusual-intensity",
-        f"volumes with unusual grey levels (1st, 50th and 99th percentile of the foreground; cohort: {typical}).",
-        far,
-        levels,
+        f"volumes with unusual grey levels (1st, 50th and 99th percentile of the foreground; cohort: {usual}).",
+        pd.concat(measures, axis=1).abs().max(axis=1) > FAR,
+        levels.apply(lambda row: ", ".join(f"{value:.4g}" for value in row), axis=1),
         "Look at them: another sequence, a missing rescale, a contrast agent, or a mask in place of the image.",
     )
 
 
 def _foreground(volumes: pd.DataFrame) -> Iterator[Finding]:
     share = volumes["foreground"].clip(lower=1e-6)
-    yield from _report(
-        "little-foreground",
-        f"volumes with too little in them (foreground; cohort: {share.median():.0%} of the voxels).",
-        robust_z(_log(share), SHARE) < -FAR,
-        lambda scan: f"{volumes.loc[scan, 'foreground']:.1%}",
-        "Look at them: the brain may be cut off, stripped away, or the volume empty.",
-    )
+    message = f"volumes with too little in them (foreground; cohort: {share.median():.0%} of the voxels)."
+    shown = volumes["foreground"].map("{:.1%}".format)
+    advice = "Look at them: the brain may be cut off, stripped away, or the volume empty."
+    yield from _report("little-foreground", message, robust_z(_log(share), SHARE) < -FAR, shown, advice)
 
 
-def _report(code: str, message: str, flagged: pd.Series, say: Callable[[Any], str], advice: str) -> Iterator[Finding]:
-    scans = flagged.index[flagged]
-    if len(scans):
-        yield Finding(code, message, tuple(f"{scan}: {say(scan)}" for scan in scans), "warning", advice)
+def _report(code: str, message: str, flagged: pd.Series, shown: pd.Series, advice: str) -> Iterator[Finding]:
+    return note(code, message, [f"{scan}: {text}" for scan, text in shown[flagged].items()], advice)

@@ -23,8 +23,7 @@ def new_task(
     It says which columns name the images, the person and the label, and which columns must not be inputs. All of it is
     a guess: read the file, correct it, then `fusekit check` and `fusekit run` it. Nothing in the folder is changed.
     """
-    from fusekit.data.draft.draft import draft, place_of
-    from fusekit.data.draft.text import as_toml
+    from fusekit.data.draft.draft import as_toml, draft, place_of
     from fusekit.errors import OptionError
 
     if out.exists():

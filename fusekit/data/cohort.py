@@ -1,7 +1,5 @@
 """The cohort: one row per scan, one set of clinical values per scan, and what was found while it was put together."""
 
-from __future__ import annotations
-
 import math
 import re
 from dataclasses import dataclass, field
@@ -49,8 +47,7 @@ class Column:
         return PurePath(table.removesuffix(".tsv").removesuffix(".csv")).name or self.name
 
 
-#: ``note``: how the cohort came about. ``warning``: it may fool you. ``refusal``: nothing is trained, unless allowed by
-#: name.
+#: note: how the cohort came about. warning: it may fool you. refusal: nothing is trained, unless allowed by name.
 Severity = Literal["note", "warning", "refusal"]
 
 
@@ -112,15 +109,13 @@ class Cohort:
             raise DataError("the cohort has no scans; nothing can be trained or tested.")
         repeated = self.scans.index[self.scans.index.duplicated()].unique()
         if len(repeated):
-            raise DataError(f"{len(repeated)} scan ids stand twice: {first_ten(repeated)}.")
+            raise DataError(f"{len(repeated)} scan ids are repeated: {first_ten(repeated)}.")
         if not self.scans.index.equals(self.clinical.index):
             raise DataError("the cohort's scans and its clinical values are not the same rows in the same order.")
         if list(self.clinical.columns) != [column.name for column in self.columns]:
             raise DataError("the cohort's clinical values do not have the columns that describe them.")
         if taken := [name for name in self.groups if name.lower() in OURS]:
-            raise DataError(
-                f"the cohort has groups with names of FuseKit's own columns: {first_ten(taken)}. Rename them."
-            )
+            raise DataError(f"the cohort has groups named as FuseKit's own columns: {first_ten(taken)}. Rename them.")
         shared = self.scans[self.scans["image"].duplicated(keep=False)]
         if not shared.empty:
             raise DataError(f"several scans have one image: {first_ten(shared['image'].map(str).unique())}.")
@@ -142,18 +137,16 @@ class Cohort:
             if number not in counts:
                 raise DataError(f"the label is constant or a class is missing: no subject is {name!r} (found {found}).")
         for column in self.columns:
-            _refuse_outside(self.clinical[column.name], column)
-
-
-def _refuse_outside(values: pd.Series, column: Column) -> None:
-    if column.kind != "number" or (column.low is None and column.high is None):
-        return
-    low, high = (-math.inf if column.low is None else column.low), (math.inf if column.high is None else column.high)
-    outside = values[(values < low) | (values > high)]
-    if not outside.empty:
-        unit = f" {column.unit}" if column.unit else ""
-        where = f"{column.source or 'the clinical table'}, column {column.name!r}"
-        raise DataError(
-            f"{where}: {len(outside)} values are outside {low:g} to {high:g}{unit}; scan {outside.index[0]} has "
-            f"{outside.iloc[0]:g}. Is it in another unit? Convert or correct it, or leave it empty."
-        )
+            if column.kind != "number" or (column.low is None and column.high is None):
+                continue
+            low = -math.inf if column.low is None else column.low
+            high = math.inf if column.high is None else column.high
+            values = self.clinical[column.name]
+            outside = values[(values < low) | (values > high)]
+            if not outside.empty:
+                unit = f" {column.unit}" if column.unit else ""
+                where = f"{column.source or 'the clinical table'}, column {column.name!r}"
+                raise DataError(
+                    f"{where}: {len(outside)} values are outside {low:g} to {high:g}{unit}; scan {outside.index[0]} "
+                    f"has {outside.iloc[0]:g}. Is it in another unit? Convert or correct it, or leave it empty."
+                )

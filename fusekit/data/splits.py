@@ -1,7 +1,5 @@
 """Split subjects, never scans or slices, into folds."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 import numpy as np
@@ -14,14 +12,14 @@ ONE_IN = 5
 
 
 def assign_folds(labels: pd.Series, folds: int, seed: int) -> pd.Series:
-    """Deal subjects into folds of equal size and equal shares of each class.
+    """Deal subjects into folds (2 or more) of equal size and equal shares of each class.
 
     Stratified k-fold of scikit-learn over subjects sorted by id: the result depends on who they are and on the seed,
     not on the order of rows.
 
     Args:
         labels: label (number or name) by subject.
-        folds: 2 or more; every class needs as many subjects.
+        folds: every class needs as many subjects.
         seed: of the shuffle.
 
     Returns:
@@ -47,23 +45,15 @@ def assign_folds(labels: pd.Series, folds: int, seed: int) -> pd.Series:
 
 
 def set_aside(labels: pd.Series, share: float, seed: int | tuple[int, ...]) -> pd.Index:
-    """Choose subjects for validation, with equal shares of each class; return them sorted.
+    """Choose a share (0 to 1) of the subjects for validation, with equal shares of each class; return them sorted.
 
-    Args:
-        labels: label by subject.
-        share: of the subjects, between 0 and 1; 0 sets none aside.
-        seed: of the draw.
-
-    Raises:
-        DataError: a class has too few subjects to be on both sides.
+    A class that has too few subjects to be on both sides is refused.
     """
     if share == 0:
         return labels.index[:0]
     labels = labels.sort_index()
-    counts = labels.value_counts()
-    classes = len(counts)
-    wanted = round(share * len(labels))
-    if counts.min() < 2 or not classes <= wanted <= len(labels) - classes:
+    counts, wanted = labels.value_counts(), round(share * len(labels))
+    if counts.min() < 2 or not len(counts) <= wanted <= len(labels) - len(counts):
         raise DataError(
             f"a validation part of {share:g} cannot be set aside from {len(labels)} training subjects, of whom the "
             f"rarest class has {counts.min()}: every class must be on both sides. Use another "
@@ -72,9 +62,8 @@ def set_aside(labels: pd.Series, share: float, seed: int | tuple[int, ...]) -> p
     from sklearn.model_selection import train_test_split
 
     state = int(np.random.default_rng(seed).integers(2**32))
-    _, aside = train_test_split(
-        labels.index.to_numpy(), test_size=wanted, stratify=labels.to_numpy(), random_state=state
-    )
+    names, by = labels.index.to_numpy(), labels.to_numpy()
+    aside = train_test_split(names, test_size=wanted, stratify=by, random_state=state)[1]
     kept: pd.Index = pd.Index(sorted(aside), name=labels.index.name)
     return kept
 

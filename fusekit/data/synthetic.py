@@ -1,7 +1,5 @@
 """What synthetic cohorts share: how strongly the label shows, seeds, a README, files written in parallel."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -47,8 +45,8 @@ class Strengths:
     most: ClassVar[float] = inf
 
     def __post_init__(self) -> None:
-        limits = {"image_effect": (self.image, inf), "table_effect": (self.table, self.most)}
-        for name, (value, most) in (limits | {"interaction": (self.interaction, inf)}).items():
+        table = (self.table, "table_effect", self.most)
+        for value, name, most in ((self.image, "image_effect", inf), table, (self.interaction, "interaction", inf)):
             if not (isfinite(value) and 0 <= value <= most):
                 limit = "0 or more" if most == inf else f"from 0 to {most:g}"
                 raise OptionError(f"{name} takes a number {limit}, not {value:g}.")
@@ -56,10 +54,7 @@ class Strengths:
     def between(self, values: Sequence[float], shares: Sequence[float], group: np.ndarray) -> np.ndarray:
         """Published values of groups, by person; at a table strength of 0 everyone has their mean.
 
-        Args:
-            values: one per group.
-            shares: of the people in each group.
-            group: index of each person's group.
+        ``shares`` of the people are in each group; ``group`` is the index of each person's.
         """
         pooled = np.average(values, weights=shares)
         return np.asarray((pooled + self.table * (np.array(values) - pooled))[group])
@@ -74,9 +69,7 @@ class Strengths:
 
     def write_readme(self, folder: Path, about: str, seed: int, people: str) -> None:
         """Say in the folder what it is."""
-        text = _README.format(
-            about=about, seed=seed, people=people, image=self.image, table=self.table, interaction=self.interaction
-        )
+        text = _README.format(about=about, seed=seed, people=people, **vars(self))
         (folder / "README.txt").write_text(text, encoding="utf-8")
 
 

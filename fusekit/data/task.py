@@ -1,13 +1,11 @@
 """A task: where a cohort comes from, and what is predicted."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Self
 
 from fusekit.data.cohort import Cohort
 from fusekit.data.slices.policy import SlicePolicy
@@ -36,6 +34,25 @@ class Published:
     scores: Mapping[str, float]
     source: str
     note: str = ""
+
+    @classmethod
+    def table(cls, number: int, note: str, differ: float, *arms: tuple[float, ...]) -> tuple[Self, ...]:
+        """The three arms of a table of Yang et al. 2021, in percent: accuracy, sensitivity, specificity, PPV, NPV.
+
+        ``differ`` are the points by which PPV and NPV differ from what the others imply.
+        """
+        note += (
+            f" PPV and NPV do not follow from accuracy, sensitivity and specificity (they differ by up to {differ:g} "
+            "points in this table): each seems to be the mean of the folds' own, and a mean of ratios is not the ratio "
+            "of means."
+        )
+        names = ("accuracy", "sensitivity", "specificity", "ppv", "npv")
+        kinds = (("Image Only", "image-only"), ("Image+Clinical", "concat"), ("Full Model", "rbca"))
+        source, rows = f"Yang et al. 2021, table {number}", []
+        for (arm, fusion), percent in zip(kinds, arms, strict=True):
+            scores = {name: round(value / 100, 4) for name, value in zip(names, percent, strict=True)}
+            rows.append(cls(arm=arm, fusion=fusion, scores=scores, source=source, note=note))
+        return tuple(rows)
 
 
 class Task(ABC):

@@ -1,9 +1,7 @@
 """The task ``mci-converter``: who with mild cognitive impairment develops dementia, from the baseline visit."""
 
-from __future__ import annotations
-
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pandas as pd
 
@@ -34,6 +32,7 @@ class MciConverterTask(AdniTask):
     title = "Progressive or stable mild cognitive impairment, from MRI and biospecimens at baseline"
     classes: tuple[str, ...] = ("stable", "progressive")
     published = CONVERTERS
+    followed = True
 
     def __init__(
         self,
@@ -57,8 +56,7 @@ class MciConverterTask(AdniTask):
     def label(self, scans: pd.DataFrame, known: pd.DataFrame, findings: list[Finding]) -> pd.DataFrame:
         """Keep the baseline scans of those who are stable or progressive.
 
-        Raises:
-            DataError: a phase is asked for, but no table names any; no subject is left.
+        A phase that is asked for and in no table is refused, and so is a cohort without such a subject.
         """
         column = "phase" if self.filter_on == "COLPROT" else "origin"
         if self.phases and column not in scans:
@@ -72,9 +70,3 @@ class MciConverterTask(AdniTask):
             counts = "; ".join(f"{finding.count} {finding.message}" for finding in findings[before:])
             raise DataError(f"no subject is left who is stable or progressive: {counts}.")
         return kept
-
-    def write_synthetic(self, folder: Path, **options: Any) -> None:
-        """People with MCI, followed over four years."""
-        from fusekit_adni.synthetic.followup import write_followup
-
-        write_followup(folder, **options)

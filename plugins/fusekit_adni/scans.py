@@ -1,7 +1,5 @@
 """From images to scans: which visit each belongs to, which one of a visit is kept, and its diagnosis."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import replace
 from itertools import product
@@ -11,9 +9,8 @@ import pandas as pd
 from fusekit.data import Finding
 from fusekit.data.own.problems import note
 from fusekit.errors import DataError, first_ten
-from fusekit_adni.download.images import Download
+from fusekit_adni.download.images import Download, field_strength, is_expected
 from fusekit_adni.download.loni import read_visits
-from fusekit_adni.download.strength import field_strength, is_expected
 from fusekit_adni.labels.visits import FAR_DAYS, LIMIT_DAYS, canonical, nearest
 from fusekit_adni.tables.study import StudyTable, exam_days, exams
 
@@ -79,22 +76,19 @@ def _listed(download: Download, findings: list[Finding]) -> pd.Series:
 
 def dated(download: Download, tables: list[StudyTable]) -> Download:
     """Give images whose place says no day that of their visit's exam, from the first table that has it."""
-    days = exam_days(tables).to_dict()
-    images = [
-        replace(image, acquired=day.date())
-        if image.acquired is None and (day := days.get((image.rid, image.visit))) is not None
-        else image
-        for image in download.images
-    ]
+    days, images = exam_days(tables).to_dict(), []
+    for image in download.images:
+        day = image.acquired or days.get((image.rid, image.visit))
+        images.append(replace(image, acquired=day.date()) if isinstance(day, pd.Timestamp) else image)
     return replace(download, images=images)
 
 
 def note_left_aside(download: Download, findings: list[Finding]) -> None:
     """Note what lies below the folder and is not read."""
     note(findings, "empty-leaf", "image folders or sessions without an image", download.empty)
-    note(findings, "mask", "masks and segmentations left aside", download.skipped)
-    note(findings, "other-sequence", "images that are no T1-weighted MRI, left aside", download.others)
-    message = "folders and files whose names are no ADNI subject's, left aside"
+    note(findings, "mask", "masks and segmentations, not used", download.skipped)
+    note(findings, "other-sequence", "images that are no T1-weighted MRI, not used", download.others)
+    message = "folders and files whose names are no ADNI subject's, not used"
     note(findings, "not-a-subject", message, download.strangers)
     note(findings, "link-outside", "links that lead out of the folder, or nowhere, not followed", download.outside)
     count = len(download.archives)
@@ -122,7 +116,7 @@ def one_per_visit(
     ordered = ranked.sort_values(["subject", "visit", "rank"], kind="stable")
     repeated = ordered.duplicated(["subject", "visit"])
     further = ordered.loc[repeated, "image"]
-    message = "further images of a subject's visit, left aside"
+    message = "further images of a subject's visit, not used"
     note(findings, "duplicate-scan", message, further, dropped="scans", along=0)
     kept = ordered[~repeated]
     names = [image.scan(visit) for image, visit in zip(kept["found"], kept["visit"], strict=True)]
@@ -133,16 +127,12 @@ def one_per_visit(
 def described(scans: pd.DataFrame, tables: list[StudyTable]) -> pd.DataFrame:
     """Scans with the columns of ``_DESCRIPTIONS`` that any table has; "" where it has no value."""
     there = {column for table in tables for column in table.rows}
-    return scans.assign(
-        **{name: at_visits(scans, tables, names) for name, names in _DESCRIPTIONS.items() if there & {*names}}
-    )
+    known = {name: columns for name, columns in _DESCRIPTIONS.items() if there & {*columns}}
+    return scans.assign(**{name: at_visits(scans, tables, columns) for name, columns in known.items()})
 
 
 def at_visits(scans: pd.DataFrame, tables: list[StudyTable], columns: tuple[str, ...]) -> pd.Series:
-    """What the first table that has a value says of each scan's visit, e.g. the study phase; "" if none has.
-
-    ``columns`` are its names in one table or another.
-    """
+    """What the first table with a value in one of its columns says of each scan's visit, as phase; "" if none has."""
     known = pd.Series("", index=scans.index, dtype=object)
     for table, column in product(tables, columns):
         if column in table.rows:
@@ -162,15 +152,13 @@ def with_labels(
     """Keep the scans whose visit has one of the diagnoses, with their label."""
     keys = pd.MultiIndex.from_frame(scans[["rid", "visit"]])
     diagnosis = pd.Series(known.reindex(keys).to_numpy(), index=scans.index, dtype=object)
-    left, without = scans["subject"], diagnosis.isna()
-    lost = subjects_lost(left, left[~without])
-    message = "scans of visits without a diagnosis, left out"
-    note(findings, "no-diagnosis", message, left.index[without], dropped="scans", along=lost)
-    left = left[~without]
+    left, gone = scans["subject"], diagnosis.isna()
+    message, lost = "scans of visits without a diagnosis, left out", subjects_lost(left, left[~gone])
+    note(findings, "no-diagnosis", message, left.index[gone], dropped="scans", along=lost)
+    left = left[~gone]
     for other in sorted(set(diagnosis.dropna()) - set(classes)):
         gone = diagnosis[left.index] == other
-        lost = subjects_lost(left, left[~gone])
-        message = f"scans of visits with {other}, left out"
+        message, lost = f"scans of visits with {other}, left out", subjects_lost(left, left[~gone])
         note(findings, "other-diagnosis", message, left.index[gone], dropped="scans", along=lost)
         left = left[~gone]
     kept = diagnosis.isin(classes)
@@ -178,11 +166,7 @@ def with_labels(
 
 
 def refuse_two_labels(scans: pd.DataFrame, classes: tuple[str, ...]) -> None:
-    """Refuse subjects whose scans have different labels.
-
-    Raises:
-        DataError: with the subjects.
-    """
+    """Refuse subjects whose scans have different labels."""
     both = [subject for subject, labels in scans.groupby("subject")["label"].nunique().items() if labels > 1]
     if both:
         raise DataError(

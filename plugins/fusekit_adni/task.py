@@ -1,11 +1,9 @@
 """What ADNI's tasks share, and ``adni-ad``: Alzheimer's disease against normal cognition."""
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pandas as pd
 
@@ -50,6 +48,7 @@ class AdniTask(Task):
     synthetic = quick(SlicePolicy(space="mm", start=-14, stop=-8))
     compared = COMPARED
     subgroups = ("sex", "age", "site", "field_strength")  # groups, so from whichever table has them
+    followed = False  # whether the synthetic people have MCI and come for four years
 
     def __init__(
         self,
@@ -69,13 +68,10 @@ class AdniTask(Task):
 
         Args:
             scans: index scan; columns subject, rid, visit, acquired (date, or None), image, image_id, and what the
-                tables have of site, sex, phase, origin (phase of enrolment), field_strength ("" if unknown).
+            tables have
+                of site, sex, phase, origin (phase of enrolment), field_strength ("" if unknown).
             known: diagnosis (CN, MCI, AD) and day (of the exam, or NaT) by (rid, visit), with a scan or without.
         """
-
-    @abstractmethod
-    def write_synthetic(self, folder: Path, **options: Any) -> None:
-        """Write a synthetic download: progress, seed, subjects and strengths are given."""
 
     def synthesize(
         self,
@@ -89,18 +85,15 @@ class AdniTask(Task):
         interaction: float = 1.0,
     ) -> None:
         """Write a synthetic download; see ``write_download`` for what the strengths mean."""
+        from fusekit_adni.synthetic.download import write_download, write_followup
         from fusekit_adni.synthetic.subjects import Strengths
 
+        write = write_followup if self.followed else write_download
         strengths = Strengths(image_effect, table_effect, interaction)
-        self.write_synthetic(folder, progress=progress, seed=seed, subjects=subjects, strengths=strengths)
+        write(folder, progress, seed=seed, subjects=subjects, strengths=strengths)
 
     def scan(self, folder: Path, progress: Progress) -> Cohort:
-        """Read a download.
-
-        Raises:
-            DataError: no images, no diagnoses, a table without a column it needs, or one that contradicts itself; a
-                subject with two labels.
-        """
+        """Read a download; refuse one without images, diagnoses or needed columns, and what contradicts itself."""
         findings: list[Finding] = []
         download = self._asked(find_download(folder, self.layout, progress), findings)
         found = len(download.images), len(download.subjects)
@@ -198,9 +191,3 @@ class AdniAdTask(AdniTask):
     def label(self, scans: pd.DataFrame, known: pd.DataFrame, findings: list[Finding]) -> pd.DataFrame:
         """Keep the scans of visits with a diagnosis of CN or AD."""
         return with_labels(scans, known["diagnosis"], self.classes, findings)
-
-    def write_synthetic(self, folder: Path, **options: Any) -> None:
-        """People with CN or AD, seen for a year."""
-        from fusekit_adni.synthetic.download import write_download
-
-        write_download(folder, **options)

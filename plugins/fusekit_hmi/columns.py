@@ -1,7 +1,5 @@
 """Which columns of a table the task takes: by their usual names, known attributes, and what was asked for."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -33,11 +31,7 @@ _UNKNOWN = NOTHING | {"9", "99", *CODES}
 
 
 def find_table(files: Files, wanted: str) -> Path:
-    """Return the one table below a folder, or the one of the wanted name.
-
-    Raises:
-        DataError: there is none, or several; those that there are, are listed.
-    """
+    """Return the one table below a folder, or the one of the wanted name; none, or several, are refused by name."""
     tables = files.tables
     if wanted:
         try:
@@ -48,9 +42,8 @@ def find_table(files: Files, wanted: str) -> Path:
                 listed = first_ten(map(files.shown, files.tables)) or "none"
                 raise DataError(f"task.table={wanted}: {error} Tables below {files.folder}: {listed}.") from error
     if not tables:
-        raise DataError(
-            f"{files.folder} holds no clinical table (.csv, .tsv). Put it there, a row per patient or image."
-        )
+        advice = "Put it there, a row per patient or image."
+        raise DataError(f"{files.folder} holds no clinical table (.csv, .tsv). {advice}")
     if len(tables) > 1:
         raise DataError(
             f"{files.folder} holds {len(tables)} tables: {first_ten(map(files.shown, tables))}. Name the clinical one: "
@@ -66,11 +59,7 @@ def column(rows: pd.DataFrame, names: Sequence[str]) -> str | None:
 
 
 def needed(rows: pd.DataFrame, path: Path, what: str, option: str, given: str, names: Sequence[str]) -> str:
-    """The column that the option names, or the first with a usual name.
-
-    Raises:
-        DataError: the table has none.
-    """
+    """The column that the option names, or the first with a usual name; refuse a table that has none."""
     name = given or column(rows, names)
     if name and name in rows:
         return name
@@ -83,8 +72,7 @@ def needed(rows: pd.DataFrame, path: Path, what: str, option: str, given: str, n
 def codes(cells: pd.Series, path: Path) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
     """Which texts of the label's column mean absent, present and nothing.
 
-    Raises:
-        DataError: the codes 1 and 2 without a 0 may mean either.
+    The codes 1 and 2 without a 0 are refused: they may mean either.
     """
     texts = {text: text.lower() for text in cells.unique()}
     found = set(texts.values())
@@ -103,15 +91,10 @@ def codes(cells: pd.Series, path: Path) -> tuple[tuple[str, ...], tuple[str, ...
 def inputs(
     names: Sequence[str], path: Path, keys: Sequence[str], extra: Sequence[str], findings: list[Finding]
 ) -> tuple[OwnColumn, ...]:
-    """The table's columns that are attributes, and those that were asked for besides; the rest is noted.
+    """The table's columns that are attributes, and those that were asked for besides (``extra``); the rest is noted.
 
-    Args:
-        names: all columns.
-        keys: columns that identify rows, images and labels, which are no values.
-        extra: names of further columns to read.
-
-    Raises:
-        DataError: an extra column is not there, or is one that must not be an input; the table holds no attribute.
+    ``keys`` identify rows, images and labels. An extra column that is not there, or must not be an input, is refused,
+    and so is a table without any attribute.
     """
     absent = [name for name in extra if name not in names]
     if absent:

@@ -4,33 +4,13 @@ Patterns over names, since every hospital calls them differently. Microvascular 
 so whatever else is seen there is known no earlier than the answer itself.
 """
 
-from __future__ import annotations
-
 import re
+import tomllib
+from pathlib import Path
 
 from fusekit.data.own.attributes import recognise
 
-#: Patterns over a name in lower case with its words joined by single underscores.
-_PATTERNS = {
-    "the label, or made from it": r"(.*_)?(mvi|micro_?vascular|vascular_invasion|m[012]_grade)(_.*)?|vi",
-    "read off the resected tissue": r"""
-        (.*_)?(edmondson|steiner|differentiation|satellite|satellites|micro_?satellite|capsule|capsular|encapsulation)(_.*)?
-        (.*_)?(pathology|pathologic|pathological|patho|histology|histologic|histological|histopathology|specimen)(_.*)?
-        (.*_)?(ki_?67|ck_?19|glypican|immuno.*|ihc|margin_status|resection_margin|surgical_margin)(_.*)?
-        (tumou?r_)?grade|(.*_)?grading(_.*)?""",
-    "a stage that includes vascular invasion": r"(.*_)?(p?tnm|ajcc|uicc|cnlc)(_.*)?|y?p[nmv]|y?p?[tnv]_stage",
-    "the future": r"""
-        (.*_)?(recurrence|recurred|relapse|progression|survival|death|dead|died|deceased|alive)(_.*)?
-        (.*_)?(mortality|follow_?up)(_.*)?
-        (.*_)?(rfs|dfs|pfs|os|ttr|event|outcome|prognosis)(_.*)?""",
-    "known only in the operation or after it": r"""
-        (.*_)?(blood_?loss|transfusion|transfused|operation|operative_time|surgery|resection|hepatectomy|pringle)(_.*)?
-        (.*_)?(post_?op|post_?operative|postop.*|intra_?op.*|complication|complications|clavien|adjuvant|icu|drain.*)(_.*)?
-        (.*_)?(hospital_stay|length_of_stay|los|discharge)(_.*)?""",
-    "a shortcut": r"""
-        (.*_)?(site|cent(re|er)|hospital|institution|scanner|manufacturer|vendor|batch|kvp|kernel|device|protocol)(_.*)?
-        (.*_)?(id|mrn|accession|name|date|dob|uid|visit|fold|split|series|path|file|image|mask)|no|nr|number|index""",
-}
+_PATTERNS = tomllib.loads(Path(__file__).with_name("leaks.toml").read_text(encoding="utf-8"))
 _REASONS = [(why, re.compile("|".join(patterns.split()), re.ASCII)) for why, patterns in _PATTERNS.items()]
 
 

@@ -1,12 +1,10 @@
 """The task ``hmi``: microvascular invasion of a liver tumour, from CT and what is known before the operation."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from fusekit.data import Cohort, Finding, Preset, SlicePolicy, Task
+from fusekit.data import Cohort, Finding, Preset, Published, SlicePolicy, Task
 from fusekit.data.clinical.tables import read_table
 from fusekit.data.own.attributes import NOTHING
 from fusekit.data.own.cohort import Read, read_cohort
@@ -18,7 +16,6 @@ from fusekit.data.synthetic import COMPARED, quick
 from fusekit.progress import Progress
 from fusekit_hmi.columns import IMAGE, LABEL, MASK, SITE, SUBJECT, codes, column, find_table, inputs, needed
 from fusekit_hmi.leaks import reason_to_leave_out
-from fusekit_hmi.published import MVI
 
 #: Axial slices in the liver's window: those with most tumour, else a part of the scan.
 _PAPER = SlicePolicy(
@@ -43,7 +40,15 @@ class HmiTask(Task):
     title = "Microvascular invasion of a liver tumour, from CT and clinical values (positive: MVI present)"
     classes: tuple[str, ...] = ("MVI-", "MVI+")
     subgroups = ("sex", "age", "site", "scanner")
-    published = MVI
+    published = Published.table(
+        3,
+        "Five-fold cross-validation on a private cohort of 139 patients, without intervals; the list of 29 clinical "
+        "values is not published. By these figures 67 to 68 % are positive, and which class that is, is not said.",
+        9.8,
+        (71.18, 88.32, 34.76, 74.23, 48.57),
+        (75.47, 90.09, 46.12, 77.24, 69.11),
+        (79.17, 88.84, 58.91, 81.76, 78.89),
+    )
     paper = Preset(slices=_PAPER)
     synthetic = quick(replace(_PAPER, largest=3, start=0.44, stop=0.56))
     compared = COMPARED
@@ -54,12 +59,7 @@ class HmiTask(Task):
         self.table, self.subject, self.label, self.series, self.extra = table, subject, label, series, extra
 
     def scan(self, folder: Path, progress: Progress) -> Cohort:
-        """Read a folder.
-
-        Raises:
-            DataError: no table or no images; columns missing; rows or images that cannot be distinguished or do not
-                match; values that cannot be read. With file, line and column.
-        """
+        """Read a folder; refuse with file, line and column what cannot be read, distinguished or matched."""
         findings: list[Finding] = []
         own, site = self._describe(folder, find_table(look(folder), self.table), findings)
         return _as_usual(read_cohort(own, folder, progress, findings), site)
@@ -81,14 +81,11 @@ class HmiTask(Task):
             masks=mask or Named(subject),
             series=Wanted(self.series, "CT"),
             subject=subject,
-            scan="",
             label=label,
             classes=dict(zip(self.classes, (absent, present), strict=True)),
             leave_out=unknown,
             columns=inputs(rows.columns.to_list(), path, keys, self.extra, findings),
-            groups=(),
             subgroups=self.subgroups,
-            tables=(),
             without_image="leave out empty",
             without_subject=True,
             blanks=NOTHING,

@@ -64,7 +64,7 @@ def test_a_column_belongs_to_the_table_it_was_read_from(source: str, block: str)
     ("changes", "message"),
     [
         ({"scans": _scans().iloc[:0]}, "has no scans"),
-        ({"scans": _scans().set_axis(["s1", "s2", "s2"])}, "1 scan ids stand twice: s2"),
+        ({"scans": _scans().set_axis(["s1", "s2", "s2"])}, "1 scan ids are repeated: s2"),
         ({"scans": _scans().iloc[::-1]}, "not the same rows in the same order"),
         ({"columns": (Column("AGE"),)}, "do not have the columns"),
         ({"scans": _scans(image=[Path("a.nii"), Path("b.nii"), Path("a.nii")])}, "one image.*: a.nii"),

@@ -1,10 +1,8 @@
 """One clinical column as a model reads it: fitted on training values, and guarding what is read for new patients."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Annotated, Any, Literal, NotRequired
+from typing import Annotated, Any, Literal, NotRequired, Self
 
 import numpy as np
 import pandas as pd
@@ -42,30 +40,19 @@ class ColumnJson(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class EncodedColumn:
-    """How a column's values become numbers.
+    """How a column's values become numbers."""
 
-    Args:
-        column: as declared; of a category, with the categories in the order of their inputs.
-        fill: mean of the training values, in the column's unit; a missing number is taken for it.
-        scale: their standard deviation (population); 1 where all are equal.
-        seen: lowest and highest training value; None where there was none, and for categories.
-        masked: whether a further input says if the value was observed; so for columns with gaps in training.
-        observed: training scans that had a value, and all of them; None in older bundles.
-        shares: of each category among the training values; empty for numbers, and in older bundles.
-        levels: a few training values to try in its place; empty for categories, and in older bundles.
-    """
-
-    column: Column
-    fill: float = 0.0
-    scale: float = 1.0
-    seen: tuple[float, float] | None = None
-    masked: bool = False
-    observed: tuple[int, int] | None = None
-    shares: tuple[float, ...] = ()
-    levels: tuple[float, ...] = ()
+    column: Column  # as declared; of a category, with the categories in the order of their inputs
+    fill: float = 0.0  # mean of the training values, in the column's unit; a missing number is taken for it
+    scale: float = 1.0  # their standard deviation (population); 1 where all are equal
+    seen: tuple[float, float] | None = None  # lowest and highest; None where there was none, and for categories
+    masked: bool = False  # whether a further input says if the value was observed; so for gaps in training
+    observed: tuple[int, int] | None = None  # training scans that had a value, and all; None in older bundles
+    shares: tuple[float, ...] = ()  # of each category in training; empty for numbers, and in older bundles
+    levels: tuple[float, ...] = ()  # a few training values to try; empty for categories, and in older bundles
 
     @classmethod
-    def fit(cls, values: pd.Series, column: Column) -> EncodedColumn:
+    def fit(cls, values: pd.Series, column: Column) -> Self:
         """Measure a column on training values; refuse text or infinity as a number, and undeclared categories."""
         masked = bool(values.isna().any())
         observed = values[values.notna()]
@@ -135,10 +122,7 @@ class EncodedColumn:
         text = cells.map(lambda cell: "" if pd.isna(cell) else str(cell).strip()).astype(object)
         if self.is_number:
             return to_number(text, source)
-        gaps = is_missing(text) & ~text.isin(self.categories)
-        return pd.Series(
-            [None if gap else cell for cell, gap in zip(text, gaps, strict=True)], text.index, dtype=object
-        )
+        return text.where(~is_missing(text) | text.isin(self.categories), None)
 
     def check(self, values: pd.Series, source: str, allow_out_of_range: bool) -> None:
         """Refuse an unknown category, or a number out of the plausible range."""
@@ -169,18 +153,15 @@ class EncodedColumn:
         return {name: list(value) if isinstance(value, tuple) else value for name, value in plain.items()}
 
     @classmethod
-    def from_json(cls, plain: Mapping[str, Any]) -> EncodedColumn:
+    def from_json(cls, plain: Mapping[str, Any]) -> Self:
         """The way back, exact."""
-        exact: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()
-        }
+        exact: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in plain.items()}
         column = Column(**{field.name: exact[field.name] for field in fields(Column)})
         names = [field.name for field in fields(cls) if field.name in exact]  # older bundles have fewer
         return cls(column, **{name: exact[name] for name in names})
 
 
 def _levels(numbers: np.ndarray, mean: float, deviation: float) -> tuple[float, ...]:
-    """Values that occur: all of a few; else the nearest to each of ``DEVIATIONS``."""
     distinct = np.unique(numbers)
     if len(distinct) > FEW_LEVELS:
         wanted = mean + deviation * np.array(DEVIATIONS)

@@ -1,10 +1,8 @@
 """Clinical values as a model's input: scaled, one-hot, with a record of what was observed."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -29,7 +27,7 @@ class ClinicalEncoding:
     columns: tuple[EncodedColumn, ...]
 
     @classmethod
-    def fit(cls, values: pd.DataFrame, columns: Sequence[Column]) -> ClinicalEncoding:
+    def fit(cls, values: pd.DataFrame, columns: Sequence[Column]) -> Self:
         """Fit on the training scans' values (index scan; see ``Cohort.clinical``), and on nothing else."""
         return cls(tuple(EncodedColumn.fit(values[column.name], column) for column in columns))
 
@@ -80,10 +78,7 @@ class ClinicalEncoding:
     def check(self, values: pd.DataFrame, source: str, allow_out_of_range: bool = False) -> None:
         """Refuse new patients' values that the model was not made for, with source, row, column, value, unit and range.
 
-        Args:
-            values: typed values, from ``parse``.
-            source: what to call them in messages.
-            allow_out_of_range: take numbers outside ``EncodedColumn.plausible``.
+        ``values`` are typed, from ``parse``. ``allow_out_of_range`` takes numbers outside ``EncodedColumn.plausible``.
         """
         require_columns(values, [column.name for column in self.columns], source)
         for column in self.columns:
@@ -94,6 +89,6 @@ class ClinicalEncoding:
         return {"columns": [column.as_json() for column in self.columns]}
 
     @classmethod
-    def from_json(cls, plain: Mapping[str, Any]) -> ClinicalEncoding:
+    def from_json(cls, plain: Mapping[str, Any]) -> Self:
         """The way back, exact."""
         return cls(tuple(EncodedColumn.from_json(column) for column in plain["columns"]))

@@ -1,7 +1,5 @@
 """Read tables as people export them: encodings, separators and quoting recognised, every cell kept as text."""
 
-from __future__ import annotations
-
 import codecs
 import csv
 import io
@@ -62,7 +60,7 @@ def read_table(path: Path, required: Sequence[str] = ()) -> pd.DataFrame:
     repeated = table.columns[table.columns.duplicated()].unique()
     if len(repeated):
         names = ", ".join(map(repr, repeated))
-        raise DataError(f"{path}, line {lines[0]}: column names stand twice: {names}. Rename or remove one of each.")
+        raise DataError(f"{path}, line {lines[0]}: column names are repeated: {names}. Rename or remove one of each.")
     require_columns(table, required, str(path))
     return table
 
@@ -81,9 +79,7 @@ def require_columns(table: pd.DataFrame, required: Sequence[str], source: str) -
     if len(missing) > 10:
         hints.append(f"and {len(missing) - 10} more")
     found = ", ".join(map(repr, list(table.columns)[:12])) + (", ..." if len(table.columns) > 12 else "")
-    raise DataError(
-        f"{source}: column{'s' if len(missing) > 1 else ''} missing: {', '.join(hints)}. The file has {found}."
-    )
+    raise DataError(f"{source}: column{'s' * (len(missing) > 1)} missing: {', '.join(hints)}. The file has {found}.")
 
 
 def place(source: str, cells: pd.Series | pd.DataFrame, row: object) -> str:
@@ -97,21 +93,17 @@ def is_missing(cells: pd.Series) -> pd.Series:
 
 
 def to_number(cells: pd.Series, source: str) -> pd.Series:
-    """Read a column of text as numbers: float64, NaN where missing.
+    """Read a column of text (as ``read_table`` returns it) as numbers: float64, NaN where missing.
 
     The decimal sign is the point. A comma is read as the decimal sign where it cannot mean anything else: no cell of
-    the column has a point, none has two commas, and at least one (``0,5``, ``12,75``) cannot be thousands.
-
-    Args:
-        cells: text; its name is the column, its index (as ``read_table`` returns it) the line in the file.
-        source: the file, for messages.
-
-    Raises:
-        DataError: a cell is no finite number; the message names file, line and column.
+    the column has a point, none has two commas, and at least one (``0,5``, ``12,75``) cannot be thousands. A cell that
+    is no finite number is refused with ``source``, line and column.
     """
     text = [cell.strip() for cell in cells]
     observed = [cell for cell in text if cell.lower() not in MISSING]
-    comma = "," if _is_decimal_comma(observed) else "."
+    commas = [cell for cell in observed if "," in cell]
+    thousands = any(cell.count(",") > 1 for cell in commas) or all(_THOUSANDS.fullmatch(cell) for cell in commas)
+    comma = "." if thousands or any("." in cell for cell in observed) else ","
     numbers = np.full(len(text), np.nan)
     bad = []
     for position, cell in enumerate(text):
@@ -129,15 +121,6 @@ def to_number(cells: pd.Series, source: str) -> pd.Series:
         where = place(source, cells, cells.index[bad[0]])
         raise DataError(f"{where}, column {cells.name!r}: {cell!r} is no number{more}. {hint}")
     return pd.Series(numbers, index=cells.index, name=cells.name)
-
-
-def _is_decimal_comma(cells: list[str]) -> bool:
-    comma = [cell for cell in cells if "," in cell]
-    return (
-        not any("." in cell for cell in cells)
-        and all(cell.count(",") == 1 for cell in comma)
-        and not all(_THOUSANDS.fullmatch(cell) for cell in comma)
-    )
 
 
 def _decode(path: Path, data: bytes) -> str:

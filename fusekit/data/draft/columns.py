@@ -1,10 +1,10 @@
 """What the columns of a table seem to be: label, number, category, or something that must not be an input."""
 
-from __future__ import annotations
-
 import re
+import tomllib
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 
@@ -12,50 +12,28 @@ from fusekit.data.clinical.tables import is_missing, to_number
 from fusekit.data.own.columns import MANY
 from fusekit.errors import DataError
 
-#: Names of outcomes.
-LABEL = re.compile(
-    r"outcome|label|diagnos|dx|class|target|group|status|response|malign|event|result|patholog|grade|converted|disease",
-    re.IGNORECASE,
+_NAMES = tomllib.loads(Path(__file__).with_name("names.toml").read_text(encoding="utf-8"))
+LABEL, _SUBJECT, _SCAN, _SHORTCUT = (
+    re.compile("".join(pattern.split()), re.IGNORECASE) for pattern in _NAMES["patterns"].values()
 )
-_SUBJECT = re.compile(r"subject|patient|participant|person|ptid|^pid$|proband|case", re.IGNORECASE)
-_SCAN = re.compile(r"scan|image|study|series|session|visit|accession|exam", re.IGNORECASE)
-_SHORTCUT = re.compile(
-    r"(^|[^a-z])(site|centre|center|hospital|clinic|scanner|device|vendor|manufacturer|model|station|batch|plate|kit|"
-    r"protocol|phase|operator|reader|field_?strength)",
-    re.IGNORECASE,
-)
+_UNITS: dict[str, str] = _NAMES["units"]
 _IDS = re.compile(r"(?i:(^|[^a-z])(id|uid|no|nr|number|code|key|mrn|name)$|^(id|rid)([^a-z]|$))|[a-z]ID$")
 _DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}([T ].*)?|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|(19|20)\d{6}")
 _UNKNOWN = frozenset({"unknown", "unk", "?", "-", "--", "nd", "n.d.", "missing", "none", "null", "#n/a"})
 _CODES = ("-1", "-4", "-8", "-9", "-99", "-999", "-9999")
-_UNITS = {
-    "year": "years", "years": "years", "yrs": "years", "kg": "kg", "g": "g", "cm": "cm", "mm": "mm", "m": "m",
-    "ml": "mL", "mm3": "mm3", "cm3": "cm3", "mmhg": "mmHg", "bpm": "bpm", "percent": "%", "pct": "%", "days": "days",
-    "months": "months", "mgdl": "mg/dL", "mg_dl": "mg/dL", "g_dl": "g/dL", "ng_ml": "ng/mL", "pg_ml": "pg/mL",
-    "ug_l": "ug/L", "umol_l": "umol/L", "mmol_l": "mmol/L", "u_l": "U/L", "iu_l": "IU/L", "u_ml": "U/mL",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Judged:
-    """A column, and what it seems to be.
-
-    Args:
-        kind: ``number`` or ``category``.
-        unit: taken from the name.
-        missing: texts that seem to mean "no value".
-        seen: a short description of the values.
-        reason: why it is left out; empty if it may be an input.
-        categories: the different texts of a category, if they are few.
-    """
+    """A column, and what it seems to be."""
 
     name: str
-    kind: str
-    unit: str
-    missing: tuple[str, ...]
-    seen: str
-    reason: str
-    categories: tuple[str, ...] = ()
+    kind: str  # number or category
+    unit: str  # taken from the name
+    missing: tuple[str, ...]  # texts that seem to mean "no value"
+    seen: str  # a short description of the values
+    reason: str  # why it is left out; empty if it may be an input
+    categories: tuple[str, ...] = ()  # the different texts of a category, if they are few
 
 
 def label_candidates(table: pd.DataFrame, taken: set[str]) -> list[str]:
@@ -73,10 +51,7 @@ def label_candidates(table: pd.DataFrame, taken: set[str]) -> list[str]:
 def subject_and_scan(table: pd.DataFrame, used: tuple[str, ...], within: tuple[str, ...] = ()) -> tuple[str, str]:
     """Which columns name the person and the scan; the scan is empty where each person has one row.
 
-    Args:
-        table: the table.
-        used: the columns that the images are named by.
-        within: columns whose values are parts of those names.
+    The images are named by the columns ``used``; values of the columns ``within`` are parts of those names.
     """
     full = [str(name) for name in table.columns if not is_missing(table[name]).any()]
     named = [name for name in full if _SUBJECT.search(name) and len(set(table[name])) > 1]
@@ -95,7 +70,9 @@ def judge(table: pd.DataFrame, name: str, label: str, ids: set[str]) -> Judged:
     cells = table[name]
     text = cells[~is_missing(cells)]
     odd = {cell for cell in text if cell.lower() in _UNKNOWN}
-    numbers = _numbers(text[~text.isin(odd)])
+    numbers = None
+    with suppress(DataError):
+        numbers = to_number(text[~text.isin(odd)], "")
     codes: set[str] = set()
     if numbers is not None and (numbers >= 0).mean() > 0.5:
         codes = {cell for cell in _CODES if (text == cell).any() and not (numbers[~text.isin(_CODES)] < 0).any()}
@@ -143,7 +120,6 @@ def _reason(name: str, values: pd.Series, kind: str, labels: pd.Series | None, r
 
 
 def _counts_rows(values: pd.Series, kind: str) -> bool:
-    """Whether whole numbers follow each other without a gap, as those of rows do."""
     if kind != "number" or not (values % 1 == 0).all():
         return False
     return bool(values.nunique() >= 10 and values.max() - values.min() == values.nunique() - 1)
@@ -160,12 +136,6 @@ def _tells_the_label(values: pd.Series, labels: pd.Series, kind: str) -> bool:
         return any(max(area, 1 - area) > 0.98 for area in areas)
     right = pd.crosstab(values, labels).max(axis=1).sum() / len(values)
     return bool(right > 0.98 and values.nunique() <= len(values) / 3)
-
-
-def _numbers(cells: pd.Series) -> pd.Series | None:
-    with suppress(DataError):
-        return to_number(cells, "")
-    return None
 
 
 def _is_sex(values: set[str]) -> bool:

@@ -1,64 +1,83 @@
 """A first TOML for people's own data: look at a folder and a table, and write down what they seem to be."""
 
-from __future__ import annotations
-
+import json
 import os
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from fusekit.data.clinical.tables import is_missing, read_table
 from fusekit.data.draft.columns import LABEL, Judged, is_group, judge, label_candidates, subject_and_scan
-from fusekit.data.draft.files import Found, look
 from fusekit.data.draft.pattern import Guess, guess, within
 from fusekit.data.images import volume as images
+from fusekit.data.own import files
 from fusekit.errors import DataError, OptionError, first_ten
+
+_NEGATIVE = re.compile("0|no?|false|neg(ative)?|benign|controls?|healthy|normal|cn|hc", re.IGNORECASE)
 
 #: Below this the darkest voxel is air in Hounsfield units.
 _AIR = -900
 
 
+@dataclass
+class Found:
+    """Paths below a folder, relative to it, with / between folders."""
+
+    images: dict[str, list[str]] = field(default_factory=dict)  # NIfTI, DICOM series, picture -> images
+    masks: list[str] = field(default_factory=list)  # images that are masks or segmentations by their names
+    tables: list[str] = field(default_factory=list)  # CSV and TSV files
+    archives: list[str] = field(default_factory=list)  # have to be unpacked to be used
+
+    @property
+    def kind(self) -> str:
+        """The kind with most images; empty without images."""
+        return max(self.images, key=lambda kind: len(self.images[kind]), default="")
+
+
 @dataclass(frozen=True)
 class Draft:
-    """What a folder and a table seem to be; nothing of it is certain.
-
-    Args:
-        table: its path, relative to the folder if inside.
-        rows: of the table.
-        images: how rows find their images; None if no column's values are in the images' names.
-        masks: likewise, for masks.
-        subject, scan: columns; empty if none.
-        label: the likeliest label column; empty if none.
-        other_labels: further candidates.
-        label_values: value of the label -> rows, the most frequent first.
-        columns: every other column, judged.
-        groups: columns that describe scans.
-        first: what the first image is, in a line; empty if it could not be read.
-        ct: whether it seems to be CT.
-    """
+    """What a folder and a table seem to be; nothing of it is certain."""
 
     folder: Path
-    table: str
+    table: str  # its path, relative to the folder if inside
     found: Found
-    rows: int
-    images: Guess | None
-    masks: Guess | None
-    subject: str
+    rows: int  # of the table
+    images: Guess | None  # how rows find their images; None if no column's values are in the images' names
+    masks: Guess | None  # likewise
+    subject: str  # columns; empty if none
     scan: str
-    label: str
-    other_labels: tuple[str, ...]
-    label_values: dict[str, int]
-    columns: tuple[Judged, ...]
-    groups: tuple[str, ...]
-    first: str = ""
-    ct: bool = False
+    label: str  # the likeliest
+    other_labels: tuple[str, ...]  # further candidates
+    label_values: dict[str, int]  # value of the label -> rows, the most frequent first
+    columns: tuple[Judged, ...]  # every other column
+    groups: tuple[str, ...]  # columns that describe scans
+    first: str = ""  # what the first image is, in a line; empty if it could not be read
+    ct: bool = False  # whether it seems to be CT
+
+
+def look(folder: Path) -> Found:
+    """Walk through a folder; see ``fusekit.data.own.files``."""
+    found = files.look(folder)
+    drawn = [path for path in found.series if files.is_mask(path, folder)]
+    series = [path for path in found.series if path not in drawn]
+    kinds = {"NIfTI": found.volumes, "DICOM series": series, "picture": found.pictures}
+    images = {kind: sorted(map(found.shown, paths)) for kind, paths in kinds.items() if paths}
+    masks = sorted(map(found.shown, (*found.masks, *found.drawings, *drawn)))
+    return Found(images, masks, [*map(found.shown, found.tables)], [*map(found.shown, found.archives)])
 
 
 def draft(folder: Path, table: Path | None = None) -> Draft:
     """Look at a folder of images at any depth, and a table (None: the only one in it); several tables are refused."""
     found = look(folder)
-    path = table or folder / _only(folder, found)
+    if not table and not found.tables:
+        raise DataError(f"{folder} holds no table (.csv or .tsv); name it with --table. Excel: Save as, CSV UTF-8.")
+    if not table and len(found.tables) > 1:
+        tables = f"{len(found.tables)} tables; name the one with the label by --table: {first_ten(found.tables)}."
+        raise OptionError(f"{folder} holds {tables}")
+    path = table or folder / found.tables[0]
     cells = read_table(path)
     if cells.empty:
         raise DataError(f"{path}: the table has a header and no rows.")
@@ -93,23 +112,9 @@ def draft(folder: Path, table: Path | None = None) -> Draft:
     )
 
 
-def _only(folder: Path, found: Found) -> str:
-    if not found.tables:
-        raise DataError(f"{folder} holds no table (.csv or .tsv); name it with --table. Excel: Save as, CSV UTF-8.")
-    if len(found.tables) > 1:
-        listed = first_ten(found.tables)
-        raise OptionError(
-            f"{folder} holds {len(found.tables)} tables; name the one with the label by --table: {listed}."
-        )
-    return found.tables[0]
-
-
 def _one_each(cells: pd.DataFrame, subject: str, label: str) -> bool:
-    """Whether no subject has two values of a label."""
-    if not subject:
-        return True
-    pairs = cells.loc[~is_missing(cells[label]), [subject, label]].drop_duplicates()
-    return bool(pairs[subject].is_unique)
+    pairs = cells.loc[~is_missing(cells[label]), [subject, label] if subject else [label]].drop_duplicates()
+    return not subject or bool(pairs[subject].is_unique)
 
 
 def _first(folder: Path, image: str) -> tuple[str, bool]:
@@ -127,3 +132,39 @@ def place_of(folder: Path, out: Path) -> str:
     """What to write as ``data``: the folder as seen from the TOML, or its absolute path if it lies elsewhere."""
     home, there = out.absolute().parent.resolve(), folder.resolve()
     return Path(os.path.relpath(there, home)).as_posix() if there.is_relative_to(home) else str(there)
+
+
+def as_toml(made: Draft, data: str) -> str:
+    """Write a draft down; ``data`` is the data folder as seen from where the TOML will lie."""
+    from jinja2 import Environment, StrictUndefined
+
+    # The likely positive one last: 1, yes, malignant; else the rarer one.
+    counts, two = made.label_values, len(made.label_values) == 2
+    classes = sorted(counts, key=lambda value: (not _NEGATIVE.fullmatch(value), -counts[value] if two else 0, value))
+    plain: dict[str, Any] = {"trim_blocks": True, "lstrip_blocks": True, "keep_trailing_newline": True}
+    environment = Environment(undefined=StrictUndefined, **plain)  # noqa: S701 (no HTML)
+    environment.filters |= {"toml": _value, "key": _key, "line": _line}
+    template = environment.from_string(Path(__file__).with_name("draft.toml.jinja").read_text(encoding="utf-8"))
+    return template.render(
+        made=made,
+        data=data,
+        kind=made.found.kind,
+        classes=classes or ["no", "yes"],
+        counts=", ".join(f"{value}: {count}" for value, count in counts.items()),
+        unlabelled=made.rows - sum(counts.values()),
+    )
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_value, value))}]"
+    return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")  # all else TOML escapes as JSON does
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch("[A-Za-z0-9_-]+", name) else _value(name)
+
+
+def _line(text: str) -> str:
+    """Text as a comment may hold it: on one line, without control characters."""
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())

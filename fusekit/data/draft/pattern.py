@@ -1,7 +1,5 @@
 """Which columns of a table name the images, found by comparing values with paths."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -34,7 +32,11 @@ def guess(table: pd.DataFrame, images: list[str], folder: Path) -> Guess | None:
 
     Of several ways the one that finds exactly one image for most rows wins; then the one with fewest columns.
     """
-    guesses = list(_path_columns(table, folder))
+    guesses = []
+    for name in map(str, table.columns):
+        cells = table[name]
+        if cells.str.contains(r"[/.]").mean() > 0.5 and (rows := sum(_lies(folder, cell) for cell in cells)):
+            guesses.append(Guess(name, (name,), True, rows))
     hits = {str(name): _hits(table[name], images) for name in table.columns}
     likely = sorted((name for name in hits if hits[name]), key=lambda name: -hits[name])[:TRIED]
     for number in (1, 2):
@@ -57,13 +59,6 @@ def within(table: pd.DataFrame, way: Guess) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _path_columns(table: pd.DataFrame, folder: Path) -> Iterator[Guess]:
-    for name in table.columns:
-        cells = table[name]
-        if cells.str.contains(r"[/.]").mean() > 0.5 and (rows := sum(_lies(folder, cell) for cell in cells)):
-            yield Guess(str(name), (str(name),), True, rows)
-
-
 def _lies(folder: Path, cell: str) -> bool:
     with suppress(DataError):
         return bool(cell) and confined(folder, cell).exists()
@@ -80,7 +75,6 @@ def _words(path: str) -> set[str]:
 
 
 def _hits(cells: pd.Series, images: list[str]) -> float:
-    """Different values of a column that are in some path, for each row: what many rows share counts little."""
     values = set(cells) - {""}
     if len(values) < 2:
         return 0.0
@@ -108,7 +102,10 @@ def _patterns(table: pd.DataFrame, names: tuple[str, ...], images: list[str], fo
         except DataError:
             continue
         if set(pattern.columns) == set(names):
-            yield Guess(text, names, False, _rows_with_one(table, pattern, folder))
+            candidates = pattern.candidates(folder)
+            counts = Counter(tuple(cells) for cells in table[list(pattern.columns)].itertuples(index=False))
+            once = [row for row, count in counts.items() if count == 1 and all(row)]
+            yield Guess(text, names, False, sum(len(pattern.find(row, candidates)) == 1 for row in once))
 
 
 def _template(image: str, names: tuple[str, ...], row: tuple[str, ...]) -> str:
@@ -140,12 +137,5 @@ def _generalised(templates: Iterable[str]) -> str | None:
 
 
 def _same(texts: list[str]) -> str:
-    """What they all begin with."""
     alike = takewhile(lambda signs: len(set(signs)) == 1, zip(*texts, strict=False))
     return "".join(signs[0] for signs in alike)
-
-
-def _rows_with_one(table: pd.DataFrame, pattern: Pattern, folder: Path) -> int:
-    candidates = pattern.candidates(folder)
-    rows = Counter(tuple(cells) for cells in table[list(pattern.columns)].itertuples(index=False))
-    return sum(count == 1 and len(pattern.find(row, candidates)) == 1 for row, count in rows.items() if all(row))

@@ -1,7 +1,5 @@
 """DICOM series: slices sorted by where they lie in the body, in the units of their modality."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -49,14 +47,16 @@ def read_dicom(path: Path) -> Volume | None:
     intercept (Hounsfield units for CT). Multi-frame files are read if they place each frame in the body (enhanced MR
     and CT). Compressed files are read if pydicom has a decoder for their transfer syntax.
 
-    Raises:
-        DataError: files damaged; several series in the folder; colours; positions absent, repeated or with gaps;
-            slices that differ in size or direction; a transfer syntax without decoder.
+    Refused are damaged files, several series, colours, slices without a position, repeated, with gaps, or of different
+    size or direction, and a transfer syntax without decoder.
     """
-    files = _files(path)
+    whole = path.is_dir()
+    if not (whole or is_dicom(path)):
+        return None
+    files = sorted(file for file in (path if whole else path.parent).iterdir() if is_dicom(file))
     if not files:
         return None
-    wanted = None if path.is_dir() else _series_of(path, read_dataset(path))
+    wanted = None if whole else _series_of(path, read_dataset(path))
     series: dict[str, list[_Frame]] = {}
     for file in files:
         header = read_dataset(file)
@@ -66,25 +66,13 @@ def read_dicom(path: Path) -> Volume | None:
                 series.setdefault(uid, []).extend(_frames(file, header))
     if len(series) > 1:
         listed = ", ".join(f"{frames[0].path.name} ({len(frames)} slices)" for frames in series.values())
-        raise DataError(
-            f"{path}: the folder holds {len(series)} DICOM series; give one file of the right one: {listed}."
-        )
+        raise DataError(f"{path}: the folder holds {len(series)} DICOM series; name a file of the right one: {listed}.")
     frames, step = _in_order(path, next(iter(series.values())))
     first = frames[0]
     lps = np.eye(4)
-    lps[:3, 0] = first.axes[0] * first.pixel[1]
-    lps[:3, 1] = first.axes[1] * first.pixel[0]
-    lps[:3, 2] = step
-    lps[:3, 3] = first.position
+    lps[:3] = np.stack([first.axes[0] * first.pixel[1], first.axes[1] * first.pixel[0], step, first.position], axis=1)
     affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ lps  # DICOM counts to the left and to the back, FuseKit the other way
     return canonical(path, lambda: _pixels(frames), affine)
-
-
-def _files(path: Path) -> list[Path]:
-    """The DICOM files of a folder, or those beside a DICOM file."""
-    if path.is_dir():
-        return sorted(file for file in path.iterdir() if is_dicom(file))
-    return _files(path.parent) if is_dicom(path) else []
 
 
 @contextmanager
@@ -120,7 +108,6 @@ def _frames(path: Path, header: Any) -> list[_Frame]:
 
 
 def _macros(group: Any) -> list[Any]:
-    """The data sets of a functional group, which hold what a single-frame file has at its top."""
     return [element.value[0] for element in group if element.VR == "SQ" and element.value]
 
 
@@ -218,7 +205,6 @@ def _decode(path: Path) -> np.ndarray:
 
 
 def _refuse_undecodable(path: Path, syntax: Any) -> None:
-    """Say which decoder is missing, before pydicom says it in its own terms."""
     from pydicom.pixels.decoders.base import get_decoder
 
     if not getattr(syntax, "is_encapsulated", False):
@@ -229,6 +215,4 @@ def _refuse_undecodable(path: Path, syntax: Any) -> None:
     except NotImplementedError:  # a film, or something newer than pydicom
         found, advice = False, "pydicom decodes no such syntax. Convert the series to NIfTI, e.g. with dcm2niix."
     if not found:
-        raise DataError(
-            f"{path}: the pixels are compressed as {syntax.name} ({syntax}), which cannot be read. {advice}"
-        )
+        raise DataError(f"{path}: the pixels are compressed as {syntax.name} ({syntax}), which is not read. {advice}")

@@ -1,7 +1,5 @@
 """DICOM as files: which files are DICOM, and what is in them, within the memory that their size warrants."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,12 +34,14 @@ def read_dataset(path: Path, *, pixels: bool = False, keywords: Sequence[str] = 
 
     try:
         with _WithinFile(path) as file:
-            _refuse_deflated(path, file.peek())
-            return pydicom.dcmread(file, stop_before_pixels=not pixels, specific_tags=list(keywords) or None)
-    except DataError:
-        raise
+            if _DEFLATED not in file.peek():
+                return pydicom.dcmread(file, stop_before_pixels=not pixels, specific_tags=list(keywords) or None)
     except Exception as error:  # a damaged file can make pydicom raise anything
         raise DataError(f"{path}: the DICOM file cannot be read ({error}). Get it again.") from error
+    raise DataError(
+        f"{path}: the whole file is deflated ({_DEFLATED.decode()}), which may unpack to any size and is not read. "
+        "Convert the series to another transfer syntax, e.g. with dcmconv, or to NIfTI."
+    )
 
 
 class _WithinFile(io.BufferedReader):
@@ -54,11 +54,3 @@ class _WithinFile(io.BufferedReader):
     def read(self, size: int | None = -1, /) -> bytes:
         left = max(0, self._end - self.tell())
         return super().read(left if size is None or size < 0 else min(size, left))
-
-
-def _refuse_deflated(path: Path, start: bytes) -> None:
-    if _DEFLATED in start:
-        raise DataError(
-            f"{path}: the whole file is deflated ({_DEFLATED.decode()}), which may unpack to any size and is not read. "
-            "Convert the series to another transfer syntax, e.g. with dcmconv, or to NIfTI."
-        )

@@ -1,7 +1,5 @@
 """What is measured of every volume while it is in memory anyway: the audit compares volumes by it."""
 
-from __future__ import annotations
-
 import hashlib
 from math import ceil
 from typing import Any

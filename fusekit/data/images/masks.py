@@ -1,7 +1,5 @@
 """Masks: drawn on the same grid as their image, they say which slices to look at."""
 
-from __future__ import annotations
-
 from itertools import product
 
 import numpy as np
@@ -29,8 +27,8 @@ def refuse_other_grid(volume: Volume, mask: Volume) -> None:
 def largest_slices(mask: Volume, axis: int, count: int) -> list[int]:
     """Return the ``count`` slices along an axis with the most masked (> 0) voxels, in increasing order.
 
-    Of slices with the same area the lower index is taken; a slice without masked voxels never is, so that a small
-    mask gives fewer. A mask without any is refused.
+    Of slices with the same area the lower index is taken. Slices without masked voxels are not: a small mask gives
+    fewer, and one without any is refused.
     """
     areas = np.count_nonzero(np.moveaxis(mask.data, axis, 0) > 0, axis=(1, 2))  # (n,)
     chosen = [int(index) for index in np.argsort(-areas, kind="stable")[:count] if areas[index]]

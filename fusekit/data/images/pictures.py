@@ -1,7 +1,5 @@
 """Pictures: PNG, JPEG, TIFF and BMP files as volumes of one slice, grey values as they were stored."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +29,8 @@ def read_picture(path: Path) -> Volume | None:
     rotation that a camera noted (EXIF) is applied. Values are those of the file: 0 to 255, 0 to 65535, or floats. A
     colour picture whose three channels are equal is grey; an alpha channel that is the same everywhere is dropped.
 
-    Raises:
-        DataError: the file is empty, truncated, damaged, or far smaller than the picture it claims to hold; the picture
-            is larger than Pillow allows, has colours or varying transparency, several pages, or one grey value only.
+    Refused are files that are empty, damaged or far smaller than what they claim to hold, pictures larger than Pillow
+    allows, with colours, varying transparency, several pages, or one grey value only.
     """
     if path.suffix.lower() not in PICTURE_SUFFIXES or path.is_dir():
         return None
@@ -64,7 +61,12 @@ def _grey(path: Path, kind: tuple[bytes, str, str, str]) -> tuple[np.ndarray, tu
     reader = getattr(import_module(f"PIL.{kind[2]}"), kind[3])
     # A stream, not a name: of a named file Pillow maps the memory, and gets a turned TIFF's rows wrong.
     with path.open("rb") as file, reader(file) as picture:
-        _refuse_large(path, picture, Image.MAX_IMAGE_PIXELS)
+        (width, height), limit = picture.size, Image.MAX_IMAGE_PIXELS
+        if limit is not None and width * height > limit:
+            claim = f"the header claims {width:,} x {height:,} pixels; more than {limit:,} are not read"
+            raise DataError(f"{path}: {claim}.")
+        bits = {"1": 1, "I": 32, "F": 32}.get(picture.mode, 16 if ";16" in picture.mode else 8)
+        refuse_overclaimed(path, width * height * len(picture.getbands()) * bits // 8, DEFLATE_LIMIT)
         pages = int(getattr(picture, "n_frames", 1))
         if pages > 1:
             raise DataError(f"{path}: the file holds {pages} pictures; give one file each, or a NIfTI volume.")
@@ -73,15 +75,6 @@ def _grey(path: Path, kind: tuple[bytes, str, str, str]) -> tuple[np.ndarray, tu
         upright = ImageOps.exif_transpose(picture)
     notes = (NO_SPACING, "16 bits a channel are read as 8, as Pillow does") if deep else (NO_SPACING,)
     return _one_channel(path, upright), notes
-
-
-def _refuse_large(path: Path, picture: Any, limit: int | None) -> None:
-    """Believe a header's size only if the file can hold it."""
-    width, height = picture.size
-    bits = {"1": 1, "I": 32, "F": 32}.get(picture.mode, 16 if ";16" in picture.mode else 8)
-    if limit is not None and width * height > limit:
-        raise DataError(f"{path}: the header claims {width:,} x {height:,} pixels; more than {limit:,} are not read.")
-    refuse_overclaimed(path, width * height * len(picture.getbands()) * bits // 8, DEFLATE_LIMIT)
 
 
 def _one_channel(path: Path, picture: Any) -> np.ndarray:

@@ -1,8 +1,6 @@
 """Volumes: an image file becomes a float array in a known orientation, or an error that names the file."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
@@ -59,11 +57,8 @@ def read(path: Path) -> Volume:
     """Read an image through the plugins' ``read_image`` hooks: the first that knows the file wins.
 
     A plugin's refusal is kept while the other plugins are asked, and raised if none of them reads the file. FuseKit's
-    own readers are asked about kinds of files that no plugin knows.
-
-    Raises:
-        DataError: the file is missing, damaged, or known to no plugin.
-        PluginError: a plugin failed, or returned something else than a Volume.
+    own readers are asked about kinds of files that no plugin knows. A file that is missing, damaged or unknown is a
+    DataError; a plugin that fails or returns something else than a Volume a PluginError.
     """
     try:
         regular(path)
@@ -97,11 +92,9 @@ def read(path: Path) -> Volume:
 def read_nifti(path: Path) -> Volume | None:
     """Read a NIfTI, Analyze or FreeSurfer volume; None if the suffix is none of ``NIFTI_SUFFIXES``.
 
-    A fourth axis of length one is dropped. No more memory is asked for than the file can hold.
-
-    Raises:
-        DataError: the file is empty, truncated or damaged; the volume is not 3-D, holds colours, NaN or one value only;
-            the affine is not finite or flattens an axis.
+    A fourth axis of length one is dropped. No more memory is asked for than the file can hold. Refused are files that
+    are empty or damaged, volumes that are not 3-D, hold colours, NaN or one value only, and affines that are not finite
+    or flatten an axis.
     """
     if not path.name.lower().endswith(NIFTI_SUFFIXES) or path.is_dir():
         return None
@@ -116,26 +109,27 @@ def read_nifti(path: Path) -> Volume | None:
         room = pixels.stat().st_size
     except Exception as error:  # a damaged header can make nibabel raise anything
         raise _damaged(path, error) from error
-    shape = _three_axes(path, shape)
+    listed = " x ".join(map(str, shape))
+    if len(shape) < 3 or prod(shape[3:]) > 1:
+        advice = " Extract or average its frames." * (len(shape) > 3)
+        raise DataError(f"{path}: the image is {len(shape)}-D ({listed}), a 3-D volume is needed.{advice}")
+    if min(shape) < 1:
+        raise DataError(f"{path}: the header gives the volume {listed} voxels. It is damaged; get it again.")
+    shape = shape[:3]
     if dtype.kind not in "iufb":
         raise DataError(f"{path}: the voxels hold {dtype}, not one number each. Convert the image to grey values.")
     packed = DEFLATE_LIMIT if pixels.name.lower().endswith("z") else 1
     refuse_overclaimed(path, offset + prod(shape) * dtype.itemsize, packed, room=room)
 
-    def load() -> np.ndarray:
-        return np.asarray(image.dataobj, dtype=np.float32).reshape(shape)
-
     oriented = _oriented(image)
-    return canonical(path, load, affine, notes=() if oriented else (NO_ORIENTATION,), oriented=oriented)
+    notes = () if oriented else (NO_ORIENTATION,)
+    return canonical(
+        path, lambda: np.asarray(image.dataobj, dtype=np.float32).reshape(shape), affine, notes, oriented=oriented
+    )
 
 
 def canonical(
-    path: Path,
-    load: Callable[[], np.ndarray],
-    affine: np.ndarray,
-    notes: tuple[str, ...] = (),
-    *,
-    oriented: bool = True,
+    path: Path, load: Callable[[], np.ndarray], affine: np.ndarray, notes: Sequence[str] = (), *, oriented: bool = True
 ) -> Volume:
     """Check an array and its affine, and turn them to closest-canonical orientation; refuse as ``read_nifti`` does.
 
@@ -180,7 +174,7 @@ def canonical(
         notes, oriented = (*notes, IDENTITY_AFFINE), False
     turn = turns.io_orientation(affine)
     turned, to_world = turns.apply_orientation(data, turn), affine @ turns.inv_ornt_aff(turn, data.shape)
-    return Volume(turned, to_world, notes, path, "".join(turns.ornt2axcodes(turn)) if oriented else "")
+    return Volume(turned, to_world, tuple(notes), path, "".join(turns.ornt2axcodes(turn)) if oriented else "")
 
 
 def _oriented(image: Any) -> bool:
@@ -228,16 +222,6 @@ def _refuse_wrong_container(path: Path) -> None:
         raise DataError(f"{path}: the file is not gzip-compressed, as its name says. Rename it to end in .nii.")
     if not gzipped and magic == b"\x1f\x8b":
         raise DataError(f"{path}: the file is gzip-compressed, unlike its name. Rename it to end in .nii.gz.")
-
-
-def _three_axes(path: Path, shape: tuple[int, ...]) -> tuple[int, ...]:
-    listed = " x ".join(map(str, shape))
-    if len(shape) < 3 or prod(shape[3:]) > 1:
-        advice = " Extract or average its frames." * (len(shape) > 3)
-        raise DataError(f"{path}: the image is {len(shape)}-D ({listed}), a 3-D volume is needed.{advice}")
-    if min(shape) < 1:
-        raise DataError(f"{path}: the header gives the volume {listed} voxels. It is damaged; get it again.")
-    return shape[:3]
 
 
 def _damaged(path: Path, error: Exception) -> DataError:

@@ -1,11 +1,10 @@
 """Clinical attributes that are known by name: how they are called, in which units they come, and what is plausible."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import log10
+from pathlib import Path
 
 from fusekit.data.cohort import Column
 from fusekit.errors import DataError
@@ -26,66 +25,20 @@ _CATEGORIES = {
     "child-pugh": (("A", "B", "C"), "Write A, B or C, or the points from 5 to 15."),
 }
 
-# name | kind, or unit of a number | lowest and highest plausible number | other units = times | other names.
-# "log" holds log10(1 + x), since values span powers of ten, and always has a column of what lies beyond the assay's
-# range; "log?" may hold logarithms already where the column names no unit.
-_TABLE = """
-age             | years         | 10 110    | y=1, yr=1                                    | age at surgery, age at ct, age y
-sex             | sex           |           |                                              | gender, male
-BMI             | kg/m2         | 10 60     | kg/m^2=1                                     | body mass index
-HBsAg           | yes-no        |           |                                              | hbs antigen, hepatitis b surface antigen, hbv, hbv infection
-HBeAg           | yes-no        |           |                                              | hbe antigen, hepatitis b e antigen
-HBV_DNA         | log? IU/mL    | 0 1e11    | copies/mL=1/5.6                              | hbv dna load, hbv viral load, hbv load, dna
-HCV_Ab          | yes-no        |           |                                              | anti hcv, hcv, hcv antibody, hcvab
-cirrhosis       | yes-no        |           |                                              | liver cirrhosis
-Child_Pugh      | child-pugh    |           |                                              | child, child pugh class, child pugh grade, child pugh score
-AFP             | log ng/mL     | 0 1e7     | ug/L=1, IU/mL=1.21                           | alpha fetoprotein, a fetoprotein, serum afp
-CEA             | ng/mL         | 0.0 5000  | ug/L=1                                       | carcinoembryonic antigen
-CA19_9          | U/mL          | 0.0 50000 | kU/L=1                                       | ca 199, carbohydrate antigen 19 9
-ALT             | U/L           | 1 10000   | IU/L=1                                       | alanine aminotransferase, gpt, sgpt
-AST             | U/L           | 1 10000   | IU/L=1                                       | aspartate aminotransferase, got, sgot
-GGT             | U/L           | 1 10000   | IU/L=1                                       | ggtp, gamma gt, gamma glutamyl transferase
-ALP             | U/L           | 5 5000    | IU/L=1                                       | alkaline phosphatase, akp
-LDH             | U/L           | 20 10000  | IU/L=1                                       | lactate dehydrogenase
-TBIL            | umol/L        | 1.5 1000  | mg/dL=17.1                                   | total bilirubin, bilirubin, tb, tbili
-DBIL            | umol/L        | 0.1 800   | mg/dL=17.1                                   | direct bilirubin, conjugated bilirubin, db
-ALB             | g/L           | 10 70     | g/dL=10                                      | albumin, serum albumin
-total_protein   | g/L           | 25 130    | g/dL=10                                      | tp, protein
-PT              | s             | 7 100     | sec=1, seconds=1                             | prothrombin time
-INR             |               | 0.5 10    |                                              | pt inr, international normalized ratio
-PLT             | 10^9/L        | 3 1500    | x10^9/L=1, 10^3/uL=1, K/uL=1, G/L=1          | platelet, platelets, platelet count
-WBC             | 10^9/L        | 0.3 200   | x10^9/L=1, 10^3/uL=1, K/uL=1, G/L=1          | leukocytes, white blood cells, white blood cell count
-Hb              | g/L           | 25 250    | g/dL=10                                      | hgb, haemoglobin, hemoglobin
-creatinine      | umol/L        | 15 2000   | mg/dL=88.42                                  | cr, crea, scr, serum creatinine
-glucose         | mmol/L        | 1 35      | mg/dL=1/18.016                               | glu, fasting glucose, fbg, blood glucose
-tumour_diameter | cm            | 0.2 30    | mm=0.1                                       | tumor diameter, tumour size, tumor size, max diameter, maximum tumor diameter, diameter
-"""  # noqa: E501 (a table)
-
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """A clinical attribute.
+    """A clinical attribute."""
 
-    Args:
-        name: in the cohort.
-        names: that and all others, without case, blanks and punctuation.
-        kind: ``number``, ``yes-no``, ``sex`` or ``child-pugh``.
-        unit: of the cohort's numbers, before any logarithm.
-        low, high: plausible numbers in that unit.
-        units: unit -> what to multiply by, its own among them.
-        log: whether the cohort holds log10(1 + x), and a column of what lies beyond the assay's range.
-        guessed: whether a column without a unit may hold logarithms already, which its numbers show.
-    """
-
-    name: str
-    names: frozenset[str]
-    kind: str
-    unit: str
-    low: float
+    name: str  # in the cohort
+    names: frozenset[str]  # that and all others, without case, blanks and punctuation
+    kind: str  # number, yes-no, sex or child-pugh
+    unit: str  # of the cohort's numbers, before any logarithm
+    low: float  # plausible numbers in that unit
     high: float
-    units: Mapping[str, float]
-    log: bool
-    guessed: bool
+    units: Mapping[str, float]  # unit -> what to multiply by, its own among them
+    log: bool  # whether the cohort holds log10(1 + x), and a column of what lies beyond the assay's range
+    guessed: bool  # whether a column without a unit may hold logarithms already, which its numbers show
 
     @property
     def categories(self) -> tuple[str, ...]:
@@ -156,8 +109,7 @@ def recognise(name: str) -> Known | None:
 def named(name: str, column: str, unit: str) -> Known:
     """The attribute that a description names for a column, in the unit that it, or the column's name, says.
 
-    Raises:
-        DataError: there is no such attribute or unit; the message is a clause about it.
+    An unknown attribute or unit is a DataError; its message is a clause.
     """
     found = recognise(name)
     if found is None:
@@ -187,4 +139,5 @@ def _attribute(line: str) -> Attribute:
     return Attribute(name, known, kind, unit, low, high, times, log, guessed)
 
 
-ATTRIBUTES = tuple(map(_attribute, _TABLE.strip().splitlines()))
+_LINES = Path(__file__).with_name("attributes.txt").read_text(encoding="utf-8").splitlines()
+ATTRIBUTES = tuple(_attribute(line) for line in _LINES if not line.startswith("#"))

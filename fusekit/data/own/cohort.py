@@ -1,7 +1,5 @@
 """From a description of people's own data to a cohort: joined by id, checked as a whole, everything wrong at once."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
@@ -10,16 +8,14 @@ from typing import NamedTuple
 import pandas as pd
 
 from fusekit.data.cohort import Cohort, Column, Finding
-from fusekit.data.own.columns import classes_of, group, typed
+from fusekit.data.own.columns import classes_of, group, note_gaps, typed
 from fusekit.data.own.description import Named, OwnData, columns_of
-from fusekit.data.own.files import Files, look
 from fusekit.data.own.ids import named_images, scan_ids
 from fusekit.data.own.images import Matches, match_images, open_series
-from fusekit.data.own.join import join
+from fusekit.data.own.join import Reading
 from fusekit.data.own.masks import match_masks, note_absent
 from fusekit.data.own.places import alike
-from fusekit.data.own.problems import Problems, note
-from fusekit.data.own.series import Wanted
+from fusekit.data.own.problems import note
 from fusekit.errors import DataError, first_ten
 from fusekit.progress import Progress
 
@@ -35,16 +31,14 @@ def read_cohort(own: OwnData, folder: Path, progress: Progress, findings: Iterab
     """Read the tables and find the images, joined by id; refuse everything that does not fit, at once."""
     if not folder.is_dir():
         raise DataError(f"{own.path}: there is no data folder {folder}.")
-    return _Reader(own, folder, progress, list(findings)).read()
+    return _Reader(own, folder, progress, findings).read()
 
 
-class _Reader:
-    def __init__(self, own: OwnData, folder: Path, progress: Progress, findings: list[Finding]):
-        self.own, self.folder, self.progress, self.findings = own, folder, progress, findings
-        self.problems = Problems(own.path)
-        self.files = look(folder) if own.searched else Files(folder)
-        self.joined = join(folder / own.table, own.tables, self.problems, findings)
-        self.by_name = isinstance(own.images, Named)  # then rows are subjects, whose images are counted
+class _Reader(Reading):
+    @property
+    def by_name(self) -> bool:
+        """Whether rows are subjects, whose images are counted."""
+        return isinstance(self.own.images, Named)
 
     @cached_property
     def subjects(self) -> pd.Series:
@@ -62,23 +56,26 @@ class _Reader:
         kept = self._with_image(found, labels.index)
         images = [image for line in kept for image in found.images.get(line, [])]
         lines = pd.Index([line for line in kept for _ in found.images.get(line, [])], dtype=int)
-        masks = match_masks(own, joined, self.files, images, lines, kept, found.unused, problems, self.findings)
+        masks = match_masks(self, images, lines, kept, found.unused)
         clinical, columns = self._clinical(kept)
         self._check_subjects(kept, labels)
-        ids = scan_ids(own, joined, self.folder, images, lines, kept, problems)
+        ids = scan_ids(self, images, lines, kept)
         problems.refuse()
 
-        scans = pd.DataFrame({"subject": self.subjects.loc[lines].astype(object), "image": None}, lines)
-        scans["image"] = pd.Series([image.path for image in images], lines, dtype=object).to_numpy()
-        scans["label"] = labels.loc[lines].astype(int)
+        paths = pd.Series([image.path for image in images], lines, dtype=object)
+        scans = pd.DataFrame({"subject": self.subjects.loc[lines].astype(object).to_numpy()}, lines)
+        scans = scans.assign(image=paths.to_numpy(), label=labels.loc[lines].astype(int).to_numpy())
+        missing = {column.name: column.missing for column in own.columns}
         for name in own.groups:
-            numbers = clinical[name] if name in clinical and clinical[name].dtype == float else None
-            scans[name] = (group(joined.cells(name)) if numbers is None else numbers).loc[lines]
+            values = clinical[name] if name in clinical and clinical[name].dtype == float else group(joined.cells(name))
+            scans[name] = values.loc[lines]
+            if values.dtype != float:
+                note_gaps(joined.cells(name).loc[kept], missing.get(name, ()), self.findings)
         groups = list(own.groups)
         headers = {"scanner": [image.scanner for image in images], "series": [image.description for image in images]}
-        for name, values in headers.items():
-            if any(values) and name not in groups:
-                scans[name] = values
+        for name, texts in headers.items():
+            if any(texts) and name not in groups:
+                scans[name] = texts
                 groups.append(name)
         if own.masks is not None and (any(masks) or not isinstance(own.masks, Named)):
             scans["mask"] = pd.Series(masks, lines, dtype=object).to_numpy()
@@ -107,7 +104,6 @@ class _Reader:
         return self.joined.lines[~nameless]
 
     def _labels(self, rows: pd.Index) -> pd.Series:
-        """The class of each row that has one."""
         own = self.own
         labels = pd.Series(0, rows)
         with self.problems.gather():
@@ -115,18 +111,17 @@ class _Reader:
             cells = self.joined.cells(own.label).loc[rows]
             labels = classes_of(cells, own.classes, own.leave_out, where, own.advice)
         kept = labels.dropna()
-        message = f"rows left out for what column {own.label!r} says"
+        message = f"rows left out because of their value in column {own.label!r}"
         self._leave_out("label-left-out", message, rows.difference(kept.index), kept.index, along=None)
         return kept
 
     def _images(self, rows: pd.Index) -> Matches:
         own, joined = self.own, self.joined
         if not set(columns_of(own.images)) <= set(joined.homes):
-            return Matches()  # the missing column was said already
+            return Matches()  # the missing column is reported already
         wanted = own.series
         if isinstance(own.images, Named):
-            ids = joined.cells(own.images.column).loc[rows]
-            found = named_images(joined, ids, self.files, wanted or Wanted(), self.findings, self.progress)
+            found = named_images(self, joined.cells(own.images.column).loc[rows])
         else:
             found = match_images(joined, own.images, self.folder, rows, own.blanks)
             if wanted is not None:
@@ -142,7 +137,7 @@ class _Reader:
         allowed = {"refuse": {}, "leave out": {**found.absent, **found.lost}, "leave out empty": found.absent}
         gone = rows.intersection(pd.Index(allowed[own.without_image], dtype=int))
         left = rows.difference(gone)
-        self._leave_out("row-without-image", "rows left out for want of an image", gone, left, along=0)
+        self._leave_out("row-without-image", "rows without an image, left out", gone, left, along=0)
         refused = {line: why for line, why in sorted({**found.absent, **found.lost}.items()) if line not in gone}
         if refused:
             where = f", column {own.images!r}" if isinstance(own.images, str) else ""
@@ -154,7 +149,6 @@ class _Reader:
         return left.intersection(pd.Index(list(found.images), dtype=int)) if self.by_name else left
 
     def _clinical(self, rows: pd.Index) -> tuple[pd.DataFrame, tuple[Column, ...]]:
-        """Values by line of the table, and what they are."""
         columns: dict[str, Column] = {}
         values: dict[str, pd.Series] = {}
         inferred, empty = [], []

@@ -1,9 +1,7 @@
 """Cells of people's own tables as labels, numbers and categories, as far as it is known what they are."""
 
-from __future__ import annotations
-
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 
 import numpy as np
@@ -14,10 +12,9 @@ from fusekit.data.cohort import Column, Finding
 from fusekit.data.own.attributes import CODES, NOTHING, Known
 from fusekit.data.own.description import OwnColumn
 from fusekit.data.own.join import Joined
-from fusekit.data.own.places import spelt_otherwise
+from fusekit.data.own.places import nearest
 from fusekit.data.own.problems import note
 from fusekit.errors import DataError, first_ten
-from fusekit.extension.registry import suggest
 
 #: More different texts than this are no categories: names, free text, dates.
 MANY = 30
@@ -33,8 +30,7 @@ def classes_of(
 ) -> pd.Series:
     """Label cells -> 0-based class; NA where the row is left out. ``1.0`` is the value ``1``; case counts.
 
-    Raises:
-        DataError: a value belongs to no class; all such values are listed with how often they occur.
+    Values of no class are refused, all of them with how often they occur.
     """
     meant: dict[str, object] = {value: number for number, values in enumerate(classes.values()) for value in values}
     meant |= dict.fromkeys(leave_out, pd.NA)
@@ -51,7 +47,7 @@ def classes_of(
         counts = pd.Series(strange).value_counts()
         lines = [line for line, cell in cells.items() if cell == counts.index[0]]
         listed = first_ten(f"{value!r} ({count})" if value else f"empty ({count})" for value, count in counts.items())
-        hint = _near(str(counts.index[0]), [value for value in meant if value]) if counts.index[0] else ""
+        hint = nearest(str(counts.index[0]), [value for value in meant if value]) if counts.index[0] else ""
         raise DataError(
             f"{where}: {len(strange)} rows have a value of no class: {listed}; the first is on line "
             f"{first_ten(lines[:3])}. {hint and hint[0].upper() + hint[1:] + ' '}{advice}"
@@ -68,14 +64,14 @@ def typed(
     0 within. Attributes that are logarithms in the cohort always have this column: the model's inputs must not depend
     on whether one of a few new patients is beyond the range.
 
-    Raises:
-        DataError: a number column holds text or a number beyond its limits, a category is none of the declared; the
-            message names file, line and column.
+    Text or a number beyond its limits in a number column, and a category that is not declared, are refused with file,
+    line and column.
     """
     part = joined.homes[declared.name]
     where, source = f"{part.path}, column {declared.name!r}", f"{part.path.name}: {declared.name}"
     known = declared.attribute
-    cells = _without_gaps(joined.needed(part, rows)[declared.name], declared, blanks, findings)
+    written = joined.needed(part, rows)[declared.name]
+    cells = _without_gaps(written, declared, blanks, findings)
     kind = known.attribute.column("").kind if known else declared.kind
     numbers = beyond = None
     if kind != "category":
@@ -85,8 +81,16 @@ def typed(
         except DataError:
             if kind:
                 raise
-            _refuse_many(cells, where)
+            texts = cells[cells != ""].unique()
+            if len(texts) > MANY:
+                raise DataError(
+                    f"{where}: {len(texts)} different texts, such as {first_ten(map(repr, texts[:3]))}. If they are "
+                    'numbers, say kind = "number" to see which is not; if categories, kind = "category"; if neither, '
+                    "leave the column out."
+                ) from None
     if numbers is None or beyond is None:
+        if known is None:
+            note_gaps(written[~written.isin(declared.categories)], declared.missing, findings, blanks)
         column = Column(declared.name, "category", categories=declared.categories, source=source)
         values = joined.spread(_categories(cells, declared, where), part, rows).astype(object)
         return [(known.attribute.column(source) if known else column, values.where(values.notna(), None))]
@@ -116,6 +120,21 @@ def group(cells: pd.Series) -> pd.Series:
     return cells.astype(object).where(~is_missing(cells), None)
 
 
+def note_gaps(
+    cells: pd.Series, declared: tuple[str, ...], findings: list[Finding], blanks: frozenset[str] = MISSING
+) -> None:
+    """Note which texts of a column count as missing by the default list, and not by what is declared."""
+    assumed = blanks - {"", *(text.lower() for text in declared)}
+    counts = cells[cells.str.lower().isin(assumed)].value_counts()
+    note(
+        findings,
+        "missing-text",
+        "texts in columns of text that count as missing by default",
+        [f"column {cells.name!r}: {text!r} in {count} rows" for text, count in counts.items()],
+        advice="If one is a category, list it in the column's categories; else list it in missing.",
+    )
+
+
 def decides(values: pd.Series, labels: pd.Series) -> bool:
     """Whether a column is the label in other words: each of its values goes with one class, and each class with one.
 
@@ -134,7 +153,6 @@ def decides(values: pd.Series, labels: pd.Series) -> bool:
 
 
 def _without_gaps(cells: pd.Series, declared: OwnColumn, blanks: frozenset[str], findings: list[Finding]) -> pd.Series:
-    """The cells, empty where they mean "no value"."""
     attribute = declared.attribute.attribute if declared.attribute else None
     missing = blanks | {text.lower() for text in declared.missing}
     if attribute:
@@ -148,18 +166,8 @@ def _without_gaps(cells: pd.Series, declared: OwnColumn, blanks: frozenset[str],
         kept.append("" if gap else cell)
         if number in known:
             listed.append(f"line {line}, column {cells.name!r}: {cell}")
-    note(findings, "missing-code", "cells taken for codes of a missing value", listed)
+    note(findings, "missing-code", "cells read as codes of a missing value", listed)
     return pd.Series(kept, cells.index, name=cells.name, dtype=object)
-
-
-def _refuse_many(cells: pd.Series, where: str) -> None:
-    observed = cells[cells != ""]
-    if observed.nunique() > MANY:
-        raise DataError(
-            f"{where}: {observed.nunique()} different texts, such as {first_ten(map(repr, observed.unique()[:3]))}. "
-            'If they are numbers, say kind = "number" to hear which is none; if categories, kind = "category"; '
-            "if neither, leave the column out."
-        )
 
 
 def _numbers(cells: pd.Series, source: str, undetected: frozenset[str]) -> tuple[pd.Series, np.ndarray]:
@@ -176,7 +184,6 @@ def _numbers(cells: pd.Series, source: str, undetected: frozenset[str]) -> tuple
 
 
 def _converted(numbers: pd.Series, cells: pd.Series, known: Known, where: str, findings: list[Finding]) -> pd.Series:
-    """Amounts of an attribute as the cohort holds them."""
     attribute = known.attribute
     if known.factor != 1:
         what = f"column {cells.name!r}: {known.unit} to {attribute.unit}, times {known.factor:.5g}"
@@ -222,26 +229,13 @@ def _categories(cells: pd.Series, declared: OwnColumn, where: str) -> pd.Series:
     unknown = observed[~values.isin(known)] if known else observed[:0]
     if len(unknown):
         listed = first_ten(f"{cell!r} (line {line})" for line, cell in unknown.drop_duplicates().items())
-        hint = attribute.advice if attribute else _near(str(unknown.iloc[0]), known)
+        hint = attribute.advice if attribute else nearest(str(unknown.iloc[0]), known)
         names = f" {', '.join(known)}" if attribute else ""
         raise DataError(f"{where}: {len(unknown)} cells are none of the categories{names}: {listed}; {hint}")
     return values.reindex(cells.index).astype(object)
-
-
-def _near(value: str, known: Iterable[str]) -> str:
-    known = list(known)
-    near = spelt_otherwise([value], known)
-    return f"did you mean {near[value]!r}?" if near else suggest(value, known)
 
 
 def _number(text: str) -> float | None:
     with suppress(ValueError):
         return float(text.replace(",", "."))  # 1,5 is a number too; 1,000 is compared with codes only
     return None
-
-
-def duplicates(ids: pd.Series, what: str) -> Iterable[str]:
-    """For each text that is there twice, a clause with its lines."""
-    twice = ids[ids.duplicated(keep=False)]
-    for text, lines in twice.groupby(twice).groups.items():
-        yield f"{what} {text!r} on lines {first_ten(lines)}"

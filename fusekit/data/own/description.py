@@ -1,7 +1,5 @@
 """What a TOML or a task says about people's own data: nothing has been looked at yet."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,14 +59,14 @@ class OwnData:
     images: Place
     masks: Place | None
     subject: str
-    scan: str
+    scan: str = ""
     label: str
     classes: dict[str, tuple[str, ...]]
     leave_out: tuple[str, ...]
     columns: tuple[OwnColumn, ...]
-    groups: tuple[str, ...]
+    groups: tuple[str, ...] = ()
     subgroups: tuple[str, ...]
-    tables: tuple[Further, ...]
+    tables: tuple[Further, ...] = ()
     without_image: str  # "refuse" rows without an image; "leave out" them; "leave out empty" cells, but no wrong paths
     metrics: tuple[str, ...]
     preset: Preset

@@ -1,7 +1,5 @@
 """What lies below a data folder: tables, volumes, folders of DICOM files, pictures and masks. Nothing is read yet."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Images whose folder or file is called after an id of the table, and which id that is."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -9,36 +7,30 @@ from pathlib import Path
 
 import pandas as pd
 
-from fusekit.data.cohort import Finding
-from fusekit.data.own.columns import duplicates
-from fusekit.data.own.description import Named, OwnData, columns_of
-from fusekit.data.own.files import Files, is_picture, stem
+from fusekit.data.own.description import Named, columns_of
+from fusekit.data.own.files import is_picture, stem
 from fusekit.data.own.images import Matches
-from fusekit.data.own.join import Joined
+from fusekit.data.own.join import Reading
 from fusekit.data.own.places import Pattern
-from fusekit.data.own.problems import Problems, note
+from fusekit.data.own.problems import note
 from fusekit.data.own.series import CHOOSE, Image, Wanted, note_unused, series_in
 from fusekit.errors import first_ten
-from fusekit.progress import Progress
 
 #: Words of a name beyond this many are not looked at: ids are short.
 _MOST_WORDS = 24
-_WORD = re.compile(r"[^\W_]+")
 
 
-def named_images(
-    joined: Joined, ids: pd.Series, files: Files, wanted: Wanted, findings: list[Finding], progress: Progress
-) -> Matches:
+def named_images(reading: Reading, ids: pd.Series) -> Matches:
     """Find the images called after each row's id (by line); where no name says whose it is, the PatientID does.
 
-    Of pictures there may be many per row, of volumes one. What is wrong: ids in several rows, images of several ids,
-    several volumes of one id. Images of no one, and those not wanted, go to the findings.
+    A row may have many pictures, and one volume. Images of no row, and those not wanted, go to the findings.
     """
-    found = Matches()
-    lines, known = _lines(joined, ids, found.wrong)
+    found, files, findings, table = Matches(), reading.files, reading.findings, reading.joined.path
+    wanted = reading.own.series or Wanted()
+    lines, known = _lines(table, ids, found.wrong)
     images = [Image(path) for path in files.volumes]
     folders = list(files.series.items())
-    for folder, members in progress.track(folders, "looking at DICOM series", len(folders), "folders"):
+    for folder, members in reading.progress.track(folders, "looking at DICOM series", len(folders), "folders"):
         images += series_in(folder, members, wanted.modality, findings)
     images += map(Image, files.pictures)
     own: dict[str, list[Image]] = {who: [] for who in lines}
@@ -56,7 +48,7 @@ def named_images(
             if header and header != of[0]:
                 contradicted.append(f"{shown}: PatientID {image.patient}")
     if unclear:
-        found.wrong.append(unclear_ids("images", unclear, joined.path))
+        found.wrong.append(unclear_ids("images", unclear, table))
     note(
         findings,
         "id-contradicted",
@@ -68,34 +60,21 @@ def named_images(
     note(findings, "image-without-row", "images that belong to no row in use, left out", strangers, dropped="scans")
     if not any(own.values()):
         found.wrong.append(
-            f"{files.folder}: no image belongs to a row of {joined.path.name}. Its first ids are "
+            f"{files.folder}: no image belongs to a row of {table.name}. Its first ids are "
             f"{first_ten(map(repr, ids.iloc[:3]))}: folders or files should be called so (mind leading zeros, which "
             "spreadsheets drop), or a column should name each row's image."
         )
-    _choose(own, lines, wanted, files.folder, found, findings)
-    found.count = len(images)
-    return found
-
-
-def _choose(
-    own: dict[str, list[Image]],
-    lines: dict[str, int],
-    wanted: Wanted,
-    folder: Path,
-    found: Matches,
-    findings: list[Finding],
-) -> None:
-    several, unwanted, unused = [], [], list[Image]()
-    along = 0
+    found.count, folder = len(images), files.folder
+    several, unwanted, unused, along = [], [], list[Image](), 0
     for who, theirs in own.items():
         chosen = wanted.among(theirs, folder)
         if not theirs:
             found.absent[lines[who]] = f"{who} (line {lines[who]})"
         elif not chosen:
-            unwanted.append(f"{who}: {_listed(theirs, folder)}")
+            unwanted.append(f"{who}: {first_ten(image.shown(folder) for image in theirs)}")
             along += len(theirs)
         elif len(chosen) > 1 and not all(is_picture(image.path) for image in chosen):
-            several.append(f"{who} (line {lines[who]}): {_listed(chosen, folder)}")
+            several.append(f"{who} (line {lines[who]}): {first_ten(image.shown(folder) for image in chosen)}")
         else:
             found.images[lines[who]] = chosen
             unused += [image for image in theirs if image not in chosen]
@@ -104,17 +83,17 @@ def _choose(
     note_unused(unused, wanted, folder, findings)
     if several:
         found.wrong.append(f"{len(several)} subjects have several volumes{wanted}: {first_ten(several)}. {CHOOSE}")
+    return found
 
 
-def _lines(joined: Joined, ids: pd.Series, wrong: list[str]) -> tuple[dict[str, int], dict[str, str]]:
-    """Id -> its line, and id in lower case -> id; an id in several rows is wrong."""
+def _lines(table: Path, ids: pd.Series, wrong: list[str]) -> tuple[dict[str, int], dict[str, str]]:
     rows: dict[str, list[tuple[int, str]]] = {}
     for line, who in ids.items():
         rows.setdefault(who.lower(), []).append((int(str(line)), who))
     twice = [f"{same[0][1]} (lines {first_ten(line for line, _ in same)})" for same in rows.values() if len(same) > 1]
     if twice:
         wrong.append(
-            f"{joined.path}, column {ids.name!r}: {len(twice)} subjects have several rows: {first_ten(twice)}. Keep "
+            f"{table}, column {ids.name!r}: {len(twice)} subjects have several rows: {first_ten(twice)}. Keep "
             "one row for each, or name each row's image in a column, such as 'image'."
         )
     return {same[0][1]: same[0][0] for same in rows.values()}, {lower: same[0][1] for lower, same in rows.items()}
@@ -128,29 +107,24 @@ def unclear_ids(what: str, unclear: list[str], table: Path) -> str:
     )
 
 
-def _listed(images: Sequence[Image], folder: Path) -> str:
-    return first_ten(image.shown(folder) for image in images)
-
-
 def parts_of(path: Path, folder: Path) -> tuple[str, ...]:
     """Folders below the data folder and the name without suffix, topmost first."""
     *above, last = path.relative_to(folder).parts if path != folder else ("",)
     return (*above, last if path.is_dir() else stem(Path(last)))
 
 
-def scan_ids(
-    own: OwnData, joined: Joined, folder: Path, images: list[Image], lines: pd.Index, rows: pd.Index, problems: Problems
-) -> list[str]:
-    """Name the scans.
+def scan_ids(reading: Reading, images: list[Image], lines: pd.Index, rows: pd.Index) -> list[str]:
+    """Name the scans: by the scan column, with the subject before it where it repeats.
 
-    By the scan column, with the subject before it where it repeats; without one by the subject, and where a subject has
-    several scans, by what else the images are named by, or by their paths.
+    Without a scan column by the subject, and where a subject has several scans, by what else the images are named by,
+    or by their paths.
     """
+    own, joined = reading.own, reading.joined
     subjects = joined.cells(own.subject)
     if not isinstance(own.images, Pattern) and (isinstance(own.images, Named) or not own.scan):
         counts = Counter(subjects.loc[lines])
         return [
-            who if counts[who] == 1 else f"{who}:{image.path.relative_to(folder).as_posix()}"
+            who if counts[who] == 1 else f"{who}:{reading.files.shown(image.path)}"
             for who, image in zip(subjects.loc[lines], images, strict=True)
         ]
     subjects = subjects.loc[rows]  # each has one image, or there is a problem
@@ -159,38 +133,30 @@ def scan_ids(
     whole = pd.Series(["_".join(dict.fromkeys(cells)) for cells in zip(subjects, *parts, strict=True)], rows)
     plain = parts[0] if own.scan and parts else subjects
     ids = plain if plain.is_unique else whole
-    repeated = list(duplicates(ids, "scan" if own.scan else "subject"))
+    what, advice = ("scan", "Correct them.") if own.scan else ("subject", 'Name the scan with scan = "column".')
+    twice = ids[ids.duplicated(keep=False)]
+    repeated = [f"{what} {text!r} on lines {first_ten(lines)}" for text, lines in twice.groupby(twice).groups.items()]
     if repeated:
-        problems.add(
-            f"{joined.path}: {len(repeated)} {'scans' if own.scan else 'subjects'} are in several rows: "
-            f"{first_ten(repeated)}. " + ("Correct them." if own.scan else 'Name the scan with scan = "column".')
-        )
+        listed = first_ten(repeated)
+        reading.problems.add(f"{joined.path}: {len(repeated)} {what}s are in several rows: {listed}. {advice}")
     return list(ids)
 
 
 def ids_in(parts: Sequence[str], ids: Mapping[str, str]) -> list[str]:
-    """Find the ids that a path names; several where any of them may be meant.
+    """Find the ids (lower case -> as the table writes it) that a path's parts name; several where any may be meant.
 
     A folder or file called exactly as an id counts first, the topmost one (``7/2/slice.dcm`` is of patient 7). Else the
     deepest name that holds an id between other words: at its beginning (``7_2.png`` is of patient 7), or anywhere.
     ``P1`` is not found in ``P12``, nor in ``P1-2`` if that is an id too.
-
-    Args:
-        parts: folders and the file's name without suffix, topmost first.
-        ids: lower-case id -> the id as the table writes it.
     """
     for part in parts:
         if part.lower() in ids:
             return [ids[part.lower()]]
-    for part in reversed(parts):
-        found = _between_words(part.lower(), ids)
-        if found:
-            return found
-    return []
+    return next(filter(None, (_between_words(part.lower(), ids) for part in reversed(parts))), [])
 
 
 def _between_words(part: str, ids: Mapping[str, str]) -> list[str]:
-    words = list(_WORD.finditer(part))[:_MOST_WORDS]
+    words = list(re.finditer(r"[^\W_]+", part))[:_MOST_WORDS]
     pairs = [(first.start(), last.end()) for i, first in enumerate(words) for last in words[i:]]
     spans = [(start, end) for start, end in pairs if part[start:end] in ids]
     at_start = [span for span in spans if span[0] == words[0].start()]

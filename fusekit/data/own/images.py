@@ -1,7 +1,5 @@
 """Find the image of every row of a table by its id: what is missing, found twice or shared is listed with its line."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,34 +16,24 @@ from fusekit.errors import DataError, first_ten
 
 @dataclass
 class Matches:
-    """What matching found.
-
-    Args:
-        images: line of the main table -> its images.
-        absent: line -> a clause that says what was looked for, or that the cell is empty.
-        lost: line -> a clause that says which file is named and not there.
-        wrong: sentences about cells that name what cannot be taken.
-        unused: images that no row asks for, relative to the folder.
-        count: how many images there are, used or not, where images and not rows are counted.
-    """
+    """What matching found, by line of the main table."""
 
     images: dict[int, list[Image]] = field(default_factory=dict)
-    absent: dict[int, str] = field(default_factory=dict)
-    lost: dict[int, str] = field(default_factory=dict)
-    wrong: list[str] = field(default_factory=list)
-    unused: list[str] = field(default_factory=list)
-    count: int | None = None
+    absent: dict[int, str] = field(default_factory=dict)  # what was looked for, or that the cell is empty
+    lost: dict[int, str] = field(default_factory=dict)  # which file is named and not there
+    wrong: list[str] = field(default_factory=list)  # sentences about cells that name what cannot be taken
+    unused: list[str] = field(default_factory=list)  # images that no row names, relative to the folder
+    count: int | None = None  # of all images, used or not, where images and not rows are counted
 
 
 def match_images(
     joined: Joined, place: Pattern | str, folder: Path, lines: pd.Index, blanks: frozenset[str] = MISSING
 ) -> Matches:
     """Find the image of each of the rows, by a pattern or in a column of paths; nothing is opened."""
-    found = (
-        _by_pattern(joined, place, folder, lines)
-        if isinstance(place, Pattern)
-        else _by_path(joined, place, folder, lines, blanks)
-    )
+    if isinstance(place, Pattern):
+        found = _by_pattern(joined, place, folder, lines)
+    else:
+        found = _by_path(joined, place, folder, lines, blanks)
     owners: dict[Path, list[int]] = {}
     for line, images in found.images.items():
         owners.setdefault(images[0].path, []).append(line)
@@ -69,7 +57,7 @@ def open_series(
 
 
 def beside(found: Matches, folder: Path) -> list[str]:
-    """What lies beside the images and is named like them, and no row asks for."""
+    """What lies beside the images and is named like them, and no row names."""
     used = {image.path for images in found.images.values() for image in images}
     endings = {tuple(path.suffixes[-2:]) for path in used}
     others = {other for home in {path.parent for path in used} for other in home.iterdir()}
@@ -152,13 +140,12 @@ def _hints(folder: Path, cells: set[str]) -> dict[str, str]:
 def _no_name(joined: Joined, columns: Sequence[str], values: Sequence[str], line: int) -> str:
     """Say why a cell cannot fill a brace of a pattern."""
     for column, value in zip(columns, values, strict=True):
+        where = f"{joined.where(line, column)}: {value!r}"
         if value in ("", ".", ".."):
-            return f"{joined.where(line, column)}: {value!r} names no image."
-        if "/" in value or "\\" in value or "\0" in value:
-            return (
-                f"{joined.where(line, column)}: {value!r} is a path, and a brace holds a name. "
-                f'Name the column of paths instead: images = {{column = "{column}"}}.'
-            )
+            return f"{where} names no image."
+        if {*value} & {"/", "\\", "\0"}:
+            instead = f'Name the column of paths instead: images = {{column = "{column}"}}.'
+            return f"{where} is a path, and a brace holds a name. {instead}"
     return ""
 
 

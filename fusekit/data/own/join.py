@@ -1,7 +1,5 @@
 """Tables joined by key: one row per scan, and for every cell the file and line that it came from."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,10 +10,12 @@ import pandas as pd
 
 from fusekit.data.clinical.tables import read_table, require_columns
 from fusekit.data.cohort import Finding
-from fusekit.data.own.description import Further
+from fusekit.data.own.description import Further, OwnData
+from fusekit.data.own.files import Files, look
 from fusekit.data.own.places import spelt_otherwise
 from fusekit.data.own.problems import Problems, note
 from fusekit.errors import DataError, first_ten
+from fusekit.progress import Progress
 
 T = TypeVar("T", pd.Series, pd.DataFrame)
 
@@ -89,10 +89,20 @@ class Joined:
         return f"{part.path}, line {part.lines[line]}, column {column!r}"
 
 
+class Reading:
+    """One reading of people's own data: its tables and files, and what was found, or found wrong, so far."""
+
+    def __init__(self, own: OwnData, folder: Path, progress: Progress, findings: Iterable[Finding] = ()):
+        self.own, self.folder, self.progress, self.findings = own, folder, progress, list(findings)
+        self.problems = Problems(own.path)
+        self.files = look(folder) if own.searched else Files(folder)
+        self.joined = join(folder / own.table, own.tables, self.problems, self.findings)
+
+
 def join(path: Path, tables: Sequence[Further], problems: Problems, findings: list[Finding]) -> Joined:
     """Read the tables and join them by their keys, never by position.
 
-    What does not match goes to the problems; rows of a further table that nothing asks for go to the findings.
+    What does not match goes to the problems; rows of a further table that no row uses go to the findings.
     """
     main = read_table(path)
     if main.empty:
@@ -109,7 +119,6 @@ def join(path: Path, tables: Sequence[Further], problems: Problems, findings: li
 
 
 def _partner(joined: Joined, folder: Path, table: Further, problems: Problems, findings: list[Finding]) -> Part:
-    """Read one further table and find each row's line in it."""
     path = folder / table.file
     cells = read_table(path, table.key + table.columns)
     joined.require(table.to)
@@ -125,28 +134,23 @@ def _partner(joined: Joined, folder: Path, table: Further, problems: Problems, f
     name = " and ".join(table.key)
     repeated = keys[keys.duplicated(keep=False)]
     for key, places in list(repeated.groupby(repeated).groups.items())[:10]:
-        problems.add(
-            f"{path}: {name} {key} is on lines {first_ten(places)}; a table that is joined has one row for each."
-        )
+        problems.add(f"{path}: {name} {key} is on lines {first_ten(places)}; a joined table has one row for each.")
     wanted = pd.Series(_keys([joined.cells(column) for column in table.to]), joined.lines)
     matched = wanted.map(lines[~lines.index.duplicated()]).astype("Int64")
     absent = wanted[matched.isna()]
     if len(absent) and not table.optional:
         near = spelt_otherwise(absent, keys)
-        listed = [f"{key} (line {line}{_same(key, near)})" for line, key in absent.items()]
+        same = {key: f"; {other!r} there: the same?" for key, other in near.items()}
+        listed = [f"{key} (line {line}{same.get(key, '')})" for line, key in absent.items()]
         problems.add(
             f"{joined.path}: {len(absent)} rows have no partner in {path} by {name}: {first_ten(listed)}. Add them, "
             'remove the rows, or set rows_without_match = "empty" for that table.'
         )
     elif len(absent):
         note(findings, "row-without-match", f"rows without a partner in {path.name}; those cells are empty", absent)
-    note(findings, "row-never-used", f"rows of {path.name} that no row asks for", keys[~keys.isin(wanted)])
+    note(findings, "row-never-used", f"rows of {path.name} that no row uses", keys[~keys.isin(wanted)])
     return Part(path, cells[kept], matched)
 
 
 def _keys(columns: Sequence[pd.Series]) -> list[str]:
     return [" / ".join(cells) for cells in zip(*columns, strict=True)]
-
-
-def _same(key: str, near: dict[str, str]) -> str:
-    return f"; {near[key]!r} there: the same?" if key in near else ""

@@ -1,15 +1,26 @@
 """Keys of a TOML, taken out one by one; what does not fit is noted with its line."""
 
-from __future__ import annotations
-
+import tomllib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from fusekit.data.own.problems import Problems, line_of
-from fusekit.errors import OptionError
+from fusekit.disk import read_named
+from fusekit.errors import DataError, OptionError
 from fusekit.extension import read_options
 from fusekit.extension.registry import suggest
+
+
+def read_toml(path: Path) -> tuple[str, dict[str, Any]]:
+    """Read a TOML: its text, and its entries."""
+    try:
+        text = read_named(path).decode("utf-8-sig").replace("\r\n", "\n")
+        return text, tomllib.loads(text)
+    except RecursionError:
+        raise DataError(f"{path} is no TOML: its values are nested too deeply.") from None
+    except ValueError as error:  # also what is no UTF-8
+        raise DataError(f"{path} is no TOML: {error}.") from error
 
 
 class Keys:
@@ -38,7 +49,7 @@ class Keys:
             self.wrong((*at, name), f"takes text in quotes, not {value!r}.")
             return ""
         if needed and not value:
-            self.problems.add(f"{self.path}: {'.'.join((*at, name))} is missing.")
+            self.wrong((*at, name), "is missing.")
         return str(value.strip())
 
     def texts(self, entries: dict[str, Any], name: str, at: tuple[str, ...] = ()) -> tuple[str, ...]:
@@ -56,6 +67,25 @@ class Keys:
         if value not in choices:
             self.wrong((*at, name), f"takes {' or '.join(map(repr, choices))}, not {value!r}.")
         return str(value)
+
+    def flag(self, entries: dict[str, Any], name: str, at: tuple[str, ...]) -> bool | None:
+        """Take true or false; None if there is none."""
+        value = entries.get(name)
+        if not isinstance(value, bool | None):
+            self.wrong((*at, name), f"takes true or false, not {value!r}.")
+        return value if isinstance(value, bool) else None
+
+    def limits(self, entries: dict[str, Any], at: tuple[str, ...]) -> dict[str, float]:
+        """Take the numbers ``low`` and ``high``, as far as they are there."""
+        found: dict[str, float] = {}
+        for name in [name for name in ("low", "high") if name in entries]:
+            if type(entries[name]) in (int, float):
+                found[name] = float(entries[name])
+            else:
+                self.wrong((*at, name), f"takes a number, not {entries[name]!r}.")
+        if len(found) == 2 and found["low"] > found["high"]:
+            self.wrong(at, "has low above high.")
+        return found
 
     def tables(self, entries: dict[str, Any], name: str) -> list[dict[str, Any]]:
         """Take repeated sections, ``[[name]]``."""

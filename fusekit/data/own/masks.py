@@ -1,7 +1,5 @@
 """Which mask belongs to which image."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,12 +7,12 @@ from pathlib import Path
 import pandas as pd
 
 from fusekit.data.cohort import Finding
-from fusekit.data.own.description import Named, OwnData, columns_of
+from fusekit.data.own.description import Named, columns_of
 from fusekit.data.own.files import Files, is_picture, stem
 from fusekit.data.own.ids import ids_in, parts_of, unclear_ids
 from fusekit.data.own.images import match_images
-from fusekit.data.own.join import Joined
-from fusekit.data.own.problems import Problems, note
+from fusekit.data.own.join import Joined, Reading
+from fusekit.data.own.problems import note
 from fusekit.data.own.series import Image
 from fusekit.errors import DataError, first_ten
 
@@ -22,30 +20,15 @@ _TUMOUR = re.compile(r"tumou?r|lesion|hcc|mass", re.IGNORECASE)
 
 
 def match_masks(
-    own: OwnData,
-    joined: Joined,
-    files: Files,
-    images: Sequence[Image],
-    lines: pd.Index,
-    rows: pd.Index,
-    unused_images: Sequence[str],
-    problems: Problems,
-    findings: list[Finding],
+    reading: Reading, images: Sequence[Image], lines: pd.Index, rows: pd.Index, unused_images: Sequence[str]
 ) -> list[Path | None]:
     """The mask of each image, or None; pictures have none: they show the slice that was chosen.
 
-    Args:
-        own: the description of the data.
-        joined: the tables.
-        files: what lies below the data folder.
-        images: of the scans.
-        lines: the row of each scan.
-        rows: all rows that are kept.
-        unused_images: of no row, unless they are masks.
-        problems: what is wrong is added.
-        findings: masks and images that belong to no row are added.
+    ``lines`` are the rows of the scans, ``rows`` all that are kept. ``unused_images`` are of no row, unless they are
+    masks.
     """
-    place, folder = own.masks, files.folder
+    joined, files, problems, findings = reading.joined, reading.files, reading.problems, reading.findings
+    place, folder = reading.own.masks, files.folder
     masks: dict[int, list[Path]] = {}
     unused: list[str] = []
     if place is not None and set(columns_of(place)) <= set(joined.homes):
@@ -54,7 +37,7 @@ def match_masks(
                 masks = named_masks(joined, joined.cells(place.column).loc[rows], files, findings)
             unused = [files.shown(path) for path in files.masks]
         else:
-            found = match_images(joined, place, folder, rows, own.blanks)
+            found = match_images(joined, place, folder, rows, reading.own.blanks)
             where = f", column {place!r}" if isinstance(place, str) else ""
             lost = [f"{joined.path}{where}: there is no mask {why}." for why in found.lost.values()]
             problems.add_some(found.wrong + lost, f"{joined.path}: {len(found.wrong + lost)} masks cannot be taken.")
@@ -65,10 +48,10 @@ def match_masks(
         with problems.gather():
             taken[number] = None if is_picture(image.path) else mask_of(image.path, masks.get(line, []), folder)
     used = {files.shown(path) for path in (*taken, *(image.path for image in images)) if path}
-    message = "masks that belong to no scan in use, left aside"
+    message = "masks that belong to no scan in use"
     note(findings, "mask-without-row", message, [mask for mask in unused if mask not in used])
     others = used | set(unused)
-    message = "images that no row asks for"
+    message = "images that no row names"
     note(findings, "image-without-row", message, [image for image in unused_images if image not in others])
     return taken
 
@@ -99,7 +82,7 @@ def named_masks(joined: Joined, ids: pd.Series, files: Files, findings: list[Fin
     if unclear:
         raise DataError(unclear_ids("masks", unclear, joined.path))
     drawings = map(files.shown, files.drawings)
-    note(findings, "picture-of-mask", "pictures of masks, left aside: a picture is one slice and needs none", drawings)
+    note(findings, "picture-of-mask", "pictures of masks, not used: a picture is one slice and needs none", drawings)
     return {int(str(line)): own.get(known[who.lower()], []) for line, who in ids.items()}
 
 

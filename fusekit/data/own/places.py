@@ -1,7 +1,5 @@
 """Where a row's image lies: a pattern with column names in braces, or a path in a cell; never outside the folder."""
 
-from __future__ import annotations
-
 import glob
 import os
 import re
@@ -13,7 +11,9 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from fusekit.errors import DataError
+from fusekit.extension.registry import suggest
 
+_WILDCARDS = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
 _ARCHIVES = (".zip", ".tar", ".tgz", ".tbz", ".txz", ".7z", ".rar", ".gz", ".bz2", ".xz", ".zst")
 
 
@@ -41,7 +41,6 @@ class Candidates(list[str]):
 
     @cached_property
     def _words(self) -> dict[str, list[str]]:
-        """Word -> the paths that hold it."""
         found: dict[str, list[str]] = {}
         for path in self:
             for word in set(re.findall("[A-Za-z0-9]+", path)):
@@ -74,17 +73,13 @@ class Pattern:
         refuse_leaving(self.text)
 
     @cached_property
-    def _split(self) -> list[str]:
-        return re.split(r"\{([^{}]*)\}", self.text)
-
-    @property
     def _plain(self) -> list[str]:
-        return self._split[::2]
+        return re.split(r"\{[^{}]*\}", self.text)
 
-    @property
+    @cached_property
     def columns(self) -> tuple[str, ...]:
         """The columns in its braces, in order; one may come twice."""
-        return tuple(name.strip() for name in self._split[1::2])
+        return tuple(name.strip() for name in re.findall(r"\{([^{}]*)\}", self.text))
 
     def candidates(self, folder: Path) -> Candidates:
         """Every path below the folder that some row could have, relative to it."""
@@ -118,15 +113,11 @@ class Pattern:
         for number, (plain, value) in enumerate(zip(self._plain, [*values, ""], strict=True)):
             word_before = number > 0 and plain[:1] in ("*", "?")
             word_after = number < len(values) and plain[-1:] in ("*", "?")
-            text += ("(?![A-Za-z0-9])" if word_before else "") + _wildcards(plain)
+            parts = re.split(r"(\*\*/|\*\*|\*|\?)", plain)
+            text += "(?![A-Za-z0-9])" if word_before else ""
+            text += "".join(_WILDCARDS.get(part, re.escape(part)) for part in parts)
             text += ("(?<![A-Za-z0-9])" if word_after else "") + value
         return re.compile(text, re.DOTALL)
-
-
-def _wildcards(plain: str) -> str:
-    meaning = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    parts = re.split(r"(\*\*/|\*\*|\*|\?)", plain)
-    return "".join(meaning.get(part, re.escape(part)) for part in parts)
 
 
 def refuse_leaving(text: str) -> None:
@@ -149,11 +140,9 @@ def is_archive(name: str) -> bool:
 
 
 def confined(folder: Path, relative: str) -> Path:
-    r"""Return the path (with ``/`` or ``\``) below the folder; every link on the way is followed.
+    """Return the path (with either slash) below the folder; every link on the way is followed.
 
-    Raises:
-        NotThere: there is no such file or folder.
-        DataError: it leaves the folder, or is an archive; the message is a clause about the path.
+    NotThere: there is no such file or folder. DataError: it leaves the folder, or is an archive. Both hold a clause.
     """
     refuse_leaving(relative)
     path = folder / relative.replace("\\", "/")
@@ -186,3 +175,10 @@ def spelt_otherwise(wanted: Iterable[str], known: Iterable[str]) -> dict[str, st
         by_likeness.setdefault(alike(other), []).append(other)
     found = {text: by_likeness.get(alike(text), []) for text in wanted}
     return {text: others[0] for text, others in found.items() if others and others[0] != text}
+
+
+def nearest(value: str, known: Iterable[str]) -> str:
+    """A clause that suggests the known name that only its spelling tells apart, else those that look like it."""
+    known = list(known)
+    near = spelt_otherwise([value], known)
+    return f"did you mean {near[value]!r}?" if near else suggest(value, known)

@@ -1,8 +1,7 @@
 """Everything that is wrong with people's own data, gathered and reported at once."""
 
-from __future__ import annotations
-
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -59,18 +58,22 @@ def note(findings: list[Finding], code: str, message: str, items: Iterable[objec
 
 
 def line_of(text: str, *keys: str) -> int | None:
-    """Return the line on which a key of a TOML text stands, counted from 1; None if it is not found.
+    """Return the line, counted from 1, of a key in a TOML as people write it; None if it is not found.
 
-    Reads line by line, which is right for files as people write them, and only used to point at something.
+    The second section ``[[tables]]`` is ``tables[2]``.
     """
     section: list[str] = []
+    repeated: Counter[str] = Counter()
     for number, line in enumerate(text.splitlines(), 1):
         header = re.match(r"\s*\[+\s*([^\]]+?)\s*\]+", line)
         entry = re.match(r"\s*([^=#]+?)\s*=", line)
         if header:
             section = _keys(header[1])
+        if header and line.lstrip().startswith("[["):
+            repeated[header[1]] += 1
+            section[-1] += f"[{repeated[header[1]]}]"
         here = section if header else [*section, *_keys(entry[1])] if entry else []
-        if here and here == list(keys):
+        if keys and here in ([*keys], [*keys[:-1], f"{keys[-1]}[1]"]):
             return number
     return None
 

@@ -1,11 +1,10 @@
 """DICOM series: what a folder of files holds, by their headers."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from fusekit.data.cohort import Finding
 from fusekit.data.images.dicom_files import is_dicom, read_dataset
@@ -71,18 +70,14 @@ def series_in(folder: Path, files: Sequence[Path], modality: str, findings: list
             scanner = f"{header['Manufacturer']} {header['ManufacturerModelName']}".strip()
             path = folder if len(groups) == 1 else members[0]
             kept.append(Image(path, header["SeriesDescription"], header["PatientID"], scanner))
-    note(findings, "localiser", "localisers left aside", localisers)
-    message = f"DICOM series that are no {modality} images, left aside".replace("  ", " ")
+    note(findings, "localiser", "localisers, not used", localisers)
+    message = f"DICOM series that are no {modality} images, not used".replace("  ", " ")
     note(findings, "other-modality", message, others)
     return kept
 
 
 def of_folder(path: Path, wanted: Wanted, folder: Path, findings: list[Finding]) -> Image:
-    """The one wanted series of a folder of DICOM files; the others are noted.
-
-    Raises:
-        DataError: there is none, or several; the message is a clause about the folder.
-    """
+    """The one wanted series of a folder of DICOM files; others are noted, and none or several refused with a clause."""
     name = path.relative_to(folder).as_posix()
     files = [file for file in sorted(path.iterdir()) if is_dicom(file)]
     if not files:
@@ -100,7 +95,7 @@ def of_folder(path: Path, wanted: Wanted, folder: Path, findings: list[Finding])
 
 def note_unused(images: Sequence[Image], wanted: Wanted, folder: Path, findings: list[Finding]) -> None:
     """Note which images of subjects in use are not looked at."""
-    message = f"further images of subjects in use, not called {wanted.name!r}, left aside"
+    message = f"further images of subjects in use, not called {wanted.name!r}"
     note(findings, "unused-series", message, [image.shown(folder) for image in images], dropped="scans", along=0)
 
 
@@ -113,7 +108,6 @@ def _header(path: Path) -> dict[str, str]:
         raise DataError(f"{path}: the DICOM file cannot be read ({error}). Get it again, or take it away.") from error
 
 
-def _text(value: object) -> str:
-    if value is None:
-        return ""
-    return str(value).strip() if isinstance(value, str | int | float) else " ".join(map(str, value)).strip()  # type: ignore[call-overload]
+def _text(value: Any) -> str:
+    parts = [] if value is None else [value] if isinstance(value, str | int | float) else value
+    return " ".join(map(str, parts)).strip()

@@ -1,7 +1,5 @@
 """A task made of a TOML: people's own images and table, without a plugin."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,8 +1,5 @@
 """The TOML in which people describe their own data: read, and every key of it checked."""
 
-from __future__ import annotations
-
-import tomllib
 from collections.abc import Iterable
 from dataclasses import fields, replace
 from pathlib import Path
@@ -11,13 +8,12 @@ from typing import Any
 from fusekit.data.cohort import OURS
 from fusekit.data.own.attributes import Known, named
 from fusekit.data.own.description import Further, Named, OwnColumn, OwnData, Place
-from fusekit.data.own.keys import Keys
+from fusekit.data.own.keys import Keys, read_toml
 from fusekit.data.own.places import Pattern
 from fusekit.data.own.problems import Problems
 from fusekit.data.own.series import Wanted
 from fusekit.data.slices.policy import SlicePolicy
 from fusekit.data.task import Preset
-from fusekit.disk import read_named
 from fusekit.errors import DataError, OptionError
 from fusekit.extension import catalog
 from fusekit.extension.registry import suggest
@@ -36,13 +32,7 @@ _ENTRIES = """
 
 def read_own(path: Path) -> OwnData:
     """Read and check a TOML; refuse all keys that are unknown, missing or of the wrong kind, with their lines."""
-    try:
-        text = read_named(path).decode("utf-8-sig").replace("\r\n", "\n")
-        entries = tomllib.loads(text)
-    except RecursionError:
-        raise DataError(f"{path} is no TOML: its values are nested too deeply.") from None
-    except ValueError as error:  # also what is no UTF-8
-        raise DataError(f"{path} is no TOML: {error}.") from error
+    text, entries = read_toml(path)
     problems = Problems(path)
     made = _Reader(path, text, problems).read(entries)
     problems.refuse()
@@ -153,16 +143,6 @@ class _Reader(Keys):
             return OwnColumn(name)
         self.known(options, [field.name for field in fields(OwnColumn)][1:], at)
         kind = self.choice(options, "kind", ("number", "category"), at) if "kind" in options else ""
-        numbers = {}
-        for bound in options.keys() & {"low", "high"}:
-            if type(options[bound]) in (int, float):
-                numbers[bound] = float(options[bound])
-            else:
-                self.wrong((*at, bound), f"takes a number, not {options[bound]!r}.")
-        if len(numbers) == 2 and numbers["low"] > numbers["high"]:
-            self.wrong(at, "has low above high.")
-        if not isinstance(options.get("signed", False), bool):
-            self.wrong((*at, "signed"), f"takes true or false, not {options['signed']!r}.")
         for only, entry in (("number", "unit low high signed"), ("category", "categories")):
             for each in entry.split():
                 if each in options and kind not in ("", only):
@@ -174,15 +154,15 @@ class _Reader(Keys):
             kind,
             attribute=attribute,
             unit=self.text(options, "unit", at),
-            **numbers,
-            signed=options.get("signed") is True,
+            **self.limits(options, at),
+            signed=bool(self.flag(options, "signed", at)),
             categories=self.texts(options, "categories", at),
             missing=self.texts(options, "missing", at),
         )
 
     def attribute(self, name: str, options: dict[str, Any], at: tuple[str, ...]) -> Known | None:
         for each in sorted({*options} - {"attribute", "unit", "missing"}):
-            self.wrong((*at, each), "is known of an attribute and cannot be said beside it.")
+            self.wrong((*at, each), "is known for an attribute and cannot be set beside it.")
         try:
             return named(self.text(options, "attribute", at), name, self.text(options, "unit", at))
         except DataError as error:

@@ -1,9 +1,7 @@
 """A recipe held against a cohort: the same scans in the same order, and where the two differ, subject by subject."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -12,42 +10,17 @@ from fusekit.data.cohort import Cohort, Column, Finding
 from fusekit.data.recipe.digests import IMAGE, LABEL, MASK, VALUES, table_of
 from fusekit.data.recipe.recipe import Recipe
 
-#: Kind of a difference -> what it means.
-KINDS = {
-    "subject-absent": "none of the subject's scans are there",
-    "scan-absent": "the subject is there, this scan is not",
-    "other-image": "the visit has another image",
-    "other-visit": "the image belongs to another visit or subject",
-    "other-voxels": "the image has other voxels",
-    "other-mask": "the image has another mask",
-    "other-label": "the label differs",
-    "other-values": "values of one table differ",
-    "table-absent": "none of a table's columns are there",
-    "table-additional": "a table is not in the recipe",
-    "column-absent": "a clinical column is not there",
-    "column-additional": "a clinical column is not in the recipe",
-    "column-differs": "a clinical column has other rules",
-    "other-classes": "the classes differ",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A way in which a rebuilt cohort is not the recipe's; it holds no value.
+    """A way in which a rebuilt cohort is not the recipe's; it holds no value."""
 
-    Args:
-        kind: one of ``KINDS``.
-        subject, visit, scan: of the recipe; empty where it concerns no single one.
-        what: the table or the column.
-        message: what a person reads.
-    """
-
-    kind: str
-    subject: str = ""
+    kind: str  # such as other-voxels or column-absent; docs/how-to/share-a-cohort.md lists them
+    subject: str = ""  # of the recipe, as visit and scan; empty where it concerns no single one
     visit: str = ""
     scan: str = ""
-    what: str = ""
-    message: str = ""
+    what: str = ""  # the table or the column
+    message: str = ""  # what a person reads
 
     def __str__(self) -> str:
         """``002_S_0413 bl: values of UPENNBIOMK_MASTER differ``."""
@@ -97,15 +70,11 @@ def select(cohort: Cohort, recipe: Recipe) -> Cohort:
 
 
 def compare(theirs: Recipe, mine: Recipe, others: pd.DataFrame | None = None) -> list[Difference]:
-    """List where a rebuilt cohort differs from a recipe: columns first, then subject by subject.
+    """List where a rebuilt cohort (after ``select``) differs from a recipe: columns first, then subject by subject.
 
     Label and values of a scan can be compared only where the images have the same voxels, which key their digests.
-
-    Args:
-        theirs: the recipe.
-        mine: of the rebuilt cohort, after ``select``.
-        others: further scans that the data offer, to say which image a visit has instead: index scan; columns subject,
-            and visit and image_id if there are any.
+    ``others`` are further scans that the data offer, to say which image a visit has instead: index scan; columns
+    subject, and visit and image_id if there are any.
     """
     found = [*_columns(theirs, mine)]
     pairs = pair(theirs.scans, mine.scans)
@@ -132,7 +101,6 @@ def count_subjects(differences: list[Difference]) -> int:
 
 
 def _absent(row: pd.Series, there: pd.DataFrame, place: dict[str, str]) -> Difference:
-    """Say of a scan that is not there whether its visit has another image."""
     if "visit" in row and "visit" in there:
         same = there[(there["subject"].map(str) == place["subject"]) & (there["visit"].map(str) == place["visit"])]
         if len(same):
@@ -144,7 +112,6 @@ def _absent(row: pd.Series, there: pd.DataFrame, place: dict[str, str]) -> Diffe
 
 
 def _scan(row: pd.Series, own: pd.Series, place: dict[str, str], comparable: list[str]) -> Iterator[Difference]:
-    """Differences of two scans that are a pair."""
     if row["subject"] != own["subject"] or ("visit" in row and "visit" in own and row["visit"] != own["visit"]):
         here = " ".join(filter(None, [own["subject"], own.get("visit", "")]))
         yield Difference("other-visit", **place, message=f"the image is that of {here} here")
@@ -186,16 +153,17 @@ def _comparable(theirs: Recipe, mine: Recipe) -> list[str]:
 
 
 def _columns(theirs: Recipe, mine: Recipe) -> Iterator[Difference]:
-    """Differences of the classes and of the columns' rules."""
     if theirs.classes != mine.classes:
         message = f"the classes are {', '.join(mine.classes)}, not {', '.join(theirs.classes)}"
         yield Difference("other-classes", message=message)
     first, second = ({column.name: column for column in recipe.columns} for recipe in (theirs, mine))
     yield from _only(first, second, "absent", "is absent")
     yield from _only(second, first, "additional", "is not in the recipe")
-    for name, column in first.items():
-        if name in second and column != second[name]:
-            yield Difference("column-differs", what=name, message=f"the column {name!r} {_rules(column, second[name])}")
+    for name in [name for name in first if name in second]:
+        pairs = zip(asdict(first[name]).items(), asdict(second[name]).values(), strict=True)
+        rules = [f"{rule} {_shown(here)}, not {_shown(there)}" for (rule, there), here in pairs if here != there]
+        if rules:
+            yield Difference("column-differs", what=name, message=f"the column {name!r} has {'; '.join(rules)}")
 
 
 def _only(one: dict[str, Column], other: dict[str, Column], kind: str, what: str) -> Iterator[Difference]:
@@ -205,7 +173,7 @@ def _only(one: dict[str, Column], other: dict[str, Column], kind: str, what: str
     for name, column in one.items():
         table = table_of(column)
         if name in other:
-            continue  # perhaps read from another table, which is said of the column
+            continue  # perhaps read from another table: a difference of the column
         if table and table not in tables:
             whole[table] = whole.get(table, 0) + 1
         else:
@@ -213,11 +181,6 @@ def _only(one: dict[str, Column], other: dict[str, Column], kind: str, what: str
     for table, count in whole.items():
         message = f"the table {table} {what} ({count} column{'s' * (count > 1)})"
         yield Difference(f"table-{kind}", what=table, message=message)
-
-
-def _rules(theirs: Column, mine: Column) -> str:
-    pairs = [(field.name, getattr(mine, field.name), getattr(theirs, field.name)) for field in fields(Column)]
-    return "has " + "; ".join(f"{name} {_shown(a)}, not {_shown(b)}" for name, a, b in pairs if a != b)
 
 
 def _shown(value: Any) -> str:

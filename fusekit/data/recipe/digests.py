@@ -1,7 +1,5 @@
 """What a recipe holds of a scan instead of image and values: digests that only who has the image can compare."""
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import json
@@ -32,8 +30,8 @@ def digest_voxels(data: np.ndarray) -> tuple[str, bytes]:
     """Return the digest of a volume (X, Y, Z), and the key that cannot be had without its voxels.
 
     The digest is SHA-256 of ``"X,Y,Z;"`` and the voxels as little-endian float32 in C order; the key is SHA-256 of
-    ``KEY_TAG`` and the same bytes. Neither can be computed from the other. The orientation is closest-canonical, so
-    that neither container nor stored orientation matters.
+    ``KEY_TAG`` and the same bytes. The orientation is closest-canonical: neither container nor stored orientation
+    matters.
     """
     shape = (",".join(map(str, data.shape)) + ";").encode()
     public, secret = hashlib.sha256(shape), hashlib.sha256(KEY_TAG + shape)
@@ -73,14 +71,11 @@ def table_of(column: Column) -> str:
 def digest_scans(
     cohort: Cohort, columns: Sequence[Column], progress: Progress, workers: int | None = None
 ) -> pd.DataFrame:
-    """Read every image once, and return what a recipe holds of each scan.
+    """Read every image once, and return what a recipe holds of each scan, in the order of the cohort.
 
-    As many volumes are in memory as there are threads, whatever the cohort's size; by default one per core, at most 8.
-
-    Returns:
-        Index scan, in the order of the cohort; text columns subject, visit and image_id if the cohort has them,
-        ``image_sha256``, ``label_hmac``, ``mask_hmac`` if it has masks ("" for a scan without), and a
-        ``values_hmac:TABLE`` for each table that columns come from.
+    As many volumes are in memory as there are threads; by default one per core, at most 8. The text columns are
+    subject, visit and image_id if the cohort has them, ``image_sha256``, ``label_hmac``, ``mask_hmac`` if it has masks
+    ("" for a scan without), and a ``values_hmac:TABLE`` for each table that columns come from.
     """
     tables: dict[str, list[Column]] = {}
     for column in columns:
@@ -103,13 +98,11 @@ def digest_scans(
             row[VALUES + table] = keyed_values(key, subject, table, own)
         return row
 
-    with ThreadPoolExecutor(workers or min(8, os.cpu_count() or 1)) as pool:
-        futures = [pool.submit(one, place) for place in range(len(cohort.scans))]
-        try:
-            rows = [future.result() for future in progress.track(futures, "Hashing images", len(futures), "scans")]
-        finally:
-            for future in futures:
-                future.cancel()
+    count, pool = len(cohort.scans), ThreadPoolExecutor(workers or min(8, os.cpu_count() or 1))
+    try:
+        rows = list(progress.track(pool.map(one, range(count)), "Hashing images", count, "scans"))
+    finally:
+        pool.shutdown(cancel_futures=True)
     index = pd.Index(cohort.scans.index.map(str), name="scan", dtype=str)
     names = ["subject", *(group for group in PUBLISHED if group in cohort.groups), IMAGE, LABEL]
     names += [*[MASK] * masked, *(VALUES + table for table in tables)]

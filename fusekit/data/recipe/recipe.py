@@ -1,15 +1,14 @@
 """A recipe: which scans a cohort holds and by which rules, to be shared where images and values may not be."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 import shutil
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pandas as pd
 from pydantic import JsonValue, with_config
@@ -28,6 +27,8 @@ RECIPE, SCANS = "recipe.json", "scans.csv"
 
 #: Parts of the command line that decide which cohort it is.
 PARTS = ("task", "synthetic")
+#: Part -> option -> value.
+Given = Mapping[str, Mapping[str, Any]]
 
 # Where an absolute path begins, up to its last separator: what comes after is a file's own name.
 _FOLDERS = re.compile(r"""(^|(?<=[\s'"(=]))(~[^/\\]*|[A-Za-z]:|file:)?[/\\]([^/\\]*[/\\])*""")
@@ -36,45 +37,28 @@ _DATE = re.compile(r"(?<!\d)(19|20)\d\d([-_.]?)(0[1-9]|1[0-2])\2(0[1-9]|[12]\d|3
 
 @dataclass(frozen=True)
 class Recipe:
-    """A cohort without its data.
-
-    Args:
-        options: part (task, synthetic) -> option -> value; where a value is a file, its path on this machine.
-        columns: the clinical columns; their sources name no folder.
-        scans: as ``digest_scans`` returns them.
-        findings: code -> count.
-        versions: package -> version.
-        written: day, as YYYY-MM-DD.
-        sha256: of the written recipe; "" before.
-    """
+    """A cohort without its data."""
 
     task: str
     synthetic: bool
-    options: Mapping[str, Mapping[str, Any]]
+    options: Given  # of a file, its path on this machine
     classes: tuple[str, ...]
-    columns: tuple[Column, ...]
-    scans: pd.DataFrame
-    findings: Mapping[str, int]
-    versions: Mapping[str, str]
-    written: str
-    sha256: str = ""
+    columns: tuple[Column, ...]  # their sources name no folder
+    scans: pd.DataFrame  # as digest_scans returns them
+    findings: Mapping[str, int]  # code -> count
+    versions: Mapping[str, str]  # package -> version
+    written: str  # day, as YYYY-MM-DD
+    sha256: str = ""  # of the written recipe; "" before
 
     @classmethod
     def of(
-        cls,
-        cohort: Cohort,
-        *,
-        task: str,
-        synthetic: bool,
-        options: Mapping[str, Mapping[str, Any]],
-        versions: Mapping[str, str],
-        progress: Progress,
-    ) -> Recipe:
+        cls, cohort: Cohort, *, task: str, synthetic: bool, options: Given, versions: dict[str, str], progress: Progress
+    ) -> Self:
         """Make the recipe of a cohort: reads every image once."""
         columns = tuple(replace(column, source=_FOLDERS.sub("", column.source)) for column in cohort.columns)
-        findings: dict[str, int] = {}
+        findings = Counter[str]()
         for finding in cohort.findings:  # not their messages and items, which may hold paths, dates and values
-            findings[finding.code] = findings.get(finding.code, 0) + finding.count
+            findings[finding.code] += finding.count
         # In the order of ids: a task may list its scans class by class, and that order would give the labels away.
         scans = digest_scans(cohort, columns, progress).sort_index(kind="stable")
         day = datetime.now(UTC).date().isoformat()
@@ -85,7 +69,7 @@ class Recipe:
         """Image ids; None where the task has none."""
         return frozenset(self.scans["image_id"]) if "image_id" in self.scans else None
 
-    def overlaid(self, task: str, given: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    def overlaid(self, task: str, given: Given) -> dict[str, dict[str, Any]]:
         """Return the recipe's options, overruled by those that were given; refuse a recipe of another task."""
         own = {Path(task).suffix, Path(self.task).suffix} == {".toml"}  # people name their own files as they like
         if Path(task).name != self.task and not own:
@@ -93,7 +77,7 @@ class Recipe:
         parts = dict.fromkeys((*self.options, *given))
         return {part: {**self.options.get(part, {}), **given.get(part, {})} for part in parts}
 
-    def overruled(self, options: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    def overruled(self, options: Given) -> list[str]:
         """List which of the recipe's options have another value in ``options``."""
         return [
             f"{part}.{name} is {_as_text(options[part][name])}, not the recipe's {_as_text(value)}"
@@ -109,11 +93,10 @@ class Recipe:
         texts = dict.fromkeys(ids.astype(str).to_numpy().ravel())
         return [text for text in texts if _DATE.search(text) or names & set(re.split(r"[\W_]+", text.casefold()))]
 
-    def write(self, folder: Path) -> tuple[Recipe, list[str]]:
+    def write(self, folder: Path) -> tuple[Self, list[str]]:
         """Write ``recipe.json``, ``scans.csv`` and the TOML files that options name into a folder.
 
-        Returns:
-            The recipe as written, with its digest, and the options that could not go in: paths of this machine.
+        Returns the recipe as written, and the options that could not go in: paths of this machine.
         """
         options: dict[str, dict[str, Any]] = {}
         files: dict[str, str] = {}
@@ -203,7 +186,7 @@ def read_recipe(folder: Path) -> Recipe:
         require_columns(scans, ("subject", IMAGE, LABEL), str(folder / SCANS))
         if scans.index.has_duplicates:
             raise DataError(
-                f"{folder / SCANS}, column 'scan': {scans.index[scans.index.duplicated()][0]!r} stands twice."
+                f"{folder / SCANS}, column 'scan': {scans.index[scans.index.duplicated()][0]!r} is listed twice."
             )
         options = _read_options(content.options, content.files, folder)
         kept = ("task", "synthetic", "classes", "columns", "findings", "versions", "written")
@@ -240,7 +223,6 @@ def _is_of_this_machine(value: Any) -> bool:
 
 
 def _as_text(value: Any) -> str:
-    """Return a value as the command line would spell it."""
     if isinstance(value, list | tuple):
         return ",".join(map(_as_text, value))
     return str(value).lower() if value is None or isinstance(value, bool) else str(value)

@@ -1,7 +1,5 @@
 """The bounding box of the brain, found by its shape alone: no template, no registration."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

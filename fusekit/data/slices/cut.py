@@ -1,7 +1,5 @@
 """Cut slices, or the whole, out of a volume: which ones, how bright, which way up."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from fusekit.data.images.masks import largest_slices, refuse_other_grid
@@ -91,9 +89,7 @@ def choose(volume: Volume, policy: SlicePolicy) -> list[int]:
     asked = f"{policy.plane} slices from {policy.start:g} to {policy.stop:g}{unit} in {policy.space} space"
     where = f"{volume.path}: " if volume.path else ""
     if policy.start < low or policy.stop > high:
-        raise DataError(
-            f"{where}{asked} are not all inside: {extent}. Change slices.start, slices.stop or slices.space."
-        )
+        raise DataError(f"{where}{asked} are not all inside: {extent}. Set slices.start, slices.stop or slices.space.")
     chosen = np.flatnonzero((places >= policy.start) & (places < policy.stop))[:: policy.step]
     if not len(chosen):
         raise DataError(f"{where}there are no {asked}: {extent}. Widen the range.")

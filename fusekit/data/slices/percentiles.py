@@ -1,7 +1,5 @@
 """Percentiles of the voxels above a threshold: exact, and fast enough for whole volumes."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from math import floor, sqrt
 

@@ -1,7 +1,5 @@
 """Which slices of a volume are used, and at which size: written into every manifest and bundle."""
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass
 from math import isfinite
 from typing import Any, Literal, get_args
@@ -51,18 +49,16 @@ class SlicePolicy:
 
     def __post_init__(self) -> None:
         for name, kind in (("plane", Plane), ("space", Space), ("fit", Fit), ("crop", Crop), ("depth", Depth)):
-            if getattr(self, name) not in get_args(kind):
-                raise OptionError(
-                    f"slices.{name} takes one of {', '.join(get_args(kind))}, not {getattr(self, name)!r}."
-                )
+            value = getattr(self, name)
+            if value not in get_args(kind):
+                raise OptionError(f"slices.{name} takes one of {', '.join(get_args(kind))}, not {value!r}.")
         if not (isfinite(self.start) and isfinite(self.stop)):
             raise OptionError(f"slices.start and slices.stop are numbers, not {self.start:g} and {self.stop:g}.")
         if self.stop <= self.start:
             raise OptionError(f"slices.stop must be above slices.start; they are {self.stop:g} and {self.start:g}.")
-        if self.step < 1:
-            raise OptionError(f"slices.step takes 1 or more, not {self.step}.")
-        if self.largest < 0:
-            raise OptionError(f"slices.largest takes 0 or more, not {self.largest}.")
+        for name, least in (("step", 1), ("largest", 0)):
+            if getattr(self, name) < least:
+                raise OptionError(f"slices.{name} takes {least} or more, not {getattr(self, name)}.")
         object.__setattr__(self, "window", tuple(self.window))  # JSON has lists
         if self.window and not (len(self.window) == 2 and all(map(isfinite, self.window)) and self.window[0] > 0):
             listed = ",".join(f"{number:g}" for number in self.window)

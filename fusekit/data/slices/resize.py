@@ -1,7 +1,5 @@
 """Resize slices and whole volumes: square or cubic, without aliasing."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from fusekit.data.slices.policy import Fit

@@ -1,12 +1,9 @@
 """How a slice store comes into being: volumes are read once, by all cores, and what is done stays done."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
@@ -69,13 +66,8 @@ class StoreJson(TypedDict):
     checksums: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class _Cut:
-    images: np.ndarray  # (n, ...)
-    slices: list[int]
-    notes: tuple[str, ...]
-    facts: dict[str, Any]
-    thumbnail: np.ndarray
+#: A scan's line of the journal, its images (n, ...) and its thumbnail.
+_Cut = tuple[dict[str, Any], np.ndarray, np.ndarray]
 
 
 def finished(partial: Path, fingerprint: str) -> bool:
@@ -95,9 +87,8 @@ def fill(journal: Journal, plan: Plan, progress: Progress, workers: int) -> None
         progress.say(f"{done} of {len(plan.sources)} scans were cut before; the others follow.")
     left = plan.sources[done:]
     with closing(_cut_all(left, plan, workers)) as cuts:
-        for source, found in zip(left, progress.track(cuts, "Cutting slices", len(left), "scans"), strict=True):
-            entry = {"scan": source.scan, "stamp": source.stamp, "slices": found.slices, "notes": found.notes}
-            journal.append(entry | {"facts": found.facts}, found.images, found.thumbnail)
+        for entry, pixels, thumbnail in progress.track(cuts, "Cutting slices", len(left), "scans"):
+            journal.append(entry, pixels, thumbnail)
 
 
 def complete(partial: Path, journal: Journal, plan: Plan) -> None:
@@ -156,4 +147,5 @@ def _cut_one(source: Source, plan: Plan) -> _Cut:
     facts, thumbnail = measure(volume)
     masks = [] if source.mask is None else [images.read(source.mask)]
     pixels, slices = cut(volume, plan.policy, plan.size, *masks)
-    return _Cut(pixels, slices, volume.notes, facts, thumbnail)
+    entry = {"scan": source.scan, "stamp": source.stamp, "slices": slices, "notes": volume.notes, "facts": facts}
+    return entry, pixels, thumbnail

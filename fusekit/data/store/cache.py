@@ -50,15 +50,9 @@ def cache_folder(kind: str) -> Path:
 def alone(folder: Path, busy: Callable[[], None]) -> Iterator[None]:
     """Wait until no other process or thread makes or deletes ``folder``, and keep them out meanwhile.
 
-    The operating system holds the lock: it goes with the process, however that ends.
-
-    Args:
-        folder: in a folder that exists; it need not exist itself.
-        busy: called once if there is another to wait for; it may raise instead of waiting.
-
-    Raises:
-        OSError: the lock file cannot be written.
-        DataError: the disk knows no locks.
+    The operating system holds the lock: it goes with the process, however that ends. ``busy`` is called once if there
+    is another to wait for; it may raise instead of waiting. A disk without locks is a DataError, a lock file that
+    cannot be written an OSError.
     """
     from filelock import FileLock, Timeout
 
@@ -104,10 +98,8 @@ def hold(folder: Path) -> None:
         if folder not in _held:
             with alone(folder, lambda: None):
                 users(folder)  # sweeps the marks of processes that are gone
-                mark = FileLock(
-                    folder.parent / LOCKS / f"{folder.name}.{os.getpid()}-{secrets.token_hex(4)}.use",
-                    thread_local=False,
-                )
+                name = f"{folder.name}.{os.getpid()}-{secrets.token_hex(4)}.use"
+                mark = FileLock(folder.parent / LOCKS / name, thread_local=False)
                 mark.acquire(timeout=0)
                 _held[folder] = mark
         os.utime(folder)

@@ -1,7 +1,5 @@
 """What lies in the cache: listed with what it is, and deleted unless a process uses it."""
 
-from __future__ import annotations
-
 import re
 import time
 from collections.abc import Mapping
@@ -23,25 +21,15 @@ KINDS = ("slices", "synthetic")
 
 @dataclass(frozen=True, slots=True)
 class CacheEntry:
-    """A folder of the cache.
+    """A folder of the cache."""
 
-    Args:
-        kind: one of ``KINDS``.
-        folder: where it lies; its name is unique within the kind.
-        what: the slice policy of a store, the task of a synthetic cohort.
-        size: of all its files, in bytes.
-        items: slices or volumes of a store, files of a synthetic cohort.
-        used: seconds since the epoch when it was last used.
-        complete: False if its writing was interrupted, or is under way.
-    """
-
-    kind: str
-    folder: Path
-    what: str
-    size: int
-    items: int
-    used: float
-    complete: bool
+    kind: str  # one of KINDS
+    folder: Path  # its name is unique within the kind
+    what: str  # the slice policy of a store, the task of a synthetic cohort
+    size: int  # of all its files, in bytes
+    items: int  # slices or volumes of a store, files of a synthetic cohort
+    used: float  # seconds since the epoch when it was last used
+    complete: bool  # False if its writing was interrupted, or is under way
 
     @property
     def name(self) -> str:
@@ -51,13 +39,8 @@ class CacheEntry:
 
 def cache_entries() -> list[CacheEntry]:
     """All that lies in the cache, by kind and name."""
-    found = []
-    for kind in KINDS:
-        place = cache_root() / kind
-        if place.is_dir():
-            folders = sorted(path for path in place.iterdir() if path.is_dir() and path.name != LOCKS)
-            found += [_entry(kind, folder) for folder in folders]
-    return found
+    paths = [(kind, path) for kind in KINDS for path in sorted((cache_root() / kind).glob("*"))]
+    return [_entry(kind, path) for kind, path in paths if path.is_dir() and path.name != LOCKS]
 
 
 def remove(entry: CacheEntry) -> int:

@@ -1,7 +1,5 @@
 """What is written of a slice store while it grows: a line per scan, after the scan's bytes are there."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Iterator
@@ -85,14 +83,8 @@ class Journal:
     """The images, thumbnails and journal of a store that is not finished.
 
     A scan counts as stored when its journal line is whole; what lies in the files beyond that is cut off when the build
-    is resumed. Nothing is forced onto the disk before the end: what a power cut takes is found by its checksum and
-    read again.
-
-    Args:
-        folder: where the files lie, or will.
-        heading: the journal's first line; a journal that begins otherwise counts for nothing.
-        dtype, shape: of one item.
-        thumbnail: shape of a scan's thumbnail, which is uint8.
+    is resumed. Nothing is forced onto the disk before the end: what a power cut takes is found by its checksum and read
+    again. A journal that begins with another ``heading`` counts for nothing; ``dtype`` and ``shape`` are of one item.
     """
 
     def __init__(
@@ -147,7 +139,7 @@ class Journal:
 
     @property
     def stored(self) -> int:
-        """Scans."""
+        """How many scans."""
         return self._thumbnails.count
 
     def finish(self) -> None:

@@ -1,13 +1,11 @@
 """What a slice store is to hold: which files, cut how; and the fingerprint by which it is found again."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pandas as pd
 
@@ -42,12 +40,10 @@ class Plan:
     size: int
 
     @classmethod
-    def of(cls, scans: pd.DataFrame, policy: SlicePolicy, size: int) -> Plan:
+    def of(cls, scans: pd.DataFrame, policy: SlicePolicy, size: int) -> Self:
         """Look at the files of scans (see ``build_store``); masks count where the policy looks at them."""
-        masks: list[Any] = [None] * len(scans)
-        if policy.largest and policy.plane != "volume" and "mask" in scans:
-            masks = list(scans["mask"])
-        found = []
+        masked = policy.largest and policy.plane != "volume" and "mask" in scans
+        masks, found = list(scans["mask"]) if masked else [None] * len(scans), []
         for (scan, image), mask in zip(scans["image"].items(), masks, strict=True):
             files = [Path(path) for path in (image, mask) if not (path is None or path is pd.NaT or path != path)]
             stamp = _sha256([str(scan), *(_stamp(path) for path in files)])

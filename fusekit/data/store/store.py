@@ -1,14 +1,12 @@
 """The slice store: every slice of a cohort in one contiguous file, cut once and shared by every run."""
 
-from __future__ import annotations
-
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
 from math import ceil, prod
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -27,26 +25,19 @@ from fusekit.progress import Progress
 
 @dataclass(frozen=True)
 class SliceStore:
-    """The slices, or whole volumes, of a cohort's scans.
+    """The slices (N, H, W), or whole volumes (N, S, S, S), of a cohort's scans.
 
-    Args:
-        folder: where it lies.
-        images: (N, H, W), or (N, S, S, S) of whole volumes; uint8 or float16 grey levels from 0 to 255, mapped from
-            disk read-only: only what is looked at is read, and all processes share it.
-        rows: index ``row`` (0 to N-1); columns ``scan`` and ``slice`` (the index along the volume's axis).
-        volumes: index ``scan``; what ``facts.measure`` found out about each volume.
-        thumbnails: (scans, 16, 16, 16) uint8, in the order of ``volumes``; mapped likewise.
-        findings: what was noted about the volumes.
-        fingerprint: of the image files, the policy and the size.
+    Images are uint8 or float16 grey levels from 0 to 255, mapped from disk read-only: only what is looked at is read,
+    and all processes share it.
     """
 
     folder: Path
     images: np.ndarray
-    rows: pd.DataFrame
-    volumes: pd.DataFrame
-    thumbnails: np.ndarray
-    findings: tuple[Finding, ...]
-    fingerprint: str
+    rows: pd.DataFrame  # index row (0 to N-1); columns scan and slice (the index along the volume's axis)
+    volumes: pd.DataFrame  # index scan; what facts.measure found out about each
+    thumbnails: np.ndarray  # (scans, 16, 16, 16) uint8, in the order of ``volumes``; mapped likewise
+    findings: tuple[Finding, ...]  # about the volumes
+    fingerprint: str  # of the image files, the policy and the size
 
     @property
     def oriented(self) -> bool:
@@ -54,11 +45,15 @@ class SliceStore:
         return bool((self.volumes["orientation"] != "").all())
 
     @classmethod
-    def open(cls, folder: Path) -> SliceStore:
+    def open(cls, folder: Path) -> Self:
         """Open a store that was built before, or refuse a damaged one; ``damage`` checks the slices themselves."""
         try:
             description: dict[str, Any] = dict(read_json(folder / DESCRIPTION, StoreJson))
-            _refuse_changed(folder, description)
+            changed = [] if signed(description) == description else [DESCRIPTION]
+            checksums = {} if changed else description["checksums"]
+            changed += [name for name, known in checksums.items() if checksum_of(folder / name) != known]
+            if changed:
+                raise ValueError(f"{' and '.join(changed)} changed")  # noqa: TRY301 (said below, as all of it)
             rows = read_written(folder / ROWS, {"row": int, "slice": int}).set_index("row")
             volumes = _scans(folder).drop(columns=list(PLACE))
             policy = SlicePolicy(**description["slices"])
@@ -106,12 +101,11 @@ def build_store(
 ) -> SliceStore:
     """Cut every scan's slices, or open the store if the same files were cut in the same way before.
 
-    A store that was damaged since is cut again, and that is said. Volumes are read by a pool of threads, which share
-    the loaded plugins and need no guarded main module; reading, decompressing and scaling leave the interpreter's
-    lock. The result does not depend on their number, and the memory they take not on the number of scans. A build that
-    ends before its time, by an error or a kill, keeps the scans that are done, and the next one resumes there: also
-    when the files of the others have changed meanwhile. Of two processes that want the same store, one builds and the
-    other waits.
+    A store that was damaged since is cut again, with a message. Volumes are read by a pool of threads, which share
+    the loaded plugins and need no guarded main module; reading, decompressing and scaling leave the interpreter's lock.
+    The result does not depend on their number, and the memory they take not on the number of scans. A build that is
+    ended by an error or a kill keeps the scans that are done, and the next one resumes there, also when other files
+    have changed. Of two processes that want the same store, one builds and the other waits.
 
     Args:
         scans: index ``scan`` (text); column ``image`` (Path); where there are masks, ``mask`` (Path or None).
@@ -204,15 +198,6 @@ def _mapped(path: Path, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
             raise ValueError(f"{path.name} has another header or length than {shape} {dtype}")
     array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
     return array
-
-
-def _refuse_changed(folder: Path, description: Any) -> None:
-    """Compare the description and the tables with their checksums."""
-    changed = [] if isinstance(description, dict) and signed(description) == description else [DESCRIPTION]
-    if not changed:
-        changed = [name for name, known in description["checksums"].items() if checksum_of(folder / name) != known]
-    if changed:
-        raise ValueError(f"{' and '.join(changed)} changed")
 
 
 def _scans(folder: Path) -> pd.DataFrame:

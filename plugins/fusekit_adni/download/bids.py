@@ -1,6 +1,8 @@
-"""Images of a Clinica BIDS tree: ``sub-ADNI002S0295/ses-M000/anat/sub-ADNI002S0295_ses-M000_T1w.nii.gz``."""
+"""Images of a Clinica BIDS tree, and of a CAPS ``t1_linear`` tree.
 
-from __future__ import annotations
+``sub-ADNI002S0295/ses-M000/anat/sub-ADNI002S0295_ses-M000_T1w.nii.gz``;
+``subjects/<sub>/<ses>/t1_linear/<sub>_<ses>_..._T1w.nii.gz``.
+"""
 
 import re
 from collections.abc import Callable
@@ -43,12 +45,24 @@ def preference(parts: dict[str, str]) -> tuple[int, int]:
     return (others, int(run)) if run.isdecimal() else (others + 1, 0)
 
 
-def add_images(subject: Path, tree: Tree, found: Download) -> None:
+def add_bids_images(subject: Path, tree: Tree, found: Download) -> None:
     """Add the T1-weighted images of a subject's folder."""
-    add_sessions(subject, tree, found, "anat", lambda parts: None if _DERIVED & parts.keys() else preference(parts))
+    _add(subject, tree, found, "anat", lambda parts: None if _DERIVED & parts.keys() else preference(parts))
 
 
-def add_sessions(subject: Path, tree: Tree, found: Download, inside: str, rank: Rank) -> None:
+def add_caps_images(subject: Path, tree: Tree, found: Download) -> None:
+    """Add the registered images of a subject's folder; the cropped one of a session is preferred."""
+
+    def rank(parts: dict[str, str]) -> tuple[int, ...] | None:
+        if "space" not in parts:
+            return None  # not registered to anything
+        others = {key: value for key, value in parts.items() if key not in ("space", "desc", "res")}  # same for all
+        return int(parts.get("desc") != "Crop"), *preference(others)
+
+    _add(subject, tree, found, "t1_linear", rank)
+
+
+def _add(subject: Path, tree: Tree, found: Download, inside: str, rank: Rank) -> None:
     """Add T1-weighted images, every one with its session's visit; they lie in the folder ``inside`` of a session's."""
     for session in tree.folders(subject):
         if not session.name.startswith("ses-"):
@@ -72,14 +86,5 @@ def _image(path: Path, subject: str, session: str, found: Download, rank: Rank) 
     preferred = rank(parts)
     if preferred is None:
         return None
-    return Image(
-        subject=ptid(subject) or "",
-        description=match["name"],
-        acquired=None,
-        number=0,
-        series=0,
-        path=path,
-        name=match["name"],
-        visit=visit_of(session),
-        rank=preferred,
-    )
+    name, visit = match["name"], visit_of(session)
+    return Image(ptid(subject) or "", name, None, 0, 0, path, name=name, visit=visit, rank=preferred)

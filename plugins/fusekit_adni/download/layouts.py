@@ -1,7 +1,5 @@
 """Find images and tables below a folder, and recognise the layout that they are in; ``--layout`` overrides it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,15 +7,15 @@ from typing import Literal
 
 from fusekit.errors import DataError
 from fusekit.progress import Progress, Quiet
-from fusekit_adni.download import bids, caps, loni
+from fusekit_adni.download import bids, loni
 from fusekit_adni.download.images import Download, Layout
 from fusekit_adni.download.tree import Tree
 
 _QUIET = Quiet()
 _READERS: dict[Layout, Callable[[Path, Tree, Download], None]] = {
     "loni": loni.add_images,
-    "bids": bids.add_images,
-    "caps": caps.add_images,
+    "bids": bids.add_bids_images,
+    "caps": bids.add_caps_images,
 }
 _NAMES: dict[Layout, str] = {"loni": "a LONI download", "bids": "a Clinica BIDS tree", "caps": "a CAPS t1_linear tree"}
 _SHAPES: dict[Layout, str] = {
@@ -43,8 +41,7 @@ def find_download(
 ) -> Download:
     """Find images and tables at any depth below a folder, which is walked once.
 
-    Raises:
-        DataError: there is no such folder, no image in it, or images in several layouts; a folder cannot be read.
+    No image, images in several layouts, and a folder that cannot be read are refused.
     """
     tree, survey = Tree(folder), _Survey()
     _walk(folder, tree, survey, frozenset())
@@ -67,7 +64,6 @@ def find_download(
 
 
 def _walk(folder: Path, tree: Tree, survey: _Survey, above: frozenset[tuple[int, int]]) -> None:
-    """Note subjects' folders at any depth, tables and sidecars."""
     status = folder.stat()
     here = (status.st_dev, status.st_ino)
     if here in above:
@@ -78,7 +74,13 @@ def _walk(folder: Path, tree: Tree, survey: _Survey, above: frozenset[tuple[int,
             if loni.SUBJECT.fullmatch(entry.name):
                 survey.subjects["loni"].append(path)
             elif name.startswith("sub-"):
-                _note_subject(path, survey)
+                # Of CAPS below "subjects", of nothing that is read in other derivatives, else of BIDS.
+                if bids.ptid(path.name) is None:
+                    survey.strangers.append(path)
+                elif path.parent.name == "subjects":
+                    survey.subjects["caps"].append(path)
+                elif "derivatives" not in path.parts:
+                    survey.subjects["bids"].append(path)
             else:
                 _walk(path, tree, survey, above | {here})
         elif tree.is_archive(path):
@@ -89,16 +91,6 @@ def _walk(folder: Path, tree: Tree, survey: _Survey, above: frozenset[tuple[int,
             survey.participants.append(path)
         elif name.endswith(".xml") and (number := loni.IMAGE_ID.search(entry.name)):
             survey.sidecars[int(number[1])] = path
-
-
-def _note_subject(path: Path, survey: _Survey) -> None:
-    """A folder ``sub-...``: of CAPS below ``subjects``, of nothing that is read in other derivatives, else of BIDS."""
-    if bids.ptid(path.name) is None:
-        survey.strangers.append(path)
-    elif path.parent.name == "subjects":
-        survey.subjects["caps"].append(path)
-    elif "derivatives" not in path.parts:
-        survey.subjects["bids"].append(path)
 
 
 def _read(name: Layout, tree: Tree, survey: _Survey, progress: Progress) -> Download:
@@ -133,7 +125,6 @@ def _places(paths: Iterable[Path], folder: Path) -> str:
 
 
 def _nothing(folder: Path, wanted: list[Layout], tree: Tree, survey: _Survey) -> str:
-    """Say what was looked for, and what is there instead."""
     shapes = "; ".join(f"{_NAMES[name]}: {_SHAPES[name]}" for name in wanted)
     there = [f"{len(paths)} subjects' folders of {_NAMES[name]}" for name, paths in survey.subjects.items() if paths]
     links, archives = len(tree.outside), len(tree.archives)

@@ -1,7 +1,5 @@
 """Images as the LONI archive delivers them: ``.../<PTID>/<description>/<date>/<S.. or I..>/<files>``."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
@@ -33,11 +31,7 @@ _OTHER_MODALITY = re.compile(r"ADNI_\d{3}_S_\d+_(PT|NM|CT)_")
 
 
 def add_images(subject: Path, tree: Tree, found: Download) -> None:
-    """Add what lies in a subject's folder.
-
-    Raises:
-        DataError: a folder cannot be read, or is named after a day that does not exist.
-    """
+    """Add what lies in a subject's folder; refuse a folder that is named after a day that does not exist."""
     for leaf, description, acquired in _leaves(subject, tree):
         if _SKIPPED.search(description) or _OTHER.search(description):
             (found.skipped if _SKIPPED.search(description) else found.others).append(leaf)
@@ -76,24 +70,16 @@ def _images(leaf: Path, subject: str, description: str, acquired: date, tree: Tr
         return  # reading the series would read the whole folder
     for name in volumes or series[:1]:
         number, scan = IMAGE_ID.search(name), _SERIES.search(name)
-        yield Image(
-            subject=subject,
-            description=description,
-            acquired=acquired,
-            number=int(number[1] if number else leaf.name[1:]),
-            series=int(scan[1]) if scan else int(leaf.name[1:]) if leaf.name.startswith("S") else 0,
-            path=leaf / name if volumes else leaf,
-            name="" if number or leaf.name.startswith("I") else leaf.name,
-        )
+        shown = int(number[1] if number else leaf.name[1:])
+        series_number = int(scan[1]) if scan else int(leaf.name[1:]) if leaf.name.startswith("S") else 0
+        path, named = leaf / name if volumes else leaf, "" if number or leaf.name.startswith("I") else leaf.name
+        yield Image(subject, description, acquired, shown, series_number, path, named)
 
 
 def read_visits(tables: list[Path], folders: Mapping[int, str] = MappingProxyType({})) -> pd.Series:
     """Read the visit as listed, by image number, from the collection lists among tables: those with ``Image Data ID``.
 
-    ``folders`` says in which subject's folder an image lies.
-
-    Raises:
-        DataError: an image id is not one, or is listed for another subject, with file and line.
+    ``folders`` says in which subject's folder an image lies; an image that is listed for another is refused.
     """
     parts = [pd.DataFrame({"Visit": []}, dtype=str)]
     for path in tables:

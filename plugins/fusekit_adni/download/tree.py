@@ -1,7 +1,5 @@
 """Walk a data folder: links that lead out of it are not followed, archives are not opened, and both are noted."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 
@@ -11,15 +9,7 @@ _ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".7z", ".rar")
 
 
 class Tree:
-    """A data folder, and what was met in it so far that is not read.
-
-    Attributes:
-        outside: links that lead out of the folder, or nowhere.
-        archives: archives.
-
-    Raises:
-        DataError: there is no such folder.
-    """
+    """A data folder, and what was met in it that is not read: ``archives``, and links ``outside`` it or to nowhere."""
 
     def __init__(self, root: Path):
         if not root.is_dir():
@@ -29,11 +19,7 @@ class Tree:
         self.archives: dict[Path, None] = {}
 
     def entries(self, folder: Path) -> list[os.DirEntry[str]]:
-        """What a folder holds, sorted by name, without hidden entries and macOS's shadows of unpacked archives.
-
-        Raises:
-            DataError: the folder cannot be read.
-        """
+        """What a folder holds, sorted by name, without hidden entries and macOS's shadows of unpacked archives."""
         try:
             with os.scandir(folder) as found:
                 entries = sorted(found, key=lambda entry: entry.name)

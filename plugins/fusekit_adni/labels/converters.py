@@ -3,8 +3,6 @@
 The end of follow-up makes no one stable: that takes MCI seen as late as the rule asks.
 """
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -57,9 +55,7 @@ class Outcome:
 class ConverterRule:
     """What stable and progressive mean.
 
-    Raises:
-        OptionError: a number below 1, or less follow-up required than the horizon is long: people who were not followed
-            long enough would count as stable.
+    Less follow-up than the horizon is refused: people who were not followed long enough would count as stable.
     """
 
     horizon_months: int = 36  # progressive is dementia by this month after baseline
@@ -114,7 +110,6 @@ def judge(known: pd.DataFrame, rule: ConverterRule) -> dict[int, Outcome]:
 
 
 def _judge(visits: dict[str, tuple[str, Any]], rule: ConverterRule) -> Outcome:
-    """Judge one subject, of whom diagnosis and day (a timestamp or NaT) are given by visit."""
     baseline, start = visits.get("bl", (None, pd.NaT))
     by_code, by_day, days, odd = [], [], {}, []
     for visit, (diagnosis, day) in visits.items():
@@ -136,21 +131,12 @@ def _judge(visits: dict[str, tuple[str, Any]], rule: ConverterRule) -> Outcome:
 
 
 def label_converters(
-    scans: pd.DataFrame,
-    outcomes: dict[int, Outcome],
-    phases: tuple[str, ...],
-    findings: list[Finding],
-    column: str = "phase",
+    scans: pd.DataFrame, outcomes: dict[int, Outcome], phases: tuple[str, ...], findings: list[Finding], column: str
 ) -> pd.DataFrame:
     """Keep the baseline scans of those who are stable or progressive, with label and diagnosis_date.
 
-    The date is that of the visit that decided: dementia first seen, or the last one without it.
-
-    Args:
-        scans: index scan; columns subject, rid, visit, and, where phases are asked for, ``column``.
-        outcomes: by rid; a subject that is not in it has no diagnosis.
-        phases: of the study at baseline, to keep; empty keeps all.
-        findings: gets everyone who is left out, once.
+    The date is that of the visit that decided: dementia first seen, or the last one without it. Everyone who is left
+    out is a finding, once. Scans have the columns subject, rid, visit, and, where phases are asked for, ``column``.
     """
     dropped: defaultdict[str, list[str]] = defaultdict(list)
     with_them: Counter[str] = Counter()  # scans

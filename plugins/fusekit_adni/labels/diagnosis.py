@@ -1,8 +1,6 @@
 """The diagnosis at a visit, from DXSUM by phase, else from ADNIMERGE."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
+from collections.abc import Mapping
 
 import pandas as pd
 
@@ -16,9 +14,9 @@ _THREE = {"1": CN, "2": MCI, "3": AD}
 #: DXCHANGE: 1 to 3 stable, 4 to 6 conversions, 7 to 9 reversions; what counts is where the change led.
 _CHANGE = {"1": CN, "7": CN, "9": CN, "2": MCI, "4": MCI, "8": MCI, "3": AD, "5": AD, "6": AD}
 _FLAGS = {"DXNORM": {"1": CN}, "DXMCI": {"1": MCI}, "DXAD": {"1": AD}}
-#: Columns of DXSUM in order of preference: code -> diagnosis.
-_CODES = {"DIAGNOSIS": _THREE, "DXCHANGE": _CHANGE, "DXCURREN": _THREE, **_FLAGS}
-_MERGED = {"CN": CN, "NL": CN, "MCI": MCI, "Dementia": AD, "AD": AD}
+#: Columns of a table in order of preference: code -> diagnosis.
+DXSUM = {"DIAGNOSIS": _THREE, "DXCHANGE": _CHANGE, "DXCURREN": _THREE, **_FLAGS}
+ADNIMERGE = {"DX": {"CN": CN, "NL": CN, "MCI": MCI, "Dementia": AD, "AD": AD}}
 
 
 def diagnoses(dxsum: StudyTable | None, adnimerge: StudyTable | None, findings: list[Finding]) -> pd.DataFrame:
@@ -26,17 +24,15 @@ def diagnoses(dxsum: StudyTable | None, adnimerge: StudyTable | None, findings: 
 
     Within DXSUM the first of the phases' columns counts: DIAGNOSIS, DXCHANGE, DXCURREN, and the flags DXNORM, DXMCI,
     DXAD. ADNIMERGE's DX fills visits that DXSUM does not have; where they disagree, DXSUM counts and a finding says so.
-
-    Raises:
-        DataError: neither table is there; one has no column of diagnoses or no visit; one contradicts itself.
+    A table without diagnoses or visits, or that contradicts itself, is refused.
     """
     if dxsum is None and adnimerge is None:
         raise DataError("no diagnoses: neither DXSUM_PDXCONV_ADNIALL, DXSUM nor ADNIMERGE is among the tables.")
     sources = []
     if dxsum is not None:
-        sources.append(_by_visit(dxsum, resolve_dxsum, tuple(_CODES)))
+        sources.append(_by_visit(dxsum, DXSUM))
     if adnimerge is not None and (dxsum is None or "DX" in adnimerge.rows):
-        sources.append(_by_visit(adnimerge, resolve_adnimerge, ("DX",)))
+        sources.append(_by_visit(adnimerge, ADNIMERGE))
     if len(sources) == 2:
         both = sources[0]["diagnosis"].to_frame("a").join(sources[1]["diagnosis"].rename("b"), how="inner")
         differ = both[both["a"] != both["b"]].reset_index()
@@ -49,34 +45,28 @@ def diagnoses(dxsum: StudyTable | None, adnimerge: StudyTable | None, findings: 
     return first.assign(day=first["day"].fillna(days.reindex(first.index)))
 
 
-def resolve_dxsum(rows: pd.DataFrame) -> pd.Series:
-    """Diagnosis of each row of DXSUM; missing where no column says it."""
+def resolve(rows: pd.DataFrame, codes: Mapping[str, Mapping[str, str]]) -> pd.Series:
+    """Diagnosis of each row; missing where no column says it."""
     found = pd.Series(None, index=rows.index, dtype=object)
-    for column, diagnoses_by_code in _CODES.items():
+    for column, diagnoses_by_code in codes.items():
         if column in rows:
             code = rows[column].str.replace(r"\.0+$", "", regex=True)
             found = found.where(found.notna(), code.map(diagnoses_by_code))
     return found
 
 
-def resolve_adnimerge(rows: pd.DataFrame) -> pd.Series:
-    """Diagnosis of each row of ADNIMERGE."""
-    return rows["DX"].map(_MERGED).astype(object)
-
-
-def _by_visit(
-    table: StudyTable, resolve: Callable[[pd.DataFrame], pd.Series], columns: tuple[str, ...]
-) -> pd.DataFrame:
-    if not any(name in table.rows for name in columns):
-        raise DataError(f"{table.path}: no column of diagnoses; it should have {' or '.join(columns)}.")
+def _by_visit(table: StudyTable, codes: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
+    read_from = tuple(name for name in codes if name in table.rows)
+    if not read_from:
+        raise DataError(f"{table.path}: no column of diagnoses; it should have {' or '.join(codes)}.")
     if table.rows["visit"].isna().all():
         raise DataError(f"{table.path}: no row has a known visit code in VISCODE2 or VISCODE, such as bl or m06.")
     days = table.rows["day"] if "day" in table.rows else pd.Series(pd.NaT, index=table.rows.index)
-    rows = table.rows[["rid", "visit", "screening"]].assign(diagnosis=resolve(table.rows), day=days)
+    rows = table.rows[["rid", "visit", "screening"]].assign(diagnosis=resolve(table.rows, codes), day=days)
     rows = rows.dropna(subset=["visit", "diagnosis"])
     # Screening counts as baseline, unless the baseline visit has a diagnosis: the two may differ.
     seen_at_baseline = rows.loc[(rows["visit"] == "bl") & ~rows["screening"], "rid"]
     rows = rows[~(rows["screening"] & rows["rid"].isin(seen_at_baseline))]
-    refuse_conflicts(table, rows, "diagnosis", tuple(name for name in columns if name in table.rows))
+    refuse_conflicts(table, rows, "diagnosis", read_from)
     rows = rows.sort_values("day", kind="stable")  # of a visit entered twice the first day, and any before none
     return rows.drop_duplicates(["rid", "visit"]).set_index(["rid", "visit"])[["diagnosis", "day"]].sort_index()

@@ -1,7 +1,5 @@
 """Visit codes, and which row of a table belongs to which scan."""
 
-from __future__ import annotations
-
 import re
 from datetime import date
 
@@ -56,28 +54,23 @@ def nearest(day: date | None, days: pd.Series) -> tuple[int, int] | None:
 
 
 def match(scans: pd.DataFrame, table: pd.DataFrame) -> pd.Series:
-    """Find the row of a table for each scan.
+    """Find the row (line, or <NA>) of a table for each scan; the first of several rows of a visit counts.
 
-    Args:
-        scans: columns rid (int), visit (canonical, or missing) and acquired (date, or None).
-        table: columns rid (int), visit (canonical, or missing) and, optionally, day (datetime64); index = line.
-
-    Returns:
-        Line by scan; missing (<NA>) where the subject has no row of that visit and none within ``LIMIT_DAYS``. The
-        first of several rows of a visit counts.
+    Both have the columns rid (int) and visit (canonical, or missing), scans also acquired (date, or None). Where the
+    table has a column day (datetime64), the subject's nearest row within ``LIMIT_DAYS`` serves scans without a row of
+    their visit.
     """
     keys = table[[name for name in ("rid", "visit", "day") if name in table]]  # grouping hundreds of columns is slow
     rows = dict(iter(keys.groupby("rid")))
     lines: list[int | None] = []
     for rid, visit, acquired in zip(scans["rid"], scans["visit"], scans["acquired"], strict=True):
         own = rows.get(rid)
-        lines.append(None if own is None else _line(own, visit, acquired))
+        line = None
+        if own is not None:
+            same = own.index[own["visit"] == visit]
+            if visit is not None and len(same):
+                line = int(same[0])
+            elif "day" in own and (found := nearest(acquired, own["day"])):
+                line = int(own.index[found[0]])
+        lines.append(line)
     return pd.Series(lines, index=scans.index, dtype="Int64")
-
-
-def _line(rows: pd.DataFrame, visit: str | None, acquired: date | None) -> int | None:
-    same = rows.index[rows["visit"] == visit]
-    if visit is not None and len(same):
-        return int(same[0])
-    found = nearest(acquired, rows["day"]) if "day" in rows else None
-    return int(rows.index[found[0]]) if found else None

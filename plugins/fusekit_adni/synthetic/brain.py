@@ -4,8 +4,6 @@ Two signs of atrophy can be set: the lateral ventricles (V) and the temporal hor
 pushes outwards from a cavity, decaying with distance, so that cerebrospinal fluid takes the place of tissue.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal

@@ -1,7 +1,5 @@
 """``fusekit synthesize-adni``: a synthetic download, written where you want it."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated

@@ -1,7 +1,5 @@
 """Write a synthetic cohort as a LONI download: image tree, collection list, study tables."""
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -17,6 +15,7 @@ from fusekit.progress import Progress
 from fusekit_adni.synthetic.brain import affine, make_brain
 from fusekit_adni.synthetic.subjects import Strengths, draw_subjects
 from fusekit_adni.synthetic.tables import visit_date, write_tables, yearly_visits
+from fusekit_adni.synthetic.trajectories import draw_people, draw_visits
 
 SCALED = "MPR; GradWarp; B1 Correction; N3; Scaled"
 
@@ -38,7 +37,6 @@ HEADER = (
 ABOUT = """\
 It imitates the layout of a download from the ADNI archive so that FuseKit's reader can be run and tested without
 patients' data. Brains are the MNI152 template, warped; every value in the tables is a random number."""
-
 
 #: The strengths at which the published differences between groups are seen.
 PUBLISHED = Strengths()
@@ -63,7 +61,25 @@ def write_download(
     people["baseline"] = [date(2005, 9, 1) + timedelta(days=int(d)) for d in rng.integers(0, 700, len(people))]
     strengths.write_readme(folder, ABOUT, seed, f"{subjects} subjects with CN or AD")
     write_tables(tables, people, yearly_visits(people), folder / "Study_Data")
-    write_images(folder, "ADNI1_Complete_1Yr_1.5T", people, rng, images, progress)
+    _write_images(folder / "ADNI1_Complete_1Yr_1.5T", people, rng, images, progress)
+
+
+def write_followup(
+    folder: Path, progress: Progress, *, seed: int = 0, subjects: int = 480, strengths: Strengths = PUBLISHED
+) -> None:
+    """Write a synthetic download for the task ``mci-converter``: people followed over four years.
+
+    ``subjects`` have MCI at baseline, and a few with CN or AD come on top. The disease that the strengths are about is
+    the one to come.
+    """
+    rng, tables, images = streams(seed)
+    people = draw_people(rng, subjects, strengths)
+    visits = draw_visits(rng, people)
+    strengths.write_readme(
+        folder, ABOUT, seed, f"{subjects} subjects with MCI at baseline, followed for up to 48 months"
+    )
+    write_tables(tables, people, visits, folder / "Study_Data")
+    _write_images(folder / "MCI_Screening", people, rng, images, progress)
 
 
 @dataclass(frozen=True)
@@ -78,28 +94,19 @@ class _Scan:
     seed: np.random.SeedSequence | None = None
 
 
-def write_images(
-    folder: Path,
-    collection: str,
-    people: pd.DataFrame,
-    rng: np.random.Generator,
-    seed: np.random.SeedSequence,
-    progress: Progress,
+def _write_images(
+    collection: Path, people: pd.DataFrame, rng: np.random.Generator, seed: np.random.SeedSequence, progress: Progress
 ) -> None:
-    """Write the image tree of people, who have a column ``baseline`` (date), and its collection list.
-
-    ``rng`` draws who has which images, and when; ``seed`` is that of the images themselves.
-    """
+    """Write the image tree of people, who have a column ``baseline`` (date), and its collection list."""
     drawn = _images(rng, people)
-    scans = [replace(scan, path=folder / scan.path, seed=seed.spawn(1)[0]) for scan in drawn]
-    with (folder / f"{collection}_2_12_2024.csv").open("w", newline="", encoding="utf-8") as file:
+    scans = [replace(scan, path=collection.parent / scan.path, seed=seed.spawn(1)[0]) for scan in drawn]
+    with Path(f"{collection}_2_12_2024.csv").open("w", newline="", encoding="utf-8") as file:
         rows = [HEADER, *(scan.row for scan in scans)]
         csv.writer(file, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows(rows)
     write_scans(_write_scan, scans, progress, "scans")
 
 
 def _images(rng: np.random.Generator, people: pd.DataFrame) -> Iterator[_Scan]:
-    """Every image of the download, in the order of the collection list."""
     number = 30000
     for person in people.sort_values("ptid").to_dict("records"):
         if rng.random() < WITHOUT_SCAN:

@@ -3,8 +3,6 @@
 Everything is drawn given the diagnosis, so that with all strengths at 0 everything is independent of it.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 
@@ -46,15 +44,12 @@ class Strengths(synthetic.Strengths):
 
 
 def draw_subjects(rng: np.random.Generator, count: int, strengths: Strengths) -> pd.DataFrame:
-    """Draw ``count`` people with CN or AD; some with MCI come on top.
+    """Draw ``count`` people with CN or AD, two or more; some with MCI come on top.
 
     Returns:
         One row per person, index 0..: diagnosis, ptid, rid, site, sex, age, education, carrier, alleles, ventricles and
         horns (the image signs V and H in standard deviations), abeta, tau, ptau, nfl, and a000.. / l00.. (analytes
         and laboratory values, standardised).
-
-    Raises:
-        OptionError: fewer than two people, who would not be of both classes.
     """
     if count < 2:
         raise OptionError(f"subjects takes 2 or more, not {count}: one with CN and one with AD.")

@@ -1,18 +1,20 @@
 """The study tables of a synthetic download, with the oddities of real exports: codes, censoring, gaps, duplicates."""
 
-from __future__ import annotations
-
 import csv
+import tomllib
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from fusekit_adni.synthetic.names import ANALYTE_NAMES, LAB_CODES
 from fusekit_adni.synthetic.subjects import BIOLOGY
 
 EXPORTED = "12Feb2024"
+
+_NAMES = tomllib.loads(Path(__file__).with_name("names.toml").read_text(encoding="utf-8"))
+LAB_CODES, ANALYTE_NAMES = (tuple(_NAMES[kind].split()) for kind in ("labs", "analytes"))
 
 #: Shares of people without a table's row, whatever their diagnosis.
 NO_CSF, NO_NFL, NO_PLASMA, NO_APOE, NO_LABS = 0.5, 0.15, 0.2, 0.02, 0.05
@@ -35,13 +37,12 @@ TWICE = 0.02
 def write_tables(rng: np.random.Generator, people: pd.DataFrame, visits: pd.DataFrame, folder: Path) -> None:
     """Write the study tables as the archive exports them, into a new folder.
 
-    Args:
-        people: as ``draw_subjects`` draws them, with baseline (date) and the phase entered.
-        visits: one row per person and visit: rid, months, visit, code (the phase's own), phase, day, state (the true
-            diagnosis) and diagnosis (as recorded; "" if it was not).
+    People are as ``draw_subjects`` draws them, with baseline (date) and the phase entered. Visits have one row per
+    person and visit: rid, months, visit, code (the phase's own), phase, day, state (the true diagnosis) and diagnosis
+    (as recorded; "" if it was not).
     """
     about = people.drop(columns="diagnosis").assign(start=people["diagnosis"])
-    tables = {
+    tables: dict[str, Any] = {
         f"ADNIMERGE_{EXPORTED}": _adnimerge(rng, visits.merge(about, on="rid")),
         f"DXSUM_PDXCONV_ADNIALL_{EXPORTED}": _dxsum(rng, visits),
         f"UPENNBIOMK_MASTER_{EXPORTED}": _csf(rng, people),
@@ -53,7 +54,7 @@ def write_tables(rng: np.random.Generator, people: pd.DataFrame, visits: pd.Data
     }
     folder.mkdir()
     for name, table in tables.items():
-        table.to_csv(folder / f"{name}.csv", index=False, quoting=csv.QUOTE_ALL, lineterminator="\n")
+        pd.DataFrame(table).to_csv(folder / f"{name}.csv", index=False, quoting=csv.QUOTE_ALL, lineterminator="\n")
 
 
 def yearly_visits(people: pd.DataFrame) -> pd.DataFrame:
@@ -72,48 +73,45 @@ def _some(rng: np.random.Generator, people: pd.DataFrame, missing: float) -> pd.
 
 
 def _visits(people: pd.DataFrame, visits: tuple[str, ...] = tuple(VISITS)) -> pd.DataFrame:
-    """One row per person and visit."""
     rows = pd.concat([people.assign(visit=visit) for visit in visits]).sort_values(["rid", "visit"], kind="stable")
     return rows.assign(day=[visit_date(b, v) for b, v in zip(rows["baseline"], rows["visit"], strict=True)])
 
 
-def _adnimerge(rng: np.random.Generator, rows: pd.DataFrame) -> pd.DataFrame:
+def _adnimerge(rng: np.random.Generator, rows: pd.DataFrame) -> dict[str, Any]:
     """The table of everything, from visits with what is known of the person; start is the diagnosis at baseline."""
     n, ill = len(rows), rows["state"].map(CODES).to_numpy() - 1.0
     gaps = rng.random(n) < 0.1
-    return pd.DataFrame(
-        {
-            "RID": rows["rid"],
-            "COLPROT": rows["phase"],
-            "ORIGPROT": rows["entered"],
-            "PTID": rows["ptid"],
-            "SITE": rows["site"],
-            "VISCODE": rows["visit"],
-            "EXAMDATE": rows["day"].map(str),
-            "DX_bl": rows["start"].map(DX_BASELINE),
-            "AGE": rows["age"],
-            "PTGENDER": rows["sex"],
-            "PTEDUCAT": rows["education"],
-            "PTETHCAT": np.where(rng.random(n) < 0.03, "Unknown", "Not Hisp/Latino"),
-            "PTRACCAT": "White",
-            "PTMARRY": rng.choice(["Married", "Widowed", "Divorced", "Never married"], n, p=[0.76, 0.13, 0.08, 0.03]),
-            "APOE4": rows["alleles"],
-            "FDG": np.where(gaps, "", np.round(rng.normal(1.3 - 0.1 * ill, 0.12), 5).astype(str)),
-            "CDRSB": np.round(np.clip(rng.normal(2.1 * ill, 0.8), 0, 18) * 2) / 2,
-            "ADAS11": np.round(np.clip(rng.normal(6 + 6 * ill, 3), 0, 70), 2),
-            "MMSE": np.clip(np.round(rng.normal(29.1 - 2.9 * ill, 1.5)), 0, 30).astype(int),
-            "LDELTOTAL": np.clip(np.round(rng.normal(13 - 5.5 * ill, 3)), 0, 25).astype(int),
-            "FAQ": np.clip(np.round(rng.normal(6 * ill, 3)), 0, 30).astype(int),
-            "FLDSTRENG": rows["entered"].map({"ADNI1": "1.5 Tesla MRI", "ADNI2": "3 Tesla MRI"}),
-            "FSVERSION": "Cross-Sectional FreeSurfer (FreeSurfer Version 4.3)",
-            "Ventricles": np.round(38000 + 12000 * rows["ventricles"].clip(-2.5)),
-            "Hippocampus": np.where(gaps, "", np.round(7000 - 700 * rows["horns"]).astype(str)),
-            "DX": np.where(rng.random(n) < 0.02, "", rows["diagnosis"].map(DX)),
-            "Month": rows["months"],
-            "M": rows["months"],
-            "update_stamp": "2024-02-12 00:05:02.0",
-        }
-    )
+    return {
+        "RID": rows["rid"],
+        "COLPROT": rows["phase"],
+        "ORIGPROT": rows["entered"],
+        "PTID": rows["ptid"],
+        "SITE": rows["site"],
+        "VISCODE": rows["visit"],
+        "EXAMDATE": rows["day"].map(str),
+        "DX_bl": rows["start"].map(DX_BASELINE),
+        "AGE": rows["age"],
+        "PTGENDER": rows["sex"],
+        "PTEDUCAT": rows["education"],
+        "PTETHCAT": np.where(rng.random(n) < 0.03, "Unknown", "Not Hisp/Latino"),
+        "PTRACCAT": "White",
+        "PTMARRY": rng.choice(["Married", "Widowed", "Divorced", "Never married"], n, p=[0.76, 0.13, 0.08, 0.03]),
+        "APOE4": rows["alleles"],
+        "FDG": np.where(gaps, "", np.round(rng.normal(1.3 - 0.1 * ill, 0.12), 5).astype(str)),
+        "CDRSB": np.round(np.clip(rng.normal(2.1 * ill, 0.8), 0, 18) * 2) / 2,
+        "ADAS11": np.round(np.clip(rng.normal(6 + 6 * ill, 3), 0, 70), 2),
+        "MMSE": np.clip(np.round(rng.normal(29.1 - 2.9 * ill, 1.5)), 0, 30).astype(int),
+        "LDELTOTAL": np.clip(np.round(rng.normal(13 - 5.5 * ill, 3)), 0, 25).astype(int),
+        "FAQ": np.clip(np.round(rng.normal(6 * ill, 3)), 0, 30).astype(int),
+        "FLDSTRENG": rows["entered"].map({"ADNI1": "1.5 Tesla MRI", "ADNI2": "3 Tesla MRI"}),
+        "FSVERSION": "Cross-Sectional FreeSurfer (FreeSurfer Version 4.3)",
+        "Ventricles": np.round(38000 + 12000 * rows["ventricles"].clip(-2.5)),
+        "Hippocampus": np.where(gaps, "", np.round(7000 - 700 * rows["horns"]).astype(str)),
+        "DX": np.where(rng.random(n) < 0.02, "", rows["diagnosis"].map(DX)),
+        "Month": rows["months"],
+        "M": rows["months"],
+        "update_stamp": "2024-02-12 00:05:02.0",
+    }
 
 
 def _dxsum(rng: np.random.Generator, visits: pd.DataFrame) -> pd.DataFrame:
@@ -161,54 +159,46 @@ def _csf(rng: np.random.Generator, people: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(parts).sort_values(["RID", "BATCH"], kind="stable")
 
 
-def _elecsys(rng: np.random.Generator, people: pd.DataFrame) -> pd.DataFrame:
-    """A few people on the other assay's scale, which must not be mixed in."""
+def _elecsys(rng: np.random.Generator, people: pd.DataFrame) -> dict[str, Any]:
     rows = _some(rng, people, 0.9)
-    return pd.DataFrame(
-        {
-            "RID": rows["rid"],
-            "VISCODE2": "bl",
-            "EXAMDATE": rows["baseline"].map(str),
-            "ABETA": _censored(rows["abeta"].to_numpy() * 5.5, 200, 1700),
-            "TAU": _censored(rows["tau"].to_numpy() * 2.9, 80, 1300),
-            "PTAU": _censored(rows["ptau"].to_numpy() * 0.9, 8, 120),
-        }
-    )
+    return {
+        "RID": rows["rid"],
+        "VISCODE2": "bl",
+        "EXAMDATE": rows["baseline"].map(str),
+        "ABETA": _censored(rows["abeta"].to_numpy() * 5.5, 200, 1700),
+        "TAU": _censored(rows["tau"].to_numpy() * 2.9, 80, 1300),
+        "PTAU": _censored(rows["ptau"].to_numpy() * 0.9, 8, 120),
+    }
 
 
-def _apoe(rng: np.random.Generator, people: pd.DataFrame) -> pd.DataFrame:
+def _apoe(rng: np.random.Generator, people: pd.DataFrame) -> dict[str, Any]:
     rows = _some(rng, people, NO_APOE)
     first = np.where(rows["alleles"] == 2, 4, np.where(rng.random(len(rows)) < 0.1, 2, 3))
-    return pd.DataFrame(
-        {
-            "Phase": "ADNI1",
-            "RID": rows["rid"],
-            "VISCODE": "sc",
-            "APTESTDT": rows["baseline"].map(str),
-            "APGEN1": first,
-            "APGEN2": np.where(rows["alleles"] > 0, 4, 3),
-        }
-    )
+    return {
+        "Phase": "ADNI1",
+        "RID": rows["rid"],
+        "VISCODE": "sc",
+        "APTESTDT": rows["baseline"].map(str),
+        "APGEN1": first,
+        "APGEN2": np.where(rows["alleles"] > 0, 4, 3),
+    }
 
 
-def _nfl(rng: np.random.Generator, people: pd.DataFrame) -> pd.DataFrame:
+def _nfl(rng: np.random.Generator, people: pd.DataFrame) -> dict[str, Any]:
     rows = _visits(_some(rng, people, NO_NFL), ("bl", "m12"))
     values = np.where(rows["visit"] == "bl", rows["nfl"], rows["nfl"] * 1.05)
-    return pd.DataFrame(
-        {
-            "RID": rows["rid"],
-            "VISCODE": rows["visit"],
-            "EXAMDATE": rows["day"].map(str),
-            "PLASMA_NFL": ["<LLOQ" if v < 8 else f"{v:.1f}" for v in values],
-        }
-    )
+    return {
+        "RID": rows["rid"],
+        "VISCODE": rows["visit"],
+        "EXAMDATE": rows["day"].map(str),
+        "PLASMA_NFL": ["<LLOQ" if v < 8 else f"{v:.1f}" for v in values],
+    }
 
 
 def _labs(rng: np.random.Generator, people: pd.DataFrame) -> pd.DataFrame:
     rows = _some(rng, people, NO_LABS).sort_values("rid")
-    table = pd.DataFrame(
-        {"RID": rows["rid"], "SITEID": rows["site"], "VISCODE": "sc", "EXAMDATE": rows["baseline"].map(str)}
-    )
+    days = rows["baseline"].map(str)
+    table = pd.DataFrame({"RID": rows["rid"], "SITEID": rows["site"], "VISCODE": "sc", "EXAMDATE": days})
     columns = {}
     for number, code in enumerate(LAB_CODES):
         level, spread = 10.0 ** (number % 4), 0.15 * 10.0 ** (number % 4)  # from about 1 to about 1000, by the unit

@@ -4,8 +4,6 @@ The biology is that of ``subjects``: people who fall ill within three years look
 within five years like people with MCI, later or never like people without disease.
 """
 
-from __future__ import annotations
-
 from datetime import date, timedelta
 from math import log
 from typing import Any
@@ -40,14 +38,10 @@ OPENED = {"ADNI1": date(2005, 9, 1), "ADNI2": date(2011, 6, 1)}
 
 
 def draw_people(rng: np.random.Generator, count: int, strengths: Strengths) -> pd.DataFrame:
-    """Draw ``count`` people with MCI at baseline; a few with CN or AD come on top.
+    """Draw ``count`` people with MCI at baseline, ten or more; a few with CN or AD come on top.
 
-    Returns:
-        What ``draw_subjects`` says of a person, the diagnosis being that at baseline; entered (phase), baseline (date),
-        and onset (months after baseline at which dementia begins, as far as it would be seen; infinity for CN).
-
-    Raises:
-        OptionError: fewer than ten people.
+    Returns what ``draw_subjects`` says of a person, the diagnosis being that at baseline; entered (phase), baseline
+    (date), and onset (months after baseline at which dementia begins, as far as it would be seen; infinity for CN).
     """
     if count < 10:
         raise OptionError(f"subjects takes 10 or more, not {count}: some of them become progressive, some stable.")
@@ -67,11 +61,7 @@ def draw_people(rng: np.random.Generator, count: int, strengths: Strengths) -> p
 
 
 def draw_visits(rng: np.random.Generator, people: pd.DataFrame) -> pd.DataFrame:
-    """Draw the visits of ``draw_people`` people.
-
-    Returns:
-        One row per visit that took place, by rid and month, with the columns that ``tables.write_tables`` takes.
-    """
+    """Draw the visits of people: a row per visit that took place, by rid and month; see ``tables.write_tables``."""
     rows: list[tuple[Any, ...]] = []
     for person in people.sort_values("rid").to_dict("records"):
         codes = CODES[person["entered"]]

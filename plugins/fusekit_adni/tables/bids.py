@@ -1,7 +1,5 @@
 """A BIDS tree's own tables, ``participants.tsv`` and ``*_sessions.tsv``, where study tables are absent."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -48,11 +46,7 @@ class BidsTables:
 
 
 def read_bids_tables(download: Download, findings: list[Finding]) -> BidsTables:
-    """Read them; findings get rows that are no ADNI subject's, subjects listed twice, and odd dates.
-
-    Raises:
-        DataError: a table lacks the column that identifies its rows.
-    """
+    """Read them; findings get rows that are no ADNI subject's, subjects listed twice, and odd dates."""
     people = _read(download.participants, "participant_id", findings)
     if people is not None:
         again = people.rows["rid"].duplicated()
@@ -97,10 +91,7 @@ def bids_diagnoses(own: BidsTables, findings: list[Finding]) -> pd.DataFrame:
     """Diagnosis and exam day by (rid, visit), as ``diagnosis.diagnoses`` reads them from study tables.
 
     They are those of ``*_sessions.tsv``. A subject without a diagnosis at baseline gets that of the screening visit
-    (``diagnosis_sc`` of ``participants.tsv``), and a finding says so.
-
-    Raises:
-        DataError: neither has a diagnosis; a session has two.
+    (``diagnosis_sc`` of ``participants.tsv``), and a finding says so. A session with two diagnoses is refused.
     """
     parts = []
     if own.sessions is not None and "diagnosis" in own.sessions.rows:
@@ -141,22 +132,16 @@ def read_bids_clinical(scans: pd.DataFrame, own: BidsTables, findings: list[Find
     within 180 days. Findings get columns left out and cells that cannot be read.
     """
     pairs = [*_of_people(scans, own, findings), *_of_sessions(scans, own, findings)]
-    empty = [column.name for column, values in pairs if values.notna().sum() == 0]
-    note(findings, "column-without-values", "columns without a value for any scan, left out", empty)
-    kept = [(column, values) for column, values in pairs if column.name not in empty]
-    sources = sorted({column.source.partition(".tsv")[0] + ".tsv" for column, _ in kept})
+    read = Clinical.of(pairs, (), scans, findings)
+    sources = sorted({column.source.partition(".tsv")[0] + ".tsv" for column in read.columns})
     message = "clinical columns are those of the BIDS tree, since no study table has any"
     note(findings, "bids-columns", message, sources)
-    measured = [column.name for column, _ in kept if column.name.startswith("adni_")]
-    seen: frozenset[int] = frozenset()
-    if own.sessions is not None and measured:
-        names = [name for name in own.sessions.rows if name in measured]
-        seen = frozenset(own.sessions.rows.loc[(own.sessions.rows[names] != "").any(axis=1), "rid"])
-    return Clinical(
-        table=pd.DataFrame({column.name: values for column, values in kept}, index=scans.index),
-        columns=tuple(column for column, _ in kept),
-        seen=seen,
-    )
+    if own.sessions is None:
+        return read
+    measured = own.sessions.rows[
+        [name for name in own.sessions.rows if str(name).startswith("adni_") and name in read.table]
+    ]
+    return replace(read, seen=frozenset(own.sessions.rows.loc[(measured != "").any(axis=1), "rid"]))
 
 
 def _of_people(scans: pd.DataFrame, own: BidsTables, findings: list[Finding]) -> Iterator[Values]:

@@ -3,40 +3,28 @@
 No default table is required. Columns that give the diagnosis away are never inputs: see ``fusekit_adni.labels.leaks``.
 """
 
-from __future__ import annotations
-
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 import pandas as pd
 
 from fusekit.data import Column, Finding
 from fusekit.data.own.problems import note
-from fusekit_adni.tables.measurements import Source, measurements
-from fusekit_adni.tables.named import named_columns
-from fusekit_adni.tables.people import genotype, people
-from fusekit_adni.tables.rules import read_column_rules
-from fusekit_adni.tables.study import StudyTable, Values, find_table, read_study_table
+from fusekit_adni.tables.measurements import Source, measurements, note_odd, read_numbers
+from fusekit_adni.tables.named import named_columns, read_column_rules
+from fusekit_adni.tables.study import UNKNOWN, Numbers, StudyTable, Values, find_table, numbers, read_study_table
 
+
+def _fluid(assay: str, **limits: tuple[float, float]) -> tuple[Column, ...]:
+    return tuple(Column(name, unit=f"pg/mL ({assay})", low=low, high=high) for name, (low, high) in limits.items())
+
+
+_ELECSYS = _fluid("Elecsys", ABETA=(50, 6000), TAU=(20, 3000), PTAU=(2, 400))
 SOURCES = (
-    Source(
-        "UPENNBIOMK_MASTER",
-        (
-            Column("ABETA", unit="pg/mL (xMAP)", low=20, high=600),
-            Column("TAU", unit="pg/mL (xMAP)", low=5, high=1500),
-            Column("PTAU", unit="pg/mL (xMAP)", low=1, high=400),
-        ),
-        median=True,
-    ),
-    Source(
-        "UPENNBIOMK9",
-        (
-            Column("ABETA", unit="pg/mL (Elecsys)", low=50, high=6000),
-            Column("TAU", unit="pg/mL (Elecsys)", low=20, high=3000),
-            Column("PTAU", unit="pg/mL (Elecsys)", low=2, high=400),
-        ),
-        unless="UPENNBIOMK_MASTER",
-    ),
+    Source("UPENNBIOMK_MASTER", _fluid("xMAP", ABETA=(20, 600), TAU=(5, 1500), PTAU=(1, 400)), median=True),
+    Source("UPENNBIOMK9", _ELECSYS, unless="UPENNBIOMK_MASTER"),
     Source("BLENNOWPLASMANFL", (Column("PLASMA_NFL", unit="ng/L", low=0.5, high=1000),)),
     Source("LABDATA"),
     Source("adni_plasma_qc_multiplex", log_scale=True),
@@ -51,26 +39,24 @@ class Clinical:
     columns: tuple[Column, ...]
     seen: frozenset[int]  # roster ids that have a row in any table of measurements
 
+    @classmethod
+    def of(cls, parts: Sequence[Values], seen: Iterable[int], scans: pd.DataFrame, findings: list[Finding]) -> Self:
+        """Keep the columns that have a value for any scan."""
+        empty = [column.name for column, values in parts if values.isna().all()]
+        note(findings, "column-without-values", "columns without a value for any scan, left out", empty)
+        kept = {column: values for column, values in parts if column.name not in empty}
+        table = pd.DataFrame({column.name: values for column, values in kept.items()}, index=scans.index)
+        return cls(table, tuple(kept), frozenset(seen))
+
 
 def read_clinical(
-    scans: pd.DataFrame,
-    adnimerge: StudyTable | None,
-    paths: list[Path],
-    findings: list[Finding],
-    rules: Path | None = None,
+    scans: pd.DataFrame, adnimerge: StudyTable | None, paths: list[Path], findings: list[Finding], rules: Path | None
 ) -> Clinical:
-    """Read clinical columns for some scans.
+    """Read clinical columns for scans (index scan; columns rid, visit, acquired).
 
     A scan gets the row of its own visit, else the subject's nearest within 180 days where the table has dates.
-
-    Args:
-        scans: index scan; columns rid, visit, acquired.
-        adnimerge: for age, sex and education, if it is there.
-        findings: gets notes about odd cells, other scales and empty columns.
-        rules: a ``columns.toml`` that names the columns to read; None for the default set.
-
-    Raises:
-        DataError: a column is missing from its table; ``rules`` is not as it should be, or names what is not there.
+    ADNIMERGE has age, sex and education. ``rules`` is a ``columns.toml`` that names the columns; None reads the default
+    set. Findings get odd cells, other scales and empty columns.
     """
     parts: list[Values] = []
     named = None if rules is None else read_column_rules(rules)
@@ -84,33 +70,22 @@ def read_clinical(
         measured, seen = named_columns(scans, paths, named, findings)
     parts += measured
     names = [column.name for column, _ in parts]
-    qualified = [
-        (f"{c.source.partition('.')[0]}.{c.name}" if names.count(c.name) > 1 else c.name, c, values)
-        for c, values in parts
-    ]
-    empty = [name for name in (named.people if named else ()) if name not in names]  # whose table is not there
-    empty += [name for name, _, values in qualified if values.notna().sum() == 0]
-    note(findings, "column-without-values", "columns without a value for any scan, left out", empty)
-    kept = [(name, column, values) for name, column, values in qualified if name not in empty]
-    return Clinical(
-        table=pd.DataFrame({name: values for name, _, values in kept}, index=scans.index),
-        columns=tuple(replace(column, name=name) for name, column, _ in kept),
-        seen=frozenset(seen),
-    )
+    absent = [name for name in (named.people if named else ()) if name not in names]  # whose table is not there
+    note(findings, "column-without-values", "columns without a value for any scan, left out", absent)
+    for place, (column, values) in enumerate(parts):
+        if names.count(column.name) > 1:
+            parts[place] = replace(column, name=f"{column.source.partition('.')[0]}.{column.name}"), values
+    return Clinical.of(parts, seen, scans, findings)
 
 
 def _default(scans: pd.DataFrame, paths: list[Path], findings: list[Finding]) -> tuple[list[Values], set[int]]:
-    """Columns of the tables in ``SOURCES``, and the roster ids in them."""
     parts: list[Values] = []
     seen: set[int] = set()
     for source in SOURCES:
         if source.unless and (there := find_table(source.table, paths)[0]):
             instead = find_table(source.unless, paths)[0] is not None
-            what = (
-                f"another scale, not mixed in; {source.unless} is read"
-                if instead
-                else f"read on its own scale, since {source.unless} is not there; never compare the two"
-            )
+            what = f"read on its own scale, since {source.unless} is not there; never compare the two"
+            what = f"another scale, not mixed in; {source.unless} is read" if instead else what
             note(findings, "other-scale", what, (there.name,))
             if instead:
                 continue
@@ -119,3 +94,65 @@ def _default(scans: pd.DataFrame, paths: list[Path], findings: list[Finding]) ->
             seen.update(table.rows["rid"])
             parts += measurements(scans, table, source, findings)
     return parts, seen
+
+
+def people(scans: pd.DataFrame, adnimerge: StudyTable | None, findings: list[Finding]) -> Iterator[Values]:
+    """Age at the scan, sex, education."""
+    if adnimerge is None:
+        return
+    rows = adnimerge.rows.sort_values("day", kind="stable") if "day" in adnimerge.rows else adnimerge.rows
+    first = rows[rows["visit"] == "bl"].drop_duplicates("rid")
+
+    def of_scans(values: pd.Series) -> pd.Series:
+        return values.set_axis(first["rid"]).reindex(scans["rid"]).set_axis(scans.index)
+
+    if {"AGE", "day"} <= set(first):  # AGE is that of the baseline visit, in every row
+        read = read_numbers(adnimerge, "AGE", findings, first["AGE"])
+        since = (pd.to_datetime(scans["acquired"]) - of_scans(first["day"])).dt.days / 365.25
+        age = of_scans(read.amounts) + since
+        yield Column("AGE", unit="years", low=18, high=120, source="ADNIMERGE.AGE"), age.round(2)
+    if "PTGENDER" in first:
+        known = first["PTGENDER"].isin(("Male", "Female"))
+        sex = first["PTGENDER"].where(known, None)
+        unread = ~known & ~first["PTGENDER"].str.lower().isin(UNKNOWN)
+        odd = {int(str(line)): str(text) for line, text in first.loc[unread, "PTGENDER"].items()}
+        note_odd(findings, adnimerge, "PTGENDER", Numbers(known * 1.0, known * 0.0, odd))
+        column = Column("PTGENDER", kind="category", categories=("Female", "Male"), source="ADNIMERGE.PTGENDER")
+        yield column, of_scans(sex)
+    if "PTEDUCAT" in first:
+        column = Column("PTEDUCAT", unit="years", low=0, high=30, source="ADNIMERGE.PTEDUCAT")
+        yield column, of_scans(read_numbers(adnimerge, "PTEDUCAT", findings, first["PTEDUCAT"]).amounts)
+
+
+def genotype(
+    scans: pd.DataFrame, adnimerge: StudyTable | None, paths: list[Path], findings: list[Finding]
+) -> Iterator[Values]:
+    """Number of APOE e4 alleles: the same at every visit, from APOERES, else from ADNIMERGE.
+
+    A subject whose rows disagree gets none, and a finding says so.
+    """
+    table = read_study_table("APOERES", paths, (), findings)
+    if table is not None and {"APGEN1", "APGEN2"} <= set(table.rows):
+        read, source = _alleles(table.rows["APGEN1"] + "/" + table.rows["APGEN2"]), "APGEN1+APGEN2"
+    elif table is not None and "GENOTYPE" in table.rows:
+        read, source = _alleles(table.rows["GENOTYPE"]), "GENOTYPE"
+    elif adnimerge is not None and "APOE4" in adnimerge.rows:
+        table, read, source = adnimerge, numbers(adnimerge.rows["APOE4"]), "APOE4"
+    else:
+        return
+    note_odd(findings, table, source, read)
+    by_subject = read.amounts.groupby(table.rows["rid"])
+    differ = by_subject.max() > by_subject.min()
+    message = f"subjects (RID) whose rows of {table.name} disagree on the genotype, which is taken as missing"
+    note(findings, "genotype-differs", message, differ.index[differ])
+    alleles = by_subject.first()[~differ]
+    column = Column("APOE4", unit="e4 alleles", low=0, high=2, source=f"{table.name}.{source}")
+    yield column, scans["rid"].map(alleles).astype(float)
+
+
+def _alleles(pairs: pd.Series) -> Numbers:
+    """``3/4`` -> 1; odd where it is no pair of alleles 2 to 4."""
+    amounts = pairs.str.count("4").where(pairs.str.fullmatch(r"[234]/[234]")).astype(float)
+    unread = zip(pairs.index[amounts.isna()].tolist(), pairs[amounts.isna()].tolist(), strict=True)
+    odd = {line: pair for line, pair in unread if not set(pair.lower().split("/")) <= UNKNOWN}
+    return Numbers(amounts, amounts * 0.0, odd)

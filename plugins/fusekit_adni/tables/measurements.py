@@ -1,7 +1,5 @@
 """Tables of measurements: which row is a scan's, and its columns as numbers with a record of censoring."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -15,13 +13,10 @@ from fusekit_adni.labels.visits import match
 from fusekit_adni.tables.study import Numbers, StudyTable, Values, numbers
 
 #: Columns of the multiplex and laboratory tables that are no measurements.
-_KEYS = frozenset(
-    {
-        *("RID", "PTID", "ID", "SITE", "SITEID", "PHASE", "COLPROT", "ORIGPROT", "VISCODE", "VISCODE2", "VISIT_CODE"),
-        *("EXAMDATE", "DRAWDATE", "DRWDTE", "RUNDATE", "USERDATE", "USERDATE2", "UPDATE_STAMP"),
-        *("SAMPLE_ID", "BARCODE", "BATCH", "KIT", "STDS"),
-    }
-)
+_KEYS = """
+    RID PTID ID SITE SITEID PHASE COLPROT ORIGPROT VISCODE VISCODE2 VISIT_CODE EXAMDATE DRAWDATE DRWDTE RUNDATE USERDATE
+    USERDATE2 UPDATE_STAMP SAMPLE_ID BARCODE BATCH KIT STDS
+""".split()  # noqa: SIM905 (words read better than quoted ones)
 
 
 @dataclass(frozen=True)
@@ -43,10 +38,9 @@ def measurements(scans: pd.DataFrame, table: StudyTable, source: Source, finding
     found = matched(scans, table, rows, findings)
     unit = "log10 concentration" if source.log_scale else ""
     for column in source.columns or _offered(table, findings):
-        read = read_numbers(table, column.name, findings, rows[column.name], log_scale=source.log_scale)
-        described = replace(
-            column, unit=column.unit or unit, signed=source.log_scale, source=f"{table.name}.{column.name}"
-        )
+        name, log_scale = column.name, source.log_scale
+        read = read_numbers(table, name, findings, rows[name], log_scale=log_scale)
+        described = replace(column, unit=column.unit or unit, signed=log_scale, source=f"{table.name}.{name}")
         # Of a known assay always: a few new patients, all within its range, have the columns that a model was made for.
         yield from with_censoring(described, read, found, scans, always=bool(source.columns))
 

@@ -1,19 +1,111 @@
-"""The columns that a ``columns.toml`` names, read from the study tables."""
+"""``columns.toml``: which columns of which study tables are the clinical inputs, and how their cells are read."""
 
-from __future__ import annotations
-
-from difflib import get_close_matches
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any, Literal, cast
 
 import pandas as pd
 
 from fusekit.data import Column, Finding
-from fusekit.data.own.problems import note
+from fusekit.data.own.keys import Keys, read_toml
+from fusekit.data.own.places import nearest
+from fusekit.data.own.problems import Problems, line_of, note
 from fusekit.errors import DataError
+from fusekit.extension.registry import suggest
 from fusekit_adni.labels.leaks import reason_to_leave_out
 from fusekit_adni.tables.measurements import matched, note_odd, read_numbers, with_censoring
-from fusekit_adni.tables.rules import ColumnRule, ColumnRules
 from fusekit_adni.tables.study import MISSING_TEXT, Numbers, StudyTable, Values, read_study_table, undated
+
+#: What the top-level entry ``people`` may list: columns that are more than one cell of a table.
+PEOPLE = ("AGE", "PTGENDER", "PTEDUCAT", "APOE4")
+
+#: Codes that mean "no value" unless a rule says otherwise; those of ``study.MISSING_TEXT`` mean it always.
+MISSING_CODES = ("-1", "-4")
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnRule:
+    """An entry ``[[column]]``; the rest is as in ``fusekit.data.Column``."""
+
+    table: str  # its name without dates
+    column: str
+    name: str = ""  # in the cohort; the column's own name if not given
+    kind: Literal["number", "category"] = "number"
+    unit: str = ""
+    low: float | None = None
+    high: float | None = None
+    signed: bool = False
+    categories: tuple[str, ...] = ()
+    missing: tuple[str, ...] = MISSING_CODES  # for "no value", beside empty cells, NA, n/a, . and Unknown
+    rows: Mapping[str, tuple[str, ...]] | None = None  # column -> texts; only rows with one of the texts count
+    censored: bool | None = None  # whether a column of values beyond the assay's range is added; None: if there are any
+    place: str = ""  # file and line of the entry, for messages
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnRules:
+    """What a ``columns.toml`` asks for."""
+
+    columns: tuple[ColumnRule, ...]  # in the order of the file
+    people: tuple[str, ...] = ()  # of ``PEOPLE``: read as in the default set, before the columns
+
+
+def read_column_rules(path: Path) -> ColumnRules:
+    """Read a file; refuse everything in it that is not as it should be, with file, line and key."""
+    text, entries = read_toml(path)
+    problems = Problems(path)
+    rules = _Reader(path, text, problems).read(entries)
+    problems.refuse()
+    return rules
+
+
+class _Reader(Keys):
+    def read(self, entries: dict[str, Any]) -> ColumnRules:
+        self.known(entries, ("column", "people"))
+        people = tuple(dict.fromkeys(self.texts(entries, "people")))
+        for name in people:
+            if name not in PEOPLE:
+                self.wrong(("people",), f"takes some of {', '.join(PEOPLE)}, not {name!r}; {suggest(name, PEOPLE)}")
+        rules = [self.rule(entry, number) for number, entry in enumerate(self.tables(entries, "column"), 1)]
+        if not entries:
+            self.problems.add(f"{self.path} names no column. Add an entry [[column]] with a table and a column.")
+        taken = dict.fromkeys(people, f"{self.path}, entry 'people'")
+        for rule in rules:
+            if taken.setdefault(rule.name, rule.place) != rule.place:
+                self.problems.add(f"{rule.place}: {rule.name!r} is a name already, of {taken[rule.name]}; give a name.")
+        return ColumnRules(tuple(rules), people)
+
+    def rule(self, entry: dict[str, Any], number: int) -> ColumnRule:
+        at = (f"column[{number}]",)
+        line = line_of(self.lines, *at)
+        self.known(entry, [field.name for field in fields(ColumnRule)][:-1], at)
+        kind = self.choice(entry, "kind", ("number", "category"), at)
+        of_numbers = ("unit", "low", "high", "signed", "censored")
+        for name in of_numbers if kind == "category" else ("categories",):
+            if name in entry:
+                self.wrong((*at, name), f"says nothing about a column of kind {kind!r}.")
+        column = self.text(entry, "column", at, needed=True)
+        rows: Any = entry.get("rows")
+        if rows is not None:
+            rows = {key: self.texts(rows, key, (*at, "rows")) for key in rows} if isinstance(rows, dict) else {"": ()}
+            if not all(rows.values()):
+                example = '{ BATCH = "MEDIAN" }'
+                self.wrong((*at, "rows"), f"takes columns and texts, such as {example}, not {entry['rows']!r}.")
+        return ColumnRule(
+            self.text(entry, "table", at, needed=True),
+            column,
+            self.text(entry, "name", at) or column,
+            cast("Literal['number', 'category']", kind),
+            self.text(entry, "unit", at),
+            **self.limits(entry, at),
+            signed=bool(self.flag(entry, "signed", at)),
+            categories=self.texts(entry, "categories", at),
+            missing=self.texts(entry, "missing", at) if "missing" in entry else MISSING_CODES,
+            rows=rows,
+            censored=self.flag(entry, "censored", at),
+            place=f"{self.path}{f', line {line}' if line else ''}, entry {number}",
+        )
 
 
 def named_columns(
@@ -21,14 +113,8 @@ def named_columns(
 ) -> tuple[list[Values], set[int]]:
     """Read every named column, and the roster ids in their tables.
 
-    A column reads one table only, so that it never mixes two assays of an analyte.
-
-    Args:
-        scans: index scan; columns rid, visit, acquired.
-        findings: gets notes about odd cells, repeated rows, and columns that give the diagnosis away.
-
-    Raises:
-        DataError: a table or column is not there; the message names the entry, and what looks like it.
+    A column reads one table only, so that it never mixes two assays of an analyte. A table or column that is not there
+    is refused with the entry and what looks like it.
     """
     parts: list[Values] = []
     seen: set[int] = set()
@@ -39,7 +125,7 @@ def named_columns(
         if key not in tables:
             table = read_study_table(rule.table, paths, (), findings)
             if table is None:
-                near = _near(rule.table, sorted({undated(path) for path in paths}))
+                near = nearest(rule.table, sorted({undated(path) for path in paths}))
                 raise DataError(f"{rule.place}: no table is called {rule.table!r} (without dates); {near}")
             tables[key] = table
             seen.update(table.rows["rid"])
@@ -52,42 +138,32 @@ def named_columns(
 
 
 def _rows(table: StudyTable, rule: ColumnRule) -> pd.DataFrame:
-    """The rows that count for a rule."""
     added = {"rid", "visit", "screening", "day"}
     for name in (rule.column, *(rule.rows or ())):
         if name not in table.rows or name in added:
-            near = _near(name, [str(column) for column in table.rows if column not in added])
+            near = nearest(name, [str(column) for column in table.rows if column not in added])
             raise DataError(f"{rule.place}: {table.path.name} has no column {name!r}; {near}")
     rows = table.rows
     for name, texts in (rule.rows or {}).items():
-        plain = rows[name].str.upper().str.replace(r"^([+-]?\d+)\.0*$", r"\1", regex=True)  # 2.0 is 2
-        rows = rows[plain.isin({text.upper() for text in texts})]
+        both = (rows[name], pd.Series(texts))
+        cells, wanted = (text.str.upper().str.replace(r"^([+-]?\d+)\.0*$", r"\1", regex=True) for text in both)
+        rows = rows[cells.isin(wanted)]  # 2.0 is 2
     if rows.empty:
         raise DataError(f"{rule.place}: no row of {table.path.name} is as the key 'rows' asks.")
     return rows
 
 
-def _near(name: str, known: list[str]) -> str:
-    """A clause with the names that look like one, in any case, else with the first few that there are."""
-    lower = {other.lower(): other for other in known}
-    near = [lower[match] for match in get_close_matches(name.lower(), lower, n=3, cutoff=0.6)]
-    if near:
-        return f"did you mean {' or '.join(map(repr, near))}?"
-    return f"there are {', '.join(known[:12])}{', ...' if len(known) > 12 else ''}." if known else "there are none."
-
-
 def _read(
     rows: pd.DataFrame, found: pd.Series, scans: pd.DataFrame, table: StudyTable, rule: ColumnRule, notes: list[Finding]
 ) -> list[Values]:
-    """One column, with its record of censoring."""
     source = f"{table.name}.{rule.column}"
     if reason := reason_to_leave_out(rule.column):
         message, where = f"a named column that gives the diagnosis away: it is {reason}", f"{rule.place}: {source}"
         advice = "Remove the entry, unless to show the leak is the point."
         note(notes, "leaky-column-named", message, (where,), severity="warning", advice=advice)
-    cells = rows[rule.column]
-    as_numbers = pd.to_numeric(pd.Series(rule.missing, dtype=object), errors="coerce").dropna()  # -4.0 is -4, too
-    code = cells.str.lower().isin({code.lower() for code in rule.missing})
+    cells, missing = rows[rule.column], pd.Series(rule.missing, dtype=object)
+    as_numbers = pd.to_numeric(missing, errors="coerce").dropna()  # -4.0 is -4, too
+    code = cells.str.lower().isin(missing.str.lower())
     cells = cells.mask(code | pd.to_numeric(cells, errors="coerce").isin(as_numbers), "")
     column = Column(rule.name, rule.kind, rule.unit, rule.low, rule.high, rule.signed, rule.categories, source)
     if rule.kind == "category":

@@ -1,7 +1,5 @@
 """Study tables: found by name whatever their dates, read with this archive's codes for missing values."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -96,15 +94,11 @@ def _day(text: str | None, pattern: str) -> datetime:
 def read_study_table(
     name: str, paths: list[Path], required: tuple[str, ...], findings: list[Finding], also: tuple[str, ...] = ()
 ) -> StudyTable | None:
-    """Read a table if it is there; findings get older files, rows without a usable subject, and odd dates.
-
-    Raises:
-        DataError: a required column is missing.
-    """
+    """Read a table if it is there; findings get older files, rows without a usable subject, and odd dates."""
     path, older = find_table(name, paths, also)
     if path is None:
         return None
-    note(findings, "older-table", f"older exports of {name} left aside for {path}", older)
+    note(findings, "older-table", f"older exports of {name}, not used: {path} is the newest", older)
     rows = read_table(path, required=("RID", *required))
     rid = pd.to_numeric(rows["RID"].str.extract(r"^(\d+)(?:\.0*)?$")[0])
     lines = [f"{path.name}, line {line}" for line in rows.index[rid.isna()]]
@@ -133,10 +127,7 @@ def _first_column(rows: pd.DataFrame, names: tuple[str, ...]) -> pd.Series | Non
 
 
 def numbers(cells: pd.Series, *, log_scale: bool = False) -> Numbers:
-    """Text cells (index = line) -> numbers, by this archive's conventions.
-
-    On a log scale -1 and -4 are values like any other.
-    """
+    """Text cells (index = line) -> numbers, by this archive's conventions; on a log scale -1 and -4 are values too."""
     read = pd.to_numeric(cells, errors="coerce").to_numpy(dtype=float)
     amounts = np.where(np.isfinite(read), read, np.nan)
     if not log_scale:
@@ -157,11 +148,7 @@ def numbers(cells: pd.Series, *, log_scale: bool = False) -> Numbers:
 
 
 def refuse_conflicts(table: StudyTable, rows: pd.DataFrame, column: str, read_from: tuple[str, ...] = ()) -> None:
-    """Refuse two rows of one subject and visit that disagree in a column; ``read_from`` names its sources.
-
-    Raises:
-        DataError: with the lines.
-    """
+    """Refuse two rows of one subject and visit that disagree in a column; ``read_from`` names its sources."""
     known = rows[rows["visit"].notna() & rows[column].notna()]
     for (rid, visit), group in known.groupby(["rid", "visit"]):
         if len(set(group[column])) > 1:

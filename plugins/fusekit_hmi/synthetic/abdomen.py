@@ -4,8 +4,6 @@ Coordinates are DICOM's, in mm: x to the patient's left, y to the back, z upward
 of z. Two signs of invasion can be set: how ragged the tumour's margin is, and how many satellites lie around it.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -161,7 +159,6 @@ def _directions(rng: np.random.Generator, count: int, flat: float = 1.0) -> np.n
 
 
 def _texture(rng: np.random.Generator, shape: tuple[int, int, int], deviation: float) -> np.ndarray:
-    """A smooth random field, float32."""
     field = rng.normal(0, 1, (shape[0] // 3 + 2, 22, 22)).astype(np.float32)  # at knots; linear between them
     places = [np.linspace(0, k - 1, n)[:, None] - np.arange(k) for n, k in zip(shape, field.shape, strict=True)]
     z, y, x = (np.clip(1 - np.abs(p), 0, 1).astype(np.float32) for p in places)

@@ -1,7 +1,5 @@
 """Write a synthetic cohort: a clinical table, a DICOM series per patient, masks for half of them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +8,7 @@ import numpy as np
 
 from fusekit.data.synthetic import streams, write_scans
 from fusekit.progress import Progress
-from fusekit_hmi.synthetic.abdomen import PIXEL, THICKNESS, Scan, make_scan
+from fusekit_hmi.synthetic.abdomen import PIXEL, THICKNESS, make_scan
 from fusekit_hmi.synthetic.dicom import Style, write_series
 from fusekit_hmi.synthetic.patients import Strengths, draw_patients
 from fusekit_hmi.synthetic.table import write_table
@@ -75,20 +73,15 @@ def write_cohort(
 
 
 def _write(job: _Job) -> None:
-    rng = np.random.default_rng(job.seed)
-    scan = make_scan(rng, *job.signs)
-    write_series(rng, job.folder / "images" / job.patient / "portal_venous", job.patient, scan, job.style)
-    if job.mask:
-        _write_mask(scan, job.folder / "masks" / f"{job.patient}.nii.gz")
-
-
-def _write_mask(scan: Scan, path: Path) -> None:
-    """Save the tumour as NIfTI, whose coordinates run to the right and to the front."""
     import nibabel
 
     nib: Any = nibabel  # its functions have no types
-    affine = np.diag([-PIXEL, -PIXEL, THICKNESS, 1.0])
-    affine[:3, 3] = -scan.corner[0], -scan.corner[1], scan.corner[2]
-    image = nib.Nifti1Image(scan.tumour.transpose(2, 1, 0).astype(np.uint8), affine)
-    image.header.set_xyzt_units("mm")
-    nib.save(image, path)
+    rng = np.random.default_rng(job.seed)
+    scan = make_scan(rng, *job.signs)
+    write_series(rng, job.folder / "images" / job.patient / "portal_venous", job.patient, scan, job.style)
+    if job.mask:  # NIfTI's coordinates run to the right and to the front
+        affine = np.diag([-PIXEL, -PIXEL, THICKNESS, 1.0])
+        affine[:3, 3] = -scan.corner[0], -scan.corner[1], scan.corner[2]
+        image = nib.Nifti1Image(scan.tumour.transpose(2, 1, 0).astype(np.uint8), affine)
+        image.header.set_xyzt_units("mm")
+        nib.save(image, job.folder / "masks" / f"{job.patient}.nii.gz")

@@ -1,7 +1,5 @@
 """``fusekit synthesize-hmi``: the synthetic cohort, written where you want it."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -1,7 +1,6 @@
 """Write a scan as CT scanners do: one DICOM file per slice, in no order, with what belongs into a CT header."""
 
-from __future__ import annotations
-
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,10 +22,7 @@ class Style:
 
 
 def write_series(rng: np.random.Generator, folder: Path, patient: str, scan: Scan, style: Style) -> None:
-    """Write a scan into a new folder, one file per slice; ``rng`` draws the numbers in the files' names.
-
-    The patient's id also makes the UIDs.
-    """
+    """Write a scan into a new folder, one file per slice, in no order; the patient's id makes the UIDs."""
     folder.mkdir(parents=True)
     header = _header(patient, style)
     count = len(scan.hounsfield)
@@ -42,33 +38,21 @@ def write_series(rng: np.random.Generator, folder: Path, patient: str, scan: Sca
 
 
 def _header(patient: str, style: Style) -> Any:
-    """What all slices of a series share."""
     from pydicom.dataset import Dataset, FileMetaDataset
     from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
     header: Any = Dataset()
     header.file_meta = FileMetaDataset()
-    header.file_meta.MediaStorageSOPClassUID = CTImageStorage
+    header.file_meta.MediaStorageSOPClassUID = header.SOPClassUID = CTImageStorage
     header.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    header.SOPClassUID = CTImageStorage
-    header.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
-    header.Modality = "CT"
+    for keyword, value in tomllib.loads(Path(__file__).with_name("series.toml").read_text(encoding="utf-8")).items():
+        setattr(header, keyword, value)
     header.Manufacturer, header.ManufacturerModelName = style.maker, style.model
     header.PatientName, header.PatientID = f"SYNTHETIC^{patient}", patient
-    header.PatientBirthDate = header.PatientSex = header.StudyDate = header.StudyTime = ""
-    header.AccessionNumber = header.ReferringPhysicianName = header.StudyID = ""
-    header.StudyDescription, header.SeriesDescription = "SYNTHETIC ABDOMEN", "PORTAL VENOUS 5.0"
-    header.SeriesNumber, header.BodyPartExamined, header.KVP = 3, "ABDOMEN", 120
-    header.StudyInstanceUID = _uid(f"{patient} study")
-    header.SeriesInstanceUID = _uid(f"{patient} series")
-    header.FrameOfReferenceUID, header.PositionReferenceIndicator = _uid(f"{patient} frame"), ""
-    header.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
+    header.StudyInstanceUID, header.SeriesInstanceUID = _uid(f"{patient} study"), _uid(f"{patient} series")
+    header.FrameOfReferenceUID = _uid(f"{patient} frame")
     header.PixelSpacing, header.SliceThickness = [PIXEL, PIXEL], THICKNESS
-    header.SamplesPerPixel, header.PhotometricInterpretation = 1, "MONOCHROME2"
-    header.BitsAllocated = header.BitsStored = 16
-    header.HighBit, header.PixelRepresentation = 15, int(style.intercept == 0)
-    header.RescaleSlope, header.RescaleIntercept, header.RescaleType = 1, style.intercept, "HU"
-    header.WindowCenter, header.WindowWidth = 40, 400
+    header.PixelRepresentation, header.RescaleIntercept = int(style.intercept == 0), style.intercept
     return header
 
 
@@ -81,7 +65,6 @@ def _save(header: Any, hounsfield: np.ndarray, path: Path, name: str) -> None:
 
 
 def _save_localiser(header: Any, scan: Scan, path: Path, patient: str) -> None:
-    """A coronal overview, as a series of its own."""
     header.ImageType = ["ORIGINAL", "PRIMARY", "LOCALIZER"]
     header.SeriesInstanceUID, header.SeriesNumber = _uid(f"{patient} localiser"), 1
     header.SeriesDescription = "SCOUT"

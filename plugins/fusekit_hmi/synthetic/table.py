@@ -1,21 +1,13 @@
 """The clinical table of a synthetic cohort, with the oddities of real ones: gaps, bounds, later columns."""
 
-from __future__ import annotations
-
+import tomllib
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-#: Shares of patients without a value, whatever their invasion; columns in a row were measured together.
-GAPS = {
-    ("HBV-DNA (log10 IU/mL)",): 0.12,
-    ("CEA (ng/mL)", "CA19-9 (U/mL)"): 0.15,
-    ("PT (s)", "INR"): 0.05,
-    ("LDH (U/L)",): 0.10,
-    ("BMI",): 0.04,
-    ("glucose (mmol/L)",): 0.03,
-}
+_TABLE = tomllib.loads(Path(__file__).with_name("table.toml").read_text(encoding="utf-8"))
+
 #: The AFP assay's range in ng/mL, and the share of samples above it that were not diluted.
 AFP_RANGE, UNDILUTED = (0.61, 1210.0), 0.6
 
@@ -28,45 +20,17 @@ def write_table(rng: np.random.Generator, people: pd.DataFrame, path: Path) -> N
     people = people.sort_values("id", ignore_index=True)
     n, mvi = len(people), people["mvi"].to_numpy()
 
-    def rounded(name: str, digits: int = 1) -> pd.Series:
-        return people[name].round(digits).map(lambda value: f"{value:.{digits}f}")
-
-    def words(name: str, no: str, yes: str) -> np.ndarray:
-        return np.where(people[name] == 1, yes, no)
-
-    table = pd.DataFrame(
-        {
-            "patient_id": people["id"],
-            "sex": words("male", "F", "M"),
-            "age (years)": rounded("age", 0),
-            "BMI": rounded("bmi"),
-            "HBsAg": words("hbsag", "negative", "positive"),
-            "HBeAg": words("hbeag", "negative", "positive"),
-            "HBV-DNA (log10 IU/mL)": rounded("hbv_dna", 2),
-            "HCV-Ab": words("hcv", "negative", "positive"),
-            "cirrhosis": people["cirrhosis"],
-            "Child-Pugh": words("child_b", "A", "B"),
-            "AFP (ng/mL)": _afp(rng, people["afp"].to_numpy()),
-            "CEA (ng/mL)": rounded("cea", 2),
-            "CA19-9 (U/mL)": rounded("ca199"),
-            **{f"{name} (U/L)": rounded(name.lower(), 0) for name in ("ALT", "AST", "GGT", "ALP", "LDH")},
-            **{f"{name} (umol/L)": rounded(name.lower()) for name in ("TBIL", "DBIL")},
-            "ALB (g/L)": rounded("alb"),
-            "total protein (g/L)": rounded("protein"),
-            "PT (s)": rounded("pt"),
-            "INR": rounded("inr", 2),
-            "PLT (10^9/L)": rounded("plt", 0),
-            "WBC (10^9/L)": rounded("wbc", 2),
-            "Hb (g/L)": rounded("hb", 0),
-            "creatinine (umol/L)": rounded("creatinine", 0),
-            "glucose (mmol/L)": rounded("glucose"),
-            "tumour diameter (cm)": rounded("diameter"),
-            "mvi": mvi,
-        }
-    )
-    for columns, share in GAPS.items():
-        missing = rng.random(n) < share
-        for column in columns:
+    table = people[["id"]].rename(columns={"id": "patient_id"})
+    for name, (value, *how) in _TABLE["columns"].items():
+        if len(how) == 2:
+            table[name] = np.where(people[value] == 1, how[1], how[0])
+        else:
+            table[name] = people[value].round(how[0]).map(f"{{:.{how[0]}f}}".format)
+    table["AFP (ng/mL)"] = _afp(rng, people["afp"].to_numpy())
+    table["mvi"] = mvi
+    for gap in _TABLE["gaps"]:
+        missing = rng.random(n) < gap["share"]
+        for column in gap["columns"]:
             table[column] = table[column].mask(missing, pd.Series(rng.choice(EMPTY, n)))
     table["smoking"] = rng.choice(["never", "former", "current"], n)
     table.assign(**_afterwards(rng, mvi)).to_csv(path, index=False, lineterminator="\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,8 @@ import nibabel as untyped_nibabel
 import numpy as np
 import pytest
 
-from fusekit.data.draft.draft import draft, place_of
-from fusekit.data.draft.text import as_toml
+from fusekit.data.draft.draft import Draft, Found, as_toml, draft, look, place_of
+from fusekit.data.draft.pattern import Guess
 from fusekit.data.own.task import OwnTask
 from fusekit.errors import DataError, OptionError
 from fusekit.progress import Quiet
@@ -137,3 +138,86 @@ def test_odd_names_and_cells_still_make_a_toml(tmp_path: Path) -> None:
     cohort = OwnTask(out).scan(tmp_path, Quiet())
     assert [column.name for column in cohort.columns] == ['a "b" [x]', "two\nlines"]
     assert (len(cohort.scans), cohort.classes) == (12, ("p", "q"))
+
+
+def test_images_masks_tables_and_archives_are_told_apart(tmp_path: Path) -> None:
+    for name in (
+        "t.csv", "deep/labs.tsv", "a/1.nii.gz", "a/2.NII", "a/2_mask.nii.gz", "masks/1.nii.gz", "a/3.hdr", "a/3.img",
+        "p/x.png", "p/y.JPG", "raw.zip", "old.tar.gz", "notes.txt", "s/1/1.dcm", "s/1/2.dcm", "s/1/x.json",
+        ".hidden/z.nii", "a/._1.nii.gz", "a/segment_5.nii",
+    ):  # fmt: skip
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "s/2").mkdir()
+    (tmp_path / "s/2/IM0001").write_bytes(b"\0" * 128 + b"DICM")
+    (tmp_path / "s/3").mkdir()
+    (tmp_path / "s/3/IM0001").write_bytes(b"\0" * 128 + b"PNG?")
+    (tmp_path / "elsewhere").symlink_to(tmp_path / "a")
+    found = look(tmp_path)
+    assert found.images == {
+        "NIfTI": ["a/1.nii.gz", "a/2.NII", "a/3.hdr", "a/segment_5.nii"],
+        "picture": ["p/x.png", "p/y.JPG"],
+        "DICOM series": ["s/1", "s/2"],
+    }
+    assert found.masks == ["a/2_mask.nii.gz", "masks/1.nii.gz"]
+    assert found.tables == ["t.csv", "deep/labs.tsv"]
+    assert found.archives == ["old.tar.gz", "raw.zip"]
+    assert found.kind == "NIfTI"
+
+
+def test_an_empty_folder_has_no_kind_and_a_missing_one_is_named(tmp_path: Path) -> None:
+    assert look(tmp_path).kind == ""
+    with pytest.raises(DataError, match="there is no such folder"):
+        look(tmp_path / "nowhere")
+
+
+DRAFT = Draft(
+    folder=Path("data"),
+    table="t.csv",
+    found=Found(images={"NIfTI": ["1.nii"]}),
+    rows=10,
+    images=Guess("{id}.nii", ("id",), False, 10),
+    masks=None,
+    subject="id",
+    scan="",
+    label="y",
+    other_labels=(),
+    label_values={"0": 5, "1": 5},
+    columns=(),
+    groups=(),
+)
+
+
+def read(**changes: Any) -> dict[str, Any]:
+    return tomllib.loads(as_toml(replace(DRAFT, **changes), "data"))
+
+
+@pytest.mark.parametrize(
+    ("values", "classes"),
+    [
+        ({"1": 5, "0": 5}, ["0", "1"]),
+        ({"malignant": 7, "benign": 3}, ["benign", "malignant"]),
+        ({"Yes": 7, "No": 3}, ["No", "Yes"]),
+        ({"x": 3, "b": 7}, ["b", "x"]),  # unknown words: the rarer is the likelier case
+        ({"c": 1, "a": 2, "b": 3}, ["a", "b", "c"]),
+    ],
+)
+def test_the_positive_class_is_guessed_and_stated(values: dict[str, int], classes: list[str]) -> None:
+    entries = read(label_values=values)
+    assert entries["classes"] == classes
+    assert entries.get("positive") == (classes[1] if len(classes) == 2 else None)
+
+
+def test_rows_without_image_or_label_are_left_to_the_reader() -> None:
+    assert "rows_without_image" not in read()
+    entries = read(images=Guess("path", ("path",), True, 8), label_values={"0": 5, "1": 4})
+    assert entries["images"] == {"column": "path"}
+    assert entries["rows_without_image"] == "refuse"
+    assert entries["leave_out"] == [""]
+
+
+def test_slices_follow_the_kind_of_image() -> None:
+    assert read()["slices"] == {"plane": "axial", "space": "fraction", "start": 0.45, "stop": 0.55, "fit": "stretch"}
+    assert read(ct=True)["slices"]["window"] == [400, 40]
+    pictures = read(found=Found(images={"picture": ["1.png"]}))["slices"]
+    assert (pictures["start"], pictures["stop"], pictures["fit"]) == (0, 1, "pad")

@@ -368,7 +368,7 @@ def _j2k(k: int, data: FileDataset) -> None:
         (_lose("PixelSpacing"), r"IM07\.dcm: PixelSpacing missing"),
         (_lose("PixelData"), r"IM07\.dcm: the pixels cannot be decoded"),
         (_lose("Rows"), r"IM07\.dcm: the DICOM header is damaged"),
-        (_set(SeriesInstanceUID="1.2.4"), r"2 DICOM series; give one file of the right one: .*IM07\.dcm \(1 slices\)"),
+        (_set(SeriesInstanceUID="1.2.4"), r"2 DICOM series; name a file of the right one: .*IM07\.dcm \(1 slices\)"),
         (_set(SamplesPerPixel=3), r"IM07\.dcm: the DICOM image is in colour"),
         (_set(NumberOfFrames=2), r"IM07\.dcm: a multi-frame file \(CT Image Storage\)"),
         (_set(ImageOrientationPatient=[0, 1, 0, 1, 0, 0]), r"and IM07\.dcm differ in size, spacing or direction"),

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from fusekit.data.clinical.tables import read_table
-from fusekit.data.cohort import Column
-from fusekit.data.own.columns import classes_of, decides, duplicates, group, typed
+from fusekit.data.cohort import Column, Finding
+from fusekit.data.own.columns import classes_of, decides, group, typed
 from fusekit.data.own.description import OwnColumn
 from fusekit.data.own.join import Joined, Part
 from fusekit.errors import DataError
@@ -116,5 +116,18 @@ def test_a_column_decides_the_label_if_values_and_classes_go_together_one_to_one
     assert not decides(pd.Series(["x"] * 12), pd.Series([0] * 12))
 
 
-def test_ids_that_stand_twice_are_named_with_their_lines() -> None:
-    assert list(duplicates(labels("a", "b", "a"), "scan")) == ["scan 'a' on lines 2, 4"]
+def test_texts_that_count_as_missing_by_default_are_reported_unless_declared(tmp_path: Path) -> None:
+    table = one(tmp_path, "id,group,age\n1,NA,NA\n2,EU,3\n3,NA,4\n4,n/a,5\n5,,6\n")
+    findings: list[Finding] = []
+    (read_,) = typed(table, OwnColumn("group"), table.lines, findings)
+    assert read_[1].tolist() == [None, "EU", None, None, None]
+    assert [(found.code, found.items) for found in findings] == [
+        ("missing-text", ("column 'group': 'NA' in 2 rows", "column 'group': 'n/a' in 1 rows"))
+    ]
+    findings.clear()
+    typed(table, OwnColumn("group", missing=("na", "N/A")), table.lines, findings)
+    typed(table, OwnColumn("age"), table.lines, findings)  # among numbers NA can mean nothing else
+    assert not findings
+    (read_,) = typed(table, OwnColumn("group", "category", categories=("EU", "NA")), table.lines, findings)
+    assert read_[1].tolist() == ["NA", "EU", "NA", None, None]
+    assert [found.items for found in findings] == [("column 'group': 'n/a' in 1 rows",)]

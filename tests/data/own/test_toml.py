@@ -164,7 +164,7 @@ def test_more_classes_have_metrics_of_their_own(tmp_path: Path) -> None:
             "columns.a = {attribute = 'AFP', unit = 'pg'}\nlabel",
             r"has the unit 'pg'; AFP is understood in ng/mL, ug/L, IU/mL",
         ),
-        ("label", "columns.a = {attribute = 'AFP', low = 0}\nlabel", r"columns\.a\.low is known of an attribute"),
+        ("label", "columns.a = {attribute = 'AFP', low = 0}\nlabel", r"columns\.a\.low is known for an attribute"),
         ("label", "columns.age = {sign = true}\nlabel", r"columns\.age\.sign is no entry here; did you mean 'signed'"),
         ("label", "slices.plain = 'axial'\nlabel", r"slices\.plain does not fit: .* did you mean 'plane'"),
         ("label", "slices.plane = 'axle'\nlabel", r"slices\.plane does not fit: .*not 'axle'"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,11 +13,15 @@ import pandas as pd
 import pytest
 
 from fusekit.data import Cohort
-from fusekit.data.recipe.compare import KINDS, Difference, compare, count_subjects, pair, select
+from fusekit.data.recipe.compare import Difference, compare, count_subjects, pair, select
 from fusekit.data.recipe.recipe import Recipe
 from fusekit.errors import DataError
 from fusekit.progress import Quiet
 from tests.tiny import Tiny, write_image
+
+_PAGE = (Path(__file__).parents[3] / "docs/how-to/share-a-cohort.md").read_text(encoding="utf-8")
+#: Kinds of differences that the documentation explains.
+KINDS = set(re.findall(r"`([a-z]+-[a-z]+)`", "".join(re.findall(r"^\| (`[^|]*) \|", _PAGE, flags=re.MULTILINE))))
 
 
 def recipe_of(cohort: Cohort) -> Recipe:
@@ -249,7 +254,7 @@ def test_scans_pair_by_their_own_id_then_by_the_images() -> None:
 
 def test_repeated_ids_are_refused_before_anything_is_compared(cohort: Cohort, theirs: Recipe) -> None:
     twice = pd.concat([cohort.scans, cohort.scans.iloc[:1]])
-    with pytest.raises(DataError, match="1 scan ids stand twice"):
+    with pytest.raises(DataError, match="1 scan ids are repeated"):
         select(replace(cohort, scans=twice, clinical=cohort.clinical.loc[twice.index]), theirs)
 
 

@@ -201,7 +201,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], Any], str]] = {
     "no-digests": (lambda f: _replace_list(f, "scan,subject\na,b\n"), "columns missing: 'image_sha256', 'label_hmac'"),
     "twice": (
         lambda f: _replace_list(f, "scan,subject,image_sha256,label_hmac\na,b,c,d\na,b,c,d\n"),
-        r"scans\.csv, column 'scan': 'a' stands twice",
+        r"scans\.csv, column 'scan': 'a' is listed twice",
     ),
 }
 

@@ -1,6 +1,6 @@
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, cast
 
 import pandas as pd
 import pytest
@@ -277,7 +277,7 @@ def test_rules_of_ones_own_are_handed_on(tree: Path, monkeypatch: pytest.MonkeyP
 
     def keep(*arguments: object, **rules: object) -> object:
         handed.append(rules)
-        return read_clinical(*arguments)  # type: ignore[arg-type]
+        return cast("Any", read_clinical)(*arguments, None)
 
     monkeypatch.setattr("fusekit_adni.task.read_clinical", keep)
     AdniAdTask().scan(tree, Quiet())

@@ -248,7 +248,7 @@ OUTCOMES = {
 def test_baseline_scans_are_kept_and_everybody_else_is_listed_once() -> None:
     findings: list[Finding] = []
     scans = _scans(s1="bl m12", s2="bl", s3="bl m12", s4="m12", s5="bl", s6="bl")
-    kept = label_converters(scans, OUTCOMES, (), findings)
+    kept = label_converters(scans, OUTCOMES, (), findings, "phase")
     assert kept["label"].to_dict() == {"002_S_1_bl": 0, "002_S_2_bl": 1}
     assert kept["diagnosis_date"].tolist() == ["2011-02-03", ""]
     assert {f.code: f.items for f in findings} == {
@@ -264,7 +264,7 @@ def test_the_phase_is_that_of_the_baseline_visit() -> None:
     findings: list[Finding] = []
     scans = _scans(s1="bl m12", s2="bl", s3="bl", s4="bl", s5="bl")
     scans["phase"] = ["ADNI1", "ADNI2", "ADNI2", "ADNI2", "", "ADNI1"]
-    kept = label_converters(scans, OUTCOMES, ("ADNI2",), findings)
+    kept = label_converters(scans, OUTCOMES, ("ADNI2",), findings, "phase")
     assert kept["label"].to_dict() == {"002_S_2_bl": 1}
     assert {f.code: f.items for f in findings} == {
         "other-phase": ("002_S_1: ADNI1", "002_S_4: no phase known"),

@@ -5,7 +5,7 @@ import pytest
 
 from fusekit.data import Finding
 from fusekit.errors import DataError
-from fusekit_adni.labels.diagnosis import diagnoses, resolve_adnimerge, resolve_dxsum
+from fusekit_adni.labels.diagnosis import ADNIMERGE, DXSUM, diagnoses, resolve
 from fusekit_adni.tables.study import StudyTable, read_study_table
 
 
@@ -17,7 +17,7 @@ def _table(name: str, rid: list[int], visit: list[str | None], **columns: list[s
 
 
 def _resolved(**columns: list[str]) -> list[str]:
-    return resolve_dxsum(pd.DataFrame(columns)).fillna("").tolist()
+    return resolve(pd.DataFrame(columns), DXSUM).fillna("").tolist()
 
 
 def test_every_code_of_dxchange() -> None:
@@ -49,7 +49,7 @@ def test_the_columns_are_asked_in_their_order() -> None:
 
 
 def test_adnimerge_speaks_of_dementia() -> None:
-    found = resolve_adnimerge(pd.DataFrame({"DX": ["CN", "MCI", "Dementia", "NL", "AD", "", "SMC"]}))
+    found = resolve(pd.DataFrame({"DX": ["CN", "MCI", "Dementia", "NL", "AD", "", "SMC"]}), ADNIMERGE)
     assert found.fillna("").tolist() == ["CN", "MCI", "AD", "CN", "AD", "", ""]
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from fusekit_adni.labels.leaks import reason_to_leave_out
-from fusekit_adni.synthetic.names import ANALYTE_NAMES, LAB_CODES
+from fusekit_adni.synthetic.tables import ANALYTE_NAMES, LAB_CODES
 
 GIVE_AWAY = {
     "the label, or the future": "DX DX_bl DXCURREN DXCHANGE DXCONV DXCONTYP DXREV DXNORM DIAGNOSIS diagnosis_sc "

@@ -1,20 +1,27 @@
+from __future__ import annotations
+
 import csv
+import json
 import os
 import re
 from collections import Counter
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
 from fusekit.data import read
 from fusekit.progress import Quiet
+from fusekit_adni.converter_task import MciConverterTask
 from fusekit_adni.download.layouts import find_download
 from fusekit_adni.download.loni import read_visits
 from fusekit_adni.synthetic import download
-from fusekit_adni.synthetic.download import write_download
+from fusekit_adni.synthetic.download import write_download, write_followup
 from fusekit_adni.synthetic.subjects import Strengths, draw_subjects
 from fusekit_adni.task import AdniAdTask
 
@@ -140,3 +147,158 @@ def test_what_is_written_of_an_image_does_not_depend_on_the_diagnosis() -> None:
         error = (ill.var() / len(ill) + well.var() / len(well)) ** 0.5
         assert abs(ill.mean() - well.mean()) < 4 * error, name
     assert each["turned"].dropna().mean() == pytest.approx(0.3, abs=0.02)
+
+
+#: What a code of DXSUM means, written down again: 1 CN, 2 MCI, 3 AD.
+CHANGE = {1: 1, 2: 2, 3: 3, 4: 2, 5: 3, 6: 3, 7: 1, 8: 2, 9: 1}
+
+
+def _touch(scan: download._Scan) -> None:
+    scan.path.parent.mkdir(parents=True)
+    scan.path.touch()
+
+
+def _write_noise(scan: download._Scan) -> None:
+    import nibabel
+
+    nib: Any = nibabel  # its functions have no types
+    scan.path.parent.mkdir(parents=True, exist_ok=True)
+    noise = np.random.default_rng(scan.seed).integers(0, 1000, (16, 30, 16)).astype(np.int16)
+    nib.save(
+        nib.Nifti1Image(noise, np.diag([8.0, 6.0, 8.0, 1.0]) + np.array([[0, 0, 0, -60.0]] * 3 + [[0] * 4])), scan.path
+    )
+
+
+@pytest.fixture(scope="module")
+def followed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """300 people with MCI, whose image files are empty."""
+    folder = tmp_path_factory.mktemp("followed")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(download, "_write_scan", _touch)
+        write_followup(folder, Quiet(), seed=5, subjects=300)
+    return folder
+
+
+def _table(folder: Path, name: str) -> pd.DataFrame:
+    (path,) = (folder / "Study_Data").glob(f"{name}_*.csv")
+    return pd.read_csv(path, dtype=str, keep_default_na=False)
+
+
+def recount(folder: Path) -> dict[str, set[int]]:
+    """Who becomes what under the default rule, from the written tables alone and in another way: word by word."""
+    words: dict[int, dict[int, int]] = {}
+    for row in _table(folder, "DXSUM_PDXCONV_ADNIALL").to_dict("records"):
+        month = 0 if row["VISCODE2"] == "bl" else int(row["VISCODE2"][1:])
+        code = CHANGE.get(int(row["DXCHANGE"])) or {1: 1, 2: 2, 3: 3}.get(int(row["DXCURREN"]))
+        if code:
+            words.setdefault(int(row["RID"]), {})[month] = code
+    for row in _table(folder, "ADNIMERGE").to_dict("records"):  # fills in what the other does not know
+        code = {"CN": 1, "MCI": 2, "Dementia": 3}.get(row["DX"])
+        if code:
+            words.setdefault(int(row["RID"]), {}).setdefault(int(row["M"]), code)
+    found: dict[str, set[int]] = {}
+    with_scan = {int(path.name.rpartition("_")[2]) for path in (folder / "ADNI").iterdir()}
+    for rid in with_scan:
+        own = words.get(rid, {})
+        told = "".join(str(own[month]) for month in sorted(own))
+        within = "".join(str(own[month]) for month in sorted(own) if month <= 36)
+        if 0 not in own:
+            what = "no-baseline-diagnosis"
+        elif told[0] != "2":
+            what = "not-mci"
+        elif "1" in told or "32" in told:
+            what = "reverted"
+        elif "3" in told:
+            what = "progressive" if "3" in within else "late-conversion"
+        else:
+            what = "stable" if max(own) >= 36 else "short-follow-up"
+        found.setdefault(what, set()).add(rid)
+    return found
+
+
+REASONS = ("no-baseline-diagnosis", "not-mci", "reverted", "late-conversion", "short-follow-up")
+
+
+def test_the_task_reads_from_the_tables_what_stands_in_them(followed: Path) -> None:
+    cohort = MciConverterTask().scan(followed, Quiet())
+    cohort.check()
+    expected = recount(followed)
+    rids = cohort.scans["subject"].str.rpartition("_")[2].astype(int)
+    assert set(rids[cohort.scans["label"] == 0]) == expected["stable"]
+    assert set(rids[cohort.scans["label"] == 1]) == expected["progressive"]
+    listed = {
+        finding.code: {int(item.partition(":")[0].rpartition("_")[2]) for item in finding.items}
+        for finding in cohort.findings
+        if finding.code in REASONS
+    }
+    assert listed == {code: expected[code] for code in REASONS}
+    assert min(len(expected[code]) for code in REASONS) >= 2
+    assert set(cohort.scans["visit"]) == {"bl"}
+
+
+def test_the_phases_write_diagnoses_each_in_its_own_way(followed: Path) -> None:
+    table = _table(followed, "DXSUM_PDXCONV_ADNIALL")
+    first, second = table[table["Phase"] == "ADNI1"], table[table["Phase"] == "ADNI2"]
+    assert set(first["DXCHANGE"]) == {"-4"}
+    assert set(first["DXCURREN"]) == {"1", "2", "3", "-4"}
+    assert set(second["DXCURREN"]) == {"-4"}
+    assert set(second["DXCHANGE"]) >= {"1", "2", "3", "4", "5", "7"}
+    assert {"v03", "v05", "v11", "v21", "v31", "v41", "v06"} <= set(second["VISCODE"])
+    assert (second.loc[second["VISCODE"] == "v06", "VISCODE2"] == "m48").all()
+    assert 0.005 < table.duplicated().mean() < 0.04
+
+
+def test_a_change_leads_from_the_last_diagnosis_to_this_one(followed: Path) -> None:
+    table = _table(followed, "DXSUM_PDXCONV_ADNIALL").drop_duplicates()
+    entered = table.groupby("RID")["Phase"].first()
+    table = table[table["RID"].map(entered) == "ADNI2"]
+    before = {4: 1, 5: 2, 6: 1, 7: 2, 8: 3, 9: 3, 1: 1, 2: 2, 3: 3}
+    seen: Counter[int] = Counter()
+    for _, own in table.groupby("RID"):
+        codes = [int(code) for code in own.sort_values("EXAMDATE")["DXCHANGE"] if code != "-4"]
+        for earlier, later in pairwise(codes):
+            assert before[later] == CHANGE[earlier]
+            seen[later] += 1
+    assert seen[5] > 20
+    assert seen[7] > 2
+
+
+def test_it_is_a_task_as_tasks_should_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from fusekit.testing import check_task
+
+    monkeypatch.setattr(download, "_write_scan", _write_noise)
+    cohort = check_task(MciConverterTask(), tmp_path, subjects=20)
+    assert {"phase", "origin", "diagnosis_date"} <= set(cohort.groups)
+
+
+def test_a_followup_says_of_itself_what_it_is(followed: Path) -> None:
+    text = (followed / "README.txt").read_text(encoding="utf-8")
+    assert text.startswith("SYNTHETIC COHORT: nobody in this folder is real.")
+    assert "seed 5, 300 subjects with MCI at baseline" in text
+
+
+def test_the_whole_task_from_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cohort written, read, trained and tested; who was left out stands in the manifest."""
+    from fusekit.cli import program
+    from fusekit.extension import catalog
+
+    monkeypatch.setenv("FUSEKIT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(download, "_write_scan", _write_noise)  # brains take seconds each
+    arguments = ["--backbone", "resnet10t", "--image-size", "32", "--epochs", "1", "--fusion", "concat"]
+    columns = tmp_path / "columns.toml"
+    columns.write_text('people = ["AGE"]\n[[column]]\ntable = "APOERES"\ncolumn = "APGEN2"\nname = "second allele"\n')
+    arguments += ["-o", "synthetic.subjects=40", "--clinical", str(columns), "--out", str(tmp_path / "run")]
+    run = CliRunner().invoke(program(catalog()), ["run", "mci-converter", *arguments], catch_exceptions=False)
+    assert run.exit_code == 0, run.output
+    (folder,) = {path.parent for path in (tmp_path / "cache").rglob("Study_Data")}
+    expected = recount(folder)
+    manifest = json.loads((tmp_path / "run" / "manifest.json").read_text(encoding="utf-8"))
+    counts = {finding["code"]: finding["count"] for finding in manifest["findings"]}
+    assert {code: counts.get(code, 0) for code in REASONS} == {code: len(expected.get(code, ())) for code in REASONS}
+    assert manifest["config"]["options"]["task"] == {"clinical": str(columns)}
+    described = [json.loads(path.read_text("utf-8")) for path in (tmp_path / "run").rglob("bundle.json")]
+    assert [column["name"] for column in described[0]["clinical"]["columns"]] == ["AGE", "second allele"]
+    predictions = pd.read_csv(tmp_path / "run" / "predictions.csv")
+    tested = predictions["subject"].str.rpartition("_")[2].astype(int)
+    assert set(tested[predictions["label"] == 1]) <= expected["progressive"]
+    assert set(tested[predictions["label"] == 0]) <= expected["stable"]

@@ -6,8 +6,7 @@ import pytest
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
 
-from fusekit_adni.download.images import Image
-from fusekit_adni.download.strength import field_strength, is_expected
+from fusekit_adni.download.images import Image, field_strength, is_expected
 
 SIDECAR = (
     '<assessment name="MMSE"><assessmentScore attribute="MMSCORE">29.0</assessmentScore></assessment>'
