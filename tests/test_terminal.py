@@ -16,11 +16,11 @@ from fusekit.cli.findings import print_findings
 from fusekit.data import Finding
 from fusekit.errors import DataError
 from fusekit.experiment.evidence import gather_evidence
-from fusekit.experiment.folder import Run
 from fusekit.progress import Bars
 from fusekit.report.drawing.picture import draw
 from fusekit.report.figures.overview import overview
 from fusekit.report.page.page import page
+from fusekit.report.run import Run
 from fusekit.terminal import Terminal, styled, visible
 from tests.conftest import CommandLine
 from tests.fake_runs import fake_runs

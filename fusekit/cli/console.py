@@ -12,8 +12,8 @@ from rich.text import Text
 
 from fusekit.data.own.task import name_of
 from fusekit.evaluation.statistics import UNDEFINED, WHY_UNDEFINED, interval_text
-from fusekit.experiment.folder import FILES, FURTHER, Run
 from fusekit.extension import catalog
+from fusekit.report.run import FILES, FURTHER, Run
 from fusekit.terminal import Terminal, styled
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-    from fusekit.experiment.folder import Run
+    from fusekit.report.run import Run
 
 #: So many clinical columns are shown; shift.csv has all of them.
 SHOWN = 8

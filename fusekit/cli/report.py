@@ -38,7 +38,7 @@ def report(
     page = target / PAGE
     if not is_current(target, fingerprint(folders)):
         from fusekit.experiment.evidence import gather_evidence, write_report
-        from fusekit.experiment.folder import Run
+        from fusekit.report.run import Run
 
         page = write_report(gather_evidence([Run(folder) for folder in folders], target), target)
     console = Terminal()

@@ -26,9 +26,7 @@ LONGEST = 200
 def new_folder(out: Path) -> Iterator[Path]:
     """Give a temporary sibling of ``out`` to write into; it becomes ``out`` if all goes well, and goes away if not.
 
-    Raises:
-        OptionError: ``out`` exists and is not empty, or cannot be written.
-        DataError: the disk is full, or refuses a file.
+    OptionError if ``out`` is not empty or cannot be written; DataError if the disk is full, or refuses a file.
     """
     refuse_full(out)
     partial = out.with_name(f".{out.name}.{secrets.token_hex(6)}{PARTIAL}")
@@ -50,14 +48,8 @@ def new_folder(out: Path) -> Iterator[Path]:
 def growing(out: Path, aside: str) -> Iterator[Path]:
     """Give a folder to work in; it becomes ``out`` if all goes well, sealed, and stays for the next attempt if not.
 
-    The caller keeps other processes away from ``out``.
-
-    Args:
-        out: the folder to be.
-        aside: a folder in it that goes when all is done.
-
-    Raises:
-        DataError: the disk is full, or refuses a file.
+    The caller keeps other processes away from ``out``. ``aside`` is a folder in it that is removed when all is done.
+    DataError if the disk is full, or refuses a file.
     """
     partial = growing_at(out)
     with in_words(out):
@@ -84,11 +76,7 @@ def refuse_full(out: Path) -> None:
 
 
 def filled(out: Path) -> bool:
-    """Whether a folder that is to be written holds something, or a file is in its place.
-
-    Raises:
-        OptionError: no folder can be there, for its name or its place.
-    """
+    """Whether a folder to write holds something, or a file is in its place; OptionError if no folder can be there."""
     if (length := len(os.fsencode(out.name))) > LONGEST:
         raise OptionError(f"--out: the name {out.name[:40]}... takes {length} bytes. Choose one of {LONGEST} at most.")
     try:
@@ -99,12 +87,9 @@ def filled(out: Path) -> bool:
 
 
 def make_folder(folder: Path, out: Path, *, new: bool = False) -> list[Path]:
-    """Make a folder on the way to ``out`` (named in messages); return the parents that had to be made, nearest first.
+    """Make a folder on the way to ``out`` (for the message); return the parents that had to be made, nearest first.
 
-    Args:
-        folder: to be made.
-        out: for the message.
-        new: it must not be there, not as a link either.
+    A ``new`` one must not be there, not as a link either.
     """
     try:
         made = [parent for parent in folder.parents if not parent.exists()]

@@ -50,15 +50,8 @@ def read_json(path: Path, kind: type[T]) -> T:
 def parse_json(content: str | bytes, kind: type[T], where: str) -> T:
     """Read JSON as a kind: a dataclass is built, anything else comes as it is written, in its order.
 
-    Text is no number, and nesting is at most 200 deep.
-
-    Args:
-        content: JSON, UTF-8.
-        kind: a dataclass, a TypedDict, or ``dict[...]`` of such.
-        where: what to call it in messages.
-
-    Raises:
-        DataError: with the first place that is otherwise.
+    ``kind`` is a dataclass, a TypedDict, or ``dict[...]`` of such. Text is no number, and nesting is at most 200 deep.
+    DataError names ``where`` and the first place that is of another kind.
     """
     from dataclasses import is_dataclass
 

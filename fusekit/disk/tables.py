@@ -45,16 +45,10 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
 
 
 def read_written(source: Path | bytes, schema: Schema, where: str = "") -> pd.DataFrame:
-    """Read what ``write_table`` wrote: numbers to the last digit, all else as the text that it is.
+    """Read what ``write_table`` wrote (a file, or its content): numbers to the last digit, all else as text.
 
-    Args:
-        source: the file, or its content.
-        schema: types of columns. An empty cell is NaN in text and numbers; ``int`` and ``bool`` have none.
-        where: what to call the content in messages.
-
-    Raises:
-        DataError: it is no table, or a cell is not of its column's type.
-        OSError: the file cannot be read.
+    An empty cell is NaN in text and numbers; ``int`` and ``bool`` have none. ``where`` names the content in messages:
+    DataError if it is no table, or a cell is not of its column's type. OSError if the file cannot be read.
     """
     import pandas as pd
 

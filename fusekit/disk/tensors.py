@@ -17,12 +17,9 @@ if TYPE_CHECKING:
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> None:
-    """Write a safetensors file.
+    """Write a safetensors file of tensors on any device, which may share memory.
 
-    Args:
-        path: the file.
-        tensors: by name, on any device; they may share memory.
-        metadata: text by name, kept in the file's head, with a checksum of it and the tensors.
+    ``metadata`` is text by name for the file's head, which then also holds a checksum of it and the tensors.
     """
     from safetensors import SafetensorError
     from safetensors.torch import save_file

@@ -12,24 +12,22 @@ import pandas as pd
 from fusekit.data.own.task import name_of
 from fusekit.disk import table_bytes, write_bytes
 from fusekit.errors import DataError, first_ten
-from fusekit.experiment.folder import Run
 from fusekit.experiment.not_made import not_made, note_in
 from fusekit.experiment.setup.settings import FREE, identity_of
 from fusekit.extension import catalog
 from fusekit.report.evidence import Arm, Evidence
 from fusekit.report.kept import PAGE, computed, fingerprint, is_current, keep
 from fusekit.report.measures import measured
+from fusekit.report.run import Run
 
 
 def gather_evidence(runs: Sequence[Run], out: Path | None = None) -> Evidence:
     """Put runs of one cohort side by side, by arm and seed, in the order given.
 
     Runs whose fusion has one name but whose configurations differ are arms of their own, named by what differs. What
-    was computed for an earlier report of the very same runs in ``out`` is not computed again.
-
-    Raises:
-        DataError: no run; a folder that is no finished run; one arm and seed given twice; two runs of different tasks,
-            classes, cohorts, subjects, labels, folds or aggregations.
+    was computed for an earlier report of the very same runs in ``out`` is not computed again. DataError if there is no
+    run, a folder is no finished run, an arm and seed are given twice, or two runs are of different tasks, classes,
+    cohorts, subjects, labels, folds or aggregations.
     """
     if not runs:
         raise DataError("A report needs at least one run folder.")
@@ -59,11 +57,7 @@ def gather_evidence(runs: Sequence[Run], out: Path | None = None) -> Evidence:
 
 
 def _refuse_unreadable(run: Run) -> None:
-    """Read all that a report reads of a run folder.
-
-    Raises:
-        DataError: it is no finished run, or does not say what a report needs.
-    """
+    """Read all that a report reads; DataError if it is no finished run, or does not say what a report needs."""
     for name in ("title", "classes"):
         if not isinstance(run.manifest.get("task"), dict) or name not in run.manifest["task"]:
             raise DataError(
@@ -78,7 +72,7 @@ def _aggregate(one: Run) -> str:
 
 
 def _refuse_other_cohort(first: Run, second: Run) -> None:
-    """Two runs may stand in one report only if they asked the same of the same cohort."""
+    """Two runs go into one report only if they asked the same of the same cohort."""
     facts = {
         "the task": lambda one: name_of(str(one.manifest["task"].get("name", ""))),
         "the classes": lambda one: tuple(one.manifest["task"]["classes"]),
@@ -114,7 +108,7 @@ def _refuse_other_folds(runs: Sequence[Run]) -> None:
 
 def _refuse(first: Run, second: Run, what: str) -> None:
     raise DataError(
-        f"{first.folder} and {second.folder} cannot stand in one report; they differ in {what}. Runs to compare need "
+        f"{first.folder} and {second.folder} cannot be in one report; they differ in {what}. Runs to compare need "
         "the same cohort, and with the same seed the same folds."
     )
 
@@ -130,11 +124,8 @@ def _arms(runs: Sequence[Run]) -> tuple[Arm, ...]:
                 "one of them out."
             )
         seeds[run.seed] = run
-    return tuple(
-        Arm(name, str(own[0].manifest.get("kind", "fusion")), _reads(own[0]), tuple(own))
-        for name, seeds in grouped.items()
-        for own in [[seeds[seed] for seed in sorted(seeds)]]
-    )
+    ordered = {name: tuple(run for _, run in sorted(seeds.items())) for name, seeds in grouped.items()}
+    return tuple(Arm(name, _kind(own[0]), _reads(own[0]), own) for name, own in ordered.items())
 
 
 def _kind(one: Run) -> str:
@@ -156,9 +147,9 @@ def _names(read: Sequence[Run]) -> list[str]:
 
 def _flat(config: Mapping[str, Any]) -> dict[str, str]:
     """What makes it another arm: setting, or part and option -> value."""
-    own = identity_of(config, *FREE)
-    options = {f"{part}.{option}": v for part, own in own.pop("options", {}).items() for option, v in own.items()}
-    return {name: str(value) for name, value in (own | options).items()}
+    plain = identity_of(config, *FREE)
+    options = {f"{part}.{option}": v for part, own in plain.pop("options", {}).items() for option, v in own.items()}
+    return {name: str(value) for name, value in (plain | options).items()}
 
 
 def _reads(one: Run) -> frozenset[str]:
@@ -197,10 +188,7 @@ def write_report(evidence: Evidence, out: Path) -> Path:
     """Write ``report.html`` and its figures as SVG, PNG and CSV into a folder; return the page.
 
     The same evidence gives the same bytes. Files of an earlier report there are replaced. Figures that cannot be drawn
-    are named on the page, and in the manifest if the folder is a run.
-
-    Raises:
-        DataError: the folder cannot be written.
+    are named on the page, and in the manifest if the folder is a run. DataError if the folder cannot be written.
     """
     from fusekit.report.figures.sections import sections
     from fusekit.report.page.page import page

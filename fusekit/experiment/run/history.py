@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from fusekit.disk import write_table
-from fusekit.experiment.folder import Run
+from fusekit.report.run import Run
 
 HISTORY = "history.csv"
 
@@ -20,7 +20,7 @@ class History:
     It is part of a training's checkpoint: after a resume, the file has the rows of that moment again.
     """
 
-    def __init__(self, folder: Path, notify: Callable[[Run, int, dict[str, float]], None] | None = None):
+    def __init__(self, folder: Path, notify: Callable[[Run, int, dict[str, float]], None] = lambda *_: None):
         self.folder, self.notify = folder, notify
         self.rows: list[dict[str, float]] = []
 
@@ -28,8 +28,7 @@ class History:
         """Write the row of the epoch, then notify."""
         self.rows.append({"epoch": epoch, **{name: float(value) for name, value in scores.items()}})
         self._write()
-        if self.notify:
-            self.notify(Run(self.folder), epoch, scores)
+        self.notify(Run(self.folder), epoch, scores)
 
     def state_dict(self) -> dict[str, Any]:
         """The rows."""

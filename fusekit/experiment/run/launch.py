@@ -25,20 +25,14 @@ from fusekit.progress import Quiet
 from fusekit.training import Processes, ProcessLostError, stoppable
 from fusekit.training.machines.processes import others_watched
 
-#: What a process runs that this one starts.
-PROGRAM = "from fusekit.experiment.run.launch import main; main()"
-
 
 @contextmanager
 def launched(plan: Plan) -> Iterator[Plan]:
     """Give the plan with the processes that train it together, and start those that are missing.
 
     torchrun and srun start all processes of a run themselves, and each of them comes here. Otherwise this one starts
-    the others on this machine, sends them the configuration, and sees to it that none outlives it.
-
-    Raises:
-        ProcessLostError: one that was started has ended at once.
-        FusekitError: the processes were not started with the same configuration.
+    the others on this machine, sends them the configuration, and sees to it that none outlives it. ProcessLostError if
+    one has ended at once; FusekitError if the processes were not started with the same configuration.
     """
     config = plan.config
     if config.devices * config.nodes == 1:
@@ -108,7 +102,7 @@ def _start(others: list[subprocess.Popen[str]], config: Settings, threads: int) 
     """Start them and wait until each is ready to join: joining itself would wait for one that is not."""
     for rank in range(1, config.devices):
         own = {RANK: str(rank), SIZE: str(config.devices), "OMP_NUM_THREADS": str(threads)}
-        command = [sys.executable, "-c", PROGRAM]
+        command = [sys.executable, "-c", "from fusekit.experiment.run.launch import main; main()"]
         pipe = subprocess.PIPE
         process = subprocess.Popen(command, env=os.environ | own, stdin=pipe, stdout=pipe, text=True)  # noqa: S603
         others.append(process)

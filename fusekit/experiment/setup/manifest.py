@@ -18,18 +18,8 @@ from fusekit.extension import catalog
 
 #: Distributions whose version can change a number.
 RECORDED = (
-    "fusekit",
-    "torch",
-    "timm",
-    "numpy",
-    "pandas",
-    "scipy",
-    "scikit-learn",
-    "statsmodels",
-    "nibabel",
-    "pydicom",
-    "nilearn",
-    "lightning-fabric",
+    *("fusekit", "torch", "timm", "numpy", "pandas", "scipy", "scikit-learn", "statsmodels"),
+    *("nibabel", "pydicom", "nilearn", "lightning-fabric"),
 )
 
 

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 #: What is trained where neither a fusion nor a baseline is named.
 FUSION = "rbca"
-
 #: The part before the dot in ``-o part.option=value`` -> where its options are declared; empty where names decide.
 PARTS = {
     "task": "",
@@ -47,9 +46,7 @@ def is_own(task: str) -> bool:
 def check_names(values: Mapping[str, Any], options: Mapping[str, Mapping[str, Any]]) -> None:
     """Look up every name and every option, importing neither torch nor a part.
 
-    Raises:
-        UnknownName: with the nearest.
-        OptionError: there is no such part or option, or what is trained lacks the part.
+    UnknownName with the nearest; OptionError if there is no such part or option, or what is trained lacks the part.
     """
     known = catalog()
     registries = {"fusion": known.fusions, "baseline": known.baselines, "backbone": known.backbones}
@@ -109,12 +106,11 @@ def _named(values: Mapping[str, Any], options: Mapping[str, Mapping[str, Any]]) 
     has = parts_of(values) if asked else {}
     for part in asked:
         if part not in has:
-            what = (
-                f"baseline {values['baseline']!r}"
-                if values.get("baseline")
-                else f"fusion {values.get('fusion') or FUSION!r}"
+            kind = "baseline" if values.get("baseline") else "fusion"
+            raise OptionError(
+                f"the {kind} {values.get(kind) or FUSION!r} has no {part}, so it takes no options for it; it has: "
+                f"{', '.join(has)}."
             )
-            raise OptionError(f"the {what} has no {part}, so it takes no options for it; it has: {', '.join(has)}.")
     return named | {part: own for part, own in has.items() if own and part in asked}
 
 
@@ -191,10 +187,8 @@ def task_factory(name: str) -> Callable[..., Any]:
 def open_task(name: str, options: Mapping[str, Mapping[str, Any]]) -> Task:
     """Build a task from its name, or from the path of a TOML, and its part of the options.
 
-    Raises:
-        UnknownName: no such task, with the nearest.
-        OptionError: an option does not exist or does not take its value.
-        DataError: the TOML does not fit.
+    UnknownName with the nearest; OptionError if an option does not exist or does not take its value; DataError if the
+    TOML does not fit.
     """
     from fusekit.data import Task
 

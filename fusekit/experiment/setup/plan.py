@@ -63,12 +63,10 @@ class Plan:
 
 
 def make_plan(config: Settings) -> Plan:
-    """Check every name and option of a configuration.
+    """Check every name and option of a configuration, and build its parts.
 
-    Raises:
-        UnknownName: a task, fusion, backbone, part, metric or tracker is not registered.
-        OptionError: an option does not exist or does not take its value, the device is not there, or the backbone
-            does not take such slices.
+    UnknownName if a name is not registered; OptionError if an option does not exist or does not take its value, the
+    device is not there, or the backbone does not take such slices.
     """
     options = config.options
     task = open_task(config.task, options)
@@ -81,7 +79,11 @@ def make_plan(config: Settings) -> Plan:
         augment=AugmentOptions(**options.get("augment", {})),
         fabric=fabric_for(config.device, config.precision, config.devices, config.nodes),
     )
-    _refuse_mirrored(plan)
+    if plan.augment.flip and plan.slices.plane == "sagittal":
+        raise OptionError(
+            "augment.flip mirrors left and right, and a sagittal slice shows front and back. Leave it out, or choose "
+            "slices.plane=coronal, axial or volume."
+        )
     if plan.training.compile:
         require_compiler()
         if config.devices * config.nodes > 1 and plan.training.sync_batchnorm:
@@ -100,20 +102,12 @@ def make_plan(config: Settings) -> Plan:
         return plan
     for _, candidate in config.candidates() if config.search else ():
         make_plan(candidate)
-    with torch.device("meta"):  # no memory and no arithmetic: only to hear what the parts say to their options
+    with torch.device("meta"):  # no memory and no arithmetic: only whether the parts take their options
         model = plan.build_model(columns=1)
     if model.backbone is not None:
         _refuse_other_rank(plan, model.backbone.spatial_dims)
         check_image(model, (config.image_size,) * model.backbone.spatial_dims)
     return plan
-
-
-def _refuse_mirrored(plan: Plan) -> None:
-    if plan.augment.flip and plan.slices.plane == "sagittal":
-        raise OptionError(
-            "augment.flip mirrors left and right, and a sagittal slice shows front and back. Leave it away, or choose "
-            "slices.plane=coronal, axial or volume."
-        )
 
 
 def _refuse_other_rank(plan: Plan, dims: int) -> None:
