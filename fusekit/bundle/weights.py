@@ -46,17 +46,11 @@ class Allowance(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch le
 
 
 def rebuild(build: Callable[[], FusionModel], weights: Path, description: Path, checksum: str | None) -> FusionModel:
-    """Build a model that a file describes, and give it the weights of another.
+    """Build a model that a ``description`` (its file, for messages) has, and give it the weights of another file.
 
-    Args:
-        build: the model, with new weights, which it may draw: the caller's random numbers stay as they are.
-        weights: a safetensors file.
-        description: the file, for messages.
-        checksum: of the file of the weights, where the description has it.
-
-    Raises:
-        UnknownName: a part's plugin is not installed.
-        DataError: the weights do not fit the description, or one is not a finite number.
+    ``build`` may draw new weights: the caller's random numbers stay as they are. ``checksum`` is that of the file with
+    the weights, if known. UnknownName if a part's plugin is not installed; DataError if the weights do not fit the
+    description, or one is not a finite number.
     """
     shapes = shapes_of(weights)
     if checksum is not None and checksum_of(weights) != checksum:
@@ -88,11 +82,7 @@ def rebuild(build: Callable[[], FusionModel], weights: Path, description: Path, 
 
 
 def shapes_of(path: Path) -> dict[str, tuple[int, ...]]:
-    """Name -> shape of the tensors in a file, from its head alone.
-
-    Raises:
-        DataError: it is no regular safetensors file.
-    """
+    """Name -> shape of the tensors in a file, from its head alone; DataError if it is no regular safetensors file."""
     try:
         with safe_open(regular(path), framework="pt") as file:
             return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118  (no mapping)
@@ -101,11 +91,7 @@ def shapes_of(path: Path) -> dict[str, tuple[int, ...]]:
 
 
 def refuse_other(path: Path, given: Mapping[str, tuple[int, ...]], expected: Mapping[str, tuple[int, ...]]) -> None:
-    """Compare names and shapes.
-
-    Raises:
-        DataError: with the first tensor that differs.
-    """
+    """Compare names and shapes; DataError with the first tensor that differs."""
     for name in [*expected, *given]:
         if given.get(name) != expected.get(name):
             said = [f"the shape {shapes[name]}" if name in shapes else "nothing" for shapes in (given, expected)]

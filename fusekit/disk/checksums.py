@@ -38,10 +38,7 @@ def signed(content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def seal(folder: Path, name: str, files: Iterable[Path] | None = None) -> None:
-    """Write into a folder the checksums of its finished ``files`` (all if not given), and its future name.
-
-    The name is empty if the folder may be renamed.
-    """
+    """Write into a folder the checksums of ``files`` (default: all), and its name to be; empty if it may change."""
     found = sorted(path for path in (files or folder.rglob("*")) if path.is_file() and path != folder / SEAL)
     sums = {path.relative_to(folder).as_posix(): checksum_of(path) for path in found}
     write_json(folder / SEAL, signed({"folder": name, "files": sums}))

@@ -20,10 +20,7 @@ _KINDS = {stat.S_IFIFO: "a named pipe", stat.S_IFCHR: "a device", stat.S_IFBLK: 
 
 
 def regular(path: Path) -> Path:
-    """Refuse what never ends, or would wait for a writer, where a file is to be read; links are followed.
-
-    DataError if it is neither a file nor a folder, or no system takes its name; OSError, e.g. if it is not there.
-    """
+    """Refuse by DataError what is neither file nor folder: it never ends, or waits for a writer. Links are followed."""
     try:
         mode = path.stat().st_mode
     except (OSError, ValueError) as error:
@@ -49,10 +46,7 @@ def read_named(path: Path) -> bytes:
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """Give an empty file beside ``path`` to write to; it replaces ``path`` once all of it is on the disk.
-
-    Its name cannot be foreseen, and a link there is never followed. After an OSError ``path`` is as it was.
-    """
+    """Give an empty file beside ``path``, under a random name; it replaces ``path`` once all of it is on the disk."""
     new = path.with_name(f".{path.name[:50]}.{secrets.token_hex(6)}.new")
     flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0)
     handle = os.open(new, flags, 0o666)

@@ -87,10 +87,7 @@ def filled(out: Path) -> bool:
 
 
 def make_folder(folder: Path, out: Path, *, new: bool = False) -> list[Path]:
-    """Make a folder on the way to ``out`` (for the message); return the parents that had to be made, nearest first.
-
-    A ``new`` one must not be there, not as a link either.
-    """
+    """Make a folder (``new``: it must not be there) on the way to ``out``; return the parents made, nearest first."""
     try:
         made = [parent for parent in folder.parents if not parent.exists()]
         folder.mkdir(parents=True, exist_ok=not new)

@@ -11,11 +11,7 @@ from fusekit.extension.registry import Register, Registry, suggest
 
 
 class Catalog:
-    """The components that the loaded plugins register: ``catalog.heads`` and so for every kind.
-
-    Raises:
-        PluginError: a plugin registers what cannot be registered, or a name that is taken.
-    """
+    """The components that the loaded plugins register, ``catalog.heads`` and so on; PluginError names who is wrong."""
 
     def __init__(self, host: PluginHost):
         self.host = host

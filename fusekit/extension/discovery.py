@@ -54,8 +54,7 @@ class PluginHost:
     def add(self, module: object, plugin: Plugin) -> None:
         """Add one plugin: a module, or any object whose attributes are hook implementations.
 
-        Raises:
-            PluginError: it does not fit a hook, or has a function that was meant as a hook and is none.
+        PluginError if it does not fit a hook, or has a function that was meant as a hook and is none.
         """
         if wrong := list(mistakes(module)):
             raise PluginError("\n".join([f"{plugin} does not fit the hooks: {wrong[0]}", *wrong[1:], plugin.way_out]))
@@ -82,8 +81,7 @@ class PluginHost:
     def call(self, plugin: Plugin, hook: str, **arguments: Any) -> Any:
         """Call one plugin's implementation of a hook; of several, the first answer that is not None counts.
 
-        Raises:
-            PluginError: it raised anything but one of FuseKit's own errors.
+        PluginError for whatever it raises that is none of FuseKit's own errors.
         """
         answers = []
         for implementation in self._implementations(hook):

@@ -187,10 +187,7 @@ def _declares(part: str, name: str | None, made: Any, *sizes: str) -> None:
 
 
 def check_image(model: FusionModel, size: tuple[int, ...]) -> None:
-    """Refuse, by OptionError, a backbone that does not take images of a size, or gives other features than it says.
-
-    Leaves it in evaluation mode. Costs no arithmetic where the model was built on the meta device.
-    """
+    """Refuse, by OptionError, a backbone that does not take images of a size, or gives other features than it says."""
     backbone = model.backbone
     if backbone is None:
         return

@@ -11,17 +11,6 @@ from fusekit.training.machines.processes import ALONE, Processes, ProcessLostErr
 from fusekit.training.options import TrainingOptions
 
 __all__ = [
-    "ALONE",
-    "AugmentOptions",
-    "Checkpoint",
-    "NonFiniteError",
-    "ProcessLostError",
-    "Processes",
-    "SliceDataset",
-    "TrainingOptions",
-    "difference",
-    "fabric_for",
-    "repeatable",
-    "stoppable",
-    "train",
-]
+    "ALONE", "AugmentOptions", "Checkpoint", "NonFiniteError", "ProcessLostError", "Processes", "SliceDataset",
+    "TrainingOptions", "difference", "fabric_for", "repeatable", "stoppable", "train",
+]  # fmt: skip

@@ -65,11 +65,8 @@ def train(
             resumes from it and ends with the same weights, on a CPU bit by bit.
 
     Raises:
-        NonFiniteError: a loss is not finite, with epoch, batch and its rows.
-        BatchTooLargeError: a batch does not fit, with the size that does.
-        Interrupted: a signal came (see ``stoppable``).
+        NonFiniteError, BatchTooLargeError, Interrupted, ProcessLostError: as each says.
         DataError: the checkpoint is of another training; there are fewer slices than processes.
-        ProcessLostError: another process has ended.
     """
     least = processes.size * (1 if options.sync_batchnorm else 2)
     order = EpochBatches(len(dataset), batch_size, seed, processes, least)

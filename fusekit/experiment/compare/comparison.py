@@ -129,10 +129,7 @@ def compare(
 
 
 def launcher_for(name: str, jobs: int | None, options: Mapping[str, Any], folder: Path) -> Local | Slurm:
-    """Choose what checks configurations and runs their trainings; a cluster's logs go to ``folder``.
-
-    OptionError if there is no such launcher, an option does not fit, or Slurm is not there.
-    """
+    """Choose what checks configurations and runs trainings; OptionError if there is no such launcher or option."""
     slurm = SlurmOptions(**read_options(LAUNCHER, SlurmOptions, options))
     if name == "local":
         return Local(jobs or 1)

@@ -15,10 +15,7 @@ HISTORY = "history.csv"
 
 
 class History:
-    """A row per epoch, in ``history.csv`` of a fold's folder; followers are notified of each.
-
-    It is part of a training's checkpoint: after a resume, the file has the rows of that moment again.
-    """
+    """A row per epoch, in a fold's ``history.csv``, which follows its checkpoint; followers are notified of each."""
 
     def __init__(self, folder: Path, notify: Callable[[Run, int, dict[str, float]], None] = lambda *_: None):
         self.folder, self.notify = folder, notify

@@ -44,7 +44,7 @@ def arms_of(
 def check_arms(
     file: Mapping[str, Any], given: Mapping[str, Any], fusions: Sequence[str], baselines: Sequence[str]
 ) -> dict[str, dict[str, Any]]:
-    """Arm -> what is asked of it, every name looked up without torch; arguments and errors as ``arms_of``.
+    """Arm -> what is asked of it, every name looked up without torch; otherwise as ``arms_of``.
 
     An option of ``ARM:part`` is for that arm. One of a part alone is for every arm that has the part, each of which
     must take it; one of a file, which may have been written for one arm, is for every arm that takes it.

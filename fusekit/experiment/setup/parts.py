@@ -44,10 +44,7 @@ def is_own(task: str) -> bool:
 
 
 def check_names(values: Mapping[str, Any], options: Mapping[str, Mapping[str, Any]]) -> None:
-    """Look up every name and every option, importing neither torch nor a part.
-
-    UnknownName with the nearest; OptionError if there is no such part or option, or what is trained lacks the part.
-    """
+    """Look up every name and option without importing torch or a part; UnknownName or OptionError with the nearest."""
     known = catalog()
     registries = {"fusion": known.fusions, "baseline": known.baselines, "backbone": known.backbones}
     for name, registry in registries.items():
@@ -137,10 +134,7 @@ def typed(part: str, chosen: Mapping[str, Any], values: Mapping[str, Any], task:
 
 
 def without_defaults(part: str, chosen: Mapping[str, Any], values: Mapping[str, Any], task: Task) -> dict[str, Any]:
-    """Leave out what is the default anyway, so that spelling it out makes no other run.
-
-    With a recipe, the options of the cohort stay: they may differ from the recipe's.
-    """
+    """Leave out what is the default anyway; with a recipe, whose options may differ, not of the cohort."""
     if part == "track" or ("recipe" in values and part in ("task", "synthetic")):
         return dict(chosen)
     defaults = _defaults(part, values, task)
@@ -187,8 +181,7 @@ def task_factory(name: str) -> Callable[..., Any]:
 def open_task(name: str, options: Mapping[str, Mapping[str, Any]]) -> Task:
     """Build a task from its name, or from the path of a TOML, and its part of the options.
 
-    UnknownName with the nearest; OptionError if an option does not exist or does not take its value; DataError if the
-    TOML does not fit.
+    UnknownName with the nearest; OptionError for an option, DataError for a TOML that does not fit.
     """
     from fusekit.data import Task
 

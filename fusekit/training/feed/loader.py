@@ -67,10 +67,8 @@ class SliceDataset(Dataset[Batch]):
 class EpochBatches(Sampler[list[int]]):
     """The batches of an epoch: their order is a function of (seed, epoch), and each process takes its share of each.
 
-    A last batch of fewer than ``least`` slices, on which batch normalisation fails, is left out of several.
-
-    Attributes:
-        sizes: slices in each batch, of all processes together; none if there are fewer slices than processes.
+    A last batch of fewer than ``least`` slices, on which batch normalisation fails, is left out of several. ``sizes``
+    are slices per batch, of all processes together; none if there are fewer slices than processes.
     """
 
     def __init__(self, length: int, batch_size: int, seed: int, processes: Processes = ALONE, least: int = 2):
@@ -80,10 +78,8 @@ class EpochBatches(Sampler[list[int]]):
         self.epoch, self.done = 0, 0
 
     def start_epoch(self, epoch: int, done: int = 0) -> None:
-        """Choose the permutation, without the first ``done`` batches of an epoch that is resumed.
-
-        Not called ``set_epoch``: Fabric would call that with a count of its own.
-        """
+        """Choose the permutation, without the first ``done`` batches of an epoch that is resumed."""
+        # Not called set_epoch: Fabric would call that with a count of its own.
         self.epoch, self.done = epoch, done
 
     def __len__(self) -> int:
@@ -96,11 +92,7 @@ class EpochBatches(Sampler[list[int]]):
 
 
 def loader_for(dataset: SliceDataset, batches: EpochBatches, workers: int = 0, pin: bool = False) -> DataLoader[Batch]:
-    """Read batches in their order.
-
-    ``workers`` processes read; they start anew with every epoch, so that this process draws the same random numbers as
-    without them. ``pin`` reads into memory that a GPU can copy from while it computes.
-    """
+    """Read batches in order. Workers start anew with each epoch, so that this process draws the same random numbers."""
     return DataLoader(dataset, batch_sampler=batches, collate_fn=_as_is, num_workers=workers, pin_memory=pin)
 
 

@@ -23,10 +23,7 @@ class NonFiniteError(SharedError):
 
 
 class FiniteLosses:
-    """Looks at the loss of every batch: at once on a CPU, every 50 batches and at the end elsewhere.
-
-    Processes look together, each at the losses of its share: what one finds, all raise.
-    """
+    """Looks at every batch's loss: at once on a CPU, every 50 batches elsewhere. What one process finds, all raise."""
 
     def __init__(self, device: torch.device, processes: Processes = ALONE):
         self.processes = processes

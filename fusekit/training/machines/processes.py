@@ -52,7 +52,7 @@ class Processes:
         return self.rank == 0
 
     def part(self, count: int) -> slice:
-        """The share of this one, of ``count`` things in a row: shares differ by one at most and leave nothing out."""
+        """Its share of ``count`` things in a row: shares differ by one at most and leave nothing out."""
         return slice(count * self.rank // self.size, count * (self.rank + 1) // self.size)
 
     def gather(self, value: T) -> list[T]:

@@ -35,10 +35,7 @@ class Factor:
 
 
 def schedule_for(optimizer: Optimizer, options: TrainingOptions, epochs: int, steps: int) -> LRScheduler | None:
-    """A scheduler to be stepped after every step of the optimizer; None where the rate is constant.
-
-    ``steps`` are per epoch; the optimizer's rate is the highest that will be used.
-    """
+    """A scheduler, to step after the optimizer, for so many steps per epoch; None where the rate is constant."""
     if options.schedule == "constant" and not options.warmup:
         return None
     warmup = min(round(options.warmup * steps), epochs * steps)
