@@ -60,4 +60,4 @@ def attempt(what: str, failed: Callable[[str], None] | None) -> Iterator[None]:
         if failed is None:
             raise
         said = str(error) if isinstance(error, FusekitError) else f"{type(error).__name__}: {error}"
-        failed(f"{what} could not be made: {said.rstrip('.')}.")
+        failed(f"{what} could not be made: {' '.join(said.split()).rstrip('.')}.")

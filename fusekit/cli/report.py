@@ -44,7 +44,5 @@ def report(
     console = Terminal()
     if any(read_json(folder / "manifest.json", Manifest).get("synthetic") for folder in folders):
         console.print(styled(("SYNTHETIC cohort", "bold yellow"), ": nothing in the report is about patients."))
-    console.print(
-        styled("The report lies in ", (str(page), "bold"), f", its figures in {page.parent / 'figures'}"),
-        soft_wrap=True,
-    )
+    lies = styled("The report lies in ", (page, "bold"), ", its figures in ", page.parent / "figures")
+    console.print(lies, soft_wrap=True)

@@ -6,7 +6,7 @@ and recall the label, and it can do so with labels that mean nothing (Wen 2020, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -21,7 +21,7 @@ from fusekit.data import Cohort, Pixels, SlicePolicy, SliceStore, Task, assign_f
 from fusekit.data.store.cache import cache_folder
 from fusekit.disk import new_folder, write_json, write_table
 from fusekit.errors import OptionError
-from fusekit.evaluation import prediction_table, score
+from fusekit.evaluation import Metric, prediction_table, score
 from fusekit.evaluation.metrics.classes import Accuracy
 from fusekit.evaluation.metrics.ranking import AreaUnderCurve
 from fusekit.experiment.setup import manifest
@@ -34,41 +34,36 @@ from fusekit.progress import Progress
 from fusekit.report.figures.inflation import inflation
 from fusekit.training import SliceDataset, TrainingOptions, fabric_for, repeatable, train
 
-#: What is taken unless something else is given: small enough for a few minutes on two cores.
+#: Unless something else is given: small enough for a few minutes on two cores.
 DEFAULTS: Mapping[str, Any] = {
     "backbone": "resnet10t",
     "image_size": 48,
+    "folds": 3,
     "epochs": 15,
     "batch_size": 16,
     "lr": 1e-3,
-    "folds": 3,
 }
-
 #: At most so many subjects, and so many neighbouring slices of each, from the middle of the volume.
 SUBJECTS, SLICES = 100, 6
 MIDDLE = (0.4, 0.6)
-
 #: The fold that is tested.
 TESTED = 0
-
+METRICS: Mapping[str, Metric] = {"accuracy": Accuracy(), "auc": AreaUnderCurve()}
 #: The trainings: what the labels are, and what was dealt into folds.
 SETTINGS = (("true", "slice"), ("true", "subject"), ("shuffled", "slice"), ("shuffled", "subject"))
 
 
 @dataclass(frozen=True)
 class Demonstration:
-    """What came out.
+    """The scores of every training, and of how many subjects and slices.
 
-    Args:
-        folder: holds scores.csv, inflation.png and manifest.json.
-        scores: one row per training, level and metric: labels, split, level, metric, value, low, high (95 % limits over
-            subjects), rows, subjects.
-        chance: accuracy of always naming the commoner class.
+    ``scores`` has a row per training, level and metric: labels, split, level, metric, value, low, high (95 % limits over
+    subjects), rows, subjects.
     """
 
-    folder: Path
+    folder: Path  # holds scores.csv, inflation.png and manifest.json
     scores: pd.DataFrame
-    chance: float
+    chance: float  # accuracy of always naming the commoner class
     subjects: int
     slices: int
     synthetic: bool
@@ -77,11 +72,8 @@ class Demonstration:
 def demonstrate(given: Mapping[str, Any], progress: Progress) -> Demonstration:
     """Train the same small network on the image alone, four times, and compare what each split promises.
 
-    ``given`` wins over ``DEFAULTS``. Slices come from the middle of the volume unless ``options`` sets them.
-
-    Raises:
-        OptionError: a name or value does not fit, or the task's items are whole volumes, of which a subject has one.
-        DataError: the cohort cannot be read, or has too few subjects.
+    ``given`` wins over ``DEFAULTS``. Slices come from the middle of the volume unless ``options`` sets them. OptionError
+    if the task's items are whole volumes, of which a subject has one.
     """
     config = Settings.of(merge(DEFAULTS, given))
     task = open_task(config.task, config.options)
@@ -99,8 +91,17 @@ def demonstrate(given: Mapping[str, Any], progress: Progress) -> Demonstration:
         cohort = _some(read_cohort(config, task, progress), config.seed)
         store = build_store(cohort.scans, policy, config.image_size, cache_folder("slices"), progress)
         rows = _middle(store.rows).join(cohort.scans[["subject", "label"]], on="scan").rename_axis("row")
-        with repeatable():
-            scores = pd.concat(list(_train_all(config, task, policy, store, rows, progress)), ignore_index=True)
+        subjects, found = rows.groupby("subject")["label"].first(), []
+        shuffled = pd.Series(np.random.default_rng(config.seed).permutation(subjects.to_numpy()), subjects.index)
+        for labels, split in SETTINGS:
+            own = rows.assign(label=rows["subject"].map(subjects if labels == "true" else shuffled))
+            own["fold"] = _deal(own, split, config)
+            progress.say(f"{labels} labels, split by {split}:")
+            with repeatable():
+                predictions = _train(config, task, policy, store, own, progress)
+            found.append(score(predictions, METRICS).assign(labels=labels, split=split))
+        scores = pd.concat(found, ignore_index=True)
+        scores = scores[["labels", "split", *(name for name in scores if name not in ("labels", "split"))]]
         shares = rows["label"].value_counts(normalize=True)
         made = Demonstration(
             folder=target,
@@ -134,22 +135,6 @@ def _middle(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[(order >= first) & (order < first + SLICES)]
 
 
-def _train_all(
-    config: Settings, task: Task, policy: SlicePolicy, store: SliceStore, rows: pd.DataFrame, progress: Progress
-) -> Iterator[pd.DataFrame]:
-    subjects = rows.groupby("subject")["label"].first()
-    shuffled = pd.Series(np.random.default_rng(config.seed).permutation(subjects.to_numpy()), subjects.index)
-    for labels, split in SETTINGS:
-        known = subjects if labels == "true" else shuffled
-        own = rows.assign(label=rows["subject"].map(known))
-        own["fold"] = _deal(own, split, config)
-        progress.say(f"{labels} labels, split by {split}:")
-        found = score(
-            _train_one(config, task, policy, store, own, progress), {"accuracy": Accuracy(), "auc": AreaUnderCurve()}
-        )
-        yield found.assign(labels=labels, split=split)[["labels", "split", *found.columns]]
-
-
 def _deal(rows: pd.DataFrame, split: str, config: Settings) -> pd.Series:
     """Fold of each row: the right way deals subjects, the wrong way slices, with equal shares of the classes."""
     if split == "subject":
@@ -157,13 +142,15 @@ def _deal(rows: pd.DataFrame, split: str, config: Settings) -> pd.Series:
     return assign_folds(rows["label"], config.folds, config.seed)
 
 
-def _train_one(
+def _train(
     config: Settings, task: Task, policy: SlicePolicy, store: SliceStore, rows: pd.DataFrame, progress: Progress
 ) -> pd.DataFrame:
     """Train on all folds but the tested one; the predictions of that one."""
     trained, tested = rows[rows["fold"] != TESTED], rows[rows["fold"] == TESTED]
-    pixels = Pixels.fit(store.images, trained.index.to_numpy())
+    chosen = trained.index.to_numpy()
+    pixels = Pixels.fit(store.images, chosen)
     none = np.zeros((len(rows), 0), dtype=np.float32)  # no clinical columns
+    dataset = SliceDataset(store.images, chosen, none[: len(chosen)], trained["label"].to_numpy(), pixels)
     fabric = fabric_for(config.device, config.precision)
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
@@ -173,14 +160,12 @@ def _train_one(
             columns=0,
             classes=len(task.classes),
             in_channels=task.channels,
-            options={part: dict(chosen) for part, chosen in config.options.items() if part == "backbone"},
+            options={part: own for part, own in config.options.items() if part == "backbone"},
         )
         train(
             fabric,
             model,
-            SliceDataset(
-                store.images, trained.index.to_numpy(), none[: len(trained)], trained["label"].to_numpy(), pixels
-            ),
+            dataset,
             epochs=config.epochs,
             batch_size=config.batch_size,
             lr=config.lr,
@@ -203,8 +188,6 @@ def _write(folder: Path, made: Demonstration, config: Settings, policy: SlicePol
         scores=made.scores,
         chance=made.chance,
     )
-    plain = {name: value for name, value in asdict(made).items() if name not in ("folder", "scores")}
-    write_json(
-        folder / "manifest.json",
-        {**plain, "config": config.as_json(), "slices": policy.as_json(), "versions": manifest.versions()},
-    )
+    record = {name: value for name, value in asdict(made).items() if name not in ("folder", "scores")}
+    record |= {"config": config.as_json(), "slices": policy.as_json(), "versions": manifest.versions()}
+    write_json(folder / "manifest.json", record)

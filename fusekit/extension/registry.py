@@ -79,7 +79,7 @@ class Registry:
         return list(_resolve(family.names, family.plugin)())
 
     def find(self, name: str) -> Entry:
-        """Look a name up without imports, a family's with any tag (``resnet50.a1_in1k``); UnknownName with the nearest."""
+        """Look a name up without importing it, a family's with any tag (``resnet50.a1_in1k``); or UnknownName."""
         if name in self.entries:
             return self.entries[name]
         known = self.names()

@@ -21,7 +21,8 @@ from fusekit.extension.registry import suggest
 from fusekit.models.fusion_model import FusionModel
 from fusekit.models.parts import ImageFeatures, ImageWidths
 
-_MEANINGS = {
+#: Sizes that a part declares -> what each is.
+_SIZES = {
     "spatial_dims": "2 for images, 3 for volumes",
     "map_channels": "channels of its map",
     "width": "length of its vector",
@@ -104,18 +105,16 @@ def _refine(name: str, recipe: Fusion, backbone: str, given: Mapping[str, Mappin
         if part not in factories and given.get(part):
             has = ", ".join(p for p in PARTS if p in factories)
             raise OptionError(f"the fusion {name!r} has no {part}, so it takes no options for it; it has: {has}.")
-    sites = read_options("sites", SiteOptions, given.get("sites", {}))
     options = {}
-    for part in PARTS[1:]:
-        if part in factories:
-            chosen = {**recipe.options.get(part, {}), **given.get(part, {})}
-            defaults = option_defaults(factories[part], withhold=("sites",))
-            options[part] = {**defaults, **read_options(part, factories[part], chosen, withhold=("sites",))}
-            if part == "injector" and "spatial_dims" not in chosen:
-                options[part].pop("spatial_dims", None)  # it is the backbone's, which is not built yet
-    return replace(
-        recipe, sites=sites.get("kind", recipe.sites), stages=sites.get("stages", recipe.stages), options=options
-    )
+    for part in (part for part in PARTS[1:] if part in factories):
+        chosen = {**recipe.options.get(part, {}), **given.get(part, {})}
+        defaults = option_defaults(factories[part], withhold=("sites",))
+        options[part] = {**defaults, **read_options(part, factories[part], chosen, withhold=("sites",))}
+        if part == "injector" and "spatial_dims" not in chosen:
+            options[part].pop("spatial_dims", None)  # it is the backbone's, which is not built yet
+    given_sites = read_options("sites", SiteOptions, given.get("sites", {}))
+    sites = {"kind": recipe.sites, "stages": recipe.stages, **given_sites}
+    return replace(recipe, sites=sites["kind"], stages=sites["stages"], options=options)
 
 
 def _assemble(name: str, recipe: Fusion, backbone: str, columns: int, classes: int, in_channels: int) -> FusionModel:
@@ -141,11 +140,10 @@ def _assemble(name: str, recipe: Fusion, backbone: str, columns: int, classes: i
         if not getattr(image, "sites", None):
             raise OptionError(f"the backbone {backbone!r} has no sites, and the fusion {name!r} injects at sites.")
         present = sorted({site.stage for site in image.sites})
-        for stage in recipe.stages:
-            if stage not in present:
-                raise OptionError(
-                    f"sites.stages names stage {stage}; the backbone {backbone!r} has {', '.join(map(str, present))}."
-                )
+        for stage in set(recipe.stages) - set(present):
+            raise OptionError(
+                f"sites.stages names stage {stage}; the backbone {backbone!r} has {', '.join(map(str, present))}."
+            )
         injected = [i for i, site in enumerate(image.sites) if site.stage in (recipe.stages or present)]
         if "spatial_dims" in option_parameters(factories["injector"]):
             options = {**options, "injector": {"spatial_dims": image.spatial_dims, **options["injector"]}}
@@ -182,7 +180,7 @@ def _declares(part: str, name: str | None, made: Any, *sizes: str) -> None:
         if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
             raise OptionError(
                 f"the {part} {name!r} says {'nothing' if value is None else repr(value)} of its {size}: set "
-                f"self.{size} in {type(made).__qualname__}, a whole number from 1 on ({_MEANINGS[size]})."
+                f"self.{size} in {type(made).__qualname__}, a whole number from 1 on ({_SIZES[size]})."
             )
 
 

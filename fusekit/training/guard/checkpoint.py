@@ -102,7 +102,7 @@ class Checkpoint:
         self.each.update(objects)
 
     def save(self, place: Place) -> None:
-        """Write every object's state, whole or not at all; FusekitError if it holds more than tensors and plain values."""
+        """Write every object's state, whole or not at all; FusekitError if it is more than tensors and plain values."""
         if self.path is None:
             return
         each = {name: self.processes.gather(held.state_dict()) for name, held in self.each.items()}
