@@ -35,14 +35,7 @@ from fusekit.report.figures.inflation import inflation
 from fusekit.training import SliceDataset, TrainingOptions, fabric_for, repeatable, train
 
 #: Unless something else is given: small enough for a few minutes on two cores.
-DEFAULTS: Mapping[str, Any] = {
-    "backbone": "resnet10t",
-    "image_size": 48,
-    "folds": 3,
-    "epochs": 15,
-    "batch_size": 16,
-    "lr": 1e-3,
-}
+DEFAULTS = {"backbone": "resnet10t", "image_size": 48, "epochs": 15, "batch_size": 16, "lr": 1e-3, "folds": 3}
 #: At most so many subjects, and so many neighbouring slices of each, from the middle of the volume.
 SUBJECTS, SLICES = 100, 6
 MIDDLE = (0.4, 0.6)
@@ -57,8 +50,8 @@ SETTINGS = (("true", "slice"), ("true", "subject"), ("shuffled", "slice"), ("shu
 class Demonstration:
     """The scores of every training, and of how many subjects and slices.
 
-    ``scores`` has a row per training, level and metric: labels, split, level, metric, value, low, high (95 % limits over
-    subjects), rows, subjects.
+    ``scores`` has a row per training, level and metric: labels, split, level, metric, value, low, high (95 % limits
+    over subjects), rows, subjects.
     """
 
     folder: Path  # holds scores.csv, inflation.png and manifest.json
@@ -72,8 +65,8 @@ class Demonstration:
 def demonstrate(given: Mapping[str, Any], progress: Progress) -> Demonstration:
     """Train the same small network on the image alone, four times, and compare what each split promises.
 
-    ``given`` wins over ``DEFAULTS``. Slices come from the middle of the volume unless ``options`` sets them. OptionError
-    if the task's items are whole volumes, of which a subject has one.
+    ``given`` wins over ``DEFAULTS``. Slices come from the middle of the volume unless ``options`` sets them.
+    OptionError if the task's items are whole volumes, of which a subject has one.
     """
     config = Settings.of(merge(DEFAULTS, given))
     task = open_task(config.task, config.options)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from importlib import metadata
 from typing import Any
 
@@ -12,7 +11,7 @@ import pluggy
 import fusekit.extension.hookspecs as hookspecs
 from fusekit.errors import FusekitError, PluginError
 from fusekit.extension.mistakes import mistakes
-from fusekit.extension.plugin import Plugin
+from fusekit.extension.registry import Plugin
 
 GROUP = "fusekit"
 
@@ -63,11 +62,6 @@ class PluginHost:
         except (pluggy.PluginValidationError, ValueError) as error:  # also the same module a second time
             raise PluginError(f"{plugin} does not fit the hooks: {error}\n{plugin.way_out}") from error
         self.plugins[plugin.name] = plugin
-
-    def call_each(self, hook: str, **arguments: Any) -> Iterator[tuple[Plugin, Any]]:
-        """Call a hook's implementations one by one, in the order of ``implementing``; errors are those of ``call``."""
-        for plugin in self.implementing(hook):
-            yield plugin, self.call(plugin, hook, **arguments)
 
     def implementing(self, hook: str) -> list[Plugin]:
         """The plugins that implement a hook, in pluggy's order (the last one loaded first), but bundled ones last."""

@@ -12,7 +12,6 @@ from typing import Any
 
 from fusekit.errors import FusekitError, NameTaken, PluginError, UnknownName, first_ten
 from fusekit.extension.kinds import Kind
-from fusekit.extension.plugin import Plugin
 
 #: What builds the component, or where to find it as ``"module:attribute"`` (imported on first use, so that
 #: ``fusekit list`` does not wait for torch).
@@ -147,3 +146,26 @@ def suggest(name: str, known: Iterable[str] | Mapping[str, Any]) -> str:
     names = list(known)
     near = get_close_matches(name, names, n=3, cutoff=0.6)
     return f"did you mean {' or '.join(map(repr, near))}?" if near else f"known: {first_ten(names)}."
+
+
+@dataclass(frozen=True, slots=True)
+class Plugin:
+    """Its entry point, and where it came from."""
+
+    name: str
+    distribution: str
+    version: str
+    module: str
+
+    def __str__(self) -> str:
+        return f"plugin {self.name!r} ({self.distribution} {self.version}, {self.module})"
+
+    @property
+    def bundled(self) -> bool:
+        """Whether it came with FuseKit."""
+        return self.distribution == "fusekit"
+
+    @property
+    def way_out(self) -> str:
+        """The sentence that ends every message about a broken plugin."""
+        return f"To continue without it: FUSEKIT_DISABLE={self.name}"

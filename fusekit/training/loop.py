@@ -16,12 +16,10 @@ from fusekit.errors import DataError, Interrupted
 from fusekit.models import channels_last
 from fusekit.progress import Progress
 from fusekit.training.feed.augment import Augment, AugmentOptions
-from fusekit.training.feed.loader import Batch, EpochBatches, SliceDataset, loader_for
-from fusekit.training.feed.prefetch import Prefetch
+from fusekit.training.feed.loader import Batch, EpochBatches, Prefetch, SliceDataset, loader_for
 from fusekit.training.guard.best_epoch import BestEpoch
 from fusekit.training.guard.checkpoint import Checkpoint, Place, RandomState, Stateful
-from fusekit.training.guard.failures import readers_watched, within_memory
-from fusekit.training.guard.nonfinite import FiniteLosses
+from fusekit.training.guard.failures import FiniteLosses, readers_watched, within_memory
 from fusekit.training.guard.stop import asked, postponed
 from fusekit.training.machines.processes import ALONE, Processes, others_watched
 from fusekit.training.options import TrainingOptions

@@ -25,7 +25,7 @@ from fusekit.experiment.setup.plan import make_plan
 from fusekit.experiment.setup.settings import Settings
 from fusekit.progress import Quiet
 from fusekit.report.run import FILES, FURTHER
-from fusekit.training.guard.nonfinite import FiniteLosses
+from fusekit.training.guard.failures import FiniteLosses
 
 pytestmark = pytest.mark.usefixtures("unexplained")
 
