@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from typing import Protocol, TypeVar
 
 T = TypeVar("T")
-
 #: Beginning of a line, up to its colon -> how it is shown.
 STYLES = {
     "SYNTHETIC cohort": "bold yellow",

@@ -19,12 +19,10 @@ from fusekit.evaluation.rule import Rule, Threshold
 from fusekit.extension.fusion import SiteKind
 
 WEIGHTS, DESCRIPTION = "model.safetensors", "bundle.json"
-
 #: The newest format, which is the one that is written.
 FORMAT = 3
 #: Pixels of one image or volume: 5,792 x 5,792, or 322 x 322 x 322.
 LARGEST_IMAGE = 2**25
-
 Count: TypeAlias = Annotated[int, Ge(0)]
 
 
@@ -191,7 +189,6 @@ class Format3(Format2):
 
 
 Description: TypeAlias = Format1 | Format2 | Format3
-
 #: Format -> what it holds. A newer format adds an entry and keeps those before.
 READERS: dict[int, type[Description]] = {1: Format1, 2: Format2, 3: Format3}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -48,9 +48,8 @@ class Allowance(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch le
 def rebuild(build: Callable[[], FusionModel], weights: Path, description: Path, checksum: str | None) -> FusionModel:
     """Build a model that a ``description`` (its file, for messages) has, and give it the weights of another file.
 
-    ``build`` may draw new weights: the caller's random numbers stay as they are. ``checksum`` is that of the file with
-    the weights, if known. UnknownName if a part's plugin is not installed; DataError if the weights do not fit the
-    description, or one is not a finite number.
+    The caller's random numbers stay as they are. ``checksum`` is that of the file with the weights, if known. DataError
+    if the weights do not fit the description, or one is not a finite number.
     """
     shapes = shapes_of(weights)
     if checksum is not None and checksum_of(weights) != checksum:
@@ -69,7 +68,11 @@ def rebuild(build: Callable[[], FusionModel], weights: Path, description: Path, 
     except Exception as error:  # whatever a plugin raises at options that it was not made for
         raise DataError(f"{description}: the model cannot be built ({type(error).__name__}: {error}).") from error
     expected = model.state_dict()
-    refuse_other(weights, shapes, {name: tuple(tensor.shape) for name, tensor in expected.items()})
+    wanted = {name: tuple(tensor.shape) for name, tensor in expected.items()}
+    for name in [*wanted, *shapes]:
+        if shapes.get(name) != wanted.get(name):
+            has, makes = (f"the shape {own[name]}" if name in own else "nothing" for own in (shapes, wanted))
+            raise DataError(f"{weights}: {name} has {has}; the description makes it {makes}.")
     tensors = load_file(weights)
     for name, tensor in tensors.items():
         if tensor.dtype != expected[name].dtype:
@@ -88,11 +91,3 @@ def shapes_of(path: Path) -> dict[str, tuple[int, ...]]:
             return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118  (no mapping)
     except (OSError, SafetensorError) as error:
         raise DataError(f"{path} is no safetensors file, or a damaged one ({error}).") from error
-
-
-def refuse_other(path: Path, given: Mapping[str, tuple[int, ...]], expected: Mapping[str, tuple[int, ...]]) -> None:
-    """Compare names and shapes; DataError with the first tensor that differs."""
-    for name in [*expected, *given]:
-        if given.get(name) != expected.get(name):
-            said = [f"the shape {shapes[name]}" if name in shapes else "nothing" for shapes in (given, expected)]
-            raise DataError(f"{path}: {name} has {said[0]}; the description makes it {said[1]}.")

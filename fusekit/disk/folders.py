@@ -24,10 +24,7 @@ LONGEST = 200
 
 @contextmanager
 def new_folder(out: Path) -> Iterator[Path]:
-    """Give a temporary sibling of ``out`` to write into; it becomes ``out`` if all goes well, and goes away if not.
-
-    OptionError if ``out`` is not empty or cannot be written; DataError if the disk is full, or refuses a file.
-    """
+    """Give a sibling of ``out`` (new or empty) to write into; it becomes ``out`` only if all goes well."""
     refuse_full(out)
     partial = out.with_name(f".{out.name}.{secrets.token_hex(6)}{PARTIAL}")
     made = make_folder(partial, out, new=True)
@@ -49,7 +46,6 @@ def growing(out: Path, aside: str) -> Iterator[Path]:
     """Give a folder to work in; it becomes ``out`` if all goes well, sealed, and stays for the next attempt if not.
 
     The caller keeps other processes away from ``out``. ``aside`` is a folder in it that is removed when all is done.
-    DataError if the disk is full, or refuses a file.
     """
     partial = growing_at(out)
     with in_words(out):

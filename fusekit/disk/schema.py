@@ -14,14 +14,11 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 T = TypeVar("T")
-
 #: For ``pydantic.with_config``, on the outermost type: it holds for those within. Closed kinds refuse unknown names.
 OPEN: ConfigDict = {"allow_inf_nan": False, "extra": "allow"}
 CLOSED: ConfigDict = {"allow_inf_nan": False, "extra": "forbid"}
-
 #: A description is some kB, and the items of a large cohort's findings some MB.
 LARGEST = 2**28
-
 #: Pydantic's code of an error -> what the place should hold.
 _EXPECTED = {
     "string_type": "text",

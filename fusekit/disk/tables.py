@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 #: Column, or pattern of columns (``p_*``) -> its type; the first that fits. What none fits is text.
 Schema: TypeAlias = Mapping[str, type[int] | type[float] | type[bool] | type[str]]
-
 #: What a cell holds -> its spelling, and its name in messages. Python's own ``float`` would take ``1_0`` for 10.
 _CELLS: Mapping[type, tuple[re.Pattern[str], str]] = {
     int: (re.compile(r"[-+]?[0-9]+"), "a whole number"),

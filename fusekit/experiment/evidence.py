@@ -25,14 +25,20 @@ def gather_evidence(runs: Sequence[Run], out: Path | None = None) -> Evidence:
     """Put runs of one cohort side by side, by arm and seed, in the order given.
 
     Runs whose fusion has one name but whose configurations differ are arms of their own, named by what differs. What
-    was computed for an earlier report of the very same runs in ``out`` is not computed again. DataError if there is no
-    run, a folder is no finished run, an arm and seed are given twice, or two runs are of different tasks, classes,
-    cohorts, subjects, labels, folds or aggregations.
+    was computed for an earlier report of the very same runs in ``out`` is not computed again. DataError if the runs do
+    not belong together, or one is not finished.
     """
     if not runs:
         raise DataError("A report needs at least one run folder.")
     for run in runs:
-        _refuse_unreadable(run)
+        path, said = run.folder / "manifest.json", run.manifest.get("task")
+        for name in ("title", "classes"):
+            if not isinstance(said, dict) or name not in said:
+                raise DataError(
+                    f"{path} has no task.{name}: an older FuseKit wrote it. Run it again with --config {path}, or load "
+                    "it in Python."
+                )
+        _ = run.metrics, run.predictions, run.validation, run.history, run.ablations  # all that a report reads is there
         _refuse_other_cohort(runs[0], run)
     _refuse_other_folds(runs)
     arms = _arms(runs)
@@ -54,17 +60,6 @@ def gather_evidence(runs: Sequence[Run], out: Path | None = None) -> Evidence:
     of = fingerprint([run.folder for run in runs])
     before = computed(out, of) if out else None
     return replace(measured(base) if before is None else replace(base, **before), fingerprint=of)
-
-
-def _refuse_unreadable(run: Run) -> None:
-    """Read all that a report reads; DataError if it is no finished run, or does not say what a report needs."""
-    for name in ("title", "classes"):
-        if not isinstance(run.manifest.get("task"), dict) or name not in run.manifest["task"]:
-            raise DataError(
-                f"{run.folder / 'manifest.json'} has no task.{name}: an older FuseKit wrote it. Run it again with "
-                f"--config {run.folder / 'manifest.json'}, or load it in Python."
-            )
-    _ = run.metrics, run.predictions, run.validation, run.history, run.ablations
 
 
 def _aggregate(one: Run) -> str:
@@ -139,7 +134,8 @@ def _names(read: Sequence[Run]) -> list[str]:
     names = []
     for name, flat in zip(plain, flats, strict=True):
         others = [other for own, other in zip(plain, flats, strict=True) if own == name]
-        differ = sorted(key for key in {k for other in others for k in other} if len({o.get(key) for o in others}) > 1)
+        keys = {key for other in others for key in other}
+        differ = sorted(key for key in keys if len({other.get(key) for other in others}) > 1)
         with_what = ", ".join(f"{key} {flat.get(key, 'default')}" for key in differ)
         names.append(f"{name} ({with_what})" if with_what else name)
     return names

@@ -16,7 +16,6 @@ from fusekit.extension.kinds import Kind
 #: What builds the component, or where to find it as ``"module:attribute"`` (imported on first use, so that
 #: ``fusekit list`` does not wait for torch).
 Factory = Callable[..., Any] | str
-
 _NAME = re.compile(r"[^\W_][\w.+-]*")  # people type it in options, and folders are called by it
 _REFERENCE = re.compile(r"[^\d\W][\w.]*:[^\d\W][\w.]*")
 

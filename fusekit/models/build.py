@@ -85,15 +85,8 @@ def build_from(description: Mapping[str, Any]) -> FusionModel:
 
 def _factories(recipe: Fusion, backbone: str) -> dict[str, Callable[..., Any]]:
     """Part -> what builds it, for the parts that the fusion has."""
-    known = catalog()
-    found: dict[str, Callable[..., Any]] = {"head": known.heads.get(recipe.head)}
-    if recipe.image:
-        found["backbone"] = known.backbones.get(backbone)
-    if recipe.encoder is not None:
-        found["encoder"] = known.encoders.get(recipe.encoder)
-    if recipe.injector is not None:
-        found |= {"injector": known.injectors.get(recipe.injector), "sites": SiteOptions}
-    return found
+    named, known = recipe.parts(backbone), catalog().registries
+    return {part: SiteOptions if part == "sites" else known[f"{part}s"].get(name) for part, name in named.items()}
 
 
 def _refine(name: str, recipe: Fusion, backbone: str, given: Mapping[str, Mapping[str, Any]]) -> Fusion:

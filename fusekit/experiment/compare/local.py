@@ -56,11 +56,7 @@ class Local:
     def train(
         self, trainings: Sequence[Training], gathered: Mapping[int, Gathered], progress: Progress
     ) -> Generator[Training]:
-        """Train all, and yield each when its folder is complete.
-
-        Processes of their own read the cohort of ``gathered`` (seed -> cohort) again, from the same store.
-        FusekitError if one failed; the others' folders are complete or not there.
-        """
+        """Train all, and yield each when its folder is complete. Processes of their own read the cohort again."""
         if self.jobs == 1 or not trainings:
             for number, training in enumerate(trainings, start=1):
                 part = Within(progress, f"[{number}/{len(trainings)}] {training.label}")

@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 SUBMITTED = "submitted.json"
 #: Jobs in an array: Slurm's own limit, unless a cluster sets another, is 1001.
 ARRAY = 1000
-
 #: Seconds between two looks at the jobs, growing from the first to the second.
 PAUSE = (0.5, 15.0)
 #: Seconds that a job may be gone from the queue before its result is there: shared file systems are late.
@@ -60,9 +59,9 @@ class Slurm:
     ) -> Generator[Training]:
         """Submit what has no job yet, and yield each training when its folder is there.
 
-        A job that fails leaves the others alone; at the end, FusekitError has the last lines of its log. OptionError
-        if Slurm refuses the jobs. An interruption cancels the jobs that are left; after a kill they continue, and the
-        next call with the same folder waits for them.
+        A job that fails leaves the others alone; at the end, FusekitError has the last lines of its log. An interrupt
+        cancels the jobs that are left; after a kill they continue, and the next call with the same folder waits for
+        them.
         """
         if not trainings:
             return

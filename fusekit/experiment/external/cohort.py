@@ -22,7 +22,6 @@ from fusekit.progress import Progress
 
 #: All subjects are in one fold: none is trained on.
 FOLD = 0
-
 _WORDS = ("this cohort is not what the frozen model was made for", "Nothing was written.")
 
 
@@ -49,8 +48,7 @@ def read_external(
 ) -> ExternalCohort:
     """Read a cohort as its task does, and refuse what the model was not made for: tables first, then images.
 
-    ``known`` are the known ids of subjects of the training cohort. DataError if the classes differ, a column is of
-    another kind, or the cohort cannot be read; LeakageError lists everything that is refused, and the way out.
+    ``known`` are ids of subjects of the training cohort. LeakageError lists everything that is refused.
     """
     cohort = read_cohort(config, task, progress)
     refuse_other_classes(bundle, cohort.classes, config.task_name)
@@ -87,11 +85,10 @@ def refuse_other_classes(bundle: Bundle, classes: tuple[str, ...], task: str) ->
 def match_columns(
     encoding: ClinicalEncoding | None, cohort: Cohort
 ) -> tuple[pd.DataFrame, tuple[str, ...], tuple[Finding, ...]]:
-    """Pick the model's columns out of a cohort, by name.
+    """Pick the model's columns out of a cohort, by name; DataError if one is of another kind.
 
     Returns their values, one row per scan, empty where a column is absent; the absent names; and what does not fit:
-    absent columns, other units, values that the model was not made for. DataError if a column holds numbers where the
-    model knows categories, or the reverse.
+    absent columns, other units, values that the model was not made for.
     """
     columns = encoding.columns if encoding else ()
     here = {column.name: column for column in cohort.columns}

@@ -25,7 +25,7 @@ from fusekit.report.records import Configured
 
 @dataclass(frozen=True)
 class Asked:
-    """What was asked for: the frozen model and where the other cohort comes from."""
+    """The frozen model, and where the other cohort comes from."""
 
     bundle: Bundle
     folder: Path  # of the bundle
@@ -36,8 +36,7 @@ class Asked:
     @property
     def trained(self) -> Mapping[str, Any]:
         """The configuration of the training; empty if the bundle has none."""
-        trained: Mapping[str, Any] = self.bundle.provenance.get("config", {})
-        return trained
+        return dict(self.bundle.provenance.get("config", {}))
 
     @property
     def arm(self) -> str:
@@ -72,11 +71,7 @@ def ask(
     recalibrate: str,
     device: str | None,
 ) -> Asked:
-    """Open the bundle and the task, before any data are read.
-
-    OptionError if an option does not fit, or would change the model; DataError if the folder is no bundle, or the task
-    has other classes than the model.
-    """
+    """Open the bundle and the task, before any data are read; OptionError for what would change the model."""
     if recalibrate not in ("none", *METHODS):
         raise OptionError(f"--recalibrate takes none, {' or '.join(METHODS)}, not {recalibrate!r}.")
     folder = bundle_folder(bundle)

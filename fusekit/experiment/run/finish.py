@@ -32,7 +32,6 @@ from fusekit.report.run import SCHEMAS
 
 #: Tables of a fold that are put below each other.
 TABLES = (PREDICTIONS, VALIDATION, ABLATIONS, HISTORY)
-
 #: Folder of a model, in a run and in the training that it comes from.
 BUNDLE = "bundle"
 
@@ -47,8 +46,8 @@ def finish(
 ) -> tuple[Finding, ...]:
     """Write every file of a run but its report, from the folders of its tested folds; their explanations are moved.
 
-    ``shipped`` is the folder of the training whose model is shipped, if any; ``further`` are entries for the manifest.
-    Returns what was found about the training subjects of the folds.
+    ``shipped`` is the folder of the training whose model is shipped; ``further`` are entries for the manifest. Returns
+    findings about the training subjects.
     """
     config = plan.config
     tables = {name: _join(folds, name, folder) for name in TABLES}

@@ -38,8 +38,7 @@ def train_fold(
     """Fit on all subjects outside a fold (None: on all), and predict the fold, once; return the model, not saved.
 
     Explanations that fail become notes in the fold's record. Of several processes all train and predict, each its
-    share; the first alone writes and explains. Checkpoints in ``folder`` resume an earlier attempt. FusekitError if
-    training fails, or there are too few subjects.
+    share; the first alone writes and explains. Checkpoints in ``folder`` resume an earlier attempt.
     """
     first = plan.processes.first
     if first:

@@ -31,8 +31,7 @@ def launched(plan: Plan) -> Iterator[Plan]:
     """Give the plan with the processes that train it together, and start those that are missing.
 
     torchrun and srun start all processes of a run themselves, and each of them comes here. Otherwise this one starts
-    the others on this machine, sends them the configuration, and sees to it that none outlives it. ProcessLostError if
-    one has ended at once; FusekitError if the processes were not started with the same configuration.
+    the others on this machine, sends them the configuration, and sees to it that none outlives it.
     """
     config = plan.config
     if config.devices * config.nodes == 1:

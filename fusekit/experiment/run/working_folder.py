@@ -32,9 +32,8 @@ def take_over(folder: Path) -> None:
 def unfinished(out: Path, record: Mapping[str, Any], *, resume: bool, progress: Progress) -> Iterator[Path]:
     """Give the working folder of a run, with what an interrupted one left there if it is resumed.
 
-    It is removed when all is done, and when nothing was done that is worth keeping. OptionError if ``out`` is not empty
-    or cannot be written, if another process works on it, or if an unfinished run is there that is not resumed or is
-    another one. DataError if the disk is full, or refuses a file.
+    It is removed when all is done, and when nothing was done that is worth keeping. OptionError if ``out`` cannot be
+    written, another process works on it, or another or unresumed run is there.
     """
     refuse_full(out)
     work = working_folder(out)

@@ -26,10 +26,7 @@ OWN = ("training", "augment", *DIFFERENT)
 def arms_of(
     file: Mapping[str, Any], given: Mapping[str, Any], fusions: Sequence[str], baselines: Sequence[str]
 ) -> dict[str, Settings]:
-    """Arm -> its settings, alike in all but the options of parts; ``given`` wins over ``file``, of ``--config``.
-
-    OptionError if there are fewer than two arms, or something does not fit one of them, which is named.
-    """
+    """Arm -> its settings, alike in all but options of parts; ``given`` wins over ``file``. An error names its arm."""
     asked = check_arms(file, given, fusions, baselines)
     one = next(iter(asked.values()))
     task = open_task(one["task"], one["options"])

@@ -26,7 +26,6 @@ from fusekit.extension.options import option_defaults
 from fusekit.progress import Bars, Progress
 
 Options = Mapping[str, Mapping[str, Any]]
-
 _PLAIN = (str, int, float, bool, tuple, type(None))  # what a default must be to be written down
 
 
@@ -119,7 +118,7 @@ def rebuild(
     """Read the scans of a recipe from a folder, in the recipe's order, and compare.
 
     Where the task knows image ids, no other images are read; what the folder lacks is looked for under other ids in a
-    second pass. DataError if the folder cannot be read at all, or an image cannot.
+    second pass.
     """
     for line in theirs.overruled(options):
         progress.say(f"note: {line}")
@@ -154,11 +153,7 @@ def rebuild(
 
 
 def read_cohort(config: Settings, task: Task, progress: Progress) -> Cohort:
-    """Read and check what a run trains on: the data, or the SYNTHETIC cohort; with a recipe, exactly its scans.
-
-    DataError has file, row and column, and what to do; also where something differs from the recipe and
-    ``config.allow`` does not have ``recipe-differs``.
-    """
+    """Read and check a run's cohort; with a recipe, exactly its scans, or DataError with what differs."""
     folder = config.data or synthetic_cohort(config.task, task, config.options, progress)
     if config.recipe:
         cohort = _exactly(config, task, folder, read_recipe(config.recipe), progress)

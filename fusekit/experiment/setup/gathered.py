@@ -61,10 +61,7 @@ class Gathered:
         return self.cohort.clinical.loc[rows["scan"]]
 
     def sides(self, fold: int | None, validation: float, seed: int) -> Sides:
-        """Hold a fold out (None: none), and set a share of the other subjects aside; every arm draws the same.
-
-        LeakageError if a subject would be on two sides; DataError if there are too few subjects to set aside.
-        """
+        """Hold a fold out (None: none), and set a share of the other subjects aside; every arm draws the same."""
         rows = self.rows
         tested = rows["fold"] == (-1 if fold is None else fold)
         labels = rows[~tested].groupby("subject")["label"].first()
@@ -93,11 +90,9 @@ class Sides(NamedTuple):
 
 
 def gather(config: Settings, task: Task, slices: SlicePolicy, progress: Progress, *, stop: bool = True) -> Gathered:
-    """Read the cohort, check it, deal its subjects into folds, cut its slices, and audit all of it.
+    """Read the cohort, deal its subjects into folds, cut its slices, and audit all of it, tables before images.
 
-    Without ``stop``, what the audit refuses is returned and not raised. Tables are audited before images are read.
-    DataError has file, row and column, and what to do; LeakageError if the audit refuses the cohort; OptionError if
-    ``config.allow`` names no refusal.
+    Without ``stop``, what the audit refuses is returned and not raised (LeakageError).
     """
     cohort = read_cohort(config, task, progress)
     folds = assign_folds(cohort.subjects, config.dealt, config.seed)

@@ -86,14 +86,8 @@ def parts_of(values: Mapping[str, Any]) -> dict[str, Named | None]:
     if values.get("baseline"):
         return {"baseline": Named(known.baselines, values["baseline"])}
     recipe: Fusion = known.fusions.get(values.get("fusion") or FUSION)()
-    found: dict[str, Named | None] = {"head": Named(known.heads, recipe.head)}
-    if recipe.image:
-        found["backbone"] = Named(known.backbones, values["backbone"]) if values.get("backbone") else None
-    if recipe.encoder is not None:
-        found["encoder"] = Named(known.encoders, recipe.encoder)
-    if recipe.injector is not None:
-        found |= {"sites": None, "injector": Named(known.injectors, recipe.injector)}
-    return found
+    named = recipe.parts(values.get("backbone") or "")
+    return {part: Named(known.registries[f"{part}s"], name) if name else None for part, name in named.items()}
 
 
 def _named(values: Mapping[str, Any], options: Mapping[str, Mapping[str, Any]]) -> dict[str, Named]:

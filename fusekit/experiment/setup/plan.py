@@ -63,11 +63,7 @@ class Plan:
 
 
 def make_plan(config: Settings) -> Plan:
-    """Check every name and option of a configuration, and build its parts.
-
-    UnknownName if a name is not registered; OptionError if an option does not exist or does not take its value, the
-    device is not there, or the backbone does not take such slices.
-    """
+    """Check every name and option of a configuration, and build its parts; OptionError if one does not fit."""
     options = config.options
     task = open_task(config.task, options)
     plan = Plan(

@@ -42,11 +42,7 @@ class Underway:
 
 
 def open_trackers(config: Settings) -> PluginHost:
-    """Build the trackers of ``--track``: each a plugin that is loaded for one run.
-
-    UnknownName if there is no such tracker; OptionError if its package is not installed, or none of the trackers has an
-    option that is given; PluginError if a tracker does not fit the hooks.
-    """
+    """Build the trackers of ``--track``, each a plugin that is loaded for one run; OptionError for options of none."""
     registry, host = catalog().trackers, PluginHost()
     given = config.options.get("track", {})
     factories = {name: registry.get(name) for name in config.track}

@@ -54,10 +54,7 @@ class Augment:
         self.options, self.seed = options, seed
 
     def __call__(self, grey: Tensor, epoch: int, number: int) -> Tensor:
-        """Grey levels 0 (black) to 255 (white), (B, 1, H, W) or (B, 1, D, H, W), uint8 or float16 -> float32.
-
-        The same tensor if nothing is on. ``number`` is that of the batch within the epoch.
-        """
+        """Grey levels 0 to 255, (B, 1, H, W) or (B, 1, D, H, W), uint8 or float16 -> float32; the same if off."""
         if not self.options:
             return grey
         key = np.random.SeedSequence((self.seed, epoch, number)).generate_state(2)

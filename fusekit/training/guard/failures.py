@@ -24,8 +24,8 @@ class BatchTooLargeError(FusekitError):
 def within_memory(step: Callable[[Batch], T], batch: Batch, where: str, *, alone: bool = True) -> T:
     """Do a training step; if memory is too short, raise BatchTooLargeError with the size that fits.
 
-    Half of the batch is tried, then a quarter and so on, each time with the whole step. The weights are worthless
-    afterwards, and training is over. With other processes, which would have to try as well, nothing is tried.
+    Half of the batch is tried, then a quarter and so on; the weights are worthless afterwards. With other processes,
+    which would have to try as well, nothing is tried.
     """
     try:
         return step(batch)

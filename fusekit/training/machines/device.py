@@ -22,11 +22,7 @@ Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 
 
 def fabric_for(device: str, precision: Precision, devices: int = 1, nodes: int = 1) -> Fabric:
-    """Open a device (see ``torch_device``); or one of several, for this process.
-
-    ``devices`` are those of each node, a process each; on the CPU, processes that share its cores. OptionError if this
-    machine has no such device, or fewer.
-    """
+    """Open a device, or one of several per node for this process (on the CPU they share its cores); or OptionError."""
     chosen = torch_device(device)
     if devices * nodes <= 1:
         which = [chosen.index] if chosen.type == "cuda" and chosen.index is not None else 1

@@ -13,7 +13,6 @@ from torch import Tensor, distributed
 from fusekit.errors import FusekitError, SharedError
 
 T = TypeVar("T")
-
 #: How long the others wait while the first reads a cohort or explains a fold; a lost process is noticed at once.
 PATIENCE = timedelta(days=7)
 
