@@ -118,7 +118,7 @@ class Bundle:
             device: where it is computed, as for ``run``; the model itself stays where it is.
 
         Returns:
-            Slices and subjects; a model without images has one slice a scan.
+            Slices and subjects; a model without images has one slice per scan.
 
         Raises:
             DataError: a column is missing, a category unknown, a value out of range, an image unreadable, two rows are

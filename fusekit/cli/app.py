@@ -85,7 +85,7 @@ def main() -> None:
         try:
             program(catalog())()
         finally:
-            sys.stdout.flush()  # what cannot be written is said here, not when the interpreter has ended
+            sys.stdout.flush()  # what cannot be written is an error here, not when the interpreter has ended
     except Interrupted as stop:
         _print("stopped:", "bold yellow", stop)
         sys.exit(STOPPED)

@@ -105,7 +105,7 @@ def clear_cache(
 
 def _chosen(names: list[str]) -> list[CacheEntry]:
     from fusekit.data.store.entries import cache_entries
-    from fusekit.extension.registry import suggest
+    from fusekit.extension import suggest
 
     entries = cache_entries()
     known = [entry.name for entry in entries]

@@ -31,8 +31,8 @@ def cohort(
 ) -> None:
     """Write a cohort's recipe, to share it without its data; or rebuild the cohort of a recipe.
 
-    A recipe lists scans and rules. It holds no images, no values and no labels, only digests that nobody without the
-    same images can compare. With `--recipe` the exit code is 0 if your cohort is identical, and 1 if anything differs.
+    A recipe lists scans and rules. It holds no images, no values and no labels, only digests, which cannot be compared
+    without the same images. With `--recipe` the exit code is 0 if your cohort is identical, and 1 if anything differs.
     """
     from fusekit.errors import OptionError
     from fusekit.experiment.setup.cohort import describe

@@ -99,7 +99,7 @@ SHOWN = ("auc", "macro-auc", "accuracy", "balanced-accuracy", "sensitivity", "sp
 
 
 def print_comparison(made: Comparison, console: Console | None = None) -> None:
-    """Print every arm's scores with their intervals, what a pair of arms can be told apart by, and where all lies."""
+    """Print every arm's scores with their intervals, how pairs of arms differ, and where all lies."""
     console = console or Terminal()
     evidence = made.evidence
     title = titled(f"{evidence.task} · {evidence.subjects} subjects", evidence.synthetic)

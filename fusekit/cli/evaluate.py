@@ -52,7 +52,7 @@ def evaluate(
 def print_external(run: Run, console: Console) -> None:
     """Print the scores on both cohorts, the largest shifts, calibration, and where every file lies."""
     from fusekit.cli.console import print_files
-    from fusekit.disk.schema import read_json
+    from fusekit.disk import read_json
     from fusekit.experiment.external.external import FILES, RECALIBRATED
     from fusekit.terminal import styled
 

@@ -28,7 +28,7 @@ def report(
 
     Built from run folders alone, without images or models. The same runs give the same bytes.
     """
-    from fusekit.disk.schema import read_json
+    from fusekit.disk import read_json
     from fusekit.report.kept import PAGE, fingerprint, is_current, run_folders
     from fusekit.report.records import Manifest
     from fusekit.terminal import Terminal, styled

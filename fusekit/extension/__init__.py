@@ -3,7 +3,10 @@
 from fusekit.extension.catalog import Catalog, catalog
 from fusekit.extension.discovery import PluginHost
 from fusekit.extension.hookspecs import hookimpl
+from fusekit.extension.kinds import MODEL_PARTS
 from fusekit.extension.options import read_options
-from fusekit.extension.registry import Plugin, Register
+from fusekit.extension.registry import Plugin, Register, suggest
 
-__all__ = ["Catalog", "Plugin", "PluginHost", "Register", "catalog", "hookimpl", "read_options"]
+__all__ = [
+    "MODEL_PARTS", "Catalog", "Plugin", "PluginHost", "Register", "catalog", "hookimpl", "read_options", "suggest",
+]  # fmt: skip

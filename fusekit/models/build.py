@@ -13,11 +13,10 @@ import torch
 from torch import nn
 
 from fusekit.errors import OptionError
-from fusekit.extension import catalog, read_options
+from fusekit.extension import MODEL_PARTS as PARTS
+from fusekit.extension import catalog, read_options, suggest
 from fusekit.extension.fusion import Fusion, SiteKind
-from fusekit.extension.kinds import MODEL_PARTS as PARTS
 from fusekit.extension.options import option_defaults, option_parameters
-from fusekit.extension.registry import suggest
 from fusekit.models.fusion_model import FusionModel
 from fusekit.models.parts import ImageFeatures, ImageWidths
 

@@ -28,8 +28,7 @@ from fusekit.experiment.setup.given import Given, merge, read_config
 from fusekit.experiment.setup.plan import Plan
 from fusekit.experiment.setup.settings import Settings
 from fusekit.experiment.setup.trackers import Followers, followers_of
-from fusekit.extension import read_options
-from fusekit.extension.registry import suggest
+from fusekit.extension import read_options, suggest
 from fusekit.progress import Bars, Progress
 from fusekit.report.evidence import Evidence
 from fusekit.report.run import Run
@@ -65,7 +64,7 @@ def compare(
     progress: Progress | None = None,
     **settings: Unpack[Given],
 ) -> Comparison:
-    """Train every arm on the same folds, and say what can be told apart.
+    """Train every arm on the same folds, and report how they differ.
 
     What is finished is kept: the same call after an interruption resumes.
 
@@ -106,7 +105,7 @@ def compare(
     target = target.absolute()
     arms = {name: replace(arm, out=None) for name, arm in arms.items()}  # ``out`` is of the comparison
     launch = launcher_for(launcher, jobs, of_launcher, target / WORK / JOBS)
-    for name, arm in arms.items():  # whatever is wrong with any of them is said before the first is trained
+    for name, arm in arms.items():  # a mistake in any of them is reported before the first is trained
         with named(name):
             launch.plan(arm)
     _open(target, record)

@@ -17,8 +17,7 @@ from typing import NamedTuple
 import torch
 
 from fusekit.data.store.cache import alone
-from fusekit.disk import growing, write_json
-from fusekit.disk.schema import read_json
+from fusekit.disk import growing, read_json, write_json
 from fusekit.errors import FusekitError, Interrupted
 from fusekit.experiment.run.fold import RECORD, train_fold
 from fusekit.experiment.run.working_folder import CHECKPOINTS
@@ -82,7 +81,7 @@ class Local:
                 f"finished is kept: run the same command again with fewer than --jobs {self.jobs}."
             ) from error
         except (Interrupted, KeyboardInterrupt, GeneratorExit):
-            for process in set(active_children()) - others:  # which may not have heard; they end after their batch
+            for process in set(active_children()) - others:  # may have missed the signal; they end after a batch
                 process.terminate()
             raise
         finally:

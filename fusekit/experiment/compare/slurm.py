@@ -15,8 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fusekit.disk import write_json
-from fusekit.disk.schema import read_json
+from fusekit.disk import read_json, write_json
 from fusekit.errors import FusekitError, OptionError
 from fusekit.experiment.compare.job import SlurmOptions, TrainFold
 from fusekit.experiment.compare.local import Training

@@ -19,7 +19,7 @@ from fusekit.evaluation.calibration.recalibration import METHODS
 from fusekit.experiment.external.cohort import refuse_other_classes
 from fusekit.experiment.setup.parts import open_task
 from fusekit.experiment.setup.settings import Settings
-from fusekit.extension.registry import suggest
+from fusekit.extension import suggest
 from fusekit.report.records import Configured
 
 

@@ -29,7 +29,7 @@ from fusekit.training import Checkpoint, NonFiniteError, SliceDataset, train
 
 #: Slices per scan in ablations: some thirty passes over all of them would take longer than training.
 ABLATED = 1
-#: Columns that a baseline is asked without one by one; more take longer than its training, and ``full`` waits for them.
+#: So many columns are left out one by one by default; more take longer than a baseline's training.
 FEW_COLUMNS = 20
 #: Gets a sentence on what could not be made.
 Failed = Callable[[str], None]

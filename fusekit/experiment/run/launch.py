@@ -52,7 +52,7 @@ def launched(plan: Plan) -> Iterator[Plan]:
         processes.same("settings", config.identity("device"))
         yield replace(plan, processes=processes)
     except BaseException:
-        _end(others, after=1.0)  # they may wait for this one and hear nothing; what they say is said, and none writes
+        _end(others, after=1.0)  # they may wait for this one; none of them writes
         raise
     finally:
         with suppress(RuntimeError, AssertionError):  # it was never there, or the others are gone

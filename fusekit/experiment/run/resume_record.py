@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from fusekit.disk import write_json
-from fusekit.disk.schema import read_json
+from fusekit.disk import read_json, write_json
 from fusekit.errors import OptionError
 from fusekit.experiment.setup import manifest
 from fusekit.experiment.setup.gathered import Gathered

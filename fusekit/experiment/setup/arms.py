@@ -11,10 +11,9 @@ from fusekit.errors import FusekitError, OptionError
 from fusekit.experiment.setup.given import merge
 from fusekit.experiment.setup.parts import open_task, options_of, parts_of
 from fusekit.experiment.setup.settings import VALIDATION, Settings, check_names, plain_values
-from fusekit.extension.kinds import MODEL_PARTS
-from fusekit.extension.registry import suggest
+from fusekit.extension import MODEL_PARTS, suggest
 
-#: What a comparison takes where nothing else is said: every subject is tested, and temperatures can be fitted.
+#: Defaults of a comparison: every subject is tested, and temperatures can be fitted.
 ALWAYS: Mapping[str, Any] = {"folds": 5, "validation": VALIDATION}
 #: The part of the launcher's options, which are no part of a comparison: they change no result.
 LAUNCHER = "slurm"
@@ -41,7 +40,7 @@ def arms_of(
 def check_arms(
     file: Mapping[str, Any], given: Mapping[str, Any], fusions: Sequence[str], baselines: Sequence[str]
 ) -> dict[str, dict[str, Any]]:
-    """Arm -> what is asked of it, every name looked up without torch; otherwise as ``arms_of``.
+    """Arm -> its settings as given, every name looked up without torch; otherwise as ``arms_of``.
 
     An option of ``ARM:part`` is for that arm. One of a part alone is for every arm that has the part, each of which
     must take it; one of a file, which may have been written for one arm, is for every arm that takes it.

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fusekit.errors import OptionError, PluginError
-from fusekit.extension import catalog, read_options
-from fusekit.extension.kinds import MODEL_PARTS
+from fusekit.extension import MODEL_PARTS, catalog, read_options
 from fusekit.extension.options import option_defaults
 from fusekit.extension.registry import Registry, suggest
 from fusekit.extension.signatures import option_names

@@ -1,4 +1,4 @@
-"""A configuration turned into parts, so that whatever is wrong with it is said before any data is read."""
+"""A configuration turned into parts, so that mistakes are reported before any data are read."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ from fusekit.evaluation import Metric, Rule
 from fusekit.experiment.setup.parts import open_task
 from fusekit.experiment.setup.settings import Settings
 from fusekit.experiment.setup.trackers import open_trackers
-from fusekit.extension import catalog
-from fusekit.extension.kinds import MODEL_PARTS
+from fusekit.extension import MODEL_PARTS, catalog
 from fusekit.models import FusionModel, build
 from fusekit.models.build import check_image
 from fusekit.training import ALONE, AugmentOptions, Processes, TrainingOptions, fabric_for

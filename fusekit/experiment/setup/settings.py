@@ -13,8 +13,8 @@ from fusekit.errors import OptionError
 from fusekit.experiment.setup import parts
 from fusekit.experiment.setup.about import About, about
 from fusekit.experiment.setup.given import entries, merge
+from fusekit.extension import suggest
 from fusekit.extension.options import convert
-from fusekit.extension.registry import suggest
 from fusekit.launch_environment import settled
 
 if TYPE_CHECKING:

@@ -11,9 +11,8 @@ from typing import Any, Self
 
 from fusekit.errors import FusekitError, Interrupted, OptionError
 from fusekit.experiment.setup.settings import Settings
-from fusekit.extension import PluginHost, catalog, read_options
+from fusekit.extension import PluginHost, catalog, read_options, suggest
 from fusekit.extension.options import option_parameters
-from fusekit.extension.registry import suggest
 from fusekit.progress import Progress, Quiet
 from fusekit.report.run import Run
 

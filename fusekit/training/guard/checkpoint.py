@@ -12,8 +12,7 @@ from pydantic import JsonValue, with_config
 from torch import Tensor
 from typing_extensions import TypedDict
 
-from fusekit.disk import read_tensors, write_tensors
-from fusekit.disk.schema import OPEN, parse_json
+from fusekit.disk import OPEN, parse_json, read_tensors, write_tensors
 from fusekit.errors import DataError, FusekitError
 from fusekit.training.machines.processes import ALONE, Processes
 
