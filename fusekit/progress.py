@@ -96,5 +96,5 @@ class Bars:
         from fusekit.terminal import in_line, styled
 
         head, colon, rest = in_line(line).partition(":")
-        parts = [(head + colon, STYLES.get(head, "")), rest]
-        self.console.print(styled(*parts), soft_wrap=not self.console.is_terminal)
+        text = styled((head + colon, STYLES.get(head, "")), rest)
+        self.console.print(text, soft_wrap=not self.console.is_terminal)

@@ -138,11 +138,12 @@ def _print_calibration(tables: dict[str, pd.DataFrame], applied: dict[str, Any] 
             f"average{trained}."
         )
     if "calibration" in tables:
-        own = tables["calibration"].set_index("measure")
-        slope, intercept = (scored(*own.loc[name, ["value", "low", "high"]]) for name in ("slope", "intercept"))
+        own: dict[Hashable, Any] = tables["calibration"].set_index("measure").to_dict("index")
+        ends = ("value", "low", "high")
+        slope, intercept = (scored(*(own[name][end] for end in ends)) for name in ("slope", "intercept"))
         console.print(
             f"  Calibration slope {slope} (1 is right; below, too sure), intercept {intercept} (0 is right). Without "
-            f"any fault, the ECE would be {own.loc['ece', 'faultless']:.3f} here."
+            f"any fault, the ECE would be {own['ece']['faultless']:.3f} here."
         )
     numbers = (Column(name, justify="right") for name in ("Brier", "ECE", "log loss"))
     table = Table("probabilities", *numbers, "map, fitted on all", box=None, padding=(0, 1))

@@ -59,7 +59,7 @@ def read_external(
         findings += _same_cohort(bundle, {"clinical": "clinical values"}, tables)
     here = {column.name: column for column in cohort.columns}
     present = values.drop(columns=list(absent))
-    read = replace(cohort, clinical=present, columns=tuple(here[name] for name in present))
+    read = replace(cohort, clinical=present, columns=tuple(here[str(name)] for name in present))
     findings += audit_tables(read, None, task)
     refuse(findings, config.allow, *_WORDS)
     store = build_store(cohort.scans, bundle.slices, bundle.image_size, cache_folder("slices"), progress)
