@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from fusekit.errors import OptionError
 from fusekit.evaluation import Metric, prediction_table, score
 from fusekit.evaluation.metrics.classes import Accuracy
 from fusekit.evaluation.metrics.ranking import AreaUnderCurve
+from fusekit.experiment.run.working_folder import folder_for
 from fusekit.experiment.setup import manifest
 from fusekit.experiment.setup.cohort import read_cohort
 from fusekit.experiment.setup.given import merge
@@ -78,8 +78,7 @@ def demonstrate(given: Mapping[str, Any], progress: Progress) -> Demonstration:
         )
     if not {"space", "start", "stop"} & set(given.get("options", {}).get("slices", {})):
         policy = replace(policy, space="fraction", start=MIDDLE[0], stop=MIDDLE[1])
-    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")  # a folder is named in the user's own time
-    target = (config.out or Path("runs", f"demonstration-{config.task_name}-{stamp}")).absolute()
+    target = folder_for(config.out, "demonstration", config.task_name)
     with new_folder(target) as folder:
         cohort = _some(read_cohort(config, task, progress), config.seed)
         store = build_store(cohort.scans, policy, config.image_size, cache_folder("slices"), progress)
@@ -104,7 +103,12 @@ def demonstrate(given: Mapping[str, Any], progress: Progress) -> Demonstration:
             slices=len(rows),
             synthetic=config.data is None,
         )
-        _write(folder, made, config, policy)
+        write_table(scores, folder / "scores.csv")
+        title = " · ".join([config.task_name, config.backbone, *["SYNTHETIC cohort"] * made.synthetic])
+        inflation(folder / "inflation.png", title=title, scores=scores, chance=made.chance)
+        record = {name: value for name, value in asdict(made).items() if name not in ("folder", "scores")}
+        record |= {"config": config.as_json(), "slices": policy.as_json(), "versions": manifest.versions()}
+        write_json(folder / "manifest.json", record)
     return made
 
 
@@ -171,16 +175,3 @@ def _train(
     images = store.images[tested.index.to_numpy()]
     columns = ["subject", "scan", "slice", "fold", "label"]
     return prediction_table(tested[columns], bundle.probabilities(images, none[: len(tested)], fabric.device))
-
-
-def _write(folder: Path, made: Demonstration, config: Settings, policy: SlicePolicy) -> None:
-    write_table(made.scores, folder / "scores.csv")
-    inflation(
-        folder / "inflation.png",
-        title=" · ".join([config.task_name, config.backbone, *["SYNTHETIC cohort"] * made.synthetic]),
-        scores=made.scores,
-        chance=made.chance,
-    )
-    record = {name: value for name, value in asdict(made).items() if name not in ("folder", "scores")}
-    record |= {"config": config.as_json(), "slices": policy.as_json(), "versions": manifest.versions()}
-    write_json(folder / "manifest.json", record)

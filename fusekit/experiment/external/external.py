@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ from fusekit.experiment.external.plan import Asked, ask
 from fusekit.experiment.not_made import not_made
 from fusekit.experiment.run.flow import flow
 from fusekit.experiment.run.groups import numbers_of, subgroup_table
+from fusekit.experiment.run.working_folder import folder_for
 from fusekit.experiment.setup import manifest
 from fusekit.experiment.setup.gathered import Sides
 from fusekit.extension import catalog
@@ -91,9 +91,7 @@ def evaluate(
         FusekitError: what the user can put right; nothing is left half-written.
     """
     asked = ask(bundle, task, data, options or {}, tuple(allow), recalibrate, device)
-    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")  # a folder is named in the user's own time
-    named = f"external-{asked.config.task_name}-{asked.arm}-{stamp}"
-    target = Path(out).absolute() if out else Path("runs", named).absolute()
+    target = folder_for(out, "external", asked.config.task_name, asked.arm)
     with new_folder(target) as partial:
         _evaluate(asked, partial, progress or Bars())
     return Run(target)

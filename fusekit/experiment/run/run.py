@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import time
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -16,7 +15,7 @@ from fusekit.experiment.run.finish import BUNDLE, finish
 from fusekit.experiment.run.fold import train_fold
 from fusekit.experiment.run.launch import announce, assist, launched
 from fusekit.experiment.run.resume_record import identity_of, record_of, refuse_other_data
-from fusekit.experiment.run.working_folder import CHECKPOINTS, RECORD, take_over, unfinished, working_folder
+from fusekit.experiment.run.working_folder import CHECKPOINTS, RECORD, folder_for, take_over, unfinished, working_folder
 from fusekit.experiment.setup.gathered import gather, report
 from fusekit.experiment.setup.given import Given, merge, read_config
 from fusekit.experiment.setup.manifest import peak_memory_mib
@@ -72,8 +71,7 @@ def _lead(plan: Plan, resume: bool, progress: Progress) -> Path:
     if size > 1:
         step = size * settings.batch_size
         progress.say(f"{size} devices train together, {settings.batch_size} slices each: {step} per step")
-    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")  # a folder is named in the user's own time
-    target = (settings.out or Path("runs", f"{settings.task_name}-{settings.arm}-{stamp}")).absolute()
+    target = folder_for(settings.out, settings.task_name, settings.arm)
     record = record_of(config=settings.identity())
     with unfinished(target, record, resume=resume, progress=progress) as work:
         identity = identity_of(work / RECORD, bool(settings.track))

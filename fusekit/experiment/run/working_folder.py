@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,11 @@ from fusekit.progress import Progress
 
 #: In the working folder: what is run; and in that of a fold: the states of its trainings.
 RECORD, CHECKPOINTS = "run.json", "checkpoints"
+
+
+def folder_for(out: str | Path | None, *names: str) -> Path:
+    """The folder that was asked for, or one in ``runs`` that is called by names and the user's own time."""
+    return Path(out or Path("runs", "-".join((*names, datetime.now().strftime("%Y%m%d-%H%M%S"))))).absolute()
 
 
 def working_folder(out: Path) -> Path:
