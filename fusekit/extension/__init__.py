@@ -1,7 +1,6 @@
 """How plugins come in. Nothing here imports torch."""
 
-from fusekit.extension.catalog import Catalog, catalog
-from fusekit.extension.discovery import PluginHost
+from fusekit.extension.discovery import Catalog, PluginHost, catalog
 from fusekit.extension.hookspecs import hookimpl
 from fusekit.extension.kinds import MODEL_PARTS
 from fusekit.extension.options import read_options

@@ -1,8 +1,9 @@
-"""Find plugins, load them, and say clearly what went wrong when one does not load."""
+"""Find plugins, load them, say clearly what went wrong, and collect what they register."""
 
 from __future__ import annotations
 
 import os
+from functools import cache
 from importlib import metadata
 from typing import Any
 
@@ -10,8 +11,9 @@ import pluggy
 
 import fusekit.extension.hookspecs as hookspecs
 from fusekit.errors import FusekitError, PluginError
+from fusekit.extension.kinds import KINDS
 from fusekit.extension.mistakes import mistakes
-from fusekit.extension.registry import Plugin
+from fusekit.extension.registry import Plugin, Register, Registry, suggest
 
 GROUP = "fusekit"
 
@@ -92,3 +94,33 @@ class PluginHost:
 
     def _implementations(self, hook: str) -> list[pluggy.HookImpl]:
         return list(reversed(getattr(self.manager.hook, hook).get_hookimpls()))
+
+
+class Catalog:
+    """The components that the loaded plugins register, ``catalog.heads`` and so on; PluginError names a plugin that fails."""
+
+    def __init__(self, host: PluginHost):
+        self.host = host
+        self.registries = {kind.plural: Registry(kind) for kind in KINDS}
+        # Bundled ones first: the other plugin has to rename what has one of their names.
+        for plugin in reversed(host.implementing("register")):
+            try:
+                host.call(plugin, "register", to=Register(self.registries.values(), plugin))
+            except PluginError:
+                raise
+            except FusekitError as error:
+                raise PluginError(f"{plugin} failed in register: {error}\n{plugin.way_out}") from error
+
+    def __getattr__(self, kinds: str) -> Registry:
+        registries: dict[str, Registry] = vars(self).get("registries", {})
+        if kinds not in registries:
+            raise AttributeError(f"the catalog has no {kinds!r}; {suggest(kinds, registries)}")
+        return registries[kinds]
+
+
+@cache
+def catalog() -> Catalog:
+    """The catalog of the installed plugins, loaded once per process; PluginError if one cannot be used."""
+    host = PluginHost()
+    host.load_installed()
+    return Catalog(host)
