@@ -97,7 +97,7 @@ class PluginHost:
 
 
 class Catalog:
-    """The components that the loaded plugins register, ``catalog.heads`` and so on; PluginError names a plugin that fails."""
+    """The components that the loaded plugins register, ``catalog.heads`` etc.; PluginError names one that fails."""
 
     def __init__(self, host: PluginHost):
         self.host = host
