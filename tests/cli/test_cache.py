@@ -93,7 +93,7 @@ def test_what_cannot_be_deleted_is_said_in_one_line(
     monkeypatch.setattr("fusekit.data.store.entries.remove", busy)
     code, said = command_line("cache", "clear", "--yes", store.folder.name)
     assert code == 0
-    assert rf"{store.folder}\n\x1b[31m is in use." in said.splitlines()
+    assert rf"{store.folder}\n\x1b[31m is in use." in said
     assert "Deleted 0 of 1; 0 B are free again." in said
 
 

@@ -54,7 +54,7 @@ def flow_of(flow: Mapping[str, Any], classes: Sequence[str], tested: Collection[
         return None
     found, kept = (_amounts(flow.get(name) or {}) for name in ("found", "kept"))
     left = tuple(Left(str(entry["reason"]), _amounts(entry)) for entry in flow.get("dropped") or ())
-    folds = tuple(_fold(entry, classes, tested) for entry in flow.get("folds") or ())
+    folds = tuple(_fold(entry, classes, tested) for entry in flow.get("folds") or () if "fold" in entry)
     alt = f"Found: {found or 'not counted'}. Left out: " + (
         "; ".join(f"{one.reason} ({one.count})" if one.count else one.reason for one in left) or "nothing"
     )
