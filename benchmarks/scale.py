@@ -90,7 +90,6 @@ def cohort_stages(subjects: int, folder: Path) -> dict[str, Any]:
     from fusekit.data.store.cache import cache_folder
     from fusekit.experiment.compare.local import Training, train_one
     from fusekit.experiment.evidence import gather_evidence, write_report
-    from fusekit.experiment.folder import Run
     from fusekit.experiment.run.finish import finish
     from fusekit.experiment.setup.cohort import read_cohort
     from fusekit.experiment.setup.gathered import Gathered
@@ -98,6 +97,7 @@ def cohort_stages(subjects: int, folder: Path) -> dict[str, Any]:
     from fusekit.experiment.setup.settings import Settings
     from fusekit.experiment.setup.trackers import Followers, Underway
     from fusekit.progress import Quiet
+    from fusekit.report.run import Run
 
     torch.set_num_threads(1)
     os.environ["FUSEKIT_CACHE"] = str(folder / "cache")

@@ -115,7 +115,7 @@ def _preset(parameter: inspect.Parameter, declared: Any, presets: bool) -> str:
 def components() -> str:
     """Everything that is registered: options with their defaults, presets of tasks, definitions of metrics."""
     from fusekit.data import SlicePolicy
-    from fusekit.experiment.compare.slurm import SlurmOptions
+    from fusekit.experiment.compare.job import SlurmOptions
     from fusekit.extension import catalog
     from fusekit.extension.kinds import KINDS
     from fusekit.training import AugmentOptions, TrainingOptions

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from fusekit.data import Cohort, Column, Finding, Preset, Published, SlicePolicy, Task, Volume
     from fusekit.experiment.compare.comparison import Comparison, compare
     from fusekit.experiment.external.external import evaluate
-    from fusekit.experiment.folder import Run
     from fusekit.experiment.run.run import run
     from fusekit.experiment.setup.trackers import Underway
     from fusekit.extension.fusion import Fusion
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
         Site,
     )
     from fusekit.models.build import build
+    from fusekit.report.run import Run
 
 __version__ = _version("fusekit")
 
@@ -42,7 +42,7 @@ _HOMES = {
     "fusekit.data": "Cohort Column Finding Preset Published SlicePolicy Task Volume",
     "fusekit.experiment.compare.comparison": "Comparison compare",
     "fusekit.experiment.external.external": "evaluate",
-    "fusekit.experiment.folder": "Run",
+    "fusekit.report.run": "Run",
     "fusekit.experiment.run.run": "run",
     "fusekit.experiment.setup.trackers": "Underway",
     "fusekit.extension.fusion": "Fusion",

@@ -50,7 +50,7 @@ def first_ten(items: Iterable[object]) -> str:
 def attempt(what: str, failed: Callable[[str], None] | None) -> Iterator[None]:
     """Make something that comes after training; where it fails, ``failed`` gets a sentence, and no run is lost.
 
-    Ctrl-C and the signals that end a program pass, and everything does if nobody is to get a sentence.
+    Ctrl-C and the signals that end a program pass, and so does everything if ``failed`` is None.
     """
     try:
         yield
@@ -60,4 +60,4 @@ def attempt(what: str, failed: Callable[[str], None] | None) -> Iterator[None]:
         if failed is None:
             raise
         said = str(error) if isinstance(error, FusekitError) else f"{type(error).__name__}: {error}"
-        failed(f"{what} could not be made: {said.rstrip('.')}.")
+        failed(f"{what} could not be made: {' '.join(said.split()).rstrip('.')}.")

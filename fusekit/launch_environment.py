@@ -49,7 +49,7 @@ def settled(devices: int | None, nodes: int | None) -> tuple[int, int]:
     if there.by and (devices or there.devices, nodes or there.nodes) != (there.devices, there.nodes):
         raise OptionError(
             f"{there.by} started {there.devices} processes on each of {there.nodes} nodes, which is not --devices "
-            f"{devices or there.devices} --nodes {nodes or there.nodes}. Leave both away: they are seen."
+            f"{devices or there.devices} --nodes {nodes or there.nodes}. Leave both out: they are detected."
         )
     if not there.by and (nodes or 1) > 1:
         raise OptionError(

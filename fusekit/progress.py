@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from typing import Protocol, TypeVar
 
 T = TypeVar("T")
-
 #: Beginning of a line, up to its colon -> how it is shown.
 STYLES = {
     "SYNTHETIC cohort": "bold yellow",
@@ -66,7 +65,7 @@ class Bars:
         """Pass the items on under a bar."""
         from rich import progress
 
-        from fusekit.terminal import visible
+        from fusekit.terminal import in_line
 
         if not (self.console.is_terminal or self.console.is_jupyter):  # a bar would be a mess in a log file
             start = time.perf_counter()
@@ -85,7 +84,7 @@ class Bars:
         )
         # Drawing takes 1 to 3 ms: at rich's ten times a second, some hundredths of a core that trains.
         with progress.Progress(*columns, console=self.console, expand=True, refresh_per_second=2) as bars:
-            task = bars.add_task(visible(label), total=total, unit=unit, rate="")
+            task = bars.add_task(in_line(label), total=total, unit=unit, rate="")
             for item in items:
                 yield item
                 bars.advance(task)
@@ -93,9 +92,9 @@ class Bars:
                 bars.update(task, rate=f"{speed:,.1f}/s" if speed else "")
 
     def say(self, line: str) -> None:
-        """Print a line; what it begins with may have a style."""
-        from fusekit.terminal import styled
+        """Print a line, whatever is in it; what it begins with may have a style."""
+        from fusekit.terminal import in_line, styled
 
-        head, colon, rest = line.partition(":")
-        parts = [(head + colon, STYLES[head]), rest] if head in STYLES else [line]
-        self.console.print(styled(*parts), soft_wrap=not self.console.is_terminal)
+        head, colon, rest = in_line(line).partition(":")
+        text = styled((head + colon, STYLES.get(head, "")), rest)
+        self.console.print(text, soft_wrap=not self.console.is_terminal)

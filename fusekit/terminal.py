@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -20,9 +21,15 @@ def visible(text: str) -> str:
     return _INVISIBLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
-def styled(*parts: str | tuple[str, str]) -> Text:
+def in_line(name: object) -> str:
+    """Return a name or path that stays in its line: line ends are spelled out as well."""
+    return visible(str(name)).replace("\n", r"\n")
+
+
+def styled(*parts: str | Path | tuple[str | Path, str]) -> Text:
     """Put text together from plain parts and parts with a style, such as ``("SYNTHETIC", "bold yellow")``."""
-    return Text.assemble(*(visible(part) if isinstance(part, str) else (visible(part[0]), part[1]) for part in parts))
+    pairs = (part if isinstance(part, tuple) else (part, "") for part in parts)
+    return Text.assemble(*((in_line(p) if isinstance(p, Path) else visible(p), style) for p, style in pairs))
 
 
 class Terminal(Console):

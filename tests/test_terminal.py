@@ -16,12 +16,13 @@ from fusekit.cli.findings import print_findings
 from fusekit.data import Finding
 from fusekit.errors import DataError
 from fusekit.experiment.evidence import gather_evidence
-from fusekit.experiment.folder import Run
 from fusekit.progress import Bars
 from fusekit.report.drawing.picture import draw
 from fusekit.report.figures.overview import overview
 from fusekit.report.page.page import page
-from fusekit.terminal import Terminal, styled, visible
+from fusekit.report.run import Run
+from fusekit.terminal import Terminal, in_line, styled, visible
+from fusekit_hmi.task import HmiTask
 from tests.conftest import CommandLine
 from tests.fake_runs import fake_runs
 
@@ -155,6 +156,26 @@ def test_nobody_writes_markup_and_nobody_makes_another_console() -> None:
         source = path.read_text(encoding="utf-8")
         if path.name != "terminal.py":
             assert not re.search(r"\[/\]|\[(bold|dim|italic|red|green|yellow)\b|rich\.markup|\bConsole\(", source), path
+
+
+def test_a_name_stays_in_its_line(tmp_path: Path) -> None:
+    folder = tmp_path / "two\nlines \x1b[31mred"
+    assert in_line(folder).endswith(r"two\nlines \x1b[31mred")
+    assert shown(styled("\nlies in ", (folder, "bold"))).count("\n") == 2  # the one before it and the one after it
+    bars, file = Bars(), io.StringIO()
+    bars.console = Terminal(file=file, width=500, color_system=None)
+    bars.say(f"note: {folder} is kept")
+    assert file.getvalue().count("\n") == 1
+
+
+def test_a_synthetic_cohort_is_announced_in_one_line(
+    tmp_path: Path, command_line: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(HmiTask, "synthesize", lambda *_, **__: None)
+    code, said = command_line("synthesize-hmi", str(tmp_path / "a\nb\x1b[31m"))
+    assert code == 0
+    assert r"a\nb\x1b[31m. Try: fusekit run hmi" in said
+    assert "\x1b" not in said
 
 
 def test_visible_leaves_what_people_write() -> None:

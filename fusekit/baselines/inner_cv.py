@@ -40,17 +40,10 @@ def losses(
     folds: int,
     seed: int,
 ) -> np.ndarray | None:
-    """Log loss of each candidate, over subjects that the fits did not see.
+    """Log loss of each candidate over subjects that the fits did not see, in ``folds`` parts at most.
 
-    Args:
-        fitted: (which scans to fit on (n,), which to predict (n,)) -> probabilities (candidates, m, K).
-        labels: class of each scan (n,).
-        subjects: whose scan it is (n,).
-        folds: fewer are made where a class has fewer subjects.
-        seed: of the folds.
-
-    Returns:
-        One loss per candidate; None if a class has fewer than two subjects, so that nothing can be compared.
+    ``fitted`` makes (scans to fit on (n,), to predict (n,)) -> probabilities (candidates, m, K) of labels (n,) of
+    subjects (n,). None if a class has fewer than two subjects, so that nothing can be compared.
     """
     of_subject = pd.Series(labels).groupby(np.asarray(subjects, dtype=object)).first()
     folds = min(folds, int(of_subject.value_counts().min()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ from fusekit.bundle.format import DESCRIPTION, FORMAT, WEIGHTS, read_description
 from fusekit.bundle.patients import Part, names_of, one_patient, slices_of
 from fusekit.bundle.weights import rebuild
 from fusekit.data import ClinicalEncoding, Pixels, SlicePolicy
-from fusekit.disk import checksum_of, write_json, write_tensors
+from fusekit.disk import checksum_of, signed, write_json, write_tensors
 from fusekit.errors import DataError, UnknownName, first_ten
 from fusekit.evaluation.predictions import probabilities_of, with_probabilities
 from fusekit.evaluation.rule import Level, Rule
@@ -118,7 +118,7 @@ class Bundle:
             device: where it is computed, as for ``run``; the model itself stays where it is.
 
         Returns:
-            Slices and subjects; a model without images has one slice a scan.
+            Slices and subjects; a model without images has one slice per scan.
 
         Raises:
             DataError: a column is missing, a category unknown, a value out of range, an image unreadable, two rows are
@@ -128,42 +128,33 @@ class Bundle:
         names = names_of(patients, source)
         columns = self._columns(patients, source, allow_out_of_range)
         model = placed(self.model, torch_device(device) if isinstance(device, str) else device)
-        owners, positions, parts = [], [], [np.empty((0, len(self.classes)))]
-        for part in self._parts(patients):
-            parts.append(self._forward(model, part.images, columns[part.owners]))
+        owners, positions, probabilities = [], [], [np.empty((0, len(self.classes)))]
+        parts: Iterable[Part] = [Part(None, list(range(len(patients))), [0] * len(patients))]
+        if self.model.reads_image:
+            parts = slices_of(patients, self.slices, self.image_size, together=4 * BATCH)
+        for part in parts:
+            probabilities.append(self._forward(model, part.images, columns[part.owners]))
             owners += part.owners
             positions += part.positions
         slices = names.iloc[owners].reset_index(drop=True).assign(slice=positions)
-        slices = with_probabilities(slices, np.concatenate(parts))
+        slices = with_probabilities(slices, np.concatenate(probabilities))
         probabilities_of(slices)  # refuses what is not a number, by the patient's name
-        return Predictions(
-            slices.assign(called=self._called(slices, "slice")), self._of_subjects(self.rule.subjects(slices))
-        )
-
-    def _parts(self, patients: pd.DataFrame) -> Iterator[Part]:
-        if self.model.reads_image:
-            return slices_of(patients, self.slices, self.image_size, together=4 * BATCH)
-        return iter([Part(None, list(range(len(patients))), [0] * len(patients))])
+        subjects, rule = self.rule.subjects(slices), self.rule
+        further: dict[str, Any] = {"called": self._called(subjects, "subject")}
+        if (threshold := rule.shown_threshold()) is not None:
+            further["threshold"] = threshold
+        if rule.calibrates:  # after the calls, which it does not change
+            subjects = rule.calibrated(subjects)
+            further["temperature"] = subjects.pop("temperature")
+        return Predictions(slices.assign(called=self._called(slices, "slice")), subjects.assign(**further))
 
     def _called(self, table: pd.DataFrame, level: Level) -> list[str]:
         return [self.classes[k] for k in self.rule.called(table, level)]
 
-    def _of_subjects(self, table: pd.DataFrame) -> pd.DataFrame:
-        """With the class that each is called, and then calibrated, which changes no call."""
-        further: dict[str, Any] = {"called": self._called(table, "subject")}
-        if (threshold := self.rule.shown_threshold()) is not None:
-            further["threshold"] = threshold
-        if self.rule.calibrates:
-            table = self.rule.calibrated(table)
-            further["temperature"] = table.pop("temperature")
-        return table.assign(**further)
-
     def _columns(self, patients: pd.DataFrame, source: str, allow_out_of_range: bool) -> np.ndarray:
         """Encoded clinical columns of the patients (N, F)."""
         if self.model.reads_image and "image" not in patients:
-            raise DataError(
-                f"{source} has no column 'image', the path of each patient's scan; this model reads images."
-            )
+            raise DataError(f"{source} has no column 'image', the path of each patient's scan, which this model reads.")
         if self.encoding is None:
             return self.encode(patients)
         names = [column.name for column in self.encoding.columns]
@@ -206,11 +197,7 @@ class Bundle:
         return np.concatenate(parts)
 
     def save(self, folder: Path) -> None:
-        """Write the two files into a new folder.
-
-        Raises:
-            OSError: they cannot be written, e.g. because the disk is full.
-        """
+        """Write the two files into a new folder; OSError if they cannot be written."""
         folder.mkdir(parents=True)
         write_tensors(folder / WEIGHTS, self.model.state_dict())
         description = {
@@ -227,7 +214,7 @@ class Bundle:
             "metrics": self.metrics,
             "provenance": dict(self.provenance),
         }
-        write_json(folder / DESCRIPTION, description)
+        write_json(folder / DESCRIPTION, signed(description))
 
 
 def bundle_folder(folder: str | Path) -> Path:
@@ -241,7 +228,7 @@ def load(folder: str | Path) -> Bundle:
     """Open a bundle folder, which may come from anywhere: nothing in it is run, or trusted.
 
     Raises:
-        DataError: it is not a bundle, or one of a newer format; it is damaged, or its weights do not fit it.
+        DataError: it is not a bundle, or one of a newer format; it was changed or damaged, or its weights do not fit.
         UnknownName: a plugin that its model needs is not installed.
     """
     folder = bundle_folder(folder)
@@ -258,15 +245,6 @@ def load(folder: str | Path) -> Bundle:
             f"{folder / DESCRIPTION}: clinical has {len(encoding.features)} inputs, and model.columns is "
             f"{model.description['columns']}."
         )
-    return Bundle(
-        model=model,
-        classes=known.classes,
-        encoding=encoding,
-        slices=known.slices,
-        image_size=known.image_size,
-        pixels=known.pixels,
-        rule=known.calling_rule,
-        task=known.task,
-        metrics=[dict(row) for row in known.metrics],
-        provenance=known.provenance,
-    )
+    same = {name: getattr(known, name) for name in ("classes", "slices", "image_size", "pixels", "task", "provenance")}
+    metrics = [dict(row) for row in known.metrics]
+    return Bundle(model, encoding=encoding, rule=known.calling_rule, metrics=metrics, **same)

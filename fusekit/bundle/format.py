@@ -12,20 +12,17 @@ from typing_extensions import TypedDict
 
 from fusekit.data import Pixels, SlicePolicy
 from fusekit.data.clinical.column import ColumnJson
-from fusekit.disk.schema import CLOSED, OPEN, read_json
+from fusekit.disk import CLOSED, DIGEST, OPEN, read_json, signed
 from fusekit.errors import DataError
 from fusekit.evaluation.aggregation import Aggregate
 from fusekit.evaluation.rule import Rule, Threshold
 from fusekit.extension.fusion import SiteKind
 
 WEIGHTS, DESCRIPTION = "model.safetensors", "bundle.json"
-
 #: The newest format, which is the one that is written.
-FORMAT = 2
-
+FORMAT = 3
 #: Pixels of one image or volume: 5,792 x 5,792, or 322 x 322 x 322.
 LARGEST_IMAGE = 2**25
-
 Count: TypeAlias = Annotated[int, Ge(0)]
 
 
@@ -77,16 +74,12 @@ class TrainedConfig(TypedDict, total=False):
     options: dict[str, dict[str, JsonValue]]
 
 
-class TrainedData(TypedDict, total=False):
-    """Subjects that it was trained on: class -> ``subjects`` and other counts."""
-
-    train: dict[str, dict[str, Count]]
+class _TrainedData(TypedDict, total=False):
+    train: dict[str, dict[str, Count]]  # class -> ``subjects`` and other counts
 
 
-class TrainedEvaluation(TypedDict, total=False):
-    """Fold -> level -> threshold."""
-
-    thresholds: dict[str, dict[str, float]]
+class _TrainedEvaluation(TypedDict, total=False):
+    thresholds: dict[str, dict[str, float]]  # fold -> level -> threshold
 
 
 @with_config(OPEN)
@@ -95,8 +88,8 @@ class Provenance(TypedDict, total=False):
 
     synthetic: bool
     config: TrainedConfig
-    data: TrainedData
-    evaluation: TrainedEvaluation
+    data: _TrainedData
+    evaluation: _TrainedEvaluation
     plugins: list[PluginJson]
 
 
@@ -130,11 +123,7 @@ class RuleJson(TypedDict):
 
 @dataclass(frozen=True, kw_only=True)
 class _Common:
-    """What every format holds.
-
-    Raises:
-        DataError: its parts contradict each other, or its images could not be held in memory.
-    """
+    """What every format holds; DataError if parts contradict each other, or its images would not fit into memory."""
 
     model: ModelJson
     classes: tuple[str, ...]
@@ -190,10 +179,18 @@ class Format2(_Common):
         return Rule.from_json(self.rule)
 
 
-Description: TypeAlias = Format1 | Format2
+@with_config(CLOSED)
+@dataclass(frozen=True, kw_only=True)
+class Format3(Format2):
+    """With a checksum of the description itself."""
 
+    format: Literal[3]  # type: ignore[assignment]  # a newer format than that which it extends
+    checksum: str
+
+
+Description: TypeAlias = Format1 | Format2 | Format3
 #: Format -> what it holds. A newer format adds an entry and keeps those before.
-READERS: dict[int, type[Description]] = {1: Format1, 2: Format2}
+READERS: dict[int, type[Description]] = {1: Format1, 2: Format2, 3: Format3}
 
 
 @with_config(OPEN)
@@ -202,20 +199,18 @@ class _Head(TypedDict):
 
 
 def read_description(folder: Path) -> Description:
-    """Read a bundle's description, whichever format it has.
-
-    Raises:
-        DataError: it is not a bundle, one of a newer format, or damaged; the message names the place.
-    """
+    """Read a bundle's description, of whichever format; DataError with the place if it is none, changed or damaged."""
     path = folder / DESCRIPTION
     if not path.exists():
         raise DataError(
             f"{folder} is not a bundle: it has no {DESCRIPTION}. Give the folder of a run or of its bundle."
         )
-    number = read_json(path, _Head)["format"]
-    if number not in READERS:
+    content = read_json(path, _Head)
+    if (number := content["format"]) not in READERS:
         raise DataError(
-            f"{path} has format {number}; this FuseKit reads {' and '.join(map(str, READERS))}. "
-            "Install a newer FuseKit."
+            f"{path} has format {number}; this FuseKit reads {', '.join(map(str, READERS))}. Install a newer FuseKit."
         )
-    return read_json(path, READERS[number])
+    found = read_json(path, READERS[number])
+    if isinstance(found, Format3) and found.checksum != signed(content)[DIGEST]:
+        raise DataError(f"{path} was changed or damaged after it was written. Get the bundle again.")
+    return found

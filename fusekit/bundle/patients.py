@@ -27,11 +27,7 @@ class Part(NamedTuple):
 
 
 def names_of(patients: pd.DataFrame, source: str) -> pd.DataFrame:
-    """Subject and scan of each row as text, numbered where the table does not name them.
-
-    Raises:
-        DataError: a name is missing, or two rows are the same scan.
-    """
+    """Subject and scan of each row as text, numbered where they have no names; DataError if one is empty or twice."""
     names = pd.DataFrame(index=range(len(patients)))
     for column in ("subject", "scan"):
         given = patients[column] if column in patients else pd.Series(range(1, len(patients) + 1))
@@ -50,11 +46,7 @@ def names_of(patients: pd.DataFrame, source: str) -> pd.DataFrame:
 
 
 def one_patient(image: Any, clinical: Any, mask: str | Path | None = None) -> pd.DataFrame:
-    """One patient's row, from the paths of an image and its mask, and a table or mapping of clinical values.
-
-    Raises:
-        DataError: the table does not have exactly one row.
-    """
+    """One patient's row, from paths of image, mask and a table of one row (else DataError), or a mapping of values."""
     row = pd.DataFrame([dict(clinical)]) if isinstance(clinical, Mapping) else pd.DataFrame(index=[0])
     if isinstance(clinical, str | Path):
         row = read_table(Path(clinical))
@@ -66,14 +58,7 @@ def one_patient(image: Any, clinical: Any, mask: str | Path | None = None) -> pd
 
 
 def slices_of(patients: pd.DataFrame, policy: SlicePolicy, size: int, together: int) -> Iterator[Part]:
-    """Slices of all patients (paths ``image``, and maybe ``mask``) in order; the next are read meanwhile.
-
-    Args:
-        patients: one row per scan.
-        policy: which slices.
-        size: in pixels.
-        together: slices of a part at least, but of the last one.
-    """
+    """Slices of all patients in order, in parts of ``together`` or more but the last; the next are read meanwhile."""
     images, owners, positions = [], list[int](), list[int]()
     for number, (own, at, _) in enumerate(_read_ahead(patients, policy, size)):
         images.append(own)
@@ -85,10 +70,7 @@ def slices_of(patients: pd.DataFrame, policy: SlicePolicy, size: int, together: 
 
 
 def cut_patient(patient: Mapping[Any, Any], policy: SlicePolicy, size: int) -> tuple[np.ndarray, list[int], bool]:
-    """Slices of a patient's volume, where each lies in it, and whether the file says how it lies in the body.
-
-    The mask is looked at if slices are chosen by one and the patient has one.
-    """
+    """Slices of a patient's volume, where each lies in it, and whether the file says how it lies in the body."""
     path = patient.get("mask")
     masked = policy.largest and not pd.isna(path) and str(path).strip()
     volume = read(Path(patient["image"]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -46,17 +46,10 @@ class Allowance(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch le
 
 
 def rebuild(build: Callable[[], FusionModel], weights: Path, description: Path, checksum: str | None) -> FusionModel:
-    """Build a model that a file describes, and give it the weights of another.
+    """Build a model that a ``description`` (its file, for messages) has, and give it the weights of another file.
 
-    Args:
-        build: the model, with new weights, which it may draw: the caller's random numbers stay as they are.
-        weights: a safetensors file.
-        description: the file, for messages.
-        checksum: of the file of the weights, where the description has it.
-
-    Raises:
-        UnknownName: a part's plugin is not installed.
-        DataError: the weights do not fit the description, or one is not a finite number.
+    The caller's random numbers stay as they are. ``checksum`` is that of the file with the weights, if known. DataError
+    if the weights do not fit the description, or one is not a finite number.
     """
     shapes = shapes_of(weights)
     if checksum is not None and checksum_of(weights) != checksum:
@@ -75,7 +68,11 @@ def rebuild(build: Callable[[], FusionModel], weights: Path, description: Path, 
     except Exception as error:  # whatever a plugin raises at options that it was not made for
         raise DataError(f"{description}: the model cannot be built ({type(error).__name__}: {error}).") from error
     expected = model.state_dict()
-    refuse_other(weights, shapes, {name: tuple(tensor.shape) for name, tensor in expected.items()})
+    wanted = {name: tuple(tensor.shape) for name, tensor in expected.items()}
+    for name in [*wanted, *shapes]:
+        if shapes.get(name) != wanted.get(name):
+            has, makes = (f"the shape {own[name]}" if name in own else "nothing" for own in (shapes, wanted))
+            raise DataError(f"{weights}: {name} has {has}; the description makes it {makes}.")
     tensors = load_file(weights)
     for name, tensor in tensors.items():
         if tensor.dtype != expected[name].dtype:
@@ -88,25 +85,9 @@ def rebuild(build: Callable[[], FusionModel], weights: Path, description: Path, 
 
 
 def shapes_of(path: Path) -> dict[str, tuple[int, ...]]:
-    """Name -> shape of the tensors in a file, from its head alone.
-
-    Raises:
-        DataError: it is no regular safetensors file.
-    """
+    """Name -> shape of the tensors in a file, from its head alone; DataError if it is no regular safetensors file."""
     try:
         with safe_open(regular(path), framework="pt") as file:
             return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118  (no mapping)
     except (OSError, SafetensorError) as error:
         raise DataError(f"{path} is no safetensors file, or a damaged one ({error}).") from error
-
-
-def refuse_other(path: Path, given: Mapping[str, tuple[int, ...]], expected: Mapping[str, tuple[int, ...]]) -> None:
-    """Compare names and shapes.
-
-    Raises:
-        DataError: with the first tensor that differs.
-    """
-    for name in [*expected, *given]:
-        if given.get(name) != expected.get(name):
-            said = [f"the shape {shapes[name]}" if name in shapes else "nothing" for shapes in (given, expected)]
-            raise DataError(f"{path}: {name} has {said[0]}; the description makes it {said[1]}.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import metadata
 from typing import Annotated
 
 import typer
@@ -32,8 +33,7 @@ STOPPED = 75
 def program(plugins: Catalog) -> typer.Typer:
     """Put the command line together: the bundled commands, and those of every plugin.
 
-    Raises:
-        NameTaken: a plugin's command has the name of another; typer would let the later one win in silence.
+    NameTaken if a plugin's command has the name of another; typer would let the later one win in silence.
     """
     cli = typer.Typer(
         name="fusekit",
@@ -44,15 +44,10 @@ def program(plugins: Catalog) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     cli.callback(invoke_without_command=True)(_options)
-    cli.command("run", cls=PresetsShown)(run)
-    cli.command("compare", cls=PresetsShown)(compare)
-    cli.command("check", cls=PresetsShown)(check)
-    cli.command("predict")(predict)
-    cli.command("report")(report)
-    cli.command("explain")(explain)
-    cli.command("evaluate")(evaluate)
-    cli.command("cohort")(cohort)
-    cli.command("new-task")(new_task)
+    for command in (run, compare, check):
+        cli.command(command.__name__, cls=PresetsShown)(command)
+    for command in (predict, report, explain, evaluate, cohort, new_task):
+        cli.command(command.__name__.replace("_", "-"))(command)
     cli.command("list")(list_components)
     cli.command("plugins")(list_plugins)
     cli.add_typer(cache, name="cache", help="List, verify and clear slice stores and synthetic cohorts.")
@@ -73,9 +68,7 @@ def program(plugins: Catalog) -> typer.Typer:
 
 def _options(version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False) -> None:
     if version:
-        from fusekit import __version__
-
-        typer.echo(__version__)
+        typer.echo(metadata.version("fusekit"))
         raise typer.Exit
 
 
@@ -92,7 +85,7 @@ def main() -> None:
         try:
             program(catalog())()
         finally:
-            sys.stdout.flush()  # what cannot be written is said here, not when the interpreter has ended
+            sys.stdout.flush()  # what cannot be written is an error here, not when the interpreter has ended
     except Interrupted as stop:
         _print("stopped:", "bold yellow", stop)
         sys.exit(STOPPED)

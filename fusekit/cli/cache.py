@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from fusekit.data.store.entries import CacheEntry
 
 cache = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", pretty_exceptions_enable=False)
-
-_DAY = 86_400
 
 
 @cache.command("list")
@@ -35,14 +33,14 @@ def verify_cache(
     """
     from fusekit.data.store.store import SliceStore
     from fusekit.disk import SEAL, refuse_damaged
-    from fusekit.terminal import Terminal, styled
+    from fusekit.terminal import Terminal, in_line, styled
 
     console, damaged = Terminal(soft_wrap=True), []
     for entry in _chosen([name] if name else []):
-        sealed = entry.kind == "slices" or (entry.folder / SEAL).exists()
+        shown, sealed = in_line(entry.name), entry.kind == "slices" or (entry.folder / SEAL).exists()
         if not (sealed and entry.complete):
             why = "is interrupted: verified when it resumes" if sealed else "has no checksums"
-            console.print(f"{entry.name}: not verified, it {why}", style="dim")
+            console.print(f"{shown}: not verified, it {why}", style="dim")
             continue
         try:
             damage = SliceStore.open(entry.folder).damage() if entry.kind == "slices" else []
@@ -52,12 +50,11 @@ def verify_cache(
             damage = [str(error)]
         if damage:
             damaged.append(entry.name)
-        more = f" and {len(damage) - 10} more" if len(damage) > 10 else ""
-        console.print(
-            styled(f"{entry.name}: ", ("damaged", "bold red"), f": {'; '.join(damage[:10])}{more}")
-            if damage
-            else f"{entry.name}: whole ({entry.what})"
-        )
+            more = f" and {len(damage) - 10} more" if len(damage) > 10 else ""
+            listed = in_line("; ".join(damage[:10]) + more)
+            console.print(styled(f"{shown}: ", ("damaged", "bold red"), f": {listed}"))
+        else:
+            console.print(f"{shown}: whole ({in_line(entry.what)})")
     if damaged:
         raise DataError(
             f"{len(damaged)} of the entries {'is' if len(damaged) == 1 else 'are'} damaged. Delete with `fusekit "
@@ -81,13 +78,14 @@ def clear_cache(
     import time
 
     from fusekit.data.store.entries import KINDS, remove
+    from fusekit.terminal import in_line
 
     if kind not in (None, *KINDS):
         raise OptionError(f"--kind takes one of {', '.join(KINDS)}, not {kind}.")
     entries = [
         entry
         for entry in _chosen(names or [])
-        if kind in (None, entry.kind) and (older_than is None or time.time() - entry.used >= older_than * _DAY)
+        if kind in (None, entry.kind) and (older_than is None or time.time() - entry.used >= older_than * 86_400)
     ]
     if not entries:
         typer.echo("Nothing to delete.")
@@ -95,19 +93,19 @@ def clear_cache(
     _print(entries, "To be deleted")
     if not yes:
         typer.confirm(f"Delete {len(entries)} entries, {_bytes(sum(entry.size for entry in entries))}?", abort=True)
-    freed, left = 0, []
+    freed = deleted = 0
     for entry in entries:
         try:
             freed += remove(entry)
+            deleted += 1
         except FusekitError as error:
-            left.append(str(error))
-    typer.echo("\n".join([*left, ""]), nl=False)
-    typer.echo(f"Deleted {len(entries) - len(left)} of {len(entries)}; {_bytes(freed)} are free again.")
+            typer.echo(in_line(error))
+    typer.echo(f"Deleted {deleted} of {len(entries)}; {_bytes(freed)} are free again.")
 
 
 def _chosen(names: list[str]) -> list[CacheEntry]:
     from fusekit.data.store.entries import cache_entries
-    from fusekit.extension.registry import suggest
+    from fusekit.extension import suggest
 
     entries = cache_entries()
     known = [entry.name for entry in entries]
@@ -120,21 +118,20 @@ def _chosen(names: list[str]) -> list[CacheEntry]:
 def _print(entries: list[CacheEntry], title: str) -> None:
     from datetime import datetime
 
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    from fusekit.terminal import Terminal, styled
+    from fusekit.terminal import Terminal, in_line, styled
 
     # In 80 columns there is room for name and description only one below the other.
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0), pad_edge=False)
-    table.add_column("kind", no_wrap=True)
-    table.add_column("name, and what it is", overflow="fold")
-    for column in ("size", "items", "last used"):
-        table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("state", no_wrap=True)
+    names = Column("name, and what it is", overflow="fold")
+    numbers = (Column(name, justify="right", no_wrap=True) for name in ("size", "items", "last used"))
+    columns = (Column("kind", no_wrap=True), names, *numbers, Column("state", no_wrap=True))
+    style: Any = {"title_justify": "left", "title_style": "bold", "box": None, "pad_edge": False}
+    table = Table(*columns, title=title, padding=(0, 2, 0, 0), **style)
     for entry in entries:
         used = datetime.fromtimestamp(entry.used).strftime("%Y-%m-%d")
         state = "complete" if entry.complete else styled(("interrupted", "yellow"))
-        name = styled((entry.name, "bold"), f"\n{entry.what}")
+        name = styled((in_line(entry.name), "bold"), f"\n{entry.what}")
         table.add_row(entry.kind, name, _bytes(entry.size), f"{entry.items:,}", used, state)
     console = Terminal()
     console.print(table)

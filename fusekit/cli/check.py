@@ -42,7 +42,11 @@ def check(
     from fusekit.experiment.setup.settings import Settings
 
     if demonstrate:
-        _demonstrate({"task": task, **given})
+        from fusekit.experiment.demonstrate import demonstrate as run
+        from fusekit.progress import Bars
+        from fusekit.terminal import Terminal
+
+        print_demonstration(run({"task": task, **given}, Bars()), Terminal())
         return
     for name in ("out", "backbone", "epochs", "device"):
         if name in given:
@@ -79,30 +83,16 @@ def _check(config: Settings, as_json: bool) -> None:
         console = Terminal()
         kind = ("SYNTHETIC cohort", "bold yellow") if synthetic else "cohort"
         counts = cohort.subjects.map(dict(enumerate(cohort.classes))).value_counts()
-        console.print(
-            styled(
-                (config.task_name, "bold"),
-                ", ",
-                kind,
-                f": {len(cohort.scans)} scans of {counts.sum()} subjects "
-                f"({', '.join(f'{counts[name]} {name}' for name in cohort.classes)}), {len(cohort.columns)} clinical "
-                "columns",
-            )
-        )
+        people = ", ".join(f"{counts[name]} {name}" for name in cohort.classes)
+        text = f": {len(cohort.scans)} scans of {counts.sum()} subjects ({people}), "
+        columns = f"{len(cohort.columns)} clinical columns"
+        console.print(styled((config.task_name, "bold"), ", ", kind, text, columns))
         print_findings(gathered.findings, config.allow, console)
         warnings = sum(finding.severity == "warning" for finding in gathered.findings)
         verdict = ("refused", "bold red") if refused else ("nothing is refused", "bold green")
         console.print(styled("\n", verdict, f"; {warnings} warning{'' if warnings == 1 else 's'}"))
     if refused:
         raise typer.Exit(1)
-
-
-def _demonstrate(given: dict[str, Any]) -> None:
-    from fusekit.experiment.demonstrate import demonstrate
-    from fusekit.progress import Bars
-    from fusekit.terminal import Terminal
-
-    print_demonstration(demonstrate(given, Bars()), Terminal())
 
 
 def print_demonstration(made: Demonstration, console: Any) -> None:
@@ -113,9 +103,8 @@ def print_demonstration(made: Demonstration, console: Any) -> None:
     from fusekit.terminal import styled
 
     kind: list[str | tuple[str, str]] = [", ", ("SYNTHETIC cohort", "bold yellow")] if made.synthetic else []
-    table = Table(title=styled("The same model, split in two ways", *kind), title_style="bold")
-    for name in ("labels", "split by", "level", "accuracy", "AUC"):
-        table.add_column(name)
+    title = styled("The same model, split in two ways", *kind)
+    table = Table("labels", "split by", "level", "accuracy", "AUC", title=title, title_style="bold")
     for setting, own in made.scores.groupby(["labels", "split", "level"], sort=False):
         scores = {row["metric"]: row for row in own.to_dict("records")}
         cells = [scored(row["value"], row["low"], row["high"]) for row in (scores["accuracy"], scores["auc"])]
@@ -128,4 +117,4 @@ def print_demonstration(made: Demonstration, console: Any) -> None:
         "people, not of disease.",
         style="dim",
     )
-    console.print(styled("\nTable and figure lie in ", (str(made.folder), "bold")), soft_wrap=True)
+    console.print(styled("\nTable and figure lie in ", (made.folder, "bold")), soft_wrap=True)

@@ -31,19 +31,18 @@ def cohort(
 ) -> None:
     """Write a cohort's recipe, to share it without its data; or rebuild the cohort of a recipe.
 
-    A recipe lists scans and rules. It holds no images, no values and no labels, only digests that nobody without the
-    same images can compare. With `--recipe` the exit code is 0 if your cohort is identical, and 1 if anything differs.
+    A recipe lists scans and rules. It holds no images, no values and no labels, only digests, which cannot be compared
+    without the same images. With `--recipe` the exit code is 0 if your cohort is identical, and 1 if anything differs.
     """
     from fusekit.errors import OptionError
     from fusekit.experiment.setup.cohort import describe
     from fusekit.terminal import Terminal
 
     folders: dict[str, Any] = {name: Path(given[name]) for name in ("data", "out", "recipe") if name in given}
-    out = folders.get("out")
-    if out is None and "recipe" not in folders:
+    if not {"out", "recipe"} & set(folders):
         raise OptionError("--out names the folder that the recipe is written to.")
     done = describe(task, **folders, options=given.get("options"))
-    print_cohort(done, out, Terminal())
+    print_cohort(done, folders.get("out"), Terminal())
     if done.differences:
         raise typer.Exit(1)
 
@@ -68,40 +67,36 @@ def print_cohort(done: Described, out: Path | None, console: Console) -> None:
         console.print(done.verdict, style=style, soft_wrap=True)
     if out is not None:
         files = sorted(path.name for path in out.iterdir())
-        console.print(styled("\nThe recipe lies in ", (str(out), "bold"), f": {', '.join(files)}"), soft_wrap=True)
+        console.print(styled("\nThe recipe lies in ", (out, "bold"), f": {', '.join(files)}"), soft_wrap=True)
         console.print("It holds ids and rules, and no image, value or label.", style="dim")
 
 
 def _tables(done: Described) -> list[Table]:
     """Subjects and scans by class, columns by table, findings with counts."""
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from fusekit.cli.console import titled
     from fusekit.data.recipe.digests import table_of
 
+    def table(first: str, *numbers: str, **settings: Any) -> Table:
+        return Table(first, *(Column(name, justify="right") for name in numbers), **settings)
+
     cohort, recipe = done.cohort, done.recipe
-    people = Table(title=titled(recipe.task, recipe.synthetic), title_style="bold")
-    people.add_column("")
-    for name in ("subjects", "scans"):
-        people.add_column(name, justify="right")
+    people = table("", "subjects", "scans", title=titled(recipe.task, recipe.synthetic), title_style="bold")
     for label, name in enumerate(cohort.classes):
         scans = cohort.scans[cohort.scans["label"] == label]
         people.add_row(name, str(scans["subject"].nunique()), str(len(scans)))
     people.add_section()
     people.add_row("all", str(cohort.scans["subject"].nunique()), str(len(cohort.scans)))
 
-    columns = Table("clinical columns from", box=None, padding=(0, 2))
-    columns.add_column("numbers", justify="right")
-    columns.add_column("categories", justify="right")
+    columns = table("clinical columns from", "numbers", "categories", box=None, padding=(0, 2))
     kinds: dict[str, list[str]] = {}
     for column in recipe.columns:
-        kinds.setdefault(table_of(column), []).append(column.kind)
-    for table, those in kinds.items():
-        name = table or "the clinical table"
+        kinds.setdefault(table_of(column) or "the clinical table", []).append(column.kind)
+    for name, those in kinds.items():
         columns.add_row(name, str(those.count("number")), str(those.count("category")))
 
-    findings = Table("finding", box=None, padding=(0, 2))
-    findings.add_column("count", justify="right")
+    findings = table("finding", "count", box=None, padding=(0, 2))
     findings.add_column("what")
     for finding in cohort.findings:
         findings.add_row(finding.code, str(finding.count), finding.message)

@@ -16,8 +16,8 @@ _OTHERS = ("fusion", "baseline", "devices", "nodes")
 @takes(
     *(name for name in FIELDS if name not in _OTHERS),
     folds=("Test each of so many folds of subjects once.", "5"),
-    validation=("Share of the training subjects set aside to fit temperatures, and what else is asked for, on.", "0.2"),
-    out=("Folder of the comparison.", "runs/compare-TASK-KEY, the key being of what is asked for"),
+    validation=("Share of the training subjects set aside to fit temperatures, and thresholds if any, on.", "0.2"),
+    out=("Folder of the comparison.", "runs/compare-TASK-KEY, the key being of the settings"),
     options=("Set an option of a part, or (ARM:PART.OPTION=VALUE) of one arm's part; may be repeated.", ""),
 )
 def compare(
@@ -47,18 +47,18 @@ def compare(
         ),
     ] = None,
     launcher: Annotated[
-        str, typer.Option(help="local: train on this machine; slurm: as jobs of a cluster, one a fold, arm and seed.")
+        str, typer.Option(help="local: train on this machine; slurm: as jobs of a cluster, one per fold, arm and seed.")
     ] = "local",
     config: Annotated[
         Path | None,
         typer.Option(help="TOML file with these names, or the manifest.json of a run; the line wins over it."),
     ] = None,
 ) -> None:
-    """Train several arms on the same folds, and say with intervals which of them can be told apart.
+    """Train several arms on the same folds, and report how they differ, with intervals.
 
     An option of a part is for every arm that has the part; `-o ARM:part.option=value` is for one.
 
-    What is done is kept: the same command after an interruption continues, and SIGTERM and SIGUSR1 end it
+    What is done is kept: the same command after an interruption resumes, and SIGTERM and SIGUSR1 end it
     after a batch, with exit code 75. In every fold a fifth of the training subjects is set aside to fit temperatures on
     (`--validation 0` sets none aside).
     """

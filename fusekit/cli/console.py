@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from fusekit.data.own.task import name_of
 from fusekit.evaluation.statistics import UNDEFINED, WHY_UNDEFINED, interval_text
-from fusekit.experiment.folder import FILES, FURTHER, Run
 from fusekit.extension import catalog
+from fusekit.report.run import FILES, FURTHER, Run
 from fusekit.terminal import Terminal, styled
 
 if TYPE_CHECKING:
@@ -27,7 +27,12 @@ def print_run(run: Run, console: Console | None = None) -> None:
     """Print the scores of a run, and where every file lies."""
     console = console or Terminal()
     console.print(scores_table(run))
-    console.print(f"{_tested(run)}; 95 % intervals over subjects", style="dim")
+    folds = run.manifest["data"]["folds"]
+    people = {side: sum(c["subjects"] for f in folds.values() for c in f[side].values()) for side in ("train", "test")}
+    tested = f"{people['train']} subjects trained on, {people['test']} others tested"
+    if len(folds) > 1:
+        tested = f"{people['test']} subjects, each tested once by a model trained on other folds ({len(folds)} folds)"
+    console.print(f"{tested}; 95 % intervals over subjects", style="dim")
     seconds, memory = run.manifest["seconds"], run.manifest["peak_memory_mib"]
     console.print(
         f"{seconds['total']:.0f} s (data {seconds['data']:.0f}, training {seconds['training']:.0f})"
@@ -38,7 +43,7 @@ def print_run(run: Run, console: Console | None = None) -> None:
 
 def print_files(folder: Path, files: Mapping[str, str], console: Console) -> None:
     """Print where a folder lies, and what those of its files are for that are there."""
-    console.print(styled("\nEverything lies in ", (str(near(folder)), "bold")), soft_wrap=True)
+    console.print(styled("\nEverything lies in ", (near(folder), "bold")), soft_wrap=True)
     table = Table(box=None, show_header=False, padding=(0, 2))
     for name, purpose in files.items():
         if (folder / name).exists():
@@ -51,27 +56,17 @@ def near(folder: Path) -> Path:
     return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
 
 
-def _tested(run: Run) -> str:
-    folds = run.manifest["data"]["folds"]
-    people = {side: sum(c["subjects"] for f in folds.values() for c in f[side].values()) for side in ("train", "test")}
-    if len(folds) > 1:
-        return f"{people['test']} subjects, each tested once by a model trained on other folds ({len(folds)} folds)"
-    return f"{people['train']} subjects trained on, {people['test']} others tested"
-
-
 def scores_table(run: Run) -> Table:
     """The scores at slice and subject level, each with its 95 % interval."""
     config = run.manifest["config"]
     title = f"{name_of(config['task'])} · {run.manifest['arm']} · {config['backbone']}"
-    table = Table(title=titled(title, run.synthetic), title_style="bold")
-    table.add_column("")
+    table = Table("", title=titled(title, run.synthetic), title_style="bold")
     levels = {level: run.metrics[run.metrics["level"] == level] for level in ("slice", "subject")}
     for level, scores in levels.items():
         table.add_column(f"{level} level (n = {scores['rows'].iloc[0]})", justify="right")
     for metric in levels["slice"]["metric"]:
-        table.add_row(
-            catalog().metrics.get(metric)().title, *(_cell(s[s["metric"] == metric]) for s in levels.values())
-        )
+        cells = (_cell(scores[scores["metric"] == metric]) for scores in levels.values())
+        table.add_row(catalog().metrics.get(metric)().title, *cells)
     return explained(table)
 
 
@@ -104,15 +99,13 @@ SHOWN = ("auc", "macro-auc", "accuracy", "balanced-accuracy", "sensitivity", "sp
 
 
 def print_comparison(made: Comparison, console: Console | None = None) -> None:
-    """Print every arm's scores with their intervals, what a pair of arms can be told apart by, and where all lies."""
+    """Print every arm's scores with their intervals, how pairs of arms differ, and where all lies."""
     console = console or Terminal()
     evidence = made.evidence
     title = titled(f"{evidence.task} · {evidence.subjects} subjects", evidence.synthetic)
-    table = Table(title=title, title_style="bold")
-    table.add_column("subject level")
     metrics = [name for name in SHOWN if name in evidence.metrics]
-    for name in metrics:
-        table.add_column(evidence.metrics[name], justify="right")
+    headings = (Column(evidence.metrics[name], justify="right") for name in metrics)
+    table = Table("subject level", *headings, title=title, title_style="bold")
     for arm in evidence.arms:
         rows = [evidence.score(arm.name, name) for name in metrics]
         table.add_row(arm.name, *("" if row is None else _cell(row.to_frame().T) for row in rows))
@@ -123,7 +116,7 @@ def print_comparison(made: Comparison, console: Console | None = None) -> None:
         first = evidence.pairs[evidence.pairs["measure"] == evidence.pairs["measure"].iloc[0]]
         for sentence in first["sentence"]:
             console.print(f"· {sentence}")
-    console.print(styled("\nThe report lies in ", (str(near(made.folder) / "report.html"), "bold")), soft_wrap=True)
+    console.print(styled("\nThe report lies in ", (near(made.folder) / "report.html", "bold")), soft_wrap=True)
 
 
 def warn_synthetic(console: Console) -> None:
@@ -138,9 +131,8 @@ def print_predictions(bundle: Bundle, slices: pd.DataFrame, subjects: pd.DataFra
     if bundle.provenance.get("synthetic"):
         warn_synthetic(console)
     names = [f"p_{name}" for name in bundle.classes]
-    table = Table(
-        "subject", "scan", "slice", *names, "call", title=str(bundle.task.get("title", "")), title_style="bold"
-    )
+    title = str(bundle.task.get("title", ""))
+    table = Table("subject", "scan", "slice", *names, "call", title=title, title_style="bold")
     for subject in subjects.to_dict("records"):
         chances = [f"{subject[name]:.4f}" for name in names]
         table.add_row(subject["subject"], "all", bundle.rule.aggregate, *chances, subject["called"], style="bold")
@@ -149,21 +141,14 @@ def print_predictions(bundle: Bundle, slices: pd.DataFrame, subjects: pd.DataFra
             table.add_row("", str(row["scan"]), str(row["slice"]), *(styled((text, "dim")) for text in cells))
         table.add_section()
     console.print(table)
-    console.print(_rule(bundle), style="dim")
-
-
-def _rule(bundle: Bundle) -> str:
-    rule, at = bundle.rule, bundle.rule.shown_threshold()
-    if at is None:
-        called = "The most probable class is called."
-    else:
-        of_slices = rule.shown_threshold("slice")
-        called = (
-            f"{bundle.classes[1]} is called above {at:.4f} (slices: {of_slices:.4f}), fitted on validation subjects."
+    rule, called = bundle.rule, "The most probable class is called."
+    if (at := rule.shown_threshold()) is not None:
+        above = f"{at:.4f} (slices: {rule.shown_threshold('slice'):.4f})"
+        called = f"{bundle.classes[1]} is called above {above}, fitted on validation subjects."
+    calibrated = "Probabilities are as the model gives them, not calibrated."
+    if rule.calibrates:
+        calibrated = (
+            f"Probabilities of subjects are calibrated with temperature {rule.temperatures[0]:.3g}, fitted on "
+            "validation subjects; those of slices are as the model gives them."
         )
-    if not rule.calibrates:
-        return f"{called} Probabilities are as the model gives them, not calibrated."
-    return (
-        f"{called} Probabilities of subjects are calibrated with temperature {rule.temperatures[0]:.3g}, fitted on "
-        "validation subjects; those of slices are as the model gives them."
-    )
+    console.print(f"{called} {calibrated}", style="dim")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,11 +16,12 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-    from fusekit.experiment.folder import Run
+    from fusekit.report.run import Run
 
 #: So many clinical columns are shown; shift.csv has all of them.
 SHOWN = 8
-_MEASURES, ENDS = ("slope", "intercept"), ("value", "low", "high")
+#: One of a column's shares, as shift.csv has them: ``lobular, left 0.250; other 0.750``.
+_SHARE = re.compile(r"(.+?) (\d\.\d{3})(?:; |$)", re.DOTALL)
 
 
 @takes(
@@ -44,14 +46,13 @@ def evaluate(
     from fusekit.experiment.external.external import evaluate as run
     from fusekit.terminal import Terminal
 
-    finished = run(bundle, task=task, recalibrate=recalibrate, **given)
-    print_external(finished, Terminal())
+    print_external(run(bundle, task=task, recalibrate=recalibrate, **given), Terminal())
 
 
 def print_external(run: Run, console: Console) -> None:
     """Print the scores on both cohorts, the largest shifts, calibration, and where every file lies."""
     from fusekit.cli.console import print_files
-    from fusekit.disk.schema import read_json
+    from fusekit.disk import read_json
     from fusekit.experiment.external.external import FILES, RECALIBRATED
     from fusekit.terminal import styled
 
@@ -79,32 +80,25 @@ def print_external(run: Run, console: Console) -> None:
 
 
 def _scores(title: Text, rows: list[dict[str, Any]]) -> Table:
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from fusekit.cli.console import explained, scored
     from fusekit.extension import catalog
 
-    own = [row for row in rows if row["level"] == "subject"]
-    table = Table(title=title, title_style="bold")
-    table.add_column("")
-    for side in ("internal", "external"):
-        count = own[0][f"{side}_subjects"]
-        table.add_column(f"{side} (n = {'?' if count is None else f'{count:.0f}'})", justify="right")
-    table.add_column("difference", justify="right")
+    own, both = [row for row in rows if row["level"] == "subject"], ("internal", "external")
+    counts = {side: own[0][f"{side}_subjects"] for side in both}
+    headings = [f"{side} (n = {'?' if count is None else f'{count:.0f}'})" for side, count in counts.items()]
+    columns = (Column(name, justify="right") for name in (*headings, "difference"))
+    table = Table("", *columns, title=title, title_style="bold")
     for row in own:
-        sides = [(row[side], row[f"{side}_low"], row[f"{side}_high"]) for side in ("internal", "external")]
-        cells = [scored(*numbers) for numbers in sides]
+        cells = [scored(row[side], row[f"{side}_low"], row[f"{side}_high"]) for side in both]
         difference = scored(row["difference"], row["low"], row["high"], sign="+")
         table.add_row(catalog().metrics.get(str(row["metric"]))().title, *cells, difference)
     return explained(table)
 
 
-def _count(number: float | str | None) -> str:
-    return "?" if number is None else f"{float(number):.0f}"
-
-
 def _print_shift(summary: list[str], shift: pd.DataFrame, console: Console) -> None:
-    from rich.table import Table
+    from rich.table import Column, Table
 
     console.print("\nClinical columns against training", style="bold")
     for sentence in summary or ["The model reads no clinical columns."]:
@@ -113,9 +107,8 @@ def _print_shift(summary: list[str], shift: pd.DataFrame, console: Console) -> N
     order = known["difference"].abs().sort_values(ascending=False, kind="stable").index
     if not len(order):
         return
-    table = Table(box=None, padding=(0, 1))
-    for name in ("column", "training", "here", "SDs apart", "verdict"):
-        table.add_column(name, justify="left" if name in ("column", "verdict") else "right", no_wrap=name != "verdict")
+    numbers = (Column(name, justify="right", no_wrap=True) for name in ("training", "here", "SDs apart"))
+    table = Table(Column("column", no_wrap=True), *numbers, "verdict", box=None, padding=(0, 1))
     for row in known.loc[order].head(SHOWN).fillna({"category": ""}).to_dict("records"):
         cells = [row["column"], *_sides(row), f"{row['difference']:+.2f}", row["verdict"]]
         table.add_row(*map(str, cells))
@@ -125,14 +118,14 @@ def _print_shift(summary: list[str], shift: pd.DataFrame, console: Console) -> N
 def _sides(row: dict[Hashable, Any]) -> tuple[str, str]:
     if row["kind"] == "number":
         return (f"{row['training_mean']:.4g} ± {row['training_sd']:.3g}", f"{row['mean']:.4g} ± {row['sd']:.3g}")
-    shares = [dict(part.rsplit(" ", 1) for part in row[name].split("; ")) for name in ("training_shares", "shares")]
+    shares = [dict(_SHARE.findall(row[name])) for name in ("training_shares", "shares")]
     before, after = (f"{float(side[row['category']]):.0%} {row['category']}" for side in shares)
     return before, after
 
 
 def _print_calibration(tables: dict[str, pd.DataFrame], applied: dict[str, Any] | None, console: Console) -> None:
     import pandas as pd
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from fusekit.cli.console import scored
 
@@ -145,15 +138,15 @@ def _print_calibration(tables: dict[str, pd.DataFrame], applied: dict[str, Any] 
             f"average{trained}."
         )
     if "calibration" in tables:
-        own = {row["measure"]: row for row in tables["calibration"].to_dict("records")}
-        known = [f"{name} {scored(*(own[name][end] for end in ('value', 'low', 'high')))}" for name in _MEASURES]
+        own: dict[Hashable, Any] = tables["calibration"].set_index("measure").to_dict("index")
+        ends = ("value", "low", "high")
+        slope, intercept = (scored(*(own[name][end] for end in ends)) for name in ("slope", "intercept"))
         console.print(
-            f"  Calibration {' (1 is right; below, too sure), '.join(known)} (0 is right). Without any fault, the "
-            f"ECE would be {own['ece']['faultless']:.3f} here."
+            f"  Calibration slope {slope} (1 is right; below, too sure), intercept {intercept} (0 is right). Without "
+            f"any fault, the ECE would be {own['ece']['faultless']:.3f} here."
         )
-    table = Table(box=None, padding=(0, 1))
-    for name in ("probabilities", "Brier", "ECE", "log loss", "map, fitted on all"):
-        table.add_column(name, justify="left" if name in ("probabilities", "map, fitted on all") else "right")
+    numbers = (Column(name, justify="right") for name in ("Brier", "ECE", "log loss"))
+    table = Table("probabilities", *numbers, "map, fitted on all", box=None, padding=(0, 1))
     for row in tables["recalibration"].to_dict("records"):
         named = {name: row[name] for name in ("temperature", "intercept", "slope") if not pd.isna(row[name])}
         scores = [f"{row[name]:.3f}" for name in ("brier", "ece", "log_loss")]

@@ -95,9 +95,8 @@ def _print(bundle: Bundle, found: Patient, out: Path) -> None:
     chances = ", ".join(f"{n} {p:.4f}" for n, p in zip(bundle.classes, found.probabilities, strict=True))
     console.print(f"slice {found.slice}: {chances}")
     if found.attributions is not None:
-        table = Table(
-            "column", "value", "adds", title=f"log odds of {bundle.classes[found.target]}, the largest shares"
-        )
+        title = f"log odds of {bundle.classes[found.target]}, the largest shares"
+        table = Table("column", "value", "adds", title=title)
         order = found.attributions["attribution"].abs().sort_values(ascending=False, kind="stable").index
         for _, line in found.attributions.loc[order[:SHOWN]].iterrows():
             table.add_row(line["column"], line["value"] or "missing", f"{line['attribution']:+.4f}")
@@ -109,4 +108,4 @@ def _print(bundle: Bundle, found: Patient, out: Path) -> None:
             moved = "" if line["change"] != line["change"] else f"{line['change']:.0%}"
             table.add_row(line["column"], value, f"{line[f'p_{found.target}']:.4f}", moved)
         console.print(table)
-    console.print(styled("Everything lies in ", (str(out), "bold")), soft_wrap=True)
+    console.print(styled("Everything lies in ", (out, "bold")), soft_wrap=True)

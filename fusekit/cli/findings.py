@@ -17,7 +17,6 @@ HEADINGS = {
     "warning": ("WARNINGS: this may fool you", "bold yellow"),
     "note": ("NOTES: how the cohort came about", "bold"),
 }
-
 #: So many items of a finding are shown; ``--json`` has all of them.
 SHOWN = 10
 

@@ -7,8 +7,7 @@ from typing import Annotated
 import typer
 
 from fusekit.errors import UnknownName
-from fusekit.extension import catalog
-from fusekit.extension.registry import suggest
+from fusekit.extension import catalog, suggest
 
 
 def list_components(

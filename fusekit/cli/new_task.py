@@ -67,4 +67,4 @@ def _print(made: Draft, out: Path) -> None:
     for column in made.columns:
         if column.reason:
             console.print(styled((f"{'left out':>12}", "dim"), f"  {column.name}: {column.reason}"), soft_wrap=True)
-    console.print(styled("\nWritten to ", (str(out), "bold"), f". Read it, then: fusekit check {out}"), soft_wrap=True)
+    console.print(styled("\nWritten to ", (out, "bold"), ". Read it, then: fusekit check ", out), soft_wrap=True)

@@ -21,7 +21,6 @@ BUNDLE = Annotated[Path, typer.Argument(help="Bundle folder, or the run folder t
 OUT_OF_RANGE = Annotated[
     bool, typer.Option("--allow-out-of-range", help="Take values outside the range seen plausible in training.")
 ]
-
 #: Options of tasks that the command line knows by short names.
 OF_TASK = {
     "layout": "Layout of the data, for tasks that know several.",
@@ -35,9 +34,7 @@ _DEFAULTS = {field.name: field.default for field in fields(Settings)}
 def takes(*names: str, **words: tuple[str, str]) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command settings as options; it receives them as its first argument, as ``Settings.of`` takes them.
 
-    Args:
-        names: of the settings; ``options`` brings ``--layout`` and ``--clinical``.
-        words: setting -> help and default, where a command has its own.
+    ``options`` brings ``--layout`` and ``--clinical``; ``words`` are a command's own help and default of a setting.
     """
     shown = [*names, *OF_TASK] if "options" in names else names
 

@@ -29,7 +29,7 @@ def predict(
     clinical: Annotated[
         Path | None,
         typer.Option(
-            help="Table of clinical values: one row with `--image`, else one row a patient and a column `image` "
+            help="Table of clinical values: one row with `--image`, else one row per patient and a column `image` "
             "(and `mask`, where slices are chosen by masks)."
         ),
     ] = None,

@@ -28,7 +28,7 @@ def report(
 
     Built from run folders alone, without images or models. The same runs give the same bytes.
     """
-    from fusekit.disk.schema import read_json
+    from fusekit.disk import read_json
     from fusekit.report.kept import PAGE, fingerprint, is_current, run_folders
     from fusekit.report.records import Manifest
     from fusekit.terminal import Terminal, styled
@@ -38,13 +38,11 @@ def report(
     page = target / PAGE
     if not is_current(target, fingerprint(folders)):
         from fusekit.experiment.evidence import gather_evidence, write_report
-        from fusekit.experiment.folder import Run
+        from fusekit.report.run import Run
 
         page = write_report(gather_evidence([Run(folder) for folder in folders], target), target)
     console = Terminal()
     if any(read_json(folder / "manifest.json", Manifest).get("synthetic") for folder in folders):
         console.print(styled(("SYNTHETIC cohort", "bold yellow"), ": nothing in the report is about patients."))
-    console.print(
-        styled("The report lies in ", (str(page), "bold"), f", its figures in {page.parent / 'figures'}"),
-        soft_wrap=True,
-    )
+    lies = styled("The report lies in ", (page, "bold"), ", its figures in ", page.parent / "figures")
+    console.print(lies, soft_wrap=True)

@@ -19,7 +19,7 @@ def run(
         bool,
         typer.Option(
             "--resume",
-            help="Continue the interrupted run into `--out`, with its settings; begin if there is none.",
+            help="Resume the interrupted run into `--out`, with its settings; begin if there is none.",
             rich_help_panel="Output",
         ),
     ] = False,
@@ -35,7 +35,7 @@ def run(
 
     What is done is kept when a run is interrupted; SIGTERM and SIGUSR1 end it after a batch, with exit code 75.
     """
-    if not resume:  # what is wrong is said before torch loads; an interrupted run knows the rest of its settings
+    if not resume:  # mistakes are reported before torch loads; an interrupted run knows the rest of its settings
         Settings.of(merge(read_config(config) if config else {}, given))
 
     import fusekit

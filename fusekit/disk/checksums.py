@@ -13,7 +13,7 @@ from fusekit.errors import DataError
 
 #: File of a sealed folder: its name and the checksum of each of its files.
 SEAL = "checksums.json"
-#: Entry of a description, or of the head of a file of tensors: the checksum of all else in it.
+#: Entry of a description, or of the head of a file of tensors: the checksum of everything else in it.
 DIGEST = "checksum"
 
 
@@ -32,19 +32,13 @@ def checksum_of(path: Path) -> str:
 
 
 def signed(content: Mapping[str, Any]) -> dict[str, Any]:
-    """A description with a checksum of all else in it."""
+    """A description with a checksum of everything else in it."""
     plain = {key: value for key, value in content.items() if key != DIGEST}
     return plain | {DIGEST: checksum(json.dumps(plain, sort_keys=True).encode())}
 
 
 def seal(folder: Path, name: str, files: Iterable[Path] | None = None) -> None:
-    """Write the checksums of a folder's finished files into it, and the name that it will have.
-
-    Args:
-        folder: to be sealed.
-        name: of the folder when it is in its place; empty if it may be renamed.
-        files: that count; all if not given.
-    """
+    """Write into a folder the checksums of ``files`` (default: all), and its name to be; empty if it may change."""
     found = sorted(path for path in (files or folder.rglob("*")) if path.is_file() and path != folder / SEAL)
     sums = {path.relative_to(folder).as_posix(): checksum_of(path) for path in found}
     write_json(folder / SEAL, signed({"folder": name, "files": sums}))

@@ -20,12 +20,7 @@ _KINDS = {stat.S_IFIFO: "a named pipe", stat.S_IFCHR: "a device", stat.S_IFBLK: 
 
 
 def regular(path: Path) -> Path:
-    """Refuse what never ends, or would wait for a writer, where a file is to be read; links are followed.
-
-    Raises:
-        DataError: it is neither a file nor a folder, or no system takes its name.
-        OSError: it is not there, for instance.
-    """
+    """Refuse by DataError what is neither file nor folder: it never ends, or waits for a writer. Links are followed."""
     try:
         mode = path.stat().st_mode
     except (OSError, ValueError) as error:
@@ -38,11 +33,7 @@ def regular(path: Path) -> Path:
 
 
 def read_named(path: Path) -> bytes:
-    """Read a file that a person named; if it is not there, the message suggests a similar name beside it.
-
-    Raises:
-        DataError: it is not there, no regular file, or cannot be read.
-    """
+    """Read a file that a person named; DataError if it cannot be read, which suggests a similar name beside it."""
     try:
         return regular(path).read_bytes()
     except FileNotFoundError:
@@ -55,11 +46,7 @@ def read_named(path: Path) -> bytes:
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """Give an empty file beside ``path`` to write to; it replaces ``path`` once all of it is on the disk.
-
-    Its name cannot be foreseen, and a link there is never followed. If it cannot be written (OSError), ``path`` stays
-    as it was.
-    """
+    """Give an empty file beside ``path``, under a random name; it replaces ``path`` once all of it is on the disk."""
     new = path.with_name(f".{path.name[:50]}.{secrets.token_hex(6)}.new")
     flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0)
     handle = os.open(new, flags, 0o666)

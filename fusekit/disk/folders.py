@@ -24,12 +24,7 @@ LONGEST = 200
 
 @contextmanager
 def new_folder(out: Path) -> Iterator[Path]:
-    """Give a temporary sibling of ``out`` to write into; it becomes ``out`` if all goes well, and goes away if not.
-
-    Raises:
-        OptionError: ``out`` exists and is not empty, or cannot be written.
-        DataError: the disk is full, or refuses a file.
-    """
+    """Give a sibling of ``out`` (new or empty) to write into; it becomes ``out`` only if all goes well."""
     refuse_full(out)
     partial = out.with_name(f".{out.name}.{secrets.token_hex(6)}{PARTIAL}")
     made = make_folder(partial, out, new=True)
@@ -50,14 +45,7 @@ def new_folder(out: Path) -> Iterator[Path]:
 def growing(out: Path, aside: str) -> Iterator[Path]:
     """Give a folder to work in; it becomes ``out`` if all goes well, sealed, and stays for the next attempt if not.
 
-    The caller keeps other processes away from ``out``.
-
-    Args:
-        out: the folder to be.
-        aside: a folder in it that goes when all is done.
-
-    Raises:
-        DataError: the disk is full, or refuses a file.
+    The caller keeps other processes away from ``out``. ``aside`` is a folder in it that is removed when all is done.
     """
     partial = growing_at(out)
     with in_words(out):
@@ -84,11 +72,7 @@ def refuse_full(out: Path) -> None:
 
 
 def filled(out: Path) -> bool:
-    """Whether a folder that is to be written holds something, or a file is in its place.
-
-    Raises:
-        OptionError: no folder can be there, for its name or its place.
-    """
+    """Whether a folder to write holds something, or a file is in its place; OptionError if no folder can be there."""
     if (length := len(os.fsencode(out.name))) > LONGEST:
         raise OptionError(f"--out: the name {out.name[:40]}... takes {length} bytes. Choose one of {LONGEST} at most.")
     try:
@@ -99,13 +83,7 @@ def filled(out: Path) -> bool:
 
 
 def make_folder(folder: Path, out: Path, *, new: bool = False) -> list[Path]:
-    """Make a folder on the way to ``out`` (named in messages); return the parents that had to be made, nearest first.
-
-    Args:
-        folder: to be made.
-        out: for the message.
-        new: it must not be there, not as a link either.
-    """
+    """Make a folder (``new``: it must not be there) on the way to ``out``; return the parents made, nearest first."""
     try:
         made = [parent for parent in folder.parents if not parent.exists()]
         folder.mkdir(parents=True, exist_ok=not new)

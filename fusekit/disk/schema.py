@@ -14,14 +14,11 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 T = TypeVar("T")
-
 #: For ``pydantic.with_config``, on the outermost type: it holds for those within. Closed kinds refuse unknown names.
 OPEN: ConfigDict = {"allow_inf_nan": False, "extra": "allow"}
 CLOSED: ConfigDict = {"allow_inf_nan": False, "extra": "forbid"}
-
 #: A description is some kB, and the items of a large cohort's findings some MB.
 LARGEST = 2**28
-
 #: Pydantic's code of an error -> what the place should hold.
 _EXPECTED = {
     "string_type": "text",
@@ -50,15 +47,8 @@ def read_json(path: Path, kind: type[T]) -> T:
 def parse_json(content: str | bytes, kind: type[T], where: str) -> T:
     """Read JSON as a kind: a dataclass is built, anything else comes as it is written, in its order.
 
-    Text is no number, and nesting is at most 200 deep.
-
-    Args:
-        content: JSON, UTF-8.
-        kind: a dataclass, a TypedDict, or ``dict[...]`` of such.
-        where: what to call it in messages.
-
-    Raises:
-        DataError: with the first place that is otherwise.
+    ``kind`` is a dataclass, a TypedDict, or ``dict[...]`` of such. Text is no number, and nesting is at most 200 deep.
+    DataError names ``where`` and the first place that is of another kind.
     """
     from dataclasses import is_dataclass
 

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 #: Column, or pattern of columns (``p_*``) -> its type; the first that fits. What none fits is text.
 Schema: TypeAlias = Mapping[str, type[int] | type[float] | type[bool] | type[str]]
-
 #: What a cell holds -> its spelling, and its name in messages. Python's own ``float`` would take ``1_0`` for 10.
 _CELLS: Mapping[type, tuple[re.Pattern[str], str]] = {
     int: (re.compile(r"[-+]?[0-9]+"), "a whole number"),
@@ -45,16 +44,10 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
 
 
 def read_written(source: Path | bytes, schema: Schema, where: str = "") -> pd.DataFrame:
-    """Read what ``write_table`` wrote: numbers to the last digit, all else as the text that it is.
+    """Read what ``write_table`` wrote (a file, or its content): numbers to the last digit, all else as text.
 
-    Args:
-        source: the file, or its content.
-        schema: types of columns. An empty cell is NaN in text and numbers; ``int`` and ``bool`` have none.
-        where: what to call the content in messages.
-
-    Raises:
-        DataError: it is no table, or a cell is not of its column's type.
-        OSError: the file cannot be read.
+    An empty cell is NaN in text and numbers; ``int`` and ``bool`` have none. ``where`` names the content in messages:
+    DataError if it is no table, or a cell is not of its column's type. OSError if the file cannot be read.
     """
     import pandas as pd
 

@@ -17,13 +17,7 @@ if TYPE_CHECKING:
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> None:
-    """Write a safetensors file.
-
-    Args:
-        path: the file.
-        tensors: by name, on any device; they may share memory.
-        metadata: text by name, kept in the file's head, with a checksum of it and the tensors.
-    """
+    """Write tensors, which may share memory; ``metadata``, text by name, goes into the head with a checksum of all."""
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 

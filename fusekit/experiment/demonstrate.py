@@ -6,9 +6,8 @@ and recall the label, and it can do so with labels that mean nothing (Wen 2020, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +20,10 @@ from fusekit.data import Cohort, Pixels, SlicePolicy, SliceStore, Task, assign_f
 from fusekit.data.store.cache import cache_folder
 from fusekit.disk import new_folder, write_json, write_table
 from fusekit.errors import OptionError
-from fusekit.evaluation import prediction_table, score
+from fusekit.evaluation import Metric, prediction_table, score
 from fusekit.evaluation.metrics.classes import Accuracy
 from fusekit.evaluation.metrics.ranking import AreaUnderCurve
+from fusekit.experiment.run.working_folder import folder_for
 from fusekit.experiment.setup import manifest
 from fusekit.experiment.setup.cohort import read_cohort
 from fusekit.experiment.setup.given import merge
@@ -34,41 +34,29 @@ from fusekit.progress import Progress
 from fusekit.report.figures.inflation import inflation
 from fusekit.training import SliceDataset, TrainingOptions, fabric_for, repeatable, train
 
-#: What is taken unless something else is given: small enough for a few minutes on two cores.
-DEFAULTS: Mapping[str, Any] = {
-    "backbone": "resnet10t",
-    "image_size": 48,
-    "epochs": 15,
-    "batch_size": 16,
-    "lr": 1e-3,
-    "folds": 3,
-}
-
+#: Unless something else is given: small enough for a few minutes on two cores.
+DEFAULTS = {"backbone": "resnet10t", "image_size": 48, "epochs": 15, "batch_size": 16, "lr": 1e-3, "folds": 3}
 #: At most so many subjects, and so many neighbouring slices of each, from the middle of the volume.
 SUBJECTS, SLICES = 100, 6
 MIDDLE = (0.4, 0.6)
-
 #: The fold that is tested.
 TESTED = 0
-
+METRICS: Mapping[str, Metric] = {"accuracy": Accuracy(), "auc": AreaUnderCurve()}
 #: The trainings: what the labels are, and what was dealt into folds.
 SETTINGS = (("true", "slice"), ("true", "subject"), ("shuffled", "slice"), ("shuffled", "subject"))
 
 
 @dataclass(frozen=True)
 class Demonstration:
-    """What came out.
+    """The scores of every training, and of how many subjects and slices.
 
-    Args:
-        folder: holds scores.csv, inflation.png and manifest.json.
-        scores: one row per training, level and metric: labels, split, level, metric, value, low, high (95 % limits over
-            subjects), rows, subjects.
-        chance: accuracy of always naming the commoner class.
+    ``scores`` has a row per training, level and metric: labels, split, level, metric, value, low, high (95 % limits
+    over subjects), rows, subjects.
     """
 
-    folder: Path
+    folder: Path  # holds scores.csv, inflation.png and manifest.json
     scores: pd.DataFrame
-    chance: float
+    chance: float  # accuracy of always naming the commoner class
     subjects: int
     slices: int
     synthetic: bool
@@ -78,10 +66,7 @@ def demonstrate(given: Mapping[str, Any], progress: Progress) -> Demonstration:
     """Train the same small network on the image alone, four times, and compare what each split promises.
 
     ``given`` wins over ``DEFAULTS``. Slices come from the middle of the volume unless ``options`` sets them.
-
-    Raises:
-        OptionError: a name or value does not fit, or the task's items are whole volumes, of which a subject has one.
-        DataError: the cohort cannot be read, or has too few subjects.
+    OptionError if the task's items are whole volumes, of which a subject has one.
     """
     config = Settings.of(merge(DEFAULTS, given))
     task = open_task(config.task, config.options)
@@ -93,14 +78,22 @@ def demonstrate(given: Mapping[str, Any], progress: Progress) -> Demonstration:
         )
     if not {"space", "start", "stop"} & set(given.get("options", {}).get("slices", {})):
         policy = replace(policy, space="fraction", start=MIDDLE[0], stop=MIDDLE[1])
-    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")  # a folder is named in the user's own time
-    target = (config.out or Path("runs", f"demonstration-{config.task_name}-{stamp}")).absolute()
+    target = folder_for(config.out, "demonstration", config.task_name)
     with new_folder(target) as folder:
         cohort = _some(read_cohort(config, task, progress), config.seed)
         store = build_store(cohort.scans, policy, config.image_size, cache_folder("slices"), progress)
         rows = _middle(store.rows).join(cohort.scans[["subject", "label"]], on="scan").rename_axis("row")
-        with repeatable():
-            scores = pd.concat(list(_train_all(config, task, policy, store, rows, progress)), ignore_index=True)
+        subjects, found = rows.groupby("subject")["label"].first(), []
+        shuffled = pd.Series(np.random.default_rng(config.seed).permutation(subjects.to_numpy()), subjects.index)
+        for labels, split in SETTINGS:
+            own = rows.assign(label=rows["subject"].map(subjects if labels == "true" else shuffled))
+            own["fold"] = _deal(own, split, config)
+            progress.say(f"{labels} labels, split by {split}:")
+            with repeatable():
+                predictions = _train(config, task, policy, store, own, progress)
+            found.append(score(predictions, METRICS).assign(labels=labels, split=split))
+        scores = pd.concat(found, ignore_index=True)
+        scores = scores[["labels", "split", *(name for name in scores if name not in ("labels", "split"))]]
         shares = rows["label"].value_counts(normalize=True)
         made = Demonstration(
             folder=target,
@@ -110,7 +103,12 @@ def demonstrate(given: Mapping[str, Any], progress: Progress) -> Demonstration:
             slices=len(rows),
             synthetic=config.data is None,
         )
-        _write(folder, made, config, policy)
+        write_table(scores, folder / "scores.csv")
+        title = " · ".join([config.task_name, config.backbone, *["SYNTHETIC cohort"] * made.synthetic])
+        inflation(folder / "inflation.png", title=title, scores=scores, chance=made.chance)
+        record = {name: value for name, value in asdict(made).items() if name not in ("folder", "scores")}
+        record |= {"config": config.as_json(), "slices": policy.as_json(), "versions": manifest.versions()}
+        write_json(folder / "manifest.json", record)
     return made
 
 
@@ -134,22 +132,6 @@ def _middle(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[(order >= first) & (order < first + SLICES)]
 
 
-def _train_all(
-    config: Settings, task: Task, policy: SlicePolicy, store: SliceStore, rows: pd.DataFrame, progress: Progress
-) -> Iterator[pd.DataFrame]:
-    subjects = rows.groupby("subject")["label"].first()
-    shuffled = pd.Series(np.random.default_rng(config.seed).permutation(subjects.to_numpy()), subjects.index)
-    for labels, split in SETTINGS:
-        known = subjects if labels == "true" else shuffled
-        own = rows.assign(label=rows["subject"].map(known))
-        own["fold"] = _deal(own, split, config)
-        progress.say(f"{labels} labels, split by {split}:")
-        found = score(
-            _train_one(config, task, policy, store, own, progress), {"accuracy": Accuracy(), "auc": AreaUnderCurve()}
-        )
-        yield found.assign(labels=labels, split=split)[["labels", "split", *found.columns]]
-
-
 def _deal(rows: pd.DataFrame, split: str, config: Settings) -> pd.Series:
     """Fold of each row: the right way deals subjects, the wrong way slices, with equal shares of the classes."""
     if split == "subject":
@@ -157,13 +139,15 @@ def _deal(rows: pd.DataFrame, split: str, config: Settings) -> pd.Series:
     return assign_folds(rows["label"], config.folds, config.seed)
 
 
-def _train_one(
+def _train(
     config: Settings, task: Task, policy: SlicePolicy, store: SliceStore, rows: pd.DataFrame, progress: Progress
 ) -> pd.DataFrame:
     """Train on all folds but the tested one; the predictions of that one."""
     trained, tested = rows[rows["fold"] != TESTED], rows[rows["fold"] == TESTED]
-    pixels = Pixels.fit(store.images, trained.index.to_numpy())
+    chosen = trained.index.to_numpy()
+    pixels = Pixels.fit(store.images, chosen)
     none = np.zeros((len(rows), 0), dtype=np.float32)  # no clinical columns
+    dataset = SliceDataset(store.images, chosen, none[: len(chosen)], trained["label"].to_numpy(), pixels)
     fabric = fabric_for(config.device, config.precision)
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
@@ -173,14 +157,12 @@ def _train_one(
             columns=0,
             classes=len(task.classes),
             in_channels=task.channels,
-            options={part: dict(chosen) for part, chosen in config.options.items() if part == "backbone"},
+            options={part: own for part, own in config.options.items() if part == "backbone"},
         )
         train(
             fabric,
             model,
-            SliceDataset(
-                store.images, trained.index.to_numpy(), none[: len(trained)], trained["label"].to_numpy(), pixels
-            ),
+            dataset,
             epochs=config.epochs,
             batch_size=config.batch_size,
             lr=config.lr,
@@ -193,18 +175,3 @@ def _train_one(
     images = store.images[tested.index.to_numpy()]
     columns = ["subject", "scan", "slice", "fold", "label"]
     return prediction_table(tested[columns], bundle.probabilities(images, none[: len(tested)], fabric.device))
-
-
-def _write(folder: Path, made: Demonstration, config: Settings, policy: SlicePolicy) -> None:
-    write_table(made.scores, folder / "scores.csv")
-    inflation(
-        folder / "inflation.png",
-        title=" · ".join([config.task_name, config.backbone, *["SYNTHETIC cohort"] * made.synthetic]),
-        scores=made.scores,
-        chance=made.chance,
-    )
-    plain = {name: value for name, value in asdict(made).items() if name not in ("folder", "scores")}
-    write_json(
-        folder / "manifest.json",
-        {**plain, "config": config.as_json(), "slices": policy.as_json(), "versions": manifest.versions()},
-    )

@@ -12,29 +12,33 @@ import pandas as pd
 from fusekit.data.own.task import name_of
 from fusekit.disk import table_bytes, write_bytes
 from fusekit.errors import DataError, first_ten
-from fusekit.experiment.folder import Run
 from fusekit.experiment.not_made import not_made, note_in
 from fusekit.experiment.setup.settings import FREE, identity_of
 from fusekit.extension import catalog
 from fusekit.report.evidence import Arm, Evidence
 from fusekit.report.kept import PAGE, computed, fingerprint, is_current, keep
 from fusekit.report.measures import measured
+from fusekit.report.run import Run
 
 
 def gather_evidence(runs: Sequence[Run], out: Path | None = None) -> Evidence:
     """Put runs of one cohort side by side, by arm and seed, in the order given.
 
     Runs whose fusion has one name but whose configurations differ are arms of their own, named by what differs. What
-    was computed for an earlier report of the very same runs in ``out`` is not computed again.
-
-    Raises:
-        DataError: no run; a folder that is no finished run; one arm and seed given twice; two runs of different tasks,
-            classes, cohorts, subjects, labels, folds or aggregations.
+    was computed for an earlier report of the very same runs in ``out`` is not computed again. DataError if the runs do
+    not belong together, or one is not finished.
     """
     if not runs:
         raise DataError("A report needs at least one run folder.")
     for run in runs:
-        _refuse_unreadable(run)
+        path, said = run.folder / "manifest.json", run.manifest.get("task")
+        for name in ("title", "classes"):
+            if not isinstance(said, dict) or name not in said:
+                raise DataError(
+                    f"{path} has no task.{name}: an older FuseKit wrote it. Run it again with --config {path}, or load "
+                    "it in Python."
+                )
+        _ = run.metrics, run.predictions, run.validation, run.history, run.ablations  # all that a report reads is there
         _refuse_other_cohort(runs[0], run)
     _refuse_other_folds(runs)
     arms = _arms(runs)
@@ -58,27 +62,12 @@ def gather_evidence(runs: Sequence[Run], out: Path | None = None) -> Evidence:
     return replace(measured(base) if before is None else replace(base, **before), fingerprint=of)
 
 
-def _refuse_unreadable(run: Run) -> None:
-    """Read all that a report reads of a run folder.
-
-    Raises:
-        DataError: it is no finished run, or does not say what a report needs.
-    """
-    for name in ("title", "classes"):
-        if not isinstance(run.manifest.get("task"), dict) or name not in run.manifest["task"]:
-            raise DataError(
-                f"{run.folder / 'manifest.json'} has no task.{name}: an older FuseKit wrote it. Run it again with "
-                f"--config {run.folder / 'manifest.json'}, or load it in Python."
-            )
-    _ = run.metrics, run.predictions, run.validation, run.history, run.ablations
-
-
 def _aggregate(one: Run) -> str:
     return str(one.manifest.get("evaluation", {}).get("aggregate", "mean"))
 
 
 def _refuse_other_cohort(first: Run, second: Run) -> None:
-    """Two runs may stand in one report only if they asked the same of the same cohort."""
+    """Two runs go into one report only if they asked the same of the same cohort."""
     facts = {
         "the task": lambda one: name_of(str(one.manifest["task"].get("name", ""))),
         "the classes": lambda one: tuple(one.manifest["task"]["classes"]),
@@ -114,7 +103,7 @@ def _refuse_other_folds(runs: Sequence[Run]) -> None:
 
 def _refuse(first: Run, second: Run, what: str) -> None:
     raise DataError(
-        f"{first.folder} and {second.folder} cannot stand in one report; they differ in {what}. Runs to compare need "
+        f"{first.folder} and {second.folder} cannot be in one report; they differ in {what}. Runs to compare need "
         "the same cohort, and with the same seed the same folds."
     )
 
@@ -130,11 +119,8 @@ def _arms(runs: Sequence[Run]) -> tuple[Arm, ...]:
                 "one of them out."
             )
         seeds[run.seed] = run
-    return tuple(
-        Arm(name, str(own[0].manifest.get("kind", "fusion")), _reads(own[0]), tuple(own))
-        for name, seeds in grouped.items()
-        for own in [[seeds[seed] for seed in sorted(seeds)]]
-    )
+    ordered = {name: tuple(run for _, run in sorted(seeds.items())) for name, seeds in grouped.items()}
+    return tuple(Arm(name, _kind(own[0]), _reads(own[0]), own) for name, own in ordered.items())
 
 
 def _kind(one: Run) -> str:
@@ -148,7 +134,8 @@ def _names(read: Sequence[Run]) -> list[str]:
     names = []
     for name, flat in zip(plain, flats, strict=True):
         others = [other for own, other in zip(plain, flats, strict=True) if own == name]
-        differ = sorted(key for key in {k for other in others for k in other} if len({o.get(key) for o in others}) > 1)
+        keys = {key for other in others for key in other}
+        differ = sorted(key for key in keys if len({other.get(key) for other in others}) > 1)
         with_what = ", ".join(f"{key} {flat.get(key, 'default')}" for key in differ)
         names.append(f"{name} ({with_what})" if with_what else name)
     return names
@@ -156,9 +143,9 @@ def _names(read: Sequence[Run]) -> list[str]:
 
 def _flat(config: Mapping[str, Any]) -> dict[str, str]:
     """What makes it another arm: setting, or part and option -> value."""
-    own = identity_of(config, *FREE)
-    options = {f"{part}.{option}": v for part, own in own.pop("options", {}).items() for option, v in own.items()}
-    return {name: str(value) for name, value in (own | options).items()}
+    plain = identity_of(config, *FREE)
+    options = {f"{part}.{option}": v for part, own in plain.pop("options", {}).items() for option, v in own.items()}
+    return {name: str(value) for name, value in (plain | options).items()}
 
 
 def _reads(one: Run) -> frozenset[str]:
@@ -197,10 +184,7 @@ def write_report(evidence: Evidence, out: Path) -> Path:
     """Write ``report.html`` and its figures as SVG, PNG and CSV into a folder; return the page.
 
     The same evidence gives the same bytes. Files of an earlier report there are replaced. Figures that cannot be drawn
-    are named on the page, and in the manifest if the folder is a run.
-
-    Raises:
-        DataError: the folder cannot be written.
+    are named on the page, and in the manifest if the folder is a run. DataError if the folder cannot be written.
     """
     from fusekit.report.figures.sections import sections
     from fusekit.report.page.page import page

@@ -1,10 +1,11 @@
 """How plugins come in. Nothing here imports torch."""
 
-from fusekit.extension.catalog import Catalog, catalog
-from fusekit.extension.discovery import PluginHost
+from fusekit.extension.discovery import Catalog, PluginHost, catalog
 from fusekit.extension.hookspecs import hookimpl
+from fusekit.extension.kinds import MODEL_PARTS
 from fusekit.extension.options import read_options
-from fusekit.extension.plugin import Plugin
-from fusekit.extension.registry import Register
+from fusekit.extension.registry import Plugin, Register, suggest
 
-__all__ = ["Catalog", "Plugin", "PluginHost", "Register", "catalog", "hookimpl", "read_options"]
+__all__ = [
+    "MODEL_PARTS", "Catalog", "Plugin", "PluginHost", "Register", "catalog", "hookimpl", "read_options", "suggest",
+]  # fmt: skip

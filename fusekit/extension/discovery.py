@@ -1,9 +1,9 @@
-"""Find plugins, load them, and say clearly what went wrong when one does not load."""
+"""Find plugins, load them, say clearly what went wrong, and collect what they register."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from functools import cache
 from importlib import metadata
 from typing import Any
 
@@ -11,8 +11,9 @@ import pluggy
 
 import fusekit.extension.hookspecs as hookspecs
 from fusekit.errors import FusekitError, PluginError
+from fusekit.extension.kinds import KINDS
 from fusekit.extension.mistakes import mistakes
-from fusekit.extension.plugin import Plugin
+from fusekit.extension.registry import Plugin, Register, Registry, suggest
 
 GROUP = "fusekit"
 
@@ -54,8 +55,7 @@ class PluginHost:
     def add(self, module: object, plugin: Plugin) -> None:
         """Add one plugin: a module, or any object whose attributes are hook implementations.
 
-        Raises:
-            PluginError: it does not fit a hook, or has a function that was meant as a hook and is none.
+        PluginError if it does not fit a hook, or has a function that was meant as a hook and is none.
         """
         if wrong := list(mistakes(module)):
             raise PluginError("\n".join([f"{plugin} does not fit the hooks: {wrong[0]}", *wrong[1:], plugin.way_out]))
@@ -64,11 +64,6 @@ class PluginHost:
         except (pluggy.PluginValidationError, ValueError) as error:  # also the same module a second time
             raise PluginError(f"{plugin} does not fit the hooks: {error}\n{plugin.way_out}") from error
         self.plugins[plugin.name] = plugin
-
-    def call_each(self, hook: str, **arguments: Any) -> Iterator[tuple[Plugin, Any]]:
-        """Call a hook's implementations one by one, in the order of ``implementing``; errors are those of ``call``."""
-        for plugin in self.implementing(hook):
-            yield plugin, self.call(plugin, hook, **arguments)
 
     def implementing(self, hook: str) -> list[Plugin]:
         """The plugins that implement a hook, in pluggy's order (the last one loaded first), but bundled ones last."""
@@ -82,8 +77,7 @@ class PluginHost:
     def call(self, plugin: Plugin, hook: str, **arguments: Any) -> Any:
         """Call one plugin's implementation of a hook; of several, the first answer that is not None counts.
 
-        Raises:
-            PluginError: it raised anything but one of FuseKit's own errors.
+        PluginError for whatever it raises that is none of FuseKit's own errors.
         """
         answers = []
         for implementation in self._implementations(hook):
@@ -100,3 +94,33 @@ class PluginHost:
 
     def _implementations(self, hook: str) -> list[pluggy.HookImpl]:
         return list(reversed(getattr(self.manager.hook, hook).get_hookimpls()))
+
+
+class Catalog:
+    """The components that the loaded plugins register, ``catalog.heads`` etc.; PluginError names one that fails."""
+
+    def __init__(self, host: PluginHost):
+        self.host = host
+        self.registries = {kind.plural: Registry(kind) for kind in KINDS}
+        # Bundled ones first: the other plugin has to rename what has one of their names.
+        for plugin in reversed(host.implementing("register")):
+            try:
+                host.call(plugin, "register", to=Register(self.registries.values(), plugin))
+            except PluginError:
+                raise
+            except FusekitError as error:
+                raise PluginError(f"{plugin} failed in register: {error}\n{plugin.way_out}") from error
+
+    def __getattr__(self, kinds: str) -> Registry:
+        registries: dict[str, Registry] = vars(self).get("registries", {})
+        if kinds not in registries:
+            raise AttributeError(f"the catalog has no {kinds!r}; {suggest(kinds, registries)}")
+        return registries[kinds]
+
+
+@cache
+def catalog() -> Catalog:
+    """The catalog of the installed plugins, loaded once per process; PluginError if one cannot be used."""
+    host = PluginHost()
+    host.load_installed()
+    return Catalog(host)

@@ -64,6 +64,17 @@ class Fusion:
         if self.injector is not None and (self.encoder is None or not self.image):
             raise OptionError(f"a fusion with an injector ({self.injector!r}) needs an image and a clinical encoder.")
 
+    def parts(self, backbone: str = "") -> dict[str, str]:
+        """Part -> name of its component, for the parts that the fusion has; sites are no component and have none."""
+        found = {"head": self.head}
+        if self.image:
+            found["backbone"] = backbone
+        if self.encoder is not None:
+            found["encoder"] = self.encoder
+        if self.injector is not None:
+            found |= {"sites": "", "injector": self.injector}
+        return found
+
 
 def _described(value: object) -> str:
     if not isinstance(value, type):  # a class gets the name that it would be registered under

@@ -18,15 +18,10 @@ from fusekit.extension.registry import suggest
 def read_options(
     part: str, factory: Callable[..., Any], given: Mapping[str, Any], withhold: tuple[str, ...] = ()
 ) -> dict[str, Any]:
-    """Check a component's options against its signature and convert text to the annotated types.
+    """Check a component's options against its signature and convert text to the annotated types, or raise OptionError.
 
-    Args:
-        part: the name before the dot in ``-o part.option=value``, for messages.
-        given: text (from the command line) or values (from TOML or Python).
-        withhold: keyword-only parameters that are not the user's to set.
-
-    Raises:
-        OptionError: an option does not exist or does not take the value.
+    ``given`` is text (from the command line) or values (from TOML or Python); ``withhold`` are parameters that are not
+    the user's to set. ``part`` is the name before the dot in ``-o part.option=value``.
     """
     parameters = option_parameters(factory, withhold)
     options = {}

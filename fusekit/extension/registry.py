@@ -12,22 +12,17 @@ from typing import Any
 
 from fusekit.errors import FusekitError, NameTaken, PluginError, UnknownName, first_ten
 from fusekit.extension.kinds import Kind
-from fusekit.extension.plugin import Plugin
 
 #: What builds the component, or where to find it as ``"module:attribute"`` (imported on first use, so that
 #: ``fusekit list`` does not wait for torch).
 Factory = Callable[..., Any] | str
-
 _NAME = re.compile(r"[^\W_][\w.+-]*")  # people type it in options, and folders are called by it
 _REFERENCE = re.compile(r"[^\d\W][\w.]*:[^\d\W][\w.]*")
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A registered name, what it builds, who registered it.
-
-    Of a family, many names that share one factory, which takes the name first: ``names`` lists them on demand.
-    """
+    """A name, what it builds, who registered it; of a family, ``names`` lists the names that share the factory."""
 
     name: str
     factory: Factory
@@ -45,19 +40,11 @@ class Registry:
         self.families: dict[str, Entry] = {}
 
     def add(self, plugin: Plugin, name: str, factory: Factory, summary: str = "") -> None:
-        """Register a name, which people type: lower case, words joined by hyphens.
-
-        Raises:
-            NameTaken: another plugin has the name.
-            PluginError: the name or the factory cannot be one.
-        """
+        """Register a name, which people type; NameTaken or PluginError if it, or the factory, cannot be one."""
         self._add(self.entries, self.kind.name, Entry(name, factory, plugin, summary))
 
     def add_family(self, plugin: Plugin, name: str, names: Factory, factory: Factory, summary: str = "") -> None:
-        """Register many names at once: ``names()`` lists them, ``factory(name, ...)`` builds one.
-
-        A single name wins over a family's, so that a plugin can give one member defaults of its own.
-        """
+        """Register all of ``names()``; ``factory(name, ...)`` builds one. A name registered alone wins over it."""
         self._add(self.families, f"family of {self.kind.plural}", Entry(name, factory, plugin, summary, names))
 
     def _add(self, entries: dict[str, Entry], what: str, entry: Entry) -> None:
@@ -90,11 +77,7 @@ class Registry:
         return list(_resolve(family.names, family.plugin)())
 
     def find(self, name: str) -> Entry:
-        """Look a name up, importing nothing that it builds; a family's may have a tag (``resnet50.a1_in1k``).
-
-        Raises:
-            UnknownName: with the nearest names.
-        """
+        """Look a name up without importing it, a family's with any tag (``resnet50.a1_in1k``); or UnknownName."""
         if name in self.entries:
             return self.entries[name]
         known = self.names()
@@ -162,3 +145,26 @@ def suggest(name: str, known: Iterable[str] | Mapping[str, Any]) -> str:
     names = list(known)
     near = get_close_matches(name, names, n=3, cutoff=0.6)
     return f"did you mean {' or '.join(map(repr, near))}?" if near else f"known: {first_ten(names)}."
+
+
+@dataclass(frozen=True, slots=True)
+class Plugin:
+    """Its entry point, and where it came from."""
+
+    name: str
+    distribution: str
+    version: str
+    module: str
+
+    def __str__(self) -> str:
+        return f"plugin {self.name!r} ({self.distribution} {self.version}, {self.module})"
+
+    @property
+    def bundled(self) -> bool:
+        """Whether it came with FuseKit."""
+        return self.distribution == "fusekit"
+
+    @property
+    def way_out(self) -> str:
+        """The sentence that ends every message about a broken plugin."""
+        return f"To continue without it: FUSEKIT_DISABLE={self.name}"

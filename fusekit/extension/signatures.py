@@ -14,10 +14,7 @@ from fusekit.extension.options import option_parameters
 
 
 def option_names(factory: Callable[..., Any] | str, withhold: tuple[str, ...] = ()) -> AbstractSet[str] | None:
-    """Names of a factory's options; None where its source does not show them.
-
-    A reference, ``"module:attribute"``, is not imported. Parameters in ``withhold`` are not the user's to set.
-    """
+    """Names of a factory's options; None where its source, which is not imported, does not show them."""
     if not isinstance(factory, str):
         return frozenset(option_parameters(factory, withhold))
     module, _, attribute = factory.partition(":")

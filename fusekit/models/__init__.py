@@ -19,23 +19,7 @@ from fusekit.models.parts import (
 )
 
 __all__ = [
-    "Backbone",
-    "ClinicalEncoder",
-    "ClinicalHead",
-    "ConcatHead",
-    "Fusion",
-    "FusionHead",
-    "FusionModel",
-    "ImageFeatures",
-    "ImageHead",
-    "ImageWidths",
-    "Inject",
-    "Injector",
-    "MLPEncoder",
-    "Site",
-    "TimmBackbone",
-    "build",
-    "build_from",
-    "channels_last",
-    "weights_channels_last",
-]
+    "Backbone", "ClinicalEncoder", "ClinicalHead", "ConcatHead", "Fusion", "FusionHead", "FusionModel", "ImageFeatures",
+    "ImageHead", "ImageWidths", "Inject", "Injector", "MLPEncoder", "Site", "TimmBackbone", "build", "build_from",
+    "channels_last", "weights_channels_last",
+]  # fmt: skip

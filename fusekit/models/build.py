@@ -13,15 +13,15 @@ import torch
 from torch import nn
 
 from fusekit.errors import OptionError
-from fusekit.extension import catalog, read_options
+from fusekit.extension import MODEL_PARTS as PARTS
+from fusekit.extension import catalog, read_options, suggest
 from fusekit.extension.fusion import Fusion, SiteKind
-from fusekit.extension.kinds import MODEL_PARTS as PARTS
 from fusekit.extension.options import option_defaults, option_parameters
-from fusekit.extension.registry import suggest
 from fusekit.models.fusion_model import FusionModel
 from fusekit.models.parts import ImageFeatures, ImageWidths
 
-_MEANINGS = {
+#: Sizes that a part declares -> what each is.
+_SIZES = {
     "spatial_dims": "2 for images, 3 for volumes",
     "map_channels": "channels of its map",
     "width": "length of its vector",
@@ -84,15 +84,8 @@ def build_from(description: Mapping[str, Any]) -> FusionModel:
 
 def _factories(recipe: Fusion, backbone: str) -> dict[str, Callable[..., Any]]:
     """Part -> what builds it, for the parts that the fusion has."""
-    known = catalog()
-    found: dict[str, Callable[..., Any]] = {"head": known.heads.get(recipe.head)}
-    if recipe.image:
-        found["backbone"] = known.backbones.get(backbone)
-    if recipe.encoder is not None:
-        found["encoder"] = known.encoders.get(recipe.encoder)
-    if recipe.injector is not None:
-        found |= {"injector": known.injectors.get(recipe.injector), "sites": SiteOptions}
-    return found
+    named, known = recipe.parts(backbone), catalog().registries
+    return {part: SiteOptions if part == "sites" else known[f"{part}s"].get(name) for part, name in named.items()}
 
 
 def _refine(name: str, recipe: Fusion, backbone: str, given: Mapping[str, Mapping[str, Any]]) -> Fusion:
@@ -104,18 +97,16 @@ def _refine(name: str, recipe: Fusion, backbone: str, given: Mapping[str, Mappin
         if part not in factories and given.get(part):
             has = ", ".join(p for p in PARTS if p in factories)
             raise OptionError(f"the fusion {name!r} has no {part}, so it takes no options for it; it has: {has}.")
-    sites = read_options("sites", SiteOptions, given.get("sites", {}))
     options = {}
-    for part in PARTS[1:]:
-        if part in factories:
-            chosen = {**recipe.options.get(part, {}), **given.get(part, {})}
-            defaults = option_defaults(factories[part], withhold=("sites",))
-            options[part] = {**defaults, **read_options(part, factories[part], chosen, withhold=("sites",))}
-            if part == "injector" and "spatial_dims" not in chosen:
-                options[part].pop("spatial_dims", None)  # it is the backbone's, which is not built yet
-    return replace(
-        recipe, sites=sites.get("kind", recipe.sites), stages=sites.get("stages", recipe.stages), options=options
-    )
+    for part in (part for part in PARTS[1:] if part in factories):
+        chosen = {**recipe.options.get(part, {}), **given.get(part, {})}
+        defaults = option_defaults(factories[part], withhold=("sites",))
+        options[part] = {**defaults, **read_options(part, factories[part], chosen, withhold=("sites",))}
+        if part == "injector" and "spatial_dims" not in chosen:
+            options[part].pop("spatial_dims", None)  # it is the backbone's, which is not built yet
+    given_sites = read_options("sites", SiteOptions, given.get("sites", {}))
+    sites = {"kind": recipe.sites, "stages": recipe.stages, **given_sites}
+    return replace(recipe, sites=sites["kind"], stages=sites["stages"], options=options)
 
 
 def _assemble(name: str, recipe: Fusion, backbone: str, columns: int, classes: int, in_channels: int) -> FusionModel:
@@ -141,11 +132,10 @@ def _assemble(name: str, recipe: Fusion, backbone: str, columns: int, classes: i
         if not getattr(image, "sites", None):
             raise OptionError(f"the backbone {backbone!r} has no sites, and the fusion {name!r} injects at sites.")
         present = sorted({site.stage for site in image.sites})
-        for stage in recipe.stages:
-            if stage not in present:
-                raise OptionError(
-                    f"sites.stages names stage {stage}; the backbone {backbone!r} has {', '.join(map(str, present))}."
-                )
+        for stage in set(recipe.stages) - set(present):
+            raise OptionError(
+                f"sites.stages names stage {stage}; the backbone {backbone!r} has {', '.join(map(str, present))}."
+            )
         injected = [i for i, site in enumerate(image.sites) if site.stage in (recipe.stages or present)]
         if "spatial_dims" in option_parameters(factories["injector"]):
             options = {**options, "injector": {"spatial_dims": image.spatial_dims, **options["injector"]}}
@@ -182,15 +172,12 @@ def _declares(part: str, name: str | None, made: Any, *sizes: str) -> None:
         if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
             raise OptionError(
                 f"the {part} {name!r} says {'nothing' if value is None else repr(value)} of its {size}: set "
-                f"self.{size} in {type(made).__qualname__}, a whole number from 1 on ({_MEANINGS[size]})."
+                f"self.{size} in {type(made).__qualname__}, a whole number from 1 on ({_SIZES[size]})."
             )
 
 
 def check_image(model: FusionModel, size: tuple[int, ...]) -> None:
-    """Refuse, by OptionError, a backbone that does not take images of a size, or gives other features than it says.
-
-    Leaves it in evaluation mode. Costs no arithmetic where the model was built on the meta device.
-    """
+    """Refuse, by OptionError, a backbone that does not take images of a size, or gives other features than it says."""
     backbone = model.backbone
     if backbone is None:
         return

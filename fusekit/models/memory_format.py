@@ -21,10 +21,7 @@ def channels_last(tensor: Tensor) -> Tensor:
 
 
 def weights_channels_last(model: _Module) -> _Module:
-    """Lay a model's weights out like its images, in place; two- and three-dimensional ones may be side by side.
-
-    Weights that lie so already are not touched: another thread may be using them.
-    """
+    """Lay a model's weights out like its images, in place, but for those that lie so: another thread may use them."""
     for weight in (*model.parameters(), *model.buffers()):
         values = weight.data
         laid_out = channels_last(values)

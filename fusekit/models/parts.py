@@ -15,7 +15,6 @@ from torch import Tensor, nn
 
 #: Called once per site and forward pass, in order: ``inject(i, x)`` with x (B, C_i, *S_i) returns x's shape.
 Inject = Callable[[int, Tensor], Tensor]
-
 #: Site (an index into the backbone's), features (B, C, *S) as they come in, what the injector prepared: to look at.
 Look = Callable[[int, Tensor, Any], None]
 

@@ -8,7 +8,7 @@ from annotated_types import Ge
 from pydantic import AllowInfNan, JsonValue, StringConstraints, with_config
 from typing_extensions import TypedDict
 
-from fusekit.bundle.format import Count, PluginJson, RuleJson
+from fusekit.bundle.format import Count, PluginJson, RuleJson, TrainedConfig
 from fusekit.disk.schema import OPEN
 
 _Digits: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,6}$")]
@@ -16,28 +16,12 @@ Score: TypeAlias = Annotated[float, AllowInfNan(True)] | None  # NaN is what old
 _Amount: TypeAlias = Annotated[int, Ge(0)] | None
 
 
-class _Config(TypedDict, total=False):
-    task: str
-    fusion: str | None
-    baseline: str | None
-    backbone: str | None
+class _Config(TrainedConfig, total=False):  # all else is only shown; ``Settings.of`` checks what is run again
     seed: Count
-    folds: Count
-    epochs: Count
-    batch_size: Count
     image_size: Count
-    lr: float
-    precision: str
     validation: float
-    aggregate: str
-    threshold: str
-    select: str
-    data: str | None
-    recipe: str | None
-    device: str
     allow: list[str]
     search: dict[str, list[JsonValue]]
-    options: dict[str, dict[str, JsonValue]]
 
 
 class _Task(TypedDict, total=False):

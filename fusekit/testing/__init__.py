@@ -9,11 +9,5 @@ from fusekit.testing.parts import check_backbone, check_encoder, check_head, che
 from fusekit.testing.tasks import check_task
 
 __all__ = [
-    "check_backbone",
-    "check_baseline",
-    "check_encoder",
-    "check_fusion",
-    "check_head",
-    "check_injector",
-    "check_task",
-]
+    "check_backbone", "check_baseline", "check_encoder", "check_fusion", "check_head", "check_injector", "check_task",
+]  # fmt: skip

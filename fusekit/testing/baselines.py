@@ -22,10 +22,7 @@ _SUBJECTS = 40
 
 
 def check_baseline(build: Callable[[], Baseline], *, classes: int = 2) -> np.ndarray:
-    """Fit the baseline that ``build`` makes on invented scans of K = ``classes``; check its probabilities of others.
-
-    Returns the probabilities (N, K) of scans that it was not fitted on, for checks of your own.
-    """
+    """Fit the baseline that ``build`` makes on invented scans; check and return its probabilities (N, K) of others."""
     values, labels, subjects = invented(classes)
     train = subjects < f"s{_SUBJECTS // 2:02d}"
     given, others = values[train], values[~train]

@@ -24,10 +24,7 @@ def check_fusion(
     size: tuple[int, ...] = (64, 64),
     options: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> FusionModel:
-    """Build a fusion from its name or recipe, check the model, and return it for checks of your own.
-
-    A small ``backbone`` is enough; ``size`` is the height and width (and depth) of its image.
-    """
+    """Build a fusion from its name or recipe, check it, and return it. ``size`` is of its image; small is enough."""
     model = build(
         fusion, backbone=backbone, columns=columns, classes=classes, in_channels=in_channels, options=options or {}
     )

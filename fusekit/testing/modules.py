@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 #: Runs a part on a batch: ``call(module, inputs)``, every input and output (B, ...).
 Call = Callable[[nn.Module, tuple[Tensor, ...]], tuple[Tensor, ...]]
-
 BATCH = 3
 
 

@@ -45,10 +45,7 @@ def check_encoder(encoder: ClinicalEncoder, columns: int) -> None:
 def check_injector(
     injector: Injector, sites: Sequence[Site], clinical_width: int, *, size: tuple[int, ...] = (6, 5)
 ) -> None:
-    """Check an injector that was built for ``sites`` and ``clinical_width``, on features of the spatial axes ``size``.
-
-    It keeps shapes, leaves its inputs alone, and uses clinical features.
-    """
+    """Check an injector that was built for ``sites`` and ``clinical_width``, on features of spatial axes ``size``."""
     inputs = random_inputs((clinical_width,), *[(site.channels, *size) for site in sites])
     with torch.no_grad():
         given = tuple(value.clone() for value in inputs)

@@ -13,10 +13,7 @@ from fusekit.progress import Quiet
 
 
 def check_task(task: Task, folder: Path, **synthetic: Any) -> Cohort:
-    """Write the task's synthetic cohort into an empty folder, read it back twice, check it, and return it.
-
-    ``synthetic`` are options of ``task.synthesize``; keep the cohort small.
-    """
+    """Write a small synthetic cohort (``synthetic`` are its options), read it twice, check it, and return it."""
     _check_description(task)
     task.synthesize(folder, Quiet(), **synthetic)
     before = _files(folder)

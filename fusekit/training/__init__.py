@@ -3,7 +3,7 @@
 from fusekit.training.feed.augment import AugmentOptions
 from fusekit.training.feed.loader import SliceDataset
 from fusekit.training.guard.checkpoint import Checkpoint, difference
-from fusekit.training.guard.nonfinite import NonFiniteError
+from fusekit.training.guard.failures import NonFiniteError
 from fusekit.training.guard.stop import stoppable
 from fusekit.training.loop import train
 from fusekit.training.machines.device import fabric_for, repeatable
@@ -11,17 +11,6 @@ from fusekit.training.machines.processes import ALONE, Processes, ProcessLostErr
 from fusekit.training.options import TrainingOptions
 
 __all__ = [
-    "ALONE",
-    "AugmentOptions",
-    "Checkpoint",
-    "NonFiniteError",
-    "ProcessLostError",
-    "Processes",
-    "SliceDataset",
-    "TrainingOptions",
-    "difference",
-    "fabric_for",
-    "repeatable",
-    "stoppable",
-    "train",
-]
+    "ALONE", "AugmentOptions", "Checkpoint", "NonFiniteError", "ProcessLostError", "Processes", "SliceDataset",
+    "TrainingOptions", "difference", "fabric_for", "repeatable", "stoppable", "train",
+]  # fmt: skip

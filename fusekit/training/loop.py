@@ -16,12 +16,10 @@ from fusekit.errors import DataError, Interrupted
 from fusekit.models import channels_last
 from fusekit.progress import Progress
 from fusekit.training.feed.augment import Augment, AugmentOptions
-from fusekit.training.feed.loader import Batch, EpochBatches, SliceDataset, loader_for
-from fusekit.training.feed.prefetch import Prefetch
+from fusekit.training.feed.loader import Batch, EpochBatches, Prefetch, SliceDataset, loader_for
 from fusekit.training.guard.best_epoch import BestEpoch
 from fusekit.training.guard.checkpoint import Checkpoint, Place, RandomState, Stateful
-from fusekit.training.guard.failures import readers_watched, within_memory
-from fusekit.training.guard.nonfinite import FiniteLosses
+from fusekit.training.guard.failures import FiniteLosses, readers_watched, within_memory
 from fusekit.training.guard.stop import asked, postponed
 from fusekit.training.machines.processes import ALONE, Processes, others_watched
 from fusekit.training.options import TrainingOptions
@@ -65,11 +63,8 @@ def train(
             resumes from it and ends with the same weights, on a CPU bit by bit.
 
     Raises:
-        NonFiniteError: a loss is not finite, with epoch, batch and its rows.
-        BatchTooLargeError: a batch does not fit, with the size that does.
-        Interrupted: a signal came (see ``stoppable``).
+        NonFiniteError, BatchTooLargeError, Interrupted, ProcessLostError: as each says.
         DataError: the checkpoint is of another training; there are fewer slices than processes.
-        ProcessLostError: another process has ended.
     """
     least = processes.size * (1 if options.sync_batchnorm else 2)
     order = EpochBatches(len(dataset), batch_size, seed, processes, least)

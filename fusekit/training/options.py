@@ -7,36 +7,22 @@ from typing import Literal
 
 from fusekit.errors import OptionError
 
-Schedule = Literal["constant", "cosine"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingOptions:
-    """Options of the loop: ``-o training.option=value``. Unless set, training is the paper's: plain Adam.
+    """Options of the loop: ``-o training.option=value``. Unless set, training is the paper's: plain Adam."""
 
-    Args:
-        weight_decay: decoupled, as in AdamW; 0 is the paper's Adam.
-        patience: with ``--select auc``, training stops after so many epochs without a better one.
-        accumulate: batches whose gradients are averaged, sample by sample, before the weights change.
-        clip: largest norm of the gradient of all weights together; longer ones are shortened to it. 0: as they are.
-        ema: decay of the exponential moving average of the weights, validated and shipped in their place. 0: none.
-        schedule: of the learning rate after the warm-up: constant, or down to zero along half a cosine.
-        warmup: epochs, or parts of one, over which the learning rate rises in a line.
-        compile: run the network through ``torch.compile``, as one graph.
-        workers: processes that read batches; 0 reads them between the steps.
-        sync_batchnorm: with several devices, batch normalisation takes the statistics of all their slices, so that
-            they train as one would with the whole batch. Without it, each takes its own, which is faster.
-    """
-
-    weight_decay: float = 0.0
-    patience: int = 10
-    accumulate: int = 1
-    clip: float = 0.0
-    ema: float = 0.0
-    schedule: Schedule = "constant"
-    warmup: float = 0.0
-    compile: bool = False
-    workers: int = 0
+    weight_decay: float = 0.0  # decoupled, as in AdamW; 0 is the paper's Adam
+    patience: int = 10  # with --select auc, training stops after so many epochs without a better one
+    accumulate: int = 1  # batches whose gradients are averaged, sample by sample, before the weights change
+    clip: float = 0.0  # largest norm of the gradient of all weights; longer ones are shortened to it; 0: as they are
+    ema: float = 0.0  # decay of the moving average of the weights, validated and shipped in their place; 0: none
+    schedule: Literal["constant", "cosine"] = "constant"  # of the learning rate after warm-up; cosine: half, to zero
+    warmup: float = 0.0  # epochs, or parts of one, over which the learning rate rises in a line
+    compile: bool = False  # run the network through torch.compile, as one graph
+    workers: int = 0  # processes that read batches; 0 reads them between the steps
+    #: With several devices, batch normalisation takes the statistics of all their slices, so that they train as one
+    #: would with the whole batch. Without it, each takes its own, which is faster.
     sync_batchnorm: bool = True
 
     def __post_init__(self) -> None:

@@ -21,6 +21,7 @@ from safetensors.torch import load_file
 import fusekit
 from fusekit import Run
 from fusekit.data import Cohort, Pixels, SlicePolicy, cut, read
+from fusekit.disk import signed
 from fusekit.errors import DataError, UnknownName
 from fusekit.models import build
 from tests.hostile import changed
@@ -210,13 +211,13 @@ def test_damaged_bundles_are_refused_by_name(damaged: Path) -> None:
 
     content = json.loads(good)
     content["model"]["recipe"]["injector"] = "rbca-two"
-    description.write_text(json.dumps(content))
+    description.write_text(json.dumps(signed(content)))
     with pytest.raises(UnknownName, match=r"'rbca-two'[\s\S]*made with the plugins of fusekit 0\.1\.0"):
         fusekit.load(damaged)
 
     content = json.loads(good) | {"format": 99}
     description.write_text(json.dumps(content))
-    with pytest.raises(DataError, match="has format 99; this FuseKit reads 1 and 2"):
+    with pytest.raises(DataError, match="has format 99; this FuseKit reads 1, 2, 3"):
         fusekit.load(damaged)
 
     content = json.loads(good)
@@ -244,8 +245,26 @@ def test_weights_that_were_changed_are_refused(damaged: Path) -> None:
     with pytest.raises(DataError, match=r"model\.safetensors does not fit bundle\.json: it was changed or damaged"):
         fusekit.load(damaged)
     description = json.loads((damaged / "bundle.json").read_text()) | {"format": 1}
-    del description["weights"], description["rule"]  # as older bundles are
+    del description["weights"], description["rule"], description["checksum"]  # as older bundles are
     (damaged / "bundle.json").write_text(json.dumps(description))
+    assert len(fusekit.load(damaged).classes) == 2
+
+
+@pytest.mark.parametrize("place", [("pixels", "mean"), ("image_size",), ("task", "title"), ("rule", "temperatures")])
+def test_a_description_that_was_changed_is_refused(damaged: Path, place: tuple[str, ...]) -> None:
+    path = damaged / "bundle.json"
+    description = json.loads(path.read_text())
+    values = {"mean": 17.0, "image_size": 33, "title": "Another question", "temperatures": {"0": 3.0}}
+    path.write_text(changed(description, place, values[place[-1]]))
+    with pytest.raises(DataError, match=r"bundle\.json was changed or damaged after it was written\. Get the bundle"):
+        fusekit.load(damaged)
+    path.write_text(json.dumps(description, indent=7))  # laid out otherwise, with the same content
+    assert len(fusekit.load(damaged).classes) == 2
+    del description["checksum"]
+    path.write_text(json.dumps(description))
+    with pytest.raises(DataError, match=r"bundle\.json: checksum is missing"):
+        fusekit.load(damaged)
+    path.write_text(json.dumps({**description, "format": 2}))  # an older one, which had none
     assert len(fusekit.load(damaged).classes) == 2
 
 

@@ -17,6 +17,7 @@ from fusekit.data import SlicePolicy, SliceStore, Volume, build_store
 from fusekit.data.images import volume as images
 from fusekit.data.store.cache import cache_folder
 from fusekit.disk import seal
+from fusekit.errors import DataError
 from fusekit.extension import catalog
 from fusekit.progress import Quiet
 
@@ -81,6 +82,19 @@ def test_verify_ends_with_2_and_names_the_damage(store: SliceStore, command_line
     code, said = command_line("cache", "verify")
     assert code == 2
     assert "is no slice store, or a damaged one" in said
+
+
+def test_what_cannot_be_deleted_is_said_in_one_line(
+    store: SliceStore, command_line: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(entry: Any) -> int:
+        raise DataError(f"{entry.folder}\n\x1b[31m is in use.")
+
+    monkeypatch.setattr("fusekit.data.store.entries.remove", busy)
+    code, said = command_line("cache", "clear", "--yes", store.folder.name)
+    assert code == 0
+    assert rf"{store.folder}\n\x1b[31m is in use." in said
+    assert "Deleted 0 of 1; 0 B are free again." in said
 
 
 def test_an_unknown_name_is_answered_with_the_nearest(store: SliceStore, command_line: Any) -> None:

@@ -13,7 +13,7 @@ from rich.console import Console
 from fusekit import Comparison, Run
 from fusekit.cli import console
 from fusekit.experiment.evidence import gather_evidence
-from fusekit.experiment.folder import FILES, FURTHER
+from fusekit.report.run import FILES, FURTHER
 from tests.fake_runs import fake_runs
 
 

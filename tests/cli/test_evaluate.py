@@ -6,8 +6,10 @@ import re
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from fusekit import Run
+from fusekit.cli.evaluate import _sides
 from tests.conftest import CommandLine
 
 
@@ -31,6 +33,14 @@ def test_everything_is_shown_and_nothing_is_applied(small_run: Run, tmp_path: Pa
     assert f"AD: {calibration['observed']:.0%} of the subjects here, {calibration['predicted']:.0%} predicted" in said
     assert "Shown, not applied" in said
     assert not (out / "recalibration.json").exists()
+
+
+@pytest.mark.parametrize("name", ["lobular; left", "a 0.5; b", "b", "grade 2", "two\nlines"])
+def test_shares_of_a_category_are_found_whatever_it_is_called(name: str) -> None:
+    shares = {"b": 0.125, name: 0.25, "other; b": 0.625}
+    text = "; ".join(f"{category} {share:.3f}" for category, share in shares.items())  # as shift.csv has them
+    row = {"kind": "category", "category": name, "training_shares": text, "shares": f"{name} 0.700; x 0.300"}
+    assert _sides(row) == (f"{shares[name]:.0%} {name}", f"70% {name}")
 
 
 def test_a_refusal_names_the_way_out_and_writes_nothing(

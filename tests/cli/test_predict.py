@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from fusekit import Run
 from fusekit.cli import program
 from fusekit.data import Cohort, read
+from fusekit.disk import signed
 from fusekit.evaluation import Rule
 from fusekit.extension import catalog
 from tests.conftest import CommandLine
@@ -74,7 +75,7 @@ def test_masks_lie_beside_the_table_or_behind_an_option(
     small_run.bundle.save(bundle)
     description = json.loads((bundle / "bundle.json").read_text())
     description["slices"]["largest"] = 2
-    (bundle / "bundle.json").write_text(json.dumps(description))
+    (bundle / "bundle.json").write_text(json.dumps(signed(description)))
     patients = pd.read_csv(table, dtype=str).head(2)
     volume = read(table.parent / patients["image"].iloc[0])
     marked = np.zeros(volume.data.shape, np.uint8)

@@ -74,7 +74,7 @@ def test_where_nothing_differs_nothing_is_claimed(tmp_path: Path) -> None:
 def test_runs_that_asked_something_else_are_refused(tmp_path: Path, entries: dict[str, Any], named: str) -> None:
     first, second = runs_in(tmp_path, arms=["concat", "rbca"])
     change(second.folder, **entries)
-    with pytest.raises(DataError, match="cannot stand in one report") as refused:
+    with pytest.raises(DataError, match="cannot be in one report") as refused:
         gather_evidence([first, Run(second.folder)])
     assert named in str(refused.value)
     assert str(first.folder) in str(refused.value)

@@ -47,7 +47,7 @@ def mutations(document: Any) -> list[tuple[tuple[Any, ...], Any, str]]:
 
 @pytest.fixture
 def bundle(tmp_path: Path) -> Path:
-    """A bundle of a network that was never trained."""
+    """A bundle of a network that was never trained, of the format that has no checksum of its description."""
     columns = (Column("AGE", unit="years"), Column("SEX", kind="category", categories=("f", "m")))
     values = pd.DataFrame({"AGE": [50.0, 60.0, np.nan], "SEX": ["f", "m", "m"]})
     encoding = ClinicalEncoding.fit(values, columns)
@@ -65,6 +65,10 @@ def bundle(tmp_path: Path) -> Path:
         model.eval(), ("CN", "AD"), encoding, SlicePolicy(), 32, Pixels(100, 50), Rule(), task, [score], provenance
     )
     shipped.save(tmp_path / "bundle")
+    path = tmp_path / "bundle" / "bundle.json"
+    description = json.loads(path.read_text()) | {"format": 2}
+    del description["checksum"]
+    path.write_text(json.dumps(description))
     return tmp_path / "bundle"
 
 

@@ -15,26 +15,26 @@ from fusekit.data import Finding
 from fusekit.data.store.cache import alone
 from fusekit.disk import filled, in_words, new_folder
 from fusekit.errors import Interrupted, OptionError, attempt
-from fusekit.experiment.compare.launcher import Launcher, launcher_for
-from fusekit.experiment.compare.local import Training
+from fusekit.experiment.compare.job import SlurmOptions
+from fusekit.experiment.compare.local import Local, Training
+from fusekit.experiment.compare.slurm import Slurm
 from fusekit.experiment.evidence import gather_evidence, write_report
-from fusekit.experiment.folder import Run, take_over
 from fusekit.experiment.run.finish import finish
 from fusekit.experiment.run.resume_record import begin, identity_of, record_of, refuse_other_data
+from fusekit.experiment.run.working_folder import take_over
 from fusekit.experiment.setup.arms import LAUNCHER, arms_of, named
 from fusekit.experiment.setup.gathered import Gathered, gather, report
 from fusekit.experiment.setup.given import Given, merge, read_config
 from fusekit.experiment.setup.plan import Plan
 from fusekit.experiment.setup.settings import Settings
 from fusekit.experiment.setup.trackers import Followers, followers_of
+from fusekit.extension import read_options, suggest
 from fusekit.progress import Bars, Progress
 from fusekit.report.evidence import Evidence
+from fusekit.report.run import Run
 
-#: What a comparison folder holds.
-RECORD, RUNS, WORK = "comparison.json", "runs", "unfinished"
-
-#: In ``WORK``: files and logs of jobs.
-JOBS = "jobs"
+#: What a comparison folder holds; in ``WORK`` are the files and logs of jobs.
+RECORD, RUNS, WORK, JOBS = "comparison.json", "runs", "unfinished", "jobs"
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def compare(
     progress: Progress | None = None,
     **settings: Unpack[Given],
 ) -> Comparison:
-    """Train every arm on the same folds, and say what can be told apart.
+    """Train every arm on the same folds, and report how they differ.
 
     What is finished is kept: the same call after an interruption resumes.
 
@@ -85,10 +85,8 @@ def compare(
     """
     progress = progress or Bars()
     file, given = merge(read_config(Path(config)) if config else {}), merge({"task": task, **settings})
-    of_launcher = {
-        **file["options"].pop(LAUNCHER, {}),
-        **given["options"].pop(LAUNCHER, {}),
-    }  # no part of the comparison
+    # The launcher's options are no part of the comparison.
+    of_launcher = {**file["options"].pop(LAUNCHER, {}), **given["options"].pop(LAUNCHER, {})}
     if of_launcher and launcher == "local":
         raise OptionError(f"-o {LAUNCHER}.… is for --launcher slurm, which is not given.")
     arms = arms_of(file, given, fusions, baselines)
@@ -100,11 +98,14 @@ def compare(
         )
     if seeds < 1 or (jobs is not None and jobs < 1):
         raise OptionError(f"--seeds and --jobs take 1 or more, not {seeds} and {jobs}.")
-    record = _record(arms, first.seed, seeds)
-    target = (first.out or Path("runs", f"compare-{first.task_name}-{_key(record)}")).absolute()
+    every_seed = range(first.seed, first.seed + seeds)
+    record = record_of(arms={name: arm.identity("seed") for name, arm in arms.items()}, seeds=list(every_seed))
+    asked = json.dumps([record["arms"], record["seeds"]], sort_keys=True).encode()
+    target = first.out or Path("runs", f"compare-{first.task_name}-{hashlib.sha256(asked).hexdigest()[:8]}")
+    target = target.absolute()
     arms = {name: replace(arm, out=None) for name, arm in arms.items()}  # ``out`` is of the comparison
     launch = launcher_for(launcher, jobs, of_launcher, target / WORK / JOBS)
-    for name, arm in arms.items():  # whatever is wrong with any of them is said before the first is trained
+    for name, arm in arms.items():  # a mistake in any of them is reported before the first is trained
         with named(name):
             launch.plan(arm)
     _open(target, record)
@@ -114,7 +115,7 @@ def compare(
         followers_of(target, identity_of(target / RECORD, bool(first.track)), progress) as follow,
     ):
         try:
-            runs = _train(arms, range(first.seed, first.seed + seeds), target, launch, progress, follow)
+            runs = _train(arms, every_seed, target, launch, progress, follow)
             shutil.rmtree(target / WORK, ignore_errors=True)
             runs.sort(key=lambda run: list(arms).index(run.manifest["arm"]))
             evidence = gather_evidence(runs, target)
@@ -126,13 +127,14 @@ def compare(
     return Comparison(target, tuple(runs), evidence)
 
 
-def _record(arms: Mapping[str, Settings], seed: int, seeds: int) -> dict[str, Any]:
-    configs = {name: arm.identity("seed") for name, arm in arms.items()}
-    return record_of(arms=configs, seeds=list(range(seed, seed + seeds)))
-
-
-def _key(record: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps([record["arms"], record["seeds"]], sort_keys=True).encode()).hexdigest()[:8]
+def launcher_for(name: str, jobs: int | None, options: Mapping[str, Any], folder: Path) -> Local | Slurm:
+    """Choose what checks configurations and runs trainings; OptionError if there is no such launcher or option."""
+    slurm = SlurmOptions(**read_options(LAUNCHER, SlurmOptions, options))
+    if name == "local":
+        return Local(jobs or 1)
+    if name == "slurm":
+        return Slurm(slurm, jobs, folder)
+    raise OptionError(f"no launcher {name!r}; {suggest(name, ['local', 'slurm'])}")
 
 
 def _open(target: Path, record: dict[str, Any]) -> None:
@@ -158,7 +160,7 @@ def _train(
     arms: Mapping[str, Settings],
     seeds: Sequence[int],
     target: Path,
-    launch: Launcher,
+    launch: Local | Slurm,
     progress: Progress,
     follow: Callable[[str, Settings], Followers],
 ) -> list[Run]:
@@ -198,7 +200,7 @@ def _train(
 
 
 def _assemble_whole(run: _Unfinished) -> None:
-    """Make a run of its folds once all are there; of folds that end side by side, each may find that."""
+    """Make a run of its folds once all are there, which each of folds that end side by side may find."""
     if (run.folder / "manifest.json").exists() or not all(path.exists() for path in run.folds):
         return
     with new_folder(run.folder) as partial:

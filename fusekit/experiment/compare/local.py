@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from multiprocessing import active_children, get_context, parent_process
 from multiprocessing.connection import wait
 from multiprocessing.queues import SimpleQueue
@@ -17,11 +17,10 @@ from typing import NamedTuple
 import torch
 
 from fusekit.data.store.cache import alone
-from fusekit.disk import growing, write_json
-from fusekit.disk.schema import read_json
+from fusekit.disk import growing, read_json, write_json
 from fusekit.errors import FusekitError, Interrupted
-from fusekit.experiment.folder import CHECKPOINTS
 from fusekit.experiment.run.fold import RECORD, train_fold
+from fusekit.experiment.run.working_folder import CHECKPOINTS
 from fusekit.experiment.setup import manifest
 from fusekit.experiment.setup.gathered import Gathered, gather_again
 from fusekit.experiment.setup.plan import make_plan
@@ -33,7 +32,7 @@ from fusekit.training import stoppable
 
 
 class Training(NamedTuple):
-    """One fold of one arm with one seed, where its files go, and who follows the run."""
+    """One fold of an arm with one seed, where its files go, and who follows the run."""
 
     config: Settings
     fold: int
@@ -46,47 +45,47 @@ class Training(NamedTuple):
         return f"{self.config.arm}, seed {self.config.seed}, fold {self.fold + 1}/{self.config.folds}"
 
 
-def train_all(
-    trainings: Sequence[Training], gathered: Mapping[int, Gathered], jobs: int, progress: Progress
-) -> Iterator[Training]:
-    """Train all, and yield each when its folder is complete.
+@dataclass(frozen=True)
+class Local:
+    """Trainings on this machine, ``jobs`` at a time: each has its share of the cores, and GPUs are dealt in turn."""
 
-    Processes of their own read the cohort of ``gathered`` (seed -> cohort) again, from the same store. Each of
-    ``jobs`` has its share of the cores; GPUs are dealt to them in turn.
+    jobs: int = 1
+    plan = staticmethod(make_plan)
 
-    Raises:
-        FusekitError: one failed; the others' folders are complete or not there.
-    """
-    if jobs == 1 or not trainings:
-        for number, training in enumerate(trainings, start=1):
-            part = Within(progress, f"[{number}/{len(trainings)}] {training.label}")
-            train_one(training, gathered[training.config.seed], part)
-            yield training
-        return
-    others = set(active_children())
-    context = get_context("spawn")
-    devices: SimpleQueue[str] = context.SimpleQueue()
-    for number in range(jobs):
-        devices.put(device_of(trainings[0].config.device, number, torch.cuda.device_count()))
-    threads = max(1, torch.get_num_threads() // jobs)
-    pool = ProcessPoolExecutor(jobs, context, _begin, (devices, threads))
-    try:
-        waiting = {pool.submit(_train_elsewhere, training): training for training in trainings}
-        for done in progress.track(as_completed(waiting), "trainings", len(waiting), "trainings"):
-            for tracker, reason in done.result().items():
-                waiting[done].followers.leave_out(f"{tracker}, in a fold's own process,", reason)
-            yield waiting[done]
-    except BrokenProcessPool as error:
-        raise FusekitError(
-            "a training's process was ended from outside, which most often means that memory was short. What is "
-            f"finished is kept: run the same command again with fewer than --jobs {jobs}."
-        ) from error
-    except (Interrupted, KeyboardInterrupt, GeneratorExit):
-        for process in set(active_children()) - others:  # which may not have heard; they end after their batch
-            process.terminate()
-        raise
-    finally:
-        pool.shutdown(cancel_futures=True)
+    def train(
+        self, trainings: Sequence[Training], gathered: Mapping[int, Gathered], progress: Progress
+    ) -> Generator[Training]:
+        """Train all, and yield each when its folder is complete. Processes of their own read the cohort again."""
+        if self.jobs == 1 or not trainings:
+            for number, training in enumerate(trainings, start=1):
+                part = Within(progress, f"[{number}/{len(trainings)}] {training.label}")
+                train_one(training, gathered[training.config.seed], part)
+                yield training
+            return
+        others = set(active_children())
+        context = get_context("spawn")
+        devices: SimpleQueue[str] = context.SimpleQueue()
+        for number in range(self.jobs):
+            devices.put(device_of(trainings[0].config.device, number, torch.cuda.device_count()))
+        threads = max(1, torch.get_num_threads() // self.jobs)
+        pool = ProcessPoolExecutor(self.jobs, context, _begin, (devices, threads))
+        try:
+            waiting = {pool.submit(_train_elsewhere, training): training for training in trainings}
+            for done in progress.track(as_completed(waiting), "trainings", len(waiting), "trainings"):
+                for tracker, reason in done.result().items():
+                    waiting[done].followers.leave_out(f"{tracker}, in a fold's own process,", reason)
+                yield waiting[done]
+        except BrokenProcessPool as error:
+            raise FusekitError(
+                "a training's process was ended from outside, which most often means that memory was short. What is "
+                f"finished is kept: run the same command again with fewer than --jobs {self.jobs}."
+            ) from error
+        except (Interrupted, KeyboardInterrupt, GeneratorExit):
+            for process in set(active_children()) - others:  # may have missed the signal; they end after a batch
+                process.terminate()
+            raise
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def device_of(device: str, number: int, gpus: int) -> str:

@@ -10,14 +10,14 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fusekit.disk import write_json
-from fusekit.disk.schema import read_json
+from fusekit.disk import read_json, write_json
 from fusekit.errors import FusekitError, OptionError
-from fusekit.experiment.compare.job import TrainFold
+from fusekit.experiment.compare.job import SlurmOptions, TrainFold
 from fusekit.experiment.compare.local import Training
 from fusekit.experiment.setup.gathered import Gathered
 from fusekit.experiment.setup.plan import Plan, make_plan
@@ -31,82 +31,16 @@ if TYPE_CHECKING:
 
 #: In the folder of logs: which job trains which fold, so that the same command finds its jobs again.
 SUBMITTED = "submitted.json"
-
 #: Jobs in an array: Slurm's own limit, unless a cluster sets another, is 1001.
 ARRAY = 1000
-
 #: Seconds between two looks at the jobs, growing from the first to the second.
 PAUSE = (0.5, 15.0)
-
 #: Seconds that a job may be gone from the queue before its result is there: shared file systems are late.
 GRACE = 10.0
 
-#: Lines of a failed job's log that are shown.
-SHOWN = 8
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SlurmOptions:
-    """What a job asks Slurm for: ``-o slurm.option=value``.
-
-    Args:
-        partition, account, qos, constraint: as ``sbatch`` takes them; the cluster's defaults if not given.
-        time: minutes. A job that takes longer is queued again, three times at most.
-        gpus: of a network's job: if not given 1, and none with ``--device cpu``. Baselines ask for none.
-        cpus: cores, and threads of torch.
-        memory: GB.
-        extra: anything else that ``sbatch`` takes: ``reservation=course,exclude=node7``.
-    """
-
-    partition: str | None = None
-    account: str | None = None
-    qos: str | None = None
-    constraint: str | None = None
-    time: int = 240
-    gpus: int | None = None
-    cpus: int = 8
-    memory: int = 32
-    extra: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        """Refuse what no job can have."""
-        for name in ("time", "cpus", "memory"):
-            if getattr(self, name) < 1:
-                raise OptionError(f"slurm.{name} takes 1 or more, not {getattr(self, name)}.")
-        if self.gpus is not None and self.gpus not in (0, 1):
-            raise OptionError(f"slurm.gpus takes 0 or 1, not {self.gpus}: a training uses one GPU, a job trains one.")
-        for pair in self.extra:
-            if "=" not in pair:
-                raise OptionError(f"slurm.extra takes name=value,name=value, not {pair!r}.")
-
-    def of(self, config: Settings) -> int:
-        """How many GPUs a training asks for."""
-        if config.baseline:
-            return 0
-        return self.gpus if self.gpus is not None else int(config.device != "cpu")
-
-    def parameters(self, gpus: int, side_by_side: int) -> dict[str, Any]:
-        """What submitit takes."""
-        named = {name: getattr(self, name) for name in ("partition", "account", "qos", "constraint")}
-        return {
-            "name": "fusekit",
-            "timeout_min": self.time,
-            "mem_gb": self.memory,
-            "cpus_per_task": self.cpus,
-            "stderr_to_stdout": True,
-            "slurm_array_parallelism": side_by_side,
-            "slurm_additional_parameters": dict(pair.split("=", 1) for pair in self.extra),
-            **{f"slurm_{name}": value for name, value in named.items() if value},
-            **({"gpus_per_node": gpus} if gpus else {}),  # a cluster without GPUs does not know the word
-        }
-
 
 class Slurm:
-    """Jobs of a cluster whose nodes see the same files as this machine; logs and requests lie in ``folder``.
-
-    Raises:
-        OptionError: submitit is not installed, or this machine has no Slurm.
-    """
+    """Jobs of a cluster whose nodes see the same files as this machine; logs and requests lie in ``folder``."""
 
     def __init__(self, options: SlurmOptions, jobs: int | None, folder: Path):
         self.options, self.jobs, self.folder = options, jobs, folder
@@ -124,12 +58,9 @@ class Slurm:
     ) -> Generator[Training]:
         """Submit what has no job yet, and yield each training when its folder is there.
 
-        A job that fails leaves the others alone. An interruption cancels the jobs that are left; after a kill they
-        continue, and the next call with the same folder waits for them.
-
-        Raises:
-            FusekitError: some failed, with the last lines of their logs.
-            OptionError: Slurm refuses the jobs.
+        A job that fails leaves the others alone; at the end, FusekitError has the last lines of its log. An interrupt
+        cancels the jobs that are left; after a kill they continue, and the next call with the same folder waits for
+        them.
         """
         if not trainings:
             return
@@ -139,13 +70,12 @@ class Slurm:
         try:
             self._attach(by_folder, jobs, progress)
             self._submit([t for t in trainings if t.folder not in jobs], gathered, jobs)
-            ended = self._ended(jobs, failed, progress)
+            ended = _ended(self.folder, jobs, failed, progress)
             for folder in progress.track(ended, "jobs", len(trainings), "trainings"):
-                training = by_folder[folder]
                 if folder.name in _names(folder.parent):
-                    yield training
+                    yield by_folder[folder]
                 else:
-                    failed.append(f"{training.label}, {_why(jobs[folder])}")
+                    failed.append(f"{by_folder[folder].label}, {_why(jobs[folder])}")
                     progress.say(f"failed: {failed[-1].splitlines()[0]}")
         except (KeyboardInterrupt, GeneratorExit, OptionError):
             cancel([job.job_id for folder, job in jobs.items() if not folder.exists()])
@@ -173,53 +103,52 @@ class Slurm:
             alike = [training for training in trainings if self.options.of(training.config) == gpus]
             for start in range(0, len(alike), ARRAY):
                 part = alike[start : start + ARRAY]
-                parameters = self.options.parameters(gpus, self.jobs or ARRAY)
                 requests = [self._request(training, gpus, gathered[training.config.seed]) for training in part]
-                submitted = submit(self.folder, parameters, requests)
+                submitted = submit(self.folder, self.options.parameters(gpus, self.jobs or ARRAY), requests)
                 jobs.update(zip([training.folder for training in part], submitted, strict=True))
                 write_json(self.folder / SUBMITTED, {folder.name: job.job_id for folder, job in jobs.items()})
 
     def _request(self, training: Training, gpus: int, gathered: Gathered) -> str:
         underway = training.followers.underway
-        device = "cuda" if gpus else "cpu"  # rather an error than a GPU that was paid for and is not used
-        return json.dumps(
-            {
-                "config": training.config.as_json(),
-                "fold": training.fold,
-                "folder": str(training.folder),
-                "run": [underway.id, underway.name, str(underway.home)],
-                "device": device,
-                "threads": self.options.cpus,
-                "store": str(gathered.store.folder),
-            }
-        )
+        request = {
+            "config": training.config.as_json(),
+            "fold": training.fold,
+            "folder": str(training.folder),
+            "run": [underway.id, underway.name, str(underway.home)],
+            "device": "cuda" if gpus else "cpu",  # rather an error than a GPU that was paid for and is not used
+            "threads": self.options.cpus,
+            "store": str(gathered.store.folder),
+        }
+        return json.dumps(request)
 
-    def _ended(self, jobs: Mapping[Path, Job], failed: Sequence[str], progress: Progress) -> Iterator[Path]:
-        """Yield the folder of each training whose job has ended, well or not."""
-        waiting, missed, pause, said = dict(jobs), dict[Path, float](), PAUSE[0], ""
-        while waiting:
-            queue, results = queued(), _names(self.folder)
-            for folder, job in list(waiting.items()):
-                if job.job_id in (queue or ()):
-                    missed.pop(folder, None)
-                gone = queue is not None and job.job_id not in queue
-                late = gone and time.monotonic() - missed.setdefault(folder, time.monotonic()) >= GRACE
-                if job.paths.result_pickle.name in results or late:
-                    del waiting[folder]
-                    yield folder
-            states = Counter((queue or {}).get(job.job_id, "unknown").lower() for job in waiting.values())
-            counts = {**states, "finished": len(jobs) - len(waiting) - len(failed), "failed": len(failed)}
-            line = "jobs: " + ", ".join(f"{count} {state}" for state, count in counts.items() if count)
-            if waiting and line != said:
-                progress.say(line)
-                said = line
-            if waiting:
-                time.sleep(pause)
-                pause = min(pause * 1.5, PAUSE[1])
+
+def _ended(logs: Path, jobs: Mapping[Path, Job], failed: Sequence[str], progress: Progress) -> Iterator[Path]:
+    """Yield the folder of each training whose job has ended, well or not."""
+    waiting, missed, pause, said = dict(jobs), dict[Path, float](), PAUSE[0], ""
+    while waiting:
+        queue, results = queued(), _names(logs)
+        for folder, job in list(waiting.items()):
+            if job.job_id in (queue or ()):
+                missed.pop(folder, None)
+            gone = queue is not None and job.job_id not in queue
+            late = gone and time.monotonic() - missed.setdefault(folder, time.monotonic()) >= GRACE
+            if job.paths.result_pickle.name in results or late:
+                del waiting[folder]
+                yield folder
+        if not waiting:
+            return
+        states = Counter((queue or {}).get(job.job_id, "unknown").lower() for job in waiting.values())
+        counts = {**states, "finished": len(jobs) - len(waiting) - len(failed), "failed": len(failed)}
+        line = "jobs: " + ", ".join(f"{count} {state}" for state, count in counts.items() if count)
+        if line != said:
+            progress.say(line)
+            said = line
+        time.sleep(pause)
+        pause = min(pause * 1.5, PAUSE[1])
 
 
 def refuse_absent() -> None:
-    """Raise OptionError where jobs cannot be submitted."""
+    """Raise OptionError where submitit is not installed, or the machine has no Slurm."""
     try:
         import submitit  # noqa: F401  (is it there?)
     except ImportError as error:
@@ -258,10 +187,8 @@ def job_at(folder: Path, job_id: str) -> Job:
 
 
 def queued() -> dict[str, str] | None:
-    """Job -> state, of the user's jobs that are queued or running; None while Slurm does not answer.
-
-    ``squeue`` and not ``sacct``, which needs an accounting that not every cluster has.
-    """
+    """Job -> state, of the user's jobs that are queued or running; None while Slurm does not answer."""
+    # Not sacct, which needs an accounting that not every cluster has.
     command = ["squeue", "--me", "--array", "--noheader", "--format=%i %T"]
     try:
         answer = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)  # noqa: S603
@@ -283,14 +210,11 @@ def _names(folder: Path) -> set[str]:
 
 def _why(job: Job) -> str:
     """Why a job left no folder: its own words, or the end of its log."""
-    log = job.paths.stdout
-    said = ""
+    log, said = job.paths.stdout, ""
     if job.paths.result_pickle.exists():
-        try:
+        with suppress(RuntimeError):  # submitit's, with a traceback that the log has too
             said = job.result()
-        except RuntimeError:  # submitit's, with a traceback that the log has too
-            said = ""
     if not said and log.exists():
-        said = "\n".join(log.read_text(encoding="utf-8", errors="replace").rstrip().splitlines()[-SHOWN:])
+        said = "\n".join(log.read_text(encoding="utf-8", errors="replace").rstrip().splitlines()[-8:])
     indented = "".join(f"\n    {line}" for line in said.splitlines())
     return f"job {job.job_id}, {log}:{indented or ' it left no log; was it cancelled before it began?'}"

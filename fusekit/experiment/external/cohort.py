@@ -11,7 +11,7 @@ import pandas as pd
 
 from fusekit.audit import audit_images, audit_tables, refuse
 from fusekit.bundle.bundle import Bundle
-from fusekit.data import ClinicalEncoding, Cohort, Column, Finding, SliceStore, Task, build_store
+from fusekit.data import ClinicalEncoding, Cohort, Finding, SliceStore, Task, build_store
 from fusekit.data.clinical.column import EncodedColumn
 from fusekit.data.store.cache import cache_folder
 from fusekit.errors import DataError
@@ -22,31 +22,20 @@ from fusekit.progress import Progress
 
 #: All subjects are in one fold: none is trained on.
 FOLD = 0
-
 _WORDS = ("this cohort is not what the frozen model was made for", "Nothing was written.")
 
 
 @dataclass(frozen=True)
 class ExternalCohort:
-    """A cohort that a frozen model can be tested on.
+    """A cohort that a frozen model can be tested on."""
 
-    Args:
-        cohort: as its task read it.
-        clinical: values of the model's columns in the model's order, one row per scan; absent columns are empty.
-        absent: the columns that the cohort lacks.
-        store: its slices, cut by the model's policy.
-        rows: one row per slice: index ``row`` (of the store); subject, scan, slice, fold, label.
-        fingerprint: SHA-256 of the cohort's labels, clinical values and slices.
-        findings: of the task, the columns, the audit and the store.
-    """
-
-    cohort: Cohort
-    clinical: pd.DataFrame
-    absent: tuple[str, ...]
-    store: SliceStore
-    rows: pd.DataFrame
-    fingerprint: dict[str, str]
-    findings: tuple[Finding, ...]
+    cohort: Cohort  # as its task read it
+    clinical: pd.DataFrame  # the model's columns in the model's order, one row per scan; absent columns are empty
+    absent: tuple[str, ...]  # columns that the cohort lacks
+    store: SliceStore  # its slices, cut by the model's policy
+    rows: pd.DataFrame  # one row per slice: index ``row`` (of the store); subject, scan, slice, fold, label
+    fingerprint: dict[str, str]  # SHA-256 of labels, clinical values and slices
+    findings: tuple[Finding, ...]  # of the task, the columns, the audit and the store
 
     @property
     def folds(self) -> pd.Series:
@@ -59,11 +48,7 @@ def read_external(
 ) -> ExternalCohort:
     """Read a cohort as its task does, and refuse what the model was not made for: tables first, then images.
 
-    ``known`` are ids of the subjects of the training cohort, as far as they are known.
-
-    Raises:
-        DataError: the classes differ, or a column is of another kind; the cohort cannot be read.
-        LeakageError: something is refused; the message lists all of it and the way out.
+    ``known`` are ids of subjects of the training cohort. LeakageError lists everything that is refused.
     """
     cohort = read_cohort(config, task, progress)
     refuse_other_classes(bundle, cohort.classes, config.task_name)
@@ -72,7 +57,9 @@ def read_external(
     if cohort.columns:
         tables = manifest.fingerprint(cohort, np.empty((0, 1, 1)))  # before hours of reading images
         findings += _same_cohort(bundle, {"clinical": "clinical values"}, tables)
-    read = replace(cohort, clinical=values.drop(columns=list(absent)), columns=_described(bundle.encoding, cohort))
+    here = {column.name: column for column in cohort.columns}
+    present = values.drop(columns=list(absent))
+    read = replace(cohort, clinical=present, columns=tuple(here[str(name)] for name in present))
     findings += audit_tables(read, None, task)
     refuse(findings, config.allow, *_WORDS)
     store = build_store(cohort.scans, bundle.slices, bundle.image_size, cache_folder("slices"), progress)
@@ -98,23 +85,22 @@ def refuse_other_classes(bundle: Bundle, classes: tuple[str, ...], task: str) ->
 def match_columns(
     encoding: ClinicalEncoding | None, cohort: Cohort
 ) -> tuple[pd.DataFrame, tuple[str, ...], tuple[Finding, ...]]:
-    """Pick the model's columns out of a cohort, by name.
+    """Pick the model's columns out of a cohort, by name; DataError if one is of another kind.
 
-    Returns:
-        Their values, one row per scan, empty where a column is absent; the absent names; and what does not fit: absent
-        columns, other units, values that the model was not made for.
-
-    Raises:
-        DataError: a column holds numbers where the model knows categories, or the reverse.
+    Returns their values, one row per scan, empty where a column is absent; the absent names; and what does not fit:
+    absent columns, other units, values that the model was not made for.
     """
     columns = encoding.columns if encoding else ()
     here = {column.name: column for column in cohort.columns}
-    values, absent, units = pd.DataFrame(index=cohort.clinical.index), list[EncodedColumn](), list[str]()
+    parts, absent, units = dict[str, pd.Series](), list[EncodedColumn](), list[str]()
     for column in columns:
         own = here.get(column.name)
         if own is None:
             absent.append(column)
+            empty, kind = (np.nan, float) if column.is_number else (None, object)
+            parts[column.name] = pd.Series(empty, cohort.clinical.index, dtype=kind)
             continue
+        parts[column.name] = cohort.clinical[column.name]
         if own.kind != column.column.kind:
             raise DataError(
                 f"{own.source or 'the cohort'}, column {column.name!r}: the model reads a {column.column.kind} there, "
@@ -122,22 +108,18 @@ def match_columns(
             )
         if own.unit and column.column.unit and own.unit != column.column.unit:
             units.append(f"{column.name}: {own.unit} here, {column.column.unit} in training")
-    parts = {
-        column.name: cohort.clinical[column.name]
-        if column.name in here
-        else pd.Series(np.nan if column.is_number else None, values.index, dtype=float if column.is_number else object)
-        for column in columns
-    }
-    values = pd.DataFrame(parts, index=values.index, columns=[column.name for column in columns])
-    found = (_absent(absent, list(here)), _units(units), _out_of_range(columns, values))
+    values = pd.DataFrame(parts, index=cohort.clinical.index, columns=list(parts))
+    other_unit = Finding(
+        "other-unit",
+        "clinical columns in another unit than in training.",
+        tuple(units),
+        "refusal",
+        "Convert them; allow it only where the two are two names of one unit.",
+    )
+    found = (_absent(absent, list(here)), other_unit, _out_of_range(columns, values))
     unseen = encoding.unseen(values) if encoding else ()
     names = tuple(column.name for column in absent)
     return values, names, (*(finding for finding in found if finding.items), *unseen)
-
-
-def _described(encoding: ClinicalEncoding | None, cohort: Cohort) -> tuple[Column, ...]:
-    here = {column.name: column for column in cohort.columns}
-    return tuple(here[column.name] for column in (encoding.columns if encoding else ()) if column.name in here)
 
 
 def _absent(columns: list[EncodedColumn], here: list[str]) -> Finding:
@@ -157,22 +139,15 @@ def _absent(columns: list[EncodedColumn], here: list[str]) -> Finding:
     )
 
 
-def _units(items: list[str]) -> Finding:
-    return Finding(
-        "other-unit",
-        "clinical columns in another unit than in training.",
-        tuple(items),
-        "refusal",
-        "Convert them; allow it only where the two are two names of one unit.",
-    )
-
-
 def _out_of_range(columns: Iterable[EncodedColumn], values: pd.DataFrame) -> Finding:
     """Every number outside what training makes plausible, the columns in which most are outside first."""
-    outside = {column: _outside(column, values[column.name]) for column in columns if column.is_number}
-    outside = {column: numbers for column, numbers in outside.items() if len(numbers)}
-    shares = {column: len(numbers) / values[column.name].count() for column, numbers in outside.items()}
-    ordered = sorted(outside, key=lambda column: -shares[column])
+    outside: dict[EncodedColumn, pd.Series] = {}
+    for column in columns:
+        if column.is_number:
+            numbers, (low, high) = values[column.name], column.plausible
+            outside[column] = numbers[(numbers < low) | (numbers > high)]
+    shares = {one: len(own) / values[one.name].count() for one, own in outside.items() if len(own)}
+    ordered = sorted(shares, key=lambda column: -shares[column])
     items = [item for column in ordered for item in _listed(column, outside[column])]
     wrong = [_shifted(column, values[column.name]) for column in ordered if shares[column] > 0.5]
     most = f" Most values are outside in {'; '.join(wrong[:10])}: in another unit?" if wrong else ""
@@ -184,11 +159,6 @@ def _out_of_range(columns: Iterable[EncodedColumn], values: pd.DataFrame) -> Fin
         "Convert or correct them, or leave them empty. Where they are right, the model is asked about people unlike "
         "any that it has seen, which is worth knowing and may be allowed.",
     )
-
-
-def _outside(column: EncodedColumn, values: pd.Series) -> pd.Series:
-    low, high = column.plausible
-    return values[(values < low) | (values > high)]
 
 
 def _listed(column: EncodedColumn, values: pd.Series) -> Iterator[str]:

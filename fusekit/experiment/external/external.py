@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import pandas as pd
 import torch
 
 from fusekit.disk import new_folder, write_json, write_table
+from fusekit.errors import attempt
 from fusekit.evaluation import Metric, prediction_table, probabilities_of, score
 from fusekit.evaluation.calibration.recalibration import CalibrationMap, parts_of, recalibration_table
 from fusekit.evaluation.calibration.reliability import calibration_scores, reliability
@@ -24,14 +24,16 @@ from fusekit.evaluation.predictions import POSITIVE
 from fusekit.evaluation.thresholds import most_probable
 from fusekit.experiment.external.cohort import FOLD, ExternalCohort, read_external
 from fusekit.experiment.external.plan import Asked, ask
-from fusekit.experiment.folder import Run
+from fusekit.experiment.not_made import not_made
 from fusekit.experiment.run.flow import flow
 from fusekit.experiment.run.groups import numbers_of, subgroup_table
+from fusekit.experiment.run.working_folder import folder_for
 from fusekit.experiment.setup import manifest
 from fusekit.experiment.setup.gathered import Sides
 from fusekit.extension import catalog
 from fusekit.progress import Bars, Progress
 from fusekit.report.figures.shift import external_pictures
+from fusekit.report.run import Run
 from fusekit.training import fabric_for, repeatable
 
 #: File of the folder of an external validation -> what it holds.
@@ -89,9 +91,7 @@ def evaluate(
         FusekitError: what the user can put right; nothing is left half-written.
     """
     asked = ask(bundle, task, data, options or {}, tuple(allow), recalibrate, device)
-    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")  # a folder is named in the user's own time
-    named = f"external-{asked.config.task_name}-{asked.arm}-{stamp}"
-    target = Path(out).absolute() if out else Path("runs", named).absolute()
+    target = folder_for(out, "external", asked.config.task_name, asked.arm)
     with new_folder(target) as partial:
         _evaluate(asked, partial, progress or Bars())
     return Run(target)
@@ -120,26 +120,30 @@ def _evaluate(asked: Asked, folder: Path, progress: Progress) -> None:
     compared = beside_training(bundle.metrics, scores)
     measured: dict[str, Any] = {"synthetic": asked.synthetic, "scores": _numbers(scores)}
     measured["comparison-with-training"] = _numbers(compared)
-    write_table(predictions, folder / "predictions.csv")
     people = subgroup_table(other.cohort, asked.task, other.folds)
-    write_table(people, folder / "cohort.csv")
-    for name, table in tables.items():
+    for name, table in {"predictions": predictions, "cohort": people, **tables}.items():
         write_table(table, folder / f"{name}.csv")
     if asked.recalibrate != "none":
         measured["recalibrated"] = _recalibrate(asked, folder, subjects, mapped, metrics)
     write_json(folder / "metrics.json", measured)
-    for picture in external_pictures(
-        classes=bundle.classes,
-        titles={name: metric.title for name, metric in metrics.items()},
-        scores=compared,
-        clinical=tables["shift"],
-        grey=grey_levels(other.store.images, other.rows.index.to_numpy()),
-        trained=bundle.pixels,
-        reliability=tables["reliability"],
-        synthetic=asked.synthetic,
-    ):
-        picture.save(folder / "figures")
     content = _record(asked, other, summary(tables["shift"]), device)
+
+    def failed(sentence: str) -> None:
+        progress.say(f"note: {sentence}")
+        content["findings"].append(not_made(sentence, "figures").as_json())
+
+    with attempt("figures", failed):
+        for picture in external_pictures(
+            classes=bundle.classes,
+            titles={name: metric.title for name, metric in metrics.items()},
+            scores=compared,
+            clinical=tables["shift"],
+            grey=grey_levels(other.store.images, other.rows.index.to_numpy()),
+            trained=bundle.pixels,
+            reliability=tables["reliability"],
+            synthetic=asked.synthetic,
+        ):
+            picture.save(folder / "figures")
     content["data"]["numbers"] = numbers_of(people)
     end = time.perf_counter()
     content["seconds"] = {"data": read - start, "prediction": predicted - read, "total": end - start}
@@ -182,13 +186,8 @@ def _recalibrate(
     table = subjects[["subject", "label"]].assign(part=parts.to_numpy())
     table[names] = mapped[method]
     write_table(table, folder / "recalibrated.csv")
-    belongs = {
-        "weights": asked.weights,
-        "rule": asked.bundle.rule.as_json(),
-        "subjects": len(subjects),
-        "synthetic": asked.synthetic,
-    }
-    write_json(folder / "recalibration.json", {**fitted.as_json(), **belongs})
+    belongs = {"weights": asked.weights, "rule": asked.bundle.rule.as_json(), "subjects": len(subjects)}
+    write_json(folder / "recalibration.json", {**fitted.as_json(), **belongs, "synthetic": asked.synthetic})
     one_each = table.rename(columns={"part": "fold"}).assign(scan=table["subject"], slice=0)
     scores = score(one_each, metrics)  # within the parts, each of which was mapped by a map of its own
     return {"method": method, "measured": "cross-fitted", "scores": _numbers(scores[scores["level"] == "subject"])}

@@ -19,13 +19,13 @@ from fusekit.evaluation.calibration.recalibration import METHODS
 from fusekit.experiment.external.cohort import refuse_other_classes
 from fusekit.experiment.setup.parts import open_task
 from fusekit.experiment.setup.settings import Settings
-from fusekit.extension.registry import suggest
+from fusekit.extension import suggest
 from fusekit.report.records import Configured
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What was asked for: the frozen model and where the other cohort comes from."""
+    """The frozen model, and where the other cohort comes from."""
 
     bundle: Bundle
     folder: Path  # of the bundle
@@ -36,8 +36,7 @@ class Asked:
     @property
     def trained(self) -> Mapping[str, Any]:
         """The configuration of the training; empty if the bundle has none."""
-        trained: Mapping[str, Any] = self.bundle.provenance.get("config", {})
-        return trained
+        return dict(self.bundle.provenance.get("config", {}))
 
     @property
     def arm(self) -> str:
@@ -72,12 +71,7 @@ def ask(
     recalibrate: str,
     device: str | None,
 ) -> Asked:
-    """Open the bundle and the task, and say whatever is wrong before any data are read.
-
-    Raises:
-        OptionError: an option does not fit, or would change the model.
-        DataError: the folder is no bundle, or the task has other classes than the model.
-    """
+    """Open the bundle and the task, before any data are read; OptionError for what would change the model."""
     if recalibrate not in ("none", *METHODS):
         raise OptionError(f"--recalibrate takes none, {' or '.join(METHODS)}, not {recalibrate!r}.")
     folder = bundle_folder(bundle)
@@ -92,15 +86,6 @@ def ask(
     return asked
 
 
-def _beside(folder: Path) -> dict[str, Any]:
-    """The configuration in the run that a bundle lies in: it knows where files lie, which is not shipped."""
-    manifest = folder.parent / "manifest.json"
-    if folder.name != "bundle" or not manifest.is_file():
-        return {}
-    config = read_json(manifest, Configured)["config"]
-    return {name: config[name] for name in ("task", "options") if name in config}
-
-
 def _configure(
     bundle: Bundle, folder: Path, task: str | None, options: Mapping[str, Mapping[str, Any]], **given: Any
 ) -> Settings:
@@ -109,7 +94,11 @@ def _configure(
             raise OptionError(
                 f"-o {part}... cannot be set: the model is frozen. {suggest(part, ('task', 'synthetic'))}"
             )
-    trained = {**bundle.provenance.get("config", {}), **_beside(folder)}
+    trained: dict[str, Any] = dict(bundle.provenance.get("config", {}))
+    manifest = folder.parent / "manifest.json"
+    if folder.name == "bundle" and manifest.is_file():  # the run knows where files lie, which is not shipped
+        config = read_json(manifest, Configured)["config"]
+        trained |= {name: config[name] for name in ("task", "options") if name in config}
     before = str(trained.get("task", bundle.task.get("name", "")))
     task = task or before
     if not task:

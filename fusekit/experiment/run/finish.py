@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -18,21 +17,21 @@ from fusekit.data.recipe.recipe import read_recipe
 from fusekit.disk import SEAL, read_json, read_written, write_json, write_table
 from fusekit.errors import attempt
 from fusekit.evaluation import Rule, score
-from fusekit.experiment.folder import CHECKPOINTS, SCHEMAS
 from fusekit.experiment.not_made import note_in, seal_results
 from fusekit.experiment.run.flow import flow
 from fusekit.experiment.run.fold import ABLATIONS, EXPLANATIONS, PREDICTIONS, RECORD, VALIDATION
 from fusekit.experiment.run.groups import numbers_of, subgroup_table
 from fusekit.experiment.run.history import HISTORY
+from fusekit.experiment.run.working_folder import CHECKPOINTS
 from fusekit.experiment.setup import manifest
 from fusekit.experiment.setup.gathered import Gathered
 from fusekit.experiment.setup.plan import Plan
 from fusekit.report import overview
 from fusekit.report.records import FoldRecord
+from fusekit.report.run import SCHEMAS
 
 #: Tables of a fold that are put below each other.
 TABLES = (PREDICTIONS, VALIDATION, ABLATIONS, HISTORY)
-
 #: Folder of a model, in a run and in the training that it comes from.
 BUNDLE = "bundle"
 
@@ -43,14 +42,12 @@ def finish(
     folds: Sequence[Path],
     folder: Path,
     shipped: Path | None = None,
-    further: Mapping[str, Any] = MappingProxyType({}),
+    **further: Any,
 ) -> tuple[Finding, ...]:
     """Write every file of a run but its report, from the folders of its tested folds; their explanations are moved.
 
-    ``shipped`` is the folder of the training whose model is shipped, if any; ``further`` are entries for the manifest.
-
-    Returns:
-        What was found about the training subjects of the folds.
+    ``shipped`` is the folder of the training whose model is shipped; ``further`` are entries for the manifest. Returns
+    findings about the training subjects.
     """
     config = plan.config
     tables = {name: _join(folds, name, folder) for name in TABLES}
@@ -73,18 +70,22 @@ def finish(
     if shipped:
         bundle, training = load(shipped / BUNDLE), read_json(shipped / RECORD, FoldRecord)
         own = Rule.from_json(training["rule"])
-        replace(bundle, metrics=numbers, provenance=_provenance(record, training), rule=own).save(folder / BUNDLE)
+        provenance = {
+            **{name: record[name] for name in ("synthetic", "versions", "plugins")},
+            "config": _without_places(record["config"]),
+            "data": {"train": training["counts"]["train"], "fingerprint": record["data"]["fingerprint"]},
+        }
+        replace(bundle, metrics=numbers, provenance=provenance, rule=own).save(folder / BUNDLE)
         record["model"] = bundle.model.description
     write_json(folder / "manifest.json", {**record, **further})
     seal_results(folder)
     history, found = tables[HISTORY], _of_folds(records)
     if history is not None:
         with attempt("overview.png", lambda sentence: note_in(folder, "overview.png", [sentence])):
+            titles = [config.task_name, config.arm, config.backbone, *["SYNTHETIC cohort"] * plan.synthetic]
             overview(
                 folder / "overview.png",
-                title=" · ".join(
-                    [config.task_name, config.arm, config.backbone, *["SYNTHETIC cohort"] * plan.synthetic]
-                ),
+                title=" · ".join(titles),
                 history=history,
                 predictions=predictions,
                 scores=scores,
@@ -103,14 +104,6 @@ def _carry(folds: Sequence[Path], folder: Path) -> None:
                 target = folder if len(folds) == 1 else folder / "folds" / f"fold-{number}"
                 target.mkdir(parents=True, exist_ok=True)
                 shutil.move(further, target / further.name)
-
-
-def _provenance(record: Mapping[str, Any], training: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        **{name: record[name] for name in ("synthetic", "versions", "plugins")},
-        "config": _without_places(record["config"]),
-        "data": {"train": training["counts"]["train"], "fingerprint": record["data"]["fingerprint"]},
-    }
 
 
 def _without_places(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -147,8 +140,13 @@ def _join(folds: Sequence[Path], name: str, folder: Path) -> pd.DataFrame | None
 
 def _record(plan: Plan, gathered: Gathered, folds: Sequence[dict[str, Any]], rule: Rule) -> dict[str, Any]:
     config, task, cohort = plan.config, plan.task, gathered.cohort
-    recipe = {"recipe": {"sha256": read_recipe(config.recipe).sha256}} if config.recipe else {}
-    numbered = [str(record["fold"]) for record in folds]
+    numbered = {str(record["fold"]): record for record in folds}
+    further: dict[str, Any] = {"recipe": {"sha256": read_recipe(config.recipe).sha256}} if config.recipe else {}
+    if machines := {number: one["machine"] for number, one in numbered.items() if "machine" in one}:
+        first, *others = machines.values()
+        further["machine"] = first
+        if any(other != first for other in others):
+            further["machines"] = machines
     return {
         "arm": config.arm,
         "kind": "baseline" if config.baseline else "fusion",
@@ -162,35 +160,19 @@ def _record(plan: Plan, gathered: Gathered, folds: Sequence[dict[str, Any]], rul
             "threshold": config.threshold,
             **rule.as_json(),
             "validation": config.validation,
-            "epochs": {number: record["epochs"] for number, record in zip(numbered, folds, strict=True)},
-            "search": {number: record["search"] for number, record in zip(numbered, folds, strict=True)},
-            "choice": {number: record["choice"] for number, record in zip(numbered, folds, strict=True)},
+            **{entry: {k: one[entry] for k, one in numbered.items()} for entry in ("epochs", "search", "choice")},
         },
         "flow": flow(cohort, gathered.rows, gathered.folds, cohort.classes),
         "data": {
-            "folds": {number: record["counts"] for number, record in zip(numbered, folds, strict=True)},
+            "folds": {number: record["counts"] for number, record in numbered.items()},
             "fingerprint": gathered.fingerprint,
         },
         "findings": [finding.as_json() for finding in (*gathered.findings, *_of_folds(folds))],
         "published": [manifest.published(row) for row in task.published],
-        **recipe,
         **manifest.environment(plan.fabric.device),
-        **_machines(numbered, folds),
+        **further,
         "seconds": {"training": sum(record["seconds"] for record in folds)},
     }
-
-
-def _machines(numbered: Sequence[str], folds: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Where folds were trained: once if all on the same kind of machine."""
-    machines = [record["machine"] for record in folds if "machine" in record]
-    if not machines:
-        return {}
-    same = all(machine == machines[0] for machine in machines)
-    return (
-        {"machine": machines[0]}
-        if same
-        else {"machine": machines[0], "machines": dict(zip(numbered, machines, strict=True))}
-    )
 
 
 def _of_folds(folds: Sequence[dict[str, Any]]) -> tuple[Finding, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -17,50 +17,37 @@ from fusekit.data import ClinicalEncoding, Finding, Pixels
 from fusekit.errors import FusekitError, first_ten
 from fusekit.evaluation import Rule, prediction_table, probabilities_of
 from fusekit.evaluation.metrics.ranking import MacroAreaUnderCurve
-from fusekit.experiment.folder import CHECKPOINTS, Run
 from fusekit.experiment.run.history import HISTORY, History
+from fusekit.experiment.run.working_folder import CHECKPOINTS
 from fusekit.experiment.setup import manifest
 from fusekit.experiment.setup.gathered import Gathered, Sides
 from fusekit.experiment.setup.plan import Plan, make_plan
 from fusekit.explain import Fold, ablate, explain_fold
 from fusekit.progress import Progress
+from fusekit.report.run import Run
 from fusekit.training import Checkpoint, NonFiniteError, SliceDataset, train
 
 #: Slices per scan in ablations: some thirty passes over all of them would take longer than training.
 ABLATED = 1
-
-#: Columns that a baseline is asked without one by one; more take longer than its training, and ``full`` waits for them.
+#: So many columns are left out one by one by default; more take longer than a baseline's training.
 FEW_COLUMNS = 20
-
-
 #: Gets a sentence on what could not be made.
 Failed = Callable[[str], None]
+#: Notified of every epoch: the part that is trained (``fold-0``), the run where it is being written, epoch, scores.
+Follow = Callable[[str, Run, int, dict[str, float]], None]
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """What a fold's training subjects gave.
+    """What a fold's training subjects gave."""
 
-    Args:
-        predict: rows (n slices) -> probabilities (n, K).
-        explain: see ``Explain``.
-        findings: about the training subjects' values.
-        epochs: how many the model was trained for; 0 of a baseline.
-        choice, search: what the search chose, and every candidate with its score.
-        bundle: the model; None of a baseline.
-    """
-
-    predict: Callable[[pd.DataFrame], np.ndarray]
+    predict: Callable[[pd.DataFrame], np.ndarray]  # rows (n slices) -> probabilities (n, K)
     explain: Callable[[pd.DataFrame, pd.DataFrame, Rule, Path, Progress, Failed], pd.DataFrame | None]
-    findings: tuple[Finding, ...] = ()
-    epochs: int = 0
-    choice: dict[str, Any] = field(default_factory=dict)
-    search: list[dict[str, Any]] = field(default_factory=list)
-    bundle: Bundle | None = None
-
-
-#: Notified of every epoch: the part that is trained (``fold-0``), the run where it is being written, epoch, scores.
-Follow = Callable[[str, Run, int, dict[str, float]], None]
+    findings: tuple[Finding, ...] = ()  # about the training subjects' values
+    epochs: int = 0  # of training; 0 of a baseline
+    choice: dict[str, Any] = field(default_factory=dict)  # what the search chose
+    search: list[dict[str, Any]] = field(default_factory=list)  # every candidate with its score
+    bundle: Bundle | None = None  # None of a baseline
 
 
 def fit_network(
@@ -108,7 +95,7 @@ def _fit(
     notify: Callable[[Run, int, dict[str, float]], None],
 ) -> Fitted:
     """Train on the training subjects alone; a checkpoint ``kept`` of a finished training gives the model at once."""
-    config, rows, images = plan.config, sides.train, gathered.store.images
+    config, rows, images, rule = plan.config, sides.train, gathered.store.images, Rule(plan.config.aggregate)
     encoding = ClinicalEncoding.fit(gathered.cohort.clinical.loc[rows["scan"].unique()], gathered.cohort.columns)
     findings = (*encoding.findings, *encoding.unseen(gathered.cohort.clinical))
     pixels = Pixels.fit(images, rows.index.to_numpy())
@@ -135,7 +122,16 @@ def _fit(
             probabilities = bundle.probabilities(images, columns, plan.fabric.device)
             return np.concatenate(plan.processes.gather(probabilities))
 
-        checkpoint = Checkpoint(kept, _identity(plan, gathered, fold, model.description), plan.processes)
+        identity = {  # what must be the same for a training to be resumed
+            "config": config.identity("device", "explain"),  # another GPU of the same kind will do
+            "fold": fold,
+            "model": model.description,
+            "data": gathered.fingerprint,
+            "device": plan.fabric.device.type,
+            "versions": manifest.versions(),
+            "plugins": manifest.plugins(),
+        }
+        checkpoint = Checkpoint(kept, identity, plan.processes)
         history = History(folder, notify)
         if plan.processes.first:
             checkpoint.keep(history=history)
@@ -152,14 +148,19 @@ def _fit(
                 augment=plan.augment,
                 progress=progress,
                 epoch_ended=history.add if plan.processes.first else lambda epoch, scores: None,
-                validate=partial(validation_score, predict, sides.validation, Rule(config.aggregate))
-                if config.select == "auc"
-                else None,
+                validate=partial(validation_score, predict, sides.validation, rule) if config.select == "auc" else None,
                 checkpoint=checkpoint,
                 processes=plan.processes,
             )
         except NonFiniteError as error:
-            raise FusekitError(f"{error} {_batch(rows, error.rows)}{_last_good(checkpoint)}") from error
+            batch = rows.loc[list(error.rows)].drop_duplicates(["subject", "scan"]).sort_values(["subject", "scan"])
+            scans = first_ten(f"{row.subject} (scan {row.scan})" for row in batch.itertuples())
+            last_good = ""
+            if checkpoint.place is not None:
+                epoch, number = checkpoint.place
+                when = f"batch {number} of epoch {epoch}" if number else f"epoch {epoch - 1}"
+                last_good = f" The last good state, after {when}, is kept in {checkpoint.path}."
+            raise FusekitError(f"{error} The batch was of {scans}.{last_good}") from error
 
     quarter = len(dataset) * config.epochs * 3 / 4  # of the training, in forward passes; a step costs about three
 
@@ -181,33 +182,6 @@ def _fit(
         )
 
     return Fitted(predict, explain, findings, epochs, bundle=bundle)
-
-
-def _identity(plan: Plan, gathered: Gathered, fold: int | None, model: Mapping[str, Any]) -> dict[str, Any]:
-    """What must be the same for a training to be resumed."""
-    return {
-        "config": plan.config.identity("device", "explain"),  # another GPU of the same kind will do
-        "fold": fold,
-        "model": model,
-        "data": gathered.fingerprint,
-        "device": plan.fabric.device.type,
-        "versions": manifest.versions(),
-        "plugins": manifest.plugins(),
-    }
-
-
-def _batch(rows: pd.DataFrame, chosen: Sequence[int]) -> str:
-    batch = rows.loc[list(chosen)]
-    scans = [f"{subject} (scan {scan})" for (subject, scan), _ in batch.groupby(["subject", "scan"], sort=True)]
-    return f"The batch was of {first_ten(scans)}."
-
-
-def _last_good(checkpoint: Checkpoint) -> str:
-    if checkpoint.place is None:
-        return ""
-    place = checkpoint.place
-    when = f"batch {place.batch} of epoch {place.epoch}" if place.batch else f"epoch {place.epoch - 1}"
-    return f" The last good state, after {when}, is kept in {checkpoint.path}."
 
 
 def fit_baseline(plan: Plan, gathered: Gathered, sides: Sides) -> Fitted:

@@ -1,4 +1,4 @@
-"""Where everybody went: from the scans that were found, by reasons, to the folds."""
+"""How scans and subjects became the cohort: found, left out by reason, dealt into folds."""
 
 from __future__ import annotations
 
@@ -13,12 +13,8 @@ from fusekit.data import Cohort
 def flow(cohort: Cohort, rows: pd.DataFrame, folds: pd.Series, classes: Sequence[str]) -> dict[str, Any]:
     """Count from found to folds, for the manifest; scans add up, and so do subjects where they are known.
 
-    ``rows`` has one row per slice, ``folds`` the fold by subject.
-
-    Returns:
-        ``found`` (scans, subjects), ``dropped`` (a list of reason, code, scans, subjects), ``kept`` (scans, subjects,
-        slices), ``folds`` (a list of fold and, by class, subjects). None: not known. Of a task that does not count what
-        it found, ``found`` are the scans that it kept or says it left out.
+    ``rows`` has one row per slice, ``folds`` the fold by subject. None is not known. Of a task that does not count what
+    it found, ``found`` are the scans that it kept or says it left out.
     """
     dropped: list[dict[str, Any]] = [
         {

@@ -13,9 +13,9 @@ from fusekit.data import Finding
 from fusekit.disk import write_json, write_table
 from fusekit.errors import attempt
 from fusekit.evaluation import Rule, prediction_table
-from fusekit.experiment.folder import CHECKPOINTS
 from fusekit.experiment.not_made import not_made
 from fusekit.experiment.run.fit import fit_baseline, fit_network
+from fusekit.experiment.run.working_folder import CHECKPOINTS
 from fusekit.experiment.setup.gathered import Gathered
 from fusekit.experiment.setup.plan import Plan
 from fusekit.experiment.setup.trackers import Followers
@@ -35,17 +35,10 @@ def train_fold(
     progress: Progress,
     followers: Followers | None = None,
 ) -> Bundle | None:
-    """Fit on all subjects outside a fold (None: on all), and predict the fold, once.
+    """Fit on all subjects outside a fold (None: on all), and predict the fold, once; return the model, not saved.
 
     Explanations that fail become notes in the fold's record. Of several processes all train and predict, each its
     share; the first alone writes and explains. Checkpoints in ``folder`` resume an earlier attempt.
-
-    Returns:
-        The model, which is not saved; None of a baseline.
-
-    Raises:
-        FusekitError: training fails, or there are too few subjects.
-        Interrupted: a signal asked for an end; the checkpoint is written.
     """
     first = plan.processes.first
     if first:

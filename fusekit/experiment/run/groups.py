@@ -1,4 +1,4 @@
-"""Who is who: the variables that scores are split by, as ``cohort.csv`` of a run folder."""
+"""The variables that scores are split by, as ``cohort.csv`` of a run folder."""
 
 from __future__ import annotations
 

@@ -9,18 +9,15 @@ from typing import Any
 import pandas as pd
 
 from fusekit.disk import write_table
-from fusekit.experiment.folder import Run
+from fusekit.report.run import Run
 
 HISTORY = "history.csv"
 
 
 class History:
-    """A row per epoch, in ``history.csv`` of a fold's folder; followers are notified of each.
+    """A row per epoch, in a fold's ``history.csv``, which follows its checkpoint; followers are notified of each."""
 
-    It is part of a training's checkpoint: after a resume, the file has the rows of that moment again.
-    """
-
-    def __init__(self, folder: Path, notify: Callable[[Run, int, dict[str, float]], None] | None = None):
+    def __init__(self, folder: Path, notify: Callable[[Run, int, dict[str, float]], None] = lambda *_: None):
         self.folder, self.notify = folder, notify
         self.rows: list[dict[str, float]] = []
 
@@ -28,8 +25,7 @@ class History:
         """Write the row of the epoch, then notify."""
         self.rows.append({"epoch": epoch, **{name: float(value) for name, value in scores.items()}})
         self._write()
-        if self.notify:
-            self.notify(Run(self.folder), epoch, scores)
+        self.notify(Run(self.folder), epoch, scores)
 
     def state_dict(self) -> dict[str, Any]:
         """The rows."""

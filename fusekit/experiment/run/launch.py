@@ -25,9 +25,6 @@ from fusekit.progress import Quiet
 from fusekit.training import Processes, ProcessLostError, stoppable
 from fusekit.training.machines.processes import others_watched
 
-#: What a process runs that this one starts.
-PROGRAM = "from fusekit.experiment.run.launch import main; main()"
-
 
 @contextmanager
 def launched(plan: Plan) -> Iterator[Plan]:
@@ -35,10 +32,6 @@ def launched(plan: Plan) -> Iterator[Plan]:
 
     torchrun and srun start all processes of a run themselves, and each of them comes here. Otherwise this one starts
     the others on this machine, sends them the configuration, and sees to it that none outlives it.
-
-    Raises:
-        ProcessLostError: one that was started has ended at once.
-        FusekitError: the processes were not started with the same configuration.
     """
     config = plan.config
     if config.devices * config.nodes == 1:
@@ -59,7 +52,7 @@ def launched(plan: Plan) -> Iterator[Plan]:
         processes.same("settings", config.identity("device"))
         yield replace(plan, processes=processes)
     except BaseException:
-        _end(others, after=1.0)  # they may wait for this one and hear nothing; what they say is said, and none writes
+        _end(others, after=1.0)  # they may wait for this one; none of them writes
         raise
     finally:
         with suppress(RuntimeError, AssertionError):  # it was never there, or the others are gone
@@ -108,7 +101,7 @@ def _start(others: list[subprocess.Popen[str]], config: Settings, threads: int) 
     """Start them and wait until each is ready to join: joining itself would wait for one that is not."""
     for rank in range(1, config.devices):
         own = {RANK: str(rank), SIZE: str(config.devices), "OMP_NUM_THREADS": str(threads)}
-        command = [sys.executable, "-c", PROGRAM]
+        command = [sys.executable, "-c", "from fusekit.experiment.run.launch import main; main()"]
         pipe = subprocess.PIPE
         process = subprocess.Popen(command, env=os.environ | own, stdin=pipe, stdout=pipe, text=True)  # noqa: S603
         others.append(process)

@@ -8,30 +8,23 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from fusekit.disk import write_json
-from fusekit.disk.schema import read_json
+from fusekit.disk import read_json, write_json
 from fusekit.errors import OptionError
 from fusekit.experiment.setup import manifest
 from fusekit.experiment.setup.gathered import Gathered
 from fusekit.report.records import Begun
 from fusekit.training import difference
 
-FORMAT = 1
-
 
 def record_of(**asked: Any) -> dict[str, Any]:
     """What is begun, with versions and plugins, as it will be read again."""
-    record = {"format": FORMAT, **asked, "versions": manifest.versions(), "plugins": manifest.plugins()}
+    record = {"format": 1, **asked, "versions": manifest.versions(), "plugins": manifest.plugins()}
     plain: dict[str, Any] = json.loads(json.dumps(record))
     return plain
 
 
 def begin(path: Path, record: Mapping[str, Any], what: str) -> None:
-    """Write the record of a run or comparison (``what``), or find that the same is there.
-
-    Raises:
-        OptionError: another one is there; the message names what differs.
-    """
+    """Write the record of a run or comparison (``what``); OptionError if another is there, with what differs."""
     if not path.exists():
         write_json(path, record)
         return
@@ -54,11 +47,7 @@ def identity_of(path: Path, keep: bool) -> str:
 
 
 def refuse_other_data(path: Path, gathered: Gathered) -> None:
-    """The data must be those that the record's folder was begun with; the first to come are those.
-
-    Raises:
-        OptionError: they are not; the message names what differs.
-    """
+    """Raise OptionError unless the data are those that the record's folder was begun with: the first to come."""
     record = read_json(path, Begun)
     known = record.setdefault("fingerprint", gathered.fingerprint)
     if known != gathered.fingerprint:

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import shutil
 import time
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Unpack
 
 from fusekit.disk import SEAL, growing, growing_at, new_folder
 from fusekit.errors import OptionError, attempt
 from fusekit.experiment.evidence import gather_evidence, write_report
-from fusekit.experiment.folder import CHECKPOINTS, Run, take_over
 from fusekit.experiment.not_made import NOT_MADE, note_in
 from fusekit.experiment.run.finish import BUNDLE, finish
 from fusekit.experiment.run.fold import train_fold
 from fusekit.experiment.run.launch import announce, assist, launched
 from fusekit.experiment.run.resume_record import identity_of, record_of, refuse_other_data
-from fusekit.experiment.run.working_folder import RECORD, unfinished, working_folder
+from fusekit.experiment.run.working_folder import CHECKPOINTS, RECORD, folder_for, take_over, unfinished, working_folder
 from fusekit.experiment.setup.gathered import gather, report
 from fusekit.experiment.setup.given import Given, merge, read_config
 from fusekit.experiment.setup.manifest import peak_memory_mib
@@ -26,6 +24,7 @@ from fusekit.experiment.setup.settings import Settings
 from fusekit.experiment.setup.trackers import Followers, Underway
 from fusekit.launch_environment import surroundings
 from fusekit.progress import Bars, Progress, Quiet, Within
+from fusekit.report.run import Run
 from fusekit.training import difference
 
 
@@ -71,9 +70,8 @@ def _lead(plan: Plan, resume: bool, progress: Progress) -> Path:
     settings, size = plan.config, plan.processes.size
     if size > 1:
         step = size * settings.batch_size
-        progress.say(f"{size} devices train together, {settings.batch_size} slices each: {step} a step")
-    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")  # a folder is named in the user's own time
-    target = (settings.out or Path("runs", f"{settings.task_name}-{settings.arm}-{stamp}")).absolute()
+        progress.say(f"{size} devices train together, {settings.batch_size} slices each: {step} per step")
+    target = folder_for(settings.out, settings.task_name, settings.arm)
     record = record_of(config=settings.identity())
     with unfinished(target, record, resume=resume, progress=progress) as work:
         identity = identity_of(work / RECORD, bool(settings.track))
@@ -113,21 +111,20 @@ def _run(plan: Plan, work: Path, target: Path, progress: Progress, followers: Fo
     refuse_other_data(work / RECORD, gathered)
     followers.run_started()
     read = time.perf_counter()
-    folds = [work / f"fold-{fold}" for fold in config.tested]
-    parts: list[tuple[int | None, Path, str]] = [
-        (fold, path, f"fold {fold + 1}/{config.folds}") for fold, path in zip(config.tested, folds, strict=True)
-    ]
+    parts: dict[Path, int | None] = {work / f"fold-{fold}": fold for fold in config.tested}
+    folds = list(parts)
     if config.folds > 1 and not config.baseline:  # cross-validation judges the recipe; what is shipped learns from all
-        parts.append((None, work / "all", "all subjects"))
-    *_, (_, last, _) = parts
-    todo = [part for part in parts if not part[1].exists()]
-    for _, path, _ in parts:
-        if path.exists():
+        parts[work / "all"] = None
+    last = list(parts)[-1]
+    todo = {path: fold for path, fold in parts.items() if not path.exists()}
+    for path in parts:
+        if path not in todo:
             take_over(path)
     if done := len(parts) - len(todo):
         progress.say(f"{done} of {len(parts)} trainings are finished already and are kept")
-    announce(plan.processes, gathered, [(fold, growing_at(path)) for fold, path, _ in todo])
-    for fold, path, label in todo:
+    announce(plan.processes, gathered, [(fold, growing_at(path)) for path, fold in todo.items()])
+    for path, fold in todo.items():
+        label = "all subjects" if fold is None else f"fold {fold + 1}/{config.folds}"
         within = Within(progress, label) if len(parts) > 1 else progress
         with growing(path, CHECKPOINTS) as folder:
             bundle = train_fold(plan, gathered, fold, folder, within, followers)
@@ -138,8 +135,8 @@ def _run(plan: Plan, work: Path, target: Path, progress: Progress, followers: Fo
     seconds = {"data": read - start, "training": trained - read, "total": trained - start}
     with new_folder(target) as folder:
         copies = [Path(shutil.copytree(path, folder / ".folds" / path.name)) for path in folds]
-        further = {"seconds": seconds, "peak_memory_mib": peak_memory_mib()}
-        found = finish(plan, gathered, copies, folder, last if (last / BUNDLE).exists() else None, further)
+        shipped, memory = last if (last / BUNDLE).exists() else None, peak_memory_mib()
+        found = finish(plan, gathered, copies, folder, shipped, seconds=seconds, peak_memory_mib=memory)
         report([finding for finding in found if finding.code != NOT_MADE], progress)  # which the folds have said
         shutil.rmtree(folder / ".folds")
     _report(target, progress)

@@ -5,18 +5,23 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from fusekit.data.store.cache import alone
-from fusekit.disk import in_words, make_folder, refuse_full, remove_empty
+from fusekit.disk import in_words, make_folder, refuse_damaged, refuse_full, remove_empty
 from fusekit.errors import DataError, OptionError
-from fusekit.experiment.folder import CHECKPOINTS
 from fusekit.experiment.run.resume_record import begin
 from fusekit.progress import Progress
 
-#: In the working folder: what is run.
-RECORD = "run.json"
+#: In the working folder: what is run; and in that of a fold: the states of its trainings.
+RECORD, CHECKPOINTS = "run.json", "checkpoints"
+
+
+def folder_for(out: str | Path | None, *names: str) -> Path:
+    """The folder that was asked for, or one in ``runs`` that is called by names and the user's own time."""
+    return Path(out or Path("runs", "-".join((*names, datetime.now().strftime("%Y%m%d-%H%M%S"))))).absolute()
 
 
 def working_folder(out: Path) -> Path:
@@ -24,21 +29,30 @@ def working_folder(out: Path) -> Path:
     return out.with_name(f".{out.name}.unfinished")
 
 
+def take_over(folder: Path) -> None:
+    """Refuse, by a DataError with what to do, a training that is finished and was damaged since."""
+    refuse_damaged(folder, f"Put it back, or delete {folder}: then this training is done again. Is the disk sound?")
+
+
 @contextmanager
 def unfinished(out: Path, record: Mapping[str, Any], *, resume: bool, progress: Progress) -> Iterator[Path]:
     """Give the working folder of a run, with what an interrupted one left there if it is resumed.
 
-    It goes away when all is done, and when nothing was done that is worth keeping.
-
-    Raises:
-        OptionError: ``out`` is not empty or cannot be written; another process works on it; an unfinished run is there,
-            and it is not resumed, or is another one.
-        DataError: the disk is full, or refuses a file.
+    It is removed when all is done, and when nothing was done that is worth keeping. OptionError if ``out`` cannot be
+    written, another process works on it, or another or unresumed run is there.
     """
     refuse_full(out)
     work = working_folder(out)
     with _alone(work, out) as made:
-        _open(work, out, record, resume)
+        refuse_full(out)  # another process may have finished it meanwhile
+        if not worth_keeping(work):
+            (work / RECORD).unlink(missing_ok=True)  # it was begun, and no more
+        elif not resume:
+            raise OptionError(
+                f"a run into {out} was begun and not finished. Add --resume to resume it, or delete {work} to begin "
+                "again."
+            )
+        begin(work / RECORD, record, "run")
         try:
             with in_words(out):
                 yield work
@@ -52,17 +66,6 @@ def unfinished(out: Path, record: Mapping[str, Any], *, resume: bool, progress: 
             shutil.rmtree(work, ignore_errors=True)
         finally:
             remove_empty(made)
-
-
-def _open(work: Path, out: Path, record: Mapping[str, Any], resume: bool) -> None:
-    refuse_full(out)  # another process may have finished it meanwhile
-    if not worth_keeping(work):
-        (work / RECORD).unlink(missing_ok=True)  # it was begun, and no more
-    elif not resume:
-        raise OptionError(
-            f"a run into {out} was begun and not finished. Add --resume to resume it, or delete {work} to begin again."
-        )
-    begin(work / RECORD, record, "run")
 
 
 def worth_keeping(work: Path) -> bool:
@@ -91,6 +94,6 @@ def _alone(work: Path, out: Path) -> Iterator[list[Path]]:
                     shutil.rmtree(work, ignore_errors=True)
                 remove_empty(made)
                 raise
-            if work.exists() and work.stat().st_ino == before:  # and not removed by whom we looked over the shoulder
+            if work.exists() and work.stat().st_ino == before:  # and not removed by the process that held the lock
                 yield made
                 return

@@ -1,1 +1,1 @@
-"""What a run is asked to do, and everything that is made ready for it."""
+"""Settings of a run, and everything that is prepared from them."""

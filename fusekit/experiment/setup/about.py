@@ -10,25 +10,17 @@ from fusekit.errors import OptionError
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What is known of a setting.
+    """What is known of a setting."""
 
-    Args:
-        group, help, metavar: for ``--help``.
-        words: the default in words, where it is no plain value.
-        least, above, below: its range; ``least`` belongs to it, the others do not.
-        preset: the default is that of the task's preset.
-        free: runs of one arm of a report may differ in it.
-    """
-
-    group: Literal["data", "model", "training", "evaluation", "output"]
+    group: Literal["data", "model", "training", "evaluation", "output"]  # group, help and metavar are for --help
     help: str
-    words: str = ""
+    words: str = ""  # the default in words, where it is no plain value
     metavar: str = ""
-    least: float | None = None
+    least: float | None = None  # of its range, and belongs to it; the other two do not
     above: float | None = None
     below: float | None = None
-    preset: bool = False
-    free: bool = False
+    preset: bool = False  # the default is that of the task's preset
+    free: bool = False  # runs of one arm of a report may differ in it
 
     def check(self, name: str, number: float) -> None:
         """Raise OptionError, with name and range, for a number out of the range."""

@@ -5,21 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 from fusekit.errors import FusekitError, OptionError
 from fusekit.experiment.setup.given import merge
 from fusekit.experiment.setup.parts import open_task, options_of, parts_of
 from fusekit.experiment.setup.settings import VALIDATION, Settings, check_names, plain_values
-from fusekit.extension.kinds import MODEL_PARTS
-from fusekit.extension.registry import suggest
+from fusekit.extension import MODEL_PARTS, suggest
 
-#: What a comparison takes where nothing else is said: every subject is tested, and temperatures can be fitted.
+#: Defaults of a comparison: every subject is tested, and temperatures can be fitted.
 ALWAYS: Mapping[str, Any] = {"folds": 5, "validation": VALIDATION}
-
-#: Its options are the launcher's, which are none of a comparison's: they change no result.
+#: The part of the launcher's options, which are no part of a comparison: they change no result.
 LAUNCHER = "slurm"
-
 #: Parts that some arms have and others lack; and all whose options may be those of one arm.
 DIFFERENT = (*MODEL_PARTS, "baseline")
 OWN = ("training", "augment", *DIFFERENT)
@@ -28,13 +25,7 @@ OWN = ("training", "augment", *DIFFERENT)
 def arms_of(
     file: Mapping[str, Any], given: Mapping[str, Any], fusions: Sequence[str], baselines: Sequence[str]
 ) -> dict[str, Settings]:
-    """Arm -> its settings, alike in all but the options of parts.
-
-    ``file`` is what ``--config`` holds, ``given`` wins over it.
-
-    Raises:
-        OptionError: there are fewer than two arms, or something does not fit one of them, which is named.
-    """
+    """Arm -> its settings, alike in all but options of parts; ``given`` wins over ``file``. An error names its arm."""
     asked = check_arms(file, given, fusions, baselines)
     one = next(iter(asked.values()))
     task = open_task(one["task"], one["options"])
@@ -49,7 +40,7 @@ def arms_of(
 def check_arms(
     file: Mapping[str, Any], given: Mapping[str, Any], fusions: Sequence[str], baselines: Sequence[str]
 ) -> dict[str, dict[str, Any]]:
-    """Arm -> what is asked of it, every name looked up without torch; arguments and errors as ``arms_of``.
+    """Arm -> its settings as given, every name looked up without torch; otherwise as ``arms_of``.
 
     An option of ``ARM:part`` is for that arm. One of a part alone is for every arm that has the part, each of which
     must take it; one of a file, which may have been written for one arm, is for every arm that takes it.
@@ -58,7 +49,7 @@ def check_arms(
     if len(names) < 2:
         raise OptionError("a comparison needs two arms or more: --fusion image-only,concat --baseline logistic.")
     if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise OptionError(f"{', '.join(twice)} stands twice among the arms.")
+        raise OptionError(f"{', '.join(twice)} is listed twice among the arms.")
     file = {name: value for name, value in file.items() if name not in ("devices", "nodes")}  # of one run
     common = plain_values(merge(file, given, {"fusion": "", "baseline": ""}))
     of_all = {part: own for part, own in common["options"].items() if part not in DIFFERENT and ":" not in part}
@@ -87,11 +78,12 @@ def named(arm: str) -> Iterator[None]:
         raise type(error)(f"the arm {arm}: {error}") from error
 
 
+#: Arm -> part -> names of its options; None where they are not known yet.
+_Has: TypeAlias = Mapping[str, Mapping[str, AbstractSet[str] | None]]
+
+
 def _of_arm(
-    name: str,
-    file: Mapping[str, Any],
-    given: Mapping[str, Any],
-    has: Mapping[str, Mapping[str, AbstractSet[str] | None]],
+    name: str, file: Mapping[str, Any], given: Mapping[str, Any], has: _Has
 ) -> Iterator[dict[str, dict[str, Any]]]:
     """The options of one arm beyond those of all, layer by layer: the file's, those given, and the arm's own."""
     mine = has[name]
@@ -104,8 +96,7 @@ def _of_arm(
         if part in DIFFERENT and not any(part in parts for parts in has.values()):
             raise OptionError(f"none of the arms has the part {part!r}, for which an option is given.")
         if part in mine:
-            for option, value in chosen.items():
-                _refuse_of_another(name, part, option, value, has)
+            _refuse_of_another(name, part, chosen, has)
             yield {part: dict(chosen)}
     for part, chosen in ((part, chosen) for layer in both for part, chosen in layer.items() if ":" in part):
         arm, _, own = part.partition(":")
@@ -117,14 +108,13 @@ def _of_arm(
             yield {own: dict(chosen)}
 
 
-def _refuse_of_another(
-    name: str, part: str, option: str, value: Any, has: Mapping[str, Mapping[str, AbstractSet[str] | None]]
-) -> None:
+def _refuse_of_another(name: str, part: str, chosen: Mapping[str, Any], has: _Has) -> None:
     """An option that is given for all arms must fit each that has the part."""
     takes = has[name][part]
-    others = [arm for arm, parts in has.items() if option in (parts.get(part) or ())]
-    if takes is not None and option not in takes and others:
-        raise OptionError(
-            f"the arm {name}: {part} has no option {option!r}, which {', '.join(others)} has. "
-            f"For one arm: -o {others[0]}:{part}.{option}={value}"
-        )
+    for option, value in chosen.items():
+        others = [arm for arm, parts in has.items() if option in (parts.get(part) or ())]
+        if takes is not None and option not in takes and others:
+            raise OptionError(
+                f"the arm {name}: {part} has no option {option!r}, which {', '.join(others)} has. "
+                f"For one arm: -o {others[0]}:{part}.{option}={value}"
+            )

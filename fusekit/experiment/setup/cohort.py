@@ -26,27 +26,18 @@ from fusekit.extension.options import option_defaults
 from fusekit.progress import Bars, Progress
 
 Options = Mapping[str, Mapping[str, Any]]
-
 _PLAIN = (str, int, float, bool, tuple, type(None))  # what a default must be to be written down
 
 
 @dataclass(frozen=True)
 class Described:
-    """A cohort, its recipe, and what differs from the recipe it was rebuilt by.
+    """A cohort, its recipe, and what differs from the recipe it was rebuilt by."""
 
-    Args:
-        cohort: as the task reads it; with a recipe, its scans in its order.
-        recipe: of this cohort.
-        theirs: the recipe it was rebuilt by, if any.
-        differences: from ``theirs``.
-        remarks: what is worth knowing and no difference.
-    """
-
-    cohort: Cohort
-    recipe: Recipe
-    theirs: Recipe | None = None
-    differences: tuple[Difference, ...] = ()
-    remarks: tuple[str, ...] = ()
+    cohort: Cohort  # as the task reads it; with a recipe, its scans in its order
+    recipe: Recipe  # of this cohort
+    theirs: Recipe | None = None  # that it was rebuilt by
+    differences: tuple[Difference, ...] = ()  # from ``theirs``
+    remarks: tuple[str, ...] = ()  # what is worth knowing and no difference
 
     @property
     def verdict(self) -> str:
@@ -73,9 +64,6 @@ def describe(
 
     Without ``data``, the cohort is the task's SYNTHETIC one. ``out``, new or empty, gets the recipe; with ``recipe``,
     the rebuilt cohort's own and ``differences.csv``. ``options`` (part -> option -> value) win over the recipe's.
-
-    Raises:
-        FusekitError: what the user can put right; nothing is left half-written.
     """
     progress = progress or Bars()
     theirs = read_recipe(recipe) if recipe else None
@@ -131,9 +119,6 @@ def rebuild(
 
     Where the task knows image ids, no other images are read; what the folder lacks is looked for under other ids in a
     second pass.
-
-    Raises:
-        DataError: the folder cannot be read at all, or an image cannot.
     """
     for line in theirs.overruled(options):
         progress.say(f"note: {line}")
@@ -158,11 +143,9 @@ def rebuild(
             progress.say(f"note: the folder cannot be read without the recipe: {error}")
     mine = _recipe_of(selected, name, task, synthetic, options, progress)
     listed = others[["subject", *(group for group in PUBLISHED if group in others)]]
-    remarks = []
-    if theirs.versions.get("fusekit") != mine.versions["fusekit"]:
-        remarks.append(
-            f"the recipe was written by FuseKit {theirs.versions.get('fusekit')}, this is {mine.versions['fusekit']}"
-        )
+    remarks, before, now = [], theirs.versions.get("fusekit"), mine.versions["fusekit"]
+    if before != now:
+        remarks.append(f"the recipe was written by FuseKit {before}, this is {now}")
     further = len(cohort.scans) - len(selected.scans)
     if further and whole is None:
         remarks.append(f"{further} further scans of the folder are not in the recipe and were left out")
@@ -170,23 +153,20 @@ def rebuild(
 
 
 def read_cohort(config: Settings, task: Task, progress: Progress) -> Cohort:
-    """Read and check what a run trains on: the data, or the SYNTHETIC cohort; with a recipe, exactly its scans.
-
-    Raises:
-        DataError: with file, row and column, and what to do; or something differs from the recipe and ``config.allow``
-            does not have ``recipe-differs``.
-    """
+    """Read and check a run's cohort; with a recipe, exactly its scans, or DataError with what differs."""
     folder = config.data or synthetic_cohort(config.task, task, config.options, progress)
-    cohort = _exactly(config, task, folder, progress) if config.recipe else task.scan(folder, progress)
+    if config.recipe:
+        cohort = _exactly(config, task, folder, read_recipe(config.recipe), progress)
+    else:
+        cohort = task.scan(folder, progress)
     cohort.check()
     return cohort
 
 
-def _exactly(config: Settings, task: Task, folder: Path, progress: Progress) -> Cohort:
+def _exactly(config: Settings, task: Task, folder: Path, recipe: Recipe, progress: Progress) -> Cohort:
     """Exactly the scans of the recipe; a difference is a refusal, and named."""
-    assert config.recipe is not None
     name = config.task
-    done = rebuild(name, task, folder, config.options, read_recipe(config.recipe), synthetic=False, progress=progress)
+    done = rebuild(name, task, folder, config.options, recipe, synthetic=False, progress=progress)
     for remark in done.remarks:
         progress.say(f"note: {remark}")
     if not done.differences:
@@ -197,11 +177,9 @@ def _exactly(config: Settings, task: Task, folder: Path, progress: Progress) -> 
     message = f"the cohort is not the recipe's: {done.verdict}"
     finding = Finding("recipe-differs", message, items, severity="refusal", advice=advice)
     if finding.code not in config.allow:
-        first = "\n".join(f"  {item}" for item in items[:10])
-        more = f"\n  and {len(items) - 10} more" if len(items) > 10 else ""
-        raise DataError(
-            f"{finding.message}.\n{first}{more}\n{advice}; --allow {finding.code} trains on what is there anyway."
-        )
+        listed = [*items[:10], *[f"and {len(items) - 10} more"] * (len(items) > 10)]
+        first = "".join(f"  {item}\n" for item in listed)
+        raise DataError(f"{message}.\n{first}{advice}; --allow {finding.code} trains on what is there anyway.")
     return replace(done.cohort, findings=(*done.cohort.findings, finding))
 
 
@@ -236,11 +214,8 @@ def _recipe_of(cohort: Cohort, name: str, task: Task, synthetic: bool, options: 
     factories: dict[str, Any] = {"synthetic": task.synthesize} if synthetic else {}
     if name in catalog().tasks.names():
         factories["task"] = catalog().tasks.get(name)
-    complete = {}
-    for part in PARTS:
-        if part in factories:
-            plain = {k: v for k, v in option_defaults(factories[part]).items() if isinstance(v, _PLAIN)}
-            complete[part] = {**plain, **read_options(part, factories[part], options.get(part, {}))}
-        elif part == "task":
-            complete[part] = dict(options.get(part, {}))
+    complete: dict[str, dict[str, Any]] = {"task": dict(options.get("task", {}))}
+    for part, factory in factories.items():
+        plain = {name: value for name, value in option_defaults(factory).items() if isinstance(value, _PLAIN)}
+        complete[part] = {**plain, **read_options(part, factory, options.get(part, {}))}
     return Recipe.of(cohort, task=name, synthetic=synthetic, options=complete, versions=versions(), progress=progress)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import combinations, product
 from typing import NamedTuple
 
 import numpy as np
@@ -60,20 +61,14 @@ class Gathered:
         return self.cohort.clinical.loc[rows["scan"]]
 
     def sides(self, fold: int | None, validation: float, seed: int) -> Sides:
-        """Hold a fold out (None: none), and set a share of the other subjects aside; every arm draws the same.
-
-        Raises:
-            LeakageError: a subject would be on two sides.
-            DataError: too few subjects to set aside.
-        """
+        """Hold a fold out (None: none), and set a share of the other subjects aside; every arm draws the same."""
         rows = self.rows
         tested = rows["fold"] == (-1 if fold is None else fold)
         labels = rows[~tested].groupby("subject")["label"].first()
         spared = rows["subject"].isin(set_aside(labels, validation, (seed, *([] if fold is None else [fold + 1]))))
         sides = Sides(rows[~tested & ~spared], rows[spared], rows[tested])
-        refuse_leakage(sides.train["subject"], sides.test["subject"])
-        refuse_leakage(sides.train["subject"], sides.validation["subject"])
-        refuse_leakage(sides.validation["subject"], sides.test["subject"])
+        for first, second in combinations(sides, 2):
+            refuse_leakage(first["subject"], second["subject"])
         return sides
 
 
@@ -86,29 +81,18 @@ class Sides(NamedTuple):
 
     def counts(self, classes: Sequence[str]) -> dict[str, dict[str, dict[str, int]]]:
         """Subjects, scans and slices: side -> class -> count."""
-        return {
-            side: {
-                name: {
-                    "subjects": int(part["subject"].nunique()),
-                    "scans": int(part["scan"].nunique()),
-                    "slices": len(part),
-                }
-                for label, name in enumerate(classes)
-                for part in [rows[rows["label"] == label]]
-            }
-            for side, rows in self._asdict().items()
-        }
+        counts: dict[str, dict[str, dict[str, int]]] = {side: {} for side in self._fields}
+        for (side, rows), (label, name) in product(self._asdict().items(), enumerate(classes)):
+            part = rows[rows["label"] == label]
+            subjects, scans = (int(part[column].nunique()) for column in ("subject", "scan"))
+            counts[side][name] = {"subjects": subjects, "scans": scans, "slices": len(part)}
+        return counts
 
 
 def gather(config: Settings, task: Task, slices: SlicePolicy, progress: Progress, *, stop: bool = True) -> Gathered:
-    """Read the cohort, check it, deal its subjects into folds, cut its slices, and audit all of it.
+    """Read the cohort, deal its subjects into folds, cut its slices, and audit all of it, tables before images.
 
-    Without ``stop``, what the audit refuses is returned and not raised. Tables are audited before images are read.
-
-    Raises:
-        DataError: with file, row and column, and what to do.
-        LeakageError: the audit refuses the cohort.
-        OptionError: ``config.allow`` names no refusal.
+    Without ``stop``, what the audit refuses is returned and not raised (LeakageError).
     """
     cohort = read_cohort(config, task, progress)
     folds = assign_folds(cohort.subjects, config.dealt, config.seed)
@@ -126,21 +110,16 @@ def gather_again(config: Settings, task: Task, slices: SlicePolicy) -> Gathered:
     """Gather for a process that trains what another has gathered: nothing is audited or checked twice."""
     cohort = read_cohort(config, task, Quiet())
     folds = assign_folds(cohort.subjects, config.dealt, config.seed)
-    kept = cache_folder("slices")
-    store = build_store(cohort.scans, slices, config.image_size, kept, Quiet(), check=False)
+    store = build_store(cohort.scans, slices, config.image_size, cache_folder("slices"), Quiet(), check=False)
     return Gathered(cohort, folds, store, ())
 
 
 def report(findings: Iterable[Finding], progress: Progress) -> None:
     """Say every finding in a line."""
-    for finding in findings:
-        progress.say(_line(finding))
-
-
-def _line(finding: Finding) -> str:
-    if finding.severity == "note":
-        return f"note: {finding.message} ({finding.count})"
-    more = f" and {finding.count - 3} more" if finding.count > 3 else ""
-    kind = "warning:" if finding.severity == "warning" else "refusal, allowed:"
-    text = f"{finding.code} ({finding.count}): {finding.message} {'; '.join(finding.items[:3])}{more}. {finding.advice}"
-    return f"{kind} {text}"
+    for one in findings:
+        if one.severity == "note":
+            progress.say(f"note: {one.message} ({one.count})")
+            continue
+        kind = "warning" if one.severity == "warning" else "refusal, allowed"
+        items = "; ".join(one.items[:3]) + (f" and {one.count - 3} more" if one.count > 3 else "")
+        progress.say(f"{kind}: {one.code} ({one.count}): {one.message} {items}. {one.advice}")

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypedDict
 
-from fusekit.disk import regular
+from fusekit.disk import parse_json, regular
 from fusekit.errors import OptionError
 
 
@@ -45,15 +45,11 @@ def read_config(path: Path) -> dict[str, Any]:
     """Read a TOML file, or a run's ``manifest.json``, into what ``Settings.of`` takes.
 
     Tables of the TOML are parts: ``[injector]`` with ``activation = "none"`` is ``-o injector.activation=none``; the
-    entries of ``[search]`` are ``--search``.
-
-    Raises:
-        OptionError: the file cannot be read, with line and column where the format is wrong.
+    entries of ``[search]`` are ``--search``. OptionError if it cannot be read, with the place where it is wrong.
     """
     try:
         text = regular(path).read_text(encoding="utf-8")
         if path.suffix == ".json":
-            from fusekit.disk.schema import parse_json
             from fusekit.report.records import Configured
 
             config = parse_json(text, Configured, f"--config {path}")["config"]
@@ -64,7 +60,7 @@ def read_config(path: Path) -> dict[str, Any]:
     except (ValueError, LookupError, TypeError, RecursionError) as error:
         raise OptionError(f"--config {path} is not a configuration: {error}.") from error
     options = {name: value for name, value in entries.items() if isinstance(value, dict) and name != "search"}
-    return {**{name: value for name, value in entries.items() if name not in options}, "options": options}
+    return {name: value for name, value in entries.items() if name not in options} | {"options": options}
 
 
 def parse_options(pairs: Sequence[str]) -> dict[str, dict[str, str]]:

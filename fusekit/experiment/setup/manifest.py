@@ -18,18 +18,8 @@ from fusekit.extension import catalog
 
 #: Distributions whose version can change a number.
 RECORDED = (
-    "fusekit",
-    "torch",
-    "timm",
-    "numpy",
-    "pandas",
-    "scipy",
-    "scikit-learn",
-    "statsmodels",
-    "nibabel",
-    "pydicom",
-    "nilearn",
-    "lightning-fabric",
+    *("fusekit", "torch", "timm", "numpy", "pandas", "scipy", "scikit-learn", "statsmodels"),
+    *("nibabel", "pydicom", "nilearn", "lightning-fabric"),
 )
 
 
@@ -67,10 +57,7 @@ def published(row: Published) -> dict[str, Any]:
 
 
 def fingerprint(cohort: Cohort, images: np.ndarray) -> dict[str, str]:
-    """SHA-256 of exactly what was trained on and tested: ids with labels, clinical values, stored slices.
-
-    It does not change when a cohort is copied to another folder.
-    """
+    """SHA-256 of what was trained on and tested, wherever it lies: ids with labels, clinical values, stored slices."""
     labels = cohort.scans[["subject", "label"]].to_csv(lineterminator="\n").encode()
     values = cohort.clinical.to_csv(lineterminator="\n", float_format="%.17g").encode()
     slices = hashlib.sha256()

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fusekit.errors import OptionError, PluginError
-from fusekit.extension import catalog, read_options
-from fusekit.extension.kinds import MODEL_PARTS
+from fusekit.extension import MODEL_PARTS, catalog, read_options
 from fusekit.extension.options import option_defaults
 from fusekit.extension.registry import Registry, suggest
 from fusekit.extension.signatures import option_names
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
 #: What is trained where neither a fusion nor a baseline is named.
 FUSION = "rbca"
-
 #: The part before the dot in ``-o part.option=value`` -> where its options are declared; empty where names decide.
 PARTS = {
     "task": "",
@@ -45,12 +43,7 @@ def is_own(task: str) -> bool:
 
 
 def check_names(values: Mapping[str, Any], options: Mapping[str, Mapping[str, Any]]) -> None:
-    """Look up every name and every option, importing neither torch nor a part.
-
-    Raises:
-        UnknownName: with the nearest.
-        OptionError: there is no such part or option, or what is trained lacks the part.
-    """
+    """Look up every name and option without importing torch or a part; UnknownName or OptionError with the nearest."""
     known = catalog()
     registries = {"fusion": known.fusions, "baseline": known.baselines, "backbone": known.backbones}
     for name, registry in registries.items():
@@ -92,14 +85,8 @@ def parts_of(values: Mapping[str, Any]) -> dict[str, Named | None]:
     if values.get("baseline"):
         return {"baseline": Named(known.baselines, values["baseline"])}
     recipe: Fusion = known.fusions.get(values.get("fusion") or FUSION)()
-    found: dict[str, Named | None] = {"head": Named(known.heads, recipe.head)}
-    if recipe.image:
-        found["backbone"] = Named(known.backbones, values["backbone"]) if values.get("backbone") else None
-    if recipe.encoder is not None:
-        found["encoder"] = Named(known.encoders, recipe.encoder)
-    if recipe.injector is not None:
-        found |= {"sites": None, "injector": Named(known.injectors, recipe.injector)}
-    return found
+    named = recipe.parts(values.get("backbone") or "")
+    return {part: Named(known.registries[f"{part}s"], name) if name else None for part, name in named.items()}
 
 
 def _named(values: Mapping[str, Any], options: Mapping[str, Mapping[str, Any]]) -> dict[str, Named]:
@@ -109,12 +96,11 @@ def _named(values: Mapping[str, Any], options: Mapping[str, Mapping[str, Any]]) 
     has = parts_of(values) if asked else {}
     for part in asked:
         if part not in has:
-            what = (
-                f"baseline {values['baseline']!r}"
-                if values.get("baseline")
-                else f"fusion {values.get('fusion') or FUSION!r}"
+            kind = "baseline" if values.get("baseline") else "fusion"
+            raise OptionError(
+                f"the {kind} {values.get(kind) or FUSION!r} has no {part}, so it takes no options for it; it has: "
+                f"{', '.join(has)}."
             )
-            raise OptionError(f"the {what} has no {part}, so it takes no options for it; it has: {', '.join(has)}.")
     return named | {part: own for part, own in has.items() if own and part in asked}
 
 
@@ -141,10 +127,7 @@ def typed(part: str, chosen: Mapping[str, Any], values: Mapping[str, Any], task:
 
 
 def without_defaults(part: str, chosen: Mapping[str, Any], values: Mapping[str, Any], task: Task) -> dict[str, Any]:
-    """Leave out what is the default anyway, so that spelling it out makes no other run.
-
-    With a recipe, the options of the cohort stay: they may differ from the recipe's.
-    """
+    """Leave out what is the default anyway; with a recipe, whose options may differ, not of the cohort."""
     if part == "track" or ("recipe" in values and part in ("task", "synthetic")):
         return dict(chosen)
     defaults = _defaults(part, values, task)
@@ -191,10 +174,7 @@ def task_factory(name: str) -> Callable[..., Any]:
 def open_task(name: str, options: Mapping[str, Mapping[str, Any]]) -> Task:
     """Build a task from its name, or from the path of a TOML, and its part of the options.
 
-    Raises:
-        UnknownName: no such task, with the nearest.
-        OptionError: an option does not exist or does not take its value.
-        DataError: the TOML does not fit.
+    UnknownName with the nearest; OptionError for an option, DataError for a TOML that does not fit.
     """
     from fusekit.data import Task
 

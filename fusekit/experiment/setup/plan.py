@@ -1,4 +1,4 @@
-"""A configuration turned into parts, so that whatever is wrong with it is said before any data is read."""
+"""A configuration turned into parts, so that mistakes are reported before any data are read."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ from fusekit.evaluation import Metric, Rule
 from fusekit.experiment.setup.parts import open_task
 from fusekit.experiment.setup.settings import Settings
 from fusekit.experiment.setup.trackers import open_trackers
-from fusekit.extension import catalog
-from fusekit.extension.kinds import MODEL_PARTS
+from fusekit.extension import MODEL_PARTS, catalog
 from fusekit.models import FusionModel, build
 from fusekit.models.build import check_image
 from fusekit.training import ALONE, AugmentOptions, Processes, TrainingOptions, fabric_for
@@ -63,13 +62,7 @@ class Plan:
 
 
 def make_plan(config: Settings) -> Plan:
-    """Check every name and option of a configuration.
-
-    Raises:
-        UnknownName: a task, fusion, backbone, part, metric or tracker is not registered.
-        OptionError: an option does not exist or does not take its value, the device is not there, or the backbone
-            does not take such slices.
-    """
+    """Check every name and option of a configuration, and build its parts; OptionError if one does not fit."""
     options = config.options
     task = open_task(config.task, options)
     plan = Plan(
@@ -81,7 +74,11 @@ def make_plan(config: Settings) -> Plan:
         augment=AugmentOptions(**options.get("augment", {})),
         fabric=fabric_for(config.device, config.precision, config.devices, config.nodes),
     )
-    _refuse_mirrored(plan)
+    if plan.augment.flip and plan.slices.plane == "sagittal":
+        raise OptionError(
+            "augment.flip mirrors left and right, and a sagittal slice shows front and back. Leave it out, or choose "
+            "slices.plane=coronal, axial or volume."
+        )
     if plan.training.compile:
         require_compiler()
         if config.devices * config.nodes > 1 and plan.training.sync_batchnorm:
@@ -100,20 +97,12 @@ def make_plan(config: Settings) -> Plan:
         return plan
     for _, candidate in config.candidates() if config.search else ():
         make_plan(candidate)
-    with torch.device("meta"):  # no memory and no arithmetic: only to hear what the parts say to their options
+    with torch.device("meta"):  # no memory and no arithmetic: only whether the parts take their options
         model = plan.build_model(columns=1)
     if model.backbone is not None:
         _refuse_other_rank(plan, model.backbone.spatial_dims)
         check_image(model, (config.image_size,) * model.backbone.spatial_dims)
     return plan
-
-
-def _refuse_mirrored(plan: Plan) -> None:
-    if plan.augment.flip and plan.slices.plane == "sagittal":
-        raise OptionError(
-            "augment.flip mirrors left and right, and a sagittal slice shows front and back. Leave it away, or choose "
-            "slices.plane=coronal, axial or volume."
-        )
 
 
 def _refuse_other_rank(plan: Plan, dims: int) -> None:

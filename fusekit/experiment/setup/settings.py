@@ -1,4 +1,4 @@
-"""The settings of a run, each declared once: the command line, ``fusekit.run`` and ``--config`` are made of them."""
+"""The settings of a run, each declared once: the command line, ``fusekit.run`` and ``--config`` are built from them."""
 
 from __future__ import annotations
 
@@ -13,25 +13,23 @@ from fusekit.errors import OptionError
 from fusekit.experiment.setup import parts
 from fusekit.experiment.setup.about import About, about
 from fusekit.experiment.setup.given import entries, merge
+from fusekit.extension import suggest
 from fusekit.extension.options import convert
-from fusekit.extension.registry import suggest
 from fusekit.launch_environment import settled
 
 if TYPE_CHECKING:
     from fusekit.data import SlicePolicy, Task
 
 LAUNCHED = "1, or as torchrun or srun started"
-
 #: Share of the training subjects set aside where something is fitted on them and no other is given.
 VALIDATION = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything a run needs to be run again.
+    """Everything a run needs to be run again; every spelling of the same settings is equal.
 
-    Every spelling of the same settings is equal: values have their types, paths are absolute, and ``options`` holds
-    only what is not the default.
+    Values have their types, paths are absolute, and ``options`` holds only what is not the default.
     """
 
     task: str = about("data", "Task to run, e.g. `adni-ad`, or the TOML of your own data.")
@@ -107,11 +105,8 @@ class Settings:
     def of(cls, given: Mapping[str, Any]) -> Settings:
         """Check what was given, give every value its type, and fill the rest from the task's preset.
 
-        Names are checked first, without torch. None means not given.
-
-        Raises:
-            UnknownName: no such task, fusion, backbone or baseline, with the nearest.
-            OptionError: an unknown setting or option, or a value that does not fit.
+        None means not given. Names are checked first, without torch: UnknownName with the nearest; OptionError for an
+        unknown setting or option, or a value that does not fit.
         """
         values = plain_values(given)
         check_names(values)
@@ -131,7 +126,17 @@ class Settings:
         chosen = {part: parts.without_defaults(part, own, values, task) for part, own in chosen.items()}
         candidates = {name: _candidates(name, own, values, task) for name, own in search.items()}
         settings = cls(**values, options={part: own for part, own in chosen.items() if own}, search=candidates)
-        settings._check(fitted)
+        if settings.baseline and settings.devices * settings.nodes > 1:
+            raise OptionError(
+                f"the baseline {settings.baseline} is fitted by one process; leave --devices and --nodes out."
+            )
+        if settings.baseline and search:
+            raise OptionError(f"--search does not apply to baselines; {settings.baseline} has options of its own.")
+        if fitted and not settings.validation:
+            raise OptionError(
+                "--select auc, --threshold youden and --search choose by training subjects set aside, and "
+                "--validation 0 sets none aside."
+            )
         return settings
 
     @property
@@ -168,12 +173,8 @@ class Settings:
         for values in product(*self.search.values()):
             choice = dict(zip(self.search, values, strict=True))
             plain = {name: value for name, value in choice.items() if "." not in name}
-            found.append(
-                (
-                    choice,
-                    Settings.of(merge(self.as_json(), {"search": {}}, plain, {"options": parts.of_search(choice)})),
-                )
-            )
+            given = merge(self.as_json(), {"search": {}}, plain, {"options": parts.of_search(choice)})
+            found.append((choice, Settings.of(given)))
         return found
 
     def as_json(self) -> dict[str, Any]:
@@ -187,26 +188,10 @@ class Settings:
         """What makes it the same run, however its settings were spelled and wherever its folder is moved."""
         return identity_of(self.as_json(), *without)
 
-    def _check(self, fitted: bool) -> None:
-        if self.baseline and self.devices * self.nodes > 1:
-            raise OptionError(
-                f"the baseline {self.baseline} is fitted by one process; leave --devices and --nodes out."
-            )
-        if self.baseline and self.search:
-            raise OptionError(f"--search does not reach into baselines; {self.baseline} has options of its own.")
-        if fitted and not self.validation:
-            raise OptionError(
-                "--select auc, --threshold youden and --search choose by training subjects set aside, and "
-                "--validation 0 sets none aside."
-            )
-
 
 _TYPES = get_type_hints(Settings)
-
 #: Name of each setting -> its type, and what else is known of it.
 FIELDS: dict[str, tuple[Any, About]] = {one.name: (_TYPES[one.name], one.metadata["about"]) for one in fields(Settings)}
-
-
 #: In these, runs of one arm of a report may differ.
 FREE = tuple(name for name, (_, about) in FIELDS.items() if about.free)
 

@@ -9,13 +9,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from fusekit.errors import FusekitError, OptionError
-from fusekit.experiment.folder import Run
+from fusekit.errors import FusekitError, Interrupted, OptionError
 from fusekit.experiment.setup.settings import Settings
-from fusekit.extension import PluginHost, catalog, read_options
+from fusekit.extension import PluginHost, catalog, read_options, suggest
 from fusekit.extension.options import option_parameters
-from fusekit.extension.registry import suggest
 from fusekit.progress import Progress, Quiet
+from fusekit.report.run import Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +26,7 @@ class Underway:
         name: for people, unique in ``home``: the run folder's (``adni-ad-rbca-20260102-030405``), or
             ``compare-adni-ad-1a2b3c4d/rbca-seed-0``.
         home: the folder that holds the run's folder, or that of its comparison.
-        config: everything that was asked for.
+        config: all settings.
     """
 
     id: str
@@ -42,13 +41,7 @@ class Underway:
 
 
 def open_trackers(config: Settings) -> PluginHost:
-    """Build the trackers of ``--track``: each a plugin that is loaded for one run.
-
-    Raises:
-        UnknownName: no such tracker, with the nearest.
-        OptionError: its package is not installed, or none of the trackers has an option that is given.
-        PluginError: a tracker does not fit the hooks.
-    """
+    """Build the trackers of ``--track``, each a plugin that is loaded for one run; OptionError for options of none."""
     registry, host = catalog().trackers, PluginHost()
     given = config.options.get("track", {})
     factories = {name: registry.get(name) for name in config.track}
@@ -66,8 +59,9 @@ def open_trackers(config: Settings) -> PluginHost:
 class Followers:
     """Notify all who follow a run, also when it fails.
 
-    A plugin that fails is an error, as in every hook. A tracker that fails, most often for lack of its server, is
-    reported once and left out. ``failed`` is shared among runs, so that no run waits for it again.
+    A plugin that fails is an error, as in every hook, but a warning once the run has ended. A tracker that fails, most
+    often for lack of its server, is reported once and left out: ``failed`` is shared among runs, so that none waits for
+    it again.
     """
 
     def __init__(self, underway: Underway, progress: Progress, failed: dict[str, str] | None = None):
@@ -117,15 +111,25 @@ class Followers:
             )
 
     def _notify(self, hook: str, **arguments: Any) -> None:
-        for _ in catalog().host.call_each(hook, **arguments):
-            pass
-        assert self._trackers is not None
-        for plugin in self._trackers.implementing(hook):
+        host, trackers = catalog().host, self._trackers
+        assert trackers is not None
+        for plugin in host.implementing(hook):
+            try:
+                host.call(plugin, hook, **arguments)
+            except Interrupted:
+                raise
+            except FusekitError as error:  # what a hook raises is always one
+                if hook != "run_ended":
+                    raise
+                self.progress.say(f"warning: {' '.join(str(error).split())}. What the run has written is kept.")
+        for plugin in trackers.implementing(hook):
             if plugin.name in self.failed:
                 continue
             try:
-                answer = self._trackers.call(plugin, hook, **arguments)
-            except FusekitError as error:  # what a hook raises is always one
+                answer = trackers.call(plugin, hook, **arguments)
+            except Interrupted:
+                raise
+            except FusekitError as error:
                 cause = error.__cause__ or error
                 self.leave_out(plugin.name, f"{type(cause).__name__}: {' '.join(str(cause).split())[:300]}")
             else:

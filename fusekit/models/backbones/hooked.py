@@ -67,8 +67,7 @@ class HookedBackbone(Backbone):
     def forward(self, image: Tensor, inject: Inject | None = None) -> ImageFeatures:
         """Image (B, C, *S) -> map (B, M, *S') and vector (B, D).
 
-        Raises:
-            OptionError: a part of the network that reads injected features is checkpointed.
+        OptionError if a part of the network that reads injected features is checkpointed.
         """
         injecting = None if inject is None else _Pass(self._owner, inject, torch.is_grad_enabled(), _saving())
         features: ImageFeatures = _with(injecting, self._run, image)

@@ -33,14 +33,11 @@ class Probe(NamedTuple):
 
 
 def find_layout(net: nn.Module, stages: Mapping[int, Sequence[str]], probe: Probe, name: str, kind: SiteKind) -> Layout:
-    """Find the sites of a network and the widths of its features; the network is left as it was.
+    """Find the sites of a network and the widths of its features; OptionError with the reason if it does not fit.
 
     A block is a child of a stage's chain that holds two or more convolutions or linear layers; what holds one is that
     layer with its norm and activation. Where a stage has no blocks, or no child of a block reads the block's own input,
-    the coarser kind of site takes its place.
-
-    Raises:
-        OptionError: the network does not fit, with the reason.
+    the coarser kind of site takes its place. The network is left as it was.
     """
     candidates = {c: number for number, units in stages.items() for unit in units for c in (unit, *_blocks(net, unit))}
     watch = _Watch(candidates, len(probe.sizes[0]))

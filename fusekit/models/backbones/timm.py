@@ -11,8 +11,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
 from fusekit.errors import OptionError, UnknownName
+from fusekit.extension import suggest
 from fusekit.extension.fusion import SiteKind
-from fusekit.extension.registry import suggest
 from fusekit.models.backbones.hooked import HookedBackbone
 from fusekit.models.backbones.sites import refusal
 

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from torchvision.models import video
 
 from fusekit.errors import OptionError, UnknownName
+from fusekit.extension import suggest
 from fusekit.extension.fusion import SiteKind
-from fusekit.extension.registry import suggest
 from fusekit.models.backbones.hooked import HookedBackbone
 
 _STAGES = ("layer1", "layer2", "layer3", "layer4")

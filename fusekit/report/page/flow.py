@@ -24,7 +24,7 @@ def flow_of(flow: Mapping[str, Any], classes: Sequence[str], tested: Collection[
         "found": _amounts(flow.get("found") or {}),
         "kept": _amounts(flow.get("kept") or {}),
         "left": [{"reason": str(one["reason"]), "count": _amounts(one)} for one in flow.get("dropped") or ()],
-        "folds": [_fold(entry, classes, tested) for entry in flow.get("folds") or ()],
+        "folds": [_fold(entry, classes, tested) for entry in flow.get("folds") or () if "fold" in entry],
     }
 
 

@@ -17,23 +17,14 @@ WHITE = 255.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AugmentOptions:
-    """How training images are changed: ``-o augment.option=value``. All are 0: none is, as in the paper.
+    """How training images are changed: ``-o augment.option=value``. All are 0: none is, as in the paper."""
 
-    Args:
-        flip: probability that left and right, along the last axis, are exchanged.
-        rotate: degrees at most either way, of volumes about each axis.
-        shift: of the edge at most, either way, along each axis.
-        scale: larger or smaller by at most this share.
-        intensity: gain and gamma differ from 1, and black from 0 as a share of the range, by at most this.
-        noise: Gaussian, its standard deviation at most this share of the range.
-    """
-
-    flip: float = 0.0
-    rotate: float = 0.0
-    shift: float = 0.0
-    scale: float = 0.0
-    intensity: float = 0.0
-    noise: float = 0.0
+    flip: float = 0.0  # probability that left and right, along the last axis, are exchanged
+    rotate: float = 0.0  # degrees at most either way, of volumes about each axis
+    shift: float = 0.0  # of the edge at most, either way, along each axis
+    scale: float = 0.0  # larger or smaller by at most this share
+    intensity: float = 0.0  # gain and gamma differ from 1, and black from 0 as a share of the range, by at most this
+    noise: float = 0.0  # Gaussian, its standard deviation at most this share of the range
 
     def __post_init__(self) -> None:
         most = {"flip": 1.0, "rotate": 180.0, "shift": 0.5, "scale": 0.5, "intensity": 0.5, "noise": 1.0}
@@ -63,10 +54,7 @@ class Augment:
         self.options, self.seed = options, seed
 
     def __call__(self, grey: Tensor, epoch: int, number: int) -> Tensor:
-        """Grey levels 0 (black) to 255 (white), (B, 1, H, W) or (B, 1, D, H, W), uint8 or float16 -> float32.
-
-        The same tensor if nothing is on. ``number`` is that of the batch within the epoch.
-        """
+        """Grey levels 0 to 255, (B, 1, H, W) or (B, 1, D, H, W), uint8 or float16 -> float32; the same if off."""
         if not self.options:
             return grey
         key = np.random.SeedSequence((self.seed, epoch, number)).generate_state(2)

@@ -1,8 +1,8 @@
-"""Batches of slices and encoded columns, in an order that depends on seed and epoch only."""
+"""Batches of slices and encoded columns, in an order of seed and epoch alone, on the device before they are needed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from mmap import mmap
 from typing import Any, NamedTuple
 
@@ -67,10 +67,8 @@ class SliceDataset(Dataset[Batch]):
 class EpochBatches(Sampler[list[int]]):
     """The batches of an epoch: their order is a function of (seed, epoch), and each process takes its share of each.
 
-    A last batch of fewer than ``least`` slices, on which batch normalisation fails, is left out of several.
-
-    Attributes:
-        sizes: slices in each batch, of all processes together; none if there are fewer slices than processes.
+    A last batch of fewer than ``least`` slices, on which batch normalisation fails, is left out of several. ``sizes``
+    are slices per batch, of all processes together; none if there are fewer slices than processes.
     """
 
     def __init__(self, length: int, batch_size: int, seed: int, processes: Processes = ALONE, least: int = 2):
@@ -80,10 +78,8 @@ class EpochBatches(Sampler[list[int]]):
         self.epoch, self.done = 0, 0
 
     def start_epoch(self, epoch: int, done: int = 0) -> None:
-        """Choose the permutation, without the first ``done`` batches of an epoch that is resumed.
-
-        Not called ``set_epoch``: Fabric would call that with a count of its own.
-        """
+        """Choose the permutation, without the first ``done`` batches of an epoch that is resumed."""
+        # Not called set_epoch: Fabric would call that with a count of its own.
         self.epoch, self.done = epoch, done
 
     def __len__(self) -> int:
@@ -96,11 +92,7 @@ class EpochBatches(Sampler[list[int]]):
 
 
 def loader_for(dataset: SliceDataset, batches: EpochBatches, workers: int = 0, pin: bool = False) -> DataLoader[Batch]:
-    """Read batches in their order.
-
-    ``workers`` processes read; they start anew with every epoch, so that this process draws the same random numbers as
-    without them. ``pin`` reads into memory that a GPU can copy from while it computes.
-    """
+    """Read batches in order. Workers start anew with each epoch, so that this process draws the same random numbers."""
     return DataLoader(dataset, batch_sampler=batches, collate_fn=_as_is, num_workers=workers, pin_memory=pin)
 
 
@@ -112,3 +104,37 @@ def batch_sizes(count: int, batch_size: int, least: int = 2) -> list[int]:
 
 def _as_is(batch: Any) -> Any:  # __getitems__ has made a batch of it
     return batch
+
+
+class Prefetch:
+    """Batches of a loader (or another iterable that can be iterated again), moved to the device.
+
+    On CUDA the next batch is copied on a stream of its own while the present one is computed: the copy costs no time as
+    long as it is shorter than a step. Batches should come in pinned memory.
+    """
+
+    def __init__(self, batches: Iterable[Batch], device: torch.device):
+        self.batches, self.device = batches, device
+
+    def __iter__(self) -> Iterator[Batch]:
+        return self._streamed() if self.device.type == "cuda" else map(self._move, self.batches)
+
+    def _move(self, batch: Batch) -> Batch:
+        return Batch(*(tensor.to(self.device, non_blocking=self.device.type == "cuda") for tensor in batch))
+
+    def _streamed(self) -> Iterator[Batch]:
+        stream = torch.cuda.Stream(self.device)  # type: ignore[no-untyped-call]  # torch leaves its type away
+        ready: Batch | None = None
+        for batch in self.batches:
+            with torch.cuda.stream(stream):
+                following = self._move(batch)
+            if ready is not None:
+                yield ready
+            # The computation begins when the copy has ended, and the memory is kept until it has been read.
+            current = torch.cuda.current_stream(self.device)
+            current.wait_stream(stream)
+            for tensor in following:
+                tensor.record_stream(current)
+            ready = following
+        if ready is not None:
+            yield ready

@@ -12,8 +12,7 @@ from pydantic import JsonValue, with_config
 from torch import Tensor
 from typing_extensions import TypedDict
 
-from fusekit.disk import read_tensors, write_tensors
-from fusekit.disk.schema import OPEN, parse_json
+from fusekit.disk import OPEN, parse_json, read_tensors, write_tensors
 from fusekit.errors import DataError, FusekitError
 from fusekit.training.machines.processes import ALONE, Processes
 
@@ -27,11 +26,9 @@ class Stateful(Protocol):
 
     def state_dict(self) -> Any:
         """Tensors and plain values, in dicts, lists and tuples."""
-        ...
 
     def load_state_dict(self, state_dict: Any) -> Any:
         """Take over the state."""
-        ...
 
 
 class Place(NamedTuple):
@@ -104,11 +101,7 @@ class Checkpoint:
         self.each.update(objects)
 
     def save(self, place: Place) -> None:
-        """Write the state of every object; the file before stays until this one is complete.
-
-        Raises:
-            FusekitError: a state holds something that is neither tensor nor plain value.
-        """
+        """Write every object's state, whole or not at all; FusekitError if it is more than tensors and plain values."""
         if self.path is None:
             return
         each = {name: self.processes.gather(held.state_dict()) for name, held in self.each.items()}
@@ -123,9 +116,8 @@ class Checkpoint:
     def load(self) -> Place:
         """Give every object the state that was saved, if any was, and return how far it was.
 
-        Raises:
-            DataError: the file is damaged, or of another training; the message names what differs.
-            FusekitError: one process sees another file than the first.
+        DataError if the file is damaged, or of another training, with what differs; FusekitError if one process sees
+        another file than the first.
         """
         place = self._load()
         self.processes.same("a checkpoint", list(place))

@@ -1,16 +1,18 @@
-"""What a machine may refuse during training: memory, and processes that read batches."""
+"""What may fail in training: losses that are not finite, memory, and processes that read batches."""
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
+from torch import Tensor, nn
 
-from fusekit.errors import FusekitError
+from fusekit.errors import FusekitError, SharedError
 from fusekit.training.feed.loader import Batch
+from fusekit.training.machines.processes import ALONE, Processes
 
 T = TypeVar("T")
 
@@ -22,8 +24,8 @@ class BatchTooLargeError(FusekitError):
 def within_memory(step: Callable[[Batch], T], batch: Batch, where: str, *, alone: bool = True) -> T:
     """Do a training step; if memory is too short, raise BatchTooLargeError with the size that fits.
 
-    Half of the batch is tried, then a quarter and so on, each time with the whole step. The weights are worthless
-    afterwards, and training is over. With other processes, which would have to try as well, nothing is tried.
+    Half of the batch is tried, then a quarter and so on; the weights are worthless afterwards. With other processes,
+    which would have to try as well, nothing is tried.
     """
     try:
         return step(batch)
@@ -84,3 +86,57 @@ def readers_watched() -> Iterator[None]:
             f"a process that reads batches was lost ({str(error).splitlines()[0]}). Most often memory was short, or "
             "the shared memory (/dev/shm) of a container: give it more, or read with fewer processes."
         ) from error
+
+
+#: Batches between two looks at the losses of a device that works ahead: each look waits for it.
+EVERY = 50
+
+
+class NonFiniteError(SharedError):
+    """Training cannot continue; ``rows`` are those of the batch, in the slice store."""
+
+    def __init__(self, what: str, rows: Iterable[int] = ()):
+        super().__init__(f"{what} Lower the learning rate (--lr), or train in full precision (--precision 32-true).")
+        self.rows = tuple(rows)
+
+
+class FiniteLosses:
+    """Looks at every batch's loss: at once on a CPU, every 50 batches elsewhere. What one process finds, all raise."""
+
+    def __init__(self, device: torch.device, processes: Processes = ALONE):
+        self.processes = processes
+        self.every = 1 if device.type == "cpu" else EVERY
+        self._unseen: list[tuple[str, Tensor, Tensor]] = []
+        self._last: tuple[str, Tensor] | None = None
+
+    def see(self, where: str, loss: Tensor, rows: Tensor) -> None:
+        """Note a batch: its name in messages, its scalar loss, its rows (B,) of the slice store; look if it is time."""
+        self._unseen.append((where, loss.detach(), rows))
+        self._last = where, rows
+        if len(self._unseen) >= self.every:
+            self.look()
+
+    def look(self) -> None:
+        """Look at the losses that were not looked at yet; NonFiniteError for the first that is not finite."""
+        unseen, self._unseen = self._unseen, []
+        if not unseen:
+            return
+        finite = torch.stack([loss for _, loss, _ in unseen]).isfinite().tolist()
+        number = finite.index(False) if not all(finite) else None
+        if not self.processes.any(number is not None):
+            return
+        mine = None if number is None else (number, unseen[number][0], unseen[number][2].tolist())
+        found = [one for one in self.processes.gather(mine) if one is not None]
+        first, where, _ = min(found)
+        rows = (row for one in found if one[0] == first for row in one[2])
+        raise NonFiniteError(f"the training loss is not finite in {where}.", rows)
+
+    def look_at(self, model: nn.Module) -> None:
+        """Look at the losses and at the weights; NonFiniteError if one, or a running statistic, is not finite."""
+        self.look()
+        values = [value for value in model.state_dict().values() if value.is_floating_point()]
+        bad = self._last is not None and not bool(torch.stack([value.isfinite().all() for value in values]).all())
+        if self._last and self.processes.any(bad):
+            where, rows = self._last
+            every = (row for part in self.processes.gather(rows.tolist()) for row in part)
+            raise NonFiniteError(f"the weights are not finite after {where}.", every)

@@ -47,10 +47,7 @@ def stoppable() -> Iterator[None]:
 
 @contextmanager
 def postponed() -> Iterator[None]:
-    """Only note a signal inside; the code inside looks at ``asked`` where it can end well.
-
-    A signal that was not looked at raises Interrupted when all inside is done.
-    """
+    """Only note a signal inside, where the code looks at ``asked``; one that it missed raises Interrupted after it."""
     if _asked.postponed:
         yield
         return

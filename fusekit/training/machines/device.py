@@ -22,13 +22,7 @@ Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 
 
 def fabric_for(device: str, precision: Precision, devices: int = 1, nodes: int = 1) -> Fabric:
-    """Open a device (see ``torch_device``); or one of several, for this process.
-
-    ``devices`` are those of each node, a process each; on the CPU, processes that share its cores.
-
-    Raises:
-        OptionError: this machine has no such device, or not so many.
-    """
+    """Open a device, or one of several per node for this process (on the CPU they share its cores); or OptionError."""
     chosen = torch_device(device)
     if devices * nodes <= 1:
         which = [chosen.index] if chosen.type == "cuda" and chosen.index is not None else 1
@@ -63,10 +57,7 @@ class _Here(LightningEnvironment):
 
 @contextmanager
 def repeatable() -> Iterator[None]:
-    """Give the same numbers each time on one machine, on CUDA too; an operation that cannot warns.
-
-    torch's own settings are put back afterwards.
-    """
+    """Give the same numbers each time on one machine; an operation of CUDA that cannot warns. Settings are put back."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts; without it, cuBLAS warns
     cudnn, memory = torch.backends.cudnn, cast(Any, torch.utils.deterministic)  # whose setting torch does not type
     enabled = torch.are_deterministic_algorithms_enabled()

@@ -13,7 +13,6 @@ from torch import Tensor, distributed
 from fusekit.errors import FusekitError, SharedError
 
 T = TypeVar("T")
-
 #: How long the others wait while the first reads a cohort or explains a fold; a lost process is noticed at once.
 PATIENCE = timedelta(days=7)
 
@@ -52,7 +51,7 @@ class Processes:
         return self.rank == 0
 
     def part(self, count: int) -> slice:
-        """The share of this one, of ``count`` things in a row: shares differ by one at most and leave nothing out."""
+        """Its share of ``count`` things in a row: shares differ by one at most and leave nothing out."""
         return slice(count * self.rank // self.size, count * (self.rank + 1) // self.size)
 
     def gather(self, value: T) -> list[T]:

@@ -14,7 +14,6 @@ from fusekit.errors import FusekitError, OptionError
 
 #: What torch compiles with; tests take one that needs no compiler.
 BACKEND = "inductor"
-
 _COMPILERS = ("g++", "clang++", "c++", "cl")
 
 
@@ -30,8 +29,7 @@ def require_compiler() -> None:
 class Compiled(nn.Module):
     """A model that runs batches of ``size`` as one graph, and smaller ones, the last of an epoch, as it is.
 
-    A graph for any size would be slower for all, and takes longer to compile than a small network to train. The weights
-    are the model's own. torch keeps what it compiled on disk, for the next process.
+    A graph for any size would be slower for all, and takes longer to compile than a small network to train.
     """
 
     def __init__(self, model: nn.Module, size: int):

@@ -31,16 +31,10 @@ class Running:
         self.seen += len(labels)
 
     def scores(self, lr: float) -> dict[str, float]:
-        """Mean loss, share of hits, learning rate, seconds and images a second; this waits for the device."""
+        """Mean loss, share of hits, learning rate, seconds and images per second; this waits for the device."""
         loss, hits, seen = self.processes.sum([float(self.loss), float(self.hits), self.seen])
-        seconds = self.seconds
-        return {
-            "loss": loss / seen,
-            "accuracy": hits / seen,
-            "lr": lr,
-            "seconds": seconds,
-            "images_per_second": seen / seconds,
-        }
+        seconds, means = self.seconds, {"loss": loss / seen, "accuracy": hits / seen}
+        return {**means, "lr": lr, "seconds": seconds, "images_per_second": seen / seconds}
 
     @property
     def seconds(self) -> float:

@@ -90,9 +90,9 @@ def _normalised(norm: _BatchNorm, features: Tensor) -> Tensor:
     shape = [1, -1, *[1] * (features.ndim - 2)]
     count = values.new_tensor([features.numel() / features.shape[1]])
     distributed.all_reduce(count)
-    mean = _sum(values.sum(axes)) / count
+    mean = _Summed.apply(values.sum(axes)) / count
     centred = values - mean.reshape(shape)
-    variance = _sum((centred**2).sum(axes)) / count
+    variance = _Summed.apply((centred**2).sum(axes)) / count
     if norm.track_running_stats:
         _follow(norm, mean.detach(), variance.detach() * count / (count - 1))
     scale = torch.rsqrt(variance + norm.eps)
@@ -100,11 +100,6 @@ def _normalised(norm: _BatchNorm, features: Tensor) -> Tensor:
         scale = scale * norm.weight
     normal: Tensor = centred * scale.reshape(shape)
     return (normal + norm.bias.reshape(shape) if norm.affine else normal).to(features.dtype)
-
-
-def _sum(own: Tensor) -> Tensor:
-    summed: Tensor = _Summed.apply(own)
-    return summed
 
 
 def _follow(norm: _BatchNorm, mean: Tensor, variance: Tensor) -> None:

@@ -29,9 +29,11 @@ def synthesize_adni(
 ) -> None:
     """Write a SYNTHETIC cohort in the layout of an ADNI download, to try things on or to test your own tools."""
     from fusekit.data.synthetic import write_cohort
+    from fusekit.terminal import in_line
     from fusekit_adni.converter_task import MciConverterTask
     from fusekit_adni.task import AdniAdTask
 
     asked = MciConverterTask() if task == Question.CONVERTERS else AdniAdTask()
     effects = {"image_effect": image_effect, "table_effect": table_effect, "interaction": interaction}
-    typer.echo(write_cohort(asked, task, folder, "subjects", seed=seed, subjects=subjects, **effects))
+    text = write_cohort(asked, task, folder, "subjects", seed=seed, subjects=subjects, **effects)
+    typer.echo(in_line(text))

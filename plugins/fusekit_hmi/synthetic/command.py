@@ -16,7 +16,9 @@ def synthesize_hmi(
 ) -> None:
     """Write a SYNTHETIC cohort of liver CT with a clinical table, to try things on or to test your own tools."""
     from fusekit.data.synthetic import write_cohort
+    from fusekit.terminal import in_line
     from fusekit_hmi.task import HmiTask
 
     effects = {"image_effect": image_effect, "table_effect": table_effect, "interaction": interaction}
-    typer.echo(write_cohort(HmiTask(), "hmi", folder, "patients", seed=seed, subjects=subjects, **effects))
+    text = write_cohort(HmiTask(), "hmi", folder, "patients", seed=seed, subjects=subjects, **effects)
+    typer.echo(in_line(text))

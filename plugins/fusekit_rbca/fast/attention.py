@@ -13,10 +13,9 @@ from fusekit_rbca.fast.pointwise import convolve, convolve_norm_relu
 
 
 class ClinicalAttention(nn.Module):
-    """``PublishedAttention``, rewritten: the same outputs and gradients.
+    """``PublishedAttention``, rewritten: the same outputs and gradients, by one convolution and no product map.
 
-    One convolution makes both halves. The attended half ``a`` is gated by a * sigmoid(t * GAP(a)): GAP(a * t) is
-    t * GAP(a).
+    The attended half ``a`` is gated by a * sigmoid(t * GAP(a)), since GAP(a * t) is t * GAP(a).
 
     Args:
         channels: C, even.

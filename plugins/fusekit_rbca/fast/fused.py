@@ -19,7 +19,7 @@ _PLAIN_NORMS = (nn.BatchNorm2d, nn.BatchNorm3d)
 
 
 def attend(activation: Tensor, condition: Tensor, half: int, *, inplace: bool = False) -> Tensor:
-    """The formula, on what comes out of the ReLU: the attended half times its gate, then the original half, (B, C, *S).
+    """The attended half of an activation after ReLU times its gate, then the original half, (B, C, *S).
 
     The activation is (B, C, *S), or (B, C/2, *S) where one reduction feeds both halves; the condition (B, C/2). With
     ``inplace`` the result is written into the activation where it has room for it.

@@ -15,9 +15,8 @@ _LAYOUTS = {4: torch.channels_last, 5: torch.channels_last_3d}
 def convolve(convolution: nn.Module, features: Tensor) -> Tensor:
     """A 1x1 convolution without bias: (B, C, *S) -> (B, outputs, *S).
 
-    With channels innermost it is one matrix product, which on CPUs is faster, the more so the more channels and the
-    smaller the map. On CUDA the convolution stays, since its own setting, not that of matrix products, allows TF32. In
-    training under ``torch.compile`` it stays too: the gradient of a product keeps more and takes longer.
+    With channels innermost it is one matrix product, which is faster on CPUs. On CUDA the convolution stays, since its
+    own setting allows TF32; so it does in training under ``torch.compile``, where a product keeps and takes more.
     """
     if not (is_plain(convolution, nn.Conv2d, nn.Conv3d) and _as_rows(features)):
         convolved: Tensor = convolution(features)
@@ -29,8 +28,8 @@ def convolve(convolution: nn.Module, features: Tensor) -> Tensor:
 def convolve_norm_relu(convolution: nn.Module, norm: nn.Module, features: Tensor) -> Tensor:
     """The same with norm and ReLU, for inference: a batch norm in evaluation mode is folded into the weights.
 
-    They are folded anew each time, which cannot go stale, where the map has more positions than channels: with fewer,
-    the map is smaller than the weights, and normalising it costs less.
+    They are folded anew each time, which cannot go stale, where the map has more positions than channels: a smaller map
+    costs less to normalise.
     """
     positions = features.shape[0] * features[0, 0].numel()
     if not (

@@ -19,6 +19,10 @@ import torch
 import fusekit
 from fusekit import Comparison, compare
 from fusekit.errors import FusekitError, OptionError, UnknownName
+from fusekit.experiment.compare import slurm
+from fusekit.experiment.compare.comparison import launcher_for
+from fusekit.experiment.compare.job import SlurmOptions
+from fusekit.experiment.compare.local import Local
 from fusekit.experiment.run import fold
 from fusekit.progress import Quiet
 from fusekit.training.guard.failures import within_memory
@@ -285,3 +289,34 @@ def test_options_reach_the_arms_that_have_the_part(small: dict[str, Any], tmp_pa
     assert with_it["injector"] == {"reduction": "shared"}
     assert "injector" not in without
     assert with_it["encoder"] == without["encoder"] == {"activation": "none"}
+
+
+def test_local_trains_one_at_a_time_unless_asked(tmp_path: Path) -> None:
+    assert launcher_for("local", None, {}, tmp_path) == Local(1)
+    assert launcher_for("local", 3, {}, tmp_path) == Local(3)
+
+
+def test_slurm_takes_its_options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slurm, "refuse_absent", lambda: None)
+    made = launcher_for("slurm", 8, {"partition": "gpu", "time": "90", "extra": "reservation=a,exclude=n7"}, tmp_path)
+    assert isinstance(made, slurm.Slurm)
+    assert made.jobs == 8
+    assert made.options == SlurmOptions(partition="gpu", time=90, extra=("reservation=a", "exclude=n7"))
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("slrum", {}, "no launcher 'slrum'; did you mean 'slurm'"),
+        ("slurm", {"partitoin": "gpu"}, "slurm has no option 'partitoin'; did you mean 'partition'"),
+        ("slurm", {"time": "two hours"}, r"slurm\.time takes a whole number, not 'two hours'"),
+        ("slurm", {"cpus": "0"}, r"slurm\.cpus takes 1 or more, not 0"),
+        ("slurm", {"gpus": "4"}, r"slurm\.gpus takes 0 or 1, not 4"),
+        ("slurm", {"extra": "exclusive"}, r"slurm\.extra takes name=value,name=value, not 'exclusive'"),
+    ],
+)
+def test_a_launcher_or_an_option_that_does_not_fit_is_refused(
+    name: str, options: dict[str, str], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(OptionError, match=message):
+        launcher_for(name, None, options, tmp_path)

@@ -18,8 +18,8 @@ from submitit.core.utils import JobPaths
 from fusekit import Comparison, compare
 from fusekit.errors import DataError, FusekitError, OptionError
 from fusekit.experiment.compare import slurm
-from fusekit.experiment.compare.job import TrainFold
-from fusekit.experiment.compare.slurm import Slurm, SlurmOptions
+from fusekit.experiment.compare.job import SlurmOptions, TrainFold
+from fusekit.experiment.compare.slurm import Slurm
 from fusekit.experiment.run.fold import train_fold
 from fusekit.experiment.setup.settings import Settings
 from fusekit.progress import Quiet

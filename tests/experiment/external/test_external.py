@@ -266,10 +266,24 @@ def test_an_evaluation_that_fails_leaves_nothing(
     def full(*_: Any, **__: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", "shift.csv")
 
-    monkeypatch.setattr("fusekit.experiment.external.external.external_pictures", full)
+    monkeypatch.setattr("fusekit.experiment.external.external.write_table", full)
     with pytest.raises(DataError, match=r"the disk is full \(shift\.csv\)"):
         _evaluate(small_run.folder, tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_figures_that_fail_are_a_note_and_the_scores_are_kept(
+    small_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(**_: Any) -> None:
+        raise ValueError("no such font")
+
+    monkeypatch.setattr("fusekit.experiment.external.external.external_pictures", broken)
+    done = _evaluate(small_run.folder, tmp_path / "out")
+    assert len(done.metrics)
+    (note,) = (finding for finding in done.manifest["findings"] if finding["code"] == "not-made")
+    assert note["message"] == "figures could not be made: ValueError: no such font."
+    assert (note["severity"], note["items"]) == ("note", ["figures"])
 
 
 def test_a_bundle_without_table_and_history(small_run: Run, other_folder: Path, tmp_path: Path) -> None:

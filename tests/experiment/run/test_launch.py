@@ -19,11 +19,11 @@ import torch
 import fusekit
 from fusekit.errors import OptionError
 from fusekit.evaluation import score
-from fusekit.experiment.folder import Run
 from fusekit.experiment.setup.gathered import gather
 from fusekit.experiment.setup.plan import make_plan
 from fusekit.experiment.setup.settings import Settings
 from fusekit.progress import Quiet
+from fusekit.report.run import Run
 from fusekit.training.machines.processes import ProcessLostError
 from tests.experiment.people import write_people
 
@@ -55,7 +55,7 @@ def own(task: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     out = tmp_path_factory.mktemp("runs") / "own"
     said = ended(command(task, out, "--devices", "2"))
     assert said.count("Everything lies in") == 1  # the first process alone reports
-    assert said.count("2 devices train together, 4 slices each: 8 a step") == 1
+    assert said.count("2 devices train together, 4 slices each: 8 per step") == 1
     assert "Warning" not in said
     return Run(out)
 

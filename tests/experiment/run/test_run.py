@@ -19,13 +19,13 @@ import fusekit
 from fusekit import Run, run
 from fusekit.errors import DataError, FusekitError, OptionError
 from fusekit.evaluation import Rule
-from fusekit.experiment.folder import FILES, FURTHER
 from fusekit.experiment.run.working_folder import unfinished
 from fusekit.experiment.setup.gathered import gather
 from fusekit.experiment.setup.plan import make_plan
 from fusekit.experiment.setup.settings import Settings
 from fusekit.progress import Quiet
-from fusekit.training.guard.nonfinite import FiniteLosses
+from fusekit.report.run import FILES, FURTHER
+from fusekit.training.guard.failures import FiniteLosses
 
 pytestmark = pytest.mark.usefixtures("unexplained")
 

@@ -91,7 +91,7 @@ def test_a_toml_file_and_a_manifest_say_the_same(tmp_path: Path) -> None:
         (
             {"task": "adni-ad", "baseline": "gbdt", "search": {"lr": ["1"]}},
             OptionError,
-            "does not reach into baselines",
+            "does not apply to baselines",
         ),
         ({"task": "adni-ad", "search": {"lr": []}}, OptionError, "--search names no candidate for lr"),
         ({"task": "adni-ad", "search": {"epochs": 2.5}}, OptionError, "epochs takes a whole number, not 2.5"),

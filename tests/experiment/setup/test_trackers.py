@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,12 @@ import pytest
 
 import fusekit
 from fusekit import Run, Underway, hookimpl
-from fusekit.errors import FusekitError, OptionError, UnknownName
+from fusekit.errors import FusekitError, OptionError, PluginError, UnknownName
 from fusekit.experiment.setup.given import read_config
 from fusekit.experiment.setup.plan import make_plan
 from fusekit.experiment.setup.settings import Settings
 from fusekit.experiment.setup.trackers import Followers, followers_of, open_trackers
-from fusekit.extension import catalog
+from fusekit.extension import PluginHost, catalog
 from fusekit.progress import Quiet
 
 pytestmark = pytest.mark.usefixtures("unexplained")
@@ -127,6 +128,27 @@ def test_a_tracker_that_fails_is_said_once_and_left_out(fails: str, tmp_path: Pa
     assert len(warnings) == 1
     assert "the tracker diary failed and is left out" in warnings[0]
     assert f"ConnectionError: no paper left at {fails} [and a second line]. history.csv has every" in warnings[0]
+
+
+def test_a_plugin_that_fails_after_the_training_is_named_and_the_run_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = PluginHost()
+    host.add(Diary(), replace(catalog().host.plugins["builtin"], name="diary"))
+    monkeypatch.setattr(catalog(), "host", host)
+    Diary.fails = {"ended"}
+    said = Said()
+    with Followers(replace(underway(tmp_path), config=config()), said) as followers:
+        followers.run_started()
+        followers.run_ended(Run(tmp_path))
+    assert Diary.told == [("started", "run"), ("ended", "run", tmp_path)]
+    (line,) = said.lines
+    assert line.startswith("warning: plugin 'diary' (")
+    assert "failed in run_ended: ConnectionError: no paper left at ended [and a second line]" in line
+    assert line.endswith("FUSEKIT_DISABLE=diary. What the run has written is kept.")
+    Diary.fails = {"started"}
+    with pytest.raises(PluginError, match="failed in run_started"):
+        Followers(replace(underway(tmp_path), config=config()), said).run_started()
 
 
 def test_one_that_failed_is_left_out_of_a_comparison_and_named_again_by_none(tmp_path: Path) -> None:

@@ -13,9 +13,9 @@ import pytest
 
 from fusekit.evaluation import Rule
 from fusekit.experiment.evidence import gather_evidence
-from fusekit.experiment.folder import Run
 from fusekit.report.evidence import Evidence
 from fusekit.report.figures.sections import SECTIONS, sections
+from fusekit.report.run import Run
 from tests.fake_runs import fake_runs
 
 

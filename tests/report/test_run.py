@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fusekit.errors import DataError
-from fusekit.experiment.folder import Run
+from fusekit.report.run import Run
 
 
 def test_a_folder_that_is_no_run_says_what_it_lacks(tmp_path: Path) -> None:
