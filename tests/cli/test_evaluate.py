@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -39,7 +40,12 @@ def test_everything_is_shown_and_nothing_is_applied(small_run: Run, tmp_path: Pa
 def test_shares_of_a_category_are_found_whatever_it_is_called(name: str) -> None:
     shares = {"b": 0.125, name: 0.25, "other; b": 0.625}
     text = "; ".join(f"{category} {share:.3f}" for category, share in shares.items())  # as shift.csv has them
-    row = {"kind": "category", "category": name, "training_shares": text, "shares": f"{name} 0.700; x 0.300"}
+    row: dict[Any, Any] = {
+        "kind": "category",
+        "category": name,
+        "training_shares": text,
+        "shares": f"{name} 0.700; x 0.300",
+    }
     assert _sides(row) == (f"{shares[name]:.0%} {name}", f"70% {name}")
 
 
