@@ -36,6 +36,6 @@ def arm_styles(arms: Sequence[str], order: Sequence[str] = ()) -> dict[str, ArmS
     differ).
     """
     every = dict.fromkeys([*order, *arms])
-    looks = zip(every, cycle(ARM_COLOURS), cycle(ARM_LINES), cycle(ARM_MARKERS), strict=False)
-    styles = {arm: ArmStyle(*look) for arm, *look in looks}
+    looks = zip(cycle(ARM_COLOURS), cycle(ARM_LINES), cycle(ARM_MARKERS), strict=False)
+    styles = {arm: ArmStyle(*look) for arm, look in zip(every, looks, strict=False)}
     return {arm: styles[arm] for arm in dict.fromkeys(arms)}
