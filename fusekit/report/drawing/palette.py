@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle
+from typing import TypeAlias
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#7F7F7F"
 PURPLE, GOLD, SKY, YELLOW, BLACK = "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000"
@@ -12,11 +13,11 @@ PURPLE, GOLD, SKY, YELLOW, BLACK = "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "
 BROWN = "#6B3A00"
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, GOLD, SKY, YELLOW, BLACK)  # of classes, from the first on
 
-ARM_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, BLACK, GOLD, SKY, BROWN)
-ARM_LINES = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (6, 1.5, 1, 1.5)), (0, (2.5, 1)))
-ARM_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+LineStyle: TypeAlias = str | tuple[float, tuple[float, ...]]
 
-LineStyle = str | tuple[float, tuple[float, ...]]
+ARM_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, BLACK, GOLD, SKY, BROWN)
+ARM_LINES: tuple[LineStyle, ...] = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (6, 1.5, 1, 1.5)), (0, (2.5, 1)))
+ARM_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 
 
 @dataclass(frozen=True, slots=True)
