@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from importlib import metadata
@@ -85,7 +86,8 @@ def main() -> None:
         try:
             program(catalog())()
         finally:
-            sys.stdout.flush()  # what cannot be written is an error here, not when the interpreter has ended
+            if sys.stdout:  # it may be closed from the start
+                sys.stdout.flush()  # what cannot be written is an error here, not when the interpreter has ended
     except Interrupted as stop:
         _print("stopped:", "bold yellow", stop)
         sys.exit(STOPPED)
@@ -97,6 +99,9 @@ def main() -> None:
     except BrokenPipeError:  # `fusekit list | head`
         _mute()
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            _print("error:", "bold red", FusekitError(f"{str(error.filename)[:80]}... is longer than a name may be."))
+            sys.exit(2)
         if error.errno not in FULL:
             raise
         _mute()

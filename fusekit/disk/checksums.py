@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from fusekit.disk.files import write_json
+from fusekit.disk.files import regular, write_json
 from fusekit.errors import DataError
 
 #: File of a sealed folder: its name and the checksum of each of its files.
@@ -27,7 +27,7 @@ def checksum(*parts: bytes | memoryview) -> str:
 
 def checksum_of(path: Path) -> str:
     """The checksum of a file."""
-    with path.open("rb") as file:
+    with regular(path).open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 

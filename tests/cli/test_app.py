@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +11,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from fusekit.cli import program
+from fusekit.cli import main, program
 from fusekit.errors import NameTaken
 from fusekit.extension import Catalog, Plugin, PluginHost, hookimpl
 from tests.conftest import CommandLine
@@ -76,6 +78,10 @@ def test_a_plugin_cannot_take_the_name_of_a_command() -> None:
         program(Catalog(host))
 
 
+#: More letters than a name may have.
+LONG = "x" * 300
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
 def test_an_output_that_is_full_is_said_in_words() -> None:
     with Path("/dev/full").open("w") as full:
@@ -86,3 +92,23 @@ def test_an_output_that_is_full_is_said_in_words() -> None:
         2,
         ["error: the output cannot be written: No space left on device."],
     )
+
+
+def test_an_output_that_is_closed_ends_nothing() -> None:
+    command = f"exec {shlex.quote(sys.executable)} -m fusekit --version >&-"
+    done = subprocess.run(["sh", "-c", command], stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "arguments", [("predict", LONG, "--image", "x.nii"), ("new-task", ".", "--out", LONG), ("report", LONG)]
+)
+def test_a_name_that_is_too_long_is_refused_in_words(
+    arguments: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["fusekit", *arguments])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert re.search("^error: .*xxxxx.* (longer than a name may be|no path that a system takes)", said)

@@ -22,6 +22,7 @@ MANY = 30
 MOST_LOGARITHM = 12.0
 _UNDETECTED = frozenset({"undetectable", "undetected", "not detected", "negative", "neg", "tnd", "below detection"})
 _BOUND = re.compile(r"([<>\u2264\u2265])\s*=?\s*(.+)")
+_CODE = re.compile(r"[-+]?[0-9]+(\.[0-9]+|,[0-9]{1,2})?", re.ASCII)
 _DASHES = frozenset({"-", "--", "/"})
 
 
@@ -34,11 +35,13 @@ def classes_of(
     """
     meant: dict[str, object] = {value: number for number, values in enumerate(classes.values()) for value in values}
     meant |= dict.fromkeys(leave_out, pd.NA)
-    numeric = {number: code for value, code in meant.items() if (number := _number(value)) is not None}
+    numbers = [_number(value) for value in meant]
+    # Where two values are one number, as 1 and 1.0 of two classes, the text alone decides.
+    numeric = {number: meant[value] for value, number in zip(meant, numbers, strict=True) if numbers.count(number) == 1}
     codes, strange = [], []
     for cell in cells:
         number = _number(cell)
-        code = meant.get(cell, None if number is None else numeric.get(number))
+        code = meant.get(cell, numeric.get(number) if number is not None else None)
         codes.append(pd.NA if code is None else code)
         if code is None:
             strange.append(cell)
@@ -236,6 +239,5 @@ def _categories(cells: pd.Series, declared: OwnColumn, where: str) -> pd.Series:
 
 
 def _number(text: str) -> float | None:
-    with suppress(ValueError):
-        return float(text.replace(",", "."))  # 1,5 is a number too; 1,000 is compared with codes only
-    return None
+    """A number as codes are spelled; 1,5 is one too, and 1,000 is not, which may be 1 or 1000."""
+    return float(text.replace(",", ".")) if _CODE.fullmatch(text) else None

@@ -58,7 +58,7 @@ def alone(folder: Path, busy: Callable[[], None]) -> Iterator[None]:
 
     locks = folder.parent / LOCKS
     locks.mkdir(exist_ok=True)
-    lock = FileLock(locks / f"{folder.name}.lock")
+    lock = FileLock(locks / f"{folder.name}.lock", fallback_to_soft=False)
     try:
         try:
             lock.acquire(timeout=0)
@@ -99,7 +99,7 @@ def hold(folder: Path) -> None:
             with alone(folder, lambda: None):
                 users(folder)  # sweeps the marks of processes that are gone
                 name = f"{folder.name}.{os.getpid()}-{secrets.token_hex(4)}.use"
-                mark = FileLock(folder.parent / LOCKS / name, thread_local=False)
+                mark = FileLock(folder.parent / LOCKS / name, thread_local=False, fallback_to_soft=False)
                 mark.acquire(timeout=0)
                 _held[folder] = mark
         os.utime(folder)
@@ -114,7 +114,7 @@ def users(folder: Path) -> list[str]:
     for path in sorted((folder.parent / LOCKS).glob(f"{folder.name}.*.use")):
         if own is not None and path == Path(own.lock_file):
             continue
-        mark = FileLock(path)
+        mark = FileLock(path, fallback_to_soft=False)
         try:
             mark.acquire(timeout=0)
         except Timeout:

@@ -17,7 +17,7 @@ from fusekit.data.store.build import DESCRIPTION, PLACE, ROWS, SCANS, StoreJson,
 from fusekit.data.store.cache import alone, discard, hold
 from fusekit.data.store.journal import IMAGES, THUMBNAILS, Journal, header_of
 from fusekit.data.store.plan import THUMBNAIL, Plan, item_shape
-from fusekit.disk import FULL, PARTIAL, checksum, checksum_of, onto_disk, read_written, signed
+from fusekit.disk import FULL, PARTIAL, checksum, checksum_of, onto_disk, read_written, regular, signed
 from fusekit.disk.schema import read_json
 from fusekit.errors import DataError, first_ten
 from fusekit.progress import Progress
@@ -136,7 +136,7 @@ def build_store(
                 _build_alone(plan, folder, progress, workers or _cores())
         except OSError as error:
             was = f"{damage} It" if damage else "the slice store"
-            raise DataError(f"{was} cannot be written to {cache}: {error.strerror}.") from error
+            raise DataError(f"{was} cannot be written to {cache}: {error.strerror or error}.") from error
         hold(folder)
         damage, store = _opened(folder, fingerprint, check)
         if store is not None:
@@ -193,7 +193,7 @@ def _cores() -> int:
 def _mapped(path: Path, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
     """An array, mapped from disk; its header and its length must be those of its type and shape."""
     header = header_of(dtype, shape)
-    with path.open("rb") as file:
+    with regular(path).open("rb") as file:
         if file.read(len(header)) != header or path.stat().st_size != len(header) + prod(shape) * dtype.itemsize:
             raise ValueError(f"{path.name} has another header or length than {shape} {dtype}")
     array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)

@@ -40,6 +40,19 @@ def test_labels_are_classes_and_numbers_are_the_same_however_written() -> None:
     assert classes_of(labels(""), CLASSES, ("",), "t").isna().all()
 
 
+@pytest.mark.parametrize("cell", ["1_0", "\u0661", "1,000", "Infinity", "nan", "0x1", " 1", "1e0"])
+def test_a_text_that_a_program_might_read_as_a_number_is_no_class(cell: str) -> None:
+    with pytest.raises(DataError, match="value of no class"):
+        classes_of(labels(cell), {"a": ("1", "inf"), "b": ("10", "no", "0")}, (), "t")
+
+
+def test_where_two_classes_are_one_number_the_text_decides() -> None:
+    classes = {"a": ("1", "2"), "b": ("1.0", "no")}
+    assert classes_of(labels("1", "1.0", "2.0", "no"), classes, (), "t").tolist() == [0, 1, 0, 1]
+    with pytest.raises(DataError, match="no class: '01'"):
+        classes_of(labels("01"), classes, (), "t")
+
+
 def test_values_of_no_class_are_all_listed_with_their_counts() -> None:
     with pytest.raises(
         DataError, match=r"6 rows have a value of no class: 'Yes' \(3\), 'x' \(2\), empty \(1\); .*line 3, 4, 6"

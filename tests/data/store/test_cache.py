@@ -90,7 +90,7 @@ def test_where_nothing_can_be_written_nothing_is_marked(tmp_path: Path) -> None:
     assert users(tmp_path / "file" / "thing") == []
 
 
-@pytest.mark.parametrize("code", [errno.ENOLCK, errno.EOPNOTSUPP])
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS])
 def test_a_disk_without_locks_is_said_with_a_way_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:

@@ -203,7 +203,17 @@ def test_two_builds_at_once_in_one_process_read_each_scan_once(tmp_path: Path, m
     assert _visible(tmp_path / "cache") == [stores[0].folder.name]
 
 
+def _pipe(name: str) -> Any:
+    def do(folder: Path) -> None:
+        (folder / name).unlink()
+        os.mkfifo(folder / name)
+
+    return do
+
+
 def _damages() -> Iterator[Any]:
+    for name in ("images.npy", "thumbnails.npy", "rows.csv", "scans.csv", "store.json"):
+        yield f"a pipe as {name}", _pipe(name)
     yield "no rows", lambda folder: (folder / "rows.csv").unlink()
     yield "fewer rows", lambda folder: (folder / "rows.csv").write_text("row,scan,slice\n0,s0,3\n")
     yield "half the pixels", lambda folder: os.truncate(folder / "images.npy", 300)
