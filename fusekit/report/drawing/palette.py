@@ -12,11 +12,11 @@ PURPLE, GOLD, SKY, YELLOW, BLACK = "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "
 BROWN = "#6B3A00"
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, GOLD, SKY, YELLOW, BLACK)  # of classes, from the first on
 
-ARM_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, BLACK, GOLD, SKY, BROWN)
-ARM_LINES = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (6, 1.5, 1, 1.5)), (0, (2.5, 1)))
-ARM_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
-
 LineStyle = str | tuple[float, tuple[float, ...]]
+
+ARM_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, BLACK, GOLD, SKY, BROWN)
+ARM_LINES: tuple[LineStyle, ...] = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (6, 1.5, 1, 1.5)), (0, (2.5, 1)))
+ARM_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,6 @@ def arm_styles(arms: Sequence[str], order: Sequence[str] = ()) -> dict[str, ArmS
     colours of their own; from the ninth on colours come back with another line style (five of them, so that forty arms
     differ).
     """
-    every = dict.fromkeys([*order, *arms])
-    looks = zip(every, cycle(ARM_COLOURS), cycle(ARM_LINES), cycle(ARM_MARKERS), strict=False)
-    styles = {arm: ArmStyle(*look) for arm, *look in looks}
+    looks = map(ArmStyle, cycle(ARM_COLOURS), cycle(ARM_LINES), cycle(ARM_MARKERS))
+    styles = dict(zip(dict.fromkeys([*order, *arms]), looks, strict=False))
     return {arm: styles[arm] for arm in dict.fromkeys(arms)}
