@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +23,14 @@ from fusekit.errors import FusekitError, OptionError, UnknownName
 from fusekit.experiment.run import fold
 from fusekit.progress import Quiet
 from fusekit.training.guard.failures import within_memory
-from tests.experiment.people import content, write_people
+from tests.experiment.people import content, unreported, write_people
 
 SETTINGS: dict[str, Any] = {
     "fusions": ["clinical-only", "rbca"],
     "baselines": ["logistic"],
     "folds": 2,
     "validation": 0.4,
-    "backbone": "resnet10t",
+    "backbone": "test_resnet",
     "epochs": 1,
     "image_size": 32,
     "batch_size": 4,
@@ -50,9 +51,22 @@ def comparison(small: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) 
 
 
 @pytest.fixture
-def _unreported(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave the drawing out, which takes longer than the trainings."""
-    monkeypatch.setattr(sys.modules["fusekit.experiment.compare.comparison"], "write_report", lambda evidence, out: out)
+def _unreported() -> Iterator[None]:
+    with unreported():
+        yield
+
+
+@pytest.fixture(scope="module")
+def bare(small: dict[str, Any]) -> dict[str, Any]:
+    """Without explanations, which take longer than the trainings."""
+    return {**small, "explain": "none"}
+
+
+@pytest.fixture(scope="module")
+def unbroken(bare: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """Every file of ``bare``, and no report, where nothing goes wrong."""
+    with unreported():
+        return content(compare(**bare, out=tmp_path_factory.mktemp("comparisons") / "bare").folder)
 
 
 def test_every_subject_is_tested_once_in_every_arm_and_in_the_same_fold(comparison: Comparison) -> None:
@@ -78,11 +92,12 @@ def test_an_arm_is_what_a_run_of_it_gives(comparison: Comparison, tmp_path: Path
         assert (run.folder / name).read_bytes() == (manifest.parent / name).read_bytes()
 
 
+@pytest.mark.usefixtures("_unreported")
 def test_a_comparison_whose_process_was_killed_goes_on_and_ends_the_same(
-    small: dict[str, Any], comparison: Comparison, tmp_path: Path
+    bare: dict[str, Any], unbroken: dict[str, bytes], tmp_path: Path
 ) -> None:
     out = tmp_path / "killed"
-    given = {name: value for name, value in small.items() if name != "progress"}
+    given = {name: value for name, value in bare.items() if name != "progress"}
     script = "import json, sys; from fusekit import compare; compare(**json.loads(sys.argv[1]))"
     surroundings = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
     command = [sys.executable, "-c", script, json.dumps({**given, "out": str(out)})]
@@ -92,14 +107,18 @@ def test_a_comparison_whose_process_was_killed_goes_on_and_ends_the_same(
         process.kill()
     assert process.returncode == -signal.SIGKILL  # in the middle, and not at its end
     assert not (out / "report.html").exists()
-    compare(**small, out=out)
-    assert content(out) == content(comparison.folder)
+    compare(**bare, out=out)
+    assert content(out) == unbroken
 
 
 @pytest.mark.usefixtures("_unreported")
 @pytest.mark.parametrize("killed_at", [0, 5])
 def test_a_comparison_that_was_interrupted_trains_what_is_left(
-    small: dict[str, Any], comparison: Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed_at: int
+    bare: dict[str, Any],
+    unbroken: dict[str, bytes],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    killed_at: int,
 ) -> None:
     out = tmp_path / "again"
     calls = []
@@ -115,7 +134,7 @@ def test_a_comparison_that_was_interrupted_trains_what_is_left(
     with monkeypatch.context() as mortal:
         mortal.setattr("fusekit.experiment.compare.local.train_fold", dying)
         with pytest.raises(KeyboardInterrupt):
-            compare(**small, out=out)
+            compare(**bare, out=out)
     assert not (out / "report.html").exists()
     calls.clear()
 
@@ -124,16 +143,14 @@ def test_a_comparison_that_was_interrupted_trains_what_is_left(
         return real(*arguments)
 
     monkeypatch.setattr("fusekit.experiment.compare.local.train_fold", counting)
-    compare(**small, out=out)
+    compare(**bare, out=out)
     assert len(calls) == 6 - killed_at
-    whole = content(comparison.folder)
-    assert content(out) == {
-        name: whole[name] for name in whole if name.partition("/")[0] in ("comparison.json", "runs")
-    }
+    assert content(out) == unbroken
 
 
+@pytest.mark.usefixtures("_unreported")
 def test_a_fold_that_ended_after_its_training_is_not_trained_again(
-    small: dict[str, Any], comparison: Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    bare: dict[str, Any], unbroken: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "again"
 
@@ -143,7 +160,7 @@ def test_a_fold_that_ended_after_its_training_is_not_trained_again(
     with monkeypatch.context() as mortal:
         mortal.setattr("fusekit.experiment.run.fold.prediction_table", dying)
         with pytest.raises(KeyboardInterrupt):
-            compare(**small, out=out)
+            compare(**bare, out=out)
     batches: list[str] = []
     real = within_memory
 
@@ -152,9 +169,9 @@ def test_a_fold_that_ended_after_its_training_is_not_trained_again(
         return real(step, batch, where, **alone)
 
     monkeypatch.setattr("fusekit.training.loop.within_memory", counting)
-    compare(**small, out=out)
+    compare(**bare, out=out)
     assert len(batches) == 3 * 2  # of four trainings of an epoch of two batches, the first was done
-    assert content(out) == content(comparison.folder)
+    assert content(out) == unbroken
 
 
 def test_a_finished_comparison_is_not_trained_again(
@@ -169,9 +186,9 @@ def test_a_finished_comparison_is_not_trained_again(
 
 @pytest.mark.usefixtures("_unreported")
 def test_folds_side_by_side_give_the_same_as_one_after_the_other(
-    small: dict[str, Any], comparison: Comparison, tmp_path: Path
+    bare: dict[str, Any], comparison: Comparison, tmp_path: Path
 ) -> None:
-    arms = {**small, "fusions": ["clinical-only"]}
+    arms = {**bare, "fusions": ["clinical-only"]}
     many = compare(**arms, jobs=2, track="tensorboard", out=tmp_path / "many")  # each process tells of its own folds
     events = [path.parent for path in (tmp_path / "tensorboard").glob("**/events.out.*")]
     assert {str(path.relative_to(tmp_path)) for path in events} == {
