@@ -31,7 +31,12 @@ def undrawn() -> Iterator[tuple[ModuleType, str, Any]]:
     yield import_module("fusekit.experiment.run.finish"), "overview", overview
 
 
-if __name__ == "__main__":
+def draw_nothing() -> None:
+    """For the rest of this process."""
     for module, name, substitute in undrawn():
         setattr(module, name, substitute)
+
+
+if __name__ == "__main__":
+    draw_nothing()
     main()

@@ -19,6 +19,7 @@ from tests.conftest import CommandLine
 nibabel: Any = untyped_nibabel
 
 SMALL = ("--backbone", "test_resnet", "--epochs", "1", "--image-size", "32", "--batch-size", "8", "--folds", "3")
+SMALL += ("--explain", "none")
 
 
 def series(folder: Path, volume: np.ndarray) -> None:

@@ -133,7 +133,7 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str,
         "task": str(write_people(tmp_path / "own")),
         "fusions": ["clinical-only"],
         "baselines": ["logistic"],
-        "folds": 2,
+        "folds": 1,
         "validation": 0.4,
         "epochs": 1,
         "image_size": 32,
@@ -158,7 +158,7 @@ def test_jobs_of_a_real_slurm_give_the_same_as_one_process(asked: dict[str, Any]
 def test_a_job_that_is_killed_is_told_with_its_log_and_trained_again(
     asked: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    arms = {**asked, "fusions": [], "baselines": ["logistic", "prevalence"], "folds": 1, "explain": "none"}
+    arms = {**asked, "fusions": [], "baselines": ["logistic", "prevalence"], "explain": "none"}
     arms["launcher"] = "slurm"
     options = {"slurm": {"cpus": torch.get_num_threads(), "memory": 1, "time": 30}}
     submit = slurm.submit
@@ -214,7 +214,7 @@ def test_processes_that_srun_starts_train_together(asked: dict[str, Any], tmp_pa
 
 @pytest.mark.usefixtures("_slurm")
 def test_a_job_that_is_preempted_in_the_middle_of_a_training_goes_on(asked: dict[str, Any], tmp_path: Path) -> None:
-    long = {**asked, "baselines": ["prevalence"], "folds": 1, "epochs": 100, "explain": "none"}
+    long = {**asked, "baselines": ["prevalence"], "epochs": 100, "explain": "none"}
     serial = compare(**long, out=tmp_path / "serial")
     preempted: list[str] = []
 

@@ -87,7 +87,7 @@ def test_every_subject_is_tested_once_in_every_arm_and_in_the_same_fold(comparis
 
 def test_an_arm_is_what_a_run_of_it_gives(comparison: Comparison, tmp_path: Path) -> None:
     manifest = comparison.runs[1].folder / "manifest.json"
-    run = fusekit.run(config=manifest, out=tmp_path / "run", progress=Quiet())
+    run = fusekit.run(config=manifest, explain="none", out=tmp_path / "run", progress=Quiet())
     for name in ("predictions.csv", "validation.csv", "metrics.json", "cohort.csv"):
         assert (run.folder / name).read_bytes() == (manifest.parent / name).read_bytes()
 
@@ -98,8 +98,10 @@ def test_a_comparison_whose_process_was_killed_goes_on_and_ends_the_same(
 ) -> None:
     out = tmp_path / "killed"
     given = {name: value for name, value in bare.items() if name != "progress"}
-    script = "import json, sys; from fusekit import compare; compare(**json.loads(sys.argv[1]))"
-    surroundings = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
+    script = "import json, sys; from tests.undrawn import draw_nothing; from fusekit import compare; "
+    script += "draw_nothing(); compare(**json.loads(sys.argv[1]))"
+    paths = os.pathsep.join([str(Path(__file__).parents[3]), *filter(None, [os.environ.get("PYTHONPATH")])])
+    surroundings = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads()), "PYTHONPATH": paths}
     command = [sys.executable, "-c", script, json.dumps({**given, "out": str(out)})]
     with subprocess.Popen(command, env=surroundings, stderr=subprocess.DEVNULL) as process:
         while process.poll() is None and not list(out.glob("unfinished/rbca-seed-0-fold-0/fold.json")):
