@@ -185,6 +185,7 @@ def test_what_slurm_refuses_is_said_in_its_words(asked: dict[str, Any], tmp_path
         compare(**asked, launcher="slurm", options=options, out=tmp_path / "out")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_slurm")
 def test_processes_that_srun_starts_train_together(asked: dict[str, Any], tmp_path: Path) -> None:
     run = [sys.executable, undrawn.__file__, "run", asked["task"], "--fusion", "rbca", "--backbone", "test_resnet"]
@@ -212,6 +213,7 @@ def test_processes_that_srun_starts_train_together(asked: dict[str, Any], tmp_pa
         assert (tmp_path / "srun" / name).read_bytes() == (tmp_path / "alone" / name).read_bytes(), name
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_slurm")
 def test_a_job_that_is_preempted_in_the_middle_of_a_training_goes_on(asked: dict[str, Any], tmp_path: Path) -> None:
     long = {**asked, "baselines": ["prevalence"], "epochs": 100, "explain": "none"}
