@@ -11,16 +11,19 @@ WORKERS ?= $(shell getconf _NPROCESSORS_ONLN)
 BENCHMARKS ?= $(foreach name,rbca fusion_cost loop slices scale peers,$(if $(wildcard benchmarks/$(name).py),$(name)))
 
 .DEFAULT_GOAL := help
-.PHONY: bench fuzz help demo test lint types docs reference format clean
+.PHONY: bench fuzz help demo test test-slow lint types docs reference format clean
 
 help:  ## List the commands
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
 
 demo: .venv/installed  ## Install, then run the main job on a synthetic cohort
 	$(BIN)/fusekit run adni-ad --fusion rbca
 
-test: .venv/installed-dev lint types docs  ## Install, then ruff, mypy, the docs build and every test
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+test: .venv/installed-dev lint types docs  ## Install, then ruff, mypy, the docs build and every test but the slow
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not slow"
+
+test-slow: .venv/installed-dev  ## The slow tests: before a release, and after a change of what they are about
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow
 
 fuzz: .venv/installed-dev  ## Damage files at random and read them, CASES of each kind (2000)
 	FUSEKIT_FUZZ=$(or $(CASES),2000) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) tests/integration/test_fuzz.py

@@ -19,10 +19,11 @@ from fusekit.data import Cohort
 from fusekit.evaluation import Rule
 from fusekit.experiment.setup.cohort import synthetic_cohort
 from fusekit.progress import Quiet
-from fusekit.report.evidence import Evidence
+from tests.shared import made_once
+from tests.undrawn import undrawn
 
 #: No test depends on the clock: a busy machine is slow, and not wrong.
-settings.register_profile("timeless", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("timeless", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("timeless")
 
 #: A run that takes seconds: the real task, its synthetic cohort of a few subjects, a tiny network.
@@ -40,14 +41,9 @@ def _surroundings(tmp_path_factory: pytest.TempPathFactory) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def _without_report(_surroundings: None) -> Iterator[None]:
     """Drawing takes longer than a small training: what writes reports has tests of its own, and those of examples."""
-
-    def blank(evidence: Evidence, out: Path) -> Path:
-        page = out / "report.html"
-        page.write_text("<!doctype html>")
-        return page
-
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("fusekit.experiment.run.run.write_report", blank)
+        for module, name, substitute in undrawn():
+            patched.setattr(module, name, substitute)
         yield
 
 
@@ -87,16 +83,20 @@ def command_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[
 @pytest.fixture(scope="session")
 def small_run(_without_report: None, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """``fusekit run adni-ad --fusion rbca``, small."""
-    return fusekit.run(
-        "adni-ad",
-        backbone="resnet10t",
-        epochs=1,
-        image_size=32,
-        batch_size=8,
-        options=SMALL_OPTIONS,
-        out=tmp_path_factory.mktemp("runs") / "small",
-        progress=Quiet(),
-    )
+
+    def make(folder: Path) -> None:
+        fusekit.run(
+            "adni-ad",
+            backbone="test_resnet",
+            epochs=1,
+            image_size=32,
+            batch_size=8,
+            options=SMALL_OPTIONS,
+            out=folder / "small",
+            progress=Quiet(),
+        )
+
+    return Run(made_once(tmp_path_factory, "runs", make) / "small")
 
 
 @pytest.fixture(scope="session")

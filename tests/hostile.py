@@ -1,4 +1,4 @@
-"""JSON as an enemy would change it: each value of a document by others, one at a time."""
+"""JSON as an enemy would change it: each value of a document by others, one at a time; and limits for its readers."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 
 #: Seconds after which a reader counts as hanging.
 PATIENCE = 60
+MB = 2**20
 #: Stands in a document for a list in a list, a hundred thousand deep, which ``json`` itself does not write.
 DEEP = "<deep>"
 NUMBERS = (-1, 0, 1.5, 10**6, 10**15, 10**400, float("nan"))
@@ -44,11 +45,11 @@ def changed(document: Any, place: tuple[Any, ...], value: Any) -> str:
 
 
 @contextmanager
-def bounded(megabytes: int) -> Iterator[None]:
-    """Fail on a hang, and on more memory of Python and NumPy."""
+def bounded(limit: int) -> Iterator[None]:
+    """Fail on a hang, and on more memory of Python and NumPy than ``limit`` bytes."""
 
     def hang(number: int, frame: object) -> None:
-        raise AssertionError(f"no answer in {PATIENCE} s")
+        raise AssertionError(f"the reader hangs: no answer in {PATIENCE} s")
 
     before = signal.signal(signal.SIGALRM, hang)
     signal.alarm(PATIENCE)
@@ -60,4 +61,4 @@ def bounded(megabytes: int) -> Iterator[None]:
         tracemalloc.stop()
         signal.alarm(0)
         signal.signal(signal.SIGALRM, before)
-    assert peak <= megabytes * 2**20, f"{peak:,} bytes"
+    assert peak <= limit, f"{peak:,} bytes, where {limit:,} are allowed"

@@ -29,7 +29,7 @@ class Tiny(Task):
 
     title = "Well or ill?"
     classes: tuple[str, ...] = ("hearty", "dementia")
-    paper = synthetic = Preset(backbone="resnet10t", epochs=1, batch_size=4, image_size=32, slices=RULES)
+    paper = synthetic = Preset(backbone="test_resnet", epochs=1, batch_size=4, image_size=32, slices=RULES)
 
     def __init__(
         self,

@@ -162,7 +162,7 @@ def test_out_of_range_can_be_allowed(small_run: Run, patients: pd.DataFrame) -> 
 
 def test_first_calls_of_two_threads_answer_as_alone_and_write_nothing_to_the_model() -> None:
     rng = np.random.default_rng(0)
-    model = build("rbca", backbone="resnet10t", columns=3, classes=2).eval()
+    model = build("rbca", backbone="test_resnet", columns=3, classes=2).eval()
     bundle = fusekit.Bundle(model, ("well", "ill"), None, SlicePolicy(), 32, Pixels(120.0, 60.0))
     weights = (*model.parameters(), *model.buffers())
     places = [weight.data_ptr() for weight in weights]

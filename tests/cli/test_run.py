@@ -32,7 +32,7 @@ runner, app = CliRunner(), program(catalog())
 TOML = """
 task = "adni-ad"
 fusion = "concat"
-backbone = "resnet10t"
+backbone = "test_resnet"
 epochs = 1
 batch_size = 8
 image_size = 32
@@ -63,7 +63,7 @@ def test_a_file_gives_the_settings_and_the_line_wins(tmp_path: Path, monkeypatch
         catch_exceptions=False,
     )
     assert shown.exit_code == 0
-    assert "adni-ad · concat · resnet10t · SYNTHETIC cohort" in shown.stdout
+    assert "adni-ad · concat · test_resnet · SYNTHETIC cohort" in shown.stdout
     (folder,) = (tmp_path / "runs").iterdir()
     assert folder.name.startswith("adni-ad-concat-")
     assert f"Everything lies in runs/{folder.name}" in shown.stdout

@@ -45,7 +45,7 @@ def test_it_shows_up_with_its_distribution(site: Path, tmp_path: Path) -> None:
 def done(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder in which its task was run with its fusion: what was said, the cache, the run."""
     folder = tmp_path_factory.mktemp("done")
-    arguments = ["run", "bright-spot", "--fusion", "clinical-gate", "--backbone", "resnet10t", "--out", "run"]
+    arguments = ["run", "bright-spot", "--fusion", "clinical-gate", "--backbone", "test_resnet", "--out", "run"]
     said = fusekit(site, folder, *arguments, "-o", "injector.strength=0.5", FUSEKIT_CACHE=str(folder / "cache"))
     assert said.returncode == 0, said.stderr
     (folder / "said.txt").write_text(said.stdout)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 from PIL import Image
 
 from fusekit.disk import SEAL
@@ -39,6 +43,16 @@ def write_people(folder: Path, count: int = 20) -> Path:
     people.to_csv(folder / "people.csv", index=False)
     (folder / "own.toml").write_text(TASK)
     return folder / "own.toml"
+
+
+@contextmanager
+def unreported() -> Iterator[None]:
+    """Leave out what a comparison computes and draws of its finished runs, which takes longer than its trainings."""
+    comparison = sys.modules["fusekit.experiment.compare.comparison"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(comparison, "gather_evidence", lambda runs, out: None)
+        patch.setattr(comparison, "write_report", lambda evidence, out: out)
+        yield
 
 
 def content(folder: Path) -> dict[str, bytes]:

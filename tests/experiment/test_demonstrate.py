@@ -58,6 +58,8 @@ def test_large_cohorts_are_sampled_by_class_one_scan_a_subject(
 def test_four_trainings_end_in_a_table_a_figure_and_a_manifest(small_run: Run, tmp_path: Path) -> None:
     given: dict[str, Any] = {
         "task": "adni-ad",
+        "backbone": "test_resnet",
+        "folds": 3,
         "epochs": 1,
         "image_size": 32,
         "out": tmp_path / "shown",

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from safetensors.torch import load_model, save_model
 from torch import Tensor, nn
 
 from fusekit.bundle.bundle import Bundle
@@ -26,6 +27,7 @@ from fusekit.models import (
     Site,
 )
 from fusekit_rbca import RBCAInjector
+from tests.shared import made_once
 
 SIZE, SQUARE, SUBJECTS = 24, 6, 32
 
@@ -132,6 +134,16 @@ def train(bundle: Bundle, cohort: Cohort, *, steps: int = 80) -> Bundle:
     return bundle
 
 
+def trained_once(factory: pytest.TempPathFactory, name: str, bundle: Bundle, cohort: Cohort, steps: int) -> Bundle:
+    """Trained by the first worker that needs it."""
+    folder = made_once(
+        factory, name, lambda made: save_model(train(bundle, cohort, steps=steps).model, str(made / "weights"))
+    )
+    load_model(bundle.model, str(folder / "weights"))
+    bundle.model.eval()
+    return bundle
+
+
 def fold_of(bundle: Bundle, cohort: Cohort) -> Fold:
     return Fold(bundle, cohort.images, cohort.table, cohort.rows, COLUMNS)
 
@@ -149,13 +161,14 @@ def telling() -> Cohort:
 
 
 @pytest.fixture(scope="session")
-def sees_square(bright: Cohort) -> Bundle:
-    return train(bundle_of(make_model("image-only", 0), bright), bright)
+def sees_square(tmp_path_factory: pytest.TempPathFactory, bright: Cohort) -> Bundle:
+    return trained_once(tmp_path_factory, "square", bundle_of(make_model("image-only", 0), bright), bright, 80)
 
 
 @pytest.fixture(scope="session")
-def sees_column(telling: Cohort) -> Bundle:
-    return train(bundle_of(make_model("concat", len(encoding_of(telling).features)), telling), telling, steps=60)
+def sees_column(tmp_path_factory: pytest.TempPathFactory, telling: Cohort) -> Bundle:
+    untrained = bundle_of(make_model("concat", len(encoding_of(telling).features)), telling)
+    return trained_once(tmp_path_factory, "column", untrained, telling, 60)
 
 
 @pytest.fixture(scope="session")
@@ -165,6 +178,7 @@ def both() -> Cohort:
 
 
 @pytest.fixture(scope="session")
-def injected(both: Cohort) -> Bundle:
+def injected(tmp_path_factory: pytest.TempPathFactory, both: Cohort) -> Bundle:
     """RBCA, trained on a cohort of both."""
-    return train(bundle_of(make_model("rbca", len(encoding_of(both).features)), both), both, steps=40)
+    untrained = bundle_of(make_model("rbca", len(encoding_of(both).features)), both)
+    return trained_once(tmp_path_factory, "injected", untrained, both, 40)

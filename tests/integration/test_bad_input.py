@@ -30,7 +30,7 @@ nib: Any = nibabel  # its functions have no types
 
 SMALL = [
     "--backbone",
-    "resnet10t",
+    "test_resnet",
     "--epochs",
     "1",
     "--image-size",

@@ -10,12 +10,10 @@ import gzip
 import io
 import logging
 import os
-import signal
-import tracemalloc
 import warnings
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,42 +30,26 @@ from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian, ImplicitVRL
 from fusekit.data import Volume, read, read_table
 from fusekit.data.clinical.tables import to_number
 from fusekit.errors import DataError
+from tests.hostile import MB, bounded
 
 nibabel: Any = untyped_nibabel
 
 EXAMPLES = int(os.environ.get("FUSEKIT_FUZZ", "0"))
 fuzzed = settings(
-    max_examples=EXAMPLES or 150,
+    max_examples=EXAMPLES or 75,
     derandomize=not EXAMPLES,
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
-#: Seconds after which a reader counts as hanging; the files are a few kB.
-PATIENCE = 30
 #: Bytes that a reader may take whatever the file's size: modules, decompressors, pydicom's dictionaries.
-ALLOWANCE = 24 * 2**20
+ALLOWANCE = 24 * MB
 SHAPE = (6, 7, 5)
 
 
-@contextmanager
-def bounded(size: int) -> Iterator[None]:
+def within(size: int) -> AbstractContextManager[None]:
     """Fail on a hang, and on more memory than twice ``size``, the bytes of the file's content."""
-
-    def hang(number: int, frame: object) -> None:
-        raise AssertionError(f"the reader hangs: no answer in {PATIENCE} s")
-
-    before = signal.signal(signal.SIGALRM, hang)
-    signal.alarm(PATIENCE)
-    tracemalloc.start()
-    try:
-        yield
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
-    assert peak <= 2 * size + ALLOWANCE, f"{peak:,} bytes for a file of {size:,}"
+    return bounded(2 * size + ALLOWANCE)
 
 
 def attempt(call: Callable[[], Any]) -> Any:
@@ -80,7 +62,7 @@ def attempt(call: Callable[[], Any]) -> Any:
 
 def answer(path: Path, size: int) -> Volume | None:
     """What reading gives: a volume that keeps its promises, or None after an error that names the file."""
-    with bounded(size):
+    with within(size):
         volume = attempt(lambda: read(path))
     if isinstance(volume, DataError):
         assert path.name in str(volume)
@@ -181,7 +163,7 @@ def test_a_small_file_that_unpacks_to_gigabytes_is_refused_within_its_memory(tmp
     np.ndarray(1, nibabel.Nifti1Header.template_dtype, buffer=header)["dim"] = [3, 2000, 2000, 2000, 1, 1, 1, 1]
     path = tmp_path / "bomb.nii.gz"
     path.write_bytes(gzip.compress(bytes(header) + bytes(4 * 2**20), mtime=0))
-    with bounded(path.stat().st_size), pytest.raises(DataError, match="the header claims"):
+    with within(path.stat().st_size), pytest.raises(DataError, match="the header claims"):
         read(path)
 
 
@@ -275,7 +257,7 @@ def table() -> bytes:
 def test_damaged_tables(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "table.csv"
     path.write_bytes(content)
-    with bounded(len(content)):
+    with within(len(content)):
         cells = attempt(lambda: read_table(path))
         if isinstance(cells, DataError):
             assert "table.csv" in str(cells)

@@ -30,7 +30,7 @@ from fusekit.report.kept import run_folders
 from fusekit.report.page.page import page
 from tests.conftest import CommandLine
 from tests.fake_runs import fake_runs
-from tests.hostile import DEEP, VALUES, bounded, changed, places
+from tests.hostile import DEEP, MB, VALUES, bounded, changed, places
 
 #: Of the values, so many are tried at each place, another choice at the next; ``make fuzz`` tries all.
 EACH = len(VALUES) if os.environ.get("FUSEKIT_FUZZ") else 1
@@ -78,7 +78,7 @@ def test_any_value_anywhere_in_a_bundle_is_refused_or_harmless(bundle: Path) -> 
     said: list[str] = []
     for place, value, text in mutations(json.loads(path.read_text())):
         path.write_text(text)
-        with bounded(megabytes=200):
+        with bounded(200 * MB):
             try:
                 predicted = fusekit.load(bundle)(clinical=dict(patients.iloc[0]))
                 ask(bundle, None, None, {}, (), "none", None)
@@ -112,7 +112,7 @@ def test_the_message_names_file_and_place(bundle: Path, place: str, value: Any, 
     path = bundle / "bundle.json"
     steps = tuple(int(step) if step.isdigit() else step for step in place.split("."))
     path.write_text(changed(json.loads(path.read_text()), steps, value))
-    with bounded(megabytes=50), pytest.raises(DataError, match=message) as caught:
+    with bounded(50 * MB), pytest.raises(DataError, match=message) as caught:
         fusekit.load(bundle)
     assert str(path) in str(caught.value)
 
@@ -167,7 +167,7 @@ def test_what_is_no_regular_file_is_refused_and_not_waited_for(
         path.symlink_to("/dev/zero")
     else:
         path.mkdir()
-    with bounded(megabytes=50):
+    with bounded(50 * MB):
         code, said = command_line("predict", str(bundle), "--clinical", str(bundle / "none.csv"))
     assert code == 2
     assert re.search(
@@ -211,7 +211,7 @@ def test_a_report_does_not_wait_for_a_pipe(name: str, tmp_path: Path, command_li
     run, *_ = fake_runs(tmp_path, arms=("rbca",), subjects=12, folds=1, validation=False, ablations=False)
     (run / name).unlink()
     os.mkfifo(run / name)
-    with bounded(megabytes=500):
+    with bounded(500 * MB):
         code, said = command_line("report", str(run))
     assert code == 2
     assert re.search(

@@ -18,7 +18,8 @@ from tests.conftest import CommandLine
 
 nibabel: Any = untyped_nibabel
 
-SMALL = ("--backbone", "resnet10t", "--epochs", "1", "--image-size", "32", "--batch-size", "8", "--folds", "3")
+SMALL = ("--backbone", "test_resnet", "--epochs", "1", "--image-size", "32", "--batch-size", "8", "--folds", "3",
+         "--explain", "none")  # fmt: skip
 
 
 def series(folder: Path, volume: np.ndarray) -> None:

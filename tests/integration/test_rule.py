@@ -39,7 +39,7 @@ def run(_surroundings: None, _without_report: None, tmp_path_factory: pytest.Tem
         return fusekit.run(
             "adni-ad",
             fusion="concat",
-            backbone="resnet10t",
+            backbone="test_resnet",
             epochs=2,
             image_size=32,
             batch_size=8,

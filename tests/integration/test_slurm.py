@@ -23,7 +23,8 @@ from fusekit import compare
 from fusekit.errors import FusekitError
 from fusekit.experiment.compare import slurm
 from fusekit.progress import Quiet
-from tests.experiment.people import content, write_people
+from tests import undrawn
+from tests.experiment.people import content, unreported, write_people
 
 NEEDED = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scancel", "srun", "scontrol", "sinfo")
 
@@ -47,6 +48,8 @@ SlurmctldLogFile={folder}/slurmctld.log
 SlurmdLogFile={folder}/slurmd.log
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
+SchedulerType=sched/builtin
+SchedulerParameters=batch_sched_delay=0,sched_interval=1
 ReturnToService=2
 JobAcctGatherType=jobacct_gather/none
 KillWait=2
@@ -121,25 +124,26 @@ def wait_for(there: Any, folder: Path) -> None:
 
 
 @pytest.fixture
-def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    for name in ("write_report", "gather_evidence"):
-        monkeypatch.setattr(sys.modules["fusekit.experiment.compare.comparison"], name, lambda *given: None)
+def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
     monkeypatch.setenv("OMP_NUM_THREADS", str(torch.get_num_threads()))
     monkeypatch.setattr(slurm, "GRACE", 2.0)
+    monkeypatch.setattr(slurm, "PAUSE", (0.2, 0.2))
     (tmp_path / "own").mkdir()
-    return {
+    given = {
         "task": str(write_people(tmp_path / "own")),
         "fusions": ["clinical-only"],
         "baselines": ["logistic"],
-        "folds": 2,
+        "folds": 1,
         "validation": 0.4,
         "epochs": 1,
         "image_size": 32,
         "batch_size": 4,
-        "backbone": "resnet10t",
+        "backbone": "test_resnet",
         "device": "cpu",
         "progress": Quiet(),
     }
+    with unreported():
+        yield given
 
 
 @pytest.mark.usefixtures("_slurm")
@@ -154,7 +158,8 @@ def test_jobs_of_a_real_slurm_give_the_same_as_one_process(asked: dict[str, Any]
 def test_a_job_that_is_killed_is_told_with_its_log_and_trained_again(
     asked: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    arms = {**asked, "fusions": [], "baselines": ["logistic", "prevalence"], "folds": 1, "launcher": "slurm"}
+    arms = {**asked, "fusions": [], "baselines": ["logistic", "prevalence"], "explain": "none"}
+    arms["launcher"] = "slurm"
     options = {"slurm": {"cpus": torch.get_num_threads(), "memory": 1, "time": 30}}
     submit = slurm.submit
 
@@ -180,23 +185,38 @@ def test_what_slurm_refuses_is_said_in_its_words(asked: dict[str, Any], tmp_path
         compare(**asked, launcher="slurm", options=options, out=tmp_path / "out")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_slurm")
 def test_processes_that_srun_starts_train_together(asked: dict[str, Any], tmp_path: Path) -> None:
-    run = [sys.executable, "-m", "fusekit", "run", asked["task"], "--fusion", "rbca", "--backbone", "resnet10t"]
-    run += ["--epochs", "2", "--image-size", "32", "--batch-size", "4", "--folds", "1", "--device", "cpu"]
+    run = [sys.executable, undrawn.__file__, "run", asked["task"], "--fusion", "rbca", "--backbone", "test_resnet"]
+    run += [
+        "--explain",
+        "none",
+        "--epochs",
+        "2",
+        "--image-size",
+        "32",
+        "--batch-size",
+        "4",
+        "--folds",
+        "1",
+        "--device",
+        "cpu",
+    ]
     surrounding = os.environ | {"OMP_NUM_THREADS": "1"}
     srun = ["srun", "--ntasks-per-node=2", "--nodes=1", "--mem=2000"]
     for start, name, more in ((srun, "srun", []), ([], "alone", ["--devices", "2"])):
         command = [*start, *run, *more, "--out", str(tmp_path / name)]
         done = subprocess.run(command, env=surrounding, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
-    for name in ("predictions.csv", "metrics.json", "ablations.csv"):
+    for name in ("predictions.csv", "metrics.json", "bundle/model.safetensors"):
         assert (tmp_path / "srun" / name).read_bytes() == (tmp_path / "alone" / name).read_bytes(), name
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_slurm")
 def test_a_job_that_is_preempted_in_the_middle_of_a_training_goes_on(asked: dict[str, Any], tmp_path: Path) -> None:
-    long = {**asked, "baselines": ["prevalence"], "folds": 1, "epochs": 300}
+    long = {**asked, "baselines": ["prevalence"], "epochs": 100, "explain": "none"}
     serial = compare(**long, out=tmp_path / "serial")
     preempted: list[str] = []
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -19,15 +19,16 @@ from tests.conftest import SMALL_OPTIONS
 VOLUME = {"plane": "volume", "depth": "float16", "fit": "pad"}
 
 
-def _run(out: Path, fusion: str, backbone: str = "mc3_18", **slices: Any) -> Run:
+def _run(out: Path, fusion: str, explain: Literal["none", "fast"] = "fast") -> Run:
     return fusekit.run(
         "adni-ad",
         fusion=fusion,
-        backbone=backbone,
+        backbone="mc3_18",
         image_size=16,
         epochs=1,
         batch_size=8,
-        options={**SMALL_OPTIONS, "slices": slices},
+        options={**SMALL_OPTIONS, "slices": VOLUME},
+        explain=explain,
         out=out,
         progress=Quiet(),
     )
@@ -35,7 +36,7 @@ def _run(out: Path, fusion: str, backbone: str = "mc3_18", **slices: Any) -> Run
 
 @pytest.fixture(scope="module")
 def run(_surroundings: None, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return _run(tmp_path_factory.mktemp("volumes") / "rbca", "rbca", **VOLUME)
+    return _run(tmp_path_factory.mktemp("volumes") / "rbca", "rbca")
 
 
 def test_a_run_on_volumes_has_one_row_a_scan(run: Run) -> None:
@@ -67,6 +68,6 @@ def test_the_bundle_gives_the_run_s_probabilities_from_the_store_and_from_files(
 
 
 def test_image_only_runs_on_the_same_store(run: Run, tmp_path: Path) -> None:
-    alone = _run(tmp_path / "image", "image-only", **VOLUME)
+    alone = _run(tmp_path / "image", "image-only", explain="none")
     assert alone.predictions["scan"].tolist() == run.predictions["scan"].tolist()
     assert not np.allclose(alone.predictions["p_1"], run.predictions["p_1"])

@@ -80,7 +80,7 @@ def test_twenty_people_are_twenty_whatever_they_are_called(tmp_path: Path) -> No
 def test_classes_that_look_like_numbers(tmp_path: Path, command_line: CommandLine) -> None:
     classes = ("0", "1")
     toml = cohort(tmp_path, classes)
-    asked: dict[str, Any] = {"fusion": "rbca", "backbone": "resnet10t", "epochs": 1, "image_size": 32, "folds": 1}
+    asked: dict[str, Any] = {"fusion": "rbca", "backbone": "test_resnet", "epochs": 1, "image_size": 32, "folds": 1}
     run = fusekit.run(toml, **asked, batch_size=8, out=tmp_path / "run", progress=Quiet())
     evidence = gather_evidence([run])
     page = write_report(evidence, tmp_path / "report").read_text()

@@ -19,9 +19,9 @@ from fusekit_adni.task import AdniAdTask
 
 
 def test_adni_ad_keeps_what_tasks_promise(tmp_path: Path) -> None:
-    cohort = check_task(AdniAdTask(), tmp_path, subjects=24)
+    cohort = check_task(AdniAdTask(), tmp_path, subjects=16)
     assert cohort.classes == ("CN", "AD")
-    assert 20 <= len(cohort.subjects) <= 24
+    assert 12 <= len(cohort.subjects) <= 16
 
 
 class Four(Task):

@@ -9,7 +9,7 @@ class; a resample draws the same subjects in every condition and seed, so differ
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -105,22 +105,25 @@ class _Curve(NamedTuple):
 
 def _folds(ablations: pd.DataFrame | Sequence[pd.DataFrame]) -> list[_Fold]:
     tables = [ablations] if isinstance(ablations, pd.DataFrame) else list(ablations)
-    first: dict[int, pd.DataFrame] = {}
+    first: dict[int, tuple[np.ndarray, np.ndarray]] = {}  # fold -> its subjects and their labels
     scores: dict[int, dict[str, dict[int, np.ndarray]]] = {}
     for seed, table in enumerate(tables):
-        groups: Any = table.groupby(["fold", "condition"], sort=False)
-        for (fold, condition), part in groups:
-            ordered = part.assign(subject=part["subject"].astype(str)).sort_values("subject", kind="stable")
-            own = ordered[["subject", "label"]].reset_index(drop=True)
-            if not own.equals(first.setdefault(fold, own)):
+        probabilities, subjects = probabilities_of(table), table["subject"].astype(str).to_numpy()
+        folds, conditions, labels = (table[name].to_numpy() for name in ("fold", "condition", "label"))
+        part = table.groupby(["fold", "condition"], sort=False).ngroup().to_numpy()
+        order = np.lexsort((pd.factorize(subjects, sort=True)[0], part))
+        for rows in np.split(order, np.flatnonzero(np.diff(part[order])) + 1):
+            fold, condition = int(folds[rows[0]]), str(conditions[rows[0]])
+            own = subjects[rows], labels[rows]
+            if not all(map(np.array_equal, own, first.setdefault(fold, own))):
                 raise DataError(
                     f"ablations: in fold {fold}, the condition {condition!r} has other subjects or labels than the "
                     "first one. Compare runs of one cohort with the same folds."
                 )
-            scores.setdefault(fold, {}).setdefault(str(condition), {})[seed] = probabilities_of(ordered)
+            scores.setdefault(fold, {}).setdefault(condition, {})[seed] = probabilities[rows]
         if any(seed not in scores[fold].get(AS_IS, {}) for fold in first):
             raise DataError(f"ablations: the condition {AS_IS!r} is missing, with which all others are compared.")
-    return [_Fold(first[fold]["label"].to_numpy(), scores[fold]) for fold in sorted(first)]
+    return [_Fold(first[fold][1], scores[fold]) for fold in sorted(first)]
 
 
 def _curves(folds: list[_Fold], wanted: Iterable[str] | None = None) -> dict[str, _Curve]:

@@ -179,7 +179,7 @@ def test_an_absurd_size_in_the_header_is_refused_without_allocating_it(tmp_path:
         read_nifti(tmp_path / name)
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     edits=st.lists(st.tuples(st.integers(0, 591), st.binary(min_size=1, max_size=4)), max_size=4),
     length=st.integers(0, 592) | st.just(592),

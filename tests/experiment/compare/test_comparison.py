@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +27,14 @@ from fusekit.experiment.compare.local import Local
 from fusekit.experiment.run import fold
 from fusekit.progress import Quiet
 from fusekit.training.guard.failures import within_memory
-from tests.experiment.people import content, write_people
+from tests.experiment.people import content, unreported, write_people
 
 SETTINGS: dict[str, Any] = {
     "fusions": ["clinical-only", "rbca"],
     "baselines": ["logistic"],
     "folds": 2,
     "validation": 0.4,
-    "backbone": "resnet10t",
+    "backbone": "test_resnet",
     "epochs": 1,
     "image_size": 32,
     "batch_size": 4,
@@ -54,9 +55,22 @@ def comparison(small: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) 
 
 
 @pytest.fixture
-def _unreported(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave the drawing out, which takes longer than the trainings."""
-    monkeypatch.setattr(sys.modules["fusekit.experiment.compare.comparison"], "write_report", lambda evidence, out: out)
+def _unreported() -> Iterator[None]:
+    with unreported():
+        yield
+
+
+@pytest.fixture(scope="module")
+def bare(small: dict[str, Any]) -> dict[str, Any]:
+    """Without explanations, which take longer than the trainings."""
+    return {**small, "explain": "none"}
+
+
+@pytest.fixture(scope="module")
+def unbroken(bare: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """Every file of ``bare``, and no report, where nothing goes wrong."""
+    with unreported():
+        return content(compare(**bare, out=tmp_path_factory.mktemp("comparisons") / "bare").folder)
 
 
 def test_every_subject_is_tested_once_in_every_arm_and_in_the_same_fold(comparison: Comparison) -> None:
@@ -77,18 +91,21 @@ def test_every_subject_is_tested_once_in_every_arm_and_in_the_same_fold(comparis
 
 def test_an_arm_is_what_a_run_of_it_gives(comparison: Comparison, tmp_path: Path) -> None:
     manifest = comparison.runs[1].folder / "manifest.json"
-    run = fusekit.run(config=manifest, out=tmp_path / "run", progress=Quiet())
+    run = fusekit.run(config=manifest, explain="none", out=tmp_path / "run", progress=Quiet())
     for name in ("predictions.csv", "validation.csv", "metrics.json", "cohort.csv"):
         assert (run.folder / name).read_bytes() == (manifest.parent / name).read_bytes()
 
 
+@pytest.mark.usefixtures("_unreported")
 def test_a_comparison_whose_process_was_killed_goes_on_and_ends_the_same(
-    small: dict[str, Any], comparison: Comparison, tmp_path: Path
+    bare: dict[str, Any], unbroken: dict[str, bytes], tmp_path: Path
 ) -> None:
     out = tmp_path / "killed"
-    given = {name: value for name, value in small.items() if name != "progress"}
-    script = "import json, sys; from fusekit import compare; compare(**json.loads(sys.argv[1]))"
-    surroundings = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
+    given = {name: value for name, value in bare.items() if name != "progress"}
+    script = "import json, sys; from tests.undrawn import draw_nothing; from fusekit import compare; "
+    script += "draw_nothing(); compare(**json.loads(sys.argv[1]))"
+    paths = os.pathsep.join([str(Path(__file__).parents[3]), *filter(None, [os.environ.get("PYTHONPATH")])])
+    surroundings = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads()), "PYTHONPATH": paths}
     command = [sys.executable, "-c", script, json.dumps({**given, "out": str(out)})]
     with subprocess.Popen(command, env=surroundings, stderr=subprocess.DEVNULL) as process:
         while process.poll() is None and not list(out.glob("unfinished/rbca-seed-0-fold-0/fold.json")):
@@ -96,14 +113,18 @@ def test_a_comparison_whose_process_was_killed_goes_on_and_ends_the_same(
         process.kill()
     assert process.returncode == -signal.SIGKILL  # in the middle, and not at its end
     assert not (out / "report.html").exists()
-    compare(**small, out=out)
-    assert content(out) == content(comparison.folder)
+    compare(**bare, out=out)
+    assert content(out) == unbroken
 
 
 @pytest.mark.usefixtures("_unreported")
 @pytest.mark.parametrize("killed_at", [0, 5])
 def test_a_comparison_that_was_interrupted_trains_what_is_left(
-    small: dict[str, Any], comparison: Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed_at: int
+    bare: dict[str, Any],
+    unbroken: dict[str, bytes],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    killed_at: int,
 ) -> None:
     out = tmp_path / "again"
     calls = []
@@ -119,7 +140,7 @@ def test_a_comparison_that_was_interrupted_trains_what_is_left(
     with monkeypatch.context() as mortal:
         mortal.setattr("fusekit.experiment.compare.local.train_fold", dying)
         with pytest.raises(KeyboardInterrupt):
-            compare(**small, out=out)
+            compare(**bare, out=out)
     assert not (out / "report.html").exists()
     calls.clear()
 
@@ -128,16 +149,14 @@ def test_a_comparison_that_was_interrupted_trains_what_is_left(
         return real(*arguments)
 
     monkeypatch.setattr("fusekit.experiment.compare.local.train_fold", counting)
-    compare(**small, out=out)
+    compare(**bare, out=out)
     assert len(calls) == 6 - killed_at
-    whole = content(comparison.folder)
-    assert content(out) == {
-        name: whole[name] for name in whole if name.partition("/")[0] in ("comparison.json", "runs")
-    }
+    assert content(out) == unbroken
 
 
+@pytest.mark.usefixtures("_unreported")
 def test_a_fold_that_ended_after_its_training_is_not_trained_again(
-    small: dict[str, Any], comparison: Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    bare: dict[str, Any], unbroken: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "again"
 
@@ -147,7 +166,7 @@ def test_a_fold_that_ended_after_its_training_is_not_trained_again(
     with monkeypatch.context() as mortal:
         mortal.setattr("fusekit.experiment.run.fold.prediction_table", dying)
         with pytest.raises(KeyboardInterrupt):
-            compare(**small, out=out)
+            compare(**bare, out=out)
     batches: list[str] = []
     real = within_memory
 
@@ -156,9 +175,9 @@ def test_a_fold_that_ended_after_its_training_is_not_trained_again(
         return real(step, batch, where, **alone)
 
     monkeypatch.setattr("fusekit.training.loop.within_memory", counting)
-    compare(**small, out=out)
+    compare(**bare, out=out)
     assert len(batches) == 3 * 2  # of four trainings of an epoch of two batches, the first was done
-    assert content(out) == content(comparison.folder)
+    assert content(out) == unbroken
 
 
 def test_a_finished_comparison_is_not_trained_again(
@@ -173,9 +192,9 @@ def test_a_finished_comparison_is_not_trained_again(
 
 @pytest.mark.usefixtures("_unreported")
 def test_folds_side_by_side_give_the_same_as_one_after_the_other(
-    small: dict[str, Any], comparison: Comparison, tmp_path: Path
+    bare: dict[str, Any], comparison: Comparison, tmp_path: Path
 ) -> None:
-    arms = {**small, "fusions": ["clinical-only"]}
+    arms = {**bare, "fusions": ["clinical-only"]}
     many = compare(**arms, jobs=2, track="tensorboard", out=tmp_path / "many")  # each process tells of its own folds
     events = [path.parent for path in (tmp_path / "tensorboard").glob("**/events.out.*")]
     assert {str(path.relative_to(tmp_path)) for path in events} == {

@@ -23,7 +23,7 @@ from fusekit.experiment.compare.slurm import Slurm
 from fusekit.experiment.run.fold import train_fold
 from fusekit.experiment.setup.settings import Settings
 from fusekit.progress import Quiet
-from tests.experiment.people import content, write_people
+from tests.experiment.people import content, unreported, write_people
 
 
 class Said(Quiet):
@@ -94,11 +94,10 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
     return made
 
 
-@pytest.fixture(autouse=True)
-def _unreported(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave out what is computed and drawn of finished runs, which takes longer than the trainings."""
-    monkeypatch.setattr(sys.modules["fusekit.experiment.compare.comparison"], "write_report", lambda evidence, out: out)
-    monkeypatch.setattr(sys.modules["fusekit.experiment.compare.comparison"], "gather_evidence", lambda runs, out: None)
+@pytest.fixture(scope="module", autouse=True)
+def _unreported() -> Iterator[None]:
+    with unreported():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -112,19 +111,17 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         "epochs": 1,
         "image_size": 32,
         "batch_size": 4,
-        "backbone": "resnet10t",
+        "backbone": "test_resnet",
         "device": "cpu",
+        "explain": "none",
         "progress": Quiet(),
     }
 
 
 @pytest.fixture(scope="module")
-def serial(asked: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Comparison:
+def serial(_unreported: None, asked: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Comparison:
     """What one process makes of them."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys.modules["fusekit.experiment.compare.comparison"], "write_report", lambda evidence, out: out)
-        patch.setattr(sys.modules["fusekit.experiment.compare.comparison"], "gather_evidence", lambda runs, out: None)
-        return compare(**asked, out=tmp_path_factory.mktemp("comparisons") / "serial")
+    return compare(**asked, out=tmp_path_factory.mktemp("comparisons") / "serial")
 
 
 def on_slurm(asked: dict[str, Any], out: Path, **more: Any) -> Comparison:
@@ -283,7 +280,7 @@ def test_submitit_runs_the_jobs(asked: dict[str, Any], tmp_path: Path, monkeypat
     monkeypatch.setattr(slurm, "submit", noted)
     monkeypatch.setattr(slurm, "queued", lambda: {job.job_id: "RUNNING" for job in submitted if not job.done()})
     monkeypatch.setenv("OMP_NUM_THREADS", str(torch.get_num_threads()))
-    arms = {**asked, "folds": 1}
+    arms = {**asked, "folds": 1, "explain": "fast"}
     one = compare(**arms, out=tmp_path / "one")
     on_slurm(arms, tmp_path / "many")
     assert len(submitted) == 2

@@ -290,7 +290,7 @@ def test_a_bundle_without_table_and_history(small_run: Run, other_folder: Path, 
     """An untrained model of the image alone, by a program that recorded nothing."""
     own = small_run.bundle
     torch.manual_seed(0)
-    model = build("image-only", backbone="resnet10t", columns=0, classes=2, in_channels=1, options={})
+    model = build("image-only", backbone="test_resnet", columns=0, classes=2, in_channels=1, options={})
     Bundle(model.eval(), own.classes, None, own.slices, own.image_size, own.pixels).save(tmp_path / "bundle")
     with pytest.raises(OptionError, match="name one: --task TASK"):
         _evaluate(tmp_path / "bundle", tmp_path / "out")

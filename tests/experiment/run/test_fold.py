@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from fusekit.data import Cohort, Column
 from fusekit.errors import DataError
 from fusekit.evaluation import Rule
 from fusekit.experiment.run.fold import train_fold
-from fusekit.experiment.setup.gathered import gather
+from fusekit.experiment.setup.gathered import Gathered, gather
 from fusekit.experiment.setup.plan import make_plan
 from fusekit.experiment.setup.settings import Settings
 from fusekit.progress import Quiet
@@ -27,7 +29,7 @@ from fusekit_adni.task import AdniAdTask
 SMALL: dict[str, Any] = {
     "task": "adni-ad",
     "fusion": "concat",
-    "backbone": "resnet10t",
+    "backbone": "test_resnet",
     "epochs": 1,
     "batch_size": 8,
     "image_size": 32,
@@ -40,11 +42,21 @@ SMALL: dict[str, Any] = {
 pytestmark = pytest.mark.usefixtures("unexplained")
 
 
-def trained(folder: Path, fold: int | None = 0, **changes: Any) -> tuple[Bundle | None, dict[str, Any]]:
+def gathered() -> Gathered:
+    plan = make_plan(Settings.of(SMALL))
+    return gather(plan.config, plan.task, plan.slices, Quiet())
+
+
+#: The data are the same whatever is trained on them.
+known = cache(gathered)
+
+
+def trained(
+    folder: Path, fold: int | None = 0, *, data: Callable[[], Gathered] = known, **changes: Any
+) -> tuple[Bundle | None, dict[str, Any]]:
     plan = make_plan(Settings.of({**SMALL, **changes}))
-    gathered = gather(plan.config, plan.task, plan.slices, Quiet())
     folder.mkdir()
-    bundle = train_fold(plan, gathered, fold, folder, Quiet())
+    bundle = train_fold(plan, data(), fold, folder, Quiet())
     return bundle, json.loads((folder / "fold.json").read_text())
 
 
@@ -86,7 +98,7 @@ def test_neither_tested_subjects_nor_those_set_aside_have_a_part_in_what_is_fitt
         return replace(cohort, clinical=clinical)
 
     monkeypatch.setattr(AdniAdTask, "scan", disturbed)
-    after, _ = trained(tmp_path / "after")
+    after, _ = trained(tmp_path / "after", data=gathered)
     assert before is not None
     assert after is not None
     assert after.encoding == before.encoding
@@ -98,7 +110,7 @@ def test_neither_tested_subjects_nor_those_set_aside_have_a_part_in_what_is_fitt
 def test_categories_that_only_others_have_are_reported(
     small_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    trained(tmp_path / "first")
+    trained(tmp_path / "first", fusion="clinical-only")
     tested = read(tmp_path / "first" / "predictions.csv")["scan"].unique()
     scan = AdniAdTask.scan
 
@@ -110,7 +122,7 @@ def test_categories_that_only_others_have_are_reported(
         return replace(cohort, clinical=clinical, columns=(*cohort.columns, Column("blood", "category")))
 
     monkeypatch.setattr(AdniAdTask, "scan", with_blood_group)
-    _, record = trained(tmp_path / "second")
+    _, record = trained(tmp_path / "second", fusion="clinical-only", data=gathered)
     findings = {finding["code"]: finding for finding in record["findings"]}
     assert findings["unseen-category"]["items"] == ["B"]
     assert "'blood'" in findings["unseen-category"]["message"]
@@ -157,7 +169,7 @@ def test_what_fails_after_training_is_a_note_and_the_predictions_stay(
         raise RuntimeError("no map")
 
     monkeypatch.setattr("fusekit.experiment.run.fit.explain_fold", broken)
-    _, record = trained(tmp_path / "fold", explain=explain)
+    _, record = trained(tmp_path / "fold", explain=explain, fusion="clinical-only")
     assert not read(tmp_path / "fold" / "predictions.csv").empty
     assert not (tmp_path / "fold" / "ablations.csv").exists()
     notes = [(found["message"], found["items"]) for found in record["findings"] if found["code"] == "not-made"]
@@ -171,4 +183,4 @@ def test_ctrl_c_is_no_note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr("fusekit.experiment.run.fit.explain_fold", stopped)
     with pytest.raises(KeyboardInterrupt):
-        trained(tmp_path / "fold")
+        trained(tmp_path / "fold", fusion="clinical-only")

@@ -25,9 +25,11 @@ from fusekit.experiment.setup.settings import Settings
 from fusekit.progress import Quiet
 from fusekit.report.run import Run
 from fusekit.training.machines.processes import ProcessLostError
+from tests import undrawn
 from tests.experiment.people import write_people
 
-SMALL = ["--fusion", "rbca", "--backbone", "resnet10t", "--image-size", "32", "--epochs", "2", "--batch-size", "4"]
+UNDRAWN = Path(undrawn.__file__)
+SMALL = ["--fusion", "rbca", "--backbone", "test_resnet", "--image-size", "32", "--epochs", "2", "--batch-size", "4"]
 SMALL += ["--validation", "0.25", "--select", "auc", "--folds", "1", "--device", "cpu"]
 
 
@@ -38,7 +40,7 @@ def task(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def command(task: Path, out: Path, *more: str, by: tuple[str, ...] = ()) -> subprocess.Popen[str]:
-    start = [sys.executable, *by, "-m", "fusekit", "run", str(task), *SMALL, "--out", str(out), *more]
+    start = [sys.executable, *by, str(UNDRAWN), "run", str(task), *SMALL, "--out", str(out), *more]
     surrounding = {**os.environ, "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(start, env=surrounding, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
@@ -78,7 +80,7 @@ def test_every_slice_is_predicted_once_as_the_model_predicts_it_in_one_process(o
 
 
 def test_torchrun_gives_the_same_run(task: Path, own: Run, tmp_path: Path) -> None:
-    said = ended(command(task, tmp_path / "run", by=("-m", "torch.distributed.run", "--nproc-per-node=2", "-m")[:3]))
+    said = ended(command(task, tmp_path / "run", by=("-m", "torch.distributed.run", "--nproc-per-node=2")))
     assert said.count("Everything lies in") == 1
     for name in ("predictions.csv", "validation.csv", "metrics.json", "ablations.csv"):
         assert (tmp_path / "run" / name).read_bytes() == (own.folder / name).read_bytes(), name
@@ -89,7 +91,7 @@ def test_torchrun_gives_the_same_run(task: Path, own: Run, tmp_path: Path) -> No
 def test_a_process_that_is_killed_takes_the_others_along_and_nothing_is_lost(
     task: Path, own: Run, tmp_path: Path
 ) -> None:
-    out, more = tmp_path / "run", ["--devices", "2", "--resume", "--epochs", "4"]
+    out, more = tmp_path / "run", ["--devices", "2", "--resume", "--epochs", "4", "--explain", "none"]
     kept = tmp_path / ".run.unfinished" / ".fold-0.partial" / "checkpoints" / "training.safetensors"
     for whom, code in (("other", 2), ("first", -signal.SIGKILL)):
         process, others, before = command(task, out, *more), list[int](), written(kept)

@@ -30,7 +30,7 @@ from fusekit.training.guard.failures import FiniteLosses
 pytestmark = pytest.mark.usefixtures("unexplained")
 
 SMALL: dict[str, Any] = {
-    "backbone": "resnet10t",
+    "backbone": "test_resnet",
     "epochs": 1,
     "image_size": 32,
     "batch_size": 8,
@@ -86,7 +86,8 @@ def test_the_same_seed_gives_the_same_file_and_the_manifest_is_enough(small_run:
     assert (again.folder / "predictions.csv").read_bytes() == (small_run.folder / "predictions.csv").read_bytes()
     assert torch.equal(torch.get_rng_state(), state)  # the caller's random numbers are left alone
 
-    other = run(config=small_run.folder / "manifest.json", seed=1, out=tmp_path / "other", progress=Quiet())
+    given: dict[str, Any] = {"seed": 1, "fusion": "clinical-only", "out": tmp_path / "other", "progress": Quiet()}
+    other = run(config=small_run.folder / "manifest.json", **given)
     assert set(other.predictions["subject"]) != set(small_run.predictions["subject"])
     fingerprints = [r.manifest["data"]["fingerprint"] for r in (small_run, other)]
     assert fingerprints[0] == fingerprints[1]  # another split of the same patients

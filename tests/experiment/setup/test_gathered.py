@@ -23,7 +23,7 @@ from fusekit_adni.task import AdniAdTask
 
 SMALL: dict[str, Any] = {
     "task": "adni-ad",
-    "backbone": "resnet10t",
+    "backbone": "test_resnet",
     "image_size": 32,
     "options": {"synthetic": {"subjects": 24}},
 }
@@ -44,8 +44,12 @@ def gathered(progress: Quiet | None = None, **changes: Any) -> Gathered:
     return gather(plan.config, plan.task, plan.slices, progress or Quiet())
 
 
-def test_rows_are_the_stores_with_subject_fold_and_label(small_run: Run, small_cohort: Cohort) -> None:
-    made = gathered()
+@pytest.fixture(scope="module")
+def made(small_run: Run) -> Gathered:
+    return gathered()
+
+
+def test_rows_are_the_stores_with_subject_fold_and_label(made: Gathered, small_run: Run, small_cohort: Cohort) -> None:
     assert made.rows.index.tolist() == list(range(len(made.store.images)))
     joined = made.rows.merge(small_cohort.scans, left_on="scan", right_index=True, suffixes=("", "_of_scan"))
     assert len(joined) == len(made.rows)
@@ -57,8 +61,7 @@ def test_rows_are_the_stores_with_subject_fold_and_label(small_run: Run, small_c
 
 
 @pytest.mark.parametrize("fold", [None, 0, 1, 4])
-def test_every_row_is_on_one_side_and_no_subject_on_two(small_run: Run, fold: int | None) -> None:
-    made = gathered()
+def test_every_row_is_on_one_side_and_no_subject_on_two(made: Gathered, fold: int | None) -> None:
     sides = made.sides(fold, 0.25, seed=0)
     pd.testing.assert_frame_equal(pd.concat(sides).sort_index(), made.rows)
     people = [set(side["subject"]) for side in sides]
@@ -70,8 +73,7 @@ def test_every_row_is_on_one_side_and_no_subject_on_two(small_run: Run, fold: in
     assert made.sides(fold, 0.0, seed=0).validation.empty
 
 
-def test_folds_set_other_subjects_aside_and_seeds_too(small_run: Run) -> None:
-    made = gathered()
+def test_folds_set_other_subjects_aside_and_seeds_too(made: Gathered) -> None:
     drawn = [
         tuple(made.sides(fold, 0.25, seed).validation["subject"].unique()) for fold, seed in ((0, 0), (1, 0), (0, 1))
     ]

@@ -15,7 +15,7 @@ from fusekit.training import TrainingOptions
 
 
 def plan(**given: Any) -> Any:
-    return make_plan(Settings.of({"task": "adni-ad", "backbone": "resnet10t", "device": "cpu", **given}))
+    return make_plan(Settings.of({"task": "adni-ad", "backbone": "test_resnet", "device": "cpu", **given}))
 
 
 def test_a_plan_holds_what_the_names_stand_for() -> None:
@@ -60,7 +60,11 @@ def test_a_plan_holds_what_the_names_stand_for() -> None:
             OptionError,
             r"'botnet26t_256' does not take images of 64 x 64(?s:.)*It takes 256 x 256 \(--image-size 256\)",
         ),
-        ({"options": {"slices": {"plane": "volume"}}}, OptionError, r"'resnet10t' reads slices\. .*--backbone r3d_18"),
+        (
+            {"options": {"slices": {"plane": "volume"}}},
+            OptionError,
+            r"'test_resnet' reads slices\. .*--backbone r3d_18",
+        ),
         ({"backbone": "r3d_18"}, OptionError, r"'r3d_18' reads whole volumes, and slices\.plane=coronal gives slices"),
     ],
 )

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("unexplained")
 SMALL: dict[str, Any] = {
     "task": "adni-ad",
     "fusion": "clinical-only",
-    "backbone": "resnet10t",
+    "backbone": "test_resnet",
     "epochs": 2,
     "batch_size": 8,
     "image_size": 32,

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from fusekit.progress import Quiet
+from tests.shared import made_once
 
 SUBJECTS = 8
 
@@ -80,6 +81,4 @@ def synthetic(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A whole synthetic cohort, small."""
     from fusekit_hmi.synthetic.cohort import write_cohort
 
-    folder = tmp_path_factory.mktemp("hmi")
-    write_cohort(folder, Quiet(), seed=5, subjects=SUBJECTS)
-    return folder
+    return made_once(tmp_path_factory, "hmi", lambda folder: write_cohort(folder, Quiet(), seed=5, subjects=SUBJECTS))

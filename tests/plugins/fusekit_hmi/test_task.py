@@ -305,7 +305,7 @@ def test_check_task(tmp_path: Path) -> None:
     assert HmiTask().reason_to_leave_out("MVI grade") is not None
 
 
-TINY = ("--backbone", "resnet10t", "--epochs", "1", "--image-size", "32", "--folds", "2")
+TINY = ("--backbone", "test_resnet", "--epochs", "1", "--image-size", "32", "--folds", "2", "--explain", "none")
 
 
 def test_it_runs_from_the_command_line(synthetic: Path, tmp_path: Path, command_line: CommandLine) -> None:

@@ -65,7 +65,7 @@ class Idle(nn.Module):
 
 
 def rbca() -> nn.Module:
-    return Double(fusekit.build("rbca", backbone="resnet10t", columns=3, classes=2))
+    return Double(fusekit.build("rbca", backbone="test_resnet", columns=3, classes=2))
 
 
 def dataset(spoilt: int | None = None) -> SliceDataset:
@@ -192,7 +192,7 @@ class Pair:
             "plain": self.fit,
             "options": lambda: self.fit(options=everything),
             "single precision": lambda: self.fit(
-                lambda: fusekit.build("rbca", backbone="resnet10t", columns=3, classes=2), epochs=1, lr=1e-5
+                lambda: fusekit.build("rbca", backbone="test_resnet", columns=3, classes=2), epochs=1, lr=1e-5
             ),
             "best epoch": lambda: self.fit(validated=True),
             "own statistics": lambda: self.fit(options={"sync_batchnorm": False, "ema": 0.5}, validated=True),

@@ -52,7 +52,7 @@ def test_full_batches_are_one_graph_and_others_need_none(monkeypatch: pytest.Mon
 def test_a_fusion_inside_a_network_is_one_graph(monkeypatch: pytest.MonkeyPatch) -> None:
     counter = CompileCounterWithBackend("eager")
     monkeypatch.setattr(module, "BACKEND", counter)
-    network = Compiled(build("rbca", backbone="resnet10t", columns=5, classes=2).train(), 4)
+    network = Compiled(build("rbca", backbone="test_resnet", columns=5, classes=2).train(), 4)
     for _ in range(2):
         network(torch.randn(4, 1, 32, 32), torch.randn(4, 5))
     assert counter.frame_count == 1

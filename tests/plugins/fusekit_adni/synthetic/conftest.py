@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -9,15 +10,15 @@ import pytest
 from fusekit.progress import Quiet
 from fusekit_adni.synthetic import download
 from fusekit_adni.synthetic.subjects import Strengths
+from tests.shared import made_once
 
 
-def _write_many(folder: Path, strength: float) -> Path:
+def _write_many(folder: Path, strength: float) -> None:
     """Write 2,000 people whose image files are empty."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(download, "_write_scan", _touch)
         strengths = Strengths(strength, strength, strength)
         download.write_download(folder, Quiet(), seed=11, subjects=2000, strengths=strengths)
-    return folder
 
 
 def _touch(scan: download._Scan) -> None:
@@ -28,10 +29,10 @@ def _touch(scan: download._Scan) -> None:
 @pytest.fixture(scope="session")
 def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """2,000 people with all effects, without pixels."""
-    return _write_many(tmp_path_factory.mktemp("many"), 1.0)
+    return made_once(tmp_path_factory, "many", partial(_write_many, strength=1.0))
 
 
 @pytest.fixture(scope="session")
 def null(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """2,000 people without any effect, without pixels."""
-    return _write_many(tmp_path_factory.mktemp("null"), 0.0)
+    return made_once(tmp_path_factory, "null", partial(_write_many, strength=0.0))

@@ -284,7 +284,8 @@ def test_the_whole_task_from_the_command_line(tmp_path: Path, monkeypatch: pytes
 
     monkeypatch.setenv("FUSEKIT_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(download, "_write_scan", _write_noise)  # brains take seconds each
-    arguments = ["--backbone", "resnet10t", "--image-size", "32", "--epochs", "1", "--fusion", "concat"]
+    arguments = ["--backbone", "test_resnet", "--image-size", "32", "--epochs", "1", "--fusion", "concat"]
+    arguments += ["--explain", "none"]
     columns = tmp_path / "columns.toml"
     columns.write_text('people = ["AGE"]\n[[column]]\ntable = "APOERES"\ncolumn = "APGEN2"\nname = "second allele"\n')
     arguments += ["-o", "synthetic.subjects=40", "--clinical", str(columns), "--out", str(tmp_path / "run")]
