@@ -46,22 +46,21 @@ def explain_fold(
     slices: int | None = None,
     asked: int | None = None,
     work: float | None = None,
+    seconds: float = 0.0,
     failed: Callable[[str], None] | None = None,
     progress: Progress | None = None,
 ) -> pd.DataFrame | None:
     """Write a fold's explanations, and return its ablations.
 
-    Which files there are depends on what the model reads; docs/reference/files.md describes them.
+    docs/reference/files.md describes the files.
 
     Args:
         predictions: of these slices, as in predictions.csv.
-        folder: to write into; it is made.
         rule: the fold's: how slices become subjects, and what is called.
-        template: the task's, if it names one.
-        slices: ablated per scan, evenly spread; None: all, so that ``as-is`` is what predictions say. Where the table
-            enters the backbone an ablation costs about 30 passes over them, elsewhere 4.
-        asked: the class to explain; None: the positive of two, of more that which each slice is called.
+        slices: ablated per scan, evenly spread; None: all, so that ``as-is`` is what predictions say.
+        asked: the class to explain; None: the positive of two, of more the one that each slice is called.
         work: forward passes of a slice that all of it may take; None: as many as it takes.
+        seconds: of a slice's forward pass, if known: then the time of the whole is estimated first.
         failed: gets a sentence for each part that cannot be made, and the others are; without it, errors are raised.
 
     Returns:
@@ -69,6 +68,9 @@ def explain_fold(
     """
     folder.mkdir(parents=True)
     made = _Explanations(fold, predictions, rule, folder, work, asked, progress or Quiet())
+    if seconds and made.passes:
+        time = f"about {made.passes * seconds:,.0f} s, {made.passes:,} forward passes of a slice"
+        made.progress.say(f"explanations: {time}; --explain none leaves them out")
     if made.model.reads_image:
         with attempt("maps", failed):
             made.maps(template if fold.oriented else None)  # it has sides, so the images must say where theirs are
@@ -104,7 +106,7 @@ class _Explanations:
         self.fold, self.folder, self.progress = fold, folder, progress
         self.predictor = Predictor(fold.bundle, fold.device)
         self.model = self.predictor.model
-        self.extent = affordable(
+        self.extent, self.passes = affordable(
             work,
             scans=fold.rows["scan"].nunique(),
             blocks=len({column.block for column in fold.columns}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from fusekit.explain.ablations import HIDDEN
 
@@ -52,8 +53,7 @@ EXTENTS = (
 )
 
 
-def affordable(work: float | None, **of: int | bool) -> Extent:
-    """The largest extent that takes ``work`` forward passes at most; all of it without a bound."""
-    if work is None:
-        return EXTENTS[0]
-    return next((extent for extent in EXTENTS if extent.passes(**of) <= work), EXTENTS[-1])  # type: ignore[arg-type]
+def affordable(work: float | None, **of: Any) -> tuple[Extent, int]:
+    """The largest extent that takes ``work`` forward passes at most, or all without a bound, and how many it takes."""
+    found = [(extent, extent.passes(**of)) for extent in EXTENTS]
+    return next((one for one in found if work is None or one[1] <= work), found[-1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +26,10 @@ class Labels(Quiet):
 
     def __init__(self) -> None:
         self.seen: list[str] = []
+        self.said: list[str] = []
+
+    def say(self, line: str) -> None:
+        self.said.append(line)
 
     def track(self, items: Iterable[T], label: str, total: int, unit: str = "") -> Iterator[T]:
         self.seen.append(label)
@@ -36,7 +41,7 @@ class Labels(Quiet):
 def explained(bundle: Bundle, cohort: Cohort, folder: Path, progress: Progress | None = None) -> pd.DataFrame:
     probabilities = bundle.probabilities(cohort.images, bundle.encode(cohort.table))
     predictions = prediction_table(cohort.rows, probabilities)
-    made = explain_fold(fold_of(bundle, cohort), predictions, folder, seed=1, progress=progress)
+    made = explain_fold(fold_of(bundle, cohort), predictions, folder, seed=1, seconds=0.5, progress=progress)
     assert made is not None
     return made
 
@@ -46,6 +51,11 @@ def folder(injected: Bundle, both: Cohort, tmp_path_factory: pytest.TempPathFact
     folder = tmp_path_factory.mktemp("explained") / "fold-0"
     progress = Labels()
     explained(injected, both, folder, progress).to_csv(folder / "ablations.csv", index=False)
+    (estimate,) = progress.said  # before anything is made
+    numbers = re.fullmatch(r"explanations: about ([\d,]+) s, ([\d,]+) forward passes .*; --explain none .*", estimate)
+    assert numbers is not None
+    seconds, passes = (int(number.replace(",", "")) for number in numbers.groups())
+    assert seconds == pytest.approx(passes / 2, abs=0.5)
     assert progress.seen == ["maps of examples", "mean maps", "gates", "attributions", "what-if answers", "ablations"]
     return folder
 

@@ -19,10 +19,10 @@ def test_each_extent_takes_less_than_the_one_before() -> None:
 
 def test_the_largest_that_is_paid_for_is_made_and_the_least_in_any_case() -> None:
     costs = [extent.passes(**RBCA) for extent in EXTENTS]
-    assert affordable(None, **RBCA) == affordable(costs[0], **RBCA) == EXTENTS[0]
-    assert affordable(costs[0] - 1, **RBCA) == EXTENTS[1]
-    assert affordable(costs[2], **RBCA) == EXTENTS[2]
-    assert affordable(0, **RBCA) == EXTENTS[-1]
+    assert affordable(None, **RBCA) == affordable(costs[0], **RBCA) == (EXTENTS[0], costs[0])
+    assert affordable(costs[0] - 1, **RBCA) == (EXTENTS[1], costs[1])
+    assert affordable(costs[2], **RBCA) == (EXTENTS[2], costs[2])
+    assert affordable(0, **RBCA) == (EXTENTS[-1], costs[-1])
 
 
 @pytest.mark.parametrize(("image", "table"), [(True, False), (False, True)])

@@ -42,7 +42,8 @@ class Fitted:
     """What a fold's training subjects gave."""
 
     predict: Callable[[pd.DataFrame], np.ndarray]  # rows (n slices) -> probabilities (n, K)
-    explain: Callable[[pd.DataFrame, pd.DataFrame, Rule, Path, Progress, Failed], pd.DataFrame | None]
+    #: Rows, their predictions, seconds that predicting one took, ... -> ablations
+    explain: Callable[[pd.DataFrame, pd.DataFrame, float, Rule, Path, Progress, Failed], pd.DataFrame | None]
     findings: tuple[Finding, ...] = ()  # about the training subjects' values
     epochs: int = 0  # of training; 0 of a baseline
     choice: dict[str, Any] = field(default_factory=dict)  # what the search chose
@@ -165,7 +166,13 @@ def _fit(
     quarter = len(dataset) * config.epochs * 3 / 4  # of the training, in forward passes; a step costs about three
 
     def explain(
-        rows: pd.DataFrame, predictions: pd.DataFrame, rule: Rule, folder: Path, progress: Progress, failed: Failed
+        rows: pd.DataFrame,
+        predictions: pd.DataFrame,
+        seconds: float,
+        rule: Rule,
+        folder: Path,
+        progress: Progress,
+        failed: Failed,
     ) -> pd.DataFrame | None:
         values, columns, oriented = gathered.values(rows), gathered.cohort.columns, gathered.store.oriented
         return explain_fold(
@@ -177,6 +184,7 @@ def _fit(
             template=plan.task.template,
             slices=ABLATED,
             work=None if config.explain == "full" else quarter,
+            seconds=seconds,
             failed=failed,
             progress=progress,
         )
@@ -199,7 +207,13 @@ def fit_baseline(plan: Plan, gathered: Gathered, sides: Sides) -> Fitted:
         return np.asarray(probabilities.loc[rows["scan"]], dtype=float)
 
     def explain(
-        rows: pd.DataFrame, predictions: pd.DataFrame, rule: Rule, folder: Path, progress: Progress, failed: Failed
+        rows: pd.DataFrame,
+        predictions: pd.DataFrame,
+        seconds: float,
+        rule: Rule,
+        folder: Path,
+        progress: Progress,
+        failed: Failed,
     ) -> pd.DataFrame:
         scans, columns = rows.drop_duplicates("scan"), gathered.cohort.columns  # slices of a scan share their values
         return ablate(

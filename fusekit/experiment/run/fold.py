@@ -63,7 +63,9 @@ def train_fold(
         rule = Rule(config.aggregate)
         for name, rows in ((VALIDATION, sides.validation), (PREDICTIONS, sides.test)):
             if len(rows):
+                began = time.perf_counter()
                 probabilities = fitted.predict(rows)
+                each = (time.perf_counter() - began) / len(rows)
                 if not first:
                     continue
                 table = prediction_table(rows, probabilities)
@@ -73,7 +75,7 @@ def train_fold(
                 write_table(table, folder / name)
                 if name == PREDICTIONS and config.explain != "none":
                     with attempt("explanations", failed):
-                        ablations = fitted.explain(rows, table, rule, folder / EXPLANATIONS, progress, failed)
+                        ablations = fitted.explain(rows, table, each, rule, folder / EXPLANATIONS, progress, failed)
                         if ablations is not None:
                             write_table(ablations, folder / ABLATIONS)
     record = {
