@@ -15,8 +15,9 @@ from torch import nn
 from fusekit.errors import OptionError
 from fusekit.extension import MODEL_PARTS as PARTS
 from fusekit.extension import catalog, read_options, suggest
-from fusekit.extension.fusion import Fusion, SiteKind
+from fusekit.extension.fusion import Fusion, SiteKind, registered
 from fusekit.extension.options import option_defaults, option_parameters
+from fusekit.extension.registry import make
 from fusekit.models.fusion_model import FusionModel
 from fusekit.models.parts import ImageFeatures, ImageWidths
 
@@ -58,11 +59,9 @@ def build(
         OptionError: an option does not exist, has a wrong value, or is for a part that the fusion lacks.
     """
     name = fusion if isinstance(fusion, str) else "custom"
-    recipe = catalog().fusions.get(fusion) if isinstance(fusion, str) else fusion
-    if not isinstance(recipe, Fusion) and callable(recipe):
-        recipe = recipe()
+    recipe = registered(fusion) if isinstance(fusion, str) else fusion
     if not isinstance(recipe, Fusion):
-        raise OptionError(f"the fusion {name!r} is a {type(recipe).__name__}; a Fusion(head=..., ...) is needed.")
+        raise OptionError(f"a fusion's name or a Fusion(head=..., ...) is needed, not {fusion!r}.")
     return _assemble(name, _refine(name, recipe, backbone, options or {}), backbone, columns, classes, in_channels)
 
 
@@ -160,7 +159,7 @@ def _made(part: str, name: str | None, factories: Mapping[str, Callable[..., Any
         inspect.signature(factories[part]).bind(*given, **options)
     except TypeError as error:
         raise OptionError(f"the {part} {name!r} cannot be built by what it is registered as: {error}.") from error
-    made = factories[part](*given, **options)
+    made = make(f"the {part} {name!r}", factories[part], *given, **options)
     if not isinstance(made, nn.Module):
         raise OptionError(f"the {part} {name!r} is built as a {type(made).__name__}; a torch.nn.Module is needed.")
     return made

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from fusekit import Fusion, build
-from fusekit.errors import OptionError, UnknownName
+from fusekit.errors import OptionError, PluginError, UnknownName
 from fusekit.extension import catalog
 from fusekit.models import ImageFeatures, Inject, build_from
 from fusekit.models.build import check_image
@@ -170,6 +170,9 @@ def test_a_backbone_that_lacks_something_is_told_what(
 def test_a_fusion_that_is_none_is_refused(made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(catalog().fusions, "get", lambda name: lambda: made)
     with pytest.raises(OptionError, match=r"'mine' is a (type|str); a Fusion\(head=\.\.\., \.\.\.\) is needed"):
+        build("mine", **SIZES)
+    monkeypatch.setattr(catalog().fusions, "get", lambda name: Fusion)
+    with pytest.raises(PluginError, match="'mine' cannot be made: TypeError: .*'head'"):
         build("mine", **SIZES)
 
 

@@ -56,8 +56,7 @@ class Plan:
 
     def build_baseline(self) -> Baseline:
         """Build the classical model that is trained instead of a network."""
-        factory = catalog().baselines.get(self.config.baseline)
-        made: Baseline = factory(**self.config.options.get("baseline", {}))
+        made: Baseline = catalog().baselines.make(self.config.baseline, **self.config.options.get("baseline", {}))
         return made
 
 
@@ -68,7 +67,7 @@ def make_plan(config: Settings) -> Plan:
     plan = Plan(
         config=config,
         task=task,
-        metrics={name: catalog().metrics.get(name)() for name in task.metrics},
+        metrics={name: catalog().metrics.make(name) for name in task.metrics},
         slices=config.slice_policy(task),
         training=TrainingOptions(**options.get("training", {})),
         augment=AugmentOptions(**options.get("augment", {})),
