@@ -78,7 +78,7 @@ class Fusion:
 
 
 def registered(name: str) -> Fusion:
-    """The recipe of a registered fusion; UnknownName, PluginError or OptionError where what is registered makes none."""
+    """The recipe of a registered fusion; UnknownName, or PluginError or OptionError where none is made."""
     recipe = catalog().fusions.make(name)
     if not isinstance(recipe, Fusion):
         raise OptionError(f"the fusion {name!r} is a {type(recipe).__name__}; a Fusion(head=..., ...) is needed.")

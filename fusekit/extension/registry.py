@@ -100,7 +100,7 @@ class Registry:
         factory = _resolve(found.factory, found.plugin)
         return factory if name in self.entries else partial(factory, name)
 
-    def make(self, name: str, **options: Any) -> Any:
+    def make(self, name: str, /, **options: Any) -> Any:
         """Build the component; UnknownName as in ``find``, PluginError where it cannot be built."""
         return make(f"the {self.kind.name} {name!r}", self.get(name), **options)
 
@@ -148,8 +148,8 @@ def _resolve(factory: Factory, plugin: Plugin) -> Callable[..., Any]:
     raise PluginError(f"{plugin} registers {factory!r}, which is no class or function.\n{plugin.way_out}")
 
 
-def make(what: str, factory: Callable[..., Any], *given: Any, **options: Any) -> Any:
-    """Call what a plugin gave to be called; PluginError with ``what`` for whatever it raises that is no FusekitError."""
+def make(what: str, factory: Callable[..., Any], /, *given: Any, **options: Any) -> Any:
+    """Call what a plugin gave to be called; whatever it raises that is no FusekitError is a PluginError."""
     try:
         return factory(*given, **options)
     except FusekitError:

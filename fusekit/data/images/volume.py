@@ -57,9 +57,9 @@ def read(path: Path) -> Volume:
     """Read an image through the plugins' ``read_image`` hooks: the first that knows the file wins.
 
     A plugin's refusal is kept while the other plugins are asked, and raised if none of them reads the file. FuseKit's
-    own readers are asked about kinds of files that no plugin knows. What a plugin reads is checked, and turned to RAS. A
-    file that is missing, damaged or unknown is a DataError; a plugin that fails or returns something else than a sound
-    Volume a PluginError.
+    own readers are asked about kinds of files that no plugin knows. What a plugin reads is checked, and turned to RAS.
+    A file that is missing, damaged or unknown is a DataError; a plugin that fails or returns something else than a
+    sound Volume a PluginError.
     """
     try:
         regular(path)
