@@ -37,7 +37,7 @@ def mistakes(plugin: object) -> Iterator[str]:
         if isinstance(inspect.getattr_static(plugin, name, None), property):
             continue  # asking for it would run it
         found: Any = getattr(plugin, name, None)
-        options = getattr(found, "fusekit_impl", None)
+        options: Any = getattr(found, "fusekit_impl", None)
         decorated, plain = isinstance(options, Mapping), inspect.isroutine(found)
         own = package in (None, _home(found).partition(".")[0])
         if not plain and (decorated or (own and name in HOOKS and callable(found) and not inspect.isclass(found))):

@@ -75,7 +75,7 @@ class Registry:
     def members(self, family: Entry) -> list[str]:
         """Every name of a family; PluginError where it cannot say them."""
         what = f"the names of the family {family.name!r} of {family.plugin}"
-        listed = make(what, lambda: list(_resolve(family.names, family.plugin)()))
+        listed: list[str] = make(what, lambda: list(_resolve(family.names, family.plugin)()))
         if wrong := [name for name in listed if not isinstance(name, str)]:
             raise PluginError(f"{what} are text, not {wrong[0]!r}.\n{family.plugin.way_out}")
         return listed

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from copy import deepcopy
+from functools import partial
 from typing import Any, NoReturn
 
 import torch
@@ -39,13 +41,18 @@ def check_model(model: FusionModel, size: tuple[int, ...], again: Callable[..., 
         except _NotHereError:
             model = again()
             features = _Look(model, size).passes()
-        ready = {"backbone": _RandomFeatures(model.backbone, features)} if model.backbone else {}
-        model = again(ready={**ready, "injector": _Untouched()})
-        look = _Look(model.eval(), (1,) * len(size))
+        ready: dict[str, nn.Module] = {"injector": _Untouched()}
+        if model.backbone is not None:
+            ready["backbone"] = _RandomFeatures(model.backbone, features)
+        look = _Look(again(ready=ready).eval(), (1,) * len(size))
         with torch.no_grad():
             look.forward(_ROWS)
-            moved = shaken(model)
-            results = [moved(*look.inputs(_ROWS, scale)) for scale in SCALES]
+            look.end()
+            _shake(look.model)
+            results = [torch.empty(0, look.model.description["classes"])]
+            for scale in SCALES:
+                with suppress(Exception):  # of numbers that are far from ordinary
+                    results.append(look.model(*look.inputs(_ROWS, scale)))
     if said := not_logits(torch.cat(results)):
         look.refuse("head", said)
 
@@ -53,12 +60,16 @@ def check_model(model: FusionModel, size: tuple[int, ...], again: Callable[..., 
 def shaken(module: nn.Module) -> nn.Module:
     """A copy with every weight moved, so that parts that start at zero show what they do."""
     copy = deepcopy(module)
+    _shake(copy)
+    return copy
+
+
+def _shake(module: nn.Module) -> None:
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
-        for weight in copy.parameters():
+        for weight in module.parameters():
             scale = float(weight.abs().mean()) or 0.1
             weight.add_(scale * torch.randn(weight.shape, generator=generator).to(weight))
-    return copy
 
 
 def not_logits(results: Tensor) -> str:
@@ -106,10 +117,17 @@ class _Look:
         self.running: list[str] = []
         self.given: list[list[tuple[Tensor, int]]] = []
         self.batch = 0
-        self.modules: dict[str, nn.Module] = {part: module for part in _PARTS if (module := getattr(model, part))}
-        for module in self.modules.values():
-            module.register_forward_pre_hook(self._begins)
-            module.register_forward_hook(self._ended)
+        found = {part: getattr(model, part) for part in _PARTS}
+        self.modules: dict[str, nn.Module] = {part: module for part, module in found.items() if module is not None}
+        self.hooks = []
+        for part, module in self.modules.items():
+            self.hooks.append(module.register_forward_pre_hook(partial(self._begins, part)))
+            self.hooks.append(module.register_forward_hook(partial(self._ended, part)))
+
+    def end(self) -> None:
+        """Look no more."""
+        for hook in self.hooks:
+            hook.remove()
 
     def inputs(self, batch: int, scale: float = 1.0) -> tuple[Tensor | None, Tensor | None]:
         """An image (B, C, *S) and columns (B, F), of what the model reads."""
@@ -129,7 +147,7 @@ class _Look:
             with torch.set_grad_enabled(training):
                 output = self.forward(batch)
         try:
-            output.logits.square().mean().backward()
+            torch.autograd.backward(output.logits.square().mean())
         except FAILURES as error:
             self._fail(error, "no gradient can be computed through the model")
         for part, module in self.modules.items():
@@ -146,15 +164,11 @@ class _Look:
             self._fail(error)
         return output
 
-    def _part(self, module: nn.Module) -> str:
-        return next(part for part, own in self.modules.items() if own is module)
-
-    def _begins(self, module: nn.Module, given: tuple[Any, ...]) -> None:
-        self.running.append(self._part(module))
+    def _begins(self, part: str, module: nn.Module, given: tuple[Any, ...]) -> None:
+        self.running.append(part)
         self.given.append([(tensor, tensor._version) for tensor in _tensors(given)])
 
-    def _ended(self, module: nn.Module, given: tuple[Any, ...], result: Any) -> None:
-        part = self.running[-1]
+    def _ended(self, part: str, module: nn.Module, given: tuple[Any, ...], result: Any) -> None:
         inputs = self.given.pop()
         if any(tensor._version != version for tensor, version in inputs):
             self.refuse(part, "it changes its input in place; others still read it, so work on a new tensor")
@@ -188,10 +202,8 @@ class _Look:
             self.refuse(part, f"its {name} is a {type(value).__name__}; {needed}")
         same = all(length in (own, *"DHW") for length, own in zip(shape, value.shape, strict=False))
         if value.dtype != torch.float32 or value.ndim != len(shape) or not same:
-            kind = str(value.dtype).removeprefix("torch.")
-            self.refuse(
-                part, f"its {name} for a batch of {self.batch} is {kind} of shape {tuple(value.shape)}; {needed}"
-            )
+            found = f"{str(value.dtype).removeprefix('torch.')} of shape {tuple(value.shape)}"
+            self.refuse(part, f"its {name} for a batch of {self.batch} is {found}; {needed}")
         if learns and not value.requires_grad:
             self.refuse(
                 part,
@@ -201,11 +213,11 @@ class _Look:
         if value.device.type != "meta" and not bool(value.isfinite().all()):
             self.refuse(part, f"its {name} holds NaN or infinity for ordinary numbers")
 
-    def refuse(self, part: str, said: str) -> NoReturn:
+    def refuse(self, part: str, said: str, cause: BaseException | None = None) -> NoReturn:
         """Raise OptionError about a part."""
         description = self.model.description
         name = description["backbone"] if part == "backbone" else description["recipe"][part]
-        raise OptionError(f"the {part} {name!r} does not fit: {said}.")
+        raise OptionError(f"the {part} {name!r} does not fit: {said}.") from cause
 
     def _fail(self, error: BaseException, what: str = "") -> NoReturn:
         if isinstance(error, FusekitError):
@@ -217,17 +229,14 @@ class _Look:
             raise OptionError(f"{what}: {reason}") from error
         part = self.running[-1] if self.running else "injector"  # it prepares outside of its forward pass
         if part == "backbone":
-            takes = self.model.backbone.image_size if self.model.backbone else None
+            takes = getattr(self.model.backbone, "image_size", None)
             way = "" if takes is None else f"It takes {' x '.join(map(str, takes))} (--image-size {takes[0]}). "
             raise OptionError(
                 f"the backbone {self.model.description['backbone']!r} does not take images of "
                 f"{' x '.join(map(str, self.size))}: {reason}.\n{way}Choose another size or another backbone."
             ) from error
         mode = "training" if self.model.training else "evaluation"
-        try:
-            self.refuse(part, f"it fails in {mode} mode for a batch of {self.batch}: {reason}")
-        except OptionError as refusal:
-            raise refusal from error
+        self.refuse(part, f"it fails in {mode} mode for a batch of {self.batch}: {reason}", error)
 
 
 def _tensors(values: Any) -> Iterator[Tensor]:

@@ -138,6 +138,7 @@ def fail(value: Any) -> Any:
         ("head", lambda x: x.double(), "is float64 of shape"),
         ("head", lambda x: x.argmax(dim=1, keepdim=True).expand(-1, 3), "is int64 of shape"),
         ("head", lambda x: x.detach(), "no gradient passes through its result"),
+        ("head", lambda x: x.exp() / x.exp().sum(), "always lie between 0 and 1"),  # not finite for large ones
         ("head", nan, "its result holds NaN or infinity"),
         ("head", fail, "it fails in evaluation mode for a batch of 1: KeyError: 'gone'"),
         ("backbone", lambda features: tuple(features), "it returns a tuple; ImageFeatures are needed"),
@@ -223,6 +224,7 @@ def test_a_model_without_weights_to_train_is_refused(check: Any) -> None:
     with pytest.raises(OptionError, match="the fusion 'custom' has no weight that can be trained"):
         check(frozen="backbone encoder injector head")
     check(frozen="backbone")
+    check("head", lambda x: x.exp() - 1)  # infinite for large features only
 
 
 def test_a_gradient_that_cannot_be_computed_is_a_sentence(check: Any) -> None:

@@ -293,7 +293,8 @@ def test_what_a_plugin_reads_is_turned(tmp_path: Path, monkeypatch: pytest.Monke
     found = read(_save(tmp_path / "x.raw.nii"))
     np.testing.assert_array_equal(found.data, _voxels()[::-1, ::-1])
     np.testing.assert_array_equal(found.affine[:, 3], [-(SHAPE[0] - 1), -(SHAPE[1] - 1), 0, 1])
-    assert (found.data.dtype, found.orientation) == (np.float32, axes)
+    assert found.data.dtype == np.float32
+    assert found.orientation == axes
 
 
 @pytest.mark.parametrize(
