@@ -40,6 +40,10 @@ class LeakageError(DataError):
     """The answer would be known beforehand: one subject on both sides of a split, or what the audit refuses."""
 
 
+#: What code of others may raise to say that it failed; Ctrl-C is none of it.
+FAILURES = (Exception, SystemExit)
+
+
 def first_ten(items: Iterable[object]) -> str:
     """List ten items, and say how many more there are."""
     texts = [str(item) for item in items]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from functools import cache
 from importlib import metadata
@@ -10,7 +11,7 @@ from typing import Any
 import pluggy
 
 import fusekit.extension.hookspecs as hookspecs
-from fusekit.errors import FusekitError, PluginError
+from fusekit.errors import FAILURES, FusekitError, PluginError
 from fusekit.extension.kinds import KINDS
 from fusekit.extension.mistakes import mistakes
 from fusekit.extension.registry import Plugin, Register, Registry, suggest
@@ -43,7 +44,7 @@ class PluginHost:
             )
         try:
             module = entry.load()
-        except Exception as error:
+        except FAILURES as error:
             raise PluginError(f"{plugin} does not import: {type(error).__name__}: {error}\n{plugin.way_out}") from error
         self.add(module, plugin)
         if not self.hooks_of(plugin):
@@ -83,13 +84,19 @@ class PluginHost:
         for implementation in self._implementations(hook):
             if implementation.plugin_name == plugin.name:
                 try:
-                    answers.append(implementation.function(*(arguments[name] for name in implementation.argnames)))
+                    answer = implementation.function(*(arguments[name] for name in implementation.argnames))
                 except FusekitError:
                     raise
-                except Exception as error:
+                except FAILURES as error:
                     raise PluginError(
                         f"{plugin} failed in {hook}: {type(error).__name__}: {error}\n{plugin.way_out}"
                     ) from error
+                if inspect.isgenerator(answer) or inspect.isawaitable(answer) or inspect.isasyncgen(answer):
+                    raise PluginError(
+                        f"{plugin} returned a {type(answer).__name__} from {hook}, which runs nothing: make the hook a "
+                        f"plain function, without yield and async.\n{plugin.way_out}"
+                    )
+                answers.append(answer)
         return next((answer for answer in answers if answer is not None), None)
 
     def _implementations(self, hook: str) -> list[pluggy.HookImpl]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from fusekit.errors import OptionError
+from fusekit.extension.discovery import catalog
 from fusekit.extension.kinds import MODEL_PARTS
 from fusekit.extension.registry import suggest
 
@@ -74,6 +75,14 @@ class Fusion:
         if self.injector is not None:
             found |= {"sites": "", "injector": self.injector}
         return found
+
+
+def registered(name: str) -> Fusion:
+    """The recipe of a registered fusion; UnknownName, or PluginError or OptionError where none is made."""
+    recipe = catalog().fusions.make(name)
+    if not isinstance(recipe, Fusion):
+        raise OptionError(f"the fusion {name!r} is a {type(recipe).__name__}; a Fusion(head=..., ...) is needed.")
+    return recipe
 
 
 def _described(value: object) -> str:

@@ -1,8 +1,8 @@
 """What pluggy would pass over in silence: functions that were meant as hooks, and would never be called.
 
-A decorated function must be a hook, with arguments that the hook has. An undecorated one is a mistake only where
-little doubt is left: it has a hook's name; or it has nearly one, is not private, and takes that hook's arguments and
-no others. Of a module, functions that were imported from other packages are left alone.
+A decorated function must be a hook that runs when it is called, with arguments that the hook has. An undecorated one is
+a mistake only where little doubt is left: it has a hook's name; or it has nearly one, is not private, and takes that
+hook's arguments and no others. Of a module, functions that were imported from other packages are left alone.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -35,19 +36,48 @@ def mistakes(plugin: object) -> Iterator[str]:
     for name in dir(plugin):
         if isinstance(inspect.getattr_static(plugin, name, None), property):
             continue  # asking for it would run it
-        function = getattr(plugin, name, None)
-        if not (inspect.isfunction(function) or inspect.ismethod(function)):
-            continue
-        arguments = {
-            parameter.name: parameter.default is not parameter.empty
-            for parameter in inspect.signature(function).parameters.values()
-            if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
-        }
-        options = getattr(function, "fusekit_impl", None)
-        if options is not None:
-            yield from _decorated(name, options, arguments)
-        elif package in (None, str(function.__module__).partition(".")[0]):
-            yield from _undecorated(name, {name for name, has_default in arguments.items() if not has_default})
+        found: Any = getattr(plugin, name, None)
+        options: Any = getattr(found, "fusekit_impl", None)
+        decorated, plain = isinstance(options, Mapping), inspect.isroutine(found)
+        own = package in (None, _home(found).partition(".")[0])
+        if not plain and (decorated or (own and name in HOOKS and callable(found) and not inspect.isclass(found))):
+            kind = "class" if inspect.isclass(found) else type(found).__name__
+            yield f"{name!r} is a {kind}, which is never called as a hook: write a function, with @fusekit.hookimpl."
+        elif decorated:
+            yield from _decorated(name, options, _arguments(found))
+            yield from _unfinished(name, found)
+        elif own and (inspect.isfunction(found) or inspect.ismethod(found)):
+            yield from _undecorated(name, {name for name, has_default in _arguments(found).items() if not has_default})
+
+
+def _home(found: Any) -> str:
+    """The module that a function, or the class of an object, is from."""
+    while isinstance(found, partial):
+        found = found.func
+    return str(getattr(found, "__module__", ""))
+
+
+def _arguments(function: Any) -> dict[str, bool]:
+    """Argument -> whether it has a default."""
+    return {
+        parameter.name: parameter.default is not parameter.empty
+        for parameter in inspect.signature(function).parameters.values()
+        if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+    }
+
+
+def _unfinished(name: str, function: Any) -> Iterator[str]:
+    inside = inspect.unwrap(function)
+    wrapper = getattr(function, "fusekit_impl", {})
+    if wrapper.get("wrapper") or wrapper.get("hookwrapper"):
+        return
+    for kind, meant in (
+        ("a generator function", inspect.isgeneratorfunction),
+        ("an async function", inspect.iscoroutinefunction),
+        ("an async generator function", inspect.isasyncgenfunction),
+    ):
+        if meant(inside):
+            yield f"the hook {name!r} is {kind}, so calling it runs nothing: make it plain, without yield and async."
 
 
 def _decorated(name: str, options: Mapping[str, Any], arguments: Mapping[str, bool]) -> Iterator[str]:

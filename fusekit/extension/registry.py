@@ -10,7 +10,7 @@ from functools import partial
 from pkgutil import resolve_name
 from typing import Any
 
-from fusekit.errors import FusekitError, NameTaken, PluginError, UnknownName, first_ten
+from fusekit.errors import FAILURES, FusekitError, NameTaken, PluginError, UnknownName, first_ten
 from fusekit.extension.kinds import Kind
 
 #: What builds the component, or where to find it as ``"module:attribute"`` (imported on first use, so that
@@ -73,8 +73,12 @@ class Registry:
         return sorted(self.entries)
 
     def members(self, family: Entry) -> list[str]:
-        """Every name of a family."""
-        return list(_resolve(family.names, family.plugin)())
+        """Every name of a family; PluginError where it cannot say them."""
+        what = f"the names of the family {family.name!r} of {family.plugin}"
+        listed: list[str] = make(what, lambda: list(_resolve(family.names, family.plugin)()))
+        if wrong := [name for name in listed if not isinstance(name, str)]:
+            raise PluginError(f"{what} are text, not {wrong[0]!r}.\n{family.plugin.way_out}")
+        return listed
 
     def find(self, name: str) -> Entry:
         """Look a name up without importing it, a family's with any tag (``resnet50.a1_in1k``); or UnknownName."""
@@ -95,6 +99,10 @@ class Registry:
         found = self.find(name)
         factory = _resolve(found.factory, found.plugin)
         return factory if name in self.entries else partial(factory, name)
+
+    def make(self, name: str, /, **options: Any) -> Any:
+        """Build the component; UnknownName as in ``find``, PluginError where it cannot be built."""
+        return make(f"the {self.kind.name} {name!r}", self.get(name), **options)
 
 
 class Register:
@@ -128,7 +136,7 @@ def _resolve(factory: Factory, plugin: Plugin) -> Callable[..., Any]:
             found = resolve_name(factory)
         except FusekitError:  # a client is not installed, for instance
             raise
-        except Exception as error:
+        except FAILURES as error:
             raise PluginError(
                 f"{plugin} registers {factory!r}, which does not import: {type(error).__name__}: {error}\n"
                 f"{plugin.way_out}"
@@ -138,6 +146,16 @@ def _resolve(factory: Factory, plugin: Plugin) -> Callable[..., Any]:
     if _is_data(found):  # plain data builds itself
         return lambda: found
     raise PluginError(f"{plugin} registers {factory!r}, which is no class or function.\n{plugin.way_out}")
+
+
+def make(what: str, factory: Callable[..., Any], /, *given: Any, **options: Any) -> Any:
+    """Call what a plugin gave to be called; whatever it raises that is no FusekitError is a PluginError."""
+    try:
+        return factory(*given, **options)
+    except FusekitError:
+        raise
+    except FAILURES as error:
+        raise PluginError(f"{what} cannot be made: {type(error).__name__}: {error}") from error
 
 
 def suggest(name: str, known: Iterable[str] | Mapping[str, Any]) -> str:

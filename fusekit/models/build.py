@@ -6,19 +6,21 @@ import inspect
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from numbers import Integral
+from types import MappingProxyType
 from typing import Any
 
-import torch
 from torch import nn
 
 from fusekit.errors import OptionError
 from fusekit.extension import MODEL_PARTS as PARTS
 from fusekit.extension import catalog, read_options, suggest
-from fusekit.extension.fusion import Fusion, SiteKind
+from fusekit.extension.fusion import Fusion, SiteKind, registered
 from fusekit.extension.options import option_defaults, option_parameters
+from fusekit.extension.registry import make
 from fusekit.models.fusion_model import FusionModel
-from fusekit.models.parts import ImageFeatures, ImageWidths
+from fusekit.models.parts import ImageWidths
 
 #: Sizes that a part declares -> what each is.
 _SIZES = {
@@ -44,6 +46,7 @@ def build(
     classes: int,
     in_channels: int = 1,
     options: Mapping[str, Mapping[str, Any]] | None = None,
+    ready: Mapping[str, nn.Module] | None = None,
 ) -> FusionModel:
     """Build a model from a fusion's name or recipe.
 
@@ -52,18 +55,18 @@ def build(
         columns: F, clinical columns as the model sees them; ignored by a fusion that reads none.
         classes: K.
         options: part (sites, backbone, encoder, injector, head) -> option -> value; they win over the recipe's.
+        ready: part -> what is taken instead of building it, where the fusion has such a part.
 
     Raises:
         UnknownName: no such fusion, backbone or other part, with the nearest names.
         OptionError: an option does not exist, has a wrong value, or is for a part that the fusion lacks.
     """
     name = fusion if isinstance(fusion, str) else "custom"
-    recipe = catalog().fusions.get(fusion) if isinstance(fusion, str) else fusion
-    if not isinstance(recipe, Fusion) and callable(recipe):
-        recipe = recipe()
+    recipe = registered(fusion) if isinstance(fusion, str) else fusion
     if not isinstance(recipe, Fusion):
-        raise OptionError(f"the fusion {name!r} is a {type(recipe).__name__}; a Fusion(head=..., ...) is needed.")
-    return _assemble(name, _refine(name, recipe, backbone, options or {}), backbone, columns, classes, in_channels)
+        raise OptionError(f"a fusion's name or a Fusion(head=..., ...) is needed, not {fusion!r}.")
+    refined = _refine(name, recipe, backbone, options or {})
+    return _assemble(name, refined, backbone, columns, classes, in_channels, ready or {})
 
 
 def build_from(description: Mapping[str, Any]) -> FusionModel:
@@ -109,10 +112,20 @@ def _refine(name: str, recipe: Fusion, backbone: str, given: Mapping[str, Mappin
     return replace(recipe, sites=sites["kind"], stages=sites["stages"], options=options)
 
 
-def _assemble(name: str, recipe: Fusion, backbone: str, columns: int, classes: int, in_channels: int) -> FusionModel:
+def _assemble(
+    name: str,
+    recipe: Fusion,
+    backbone: str,
+    columns: int,
+    classes: int,
+    in_channels: int,
+    ready: Mapping[str, nn.Module] = MappingProxyType({}),
+) -> FusionModel:
     if classes < 2:
         raise OptionError(f"a model has two or more classes, not {classes}.")
-    factories, options = _factories(recipe, backbone), recipe.options
+    factories = _factories(recipe, backbone)
+    factories |= {part: partial(_given, module) for part, module in ready.items() if part in factories}
+    options = recipe.options
     image = encoder = injector = None
     injected: list[int] = []
     widths, clinical_width = ImageWidths(0, 0), 0
@@ -154,13 +167,19 @@ def _assemble(name: str, recipe: Fusion, backbone: str, columns: int, classes: i
     return FusionModel(image, encoder, injector, head, injected=injected, description=description)
 
 
-def _made(part: str, name: str | None, factories: Mapping[str, Callable[..., Any]], *given: Any, **options: Any) -> Any:
+def _given(ready: nn.Module, /, *_: Any, **__: Any) -> nn.Module:
+    return ready
+
+
+def _made(
+    part: str, name: str | None, factories: Mapping[str, Callable[..., Any]], /, *given: Any, **options: Any
+) -> Any:
     """Call a part's factory, and say so where what it takes or returns is none of a part."""
     try:
         inspect.signature(factories[part]).bind(*given, **options)
     except TypeError as error:
         raise OptionError(f"the {part} {name!r} cannot be built by what it is registered as: {error}.") from error
-    made = factories[part](*given, **options)
+    made = make(f"the {part} {name!r}", factories[part], *given, **options)
     if not isinstance(made, nn.Module):
         raise OptionError(f"the {part} {name!r} is built as a {type(made).__name__}; a torch.nn.Module is needed.")
     return made
@@ -174,33 +193,3 @@ def _declares(part: str, name: str | None, made: Any, *sizes: str) -> None:
                 f"the {part} {name!r} says {'nothing' if value is None else repr(value)} of its {size}: set "
                 f"self.{size} in {type(made).__qualname__}, a whole number from 1 on ({_SIZES[size]})."
             )
-
-
-def check_image(model: FusionModel, size: tuple[int, ...]) -> None:
-    """Refuse, by OptionError, a backbone that does not take images of a size, or gives other features than it says."""
-    backbone = model.backbone
-    if backbone is None:
-        return
-    name, shape = model.description["backbone"], " x ".join(map(str, size))
-    weight = next(backbone.parameters(), torch.empty(0))
-    image = weight.new_zeros((2, model.description["in_channels"], *size))
-    try:
-        with torch.no_grad():
-            features = backbone.eval()(image)
-    except NotImplementedError:
-        return  # an operation that the meta device does not know
-    except Exception as error:
-        if "meta tensor" in str(error):
-            return
-        takes = backbone.image_size
-        way = "" if takes is None else f"It takes {' x '.join(map(str, takes))} (--image-size {takes[0]}). "
-        reason = f": {error}" if str(error) else ""
-        raise OptionError(
-            f"the backbone {name!r} does not take images of {shape}{reason}.\n"
-            f"{way}Choose another size or another backbone."
-        ) from error
-    if not isinstance(features, ImageFeatures):
-        raise OptionError(f"the backbone {name!r} returns a {type(features).__name__}; ImageFeatures are needed.")
-    for attribute, found in (("map_channels", features.map.shape[1]), ("width", features.vector.shape[1])):
-        if found != (said := getattr(backbone, attribute)):
-            raise OptionError(f"the backbone {name!r} says that its {attribute} is {said}, and gives {found}.")

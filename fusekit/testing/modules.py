@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from fusekit.models.probe import SCALES, not_logits, shaken
+
 #: Runs a part on a batch: ``call(module, inputs)``, every input and output (B, ...).
 Call = Callable[[nn.Module, tuple[Tensor, ...]], tuple[Tensor, ...]]
 BATCH = 3
@@ -51,22 +53,10 @@ def check_shape(value: Tensor, source: str, shape: tuple[int, ...]) -> None:
     assert value.shape == shape, f"its result has shape {tuple(value.shape)}; {source} {shape}"
 
 
-def shaken(module: nn.Module) -> nn.Module:
-    """A copy with every weight moved, so that parts that start at zero show what they do."""
-    copy = deepcopy(module)
-    generator = torch.Generator().manual_seed(1)
-    with torch.no_grad():
-        for weight in copy.parameters():
-            scale = float(weight.abs().mean()) or 0.1
-            weight.add_(scale * torch.randn(weight.shape, generator=generator).to(weight))
-    return copy
-
-
 def _check_logits(moved: nn.Module, inputs: tuple[Tensor, ...], call: Call) -> None:
-    results = torch.cat([call(moved, tuple(by * value for value in inputs))[0] for by in (100.0, -100.0)])
-    assert not bool(((results >= 0) & (results <= 1)).all()), (
-        "its results always lie between 0 and 1, as probabilities do: return logits, without softmax or sigmoid"
-    )
+    results = torch.cat([call(moved, tuple(by * value for value in inputs))[0] for by in SCALES])
+    said = not_logits(results)
+    assert not said, said
 
 
 def _check_gradients(module: nn.Module, inputs: tuple[Tensor, ...], call: Call) -> None:

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from fusekit.models import Backbone, ClinicalEncoder, FusionHead, ImageFeatures, ImageWidths, Injector, Site
-from fusekit.testing.modules import BATCH, check_module, check_shape, random_inputs, shaken
+from fusekit.models.probe import shaken
+from fusekit.testing.modules import BATCH, check_module, check_shape, random_inputs
 
 
 def check_backbone(backbone: Backbone, *, in_channels: int = 1, size: tuple[int, ...] | None = None) -> None:

@@ -120,12 +120,28 @@ def test_what_a_hook_raises_is_wrapped_with_the_plugin_but_own_errors_pass() -> 
         def read_image(self, path: Path) -> None:
             if path.name == "ours":
                 raise DataError("a sentence of its own")
+            if path.name == "end":
+                raise SystemExit(0)
             raise KeyError("gone")
+
+        @hookimpl
+        def run_started(self) -> Any:
+            return (number for number in range(3))
+
+        @hookimpl
+        def run_ended(self) -> Any:
+            raise KeyboardInterrupt
 
     host = PluginHost()
     host.add(Failing(), plugin("failing"))
     with pytest.raises(PluginError, match=r"plugin 'failing' .* failed in read_image: KeyError: 'gone'\n.*DISABLE"):
         host.call(host.plugins["failing"], "read_image", path=Path("x"))
+    with pytest.raises(PluginError, match=r"plugin 'failing' .* failed in read_image: SystemExit: 0\n.*DISABLE"):
+        host.call(host.plugins["failing"], "read_image", path=Path("end"))
+    with pytest.raises(PluginError, match=r"'failing' .* returned a generator from run_started, which runs nothing"):
+        host.call(host.plugins["failing"], "run_started", underway=None)
+    with pytest.raises(KeyboardInterrupt):
+        host.call(host.plugins["failing"], "run_ended", underway=None, run=None)
     with pytest.raises(DataError, match=r"^a sentence of its own$"):
         host.call(host.plugins["failing"], "read_image", path=Path("ours"))
 

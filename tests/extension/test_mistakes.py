@@ -20,6 +20,7 @@ def module(text: str, name: str = "third_party") -> ModuleType:
 
 
 HOOK = "@fusekit.hookimpl\n"
+PARTIAL = "from functools import partial\n"
 
 
 @pytest.mark.parametrize(
@@ -52,6 +53,15 @@ HOOK = "@fusekit.hookimpl\n"
         (HOOK + "def epoch_ended(run, metrics): ...", "no argument 'metrics'; it has: run, underway, part, epoch,"),
         (HOOK + "def register(to=None): ...", "hook 'register' gives 'to' a default, so it would not receive it"),
         ("@fusekit.hookimpl(wrapper=True)\ndef read_image(path): yield", "hook 'read_image' is a wrapper"),
+        # What runs nothing when it is called, or is never called.
+        (HOOK + "def register(to): yield", "hook 'register' is a generator function, so calling it runs nothing"),
+        (HOOK + "async def register(to): ...", "hook 'register' is an async function.*make it plain"),
+        (HOOK + "async def run_ended(run): yield", "hook 'run_ended' is an async generator function"),
+        ("from functools import cache\n" + HOOK + "@cache\ndef register(to): yield", "'register' is a generator"),
+        (PARTIAL + "register = partial(lambda heads, to: None, {})", "'register' is a partial, which is never called"),
+        (PARTIAL + "register = fusekit.hookimpl(partial(print))", "'register' is a partial, which is never called"),
+        ("class Register:\n def __call__(self, to): ...\nregister = Register()", "'register' is a Register, .*never"),
+        (HOOK + "class register: ...", "'register' is a class, which is never called as a hook: write a function"),
         # What was a hook before.
         (HOOK + "def register_heads(register): ...", r"'register_heads' .*earlier FuseKit.*`to\.head\("),
         (HOOK + "def register_clinical_encoders(register): ...", r"`to\.encoder\("),
@@ -82,6 +92,7 @@ def test_what_would_be_passed_over_is_named_with_the_nearest(text: str, said: st
         "register = {}",
         "class register: ...",
         "from atexit import register",
+        HOOK.replace("impl", "impl(specname='register')") + "def mine(to): return (n for n in ())",  # found when called
         "from inspect import signature as run_ended",
     ],
 )

@@ -119,3 +119,30 @@ def test_copying_to_is_no_endless_recursion() -> None:
     to = copy(Register([empty("head")], plugin("p")))
     with pytest.raises(AttributeError, match=r"there is no to\.register; "):
         to.register("x", dict)
+
+
+def listing_fails() -> list[str]:
+    raise KeyError("gone")
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (listing_fails, "cannot be made: KeyError: 'gone'"),
+        (lambda: 5, "cannot be made: TypeError: 'int' object is not iterable"),
+        (lambda: ["a", 2], "are text, not 2"),
+    ],
+)
+def test_a_family_that_cannot_say_its_names_is_refused(names: Any, said: str) -> None:
+    registry = empty("head")
+    registry.add_family(plugin("p"), "nets", names, dict)
+    with pytest.raises(PluginError, match=rf"^the names of the family 'nets' of plugin 'p' .*{said}"):
+        registry.find("net1")
+
+
+@pytest.mark.parametrize(("factory", "said"), [(lambda: 1 / 0, "ZeroDivisionError"), (exit, "SystemExit")])
+def test_what_a_factory_raises_becomes_a_sentence(factory: Any, said: str) -> None:
+    registry = empty("metric")
+    registry.add(plugin("p"), "mine", factory)
+    with pytest.raises(PluginError, match=f"^the metric 'mine' cannot be made: {said}: "):
+        registry.make("mine")

@@ -10,10 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from fusekit import Fusion, build
-from fusekit.errors import OptionError, UnknownName
+from fusekit.errors import OptionError, PluginError, UnknownName
 from fusekit.extension import catalog
 from fusekit.models import ImageFeatures, Inject, build_from
-from fusekit.models.build import check_image
 
 SIZES: dict[str, Any] = {"backbone": "resnet10t", "columns": 5, "classes": 3}
 
@@ -171,21 +170,6 @@ def test_a_fusion_that_is_none_is_refused(made: Any, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(catalog().fusions, "get", lambda name: lambda: made)
     with pytest.raises(OptionError, match=r"'mine' is a (type|str); a Fusion\(head=\.\.\., \.\.\.\) is needed"):
         build("mine", **SIZES)
-
-
-def test_images_of_a_size_that_a_backbone_does_not_take_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    given = {**SIZES, "backbone": "mine"}
-    for said, size, message in (
-        (WHOLE, (2, 2), "'mine' does not take images of 2 x 2: .*\nChoose another size or another backbone.$"),
-        ({**WHOLE, "image_size": (8, 8)}, (2, 2), r"It takes 8 x 8 \(--image-size 8\)"),
-        ({**WHOLE, "width": 7}, (8, 8), "'mine' says that its width is 7, and gives 6"),
-        ({**WHOLE, "map_channels": 5}, (8, 8), "'mine' says that its map_channels is 5, and gives 6"),
-    ):
-        monkeypatch.setattr(catalog().backbones, "get", lambda name, said=said: bare(**said))
-        with torch.device("meta"):
-            model = build("concat", **given)
-        with pytest.raises(OptionError, match=message):
-            check_image(model, size)
-    check_image(build("clinical-only", **SIZES), (2, 2))
-    monkeypatch.setattr(catalog().backbones, "get", lambda name: bare(**WHOLE))
-    check_image(build("concat", **given), (8, 8))
+    monkeypatch.setattr(catalog().fusions, "get", lambda name: Fusion)
+    with pytest.raises(PluginError, match=r"'mine' cannot be made: TypeError: .*'head'"):
+        build("mine", **SIZES)

@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from fusekit.testing.modules import BATCH, check_module, random_inputs, shaken
+from fusekit.models.probe import shaken
+from fusekit.testing.modules import BATCH, check_module, random_inputs
 
 
 class Linear(nn.Module):

@@ -250,13 +250,20 @@ def test_heads() -> None:
         check_head(OneLogit(), ImageWidths(0, 0), 4, 2)
 
 
-@pytest.mark.parametrize("squash", [nn.Softmax(dim=1), nn.Sigmoid()])
-def test_a_head_that_returns_probabilities_is_told_so(squash: nn.Module) -> None:
+@pytest.mark.parametrize(
+    ("squash", "said"),
+    [
+        (nn.Softmax(dim=1), "as probabilities do"),
+        (nn.Sigmoid(), "as prob"),
+        (nn.LogSoftmax(dim=1), "logarithms of prob"),
+    ],
+)
+def test_a_head_that_returns_probabilities_is_told_so(squash: nn.Module, said: str) -> None:
     class Probable(ConcatHead):
         def forward(self, image: ImageFeatures | None, clinical: Tensor | None) -> Tensor:
             probabilities: Tensor = squash(super().forward(image, clinical))
             return probabilities
 
     widths = ImageWidths(map=6, vector=3)
-    with pytest.raises(AssertionError, match="as probabilities do: return logits, without softmax or sigmoid"):
+    with pytest.raises(AssertionError, match=f"{said}.*: return logits, without"):
         check_head(Probable(widths, 4, 2), widths, 4, 2)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import numpy as np
 
 from fusekit.disk import regular
 from fusekit.errors import DataError, PluginError
-from fusekit.extension import catalog
+from fusekit.extension import Plugin, catalog
 
 NIFTI_SUFFIXES = (".nii", ".nii.gz", ".hdr", ".img", ".mgz")
 IDENTITY_AFFINE = (
@@ -57,8 +57,9 @@ def read(path: Path) -> Volume:
     """Read an image through the plugins' ``read_image`` hooks: the first that knows the file wins.
 
     A plugin's refusal is kept while the other plugins are asked, and raised if none of them reads the file. FuseKit's
-    own readers are asked about kinds of files that no plugin knows. A file that is missing, damaged or unknown is a
-    DataError; a plugin that fails or returns something else than a Volume a PluginError.
+    own readers are asked about kinds of files that no plugin knows. What a plugin reads is checked, and turned to RAS.
+    A file that is missing, damaged or unknown is a DataError; a plugin that fails or returns something else than a
+    sound Volume a PluginError.
     """
     try:
         regular(path)
@@ -76,10 +77,8 @@ def read(path: Path) -> Volume:
         except DataError as refusal:
             refusals.append(refusal)
             continue
-        if isinstance(volume, Volume):
-            return volume if volume.path else replace(volume, path=path)
         if volume is not None:
-            raise PluginError(f"{plugin} returned {type(volume).__name__} from read_image, not a fusekit.Volume.")
+            return volume if plugin.bundled else _checked(volume, path, plugin)
     if refusals:
         raise refusals[0]
     asked = ", ".join(f"{plugin.name} ({plugin.distribution} {plugin.version})" for plugin in readers)
@@ -87,6 +86,25 @@ def read(path: Path) -> Volume:
         f"{path}: no plugin reads this kind of image; asked: {asked or 'none'}. Convert it to NIfTI (.nii.gz), "
         "or install a plugin for it."
     )
+
+
+def _checked(volume: Any, path: Path, plugin: Plugin) -> Volume:
+    """Check what a plugin read, and turn it as FuseKit's own readers do."""
+    if not isinstance(volume, Volume):
+        raise PluginError(f"{plugin} returned {type(volume).__name__} from read_image, not a fusekit.Volume.")
+    for name, value, shape in (("data", volume.data, "(X, Y, Z)"), ("affine", volume.affine, "(4, 4)")):
+        real = isinstance(value, np.ndarray) and value.dtype.kind in "iufb"
+        if not real or not (value.shape == (4, 4) if name == "affine" else value.ndim == 3 and value.size):
+            given = f"{value.dtype} {value.shape}" if isinstance(value, np.ndarray) else type(value).__name__
+            raise PluginError(f"{plugin} read {path} as a Volume whose {name} is {given}, not numbers {shape}.")
+    axes, notes = volume.orientation, volume.notes
+    if axes != "" and not (isinstance(axes, str) and sorted("LRPAIS".find(axis) // 2 for axis in axes) == [0, 1, 2]):
+        raise PluginError(f"{plugin} read {path} in the orientation {axes!r}, not one like 'RAS', or '' for unknown.")
+    if not isinstance(notes, tuple | list) or not all(isinstance(note, str) for note in notes):
+        raise PluginError(f"{plugin} read {path} with the notes {notes!r}; a tuple of text is needed.")
+    values, affine = partial(np.asarray, volume.data, np.float32), volume.affine.astype(np.float64)
+    turned = canonical(path, values, affine, notes, oriented=bool(axes))
+    return replace(turned, path=volume.path or path, orientation=turned.orientation and axes)
 
 
 def read_nifti(path: Path) -> Volume | None:

@@ -101,7 +101,7 @@ def _evaluate(asked: Asked, folder: Path, progress: Progress) -> None:
     start = time.perf_counter()
     bundle, config = asked.bundle, asked.config
     device = fabric_for(config.device, "32-true").device
-    metrics = {name: catalog().metrics.get(name)() for name in asked.task.metrics}
+    metrics = {name: catalog().metrics.make(name) for name in asked.task.metrics}
     other = read_external(bundle, config, asked.task, asked.known_subjects(), progress)
     for finding in other.findings:
         progress.say(f"{finding.severity}: {finding.message} ({finding.count})")

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fusekit.errors import OptionError, PluginError
 from fusekit.extension import MODEL_PARTS, catalog, read_options
+from fusekit.extension.fusion import registered
 from fusekit.extension.options import option_defaults
-from fusekit.extension.registry import Registry, suggest
+from fusekit.extension.registry import Registry, make, suggest
 from fusekit.extension.signatures import option_names
 
 if TYPE_CHECKING:
     from fusekit.data import Preset, Task
-    from fusekit.extension.fusion import Fusion
 
 #: What is trained where neither a fusion nor a baseline is named.
 FUSION = "rbca"
@@ -84,8 +84,7 @@ def parts_of(values: Mapping[str, Any]) -> dict[str, Named | None]:
     known = catalog()
     if values.get("baseline"):
         return {"baseline": Named(known.baselines, values["baseline"])}
-    recipe: Fusion = known.fusions.get(values.get("fusion") or FUSION)()
-    named = recipe.parts(values.get("backbone") or "")
+    named = registered(values.get("fusion") or FUSION).parts(values.get("backbone") or "")
     return {part: Named(known.registries[f"{part}s"], name) if name else None for part, name in named.items()}
 
 
@@ -156,7 +155,7 @@ def _defaults(part: str, values: Mapping[str, Any], task: Task) -> Mapping[str, 
     defaults = option_defaults(factory, withhold)
     if part not in MODEL_PARTS:
         return defaults
-    recipe: Fusion = catalog().fusions.get(values["fusion"])()
+    recipe = registered(values["fusion"])
     if part == "sites":
         return {"kind": recipe.sites, "stages": recipe.stages}
     if part == "injector":  # the backbone's, where it is not set
@@ -179,7 +178,7 @@ def open_task(name: str, options: Mapping[str, Mapping[str, Any]]) -> Task:
     from fusekit.data import Task
 
     factory = task_factory(name)
-    task = factory(**read_options("task", factory, options.get("task", {})))
+    task = make(f"the task {name!r}", factory, **read_options("task", factory, options.get("task", {})))
     if not isinstance(task, Task):
         raise PluginError(f"the task {name!r} builds {type(task).__name__}; a fusekit.Task is expected.")
     for metric in task.metrics:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
 from lightning_fabric import Fabric
+from torch import nn
 
 from fusekit.data import SlicePolicy, Task
 from fusekit.errors import OptionError
@@ -17,12 +19,14 @@ from fusekit.experiment.setup.settings import Settings
 from fusekit.experiment.setup.trackers import open_trackers
 from fusekit.extension import MODEL_PARTS, catalog
 from fusekit.models import FusionModel, build
-from fusekit.models.build import check_image
+from fusekit.models.probe import check_model
 from fusekit.training import ALONE, AugmentOptions, Processes, TrainingOptions, fabric_for
 from fusekit.training.step.compiled import require_compiler
 
 if TYPE_CHECKING:
     from fusekit.baselines import Baseline
+
+_COLUMNS = 64  # that models are tried with before the cohort's are known
 
 
 @dataclass(frozen=True)
@@ -43,8 +47,8 @@ class Plan:
         """Whether the cohort is an invented one."""
         return self.config.data is None
 
-    def build_model(self, columns: int) -> FusionModel:
-        """Build the untrained model for so many encoded clinical columns."""
+    def build_model(self, columns: int, ready: Mapping[str, nn.Module] | None = None) -> FusionModel:
+        """Build the untrained model for so many encoded clinical columns; ``ready`` as for ``build``."""
         return build(
             self.config.fusion,
             backbone=self.config.backbone,
@@ -52,12 +56,12 @@ class Plan:
             classes=len(self.task.classes),
             in_channels=self.task.channels,
             options={part: chosen for part, chosen in self.config.options.items() if part in MODEL_PARTS},
+            ready=ready,
         )
 
     def build_baseline(self) -> Baseline:
         """Build the classical model that is trained instead of a network."""
-        factory = catalog().baselines.get(self.config.baseline)
-        made: Baseline = factory(**self.config.options.get("baseline", {}))
+        made: Baseline = catalog().baselines.make(self.config.baseline, **self.config.options.get("baseline", {}))
         return made
 
 
@@ -68,7 +72,7 @@ def make_plan(config: Settings) -> Plan:
     plan = Plan(
         config=config,
         task=task,
-        metrics={name: catalog().metrics.get(name)() for name in task.metrics},
+        metrics={name: catalog().metrics.make(name) for name in task.metrics},
         slices=config.slice_policy(task),
         training=TrainingOptions(**options.get("training", {})),
         augment=AugmentOptions(**options.get("augment", {})),
@@ -98,10 +102,11 @@ def make_plan(config: Settings) -> Plan:
     for _, candidate in config.candidates() if config.search else ():
         make_plan(candidate)
     with torch.device("meta"):  # no memory and no arithmetic: only whether the parts take their options
-        model = plan.build_model(columns=1)
+        model = plan.build_model(columns=_COLUMNS)
+    dims = 2 if model.backbone is None else model.backbone.spatial_dims
     if model.backbone is not None:
-        _refuse_other_rank(plan, model.backbone.spatial_dims)
-        check_image(model, (config.image_size,) * model.backbone.spatial_dims)
+        _refuse_other_rank(plan, dims)
+    check_model(model, (config.image_size,) * dims, partial(plan.build_model, _COLUMNS))
     return plan
 
 

@@ -13,6 +13,7 @@ from fusekit.errors import FusekitError, Interrupted, OptionError
 from fusekit.experiment.setup.settings import Settings
 from fusekit.extension import PluginHost, catalog, read_options, suggest
 from fusekit.extension.options import option_parameters
+from fusekit.extension.registry import make
 from fusekit.progress import Progress, Quiet
 from fusekit.report.run import Run
 
@@ -52,7 +53,8 @@ def open_trackers(config: Settings) -> PluginHost:
             raise OptionError(f"track has no option {option!r}; {hint}")
     for name, factory in factories.items():
         own = {option: value for option, value in given.items() if option in option_parameters(factory)}
-        host.add(factory(**read_options("track", factory, own)), replace(registry.entries[name].plugin, name=name))
+        tracker = make(f"the tracker {name!r}", factory, **read_options("track", factory, own))
+        host.add(tracker, replace(registry.entries[name].plugin, name=name))
     return host
 
 

@@ -223,13 +223,13 @@ def _refuse(path: Path) -> None:
 
 
 def test_the_first_plugin_that_knows_the_file_reads_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    volume = Volume(np.zeros(SHAPE, np.float32), AFFINE, ("made up",))
+    volume = Volume(_voxels().astype(np.float32), AFFINE, ("made up",))
     found = _host(lambda path: None, lambda path: volume, lambda path: 1 / 0)
     monkeypatch.setattr("fusekit.data.images.volume.catalog", lambda: found)
     path = tmp_path / "x.raw"
     path.write_bytes(b"x")
     result = read(path)
-    assert result.data is volume.data
+    assert np.shares_memory(result.data, volume.data)
     assert result.notes == ("made up",)
     assert result.path == path
 
@@ -239,12 +239,12 @@ def test_plugins_are_asked_before_the_bundled_readers(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of files that a bundled reader recognises and cannot read, too."""
-    volume = Volume(np.zeros(SHAPE, np.float32), AFFINE)
+    volume = Volume(_voxels().astype(np.float32), AFFINE)
     (tmp_path / name).write_bytes(b"no image")
     for answers in ([lambda path: volume], [_refuse, lambda path: volume], [lambda path: None, lambda path: volume]):
         found = _host(*answers)
         monkeypatch.setattr("fusekit.data.images.volume.catalog", lambda found=found: found)
-        assert read(tmp_path / name).data is volume.data
+        assert np.shares_memory(read(tmp_path / name).data, volume.data)
     asked: list[Path] = []
     found = _host(asked.append, asked.append)
     monkeypatch.setattr("fusekit.data.images.volume.catalog", lambda: found)
@@ -284,6 +284,46 @@ def test_a_reader_that_fails_is_named(
         read(tmp_path / "x.raw")
     with pytest.raises(DataError, match="there is no such image"):
         read(tmp_path / "gone.raw")
+
+
+@pytest.mark.parametrize("axes", ["", "LPS", "PIR"])
+def test_what_a_plugin_reads_is_turned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, axes: str) -> None:
+    volume = Volume(_voxels().astype(np.float64), np.diag([-1, -1, 1, 1]), orientation=axes)
+    monkeypatch.setattr("fusekit.data.images.volume.catalog", lambda: _host(lambda path: volume))
+    found = read(_save(tmp_path / "x.raw.nii"))
+    np.testing.assert_array_equal(found.data, _voxels()[::-1, ::-1])
+    np.testing.assert_array_equal(found.affine[:, 3], [-(SHAPE[0] - 1), -(SHAPE[1] - 1), 0, 1])
+    assert found.data.dtype == np.float32
+    assert found.orientation == axes
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"data": np.full(SHAPE, np.nan)}, DataError, "100.00% of the voxels are NaN"),
+        ({"data": np.full(SHAPE, 3.0)}, DataError, "every voxel is 3"),
+        ({"data": _voxels()[0]}, PluginError, r"whose data is int16 \(5, 6\), not numbers \(X, Y, Z\)"),
+        ({"data": _voxels().tolist()}, PluginError, "whose data is list, not numbers"),
+        ({"data": _voxels() * 1j}, PluginError, r"whose data is complex128 \(4, 5, 6\)"),
+        ({"data": _voxels().astype(object)}, PluginError, "whose data is object"),
+        ({"data": _voxels()[:0]}, PluginError, r"whose data is int16 \(0, 5, 6\)"),
+        ({"data": None}, PluginError, "whose data is NoneType"),
+        ({"affine": np.eye(3)}, PluginError, r"whose affine is float64 \(3, 3\), not numbers \(4, 4\)"),
+        ({"affine": np.eye(4).tolist()}, PluginError, "whose affine is list"),
+        ({"affine": np.diag([1, 1, 0, 1])}, DataError, "voxels without volume"),
+        ({"orientation": "RAX"}, PluginError, "in the orientation 'RAX', not one like 'RAS'"),
+        ({"orientation": None}, PluginError, "in the orientation None"),
+        ({"notes": "one"}, PluginError, "with the notes 'one'; a tuple of text is needed"),
+    ],
+)
+def test_a_volume_that_is_none_is_refused_by_plugin_and_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    volume = Volume(**{"data": _voxels(), "affine": AFFINE, **changes})
+    monkeypatch.setattr("fusekit.data.images.volume.catalog", lambda: _host(lambda path: volume))
+    (tmp_path / "x.raw").write_bytes(b"x")
+    with pytest.raises(error, match=rf"x\.raw.*{message}"):
+        read(tmp_path / "x.raw")
 
 
 def test_the_installed_plugins_read_nifti(tmp_path: Path) -> None:
