@@ -6,6 +6,7 @@ It runs where Debian's packages ``slurm-wlm`` and ``munge`` are installed, by ro
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import socket
 import subprocess
@@ -185,24 +186,11 @@ def test_what_slurm_refuses_is_said_in_its_words(asked: dict[str, Any], tmp_path
         compare(**asked, launcher="slurm", options=options, out=tmp_path / "out")
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("_slurm")
 def test_processes_that_srun_starts_train_together(asked: dict[str, Any], tmp_path: Path) -> None:
     run = [sys.executable, undrawn.__file__, "run", asked["task"], "--fusion", "rbca", "--backbone", "test_resnet"]
-    run += [
-        "--explain",
-        "none",
-        "--epochs",
-        "2",
-        "--image-size",
-        "32",
-        "--batch-size",
-        "4",
-        "--folds",
-        "1",
-        "--device",
-        "cpu",
-    ]
+    small = "--explain none --epochs 2 --image-size 32 --batch-size 4 --folds 1 --device cpu"
+    run += shlex.split(small)
     surrounding = os.environ | {"OMP_NUM_THREADS": "1"}
     srun = ["srun", "--ntasks-per-node=2", "--nodes=1", "--mem=2000"]
     for start, name, more in ((srun, "srun", []), ([], "alone", ["--devices", "2"])):
@@ -213,7 +201,6 @@ def test_processes_that_srun_starts_train_together(asked: dict[str, Any], tmp_pa
         assert (tmp_path / "srun" / name).read_bytes() == (tmp_path / "alone" / name).read_bytes(), name
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("_slurm")
 def test_a_job_that_is_preempted_in_the_middle_of_a_training_goes_on(asked: dict[str, Any], tmp_path: Path) -> None:
     long = {**asked, "baselines": ["prevalence"], "epochs": 100, "explain": "none"}
