@@ -57,11 +57,16 @@ class _Dropped(_Amounts, total=False):
     reason: Required[str]
 
 
+class _Dealt(TypedDict):
+    fold: Count
+    subjects: dict[str, Count]  # by class
+
+
 class _Flow(TypedDict, total=False):
     found: _Amounts | None
     dropped: list[_Dropped]
     kept: _Amounts | None
-    folds: list[dict[str, Count]]  # ``fold`` is its number, the other names are classes, with their subjects
+    folds: list[_Dealt | dict[str, Count]]  # older runs wrote ``fold`` and the classes side by side
 
 
 class _Finding(TypedDict):
