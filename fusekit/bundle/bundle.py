@@ -240,7 +240,7 @@ def load(folder: str | Path) -> Bundle:
         plugins = known.provenance.get("plugins", [])
         made_with = ", ".join(sorted({f"{p['distribution']} {p['version']}" for p in plugins}))
         raise UnknownName(f"{folder}: {error}\nThe bundle was made with the plugins of {made_with}.") from error
-    encoding = ClinicalEncoding.from_json(known.clinical) if known.clinical else None
+    encoding = known.encoding
     if encoding and len(encoding.features) != model.description["columns"]:
         raise DataError(
             f"{folder / DESCRIPTION}: clinical has {len(encoding.features)} inputs, and model.columns is "

@@ -190,8 +190,7 @@ class Rule:
     @classmethod
     def of_manifest(cls, manifest: Mapping[str, Any]) -> Rule:
         """The rule that a run was scored by."""
-        said = manifest.get("evaluation", {})
-        return cls.from_json({name: value for name, value in said.items() if value is not None})
+        return cls.from_json(manifest.get("evaluation", {}))
 
     @classmethod
     def from_json(cls, plain: Mapping[str, Any]) -> Rule:

@@ -44,7 +44,7 @@ class _Model(TypedDict, total=False):
 class _Evaluation(TypedDict, total=False):
     aggregate: Aggregate
     threshold: str
-    thresholds: dict[_Digits, dict[str, float]] | None  # null in runs of the first versions
+    thresholds: dict[_Digits, dict[str, float]]
     temperatures: dict[_Digits, float]
     validation: float | None
 

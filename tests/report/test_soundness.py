@@ -113,12 +113,10 @@ def test_a_run_as_it_was_written_is_taken_sealed_or_not(folder: Path) -> None:
             (entry(M, "evaluation", "temperatures", value), "evaluation.temperatures")
             for value in ("abc", [1], None, {"0": []}, *({key: 1.0} for key in ("abc", "", "00", "²", "9" * 5000)))
         ),
-        (entry(M, "evaluation", "temperatures", {"0": 0}), "evaluation: The temperature of fold 0"),
-        (entry(M, "evaluation", "thresholds", {"0": {"slice": 0.5}}), "evaluation: The thresholds of fold 0"),
-        (
-            entry(M, "evaluation", "thresholds", {"0": {"slice": 0.5, "subject": 0.5}}),
-            "evaluation: There is no threshold for fold 1",
-        ),
+        (entry(M, "evaluation", "temperatures", {"0": 0}), "evaluation.*temperature.* 0"),
+        (entry(M, "evaluation", "thresholds", None), "evaluation.thresholds is null"),
+        (entry(M, "evaluation", "thresholds", {"0": {"slice": 0.5}}), "evaluation.*thresholds"),
+        (entry(M, "evaluation", "thresholds", {"0": {"slice": 0.5, "subject": 0.5}}), "evaluation.*threshold.* fold 1"),
         (entry(M, "evaluation", "aggregate", "sum"), "evaluation.aggregate"),
     ],
 )  # fmt: skip
@@ -129,11 +127,6 @@ def test_what_contradicts_itself_is_refused_with_its_place(
     with pytest.raises(FusekitError, match=said) as refused:
         refuse_unsound(Run(folder))
     assert str(folder) in str(refused.value)
-
-
-def test_thresholds_of_the_first_runs_may_be_null(folder: Path) -> None:
-    entry(M, "evaluation", "thresholds", None)(folder)
-    refuse_unsound(Run(folder))
 
 
 @pytest.mark.parametrize("name", [P, M, S, "cohort.csv", "history.csv"])
