@@ -55,11 +55,11 @@ def probabilities_of(table: pd.DataFrame) -> np.ndarray:
             f" ({len(np.unique(wrong[:, 0]))} of {len(table)} rows). Did training diverge? Nothing is called there."
         )
     total = found.sum(axis=1)
-    wrong = np.flatnonzero(np.abs(total - 1) > SUM_ROUNDING)
-    if len(wrong):
+    off = np.flatnonzero(np.abs(total - 1) > SUM_ROUNDING)
+    if len(off):
         raise DataError(
-            f"{names[0]} to {names[-1]} of {_place(table, wrong[0])} add up to {total[wrong[0]]:g} and not to 1"
-            f" ({len(wrong)} of {len(table)} rows). Give the probability of every class."
+            f"{names[0]} to {names[-1]} of {_place(table, off[0])} add up to {total[off[0]]:g} and not to 1"
+            f" ({len(off)} of {len(table)} rows). Give the probability of every class."
         )
     return found
 

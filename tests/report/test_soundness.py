@@ -67,6 +67,7 @@ def entry(name: str, *steps: Any) -> Callable[[Path], None]:
     return write
 
 
+NO_TEMPERATURES: list[Any] = ["abc", [1], None, {"0": []}, *({key: 1.0} for key in ("abc", "", "00", "²", "9" * 5000))]
 P, M, S = "predictions.csv", "manifest.json", "metrics.json"
 
 
@@ -109,10 +110,7 @@ def test_a_run_as_it_was_written_is_taken_sealed_or_not(folder: Path) -> None:
         (entry(M, "task", "classes", ["CN"]), r"task.classes is \['CN'\]"),
         (entry(M, "task", "classes", ["CN", "CN"]), "two or more different names"),
         (entry(M, "task", "classes", ["CN", "MCI", "AD"]), "column missing: 'p_2'"),
-        *(
-            (entry(M, "evaluation", "temperatures", value), "evaluation.temperatures")
-            for value in ("abc", [1], None, {"0": []}, *({key: 1.0} for key in ("abc", "", "00", "²", "9" * 5000)))
-        ),
+        *((entry(M, "evaluation", "temperatures", value), "evaluation.temperatures") for value in NO_TEMPERATURES),
         (entry(M, "evaluation", "temperatures", {"0": 0}), "evaluation.*temperature.* 0"),
         (entry(M, "evaluation", "thresholds", None), "evaluation.thresholds is null"),
         (entry(M, "evaluation", "thresholds", {"0": {"slice": 0.5}}), "evaluation.*thresholds"),

@@ -67,12 +67,12 @@ class _Reader(Reading):
         scans = scans.assign(image=paths.to_numpy(), label=labels.loc[lines].astype(int).to_numpy())
         missing = {column.name: column.missing for column in own.columns}
         for name in own.groups:
-            cells = joined.cells(name)
-            numeric = name in clinical and clinical[name].dtype == float and not codes(cells)
-            values = clinical[name] if numeric else group(cells)
+            written = joined.cells(name)
+            numeric = name in clinical and clinical[name].dtype == float and not codes(written)
+            values = clinical[name] if numeric else group(written)
             scans[name] = values.loc[lines]
             if values.dtype != float:
-                note_gaps(cells.loc[kept], missing.get(name, ()), self.findings)
+                note_gaps(written.loc[kept], missing.get(name, ()), self.findings)
         groups = list(own.groups)
         headers = {"scanner": [image.scanner for image in images], "series": [image.description for image in images]}
         for name, texts in headers.items():
