@@ -380,7 +380,7 @@ class _FakeRun:
                 ],
                 "kept": {"scans": len(self.scans), "subjects": len(self.labels), "slices": 4 * len(self.scans)},
                 "folds": [
-                    {"fold": k, **{c: int(((self.fold == k) & (self.labels == n)).sum()) for n, c in numbered}}
+                    {"fold": k, "subjects": {c: int((self.labels[self.fold == k] == n).sum()) for n, c in numbered}}
                     for k in range(max(self.folds, 5))
                 ],
             },

@@ -16,7 +16,7 @@ from fusekit.bundle.format import DESCRIPTION, FORMAT, WEIGHTS, read_description
 from fusekit.bundle.patients import Part, names_of, one_patient, slices_of
 from fusekit.bundle.weights import rebuild
 from fusekit.data import ClinicalEncoding, Pixels, SlicePolicy
-from fusekit.disk import checksum_of, signed, write_json, write_tensors
+from fusekit.disk import checksum_of, refuse_changed, signed, write_json, write_tensors
 from fusekit.errors import DataError, UnknownName, first_ten
 from fusekit.evaluation.predictions import probabilities_of, with_probabilities
 from fusekit.evaluation.rule import Level, Rule
@@ -232,6 +232,7 @@ def load(folder: str | Path) -> Bundle:
         UnknownName: a plugin that its model needs is not installed.
     """
     folder = bundle_folder(folder)
+    refuse_changed(folder.parent, folder.name)
     known = read_description(folder)
     try:
         model = rebuild(lambda: build_from(known.model), folder / WEIGHTS, folder / DESCRIPTION, known.weights)
@@ -239,7 +240,7 @@ def load(folder: str | Path) -> Bundle:
         plugins = known.provenance.get("plugins", [])
         made_with = ", ".join(sorted({f"{p['distribution']} {p['version']}" for p in plugins}))
         raise UnknownName(f"{folder}: {error}\nThe bundle was made with the plugins of {made_with}.") from error
-    encoding = ClinicalEncoding.from_json(known.clinical) if known.clinical else None
+    encoding = known.encoding
     if encoding and len(encoding.features) != model.description["columns"]:
         raise DataError(
             f"{folder / DESCRIPTION}: clinical has {len(encoding.features)} inputs, and model.columns is "

@@ -10,7 +10,7 @@ from annotated_types import Ge, MinLen
 from pydantic import JsonValue, with_config
 from typing_extensions import TypedDict
 
-from fusekit.data import Pixels, SlicePolicy
+from fusekit.data import ClinicalEncoding, Pixels, SlicePolicy
 from fusekit.data.clinical.column import ColumnJson
 from fusekit.disk import CLOSED, DIGEST, OPEN, read_json, signed
 from fusekit.errors import DataError
@@ -74,8 +74,12 @@ class TrainedConfig(TypedDict, total=False):
     options: dict[str, dict[str, JsonValue]]
 
 
+class _TrainedClass(TypedDict):
+    subjects: Count
+
+
 class _TrainedData(TypedDict, total=False):
-    train: dict[str, dict[str, Count]]  # class -> ``subjects`` and other counts
+    train: dict[str, _TrainedClass]  # by class
 
 
 class _TrainedEvaluation(TypedDict, total=False):
@@ -142,10 +146,18 @@ class _Common:
             raise DataError("classes has the same name twice.")
         if (self.clinical is None) != (self.model["recipe"]["encoder"] is None):
             raise DataError("clinical and model.recipe.encoder belong together; one of them is null.")
+        _ = self.encoding  # whose columns are checked when they are made
+        if len({(row["level"], row["metric"]) for row in self.metrics}) < len(self.metrics):
+            raise DataError("metrics has a row of the same level and metric twice.")
         if not self.pixels.std > 0:
             raise DataError(f"pixels.std is {self.pixels.std:g}, a number above 0 is expected.")
         if self.image_size ** (3 if self.slices.plane == "volume" else 2) > LARGEST_IMAGE:
             raise DataError(f"image_size is {self.image_size}, which is more than this FuseKit reads.")
+
+    @property
+    def encoding(self) -> ClinicalEncoding | None:
+        """The clinical columns; None if the model reads none."""
+        return ClinicalEncoding.from_json(self.clinical) if self.clinical else None
 
 
 @with_config(CLOSED)

@@ -12,6 +12,19 @@ from fusekit.errors import DataError, first_ten
 
 #: Columns of FuseKit's own tables, in any case: a group or an input with such a name would be lost among them.
 OURS = frozenset({"scan", "subject", "image", "mask", "label", "fold", "slice", "row"})
+#: Words in the name of a column whose numbers are names: a band of sites is no group.
+_CODES = {"batch", "center", "centre", "clinic", "device", "hospital", "manufacturer", "operator", "phase", "reader"}
+_CODES |= {"scanner", "site", "siteid", "station", "vendor", "ward"}
+
+
+def words_of(name: str) -> set[str]:
+    """The words in a column's name, in lower case."""
+    return set(re.findall(r"[^\W_]+", name.lower()))
+
+
+def holds_codes(name: str) -> bool:
+    """Whether a column's numbers are names, as its own name says."""
+    return not _CODES.isdisjoint(words_of(name))
 
 
 @dataclass(frozen=True, slots=True)

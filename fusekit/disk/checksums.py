@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from fusekit.disk.files import regular, write_json
@@ -44,8 +44,18 @@ def seal(folder: Path, name: str, files: Iterable[Path] | None = None) -> None:
     write_json(folder / SEAL, signed({"folder": name, "files": sums}))
 
 
-def refuse_damaged(folder: Path, way_out: str) -> None:
-    """Refuse a sealed folder with a changed or missing file, or in another's place; ``way_out`` is a sentence."""
+def refuse_changed(run: Path, within: str = ".") -> None:
+    """Refuse changed files right in ``within``, a part of a run, where it is sealed: older runs are not."""
+    if (run / SEAL).exists():
+        way_out = f"Put it back, or run again. If you mean it to be so, delete {run / SEAL}: then nothing is compared."
+        refuse_damaged(run, way_out, within)
+
+
+def refuse_damaged(folder: Path, way_out: str, within: str | None = None) -> None:
+    """Refuse a sealed folder with a changed or missing file, or in another's place; ``way_out`` is a sentence.
+
+    With ``within`` only the files right in that part of it are looked at.
+    """
     path = folder / SEAL
     try:
         known = json.loads(path.read_bytes())
@@ -54,11 +64,13 @@ def refuse_damaged(folder: Path, way_out: str) -> None:
     except (ValueError, RecursionError):
         known = None
     changed = f"was changed or damaged after it was written. {way_out}"
-    if not isinstance(known, dict) or signed(known) != known:
+    if not isinstance(known, dict) or signed(known) != known or not isinstance(known.get("files"), dict):
         raise DataError(f"{path} {changed}")
-    if known["folder"] not in ("", folder.name):
-        raise DataError(f"{folder} is another folder's content: {known['folder']} was written there. {way_out}")
+    if known.get("folder") not in ("", folder.name):
+        raise DataError(f"{folder} is another folder's content: {known.get('folder')} was written there. {way_out}")
     for name, expected in known["files"].items():
+        if within not in (None, PurePosixPath(name).parent.as_posix()):
+            continue
         if not (folder / name).is_file():
             raise DataError(f"{folder / name} is missing. {way_out}")
         if checksum_of(folder / name) != expected:

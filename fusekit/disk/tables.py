@@ -24,10 +24,13 @@ if TYPE_CHECKING:
 Schema: TypeAlias = Mapping[str, type[int] | type[float] | type[bool] | type[str]]
 #: What a cell holds -> its spelling, and its name in messages. Python's own ``float`` would take ``1_0`` for 10.
 _CELLS: Mapping[type, tuple[re.Pattern[str], str]] = {
-    int: (re.compile(r"[-+]?[0-9]+"), "a whole number"),
+    int: (re.compile(r"[-+]?[0-9]{1,19}"), "a whole number below 2^63"),
     float: (re.compile(r"[-+]?([0-9]+\.?[0-9]*(e[-+]?[0-9]+)?|inf)|nan|", re.IGNORECASE), "a number"),
     bool: (re.compile("True|False"), "True or False"),
 }
+
+#: What to do about a changed table.
+AGAIN = "The file is not as FuseKit wrote it: get it again, or run again."
 
 
 def table_bytes(table: pd.DataFrame) -> bytes:
@@ -59,6 +62,8 @@ def read_written(source: Path | bytes, schema: Schema, where: str = "") -> pd.Da
     except ValueError as error:  # not UTF-8, empty, or with more cells in a row than there are columns
         raise DataError(f"{where} is no table that FuseKit wrote: {error}.") from error
     names = cells.iloc[0].fillna("").tolist()
+    if twice := [name for k, name in enumerate(names) if name in names[:k]]:
+        raise DataError(f"{where}, line 1: the column {twice[0]!r} is there twice. {AGAIN}")
     cells = cells.iloc[1:].reset_index(drop=True).set_axis(names, axis=1)
     columns = [_typed(cells.iloc[:, k], schema, where) for k in range(len(names))]
     return pd.concat(columns, axis=1)
@@ -71,11 +76,10 @@ def _typed(cells: pd.Series, schema: Schema, where: str) -> pd.Series:
         return cells
     spelling, what = _CELLS[kind]
     wrong = ~cells.fillna("").str.fullmatch(spelling)
+    if kind is int:
+        wrong |= ~cells.mask(wrong, "0").map(int).between(-(2**63), 2**63 - 1)
     if wrong.any():
         row = int(wrong.to_numpy().argmax())
         held = "is empty" if cells.isna()[row] else f"is {cells[row]!r}"
-        raise DataError(
-            f"{where}, line {row + 2}, column {name!r}: the cell {held}, and {what} is expected. The file is not as "
-            "FuseKit wrote it: get it again, or run again."
-        )
+        raise DataError(f"{where}, line {row + 2}, column {name!r}: the cell {held}, and {what} is expected. {AGAIN}")
     return cells == "True" if kind is bool else cells.astype(kind)

@@ -13,8 +13,8 @@ POSITIVE = 1
 #: The smallest probability whose logarithm is taken: single precision rounds what is closer to 1 to certainty.
 SMALLEST = 2.0**-24
 
-#: Rounding may take a probability so far beyond 0 or 1.
-ROUNDING = 1e-6
+#: Rounding may take a probability so far beyond 0 or 1, and what people round their sums so far from 1.
+ROUNDING, SUM_ROUNDING = 1e-6, 0.01
 
 
 def prediction_table(rows: pd.DataFrame, probabilities: np.ndarray) -> pd.DataFrame:
@@ -42,17 +42,29 @@ def probabilities_of(table: pd.DataFrame) -> np.ndarray:
     """Probabilities (N, K) of a predictions table.
 
     Raises:
-        DataError: one is not a number between 0 and 1; the message names the subject.
+        DataError: one is not a number between 0 and 1, or those of a row do not add up to 1; the message names the
+            subject.
     """
     names = probability_columns(table)
     found = table[names].to_numpy(dtype=float)
     wrong = np.argwhere(~((found >= -ROUNDING) & (found <= 1 + ROUNDING)))  # a NaN is neither
     if len(wrong):
         row, k = wrong[0]
-        line = table.iloc[row]
-        where = ", ".join(f"{name} {line[name]}" for name in ("subject", "scan", "slice", "fold") if name in line)
         raise DataError(
-            f"{names[k]} of {where or f'row {row}'} is {found[row, k]:g}, which is not a probability"
+            f"{names[k]} of {_place(table, row)} is {found[row, k]:g}, which is not a probability"
             f" ({len(np.unique(wrong[:, 0]))} of {len(table)} rows). Did training diverge? Nothing is called there."
         )
+    total = found.sum(axis=1)
+    off = np.flatnonzero(np.abs(total - 1) > SUM_ROUNDING)
+    if len(off):
+        raise DataError(
+            f"{names[0]} to {names[-1]} of {_place(table, off[0])} add up to {total[off[0]]:g} and not to 1"
+            f" ({len(off)} of {len(table)} rows). Give the probability of every class."
+        )
     return found
+
+
+def _place(table: pd.DataFrame, row: int) -> str:
+    line = table.iloc[row]
+    said = ", ".join(f"{name} {line[name]}" for name in ("subject", "scan", "slice", "fold") if name in line)
+    return said or f"row {row}"

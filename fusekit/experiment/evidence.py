@@ -19,6 +19,7 @@ from fusekit.report.evidence import Arm, Evidence
 from fusekit.report.kept import PAGE, computed, fingerprint, is_current, keep
 from fusekit.report.measures import measured
 from fusekit.report.run import Run
+from fusekit.report.soundness import refuse_unsound
 
 
 def gather_evidence(runs: Sequence[Run], out: Path | None = None) -> Evidence:
@@ -31,14 +32,8 @@ def gather_evidence(runs: Sequence[Run], out: Path | None = None) -> Evidence:
     if not runs:
         raise DataError("A report needs at least one run folder.")
     for run in runs:
-        path, said = run.folder / "manifest.json", run.manifest.get("task")
-        for name in ("title", "classes"):
-            if not isinstance(said, dict) or name not in said:
-                raise DataError(
-                    f"{path} has no task.{name}: an older FuseKit wrote it. Run it again with --config {path}, or load "
-                    "it in Python."
-                )
-        _ = run.metrics, run.predictions, run.validation, run.history, run.ablations  # all that a report reads is there
+        refuse_unsound(run)
+        _ = run.history  # all that a report reads is there
         _refuse_other_cohort(runs[0], run)
     _refuse_other_folds(runs)
     arms = _arms(runs)

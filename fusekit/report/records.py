@@ -10,8 +10,9 @@ from typing_extensions import TypedDict
 
 from fusekit.bundle.format import Count, PluginJson, RuleJson, TrainedConfig
 from fusekit.disk.schema import OPEN
+from fusekit.evaluation.aggregation import Aggregate
 
-_Digits: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,6}$")]
+_Digits: TypeAlias = Annotated[str, StringConstraints(pattern=r"^(0|[1-9][0-9]{0,5})$")]
 Score: TypeAlias = Annotated[float, AllowInfNan(True)] | None  # NaN is what older versions wrote for null
 _Amount: TypeAlias = Annotated[int, Ge(0)] | None
 
@@ -41,9 +42,10 @@ class _Model(TypedDict, total=False):
 
 
 class _Evaluation(TypedDict, total=False):
-    aggregate: str
+    aggregate: Aggregate
     threshold: str
-    thresholds: dict[_Digits, dict[str, float]] | None
+    thresholds: dict[_Digits, dict[str, float]]
+    temperatures: dict[_Digits, float]
     validation: float | None
 
 
@@ -57,11 +59,16 @@ class _Dropped(_Amounts, total=False):
     reason: Required[str]
 
 
+class _Dealt(TypedDict):
+    fold: Count
+    subjects: dict[str, Count]  # by class
+
+
 class _Flow(TypedDict, total=False):
     found: _Amounts | None
     dropped: list[_Dropped]
     kept: _Amounts | None
-    folds: list[dict[str, Count]]  # ``fold`` is its number, the other names are classes, with their subjects
+    folds: list[_Dealt | dict[str, Count]]  # older runs wrote ``fold`` and the classes side by side
 
 
 class _Finding(TypedDict):
@@ -136,7 +143,7 @@ class Compared(TypedDict):
 
 
 class _Score(TypedDict):
-    level: str
+    level: Literal["slice", "subject"]
     metric: str
     value: Score
     low: Score

@@ -21,7 +21,7 @@ from safetensors.torch import load_file
 import fusekit
 from fusekit import Run
 from fusekit.data import Cohort, Pixels, SlicePolicy, cut, read
-from fusekit.disk import signed
+from fusekit.disk import seal, signed
 from fusekit.errors import DataError, UnknownName
 from fusekit.models import build
 from tests.hostile import changed
@@ -235,6 +235,18 @@ def test_damaged_bundles_are_refused_by_name(damaged: Path) -> None:
         fusekit.load(damaged)
     with pytest.raises(DataError, match="is not a bundle"):
         fusekit.load(damaged / "nowhere")
+
+
+@pytest.mark.parametrize("inside", ["bundle", "."])
+def test_a_bundle_in_a_sealed_run_is_the_one_that_was_sealed(damaged: Path, inside: str) -> None:
+    seal(damaged.parent, "")
+    given = damaged.parent / "bundle" if inside == "bundle" else damaged.parent
+    assert len(fusekit.load(given).classes) == 2
+    (damaged.parent / "table.csv").write_text("which a model does not depend on")
+    content = json.loads((damaged / "bundle.json").read_text()) | {"task": {"title": "Another question"}}
+    (damaged / "bundle.json").write_text(json.dumps(signed(content)))
+    with pytest.raises(DataError, match=r"bundle\.json was changed or damaged after it was written\. Put it back"):
+        fusekit.load(given)
 
 
 def test_weights_that_were_changed_are_refused(damaged: Path) -> None:

@@ -62,7 +62,7 @@ def test_a_table_without_rows_keeps_its_columns_and_types() -> None:
 
 @pytest.mark.parametrize("cell", ["1_0", "1.0", "", "x", "٣", "0x1"])
 def test_a_cell_of_another_type_is_refused_with_its_place(cell: str) -> None:
-    with pytest.raises(DataError, match=r"some\.csv, line 3, column 'row': the cell is .* a whole number is expected"):
+    with pytest.raises(DataError, match=r"some\.csv, line 3, column 'row': the cell is .* a whole number below"):
         read_written(f"row,subject\n1,a\n{cell},b\n".encode(), SCHEMA, "some.csv")
 
 

@@ -88,6 +88,7 @@ def test_runs_with_other_labels_or_folds_are_refused(tmp_path: Path, column: str
     subject = table.loc[table[column] != value, "subject"].iloc[0]
     table.loc[table["subject"] == subject, column] = value
     table.to_csv(second.folder / "predictions.csv", index=False)
+    (second.folder / "cohort.csv").unlink()  # which would contradict it
     with pytest.raises(DataError, match=f"the {column} of {subject}, with the same seed 0"):
         gather_evidence([first, Run(second.folder)])
 
@@ -96,6 +97,8 @@ def test_runs_that_tested_other_subjects_are_refused(tmp_path: Path) -> None:
     first, second = runs_in(tmp_path, arms=["concat", "rbca"])
     table = second.predictions
     table[table["subject"] != "S003"].to_csv(second.folder / "predictions.csv", index=False)
+    scores = [{**row, "subjects": 39} for row in second.metrics.to_dict("records")]
+    (second.folder / "metrics.json").write_text(json.dumps({"scores": scores}))
     with pytest.raises(DataError, match="the tested subjects: only one of them has S003"):
         gather_evidence([first, Run(second.folder)])
 

@@ -22,6 +22,7 @@ from fusekit.data import ClinicalEncoding, Column, Pixels, SlicePolicy
 from fusekit.disk import checksum_of
 from fusekit.errors import DataError, FusekitError
 from fusekit.evaluation import Rule
+from fusekit.evaluation.cohorts.shift import clinical_shift, summary
 from fusekit.experiment.evidence import gather_evidence
 from fusekit.experiment.external.plan import ask
 from fusekit.models import build
@@ -80,7 +81,11 @@ def test_any_value_anywhere_in_a_bundle_is_refused_or_harmless(bundle: Path) -> 
         path.write_text(text)
         with bounded(200 * MB):
             try:
-                predicted = fusekit.load(bundle)(clinical=dict(patients.iloc[0]))
+                shipped = fusekit.load(bundle)
+                predicted = shipped(clinical=dict(patients.iloc[0]))
+                assert shipped.encoding is not None
+                other = shipped.encoding.parse(pd.concat([patients] * 3, ignore_index=True), "other")
+                assert len(summary(clinical_shift(shipped.encoding, other, pd.Series(list("abc"))))) >= 1
                 ask(bundle, None, None, {}, (), "none", None)
             except FusekitError as error:
                 said.append(str(error))
@@ -103,6 +108,23 @@ MESSAGES: list[tuple[str, Any, str]] = [
     ("model.columns", 10**12, "larger model than the weights are of"),
     ("model.recipe.options.encoder.hidden", [10**7], "model"),
     ("clinical.columns", [], "clinical"),
+    ("clinical.columns.1.shares", [1.0], r"column 'SEX' has not one of shares for each category"),
+    ("clinical.columns.1.shares", [1.5, -0.5], r"columns\[1\]\.shares\[0\] is the number 1\.5"),
+    ("clinical.columns.1.categories", ["f", "f"], "column 'SEX' has a category twice"),
+    ("clinical.columns.0.observed", [0, 0], r"columns\[0\]\.observed\[1\] is the number 0"),
+    ("clinical.columns.0.observed", [4, 3], "column 'AGE' was observed in more scans than there were"),
+    ("clinical.columns.0.observed", [0, 3], "column 'AGE' has seen or shares, and no value was observed"),
+    ("clinical.columns.0.observed", [10**400, 10**400], r"columns\[0\]\.observed\[1\]"),
+    ("clinical.columns.0.seen", [60, 50], "column 'AGE' has in seen a lowest value above the highest"),
+    ("clinical.columns.1.name", "AGE", "clinical columns have one name: AGE"),
+    ("provenance.data.train.CN", {}, r"provenance\.data\.train\.CN\.subjects is missing"),
+    ("provenance.data.train.CN.subjects", -1, r"provenance\.data\.train\.CN\.subjects is the number -1"),
+    (
+        "metrics",
+        [dict.fromkeys(("level", "metric"), "a") | dict.fromkeys(("value", "low", "high")) | {"rows": 1, "subjects": 1}]
+        * 2,
+        "metrics has a row of the same level and metric twice",
+    ),
     ("provenance", DEEP, "recursion limit"),
 ]
 

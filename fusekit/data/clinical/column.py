@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, NotRequired, Self
 
 import numpy as np
 import pandas as pd
-from annotated_types import Gt
+from annotated_types import Ge, Gt, Le
 from typing_extensions import TypedDict
 
 from fusekit.data.clinical.tables import is_missing, place, to_number
@@ -33,8 +33,9 @@ class ColumnJson(TypedDict):
     scale: Annotated[float, Gt(0)]
     seen: tuple[float, float] | None
     masked: bool
-    observed: NotRequired[tuple[int, int] | None]  # not in older bundles
-    shares: NotRequired[list[float]]
+    # The next are not in older bundles.
+    observed: NotRequired[tuple[Annotated[int, Ge(0)], Annotated[int, Ge(1), Le(2**53)]] | None]
+    shares: NotRequired[list[Annotated[float, Ge(0), Le(1)]]]
     levels: NotRequired[list[float]]
 
 
@@ -50,6 +51,18 @@ class EncodedColumn:
     observed: tuple[int, int] | None = None  # training scans that had a value, and all; None in older bundles
     shares: tuple[float, ...] = ()  # of each category in training; empty for numbers, and in older bundles
     levels: tuple[float, ...] = ()  # a few training values to try; empty for categories, and in older bundles
+
+    def __post_init__(self) -> None:
+        count, total = self.observed or (1, 1)
+        for wrong, what in (
+            (len(set(self.categories)) < len(self.categories), "has a category twice"),
+            (self.shares and len(self.shares) != len(self.categories), "has not one of shares for each category"),
+            (self.seen and self.seen[0] > self.seen[1], "has in seen a lowest value above the highest"),
+            (count > total, "was observed in more scans than there were (observed)"),
+            (not count and (self.seen or self.shares), "has seen or shares, and no value was observed"),
+        ):
+            if wrong:
+                raise DataError(f"The column {self.name!r} {what}.")
 
     @classmethod
     def fit(cls, values: pd.Series, column: Column) -> Self:

@@ -10,6 +10,7 @@ import pandas as pd
 from fusekit.data.clinical.column import EncodedColumn
 from fusekit.data.clinical.tables import require_columns
 from fusekit.data.cohort import Column, Finding
+from fusekit.errors import DataError, first_ten
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,11 @@ class ClinicalEncoding:
     """
 
     columns: tuple[EncodedColumn, ...]
+
+    def __post_init__(self) -> None:
+        names = pd.Index([column.name for column in self.columns])
+        if names.has_duplicates:
+            raise DataError(f"clinical columns have one name: {first_ten(names[names.duplicated()])}.")
 
     @classmethod
     def fit(cls, values: pd.DataFrame, columns: Sequence[Column]) -> Self:

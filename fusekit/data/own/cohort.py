@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from fusekit.data.cohort import Cohort, Column, Finding
-from fusekit.data.own.columns import classes_of, group, note_gaps, typed
+from fusekit.data.own.columns import classes_of, codes, group, note_gaps, typed
 from fusekit.data.own.description import Named, OwnData, columns_of
 from fusekit.data.own.ids import named_images, scan_ids
 from fusekit.data.own.images import Matches, match_images, open_series
@@ -67,10 +67,12 @@ class _Reader(Reading):
         scans = scans.assign(image=paths.to_numpy(), label=labels.loc[lines].astype(int).to_numpy())
         missing = {column.name: column.missing for column in own.columns}
         for name in own.groups:
-            values = clinical[name] if name in clinical and clinical[name].dtype == float else group(joined.cells(name))
+            written = joined.cells(name)
+            numeric = name in clinical and clinical[name].dtype == float and not codes(written)
+            values = clinical[name] if numeric else group(written)
             scans[name] = values.loc[lines]
             if values.dtype != float:
-                note_gaps(joined.cells(name).loc[kept], missing.get(name, ()), self.findings)
+                note_gaps(written.loc[kept], missing.get(name, ()), self.findings)
         groups = list(own.groups)
         headers = {"scanner": [image.scanner for image in images], "series": [image.description for image in images]}
         for name, texts in headers.items():

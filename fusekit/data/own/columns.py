@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from fusekit.data.clinical.tables import MISSING, is_missing, to_number
-from fusekit.data.cohort import Column, Finding
+from fusekit.data.cohort import Column, Finding, holds_codes
 from fusekit.data.own.attributes import CODES, NOTHING, Known
 from fusekit.data.own.description import OwnColumn
 from fusekit.data.own.join import Joined
@@ -24,6 +24,8 @@ _UNDETECTED = frozenset({"undetectable", "undetected", "not detected", "negative
 _BOUND = re.compile(r"([<>\u2264\u2265])\s*=?\s*(.+)")
 _CODE = re.compile(r"[-+]?[0-9]+(\.[0-9]+|,[0-9]{1,2})?", re.ASCII)
 _DASHES = frozenset({"-", "--", "/"})
+#: As people do not write numbers: as such, different codes could become one.
+_CODE = re.compile(r"[+-]?0\d.*|\d+[eE]\d+|\d{16,}")
 
 
 def classes_of(
@@ -114,11 +116,15 @@ def typed(
     return [(each, joined.spread(values, part, rows).astype(float)) for each, values in read]
 
 
+def codes(cells: pd.Series) -> bool:
+    """Whether cells are names, whatever they look like: the column's name says so, or one (``01``, ``1e3``) does."""
+    return holds_codes(str(cells.name)) or bool(cells.str.fullmatch(_CODE).any())
+
+
 def group(cells: pd.Series) -> pd.Series:
     """A column that describes scans: numbers if all its cells are and many differ, else text; None where missing."""
     with suppress(DataError):
-        numbers = to_number(cells, "")
-        if numbers.nunique() > 10:
+        if not codes(cells) and (numbers := to_number(cells, "")).nunique() > 10:
             return numbers
     return cells.astype(object).where(~is_missing(cells), None)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
+from fusekit.data.cohort import holds_codes, words_of
 from fusekit.evaluation.metrics.metric import Metric
 from fusekit.evaluation.predictions import POSITIVE, probability_columns
 from fusekit.evaluation.rule import Rule
@@ -18,9 +18,6 @@ UNKNOWN, OTHERS = "not known", " others"
 
 #: A variable of numbers is cut into bands if it has more values than this.
 FEW = 8
-
-#: Words in the name of a variable whose numbers are names: a band of sites is no group.
-CODES = frozenset({"site", "siteid", "center", "centre", "hospital", "scanner", "device", "manufacturer", "phase"})
 
 #: Of names, so many groups at most: the largest, and the rest together.
 MOST = 12
@@ -78,7 +75,7 @@ def grouped(values: pd.Series, variable: str) -> pd.Series:
 
     Ages are cut into decades from five to five, as tables of patients do ("65-74"); other numbers with more than eight
     values into three bands of equally many subjects, unless they are the numbers of sites or scanners. Of more than
-    twelve names the largest groups are kept, and the others joined. What is missing is "not known".
+    twelve names the largest groups are kept, and the others joined. What is missing or infinite is "not known".
 
     Args:
         values: numbers if the type is a number's, else names, whatever they look like: a run reads its ``cohort.csv``
@@ -88,9 +85,9 @@ def grouped(values: pd.Series, variable: str) -> pd.Series:
     Returns:
         Ordered categories, of which each has a subject.
     """
-    words = set(re.findall(r"[^\W_]+", variable.lower()))
-    if pd.api.types.is_numeric_dtype(values) and not CODES & words and values.nunique() > FEW:
-        bands = _decades(values) if "age" in words else _thirds(values)
+    values = values.replace([np.inf, -np.inf], np.nan)
+    if pd.api.types.is_numeric_dtype(values) and not holds_codes(variable) and values.nunique() > FEW:
+        bands = _decades(values) if "age" in words_of(variable) else _thirds(values)
         texts, order = bands.astype(object), list(bands.cat.categories[bands.cat.categories.isin(bands.dropna())])
     else:
         texts = _largest(values.map(_text).where(values.notna()))
@@ -118,9 +115,13 @@ def _decades(ages: pd.Series) -> pd.Series:
 
 def _thirds(numbers: pd.Series) -> pd.Series:
     """Three bands of equally many, named by the lowest and highest value inside; fewer where values repeat."""
-    bands = pd.qcut(numbers, 3, labels=False, duplicates="drop")
+    bands = pd.qcut(numbers.rank(), 3, labels=False, duplicates="drop")  # ranks: quantiles of huge numbers overflow
     limits = numbers.groupby(bands).agg(["min", "max"])
-    names = {band: " to ".join(dict.fromkeys((f"{low:.4g}", f"{high:.4g}"))) for band, low, high in limits.itertuples()}
+    for digits in (4, 17):
+        texts = [dict.fromkeys(f"{limit:.{digits}g}" for limit in pair) for _, *pair in limits.itertuples()]
+        names = dict(zip(limits.index, map(" to ".join, texts), strict=True))
+        if len(set(names.values())) == len(names):
+            break
     return pd.Series(pd.Categorical(bands.map(names), categories=list(names.values()), ordered=True), numbers.index)
 
 

@@ -118,7 +118,7 @@ def _category(column: EncodedColumn, observed: pd.Series, row: Mapping[str, Any]
 def _difference(delta: float, ratio: float, row: Mapping[str, Any]) -> dict[str, float]:
     """Glass's delta and its limits: both means vary, and so does the training deviation that it is measured in."""
     trained, subjects = float(row["training_scans"]), float(row["subjects"])
-    half = _normal(LEVEL) * float(np.sqrt(1 / trained + ratio**2 / subjects + delta**2 / (2 * trained)))
+    half = _normal(LEVEL) * float(np.sqrt(1 / trained + ratio * (ratio / subjects) + delta * (delta / (2 * trained))))
     return {"difference": delta, "low": delta - half, "high": delta + half, "sd_ratio": ratio}
 
 

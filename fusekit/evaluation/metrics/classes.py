@@ -15,7 +15,7 @@ from fusekit.evaluation.thresholds import most_probable
 class Proportion(Metric, ABC):
     """A share of the rows that count; its interval is Wilson's, with the subjects that count as sample size."""
 
-    of_calls = True
+    of_calls, limits = True, (0, 1)
 
     @abstractmethod
     def counted(self, labels: np.ndarray, called: np.ndarray) -> np.ndarray:
@@ -84,7 +84,7 @@ class BalancedAccuracy(Metric):
     title = "balanced accuracy"
     definition = "mean over classes of correct calls / rows of the class"
     empty = "NaN if any class is empty"
-    of_calls = True
+    of_calls, limits = True, (0, 1)
 
     def value(self, labels: np.ndarray, probabilities: np.ndarray) -> float:
         """Each class counts alike, however many rows it has."""

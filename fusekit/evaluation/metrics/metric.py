@@ -43,6 +43,8 @@ class Metric(ABC):
     empty: str  # what it returns when a class is empty
     #: Scores rank within the subjects of one model: it is taken within each fold and averaged over folds.
     within_folds: bool = False
+    #: Below and above which it never is.
+    limits: tuple[float, float] = (-np.inf, np.inf)
     #: It depends on calls alone: a threshold other than one half changes it.
     of_calls: bool = False
 

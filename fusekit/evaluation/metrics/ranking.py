@@ -13,7 +13,7 @@ from fusekit.evaluation.predictions import POSITIVE
 
 
 class _Area(Metric):
-    within_folds = True
+    within_folds, limits = True, (0, 1)
 
     @abstractmethod
     def _sides(self, labels: np.ndarray, classes: int) -> tuple[np.ndarray, int]:

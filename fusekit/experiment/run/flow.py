@@ -40,5 +40,6 @@ def flow(cohort: Cohort, rows: pd.DataFrame, folds: pd.Series, classes: Sequence
     dealt = []
     for fold in sorted(set(folds)):
         own = labels[folds.index[folds == fold]]
-        dealt.append({"fold": int(fold), **{name: int((own == label).sum()) for label, name in enumerate(classes)}})
+        counts = {name: int((own == label).sum()) for label, name in enumerate(classes)}
+        dealt.append({"fold": int(fold), "subjects": counts})
     return {"found": {"scans": scans, "subjects": subjects}, "dropped": dropped, "kept": kept, "folds": dealt}

@@ -35,7 +35,7 @@ class _Facts(TypedDict, total=False):
     """``explanation.json``."""
 
     plane: str
-    target: Annotated[int, Ge(0)]
+    target: Annotated[int, Ge(0)] | None  # null where each slice is explained by what it is called
     injector: bool
 
 
@@ -69,7 +69,7 @@ class Explained:
         file, facts = folder / "explanation.json", dict[str, Any]()
         if file.exists():
             facts = dict(read_json(file, _Facts))
-        target = facts.get("target", 1)  # none where each slice is explained by what it is called
+        target = facts.get("target", 1)
         if target is not None and target >= len(evidence.classes):
             raise DataError(f"{file}: target is {target}, of {len(evidence.classes)} classes.")
         # Folders of older runs do not say whether the orientation was read: then nothing is said of sides.

@@ -38,7 +38,9 @@ def _amounts(counts: Mapping[str, Any]) -> str:
 
 
 def _fold(entry: Mapping[str, Any], classes: Sequence[str], tested: Collection[int]) -> dict[str, Any]:
-    number, counts = int(entry["fold"]), {name: int(entry.get(name) or 0) for name in classes}
+    dealt = entry.get("subjects")
+    dealt = dealt if isinstance(dealt, Mapping) else entry  # older runs wrote the classes beside the fold
+    number, counts = int(entry["fold"]), {name: int(dealt.get(name) or 0) for name in classes}
     return {
         "name": f"Fold {number + 1}",
         "subjects": counted(sum(counts.values()), "subject"),

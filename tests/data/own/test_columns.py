@@ -119,6 +119,20 @@ def test_groups_are_numbers_where_they_measure_and_text_where_they_name() -> Non
     assert group(labels("1", "2", "", "1")).tolist() == ["1", "2", None, "1"]
 
 
+@pytest.mark.parametrize(
+    ("name", "codes"),
+    [
+        ("ward no", ["01", "1", *map(str, range(2, 13))]),
+        ("room", [f"{n:02}" for n in range(1, 13)]),
+        ("room", [f"1e{n}" for n in range(12)]),
+        ("room", [f"900719925474099{n}" for n in range(12)]),
+        ("Site", [str(n) for n in range(1, 13)]),
+    ],
+)
+def test_codes_that_look_like_numbers_stay_as_they_are_written(name: str, codes: list[str]) -> None:
+    assert group(labels(*codes).rename(name)).tolist() == codes
+
+
 def test_a_column_decides_the_label_if_values_and_classes_go_together_one_to_one() -> None:
     label = pd.Series([0, 1] * 6)
     assert decides(pd.Series(["n", "y"] * 6), label)

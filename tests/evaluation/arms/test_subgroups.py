@@ -88,6 +88,23 @@ def test_ages_are_cut_into_decades_and_other_numbers_into_thirds() -> None:
     assert list(thirds.cat.categories) == ["1 to 3.318", "4.091 to 6.409", "7.182 to 9.5", "not known"]
 
 
+@pytest.mark.parametrize("variable", ["age", "x", "site"])
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        [np.inf] * 5 + [-np.inf] * 5 + [float(n) for n in range(20)],
+        [20200101.0 + n for n in range(30)],
+        [1e308, -1e308] * 5 + [float(n) for n in range(20)],
+    ],
+)
+def test_everybody_is_in_one_group_whatever_the_numbers(variable: str, numbers: list[float]) -> None:
+    groups = grouped(pd.Series(numbers), variable)
+    assert groups.notna().all()
+    finite = np.isfinite(numbers)
+    assert ((groups == "not known") == ~finite).all()
+    assert groups[finite].nunique() >= 2
+
+
 def test_few_numbers_and_texts_are_groups_as_they_are() -> None:
     assert list(grouped(pd.Series([3.0, 1.0, 10.0, np.nan]), "SITE").cat.categories) == ["1", "3", "10", "not known"]
     assert list(grouped(pd.Series(["b", "a", None, "10"]), "SITE").cat.categories) == ["10", "a", "b", "not known"]

@@ -10,6 +10,7 @@ import pytest
 from scipy.stats import beta
 
 from fusekit.data import ClinicalEncoding, Column
+from fusekit.data.clinical.column import EncodedColumn
 from fusekit.evaluation.cohorts.shift import SHIFT, clinical_shift, summary
 
 AGE = Column("AGE", unit="years", source="demographics.csv: age")
@@ -34,6 +35,12 @@ def _row(name: str, values: pd.DataFrame, encoding: ClinicalEncoding = ENCODING,
     table = clinical_shift(encoding, values, _people(values), **given)  # type: ignore[arg-type]
     row: pd.Series = table.set_index("column").T[name]
     return row
+
+
+def test_a_spread_near_zero_does_not_overflow() -> None:
+    column = EncodedColumn(Column("x"), fill=0.5, scale=1e-200, seen=(0.0, 1.0), observed=(5, 5))
+    table = clinical_shift(ClinicalEncoding((column,)), pd.DataFrame({"x": [0.0, 9.0]}), pd.Series(["a", "b"]))
+    assert table["verdict"].item().endswith("higher")
 
 
 def test_a_number_by_hand() -> None:

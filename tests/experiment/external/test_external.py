@@ -91,7 +91,7 @@ def test_the_folder_is_a_run_that_tested_everybody(external: Run, other: Cohort)
     assert manifest["evaluation"]["folds"] == manifest["config"]["folds"] == 1
     assert manifest["config"]["options"]["synthetic"] == OTHER["synthetic"]
     assert manifest["flow"]["kept"]["subjects"] == predictions["subject"].nunique()
-    assert sum(manifest["flow"]["folds"][0][name] for name in other.classes) == predictions["subject"].nunique()
+    assert sum(manifest["flow"]["folds"][0]["subjects"].values()) == predictions["subject"].nunique()
     metrics = {name: catalog().metrics.get(name)() for name in AdniAdTask.metrics}
     expected = score(predictions, metrics)
     np.testing.assert_allclose(external.metrics["value"].astype(float), expected["value"], rtol=1e-12)

@@ -15,6 +15,7 @@ from fusekit.data import Cohort, Column, Finding, Task, assign_folds
 from fusekit.data.own.task import OwnTask
 from fusekit.experiment.run.flow import flow
 from fusekit.progress import Quiet
+from fusekit.report.page.flow import flow_of
 from fusekit_adni.converter_task import MciConverterTask
 from fusekit_adni.synthetic import download
 from fusekit_adni.task import AdniAdTask
@@ -32,7 +33,7 @@ def counted(cohort: Cohort, folds: int = 2) -> dict[str, Any]:
         assert found["found"][kind] == found["kept"][kind] + sum(entry[kind] or 0 for entry in found["dropped"]), kind
     assert found["kept"]["slices"] == 3 * len(cohort.scans)
     for label, name in enumerate(cohort.classes):
-        assert sum(fold[name] for fold in found["folds"]) == (cohort.subjects == label).sum()
+        assert sum(fold["subjects"][name] for fold in found["folds"]) == (cohort.subjects == label).sum()
     items = [item for finding in cohort.findings if finding.dropped for item in finding.items]
     assert len(set(items)) == len(items)  # nobody is counted twice
     assert not set(items) & set(cohort.scans.index)
@@ -238,8 +239,18 @@ def test_the_parts_of_a_flow() -> None:
             {"reason": "people who said no", "code": "refused", "scans": None, "subjects": 1},
         ],
         "kept": {"scans": 4, "subjects": 4, "slices": 5},
-        "folds": [{"fold": 0, "no": 1, "yes": 1}, {"fold": 1, "no": 1, "yes": 1}],
+        "folds": [{"fold": 0, "subjects": {"no": 1, "yes": 1}}, {"fold": 1, "subjects": {"no": 1, "yes": 1}}],
     }
+
+
+@pytest.mark.parametrize("names", [("fold", "subjects"), ("subjects", "fold"), ("found", "name")])
+def test_classes_may_be_called_as_the_parts_of_a_flow(names: tuple[str, str]) -> None:
+    rows, folds = pd.DataFrame({"subject": ["p"], "scan": ["a"]}), pd.Series({"p": 0, "q": 0, "r": 1, "s": 1})
+    shown = flow_of(flow(by_hand(), rows, folds, names), names, {1})
+    assert shown is not None
+    assert [fold["name"] for fold in shown["folds"]] == ["Fold 1", "Fold 2"]
+    assert [fold["tested"] for fold in shown["folds"]] == [False, True]
+    assert shown["folds"][0]["classes"] == [f"1 {name}" for name in names]
 
 
 def test_what_a_task_does_not_tell_is_said_not_to_be_known() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,17 @@ def write(run: Path, *, injector: bool = True) -> Path:
         kind = np.uint8 if "image" in name else np.float16
         np.save(folder / f"{name}.npy", np.ones((count, SIZE, SIZE), dtype=kind))
     return folder
+
+
+def test_maps_of_the_class_that_each_slice_is_called_are_drawn(tmp_path: Path) -> None:
+    facts = write(tmp_path / "a") / "explanation.json"
+    facts.write_text(json.dumps({**json.loads(facts.read_text()), "target": None, "class": None}))
+    failed: list[str] = []
+    pictures = explanations(replace(evidence(tmp_path, "a"), classes=("CN", "AD", "MCI")), failed.append)
+    assert failed == []
+    assert [picture.name for picture in pictures] == [
+        *("examples-a", "what-if-a-1", "mean-map-a", "attributions-a", "gates-a")
+    ]
 
 
 def evidence(tmp_path: Path, *arms: str) -> Evidence:

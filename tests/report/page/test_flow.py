@@ -12,7 +12,8 @@ FLOW = {
         {"reason": "not counted", "code": "x", "scans": None, "subjects": None},
     ],
     "kept": {"scans": 180, "subjects": 120, "slices": 1800},
-    "folds": [{"fold": 0, "CN": 12, "AD": 12}, {"fold": 1, "CN": 12, "AD": 11}],
+    # The first as older runs have it.
+    "folds": [{"fold": 0, "CN": 12, "AD": 12}, {"fold": 1, "subjects": {"CN": 12, "AD": 11}}],
 }
 
 
