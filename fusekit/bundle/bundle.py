@@ -13,14 +13,15 @@ import torch
 from torch import Tensor
 
 from fusekit.bundle.format import DESCRIPTION, FORMAT, WEIGHTS, read_description
+from fusekit.bundle.forward import logits, of_tensors
 from fusekit.bundle.patients import Part, names_of, one_patient, slices_of
 from fusekit.bundle.weights import rebuild
 from fusekit.data import ClinicalEncoding, Pixels, SlicePolicy
 from fusekit.disk import checksum_of, refuse_changed, signed, write_json, write_tensors
-from fusekit.errors import DataError, UnknownName, first_ten
+from fusekit.errors import DataError, UnknownName
 from fusekit.evaluation.predictions import probabilities_of, with_probabilities
 from fusekit.evaluation.rule import Level, Rule
-from fusekit.models import FusionModel, build_from, channels_last, weights_channels_last
+from fusekit.models import FusionModel, channels_last, weights_channels_last
 from fusekit.models.memory_format import placed, torch_device
 
 #: Slices per forward pass of a prediction; the same everywhere, so that the same slice gets the same number.
@@ -48,7 +49,7 @@ class Bundle:
     its model, whose weights are laid out for convolutions when the bundle is made.
 
     Args:
-        model: in evaluation mode.
+        model: predicts in evaluation mode, whichever it is in.
         classes: ``classes[k]`` is what the k-th probability is of.
         encoding: clinical columns to model input; None if the model reads none.
         slices: which slices of a volume it was trained on.
@@ -88,16 +89,10 @@ class Bundle:
             Probabilities (B, K) of tensors; of files, the table of slices of ``predict``.
 
         Raises:
-            DataError: as ``predict``; or a probability is not a number.
+            DataError: as ``predict``; tensors are of other shapes or types; or a probability is not a number.
         """
-        given = [value for value in (image, clinical) if value is not None]
-        if given and all(isinstance(value, Tensor) for value in given):
-            with torch.inference_mode():
-                probabilities = self.model(image, clinical).softmax(dim=1)
-            if not probabilities.isfinite().all():
-                rows = (~probabilities.isfinite().all(dim=1)).nonzero().flatten().tolist()
-                raise DataError(f"The model gives no numbers for rows {first_ten(rows)}; are there any in the input?")
-            return probabilities
+        if isinstance(image, Tensor) or isinstance(clinical, Tensor):
+            return of_tensors(self.model, self.image_size, image, clinical)
         return self.predict(one_patient(image, clinical, mask)).slices
 
     def predict(
@@ -193,7 +188,7 @@ class Bundle:
                     image = channels_last(self.pixels.to_tensor(images[start : start + BATCH], device))
                 if model.reads_clinical:
                     columns = torch.from_numpy(clinical[start : start + BATCH]).to(device)
-                parts.append(model(image, columns).cpu().double().softmax(dim=1).numpy())
+                parts.append(logits(model, self.image_size, image, columns).cpu().double().softmax(dim=1).numpy())
         return np.concatenate(parts)
 
     def save(self, folder: Path) -> None:
@@ -235,7 +230,7 @@ def load(folder: str | Path) -> Bundle:
     refuse_changed(folder.parent, folder.name)
     known = read_description(folder)
     try:
-        model = rebuild(lambda: build_from(known.model), folder / WEIGHTS, folder / DESCRIPTION, known.weights)
+        model = rebuild(known.build, folder / WEIGHTS, folder / DESCRIPTION, known.weights)
     except UnknownName as error:
         plugins = known.provenance.get("plugins", [])
         made_with = ", ".join(sorted({f"{p['distribution']} {p['version']}" for p in plugins}))

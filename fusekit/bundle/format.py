@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
-from annotated_types import Ge, MinLen
-from pydantic import JsonValue, with_config
+from annotated_types import Ge, Le, MinLen
+from pydantic import JsonValue, StringConstraints, with_config
 from typing_extensions import TypedDict
 
 from fusekit.data import ClinicalEncoding, Pixels, SlicePolicy
@@ -15,15 +16,17 @@ from fusekit.data.clinical.column import ColumnJson
 from fusekit.disk import CLOSED, DIGEST, OPEN, read_json, signed
 from fusekit.errors import DataError
 from fusekit.evaluation.aggregation import Aggregate
-from fusekit.evaluation.rule import Rule, Threshold
+from fusekit.evaluation.calibration.reliability import COLDEST, HOTTEST
+from fusekit.evaluation.rule import FOLD, Rule, Threshold
 from fusekit.extension.fusion import SiteKind
+from fusekit.models import FusionModel, build_from
 
 WEIGHTS, DESCRIPTION = "model.safetensors", "bundle.json"
 #: The newest format, which is the one that is written.
 FORMAT = 3
-#: Pixels of one image or volume: 5,792 x 5,792, or 322 x 322 x 322.
-LARGEST_IMAGE = 2**25
 Count: TypeAlias = Annotated[int, Ge(0)]
+Fold: TypeAlias = Annotated[str, StringConstraints(pattern=FOLD)]
+_Share: TypeAlias = Annotated[float, Ge(0), Le(1)]
 
 
 class RecipeJson(TypedDict):
@@ -82,8 +85,22 @@ class _TrainedData(TypedDict, total=False):
     train: dict[str, _TrainedClass]  # by class
 
 
-class _TrainedEvaluation(TypedDict, total=False):
-    thresholds: dict[str, dict[str, float]]  # fold -> level -> threshold
+@with_config(CLOSED)
+class _Levels(TypedDict):
+    slice: _Share
+    subject: _Share
+
+
+Thresholds: TypeAlias = dict[Fold, _Levels]
+Temperatures: TypeAlias = dict[Fold, Annotated[float, Ge(COLDEST), Le(HOTTEST)]]
+
+
+class TrainedEvaluation(TypedDict, total=False):
+    """The calling rule where older versions wrote it, and manifests still do."""
+
+    aggregate: Aggregate
+    thresholds: Thresholds
+    temperatures: Temperatures
 
 
 @with_config(OPEN)
@@ -93,7 +110,7 @@ class Provenance(TypedDict, total=False):
     synthetic: bool
     config: TrainedConfig
     data: _TrainedData
-    evaluation: _TrainedEvaluation
+    evaluation: TrainedEvaluation
     plugins: list[PluginJson]
 
 
@@ -121,13 +138,13 @@ class RuleJson(TypedDict):
     """``Rule.as_json``."""
 
     aggregate: Aggregate
-    thresholds: dict[str, dict[str, float]]
-    temperatures: dict[str, float]
+    thresholds: Thresholds
+    temperatures: Temperatures
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Common:
-    """What every format holds; DataError if parts contradict each other, or its images would not fit into memory."""
+class _Common(ABC):
+    """What every format holds; DataError if parts contradict each other, or its images are too large."""
 
     model: ModelJson
     classes: tuple[str, ...]
@@ -149,10 +166,23 @@ class _Common:
         _ = self.encoding  # whose columns are checked when they are made
         if len({(row["level"], row["metric"]) for row in self.metrics}) < len(self.metrics):
             raise DataError("metrics has a row of the same level and metric twice.")
-        if not self.pixels.std > 0:
-            raise DataError(f"pixels.std is {self.pixels.std:g}, a number above 0 is expected.")
-        if self.image_size ** (3 if self.slices.plane == "volume" else 2) > LARGEST_IMAGE:
-            raise DataError(f"image_size is {self.image_size}, which is more than this FuseKit reads.")
+        self.slices.check_size(self.image_size)
+        rule = self.calling_rule
+        rule.check(len(self.classes))
+        if others := {*rule.thresholds, *rule.temperatures} - {0}:
+            raise DataError(f"the rule is of fold {min(others)}; a shipped model is fold 0.")
+
+    def build(self) -> FusionModel:
+        """Build the model, without its weights; OptionError if it does not read such slices."""
+        model = build_from(self.model)
+        if model.backbone is not None:
+            self.slices.check_backbone(self.model["backbone"], model.backbone.spatial_dims)
+        return model
+
+    @property
+    @abstractmethod
+    def calling_rule(self) -> Rule:
+        """From slices to calls."""
 
     @property
     def encoding(self) -> ClinicalEncoding | None:
@@ -169,8 +199,7 @@ class Format1(_Common):
     weights: str | None = None
 
     @property
-    def calling_rule(self) -> Rule:
-        """From slices to calls."""
+    def calling_rule(self) -> Rule:  # noqa: D102
         provenance = self.provenance
         aggregate = provenance.get("config", {}).get("aggregate", "mean")
         return Rule.from_json({"aggregate": aggregate, **provenance.get("evaluation", {})})
@@ -186,8 +215,7 @@ class Format2(_Common):
     weights: str
 
     @property
-    def calling_rule(self) -> Rule:
-        """From slices to calls."""
+    def calling_rule(self) -> Rule:  # noqa: D102
         return Rule.from_json(self.rule)
 
 

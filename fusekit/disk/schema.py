@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -28,6 +30,7 @@ _EXPECTED = {
     "finite_number": "a finite number",
     "bool_type": "true or false",
     "none_required": "null",
+    "string_pattern_mismatch": "a whole number such as '0' or '12'",
     **dict.fromkeys(("list_type", "tuple_type"), "a list"),
     **dict.fromkeys(("dict_type", "dataclass_type", "arguments_type", "namedtuple_type"), "an object"),
 }
@@ -53,16 +56,25 @@ def parse_json(content: str | bytes, kind: type[T], where: str) -> T:
     from dataclasses import is_dataclass
 
     from pydantic import ValidationError
-    from pydantic_core import from_json
 
     try:
         adapter: TypeAdapter[T] = _adapter(cast("Any", kind))
         value = adapter.validate_json(content, strict=True)
-        return value if is_dataclass(kind) else from_json(content)
+        plain: T = json.loads(content, object_pairs_hook=_once)
+        return value if is_dataclass(kind) else plain
     except ValidationError as error:
         raise DataError(f"{where}: {_sentence(error.errors()[0])}") from error
     except (FusekitError, ValueError, RecursionError) as error:  # a dataclass refuses its values; a number is too long
         raise DataError(f"{where}: {error}") from error
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object; a name that is there twice has two values, of which one would count without a word."""
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        twice, _ = Counter(name for name, _ in pairs).most_common(1)[0]
+        raise DataError(f"the name {twice[:40]!r} is twice in one object. Leave one of them out.")
+    return made
 
 
 @lru_cache
@@ -74,8 +86,8 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 
 def _sentence(error: ErrorDetails) -> str:
     """Such as: classes[1] is a number, text is expected."""
-    steps = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in error["loc"])
-    place, code, value = steps.removeprefix(".") or "it", error["type"], error["input"]
+    steps = "".join(f"[{step}]" if isinstance(step, int) else f".{step[:60]}" for step in error["loc"])
+    place, code, value = steps.removeprefix(".").removesuffix(".[key]") or "it", error["type"], error["input"]
     if code == "json_invalid":
         return f"this is not JSON that FuseKit reads ({error['ctx']['error']})."
     if code in ("missing", "missing_argument", "missing_keyword_only_argument"):

@@ -7,6 +7,7 @@ temperature comes last: it changes the probability that is shown, never the call
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -16,13 +17,15 @@ import pandas as pd
 
 from fusekit.errors import DataError, OptionError
 from fusekit.evaluation.aggregation import AGGREGATIONS
-from fusekit.evaluation.calibration.reliability import apply_temperature, fit_temperature
+from fusekit.evaluation.calibration.reliability import COLDEST, HOTTEST, apply_temperature, fit_temperature
 from fusekit.evaluation.predictions import POSITIVE, probabilities_of, probability_columns, with_probabilities
 from fusekit.evaluation.thresholds import most_probable, recentre, youden
 from fusekit.extension.registry import suggest
 
 Level = Literal["slice", "subject"]
 Threshold = Literal["argmax", "youden"]
+#: A fold's number as text: there is one way to write each.
+FOLD = r"^(0|[1-9][0-9]{0,5})$"
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class Rule:
 
     Raises:
         OptionError: there is no such aggregation.
-        DataError: a threshold does not lie between 0 and 1, or a temperature is not above 0.
+        DataError: a threshold does not lie between 0 and 1, or a temperature not between 0.05 and 20.
     """
 
     aggregate: str = "mean"
@@ -54,8 +57,10 @@ class Rule:
                     f"The thresholds of fold {fold} are {dict(levels)}; a slice and a subject need one between 0 and 1."
                 )
         for fold, temperature in self.temperatures.items():
-            if not 0 < temperature < float("inf"):
-                raise DataError(f"The temperature of fold {fold} is {temperature}; it must be a number above 0.")
+            if not COLDEST <= temperature <= HOTTEST:
+                raise DataError(
+                    f"The temperature of fold {fold} is {temperature}; it must be from {COLDEST:g} to {HOTTEST:g}."
+                )
 
     @classmethod
     def fit(cls, validation: pd.DataFrame, aggregate: str = "mean", threshold: str = "argmax") -> Rule:
@@ -166,11 +171,12 @@ class Rule:
         Calls are made before. A threshold goes with them through ``apply_temperature``.
 
         Raises:
-            DataError: a fold has no temperature.
+            DataError: a fold has no temperature, or a probability is not a number, before or after.
         """
         of_row = _of_folds(self.temperatures, subjects, "temperature")
-        softened = apply_temperature(probabilities_of(subjects), of_row)
-        return with_probabilities(subjects, softened).assign(temperature=of_row)
+        softened = with_probabilities(subjects, apply_temperature(probabilities_of(subjects), of_row))
+        probabilities_of(softened)
+        return softened.assign(temperature=of_row)
 
     def shown_threshold(self, level: Level = "subject") -> float | None:
         """Threshold of a shipped model on the scale of the probabilities that it prints."""
@@ -194,10 +200,16 @@ class Rule:
 
     @classmethod
     def from_json(cls, plain: Mapping[str, Any]) -> Rule:
-        """The way back; other entries are left aside."""
-        thresholds = {int(fold): dict(at) for fold, at in plain.get("thresholds", {}).items()}
-        temperatures = {int(fold): float(at) for fold, at in plain.get("temperatures", {}).items()}
+        """The way back; other entries are left aside. DataError: a name is no fold's."""
+        thresholds = {_fold(name): dict(at) for name, at in plain.get("thresholds", {}).items()}
+        temperatures = {_fold(name): float(at) for name, at in plain.get("temperatures", {}).items()}
         return cls(str(plain.get("aggregate", "mean")), thresholds, temperatures)
+
+
+def _fold(name: str) -> int:
+    if not re.fullmatch(FOLD, name):
+        raise DataError(f"A rule names its folds 0, 1, 2, ...; {name[:40]!r} is none.")
+    return int(name)
 
 
 def _of_folds(values: Mapping[int, float], table: pd.DataFrame, what: str) -> np.ndarray:

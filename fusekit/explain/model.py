@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -10,11 +11,12 @@ import torch
 from torch import Tensor
 
 from fusekit.bundle.bundle import BATCH, Bundle
-from fusekit.models import FusionModel, ImageFeatures, channels_last, weights_channels_last
+from fusekit.models import FusionModel, ImageFeatures, channels_last
+from fusekit.models.memory_format import placed
 
 
 class Predictor:
-    """Probabilities of slices and clinical values, for ``ablate``; the bundle's model is moved to the device.
+    """Probabilities of slices and clinical values, for ``ablate``; the bundle's own model stays as it is.
 
     Args:
         images: that will be predicted with many tables. Where the table changes nothing inside the backbone (no
@@ -23,8 +25,8 @@ class Predictor:
     """
 
     def __init__(self, bundle: Bundle, device: str | torch.device = "cpu", images: np.ndarray | None = None):
-        self.bundle, self.device = bundle, device
-        self.model: FusionModel = weights_channels_last(bundle.model.to(device))
+        self.model: FusionModel = placed(bundle.model, device)
+        self.bundle, self.device = replace(bundle, model=self.model), device
         self._images = images
         reused = images is not None and self.model.backbone is not None and not self.injected
         self._features = tuple(self._features_of(images)) if images is not None and reused else ()

@@ -44,9 +44,11 @@ def torch_device(name: str) -> torch.device:
 
 
 def placed(model: _Module, device: str | torch.device) -> _Module:
-    """The model on a device, its weights laid out like its images: itself where it is so already, or a copy."""
+    """The model on a device, in evaluation mode, weights laid out like its images: itself if it is so, or a copy."""
     there = torch.empty(0, device=device).device  # "cuda" is the present one of several
     weights = (*model.parameters(), *model.buffers())
-    if all(w.device == there and channels_last(w).data_ptr() == w.data_ptr() for w in weights):
+    if all(w.device == there and channels_last(w).data_ptr() == w.data_ptr() for w in weights) and not any(
+        module.training for module in model.modules()
+    ):
         return model
-    return weights_channels_last(deepcopy(model).to(there))
+    return weights_channels_last(deepcopy(model).to(there)).eval()

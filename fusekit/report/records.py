@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Literal, NotRequired, Required, TypeAlias
 
 from annotated_types import Ge
-from pydantic import AllowInfNan, JsonValue, StringConstraints, with_config
+from pydantic import AllowInfNan, JsonValue, with_config
 from typing_extensions import TypedDict
 
-from fusekit.bundle.format import Count, PluginJson, RuleJson, TrainedConfig
+from fusekit.bundle.format import Count, PluginJson, RuleJson, TrainedConfig, TrainedEvaluation
 from fusekit.disk.schema import OPEN
-from fusekit.evaluation.aggregation import Aggregate
 
-_Digits: TypeAlias = Annotated[str, StringConstraints(pattern=r"^(0|[1-9][0-9]{0,5})$")]
 Score: TypeAlias = Annotated[float, AllowInfNan(True)] | None  # NaN is what older versions wrote for null
 _Amount: TypeAlias = Annotated[int, Ge(0)] | None
 
@@ -41,11 +39,8 @@ class _Model(TypedDict, total=False):
     recipe: _Recipe
 
 
-class _Evaluation(TypedDict, total=False):
-    aggregate: Aggregate
+class _Evaluation(TrainedEvaluation, total=False):
     threshold: str
-    thresholds: dict[_Digits, dict[str, float]]
-    temperatures: dict[_Digits, float]
     validation: float | None
 
 

@@ -120,7 +120,11 @@ class Run:
     @property
     def rule(self) -> Rule:
         """How slices become subjects, and what is called."""
-        return Rule.of_manifest(self.manifest)
+        rule = Rule.of_manifest(self.manifest)
+        if rule.thresholds and (without := {*self.predictions["fold"]} - {*rule.thresholds}):
+            path = self.folder / "manifest.json"
+            raise DataError(f"{path}: evaluation.thresholds has none for fold {min(without)}, which was tested.")
+        return rule
 
     @property
     def subjects(self) -> pd.DataFrame:

@@ -213,6 +213,14 @@ def test_a_rule_is_what_its_json_says() -> None:
         ({"temperatures": {"0": 0}}, "temperature of fold 0"),
         ({"temperatures": {"0": float("nan")}}, "temperature of fold 0"),
         ({"temperatures": {"0": float("inf")}}, "temperature of fold 0"),
+        ({"temperatures": {"0": 5e-324}}, "temperature of fold 0 is 5e-324; it must be from 0.05 to 20"),
+        ({"temperatures": {"0": 1e-310}}, "temperature of fold 0"),
+        ({"temperatures": {"00": 1.0}}, "names its folds 0, 1, 2, ...; '00' is none"),
+        *[
+            ({"temperatures": {name: 1.0}}, "is none")
+            for name in ("", "0 ", "-0", "0_0", "1e0", "²", "\u0660", "9" * 5000)
+        ],
+        ({"thresholds": {"abc": {"slice": 0.5, "subject": 0.5}}}, "'abc' is none"),
     ],
 )
 def test_rules_that_cannot_call_are_refused(plain: dict[str, object], message: str) -> None:

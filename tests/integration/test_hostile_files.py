@@ -101,7 +101,12 @@ MESSAGES: list[tuple[str, Any, str]] = [
     ("image_size", "64", r"image_size is the text '64', a whole number is expected"),
     ("image_size", 10**9, "image_size is 1000000000, which is more"),
     ("pixels.std", float("nan"), r"pixels\.std is the number nan, a finite number is expected"),
-    ("pixels.std", 0, r"pixels\.std is 0, a number above 0"),
+    *[
+        ("pixels.std", one, r"pixels\.std is the number .*, (great|less).* than or equal to")
+        for one in (0, 1e-40, 1e308)
+    ],
+    ("pixels.mean", -1e308, r"pixels\.mean is the number -1e\+308, greater than or equal to 0"),
+    ("image_size", 5792, "image_size is 5792, which is more than the 2048 pixels of a slice's edge"),
     ("slices.plane", "diagonal", r"slices\.plane is the text 'diagonal'"),
     ("slices.step", 0, r"slices\.step takes 1 or more, not 0"),
     ("slices.deep", 1, r"slices\.deep is not known"),
@@ -126,6 +131,14 @@ MESSAGES: list[tuple[str, Any, str]] = [
         "metrics has a row of the same level and metric twice",
     ),
     ("provenance", DEEP, "recursion limit"),
+    ("rule.temperatures", {"0": 1e-310}, r"rule\.temperatures\.0 is the number 1e-310, greater than or equal to 0\.05"),
+    ("rule.temperatures", {"00": 1.0}, r"temperatures\.00 is the text '00', a whole number such as '0' or '12'"),
+    ("rule.temperatures", {"9" * 5000: 1.0}, r"temperatures\.9{60} is text"),
+    ("rule.temperatures", {"1": 1.0}, "the rule is of fold 1; a shipped model is fold 0"),
+    ("rule.thresholds", {"0": {"slice": 0.5}}, r"thresholds\.0\.subject is missing"),
+    ("rule.thresholds", {"0": {"slice": 0.5, "subject": 1.0000001}}, "less than or equal to 1"),
+    ("rule.thresholds", {"0": {"slice": 0, "subject": 0, "scan": 0}}, "scan is not known"),
+    *[("provenance.evaluation.temperatures", one, "an object is expected") for one in ("abc", [1], None)],
 ]
 
 
@@ -137,6 +150,13 @@ def test_the_message_names_file_and_place(bundle: Path, place: str, value: Any, 
     with bounded(50 * MB), pytest.raises(DataError, match=message) as caught:
         fusekit.load(bundle)
     assert str(path) in str(caught.value)
+
+
+def test_a_name_that_is_twice_in_an_object_is_refused(bundle: Path) -> None:
+    path = bundle / "bundle.json"
+    path.write_text(path.read_text().replace('"temperatures": {}', '"temperatures": {"0": 1.0, "0": 2.0}'))
+    with pytest.raises(DataError, match=r"bundle\.json: the name '0' is twice in one object"):
+        fusekit.load(bundle)
 
 
 def _rewrite(bundle: Path, change: Callable[[dict[str, torch.Tensor]], object]) -> None:

@@ -35,3 +35,24 @@ def test_tables_of_an_external_validation_keep_the_names_of_classes(class_names:
     assert table is not None
     assert table["class"].tolist() == class_names
     assert table["share"].sum() == 1
+
+
+@pytest.mark.parametrize(
+    ("evaluation", "message"),
+    [
+        *[({"temperatures": wrong}, "an object is expected") for wrong in ("abc", [1], None)],
+        ({"temperatures": {"0": []}}, r"evaluation\.temperatures\.0 is a list, a number is expected"),
+        ({"thresholds": None}, r"evaluation\.thresholds is null"),
+        ({"thresholds": {"²": {}}}, r"evaluation\.thresholds\.² is the text '²', a whole number"),
+        ({"thresholds": {"1": {"slice": 0.5, "subject": 0.5}}}, r"has none for fold 0, which was tested"),
+        ({"aggregate": "mode"}, r"evaluation\.aggregate is the text 'mode'"),
+    ],
+)
+def test_a_rule_that_cannot_call_is_refused_with_its_file(
+    evaluation: dict[str, object], message: str, tmp_path: Path
+) -> None:
+    manifest = {"synthetic": True, "config": {}, "evaluation": evaluation}
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    (tmp_path / "predictions.csv").write_text("row,subject,scan,slice,fold,label,p_0,p_1\n0,a,a,0,0,1,0.5,0.5\n")
+    with pytest.raises(DataError, match=rf"manifest\.json: .*{message}"):
+        _ = Run(tmp_path).rule

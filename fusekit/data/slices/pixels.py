@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import numpy as np
+from annotated_types import Ge, Le
 
 if TYPE_CHECKING:
     import torch
@@ -14,8 +15,8 @@ if TYPE_CHECKING:
 class Pixels(NamedTuple):
     """Mean and standard deviation of the training items' grey levels (0 to 255), fitted on training subjects only."""
 
-    mean: float
-    std: float
+    mean: Annotated[float, Ge(0), Le(255)]
+    std: Annotated[float, Ge(1), Le(255)]
 
     @classmethod
     def fit(cls, images: np.ndarray, rows: np.ndarray) -> Pixels:

@@ -11,6 +11,8 @@ Space = Literal["voxel", "mm", "fraction"]
 Fit = Literal["stretch", "pad"]
 Crop = Literal["none", "brain"]
 Depth = Literal["uint8", "float16"]
+#: The largest image: a slice's height and width, and those of a whole volume, in pixels.
+LARGEST_SLICE, LARGEST_VOLUME = 2048, 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +70,25 @@ class SlicePolicy:
     def axis(self) -> int:
         """The array axis that the plane cuts along; a whole volume is not cut."""
         return ("sagittal", "coronal", "axial").index(self.plane)
+
+    def check_size(self, image_size: int) -> None:
+        """Refuse, by OptionError, images that take minutes and gigabytes each."""
+        kind, most = ("volume", LARGEST_VOLUME) if self.plane == "volume" else ("slice", LARGEST_SLICE)
+        if image_size > most:
+            raise OptionError(f"image_size is {image_size}, which is more than the {most} pixels of a {kind}'s edge.")
+
+    def check_backbone(self, name: str, dims: int) -> None:
+        """Refuse, by OptionError, a backbone that reads volumes where these are slices, or the other way round."""
+        if self.plane == "volume" and dims != 3:
+            raise OptionError(
+                f"slices.plane=volume gives whole volumes, and the backbone {name!r} reads slices. Choose a "
+                "three-dimensional backbone (--backbone r3d_18), or a plane: sagittal, coronal or axial."
+            )
+        if self.plane != "volume" and dims != 2:
+            raise OptionError(
+                f"the backbone {name!r} reads whole volumes, and slices.plane={self.plane} gives slices. Add "
+                "-o slices.plane=volume, or choose a two-dimensional backbone."
+            )
 
     def as_json(self) -> dict[str, Any]:
         """For manifests and bundles; ``SlicePolicy(**it)`` is the way back."""

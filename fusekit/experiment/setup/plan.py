@@ -93,6 +93,7 @@ def make_plan(config: Settings) -> Plan:
     if plan.training.warmup >= config.epochs:
         raise OptionError(f"training.warmup={plan.training.warmup:g} leaves none of {config.epochs} epochs.")
     open_trackers(config)
+    plan.slices.check_size(config.image_size)
     Rule(config.aggregate).check(len(task.classes))
     if config.threshold == "youden" and len(task.classes) > 2:
         raise OptionError(f"--threshold youden parts two classes, and {config.task_name} has {len(task.classes)}.")
@@ -105,20 +106,6 @@ def make_plan(config: Settings) -> Plan:
         model = plan.build_model(columns=_COLUMNS)
     dims = 2 if model.backbone is None else model.backbone.spatial_dims
     if model.backbone is not None:
-        _refuse_other_rank(plan, dims)
+        plan.slices.check_backbone(config.backbone, dims)
     check_model(model, (config.image_size,) * dims, partial(plan.build_model, _COLUMNS))
     return plan
-
-
-def _refuse_other_rank(plan: Plan, dims: int) -> None:
-    name, plane = plan.config.backbone, plan.slices.plane
-    if plane == "volume" and dims != 3:
-        raise OptionError(
-            f"slices.plane=volume gives whole volumes, and the backbone {name!r} reads slices. Choose a "
-            "three-dimensional backbone (--backbone r3d_18), or a plane: sagittal, coronal or axial."
-        )
-    if plane != "volume" and dims != 2:
-        raise OptionError(
-            f"the backbone {name!r} reads whole volumes, and slices.plane={plane} gives slices. Add "
-            "-o slices.plane=volume, or choose a two-dimensional backbone."
-        )

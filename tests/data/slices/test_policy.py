@@ -57,3 +57,17 @@ def test_json_is_the_way_there_and_back() -> None:
 def test_what_makes_no_sense_is_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(OptionError, match=message):
         SlicePolicy(**options)
+
+
+@pytest.mark.parametrize(("plane", "most"), [("axial", 2048), ("volume", 256)])
+def test_images_larger_than_any_network_reads_are_refused(plane: Any, most: int) -> None:
+    SlicePolicy(plane=plane).check_size(most)
+    with pytest.raises(OptionError, match=f"image_size is {most + 1}, which is more than the {most} pixels"):
+        SlicePolicy(plane=plane).check_size(most + 1)
+
+
+@pytest.mark.parametrize(("plane", "dims", "other"), [("axial", 2, 3), ("volume", 3, 2)])
+def test_a_backbone_reads_what_the_policy_gives(plane: Any, dims: int, other: int) -> None:
+    SlicePolicy(plane=plane).check_backbone("mine", dims)
+    with pytest.raises(OptionError, match=r"the backbone 'mine' reads .*slices\.plane=|slices\.plane=.*'mine' reads"):
+        SlicePolicy(plane=plane).check_backbone("mine", other)
