@@ -10,11 +10,9 @@ import typer
 from fusekit.cli.options import takes
 from fusekit.experiment.setup.settings import FIELDS
 
-_OTHERS = ("fusion", "baseline", "devices", "nodes")
-
 
 @takes(
-    *(name for name in FIELDS if name not in _OTHERS),
+    *(name for name in FIELDS if name not in ("fusion", "baseline", "devices", "nodes")),
     folds=("Test each of so many folds of subjects once.", "5"),
     validation=("Share of the training subjects set aside to fit temperatures, and thresholds if any, on.", "0.2"),
     out=("Folder of the comparison.", "runs/compare-TASK-KEY, the key being of the settings"),

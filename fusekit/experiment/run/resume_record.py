@@ -19,8 +19,7 @@ from fusekit.training import difference
 def record_of(**asked: Any) -> dict[str, Any]:
     """What is begun, with versions and plugins, as it will be read again."""
     record = {"format": 1, **asked, "versions": manifest.versions(), "plugins": manifest.plugins()}
-    plain: dict[str, Any] = json.loads(json.dumps(record))
-    return plain
+    return dict(json.loads(json.dumps(record)))
 
 
 def begin(path: Path, record: Mapping[str, Any], what: str) -> None:

@@ -7,7 +7,8 @@ import time
 from pathlib import Path
 from typing import Any, Unpack
 
-from fusekit.disk import SEAL, growing, growing_at, new_folder
+from fusekit.disk import SEAL, growing, new_folder
+from fusekit.disk.folders import growing_at
 from fusekit.errors import OptionError, attempt
 from fusekit.experiment.evidence import gather_evidence, write_report
 from fusekit.experiment.not_made import NOT_MADE, note_in

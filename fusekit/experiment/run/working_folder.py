@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from fusekit.data.store.cache import alone
-from fusekit.disk import in_words, make_folder, refuse_damaged, refuse_full, remove_empty
+from fusekit.disk import in_words, refuse_damaged
+from fusekit.disk.folders import make_folder, refuse_full, remove_empty
 from fusekit.errors import DataError, OptionError
 from fusekit.experiment.run.resume_record import begin
 from fusekit.progress import Progress

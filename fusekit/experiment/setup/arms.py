@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
@@ -79,7 +78,7 @@ def named(arm: str) -> Iterator[None]:
 
 
 #: Arm -> part -> names of its options; None where they are not known yet.
-_Has: TypeAlias = Mapping[str, Mapping[str, AbstractSet[str] | None]]
+_Has: TypeAlias = Mapping[str, Mapping[str, frozenset[str] | None]]
 
 
 def _of_arm(

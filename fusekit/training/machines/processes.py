@@ -88,8 +88,7 @@ class Processes:
         summed = torch.tensor(values, dtype=torch.float64)
         with others_watched():
             distributed.all_reduce(summed, group=self.group)
-        added: list[float] = summed.tolist()
-        return added
+        return list(summed.tolist())
 
     def same(self, what: str, value: Any) -> None:
         """Raise a FusekitError unless all have the same."""
