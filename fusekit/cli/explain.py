@@ -6,8 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.table import Table
 
 from fusekit.cli.options import BUNDLE, OUT_OF_RANGE
+from fusekit.disk import new_folder, write_table
+from fusekit.errors import OptionError
+from fusekit.terminal import Terminal, styled
 
 if TYPE_CHECKING:
     from fusekit.bundle.bundle import Bundle
@@ -51,8 +55,6 @@ def explain(
 
     import fusekit
     from fusekit.bundle.patients import one_patient
-    from fusekit.disk import new_folder, write_table
-    from fusekit.errors import OptionError
     from fusekit.explain.patient import explain_patient, parse_asked
     from fusekit.report.explanations.patient import patient_figure
 
@@ -84,10 +86,7 @@ def explain(
 
 
 def _print(bundle: Bundle, found: Patient, out: Path) -> None:
-    from rich.table import Table
-
     from fusekit.cli.console import warn_synthetic
-    from fusekit.terminal import Terminal, styled
 
     console = Terminal()
     if bundle.provenance.get("synthetic"):

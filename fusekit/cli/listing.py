@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+from rich.table import Table
 
 from fusekit.errors import UnknownName
 from fusekit.extension import catalog, suggest
+from fusekit.terminal import Terminal, styled
 
 
 def list_components(
@@ -17,10 +19,6 @@ def list_components(
     names: Annotated[bool, typer.Option("--names", help="Every name of every family too (imports timm).")] = False,
 ) -> None:
     """List tasks, fusions, baselines, backbones, encoders, injectors, heads, metrics and trackers."""
-    from rich.table import Table
-
-    from fusekit.terminal import Terminal, styled
-
     registries = catalog().registries
     if kind is not None and kind not in registries:
         raise UnknownName(f"nothing is called {kind!r} here; {suggest(kind, registries)}")
@@ -46,10 +44,6 @@ def list_components(
 
 def list_plugins() -> None:
     """List the plugins, where they come from and which hooks they implement."""
-    from rich.table import Table
-
-    from fusekit.terminal import Terminal
-
     host = catalog().host
     table = Table("plugin", "distribution", "module", "hooks", box=None, padding=(0, 2))
     for plugin in host.plugins.values():

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fusekit.cli.options import BUNDLE, OUT_OF_RANGE
+from fusekit.disk import table_bytes, write_bytes
+from fusekit.errors import OptionError
+from fusekit.terminal import visible
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,9 +53,6 @@ def predict(
     from fusekit.bundle.patients import one_patient
     from fusekit.cli.console import print_predictions
     from fusekit.data import read_table
-    from fusekit.disk import write_bytes
-    from fusekit.errors import OptionError
-    from fusekit.terminal import visible
 
     if level not in ("subject", "slice"):
         raise OptionError(f"--level takes subject or slice, not {level!r}.")
@@ -87,8 +87,6 @@ def predict(
 
 
 def _text(table: pd.DataFrame, format: Format) -> str:  # noqa: A002 (as above)
-    from fusekit.disk import table_bytes
-
     if format is Format.json:
         return table.to_json(orient="records", indent=2, double_precision=15) + "\n"
     return table_bytes(table).decode()
