@@ -20,8 +20,7 @@ from fusekit.experiment.compare.local import Local, Training
 from fusekit.experiment.compare.slurm import Slurm
 from fusekit.experiment.evidence import gather_evidence, write_report
 from fusekit.experiment.run.finish import finish
-from fusekit.experiment.run.resume_record import begin, identity_of, record_of, refuse_other_data
-from fusekit.experiment.run.working_folder import take_over
+from fusekit.experiment.run.working_folder import begin, identity_of, record_of, refuse_other_data, take_over
 from fusekit.experiment.setup.arms import LAUNCHER, arms_of, named
 from fusekit.experiment.setup.gathered import Gathered, gather, report
 from fusekit.experiment.setup.given import Given, merge, read_config

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from fusekit.errors import FusekitError, Interrupted, OptionError
@@ -77,9 +76,7 @@ class Followers:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._trackers and not self._ended:
             with suppress(FusekitError):  # the error that ended the run is the one to be read
                 self.run_ended(None)
