@@ -10,6 +10,8 @@ import typer
 from fusekit.cli.options import takes
 from fusekit.experiment.setup.settings import FIELDS
 
+_ARMS: Any = {"metavar": "A,B,...", "rich_help_panel": "Model"}
+
 
 @takes(
     *(name for name in FIELDS if name not in ("fusion", "baseline", "devices", "nodes")),
@@ -21,18 +23,10 @@ from fusekit.experiment.setup.settings import FIELDS
 def compare(
     given: dict[str, Any],
     fusion: Annotated[
-        str,
-        typer.Option(
-            metavar="A,B,...", help="Fusions to compare: image-only,clinical-only,concat,rbca.", rich_help_panel="Model"
-        ),
+        str, typer.Option(help="Fusions to compare: image-only,clinical-only,concat,rbca.", **_ARMS)
     ] = "",
     baseline: Annotated[
-        str,
-        typer.Option(
-            metavar="A,B,...",
-            help="Classical models of the clinical table beside them: logistic,gbdt.",
-            rich_help_panel="Model",
-        ),
+        str, typer.Option(help="Classical models of the clinical table beside them: logistic,gbdt.", **_ARMS)
     ] = "",
     seeds: Annotated[
         int, typer.Option(help="Repeat everything so often, with folds and initialisation of its own.")
