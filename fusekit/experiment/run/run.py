@@ -15,7 +15,7 @@ from fusekit.experiment.not_made import NOT_MADE, note_in
 from fusekit.experiment.run import working_folder as working
 from fusekit.experiment.run.finish import BUNDLE, finish
 from fusekit.experiment.run.fold import train_fold
-from fusekit.experiment.run.launch import announce, assist, launched
+from fusekit.experiment.run.launch import assist, launched
 from fusekit.experiment.setup.gathered import gather, report
 from fusekit.experiment.setup.given import Given, merge, read_config
 from fusekit.experiment.setup.manifest import peak_memory_mib
@@ -122,7 +122,8 @@ def _run(plan: Plan, work: Path, target: Path, progress: Progress, followers: Fo
             working.take_over(path)
     if done := len(parts) - len(todo):
         progress.say(f"{done} of {len(parts)} trainings are finished already and are kept")
-    announce(plan.processes, gathered, [(fold, growing_at(path)) for path, fold in todo.items()])
+    plan.processes.from_first(lambda: [(fold, str(growing_at(path))) for path, fold in todo.items()])  # see ``assist``
+    plan.processes.same("data", gathered.fingerprint)
     for path, fold in todo.items():
         label = "all subjects" if fold is None else f"fold {fold + 1}/{config.folds}"
         within = Within(progress, label) if len(parts) > 1 else progress
