@@ -54,7 +54,6 @@ def losses(
     totals: np.ndarray | float = 0.0
     for held in range(folds):
         tested = fold == held
-        offered = fitted(~tested, tested)
-        here = [log_loss(labels[tested], each, weights[tested]) for each in offered]
+        here = [log_loss(labels[tested], each, weights[tested]) for each in fitted(~tested, tested)]
         totals = totals + np.asarray(here) * weights[tested].sum()
     return np.asarray(totals / weights.sum())

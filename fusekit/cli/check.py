@@ -91,8 +91,7 @@ def check(
         counts = cohort.subjects.map(dict(enumerate(cohort.classes))).value_counts()
         people = ", ".join(f"{counts[name]} {name}" for name in cohort.classes)
         text = f": {len(cohort.scans)} scans of {counts.sum()} subjects ({people}), "
-        columns = f"{len(cohort.columns)} clinical columns"
-        console.print(styled((config.task_name, "bold"), ", ", kind, text, columns))
+        console.print(styled((config.task_name, "bold"), ", ", kind, text, f"{len(cohort.columns)} clinical columns"))
         print_findings(gathered.findings, config.allow, console)
         warnings = sum(finding.severity == "warning" for finding in gathered.findings)
         verdict = ("refused", "bold red") if refused else ("nothing is refused", "bold green")

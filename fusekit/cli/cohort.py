@@ -60,8 +60,7 @@ def print_cohort(done: Described, out: Path | None, console: Console) -> None:
             console.print(f"  and {len(done.differences) - len(shown)} more; {rest}")
         for remark in done.remarks:
             console.print(f"note: {remark}", soft_wrap=True)
-        style = "bold red" if done.differences else "bold green"
-        console.print(done.verdict, style=style, soft_wrap=True)
+        console.print(done.verdict, style="bold red" if done.differences else "bold green", soft_wrap=True)
     if out is not None:
         files = sorted(path.name for path in out.iterdir())
         console.print(styled("\nThe recipe lies in ", (out, "bold"), f": {', '.join(files)}"), soft_wrap=True)

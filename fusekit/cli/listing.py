@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
@@ -26,15 +26,13 @@ def list_components(
     for title, registry in registries.items():
         if kind not in (None, title):
             continue
-        table = Table(
-            title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2), show_header=False
-        )
+        style: Any = {"title_justify": "left", "title_style": "bold", "box": None, "padding": (0, 2)}
+        table = Table(title=title, show_header=False, **style)
         for name in registry.names():
             entry = registry.entries[name]
             table.add_row(name, entry.summary, styled((entry.plugin.name, "dim")))
         for family in registry.families.values():
-            owner = styled((family.plugin.name, "dim"))
-            table.add_row(styled((family.name, "italic")), family.summary, owner)
+            table.add_row(styled((family.name, "italic")), family.summary, styled((family.plugin.name, "dim")))
         console.print(table)
         if names:
             for family in registry.families.values():

@@ -60,8 +60,7 @@ def read_written(source: Path | bytes, schema: Schema, where: str = "") -> pd.Da
         raise DataError(f"{where} is no table that FuseKit wrote: {error}.") from error
     names = cells.iloc[0].fillna("").tolist()
     cells = cells.iloc[1:].reset_index(drop=True).set_axis(names, axis=1)
-    columns = [_typed(cells.iloc[:, k], schema, where) for k in range(len(names))]
-    return pd.concat(columns, axis=1)
+    return pd.concat([_typed(cells.iloc[:, k], schema, where) for k in range(len(names))], axis=1)
 
 
 def _typed(cells: pd.Series, schema: Schema, where: str) -> pd.Series:

@@ -85,7 +85,7 @@ def gather(config: Settings, task: Task, slices: SlicePolicy, progress: Progress
     if stop:
         refuse(findings, config.allow)
     store = build_store(cohort.scans, slices, config.image_size, cache_folder("slices"), progress)
-    findings = (*findings, *store.findings, *audit_images(cohort, task, store))
+    findings += (*store.findings, *audit_images(cohort, task, store))
     if stop:
         refuse(findings, config.allow)
     return Gathered(cohort, folds, store, findings)

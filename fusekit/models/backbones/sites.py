@@ -144,8 +144,7 @@ def _choose(net: nn.Module, units: Sequence[str], kind: SiteKind, watch: _Watch)
         return [unit for unit in solid if unit in watch.channels][:1]
     chosen = []
     for unit in solid:
-        blocks = [block for block in _blocks(net, unit) if block in watch.channels]
-        chosen += blocks or [unit]
+        chosen += [block for block in _blocks(net, unit) if block in watch.channels] or [unit]
     return chosen
 
 

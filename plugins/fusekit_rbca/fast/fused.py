@@ -48,8 +48,7 @@ def norm_relu_attend(norm: nn.Module, reduced: Tensor, condition: Tensor, half: 
     if not _covered(norm, reduced, condition):
         return attend(relu(norm(reduced), inplace=True), condition, half)
     assert isinstance(norm, _PLAIN_NORMS)
-    inputs = (reduced, norm.weight, norm.bias, condition)
-    fused: Tensor = _NormReluAttend.apply(*inputs, half, _statistics(norm))
+    fused: Tensor = _NormReluAttend.apply(reduced, norm.weight, norm.bias, condition, half, _statistics(norm))
     return fused
 
 
