@@ -1,7 +1,5 @@
 """Choose an option within the training subjects: folds that share no subject, each subject counted alike."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 

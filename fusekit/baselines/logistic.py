@@ -1,7 +1,5 @@
 """Logistic regression on the encoded clinical values."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

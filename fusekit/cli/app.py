@@ -1,7 +1,5 @@
 """The application: the bundled commands, those of plugins, and how errors end."""
 
-from __future__ import annotations
-
 import errno
 import os
 import sys

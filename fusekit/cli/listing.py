@@ -1,7 +1,5 @@
 """``fusekit list`` and ``fusekit plugins``: what is installed. Neither imports torch."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 import typer

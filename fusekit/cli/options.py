@@ -1,7 +1,5 @@
 """Settings as options of commands: a command lists those that it takes, and ``Settings`` says what each is."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import fields

@@ -1,7 +1,5 @@
 """``fusekit predict``."""
 
-from __future__ import annotations
-
 import sys
 from enum import StrEnum
 from pathlib import Path

@@ -4,8 +4,6 @@ Slices of one person look alike. If they are dealt to training and test one by o
 and recall the label, and it can do so with labels that mean nothing (Wen 2020, Yagis 2021).
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Options of components: the keyword-only parameters of their factory, checked and converted by annotation."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable, Mapping
 from contextlib import suppress

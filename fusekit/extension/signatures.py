@@ -1,7 +1,5 @@
 """The options of a component, read off its source: a mistyped option is refused without importing torch."""
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Callable
 from functools import cache

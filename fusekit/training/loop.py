@@ -1,7 +1,5 @@
 """The training loop, on Lightning Fabric."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from functools import partial
 

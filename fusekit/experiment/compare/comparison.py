@@ -1,7 +1,5 @@
 """Several arms on the same folds, stores and seeds: one run folder each, and the report that sets them side by side."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import shutil

@@ -1,7 +1,5 @@
 """From the folders of its folds to a finished run."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from collections.abc import Mapping, Sequence

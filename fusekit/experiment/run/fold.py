@@ -1,7 +1,5 @@
 """One fold: what is fitted on its training subjects, and what that says about the others."""
 
-from __future__ import annotations
-
 import shutil
 import time
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A run in several processes: the first leads, and the others take their share of each of its trainings."""
 
-from __future__ import annotations
-
 import json
 import logging
 import os

@@ -1,7 +1,5 @@
 """One run, from a folder of scans to a folder of results."""
 
-from __future__ import annotations
-
 import shutil
 import time
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A run or comparison that is not finished: where it works, alone; what was begun, so that only that is resumed."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from collections.abc import Iterator, Mapping

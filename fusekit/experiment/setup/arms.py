@@ -1,7 +1,5 @@
 """The arms of a comparison: one set of settings each, alike in all but what is trained and options of its own."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeAlias

@@ -1,7 +1,5 @@
 """From a configuration to a cohort, and from a cohort to a recipe that others can rebuild it by."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Mapping

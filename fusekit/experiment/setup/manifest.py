@@ -1,7 +1,5 @@
 """What a run was made of: enough to run it again, and to see what changed if it comes out otherwise."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import platform

@@ -1,7 +1,5 @@
 """Who follows a run: every plugin that implements the hooks, and the trackers that ``--track`` names."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """Where a network can be changed: found by running it once and watching which modules read what."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """Any timm network whose stages pass maps on."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any, Literal, Self
 

@@ -1,7 +1,5 @@
 """torchvision's video ResNets as backbones of whole volumes: depth stands where films have time."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from torch import Tensor, nn

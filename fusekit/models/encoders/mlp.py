@@ -1,7 +1,5 @@
 """Plain clinical encoders."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 from typing import Literal
 

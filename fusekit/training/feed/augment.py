@@ -1,7 +1,5 @@
 """Training images changed at random, on the device: each sample by itself, the same again for the same batch."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, fields
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The state of a training in one file, from which it is resumed as if nothing had happened."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Batch normalisation by the statistics of a whole batch, of which every process has a share."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

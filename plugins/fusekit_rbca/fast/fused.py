@@ -6,8 +6,6 @@ the activation is. And with g = sigmoid(t * GAP(a)), the derivative of the sigmo
 of its argument is sum(dy * a) * g * (1 - g) = sum(dy * y) * (1 - g): nothing is divided by the gate.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch
