@@ -16,9 +16,6 @@ from fusekit.terminal import Terminal, styled
 if TYPE_CHECKING:
     from fusekit.experiment.setup.cohort import Described
 
-#: So many differences are shown; all of them go into differences.csv.
-SHOWN = 20
-
 
 @takes(
     *("data", "out", "recipe", "options"),
@@ -52,7 +49,7 @@ def print_cohort(done: Described, out: Path | None, console: Console) -> None:
         console.print(table)
     if done.theirs is not None:
         console.print()
-        shown = sorted(done.differences, key=lambda difference: difference.subject)[:SHOWN]
+        shown = sorted(done.differences, key=lambda difference: difference.subject)[:20]
         for difference in shown:
             console.print(f"  {difference}", soft_wrap=True)
         if len(done.differences) > len(shown):

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from fusekit.report.run import Run
 
-#: So many clinical columns are shown; shift.csv has all of them.
-SHOWN = 8
 #: One of a column's shares, as shift.csv has them: ``lobular, left 0.250; other 0.750``.
 _SHARE = re.compile(r"(.+?) (\d\.\d{3})(?:; |$)", re.DOTALL)
 
@@ -103,8 +101,9 @@ def _print_shift(summary: list[str], shift: pd.DataFrame, console: Console) -> N
     if not len(order):
         return
     numbers = (Column(name, justify="right", no_wrap=True) for name in ("training", "here", "SDs apart"))
+    # shift.csv has all columns.
     table = Table(Column("column", no_wrap=True), *numbers, "verdict", box=None, padding=(0, 1))
-    for row in known.loc[order].head(SHOWN).fillna({"category": ""}).to_dict("records"):
+    for row in known.loc[order].head(8).fillna({"category": ""}).to_dict("records"):
         cells = [row["column"], *_sides(row), f"{row['difference']:+.2f}", row["verdict"]]
         table.add_row(*map(str, cells))
     console.print(table)

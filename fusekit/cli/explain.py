@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from fusekit.bundle.bundle import Bundle
     from fusekit.explain.patient import Patient
 
-#: Values in the printed table.
-SHOWN = 8
-
 
 def explain(
     bundle: BUNDLE,
@@ -97,7 +94,7 @@ def _print(bundle: Bundle, found: Patient, out: Path) -> None:
         title = f"log odds of {bundle.classes[found.target]}, the largest shares"
         table = Table("column", "value", "adds", title=title)
         order = found.attributions["attribution"].abs().sort_values(ascending=False, kind="stable").index
-        for _, line in found.attributions.loc[order[:SHOWN]].iterrows():
+        for _, line in found.attributions.loc[order[:8]].iterrows():
             table.add_row(line["column"], line["value"] or "missing", f"{line['attribution']:+.4f}")
         console.print(table)
     if found.answers is not None:

@@ -29,10 +29,6 @@ from fusekit.training import Checkpoint, NonFiniteError, SliceDataset, train
 
 #: Folder of a fold's explanations, in the fold's own.
 EXPLANATIONS = "explanations"
-#: Slices per scan in ablations: some thirty passes over all of them would take longer than training.
-ABLATED = 1
-#: So many columns are left out one by one by default; more take longer than a baseline's training.
-FEW_COLUMNS = 20
 #: Gets a sentence on what could not be made.
 Failed = Callable[[str], None]
 #: Notified of every epoch: the part that is trained (``fold-0``), the run where it is being written, epoch, scores.
@@ -177,7 +173,7 @@ def _fit(
             rule=rule,
             seed=config.seed,
             template=plan.task.template,
-            slices=ABLATED,
+            slices=1,  # per scan, in ablations: some thirty passes over all of them would take longer than training
             work=None if config.explain == "full" else quarter,
             seconds=seconds,
             failed=failed,
@@ -214,7 +210,8 @@ def fit_baseline(plan: Plan, gathered: Gathered, sides: Sides, progress: Progres
             rule=rule,
             seed=plan.config.seed,
             reads_image=False,
-            single=None if plan.config.explain == "full" or len(columns) <= FEW_COLUMNS else (),
+            # More columns, left out one by one, take longer than a baseline's training.
+            single=None if plan.config.explain == "full" or len(columns) <= 20 else (),
             progress=progress,
         )
 
