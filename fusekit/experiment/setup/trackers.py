@@ -111,10 +111,8 @@ class Followers:
         for plugin in host.implementing(hook):
             try:
                 host.call(plugin, hook, **arguments)
-            except Interrupted:
-                raise
             except FusekitError as error:  # what a hook raises is always one
-                if hook != "run_ended":
+                if hook != "run_ended" or isinstance(error, Interrupted):
                     raise
                 self.progress.say(f"warning: {' '.join(str(error).split())}. What the run has written is kept.")
         for plugin in trackers.implementing(hook):
