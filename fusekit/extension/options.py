@@ -45,8 +45,7 @@ def option_parameters(factory: Callable[..., Any], withhold: tuple[str, ...] = (
 
 def option_defaults(factory: Callable[..., Any], withhold: tuple[str, ...] = ()) -> dict[str, Any]:
     """Option name -> default value."""
-    target = factory.func if isinstance(factory, partial) else factory
-    parameters = inspect.signature(target).parameters
+    parameters = inspect.signature(factory).parameters
     return {name: parameters[name].default for name in option_parameters(factory, withhold)}
 
 
