@@ -12,7 +12,7 @@ import pytest
 from rich.table import Table
 
 import fusekit
-from fusekit.cli.findings import print_findings
+from fusekit.cli.check import print_findings
 from fusekit.data import Finding
 from fusekit.errors import DataError
 from fusekit.experiment.evidence import gather_evidence

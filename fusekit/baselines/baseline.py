@@ -1,7 +1,5 @@
 """What a classical method on the clinical table owes to a comparison."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 

@@ -90,11 +90,13 @@ class GradientBoosting(Baseline):
     ) -> Any:
         from sklearn.ensemble import HistGradientBoostingClassifier
 
+        columns = [place.column for place in places]
+        categorical = [not column.is_number and len(column.categories) <= _BINS for column in columns]
         model = HistGradientBoostingClassifier(
             max_iter=trees,
             max_bins=_BINS,
             early_stopping=False,  # its own would split by scan, not by subject
-            categorical_features=np.array([*(place.categorical for place in places), False]),
+            categorical_features=np.array([*categorical, False]),
             random_state=seed,
             **self._options,
         )
@@ -110,10 +112,6 @@ class _Place:
 
     column: EncodedColumn
     edges: np.ndarray  # between the bins, ascending
-
-    @property
-    def categorical(self) -> bool:
-        return not self.column.is_number and len(self.column.categories) <= _BINS
 
     def codes(self, cells: pd.Series) -> np.ndarray:
         """Codes (N,), NaN for gaps and for categories that training did not have."""

@@ -1,7 +1,5 @@
 """Choose an option within the training subjects: folds that share no subject, each subject counted alike."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
@@ -54,7 +52,6 @@ def losses(
     totals: np.ndarray | float = 0.0
     for held in range(folds):
         tested = fold == held
-        offered = fitted(~tested, tested)
-        here = [log_loss(labels[tested], each, weights[tested]) for each in offered]
+        here = [log_loss(labels[tested], each, weights[tested]) for each in fitted(~tested, tested)]
         totals = totals + np.asarray(here) * weights[tested].sum()
     return np.asarray(totals / weights.sum())

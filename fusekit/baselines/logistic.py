@@ -1,7 +1,5 @@
 """Logistic regression on the encoded clinical values."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,8 +13,6 @@ from fusekit.errors import OptionError
 
 #: Inverse strengths of the penalty (scikit-learn's C, per subject) that are tried, the strongest penalty first.
 STRENGTHS = tuple(float(10.0**exponent) for exponent in np.arange(-4, 1.5, 0.5))
-#: Where there are too few subjects to choose one.
-_MIDDLE = 0.01
 
 
 class Logistic(Baseline):
@@ -53,7 +49,8 @@ class Logistic(Baseline):
 
         with one_thread():
             found = None if self.strength else losses(path, labels, subjects, self.folds, seed)
-            chosen = self.strength or (_MIDDLE if found is None else STRENGTHS[int(found.argmin())])
+            middle = 0.01  # where there are too few subjects to choose one
+            chosen = self.strength or (middle if found is None else STRENGTHS[int(found.argmin())])
             self._encoding = ClinicalEncoding.fit(values, columns)
             self._model = _fitted(_encoded(self._encoding, values), labels, weights, chosen)
 

@@ -1,7 +1,5 @@
 """The null model: no subject is looked at."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

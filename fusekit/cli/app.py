@@ -1,7 +1,5 @@
 """The application: the bundled commands, those of plugins, and how errors end."""
 
-from __future__ import annotations
-
 import errno
 import os
 import sys
@@ -26,6 +24,7 @@ from fusekit.disk import FULL
 from fusekit.errors import FusekitError, Interrupted, NameTaken, SharedError
 from fusekit.extension import Catalog, catalog
 from fusekit.launch_environment import surroundings
+from fusekit.terminal import Terminal, styled
 
 #: Exit code of what a signal stopped, and what can be resumed: EX_TEMPFAIL of sysexits.h, "try again later".
 STOPPED = 75
@@ -115,8 +114,6 @@ def _mute() -> None:
 
 
 def _print(kind: str, style: str, what: FusekitError) -> None:
-    from fusekit.terminal import Terminal, styled
-
     process = ""
     if rank := surroundings().rank:  # one of several processes that train together
         if isinstance(what, SharedError):

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import time
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.table import Column, Table
 
 from fusekit.errors import DataError, FusekitError, OptionError, UnknownName
+from fusekit.extension import suggest
+from fusekit.terminal import Terminal, in_line, styled
 
 if TYPE_CHECKING:
     from fusekit.data.store.entries import CacheEntry
@@ -33,7 +38,6 @@ def verify_cache(
     """
     from fusekit.data.store.store import SliceStore
     from fusekit.disk import SEAL, refuse_damaged
-    from fusekit.terminal import Terminal, in_line, styled
 
     console, damaged = Terminal(soft_wrap=True), []
     for entry in _chosen([name] if name else []):
@@ -75,10 +79,7 @@ def clear_cache(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Delete slice stores and synthetic cohorts, finished or interrupted. What a running process uses stays."""
-    import time
-
     from fusekit.data.store.entries import KINDS, remove
-    from fusekit.terminal import in_line
 
     if kind not in (None, *KINDS):
         raise OptionError(f"--kind takes one of {', '.join(KINDS)}, not {kind}.")
@@ -105,7 +106,6 @@ def clear_cache(
 
 def _chosen(names: list[str]) -> list[CacheEntry]:
     from fusekit.data.store.entries import cache_entries
-    from fusekit.extension import suggest
 
     entries = cache_entries()
     known = [entry.name for entry in entries]
@@ -116,12 +116,6 @@ def _chosen(names: list[str]) -> list[CacheEntry]:
 
 
 def _print(entries: list[CacheEntry], title: str) -> None:
-    from datetime import datetime
-
-    from rich.table import Column, Table
-
-    from fusekit.terminal import Terminal, in_line, styled
-
     # In 80 columns there is room for name and description only one below the other.
     names = Column("name, and what it is", overflow="fold")
     numbers = (Column(name, justify="right", no_wrap=True) for name in ("size", "items", "last used"))

@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
 
 from fusekit.cli.options import takes
+from fusekit.errors import OptionError
+from fusekit.experiment.setup.settings import Settings
+from fusekit.progress import Bars
+from fusekit.terminal import Terminal, styled
 
 if TYPE_CHECKING:
+    from fusekit.data import Finding
     from fusekit.experiment.demonstrate import Demonstration
-    from fusekit.experiment.setup.settings import Settings
+
+#: Severity -> heading and style, the worst first.
+HEADINGS = {
+    "refusal": ("REFUSED: nothing is trained on this", "bold red"),
+    "warning": ("WARNINGS: this may fool you", "bold yellow"),
+    "note": ("NOTES: how the cohort came about", "bold"),
+}
+#: So many items of a finding are shown; ``--json`` has all of them.
+SHOWN = 10
 
 
 @takes(
@@ -25,7 +44,7 @@ def check(
     task: Annotated[
         str, typer.Argument(help="Task to check, e.g. `adni-ad`; `fusekit list` shows them all.", show_default=False)
     ],
-    json: Annotated[bool, typer.Option("--json", help="Print JSON with every item, for programs.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON with every item, for programs.")] = False,
     demonstrate: Annotated[
         bool,
         typer.Option(
@@ -38,38 +57,25 @@ def check(
 
     The same audit runs before every training, which a refusal stops. Nothing but the slice store is written.
     """
-    from fusekit.errors import OptionError
-    from fusekit.experiment.setup.settings import Settings
-
     if demonstrate:
         from fusekit.experiment.demonstrate import demonstrate as run
-        from fusekit.progress import Bars
-        from fusekit.terminal import Terminal
 
         print_demonstration(run({"task": task, **given}, Bars()), Terminal())
         return
     for name in ("out", "backbone", "epochs", "device"):
         if name in given:
             raise OptionError(f"--{name} belongs to --demonstrate; without it nothing is trained.")
-    _check(Settings.of({"task": task, **given}), json)
+    config = Settings.of({"task": task, **given})
 
-
-def _check(config: Settings, as_json: bool) -> None:
-    """Audit, print, and end with 1 where something is refused."""
     from fusekit.audit import refusals
-    from fusekit.cli.findings import print_findings
     from fusekit.experiment.setup.gathered import gather
     from fusekit.experiment.setup.parts import open_task
-    from fusekit.progress import Bars
-    from fusekit.terminal import Terminal, styled
 
-    task = open_task(config.task, config.options)
-    gathered = gather(config, task, config.slice_policy(task), Bars(), stop=False)
+    opened = open_task(config.task, config.options)
+    gathered = gather(config, opened, config.slice_policy(opened), Bars(), stop=False)
     refused = refusals(gathered.findings, config.allow)
     cohort, synthetic = gathered.cohort, config.data is None
     if as_json:
-        import json
-
         record = {
             "task": config.task,
             "synthetic": synthetic,
@@ -85,8 +91,7 @@ def _check(config: Settings, as_json: bool) -> None:
         counts = cohort.subjects.map(dict(enumerate(cohort.classes))).value_counts()
         people = ", ".join(f"{counts[name]} {name}" for name in cohort.classes)
         text = f": {len(cohort.scans)} scans of {counts.sum()} subjects ({people}), "
-        columns = f"{len(cohort.columns)} clinical columns"
-        console.print(styled((config.task_name, "bold"), ", ", kind, text, columns))
+        console.print(styled((config.task_name, "bold"), ", ", kind, text, f"{len(cohort.columns)} clinical columns"))
         print_findings(gathered.findings, config.allow, console)
         warnings = sum(finding.severity == "warning" for finding in gathered.findings)
         verdict = ("refused", "bold red") if refused else ("nothing is refused", "bold green")
@@ -95,12 +100,29 @@ def _check(config: Settings, as_json: bool) -> None:
         raise typer.Exit(1)
 
 
-def print_demonstration(made: Demonstration, console: Any) -> None:
-    """Print what each split promises, at slice and subject level, with 95 % intervals over subjects."""
-    from rich.table import Table
+def print_findings(findings: Sequence[Finding], allow: Collection[str], console: Console) -> None:
+    """Print findings by severity: code, count, sentence, first items, what to do; notes a line each."""
+    for severity, (heading, style) in HEADINGS.items():
+        own = [finding for finding in findings if finding.severity == severity]
+        if own:
+            console.print(f"\n{heading}", style=style)
+        for finding in own:
+            lines = [styled((finding.code, "bold"), f" ({finding.count}) {finding.message}")]
+            if severity != "note":
+                lines += [styled(f"  · {item}") for item in finding.items[:SHOWN]]
+                if finding.count > SHOWN:
+                    lines.append(styled(f"  · and {finding.count - SHOWN} more"))
+                lines.append(styled("  ", (finding.advice, "italic")))
+            if severity == "refusal":
+                allowed = finding.code in allow
+                way = "allowed by --allow" if allowed else f"to continue all the same: --allow {finding.code}"
+                lines.append(styled(f"  {way}"))
+            console.print(Padding(Text("\n").join(lines), (0, 0, 0, 2)))
 
+
+def print_demonstration(made: Demonstration, console: Console) -> None:
+    """Print what each split promises, at slice and subject level, with 95 % intervals over subjects."""
     from fusekit.cli.console import explained, scored
-    from fusekit.terminal import styled
 
     kind: list[str | tuple[str, str]] = [", ", ("SYNTHETIC cohort", "bold yellow")] if made.synthetic else []
     title = styled("The same model, split in two ways", *kind)

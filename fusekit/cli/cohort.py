@@ -6,17 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.console import Console
+from rich.table import Column, Table
 
 from fusekit.cli.options import takes
+from fusekit.errors import OptionError
+from fusekit.terminal import Terminal, styled
 
 if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
-
     from fusekit.experiment.setup.cohort import Described
-
-#: So many differences are shown; all of them go into differences.csv.
-SHOWN = 20
 
 
 @takes(
@@ -34,9 +32,7 @@ def cohort(
     A recipe lists scans and rules. It holds no images, no values and no labels, only digests, which cannot be compared
     without the same images. With `--recipe` the exit code is 0 if your cohort is identical, and 1 if anything differs.
     """
-    from fusekit.errors import OptionError
     from fusekit.experiment.setup.cohort import describe
-    from fusekit.terminal import Terminal
 
     folders: dict[str, Any] = {name: Path(given[name]) for name in ("data", "out", "recipe") if name in given}
     if not {"out", "recipe"} & set(folders):
@@ -49,13 +45,11 @@ def cohort(
 
 def print_cohort(done: Described, out: Path | None, console: Console) -> None:
     """Print what a cohort holds, what differs from the recipe it was rebuilt by, and where its own recipe lies."""
-    from fusekit.terminal import styled
-
     for table in _tables(done):
         console.print(table)
     if done.theirs is not None:
         console.print()
-        shown = sorted(done.differences, key=lambda difference: difference.subject)[:SHOWN]
+        shown = sorted(done.differences, key=lambda difference: difference.subject)[:20]
         for difference in shown:
             console.print(f"  {difference}", soft_wrap=True)
         if len(done.differences) > len(shown):
@@ -63,8 +57,7 @@ def print_cohort(done: Described, out: Path | None, console: Console) -> None:
             console.print(f"  and {len(done.differences) - len(shown)} more; {rest}")
         for remark in done.remarks:
             console.print(f"note: {remark}", soft_wrap=True)
-        style = "bold red" if done.differences else "bold green"
-        console.print(done.verdict, style=style, soft_wrap=True)
+        console.print(done.verdict, style="bold red" if done.differences else "bold green", soft_wrap=True)
     if out is not None:
         files = sorted(path.name for path in out.iterdir())
         console.print(styled("\nThe recipe lies in ", (out, "bold"), f": {', '.join(files)}"), soft_wrap=True)
@@ -73,8 +66,6 @@ def print_cohort(done: Described, out: Path | None, console: Console) -> None:
 
 def _tables(done: Described) -> list[Table]:
     """Subjects and scans by class, columns by table, findings with counts."""
-    from rich.table import Column, Table
-
     from fusekit.cli.console import titled
     from fusekit.data.recipe.digests import table_of
 

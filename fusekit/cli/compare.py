@@ -1,7 +1,5 @@
 """``fusekit compare``."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,11 +8,11 @@ import typer
 from fusekit.cli.options import takes
 from fusekit.experiment.setup.settings import FIELDS
 
-_OTHERS = ("fusion", "baseline", "devices", "nodes")
+_ARMS: Any = {"metavar": "A,B,...", "rich_help_panel": "Model"}
 
 
 @takes(
-    *(name for name in FIELDS if name not in _OTHERS),
+    *(name for name in FIELDS if name not in ("fusion", "baseline", "devices", "nodes")),
     folds=("Test each of so many folds of subjects once.", "5"),
     validation=("Share of the training subjects set aside to fit temperatures, and thresholds if any, on.", "0.2"),
     out=("Folder of the comparison.", "runs/compare-TASK-KEY, the key being of the settings"),
@@ -23,18 +21,10 @@ _OTHERS = ("fusion", "baseline", "devices", "nodes")
 def compare(
     given: dict[str, Any],
     fusion: Annotated[
-        str,
-        typer.Option(
-            metavar="A,B,...", help="Fusions to compare: image-only,clinical-only,concat,rbca.", rich_help_panel="Model"
-        ),
+        str, typer.Option(help="Fusions to compare: image-only,clinical-only,concat,rbca.", **_ARMS)
     ] = "",
     baseline: Annotated[
-        str,
-        typer.Option(
-            metavar="A,B,...",
-            help="Classical models of the clinical table beside them: logistic,gbdt.",
-            rich_help_panel="Model",
-        ),
+        str, typer.Option(help="Classical models of the clinical table beside them: logistic,gbdt.", **_ARMS)
     ] = "",
     seeds: Annotated[
         int, typer.Option(help="Repeat everything so often, with folds and initialisation of its own.")

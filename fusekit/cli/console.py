@@ -121,8 +121,7 @@ def print_comparison(made: Comparison, console: Console | None = None) -> None:
 
 def warn_synthetic(console: Console) -> None:
     """Say that a model's cohort was invented."""
-    line = "This model was trained on a SYNTHETIC cohort: it knows nothing about patients."
-    console.print(line, style="bold yellow")
+    console.print("This model was trained on a SYNTHETIC cohort: it knows nothing about patients.", style="bold yellow")
 
 
 def print_predictions(bundle: Bundle, slices: pd.DataFrame, subjects: pd.DataFrame) -> None:

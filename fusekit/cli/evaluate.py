@@ -7,19 +7,20 @@ from collections.abc import Hashable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.console import Console
+from rich.table import Column, Table
+from rich.text import Text
 
 from fusekit.cli.options import BUNDLE, takes
+from fusekit.disk import read_json
+from fusekit.extension import catalog
+from fusekit.terminal import Terminal, styled
 
 if TYPE_CHECKING:
     import pandas as pd
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
 
     from fusekit.report.run import Run
 
-#: So many clinical columns are shown; shift.csv has all of them.
-SHOWN = 8
 #: One of a column's shares, as shift.csv has them: ``lobular, left 0.250; other 0.750``.
 _SHARE = re.compile(r"(.+?) (\d\.\d{3})(?:; |$)", re.DOTALL)
 
@@ -44,7 +45,6 @@ def evaluate(
     refused by name.
     """
     from fusekit.experiment.external.external import evaluate as run
-    from fusekit.terminal import Terminal
 
     print_external(run(bundle, task=task, recalibrate=recalibrate, **given), Terminal())
 
@@ -52,9 +52,7 @@ def evaluate(
 def print_external(run: Run, console: Console) -> None:
     """Print the scores on both cohorts, the largest shifts, calibration, and where every file lies."""
     from fusekit.cli.console import print_files
-    from fusekit.disk import read_json
     from fusekit.experiment.external.external import FILES, RECALIBRATED
-    from fusekit.terminal import styled
 
     metrics = read_json(run.folder / "metrics.json", dict[str, Any])
     names = ("shift", "intensity", "prevalence", "calibration", "recalibration")
@@ -80,10 +78,7 @@ def print_external(run: Run, console: Console) -> None:
 
 
 def _scores(title: Text, rows: list[dict[str, Any]]) -> Table:
-    from rich.table import Column, Table
-
     from fusekit.cli.console import explained, scored
-    from fusekit.extension import catalog
 
     own, both = [row for row in rows if row["level"] == "subject"], ("internal", "external")
     counts = {side: own[0][f"{side}_subjects"] for side in both}
@@ -98,8 +93,6 @@ def _scores(title: Text, rows: list[dict[str, Any]]) -> Table:
 
 
 def _print_shift(summary: list[str], shift: pd.DataFrame, console: Console) -> None:
-    from rich.table import Column, Table
-
     console.print("\nClinical columns against training", style="bold")
     for sentence in summary or ["The model reads no clinical columns."]:
         console.print(f"  {sentence}")
@@ -108,8 +101,9 @@ def _print_shift(summary: list[str], shift: pd.DataFrame, console: Console) -> N
     if not len(order):
         return
     numbers = (Column(name, justify="right", no_wrap=True) for name in ("training", "here", "SDs apart"))
+    # shift.csv has all columns.
     table = Table(Column("column", no_wrap=True), *numbers, "verdict", box=None, padding=(0, 1))
-    for row in known.loc[order].head(SHOWN).fillna({"category": ""}).to_dict("records"):
+    for row in known.loc[order].head(8).fillna({"category": ""}).to_dict("records"):
         cells = [row["column"], *_sides(row), f"{row['difference']:+.2f}", row["verdict"]]
         table.add_row(*map(str, cells))
     console.print(table)
@@ -125,7 +119,6 @@ def _sides(row: dict[Hashable, Any]) -> tuple[str, str]:
 
 def _print_calibration(tables: dict[str, pd.DataFrame], applied: dict[str, Any] | None, console: Console) -> None:
     import pandas as pd
-    from rich.table import Column, Table
 
     from fusekit.cli.console import scored
 

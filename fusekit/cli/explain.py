@@ -6,15 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.table import Table
 
 from fusekit.cli.options import BUNDLE, OUT_OF_RANGE
+from fusekit.disk import new_folder, write_table
+from fusekit.errors import OptionError
+from fusekit.terminal import Terminal, styled
 
 if TYPE_CHECKING:
     from fusekit.bundle.bundle import Bundle
     from fusekit.explain.patient import Patient
-
-#: Values in the printed table.
-SHOWN = 8
 
 
 def explain(
@@ -51,8 +52,6 @@ def explain(
 
     import fusekit
     from fusekit.bundle.patients import one_patient
-    from fusekit.disk import new_folder, write_table
-    from fusekit.errors import OptionError
     from fusekit.explain.patient import explain_patient, parse_asked
     from fusekit.report.explanations.patient import patient_figure
 
@@ -84,10 +83,7 @@ def explain(
 
 
 def _print(bundle: Bundle, found: Patient, out: Path) -> None:
-    from rich.table import Table
-
     from fusekit.cli.console import warn_synthetic
-    from fusekit.terminal import Terminal, styled
 
     console = Terminal()
     if bundle.provenance.get("synthetic"):
@@ -98,7 +94,7 @@ def _print(bundle: Bundle, found: Patient, out: Path) -> None:
         title = f"log odds of {bundle.classes[found.target]}, the largest shares"
         table = Table("column", "value", "adds", title=title)
         order = found.attributions["attribution"].abs().sort_values(ascending=False, kind="stable").index
-        for _, line in found.attributions.loc[order[:SHOWN]].iterrows():
+        for _, line in found.attributions.loc[order[:8]].iterrows():
             table.add_row(line["column"], line["value"] or "missing", f"{line['attribution']:+.4f}")
         console.print(table)
     if found.answers is not None:

@@ -1,13 +1,13 @@
 """``fusekit list`` and ``fusekit plugins``: what is installed. Neither imports torch."""
 
-from __future__ import annotations
-
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from rich.table import Table
 
 from fusekit.errors import UnknownName
 from fusekit.extension import catalog, suggest
+from fusekit.terminal import Terminal, styled
 
 
 def list_components(
@@ -17,10 +17,6 @@ def list_components(
     names: Annotated[bool, typer.Option("--names", help="Every name of every family too (imports timm).")] = False,
 ) -> None:
     """List tasks, fusions, baselines, backbones, encoders, injectors, heads, metrics and trackers."""
-    from rich.table import Table
-
-    from fusekit.terminal import Terminal, styled
-
     registries = catalog().registries
     if kind is not None and kind not in registries:
         raise UnknownName(f"nothing is called {kind!r} here; {suggest(kind, registries)}")
@@ -28,15 +24,13 @@ def list_components(
     for title, registry in registries.items():
         if kind not in (None, title):
             continue
-        table = Table(
-            title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2), show_header=False
-        )
+        style: Any = {"title_justify": "left", "title_style": "bold", "box": None, "padding": (0, 2)}
+        table = Table(title=title, show_header=False, **style)
         for name in registry.names():
             entry = registry.entries[name]
             table.add_row(name, entry.summary, styled((entry.plugin.name, "dim")))
         for family in registry.families.values():
-            owner = styled((family.plugin.name, "dim"))
-            table.add_row(styled((family.name, "italic")), family.summary, owner)
+            table.add_row(styled((family.name, "italic")), family.summary, styled((family.plugin.name, "dim")))
         console.print(table)
         if names:
             for family in registry.families.values():
@@ -46,10 +40,6 @@ def list_components(
 
 def list_plugins() -> None:
     """List the plugins, where they come from and which hooks they implement."""
-    from rich.table import Table
-
-    from fusekit.terminal import Terminal
-
     host = catalog().host
     table = Table("plugin", "distribution", "module", "hooks", box=None, padding=(0, 2))
     for plugin in host.plugins.values():

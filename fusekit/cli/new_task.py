@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fusekit.errors import OptionError
+from fusekit.terminal import Terminal, styled
+
 if TYPE_CHECKING:
     from fusekit.data.draft.draft import Draft
 
@@ -24,7 +27,6 @@ def new_task(
     a guess: read the file, correct it, then `fusekit check` and `fusekit run` it. Nothing in the folder is changed.
     """
     from fusekit.data.draft.draft import as_toml, draft, place_of
-    from fusekit.errors import OptionError
 
     if out.exists():
         raise OptionError(f"--out {out} exists; choose another name or remove it.")
@@ -39,8 +41,6 @@ def new_task(
 
 
 def _print(made: Draft, out: Path) -> None:
-    from fusekit.terminal import Terminal, styled
-
     console = Terminal()
     kept = [column.name for column in made.columns if not column.reason]
     found = ", ".join(f"{len(paths)} {kind}" for kind, paths in made.found.images.items())

@@ -1,7 +1,5 @@
 """Settings as options of commands: a command lists those that it takes, and ``Settings`` says what each is."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import fields
@@ -74,14 +72,14 @@ class PresetsShown(TyperCommand):
 
 def default_of(name: str) -> str:
     """The default of a setting in words; of the presets, those of all tasks, with and without data."""
-    about = FIELDS[name][1] if name in FIELDS else None
-    if about and about.preset:
+    about = FIELDS[name][1]
+    if about.preset:
         tasks: list[Any] = [catalog().tasks.get(task) for task in catalog().tasks.names()]
         paper = "/".join(dict.fromkeys(str(getattr(task.paper, name)) for task in tasks))
         synthetic = "/".join(dict.fromkeys(str(getattr(task.synthetic, name)) for task in tasks))
         return f"the task's: {paper}" + (f" with --data, {synthetic} without" if synthetic != paper else "")
-    if about is None or about.words:
-        return about.words if about else ""
+    if about.words:
+        return about.words
     value = _DEFAULTS[name]
     return str(value) if isinstance(value, str | int | float) and value != "" else ""
 

@@ -1,18 +1,16 @@
 """``fusekit predict``."""
 
-from __future__ import annotations
-
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from fusekit.cli.options import BUNDLE, OUT_OF_RANGE
-
-if TYPE_CHECKING:
-    import pandas as pd
+from fusekit.disk import table_bytes, write_bytes
+from fusekit.errors import OptionError
+from fusekit.terminal import visible
 
 
 class Format(StrEnum):
@@ -50,9 +48,6 @@ def predict(
     from fusekit.bundle.patients import one_patient
     from fusekit.cli.console import print_predictions
     from fusekit.data import read_table
-    from fusekit.disk import write_bytes
-    from fusekit.errors import OptionError
-    from fusekit.terminal import visible
 
     if level not in ("subject", "slice"):
         raise OptionError(f"--level takes subject or slice, not {level!r}.")
@@ -75,7 +70,11 @@ def predict(
     if format is Format.table and out is None:
         print_predictions(shipped, slices.rename(columns=names), subjects.rename(columns=names))
         return
-    text = _text((subjects if level == "subject" else slices).rename(columns=names), format)
+    table = (subjects if level == "subject" else slices).rename(columns=names)
+    if format is Format.json:
+        text = table.to_json(orient="records", indent=2, double_precision=15) + "\n"
+    else:
+        text = table_bytes(table).decode()
     if out is None:
         typer.echo(visible(text) if sys.stdout.isatty() else text, nl=False)  # programs get it as it is
         return
@@ -84,11 +83,3 @@ def predict(
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise OptionError(f"--out {out} cannot be written: {reason}.") from error
-
-
-def _text(table: pd.DataFrame, format: Format) -> str:  # noqa: A002 (as above)
-    from fusekit.disk import table_bytes
-
-    if format is Format.json:
-        return table.to_json(orient="records", indent=2, double_precision=15) + "\n"
-    return table_bytes(table).decode()

@@ -1,11 +1,12 @@
 """``fusekit report``."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from fusekit.disk import read_json
+from fusekit.terminal import Terminal, styled
 
 
 def report(
@@ -28,10 +29,8 @@ def report(
 
     Built from run folders alone, without images or models. The same runs give the same bytes.
     """
-    from fusekit.disk import read_json
     from fusekit.report.kept import PAGE, fingerprint, is_current, run_folders
     from fusekit.report.records import Manifest
-    from fusekit.terminal import Terminal, styled
 
     folders = [run for folder in runs for run in run_folders(folder)]
     target = out or (runs[0] if len(runs) == 1 else Path("report"))

@@ -1,7 +1,5 @@
 """What is read is what was written: checksums of bytes, files, descriptions and folders."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Iterable, Mapping

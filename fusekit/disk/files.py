@@ -1,7 +1,5 @@
 """Files that are there whole or not at all, and outlive a power cut."""
 
-from __future__ import annotations
-
 import errno
 import json
 import os

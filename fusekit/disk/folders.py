@@ -1,7 +1,5 @@
 """Folders that appear when all that is in them is on the disk, and what the disk refuses, in words."""
 
-from __future__ import annotations
-
 import errno
 import os
 import secrets

@@ -65,8 +65,7 @@ def read_written(source: Path | bytes, schema: Schema, where: str = "") -> pd.Da
     if twice := [name for k, name in enumerate(names) if name in names[:k]]:
         raise DataError(f"{where}, line 1: the column {twice[0]!r} is there twice. {AGAIN}")
     cells = cells.iloc[1:].reset_index(drop=True).set_axis(names, axis=1)
-    columns = [_typed(cells.iloc[:, k], schema, where) for k in range(len(names))]
-    return pd.concat(columns, axis=1)
+    return pd.concat([_typed(cells.iloc[:, k], schema, where) for k in range(len(names))], axis=1)
 
 
 def _typed(cells: pd.Series, schema: Schema, where: str) -> pd.Series:

@@ -4,8 +4,6 @@ Slices of one person look alike. If they are dealt to training and test one by o
 and recall the label, and it can do so with labels that mean nothing (Wen 2020, Yagis 2021).
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -38,7 +36,6 @@ from fusekit.training import SliceDataset, TrainingOptions, fabric_for, repeatab
 DEFAULTS = {"backbone": "resnet10t", "image_size": 48, "epochs": 15, "batch_size": 16, "lr": 1e-3, "folds": 3}
 #: At most so many subjects, and so many neighbouring slices of each, from the middle of the volume.
 SUBJECTS, SLICES = 100, 6
-MIDDLE = (0.4, 0.6)
 #: The fold that is tested.
 TESTED = 0
 METRICS: Mapping[str, Metric] = {"accuracy": Accuracy(), "auc": AreaUnderCurve()}
@@ -77,7 +74,7 @@ def demonstrate(given: Mapping[str, Any], progress: Progress) -> Demonstration:
             "choose a plane, e.g. -o slices.plane=coronal"
         )
     if not {"space", "start", "stop"} & set(given.get("options", {}).get("slices", {})):
-        policy = replace(policy, space="fraction", start=MIDDLE[0], stop=MIDDLE[1])
+        policy = replace(policy, space="fraction", start=0.4, stop=0.6)
     target = folder_for(config.out, "demonstration", config.task_name)
     with new_folder(target) as folder:
         cohort = _some(read_cohort(config, task, progress), config.seed)

@@ -1,7 +1,5 @@
 """What a run could not make after its training, as findings of its manifest."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

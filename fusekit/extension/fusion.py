@@ -1,7 +1,5 @@
 """A fusion: which parts a model has, by name, and where they meet. Plain data, so that registering loads no torch."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field

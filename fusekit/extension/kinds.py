@@ -1,7 +1,5 @@
 """The kinds of components: the one table that ``to``, the catalog, ``fusekit list`` and the reference are made from."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 

@@ -1,7 +1,5 @@
 """Options of components: the keyword-only parameters of their factory, checked and converted by annotation."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -47,8 +45,7 @@ def option_parameters(factory: Callable[..., Any], withhold: tuple[str, ...] = (
 
 def option_defaults(factory: Callable[..., Any], withhold: tuple[str, ...] = ()) -> dict[str, Any]:
     """Option name -> default value."""
-    target = factory.func if isinstance(factory, partial) else factory
-    parameters = inspect.signature(target).parameters
+    parameters = inspect.signature(factory).parameters
     return {name: parameters[name].default for name in option_parameters(factory, withhold)}
 
 
@@ -65,11 +62,22 @@ def _as(kind: Any, value: Any) -> Any:
     if kind is Any or (origin is Literal and value in args):
         return value
     if origin in (Union, UnionType):
-        return _as_union(args, value)
+        if (value is None or value == "none") and NoneType in args:
+            return None
+        for one in args:
+            if one is not NoneType:
+                with suppress(ValueError):
+                    return _as(one, value)
+        raise ValueError
     if origin is tuple:
-        return _as_tuple(args, value)
+        items = [item for item in value.split(",") if item] if isinstance(value, str) else list(value)
+        kinds = [args[0]] * len(items) if args[1:] == (...,) else args
+        return tuple(_as(one, item) for one, item in zip(kinds, items, strict=True))
     if kind in (int, float):
-        return _as_number(kind, value)
+        text = isinstance(value, str) and value.isascii() and "_" not in value  # Python reads 1_0 as ten
+        if isinstance(value, bool) or not (text or isinstance(value, int | kind)) or isnan(number := kind(value)):
+            raise ValueError
+        return number
     if kind is bool and value in ("true", "false"):
         return value == "true"
     if kind is Path:
@@ -77,32 +85,6 @@ def _as(kind: Any, value: Any) -> Any:
     if isinstance(kind, type) and isinstance(value, kind):
         return value
     raise ValueError
-
-
-def _as_number(kind: type[int | float], value: Any) -> int | float:
-    text = isinstance(value, str) and value.isascii() and "_" not in value  # Python reads 1_0 as ten
-    if isinstance(value, bool) or not (text or isinstance(value, int | kind)) or isnan(number := kind(value)):
-        raise ValueError
-    return number
-
-
-def _as_union(kinds: tuple[Any, ...], value: Any) -> Any:
-    if (value is None or value == "none") and NoneType in kinds:
-        return None
-    for kind in kinds:
-        if kind is not NoneType:
-            with suppress(ValueError):
-                return _as(kind, value)
-    raise ValueError
-
-
-def _as_tuple(kinds: tuple[Any, ...], value: Any) -> tuple[Any, ...]:
-    items = [item for item in value.split(",") if item] if isinstance(value, str) else list(value)
-    if len(kinds) == 2 and kinds[1] is Ellipsis:
-        return tuple(_as(kinds[0], item) for item in items)
-    if len(items) != len(kinds):
-        raise ValueError
-    return tuple(_as(kind, item) for kind, item in zip(kinds, items, strict=True))
 
 
 def describe_type(kind: Any) -> str:

@@ -1,10 +1,7 @@
 """The options of a component, read off its source: a mistyped option is refused without importing torch."""
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Callable
-from collections.abc import Set as AbstractSet
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,7 +10,7 @@ from typing import Any
 from fusekit.extension.options import option_parameters
 
 
-def option_names(factory: Callable[..., Any] | str, withhold: tuple[str, ...] = ()) -> AbstractSet[str] | None:
+def option_names(factory: Callable[..., Any] | str, withhold: tuple[str, ...] = ()) -> frozenset[str] | None:
     """Names of a factory's options; None where its source, which is not imported, does not show them."""
     if not isinstance(factory, str):
         return frozenset(option_parameters(factory, withhold))
@@ -22,7 +19,7 @@ def option_names(factory: Callable[..., Any] | str, withhold: tuple[str, ...] = 
         found = _declared(module, attribute)
     except (OSError, SyntaxError, RecursionError):  # importing it will say what is wrong
         return None
-    return None if found is None else set(found) - set(withhold)
+    return None if found is None else found.difference(withhold)
 
 
 @cache

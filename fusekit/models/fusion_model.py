@@ -1,7 +1,5 @@
 """The four parts of a fusion, put together."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any

@@ -1,7 +1,5 @@
 """Where weights lie: on which device, and in memory with channels last, which convolutions are fastest on."""
 
-from __future__ import annotations
-
 from copy import deepcopy
 from typing import TypeVar
 

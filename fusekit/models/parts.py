@@ -4,8 +4,6 @@ Shapes: B batch, C channels, S spatial axes (two or three), F clinical columns, 
 M channels of the last feature map, K classes.
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Check a baseline."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

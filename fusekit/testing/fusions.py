@@ -1,7 +1,5 @@
 """Check a fusion as a whole: built from names, trained, copied, described."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from copy import deepcopy

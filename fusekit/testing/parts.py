@@ -1,7 +1,5 @@
 """Check the parts of a fusion model."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

@@ -1,7 +1,5 @@
 """Check a task."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,10 +1,7 @@
 """The training loop, on Lightning Fabric."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import cast
 
 import numpy as np
 import torch
@@ -18,7 +15,7 @@ from fusekit.progress import Progress
 from fusekit.training.feed.augment import Augment, AugmentOptions
 from fusekit.training.feed.loader import Batch, EpochBatches, Prefetch, SliceDataset, loader_for
 from fusekit.training.guard.best_epoch import BestEpoch
-from fusekit.training.guard.checkpoint import Checkpoint, Place, RandomState, Stateful
+from fusekit.training.guard.checkpoint import Checkpoint, Place, RandomState
 from fusekit.training.guard.failures import FiniteLosses, readers_watched, within_memory
 from fusekit.training.guard.stop import asked, postponed
 from fusekit.training.machines.processes import ALONE, Processes, others_watched
@@ -78,8 +75,7 @@ def train(
     losses, random = FiniteLosses(fabric.device, processes), RandomState(fabric.device)
     checkpoint = checkpoint or Checkpoint()
     # Everything that changes in training; the names are those in the file.
-    precision = cast(Stateful, fabric.strategy.precision)
-    checkpoint.keep(network=model, descent=descent, precision=precision, best=best)
+    checkpoint.keep(network=model, descent=descent, precision=fabric.strategy.precision, best=best)
     checkpoint.keep_each(running=running, random=random)
     if processes.rank:  # the first draws the numbers that one process alone would
         torch.manual_seed(int(np.random.SeedSequence((seed, processes.rank)).generate_state(1)[0]))

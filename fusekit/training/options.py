@@ -1,7 +1,5 @@
 """The training loop's options beyond the command line's own."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

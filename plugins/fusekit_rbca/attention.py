@@ -3,8 +3,6 @@
 Models use ``fusekit_rbca.fast``, which has the same outputs and gradients and keeps fewer maps.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

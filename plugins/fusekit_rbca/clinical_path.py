@@ -1,7 +1,5 @@
 """The clinical path: table columns to the features that guide the image path."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from torch import Tensor, nn

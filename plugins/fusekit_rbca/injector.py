@@ -1,7 +1,5 @@
 """RBCA as an injector: clinical attention at every site, one clinical projection per width."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """RBCA's clinical attention without its convolutions: the gate acts on the features that the block reads."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

@@ -1,7 +1,5 @@
 """A run in the plain names and values that every tracker takes."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

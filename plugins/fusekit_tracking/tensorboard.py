@@ -1,7 +1,5 @@
 """The tracker ``tensorboard``."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from weakref import finalize
 

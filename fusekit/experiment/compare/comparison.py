@@ -1,7 +1,5 @@
 """Several arms on the same folds, stores and seeds: one run folder each, and the report that sets them side by side."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import shutil
@@ -20,8 +18,7 @@ from fusekit.experiment.compare.local import Local, Training
 from fusekit.experiment.compare.slurm import Slurm
 from fusekit.experiment.evidence import gather_evidence, write_report
 from fusekit.experiment.run.finish import finish
-from fusekit.experiment.run.resume_record import begin, identity_of, record_of, refuse_other_data
-from fusekit.experiment.run.working_folder import take_over
+from fusekit.experiment.run.working_folder import begin, identity_of, record_of, refuse_other_data, take_over
 from fusekit.experiment.setup.arms import LAUNCHER, arms_of, named
 from fusekit.experiment.setup.gathered import Gathered, gather, report
 from fusekit.experiment.setup.given import Given, merge, read_config

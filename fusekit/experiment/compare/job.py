@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,8 +71,24 @@ class TrainFold:
 
     def __call__(self, request: str) -> str:
         """Train a fold; return what the user can put right, or nothing."""
+        asked = json.loads(request)
+        store = Path(asked["store"])
         try:
-            _train(json.loads(request))
+            share(asked["threads"])
+            if not store.is_dir():
+                raise DataError(
+                    f"{socket.gethostname()} does not see the slice store {store}: set FUSEKIT_CACHE to a folder that "
+                    "the nodes share with the machine that submits."
+                )
+            config = Settings.of(asked["config"])
+            plan = make_plan(replace(config, device=asked["device"]))
+            gathered = gather_again(config, plan.task, plan.slices)
+            if gathered.store.folder != store:
+                raise DataError(f"{socket.gethostname()} sees other image files than those that {store} was cut from.")
+            identity, name, home = asked["run"]
+            followers = Followers(Underway(identity, name, Path(home), config), Quiet())
+            training = Training(config, asked["fold"], Path(asked["folder"]), followers)
+            train_one(training, gathered, Quiet(), asked["device"])
         except FusekitError as error:
             return str(error)
         return ""
@@ -83,22 +98,3 @@ class TrainFold:
         from submitit.helpers import DelayedSubmission
 
         return DelayedSubmission(self, request)
-
-
-def _train(request: Mapping[str, Any]) -> None:
-    share(request["threads"])
-    store = Path(request["store"])
-    if not store.is_dir():
-        raise DataError(
-            f"{socket.gethostname()} does not see the slice store {store}: set FUSEKIT_CACHE to a folder that the "
-            "nodes share with the machine that submits."
-        )
-    config = Settings.of(request["config"])
-    plan = make_plan(replace(config, device=request["device"]))
-    gathered = gather_again(config, plan.task, plan.slices)
-    if gathered.store.folder != store:
-        raise DataError(f"{socket.gethostname()} sees other image files than those that {store} was cut from.")
-    identity, name, home = request["run"]
-    followers = Followers(Underway(identity, name, Path(home), config), Quiet())
-    training = Training(config, request["fold"], Path(request["folder"]), followers)
-    train_one(training, gathered, Quiet(), request["device"])

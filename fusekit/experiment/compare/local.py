@@ -1,7 +1,5 @@
 """Trainings one after the other, or side by side in processes that share the cores and the GPUs."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed

@@ -50,8 +50,7 @@ class Slurm:
         """Check a configuration on a machine that need not have the nodes' devices."""
         if config.device not in ("auto", "cpu", "cuda"):
             raise OptionError(f"--launcher slurm: Slurm says which device; --device {config.device} cannot.")
-        here = make_plan(replace(config, device="cpu", precision="32-true"))
-        return replace(here, config=config)
+        return replace(make_plan(replace(config, device="cpu", precision="32-true")), config=config)
 
     def train(
         self, trainings: Sequence[Training], gathered: Mapping[int, Gathered], progress: Progress

@@ -1,11 +1,9 @@
 """From the folders of its folds to a finished run."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +16,9 @@ from fusekit.disk import SEAL, read_json, read_written, write_json, write_table
 from fusekit.errors import attempt
 from fusekit.evaluation import Rule, score
 from fusekit.experiment.not_made import note_in, seal_results
+from fusekit.experiment.run.fit import EXPLANATIONS
 from fusekit.experiment.run.flow import flow
-from fusekit.experiment.run.fold import ABLATIONS, EXPLANATIONS, PREDICTIONS, RECORD, VALIDATION
+from fusekit.experiment.run.fold import ABLATIONS, PREDICTIONS, RECORD, VALIDATION
 from fusekit.experiment.run.groups import numbers_of, subgroup_table
 from fusekit.experiment.run.history import HISTORY
 from fusekit.experiment.run.working_folder import CHECKPOINTS
@@ -37,12 +36,7 @@ BUNDLE = "bundle"
 
 
 def finish(
-    plan: Plan,
-    gathered: Gathered,
-    folds: Sequence[Path],
-    folder: Path,
-    shipped: Path | None = None,
-    **further: Any,
+    plan: Plan, gathered: Gathered, folds: Sequence[Path], folder: Path, shipped: Path | None = None, **further: Any
 ) -> tuple[Finding, ...]:
     """Write every file of a run but its report, from the folders of its tested folds; their explanations are moved.
 
@@ -60,10 +54,6 @@ def finish(
     write_json(folder / "metrics.json", {"synthetic": plan.synthetic, "scores": numbers})
     people = subgroup_table(gathered.cohort, plan.task, gathered.folds)
     write_table(people, folder / "cohort.csv")
-    for number, path in enumerate(folds):
-        if (path / EXPLANATIONS).is_dir():
-            (folder / EXPLANATIONS).mkdir(exist_ok=True)
-            shutil.move(path / EXPLANATIONS, folder / EXPLANATIONS / f"fold-{number}")
     _carry(folds, folder)
     record = _record(plan, gathered, records, rule)
     record["data"]["numbers"] = numbers_of(people)
@@ -97,13 +87,16 @@ def finish(
 
 
 def _carry(folds: Sequence[Path], folder: Path) -> None:
-    """Keep what plugins wrote beside a fold's own files."""
+    """Move explanations, and what plugins wrote beside a fold's own files."""
     for number, path in enumerate(folds):
         for further in sorted(path.iterdir()):
-            if further.name not in (*TABLES, RECORD, BUNDLE, CHECKPOINTS, SEAL):
-                target = folder if len(folds) == 1 else folder / "folds" / f"fold-{number}"
-                target.mkdir(parents=True, exist_ok=True)
-                shutil.move(further, target / further.name)
+            if further.name in (*TABLES, RECORD, BUNDLE, CHECKPOINTS, SEAL):
+                continue
+            target = folder / further.name if len(folds) == 1 else folder / "folds" / f"fold-{number}" / further.name
+            if further.name == EXPLANATIONS:
+                target = folder / EXPLANATIONS / f"fold-{number}"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(further, target)
 
 
 def _without_places(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -168,7 +161,7 @@ def _record(plan: Plan, gathered: Gathered, folds: Sequence[dict[str, Any]], rul
             "fingerprint": gathered.fingerprint,
         },
         "findings": [finding.as_json() for finding in (*gathered.findings, *_of_folds(folds))],
-        "published": [manifest.published(row) for row in task.published],
+        "published": [{**asdict(row), "scores": dict(row.scores)} for row in task.published],
         **manifest.environment(plan.fabric.device),
         **further,
         "seconds": {"training": sum(record["seconds"] for record in folds)},

@@ -27,10 +27,8 @@ from fusekit.progress import Progress
 from fusekit.report.run import Run
 from fusekit.training import Checkpoint, NonFiniteError, SliceDataset, train
 
-#: Slices per scan in ablations: some thirty passes over all of them would take longer than training.
-ABLATED = 1
-#: So many columns are left out one by one by default; more take longer than a baseline's training.
-FEW_COLUMNS = 20
+#: Folder of a fold's explanations, in the fold's own.
+EXPLANATIONS = "explanations"
 #: Gets a sentence on what could not be made.
 Failed = Callable[[str], None]
 #: Notified of every epoch: the part that is trained (``fold-0``), the run where it is being written, epoch, scores.
@@ -42,8 +40,8 @@ class Fitted:
     """What a fold's training subjects gave."""
 
     predict: Callable[[pd.DataFrame], np.ndarray]  # rows (n slices) -> probabilities (n, K)
-    #: Rows, their predictions, seconds that predicting one took, ... -> ablations
-    explain: Callable[[pd.DataFrame, pd.DataFrame, float, Rule, Path, Progress, Failed], pd.DataFrame | None]
+    #: Rows, their predictions, seconds that predicting one took, the fold's rule, what failed -> ablations
+    explain: Callable[[pd.DataFrame, pd.DataFrame, float, Rule, Failed], pd.DataFrame | None]
     findings: tuple[Finding, ...] = ()  # about the training subjects' values
     epochs: int = 0  # of training; 0 of a baseline
     choice: dict[str, Any] = field(default_factory=dict)  # what the search chose
@@ -118,9 +116,8 @@ def _fit(
         def predict(rows: pd.DataFrame) -> np.ndarray:
             part = plan.processes.part(-(-len(rows) // BATCH))  # in whole batches, so that all is as in one process
             own = rows.iloc[part.start * BATCH : part.stop * BATCH]
-            images = gathered.images(own) if model.reads_image else None
-            columns = bundle.encode(gathered.values(own))
-            probabilities = bundle.probabilities(images, columns, plan.fabric.device)
+            grey = images[own.index.to_numpy()] if model.reads_image else None
+            probabilities = bundle.probabilities(grey, bundle.encode(gathered.values(own)), plan.fabric.device)
             return np.concatenate(plan.processes.gather(probabilities))
 
         identity = {  # what must be the same for a training to be resumed
@@ -166,23 +163,17 @@ def _fit(
     quarter = len(dataset) * config.epochs * 3 / 4  # of the training, in forward passes; a step costs about three
 
     def explain(
-        rows: pd.DataFrame,
-        predictions: pd.DataFrame,
-        seconds: float,
-        rule: Rule,
-        folder: Path,
-        progress: Progress,
-        failed: Failed,
+        rows: pd.DataFrame, predictions: pd.DataFrame, seconds: float, rule: Rule, failed: Failed
     ) -> pd.DataFrame | None:
         values, columns, oriented = gathered.values(rows), gathered.cohort.columns, gathered.store.oriented
         return explain_fold(
             Fold(bundle, images, values, rows, columns, plan.fabric.device, oriented),
             predictions,
-            folder,
+            folder / EXPLANATIONS,
             rule=rule,
             seed=config.seed,
             template=plan.task.template,
-            slices=ABLATED,
+            slices=1,  # per scan, in ablations: some thirty passes over all of them would take longer than training
             work=None if config.explain == "full" else quarter,
             seconds=seconds,
             failed=failed,
@@ -192,7 +183,7 @@ def _fit(
     return Fitted(predict, explain, findings, epochs, bundle=bundle)
 
 
-def fit_baseline(plan: Plan, gathered: Gathered, sides: Sides) -> Fitted:
+def fit_baseline(plan: Plan, gathered: Gathered, sides: Sides, progress: Progress) -> Fitted:
     """Fit a classical model on the training scans' clinical values."""
     scans = gathered.cohort.scans.loc[sides.train["scan"].unique()]
     values = gathered.cohort.clinical.loc[scans.index]
@@ -207,13 +198,7 @@ def fit_baseline(plan: Plan, gathered: Gathered, sides: Sides) -> Fitted:
         return np.asarray(probabilities.loc[rows["scan"]], dtype=float)
 
     def explain(
-        rows: pd.DataFrame,
-        predictions: pd.DataFrame,
-        seconds: float,
-        rule: Rule,
-        folder: Path,
-        progress: Progress,
-        failed: Failed,
+        rows: pd.DataFrame, predictions: pd.DataFrame, seconds: float, rule: Rule, failed: Failed
     ) -> pd.DataFrame:
         scans, columns = rows.drop_duplicates("scan"), gathered.cohort.columns  # slices of a scan share their values
         return ablate(
@@ -225,7 +210,8 @@ def fit_baseline(plan: Plan, gathered: Gathered, sides: Sides) -> Fitted:
             rule=rule,
             seed=plan.config.seed,
             reads_image=False,
-            single=None if plan.config.explain == "full" or len(columns) <= FEW_COLUMNS else (),
+            # More columns, left out one by one, take longer than a baseline's training.
+            single=None if plan.config.explain == "full" or len(columns) <= 20 else (),
             progress=progress,
         )
 

@@ -1,7 +1,5 @@
 """One fold: what is fitted on its training subjects, and what that says about the others."""
 
-from __future__ import annotations
-
 import shutil
 import time
 from pathlib import Path
@@ -14,7 +12,7 @@ from fusekit.disk import write_json, write_table
 from fusekit.errors import attempt
 from fusekit.evaluation import Rule, prediction_table
 from fusekit.experiment.not_made import not_made
-from fusekit.experiment.run.fit import fit_baseline, fit_network
+from fusekit.experiment.run.fit import EXPLANATIONS, fit_baseline, fit_network
 from fusekit.experiment.run.working_folder import CHECKPOINTS
 from fusekit.experiment.setup.gathered import Gathered
 from fusekit.experiment.setup.plan import Plan
@@ -23,8 +21,7 @@ from fusekit.progress import Progress
 from fusekit.training import repeatable
 
 #: File of a fold's folder -> what it holds; the run's files are these, one fold below the other.
-PREDICTIONS, VALIDATION, ABLATIONS = "predictions.csv", "validation.csv", "ablations.csv"
-EXPLANATIONS, RECORD = "explanations", "fold.json"
+PREDICTIONS, VALIDATION, ABLATIONS, RECORD = "predictions.csv", "validation.csv", "ablations.csv", "fold.json"
 
 
 def train_fold(
@@ -56,7 +53,7 @@ def train_fold(
 
     with repeatable():
         if config.baseline:
-            fitted = fit_baseline(plan, gathered, sides)
+            fitted = fit_baseline(plan, gathered, sides, progress)
         else:
             follow = followers.epoch_ended if followers else lambda *_: None
             fitted = fit_network(plan, gathered, sides, fold, folder, progress, follow)
@@ -75,7 +72,7 @@ def train_fold(
                 write_table(table, folder / name)
                 if name == PREDICTIONS and config.explain != "none":
                     with attempt("explanations", failed):
-                        ablations = fitted.explain(rows, table, each, rule, folder / EXPLANATIONS, progress, failed)
+                        ablations = fitted.explain(rows, table, each, rule, failed)
                         if ablations is not None:
                             write_table(ablations, folder / ABLATIONS)
     record = {

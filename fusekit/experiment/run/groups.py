@@ -1,7 +1,5 @@
 """The variables that scores are split by, as ``cohort.csv`` of a run folder."""
 
-from __future__ import annotations
-
 import pandas as pd
 
 from fusekit.data import OURS, Cohort, Task

@@ -1,7 +1,5 @@
 """What every epoch came to, in a file that always says as much as the training knows."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """A run in several processes: the first leads, and the others take their share of each of its trainings."""
 
-from __future__ import annotations
-
 import json
 import logging
 import os
@@ -17,7 +15,7 @@ from torch import distributed
 
 from fusekit.errors import FusekitError, SharedError
 from fusekit.experiment.run.fold import train_fold
-from fusekit.experiment.setup.gathered import Gathered, gather_again
+from fusekit.experiment.setup.gathered import gather_again
 from fusekit.experiment.setup.plan import Plan, make_plan
 from fusekit.experiment.setup.settings import Settings
 from fusekit.launch_environment import ADDRESS, PORT, RANK, SIZE, free_port, surroundings
@@ -61,12 +59,6 @@ def launched(plan: Plan) -> Iterator[Plan]:
         torch.set_num_threads(threads)
         for name, value in before.items():
             os.environ.pop(name, None) if value is None else os.environ.update({name: value})
-
-
-def announce(processes: Processes, gathered: Gathered, todo: Sequence[tuple[int | None, Path]]) -> None:
-    """Send the others the list of trainings, once they have read the same data."""
-    processes.from_first(lambda: [(fold, str(folder)) for fold, folder in todo])
-    processes.same("data", gathered.fingerprint)
 
 
 def assist(plan: Plan) -> Path:

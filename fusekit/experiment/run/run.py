@@ -1,21 +1,19 @@
 """One run, from a folder of scans to a folder of results."""
 
-from __future__ import annotations
-
 import shutil
 import time
 from pathlib import Path
 from typing import Any, Unpack
 
-from fusekit.disk import SEAL, growing, growing_at, new_folder
+from fusekit.disk import SEAL, growing, new_folder
+from fusekit.disk.folders import growing_at
 from fusekit.errors import OptionError, attempt
 from fusekit.experiment.evidence import gather_evidence, write_report
 from fusekit.experiment.not_made import NOT_MADE, note_in
+from fusekit.experiment.run import working_folder as working
 from fusekit.experiment.run.finish import BUNDLE, finish
 from fusekit.experiment.run.fold import train_fold
-from fusekit.experiment.run.launch import announce, assist, launched
-from fusekit.experiment.run.resume_record import identity_of, record_of, refuse_other_data
-from fusekit.experiment.run.working_folder import CHECKPOINTS, RECORD, folder_for, take_over, unfinished, working_folder
+from fusekit.experiment.run.launch import assist, launched
 from fusekit.experiment.setup.gathered import gather, report
 from fusekit.experiment.setup.given import Given, merge, read_config
 from fusekit.experiment.setup.manifest import peak_memory_mib
@@ -71,10 +69,10 @@ def _lead(plan: Plan, resume: bool, progress: Progress) -> Path:
     if size > 1:
         step = size * settings.batch_size
         progress.say(f"{size} devices train together, {settings.batch_size} slices each: {step} per step")
-    target = folder_for(settings.out, settings.task_name, settings.arm)
-    record = record_of(config=settings.identity())
-    with unfinished(target, record, resume=resume, progress=progress) as work:
-        identity = identity_of(work / RECORD, bool(settings.track))
+    target = working.folder_for(settings.out, settings.task_name, settings.arm)
+    record = working.record_of(config=settings.identity())
+    with working.unfinished(target, record, resume=resume, progress=progress) as work:
+        identity = working.identity_of(work / working.RECORD, bool(settings.track))
         with Followers(Underway(identity, target.name, target.parent, settings), progress) as followers:
             _run(plan, work, target, progress, followers)
             followers.run_ended(Run(target))
@@ -87,7 +85,7 @@ def _begun(asked: dict[str, Any]) -> tuple[dict[str, Any], Run | None]:
     if asked.get("out") is None:
         raise OptionError("--resume needs --out DIR: the folder that the interrupted run was for.")
     out = Path(asked["out"]).absolute()
-    known = [path for path in (out / "manifest.json", working_folder(out) / RECORD) if path.exists()]
+    known = [path for path in (out / "manifest.json", working.working_folder(out) / working.RECORD) if path.exists()]
     if not known:
         return asked, None
     config = read_config(known[0])
@@ -97,9 +95,9 @@ def _begun(asked: dict[str, Any]) -> tuple[dict[str, Any], Run | None]:
     before, now = (Settings.of(one).identity() for one in (config, asked))
     if before != now:
         raise OptionError(f"{out} holds a finished run: {difference(before, now)}. Choose another --out.")
-    shutil.rmtree(working_folder(out), ignore_errors=True)
+    shutil.rmtree(working.working_folder(out), ignore_errors=True)
     if (out / SEAL).exists():  # an older FuseKit kept no checksums
-        take_over(out)
+        working.take_over(out)
     return asked, Run(out)
 
 
@@ -108,7 +106,7 @@ def _run(plan: Plan, work: Path, target: Path, progress: Progress, followers: Fo
     start, config = time.perf_counter(), plan.config
     gathered = gather(config, plan.task, plan.slices, progress)
     report(gathered.findings, progress)
-    refuse_other_data(work / RECORD, gathered)
+    working.refuse_other_data(work / working.RECORD, gathered)
     followers.run_started()
     read = time.perf_counter()
     parts: dict[Path, int | None] = {work / f"fold-{fold}": fold for fold in config.tested}
@@ -119,14 +117,15 @@ def _run(plan: Plan, work: Path, target: Path, progress: Progress, followers: Fo
     todo = {path: fold for path, fold in parts.items() if not path.exists()}
     for path in parts:
         if path not in todo:
-            take_over(path)
+            working.take_over(path)
     if done := len(parts) - len(todo):
         progress.say(f"{done} of {len(parts)} trainings are finished already and are kept")
-    announce(plan.processes, gathered, [(fold, growing_at(path)) for path, fold in todo.items()])
+    plan.processes.from_first(lambda: [(fold, str(growing_at(path))) for path, fold in todo.items()])  # see ``assist``
+    plan.processes.same("data", gathered.fingerprint)
     for path, fold in todo.items():
         label = "all subjects" if fold is None else f"fold {fold + 1}/{config.folds}"
         within = Within(progress, label) if len(parts) > 1 else progress
-        with growing(path, CHECKPOINTS) as folder:
+        with growing(path, working.CHECKPOINTS) as folder:
             bundle = train_fold(plan, gathered, fold, folder, within, followers)
             if bundle and path == last:
                 shutil.rmtree(folder / BUNDLE, ignore_errors=True)

@@ -1,19 +1,23 @@
-"""A run that is not finished: where it works, that it works alone there, and what stays when it ends too early."""
+"""A run or comparison that is not finished: where it works, alone; what was begun, so that only that is resumed."""
 
-from __future__ import annotations
-
+import json
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from fusekit.data.store.cache import alone
-from fusekit.disk import in_words, make_folder, refuse_damaged, refuse_full, remove_empty
+from fusekit.disk import in_words, read_json, refuse_damaged, write_json
+from fusekit.disk.folders import make_folder, refuse_full, remove_empty
 from fusekit.errors import DataError, OptionError
-from fusekit.experiment.run.resume_record import begin
+from fusekit.experiment.setup import manifest
+from fusekit.experiment.setup.gathered import Gathered
 from fusekit.progress import Progress
+from fusekit.report.records import Begun
+from fusekit.training import difference
 
 #: In the working folder: what is run; and in that of a fold: the states of its trainings.
 RECORD, CHECKPOINTS = "run.json", "checkpoints"
@@ -97,3 +101,44 @@ def _alone(work: Path, out: Path) -> Iterator[list[Path]]:
             if work.exists() and work.stat().st_ino == before:  # and not removed by the process that held the lock
                 yield made
                 return
+
+
+def record_of(**asked: Any) -> dict[str, Any]:
+    """What is begun, with versions and plugins, as it will be read again."""
+    record = {"format": 1, **asked, "versions": manifest.versions(), "plugins": manifest.plugins()}
+    return dict(json.loads(json.dumps(record)))
+
+
+def begin(path: Path, record: Mapping[str, Any], what: str) -> None:
+    """Write the record of a run or comparison (``what``); OptionError if another is there, with what differs."""
+    if not path.exists():
+        write_json(path, record)
+        return
+    known = dict(read_json(path, Begun))
+    differing = [name for name in record if known.get(name) != record[name]]
+    if differing:
+        raise OptionError(
+            f"{path.parent} holds a {what} that was begun with other {', '.join(differing)}: "
+            f"{difference(known.get(differing[0]), record[differing[0]])}. Choose another --out."
+        )
+
+
+def identity_of(path: Path, keep: bool) -> str:
+    """The id for trackers, the same in every process and after a resume; ``keep`` writes it into the record."""
+    record = read_json(path, Begun)
+    identity = record.setdefault("identity", uuid4().hex)
+    if keep:
+        write_json(path, record)
+    return identity
+
+
+def refuse_other_data(path: Path, gathered: Gathered) -> None:
+    """Raise OptionError unless the data are those that the record's folder was begun with: the first to come."""
+    record = read_json(path, Begun)
+    known = record.setdefault("fingerprint", gathered.fingerprint)
+    if known != gathered.fingerprint:
+        changed = ", ".join(name for name, own in gathered.fingerprint.items() if known.get(name) != own)
+        raise OptionError(
+            f"the data are not those that {path.parent} was begun with: the {changed} differ. Choose another --out."
+        )
+    write_json(path, record)

@@ -1,7 +1,5 @@
 """What is known of a setting besides its name, its type and its default."""
 
-from __future__ import annotations
-
 from dataclasses import MISSING, dataclass, field
 from typing import Any, Literal
 

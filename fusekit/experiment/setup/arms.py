@@ -1,9 +1,6 @@
 """The arms of a comparison: one set of settings each, alike in all but what is trained and options of its own."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
@@ -79,7 +76,7 @@ def named(arm: str) -> Iterator[None]:
 
 
 #: Arm -> part -> names of its options; None where they are not known yet.
-_Has: TypeAlias = Mapping[str, Mapping[str, AbstractSet[str] | None]]
+_Has: TypeAlias = Mapping[str, Mapping[str, frozenset[str] | None]]
 
 
 def _of_arm(

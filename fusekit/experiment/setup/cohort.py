@@ -1,7 +1,5 @@
 """From a configuration to a cohort, and from a cohort to a recipe that others can rebuild it by."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Mapping
@@ -155,32 +153,29 @@ def rebuild(
 def read_cohort(config: Settings, task: Task, progress: Progress) -> Cohort:
     """Read and check a run's cohort; with a recipe, exactly its scans, or DataError with what differs."""
     folder = config.data or synthetic_cohort(config.task, task, config.options, progress)
-    if config.recipe:
-        cohort = _exactly(config, task, folder, read_recipe(config.recipe), progress)
-    else:
+    if not config.recipe:
         cohort = task.scan(folder, progress)
-    cohort.check()
-    return cohort
-
-
-def _exactly(config: Settings, task: Task, folder: Path, recipe: Recipe, progress: Progress) -> Cohort:
-    """Exactly the scans of the recipe; a difference is a refusal, and named."""
-    name = config.task
-    done = rebuild(name, task, folder, config.options, recipe, synthetic=False, progress=progress)
+        cohort.check()
+        return cohort
+    recipe = read_recipe(config.recipe)
+    done = rebuild(config.task, task, folder, config.options, recipe, synthetic=False, progress=progress)
     for remark in done.remarks:
         progress.say(f"note: {remark}")
-    if not done.differences:
+    cohort = done.cohort
+    if done.differences:
+        items = tuple(map(str, done.differences))
+        advice = f"`fusekit cohort {config.task} --data DIR --recipe FOLDER --out REBUILT` lists all of it"
+        message = f"the cohort is not the recipe's: {done.verdict}"
+        finding = Finding("recipe-differs", message, items, severity="refusal", advice=advice)
+        if finding.code not in config.allow:
+            listed = [*items[:10], *[f"and {len(items) - 10} more"] * (len(items) > 10)]
+            first = "".join(f"  {item}\n" for item in listed)
+            raise DataError(f"{message}.\n{first}{advice}; --allow {finding.code} trains on what is there anyway.")
+        cohort = replace(cohort, findings=(*cohort.findings, finding))
+    else:
         progress.say(f"recipe: {done.verdict}")
-        return done.cohort
-    items = tuple(map(str, done.differences))
-    advice = f"`fusekit cohort {name} --data DIR --recipe FOLDER --out REBUILT` lists all of it"
-    message = f"the cohort is not the recipe's: {done.verdict}"
-    finding = Finding("recipe-differs", message, items, severity="refusal", advice=advice)
-    if finding.code not in config.allow:
-        listed = [*items[:10], *[f"and {len(items) - 10} more"] * (len(items) > 10)]
-        first = "".join(f"  {item}\n" for item in listed)
-        raise DataError(f"{message}.\n{first}{advice}; --allow {finding.code} trains on what is there anyway.")
-    return replace(done.cohort, findings=(*done.cohort.findings, finding))
+    cohort.check()
+    return cohort
 
 
 def synthetic_cohort(name: str, task: Task, options: Options, progress: Progress) -> Path:

@@ -8,21 +8,11 @@ from functools import cached_property
 from itertools import combinations, product
 from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 
 from fusekit.audit import audit_images, audit_tables, refuse
-from fusekit.data import (
-    Cohort,
-    Finding,
-    SlicePolicy,
-    SliceStore,
-    Task,
-    assign_folds,
-    build_store,
-    refuse_leakage,
-    set_aside,
-)
+from fusekit.data import Cohort, Finding, SlicePolicy, SliceStore, Task, build_store
+from fusekit.data.splits import assign_folds, refuse_leakage, set_aside
 from fusekit.data.store.cache import cache_folder
 from fusekit.experiment.setup import manifest
 from fusekit.experiment.setup.cohort import read_cohort
@@ -50,11 +40,6 @@ class Gathered:
     def fingerprint(self) -> dict[str, str]:
         """SHA-256 of labels, clinical values and slices."""
         return manifest.fingerprint(self.cohort, self.store.images)
-
-    def images(self, rows: pd.DataFrame) -> np.ndarray:
-        """Grey levels of some rows: (n, H, W), or (n, S, S, S) of whole volumes."""
-        images: np.ndarray = self.store.images[rows.index.to_numpy()]
-        return images
 
     def values(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Clinical values of some rows, one line per row."""
@@ -100,7 +85,7 @@ def gather(config: Settings, task: Task, slices: SlicePolicy, progress: Progress
     if stop:
         refuse(findings, config.allow)
     store = build_store(cohort.scans, slices, config.image_size, cache_folder("slices"), progress)
-    findings = (*findings, *store.findings, *audit_images(cohort, task, store))
+    findings += (*store.findings, *audit_images(cohort, task, store))
     if stop:
         refuse(findings, config.allow)
     return Gathered(cohort, folds, store, findings)

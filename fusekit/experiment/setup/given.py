@@ -1,7 +1,5 @@
 """Settings as people give them: keyword arguments, text of a command line, a TOML file, a run's manifest."""
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path

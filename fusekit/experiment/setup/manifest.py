@@ -1,19 +1,16 @@
 """What a run was made of: enough to run it again, and to see what changed if it comes out otherwise."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import platform
 import sys
-from dataclasses import asdict
 from importlib import metadata
 from typing import Any
 
 import numpy as np
 import torch
 
-from fusekit.data import Cohort, Published
+from fusekit.data import Cohort
 from fusekit.extension import catalog
 
 #: Distributions whose version can change a number.
@@ -49,11 +46,6 @@ def machine(device: torch.device) -> dict[str, Any]:
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
     }
-
-
-def published(row: Published) -> dict[str, Any]:
-    """A published row, as an entry of a manifest."""
-    return {**asdict(row), "scores": dict(row.scores)}
 
 
 def fingerprint(cohort: Cohort, images: np.ndarray) -> dict[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from collections.abc import Set as AbstractSet
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -17,7 +16,7 @@ from fusekit.extension.registry import Registry, make, suggest
 from fusekit.extension.signatures import option_names
 
 if TYPE_CHECKING:
-    from fusekit.data import Preset, Task
+    from fusekit.data import Task
 
 #: What is trained where neither a fusion nor a baseline is named.
 FUSION = "rbca"
@@ -66,7 +65,7 @@ def check_names(values: Mapping[str, Any], options: Mapping[str, Mapping[str, An
                 raise OptionError(f"{part} has no option {name!r}; {hint}")
 
 
-def options_of(part: str, named: Named | None) -> AbstractSet[str] | None:
+def options_of(part: str, named: Named | None) -> frozenset[str] | None:
     """Names of a part's options, without importing it; None where its source does not show them."""
     source = PARTS[part] or (named.registry.find(named.name).factory if named else "")
     return option_names(source, _WITHHELD.get(part, ())) if source else None
@@ -150,7 +149,7 @@ def _factory(part: str, values: Mapping[str, Any], task: Task) -> Callable[..., 
 def _defaults(part: str, values: Mapping[str, Any], task: Task) -> Mapping[str, Any]:
     """What a part's options are unless set: the preset's slices, what a fusion's recipe sets, the factory's own."""
     if part == "slices":
-        return preset_of(task, values.get("data")).slices.as_json()
+        return (task.paper if values.get("data") else task.synthetic).slices.as_json()
     factory, withhold = _factory(part, values, task), _WITHHELD.get(part, ())
     defaults = option_defaults(factory, withhold)
     if part not in MODEL_PARTS:
@@ -200,8 +199,3 @@ def open_under_recipe(values: dict[str, Any], options: dict[str, dict[str, Any]]
     if recipe and not recipe.synthetic and "data" not in values:
         raise OptionError("--recipe is one of real data; say where yours lie: --data DIR")
     return task
-
-
-def preset_of(task: Task, data: Path | None) -> Preset:
-    """Return the defaults: the paper's with data, those of the synthetic cohort without."""
-    return task.paper if data else task.synthetic

@@ -114,7 +114,7 @@ class Settings:
         values["fusion"] = values.get("fusion") or ("" if values.get("baseline") else parts.FUSION)
         values["devices"], values["nodes"] = settled(values.get("devices"), values.get("nodes"))
         task = parts.open_under_recipe(values, options)
-        preset = parts.preset_of(task, values.get("data"))
+        preset = task.paper if values.get("data") else task.synthetic
         fitted = bool(values.get("select") == "auc" or values.get("threshold") == "youden" or search)
         values = {
             **{name: getattr(preset, name) for name, (_, about) in FIELDS.items() if about.preset},
@@ -165,7 +165,8 @@ class Settings:
 
     def slice_policy(self, task: Task) -> SlicePolicy:
         """The preset's slices, changed by ``-o slices.option=value``."""
-        return replace(parts.preset_of(task, self.data).slices, **self.options.get("slices", {}))
+        preset = task.paper if self.data else task.synthetic
+        return replace(preset.slices, **self.options.get("slices", {}))
 
     def candidates(self) -> list[tuple[dict[str, Any], Settings]]:
         """What ``search`` chooses from: the choice, and the settings it gives; these alone without a search."""

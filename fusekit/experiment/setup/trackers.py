@@ -1,12 +1,9 @@
 """Who follows a run: every plugin that implements the hooks, and the trackers that ``--track`` names."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from fusekit.errors import FusekitError, Interrupted, OptionError
@@ -79,9 +76,7 @@ class Followers:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._trackers and not self._ended:
             with suppress(FusekitError):  # the error that ended the run is the one to be read
                 self.run_ended(None)
@@ -118,10 +113,8 @@ class Followers:
         for plugin in host.implementing(hook):
             try:
                 host.call(plugin, hook, **arguments)
-            except Interrupted:
-                raise
             except FusekitError as error:  # what a hook raises is always one
-                if hook != "run_ended":
+                if hook != "run_ended" or isinstance(error, Interrupted):
                     raise
                 self.progress.say(f"warning: {' '.join(str(error).split())}. What the run has written is kept.")
         for plugin in trackers.implementing(hook):

@@ -1,7 +1,5 @@
 """Any network whose stages pass maps on, with its own weights and names kept, and sites in it."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Where a network can be changed: found by running it once and watching which modules read what."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -144,8 +142,7 @@ def _choose(net: nn.Module, units: Sequence[str], kind: SiteKind, watch: _Watch)
         return [unit for unit in solid if unit in watch.channels][:1]
     chosen = []
     for unit in solid:
-        blocks = [block for block in _blocks(net, unit) if block in watch.channels]
-        chosen += blocks or [unit]
+        chosen += [block for block in _blocks(net, unit) if block in watch.channels] or [unit]
     return chosen
 
 

@@ -1,7 +1,5 @@
 """Any timm network whose stages pass maps on."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any, Literal, Self
 
@@ -15,9 +13,6 @@ from fusekit.extension import suggest
 from fusekit.extension.fusion import SiteKind
 from fusekit.models.backbones.hooked import HookedBackbone
 from fusekit.models.backbones.sites import refusal
-
-#: Height and width of the probe image; networks that cannot take it are probed at their own default size.
-PROBE_SIZE = (64, 64)
 
 
 class TimmBackbone(HookedBackbone):
@@ -70,7 +65,7 @@ class TimmBackbone(HookedBackbone):
             pool=_pool,
             in_channels=in_channels,
             sites=kind,
-            sizes=(PROBE_SIZE, default),
+            sizes=((64, 64), default),  # networks that cannot take small images are probed at their default size
             name=name,
         )
 

@@ -1,7 +1,5 @@
 """torchvision's video ResNets as backbones of whole volumes: depth stands where films have time."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from torch import Tensor, nn
@@ -61,13 +59,7 @@ def _first_convolution(made_for_colour: nn.Conv3d, in_channels: int) -> nn.Conv3
     """The stem's first layer for other than three channels, drawn as torchvision draws it."""
     if in_channels == made_for_colour.in_channels:
         return made_for_colour
-    layer = nn.Conv3d(
-        in_channels,
-        made_for_colour.out_channels,
-        kernel_size=made_for_colour.kernel_size,  # type: ignore[arg-type]  # torch types it as any number of sizes
-        stride=made_for_colour.stride,  # type: ignore[arg-type]
-        padding=made_for_colour.padding,  # type: ignore[arg-type]
-        bias=False,
-    )
+    sizes: Any = {name: getattr(made_for_colour, name) for name in ("kernel_size", "stride", "padding")}
+    layer = nn.Conv3d(in_channels, made_for_colour.out_channels, **sizes, bias=False)
     nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
     return layer

@@ -1,7 +1,5 @@
 """Plain clinical encoders."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 from typing import Literal
 
@@ -26,13 +24,7 @@ class MLPEncoder(ClinicalEncoder):
     """
 
     def __init__(
-        self,
-        columns: int,
-        *,
-        width: int = 1024,
-        depth: int = 2,
-        activation: Activation = "relu",
-        dropout: float = 0.0,
+        self, columns: int, *, width: int = 1024, depth: int = 2, activation: Activation = "relu", dropout: float = 0.0
     ):
         super().__init__()
         if width < 1 or depth < 1 or not 0 <= dropout < 1:

@@ -1,7 +1,5 @@
 """Plain heads: one linear layer on the image's vector, on the clinical features, or on both side by side."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

@@ -1,7 +1,5 @@
 """Training images changed at random, on the device: each sample by itself, the same again for the same batch."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -32,11 +30,6 @@ class AugmentOptions:
             if not 0 <= getattr(self, name) <= limit:
                 raise OptionError(f"augment.{name} takes 0 to {limit:g}, not {getattr(self, name):g}.")
 
-    @property
-    def moves(self) -> bool:
-        """Whether pixels change places."""
-        return any((self.flip, self.rotate, self.shift, self.scale))
-
     def __bool__(self) -> bool:
         """Whether anything is changed."""
         return any(getattr(self, field.name) for field in fields(self))
@@ -60,7 +53,7 @@ class Augment:
         key = np.random.SeedSequence((self.seed, epoch, number)).generate_state(2)
         draw = torch.Generator().manual_seed(int(key[0]))
         image = grey.float()
-        if self.options.moves:
+        if any((self.options.flip, self.options.rotate, self.options.shift, self.options.scale)):
             count, dims = len(image), image.ndim - 2
             mirrored = torch.rand(count, generator=draw) < self.options.flip
             angles = _either_way(self.options.rotate, (count, 1 if dims == 2 else 3), draw)

@@ -1,7 +1,5 @@
 """Batches of slices and encoded columns, in an order of seed and epoch alone, on the device before they are needed."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from mmap import mmap
 from typing import Any, NamedTuple

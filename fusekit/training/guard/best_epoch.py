@@ -1,7 +1,5 @@
 """The best epoch so far, by a score of subjects set aside, and its weights."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from typing import Any

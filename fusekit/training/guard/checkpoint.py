@@ -1,11 +1,9 @@
 """The state of a training in one file, from which it is resumed as if nothing had happened."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import torch
 from pydantic import JsonValue, with_config
@@ -19,16 +17,6 @@ from fusekit.training.machines.processes import ALONE, Processes
 FORMAT = 3
 #: Name of the entry in the file's head that holds all but the tensors.
 HEAD = "fusekit"
-
-
-class Stateful(Protocol):
-    """What changes in training: networks, optimizers, schedules, averages."""
-
-    def state_dict(self) -> Any:
-        """Tensors and plain values, in dicts, lists and tuples."""
-
-    def load_state_dict(self, state_dict: Any) -> Any:
-        """Take over the state."""
 
 
 class Place(NamedTuple):
@@ -88,15 +76,15 @@ class Checkpoint:
     ):
         self.path, self.processes = path, processes
         self.identity: dict[str, Any] = json.loads(json.dumps(identity or {}))  # as it will be read again
-        self.objects: dict[str, Stateful] = {}
-        self.each: dict[str, Stateful] = {}
+        self.objects: dict[str, Any] = {}
+        self.each: dict[str, Any] = {}
         self.place: Place | None = None  # of the state in the file
 
-    def keep(self, **objects: Stateful) -> None:
-        """Name objects whose state is saved, and the same in all processes."""
+    def keep(self, **objects: Any) -> None:
+        """Name objects whose ``state_dict`` is saved, and the same in all processes; they have ``load_state_dict``."""
         self.objects.update(objects)
 
-    def keep_each(self, **objects: Stateful) -> None:
+    def keep_each(self, **objects: Any) -> None:
         """Name objects whose state is saved, and another in each process."""
         self.each.update(objects)
 

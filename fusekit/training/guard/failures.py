@@ -1,7 +1,5 @@
 """What may fail in training: losses that are not finite, memory, and processes that read batches."""
 
-from __future__ import annotations
-
 import gc
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager

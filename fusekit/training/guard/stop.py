@@ -1,7 +1,5 @@
 """Requests to end: from Slurm before it takes a machine away, from a system that shuts down, from a person."""
 
-from __future__ import annotations
-
 import os
 import signal
 import threading

@@ -1,7 +1,5 @@
 """The devices that a training runs on, through Lightning Fabric."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -13,8 +13,6 @@ from torch import Tensor, distributed
 from fusekit.errors import FusekitError, SharedError
 
 T = TypeVar("T")
-#: How long the others wait while the first reads a cohort or explains a fold; a lost process is noticed at once.
-PATIENCE = timedelta(days=7)
 
 
 class ProcessLostError(SharedError):
@@ -42,7 +40,8 @@ class Processes:
         """Those of the running process group, if there is one."""
         if not distributed.is_available() or not distributed.is_initialized():
             return cls()
-        group = distributed.new_group(backend="gloo", timeout=PATIENCE)
+        patience = timedelta(days=7)  # while the first reads a cohort or explains; a lost process is noticed at once
+        group = distributed.new_group(backend="gloo", timeout=patience)
         return cls(distributed.get_rank(), distributed.get_world_size(), group)
 
     @property
@@ -88,8 +87,7 @@ class Processes:
         summed = torch.tensor(values, dtype=torch.float64)
         with others_watched():
             distributed.all_reduce(summed, group=self.group)
-        added: list[float] = summed.tolist()
-        return added
+        return list(summed.tolist())
 
     def same(self, what: str, value: Any) -> None:
         """Raise a FusekitError unless all have the same."""

@@ -1,7 +1,5 @@
 """A moving average of the weights, which usually predicts better than those of the last step."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain

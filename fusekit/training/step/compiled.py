@@ -1,7 +1,5 @@
 """A network through ``torch.compile``, and its failures in words."""
 
-from __future__ import annotations
-
 import os
 import shutil
 from collections.abc import Iterator

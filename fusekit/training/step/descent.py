@@ -1,7 +1,5 @@
 """From the losses of batches to new weights: Adam with its options and its schedule."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext

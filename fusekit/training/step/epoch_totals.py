@@ -1,7 +1,5 @@
 """Loss, hits and time of an epoch so far."""
 
-from __future__ import annotations
-
 import time
 from typing import Any
 

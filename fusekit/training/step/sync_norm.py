@@ -1,7 +1,5 @@
 """Batch normalisation by the statistics of a whole batch, of which every process has a share."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch
@@ -53,9 +51,8 @@ class SyncedNorms:
             if isinstance(module, _BatchNorm):
                 if type(module) not in _GPU:
                     raise OptionError(
-                        f"{name} is a {type(module).__name__}, a batch normalisation that cannot be "
-                        "synchronised over several devices. -o training.sync_batchnorm=false lets each use its own "
-                        "statistics."
+                        f"{name} is a {type(module).__name__}, a batch normalisation that cannot be synchronised over "
+                        "several devices. -o training.sync_batchnorm=false lets each use its own statistics."
                     )
                 self._plain.append((module, type(module)))
         for module, kind in self._plain:

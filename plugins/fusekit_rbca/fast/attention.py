@@ -1,7 +1,5 @@
 """The published attention with both reductions in one convolution, and no product map."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import relu

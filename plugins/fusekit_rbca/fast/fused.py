@@ -6,8 +6,6 @@ the activation is. And with g = sigmoid(t * GAP(a)), the derivative of the sigmo
 of its argument is sum(dy * a) * g * (1 - g) = sum(dy * y) * (1 - g): nothing is divided by the gate.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch
@@ -48,8 +46,7 @@ def norm_relu_attend(norm: nn.Module, reduced: Tensor, condition: Tensor, half: 
     if not _covered(norm, reduced, condition):
         return attend(relu(norm(reduced), inplace=True), condition, half)
     assert isinstance(norm, _PLAIN_NORMS)
-    inputs = (reduced, norm.weight, norm.bias, condition)
-    fused: Tensor = _NormReluAttend.apply(*inputs, half, _statistics(norm))
+    fused: Tensor = _NormReluAttend.apply(reduced, norm.weight, norm.bias, condition, half, _statistics(norm))
     return fused
 
 

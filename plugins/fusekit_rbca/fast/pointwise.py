@@ -1,7 +1,5 @@
 """The 1x1 convolution as the matrix product it is, and with its batch norm folded in."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear, relu_

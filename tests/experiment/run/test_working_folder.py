@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from fusekit.errors import DataError, OptionError
-from fusekit.experiment.run.resume_record import record_of
-from fusekit.experiment.run.working_folder import unfinished, working_folder
+from fusekit.experiment.run.working_folder import record_of, unfinished, working_folder
 from fusekit.progress import Progress, Quiet
 
 NOBODY = Quiet()
