@@ -23,6 +23,9 @@ from fusekit.progress import Quiet
 from fusekit.training import Processes, ProcessLostError, stoppable
 from fusekit.training.machines.processes import others_watched
 
+#: What a process runs that this one starts.
+PROGRAM = "from fusekit.experiment.run.launch import main; main()"
+
 
 @contextmanager
 def launched(plan: Plan) -> Iterator[Plan]:
@@ -93,7 +96,7 @@ def _start(others: list[subprocess.Popen[str]], config: Settings, threads: int) 
     """Start them and wait until each is ready to join: joining itself would wait for one that is not."""
     for rank in range(1, config.devices):
         own = {RANK: str(rank), SIZE: str(config.devices), "OMP_NUM_THREADS": str(threads)}
-        command = [sys.executable, "-c", "from fusekit.experiment.run.launch import main; main()"]
+        command = [sys.executable, "-c", PROGRAM]
         pipe = subprocess.PIPE
         process = subprocess.Popen(command, env=os.environ | own, stdin=pipe, stdout=pipe, text=True)  # noqa: S603
         others.append(process)
