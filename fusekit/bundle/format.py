@@ -23,7 +23,7 @@ from fusekit.models import FusionModel, build_from
 
 WEIGHTS, DESCRIPTION = "model.safetensors", "bundle.json"
 #: The newest format, which is the one that is written.
-FORMAT = 3
+FORMAT = 2
 Count: TypeAlias = Annotated[int, Ge(0)]
 Fold: TypeAlias = Annotated[str, StringConstraints(pattern=FOLD)]
 _Share: TypeAlias = Annotated[float, Ge(0), Le(1)]
@@ -208,29 +208,21 @@ class Format1(_Common):
 @with_config(CLOSED)
 @dataclass(frozen=True, kw_only=True)
 class Format2(_Common):
-    """With the calling rule, and the checksum of the weights."""
+    """With the calling rule, the checksum of the weights, and that of the description itself."""
 
     format: Literal[2]
     rule: RuleJson
     weights: str
+    checksum: str
 
     @property
     def calling_rule(self) -> Rule:  # noqa: D102
         return Rule.from_json(self.rule)
 
 
-@with_config(CLOSED)
-@dataclass(frozen=True, kw_only=True)
-class Format3(Format2):
-    """With a checksum of the description itself."""
-
-    format: Literal[3]  # type: ignore[assignment]  # a newer format than that which it extends
-    checksum: str
-
-
-Description: TypeAlias = Format1 | Format2 | Format3
+Description: TypeAlias = Format1 | Format2
 #: Format -> what it holds. A newer format adds an entry and keeps those before.
-READERS: dict[int, type[Description]] = {1: Format1, 2: Format2, 3: Format3}
+READERS: dict[int, type[Description]] = {1: Format1, 2: Format2}
 
 
 @with_config(OPEN)
@@ -251,6 +243,6 @@ def read_description(folder: Path) -> Description:
             f"{path} has format {number}; this FuseKit reads {', '.join(map(str, READERS))}. Install a newer FuseKit."
         )
     found = read_json(path, READERS[number])
-    if isinstance(found, Format3) and found.checksum != signed(content)[DIGEST]:
+    if isinstance(found, Format2) and found.checksum != signed(content)[DIGEST]:
         raise DataError(f"{path} was changed or damaged after it was written. Get the bundle again.")
     return found

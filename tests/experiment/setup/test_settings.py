@@ -287,7 +287,7 @@ def test_the_types_of_a_keyword_are_those_of_its_setting() -> None:
 def test_the_options_of_a_part_are_declared_where_they_are_looked_for(part: str) -> None:
     module, _, name = PARTS[part].partition(":")
     factory = getattr(import_module(module), name)
-    assert option_names(PARTS[part]) == set(option_parameters(factory))
+    assert option_names(PARTS[part]) == frozenset(option_parameters(factory))
 
 
 @pytest.mark.parametrize(
