@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 from fusekit.extension.options import option_parameters
 
 
-def option_names(factory: Callable[..., Any] | str, withhold: tuple[str, ...] = ()) -> frozenset[str] | None:
+def option_names(factory: Callable[..., Any] | str, withhold: tuple[str, ...] = ()) -> AbstractSet[str] | None:
     """Names of a factory's options; None where its source, which is not imported, does not show them."""
     if not isinstance(factory, str):
         return frozenset(option_parameters(factory, withhold))

@@ -1,6 +1,7 @@
 """The arms of a comparison: one set of settings each, alike in all but what is trained and options of its own."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
@@ -76,7 +77,7 @@ def named(arm: str) -> Iterator[None]:
 
 
 #: Arm -> part -> names of its options; None where they are not known yet.
-_Has: TypeAlias = Mapping[str, Mapping[str, frozenset[str] | None]]
+_Has: TypeAlias = Mapping[str, Mapping[str, AbstractSet[str] | None]]
 
 
 def _of_arm(

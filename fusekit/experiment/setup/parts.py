@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -65,7 +66,7 @@ def check_names(values: Mapping[str, Any], options: Mapping[str, Mapping[str, An
                 raise OptionError(f"{part} has no option {name!r}; {hint}")
 
 
-def options_of(part: str, named: Named | None) -> frozenset[str] | None:
+def options_of(part: str, named: Named | None) -> AbstractSet[str] | None:
     """Names of a part's options, without importing it; None where its source does not show them."""
     source = PARTS[part] or (named.registry.find(named.name).factory if named else "")
     return option_names(source, _WITHHELD.get(part, ())) if source else None
