@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -139,3 +140,13 @@ def test_tests_mirror_the_sources() -> None:
         source = inside.with_name(inside.name.removeprefix("test_"))
         source = source if inside.parts[0] == "plugins" else "fusekit" / source
         assert source in sources or source.with_suffix("") / "__init__.py" in sources, f"{test} mirrors no source file"
+
+
+#: The calling rule, and the accuracy of a batch that a training bar shows.
+CALLS = {"fusekit/evaluation/thresholds.py", "fusekit/training/step/epoch_totals.py"}
+
+
+def test_only_the_calling_rule_turns_probabilities_into_a_class() -> None:
+    calls = re.compile(r"argmax\((axis|dim)=")
+    found = {str(path.relative_to(ROOT)) for path in SOURCES if calls.search(path.read_text(encoding="utf-8"))}
+    assert found == CALLS

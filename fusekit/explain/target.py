@@ -10,6 +10,7 @@ from torch import Tensor
 
 from fusekit.errors import OptionError
 from fusekit.evaluation.predictions import POSITIVE
+from fusekit.evaluation.thresholds import most_probable
 from fusekit.extension.registry import suggest
 
 
@@ -20,7 +21,7 @@ def explained(probabilities: np.ndarray, asked: int | None = None) -> np.ndarray
     """
     count, classes = probabilities.shape
     if asked is None and classes > 2:
-        return np.asarray(probabilities.argmax(axis=1))  # of more than two, the most probable one is called
+        return most_probable(probabilities)  # of more than two, this is the one that is called
     return np.full(count, POSITIVE if asked is None else asked)
 
 

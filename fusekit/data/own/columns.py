@@ -22,7 +22,7 @@ MANY = 30
 MOST_LOGARITHM = 12.0
 _UNDETECTED = frozenset({"undetectable", "undetected", "not detected", "negative", "neg", "tnd", "below detection"})
 _BOUND = re.compile(r"([<>\u2264\u2265])\s*=?\s*(.+)")
-_CODE = re.compile(r"[-+]?[0-9]+(\.[0-9]+|,[0-9]{1,2})?", re.ASCII)
+_PLAIN = re.compile(r"[-+]?[0-9]+(\.[0-9]+|,[0-9]{1,2})?", re.ASCII)
 _DASHES = frozenset({"-", "--", "/"})
 #: As people do not write numbers: as such, different codes could become one.
 _CODE = re.compile(r"[+-]?0\d.*|\d+[eE]\d+|\d{16,}")
@@ -246,4 +246,4 @@ def _categories(cells: pd.Series, declared: OwnColumn, where: str) -> pd.Series:
 
 def _number(text: str) -> float | None:
     """A number as codes are spelled; 1,5 is one too, and 1,000 is not, which may be 1 or 1000."""
-    return float(text.replace(",", ".")) if _CODE.fullmatch(text) else None
+    return float(text.replace(",", ".")) if _PLAIN.fullmatch(text) else None

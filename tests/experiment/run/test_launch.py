@@ -79,6 +79,7 @@ def test_every_slice_is_predicted_once_as_the_model_predicts_it_in_one_process(o
     pd.testing.assert_frame_equal(counted.set_index(["level", "metric"]), known, check_dtype=False, rtol=1e-6)
 
 
+@pytest.mark.slow  # srun starts processes likewise, in tests/integration/test_slurm.py
 def test_torchrun_gives_the_same_run(task: Path, own: Run, tmp_path: Path) -> None:
     said = ended(command(task, tmp_path / "run", by=("-m", "torch.distributed.run", "--nproc-per-node=2")))
     assert said.count("Everything lies in") == 1
@@ -88,6 +89,7 @@ def test_torchrun_gives_the_same_run(task: Path, own: Run, tmp_path: Path) -> No
     assert all(torch.equal(mine[name], theirs[name]) for name in theirs)
 
 
+@pytest.mark.slow  # an error and a signal end the others likewise, below
 def test_a_process_that_is_killed_takes_the_others_along_and_nothing_is_lost(
     task: Path, own: Run, tmp_path: Path
 ) -> None:
