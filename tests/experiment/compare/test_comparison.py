@@ -249,7 +249,7 @@ def test_other_data_under_the_same_name_are_refused(
     ("changes", "error", "message"),
     [
         ({"fusions": ["rbca"], "baselines": []}, OptionError, "needs two arms or more"),
-        ({"fusions": ["rbca", "rbca"]}, OptionError, "rbca stands twice"),
+        ({"fusions": ["rbca", "rbca"]}, OptionError, "rbca is listed twice"),
         ({"fusions": ["rbac", "concat"]}, UnknownName, "did you mean 'rbca'"),
         ({"baselines": ["logistics"]}, UnknownName, "did you mean 'logistic'"),
         ({"task": None}, OptionError, "names no task"),
