@@ -25,8 +25,8 @@ test: .venv/installed-dev lint types docs  ## Install, then ruff, mypy, the docs
 test-slow: .venv/installed-dev  ## The slow tests: before a release, and after a change of what they are about
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow
 
-fuzz: .venv/installed-dev  ## Damage files at random and read them, CASES of each kind (2000)
-	FUSEKIT_FUZZ=$(or $(CASES),2000) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) tests/integration/test_fuzz.py
+fuzz: .venv/installed-dev  ## Damage files at random, CASES of each kind (2000), and draw other random examples
+	FUSEKIT_FUZZ=$(or $(CASES),2000) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) $(shell grep -rl @given tests) tests/integration/test_fuzz.py
 
 bench: .venv/installed-dev  ## Time everything that has a benchmark; figures to build/bench (BENCHMARKS="loop slices")
 	@mkdir -p build/bench
