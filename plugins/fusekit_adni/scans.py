@@ -18,7 +18,7 @@ from fusekit_adni.tables.study import StudyTable, exam_days, exams
 _DESCRIPTIONS = {
     "site": ("SITE",),
     "sex": ("PTGENDER", "sex"),
-    "phase": ("COLPROT", "Phase"),
+    "phase": ("COLPROT", "Phase", "PHASE"),
     "origin": ("ORIGPROT",),
     "field_strength": ("FLDSTRENG",),
 }
@@ -106,7 +106,7 @@ def one_per_visit(
     """
     preferences = [image.preference for image in scans["found"]]
     tied = scans.assign(level=[p[0] for p in preferences]).duplicated(["subject", "visit", "level"], keep=False)
-    phases = at_visits(scans, tables, ("COLPROT", "Phase"))
+    phases = at_visits(scans, tables, _DESCRIPTIONS["phase"])
     unexpected = [
         tie and not is_expected(field_strength(image, download.sidecars), phase)
         for tie, image, phase in zip(tied, scans["found"], phases, strict=True)

@@ -2,8 +2,10 @@
 
 import codecs
 import csv
+import gzip
 import io
 import re
+import zlib
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from math import isfinite
@@ -19,6 +21,9 @@ from fusekit.errors import DataError
 #: table's reader to know.
 MISSING = frozenset({"", "na", "n/a", "nan", "."})
 
+#: Bytes of a table, at most, and those that its first line is looked for in.
+LARGEST, HEADER = 2**30, 2**16
+
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}", re.ASCII)
 
@@ -26,9 +31,9 @@ _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}", re.ASCII)
 def read_table(path: Path, required: Sequence[str] = ()) -> pd.DataFrame:
     """Read a table of text separated by commas, semicolons or tabs.
 
-    UTF-8 (with or without byte-order mark), UTF-16 (with one) and, where the bytes are not valid UTF-8,
-    Windows-1252/Latin-1 are recognised. The separator is the one that cuts the header into most columns. Lines without
-    any value are skipped, and so are columns with neither name nor value.
+    A file that gzip compressed is unpacked. UTF-8 (with or without byte-order mark), UTF-16 (with one) and, where
+    the bytes are not valid UTF-8, Windows-1252/Latin-1 are recognised. The separator is the one that cuts the
+    header into most columns. Lines without any value are skipped, and so are columns with neither name nor value.
 
     Returns:
         One row per record: every cell as text without surrounding blanks, ``""`` where empty. The index ``line`` is the
@@ -38,7 +43,7 @@ def read_table(path: Path, required: Sequence[str] = ()) -> pd.DataFrame:
         DataError: the file is missing, empty or no text table; it has no header, repeats a column name, or lacks a
             required column; a record has too many or too few cells. The message names the file and the line.
     """
-    text = _decode(path, read_named(path))
+    text = _decode(path, _content(path))
     lines, records = _records(path, text)
     if not records:
         raise DataError(f"{path}: the file is empty; a header line and rows were expected.")
@@ -63,6 +68,15 @@ def read_table(path: Path, required: Sequence[str] = ()) -> pd.DataFrame:
         raise DataError(f"{path}, line {lines[0]}: column names are repeated: {names}. Rename or remove one of each.")
     require_columns(table, required, str(path))
     return table
+
+
+def read_header(path: Path) -> list[str]:
+    """Names of a table's columns; none where the file is no table."""
+    try:
+        _, records = _records(path, _decode(path, _content(path, HEADER)).partition("\n")[0])
+    except DataError:
+        return []
+    return [cell.strip() for cell in records[0]] if records else []
 
 
 def require_columns(table: pd.DataFrame, required: Sequence[str], source: str) -> None:
@@ -121,6 +135,21 @@ def to_number(cells: pd.Series, source: str) -> pd.Series:
         where = place(source, cells, cells.index[bad[0]])
         raise DataError(f"{where}, column {cells.name!r}: {cell!r} is no number{more}. {hint}")
     return pd.Series(numbers, index=cells.index, name=cells.name)
+
+
+def _content(path: Path, most: int = LARGEST) -> bytes:
+    """What a file holds, unpacked if it is compressed; the first ``most`` bytes, and no more than ``LARGEST``."""
+    data = read_named(path)
+    if not data.startswith(b"\x1f\x8b"):
+        return data[:most]
+    try:
+        with gzip.open(io.BytesIO(data)) as file:
+            content = file.read(most + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path}: the gzip file is truncated or damaged ({error}). Get it again.") from error
+    if len(content) > LARGEST:
+        raise DataError(f"{path}: the table is over {LARGEST // 2**20:,} MiB once it is unpacked. Unpack and split it.")
+    return content[:most]
 
 
 def _decode(path: Path, data: bytes) -> str:

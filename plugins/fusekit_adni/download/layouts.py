@@ -85,7 +85,7 @@ def _walk(folder: Path, tree: Tree, survey: _Survey, above: frozenset[tuple[int,
                 _walk(path, tree, survey, above | {here})
         elif tree.is_archive(path):
             pass  # never unpacked: what is in it, and how large it gets, is not known
-        elif name.endswith(".csv"):
+        elif name.endswith((".csv", ".csv.gz")):
             survey.tables.append(path)
         elif name == "participants.tsv":
             survey.participants.append(path)

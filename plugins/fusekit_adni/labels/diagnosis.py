@@ -1,5 +1,6 @@
 """The diagnosis at a visit, from DXSUM by phase, else from ADNIMERGE."""
 
+import re
 from collections.abc import Mapping
 
 import pandas as pd
@@ -7,16 +8,19 @@ import pandas as pd
 from fusekit.data import Finding
 from fusekit.data.own.problems import note
 from fusekit.errors import DataError
-from fusekit_adni.tables.study import StudyTable, exam_days, refuse_conflicts
+from fusekit_adni.tables.study import UNKNOWN, StudyTable, exam_days, refuse_conflicts
 
 CN, MCI, AD = "CN", "MCI", "AD"
 _THREE = {"1": CN, "2": MCI, "3": AD}
 #: DXCHANGE: 1 to 3 stable, 4 to 6 conversions, 7 to 9 reversions; what counts is where the change led.
 _CHANGE = {"1": CN, "7": CN, "9": CN, "2": MCI, "4": MCI, "8": MCI, "3": AD, "5": AD, "6": AD}
+#: Words of all exports; of a change ("MCI to NL", "Conversion: NL to MCI") the last counts, where it led.
+_WORDS = {"cn": CN, "nl": CN, "normal": CN, "mci": MCI, "ad": AD, "dementia": AD, "dem": AD}
+_LAST = re.compile(r".*(?:\bto\b|:)\s*", re.IGNORECASE | re.DOTALL)
 _FLAGS = {"DXNORM": {"1": CN}, "DXMCI": {"1": MCI}, "DXAD": {"1": AD}}
 #: Columns of a table in order of preference: code -> diagnosis.
 DXSUM = {"DIAGNOSIS": _THREE, "DXCHANGE": _CHANGE, "DXCURREN": _THREE, **_FLAGS}
-ADNIMERGE = {"DX": {"CN": CN, "NL": CN, "MCI": MCI, "Dementia": AD, "AD": AD}}
+ADNIMERGE: Mapping[str, Mapping[str, str]] = {"DX": {}}  # has words
 
 
 def diagnoses(dxsum: StudyTable | None, adnimerge: StudyTable | None, findings: list[Finding]) -> pd.DataFrame:
@@ -30,9 +34,9 @@ def diagnoses(dxsum: StudyTable | None, adnimerge: StudyTable | None, findings: 
         raise DataError("no diagnoses: neither DXSUM_PDXCONV_ADNIALL, DXSUM nor ADNIMERGE is among the tables.")
     sources = []
     if dxsum is not None:
-        sources.append(_by_visit(dxsum, DXSUM))
+        sources.append(_by_visit(dxsum, DXSUM, findings))
     if adnimerge is not None and (dxsum is None or "DX" in adnimerge.rows):
-        sources.append(_by_visit(adnimerge, ADNIMERGE))
+        sources.append(_by_visit(adnimerge, ADNIMERGE, findings))
     if len(sources) == 2:
         both = sources[0]["diagnosis"].to_frame("a").join(sources[1]["diagnosis"].rename("b"), how="inner")
         differ = both[both["a"] != both["b"]].reset_index()
@@ -45,24 +49,35 @@ def diagnoses(dxsum: StudyTable | None, adnimerge: StudyTable | None, findings: 
     return first.assign(day=first["day"].fillna(days.reindex(first.index)))
 
 
-def resolve(rows: pd.DataFrame, codes: Mapping[str, Mapping[str, str]]) -> pd.Series:
-    """Diagnosis of each row; missing where no column says it."""
+def resolve(
+    rows: pd.DataFrame, codes: Mapping[str, Mapping[str, str]], source: str, findings: list[Finding]
+) -> pd.Series:
+    """Diagnosis of each row, by codes or words; missing where no column says it. Findings get strange texts."""
     found = pd.Series(None, index=rows.index, dtype=object)
     for column, diagnoses_by_code in codes.items():
-        if column in rows:
-            code = rows[column].str.replace(r"\.0+$", "", regex=True)
-            found = found.where(found.notna(), code.map(diagnoses_by_code))
+        if column not in rows:
+            continue
+        code = rows[column].str.replace(r"\.0+$", "", regex=True)
+        words = code.str.replace(_LAST, "", regex=True).str.strip().str.lower().map(_WORDS)
+        read = code.map(diagnoses_by_code).astype(object).fillna(words)
+        found = found.where(found.notna(), read)
+        if column not in _FLAGS:
+            strange = code[read.isna() & ~code.str.lower().isin(UNKNOWN)].value_counts()
+            message = "texts in a column of diagnoses that are not understood; their rows have none from it"
+            items = [f"{source}, column {column}: {text!r} ({count})" for text, count in strange.items()]
+            note(findings, "unread-diagnosis", message, items, severity="warning")
     return found
 
 
-def _by_visit(table: StudyTable, codes: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
+def _by_visit(table: StudyTable, codes: Mapping[str, Mapping[str, str]], findings: list[Finding]) -> pd.DataFrame:
     read_from = tuple(name for name in codes if name in table.rows)
     if not read_from:
         raise DataError(f"{table.path}: no column of diagnoses; it should have {' or '.join(codes)}.")
     if table.rows["visit"].isna().all():
         raise DataError(f"{table.path}: no row has a known visit code in VISCODE2 or VISCODE, such as bl or m06.")
     days = table.rows["day"] if "day" in table.rows else pd.Series(pd.NaT, index=table.rows.index)
-    rows = table.rows[["rid", "visit", "screening"]].assign(diagnosis=resolve(table.rows, codes), day=days)
+    read = resolve(table.rows, codes, table.path.name, findings)
+    rows = table.rows[["rid", "visit", "screening"]].assign(diagnosis=read, day=days)
     rows = rows.dropna(subset=["visit", "diagnosis"])
     # Screening counts as baseline, unless the baseline visit has a diagnosis: the two may differ.
     seen_at_baseline = rows.loc[(rows["visit"] == "bl") & ~rows["screening"], "rid"]

@@ -1,7 +1,7 @@
 """Study tables: found by name whatever their dates, read with this archive's codes for missing values."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
@@ -11,13 +11,27 @@ import numpy as np
 import pandas as pd
 
 from fusekit.data import Column, Finding, read_table
+from fusekit.data.clinical.tables import read_header
 from fusekit.data.own.problems import note
 from fusekit.errors import DataError
 from fusekit_adni.labels.visits import SCREENING, canonical, parse_days
 
-#: ``NAME[_MM_DD_YY][_DDMonYYYY].csv``; anchored, since "CDR" must not find RMT_CDR.csv. Some tables have the date of
-#: their revision in the second form too; a single date of that form is that of the export.
-_DATED = r"(?:_(\d{2}_\d{2}_\d{2}|\d{1,2}[A-Z][a-z]{2}\d{4}))??(?:_(\d{1,2}[A-Z][a-z]{2}\d{4}))?\.csv"
+#: ``[PREFIX_]NAME[_MM_DD_YY][_DDMonYYYY][ (1)].csv[.gz]``. Some tables have the date of their revision in the second
+#: form too; a single date of that form is that of the export. A browser numbers what it downloads again.
+_DATED = (
+    r"(?:_(?P<revised>\d{2}_\d{2}_\d{2}|\d{1,2}[A-Z][a-z]{2}\d{4}))??(?:_(?P<exported>\d{1,2}[A-Z][a-z]{2}\d{4}))?"
+    r"(?: ?\((?P<copy>\d{1,3})\))?\.csv(?:\.gz)?"
+)
+#: Tables whose names end as another's does, behind what might be a cohort's name.
+_LONGER = frozenset({"RMT_CDR", "URMC_LABDATA"})
+#: Table -> sets of columns, each of which shows that a file is that table under another name.
+_SIGNS: Mapping[str, tuple[frozenset[str], ...]] = {
+    "ADNIMERGE": (frozenset({"RID", "DX", "PTGENDER"}),),
+    "DXSUM": tuple(frozenset({"RID", column}) for column in ("DIAGNOSIS", "DXCHANGE", "DXCURREN")),
+    "APOERES": (frozenset({"RID", "APGEN1", "APGEN2"}), frozenset({"RID", "GENOTYPE"})),
+    "UPENNBIOMK_MASTER": (frozenset({"RID", "ABETA", "TAU", "PTAU"}),),
+    "BLENNOWPLASMANFL": (frozenset({"RID", "PLASMA_NFL"}),),
+}
 
 #: Codes for "no value" in tables of counts and concentrations. Not in log-scale tables, where -1 is a value.
 MISSING_TEXT = frozenset({"", "na", "n/a", "nan", ".", "unknown", "null"})
@@ -66,21 +80,44 @@ def exam_days(tables: Iterable[StudyTable]) -> pd.Series:
 
 
 def find_table(name: str, paths: list[Path], also: tuple[str, ...] = ()) -> tuple[Path | None, list[Path]]:
-    """The newest file of a table by its name without dates (``also``: earlier names), and the older files."""
+    """The newest file of a table by its name without prefix and dates (``also``: other names), and the older files.
+
+    A prefix is a cohort's name (``All_Subjects_DXSUM_12Feb2026.csv``). Of equal dates the file without one counts, then
+    the last copy.
+    """
     names = "|".join(map(re.escape, (name, *also)))
     found = []
     for path in paths:
-        match = re.fullmatch(f"(?:{names}){_DATED}", path.name, flags=re.IGNORECASE)
-        if match:
-            found.append((_day(match[2], "%d%b%Y"), _day(match[1], "%m_%d_%y"), path))
-    found.sort(key=lambda item: item[:2])
-    return (found[-1][2], [path for _, _, path in found[:-1]]) if found else (None, [])
+        match = re.fullmatch(f"(?P<prefix>.+_)?(?P<name>{names}){_DATED}", path.name, flags=re.IGNORECASE)
+        if match and not _is_longer(match["prefix"] or "", match["name"]):
+            dates = _day(match["exported"], "%d%b%Y"), _day(match["revised"], "%m_%d_%y")
+            found.append((*dates, match["prefix"] is None, int(match["copy"] or 0), path))
+    found.sort(key=lambda item: item[:4])
+    return (found[-1][4], [path for *_, path in found[:-1]]) if found else (None, [])
+
+
+def _is_longer(prefix: str, name: str) -> bool:
+    """Whether what looks like a prefix is the beginning of another table's name."""
+    whole, others = f"_{prefix}{name}".upper(), _LONGER - {name.upper()}
+    return any(whole.endswith(f"_{other}") for other in others)
+
+
+def note_unread(names: Iterable[str], paths: list[Path], findings: list[Finding]) -> None:
+    """Note files that look like a table of ``_SIGNS``, by their columns, and are none of the tables that are read."""
+    matched = {path for name in names for found, older in [find_table(name, paths)] for path in (found, *older)}
+    looks = []
+    for path in sorted(set(paths) - matched):
+        columns = {column.upper() for column in read_header(path)}
+        if like := next((name for name, signs in _SIGNS.items() if any(sign <= columns for sign in signs)), None):
+            looks.append(f"{path}: {like}?")
+    message = "files with the columns of a table, but not its name, that are not read; if one is it, rename it"
+    note(findings, "unread-table", message, looks, severity="warning")
 
 
 def undated(path: Path) -> str:
     """The name of the table in a file, without dates."""
-    match = re.fullmatch(f"(.+?){_DATED}", path.name, flags=re.IGNORECASE)
-    return match[1] if match else path.stem
+    match = re.fullmatch(f"(?P<name>.+?){_DATED}", path.name, flags=re.IGNORECASE)
+    return match["name"] if match else path.stem
 
 
 def _day(text: str | None, pattern: str) -> datetime:

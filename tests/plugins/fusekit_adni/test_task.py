@@ -53,6 +53,23 @@ def tree(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.parametrize(
+    "name", ["DXSUM.csv", "All_Subjects_DXSUM_12Feb2026.csv", "DXSUM_PDXCONV_23Apr2024.csv", "DXSUM (1).csv"]
+)
+def test_under_any_of_its_names_the_table_of_diagnoses_counts_and_not_another(tree: Path, name: str) -> None:
+    (tree / "DXSUM_PDXCONV_ADNIALL_12Feb2024.csv").rename(tree / name)
+    path = tree / "ADNIMERGE_12Feb2024.csv"
+    path.write_text(path.read_text(encoding="utf-8").replace(",ADNI1,", ",ADNI1,Dementia"), encoding="utf-8")  # stale
+    cohort = _scan(tree)
+    assert cohort.scans.groupby("subject")["label"].first().to_dict() == {
+        "002_S_1001": 0, "002_S_1002": 1, "002_S_1004": 0
+    }  # fmt: skip
+    assert "unread-table" not in [finding.code for finding in cohort.findings]
+    (tree / name).rename(tree / "diagnoses.csv")
+    (finding,) = [finding for finding in _scan(tree).findings if finding.code == "unread-table"]
+    assert finding.items == (f"{tree / 'diagnoses.csv'}: DXSUM?",)
+
+
 def _scan(folder: Path, visits: Literal["all", "baseline"] = "all") -> Cohort:
     cohort = AdniAdTask(visits=visits).scan(folder, Quiet())
     cohort.check()

@@ -17,7 +17,7 @@ def _table(name: str, rid: list[int], visit: list[str | None], **columns: list[s
 
 
 def _resolved(**columns: list[str]) -> list[str]:
-    return resolve(pd.DataFrame(columns), DXSUM).fillna("").tolist()
+    return resolve(pd.DataFrame(columns), DXSUM, "DXSUM.csv", []).fillna("").tolist()
 
 
 def test_every_code_of_dxchange() -> None:
@@ -49,8 +49,34 @@ def test_the_columns_are_asked_in_their_order() -> None:
 
 
 def test_adnimerge_speaks_of_dementia() -> None:
-    found = resolve(pd.DataFrame({"DX": ["CN", "MCI", "Dementia", "NL", "AD", "", "SMC"]}), ADNIMERGE)
+    found = resolve(pd.DataFrame({"DX": ["CN", "MCI", "Dementia", "NL", "AD", "", "SMC"]}), ADNIMERGE, "ADNIMERGE", [])
     assert found.fillna("").tolist() == ["CN", "MCI", "AD", "CN", "AD", "", ""]
+
+
+@pytest.mark.parametrize(
+    ("text", "diagnosis"),
+    [
+        *[("NL", "CN"), ("Normal", "CN"), ("dementia", "AD"), ("DEM", "AD"), (" mci ", "MCI")],
+        *[("MCI to NL", "CN"), ("NL to MCI", "MCI"), ("MCI to Dementia", "AD"), ("Dementia to MCI", "MCI")],
+        *[("NL to Dementia", "AD"), ("Stable: NL", "CN"), ("Stable: NL to NL", "CN")],
+        *[("Conversion: NL to MCI", "MCI"), ("Reversion: MCI to NL", "CN"), ("Conversion:MCI to Dementia", "AD")],
+    ],
+)
+@pytest.mark.parametrize("column", ["DX", "DXCHANGE", "DIAGNOSIS"])
+def test_words_of_older_exports(text: str, diagnosis: str, column: str) -> None:
+    codes = ADNIMERGE if column == "DX" else DXSUM
+    findings: list[Finding] = []
+    assert resolve(pd.DataFrame({column: [text]}), codes, "t.csv", findings).tolist() == [diagnosis]
+    assert findings == []
+
+
+def test_a_text_that_is_not_understood_is_named_with_its_count() -> None:
+    rows = pd.DataFrame({"DIAGNOSIS": ["1", "11", "MCI?", "11", "", "-4", "Unknown"], "DXNORM": ["0"] * 7})
+    findings: list[Finding] = []
+    assert resolve(rows, DXSUM, "DXSUM.csv", findings).fillna("").tolist() == ["CN", *[""] * 6]
+    (finding,) = findings
+    assert (finding.code, finding.severity) == ("unread-diagnosis", "warning")
+    assert finding.items == ("DXSUM.csv, column DIAGNOSIS: '11' (2)", "DXSUM.csv, column DIAGNOSIS: 'MCI?' (1)")
 
 
 def test_adnimerge_fills_the_visits_that_dxsum_lacks() -> None:

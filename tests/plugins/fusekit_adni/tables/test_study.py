@@ -1,3 +1,4 @@
+import gzip
 from math import isnan, nan
 from pathlib import Path
 
@@ -9,7 +10,15 @@ from hypothesis import strategies as st
 
 from fusekit.data import Finding
 from fusekit.errors import DataError
-from fusekit_adni.tables.study import StudyTable, find_table, numbers, read_study_table, refuse_conflicts
+from fusekit_adni.tables.study import (
+    StudyTable,
+    find_table,
+    note_unread,
+    numbers,
+    read_study_table,
+    refuse_conflicts,
+)
+from fusekit_adni.task import DXSUM_NAMES, READ
 
 NAMES = [
     *("CDR.csv", "RMT_CDR.csv", "CDR_NOTES.csv", "CDR_12Feb2024.csv.bak"),
@@ -45,6 +54,68 @@ def test_a_table_is_found_by_its_whole_name_whatever_its_dates(name: str, expect
     found, older = find_table(name, [Path("data") / other for other in NAMES])
     assert found == (None if expected is None else Path("data") / expected)
     assert older == []
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "DXSUM_12Feb2026.csv",
+        "All_Subjects_DXSUM_12Feb2026.csv",
+        "all_subjects_dxsum_12feb2026.CSV",
+        "NOTEPAD_CU_DXSUM_29Aug2025.csv",
+        "DXSUM (1).csv",
+        "DXSUM(2).csv",
+        "DXSUM_12Feb2026 (1).csv",
+        "DXSUM_12Feb2026.csv.gz",
+        "DXSUM_PDXCONV.csv",
+        "DXSUM_PDXCONV_23Apr2024.csv",
+        "My_DXSUM_PDXCONV_ADNIALL_01_02_20_12Feb2024 (3).csv.gz",
+    ],
+)
+def test_a_table_is_found_under_every_name_that_it_has_had(file: str) -> None:
+    assert find_table(DXSUM_NAMES[0], [Path(file)], also=DXSUM_NAMES[1:]) == (Path(file), [])
+
+
+@pytest.mark.parametrize(
+    "file", ["RMT_CDR.csv", "All_Subjects_RMT_CDR_12Feb2026.csv", "CDRX.csv", "XCDR.csv", "CDR_old.csv", "CDR.csv.bak"]
+)
+def test_no_other_table_is_taken_for_it(file: str) -> None:
+    assert find_table("CDR", [Path(file)]) == (None, [])
+    if "RMT_CDR" in file:
+        assert find_table("RMT_CDR", [Path(file)]) == (Path(file), [])
+
+
+def test_of_equal_dates_the_whole_name_counts_and_then_the_last_copy() -> None:
+    order = ["My_CDR.csv", "CDR.csv", "CDR (1).csv", "CDR (2).csv", "CDR_12Feb2026.csv"]
+    paths = [Path(name) for name in order]
+    assert find_table("CDR", paths[::-1]) == (paths[-1], paths[:-1])
+
+
+def test_a_compressed_table_is_read_as_itself(tmp_path: Path) -> None:
+    path = tmp_path / "DXSUM.csv.gz"
+    path.write_bytes(gzip.compress(b"RID,VISCODE2,DIAGNOSIS\n5,bl,1\n"))
+    table = read_study_table("DXSUM", [path], (), [])
+    assert table is not None
+    assert table.rows["DIAGNOSIS"].tolist() == ["1"]
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(DataError, match=r"DXSUM\.csv\.gz: the gzip file is truncated or damaged"):
+        read_study_table("DXSUM", [path], (), [])
+
+
+def test_a_file_with_the_columns_of_a_table_and_another_name_is_reported(tmp_path: Path) -> None:
+    _write(tmp_path, "diagnoses 2026.csv", "RID,PHASE,VISCODE2,DIAGNOSIS\n5,ADNI4,bl,1\n")
+    _write(tmp_path, "csf.csv", "rid,abeta,tau,ptau\n5,1,2,3\n")
+    _write(tmp_path, "CDR.csv", "RID,CDGLOBAL\n5,1\n")
+    _write(tmp_path, "empty.csv", "")
+    paths = _write(tmp_path, "All_Subjects_DXSUM_12Feb2026.csv", "RID,DIAGNOSIS\n5,1\n")
+    findings: list[Finding] = []
+    note_unread(READ, paths, findings)
+    (finding,) = findings
+    assert (finding.code, finding.severity) == ("unread-table", "warning")
+    assert finding.items == (
+        f"{tmp_path / 'csf.csv'}: UPENNBIOMK_MASTER?",
+        f"{tmp_path / 'diagnoses 2026.csv'}: DXSUM?",
+    )
 
 
 def test_the_newest_export_wins_then_the_newest_revision() -> None:
