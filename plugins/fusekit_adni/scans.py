@@ -10,8 +10,8 @@ from fusekit.data import Finding
 from fusekit.data.own.problems import note
 from fusekit.errors import DataError, first_ten
 from fusekit_adni.download.images import Download, field_strength, is_expected
-from fusekit_adni.download.loni import read_visits
-from fusekit_adni.labels.visits import FAR_DAYS, LIMIT_DAYS, canonical, nearest
+from fusekit_adni.download.loni import described_as, read_visits
+from fusekit_adni.labels.visits import FAR_DAYS, LIMIT_DAYS, UNTIMED, canonical, nearest
 from fusekit_adni.tables.study import StudyTable, exam_days, exams
 
 #: What describes a scan: its name in the cohort, and its columns in one table or another.
@@ -71,7 +71,11 @@ def _listed(download: Download, findings: list[Finding]) -> pd.Series:
         aside = [int(leaf.name[1:]) for leaf in [*download.skipped, *download.others] if leaf.name.startswith("I")]
         absent = listed.index.difference([*folders, *aside])
         note(findings, "listed-without-image", "listed images that are not there", [f"I{n}" for n in absent])
-    return listed.map(canonical)
+    visits = listed.map(canonical)
+    strange = listed[visits.isna() & ~listed.str.strip().str.lower().str.fullmatch(UNTIMED)].value_counts()
+    message = "visits of image lists that are not understood; the nearest exam decides"
+    note(findings, "unread-visit", message, [f"{text!r} ({count})" for text, count in strange.items()])
+    return visits
 
 
 def dated(download: Download, tables: list[StudyTable]) -> Download:
@@ -87,7 +91,9 @@ def note_left_aside(download: Download, findings: list[Finding]) -> None:
     """Note what lies below the folder and is not read."""
     note(findings, "empty-leaf", "image folders or sessions without an image", download.empty)
     note(findings, "mask", "masks and segmentations, not used", download.skipped)
-    note(findings, "other-sequence", "images that are no T1-weighted MRI, not used", download.others)
+    named = pd.Series([described_as(path) for path in download.others], dtype=object).value_counts()
+    listed = [f"{name} ({count})" for name, count in named.sort_index().items()]
+    note(findings, "other-sequence", "images that are no T1-weighted MRI by their names, not used", listed)
     message = "folders and files whose names are no ADNI subject's, not used"
     note(findings, "not-a-subject", message, download.strangers)
     note(findings, "link-outside", "links that lead out of the folder, or nowhere, not followed", download.outside)

@@ -3,12 +3,14 @@
 import re
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
+from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
 
 import pandas as pd
 
 from fusekit.data import read_table
+from fusekit.data.clinical.tables import read_header
 from fusekit.errors import DataError
 from fusekit_adni.download.images import Download, Image
 from fusekit_adni.download.tree import Tree
@@ -21,7 +23,11 @@ _LEAF = re.compile(r"[SI]\d+", re.ASCII)
 _SERIES = re.compile(r"_S(\d+)_", re.ASCII)
 _VOLUMES = (".nii", ".nii.gz")
 _SKIPPED = re.compile(r"mask|harp", re.IGNORECASE)
-#: What a description says of images that are no T1. Words of their own: ``B1_Correction`` is a T1's.
+#: How a T1-weighted image is named: MP-RAGE (``MPR``, ``MT1`` once processed) or inversion-recovery (F)SPGR.
+_T1 = re.compile(
+    r"(?<![a-z0-9])(mp[-_]?rage|mpr(?![a-z0-9])|mt1(?![a-z0-9])|ir[-_]?f?spgr|t1w(?![a-z0-9]))|mprage", re.IGNORECASE
+)
+#: What it says where it is none after all. Words of their own: ``B1_Correction`` is a T1's.
 _OTHER = re.compile(
     r"(?<![a-z0-9])(flair|t2|pd|dti|dwi|(rs)?-?fmri|asl|perfusion|locali[sz]er|scout|calibration|field_?map(ping)?"
     r"|pet|fdg|pib|av\d+|fbb|coreg)(?![a-z0-9])|hippocampus",
@@ -30,10 +36,16 @@ _OTHER = re.compile(
 _OTHER_MODALITY = re.compile(r"ADNI_\d{3}_S_\d+_(PT|NM|CT)_")
 
 
+def described_as(path: Path) -> str:
+    """The description of an image, from its place: the folder in its subject's folder."""
+    parts = path.parts
+    return next((name for above, name in pairwise(parts) if SUBJECT.fullmatch(above)), path.name)
+
+
 def add_images(subject: Path, tree: Tree, found: Download) -> None:
     """Add what lies in a subject's folder; refuse a folder that is named after a day that does not exist."""
     for leaf, description, acquired in _leaves(subject, tree):
-        if _SKIPPED.search(description) or _OTHER.search(description):
+        if _SKIPPED.search(description) or _OTHER.search(description) or not _T1.search(description):
             (found.skipped if _SKIPPED.search(description) else found.others).append(leaf)
             continue
         links = len(tree.outside)
@@ -76,31 +88,40 @@ def _images(leaf: Path, subject: str, description: str, acquired: date, tree: Tr
         yield Image(subject, description, acquired, shown, series_number, path, named)
 
 
+#: Columns of image lists: image, subject, and visit under any of its names. Collections, searches, today's tables.
+_LISTS = (
+    ("Image Data ID", "Subject", ("Visit",)),
+    ("Image ID", "Subject ID", ("Visit",)),
+    ("image_id", "subject_id", ("image_visit", "mri_visit", "visit", "VISCODE2")),
+)
+
+
 def read_visits(tables: list[Path], folders: Mapping[int, str] = MappingProxyType({})) -> pd.Series:
-    """Read the visit as listed, by image number, from the collection lists among tables: those with ``Image Data ID``.
+    """Read the visit as listed, by image number, from the image lists among tables: see ``_LISTS``.
 
     ``folders`` says in which subject's folder an image lies; an image that is listed for another is refused.
     """
     parts = [pd.DataFrame({"Visit": []}, dtype=str)]
     for path in tables:
-        with path.open("rb") as file:
-            if b"Image Data ID" not in file.read(4096):
-                continue
-        rows = read_table(path, required=("Image Data ID", "Subject", "Visit"))
-        numbers = rows["Image Data ID"].str.extract(r"^I?(\d+)$")[0]
+        header = read_header(path)
+        known = next((known for known in _LISTS if known[0] in header), None)
+        if known is None:
+            continue
+        image, person, visits = known
+        visit = next((name for name in visits if name in header), visits[0])
+        rows = read_table(path, required=(image, person, visit))
+        numbers = rows[image].str.extract(r"^[ID]?(\d+)$")[0]
         if numbers.isna().any():
             line = numbers.index[numbers.isna()][0]
-            raise DataError(
-                f"{path}, line {line}, column 'Image Data ID': {rows.loc[line, 'Image Data ID']!r} is no image id."
-            )
+            raise DataError(f"{path}, line {line}, column {image!r}: {rows.loc[line, image]!r} is no image id.")
         numbers = numbers.astype(int)
-        for line, number, subject in zip(rows.index, numbers, rows["Subject"], strict=True):
+        for line, number, subject in zip(rows.index, numbers, rows[person], strict=True):
             folder = folders.get(number, subject)
             if folder != subject and SUBJECT.fullmatch(subject):
                 raise DataError(
-                    f"{path}, line {line}, column 'Subject': image I{number} is listed for {subject}, but lies in the "
+                    f"{path}, line {line}, column {person!r}: image I{number} is listed for {subject}, but lies in the "
                     f"folder of {folder}. Correct whichever is wrong."
                 )
-        parts.append(rows[["Visit"]].set_axis(numbers))
+        parts.append(rows[[visit]].set_axis(numbers).set_axis(["Visit"], axis=1))
     listed = pd.concat(parts)["Visit"]
     return listed[~listed.index.duplicated(keep="last")]

@@ -15,12 +15,21 @@ _BASELINE = SCREENING | {"bl", "init", "v03"}
 _ADNI2 = {"v04": "m03", "v05": "m06", "v11": "m12", "v21": "m24", "v31": "m36", "v41": "m48", "v51": "m60"}
 
 
-def canonical(code: str) -> str | None:
-    """``bl`` or ``mNN`` (months since baseline) for a visit code of any phase; None for an unscheduled or unknown one.
+#: Visits as image lists spell them, "ADNI1/GO Month 6" or "ADNI2 Year 1 Visit"; the phase is of no use here.
+_SPOKEN = re.compile(r".*\b(?:(screening|baseline|initial visit)|(month|year)\s*(\d+))\b.*")
+#: Codes that name no time: no visit, a screening failure, unscheduled ones, a PET visit.
+UNTIMED = re.compile(r"nv|f|uns\d*|tau|no visit.*|unscheduled.*|\d+|", re.ASCII)
 
-    Screening counts as baseline: structural images are taken at screening, weeks before the baseline visit.
+
+def canonical(code: str) -> str | None:
+    """``bl`` or ``mNN`` (months since baseline) for a visit of any phase; None for an unscheduled or unknown one.
+
+    Screening counts as baseline: structural images are taken at screening, weeks before the baseline visit. Visits of
+    ADNI4 (``4_m12``) count from the entry into that phase.
     """
-    code = code.strip().lower()
+    code = re.sub(r"\s+", " ", code.strip().lower()).removeprefix("4_")
+    if spoken := _SPOKEN.fullmatch(code):
+        code = "bl" if spoken[1] else f"{spoken[2][0]}{spoken[3]}"
     if code in _BASELINE:
         return "bl"
     if code in _ADNI2:

@@ -141,6 +141,7 @@ def read_study_table(
     lines = [f"{path.name}, line {line}" for line in rows.index[rid.isna()]]
     note(findings, "row-without-subject", f"rows of {name} without a number in RID", lines)
     rows, rid = rows[rid.notna()], rid.dropna()
+    _refuse_two_people(path, rows, rid)
     codes = _first_column(rows, ("VISCODE2", "VISCODE", "Visit_Code"))
     rows = rows.assign(
         rid=rid.astype(int),
@@ -155,6 +156,20 @@ def read_study_table(
     items = [f"{path.name}, line {line}: {text!r}" for line, text in odd.items()]
     note(findings, "odd-date", f"dates of {name} that are neither YYYY-MM-DD nor M/D/YYYY", items)
     return StudyTable(name, path, rows)
+
+
+def _refuse_two_people(path: Path, rows: pd.DataFrame, rid: pd.Series) -> None:
+    """Refuse a row whose PTID is another subject's than its RID, as pasted rows have."""
+    if "PTID" not in rows:
+        return
+    tail = pd.to_numeric(rows["PTID"].str.extract(r"^\d{3}_S_(\d{4,})$")[0])
+    other = tail.notna() & (tail != rid)
+    if other.any():
+        line = rows.index[other][0]
+        raise DataError(
+            f"{path}, line {line}: RID {rows['RID'][line]} and PTID {rows['PTID'][line]} are two subjects "
+            f"({int(other.sum())} such rows). Correct them, or take the table from the archive again."
+        )
 
 
 def _first_column(rows: pd.DataFrame, names: tuple[str, ...]) -> pd.Series | None:

@@ -1,4 +1,5 @@
 import os
+from collections import Counter
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
@@ -12,6 +13,7 @@ from fusekit.errors import DataError
 from fusekit_adni.download.images import Image
 from fusekit_adni.download.layouts import find_download
 from fusekit_adni.download.loni import read_visits
+from fusekit_adni.labels.visits import canonical
 from fusekit_adni.task import AdniAdTask
 from tests.plugins.fusekit_adni.trees import SCALED as BEST
 from tests.plugins.fusekit_adni.trees import Lines, Study, Trees, expected, found, rows
@@ -25,6 +27,11 @@ def _leaf(folder: Path, *names: str) -> Path:
     for name in names:
         (folder / name).write_bytes(b"")
     return folder
+
+
+def _counted(others: list[Path]) -> list[str]:
+    names = Counter(next(name for above, name in pairwise(path.parts) if "_S_" in above) for path in others)
+    return sorted(f"{name} ({count})" for name, count in names.items())
 
 
 def _image(description: str, series: int = 5, number: int = 7) -> Image:
@@ -212,6 +219,12 @@ def test_links_that_stay_within_the_folder_are_followed(tmp_path: Path) -> None:
         *((name, False) for name in ("Sagittal_3D_FLAIR", "Axial_PD_T2_FSE", "Axial_T2-Star", "B1-Calibration_Body")),
         *((name, False) for name in ("HighResHippocampus", "AV45_Coreg,_Avg", "Axial_rsfMRI__Eyes_Open_", "Axial_DTI")),
         *((name, False) for name in ("3_Plane_Localizer", "ADNI_Brain_PET__Raw_FDG", "Field_Mapping")),
+        *((name, True) for name in ("Accelerated_Sagittal_MPRAGE", "Sagittal_3D_Accelerated_MPRAGE_MSV22")),
+        *((name, True) for name in ("HS_Sagittal_3D_Accelerated_MPRAGE", "ORIG_Accelerated_Sag_IR-FSPGR", "MPR-R")),
+        *((name, True) for name in ("MPRAGEadni3", "MP_RAGE_SENSE2", "IR-SPGR_w_acceleration", "MPR____N3__Scaled_2")),
+        *((name, True) for name in ("MP-RAGE_REPEAT", "ADNI_______MPRAGE", "t1_mprage_sag_p2_iso", "Sag_T1w")),
+        *((name, False) for name in ("Double_TSE", "Survey", "relCBF", "MoCoSeries", "AAHScout", "PCASL", "SWI")),
+        *((name, False) for name in ("T1_mapping", "B1_Map", "FLAIR_MPR", "Cerebral_Blood_Flow", "SmartBrain", "MPRX")),
     ],
 )
 def test_other_sequences_are_left_aside_by_their_description(tmp_path: Path, description: str, kept: bool) -> None:
@@ -250,6 +263,21 @@ def test_sidecars_are_found_by_image(tmp_path: Path) -> None:
     for path in (sidecar, tmp_path / "ADNI/other.xml"):
         path.touch()
     assert find_download(tmp_path).sidecars == {5: sidecar}
+
+
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [
+        ("image_id,subject_id,image_visit,image_date,mri_field_str", "120917,002_S_0413,4_m06,2024-07-31,3.0"),
+        ("subject_id,image_id,mri_visit,mri_date", "002_S_0413,I120917,m06,2024-07-31"),
+        ("Subject ID,Project,Visit,Image ID", "002_S_0413,ADNI,ADNI1/GO Month 6,120917"),
+        ("image_id,subject_id,VISCODE2", "120917,002_S_0413,m06"),
+    ],
+)
+def test_lists_of_the_new_platform_and_of_searches(tmp_path: Path, header: str, row: str) -> None:
+    path = tmp_path / "All_Subjects_Key_MRI_12Feb2026.csv"
+    path.write_text(f"{header}\n{row}\n", encoding="utf-8")
+    assert read_visits([path]).map(canonical).to_dict() == {120917: "m06"}
 
 
 def test_an_image_in_another_subjects_folder_is_refused(tmp_path: Path) -> None:
@@ -411,7 +439,7 @@ def test_every_oddity_of_a_nifti_download_row_by_row(tmp_path: Path) -> None:
     notes = found(cohort.findings)
     assert sorted(notes.pop("duplicate-scan")) == sorted(map(str, [*left_31, *left_32, strong]))
     assert sorted(notes.pop("mask")) == sorted(str(path.parent) for path in masks)
-    assert sorted(notes.pop("other-sequence")) == sorted(str(path.parent) for path in others)
+    assert sorted(notes.pop("other-sequence")) == _counted(others)
     assert sorted(notes.pop("no-visit")) == sorted(map(str, [beyond, unknown]))
     assert len(notes.pop("scan-without-biospecimen")) == 15
     assert notes == {
@@ -505,7 +533,7 @@ def test_every_oddity_of_a_dicom_download_row_by_row(tmp_path: Path) -> None:
     assert rows(cohort, *CLINICAL) == sorted([*ordinary, *odd], key=lambda row: (str(row[0]), str(row[1])))
     notes = found(cohort.findings)
     assert sorted(notes.pop("duplicate-scan")) == sorted(map(str, left))
-    assert sorted(notes.pop("other-sequence")) == sorted(map(str, others))
+    assert sorted(notes.pop("other-sequence")) == _counted(others)
     assert sorted(notes.pop("empty-leaf")) == sorted(map(str, empty))
     assert len(notes.pop("scan-without-biospecimen")) == 9
     assert notes == {

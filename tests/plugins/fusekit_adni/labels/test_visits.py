@@ -19,6 +19,13 @@ DAY = date(2008, 7, 31)
         *(("v04", "m03"), ("v05", "m06"), ("v11", "m12"), ("v21", "m24"), ("v31", "m36"), ("v41", "m48")),
         *(("y1", "m12"), ("y2", "m24"), ("y10", "m120")),
         *((" BL ", "bl"), ("M12", "m12"), ("SC", "bl")),
+        *((code, "bl") for code in ("4_bl", "4_sc", "4_init", "ADNI Screening", "ADNI2 Baseline-New Pt")),
+        *(("4_m06", "m06"), ("4_m12", "m12"), ("ADNI1/GO Month 6", "m06"), ("ADNI1/GO  Month 108", "m108")),
+        *(("ADNI2 Year 1 Visit", "m12"), ("ADNI3 Initial Visit-Cont Pt", "bl"), ("ADNI2 Month 3 MRI-New Pt", "m03")),
+        *(
+            (code, None)
+            for code in ("ADNI2 Tau-only visit", "Unscheduled", "No Visit Defined", "month", "4_", "monthly 6")
+        ),
         *((code, None) for code in ("nv", "uns1", "uns2", "f", "", "1", "2", "v12", "m", "y", "m1x", "m²")),
     ],
 )

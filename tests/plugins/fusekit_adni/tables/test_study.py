@@ -91,6 +91,17 @@ def test_of_equal_dates_the_whole_name_counts_and_then_the_last_copy() -> None:
     assert find_table("CDR", paths[::-1]) == (paths[-1], paths[:-1])
 
 
+def test_a_row_of_two_people_is_refused(tmp_path: Path) -> None:
+    text = "RID,PTID,DIAGNOSIS\n5,002_S_0005,1\n6,,2\n7,002_S_0008,3\n8,elsewhere,1\n"
+    with pytest.raises(
+        DataError, match=r"DXSUM\.csv, line 4: RID 7 and PTID 002_S_0008 are two subjects \(1 such rows"
+    ):
+        read_study_table("DXSUM", _write(tmp_path, "DXSUM.csv", text), (), [])
+    table = read_study_table("DXSUM", _write(tmp_path, "DXSUM.csv", text.replace("0008", "0007")), (), [])
+    assert table is not None
+    assert table.rows["rid"].tolist() == [5, 6, 7, 8]
+
+
 def test_a_compressed_table_is_read_as_itself(tmp_path: Path) -> None:
     path = tmp_path / "DXSUM.csv.gz"
     path.write_bytes(gzip.compress(b"RID,VISCODE2,DIAGNOSIS\n5,bl,1\n"))
