@@ -69,6 +69,7 @@ class Task(ABC):
     template: str | None = None  # where mean maps are laid: "mni152", for images of whole heads
     published: tuple[Published, ...] = ()
     folder: Path | None = None  # where the data lie, for a task that knows; --data says otherwise
+    allowed: frozenset[str] = frozenset()  # codes of --allow, for what a task itself leaves out otherwise
     wanted: frozenset[str] | None = None  # a recipe's images, by the group image_id: no others are looked at
 
     @abstractmethod

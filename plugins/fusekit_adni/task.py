@@ -1,5 +1,6 @@
 """What ADNI's tasks share, and ``adni-ad``: Alzheimer's disease against normal cognition."""
 
+import re
 from abc import abstractmethod
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +32,13 @@ from fusekit_adni.tables.bids import bids_diagnoses, read_bids_clinical, read_bi
 from fusekit_adni.tables.columns import SOURCES, Clinical, read_clinical
 from fusekit_adni.tables.study import note_unread, read_study_table
 
+#: Subjects that the archive withdrew, and what it says of them (its banner of April 2026).
+WITHDRAWN = re.compile(r"381_S_10\d{3}", re.ASCII)
+WITHDRAWN_CODE = "withdrawn-subjects"
+ADVISORY = (
+    "subjects 381_S_10###, which ADNI withdrew for serious data quality concerns: it asks that no analysis or "
+    "publication use them"
+)
 #: The table of diagnoses has had three names.
 DXSUM_NAMES = ("DXSUM_PDXCONV_ADNIALL", "DXSUM", "DXSUM_PDXCONV")
 #: Tables that are read, or named where another is read instead.
@@ -101,6 +109,7 @@ class AdniTask(Task):
         findings: list[Finding] = []
         download = self._asked(find_download(folder, self.layout, progress), findings)
         found = len(download.images), len(download.subjects)
+        download = self._without_withdrawn(download, findings)
         paths = download.tables
         own = read_bids_tables(download, findings)
         if not (paths or own.tables):
@@ -151,6 +160,20 @@ class AdniTask(Task):
                 f"such as {download.images[0].image_id}. Is it the download that the recipe was made from?"
             )
         return replace(download, images=images, whole=False)
+
+    def _without_withdrawn(self, download: Download, findings: list[Finding]) -> Download:
+        withdrawn = [image for image in download.images if WITHDRAWN.fullmatch(image.subject)]
+        paths = [image.path for image in withdrawn]
+        if WITHDRAWN_CODE in self.allowed:
+            note(findings, WITHDRAWN_CODE, f"images of {ADVISORY}", paths, severity="refusal")
+            return download
+        lost = len({image.subject for image in withdrawn})
+        message = f"images left out, of {ADVISORY}"
+        note(findings, WITHDRAWN_CODE, message, paths, severity="warning", dropped="scans", along=lost)
+        kept = [image for image in download.images if image not in withdrawn]
+        if not kept:
+            raise DataError(f"all {len(withdrawn)} images are of {ADVISORY}. --allow {WITHDRAWN_CODE} reads them.")
+        return replace(download, images=kept)
 
     def _labelled(self, scans: pd.DataFrame, known: pd.DataFrame, findings: list[Finding]) -> pd.DataFrame:
         scans = self.label(scans, known, findings)

@@ -153,6 +153,7 @@ def rebuild(
 def read_cohort(config: Settings, task: Task, progress: Progress) -> Cohort:
     """Read and check a run's cohort; with a recipe, exactly its scans, or DataError with what differs."""
     folder = config.data or synthetic_cohort(config.task, task, config.options, progress)
+    task.allowed = frozenset(config.allow)
     if not config.recipe:
         cohort = task.scan(folder, progress)
         cohort.check()

@@ -25,6 +25,7 @@ SUBJECTS = {
     1008: ("ADNI2", "ADNI2", {0: 1, 12: 2, 24: 3}),  # not MCI
     1009: ("ADNI2", "ADNI2", {12: 2, 24: 3}),  # nothing known at baseline
 }
+WORDS = {"bl": 0, "m12": 12, "m36": 36}
 DAYS = {0: "2012-01-01", 12: "2013-01-04", 24: "2014-01-02", 36: "2015-01-07", 48: "2016-01-03"}
 
 
@@ -111,6 +112,23 @@ def test_when_it_happened_is_no_input(tree: Path) -> None:
 )
 def test_options(tree: Path, options: dict[str, Any], expected: dict[int, str]) -> None:
     assert _labels(_scan(tree, **options)[0]) == expected
+
+
+@pytest.mark.parametrize("name", ["Phase", "PHASE", "COLPROT"])
+def test_the_phase_is_read_under_each_of_its_names(tree: Path, name: str) -> None:
+    (tree / "ADNIMERGE.csv").unlink()
+    path = tree / "DXSUM.csv"
+    path.write_text(path.read_text(encoding="utf-8").replace("RID,Phase", f"RID,{name}"), encoding="utf-8")
+    assert _labels(_scan(tree, phases=("ADNI2",))[0]) == {1003: "progressive", 1004: "stable"}
+
+
+def test_changes_in_words_are_changes(tree: Path) -> None:
+    path = tree / "DXSUM.csv"
+    words = {"2012": "Stable: MCI to MCI", "2013": "Reversion: MCI to NL", "2015": "Conversion: NL to MCI"}
+    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("1006")]
+    lines += [f"1006,ADNI2,{code},{DAYS[month]},{words[DAYS[month][:4]]}" for code, month in WORDS.items()]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    assert _scan(tree)[1]["reverted"] == ("002_S_1006: to CN at month 12",)
 
 
 def test_options_that_cannot_be_are_refused(tree: Path) -> None:

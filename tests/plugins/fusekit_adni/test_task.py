@@ -70,6 +70,28 @@ def test_under_any_of_its_names_the_table_of_diagnoses_counts_and_not_another(tr
     assert finding.items == (f"{tree / 'diagnoses.csv'}: DXSUM?",)
 
 
+def test_withdrawn_subjects_are_left_out_and_counted_unless_allowed_by_name(tree: Path) -> None:
+    before = _scan(tree)
+    leaf = tree / "ADNI" / "381_S_10001" / SCALED / "2008-01-10_14_39_56.0" / "I99"
+    leaf.mkdir(parents=True)
+    path = leaf / f"ADNI_381_S_10001_MR_{SCALED}_Br_20081015122825655_S49_I99.nii"
+    path.touch()
+    for name, row in (("DXSUM_PDXCONV_ADNIALL_12Feb2024.csv", "10001,bl,2008-01-01,3"),):
+        with (tree / name).open("a", encoding="utf-8") as file:
+            file.write(row + "\n")
+    after = _scan(tree)
+    pd.testing.assert_frame_equal(after.scans, before.scans)
+    (finding,) = [finding for finding in after.findings if finding.code == "withdrawn-subjects"]
+    assert (finding.severity, finding.items, finding.along) == ("warning", (str(path),), 1)
+    assert "serious data quality concerns" in finding.message
+    task = AdniAdTask()
+    task.allowed = frozenset({"withdrawn-subjects"})
+    taken = task.scan(tree, Quiet())
+    assert taken.scans["subject"].tolist()[-1] == "381_S_10001"
+    (finding,) = [finding for finding in taken.findings if finding.code == "withdrawn-subjects"]
+    assert (finding.severity, finding.items, finding.along) == ("refusal", (str(path),), None)
+
+
 def _scan(folder: Path, visits: Literal["all", "baseline"] = "all") -> Cohort:
     cohort = AdniAdTask(visits=visits).scan(folder, Quiet())
     cohort.check()
