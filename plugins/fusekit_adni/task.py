@@ -42,7 +42,7 @@ ADVISORY = (
 #: The table of diagnoses has had three names.
 DXSUM_NAMES = ("DXSUM_PDXCONV_ADNIALL", "DXSUM", "DXSUM_PDXCONV")
 #: Tables that are read, or named where another is read instead.
-READ = ("ADNIMERGE", *DXSUM_NAMES, "APOERES", *(source.table for source in SOURCES))
+READ = ("ADNIMERGE", *DXSUM_NAMES, "PTDEMOG", "APOERES", *(source.table for source in SOURCES))
 #: Names of the columns that describe a cohort's scans, where they are known.
 GROUPS = ("visit", "image_id", "acquired", "diagnosis_date", "site", "sex", "phase", "origin", "field_strength", "age")
 
@@ -143,6 +143,13 @@ class AdniTask(Task):
         if download.whole:
             absent = sorted(clinical.seen - {image.rid for image in download.images})
             note(findings, "row-without-scan", "subjects (RID) in biospecimen tables but without an image", absent)
+        shown = [column for column in clinical.columns if not column.name.endswith(" censored")]
+        read_from = pd.Series([column.source.partition(".")[0] for column in shown], dtype=object).value_counts(
+            sort=False
+        )
+        diagnosis = " and ".join(table.name for table in study[::-1]) or "the BIDS tree"
+        listed = ", ".join(f"{count} from {name}" for name, count in read_from.items())
+        progress.say(f"diagnosis from {diagnosis}; clinical columns: {listed}")
         progress.say(
             f"kept {len(scans)} scans of {scans['subject'].nunique()} subjects, one per visit, with "
             f"{len(clinical.columns)} clinical columns"
@@ -193,6 +200,8 @@ class AdniTask(Task):
         for name in ("AGE", "age"):
             if name in clinical.table:
                 table["age"] = clinical.table[name]
+        if "sex" not in table and "PTGENDER" in clinical.table:
+            table["sex"] = clinical.table["PTGENDER"].fillna("")
         groups = tuple(name for name in GROUPS if name in table)
         table = table[["subject", "image", "label", *groups]]
         return Cohort(table, clinical.table, clinical.columns, self.classes, groups, tuple(findings))

@@ -22,9 +22,34 @@ def _fluid(assay: str, **limits: tuple[float, float]) -> tuple[Column, ...]:
 
 
 _ELECSYS = _fluid("Elecsys", ABETA=(50, 6000), TAU=(20, 3000), PTAU=(2, 400))
+_ROCHE = _fluid("Elecsys", ABETA42=(50, 6000), ABETA40=(500, 60000), TAU=(20, 3000), PTAU=(2, 400))
+#: Limits of plasma assays are wide: they catch another unit, and nobody's illness.
+_FUJIREBIO = (
+    *_fluid("Lumipulse, plasma", pT217_F=(0, 50), AB42_F=(0, 500), AB40_F=(0, 5000)),
+    Column("AB42_AB40_F", unit="ratio", low=0, high=1),
+    Column("pT217_AB42_F", unit="ratio", low=0, high=5),
+    *_fluid("Simoa, plasma", NfL_Q=(0, 3000), GFAP_Q=(0, 10000)),
+)
+_C2N = (
+    *_fluid("C2N, plasma", pT217_C2N=(0, 100), npT217_C2N=(0, 1000), AB42_C2N=(0, 500), AB40_C2N=(0, 5000)),
+    Column("APS2_C2N", unit="score", low=0, high=100),
+)
 SOURCES = (
-    Source("UPENNBIOMK_MASTER", _fluid("xMAP", ABETA=(20, 600), TAU=(5, 1500), PTAU=(1, 400)), median=True),
-    Source("UPENNBIOMK9", _ELECSYS, unless="UPENNBIOMK_MASTER"),
+    Source("UPENNBIOMK_ROCHE_ELECSYS", _ROCHE, partly=True),
+    Source(
+        "UPENNBIOMK_MASTER",
+        _fluid("xMAP", ABETA=(20, 600), TAU=(5, 1500), PTAU=(1, 400)),
+        median=True,
+        unless=("UPENNBIOMK_ROCHE_ELECSYS",),
+    ),
+    Source(
+        "UPENNBIOMK9",
+        _ELECSYS,
+        unless=("UPENNBIOMK_ROCHE_ELECSYS", "UPENNBIOMK_MASTER"),
+        alone="read on its own scale, since UPENNBIOMK_MASTER is not there; never compare the two",
+    ),
+    Source("UPENN_PLASMA_FUJIREBIO_QUANTERIX", _FUJIREBIO, partly=True),
+    Source("C2N_PRECIVITYAD2_PLASMA", _C2N, partly=True),
     Source("BLENNOWPLASMANFL", (Column("PLASMA_NFL", unit="ng/L", low=0.5, high=1000),)),
     Source("LABDATA"),
     Source("adni_plasma_qc_multiplex", log_scale=True),
@@ -61,7 +86,7 @@ def read_clinical(
     parts: list[Values] = []
     named = None if rules is None else read_column_rules(rules)
     if named is None or named.people:
-        parts = [*people(scans, adnimerge, findings), *genotype(scans, adnimerge, paths, findings)]
+        parts = [*people(scans, adnimerge, paths, findings), *genotype(scans, adnimerge, paths, findings)]
     if named is None:
         measured, seen = _default(scans, paths, findings)
     else:
@@ -83,21 +108,65 @@ def _default(scans: pd.DataFrame, paths: list[Path], findings: list[Finding]) ->
     seen: set[int] = set()
     for source in SOURCES:
         if source.unless and (there := find_table(source.table, paths)[0]):
-            instead = find_table(source.unless, paths)[0] is not None
-            what = f"read on its own scale, since {source.unless} is not there; never compare the two"
-            what = f"another scale, not mixed in; {source.unless} is read" if instead else what
-            note(findings, "other-scale", what, (there.name,))
+            instead = next((other for other in source.unless if find_table(other, paths)[0]), None)
+            what = f"another scale, not mixed in; {instead} is read" if instead else source.alone
+            note(findings, "other-scale", what, (there.name,) if what else ())
             if instead:
                 continue
-        table = read_study_table(source.table, paths, tuple(c.name for c in source.columns), findings)
+        needed = () if source.partly else tuple(column.name for column in source.columns)
+        table = read_study_table(source.table, paths, needed, findings)
         if table is not None:
             seen.update(table.rows["rid"])
             parts += measurements(scans, table, source, findings)
     return parts, seen
 
 
-def people(scans: pd.DataFrame, adnimerge: StudyTable | None, findings: list[Finding]) -> Iterator[Values]:
-    """Age at the scan, sex, education."""
+def people(
+    scans: pd.DataFrame, adnimerge: StudyTable | None, paths: list[Path], findings: list[Finding]
+) -> Iterator[Values]:
+    """Age at the scan, sex, education: from ADNIMERGE, and from PTDEMOG for whom it does not have."""
+    merged = {column.name: (column, values) for column, values in _merged(scans, adnimerge, findings)}
+    demographics = read_study_table("PTDEMOG", paths, (), findings)
+    own = {column.name: (column, values) for column, values in _demographics(scans, demographics, findings)}
+    for name in dict.fromkeys([*merged, *own]):
+        if name not in merged or name not in own:
+            yield merged.get(name) or own[name]
+            continue
+        (column, values), (other, more) = merged[name], own[name]
+        filled = values.isna() & more.notna()
+        source = f"{column.source} and {other.source}" if filled.any() else column.source
+        yield replace(column, source=source), values.where(~filled, more)
+
+
+def _demographics(scans: pd.DataFrame, table: StudyTable | None, findings: list[Finding]) -> Iterator[Values]:
+    """From PTDEMOG, which has several rows of a subject: the first that says it."""
+    if table is None:
+        return
+    rows = table.rows.sort_values("day", kind="stable") if "day" in table.rows else table.rows
+
+    def of_scans(values: pd.Series) -> pd.Series:
+        first = values.groupby(rows["rid"]).first()
+        return scans["rid"].map(first)
+
+    if "PTDOBYY" in rows:
+        years = read_numbers(table, "PTDOBYY", findings, rows["PTDOBYY"]).amounts
+        middle = pd.to_datetime(years.map("{:.0f}-07-01".format), format="%Y-%m-%d", errors="coerce")
+        age = (pd.to_datetime(scans["acquired"]) - of_scans(middle)).dt.days / 365.25
+        yield Column("AGE", unit="years", low=18, high=120, source="PTDEMOG.PTDOBYY"), age.round(2)
+    if "PTGENDER" in rows:
+        code = rows["PTGENDER"].str.replace(r"\.0+$", "", regex=True).str.lower()
+        sex = code.map({"1": "Male", "2": "Female", "male": "Male", "female": "Female"})
+        strange = rows.loc[sex.isna() & ~code.isin(UNKNOWN), "PTGENDER"]
+        odd = {int(str(line)): str(text) for line, text in strange.items()}
+        note_odd(findings, table, "PTGENDER", Numbers(sex.notna() * 1.0, sex.notna() * 0.0, odd))
+        column = Column("PTGENDER", kind="category", categories=("Female", "Male"), source="PTDEMOG.PTGENDER")
+        yield column, of_scans(sex).astype(object).where(lambda values: values.notna(), None)
+    if "PTEDUCAT" in rows:
+        years = read_numbers(table, "PTEDUCAT", findings, rows["PTEDUCAT"]).amounts
+        yield Column("PTEDUCAT", unit="years", low=0, high=30, source="PTDEMOG.PTEDUCAT"), of_scans(years).astype(float)
+
+
+def _merged(scans: pd.DataFrame, adnimerge: StudyTable | None, findings: list[Finding]) -> Iterator[Values]:
     if adnimerge is None:
         return
     rows = adnimerge.rows.sort_values("day", kind="stable") if "day" in adnimerge.rows else adnimerge.rows
@@ -151,8 +220,8 @@ def genotype(
 
 
 def _alleles(pairs: pd.Series) -> Numbers:
-    """``3/4`` -> 1; odd where it is no pair of alleles 2 to 4."""
-    amounts = pairs.str.count("4").where(pairs.str.fullmatch(r"[234]/[234]")).astype(float)
+    """``3/4`` and ``34`` -> 1; odd where it is no pair of alleles 2 to 4."""
+    amounts = pairs.str.count("4").where(pairs.str.fullmatch(r"[234]/?[234]")).astype(float)
     unread = zip(pairs.index[amounts.isna()].tolist(), pairs[amounts.isna()].tolist(), strict=True)
     odd = {line: pair for line, pair in unread if not set(pair.lower().split("/")) <= UNKNOWN}
     return Numbers(amounts, amounts * 0.0, odd)

@@ -27,7 +27,9 @@ class Source:
     columns: tuple[Column, ...] = ()  # those to read; empty means every column that is no key
     log_scale: bool = False  # whether -1 and -4 are values
     median: bool = False  # whether, in a table with batches, only rows with BATCH == MEDIAN count
-    unless: str = ""  # a table of the same analytes on another scale; if it is there, this one is left out
+    unless: tuple[str, ...] = ()  # tables of the same analytes on another scale; if one is there, this is left out
+    alone: str = ""  # what to say if it is read, because none of them is there
+    partly: bool = False  # whether exports may lack some of the columns
 
 
 def measurements(scans: pd.DataFrame, table: StudyTable, source: Source, findings: list[Finding]) -> Iterator[Values]:
@@ -37,7 +39,7 @@ def measurements(scans: pd.DataFrame, table: StudyTable, source: Source, finding
         rows = rows[rows["BATCH"].str.upper() == "MEDIAN"]
     found = matched(scans, table, rows, findings)
     unit = "log10 concentration" if source.log_scale else ""
-    for column in source.columns or _offered(table, findings):
+    for column in [one for one in source.columns if one.name in rows] or _offered(table, findings):
         name, log_scale = column.name, source.log_scale
         read = read_numbers(table, name, findings, rows[name], log_scale=log_scale)
         described = replace(column, unit=column.unit or unit, signed=log_scale, source=f"{table.name}.{name}")

@@ -48,6 +48,85 @@ def _values(clinical: Clinical, name: str) -> list[object]:
     return clinical.table[name].tolist()
 
 
+DEMOGRAPHICS = """RID,VISDATE,PTGENDER,PTDOBYY,PTEDUCAT
+5,2008-01-01,1,1940,16
+6,2008-01-01,2.0,1926,-4
+6,2009-01-01,2,1926,20
+7,2008-01-01,-4,,12
+8,2008-01-01,x,1930,9
+"""
+
+
+def test_without_adnimerge_ptdemog_says_who_people_are(tmp_path: Path) -> None:
+    clinical, findings = _read(tmp_path, PTDEMOG=DEMOGRAPHICS)
+    by_rid = clinical.table.assign(rid=SCANS["rid"], acquired=SCANS["acquired"]).drop_duplicates("rid").set_index("rid")
+    for rid, year in ((5, 1940), (6, 1926)):
+        exact = (pd.Timestamp(by_rid.loc[rid, "acquired"]) - pd.Timestamp(f"{year}-07-01")).days / 365.25
+        assert by_rid.loc[rid, "AGE"] == pytest.approx(exact, abs=0.006)
+    assert (
+        by_rid["PTGENDER"].fillna("").to_dict() | {5: "Male", 6: "Female", 7: ""}
+        == by_rid["PTGENDER"].fillna("").to_dict()
+    )
+    assert by_rid.loc[[5, 6, 7], "PTEDUCAT"].tolist() == [16, 20, 12]  # the first row that says it
+    assert {column.name: column.source for column in clinical.columns} == {
+        "AGE": "PTDEMOG.PTDOBYY", "PTGENDER": "PTDEMOG.PTGENDER", "PTEDUCAT": "PTDEMOG.PTEDUCAT"
+    }  # fmt: skip
+    assert [(f.code, f.items) for f in findings] == [("odd-text", ("PTDEMOG.csv, column 'PTGENDER', line 6: 'x'",))]
+
+
+def test_ptdemog_fills_what_adnimerge_lacks_and_changes_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "alone").mkdir()
+    alone, _ = _read(tmp_path / "alone", ADNIMERGE=MERGED)
+    both, _ = _read(tmp_path, ADNIMERGE=MERGED, PTDEMOG=DEMOGRAPHICS)
+    known = alone.table.notna()
+    assert both.table.where(known).equals(alone.table.where(known))
+    assert both.table["PTEDUCAT"].notna().all()
+    sources = {column.name: column.source for column in both.columns}
+    assert sources["PTEDUCAT"] == "ADNIMERGE.PTEDUCAT and PTDEMOG.PTEDUCAT"
+    assert sources["PTGENDER"] == "ADNIMERGE.PTGENDER"  # there was nobody to add
+
+
+ROCHE = "RID,VISCODE2,ABETA42,TAU,PTAU\n5,bl,900,200,18\n6,bl,>1700,<80,<8\n"
+
+
+def test_elecsys_is_the_default_and_never_mixed_with_another_assay(tmp_path: Path) -> None:
+    nine = "RID,VISCODE2,ABETA,TAU,PTAU\n5,bl,901,201,19\n"
+    clinical, findings = _read(
+        tmp_path, ADNIMERGE=MERGED, UPENNBIOMK_MASTER=CSF, UPENNBIOMK9_04_19_17=nine, UPENNBIOMK_ROCHE_ELECSYS=ROCHE
+    )
+    fluid = [column for column in clinical.columns if column.source.startswith("UPENN")]
+    assert {column.name for column in fluid} == {
+        *("ABETA42", "TAU", "PTAU", "ABETA42 censored", "TAU censored", "PTAU censored")
+    }
+    assert {column.source.partition(".")[0] for column in fluid} == {"UPENNBIOMK_ROCHE_ELECSYS"}
+    assert {column.unit for column in fluid if "censored" not in column.name} == {"pg/mL (Elecsys)"}
+    by_rid = clinical.table.groupby(SCANS["rid"]).first()
+    assert by_rid.loc[6, ["ABETA42", "TAU", "PTAU"]].tolist() == [1700, 80, 8]
+    assert by_rid.loc[6, ["ABETA42 censored", "TAU censored", "PTAU censored"]].tolist() == [1, -1, -1]
+    left = "another scale, not mixed in; UPENNBIOMK_ROCHE_ELECSYS is read"
+    (finding,) = findings
+    assert (finding.code, finding.message) == ("other-scale", left)
+    assert finding.items == ("UPENNBIOMK_MASTER.csv", "UPENNBIOMK9_04_19_17.csv")
+
+
+def test_plasma_tables_are_read_as_far_as_their_columns_are_there(tmp_path: Path) -> None:
+    fujirebio = "RID,VISCODE2,PHASE,pT217_F,AB42_F,NfL_Q\n5,bl,ADNI1,0.3,28.5,18.2\n"
+    c2n = "RID,VISCODE2,APS2_C2N\n5,bl,77\n"
+    clinical, findings = _read(
+        tmp_path, ADNIMERGE=MERGED, UPENN_PLASMA_FUJIREBIO_QUANTERIX=fujirebio, C2N_PRECIVITYAD2_PLASMA=c2n
+    )
+    first = clinical.table.groupby(SCANS["rid"]).first().loc[5]
+    assert first[["pT217_F", "AB42_F", "NfL_Q", "APS2_C2N"]].tolist() == [0.3, 28.5, 18.2, 77]
+    assert "GFAP_Q" not in clinical.table
+    assert findings == []
+
+
+@pytest.mark.parametrize(("text", "alleles"), [("3/4", 1), ("34", 1), ("44", 2), ("4/4", 2), ("33", 0), ("2/3", 0)])
+def test_genotypes_in_both_ways_of_writing_them(tmp_path: Path, text: str, alleles: int) -> None:
+    clinical, _ = _read(tmp_path, APOERES=f"RID,GENOTYPE\n5,{text}\n")
+    assert clinical.table["APOE4"].dropna().unique().tolist() == [alleles]
+
+
 def test_age_sex_and_education_are_those_of_the_baseline_visit(tmp_path: Path) -> None:
     clinical, findings = _read(tmp_path, ADNIMERGE=MERGED)
     assert list(clinical.table.columns) == ["AGE", "PTGENDER", "PTEDUCAT", "APOE4"]
