@@ -1,6 +1,7 @@
 """From images to scans: which visit each belongs to, which one of a visit is kept, and its diagnosis."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from itertools import product
 
@@ -22,6 +23,30 @@ _DESCRIPTIONS = {
     "origin": ("ORIGPROT",),
     "field_strength": ("FLDSTRENG",),
 }
+
+#: Subjects that the archive withdrew, and what it says of them (its banner of April 2026).
+WITHDRAWN = re.compile(r"381_S_10\d{3}", re.ASCII)
+WITHDRAWN_CODE = "withdrawn-subjects"
+ADVISORY = (
+    "subjects 381_S_10###, which ADNI withdrew for serious data quality concerns: it asks that no analysis or "
+    "publication use them"
+)
+
+
+def without_withdrawn(download: Download, allowed: Collection[str], findings: list[Finding]) -> Download:
+    """Leave out the images of withdrawn subjects, unless that is allowed by the code ``withdrawn-subjects``."""
+    withdrawn = [image for image in download.images if WITHDRAWN.fullmatch(image.subject)]
+    paths = [image.path for image in withdrawn]
+    if WITHDRAWN_CODE in allowed:
+        note(findings, WITHDRAWN_CODE, f"images of {ADVISORY}", paths, severity="refusal")
+        return download
+    lost = len({image.subject for image in withdrawn})
+    message = f"images left out, of {ADVISORY}"
+    note(findings, WITHDRAWN_CODE, message, paths, severity="warning", dropped="scans", along=lost)
+    kept = [image for image in download.images if image not in withdrawn]
+    if not kept:
+        raise DataError(f"all {len(withdrawn)} images are of {ADVISORY}. --allow {WITHDRAWN_CODE} reads them.")
+    return replace(download, images=kept)
 
 
 def with_visits(download: Download, tables: list[StudyTable], findings: list[Finding]) -> pd.DataFrame:
@@ -176,7 +201,8 @@ def refuse_two_labels(scans: pd.DataFrame, classes: tuple[str, ...]) -> None:
     both = [subject for subject, labels in scans.groupby("subject")["label"].nunique().items() if labels > 1]
     if both:
         raise DataError(
-            f"subjects with {classes[0]} at one visit and {classes[1]} at another ({len(both)}): {first_ten(both)}. "
+            f"subjects with {' or '.join(classes[:-1])} at one visit and {' or '.join(classes[1:])} at another "
+            f"({len(both)}): {first_ten(both)}. "
             "A subject needs one label; to take the baseline visits alone: -o task.visits=baseline"
         )
 

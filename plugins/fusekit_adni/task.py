@@ -1,6 +1,5 @@
 """What ADNI's tasks share, and ``adni-ad``: Alzheimer's disease against normal cognition."""
 
-import re
 from abc import abstractmethod
 from dataclasses import replace
 from pathlib import Path
@@ -10,8 +9,10 @@ import pandas as pd
 
 from fusekit.data import Cohort, Finding, SlicePolicy, Task
 from fusekit.data.own.problems import note
+from fusekit.data.own.toml import MORE
 from fusekit.data.synthetic import COMPARED, quick
-from fusekit.errors import DataError
+from fusekit.errors import DataError, OptionError
+from fusekit.extension.registry import suggest
 from fusekit.progress import Progress
 from fusekit_adni.download.images import Download
 from fusekit_adni.download.layouts import find_download
@@ -27,22 +28,17 @@ from fusekit_adni.scans import (
     subjects_lost,
     with_labels,
     with_visits,
+    without_withdrawn,
 )
 from fusekit_adni.tables.bids import bids_diagnoses, read_bids_clinical, read_bids_tables
 from fusekit_adni.tables.columns import SOURCES, Clinical, read_clinical
 from fusekit_adni.tables.study import note_unread, read_study_table
 
-#: Subjects that the archive withdrew, and what it says of them (its banner of April 2026).
-WITHDRAWN = re.compile(r"381_S_10\d{3}", re.ASCII)
-WITHDRAWN_CODE = "withdrawn-subjects"
-ADVISORY = (
-    "subjects 381_S_10###, which ADNI withdrew for serious data quality concerns: it asks that no analysis or "
-    "publication use them"
-)
 #: The table of diagnoses has had three names.
 DXSUM_NAMES = ("DXSUM_PDXCONV_ADNIALL", "DXSUM", "DXSUM_PDXCONV")
 #: Tables that are read, or named where another is read instead.
 READ = ("ADNIMERGE", *DXSUM_NAMES, "PTDEMOG", "APOERES", *(source.table for source in SOURCES))
+_GROUPS = {"CN": "Normal cognition", "MCI": "mild cognitive impairment", "AD": "Alzheimer's disease"}
 #: Names of the columns that describe a cohort's scans, where they are known.
 GROUPS = ("visit", "image_id", "acquired", "diagnosis_date", "site", "sex", "phase", "origin", "field_strength", "age")
 
@@ -109,7 +105,7 @@ class AdniTask(Task):
         findings: list[Finding] = []
         download = self._asked(find_download(folder, self.layout, progress), findings)
         found = len(download.images), len(download.subjects)
-        download = self._without_withdrawn(download, findings)
+        download = without_withdrawn(download, self.allowed, findings)
         paths = download.tables
         own = read_bids_tables(download, findings)
         if not (paths or own.tables):
@@ -168,20 +164,6 @@ class AdniTask(Task):
             )
         return replace(download, images=images, whole=False)
 
-    def _without_withdrawn(self, download: Download, findings: list[Finding]) -> Download:
-        withdrawn = [image for image in download.images if WITHDRAWN.fullmatch(image.subject)]
-        paths = [image.path for image in withdrawn]
-        if WITHDRAWN_CODE in self.allowed:
-            note(findings, WITHDRAWN_CODE, f"images of {ADVISORY}", paths, severity="refusal")
-            return download
-        lost = len({image.subject for image in withdrawn})
-        message = f"images left out, of {ADVISORY}"
-        note(findings, WITHDRAWN_CODE, message, paths, severity="warning", dropped="scans", along=lost)
-        kept = [image for image in download.images if image not in withdrawn]
-        if not kept:
-            raise DataError(f"all {len(withdrawn)} images are of {ADVISORY}. --allow {WITHDRAWN_CODE} reads them.")
-        return replace(download, images=kept)
-
     def _labelled(self, scans: pd.DataFrame, known: pd.DataFrame, findings: list[Finding]) -> pd.DataFrame:
         scans = self.label(scans, known, findings)
         if "diagnosis_date" not in scans:
@@ -212,19 +194,44 @@ class AdniTask(Task):
 
 
 class AdniAdTask(AdniTask):
-    """AD against CN at the time of the scan, as in Yang et al. 2021, section 3.1.
+    """AD against CN at the time of the scan, as in Yang et al. 2021, section 3.1, or all three groups.
 
     Reads a folder that holds, at any depth, images (a LONI download in NIfTI or DICOM, a Clinica BIDS tree, or a CAPS
-    t1_linear tree) and study tables with dated names: ADNIMERGE or DXSUM or both, and any biospecimen tables; the
-    collection list is used if it is there. One scan is kept for each subject and visit.
+    t1_linear tree) and study tables: DXSUM or ADNIMERGE or both, and any biospecimen tables; image lists are used if
+    they are there. One scan is kept for each subject and visit.
 
-    The options are those of ``AdniTask``.
+    Args:
+        classes: two or three of cn, mci, ad, in this order the classes 0, 1, ...; of two the last is the positive one.
+        visits: ``all`` keeps every visit that has a label; ``baseline`` only the first.
+        layout: of the images in the folder; ``auto`` recognises it.
+        clinical: a TOML file that says which columns to read; None reads the documented default.
     """
 
     title = "Alzheimer's disease or normal cognition, from MRI and biospecimens"
     classes: tuple[str, ...] = ("CN", "AD")
     published = AD
 
+    def __init__(
+        self,
+        *,
+        classes: tuple[str, ...] = ("cn", "ad"),
+        visits: Literal["all", "baseline"] = "all",
+        layout: Literal["auto", "loni", "bids", "caps"] = "auto",
+        clinical: Path | None = None,
+    ):
+        super().__init__(visits=visits, layout=layout, clinical=clinical)
+        self.classes = tuple(name.strip().upper() for name in classes)
+        for name in self.classes:
+            if name not in _GROUPS:
+                raise OptionError(f"task.classes knows no class {name!r}; {suggest(name, tuple(_GROUPS))}")
+        if len(set(self.classes)) < max(2, len(self.classes)):
+            raise OptionError(f"task.classes takes two or three different classes, not {', '.join(classes)}.")
+        if self.classes != ("CN", "AD"):
+            self.title = f"{' or '.join(_GROUPS[name] for name in self.classes)}, from MRI and biospecimens"
+            self.published = ()
+        if len(self.classes) > 2:
+            self.metrics = MORE
+
     def label(self, scans: pd.DataFrame, known: pd.DataFrame, findings: list[Finding]) -> pd.DataFrame:
-        """Keep the scans of visits with a diagnosis of CN or AD."""
+        """Keep the scans of visits with a diagnosis of one of the classes."""
         return with_labels(scans, known["diagnosis"], self.classes, findings)

@@ -148,7 +148,7 @@ def read_study_table(
         visit=None if codes is None else codes.map(canonical).astype(object),
         screening=codes is not None and codes.str.lower().isin(SCREENING),
     )
-    days = _first_column(rows, ("EXAMDATE", "DRAWDATE", "APTESTDT", "DRWDTE"))
+    days = _first_column(rows, ("EXAMDATE", "DRAWDATE", "APTESTDT", "DRWDTE", "VISDATE"))
     if days is None:
         return StudyTable(name, path, rows)
     rows = rows.assign(day=parse_days(days))

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from fusekit.data import Cohort
-from fusekit.errors import DataError
+from fusekit.errors import DataError, OptionError
 from fusekit.progress import Quiet
 from fusekit_adni.tables.columns import read_clinical
 from fusekit_adni.task import AdniAdTask
@@ -90,6 +90,25 @@ def test_withdrawn_subjects_are_left_out_and_counted_unless_allowed_by_name(tree
     assert taken.scans["subject"].tolist()[-1] == "381_S_10001"
     (finding,) = [finding for finding in taken.findings if finding.code == "withdrawn-subjects"]
     assert (finding.severity, finding.items, finding.along) == ("refusal", (str(path),), None)
+
+
+def test_three_groups_on_request(tree: Path) -> None:
+    task = AdniAdTask(classes=("cn", "MCI", "ad"))
+    cohort = task.scan(tree, Quiet())
+    cohort.check()
+    assert cohort.classes == task.classes == ("CN", "MCI", "AD")
+    named = cohort.scans.groupby("subject")["label"].first().map(dict(enumerate(cohort.classes))).to_dict()
+    assert named == {f"002_S_{rid}": diagnosis for rid, diagnosis in SUBJECTS.items()}
+    assert "balanced-accuracy" in task.metrics
+    assert task.title.startswith("Normal cognition or mild cognitive impairment or Alzheimer's disease")
+    for wrong, message in (
+        (("cn",), "two or three"),
+        (("cn", "CN"), "two or three"),
+        (("cn", "emci"), "no class 'EMCI'"),
+    ):
+        with pytest.raises(OptionError, match=message):
+            AdniAdTask(classes=wrong)
+    assert AdniAdTask().title == AdniAdTask.title
 
 
 def _scan(folder: Path, visits: Literal["all", "baseline"] = "all") -> Cohort:
