@@ -110,7 +110,7 @@ def read_visits(tables: list[Path], folders: Mapping[int, str] = MappingProxyTyp
         image, person, visits = known
         visit = next((name for name in visits if name in header), visits[0])
         rows = read_table(path, required=(image, person, visit))
-        numbers = rows[image].str.extract(r"^[ID]?(\d+)$")[0]
+        numbers = rows[image].str.extract(r"^I?(\d+)$")[0]
         if numbers.isna().any():
             line = numbers.index[numbers.isna()][0]
             raise DataError(f"{path}, line {line}, column {image!r}: {rows.loc[line, image]!r} is no image id.")

@@ -66,7 +66,7 @@ def test_under_any_of_its_names_the_table_of_diagnoses_counts_and_not_another(tr
     }  # fmt: skip
     assert "unread-table" not in [finding.code for finding in cohort.findings]
     (tree / name).rename(tree / "diagnoses.csv")
-    (finding,) = [finding for finding in _scan(tree).findings if finding.code == "unread-table"]
+    (finding,) = [one for one in AdniAdTask().scan(tree, Quiet()).findings if one.code == "unread-table"]
     assert finding.items == (f"{tree / 'diagnoses.csv'}: DXSUM?",)
 
 

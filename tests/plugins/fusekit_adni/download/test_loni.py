@@ -237,7 +237,7 @@ def test_other_sequences_are_left_aside_by_their_description(tmp_path: Path, des
 
 def test_an_image_of_another_modality_is_told_by_its_files_name(tmp_path: Path) -> None:
     leaf = _leaf(tmp_path / "002_S_0413/MPR/2008-07-31_14_39_56.0/I6", "ADNI_002_S_0413_MR_MPR_S1_I6.nii")
-    other = _leaf(tmp_path / "002_S_0413/ADNI/2008-07-31_14_39_56.0/I5", "ADNI_002_S_0413_PT_ADNI_Br_1_S1_I5.nii")
+    other = _leaf(tmp_path / "002_S_0413/MPRAGE/2008-07-31_14_39_56.0/I5", "ADNI_002_S_0413_PT_MPRAGE_Br_1_S1_I5.nii")
     found = find_download(tmp_path)
     assert [image.path.parent for image in found.images] == [leaf]
     assert [path.parent for path in found.others] == [other]
@@ -459,6 +459,8 @@ def test_every_oddity_of_a_nifti_download_row_by_row(tmp_path: Path) -> None:
     }
     assert progress.said == [
         f"{trees.root}: a LONI download: 59 images of 49 subjects in ADNI, 8 tables in Study_Data",
+        "diagnosis from DXSUM_PDXCONV_ADNIALL and ADNIMERGE; clinical columns: 3 from ADNIMERGE, 1 from APOERES, "
+        "3 from UPENNBIOMK_MASTER, 1 from BLENNOWPLASMANFL",
         "kept 46 scans of 45 subjects, one per visit, with 12 clinical columns",
     ]
 
