@@ -57,11 +57,15 @@ DEMOGRAPHICS = """RID,VISDATE,PTGENDER,PTDOBYY,PTEDUCAT
 """
 
 
+def _by_rid(table: pd.DataFrame) -> pd.DataFrame:
+    return table.assign(rid=SCANS["rid"]).drop_duplicates("rid").set_index("rid")
+
+
 def test_without_adnimerge_ptdemog_says_who_people_are(tmp_path: Path) -> None:
     clinical, findings = _read(tmp_path, PTDEMOG=DEMOGRAPHICS)
-    by_rid = clinical.table.assign(rid=SCANS["rid"], acquired=SCANS["acquired"]).drop_duplicates("rid").set_index("rid")
+    by_rid = _by_rid(clinical.table.assign(acquired=SCANS["acquired"]))
     for rid, year in ((5, 1940), (6, 1926)):
-        exact = (pd.Timestamp(by_rid.loc[rid, "acquired"]) - pd.Timestamp(f"{year}-07-01")).days / 365.25
+        exact = (pd.Timestamp(str(by_rid.loc[rid, "acquired"])) - pd.Timestamp(f"{year}-07-01")).days / 365.25
         assert by_rid.loc[rid, "AGE"] == pytest.approx(exact, abs=0.006)
     assert (
         by_rid["PTGENDER"].fillna("").to_dict() | {5: "Male", 6: "Female", 7: ""}
@@ -100,7 +104,7 @@ def test_elecsys_is_the_default_and_never_mixed_with_another_assay(tmp_path: Pat
     }
     assert {column.source.partition(".")[0] for column in fluid} == {"UPENNBIOMK_ROCHE_ELECSYS"}
     assert {column.unit for column in fluid if "censored" not in column.name} == {"pg/mL (Elecsys)"}
-    by_rid = clinical.table.groupby(SCANS["rid"]).first()
+    by_rid = _by_rid(clinical.table)
     assert by_rid.loc[6, ["ABETA42", "TAU", "PTAU"]].tolist() == [1700, 80, 8]
     assert by_rid.loc[6, ["ABETA42 censored", "TAU censored", "PTAU censored"]].tolist() == [1, -1, -1]
     left = "another scale, not mixed in; UPENNBIOMK_ROCHE_ELECSYS is read"
@@ -115,7 +119,7 @@ def test_plasma_tables_are_read_as_far_as_their_columns_are_there(tmp_path: Path
     clinical, findings = _read(
         tmp_path, ADNIMERGE=MERGED, UPENN_PLASMA_FUJIREBIO_QUANTERIX=fujirebio, C2N_PRECIVITYAD2_PLASMA=c2n
     )
-    first = clinical.table.groupby(SCANS["rid"]).first().loc[5]
+    first = _by_rid(clinical.table).loc[5]
     assert first[["pT217_F", "AB42_F", "NfL_Q", "APS2_C2N"]].tolist() == [0.3, 28.5, 18.2, 77]
     assert "GFAP_Q" not in clinical.table
     assert findings == []
