@@ -1,6 +1,7 @@
 from datetime import date
 from math import nan
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -57,7 +58,7 @@ DEMOGRAPHICS = """RID,VISDATE,PTGENDER,PTDOBYY,PTEDUCAT
 """
 
 
-def _by_rid(table: pd.DataFrame) -> pd.DataFrame:
+def _by_rid(table: pd.DataFrame) -> Any:
     return table.assign(rid=SCANS["rid"]).drop_duplicates("rid").set_index("rid")
 
 
