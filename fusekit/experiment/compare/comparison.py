@@ -103,8 +103,9 @@ def compare(
     arms = {name: replace(arm, out=None) for name, arm in arms.items()}  # ``out`` is of the comparison
     launch = launcher_for(launcher, jobs, of_launcher, target / WORK / JOBS)
     for name, arm in arms.items():  # a mistake in any of them is reported before the first is trained
-        with named(name):
-            launch.plan(arm)
+        if not all(_is_finished(target / RUNS / f"{name}-seed-{seed}") for seed in every_seed):
+            with named(name):
+                launch.plan(arm)
     _open(target, record)
     with (
         in_words(target),
@@ -122,6 +123,10 @@ def compare(
             progress.say("What is done is kept: the same command resumes.")
             raise
     return Comparison(target, tuple(runs), evidence)
+
+
+def _is_finished(folder: Path) -> bool:
+    return (folder / "manifest.json").exists()
 
 
 def launcher_for(name: str, jobs: int | None, options: Mapping[str, Any], folder: Path) -> Local | Slurm:
@@ -166,7 +171,7 @@ def _train(
     runs: list[_Unfinished] = []
     reported: list[Finding] = []  # which most often are the same of every seed
     for (name, seed), folder in folders.items():
-        if (folder / "manifest.json").exists():
+        if _is_finished(folder):
             take_over(folder)
             continue
         plan = launch.plan(replace(arms[name], seed=seed))

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import Any, Literal, Self
 
-import timm
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
@@ -71,6 +70,8 @@ class TimmBackbone(HookedBackbone):
 
 
 def _create(name: str, in_channels: int, pretrained: bool) -> nn.Module:
+    import timm  # which takes two seconds, and what reads runs builds no network
+
     if not timm.is_model(name):
         raise UnknownName(f"timm has no network {name!r}; {suggest(name, timm.list_models())}")
     if pretrained and not timm.models.is_model_pretrained(name):

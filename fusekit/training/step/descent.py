@@ -18,7 +18,6 @@ from fusekit.training.machines.processes import ALONE, Processes
 from fusekit.training.options import TrainingOptions
 from fusekit.training.step.average import Average
 from fusekit.training.step.compiled import Compiled
-from fusekit.training.step.sync_norm import SyncedNorms
 
 
 class Descent:
@@ -54,7 +53,11 @@ class Descent:
         )
         self.schedule = schedule_for(optimizer, options, epochs, -(-len(sizes) // options.accumulate))
         weights_channels_last(model)
-        self._synced = SyncedNorms(model, fabric.device) if processes.size > 1 and options.sync_batchnorm else None
+        self._synced = None
+        if processes.size > 1 and options.sync_batchnorm:
+            from fusekit.training.step.sync_norm import SyncedNorms  # which imports timm
+
+            self._synced = SyncedNorms(model, fabric.device)
         network = Compiled(model, max(sizes) // processes.size) if options.compile else model
         self.network, self.optimizer = fabric.setup(network, optimizer)
         self.average = Average(model, options.ema) if options.ema else None
