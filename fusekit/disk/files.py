@@ -30,10 +30,14 @@ def regular(path: Path) -> Path:
     return path
 
 
-def read_named(path: Path) -> bytes:
-    """Read a file that a person named; DataError if it cannot be read, which suggests a similar name beside it."""
+def read_named(path: Path, most: int = -1) -> bytes:
+    """Read a file that a person named, or its first ``most`` bytes.
+
+    DataError if it cannot be read, which suggests a similar name beside it.
+    """
     try:
-        return regular(path).read_bytes()
+        with regular(path).open("rb") as file:
+            return file.read(most)
     except FileNotFoundError:
         beside = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
         near = get_close_matches(path.name, beside, n=1)

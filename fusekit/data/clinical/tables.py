@@ -21,8 +21,10 @@ from fusekit.errors import DataError
 #: table's reader to know.
 MISSING = frozenset({"", "na", "n/a", "nan", "."})
 
-#: Bytes of a table, at most, and those that its first line is looked for in.
+#: Bytes of a table once unpacked, at most, and those at its beginning that its first line is looked for in.
 LARGEST, HEADER = 2**30, 2**16
+#: What a file that gzip compressed begins with.
+GZIP = b"\x1f\x8b"
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}", re.ASCII)
@@ -71,10 +73,13 @@ def read_table(path: Path, required: Sequence[str] = ()) -> pd.DataFrame:
 
 
 def read_header(path: Path) -> list[str]:
-    """Names of a table's columns; none where the file is no table."""
+    """Names of a table's columns, from the beginning of its file alone; none where the file is no table."""
     try:
-        _, records = _records(path, _decode(path, _content(path, HEADER)).partition("\n")[0])
-    except DataError:
+        data = read_named(path, HEADER)
+        if data.startswith(GZIP):
+            data = zlib.decompressobj(zlib.MAX_WBITS + 16).decompress(data, HEADER)
+        _, records = _records(path, _decode(path, data).partition("\n")[0])
+    except (DataError, zlib.error):
         return []
     return [cell.strip() for cell in records[0]] if records else []
 
@@ -137,19 +142,19 @@ def to_number(cells: pd.Series, source: str) -> pd.Series:
     return pd.Series(numbers, index=cells.index, name=cells.name)
 
 
-def _content(path: Path, most: int = LARGEST) -> bytes:
-    """What a file holds, unpacked if it is compressed; the first ``most`` bytes, and no more than ``LARGEST``."""
+def _content(path: Path) -> bytes:
+    """What a file holds, unpacked if it is compressed, up to ``LARGEST``."""
     data = read_named(path)
-    if not data.startswith(b"\x1f\x8b"):
-        return data[:most]
+    if not data.startswith(GZIP):
+        return data
     try:
         with gzip.open(io.BytesIO(data)) as file:
-            content = file.read(most + 1)
+            content = file.read(LARGEST + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}: the gzip file is truncated or damaged ({error}). Get it again.") from error
     if len(content) > LARGEST:
         raise DataError(f"{path}: the table is over {LARGEST // 2**20:,} MiB once it is unpacked. Unpack and split it.")
-    return content[:most]
+    return content
 
 
 def _decode(path: Path, data: bytes) -> str:

@@ -148,6 +148,9 @@ def read_study_table(
         visit=None if codes is None else codes.map(canonical).astype(object),
         screening=codes is not None and codes.str.lower().isin(SCREENING),
     )
+    if codes is not None:  # of ADNI4, without VISCODE2: who came in an earlier phase had the first visit then
+        later = codes.str.strip().str.startswith("4_")
+        rows = rows.assign(visit=rows["visit"].mask(later & rid.isin(rid[~later & rows["visit"].notna()]), None))
     days = _first_column(rows, ("EXAMDATE", "DRAWDATE", "APTESTDT", "DRWDTE", "VISDATE"))
     if days is None:
         return StudyTable(name, path, rows)

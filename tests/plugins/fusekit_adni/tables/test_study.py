@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fusekit.data import Finding
+from fusekit.data.clinical.tables import read_header
 from fusekit.errors import DataError
 from fusekit_adni.tables.study import (
     StudyTable,
@@ -100,6 +101,23 @@ def test_a_row_of_two_people_is_refused(tmp_path: Path) -> None:
     table = read_study_table("DXSUM", _write(tmp_path, "DXSUM.csv", text.replace("0008", "0007")), (), [])
     assert table is not None
     assert table.rows["rid"].tolist() == [5, 6, 7, 8]
+
+
+def test_a_first_visit_of_adni4_is_not_the_first_of_who_came_before(tmp_path: Path) -> None:
+    rows = "5,bl,\n5,4_bl,\n5,4_m12,m180\n10005,4_bl,\n10005,4_m12,\n"
+    table = read_study_table("DXSUM", _write(tmp_path, "DXSUM.csv", f"RID,VISCODE,VISCODE2\n{rows}"), (), [])
+    assert table is not None
+    assert table.rows["visit"].fillna("").tolist() == ["bl", "", "m180", "bl", "m12"]
+
+
+def test_a_header_is_read_off_the_beginning_of_a_file(tmp_path: Path) -> None:
+    text = b"RID,DIAGNOSIS\n" + b"5,1\n" * 100_000
+    (tmp_path / "plain.csv").write_bytes(text)
+    (tmp_path / "packed.csv.gz").write_bytes(gzip.compress(text)[:-9])  # its end is not looked at
+    (tmp_path / "none.csv").write_bytes(b"\x1f\x8bx")
+    assert [read_header(tmp_path / name) for name in ("plain.csv", "packed.csv.gz", "none.csv")] == [
+        ["RID", "DIAGNOSIS"], ["RID", "DIAGNOSIS"], []
+    ]  # fmt: skip
 
 
 def test_a_compressed_table_is_read_as_itself(tmp_path: Path) -> None:
