@@ -34,9 +34,13 @@ class Allowance(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch le
     def __torch_dispatch__(
         self, func: Any, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        """Measure what makes a tensor from nothing where it costs nothing: on the meta device."""
+        """Measure what makes a tensor from nothing where it costs nothing: on the meta device.
+
+        What takes no device makes none: a library that a network imports may ask its own operators for a version.
+        """
         kwargs = kwargs or {}
-        if not any(isinstance(leaf, Tensor) for leaf in tree_leaves((args, kwargs))):
+        makes = any(argument.name == "device" for argument in func._schema.arguments)
+        if makes and not any(isinstance(leaf, Tensor) for leaf in tree_leaves((args, kwargs))):
             leaves = tree_leaves(func(*args, **{**kwargs, "device": "meta"}))
             planned = [leaf for leaf in leaves if isinstance(leaf, Tensor)]
             self.left -= sum(max(EACH, one.numel()) for one in planned)
