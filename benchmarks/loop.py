@@ -32,7 +32,8 @@ from benchmarks.timing import interleaved, ratio, table
 from fusekit.data import Pixels
 from fusekit.models import build, channels_last, weights_channels_last
 from fusekit.progress import Bars, Progress, Quiet
-from fusekit.training import AugmentOptions, SliceDataset, TrainingOptions, fabric_for, train
+from fusekit.training import AugmentOptions, SliceDataset, TrainingOptions, train
+from fusekit.training.machines.fabric import fabric_for
 
 COLUMNS, BATCH, LR, SEED = 20, 16, 1e-4, 0
 VARIED = AugmentOptions(flip=0.5, rotate=10, shift=0.05, scale=0.1, intensity=0.1, noise=0.05)

@@ -133,7 +133,8 @@ def fusekit_train(fusion: str) -> Callable[[dict[str, np.ndarray], Ended, Ended]
         import fusekit
         from fusekit.data import Pixels
         from fusekit.progress import Quiet
-        from fusekit.training import SliceDataset, TrainingOptions, fabric_for, repeatable, train
+        from fusekit.training import SliceDataset, TrainingOptions, repeatable, train
+        from fusekit.training.machines.fabric import fabric_for
 
         rows = np.arange(len(given["images"]))
         pixels = Pixels.fit(given["images"], rows)

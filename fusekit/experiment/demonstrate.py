@@ -30,7 +30,7 @@ from fusekit.experiment.setup.settings import Settings
 from fusekit.models import Fusion, build
 from fusekit.progress import Progress
 from fusekit.report.figures.inflation import inflation
-from fusekit.training import SliceDataset, TrainingOptions, fabric_for, repeatable, train
+from fusekit.training import SliceDataset, TrainingOptions, repeatable, train
 
 #: Unless something else is given: small enough for a few minutes on two cores.
 DEFAULTS = {"backbone": "resnet10t", "image_size": 48, "epochs": 15, "batch_size": 16, "lr": 1e-3, "folds": 3}
@@ -145,6 +145,8 @@ def _train(
     pixels = Pixels.fit(store.images, chosen)
     none = np.zeros((len(rows), 0), dtype=np.float32)  # no clinical columns
     dataset = SliceDataset(store.images, chosen, none[: len(chosen)], trained["label"].to_numpy(), pixels)
+    from fusekit.training.machines.fabric import fabric_for
+
     fabric = fabric_for(config.device, config.precision)
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)

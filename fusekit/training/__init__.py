@@ -6,11 +6,11 @@ from fusekit.training.guard.checkpoint import Checkpoint, difference
 from fusekit.training.guard.failures import NonFiniteError
 from fusekit.training.guard.stop import stoppable
 from fusekit.training.loop import train
-from fusekit.training.machines.device import fabric_for, repeatable
 from fusekit.training.machines.processes import ALONE, Processes, ProcessLostError
+from fusekit.training.machines.repeatable import repeatable
 from fusekit.training.options import TrainingOptions
 
 __all__ = [
     "ALONE", "AugmentOptions", "Checkpoint", "NonFiniteError", "ProcessLostError", "Processes", "SliceDataset",
-    "TrainingOptions", "difference", "fabric_for", "repeatable", "stoppable", "train",
+    "TrainingOptions", "difference", "repeatable", "stoppable", "train",
 ]  # fmt: skip

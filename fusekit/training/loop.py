@@ -1,11 +1,13 @@
 """The training loop, on Lightning Fabric."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
@@ -23,6 +25,9 @@ from fusekit.training.options import TrainingOptions
 from fusekit.training.step.compiled import compile_errors
 from fusekit.training.step.descent import Descent
 from fusekit.training.step.epoch_totals import Running
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 
 def train(

@@ -14,9 +14,10 @@ from torch.nn.functional import cross_entropy
 from fusekit.data import Pixels
 from fusekit.errors import FusekitError
 from fusekit.progress import Quiet
-from fusekit.training import AugmentOptions, SliceDataset, TrainingOptions, fabric_for, train
+from fusekit.training import AugmentOptions, SliceDataset, TrainingOptions, train
 from fusekit.training.feed.loader import Batch, EpochBatches, loader_for
 from fusekit.training.guard.failures import BatchTooLargeError
+from fusekit.training.machines.fabric import fabric_for
 from fusekit.training.step import compiled
 
 

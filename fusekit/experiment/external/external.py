@@ -31,10 +31,11 @@ from fusekit.experiment.run.working_folder import folder_for
 from fusekit.experiment.setup import manifest
 from fusekit.experiment.setup.gathered import Sides
 from fusekit.extension import catalog
+from fusekit.models.memory_format import torch_device
 from fusekit.progress import Bars, Progress
 from fusekit.report.figures.shift import external_pictures
 from fusekit.report.run import Run
-from fusekit.training import fabric_for, repeatable
+from fusekit.training import repeatable
 
 #: File of the folder of an external validation -> what it holds.
 FILES = {
@@ -100,7 +101,7 @@ def evaluate(
 def _evaluate(asked: Asked, folder: Path, progress: Progress) -> None:
     start = time.perf_counter()
     bundle, config = asked.bundle, asked.config
-    device = fabric_for(config.device, "32-true").device
+    device = torch_device(config.device)
     metrics = {name: catalog().metrics.make(name) for name in asked.task.metrics}
     other = read_external(bundle, config, asked.task, asked.known_subjects(), progress)
     for finding in other.findings:

@@ -8,7 +8,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
-from lightning_fabric import Fabric
 from torch import nn
 
 from fusekit.data import SlicePolicy, Task
@@ -20,10 +19,12 @@ from fusekit.experiment.setup.trackers import open_trackers
 from fusekit.extension import MODEL_PARTS, catalog
 from fusekit.models import FusionModel, build
 from fusekit.models.probe import check_model
-from fusekit.training import ALONE, AugmentOptions, Processes, TrainingOptions, fabric_for
+from fusekit.training import ALONE, AugmentOptions, Processes, TrainingOptions
 from fusekit.training.step.compiled import require_compiler
 
 if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
     from fusekit.baselines import Baseline
 
 _COLUMNS = 64  # that models are tried with before the cohort's are known
@@ -67,6 +68,8 @@ class Plan:
 
 def make_plan(config: Settings) -> Plan:
     """Check every name and option of a configuration, and build its parts; OptionError if one does not fit."""
+    from fusekit.training.machines.fabric import fabric_for
+
     options = config.options
     task = open_task(config.task, options)
     plan = Plan(

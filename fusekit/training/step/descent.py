@@ -1,13 +1,14 @@
 """From the losses of batches to new weights: Adam with its options and its schedule."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
@@ -18,6 +19,9 @@ from fusekit.training.machines.processes import ALONE, Processes
 from fusekit.training.options import TrainingOptions
 from fusekit.training.step.average import Average
 from fusekit.training.step.compiled import Compiled
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 
 class Descent:

@@ -22,7 +22,7 @@ from fusekit.experiment.setup.parts import PARTS, open_task
 from fusekit.experiment.setup.settings import FIELDS, Settings, plain_values
 from fusekit.extension.options import option_parameters
 from fusekit.extension.signatures import option_names
-from fusekit.training import fabric_for
+from fusekit.training.machines.fabric import fabric_for
 from fusekit_adni.task import AdniAdTask
 
 

@@ -26,7 +26,8 @@ from fusekit.cli.app import STOPPED
 from fusekit.data import Pixels
 from fusekit.errors import Interrupted
 from fusekit.progress import Quiet
-from fusekit.training import Checkpoint, SliceDataset, TrainingOptions, fabric_for, stoppable, train
+from fusekit.training import Checkpoint, SliceDataset, TrainingOptions, stoppable, train
+from fusekit.training.machines.fabric import fabric_for
 
 
 class Network(nn.Module):

@@ -31,10 +31,10 @@ from fusekit.training import (
     Processes,
     SliceDataset,
     TrainingOptions,
-    fabric_for,
     stoppable,
     train,
 )
+from fusekit.training.machines.fabric import fabric_for
 from fusekit.training.step.sync_norm import SyncedNorms
 
 COUNT, BATCH = 27, 8  # batches of 8, 8, 8 and 3: of two processes one has 1, the other 2

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler
 
-from fusekit.training import TrainingOptions, fabric_for
+from fusekit.training import TrainingOptions
+from fusekit.training.machines.fabric import fabric_for
 from fusekit.training.step.descent import Descent, schedule_for
 
 #: Samples of an epoch's batches: two groups of two and a last one that is incomplete, with a smaller batch.

@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from fusekit.errors import OptionError
-from fusekit.training import fabric_for, repeatable
+from fusekit.training import repeatable
+from fusekit.training.machines.fabric import fabric_for
 
 
 @pytest.mark.parametrize(
