@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fusekit.data.images.dicom_files import is_dicom
+from fusekit.data.images.dicom.files import is_dicom
 from fusekit.data.images.pictures import PICTURE_SUFFIXES
 from fusekit.data.own.places import is_archive
 from fusekit.errors import DataError

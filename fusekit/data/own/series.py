@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fusekit.data.cohort import Finding
-from fusekit.data.images.dicom_files import is_dicom, read_dataset
+from fusekit.data.images.dicom.files import is_dicom, read_dataset
 from fusekit.data.own.problems import note
 from fusekit.errors import DataError, first_ten
 

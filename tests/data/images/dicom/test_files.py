@@ -9,7 +9,7 @@ import pytest
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
-from fusekit.data.images.dicom_files import is_dicom, read_dataset
+from fusekit.data.images.dicom.files import is_dicom, read_dataset
 from fusekit.errors import DataError
 
 
