@@ -58,6 +58,11 @@ class HmiTask(Task):
     ):
         self.table, self.subject, self.label, self.series, self.extra = table, subject, label, series, extra
 
+    @property
+    def wanted(self) -> Wanted:
+        """Which DICOM series to take."""
+        return Wanted(self.series, "CT")
+
     def scan(self, folder: Path, progress: Progress) -> Cohort:
         """Read a folder; refuse with file, line and column what cannot be read, distinguished or matched."""
         findings: list[Finding] = []
@@ -79,7 +84,7 @@ class HmiTask(Task):
             table=path.relative_to(folder).as_posix(),
             images=image or Named(subject),
             masks=mask or Named(subject),
-            series=Wanted(self.series, "CT"),
+            series=self.wanted,
             subject=subject,
             label=label,
             classes=dict(zip(self.classes, (absent, present), strict=True)),
@@ -112,6 +117,10 @@ class HmiTask(Task):
 
         strengths = Strengths(image_effect, table_effect, interaction)
         write_cohort(folder, progress, seed=seed, subjects=subjects, strengths=strengths)
+
+    def describe(self) -> dict[str, Any]:
+        """Also which DICOM series was asked for."""
+        return {**super().describe(), "series": self.wanted.as_json()}
 
     def reason_to_leave_out(self, column: str) -> str | None:
         """What only pathology, the operation or the future shows, and shortcuts; see ``fusekit_hmi.leaks``."""

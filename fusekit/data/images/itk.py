@@ -96,7 +96,7 @@ def read_itk(path: Path) -> Volume | None:
 
     def load() -> np.ndarray:
         try:
-            return np.asarray(sitk.GetArrayViewFromImage(reader.Execute()), np.float32).reshape(sizes[2::-1]).T
+            return np.asarray(sitk.GetArrayFromImage(reader.Execute()), np.float32).reshape(sizes[2::-1]).T
         except RuntimeError as error:
             raise damaged(path, _shortened(error)) from error
 
@@ -115,12 +115,8 @@ def _meta(path: Path, first: bytes) -> _Header:
         if name == "ElementDataFile":
             break
     beside = entries.get("elementdatafile", "")
-    if (
-        not beside
-        or beside.upper() == "LIST"
-        or "%" in beside
-        or (len(beside.split()) > 1 and not _there(path, beside))
-    ):
+    listed = beside.upper() == "LIST" or "%" in beside or (" " in beside and not (path.parent / beside).is_file())
+    if not beside or listed:
         raise _several(path, "ElementDataFile", beside)
     packed = entries.get("compresseddata", "").lower() in ("true", "1") or beside.lower().endswith((".gz", ".zraw"))
     oriented = not {"transformmatrix", "orientation", "rotation"}.isdisjoint(entries)
@@ -172,10 +168,6 @@ def _confined(path: Path, name: str) -> Path:
     except OSError as error:
         raise DataError(f"{path}: its voxels lie in {name!r}, which is not there. Get that file too.") from error
     return voxels
-
-
-def _there(path: Path, name: str) -> bool:
-    return (path.parent / name).is_file()
 
 
 def _several(path: Path, field: str, value: str) -> DataError:

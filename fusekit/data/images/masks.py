@@ -1,38 +1,38 @@
 """Masks: drawn on the same grid as their image, they say which slices to look at."""
 
+from itertools import product
+
 import numpy as np
 
-from fusekit.data.images.volume import Volume, corners
+from fusekit.data.images.volume import Volume
 from fusekit.errors import DataError
 
 #: A mask's voxels may lie so far from the image's, as a share of a voxel: headers round.
 TOLERANCE = 0.1
 #: A number so close to a whole one is rounded.
 _WHOLE = 1e-3
-
 FRACTIONAL = (
     "the mask is fractional (resampled, or a probability): voxels of half of its maximum or more count as marked"
 )
 
 
-def marked(mask: Volume) -> np.ndarray:
-    """Which voxels a mask marks, bool: those of any number above 0, or of a fractional mask those of half its maximum.
-
-    A mask is fractional if it has values between whole numbers: resampling leaves 0.9 inside and 0.000001 around.
-    """
-    data = mask.data
-    return np.asarray(data >= data.max() / 2) & (data > 0) if is_fractional(mask) else np.asarray(data > _WHOLE)
-
-
 def is_fractional(mask: Volume) -> bool:
-    """Whether a mask has values between whole numbers, by more than rounding."""
+    """Whether a mask has values between whole numbers, by more than rounding: resampling leaves 0.9 and 0.000001."""
     return bool(np.abs(mask.data - np.rint(mask.data)).max() > _WHOLE)
+
+
+def marked(mask: Volume) -> np.ndarray:
+    """Voxels (X, Y, Z) bool that are marked: by any number above 0; in a fractional mask by half of its maximum."""
+    if is_fractional(mask):
+        return np.asarray((mask.data >= mask.data.max() / 2) & (mask.data > 0))
+    return np.asarray(mask.data > _WHOLE)
 
 
 def refuse_other_grid(volume: Volume, mask: Volume) -> None:
     """Refuse a mask that has another shape than the image, or corners a tenth of a voxel away from the image's."""
     if volume.data.shape == mask.data.shape:
-        apart = np.abs((corners(volume.data.shape) @ (volume.affine - mask.affine).T)[:, :3]).max()
+        corners = np.array([[*corner, 1] for corner in product(*[(0, count - 1) for count in volume.data.shape])])
+        apart = np.abs((corners @ (volume.affine - mask.affine).T)[:, :3]).max()
         if apart <= TOLERANCE * min(volume.spacing):
             return
     raise DataError(

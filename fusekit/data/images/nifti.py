@@ -1,5 +1,6 @@
 """NIfTI, Analyze and FreeSurfer files: voxels, their size in mm, and where they lie."""
 
+from itertools import product
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,6 @@ from fusekit.data.images.volume import (
     DEFLATE_LIMIT,
     Volume,
     canonical,
-    corners,
     damaged,
     first_bytes,
     refuse_overclaimed,
@@ -85,16 +85,18 @@ def _in_mm(image: Any) -> tuple[float, list[str]]:
 
 def _disagreement(image: Any, affine: np.ndarray, shape: tuple[int, ...], in_mm: float) -> list[str]:
     """Note how a qform differs from the sform, which is followed."""
+    import nibabel
+
     header = image.header
     if "sform_code" not in header or not (header["sform_code"] > 0 and header["qform_code"] > 0):
         return []
     try:
         other = np.asarray(header.get_qform(), dtype=np.float64)
-    except Exception as error:  # a quaternion that is none
+    except (ValueError, nibabel.spatialimages.HeaderDataError) as error:
         return [f"the qform is damaged ({error}); the sform is followed"]
     if not (np.isfinite(other).all() and np.isfinite(affine).all()):
         return []
-    places = corners(shape)
+    places = np.array([[*corner, 1] for corner in product(*[(0, count - 1) for count in shape])])
     shift = np.linalg.norm((places @ (affine - other).T)[:, :3], axis=1).max()
     sizes = np.linalg.norm(affine[:3, :3], axis=0)
     if shift <= _ROUNDING * sizes.min():

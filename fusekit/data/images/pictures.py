@@ -55,18 +55,18 @@ def read_picture(path: Path) -> Volume | None:
     return as_shown(path, grey, notes)
 
 
-def as_shown(path: Path, grey: np.ndarray, notes: Sequence[str], spacing: tuple[float, float] = (1.0, 1.0)) -> Volume:
+def as_shown(path: Path, values: np.ndarray, notes: Sequence[str], spacing: tuple[float, float] = (1.0, 1.0)) -> Volume:
     """A volume of one slice, which ``plane="axial"`` shows as viewers show the picture, with no word on sides.
 
     Args:
         path: for messages.
-        grey: (rows, columns) float32.
+        values: (rows, columns) float32.
         notes: on the file.
         spacing: from row to row and from column to column, in mm.
     """
     # As DICOM places an axial slice, so that this plane shows rows and columns as they are.
     affine = np.diag([-spacing[1], -spacing[0], 1.0, 1.0])
-    return canonical(path, lambda: grey.T[:, :, None], affine, notes, oriented=False)
+    return canonical(path, lambda: values.swapaxes(0, 1)[:, :, None], affine, notes, oriented=False)
 
 
 def _grey(path: Path, kind: tuple[bytes, str, str, str]) -> tuple[np.ndarray, tuple[str, ...]]:

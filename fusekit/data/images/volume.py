@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -151,11 +150,6 @@ def canonical(
     turn = turns.io_orientation(affine)
     turned, to_world = turns.apply_orientation(data, turn), affine @ turns.inv_ornt_aff(turn, data.shape)
     return Volume(turned, to_world, tuple(notes), path, "".join(turns.ornt2axcodes(turn)) if oriented else "")
-
-
-def corners(shape: Sequence[int]) -> np.ndarray:
-    """Indices of a volume's corner voxels, (8, 4), with a 1 behind them: to be placed by an affine."""
-    return np.array([[*corner, 1] for corner in product(*[(0, count - 1) for count in shape])])
 
 
 def first_bytes(path: Path, count: int) -> bytes:

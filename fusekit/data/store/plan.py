@@ -16,7 +16,7 @@ from fusekit.errors import DataError
 from fusekit.extension import catalog
 
 #: Part of every fingerprint: raise it when the same files would give other content.
-FORMAT = 3
+FORMAT = 4
 #: Shape of a scan's thumbnail.
 THUMBNAIL = (EDGE, EDGE, EDGE)
 
@@ -83,7 +83,7 @@ def _sha256(content: Any) -> str:
 def _stamp(path: Path) -> list[Any]:
     """Path, then size and time of change of every file that the image may be read from."""
     try:
-        if path.name.lower().endswith((".nii", ".nii.gz", ".mgz", *PICTURE_SUFFIXES)):
+        if path.name.lower().endswith((".nii", ".nii.gz", ".mgz", ".mha", ".nrrd", *PICTURE_SUFFIXES)):
             parts = [path]
         else:  # a series has a file per slice, an Analyze image two files
             path.stat()

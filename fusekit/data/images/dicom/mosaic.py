@@ -11,7 +11,7 @@ from fusekit.errors import DataError
 
 
 def tiles(frame: Frame) -> tuple[Frame, ...]:
-    """The slices of a mosaic, which was taken for one slice, by Siemens' private header: how many, and in which direction.
+    """The slices of a mosaic, which was taken for one slice, by Siemens' private header.
 
     Source: nibabel's description of the format (``nibabel.nicom``, "DICOM mosaic"); its reader of the private header
     is used.

@@ -27,6 +27,8 @@ def volume_pixels(frames: Sequence[Frame]) -> tuple[np.ndarray, tuple[str, ...]]
             if frame.path != opened:
                 file, opened = read_dataset(frame.path, pixels=True), frame.path
             image = pixels.of(frame.path, file, frame.number, frame.corner and (*frame.corner, rows, columns))
+            if image.ndim > 2:
+                raise DataError(f"{frame.path}: the slice is in colour; grey values are needed.")
             if data is None:  # only now: a header's size is believed once its pixels were there
                 data = np.empty((len(frames), columns, rows), dtype=np.float32)
             data[index] = image.T
@@ -48,10 +50,9 @@ class Pixels:
     @property
     def notes(self) -> list[str]:
         """Clauses without a full stop."""
-        inverted = (
-            [INVERTED] if all(self._inverted) else ["slices of MONOCHROME1 and MONOCHROME2 are mixed: " + INVERTED]
-        )
-        return [*(inverted if any(self._inverted) else []), *self._notes]
+        mixed = "slices of MONOCHROME1 and MONOCHROME2 are mixed; of the first, "
+        inverted = INVERTED if all(self._inverted) else mixed + INVERTED
+        return [*[inverted] * any(self._inverted), *self._notes]
 
     def of(self, path: Path, file: Any, number: int, tile: tuple[int, int, int, int] | None) -> np.ndarray:
         """Values (rows, columns) float32 of a frame of a file, or of a tile (row, column, rows, columns) of it."""
@@ -158,9 +159,7 @@ class Pixels:
     def _contradiction(self, find: Callable[[str], Any]) -> None:
         shape, kind = find("PresentationLUTShape"), find("PhotometricInterpretation")
         if shape and (shape == "INVERSE") != (kind == "MONOCHROME1"):
-            self._notes[f"PhotometricInterpretation {kind} and PresentationLUTShape {shape} contradict each other"] = (
-                None
-            )
+            self._notes[f"{kind} and PresentationLUTShape {shape} contradict each other: the file may be wrong"] = None
 
 
 def _is_inverted(find: Callable[[str], Any]) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from fusekit.data.images.dicom.files import is_dicom
-from fusekit.data.images.dicom.frames import ELSEWHERE, Frame
+from fusekit.data.images.dicom.frames import Frame
 from fusekit.data.images.dicom.headers import Header, header_of, headers_in, series_of
 from fusekit.data.images.dicom.picture import read_picture
 from fusekit.data.images.dicom.pixels import volume_pixels
@@ -66,8 +66,8 @@ def _the_one(path: Path, volumes: list[list[Frame]]) -> tuple[list[Frame], list[
         return own[0], [f"the series holds {len(volumes)} volumes ({listed}), of which the named file's is read"]
     if len(own) > 1:
         raise DataError(
-            f"{path}: the file holds {len(own)} volumes ({choices(own)}), and is read only if it holds one. {ELSEWHERE} "
-            "They write a file for each."
+            f"{path}: the file holds {len(own)} volumes ({choices(own)}), and is read only if it holds one. Convert it "
+            "to NIfTI with dcm2niix, which writes a file for each."
         )
     raise DataError(
         f"{path}: the series holds {len(volumes)} volumes: {listed}. Choose one in a TOML, such as "

@@ -136,9 +136,8 @@ def _tilts(frames: Sequence[Frame], shear: float) -> list[str]:
 
 
 def _differing(frames: Sequence[Frame]) -> str:
-    names = [
-        name for name in ("AcquisitionNumber", "ImageType", "ReconstructionDiameter") if len(_by(frames, [name])) > 1
-    ]
+    several = ("AcquisitionNumber", "ImageType", "ReconstructionDiameter")
+    names = [name for name in several if len(_by(frames, [name])) > 1]
     return f" Its slices differ in {' and '.join(names)}: are they several images?" if names else ""
 
 
