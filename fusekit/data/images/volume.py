@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from fusekit.data.images.contents import what_is
 from fusekit.disk import regular
 from fusekit.errors import DataError, PluginError
 from fusekit.extension import Plugin, catalog
@@ -76,9 +77,10 @@ def read(path: Path) -> Volume:
     if refusals:
         raise refusals[0]
     asked = ", ".join(f"{plugin.name} ({plugin.distribution} {plugin.version})" for plugin in readers)
+    what = "" if path.is_dir() else what_is(path)
     raise DataError(
-        f"{path}: no plugin reads this kind of image; asked: {asked or 'none'}. Convert it to NIfTI (.nii.gz), "
-        "or install a plugin for it."
+        f"{path}: no plugin reads this kind of image{'; ' * bool(what)}{what}; asked: {asked or 'none'}. Convert it to "
+        "NIfTI (.nii.gz), or install a plugin for it."
     )
 
 

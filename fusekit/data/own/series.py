@@ -164,6 +164,14 @@ def of_folder(path: Path, wanted: Wanted, folder: Path, findings: list[Finding])
     return chosen[0]
 
 
+def refuse_unfit(path: Path, wanted: Wanted) -> None:
+    """Refuse a DICOM file whose slices have other values than those that were chosen."""
+    frames = header_of(path).frames if wanted.choose and is_dicom(path) else ()
+    if not fits(frames, wanted.choose):
+        values = "; ".join(_values(frames, name) for name, _ in wanted.choose)
+        raise DataError(f"{path}: volumes{replace(wanted, name='')} are wanted, and the file has {values}.")
+
+
 def as_trained(path: Path, asked: Mapping[str, Any] | None) -> Path:
     """The volume that a training would have taken of a patient's DICOM folder, as the path of a file of it.
 
@@ -174,8 +182,7 @@ def as_trained(path: Path, asked: Mapping[str, Any] | None) -> Path:
         return path
     wanted = Wanted.of_json(asked)
     if not path.is_dir():
-        if not fits(header_of(path).frames, wanted.choose):
-            raise DataError(f"{path}: the model was trained on volumes{replace(wanted, name='')}, and this is another.")
+        refuse_unfit(path, wanted)
         return path
     there = series_in(path, [file for file in sorted(path.iterdir()) if is_dicom(file)], wanted, [])
     if not there:

@@ -1,5 +1,6 @@
 """Siemens mosaics: the slices of a volume side by side in one picture."""
 
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,8 +17,10 @@ def tiles(frame: Frame) -> tuple[Frame, ...]:
     Source: nibabel's description of the format (``nibabel.nicom``, "DICOM mosaic"); its reader of the private header
     is used.
     """
-    from nibabel.nicom.csareader import get_csa_header, get_n_mosaic
-    from nibabel.nicom.dicomwrappers import MosaicWrapper
+    with warnings.catch_warnings():  # on import nibabel says that its names may change
+        warnings.simplefilter("ignore", UserWarning)
+        from nibabel.nicom.csareader import get_csa_header, get_n_mosaic
+        from nibabel.nicom.dicomwrappers import MosaicWrapper
 
     path, header = frame.path, read_dataset(frame.path)
     try:

@@ -13,6 +13,7 @@ from fusekit.data.images.volume import refuse_overclaimed
 from fusekit.errors import DataError
 
 INVERTED = "low values are bright (MONOCHROME1): the values are inverted within their bits"
+LOSSY = "the image was compressed with loss (LossyImageCompression)"
 HIGH_BITS = "bits above BitsStored hold something else (overlays, in old files): they are left out"
 
 
@@ -92,6 +93,8 @@ class Pixels:
         if not lows:
             raise DataError(f"{path}: all pixels have the PixelPaddingValue; the image is empty.")
         background = 0.0 if self._fills == {0.0} and min(lows) >= 0 else min(lows)
+        if LOSSY in self._notes:  # around the padding, values swing to both sides of it
+            background = max(background, min(self._fills))
         for k, outside in self._outside.items():
             images[k][outside] = background
 
@@ -152,7 +155,7 @@ class Pixels:
         if find("Modality") == "PT" and find("Units"):
             self._notes[f"the values are in {find('Units')}; no SUV is computed"] = None
         if str(find("LossyImageCompression") or "") == "01":
-            self._notes["the image was compressed with loss (LossyImageCompression)"] = None
+            self._notes[LOSSY] = None
         if str(find("BurnedInAnnotation") or "").upper() == "YES":
             self._notes["text is burned into the pixels (BurnedInAnnotation): a network can read it"] = None
 
@@ -196,9 +199,11 @@ def _decode(path: Path, file: Any) -> np.ndarray:
         if file.get("PhotometricInterpretation") == "PALETTE COLOR":
             pixels = apply_color_lut(pixels, file)
     except Exception as error:  # a decoder may raise anything
+        packed = getattr(syntax, "is_encapsulated", False)
+        elsewhere = ", or convert it with SimpleITK or dcm2niix, whose decoders are others" * bool(packed)
         raise DataError(
             f"{path}: the pixels cannot be decoded (transfer syntax {getattr(syntax, 'name', 'unknown')}); the file is "
-            f"truncated or damaged. Get it again. ({error})"
+            f"truncated or damaged. Get it again{elsewhere}. ({error})"
         ) from error
     colours = pixels.shape[-1:] if pixels.ndim > 2 and pixels.shape[-1] in (3, 4) and _in_colour(file) else ()
     return pixels.reshape(-1, int(file.Rows), int(file.Columns), *colours)
