@@ -145,7 +145,8 @@ def _nrrd(path: Path, first: bytes) -> _Header:
 
 def _unit(path: Path, text: str) -> float:
     """How many mm a header's unit of length is; DataError if it names none that is known, or several."""
-    names = {name.strip().lower().removesuffix("s") for name in re.findall(r'"([^"]*)"', text) or [text]} - {"", "?"}
+    quoted = re.findall(r'"([^"]*)"', text)[:3] or [text]
+    names = {re.sub(r"(?<=\w{4})s$", "", name.strip().lower()) for name in quoted} - {"", "?"}
     found = {_UNITS.get(name) for name in names} or {1.0}
     (in_mm,) = found if len(found) == 1 else {None}
     if in_mm is None:

@@ -78,10 +78,8 @@ def read(path: Path) -> Volume:
         raise refusals[0]
     asked = ", ".join(f"{plugin.name} ({plugin.distribution} {plugin.version})" for plugin in readers)
     what = "" if path.is_dir() else what_is(path)
-    raise DataError(
-        f"{path}: no plugin reads this kind of image{'; ' * bool(what)}{what}; asked: {asked or 'none'}. Convert it to "
-        "NIfTI (.nii.gz), or install a plugin for it."
-    )
+    advice = what[:1].upper() + what[1:] or "Convert it to NIfTI (.nii.gz), or install a plugin for it"
+    raise DataError(f"{path}: no plugin reads this kind of image; asked: {asked or 'none'}. {advice}.")
 
 
 def _checked(volume: Any, path: Path, plugin: Plugin) -> Volume:

@@ -60,7 +60,8 @@ def example(volumes: Volumes) -> str:
         values = {volume[0].traits.get(name, "") for volume in volumes}
         if len(values) == len(volumes) and all(values):
             value = volumes[0][0].traits[name]
-            return f"choose = {{{name} = {value if _number(value) is not None else repr(value)}}}".replace("'", '"')
+            mark = "'" if "\\" in value else '"'
+            return f"choose = {{{name} = {value if _number(value) is not None else mark + value + mark}}}"
     return "choose = {...}"
 
 

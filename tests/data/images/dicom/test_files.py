@@ -7,7 +7,9 @@ from pathlib import Path
 import pydicom
 import pytest
 from pydicom.dataset import FileDataset, FileMetaDataset
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_dataset, write_file_meta_info
+from pydicom.uid import UID, CTImageStorage, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from fusekit.data.images.dicom.files import is_dicom, read_dataset
 from fusekit.errors import DataError
@@ -52,5 +54,59 @@ def test_only_what_is_asked_for_is_read(tmp_path: Path) -> None:
 
 def test_what_is_no_dicom_is_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "a.dcm").write_text("no")
+    with pytest.raises(DataError, match=r"a\.dcm: the DICOM file cannot be read"):
+        read_dataset(tmp_path / "a.dcm")
+
+
+def _without_preamble(path: Path, syntax: UID, *, meta: bool) -> Path:
+    """A file that begins with its first element, of its meta group or of its data."""
+    data = pydicom.Dataset()
+    data.SpecificCharacterSet, data.SOPClassUID, data.PatientID, data.Rows = "ISO_IR 100", CTImageStorage, "P1", 2
+    stream = DicomBytesIO()
+    stream.is_little_endian, stream.is_implicit_VR = syntax != ExplicitVRBigEndian, syntax == ImplicitVRLittleEndian
+    if meta:
+        lines = FileMetaDataset()
+        lines.TransferSyntaxUID, lines.MediaStorageSOPClassUID = syntax, CTImageStorage
+        lines.MediaStorageSOPInstanceUID = "1.2.3"
+        write_file_meta_info(stream, lines)
+    write_dataset(stream, data)
+    path.write_bytes(stream.getvalue())
+    return path
+
+
+@pytest.mark.parametrize(
+    ("syntax", "meta"),
+    [
+        (ImplicitVRLittleEndian, False),
+        (ExplicitVRLittleEndian, False),
+        (ExplicitVRBigEndian, False),
+        (ExplicitVRLittleEndian, True),
+    ],
+)
+@pytest.mark.parametrize("name", ["a.dcm", "IM0001"])
+def test_a_file_without_preamble_is_read(tmp_path: Path, syntax: UID, meta: bool, name: str) -> None:
+    path = _without_preamble(tmp_path / name, syntax, meta=meta)
+    assert b"DICM" not in path.read_bytes()
+    assert is_dicom(path)
+    found = read_dataset(path)
+    assert (found.PatientID, found.Rows) == ("P1", 2)
+    assert found.file_meta.TransferSyntaxUID == syntax
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\0" * 200,
+        b"subject,age\n" * 20,
+        b"\x08\x00",
+        b"\x08\0\x05\0" + b"\xff" * 200,
+        b"\x89PNG\r\n\x1a\n" + b"x" * 99,
+    ],
+)
+def test_what_begins_otherwise_is_no_dicom(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a").write_bytes(content)
+    assert not is_dicom(tmp_path / "a")
+    (tmp_path / "a.dcm").write_bytes(content)
     with pytest.raises(DataError, match=r"a\.dcm: the DICOM file cannot be read"):
         read_dataset(tmp_path / "a.dcm")

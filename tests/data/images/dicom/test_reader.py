@@ -331,6 +331,17 @@ def test_a_deflated_file_that_unpacks_to_more_than_its_pixels_is_refused_and_not
     assert peak < 2**24
 
 
+@pytest.mark.parametrize("begin", [132, "data"])
+def test_files_without_preamble_or_meta_group_are_read(tmp_path: Path, begin: int | str) -> None:
+    for number, path in enumerate(write(tmp_path)):
+        content = path.read_bytes()
+        start = content.index(b"\x08\x00\x16\x00UI") if begin == "data" else 132
+        path.unlink()
+        (tmp_path / f"IM{number}").write_bytes(content[start:])
+    np.testing.assert_array_equal(_read(tmp_path).data, voxels())
+    np.testing.assert_array_equal(_read(tmp_path / "IM3").data, voxels())
+
+
 def test_a_length_that_is_not_there_is_not_allocated(tmp_path: Path) -> None:
     path = write(tmp_path)[0]
     content = path.read_bytes()
