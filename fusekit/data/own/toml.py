@@ -107,7 +107,8 @@ class _Reader(Keys):
                 self.wrong(("choose", name), f"tells no volumes apart; these do: {', '.join(TRAITS)}.")
             elif isinstance(value, bool) or not isinstance(value, str | int | float):
                 self.wrong(("choose", name), f"takes a number or a text, not {value!r}.")
-        return Wanted(self.text(entries, "series"), choose=tuple(choose.items()))
+        name = self.text(entries, "series") if entries.get("series") != "" else ""  # "" takes the only one
+        return Wanted(name, choose=tuple(choose.items()))
 
     def classes(self, entries: dict[str, Any]) -> dict[str, tuple[str, ...]]:
         value = entries.get("classes")
