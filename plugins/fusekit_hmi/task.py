@@ -59,7 +59,7 @@ class HmiTask(Task):
         self.table, self.subject, self.label, self.series, self.extra = table, subject, label, series, extra
 
     @property
-    def wanted(self) -> Wanted:
+    def asked(self) -> Wanted:
         """Which DICOM series to take."""
         return Wanted(self.series, "CT")
 
@@ -84,7 +84,7 @@ class HmiTask(Task):
             table=path.relative_to(folder).as_posix(),
             images=image or Named(subject),
             masks=mask or Named(subject),
-            series=self.wanted,
+            series=self.asked,
             subject=subject,
             label=label,
             classes=dict(zip(self.classes, (absent, present), strict=True)),
@@ -120,7 +120,7 @@ class HmiTask(Task):
 
     def describe(self) -> dict[str, Any]:
         """Also which DICOM series was asked for."""
-        return {**super().describe(), "series": self.wanted.as_json()}
+        return {**super().describe(), "series": self.asked.as_json()}
 
     def reason_to_leave_out(self, column: str) -> str | None:
         """What only pathology, the operation or the future shows, and shortcuts; see ``fusekit_hmi.leaks``."""

@@ -21,6 +21,7 @@ from pydicom.uid import (
 
 from fusekit.data import Volume, read
 from tests.data.images.dicom.written import (
+    AXIAL,
     CORONAL,
     SAGITTAL,
     compressed,
@@ -137,7 +138,7 @@ SERIES: dict[str, tuple[Any, Callable[[int, FileDataset], None]]] = {
 @pytest.mark.parametrize("kind", SERIES)
 def test_a_dicom_series(tmp_path: Path, kind: str) -> None:
     axes, change = SERIES[kind]
-    write(tmp_path / "series", *([axes] if axes else []), change=change)
+    write(tmp_path / "series", axes or AXIAL, change)
     _same(tmp_path / "series")
 
 

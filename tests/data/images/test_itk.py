@@ -53,7 +53,7 @@ def test_axes_that_run_to_the_left_and_back_are_turned(tmp_path: Path, name: str
     expected = np.diag([0.7, 0.8, 2.5, 1])
     expected[:3, 3] = (-10 - 5 * 0.7, 20 - 4 * 0.8, 30)
     np.testing.assert_allclose(volume.affine, expected)
-    assert (volume.orientation, volume.notes, volume.data.dtype) == ("LPS", (), np.float32)
+    assert (volume.orientation, volume.notes, str(volume.data.dtype)) == ("LPS", (), "float32")
 
 
 def test_another_suffix_is_left_to_others(tmp_path: Path) -> None:

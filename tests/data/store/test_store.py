@@ -304,7 +304,8 @@ def test_a_fractional_mask_is_noted(tmp_path: Path) -> None:
         mask = np.full(image.shape, 1e-6 if inside < 1 else 0, np.float32)
         mask[2:5, 2:5, 3] = inside
         nibabel.save(nibabel.Nifti1Image(mask, image.affine), tmp_path / f"{name}.nii")
-    scans["mask"] = [tmp_path / "whole.nii", tmp_path / "resampled.nii"]
+    masks = [tmp_path / "whole.nii", tmp_path / "resampled.nii"]
+    scans["mask"] = pd.Series(masks, index=scans.index, dtype=object)
     store = _build(scans, tmp_path / "cache", policy=SlicePolicy(plane="axial", largest=3))
     assert [(f.message, f.items) for f in store.findings] == [(f"{FRACTIONAL}.", ("s1",))]
     assert store.rows["slice"].tolist() == [3, 3]
@@ -314,9 +315,14 @@ def test_a_thousand_radiographs_of_one_folder_are_listed_once(tmp_path: Path, mo
     for number in range(20):
         (tmp_path / f"{number}.dcm").write_bytes(b"x")
     scans = pd.DataFrame({"image": sorted(tmp_path.iterdir())}, index=[f"s{k}" for k in range(20)])
-    listed = []
+    listed: list[Path] = []
     original = Path.iterdir
-    monkeypatch.setattr(Path, "iterdir", lambda path: listed.append(path) or original(path))
+
+    def counted(path: Path) -> Iterator[Path]:
+        listed.append(path)
+        return original(path)
+
+    monkeypatch.setattr(Path, "iterdir", counted)
     assert len({source.stamp for source in Plan.of(scans, POLICY, 8).sources}) == 20
     assert listed == [tmp_path]
 

@@ -113,11 +113,12 @@ def _refresh(folder: Path, known: _Folder) -> None:
 
 
 def _header(path: Path, known: _Folder) -> Header | DataError | None:
+    stamp: tuple[int, ...] = ()
     try:
         stat = path.stat()
         stamp = (stat.st_size, stat.st_mtime_ns, stat.st_ino)
-    except OSError:
-        stamp = ()
+    except OSError:  # it goes meanwhile, or is a link to nowhere
+        pass
     before = known.files.get(path.name)
     if before is None or before[0] != stamp or not stamp:
         known.files[path.name] = stamp, _read(path) if is_dicom(path) else None

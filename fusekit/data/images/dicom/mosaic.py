@@ -3,6 +3,7 @@
 import warnings
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,13 +20,14 @@ def tiles(frame: Frame) -> tuple[Frame, ...]:
     """
     with warnings.catch_warnings():  # on import nibabel says that its names may change
         warnings.simplefilter("ignore", UserWarning)
-        from nibabel.nicom.csareader import get_csa_header, get_n_mosaic
-        from nibabel.nicom.dicomwrappers import MosaicWrapper
+        from nibabel.nicom import csareader, dicomwrappers
 
+    siemens: Any = csareader  # has no types
+    wrappers: Any = dicomwrappers
     path, header = frame.path, read_dataset(frame.path)
     try:
-        private = get_csa_header(header, "image")
-        count = 0 if private is None else int(get_n_mosaic(private) or 0)
+        private = siemens.get_csa_header(header, "image")
+        count = 0 if private is None else int(siemens.get_n_mosaic(private) or 0)
     except Exception as error:  # a damaged private header can make nibabel raise anything
         raise _refused(path, f"its Siemens header is damaged ({error})") from error
     if not count:
@@ -33,7 +35,7 @@ def tiles(frame: Frame) -> tuple[Frame, ...]:
     across = int(np.ceil(np.sqrt(count)))
     rows, columns = frame.shape[0] // across, frame.shape[1] // across
     try:
-        found = MosaicWrapper(header, private, count)
+        found = wrappers.MosaicWrapper(header, private, count)
         normal, first = np.asarray(found.slice_normal, np.float64), np.asarray(found.image_position, np.float64)
         apart = float(header.get("SpacingBetweenSlices") or header.SliceThickness)
     except Exception as error:

@@ -106,7 +106,9 @@ class Pixels:
         bits = min(int(find("BitsStored") or allocated), allocated)
         high = find("HighBit")
         up = allocated - 1 - (bits - 1 if high is None or not bits - 1 <= int(high) < allocated else int(high))
-        values = np.right_shift(np.left_shift(stored, up), allocated - bits)  # a signed value keeps its sign
+        values: np.ndarray = np.right_shift(
+            np.left_shift(stored, up), allocated - bits
+        )  # a signed value keeps its sign
         if up + bits == allocated and not np.array_equal(values, stored):
             self._notes[HIGH_BITS] = None
         return values
@@ -166,16 +168,16 @@ class Pixels:
 
 
 def _is_inverted(find: Callable[[str], Any]) -> bool:
-    return find("PhotometricInterpretation") == "MONOCHROME1" or find("PresentationLUTShape") == "INVERSE"
+    return bool(find("PhotometricInterpretation") == "MONOCHROME1" or find("PresentationLUTShape") == "INVERSE")
 
 
 def _inverted(path: Path, values: np.ndarray, find: Callable[[str], Any]) -> np.ndarray:
     if values.dtype.kind == "f":
         raise DataError(f"{path}: MONOCHROME1 is not defined for pixels that are floating-point numbers.")
     if values.dtype.kind == "i":
-        return ~values
+        return np.asarray(np.invert(values))
     bits = min(int(find("BitsStored") or 64), values.dtype.itemsize * 8)
-    return np.subtract(2**bits - 1, values, dtype=values.dtype)
+    return np.asarray(np.subtract(2**bits - 1, values, dtype=values.dtype))
 
 
 def _as_stored(value: Any, dtype: np.dtype[Any]) -> Any:
@@ -189,7 +191,8 @@ def _as_stored(value: Any, dtype: np.dtype[Any]) -> Any:
 
 def _decode(path: Path, file: Any) -> np.ndarray:
     """Stored values (frames, rows, columns), or (frames, rows, columns, 3) of a picture in colour."""
-    from pydicom.pixels import apply_color_lut, pixel_array
+    from pydicom.pixels.processing import apply_color_lut
+    from pydicom.pixels.utils import pixel_array
 
     syntax = file.file_meta.get("TransferSyntaxUID")
     _refuse_undecodable(path, syntax)

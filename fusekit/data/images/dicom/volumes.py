@@ -32,9 +32,9 @@ def parted(frames: Sequence[Frame]) -> Volumes:
         differing = [name for name in SOMETIMES if len(_by(group, [name])) > 1]
         for together in (1, 2):
             ways = [_by(group, names) for names in combinations(differing, together)]
-            ways = [way for way in ways if not any(map(_repeated, way))]
-            if ways:
-                found += min(ways, key=len)
+            if ways := [way for way in ways if not any(map(_repeated, way))]:
+                fewest: Volumes = min(ways, key=len)
+                found += fewest
                 break
         else:
             found.append(group)

@@ -67,7 +67,7 @@ def _without_preamble(path: Path, syntax: UID, *, meta: bool) -> Path:
     if meta:
         lines = FileMetaDataset()
         lines.TransferSyntaxUID, lines.MediaStorageSOPClassUID = syntax, CTImageStorage
-        lines.MediaStorageSOPInstanceUID = "1.2.3"
+        lines.MediaStorageSOPInstanceUID = UID("1.2.3")
         write_file_meta_info(stream, lines)
     write_dataset(stream, data)
     path.write_bytes(stream.getvalue())

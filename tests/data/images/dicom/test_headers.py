@@ -11,6 +11,7 @@ from pydicom.uid import ComputedRadiographyImageStorage
 
 from fusekit.data import read_dicom
 from fusekit.data.images.dicom import headers
+from fusekit.data.images.dicom.files import read_dataset
 from fusekit.errors import DataError
 from tests.data.images.dicom.written import dataset, voxels, write
 
@@ -21,7 +22,7 @@ COUNT = 12
 def reads(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """How often each header was read."""
     counted: Counter[str] = Counter()
-    original = headers.read_dataset
+    original = read_dataset
 
     def read(path: Path, **options: Any) -> Any:
         counted[path.name] += 1

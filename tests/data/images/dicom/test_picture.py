@@ -26,7 +26,7 @@ from tests.data.images.dicom.written import dataset
 PIXELS = np.random.default_rng(1).integers(1, 4000, (6, 9)).astype(np.uint16)
 
 
-def _write(path: Path, storage: Any, pixels: np.ndarray = PIXELS, **elements: Any) -> Path:
+def _write(path: Path, storage: Any, pixels: Any = PIXELS, **elements: Any) -> Path:
     data: FileDataset = dataset(pixels.reshape(pixels.shape[:2]) if pixels.ndim == 2 else pixels[..., 0], storage)
     if pixels.ndim == 3:
         data.SamplesPerPixel, data.PhotometricInterpretation, data.PlanarConfiguration = 3, "RGB", 0
@@ -120,7 +120,8 @@ def test_a_palette_is_looked_up(tmp_path: Path) -> None:
     for name in ("Red", "Green", "Blue"):
         elements[f"{name}PaletteColorLookupTableDescriptor"] = [256, 0, 16]
         elements[f"{name}PaletteColorLookupTableData"] = np.array(shades, "<u2").tobytes()
-    path = _write(tmp_path / "a.dcm", UltrasoundImageStorage, (PIXELS % 256).astype(np.uint8), HighBit=7, **elements)
+    pixels = (PIXELS % 256).astype(np.uint8)
+    path = _write(tmp_path / "a.dcm", UltrasoundImageStorage, pixels, **{"HighBit": 7, **elements})
     np.testing.assert_array_equal(_shown(_read(path)), 257 * (255 - PIXELS % 256.0))
 
 
