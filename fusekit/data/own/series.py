@@ -8,11 +8,11 @@ from typing import Any, Self
 
 from fusekit.data.cohort import Finding
 from fusekit.data.images.dicom.files import is_dicom
-from fusekit.data.images.dicom.frames import Frame
+from fusekit.data.images.dicom.frames import TRAITS, Frame
 from fusekit.data.images.dicom.headers import Header, header_of, headers_in
-from fusekit.data.images.dicom.volumes import choices, example, fits, parted
+from fusekit.data.images.dicom.volumes import choices, fits, how_to_choose, parted
 from fusekit.data.own.problems import note
-from fusekit.errors import DataError, first_ten
+from fusekit.errors import DataError, OptionError, first_ten
 
 #: What to do where there are several.
 CHOOSE = (
@@ -72,6 +72,16 @@ class Wanted:
         return f" called {self.name!r}" * bool(self.name) + f" with {values}" * bool(values)
 
 
+def choice(text: str) -> tuple[str, str]:
+    """An attribute and its value of ``NAME=VALUE``; OptionError if it is none that tells volumes apart."""
+    name, _, value = text.partition("=")
+    if name not in TRAITS or not value:
+        raise OptionError(
+            f"task.choose takes NAME=VALUE, not {text!r}; these names tell volumes apart: {', '.join(TRAITS)}."
+        )
+    return name, value
+
+
 def series_in(folder: Path, files: Sequence[Path], wanted: Wanted, findings: list[Finding]) -> list[Image]:
     """The images of a folder's DICOM files: of each series its volume, the chosen one of several, and each picture.
 
@@ -126,8 +136,7 @@ def _image(folder: Path, members: Sequence[Header], wanted: Wanted, *, alone: bo
         same = " of those values" * bool(wanted.choose)
         return replace(
             image,
-            problem=f"{first.path}: the series holds {len(fit)} volumes{same}: {choices(fit)}. Choose one in the TOML, "
-            f"such as {example(fit)}.",
+            problem=f"{first.path}: the series holds {len(fit)} volumes{same}: {choices(fit)}. {how_to_choose(fit)}",
         )
     path = fit[0][0].path if fit else first.path
     if sum(any(frame.path == path for frame in volume) for volume in volumes) > 1:

@@ -9,9 +9,9 @@ from pydicom.dataset import FileDataset
 from pydicom.uid import ComputedRadiographyImageStorage
 
 from fusekit.data import Cohort, Finding, read
-from fusekit.data.own.series import Wanted, as_trained, series_in
+from fusekit.data.own.series import Wanted, as_trained, choice, series_in
 from fusekit.data.own.task import OwnTask
-from fusekit.errors import DataError
+from fusekit.errors import DataError, OptionError
 from fusekit.progress import Quiet
 from tests.data.images.dicom.written import dataset, voxels, write
 from tests.plugins.fusekit_hmi.conftest import write_series
@@ -108,8 +108,8 @@ def test_a_toml_chooses_the_volume_of_each_series(two: Path, images: str, time: 
 def test_without_a_choice_the_volumes_are_listed(two: Path, images: str) -> None:
     with pytest.raises(DataError) as caught:
         _cohort(two, 'series = ""', images)
-    message = "the series holds 2 volumes: EchoTime 4.6 (7 slices), 9.2 (7 slices). Choose one in the TOML, such as "
-    assert f"{message}choose = {{EchoTime = 4.6}}." in str(caught.value)
+    message = "the series holds 2 volumes: EchoTime 4.6 (7 slices), 9.2 (7 slices). Choose one: in a TOML "
+    assert f"{message}choose = {{EchoTime = 4.6}}, or -o task.choose=EchoTime=4.6." in str(caught.value)
 
 
 def test_a_choice_that_some_do_not_have_is_listed_with_what_they_have(two: Path) -> None:
@@ -213,3 +213,11 @@ def test_what_was_asked_for_goes_with_the_task(two: Path) -> None:
     assert described == {"name": "", "modality": "", "choose": {"EchoTime": 9.2}}
     (two / "my.toml").write_text(TOML.replace("{images}", PLACES[0]), "utf-8")
     assert "series" not in OwnTask(two / "my.toml").describe()
+
+
+def test_a_choice_on_the_command_line_is_checked() -> None:
+    assert choice("EchoTime=4.6") == ("EchoTime", "4.6")
+    assert choice("ImageType=A=B") == ("ImageType", "A=B")
+    for text in ("EchoTime", "EchoTime=", "Echo=4", ""):
+        with pytest.raises(OptionError, match=r"takes NAME=VALUE, not .*: EchoTime, "):
+            choice(text)

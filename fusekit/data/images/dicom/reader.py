@@ -10,7 +10,7 @@ from fusekit.data.images.dicom.frames import Frame
 from fusekit.data.images.dicom.headers import Header, header_of, headers_in, series_of
 from fusekit.data.images.dicom.picture import read_picture
 from fusekit.data.images.dicom.pixels import volume_pixels
-from fusekit.data.images.dicom.volumes import choices, example, in_order, parted
+from fusekit.data.images.dicom.volumes import choices, how_to_choose, in_order, parted
 from fusekit.data.images.volume import Volume, canonical
 from fusekit.errors import DataError, first_ten
 
@@ -70,9 +70,8 @@ def _the_one(path: Path, volumes: list[list[Frame]]) -> tuple[list[Frame], list[
             "to NIfTI with dcm2niix, which writes a file for each."
         )
     raise DataError(
-        f"{path}: the series holds {len(volumes)} volumes: {listed}. Choose one in a TOML, such as "
-        f"{example(volumes)}, or name a file of the right one: "
-        f"{first_ten(volume[0].path.name for volume in volumes)}."
+        f"{path}: the series holds {len(volumes)} volumes: {listed}. {how_to_choose(volumes)} Or "
+        f"name a file of the right one: {first_ten(volume[0].path.name for volume in volumes)}."
     )
 
 

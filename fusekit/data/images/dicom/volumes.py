@@ -54,15 +54,15 @@ def choices(volumes: Volumes) -> str:
     return "; ".join(listed[:3])
 
 
-def example(volumes: Volumes) -> str:
-    """How one of them is chosen in a TOML."""
-    for name in TRAITS:
-        values = {volume[0].traits.get(name, "") for volume in volumes}
-        if len(values) == len(volumes) and all(values):
-            value = volumes[0][0].traits[name]
-            mark = "'" if "\\" in value else '"'
-            return f"choose = {{{name} = {value if _number(value) is not None else mark + value + mark}}}"
-    return "choose = {...}"
+def how_to_choose(volumes: Volumes) -> str:
+    """A sentence on how one of them is chosen, by an attribute in which they differ."""
+    traits = volumes[0][0].traits
+    differing = [name for name in traits if len({volume[0].traits.get(name) for volume in volumes}) > 1]
+    if not differing:
+        return "Take the others away."
+    name, value = differing[0], traits[differing[0]]
+    mark = "" if _number(value) is not None else "'" if "\\" in value else '"'
+    return f"Choose one: in a TOML choose = {{{name} = {mark}{value}{mark}}}, or -o task.choose={name}={value}."
 
 
 def fits(volume: Sequence[Frame], chosen: Sequence[tuple[str, str | float]]) -> bool:

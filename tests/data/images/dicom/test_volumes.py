@@ -13,7 +13,7 @@ from pydicom.sequence import Sequence
 from fusekit.data import Volume, read_dicom
 from fusekit.data.images.dicom.frames import Frame
 from fusekit.data.images.dicom.headers import headers_in
-from fusekit.data.images.dicom.volumes import choices, example, fits, in_order, parted
+from fusekit.data.images.dicom.volumes import choices, fits, how_to_choose, in_order, parted
 from fusekit.errors import DataError
 from tests.data.images.dicom.written import enhanced, voxels, write
 
@@ -72,9 +72,7 @@ def test_several_volumes_of_a_series_are_told_apart(tmp_path: Path, name: str, v
     listed = f"{name} {shown[0]} (7 slices), {shown[1]} (7 slices)"
     with pytest.raises(DataError) as caught:
         read_dicom(tmp_path)
-    assert f"the series holds 2 volumes: {listed}. Choose one in a TOML, such as choose = {{{name} = " in str(
-        caught.value
-    )
+    assert f"the series holds 2 volumes: {listed}. Choose one: in a TOML choose = {{{name} = " in str(caught.value)
     for number, own in enumerate(files):
         for path in (own[0], own[5]):
             volume = _read(path)
@@ -138,7 +136,8 @@ def test_volumes_are_chosen_by_number_or_text(tmp_path: Path, chosen: Any, which
     _together(tmp_path, _set(EchoTime="4.6", ImageType=kind), _set(EchoTime="9.2", ImageType=kind))
     volumes = _volumes(tmp_path)
     assert [number for number, volume in enumerate(volumes) if fits(volume, chosen)] == which
-    assert example(volumes) == "choose = {EchoTime = 4.6}"
+    sentence = "Choose one: in a TOML choose = {EchoTime = 4.6}, or -o task.choose=EchoTime=4.6."
+    assert how_to_choose(volumes) == sentence
 
 
 def test_volumes_in_one_file_are_named_and_refused(tmp_path: Path) -> None:
@@ -218,5 +217,5 @@ def test_slices_that_are_spaced_unevenly_are_noted() -> None:
 
 def test_kinds_of_values_with_several_parts_are_shown_as_toml_has_them(tmp_path: Path) -> None:
     _together(tmp_path, *(_set(ImageType=["ORIGINAL", "PRIMARY", kind]) for kind in "MP"))
-    (line,) = tomllib.loads(example(_volumes(tmp_path))).values()
-    assert line == {"ImageType": "ORIGINAL\\PRIMARY\\M"}
+    line = how_to_choose(_volumes(tmp_path)).removeprefix("Choose one: in a TOML ").partition(", or -o ")[0]
+    assert tomllib.loads(line) == {"choose": {"ImageType": "ORIGINAL\\PRIMARY\\M"}}
