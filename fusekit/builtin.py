@@ -75,10 +75,10 @@ def video_names() -> tuple[str, ...]:
 
 @hookimpl(trylast=True)
 def read_image(path: Path) -> Volume | None:
-    """Read NIfTI files, pictures and DICOM series."""
-    from fusekit.data import read_dicom, read_nifti, read_picture
+    """Read NIfTI, MetaImage and NRRD files, pictures and DICOM series."""
+    from fusekit.data import read_dicom, read_itk, read_nifti, read_picture
 
-    for reader in (read_nifti, read_picture, read_dicom):
+    for reader in (read_nifti, read_itk, read_picture, read_dicom):
         volume = reader(path)
         if volume is not None:
             return volume

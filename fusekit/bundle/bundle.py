@@ -126,7 +126,9 @@ class Bundle:
         owners, positions, probabilities = [], [], [np.empty((0, len(self.classes)))]
         parts: Iterable[Part] = [Part(None, list(range(len(patients))), [0] * len(patients))]
         if self.model.reads_image:
-            parts = slices_of(patients, self.slices, self.image_size, together=4 * BATCH)
+            parts = slices_of(
+                patients, self.slices, self.image_size, together=4 * BATCH, series=self.task.get("series")
+            )
         for part in parts:
             probabilities.append(self._forward(model, part.images, columns[part.owners]))
             owners += part.owners

@@ -114,12 +114,22 @@ class Provenance(TypedDict, total=False):
     plugins: list[PluginJson]
 
 
+@with_config(CLOSED)
+class SeriesJson(TypedDict):
+    """``Wanted.as_json``: which DICOM series a training took, and which of its volumes."""
+
+    name: str
+    modality: str
+    choose: dict[str, str | float]
+
+
 @with_config(OPEN)
 class TaskJson(TypedDict, total=False):
     """``Task.describe``, and its name."""
 
     name: str
     title: str
+    series: SeriesJson
 
 
 class MetricJson(TypedDict):

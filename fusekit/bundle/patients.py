@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from fusekit.data import SlicePolicy, cut, read, read_table
+from fusekit.data.own.series import as_trained
 from fusekit.errors import DataError
 
 #: So many threads read, so many patients ahead of the one that is asked for.
@@ -57,10 +58,12 @@ def one_patient(image: Any, clinical: Any, mask: str | Path | None = None) -> pd
     return row if image is None else row.assign(image=str(image))
 
 
-def slices_of(patients: pd.DataFrame, policy: SlicePolicy, size: int, together: int) -> Iterator[Part]:
+def slices_of(
+    patients: pd.DataFrame, policy: SlicePolicy, size: int, together: int, series: Mapping[str, Any] | None = None
+) -> Iterator[Part]:
     """Slices of all patients in order, in parts of ``together`` or more but the last; the next are read meanwhile."""
     images, owners, positions = [], list[int](), list[int]()
-    for number, (own, at, _) in enumerate(_read_ahead(patients, policy, size)):
+    for number, (own, at, _) in enumerate(_read_ahead(patients, policy, size, series)):
         images.append(own)
         owners += [number] * len(at)
         positions += at
@@ -69,21 +72,28 @@ def slices_of(patients: pd.DataFrame, policy: SlicePolicy, size: int, together: 
             images, owners, positions = [], [], []
 
 
-def cut_patient(patient: Mapping[Any, Any], policy: SlicePolicy, size: int) -> tuple[np.ndarray, list[int], bool]:
-    """Slices of a patient's volume, where each lies in it, and whether the file says how it lies in the body."""
+def cut_patient(
+    patient: Mapping[Any, Any], policy: SlicePolicy, size: int, series: Mapping[str, Any] | None = None
+) -> tuple[np.ndarray, list[int], bool]:
+    """Slices of a patient's volume, where each lies in it, and whether the file says how it lies in the body.
+
+    ``series``: which DICOM series the training took (``Wanted.as_json``); None for any.
+    """
     path = patient.get("mask")
     masked = policy.largest and not pd.isna(path) and str(path).strip()
-    volume = read(Path(patient["image"]))
+    volume = read(as_trained(Path(patient["image"]), series))
     images, positions = cut(volume, policy, size, read(Path(str(path))) if masked else None)
     return images, positions, bool(volume.orientation)
 
 
-def _read_ahead(patients: pd.DataFrame, policy: SlicePolicy, size: int) -> Iterator[tuple[np.ndarray, list[int], bool]]:
+def _read_ahead(
+    patients: pd.DataFrame, policy: SlicePolicy, size: int, series: Mapping[str, Any] | None
+) -> Iterator[tuple[np.ndarray, list[int], bool]]:
     waiting: deque[Future[tuple[np.ndarray, list[int], bool]]] = deque()
     pool = ThreadPoolExecutor(READERS)
     try:
         for patient in patients.to_dict("records"):
-            waiting.append(pool.submit(cut_patient, patient, policy, size))
+            waiting.append(pool.submit(cut_patient, patient, policy, size, series))
             if len(waiting) > AHEAD:
                 yield waiting.popleft().result()
         while waiting:

@@ -3,10 +3,12 @@
 from fusekit.data.clinical.encoding import ClinicalEncoding
 from fusekit.data.clinical.tables import read_table
 from fusekit.data.cohort import OURS, Cohort, Column, Finding
-from fusekit.data.images.dicom import read_dicom
-from fusekit.data.images.dicom_files import read_dataset
+from fusekit.data.images.dicom.files import read_dataset
+from fusekit.data.images.dicom.reader import read_dicom
+from fusekit.data.images.itk import read_itk
+from fusekit.data.images.nifti import read_nifti
 from fusekit.data.images.pictures import read_picture
-from fusekit.data.images.volume import Volume, read, read_nifti
+from fusekit.data.images.volume import Volume, read
 from fusekit.data.slices.cut import cut
 from fusekit.data.slices.pixels import Pixels, grey_tensor
 from fusekit.data.slices.policy import SlicePolicy
@@ -35,6 +37,7 @@ __all__ = [
     "read",
     "read_dataset",
     "read_dicom",
+    "read_itk",
     "read_nifti",
     "read_picture",
     "read_table",

@@ -67,7 +67,7 @@ def explain_patient(
     images, place, plane, shown = None, None, "", 0
     if bundle.model.reads_image:
         row = patient.iloc[0].to_dict()
-        images, positions, oriented = cut_patient(row, bundle.slices, bundle.image_size)
+        images, positions, oriented = cut_patient(row, bundle.slices, bundle.image_size, bundle.task.get("series"))
         plane = bundle.slices.plane if oriented else ""
         images, shown = images[[len(images) // 2]], positions[len(positions) // 2]
     (image, columns), map_ = predictor.inputs(images, values), None

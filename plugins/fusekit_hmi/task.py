@@ -11,7 +11,7 @@ from fusekit.data.own.cohort import Read, read_cohort
 from fusekit.data.own.description import Named, OwnData
 from fusekit.data.own.files import is_picture, look
 from fusekit.data.own.problems import note
-from fusekit.data.own.series import Wanted
+from fusekit.data.own.series import Wanted, choice
 from fusekit.data.synthetic import COMPARED, quick
 from fusekit.progress import Progress
 from fusekit_hmi.columns import IMAGE, LABEL, MASK, SITE, SUBJECT, codes, column, find_table, inputs, needed
@@ -34,6 +34,7 @@ class HmiTask(Task):
         subject: its column of patients' ids; found by its usual names.
         label: its column of MVI; found by its usual names.
         series: a part of the description, file or folder name of the series to use, where patients have several.
+        choose: of series with several volumes the one to use: attributes and values, e.g. ``ConvolutionKernel=B30f``.
         extra: further columns to use as inputs.
     """
 
@@ -54,9 +55,17 @@ class HmiTask(Task):
     compared = COMPARED
 
     def __init__(
-        self, *, table: str = "", subject: str = "", label: str = "", series: str = "", extra: tuple[str, ...] = ()
+        self,
+        *,
+        table: str = "",
+        subject: str = "",
+        label: str = "",
+        series: str = "",
+        choose: tuple[str, ...] = (),
+        extra: tuple[str, ...] = (),
     ):
-        self.table, self.subject, self.label, self.series, self.extra = table, subject, label, series, extra
+        self.table, self.subject, self.label, self.extra = table, subject, label, extra
+        self.asked = Wanted(series, "CT", tuple(choice(text) for text in choose))
 
     def scan(self, folder: Path, progress: Progress) -> Cohort:
         """Read a folder; refuse with file, line and column what cannot be read, distinguished or matched."""
@@ -79,7 +88,7 @@ class HmiTask(Task):
             table=path.relative_to(folder).as_posix(),
             images=image or Named(subject),
             masks=mask or Named(subject),
-            series=Wanted(self.series, "CT"),
+            series=self.asked,
             subject=subject,
             label=label,
             classes=dict(zip(self.classes, (absent, present), strict=True)),
@@ -112,6 +121,10 @@ class HmiTask(Task):
 
         strengths = Strengths(image_effect, table_effect, interaction)
         write_cohort(folder, progress, seed=seed, subjects=subjects, strengths=strengths)
+
+    def describe(self) -> dict[str, Any]:
+        """Also which DICOM series was asked for."""
+        return {**super().describe(), "series": self.asked.as_json()}
 
     def reason_to_leave_out(self, column: str) -> str | None:
         """What only pathology, the operation or the future shows, and shortcuts; see ``fusekit_hmi.leaks``."""

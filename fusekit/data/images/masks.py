@@ -9,6 +9,23 @@ from fusekit.errors import DataError
 
 #: A mask's voxels may lie so far from the image's, as a share of a voxel: headers round.
 TOLERANCE = 0.1
+#: A number so close to a whole one is rounded.
+_WHOLE = 1e-3
+FRACTIONAL = (
+    "the mask is fractional (resampled, or a probability): voxels of half of its maximum or more count as marked"
+)
+
+
+def is_fractional(mask: Volume) -> bool:
+    """Whether a mask has values between whole numbers, by more than rounding: resampling leaves 0.9 and 0.000001."""
+    return bool(np.abs(mask.data - np.rint(mask.data)).max() > _WHOLE)
+
+
+def marked(mask: Volume) -> np.ndarray:
+    """Voxels (X, Y, Z) bool that are marked: by any number above 0; in a fractional mask by half of its maximum."""
+    if is_fractional(mask):
+        return np.asarray((mask.data >= mask.data.max() / 2) & (mask.data > 0))
+    return np.asarray(mask.data > _WHOLE)
 
 
 def refuse_other_grid(volume: Volume, mask: Volume) -> None:
@@ -25,12 +42,12 @@ def refuse_other_grid(volume: Volume, mask: Volume) -> None:
 
 
 def largest_slices(mask: Volume, axis: int, count: int) -> list[int]:
-    """Return the ``count`` slices along an axis with the most masked (> 0) voxels, in increasing order.
+    """Return the ``count`` slices along an axis with the most ``marked`` voxels, in increasing order.
 
     Of slices with the same area the lower index is taken. Slices without masked voxels are not: a small mask gives
     fewer, and one without any is refused.
     """
-    areas = np.count_nonzero(np.moveaxis(mask.data, axis, 0) > 0, axis=(1, 2))  # (n,)
+    areas = np.count_nonzero(np.moveaxis(marked(mask), axis, 0), axis=(1, 2))  # (n,)
     chosen = [int(index) for index in np.argsort(-areas, kind="stable")[:count] if areas[index]]
     if not chosen:
         raise DataError(

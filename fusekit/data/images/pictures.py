@@ -1,10 +1,12 @@
 """Pictures: PNG, JPEG, TIFF and BMP files as volumes of one slice, grey values as they were stored."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from fusekit.data.images.contents import what_is
 from fusekit.data.images.volume import DEFLATE_LIMIT, Volume, canonical, first_bytes, refuse_overclaimed
 from fusekit.errors import DataError
 
@@ -37,7 +39,10 @@ def read_picture(path: Path) -> Volume | None:
     magic = first_bytes(path, 8)
     kind = next((kind for kind in _KINDS if magic.startswith(kind[0])), None)
     if kind is None:
-        raise DataError(f"{path}: the file is no PNG, JPEG, TIFF or BMP picture, whatever its name says.")
+        what = what_is(path)
+        raise DataError(
+            f"{path}: the file is no PNG, JPEG, TIFF or BMP picture, whatever its name says{': ' * bool(what)}{what}."
+        )
     try:
         grey, notes = _grey(path, kind)
     except DataError:
@@ -47,9 +52,21 @@ def read_picture(path: Path) -> Volume | None:
             f"{path}: the {kind[1]} picture cannot be read; it is truncated or damaged. Get it again. "
             f"({type(error).__name__}: {error})"
         ) from error
+    return as_shown(path, grey, notes)
+
+
+def as_shown(path: Path, values: np.ndarray, notes: Sequence[str], spacing: tuple[float, float] = (1.0, 1.0)) -> Volume:
+    """A volume of one slice, which ``plane="axial"`` shows as viewers show the picture, with no word on sides.
+
+    Args:
+        path: for messages.
+        values: (rows, columns) float32.
+        notes: on the file.
+        spacing: from row to row and from column to column, in mm.
+    """
     # As DICOM places an axial slice, so that this plane shows rows and columns as they are.
-    affine = np.diag([-1.0, -1.0, 1.0, 1.0])
-    return canonical(path, lambda: grey.T[:, :, None], affine, notes, oriented=False)
+    affine = np.diag([-spacing[1], -spacing[0], 1.0, 1.0])
+    return canonical(path, lambda: values.swapaxes(0, 1)[:, :, None], affine, notes, oriented=False)
 
 
 def _grey(path: Path, kind: tuple[bytes, str, str, str]) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -74,17 +91,25 @@ def _grey(path: Path, kind: tuple[bytes, str, str, str]) -> tuple[np.ndarray, tu
         picture.load()  # first: Pillow turns a TIFF while it loads it, and would turn it twice
         upright = ImageOps.exif_transpose(picture)
     notes = (NO_SPACING, "16 bits a channel are read as 8, as Pillow does") if deep else (NO_SPACING,)
-    return _one_channel(path, upright), notes
+    return one_channel(path, _channels(upright)), notes
 
 
-def _one_channel(path: Path, picture: Any) -> np.ndarray:
+def _channels(picture: Any) -> np.ndarray:
+    """The picture's values float32: (rows, columns), or (rows, columns, channels) with colours, opacity, or both."""
     if picture.mode == "1":
         picture = picture.convert("L")
     elif picture.mode in ("P", "PA"):
         picture = picture.convert("RGBA")
     elif picture.mode in ("CMYK", "YCbCr", "RGBX", "La", "RGBa", "HSV", "LAB"):
         picture = picture.convert("LA" if picture.mode == "La" else "RGBA" if picture.mode == "RGBa" else "RGB")
-    pixels = np.asarray(picture, dtype=np.float32)
+    return np.asarray(picture, dtype=np.float32)
+
+
+def one_channel(path: Path, pixels: np.ndarray) -> np.ndarray:
+    """Grey values (rows, columns) of a picture whose colours are equal; refuse others, and varying opacity.
+
+    ``pixels`` is (rows, columns), or (rows, columns, n) with grey or three colours, and opacity if n is 2 or 4.
+    """
     if pixels.ndim == 2:
         return pixels
     channels = pixels.shape[2]

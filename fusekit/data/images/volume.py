@@ -3,24 +3,19 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from fusekit.data.images.contents import what_is
 from fusekit.disk import regular
 from fusekit.errors import DataError, PluginError
 from fusekit.extension import Plugin, catalog
 
-NIFTI_SUFFIXES = (".nii", ".nii.gz", ".hdr", ".img", ".mgz")
 IDENTITY_AFFINE = (
     "the affine is the identity, as programs write that know none: the voxels are taken as 1 mm and the axes as right, "
     "anterior, superior, and no figure names the patient's sides"
-)
-NO_ORIENTATION = (
-    "the header records no orientation (NIfTI: qform and sform codes are 0): the format's default is taken, and no "
-    "figure names the patient's sides"
 )
 
 #: Deflate cannot pack more than so many bytes into one, so a header that claims more is damaged.
@@ -82,10 +77,9 @@ def read(path: Path) -> Volume:
     if refusals:
         raise refusals[0]
     asked = ", ".join(f"{plugin.name} ({plugin.distribution} {plugin.version})" for plugin in readers)
-    raise DataError(
-        f"{path}: no plugin reads this kind of image; asked: {asked or 'none'}. Convert it to NIfTI (.nii.gz), "
-        "or install a plugin for it."
-    )
+    what = "" if path.is_dir() else what_is(path)
+    advice = what[:1].upper() + what[1:] or "Convert it to NIfTI (.nii.gz), or install a plugin for it"
+    raise DataError(f"{path}: no plugin reads this kind of image; asked: {asked or 'none'}. {advice}.")
 
 
 def _checked(volume: Any, path: Path, plugin: Plugin) -> Volume:
@@ -107,49 +101,12 @@ def _checked(volume: Any, path: Path, plugin: Plugin) -> Volume:
     return replace(turned, path=volume.path or path, orientation=turned.orientation and axes)
 
 
-def read_nifti(path: Path) -> Volume | None:
-    """Read a NIfTI, Analyze or FreeSurfer volume; None if the suffix is none of ``NIFTI_SUFFIXES``.
-
-    A fourth axis of length one is dropped. No more memory is asked for than the file can hold. Refused are files that
-    are empty or damaged, volumes that are not 3-D, hold colours, NaN or one value only, and affines that are not finite
-    or flatten an axis.
-    """
-    if not path.name.lower().endswith(NIFTI_SUFFIXES) or path.is_dir():
-        return None
-    import nibabel
-
-    _refuse_wrong_container(path)
-    try:
-        image: Any = nibabel.load(path, mmap=False)
-        shape, dtype, offset = tuple(int(n) for n in image.shape), image.get_data_dtype(), int(image.dataobj.offset)
-        affine = np.asarray(image.affine, dtype=np.float64)
-        pixels = Path(image.file_map["image"].filename)
-        room = pixels.stat().st_size
-    except Exception as error:  # a damaged header can make nibabel raise anything
-        raise _damaged(path, error) from error
-    listed = " x ".join(map(str, shape))
-    if len(shape) < 3 or prod(shape[3:]) > 1:
-        advice = " Extract or average its frames." * (len(shape) > 3)
-        raise DataError(f"{path}: the image is {len(shape)}-D ({listed}), a 3-D volume is needed.{advice}")
-    if min(shape) < 1:
-        raise DataError(f"{path}: the header gives the volume {listed} voxels. It is damaged; get it again.")
-    shape = shape[:3]
-    if dtype.kind not in "iufb":
-        raise DataError(f"{path}: the voxels hold {dtype}, not one number each. Convert the image to grey values.")
-    packed = DEFLATE_LIMIT if pixels.name.lower().endswith("z") else 1
-    refuse_overclaimed(path, offset + prod(shape) * dtype.itemsize, packed, room=room)
-
-    oriented = _oriented(image)
-    notes = () if oriented else (NO_ORIENTATION,)
-    return canonical(
-        path, lambda: np.asarray(image.dataobj, dtype=np.float32).reshape(shape), affine, notes, oriented=oriented
-    )
-
-
 def canonical(
     path: Path, load: Callable[[], np.ndarray], affine: np.ndarray, notes: Sequence[str] = (), *, oriented: bool = True
 ) -> Volume:
-    """Check an array and its affine, and turn them to closest-canonical orientation; refuse as ``read_nifti`` does.
+    """Check an array and its affine, and turn them to closest-canonical orientation.
+
+    Refused are volumes that hold NaN or one value only, and affines that are not finite or flatten an axis.
 
     Args:
         path: for messages.
@@ -178,7 +135,7 @@ def canonical(
     except DataError:
         raise
     except Exception as error:  # truncated streams raise what their decompressor likes
-        raise _damaged(path, error) from error
+        raise damaged(path, error) from error
     with np.errstate(all="ignore"):
         lowest, highest = data.min(), data.max()
     if not (np.isfinite(lowest) and np.isfinite(highest)):  # NaN is the minimum of what holds one
@@ -193,19 +150,6 @@ def canonical(
     turn = turns.io_orientation(affine)
     turned, to_world = turns.apply_orientation(data, turn), affine @ turns.inv_ornt_aff(turn, data.shape)
     return Volume(turned, to_world, tuple(notes), path, "".join(turns.ornt2axcodes(turn)) if oriented else "")
-
-
-def _oriented(image: Any) -> bool:
-    """Whether a file says how its voxels lie in the body; nibabel takes a default where it does not."""
-    import nibabel
-
-    if isinstance(image, nibabel.MGHImage):  # nibabel sets the flag when it takes the default, so the file is asked
-        with image.file_map["image"].get_prepare_fileobj("rb") as file:
-            return bool(int.from_bytes(file.read(30)[28:], "big"))
-    if "sform_code" in image.header:
-        return bool(image.header["sform_code"] or image.header["qform_code"])
-    matrix = image.file_map.get("mat")  # Analyze: SPM writes it beside
-    return matrix is not None and Path(matrix.filename).is_file()
 
 
 def first_bytes(path: Path, count: int) -> bytes:
@@ -233,16 +177,8 @@ def refuse_overclaimed(path: Path, claimed: int, packed: int, harmless: int = 0,
         )
 
 
-def _refuse_wrong_container(path: Path) -> None:
-    magic = first_bytes(path, 2)
-    gzipped = path.name.lower().endswith("z")
-    if gzipped and magic != b"\x1f\x8b":
-        raise DataError(f"{path}: the file is not gzip-compressed, as its name says. Rename it to end in .nii.")
-    if not gzipped and magic == b"\x1f\x8b":
-        raise DataError(f"{path}: the file is gzip-compressed, unlike its name. Rename it to end in .nii.gz.")
-
-
-def _damaged(path: Path, error: Exception) -> DataError:
+def damaged(path: Path, error: Exception) -> DataError:
+    """What to raise of a file whose content a library cannot read."""
     return DataError(
         f"{path}: the image cannot be read; it is truncated or damaged. Get it again. ({type(error).__name__}: {error})"
     )

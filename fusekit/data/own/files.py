@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fusekit.data.images.dicom_files import is_dicom
+from fusekit.data.images.dicom.files import is_dicom
+from fusekit.data.images.itk import ITK_SUFFIXES
 from fusekit.data.images.pictures import PICTURE_SUFFIXES
 from fusekit.data.own.places import is_archive
 from fusekit.errors import DataError
 
-_VOLUMES = (".nii", ".nii.gz", ".hdr", ".mgz")
+_VOLUMES = (".nii", ".nii.gz", ".hdr", ".mgz", *ITK_SUFFIXES)
 _TABLES = (".csv", ".tsv")
 #: Never DICOM, whatever is inside: not looked into.
 _OTHER = re.compile(r".*\.(txt|json|xml|md|pdf|xlsx?|toml|log|html|img|(img|hdr)\.gz)", re.DOTALL)
@@ -25,10 +26,10 @@ class Files:
 
     folder: Path
     tables: list[Path] = field(default_factory=list)  # .csv and .tsv
-    volumes: list[Path] = field(default_factory=list)  # NIfTI files that are no masks
+    volumes: list[Path] = field(default_factory=list)  # files of volumes that are no masks
     series: dict[Path, list[Path]] = field(default_factory=dict)  # folders with DICOM files -> those files
     pictures: list[Path] = field(default_factory=list)  # 2-D files that are no masks
-    masks: list[Path] = field(default_factory=list)  # NIfTI files that are masks by their name or their folder's
+    masks: list[Path] = field(default_factory=list)  # volumes that are masks by their name or their folder's
     drawings: list[Path] = field(default_factory=list)  # 2-D files that are masks
     archives: list[Path] = field(default_factory=list)  # have to be unpacked to be used
 

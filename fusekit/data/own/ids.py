@@ -31,7 +31,7 @@ def named_images(reading: Reading, ids: pd.Series) -> Matches:
     images = [Image(path) for path in files.volumes]
     folders = list(files.series.items())
     for folder, members in reading.progress.track(folders, "looking at DICOM series", len(folders), "folders"):
-        images += series_in(folder, members, wanted.modality, findings)
+        images += series_in(folder, members, wanted, findings)
     images += map(Image, files.pictures)
     own: dict[str, list[Image]] = {who: [] for who in lines}
     strangers, unclear, contradicted = [], [], []
@@ -71,14 +71,17 @@ def named_images(reading: Reading, ids: pd.Series) -> Matches:
         if not theirs:
             found.absent[lines[who]] = f"{who} (line {lines[who]})"
         elif not chosen:
-            unwanted.append(f"{who}: {first_ten(image.shown(folder) for image in theirs)}")
+            unwanted.append(f"{who}: {first_ten(image.problem or image.shown(folder) for image in theirs)}")
             along += len(theirs)
-        elif len(chosen) > 1 and not all(is_picture(image.path) for image in chosen):
+        elif len(chosen) == 1 and chosen[0].problem:
+            found.wrong.append(f"{who} (line {lines[who]}): {chosen[0].problem}")
+        elif len(chosen) > 1 and not all(image.picture or is_picture(image.path) for image in chosen):
             several.append(f"{who} (line {lines[who]}): {first_ten(image.shown(folder) for image in chosen)}")
         else:
             found.images[lines[who]] = chosen
             unused += [image for image in theirs if image not in chosen]
-    message = f"subjects without a series that is called {wanted.name!r}, left out"
+    asked = wanted if wanted.choose else f" that is called {wanted.name!r}"
+    message = f"subjects without a series{asked}, left out"
     note(findings, "other-series", message, unwanted, dropped="subjects", along=along)
     note_unused(unused, wanted, folder, findings)
     if several:

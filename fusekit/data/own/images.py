@@ -10,7 +10,7 @@ from fusekit.data.clinical.tables import MISSING
 from fusekit.data.cohort import Finding
 from fusekit.data.own.join import Joined
 from fusekit.data.own.places import NotThere, Pattern, confined, spelt_otherwise
-from fusekit.data.own.series import Image, Wanted, of_folder
+from fusekit.data.own.series import Image, Wanted, of_folder, refuse_unfit
 from fusekit.errors import DataError, first_ten
 
 
@@ -48,12 +48,14 @@ def open_series(
 ) -> None:
     """Look into the headers of the folders that were matched, and take the wanted series of each."""
     for line, (image,) in list(found.images.items()):
-        if image.path.is_dir():
-            try:
+        try:
+            if image.path.is_dir():
                 found.images[line] = [of_folder(image.path, wanted, folder, findings)]
-            except DataError as error:
-                found.wrong.append(f"{joined.where(line, column)}: {error}")
-                del found.images[line]
+            else:
+                refuse_unfit(image.path, wanted)
+        except DataError as error:
+            found.wrong.append(f"{joined.where(line, column)}: {error}")
+            del found.images[line]
 
 
 def beside(found: Matches, folder: Path) -> list[str]:

@@ -58,5 +58,7 @@ class OwnTask(Task):
         return self._leaks.get(column)
 
     def describe(self) -> dict[str, Any]:
-        """Also what the values of each class were."""
-        return {**super().describe(), "values": {name: list(values) for name, values in self.own.classes.items()}}
+        """Also what the values of each class were, and which DICOM series was asked for."""
+        values = {name: list(values) for name, values in self.own.classes.items()}
+        series = {"series": self.own.series.as_json()} if self.own.series else {}
+        return {**super().describe(), "values": values, **series}

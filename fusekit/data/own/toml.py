@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fusekit.data.cohort import OURS
+from fusekit.data.images.dicom.frames import TRAITS
 from fusekit.data.own.attributes import Known, named
 from fusekit.data.own.description import Further, Named, OwnColumn, OwnData, Place
 from fusekit.data.own.keys import Keys, read_toml
@@ -25,8 +26,8 @@ MORE = ("accuracy", "balanced-accuracy", "macro-auc")
 
 
 _ENTRIES = """
-    title data table images masks series subject scan label classes positive leave_out columns groups subgroups tables
-    rows_without_image rows_without_subject metrics slices training
+    title data table images masks series choose subject scan label classes positive leave_out columns groups subgroups
+    tables rows_without_image rows_without_subject metrics slices training
 """.split()  # noqa: SIM905 (words read better than quoted ones)
 
 
@@ -64,7 +65,7 @@ class _Reader(Keys):
             "tables": tuple(self.further(entries)),
             "without_image": self.choice(entries, "rows_without_image", ("refuse", "leave out", "leave out empty")),
             "without_subject": self.choice(entries, "rows_without_subject", ("refuse", "leave out")) == "leave out",
-            "series": Wanted(self.text(entries, "series")) if "series" in entries else None,
+            "series": self.wanted(entries),
             "metrics": self.metrics(entries, len(classes)),
             "preset": self.preset(entries),
         }
@@ -95,6 +96,19 @@ class _Reader(Keys):
         except DataError as error:
             self.wrong((name,), str(error))
             return None
+
+    def wanted(self, entries: dict[str, Any]) -> Wanted | None:
+        """Which DICOM series, and which of its volumes; None: headers are not looked at."""
+        if "series" not in entries and "choose" not in entries:
+            return None
+        choose = self.table(entries, "choose")
+        for name, value in choose.items():
+            if name not in TRAITS:
+                self.wrong(("choose", name), f"tells no volumes apart; these do: {', '.join(TRAITS)}.")
+            elif isinstance(value, bool) or not isinstance(value, str | int | float):
+                self.wrong(("choose", name), f"takes a number or a text, not {value!r}.")
+        name = self.text(entries, "series") if entries.get("series") != "" else ""  # "" takes the only one
+        return Wanted(name, choose=tuple(choose.items()))
 
     def classes(self, entries: dict[str, Any]) -> dict[str, tuple[str, ...]]:
         value = entries.get("classes")

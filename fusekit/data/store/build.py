@@ -17,6 +17,7 @@ from typing_extensions import TypedDict
 from fusekit.data.cohort import Finding, Severity
 from fusekit.data.images import volume as images
 from fusekit.data.images.facts import measure
+from fusekit.data.images.masks import FRACTIONAL, is_fractional
 from fusekit.data.slices.cut import cut
 from fusekit.data.slices.policy import SlicePolicy
 from fusekit.data.store.journal import JOURNAL, Journal
@@ -147,5 +148,6 @@ def _cut_one(source: Source, plan: Plan) -> _Cut:
     facts, thumbnail = measure(volume)
     masks = [] if source.mask is None else [images.read(source.mask)]
     pixels, slices = cut(volume, plan.policy, plan.size, *masks)
-    entry = {"scan": source.scan, "stamp": source.stamp, "slices": slices, "notes": volume.notes, "facts": facts}
+    notes = [*volume.notes, *(FRACTIONAL for mask in masks if is_fractional(mask))]
+    entry = {"scan": source.scan, "stamp": source.stamp, "slices": slices, "notes": notes, "facts": facts}
     return entry, pixels, thumbnail

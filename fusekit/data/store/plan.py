@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -16,7 +16,7 @@ from fusekit.errors import DataError
 from fusekit.extension import catalog
 
 #: Part of every fingerprint: raise it when the same files would give other content.
-FORMAT = 3
+FORMAT = 4
 #: Shape of a scan's thumbnail.
 THUMBNAIL = (EDGE, EDGE, EDGE)
 
@@ -44,9 +44,10 @@ class Plan:
         """Look at the files of scans (see ``build_store``); masks count where the policy looks at them."""
         masked = policy.largest and policy.plane != "volume" and "mask" in scans
         masks, found = list(scans["mask"]) if masked else [None] * len(scans), []
+        folders: dict[Path, str] = {}
         for (scan, image), mask in zip(scans["image"].items(), masks, strict=True):
             files = [Path(path) for path in (image, mask) if not (path is None or path is pd.NaT or path != path)]
-            stamp = _sha256([str(scan), *(_stamp(path) for path in files)])
+            stamp = _sha256([str(scan), *(_stamp(path, folders) for path in files)])
             found.append(Source(str(scan), files[0], files[1] if len(files) > 1 else None, stamp))
         return cls(found, policy, size)
 
@@ -80,15 +81,22 @@ def _sha256(content: Any) -> str:
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
-def _stamp(path: Path) -> list[Any]:
-    """Path, then size and time of change of every file that the image may be read from."""
+def _stamp(path: Path, folders: dict[Path, str]) -> list[Any]:
+    """Path, then size and time of change of every file that the image may be read from.
+
+    ``folders`` are those that were looked at: thousands of radiographs may lie in one.
+    """
     try:
-        if path.name.lower().endswith((".nii", ".nii.gz", ".mgz", *PICTURE_SUFFIXES)):
-            parts = [path]
-        else:  # a series has a file per slice, an Analyze image two files
-            path.stat()
-            parts = [part for part in (path if path.is_dir() else path.parent).iterdir() if part.is_file()]
-        stats = [(part.name, part.stat()) for part in sorted(parts)]
+        if path.name.lower().endswith((".nii", ".nii.gz", ".mgz", ".mha", ".nrrd", *PICTURE_SUFFIXES)):
+            return [str(path.absolute()), *_stats([path])]
+        path.stat()  # a series has a file per slice, an Analyze image two files
+        folder = path if path.is_dir() else path.parent
+        if folder not in folders:
+            folders[folder] = _sha256(_stats(part for part in folder.iterdir() if part.is_file()))
     except OSError as error:
         raise DataError(f"{path}: the image cannot be read: {error.strerror}.") from error
-    return [str(path.absolute()), *[[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats]]
+    return [str(path.absolute()), folders[folder]]
+
+
+def _stats(files: Iterable[Path]) -> list[Any]:
+    return [[file.name, stat.st_size, stat.st_mtime_ns] for file in sorted(files) if (stat := file.stat())]

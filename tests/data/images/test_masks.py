@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fusekit.data import Volume
-from fusekit.data.images.masks import largest_slices, refuse_other_grid
+from fusekit.data.images.masks import is_fractional, largest_slices, marked, refuse_other_grid
 from fusekit.errors import DataError
 
 
@@ -54,3 +54,32 @@ def test_a_mask_on_another_grid_is_refused_with_both_grids() -> None:
     ):
         with pytest.raises(DataError, match=message):
             refuse_other_grid(volume, other)
+
+
+def _resampled(areas: list[int]) -> Volume:
+    """0.9 inside and a millionth around, as a mask that was resampled has."""
+    mask = _mask(areas)
+    return Volume(np.where(mask.data > 0, 0.9, 1e-6).astype(np.float32), mask.affine)
+
+
+def test_a_fractional_mask_marks_what_has_half_of_its_maximum() -> None:
+    mask = _resampled([0, 0, 0, 0, 0, 9, 12, 8, 0, 0])
+    assert is_fractional(mask)
+    assert largest_slices(mask, 2, 3) == [5, 6, 7]
+    np.testing.assert_array_equal(marked(mask), mask.data > 0.5)
+    edge = Volume(np.array([0, 0.2, 0.499, 0.5, 0.6, 1], np.float32).reshape(6, 1, 1), np.eye(4))
+    assert marked(edge).ravel().tolist() == [False, False, False, True, True, True]
+    scaled = Volume(edge.data * 255, np.eye(4))  # a probability of 0 to 255
+    np.testing.assert_array_equal(marked(scaled), marked(edge))
+
+
+@pytest.mark.parametrize("values", [(0, 1, 2, 3), (0, 255), (-1, 0, 4), (1e-6, 1, 1.00001)])
+def test_numbered_regions_and_rounding_are_not_fractional(values: tuple[float, ...]) -> None:
+    mask = Volume(np.array(values, np.float32).reshape(-1, 1, 1), np.eye(4))
+    assert not is_fractional(mask)
+    assert marked(mask).ravel().tolist() == [round(value) > 0 for value in values]
+
+
+def test_a_fractional_mask_without_a_positive_value_marks_nothing() -> None:
+    mask = Volume(np.array([-0.5, -1.5], np.float32).reshape(2, 1, 1), np.eye(4))
+    assert not marked(mask).any()

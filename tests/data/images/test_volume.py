@@ -1,17 +1,12 @@
-import gzip
-from itertools import permutations, product
 from pathlib import Path
 from typing import Any
 
 import nibabel as untyped_nibabel
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from fusekit import builtin
-from fusekit.data import Volume, read, read_nifti
-from fusekit.data.images.volume import IDENTITY_AFFINE, NO_ORIENTATION
+from fusekit.data import Volume, read
 from fusekit.errors import DataError, PluginError
 from fusekit.extension import Catalog, Plugin, PluginHost, hookimpl
 
@@ -27,180 +22,6 @@ def _voxels() -> np.ndarray:
 def _save(path: Path, data: np.ndarray | None = None, affine: np.ndarray = AFFINE) -> Path:
     nibabel.save(nibabel.Nifti1Image(_voxels() if data is None else data, affine), path)
     return path
-
-
-def _read(path: Path) -> Volume:
-    volume = read_nifti(path)
-    assert volume is not None
-    return volume
-
-
-@pytest.mark.parametrize("name", ["a.nii", "a.nii.gz", "a.img", "a.hdr", "A.NII.GZ"])
-def test_a_file_gives_its_array_affine_and_spacing(tmp_path: Path, name: str) -> None:
-    volume = _read(_save(tmp_path / name))
-    assert volume.data.dtype == np.float32
-    np.testing.assert_array_equal(volume.data, _voxels())
-    np.testing.assert_allclose(volume.affine, AFFINE)
-    assert volume.spacing == pytest.approx((2.0, 3.0, 1.5))
-    assert volume.notes == ()
-    assert volume.path == tmp_path / name
-
-
-def test_a_freesurfer_volume_is_read(tmp_path: Path) -> None:
-    nibabel.save(nibabel.MGHImage(_voxels(), AFFINE), tmp_path / "T1.mgz")
-    volume = _read(tmp_path / "T1.mgz")
-    np.testing.assert_array_equal(volume.data, _voxels())
-    np.testing.assert_allclose(volume.affine, AFFINE, atol=1e-6)
-
-
-def test_slope_and_intercept_are_applied(tmp_path: Path) -> None:
-    image = nibabel.Nifti1Image(_voxels(), AFFINE)
-    image.header.set_slope_inter(0.5, -10)
-    nibabel.save(image, tmp_path / "a.nii")
-    np.testing.assert_allclose(_read(tmp_path / "a.nii").data, _voxels() * 0.5 - 10)
-
-
-@pytest.mark.parametrize("axes", list(permutations(range(3))))
-@pytest.mark.parametrize("signs", list(product([1, -1], repeat=3)))
-def test_every_orientation_gives_the_same_volume(tmp_path: Path, axes: Any, signs: Any) -> None:
-    image = nibabel.Nifti1Image(_voxels(), AFFINE)
-    turned = image.as_reoriented(np.stack([axes, signs], axis=1))
-    nibabel.save(turned, tmp_path / "turned.nii")
-    volume = _read(tmp_path / "turned.nii")
-    np.testing.assert_array_equal(volume.data, _voxels())
-    np.testing.assert_allclose(volume.affine, AFFINE, atol=1e-5)
-    assert volume.orientation == "".join(nibabel.aff2axcodes(turned.affine))
-
-
-def test_a_trailing_axis_of_one_frame_is_dropped(tmp_path: Path) -> None:
-    assert _read(_save(tmp_path / "a.nii", _voxels()[..., None])).data.shape == SHAPE
-
-
-def test_an_identity_affine_is_noted(tmp_path: Path) -> None:
-    volume = _read(_save(tmp_path / "a.nii", affine=np.eye(4)))
-    assert (volume.notes, volume.orientation) == ((IDENTITY_AFFINE,), "")
-
-
-def test_a_header_without_orientation_is_noted(tmp_path: Path) -> None:
-    path = _save(tmp_path / "a.nii")
-    raw = bytearray(path.read_bytes())
-    raw[252:256] = bytes(4)  # qform_code, sform_code
-    path.write_bytes(raw)
-    volume = _read(path)
-    assert (volume.notes, volume.orientation) == ((NO_ORIENTATION,), "")
-
-
-@pytest.mark.parametrize(("flag", "orientation"), [(1, "RAS"), (0, "")])
-def test_a_freesurfer_volume_says_whether_its_orientation_is_known(tmp_path: Path, flag: int, orientation: str) -> None:
-    nibabel.save(nibabel.MGHImage(_voxels(), AFFINE), tmp_path / "T1.mgz")
-    raw = bytearray(gzip.decompress((tmp_path / "T1.mgz").read_bytes()))
-    raw[28:30] = flag.to_bytes(2, "big")  # goodRASFlag
-    (tmp_path / "T1.mgz").write_bytes(gzip.compress(bytes(raw)))
-    assert _read(tmp_path / "T1.mgz").orientation == orientation
-
-
-def test_analyze_has_an_orientation_only_where_spm_wrote_one_beside(tmp_path: Path) -> None:
-    nibabel.save(nibabel.Spm99AnalyzeImage(_voxels(), AFFINE), tmp_path / "a.img")
-    assert _read(tmp_path / "a.img").orientation == "RAS"
-    (tmp_path / "a.mat").unlink()
-    volume = _read(tmp_path / "a.img")
-    assert (volume.notes, volume.orientation) == ((NO_ORIENTATION,), "")
-
-
-def test_another_suffix_is_left_to_others(tmp_path: Path) -> None:
-    assert read_nifti(tmp_path / "a.dcm") is None
-    assert read_nifti(tmp_path) is None
-
-
-@pytest.mark.parametrize(
-    ("data", "message"),
-    [
-        (_voxels()[0], r"the image is 2-D \(5 x 6\), a 3-D volume is needed"),
-        (np.stack([_voxels()] * 3, axis=-1), r"the image is 4-D \(4 x 5 x 6 x 3\).*Extract or average its frames"),
-        (np.full(SHAPE, 7.0, np.float32), "every voxel is 7; the image is empty"),
-        (np.where(_voxels() < 12, np.nan, 1.0).astype(np.float32), r"10\.00% of the voxels are NaN or infinite"),
-        (np.where(_voxels() < 12, np.inf, 1.0).astype(np.float32), r"10\.00% of the voxels are NaN or infinite"),
-        (np.where(_voxels() < 12, 1e300, 1.0), r"10\.00% of the voxels are NaN or infinite"),
-        (np.ones(SHAPE, np.complex64), "hold complex64, not one number each"),
-        (np.zeros(SHAPE, np.dtype([("R", "u1"), ("G", "u1"), ("B", "u1")])), "not one number each"),
-    ],
-)
-def test_content_that_is_no_volume_is_refused(tmp_path: Path, data: np.ndarray, message: str) -> None:
-    path = _save(tmp_path / "a.nii.gz", data)
-    with pytest.raises(DataError, match=message) as caught:
-        read_nifti(path)
-    assert str(path) in str(caught.value)
-
-
-def _bad_affines() -> list[tuple[np.ndarray, str]]:
-    nan, zero, flat = AFFINE.copy(), AFFINE.copy(), AFFINE.copy()
-    nan[0, 3] = np.nan
-    zero[:3, 1] = 0
-    flat[:3, 1] = flat[:3, 0]
-    return [(nan, "the affine is not finite"), (zero, r"without volume \(2 x 0 x 1.5 mm\)"), (flat, "without volume")]
-
-
-@pytest.mark.parametrize(("affine", "message"), _bad_affines())
-def test_an_affine_that_places_nothing_is_refused(tmp_path: Path, affine: np.ndarray, message: str) -> None:
-    path = _save(tmp_path / "a.nii")
-    raw = bytearray(path.read_bytes())
-    raw[280:328] = affine[:3].astype("<f4").tobytes()  # srow_x, srow_y, srow_z of the NIfTI-1 header
-    path.write_bytes(raw)
-    with pytest.raises(DataError, match=message):
-        read_nifti(path)
-
-
-def test_containers_that_are_not_what_they_seem_are_refused(tmp_path: Path) -> None:
-    good = _save(tmp_path / "a.nii").read_bytes()
-    packed = gzip.compress(good)
-    for name, content, message in (
-        ("empty.nii.gz", b"", "the file is empty"),
-        ("plain.nii.gz", good, r"not gzip-compressed.*end in \.nii"),
-        ("packed.nii", packed, r"is gzip-compressed, unlike.*end in \.nii\.gz"),
-        ("cut.nii.gz", packed[:-20], "truncated or damaged"),
-        ("header.nii.gz", packed[:15], "truncated or damaged"),
-        ("short.nii", good[:-1], r"claims 592 bytes of pixels, but the file has only 591"),
-        ("text.nii", b"subject,age\n1,70\n", "cannot be read"),
-    ):
-        (tmp_path / name).write_bytes(content)
-        with pytest.raises(DataError, match=message) as caught:
-            read_nifti(tmp_path / name)
-        assert str(tmp_path / name) in str(caught.value)
-    with pytest.raises(DataError, match=r"gone\.nii: the file cannot be read"):
-        read_nifti(tmp_path / "gone.nii")
-
-
-@pytest.mark.parametrize("name", ["a.nii", "a.nii.gz"])
-def test_an_absurd_size_in_the_header_is_refused_without_allocating_it(tmp_path: Path, name: str) -> None:
-    raw = bytearray(_save(tmp_path / "good.nii").read_bytes())
-    raw[40:48] = np.array([3, 30000, 30000, 30000], "<i2").tobytes()  # dim: 54 TB of int16
-    (tmp_path / name).write_bytes(gzip.compress(bytes(raw)) if name.endswith("gz") else bytes(raw))
-    with pytest.raises(DataError, match=r"the header claims 54,000,000,000,352 bytes"):
-        read_nifti(tmp_path / name)
-
-
-@settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    edits=st.lists(st.tuples(st.integers(0, 591), st.binary(min_size=1, max_size=4)), max_size=4),
-    length=st.integers(0, 592) | st.just(592),
-    name=st.sampled_from(["a.nii", "a.nii.gz"]),
-)
-def test_a_damaged_file_gives_a_volume_or_a_data_error(
-    tmp_path: Path, edits: list[tuple[int, bytes]], length: int, name: str
-) -> None:
-    raw = bytearray(_save(tmp_path / "good.nii").read_bytes())
-    for place, content in edits:
-        raw[place : place + len(content)] = content
-    path = tmp_path / name
-    path.write_bytes(gzip.compress(bytes(raw[:length])) if name.endswith("gz") else bytes(raw[:length]))
-    try:
-        volume = _read(path)
-    except DataError:
-        return
-    assert volume.data.ndim == 3
-    assert np.isfinite(volume.data).all()
-    assert np.isfinite(volume.affine).all()
-    assert all(size > 0 for size in volume.spacing)
 
 
 def _host(*answers: Any) -> Catalog:
@@ -248,7 +69,7 @@ def test_plugins_are_asked_before_the_bundled_readers(
     asked: list[Path] = []
     found = _host(asked.append, asked.append)
     monkeypatch.setattr("fusekit.data.images.volume.catalog", lambda: found)
-    with pytest.raises(DataError, match=rf"{name}: .*(not gzip|no PNG|damaged|cannot be read)"):
+    with pytest.raises(DataError, match=rf"{name}: .*it is a text, which begins with 'no image'"):
         read(tmp_path / name)
     assert asked == [tmp_path / name] * 2
 

@@ -16,6 +16,7 @@ import pytest
 from fusekit.data import SlicePolicy, SliceStore, build_store, cut
 from fusekit.data.images import volume as images
 from fusekit.data.images.facts import measure
+from fusekit.data.images.masks import FRACTIONAL
 from fusekit.data.store import build as store_build
 from fusekit.data.store.plan import Plan
 from fusekit.errors import DataError
@@ -294,6 +295,36 @@ def test_a_mask_is_read_and_handed_on_where_the_policy_looks_at_it(
     _build(scans, tmp_path / "cache", workers=1, policy=replace(POLICY, largest=2))
     assert got == [0, 1]
     assert read == ["scan0.nii", "scan1.nii", "scan0.nii"]
+
+
+def test_a_fractional_mask_is_noted(tmp_path: Path) -> None:
+    scans = _scans(tmp_path / "images", 2)
+    images_there = [nibabel.load(path) for path in scans["image"]]
+    for image, name, inside in zip(images_there, ("whole", "resampled"), (1.0, 0.9), strict=True):
+        mask = np.full(image.shape, 1e-6 if inside < 1 else 0, np.float32)
+        mask[2:5, 2:5, 3] = inside
+        nibabel.save(nibabel.Nifti1Image(mask, image.affine), tmp_path / f"{name}.nii")
+    masks = [tmp_path / "whole.nii", tmp_path / "resampled.nii"]
+    scans["mask"] = pd.Series(masks, index=scans.index, dtype=object)
+    store = _build(scans, tmp_path / "cache", policy=SlicePolicy(plane="axial", largest=3))
+    assert [(f.message, f.items) for f in store.findings] == [(f"{FRACTIONAL}.", ("s1",))]
+    assert store.rows["slice"].tolist() == [3, 3]
+
+
+def test_a_thousand_radiographs_of_one_folder_are_listed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(20):
+        (tmp_path / f"{number}.dcm").write_bytes(b"x")
+    scans = pd.DataFrame({"image": sorted(tmp_path.iterdir())}, index=[f"s{k}" for k in range(20)])
+    listed: list[Path] = []
+    original = Path.iterdir
+
+    def counted(path: Path) -> Iterator[Path]:
+        listed.append(path)
+        return original(path)
+
+    monkeypatch.setattr(Path, "iterdir", counted)
+    assert len({source.stamp for source in Plan.of(scans, POLICY, 8).sources}) == 20
+    assert listed == [tmp_path]
 
 
 def test_the_fingerprint_follows_masks_that_are_looked_at(tmp_path: Path) -> None:

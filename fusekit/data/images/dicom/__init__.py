@@ -1,0 +1,1 @@
+"""DICOM: files, headers, slices, volumes and pictures."""
