@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from fusekit.data import Cohort, Finding, Preset, Published, SlicePolicy, Task
 from fusekit.data.clinical.tables import read_table
@@ -35,6 +35,8 @@ class HmiTask(Task):
         label: its column of MVI; found by its usual names.
         series: a part of the description, file or folder name of the series to use, where patients have several.
         extra: further columns to use as inputs.
+        sheet: the sheet of the table, if it is a workbook with several.
+        join_ids: "alike" joins ids that only their spelling tells apart.
     """
 
     title = "Microvascular invasion of a liver tumour, from CT and clinical values (positive: MVI present)"
@@ -54,9 +56,18 @@ class HmiTask(Task):
     compared = COMPARED
 
     def __init__(
-        self, *, table: str = "", subject: str = "", label: str = "", series: str = "", extra: tuple[str, ...] = ()
+        self,
+        *,
+        table: str = "",
+        subject: str = "",
+        label: str = "",
+        series: str = "",
+        extra: tuple[str, ...] = (),
+        sheet: str = "",
+        join_ids: Literal["exact", "alike"] = "exact",
     ):
         self.table, self.subject, self.label, self.series, self.extra = table, subject, label, series, extra
+        self.sheet, self.join_ids = sheet, join_ids
 
     def scan(self, folder: Path, progress: Progress) -> Cohort:
         """Read a folder; refuse with file, line and column what cannot be read, distinguished or matched."""
@@ -66,7 +77,7 @@ class HmiTask(Task):
 
     def _describe(self, folder: Path, path: Path, findings: list[Finding]) -> tuple[OwnData, str | None]:
         """The table as a description of own data, and its column of sites, if there is one."""
-        rows = read_table(path)
+        rows = read_table(path, sheet=self.sheet)
         subject = needed(rows, path, "who a row is about", "subject", self.subject, SUBJECT)
         label = needed(rows, path, "whether there is microvascular invasion", "label", self.label, LABEL)
         image, mask = column(rows, IMAGE), column(rows, MASK)
@@ -77,6 +88,8 @@ class HmiTask(Task):
             folder=folder,
             title=self.title,
             table=path.relative_to(folder).as_posix(),
+            sheet=self.sheet,
+            join_alike=self.join_ids == "alike",
             images=image or Named(subject),
             masks=mask or Named(subject),
             series=Wanted(self.series, "CT"),
@@ -112,6 +125,10 @@ class HmiTask(Task):
 
         strengths = Strengths(image_effect, table_effect, interaction)
         write_cohort(folder, progress, seed=seed, subjects=subjects, strengths=strengths)
+
+    def describe(self) -> dict[str, Any]:
+        """Also whether ids that are alike were joined."""
+        return {**super().describe(), **({"join_ids": "alike"} if self.join_ids == "alike" else {})}
 
     def reason_to_leave_out(self, column: str) -> str | None:
         """What only pathology, the operation or the future shows, and shortcuts; see ``fusekit_hmi.leaks``."""

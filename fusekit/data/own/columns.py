@@ -7,7 +7,10 @@ from contextlib import suppress
 import numpy as np
 import pandas as pd
 
-from fusekit.data.clinical.tables import MISSING, is_missing, to_number
+from fusekit.data.clinical.censoring import UNDETECTED, flag_of
+from fusekit.data.clinical.numbers import SEVERAL, Numerals, is_number, seem_numbers, to_number, with_bounds
+from fusekit.data.clinical.survey import ERRORS, UNSAVED
+from fusekit.data.clinical.tables import MISSING, is_missing, place
 from fusekit.data.cohort import Column, Finding, holds_codes
 from fusekit.data.own.attributes import CODES, NOTHING, Known
 from fusekit.data.own.description import OwnColumn
@@ -20,8 +23,6 @@ from fusekit.errors import DataError, first_ten
 MANY = 30
 #: A column of viral loads without a unit whose numbers all stay below this holds logarithms.
 MOST_LOGARITHM = 12.0
-_UNDETECTED = frozenset({"undetectable", "undetected", "not detected", "negative", "neg", "tnd", "below detection"})
-_BOUND = re.compile(r"([<>\u2264\u2265])\s*=?\s*(.+)")
 _PLAIN = re.compile(r"[-+]?[0-9]+(\.[0-9]+|,[0-9]{1,2})?", re.ASCII)
 _DASHES = frozenset({"-", "--", "/"})
 #: As people do not write numbers: as such, different codes could become one.
@@ -77,15 +78,21 @@ def typed(
     known = declared.attribute
     written = joined.needed(part, rows)[declared.name]
     cells = _without_gaps(written, declared, blanks, findings)
+    refuse_errors(cells, str(part.path))
     kind = known.attribute.column("").kind if known else declared.kind
     numbers = beyond = None
     if kind != "category":
-        undetected = _UNDETECTED if known and known.attribute.log else frozenset[str]()
+        undetected = UNDETECTED if known and known.attribute.log else frozenset[str]()
         try:
-            numbers, beyond = _numbers(cells, str(part.path), undetected)
-        except DataError:
+            numbers, beyond = with_bounds(cells, str(part.path), part.numerals, undetected)
+        except DataError as error:
             if kind:
                 raise
+            if seem_numbers(cells):
+                raise DataError(
+                    f"{error} Most cells of the column are numbers; if it is a category all the same, say "
+                    'kind = "category", and if the cell means a missing value, list it in missing.'
+                ) from None
             texts = cells[cells != ""].unique()
             if len(texts) > MANY:
                 raise DataError(
@@ -110,10 +117,20 @@ def typed(
             _refuse_outside(numbers, cells, low, high, unit, where, advice)
     read = [(column, numbers)]
     if (known and known.attribute.log) or (np.abs(beyond) == 1).any():
-        flag = "-1 below the assay's range, 1 above, 0 within"
-        censored = Column(f"{column.name} censored", unit=flag, low=-1, high=1, source=source)
-        read.append((censored, pd.Series(beyond, cells.index)))
+        read.append((flag_of(column), pd.Series(beyond, cells.index)))
     return [(each, joined.spread(values, part, rows).astype(float)) for each, values in read]
+
+
+def refuse_errors(cells: pd.Series, source: str) -> None:
+    """Refuse cells that hold what a spreadsheet shows instead of a value; the first is named."""
+    wrong = cells[cells.isin(ERRORS | {UNSAVED})]
+    if len(wrong):
+        where = f"{place(source, wrong, wrong.index[0])}, column {cells.name!r}"
+        more = f", and {len(wrong) - 1} more cells of this column" if len(wrong) > 1 else ""
+        if wrong.iloc[0] == UNSAVED:
+            what = "a formula whose value was not saved"
+            raise DataError(f"{where}: {what}{more}. Open the workbook in a spreadsheet and save it.")
+        raise DataError(f"{where}: {wrong.iloc[0]!r} is an error of the spreadsheet{more}. Correct it or empty it.")
 
 
 def codes(cells: pd.Series) -> bool:
@@ -121,11 +138,19 @@ def codes(cells: pd.Series) -> bool:
     return holds_codes(str(cells.name)) or bool(cells.str.fullmatch(_CODE).any())
 
 
-def group(cells: pd.Series) -> pd.Series:
-    """A column that describes scans: numbers if all its cells are and many differ, else text; None where missing."""
-    with suppress(DataError):
-        if not codes(cells) and (numbers := to_number(cells, "")).nunique() > 10:
-            return numbers
+def group(cells: pd.Series, findings: list[Finding], numerals: Numerals | None = None) -> pd.Series:
+    """A column that describes scans: numbers if its cells are and many differ, else text; None where missing.
+
+    Of a column of numbers, cells that are none are noted, and missing.
+    """
+    if not codes(cells) and seem_numbers(cells):
+        odd = cells[[not (is_number(cell) or cell.lower() in MISSING) for cell in cells]]
+        with suppress(DataError):
+            numbers = to_number(cells.mask(cells.index.isin(odd.index), ""), "", numerals)
+            if numbers.nunique() > SEVERAL:
+                items = (f"line {line}, column {cells.name!r}: {cell!r}" for line, cell in odd.items())
+                note(findings, "odd-text", "cells of groups of numbers that are none, taken as missing", items)
+                return numbers
     return cells.astype(object).where(~is_missing(cells), None)
 
 
@@ -176,20 +201,9 @@ def _without_gaps(cells: pd.Series, declared: OwnColumn, blanks: frozenset[str],
         if number in known:
             listed.append(f"line {line}, column {cells.name!r}: {cell}")
     note(findings, "missing-code", "cells read as codes of a missing value", listed)
-    return pd.Series(kept, cells.index, name=cells.name, dtype=object)
-
-
-def _numbers(cells: pd.Series, source: str, undetected: frozenset[str]) -> tuple[pd.Series, np.ndarray]:
-    """Numbers, and -1, 0 or 1 for those below, within or above the assay's range; NaN where missing."""
-    text, signs = list(cells), [0] * len(cells)
-    for place, cell in enumerate(text):
-        if cell.lower() in undetected:
-            text[place], signs[place] = "0", -1
-        elif bound := _BOUND.fullmatch(cell):
-            text[place], signs[place] = bound[2], -1 if bound[1] in "<\u2264" else 1
-    bounds = pd.Series(text, cells.index, name=cells.name, dtype=object) if any(signs) else cells
-    numbers = to_number(bounds, source)
-    return numbers, np.where(numbers.isna(), np.nan, signs)
+    without = pd.Series(kept, cells.index, name=cells.name, dtype=object)
+    without.attrs = cells.attrs  # which name the cell
+    return without
 
 
 def _converted(numbers: pd.Series, cells: pd.Series, known: Known, where: str, findings: list[Finding]) -> pd.Series:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
+from fusekit.data.identity import alike
 from fusekit.errors import DataError
 from fusekit.extension.registry import suggest
 
@@ -160,12 +161,6 @@ def confined(folder: Path, relative: str) -> Path:
     if path == folder:
         raise DataError(f"{relative!r} is the data folder itself.")
     return path
-
-
-def alike(text: str) -> str:
-    """What is left of an id without case, blanks, hyphens, underscores and leading zeros: for suggestions only."""
-    plain = re.sub(r"[\s_\-]+", "", text.casefold())
-    return re.sub(r"(?<!\d)0+(?=\d)", "", plain)
 
 
 def spelt_otherwise(wanted: Iterable[str], known: Iterable[str]) -> dict[str, str]:

@@ -58,5 +58,7 @@ class OwnTask(Task):
         return self._leaks.get(column)
 
     def describe(self) -> dict[str, Any]:
-        """Also what the values of each class were."""
-        return {**super().describe(), "values": {name: list(values) for name, values in self.own.classes.items()}}
+        """Also what the values of each class were, and whether ids that are alike were joined."""
+        values = {name: list(values) for name, values in self.own.classes.items()}
+        joined = {"join_ids": "alike"} if self.own.join_alike else {}
+        return {**super().describe(), "values": values, **joined}
