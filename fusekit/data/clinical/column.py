@@ -138,8 +138,8 @@ class EncodedColumn:
             for row, cell in zip(text.index, text, strict=True):
                 if bound(cell):
                     raise DataError(
-                        f"{place(source, cells, row)}, column {self.name!r}: {cell!r} lies beyond an assay's range, and "
-                        "the model knows no such values of this column. Write the bound itself to predict with it."
+                        f"{place(source, cells, row)}, column {self.name!r}: {cell!r} lies beyond an assay's range, "
+                        "and the model knows no such values of this column. Write the bound itself to predict with it."
                     )
             return to_number(text, source, numerals)
         return text.where(~is_missing(text) | text.isin(self.categories), None)

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from fusekit.data.clinical import workbook
+from fusekit.data.clinical.survey import ERRORS, UNSAVED
 from fusekit.disk import read_named
 from fusekit.errors import DataError
 
@@ -124,6 +125,18 @@ def place(source: str, cells: pd.Series | pd.DataFrame, row: object) -> str:
         return f"{source}, {'line' if cells.index.name == 'line' else 'row'} {row}"
     letters = cells.attrs[LETTERS].get(cells.name) if isinstance(cells, pd.Series) else None
     return f"{source}, sheet {cells.attrs[SHEET]!r}, {f'cell {letters}{row}' if letters else f'row {row}'}"
+
+
+def refuse_errors(cells: pd.Series, source: str) -> None:
+    """Refuse cells that hold what a spreadsheet shows instead of a value; the first is named."""
+    wrong = cells[cells.isin(ERRORS | {UNSAVED})]
+    if len(wrong):
+        where = f"{place(source, wrong, wrong.index[0])}, column {cells.name!r}"
+        more = f", and {len(wrong) - 1} more cells of this column" if len(wrong) > 1 else ""
+        if wrong.iloc[0] == UNSAVED:
+            what = "a formula whose value was not saved"
+            raise DataError(f"{where}: {what}{more}. Open the workbook in a spreadsheet and save it.")
+        raise DataError(f"{where}: {wrong.iloc[0]!r} is an error of the spreadsheet{more}. Correct it or empty it.")
 
 
 def is_missing(cells: pd.Series) -> pd.Series:

@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from fusekit.data.clinical.tables import refuse_errors
 from fusekit.data.cohort import Cohort, Column, Finding
-from fusekit.data.own.columns import classes_of, codes, group, note_gaps, refuse_errors, typed
+from fusekit.data.own.columns import classes_of, codes, group, note_gaps, typed
 from fusekit.data.own.description import Named, OwnData, columns_of
 from fusekit.data.own.ids import named_images, scan_ids
 from fusekit.data.own.images import Matches, match_images, open_series

@@ -9,8 +9,7 @@ import pandas as pd
 
 from fusekit.data.clinical.censoring import UNDETECTED, flag_of
 from fusekit.data.clinical.numbers import SEVERAL, Numerals, is_number, seem_numbers, to_number, with_bounds
-from fusekit.data.clinical.survey import ERRORS, UNSAVED
-from fusekit.data.clinical.tables import MISSING, is_missing, place
+from fusekit.data.clinical.tables import MISSING, is_missing, refuse_errors
 from fusekit.data.cohort import Column, Finding, holds_codes
 from fusekit.data.own.attributes import CODES, NOTHING, Known
 from fusekit.data.own.description import OwnColumn
@@ -119,18 +118,6 @@ def typed(
     if (known and known.attribute.log) or (np.abs(beyond) == 1).any():
         read.append((flag_of(column), pd.Series(beyond, cells.index)))
     return [(each, joined.spread(values, part, rows).astype(float)) for each, values in read]
-
-
-def refuse_errors(cells: pd.Series, source: str) -> None:
-    """Refuse cells that hold what a spreadsheet shows instead of a value; the first is named."""
-    wrong = cells[cells.isin(ERRORS | {UNSAVED})]
-    if len(wrong):
-        where = f"{place(source, wrong, wrong.index[0])}, column {cells.name!r}"
-        more = f", and {len(wrong) - 1} more cells of this column" if len(wrong) > 1 else ""
-        if wrong.iloc[0] == UNSAVED:
-            what = "a formula whose value was not saved"
-            raise DataError(f"{where}: {what}{more}. Open the workbook in a spreadsheet and save it.")
-        raise DataError(f"{where}: {wrong.iloc[0]!r} is an error of the spreadsheet{more}. Correct it or empty it.")
 
 
 def codes(cells: pd.Series) -> bool:

@@ -25,8 +25,8 @@ MORE = ("accuracy", "balanced-accuracy", "macro-auc")
 
 
 _ENTRIES = """
-    title data table sheet join_ids images masks series subject scan label classes positive leave_out columns groups subgroups tables
-    rows_without_image rows_without_subject metrics slices training
+    title data table sheet join_ids images masks series subject scan label classes positive leave_out columns groups
+    subgroups tables rows_without_image rows_without_subject metrics slices training
 """.split()  # noqa: SIM905 (words read better than quoted ones)
 
 
