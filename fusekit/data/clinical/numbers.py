@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from fusekit.data.clinical.tables import MISSING, SEPARATOR, place
+from fusekit.data.clinical.tables import MISSING, ORIGIN, Origin, place
 from fusekit.errors import DataError
 
 #: Cells are meant to be numbers if so large a share of them is (``NEARLY``), or half of them, and those are more than
@@ -26,6 +26,7 @@ NEARLY, SEVERAL = 0.9, 10
 _GROUPS = " \u00a0\u2009\u202f'\u2019"
 _BOUND = re.compile(r"([<>\u2264\u2265\ufe64\ufe65\uff1c\uff1e])\s*=?\s*(.+)", re.DOTALL)
 _BELOW = frozenset("<\u2264\ufe64\uff1c")
+_SIGNS = _BELOW | frozenset(">\u2265\ufe65\uff1e")
 
 
 class Notation(NamedTuple):
@@ -51,7 +52,8 @@ class Numerals:
     @property
     def possible(self) -> tuple[Notation, ...]:
         """The notations that its file leaves possible."""
-        return ANY if self.table.attrs.get(SEPARATOR, ",") in "\t;" else POINTED
+        origin = self.table.attrs.get(ORIGIN, Origin())
+        return ANY if origin.separator in ("\t", ";") else POINTED
 
     @cached_property
     def shown(self) -> tuple[Notation, ...]:
@@ -76,29 +78,13 @@ def to_number(cells: pd.Series, source: str, numerals: Numerals | None = None) -
     finite number is refused with ``source``, line and column, and so is one that may be two numbers where neither the
     column nor its table (``numerals``; None: the column is in no file) shows which.
     """
-    observed = _texts(cells)
-    notations = _shown(observed, numerals.possible if numerals else POINTED)
-    if len(notations) > 1 and numerals and any(_readings(text, notations) > 1 for text in observed):
-        shown = numerals.shown
-        notations = tuple(one for one in notations if one in shown) or notations
-    numbers, bad = np.full(len(cells), np.nan), []
-    for position, cell in enumerate(cells):
-        text = cell.strip()
-        if text.lower() in MISSING:
-            continue
-        value = _read(text, notations[0])
-        if value is None or (len(notations) > 1 and _readings(text, notations) > 1):
-            bad.append(position)
-        else:
-            numbers[position] = value
-    if bad:
-        _refuse(cells, bad, notations, source)
-    return pd.Series(numbers, index=cells.index, name=cells.name)
+    return _numbers(cells, [_observed(cell) for cell in cells], source, numerals)
 
 
 def bound(cell: str) -> tuple[str, int] | None:
     """The number that a cell gives as a bound, and -1 where its value is below (``< 0,5``), 1 above; else None."""
-    found = _BOUND.fullmatch(cell.strip())
+    cell = cell.strip()
+    found = _BOUND.fullmatch(cell) if cell[:1] in _SIGNS else None
     return (found[2].strip(), -1 if found[1] in _BELOW else 1) if found else None
 
 
@@ -109,15 +95,15 @@ def with_bounds(
 
     That is -1 below the range (also for the words in ``nothing``, which are 0), 1 above, 0 within, NaN where missing.
     """
-    text, signs = list(cells), np.zeros(len(cells))
-    for position, cell in enumerate(text):
-        if cell.strip().lower() in nothing:
-            text[position], signs[position] = "0", -1
-        elif found := bound(cell):
-            text[position], signs[position] = found
-    plain = pd.Series(text, cells.index, name=cells.name, dtype=object) if signs.any() else cells
-    plain.attrs = cells.attrs
-    numbers = to_number(plain, source, numerals)
+    texts, signs = [_observed(cell) for cell in cells], np.zeros(len(cells))
+    for position, text in enumerate(texts):
+        if text is None:
+            continue
+        if text.lower() in nothing:
+            texts[position], signs[position] = "0", -1
+        elif text[0] in _SIGNS and (found := bound(text)):
+            texts[position], signs[position] = found
+    numbers = _numbers(cells, texts, source, numerals)
     return numbers, np.where(numbers.isna(), np.nan, signs)
 
 
@@ -143,14 +129,16 @@ def _pattern(notation: Notation) -> re.Pattern[str]:
     return re.compile(rf"[+\-\u2212]?(?:{plain}|{grouped})", re.ASCII)
 
 
-@lru_cache(maxsize=4096)
 def _read(text: str, notation: Notation) -> float | None:
     """The finite number that a text is; None if it is none."""
-    if not _pattern(notation).fullmatch(text):
+    found = _pattern(notation).fullmatch(text)
+    if not found:
         return None
-    for sign in notation.thousands + _GROUPS:
-        text = text.replace(sign, "")
-    number = float(text.replace(notation.decimal, ".").replace("\u2212", "-"))
+    if found[1]:
+        text = text.replace(found[1], "")
+    if notation.decimal == ",":
+        text = text.replace(",", ".")
+    number = float(text.replace("\u2212", "-"))
     return number if isfinite(number) else None
 
 
@@ -169,24 +157,54 @@ def _shown(texts: Sequence[str], notations: tuple[Notation, ...]) -> tuple[Notat
             fitting = [notation for notation in notations if _read(text, notation) is not None]
             if len(fitting) == 1:
                 counts[fitting[0]] += 1
+                # Of a column that most often is written in one way, no more needs to be known.
+                if sum(counts.values()) == 1 and all(_read(other, fitting[0]) is not None for other in texts):
+                    return (fitting[0],)
     return (max(counts, key=lambda notation: counts[notation]),) if any(counts.values()) else notations
 
 
+def _observed(cell: str) -> str | None:
+    """A cell's text; None where it is missing."""
+    text = cell.strip()
+    return None if text.lower() in MISSING else text
+
+
 def _texts(cells: pd.Series) -> list[str]:
-    """Texts that bounds are stripped from, without missing ones."""
-    texts = (str(cell).strip() for cell in cells)
-    return [found[0] if (found := bound(text)) else text for text in texts if text.lower() not in MISSING]
+    """Texts that signs such as < are stripped from, without missing ones."""
+    texts = filter(None, (_observed(str(cell)) for cell in cells))
+    return [found[0] if (found := bound(text)) else text for text in texts]
+
+
+def _numbers(cells: pd.Series, texts: Sequence[str | None], source: str, numerals: Numerals | None) -> pd.Series:
+    observed = [text for text in texts if text is not None]
+    notations = _shown(observed, numerals.possible if numerals else POINTED)
+    several = len(notations) > 1 and any(_readings(text, notations) > 1 for text in observed)
+    if several and numerals:
+        notations = tuple(one for one in notations if one in numerals.shown) or notations
+        several = len(notations) > 1
+    numbers, bad = np.full(len(texts), np.nan), []
+    for position, text in enumerate(texts):
+        if text is not None:
+            value = _read(text, notations[0])
+            if value is None or (several and _readings(text, notations) > 1):
+                bad.append(position)
+            else:
+                numbers[position] = value
+    if bad:
+        _refuse(cells, bad, notations, source)
+    return pd.Series(numbers, index=cells.index, name=cells.name)
 
 
 def _refuse(cells: pd.Series, bad: list[int], notations: tuple[Notation, ...], source: str) -> None:
     cell = cells.iloc[bad[0]].strip()
+    number = (bound(cell) or (cell,))[0]
     where = f"{place(source, cells, cells.index[bad[0]])}, column {cells.name!r}"
     more = f", and {len(bad) - 1} more cells of this column" if len(bad) > 1 else ""
-    if _readings(cell, notations) > 1:
-        first, second = sorted({_read(cell, notation) or 0.0 for notation in notations})
+    if _readings(number, notations) > 1:
+        first, second = sorted({_read(number, notation) or 0.0 for notation in notations})
         raise DataError(
             f"{where}: {cell!r} may be {first:.15g} or {second:.15g}{more}: neither the column nor the table shows "
-            f"which. Write {second:.15g} without a separator, or {first:.15g} with a decimal more: {cell}0."
+            f"which. Write {second:.15g} without a separator, or {first:.15g} with a decimal more: {number}0."
         )
     hint = "Correct it or leave it empty."
     if "." in cell or "," in cell:

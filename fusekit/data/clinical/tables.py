@@ -6,9 +6,11 @@ import gzip
 import io
 import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -27,11 +29,22 @@ LARGEST, HEADER = 2**30, 2**16
 #: What a file that gzip compressed begins with.
 GZIP = b"\x1f\x8b"
 
-#: What a table's ``attrs`` say of its file: what separates the cells of a text, the sheet of a workbook, and there the
-#: letters of each column.
-SEPARATOR, SHEET, LETTERS = "separator", "sheet", "letters"
+#: Where a table's ``attrs`` keep its ``Origin``.
+ORIGIN = "origin"
 
 _NUMBER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a table was read from."""
+
+    separator: str = ""  # of the cells of a text
+    sheet: str = ""  # of a workbook
+    letters: Mapping[str, str] = field(default_factory=dict)  # of its columns: ``C``
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self  # pandas copies what attrs hold with every column it takes, and there may be thousands
 
 
 def read_table(path: Path, required: Sequence[str] = (), sheet: str = "") -> pd.DataFrame:
@@ -50,15 +63,15 @@ def read_table(path: Path, required: Sequence[str] = (), sheet: str = "") -> pd.
         DataError: the file is missing, empty or no table; it has no header, repeats a column name, or lacks a
             required column; a record has too many or too few cells. The message names the file and the line.
     """
-    data, known = read_named(path), dict[str, object]()
+    data, separator, name = read_named(path), "", ""
     if workbook.is_workbook(path):
         name, lines, records = workbook.read_sheet(path, data, sheet)
-        source, unit, known[SHEET] = f"{path}, sheet {name!r}", "row", name
+        source, unit = f"{path}, sheet {name!r}", "row"
     elif sheet:
         raise DataError(f"{path} is no workbook and has no sheet {sheet!r}: leave the sheet out.")
     else:
         source, unit = str(path), "line"
-        lines, records, known[SEPARATOR] = _records(path, _decode(path, _content(path, data)))
+        lines, records, separator = _records(path, _decode(path, _content(path, data)))
     if not records:
         raise DataError(f"{path}: the file is empty; a header line and rows were expected.")
     header, width = [cell.strip() for cell in records[0]], len(records[0])
@@ -76,8 +89,7 @@ def read_table(path: Path, required: Sequence[str] = (), sheet: str = "") -> pd.
     cells = [[cell.strip() for cell in record] for record in records[1:]]
     table = pd.DataFrame(cells, columns=header, index=pd.Index(lines[1:], name=unit, dtype=int), dtype=str)
     nameless = [not name and not any(row[i] for row in cells) for i, name in enumerate(header)]
-    if SHEET in known:
-        known[LETTERS] = {name: workbook.column_letters(i) for i, name in enumerate(header) if not nameless[i]}
+    letters = {one: workbook.column_letters(i) for i, one in enumerate(header) if name and not nameless[i]}
     table = table.loc[:, ~np.array(nameless)]
     repeated = table.columns[table.columns.duplicated()].unique()
     if len(repeated):
@@ -86,7 +98,7 @@ def read_table(path: Path, required: Sequence[str] = (), sheet: str = "") -> pd.
             f"{source}, {unit} {lines[0]}: column names are repeated: {names}. Rename or remove one of each."
         )
     require_columns(table, required, source)
-    table.attrs = known
+    table.attrs = {ORIGIN: Origin(separator, name, letters)}
     return table
 
 
@@ -121,14 +133,17 @@ def require_columns(table: pd.DataFrame, required: Sequence[str], source: str) -
 
 def place(source: str, cells: pd.Series | pd.DataFrame, row: object) -> str:
     """Name a row in messages: its line in a text, its row in a sheet (of a column, the cell ``C7``), else its index."""
-    if SHEET not in cells.attrs:
+    origin = cells.attrs.get(ORIGIN, Origin())
+    if not origin.sheet:
         return f"{source}, {'line' if cells.index.name == 'line' else 'row'} {row}"
-    letters = cells.attrs[LETTERS].get(cells.name) if isinstance(cells, pd.Series) else None
-    return f"{source}, sheet {cells.attrs[SHEET]!r}, {f'cell {letters}{row}' if letters else f'row {row}'}"
+    letters = origin.letters.get(str(cells.name)) if isinstance(cells, pd.Series) else None
+    return f"{source}, sheet {origin.sheet!r}, {f'cell {letters}{row}' if letters else f'row {row}'}"
 
 
 def refuse_errors(cells: pd.Series, source: str) -> None:
     """Refuse cells that hold what a spreadsheet shows instead of a value; the first is named."""
+    if not any(cell[:1] == "#" for cell in cells):  # so it is in thousands of columns
+        return
     wrong = cells[cells.isin(ERRORS | {UNSAVED})]
     if len(wrong):
         where = f"{place(source, wrong, wrong.index[0])}, column {cells.name!r}"

@@ -93,7 +93,11 @@ class _Reader(Reading):
         values = clinical.loc[lines].set_axis(index)
         there = (len(rows) if found.count is None else found.count, self._lost(rows, rows[:0]))
         cohort = Cohort(scans, values, columns, tuple(own.classes), tuple(groups), tuple(self.findings), there)
-        cells = pd.concat([joined.spread(part.cells, part, kept) for part in joined.parts], axis=1).fillna("")
+        cells = (
+            pd.concat([joined.spread(part.cells, part, kept) for part in joined.parts], axis=1)
+            .fillna("")
+            .astype(object)
+        )
         return Read(cohort, cells.loc[lines].set_axis(index))
 
     def _with_subject(self) -> pd.Index:

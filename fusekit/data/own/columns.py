@@ -1,6 +1,7 @@
 """Cells of people's own tables as labels, numbers and categories, as far as it is known what they are."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 
@@ -92,7 +93,7 @@ def typed(
                     f"{error} Most cells of the column are numbers; if it is a category all the same, say "
                     'kind = "category", and if the cell means a missing value, list it in missing.'
                 ) from None
-            texts = cells[cells != ""].unique()
+            texts = list(dict.fromkeys(filter(None, cells)))
             if len(texts) > MANY:
                 raise DataError(
                     f"{where}: {len(texts)} different texts, such as {first_ten(map(repr, texts[:3]))}. If they are "
@@ -101,10 +102,14 @@ def typed(
                 ) from None
     if numbers is None or beyond is None:
         if known is None:
-            note_gaps(written[~written.isin(declared.categories)], declared.missing, findings, blanks)
+            known_ones = declared.categories
+            others = written[~written.isin(known_ones)] if known_ones else written
+            note_gaps(others, declared.missing, findings, blanks)
         column = Column(declared.name, "category", categories=declared.categories, source=source)
-        values = joined.spread(_categories(cells, declared, where), part, rows).astype(object)
-        return [(known.attribute.column(source) if known else column, values.where(values.notna(), None))]
+        values = joined.spread(_categories(cells, declared, where), part, rows)
+        if part is not joined.parts[0]:
+            values = values.where(values.notna(), None)
+        return [(known.attribute.column(source) if known else column, values)]
     if known is not None:
         column = known.attribute.column(source)
         numbers = _converted(numbers, cells, known, where, findings)
@@ -117,7 +122,7 @@ def typed(
     read = [(column, numbers)]
     if (known and known.attribute.log) or (np.abs(beyond) == 1).any():
         read.append((flag_of(column), pd.Series(beyond, cells.index)))
-    return [(each, joined.spread(values, part, rows).astype(float)) for each, values in read]
+    return [(each, joined.spread(values, part, rows)) for each, values in read]
 
 
 def codes(cells: pd.Series) -> bool:
@@ -146,12 +151,12 @@ def note_gaps(
 ) -> None:
     """Note which texts of a column count as missing by the default list, and not by what is declared."""
     assumed = blanks - {"", *(text.lower() for text in declared)}
-    counts = cells[cells.str.lower().isin(assumed)].value_counts()
+    counts = Counter(cell for cell in cells if cell.lower() in assumed)
     note(
         findings,
         "missing-text",
         "texts in columns of text that count as missing by default",
-        [f"column {cells.name!r}: {text!r} in {count} rows" for text, count in counts.items()],
+        [f"column {cells.name!r}: {text!r} in {count} rows" for text, count in counts.most_common()],
         advice="If one is a category, list it in the column's categories; else list it in missing.",
     )
 
@@ -180,13 +185,13 @@ def _without_gaps(cells: pd.Series, declared: OwnColumn, blanks: frozenset[str],
         missing |= NOTHING | (frozenset() if attribute.categories else _DASHES)
     codes = {number for text in declared.missing if (number := _number(text)) is not None}
     known = {float(code) for code in CODES} - codes if attribute else set()
-    kept, listed = [], []
-    for line, cell in cells.items():
+    kept, listed = cells.tolist(), []
+    for position, cell in enumerate(kept):
         number = _number(cell) if codes or known else None
-        gap = number in codes or number in known or (cell.lower() in missing and cell not in declared.categories)
-        kept.append("" if gap else cell)
+        if number in codes or number in known or (cell.lower() in missing and cell not in declared.categories):
+            kept[position] = ""
         if number in known:
-            listed.append(f"line {line}, column {cells.name!r}: {cell}")
+            listed.append(f"line {cells.index[position]}, column {cells.name!r}: {cell}")
     note(findings, "missing-code", "cells read as codes of a missing value", listed)
     without = pd.Series(kept, cells.index, name=cells.name, dtype=object)
     without.attrs = cells.attrs  # which name the cell
@@ -234,15 +239,15 @@ def _categories(cells: pd.Series, declared: OwnColumn, where: str) -> pd.Series:
     """One of the categories per cell, None where missing; another text is refused."""
     attribute = declared.attribute.attribute if declared.attribute else None
     known = attribute.categories if attribute else declared.categories
-    observed = cells[cells != ""]
-    values = observed.map(lambda cell: attribute.category(cell, declared.name)) if attribute else observed
-    unknown = observed[~values.isin(known)] if known else observed[:0]
-    if len(unknown):
+    values = [attribute.category(cell, declared.name) if attribute and cell else cell or None for cell in cells]
+    strange = [bool(cell) and value not in known for cell, value in zip(cells, values, strict=True)] if known else []
+    if any(strange):
+        unknown = cells[strange]
         listed = first_ten(f"{cell!r} (line {line})" for line, cell in unknown.drop_duplicates().items())
         hint = attribute.advice if attribute else nearest(str(unknown.iloc[0]), known)
         names = f" {', '.join(known)}" if attribute else ""
         raise DataError(f"{where}: {len(unknown)} cells are none of the categories{names}: {listed}; {hint}")
-    return values.reindex(cells.index).astype(object)
+    return pd.Series(values, cells.index, dtype=object)
 
 
 def _number(text: str) -> float | None:

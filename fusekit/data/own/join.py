@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
 import pandas as pd
 
 from fusekit.data.clinical.numbers import Numerals
@@ -135,7 +136,7 @@ def join(
     main = read_table(path, sheet=sheet)
     if main.empty:
         raise DataError(f"{path}: the table has a header and no rows.")
-    again = main.duplicated()
+    again = _repeated(main)
     twice = [f"line {line}" for line in main.index[again]]
     note(findings, "repeated-row", "rows that are in the table twice; the first counts", twice)
     main = main[~again]
@@ -185,6 +186,16 @@ def _partner(joined: Joined, folder: Path, table: Further, problems: Problems, f
         note_similar(spelt_otherwise(absent, keys), path.name, findings)
     note(findings, "row-never-used", f"rows of {path.name} that no row uses", keys[~theirs.isin(own)])
     return Part(path, cells[kept], matched)
+
+
+def _repeated(table: pd.DataFrame) -> np.ndarray:
+    """Which rows are as one before them; ``DataFrame.duplicated`` takes a second for thousands of columns."""
+    seen = set[tuple[str, ...]]()
+    found = []
+    for row in map(tuple, table.to_numpy(dtype=object)):
+        found.append(row in seen)
+        seen.add(row)
+    return np.array(found, dtype=bool)
 
 
 def _keys(columns: Sequence[pd.Series]) -> list[str]:

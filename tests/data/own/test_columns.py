@@ -115,8 +115,8 @@ def test_free_text_is_no_category_unless_somebody_says_so(tmp_path: Path) -> Non
 
 
 def test_groups_are_numbers_where_they_measure_and_text_where_they_name() -> None:
-    assert group(labels(*map(str, range(20)))).tolist() == list(range(20))
-    assert group(labels("1", "2", "", "1")).tolist() == ["1", "2", None, "1"]
+    assert group(labels(*map(str, range(20))), []).tolist() == list(range(20))
+    assert group(labels("1", "2", "", "1"), []).tolist() == ["1", "2", None, "1"]
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_groups_are_numbers_where_they_measure_and_text_where_they_name() -> Non
     ],
 )
 def test_codes_that_look_like_numbers_stay_as_they_are_written(name: str, codes: list[str]) -> None:
-    assert group(labels(*codes).rename(name)).tolist() == codes
+    assert group(labels(*codes).rename(name), []).tolist() == codes
 
 
 def test_a_column_decides_the_label_if_values_and_classes_go_together_one_to_one() -> None:
