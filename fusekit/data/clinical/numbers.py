@@ -8,9 +8,8 @@ columns of its table do; where none does, the column is refused.
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from math import isfinite
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -29,11 +28,20 @@ _BELOW = frozenset("<\u2264\ufe64\uff1c")
 _SIGNS = _BELOW | frozenset(">\u2265\ufe65\uff1e")
 
 
-class Notation(NamedTuple):
+@dataclass(frozen=True)
+class Notation:
     """What the signs in a number mean."""
 
     decimal: str
     thousands: str  # empty: blanks and apostrophes alone
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """A number; its group is what separates thousands."""
+        decimal, groups = re.escape(self.decimal), re.escape(self.thousands + _GROUPS)
+        plain = rf"(?:\d+(?:{decimal}\d*)?|{decimal}\d+)(?:[eE][+-]?\d+)?"
+        grouped = rf"[1-9]\d{{0,2}}([{groups}])\d{{3}}(?:\1\d{{3}})*(?:{decimal}\d*)?"
+        return re.compile(rf"[+\-\u2212]?(?:{plain}|{grouped})", re.ASCII)
 
 
 POINT, COMMA, BARE_COMMA = Notation(".", ","), Notation(",", "."), Notation(",", "")
@@ -62,7 +70,7 @@ class Numerals:
         for position in range(self.table.shape[1]):
             texts = _texts(self.table.iloc[:, position])
             if any("." in text or "," in text for text in texts):
-                shown = _shown(texts, self.possible)
+                shown, _ = _shown(texts, self.possible)
                 read = sum(_read(text, shown[0]) is not None for text in texts)
                 if len(shown) == 1 and read >= NEARLY * len(texts):
                     found.add(shown[0])
@@ -121,17 +129,9 @@ def seem_numbers(cells: Iterable[str]) -> bool:
     return share >= NEARLY or (share >= 0.5 and len(set(numbers)) > SEVERAL)
 
 
-@lru_cache
-def _pattern(notation: Notation) -> re.Pattern[str]:
-    decimal, groups = re.escape(notation.decimal), re.escape(notation.thousands + _GROUPS)
-    plain = rf"(?:\d+(?:{decimal}\d*)?|{decimal}\d+)(?:[eE][+-]?\d+)?"
-    grouped = rf"[1-9]\d{{0,2}}([{groups}])\d{{3}}(?:\1\d{{3}})*(?:{decimal}\d*)?"
-    return re.compile(rf"[+\-\u2212]?(?:{plain}|{grouped})", re.ASCII)
-
-
 def _read(text: str, notation: Notation) -> float | None:
     """The finite number that a text is; None if it is none."""
-    found = _pattern(notation).fullmatch(text)
+    found = notation.pattern.fullmatch(text)
     if not found:
         return None
     if found[1]:
@@ -149,18 +149,22 @@ def _readings(text: str, notations: Sequence[Notation]) -> int:
     return len({value for notation in notations if (value := _read(text, notation)) is not None})
 
 
-def _shown(texts: Sequence[str], notations: tuple[Notation, ...]) -> tuple[Notation, ...]:
-    """The notation that a column shows, by the cells that fit one alone; where cells differ, that of most."""
+def _shown(
+    texts: Sequence[str], notations: tuple[Notation, ...]
+) -> tuple[tuple[Notation, ...], list[float | None] | None]:
+    """The notation that a column shows, by the cells that fit one alone (most of them, where cells differ), else all.
+
+    Also the numbers, where one notation fits every cell, as in most columns it does.
+    """
     counts = dict.fromkeys(notations, 0)
     for text in texts:
         if "." in text or "," in text:
             fitting = [notation for notation in notations if _read(text, notation) is not None]
             if len(fitting) == 1:
                 counts[fitting[0]] += 1
-                # Of a column that most often is written in one way, no more needs to be known.
-                if sum(counts.values()) == 1 and all(_read(other, fitting[0]) is not None for other in texts):
-                    return (fitting[0],)
-    return (max(counts, key=lambda notation: counts[notation]),) if any(counts.values()) else notations
+                if sum(counts.values()) == 1 and None not in (values := [_read(one, fitting[0]) for one in texts]):
+                    return (fitting[0],), values
+    return ((max(counts, key=lambda notation: counts[notation]),) if any(counts.values()) else notations), None
 
 
 def _observed(cell: str) -> str | None:
@@ -177,7 +181,11 @@ def _texts(cells: pd.Series) -> list[str]:
 
 def _numbers(cells: pd.Series, texts: Sequence[str | None], source: str, numerals: Numerals | None) -> pd.Series:
     observed = [text for text in texts if text is not None]
-    notations = _shown(observed, numerals.possible if numerals else POINTED)
+    notations, values = _shown(observed, numerals.possible if numerals else POINTED)
+    if values is not None:
+        whole = np.full(len(texts), np.nan)
+        whole[[text is not None for text in texts]] = values
+        return pd.Series(whole, cells.index, name=cells.name)
     several = len(notations) > 1 and any(_readings(text, notations) > 1 for text in observed)
     if several and numerals:
         notations = tuple(one for one in notations if one in numerals.shown) or notations

@@ -8,8 +8,9 @@ import pandas as pd
 
 from fusekit.data.clinical.tables import refuse_errors
 from fusekit.data.cohort import Cohort, Column, Finding
-from fusekit.data.own.columns import classes_of, codes, group, note_gaps, typed
+from fusekit.data.own.columns import classes_of, note_gaps, typed
 from fusekit.data.own.description import Named, OwnData, columns_of
+from fusekit.data.own.groups import codes, group
 from fusekit.data.own.ids import named_images, scan_ids
 from fusekit.data.own.images import Matches, match_images, open_series
 from fusekit.data.own.join import Reading, note_joined, note_similar

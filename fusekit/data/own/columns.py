@@ -3,15 +3,14 @@
 import re
 from collections import Counter
 from collections.abc import Mapping
-from contextlib import suppress
 
 import numpy as np
 import pandas as pd
 
 from fusekit.data.clinical.censoring import UNDETECTED, flag_of
-from fusekit.data.clinical.numbers import SEVERAL, Numerals, is_number, seem_numbers, to_number, with_bounds
-from fusekit.data.clinical.tables import MISSING, is_missing, refuse_errors
-from fusekit.data.cohort import Column, Finding, holds_codes
+from fusekit.data.clinical.numbers import seem_numbers, with_bounds
+from fusekit.data.clinical.tables import MISSING, refuse_errors
+from fusekit.data.cohort import Column, Finding
 from fusekit.data.own.attributes import CODES, NOTHING, Known
 from fusekit.data.own.description import OwnColumn
 from fusekit.data.own.join import Joined
@@ -25,8 +24,6 @@ MANY = 30
 MOST_LOGARITHM = 12.0
 _PLAIN = re.compile(r"[-+]?[0-9]+(\.[0-9]+|,[0-9]{1,2})?", re.ASCII)
 _DASHES = frozenset({"-", "--", "/"})
-#: As people do not write numbers: as such, different codes could become one.
-_CODE = re.compile(r"[+-]?0\d.*|\d+[eE]\d+|\d{16,}")
 
 
 def classes_of(
@@ -102,9 +99,7 @@ def typed(
                 ) from None
     if numbers is None or beyond is None:
         if known is None:
-            known_ones = declared.categories
-            others = written[~written.isin(known_ones)] if known_ones else written
-            note_gaps(others, declared.missing, findings, blanks)
+            note_gaps(written[~written.isin(declared.categories)], declared.missing, findings, blanks)
         column = Column(declared.name, "category", categories=declared.categories, source=source)
         values = joined.spread(_categories(cells, declared, where), part, rows)
         if part is not joined.parts[0]:
@@ -123,27 +118,6 @@ def typed(
     if (known and known.attribute.log) or (np.abs(beyond) == 1).any():
         read.append((flag_of(column), pd.Series(beyond, cells.index)))
     return [(each, joined.spread(values, part, rows)) for each, values in read]
-
-
-def codes(cells: pd.Series) -> bool:
-    """Whether cells are names, whatever they look like: the column's name says so, or one (``01``, ``1e3``) does."""
-    return holds_codes(str(cells.name)) or bool(cells.str.fullmatch(_CODE).any())
-
-
-def group(cells: pd.Series, findings: list[Finding], numerals: Numerals | None = None) -> pd.Series:
-    """A column that describes scans: numbers if its cells are and many differ, else text; None where missing.
-
-    Of a column of numbers, cells that are none are noted, and missing.
-    """
-    if not codes(cells) and seem_numbers(cells):
-        odd = cells[[not (is_number(cell) or cell.lower() in MISSING) for cell in cells]]
-        with suppress(DataError):
-            numbers = to_number(cells.mask(cells.index.isin(odd.index), ""), "", numerals)
-            if numbers.nunique() > SEVERAL:
-                items = (f"line {line}, column {cells.name!r}: {cell!r}" for line, cell in odd.items())
-                note(findings, "odd-text", "cells of groups of numbers that are none, taken as missing", items)
-                return numbers
-    return cells.astype(object).where(~is_missing(cells), None)
 
 
 def note_gaps(

@@ -152,12 +152,11 @@ def _hints(folder: Path, cells: set[str]) -> dict[str, str]:
 def _no_name(joined: Joined, columns: Sequence[str], values: Sequence[str], line: int) -> str:
     """Say why a cell cannot fill a brace of a pattern."""
     for column, value in zip(columns, values, strict=True):
-        where = f"{joined.where(line, column)}: {value!r}"
         if value in ("", ".", ".."):
-            return f"{where} names no image."
+            return f"{joined.where(line, column)}: {value!r} names no image."
         if {*value} & {"/", "\\", "\0"}:
             instead = f'Name the column of paths instead: images = {{column = "{column}"}}.'
-            return f"{where} is a path, and a brace holds a name. {instead}"
+            return f"{joined.where(line, column)}: {value!r} is a path, and a brace holds a name. {instead}"
     return ""
 
 

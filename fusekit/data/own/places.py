@@ -82,6 +82,15 @@ class Pattern:
         """The columns in its braces, in order; one may come twice."""
         return tuple(name.strip() for name in re.findall(r"\{([^{}]*)\}", self.text))
 
+    @cached_property
+    def _words(self) -> list[bool]:
+        """Whether the value of each brace begins and ends with a word of the path: nothing joins on to it."""
+        ends = [plain[-1:] or ("/" if number == 0 else "x") for number, plain in enumerate(self._plain[:-1])]
+        starts = [
+            plain[:1] or ("/" if number == len(ends) - 1 else "x") for number, plain in enumerate(self._plain[1:])
+        ]
+        return [not (before.isalnum() or after.isalnum()) for before, after in zip(ends, starts, strict=True)]
+
     def candidates(self, folder: Path) -> Candidates:
         """Every path below the folder that some row could have, relative to it."""
         parts = re.sub(r"\{[^{}]*\}", "\0", self.text).replace("[", "[[]").split("/")
@@ -93,11 +102,7 @@ class Pattern:
         """The candidates that a row's values (one per column in braces) fit."""
         pairs = list(zip(self._plain, [*values, ""], strict=True))
         fixed = "".join(re.sub(r"\*\*/|[*?]", "\0", plain) + value for plain, value in pairs).split("\0")
-        free = [
-            value
-            for value, before, after in zip(values, self._plain[:-1], self._plain[1:], strict=True)
-            if before.endswith(("*", "?")) and after.startswith(("*", "?"))
-        ]
+        free = [value for value, word in zip(values, self._words, strict=True) if word]
         found = candidates.some(fixed[0], fixed[-1], free)
         if not found or len(fixed) == 1:  # of thousands of rows, few need an expression
             return [path for path in found if path == fixed[0]]

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fusekit.data.clinical.tables import is_missing, read_table, require_columns
 from fusekit.data.clinical.numbers import to_number
+from fusekit.data.clinical.tables import is_missing, read_table, require_columns
 from fusekit.errors import DataError
 
 
