@@ -23,12 +23,12 @@ class Days(NamedTuple):
     said: str  # how days were read that may be two days, and why; empty where the column shows it
 
 
-def to_days(cells: pd.Series, table: pd.DataFrame | None = None, usual: str = MONTH_FIRST) -> Days:
+def to_days(cells: pd.Series, table: pd.DataFrame | None = None, why: str = "as is usual with slashes") -> Days:
     """Read a column of text as days: ``YYYY-MM-DD``, ``D/M/YYYY`` or ``M/D/YYYY``, with or without a time.
 
     A number above 12 shows where the day is. If nearly all such cells agree, that is the column's order; if they do
-    not, only they are read. If there are none, the other dates of ``table`` decide, and else ``usual``; with points
-    between the numbers the day comes first.
+    not, only they are read. If there are none, the other dates of ``table`` decide; else the day comes first between
+    points, and the month between slashes and hyphens (``why``).
     """
     found = pd.DataFrame(map(_parts, cells), cells.index, ["year", "first", "second", "sign"])
     days, said = pd.Series(pd.NaT, cells.index, dtype="datetime64[ns]"), []
@@ -46,9 +46,9 @@ def to_days(cells: pd.Series, table: pd.DataFrame | None = None, usual: str = MO
             read = own[(own["first"] > 12) | (own["second"] > 12)]
             said.append("day and month come in both orders; days that may be two days were not read")
         elif not order and (own["first"] != own["second"]).any():
-            order = DAY_FIRST if pointed else usual
-            why = "as dates with points are written" if pointed else "as is usual there"
-            said.append(f"no number above 12 shows the order; read as {order}, {why}")
+            order = DAY_FIRST if pointed else MONTH_FIRST
+            reason = "as dates with points are written" if pointed else why
+            said.append(f"no number above 12 shows the order; read as {order}, {reason}")
         day_first = pd.Series(order == DAY_FIRST, read.index) if order else read["first"] > 12
         day = read["first"].where(day_first, read["second"])
         days[read.index] = _day(read["year"], read["second"].where(day_first, read["first"]), day)

@@ -45,9 +45,9 @@ class Notation:
 
 
 POINT, COMMA, BARE_COMMA = Notation(".", ","), Notation(",", "."), Notation(",", "")
-#: Notations that a file may have: of two signs each may be either.
+#: Of two signs each may be either.
 ANY = (POINT, COMMA)
-#: Where a comma separates cells, and in what a program holds, no point separates thousands.
+#: Where a comma separates cells, and in what a program holds, no point separates thousands unless a column shows it.
 POINTED = (POINT, BARE_COMMA)
 
 
@@ -58,25 +58,25 @@ class Numerals:
     table: pd.DataFrame  # as ``read_table`` returns it
 
     @property
-    def possible(self) -> tuple[Notation, ...]:
-        """The notations that its file leaves possible."""
+    def unshown(self) -> tuple[Notation, ...]:
+        """The notations that its file leaves possible where no column shows one."""
         origin = self.table.attrs.get(ORIGIN, Origin())
         return ANY if origin.separator in ("\t", ";") else POINTED
 
     @cached_property
     def shown(self) -> tuple[Notation, ...]:
-        """The one that columns of numbers show, if they agree; else all that are possible."""
+        """The one that columns of numbers show, if they agree; else those that its file leaves possible."""
         found = set[Notation]()
         for position in range(self.table.shape[1]):
             texts = _texts(self.table.iloc[:, position])
             if any("." in text or "," in text for text in texts):
-                shown, _ = _shown(texts, self.possible)
+                shown, _ = _shown(texts)
                 read = sum(_read(text, shown[0]) is not None for text in texts)
                 if len(shown) == 1 and read >= NEARLY * len(texts):
                     found.add(shown[0])
             if len(found) > 1:
                 break
-        return tuple(found) if len(found) == 1 else self.possible
+        return tuple(found) if len(found) == 1 else self.unshown
 
 
 def to_number(cells: pd.Series, source: str, numerals: Numerals | None = None) -> pd.Series:
@@ -149,22 +149,20 @@ def _readings(text: str, notations: Sequence[Notation]) -> int:
     return len({value for notation in notations if (value := _read(text, notation)) is not None})
 
 
-def _shown(
-    texts: Sequence[str], notations: tuple[Notation, ...]
-) -> tuple[tuple[Notation, ...], list[float | None] | None]:
+def _shown(texts: Sequence[str]) -> tuple[tuple[Notation, ...], list[float | None] | None]:
     """The notation that a column shows, by the cells that fit one alone (most of them, where cells differ), else all.
 
     Also the numbers, where one notation fits every cell, as in most columns it does.
     """
-    counts = dict.fromkeys(notations, 0)
+    counts = dict.fromkeys(ANY, 0)
     for text in texts:
         if "." in text or "," in text:
-            fitting = [notation for notation in notations if _read(text, notation) is not None]
+            fitting = [notation for notation in ANY if _read(text, notation) is not None]
             if len(fitting) == 1:
                 counts[fitting[0]] += 1
                 if sum(counts.values()) == 1 and None not in (values := [_read(one, fitting[0]) for one in texts]):
                     return (fitting[0],), values
-    return ((max(counts, key=lambda notation: counts[notation]),) if any(counts.values()) else notations), None
+    return ((max(counts, key=lambda notation: counts[notation]),) if any(counts.values()) else ANY), None
 
 
 def _observed(cell: str) -> str | None:
@@ -181,14 +179,14 @@ def _texts(cells: pd.Series) -> list[str]:
 
 def _numbers(cells: pd.Series, texts: Sequence[str | None], source: str, numerals: Numerals | None) -> pd.Series:
     observed = [text for text in texts if text is not None]
-    notations, values = _shown(observed, numerals.possible if numerals else POINTED)
+    notations, values = _shown(observed)
     if values is not None:
         whole = np.full(len(texts), np.nan)
         whole[[text is not None for text in texts]] = values
         return pd.Series(whole, cells.index, name=cells.name)
     several = len(notations) > 1 and any(_readings(text, notations) > 1 for text in observed)
-    if several and numerals:
-        notations = tuple(one for one in notations if one in numerals.shown) or notations
+    if several:
+        notations = numerals.shown if numerals else POINTED
         several = len(notations) > 1
     numbers, bad = np.full(len(texts), np.nan), []
     for position, text in enumerate(texts):

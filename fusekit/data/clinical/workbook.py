@@ -127,6 +127,7 @@ def _values(path: Path, members: dict[str, bytes], sheet: Survey) -> list[list[s
     with zipfile.ZipFile(repacked, "w") as plain:  # so that what is read is what was looked at
         for name, content in members.items():
             plain.writestr(name, content)
+    repacked.seek(0)
     height, width = sheet.size
     rows = [[""] * width for _ in range(height)]
     try:

@@ -8,6 +8,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from fusekit.data.identity import alike
@@ -85,11 +86,9 @@ class Pattern:
     @cached_property
     def _words(self) -> list[bool]:
         """Whether the value of each brace begins and ends with a word of the path: nothing joins on to it."""
-        ends = [plain[-1:] or ("/" if number == 0 else "x") for number, plain in enumerate(self._plain[:-1])]
-        starts = [
-            plain[:1] or ("/" if number == len(ends) - 1 else "x") for number, plain in enumerate(self._plain[1:])
-        ]
-        return [not (before.isalnum() or after.isalnum()) for before, after in zip(ends, starts, strict=True)]
+        plain = ["/" + self._plain[0], *self._plain[1:-1], self._plain[-1] + "/"]  # as if the path ended in slashes
+        pairs = pairwise(plain)
+        return [not (before[-1:] or "x").isalnum() and not (after[:1] or "x").isalnum() for before, after in pairs]
 
     def candidates(self, folder: Path) -> Candidates:
         """Every path below the folder that some row could have, relative to it."""

@@ -81,11 +81,12 @@ def _read(paths: list[Path], key: str, findings: list[Finding]) -> StudyTable | 
         rows["sex"] = rows["sex"].str.lower().map(_SEX).fillna("")
     if "examination_date" in rows:
         text = rows["examination_date"]
-        read = to_days(text)
+        read = to_days(text, why="as ADNI writes dates")
         rows["day"] = read.days
         odd = rows.loc[read.unread, "where"] + ": " + text[read.unread]
         note(findings, "odd-date", "dates of sessions that cannot be read", odd)
-        note(findings, "date-order", "dates of sessions may be read in two ways", [read.said] if read.said else [])
+        said = [f"*_sessions.tsv: {read.said}"] if read.said else []
+        note(findings, "date-order", "dates of sessions may be read in two ways", said)
     return StudyTable(key.removesuffix("_id") + "s", paths[0], rows)
 
 

@@ -155,7 +155,7 @@ def read_study_table(
     days = _first_column(rows, ("EXAMDATE", "DRAWDATE", "APTESTDT", "DRWDTE", "VISDATE"))
     if days is None:
         return StudyTable(name, path, rows)
-    read = to_days(days, rows)
+    read = to_days(days, rows, "as ADNI writes dates")
     rows = rows.assign(day=read.days)
     odd = days[read.unread & ~days.str.lower().isin(UNKNOWN)]
     items = [f"{path.name}, line {line}: {text!r}" for line, text in odd.items()]
