@@ -62,7 +62,7 @@ def write(path: Path, rows: list[list[Any]]) -> None:
 
 
 def ages(wrong: str) -> list[list[Any]]:
-    return [["id", "outcome", "age"], *([f"p{k}", k % 2, 40 + k] for k in range(23)), ["p23", 1, wrong]]
+    return [["id", "outcome", "age"], *([f"p{k}", k % 2, 40 + 2 * k] for k in range(23)), ["p23", 1, wrong]]
 
 
 @pytest.mark.parametrize("name", ["t.csv", "t.xlsx"])
