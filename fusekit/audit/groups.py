@@ -1,6 +1,7 @@
 """Circumstances that go with the label: where, when and on what subjects were scanned, and how old they were."""
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -101,7 +102,7 @@ def _worst(case: Case, values: pd.Series) -> str:
     return f"{level!r} has {table.loc[level, label]} {name} of {table.loc[level].sum()}, against {share:.0%} in all"
 
 
-def _as_text(day: object) -> str:
+def _as_text(day: Any) -> str:
     return "" if pd.isna(day) else str(day)
 
 

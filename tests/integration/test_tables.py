@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,13 +49,13 @@ def own(folder: Path, rows: list[list[Any]], columns: list[str], more: str = "",
     return OwnTask(folder / "my.toml")
 
 
-def write(path: Path, rows: list[list[Any]]) -> None:
+def write(path: Path, rows: Sequence[Sequence[Any]]) -> None:
     """A table by its name: .csv with semicolons, .tsv, .xlsx."""
     if path.suffix == ".xlsx":
         book = Workbook()
         sheet: Any = book.active
         for row in rows:
-            sheet.append(row)
+            sheet.append(list(row))
         book.save(path)
         return
     separator = "\t" if path.suffix == ".tsv" else ";"

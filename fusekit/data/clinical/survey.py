@@ -72,10 +72,10 @@ def survey_sheets(path: Path, members: Mapping[str, bytes]) -> list[Survey]:
         if "content.xml" in members:
             return _OpenDocument().parse(members["content.xml"])
         return list(_excel(members))
-    except (expat.ExpatError, ValueError, IndexError) as error:
-        raise DataError(f"{path}: the workbook is damaged ({error}). Save it again.") from error
     except KeyError as error:
         raise DataError(f"{path}: the file is no workbook: it lacks {error}. Save it as .xlsx or .csv.") from None
+    except (expat.ExpatError, ValueError, LookupError) as error:
+        raise DataError(f"{path}: the workbook is damaged ({error}). Save it again.") from error
 
 
 class _Reader:

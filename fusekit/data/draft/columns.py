@@ -86,7 +86,7 @@ def judge(table: pd.DataFrame, name: str, label: str, ids: set[str], numerals: N
         numbers = numbers[~text[numbers.index].isin(codes)]
     kind = "category" if numbers is None or numbers.empty else "number"
     observed = numbers if kind == "number" and numbers is not None else text[~text.isin(odd)]
-    unit, limits = _unit(name), ()
+    unit, limits = _unit(name), tuple[str, ...]()
     if kind == "number":
         unit, limits, usual = _attribute(name, observed, unit)
         values = f"{observed.nunique()} values, {observed.min():g} to {observed.max():g}" if len(observed) else "none"

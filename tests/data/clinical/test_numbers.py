@@ -130,7 +130,7 @@ def test_the_other_columns_are_looked_at_once_for_thousands_of_columns(tmp_path:
 )
 def test_what_is_written_in_one_notation_is_read_back(values: list[int], digits: int, signs: tuple[str, str]) -> None:
     texts = [f"{value / 10**digits:,.{digits}f}" for value in values]
-    swapped = [text.translate(str.maketrans({".": signs[0], ",": signs[1]})) for text in texts]
+    swapped = [text.replace(",", "\0").replace(".", signs[0]).replace("\0", signs[1]) for text in texts]
     seen = pd.Series([*swapped, f"0{signs[0]}5"])  # shows which sign is decimal
     expected = [float(text.replace(",", "")) for text in texts]
     assert to_number(seen, "t").tolist() == [*expected, 0.5]

@@ -7,11 +7,13 @@ import io
 import re
 import sys
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from odf.office import Annotation
 from odf.opendocument import OpenDocumentSpreadsheet
 from odf.style import Style, TableProperties
@@ -37,13 +39,13 @@ TEXT = [
 ]
 
 
-def excel(path: Path, rows: list[list[Any]] = ROWS, change: Callable[[Any, Any], None] | None = None) -> Path:
+def excel(path: Path, rows: Sequence[Sequence[Any]] = ROWS, change: Callable[[Any, Any], None] | None = None) -> Path:
     """Write a sheet ``Data``, after some changes to book and sheet."""
     book = Workbook()
     sheet: Any = book.active
     sheet.title = "Data"
     for row in rows:
-        sheet.append(row)
+        sheet.append(list(row))
     if change:
         change(book, sheet)
     book.save(path)
@@ -295,3 +297,21 @@ def test_pictures_in_a_workbook_are_not_unpacked(tmp_path: Path, monkeypatch: py
         packed.writestr("xl/media/image1.png", io.BytesIO(b"\0" * 2**21).getvalue())
     monkeypatch.setattr(workbook, "LARGEST", 2**20)
     assert len(read_table(path)) == 3
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    name=st.sampled_from([f"xl/{part}" for part in ("worksheets/sheet1.xml", "workbook.xml", "styles.xml")]),
+    at=st.integers(0, 4000),
+    length=st.integers(0, 20),
+    put=st.binary(max_size=6) | st.sampled_from([b"-1", b"99999999999", b"1e400", b"#N/A", b"UTB", b'"']),
+)
+def test_a_damaged_workbook_is_a_table_or_an_error(tmp_path: Path, name: str, at: int, length: int, put: bytes) -> None:
+    path = excel(tmp_path / "t.xlsx")
+    repacked(path, {name: lambda xml: xml[: at % len(xml)] + put + xml[at % len(xml) + length :]})
+    try:
+        table = read_table(path)
+    except DataError as error:
+        assert str(path) in str(error)
+        return
+    assert all(isinstance(each, str) for each in table.to_numpy().ravel())
