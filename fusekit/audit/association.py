@@ -81,6 +81,48 @@ def furthest(rows: np.ndarray, columns: np.ndarray) -> tuple[Any, Any, pd.DataFr
     return counts.index[row], counts.columns[column], counts
 
 
+def column_areas(cases: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Areas under the ROC curves of columns of numbers (N, C) for cases (N,) bool, gaps left out: (C,).
+
+    By the ranks' sum (Mann and Whitney); NaN where a side of a column has no number.
+    """
+    from scipy.stats import rankdata
+
+    if not values.size:
+        return np.full(values.shape[1], np.nan)
+    ranks, seen = rankdata(values, axis=0, nan_policy="omit"), ~np.isnan(values)
+    own, others = seen[cases].sum(axis=0), seen[~cases].sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray((np.nansum(ranks[cases], axis=0) - own * (own + 1) / 2) / (own * others))
+
+
+def best_area(codes: np.ndarray, cases: np.ndarray) -> float:
+    """The area for cases (N,) bool of the best order of the groups (N,) int, which is by their shares of cases."""
+    size, hit = np.bincount(codes), np.bincount(codes, weights=cases)
+    missed = size - hit
+    order = np.argsort(hit / np.maximum(size, 1))
+    below = np.cumsum(missed[order]) - missed[order] / 2
+    pairs = hit.sum() * missed.sum()
+    return float((hit[order] * below).sum() / pairs) if pairs else float("nan")
+
+
+def fisher_p(missing: np.ndarray, cases: np.ndarray) -> np.ndarray:
+    """Two-sided p of Fisher's exact test of each column of ``missing`` (N, C) bool against cases (N,) bool: (C,).
+
+    Columns with equally many gaps have one distribution, so thousands of columns need few.
+    """
+    from scipy.stats import hypergeom
+
+    gaps, own = missing.sum(axis=0), missing[cases].sum(axis=0)
+    p = np.ones(missing.shape[1])
+    for count in np.unique(gaps):
+        at = gaps == count
+        chance = hypergeom.pmf(np.arange(count + 1), len(cases), int(cases.sum()), count)
+        # As scipy.stats.fisher_exact: tables that are as likely up to rounding count as no likelier.
+        p[at] = [min(1.0, chance[chance <= chance[k] * (1 + 1e-14)].sum()) for k in own[at]]
+    return p
+
+
 def held_out_rates(group: np.ndarray, cases: np.ndarray) -> np.ndarray:
     """Score each member (N,) by the share of cases in its group among the members of the other folds.
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import pandas as pd
 
-from fusekit.audit import columns, copies, folds, groups, missing, volumes
+from fusekit.audit import columns, copies, folds, groups, identity, missing, volumes
 from fusekit.audit.case import Case
 from fusekit.data.cohort import Cohort, Finding
 from fusekit.data.store.store import SliceStore
@@ -17,6 +17,7 @@ Check = Callable[[Case], Iterator[Finding]]
 #: What can be seen from the tables.
 TABLE_CHECKS: tuple[Check, ...] = (
     folds.subjects_in_two_folds,
+    identity.similar_subjects,
     columns.leaky_columns,
     columns.columns_that_are_the_label,
     columns.strong_columns,

@@ -7,13 +7,16 @@ from math import lgamma, log
 import numpy as np
 import pandas as pd
 
-from fusekit.audit.association import held_out_rates
+from fusekit.audit.association import best_area, column_areas, held_out_rates
 from fusekit.audit.case import LEVEL, Case, note
 from fusekit.data.cohort import Column, Finding
 from fusekit.evaluation.delong import auc
 
 #: A single column that predicts better than this is looked at before it is trained on.
 SUSPICIOUS_AUC = 0.98
+
+#: How far below that a column's area is looked at closely: the quick areas of thousands are not quite the exact ones.
+NEAR = 0.03
 
 #: Chance that values fit the label one to one by accident, over all columns.
 ONE_TO_ONE_LEVEL = 1e-3
@@ -81,11 +84,13 @@ def columns_that_are_the_label(case: Case) -> Iterator[Finding]:
     """Refuse columns every value of which belongs to one class, more often than chance would have it."""
     names = []
     for column in case.cohort.columns:
-        values = case.clinical[column.name]
-        if column.kind == "number" and values.nunique() > len(case.cohort.classes):
+        values = case.clinical[column.name].to_numpy()
+        if column.kind == "number" and len(pd.unique(values)) > len(case.cohort.classes) + 1:  # one for the gaps
             continue  # a number's order counts: see strong_columns
-        seen = values.notna().to_numpy()
-        pairs = set(zip(map(str, values.to_numpy()[seen]), case.labels[seen], strict=True))
+        seen = ~pd.isna(values)
+        if column.kind == "number" and len(pd.unique(values[seen])) > len(case.cohort.classes):
+            continue
+        pairs = set(zip(map(str, values[seen]), case.labels[seen], strict=True))
         groups = len({value for value, _ in pairs})
         pure = 2 <= groups == len(pairs)
         if pure and _log_chance(case.labels[seen], groups) < log(ONE_TO_ONE_LEVEL / len(case.cohort.columns)):
@@ -111,7 +116,7 @@ def strong_columns(case: Case) -> Iterator[Finding]:
     from scipy.stats import mannwhitneyu
 
     found = []
-    for column in case.cohort.columns:
+    for column in _promising(case):
         values = case.clinical[column.name].to_numpy()
         seen = ~pd.isna(values)
         for name, cases in case.sides():
@@ -131,3 +136,19 @@ def strong_columns(case: Case) -> Iterator[Finding]:
     message = f"single clinical columns that predict the label with an AUC above {SUSPICIOUS_AUC:g}."
     advice = "No marker is that good: look up how the column came about. If the diagnosis went into it, take it out."
     yield from note("strong-column", message, found, advice)
+
+
+def _promising(case: Case) -> list[Column]:
+    """The columns whose order or categories may part the classes so well: of thousands, all at once, and few remain."""
+    numbers = [column.name for column in case.cohort.columns if column.kind == "number"]
+    values = case.clinical[numbers].to_numpy(dtype=float)
+    likely = set[str]()
+    for _, cases in case.sides():
+        reach = np.abs(column_areas(cases, values) - 0.5) + 0.5
+        likely |= {name for name, area in zip(numbers, reach, strict=True) if area > SUSPICIOUS_AUC - NEAR}
+        for column in case.cohort.columns:
+            if column.kind == "category" and column.name not in likely:
+                codes = pd.factorize(case.clinical[column.name].to_numpy())[0]
+                if best_area(codes[codes >= 0], cases[codes >= 0]) > SUSPICIOUS_AUC - NEAR:
+                    likely.add(column.name)
+    return [column for column in case.cohort.columns if column.name in likely]

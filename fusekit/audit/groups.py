@@ -1,12 +1,14 @@
 """Circumstances that go with the label: where, when and on what subjects were scanned, and how old they were."""
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from fusekit.audit.association import as_text, beyond_chance, furthest, held_out_rates, rank_test, table_test
 from fusekit.audit.case import Case, note
+from fusekit.data.clinical.dates import to_days
 from fusekit.data.cohort import Finding
 from fusekit.evaluation.delong import auc, auc_interval
 from fusekit.evaluation.statistics import UNDEFINED, interval_text
@@ -100,13 +102,19 @@ def _worst(case: Case, values: pd.Series) -> str:
     return f"{level!r} has {table.loc[level, label]} {name} of {table.loc[level].sum()}, against {share:.0%} in all"
 
 
+def _as_text(day: Any) -> str:
+    return "" if pd.isna(day) else str(day)
+
+
 def scans_after_diagnosis(case: Case) -> Iterator[Finding]:
     """Warn of scans made long after the diagnosis, where the cohort knows both days."""
     scans = case.cohort.scans
     if not {ACQUIRED, DIAGNOSED} <= set(scans):
         return
-    acquired, diagnosed = (pd.to_datetime(scans[name], errors="coerce") for name in (ACQUIRED, DIAGNOSED))
-    days = (acquired - diagnosed).dt.days
+    read = {name: to_days(scans[name].map(_as_text)) for name in (ACQUIRED, DIAGNOSED)}
+    said = [f"{name}: {days.said}" for name, days in read.items() if days.said]
+    yield from note("date-order", "dates that may be read in two ways.", said, severity="note")
+    days = (read[ACQUIRED].days - read[DIAGNOSED].days).dt.days
     late = days[days > LATE_DAYS].sort_values(ascending=False, kind="stable")
     if late.empty:
         return

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from fusekit.audit.association import beyond_chance, held_out_probabilities
+from fusekit.audit.association import beyond_chance, fisher_p, held_out_probabilities
 from fusekit.audit.case import LEVEL, Case, note
 from fusekit.data.cohort import Finding
 from fusekit.evaluation.delong import auc, auc_interval
@@ -41,18 +41,15 @@ def telling_gaps(case: Case) -> Iterator[Finding]:
 
 def telling_gaps_of_columns(case: Case) -> Iterator[Finding]:
     """Warn where the gaps of one column go with the label: Fisher's exact test, corrected for their number (Holm)."""
-    from scipy.stats import fisher_exact
-
     masks, names = _masks(case)
-    counts = {
-        (pattern, name): [[int((mask[side] == gap).sum()) for gap in (1, 0)] for side in (cases, ~cases)]
-        for pattern, mask in zip(names, masks.T, strict=True)
-        for name, cases in case.sides()
-    }
+    sides = dict(case.sides())
+    tested = {name: fisher_p(masks == 1, cases) for name, cases in sides.items()}
     found = []
-    for key, p in beyond_chance({key: float(fisher_exact(table).pvalue) for key, table in counts.items()}).items():
-        (pattern, name), (own, rest) = key, (missing / (missing + there) for missing, there in counts[key])
-        found.append(f"{', '.join(pattern)}: missing in {own:.0%} of {name} and {rest:.0%} of the rest (p = {p:.2g})")
+    p = {(k, name): float(tested[name][k]) for k in range(len(names)) for name in sides}
+    for (k, name), corrected in beyond_chance(p).items():
+        own, rest = (masks[side, k].mean() for side in (sides[name], ~sides[name]))
+        what = f"missing in {own:.0%} of {name} and {rest:.0%} of the rest (p = {corrected:.2g})"
+        found.append(f"{', '.join(names[k])}: {what}")
     message = "clinical columns that are missing more often in one class than in another."
     yield from note("telling-gap", message, found, _ADVICE)
 

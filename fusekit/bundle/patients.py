@@ -46,11 +46,11 @@ def names_of(patients: pd.DataFrame, source: str) -> pd.DataFrame:
     return names
 
 
-def one_patient(image: Any, clinical: Any, mask: str | Path | None = None) -> pd.DataFrame:
+def one_patient(image: Any, clinical: Any, mask: str | Path | None = None, sheet: str = "") -> pd.DataFrame:
     """One patient's row, from paths of image, mask and a table of one row (else DataError), or a mapping of values."""
     row = pd.DataFrame([dict(clinical)]) if isinstance(clinical, Mapping) else pd.DataFrame(index=[0])
     if isinstance(clinical, str | Path):
-        row = read_table(Path(clinical))
+        row = read_table(Path(clinical), sheet=sheet)
         if len(row) != 1:
             raise DataError(f"{clinical} has {len(row)} rows; one image goes with one row.")
     if mask is not None:

@@ -19,6 +19,7 @@ def new_task(
     table: Annotated[
         Path | None, typer.Option(help="The table with the label, if the folder holds several or none.")
     ] = None,
+    sheet: Annotated[str, typer.Option(help="Its sheet, if it is a workbook with several.")] = "",
     out: Annotated[Path, typer.Option(help="TOML to write; an existing file is not touched.")] = Path("my-task.toml"),
 ) -> None:
     """Look at a folder and a table, and write a first TOML with comments.
@@ -30,7 +31,7 @@ def new_task(
 
     if out.exists():
         raise OptionError(f"--out {out} exists; choose another name or remove it.")
-    made = draft(folder, table)
+    made = draft(folder, table, sheet)
     text = as_toml(made, place_of(folder, out))
     try:
         with out.open("x", encoding="utf-8") as file:

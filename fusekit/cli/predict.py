@@ -31,6 +31,7 @@ def predict(
             "(and `mask`, where slices are chosen by masks)."
         ),
     ] = None,
+    sheet: Annotated[str, typer.Option(help="Of `--clinical`: the sheet of a workbook with several.")] = "",
     mask: Annotated[
         Path | None, typer.Option(help="With `--image`: its mask, where slices are chosen by the largest masked area.")
     ] = None,
@@ -60,7 +61,12 @@ def predict(
             if image is None
             else "this model's slices are not chosen by a mask (its slices.largest is 0); leave --mask out."
         )
-    patients = one_patient(image, clinical, mask) if image is not None or clinical is None else read_table(clinical)
+    if sheet and clinical is None:
+        raise OptionError("--sheet goes with --clinical.")
+    if clinical is None or image is not None:
+        patients = one_patient(image, clinical, mask, sheet)
+    else:
+        patients = read_table(clinical, sheet=sheet)
     if image is None and clinical is not None and "image" in patients:
         patients["image"] = [str(clinical.parent / path) for path in patients["image"]]  # beside the table
         if "mask" in patients:  # a cell may be empty

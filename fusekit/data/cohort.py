@@ -57,7 +57,7 @@ class Column:
         if not colon:  # TABLE.COLUMN or FILE.tsv.COLUMN; columns may have dots in their names
             found = re.match(r"(.*?)(\.[ct]sv)?\.", self.source)
             table = found[1] if found else ""
-        return PurePath(table.removesuffix(".tsv").removesuffix(".csv")).name or self.name
+        return PurePath(re.sub(r"\.(tsv|csv|xlsx|xlsm|ods)$", "", table)).name or self.name
 
 
 #: note: how the cohort came about. warning: it may fool you. refusal: nothing is trained, unless allowed by name.

@@ -8,7 +8,7 @@ import pandas as pd
 from fusekit.data import Finding
 from fusekit.data.own.attributes import CODES, NO, NOTHING, YES, plain, recognise
 from fusekit.data.own.description import OwnColumn
-from fusekit.data.own.files import Files
+from fusekit.data.own.files import TABLES, Files
 from fusekit.data.own.places import confined
 from fusekit.data.own.problems import note
 from fusekit.errors import DataError, first_ten
@@ -43,7 +43,7 @@ def find_table(files: Files, wanted: str) -> Path:
                 raise DataError(f"task.table={wanted}: {error} Tables below {files.folder}: {listed}.") from error
     if not tables:
         advice = "Put it there, a row per patient or image."
-        raise DataError(f"{files.folder} holds no clinical table (.csv, .tsv). {advice}")
+        raise DataError(f"{files.folder} holds no clinical table ({', '.join(TABLES)}). {advice}")
     if len(tables) > 1:
         raise DataError(
             f"{files.folder} holds {len(tables)} tables: {first_ten(map(files.shown, tables))}. Name the clinical one: "

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from fusekit.data import Cohort, Finding, Preset, Published, SlicePolicy, Task
 from fusekit.data.clinical.tables import read_table
@@ -36,6 +36,8 @@ class HmiTask(Task):
         series: a part of the description, file or folder name of the series to use, where patients have several.
         choose: of series with several volumes the one to use: attributes and values, e.g. ``ConvolutionKernel=B30f``.
         extra: further columns to use as inputs.
+        sheet: the sheet of the table, if it is a workbook with several.
+        join_ids: "alike" joins ids that only their spelling tells apart.
     """
 
     title = "Microvascular invasion of a liver tumour, from CT and clinical values (positive: MVI present)"
@@ -63,9 +65,12 @@ class HmiTask(Task):
         series: str = "",
         choose: tuple[str, ...] = (),
         extra: tuple[str, ...] = (),
+        sheet: str = "",
+        join_ids: Literal["exact", "alike"] = "exact",
     ):
         self.table, self.subject, self.label, self.extra = table, subject, label, extra
         self.asked = Wanted(series, "CT", tuple(choice(text) for text in choose))
+        self.sheet, self.join_ids = sheet, join_ids
 
     def scan(self, folder: Path, progress: Progress) -> Cohort:
         """Read a folder; refuse with file, line and column what cannot be read, distinguished or matched."""
@@ -75,7 +80,7 @@ class HmiTask(Task):
 
     def _describe(self, folder: Path, path: Path, findings: list[Finding]) -> tuple[OwnData, str | None]:
         """The table as a description of own data, and its column of sites, if there is one."""
-        rows = read_table(path)
+        rows = read_table(path, sheet=self.sheet)
         subject = needed(rows, path, "who a row is about", "subject", self.subject, SUBJECT)
         label = needed(rows, path, "whether there is microvascular invasion", "label", self.label, LABEL)
         image, mask = column(rows, IMAGE), column(rows, MASK)
@@ -86,6 +91,8 @@ class HmiTask(Task):
             folder=folder,
             title=self.title,
             table=path.relative_to(folder).as_posix(),
+            sheet=self.sheet,
+            join_alike=self.join_ids == "alike",
             images=image or Named(subject),
             masks=mask or Named(subject),
             series=self.asked,
@@ -123,8 +130,9 @@ class HmiTask(Task):
         write_cohort(folder, progress, seed=seed, subjects=subjects, strengths=strengths)
 
     def describe(self) -> dict[str, Any]:
-        """Also which DICOM series was asked for."""
-        return {**super().describe(), "series": self.asked.as_json()}
+        """Also which DICOM series was asked for, and whether ids that are alike were joined."""
+        joined = {"join_ids": "alike"} if self.join_ids == "alike" else {}
+        return {**super().describe(), "series": self.asked.as_json(), **joined}
 
     def reason_to_leave_out(self, column: str) -> str | None:
         """What only pathology, the operation or the future shows, and shortcuts; see ``fusekit_hmi.leaks``."""

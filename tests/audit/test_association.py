@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import chi2_contingency, kruskal
+from scipy.stats import chi2_contingency, fisher_exact, kruskal
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 
 from fusekit.audit import association
 from fusekit.audit.association import (
     as_text,
+    best_area,
     beyond_chance,
+    column_areas,
+    fisher_p,
     furthest,
     held_out_probabilities,
     held_out_rates,
@@ -100,3 +105,31 @@ def test_held_out_probabilities_are_those_of_models_fitted_elsewhere() -> None:
     for train, test in StratifiedKFold(5, shuffle=True, random_state=0).split(features, cases):
         model = LogisticRegression(max_iter=1000).fit(features[train], cases[train])
         assert scores[test] == pytest.approx(model.predict_proba(features[test])[:, 1])
+
+
+def test_areas_of_many_columns_are_those_of_each() -> None:
+    rng = np.random.default_rng(4)
+    cases = rng.random(40) < 0.4
+    values = np.round(rng.normal(size=(40, 30)) + cases[:, None] * rng.normal(size=30), 1)
+    values[rng.random(values.shape) < 0.2] = np.nan
+    expected = [auc(cases[~np.isnan(own)], own[~np.isnan(own)]) for own in values.T]
+    np.testing.assert_allclose(column_areas(cases, values), expected, rtol=1e-12)
+    assert np.isnan(column_areas(np.zeros(40, dtype=bool), values)).all()
+    assert column_areas(cases, values[:, :0]).shape == (0,)
+
+
+def test_the_best_area_of_groups_is_that_of_the_best_of_all_orders() -> None:
+    rng = np.random.default_rng(5)
+    codes, cases = rng.integers(0, 4, 50), rng.random(50) < 0.5
+    orders = [np.array(order)[codes] for order in permutations(range(4))]
+    assert best_area(codes, cases) == pytest.approx(max(auc(cases, scores.astype(float)) for scores in orders))
+    assert np.isnan(best_area(codes, cases & False))
+
+
+def test_fishers_exact_test_of_many_columns_is_scipys_of_each() -> None:
+    rng = np.random.default_rng(6)
+    cases = rng.random(30) < 0.4
+    missing = rng.random((30, 40)) < rng.random(40)
+    for own, p in zip(missing.T, fisher_p(missing, cases), strict=True):
+        table = [[int((own[side] == gap).sum()) for gap in (True, False)] for side in (cases, ~cases)]
+        assert p == pytest.approx(float(fisher_exact(table).pvalue), rel=1e-9)

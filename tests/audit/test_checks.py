@@ -21,7 +21,7 @@ NOISE = np.random.default_rng(0).normal(size=60)
 
 def test_planted_problems_are_found_in_tables_and_images() -> None:
     gaps = np.where(np.arange(60) % 2, NOISE, np.nan)
-    cohort = make_cohort({"MMSE": NOISE, "site_no": NOISE, "csf": gaps}, {"acquired": ["2012"] * 60, "diagnosis_date": ["2010"] * 60})  # fmt: skip # noqa: E501
+    cohort = make_cohort({"MMSE": NOISE, "site_no": NOISE, "csf": gaps}, {"acquired": ["2012-03-01"] * 60, "diagnosis_date": ["2010-03-01"] * 60})  # fmt: skip # noqa: E501
     volumes = make_volumes(cohort.scans.index, digest=["same"] * 2 + [f"d{i}" for i in range(58)])
     volumes.loc["scan9", "foreground"] = 0.01
     thumbnails = np.random.default_rng(1).integers(0, 255, (60, 16, 16, 16)).astype(np.uint8)

@@ -28,7 +28,7 @@ from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from fusekit.data import Volume, read, read_table
-from fusekit.data.clinical.tables import to_number
+from fusekit.data.clinical.numbers import to_number
 from fusekit.errors import DataError
 from tests.hostile import MB, bounded
 

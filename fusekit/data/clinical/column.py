@@ -9,7 +9,8 @@ import pandas as pd
 from annotated_types import Ge, Gt, Le
 from typing_extensions import TypedDict
 
-from fusekit.data.clinical.tables import is_missing, place, to_number
+from fusekit.data.clinical.numbers import Numerals, bound, to_number
+from fusekit.data.clinical.tables import is_missing, place
 from fusekit.data.cohort import Column
 from fusekit.errors import DataError
 from fusekit.extension.registry import suggest
@@ -130,11 +131,17 @@ class EncodedColumn:
         text = values.map(str).where(values.notna(), None).to_numpy(dtype=object)
         return np.asarray(text[:, None] == np.array(self.categories, dtype=object), dtype=float)
 
-    def parse(self, cells: pd.Series, source: str) -> pd.Series:
+    def parse(self, cells: pd.Series, source: str, numerals: Numerals | None = None) -> pd.Series:
         """Turn text into values: numbers or NaN, categories or None; refuse a number column that holds text."""
-        text = cells.map(lambda cell: "" if pd.isna(cell) else str(cell).strip()).astype(object)
+        text = as_text(cells)
         if self.is_number:
-            return to_number(text, source)
+            for row, cell in zip(text.index, text, strict=True):
+                if bound(cell):
+                    raise DataError(
+                        f"{place(source, cells, row)}, column {self.name!r}: {cell!r} lies beyond an assay's range, "
+                        "and the model knows no such values of this column. Write the bound itself to predict with it."
+                    )
+            return to_number(text, source, numerals)
         return text.where(~is_missing(text) | text.isin(self.categories), None)
 
     def check(self, values: pd.Series, source: str, allow_out_of_range: bool) -> None:
@@ -172,6 +179,11 @@ class EncodedColumn:
         column = Column(**{field.name: exact[field.name] for field in fields(Column)})
         names = [field.name for field in fields(cls) if field.name in exact]  # older bundles have fewer
         return cls(column, **{name: exact[name] for name in names})
+
+
+def as_text(cells: pd.Series) -> pd.Series:
+    """Cells as text without surrounding blanks, empty where missing."""
+    return cells.map(lambda cell: "" if pd.isna(cell) else str(cell).strip()).astype(object)
 
 
 def _levels(numbers: np.ndarray, mean: float, deviation: float) -> tuple[float, ...]:

@@ -7,7 +7,9 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from fusekit.data.clinical.column import EncodedColumn
+from fusekit.data.clinical.censoring import flagged, parse_flagged
+from fusekit.data.clinical.column import EncodedColumn, as_text
+from fusekit.data.clinical.numbers import Numerals
 from fusekit.data.clinical.tables import require_columns
 from fusekit.data.cohort import Column, Finding
 from fusekit.errors import DataError, first_ten
@@ -74,12 +76,24 @@ class ClinicalEncoding:
     def parse(self, table: pd.DataFrame, source: str) -> pd.DataFrame:
         """Read new patients' columns, from text or values, into typed values: one column per encoded column.
 
-        Missing are empty cells and NA, n/a, NaN and ``.``; ``fusekit.data.clinical.tables`` reads numbers. A missing
-        column or text in a number column is refused, with ``source``, line and column.
+        Missing are empty cells and NA, n/a, NaN and ``.``; ``to_number`` reads numbers. A column of bounds
+        (``AFP censored``) need not be there: signs such as ``<`` in its own column say the same. Another missing
+        column, or text in a number column, is refused with ``source``, line and column.
         """
-        require_columns(table, [column.name for column in self.columns], source)
-        parsed = {column.name: column.parse(table[column.name], source) for column in self.columns}
-        return pd.DataFrame(parsed, index=table.index, columns=[column.name for column in self.columns])
+        names = [column.name for column in self.columns]
+        of = {flag: name for flag in names if (name := flagged(flag, names)) is not None}
+        require_columns(table, [name for name in names if name in table or name not in of], source)
+        numerals, parsed = Numerals(table), dict[str, pd.Series]()
+        marked = {name: flag for flag, name in of.items()}
+        for column in self.columns:
+            if column.name in marked:
+                flag = marked[column.name]
+                flags = as_text(table[flag]) if flag in table else None
+                values = parse_flagged(column.column, as_text(table[column.name]), flags, source, numerals)
+                parsed[column.name], parsed[flag] = values
+            elif column.name not in of:
+                parsed[column.name] = column.parse(table[column.name], source, numerals)
+        return pd.DataFrame(parsed, index=table.index, columns=names)
 
     def check(self, values: pd.DataFrame, source: str, allow_out_of_range: bool = False) -> None:
         """Refuse new patients' values that the model was not made for, with source, row, column, value, unit and range.

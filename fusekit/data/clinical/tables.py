@@ -1,4 +1,4 @@
-"""Read tables as people export them: encodings, separators and quoting recognised, every cell kept as text."""
+"""Read tables as people have them, exported or in workbooks: recognised by their content, every cell kept as text."""
 
 import codecs
 import csv
@@ -6,14 +6,17 @@ import gzip
 import io
 import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from difflib import get_close_matches
-from math import isfinite
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pandas as pd
 
+from fusekit.data.clinical import workbook
+from fusekit.data.clinical.survey import ERRORS, UNSAVED
 from fusekit.disk import read_named
 from fusekit.errors import DataError
 
@@ -26,49 +29,76 @@ LARGEST, HEADER = 2**30, 2**16
 #: What a file that gzip compressed begins with.
 GZIP = b"\x1f\x8b"
 
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}", re.ASCII)
+#: Where a table's ``attrs`` keep its ``Origin``.
+ORIGIN = "origin"
+
+_NUMBER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
-def read_table(path: Path, required: Sequence[str] = ()) -> pd.DataFrame:
-    """Read a table of text separated by commas, semicolons or tabs.
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a table was read from."""
 
-    A file that gzip compressed is unpacked. UTF-8 (with or without byte-order mark), UTF-16 (with one) and, where
+    separator: str = ""  # of the cells of a text
+    sheet: str = ""  # of a workbook
+    letters: Mapping[str, str] = field(default_factory=dict)  # of its columns: ``C``
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self  # pandas copies what attrs hold with every column it takes, and there may be thousands
+
+
+def read_table(path: Path, required: Sequence[str] = (), sheet: str = "") -> pd.DataFrame:
+    """Read a table: text separated by commas, semicolons or tabs, or a sheet of a workbook (``.xlsx``, ``.ods``).
+
+    A text that gzip compressed is unpacked. UTF-8 (with or without byte-order mark), UTF-16 (with one) and, where
     the bytes are not valid UTF-8, Windows-1252/Latin-1 are recognised. The separator is the one that cuts the
-    header into most columns. Lines without any value are skipped, and so are columns with neither name nor value.
+    header into most columns. Of a workbook, ``sheet`` names the sheet where there are several; see ``read_sheet`` for
+    what its cells become. Lines without any value are skipped, and so are columns with neither name nor value.
 
     Returns:
         One row per record: every cell as text without surrounding blanks, ``""`` where empty. The index ``line`` is the
-        line of the file, counted from 1, on which the record starts.
+        line of the file, counted from 1, on which the record starts; of a workbook ``row``, the row of the sheet.
 
     Raises:
-        DataError: the file is missing, empty or no text table; it has no header, repeats a column name, or lacks a
+        DataError: the file is missing, empty or no table; it has no header, repeats a column name, or lacks a
             required column; a record has too many or too few cells. The message names the file and the line.
     """
-    text = _decode(path, _content(path))
-    lines, records = _records(path, text)
+    data, separator, name = read_named(path), "", ""
+    if workbook.is_workbook(path):
+        name, lines, records = workbook.read_sheet(path, data, sheet)
+        source, unit = f"{path}, sheet {name!r}", "row"
+    elif sheet:
+        raise DataError(f"{path} is no workbook and has no sheet {sheet!r}: leave the sheet out.")
+    else:
+        source, unit = str(path), "line"
+        lines, records, separator = _records(path, _decode(path, _content(path, data)))
     if not records:
         raise DataError(f"{path}: the file is empty; a header line and rows were expected.")
     header, width = [cell.strip() for cell in records[0]], len(records[0])
     if all(not name or _NUMBER.fullmatch(name) for name in header):
         raise DataError(
-            f"{path}, line {lines[0]}: no header: the first line holds no column names but {', '.join(header[:5])}."
+            f"{source}, {unit} {lines[0]}: no header: the first {unit} holds no column names but "
+            f"{', '.join(header[:5])}."
         )
     for line, record in zip(lines, records, strict=True):
         if len(record) != width:
             raise DataError(
-                f"{path}, line {line}: {len(record)} cells, but the header has {width} columns. "
+                f"{source}, {unit} {line}: {len(record)} cells, but the header has {width} columns. "
                 "Look for a missing or extra separator, or for text that needs quotes."
             )
     cells = [[cell.strip() for cell in record] for record in records[1:]]
-    table = pd.DataFrame(cells, columns=header, index=pd.Index(lines[1:], name="line", dtype=int), dtype=str)
+    table = pd.DataFrame(cells, columns=header, index=pd.Index(lines[1:], name=unit, dtype=int), dtype=str)
     nameless = [not name and not any(row[i] for row in cells) for i, name in enumerate(header)]
+    letters = {one: workbook.column_letters(i) for i, one in enumerate(header) if name and not nameless[i]}
     table = table.loc[:, ~np.array(nameless)]
     repeated = table.columns[table.columns.duplicated()].unique()
     if len(repeated):
-        names = ", ".join(map(repr, repeated))
-        raise DataError(f"{path}, line {lines[0]}: column names are repeated: {names}. Rename or remove one of each.")
-    require_columns(table, required, str(path))
+        names = ", ".join(repr(name) if name else "'' (no name over values)" for name in repeated)
+        raise DataError(
+            f"{source}, {unit} {lines[0]}: column names are repeated: {names}. Rename or remove one of each."
+        )
+    require_columns(table, required, source)
+    table.attrs = {ORIGIN: Origin(separator, name, letters)}
     return table
 
 
@@ -78,7 +108,7 @@ def read_header(path: Path) -> list[str]:
         data = read_named(path, HEADER)
         if data.startswith(GZIP):
             data = zlib.decompressobj(zlib.MAX_WBITS + 16).decompress(data, HEADER)
-        _, records = _records(path, _decode(path, data).partition("\n")[0])
+        _, records, _ = _records(path, _decode(path, data).partition("\n")[0])
     except (DataError, zlib.error):
         return []
     return [cell.strip() for cell in records[0]] if records else []
@@ -102,8 +132,26 @@ def require_columns(table: pd.DataFrame, required: Sequence[str], source: str) -
 
 
 def place(source: str, cells: pd.Series | pd.DataFrame, row: object) -> str:
-    """Name a row in messages: its line where the table was read from a file, else its index."""
-    return f"{source}, {'line' if cells.index.name == 'line' else 'row'} {row}"
+    """Name a row in messages: its line in a text, its row in a sheet (of a column, the cell ``C7``), else its index."""
+    origin = cells.attrs.get(ORIGIN, Origin())
+    if not origin.sheet:
+        return f"{source}, {'line' if cells.index.name == 'line' else 'row'} {row}"
+    letters = origin.letters.get(str(cells.name)) if isinstance(cells, pd.Series) else None
+    return f"{source}, sheet {origin.sheet!r}, {f'cell {letters}{row}' if letters else f'row {row}'}"
+
+
+def refuse_errors(cells: pd.Series, source: str) -> None:
+    """Refuse cells that hold what a spreadsheet shows instead of a value; the first is named."""
+    if not any(cell[:1] == "#" for cell in cells):  # so it is in thousands of columns
+        return
+    wrong = cells[cells.isin(ERRORS | {UNSAVED})]
+    if len(wrong):
+        where = f"{place(source, wrong, wrong.index[0])}, column {cells.name!r}"
+        more = f", and {len(wrong) - 1} more cells of this column" if len(wrong) > 1 else ""
+        if wrong.iloc[0] == UNSAVED:
+            what = "a formula whose value was not saved"
+            raise DataError(f"{where}: {what}{more}. Open the workbook in a spreadsheet and save it.")
+        raise DataError(f"{where}: {wrong.iloc[0]!r} is an error of the spreadsheet{more}. Correct it or empty it.")
 
 
 def is_missing(cells: pd.Series) -> pd.Series:
@@ -111,40 +159,8 @@ def is_missing(cells: pd.Series) -> pd.Series:
     return pd.Series([cell.strip().lower() in MISSING for cell in cells], index=cells.index, dtype=bool)
 
 
-def to_number(cells: pd.Series, source: str) -> pd.Series:
-    """Read a column of text (as ``read_table`` returns it) as numbers: float64, NaN where missing.
-
-    The decimal sign is the point. A comma is read as the decimal sign where it cannot mean anything else: no cell of
-    the column has a point, none has two commas, and at least one (``0,5``, ``12,75``) cannot be thousands. A cell that
-    is no finite number is refused with ``source``, line and column.
-    """
-    text = [cell.strip() for cell in cells]
-    observed = [cell for cell in text if cell.lower() not in MISSING]
-    commas = [cell for cell in observed if "," in cell]
-    thousands = any(cell.count(",") > 1 for cell in commas) or all(_THOUSANDS.fullmatch(cell) for cell in commas)
-    comma = "." if thousands or any("." in cell for cell in observed) else ","
-    numbers = np.full(len(text), np.nan)
-    bad = []
-    for position, cell in enumerate(text):
-        if cell.lower() in MISSING:
-            continue
-        plain = cell.replace(comma, ".")
-        if _NUMBER.fullmatch(plain) and isfinite(number := float(plain)):
-            numbers[position] = number
-        else:
-            bad.append(position)
-    if bad:
-        cell = text[bad[0]]
-        more = f", and {len(bad) - 1} more cells of this column" if len(bad) > 1 else ""
-        hint = "Use a decimal point and no thousands separator." if "," in cell else "Correct it or leave it empty."
-        where = place(source, cells, cells.index[bad[0]])
-        raise DataError(f"{where}, column {cells.name!r}: {cell!r} is no number{more}. {hint}")
-    return pd.Series(numbers, index=cells.index, name=cells.name)
-
-
-def _content(path: Path) -> bytes:
+def _content(path: Path, data: bytes) -> bytes:
     """What a file holds, unpacked if it is compressed, up to ``LARGEST``."""
-    data = read_named(path)
     if not data.startswith(GZIP):
         return data
     try:
@@ -168,14 +184,14 @@ def _decode(path: Path, data: bytes) -> str:
             line = text.count("\n", 0, text.index("\0")) + 1
             raise DataError(
                 f"{path}, line {line}: the file holds NUL bytes, so it is no text table. "
-                "Save it as CSV (an Excel workbook: Save as, CSV UTF-8)."
+                "Save it as CSV; an Excel workbook is read if its name ends in .xlsx."
             )
         return text
     raise DataError(f"{path}: the file begins as UTF-16 text but is damaged further on. Save it as CSV UTF-8.")
 
 
-def _records(path: Path, text: str) -> tuple[list[int], list[list[str]]]:
-    """Cut text into records with a value, each with the line on which it starts; the first is the header."""
+def _records(path: Path, text: str) -> tuple[list[int], list[list[str]], str]:
+    """Cut text into records with a value, the header first: the line on which each starts, they, and the separator."""
     best: list[str] = []
     separator = ","
     # Where two cut the header into equally many, the comma is the one that also occurs inside names.
@@ -184,7 +200,7 @@ def _records(path: Path, text: str) -> tuple[list[int], list[list[str]]]:
         if len(first) > max(1, len(best)):
             best, separator = first, candidate
     pairs = list(_reader(path, text, separator, strict=True))
-    return [line for line, _ in pairs], [record for _, record in pairs]
+    return [line for line, _ in pairs], [record for _, record in pairs], separator
 
 
 def _reader(path: Path, text: str, separator: str, *, strict: bool) -> Iterator[tuple[int, list[str]]]:

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from fusekit.data.clinical.tables import is_missing, to_number
+from fusekit.data.clinical.numbers import Numerals, bound, is_number, seem_numbers, with_bounds
+from fusekit.data.clinical.tables import is_missing
+from fusekit.data.own.attributes import recognise
 from fusekit.data.own.columns import MANY
 from fusekit.errors import DataError
 
@@ -34,6 +36,7 @@ class Judged:
     seen: str  # a short description of the values
     reason: str  # why it is left out; empty if it may be an input
     categories: tuple[str, ...] = ()  # the different texts of a category, if they are few
+    limits: tuple[str, ...] = ()  # lowest and highest plausible number of a known attribute, in the unit
 
 
 def label_candidates(table: pd.DataFrame, taken: set[str]) -> list[str]:
@@ -65,29 +68,37 @@ def subject_and_scan(table: pd.DataFrame, used: tuple[str, ...], within: tuple[s
     return subject, scans[0] if scans else ""
 
 
-def judge(table: pd.DataFrame, name: str, label: str, ids: set[str]) -> Judged:
-    """Say what a column seems to be, and why it should not be an input, if so."""
+def judge(table: pd.DataFrame, name: str, label: str, ids: set[str], numerals: Numerals | None = None) -> Judged:
+    """Say what a column seems to be, and why it should not be an input, if so; ``numerals`` are the table's."""
     cells = table[name]
     text = cells[~is_missing(cells)]
     odd = {cell for cell in text if cell.lower() in _UNKNOWN}
-    numbers = None
-    with suppress(DataError):
-        numbers = to_number(text[~text.isin(odd)], "")
+    numbers, strange = None, list[str]()
+    if seem_numbers(text[~text.isin(odd)]):
+        meant = text[~text.isin(odd)]
+        wrong = [not is_number((bound(cell) or (cell,))[0]) for cell in meant]
+        strange = list(dict.fromkeys(meant[wrong]))
+        with suppress(DataError):
+            numbers, _ = with_bounds(meant[[not each for each in wrong]], "", numerals)
     codes: set[str] = set()
     if numbers is not None and (numbers >= 0).mean() > 0.5:
         codes = {cell for cell in _CODES if (text == cell).any() and not (numbers[~text.isin(_CODES)] < 0).any()}
         numbers = numbers[~text[numbers.index].isin(codes)]
     kind = "category" if numbers is None or numbers.empty else "number"
     observed = numbers if kind == "number" and numbers is not None else text[~text.isin(odd)]
+    unit, limits = _unit(name), tuple[str, ...]()
     if kind == "number":
+        unit, limits, usual = _attribute(name, observed, unit)
         values = f"{observed.nunique()} values, {observed.min():g} to {observed.max():g}" if len(observed) else "none"
     else:
         values = f"{observed.nunique()} values: " + ", ".join(map(str, list(observed.value_counts().index)[:5]))
-    gaps = len(cells) - len(observed)
+    gaps = len(cells) - len(observed) - sum(text.isin(strange))
     values += f"; {gaps} of {len(cells)} missing" if gaps else ""
+    if kind == "number":
+        values += usual + (f"; correct what is no number: {', '.join(map(repr, strange[:5]))}" if strange else "")
     few = tuple(sorted(set(observed))) if kind == "category" and observed.nunique() <= 12 else ()
     reason = _reason(name, observed, kind, table[label] if label else None, len(cells), ids)
-    return Judged(name, kind, _unit(name), tuple(sorted(odd | codes)), values.replace("\n", " "), reason, few)
+    return Judged(name, kind, unit, tuple(sorted(odd | codes)), values.replace("\n", " "), reason, few, limits)
 
 
 def is_group(table: pd.DataFrame, name: str) -> bool:
@@ -136,6 +147,26 @@ def _tells_the_label(values: pd.Series, labels: pd.Series, kind: str) -> bool:
         return any(max(area, 1 - area) > 0.98 for area in areas)
     right = pd.crosstab(values, labels).max(axis=1).sum() / len(values)
     return bool(right > 0.98 and values.nunique() <= len(values) / 3)
+
+
+def _attribute(name: str, numbers: pd.Series, unit: str) -> tuple[str, tuple[str, ...], str]:
+    """Unit and limits of an attribute that is known by the column's name, as far as its numbers fit; and what is odd.
+
+    The unit is the one that the name says, else the first of the attribute's in which all numbers are plausible.
+    """
+    known = recognise(name)
+    if known is None or known.attribute.categories or known.logged or numbers.empty:
+        return unit, (), ""
+    attribute = known.attribute
+    if attribute.guessed and not known.unit:  # its numbers may be logarithms
+        return unit, (), ""
+    factors = {known.unit: known.factor} if known.unit else dict(attribute.units) or {"": 1.0}
+    for likely, factor in factors.items():
+        limits = tuple(f"{limit / factor:.4g}" for limit in (attribute.low, attribute.high))
+        if numbers.between(float(limits[0]), float(limits[1])).all():
+            return likely, limits, ""
+    usual = f"{attribute.low / known.factor:.4g} to {attribute.high / known.factor:.4g}"
+    return unit, (), f"; {attribute.name} is usually {usual} {known.unit or attribute.unit}".rstrip()
 
 
 def _is_sex(values: set[str]) -> bool:

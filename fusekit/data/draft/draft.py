@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from fusekit.data.clinical.numbers import Numerals
 from fusekit.data.clinical.tables import is_missing, read_table
 from fusekit.data.draft.columns import LABEL, Judged, is_group, judge, label_candidates, subject_and_scan
 from fusekit.data.draft.pattern import Guess, guess, within
@@ -28,7 +29,7 @@ class Found:
 
     images: dict[str, list[str]] = field(default_factory=dict)  # NIfTI, DICOM series, picture -> images
     masks: list[str] = field(default_factory=list)  # images that are masks or segmentations by their names
-    tables: list[str] = field(default_factory=list)  # CSV and TSV files
+    tables: list[str] = field(default_factory=list)  # text and workbooks
     archives: list[str] = field(default_factory=list)  # have to be unpacked to be used
 
     @property
@@ -54,6 +55,7 @@ class Draft:
     label_values: dict[str, int]  # value of the label -> rows, the most frequent first
     columns: tuple[Judged, ...]  # every other column
     groups: tuple[str, ...]  # columns that describe scans
+    sheet: str = ""  # of the table, if it was named
     first: str = ""  # what the first image is, in a line; empty if it could not be read
     ct: bool = False  # whether it seems to be CT
 
@@ -69,16 +71,19 @@ def look(folder: Path) -> Found:
     return Found(images, masks, [*map(found.shown, found.tables)], [*map(found.shown, found.archives)])
 
 
-def draft(folder: Path, table: Path | None = None) -> Draft:
-    """Look at a folder of images at any depth, and a table (None: the only one in it); several tables are refused."""
+def draft(folder: Path, table: Path | None = None, sheet: str = "") -> Draft:
+    """Look at a folder of images at any depth, and a table (None: the only one in it); several tables are refused.
+
+    ``sheet`` names the table's sheet if it is a workbook with several.
+    """
     found = look(folder)
     if not table and not found.tables:
-        raise DataError(f"{folder} holds no table (.csv or .tsv); name it with --table. Excel: Save as, CSV UTF-8.")
+        raise DataError(f"{folder} holds no table ({', '.join(files.TABLES)}); name it with --table.")
     if not table and len(found.tables) > 1:
         tables = f"{len(found.tables)} tables; name the one with the label by --table: {first_ten(found.tables)}."
         raise OptionError(f"{folder} holds {tables}")
     path = table or folder / found.tables[0]
-    cells = read_table(path)
+    cells = read_table(path, sheet=sheet)
     if cells.empty:
         raise DataError(f"{path}: the table has a header and no rows.")
     if not found.images:
@@ -91,11 +96,13 @@ def draft(folder: Path, table: Path | None = None) -> Draft:
     labels = [name for name in label_candidates(cells, ids) if _one_each(cells, subject, name)]
     label = labels[0] if labels else ""
     values = cells[label][~is_missing(cells[label])] if label else pd.Series(dtype=str)
+    numerals = Numerals(cells)
     first, ct = _first(folder, found.images[found.kind][0])
     inside = path.resolve().is_relative_to(folder.resolve())
     return Draft(
         folder=folder,
         table=path.resolve().relative_to(folder.resolve()).as_posix() if inside else str(path.absolute()),
+        sheet=sheet,
         found=found,
         rows=len(cells),
         images=way,
@@ -105,7 +112,7 @@ def draft(folder: Path, table: Path | None = None) -> Draft:
         label=label,
         other_labels=tuple(name for name in labels[1:] if LABEL.search(name)),
         label_values={str(value): int(count) for value, count in values.value_counts().items()},
-        columns=tuple(judge(cells, str(name), label, ids) for name in cells.columns if name != label),
+        columns=tuple(judge(cells, str(name), label, ids, numerals) for name in cells.columns if name != label),
         groups=tuple(str(name) for name in cells.columns if name != label and is_group(cells, str(name))),
         first=first,
         ct=ct,

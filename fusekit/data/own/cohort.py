@@ -1,20 +1,20 @@
 """From a description of people's own data to a cohort: joined by id, checked as a whole, everything wrong at once."""
 
 from collections.abc import Iterable
-from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
 
+from fusekit.data.clinical.tables import refuse_errors
 from fusekit.data.cohort import Cohort, Column, Finding
-from fusekit.data.own.columns import classes_of, codes, group, note_gaps, typed
+from fusekit.data.own.columns import classes_of, note_gaps, typed
 from fusekit.data.own.description import Named, OwnData, columns_of
+from fusekit.data.own.groups import codes, group
 from fusekit.data.own.ids import named_images, scan_ids
 from fusekit.data.own.images import Matches, match_images, open_series
-from fusekit.data.own.join import Reading
+from fusekit.data.own.join import Reading, note_joined, note_similar
 from fusekit.data.own.masks import match_masks, note_absent
-from fusekit.data.own.places import alike
 from fusekit.data.own.problems import note
 from fusekit.errors import DataError, first_ten
 from fusekit.progress import Progress
@@ -40,16 +40,16 @@ class _Reader(Reading):
         """Whether rows are subjects, whose images are counted."""
         return isinstance(self.own.images, Named)
 
-    @cached_property
-    def subjects(self) -> pd.Series:
-        return self.joined.cells(self.own.subject)
-
     def read(self) -> Read:
         own, joined, problems = self.own, self.joined, self.problems
         with problems.gather():
             joined.require(own.named())
         if own.label not in joined.homes or own.subject not in joined.homes:
             problems.refuse()
+        for name in dict.fromkeys((own.subject, *([own.scan] if own.scan else []), *own.groups)):
+            if name in joined.homes:
+                with problems.gather():
+                    refuse_errors(joined.homes[name].cells[name], str(joined.homes[name].path))
         rows = self._with_subject()
         labels = self._labels(rows)
         found = self._images(labels.index)
@@ -69,7 +69,7 @@ class _Reader(Reading):
         for name in own.groups:
             written = joined.cells(name)
             numeric = name in clinical and clinical[name].dtype == float and not codes(written)
-            values = clinical[name] if numeric else group(written)
+            values = clinical[name] if numeric else group(written, self.findings, joined.homes[name].numerals)
             scans[name] = values.loc[lines]
             if values.dtype != float:
                 note_gaps(written.loc[kept], missing.get(name, ()), self.findings)
@@ -94,7 +94,11 @@ class _Reader(Reading):
         values = clinical.loc[lines].set_axis(index)
         there = (len(rows) if found.count is None else found.count, self._lost(rows, rows[:0]))
         cohort = Cohort(scans, values, columns, tuple(own.classes), tuple(groups), tuple(self.findings), there)
-        cells = pd.concat([joined.spread(part.cells, part, kept) for part in joined.parts], axis=1).fillna("")
+        cells = (
+            pd.concat([joined.spread(part.cells, part, kept) for part in joined.parts], axis=1)
+            .fillna("")
+            .astype(object)
+        )
         return Read(cohort, cells.loc[lines].set_axis(index))
 
     def _with_subject(self) -> pd.Index:
@@ -123,13 +127,16 @@ class _Reader(Reading):
             return Matches()  # the missing column is reported already
         wanted = own.series
         if isinstance(own.images, Named):
-            found = named_images(self, joined.cells(own.images.column).loc[rows])
+            of_subject = own.images.column == own.subject
+            found = named_images(self, (self.subjects if of_subject else joined.cells(own.images.column)).loc[rows])
         else:
             found = match_images(joined, own.images, self.folder, rows, own.blanks)
             if wanted is not None:
                 open_series(found, joined, columns_of(own.images)[0], self.folder, wanted, self.findings)
                 used = {part for images in found.images.values() for part in (images[0].path, images[0].path.parent)}
                 found.unused = [self.files.shown(path) for path in self.files.images if path not in used]
+            note_joined(found.joined, self.findings)
+            note_similar(found.similar, "the images' names", self.findings)
         self.problems.add_some(found.wrong, f"{joined.path}: {len(found.wrong)} images in all cannot be taken.")
         return found
 
@@ -192,16 +199,6 @@ class _Reader(Reading):
                 f"{self.joined.path}, column {self.own.label!r}: {len(two)} subjects have two labels: "
                 f"{first_ten(two)}. A subject needs one label, since whole subjects are held out."
             )
-        spellings = pd.Series(sorted(set(subjects)), dtype=object)
-        groups = [list(same) for _, same in spellings.groupby(spellings.map(alike)) if len(same) > 1]
-        note(
-            self.findings,
-            "similar-subjects",
-            "subjects whose names differ only in case, blanks, signs or leading zeros",
-            (" and ".join(map(repr, same)) for same in groups),
-            severity="warning",
-            advice="If they are one person, write the name in one way: else the person may be trained on and tested.",
-        )
 
     def _leave_out(self, code: str, message: str, gone: pd.Index, left: pd.Index, along: int | None) -> None:
         """Note rows that are left out, as scans or as subjects with ``along`` so many scans."""

@@ -1,14 +1,16 @@
 """Cells of people's own tables as labels, numbers and categories, as far as it is known what they are."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping
-from contextlib import suppress
 
 import numpy as np
 import pandas as pd
 
-from fusekit.data.clinical.tables import MISSING, is_missing, to_number
-from fusekit.data.cohort import Column, Finding, holds_codes
+from fusekit.data.clinical.censoring import UNDETECTED, flag_of
+from fusekit.data.clinical.numbers import seem_numbers, with_bounds
+from fusekit.data.clinical.tables import MISSING, refuse_errors
+from fusekit.data.cohort import Column, Finding
 from fusekit.data.own.attributes import CODES, NOTHING, Known
 from fusekit.data.own.description import OwnColumn
 from fusekit.data.own.join import Joined
@@ -20,12 +22,8 @@ from fusekit.errors import DataError, first_ten
 MANY = 30
 #: A column of viral loads without a unit whose numbers all stay below this holds logarithms.
 MOST_LOGARITHM = 12.0
-_UNDETECTED = frozenset({"undetectable", "undetected", "not detected", "negative", "neg", "tnd", "below detection"})
-_BOUND = re.compile(r"([<>\u2264\u2265])\s*=?\s*(.+)")
 _PLAIN = re.compile(r"[-+]?[0-9]+(\.[0-9]+|,[0-9]{1,2})?", re.ASCII)
 _DASHES = frozenset({"-", "--", "/"})
-#: As people do not write numbers: as such, different codes could become one.
-_CODE = re.compile(r"[+-]?0\d.*|\d+[eE]\d+|\d{16,}")
 
 
 def classes_of(
@@ -77,16 +75,22 @@ def typed(
     known = declared.attribute
     written = joined.needed(part, rows)[declared.name]
     cells = _without_gaps(written, declared, blanks, findings)
+    refuse_errors(cells, str(part.path))
     kind = known.attribute.column("").kind if known else declared.kind
     numbers = beyond = None
     if kind != "category":
-        undetected = _UNDETECTED if known and known.attribute.log else frozenset[str]()
+        undetected = UNDETECTED if known and known.attribute.log else frozenset[str]()
         try:
-            numbers, beyond = _numbers(cells, str(part.path), undetected)
-        except DataError:
+            numbers, beyond = with_bounds(cells, str(part.path), part.numerals, undetected)
+        except DataError as error:
             if kind:
                 raise
-            texts = cells[cells != ""].unique()
+            if seem_numbers(cells):
+                raise DataError(
+                    f"{error} Most cells of the column are numbers; if it is a category all the same, say "
+                    'kind = "category", and if the cell means a missing value, list it in missing.'
+                ) from None
+            texts = list(dict.fromkeys(filter(None, cells)))
             if len(texts) > MANY:
                 raise DataError(
                     f"{where}: {len(texts)} different texts, such as {first_ten(map(repr, texts[:3]))}. If they are "
@@ -97,8 +101,10 @@ def typed(
         if known is None:
             note_gaps(written[~written.isin(declared.categories)], declared.missing, findings, blanks)
         column = Column(declared.name, "category", categories=declared.categories, source=source)
-        values = joined.spread(_categories(cells, declared, where), part, rows).astype(object)
-        return [(known.attribute.column(source) if known else column, values.where(values.notna(), None))]
+        values = joined.spread(_categories(cells, declared, where), part, rows)
+        if part is not joined.parts[0]:
+            values = values.where(values.notna(), None)
+        return [(known.attribute.column(source) if known else column, values)]
     if known is not None:
         column = known.attribute.column(source)
         numbers = _converted(numbers, cells, known, where, findings)
@@ -110,23 +116,8 @@ def typed(
             _refuse_outside(numbers, cells, low, high, unit, where, advice)
     read = [(column, numbers)]
     if (known and known.attribute.log) or (np.abs(beyond) == 1).any():
-        flag = "-1 below the assay's range, 1 above, 0 within"
-        censored = Column(f"{column.name} censored", unit=flag, low=-1, high=1, source=source)
-        read.append((censored, pd.Series(beyond, cells.index)))
-    return [(each, joined.spread(values, part, rows).astype(float)) for each, values in read]
-
-
-def codes(cells: pd.Series) -> bool:
-    """Whether cells are names, whatever they look like: the column's name says so, or one (``01``, ``1e3``) does."""
-    return holds_codes(str(cells.name)) or bool(cells.str.fullmatch(_CODE).any())
-
-
-def group(cells: pd.Series) -> pd.Series:
-    """A column that describes scans: numbers if all its cells are and many differ, else text; None where missing."""
-    with suppress(DataError):
-        if not codes(cells) and (numbers := to_number(cells, "")).nunique() > 10:
-            return numbers
-    return cells.astype(object).where(~is_missing(cells), None)
+        read.append((flag_of(column), pd.Series(beyond, cells.index)))
+    return [(each, joined.spread(values, part, rows)) for each, values in read]
 
 
 def note_gaps(
@@ -134,12 +125,12 @@ def note_gaps(
 ) -> None:
     """Note which texts of a column count as missing by the default list, and not by what is declared."""
     assumed = blanks - {"", *(text.lower() for text in declared)}
-    counts = cells[cells.str.lower().isin(assumed)].value_counts()
+    counts = Counter(cell for cell in cells if cell.lower() in assumed)
     note(
         findings,
         "missing-text",
         "texts in columns of text that count as missing by default",
-        [f"column {cells.name!r}: {text!r} in {count} rows" for text, count in counts.items()],
+        [f"column {cells.name!r}: {text!r} in {count} rows" for text, count in counts.most_common()],
         advice="If one is a category, list it in the column's categories; else list it in missing.",
     )
 
@@ -168,28 +159,17 @@ def _without_gaps(cells: pd.Series, declared: OwnColumn, blanks: frozenset[str],
         missing |= NOTHING | (frozenset() if attribute.categories else _DASHES)
     codes = {number for text in declared.missing if (number := _number(text)) is not None}
     known = {float(code) for code in CODES} - codes if attribute else set()
-    kept, listed = [], []
-    for line, cell in cells.items():
+    kept, listed = cells.tolist(), []
+    for position, cell in enumerate(kept):
         number = _number(cell) if codes or known else None
-        gap = number in codes or number in known or (cell.lower() in missing and cell not in declared.categories)
-        kept.append("" if gap else cell)
+        if number in codes or number in known or (cell.lower() in missing and cell not in declared.categories):
+            kept[position] = ""
         if number in known:
-            listed.append(f"line {line}, column {cells.name!r}: {cell}")
+            listed.append(f"line {cells.index[position]}, column {cells.name!r}: {cell}")
     note(findings, "missing-code", "cells read as codes of a missing value", listed)
-    return pd.Series(kept, cells.index, name=cells.name, dtype=object)
-
-
-def _numbers(cells: pd.Series, source: str, undetected: frozenset[str]) -> tuple[pd.Series, np.ndarray]:
-    """Numbers, and -1, 0 or 1 for those below, within or above the assay's range; NaN where missing."""
-    text, signs = list(cells), [0] * len(cells)
-    for place, cell in enumerate(text):
-        if cell.lower() in undetected:
-            text[place], signs[place] = "0", -1
-        elif bound := _BOUND.fullmatch(cell):
-            text[place], signs[place] = bound[2], -1 if bound[1] in "<\u2264" else 1
-    bounds = pd.Series(text, cells.index, name=cells.name, dtype=object) if any(signs) else cells
-    numbers = to_number(bounds, source)
-    return numbers, np.where(numbers.isna(), np.nan, signs)
+    without = pd.Series(kept, cells.index, name=cells.name, dtype=object)
+    without.attrs = cells.attrs  # which name the cell
+    return without
 
 
 def _converted(numbers: pd.Series, cells: pd.Series, known: Known, where: str, findings: list[Finding]) -> pd.Series:
@@ -233,15 +213,15 @@ def _categories(cells: pd.Series, declared: OwnColumn, where: str) -> pd.Series:
     """One of the categories per cell, None where missing; another text is refused."""
     attribute = declared.attribute.attribute if declared.attribute else None
     known = attribute.categories if attribute else declared.categories
-    observed = cells[cells != ""]
-    values = observed.map(lambda cell: attribute.category(cell, declared.name)) if attribute else observed
-    unknown = observed[~values.isin(known)] if known else observed[:0]
-    if len(unknown):
+    values = [attribute.category(cell, declared.name) if attribute and cell else cell or None for cell in cells]
+    strange = [bool(cell) and value not in known for cell, value in zip(cells, values, strict=True)] if known else []
+    if any(strange):
+        unknown = cells[strange]
         listed = first_ten(f"{cell!r} (line {line})" for line, cell in unknown.drop_duplicates().items())
         hint = attribute.advice if attribute else nearest(str(unknown.iloc[0]), known)
         names = f" {', '.join(known)}" if attribute else ""
         raise DataError(f"{where}: {len(unknown)} cells are none of the categories{names}: {listed}; {hint}")
-    return values.reindex(cells.index).astype(object)
+    return pd.Series(values, cells.index, dtype=object)
 
 
 def _number(text: str) -> float | None:

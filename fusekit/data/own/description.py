@@ -46,6 +46,7 @@ class Further:
     to: tuple[str, ...]
     columns: tuple[str, ...]  # empty: all
     optional: bool  # whether a row may be without a partner there; its cells are then empty
+    sheet: str = ""  # of the file, if it is a workbook with several
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +57,7 @@ class OwnData:
     folder: Path
     title: str
     table: str
+    sheet: str = ""  # of the table, if it is a workbook with several
     images: Place
     masks: Place | None
     subject: str
@@ -71,6 +73,7 @@ class OwnData:
     metrics: tuple[str, ...]
     preset: Preset
     series: Wanted | None = None  # None: the headers of DICOM files are not looked at
+    join_alike: bool = False  # whether ids that only their spelling tells apart are one (``fusekit.data.identity``)
     without_subject: bool = False  # whether rows without a subject are left out rather than refused
     blanks: frozenset[str] = MISSING  # cells that hold no path and no value, in lower case
     advice: str = ""  # what to do about labels of no class

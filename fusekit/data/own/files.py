@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fusekit.data.clinical.workbook import SUFFIXES
 from fusekit.data.images.dicom.files import is_dicom
 from fusekit.data.images.itk import ITK_SUFFIXES
 from fusekit.data.images.pictures import PICTURE_SUFFIXES
@@ -13,7 +14,8 @@ from fusekit.data.own.places import is_archive
 from fusekit.errors import DataError
 
 _VOLUMES = (".nii", ".nii.gz", ".hdr", ".mgz", *ITK_SUFFIXES)
-_TABLES = (".csv", ".tsv")
+#: Endings of tables, in small letters.
+TABLES = (".csv", ".tsv", *SUFFIXES)
 #: Never DICOM, whatever is inside: not looked into.
 _OTHER = re.compile(r".*\.(txt|json|xml|md|pdf|xlsx?|toml|log|html|img|(img|hdr)\.gz)", re.DOTALL)
 _MASK_WORD = re.compile(r"masks?|segs?\d*|segmentations?|rois?|lesions?|contours?", re.IGNORECASE)
@@ -25,7 +27,7 @@ class Files:
     """Files below a folder, in the order of their names."""
 
     folder: Path
-    tables: list[Path] = field(default_factory=list)  # .csv and .tsv
+    tables: list[Path] = field(default_factory=list)  # text and workbooks
     volumes: list[Path] = field(default_factory=list)  # files of volumes that are no masks
     series: dict[Path, list[Path]] = field(default_factory=dict)  # folders with DICOM files -> those files
     pictures: list[Path] = field(default_factory=list)  # 2-D files that are no masks
@@ -51,7 +53,7 @@ def look(folder: Path) -> Files:
     for here, folders, names in os.walk(folder, onerror=_refuse):
         folders[:] = sorted(name for name in folders if not name.startswith((".", "__MACOSX")))
         for name in sorted(names):
-            if not name.startswith("."):
+            if not name.startswith((".", "~$")):  # the second are of a workbook that is open
                 _sort_in(found, Path(here, name))
     return found
 
@@ -76,7 +78,7 @@ def is_picture(path: Path) -> bool:
 
 def _sort_in(found: Files, path: Path) -> None:
     name = path.name.lower()
-    if name.endswith(_TABLES):
+    if name.endswith(TABLES):
         found.tables.append(path)
     elif name.endswith(_VOLUMES):
         (found.masks if is_mask(path, found.folder) else found.volumes).append(path)

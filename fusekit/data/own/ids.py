@@ -1,16 +1,18 @@
 """Images whose folder or file is called after an id of the table, and which id that is."""
 
 import re
+import unicodedata
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
+from fusekit.data.identity import alike
 from fusekit.data.own.description import Named, columns_of
 from fusekit.data.own.files import is_picture, stem
 from fusekit.data.own.images import Matches
-from fusekit.data.own.join import Reading
+from fusekit.data.own.join import Joined, Reading, note_joined, note_similar
 from fusekit.data.own.places import Pattern
 from fusekit.data.own.problems import note
 from fusekit.data.own.series import CHOOSE, Image, Wanted, note_unused, series_in
@@ -27,24 +29,27 @@ def named_images(reading: Reading, ids: pd.Series) -> Matches:
     """
     found, files, findings, table = Matches(), reading.files, reading.findings, reading.joined.path
     wanted = reading.own.series or Wanted()
-    lines, known = _lines(table, ids, found.wrong)
+    key = key_of(reading.joined)
+    lines, known = _lines(table, ids, found.wrong, key)
     images = [Image(path) for path in files.volumes]
     folders = list(files.series.items())
     for folder, members in reading.progress.track(folders, "looking at DICOM series", len(folders), "folders"):
         images += series_in(folder, members, wanted, findings)
     images += map(Image, files.pictures)
     own: dict[str, list[Image]] = {who: [] for who in lines}
-    strangers, unclear, contradicted = [], [], []
+    strangers, unclear, contradicted, joined = list[Image](), [], [], []
     for image in images:
-        header = known.get(image.patient.lower())
-        of = ids_in(parts_of(image.path, files.folder), known) or ([header] if header else [])
+        header = known.get(key(image.patient))
+        of = ids_in(parts_of(image.path, files.folder), known, key) or ([header] if header else [])
         shown = files.shown(image.path)
         if len(of) > 1:
             unclear.append(f"{shown}: {' or '.join(of)}")
         elif not of:
-            strangers.append(shown)
+            strangers.append(image)
         else:
             own[of[0]].append(image)
+            if reading.joined.alike and of[0] not in ids_in(parts_of(image.path, files.folder), {of[0].lower(): of[0]}):
+                joined.append((of[0], shown))
             if header and header != of[0]:
                 contradicted.append(f"{shown}: PatientID {image.patient}")
     if unclear:
@@ -57,7 +62,10 @@ def named_images(reading: Reading, ids: pd.Series) -> Matches:
         severity="warning",
         advice="Find out whose images these are before you trust any result.",
     )
-    note(findings, "image-without-row", "images that belong to no row in use, left out", strangers, dropped="scans")
+    note_joined(joined, findings)
+    unknown = map(files.shown, (image.path for image in strangers))
+    note(findings, "image-without-row", "images that belong to no row in use, left out", unknown, dropped="scans")
+    note_similar(_similar(reading, strangers, [who for who in own if not own[who]]), "an image's name", findings)
     if not any(own.values()):
         found.wrong.append(
             f"{files.folder}: no image belongs to a row of {table.name}. Its first ids are "
@@ -89,10 +97,27 @@ def named_images(reading: Reading, ids: pd.Series) -> Matches:
     return found
 
 
-def _lines(table: Path, ids: pd.Series, wrong: list[str]) -> tuple[dict[str, int], dict[str, str]]:
+def key_of(joined: Joined) -> Callable[[str], str]:
+    """What makes two ids of rows and names of files one: without capitals, or as ``join_ids`` says."""
+    return alike if joined.alike else str.lower
+
+
+def _similar(reading: Reading, images: Sequence[Image], ids: Iterable[str]) -> dict[str, str]:
+    """Ids without an image -> an image of no row, from whose name only their spelling tells them apart."""
+    known = {alike(who): who for who in ids}
+    found: dict[str, str] = {}
+    for image in images:
+        for who in ids_in(parts_of(image.path, reading.files.folder), known, alike):
+            found.setdefault(who, reading.files.shown(image.path))
+    return found
+
+
+def _lines(
+    table: Path, ids: pd.Series, wrong: list[str], key: Callable[[str], str]
+) -> tuple[dict[str, int], dict[str, str]]:
     rows: dict[str, list[tuple[int, str]]] = {}
     for line, who in ids.items():
-        rows.setdefault(who.lower(), []).append((int(str(line)), who))
+        rows.setdefault(key(who), []).append((int(str(line)), who))
     twice = [f"{same[0][1]} (lines {first_ten(line for line, _ in same)})" for same in rows.values() if len(same) > 1]
     if twice:
         wrong.append(
@@ -123,7 +148,7 @@ def scan_ids(reading: Reading, images: list[Image], lines: pd.Index, rows: pd.In
     or by their paths.
     """
     own, joined = reading.own, reading.joined
-    subjects = joined.cells(own.subject)
+    subjects = reading.subjects
     if not isinstance(own.images, Pattern) and (isinstance(own.images, Named) or not own.scan):
         counts = Counter(subjects.loc[lines])
         return [
@@ -145,25 +170,26 @@ def scan_ids(reading: Reading, images: list[Image], lines: pd.Index, rows: pd.In
     return list(ids)
 
 
-def ids_in(parts: Sequence[str], ids: Mapping[str, str]) -> list[str]:
-    """Find the ids (lower case -> as the table writes it) that a path's parts name; several where any may be meant.
+def ids_in(parts: Sequence[str], ids: Mapping[str, str], key: Callable[[str], str] = str.lower) -> list[str]:
+    """Find the ids (by their ``key`` -> as the table writes it) that a path's parts name; several if any may be meant.
 
     A folder or file called exactly as an id counts first, the topmost one (``7/2/slice.dcm`` is of patient 7). Else the
     deepest name that holds an id between other words: at its beginning (``7_2.png`` is of patient 7), or anywhere.
     ``P1`` is not found in ``P12``, nor in ``P1-2`` if that is an id too.
     """
     for part in parts:
-        if part.lower() in ids:
-            return [ids[part.lower()]]
-    return next(filter(None, (_between_words(part.lower(), ids) for part in reversed(parts))), [])
+        if key(part) in ids:
+            return [ids[key(part)]]
+    return next(filter(None, (_between_words(part, ids, key) for part in reversed(parts))), [])
 
 
-def _between_words(part: str, ids: Mapping[str, str]) -> list[str]:
+def _between_words(part: str, ids: Mapping[str, str], key: Callable[[str], str]) -> list[str]:
+    part = part.lower() if key is str.lower else unicodedata.normalize("NFKC", part)  # no letter without its accent
     words = list(re.finditer(r"[^\W_]+", part))[:_MOST_WORDS]
     pairs = [(first.start(), last.end()) for i, first in enumerate(words) for last in words[i:]]
-    spans = [(start, end) for start, end in pairs if part[start:end] in ids]
+    spans = [(start, end) for start, end in pairs if key(part[start:end]) in ids]
     at_start = [span for span in spans if span[0] == words[0].start()]
     if at_start:
         spans = [max(at_start, key=lambda span: span[1])]
     outer = [s for s in spans if not any(s != o and o[0] <= s[0] and s[1] <= o[1] for o in spans)]
-    return sorted({ids[part[start:end]] for start, end in outer})
+    return sorted({ids[key(part[start:end])] for start, end in outer})

@@ -8,6 +8,7 @@ import pandas as pd
 
 from fusekit.data.clinical.tables import MISSING
 from fusekit.data.cohort import Finding
+from fusekit.data.identity import alike
 from fusekit.data.own.join import Joined
 from fusekit.data.own.places import NotThere, Pattern, confined, spelt_otherwise
 from fusekit.data.own.series import Image, Wanted, of_folder, refuse_unfit
@@ -22,6 +23,8 @@ class Matches:
     absent: dict[int, str] = field(default_factory=dict)  # what was looked for, or that the cell is empty
     lost: dict[int, str] = field(default_factory=dict)  # which file is named and not there
     wrong: list[str] = field(default_factory=list)  # sentences about cells that name what cannot be taken
+    joined: list[tuple[str, str]] = field(default_factory=list)  # ids of rows and of their images, spelt otherwise
+    similar: dict[str, str] = field(default_factory=dict)  # likewise, but not joined
     unused: list[str] = field(default_factory=list)  # images that no row names, relative to the folder
     count: int | None = None  # of all images, used or not, where images and not rows are counted
 
@@ -91,12 +94,21 @@ def _by_pattern(joined: Joined, pattern: Pattern, folder: Path, lines: pd.Index)
             _take(joined, found, line, pattern.columns[0], fitting[0], folder)
     unused = [candidate for candidate in candidates if candidate not in taken]
     ids = {candidate: known for candidate in unused if (known := pattern.ids(candidate)) is not None}
-    found.unused = list(ids)
     near = spelt_otherwise(map(_shown, asked.values()), map(_shown, ids.values()))
+    same: dict[str, list[str]] = {}
+    for candidate, known in ids.items():
+        same.setdefault(alike(_shown(known)), []).append(candidate)
     for line, wanted in asked.items():
         text = _shown(wanted)
+        if joined.alike and len(only := same.get(alike(text), [])) == 1:
+            _take(joined, found, line, pattern.columns[0], only[0], folder)
+            taken.add(only[0])
+            found.joined.append((text, near[text]))
+            continue
         hint = f": {text!r} in the table, {near[text]!r} among the images, the same?" if text in near else ""
         found.absent[line] = f"{text} (line {line}){hint}"
+    found.unused = [candidate for candidate in ids if candidate not in taken]
+    found.similar = {text: other for text, other in near.items() if (text, other) not in found.joined}
     return found
 
 
@@ -142,12 +154,11 @@ def _hints(folder: Path, cells: set[str]) -> dict[str, str]:
 def _no_name(joined: Joined, columns: Sequence[str], values: Sequence[str], line: int) -> str:
     """Say why a cell cannot fill a brace of a pattern."""
     for column, value in zip(columns, values, strict=True):
-        where = f"{joined.where(line, column)}: {value!r}"
         if value in ("", ".", ".."):
-            return f"{where} names no image."
+            return f"{joined.where(line, column)}: {value!r} names no image."
         if {*value} & {"/", "\\", "\0"}:
             instead = f'Name the column of paths instead: images = {{column = "{column}"}}.'
-            return f"{where} is a path, and a brace holds a name. {instead}"
+            return f"{joined.where(line, column)}: {value!r} is a path, and a brace holds a name. {instead}"
     return ""
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 from fusekit.data.cohort import Finding
 from fusekit.data.own.description import Named, columns_of
 from fusekit.data.own.files import Files, is_picture, stem
-from fusekit.data.own.ids import ids_in, parts_of, unclear_ids
+from fusekit.data.own.ids import ids_in, key_of, parts_of, unclear_ids
 from fusekit.data.own.images import match_images
 from fusekit.data.own.join import Joined, Reading
 from fusekit.data.own.problems import note
@@ -70,11 +70,12 @@ def note_absent(scans: pd.DataFrame, classes: Sequence[str], findings: list[Find
 
 def named_masks(joined: Joined, ids: pd.Series, files: Files, findings: list[Finding]) -> dict[int, list[Path]]:
     """Find the masks, by line, that are called after each row's id; refuse one that could be of several ids."""
-    known = {who.lower(): who for who in ids}
+    key = key_of(joined)
+    known = {key(who): who for who in ids}
     own: dict[str, list[Path]] = {}
     unclear = []
     for path in files.masks:
-        of = ids_in(parts_of(path, files.folder), known)
+        of = ids_in(parts_of(path, files.folder), known, key)
         if len(of) > 1:
             unclear.append(f"{files.shown(path)}: {' or '.join(of)}")
         elif of:
@@ -83,7 +84,7 @@ def named_masks(joined: Joined, ids: pd.Series, files: Files, findings: list[Fin
         raise DataError(unclear_ids("masks", unclear, joined.path))
     drawings = map(files.shown, files.drawings)
     note(findings, "picture-of-mask", "pictures of masks, not used: a picture is one slice and needs none", drawings)
-    return {int(str(line)): own.get(known[who.lower()], []) for line, who in ids.items()}
+    return {int(str(line)): own.get(known[key(who)], []) for line, who in ids.items()}
 
 
 def mask_of(image: Path, masks: list[Path], folder: Path) -> Path | None:

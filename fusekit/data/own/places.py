@@ -8,8 +8,10 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
+from fusekit.data.identity import alike
 from fusekit.errors import DataError
 from fusekit.extension.registry import suggest
 
@@ -81,6 +83,13 @@ class Pattern:
         """The columns in its braces, in order; one may come twice."""
         return tuple(name.strip() for name in re.findall(r"\{([^{}]*)\}", self.text))
 
+    @cached_property
+    def _words(self) -> list[bool]:
+        """Whether the value of each brace begins and ends with a word of the path: nothing joins on to it."""
+        plain = ["/" + self._plain[0], *self._plain[1:-1], self._plain[-1] + "/"]  # as if the path ended in slashes
+        pairs = pairwise(plain)
+        return [not (before[-1:] or "x").isalnum() and not (after[:1] or "x").isalnum() for before, after in pairs]
+
     def candidates(self, folder: Path) -> Candidates:
         """Every path below the folder that some row could have, relative to it."""
         parts = re.sub(r"\{[^{}]*\}", "\0", self.text).replace("[", "[[]").split("/")
@@ -92,11 +101,7 @@ class Pattern:
         """The candidates that a row's values (one per column in braces) fit."""
         pairs = list(zip(self._plain, [*values, ""], strict=True))
         fixed = "".join(re.sub(r"\*\*/|[*?]", "\0", plain) + value for plain, value in pairs).split("\0")
-        free = [
-            value
-            for value, before, after in zip(values, self._plain[:-1], self._plain[1:], strict=True)
-            if before.endswith(("*", "?")) and after.startswith(("*", "?"))
-        ]
+        free = [value for value, word in zip(values, self._words, strict=True) if word]
         found = candidates.some(fixed[0], fixed[-1], free)
         if not found or len(fixed) == 1:  # of thousands of rows, few need an expression
             return [path for path in found if path == fixed[0]]
@@ -160,12 +165,6 @@ def confined(folder: Path, relative: str) -> Path:
     if path == folder:
         raise DataError(f"{relative!r} is the data folder itself.")
     return path
-
-
-def alike(text: str) -> str:
-    """What is left of an id without case, blanks, hyphens, underscores and leading zeros: for suggestions only."""
-    plain = re.sub(r"[\s_\-]+", "", text.casefold())
-    return re.sub(r"(?<!\d)0+(?=\d)", "", plain)
 
 
 def spelt_otherwise(wanted: Iterable[str], known: Iterable[str]) -> dict[str, str]:

@@ -58,7 +58,8 @@ class OwnTask(Task):
         return self._leaks.get(column)
 
     def describe(self) -> dict[str, Any]:
-        """Also what the values of each class were, and which DICOM series was asked for."""
+        """Also what the values of each class were, which DICOM series was asked for, and whether ids were joined."""
         values = {name: list(values) for name, values in self.own.classes.items()}
         series = {"series": self.own.series.as_json()} if self.own.series else {}
-        return {**super().describe(), "values": values, **series}
+        joined = {"join_ids": "alike"} if self.own.join_alike else {}
+        return {**super().describe(), "values": values, **series, **joined}

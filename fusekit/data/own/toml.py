@@ -26,8 +26,8 @@ MORE = ("accuracy", "balanced-accuracy", "macro-auc")
 
 
 _ENTRIES = """
-    title data table images masks series choose subject scan label classes positive leave_out columns groups subgroups
-    tables rows_without_image rows_without_subject metrics slices training
+    title data table sheet join_ids images masks series choose subject scan label classes positive leave_out columns
+    groups subgroups tables rows_without_image rows_without_subject metrics slices training
 """.split()  # noqa: SIM905 (words read better than quoted ones)
 
 
@@ -52,6 +52,8 @@ class _Reader(Keys):
             "folder": folder,
             "title": self.text(entries, "title") or self.path.stem,
             "table": self.text(entries, "table", needed=True),
+            "sheet": self.text(entries, "sheet"),
+            "join_alike": self.choice(entries, "join_ids", ("exact", "alike")) == "alike",
             "images": self.place(entries, "images", needed=True),
             "masks": self.place(entries, "masks"),
             "subject": self.text(entries, "subject", needed=True),
@@ -186,14 +188,14 @@ class _Reader(Keys):
     def further(self, entries: dict[str, Any]) -> Iterable[Further]:
         for number, table in enumerate(self.tables(entries, "tables"), 1):
             at = (f"tables[{number}]",)
-            self.known(table, ["file", "key", "to", "columns", "rows_without_match"], at)
+            self.known(table, ["file", "sheet", "key", "to", "columns", "rows_without_match"], at)
             key = self.texts(table, "key", at)
             to = self.texts(table, "to", at) or key
             if not key or len(to) != len(key):
                 self.wrong(at, 'takes key = "column", and to = "column" if the main table calls it otherwise.')
             optional = self.choice(table, "rows_without_match", ("refuse", "empty"), at) == "empty"
             file, columns = self.text(table, "file", at, needed=True), self.texts(table, "columns", at)
-            yield Further(file, key, to, columns, optional)
+            yield Further(file, key, to, columns, optional, self.text(table, "sheet", at))
 
     def metrics(self, entries: dict[str, Any], classes: int) -> tuple[str, ...]:
         names = self.texts(entries, "metrics")

@@ -12,6 +12,7 @@ import pandas as pd
 from fusekit.audit import audit_images, audit_tables, refuse
 from fusekit.bundle.bundle import Bundle
 from fusekit.data import ClinicalEncoding, Cohort, Finding, SliceStore, Task, build_store
+from fusekit.data.clinical.censoring import flagged
 from fusekit.data.clinical.column import EncodedColumn
 from fusekit.data.store.cache import cache_folder
 from fusekit.errors import DataError
@@ -59,7 +60,8 @@ def read_external(
         findings += _same_cohort(bundle, {"clinical": "clinical values"}, tables)
     here = {column.name: column for column in cohort.columns}
     present = values.drop(columns=list(absent))
-    read = replace(cohort, clinical=present, columns=tuple(here[str(name)] for name in present))
+    wanted = {column.name: column.column for column in (bundle.encoding.columns if bundle.encoding else ())}
+    read = replace(cohort, clinical=present, columns=tuple(here.get(str(name), wanted[str(name)]) for name in present))
     findings += audit_tables(read, None, task)
     refuse(findings, config.allow, *_WORDS)
     store = build_store(cohort.scans, bundle.slices, bundle.image_size, cache_folder("slices"), progress)
@@ -94,7 +96,11 @@ def match_columns(
     here = {column.name: column for column in cohort.columns}
     parts, absent, units = dict[str, pd.Series](), list[EncodedColumn](), list[str]()
     for column in columns:
-        own = here.get(column.name)
+        own, of = here.get(column.name), flagged(column.name, here)
+        if own is None and of is not None:  # this cohort has no value beyond the assay's range
+            within = cohort.clinical[of].notna()
+            parts[column.name] = pd.Series(0.0, within.index).where(within)
+            continue
         if own is None:
             absent.append(column)
             empty, kind = (np.nan, float) if column.is_number else (None, object)

@@ -41,13 +41,6 @@ def canonical(code: str) -> str | None:
     return f"m{months:02}" if months else "bl"
 
 
-def parse_days(cells: pd.Series) -> pd.Series:
-    """Text as ``YYYY-MM-DD`` or ``M/D/YYYY``, with or without a time -> days (datetime64); NaT where it is neither."""
-    cells = cells.str.replace(r"[ T]\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?$", "", regex=True)
-    iso = pd.to_datetime(cells, format="%Y-%m-%d", errors="coerce")
-    return iso.fillna(pd.to_datetime(cells, format="%m/%d/%Y", errors="coerce"))
-
-
 def nearest(day: date | None, days: pd.Series) -> tuple[int, int] | None:
     """Position and distance in days of the nearest of some days, the first of equally near ones.
 

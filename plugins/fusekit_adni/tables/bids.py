@@ -8,13 +8,14 @@ from pathlib import Path
 import pandas as pd
 
 from fusekit.data import Column, Finding, read_table
+from fusekit.data.clinical.dates import to_days
 from fusekit.data.own.problems import note
 from fusekit.errors import DataError
 from fusekit_adni.download.bids import ptid, visit_of
 from fusekit_adni.download.images import Download
 from fusekit_adni.labels.diagnosis import AD, CN, MCI
 from fusekit_adni.labels.leaks import reason_to_leave_out
-from fusekit_adni.labels.visits import match, parse_days
+from fusekit_adni.labels.visits import match
 from fusekit_adni.tables.columns import Clinical
 from fusekit_adni.tables.measurements import take, with_censoring
 from fusekit_adni.tables.study import MISSING_TEXT, Numbers, StudyTable, Values, numbers
@@ -80,10 +81,12 @@ def _read(paths: list[Path], key: str, findings: list[Finding]) -> StudyTable | 
         rows["sex"] = rows["sex"].str.lower().map(_SEX).fillna("")
     if "examination_date" in rows:
         text = rows["examination_date"]
-        rows["day"] = parse_days(text)
-        odd = rows["day"].isna() & (text != "")
-        message = "dates of sessions that are neither YYYY-MM-DD nor M/D/YYYY"
-        note(findings, "odd-date", message, rows.loc[odd, "where"] + ": " + text[odd])
+        read = to_days(text, why="as ADNI writes dates")
+        rows["day"] = read.days
+        odd = rows.loc[read.unread, "where"] + ": " + text[read.unread]
+        note(findings, "odd-date", "dates of sessions that cannot be read", odd)
+        said = [f"*_sessions.tsv: {read.said}"] if read.said else []
+        note(findings, "date-order", "dates of sessions may be read in two ways", said)
     return StudyTable(key.removesuffix("_id") + "s", paths[0], rows)
 
 

@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 
 from fusekit.data import Column, Finding, read_table
+from fusekit.data.clinical.dates import to_days
 from fusekit.data.clinical.tables import read_header
 from fusekit.data.own.problems import note
 from fusekit.errors import DataError
-from fusekit_adni.labels.visits import SCREENING, canonical, parse_days
+from fusekit_adni.labels.visits import SCREENING, canonical
 
 #: ``[PREFIX_]NAME[_MM_DD_YY][_DDMonYYYY][ (1)].csv[.gz]``. Some tables have the date of their revision in the second
 #: form too; a single date of that form is that of the export. A browser numbers what it downloads again.
@@ -42,7 +43,7 @@ UNKNOWN = MISSING_TEXT | {"-1", "-4"}
 Values = tuple[Column, pd.Series]
 
 _LAB_CODE = re.compile(r"[A-Z]{2,4}\d{1,3}")  # e.g. SCC09: specimen clotted
-_BOUND = re.compile(r"([<>])\s*(\d+\.?\d*|[A-Z]+)?")
+_BOUND = re.compile(r"([<>\u2264\u2265])\s*=?\s*(\d+\.?\d*|[A-Z]+)?")
 
 
 @dataclass(frozen=True)
@@ -154,10 +155,13 @@ def read_study_table(
     days = _first_column(rows, ("EXAMDATE", "DRAWDATE", "APTESTDT", "DRWDTE", "VISDATE"))
     if days is None:
         return StudyTable(name, path, rows)
-    rows = rows.assign(day=parse_days(days))
-    odd = days[rows["day"].isna() & ~days.str.lower().isin(UNKNOWN)]
+    read = to_days(days, rows, "as ADNI writes dates")
+    rows = rows.assign(day=read.days)
+    odd = days[read.unread & ~days.str.lower().isin(UNKNOWN)]
     items = [f"{path.name}, line {line}: {text!r}" for line, text in odd.items()]
-    note(findings, "odd-date", f"dates of {name} that are neither YYYY-MM-DD nor M/D/YYYY", items)
+    note(findings, "odd-date", f"dates of {name} that cannot be read", items)
+    if read.said:
+        note(findings, "date-order", f"dates of {name} may be read in two ways", (f"{path.name}: {read.said}",))
     return StudyTable(name, path, rows)
 
 
@@ -194,7 +198,7 @@ def numbers(cells: pd.Series, *, log_scale: bool = False) -> Numbers:
         text = cells.iloc[position]
         bound = _BOUND.fullmatch(text.upper())
         if bound or text.upper() == "ND":
-            censored[position] = 1.0 if text.startswith(">") else -1.0
+            censored[position] = 1.0 if text[0] in ">\u2265" else -1.0
             if bound and bound[2] and bound[2][0].isdigit():
                 amounts[position] = float(bound[2])
         elif not _LAB_CODE.fullmatch(text):

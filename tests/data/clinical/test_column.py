@@ -115,7 +115,7 @@ def test_text_becomes_typed_values() -> None:
     parsed = number.parse(cells, "t.csv")
     np.testing.assert_array_equal(parsed, [0.5, *[np.nan] * 7, 3, 2.5, 0.1])
     assert category.parse(pd.Series([" Male ", "NA", None], dtype=object), "t.csv").tolist() == ["Male", None, None]
-    with pytest.raises(DataError, match=r"t\.csv, line 4, column 'ABETA': '<80' is no number"):
+    with pytest.raises(DataError, match=r"t\.csv, line 4, column 'ABETA': '<80' lies beyond"):
         number.parse(pd.Series(["1", "<80"], index=pd.Index([2, 4], name="line"), name="ABETA"), "t.csv")
 
 

@@ -134,7 +134,7 @@ def test_new_patients_come_as_text_or_values() -> None:
         ({"AGE": None}, r"new\.csv: column missing: 'AGE' \(renamed to 'age'\?\)"),
         ({"SEX": "Q"}, r"new\.csv, line 2, column 'SEX': the model knows no category 'Q'; known: F, M"),
         ({"AGE": "840"}, r"new\.csv, line 2, column 'AGE': 840 years is outside 45 to 106\.667 years"),
-        ({"TAU": "<80"}, r"new\.csv, line 2, column 'TAU': '<80' is no number"),
+        ({"TAU": "<80"}, r"new\.csv, line 2, column 'TAU': '<80' lies beyond"),
     ],
 )
 def test_what_the_model_was_not_made_for_is_refused(change: dict[str, Any], message: str) -> None:

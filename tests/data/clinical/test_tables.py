@@ -2,13 +2,12 @@ import csv
 import io
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fusekit.data.clinical.tables import is_missing, read_table, require_columns, to_number
+from fusekit.data.clinical.tables import is_missing, read_table, require_columns
 from fusekit.errors import DataError
 
 
@@ -140,36 +139,3 @@ def test_any_bytes_give_a_table_or_a_data_error(tmp_path: Path, content: bytes) 
 def test_missing_codes_in_any_case() -> None:
     cells = pd.Series(["", " ", "NA", "n/a", "NaN", ".", "0", "-4", "none"])
     assert is_missing(cells).tolist() == [True] * 6 + [False] * 3
-
-
-def test_numbers_and_gaps() -> None:
-    numbers = to_number(pd.Series(["1", " -2.5 ", "+.5", "1e3", "NA", ""], name="x"), "t.csv")
-    np.testing.assert_array_equal(numbers, [1, -2.5, 0.5, 1000, np.nan, np.nan])
-    assert to_number(pd.Series(["", "."], name="x"), "t.csv").isna().all()
-    twice = pd.Series(["1", "", "2"], index=["a", "a", "b"], name="x")  # rows may be indexed by subject
-    np.testing.assert_array_equal(to_number(twice, "t.csv"), [1, np.nan, 2])
-    assert to_number(pd.Series([], name="x", dtype=str), "t.csv").dtype == np.float64
-
-
-@pytest.mark.parametrize(
-    ("cells", "expected"),
-    [(["0,5", "12,75"], [0.5, 12.75]), (["1,234", "1,5", "3"], [1.234, 1.5, 3.0]), (["0,123"], [0.123])],
-)
-def test_a_comma_that_can_only_be_decimal_is_read(cells: list[str], expected: list[float]) -> None:
-    assert to_number(pd.Series(cells), "t.csv").tolist() == expected
-
-
-@pytest.mark.parametrize(
-    "cells", [["1,234"], ["1,5", "2.5"], ["1,234,567"], ["0,5", "1,2,3"], ["<80"], ["inf"], ["1e999"], ["1_0"], ["٣"]]
-)
-def test_what_is_no_number_is_named(cells: list[str]) -> None:
-    column = pd.Series(cells, index=pd.RangeIndex(7, 7 + len(cells), name="line"), name="TAU")
-    with pytest.raises(DataError, match=r"t\.csv, line \d+, column 'TAU': '.*' is no number"):
-        to_number(column, "t.csv")
-    with pytest.raises(DataError, match=r"the mapping, row \d+, column 'TAU'"):
-        to_number(column.rename_axis(None), "the mapping")
-
-
-@given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1))
-def test_every_float_survives_its_text(values: list[float]) -> None:
-    assert to_number(pd.Series([repr(value) for value in values]), "t.csv").tolist() == values

@@ -10,7 +10,7 @@ import pytest
 
 from fusekit.data.clinical.tables import read_table
 from fusekit.data.cohort import Column, Finding
-from fusekit.data.own.columns import classes_of, decides, group, typed
+from fusekit.data.own.columns import classes_of, decides, typed
 from fusekit.data.own.description import OwnColumn
 from fusekit.data.own.join import Joined, Part
 from fusekit.errors import DataError
@@ -112,25 +112,6 @@ def test_free_text_is_no_category_unless_somebody_says_so(tmp_path: Path) -> Non
     with pytest.raises(DataError, match=r"40 different texts, such as 'text 0', 'text 1', 'text 2'"):
         read(table, OwnColumn("note"), table.lines)
     assert read(table, OwnColumn("note", "category"), table.lines)[0].kind == "category"
-
-
-def test_groups_are_numbers_where_they_measure_and_text_where_they_name() -> None:
-    assert group(labels(*map(str, range(20)))).tolist() == list(range(20))
-    assert group(labels("1", "2", "", "1")).tolist() == ["1", "2", None, "1"]
-
-
-@pytest.mark.parametrize(
-    ("name", "codes"),
-    [
-        ("ward no", ["01", "1", *map(str, range(2, 13))]),
-        ("room", [f"{n:02}" for n in range(1, 13)]),
-        ("room", [f"1e{n}" for n in range(12)]),
-        ("room", [f"900719925474099{n}" for n in range(12)]),
-        ("Site", [str(n) for n in range(1, 13)]),
-    ],
-)
-def test_codes_that_look_like_numbers_stay_as_they_are_written(name: str, codes: list[str]) -> None:
-    assert group(labels(*codes).rename(name)).tolist() == codes
 
 
 def test_a_column_decides_the_label_if_values_and_classes_go_together_one_to_one() -> None:

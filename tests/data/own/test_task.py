@@ -97,11 +97,17 @@ def test_one_subject_with_two_labels_is_named_with_the_lines(tmp_path: Path) -> 
         scan(tmp_path, table=TABLE.replace("s2;0", "s2;1"))
 
 
-def test_ids_differing_in_spelling_are_two_subjects_and_a_warning(tmp_path: Path) -> None:
-    cohort = scan(tmp_path, table=TABLE.replace("p1;s2", "P01;s2"))
+def test_ids_differing_in_spelling_are_two_subjects_unless_the_description_joins_them(tmp_path: Path) -> None:
+    table = TABLE.replace("p1;s2", "P01;s2")
+    cohort = scan(tmp_path, table=table)
     assert cohort.scans["subject"].tolist() == ["p3", "p1", "P01", "p2"]
-    warning = next(finding for finding in cohort.findings if finding.code == "similar-subjects")
-    assert (warning.severity, warning.items) == ("warning", ("'P01' and 'p1'",))
+    assert "ids-joined" not in {finding.code for finding in cohort.findings}
+    task = make(tmp_path, 'join_ids = "alike"\n' + TOML, table)
+    joined = task.scan(tmp_path, Quiet())
+    assert joined.scans["subject"].tolist() == ["p3", "p1", "p1", "p2"]
+    assert {finding.code: finding.items for finding in joined.findings}["ids-joined"] == ("'p1' and 'P01'",)
+    assert task.describe()["join_ids"] == "alike"
+    assert "join_ids" not in make(tmp_path, table=table).describe()
 
 
 def test_leading_zeros_are_kept_and_never_bridged(tmp_path: Path) -> None:

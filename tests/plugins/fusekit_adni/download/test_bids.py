@@ -125,7 +125,7 @@ def test_every_oddity_of_a_bids_tree_row_by_row(tmp_path: Path) -> None:
     bids.sessions(sub, "ses-M006 2006-09-01 72.5 CN 800 n/a n/a", "ses-other 2006-09-11 72.6 CN 810 n/a n/a")
     unplaced = [bids.t1(sub, "other"), bids.t1(bids.person("sub-ADNI009S0043"), "extra")]
     bids.t1("sub-ADNI009S0044")
-    bids.sessions("sub-ADNI009S0044", "ses-M000 14.03.2006 74.0 CN high n/a n/a")
+    bids.sessions("sub-ADNI009S0044", "ses-M000 14.III.2006 74.0 CN high n/a n/a")
     bids.t1(bids.person("sub-ADNI009S0045"))
     bids.person("sub-ADNI009S0045", sex="F")
     bids.sessions("sub-ADNI009S0045", "ses-M000 2006-03-15 75.5 AD n/a n/a n/a")
@@ -165,12 +165,13 @@ def test_every_oddity_of_a_bids_tree_row_by_row(tmp_path: Path) -> None:
     assert len(notes.pop("scan-without-biospecimen")) == 5
     at = tmp_path / "bids/sub-ADNI009S0035"
     assert notes == {
+        "date-order": ["*_sessions.tsv: no number above 12 shows the order; read as M/D/YYYY, as ADNI writes dates"],
         "empty-leaf": [str(at / "ses-M012"), str(at / "ses-M024")],
         "not-a-subject": [str(path) for path in stray],
         "archive-not-opened": [str(tmp_path / "bids/sourcedata.zip")],
         "row-without-subject": [f"participants.tsv, line {len(bids.people) + 1}"],
         "repeated-row": [f"participants.tsv, line {len(bids.people)}"],
-        "odd-date": ["sub-ADNI009S0044_sessions.tsv, line 2: 14.03.2006"],
+        "odd-date": ["sub-ADNI009S0044_sessions.tsv, line 2: 14.III.2006"],
         "odd-text": ["sub-ADNI009S0044_sessions.tsv, line 2, column 'adni_abeta': 'high'"],
         "screening-diagnosis": ["009_S_0038", "009_S_0039", "009_S_0041"],
         "no-visit": [str(path) for path in unplaced],
@@ -375,6 +376,9 @@ def _tree(tmp_path: Path) -> tuple[Trees, list[tuple[object, ...]], dict[str, li
     )
     notes = {
         "duplicate-scan": sorted(map(str, left)),
+        "date-order": [
+            "ADNIMERGE_12Feb2024.csv: no number above 12 shows the order; read as M/D/YYYY, as ADNI writes dates"
+        ],
         "empty-leaf": [str(trees.root / "caps/subjects/sub-ADNI009S0038/ses-M000")],
         "not-a-subject": [str(path) for path in strange],
         "link-outside": [str(link)],

@@ -447,6 +447,9 @@ def test_every_oddity_of_a_nifti_download_row_by_row(tmp_path: Path) -> None:
         "link-outside": [str(outside)],
         "empty-leaf": [str(empty.parent)],
         "listed-without-image": ["I9999"],
+        "date-order": [
+            "ADNIMERGE_12Feb2024.csv: no number above 12 shows the order; read as M/D/YYYY, as ADNI writes dates"
+        ],
         "far-visit": [f"{far}: 100 days"],
         "visit-contradicted": [f"{contradicted}: bl"],
         "other-diagnosis": ["009_S_0039_bl_I1039", "009_S_0043_bl_I1043"],
@@ -543,6 +546,9 @@ def test_every_oddity_of_a_dicom_download_row_by_row(tmp_path: Path) -> None:
         "archive-not-opened": [str(empty[1] / "slices.zip")],
         "link-outside": [str(series / "4.dcm")],
         "no-visit": [str(beyond)],
+        "date-order": [
+            "ADNIMERGE_12Feb2024.csv: no number above 12 shows the order; read as M/D/YYYY, as ADNI writes dates"
+        ],
         "far-visit": [f"{tmp_path}/ADNI/009_S_0040/MP-RAGE/2006-11-26_14_39_56.0/S541: 95 days"],
         "other-diagnosis": ["009_S_0038_bl_I1038"],
         "older-table": [str(tmp_path / "tables/2024/ADNIMERGE_01Jan2020.csv")],

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fusekit_adni.labels.visits import FAR_DAYS, LIMIT_DAYS, canonical, match, nearest, parse_days
+from fusekit_adni.labels.visits import FAR_DAYS, LIMIT_DAYS, canonical, match, nearest
 
 DAY = date(2008, 7, 31)
 
@@ -31,13 +31,6 @@ DAY = date(2008, 7, 31)
 )
 def test_codes_of_every_phase(code: str, expected: str | None) -> None:
     assert canonical(code) == expected
-
-
-def test_days_in_both_ways_of_writing_them() -> None:
-    cells = pd.Series(["2008-07-31", "7/31/2008", "07/31/2008", "31.07.2008", "", "2008-13-01", "-4"])
-    days = parse_days(cells)
-    assert list(days[:3]) == [pd.Timestamp(DAY)] * 3
-    assert days[3:].isna().all()
 
 
 def _days(*offsets: int | None) -> pd.Series:

@@ -307,3 +307,33 @@ def test_a_contradiction_names_the_columns_it_was_read_from() -> None:
     table = _table([(5, "bl", "CN"), (5, "bl", "AD")])
     with pytest.raises(DataError, match="read from the columns DXCHANGE, DXCURREN"):
         refuse_conflicts(table, table.rows, "diagnosis", ("DXCHANGE", "DXCURREN"))
+
+
+def _exams(tmp_path: Path, days: list[str]) -> tuple[StudyTable, dict[str, tuple[str, ...]]]:
+    rows = "".join(f"{rid},bl,{day}\n" for rid, day in enumerate(days, 1))
+    findings: list[Finding] = []
+    table = read_study_table(
+        "ADNIMERGE", _write(tmp_path, "ADNIMERGE.csv", f"RID,VISCODE,EXAMDATE\n{rows}"), (), findings
+    )
+    assert table is not None
+    return table, {finding.code: finding.items for finding in findings}
+
+
+def test_dates_of_twelve_people_are_read_in_the_order_that_their_column_shows(tmp_path: Path) -> None:
+    days = [f"{10 + rid}/03/2006" for rid in range(12)]  # from the 10th to the 21st of March
+    table, found = _exams(tmp_path, days)
+    assert [f"{day:%Y-%m-%d}" for day in table.rows["day"]] == [f"2006-03-{10 + rid}" for rid in range(12)]
+    assert found == {}
+
+
+def test_dates_that_show_no_order_are_read_as_adni_writes_them_and_it_is_said(tmp_path: Path) -> None:
+    table, found = _exams(tmp_path, ["10/03/2006", "11/3/2006"])
+    assert [f"{day:%Y-%m-%d}" for day in table.rows["day"]] == ["2006-10-03", "2006-11-03"]
+    said = "ADNIMERGE.csv: no number above 12 shows the order; read as M/D/YYYY, as ADNI writes dates"
+    assert found == {"date-order": (said,)}
+
+
+def test_bounds_with_every_sign(tmp_path: Path) -> None:
+    read = numbers(_cells("<80", "<= 80", "\u226480", ">=1700", "\u22651700", "120"))
+    assert read.amounts.tolist() == [80, 80, 80, 1700, 1700, 120]
+    assert read.censored.tolist() == [-1, -1, -1, 1, 1, 0]
