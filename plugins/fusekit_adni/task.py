@@ -14,6 +14,7 @@ from fusekit.data.synthetic import COMPARED, quick
 from fusekit.errors import DataError, OptionError
 from fusekit.extension.registry import suggest
 from fusekit.progress import Progress
+from fusekit_adni.descriptions import described, with_field_strength
 from fusekit_adni.download.images import Download
 from fusekit_adni.download.layouts import find_download
 from fusekit_adni.labels.diagnosis import diagnoses
@@ -21,7 +22,7 @@ from fusekit_adni.labels.leaks import reason_to_leave_out
 from fusekit_adni.published import AD
 from fusekit_adni.scans import (
     dated,
-    described,
+    listed_images,
     note_left_aside,
     one_per_visit,
     refuse_two_labels,
@@ -123,11 +124,14 @@ class AdniTask(Task):
 
         tables = [*study, *own.tables]
         download = dated(download, [*own.tables, *study])
-        scans = one_per_visit(with_visits(download, tables, findings), download, tables, findings)
+        listed = listed_images(download, findings)
+        scans = with_visits(download, tables, listed, findings)
+        scans = one_per_visit(scans, download, tables, listed, findings)
         scans = self._labelled(described(scans, tables), known, findings)
         if scans.empty:
             raise DataError(f"{folder}: no scan has a visit with a diagnosis of {' or '.join(self.classes)}.")
         refuse_two_labels(scans, self.classes)
+        scans = with_field_strength(scans, listed, findings)
 
         clinical = read_clinical(scans, adnimerge, paths, findings, rules=self.clinical)
         if own.tables and not (self.clinical or clinical.columns):

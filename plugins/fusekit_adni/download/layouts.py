@@ -8,7 +8,7 @@ from typing import Literal
 from fusekit.errors import DataError
 from fusekit.progress import Progress, Quiet
 from fusekit_adni.download import bids, loni
-from fusekit_adni.download.images import Download, Layout
+from fusekit_adni.download.images import Download, Image, Layout
 from fusekit_adni.download.tree import Tree
 
 _QUIET = Quiet()
@@ -99,6 +99,7 @@ def _read(name: Layout, tree: Tree, survey: _Survey, progress: Progress) -> Down
     for subject in progress.track(subjects, "looking for images", len(subjects), "subjects") if subjects else ():
         _READERS[name](subject, tree, found)
     found.images.sort(key=lambda image: (image.subject, str(image.acquired), image.visit or "", image.number))
+    found = _once(found)
     if name != "loni":
         # A CAPS tree is made from a BIDS tree, which holds the tables.
         clinica = [*survey.subjects["bids"], *survey.subjects["caps"]]
@@ -107,6 +108,16 @@ def _read(name: Layout, tree: Tree, survey: _Survey, progress: Progress) -> Down
         found.sessions.extend(path for path, sessions in files if path.name == sessions)
         found.strangers[:0] = survey.strangers
     return replace(found, outside=list(tree.outside), archives=list(tree.archives))
+
+
+def _once(found: Download) -> Download:
+    """Keep the first of an image that lies there again, as in two archives that were unpacked beside each other."""
+    first: dict[tuple[object, ...], Image] = {}
+    for image in found.images:
+        first.setdefault((image.subject, image.description, image.acquired, image.image_id), image)
+    kept = {image.path for image in first.values()}
+    copies = [image.path for image in found.images if image.path not in kept]
+    return replace(found, images=list(first.values()), copies=copies)
 
 
 def _count(download: Download, survey: _Survey, folder: Path) -> str:

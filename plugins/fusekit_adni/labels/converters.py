@@ -14,13 +14,9 @@ from fusekit.data import Finding
 from fusekit.data.own.problems import note
 from fusekit.errors import OptionError
 from fusekit_adni.labels.diagnosis import AD, CN, MCI
-from fusekit_adni.labels.visits import LIMIT_DAYS
+from fusekit_adni.labels.visits import LIMIT_DAYS, MONTH
 
 STABLE, PROGRESSIVE = "stable", "progressive"
-
-#: Days of a month, on average.
-MONTH = 365.25 / 12
-
 
 #: Code and message of every reason to leave subjects out, in the order in which they are listed.
 _LEFT_OUT = {

@@ -8,6 +8,8 @@ import pandas as pd
 
 #: A table row further away than this is another visit; a match further away than ``FAR_DAYS`` is reported.
 LIMIT_DAYS, FAR_DAYS = 180, 90
+#: Days of a month, on average.
+MONTH = 365.25 / 12
 
 #: Visits weeks before baseline. They count as baseline, but a row of the baseline visit itself says more.
 SCREENING = frozenset({"sc", "scmri", "v01", "v02"})

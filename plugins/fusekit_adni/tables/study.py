@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 
 from fusekit.data import Column, Finding, read_table
-from fusekit.data.clinical.tables import read_header
+from fusekit.data.clinical.tables import read_header, require_columns
 from fusekit.data.own.problems import note
 from fusekit.errors import DataError
-from fusekit_adni.labels.visits import SCREENING, canonical, parse_days
+from fusekit_adni.labels.visits import MONTH, SCREENING, canonical, parse_days
 
 #: ``[PREFIX_]NAME[_MM_DD_YY][_DDMonYYYY][ (1)].csv[.gz]``. Some tables have the date of their revision in the second
 #: form too; a single date of that form is that of the export. A browser numbers what it downloads again.
@@ -79,6 +79,23 @@ def exam_days(tables: Iterable[StudyTable]) -> pd.Series:
     return exams(tables).drop_duplicates(["rid", "visit"]).set_index(["rid", "visit"])["day"]
 
 
+def codes(tables: Iterable[StudyTable]) -> tuple[dict[tuple[int, str], str], set[int]]:
+    """The visit that a phase's own code (VISCODE, in lower case) is, by (rid, code); and subjects of earlier phases.
+
+    The first table counts. The subjects are those who came before ADNI4, whose codes begin with ``4_``.
+    """
+    known: dict[tuple[int, str], str] = {}
+    before: set[int] = set()
+    for table in tables:
+        if "VISCODE" in table.rows:
+            own = table.rows["VISCODE"].str.strip().str.lower()
+            before.update(table.rows.loc[table.rows["visit"].notna() & ~own.str.startswith("4_"), "rid"])
+            for rid, code, visit in zip(table.rows["rid"], own, table.rows["visit"], strict=True):
+                if code and isinstance(visit, str):
+                    known.setdefault((rid, code), visit)
+    return known, before
+
+
 def find_table(name: str, paths: list[Path], also: tuple[str, ...] = ()) -> tuple[Path | None, list[Path]]:
     """The newest file of a table by its name without prefix and dates (``also``: other names), and the older files.
 
@@ -136,34 +153,54 @@ def read_study_table(
     if path is None:
         return None
     note(findings, "older-table", f"older exports of {name}, not used: {path} is the newest", older)
-    rows = read_table(path, required=("RID", *required))
-    rid = pd.to_numeric(rows["RID"].str.extract(r"^(\d+)(?:\.0*)?$")[0])
+    rows = read_table(path, required=required)
+    rid = _rids(rows, path)
     lines = [f"{path.name}, line {line}" for line in rows.index[rid.isna()]]
     note(findings, "row-without-subject", f"rows of {name} without a number in RID", lines)
     rows, rid = rows[rid.notna()], rid.dropna()
     _refuse_two_people(path, rows, rid)
-    codes = _first_column(rows, ("VISCODE2", "VISCODE", "Visit_Code"))
+    visits = _first_column(rows, ("VISCODE2", "VISCODE", "Visit_Code"))
     rows = rows.assign(
         rid=rid.astype(int),
-        visit=None if codes is None else codes.map(canonical).astype(object),
-        screening=codes is not None and codes.str.lower().isin(SCREENING),
+        visit=None if visits is None else visits.map(canonical).astype(object),
+        screening=visits is not None and visits.str.lower().isin(SCREENING),
     )
-    if codes is not None:  # of ADNI4, without VISCODE2: who came in an earlier phase had the first visit then
-        later = codes.str.strip().str.startswith("4_")
+    later = pd.Series(False, index=rows.index)
+    if visits is not None:  # of ADNI4, without VISCODE2: who came in an earlier phase had the first visit then
+        later = visits.str.strip().str.startswith("4_")
         rows = rows.assign(visit=rows["visit"].mask(later & rid.isin(rid[~later & rows["visit"].notna()]), None))
     days = _first_column(rows, ("EXAMDATE", "DRAWDATE", "APTESTDT", "DRWDTE", "VISDATE"))
     if days is None:
         return StudyTable(name, path, rows)
     rows = rows.assign(day=parse_days(days))
+    if later.any():
+        rows = rows.assign(visit=_months_by_day(rows, later))
     odd = days[rows["day"].isna() & ~days.str.lower().isin(UNKNOWN)]
     items = [f"{path.name}, line {line}: {text!r}" for line, text in odd.items()]
     note(findings, "odd-date", f"dates of {name} that are neither YYYY-MM-DD nor M/D/YYYY", items)
     return StudyTable(name, path, rows)
 
 
+def _rids(rows: pd.DataFrame, path: Path) -> pd.Series:
+    """Roster ids: RID, or the digits that end PTID or, in tables of the new platform, subject_id; NaN without one."""
+    people = [rows[name].str.extract(r"^\d{3}_S_(\d{4,})$")[0] for name in ("PTID", "subject_id") if name in rows]
+    if not people or "RID" in rows:
+        require_columns(rows, ("RID",), str(path))
+        people = [rows["RID"].str.extract(r"^(\d+)(?:\.0*)?$")[0], *people]
+    return pd.to_numeric(reduce(lambda column, other: column.fillna(other), people))
+
+
+def _months_by_day(rows: pd.DataFrame, later: pd.Series) -> pd.Series:
+    """Visits with those of ADNI4 filled in that have no code from the first baseline: months from there by the days."""
+    start = rows.loc[rows["visit"] == "bl"].groupby("rid")["day"].min()
+    months = ((rows["day"] - rows["rid"].map(start)).dt.days / MONTH).round()
+    found = later & rows["visit"].isna() & (months > 0)
+    return rows["visit"].mask(found, months.map("m{:02.0f}".format))
+
+
 def _refuse_two_people(path: Path, rows: pd.DataFrame, rid: pd.Series) -> None:
     """Refuse a row whose PTID is another subject's than its RID, as pasted rows have."""
-    if "PTID" not in rows:
+    if not {"PTID", "RID"} <= set(rows):
         return
     tail = pd.to_numeric(rows["PTID"].str.extract(r"^\d{3}_S_(\d{4,})$")[0])
     other = tail.notna() & (tail != rid)

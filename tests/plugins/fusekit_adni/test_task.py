@@ -224,7 +224,8 @@ def test_dxsum_alone_is_enough_under_either_name(tree: Path) -> None:
     (tree / "ADNIMERGE_12Feb2024.csv").unlink()
     cohort = _scan(tree)
     assert _labels(cohort) == BOTH
-    assert cohort.groups == ("visit", "image_id", "acquired", "diagnosis_date")
+    assert cohort.groups == ("visit", "image_id", "acquired", "diagnosis_date", "site")
+    assert set(cohort.scans["site"]) == {"002"}  # no table says it: the subjects' own digits
     path = tree / "DXSUM_PDXCONV_ADNIALL_12Feb2024.csv"
     other = tree / "DXSUM_03Mar2025.csv"
     other.write_text("RID,VISCODE,EXAMDATE,DXCURREN\n1001,bl,2008-01-01,3\n1004,bl,2008-01-01,1\n")
