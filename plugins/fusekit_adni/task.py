@@ -31,14 +31,11 @@ from fusekit_adni.scans import (
     with_visits,
     without_withdrawn,
 )
+from fusekit_adni.tables.archive import archive, note_unread
 from fusekit_adni.tables.bids import bids_diagnoses, read_bids_clinical, read_bids_tables
-from fusekit_adni.tables.columns import SOURCES, Clinical, read_clinical
-from fusekit_adni.tables.study import note_unread, read_study_table
+from fusekit_adni.tables.columns import Clinical, read_clinical
+from fusekit_adni.tables.study import read_study_table
 
-#: The table of diagnoses has had three names.
-DXSUM_NAMES = ("DXSUM_PDXCONV_ADNIALL", "DXSUM", "DXSUM_PDXCONV")
-#: Tables that are read, or named where another is read instead.
-READ = ("ADNIMERGE", *DXSUM_NAMES, "PTDEMOG", "APOERES", *(source.table for source in SOURCES))
 _GROUPS = {"CN": "Normal cognition", "MCI": "mild cognitive impairment", "AD": "Alzheimer's disease"}
 #: Names of the columns that describe a cohort's scans, where they are known.
 GROUPS = ("visit", "image_id", "acquired", "diagnosis_date", "site", "sex", "phase", "origin", "field_strength", "age")
@@ -116,8 +113,8 @@ class AdniTask(Task):
                 "subjects' folders. A BIDS tree's participants.tsv and sub-*/sub-*_sessions.tsv may replace them."
             )
         adnimerge = read_study_table("ADNIMERGE", paths, ("VISCODE", "EXAMDATE"), findings)
-        dxsum = read_study_table(DXSUM_NAMES[0], paths, (), findings, also=DXSUM_NAMES[1:])
-        note_unread(READ, paths, findings)
+        dxsum = read_study_table("DXSUM", paths, (), findings, also=archive()["DXSUM"].also)
+        note_unread(paths, findings)
         study = [table for table in (adnimerge, dxsum) if table is not None]
         # Without a BIDS tree's own tables the study tables are those that are missed.
         known = diagnoses(dxsum, adnimerge, findings) if study or not own.tables else bids_diagnoses(own, findings)

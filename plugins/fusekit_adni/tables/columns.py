@@ -12,10 +12,11 @@ import pandas as pd
 
 from fusekit.data import Column, Finding
 from fusekit.data.own.problems import note
+from fusekit_adni.tables.archive import find_table
 from fusekit_adni.tables.measurements import Source, measurements
 from fusekit_adni.tables.named import named_columns, read_column_rules
 from fusekit_adni.tables.people import genotype, people
-from fusekit_adni.tables.study import StudyTable, Values, find_table, read_study_table
+from fusekit_adni.tables.study import StudyTable, Values, read_study_table
 
 
 def _fluid(assay: str, **limits: tuple[float, float]) -> tuple[Column, ...]:

@@ -14,8 +14,9 @@ from fusekit.data.own.problems import Problems, line_of, note
 from fusekit.errors import DataError
 from fusekit.extension.registry import suggest
 from fusekit_adni.labels.leaks import reason_to_leave_out
+from fusekit_adni.tables.archive import undated
 from fusekit_adni.tables.measurements import matched, note_odd, read_numbers, with_censoring
-from fusekit_adni.tables.study import MISSING_TEXT, Numbers, StudyTable, Values, read_study_table, undated
+from fusekit_adni.tables.study import MISSING_TEXT, Numbers, StudyTable, Values, read_study_table
 
 #: What the top-level entry ``people`` may list: columns that are more than one cell of a table.
 PEOPLE = ("AGE", "PTGENDER", "PTEDUCAT", "APOE4")

@@ -1,9 +1,8 @@
-"""Study tables: found by name whatever their dates, read with this archive's codes for missing values."""
+"""Study tables, read with this archive's visit codes and its codes for missing values."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from functools import reduce
 from pathlib import Path
 
@@ -11,27 +10,11 @@ import numpy as np
 import pandas as pd
 
 from fusekit.data import Column, Finding, read_table
-from fusekit.data.clinical.tables import read_header, require_columns
+from fusekit.data.clinical.tables import require_columns
 from fusekit.data.own.problems import note
 from fusekit.errors import DataError
 from fusekit_adni.labels.visits import MONTH, SCREENING, canonical, parse_days
-
-#: ``[PREFIX_]NAME[_MM_DD_YY][_DDMonYYYY][ (1)].csv[.gz]``. Some tables have the date of their revision in the second
-#: form too; a single date of that form is that of the export. A browser numbers what it downloads again.
-_DATED = (
-    r"(?:_(?P<revised>\d{2}_\d{2}_\d{2}|\d{1,2}[A-Z][a-z]{2}\d{4}))??(?:_(?P<exported>\d{1,2}[A-Z][a-z]{2}\d{4}))?"
-    r"(?: ?\((?P<copy>\d{1,3})\))?\.csv(?:\.gz)?"
-)
-#: Tables whose names end as another's does, behind what might be a cohort's name.
-_LONGER = frozenset({"RMT_CDR", "URMC_LABDATA"})
-#: Table -> sets of columns, each of which shows that a file is that table under another name.
-_SIGNS: Mapping[str, tuple[frozenset[str], ...]] = {
-    "ADNIMERGE": (frozenset({"RID", "DX", "PTGENDER"}),),
-    "DXSUM": tuple(frozenset({"RID", column}) for column in ("DIAGNOSIS", "DXCHANGE", "DXCURREN")),
-    "APOERES": (frozenset({"RID", "APGEN1", "APGEN2"}), frozenset({"RID", "GENOTYPE"})),
-    "UPENNBIOMK_MASTER": (frozenset({"RID", "ABETA", "TAU", "PTAU"}),),
-    "BLENNOWPLASMANFL": (frozenset({"RID", "PLASMA_NFL"}),),
-}
+from fusekit_adni.tables.archive import find_table, name_of
 
 #: Codes for "no value" in tables of counts and concentrations. Not in log-scale tables, where -1 is a value.
 MISSING_TEXT = frozenset({"", "na", "n/a", "nan", ".", "unknown", "null"})
@@ -96,55 +79,6 @@ def codes(tables: Iterable[StudyTable]) -> tuple[dict[tuple[int, str], str], set
     return known, before
 
 
-def find_table(name: str, paths: list[Path], also: tuple[str, ...] = ()) -> tuple[Path | None, list[Path]]:
-    """The newest file of a table by its name without prefix and dates (``also``: other names), and the older files.
-
-    A prefix is a cohort's name (``All_Subjects_DXSUM_12Feb2026.csv``). Of equal dates the file without one counts, then
-    the last copy.
-    """
-    names = "|".join(map(re.escape, (name, *also)))
-    found = []
-    for path in paths:
-        match = re.fullmatch(f"(?P<prefix>.+_)?(?P<name>{names}){_DATED}", path.name, flags=re.IGNORECASE)
-        if match and not _is_longer(match["prefix"] or "", match["name"]):
-            dates = _day(match["exported"], "%d%b%Y"), _day(match["revised"], "%m_%d_%y")
-            found.append((*dates, match["prefix"] is None, int(match["copy"] or 0), path))
-    found.sort(key=lambda item: item[:4])
-    return (found[-1][4], [path for *_, path in found[:-1]]) if found else (None, [])
-
-
-def _is_longer(prefix: str, name: str) -> bool:
-    """Whether what looks like a prefix is the beginning of another table's name."""
-    whole, others = f"_{prefix}{name}".upper(), _LONGER - {name.upper()}
-    return any(whole.endswith(f"_{other}") for other in others)
-
-
-def note_unread(names: Iterable[str], paths: list[Path], findings: list[Finding]) -> None:
-    """Note files that look like a table of ``_SIGNS``, by their columns, and are none of the tables that are read."""
-    matched = {path for name in names for found, older in [find_table(name, paths)] for path in (found, *older)}
-    looks = []
-    for path in sorted(set(paths) - matched):
-        columns = {column.upper() for column in read_header(path)}
-        if like := next((name for name, signs in _SIGNS.items() if any(sign <= columns for sign in signs)), None):
-            looks.append(f"{path}: {like}?")
-    message = "files with the columns of a table, but not its name, that are not read; if one is it, rename it"
-    note(findings, "unread-table", message, looks, severity="warning")
-
-
-def undated(path: Path) -> str:
-    """The name of the table in a file, without dates."""
-    match = re.fullmatch(f"(?P<name>.+?){_DATED}", path.name, flags=re.IGNORECASE)
-    return match["name"] if match else path.stem
-
-
-def _day(text: str | None, pattern: str) -> datetime:
-    """A date in a file's name; the earliest one there is where it is missing or impossible."""
-    try:
-        return datetime.strptime(text or "", pattern)
-    except ValueError:
-        return datetime.min
-
-
 def read_study_table(
     name: str, paths: list[Path], required: tuple[str, ...], findings: list[Finding], also: tuple[str, ...] = ()
 ) -> StudyTable | None:
@@ -152,6 +86,7 @@ def read_study_table(
     path, older = find_table(name, paths, also)
     if path is None:
         return None
+    name = name_of(path, (name, *also))
     note(findings, "older-table", f"older exports of {name}, not used: {path} is the newest", older)
     rows = read_table(path, required=required)
     rid = _rids(rows, path)
