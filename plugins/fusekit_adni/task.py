@@ -89,14 +89,15 @@ class AdniTask(Task):
         image_effect: float = 1.0,
         table_effect: float = 1.0,
         interaction: float = 1.0,
+        era: Literal["2024", "2025"] = "2024",
     ) -> None:
-        """Write a synthetic download; see ``write_download`` for what the strengths mean."""
+        """Write a synthetic download; see ``write_download`` for what the strengths and the era mean."""
         from fusekit_adni.synthetic.download import write_download, write_followup
         from fusekit_adni.synthetic.subjects import Strengths
 
         write = write_followup if self.followed else write_download
         strengths = Strengths(image_effect, table_effect, interaction)
-        write(folder, progress, seed=seed, subjects=subjects, strengths=strengths)
+        write(folder, progress, seed=seed, subjects=subjects, strengths=strengths, era=era)
 
     def scan(self, folder: Path, progress: Progress) -> Cohort:
         """Read a download; refuse one without images, diagnoses or needed columns, and what contradicts itself."""
