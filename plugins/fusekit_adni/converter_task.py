@@ -10,6 +10,7 @@ from fusekit.errors import DataError, OptionError
 from fusekit.extension.registry import suggest
 from fusekit_adni.labels.converters import ConverterRule, judge, label_converters
 from fusekit_adni.published import CONVERTERS
+from fusekit_adni.tables.archive import get
 from fusekit_adni.task import AdniTask
 
 #: Of the study.
@@ -61,8 +62,8 @@ class MciConverterTask(AdniTask):
         column = "phase" if self.filter_on == "COLPROT" else "origin"
         if self.phases and column not in scans:
             raise DataError(
-                f"task.phases={','.join(self.phases)}: no table has a column {self.filter_on}. Add ADNIMERGE to the "
-                "folder, or leave task.phases out."
+                f"task.phases={','.join(self.phases)}: no table has a column {self.filter_on}"
+                f"{' or PHASE' if column == 'phase' else ''}. {get('diagnosis')} Or leave task.phases out."
             )
         before = len(findings)
         kept = label_converters(scans, judge(known, self.rule), self.phases, findings, column)

@@ -31,11 +31,12 @@ from fusekit_adni.scans import (
     with_visits,
     without_withdrawn,
 )
-from fusekit_adni.tables.archive import archive, note_unread
+from fusekit_adni.tables.archive import archive, get, note_unread
 from fusekit_adni.tables.bids import bids_diagnoses, read_bids_clinical, read_bids_tables
 from fusekit_adni.tables.columns import Clinical, read_clinical
 from fusekit_adni.tables.study import read_study_table
 
+_GUIDE = "All that can be read: fusekit adni-guide {}"
 _GROUPS = {"CN": "Normal cognition", "MCI": "mild cognitive impairment", "AD": "Alzheimer's disease"}
 #: Names of the columns that describe a cohort's scans, where they are known.
 GROUPS = ("visit", "image_id", "acquired", "diagnosis_date", "site", "sex", "phase", "origin", "field_strength", "age")
@@ -109,9 +110,9 @@ class AdniTask(Task):
         own = read_bids_tables(download, findings)
         if not (paths or own.tables):
             raise DataError(
-                f"{folder} holds images but no tables (.csv); the study tables belong below it too: ADNIMERGE or "
-                "DXSUM_PDXCONV_ADNIALL, and biospecimen tables such as UPENNBIOMK_MASTER, anywhere but in the "
-                "subjects' folders. A BIDS tree's participants.tsv and sub-*/sub-*_sessions.tsv may replace them."
+                f"{folder} holds images but no tables (.csv); the study tables belong below it too, anywhere but in "
+                f"the subjects' folders. {get('diagnosis')} {get('people')} A BIDS tree's participants.tsv and "
+                f"sub-*/sub-*_sessions.tsv may replace them. {_GUIDE.format(folder)}"
             )
         adnimerge = read_study_table("ADNIMERGE", paths, ("VISCODE", "EXAMDATE"), findings)
         dxsum = read_study_table("DXSUM", paths, (), findings, also=archive()["DXSUM"].also)
@@ -135,7 +136,10 @@ class AdniTask(Task):
         if own.tables and not (self.clinical or clinical.columns):
             clinical = read_bids_clinical(scans, own, findings)
         if not clinical.columns:
-            raise DataError(f"{folder} holds none of the tables that clinical columns are read from.")
+            raise DataError(
+                f"{folder} holds none of the tables that clinical columns are read from. {get('people')} "
+                f"{get('spinal')} {_GUIDE.format(folder)}"
+            )
         without = scans.loc[~scans["rid"].isin(clinical.seen), "subject"].unique()
         note(findings, "scan-without-biospecimen", "subjects with a scan but in no biospecimen table", without)
         if download.whole:

@@ -53,6 +53,11 @@ def read_lists(tables: list[Path], folders: Mapping[int, str] = MappingProxyType
     return rows.groupby(level=0, sort=False).last()  # of each column the last value that is one
 
 
+def is_list(path: Path) -> bool:
+    """Whether a table is an image list, by its columns."""
+    return _kind(path) is not None
+
+
 def _kind(path: Path) -> _Kind | None:
     header = read_header(path)
     return next((kind for kind in _KINDS if kind.image in header), None)

@@ -8,6 +8,7 @@ import pandas as pd
 from fusekit.data import Finding
 from fusekit.data.own.problems import note
 from fusekit.errors import DataError
+from fusekit_adni.tables.archive import get
 from fusekit_adni.tables.study import UNKNOWN, StudyTable, exam_days, refuse_conflicts
 
 CN, MCI, AD = "CN", "MCI", "AD"
@@ -31,7 +32,9 @@ def diagnoses(dxsum: StudyTable | None, adnimerge: StudyTable | None, findings: 
     A table without diagnoses or visits, or that contradicts itself, is refused.
     """
     if dxsum is None and adnimerge is None:
-        raise DataError("no diagnoses: neither DXSUM_PDXCONV_ADNIALL, DXSUM nor ADNIMERGE is among the tables.")
+        raise DataError(
+            f"no diagnoses: neither DXSUM_PDXCONV_ADNIALL, DXSUM nor ADNIMERGE is among the tables. {get('diagnosis')}"
+        )
     sources = []
     if dxsum is not None:
         sources.append(_by_visit(dxsum, DXSUM, findings))

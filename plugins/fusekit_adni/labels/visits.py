@@ -43,6 +43,11 @@ def canonical(code: str) -> str | None:
     return f"m{months:02}" if months else "bl"
 
 
+def months(visit: str) -> int:
+    """``bl`` -> 0, ``m06`` -> 6: months after baseline of a canonical visit."""
+    return 0 if visit == "bl" else int(visit[1:])
+
+
 def parse_days(cells: pd.Series) -> pd.Series:
     """Text as ``YYYY-MM-DD`` or ``M/D/YYYY``, with or without a time -> days (datetime64); NaT where it is neither."""
     cells = cells.str.replace(r"[ T]\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?$", "", regex=True)

@@ -1,4 +1,4 @@
-"""The archive's tables: their names, and which file is which, whatever stands before and behind the name."""
+"""The archive's tables: their names, where each is found, and which file is which, whatever its prefix and dates."""
 
 import re
 import tomllib
@@ -12,9 +12,6 @@ from fusekit.data import Finding
 from fusekit.data.clinical.tables import read_header
 from fusekit.data.own.problems import note
 
-#: Where the archive has what it has.
-IMAGES = "Search & Download > Advanced Image Search (T1-weighted MRI, as NIfTI or DICOM)"
-LISTS = "Search & Download > ARC Builder > Key_MRI; of a collection the .csv beside its images"
 #: ``[PREFIX_]NAME[_MM_DD_YY][_DDMonYYYY][ (1)].csv[.gz]``. Some tables have the date of their revision in the second
 #: form too; a single date of that form is that of the export. A browser numbers what it downloads again.
 _DATED = (
@@ -48,6 +45,43 @@ class ArchiveTable:
         return f"{named}: Search & Download > ARC Builder > {self.name}, or Study Files > {self.under}"
 
 
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Something that a task reads."""
+
+    what: str
+    tables: tuple[str, ...] = ()  # any of them; today's first
+    at: str = ""  # where the archive has it, if it is no table
+    needed: bool = False
+
+
+#: What ADNI's tasks read. Of the pieces from ``people`` on one at least is needed.
+PIECES = {
+    "images": Piece(
+        "T1-weighted MRI (MP-RAGE or IR-SPGR)",
+        at="Search & Download > Advanced Image Search, modality MRI, weighting T1, downloaded as NIfTI or DICOM",
+        needed=True,
+    ),
+    "lists": Piece(
+        "visit and field strength of each image",
+        at="Search & Download > ARC Builder > Key_MRI, or the .csv of an image collection",
+    ),
+    "diagnosis": Piece("diagnosis at each visit", ("DXSUM", "ADNIMERGE"), needed=True),
+    "people": Piece("age, sex, education", ("PTDEMOG", "ADNIMERGE")),
+    "genotype": Piece("APOE e4 alleles", ("APOERES", "ADNIMERGE")),
+    "spinal": Piece("cerebrospinal fluid", ("UPENNBIOMK_ROCHE_ELECSYS", "UPENNBIOMK_MASTER", "UPENNBIOMK9")),
+    "plasma": Piece(
+        "plasma",
+        (
+            *("UPENN_PLASMA_FUJIREBIO_QUANTERIX", "C2N_PRECIVITYAD2_PLASMA"),
+            *("BLENNOWPLASMANFL", "adni_plasma_qc_multiplex"),
+        ),
+    ),
+    "laboratory": Piece("laboratory values", ("LABDATA",)),
+}
+CLINICAL = ("people", "genotype", "spinal", "plasma", "laboratory")
+
+
 @cache
 def archive() -> dict[str, ArchiveTable]:
     """The tables that are read, or named where another is read instead, by today's name."""
@@ -60,9 +94,19 @@ def archive() -> dict[str, ArchiveTable]:
     return tables
 
 
-def where(*names: str) -> str:
-    """Where some tables are found, as a sentence's end."""
-    return "; ".join(archive()[name].where for name in names)
+def place(piece: str) -> str:
+    """Where a piece is found."""
+    wanted = PIECES[piece]
+    if not wanted.tables:
+        return wanted.at
+    first, *others = (archive()[name] for name in wanted.tables)
+    instead = f"; else {' or '.join(other.name for other in others)}, if you have it" if others else ""
+    return first.where + instead
+
+
+def get(piece: str) -> str:
+    """Where a piece is found, as a sentence of a refusal."""
+    return f"For {PIECES[piece].what} get {place(piece)}."
 
 
 def find_table(name: str, paths: list[Path], also: tuple[str, ...] = ()) -> tuple[Path | None, list[Path]]:
