@@ -27,7 +27,7 @@ class MciConverterTask(AdniTask):
         horizon_months, require_followup_months, exclude_reverters: see ``ConverterRule``.
         phases: of the study at baseline, such as ADNI2; empty keeps all.
         filter_on: whether ``phases`` are those of the baseline visit (COLPROT) or of enrolment (ORIGPROT).
-        layout, clinical: see ``AdniTask``.
+        layout, clinical, datadic: see ``AdniTask``.
     """
 
     title = "Progressive or stable mild cognitive impairment, from MRI and biospecimens at baseline"
@@ -45,8 +45,9 @@ class MciConverterTask(AdniTask):
         filter_on: Literal["COLPROT", "ORIGPROT"] = "COLPROT",
         layout: Literal["auto", "loni", "bids", "caps"] = "auto",
         clinical: Path | None = None,
+        datadic: bool = False,
     ):
-        super().__init__(visits="all", layout=layout, clinical=clinical)
+        super().__init__(visits="all", layout=layout, clinical=clinical, datadic=datadic)
         self.rule = ConverterRule(horizon_months, require_followup_months, exclude_reverters)
         self.phases = tuple(phase.strip().upper() for phase in phases)
         for phase in self.phases:

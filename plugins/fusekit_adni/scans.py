@@ -104,7 +104,7 @@ def _visits(
     people = {image.number: image.rid for image in download.images if not image.name}
     visits: dict[int, str | None] = {}
     strange: Counter[str] = Counter()
-    for number, text in listed["visit"].dropna().items():
+    for number, text in dict(listed["visit"].dropna()).items():
         code, rid = text.strip().lower(), people[number]
         visit = phase_codes.get((rid, code)) or canonical(code)
         if visit is None and not UNTIMED.fullmatch(code):

@@ -34,6 +34,8 @@ from fusekit_adni.scans import (
 from fusekit_adni.tables.archive import archive, get, note_unread
 from fusekit_adni.tables.bids import bids_diagnoses, read_bids_clinical, read_bids_tables
 from fusekit_adni.tables.columns import Clinical, read_clinical
+from fusekit_adni.tables.dictionary import read_dictionary
+from fusekit_adni.tables.named import read_column_rules
 from fusekit_adni.tables.study import read_study_table
 
 _GUIDE = "All that can be read: fusekit adni-guide {}"
@@ -49,6 +51,7 @@ class AdniTask(Task):
         visits: ``all`` keeps every visit that has a label; ``baseline`` only the first.
         layout: of the images in the folder; ``auto`` recognises it.
         clinical: a TOML file that says which columns to read; None reads the documented default.
+        datadic: whether units and texts for codes are read from DATADIC, the archive's dictionary, too.
     """
 
     template = "mni152"
@@ -63,8 +66,9 @@ class AdniTask(Task):
         visits: Literal["all", "baseline"] = "all",
         layout: Literal["auto", "loni", "bids", "caps"] = "auto",
         clinical: Path | None = None,
+        datadic: bool = False,
     ):
-        self.visits, self.layout, self.clinical = visits, layout, clinical
+        self.visits, self.layout, self.clinical, self.datadic = visits, layout, clinical, datadic
 
     @abstractmethod
     def label(self, scans: pd.DataFrame, known: pd.DataFrame, findings: list[Finding]) -> pd.DataFrame:
@@ -116,7 +120,9 @@ class AdniTask(Task):
             )
         adnimerge = read_study_table("ADNIMERGE", paths, ("VISCODE", "EXAMDATE"), findings)
         dxsum = read_study_table("DXSUM", paths, (), findings, also=archive()["DXSUM"].also)
-        note_unread(paths, findings)
+        rules = None if self.clinical is None else read_column_rules(self.clinical)
+        note_unread(paths, findings, also=[rule.table for rule in rules.columns] if rules else ())
+        dictionary = read_dictionary(paths, findings) if self.datadic else None
         study = [table for table in (adnimerge, dxsum) if table is not None]
         # Without a BIDS tree's own tables the study tables are those that are missed.
         known = diagnoses(dxsum, adnimerge, findings) if study or not own.tables else bids_diagnoses(own, findings)
@@ -132,7 +138,7 @@ class AdniTask(Task):
         refuse_two_labels(scans, self.classes)
         scans = with_field_strength(scans, listed, findings)
 
-        clinical = read_clinical(scans, adnimerge, paths, findings, rules=self.clinical)
+        clinical = read_clinical(scans, adnimerge, paths, findings, rules, dictionary)
         if own.tables and not (self.clinical or clinical.columns):
             clinical = read_bids_clinical(scans, own, findings)
         if not clinical.columns:
@@ -145,13 +151,11 @@ class AdniTask(Task):
         if download.whole:
             absent = sorted(clinical.seen - {image.rid for image in download.images})
             note(findings, "row-without-scan", "subjects (RID) in biospecimen tables but without an image", absent)
-        shown = [column for column in clinical.columns if not column.name.endswith(" censored")]
-        read_from = pd.Series([column.source.partition(".")[0] for column in shown], dtype=object).value_counts(
-            sort=False
-        )
         diagnosis = " and ".join(table.name for table in study[::-1]) or "the BIDS tree"
-        listed = ", ".join(f"{count} from {name}" for name, count in read_from.items())
-        progress.say(f"diagnosis from {diagnosis}; clinical columns: {listed}")
+        progress.say(f"diagnosis from {diagnosis}; clinical columns: {clinical.read_from}")
+        instead = ["the diagnosis from ADNIMERGE (no DXSUM)"] if dxsum is None and adnimerge is not None else []
+        if instead := [*instead, *clinical.instead]:
+            progress.say(f"tables that step in for others: {'; '.join(instead)}")
         progress.say(
             f"kept {len(scans)} scans of {scans['subject'].nunique()} subjects, one per visit, with "
             f"{len(clinical.columns)} clinical columns"
@@ -211,6 +215,7 @@ class AdniAdTask(AdniTask):
         visits: ``all`` keeps every visit that has a label; ``baseline`` only the first.
         layout: of the images in the folder; ``auto`` recognises it.
         clinical: a TOML file that says which columns to read; None reads the documented default.
+        datadic: whether units and texts for codes are read from DATADIC, the archive's dictionary, too.
     """
 
     title = "Alzheimer's disease or normal cognition, from MRI and biospecimens"
@@ -224,8 +229,9 @@ class AdniAdTask(AdniTask):
         visits: Literal["all", "baseline"] = "all",
         layout: Literal["auto", "loni", "bids", "caps"] = "auto",
         clinical: Path | None = None,
+        datadic: bool = False,
     ):
-        super().__init__(visits=visits, layout=layout, clinical=clinical)
+        super().__init__(visits=visits, layout=layout, clinical=clinical, datadic=datadic)
         self.classes = tuple(name.strip().upper() for name in classes)
         for name in self.classes:
             if name not in _GROUPS:

@@ -165,7 +165,7 @@ def _images(rng: np.random.Generator, people: pd.DataFrame, era: str = "2024") -
                 )
 
 
-def _listed(person: dict[str, Any], number: int, visit: str, day: date, description: str, era: str) -> tuple[str, ...]:
+def _listed(person: dict[Any, Any], number: int, visit: str, day: date, description: str, era: str) -> tuple[str, ...]:
     """The line of an image in the era's list."""
     if era == "2025":
         code = today.IMAGE_VISITS[person["entered"]][visit]

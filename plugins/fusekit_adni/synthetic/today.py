@@ -80,7 +80,9 @@ def _with_people(table: pd.DataFrame, known: pd.DataFrame, **more: Any) -> pd.Da
 def _dxsum(earlier: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
     """Only DIAGNOSIS, and the flags; no DXCHANGE, DXCURREN."""
     flags = {"DXNORM": 1, "DXMCI": 2, "DXAD": 3}
-    code = sum((earlier[flag] == 1) * number for flag, number in flags.items())
+    code = pd.Series(0, index=earlier.index)
+    for flag, number in flags.items():
+        code = code.mask(earlier[flag] == 1, number)
     kept = earlier[["Phase", "RID", "VISCODE", "VISCODE2", "EXAMDATE", *flags]]
     site = known.loc[earlier["RID"], "site"].to_numpy() + 200  # SITEID counts otherwise than PTID
     phase = earlier["Phase"].to_numpy()

@@ -55,7 +55,7 @@ class Piece:
     needed: bool = False
 
 
-#: What ADNI's tasks read. Of the pieces from ``people`` on one at least is needed.
+#: What ADNI's tasks read. Of ``CLINICAL`` one at least is needed.
 PIECES = {
     "images": Piece(
         "T1-weighted MRI (MP-RAGE or IR-SPGR)",
@@ -78,6 +78,7 @@ PIECES = {
         ),
     ),
     "laboratory": Piece("laboratory values", ("LABDATA",)),
+    "dictionary": Piece("units and codes (-o task.datadic=true)", ("DATADIC",)),
 }
 CLINICAL = ("people", "genotype", "spinal", "plasma", "laboratory")
 

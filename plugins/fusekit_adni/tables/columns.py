@@ -3,6 +3,7 @@
 No default table is required. Columns that give the diagnosis away are never inputs: see ``fusekit_adni.labels.leaks``.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,8 +14,9 @@ import pandas as pd
 from fusekit.data import Column, Finding
 from fusekit.data.own.problems import note
 from fusekit_adni.tables.archive import find_table
+from fusekit_adni.tables.dictionary import Dictionary
 from fusekit_adni.tables.measurements import Source, measurements
-from fusekit_adni.tables.named import named_columns, read_column_rules
+from fusekit_adni.tables.named import PEOPLE, ColumnRules, named_columns
 from fusekit_adni.tables.people import genotype, people
 from fusekit_adni.tables.study import StudyTable, Values, read_study_table
 
@@ -66,6 +68,21 @@ class Clinical:
     columns: tuple[Column, ...]
     seen: frozenset[int]  # roster ids that have a row in any table of measurements
 
+    @property
+    def read_from(self) -> str:
+        """How many columns are from which table, in words; records of censoring are not counted."""
+        shown = [column for column in self.columns if not column.name.endswith(" censored")]
+        counts = Counter(column.source.partition(".")[0] for column in shown)
+        return ", ".join(f"{count} from {name}" for name, count in counts.items())
+
+    @property
+    def instead(self) -> list[str]:
+        """Columns that are from another table than today's, or from a second one where the first has a gap."""
+        filled = [f"{column.name} from {column.source}" for column in self.columns if column.name in PEOPLE[:3]]
+        filled = [text for text in filled if " and " in text]
+        alleles = [column.name for column in self.columns if column.source == "ADNIMERGE.APOE4"]
+        return [*filled, *(f"{name} from ADNIMERGE (no APOERES)" for name in alleles)]
+
     @classmethod
     def of(cls, parts: Sequence[Values], seen: Iterable[int], scans: pd.DataFrame, findings: list[Finding]) -> Self:
         """Keep the columns that have a value for any scan."""
@@ -77,16 +94,20 @@ class Clinical:
 
 
 def read_clinical(
-    scans: pd.DataFrame, adnimerge: StudyTable | None, paths: list[Path], findings: list[Finding], rules: Path | None
+    scans: pd.DataFrame,
+    adnimerge: StudyTable | None,
+    paths: list[Path],
+    findings: list[Finding],
+    named: ColumnRules | None = None,
+    dictionary: Dictionary | None = None,
 ) -> Clinical:
     """Read clinical columns for scans (index scan; columns rid, visit, acquired).
 
     A scan gets the row of its own visit, else the subject's nearest within 180 days where the table has dates.
-    ADNIMERGE has age, sex and education. ``rules`` is a ``columns.toml`` that names the columns; None reads the default
-    set. Findings get odd cells, other scales and empty columns.
+    ADNIMERGE has age, sex and education. ``named`` is what a ``columns.toml`` names; None reads the default set. Units
+    and texts for codes come from ``dictionary`` too. Findings get odd cells, other scales and empty columns.
     """
     parts: list[Values] = []
-    named = None if rules is None else read_column_rules(rules)
     if named is None or named.people:
         parts = [*people(scans, adnimerge, paths, findings), *genotype(scans, adnimerge, paths, findings)]
     if named is None:
@@ -102,7 +123,7 @@ def read_clinical(
     for place, (column, values) in enumerate(parts):
         if names.count(column.name) > 1:
             parts[place] = replace(column, name=f"{column.source.partition('.')[0]}.{column.name}"), values
-    return Clinical.of(parts, seen, scans, findings)
+    return Clinical.of(dictionary.applied(parts, findings) if dictionary else parts, seen, scans, findings)
 
 
 def _default(scans: pd.DataFrame, paths: list[Path], findings: list[Finding]) -> tuple[list[Values], set[int]]:

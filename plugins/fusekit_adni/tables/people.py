@@ -100,7 +100,8 @@ def genotype(
     if table is not None and "GENOTYPE" in table.rows:
         pairs["GENOTYPE"] = table.rows["GENOTYPE"]
     if table is not None and pairs:
-        amounts, sources = pd.Series(float("nan"), index=table.rows.index), []
+        amounts = pd.Series(float("nan"), index=table.rows.index)
+        sources: list[str] = []
         for name, pair in pairs.items():
             read = _alleles(pair)
             note_odd(findings, table, name, read)

@@ -47,7 +47,8 @@ def plain(cohort: Cohort, columns: list[str]) -> list[dict[str, str]]:
     text = (
         cells.astype(object).where(cells.notna(), "").map(lambda cell: f"{cell:g}" if isinstance(cell, float) else cell)
     )
-    return text.rename(columns=lambda name: name.replace(" ", "_"))[columns].to_dict("records")
+    rows = text.rename(columns=lambda name: name.replace(" ", "_"))[columns].to_dict("records")
+    return [{str(name): str(cell) for name, cell in row.items()} for row in rows]
 
 
 def scan(task: AdniTask, folder: Path) -> Cohort:

@@ -1,6 +1,5 @@
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from fusekit.errors import DataError
@@ -78,8 +77,7 @@ def test_an_image_in_another_subjects_folder_is_refused(tmp_path: Path) -> None:
 def test_the_field_strength_of_each_image(tmp_path: Path, column: str, cell: str, tesla: float | None) -> None:
     path = tmp_path / "Key_MRI.csv"
     path.write_text(f"image_id,subject_id,mri_visit,{column}\n7,002_S_0413,bl,{cell}\n", encoding="utf-8")
-    found = read_lists([path]).loc[7, "tesla"]
-    assert pd.isna(found) if tesla is None else found == tesla
+    assert read_lists([path])["tesla"].dropna().to_dict() == ({} if tesla is None else {7: tesla})
 
 
 def test_of_two_lists_each_says_what_the_other_does_not(tmp_path: Path) -> None:
@@ -87,7 +85,7 @@ def test_of_two_lists_each_says_what_the_other_does_not(tmp_path: Path) -> None:
     (tmp_path / "two.csv").write_text('"Image Data ID","Subject","Visit"\n"I7","002_S_0413","m06"\n', "utf-8")
     for order in (["one", "two"], ["two", "one"]):
         listed = read_lists([tmp_path / f"{name}.csv" for name in order])
-        assert listed.loc[7, ["visit", "tesla"]].tolist() == ["m06", 3.0]
+        assert listed[["visit", "tesla"]].to_dict("index") == {7: {"visit": "m06", "tesla": 3.0}}
 
 
 def test_tables_of_visits_and_of_pet_are_read_as_far_as_they_go(tmp_path: Path) -> None:

@@ -32,9 +32,9 @@ def test_the_eras_agree_on_everything_that_both_say(
 ) -> None:
     monkeypatch.setattr(download, "_write_scan", _touch)
     earlier, today = _cohort(task, tmp_path / "2024"), _cohort(task, tmp_path / "2025", era="2025")
-    pd.testing.assert_frame_equal(
-        *(c.scans[["subject", "visit", "label"]].reset_index(drop=True) for c in (earlier, today))
-    )
+    about = ["subject", "visit", "label"]
+    first, second = (cohort.scans[about].reset_index(drop=True) for cohort in (earlier, today))
+    pd.testing.assert_frame_equal(first, second)
     old, new = (cohort.clinical.set_axis(range(len(cohort.clinical))) for cohort in (earlier, today))
     for column in ("PTGENDER", "PTEDUCAT", "APOE4"):
         pd.testing.assert_series_equal(old[column], new[column], check_dtype=False)

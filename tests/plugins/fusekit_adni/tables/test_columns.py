@@ -41,7 +41,7 @@ def _read(folder: Path, **tables: str) -> tuple[Clinical, list[Finding]]:
         (folder / f"{name}.csv").write_text(text, encoding="utf-8")
     findings: list[Finding] = []
     paths = sorted(folder.glob("*.csv"))
-    return read_clinical(SCANS, read_study_table("ADNIMERGE", paths, (), findings), paths, findings, None), findings
+    return read_clinical(SCANS, read_study_table("ADNIMERGE", paths, (), findings), paths, findings), findings
 
 
 def _values(clinical: Clinical, name: str) -> list[object]:
