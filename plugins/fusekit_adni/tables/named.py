@@ -78,9 +78,7 @@ class _Reader(Keys):
     def rule(self, entry: dict[str, Any], number: int) -> ColumnRule:
         at = (f"column[{number}]",)
         line = line_of(self.lines, *at)
-        self.known(
-            entry, [*KEYS[:2], *(field.name for field in fields(Column) if field.name != "source"), *KEYS[2:]], at
-        )
+        self.known(entry, KEYS, at)
         kind = self.choice(entry, "kind", ("number", "category"), at)
         of_numbers = ("unit", "low", "high", "signed", "censored")
         for name in of_numbers if kind == "category" else ("categories",):
@@ -94,11 +92,13 @@ class _Reader(Keys):
                 example = '{ BATCH = "MEDIAN" }'
                 self.wrong((*at, "rows"), f"takes columns and texts, such as {example}, not {entry['rows']!r}.")
         table = self.text(entry, "table", at, needed=True)
+        limits = self.limits(entry, at)
         described = Column(
             self.text(entry, "name", at) or column,
             cast("Literal['number', 'category']", kind),
             self.text(entry, "unit", at),
-            **self.limits(entry, at),
+            limits.get("low"),
+            limits.get("high"),
             signed=bool(self.flag(entry, "signed", at)),
             categories=self.texts(entry, "categories", at),
         )

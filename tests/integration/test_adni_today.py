@@ -1,4 +1,4 @@
-"""A download of February 2026, read row by row as the tables in ``today/`` say; written by hand, and nobody exists."""
+"""A download of February 2026, read row by row as ``adni_today/`` says; written by hand, and nobody in it exists."""
 
 import csv
 import shutil
@@ -12,7 +12,7 @@ from fusekit_adni.converter_task import MciConverterTask
 from fusekit_adni.task import AdniAdTask, AdniTask
 from tests.plugins.fusekit_adni.trees import Lines, found
 
-HERE = Path(__file__).with_name("today")
+HERE = Path(__file__).with_name("adni_today")
 ABOUT = ["subject", "visit", "image_id", "acquired", "label", "diagnosis_date", "site", "field_strength", "phase"]
 CLINICAL = ["AGE", "PTGENDER", "PTEDUCAT", "APOE4"]
 CLINICAL += [f"{name}{suffix}" for name in ("ABETA42", "ABETA40", "TAU", "PTAU") for suffix in ("", " censored")]
@@ -20,7 +20,7 @@ CLINICAL += [f"{name}{suffix}" for name in ("ABETA42", "ABETA40", "TAU", "PTAU")
 
 @pytest.fixture(scope="module")
 def today(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tables of ``today/``, and an empty file for each image of ``images.csv``."""
+    """The tables of ``adni_today/``, and an empty file for each image of ``images.csv``."""
     root = tmp_path_factory.mktemp("adni")
     shutil.copytree(HERE, root, dirs_exist_ok=True)
     for name in ("images", "expected", "expected_converters"):
