@@ -78,7 +78,7 @@ PIECES = {
         ),
     ),
     "laboratory": Piece("laboratory values", ("LABDATA",)),
-    "dictionary": Piece("units and codes (-o task.datadic=true)", ("DATADIC",)),
+    "dictionary": Piece("units and codes", ("DATADIC",)),
 }
 CLINICAL = ("people", "genotype", "spinal", "plasma", "laboratory")
 
