@@ -8,13 +8,11 @@ import pandas as pd
 from fusekit.data import Finding
 from fusekit.errors import DataError, OptionError
 from fusekit.extension.registry import suggest
+from fusekit_adni.descriptions import PHASES
 from fusekit_adni.labels.converters import ConverterRule, judge, label_converters
 from fusekit_adni.published import CONVERTERS
 from fusekit_adni.tables.archive import get
 from fusekit_adni.task import AdniTask
-
-#: Of the study.
-PHASES = ("ADNI1", "ADNIGO", "ADNI2", "ADNI3", "ADNI4")
 
 
 class MciConverterTask(AdniTask):
@@ -63,8 +61,8 @@ class MciConverterTask(AdniTask):
         column = "phase" if self.filter_on == "COLPROT" else "origin"
         if self.phases and column not in scans:
             raise DataError(
-                f"task.phases={','.join(self.phases)}: no table has a column {self.filter_on}"
-                f"{' or PHASE' if column == 'phase' else ''}. {get('diagnosis')} Or leave task.phases out."
+                f"task.phases={','.join(self.phases)}: no table has a column {self.filter_on} or PHASE. "
+                f"{get('diagnosis')} Or leave task.phases out."
             )
         before = len(findings)
         kept = label_converters(scans, judge(known, self.rule), self.phases, findings, column)

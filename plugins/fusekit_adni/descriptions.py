@@ -17,6 +17,8 @@ _DESCRIPTIONS = {
     "field_strength": ("FLDSTRENG",),
 }
 PHASE = _DESCRIPTIONS["phase"]
+#: Of the study, in their order.
+PHASES = ("ADNI1", "ADNIGO", "ADNI2", "ADNI3", "ADNI4")
 
 
 def described(scans: pd.DataFrame, tables: list[StudyTable]) -> pd.DataFrame:
@@ -24,6 +26,8 @@ def described(scans: pd.DataFrame, tables: list[StudyTable]) -> pd.DataFrame:
     there = {column for table in tables for column in table.rows}
     known = {name: columns for name, columns in _DESCRIPTIONS.items() if there & {*columns}}
     scans = scans.assign(**{name: at_visits(scans, tables, columns) for name, columns in known.items()})
+    if "phase" in scans and not any(table.name == "ADNIMERGE" for table in tables):
+        scans = scans.assign(origin=_first_phase(scans, tables))
     return scans if "site" in scans else scans.assign(site=_site(scans, tables))
 
 
@@ -40,6 +44,14 @@ def at_visits(scans: pd.DataFrame, tables: list[StudyTable], columns: tuple[str,
             always = scans["rid"].map(ever.loc[ever["min"] == ever["max"], "min"])
             known = known.where(known != "", here.fillna(always).fillna(""))
     return known
+
+
+def _first_phase(scans: pd.DataFrame, tables: list[StudyTable]) -> pd.Series:
+    """The first phase in which a table has a row of the subject: that of enrolment; "" where none is known."""
+    seen = [table.rows.set_index("rid")[name].str.upper() for table in tables for name in PHASE if name in table.rows]
+    order = pd.concat(seen).map({phase: number for number, phase in enumerate(PHASES)}).dropna()
+    first = order.groupby(level=0).min().map(lambda number: PHASES[int(number)])
+    return scans["rid"].map(first).fillna("").astype(object)
 
 
 def _site(scans: pd.DataFrame, tables: list[StudyTable]) -> pd.Series:

@@ -15,7 +15,7 @@ from fusekit_adni.descriptions import PHASE, at_visits
 from fusekit_adni.download.images import Download, field_strength, is_expected
 from fusekit_adni.download.lists import read_lists
 from fusekit_adni.download.loni import described_as
-from fusekit_adni.labels.visits import FAR_DAYS, LIMIT_DAYS, UNTIMED, canonical, nearest
+from fusekit_adni.labels.visits import FAR_DAYS, LIMIT_DAYS, UNTIMED, canonical, nearest, phase_code
 from fusekit_adni.tables.study import StudyTable, codes, exam_days, exams
 
 #: Subjects that the archive withdrew, and what it says of them (its banner of April 2026).
@@ -105,12 +105,12 @@ def _visits(
     visits: dict[int, str | None] = {}
     strange: Counter[str] = Counter()
     for number, text in dict(listed["visit"].dropna()).items():
-        code, rid = text.strip().lower(), people[number]
-        visit = phase_codes.get((rid, code)) or canonical(code)
+        code, rid = phase_code(text), people[number]
+        visit = canonical(code)
         if visit is None and not UNTIMED.fullmatch(code):
             strange[text] += 1
-        rolled_over = code.startswith("4_") and rid in before and (rid, code) not in phase_codes
-        visits[number] = None if rolled_over else visit
+        rolled_over = (code.startswith("4_") and rid in before) or "cont pt" in text.lower()  # continuing participant
+        visits[number] = phase_codes.get((rid, code), None if rolled_over else visit)
     message = "visits of image lists that are not understood; the nearest exam decides"
     note(findings, "unread-visit", message, [f"{text!r} ({count})" for text, count in strange.most_common()])
     return visits

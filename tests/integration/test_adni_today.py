@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from fusekit.data import Cohort
+from fusekit.errors import DataError
 from fusekit.progress import Quiet
 from fusekit_adni.converter_task import MciConverterTask
 from fusekit_adni.task import AdniAdTask, AdniTask
@@ -84,6 +85,14 @@ def test_converters_are_those_that_were_judged_by_hand(today: Path) -> None:
     late = {"002_S_0023": 144, "023_S_0022": 72, "023_S_6055": 48}
     assert left["late-conversion"] == [f"{subject}: AD first seen at month {month}" for subject, month in late.items()]
     assert left["no-baseline-scan"] == ["023_S_6058: progressive"]
+
+
+def test_the_phase_of_enrolment_needs_no_adnimerge(today: Path) -> None:
+    """Two of the four were seen in ADNI4 as well."""
+    task = MciConverterTask(phases=("ADNI3",), filter_on="ORIGPROT")
+    assert scan(task, today).scans["subject"].tolist() == [row["subject"] for row in listed("expected_converters")]
+    with pytest.raises(DataError, match="no subject is left who is stable or progressive"):
+        scan(MciConverterTask(phases=("ADNI4",), filter_on="ORIGPROT"), today)
 
 
 def test_what_is_not_read_is_said(today: Path) -> None:

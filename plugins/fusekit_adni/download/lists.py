@@ -12,6 +12,7 @@ from fusekit.data import read_table
 from fusekit.data.clinical.tables import read_header
 from fusekit.errors import DataError
 from fusekit_adni.download.loni import SUBJECT
+from fusekit_adni.labels.visits import UNTIMED
 
 
 @dataclass(frozen=True)
@@ -44,13 +45,16 @@ def read_lists(tables: list[Path], folders: Mapping[int, str] = MappingProxyType
 
     Returns:
         Index image number; columns visit (as listed), tesla (float; NaN where the list does not say), and whole
-        (whether the list is of what was asked for). Of an image that is listed again the last word counts.
+        (whether the list is of what was asked for). Of an image that is listed again the last visit counts that says a
+        time, as a number does not.
     """
     parts = [_read(path, kind, folders) for path in tables for kind in [_kind(path)] if kind]
     if not parts:
         return pd.DataFrame({"visit": [], "tesla": [], "whole": []}, index=pd.Index([], dtype=int))
     rows = pd.concat(parts)
-    return rows.groupby(level=0, sort=False).last()  # of each column the last value that is one
+    last = rows.groupby(level=0, sort=False).last()  # of each column the last value that is one
+    timed = rows["visit"][~rows["visit"].fillna("").str.strip().str.lower().str.fullmatch(UNTIMED)]
+    return last.assign(visit=timed.groupby(level=0).last().reindex(last.index).fillna(last["visit"]))
 
 
 def is_list(path: Path) -> bool:

@@ -18,8 +18,8 @@ _DATED = (
     r"(?:_(?P<revised>\d{2}_\d{2}_\d{2}|\d{1,2}[A-Z][a-z]{2}\d{4}))??(?:_(?P<exported>\d{1,2}[A-Z][a-z]{2}\d{4}))?"
     r"(?: ?\((?P<copy>\d{1,3})\))?\.csv(?:\.gz)?"
 )
-#: Tables whose names end as another's does, behind what might be a cohort's name.
-_LONGER = frozenset({"RMT_CDR", "URMC_LABDATA", "REMOTE_DATADIC"})
+#: What begins the names of other tables, such as RMT_CDR and URMC_LABDATA, and might be taken for a cohort's name.
+_OTHERS = ("RMT_", "REMOTE_", "URMC_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ def find_table(name: str, paths: list[Path], also: tuple[str, ...] = ()) -> tupl
     found = []
     for path in paths:
         match = re.fullmatch(f"(?P<prefix>.+_)?(?P<name>{names}){_DATED}", path.name, flags=re.IGNORECASE)
-        if match and not _is_longer(match["prefix"] or "", match["name"]):
+        if match and not f"_{match['prefix'] or ''}".upper().endswith(tuple(f"_{other}" for other in _OTHERS)):
             dates = _day(match["exported"], "%d%b%Y"), _day(match["revised"], "%m_%d_%y")
             found.append((*dates, match["prefix"] is None, int(match["copy"] or 0), path))
     found.sort(key=lambda item: item[:4])
@@ -153,12 +153,6 @@ def note_unread(paths: list[Path], findings: list[Finding], also: Iterable[str] 
             looks.append(f"{path}: {name}?")
     message = "files with the columns of a table, but not its name, that are not read; if one is it, rename it"
     note(findings, "unread-table", message, looks, severity="warning")
-
-
-def _is_longer(prefix: str, name: str) -> bool:
-    """Whether what looks like a prefix is the beginning of another table's name."""
-    whole, others = f"_{prefix}{name}".upper(), _LONGER - {name.upper()}
-    return any(whole.endswith(f"_{other}") for other in others)
 
 
 def _day(text: str | None, pattern: str) -> datetime:

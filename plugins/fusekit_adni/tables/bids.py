@@ -12,7 +12,7 @@ from fusekit.data.own.problems import note
 from fusekit.errors import DataError
 from fusekit_adni.download.bids import ptid, visit_of
 from fusekit_adni.download.images import Download
-from fusekit_adni.labels.diagnosis import AD, CN, MCI
+from fusekit_adni.labels.diagnosis import CN, MCI, WORDS
 from fusekit_adni.labels.leaks import reason_to_leave_out
 from fusekit_adni.labels.visits import match, months, parse_days
 from fusekit_adni.tables.archive import get
@@ -20,7 +20,8 @@ from fusekit_adni.tables.columns import Clinical
 from fusekit_adni.tables.measurements import take, with_censoring
 from fusekit_adni.tables.study import MISSING_TEXT, Numbers, StudyTable, Values, numbers
 
-_SPOKEN = {"cn": CN, "smc": CN, "nl": CN, "mci": MCI, "emci": MCI, "lmci": MCI, "ad": AD, "dementia": AD}
+#: Sessions may have the groups of enrolment, which study tables have in columns of their own.
+_SPOKEN = {**WORDS, "smc": CN, "emci": MCI, "lmci": MCI}
 _SEX = {"f": "Female", "female": "Female", "m": "Male", "male": "Male"}
 #: ``adni_*`` columns of ``sessions.tsv`` that are measured on images.
 _IMAGING = re.compile(r"adni_(.*_(vol|volume|bl)|icv|fdg|pib|av45|fbb|.*suvr.*)", re.IGNORECASE)

@@ -14,7 +14,7 @@ from fusekit.data.own.problems import Problems, line_of, note
 from fusekit.errors import DataError
 from fusekit.extension.registry import suggest
 from fusekit_adni.labels.leaks import reason_to_leave_out
-from fusekit_adni.tables.archive import undated
+from fusekit_adni.tables.archive import archive, undated
 from fusekit_adni.tables.measurements import matched, note_odd, read_numbers, with_censoring
 from fusekit_adni.tables.study import MISSING_TEXT, Numbers, StudyTable, Values, read_study_table
 
@@ -131,7 +131,9 @@ def named_columns(
             table = read_study_table(rule.table, paths, (), findings)
             if table is None:
                 near = nearest(rule.table, sorted({undated(path) for path in paths}))
-                raise DataError(f"{rule.place}: no table is called {rule.table!r} (without dates); {near}")
+                known = archive().get(rule.table)
+                place = f" In the archive: {known.where}." if known else ""
+                raise DataError(f"{rule.place}: no table is called {rule.table!r} (without dates); {near}{place}")
             tables[key] = table
             seen.update(table.rows["rid"])
         rows = _rows(tables[key], rule)

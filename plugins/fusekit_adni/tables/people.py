@@ -125,8 +125,9 @@ def genotype(
 
 
 def _alleles(pairs: pd.Series) -> Numbers:
-    """``3/4`` and ``34`` -> 1; odd where it is no pair of alleles 2 to 4."""
-    amounts = pairs.str.count("4").where(pairs.str.fullmatch(r"[234]/?[234]")).astype(float)
+    """``3/4``, ``34`` and ``e3/e4`` -> 1; odd where it is no pair of alleles 2 to 4."""
+    plain = pairs.str.replace(r"[\seE\u03b5]", "", regex=True)
+    amounts = plain.str.count("4").where(plain.str.fullmatch(r"[234][/,|-]?[234]")).astype(float)
     unread = zip(pairs.index[amounts.isna()].tolist(), pairs[amounts.isna()].tolist(), strict=True)
     odd = {line: pair for line, pair in unread if not set(pair.lower().split("/")) <= UNKNOWN}
     return Numbers(amounts, amounts * 0.0, odd)

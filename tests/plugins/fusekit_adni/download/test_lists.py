@@ -88,6 +88,13 @@ def test_of_two_lists_each_says_what_the_other_does_not(tmp_path: Path) -> None:
         assert listed[["visit", "tesla"]].to_dict("index") == {7: {"visit": "m06", "tesla": 3.0}}
 
 
+def test_a_visit_that_is_a_number_gives_way_to_one_that_says_a_time(tmp_path: Path) -> None:
+    (tmp_path / "one.csv").write_text('"Image Data ID","Subject","Visit"\n"I7","002_S_0413","2"\n', "utf-8")
+    (tmp_path / "two.csv").write_text('"Image Data ID","Subject","Visit"\n"I7","002_S_0413","m06"\n', "utf-8")
+    for order in (["one", "two"], ["two", "one"]):
+        assert read_lists([tmp_path / f"{name}.csv" for name in order])["visit"].to_dict() == {7: "m06"}
+
+
 def test_tables_of_visits_and_of_pet_are_read_as_far_as_they_go(tmp_path: Path) -> None:
     (tmp_path / "Key_PET.csv").write_text("image_id,subject_id,pet_visit\n8,002_S_0413,bl\n", "utf-8")
     (tmp_path / "My_Table.csv").write_text("subject_id,image_id,MMSCORE\n002_S_0413,9.0,29\n002_S_0413,,30\n", "utf-8")

@@ -58,12 +58,28 @@ def test_a_table_is_found_under_every_name_that_it_has_had(file: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "file", ["RMT_CDR.csv", "All_Subjects_RMT_CDR_12Feb2026.csv", "CDRX.csv", "XCDR.csv", "CDR_old.csv", "CDR.csv.bak"]
+    "file",
+    [
+        "RMT_CDR.csv",
+        "All_Subjects_RMT_CDR_12Feb2026.csv",
+        "My_remote_CDR.csv",
+        "CDRX.csv",
+        "XCDR.csv",
+        "CDR_old.csv",
+        "CDR.csv.bak",
+    ],
 )
 def test_no_other_table_is_taken_for_it(file: str) -> None:
     assert find_table("CDR", [Path(file)]) == (None, [])
     if "RMT_CDR" in file:
         assert find_table("RMT_CDR", [Path(file)]) == (Path(file), [])
+
+
+@pytest.mark.parametrize("prefix", ["RMT_", "All_Subjects_RMT_", "REMOTE_", "URMC_", "My_URMC_"])
+def test_tables_of_the_remote_cohorts_and_of_another_laboratory_are_others(prefix: str) -> None:
+    path = Path(f"{prefix}LABDATA_12Feb2026.csv")
+    assert find_table("LABDATA", [path]) == (None, [])
+    assert find_table(f"{prefix.removeprefix('All_Subjects_').removeprefix('My_')}LABDATA", [path]) == (path, [])
 
 
 def test_of_equal_dates_the_whole_name_counts_and_then_the_last_copy() -> None:
