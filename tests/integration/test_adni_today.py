@@ -1,6 +1,7 @@
 """A download of February 2026, read row by row as ``adni_today/`` says; written by hand, and nobody in it exists."""
 
 import csv
+import gzip
 import shutil
 from pathlib import Path
 
@@ -118,6 +119,27 @@ def test_what_is_not_read_is_said(today: Path) -> None:
     assert "unread-table" not in what
     assert what["field-strength-assumed"] == ["041_S_6036_bl_I900364", "941_S_10252_bl_I900462"]
     assert "diagnosis from DXSUM" in lines.said[-2]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "DXSUM (1).csv",
+        "DXSUM_PDXCONV_23Apr2024.csv",
+        "DXSUM_PDXCONV_ADNIALL.csv",
+        "NOTEPAD_CU_DXSUM_29Aug2025.csv",
+        "DXSUM_12Feb2026.csv.gz",
+    ],
+)
+def test_it_is_the_same_under_every_name_of_the_table_of_diagnoses(today: Path, tmp_path: Path, name: str) -> None:
+    shutil.copytree(today, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "DXSUM_04Oct2025.csv").unlink()
+    path = tmp_path / "Tables_24Feb2026/All_Subjects_DXSUM_24Feb2026.csv"
+    text = path.read_bytes()
+    path.unlink()
+    (tmp_path / name).write_bytes(gzip.compress(text) if name.endswith(".gz") else text)
+    expected = [{name: cell and short(cell) for name, cell in row.items()} for row in listed("expected")]
+    assert plain(scan(AdniAdTask(), tmp_path), list(expected[0])) == expected
 
 
 def test_copies_are_counted_once(today: Path) -> None:

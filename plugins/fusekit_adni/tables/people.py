@@ -58,6 +58,8 @@ def _read(scans: pd.DataFrame, table: StudyTable, rows: pd.DataFrame, findings: 
         yield replace(_AGE, source=f"{table.name}.AGE"), age.round(2)
     elif {"PTDOBYY", "PTDOB"} & set(rows):
         born, name = _birth_year(table, rows, findings)
+        message = f"subjects (RID) whose rows of {table.name} disagree on the year of birth; the first counts"
+        note(findings, "people-differ", message, _differ(born, rows))
         middle = pd.to_datetime(born.map("{:.0f}-07-01".format), format="%Y-%m-%d", errors="coerce")
         age = (acquired - of_scans(middle)).dt.days / 365.25
         yield replace(_AGE, source=f"{table.name}.{name}"), age.round(2)
@@ -67,11 +69,20 @@ def _read(scans: pd.DataFrame, table: StudyTable, rows: pd.DataFrame, findings: 
         strange = rows.loc[sex.isna() & ~code.isin(UNKNOWN), "PTGENDER"]
         odd = {int(str(line)): str(text) for line, text in strange.items()}
         note_odd(findings, table, "PTGENDER", Numbers(sex.notna() * 1.0, sex.notna() * 0.0, odd))
-        texts = of_scans(sex).astype(object)
+        differ = _differ(sex, rows)
+        message = f"subjects (RID) whose rows of {table.name} disagree on the sex, which is taken as missing"
+        note(findings, "people-differ", message, differ)
+        texts = of_scans(sex.mask(rows["rid"].isin(differ))).astype(object)
         yield replace(_SEX, source=f"{table.name}.PTGENDER"), texts.where(texts.notna(), None)
     if "PTEDUCAT" in rows:
         years = read_numbers(table, "PTEDUCAT", findings, rows["PTEDUCAT"]).amounts
         yield replace(_EDUCATION, source=f"{table.name}.PTEDUCAT"), of_scans(years).astype(float)
+
+
+def _differ(values: pd.Series, rows: pd.DataFrame) -> list[int]:
+    """Subjects whose rows say different things."""
+    counts = values.groupby(rows["rid"]).nunique()
+    return [int(rid) for rid in counts.index[counts > 1]]
 
 
 def _birth_year(table: StudyTable, rows: pd.DataFrame, findings: list[Finding]) -> tuple[pd.Series, str]:

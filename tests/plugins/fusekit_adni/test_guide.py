@@ -107,6 +107,21 @@ def test_a_table_under_another_name_and_one_that_cannot_be_read(
     assert "no column of diagnoses" in looks["diagnoses cannot be read"]
 
 
+def test_a_bids_tree_has_tables_of_its_own_and_two_layouts_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trees = Trees(tmp_path)
+    trees.nifti(tmp_path / "bids/sub-ADNI002S0005/ses-M000/anat/sub-ADNI002S0005_ses-M000_T1w.nii")
+    trees.table("bids/participants.tsv", "participant_id sex", [("sub-ADNI002S0005", "F")])
+    said = _sections(_guide(tmp_path, monkeypatch))
+    assert "sessions.tsv" in said["There"]["diagnosis at each visit"]
+    assert "Missing; no task runs without" not in said
+    trees.loni("002_S_0005", 9)
+    assert _sections(_guide(tmp_path, monkeypatch))["Look at"] == {
+        "several layouts": "say which one to read: --layout loni or --layout bids"
+    }
+
+
 @pytest.mark.parametrize("columns", [80, 120])
 def test_it_fits_the_terminal_and_cuts_nothing_off(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, columns: int
