@@ -127,7 +127,7 @@ def _rids(rows: pd.DataFrame, path: Path) -> pd.Series:
 
 def _months_by_day(rows: pd.DataFrame, later: pd.Series) -> pd.Series:
     """Visits with those of ADNI4 filled in that have no code from the first baseline: months from there by the days."""
-    start = rows.loc[rows["visit"] == "bl"].groupby("rid")["day"].min()
+    start = rows[rows["visit"] == "bl"].sort_values(["screening", "day"]).groupby("rid")["day"].first()
     months = ((rows["day"] - rows["rid"].map(start)).dt.days / MONTH).round()
     found = later & rows["visit"].isna() & (months > 0)
     return rows["visit"].mask(found, months.map("m{:02.0f}".format))

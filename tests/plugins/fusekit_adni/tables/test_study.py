@@ -13,6 +13,7 @@ from fusekit.data.clinical.tables import read_header
 from fusekit.errors import DataError
 from fusekit_adni.tables.study import (
     StudyTable,
+    codes,
     numbers,
     read_study_table,
     refuse_conflicts,
@@ -44,6 +45,38 @@ def test_a_first_visit_of_adni4_is_not_the_first_of_who_came_before(tmp_path: Pa
     table = read_study_table("DXSUM", _write(tmp_path, "DXSUM.csv", f"RID,VISCODE,VISCODE2\n{rows}"), (), [])
     assert table is not None
     assert table.rows["visit"].fillna("").tolist() == ["bl", "", "m180", "bl", "m12"]
+
+
+def test_without_a_code_from_baseline_days_say_the_month_of_a_later_phase(tmp_path: Path) -> None:
+    rows = "5,v02,sc,2012-04-01\n5,v03,bl,2012-05-01\n5,4_m12,,2024-05-05\n5,4_m24,,\n"
+    text = f"RID,VISCODE,VISCODE2,EXAMDATE\n{rows}6,4_bl,,2024-05-05\n6,4_m12,,2025-05-05\n"
+    table = read_study_table("DXSUM", _write(tmp_path, "DXSUM.csv", text), (), [])
+    assert table is not None
+    assert table.rows["visit"].fillna("").tolist() == ["bl", "bl", "m144", "", "bl", "m12"]  # not from screening
+
+
+def test_what_a_phase_calls_a_visit_is_looked_up_by_subject(tmp_path: Path) -> None:
+    rows = "5,init,m72\n5,y1,m84\n6,y1,m12\n7,4_bl,bl\n"
+    table = read_study_table("DXSUM", _write(tmp_path, "DXSUM.csv", f"RID,VISCODE,VISCODE2\n{rows}"), (), [])
+    assert table is not None
+    known, before = codes([table])
+    assert known == {(5, "init"): "m72", (5, "y1"): "m84", (6, "y1"): "m12", (7, "4_bl"): "bl"}
+    assert before == {5, 6}
+
+
+def test_subjects_by_any_of_their_ids(tmp_path: Path) -> None:
+    for header, rows, expected in (
+        ("PTID,X", "002_S_0005,1\n002_S_10006,1\nelsewhere,1\n", [5, 10006]),
+        ("subject_id,X", "002_S_0005,1\n", [5]),
+        ("RID,PTID,X", "5,,1\n,002_S_0006,1\n7.0,002_S_0007,1\n", [5, 6, 7]),
+    ):
+        findings: list[Finding] = []
+        table = read_study_table("HCRES", _write(tmp_path, "HCRES.csv", f"{header}\n{rows}"), (), findings)
+        assert table is not None
+        assert table.rows["rid"].tolist() == expected
+        assert [one.code for one in findings] == ["row-without-subject"] * ("elsewhere" in rows)
+    with pytest.raises(DataError, match="missing: 'RID'"):
+        read_study_table("HCRES", _write(tmp_path, "HCRES.csv", "X\n1\n"), (), [])
 
 
 def test_a_header_is_read_off_the_beginning_of_a_file(tmp_path: Path) -> None:
