@@ -25,7 +25,9 @@ def register(to: Register) -> None:
 
 @hookimpl
 def register_commands(cli: typer.Typer) -> None:
-    """A download to try things on."""
+    """A download to try things on, and what is missing in one's own."""
+    from fusekit_adni.guide import adni_guide
     from fusekit_adni.synthetic.command import synthesize_adni
 
+    cli.command("adni-guide")(adni_guide)
     cli.command("synthesize-adni")(synthesize_adni)

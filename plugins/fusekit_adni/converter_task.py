@@ -8,12 +8,11 @@ import pandas as pd
 from fusekit.data import Finding
 from fusekit.errors import DataError, OptionError
 from fusekit.extension.registry import suggest
+from fusekit_adni.descriptions import PHASES
 from fusekit_adni.labels.converters import ConverterRule, judge, label_converters
 from fusekit_adni.published import CONVERTERS
+from fusekit_adni.tables.archive import get
 from fusekit_adni.task import AdniTask
-
-#: Of the study.
-PHASES = ("ADNI1", "ADNIGO", "ADNI2", "ADNI3", "ADNI4")
 
 
 class MciConverterTask(AdniTask):
@@ -26,7 +25,7 @@ class MciConverterTask(AdniTask):
         horizon_months, require_followup_months, exclude_reverters: see ``ConverterRule``.
         phases: of the study at baseline, such as ADNI2; empty keeps all.
         filter_on: whether ``phases`` are those of the baseline visit (COLPROT) or of enrolment (ORIGPROT).
-        layout, clinical: see ``AdniTask``.
+        layout, clinical, datadic: see ``AdniTask``.
     """
 
     title = "Progressive or stable mild cognitive impairment, from MRI and biospecimens at baseline"
@@ -44,8 +43,9 @@ class MciConverterTask(AdniTask):
         filter_on: Literal["COLPROT", "ORIGPROT"] = "COLPROT",
         layout: Literal["auto", "loni", "bids", "caps"] = "auto",
         clinical: Path | None = None,
+        datadic: bool = False,
     ):
-        super().__init__(visits="all", layout=layout, clinical=clinical)
+        super().__init__(visits="all", layout=layout, clinical=clinical, datadic=datadic)
         self.rule = ConverterRule(horizon_months, require_followup_months, exclude_reverters)
         self.phases = tuple(phase.strip().upper() for phase in phases)
         for phase in self.phases:
@@ -61,8 +61,8 @@ class MciConverterTask(AdniTask):
         column = "phase" if self.filter_on == "COLPROT" else "origin"
         if self.phases and column not in scans:
             raise DataError(
-                f"task.phases={','.join(self.phases)}: no table has a column {self.filter_on}. Add ADNIMERGE to the "
-                "folder, or leave task.phases out."
+                f"task.phases={','.join(self.phases)}: no table has a column {self.filter_on} or PHASE. "
+                f"{get('diagnosis')} Or leave task.phases out."
             )
         before = len(findings)
         kept = label_converters(scans, judge(known, self.rule), self.phases, findings, column)

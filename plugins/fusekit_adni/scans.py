@@ -1,28 +1,22 @@
 """From images to scans: which visit each belongs to, which one of a visit is kept, and its diagnosis."""
 
+import math
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import replace
-from itertools import product
 
 import pandas as pd
 
 from fusekit.data import Finding
 from fusekit.data.own.problems import note
 from fusekit.errors import DataError, first_ten
+from fusekit_adni.descriptions import PHASE, at_visits
 from fusekit_adni.download.images import Download, field_strength, is_expected
-from fusekit_adni.download.loni import described_as, read_visits
-from fusekit_adni.labels.visits import FAR_DAYS, LIMIT_DAYS, UNTIMED, canonical, nearest
-from fusekit_adni.tables.study import StudyTable, exam_days, exams
-
-#: What describes a scan: its name in the cohort, and its columns in one table or another.
-_DESCRIPTIONS = {
-    "site": ("SITE",),
-    "sex": ("PTGENDER", "sex"),
-    "phase": ("COLPROT", "Phase", "PHASE"),
-    "origin": ("ORIGPROT",),
-    "field_strength": ("FLDSTRENG",),
-}
+from fusekit_adni.download.lists import read_lists
+from fusekit_adni.download.loni import described_as
+from fusekit_adni.labels.visits import FAR_DAYS, LIMIT_DAYS, UNTIMED, canonical, nearest, phase_code
+from fusekit_adni.tables.study import StudyTable, codes, exam_days, exams
 
 #: Subjects that the archive withdrew, and what it says of them (its banner of April 2026).
 WITHDRAWN = re.compile(r"381_S_10\d{3}", re.ASCII)
@@ -49,20 +43,23 @@ def without_withdrawn(download: Download, allowed: Collection[str], findings: li
     return replace(download, images=kept)
 
 
-def with_visits(download: Download, tables: list[StudyTable], findings: list[Finding]) -> pd.DataFrame:
-    """One row per image that has a visit: subject, rid, visit, acquired, image (Path), found (Image).
+def with_visits(
+    download: Download, tables: list[StudyTable], listed: pd.DataFrame, findings: list[Finding]
+) -> pd.DataFrame:
+    """One row per image that has a visit: subject, rid, visit, acquired, image (Path), number, found (Image).
 
-    The visit is that of the image's session, or the collection list's, unless the subject's exam of that visit lies
-    more than 180 days away: codes of the later phases (``init``, ``y1``, ``v11``) count from the entry into the phase,
-    many years after baseline. Then, and without a listed visit, the subject's nearest exam within 180 days decides.
+    The visit is that of the image's session, or the one that an image list (``listed_images``) gives. Codes of the
+    later phases (``init``, ``y1``, ``v11``, ``4_bl``) count from the entry into the phase, many years after baseline:
+    what a study table says of the subject's code counts first. Where the subject's exam of the visit lies more than 180
+    days away, and without a visit, the subject's nearest exam within 180 days decides.
     """
-    listed = _listed(download, findings)
+    visits = _visits(download, tables, listed, findings)
     known = exams(tables)
     nothing, by_subject = known.iloc[:0], dict(iter(known.groupby("rid")))
     rows, far, none, contradicted = [], [], [], []
     for image in download.images:
         own = by_subject.get(image.rid, nothing)
-        visit = image.visit or (None if image.name else listed.get(image.number))
+        visit = image.visit or (None if image.name else visits.get(image.number))
         there = own.loc[own["visit"] == visit, "day"]
         dated = image.acquired is not None and len(there) > 0
         if isinstance(visit, str) and dated and nearest(image.acquired, there) is None:
@@ -76,30 +73,46 @@ def with_visits(download: Download, tables: list[StudyTable], findings: list[Fin
             visit = str(own["visit"].iloc[found[0]])
             if found[1] > FAR_DAYS:
                 far.append(f"{image.path}: {found[1]} days")
-        rows.append((image.subject, image.rid, visit, image.acquired, image.path, image))
+        rows.append((image.subject, image.rid, visit, image.acquired, image.path, image.number, image))
     message = f"images listed for a visit whose exam lies more than {LIMIT_DAYS} days away; the nearest exam decides"
     note(findings, "visit-contradicted", message, contradicted)
     note(findings, "far-visit", f"images matched to an exam more than {FAR_DAYS} days away", far)
     message = f"images without a usable visit code and without an exam within {LIMIT_DAYS} days, left out"
     lost = subjects_lost([image.subject for image in none], [row[0] for row in rows])
     note(findings, "no-visit", message, [image.path for image in none], dropped="scans", along=lost)
-    return pd.DataFrame(rows, columns=["subject", "rid", "visit", "acquired", "image", "found"])
+    return pd.DataFrame(rows, columns=["subject", "rid", "visit", "acquired", "image", "number", "found"])
 
 
-def _listed(download: Download, findings: list[Finding]) -> pd.Series:
-    """Canonical visits of collection lists, by image number; empty where images lie in another layout."""
+def listed_images(download: Download, findings: list[Finding]) -> pd.DataFrame:
+    """What image lists say of the images (``download.lists.read_lists``); empty where they lie in another layout."""
     if download.layout != "loni":
-        return pd.Series(dtype=object)
+        return read_lists([])
     folders = {image.number: image.subject for image in download.images if not image.name}
-    listed = read_visits(download.tables, folders)
+    listed = read_lists(download.tables, folders)
     if download.whole:
         aside = [int(leaf.name[1:]) for leaf in [*download.skipped, *download.others] if leaf.name.startswith("I")]
-        absent = listed.index.difference([*folders, *aside])
+        absent = listed.index[listed["whole"].astype(bool)].difference([*folders, *aside])
         note(findings, "listed-without-image", "listed images that are not there", [f"I{n}" for n in absent])
-    visits = listed.map(canonical)
-    strange = listed[visits.isna() & ~listed.str.strip().str.lower().str.fullmatch(UNTIMED)].value_counts()
+    return listed[listed.index.isin(folders)]
+
+
+def _visits(
+    download: Download, tables: list[StudyTable], listed: pd.DataFrame, findings: list[Finding]
+) -> dict[int, str | None]:
+    """Canonical visit of listed images, by number; None where the nearest exam has to decide."""
+    phase_codes, before = codes(tables)
+    people = {image.number: image.rid for image in download.images if not image.name}
+    visits: dict[int, str | None] = {}
+    strange: Counter[str] = Counter()
+    for number, text in dict(listed["visit"].dropna()).items():
+        code, rid = phase_code(text), people[number]
+        visit = canonical(code)
+        if visit is None and not UNTIMED.fullmatch(code):
+            strange[text] += 1
+        rolled_over = (code.startswith("4_") and rid in before) or "cont pt" in text.lower()  # continuing participant
+        visits[number] = phase_codes.get((rid, code), None if rolled_over else visit)
     message = "visits of image lists that are not understood; the nearest exam decides"
-    note(findings, "unread-visit", message, [f"{text!r} ({count})" for text, count in strange.items()])
+    note(findings, "unread-visit", message, [f"{text!r} ({count})" for text, count in strange.most_common()])
     return visits
 
 
@@ -115,6 +128,7 @@ def dated(download: Download, tables: list[StudyTable]) -> Download:
 def note_left_aside(download: Download, findings: list[Finding]) -> None:
     """Note what lies below the folder and is not read."""
     note(findings, "empty-leaf", "image folders or sessions without an image", download.empty)
+    note(findings, "repeated-image", "images that lie in the folder again; the first counts", download.copies)
     note(findings, "mask", "masks and segmentations, not used", download.skipped)
     named = pd.Series([described_as(path) for path in download.others], dtype=object).value_counts()
     listed = [f"{name} ({count})" for name, count in named.sort_index().items()]
@@ -128,19 +142,20 @@ def note_left_aside(download: Download, findings: list[Finding]) -> None:
 
 
 def one_per_visit(
-    scans: pd.DataFrame, download: Download, tables: list[StudyTable], findings: list[Finding]
+    scans: pd.DataFrame, download: Download, tables: list[StudyTable], listed: pd.DataFrame, findings: list[Finding]
 ) -> pd.DataFrame:
     """Keep one image of each subject and visit; index scan, sorted by subject and visit.
 
     The archive's processing level comes first (see ``Image.preference``), then 1.5 T in ADNI1 and 3 T later, then the
-    rest of the preference. The field strength is looked up only where two images of a visit are on one level.
+    rest of the preference. The field strength is an image list's; else headers are read, but only where two images of a
+    visit are on one level.
     """
     preferences = [image.preference for image in scans["found"]]
     tied = scans.assign(level=[p[0] for p in preferences]).duplicated(["subject", "visit", "level"], keep=False)
-    phases = at_visits(scans, tables, _DESCRIPTIONS["phase"])
+    phases, tesla = at_visits(scans, tables, PHASE), scans["number"].map(listed["tesla"])
     unexpected = [
-        tie and not is_expected(field_strength(image, download.sidecars), phase)
-        for tie, image, phase in zip(tied, scans["found"], phases, strict=True)
+        tie and not is_expected(field_strength(image, download.sidecars) if math.isnan(own) else own, phase)
+        for tie, own, image, phase in zip(tied, tesla, scans["found"], phases, strict=True)
     ]
     ranks = [(p[0], odd, *p[1:]) for p, odd in zip(preferences, unexpected, strict=True)]
     ranked = scans.assign(rank=pd.Series(ranks, index=scans.index, dtype=object))
@@ -153,28 +168,6 @@ def one_per_visit(
     names = [image.scan(visit) for image, visit in zip(kept["found"], kept["visit"], strict=True)]
     kept = kept.assign(image_id=[image.image_id for image in kept["found"]])
     return kept.set_index(pd.Index(names, name="scan")).drop(columns=["rank", "found"])
-
-
-def described(scans: pd.DataFrame, tables: list[StudyTable]) -> pd.DataFrame:
-    """Scans with the columns of ``_DESCRIPTIONS`` that any table has; "" where it has no value."""
-    there = {column for table in tables for column in table.rows}
-    known = {name: columns for name, columns in _DESCRIPTIONS.items() if there & {*columns}}
-    return scans.assign(**{name: at_visits(scans, tables, columns) for name, columns in known.items()})
-
-
-def at_visits(scans: pd.DataFrame, tables: list[StudyTable], columns: tuple[str, ...]) -> pd.Series:
-    """What the first table with a value in one of its columns says of each scan's visit, as phase; "" if none has."""
-    known = pd.Series("", index=scans.index, dtype=object)
-    for table, column in product(tables, columns):
-        if column in table.rows:
-            rows = table.rows[table.rows[column] != ""]
-            visits = rows.dropna(subset=["visit"]).drop_duplicates(["rid", "visit"]).set_index(["rid", "visit"])
-            here = visits[column].reindex(pd.MultiIndex.from_frame(scans[["rid", "visit"]])).set_axis(scans.index)
-            # A table need not have every visit: what never changes for a subject is true of all of them.
-            ever = rows.groupby("rid")[column].agg(["min", "max"])
-            always = scans["rid"].map(ever.loc[ever["min"] == ever["max"], "min"])
-            known = known.where(known != "", here.fillna(always).fillna(""))
-    return known
 
 
 def with_labels(

@@ -14,6 +14,7 @@ from fusekit.data.synthetic import COMPARED, quick
 from fusekit.errors import DataError, OptionError
 from fusekit.extension.registry import suggest
 from fusekit.progress import Progress
+from fusekit_adni.descriptions import described, with_field_strength
 from fusekit_adni.download.images import Download
 from fusekit_adni.download.layouts import find_download
 from fusekit_adni.labels.diagnosis import diagnoses
@@ -21,7 +22,7 @@ from fusekit_adni.labels.leaks import reason_to_leave_out
 from fusekit_adni.published import AD
 from fusekit_adni.scans import (
     dated,
-    described,
+    listed_images,
     note_left_aside,
     one_per_visit,
     refuse_two_labels,
@@ -30,14 +31,14 @@ from fusekit_adni.scans import (
     with_visits,
     without_withdrawn,
 )
+from fusekit_adni.tables.archive import archive, get, note_unread
 from fusekit_adni.tables.bids import bids_diagnoses, read_bids_clinical, read_bids_tables
-from fusekit_adni.tables.columns import SOURCES, Clinical, read_clinical
-from fusekit_adni.tables.study import note_unread, read_study_table
+from fusekit_adni.tables.columns import Clinical, read_clinical
+from fusekit_adni.tables.dictionary import read_dictionary
+from fusekit_adni.tables.named import read_column_rules
+from fusekit_adni.tables.study import read_study_table
 
-#: The table of diagnoses has had three names.
-DXSUM_NAMES = ("DXSUM_PDXCONV_ADNIALL", "DXSUM", "DXSUM_PDXCONV")
-#: Tables that are read, or named where another is read instead.
-READ = ("ADNIMERGE", *DXSUM_NAMES, "PTDEMOG", "APOERES", *(source.table for source in SOURCES))
+_GUIDE = "All that can be read: fusekit adni-guide {}"
 _GROUPS = {"CN": "Normal cognition", "MCI": "mild cognitive impairment", "AD": "Alzheimer's disease"}
 #: Names of the columns that describe a cohort's scans, where they are known.
 GROUPS = ("visit", "image_id", "acquired", "diagnosis_date", "site", "sex", "phase", "origin", "field_strength", "age")
@@ -50,6 +51,7 @@ class AdniTask(Task):
         visits: ``all`` keeps every visit that has a label; ``baseline`` only the first.
         layout: of the images in the folder; ``auto`` recognises it.
         clinical: a TOML file that says which columns to read; None reads the documented default.
+        datadic: whether units and texts for codes are read from DATADIC, the archive's dictionary, too.
     """
 
     template = "mni152"
@@ -64,8 +66,9 @@ class AdniTask(Task):
         visits: Literal["all", "baseline"] = "all",
         layout: Literal["auto", "loni", "bids", "caps"] = "auto",
         clinical: Path | None = None,
+        datadic: bool = False,
     ):
-        self.visits, self.layout, self.clinical = visits, layout, clinical
+        self.visits, self.layout, self.clinical, self.datadic = visits, layout, clinical, datadic
 
     @abstractmethod
     def label(self, scans: pd.DataFrame, known: pd.DataFrame, findings: list[Finding]) -> pd.DataFrame:
@@ -91,14 +94,15 @@ class AdniTask(Task):
         image_effect: float = 1.0,
         table_effect: float = 1.0,
         interaction: float = 1.0,
+        era: Literal["2024", "2025"] = "2024",
     ) -> None:
-        """Write a synthetic download; see ``write_download`` for what the strengths mean."""
+        """Write a synthetic download; see ``write_download`` for what the strengths and the era mean."""
         from fusekit_adni.synthetic.download import write_download, write_followup
         from fusekit_adni.synthetic.subjects import Strengths
 
         write = write_followup if self.followed else write_download
         strengths = Strengths(image_effect, table_effect, interaction)
-        write(folder, progress, seed=seed, subjects=subjects, strengths=strengths)
+        write(folder, progress, seed=seed, subjects=subjects, strengths=strengths, era=era)
 
     def scan(self, folder: Path, progress: Progress) -> Cohort:
         """Read a download; refuse one without images, diagnoses or needed columns, and what contradicts itself."""
@@ -110,42 +114,48 @@ class AdniTask(Task):
         own = read_bids_tables(download, findings)
         if not (paths or own.tables):
             raise DataError(
-                f"{folder} holds images but no tables (.csv); the study tables belong below it too: ADNIMERGE or "
-                "DXSUM_PDXCONV_ADNIALL, and biospecimen tables such as UPENNBIOMK_MASTER, anywhere but in the "
-                "subjects' folders. A BIDS tree's participants.tsv and sub-*/sub-*_sessions.tsv may replace them."
+                f"{folder} holds images but no tables (.csv); the study tables belong below it too, anywhere but in "
+                f"the subjects' folders. {get('diagnosis')} {get('people')} A BIDS tree's participants.tsv and "
+                f"sub-*/sub-*_sessions.tsv may replace them. {_GUIDE.format(folder)}"
             )
         adnimerge = read_study_table("ADNIMERGE", paths, ("VISCODE", "EXAMDATE"), findings)
-        dxsum = read_study_table(DXSUM_NAMES[0], paths, (), findings, also=DXSUM_NAMES[1:])
-        note_unread(READ, paths, findings)
+        dxsum = read_study_table("DXSUM", paths, (), findings, also=archive()["DXSUM"].also)
+        rules = None if self.clinical is None else read_column_rules(self.clinical)
+        note_unread(paths, findings, also=[rule.table for rule in rules.columns] if rules else ())
+        dictionary = read_dictionary(paths, findings) if self.datadic else None
         study = [table for table in (adnimerge, dxsum) if table is not None]
         # Without a BIDS tree's own tables the study tables are those that are missed.
         known = diagnoses(dxsum, adnimerge, findings) if study or not own.tables else bids_diagnoses(own, findings)
 
         tables = [*study, *own.tables]
         download = dated(download, [*own.tables, *study])
-        scans = one_per_visit(with_visits(download, tables, findings), download, tables, findings)
+        listed = listed_images(download, findings)
+        scans = with_visits(download, tables, listed, findings)
+        scans = one_per_visit(scans, download, tables, listed, findings)
         scans = self._labelled(described(scans, tables), known, findings)
         if scans.empty:
             raise DataError(f"{folder}: no scan has a visit with a diagnosis of {' or '.join(self.classes)}.")
         refuse_two_labels(scans, self.classes)
+        scans = with_field_strength(scans, listed, findings)
 
-        clinical = read_clinical(scans, adnimerge, paths, findings, rules=self.clinical)
+        clinical = read_clinical(scans, adnimerge, paths, findings, rules, dictionary)
         if own.tables and not (self.clinical or clinical.columns):
             clinical = read_bids_clinical(scans, own, findings)
         if not clinical.columns:
-            raise DataError(f"{folder} holds none of the tables that clinical columns are read from.")
+            raise DataError(
+                f"{folder} holds none of the tables that clinical columns are read from. {get('people')} "
+                f"{get('spinal')} {_GUIDE.format(folder)}"
+            )
         without = scans.loc[~scans["rid"].isin(clinical.seen), "subject"].unique()
         note(findings, "scan-without-biospecimen", "subjects with a scan but in no biospecimen table", without)
         if download.whole:
             absent = sorted(clinical.seen - {image.rid for image in download.images})
             note(findings, "row-without-scan", "subjects (RID) in biospecimen tables but without an image", absent)
-        shown = [column for column in clinical.columns if not column.name.endswith(" censored")]
-        read_from = pd.Series([column.source.partition(".")[0] for column in shown], dtype=object).value_counts(
-            sort=False
-        )
         diagnosis = " and ".join(table.name for table in study[::-1]) or "the BIDS tree"
-        listed = ", ".join(f"{count} from {name}" for name, count in read_from.items())
-        progress.say(f"diagnosis from {diagnosis}; clinical columns: {listed}")
+        progress.say(f"diagnosis from {diagnosis}; clinical columns: {clinical.read_from}")
+        instead = ["the diagnosis from ADNIMERGE (no DXSUM)"] if dxsum is None and adnimerge is not None else []
+        if instead := [*instead, *clinical.instead]:
+            progress.say(f"tables that step in for others: {'; '.join(instead)}")
         progress.say(
             f"kept {len(scans)} scans of {scans['subject'].nunique()} subjects, one per visit, with "
             f"{len(clinical.columns)} clinical columns"
@@ -205,6 +215,7 @@ class AdniAdTask(AdniTask):
         visits: ``all`` keeps every visit that has a label; ``baseline`` only the first.
         layout: of the images in the folder; ``auto`` recognises it.
         clinical: a TOML file that says which columns to read; None reads the documented default.
+        datadic: whether units and texts for codes are read from DATADIC, the archive's dictionary, too.
     """
 
     title = "Alzheimer's disease or normal cognition, from MRI and biospecimens"
@@ -218,8 +229,9 @@ class AdniAdTask(AdniTask):
         visits: Literal["all", "baseline"] = "all",
         layout: Literal["auto", "loni", "bids", "caps"] = "auto",
         clinical: Path | None = None,
+        datadic: bool = False,
     ):
-        super().__init__(visits=visits, layout=layout, clinical=clinical)
+        super().__init__(visits=visits, layout=layout, clinical=clinical, datadic=datadic)
         self.classes = tuple(name.strip().upper() for name in classes)
         for name in self.classes:
             if name not in _GROUPS:

@@ -1,5 +1,7 @@
 """Find images and tables below a folder, and recognise the layout that they are in; ``--layout`` overrides it."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -8,8 +10,9 @@ from typing import Literal
 from fusekit.errors import DataError
 from fusekit.progress import Progress, Quiet
 from fusekit_adni.download import bids, loni
-from fusekit_adni.download.images import Download, Layout
+from fusekit_adni.download.images import Download, Image, Layout
 from fusekit_adni.download.tree import Tree
+from fusekit_adni.tables.archive import get
 
 _QUIET = Quiet()
 _READERS: dict[Layout, Callable[[Path, Tree, Download], None]] = {
@@ -36,6 +39,26 @@ class _Survey:
     sidecars: dict[int, Path] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Contents:
+    """What lies below a folder."""
+
+    folder: Path
+    tree: Tree
+    survey: _Survey
+    read: dict[Layout, Download]
+
+    @property
+    def found(self) -> dict[Layout, Download]:
+        """What lies there in the layouts that have an image."""
+        return {name: download for name, download in self.read.items() if download.images}
+
+    @property
+    def said(self) -> dict[Layout, str]:
+        """Images and subjects of the layouts that are there, and where they lie, in words."""
+        return {name: f"{_NAMES[name]}: {_count(each, self.survey, self.folder)}" for name, each in self.found.items()}
+
+
 def find_download(
     folder: Path, layout: Literal["auto", "loni", "bids", "caps"] = "auto", progress: Progress = _QUIET
 ) -> Download:
@@ -43,13 +66,10 @@ def find_download(
 
     No image, images in several layouts, and a folder that cannot be read are refused.
     """
-    tree, survey = Tree(folder), _Survey()
-    _walk(folder, tree, survey, frozenset())
-    wanted = [name for name in _READERS if layout in ("auto", name)]
-    read = {name: _read(name, tree, survey, progress) for name in wanted}
-    found = {name: download for name, download in read.items() if download.images}
+    contents = look(folder, layout, progress)
+    found, survey = contents.found, contents.survey
     if not found:
-        raise DataError(_nothing(folder, wanted, tree, survey))
+        raise DataError(_nothing(contents))
     if len(found) > 1:
         listed = "; ".join(f"{_NAMES[name]} ({_count(images, survey, folder)})" for name, images in found.items())
         raise DataError(
@@ -59,8 +79,18 @@ def find_download(
     ((name, download),) = found.items()
     tables = [*download.tables, *download.participants, *download.sessions]
     said = f"{len(tables)} tables{_places(tables, folder)}" if tables else "no tables"
-    progress.say(f"{folder}: {_NAMES[name]}: {_count(download, survey, folder)}, {said}")
+    progress.say(f"{folder}: {contents.said[name]}, {said}")
     return download
+
+
+def look(
+    folder: Path, layout: Literal["auto", "loni", "bids", "caps"] = "auto", progress: Progress = _QUIET
+) -> Contents:
+    """Walk a folder and read what lies below it in each layout, or in one; what cannot be read is refused."""
+    tree, survey = Tree(folder), _Survey()
+    _walk(folder, tree, survey, frozenset())
+    wanted = [name for name in _READERS if layout in ("auto", name)]
+    return Contents(folder, tree, survey, {name: _read(name, tree, survey, progress) for name in wanted})
 
 
 def _walk(folder: Path, tree: Tree, survey: _Survey, above: frozenset[tuple[int, int]]) -> None:
@@ -99,6 +129,7 @@ def _read(name: Layout, tree: Tree, survey: _Survey, progress: Progress) -> Down
     for subject in progress.track(subjects, "looking for images", len(subjects), "subjects") if subjects else ():
         _READERS[name](subject, tree, found)
     found.images.sort(key=lambda image: (image.subject, str(image.acquired), image.visit or "", image.number))
+    found = _once(found)
     if name != "loni":
         # A CAPS tree is made from a BIDS tree, which holds the tables.
         clinica = [*survey.subjects["bids"], *survey.subjects["caps"]]
@@ -107,6 +138,16 @@ def _read(name: Layout, tree: Tree, survey: _Survey, progress: Progress) -> Down
         found.sessions.extend(path for path, sessions in files if path.name == sessions)
         found.strangers[:0] = survey.strangers
     return replace(found, outside=list(tree.outside), archives=list(tree.archives))
+
+
+def _once(found: Download) -> Download:
+    """Keep the first of an image that lies there again, as in two archives that were unpacked beside each other."""
+    first: dict[tuple[object, ...], Image] = {}
+    for image in found.images:
+        first.setdefault((image.subject, image.description, image.acquired, image.image_id), image)
+    kept = {image.path for image in first.values()}
+    copies = [image.path for image in found.images if image.path not in kept]
+    return replace(found, images=list(first.values()), copies=copies)
 
 
 def _count(download: Download, survey: _Survey, folder: Path) -> str:
@@ -124,7 +165,8 @@ def _places(paths: Iterable[Path], folder: Path) -> str:
     return f" in {', '.join(places[:3])}{' ...' if len(places) > 3 else ''}" if places else ""
 
 
-def _nothing(folder: Path, wanted: list[Layout], tree: Tree, survey: _Survey) -> str:
+def _nothing(contents: Contents) -> str:
+    folder, tree, survey, wanted = contents.folder, contents.tree, contents.survey, list(contents.read)
     shapes = "; ".join(f"{_NAMES[name]}: {_SHAPES[name]}" for name in wanted)
     there = [f"{len(paths)} subjects' folders of {_NAMES[name]}" for name, paths in survey.subjects.items() if paths]
     links, archives = len(tree.outside), len(tree.archives)
@@ -134,5 +176,5 @@ def _nothing(folder: Path, wanted: list[Layout], tree: Tree, survey: _Survey) ->
     return (
         f"{folder} holds no images in the layout of {' or '.join(_NAMES[name] for name in wanted)}. At any depth below "
         f"it there may be {shapes}. Give the folder that holds both the images and the study tables."
-        + (f" It does hold {'; '.join(there)}." if there else "")
+        + (f" It does hold {'; '.join(there)}." if there else f" {get('images')}")
     )

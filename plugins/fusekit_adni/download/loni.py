@@ -1,16 +1,11 @@
 """Images as the LONI archive delivers them: ``.../<PTID>/<description>/<date>/<S.. or I..>/<files>``."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import date, datetime
 from itertools import pairwise
 from pathlib import Path
-from types import MappingProxyType
 
-import pandas as pd
-
-from fusekit.data import read_table
-from fusekit.data.clinical.tables import read_header
 from fusekit.errors import DataError
 from fusekit_adni.download.images import Download, Image
 from fusekit_adni.download.tree import Tree
@@ -86,42 +81,3 @@ def _images(leaf: Path, subject: str, description: str, acquired: date, tree: Tr
         series_number = int(scan[1]) if scan else int(leaf.name[1:]) if leaf.name.startswith("S") else 0
         path, named = leaf / name if volumes else leaf, "" if number or leaf.name.startswith("I") else leaf.name
         yield Image(subject, description, acquired, shown, series_number, path, named)
-
-
-#: Columns of image lists: image, subject, and visit under any of its names. Collections, searches, today's tables.
-_LISTS = (
-    ("Image Data ID", "Subject", ("Visit",)),
-    ("Image ID", "Subject ID", ("Visit",)),
-    ("image_id", "subject_id", ("image_visit", "mri_visit", "visit", "VISCODE2")),
-)
-
-
-def read_visits(tables: list[Path], folders: Mapping[int, str] = MappingProxyType({})) -> pd.Series:
-    """Read the visit as listed, by image number, from the image lists among tables: see ``_LISTS``.
-
-    ``folders`` says in which subject's folder an image lies; an image that is listed for another is refused.
-    """
-    parts = [pd.DataFrame({"Visit": []}, dtype=str)]
-    for path in tables:
-        header = read_header(path)
-        known = next((known for known in _LISTS if known[0] in header), None)
-        if known is None:
-            continue
-        image, person, visits = known
-        visit = next((name for name in visits if name in header), visits[0])
-        rows = read_table(path, required=(image, person, visit))
-        numbers = rows[image].str.extract(r"^I?(\d+)$")[0]
-        if numbers.isna().any():
-            line = numbers.index[numbers.isna()][0]
-            raise DataError(f"{path}, line {line}, column {image!r}: {rows.loc[line, image]!r} is no image id.")
-        numbers = numbers.astype(int)
-        for line, number, subject in zip(rows.index, numbers, rows[person], strict=True):
-            folder = folders.get(number, subject)
-            if folder != subject and SUBJECT.fullmatch(subject):
-                raise DataError(
-                    f"{path}, line {line}, column {person!r}: image I{number} is listed for {subject}, but lies in the "
-                    f"folder of {folder}. Correct whichever is wrong."
-                )
-        parts.append(rows[[visit]].set_axis(numbers).set_axis(["Visit"], axis=1))
-    listed = pd.concat(parts)["Visit"]
-    return listed[~listed.index.duplicated(keep="last")]

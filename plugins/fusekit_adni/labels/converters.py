@@ -14,13 +14,9 @@ from fusekit.data import Finding
 from fusekit.data.own.problems import note
 from fusekit.errors import OptionError
 from fusekit_adni.labels.diagnosis import AD, CN, MCI
-from fusekit_adni.labels.visits import LIMIT_DAYS
+from fusekit_adni.labels.visits import LIMIT_DAYS, MONTH, months
 
 STABLE, PROGRESSIVE = "stable", "progressive"
-
-#: Days of a month, on average.
-MONTH = 365.25 / 12
-
 
 #: Code and message of every reason to leave subjects out, in the order in which they are listed.
 _LEFT_OUT = {
@@ -79,11 +75,11 @@ class ConverterRule:
         if baseline != MCI:
             return Outcome("not-mci", baseline)
         visits = sorted(later)
-        first = next((months for months, diagnosis in visits if diagnosis == AD), None)
-        for months, diagnosis in visits if self.exclude_reverters else ():
-            ill = first is not None and months > first
+        first = next((month for month, diagnosis in visits if diagnosis == AD), None)
+        for month, diagnosis in visits if self.exclude_reverters else ():
+            ill = first is not None and month > first
             if diagnosis == CN or (ill and diagnosis != AD):
-                return Outcome("reverted", f"{'from AD ' if ill else ''}to {diagnosis} at month {months:g}")
+                return Outcome("reverted", f"{'from AD ' if ill else ''}to {diagnosis} at month {month:g}")
         if first is not None:
             seen = f"AD first seen at month {first:g}"
             if first > self.horizon_months:
@@ -115,7 +111,7 @@ def _judge(visits: dict[str, tuple[str, Any]], rule: ConverterRule) -> Outcome:
     for visit, (diagnosis, day) in visits.items():
         if visit == "bl":
             continue
-        month = int(visit[1:])
+        month = months(visit)
         by_code.append((month, diagnosis))
         days[month] = day
         passed = (day - start).days  # NaN where either is unknown

@@ -8,6 +8,7 @@ import pandas as pd
 from fusekit.data import Finding
 from fusekit.data.own.problems import note
 from fusekit.errors import DataError
+from fusekit_adni.tables.archive import get
 from fusekit_adni.tables.study import UNKNOWN, StudyTable, exam_days, refuse_conflicts
 
 CN, MCI, AD = "CN", "MCI", "AD"
@@ -15,7 +16,11 @@ _THREE = {"1": CN, "2": MCI, "3": AD}
 #: DXCHANGE: 1 to 3 stable, 4 to 6 conversions, 7 to 9 reversions; what counts is where the change led.
 _CHANGE = {"1": CN, "7": CN, "9": CN, "2": MCI, "4": MCI, "8": MCI, "3": AD, "5": AD, "6": AD}
 #: Words of all exports; of a change ("MCI to NL", "Conversion: NL to MCI") the last counts, where it led.
-_WORDS = {"cn": CN, "nl": CN, "normal": CN, "mci": MCI, "ad": AD, "dementia": AD, "dem": AD}
+WORDS = {
+    **dict.fromkeys(("cn", "nl", "nc", "cu", "normal", "cognitively normal"), CN),
+    **dict.fromkeys(("mci", "mild cognitive impairment"), MCI),
+    **dict.fromkeys(("ad", "dementia", "dem", "alzheimer's disease"), AD),
+}
 _LAST = re.compile(r".*(?:\bto\b|:)\s*", re.IGNORECASE | re.DOTALL)
 _FLAGS = {"DXNORM": {"1": CN}, "DXMCI": {"1": MCI}, "DXAD": {"1": AD}}
 #: Columns of a table in order of preference: code -> diagnosis.
@@ -31,7 +36,9 @@ def diagnoses(dxsum: StudyTable | None, adnimerge: StudyTable | None, findings: 
     A table without diagnoses or visits, or that contradicts itself, is refused.
     """
     if dxsum is None and adnimerge is None:
-        raise DataError("no diagnoses: neither DXSUM_PDXCONV_ADNIALL, DXSUM nor ADNIMERGE is among the tables.")
+        raise DataError(
+            f"no diagnoses: neither DXSUM_PDXCONV_ADNIALL, DXSUM nor ADNIMERGE is among the tables. {get('diagnosis')}"
+        )
     sources = []
     if dxsum is not None:
         sources.append(_by_visit(dxsum, DXSUM, findings))
@@ -58,7 +65,7 @@ def resolve(
         if column not in rows:
             continue
         code = rows[column].str.replace(r"\.0+$", "", regex=True)
-        words = code.str.replace(_LAST, "", regex=True).str.strip().str.lower().map(_WORDS)
+        words = code.str.replace(_LAST, "", regex=True).str.strip().str.lower().map(WORDS)
         read = code.map(diagnoses_by_code).astype(object).fillna(words)
         found = found.where(found.notna(), read)
         if column not in _FLAGS:

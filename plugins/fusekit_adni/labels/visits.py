@@ -8,6 +8,8 @@ import pandas as pd
 
 #: A table row further away than this is another visit; a match further away than ``FAR_DAYS`` is reported.
 LIMIT_DAYS, FAR_DAYS = 180, 90
+#: Days of a month, on average.
+MONTH = 365.25 / 12
 
 #: Visits weeks before baseline. They count as baseline, but a row of the baseline visit itself says more.
 SCREENING = frozenset({"sc", "scmri", "v01", "v02"})
@@ -15,10 +17,21 @@ _BASELINE = SCREENING | {"bl", "init", "v03"}
 _ADNI2 = {"v04": "m03", "v05": "m06", "v11": "m12", "v21": "m24", "v31": "m36", "v41": "m48", "v51": "m60"}
 
 
-#: Visits as image lists spell them, "ADNI1/GO Month 6" or "ADNI2 Year 1 Visit"; the phase is of no use here.
+#: Visits as image lists spell them, "ADNI1/GO Month 6" or "ADNI2 Year 1 Visit".
 _SPOKEN = re.compile(r".*\b(?:(screening|baseline|initial visit)|(month|year)\s*(\d+))\b.*")
+_FIRST = {"screening": "sc", "baseline": "bl", "initial visit": "init"}
 #: Codes that name no time: no visit, a screening failure, unscheduled ones, a PET visit.
 UNTIMED = re.compile(r"nv|f|uns\d*|tau|no visit.*|unscheduled.*|\d+|", re.ASCII)
+
+
+def phase_code(text: str) -> str:
+    """The code that a visit has in its phase: ``ADNI3 Year 1 Visit`` -> ``y1``, ``ADNI4 Baseline`` -> ``4_bl``."""
+    code = re.sub(r"\s+", " ", text.strip().lower())
+    spoken = _SPOKEN.fullmatch(code)
+    if spoken is None:
+        return code
+    fourth = "4_" if code.startswith("adni4") else ""
+    return fourth + (_FIRST[spoken[1]] if spoken[1] else f"{spoken[2][0]}{spoken[3]}")
 
 
 def canonical(code: str) -> str | None:
@@ -27,9 +40,7 @@ def canonical(code: str) -> str | None:
     Screening counts as baseline: structural images are taken at screening, weeks before the baseline visit. Visits of
     ADNI4 (``4_m12``) count from the entry into that phase.
     """
-    code = re.sub(r"\s+", " ", code.strip().lower()).removeprefix("4_")
-    if spoken := _SPOKEN.fullmatch(code):
-        code = "bl" if spoken[1] else f"{spoken[2][0]}{spoken[3]}"
+    code = phase_code(code).removeprefix("4_")
     if code in _BASELINE:
         return "bl"
     if code in _ADNI2:
@@ -39,6 +50,11 @@ def canonical(code: str) -> str | None:
         return None
     months = int(numbered[2]) * (12 if numbered[1] == "y" else 1)
     return f"m{months:02}" if months else "bl"
+
+
+def months(visit: str) -> int:
+    """``bl`` -> 0, ``m06`` -> 6: months after baseline of a canonical visit."""
+    return 0 if visit == "bl" else int(visit[1:])
 
 
 def nearest(day: date | None, days: pd.Series) -> tuple[int, int] | None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fusekit_adni.synthetic import today
 from fusekit_adni.synthetic.subjects import BIOLOGY
 
 EXPORTED = "12Feb2024"
@@ -34,8 +35,10 @@ CHANGES = ["CN-CN", "MCI-MCI", "AD-AD", "CN-MCI", "MCI-AD", "CN-AD", "MCI-CN", "
 TWICE = 0.02
 
 
-def write_tables(rng: np.random.Generator, people: pd.DataFrame, visits: pd.DataFrame, folder: Path) -> None:
-    """Write the study tables as the archive exports them, into a new folder.
+def write_tables(
+    rng: np.random.Generator, people: pd.DataFrame, visits: pd.DataFrame, folder: Path, era: str = "2024"
+) -> None:
+    """Write the study tables as the archive exported them in an era, into a new folder.
 
     People are as ``draw_subjects`` draws them, with baseline (date) and the phase entered. Visits have one row per
     person and visit: rid, months, visit, code (the phase's own), phase, day, state (the true diagnosis) and diagnosis
@@ -43,15 +46,19 @@ def write_tables(rng: np.random.Generator, people: pd.DataFrame, visits: pd.Data
     """
     about = people.drop(columns="diagnosis").assign(start=people["diagnosis"])
     tables: dict[str, Any] = {
-        f"ADNIMERGE_{EXPORTED}": _adnimerge(rng, visits.merge(about, on="rid")),
-        f"DXSUM_PDXCONV_ADNIALL_{EXPORTED}": _dxsum(rng, visits),
-        f"UPENNBIOMK_MASTER_{EXPORTED}": _csf(rng, people),
-        f"UPENNBIOMK9_04_19_17_{EXPORTED}": _elecsys(rng, people),
-        f"APOERES_{EXPORTED}": _apoe(rng, people),
-        f"BLENNOWPLASMANFL_10_03_18_{EXPORTED}": _nfl(rng, people),
-        f"LABDATA_{EXPORTED}": _labs(rng, people),
+        "ADNIMERGE": _adnimerge(rng, visits.merge(about, on="rid")),
+        "DXSUM_PDXCONV_ADNIALL": _dxsum(rng, visits),
+        "UPENNBIOMK_MASTER": _csf(rng, people),
+        "UPENNBIOMK9_04_19_17": _elecsys(rng, people),
+        "APOERES": _apoe(rng, people),
+        "BLENNOWPLASMANFL_10_03_18": _nfl(rng, people),
+        "LABDATA": _labs(rng, people),
         "adni_plasma_qc_multiplex_11Nov2010": _analytes(rng, people),
     }
+    if era == "2025":
+        tables = today.tables(rng, tables, people)
+    else:
+        tables = {name if "multiplex" in name else f"{name}_{EXPORTED}": table for name, table in tables.items()}
     folder.mkdir()
     for name, table in tables.items():
         pd.DataFrame(table).to_csv(folder / f"{name}.csv", index=False, quoting=csv.QUOTE_ALL, lineterminator="\n")

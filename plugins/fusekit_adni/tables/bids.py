@@ -13,14 +13,16 @@ from fusekit.data.own.problems import note
 from fusekit.errors import DataError
 from fusekit_adni.download.bids import ptid, visit_of
 from fusekit_adni.download.images import Download
-from fusekit_adni.labels.diagnosis import AD, CN, MCI
+from fusekit_adni.labels.diagnosis import CN, MCI, WORDS
 from fusekit_adni.labels.leaks import reason_to_leave_out
-from fusekit_adni.labels.visits import match
+from fusekit_adni.labels.visits import match, months
+from fusekit_adni.tables.archive import get
 from fusekit_adni.tables.columns import Clinical
 from fusekit_adni.tables.measurements import take, with_censoring
 from fusekit_adni.tables.study import MISSING_TEXT, Numbers, StudyTable, Values, numbers
 
-_SPOKEN = {"cn": CN, "smc": CN, "nl": CN, "mci": MCI, "emci": MCI, "lmci": MCI, "ad": AD, "dementia": AD}
+#: Sessions may have the groups of enrolment, which study tables have in columns of their own.
+_SPOKEN = {**WORDS, "smc": CN, "emci": MCI, "lmci": MCI}
 _SEX = {"f": "Female", "female": "Female", "m": "Male", "male": "Male"}
 #: ``adni_*`` columns of ``sessions.tsv`` that are measured on images.
 _IMAGING = re.compile(r"adni_(.*_(vol|volume|bl)|icv|fdg|pib|av45|fbb|.*suvr.*)", re.IGNORECASE)
@@ -122,7 +124,7 @@ def bids_diagnoses(own: BidsTables, findings: list[Finding]) -> pd.DataFrame:
         raise DataError(
             "no diagnoses: there is neither a study table (DXSUM_PDXCONV_ADNIALL, DXSUM or ADNIMERGE, as .csv, "
             "anywhere below the folder but outside the subjects' folders) nor a column 'diagnosis' in "
-            "sub-*/sub-*_sessions.tsv or 'diagnosis_sc' in participants.tsv of the BIDS tree."
+            "sub-*/sub-*_sessions.tsv or 'diagnosis_sc' in participants.tsv of the BIDS tree. " + get("diagnosis")
         )
     known = pd.concat([part.astype({"day": "datetime64[ns]"}) for part in parts if len(part)] or parts)
     return known.set_index(["rid", "visit"])[["diagnosis", "day"]].sort_index()
@@ -165,7 +167,7 @@ def _of_sessions(scans: pd.DataFrame, own: BidsTables, findings: list[Finding]) 
     by_session = own.sessions is not None and "age" in own.sessions.rows
     if not by_session and own.people is not None and "age_bl" in own.people.rows:
         amounts = _read_numbers(own.people, "age_bl", findings).amounts
-        years = scans["visit"].map(lambda visit: 0.0 if visit == "bl" else int(visit[1:]) / 12)
+        years = scans["visit"].map(months) / 12
         at_baseline = scans["rid"].map(amounts.set_axis(own.people.rows["rid"])).astype(float)
         yield replace(age, source="participants.tsv.age_bl"), (at_baseline + years).round(2)
     if own.sessions is None:

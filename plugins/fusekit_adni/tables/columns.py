@@ -3,7 +3,8 @@
 No default table is required. Columns that give the diagnosis away are never inputs: see ``fusekit_adni.labels.leaks``.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
@@ -12,9 +13,12 @@ import pandas as pd
 
 from fusekit.data import Column, Finding
 from fusekit.data.own.problems import note
-from fusekit_adni.tables.measurements import Source, measurements, note_odd, read_numbers
-from fusekit_adni.tables.named import named_columns, read_column_rules
-from fusekit_adni.tables.study import UNKNOWN, Numbers, StudyTable, Values, find_table, numbers, read_study_table
+from fusekit_adni.tables.archive import find_table
+from fusekit_adni.tables.dictionary import Dictionary
+from fusekit_adni.tables.measurements import Source, measurements
+from fusekit_adni.tables.named import PEOPLE, ColumnRules, named_columns
+from fusekit_adni.tables.people import genotype, people
+from fusekit_adni.tables.study import StudyTable, Values, read_study_table
 
 
 def _fluid(assay: str, **limits: tuple[float, float]) -> tuple[Column, ...]:
@@ -64,6 +68,21 @@ class Clinical:
     columns: tuple[Column, ...]
     seen: frozenset[int]  # roster ids that have a row in any table of measurements
 
+    @property
+    def read_from(self) -> str:
+        """How many columns are from which table, in words; records of censoring are not counted."""
+        shown = [column for column in self.columns if not column.name.endswith(" censored")]
+        counts = Counter(column.source.partition(".")[0] for column in shown)
+        return ", ".join(f"{count} from {name}" for name, count in counts.items())
+
+    @property
+    def instead(self) -> list[str]:
+        """Columns that are from another table than today's, or from a second one where the first has a gap."""
+        filled = [f"{column.name} from {column.source}" for column in self.columns if column.name in PEOPLE[:3]]
+        filled = [text for text in filled if " and " in text]
+        alleles = [column.name for column in self.columns if column.source == "ADNIMERGE.APOE4"]
+        return [*filled, *(f"{name} from ADNIMERGE (no APOERES)" for name in alleles)]
+
     @classmethod
     def of(cls, parts: Sequence[Values], seen: Iterable[int], scans: pd.DataFrame, findings: list[Finding]) -> Self:
         """Keep the columns that have a value for any scan."""
@@ -75,16 +94,20 @@ class Clinical:
 
 
 def read_clinical(
-    scans: pd.DataFrame, adnimerge: StudyTable | None, paths: list[Path], findings: list[Finding], rules: Path | None
+    scans: pd.DataFrame,
+    adnimerge: StudyTable | None,
+    paths: list[Path],
+    findings: list[Finding],
+    named: ColumnRules | None = None,
+    dictionary: Dictionary | None = None,
 ) -> Clinical:
     """Read clinical columns for scans (index scan; columns rid, visit, acquired).
 
     A scan gets the row of its own visit, else the subject's nearest within 180 days where the table has dates.
-    ADNIMERGE has age, sex and education. ``rules`` is a ``columns.toml`` that names the columns; None reads the default
-    set. Findings get odd cells, other scales and empty columns.
+    ADNIMERGE has age, sex and education. ``named`` is what a ``columns.toml`` names; None reads the default set. Units
+    and texts for codes come from ``dictionary`` too. Findings get odd cells, other scales and empty columns.
     """
     parts: list[Values] = []
-    named = None if rules is None else read_column_rules(rules)
     if named is None or named.people:
         parts = [*people(scans, adnimerge, paths, findings), *genotype(scans, adnimerge, paths, findings)]
     if named is None:
@@ -100,7 +123,7 @@ def read_clinical(
     for place, (column, values) in enumerate(parts):
         if names.count(column.name) > 1:
             parts[place] = replace(column, name=f"{column.source.partition('.')[0]}.{column.name}"), values
-    return Clinical.of(parts, seen, scans, findings)
+    return Clinical.of(dictionary.applied(parts, findings) if dictionary else parts, seen, scans, findings)
 
 
 def _default(scans: pd.DataFrame, paths: list[Path], findings: list[Finding]) -> tuple[list[Values], set[int]]:
@@ -119,109 +142,3 @@ def _default(scans: pd.DataFrame, paths: list[Path], findings: list[Finding]) ->
             seen.update(table.rows["rid"])
             parts += measurements(scans, table, source, findings)
     return parts, seen
-
-
-def people(
-    scans: pd.DataFrame, adnimerge: StudyTable | None, paths: list[Path], findings: list[Finding]
-) -> Iterator[Values]:
-    """Age at the scan, sex, education: from ADNIMERGE, and from PTDEMOG for whom it does not have."""
-    merged = {column.name: (column, values) for column, values in _merged(scans, adnimerge, findings)}
-    demographics = read_study_table("PTDEMOG", paths, (), findings)
-    own = {column.name: (column, values) for column, values in _demographics(scans, demographics, findings)}
-    for name in dict.fromkeys([*merged, *own]):
-        if name not in merged or name not in own:
-            yield merged.get(name) or own[name]
-            continue
-        (column, values), (other, more) = merged[name], own[name]
-        filled = values.isna() & more.notna()
-        source = f"{column.source} and {other.source}" if filled.any() else column.source
-        yield replace(column, source=source), values.where(~filled, more)
-
-
-def _demographics(scans: pd.DataFrame, table: StudyTable | None, findings: list[Finding]) -> Iterator[Values]:
-    """From PTDEMOG, which has several rows of a subject: the first that says it."""
-    if table is None:
-        return
-    rows = table.rows.sort_values("day", kind="stable") if "day" in table.rows else table.rows
-
-    def of_scans(values: pd.Series) -> pd.Series:
-        first = values.groupby(rows["rid"]).first()
-        return scans["rid"].map(first)
-
-    if "PTDOBYY" in rows:
-        years = read_numbers(table, "PTDOBYY", findings, rows["PTDOBYY"]).amounts
-        middle = pd.to_datetime(years.map("{:.0f}-07-01".format), format="%Y-%m-%d", errors="coerce")
-        age = (pd.to_datetime(scans["acquired"]) - of_scans(middle)).dt.days / 365.25
-        yield Column("AGE", unit="years", low=18, high=120, source="PTDEMOG.PTDOBYY"), age.round(2)
-    if "PTGENDER" in rows:
-        code = rows["PTGENDER"].str.replace(r"\.0+$", "", regex=True).str.lower()
-        sex = code.map({"1": "Male", "2": "Female", "male": "Male", "female": "Female"})
-        strange = rows.loc[sex.isna() & ~code.isin(UNKNOWN), "PTGENDER"]
-        odd = {int(str(line)): str(text) for line, text in strange.items()}
-        note_odd(findings, table, "PTGENDER", Numbers(sex.notna() * 1.0, sex.notna() * 0.0, odd))
-        column = Column("PTGENDER", kind="category", categories=("Female", "Male"), source="PTDEMOG.PTGENDER")
-        yield column, of_scans(sex).astype(object).where(lambda values: values.notna(), None)
-    if "PTEDUCAT" in rows:
-        years = read_numbers(table, "PTEDUCAT", findings, rows["PTEDUCAT"]).amounts
-        yield Column("PTEDUCAT", unit="years", low=0, high=30, source="PTDEMOG.PTEDUCAT"), of_scans(years).astype(float)
-
-
-def _merged(scans: pd.DataFrame, adnimerge: StudyTable | None, findings: list[Finding]) -> Iterator[Values]:
-    if adnimerge is None:
-        return
-    rows = adnimerge.rows.sort_values("day", kind="stable") if "day" in adnimerge.rows else adnimerge.rows
-    first = rows[rows["visit"] == "bl"].drop_duplicates("rid")
-
-    def of_scans(values: pd.Series) -> pd.Series:
-        return values.set_axis(first["rid"]).reindex(scans["rid"]).set_axis(scans.index)
-
-    if {"AGE", "day"} <= set(first):  # AGE is that of the baseline visit, in every row
-        read = read_numbers(adnimerge, "AGE", findings, first["AGE"])
-        since = (pd.to_datetime(scans["acquired"]) - of_scans(first["day"])).dt.days / 365.25
-        age = of_scans(read.amounts) + since
-        yield Column("AGE", unit="years", low=18, high=120, source="ADNIMERGE.AGE"), age.round(2)
-    if "PTGENDER" in first:
-        known = first["PTGENDER"].isin(("Male", "Female"))
-        sex = first["PTGENDER"].where(known, None)
-        unread = ~known & ~first["PTGENDER"].str.lower().isin(UNKNOWN)
-        odd = {int(str(line)): str(text) for line, text in first.loc[unread, "PTGENDER"].items()}
-        note_odd(findings, adnimerge, "PTGENDER", Numbers(known * 1.0, known * 0.0, odd))
-        column = Column("PTGENDER", kind="category", categories=("Female", "Male"), source="ADNIMERGE.PTGENDER")
-        yield column, of_scans(sex)
-    if "PTEDUCAT" in first:
-        column = Column("PTEDUCAT", unit="years", low=0, high=30, source="ADNIMERGE.PTEDUCAT")
-        yield column, of_scans(read_numbers(adnimerge, "PTEDUCAT", findings, first["PTEDUCAT"]).amounts)
-
-
-def genotype(
-    scans: pd.DataFrame, adnimerge: StudyTable | None, paths: list[Path], findings: list[Finding]
-) -> Iterator[Values]:
-    """Number of APOE e4 alleles: the same at every visit, from APOERES, else from ADNIMERGE.
-
-    A subject whose rows disagree gets none, and a finding says so.
-    """
-    table = read_study_table("APOERES", paths, (), findings)
-    if table is not None and {"APGEN1", "APGEN2"} <= set(table.rows):
-        read, source = _alleles(table.rows["APGEN1"] + "/" + table.rows["APGEN2"]), "APGEN1+APGEN2"
-    elif table is not None and "GENOTYPE" in table.rows:
-        read, source = _alleles(table.rows["GENOTYPE"]), "GENOTYPE"
-    elif adnimerge is not None and "APOE4" in adnimerge.rows:
-        table, read, source = adnimerge, numbers(adnimerge.rows["APOE4"]), "APOE4"
-    else:
-        return
-    note_odd(findings, table, source, read)
-    by_subject = read.amounts.groupby(table.rows["rid"])
-    differ = by_subject.max() > by_subject.min()
-    message = f"subjects (RID) whose rows of {table.name} disagree on the genotype, which is taken as missing"
-    note(findings, "genotype-differs", message, differ.index[differ])
-    alleles = by_subject.first()[~differ]
-    column = Column("APOE4", unit="e4 alleles", low=0, high=2, source=f"{table.name}.{source}")
-    yield column, scans["rid"].map(alleles).astype(float)
-
-
-def _alleles(pairs: pd.Series) -> Numbers:
-    """``3/4`` and ``34`` -> 1; odd where it is no pair of alleles 2 to 4."""
-    amounts = pairs.str.count("4").where(pairs.str.fullmatch(r"[234]/?[234]")).astype(float)
-    unread = zip(pairs.index[amounts.isna()].tolist(), pairs[amounts.isna()].tolist(), strict=True)
-    odd = {line: pair for line, pair in unread if not set(pair.lower().split("/")) <= UNKNOWN}
-    return Numbers(amounts, amounts * 0.0, odd)

@@ -1,7 +1,7 @@
 """``columns.toml``: which columns of which study tables are the clinical inputs, and how their cells are read."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -14,11 +14,15 @@ from fusekit.data.own.problems import Problems, line_of, note
 from fusekit.errors import DataError
 from fusekit.extension.registry import suggest
 from fusekit_adni.labels.leaks import reason_to_leave_out
+from fusekit_adni.tables.archive import archive, undated
 from fusekit_adni.tables.measurements import matched, note_odd, read_numbers, with_censoring
-from fusekit_adni.tables.study import MISSING_TEXT, Numbers, StudyTable, Values, read_study_table, undated
+from fusekit_adni.tables.study import MISSING_TEXT, Numbers, StudyTable, Values, read_study_table
 
 #: What the top-level entry ``people`` may list: columns that are more than one cell of a table.
 PEOPLE = ("AGE", "PTGENDER", "PTEDUCAT", "APOE4")
+
+#: Keys of an entry: those of ``fusekit.data.Column``, and how its cells are read.
+KEYS = ("table", "column", *(one.name for one in fields(Column) if one.name != "source"), "missing", "rows", "censored")
 
 #: Codes that mean "no value" unless a rule says otherwise; those of ``study.MISSING_TEXT`` mean it always.
 MISSING_CODES = ("-1", "-4")
@@ -26,17 +30,11 @@ MISSING_CODES = ("-1", "-4")
 
 @dataclass(frozen=True, slots=True)
 class ColumnRule:
-    """An entry ``[[column]]``; the rest is as in ``fusekit.data.Column``."""
+    """An entry ``[[column]]``."""
 
     table: str  # its name without dates
-    column: str
-    name: str = ""  # in the cohort; the column's own name if not given
-    kind: Literal["number", "category"] = "number"
-    unit: str = ""
-    low: float | None = None
-    high: float | None = None
-    signed: bool = False
-    categories: tuple[str, ...] = ()
+    column: str  # of the table
+    described: Column  # as the cohort has it; its name is the column's own if none is given
     missing: tuple[str, ...] = MISSING_CODES  # for "no value", beside empty cells, NA, n/a, . and Unknown
     rows: Mapping[str, tuple[str, ...]] | None = None  # column -> texts; only rows with one of the texts count
     censored: bool | None = None  # whether a column of values beyond the assay's range is added; None: if there are any
@@ -72,14 +70,15 @@ class _Reader(Keys):
             self.problems.add(f"{self.path} names no column. Add an entry [[column]] with a table and a column.")
         taken = dict.fromkeys(people, f"{self.path}, entry 'people'")
         for rule in rules:
-            if taken.setdefault(rule.name, rule.place) != rule.place:
-                self.problems.add(f"{rule.place}: {rule.name!r} is a name already, of {taken[rule.name]}; give a name.")
+            name = rule.described.name
+            if taken.setdefault(name, rule.place) != rule.place:
+                self.problems.add(f"{rule.place}: {name!r} is a name already, of {taken[name]}; give a name.")
         return ColumnRules(tuple(rules), people)
 
     def rule(self, entry: dict[str, Any], number: int) -> ColumnRule:
         at = (f"column[{number}]",)
         line = line_of(self.lines, *at)
-        self.known(entry, [field.name for field in fields(ColumnRule)][:-1], at)
+        self.known(entry, KEYS, at)
         kind = self.choice(entry, "kind", ("number", "category"), at)
         of_numbers = ("unit", "low", "high", "signed", "censored")
         for name in of_numbers if kind == "category" else ("categories",):
@@ -92,15 +91,21 @@ class _Reader(Keys):
             if not all(rows.values()):
                 example = '{ BATCH = "MEDIAN" }'
                 self.wrong((*at, "rows"), f"takes columns and texts, such as {example}, not {entry['rows']!r}.")
-        return ColumnRule(
-            self.text(entry, "table", at, needed=True),
-            column,
+        table = self.text(entry, "table", at, needed=True)
+        limits = self.limits(entry, at)
+        described = Column(
             self.text(entry, "name", at) or column,
             cast("Literal['number', 'category']", kind),
             self.text(entry, "unit", at),
-            **self.limits(entry, at),
+            limits.get("low"),
+            limits.get("high"),
             signed=bool(self.flag(entry, "signed", at)),
             categories=self.texts(entry, "categories", at),
+        )
+        return ColumnRule(
+            table,
+            column,
+            described,
             missing=self.texts(entry, "missing", at) if "missing" in entry else MISSING_CODES,
             rows=rows,
             censored=self.flag(entry, "censored", at),
@@ -126,7 +131,9 @@ def named_columns(
             table = read_study_table(rule.table, paths, (), findings)
             if table is None:
                 near = nearest(rule.table, sorted({undated(path) for path in paths}))
-                raise DataError(f"{rule.place}: no table is called {rule.table!r} (without dates); {near}")
+                known = archive().get(rule.table)
+                place = f" In the archive: {known.where}." if known else ""
+                raise DataError(f"{rule.place}: no table is called {rule.table!r} (without dates); {near}{place}")
             tables[key] = table
             seen.update(table.rows["rid"])
         rows = _rows(tables[key], rule)
@@ -165,10 +172,10 @@ def _read(
     as_numbers = pd.to_numeric(missing, errors="coerce").dropna()  # -4.0 is -4, too
     code = cells.str.lower().isin(missing.str.lower())
     cells = cells.mask(code | pd.to_numeric(cells, errors="coerce").isin(as_numbers), "")
-    column = Column(rule.name, rule.kind, rule.unit, rule.low, rule.high, rule.signed, rule.categories, source)
-    if rule.kind == "category":
-        absent = cells.str.lower().isin(MISSING_TEXT - {category.lower() for category in rule.categories})
-        known = ~absent if not rule.categories else cells.isin(rule.categories)
+    column = replace(rule.described, source=source)
+    if column.kind == "category":
+        absent = cells.str.lower().isin(MISSING_TEXT - {category.lower() for category in column.categories})
+        known = ~absent if not column.categories else cells.isin(column.categories)
         odd = {int(str(line)): str(text) for line, text in cells[~known & ~absent].items()}
         note_odd(notes, table, rule.column, Numbers(known.astype(float), known * 0.0, odd))
         values = pd.Series(None, index=scans.index, dtype=object)

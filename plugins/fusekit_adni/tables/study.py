@@ -1,9 +1,8 @@
-"""Study tables: found by name whatever their dates, read with this archive's codes for missing values."""
+"""Study tables, read with this archive's visit codes and its codes for missing values."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from functools import reduce
 from pathlib import Path
 
@@ -12,27 +11,11 @@ import pandas as pd
 
 from fusekit.data import Column, Finding, read_table
 from fusekit.data.clinical.dates import to_days
-from fusekit.data.clinical.tables import read_header
+from fusekit.data.clinical.tables import require_columns
 from fusekit.data.own.problems import note
 from fusekit.errors import DataError
-from fusekit_adni.labels.visits import SCREENING, canonical
-
-#: ``[PREFIX_]NAME[_MM_DD_YY][_DDMonYYYY][ (1)].csv[.gz]``. Some tables have the date of their revision in the second
-#: form too; a single date of that form is that of the export. A browser numbers what it downloads again.
-_DATED = (
-    r"(?:_(?P<revised>\d{2}_\d{2}_\d{2}|\d{1,2}[A-Z][a-z]{2}\d{4}))??(?:_(?P<exported>\d{1,2}[A-Z][a-z]{2}\d{4}))?"
-    r"(?: ?\((?P<copy>\d{1,3})\))?\.csv(?:\.gz)?"
-)
-#: Tables whose names end as another's does, behind what might be a cohort's name.
-_LONGER = frozenset({"RMT_CDR", "URMC_LABDATA"})
-#: Table -> sets of columns, each of which shows that a file is that table under another name.
-_SIGNS: Mapping[str, tuple[frozenset[str], ...]] = {
-    "ADNIMERGE": (frozenset({"RID", "DX", "PTGENDER"}),),
-    "DXSUM": tuple(frozenset({"RID", column}) for column in ("DIAGNOSIS", "DXCHANGE", "DXCURREN")),
-    "APOERES": (frozenset({"RID", "APGEN1", "APGEN2"}), frozenset({"RID", "GENOTYPE"})),
-    "UPENNBIOMK_MASTER": (frozenset({"RID", "ABETA", "TAU", "PTAU"}),),
-    "BLENNOWPLASMANFL": (frozenset({"RID", "PLASMA_NFL"}),),
-}
+from fusekit_adni.labels.visits import MONTH, SCREENING, canonical
+from fusekit_adni.tables.archive import find_table, name_of
 
 #: Codes for "no value" in tables of counts and concentrations. Not in log-scale tables, where -1 is a value.
 MISSING_TEXT = frozenset({"", "na", "n/a", "nan", ".", "unknown", "null"})
@@ -80,53 +63,21 @@ def exam_days(tables: Iterable[StudyTable]) -> pd.Series:
     return exams(tables).drop_duplicates(["rid", "visit"]).set_index(["rid", "visit"])["day"]
 
 
-def find_table(name: str, paths: list[Path], also: tuple[str, ...] = ()) -> tuple[Path | None, list[Path]]:
-    """The newest file of a table by its name without prefix and dates (``also``: other names), and the older files.
+def codes(tables: Iterable[StudyTable]) -> tuple[dict[tuple[int, str], str], set[int]]:
+    """The visit that a phase's own code (VISCODE, in lower case) is, by (rid, code); and subjects of earlier phases.
 
-    A prefix is a cohort's name (``All_Subjects_DXSUM_12Feb2026.csv``). Of equal dates the file without one counts, then
-    the last copy.
+    The first table counts. The subjects are those who came before ADNI4, whose codes begin with ``4_``.
     """
-    names = "|".join(map(re.escape, (name, *also)))
-    found = []
-    for path in paths:
-        match = re.fullmatch(f"(?P<prefix>.+_)?(?P<name>{names}){_DATED}", path.name, flags=re.IGNORECASE)
-        if match and not _is_longer(match["prefix"] or "", match["name"]):
-            dates = _day(match["exported"], "%d%b%Y"), _day(match["revised"], "%m_%d_%y")
-            found.append((*dates, match["prefix"] is None, int(match["copy"] or 0), path))
-    found.sort(key=lambda item: item[:4])
-    return (found[-1][4], [path for *_, path in found[:-1]]) if found else (None, [])
-
-
-def _is_longer(prefix: str, name: str) -> bool:
-    """Whether what looks like a prefix is the beginning of another table's name."""
-    whole, others = f"_{prefix}{name}".upper(), _LONGER - {name.upper()}
-    return any(whole.endswith(f"_{other}") for other in others)
-
-
-def note_unread(names: Iterable[str], paths: list[Path], findings: list[Finding]) -> None:
-    """Note files that look like a table of ``_SIGNS``, by their columns, and are none of the tables that are read."""
-    matched = {path for name in names for found, older in [find_table(name, paths)] for path in (found, *older)}
-    looks = []
-    for path in sorted(set(paths) - matched):
-        columns = {column.upper() for column in read_header(path)}
-        if like := next((name for name, signs in _SIGNS.items() if any(sign <= columns for sign in signs)), None):
-            looks.append(f"{path}: {like}?")
-    message = "files with the columns of a table, but not its name, that are not read; if one is it, rename it"
-    note(findings, "unread-table", message, looks, severity="warning")
-
-
-def undated(path: Path) -> str:
-    """The name of the table in a file, without dates."""
-    match = re.fullmatch(f"(?P<name>.+?){_DATED}", path.name, flags=re.IGNORECASE)
-    return match["name"] if match else path.stem
-
-
-def _day(text: str | None, pattern: str) -> datetime:
-    """A date in a file's name; the earliest one there is where it is missing or impossible."""
-    try:
-        return datetime.strptime(text or "", pattern)
-    except ValueError:
-        return datetime.min
+    known: dict[tuple[int, str], str] = {}
+    before: set[int] = set()
+    for table in tables:
+        if "VISCODE" in table.rows:
+            own = table.rows["VISCODE"].str.strip().str.lower()
+            before.update(table.rows.loc[table.rows["visit"].notna() & ~own.str.startswith("4_"), "rid"])
+            for rid, code, visit in zip(table.rows["rid"], own, table.rows["visit"], strict=True):
+                if code and isinstance(visit, str):
+                    known.setdefault((rid, code), visit)
+    return known, before
 
 
 def read_study_table(
@@ -136,27 +87,31 @@ def read_study_table(
     path, older = find_table(name, paths, also)
     if path is None:
         return None
+    name = name_of(path, (name, *also))
     note(findings, "older-table", f"older exports of {name}, not used: {path} is the newest", older)
-    rows = read_table(path, required=("RID", *required))
-    rid = pd.to_numeric(rows["RID"].str.extract(r"^(\d+)(?:\.0*)?$")[0])
+    rows = read_table(path, required=required)
+    rid = _rids(rows, path)
     lines = [f"{path.name}, line {line}" for line in rows.index[rid.isna()]]
     note(findings, "row-without-subject", f"rows of {name} without a number in RID", lines)
     rows, rid = rows[rid.notna()], rid.dropna()
     _refuse_two_people(path, rows, rid)
-    codes = _first_column(rows, ("VISCODE2", "VISCODE", "Visit_Code"))
+    visits = _first_column(rows, ("VISCODE2", "VISCODE", "Visit_Code"))
     rows = rows.assign(
         rid=rid.astype(int),
-        visit=None if codes is None else codes.map(canonical).astype(object),
-        screening=codes is not None and codes.str.lower().isin(SCREENING),
+        visit=None if visits is None else visits.map(canonical).astype(object),
+        screening=visits is not None and visits.str.lower().isin(SCREENING),
     )
-    if codes is not None:  # of ADNI4, without VISCODE2: who came in an earlier phase had the first visit then
-        later = codes.str.strip().str.startswith("4_")
+    later = pd.Series(False, index=rows.index)
+    if visits is not None:  # of ADNI4, without VISCODE2: who came in an earlier phase had the first visit then
+        later = visits.str.strip().str.startswith("4_")
         rows = rows.assign(visit=rows["visit"].mask(later & rid.isin(rid[~later & rows["visit"].notna()]), None))
     days = _first_column(rows, ("EXAMDATE", "DRAWDATE", "APTESTDT", "DRWDTE", "VISDATE"))
     if days is None:
         return StudyTable(name, path, rows)
     read = to_days(days, rows, "as ADNI writes dates")
     rows = rows.assign(day=read.days)
+    if later.any():
+        rows = rows.assign(visit=_months_by_day(rows, later))
     odd = days[read.unread & ~days.str.lower().isin(UNKNOWN)]
     items = [f"{path.name}, line {line}: {text!r}" for line, text in odd.items()]
     note(findings, "odd-date", f"dates of {name} that cannot be read", items)
@@ -165,9 +120,26 @@ def read_study_table(
     return StudyTable(name, path, rows)
 
 
+def _rids(rows: pd.DataFrame, path: Path) -> pd.Series:
+    """Roster ids: RID, or the digits that end PTID or, in tables of the new platform, subject_id; NaN without one."""
+    people = [rows[name].str.extract(r"^\d{3}_S_(\d{4,})$")[0] for name in ("PTID", "subject_id") if name in rows]
+    if not people or "RID" in rows:
+        require_columns(rows, ("RID",), str(path))
+        people = [rows["RID"].str.extract(r"^(\d+)(?:\.0*)?$")[0], *people]
+    return pd.to_numeric(reduce(lambda column, other: column.fillna(other), people))
+
+
+def _months_by_day(rows: pd.DataFrame, later: pd.Series) -> pd.Series:
+    """Visits with those of ADNI4 filled in that have no code from the first baseline: months from there by the days."""
+    start = rows[rows["visit"] == "bl"].sort_values(["screening", "day"]).groupby("rid")["day"].first()
+    months = ((rows["day"] - rows["rid"].map(start)).dt.days / MONTH).round()
+    found = later & rows["visit"].isna() & (months > 0)
+    return rows["visit"].mask(found, months.map("m{:02.0f}".format))
+
+
 def _refuse_two_people(path: Path, rows: pd.DataFrame, rid: pd.Series) -> None:
     """Refuse a row whose PTID is another subject's than its RID, as pasted rows have."""
-    if "PTID" not in rows:
+    if not {"PTID", "RID"} <= set(rows):
         return
     tail = pd.to_numeric(rows["PTID"].str.extract(r"^\d{3}_S_(\d{4,})$")[0])
     other = tail.notna() & (tail != rid)

@@ -9,7 +9,9 @@ from fusekit.data import Cohort
 from fusekit.errors import DataError, OptionError
 from fusekit.progress import Quiet
 from fusekit_adni.tables.columns import read_clinical
+from fusekit_adni.tables.named import read_column_rules
 from fusekit_adni.task import AdniAdTask
+from tests.plugins.fusekit_adni.trees import Lines
 
 SCALED = "MPR__GradWarp__B1_Correction__N3__Scaled"
 SUBJECTS = {1001: "CN", 1002: "AD", 1003: "MCI", 1004: "CN"}
@@ -208,6 +210,24 @@ def test_tables_without_scans_and_scans_without_tables(tree: Path) -> None:
     assert found["row-without-scan"] == ("1777",)
 
 
+def test_a_table_that_steps_in_for_another_is_said(tree: Path) -> None:
+    lines = Lines()
+    AdniAdTask().scan(tree, lines)
+    assert lines.said[2] == "tables that step in for others: APOE4 from ADNIMERGE (no APOERES)"
+    (tree / "DXSUM_PDXCONV_ADNIALL_12Feb2024.csv").unlink()
+    path = tree / "ADNIMERGE_12Feb2024.csv"
+    text = path.read_text(encoding="utf-8").replace(",ADNI1,", ",ADNI1,Dementia").replace("1001,bl", "1001,m12")
+    path.write_text(text.replace("ADNI1,Dementia", "ADNI1,CN", 1), encoding="utf-8")
+    _write(tree, "PTDEMOG.csv", ["RID,VISCODE,PTGENDER,PTDOBYY", "1001,sc,2,1940"])
+    lines = Lines()
+    cohort = AdniAdTask().scan(tree, lines)
+    assert lines.said[2] == (
+        "tables that step in for others: the diagnosis from ADNIMERGE (no DXSUM); AGE from ADNIMERGE.AGE and "
+        "PTDEMOG.PTDOBYY; PTGENDER from ADNIMERGE.PTGENDER and PTDEMOG.PTGENDER; APOE4 from ADNIMERGE (no APOERES)"
+    )
+    assert cohort.clinical["PTGENDER"].tolist()[0] == "Female"
+
+
 def test_adnimerge_alone_is_enough(tree: Path) -> None:
     (tree / "DXSUM_PDXCONV_ADNIALL_12Feb2024.csv").unlink()
     path = tree / "ADNIMERGE_12Feb2024.csv"
@@ -224,7 +244,8 @@ def test_dxsum_alone_is_enough_under_either_name(tree: Path) -> None:
     (tree / "ADNIMERGE_12Feb2024.csv").unlink()
     cohort = _scan(tree)
     assert _labels(cohort) == BOTH
-    assert cohort.groups == ("visit", "image_id", "acquired", "diagnosis_date")
+    assert cohort.groups == ("visit", "image_id", "acquired", "diagnosis_date", "site")
+    assert set(cohort.scans["site"]) == {"002"}  # no table says it: the subjects' own digits
     path = tree / "DXSUM_PDXCONV_ADNIALL_12Feb2024.csv"
     other = tree / "DXSUM_03Mar2025.csv"
     other.write_text("RID,VISCODE,EXAMDATE,DXCURREN\n1001,bl,2008-01-01,3\n1004,bl,2008-01-01,1\n")
@@ -331,16 +352,26 @@ def test_columns_that_betray_the_diagnosis_are_known_to_the_audit() -> None:
 
 
 def test_rules_of_ones_own_are_handed_on(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    handed: list[dict[str, object]] = []
+    handed: list[object] = []
 
-    def keep(*arguments: object, **rules: object) -> object:
-        handed.append(rules)
-        return cast("Any", read_clinical)(*arguments, None)
+    def keep(*arguments: object) -> object:
+        handed.append(arguments[4])
+        return cast("Any", read_clinical)(*arguments)
 
     monkeypatch.setattr("fusekit_adni.task.read_clinical", keep)
+    rules = _write(tree, "columns.toml", ["[[column]]", 'table = "BLENNOWPLASMANFL"', 'column = "PLASMA_NFL"'])
     AdniAdTask().scan(tree, Quiet())
-    AdniAdTask(clinical=Path("columns.toml")).scan(tree, Quiet())
-    assert handed == [{"rules": None}, {"rules": Path("columns.toml")}]
+    AdniAdTask(clinical=rules).scan(tree, Quiet())
+    assert handed == [None, read_column_rules(rules)]
+
+
+def test_a_table_that_a_file_names_is_not_unread(tree: Path) -> None:
+    (tree / "BLENNOWPLASMANFL.csv").rename(tree / "nfl of ours.csv")
+    assert "unread-table" in [finding.code for finding in _scan(tree).findings]
+    rules = _write(tree, "columns.toml", ["[[column]]", 'table = "nfl of ours"', 'column = "PLASMA_NFL"'])
+    cohort = AdniAdTask(clinical=rules).scan(tree, Quiet())
+    assert "unread-table" not in [finding.code for finding in cohort.findings]
+    assert cohort.clinical["PLASMA_NFL"].fillna(0).tolist() == [31, 0, 32, 34]
 
 
 def test_the_day_of_the_diagnosis_may_come_from_either_table(tree: Path) -> None:

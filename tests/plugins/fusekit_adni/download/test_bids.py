@@ -216,7 +216,7 @@ def test_study_tables_come_before_the_trees_own(tmp_path: Path) -> None:
 def test_a_tree_without_any_table_says_what_to_add(tmp_path: Path) -> None:
     bids = Bids(Trees(tmp_path))
     bids.t1("sub-ADNI002S0001")
-    with pytest.raises(DataError, match=r"no tables \(\.csv\).*ADNIMERGE or DXSUM.*participants\.tsv"):
+    with pytest.raises(DataError, match=r"no tables \(\.csv\).*DXSUM.*ADNIMERGE.*participants\.tsv"):
         AdniAdTask().scan(tmp_path, Lines())
     bids.trees.table("bids/participants.tsv", "participant_id sex", [("sub-ADNI002S0001", "F")])
     with pytest.raises(

@@ -12,14 +12,12 @@ from fusekit.data import read
 from fusekit.errors import DataError
 from fusekit_adni.download.images import Image
 from fusekit_adni.download.layouts import find_download
-from fusekit_adni.download.loni import read_visits
-from fusekit_adni.labels.visits import canonical
+from fusekit_adni.download.lists import read_lists
 from fusekit_adni.task import AdniAdTask
 from tests.plugins.fusekit_adni.trees import SCALED as BEST
 from tests.plugins.fusekit_adni.trees import Lines, Study, Trees, expected, found, rows
 
 SCALED = "MPR__GradWarp__B1_Correction__N3__Scaled"
-HEADER = '"Image Data ID","Subject","Group","Sex","Age","Visit","Modality","Description"\n'
 
 
 def _leaf(folder: Path, *names: str) -> Path:
@@ -36,12 +34,6 @@ def _counted(others: list[Path]) -> list[str]:
 
 def _image(description: str, series: int = 5, number: int = 7) -> Image:
     return Image("002_S_0413", description, date(2008, 7, 31), number, series, Path("x.nii"))
-
-
-def _list(folder: Path, *rows: tuple[str, str], name: str = "ADNI1_Complete_1Yr_1.5T_2_12_2024.csv") -> Path:
-    lines = [f'"{image}","002_S_0413","CN","M","76","{visit}","MRI","MPR"\n' for image, visit in rows]
-    (folder / name).write_text(HEADER + "".join(lines), encoding="utf-8")
-    return folder / name
 
 
 @pytest.mark.parametrize("above", ["", "ADNI", "disk/2024/batch 1/ADNI"])
@@ -158,28 +150,6 @@ def test_scaled_in_the_middle_of_a_name_is_no_scaled_image() -> None:
     assert _image("MPR__Scaled__GradWarp").preference > _image("MT1__N3m").preference
 
 
-def test_visits_of_collection_lists_with_and_without_the_letter(tmp_path: Path) -> None:
-    first = _list(tmp_path, ("I120917", "sc"), ("30001", "m06"))
-    second = _list(tmp_path, ("I7", "3"), name="more.csv")
-    other = tmp_path / "DXSUM.csv"
-    other.write_text("RID,VISCODE\n1,bl\n", encoding="utf-8")
-    assert read_visits([first, other, second]).to_dict() == {120917: "sc", 30001: "m06", 7: "3"}
-    assert read_visits([other]).empty
-
-
-def test_an_id_that_is_none_is_named_with_file_and_line(tmp_path: Path) -> None:
-    path = _list(tmp_path, ("I120917", "sc"), ("D30001", "m06"))
-    with pytest.raises(DataError, match=rf"{path}, line 3, column 'Image Data ID': 'D30001' is no image id"):
-        read_visits([path])
-
-
-def test_a_collection_list_without_a_column_it_needs_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "list.csv"
-    path.write_text('"Image Data ID","Subject"\n"I1","002_S_0413"\n', encoding="utf-8")
-    with pytest.raises(DataError, match=r"list.csv.*'Visit'"):
-        read_visits([path])
-
-
 def test_a_link_to_a_folder_above_ends_the_walk(tmp_path: Path) -> None:
     leaf = _leaf(tmp_path / "ADNI/002_S_0413/MP-RAGE/2008-07-31_14_39_56.0/I5", "a_S1_I5.nii")
     (tmp_path / "tables").mkdir()
@@ -263,28 +233,6 @@ def test_sidecars_are_found_by_image(tmp_path: Path) -> None:
     for path in (sidecar, tmp_path / "ADNI/other.xml"):
         path.touch()
     assert find_download(tmp_path).sidecars == {5: sidecar}
-
-
-@pytest.mark.parametrize(
-    ("header", "row"),
-    [
-        ("image_id,subject_id,image_visit,image_date,mri_field_str", "120917,002_S_0413,4_m06,2024-07-31,3.0"),
-        ("subject_id,image_id,mri_visit,mri_date", "002_S_0413,I120917,m06,2024-07-31"),
-        ("Subject ID,Project,Visit,Image ID", "002_S_0413,ADNI,ADNI1/GO Month 6,120917"),
-        ("image_id,subject_id,VISCODE2", "120917,002_S_0413,m06"),
-    ],
-)
-def test_lists_of_the_new_platform_and_of_searches(tmp_path: Path, header: str, row: str) -> None:
-    path = tmp_path / "All_Subjects_Key_MRI_12Feb2026.csv"
-    path.write_text(f"{header}\n{row}\n", encoding="utf-8")
-    assert read_visits([path]).map(canonical).to_dict() == {120917: "m06"}
-
-
-def test_an_image_in_another_subjects_folder_is_refused(tmp_path: Path) -> None:
-    path = _list(tmp_path, ("I120917", "sc"), ("30001", "m06"))
-    assert len(read_visits([path], {120917: "002_S_0413", 9: "002_S_0999"})) == 2
-    with pytest.raises(DataError, match=r"line 3.*image I30001 is listed for 002_S_0413.*folder of 002_S_0999"):
-        read_visits([path], {120917: "002_S_0413", 30001: "002_S_0999"})
 
 
 CLINICAL = ("AGE", "PTGENDER", "PTEDUCAT", "APOE4", "TAU", "TAU censored", "PLASMA_NFL")
@@ -578,5 +526,5 @@ def test_adnipy_reads_the_same_out_of_a_collection_list(tmp_path: Path) -> None:
     assert theirs["RID"].astype(int).to_dict() == {key: image.rid for key, image in images.items()}
     days = pd.to_datetime(theirs["SCANDATE"]).dt.date  # its own conversion does not work with this pandas
     assert days.to_dict() == {key: image.acquired for key, image in images.items()}
-    listed = read_visits([path])
+    listed = read_lists([path])["visit"]
     assert {f"I{number}": visit for number, visit in listed.items()} == theirs["Visit"].to_dict()

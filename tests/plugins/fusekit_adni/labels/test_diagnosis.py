@@ -56,7 +56,7 @@ def test_adnimerge_speaks_of_dementia() -> None:
 @pytest.mark.parametrize(
     ("text", "diagnosis"),
     [
-        *[("NL", "CN"), ("Normal", "CN"), ("dementia", "AD"), ("DEM", "AD"), (" mci ", "MCI")],
+        *[("NL", "CN"), ("Normal", "CN"), ("dementia", "AD"), ("DEM", "AD"), (" mci ", "MCI"), ("CU", "CN")],
         *[("MCI to NL", "CN"), ("NL to MCI", "MCI"), ("MCI to Dementia", "AD"), ("Dementia to MCI", "MCI")],
         *[("NL to Dementia", "AD"), ("Stable: NL", "CN"), ("Stable: NL to NL", "CN")],
         *[("Conversion: NL to MCI", "MCI"), ("Reversion: MCI to NL", "CN"), ("Conversion:MCI to Dementia", "AD")],

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fusekit_adni.labels.visits import FAR_DAYS, LIMIT_DAYS, canonical, match, nearest
+from fusekit_adni.labels.visits import FAR_DAYS, LIMIT_DAYS, canonical, match, nearest, phase_code
 
 DAY = date(2008, 7, 31)
 
@@ -31,6 +31,21 @@ DAY = date(2008, 7, 31)
 )
 def test_codes_of_every_phase(code: str, expected: str | None) -> None:
     assert canonical(code) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("ADNI3 Year 1 Visit", "y1"),
+        ("ADNI2 Initial Visit-Cont Pt", "init"),
+        ("ADNI4 Month 12", "4_m12"),
+        ("ADNI4  Baseline", "4_bl"),
+        (" 4_SC ", "4_sc"),
+        ("v11", "v11"),
+    ],
+)
+def test_the_code_that_a_phase_has_for_a_visit(text: str, code: str) -> None:
+    assert phase_code(text) == code
 
 
 def _days(*offsets: int | None) -> pd.Series:

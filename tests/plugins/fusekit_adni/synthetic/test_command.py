@@ -25,7 +25,9 @@ def test_it_writes_what_was_asked_and_reports_it(
     asked = ("--subjects", "12", "--seed", "3", "--table-effect", "0", "--interaction", "0.5")
     result = CliRunner().invoke(program, [out, "--task", name, *asked])
     assert result.exit_code == 0, result.output
-    assert calls == [{"seed": 3, "subjects": 12, "image_effect": 1.0, "table_effect": 0.0, "interaction": 0.5}]
+    assert calls == [
+        {"seed": 3, "subjects": 12, "image_effect": 1.0, "table_effect": 0.0, "interaction": 0.5, "era": "2024"}
+    ]
     assert "SYNTHETIC cohort of 12 subjects" in result.output
     assert f"fusekit run {name} --data {out}" in result.output.replace("\n", " ")
     assert CliRunner().invoke(program, [str(tmp_path / "other"), "--task", "mci"]).exit_code == 2
@@ -41,5 +43,5 @@ def test_the_defaults_are_those_of_the_tasks() -> None:
     command = inspect.signature(synthesize_adni).parameters
     for task in (AdniAdTask, MciConverterTask):
         options = inspect.signature(task.synthesize).parameters
-        for name in ("seed", "subjects", "image_effect", "table_effect", "interaction"):
+        for name in ("seed", "subjects", "image_effect", "table_effect", "interaction", "era"):
             assert command[name].default == options[name].default

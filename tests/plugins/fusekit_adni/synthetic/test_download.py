@@ -19,7 +19,7 @@ from fusekit.data import read
 from fusekit.progress import Quiet
 from fusekit_adni.converter_task import MciConverterTask
 from fusekit_adni.download.layouts import find_download
-from fusekit_adni.download.loni import read_visits
+from fusekit_adni.download.lists import read_lists
 from fusekit_adni.synthetic import download
 from fusekit_adni.synthetic.download import write_download, write_followup
 from fusekit_adni.synthetic.subjects import Strengths, draw_subjects
@@ -114,7 +114,7 @@ def test_the_layout_is_that_of_the_archive(many: Path) -> None:
     ids = {row["Image Data ID"][0] for row in rows.values()}
     assert "I" in ids
     assert ids - {"I"}  # some without the letter
-    assert set(read_visits(find_download(many).tables)) == {"sc", "m12"}
+    assert set(read_lists(find_download(many).tables)["visit"]) == {"sc", "m12"}
 
 
 def test_processing_levels_repeats_later_visits_and_people_without_scans(many: Path) -> None:

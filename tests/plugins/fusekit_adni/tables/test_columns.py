@@ -41,7 +41,7 @@ def _read(folder: Path, **tables: str) -> tuple[Clinical, list[Finding]]:
         (folder / f"{name}.csv").write_text(text, encoding="utf-8")
     findings: list[Finding] = []
     paths = sorted(folder.glob("*.csv"))
-    return read_clinical(SCANS, read_study_table("ADNIMERGE", paths, (), findings), paths, findings, None), findings
+    return read_clinical(SCANS, read_study_table("ADNIMERGE", paths, (), findings), paths, findings), findings
 
 
 def _values(clinical: Clinical, name: str) -> list[object]:
@@ -126,8 +126,22 @@ def test_plasma_tables_are_read_as_far_as_their_columns_are_there(tmp_path: Path
     assert findings == []
 
 
-@pytest.mark.parametrize(("text", "alleles"), [("3/4", 1), ("34", 1), ("44", 2), ("4/4", 2), ("33", 0), ("2/3", 0)])
-def test_genotypes_in_both_ways_of_writing_them(tmp_path: Path, text: str, alleles: int) -> None:
+@pytest.mark.parametrize(
+    ("text", "alleles"),
+    [
+        ("3/4", 1),
+        ("34", 1),
+        ("44", 2),
+        ("4/4", 2),
+        ("33", 0),
+        ("2/3", 0),
+        ("e3/e4", 1),
+        ("\u03b54/\u03b54", 2),
+        ("3-4", 1),
+        ("E2E3", 0),
+    ],
+)
+def test_genotypes_in_every_way_of_writing_them(tmp_path: Path, text: str, alleles: int) -> None:
     clinical, _ = _read(tmp_path, APOERES=f"RID,GENOTYPE\n5,{text}\n")
     assert clinical.table["APOE4"].dropna().unique().tolist() == [alleles]
 

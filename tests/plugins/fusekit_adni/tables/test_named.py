@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import fields
 from datetime import date
 from math import nan
 from pathlib import Path
@@ -13,7 +12,7 @@ import pytest
 from fusekit.data import Column, Finding
 from fusekit.errors import DataError
 from fusekit_adni.tables.columns import Clinical, read_clinical
-from fusekit_adni.tables.named import ColumnRule, read_column_rules
+from fusekit_adni.tables.named import KEYS, ColumnRule, read_column_rules
 from fusekit_adni.tables.study import read_study_table
 
 SCANS = pd.DataFrame(
@@ -49,7 +48,7 @@ def _read(folder: Path, text: str) -> tuple[Clinical, list[Finding]]:
     findings: list[Finding] = []
     paths = sorted(folder.glob("*.csv"))
     merged = read_study_table("ADNIMERGE", paths, (), findings)
-    return read_clinical(SCANS, merged, paths, findings, rules=folder / "columns.toml"), findings
+    return read_clinical(SCANS, merged, paths, findings, read_column_rules(folder / "columns.toml")), findings
 
 
 def test_the_named_columns_and_no_others_in_the_order_of_the_file(tmp_path: Path) -> None:
@@ -233,10 +232,7 @@ signed = true
         ColumnRule(
             "UPENNBIOMK_MASTER",
             "ABETA",
-            "abeta",
-            unit="pg/mL (xMAP)",
-            low=20,
-            high=600.5,
+            Column("abeta", unit="pg/mL (xMAP)", low=20, high=600.5),
             missing=("-4", "QNS"),
             rows={"BATCH": ("MEDIAN",), "KIT": ("A", "2")},
             censored=True,
@@ -245,13 +241,15 @@ signed = true
         ColumnRule(
             "APOERES",
             "GENOTYPE",
-            "GENOTYPE",
-            kind="category",
-            categories=("3/3", "3/4"),
+            Column("GENOTYPE", kind="category", categories=("3/3", "3/4")),
             place=f"{path}, line 15, entry 2",
         ),
         ColumnRule(
-            "adni_plasma_qc_multiplex", "CRP", "CRP", signed=True, missing=(), place=f"{path}, line 21, entry 3"
+            "adni_plasma_qc_multiplex",
+            "CRP",
+            Column("CRP", signed=True),
+            missing=(),
+            place=f"{path}, line 21, entry 3",
         ),
     )
     assert rules.columns[1].missing == ("-1", "-4")
@@ -321,12 +319,12 @@ def test_the_documentation_shows_a_file_that_can_be_read_and_explains_every_key(
     page = (Path(__file__).parents[4] / "docs/how-to/mci-converters.md").read_text(encoding="utf-8")
     (shown,) = re.findall(r"^```toml\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL)
     rules = read_column_rules(_write(tmp_path, shown))
-    assert [(rule.name, rule.kind) for rule in rules.columns] == [
+    assert [(rule.described.name, rule.described.kind) for rule in rules.columns] == [
         ("abeta", "number"),
         ("PTMARRY", "category"),
         ("CRP", "number"),
     ]
-    keys = {field.name for field in fields(ColumnRule)} - {"place"}
+    keys = {*KEYS}
     explained = {
         key for row in re.findall(r"^\| (`.*?) \|", page, flags=re.MULTILINE) for key in re.findall(r"`(\w+)`", row)
     }

@@ -13,19 +13,11 @@ from fusekit.data.clinical.tables import read_header
 from fusekit.errors import DataError
 from fusekit_adni.tables.study import (
     StudyTable,
-    find_table,
-    note_unread,
+    codes,
     numbers,
     read_study_table,
     refuse_conflicts,
 )
-from fusekit_adni.task import DXSUM_NAMES, READ
-
-NAMES = [
-    *("CDR.csv", "RMT_CDR.csv", "CDR_NOTES.csv", "CDR_12Feb2024.csv.bak"),
-    *("UPENNBIOMK.csv", "UPENNBIOMK_MASTER_12Feb2024.csv", "UPENNBIOMK9_04_19_17_12Feb2024.csv"),
-    *("DXSUM_01Jan2024.csv", "DXSUM_PDXCONV_ADNIALL.csv", "adni_plasma_qc_multiplex_11Nov2010.csv"),
-]
 
 
 def _cells(*cells: str) -> pd.Series:
@@ -35,61 +27,6 @@ def _cells(*cells: str) -> pd.Series:
 def _write(folder: Path, name: str, text: str) -> list[Path]:
     (folder / name).write_text(text, encoding="utf-8")
     return sorted(folder.glob("*.csv"))
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("CDR", "CDR.csv"),
-        ("UPENNBIOMK", "UPENNBIOMK.csv"),
-        ("UPENNBIOMK_MASTER", "UPENNBIOMK_MASTER_12Feb2024.csv"),
-        ("UPENNBIOMK9", "UPENNBIOMK9_04_19_17_12Feb2024.csv"),
-        ("DXSUM", "DXSUM_01Jan2024.csv"),
-        ("dxsum_pdxconv_adniall", "DXSUM_PDXCONV_ADNIALL.csv"),
-        ("adni_plasma_qc_multiplex", "adni_plasma_qc_multiplex_11Nov2010.csv"),
-        ("PDXCONV", None),
-        ("ADNIMERGE", None),
-    ],
-)
-def test_a_table_is_found_by_its_whole_name_whatever_its_dates(name: str, expected: str | None) -> None:
-    found, older = find_table(name, [Path("data") / other for other in NAMES])
-    assert found == (None if expected is None else Path("data") / expected)
-    assert older == []
-
-
-@pytest.mark.parametrize(
-    "file",
-    [
-        "DXSUM_12Feb2026.csv",
-        "All_Subjects_DXSUM_12Feb2026.csv",
-        "all_subjects_dxsum_12feb2026.CSV",
-        "NOTEPAD_CU_DXSUM_29Aug2025.csv",
-        "DXSUM (1).csv",
-        "DXSUM(2).csv",
-        "DXSUM_12Feb2026 (1).csv",
-        "DXSUM_12Feb2026.csv.gz",
-        "DXSUM_PDXCONV.csv",
-        "DXSUM_PDXCONV_23Apr2024.csv",
-        "My_DXSUM_PDXCONV_ADNIALL_01_02_20_12Feb2024 (3).csv.gz",
-    ],
-)
-def test_a_table_is_found_under_every_name_that_it_has_had(file: str) -> None:
-    assert find_table(DXSUM_NAMES[0], [Path(file)], also=DXSUM_NAMES[1:]) == (Path(file), [])
-
-
-@pytest.mark.parametrize(
-    "file", ["RMT_CDR.csv", "All_Subjects_RMT_CDR_12Feb2026.csv", "CDRX.csv", "XCDR.csv", "CDR_old.csv", "CDR.csv.bak"]
-)
-def test_no_other_table_is_taken_for_it(file: str) -> None:
-    assert find_table("CDR", [Path(file)]) == (None, [])
-    if "RMT_CDR" in file:
-        assert find_table("RMT_CDR", [Path(file)]) == (Path(file), [])
-
-
-def test_of_equal_dates_the_whole_name_counts_and_then_the_last_copy() -> None:
-    order = ["My_CDR.csv", "CDR.csv", "CDR (1).csv", "CDR (2).csv", "CDR_12Feb2026.csv"]
-    paths = [Path(name) for name in order]
-    assert find_table("CDR", paths[::-1]) == (paths[-1], paths[:-1])
 
 
 def test_a_row_of_two_people_is_refused(tmp_path: Path) -> None:
@@ -108,6 +45,38 @@ def test_a_first_visit_of_adni4_is_not_the_first_of_who_came_before(tmp_path: Pa
     table = read_study_table("DXSUM", _write(tmp_path, "DXSUM.csv", f"RID,VISCODE,VISCODE2\n{rows}"), (), [])
     assert table is not None
     assert table.rows["visit"].fillna("").tolist() == ["bl", "", "m180", "bl", "m12"]
+
+
+def test_without_a_code_from_baseline_days_say_the_month_of_a_later_phase(tmp_path: Path) -> None:
+    rows = "5,v02,sc,2012-04-01\n5,v03,bl,2012-05-01\n5,4_m12,,2024-05-05\n5,4_m24,,\n"
+    text = f"RID,VISCODE,VISCODE2,EXAMDATE\n{rows}6,4_bl,,2024-05-05\n6,4_m12,,2025-05-05\n"
+    table = read_study_table("DXSUM", _write(tmp_path, "DXSUM.csv", text), (), [])
+    assert table is not None
+    assert table.rows["visit"].fillna("").tolist() == ["bl", "bl", "m144", "", "bl", "m12"]  # not from screening
+
+
+def test_what_a_phase_calls_a_visit_is_looked_up_by_subject(tmp_path: Path) -> None:
+    rows = "5,init,m72\n5,y1,m84\n6,y1,m12\n7,4_bl,bl\n"
+    table = read_study_table("DXSUM", _write(tmp_path, "DXSUM.csv", f"RID,VISCODE,VISCODE2\n{rows}"), (), [])
+    assert table is not None
+    known, before = codes([table])
+    assert known == {(5, "init"): "m72", (5, "y1"): "m84", (6, "y1"): "m12", (7, "4_bl"): "bl"}
+    assert before == {5, 6}
+
+
+def test_subjects_by_any_of_their_ids(tmp_path: Path) -> None:
+    for header, rows, expected in (
+        ("PTID,X", "002_S_0005,1\n002_S_10006,1\nelsewhere,1\n", [5, 10006]),
+        ("subject_id,X", "002_S_0005,1\n", [5]),
+        ("RID,PTID,X", "5,,1\n,002_S_0006,1\n7.0,002_S_0007,1\n", [5, 6, 7]),
+    ):
+        findings: list[Finding] = []
+        table = read_study_table("HCRES", _write(tmp_path, "HCRES.csv", f"{header}\n{rows}"), (), findings)
+        assert table is not None
+        assert table.rows["rid"].tolist() == expected
+        assert [one.code for one in findings] == ["row-without-subject"] * ("elsewhere" in rows)
+    with pytest.raises(DataError, match="missing: 'RID'"):
+        read_study_table("HCRES", _write(tmp_path, "HCRES.csv", "X\n1\n"), (), [])
 
 
 def test_a_header_is_read_off_the_beginning_of_a_file(tmp_path: Path) -> None:
@@ -129,35 +98,6 @@ def test_a_compressed_table_is_read_as_itself(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(DataError, match=r"DXSUM\.csv\.gz: the gzip file is truncated or damaged"):
         read_study_table("DXSUM", [path], (), [])
-
-
-def test_a_file_with_the_columns_of_a_table_and_another_name_is_reported(tmp_path: Path) -> None:
-    _write(tmp_path, "diagnoses 2026.csv", "RID,PHASE,VISCODE2,DIAGNOSIS\n5,ADNI4,bl,1\n")
-    _write(tmp_path, "csf.csv", "rid,abeta,tau,ptau\n5,1,2,3\n")
-    _write(tmp_path, "CDR.csv", "RID,CDGLOBAL\n5,1\n")
-    _write(tmp_path, "empty.csv", "")
-    paths = _write(tmp_path, "All_Subjects_DXSUM_12Feb2026.csv", "RID,DIAGNOSIS\n5,1\n")
-    findings: list[Finding] = []
-    note_unread(READ, paths, findings)
-    (finding,) = findings
-    assert (finding.code, finding.severity) == ("unread-table", "warning")
-    assert finding.items == (
-        f"{tmp_path / 'csf.csv'}: UPENNBIOMK_MASTER?",
-        f"{tmp_path / 'diagnoses 2026.csv'}: DXSUM?",
-    )
-
-
-def test_the_newest_export_wins_then_the_newest_revision() -> None:
-    order = [
-        "NFL_99_99_99_31Feb2024.csv",  # no dates at all
-        "NFL_10_03_18.csv",
-        "NFL_10_03_18_1Mar2023.csv",
-        "NFL_01_05_17_12Feb2024.csv",
-        "NFL_10_03_18_12FEB2024.csv",
-    ]
-    paths = [Path(name) for name in order]
-    for shuffled in (paths, paths[::-1], paths[2:] + paths[:2]):
-        assert find_table("NFL", shuffled) == (paths[-1], paths[:-1])
 
 
 def test_older_exports_are_left_aside_and_named(tmp_path: Path) -> None:
@@ -289,18 +229,6 @@ def test_rows_that_contradict_each_other_are_refused_by_file_and_line() -> None:
 def test_rows_that_agree_or_have_no_visit_pass() -> None:
     table = _table([(5, "bl", "CN"), (5, "bl", "CN"), (5, None, "CN"), (5, None, "AD"), (6, "bl", "AD")])
     refuse_conflicts(table, table.rows, "diagnosis")
-
-
-def test_a_revision_may_be_written_as_the_export_is() -> None:
-    names = ["PLEX_11Nov2010.csv", "PLEX_11Nov2010_05Jan2012.csv", "PLEX_11Nov2010_12Feb2024.csv"]
-    paths = [Path(name) for name in names]
-    assert find_table("PLEX", paths[::-1]) == (paths[2], paths[:2])
-
-
-def test_a_table_under_a_later_name_is_the_same_table() -> None:
-    old, new = Path("DXSUM_PDXCONV_ADNIALL_01Jan2020.csv"), Path("DXSUM_12Feb2024.csv")
-    assert find_table("DXSUM_PDXCONV_ADNIALL", [new, old], also=("DXSUM",)) == (new, [old])
-    assert find_table("DXSUM_PDXCONV_ADNIALL", [new, old]) == (old, [])
 
 
 def test_a_contradiction_names_the_columns_it_was_read_from() -> None:
