@@ -57,7 +57,8 @@ def _beside(path: Path, **series: Any) -> tuple[float, float]:
     assert ours.data.shape == theirs.shape
     corners = np.array([[*corner, 1] for corner in product(*[(0, count - 1) for count in theirs.shape])])
     apart = np.linalg.norm((corners @ (ours.affine - theirs.affine).T)[:, :3], axis=1)
-    assert ours.spacing == pytest.approx(theirs.header.get_zooms(), rel=1e-5)
+    for count, size, expected in zip(theirs.shape, ours.spacing, theirs.header.get_zooms(), strict=True):
+        assert count == 1 or size == pytest.approx(expected, rel=1e-5)  # of a single slice each takes its own extent
     return float(np.abs(ours.data - theirs.get_fdata()).max()), float(apart.max())
 
 
