@@ -1,5 +1,6 @@
 """Our readers beside SimpleITK's, on every kind of file that both read: voxels, spacing, place."""
 
+import shutil
 from collections.abc import Callable
 from itertools import product
 from pathlib import Path
@@ -56,7 +57,8 @@ def _beside(path: Path, **series: Any) -> tuple[float, float]:
     assert ours.data.shape == theirs.shape
     corners = np.array([[*corner, 1] for corner in product(*[(0, count - 1) for count in theirs.shape])])
     apart = np.linalg.norm((corners @ (ours.affine - theirs.affine).T)[:, :3], axis=1)
-    assert ours.spacing == pytest.approx(theirs.header.get_zooms(), rel=1e-5)
+    for count, size, expected in zip(theirs.shape, ours.spacing, theirs.header.get_zooms(), strict=True):
+        assert count == 1 or size == pytest.approx(expected, rel=1e-5)  # of a single slice each takes its own extent
     return float(np.abs(ours.data - theirs.get_fdata()).max()), float(apart.max())
 
 
@@ -145,12 +147,12 @@ def test_a_dicom_series(tmp_path: Path, kind: str) -> None:
 @pytest.mark.parametrize(
     "name", ["MR_small_jpeg_ls_lossless.dcm", "MR_small_RLE.dcm", "CT_small.dcm", "MR_small_bigendian.dcm"]
 )
-def test_pydicoms_own_files(name: str) -> None:
+def test_pydicoms_own_files(tmp_path: Path, name: str) -> None:
     from pydicom.data import get_testdata_file
 
     path = get_testdata_file(name, download=False)
     assert isinstance(path, str)
-    _same(Path(path))
+    _same(Path(shutil.copy(path, tmp_path)))
 
 
 def test_an_enhanced_multi_frame_file(tmp_path: Path) -> None:

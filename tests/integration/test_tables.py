@@ -49,7 +49,7 @@ def own(folder: Path, rows: list[list[Any]], columns: list[str], more: str = "",
     return OwnTask(folder / "my.toml")
 
 
-def write(path: Path, rows: Sequence[Sequence[Any]]) -> None:
+def write(path: Path, rows: Sequence[Any]) -> None:
     """A table by its name: .csv with semicolons, .tsv, .xlsx."""
     if path.suffix == ".xlsx":
         book = Workbook()

@@ -14,9 +14,11 @@ from fusekit.errors import DataError
 
 #: Cells of a sheet, at most, from A1 to its last row and column.
 CELLS = 5_000_000
+#: An error that has no name of its own here, such as LibreOffice's Err:502.
+OTHER = "#ERROR!"
 #: What cells show instead of a value.
 ERRORS = frozenset(
-    {"#N/A", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#NULL!", "#SPILL!", "#CALC!", "#GETTING_DATA"}
+    {"#N/A", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#NULL!", "#SPILL!", "#CALC!", "#GETTING_DATA", OTHER}
 )
 #: The text of a formula whose value was not saved: written by a program, and never opened in a spreadsheet.
 UNSAVED = "#UNSAVED!"
@@ -160,7 +162,7 @@ class _ExcelSheet(_Reader):
             self.inside = False
         elif name == "c":
             unsaved = self.formula and not self.value and self.kind != "str"
-            error = self.value if self.kind == "e" else UNSAVED if unsaved else ""
+            error = _error(self.value) if self.kind == "e" else UNSAVED if unsaved else ""
             if self.value or unsaved:
                 self.survey.add(self.row, self.column, hidden=self.hidden, error=error)
 
@@ -227,10 +229,10 @@ class _OpenDocument(_Reader):
     def _note(self) -> None:
         cell, sheet = self.cell or {}, self.sheets[-1]
         kind, shown = cell.get("value-type", ""), self.value.strip() or cell.get("string-value", "")
-        error = shown if kind in ("error", "string") and "formula" in cell and shown[:1] == "#" else ""
-        if "formula" in cell and (shown in ERRORS or shown.startswith("Err:")):
-            error = shown
-        if "formula" in cell and not kind and not shown:
+        error = ""
+        if "formula" in cell and (kind == "error" or shown in ERRORS or shown.startswith("Err:")):
+            error = _error(shown)
+        elif "formula" in cell and not kind and not shown:
             error = UNSAVED
         if kind or shown or error:
             at: dict[str, int] = {"height": self.height, "width": self.width}
@@ -238,6 +240,10 @@ class _OpenDocument(_Reader):
         down, across = _count(cell, "number-rows-spanned"), _count(cell, "number-columns-spanned")
         if down > 1 or across > 1:
             sheet.merged.append((self.row, self.column, self.row + down - 1, self.column + across - 1))
+
+
+def _error(shown: str) -> str:
+    return shown if shown in ERRORS else OTHER
 
 
 def _count(attributes: Mapping[str, str], name: str) -> int:

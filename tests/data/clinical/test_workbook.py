@@ -39,7 +39,7 @@ TEXT = [
 ]
 
 
-def excel(path: Path, rows: Sequence[Sequence[Any]] = ROWS, change: Callable[[Any, Any], None] | None = None) -> Path:
+def excel(path: Path, rows: Sequence[Any] = ROWS, change: Callable[[Any, Any], None] | None = None) -> Path:
     """Write a sheet ``Data``, after some changes to book and sheet."""
     book = Workbook()
     sheet: Any = book.active
@@ -142,8 +142,9 @@ def test_errors_and_formulas_without_a_value_are_named_as_the_spreadsheet_does(t
     refuse_errors(table["id"], "t")
     error = cell("#DIV/0!", formula="of:=1/0")
     rows = [["id", "crp"], ["a", cell(2.0, formula="of:=1+1")], ["b", error], ["c", cell(formula="of:=1+1")]]
+    rows += [["d", cell("Err:502", formula="of:=x")], ["e", "#REF!"]]  # the last is a text
     made = read_table(opendocument(tmp_path / "t.ods", ("Data", rows)))
-    assert made["crp"].tolist() == ["2", "#DIV/0!", survey.UNSAVED]
+    assert made["crp"].tolist() == ["2", "#DIV/0!", survey.UNSAVED, survey.OTHER, "#REF!"]
 
 
 def test_a_formula_that_gives_an_empty_text_has_a_value(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from fusekit.data import ClinicalEncoding, Cohort, Column
+from fusekit.data.clinical.censoring import flag_of
 from fusekit.errors import DataError
 from fusekit.experiment.external.cohort import match_columns
 
@@ -45,6 +46,14 @@ def test_an_absent_column_is_named_with_its_unit_and_what_is_near() -> None:
     np.testing.assert_array_equal(  # the training mean stands in
         ENCODING.transform(values), ENCODING.transform(_cohort(ABETA=[100.0] * 3).clinical)
     )
+
+
+def test_a_cohort_without_values_beyond_the_assays_range_needs_no_column_that_marks_them() -> None:
+    flag = flag_of(ABETA)
+    training = pd.DataFrame({"ABETA": [50.0, 100.0, 150.0], flag.name: [-1.0, 0.0, 0.0]})
+    values, absent, findings = match_columns(ClinicalEncoding.fit(training, (ABETA, flag)), _cohort())
+    assert (absent, findings) == ((), ())
+    np.testing.assert_array_equal(values[flag.name], [0, 0, np.nan])  # within, where there is a value
 
 
 def test_an_absent_category_is_missing_everywhere() -> None:
