@@ -1,4 +1,4 @@
-"""Pictures: PNG, JPEG, TIFF and BMP files as volumes of one slice, grey values as they were stored."""
+"""Pictures: PNG, JPEG, TIFF and BMP files as volumes of one slice, values as they were stored."""
 
 from pathlib import Path
 from typing import Any
@@ -23,14 +23,14 @@ _KINDS = (
 
 
 def read_picture(path: Path) -> Volume | None:
-    """Read a picture as a volume (X, Y, 1); None if the suffix is none of ``PICTURE_SUFFIXES``.
+    """Read a picture as a volume (X, Y, 1), or (X, Y, 1, 3) in colour; None if it has none of ``PICTURE_SUFFIXES``.
 
     ``plane="axial"`` cuts the picture as every viewer shows it; which side of a patient is where, it does not say. A
     rotation that a camera noted (EXIF) is applied. Values are those of the file: 0 to 255, 0 to 65535, or floats. A
     colour picture whose three channels are equal is grey; an alpha channel that is the same everywhere is dropped.
 
     Refused are files that are empty, damaged or far smaller than what they claim to hold, pictures larger than Pillow
-    allows, with colours, varying transparency, several pages, or one grey value only.
+    allows, with varying transparency, several pages, or one value only.
     """
     if path.suffix.lower() not in PICTURE_SUFFIXES or path.is_dir():
         return None
@@ -39,7 +39,7 @@ def read_picture(path: Path) -> Volume | None:
     if kind is None:
         raise DataError(f"{path}: the file is no PNG, JPEG, TIFF or BMP picture, whatever its name says.")
     try:
-        grey, notes = _grey(path, kind)
+        values, notes = _values(path, kind)
     except DataError:
         raise
     except Exception as error:  # a damaged file can make Pillow raise anything
@@ -49,11 +49,11 @@ def read_picture(path: Path) -> Volume | None:
         ) from error
     # As DICOM places an axial slice, so that this plane shows rows and columns as they are.
     affine = np.diag([-1.0, -1.0, 1.0, 1.0])
-    return canonical(path, lambda: grey.T[:, :, None], affine, notes, oriented=False)
+    return canonical(path, lambda: values.swapaxes(0, 1)[:, :, None], affine, notes, oriented=False)
 
 
-def _grey(path: Path, kind: tuple[bytes, str, str, str]) -> tuple[np.ndarray, tuple[str, ...]]:
-    """The picture's grey values (rows, columns) float32, and notes on it."""
+def _values(path: Path, kind: tuple[bytes, str, str, str]) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The picture's values, (rows, columns) or (rows, columns, 3) float32, and notes on it."""
     from importlib import import_module
 
     from PIL import Image, ImageOps
@@ -74,10 +74,10 @@ def _grey(path: Path, kind: tuple[bytes, str, str, str]) -> tuple[np.ndarray, tu
         picture.load()  # first: Pillow turns a TIFF while it loads it, and would turn it twice
         upright = ImageOps.exif_transpose(picture)
     notes = (NO_SPACING, "16 bits a channel are read as 8, as Pillow does") if deep else (NO_SPACING,)
-    return _one_channel(path, upright), notes
+    return _channels(path, upright), notes
 
 
-def _one_channel(path: Path, picture: Any) -> np.ndarray:
+def _channels(path: Path, picture: Any) -> np.ndarray:
     if picture.mode == "1":
         picture = picture.convert("L")
     elif picture.mode in ("P", "PA"):
@@ -92,14 +92,8 @@ def _one_channel(path: Path, picture: Any) -> np.ndarray:
         alpha = pixels[:, :, -1]
         if alpha.min() != alpha.max():
             raise DataError(
-                f"{path}: the picture's transparency varies from {alpha.min():g} to {alpha.max():g}, so its grey "
+                f"{path}: the picture's transparency varies from {alpha.min():g} to {alpha.max():g}, so its "
                 "values depend on what lies behind. Save it without an alpha channel."
             )
     colours = pixels[:, :, : 3 if channels >= 3 else 1]
-    differ = np.count_nonzero((colours != colours[:, :, :1]).any(axis=2))
-    if differ:
-        raise DataError(
-            f"{path}: the picture is in colour ({differ / colours[:, :, 0].size:.1%} of its pixels); grey values are "
-            "needed. Convert it, if its colours mean nothing."
-        )
-    return colours[:, :, 0]
+    return colours if (colours != colours[:, :, :1]).any() else colours[:, :, 0]

@@ -50,7 +50,8 @@ class OwnTask(Task):
     def reason_to_leave_out(self, column: str) -> str | None:
         """The label, what identifies a row, and every column that is the label in other words (known after a scan)."""
         own = self.own
-        paths = [place for place in (own.images, own.masks) if isinstance(place, str)]
+        places = (*(image.place for image in own.every_image), own.masks)
+        paths = [place for place in places if isinstance(place, str)]
         if column == own.label:
             return "the label"
         if column in (own.subject, own.scan, *paths):

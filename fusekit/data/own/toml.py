@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from fusekit.data.cohort import OURS
+from fusekit.data.images.channels import check_names
 from fusekit.data.own.attributes import Known, named
-from fusekit.data.own.description import Further, Named, OwnColumn, OwnData, Place
+from fusekit.data.own.description import Further, Named, OwnColumn, OwnData, OwnImage, Place
 from fusekit.data.own.keys import Keys, read_toml
 from fusekit.data.own.places import Pattern
 from fusekit.data.own.problems import Problems
@@ -51,7 +52,7 @@ class _Reader(Keys):
             "folder": folder,
             "title": self.text(entries, "title") or self.path.stem,
             "table": self.text(entries, "table", needed=True),
-            "images": self.place(entries, "images", needed=True),
+            **self.images(entries, Wanted(self.text(entries, "series")) if "series" in entries else None),
             "masks": self.place(entries, "masks"),
             "subject": self.text(entries, "subject", needed=True),
             "scan": self.text(entries, "scan"),
@@ -64,7 +65,6 @@ class _Reader(Keys):
             "tables": tuple(self.further(entries)),
             "without_image": self.choice(entries, "rows_without_image", ("refuse", "leave out", "leave out empty")),
             "without_subject": self.choice(entries, "rows_without_subject", ("refuse", "leave out")) == "leave out",
-            "series": Wanted(self.text(entries, "series")) if "series" in entries else None,
             "metrics": self.metrics(entries, len(classes)),
             "preset": self.preset(entries),
         }
@@ -82,18 +82,42 @@ class _Reader(Keys):
         made["groups"] += tuple(name for name in dict.fromkeys(made["subgroups"]) if name not in known)
         return OwnData(**made) if len(self.problems.sentences) == before else None
 
-    def place(self, entries: dict[str, Any], name: str, *, needed: bool = False) -> Place | None:
+    def images(self, entries: dict[str, Any], series: Wanted | None) -> dict[str, Any]:
+        """The images of a scan: one place, or several by name."""
+        value = entries.get("images")
+        if not isinstance(value, dict) or {"column", "named_after"} & {*value}:
+            return {"images": self.place(entries, "images", needed=True), "series": series}
+        found = []
+        for name, place in value.items():
+            own = series
+            if isinstance(place, dict) and "series" in place:
+                own = Wanted(self.text(place, "series", ("images", name)))
+                place = {key: entry for key, entry in place.items() if key != "series"}
+            found.append((name, self.place({name: place}, name, ("images",), needed=True), own))
+        try:
+            check_names([name for name, _, _ in found])
+        except DataError as error:
+            self.wrong(("images",), f"does not fit: {error}")
+        if any(place is None for _, place, _ in found) or not found:
+            return {"images": None, "series": series}
+        (name, first, own), *further = found
+        rest = tuple(OwnImage(*one) for one in further)
+        return {"name": name, "images": first, "series": own, "further": rest}
+
+    def place(
+        self, entries: dict[str, Any], name: str, at: tuple[str, ...] = (), *, needed: bool = False
+    ) -> Place | None:
         value = entries.get(name)
         if isinstance(value, dict):
-            self.known(value, ["column", "named_after"], (name,))
+            self.known(value, ["column", "named_after"], (*at, name))
             if "named_after" in value:
-                return Named(self.text(value, "named_after", (name,)))
-            return self.text(value, "column", (name,), needed=True)
-        text = self.text(entries, name, needed=needed)
+                return Named(self.text(value, "named_after", (*at, name)))
+            return self.text(value, "column", (*at, name), needed=True)
+        text = self.text(entries, name, at, needed=needed)
         try:
             return Pattern(text) if text else None
         except DataError as error:
-            self.wrong((name,), str(error))
+            self.wrong((*at, name), str(error))
             return None
 
     def classes(self, entries: dict[str, Any]) -> dict[str, tuple[str, ...]]:

@@ -311,9 +311,9 @@ def test_memory_does_not_grow_with_the_cohort(tmp_path: Path, monkeypatch: pytes
         data = np.arange(4 * 6 * 5, dtype=np.float32).reshape(4, 6, 5)
         return Volume(data, np.eye(4), path=path)
 
-    def fake(volume: Volume, policy: SlicePolicy, size: int) -> tuple[np.ndarray, list[int]]:
+    def fake(volumes: Any, policy: SlicePolicy, size: int, mask: Any) -> tuple[np.ndarray, list[int]]:
         nonlocal most
-        pixels = np.full((2, size, size), 7, dtype=np.uint8)
+        pixels = np.full((2, 1, size, size), 7, dtype=np.uint8)
         alive[next(made)] = pixels
         most = max(most, len(alive))
         return pixels, [0, 1]
@@ -327,7 +327,7 @@ def test_memory_does_not_grow_with_the_cohort(tmp_path: Path, monkeypatch: pytes
                 yield item
 
     monkeypatch.setattr(images, "read", read)
-    monkeypatch.setattr(store_build, "cut", fake)
+    monkeypatch.setattr(store_build, "cut_channels", fake)
     paths = []
     for number in range(count):
         paths.append(tmp_path / f"{number}.nii")
