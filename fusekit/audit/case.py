@@ -59,9 +59,12 @@ class Case:
             return
         volumes = self.store.volumes
         names = volumes["image"].unique()
+        if len(names) == 1:
+            yield "", volumes, self.store.thumbnails
+            return
         for name in names:
             own = (volumes["image"] == name).to_numpy()
-            yield str(name) if len(names) > 1 else "", volumes[own], self.store.thumbnails[own]
+            yield str(name), volumes[own], self.store.thumbnails[own]
 
     def sides(self) -> Iterator[tuple[str, np.ndarray]]:
         """Name of a class, and which subjects are of it (subjects,) bool: the positive one of two, each of several."""

@@ -63,7 +63,7 @@ def bundle(tmp_path: Path) -> Path:
     }
     task = {"name": "adni-ad", "title": "Well or ill?"}
     shipped = Bundle(
-        model.eval(), ("CN", "AD"), encoding, SlicePolicy(), 32, Pixels(100, 50), Rule(), task, [score], provenance
+        model.eval(), ("CN", "AD"), encoding, SlicePolicy(), 32, Pixels((100,), (50,)), Rule(), task, [score], provenance
     )
     shipped.save(tmp_path / "bundle")
     return tmp_path / "bundle"

@@ -155,12 +155,12 @@ def test_a_prediction_moves_no_model_and_is_the_same_alone(run: Run, patients: p
 
 def test_what_is_no_number_is_no_call(run: Run, patients: pd.DataFrame, tmp_path: Path) -> None:
     bundle = run.bundle
-    wrong = replace(bundle, pixels=bundle.pixels._replace(mean=float("nan")))
+    wrong = replace(bundle, pixels=bundle.pixels._replace(mean=(float("nan"),)))
     first = patients["subject"].iloc[0]
     with pytest.raises(DataError, match=f"p_0 of subject {first}, scan"):
         wrong.predict(patients, allow_out_of_range=True)
     wrong.save(tmp_path / "pixels")
-    with pytest.raises(DataError, match=r"pixels\.mean is the number nan"):
+    with pytest.raises(DataError, match=r"pixels\.mean\.0 is the number nan"):
         fusekit.load(tmp_path / "pixels")
     size, columns = bundle.image_size, len(bundle.encoding.features) if bundle.encoding else 0
     with pytest.raises(DataError, match="no numbers for rows 1;"):

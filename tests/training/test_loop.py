@@ -35,10 +35,10 @@ class Small(nn.Module):
 
 def data(count: int = 24) -> SliceDataset:
     rng = np.random.default_rng(0)
-    images = rng.integers(0, 255, (count, 8, 8), dtype=np.uint8)
+    images = rng.integers(0, 255, (count, 1, 8, 8), dtype=np.uint8)
     labels = np.arange(count) % 2
     clinical = rng.normal(size=(count, 2)) + labels[:, None]
-    return SliceDataset(images, np.arange(count), clinical, labels, Pixels(127.0, 70.0))
+    return SliceDataset(images, np.arange(count), clinical, labels, Pixels((127.0,), (70.0,)))
 
 
 def fit(model: nn.Module, **changes: Any) -> list[dict[str, float]]:

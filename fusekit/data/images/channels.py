@@ -34,6 +34,10 @@ class Channel(NamedTuple):
     image: str  # the image that it is of, e.g. t1; "mask" of a mask
 
 
+#: The channel of one grey image.
+ONE = (Channel(IMAGE, IMAGE),)
+
+
 class Scan(NamedTuple):
     """A scan's files as they were read, and brought together."""
 

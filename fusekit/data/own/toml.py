@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import fields, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,10 @@ _ENTRIES = """
     title data table images masks series subject scan label classes positive leave_out columns groups subgroups tables
     rows_without_image rows_without_subject metrics slices training
 """.split()  # noqa: SIM905 (words read better than quoted ones)
+
+
+#: What says where one image lies; under other keys of ``images`` lie several.
+_PLACE = ("column", "named_after")
 
 
 def read_own(path: Path) -> OwnData:
@@ -85,7 +90,8 @@ class _Reader(Keys):
     def images(self, entries: dict[str, Any], series: Wanted | None) -> dict[str, Any]:
         """The images of a scan: one place, or several by name."""
         value = entries.get("images")
-        if not isinstance(value, dict) or {"column", "named_after"} & {*value}:
+        one = isinstance(value, dict) and any(get_close_matches(key, _PLACE, cutoff=0.8) for key in value)
+        if one or not isinstance(value, dict):
             return {"images": self.place(entries, "images", needed=True), "series": series}
         found = []
         for name, place in value.items():
@@ -109,7 +115,7 @@ class _Reader(Keys):
     ) -> Place | None:
         value = entries.get(name)
         if isinstance(value, dict):
-            self.known(value, ["column", "named_after"], (*at, name))
+            self.known(value, _PLACE, (*at, name))
             if "named_after" in value:
                 return Named(self.text(value, "named_after", (*at, name)))
             return self.text(value, "column", (*at, name), needed=True)

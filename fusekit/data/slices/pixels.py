@@ -50,7 +50,12 @@ class Pixels(NamedTuple):
         return cls(means, deviations)
 
     def to_tensor(self, images: np.ndarray, device: str | torch.device = "cpu") -> Tensor:
-        """Grey levels (B, C, H, W) or (B, C, S, S, S), uint8 or float16 -> standardised float32 on a device."""
+        """Grey levels (B, C, H, W) or (B, C, S, S, S), uint8 or float16 -> standardised float32 on a device.
+
+        Of one channel the axis may be left out, as ``cut`` does.
+        """
+        if len(self.mean) == 1 and images.shape[1] != 1:
+            images = images[:, None]
         return self.standardise(grey_tensor(images).to(device))
 
     def standardise(self, grey: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from fusekit.data import Pixels
-from fusekit.data.images.channels import MASK, Channel
+from fusekit.data.images.channels import MASK, ONE, Channel
 
 _QUANTILES = {"q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95}
 _UNITS = {"shape": "voxels", "spacing": "mm", "foreground": "share"}
@@ -19,7 +19,11 @@ _LOOKED_AT = 1000  # items of a store, evenly spread
 
 
 def intensity_shift(
-    pixels: Pixels, images: np.ndarray, rows: pd.DataFrame, volumes: pd.DataFrame, channels: Sequence[Channel]
+    pixels: Pixels,
+    images: np.ndarray,
+    rows: pd.DataFrame,
+    volumes: pd.DataFrame,
+    channels: Sequence[Channel] = ONE,
 ) -> pd.DataFrame:
     """Compare grey levels with the scale of the model, and list what was measured of each volume.
 

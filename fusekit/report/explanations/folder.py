@@ -13,7 +13,7 @@ from annotated_types import Ge
 from pydantic import with_config
 from typing_extensions import TypedDict
 
-from fusekit.data.images.channels import IMAGE, Channel
+from fusekit.data.images.channels import ONE, Channel
 from fusekit.disk import OPEN, Schema, read_json, read_written, regular
 from fusekit.errors import DataError
 from fusekit.report.drawing.channels import Panel, panels_of
@@ -62,7 +62,7 @@ class Explained:
     plane: str
     target: str
     injected: bool
-    channels: tuple[Channel, ...]
+    channels: tuple[Channel, ...] = ONE
 
     @classmethod
     def read(cls, folder: Path, arm: str, stem: str, evidence: Evidence) -> Explained:
@@ -81,7 +81,7 @@ class Explained:
         plane = str(facts.get("plane", "")) if facts.get("oriented") is True else ""
         name = "the class called" if target is None else evidence.classes[target]
         injected = bool(facts.get("injector", True))
-        channels = tuple(facts.get("channels", [Channel(IMAGE, IMAGE)]))
+        channels = tuple(facts.get("channels", ONE))
         return cls(folder, arm, stem, evidence.classes, evidence.synthetic, plane, name, injected, channels)
 
     def table(self, name: str) -> pd.DataFrame | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fusekit.data.images.channels import Channel
+from fusekit.data.images.channels import ONE, Channel
 from fusekit.evaluation import Rule, probabilities_of
 from fusekit.report.drawing.channels import panels_of, stacked
 from fusekit.report.drawing.palette import BLUE, COLOURS, GREEN, GREY, ORANGE
@@ -29,8 +29,8 @@ def overview(
     predictions: pd.DataFrame,
     scores: pd.DataFrame,
     images: np.ndarray,
-    channels: Sequence[Channel],
     classes: Sequence[str],
+    channels: Sequence[Channel] = ONE,
     rule: Rule = Rule(),  # noqa: B008 (it cannot be changed)
 ) -> None:
     """Write one PNG of a run: training curve, ROC, probabilities, and the most and least certain test slices.
@@ -42,6 +42,7 @@ def overview(
         scores: with a row for the metric ``auc`` at each level, if the task has it.
         images: (N, C, H, W), or (N, C, S, S, S) of whole volumes; ``predictions["row"]`` counts in it.
         rule: that the scores were made by.
+        channels: what the C are.
     """
     figure = blank(11, 6.6, title)
     subjects = rule.subjects(predictions)
@@ -67,7 +68,7 @@ def overview(
     examples = _examples(predictions, rule)
     strip = below.subplots(1, len(examples), squeeze=False)[0]
     for axes, (_, row) in zip(strip, examples.iterrows(), strict=True):
-        _slice(axes, images[row["row"]], channels, row, classes)
+        _slice(axes, images[row["row"]], row, classes, channels)
     figure.savefig(path, dpi=130)
 
 
@@ -117,7 +118,9 @@ def _examples(predictions: pd.DataFrame, rule: Rule) -> pd.DataFrame:
     return pd.concat(parts).drop_duplicates("row").head(EXAMPLES)
 
 
-def _slice(axes: Axes, image: np.ndarray, channels: Sequence[Channel], row: pd.Series, classes: Sequence[str]) -> None:
+def _slice(
+    axes: Axes, image: np.ndarray, row: pd.Series, classes: Sequence[str], channels: Sequence[Channel] = ONE
+) -> None:
     own, right = int(row["label"]), bool(row["right"])
     shown = 1 if len(classes) == 2 else own
     if image.ndim == 4:  # a whole volume (z, y, x) shows its middle axial slice
