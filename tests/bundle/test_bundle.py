@@ -24,7 +24,7 @@ from fusekit.data import Cohort, Pixels, SlicePolicy, cut, read
 from fusekit.disk import seal, signed
 from fusekit.errors import DataError, UnknownName
 from fusekit.models import build
-from tests.hostile import changed
+from tests.hostile import changed, of_one_channel
 
 nibabel: Any = untyped_nibabel
 
@@ -258,22 +258,14 @@ def test_weights_that_were_changed_are_refused(damaged: Path) -> None:
         fusekit.load(damaged)
     description = json.loads((damaged / "bundle.json").read_text()) | {"format": 1}
     del description["weights"], description["rule"], description["checksum"]  # as older bundles are
-    _of_one_channel(description)
+    of_one_channel(description)
     (damaged / "bundle.json").write_text(json.dumps(description))
     assert len(fusekit.load(damaged).classes) == 2
 
 
-def _of_one_channel(description: dict[str, Any]) -> None:
-    """As the formats 1 and 2 had it."""
-    del description["images"]
-    description["pixels"] = {name: value for name, (value,) in description["pixels"].items()}
-    for later in ("mask", "margin", "colour"):
-        del description["slices"][later]
-
-
 def test_a_bundle_of_format_2_reads_one_grey_image(damaged: Path, small_run: Run) -> None:
     description = json.loads((damaged / "bundle.json").read_text()) | {"format": 2}
-    _of_one_channel(description)
+    of_one_channel(description)
     (damaged / "bundle.json").write_text(json.dumps(signed(description)))
     old, new = fusekit.load(damaged), small_run.bundle
     assert (old.images, old.pixels, old.channels) == (("image",), new.pixels, new.channels)

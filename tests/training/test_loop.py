@@ -99,7 +99,7 @@ def test_without_options_weights_are_those_of_the_bare_loop_to_the_last_bit() ->
         for rows in order.reshape(-1, 6):
             image = torch.from_numpy((images[rows].astype(np.float32) - np.float32(127)) / np.float32(70))
             optimizer.zero_grad()
-            logits = expected(image.unsqueeze(1).contiguous(memory_format=torch.channels_last), given.clinical[rows])
+            logits = expected(image.contiguous(memory_format=torch.channels_last), given.clinical[rows])
             torch.autograd.backward(cross_entropy(logits, given.labels[rows]))
             optimizer.step()
     for name, value in expected.state_dict().items():

@@ -80,10 +80,12 @@ def cut_channels(
     if marked is not None and policy.mask == "zero":
         kept = near(marked, policy.margin)
         volumes = [_blackened(volume, kept, policy) for volume in volumes]
-    whole = policy.plane == "volume"
-    indices = [0] if whole else choose(volumes[0], policy)
-    if marked is not None and policy.largest and not whole:
+    if policy.plane == "volume":
+        indices = [0]
+    elif marked is not None and policy.largest:
         indices = largest_slices(marked, policy.axis, policy.largest)
+    else:
+        indices = choose(volumes[0], policy)
     windows = _windows(volumes, policy)
     if marked is not None and policy.mask == "channel":
         volumes = [*volumes, replace(marked, data=(marked.data > 0).astype(np.float32))]

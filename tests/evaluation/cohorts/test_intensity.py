@@ -12,7 +12,13 @@ from fusekit.evaluation.cohorts.intensity import grey_levels, intensity_shift
 
 ROWS = pd.DataFrame({"scan": ["a", "a", "b", "b"]}, index=pd.RangeIndex(4, name="row"))
 VOLUMES = pd.DataFrame(
-    {"image": "image", "spacing_x": [1.0, 2.0], "shape_x": [64, 64], "high": [900.0, 1100.0], "orientation": ["RAS", "LPS"]},
+    {
+        "image": "image",
+        "spacing_x": [1.0, 2.0],
+        "shape_x": [64, 64],
+        "high": [900.0, 1100.0],
+        "orientation": ["RAS", "LPS"],
+    },
     index=pd.Index(["a", "b"], name="scan"),
 )
 
