@@ -21,7 +21,7 @@ from tests.conftest import CommandLine
 
 nibabel: Any = untyped_nibabel
 
-COUNT = 24
+COUNT = 20
 TOML = """
 table = "people.csv"
 images = { t1 = "{id}_t1.nii.gz", flair = {column = "flair"} }
@@ -62,7 +62,7 @@ def people(_surroundings: None, tmp_path_factory: pytest.TempPathFactory) -> Pat
 @pytest.fixture(scope="module")
 def run(people: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     out = tmp_path_factory.mktemp("run") / "run"
-    more: dict[str, Any] = {"fusion": "concat", "epochs": 8, "lr": 3e-3, "folds": 2, "explain": "fast"}
+    more: dict[str, Any] = {"fusion": "concat", "epochs": 6, "lr": 3e-3, "folds": 1, "explain": "fast"}
     return fusekit.run(str(people), out=out, **more, **SMALL)
 
 
@@ -252,3 +252,31 @@ def test_colours_beside_a_grey_first_picture_are_refused_with_both_ways_out(tmp_
     toml = write_pictures(tmp_path / "pictures", first_grey=True)
     with pytest.raises(DataError, match=r"p01\.png: the picture is in colour.*slices\.colour=rgb.*slices\.colour=grey"):
         fusekit.run(str(toml), fusion="image-only", out=tmp_path / "run", folds=1, epochs=1, **SMALL)
+
+
+@pytest.mark.parametrize("mode", ["crop", "channel"])
+def test_a_mask_that_is_looked_at_is_needed_again_for_a_new_patient(tmp_path: Path, mode: str) -> None:
+    toml = write(tmp_path / "people", count=12)
+    folder = toml.parent
+    for number in range(12):
+        drawn = np.zeros((24, 24, 10), np.uint8)
+        drawn[6:14, 8:20, 3:7] = 1
+        nibabel.save(nibabel.Nifti1Image(drawn, np.diag([1.0, 1, 1.001, 1])), folder / f"p{number}_mask.nii.gz")
+    text = TOML.replace('subject = "id"', 'masks = "{id}_mask.nii.gz"\nsubject = "id"')
+    toml.write_text(f'{text}mask = "{mode}"\nmargin = 3\n')
+    run = fusekit.run(str(toml), fusion="image-only", epochs=1, folds=1, explain="none", out=tmp_path / "run", **SMALL)
+    bundle = fusekit.load(run.folder)
+    assert (bundle.slices.mask, bundle.slices.margin) == (mode, 3)
+    assert len(bundle.channels) == bundle.model.description["in_channels"] == (3 if mode == "channel" else 2)
+    if mode == "channel":
+        assert (bundle.pixels.mean[2], bundle.pixels.std[2]) == (0, 255)
+    tested = run.predictions[run.predictions["scan"] == run.predictions["scan"].iloc[0]]
+    number = tested["scan"].iloc[0][1:]
+    files = {"t1": folder / f"p{number}_t1.nii.gz", "flair": folder / f"f{number}.nii.gz"}
+    predicted = bundle(files, mask=folder / f"p{number}_mask.nii.gz")
+    assert predicted["slice"].tolist() == tested["slice"].tolist()
+    np.testing.assert_allclose(predicted["p_1"], tested["p_1"], atol=1e-6)
+    with pytest.raises(
+        DataError, match=rf"looks at the mask of every image \(slices\.mask={mode}\), and there is none"
+    ):
+        bundle(files)
