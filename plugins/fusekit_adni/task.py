@@ -8,12 +8,14 @@ from typing import Literal
 import pandas as pd
 
 from fusekit.data import Cohort, Finding, SlicePolicy, Task
+from fusekit.data.images.channels import IMAGE, columns_of
 from fusekit.data.own.problems import note
 from fusekit.data.own.toml import MORE
 from fusekit.data.synthetic import COMPARED, quick
 from fusekit.errors import DataError, OptionError
 from fusekit.extension.registry import suggest
 from fusekit.progress import Progress
+from fusekit_adni.download.flair import check_images, is_flair, with_flair
 from fusekit_adni.download.images import Download
 from fusekit_adni.download.layouts import find_download
 from fusekit_adni.labels.diagnosis import diagnoses
@@ -48,6 +50,7 @@ class AdniTask(Task):
 
     Args:
         visits: ``all`` keeps every visit that has a label; ``baseline`` only the first.
+        images: ``t1``, or ``t1,flair``: scans that have both.
         layout: of the images in the folder; ``auto`` recognises it.
         clinical: a TOML file that says which columns to read; None reads the documented default.
     """
@@ -62,10 +65,12 @@ class AdniTask(Task):
         self,
         *,
         visits: Literal["all", "baseline"] = "all",
+        images: tuple[str, ...] = ("t1",),
         layout: Literal["auto", "loni", "bids", "caps"] = "auto",
         clinical: Path | None = None,
     ):
         self.visits, self.layout, self.clinical = visits, layout, clinical
+        self.images = check_images(images)
 
     @abstractmethod
     def label(self, scans: pd.DataFrame, known: pd.DataFrame, findings: list[Finding]) -> pd.DataFrame:
@@ -125,6 +130,8 @@ class AdniTask(Task):
         download = dated(download, [*own.tables, *study])
         scans = one_per_visit(with_visits(download, tables, findings), download, tables, findings)
         scans = self._labelled(described(scans, tables), known, findings)
+        if "flair" in self.images:
+            scans = with_flair(scans, download, folder, findings)
         if scans.empty:
             raise DataError(f"{folder}: no scan has a visit with a diagnosis of {' or '.join(self.classes)}.")
         refuse_two_labels(scans, self.classes)
@@ -154,7 +161,8 @@ class AdniTask(Task):
 
     def _asked(self, download: Download, findings: list[Finding]) -> Download:
         if self.wanted is None:
-            note_left_aside(download, findings)
+            others = [path for path in download.others if "flair" not in self.images or not is_flair(path)]
+            note_left_aside(replace(download, others=others), findings)
             return download
         images = [image for image in download.images if image.image_id in self.wanted]
         if not images:
@@ -185,8 +193,10 @@ class AdniTask(Task):
         if "sex" not in table and "PTGENDER" in clinical.table:
             table["sex"] = clinical.table["PTGENDER"].fillna("")
         groups = tuple(name for name in GROUPS if name in table)
-        table = table[["subject", "image", "label", *groups]]
-        return Cohort(table, clinical.table, clinical.columns, self.classes, groups, tuple(findings))
+        images = self.images if len(self.images) > 1 else (IMAGE,)
+        table = table[["subject", *columns_of(images).values(), "label", *groups]]
+        found, classes = tuple(findings), self.classes
+        return Cohort(table, clinical.table, clinical.columns, classes, groups, found, images=images)
 
     def reason_to_leave_out(self, column: str) -> str | None:
         """Say why a column must not be an input: see ``fusekit_adni.labels.leaks``."""
@@ -203,6 +213,7 @@ class AdniAdTask(AdniTask):
     Args:
         classes: two or three of cn, mci, ad, in this order the classes 0, 1, ...; of two the last is the positive one.
         visits: ``all`` keeps every visit that has a label; ``baseline`` only the first.
+        images: ``t1``, or ``t1,flair``: scans that have both.
         layout: of the images in the folder; ``auto`` recognises it.
         clinical: a TOML file that says which columns to read; None reads the documented default.
     """
@@ -216,10 +227,11 @@ class AdniAdTask(AdniTask):
         *,
         classes: tuple[str, ...] = ("cn", "ad"),
         visits: Literal["all", "baseline"] = "all",
+        images: tuple[str, ...] = ("t1",),
         layout: Literal["auto", "loni", "bids", "caps"] = "auto",
         clinical: Path | None = None,
     ):
-        super().__init__(visits=visits, layout=layout, clinical=clinical)
+        super().__init__(visits=visits, images=images, layout=layout, clinical=clinical)
         self.classes = tuple(name.strip().upper() for name in classes)
         for name in self.classes:
             if name not in _GROUPS:
