@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from fusekit.bundle.format import DESCRIPTION, FORMAT, WEIGHTS, read_description
+from fusekit.bundle.format import DESCRIPTION, FORMAT, WEIGHTS, bundle_folder, read_description
 from fusekit.bundle.forward import logits, of_tensors
 from fusekit.bundle.patients import Part, names_of, one_patient, paths_in, slices_of
 from fusekit.bundle.weights import rebuild
@@ -88,7 +88,7 @@ class Bundle:
 
         Args:
             image: (B, C, H, W) float tensor, scaled by ``pixels``, or (B, C, S, S, S) of whole volumes; or the path of
-                a volume, series or picture; of several images a mapping of their names to paths.
+                a volume, series or picture; of several images a mapping of names to paths.
             clinical: (B, F) float tensor of encoded columns; or the path of a table with one row, or a mapping of
                 column -> value.
             mask: the path of the image's mask; looked at if the slices' policy does.
@@ -220,13 +220,6 @@ class Bundle:
             "provenance": dict(self.provenance),
         }
         write_json(folder / DESCRIPTION, signed(description))
-
-
-def bundle_folder(folder: str | Path) -> Path:
-    """Find the bundle where a run folder was given; anything else is itself."""
-    folder = Path(folder)
-    inside = folder / "bundle"
-    return inside if not (folder / DESCRIPTION).is_file() and (inside / DESCRIPTION).is_file() else folder
 
 
 def load(folder: str | Path) -> Bundle:

@@ -168,6 +168,13 @@ class _Head(TypedDict):
     format: int
 
 
+def bundle_folder(folder: str | Path) -> Path:
+    """Find the bundle where a run folder was given; anything else is itself."""
+    folder = Path(folder)
+    inside = folder / "bundle"
+    return inside if not (folder / DESCRIPTION).is_file() and (inside / DESCRIPTION).is_file() else folder
+
+
 def read_description(folder: Path) -> Description:
     """Read a bundle's description, of whichever format; DataError with the place if it is none, changed or damaged."""
     path = folder / DESCRIPTION

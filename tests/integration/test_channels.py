@@ -33,7 +33,13 @@ columns = ["age"]
 start = 0.4
 stop = 0.6
 """
-SMALL: dict[str, Any] = {"backbone": "test_resnet", "image_size": 32, "batch_size": 8, "device": "cpu", "progress": Quiet()}
+SMALL: dict[str, Any] = {
+    "backbone": "test_resnet",
+    "image_size": 32,
+    "batch_size": 8,
+    "device": "cpu",
+    "progress": Quiet(),
+}
 
 
 def write(folder: Path, toml: str = TOML, *, seed: int = 0, count: int = COUNT) -> Path:

@@ -67,8 +67,9 @@ class _Reader(Reading):
 
         paths = pd.Series([image.path for image in images], lines, dtype=object)
         scans = pd.DataFrame({"subject": self.subjects.loc[lines].astype(object).to_numpy()}, lines)
-        further = {f"{IMAGE}:{name}": [theirs[line] for line in lines] for name, theirs in every.others.items()}
-        scans = scans.assign(image=paths.to_numpy(), label=labels.loc[lines].astype(int).to_numpy(), **further)
+        scans = scans.assign(image=paths.to_numpy(), label=labels.loc[lines].astype(int).to_numpy())
+        for name, theirs in every.others.items():
+            scans[f"{IMAGE}:{name}"] = pd.Series([theirs[line] for line in lines], lines, dtype=object)
         missing = {column.name: column.missing for column in own.columns}
         for name in own.groups:
             written = joined.cells(name)

@@ -94,21 +94,21 @@ class _Reader(Keys):
         if one or not isinstance(value, dict):
             return {"images": self.place(entries, "images", needed=True), "series": series}
         found = []
-        for name, place in value.items():
-            own = series
-            if isinstance(place, dict) and "series" in place:
-                own = Wanted(self.text(place, "series", ("images", name)))
-                place = {key: entry for key, entry in place.items() if key != "series"}
-            found.append((name, self.place({name: place}, name, ("images",), needed=True), own))
+        for name, given in value.items():
+            own, entry = series, given
+            if isinstance(given, dict) and "series" in given:
+                own = Wanted(self.text(given, "series", ("images", name)))
+                entry = {key: one for key, one in given.items() if key != "series"}
+            place = self.place({name: entry}, name, ("images",), needed=True)
+            found += [] if place is None else [OwnImage(name, place, own)]  # else it was noted
         try:
-            check_names([name for name, _, _ in found])
+            check_names(list(value))
         except DataError as error:
             self.wrong(("images",), f"does not fit: {error}")
-        if any(place is None for _, place, _ in found) or not found:
+        if not found:
             return {"images": None, "series": series}
-        (name, first, own), *further = found
-        rest = tuple(OwnImage(*one) for one in further)
-        return {"name": name, "images": first, "series": own, "further": rest}
+        first, *further = found
+        return {"name": first.name, "images": first.place, "series": first.series, "further": tuple(further)}
 
     def place(
         self, entries: dict[str, Any], name: str, at: tuple[str, ...] = (), *, needed: bool = False

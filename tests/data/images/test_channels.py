@@ -53,7 +53,8 @@ def literal(moving: Volume, grid: Volume) -> np.ndarray:
         axes, moving.data.astype(float), bounds_error=False, fill_value=float(moving.data.min())
     )
     places = np.stack([*np.indices(grid.data.shape).reshape(3, -1), np.ones(grid.data.size)])
-    return at((np.linalg.inv(moving.affine) @ grid.affine @ places)[:3].T).reshape(grid.data.shape)
+    found = at((np.linalg.inv(moving.affine) @ grid.affine @ places)[:3].T)
+    return np.asarray(found).reshape(grid.data.shape)
 
 
 def test_another_grid_is_resampled_as_scipy_interpolates_world_coordinates() -> None:

@@ -266,12 +266,13 @@ def test_a_difference_names_visit_or_scan() -> None:
 
 def test_a_further_image_with_other_voxels_or_of_another_name_is_reported(cohort: Cohort, tmp_path: Path) -> None:
     def with_flair(seed: int | None, name: str = "flair") -> Recipe:
-        paths = []
+        paths: list[Path] = []
         for number, scan in enumerate(cohort.scans.index):
             draw = np.random.default_rng(number if seed is None or number != 3 else seed)
             paths.append(tmp_path / f"{seed}-{name}-{scan}.nii")
             write_image(paths[-1], draw.integers(0, 900, (8, 8, 8)))
-        scans = cohort.scans.assign(**{f"image:{name}": paths})
+        scans = cohort.scans.copy()
+        scans[f"image:{name}"] = pd.Series(paths, scans.index, dtype=object)
         return recipe_of(replace(cohort, scans=scans, images=("t1", name)))
 
     theirs = with_flair(None)

@@ -1,4 +1,4 @@
-"""A store of several images, of masks and of colours: what is cut, what decides it, what names it."""
+"""What a store of several images and of masks is to hold: what is cut, what decides it, what names it."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_where_every_scan_has_a_mask_auto_crops_and_else_it_does_not(scans: pd.D
     store = build(scans, tmp_path, policy)
     assert store.policy.mask == "crop"
     assert store.rows.groupby("scan")["slice"].count().tolist() == [4, 4, 4]  # 2 slices and one on each side
-    some = scans.assign(mask=[None, *scans["mask"][1:]])
+    some = scans.assign(mask=pd.Series([None, *scans["mask"][1:]], scans.index, dtype=object))
     for without in (some, scans.drop(columns="mask")):
         plain = build(without, tmp_path, policy)
         assert plain.policy.mask == "choose"
@@ -95,7 +95,7 @@ def test_where_every_scan_has_a_mask_auto_crops_and_else_it_does_not(scans: pd.D
 
 @pytest.mark.parametrize("mode", ["crop", "zero", "channel"])
 def test_scans_without_a_mask_are_refused_where_each_needs_one(scans: pd.DataFrame, tmp_path: Path, mode: Any) -> None:
-    some = scans.assign(mask=[None, *scans["mask"][1:]])
+    some = scans.assign(mask=pd.Series([None, *scans["mask"][1:]], scans.index, dtype=object))
     policy = SlicePolicy(plane="axial", start=0, stop=2, mask=mode)
     with pytest.raises(DataError, match=rf"slices\.mask={mode} needs a mask of every scan, and 1 of 3 have none: s0\."):
         build(some, tmp_path, policy)
