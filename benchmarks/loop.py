@@ -79,7 +79,7 @@ main()
 
 def invented(count: int, size: int) -> SliceDataset:
     rng = np.random.default_rng(SEED)
-    images = rng.integers(0, 256, (count, size, size), dtype=np.uint8)
+    images = rng.integers(0, 256, (count, 1, size, size), dtype=np.uint8)
     rows = np.arange(count)
     clinical = rng.normal(size=(count, COLUMNS)).astype(np.float32)
     return SliceDataset(images, rows, clinical, rows % 2, Pixels.fit(images, rows))
@@ -97,7 +97,7 @@ def bare(model: nn.Module, data: SliceDataset, device: str) -> Callable[[], None
         order = np.random.default_rng((SEED, 1)).permutation(len(data))
         for start in range(0, len(data), BATCH):
             rows = order[start : start + BATCH]
-            grey = torch.from_numpy(data.images[rows]).unsqueeze(1)
+            grey = torch.from_numpy(data.images[rows])
             columns, labels = data.clinical[rows], data.labels[rows]
             if device != "cpu":
                 grey, columns, labels = (t.pin_memory().to(device, non_blocking=True) for t in (grey, columns, labels))

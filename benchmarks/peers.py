@@ -137,8 +137,9 @@ def fusekit_train(fusion: str) -> Callable[[dict[str, np.ndarray], Ended, Ended]
         from fusekit.training.machines.fabric import fabric_for
 
         rows = np.arange(len(given["images"]))
-        pixels = Pixels.fit(given["images"], rows)
-        dataset = SliceDataset(given["images"], rows, given["table"], given["labels"], pixels)
+        images = given["images"][:, None]
+        pixels = Pixels.fit(images, rows)
+        dataset = SliceDataset(images, rows, given["table"], given["labels"], pixels)
         before()
         with repeatable():  # as every run does
             train(

@@ -91,7 +91,7 @@ def measure_serving(store: SliceStore, scans: pd.DataFrame, batches: int, repeat
     rows = np.arange(count)
     pixels = Pixels.fit(store.images, rows)
     dataset = SliceDataset(store.images, rows, np.zeros((count, 4)), np.zeros(count), pixels)
-    target = np.empty((BATCH, SIZE, SIZE), dtype=np.uint8)
+    target = np.empty((BATCH, 1, SIZE, SIZE), dtype=np.uint8)
     source = np.array(store.images)  # zeros would be one page of memory, over and over
 
     def copy() -> None:

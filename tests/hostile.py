@@ -73,3 +73,11 @@ def bounded(limit: int) -> Iterator[None]:
         signal.alarm(0)
         signal.signal(signal.SIGALRM, before)
     assert peak <= limit, f"{peak:,} bytes, where {limit:,} are allowed"
+
+
+def of_one_channel(description: dict[str, Any]) -> None:
+    """Make a bundle's description one of the formats 1 and 2, as far as its images go."""
+    del description["images"]
+    description["pixels"] = {name: value for name, (value,) in description["pixels"].items()}
+    for later in ("mask", "margin", "colour"):
+        del description["slices"][later]

@@ -50,6 +50,22 @@ class Case:
         """Their labels (subjects,)."""
         return self.first["label"].to_numpy()
 
+    def volumes(self) -> Iterator[tuple[str, pd.DataFrame, np.ndarray]]:
+        """Of each image of the scans: what it is called, for messages (empty of the only one); what was measured.
+
+        That is: index scan, and the thumbnails (scans, D, H, W) in this order.
+        """
+        if self.store is None:
+            return
+        volumes = self.store.volumes
+        names = volumes["image"].unique()
+        if len(names) == 1:
+            yield "", volumes, self.store.thumbnails
+            return
+        for name in names:
+            own = (volumes["image"] == name).to_numpy()
+            yield str(name), volumes[own], self.store.thumbnails[own]
+
     def sides(self) -> Iterator[tuple[str, np.ndarray]]:
         """Name of a class, and which subjects are of it (subjects,) bool: the positive one of two, each of several."""
         for number, name in enumerate(self.cohort.classes):

@@ -31,16 +31,17 @@ def confounded_groups(case: Case) -> Iterator[Finding]:
 
 def confounded_geometry(case: Case) -> Iterator[Finding]:
     """Warn if the volumes' orientation, voxel size or field of view goes with the label: another scanner's trace."""
-    if case.store is None:
-        return
-    volumes = case.store.volumes.loc[case.first.index]
-    rounded = volumes[["spacing_x", "spacing_y", "spacing_z"]].round(2).astype(str)
-    groups = {
-        "orientation of the file": volumes["orientation"].replace("", "not recorded"),
-        "voxel size": rounded.agg(" x ".join, axis=1),
-        "matrix": volumes[["shape_x", "shape_y", "shape_z"]].astype(str).agg(" x ".join, axis=1),
-    }
-    yield from _confounded(case, groups)
+    groups: dict[str, pd.Series] = {}
+    for image, measured, _ in case.volumes():
+        volumes, of = measured.loc[case.first.index], f" of {image}" * bool(image)
+        rounded = volumes[["spacing_x", "spacing_y", "spacing_z"]].round(2).astype(str)
+        groups |= {
+            f"orientation of the file{of}": volumes["orientation"].replace("", "not recorded"),
+            f"voxel size{of}": rounded.agg(" x ".join, axis=1),
+            f"matrix{of}": volumes[["shape_x", "shape_y", "shape_z"]].astype(str).agg(" x ".join, axis=1),
+        }
+    if groups:
+        yield from _confounded(case, groups)
 
 
 def _confounded(case: Case, groups: Mapping[str, pd.Series]) -> Iterator[Finding]:

@@ -1,6 +1,7 @@
 """Volumes unlike the others of the cohort: another protocol, a turned axis, a cut-off head."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -24,10 +25,12 @@ RARE, RARE_FROM = 0.05, 20
 
 def unusual_volumes(case: Case) -> Iterator[Finding]:
     """Warn of volumes with unusual voxel size, field of view, orientation or grey levels, or too little foreground."""
-    if case.store is None or len(case.store.volumes) < FEWEST:
-        return
-    for check in (_lengths, _orientation, _grey_levels, _foreground):
-        yield from check(case.store.volumes)
+    for image, volumes, _ in case.volumes():
+        if len(volumes) < FEWEST:
+            continue
+        for check in (_lengths, _orientation, _grey_levels, _foreground):
+            for found in check(volumes):
+                yield replace(found, message=f"{image}: {found.message}") if image else found
 
 
 def robust_z(values: pd.Series, least: float) -> pd.Series:

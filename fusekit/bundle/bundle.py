@@ -12,11 +12,12 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from fusekit.bundle.format import DESCRIPTION, FORMAT, WEIGHTS, read_description
+from fusekit.bundle.format import DESCRIPTION, FORMAT, WEIGHTS, bundle_folder, read_description
 from fusekit.bundle.forward import logits, of_tensors
-from fusekit.bundle.patients import Part, names_of, one_patient, slices_of
+from fusekit.bundle.patients import Part, names_of, one_patient, paths_in, slices_of
 from fusekit.bundle.weights import rebuild
 from fusekit.data import ClinicalEncoding, Pixels, SlicePolicy
+from fusekit.data.images.channels import IMAGE, Channel
 from fusekit.disk import checksum_of, refuse_changed, signed, write_json, write_tensors
 from fusekit.errors import DataError, UnknownName
 from fusekit.evaluation.predictions import probabilities_of, with_probabilities
@@ -54,11 +55,12 @@ class Bundle:
         encoding: clinical columns to model input; None if the model reads none.
         slices: which slices of a volume it was trained on.
         image_size: their height and width (and depth) in pixels.
-        pixels: scale of their grey levels.
+        pixels: scale of their grey levels, by channel.
         rule: from slices to subjects to calls; that of the training, and the one it was tested with.
         task: the task's name, question, classes and metrics.
         metrics: rows of the test scores that it was shipped with.
         provenance: versions, seed, data fingerprint, whether the cohort was synthetic.
+        images: names of the images that it reads of a scan, in the order of its channels.
     """
 
     model: FusionModel
@@ -71,19 +73,25 @@ class Bundle:
     task: Mapping[str, Any] = field(default_factory=dict)
     metrics: list[dict[str, Any]] = field(default_factory=list)
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    images: tuple[str, ...] = (IMAGE,)
 
     def __post_init__(self) -> None:
         weights_channels_last(self.model)
+
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        """What the channels are that its network reads."""
+        return self.slices.channels(self.images)
 
     def __call__(self, image: Any = None, clinical: Any = None, mask: str | Path | None = None) -> Any:
         """Predict, from tensors or from files; leave out what the model does not read.
 
         Args:
-            image: (B, 1, H, W) float tensor, scaled by ``pixels``, or (B, 1, S, S, S) of whole volumes; or the path of
-                a volume, series or picture.
+            image: (B, C, H, W) float tensor, scaled by ``pixels``, or (B, C, S, S, S) of whole volumes; or the path of
+                a volume, series or picture; of several images a mapping of names to paths.
             clinical: (B, F) float tensor of encoded columns; or the path of a table with one row, or a mapping of
                 column -> value.
-            mask: the path of the image's mask; looked at if slices are chosen by the largest masked area.
+            mask: the path of the image's mask; looked at if the slices' policy does.
 
         Returns:
             Probabilities (B, K) of tensors; of files, the table of slices of ``predict``.
@@ -91,6 +99,8 @@ class Bundle:
         Raises:
             DataError: as ``predict``; tensors are of other shapes or types; or a probability is not a number.
         """
+        if isinstance(image, Mapping) and (others := [name for name in image if name not in self.images]):
+            raise DataError(f"this model reads the images {', '.join(self.images)}, and none called {others[0]!r}.")
         if isinstance(image, Tensor) or isinstance(clinical, Tensor):
             return of_tensors(self.model, self.image_size, image, clinical)
         return self.predict(one_patient(image, clinical, mask)).slices
@@ -106,8 +116,8 @@ class Bundle:
 
         Args:
             patients: one row per scan; the clinical columns as text or values, ``image`` (a path) if the model reads
-                images, ``mask`` (a path, or empty) if its slices are those of the largest masked area, and ``subject``
-                if the patients have names (else they are numbered).
+                images, of several ``image:NAME`` for each; ``mask`` (a path, or empty) if its slices' policy looks at
+                masks; and ``subject`` if the patients have names (else they are numbered).
             source: what to call the table in messages.
             allow_out_of_range: take values outside the range that the training data make plausible.
             device: where it is computed, as for ``run``; the model itself stays where it is.
@@ -121,14 +131,14 @@ class Bundle:
             OptionError: this machine has no such device.
         """
         names = names_of(patients, source)
+        files = paths_in(patients, self.images, source) if self.model.reads_image else {}
         columns = self._columns(patients, source, allow_out_of_range)
         model = placed(self.model, torch_device(device) if isinstance(device, str) else device)
         owners, positions, probabilities = [], [], [np.empty((0, len(self.classes)))]
         parts: Iterable[Part] = [Part(None, list(range(len(patients))), [0] * len(patients))]
         if self.model.reads_image:
-            parts = slices_of(
-                patients, self.slices, self.image_size, together=4 * BATCH, series=self.task.get("series")
-            )
+            series = self.task.get("series", {})
+            parts = slices_of(patients, files, self.slices, self.image_size, together=4 * BATCH, series=series)
         for part in parts:
             probabilities.append(self._forward(model, part.images, columns[part.owners]))
             owners += part.owners
@@ -150,8 +160,6 @@ class Bundle:
 
     def _columns(self, patients: pd.DataFrame, source: str, allow_out_of_range: bool) -> np.ndarray:
         """Encoded clinical columns of the patients (N, F)."""
-        if self.model.reads_image and "image" not in patients:
-            raise DataError(f"{source} has no column 'image', the path of each patient's scan, which this model reads.")
         if self.encoding is None:
             return self.encode(patients)
         names = [column.name for column in self.encoding.columns]
@@ -173,7 +181,7 @@ class Bundle:
     def probabilities(
         self, images: np.ndarray | None, clinical: np.ndarray, device: str | torch.device = "cpu"
     ) -> np.ndarray:
-        """Probabilities (N, K) float64 of stored slices (N, H, W) or volumes (N, S, S, S) with encoded columns (N, F).
+        """Probabilities (N, K) float64 of stored slices (N, C, H, W) or volumes (N, C, S, S, S) with columns (N, F).
 
         The forward pass is float32 whatever the precision of training, so that a run and its bundle agree.
         """
@@ -203,6 +211,7 @@ class Bundle:
             "model": self.model.description,
             "classes": list(self.classes),
             "clinical": self.encoding.as_json() if self.encoding else None,
+            "images": list(self.images),
             "slices": self.slices.as_json(),
             "image_size": self.image_size,
             "pixels": self.pixels._asdict(),
@@ -212,13 +221,6 @@ class Bundle:
             "provenance": dict(self.provenance),
         }
         write_json(folder / DESCRIPTION, signed(description))
-
-
-def bundle_folder(folder: str | Path) -> Path:
-    """Find the bundle where a run folder was given; anything else is itself."""
-    folder = Path(folder)
-    inside = folder / "bundle"
-    return inside if not (folder / DESCRIPTION).is_file() and (inside / DESCRIPTION).is_file() else folder
 
 
 def load(folder: str | Path) -> Bundle:
@@ -243,6 +245,6 @@ def load(folder: str | Path) -> Bundle:
             f"{folder / DESCRIPTION}: clinical has {len(encoding.features)} inputs, and model.columns is "
             f"{model.description['columns']}."
         )
-    same = {name: getattr(known, name) for name in ("classes", "slices", "image_size", "pixels", "task", "provenance")}
-    metrics = [dict(row) for row in known.metrics]
-    return Bundle(model, encoding=encoding, rule=known.calling_rule, metrics=metrics, **same)
+    same = {name: getattr(known, name) for name in ("classes", "slices", "image_size", "task", "provenance")}
+    same |= {"pixels": known.scale, "rule": known.calling_rule, "images": known.names}
+    return Bundle(model, encoding=encoding, metrics=[dict(row) for row in known.metrics], **same)

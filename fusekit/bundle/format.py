@@ -7,149 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
-from annotated_types import Ge, Le, MinLen
-from pydantic import JsonValue, StringConstraints, with_config
+from annotated_types import Ge, MinLen
+from pydantic import with_config
 from typing_extensions import TypedDict
 
+from fusekit.bundle.schema import ClinicalJson, MetricJson, ModelJson, OnePixelsJson, Provenance, RuleJson, TaskJson
 from fusekit.data import ClinicalEncoding, Pixels, SlicePolicy
-from fusekit.data.clinical.column import ColumnJson
+from fusekit.data.images.channels import IMAGE, check_names
 from fusekit.disk import CLOSED, DIGEST, OPEN, read_json, signed
 from fusekit.errors import DataError
-from fusekit.evaluation.aggregation import Aggregate
-from fusekit.evaluation.calibration.reliability import COLDEST, HOTTEST
-from fusekit.evaluation.rule import FOLD, Rule, Threshold
-from fusekit.extension.fusion import SiteKind
+from fusekit.evaluation.rule import Rule
 from fusekit.models import FusionModel, build_from
 
 WEIGHTS, DESCRIPTION = "model.safetensors", "bundle.json"
 #: The newest format, which is the one that is written.
-FORMAT = 2
-Count: TypeAlias = Annotated[int, Ge(0)]
-Fold: TypeAlias = Annotated[str, StringConstraints(pattern=FOLD)]
-_Share: TypeAlias = Annotated[float, Ge(0), Le(1)]
-
-
-class RecipeJson(TypedDict):
-    """The fields of ``Fusion``."""
-
-    head: str
-    encoder: str | None
-    injector: str | None
-    image: bool
-    sites: SiteKind
-    stages: list[Count]
-    options: dict[str, dict[str, JsonValue]]
-
-
-class ModelJson(TypedDict):
-    """``FusionModel.description``."""
-
-    fusion: str
-    backbone: str
-    in_channels: Annotated[int, Ge(1)]
-    columns: Count
-    classes: Annotated[int, Ge(2)]
-    recipe: RecipeJson
-
-
-class ClinicalJson(TypedDict):
-    """``ClinicalEncoding.as_json``."""
-
-    columns: Annotated[list[ColumnJson], MinLen(1)]
-
-
-class PluginJson(TypedDict):
-    """A plugin that was loaded when something was made."""
-
-    name: str
-    distribution: str
-    version: str
-
-
-class TrainedConfig(TypedDict, total=False):
-    """What an evaluation wants to know of a training's settings."""
-
-    task: str
-    fusion: str | None
-    baseline: str | None
-    aggregate: Aggregate
-    threshold: Threshold
-    options: dict[str, dict[str, JsonValue]]
-
-
-class _TrainedClass(TypedDict):
-    subjects: Count
-
-
-class _TrainedData(TypedDict, total=False):
-    train: dict[str, _TrainedClass]  # by class
-
-
-@with_config(CLOSED)
-class _Levels(TypedDict):
-    slice: _Share
-    subject: _Share
-
-
-Thresholds: TypeAlias = dict[Fold, _Levels]
-Temperatures: TypeAlias = dict[Fold, Annotated[float, Ge(COLDEST), Le(HOTTEST)]]
-
-
-class TrainedEvaluation(TypedDict, total=False):
-    """The calling rule where older versions wrote it, and manifests still do."""
-
-    aggregate: Aggregate
-    thresholds: Thresholds
-    temperatures: Temperatures
-
-
-@with_config(OPEN)
-class Provenance(TypedDict, total=False):
-    """Where a bundle comes from; its makers may add to it."""
-
-    synthetic: bool
-    config: TrainedConfig
-    data: _TrainedData
-    evaluation: TrainedEvaluation
-    plugins: list[PluginJson]
-
-
-@with_config(CLOSED)
-class SeriesJson(TypedDict):
-    """``Wanted.as_json``: which DICOM series a training took, and which of its volumes."""
-
-    name: str
-    modality: str
-    choose: dict[str, str | float]
-
-
-@with_config(OPEN)
-class TaskJson(TypedDict, total=False):
-    """``Task.describe``, and its name."""
-
-    name: str
-    title: str
-    series: SeriesJson
-
-
-class MetricJson(TypedDict):
-    """A row of the scores that it was shipped with; null where a score is undefined."""
-
-    level: str
-    metric: str
-    value: float | None
-    low: float | None
-    high: float | None
-    rows: Count
-    subjects: Count
-
-
-class RuleJson(TypedDict):
-    """``Rule.as_json``."""
-
-    aggregate: Aggregate
-    thresholds: Thresholds
-    temperatures: Temperatures
+FORMAT = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,7 +33,6 @@ class _Common(ABC):
     clinical: ClinicalJson | None
     slices: SlicePolicy
     image_size: Annotated[int, Ge(1)]
-    pixels: Pixels
     task: TaskJson
     metrics: list[MetricJson]
     provenance: Provenance
@@ -177,6 +48,13 @@ class _Common(ABC):
         if len({(row["level"], row["metric"]) for row in self.metrics}) < len(self.metrics):
             raise DataError("metrics has a row of the same level and metric twice.")
         self.slices.check_size(self.image_size)
+        channels, scale = self.slices.channels(self.names), self.scale
+        counts = {"model.in_channels": self.model["in_channels"], "images and slices": len(channels)}
+        counts |= {"pixels.mean": len(scale.mean), "pixels.std": len(scale.std)}
+        if len(set(counts.values())) > 1:
+            listed = ", ".join(f"{name} {count}" for name, count in counts.items())
+            raise DataError(f"its parts name different numbers of channels: {listed}.")
+        check_names(self.names)
         rule = self.calling_rule
         rule.check(len(self.classes))
         if others := {*rule.thresholds, *rule.temperatures} - {0}:
@@ -191,6 +69,16 @@ class _Common(ABC):
 
     @property
     @abstractmethod
+    def names(self) -> tuple[str, ...]:
+        """Of the images of a scan."""
+
+    @property
+    @abstractmethod
+    def scale(self) -> Pixels:
+        """Of grey levels, by channel."""
+
+    @property
+    @abstractmethod
     def calling_rule(self) -> Rule:
         """From slices to calls."""
 
@@ -200,9 +88,24 @@ class _Common(ABC):
         return ClinicalEncoding.from_json(self.clinical) if self.clinical else None
 
 
+@dataclass(frozen=True, kw_only=True)
+class _OneChannel(_Common):
+    """Before there were several images."""
+
+    pixels: OnePixelsJson
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (IMAGE,)
+
+    @property
+    def scale(self) -> Pixels:
+        return Pixels((self.pixels["mean"],), (self.pixels["std"],))
+
+
 @with_config(CLOSED)
 @dataclass(frozen=True, kw_only=True)
-class Format1(_Common):
+class Format1(_OneChannel):
     """Before there was a calling rule: aggregation and thresholds lie in the provenance, weights have no checksum."""
 
     format: Literal[1]
@@ -217,7 +120,7 @@ class Format1(_Common):
 
 @with_config(CLOSED)
 @dataclass(frozen=True, kw_only=True)
-class Format2(_Common):
+class Format2(_OneChannel):
     """With the calling rule, the checksum of the weights, and that of the description itself."""
 
     format: Literal[2]
@@ -230,14 +133,46 @@ class Format2(_Common):
         return Rule.from_json(self.rule)
 
 
-Description: TypeAlias = Format1 | Format2
+@with_config(CLOSED)
+@dataclass(frozen=True, kw_only=True)
+class Format3(_Common):
+    """With the names of several images, and a scale for each channel."""
+
+    format: Literal[3]
+    images: Annotated[tuple[str, ...], MinLen(1)]
+    pixels: Pixels
+    rule: RuleJson
+    weights: str
+    checksum: str
+
+    @property
+    def names(self) -> tuple[str, ...]:  # noqa: D102
+        return self.images
+
+    @property
+    def scale(self) -> Pixels:  # noqa: D102
+        return self.pixels
+
+    @property
+    def calling_rule(self) -> Rule:  # noqa: D102
+        return Rule.from_json(self.rule)
+
+
+Description: TypeAlias = Format1 | Format2 | Format3
 #: Format -> what it holds. A newer format adds an entry and keeps those before.
-READERS: dict[int, type[Description]] = {1: Format1, 2: Format2}
+READERS: dict[int, type[Description]] = {1: Format1, 2: Format2, 3: Format3}
 
 
 @with_config(OPEN)
 class _Head(TypedDict):
     format: int
+
+
+def bundle_folder(folder: str | Path) -> Path:
+    """Find the bundle where a run folder was given; anything else is itself."""
+    folder = Path(folder)
+    inside = folder / "bundle"
+    return inside if not (folder / DESCRIPTION).is_file() and (inside / DESCRIPTION).is_file() else folder
 
 
 def read_description(folder: Path) -> Description:
@@ -253,6 +188,6 @@ def read_description(folder: Path) -> Description:
             f"{path} has format {number}; this FuseKit reads {', '.join(map(str, READERS))}. Install a newer FuseKit."
         )
     found = read_json(path, READERS[number])
-    if isinstance(found, Format2) and found.checksum != signed(content)[DIGEST]:
+    if not isinstance(found, Format1) and found.checksum != signed(content)[DIGEST]:
         raise DataError(f"{path} was changed or damaged after it was written. Get the bundle again.")
     return found

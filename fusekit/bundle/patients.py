@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,9 +11,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from fusekit.data import SlicePolicy, cut, read, read_table
+from fusekit.data import SlicePolicy, read_table
+from fusekit.data.images.channels import IMAGE, MASK, image_columns, read_scan
 from fusekit.data.own.series import as_trained
-from fusekit.errors import DataError
+from fusekit.data.slices.cut import cut_channels
+from fusekit.errors import DataError, OptionError
+from fusekit.extension.registry import suggest
+
+#: Image -> which DICOM series, and which of its volumes, the training took (``Wanted.as_json``).
+Series = Mapping[str, Mapping[str, Any]]
 
 #: So many threads read, so many patients ahead of the one that is asked for.
 READERS, AHEAD = 2, 64
@@ -22,7 +28,7 @@ READERS, AHEAD = 2, 64
 class Part(NamedTuple):
     """Some slices."""
 
-    images: np.ndarray | None  # (n, H, W) or (n, S, S, S) grey levels; None where no image is read
+    images: np.ndarray | None  # (n, C, H, W) or (n, C, S, S, S) grey levels; None where no image is read
     owners: list[int]  # row of the patient of each
     positions: list[int]  # of each in its volume
 
@@ -47,7 +53,10 @@ def names_of(patients: pd.DataFrame, source: str) -> pd.DataFrame:
 
 
 def one_patient(image: Any, clinical: Any, mask: str | Path | None = None, sheet: str = "") -> pd.DataFrame:
-    """One patient's row, from paths of image, mask and a table of one row (else DataError), or a mapping of values."""
+    """One patient's row, from paths of image, mask and a table of one row (else DataError), or a mapping of values.
+
+    ``image`` is a path, or a mapping of the names of images to paths.
+    """
     row = pd.DataFrame([dict(clinical)]) if isinstance(clinical, Mapping) else pd.DataFrame(index=[0])
     if isinstance(clinical, str | Path):
         row = read_table(Path(clinical), sheet=sheet)
@@ -55,15 +64,65 @@ def one_patient(image: Any, clinical: Any, mask: str | Path | None = None, sheet
             raise DataError(f"{clinical} has {len(row)} rows; one image goes with one row.")
     if mask is not None:
         row = row.assign(mask=str(mask))
-    return row if image is None else row.assign(image=str(image))
+    if image is None:
+        return row
+    named = {f"{IMAGE}:{name}": path for name, path in image.items()} if isinstance(image, Mapping) else {IMAGE: image}
+    others = [name for name in image_columns(row) if name in row]  # what is given here counts
+    return row.drop(columns=others).assign(**{column: str(path) for column, path in named.items()})
+
+
+def files_of(given: Sequence[str], images: Sequence[str]) -> dict[str, Path]:
+    """``NAME=PATH`` for each of a model's images, in any order; of a model of one image, its path will do.
+
+    OptionError where a name is unknown, missing, or there twice.
+    """
+    if len(images) == 1 and len(given) == 1 and not given[0].startswith(f"{images[0]}="):
+        return {images[0]: Path(given[0])}
+    found = dict[str, Path]()
+    for text in given:
+        name, equals, path = text.partition("=")
+        if not equals or name not in images:
+            near = suggest(name, list(images)) if equals else f"it reads {', '.join(images)}."
+            raise OptionError(f"--image {text}: give NAME=PATH, with a name of this model's images; {near}")
+        if name in found:
+            raise OptionError(f"--image {name} is given twice: {found[name]} and {path}.")
+        found[name] = Path(path)
+    if absent := [name for name in images if name not in found]:
+        raise OptionError(
+            f"this model reads {len(images)} images of each patient ({', '.join(images)}), and there is none for "
+            f"{', '.join(absent)}. Give --image {absent[0]}=PATH."
+        )
+    return found
+
+
+def paths_in(patients: pd.DataFrame, images: Sequence[str], source: str) -> dict[str, str]:
+    """Image -> column of its paths: ``image:NAME``, or ``image`` for the first; DataError if one is absent."""
+    columns = {name: f"{IMAGE}:{name}" for name in images}
+    if IMAGE in patients and columns[images[0]] in patients:
+        raise DataError(f"{source} has the columns {IMAGE!r} and {columns[images[0]]!r}, which are one. Remove one.")
+    if IMAGE in patients:
+        columns[images[0]] = IMAGE
+    absent = [name for name in images if columns[name] not in patients]
+    if not absent:
+        return columns
+    if len(images) == 1:
+        raise DataError(f"{source} has no column 'image', the path of each patient's scan, which this model reads.")
+    there = [name for name in image_columns(patients) if name in patients]
+    raise DataError(
+        f"{source} has no image called {', '.join(absent)}: this model reads {', '.join(images)}, whose paths lie in "
+        f"the columns {', '.join(map(repr, columns.values()))}; there are {', '.join(map(repr, there)) or 'none'}."
+    )
 
 
 def slices_of(
-    patients: pd.DataFrame, policy: SlicePolicy, size: int, together: int, series: Mapping[str, Any] | None = None
+    patients: pd.DataFrame, columns: Mapping[str, str], policy: SlicePolicy, size: int, together: int, series: Series
 ) -> Iterator[Part]:
-    """Slices of all patients in order, in parts of ``together`` or more but the last; the next are read meanwhile."""
+    """Slices of all patients in order, in parts of ``together`` or more but the last; the next are read meanwhile.
+
+    ``columns``: of the paths of each image.
+    """
     images, owners, positions = [], list[int](), list[int]()
-    for number, (own, at, _) in enumerate(_read_ahead(patients, policy, size, series)):
+    for number, (own, at, _) in enumerate(_read_ahead(patients, columns, policy, size, series)):
         images.append(own)
         owners += [number] * len(at)
         positions += at
@@ -73,27 +132,30 @@ def slices_of(
 
 
 def cut_patient(
-    patient: Mapping[Any, Any], policy: SlicePolicy, size: int, series: Mapping[str, Any] | None = None
+    patient: Mapping[Any, Any], columns: Mapping[str, str], policy: SlicePolicy, size: int, series: Series
 ) -> tuple[np.ndarray, list[int], bool]:
-    """Slices of a patient's volume, where each lies in it, and whether the file says how it lies in the body.
-
-    ``series``: which DICOM series the training took (``Wanted.as_json``); None for any.
-    """
-    path = patient.get("mask")
-    masked = policy.largest and not pd.isna(path) and str(path).strip()
-    volume = read(as_trained(Path(patient["image"]), series))
-    images, positions = cut(volume, policy, size, read(Path(str(path))) if masked else None)
-    return images, positions, bool(volume.orientation)
+    """Slices of a patient's volume, where each lies in it, and whether the files say how they lie in the body."""
+    path = patient.get(MASK)
+    given = not pd.isna(path) and bool(str(path).strip())
+    if policy.mask != "choose" and not given:
+        raise DataError(
+            f"{patient[next(iter(columns.values()))]}: this model looks at the mask of every image "
+            f"(slices.mask={policy.mask}), and there is none. Give it: --mask, or a column 'mask'."
+        )
+    paths = {name: as_trained(Path(patient[column]), series.get(name)) for name, column in columns.items()}
+    scan = read_scan(paths, Path(str(path)) if given and policy.masked else None, policy.colour)
+    images, positions = cut_channels(scan.images, policy, size, scan.mask)
+    return images, positions, all(volume.orientation for volume in scan.files)
 
 
 def _read_ahead(
-    patients: pd.DataFrame, policy: SlicePolicy, size: int, series: Mapping[str, Any] | None
+    patients: pd.DataFrame, columns: Mapping[str, str], policy: SlicePolicy, size: int, series: Series
 ) -> Iterator[tuple[np.ndarray, list[int], bool]]:
     waiting: deque[Future[tuple[np.ndarray, list[int], bool]]] = deque()
     pool = ThreadPoolExecutor(READERS)
     try:
         for patient in patients.to_dict("records"):
-            waiting.append(pool.submit(cut_patient, patient, policy, size, series))
+            waiting.append(pool.submit(cut_patient, patient, columns, policy, size, series))
             if len(waiting) > AHEAD:
                 yield waiting.popleft().result()
         while waiting:

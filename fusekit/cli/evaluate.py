@@ -65,14 +65,16 @@ def print_external(run: Run, console: Console) -> None:
         "Subject level; 95 % intervals over subjects. Internal: subjects held out of the training cohort.", style="dim"
     )
     _print_shift(manifest["external"]["summary"], tables["shift"], console)
-    grey = tables["intensity"].iloc[0]
-    console.print(
-        styled(
-            ("\nGrey levels", "bold"),
-            f": mean {grey['mean']:.1f} ± {grey['sd']:.1f} here, {grey['training_mean']:.1f} ± "
-            f"{grey['training_sd']:.1f} in training: {grey['difference']:+.2f} standard deviations apart.",
+    levels = tables["intensity"]
+    for grey in levels[levels["training_mean"].notna()].to_dict("records"):
+        console.print(
+            styled(
+                ("\nGrey levels", "bold"),
+                f"{str(grey['quantity']).removeprefix('grey level')}: mean {grey['mean']:.1f} ± {grey['sd']:.1f} here, "
+                f"{grey['training_mean']:.1f} ± {grey['training_sd']:.1f} in training: {grey['difference']:+.2f} "
+                "standard deviations apart.",
+            )
         )
-    )
     _print_calibration(tables, metrics.get("recalibrated"), console)
     print_files(run.folder, {**FILES, **RECALIBRATED}, console)
 

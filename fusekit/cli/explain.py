@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from fusekit.cli.options import BUNDLE, OUT_OF_RANGE
+from fusekit.cli.options import BUNDLE, IMAGES, OUT_OF_RANGE
 from fusekit.disk import new_folder, write_table
 from fusekit.errors import OptionError
 from fusekit.terminal import Terminal, styled
@@ -20,11 +20,9 @@ if TYPE_CHECKING:
 
 def explain(
     bundle: BUNDLE,
-    image: Annotated[Path | None, typer.Option(help="The patient's volume (NIfTI) or series (DICOM folder).")] = None,
+    image: IMAGES = None,
     clinical: Annotated[Path | None, typer.Option(help="Table of clinical values with one row.")] = None,
-    mask: Annotated[
-        Path | None, typer.Option(help="The image's mask, where slices are chosen by the largest masked area.")
-    ] = None,
+    mask: Annotated[Path | None, typer.Option(help="The image's mask, where the model looks at masks.")] = None,
     what_if: Annotated[
         list[str] | None,
         typer.Option(
@@ -51,17 +49,17 @@ def explain(
     import numpy as np
 
     import fusekit
-    from fusekit.bundle.patients import one_patient
+    from fusekit.bundle.patients import files_of, one_patient
     from fusekit.explain.patient import explain_patient, parse_asked
     from fusekit.report.explanations.patient import patient_figure
 
-    if image is None and clinical is None:
+    if not image and clinical is None:
         raise OptionError("give a patient: --image and --clinical.")
     shipped = fusekit.load(bundle)
     asked = parse_asked(what_if or [], shipped)
     found = explain_patient(
         shipped,
-        one_patient(image, clinical, mask),
+        one_patient(files_of(image, shipped.images) if image else None, clinical, mask),
         asked,
         asked_class=asked_class,
         source=str(clinical or "the patient"),

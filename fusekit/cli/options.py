@@ -16,6 +16,15 @@ from fusekit.extension import catalog
 
 #: Of the commands that read a bundle.
 BUNDLE = Annotated[Path, typer.Argument(help="Bundle folder, or the run folder that holds it.", show_default=False)]
+IMAGES = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--image",
+        metavar="PATH|NAME=PATH",
+        help="One patient's volume (NIfTI), series (DICOM folder) or picture; of a model of several images "
+        "`NAME=PATH` for each.",
+    ),
+]
 OUT_OF_RANGE = Annotated[
     bool, typer.Option("--allow-out-of-range", help="Take values outside the range seen plausible in training.")
 ]

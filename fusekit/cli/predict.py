@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fusekit.cli.options import BUNDLE, OUT_OF_RANGE
+from fusekit.cli.options import BUNDLE, IMAGES, OUT_OF_RANGE
 from fusekit.disk import table_bytes, write_bytes
 from fusekit.errors import OptionError
 from fusekit.terminal import visible
@@ -23,18 +23,16 @@ class Format(StrEnum):
 
 def predict(
     bundle: BUNDLE,
-    image: Annotated[Path | None, typer.Option(help="One patient's volume (NIfTI) or series (DICOM folder).")] = None,
+    image: IMAGES = None,
     clinical: Annotated[
         Path | None,
         typer.Option(
-            help="Table of clinical values: one row with `--image`, else one row per patient and a column `image` "
-            "(and `mask`, where slices are chosen by masks)."
+            help="Table of clinical values: one row with `--image`, else one row per patient and a column `image`, or "
+            "`image:NAME` of each (and `mask`, where the model looks at masks)."
         ),
     ] = None,
     sheet: Annotated[str, typer.Option(help="Of `--clinical`: the sheet of a workbook with several.")] = "",
-    mask: Annotated[
-        Path | None, typer.Option(help="With `--image`: its mask, where slices are chosen by the largest masked area.")
-    ] = None,
+    mask: Annotated[Path | None, typer.Option(help="With `--image`: its mask, where the model looks at masks.")] = None,
     format: Annotated[Format, typer.Option(help="table for people, csv or json for programs.")] = Format.table,  # noqa: A002 (the option's name)
     level: Annotated[str, typer.Option(help="Of csv and json: `subject` or `slice`.")] = "subject",
     out: Annotated[Path | None, typer.Option(help="Write there instead of printing.")] = None,
@@ -46,31 +44,32 @@ def predict(
     Column names, units and categories must be those of the bundle; what does not fit is named, not guessed.
     """
     import fusekit
-    from fusekit.bundle.patients import one_patient
+    from fusekit.bundle.patients import files_of, one_patient
     from fusekit.cli.console import print_predictions
     from fusekit.data import read_table
+    from fusekit.data.images.channels import MASK, image_columns
 
     if level not in ("subject", "slice"):
         raise OptionError(f"--level takes subject or slice, not {level!r}.")
-    if image is None and clinical is None:
+    if not image and clinical is None:
         raise OptionError("give a patient: --image and --clinical, or --clinical with a column 'image'.")
     shipped = fusekit.load(bundle)
-    if mask is not None and (image is None or not shipped.slices.largest):
+    if mask is not None and (not image or not shipped.slices.masked):
         raise OptionError(
             "--mask goes with --image."
-            if image is None
-            else "this model's slices are not chosen by a mask (its slices.largest is 0); leave --mask out."
+            if not image
+            else "this model looks at no mask (its slices.largest is 0, and its slices.mask choose); leave --mask out."
         )
     if sheet and clinical is None:
         raise OptionError("--sheet goes with --clinical.")
-    if clinical is None or image is not None:
-        patients = one_patient(image, clinical, mask, sheet)
+    files = files_of(image, shipped.images) if image else None
+    if image or clinical is None:
+        patients = one_patient(files, clinical, mask, sheet)
     else:
         patients = read_table(clinical, sheet=sheet)
-    if image is None and clinical is not None and "image" in patients:
-        patients["image"] = [str(clinical.parent / path) for path in patients["image"]]  # beside the table
-        if "mask" in patients:  # a cell may be empty
-            patients["mask"] = [str(clinical.parent / path) if path else "" for path in patients["mask"]]
+        for column in [name for name in patients if name in image_columns(patients) or name == MASK]:
+            # paths start beside the table; a cell may be empty
+            patients[column] = [str(clinical.parent / path) if path else "" for path in patients[column]]
     slices, subjects = shipped.predict(patients, str(clinical or "the patient"), allow_out_of_range, device)
     names = {f"p_{k}": f"p_{name}" for k, name in enumerate(shipped.classes)}
     if format is Format.table and out is None:

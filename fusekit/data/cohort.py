@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from fusekit.data.images.channels import IMAGE, check_names, columns_of
 from fusekit.errors import DataError, first_ten
 
 #: Columns of FuseKit's own tables, in any case: a group or an input with such a name would be lost among them.
@@ -93,12 +94,14 @@ class Cohort:
 
     Args:
         scans: index ``scan`` (unique text); columns ``subject`` (text), ``image`` (Path), ``label`` (0-based int),
-            every column named in ``groups``, and, where images have masks, ``mask`` (Path, or None).
+            every column named in ``groups``, and, where images have masks, ``mask`` (Path, or None). A scan of several
+            images has the first in ``image`` and each other in ``image:NAME``, e.g. ``image:flair``.
         clinical: the same index, in the same order; one column per ``Column``.
         columns: describes ``clinical``.
         classes: names of the labels; ``classes[1]`` is the positive class of binary scores.
         groups: columns of ``scans`` that describe rather than predict (site, scanner, visit ...).
         findings: gathered on the way.
+        images: names of a scan's images, in order, e.g. ``("t1", "flair")``.
         found: scans and subjects before any was left out, of which findings with ``dropped`` say where they went; None
             for what the task does not know.
     """
@@ -110,6 +113,7 @@ class Cohort:
     groups: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = field(default=())
     found: tuple[int, int | None] | None = None
+    images: tuple[str, ...] = (IMAGE,)
 
     @property
     def subjects(self) -> pd.Series:
@@ -127,11 +131,9 @@ class Cohort:
             raise DataError("the cohort's scans and its clinical values are not the same rows in the same order.")
         if list(self.clinical.columns) != [column.name for column in self.columns]:
             raise DataError("the cohort's clinical values do not have the columns that describe them.")
-        if taken := [name for name in self.groups if name.lower() in OURS]:
+        if taken := [name for name in self.groups if name.lower() in OURS or name.startswith(f"{IMAGE}:")]:
             raise DataError(f"the cohort has groups named as FuseKit's own columns: {first_ten(taken)}. Rename them.")
-        shared = self.scans[self.scans["image"].duplicated(keep=False)]
-        if not shared.empty:
-            raise DataError(f"several scans have one image: {first_ten(shared['image'].map(str).unique())}.")
+        self._check_images()
         unknown = self.scans[~self.scans["label"].isin(range(len(self.classes)))]
         if not unknown.empty:
             raise DataError(
@@ -163,3 +165,18 @@ class Cohort:
                     f"{where}: {len(outside)} values are outside {low:g} to {high:g}{unit}; scan {outside.index[0]} "
                     f"has {outside.iloc[0]:g}. Is it in another unit? Convert or correct it, or leave it empty."
                 )
+
+    def _check_images(self) -> None:
+        columns = columns_of(self.images)
+        check_names(self.images)
+        if absent := [name for name, column in columns.items() if column not in self.scans]:
+            raise DataError(f"the cohort's scans have no column {columns[absent[0]]!r}, the paths of {absent[0]}.")
+        paths = [pd.Series(self.scans[column].to_numpy(), self.scans.index) for column in columns.values()]
+        together = pd.concat(paths)
+        without = together.index[together.isna()].unique()
+        if len(without):
+            raise DataError(f"{len(without)} scans lack an image: {first_ten(without)}. Leave them out, or add it.")
+        shared = together[together.duplicated(keep=False)]
+        if not shared.empty:
+            what = "several scans have one image" if len(columns) == 1 else "scans share an image, or have one twice"
+            raise DataError(f"{what}: {first_ten(shared.map(str).unique())}.")

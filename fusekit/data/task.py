@@ -61,7 +61,6 @@ class Task(ABC):
     title: str  # the question, e.g. "Alzheimer's disease or normal cognition, from MRI and biospecimens"
     classes: tuple[str, ...]  # classes[1] is the positive class
     metrics: tuple[str, ...] = ("accuracy", "sensitivity", "specificity", "ppv", "npv", "auc")
-    channels: int = 1  # of the image
     paper: Preset = Preset()  # with --data
     synthetic: Preset = Preset()  # without
     compared: Mapping[str, Any] = MappingProxyType({})  # entries that a comparison without data takes instead

@@ -14,8 +14,7 @@ import pandas as pd
 import torch
 
 from fusekit.bundle.bundle import Bundle
-from fusekit.data import Cohort, Pixels, SlicePolicy, SliceStore, Task, assign_folds, build_store
-from fusekit.data.store.cache import cache_folder
+from fusekit.data import Cohort, Pixels, SliceStore, Task, assign_folds
 from fusekit.disk import new_folder, write_json, write_table
 from fusekit.errors import OptionError
 from fusekit.evaluation import Metric, prediction_table, score
@@ -24,6 +23,7 @@ from fusekit.evaluation.metrics.ranking import AreaUnderCurve
 from fusekit.experiment.run.working_folder import folder_for
 from fusekit.experiment.setup import manifest
 from fusekit.experiment.setup.cohort import read_cohort
+from fusekit.experiment.setup.gathered import store_of
 from fusekit.experiment.setup.given import merge
 from fusekit.experiment.setup.parts import open_task
 from fusekit.experiment.setup.settings import Settings
@@ -78,7 +78,7 @@ def demonstrate(given: Mapping[str, Any], progress: Progress) -> Demonstration:
     target = folder_for(config.out, "demonstration", config.task_name)
     with new_folder(target) as folder:
         cohort = _some(read_cohort(config, task, progress), config.seed)
-        store = build_store(cohort.scans, policy, config.image_size, cache_folder("slices"), progress)
+        store = store_of(cohort, policy, config.image_size, progress)
         rows = _middle(store.rows).join(cohort.scans[["subject", "label"]], on="scan").rename_axis("row")
         subjects, found = rows.groupby("subject")["label"].first(), []
         shuffled = pd.Series(np.random.default_rng(config.seed).permutation(subjects.to_numpy()), subjects.index)
@@ -87,7 +87,7 @@ def demonstrate(given: Mapping[str, Any], progress: Progress) -> Demonstration:
             own["fold"] = _deal(own, split, config)
             progress.say(f"{labels} labels, split by {split}:")
             with repeatable():
-                predictions = _train(config, task, policy, store, own, progress)
+                predictions = _train(config, task, store, own, progress)
             found.append(score(predictions, METRICS).assign(labels=labels, split=split))
         scores = pd.concat(found, ignore_index=True)
         scores = scores[["labels", "split", *(name for name in scores if name not in ("labels", "split"))]]
@@ -104,7 +104,7 @@ def demonstrate(given: Mapping[str, Any], progress: Progress) -> Demonstration:
         title = " · ".join([config.task_name, config.backbone, *["SYNTHETIC cohort"] * made.synthetic])
         inflation(folder / "inflation.png", title=title, scores=scores, chance=made.chance)
         record = {name: value for name, value in asdict(made).items() if name not in ("folder", "scores")}
-        record |= {"config": config.as_json(), "slices": policy.as_json(), "versions": manifest.versions()}
+        record |= {"config": config.as_json(), "slices": store.policy.as_json(), "versions": manifest.versions()}
         write_json(folder / "manifest.json", record)
     return made
 
@@ -136,15 +136,14 @@ def _deal(rows: pd.DataFrame, split: str, config: Settings) -> pd.Series:
     return assign_folds(rows["label"], config.folds, config.seed)
 
 
-def _train(
-    config: Settings, task: Task, policy: SlicePolicy, store: SliceStore, rows: pd.DataFrame, progress: Progress
-) -> pd.DataFrame:
+def _train(config: Settings, task: Task, store: SliceStore, rows: pd.DataFrame, progress: Progress) -> pd.DataFrame:
     """Train on all folds but the tested one; the predictions of that one."""
     trained, tested = rows[rows["fold"] != TESTED], rows[rows["fold"] == TESTED]
     chosen = trained.index.to_numpy()
-    pixels = Pixels.fit(store.images, chosen)
+    pixels = Pixels.fit(store.images, chosen, store.channels)
     none = np.zeros((len(rows), 0), dtype=np.float32)  # no clinical columns
-    dataset = SliceDataset(store.images, chosen, none[: len(chosen)], trained["label"].to_numpy(), pixels)
+    labels = trained["label"].to_numpy()
+    dataset = SliceDataset(store.images, chosen, none[: len(chosen)], labels, pixels, store.channels)
     from fusekit.training.machines.fabric import fabric_for
 
     fabric = fabric_for(config.device, config.precision)
@@ -155,7 +154,7 @@ def _train(
             backbone=config.backbone,
             columns=0,
             classes=len(task.classes),
-            in_channels=task.channels,
+            in_channels=len(store.channels),
             options={part: own for part, own in config.options.items() if part == "backbone"},
         )
         train(
@@ -170,7 +169,7 @@ def _train(
             progress=progress,
             epoch_ended=lambda epoch, scores: None,
         )
-    bundle = Bundle(model, task.classes, None, policy, config.image_size, pixels)
+    bundle = Bundle(model, task.classes, None, store.policy, config.image_size, pixels, images=store.names)
     images = store.images[tested.index.to_numpy()]
     columns = ["subject", "scan", "slice", "fold", "label"]
     return prediction_table(tested[columns], bundle.probabilities(images, none[: len(tested)], fabric.device))

@@ -15,7 +15,7 @@ from fusekit.evaluation import Rule
 from fusekit.evaluation.arms.contribution import AS_IS
 from fusekit.progress import Progress, Quiet
 
-#: Images (N, H, W), or None where none are read, and clinical values (N rows) -> probabilities (N, K).
+#: Images (N, C, H, W), or None where none are read, and clinical values (N rows) -> probabilities (N, K).
 Predict = Callable[[np.ndarray | None, pd.DataFrame], np.ndarray]
 
 #: Shares of the clinical values that are hidden at test time; none are in ``AS_IS``.
@@ -41,7 +41,7 @@ def ablate(
     *,
     seed: int,
     rule: Rule = Rule(),  # noqa: B008 (it cannot be changed)
-    grey: float = 0.0,
+    grey: Sequence[float] = (0.0,),
     reads_image: bool = True,
     reads_clinical: bool = True,
     single: Collection[str] | None = None,
@@ -56,11 +56,11 @@ def ablate(
 
     Args:
         predict: the model; called with one line of images and values per row.
-        images: (N, H, W) or (N, S, S, S) of the rows; None if ``reads_image`` is False.
+        images: (N, C, H, W) or (N, C, S, S, S) of the rows; None if ``reads_image`` is False.
         values: typed clinical values, one line per row.
         rows: N lines, one per slice: subject, scan, fold (one fold), label.
         columns: describe ``values``; a block is the table that columns were read from.
-        grey: what an image without content holds everywhere: the grey level that the model takes for 0.
+        grey: what an image without content holds everywhere, by channel: the grey level that the model takes for 0.
         reads_image, reads_clinical: what the model reads; it is not run for what cannot change its prediction.
         single: names of the columns to permute one by one; None: all.
         hidden: shares of the values that are hidden at random.
@@ -136,7 +136,7 @@ def _subjects(rule: Rule, rows: pd.DataFrame, name: str, probabilities: np.ndarr
 class _Sources:
     """The fold's images and values, and what they are replaced with."""
 
-    def __init__(self, images: np.ndarray | None, values: pd.DataFrame, rows: pd.DataFrame, grey: float):
+    def __init__(self, images: np.ndarray | None, values: pd.DataFrame, rows: pd.DataFrame, grey: Sequence[float]):
         self.images, self.values, self.grey = images, values, grey
         self.by_subject: dict[str, np.ndarray] = {
             str(subject): part.to_numpy() for subject, part in rows.groupby("subject").groups.items()
@@ -150,7 +150,8 @@ class _Sources:
     def blank(self, _: np.random.Generator) -> np.ndarray:
         """Images without content; one view of one image, as all are alike."""
         assert self.images is not None
-        one = np.full((1, *self.images.shape[1:]), self.grey, dtype=np.float32)
+        one = np.empty((1, *self.images.shape[1:]), dtype=np.float32)
+        one[:] = np.reshape(self.grey, (-1, *[1] * (self.images.ndim - 2)))
         return np.broadcast_to(one, self.images.shape)
 
     def of_others(self, draw: np.random.Generator) -> np.ndarray:

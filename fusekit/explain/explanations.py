@@ -123,6 +123,7 @@ class _Explanations:
             "target": named,
             "class": None if named is None else fold.bundle.classes[named],
             "plane": fold.bundle.slices.plane,
+            "channels": [channel._asdict() for channel in fold.bundle.channels],
             "oriented": fold.oriented,
             "injector": self.predictor.injected,
             "extent": asdict(self.extent),
@@ -139,13 +140,13 @@ class _Explanations:
         self.facts |= {"site": self.place, "map_size": list(size)}
         maps = self._maps(examples, "maps of examples")
         self.examples["maximum"] = maps.maxima.cpu().numpy()
-        shown, kept = middle(fold.images[examples.to_numpy()], 1), middle(maps.maps.cpu().numpy(), 1)
+        shown, kept = middle(fold.images[examples.to_numpy()], 2), middle(maps.maps.cpu().numpy(), 1)
         np.save(self.folder / "images.npy", np.rint(shown).astype(np.uint8), allow_pickle=False)
         np.save(self.folder / "grad_cam.npy", kept.astype(np.float16), allow_pickle=False)
         scans = fold.rows["scan"].drop_duplicates()
         chosen = scans.iloc[np.linspace(0, len(scans) - 1, min(len(scans), self.extent.scans)).round().astype(int)]
         spread = evenly_spread(fold.rows[fold.rows["scan"].isin(chosen)], self.extent.slices)
-        images = middle(fold.images[spread.index.to_numpy()], 1)
+        images = middle(fold.images[spread.index.to_numpy()], 2)
         on_spread = middle(self._maps(spread.index, "mean maps").maps.cpu().numpy(), 1)
         write_mean_maps(self.folder, spread, images, on_spread, fold.bundle, template)
 

@@ -17,7 +17,7 @@ class Fold:
     """A fold's tested slices and the model that has not seen them."""
 
     bundle: Bundle
-    images: np.ndarray  # of the whole store, (N, H, W) or (N, S, S, S); ``rows`` counts in it
+    images: np.ndarray  # of the whole store, (N, C, H, W) or (N, C, S, S, S); ``rows`` counts in it
     values: pd.DataFrame  # typed clinical values, one line per row
     rows: pd.DataFrame  # index ``row``; subject, scan, slice, fold, label
     columns: tuple[Column, ...]  # describe ``values``

@@ -37,7 +37,7 @@ class Predictor:
         return self.model.injector is not None
 
     def __call__(self, images: np.ndarray | None, values: pd.DataFrame) -> np.ndarray:
-        """Grey levels (N, H, W) or (N, S, S, S), clinical values of N rows -> probabilities (N, K) float64."""
+        """Grey levels (N, C, H, W) or (N, C, S, S, S), clinical values of N rows -> probabilities (N, K) float64."""
         encoded = self.bundle.encode(values)
         if self.model.backbone is None or self.injected or images is None:
             return self.bundle.probabilities(images, encoded, self.device)
@@ -52,7 +52,7 @@ class Predictor:
         return np.concatenate(parts)
 
     def inputs(self, images: np.ndarray | None, values: pd.DataFrame) -> tuple[Tensor | None, Tensor | None]:
-        """Grey levels and clinical values of N rows -> what the model reads of them: (N, 1, *S), (N, F)."""
+        """Grey levels and clinical values of N rows -> what the model reads of them: (N, C, *S), (N, F)."""
         image = None if images is None else channels_last(self.bundle.pixels.to_tensor(images, self.device))
         if not self.model.reads_clinical:
             return image, None

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from fusekit.bundle.bundle import Bundle
-from fusekit.bundle.patients import cut_patient
+from fusekit.bundle.patients import cut_patient, paths_in
+from fusekit.data.images.channels import Channel
 from fusekit.errors import DataError
 from fusekit.evaluation import probabilities_of
 from fusekit.explain.attribution import attribute
@@ -28,7 +29,8 @@ class Patient(NamedTuple):
     target: int  # the class that is explained
     probabilities: np.ndarray  # (K,) of that slice
     plane: str  # of the image; empty where its file does not say how it lies in the body
-    image: np.ndarray | None  # (H, W) grey levels
+    image: np.ndarray | None  # (C, H, W) grey levels
+    channels: tuple[Channel, ...]  # what the C are
     map: np.ndarray | None  # (H, W), 0 to 1
     attributions: pd.DataFrame | None  # column, value, attribution, in the order of the table
     answers: pd.DataFrame | None
@@ -66,8 +68,9 @@ def explain_patient(
     levels = {name: _levels(bundle, name, texts, allow_out_of_range) for name, texts in asked.items()}
     images, place, plane, shown = None, None, "", 0
     if bundle.model.reads_image:
-        row = patient.iloc[0].to_dict()
-        images, positions, oriented = cut_patient(row, bundle.slices, bundle.image_size, bundle.task.get("series"))
+        row, files = patient.iloc[0].to_dict(), paths_in(patient, bundle.images, source)
+        series = bundle.task.get("series", {})
+        images, positions, oriented = cut_patient(row, files, bundle.slices, bundle.image_size, series)
         plane = bundle.slices.plane if oriented else ""
         images, shown = images[[len(images) // 2]], positions[len(positions) // 2]
     (image, columns), map_ = predictor.inputs(images, values), None
@@ -87,7 +90,8 @@ def explain_patient(
         target=target,
         probabilities=predictor(images, values)[0],
         plane=plane,
-        image=None if first is None else middle(first, 0),
+        image=None if first is None else middle(first, 1),
+        channels=bundle.channels,
         map=map_,
         attributions=attributions,
         answers=pd.concat([table for table, _ in found], ignore_index=True) if found else None,

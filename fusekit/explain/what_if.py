@@ -44,7 +44,7 @@ def what_if(
     patient, not what would become of this one.
 
     Args:
-        image: one slice (H, W) or volume (S, S, S), grey levels; None if the model reads none.
+        image: one slice (C, H, W) or volume (C, S, S, S), grey levels; None if the model reads none.
         values: one line of typed clinical values.
         levels: values to put there; None or NaN for missing.
         target: the class that maps speak for.

@@ -8,7 +8,7 @@ from annotated_types import Ge
 from pydantic import AllowInfNan, JsonValue, with_config
 from typing_extensions import TypedDict
 
-from fusekit.bundle.format import Count, PluginJson, RuleJson, TrainedConfig, TrainedEvaluation
+from fusekit.bundle.schema import Count, PluginJson, RuleJson, TrainedConfig, TrainedEvaluation
 from fusekit.disk.schema import OPEN
 
 Score: TypeAlias = Annotated[float, AllowInfNan(True)] | None  # NaN is what older versions wrote for null

@@ -75,7 +75,7 @@ def train(
     descent = Descent(fabric, model, options, lr=lr, epochs=epochs, sizes=order.sizes, processes=processes)
     loader = loader_for(dataset, order, options.workers, pin=fabric.device.type == "cuda")
     batches = Prefetch(loader, fabric.device)
-    varied = Augment(augment or AugmentOptions(), seed)
+    varied = Augment(augment or AugmentOptions(), seed, dataset.channels)
     best, running = BestEpoch(options.patience), Running(fabric.device, processes)
     losses, random = FiniteLosses(fabric.device, processes), RandomState(fabric.device)
     checkpoint = checkpoint or Checkpoint()

@@ -25,7 +25,7 @@ class MciConverterTask(AdniTask):
         horizon_months, require_followup_months, exclude_reverters: see ``ConverterRule``.
         phases: of the study at baseline, such as ADNI2; empty keeps all.
         filter_on: whether ``phases`` are those of the baseline visit (COLPROT) or of enrolment (ORIGPROT).
-        layout, clinical, datadic: see ``AdniTask``.
+        images, layout, clinical, datadic: see ``AdniTask``.
     """
 
     title = "Progressive or stable mild cognitive impairment, from MRI and biospecimens at baseline"
@@ -41,11 +41,12 @@ class MciConverterTask(AdniTask):
         exclude_reverters: bool = True,
         phases: tuple[str, ...] = (),
         filter_on: Literal["COLPROT", "ORIGPROT"] = "COLPROT",
+        images: tuple[str, ...] = ("t1",),
         layout: Literal["auto", "loni", "bids", "caps"] = "auto",
         clinical: Path | None = None,
         datadic: bool = False,
     ):
-        super().__init__(visits="all", layout=layout, clinical=clinical, datadic=datadic)
+        super().__init__(visits="all", images=images, layout=layout, clinical=clinical, datadic=datadic)
         self.rule = ConverterRule(horizon_months, require_followup_months, exclude_reverters)
         self.phases = tuple(phase.strip().upper() for phase in phases)
         for phase in self.phases:

@@ -8,6 +8,7 @@ from typing import Literal
 import pandas as pd
 
 from fusekit.data import Cohort, Finding, SlicePolicy, Task
+from fusekit.data.images.channels import IMAGE, columns_of
 from fusekit.data.own.problems import note
 from fusekit.data.own.toml import MORE
 from fusekit.data.synthetic import COMPARED, quick
@@ -15,6 +16,7 @@ from fusekit.errors import DataError, OptionError
 from fusekit.extension.registry import suggest
 from fusekit.progress import Progress
 from fusekit_adni.descriptions import described, with_field_strength
+from fusekit_adni.download.flair import check_images, is_flair, with_flair
 from fusekit_adni.download.images import Download
 from fusekit_adni.download.layouts import find_download
 from fusekit_adni.labels.diagnosis import diagnoses
@@ -49,6 +51,7 @@ class AdniTask(Task):
 
     Args:
         visits: ``all`` keeps every visit that has a label; ``baseline`` only the first.
+        images: ``t1``, or ``t1,flair``: scans that have both.
         layout: of the images in the folder; ``auto`` recognises it.
         clinical: a TOML file that says which columns to read; None reads the documented default.
         datadic: whether units and texts for codes are read from DATADIC, the archive's dictionary, too.
@@ -64,11 +67,13 @@ class AdniTask(Task):
         self,
         *,
         visits: Literal["all", "baseline"] = "all",
+        images: tuple[str, ...] = ("t1",),
         layout: Literal["auto", "loni", "bids", "caps"] = "auto",
         clinical: Path | None = None,
         datadic: bool = False,
     ):
         self.visits, self.layout, self.clinical, self.datadic = visits, layout, clinical, datadic
+        self.images = check_images(images)
 
     @abstractmethod
     def label(self, scans: pd.DataFrame, known: pd.DataFrame, findings: list[Finding]) -> pd.DataFrame:
@@ -133,6 +138,8 @@ class AdniTask(Task):
         scans = with_visits(download, tables, listed, findings)
         scans = one_per_visit(scans, download, tables, listed, findings)
         scans = self._labelled(described(scans, tables), known, findings)
+        if "flair" in self.images:
+            scans = with_flair(scans, download, folder, findings)
         if scans.empty:
             raise DataError(f"{folder}: no scan has a visit with a diagnosis of {' or '.join(self.classes)}.")
         refuse_two_labels(scans, self.classes)
@@ -164,7 +171,8 @@ class AdniTask(Task):
 
     def _asked(self, download: Download, findings: list[Finding]) -> Download:
         if self.wanted is None:
-            note_left_aside(download, findings)
+            others = [path for path in download.others if "flair" not in self.images or not is_flair(path)]
+            note_left_aside(replace(download, others=others), findings)
             return download
         images = [image for image in download.images if image.image_id in self.wanted]
         if not images:
@@ -195,8 +203,10 @@ class AdniTask(Task):
         if "sex" not in table and "PTGENDER" in clinical.table:
             table["sex"] = clinical.table["PTGENDER"].fillna("")
         groups = tuple(name for name in GROUPS if name in table)
-        table = table[["subject", "image", "label", *groups]]
-        return Cohort(table, clinical.table, clinical.columns, self.classes, groups, tuple(findings))
+        images = self.images if len(self.images) > 1 else (IMAGE,)
+        table = table[["subject", *columns_of(images).values(), "label", *groups]]
+        found, classes = tuple(findings), self.classes
+        return Cohort(table, clinical.table, clinical.columns, classes, groups, found, images=images)
 
     def reason_to_leave_out(self, column: str) -> str | None:
         """Say why a column must not be an input: see ``fusekit_adni.labels.leaks``."""
@@ -213,6 +223,7 @@ class AdniAdTask(AdniTask):
     Args:
         classes: two or three of cn, mci, ad, in this order the classes 0, 1, ...; of two the last is the positive one.
         visits: ``all`` keeps every visit that has a label; ``baseline`` only the first.
+        images: ``t1``, or ``t1,flair``: scans that have both.
         layout: of the images in the folder; ``auto`` recognises it.
         clinical: a TOML file that says which columns to read; None reads the documented default.
         datadic: whether units and texts for codes are read from DATADIC, the archive's dictionary, too.
@@ -227,11 +238,12 @@ class AdniAdTask(AdniTask):
         *,
         classes: tuple[str, ...] = ("cn", "ad"),
         visits: Literal["all", "baseline"] = "all",
+        images: tuple[str, ...] = ("t1",),
         layout: Literal["auto", "loni", "bids", "caps"] = "auto",
         clinical: Path | None = None,
         datadic: bool = False,
     ):
-        super().__init__(visits=visits, layout=layout, clinical=clinical, datadic=datadic)
+        super().__init__(visits=visits, images=images, layout=layout, clinical=clinical, datadic=datadic)
         self.classes = tuple(name.strip().upper() for name in classes)
         for name in self.classes:
             if name not in _GROUPS:

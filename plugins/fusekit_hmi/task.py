@@ -17,9 +17,18 @@ from fusekit.progress import Progress
 from fusekit_hmi.columns import IMAGE, LABEL, MASK, SITE, SUBJECT, codes, column, find_table, inputs, needed
 from fusekit_hmi.leaks import reason_to_leave_out
 
-#: Axial slices in the liver's window: those with most tumour, else a part of the scan.
+#: Axial slices in the liver's window: those with most tumour, else a part of the scan. Where every scan has a mask,
+#: they are cut down to the tumour and 10 mm around it.
 _PAPER = SlicePolicy(
-    plane="axial", space="fraction", start=0.35, stop=0.65, largest=10, window=(400.0, 40.0), fit="pad", depth="float16"
+    plane="axial",
+    space="fraction",
+    start=0.35,
+    stop=0.65,
+    largest=10,
+    window=(400.0, 40.0),
+    fit="pad",
+    depth="float16",
+    mask="auto",
 )
 
 
@@ -132,7 +141,7 @@ class HmiTask(Task):
     def describe(self) -> dict[str, Any]:
         """Also which DICOM series was asked for, and whether ids that are alike were joined."""
         joined = {"join_ids": "alike"} if self.join_ids == "alike" else {}
-        return {**super().describe(), "series": self.asked.as_json(), **joined}
+        return {**super().describe(), "series": {"image": self.asked.as_json()}, **joined}
 
     def reason_to_leave_out(self, column: str) -> str | None:
         """What only pathology, the operation or the future shows, and shortcuts; see ``fusekit_hmi.leaks``."""

@@ -74,6 +74,7 @@ def make_volumes(scans: pd.Index, **changed: Any) -> pd.DataFrame:
     rng, count = np.random.default_rng(0), len(scans)
     table = pd.DataFrame(
         {
+            "image": "image",
             **dict.fromkeys(("shape_x", "shape_y", "shape_z"), 256),
             **dict.fromkeys(("spacing_x", "spacing_y", "spacing_z"), 1.0),
             "orientation": "RAS",

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from fusekit.audit.copies import nearly_same_images, same_images
@@ -71,3 +72,32 @@ def test_where_people_look_alike_only_what_is_certain_is_refused(case: Callable[
 
 def test_without_a_store_there_is_nothing_to_compare(case: Callable[..., Any]) -> None:
     assert [*same_images(case()), *nearly_same_images(case())] == []
+
+
+def test_copies_are_found_image_by_image_and_across_images(case: Callable[..., Any]) -> None:
+    scans = case().cohort.scans.index
+    first = make_volumes(scans, image="t1", digest=[f"a{i}" for i in range(60)])
+    digests = [f"b{i}" for i in range(60)]
+    digests[7], digests[9], digests[20] = "b3", "a4", "a20"  # another's flair, another's t1, and its own t1
+    second = make_volumes(scans, image="flair", digest=digests)
+    together = pd.concat([first, second]).sort_index(kind="stable")
+    across, within = same_images(case(store=make_store(together, np.zeros((120, 2, 2, 2), np.uint8))))
+    assert (across.code, across.severity) == ("same-image", "refusal")
+    assert set(across.items) == {"s003 (scan3 flair) = s007 (scan7 flair)", "s004 (scan4 t1) = s009 (scan9 flair)"}
+    assert within.items == ("s020 (scan20 t1) = s020 (scan20 flair)",)
+
+
+def test_near_copies_are_found_among_images_of_one_kind(case: Callable[..., Any]) -> None:
+    draw, scans = np.random.default_rng(0), case().cohort.scans.index
+    common = draw.normal(120, 30, (2, 8, 8, 8))
+    thumbnails = common[None] + draw.normal(0, 12, (60, 2, 8, 8, 8))
+    thumbnails[11, 1] = 0.9 * thumbnails[4, 1] + 5  # the second image of another scan, rescaled
+    volumes = pd.concat([make_volumes(scans, image=name) for name in ("t1", "flair")]).reset_index()
+    volumes["digest"] = [f"d{i}" for i in range(120)]
+    order = np.argsort(np.concatenate([np.arange(60), np.arange(60)]), kind="stable")
+    volumes = volumes.iloc[order].set_index("scan")
+    flat = np.rint(thumbnails.clip(0, 255)).astype(np.uint8).reshape(120, 8, 8, 8)
+    (found,) = (f for f in nearly_same_images(case(store=make_store(volumes, flat))) if f.code == "near-duplicate")
+    assert found.message.startswith("pairs of images (flair) of two subjects")
+    (item,) = found.items
+    assert item.startswith("s004 (scan4) ~ s011 (scan11)")

@@ -24,7 +24,7 @@ from fusekit.data import Cohort, Pixels, SlicePolicy, cut, read
 from fusekit.disk import seal, signed
 from fusekit.errors import DataError, UnknownName
 from fusekit.models import build
-from tests.hostile import changed
+from tests.hostile import changed, of_one_channel
 
 nibabel: Any = untyped_nibabel
 
@@ -163,10 +163,10 @@ def test_out_of_range_can_be_allowed(small_run: Run, patients: pd.DataFrame) -> 
 def test_first_calls_of_two_threads_answer_as_alone_and_write_nothing_to_the_model() -> None:
     rng = np.random.default_rng(0)
     model = build("rbca", backbone="test_resnet", columns=3, classes=2).eval()
-    bundle = fusekit.Bundle(model, ("well", "ill"), None, SlicePolicy(), 32, Pixels(120.0, 60.0))
+    bundle = fusekit.Bundle(model, ("well", "ill"), None, SlicePolicy(), 32, Pixels((120.0,), (60.0,)))
     weights = (*model.parameters(), *model.buffers())
     places = [weight.data_ptr() for weight in weights]
-    images = rng.integers(0, 255, (2, 64, 32, 32)).astype(np.uint8)
+    images = rng.integers(0, 255, (2, 64, 1, 32, 32)).astype(np.uint8)
     columns = rng.normal(size=(2, 64, 3)).astype(np.float32)
     ready = Barrier(2)
 
@@ -258,15 +258,45 @@ def test_weights_that_were_changed_are_refused(damaged: Path) -> None:
         fusekit.load(damaged)
     description = json.loads((damaged / "bundle.json").read_text()) | {"format": 1}
     del description["weights"], description["rule"], description["checksum"]  # as older bundles are
+    of_one_channel(description)
     (damaged / "bundle.json").write_text(json.dumps(description))
     assert len(fusekit.load(damaged).classes) == 2
+
+
+def test_a_bundle_of_format_2_reads_one_grey_image(damaged: Path, small_run: Run) -> None:
+    description = json.loads((damaged / "bundle.json").read_text()) | {"format": 2}
+    of_one_channel(description)
+    (damaged / "bundle.json").write_text(json.dumps(signed(description)))
+    old, new = fusekit.load(damaged), small_run.bundle
+    assert (old.images, old.pixels, old.channels) == (("image",), new.pixels, new.channels)
+    grey = np.random.default_rng(0).integers(0, 256, (2, 1, 32, 32)).astype(np.uint8)
+    columns = np.zeros((2, new.model.description["columns"]), np.float32)
+    np.testing.assert_array_equal(old.probabilities(grey, columns), new.probabilities(grey, columns))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"images": ["t1", "flair"]}, "model.in_channels 1, images and slices 2, pixels.mean 1"),
+        ({"pixels": {"mean": [1.0, 2.0], "std": [3.0, 4.0]}}, "pixels.mean 2, pixels.std 2"),
+        ({"images": ["mask"]}, "a scan's images are called 'mask'"),
+        ({"images": []}, "images"),
+    ],
+)
+def test_a_description_whose_channels_contradict_each_other_is_refused(
+    damaged: Path, changes: dict[str, Any], message: str
+) -> None:
+    description = json.loads((damaged / "bundle.json").read_text()) | changes
+    (damaged / "bundle.json").write_text(json.dumps(signed(description)))
+    with pytest.raises(DataError, match=message):
+        fusekit.load(damaged)
 
 
 @pytest.mark.parametrize("place", [("pixels", "mean"), ("image_size",), ("task", "title"), ("rule", "temperatures")])
 def test_a_description_that_was_changed_is_refused(damaged: Path, place: tuple[str, ...]) -> None:
     path = damaged / "bundle.json"
     description = json.loads(path.read_text())
-    values = {"mean": 17.0, "image_size": 33, "title": "Another question", "temperatures": {"0": 3.0}}
+    values = {"mean": [17.0], "image_size": 33, "title": "Another question", "temperatures": {"0": 3.0}}
     path.write_text(changed(description, place, values[place[-1]]))
     with pytest.raises(DataError, match=r"bundle\.json was changed or damaged after it was written\. Get the bundle"):
         fusekit.load(damaged)

@@ -62,7 +62,7 @@ COLUMNS = (
 class Cohort:
     """Two slices a subject; a bright square in class 1 only, a column that tells the class, a few gaps in others."""
 
-    images: np.ndarray
+    images: np.ndarray  # (N, 1, H, W)
     squares: np.ndarray  # (N, H, W) bool: where it is
     table: pd.DataFrame
     rows: pd.DataFrame
@@ -94,7 +94,7 @@ def make_cohort(*, in_image: bool, in_table: bool, seed: int = 0) -> Cohort:
     rows = pd.DataFrame(
         {"subject": subjects, "scan": subjects, "slice": [7, 8] * SUBJECTS, "fold": 0, "label": labels}
     ).rename_axis("row")
-    return Cohort(np.clip(np.rint(images), 0, 255).astype(np.uint8), squares, values, rows)
+    return Cohort(np.clip(np.rint(images), 0, 255).astype(np.uint8)[:, None], squares, values, rows)
 
 
 def encoding_of(cohort: Cohort) -> ClinicalEncoding:

@@ -28,7 +28,7 @@ class Spy:
 @pytest.fixture(scope="module")
 def spied(telling: Cohort) -> tuple[Spy, pd.DataFrame]:
     spy = Spy()
-    table = ablate(spy, telling.images, telling.table, telling.rows, COLUMNS, seed=3, grey=77.5)
+    table = ablate(spy, telling.images, telling.table, telling.rows, COLUMNS, seed=3, grey=(77.5,))
     return spy, table
 
 
@@ -84,7 +84,7 @@ def test_permuted_is_another_subject_whole(spied: tuple[Spy, pd.DataFrame], tell
     )
     images = shown["image:permute"][0]
     assert images is not None
-    source = [int(np.flatnonzero((telling.images == image).all(axis=(1, 2)))[0]) for image in images]
+    source = [int(np.flatnonzero((telling.images == image).all(axis=(1, 2, 3)))[0]) for image in images]
     assert (subjects[source] != subjects).all()
     assert [number % 2 for number in source] == [0, 1] * (len(source) // 2)  # slices keep their order
 

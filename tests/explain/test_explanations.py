@@ -68,7 +68,8 @@ def test_arrays_go_with_their_tables(folder: Path, both: Cohort) -> None:
     examples = read(folder, "examples")
     maps = np.load(folder / "grad_cam.npy")
     images = np.load(folder / "images.npy")
-    assert maps.shape == images.shape == (len(examples), 24, 24)
+    assert maps.shape == (len(examples), 24, 24)
+    assert images.shape == (len(examples), 1, 24, 24)
     np.testing.assert_array_equal(images, both.images[examples["row"]])
     for map_, maximum in zip(maps, examples["maximum"], strict=True):
         assert float(map_.max()) == (1 if maximum > 0 else 0)

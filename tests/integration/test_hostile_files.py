@@ -63,7 +63,16 @@ def bundle(tmp_path: Path) -> Path:
     }
     task = {"name": "adni-ad", "title": "Well or ill?"}
     shipped = Bundle(
-        model.eval(), ("CN", "AD"), encoding, SlicePolicy(), 32, Pixels(100, 50), Rule(), task, [score], provenance
+        model.eval(),
+        ("CN", "AD"),
+        encoding,
+        SlicePolicy(),
+        32,
+        Pixels((100,), (50,)),
+        Rule(),
+        task,
+        [score],
+        provenance,
     )
     shipped.save(tmp_path / "bundle")
     return tmp_path / "bundle"
@@ -96,12 +105,13 @@ MESSAGES: list[tuple[str, Any, str]] = [
     ("classes", ["a", "a"], "classes has the same name twice"),
     ("image_size", "64", r"image_size is the text '64', a whole number is expected"),
     ("image_size", 10**9, "image_size is 1000000000, which is more"),
-    ("pixels.std", float("nan"), r"pixels\.std is the number nan, a finite number is expected"),
+    ("pixels.std.0", float("nan"), r"pixels\.std\[0\] is the number nan, a finite number is expected"),
     *[
-        ("pixels.std", one, r"pixels\.std is the number .*, (great|less).* than or equal to")
+        ("pixels.std.0", one, r"pixels\.std\[0\] is the number .*, (great|less).* than or equal to")
         for one in (0, 1e-40, 1e308)
     ],
-    ("pixels.mean", -1e308, r"pixels\.mean is the number -1e\+308, greater than or equal to 0"),
+    ("pixels.mean", [], r"pixels\.mean 0, pixels\.std 1"),
+    ("pixels.mean.0", -1e308, r"pixels\.mean\[0\] is the number -1e\+308, greater than or equal to 0"),
     ("image_size", 5792, "image_size is 5792, which is more than the 2048 pixels of a slice's edge"),
     ("slices.plane", "diagonal", r"slices\.plane is the text 'diagonal'"),
     ("slices.step", 0, r"slices\.step takes 1 or more, not 0"),

@@ -23,6 +23,7 @@ from fusekit.evaluation.metrics.classes import Accuracy, Sensitivity, Specificit
 from fusekit.extension import catalog
 from fusekit.progress import Quiet
 from tests.conftest import SMALL_OPTIONS
+from tests.hostile import of_one_channel
 
 CALLS = {"accuracy": Accuracy(), "sensitivity": Sensitivity(), "specificity": Specificity()}
 
@@ -114,6 +115,7 @@ def test_an_older_bundle_calls_by_its_provenance(run: Run, tmp_path: Path) -> No
     thresholds = {"0": {"slice": 0.4, "subject": 0.275}}
     description["provenance"] |= {"evaluation": {"thresholds": thresholds}}
     del description["rule"], description["checksum"]
+    of_one_channel(description)
     path.write_text(json.dumps({**description, "format": 1}))
     assert fusekit.load(tmp_path / "bundle").rule == Rule("max", {0: thresholds["0"]})
     description["provenance"] = {"plugins": []}
@@ -155,12 +157,12 @@ def test_a_prediction_moves_no_model_and_is_the_same_alone(run: Run, patients: p
 
 def test_what_is_no_number_is_no_call(run: Run, patients: pd.DataFrame, tmp_path: Path) -> None:
     bundle = run.bundle
-    wrong = replace(bundle, pixels=bundle.pixels._replace(mean=float("nan")))
+    wrong = replace(bundle, pixels=bundle.pixels._replace(mean=(float("nan"),)))
     first = patients["subject"].iloc[0]
     with pytest.raises(DataError, match=f"p_0 of subject {first}, scan"):
         wrong.predict(patients, allow_out_of_range=True)
     wrong.save(tmp_path / "pixels")
-    with pytest.raises(DataError, match=r"pixels\.mean is the number nan"):
+    with pytest.raises(DataError, match=r"pixels\.mean\[0\] is the number nan"):
         fusekit.load(tmp_path / "pixels")
     size, columns = bundle.image_size, len(bundle.encoding.features) if bundle.encoding else 0
     with pytest.raises(DataError, match="no numbers for rows 1;"):

@@ -61,10 +61,10 @@ def test_the_bundle_gives_the_run_s_probabilities_from_the_store_and_from_files(
     np.testing.assert_allclose(bundle.probabilities(items, columns), expected, atol=1e-5)
     folder = Path(os.environ["FUSEKIT_CACHE"]) / "slices"
     stores = [SliceStore.open(path) for path in folder.glob("slices-*") if path.suffix != ".partial"]
-    stored = next(store for store in stores if store.images.ndim == 4)
+    stored = next(store for store in stores if store.images.ndim == 5)
     assert stored.images.dtype == np.float16
     rows = stored.rows.index[stored.rows["scan"].isin(scans)]
-    np.testing.assert_array_equal(np.sort(stored.images[rows], axis=0), np.sort(items, axis=0))
+    np.testing.assert_array_equal(np.sort(stored.images[rows][:, 0], axis=0), np.sort(items, axis=0))
 
 
 def test_image_only_runs_on_the_same_store(run: Run, tmp_path: Path) -> None:

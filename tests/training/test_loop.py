@@ -36,10 +36,10 @@ class Small(nn.Module):
 
 def data(count: int = 24) -> SliceDataset:
     rng = np.random.default_rng(0)
-    images = rng.integers(0, 255, (count, 8, 8), dtype=np.uint8)
+    images = rng.integers(0, 255, (count, 1, 8, 8), dtype=np.uint8)
     labels = np.arange(count) % 2
     clinical = rng.normal(size=(count, 2)) + labels[:, None]
-    return SliceDataset(images, np.arange(count), clinical, labels, Pixels(127.0, 70.0))
+    return SliceDataset(images, np.arange(count), clinical, labels, Pixels((127.0,), (70.0,)))
 
 
 def fit(model: nn.Module, **changes: Any) -> list[dict[str, float]]:
@@ -100,7 +100,7 @@ def test_without_options_weights_are_those_of_the_bare_loop_to_the_last_bit() ->
         for rows in order.reshape(-1, 6):
             image = torch.from_numpy((images[rows].astype(np.float32) - np.float32(127)) / np.float32(70))
             optimizer.zero_grad()
-            logits = expected(image.unsqueeze(1).contiguous(memory_format=torch.channels_last), given.clinical[rows])
+            logits = expected(image.contiguous(memory_format=torch.channels_last), given.clinical[rows])
             torch.autograd.backward(cross_entropy(logits, given.labels[rows]))
             optimizer.step()
     for name, value in expected.state_dict().items():

@@ -1,14 +1,13 @@
-"""Masks: drawn on the same grid as their image, they say which slices to look at."""
+"""Masks: drawn on the same grid as their image, they say which slices to look at, and which part of them."""
 
-from itertools import product
+from math import ceil
 
 import numpy as np
 
+from fusekit.data.images.channels import grid_of, same_grid
 from fusekit.data.images.volume import Volume
 from fusekit.errors import DataError
 
-#: A mask's voxels may lie so far from the image's, as a share of a voxel: headers round.
-TOLERANCE = 0.1
 #: A number so close to a whole one is rounded.
 _WHOLE = 1e-3
 FRACTIONAL = (
@@ -28,17 +27,41 @@ def marked(mask: Volume) -> np.ndarray:
     return np.asarray(mask.data > _WHOLE)
 
 
+#: The voxels of a volume along its three axes.
+Box = tuple[slice, slice, slice]
+
+
 def refuse_other_grid(volume: Volume, mask: Volume) -> None:
     """Refuse a mask that has another shape than the image, or corners a tenth of a voxel away from the image's."""
-    if volume.data.shape == mask.data.shape:
-        corners = np.array([[*corner, 1] for corner in product(*[(0, count - 1) for count in volume.data.shape])])
-        apart = np.abs((corners @ (volume.affine - mask.affine).T)[:, :3]).max()
-        if apart <= TOLERANCE * min(volume.spacing):
-            return
-    raise DataError(
-        f"{mask.path or 'the mask'} is not drawn on the grid of {volume.path or 'its image'}: {_grid(mask)}; the image "
-        f"has {_grid(volume)}. Resample the mask to the image."
-    )
+    if not same_grid(volume, mask):
+        raise DataError(
+            f"{mask.path or 'the mask'} is not drawn on the grid of {volume.path or 'its image'}: {grid_of(mask)}; the "
+            f"image has {grid_of(volume)}. Resample the mask to the image."
+        )
+
+
+def mask_box(mask: Volume, margin: float) -> Box:
+    """The box of the marked voxels (> 0) and at least ``margin`` mm on each side, as far as the volume reaches."""
+    inside = marked(mask)
+    if not inside.any():
+        raise DataError(f"{mask.path or 'the mask'} marks no voxel of the image (a marked voxel is above 0).")
+    edges = []
+    for axis, (size, count) in enumerate(zip(mask.spacing, mask.data.shape, strict=True)):
+        along = np.flatnonzero(inside.any(axis=tuple(other for other in range(3) if other != axis)))
+        more = ceil(margin / size - 1e-6)  # headers round
+        edges.append(slice(max(0, int(along[0]) - more), min(count, int(along[-1]) + 1 + more)))
+    return edges[0], edges[1], edges[2]
+
+
+def near(mask: Volume, margin: float) -> np.ndarray:
+    """Voxels (X, Y, Z) bool whose centres lie within ``margin`` mm of a marked one's."""
+    from scipy import ndimage
+
+    box = mask_box(mask, margin)
+    found = np.zeros(mask.data.shape, dtype=bool)
+    away = ndimage.distance_transform_edt(~marked(mask)[box], sampling=mask.spacing)
+    found[box] = away <= margin + 1e-6
+    return found
 
 
 def largest_slices(mask: Volume, axis: int, count: int) -> list[int]:
@@ -56,8 +79,3 @@ def largest_slices(mask: Volume, axis: int, count: int) -> list[int]:
             "slices.stop."
         )
     return sorted(chosen)
-
-
-def _grid(volume: Volume) -> str:
-    rows = "; ".join(" ".join(f"{value:.6g}" for value in row) for row in volume.affine[:3])
-    return f"{' x '.join(map(str, volume.data.shape))} voxels with the affine [{rows}]"

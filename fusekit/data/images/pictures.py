@@ -1,4 +1,4 @@
-"""Pictures: PNG, JPEG, TIFF and BMP files as volumes of one slice, grey values as they were stored."""
+"""Pictures: PNG, JPEG, TIFF and BMP files as volumes of one slice, values as they were stored."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,14 +25,14 @@ _KINDS = (
 
 
 def read_picture(path: Path) -> Volume | None:
-    """Read a picture as a volume (X, Y, 1); None if the suffix is none of ``PICTURE_SUFFIXES``.
+    """Read a picture as a volume (X, Y, 1), or (X, Y, 1, 3) in colour; None if it has none of ``PICTURE_SUFFIXES``.
 
     ``plane="axial"`` cuts the picture as every viewer shows it; which side of a patient is where, it does not say. A
     rotation that a camera noted (EXIF) is applied. Values are those of the file: 0 to 255, 0 to 65535, or floats. A
     colour picture whose three channels are equal is grey; an alpha channel that is the same everywhere is dropped.
 
     Refused are files that are empty, damaged or far smaller than what they claim to hold, pictures larger than Pillow
-    allows, with colours, varying transparency, several pages, or one grey value only.
+    allows, with varying transparency, several pages, or one value only.
     """
     if path.suffix.lower() not in PICTURE_SUFFIXES or path.is_dir():
         return None
@@ -44,7 +44,7 @@ def read_picture(path: Path) -> Volume | None:
             f"{path}: the file is no PNG, JPEG, TIFF or BMP picture, whatever its name says{': ' * bool(what)}{what}."
         )
     try:
-        grey, notes = _grey(path, kind)
+        values, notes = _values(path, kind)
     except DataError:
         raise
     except Exception as error:  # a damaged file can make Pillow raise anything
@@ -52,7 +52,7 @@ def read_picture(path: Path) -> Volume | None:
             f"{path}: the {kind[1]} picture cannot be read; it is truncated or damaged. Get it again. "
             f"({type(error).__name__}: {error})"
         ) from error
-    return as_shown(path, grey, notes)
+    return as_shown(path, values, notes)
 
 
 def as_shown(path: Path, values: np.ndarray, notes: Sequence[str], spacing: tuple[float, float] = (1.0, 1.0)) -> Volume:
@@ -60,7 +60,7 @@ def as_shown(path: Path, values: np.ndarray, notes: Sequence[str], spacing: tupl
 
     Args:
         path: for messages.
-        values: (rows, columns) float32.
+        values: (rows, columns), or (rows, columns, 3) in colour, float32.
         notes: on the file.
         spacing: from row to row and from column to column, in mm.
     """
@@ -69,8 +69,8 @@ def as_shown(path: Path, values: np.ndarray, notes: Sequence[str], spacing: tupl
     return canonical(path, lambda: values.swapaxes(0, 1)[:, :, None], affine, notes, oriented=False)
 
 
-def _grey(path: Path, kind: tuple[bytes, str, str, str]) -> tuple[np.ndarray, tuple[str, ...]]:
-    """The picture's grey values (rows, columns) float32, and notes on it."""
+def _values(path: Path, kind: tuple[bytes, str, str, str]) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The picture's values, (rows, columns) or (rows, columns, 3) float32, and notes on it."""
     from importlib import import_module
 
     from PIL import Image, ImageOps
@@ -91,7 +91,7 @@ def _grey(path: Path, kind: tuple[bytes, str, str, str]) -> tuple[np.ndarray, tu
         picture.load()  # first: Pillow turns a TIFF while it loads it, and would turn it twice
         upright = ImageOps.exif_transpose(picture)
     notes = (NO_SPACING, "16 bits a channel are read as 8, as Pillow does") if deep else (NO_SPACING,)
-    return one_channel(path, _channels(upright)), notes
+    return grey_or_colours(path, _channels(upright)), notes
 
 
 def _channels(picture: Any) -> np.ndarray:
@@ -105,8 +105,8 @@ def _channels(picture: Any) -> np.ndarray:
     return np.asarray(picture, dtype=np.float32)
 
 
-def one_channel(path: Path, pixels: np.ndarray) -> np.ndarray:
-    """Grey values (rows, columns) of a picture whose colours are equal; refuse others, and varying opacity.
+def grey_or_colours(path: Path, pixels: np.ndarray) -> np.ndarray:
+    """Values (rows, columns) of a picture whose colours are equal, else (rows, columns, 3); refuse varying opacity.
 
     ``pixels`` is (rows, columns), or (rows, columns, n) with grey or three colours, and opacity if n is 2 or 4.
     """
@@ -117,14 +117,8 @@ def one_channel(path: Path, pixels: np.ndarray) -> np.ndarray:
         alpha = pixels[:, :, -1]
         if alpha.min() != alpha.max():
             raise DataError(
-                f"{path}: the picture's transparency varies from {alpha.min():g} to {alpha.max():g}, so its grey "
+                f"{path}: the picture's transparency varies from {alpha.min():g} to {alpha.max():g}, so its "
                 "values depend on what lies behind. Save it without an alpha channel."
             )
     colours = pixels[:, :, : 3 if channels >= 3 else 1]
-    differ = np.count_nonzero((colours != colours[:, :, :1]).any(axis=2))
-    if differ:
-        raise DataError(
-            f"{path}: the picture is in colour ({differ / colours[:, :, 0].size:.1%} of its pixels); grey values are "
-            "needed. Convert it, if its colours mean nothing."
-        )
-    return colours[:, :, 0]
+    return colours if (colours != colours[:, :, :1]).any() else colours[:, :, 0]

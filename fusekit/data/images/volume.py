@@ -27,7 +27,7 @@ class Volume:
     """A volume in closest-canonical orientation: its axes run to the right, to the front and upwards (RAS).
 
     Args:
-        data: float32 (X, Y, Z), finite.
+        data: float32 (X, Y, Z), finite; in colour (X, Y, Z, 3): red, green, blue.
         affine: (4, 4), from voxel indices to world coordinates in mm.
         notes: on the file, as clauses without a full stop.
         path: the file, for messages; None if it came from none.
@@ -88,7 +88,8 @@ def _checked(volume: Any, path: Path, plugin: Plugin) -> Volume:
         raise PluginError(f"{plugin} returned {type(volume).__name__} from read_image, not a fusekit.Volume.")
     for name, value, shape in (("data", volume.data, "(X, Y, Z)"), ("affine", volume.affine, "(4, 4)")):
         real = isinstance(value, np.ndarray) and value.dtype.kind in "iufb"
-        if not real or not (value.shape == (4, 4) if name == "affine" else value.ndim == 3 and value.size):
+        sound = real and value.size > 0 and (value.ndim == 3 or (value.ndim == 4 and value.shape[3] == 3))
+        if not (real and value.shape == (4, 4) if name == "affine" else sound):
             given = f"{value.dtype} {value.shape}" if isinstance(value, np.ndarray) else type(value).__name__
             raise PluginError(f"{plugin} read {path} as a Volume whose {name} is {given}, not numbers {shape}.")
     axes, notes = volume.orientation, volume.notes

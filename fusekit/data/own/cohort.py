@@ -8,14 +8,16 @@ import pandas as pd
 
 from fusekit.data.clinical.tables import refuse_errors
 from fusekit.data.cohort import Cohort, Column, Finding
+from fusekit.data.images.channels import IMAGE
 from fusekit.data.own.columns import classes_of, note_gaps, typed
-from fusekit.data.own.description import Named, OwnData, columns_of
+from fusekit.data.own.description import Named, OwnData
 from fusekit.data.own.groups import codes, group
-from fusekit.data.own.ids import named_images, scan_ids
-from fusekit.data.own.images import Matches, match_images, open_series
-from fusekit.data.own.join import Reading, note_joined, note_similar
+from fusekit.data.own.ids import scan_ids
+from fusekit.data.own.images import Matches
+from fusekit.data.own.join import Reading
 from fusekit.data.own.masks import match_masks, note_absent
 from fusekit.data.own.problems import note
+from fusekit.data.own.sequences import find_images
 from fusekit.errors import DataError, first_ten
 from fusekit.progress import Progress
 
@@ -52,7 +54,8 @@ class _Reader(Reading):
                     refuse_errors(joined.homes[name].cells[name], str(joined.homes[name].path))
         rows = self._with_subject()
         labels = self._labels(rows)
-        found = self._images(labels.index)
+        every = find_images(self, labels.index)
+        found = every.first
         kept = self._with_image(found, labels.index)
         images = [image for line in kept for image in found.images.get(line, [])]
         lines = pd.Index([line for line in kept for _ in found.images.get(line, [])], dtype=int)
@@ -65,6 +68,8 @@ class _Reader(Reading):
         paths = pd.Series([image.path for image in images], lines, dtype=object)
         scans = pd.DataFrame({"subject": self.subjects.loc[lines].astype(object).to_numpy()}, lines)
         scans = scans.assign(image=paths.to_numpy(), label=labels.loc[lines].astype(int).to_numpy())
+        for name, theirs in every.others.items():
+            scans[f"{IMAGE}:{name}"] = pd.Series([theirs[line] for line in lines], lines, dtype=object)
         missing = {column.name: column.missing for column in own.columns}
         for name in own.groups:
             written = joined.cells(name)
@@ -93,7 +98,8 @@ class _Reader(Reading):
         )
         values = clinical.loc[lines].set_axis(index)
         there = (len(rows) if found.count is None else found.count, self._lost(rows, rows[:0]))
-        cohort = Cohort(scans, values, columns, tuple(own.classes), tuple(groups), tuple(self.findings), there)
+        names = tuple(image.name for image in own.every_image)
+        cohort = Cohort(scans, values, columns, tuple(own.classes), tuple(groups), tuple(self.findings), there, names)
         cells = (
             pd.concat([joined.spread(part.cells, part, kept) for part in joined.parts], axis=1)
             .fillna("")
@@ -120,25 +126,6 @@ class _Reader(Reading):
         message = f"rows left out because of their value in column {own.label!r}"
         self._leave_out("label-left-out", message, rows.difference(kept.index), kept.index, along=None)
         return kept
-
-    def _images(self, rows: pd.Index) -> Matches:
-        own, joined = self.own, self.joined
-        if not set(columns_of(own.images)) <= set(joined.homes):
-            return Matches()  # the missing column is reported already
-        wanted = own.series
-        if isinstance(own.images, Named):
-            of_subject = own.images.column == own.subject
-            found = named_images(self, (self.subjects if of_subject else joined.cells(own.images.column)).loc[rows])
-        else:
-            found = match_images(joined, own.images, self.folder, rows, own.blanks)
-            if wanted is not None:
-                open_series(found, joined, columns_of(own.images)[0], self.folder, wanted, self.findings)
-                used = {part for images in found.images.values() for part in (images[0].path, images[0].path.parent)}
-                found.unused = [self.files.shown(path) for path in self.files.images if path not in used]
-            note_joined(found.joined, self.findings)
-            note_similar(found.similar, "the images' names", self.findings)
-        self.problems.add_some(found.wrong, f"{joined.path}: {len(found.wrong)} images in all cannot be taken.")
-        return found
 
     def _with_image(self, found: Matches, rows: pd.Index) -> pd.Index:
         """The rows that have an image; others are left out if that is allowed, else a problem."""

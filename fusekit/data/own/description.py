@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fusekit.data.clinical.tables import MISSING
+from fusekit.data.images.channels import IMAGE
 from fusekit.data.own.attributes import Known
 from fusekit.data.own.places import Pattern
 from fusekit.data.own.series import Wanted
@@ -20,6 +21,15 @@ class Named:
 
 #: Where a row's image is; text is a column of paths.
 Place = Pattern | Named | str
+
+
+@dataclass(frozen=True, slots=True)
+class OwnImage:
+    """One of the images of a scan."""
+
+    name: str
+    place: Place
+    series: Wanted | None = None  # None: the headers of DICOM files are not looked at
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,20 +82,29 @@ class OwnData:
     without_image: str  # "refuse" rows without an image; "leave out" them; "leave out empty" cells, but no wrong paths
     metrics: tuple[str, ...]
     preset: Preset
-    series: Wanted | None = None  # None: the headers of DICOM files are not looked at
     join_alike: bool = False  # whether ids that only their spelling tells apart are one (``fusekit.data.identity``)
+    series: Wanted | None = None  # of the first image; None: headers of DICOM files are not looked at
+    name: str = IMAGE  # of the first image
+    further: tuple[OwnImage, ...] = ()  # after the first
     without_subject: bool = False  # whether rows without a subject are left out rather than refused
     blanks: frozenset[str] = MISSING  # cells that hold no path and no value, in lower case
     advice: str = ""  # what to do about labels of no class
 
     @property
+    def every_image(self) -> tuple[OwnImage, ...]:
+        """The images of a scan, in order."""
+        return (OwnImage(self.name, self.images, self.series), *self.further)
+
+    @property
     def searched(self) -> bool:
         """Whether all that lies below the folder is looked at."""
-        return self.series is not None or isinstance(self.images, Named) or isinstance(self.masks, Named)
+        images = self.every_image
+        named = any(isinstance(place, Named) for place in (*(image.place for image in images), self.masks))
+        return named or any(image.series is not None for image in images)
 
     def named(self) -> Iterable[str]:
         """Every column of the tables that it names."""
-        for place in (self.images, self.masks):
+        for place in (*(image.place for image in self.every_image), self.masks):
             yield from columns_of(place) if place else ()
         yield from (name for name in (self.subject, self.scan, self.label) if name)
         yield from (column.name for column in self.columns)

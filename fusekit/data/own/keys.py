@@ -95,11 +95,11 @@ class Keys:
             return []
         return value
 
-    def table(self, entries: dict[str, Any], name: str) -> dict[str, Any]:
+    def table(self, entries: dict[str, Any], name: str, at: tuple[str, ...] = ()) -> dict[str, Any]:
         """Take a section, ``[name]``."""
         value = entries.get(name, {})
         if not isinstance(value, dict):
-            self.wrong((name,), f"takes a section headed [{name}], not {value!r}.")
+            self.wrong((*at, name), f"takes a section headed [{name}], not {value!r}.")
             return {}
         return value
 

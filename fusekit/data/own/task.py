@@ -50,7 +50,8 @@ class OwnTask(Task):
     def reason_to_leave_out(self, column: str) -> str | None:
         """The label, what identifies a row, and every column that is the label in other words (known after a scan)."""
         own = self.own
-        paths = [place for place in (own.images, own.masks) if isinstance(place, str)]
+        places = (*(image.place for image in own.every_image), own.masks)
+        paths = [place for place in places if isinstance(place, str)]
         if column == own.label:
             return "the label"
         if column in (own.subject, own.scan, *paths):
@@ -60,6 +61,6 @@ class OwnTask(Task):
     def describe(self) -> dict[str, Any]:
         """Also what the values of each class were, which DICOM series was asked for, and whether ids were joined."""
         values = {name: list(values) for name, values in self.own.classes.items()}
-        series = {"series": self.own.series.as_json()} if self.own.series else {}
+        series = {image.name: image.series.as_json() for image in self.own.every_image if image.series}
         joined = {"join_ids": "alike"} if self.own.join_alike else {}
-        return {**super().describe(), "values": values, **series, **joined}
+        return {**super().describe(), "values": values, **({"series": series} if series else {}), **joined}

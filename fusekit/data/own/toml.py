@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable
 from dataclasses import fields, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from fusekit.data.cohort import OURS
+from fusekit.data.images.channels import check_names
 from fusekit.data.images.dicom.frames import TRAITS
 from fusekit.data.own.attributes import Known, named
-from fusekit.data.own.description import Further, Named, OwnColumn, OwnData, Place
+from fusekit.data.own.description import Further, Named, OwnColumn, OwnData, OwnImage, Place
 from fusekit.data.own.keys import Keys, read_toml
 from fusekit.data.own.places import Pattern
 from fusekit.data.own.problems import Problems
@@ -29,6 +31,10 @@ _ENTRIES = """
     title data table sheet join_ids images masks series choose subject scan label classes positive leave_out columns
     groups subgroups tables rows_without_image rows_without_subject metrics slices training
 """.split()  # noqa: SIM905 (words read better than quoted ones)
+
+
+#: What says where one image lies; under other keys of ``images`` lie several.
+_PLACE = ("column", "named_after")
 
 
 def read_own(path: Path) -> OwnData:
@@ -54,7 +60,7 @@ class _Reader(Keys):
             "table": self.text(entries, "table", needed=True),
             "sheet": self.text(entries, "sheet"),
             "join_alike": self.choice(entries, "join_ids", ("exact", "alike")) == "alike",
-            "images": self.place(entries, "images", needed=True),
+            **self.images(entries, self.wanted(entries)),
             "masks": self.place(entries, "masks"),
             "subject": self.text(entries, "subject", needed=True),
             "scan": self.text(entries, "scan"),
@@ -67,7 +73,6 @@ class _Reader(Keys):
             "tables": tuple(self.further(entries)),
             "without_image": self.choice(entries, "rows_without_image", ("refuse", "leave out", "leave out empty")),
             "without_subject": self.choice(entries, "rows_without_subject", ("refuse", "leave out")) == "leave out",
-            "series": self.wanted(entries),
             "metrics": self.metrics(entries, len(classes)),
             "preset": self.preset(entries),
         }
@@ -85,31 +90,56 @@ class _Reader(Keys):
         made["groups"] += tuple(name for name in dict.fromkeys(made["subgroups"]) if name not in known)
         return OwnData(**made) if len(self.problems.sentences) == before else None
 
-    def place(self, entries: dict[str, Any], name: str, *, needed: bool = False) -> Place | None:
+    def images(self, entries: dict[str, Any], series: Wanted | None) -> dict[str, Any]:
+        """The images of a scan: one place, or several by name."""
+        value = entries.get("images")
+        one = isinstance(value, dict) and any(get_close_matches(key, _PLACE, cutoff=0.8) for key in value)
+        if one or not isinstance(value, dict):
+            return {"images": self.place(entries, "images", needed=True), "series": series}
+        found = []
+        for name, given in value.items():
+            own, entry = series, given
+            if isinstance(given, dict):
+                own = self.wanted(given, ("images", name)) or series
+                entry = {key: one for key, one in given.items() if key not in ("series", "choose")}
+            place = self.place({name: entry}, name, ("images",), needed=True)
+            found += [] if place is None else [OwnImage(name, place, own)]  # else it was noted
+        try:
+            check_names(list(value))
+        except DataError as error:
+            self.wrong(("images",), f"does not fit: {error}")
+        if not found:
+            return {"images": None, "series": series}
+        first, *further = found
+        return {"name": first.name, "images": first.place, "series": first.series, "further": tuple(further)}
+
+    def place(
+        self, entries: dict[str, Any], name: str, at: tuple[str, ...] = (), *, needed: bool = False
+    ) -> Place | None:
         value = entries.get(name)
         if isinstance(value, dict):
-            self.known(value, ["column", "named_after"], (name,))
+            self.known(value, _PLACE, (*at, name))
             if "named_after" in value:
-                return Named(self.text(value, "named_after", (name,)))
-            return self.text(value, "column", (name,), needed=True)
-        text = self.text(entries, name, needed=needed)
+                return Named(self.text(value, "named_after", (*at, name)))
+            return self.text(value, "column", (*at, name), needed=True)
+        text = self.text(entries, name, at, needed=needed)
         try:
             return Pattern(text) if text else None
         except DataError as error:
-            self.wrong((name,), str(error))
+            self.wrong((*at, name), str(error))
             return None
 
-    def wanted(self, entries: dict[str, Any]) -> Wanted | None:
+    def wanted(self, entries: dict[str, Any], at: tuple[str, ...] = ()) -> Wanted | None:
         """Which DICOM series, and which of its volumes; None: headers are not looked at."""
         if "series" not in entries and "choose" not in entries:
             return None
-        choose = self.table(entries, "choose")
+        choose = self.table(entries, "choose", at)
         for name, value in choose.items():
             if name not in TRAITS:
-                self.wrong(("choose", name), f"tells no volumes apart; these do: {', '.join(TRAITS)}.")
+                self.wrong((*at, "choose", name), f"tells no volumes apart; these do: {', '.join(TRAITS)}.")
             elif isinstance(value, bool) or not isinstance(value, str | int | float):
-                self.wrong(("choose", name), f"takes a number or a text, not {value!r}.")
-        name = self.text(entries, "series") if entries.get("series") != "" else ""  # "" takes the only one
+                self.wrong((*at, "choose", name), f"takes a number or a text, not {value!r}.")
+        name = self.text(entries, "series", at) if entries.get("series") != "" else ""  # "" takes the only one
         return Wanted(name, choose=tuple(choose.items()))
 
     def classes(self, entries: dict[str, Any]) -> dict[str, tuple[str, ...]]:

@@ -126,6 +126,10 @@ def _scan(row: pd.Series, own: pd.Series, place: dict[str, str], comparable: lis
             what = "the image has other voxels (another image, or processed again?)"
         yield Difference("other-voxels", **place, message=f"{what}; {rest}")
         return
+    for name in [name for name in row.index if name.startswith(f"{IMAGE}:") and name in own]:
+        if row[name] != own[name]:
+            image = name.removeprefix(f"{IMAGE}:")
+            yield Difference("other-voxels", **place, what=image, message=f"the image {image} has other voxels")
     if row.get(MASK, "") != own.get(MASK, ""):
         yield Difference("other-mask", **place, message="the mask differs")
     if row["subject"] != own["subject"]:
@@ -156,6 +160,10 @@ def _columns(theirs: Recipe, mine: Recipe) -> Iterator[Difference]:
     if theirs.classes != mine.classes:
         message = f"the classes are {', '.join(mine.classes)}, not {', '.join(theirs.classes)}"
         yield Difference("other-classes", message=message)
+    names, here = ([n for n in map(str, recipe.scans) if n.startswith(f"{IMAGE}:")] for recipe in (theirs, mine))
+    if names != here:
+        listed, wanted = (", ".join(n.removeprefix(f"{IMAGE}:") for n in of) or "none" for of in (here, names))
+        yield Difference("other-images", message=f"beside the first, scans have the images {listed}, not {wanted}")
     first, second = ({column.name: column for column in recipe.columns} for recipe in (theirs, mine))
     yield from _only(first, second, "absent", "is absent")
     yield from _only(second, first, "additional", "is not in the recipe")

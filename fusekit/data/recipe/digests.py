@@ -14,6 +14,8 @@ import pandas as pd
 
 from fusekit.data.cohort import Cohort, Column
 from fusekit.data.images import volume as images
+from fusekit.data.images.channels import IMAGE as IMAGE_COLUMN
+from fusekit.data.images.channels import columns_of
 from fusekit.progress import Progress
 
 #: Put before the voxels when a scan's key is made, so that the key is none of the digests that are published.
@@ -74,21 +76,26 @@ def digest_scans(
     """Read every image once, and return what a recipe holds of each scan, in the order of the cohort.
 
     As many volumes are in memory as there are threads; by default one per core, at most 8. The text columns are
-    subject, visit and image_id if the cohort has them, ``image_sha256``, ``label_hmac``, ``mask_hmac`` if it has masks
-    ("" for a scan without), and a ``values_hmac:TABLE`` for each table that columns come from.
+    subject, visit and image_id if the cohort has them, ``image_sha256``, and ``image_sha256:NAME`` of each further
+    image, ``label_hmac``, ``mask_hmac`` if it has masks ("" for a scan without), and a ``values_hmac:TABLE`` for each
+    table that columns come from.
     """
     tables: dict[str, list[Column]] = {}
     for column in columns:
         tables.setdefault(table_of(column), []).append(column)
     masked = "mask" in cohort.scans
+    _, *others = columns_of(cohort.images).items()
+    further = {f"{IMAGE}:{name}": column for name, column in others}
 
     def one(place: int) -> dict[str, str]:
         scan, values = cohort.scans.iloc[place], cohort.clinical.iloc[place]
-        digest, key = digest_voxels(images.read(Path(scan["image"])).data)
+        digest, key = digest_voxels(images.read(Path(scan[IMAGE_COLUMN])).data)
         subject, label = str(scan["subject"]), scan["label"]
         name = cohort.classes[int(label)] if label in range(len(cohort.classes)) else str(label)
         row = {"subject": subject, **{group: str(scan[group]) for group in PUBLISHED if group in cohort.groups}}
-        row |= {IMAGE: digest, LABEL: keyed(key, ["label", subject, name])}
+        row[IMAGE] = digest
+        row |= {name: digest_voxels(images.read(Path(scan[c])).data)[0] for name, c in further.items()}
+        row |= {LABEL: keyed(key, ["label", subject, name])}
         if masked:
             mask = scan["mask"]
             drawn = isinstance(mask, Path)
@@ -104,6 +111,6 @@ def digest_scans(
     finally:
         pool.shutdown(cancel_futures=True)
     index = pd.Index(cohort.scans.index.map(str), name="scan", dtype=str)
-    names = ["subject", *(group for group in PUBLISHED if group in cohort.groups), IMAGE, LABEL]
+    names = ["subject", *(group for group in PUBLISHED if group in cohort.groups), IMAGE, *further, LABEL]
     names += [*[MASK] * masked, *(VALUES + table for table in tables)]
     return pd.DataFrame(rows, index=index, columns=names, dtype=str)

@@ -5,9 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 from fusekit.data.images.facts import otsu
+from fusekit.data.images.masks import Box
 from fusekit.data.images.volume import Volume
-
-Box = tuple[slice, slice, slice]
 
 #: The box is sought on a copy with voxels of about this size, in mm.
 COARSE = 2.0

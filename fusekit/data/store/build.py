@@ -15,10 +15,10 @@ from pydantic import with_config
 from typing_extensions import TypedDict
 
 from fusekit.data.cohort import Finding, Severity
-from fusekit.data.images import volume as images
+from fusekit.data.images.channels import read_scan
 from fusekit.data.images.facts import measure
 from fusekit.data.images.masks import FRACTIONAL, is_fractional
-from fusekit.data.slices.cut import cut
+from fusekit.data.slices.cut import cut_channels
 from fusekit.data.slices.policy import SlicePolicy
 from fusekit.data.store.journal import JOURNAL, Journal
 from fusekit.data.store.plan import FORMAT, Plan, Source
@@ -27,9 +27,9 @@ from fusekit.disk.schema import OPEN, read_json
 from fusekit.errors import DataError
 from fusekit.progress import Progress
 
-ROWS, SCANS, DESCRIPTION = "rows.csv", "scans.csv", "store.json"
-#: Columns of ``SCANS`` about a scan's place in the store; the others are facts about its volume.
-PLACE = ("first", "items", "checksum", "thumbnail")
+ROWS, SCANS, VOLUMES, DESCRIPTION = "rows.csv", "scans.csv", "volumes.csv", "store.json"
+#: Columns of ``SCANS``: a scan's place in the store.
+PLACE = ("first", "items", "checksum", "thumbnails")
 
 #: Scans that are cut beyond those that the workers are busy with: a slow volume holds the others up no sooner.
 _AHEAD = 4
@@ -49,6 +49,7 @@ class FindingJson(TypedDict):
 class Heading(TypedDict):
     """The first line of a journal: what is being built."""
 
+    images: list[str]
     slices: SlicePolicy
     size: Annotated[int, Ge(1)]
     scans: int
@@ -59,6 +60,7 @@ class StoreJson(TypedDict):
     """The description of a finished store."""
 
     fingerprint: str
+    images: list[str]
     slices: SlicePolicy
     size: Annotated[int, Ge(1)]
     scans: int
@@ -67,7 +69,7 @@ class StoreJson(TypedDict):
     checksums: dict[str, str]
 
 
-#: A scan's line of the journal, its images (n, ...) and its thumbnail.
+#: A scan's line of the journal, its items (n, C, ...), and a thumbnail of each of its images.
 _Cut = tuple[dict[str, Any], np.ndarray, np.ndarray]
 
 
@@ -88,20 +90,22 @@ def fill(journal: Journal, plan: Plan, progress: Progress, workers: int) -> None
         progress.say(f"{done} of {len(plan.sources)} scans were cut before; the others follow.")
     left = plan.sources[done:]
     with closing(_cut_all(left, plan, workers)) as cuts:
-        for entry, pixels, thumbnail in progress.track(cuts, "Cutting slices", len(left), "scans"):
-            journal.append(entry, pixels, thumbnail)
+        for entry, pixels, thumbnails in progress.track(cuts, "Cutting slices", len(left), "scans"):
+            journal.append(entry, pixels, thumbnails)
 
 
 def complete(partial: Path, journal: Journal, plan: Plan) -> None:
     """Write the tables and the description; then the journal goes, for all that is in it is in them."""
     journal.finish()
     rows: list[tuple[str, int]] = []
-    scans: list[dict[str, Any]] = []
+    scans: list[tuple[Any, ...]] = []
+    volumes: list[dict[str, Any]] = []
     notes: dict[str, list[str]] = {}
     for entry in journal.entries():
         scan, slices = entry["scan"], entry["slices"]
-        place = (len(rows), len(slices), entry["images"], entry["thumbnail"])
-        scans.append({"scan": scan, **dict(zip(PLACE, place, strict=True)), **entry["facts"]})
+        scans.append((scan, len(rows), len(slices), entry["images"], entry["thumbnails"]))
+        named = zip(plan.images, entry["facts"], strict=True)
+        volumes += [{"scan": scan, "image": image, **facts} for image, facts in named]
         rows += [(scan, index) for index in slices]
         for note in entry["notes"]:
             notes.setdefault(note, []).append(scan)
@@ -109,13 +113,15 @@ def complete(partial: Path, journal: Journal, plan: Plan) -> None:
         raise DataError(f"{partial / JOURNAL} was damaged meanwhile. Start the same command again: it resumes.")
     tables = {
         ROWS: pd.DataFrame(rows, columns=["scan", "slice"]).rename_axis("row").reset_index(),
-        SCANS: pd.DataFrame(scans),
+        SCANS: pd.DataFrame(scans, columns=["scan", *PLACE]),
+        VOLUMES: pd.DataFrame(volumes),
     }
     for name, table in tables.items():
         write_table(table, partial / name)
     description = {
         "format": FORMAT,
         "fingerprint": plan.fingerprint,
+        "images": list(plan.images),
         "slices": plan.policy.as_json(),
         "size": plan.size,
         "scans": len(scans),
@@ -144,10 +150,9 @@ def _cut_all(sources: Sequence[Source], plan: Plan, workers: int) -> Generator[_
 
 
 def _cut_one(source: Source, plan: Plan) -> _Cut:
-    volume = images.read(source.image)
-    facts, thumbnail = measure(volume)
-    masks = [] if source.mask is None else [images.read(source.mask)]
-    pixels, slices = cut(volume, plan.policy, plan.size, *masks)
-    notes = [*volume.notes, *(FRACTIONAL for mask in masks if is_fractional(mask))]
+    scan = read_scan(source.images, source.mask, plan.policy.colour)
+    facts, thumbnails = zip(*(measure(volume) for volume in scan.files), strict=True)
+    pixels, slices = cut_channels(scan.images, plan.policy, plan.size, scan.mask)
+    notes = [*scan.notes, *([FRACTIONAL] if scan.mask is not None and is_fractional(scan.mask) else [])]
     entry = {"scan": source.scan, "stamp": source.stamp, "slices": slices, "notes": notes, "facts": facts}
-    return entry, pixels, thumbnail
+    return entry, pixels, np.stack(thumbnails)

@@ -100,4 +100,7 @@ def _policy(description: Mapping[str, Any]) -> str:
         text += f", largest {policy.largest}" * (policy.largest > 0)
     text += f", window {','.join(f'{number:g}' for number in policy.window)}" if policy.window else ""
     text += f", {policy.crop} crop" * (policy.crop != "none")
+    text += f", mask {policy.mask}" * (policy.mask != "choose")
+    channels = policy.channels(description["images"])
+    text = ", ".join([text, *[" and ".join(channel.name for channel in channels)] * (len(channels) > 1)])
     return f"{text}, {policy.fit} to {size}, {policy.depth}"

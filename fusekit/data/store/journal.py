@@ -28,9 +28,9 @@ class Entry(TypedDict):
     stamp: str
     slices: list[int]
     images: str
-    thumbnail: str
+    thumbnails: str
     notes: list[str]
-    facts: dict[str, JsonValue]
+    facts: list[dict[str, JsonValue]]
 
 
 def header_of(dtype: np.dtype, shape: tuple[int, ...]) -> bytes:
@@ -84,16 +84,22 @@ class Journal:
 
     A scan counts as stored when its journal line is whole; what lies in the files beyond that is cut off when the build
     is resumed. Nothing is forced onto the disk before the end: what a power cut takes is found by its checksum and read
-    again. A journal that begins with another ``heading`` counts for nothing; ``dtype`` and ``shape`` are of one item.
+    again. A journal that begins with another ``heading`` counts for nothing; ``dtype`` and ``shape`` are of one item,
+    ``thumbnails`` is the shape of a scan's.
     """
 
     def __init__(
-        self, folder: Path, heading: dict[str, Any], dtype: np.dtype, shape: tuple[int, ...], thumbnail: tuple[int, ...]
+        self,
+        folder: Path,
+        heading: dict[str, Any],
+        dtype: np.dtype,
+        shape: tuple[int, ...],
+        thumbnails: tuple[int, ...],
     ):
         self._heading = heading
         with ExitStack() as opened:
             self._images = _Items(folder / IMAGES, dtype, shape, opened)
-            self._thumbnails = _Items(folder / THUMBNAILS, np.dtype(np.uint8), thumbnail, opened)
+            self._thumbnails = _Items(folder / THUMBNAILS, np.dtype(np.uint8), thumbnails, opened)
             self._lines = opened.enter_context((folder / JOURNAL).open("a+b"))
             self._closing = opened.pop_all()
         self.written = self.appended = 0  # bytes of items, and scans, of this time
@@ -116,7 +122,7 @@ class Journal:
                 if kept == len(expected) or (entry["scan"], entry["stamp"]) != expected[kept]:
                     break
                 stored = checksum(self._images.read(count)), checksum(self._thumbnails.read(1))
-                if stored != (entry["images"], entry["thumbnail"]):
+                if stored != (entry["images"], entry["thumbnails"]):
                     break
                 kept, items = kept + 1, items + count
             end += len(line)
@@ -127,14 +133,14 @@ class Journal:
             self._write(self._heading)
         return kept
 
-    def append(self, entry: dict[str, Any], images: np.ndarray, thumbnail: np.ndarray) -> None:
-        """Store a scan: its bytes (n, ...) first, then its line."""
+    def append(self, entry: dict[str, Any], images: np.ndarray, thumbnails: np.ndarray) -> None:
+        """Store a scan: the bytes of its items (n, C, ...) and thumbnails first, then its line."""
         self.written, self.appended = self.written + images.nbytes, self.appended + 1
-        sums = {"images": self._images.append(images), "thumbnail": self._thumbnails.append(thumbnail)}
+        sums = {"images": self._images.append(images), "thumbnails": self._thumbnails.append(thumbnails)}
         self._write(entry | sums)
 
     def entries(self) -> Iterator[dict[str, Any]]:
-        """Every stored scan's entry, with the checksums ``images`` and ``thumbnail``."""
+        """Every stored scan's entry, with the checksums ``images`` and ``thumbnails``."""
         yield from (entry for _, entry in islice(self._whole_lines(), 1, None))
 
     @property

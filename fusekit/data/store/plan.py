@@ -3,21 +3,25 @@
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
 import pandas as pd
 
+from fusekit.data.images import volume as reader
+from fusekit.data.images.channels import IMAGE, MASK, Channel, columns_of, is_coloured
+from fusekit.data.images.dicom.files import is_dicom
+from fusekit.data.images.dicom.headers import header_of
 from fusekit.data.images.facts import EDGE
 from fusekit.data.images.pictures import PICTURE_SUFFIXES
 from fusekit.data.slices.policy import SlicePolicy
-from fusekit.errors import DataError
+from fusekit.errors import DataError, first_ten
 from fusekit.extension import catalog
 
 #: Part of every fingerprint: raise it when the same files would give other content.
 FORMAT = 4
-#: Shape of a scan's thumbnail.
+#: Shape of an image's thumbnail.
 THUMBNAIL = (EDGE, EDGE, EDGE)
 
 
@@ -26,30 +30,38 @@ class Source:
     """A scan to be cut; its stamp changes when its files do."""
 
     scan: str
-    image: Path
+    images: dict[str, Path]  # by name
     mask: Path | None
     stamp: str
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The scans of a store, and how they are cut."""
+    """The scans of a store, and how they are cut: by a policy without ``auto``, as far as the files decide it."""
 
     sources: Sequence[Source]
     policy: SlicePolicy
     size: int
+    images: tuple[str, ...] = (IMAGE,)
 
     @classmethod
-    def of(cls, scans: pd.DataFrame, policy: SlicePolicy, size: int) -> Self:
+    def of(cls, scans: pd.DataFrame, policy: SlicePolicy, size: int, images: tuple[str, ...] = (IMAGE,)) -> Self:
         """Look at the files of scans (see ``build_store``); masks count where the policy looks at them."""
-        masked = policy.largest and policy.plane != "volume" and "mask" in scans
-        masks, found = list(scans["mask"]) if masked else [None] * len(scans), []
+        policy = _decided(scans, images, policy)
+        columns, found = columns_of(images), []
         folders: dict[Path, str] = {}
-        for (scan, image), mask in zip(scans["image"].items(), masks, strict=True):
-            files = [Path(path) for path in (image, mask) if not (path is None or path is pd.NaT or path != path)]
+        masks = _masks(scans) if policy.masked else [None] * len(scans)
+        for number, scan in enumerate(scans.index):
+            paths = {name: Path(scans[column].iloc[number]) for name, column in columns.items()}
+            files = [*paths.values(), *filter(None, [masks[number]])]
             stamp = _sha256([str(scan), *(_stamp(path, folders) for path in files)])
-            found.append(Source(str(scan), files[0], files[1] if len(files) > 1 else None, stamp))
-        return cls(found, policy, size)
+            found.append(Source(str(scan), paths, masks[number], stamp))
+        return cls(found, policy, size, images)
+
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        """Of each item."""
+        return self.policy.channels(self.images)
 
     @property
     def fingerprint(self) -> str:
@@ -59,22 +71,50 @@ class Plan:
     @property
     def name(self) -> str:
         """Without the files' sizes and times: a file that is repaired leaves the work on the others valid."""
-        return self._digest([[source.scan, str(source.image), str(source.mask)] for source in self.sources])
+        files = [[*map(str, source.images.values()), str(source.mask)] for source in self.sources]
+        return self._digest([[source.scan, *own] for source, own in zip(self.sources, files, strict=True)])
 
     def _digest(self, of: list[Any]) -> str:
         readers = [str(plugin) for plugin in catalog().host.implementing("read_image")]
-        return _sha256([FORMAT, self.policy.as_json(), self.size, readers, of])
+        return _sha256([FORMAT, self.images, self.policy.as_json(), self.size, readers, of])
 
     @property
     def heading(self) -> dict[str, Any]:
         """The first line of a journal: what is being built."""
-        heading = {"format": FORMAT, "slices": self.policy.as_json(), "size": self.size, "scans": len(self.sources)}
-        return dict(json.loads(json.dumps(heading)))  # as it is read again
+        heading = {"format": FORMAT, "images": self.images, "slices": self.policy.as_json(), "size": self.size}
+        return dict(json.loads(json.dumps({**heading, "scans": len(self.sources)})))  # as it is read again
 
 
-def item_shape(policy: SlicePolicy, size: int) -> tuple[int, ...]:
-    """Shape of one item: a slice, or a whole volume."""
-    return (size, size, size) if policy.plane == "volume" else (size, size)
+def item_shape(images: Sequence[str], policy: SlicePolicy, size: int) -> tuple[int, ...]:
+    """Shape of one item, channels first: a slice, or a whole volume."""
+    return (len(policy.channels(images)), *[size] * (3 if policy.plane == "volume" else 2))
+
+
+def _decided(scans: pd.DataFrame, images: tuple[str, ...], policy: SlicePolicy) -> SlicePolicy:
+    """The policy with what the cohort's files decide; DataError where it needs masks that are not there."""
+    if policy.colour == "auto" and len(scans):
+        first = [Path(scans[column].iloc[0]) for column in columns_of(images).values()]
+        if any(is_coloured(reader.read(path)) for path in first if _is_picture(path)):
+            policy = replace(policy, colour="rgb")
+    without = [str(scan) for scan, mask in zip(scans.index, _masks(scans), strict=True) if mask is None]
+    if policy.mask == "auto":
+        return replace(policy, mask="choose" if without else "crop")
+    if policy.mask != "choose" and without:
+        raise DataError(
+            f"slices.mask={policy.mask} needs a mask of every scan, and {len(without)} of {len(scans)} have none: "
+            f"{first_ten(without)}. Add their masks, leave the scans out, or set slices.mask=choose."
+        )
+    return policy
+
+
+def _is_picture(path: Path) -> bool:
+    return path.name.lower().endswith(PICTURE_SUFFIXES) or (is_dicom(path) and header_of(path).picture)
+
+
+def _masks(scans: pd.DataFrame) -> list[Path | None]:
+    """The mask of each scan, None where there is none."""
+    given = list(scans[MASK]) if MASK in scans else [None] * len(scans)
+    return [None if mask is None or mask is pd.NaT or mask != mask else Path(mask) for mask in given]
 
 
 def _sha256(content: Any) -> str:

@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 
 from fusekit.data.cohort import Finding
+from fusekit.data.images.channels import IMAGE, Channel
 from fusekit.data.slices.policy import SlicePolicy
-from fusekit.data.store.build import DESCRIPTION, PLACE, ROWS, SCANS, StoreJson, complete, fill, finished
+from fusekit.data.store.build import DESCRIPTION, PLACE, ROWS, SCANS, VOLUMES, StoreJson, complete, fill, finished
 from fusekit.data.store.cache import alone, discard, hold
 from fusekit.data.store.journal import IMAGES, THUMBNAILS, Journal, header_of
 from fusekit.data.store.plan import THUMBNAIL, Plan, item_shape
@@ -25,7 +26,7 @@ from fusekit.progress import Progress
 
 @dataclass(frozen=True)
 class SliceStore:
-    """The slices (N, H, W), or whole volumes (N, S, S, S), of a cohort's scans.
+    """The slices (N, C, H, W), or whole volumes (N, C, S, S, S), of a cohort's scans.
 
     Images are uint8 or float16 grey levels from 0 to 255, mapped from disk read-only: only what is looked at is read,
     and all processes share it.
@@ -34,10 +35,19 @@ class SliceStore:
     folder: Path
     images: np.ndarray
     rows: pd.DataFrame  # index row (0 to N-1); columns scan and slice (the index along the volume's axis)
-    volumes: pd.DataFrame  # index scan; what facts.measure found out about each
-    thumbnails: np.ndarray  # (scans, 16, 16, 16) uint8, in the order of ``volumes``; mapped likewise
+    #: Index scan, column image (its name), what facts.measure found out about each: the images of a scan one below the
+    #: other, in the order of ``names``.
+    volumes: pd.DataFrame
+    thumbnails: np.ndarray  # (volumes, 16, 16, 16) uint8, in the order of ``volumes``; mapped likewise
+    policy: SlicePolicy  # how they were cut; what the files decide is decided
+    names: tuple[str, ...]  # of the images of a scan
     findings: tuple[Finding, ...]  # about the volumes
     fingerprint: str  # of the image files, the policy and the size
+
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        """What the C channels are."""
+        return self.policy.channels(self.names)
 
     @property
     def oriented(self) -> bool:
@@ -55,11 +65,12 @@ class SliceStore:
             if changed:
                 raise ValueError(f"{' and '.join(changed)} changed")  # noqa: TRY301 (said below, as all of it)
             rows = read_written(folder / ROWS, {"row": int, "slice": int}).set_index("row")
-            volumes = _scans(folder).drop(columns=list(PLACE))
-            policy = SlicePolicy(**description["slices"])
-            shape = (len(rows), *item_shape(policy, description["size"]))
+            volumes = _volumes(folder)
+            policy, names = SlicePolicy(**description["slices"]), tuple(description["images"])
+            shape = (len(rows), *item_shape(names, policy, description["size"]))
             pixels = _mapped(folder / IMAGES, np.dtype(policy.depth), shape)
-            thumbnails = _mapped(folder / THUMBNAILS, np.dtype(np.uint8), (len(volumes), *THUMBNAIL))
+            stacked = (len(_scans(folder)), len(names), *THUMBNAIL)
+            thumbnails = _mapped(folder / THUMBNAILS, np.dtype(np.uint8), stacked).reshape(-1, *THUMBNAIL)
             findings = tuple(
                 Finding(found["code"], found["message"], tuple(found["items"]), found["severity"], found["advice"])
                 for found in description["findings"]
@@ -69,11 +80,11 @@ class SliceStore:
             raise DataError(
                 f"{folder} is no slice store, or a damaged one ({error}). Delete it; it is built again."
             ) from error
-        return cls(folder, pixels, rows, volumes, thumbnails, findings, fingerprint)
+        return cls(folder, pixels, rows, volumes, thumbnails, policy, names, findings, fingerprint)
 
     def damage(self) -> list[str]:
         """Compare every byte of slices and thumbnails with its checksum; return a clause for each scan that differs."""
-        places = _scans(self.folder)[list(PLACE)]
+        places, each = _scans(self.folder)[list(PLACE)], len(self.names)
 
         def of_scan(number: int) -> list[str]:
             scan, place = places.index[number], places.iloc[number]
@@ -81,7 +92,8 @@ class SliceStore:
             own = []
             if checksum(np.ascontiguousarray(images).data) != place["checksum"]:
                 own.append(f"the images of scan {scan} were changed")
-            if checksum(np.ascontiguousarray(self.thumbnails[number]).data) != place["thumbnail"]:
+            thumbnails = self.thumbnails[number * each : (number + 1) * each]
+            if checksum(np.ascontiguousarray(thumbnails).data) != place["thumbnails"]:
                 own.append(f"the thumbnail of scan {scan} was changed")
             return own
 
@@ -97,6 +109,7 @@ def build_store(
     progress: Progress,
     workers: int | None = None,
     *,
+    images: tuple[str, ...] = (IMAGE,),
     check: bool = True,
 ) -> SliceStore:
     """Cut every scan's slices, or open the store if the same files were cut in the same way before.
@@ -108,18 +121,21 @@ def build_store(
     have changed. Of two processes that want the same store, one builds and the other waits.
 
     Args:
-        scans: index ``scan`` (text); column ``image`` (Path); where there are masks, ``mask`` (Path or None).
+        scans: index ``scan`` (text); columns ``image`` (Path), and ``image:NAME`` of each further image; where there
+            are masks, ``mask`` (Path or None).
         policy: which slices.
         size: their height and width in pixels.
         cache: folder that holds stores, each in a folder of its own.
         progress: shows one step per scan.
         workers: threads; None for one per core, at most 8.
+        images: names of a scan's images, in order.
         check: compare every byte with its checksum. One process of a run does; the others follow it.
 
     Raises:
-        DataError: a volume cannot be read or cut, with its file; the disk is full, read-only or not sound.
+        DataError: a volume cannot be read or cut, with its file; a scan has no mask and needs one; the disk is
+            full, read-only or not sound.
     """
-    plan = Plan.of(scans, policy, size)
+    plan = Plan.of(scans, policy, size, images)
     fingerprint = plan.fingerprint
     folder = cache / f"slices-{fingerprint[:20]}"
     damage = ""
@@ -168,10 +184,11 @@ def _build_alone(plan: Plan, folder: Path, progress: Progress, workers: int) -> 
 
 
 def _build(plan: Plan, partial: Path, progress: Progress, workers: int) -> None:
-    journal, shape = None, item_shape(plan.policy, plan.size)
+    journal, shape = None, item_shape(plan.images, plan.policy, plan.size)
+    thumbnails = (len(plan.images), *THUMBNAIL)
     try:
         partial.mkdir(exist_ok=True)
-        with Journal(partial, plan.heading, np.dtype(plan.policy.depth), shape, THUMBNAIL) as journal:
+        with Journal(partial, plan.heading, np.dtype(plan.policy.depth), shape, thumbnails) as journal:
             fill(journal, plan, progress, workers)
             complete(partial, journal, plan)
         onto_disk(partial)
@@ -201,6 +218,10 @@ def _mapped(path: Path, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _scans(folder: Path) -> pd.DataFrame:
-    whole = dict.fromkeys(("first", "items", "shape_*"), int)
+    return read_written(folder / SCANS, dict.fromkeys(("first", "items"), int)).set_index("scan")
+
+
+def _volumes(folder: Path) -> pd.DataFrame:
     numbers = dict.fromkeys(("spacing_*", "low", "median", "high", "foreground"), float)
-    return read_written(folder / SCANS, {**whole, **numbers}).fillna({"orientation": ""}).set_index("scan")
+    found = read_written(folder / VOLUMES, {"shape_*": int, **numbers})
+    return found.fillna({"orientation": ""}).set_index("scan")

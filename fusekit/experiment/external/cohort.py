@@ -11,13 +11,14 @@ import pandas as pd
 
 from fusekit.audit import audit_images, audit_tables, refuse
 from fusekit.bundle.bundle import Bundle
-from fusekit.data import ClinicalEncoding, Cohort, Finding, SliceStore, Task, build_store
+from fusekit.data import ClinicalEncoding, Cohort, Finding, SliceStore, Task
 from fusekit.data.clinical.censoring import flagged
 from fusekit.data.clinical.column import EncodedColumn
-from fusekit.data.store.cache import cache_folder
+from fusekit.data.images.channels import columns_of
 from fusekit.errors import DataError
 from fusekit.experiment.setup import manifest
 from fusekit.experiment.setup.cohort import read_cohort
+from fusekit.experiment.setup.gathered import store_of
 from fusekit.experiment.setup.settings import Settings
 from fusekit.progress import Progress
 
@@ -53,10 +54,12 @@ def read_external(
     """
     cohort = read_cohort(config, task, progress)
     refuse_other_classes(bundle, cohort.classes, config.task_name)
+    if bundle.model.reads_image:
+        cohort = with_images(cohort, bundle.images)
     values, absent, found = match_columns(bundle.encoding, cohort)
     findings = [*cohort.findings, *found, *_known_subjects(cohort, known)]
     if cohort.columns:
-        tables = manifest.fingerprint(cohort, np.empty((0, 1, 1)))  # before hours of reading images
+        tables = manifest.fingerprint(cohort, np.empty((0, 1, 1, 1)))  # before hours of reading images
         findings += _same_cohort(bundle, {"clinical": "clinical values"}, tables)
     here = {column.name: column for column in cohort.columns}
     present = values.drop(columns=list(absent))
@@ -64,7 +67,7 @@ def read_external(
     read = replace(cohort, clinical=present, columns=tuple(here.get(str(name), wanted[str(name)]) for name in present))
     findings += audit_tables(read, None, task)
     refuse(findings, config.allow, *_WORDS)
-    store = build_store(cohort.scans, bundle.slices, bundle.image_size, cache_folder("slices"), progress)
+    store = store_of(cohort, bundle.slices, bundle.image_size, progress)
     fingerprint = manifest.fingerprint(cohort, store.images)
     findings += _same_cohort(bundle, {"slices": "slices"}, fingerprint)
     findings += (*store.findings, *audit_images(read, task, store))
@@ -82,6 +85,26 @@ def refuse_other_classes(bundle: Bundle, classes: tuple[str, ...], task: str) ->
             f"the model distinguishes {', '.join(bundle.classes)} (in this order), and the task {task} has the classes "
             f"{', '.join(classes)}{order}. Evaluate it on a task with its classes: --task, or a TOML that names them."
         )
+
+
+def with_images(cohort: Cohort, images: tuple[str, ...]) -> Cohort:
+    """Give a cohort the model's images in the model's order, and no others; DataError where it lacks one.
+
+    Where the model reads one image and the cohort has one, they need not be called alike.
+    """
+    if len(images) == len(cohort.images) == 1:
+        return replace(cohort, images=images)
+    if absent := [name for name in images if name not in cohort.images]:
+        raise DataError(
+            f"the model reads the images {', '.join(images)}, and this cohort has {', '.join(cohort.images)}: there is "
+            f"no {' and no '.join(absent)}. Call its images as the model does."
+        )
+    before, after = columns_of(cohort.images), columns_of(images)
+    paths = {after[name]: cohort.scans[before[name]] for name in images}
+    kept = cohort.scans.drop(columns=list(before.values())).assign(**paths)
+    other = tuple(name for name in cohort.images if name not in images)
+    unread = Finding("image-not-read", "images that the model does not read.", other)
+    return replace(cohort, scans=kept, images=images, findings=(*cohort.findings, *[unread] * bool(other)))
 
 
 def match_columns(

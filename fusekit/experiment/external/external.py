@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from fusekit.data.images.channels import MASK
 from fusekit.disk import new_folder, write_json, write_table
 from fusekit.errors import attempt
 from fusekit.evaluation import Metric, prediction_table, probabilities_of, score
@@ -133,14 +134,16 @@ def _evaluate(asked: Asked, folder: Path, progress: Progress) -> None:
         progress.say(f"note: {sentence}")
         content["findings"].append(not_made(sentence, "figures").as_json())
 
+    rows = other.rows.index.to_numpy()
+    shown = [(number, channel.name) for number, channel in enumerate(bundle.channels) if channel.image != MASK]
     with attempt("figures", failed):
         for picture in external_pictures(
             classes=bundle.classes,
             titles={name: metric.title for name, metric in metrics.items()},
             scores=compared,
             clinical=tables["shift"],
-            grey=grey_levels(other.store.images, other.rows.index.to_numpy()),
-            trained=bundle.pixels,
+            grey={name: grey_levels(other.store.images, rows, number) for number, name in shown},
+            trained={name: (bundle.pixels.mean[number], bundle.pixels.std[number]) for number, name in shown},
             reliability=tables["reliability"],
             synthetic=asked.synthetic,
         ):
@@ -159,7 +162,9 @@ def _tables(asked: Asked, other: ExternalCohort, subjects: pd.DataFrame) -> dict
     counts = {name: int(count["subjects"]) for name, count in trained.items()}
     return {
         "shift": clinical_shift(bundle.encoding, other.clinical, cohort.scans["subject"], other.absent),
-        "intensity": intensity_shift(bundle.pixels, other.store.images, other.rows, other.store.volumes),
+        "intensity": intensity_shift(
+            bundle.pixels, other.store.images, other.rows, other.store.volumes, bundle.channels
+        ),
         "prevalence": prevalence(bundle.classes, counts, cohort.subjects),
         **_calibration(subjects),
     }
@@ -212,6 +217,7 @@ def _record(asked: Asked, other: ExternalCohort, said: tuple[str, ...], device: 
         "synthetic": asked.synthetic,
         "config": {name: value for name, value in settings.items() if value is not None},
         "task": {"name": config.task_name, **asked.task.describe()},
+        "images": list(bundle.images),
         "slices": bundle.slices.as_json(),
         "model": bundle.model.description,
         "external": {

@@ -9,8 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from fusekit.bundle.bundle import Bundle, bundle_folder, load
-from fusekit.bundle.format import WEIGHTS
+from fusekit.bundle.bundle import Bundle, load
+from fusekit.bundle.format import WEIGHTS, bundle_folder
 from fusekit.data import Task
 from fusekit.data.own.task import name_of
 from fusekit.disk import read_json, read_written

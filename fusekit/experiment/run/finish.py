@@ -81,6 +81,7 @@ def finish(
                 scores=scores,
                 rule=rule,
                 images=gathered.store.images,
+                channels=gathered.store.channels,
                 classes=plan.task.classes,
             )
     return found
@@ -147,7 +148,8 @@ def _record(plan: Plan, gathered: Gathered, folds: Sequence[dict[str, Any]], rul
         "config": config.as_json(),
         "task": {"name": config.task_name, **task.describe()},
         "model": folds[0]["model"],
-        "slices": plan.slices.as_json(),
+        "images": list(cohort.images),
+        "slices": gathered.store.policy.as_json(),
         "evaluation": {
             "folds": config.folds,
             "threshold": config.threshold,

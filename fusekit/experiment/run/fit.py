@@ -97,17 +97,19 @@ def _fit(
     config, rows, images, rule = plan.config, sides.train, gathered.store.images, Rule(plan.config.aggregate)
     encoding = ClinicalEncoding.fit(gathered.cohort.clinical.loc[rows["scan"].unique()], gathered.cohort.columns)
     findings = (*encoding.findings, *encoding.unseen(gathered.cohort.clinical))
-    pixels = Pixels.fit(images, rows.index.to_numpy())
+    channels = gathered.store.channels
+    pixels = Pixels.fit(images, rows.index.to_numpy(), channels)
     values, labels = encoding.transform(gathered.values(rows)), rows["label"].to_numpy()
-    dataset = SliceDataset(images, rows.index.to_numpy(), values, labels, pixels)
+    dataset = SliceDataset(images, rows.index.to_numpy(), values, labels, pixels, channels)
     with torch.random.fork_rng():  # the caller's random numbers stay the caller's
         torch.manual_seed(config.seed)
-        model = plan.build_model(columns=len(encoding.features))
+        model = plan.build_model(len(encoding.features), len(channels))
         bundle = Bundle(
             model=model,
             classes=plan.task.classes,
             encoding=encoding if model.reads_clinical else None,
-            slices=plan.slices,
+            images=gathered.cohort.images,
+            slices=gathered.store.policy,
             image_size=config.image_size,
             pixels=pixels,
             task={"name": config.task_name, **plan.task.describe()},

@@ -84,7 +84,7 @@ def gather(config: Settings, task: Task, slices: SlicePolicy, progress: Progress
     findings = (*cohort.findings, *audit_tables(cohort, folds, task))
     if stop:
         refuse(findings, config.allow)
-    store = build_store(cohort.scans, slices, config.image_size, cache_folder("slices"), progress)
+    store = store_of(cohort, slices, config.image_size, progress)
     findings += (*store.findings, *audit_images(cohort, task, store))
     if stop:
         refuse(findings, config.allow)
@@ -95,8 +95,14 @@ def gather_again(config: Settings, task: Task, slices: SlicePolicy) -> Gathered:
     """Gather for a process that trains what another has gathered: nothing is audited or checked twice."""
     cohort = read_cohort(config, task, Quiet())
     folds = assign_folds(cohort.subjects, config.dealt, config.seed)
-    store = build_store(cohort.scans, slices, config.image_size, cache_folder("slices"), Quiet(), check=False)
+    store = store_of(cohort, slices, config.image_size, Quiet(), check=False)
     return Gathered(cohort, folds, store, ())
+
+
+def store_of(cohort: Cohort, slices: SlicePolicy, size: int, progress: Progress, *, check: bool = True) -> SliceStore:
+    """Cut a cohort's slices, or open the store that has them: ``build_store`` in the cache."""
+    folder = cache_folder("slices")
+    return build_store(cohort.scans, slices, size, folder, progress, images=cohort.images, check=check)
 
 
 def report(findings: Iterable[Finding], progress: Progress) -> None:

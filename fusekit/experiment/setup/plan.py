@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from fusekit.baselines import Baseline
 
-_COLUMNS = 64  # that models are tried with before the cohort's are known
+_TRIED = (64, 1)  # columns and channels of models that are tried before the cohort's are known
 
 
 @dataclass(frozen=True)
@@ -48,14 +48,14 @@ class Plan:
         """Whether the cohort is an invented one."""
         return self.config.data is None
 
-    def build_model(self, columns: int, ready: Mapping[str, nn.Module] | None = None) -> FusionModel:
-        """Build the untrained model for so many encoded clinical columns; ``ready`` as for ``build``."""
+    def build_model(self, columns: int, channels: int, ready: Mapping[str, nn.Module] | None = None) -> FusionModel:
+        """Build the untrained model for so many encoded clinical columns and channels; ``ready`` as for ``build``."""
         return build(
             self.config.fusion,
             backbone=self.config.backbone,
             columns=columns,
             classes=len(self.task.classes),
-            in_channels=self.task.channels,
+            in_channels=channels,
             options={part: chosen for part, chosen in self.config.options.items() if part in MODEL_PARTS},
             ready=ready,
         )
@@ -106,9 +106,9 @@ def make_plan(config: Settings) -> Plan:
     for _, candidate in config.candidates() if config.search else ():
         make_plan(candidate)
     with torch.device("meta"):  # no memory and no arithmetic: only whether the parts take their options
-        model = plan.build_model(columns=_COLUMNS)
+        model = plan.build_model(*_TRIED)
     dims = 2 if model.backbone is None else model.backbone.spatial_dims
     if model.backbone is not None:
         plan.slices.check_backbone(config.backbone, dims)
-    check_model(model, (config.image_size,) * dims, partial(plan.build_model, _COLUMNS))
+    check_model(model, (config.image_size,) * dims, partial(plan.build_model, *_TRIED))
     return plan

@@ -20,10 +20,11 @@ def mean_maps(rows: pd.DataFrame, images: np.ndarray, maps: np.ndarray) -> tuple
 
     Args:
         rows: N lines: subject, label, position.
-        images, maps: (N, H, W) grey levels, and 0 to 1.
+        images, maps: (N, C, H, W) grey levels, and (N, H, W) 0 to 1.
 
     Returns:
-        One row per class and position: label, position, slices, subjects; the mean images and the mean maps (g, H, W).
+        One row per class and position: label, position, slices, subjects; the mean images (g, C, H, W) and the mean
+        maps (g, H, W).
     """
     groups = rows.reset_index(drop=True).groupby(["label", "position"])
     table = groups.agg(slices=("subject", "size"), subjects=("subject", "nunique")).reset_index()
@@ -38,11 +39,11 @@ def mean_maps(rows: pd.DataFrame, images: np.ndarray, maps: np.ndarray) -> tuple
 def write_mean_maps(
     folder: Path, rows: pd.DataFrame, images: np.ndarray, maps: np.ndarray, bundle: Bundle, template: str | None
 ) -> None:
-    """Write ``mean_map.csv``, ``mean_map.npy``, ``mean_image.npy``; with a template also how they lie on it."""
+    """Write ``mean_map.csv``, ``mean_map.npy``, ``mean_image.npy``; with a template how the first lies on it."""
     table, image, map_ = mean_maps(rows, images, maps)
     table.insert(1, "class", [bundle.classes[label] for label in table["label"]])
     if template is not None and bundle.slices.plane != "volume":
-        laid = lay_on(load_template(template, bundle.slices.plane), image, map_)
+        laid = lay_on(load_template(template, bundle.slices.plane), image[:, 0], map_)
         table["template_mm"] = [place.mm for place in laid]
         table["likeness"] = [round(place.likeness, 4) for place in laid]
         np.save(folder / "template_image.npy", np.stack([p.image for p in laid]).astype(np.uint8), allow_pickle=False)

@@ -13,8 +13,10 @@ from annotated_types import Ge
 from pydantic import with_config
 from typing_extensions import TypedDict
 
+from fusekit.data.images.channels import ONE, Channel
 from fusekit.disk import OPEN, Schema, read_json, read_written, regular
 from fusekit.errors import DataError
+from fusekit.report.drawing.channels import Panel, panels_of
 from fusekit.report.drawing.picture import Figure, Picture, draw
 from fusekit.report.evidence import Evidence
 
@@ -35,6 +37,7 @@ class _Facts(TypedDict, total=False):
     """``explanation.json``."""
 
     plane: str
+    channels: list[Channel]
     target: Annotated[int, Ge(0)] | None  # null where each slice is explained by what it is called
     injector: bool
 
@@ -48,6 +51,7 @@ class Explained:
         plane: of the slices; empty where the files do not say how they lie in the body.
         target: name of the class that maps speak for.
         injected: whether the table acts inside the image's network.
+        channels: of the images.
     """
 
     folder: Path
@@ -58,6 +62,7 @@ class Explained:
     plane: str
     target: str
     injected: bool
+    channels: tuple[Channel, ...] = ONE
 
     @classmethod
     def read(cls, folder: Path, arm: str, stem: str, evidence: Evidence) -> Explained:
@@ -76,7 +81,8 @@ class Explained:
         plane = str(facts.get("plane", "")) if facts.get("oriented") is True else ""
         name = "the class called" if target is None else evidence.classes[target]
         injected = bool(facts.get("injector", True))
-        return cls(folder, arm, stem, evidence.classes, evidence.synthetic, plane, name, injected)
+        channels = tuple(facts.get("channels", ONE))
+        return cls(folder, arm, stem, evidence.classes, evidence.synthetic, plane, name, injected, channels)
 
     def table(self, name: str) -> pd.DataFrame | None:
         """A table by its file name; None if there is none, or it is empty."""
@@ -92,6 +98,20 @@ class Explained:
         """An array by its file name; None if there is none."""
         path = self.folder / name
         return np.load(regular(path), allow_pickle=False) if path.exists() else None
+
+    def panels(self, name: str) -> list[list[Panel]] | None:
+        """What to show of each image of an array of images; None if there is none.
+
+        Raises:
+            DataError: it does not have the channels that ``explanation.json`` names.
+        """
+        images = self.array(name)
+        if images is None:
+            return None
+        images = images[:, None] if images.ndim == 3 else images  # of older runs, (n, H, W)
+        if images.ndim != 4 or images.shape[1] != len(self.channels):
+            raise DataError(f"{self.folder / name} has the shape {images.shape}, for {len(self.channels)} channels.")
+        return [panels_of(image, self.channels) for image in images]
 
     def draw(self, kind: str, paint: Callable[[Figure], None], title: str, *, suffix: str = "", **rest: Any) -> Picture:
         """Make a picture of this arm, called KIND-STEM and the suffix; ``rest`` as for ``draw``."""

@@ -41,20 +41,21 @@ def orientation(plane: str) -> str:
 
 
 def laid_over(image: np.ndarray, heat: np.ndarray) -> np.ndarray:
-    """Blend a map (H, W), 0 to 1, into a slice (H, W), 0 to 255, in proportion to its strength: (H, W, 3), 0 to 1."""
+    """Blend a map (H, W), 0 to 1, into a slice (H, W) or (H, W, 3), 0 to 255, in proportion to its strength.
+
+    Returns colours (H, W, 3), 0 to 1.
+    """
     from matplotlib import colormaps
 
     heat = np.clip(np.nan_to_num(heat.astype(float)), 0, 1)
-    grey = np.clip(image.astype(float) / 255, 0, 1)[..., None]
+    grey = _coloured(image)
     cover = COVER * heat[..., None]
     return np.asarray(grey * (1 - cover) + colormaps[COLOURS](heat)[..., :3] * cover)
 
 
 def show(axes: Axes, image: np.ndarray, heat: np.ndarray | None, plane: str, *, letters: bool = True) -> None:
-    """Show a slice, with its map if there is one, and which side is which where the plane is known."""
-    colours = np.repeat(np.clip(image.astype(float) / 255, 0, 1)[..., None], 3, axis=2)
-    if heat is not None:
-        colours = laid_over(image, heat)
+    """Show a slice (H, W) or (H, W, 3), with its map if there is one, and which side is which if the plane is known."""
+    colours = _coloured(image) if heat is None else laid_over(image, heat)
     # Without interpolation, an SVG holds the pixels themselves.
     axes.imshow(_small(colours), interpolation="none")
     axes.set_axis_off()
@@ -75,6 +76,12 @@ def scale(figure: SubFigure, low: str, high: str, title: str) -> None:
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     axes.set_title(title, fontsize=8.5, fontweight="normal", loc="center")
+
+
+def _coloured(image: np.ndarray) -> np.ndarray:
+    """Grey levels (H, W), or colours (H, W, 3), 0 to 255 -> (H, W, 3), 0 to 1."""
+    bands = image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)
+    return np.asarray(np.clip(bands.astype(float) / 255, 0, 1))
 
 
 def _small(colours: np.ndarray) -> np.ndarray:

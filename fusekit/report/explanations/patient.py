@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from fusekit.report.drawing.channels import panels_of
 from fusekit.report.drawing.palette import BLUE, GREY, ORANGE
 from fusekit.report.drawing.picture import Axes, SubFigure, blank, plain_text
 from fusekit.report.explanations.maps import edges
@@ -33,13 +34,18 @@ def patient_figure(path: Path, title: str, target: str, found: Patient) -> None:
     figure = blank(11, sum(heights) * 1.45 + 0.5)
     figure.suptitle(title, fontsize=12, fontweight="bold")
     rows = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
-    plain, covered, bars = rows[0].subplots(1, 3, width_ratios=[1, 1, 1.5])
-    if found.image is None:
+    panels = [] if found.image is None else panels_of(found.image, found.channels)
+    pictures = max(2, len(panels) + 1)
+    plain, *others, covered, bars = rows[0].subplots(1, pictures + 1, width_ratios=[*[1] * pictures, 1.5])
+    if not panels:
         covered.set_axis_off()
         _says(plain, "This model reads no image.")
     else:
-        _picture(plain, found.image, None, found.plane, "as the model sees it")
-        _picture(covered, found.image, found.map, found.plane, f"speaks for {target} (Grad-CAM)")
+        first, on = panels[0], f" on {panels[0].name}" * (len(panels) > 1)
+        _picture(plain, first.image, None, found.plane, "as the model sees it" if not on else first.name)
+        for axes, panel in zip(others, panels[1:], strict=True):
+            _picture(axes, panel.image, None, found.plane, panel.name)
+        _picture(covered, first.image, found.map, found.plane, f"speaks for {target} (Grad-CAM{on})")
     if found.attributions is None:
         _says(bars, "This model reads no table.")
     else:
@@ -102,5 +108,6 @@ def _answers(row: SubFigure, part: pd.DataFrame, found: Patient, target: str) ->
             axes.set_axis_off()
             axes.text(0.5, 0.5, said, ha="center", fontsize=9, weight="bold" if own else "normal")
         else:
-            _picture(axes, found.image, found.answer_maps[number], found.plane, said)
+            first = panels_of(found.image, found.channels)[0]
+            _picture(axes, first.image, found.answer_maps[number], found.plane, said)
             axes.title.set_fontweight("bold" if own else "normal")

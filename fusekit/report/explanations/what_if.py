@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fusekit.report.drawing.channels import Panel
 from fusekit.report.drawing.palette import BLUE
 from fusekit.report.drawing.picture import Axes, Figure, Picture
 from fusekit.report.explanations.folder import Explained
@@ -20,14 +21,14 @@ ROW = 2.05
 
 def what_if(own: Explained) -> Iterator[Picture]:
     """Draw each example's map for several values of some clinical columns; only where the table moves maps."""
-    table, images, maps = own.table("what_if.csv"), own.array("images.npy"), own.array("what_if.npy")
+    table, images, maps = own.table("what_if.csv"), own.panels("images.npy"), own.array("what_if.npy")
     if table is None or images is None or maps is None or not own.injected:
         return
     for k, (example, part) in enumerate(table.groupby("example", sort=False), start=1):
-        yield _answers(own, k, part, images[int(str(example))], maps)
+        yield _answers(own, k, part, images[int(str(example))][0], maps)
 
 
-def _answers(own: Explained, number: int, table: pd.DataFrame, image: np.ndarray, maps: np.ndarray) -> Picture:
+def _answers(own: Explained, number: int, table: pd.DataFrame, panel: Panel, maps: np.ndarray) -> Picture:
     """One slice's maps (m, H, W), which the table's index counts in, for the values of each column."""
     target = int(explained(table)[0])
     groups = {str(column): part for column, part in table.groupby("column", sort=False)}
@@ -45,7 +46,7 @@ def _answers(own: Explained, number: int, table: pd.DataFrame, image: np.ndarray
             for axes in grid.flat:
                 axes.set_axis_off()
             for axes, at, row in zip(grid.flat, answers.index, records(answers), strict=False):
-                show(axes, image, maps[at], own.plane)
+                show(axes, panel.image, maps[at], own.plane)
                 _heading(axes, row, own.classes[target], target)
         title = f"speaks for {own.classes[target]}"
         scale(figure.add_subfigure(parts[len(groups)]), "nothing", "most of this column's maps", title)
@@ -57,14 +58,20 @@ def _answers(own: Explained, number: int, table: pd.DataFrame, image: np.ndarray
         "what-if",
         paint,
         "what if one clinical value were another?",
-        caption="One held-out slice and its Grad-CAM while one clinical value is changed and all else stays. Moved: "
-        f"share of the map that lies elsewhere than with the patient's own value (framed). {orientation(own.plane)}",
+        caption=f"One held-out slice and its Grad-CAM{_on(own, panel)} while one clinical value is changed and all "
+        "else stays. Moved: share of the map that lies elsewhere than with the patient's own value (framed). "
+        f"{orientation(own.plane)}",
         alt=f"Maps of one slice for other values of {', '.join(groups)}; share of the map that moves: "
         f"{said or 'unknown'}.",
         table=table[[c for c in columns if c in table]],
         height=sum(ROW * n + 0.25 for n in lines) + SCALE + 0.25,
         suffix=f"-{number}",
     )
+
+
+def _on(own: Explained, panel: Panel) -> str:
+    """Which image maps lie on, where a scan has several."""
+    return f" on {panel.name}" if len({channel.image for channel in own.channels}) > 1 else ""
 
 
 def _heading(axes: Axes, row: Mapping[str, Any], target_name: str, target: int) -> None:
@@ -84,13 +91,13 @@ def _heading(axes: Axes, row: Mapping[str, Any], target_name: str, target: int) 
 
 def mean_maps(own: Explained) -> Iterator[Picture]:
     """Draw the mean map of each class over its mean slices, and laid on the template where there is one."""
-    table, images, maps = own.table("mean_map.csv"), own.array("mean_image.npy"), own.array("mean_map.npy")
+    table, images, maps = own.table("mean_map.csv"), own.panels("mean_image.npy"), own.array("mean_map.npy")
     if table is None or images is None or maps is None:
         return
-    kinds = [("mean", images, maps)]
+    kinds = [("mean", [panels[0].image for panels in images], maps)]
     brain, laid = own.array("template_image.npy"), own.array("template_map.npy")
     if brain is not None and laid is not None and "template_mm" in table:
-        kinds.append(("template", brain, laid))
+        kinds.append(("template", list(brain), laid))
     positions = sorted(set(table["position"]))
     largest = float(max(np.nanmax(part.astype(float)) for _, _, part in kinds)) or 1.0
     cells = [(*kind, label) for label in table["class"].unique() for kind in kinds]
@@ -115,8 +122,9 @@ def mean_maps(own: Explained) -> Iterator[Picture]:
         "mean-map",
         paint,
         "mean map of each class",
-        caption=f"Mean Grad-CAM of held-out subjects ({subjects}) over their mean slice; every map had its own "
-        f"maximum as 1 before.{approximate if len(kinds) > 1 else ''} {orientation(own.plane)}",
+        caption=f"Mean Grad-CAM of held-out subjects ({subjects}) over their mean slice"
+        f"{_on(own, images[0][0])}; every map had its own maximum as 1 before."
+        f"{approximate if len(kinds) > 1 else ''} {orientation(own.plane)}",
         alt=f"Mean maps of what speaks for {own.target}, of {subjects} subjects, at {len(positions)} places.",
         table=table,
         height=ROW * len(cells) + SCALE + 0.25,

@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from fusekit.data.images.channels import ONE, Channel
 from fusekit.evaluation import Rule, probabilities_of
+from fusekit.report.drawing.channels import panels_of, stacked
 from fusekit.report.drawing.palette import BLUE, COLOURS, GREEN, GREY, ORANGE
 from fusekit.report.drawing.panels import reference
 from fusekit.report.drawing.picture import Axes, blank, plain_text
@@ -28,6 +30,7 @@ def overview(
     scores: pd.DataFrame,
     images: np.ndarray,
     classes: Sequence[str],
+    channels: Sequence[Channel] = ONE,
     rule: Rule = Rule(),  # noqa: B008 (it cannot be changed)
 ) -> None:
     """Write one PNG of a run: training curve, ROC, probabilities, and the most and least certain test slices.
@@ -37,8 +40,9 @@ def overview(
         history: one row per epoch.
         predictions: one row per test slice.
         scores: with a row for the metric ``auc`` at each level, if the task has it.
-        images: (N, H, W), or (N, S, S, S) of whole volumes; ``predictions["row"]`` counts in it.
+        images: (N, C, H, W), or (N, C, S, S, S) of whole volumes; ``predictions["row"]`` counts in it.
         rule: that the scores were made by.
+        channels: what the C are.
     """
     figure = blank(11, 6.6, title)
     subjects = rule.subjects(predictions)
@@ -64,7 +68,7 @@ def overview(
     examples = _examples(predictions, rule)
     strip = below.subplots(1, len(examples), squeeze=False)[0]
     for axes, (_, row) in zip(strip, examples.iterrows(), strict=True):
-        _slice(axes, images[row["row"]], row, classes)
+        _slice(axes, images[row["row"]], row, classes, channels)
     figure.savefig(path, dpi=130)
 
 
@@ -114,12 +118,17 @@ def _examples(predictions: pd.DataFrame, rule: Rule) -> pd.DataFrame:
     return pd.concat(parts).drop_duplicates("row").head(EXAMPLES)
 
 
-def _slice(axes: Axes, image: np.ndarray, row: pd.Series, classes: Sequence[str]) -> None:
+def _slice(
+    axes: Axes, image: np.ndarray, row: pd.Series, classes: Sequence[str], channels: Sequence[Channel] = ONE
+) -> None:
     own, right = int(row["label"]), bool(row["right"])
     shown = 1 if len(classes) == 2 else own
-    if image.ndim == 3:  # a whole volume (z, y, x) shows its middle axial slice
-        image = image[len(image) // 2]
-    axes.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+    if image.ndim == 4:  # a whole volume (z, y, x) shows its middle axial slice
+        image = image[:, image.shape[1] // 2]
+    panels = panels_of(image, channels)
+    axes.imshow(stacked(panels), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+    for number, panel in enumerate(panels if len(panels) > 1 else ()):
+        axes.text(1, number * image.shape[1] + 1, panel.name, color="white", fontsize=6, va="top")
     axes.set_axis_off()
     heading = f"{classes[own]}: {'right' if right else 'wrong'}\np({classes[shown]}) = {row[f'p_{shown}']:.2f}"
     axes.set_title(heading, fontsize=8, color=GREEN if right else ORANGE)

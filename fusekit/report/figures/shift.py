@@ -8,12 +8,11 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from fusekit.data import Pixels
 from fusekit.evaluation.cohorts.shift import SHIFT
 from fusekit.report.drawing.palette import BLUE, GREY, ORANGE
 from fusekit.report.drawing.panels import reference
 from fusekit.report.drawing.picture import Axes, Figure, Picture, draw
-from fusekit.report.formatting import Limits, limits_of, records
+from fusekit.report.formatting import Limits, file_names, limits_of, records
 
 #: So many clinical columns are drawn, those that differ most.
 COLUMNS = 20
@@ -29,17 +28,18 @@ def external_pictures(
     titles: Mapping[str, str],
     scores: pd.DataFrame,
     clinical: pd.DataFrame,
-    grey: pd.DataFrame,
-    trained: Pixels,
+    grey: Mapping[str, pd.DataFrame],
+    trained: Mapping[str, tuple[float, float]],
     reliability: pd.DataFrame,
     synthetic: bool,
 ) -> Iterator[Picture]:
     """Draw an external validation.
 
     Args:
-        scores, grey: from ``beside_training`` and ``grey_levels``.
+        scores: from ``beside_training``.
+        grey: from ``grey_levels``, by the name of the channel.
         clinical: from ``clinical_shift``; without rows there is no picture of it.
-        trained: mean and standard deviation of the training's grey levels.
+        trained: mean and standard deviation of the training's grey levels, by the name of the channel.
         reliability: at subject level.
     """
     picture = partial(draw, synthetic=synthetic)
@@ -72,16 +72,19 @@ def external_pictures(
             table=largest,
             height=1.1 + 0.22 * len(largest),
         )
-    mean = float(((grey["low"] + grey["high"]) / 2 * grey["share"]).sum())
-    yield picture(
-        "external-intensity",
-        partial(_grey, table=grey, mean=mean, trained=trained),
-        title="Grey levels of the stored slices",
-        caption="Histogram of the other cohort's; the bundle keeps mean and standard deviation of the training's.",
-        alt=f"Mean grey level {mean:.1f}; in training {trained.mean:.1f}, standard deviation {trained.std:.1f}.",
-        table=grey,
-        height=2.6,
-    )
+    stems = file_names(list(grey))
+    for name, levels in grey.items():
+        mean, (before, spread) = float(((levels["low"] + levels["high"]) / 2 * levels["share"]).sum()), trained[name]
+        of, several = f" of {name}" if len(grey) > 1 else "", len(grey) > 1
+        yield picture(
+            f"external-intensity-{stems[name]}" if several else "external-intensity",
+            partial(_grey, table=levels, mean=mean, trained=trained[name]),
+            title=f"Grey levels of the stored slices{of}",
+            caption="Histogram of the other cohort's; the bundle keeps mean and standard deviation of the training's.",
+            alt=f"Mean grey level{of} {mean:.1f}; in training {before:.1f}, standard deviation {spread:.1f}.",
+            table=levels,
+            height=2.6,
+        )
     yield picture(
         "external-reliability",
         partial(_reliability, table=reliability, classes=classes),
@@ -137,10 +140,11 @@ def _difference(axes: Axes, place: int, limits: Limits, edge: float, colour: str
     axes.text(0.95 * end, place, f"{value:+.3g}", va="center", ha=align, fontsize=7.5)
 
 
-def _grey(figure: Figure, *, table: pd.DataFrame, mean: float, trained: Pixels) -> None:
+def _grey(figure: Figure, *, table: pd.DataFrame, mean: float, trained: tuple[float, float]) -> None:
     axes = figure.subplots()
-    axes.axvspan(trained.mean - trained.std, trained.mean + trained.std, color="#E5E5E5", linewidth=0)
-    axes.axvline(trained.mean, color=GREY, linestyle="--", label="training: mean, and one standard deviation")
+    before, spread = trained
+    axes.axvspan(before - spread, before + spread, color="#E5E5E5", linewidth=0)
+    axes.axvline(before, color=GREY, linestyle="--", label="training: mean, and one standard deviation")
     edges = [*table["low"], float(table["high"].iloc[-1])]
     axes.stairs(table["share"], edges, color=BLUE, fill=True, alpha=0.6)
     axes.axvline(mean, color=BLUE, label="other cohort: mean")

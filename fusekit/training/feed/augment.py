@@ -1,12 +1,15 @@
 """Training images changed at random, on the device: each sample by itself, the same again for the same batch."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
+from fusekit.data.images.channels import MASK, Channel
 from fusekit.errors import OptionError
 
 #: The brightest grey level.
@@ -41,13 +44,17 @@ class Augment:
     The numbers are a function of (seed, epoch, number of the batch): a training that is resumed sees the same images,
     whatever else drew random numbers. Those of the transformations are the same on every device, those of the noise on
     every device of a kind.
+
+    What is moved is moved alike in all channels. Intensity and noise are drawn for each image of a sample: its colours
+    share gain, black, gamma and strength of noise, T1 and FLAIR each have their own, and a mask stays as it is.
+    ``channels`` say which is which; without them, each channel is an image.
     """
 
-    def __init__(self, options: AugmentOptions, seed: int):
-        self.options, self.seed = options, seed
+    def __init__(self, options: AugmentOptions, seed: int, channels: Sequence[Channel] = ()):
+        self.options, self.seed, self.channels = options, seed, channels
 
     def __call__(self, grey: Tensor, epoch: int, number: int) -> Tensor:
-        """Grey levels 0 to 255, (B, 1, H, W) or (B, 1, D, H, W), uint8 or float16 -> float32; the same if off."""
+        """Grey levels 0 to 255, (B, C, H, W) or (B, C, D, H, W), uint8 or float16 -> float32; the same if off."""
         if not self.options:
             return grey
         key = np.random.SeedSequence((self.seed, epoch, number)).generate_state(2)
@@ -59,15 +66,25 @@ class Augment:
             angles = _either_way(self.options.rotate, (count, 1 if dims == 2 else 3), draw)
             shifts = _either_way(self.options.shift, (count, dims), draw)
             image = moved(image, mirrored, angles, shifts, 1 + _either_way(self.options.scale, (count,), draw))
+        owners = [channel.image for channel in self.channels] or [str(k) for k in range(image.shape[1])]
+        owner, names = pd.factorize(np.array(owners))
         if self.options.intensity:
             most = self.options.intensity
-            gain, black, gamma = (_each(image, _either_way(most, (len(image),), draw)) for _ in range(3))
+            changes = [_either_way(most, (len(image), len(names)), draw) for _ in range(3)]
+            gain, black, gamma = (_each(image, self._of_images(change, owner)) for change in changes)
             image = WHITE * (image / WHITE * (1 + gain) + black).clamp(0, 1) ** (1 + gamma)
         if self.options.noise:
-            deviations = _each(image, torch.rand(len(image), generator=draw) * self.options.noise * WHITE)
+            strength = torch.rand((len(image), len(names)), generator=draw) * self.options.noise * WHITE
+            deviations = _each(image, self._of_images(strength, owner))
             own = torch.Generator(image.device).manual_seed(int(key[1]))
             image = image + deviations * torch.randn(image.shape, generator=own, device=image.device)
         return image.clamp(0, WHITE)
+
+    def _of_images(self, values: Tensor, owner: np.ndarray) -> Tensor:
+        """Values of images (B, images) -> of channels (B, C); 0 of a mask."""
+        found = values[:, torch.from_numpy(owner)]
+        masks = [channel.image == MASK for channel in self.channels]
+        return found if not any(masks) else found * ~torch.tensor(masks)
 
 
 def moved(image: Tensor, mirrored: Tensor, angles: Tensor, shifts: Tensor, scales: Tensor) -> Tensor:
@@ -99,5 +116,5 @@ def _either_way(most: float, shape: tuple[int, ...], draw: torch.Generator) -> T
     return most * (2 * torch.rand(shape, generator=draw) - 1)
 
 
-def _each(image: Tensor, values: Tensor) -> Tensor:  # one value per sample, broadcast over its pixels
-    return values.to(image.device).reshape(-1, *[1] * (image.ndim - 1))
+def _each(image: Tensor, values: Tensor) -> Tensor:  # values (B, C), broadcast over the pixels
+    return values.to(image.device).reshape(*values.shape, *[1] * (image.ndim - 2))

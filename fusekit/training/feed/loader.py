@@ -10,13 +10,14 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from fusekit.data import Pixels, grey_tensor
+from fusekit.data.images.channels import Channel
 from fusekit.training.machines.processes import ALONE, Processes
 
 
 class Batch(NamedTuple):
     """What the training loop sees: B slices, their subjects' columns, their labels and rows."""
 
-    image: Tensor  # (B, 1, H, W) grey levels as stored, uint8 or float16; (B, 1, S, S, S) of whole volumes
+    image: Tensor  # (B, C, H, W) grey levels as stored, uint8 or float16; (B, C, S, S, S) of whole volumes
     clinical: Tensor  # (B, F) float32
     label: Tensor  # (B,) int64
     row: Tensor  # (B,) int64, of the slice store
@@ -26,13 +27,22 @@ class SliceDataset(Dataset[Batch]):
     """Slices of a store with their subjects' encoded columns, fetched a batch at a time.
 
     Args:
-        images: (N, H, W), or (N, S, S, S) of whole volumes; uint8 or float16, usually a memory map.
+        images: (N, C, H, W), or (N, C, S, S, S) of whole volumes; uint8 or float16, usually a memory map.
         rows: (n,) which of the N belong to this data set, with clinical (n, F) and labels (n,).
         pixels: how the loop makes network input of grey levels, on the device.
+        channels: what the C are; () where each is an image of its own.
     """
 
-    def __init__(self, images: np.ndarray, rows: np.ndarray, clinical: np.ndarray, labels: np.ndarray, pixels: Pixels):
-        self.images, self.rows, self.pixels = images, rows, pixels
+    def __init__(
+        self,
+        images: np.ndarray,
+        rows: np.ndarray,
+        clinical: np.ndarray,
+        labels: np.ndarray,
+        pixels: Pixels,
+        channels: Sequence[Channel] = (),
+    ):
+        self.images, self.rows, self.pixels, self.channels = images, rows, pixels, tuple(channels)
         self.clinical = torch.tensor(np.asarray(clinical), dtype=torch.float32)
         self.labels = torch.tensor(np.asarray(labels), dtype=torch.int64)
 

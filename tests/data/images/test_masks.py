@@ -10,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fusekit.data import Volume
-from fusekit.data.images.masks import is_fractional, largest_slices, marked, refuse_other_grid
+from fusekit.data.images.masks import (
+    is_fractional,
+    largest_slices,
+    marked,
+    mask_box,
+    near,
+    refuse_other_grid,
+)
 from fusekit.errors import DataError
 
 
@@ -83,3 +90,37 @@ def test_numbered_regions_and_rounding_are_not_fractional(values: tuple[float, .
 def test_a_fractional_mask_without_a_positive_value_marks_nothing() -> None:
     mask = Volume(np.array([-0.5, -1.5], np.float32).reshape(2, 1, 1), np.eye(4))
     assert not marked(mask).any()
+
+
+def _drawn() -> Volume:
+    """Voxels of 2 x 1 x 5 mm; a box of 3 x 4 x 2 voxels is marked."""
+    data = np.zeros((20, 30, 12), np.float32)
+    data[8:11, 10:14, 5:7] = 3
+    return Volume(data, np.diag([2.0, 1.0, 5.0, 1.0]), path=Path("tumour.nii"))
+
+
+@pytest.mark.parametrize(
+    ("margin", "box"),
+    [
+        (0, ((8, 11), (10, 14), (5, 7))),
+        (4, ((6, 13), (6, 18), (4, 8))),  # 4 mm are 2 voxels, 4 voxels, and a whole one of 5 mm
+        (5, ((5, 14), (5, 19), (4, 8))),  # 5 mm are 3 voxels of 2 mm: never less than the margin
+        (16, ((0, 19), (0, 30), (1, 11))),  # as far as the volume reaches
+    ],
+)
+def test_the_box_of_a_mask_by_hand(margin: float, box: tuple[tuple[int, int], ...]) -> None:
+    assert mask_box(_drawn(), margin) == tuple(slice(*ends) for ends in box)
+
+
+def test_what_is_near_a_mask_is_what_lies_within_the_margin_by_hand() -> None:
+    mask, margin = _drawn(), 6.0
+    marked = np.argwhere(mask.data > 0) * [2, 1, 5]
+    places = np.indices(mask.data.shape).reshape(3, -1).T * [2, 1, 5]
+    distances = np.sqrt(((places[:, None] - marked[None]) ** 2).sum(axis=2).min(axis=1)).reshape(mask.data.shape)
+    np.testing.assert_array_equal(near(mask, margin), distances <= margin)
+    np.testing.assert_array_equal(near(mask, 0), mask.data > 0)
+
+
+def test_a_mask_without_a_marked_voxel_has_no_box() -> None:
+    with pytest.raises(DataError, match=r"tumour\.nii marks no voxel"):
+        mask_box(Volume(_drawn().data * 0, np.eye(4), path=Path("tumour.nii")), 3)

@@ -109,7 +109,7 @@ def test_a_cameras_rotation_is_applied(tmp_path: Path, name: str, orientation: i
     np.testing.assert_allclose(_shown(_read(tmp_path / name)), expected, atol=2)
 
 
-def test_pictures_that_are_no_grey_values_are_refused(tmp_path: Path) -> None:
+def test_pictures_that_hold_no_values_are_refused(tmp_path: Path) -> None:
     colour = np.stack([_grey()] * 3, axis=2)
     colour[:12, :12, 2] ^= 1
     varied = np.stack([_grey(), _grey(seed=1)], axis=2)
@@ -124,7 +124,6 @@ def test_pictures_that_are_no_grey_values_are_refused(tmp_path: Path) -> None:
     (tmp_path / "text.png").write_bytes(b"subject,age\n")
     (tmp_path / "cut.png").write_bytes((tmp_path / "colour.png").read_bytes()[:-40])
     for name, message in (
-        ("colour.png", r"in colour \(25\.0% of its pixels\)"),
         ("varied.png", "transparency varies from 1 to 255"),
         ("pages.tif", "holds 2 pictures"),
         ("film.png", "holds 2 pictures"),

@@ -262,3 +262,27 @@ def test_a_difference_names_visit_or_scan() -> None:
     assert str(Difference("x", "s1", "", "s1_a", message="m")) == "s1 s1_a: m"
     assert str(Difference("x", "s1", "bl", "s1_a", message="m")) == "s1 bl: m"
     assert str(Difference("x", message="m")) == "m"
+
+
+def test_a_further_image_with_other_voxels_or_of_another_name_is_reported(cohort: Cohort, tmp_path: Path) -> None:
+    def with_flair(seed: int | None, name: str = "flair") -> Recipe:
+        paths: list[Path] = []
+        for number, scan in enumerate(cohort.scans.index):
+            draw = np.random.default_rng(number if seed is None or number != 3 else seed)
+            paths.append(tmp_path / f"{seed}-{name}-{scan}.nii")
+            write_image(paths[-1], draw.integers(0, 900, (8, 8, 8)))
+        scans = cohort.scans.copy()
+        scans[f"image:{name}"] = pd.Series(paths, scans.index, dtype=object)
+        return recipe_of(replace(cohort, scans=scans, images=("t1", name)))
+
+    theirs = with_flair(None)
+    assert compare(theirs, with_flair(None)) == []
+    (found,) = compare(theirs, with_flair(99))
+    scan = str(cohort.scans.index[3])
+    assert (found.kind, found.scan, found.what) == ("other-voxels", scan, "flair")
+    assert found.message == "the image flair has other voxels"
+    (other,) = compare(theirs, with_flair(None, "dwi"))
+    assert (other.kind, other.subject) == ("other-images", "")
+    assert other.message == "beside the first, scans have the images dwi, not flair"
+    (less,) = compare(theirs, recipe_of(cohort))
+    assert less.message == "beside the first, scans have the images none, not flair"

@@ -52,6 +52,13 @@ def test_json_is_the_way_there_and_back() -> None:
         ({"window": (400, float("nan"))}, "not 400,nan"),
         ({"crop": "head"}, "crop takes one of none, brain"),
         ({"depth": "float32"}, "depth takes one of uint8, float16"),
+        ({"mask": "cut"}, "mask takes one of choose, crop, zero, channel, auto, not 'cut'"),
+        ({"colour": "bgr"}, "colour takes one of auto, grey, rgb, not 'bgr'"),
+        ({"margin": -1}, "margin takes millimetres, 0 or more, not -1"),
+        ({"margin": float("nan")}, "margin takes millimetres"),
+        ({"crop": "brain", "mask": "crop"}, "both cut volumes down; choose one"),
+        ({"window": (400, 40, 350)}, "not 400,40,350"),
+        ({"window": (400, 40, -1, 0)}, "not 400,40,-1,0"),
     ],
 )
 def test_what_makes_no_sense_is_refused(options: dict[str, Any], message: str) -> None:

@@ -67,7 +67,7 @@ def run(folder, cache, how):
             die()
         write(self, entry)
     def append_(self, items):
-        if how == "half" and self.shape == (8, 8) and self.count == 12:  # half of the fifth scan's bytes
+        if how == "half" and self.shape == (1, 8, 8) and self.count == 12:  # half of the fifth scan's bytes
             self.file.write(items.tobytes()[:70])
             self.file.flush()
             die()
@@ -286,9 +286,9 @@ def test_whatever_a_crash_leaves_of_the_files_the_result_is_the_same(tmp_path: P
 def test_a_journal_of_something_else_counts_for_nothing(tmp_path: Path) -> None:
     def journal(size: int) -> Journal:
         heading = Plan((), POLICY, size).heading
-        return Journal(tmp_path, heading, np.dtype(np.uint8), (8, 8), THUMBNAIL)
+        return Journal(tmp_path, heading, np.dtype(np.uint8), (1, 8, 8), (1, *THUMBNAIL))
 
-    entry = {"scan": "s", "stamp": "1", "slices": [0], "notes": [], "facts": {}}
+    entry = {"scan": "s", "stamp": "1", "slices": [0], "notes": [], "facts": [{}]}
     with journal(8) as first:
         assert first.resume([("s", "1")]) == 0
         first.append(entry, np.ones((1, 8, 8), np.uint8), np.ones(THUMBNAIL, np.uint8))
@@ -311,9 +311,9 @@ def test_memory_does_not_grow_with_the_cohort(tmp_path: Path, monkeypatch: pytes
         data = np.arange(4 * 6 * 5, dtype=np.float32).reshape(4, 6, 5)
         return Volume(data, np.eye(4), path=path)
 
-    def fake(volume: Volume, policy: SlicePolicy, size: int) -> tuple[np.ndarray, list[int]]:
+    def fake(volumes: Any, policy: SlicePolicy, size: int, mask: Any) -> tuple[np.ndarray, list[int]]:
         nonlocal most
-        pixels = np.full((2, size, size), 7, dtype=np.uint8)
+        pixels = np.full((2, 1, size, size), 7, dtype=np.uint8)
         alive[next(made)] = pixels
         most = max(most, len(alive))
         return pixels, [0, 1]
@@ -327,7 +327,7 @@ def test_memory_does_not_grow_with_the_cohort(tmp_path: Path, monkeypatch: pytes
                 yield item
 
     monkeypatch.setattr(images, "read", read)
-    monkeypatch.setattr(store_build, "cut", fake)
+    monkeypatch.setattr(store_build, "cut_channels", fake)
     paths = []
     for number in range(count):
         paths.append(tmp_path / f"{number}.nii")

@@ -37,9 +37,9 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     partial = tmp_path / "slices" / "slices-abc.partial"
     partial.mkdir(parents=True)
     heading = Plan((), SlicePolicy(window=(400, 40), depth="float16"), 8).heading | {"scans": 5}
-    with Journal(partial, heading, np.dtype(np.float16), (8, 8), THUMBNAIL) as journal:
+    with Journal(partial, heading, np.dtype(np.float16), (1, 8, 8), (1, *THUMBNAIL)) as journal:
         journal.resume([])
-        entry = {"scan": "s", "stamp": "1", "slices": [3, 4], "notes": [], "facts": {}}
+        entry = {"scan": "s", "stamp": "1", "slices": [3, 4], "notes": [], "facts": [{}]}
         journal.append(entry, np.ones((2, 8, 8), np.float16), np.ones(THUMBNAIL, np.uint8))
     (tmp_path / "slices" / "slices-def").mkdir()
     os.utime(cohort, (1000, 1000))

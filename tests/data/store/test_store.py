@@ -17,6 +17,7 @@ from fusekit.data import SlicePolicy, SliceStore, build_store, cut
 from fusekit.data.images import volume as images
 from fusekit.data.images.facts import measure
 from fusekit.data.images.masks import FRACTIONAL
+from fusekit.data.slices.cut import cut_channels
 from fusekit.data.store import build as store_build
 from fusekit.data.store.plan import Plan
 from fusekit.errors import DataError
@@ -69,7 +70,7 @@ def test_a_store_holds_every_scans_slices_in_order(tmp_path: Path, workers: int)
     pixels, rows = [], []
     for scan, path in scans["image"].items():
         cuts, indices = cut(images.read(path), POLICY, 8)
-        pixels.append(cuts)
+        pixels.append(cuts[:, None])
         rows += [(scan, index) for index in indices]
     np.testing.assert_array_equal(store.images, np.concatenate(pixels))
     assert store.images.dtype == np.uint8
@@ -236,7 +237,7 @@ def test_what_is_measured_and_the_thumbnails_stand_beside_the_slices(tmp_path: P
     assert list(store.volumes.index) == ["s0", "s1", "s2"]
     for number, path in enumerate(scans["image"]):
         facts, thumbnail = measure(images.read(path))
-        assert store.volumes.iloc[number].to_dict() == facts
+        assert store.volumes.iloc[number].to_dict() == {"image": "image", **facts}
         np.testing.assert_array_equal(store.thumbnails[number], thumbnail)
     assert set(store.volumes["orientation"]) == {"RAS"}
     assert store.oriented
@@ -250,7 +251,7 @@ def test_items_keep_the_precision_of_their_depth(
     """Against float64 grey levels: half a level in uint8, a sixteenth in float16; of a window of 400 HU that is
     0.78 and 0.10 HU."""
     policy = SlicePolicy(plane=plane, depth=depth, start=3, stop=5)
-    shape = (1, 8, 8, 8) if plane == "volume" else (2, 8, 8)
+    shape = (1, 1, 8, 8, 8) if plane == "volume" else (2, 1, 8, 8)
 
     def levels(volume: images.Volume) -> np.ndarray:
         """Any float64 levels, different for each volume, 0 and 255 among them."""
@@ -258,12 +259,12 @@ def test_items_keep_the_precision_of_their_depth(
         some.flat[:2] = 0, 255
         return some
 
-    def fake(volume: images.Volume, policy: SlicePolicy, size: int) -> tuple[np.ndarray, list[int]]:
-        exact = levels(volume)
+    def fake(volumes: list[images.Volume], policy: SlicePolicy, *_: Any) -> tuple[np.ndarray, list[int]]:
+        exact = levels(volumes[0])
         rounded = np.rint(exact).astype(np.uint8) if policy.depth == "uint8" else exact.astype(np.float16)
         return rounded, list(range(len(exact)))
 
-    monkeypatch.setattr(store_build, "cut", fake)
+    monkeypatch.setattr(store_build, "cut_channels", fake)
     scans = _scans(tmp_path / "images", 3)
     store = _build(scans, tmp_path / "cache", policy=policy)
     exact = np.concatenate([levels(images.read(path)) for path in scans["image"]])
@@ -281,13 +282,13 @@ def test_a_mask_is_read_and_handed_on_where_the_policy_looks_at_it(
     scans = _scans(tmp_path / "images", 2)
     scans["mask"] = pd.Series([None, scans["image"].iloc[0]], index=scans.index, dtype=object)
     got: list[int] = []
-    usual = cut
+    usual = cut_channels
 
-    def fake(volume: images.Volume, policy: SlicePolicy, size: int, *masks: images.Volume) -> Any:
-        got.append(len(masks))
-        return usual(volume, replace(policy, largest=0), size)
+    def fake(volumes: Any, policy: SlicePolicy, size: int, mask: images.Volume | None) -> Any:
+        got.append(int(mask is not None))
+        return usual(volumes, replace(policy, largest=0), size)
 
-    monkeypatch.setattr(store_build, "cut", fake)
+    monkeypatch.setattr(store_build, "cut_channels", fake)
     _build(scans, tmp_path / "cache", workers=1)
     assert got == [0, 0]
     got.clear()

@@ -45,7 +45,7 @@ def drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def draw(table: pd.DataFrame, classes: tuple[str, ...] = ("CN", "AD")) -> tuple[Figure, Path]:
         path = tmp_path / "overview.png"
-        images = np.random.default_rng(1).integers(0, 255, (len(table), 16, 16), dtype=np.uint8)
+        images = np.random.default_rng(1).integers(0, 255, (len(table), 1, 16, 16), dtype=np.uint8)
         scores = score(table, {"auc": AreaUnderCurve()})
         overview(
             path, title="a title", history=HISTORY, predictions=table, scores=scores, images=images, classes=classes
@@ -104,10 +104,10 @@ def test_few_subjects_and_more_classes_are_drawn_too(drawn: Any, subjects: int, 
 def test_a_whole_volume_shows_its_middle_axial_slice(tmp_path: Path) -> None:
     figure = Figure()
     axes = figure.subplots()
-    volume = np.random.default_rng(0).uniform(0, 255, (6, 5, 4)).astype(np.float16)
+    volume = np.random.default_rng(0).uniform(0, 255, (1, 6, 5, 4)).astype(np.float16)
     figures._slice(axes, volume, pd.Series({"certainty": 0.7, "right": True, "label": 1, "p_1": 0.7}), ("CN", "AD"))
     shown: Any = axes.images[0].get_array()
-    np.testing.assert_array_equal(shown, volume[3])
+    np.testing.assert_array_equal(shown, volume[0, 3])
     figure.savefig(tmp_path / "a.png")  # half precision is drawn
 
 

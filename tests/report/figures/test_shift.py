@@ -10,7 +10,7 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from fusekit.data import ClinicalEncoding, Column, Pixels
+from fusekit.data import ClinicalEncoding, Column
 from fusekit.evaluation.calibration.reliability import reliability
 from fusekit.evaluation.cohorts.intensity import grey_levels
 from fusekit.evaluation.cohorts.shift import clinical_shift
@@ -38,15 +38,15 @@ def given() -> dict[str, Any]:
     encoding = ClinicalEncoding.fit(trained, [Column(name, signed=True) for name in names])
     other = trained.assign(c03=trained["c03"] * 1000 + 5000, c07=trained["c07"] + trained["c07"].std(ddof=0))
     labels, p = rng.integers(0, 2, 200), rng.random(200)
-    images = rng.integers(0, 256, (4, 8, 8)).astype(np.uint8)
+    images = rng.integers(0, 256, (4, 1, 8, 8)).astype(np.uint8)
     external = pd.DataFrame([_row("auc", 0.7, 0.6, 0.8), _row("ppv", 0.5, 0.3, 0.7)])
     return {
         "classes": ("CN", "AD"),
         "titles": TITLES,
         "scores": beside_training([_row("auc", 0.9, 0.8, 0.95), _row("ppv", None, None, None)], external),
         "clinical": clinical_shift(encoding, other, pd.Series(index, index)),
-        "grey": grey_levels(images, np.arange(4)),
-        "trained": Pixels(100, 50),
+        "grey": {"image": grey_levels(images, np.arange(4))},
+        "trained": {"image": (100.0, 50.0)},
         "reliability": reliability(labels, p),
         "synthetic": True,
     }
@@ -96,7 +96,8 @@ def test_scores_shifts_grey_levels_and_reliability(given: dict[str, Any], figure
     assert pictures[1].alt.startswith("SYNTHETIC data. 2 of 30 columns differ")
 
     assert _x(grey.lines[0])[0] == 100  # the training's mean
-    assert _x(grey.lines[1])[0] == pytest.approx(((given["grey"]["low"] + 2) * given["grey"]["share"]).sum())
+    levels = given["grey"]["image"]
+    assert _x(grey.lines[1])[0] == pytest.approx(((levels["low"] + 2) * levels["share"]).sum())
     diagonal, line = curve.lines
     assert list(_x(diagonal)) == [0, 1]
     assert line.get_ydata() == pytest.approx(given["reliability"]["observed"].to_numpy())

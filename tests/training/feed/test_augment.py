@@ -11,6 +11,7 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
+from fusekit.data.images.channels import Channel
 from fusekit.errors import OptionError
 from fusekit.training.feed.augment import Augment, AugmentOptions, moved
 
@@ -163,3 +164,39 @@ def test_on_cuda_images_move_as_on_the_cpu() -> None:
     options = AugmentOptions(flip=0.5, rotate=10, shift=0.05, scale=0.1, intensity=0.1)
     there = Augment(options, seed=3)(batch().cuda(), 2, 5)
     torch.testing.assert_close(there.cpu(), Augment(options, seed=3)(batch(), 2, 5), rtol=0, atol=0.05)
+
+
+CHANNELS = (
+    *(Channel(name, "photo") for name in ("red", "green", "blue")),
+    Channel("t1", "t1"),
+    Channel("mask", "mask"),
+)
+
+
+def test_channels_are_moved_alike() -> None:
+    grey = batch().expand(-1, 5, *batch().shape[2:])
+    options = AugmentOptions(flip=0.5, rotate=20, shift=0.1, scale=0.1)
+    image = Augment(options, seed=0, channels=CHANNELS)(grey, 1, 0)
+    for channel in range(1, 5):
+        torch.testing.assert_close(image[:, channel], image[:, 0])
+    torch.testing.assert_close(image[:, :1], Augment(options, seed=0)(batch(), 1, 0))
+
+
+def test_colours_share_their_intensity_images_have_their_own_and_a_mask_keeps_it() -> None:
+    grey = torch.full((6, 5, 4, 4), 100, dtype=torch.uint8)
+    image = Augment(AugmentOptions(intensity=0.3), seed=0, channels=CHANNELS)(grey, 1, 0)
+    levels = image.mean(dim=(2, 3))  # (B, C)
+    torch.testing.assert_close(levels[:, 1:3], levels[:, :1].expand(-1, 2))
+    assert (levels[:, 3] - levels[:, 0]).abs().min() > 0.1
+    torch.testing.assert_close(levels[:, 4], torch.full((6,), 100.0))
+    noisy = Augment(AugmentOptions(noise=0.3), seed=0, channels=CHANNELS)(grey, 1, 0)
+    spread = noisy.std(dim=(2, 3))
+    assert (spread[:, :4] > 0).all()
+    assert not torch.equal(noisy[:, 0], noisy[:, 1])  # one strength, and each pixel its own
+    assert (spread[:, 4] == 0).all()
+
+
+def test_without_names_each_channel_is_an_image() -> None:
+    grey = torch.full((6, 2, 4, 4), 100, dtype=torch.uint8)
+    levels = Augment(AugmentOptions(intensity=0.3), seed=0)(grey, 1, 0).mean(dim=(2, 3))
+    assert (levels[:, 0] - levels[:, 1]).abs().min() > 0.1

@@ -17,9 +17,9 @@ from fusekit.training.machines.processes import Processes
 
 def dataset(count: int = 23) -> SliceDataset:
     """Every second slice of a store; slice i is filled with i, its columns are (i, -i), labels alternate."""
-    images = np.stack([np.full((4, 4), i, dtype=np.uint8) for i in range(2 * count)])
+    images = np.stack([np.full((1, 4, 4), i, dtype=np.uint8) for i in range(2 * count)])
     rows = np.arange(0, 2 * count, 2)
-    return SliceDataset(images, rows, np.column_stack([rows, -rows]), rows // 2 % 2, Pixels(mean=10.0, std=2.0))
+    return SliceDataset(images, rows, np.column_stack([rows, -rows]), rows // 2 % 2, Pixels((10.0,), (2.0,)))
 
 
 def batches(seed: int, epoch: int, size: int = 5, count: int = 23) -> list[Batch]:
@@ -39,12 +39,12 @@ def test_image_columns_label_and_row_belong_together() -> None:
 
 
 def test_whole_volumes_of_half_precision_are_batched_as_they_are() -> None:
-    volumes = np.random.default_rng(0).uniform(0, 255, (6, 4, 4, 4)).astype(np.float16)
-    data = SliceDataset(volumes, np.arange(6), np.zeros((6, 2)), np.zeros(6), Pixels(mean=10.0, std=2.0))
+    volumes = np.random.default_rng(0).uniform(0, 255, (6, 1, 4, 4, 4)).astype(np.float16)
+    data = SliceDataset(volumes, np.arange(6), np.zeros((6, 2)), np.zeros(6), Pixels((10.0,), (2.0,)))
     batch = next(iter(loader_for(data, EpochBatches(6, 3, 0))))
     assert batch.image.shape == (3, 1, 4, 4, 4)
     assert batch.image.dtype == torch.float16
-    np.testing.assert_array_equal(batch.image[:, 0].numpy(), volumes[batch.row.numpy()])
+    np.testing.assert_array_equal(batch.image.numpy(), volumes[batch.row.numpy()])
 
 
 def test_every_epoch_has_its_own_order_and_every_slice_once() -> None:

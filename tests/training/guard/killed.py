@@ -86,8 +86,8 @@ class Watch(Quiet):
 
 def dataset() -> SliceDataset:
     rng = np.random.default_rng(0)
-    images = rng.integers(0, 255, (22, 8, 8), dtype=np.uint8)
-    return SliceDataset(images, np.arange(22), rng.normal(size=(22, 2)), np.arange(22) % 2, Pixels(127.0, 70.0))
+    images = rng.integers(0, 255, (22, 1, 8, 8), dtype=np.uint8)
+    return SliceDataset(images, np.arange(22), rng.normal(size=(22, 2)), np.arange(22) % 2, Pixels((127.0,), (70.0,)))
 
 
 class Rows:

@@ -70,10 +70,10 @@ def rbca() -> nn.Module:
 
 def dataset(spoilt: int | None = None) -> SliceDataset:
     rng = np.random.default_rng(0)
-    images, clinical = rng.integers(0, 255, (COUNT, 32, 32), dtype=np.uint8), rng.normal(size=(COUNT, 3))
+    images, clinical = rng.integers(0, 255, (COUNT, 1, 32, 32), dtype=np.uint8), rng.normal(size=(COUNT, 3))
     if spoilt is not None:
         clinical[spoilt] = np.nan
-    return SliceDataset(images, np.arange(COUNT), clinical, np.arange(COUNT) % 2, Pixels(127.0, 70.0))
+    return SliceDataset(images, np.arange(COUNT), clinical, np.arange(COUNT) % 2, Pixels((127.0,), (70.0,)))
 
 
 class Pair:

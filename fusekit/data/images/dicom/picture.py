@@ -38,7 +38,7 @@ def is_picture(header: Any) -> bool:
 
 
 def read_picture(path: Path) -> Volume:
-    """Read one picture as a volume (X, Y, 1), which ``plane="axial"`` shows as viewers do.
+    """Read one picture as a volume (X, Y, 1), or (X, Y, 1, 3) in colour, which ``plane="axial"`` shows as viewers do.
 
     The size of a pixel is PixelSpacing, or ImagerPixelSpacing (at the detector); without either no size is claimed,
     and only PixelAspectRatio is kept. Nothing is said of the patient's sides.
@@ -54,9 +54,9 @@ def read_picture(path: Path) -> Volume:
             )
         spacing, note = _spacing(file)
         pixels = Pixels()
-        grey = pixels.of(path, file, 0, None)
-        pixels.fill(path, grey[None])
-    return as_shown(path, grey, (*pixels.notes, *([note] if note else [])), spacing)
+        values = pixels.of(path, file, 0, None)
+        pixels.fill(path, values[None])
+    return as_shown(path, values, (*pixels.notes, *([note] if note else [])), spacing)
 
 
 def _spacing(file: Any) -> tuple[tuple[float, float], str]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from fusekit.data.images.dicom.files import HARMLESS, MOST_PACKED, claimed_bytes, read_dataset
 from fusekit.data.images.dicom.frames import Frame, finder, naming
-from fusekit.data.images.pictures import one_channel
+from fusekit.data.images.pictures import grey_or_colours
 from fusekit.data.images.volume import refuse_overclaimed
 from fusekit.errors import DataError
 
@@ -56,7 +56,10 @@ class Pixels:
         return [*[inverted] * any(self._inverted), *self._notes]
 
     def of(self, path: Path, file: Any, number: int, tile: tuple[int, int, int, int] | None) -> np.ndarray:
-        """Values (rows, columns) float32 of a frame of a file, or of a tile (row, column, rows, columns) of it."""
+        """Values (rows, columns) float32 of a frame of a file, or of a tile (row, column, rows, columns) of it.
+
+        (rows, columns, 3) of a frame in colour.
+        """
         if self._stored is None or self._stored[0] != path:
             self._stored = path, _decode(path, file)
         frames = self._stored[1]
@@ -68,7 +71,7 @@ class Pixels:
         self._describe(find)
         if stored.ndim == 3:
             self._inverted.append(False)
-            return one_channel(path, stored.astype(np.float32))
+            return grey_or_colours(path, stored.astype(np.float32))
         values = self._meant(stored, find)
         outside = self._padded(stored, values, find)
         self._inverted.append(_is_inverted(find))

@@ -104,14 +104,16 @@ def test_a_ct_without_a_place_is_no_picture(tmp_path: Path) -> None:
         read_dicom(path)
 
 
-def test_equal_colours_are_grey_and_others_are_refused_as_those_of_a_png(tmp_path: Path) -> None:
+def test_equal_colours_are_grey_and_others_are_colours(tmp_path: Path) -> None:
     grey = np.repeat((PIXELS % 256).astype(np.uint8)[:, :, None], 3, axis=2)
     volume = _read(_write(tmp_path / "grey.dcm", UltrasoundImageStorage, grey))
     np.testing.assert_array_equal(_shown(volume), PIXELS % 256)
     grey[0, 0] = (255, 0, 0)
     path = _write(tmp_path / "colour.dcm", VLPhotographicImageStorage, grey)
-    with pytest.raises(DataError, match=r"colour\.dcm: the picture is in colour \(1\.9% of its pixels\)"):
-        read_dicom(path)
+    coloured = _read(path)
+    assert coloured.data.shape == (*volume.data.shape, 3)
+    for band in range(3):
+        np.testing.assert_array_equal(_shown(replace(coloured, data=coloured.data[..., band])), grey[:, :, band])
 
 
 def test_a_palette_is_looked_up(tmp_path: Path) -> None:

@@ -1,0 +1,150 @@
+"""The parts of ``bundle.json``, and of the manifests that a bundle is made from, as they are read again."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeAlias
+
+from annotated_types import Ge, Le, MinLen
+from pydantic import JsonValue, StringConstraints, with_config
+from typing_extensions import TypedDict
+
+from fusekit.data.clinical.column import ColumnJson
+from fusekit.disk import CLOSED, OPEN
+from fusekit.evaluation.aggregation import Aggregate
+from fusekit.evaluation.calibration.reliability import COLDEST, HOTTEST
+from fusekit.evaluation.rule import FOLD, Threshold
+from fusekit.extension.fusion import SiteKind
+
+Count: TypeAlias = Annotated[int, Ge(0)]
+Fold: TypeAlias = Annotated[str, StringConstraints(pattern=FOLD)]
+_Share: TypeAlias = Annotated[float, Ge(0), Le(1)]
+
+
+class RecipeJson(TypedDict):
+    """The fields of ``Fusion``."""
+
+    head: str
+    encoder: str | None
+    injector: str | None
+    image: bool
+    sites: SiteKind
+    stages: list[Count]
+    options: dict[str, dict[str, JsonValue]]
+
+
+class ModelJson(TypedDict):
+    """``FusionModel.description``."""
+
+    fusion: str
+    backbone: str
+    in_channels: Annotated[int, Ge(1)]
+    columns: Count
+    classes: Annotated[int, Ge(2)]
+    recipe: RecipeJson
+
+
+class ClinicalJson(TypedDict):
+    """``ClinicalEncoding.as_json``."""
+
+    columns: Annotated[list[ColumnJson], MinLen(1)]
+
+
+class PluginJson(TypedDict):
+    """A plugin that was loaded when something was made."""
+
+    name: str
+    distribution: str
+    version: str
+
+
+class TrainedConfig(TypedDict, total=False):
+    """What an evaluation wants to know of a training's settings."""
+
+    task: str
+    fusion: str | None
+    baseline: str | None
+    aggregate: Aggregate
+    threshold: Threshold
+    options: dict[str, dict[str, JsonValue]]
+
+
+class _TrainedClass(TypedDict):
+    subjects: Count
+
+
+class _TrainedData(TypedDict, total=False):
+    train: dict[str, _TrainedClass]  # by class
+
+
+@with_config(CLOSED)
+class _Levels(TypedDict):
+    slice: _Share
+    subject: _Share
+
+
+Thresholds: TypeAlias = dict[Fold, _Levels]
+Temperatures: TypeAlias = dict[Fold, Annotated[float, Ge(COLDEST), Le(HOTTEST)]]
+
+
+class TrainedEvaluation(TypedDict, total=False):
+    """The calling rule where older versions wrote it, and manifests still do."""
+
+    aggregate: Aggregate
+    thresholds: Thresholds
+    temperatures: Temperatures
+
+
+@with_config(OPEN)
+class Provenance(TypedDict, total=False):
+    """Where a bundle comes from; its makers may add to it."""
+
+    synthetic: bool
+    config: TrainedConfig
+    data: _TrainedData
+    evaluation: TrainedEvaluation
+    plugins: list[PluginJson]
+
+
+@with_config(CLOSED)
+class SeriesJson(TypedDict):
+    """``Wanted.as_json``: which DICOM series a training took, and which of its volumes."""
+
+    name: str
+    modality: str
+    choose: dict[str, str | float]
+
+
+@with_config(OPEN)
+class TaskJson(TypedDict, total=False):
+    """``Task.describe``, and its name."""
+
+    name: str
+    title: str
+    series: dict[str, SeriesJson]  # by image
+
+
+class MetricJson(TypedDict):
+    """A row of the scores that it was shipped with; null where a score is undefined."""
+
+    level: str
+    metric: str
+    value: float | None
+    low: float | None
+    high: float | None
+    rows: Count
+    subjects: Count
+
+
+class OnePixelsJson(TypedDict):
+    """``Pixels`` of one channel, as older formats wrote it."""
+
+    mean: Annotated[float, Ge(0), Le(255)]
+    std: Annotated[float, Ge(1), Le(255)]
+
+
+class RuleJson(TypedDict):
+    """``Rule.as_json``."""
+
+    aggregate: Aggregate
+    thresholds: Thresholds
+    temperatures: Temperatures
