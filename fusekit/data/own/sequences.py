@@ -10,7 +10,7 @@ import pandas as pd
 from fusekit.data.own.description import Named, OwnImage, columns_of
 from fusekit.data.own.ids import named_images
 from fusekit.data.own.images import Matches, match_images, open_series
-from fusekit.data.own.join import Reading
+from fusekit.data.own.join import Reading, note_joined, note_similar
 from fusekit.errors import first_ten
 
 
@@ -28,6 +28,10 @@ def find_images(reading: Reading, rows: pd.Index) -> Found:
     first, *others = own.every_image
     found = _match(reading, first, rows)
     further = {other.name: _match(reading, other, rows) for other in others}
+    every = (found, *further.values())
+    note_joined([pair for matches in every for pair in matches.joined], reading.findings)
+    similar = {wanted: other for matches in every for wanted, other in matches.similar.items()}
+    note_similar(similar, "the images' names", reading.findings)
     wrong = [*found.wrong, *(text for matches in further.values() for text in matches.wrong)]
     if further:
         wrong += list(_unclear(reading, {first.name: found, **further}))
@@ -46,7 +50,8 @@ def _match(reading: Reading, image: OwnImage, rows: pd.Index) -> Matches:
     if isinstance(image.place, Named):
         asked = copy(reading)
         asked.own = replace(own, series=image.series)
-        return named_images(asked, joined.cells(image.place.column).loc[rows])
+        column = image.place.column
+        return named_images(asked, (reading.subjects if column == own.subject else joined.cells(column)).loc[rows])
     found = match_images(joined, image.place, reading.folder, rows, own.blanks)
     if image.series is not None:
         open_series(found, joined, columns_of(image.place)[0], reading.folder, image.series, reading.findings)

@@ -78,7 +78,7 @@ def test_a_file_that_is_no_nifti_says_what_it_is(tmp_path: Path, kind: str, name
         read(tmp_path / name)
 
 
-@pytest.mark.parametrize("kind", set(KINDS) - {"zeros"})
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "zeros"])
 def test_what_is_packed_is_looked_at_too(tmp_path: Path, kind: str) -> None:
     content, message = KINDS[kind]
     (tmp_path / "a.nii.gz").write_bytes(gzip.compress(content))

@@ -1,5 +1,6 @@
 """Radiographs, ultrasound, photographs and screenshots in DICOM."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
