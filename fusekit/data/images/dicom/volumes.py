@@ -132,7 +132,8 @@ def _tilts(frames: Sequence[Frame], shear: float) -> list[str]:
             "keeps this shear, and is not resampled"
         ]
     if tilt > _UPRIGHT:
-        return [f"the gantry was tilted (GantryDetectorTilt {tilt:g}), and the slices lie straight above each other"]
+        straight = ", and the slices lie straight above each other" * (len(frames) > 1)
+        return [f"the gantry was tilted (GantryDetectorTilt {tilt:g}){straight}"]
     return []
 
 
