@@ -26,7 +26,7 @@ def described(scans: pd.DataFrame, tables: list[StudyTable]) -> pd.DataFrame:
     there = {column for table in tables for column in table.rows}
     known = {name: columns for name, columns in _DESCRIPTIONS.items() if there & {*columns}}
     scans = scans.assign(**{name: at_visits(scans, tables, columns) for name, columns in known.items()})
-    if "phase" in scans and not any(table.name == "ADNIMERGE" for table in tables):
+    if "phase" in scans and not ("origin" in scans or any(table.name == "ADNIMERGE" for table in tables)):
         scans = scans.assign(origin=_first_phase(scans, tables))
     return scans if "site" in scans else scans.assign(site=_site(scans, tables))
 

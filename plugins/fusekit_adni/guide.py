@@ -120,7 +120,7 @@ def _odd(contents: Contents) -> dict[str, str]:
 
     paths, findings = contents.survey.tables, list[Finding]()
     note_unread(paths, findings)
-    said = "so its columns say; rename it if it is, for it is not read"
+    said = "so its columns or its name say; rename it if it is, for it is not read"
     odd = {Path(item).name: said for finding in findings for item in finding.items}
     if len(contents.found) > 1:
         odd["several layouts"] = f"say which one to read: --layout {' or --layout '.join(contents.found)}"

@@ -139,7 +139,7 @@ def undated(path: Path) -> str:
 
 
 def note_unread(paths: list[Path], findings: list[Finding], also: Iterable[str] = ()) -> None:
-    """Note files that look like a table of the archive, by their columns, and are not read; ``also`` are names of more.
+    """Note files that look like a table of the archive, by columns or name, and are not read; ``also`` names more.
 
     A file that is found by a name is read, or named as older.
     """
@@ -148,11 +148,20 @@ def note_unread(paths: list[Path], findings: list[Finding], also: Iterable[str] 
     looks = []
     for path in sorted(set(paths) - matched):
         columns = {column.upper() for column in read_header(path)}
-        like = (table.name for table in archive().values() if any(sign <= columns for sign in table.signs))
-        if name := next(like, None):
-            looks.append(f"{path}: {name}?")
-    message = "files with the columns of a table, but not its name, that are not read; if one is it, rename it"
+        like = [table.name for table in archive().values() if any(sign <= columns for sign in table.signs)]
+        if like := like or [name for name in names if _is_like(path, name)]:
+            looks.append(f"{path}: {like[0]}?")
+    message = (
+        "files that look like a table, by their columns or part of their names, and are not read; rename what is one"
+    )
     note(findings, "unread-table", message, looks, severity="warning")
+
+
+def _is_like(path: Path, name: str) -> bool:
+    """Whether a table's name is part of a file's, which is neither another laboratory's nor a description of it."""
+    stem, before = path.stem.upper(), "".join(f"(?<!{other})" for other in ("[A-Z0-9]", *_OTHERS))
+    there = re.search(rf"{before}{re.escape(name.upper())}(?![A-Z0-9])", stem)
+    return bool(there) and not re.search("DICT|DATADIC|METHODS|README|NOTES", stem)
 
 
 def _day(text: str | None, pattern: str) -> datetime:

@@ -100,7 +100,7 @@ def test_a_table_under_another_name_and_one_that_cannot_be_read(
     trees = Trees(tmp_path)
     _tables(trees, "my diagnoses.csv")
     said = _sections(_guide(tmp_path, monkeypatch))
-    assert said["Look at"]["my diagnoses.csv: DXSUM?"].startswith("so its columns say")
+    assert said["Look at"]["my diagnoses.csv: DXSUM?"].startswith("so its columns or its name say")
     assert "diagnosis at each visit" in said["Missing; no task runs without"]
     trees.table("DXSUM.csv", "RID VISCODE2 EXAMDATE", [(5, "bl", "2020-01-01")])
     looks = _sections(_guide(tmp_path, monkeypatch))["Look at"]

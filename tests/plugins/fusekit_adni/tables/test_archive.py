@@ -104,6 +104,24 @@ def test_a_file_with_the_columns_of_a_table_and_another_name_is_reported(tmp_pat
     )
 
 
+@pytest.mark.parametrize(
+    ("file", "like"),
+    [
+        ("LABDATA_v2.csv", "LABDATA"),
+        ("my LABDATA final.csv", "LABDATA"),
+        ("DXSUM-2026.csv", "DXSUM"),
+        ("URMC_LABDATA_v2.csv", None),
+        ("LABDATA_DICT_v2.csv", None),
+        ("XLABDATA.csv", None),
+        ("ADSP_PHC_MERGED_DATADIC.csv.csv", None),
+    ],
+)
+def test_a_file_with_a_part_of_its_name_is_reported(tmp_path: Path, file: str, like: str | None) -> None:
+    paths, findings = _write(tmp_path, file, "RID,X\n5,1\n"), list[Finding]()
+    note_unread(paths, findings)
+    assert [one.items for one in findings] == ([(f"{tmp_path / file}: {like}?",)] if like else [])
+
+
 def test_the_newest_export_wins_then_the_newest_revision() -> None:
     order = [
         "NFL_99_99_99_31Feb2024.csv",  # no dates at all
