@@ -57,7 +57,8 @@ def predict(
         raise OptionError(
             "--mask goes with --image."
             if not image
-            else "this model looks at no mask (its slices.largest is 0, and its slices.mask choose); leave --mask out."
+            else "this model's slices are not chosen by a mask (its slices.largest is 0), and its slices.mask is choose; "
+            "leave --mask out."
         )
     files = files_of(image, shipped.images) if image else None
     patients = one_patient(files, clinical, mask) if image or clinical is None else read_table(clinical)

@@ -107,7 +107,7 @@ def _decided(scans: pd.DataFrame, images: tuple[str, ...], policy: SlicePolicy) 
 
 
 def _shows_colours(path: Path) -> bool:
-    """Whether an image is a picture in colour; NIfTI and folders of several files, which take long to read, are none."""
+    """Whether an image is a picture in colour; NIfTI and folders of several files, which are slow to read, are not."""
     picture = path.is_file() and not path.name.lower().endswith(reader.NIFTI_SUFFIXES)
     if not picture and not (path.is_dir() and len(list(islice(path.iterdir(), 2))) == 1):
         return False
