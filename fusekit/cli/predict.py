@@ -57,7 +57,7 @@ def predict(
         raise OptionError(
             "--mask goes with --image."
             if not image
-            else "this model's slices are not chosen by a mask (its slices.largest is 0), and its slices.mask is choose; "
+            else "this model's slices are not chosen by a mask (its slices.largest is 0), and slices.mask is choose; "
             "leave --mask out."
         )
     files = files_of(image, shipped.images) if image else None
