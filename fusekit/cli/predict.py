@@ -58,7 +58,8 @@ def predict(
         raise OptionError(
             "--mask goes with --image."
             if not image
-            else "this model looks at no mask (its slices.largest is 0, and its slices.mask choose); leave --mask out."
+            else "this model's slices are not chosen by a mask (its slices.largest is 0), and slices.mask is choose; "
+            "leave --mask out."
         )
     if sheet and clinical is None:
         raise OptionError("--sheet goes with --clinical.")

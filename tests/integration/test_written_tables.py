@@ -17,7 +17,7 @@ from fusekit.experiment.evidence import gather_evidence, write_report
 from fusekit.progress import Quiet
 from tests.conftest import CommandLine
 
-PEOPLE = ["NA", "None", "null", "nan", "N/A", "NaN", "01", "1", "1e3", "1000", "1.0", "1_0", "True", "-inf", "#N/A"]
+PEOPLE = ["NA", "None", "null", "nan", "N/A", "NaN", "01", "1", "1e3", "1000", "1.0", "1_0", "True", "-inf", "N.A."]
 PEOPLE += ["<NA>", "n/a", "NULL", "007", "7"]
 SITES = ["01", "1", "None", "1e3"]
 

@@ -3,7 +3,9 @@
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, Self
 
@@ -11,8 +13,6 @@ import pandas as pd
 
 from fusekit.data.images import volume as reader
 from fusekit.data.images.channels import IMAGE, MASK, Channel, columns_of, is_coloured
-from fusekit.data.images.dicom.files import is_dicom
-from fusekit.data.images.dicom.headers import header_of
 from fusekit.data.images.facts import EDGE
 from fusekit.data.images.pictures import PICTURE_SUFFIXES
 from fusekit.data.slices.policy import SlicePolicy
@@ -94,7 +94,7 @@ def _decided(scans: pd.DataFrame, images: tuple[str, ...], policy: SlicePolicy) 
     """The policy with what the cohort's files decide; DataError where it needs masks that are not there."""
     if policy.colour == "auto" and len(scans):
         first = [Path(scans[column].iloc[0]) for column in columns_of(images).values()]
-        if any(is_coloured(reader.read(path)) for path in first if _is_picture(path)):
+        if any(_shows_colours(path) for path in first):
             policy = replace(policy, colour="rgb")
     without = [str(scan) for scan, mask in zip(scans.index, _masks(scans), strict=True) if mask is None]
     if policy.mask == "auto":
@@ -107,8 +107,14 @@ def _decided(scans: pd.DataFrame, images: tuple[str, ...], policy: SlicePolicy) 
     return policy
 
 
-def _is_picture(path: Path) -> bool:
-    return path.name.lower().endswith(PICTURE_SUFFIXES) or (is_dicom(path) and header_of(path).picture)
+def _shows_colours(path: Path) -> bool:
+    """Whether an image is a picture in colour; NIfTI and folders of several files, which are slow to read, are not."""
+    picture = path.is_file() and not path.name.lower().endswith(reader.NIFTI_SUFFIXES)
+    if not picture and not (path.is_dir() and len(list(islice(path.iterdir(), 2))) == 1):
+        return False
+    with suppress(DataError):  # it is refused by name when it is cut
+        return is_coloured(reader.read(path))
+    return False
 
 
 def _masks(scans: pd.DataFrame) -> list[Path | None]:

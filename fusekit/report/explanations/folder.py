@@ -32,12 +32,19 @@ _SCHEMA: Schema = {
 _MAY_BE_EMPTY = ("level", "unit", "original", "value")
 
 
+class _Channel(TypedDict):
+    """``Channel``."""
+
+    name: str
+    image: str
+
+
 @with_config(OPEN)
 class _Facts(TypedDict, total=False):
     """``explanation.json``."""
 
     plane: str
-    channels: list[Channel]
+    channels: list[_Channel]
     target: Annotated[int, Ge(0)] | None  # null where each slice is explained by what it is called
     injector: bool
 
@@ -81,7 +88,7 @@ class Explained:
         plane = str(facts.get("plane", "")) if facts.get("oriented") is True else ""
         name = "the class called" if target is None else evidence.classes[target]
         injected = bool(facts.get("injector", True))
-        channels = tuple(facts.get("channels", ONE))
+        channels = tuple(Channel(**one) for one in facts.get("channels", ())) or ONE
         return cls(folder, arm, stem, evidence.classes, evidence.synthetic, plane, name, injected, channels)
 
     def table(self, name: str) -> pd.DataFrame | None:

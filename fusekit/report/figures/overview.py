@@ -128,7 +128,8 @@ def _slice(
     panels = panels_of(image, channels)
     axes.imshow(stacked(panels), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
     for number, panel in enumerate(panels if len(panels) > 1 else ()):
-        axes.text(1, number * image.shape[1] + 1, panel.name, color="white", fontsize=6, va="top")
+        box = {"facecolor": "black", "edgecolor": "none", "pad": 1.0, "alpha": 0.6}
+        axes.text(1, number * image.shape[1] + 1, panel.name, color="white", fontsize=6, va="top", bbox=box)
     axes.set_axis_off()
     heading = f"{classes[own]}: {'right' if right else 'wrong'}\np({classes[shown]}) = {row[f'p_{shown}']:.2f}"
     axes.set_title(heading, fontsize=8, color=GREEN if right else ORANGE)

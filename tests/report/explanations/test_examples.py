@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from fusekit.data.images.channels import channels_of
 from fusekit.report.explanations.examples import examples
 from fusekit.report.explanations.folder import Explained
 from fusekit.report.explanations.maps import laid_over
@@ -60,3 +61,34 @@ def test_of_images_that_do_not_say_how_they_lie_no_side_is_named(
     assert not [text for axes in drawn[0].subfigs[0].axes for text in axes.texts]
     assert "no sides are named" in picture.caption
     assert not any(word in picture.caption for word in ("left", "xial", "oronal"))
+
+
+def test_of_several_images_each_is_shown_with_its_name_and_the_map_on_the_first(
+    drawn: list[Figure], explained: Callable[..., Explained]
+) -> None:
+    channels = channels_of(("t1", "photo"), coloured=False, masked=True)
+    images = RNG.integers(0, 255, (3, 3, 16, 16), dtype=np.uint8)
+    own = explained({"examples": TABLE}, {"images": images, "grad_cam": MAPS}, plane="axial", channels=channels)
+    (picture,) = examples(own)
+    shown = [axes for axes in drawn[0].subfigs[0].axes if axes.images]
+    assert len(shown) == 3 * 4  # an example per row: T1, photo, mask, and the map
+    for k in range(3):
+        *plain, covered = (np.asarray(axes.images[0].get_array()) for axes in shown[4 * k : 4 * k + 4])
+        for channel in range(3):
+            np.testing.assert_array_equal(plain[channel][..., 1], images[k, channel])
+        np.testing.assert_array_equal(covered, np.rint(laid_over(images[k, 0], MAPS[k]) * 255))
+    assert shown[0].get_title(loc="left") == "\N{CHECK MARK} right: AD called AD\np(AD) = 0.80\nt1"
+    assert [axes.get_title(loc="left") or axes.get_title() for axes in shown[1:3]] == ["photo", "mask"]
+    assert "scaled to its own maximum, on t1." in picture.caption
+
+
+def test_colours_are_one_picture_beside_its_map(drawn: list[Figure], explained: Callable[..., Explained]) -> None:
+    channels = channels_of(("image",), coloured=True, masked=False)
+    images = RNG.integers(0, 255, (3, 3, 16, 16), dtype=np.uint8)
+    (picture,) = examples(explained({"examples": TABLE}, {"images": images, "grad_cam": MAPS}, channels=channels))
+    shown = [axes for axes in drawn[0].subfigs[0].axes if axes.images]
+    assert len(shown) == 6
+    np.testing.assert_array_equal(np.asarray(shown[0].images[0].get_array()), images[0].transpose(1, 2, 0))
+    covered = np.asarray(shown[1].images[0].get_array())
+    np.testing.assert_array_equal(covered, np.rint(laid_over(images[0].transpose(1, 2, 0), MAPS[0]) * 255))
+    assert ", on " not in picture.caption

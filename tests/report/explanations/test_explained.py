@@ -22,6 +22,7 @@ def write(run: Path, *, injector: bool = True) -> Path:
     folder = run / "explanations" / "fold-0"
     folder.mkdir(parents=True)
     facts = {"target": 1, "class": "AD", "plane": "sagittal", "oriented": True, "injector": injector}
+    facts["channels"] = [{"name": "image", "image": "image"}]  # older runs have none
     (folder / "explanation.json").write_text(json.dumps(facts), encoding="utf-8")
     slices = pd.DataFrame(
         {

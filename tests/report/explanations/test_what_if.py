@@ -6,8 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
+import pytest
 from matplotlib.figure import Figure
 
+from fusekit.data.images.channels import channels_of
+from fusekit.errors import DataError
 from fusekit.report.explanations.folder import Explained
 from fusekit.report.explanations.maps import laid_over
 from fusekit.report.explanations.what_if import mean_maps, what_if
@@ -80,3 +83,18 @@ def test_a_long_unit_is_in_the_heading_only(drawn: list[Figure], explained: Call
     part = drawn[0].subfigs[0]
     assert part.get_suptitle() == "IGF (own value -1.9 log10 concentration)"
     assert next(axes for axes in part.axes if axes.images).get_title(loc="center").startswith("-1.9\n")
+
+
+def test_of_several_images_maps_lie_on_the_first(drawn: list[Figure], explained: Callable[..., Explained]) -> None:
+    table = pd.DataFrame(
+        {"column": "PTAU", "level": ["1", "2"], "unit": "", "original": "1", "is_original": [True, False]}
+    ).assign(p_0=0.5, p_1=0.5, change=[0.0, 0.1], number=[1.0, 2.0], example=0)
+    images, maps = RNG.integers(0, 255, (1, 2, 16, 16), dtype=np.uint8), RNG.random((2, 16, 16))
+    channels = channels_of(("t1", "flair"), coloured=False, masked=False)
+    (picture,) = what_if(explained({"what_if": table}, {"images": images, "what_if": maps}, channels=channels))
+    shown = [axes for axes in drawn[0].subfigs[0].axes if axes.images]
+    for axes, heat in zip(shown, maps, strict=True):
+        np.testing.assert_array_equal(axes.images[0].get_array(), np.rint(laid_over(images[0, 0], heat) * 255))
+    assert "its Grad-CAM on t1 while" in picture.caption
+    with pytest.raises(DataError, match=r"images\.npy has the shape \(1, 2, 16, 16\), for 1 channels"):
+        list(what_if(explained({"what_if": table}, {"images": images, "what_if": maps})))
