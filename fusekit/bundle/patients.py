@@ -13,7 +13,7 @@ import pandas as pd
 
 from fusekit.data import SlicePolicy, read_table
 from fusekit.data.images.channels import IMAGE, MASK, image_columns, read_scan
-from fusekit.data.own.series import as_trained
+from fusekit.data.own.images.series import as_trained
 from fusekit.data.slices.cut import cut_channels
 from fusekit.errors import DataError, OptionError
 from fusekit.extension.registry import suggest

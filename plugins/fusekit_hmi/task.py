@@ -10,8 +10,8 @@ from fusekit.data.own.attributes import NOTHING
 from fusekit.data.own.cohort import Read, read_cohort
 from fusekit.data.own.description import Named, OwnData
 from fusekit.data.own.files import is_picture, look
+from fusekit.data.own.images.series import Wanted, choice
 from fusekit.data.own.problems import note
-from fusekit.data.own.series import Wanted, choice
 from fusekit.data.synthetic import COMPARED, quick
 from fusekit.progress import Progress
 from fusekit_hmi.columns import IMAGE, LABEL, MASK, SITE, SUBJECT, codes, column, find_table, inputs, needed

@@ -8,7 +8,7 @@ from pydicom.dataset import FileDataset
 
 from fusekit.bundle.patients import cut_patient
 from fusekit.data import SlicePolicy
-from fusekit.data.own.series import Wanted
+from fusekit.data.own.images.series import Wanted
 from fusekit.errors import DataError
 from tests.data.images.dicom.written import voxels, write
 

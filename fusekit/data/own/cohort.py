@@ -13,11 +13,11 @@ from fusekit.data.own.columns import classes_of, note_gaps, typed
 from fusekit.data.own.description import Named, OwnData
 from fusekit.data.own.groups import codes, group
 from fusekit.data.own.ids import scan_ids
-from fusekit.data.own.images import Matches
+from fusekit.data.own.images.masks import match_masks, note_absent
+from fusekit.data.own.images.matches import Matches
+from fusekit.data.own.images.sequences import find_images
 from fusekit.data.own.join import Reading
-from fusekit.data.own.masks import match_masks, note_absent
 from fusekit.data.own.problems import note
-from fusekit.data.own.sequences import find_images
 from fusekit.errors import DataError, first_ten
 from fusekit.progress import Progress
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from fusekit.data.clinical.tables import MISSING
 from fusekit.data.images.channels import IMAGE
 from fusekit.data.own.attributes import Known
+from fusekit.data.own.images.series import Wanted
 from fusekit.data.own.places import Pattern
-from fusekit.data.own.series import Wanted
 from fusekit.data.task import Preset
 
 

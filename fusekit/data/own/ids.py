@@ -11,11 +11,11 @@ import pandas as pd
 from fusekit.data.identity import alike
 from fusekit.data.own.description import Named, columns_of
 from fusekit.data.own.files import is_picture, stem
-from fusekit.data.own.images import Matches
+from fusekit.data.own.images.matches import Matches
+from fusekit.data.own.images.series import CHOOSE, Image, Wanted, note_unused, series_in
 from fusekit.data.own.join import Joined, Reading, note_joined, note_similar
 from fusekit.data.own.places import Pattern
 from fusekit.data.own.problems import note
-from fusekit.data.own.series import CHOOSE, Image, Wanted, note_unused, series_in
 from fusekit.errors import first_ten
 
 #: Words of a name beyond this many are not looked at: ids are short.

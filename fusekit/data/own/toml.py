@@ -11,10 +11,10 @@ from fusekit.data.images.channels import check_names
 from fusekit.data.images.dicom.frames import TRAITS
 from fusekit.data.own.attributes import Known, named
 from fusekit.data.own.description import Further, Named, OwnColumn, OwnData, OwnImage, Place
+from fusekit.data.own.images.series import Wanted
 from fusekit.data.own.keys import Keys, read_toml
 from fusekit.data.own.places import Pattern
 from fusekit.data.own.problems import Problems
-from fusekit.data.own.series import Wanted
 from fusekit.data.slices.policy import SlicePolicy
 from fusekit.data.task import Preset
 from fusekit.errors import DataError, OptionError

@@ -14,6 +14,7 @@ import pandas as pd
 from fusekit.data.images import volume as reader
 from fusekit.data.images.channels import IMAGE, MASK, Channel, columns_of, is_coloured
 from fusekit.data.images.facts import EDGE
+from fusekit.data.images.nifti import NIFTI_SUFFIXES
 from fusekit.data.images.pictures import PICTURE_SUFFIXES
 from fusekit.data.slices.policy import SlicePolicy
 from fusekit.errors import DataError, first_ten
@@ -109,7 +110,7 @@ def _decided(scans: pd.DataFrame, images: tuple[str, ...], policy: SlicePolicy) 
 
 def _shows_colours(path: Path) -> bool:
     """Whether an image is a picture in colour; NIfTI and folders of several files, which are slow to read, are not."""
-    picture = path.is_file() and not path.name.lower().endswith(reader.NIFTI_SUFFIXES)
+    picture = path.is_file() and not path.name.lower().endswith(NIFTI_SUFFIXES)
     if not picture and not (path.is_dir() and len(list(islice(path.iterdir(), 2))) == 1):
         return False
     with suppress(DataError):  # it is refused by name when it is cut

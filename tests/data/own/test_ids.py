@@ -6,8 +6,8 @@ import pytest
 from fusekit.data import Finding
 from fusekit.data.own.files import look
 from fusekit.data.own.ids import ids_in
+from fusekit.data.own.images.masks import mask_of, named_masks
 from fusekit.data.own.join import Joined, Part
-from fusekit.data.own.masks import mask_of, named_masks
 from fusekit.errors import DataError
 
 

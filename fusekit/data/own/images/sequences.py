@@ -9,7 +9,7 @@ import pandas as pd
 
 from fusekit.data.own.description import Named, OwnImage, columns_of
 from fusekit.data.own.ids import named_images
-from fusekit.data.own.images import Matches, match_images, open_series
+from fusekit.data.own.images.matches import Matches, match_images, open_series
 from fusekit.data.own.join import Reading, note_joined, note_similar
 from fusekit.errors import first_ten
 

@@ -10,10 +10,10 @@ from fusekit.data.cohort import Finding
 from fusekit.data.own.description import Named, columns_of
 from fusekit.data.own.files import Files, is_picture, stem
 from fusekit.data.own.ids import ids_in, key_of, parts_of, unclear_ids
-from fusekit.data.own.images import match_images
+from fusekit.data.own.images.matches import match_images
+from fusekit.data.own.images.series import Image
 from fusekit.data.own.join import Joined, Reading
 from fusekit.data.own.problems import note
-from fusekit.data.own.series import Image
 from fusekit.errors import DataError, first_ten
 
 _TUMOUR = re.compile(r"tumou?r|lesion|hcc|mass", re.IGNORECASE)

@@ -9,9 +9,9 @@ import pandas as pd
 from fusekit.data.clinical.tables import MISSING
 from fusekit.data.cohort import Finding
 from fusekit.data.identity import alike
+from fusekit.data.own.images.series import Image, Wanted, of_folder, refuse_unfit
 from fusekit.data.own.join import Joined
 from fusekit.data.own.places import NotThere, Pattern, confined, spelt_otherwise
-from fusekit.data.own.series import Image, Wanted, of_folder, refuse_unfit
 from fusekit.errors import DataError, first_ten
 
 

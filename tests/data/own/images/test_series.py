@@ -9,7 +9,7 @@ from pydicom.dataset import FileDataset
 from pydicom.uid import ComputedRadiographyImageStorage
 
 from fusekit.data import Cohort, Finding, read
-from fusekit.data.own.series import Wanted, as_trained, choice, series_in
+from fusekit.data.own.images.series import Wanted, as_trained, choice, series_in
 from fusekit.data.own.task import OwnTask
 from fusekit.errors import DataError, OptionError
 from fusekit.progress import Quiet
@@ -210,7 +210,7 @@ def test_of_several_series_a_new_patients_is_the_one_that_training_named(tmp_pat
 def test_what_was_asked_for_goes_with_the_task(two: Path) -> None:
     (two / "my.toml").write_text(TOML.replace("{images}", PLACES[0]) + "choose = {EchoTime = 9.2}", "utf-8")
     described = OwnTask(two / "my.toml").describe()["series"]
-    assert described == {"name": "", "modality": "", "choose": {"EchoTime": 9.2}}
+    assert described == {"image": {"name": "", "modality": "", "choose": {"EchoTime": 9.2}}}
     (two / "my.toml").write_text(TOML.replace("{images}", PLACES[0]), "utf-8")
     assert "series" not in OwnTask(two / "my.toml").describe()
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from fusekit.data.clinical.tables import read_table
-from fusekit.data.own.images import Matches, match_images
+from fusekit.data.own.images.matches import Matches, match_images
 from fusekit.data.own.join import Joined, Part
 from fusekit.data.own.places import Pattern
 

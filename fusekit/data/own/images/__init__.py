@@ -1,0 +1,1 @@
+"""Which images, series and masks belong to the rows of a table."""
