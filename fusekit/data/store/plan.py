@@ -3,9 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 from typing import Any, Self
 
@@ -93,7 +91,7 @@ def _decided(scans: pd.DataFrame, images: tuple[str, ...], policy: SlicePolicy) 
     """The policy with what the cohort's files decide; DataError where it needs masks that are not there."""
     if policy.colour == "auto" and len(scans):
         first = [Path(scans[column].iloc[0]) for column in columns_of(images).values()]
-        if any(_shows_colours(path) for path in first):
+        if any(is_coloured(reader.read(path)) for path in first if path.name.lower().endswith(PICTURE_SUFFIXES)):
             policy = replace(policy, colour="rgb")
     without = [str(scan) for scan, mask in zip(scans.index, _masks(scans), strict=True) if mask is None]
     if policy.mask == "auto":
@@ -104,16 +102,6 @@ def _decided(scans: pd.DataFrame, images: tuple[str, ...], policy: SlicePolicy) 
             f"{first_ten(without)}. Add their masks, leave the scans out, or set slices.mask=choose."
         )
     return policy
-
-
-def _shows_colours(path: Path) -> bool:
-    """Whether an image is a picture in colour; NIfTI and folders of several files, which are slow to read, are not."""
-    picture = path.is_file() and not path.name.lower().endswith(reader.NIFTI_SUFFIXES)
-    if not picture and not (path.is_dir() and len(list(islice(path.iterdir(), 2))) == 1):
-        return False
-    with suppress(DataError):  # it is refused by name when it is cut
-        return is_coloured(reader.read(path))
-    return False
 
 
 def _masks(scans: pd.DataFrame) -> list[Path | None]:

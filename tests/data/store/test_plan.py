@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fusekit.data import SlicePolicy, SliceStore, Volume, build_store, cut, read
-from fusekit.data.images import volume
+from fusekit.data import SlicePolicy, SliceStore, build_store, cut, read
 from fusekit.data.images.facts import measure
-from fusekit.data.store.plan import Plan
 from fusekit.errors import DataError
 from fusekit.progress import Quiet
 
@@ -111,42 +108,3 @@ def test_a_mask_is_the_last_channel(scans: pd.DataFrame, tmp_path: Path) -> None
         expected = np.zeros((8, 8))
         expected[3:5, 2 : 4 + number] = 255
         np.testing.assert_array_equal(store.images[number, 2], expected.T[::-1, ::-1])
-
-
-@pytest.mark.parametrize("where", ["{k}.dcm", "{k}.png", "{k}/one.dcm"])
-def test_the_first_picture_decides_on_colours_whatever_its_format(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
-) -> None:
-    looked_at: list[Path] = []
-
-    def coloured(path: Path) -> Volume:
-        looked_at.append(path)
-        return Volume(np.zeros((4, 4, 1, 3), np.float32), np.eye(4), path=path)
-
-    monkeypatch.setattr(volume, "read", coloured)
-    paths = []
-    for number in range(2):
-        file = tmp_path / where.format(k=number)
-        file.parent.mkdir(exist_ok=True)
-        file.write_bytes(b"")
-        paths.append(file if "/" not in where else file.parent)
-    scans = pd.DataFrame({"image": paths}, index=["a", "b"])
-    assert Plan.of(scans, AXIAL, 8).policy.colour == "rgb"
-    assert looked_at == paths[:1]
-    assert Plan.of(scans, replace(AXIAL, colour="grey"), 8).policy.colour == "grey"
-    assert [channel.name for channel in Plan.of(scans, AXIAL, 8).channels] == ["red", "green", "blue"]
-
-
-def test_a_series_or_nifti_volume_is_not_read_to_decide_on_colours(
-    scans: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(path: Path) -> Volume:
-        raise AssertionError(path)
-
-    monkeypatch.setattr(volume, "read", refuse)
-    assert Plan.of(scans, AXIAL, 8).policy.colour == "auto"
-    series = tmp_path / "series"
-    series.mkdir()
-    for number in range(2):
-        (series / f"{number}.dcm").write_bytes(b"")
-    assert Plan.of(pd.DataFrame({"image": [series]}, index=["a"]), AXIAL, 8).policy.colour == "auto"
