@@ -37,7 +37,7 @@ def test_the_volume_that_training_chose_is_cut(tmp_path: Path, kernel: str, more
     asked = Wanted(choose=(("ConvolutionKernel", kernel),)).as_json()
     patient = {"image": str(_kernels(tmp_path))}
     images, positions, oriented = cut_patient(patient, ONE, POLICY, 6, {"image": asked})
-    assert (images.shape, positions, oriented) == ((1, 6, 6), [3], True)
+    assert (images.shape, positions, oriented) == ((1, 1, 6, 6), [3], True)
     alone, _, _ = cut_patient({"image": str(tmp_path / f"{more // 50}IM03.dcm")}, ONE, POLICY, 6, {})
     np.testing.assert_array_equal(images, alone)
     grey = (voxels()[:, :, 3] + more).mean() / 4096 * 255
