@@ -37,7 +37,7 @@ def test_paper_defaults_apply_with_data_and_the_smaller_preset_without() -> None
     )
     assert paper.slice_policy(AdniAdTask()).as_json() | {"fit": ""} == {
         "plane": "coronal", "space": "voxel", "start": 130, "stop": 140, "step": 1, "fit": "",
-        "crop": "none", "largest": 0, "window": (), "depth": "uint8",
+        "crop": "none", "largest": 0, "window": (), "depth": "uint8", "colour": "auto", "mask": "choose", "margin": 10,
     }  # fmt: skip
 
     synthetic = Settings.of({"task": "adni-ad"})
