@@ -1,6 +1,7 @@
 """Draw the pictures of the documentation from a run and a comparison.
 
-``python docs/pictures.py runs/first runs/compare-adni-ad-KEY``; pages are photographed with Chromium.
+``python docs/pictures.py runs/first runs/compare-adni-ad-KEY``, in the folder
+in which they were made; pages are photographed with Chromium.
 """
 
 from __future__ import annotations
