@@ -126,7 +126,7 @@ def test_the_overview_is_drawn_whatever_classes_are_called(name: str, small_run:
     import numpy as np
 
     predictions = small_run.predictions.head(40)
-    images = np.zeros((int(predictions["row"].max()) + 1, 8, 8), dtype=np.uint8)
+    images = np.zeros((int(predictions["row"].max()) + 1, 1, 8, 8), dtype=np.uint8)
     overview(
         tmp_path / "a.png",
         title=name,
