@@ -28,7 +28,7 @@ def test_a_plan_holds_what_the_names_stand_for() -> None:
     assert list(made.metrics) == ["accuracy", "sensitivity", "specificity", "ppv", "npv", "auc"]
     assert not made.synthetic
     assert plan().synthetic
-    model = made.build_model(columns=7)
+    model = made.build_model(columns=7, channels=1)
     assert model(torch.zeros(2, 1, 32, 32), torch.zeros(2, 7)).shape == (2, 2)
 
 
