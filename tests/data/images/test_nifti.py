@@ -47,6 +47,7 @@ def test_a_file_gives_its_array_affine_and_spacing(tmp_path: Path, name: str) ->
     assert volume.path == tmp_path / name
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # nibabel leaves a .mgh to the collector
 @pytest.mark.parametrize("name", ["a.mgz", "a.mgh"])
 def test_a_freesurfer_volume_is_read(tmp_path: Path, name: str) -> None:
     nibabel.save(nibabel.MGHImage(_voxels(), AFFINE), tmp_path / name)
@@ -94,11 +95,11 @@ def test_a_header_without_orientation_is_noted(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("flag", "orientation"), [(1, "RAS"), (0, "")])
 def test_a_freesurfer_volume_says_whether_its_orientation_is_known(tmp_path: Path, flag: int, orientation: str) -> None:
-    nibabel.save(nibabel.MGHImage(_voxels(), AFFINE), tmp_path / name)
-    raw = bytearray(gzip.decompress((tmp_path / name).read_bytes()))
+    nibabel.save(nibabel.MGHImage(_voxels(), AFFINE), tmp_path / "T1.mgz")
+    raw = bytearray(gzip.decompress((tmp_path / "T1.mgz").read_bytes()))
     raw[28:30] = flag.to_bytes(2, "big")  # goodRASFlag
-    (tmp_path / name).write_bytes(gzip.compress(bytes(raw)))
-    assert _read(tmp_path / name).orientation == orientation
+    (tmp_path / "T1.mgz").write_bytes(gzip.compress(bytes(raw)))
+    assert _read(tmp_path / "T1.mgz").orientation == orientation
 
 
 def test_analyze_has_an_orientation_only_where_spm_wrote_one_beside(tmp_path: Path) -> None:
