@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,16 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from torch import Tensor, nn
 
 import fusekit
 from fusekit import Run
 from fusekit.data import SliceStore
-from fusekit.errors import DataError
+from fusekit.errors import DataError, OptionError
+from fusekit.experiment.setup.plan import make_plan
+from fusekit.experiment.setup.settings import Settings
+from fusekit.extension import catalog
+from fusekit.models import ImageFeatures, Inject
 from fusekit.progress import Quiet
 from tests.conftest import CommandLine
 
@@ -81,6 +87,35 @@ def test_a_label_that_shows_in_the_second_image_alone_is_learnt(run: Run) -> Non
     notes = [found["message"] for found in run.manifest["findings"] if found["code"] == "image-note"]
     assert "flair was brought to the grid of t1 by their headers (linear; no registration)." in notes
     assert run.manifest["images"] == ["t1", "flair"]
+
+
+class OneImage(nn.Module):
+    """A backbone of somebody else's, which takes so many channels, whatever it is built with."""
+
+    spatial_dims, map_channels, width, image_size, sites = 2, 4, 4, None, ()
+
+    def __init__(self, in_channels: int, *, takes: int):
+        super().__init__()
+        self.layer = nn.Conv2d(takes, 4, 3)
+
+    def forward(self, image: Tensor, inject: Inject | None = None) -> ImageFeatures:
+        features = self.layer(image)
+        return ImageFeatures(features, features.mean(dim=(2, 3)))
+
+
+def test_a_backbone_that_refuses_so_many_channels_is_refused_before_training(
+    people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalog().backbones, "get", lambda _: partial(OneImage, takes=1))
+    out = tmp_path / "run"
+    with pytest.raises(OptionError, match=r"with 2 channels \(t1, flair\), the backbone 'test_resnet' does not take"):
+        fusekit.run(str(people), fusion="concat", epochs=1, out=out, **SMALL)
+    assert not list(tmp_path.rglob("fold-0"))
+    monkeypatch.setattr(catalog().backbones, "get", lambda _: partial(OneImage, takes=3))  # of photographs alone
+    config = {"task": str(people), "fusion": "concat", "backbone": "test_resnet", "device": "cpu"}
+    make_plan(Settings.of({**config, "options": {"slices": {"colour": "rgb"}}}))
+    with pytest.raises(OptionError, match="the backbone 'test_resnet' does not take"):
+        make_plan(Settings.of(config))
 
 
 def test_files_give_the_run_s_probabilities_in_whatever_order_they_are_named(

@@ -23,6 +23,8 @@ LUMA = (0.299, 0.587, 0.114)
 TOLERANCE = 0.1
 #: The least share of the first image's field of view that the others cover: less is another part of the body.
 LEAST_COVERED = 0.01
+#: Share of a voxel by which an edge may be missed: headers round.
+_EDGE = 1e-3
 #: Where fields of view are compared, on so many places along each axis.
 _PLACES = 48
 
@@ -131,14 +133,19 @@ def covered(first: Volume, other: Volume) -> float:
 
 
 def resampled(volume: Volume, grid: Volume, order: int = 1) -> Volume:
-    """A volume at the voxels of another: linear (``order`` 1) or nearest (0), its darkest value where it has none."""
+    """A volume at the voxels of another: linear (``order`` 1) or nearest (0), its darkest value where it has none.
+
+    A voxel has its value as far as its faces: between the outermost centres and the edge of the field of view lies no
+    background, as in SimpleITK.
+    """
     from scipy import ndimage
 
-    matrix = np.linalg.inv(volume.affine) @ grid.affine
-    fill = float(volume.data.min())
-    data: np.ndarray = ndimage.affine_transform(
-        volume.data, matrix, output_shape=grid.data.shape[:3], order=order, mode="constant", cval=fill
-    )
+    matrix, shape = np.linalg.inv(volume.affine) @ grid.affine, grid.data.shape[:3]
+    data: np.ndarray = ndimage.affine_transform(volume.data, matrix, output_shape=shape, order=order, mode="nearest")
+    steps = np.ogrid[tuple(slice(count) for count in shape)]
+    for row, count in zip(matrix, volume.data.shape[:3], strict=False):
+        place = sum((scale * step for scale, step in zip(row, steps, strict=False)), row[3])
+        data[(place < -0.5 - _EDGE) | (place > count - 0.5 + _EDGE)] = volume.data.min()
     return replace(volume, data=data, affine=grid.affine, orientation=grid.orientation)
 
 

@@ -14,6 +14,8 @@ FRACTIONAL = (
     "the mask is fractional (resampled, or a probability): voxels of half of its maximum or more count as marked"
 )
 
+EVERYWHERE = "the mask marks every voxel of the image (a marked voxel is above 0), so that it chooses nothing"
+
 
 def is_fractional(mask: Volume) -> bool:
     """Whether a mask has values between whole numbers, by more than rounding: resampling leaves 0.9 and 0.000001."""

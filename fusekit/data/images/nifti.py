@@ -18,7 +18,7 @@ from fusekit.data.images.volume import (
 )
 from fusekit.errors import DataError
 
-NIFTI_SUFFIXES = (".nii", ".nii.gz", ".hdr", ".img", ".mgz")
+NIFTI_SUFFIXES = (".nii", ".nii.gz", ".hdr", ".hdr.gz", ".img", ".img.gz", ".mgz", ".mgh")
 NO_ORIENTATION = (
     "the header records no orientation (NIfTI: qform and sform codes are 0): the format's default is taken, and no "
     "figure names the patient's sides"

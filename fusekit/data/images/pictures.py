@@ -11,6 +11,8 @@ from fusekit.data.images.volume import DEFLATE_LIMIT, Volume, canonical, first_b
 from fusekit.errors import DataError
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
+#: The tag of TIFF files that says whether 0 is black or white.
+_PHOTOMETRIC = 262
 NO_SPACING = "a picture records no place in the body: pixels are taken as 1 mm, and no figure names the patient's sides"
 
 #: What a file begins with, its format's name, and the module and class of Pillow that read it. The classes are called
@@ -90,6 +92,11 @@ def _values(path: Path, kind: tuple[bytes, str, str, str]) -> tuple[np.ndarray, 
         deep = any(";16" in str(tile[3]) for tile in picture.tile) and picture.mode in ("LA", "RGB", "RGBA")
         picture.load()  # first: Pillow turns a TIFF while it loads it, and would turn it twice
         upright = ImageOps.exif_transpose(picture)
+        # Of grey TIFFs whose 0 is white Pillow inverts those of 8 bits.
+        inverted = kind[1] == "TIFF" and picture.tag_v2.get(_PHOTOMETRIC) == 0 and picture.mode.startswith("I;16")
+    if inverted:
+        notes: tuple[str, ...] = (NO_SPACING, "0 is white in the file (WhiteIsZero): the values are inverted")
+        return np.float32(65535) - _channels(upright), notes
     notes = (NO_SPACING, "16 bits a channel are read as 8, as Pillow does") if deep else (NO_SPACING,)
     return grey_or_colours(path, _channels(upright)), notes
 

@@ -13,11 +13,11 @@ from fusekit.data.images.pictures import PICTURE_SUFFIXES
 from fusekit.data.own.places import is_archive
 from fusekit.errors import DataError
 
-_VOLUMES = (".nii", ".nii.gz", ".hdr", ".mgz", *ITK_SUFFIXES)
+_VOLUMES = (".nii", ".nii.gz", ".hdr", ".hdr.gz", ".mgz", ".mgh", *ITK_SUFFIXES)
 #: Endings of tables, in small letters.
 TABLES = (".csv", ".tsv", *SUFFIXES)
 #: Never DICOM, whatever is inside: not looked into.
-_OTHER = re.compile(r".*\.(txt|json|xml|md|pdf|xlsx?|toml|log|html|img|(img|hdr)\.gz)", re.DOTALL)
+_OTHER = re.compile(r".*\.(txt|json|xml|md|pdf|xlsx?|toml|log|html|img|img\.gz)", re.DOTALL)
 _MASK_WORD = re.compile(r"masks?|segs?\d*|segmentations?|rois?|lesions?|contours?", re.IGNORECASE)
 _MASK_FOLDER = re.compile(r"(.*[\W_])?(masks?|segs?|segmentations?|labels?|rois?|lesions?|contours?)", re.IGNORECASE)
 
@@ -67,7 +67,7 @@ def is_mask(path: Path, folder: Path) -> bool:
 
 def stem(path: Path) -> str:
     """A file's name without its suffix, ``.nii.gz`` being one."""
-    name = path.name[: -len(".gz")] if path.name.lower().endswith(".nii.gz") else path.name
+    name = path.name[: -len(".gz")] if path.name.lower().endswith((".nii.gz", ".hdr.gz", ".img.gz")) else path.name
     return Path(name).stem
 
 

@@ -17,7 +17,7 @@ from typing_extensions import TypedDict
 from fusekit.data.cohort import Finding, Severity
 from fusekit.data.images.channels import read_scan
 from fusekit.data.images.facts import measure
-from fusekit.data.images.masks import FRACTIONAL, is_fractional
+from fusekit.data.images.masks import EVERYWHERE, FRACTIONAL, is_fractional, marked
 from fusekit.data.slices.cut import cut_channels
 from fusekit.data.slices.policy import SlicePolicy
 from fusekit.data.store.journal import JOURNAL, Journal
@@ -153,6 +153,8 @@ def _cut_one(source: Source, plan: Plan) -> _Cut:
     scan = read_scan(source.images, source.mask, plan.policy.colour)
     facts, thumbnails = zip(*(measure(volume) for volume in scan.files), strict=True)
     pixels, slices = cut_channels(scan.images, plan.policy, plan.size, scan.mask)
-    notes = [*scan.notes, *([FRACTIONAL] if scan.mask is not None and is_fractional(scan.mask) else [])]
+    notes = [*scan.notes]
+    if scan.mask is not None:
+        notes += [FRACTIONAL] * is_fractional(scan.mask) + [EVERYWHERE] * bool(marked(scan.mask).all())
     entry = {"scan": source.scan, "stamp": source.stamp, "slices": slices, "notes": notes, "facts": facts}
     return entry, pixels, np.stack(thumbnails)

@@ -106,6 +106,7 @@ def _run(plan: Plan, work: Path, target: Path, progress: Progress, followers: Fo
     start, config = time.perf_counter(), plan.config
     gathered = gather(config, plan.task, plan.slices, progress)
     report(gathered.findings, progress)
+    plan.try_again(gathered.store.channels)
     working.refuse_other_data(work / working.RECORD, gathered)
     followers.run_started()
     read = time.perf_counter()

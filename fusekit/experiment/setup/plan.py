@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from fusekit.data import SlicePolicy, Task
+from fusekit.data.images.channels import IMAGE, Channel
 from fusekit.errors import OptionError
 from fusekit.evaluation import Metric, Rule
 from fusekit.experiment.setup.parts import open_task
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from fusekit.baselines import Baseline
 
-_TRIED = (64, 1)  # columns and channels of models that are tried before the cohort's are known
+_COLUMNS = 64  # of models that are tried before the cohort's are known
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,32 @@ class Plan:
             options={part: chosen for part, chosen in self.config.options.items() if part in MODEL_PARTS},
             ready=ready,
         )
+
+    def try_model(self, channels: Sequence[Channel]) -> None:
+        """Refuse, by OptionError, a model whose parts do not fit each other, or images of such channels."""
+        try:
+            with torch.device("meta"):  # no memory and no arithmetic: only whether the parts take their options
+                model = self.build_model(_COLUMNS, len(channels))
+            dims = 2 if model.backbone is None else model.backbone.spatial_dims
+            if model.backbone is not None:
+                self.slices.check_backbone(self.config.backbone, dims)
+            size = (self.config.image_size,) * dims
+            check_model(model, size, partial(self.build_model, _COLUMNS, len(channels)))
+        except OptionError as error:
+            if len(channels) == 1:
+                raise
+            listed = ", ".join(channel.name for channel in channels)
+            raise OptionError(f"with {len(channels)} channels ({listed}), {error}") from error
+
+    def try_again(self, channels: Sequence[Channel]) -> None:
+        """``try_model`` with a cohort's channels, where they are more or fewer than was known before it was read."""
+        if not self.config.baseline and len(channels) != len(self.expected_channels):
+            self.try_model(channels)
+
+    @property
+    def expected_channels(self) -> tuple[Channel, ...]:
+        """The channels of a scan of one image, as far as they are known before the cohort is read."""
+        return self.slices.channels((IMAGE,))
 
     def build_baseline(self) -> Baseline:
         """Build the classical model that is trained instead of a network."""
@@ -105,10 +132,5 @@ def make_plan(config: Settings) -> Plan:
         return plan
     for _, candidate in config.candidates() if config.search else ():
         make_plan(candidate)
-    with torch.device("meta"):  # no memory and no arithmetic: only whether the parts take their options
-        model = plan.build_model(*_TRIED)
-    dims = 2 if model.backbone is None else model.backbone.spatial_dims
-    if model.backbone is not None:
-        plan.slices.check_backbone(config.backbone, dims)
-    check_model(model, (config.image_size,) * dims, partial(plan.build_model, *_TRIED))
+    plan.try_model(plan.expected_channels)
     return plan

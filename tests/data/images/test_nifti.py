@@ -36,7 +36,7 @@ def _read(path: Path) -> Volume:
     return volume
 
 
-@pytest.mark.parametrize("name", ["a.nii", "a.nii.gz", "a.img", "a.hdr", "A.NII.GZ"])
+@pytest.mark.parametrize("name", ["a.nii", "a.nii.gz", "a.img", "a.hdr", "A.NII.GZ", "a.hdr.gz", "a.img.gz"])
 def test_a_file_gives_its_array_affine_and_spacing(tmp_path: Path, name: str) -> None:
     volume = _read(_save(tmp_path / name))
     assert volume.data.dtype == np.float32
@@ -47,9 +47,11 @@ def test_a_file_gives_its_array_affine_and_spacing(tmp_path: Path, name: str) ->
     assert volume.path == tmp_path / name
 
 
-def test_a_freesurfer_volume_is_read(tmp_path: Path) -> None:
-    nibabel.save(nibabel.MGHImage(_voxels(), AFFINE), tmp_path / "T1.mgz")
-    volume = _read(tmp_path / "T1.mgz")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # nibabel leaves a .mgh to the collector
+@pytest.mark.parametrize("name", ["a.mgz", "a.mgh"])
+def test_a_freesurfer_volume_is_read(tmp_path: Path, name: str) -> None:
+    nibabel.save(nibabel.MGHImage(_voxels(), AFFINE), tmp_path / name)
+    volume = _read(tmp_path / name)
     np.testing.assert_array_equal(volume.data, _voxels())
     np.testing.assert_allclose(volume.affine, AFFINE, atol=1e-6)
 

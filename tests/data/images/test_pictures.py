@@ -192,3 +192,14 @@ def test_a_damaged_picture_gives_a_volume_or_a_data_error(
         return
     assert volume.data.shape[2] == 1
     assert np.isfinite(volume.data).all()
+
+
+@pytest.mark.parametrize(("dtype", "bits"), [(np.uint8, 8), (np.uint16, 16)])
+def test_a_tiff_whose_zero_is_white_is_inverted_at_every_depth(tmp_path: Path, dtype: Any, bits: int) -> None:
+    pixels = _grey(dtype, 2**bits)
+    Image.fromarray(pixels).save(tmp_path / "black.tif")
+    data = (tmp_path / "black.tif").read_bytes()
+    tag = struct.pack("<HHI", 262, 3, 1)
+    assert data.count(tag) == 1
+    (tmp_path / "white.tif").write_bytes(data.replace(tag + struct.pack("<H", 1), tag + struct.pack("<H", 0)))
+    np.testing.assert_array_equal(_shown(_read(tmp_path / "white.tif")), 2**bits - 1 - pixels.astype(np.float32))

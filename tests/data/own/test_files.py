@@ -29,8 +29,8 @@ def test_masks_are_told_by_name(name: str, expected: bool) -> None:
 
 
 def test_stems() -> None:
-    names = ("a.nii.gz", "a.NII.GZ", "a.nii", "a.b.png", "a")
-    assert [stem(Path(name)) for name in names] == ["a", "a", "a", "a.b", "a"]
+    names = ("a.nii.gz", "a.NII.GZ", "a.nii", "a.b.png", "a", "a.hdr.gz", "a.mgh")
+    assert [stem(Path(name)) for name in names] == ["a", "a", "a", "a.b", "a", "a", "a"]
 
 
 def test_files_are_sorted_by_what_they_are(tmp_path: Path) -> None:
@@ -38,6 +38,9 @@ def test_files_are_sorted_by_what_they_are(tmp_path: Path) -> None:
         "t.csv",
         "b/t.tsv",
         "v.nii.gz",
+        "w.hdr.gz",
+        "w.img.gz",
+        "x.mgh",
         "p.PNG",
         "masks/v.nii",
         "p_mask.png",
@@ -54,7 +57,7 @@ def test_files_are_sorted_by_what_they_are(tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to(tmp_path)
     found = look(tmp_path)
     assert [path.relative_to(tmp_path).as_posix() for path in found.tables] == ["t.csv", "b/t.tsv"]
-    assert found.volumes == [tmp_path / "v.nii.gz"]
+    assert found.volumes == [tmp_path / name for name in ("v.nii.gz", "w.hdr.gz", "x.mgh")]
     assert found.pictures == [tmp_path / "p.PNG"]
     assert found.masks == [tmp_path / "masks" / "v.nii"]
     assert found.drawings == [tmp_path / "p_mask.png"]

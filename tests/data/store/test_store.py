@@ -16,7 +16,7 @@ import pytest
 from fusekit.data import SlicePolicy, SliceStore, build_store, cut
 from fusekit.data.images import volume as images
 from fusekit.data.images.facts import measure
-from fusekit.data.images.masks import FRACTIONAL
+from fusekit.data.images.masks import EVERYWHERE, FRACTIONAL
 from fusekit.data.slices.cut import cut_channels
 from fusekit.data.store import build as store_build
 from fusekit.data.store.plan import Plan
@@ -310,6 +310,21 @@ def test_a_fractional_mask_is_noted(tmp_path: Path) -> None:
     store = _build(scans, tmp_path / "cache", policy=SlicePolicy(plane="axial", largest=3))
     assert [(f.message, f.items) for f in store.findings] == [(f"{FRACTIONAL}.", ("s1",))]
     assert store.rows["slice"].tolist() == [3, 3]
+
+
+def test_a_mask_that_marks_every_voxel_is_noted(tmp_path: Path) -> None:
+    """As one does whose background is 1 and whose region is 2: it would choose nothing, without a word."""
+    scans = _scans(tmp_path / "images", 2)
+    masks = []
+    for number, path in enumerate(scans["image"]):
+        image = nibabel.load(path)
+        mask = np.full(image.shape, 1 - number, np.uint8)
+        mask[2:5, 2:5, 3] += 1
+        masks.append(tmp_path / f"mask{number}.nii")
+        nibabel.save(nibabel.Nifti1Image(mask, image.affine), masks[-1])
+    scans["mask"] = pd.Series(masks, index=scans.index, dtype=object)
+    store = _build(scans, tmp_path / "cache", policy=SlicePolicy(plane="axial", largest=1))
+    assert [(f.message, f.items) for f in store.findings] == [(f"{EVERYWHERE}.", ("s0",))]
 
 
 def test_a_thousand_radiographs_of_one_folder_are_listed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

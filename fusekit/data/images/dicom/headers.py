@@ -35,8 +35,8 @@ class Header:
 
     @property
     def series(self) -> str:
-        """The UID of its series."""
-        return self.texts["SeriesInstanceUID"]
+        """The UID of its series, and of whom it is: tools that take names away may give all series one UID."""
+        return f"{self.texts['SeriesInstanceUID']} {self.texts['PatientID']}".strip()
 
     def slices(self) -> tuple[Frame, ...]:
         """Its slices; DataError if they have no place in the body."""

@@ -204,6 +204,8 @@ def _decode(path: Path, file: Any) -> np.ndarray:
         pixels: np.ndarray = pixel_array(file, correct_unused_bits=False)
         if file.get("PhotometricInterpretation") == "PALETTE COLOR":
             pixels = apply_color_lut(pixels, file)
+            if pixels.dtype == np.uint16 and pixels.max() > 255:  # 0 to 255, as other colours are, and screens
+                pixels >>= 8
     except Exception as error:  # a decoder may raise anything
         packed = getattr(syntax, "is_encapsulated", False)
         elsewhere = ", or convert it with SimpleITK or dcm2niix, whose decoders are others" * bool(packed)

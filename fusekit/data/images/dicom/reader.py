@@ -107,13 +107,13 @@ def _no_image(path: Path, headers: Sequence[Header]) -> DataError:
 
 def _unread(found: _HEADERS, headers: Sequence[Header], members: Sequence[Header]) -> list[str]:
     """Note the files that are not of the series; refuse one that cannot be read, and is of it."""
-    uid, unread = members[0].series, []
+    uid, unread = members[0].texts["SeriesInstanceUID"], []
     for path, error in found.items():
         if isinstance(error, DataError):
             if uid and _mentions(path, uid):
                 raise error
             unread.append(f"{error}".replace(f"{path}: ", f"{path.name}: ").rstrip("."))
-    others = [header for header in headers if not header.image and header.series != uid]
+    others = [header for header in headers if not header.image and header.series != members[0].series]
     notes = [f"a DICOM file beside the series cannot be read, and seems to be of another: {why}" for why in unread]
     if others:
         kinds = first_ten(sorted({header.kind for header in others}))

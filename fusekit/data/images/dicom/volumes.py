@@ -32,7 +32,8 @@ def parted(frames: Sequence[Frame]) -> Volumes:
         differing = [name for name in SOMETIMES if len(_by(group, [name])) > 1]
         for together in (1, 2):
             ways = [_by(group, names) for names in combinations(differing, together)]
-            if ways := [way for way in ways if not any(map(_repeated, way))]:
+            ways = [way for way in ways if not any(map(_repeated, way)) and _stacked(group, way)]
+            if ways:
                 fewest: Volumes = min(ways, key=len)
                 found += fewest
                 break
@@ -148,6 +149,11 @@ def _by(frames: Sequence[Frame], names: Sequence[str]) -> Volumes:
     for frame in frames:
         groups.setdefault(tuple(frame.traits.get(name, "") for name in names), []).append(frame)
     return list(groups.values())
+
+
+def _stacked(frames: Sequence[Frame], way: Volumes) -> bool:
+    """Whether a way to part slices leaves some together: where each has a time of its own, none tells volumes apart."""
+    return max(map(len, way)) > 1 or len({tuple(np.round(frame.position, 2)) for frame in frames}) == 1
 
 
 def _repeated(frames: Sequence[Frame]) -> bool:

@@ -100,10 +100,9 @@ def _combine(reading: Reading, name: str, first: Matches, further: Mapping[str, 
     first.unused = list(dict.fromkeys(first.unused))
     there = set.intersection(*(set(matches.images) for matches in every.values()))
     first.images = {line: images for line, images in first.images.items() if line in there}
-    if first.count is not None:
-        first.count = None  # rows are counted, each of which has several
-        for number, finding in enumerate(findings):
-            if finding.code in ("unused-series", "image-without-row"):
-                kept = tuple(item for item in finding.items if item not in used)
-                findings[number] = replace(finding, items=kept, dropped="", along=None)
-        findings[:] = [finding for finding in findings if finding.items]
+    first.count = None  # rows are counted, each of which has several
+    for number, finding in enumerate(findings):
+        if finding.code in ("unused-series", "image-without-row"):  # what is another image of the scan is used
+            kept = tuple(item for item in finding.items if item not in used)
+            findings[number] = replace(finding, items=kept, dropped="", along=None)
+    findings[:] = [finding for finding in findings if finding.items]

@@ -219,3 +219,49 @@ def test_kinds_of_values_with_several_parts_are_shown_as_toml_has_them(tmp_path:
     _together(tmp_path, *(_set(ImageType=["ORIGINAL", "PRIMARY", kind]) for kind in "MP"))
     line = how_to_choose(_volumes(tmp_path)).removeprefix("Choose one: in a TOML ").partition(", or -o ")[0]
     assert tomllib.loads(line) == {"choose": {"ImageType": "ORIGINAL\\PRIMARY\\M"}}
+
+
+def test_slices_that_have_a_time_each_are_no_volumes_of_one_slice(tmp_path: Path) -> None:
+    """Three time points of seven slices, of which every file has an acquisition time of its own."""
+
+    def timed(hour: int) -> Change:
+        def change(k: int, data: FileDataset) -> None:
+            data.AcquisitionTime = data.ContentTime = f"{hour}{k:02}00"
+            data.SliceThickness = 2.5
+
+        return change
+
+    files = _together(tmp_path, timed(10), timed(11), timed(12))
+    for path in (tmp_path, files[0][0]):
+        with pytest.raises(DataError, match="several time points that no attribute tells apart"):
+            read_dicom(path)
+
+
+def test_one_slice_at_several_times_is_parted_by_its_time(tmp_path: Path) -> None:
+    def timed(hour: int) -> Change:
+        def change(k: int, data: FileDataset) -> None:
+            data.AcquisitionTime = f"{hour}0000"
+            data.SliceThickness = 2.5
+
+        return change
+
+    files = _together(tmp_path, timed(10), timed(11))
+    for own in files:
+        for path in own[1:]:
+            path.unlink()
+    assert [len(volume) for volume in _volumes(tmp_path)] == [1, 1]
+    assert _read(files[1][0]).data.shape == (5, 6, 1)
+
+
+def test_slices_of_two_patients_are_no_volume_even_if_they_have_one_series_uid(tmp_path: Path) -> None:
+    """As tools leave it that take names away and give each series the same UID: their slices would interleave."""
+
+    def of(k: int, data: FileDataset) -> None:
+        data.PatientID = "AB"[k % 2]
+
+    paths = write(tmp_path, change=of)
+    with pytest.raises(DataError, match="holds 2 DICOM series"):
+        read_dicom(tmp_path)
+    assert _read(paths[0]).data.shape == (5, 6, 4)
+    assert _read(paths[1]).data.shape == (5, 6, 3)
+    assert _read(paths[0]).spacing[2] == pytest.approx(5)

@@ -143,3 +143,29 @@ def test_series_of_one_folder_are_told_apart_by_their_descriptions(tmp_path: Pat
     assert [path.name for path in cohort.scans["image"]] == ["T1_MPRAGE"] * 2
     assert [path.name for path in cohort.scans["image:flair"]] == ["T2_FLAIR"] * 2
     assert not {"unused-series", "image-without-row"} & set(codes(cohort))
+
+
+def test_what_is_another_image_of_the_scan_is_not_said_to_be_unused(tmp_path: Path) -> None:
+    """Both series of a patient lie in one folder, which the table's column names."""
+    import numpy as np
+    import pydicom
+
+    folder = tmp_path / "a"
+    for number in range(2):
+        for place, name in enumerate(("T1 MPRAGE", "T2 FLAIR", "Survey")):
+            path = folder / f"p{number}" / name
+            series(path, np.random.default_rng(number).integers(0, 900, (6, 6, 3)))
+            for file in path.iterdir():
+                dataset = pydicom.dcmread(file)
+                dataset.SeriesDescription = name
+                dataset.SeriesInstanceUID = f"1.2.{number}.{place}"
+                dataset.save_as(file)
+                file.rename(path.parent / f"{place}_{file.name}")
+            path.rmdir()
+    (folder / "t.csv").write_text("id,ill,age\np0,no,50\np1,yes,51\n")
+    images = '{ t1 = {column = "id", series = "mprage"}, flair = {column = "id", series = "flair"} }'
+    (folder / "own.toml").write_text(TOML.format(images=images, more=""))
+    cohort = scan(folder / "own.toml")
+    unused = [item for finding in cohort.findings if finding.code == "unused-series" for item in finding.items]
+    assert {item.partition("[")[2] for item in unused} == {"Survey]"}
+    assert not [finding for finding in cohort.findings if finding.dropped and finding.code == "unused-series"]
