@@ -25,6 +25,7 @@ NEARLY, SEVERAL = 0.9, 10
 _GROUPS = " \u00a0\u2009\u202f'\u2019"
 #: Lines that show no notation.
 _OPEN = re.compile(r"(?:(?:[^.,\n]*|[+\-\u2212]?[1-9]\d{0,2}[.,]\d{3})\n)*", re.ASCII)
+_READ = re.compile(r"-?\d+\.\d*[1-9]", re.ASCII)  # as numbers of a workbook are written
 _BOUND = re.compile(r"([<>\u2264\u2265\ufe64\ufe65\uff1c\uff1e])\s*=?\s*(.+)", re.DOTALL)
 _BELOW = frozenset("<\u2264\ufe64\uff1c")
 _SIGNS = _BELOW | frozenset(">\u2265\ufe65\uff1e")
@@ -48,8 +49,9 @@ class Notation:
     @cached_property
     def plain(self) -> re.Pattern[str]:
         """Lines of numbers without any separator of thousands: of thousands of columns, most are nothing else."""
-        decimal = re.escape(self.decimal)
-        return re.compile(rf"(?:[+-]?(?:\d+(?:{decimal}\d*)?|{decimal}\d+)(?:[eE][+-]?\d+)?\n)*", re.ASCII)
+        return re.compile(
+            rf"(?:[+-]?(?:\d+(?:[{self.decimal}]\d*)?|[{self.decimal}]\d+)(?:[eE][+-]?\d+)?\n)*", re.ASCII
+        )
 
 
 POINT, COMMA, BARE_COMMA = Notation(".", ","), Notation(",", "."), Notation(",", "")
@@ -66,10 +68,15 @@ class Numerals:
     table: pd.DataFrame  # as ``read_table`` returns it
 
     @property
+    def of_workbook(self) -> bool:
+        """Whether cells have types."""
+        return bool(self.table.attrs.get(ORIGIN, Origin()).sheet)
+
+    @property
     def unshown(self) -> tuple[Notation, ...]:
         """The notations that its file leaves possible where no column shows one."""
-        origin = self.table.attrs.get(ORIGIN, Origin())
-        return ANY if origin.separator in ("\t", ";") else POINTED
+        separator = self.table.attrs.get(ORIGIN, Origin()).separator
+        return ANY if separator in ("\t", ";") else POINTED
 
     @cached_property
     def shown(self) -> tuple[Notation, ...]:
@@ -77,11 +84,10 @@ class Numerals:
         found = set[Notation]()
         for cells in self.table.to_numpy(dtype=object).T:
             texts = _texts(cells)
-            shown, values = _shown(texts)
-            if len(shown) == 1:
-                read = sum(value is not None for value in values or (_read(text, shown[0]) for text in texts))
-                if read >= NEARLY * len(texts):
-                    found.add(shown[0])
+            shown, values = _shown(texts, typed=self.of_workbook)
+            read = values or [text for text in texts if _read(text, shown[0]) is not None]
+            if len(shown) == 1 and len(read) >= NEARLY * len(texts):
+                found.add(shown[0])
             if len(found) > 1:
                 break
         return tuple(found) if len(found) == 1 else self.unshown
@@ -155,15 +161,20 @@ def _readings(text: str, notations: Sequence[Notation]) -> int:
     return len({value for notation in notations if (value := _read(text, notation)) is not None})
 
 
-def _shown(texts: Sequence[str]) -> tuple[tuple[Notation, ...], list[float] | None]:
+def _shown(texts: Sequence[str], *, typed: bool = False) -> tuple[tuple[Notation, ...], list[float] | None]:
     """The notation that a column shows, by the cells that fit one alone (most of them, where cells differ), else all.
 
-    Also the numbers, where one notation fits every cell, as in most columns it does.
+    Also the numbers, where one notation fits every cell, as in most columns it does. Where cells have types (``typed``),
+    numbers among them show nothing of what a comma means in a text, and are never of thousands.
     """
-    counts = dict.fromkeys(ANY, 0)
+    commas = [text for text in texts if "," in text] if typed else []
+    if commas and _open(commas) == len(commas):
+        return ANY, None
+    comma = BARE_COMMA if commas and any(_READ.fullmatch(text) for text in texts) else COMMA
+    counts = dict.fromkeys((POINT, comma), 0)
     for text in texts[_open(texts) :]:
         if "." in text or "," in text:
-            fitting = [notation for notation in ANY if _read(text, notation) is not None]
+            fitting = [notation for notation in counts if _read(text, notation) is not None]
             if len(fitting) == 1:
                 counts[fitting[0]] += 1
                 if sum(counts.values()) == 1 and (values := _all(texts, fitting[0])):
@@ -173,8 +184,7 @@ def _shown(texts: Sequence[str]) -> tuple[tuple[Notation, ...], list[float] | No
 
 def _open(texts: Sequence[str]) -> int:
     """How many texts at the beginning show no notation, such as 12 and 1.250: in some columns, all."""
-    lines = "\n".join((*texts, ""))
-    found = _OPEN.match(lines)
+    found = _OPEN.match(lines := "\n".join((*texts, "")))
     return lines.count("\n", 0, found.end()) if found and lines.count("\n") == len(texts) else 0
 
 
@@ -182,10 +192,10 @@ def _all(texts: Sequence[str], notation: Notation) -> list[float] | None:
     """The finite numbers that texts are; None if one is none."""
     lines = "\n".join((*texts, ""))
     if lines.count("\n") == len(texts) and notation.plain.fullmatch(lines):
-        values = [float(line) for line in lines.replace(notation.decimal, ".").split("\n")[:-1]]
+        values = list(map(float, lines.replace(notation.decimal, ".").split()))
         return values if all(map(isfinite, values)) else None
-    read = [_read(text, notation) for text in texts]
-    return [value for value in read if value is not None] if None not in read else None
+    read = [value for text in texts if (value := _read(text, notation)) is not None]
+    return read if len(read) == len(texts) else None
 
 
 def _observed(cell: str) -> str | None:
@@ -203,7 +213,7 @@ def _texts(cells: Iterable[object]) -> list[str]:
 def _numbers(cells: pd.Series, texts: Sequence[str | None], source: str, numerals: Numerals | None) -> pd.Series:
     observed = [text for text in texts if text is not None]
     numbers, bad = np.full(len(texts), np.nan), []
-    notations, values = _shown(observed)
+    notations, values = _shown(observed, typed=numerals is not None and numerals.of_workbook)
     several = len(notations) > 1 and any(_readings(text, notations) > 1 for text in observed)
     if several:
         notations = numerals.shown if numerals else POINTED
