@@ -68,11 +68,6 @@ class Numerals:
     table: pd.DataFrame  # as ``read_table`` returns it
 
     @property
-    def of_workbook(self) -> bool:
-        """Whether cells have types."""
-        return bool(self.table.attrs.get(ORIGIN, Origin()).sheet)
-
-    @property
     def unshown(self) -> tuple[Notation, ...]:
         """The notations that its file leaves possible where no column shows one."""
         separator = self.table.attrs.get(ORIGIN, Origin()).separator
@@ -84,8 +79,8 @@ class Numerals:
         found = set[Notation]()
         for cells in self.table.to_numpy(dtype=object).T:
             texts = _texts(cells)
-            shown, values = _shown(texts, typed=self.of_workbook)
-            read = values or [text for text in texts if _read(text, shown[0]) is not None]
+            shown, values = _shown(texts, typed=_typed(self))
+            read = values or [0.0 for text in texts if _read(text, shown[0]) is not None]
             if len(shown) == 1 and len(read) >= NEARLY * len(texts):
                 found.add(shown[0])
             if len(found) > 1:
@@ -164,8 +159,8 @@ def _readings(text: str, notations: Sequence[Notation]) -> int:
 def _shown(texts: Sequence[str], *, typed: bool = False) -> tuple[tuple[Notation, ...], list[float] | None]:
     """The notation that a column shows, by the cells that fit one alone (most of them, where cells differ), else all.
 
-    Also the numbers, where one notation fits every cell, as in most columns it does. Where cells have types (``typed``),
-    numbers among them show nothing of what a comma means in a text, and are never of thousands.
+    Also the numbers, where one notation fits every cell. Of cells that have types (``typed``), numbers do not show
+    what a comma means in a text.
     """
     commas = [text for text in texts if "," in text] if typed else []
     if commas and _open(commas) == len(commas):
@@ -186,6 +181,10 @@ def _open(texts: Sequence[str]) -> int:
     """How many texts at the beginning show no notation, such as 12 and 1.250: in some columns, all."""
     found = _OPEN.match(lines := "\n".join((*texts, "")))
     return lines.count("\n", 0, found.end()) if found and lines.count("\n") == len(texts) else 0
+
+
+def _typed(numerals: Numerals | None) -> bool:
+    return numerals is not None and bool(numerals.table.attrs.get(ORIGIN, Origin()).sheet)
 
 
 def _all(texts: Sequence[str], notation: Notation) -> list[float] | None:
@@ -213,7 +212,7 @@ def _texts(cells: Iterable[object]) -> list[str]:
 def _numbers(cells: pd.Series, texts: Sequence[str | None], source: str, numerals: Numerals | None) -> pd.Series:
     observed = [text for text in texts if text is not None]
     numbers, bad = np.full(len(texts), np.nan), []
-    notations, values = _shown(observed, typed=numerals is not None and numerals.of_workbook)
+    notations, values = _shown(observed, typed=_typed(numerals))
     several = len(notations) > 1 and any(_readings(text, notations) > 1 for text in observed)
     if several:
         notations = numerals.shown if numerals else POINTED
