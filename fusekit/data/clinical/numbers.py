@@ -159,8 +159,7 @@ def _readings(text: str, notations: Sequence[Notation]) -> int:
 def _shown(texts: Sequence[str], *, typed: bool = False) -> tuple[tuple[Notation, ...], list[float] | None]:
     """The notation that a column shows, by the cells that fit one alone (most of them, where cells differ), else all.
 
-    Also the numbers, where one notation fits every cell. Of cells that have types (``typed``), numbers do not show
-    what a comma means in a text.
+    Also the numbers, where one fits every cell. ``typed``: numbers do not show what a comma means in a text.
     """
     commas = [text for text in texts if "," in text] if typed else []
     if commas and _open(commas) == len(commas):
