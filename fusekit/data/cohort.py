@@ -40,6 +40,7 @@ class Column:
         signed: numbers may be zero or negative even where training has positive ones only: changes, z-scores.
         categories: the known ones, in order; empty means those seen in training.
         source: table and column it was read from.
+        missing: cells of its table that mean "no value" besides the usual ones; codes, as text or as numbers.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Column:
     signed: bool = False
     categories: tuple[str, ...] = ()
     source: str = ""
+    missing: tuple[str, ...] = ()
 
     @property
     def block(self) -> str:

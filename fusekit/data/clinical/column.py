@@ -38,6 +38,7 @@ class ColumnJson(TypedDict):
     observed: NotRequired[tuple[Annotated[int, Ge(0)], Annotated[int, Ge(1), Le(2**53)]] | None]
     shares: NotRequired[list[Annotated[float, Ge(0), Le(1)]]]
     levels: NotRequired[list[float]]
+    missing: NotRequired[list[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +132,14 @@ class EncodedColumn:
         text = values.map(str).where(values.notna(), None).to_numpy(dtype=object)
         return np.asarray(text[:, None] == np.array(self.categories, dtype=object), dtype=float)
 
+    def text(self, cells: pd.Series) -> pd.Series:
+        """Cells as text without surrounding blanks, empty where they are a code of a missing value."""
+        text = as_text(cells)
+        return text.mask(is_missing(text, self.column.missing) & ~is_missing(text) & ~text.isin(self.categories), "")
+
     def parse(self, cells: pd.Series, source: str, numerals: Numerals | None = None) -> pd.Series:
         """Turn text into values: numbers or NaN, categories or None; refuse a number column that holds text."""
-        text = as_text(cells)
+        text = self.text(cells)
         if self.is_number:
             for row, cell in zip(text.index, text, strict=True):
                 if bound(cell):
@@ -176,9 +182,11 @@ class EncodedColumn:
     def from_json(cls, plain: Mapping[str, Any]) -> Self:
         """The way back, exact."""
         exact: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in plain.items()}
-        column = Column(**{field.name: exact[field.name] for field in fields(Column)})
-        names = [field.name for field in fields(cls) if field.name in exact]  # older bundles have fewer
-        return cls(column, **{name: exact[name] for name in names})
+        column, own = (
+            {field.name: exact[field.name] for field in fields(of) if field.name in exact}  # older bundles have fewer
+            for of in (Column, cls)
+        )
+        return cls(Column(**column), **own)
 
 
 def as_text(cells: pd.Series) -> pd.Series:

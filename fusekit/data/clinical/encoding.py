@@ -89,7 +89,7 @@ class ClinicalEncoding:
             if column.name in marked:
                 flag = marked[column.name]
                 flags = as_text(table[flag]) if flag in table else None
-                values = parse_flagged(column.column, as_text(table[column.name]), flags, source, numerals)
+                values = parse_flagged(column.column, column.text(table[column.name]), flags, source, numerals)
                 parsed[column.name], parsed[flag] = values
             elif column.name not in of:
                 parsed[column.name] = column.parse(table[column.name], source, numerals)

@@ -23,6 +23,9 @@ NEARLY, SEVERAL = 0.9, 10
 
 #: Blanks and apostrophes between thousands, in any notation.
 _GROUPS = " \u00a0\u2009\u202f'\u2019"
+#: Lines that show no notation.
+_OPEN = re.compile(r"(?:(?:[^.,\n]*|[+\-\u2212]?[1-9]\d{0,2}[.,]\d{3})\n)*", re.ASCII)
+_READ = re.compile(r"-?\d+\.\d*[1-9]", re.ASCII)  # as numbers of a workbook are written
 _BOUND = re.compile(r"([<>\u2264\u2265\ufe64\ufe65\uff1c\uff1e])\s*=?\s*(.+)", re.DOTALL)
 _BELOW = frozenset("<\u2264\ufe64\uff1c")
 _SIGNS = _BELOW | frozenset(">\u2265\ufe65\uff1e")
@@ -43,6 +46,13 @@ class Notation:
         grouped = rf"[1-9]\d{{0,2}}([{groups}])\d{{3}}(?:\1\d{{3}})*(?:{decimal}\d*)?"
         return re.compile(rf"[+\-\u2212]?(?:{plain}|{grouped})", re.ASCII)
 
+    @cached_property
+    def plain(self) -> re.Pattern[str]:
+        """Lines of numbers without any separator of thousands: of thousands of columns, most are nothing else."""
+        return re.compile(
+            rf"(?:[+-]?(?:\d+(?:[{self.decimal}]\d*)?|[{self.decimal}]\d+)(?:[eE][+-]?\d+)?\n)*", re.ASCII
+        )
+
 
 POINT, COMMA, BARE_COMMA = Notation(".", ","), Notation(",", "."), Notation(",", "")
 #: Of two signs each may be either.
@@ -60,20 +70,19 @@ class Numerals:
     @property
     def unshown(self) -> tuple[Notation, ...]:
         """The notations that its file leaves possible where no column shows one."""
-        origin = self.table.attrs.get(ORIGIN, Origin())
-        return ANY if origin.separator in ("\t", ";") else POINTED
+        separator = self.table.attrs.get(ORIGIN, Origin()).separator
+        return ANY if separator in ("\t", ";") else POINTED
 
     @cached_property
     def shown(self) -> tuple[Notation, ...]:
         """The one that columns of numbers show, if they agree; else those that its file leaves possible."""
         found = set[Notation]()
-        for position in range(self.table.shape[1]):
-            texts = _texts(self.table.iloc[:, position])
-            if any("." in text or "," in text for text in texts):
-                shown, _ = _shown(texts)
-                read = sum(_read(text, shown[0]) is not None for text in texts)
-                if len(shown) == 1 and read >= NEARLY * len(texts):
-                    found.add(shown[0])
+        for cells in self.table.to_numpy(dtype=object).T:
+            texts = _texts(cells)
+            shown, values = _shown(texts, typed=_typed(self))
+            read = values or [0.0 for text in texts if _read(text, shown[0]) is not None]
+            if len(shown) == 1 and len(read) >= NEARLY * len(texts):
+                found.add(shown[0])
             if len(found) > 1:
                 break
         return tuple(found) if len(found) == 1 else self.unshown
@@ -105,12 +114,10 @@ def with_bounds(
     """
     texts, signs = [_observed(cell) for cell in cells], np.zeros(len(cells))
     for position, text in enumerate(texts):
-        if text is None:
-            continue
-        if text.lower() in nothing:
-            texts[position], signs[position] = "0", -1
-        elif text[0] in _SIGNS and (found := bound(text)):
+        if text and text[0] in _SIGNS and (found := bound(text)):
             texts[position], signs[position] = found
+        elif nothing and text and text.lower() in nothing:
+            texts[position], signs[position] = "0", -1
     numbers = _numbers(cells, texts, source, numerals)
     return numbers, np.where(numbers.isna(), np.nan, signs)
 
@@ -149,20 +156,44 @@ def _readings(text: str, notations: Sequence[Notation]) -> int:
     return len({value for notation in notations if (value := _read(text, notation)) is not None})
 
 
-def _shown(texts: Sequence[str]) -> tuple[tuple[Notation, ...], list[float | None] | None]:
+def _shown(texts: Sequence[str], *, typed: bool = False) -> tuple[tuple[Notation, ...], list[float] | None]:
     """The notation that a column shows, by the cells that fit one alone (most of them, where cells differ), else all.
 
-    Also the numbers, where one notation fits every cell, as in most columns it does.
+    Also the numbers, where one fits every cell. ``typed``: numbers do not show what a comma means in a text.
     """
-    counts = dict.fromkeys(ANY, 0)
-    for text in texts:
+    commas = [text for text in texts if "," in text] if typed else []
+    if commas and _open(commas) == len(commas):
+        return ANY, None
+    comma = BARE_COMMA if commas and any(_READ.fullmatch(text) for text in texts) else COMMA
+    counts = dict.fromkeys((POINT, comma), 0)
+    for text in texts[_open(texts) :]:
         if "." in text or "," in text:
-            fitting = [notation for notation in ANY if _read(text, notation) is not None]
+            fitting = [notation for notation in counts if _read(text, notation) is not None]
             if len(fitting) == 1:
                 counts[fitting[0]] += 1
-                if sum(counts.values()) == 1 and None not in (values := [_read(one, fitting[0]) for one in texts]):
+                if sum(counts.values()) == 1 and (values := _all(texts, fitting[0])):
                     return (fitting[0],), values
     return ((max(counts, key=lambda notation: counts[notation]),) if any(counts.values()) else ANY), None
+
+
+def _open(texts: Sequence[str]) -> int:
+    """How many texts at the beginning show no notation, such as 12 and 1.250: in some columns, all."""
+    found = _OPEN.match(lines := "\n".join((*texts, "")))
+    return lines.count("\n", 0, found.end()) if found and lines.count("\n") == len(texts) else 0
+
+
+def _typed(numerals: Numerals | None) -> bool:
+    return numerals is not None and bool(numerals.table.attrs.get(ORIGIN, Origin()).sheet)
+
+
+def _all(texts: Sequence[str], notation: Notation) -> list[float] | None:
+    """The finite numbers that texts are; None if one is none."""
+    lines = "\n".join((*texts, ""))
+    if lines.count("\n") == len(texts) and notation.plain.fullmatch(lines):
+        values = list(map(float, lines.replace(notation.decimal, ".").split()))
+        return values if all(map(isfinite, values)) else None
+    read = [value for text in texts if (value := _read(text, notation)) is not None]
+    return read if len(read) == len(texts) else None
 
 
 def _observed(cell: str) -> str | None:
@@ -171,7 +202,7 @@ def _observed(cell: str) -> str | None:
     return None if text.lower() in MISSING else text
 
 
-def _texts(cells: pd.Series) -> list[str]:
+def _texts(cells: Iterable[object]) -> list[str]:
     """Texts that signs such as < are stripped from, without missing ones."""
     texts = filter(None, (_observed(str(cell)) for cell in cells))
     return [found[0] if (found := bound(text)) else text for text in texts]
@@ -179,16 +210,16 @@ def _texts(cells: pd.Series) -> list[str]:
 
 def _numbers(cells: pd.Series, texts: Sequence[str | None], source: str, numerals: Numerals | None) -> pd.Series:
     observed = [text for text in texts if text is not None]
-    notations, values = _shown(observed)
-    if values is not None:
-        whole = np.full(len(texts), np.nan)
-        whole[[text is not None for text in texts]] = values
-        return pd.Series(whole, cells.index, name=cells.name)
+    numbers, bad = np.full(len(texts), np.nan), []
+    notations, values = _shown(observed, typed=_typed(numerals))
     several = len(notations) > 1 and any(_readings(text, notations) > 1 for text in observed)
     if several:
         notations = numerals.shown if numerals else POINTED
         several = len(notations) > 1
-    numbers, bad = np.full(len(texts), np.nan), []
+    values = values or (None if several else _all(observed, notations[0]))
+    if values is not None:
+        numbers[[text is not None for text in texts]] = values
+        return pd.Series(numbers, cells.index, name=cells.name)
     for position, text in enumerate(texts):
         if text is not None:
             value = _read(text, notations[0])

@@ -6,7 +6,7 @@ import gzip
 import io
 import re
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -32,6 +32,7 @@ GZIP = b"\x1f\x8b"
 #: Where a table's ``attrs`` keep its ``Origin``.
 ORIGIN = "origin"
 
+_CODE = re.compile(r"[-+]?[0-9]+(\.[0-9]+|,[0-9]{1,2})?", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
@@ -142,7 +143,7 @@ def place(source: str, cells: pd.Series | pd.DataFrame, row: object) -> str:
 
 def refuse_errors(cells: pd.Series, source: str) -> None:
     """Refuse cells that hold what a spreadsheet shows instead of a value; the first is named."""
-    if not any(cell[:1] == "#" for cell in cells):  # so it is in thousands of columns
+    if "#" not in "".join(cells):  # so it is in thousands of columns
         return
     wrong = cells[cells.isin(ERRORS | {UNSAVED})]
     if len(wrong):
@@ -154,9 +155,17 @@ def refuse_errors(cells: pd.Series, source: str) -> None:
         raise DataError(f"{where}: {wrong.iloc[0]!r} is an error of the spreadsheet{more}. Correct it or empty it.")
 
 
-def is_missing(cells: pd.Series) -> pd.Series:
-    """Which cells mean "no value": those in ``MISSING``, in any case."""
-    return pd.Series([cell.strip().lower() in MISSING for cell in cells], index=cells.index, dtype=bool)
+def code(text: str) -> float | None:
+    """A number as codes are spelled; 1,5 is one too, and 1,000 is not, which may be 1 or 1000."""
+    return float(text.replace(",", ".")) if _CODE.fullmatch(text) else None
+
+
+def is_missing(cells: pd.Series, further: Collection[str] = ()) -> pd.Series:
+    """Which cells mean "no value": those in ``MISSING`` and ``further`` ones, in any case; -9.0 is the code -9."""
+    words = MISSING | {text.lower() for text in further}
+    codes = {number for text in further if (number := code(text)) is not None}
+    found = [cell.strip().lower() in words or (bool(codes) and code(cell.strip()) in codes) for cell in cells]
+    return pd.Series(found, index=cells.index, dtype=bool)
 
 
 def _content(path: Path, data: bytes) -> bytes:

@@ -167,7 +167,7 @@ class _Reader(Reading):
         note(self.findings, "column-without-values", "clinical columns left out: no kept row has a value", empty)
         note(self.findings, "kind-inferred", "clinical columns whose kind the values decided", inferred)
         if inferred:
-            self.progress.say(f"kinds that the values suggest: {', '.join(inferred)}")
+            self.progress.say(f"kinds that the values suggest: {first_ten(inferred)}")
         return pd.DataFrame(values, index=rows), tuple(columns.values())
 
     def _check_subjects(self, rows: pd.Index, labels: pd.Series) -> None:

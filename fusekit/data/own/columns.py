@@ -1,6 +1,5 @@
 """Cells of people's own tables as labels, numbers and categories, as far as it is known what they are."""
 
-import re
 from collections import Counter
 from collections.abc import Mapping
 
@@ -9,7 +8,7 @@ import pandas as pd
 
 from fusekit.data.clinical.censoring import UNDETECTED, flag_of
 from fusekit.data.clinical.numbers import seem_numbers, with_bounds
-from fusekit.data.clinical.tables import MISSING, refuse_errors
+from fusekit.data.clinical.tables import MISSING, code, refuse_errors
 from fusekit.data.cohort import Column, Finding
 from fusekit.data.own.attributes import CODES, NOTHING, Known
 from fusekit.data.own.description import OwnColumn
@@ -22,7 +21,6 @@ from fusekit.errors import DataError, first_ten
 MANY = 30
 #: A column of viral loads without a unit whose numbers all stay below this holds logarithms.
 MOST_LOGARITHM = 12.0
-_PLAIN = re.compile(r"[-+]?[0-9]+(\.[0-9]+|,[0-9]{1,2})?", re.ASCII)
 _DASHES = frozenset({"-", "--", "/"})
 
 
@@ -35,15 +33,15 @@ def classes_of(
     """
     meant: dict[str, object] = {value: number for number, values in enumerate(classes.values()) for value in values}
     meant |= dict.fromkeys(leave_out, pd.NA)
-    numbers = [_number(value) for value in meant]
+    numbers = [code(value) for value in meant]
     # Where two values are one number, as 1 and 1.0 of two classes, the text alone decides.
     numeric = {number: meant[value] for value, number in zip(meant, numbers, strict=True) if numbers.count(number) == 1}
     codes, strange = [], []
     for cell in cells:
-        number = _number(cell)
-        code = meant.get(cell, numeric.get(number) if number is not None else None)
-        codes.append(pd.NA if code is None else code)
-        if code is None:
+        number = code(cell)
+        known = meant.get(cell, numeric.get(number) if number is not None else None)
+        codes.append(pd.NA if known is None else known)
+        if known is None:
             strange.append(cell)
     if strange:
         advice = advice or "Add it to a class, or list it in leave_out."
@@ -76,7 +74,7 @@ def typed(
     written = joined.needed(part, rows)[declared.name]
     cells = _without_gaps(written, declared, blanks, findings)
     refuse_errors(cells, str(part.path))
-    kind = known.attribute.column("").kind if known else declared.kind
+    kind, missing = known.attribute.column("").kind if known else declared.kind, declared.missing
     numbers = beyond = None
     if kind != "category":
         undetected = UNDETECTED if known and known.attribute.log else frozenset[str]()
@@ -100,7 +98,7 @@ def typed(
     if numbers is None or beyond is None:
         if known is None:
             note_gaps(written[~written.isin(declared.categories)], declared.missing, findings, blanks)
-        column = Column(declared.name, "category", categories=declared.categories, source=source)
+        column = Column(declared.name, "category", categories=declared.categories, source=source, missing=missing)
         values = joined.spread(_categories(cells, declared, where), part, rows)
         if part is not joined.parts[0]:
             values = values.where(values.notna(), None)
@@ -110,7 +108,7 @@ def typed(
         numbers = _converted(numbers, cells, known, where, findings)
     else:
         unit, low, high = declared.unit, declared.low, declared.high
-        column = Column(declared.name, unit=unit, low=low, high=high, signed=declared.signed, source=source)
+        column = Column(declared.name, "number", unit, low, high, declared.signed, source=source, missing=missing)
         advice = "Is it in another unit, or a code for a missing value? Then convert it, or list the code in missing."
         if low is not None or high is not None:
             _refuse_outside(numbers, cells, low, high, unit, where, advice)
@@ -157,11 +155,11 @@ def _without_gaps(cells: pd.Series, declared: OwnColumn, blanks: frozenset[str],
     missing = blanks | {text.lower() for text in declared.missing}
     if attribute:
         missing |= NOTHING | (frozenset() if attribute.categories else _DASHES)
-    codes = {number for text in declared.missing if (number := _number(text)) is not None}
-    known = {float(code) for code in CODES} - codes if attribute else set()
+    codes = {number for text in declared.missing if (number := code(text)) is not None}
+    known = {float(text) for text in CODES} - codes if attribute else set()
     kept, listed = cells.tolist(), []
     for position, cell in enumerate(kept):
-        number = _number(cell) if codes or known else None
+        number = code(cell) if codes or known else None
         if number in codes or number in known or (cell.lower() in missing and cell not in declared.categories):
             kept[position] = ""
         if number in known:
@@ -222,8 +220,3 @@ def _categories(cells: pd.Series, declared: OwnColumn, where: str) -> pd.Series:
         names = f" {', '.join(known)}" if attribute else ""
         raise DataError(f"{where}: {len(unknown)} cells are none of the categories{names}: {listed}; {hint}")
     return pd.Series(values, cells.index, dtype=object)
-
-
-def _number(text: str) -> float | None:
-    """A number as codes are spelled; 1,5 is one too, and 1,000 is not, which may be 1 or 1000."""
-    return float(text.replace(",", ".")) if _PLAIN.fullmatch(text) else None

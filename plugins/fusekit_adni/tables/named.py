@@ -22,7 +22,7 @@ from fusekit_adni.tables.study import MISSING_TEXT, Numbers, StudyTable, Values,
 PEOPLE = ("AGE", "PTGENDER", "PTEDUCAT", "APOE4")
 
 #: Keys of an entry: those of ``fusekit.data.Column``, and how its cells are read.
-KEYS = ("table", "column", *(one.name for one in fields(Column) if one.name != "source"), "missing", "rows", "censored")
+KEYS = ("table", "column", *(one.name for one in fields(Column) if one.name != "source"), "rows", "censored")
 
 #: Codes that mean "no value" unless a rule says otherwise; those of ``study.MISSING_TEXT`` mean it always.
 MISSING_CODES = ("-1", "-4")

@@ -151,3 +151,22 @@ def test_range_is_checked_unless_allowed_and_a_missing_column_always() -> None:
     encoding.check(_table([840], ["F"], [150]), source="x", allow_out_of_range=True)
     with pytest.raises(DataError, match="x: column missing: 'TAU'"):
         encoding.check(TRAIN.drop(columns="TAU"), source="x", allow_out_of_range=True)
+
+
+def test_codes_of_a_missing_value_mean_in_a_prediction_what_they_meant_in_training() -> None:
+    columns = (
+        Column("change", low=None, missing=("-9", "unknown")),
+        Column("grade", "category", ("G1", "9"), missing=("9", "x")),
+    )
+    values = pd.DataFrame({"change": [-20.0, 5.0, 20.0], "grade": ["G1", "9", None]})
+    encoding = ClinicalEncoding.fit(values, columns)
+    again = ClinicalEncoding.from_json(json.loads(json.dumps(encoding.as_json())))
+    cells = pd.DataFrame({"change": ["-9", "-9.0", "Unknown", "-9.5"], "grade": ["G1", "X", "9", ""]})
+    parsed = again.parse(cells, "new.csv")
+    np.testing.assert_array_equal(parsed["change"], [np.nan, np.nan, np.nan, -9.5])
+    assert parsed["grade"].tolist() == ["G1", None, "9", None]
+    older = encoding.as_json()
+    for column in older["columns"]:
+        del column["missing"]
+    with pytest.raises(DataError, match="'Unknown' is no number"):
+        ClinicalEncoding.from_json(older).parse(cells, "new.csv")

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fusekit.data.clinical.numbers import Numerals, bound, seem_numbers, to_number, with_bounds
-from fusekit.data.clinical.tables import read_table
+from fusekit.data.clinical.tables import ORIGIN, Origin, read_table
 from fusekit.errors import DataError
 
 
@@ -172,3 +172,45 @@ def test_censored_cells_are_their_bounds_and_the_side_is_kept() -> None:
 )
 def test_when_a_column_is_meant_to_hold_numbers(cells: list[str], expected: bool) -> None:
     assert seem_numbers(cells) is expected
+
+
+@pytest.mark.parametrize(
+    ("cells", "numbers"),
+    [
+        (["0.5", "12.3", "1,250"], None),  # numbers, and a text that may be 1.25 or 1250
+        (["3,5", "4,5", "1.125"], None),  # a number among texts is never of thousands
+        (["0.5", "12.3", "1.125"], [0.5, 12.3, 1.125]),
+        (["0,5", "1.250", "12.400"], [0.5, 1250, 12400]),  # texts alone: no number ends in 0 after its point
+        (["1,250.5", "1,250", "0.5"], [1250.5, 1250, 0.5]),
+    ],
+)
+def test_numbers_of_a_workbook_do_not_show_what_a_comma_in_a_text_means(
+    cells: list[str], numbers: list[float] | None
+) -> None:
+    table = pd.DataFrame({"x": cells}, dtype=object)
+    table.attrs[ORIGIN] = Origin(sheet="S", letters={"x": "A"})
+    if numbers is None:
+        with pytest.raises(DataError):
+            to_number(table["x"], "t.xlsx", Numerals(table))
+    else:
+        assert to_number(table["x"], "t.xlsx", Numerals(table)).tolist() == numbers
+
+
+def test_columns_read_as_a_whole_are_the_columns_read_cell_by_cell() -> None:
+    rng = np.random.default_rng(0)
+    signs = [
+        ["1.125", "12", "-3.250"],
+        ["0,5", "1.250", "7"],
+        ["1e3", "2.5", "+4"],
+        ["1 250", "2", "3.5"],
+        [".5", "5."],
+    ]
+    for column in signs:
+        for _ in range(20):
+            cells = pd.Series(rng.choice(column, 30), dtype=object)
+            cells[30], cells[31] = column[0], column[1]
+            together = to_number(cells, "t.csv")
+            comma = any(cell == "0,5" for cell in cells)
+            for cell, number in zip(cells, together, strict=True):
+                plain = cell.replace(".", "").replace(",", ".") if comma else cell.replace(" ", "")
+                assert number == float(plain)
