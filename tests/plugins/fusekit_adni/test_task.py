@@ -385,3 +385,14 @@ def test_the_day_of_the_diagnosis_may_come_from_either_table(tree: Path) -> None
     )
     cohort = _scan(tree)
     assert cohort.scans["diagnosis_date"].tolist() == ["2008-01-01", "2009-01-01", "2008-01-02", "2008-01-02"]
+
+
+def test_a_number_of_two_people_is_refused(tree: Path) -> None:
+    extra = _image(tree, 1002, "2008-02-01", 99)
+    (tree / "ADNI" / "002_S_1002").rename(tree / "ADNI" / "023_S_1002")
+    with pytest.raises(DataError, match=r"ADNIMERGE_12Feb2024\.csv, line 3: RID 1002 is 002_S_1002, .* of 023_S_1002"):
+        _scan(tree)
+    extra.parent.mkdir(parents=True)
+    extra.touch()
+    with pytest.raises(DataError, match=r"023_S_1002 and 002_S_1002 .* are two subjects, but both have the RID 1002"):
+        _scan(tree)
