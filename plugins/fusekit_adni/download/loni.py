@@ -24,8 +24,8 @@ _T1 = re.compile(
 )
 #: What it says where it is none after all. Words of their own: ``B1_Correction`` is a T1's.
 _OTHER = re.compile(
-    r"(?<![a-z0-9])(flair|t2|pd|dti|dwi|(rs)?-?fmri|asl|perfusion|locali[sz]er|scout|calibration|field_?map(ping)?"
-    r"|pet|fdg|pib|av\d+|fbb|coreg)(?![a-z0-9])|hippocampus",
+    r"(?<![a-z0-9])(flair|t2(w|star)?|pdw?|dti|dwi|swi|tof|mip|(rs)?-?fmri|p?c?asl|perfusion|locali[sz]er|[a-z]*scout"
+    r"|calibration|field_?map(ping)?|pet|fdg|pib|av\d+|fbb|coreg)(?![a-z0-9])|hippocampus",
     re.IGNORECASE,
 )
 _OTHER_MODALITY = re.compile(r"ADNI_\d{3}_S_\d+_(PT|NM|CT)_")
