@@ -150,6 +150,8 @@ def dated(download: Download, tables: list[StudyTable]) -> Download:
 def note_left_aside(download: Download, findings: list[Finding]) -> None:
     """Note what lies below the folder and is not read."""
     note(findings, "empty-leaf", "image folders or sessions without an image", download.empty)
+    message = "files and folders below a subject's that are not as the archive names them, not read"
+    note(findings, "unknown-folder", message, download.unknown, severity="warning")
     note(findings, "repeated-image", "images that lie in the folder again; the first counts", download.copies)
     note(findings, "mask", "masks and segmentations, not used", download.skipped)
     named = pd.Series([described_as(path) for path in download.others], dtype=object).value_counts()
