@@ -139,7 +139,7 @@ def read_study_table(
 
 def _spelt(rows: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFrame:
     known = {name.upper(): name for name in names if name not in rows}
-    other = {column.upper(): column for column in rows if column not in names}  # one of each
+    other = {column.upper(): column for column in map(str, rows) if column not in names}  # one of each
     return rows.rename(columns={column: known[upper] for upper, column in other.items() if upper in known})
 
 
