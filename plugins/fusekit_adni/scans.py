@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import replace
+from itertools import product
 
 import pandas as pd
 
@@ -12,9 +13,9 @@ from fusekit.data import Finding
 from fusekit.data.own.problems import note
 from fusekit.errors import DataError, first_ten
 from fusekit_adni.descriptions import PHASE, at_visits
-from fusekit_adni.download.images import Download, field_strength, is_expected
+from fusekit_adni.download.images import Download, Image, field_strength, is_expected
 from fusekit_adni.download.lists import read_lists
-from fusekit_adni.download.loni import described_as
+from fusekit_adni.download.loni import SUBJECT, described_as
 from fusekit_adni.labels.visits import FAR_DAYS, LIMIT_DAYS, UNTIMED, canonical, nearest, phase_code
 from fusekit_adni.tables.study import StudyTable, codes, exam_days, exams
 
@@ -41,6 +42,27 @@ def without_withdrawn(download: Download, allowed: Collection[str], findings: li
     if not kept:
         raise DataError(f"all {len(withdrawn)} images are of {ADVISORY}. --allow {WITHDRAWN_CODE} reads them.")
     return replace(download, images=kept)
+
+
+def refuse_two_people(download: Download, tables: list[StudyTable]) -> None:
+    """Refuse images of a subject whose number another has: two folders, or a folder and a row of a table."""
+    folders: dict[int, Image] = {}
+    for image in download.images:
+        other = folders.setdefault(image.rid, image)
+        if other.subject != image.subject:
+            raise DataError(
+                f"{image.path}: {image.subject} and {other.subject} ({other.path}) are two subjects, but both have the "
+                f"RID {image.rid}, which tables know people by. Correct the folder that is wrong."
+            )
+    for table, column in product(tables, ("PTID", "subject_id")):
+        if column in table.rows:
+            named = table.rows[table.rows[column].str.fullmatch(SUBJECT)]
+            for line, rid, subject in zip(named.index, named["rid"], named[column], strict=True):
+                if rid in folders and folders[rid].subject != subject:
+                    raise DataError(
+                        f"{table.path}, line {line}: RID {rid} is {subject}, but its images lie in the folder of "
+                        f"{folders[rid].subject} ({folders[rid].path}). Correct whichever is wrong."
+                    )
 
 
 def with_visits(
@@ -128,6 +150,8 @@ def dated(download: Download, tables: list[StudyTable]) -> Download:
 def note_left_aside(download: Download, findings: list[Finding]) -> None:
     """Note what lies below the folder and is not read."""
     note(findings, "empty-leaf", "image folders or sessions without an image", download.empty)
+    message = "files and folders below a subject's that are not as the archive names them, not read"
+    note(findings, "unknown-folder", message, download.unknown, severity="warning")
     note(findings, "repeated-image", "images that lie in the folder again; the first counts", download.copies)
     note(findings, "mask", "masks and segmentations, not used", download.skipped)
     named = pd.Series([described_as(path) for path in download.others], dtype=object).value_counts()

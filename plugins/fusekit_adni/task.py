@@ -28,6 +28,7 @@ from fusekit_adni.scans import (
     note_left_aside,
     one_per_visit,
     refuse_two_labels,
+    refuse_two_people,
     subjects_lost,
     with_labels,
     with_visits,
@@ -129,6 +130,7 @@ class AdniTask(Task):
         note_unread(paths, findings, also=[rule.table for rule in rules.columns] if rules else ())
         dictionary = read_dictionary(paths, findings) if self.datadic else None
         study = [table for table in (adnimerge, dxsum) if table is not None]
+        refuse_two_people(download, study)
         # Without a BIDS tree's own tables the study tables are those that are missed.
         known = diagnoses(dxsum, adnimerge, findings) if study or not own.tables else bids_diagnoses(own, findings)
 

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator, Sequence
 from datetime import date
-from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -92,7 +91,7 @@ def _of_session(image: Path, tree: Tree) -> Path | None:
 def _of_leaf(leaf: Path, tree: Tree) -> Iterator[_Flair]:
     """The FLAIR of an image folder: its NIfTI file, or its DICOM files as one series."""
     subject = next(name for name in leaf.parts[::-1] if SUBJECT.fullmatch(name))
-    moment = next(after for above, after in pairwise(leaf.parts) if above == described_as(leaf))
+    moment = leaf.parent.name
     names = [path.name for path in tree.files(leaf)]
     volumes = [name for name in names if name.lower().endswith((".nii", ".nii.gz"))]
     if volumes or any(name.lower().endswith(".dcm") for name in names):

@@ -71,6 +71,7 @@ class Download:
     sessions: list[Path] = field(default_factory=list)  # *_sessions.tsv of BIDS subjects
     sidecars: dict[int, Path] = field(default_factory=dict)  # image number -> the archive's .xml about it
     empty: list[Path] = field(default_factory=list)  # image folders (LONI) or sessions (BIDS, CAPS) without an image
+    unknown: list[Path] = field(default_factory=list)  # where a LONI download has a day's folder, or an image's
     copies: list[Path] = field(default_factory=list)  # of an image that is there already
     skipped: list[Path] = field(default_factory=list)  # masks and harmonised segmentations, which are no scans
     others: list[Path] = field(default_factory=list)  # images of other sequences and modalities

@@ -24,8 +24,8 @@ _T1 = re.compile(
 )
 #: What it says where it is none after all. Words of their own: ``B1_Correction`` is a T1's.
 _OTHER = re.compile(
-    r"(?<![a-z0-9])(flair|t2|pd|dti|dwi|(rs)?-?fmri|asl|perfusion|locali[sz]er|scout|calibration|field_?map(ping)?"
-    r"|pet|fdg|pib|av\d+|fbb|coreg)(?![a-z0-9])|hippocampus",
+    r"(?<![a-z0-9])(flair|t2(w|star)?|pdw?|dti|dwi|swi|tof|mip|(rs)?-?fmri|p?c?asl|perfusion|locali[sz]er|[a-z]*scout"
+    r"|calibration|field_?map(ping)?|pet|fdg|pib|av\d+|fbb|coreg)(?![a-z0-9])|hippocampus",
     re.IGNORECASE,
 )
 _OTHER_MODALITY = re.compile(r"ADNI_\d{3}_S_\d+_(PT|NM|CT)_")
@@ -39,7 +39,7 @@ def described_as(path: Path) -> str:
 
 def add_images(subject: Path, tree: Tree, found: Download) -> None:
     """Add what lies in a subject's folder; refuse a folder that is named after a day that does not exist."""
-    for leaf, description, acquired in _leaves(subject, tree):
+    for leaf, description, acquired in _leaves(subject, tree, found.unknown):
         if _SKIPPED.search(description) or _OTHER.search(description) or not _T1.search(description):
             (found.skipped if _SKIPPED.search(description) else found.others).append(leaf)
             continue
@@ -52,11 +52,12 @@ def add_images(subject: Path, tree: Tree, found: Download) -> None:
             found.empty.append(leaf)
 
 
-def _leaves(subject: Path, tree: Tree) -> Iterator[tuple[Path, str, date]]:
+def _leaves(subject: Path, tree: Tree, unknown: list[Path]) -> Iterator[tuple[Path, str, date]]:
     for description in tree.folders(subject):
         for moment in tree.folders(description):
             match = _DATE.fullmatch(moment.name)
             if match is None:
+                unknown.append(moment)
                 continue
             try:
                 acquired = datetime.strptime(match[1], "%Y-%m-%d").date()
@@ -65,6 +66,9 @@ def _leaves(subject: Path, tree: Tree) -> Iterator[tuple[Path, str, date]]:
             for leaf in tree.folders(moment):
                 if _LEAF.fullmatch(leaf.name):
                     yield leaf, description.name, acquired
+                else:
+                    unknown.append(leaf)
+            unknown.extend(path for path in tree.files(moment) if path.name.lower().endswith((*_VOLUMES, ".dcm")))
 
 
 def _images(leaf: Path, subject: str, description: str, acquired: date, tree: Tree) -> Iterator[Image]:

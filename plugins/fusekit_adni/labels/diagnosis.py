@@ -21,7 +21,8 @@ WORDS = {
     **dict.fromkeys(("mci", "mild cognitive impairment"), MCI),
     **dict.fromkeys(("ad", "dementia", "dem", "alzheimer's disease"), AD),
 }
-_LAST = re.compile(r".*(?:\bto\b|:)\s*", re.IGNORECASE | re.DOTALL)
+LAST = re.compile(r".*(?:\bto\b|:)\s*", re.IGNORECASE | re.DOTALL)
+UNREAD = "texts in a column of diagnoses that are not understood; their rows have none from it"
 _FLAGS = {"DXNORM": {"1": CN}, "DXMCI": {"1": MCI}, "DXAD": {"1": AD}}
 #: Columns of a table in order of preference: code -> diagnosis.
 DXSUM = {"DIAGNOSIS": _THREE, "DXCHANGE": _CHANGE, "DXCURREN": _THREE, **_FLAGS}
@@ -65,14 +66,13 @@ def resolve(
         if column not in rows:
             continue
         code = rows[column].str.replace(r"\.0+$", "", regex=True)
-        words = code.str.replace(_LAST, "", regex=True).str.strip().str.lower().map(WORDS)
+        words = code.str.replace(LAST, "", regex=True).str.strip().str.lower().map(WORDS)
         read = code.map(diagnoses_by_code).astype(object).fillna(words)
         found = found.where(found.notna(), read)
         if column not in _FLAGS:
             strange = code[read.isna() & ~code.str.lower().isin(UNKNOWN)].value_counts()
-            message = "texts in a column of diagnoses that are not understood; their rows have none from it"
             items = [f"{source}, column {column}: {text!r} ({count})" for text, count in strange.items()]
-            note(findings, "unread-diagnosis", message, items, severity="warning")
+            note(findings, "unread-diagnosis", UNREAD, items, severity="warning")
     return found
 
 

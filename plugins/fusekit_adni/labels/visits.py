@@ -12,8 +12,8 @@ LIMIT_DAYS, FAR_DAYS = 180, 90
 MONTH = 365.25 / 12
 
 #: Visits weeks before baseline. They count as baseline, but a row of the baseline visit itself says more.
-SCREENING = frozenset({"sc", "scmri", "v01", "v02"})
-_BASELINE = SCREENING | {"bl", "init", "v03"}
+_SCREENING = frozenset({"sc", "scmri", "v01", "v02"})
+_BASELINE = _SCREENING | {"bl", "init", "v03"}
 _ADNI2 = {"v04": "m03", "v05": "m06", "v11": "m12", "v21": "m24", "v31": "m36", "v41": "m48", "v51": "m60"}
 
 
@@ -32,6 +32,11 @@ def phase_code(text: str) -> str:
         return code
     fourth = "4_" if code.startswith("adni4") else ""
     return fourth + (_FIRST[spoken[1]] if spoken[1] else f"{spoken[2][0]}{spoken[3]}")
+
+
+def is_screening(code: str) -> bool:
+    """Whether a code of any phase is that of a visit before the baseline visit."""
+    return phase_code(code).removeprefix("4_") in _SCREENING
 
 
 def canonical(code: str) -> str | None:

@@ -13,13 +13,13 @@ from fusekit.data.own.problems import note
 from fusekit.errors import DataError
 from fusekit_adni.download.bids import ptid, visit_of
 from fusekit_adni.download.images import Download
-from fusekit_adni.labels.diagnosis import CN, MCI, WORDS
+from fusekit_adni.labels.diagnosis import CN, LAST, MCI, UNREAD, WORDS
 from fusekit_adni.labels.leaks import reason_to_leave_out
 from fusekit_adni.labels.visits import match, months
 from fusekit_adni.tables.archive import get
 from fusekit_adni.tables.columns import Clinical
 from fusekit_adni.tables.measurements import take, with_censoring
-from fusekit_adni.tables.study import MISSING_TEXT, Numbers, StudyTable, Values, numbers
+from fusekit_adni.tables.study import MISSING_TEXT, UNKNOWN, Numbers, StudyTable, Values, numbers
 
 #: Sessions may have the groups of enrolment, which study tables have in columns of their own.
 _SPOKEN = {**WORDS, "smc": CN, "emci": MCI, "lmci": MCI}
@@ -80,7 +80,11 @@ def _read(paths: list[Path], key: str, findings: list[Finding]) -> StudyTable | 
         screening=False,
     )
     if "sex" in rows:
-        rows["sex"] = rows["sex"].str.lower().map(_SEX).fillna("")
+        sex = rows["sex"].str.lower().map(_SEX).fillna("")
+        odd = rows.loc[(sex == "") & (rows["sex"] != ""), ["where", "sex"]]
+        items = [f"{where}, column 'sex': {text!r}" for where, text in odd.to_numpy().tolist()]
+        note(findings, "odd-text", "cells of participants.tsv that cannot be read, taken as missing", items)
+        rows["sex"] = sex
     if "examination_date" in rows:
         text = rows["examination_date"]
         read = to_days(text, why="as ADNI writes dates")
@@ -102,7 +106,7 @@ def bids_diagnoses(own: BidsTables, findings: list[Finding]) -> pd.DataFrame:
     if own.sessions is not None and "diagnosis" in own.sessions.rows:
         rows = own.sessions.rows
         day = rows["day"] if "day" in rows else pd.Series(pd.NaT, index=rows.index)
-        rows = rows.assign(day=day, diagnosis=rows["diagnosis"].str.lower().map(_SPOKEN))
+        rows = rows.assign(day=day, diagnosis=_spoken(rows["diagnosis"], "*_sessions.tsv", findings))
         rows = rows.dropna(subset=["visit", "diagnosis"])
         for (subject, visit), group in rows.groupby(["subject", "visit"]):
             if len(set(group["diagnosis"])) > 1:
@@ -114,7 +118,7 @@ def bids_diagnoses(own: BidsTables, findings: list[Finding]) -> pd.DataFrame:
     if own.people is not None and "diagnosis_sc" in own.people.rows:
         rows = own.people.rows
         never = pd.Series(pd.NaT, index=rows.index)
-        rows = rows.assign(visit="bl", day=never, diagnosis=rows["diagnosis_sc"].str.lower().map(_SPOKEN))
+        rows = rows.assign(visit="bl", day=never, diagnosis=_spoken(rows["diagnosis_sc"], "participants.tsv", findings))
         at_baseline = {rid for part in parts for rid in part.loc[part["visit"] == "bl", "rid"]}
         rows = rows[rows["diagnosis"].notna() & ~rows["rid"].isin(at_baseline)]
         message = "subjects whose baseline session has no diagnosis; that of the screening visit (diagnosis_sc) counts"
@@ -128,6 +132,15 @@ def bids_diagnoses(own: BidsTables, findings: list[Finding]) -> pd.DataFrame:
         )
     known = pd.concat([part.astype({"day": "datetime64[ns]"}) for part in parts if len(part)] or parts)
     return known.set_index(["rid", "visit"])[["diagnosis", "day"]].sort_index()
+
+
+def _spoken(words: pd.Series, source: str, findings: list[Finding]) -> pd.Series:
+    """Diagnoses in words; those that are not understood are counted."""
+    read = words.str.replace(LAST, "", regex=True).str.strip().str.lower().map(_SPOKEN)
+    strange = words[read.isna() & ~words.str.lower().isin(UNKNOWN)].value_counts()
+    items = [f"{source}, column {words.name}: {text!r} ({count})" for text, count in strange.items()]
+    note(findings, "unread-diagnosis", UNREAD, items, severity="warning")
+    return read
 
 
 def read_bids_clinical(scans: pd.DataFrame, own: BidsTables, findings: list[Finding]) -> Clinical:

@@ -137,7 +137,9 @@ def _default(scans: pd.DataFrame, paths: list[Path], findings: list[Finding]) ->
             if instead:
                 continue
         needed = () if source.partly else tuple(column.name for column in source.columns)
-        table = read_study_table(source.table, paths, needed, findings)
+        table = read_study_table(
+            source.table, paths, needed, findings, columns=[column.name for column in source.columns]
+        )
         if table is not None:
             seen.update(table.rows["rid"])
             parts += measurements(scans, table, source, findings)

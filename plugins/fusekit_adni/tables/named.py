@@ -128,7 +128,9 @@ def named_columns(
     for rule in rules.columns:
         key = rule.table.lower()
         if key not in tables:
-            table = read_study_table(rule.table, paths, (), findings)
+            own = [each for each in rules.columns if each.table.lower() == key]
+            asked = [name for each in own for name in (each.column, *(each.rows or ()))]
+            table = read_study_table(rule.table, paths, (), findings, columns=asked)
             if table is None:
                 near = nearest(rule.table, sorted({undated(path) for path in paths}))
                 known = archive().get(rule.table)

@@ -93,6 +93,9 @@ def _birth_year(table: StudyTable, rows: pd.DataFrame, findings: list[Finding]) 
     if "PTDOB" not in rows:
         return named, "PTDOBYY"
     dates = rows["PTDOB"].str.extract(r"(?<!\d)((?:19|20)\d{2})(?!\d)")[0].astype(float)
+    strange = rows.loc[dates.isna() & named.isna() & ~rows["PTDOB"].str.lower().isin(UNKNOWN), "PTDOB"]
+    odd = {int(str(line)): str(text) for line, text in strange.items()}
+    note_odd(findings, table, "PTDOB", Numbers(dates, dates * 0.0, odd))
     return named.fillna(dates), "PTDOBYY" if "PTDOBYY" in rows else "PTDOB"
 
 
@@ -137,7 +140,7 @@ def genotype(
 
 def _alleles(pairs: pd.Series) -> Numbers:
     """``3/4``, ``34`` and ``e3/e4`` -> 1; odd where it is no pair of alleles 2 to 4."""
-    plain = pairs.str.replace(r"[\seE\u03b5]", "", regex=True)
+    plain = pairs.str.replace(r"[\seE\u03b5]|(?<=\d)\.0+(?!\d)", "", regex=True)  # 3.0 is 3
     amounts = plain.str.count("4").where(plain.str.fullmatch(r"[234][/,|-]?[234]")).astype(float)
     unread = zip(pairs.index[amounts.isna()].tolist(), pairs[amounts.isna()].tolist(), strict=True)
     odd = {line: pair for line, pair in unread if not set(pair.lower().split("/")) <= UNKNOWN}

@@ -1,6 +1,7 @@
 """Study tables, read with this archive's visit codes and its codes for missing values."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import reduce
@@ -14,7 +15,7 @@ from fusekit.data.clinical.dates import to_days
 from fusekit.data.clinical.tables import require_columns
 from fusekit.data.own.problems import note
 from fusekit.errors import DataError
-from fusekit_adni.labels.visits import MONTH, SCREENING, canonical
+from fusekit_adni.labels.visits import MONTH, UNTIMED, canonical, is_screening, phase_code
 from fusekit_adni.tables.archive import find_table, name_of
 
 #: Codes for "no value" in tables of counts and concentrations. Not in log-scale tables, where -1 is a value.
@@ -22,6 +23,12 @@ MISSING_TEXT = frozenset({"", "na", "n/a", "nan", ".", "unknown", "null"})
 MISSING_NUMBERS = (-1.0, -4.0)
 #: Codes for "no value" where text or a date is expected.
 UNKNOWN = MISSING_TEXT | {"-1", "-4"}
+#: Columns that are looked for by name, whose spelling may differ in case where a table was saved again.
+_COLUMNS = """
+    RID PTID subject_id VISCODE VISCODE2 Visit_Code EXAMDATE DRAWDATE APTESTDT DRWDTE VISDATE PTGENDER PTEDUCAT PTDOBYY
+    PTDOB AGE APOE4 APGEN1 APGEN2 GENOTYPE BATCH SITE SITEID COLPROT ORIGPROT PHASE Phase FLDSTRENG DX DIAGNOSIS
+    DXCHANGE DXCURREN DXNORM DXMCI DXAD
+""".split()  # noqa: SIM905 (words read better than quoted ones)
 #: A clinical column and its values by scan.
 Values = tuple[Column, pd.Series]
 
@@ -81,15 +88,24 @@ def codes(tables: Iterable[StudyTable]) -> tuple[dict[tuple[int, str], str], set
 
 
 def read_study_table(
-    name: str, paths: list[Path], required: tuple[str, ...], findings: list[Finding], also: tuple[str, ...] = ()
+    name: str,
+    paths: list[Path],
+    required: tuple[str, ...],
+    findings: list[Finding],
+    also: tuple[str, ...] = (),
+    columns: Iterable[str] = (),
 ) -> StudyTable | None:
-    """Read a table if it is there; findings get older files, rows without a usable subject, and odd dates."""
+    """Read a table if it is there; findings get older files, rows without a usable subject, odd dates and visits.
+
+    A column that is ``required``, one of ``columns`` or of ``_COLUMNS`` gets that name where it differs in case alone.
+    """
     path, older = find_table(name, paths, also)
     if path is None:
         return None
     name = name_of(path, (name, *also))
     note(findings, "older-table", f"older exports of {name}, not used: {path} is the newest", older)
-    rows = read_table(path, required=required)
+    rows = _spelt(read_table(path), (*required, *columns, *_COLUMNS))
+    require_columns(rows, required, str(path))
     rid = _rids(rows, path)
     lines = [f"{path.name}, line {line}" for line in rows.index[rid.isna()]]
     note(findings, "row-without-subject", f"rows of {name} without a number in RID", lines)
@@ -99,12 +115,13 @@ def read_study_table(
     rows = rows.assign(
         rid=rid.astype(int),
         visit=None if visits is None else visits.map(canonical).astype(object),
-        screening=visits is not None and visits.str.lower().isin(SCREENING),
+        screening=False if visits is None else visits.map(is_screening).astype(bool),
     )
     later = pd.Series(False, index=rows.index)
-    if visits is not None:  # of ADNI4, without VISCODE2: who came in an earlier phase had the first visit then
-        later = visits.str.strip().str.startswith("4_")
+    if visits is not None:  # without VISCODE2: who came in an earlier phase had the first visit then
+        later = _of_later_phase(visits.map(phase_code).astype(str), rid)
         rows = rows.assign(visit=rows["visit"].mask(later & rid.isin(rid[~later & rows["visit"].notna()]), None))
+        _note_unread_visits(visits[rows["visit"].isna() & ~later], name, findings)
     days = _first_column(rows, ("EXAMDATE", "DRAWDATE", "APTESTDT", "DRWDTE", "VISDATE"))
     if days is None:
         return StudyTable(name, path, rows)
@@ -120,6 +137,12 @@ def read_study_table(
     return StudyTable(name, path, rows)
 
 
+def _spelt(rows: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFrame:
+    known = {name.upper(): name for name in names if name not in rows}
+    other = {column.upper(): column for column in map(str, rows) if column not in names}  # one of each
+    return rows.rename(columns={column: known[upper] for upper, column in other.items() if upper in known})
+
+
 def _rids(rows: pd.DataFrame, path: Path) -> pd.Series:
     """Roster ids: RID, or the digits that end PTID or, in tables of the new platform, subject_id; NaN without one."""
     people = [rows[name].str.extract(r"^\d{3}_S_(\d{4,})$")[0] for name in ("PTID", "subject_id") if name in rows]
@@ -129,26 +152,46 @@ def _rids(rows: pd.DataFrame, path: Path) -> pd.Series:
     return pd.to_numeric(reduce(lambda column, other: column.fillna(other), people))
 
 
+def _of_later_phase(code: pd.Series, rid: pd.Series) -> pd.Series:
+    """Rows whose code may count from the entry into a later phase: ADNI4's, and those of who continued into 2 or 3.
+
+    The first visit of continuing participants has a code of its own there, v06 and init.
+    """
+    in_3, in_2 = (rid.isin(rid[code == first]) for first in ("init", "v06"))
+    numbered_3, numbered_2 = code.str.fullmatch(r"init|y\d+"), code.str.fullmatch(r"v\d\d")
+    return code.str.startswith("4_") | (in_3 & numbered_3) | (in_2 & numbered_2)
+
+
+def _note_unread_visits(visits: Iterable[str], name: str, findings: list[Finding]) -> None:
+    strange = Counter(
+        text for text in visits
+        if text.lower() not in UNKNOWN and (text.isdecimal() or not UNTIMED.fullmatch(phase_code(text)))
+    )  # fmt: skip
+    message = f"visits of {name} that are not understood; their rows count as without a visit"
+    note(findings, "unread-visit", message, [f"{text!r} ({count})" for text, count in strange.most_common()])
+
+
 def _months_by_day(rows: pd.DataFrame, later: pd.Series) -> pd.Series:
     """Visits with those of ADNI4 filled in that have no code from the first baseline: months from there by the days."""
     start = rows[rows["visit"] == "bl"].sort_values(["screening", "day"]).groupby("rid")["day"].first()
-    months = ((rows["day"] - rows["rid"].map(start)).dt.days / MONTH).round()
+    first = start.reindex(rows["rid"]).set_axis(rows.index)
+    months = ((rows["day"] - first).dt.days / MONTH).round()
     found = later & rows["visit"].isna() & (months > 0)
     return rows["visit"].mask(found, months.map("m{:02.0f}".format))
 
 
 def _refuse_two_people(path: Path, rows: pd.DataFrame, rid: pd.Series) -> None:
     """Refuse a row whose PTID is another subject's than its RID, as pasted rows have."""
-    if not {"PTID", "RID"} <= set(rows):
-        return
-    tail = pd.to_numeric(rows["PTID"].str.extract(r"^\d{3}_S_(\d{4,})$")[0])
-    other = tail.notna() & (tail != rid)
-    if other.any():
-        line = rows.index[other][0]
-        raise DataError(
-            f"{path}, line {line}: RID {rows['RID'][line]} and PTID {rows['PTID'][line]} are two subjects "
-            f"({int(other.sum())} such rows). Correct them, or take the table from the archive again."
-        )
+    for name in [one for one in ("PTID", "subject_id") if one in rows]:
+        tail = pd.to_numeric(rows[name].str.extract(r"^\d{3}_S_(\d{4,})$")[0])
+        other = tail.notna() & (tail != rid)
+        if other.any():
+            line = rows.index[other][0]
+            first = "RID" if "RID" in rows and rows["RID"][line] else "PTID"
+            raise DataError(
+                f"{path}, line {line}: {first} {rows[first][line]} and {name} {rows[name][line]} are two subjects "
+                f"({int(other.sum())} such rows). Correct them, or take the table from the archive again."
+            )
 
 
 def _first_column(rows: pd.DataFrame, names: tuple[str, ...]) -> pd.Series | None:

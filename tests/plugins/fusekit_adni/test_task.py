@@ -385,3 +385,27 @@ def test_the_day_of_the_diagnosis_may_come_from_either_table(tree: Path) -> None
     )
     cohort = _scan(tree)
     assert cohort.scans["diagnosis_date"].tolist() == ["2008-01-01", "2009-01-01", "2008-01-02", "2008-01-02"]
+
+
+def test_a_number_of_two_people_is_refused(tree: Path) -> None:
+    extra = _image(tree, 1002, "2008-02-01", 99)
+    (tree / "ADNI" / "002_S_1002").rename(tree / "ADNI" / "023_S_1002")
+    with pytest.raises(DataError, match=r"ADNIMERGE_12Feb2024\.csv, line 3: RID 1002 is 002_S_1002, .* of 023_S_1002"):
+        _scan(tree)
+    extra.parent.mkdir(parents=True)
+    extra.touch()
+    with pytest.raises(DataError, match=r"023_S_1002 and 002_S_1002 .* are two subjects, but both have the RID 1002"):
+        _scan(tree)
+
+
+def test_what_lies_elsewhere_in_a_subjects_folder_is_named(tree: Path) -> None:
+    before = _scan(tree).scans
+    day = _image(tree, 1001, "2010-01-08", 17).parent.parent
+    aside = day.rename(day.with_name("2010-01-08"))
+    day = _image(tree, 1001, "2011-01-08", 18).parent.parent
+    leaf = (day / "I18").rename(day / "I18 (1)")
+    (day / "a_I19.nii").touch()
+    cohort = _scan(tree)
+    assert cohort.scans.equals(before)
+    (finding,) = [one for one in cohort.findings if one.code == "unknown-folder"]
+    assert set(finding.items) == {str(aside), str(leaf), str(day / "a_I19.nii")}

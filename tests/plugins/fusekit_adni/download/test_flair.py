@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from fusekit.errors import OptionError
 from fusekit.progress import Quiet
+from fusekit_adni.download.flair import with_flair
+from fusekit_adni.download.images import Download
 from fusekit_adni.task import AdniAdTask
 from tests.plugins.fusekit_adni.trees import Study, Trees, found
 
@@ -52,6 +56,16 @@ def test_a_loni_download_has_them_by_name_and_day(tmp_path: Path) -> None:
     assert plain.images == ("image",)
     assert "image:flair" not in plain.scans
     assert len(found(plain.findings)["other-sequence"]) == 5
+
+
+def test_a_flair_is_of_the_day_of_its_folder_whatever_lies_above(tmp_path: Path) -> None:
+    leaf = tmp_path / "Axial_FLAIR/ADNI/002_S_0001/Axial_FLAIR/2006-03-05_14_39_56.0/I7"
+    leaf.mkdir(parents=True)
+    (leaf / "ADNI_002_S_0001_MR_Axial_FLAIR_Br_20060305_S3_I7.nii").touch()
+    download = Download("loni", others=[leaf])
+    scans = pd.DataFrame({"subject": ["002_S_0001"], "acquired": [date(2006, 3, 4)], "image": ["t1.nii"]}, index=["a"])
+    kept = with_flair(scans, download, tmp_path, [])
+    assert [path.parent for path in kept["image:flair"]] == [leaf]
 
 
 def test_a_bids_tree_has_them_in_the_session(tmp_path: Path) -> None:

@@ -194,6 +194,7 @@ def test_links_that_stay_within_the_folder_are_followed(tmp_path: Path) -> None:
         *((name, True) for name in ("MPRAGEadni3", "MP_RAGE_SENSE2", "IR-SPGR_w_acceleration", "MPR____N3__Scaled_2")),
         *((name, True) for name in ("MP-RAGE_REPEAT", "ADNI_______MPRAGE", "t1_mprage_sag_p2_iso", "Sag_T1w")),
         *((name, False) for name in ("Double_TSE", "Survey", "relCBF", "MoCoSeries", "AAHScout", "PCASL", "SWI")),
+        *((name, False) for name in ("AAHScout_MPR_sag", "T2w_SPACE_MPR", "3D_PCASL_MPR", "SWI_MPR", "MPR_PDw")),
         *((name, False) for name in ("T1_mapping", "B1_Map", "FLAIR_MPR", "Cerebral_Blood_Flow", "SmartBrain", "MPRX")),
     ],
 )

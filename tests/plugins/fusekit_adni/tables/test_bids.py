@@ -87,3 +87,15 @@ def test_no_tables_of_a_tree_are_none() -> None:
     from fusekit_adni.tables.bids import read_bids_tables
 
     assert read_bids_tables(Download("bids"), []).tables == []
+
+
+def test_words_that_are_not_understood_are_named_and_changes_end_where_they_led(trees: Trees) -> None:
+    trees.table("participants.tsv", "participant_id sex", [(SUBS[0], "2"), (SUBS[1], "F")])
+    _sessions(trees, "diagnosis adni_tau", ("probable", "80"), ("MCI-to-AD", "90"))
+    path = trees.root / SUBS[1] / f"{SUBS[1]}_sessions.tsv"
+    path.write_text(path.read_text(encoding="utf-8").replace("MCI-to-AD", "MCI to Dementia"), encoding="utf-8")
+    cohort = AdniAdTask().scan(trees.root, Lines())
+    assert cohort.scans[["subject", "label"]].to_numpy().tolist() == [["002_S_0002", 1]] * 2
+    notes = found(cohort.findings)
+    assert notes["unread-diagnosis"] == ["*_sessions.tsv, column diagnosis: 'probable' (2)"]
+    assert notes["odd-text"] == ["participants.tsv, line 2, column 'sex': '2'"]

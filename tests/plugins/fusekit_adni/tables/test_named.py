@@ -168,7 +168,7 @@ def test_a_column_that_gives_the_diagnosis_away_is_read_and_said(tmp_path: Path)
             r"line 1, entry 1: no table .*; did you mean 'UPENNBIOMK_MASTER'",
         ),
         ('table = "HCRES"\ncolumn = "HCYS"', r"HCRES_12Feb2024\.csv has no column 'HCYS'; did you mean 'HCY'"),
-        ('table = "HCRES"\ncolumn = "hcy"', r"has no column 'hcy'; did you mean 'HCY'"),
+        ('table = "HCRES"\ncolumn = "HCYS"', r"has no column 'HCYS'; did you mean 'HCY'"),
         ('table = "Q"\ncolumn = "TAU"', r"no table is called 'Q' \(without dates\); known: ADNIMERGE, HCRES, UPENN"),
         ('table = "HCRES"\ncolumn = "rid"', r"has no column 'rid'"),
         ('table = "HCRES"\ncolumn = "HCY"\nrows = { BATCH = "MEDIAN" }', r"has no column 'BATCH'"),

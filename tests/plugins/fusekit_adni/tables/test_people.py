@@ -56,3 +56,18 @@ def test_later_phases_fill_the_pair_alone(tmp_path: Path) -> None:
     ((column, alleles),) = genotype(SCANS, None, [path], [])
     assert alleles.tolist() == [1, 2, 0]
     assert column.source == "APOERES.APGEN1+APGEN2 and GENOTYPE"
+
+
+def test_alleles_saved_as_decimals_are_alleles(tmp_path: Path) -> None:
+    path = tmp_path / "APOERES.csv"
+    path.write_text("RID,APGEN1,APGEN2,GENOTYPE\n5,3.0,4.0,\n6,,,44.0\n7,2.0,3.0,2/3\n", encoding="utf-8")
+    findings: list[Finding] = []
+    ((_, alleles),) = genotype(SCANS, None, [path], findings)
+    assert (alleles.tolist(), findings) == ([1, 2, 0], [])
+
+
+def test_a_birth_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    found, findings = _people(tmp_path, "RID,PTDOB\n5,12-1950\n6,07/35\n7,\n")
+    assert found["AGE"][1].fillna(0).tolist() == [70.0, 0, 0]
+    (odd,) = [finding for finding in findings if finding.code == "odd-text"]
+    assert odd.items == ("PTDEMOG.csv, column 'PTDOB', line 3: '07/35'",)

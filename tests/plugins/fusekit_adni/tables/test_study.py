@@ -265,3 +265,38 @@ def test_bounds_with_every_sign(tmp_path: Path) -> None:
     read = numbers(_cells("<80", "<= 80", "\u226480", ">=1700", "\u22651700", "120"))
     assert read.amounts.tolist() == [80, 80, 80, 1700, 1700, 120]
     assert read.censored.tolist() == [-1, -1, -1, 1, 1, 0]
+
+
+def test_columns_are_known_in_any_case(tmp_path: Path) -> None:
+    text = "rid,ptid,viscode2,ExamDate,Diagnosis,Plasma_nfl,Phase\n5,002_S_0005,m06,2008-07-01,2,3,ADNI1\n"
+    paths = _write(tmp_path, "DXSUM.csv", text)
+    table = read_study_table("DXSUM", paths, ("DIAGNOSIS",), [], columns=("PLASMA_NFL",))
+    assert table is not None
+    assert {"RID", "PTID", "DIAGNOSIS", "PLASMA_NFL"} <= set(table.rows)
+    assert table.rows[["rid", "visit", "day"]].to_numpy().tolist() == [[5, "m06", pd.Timestamp("2008-07-01")]]
+    with pytest.raises(DataError, match=r"line 2: RID 5 and subject_id 002_S_0006 are two subjects"):
+        read_study_table("DXSUM", _write(tmp_path, "DXSUM.csv", "rid,Subject_ID\n5,002_S_0006\n"), (), [])
+
+
+def test_visits_that_are_not_understood_are_named_with_their_count(tmp_path: Path) -> None:
+    rows = "5,x,bl\n5,y1,\n5,uns1,\n5,nv,\n5,06,\n6,06,\n6,,visit6\n6,-4,\n6,,\n"
+    findings: list[Finding] = []
+    table = read_study_table("DXSUM", _write(tmp_path, "DXSUM.csv", f"RID,VISCODE,VISCODE2\n{rows}"), (), findings)
+    assert table is not None
+    assert table.rows["visit"].fillna("").tolist() == ["bl", "m12", *[""] * 7]
+    (finding,) = findings
+    assert (finding.code, set(finding.items)) == ("unread-visit", {"'06' (2)", "'visit6' (1)"})
+
+
+def test_codes_of_who_continued_into_a_later_phase_do_not_count_from_the_first_baseline(tmp_path: Path) -> None:
+    old = "5,bl,bl,2006-01-01\n5,m12,m12,2007-01-01\n"
+    later = "5,v06,,2011-01-02\n5,v11,,2012-01-01\n5,init,,2018-01-01\n5,y1,,2019-01-01\n5,y2,,\n"
+    new = "6,sc,,2018-01-01\n6,bl,,2018-02-01\n6,y1,,2019-01-01\n7,4_sc,,2024-01-01\n7,4_bl,,2024-02-01\n"
+    text = f"RID,VISCODE,VISCODE2,EXAMDATE\n{old}{later}{new}"
+    table = read_study_table("DXSUM", _write(tmp_path, "DXSUM.csv", text), (), [])
+    assert table is not None
+    assert table.rows["visit"].fillna("").tolist() == [
+        *("bl", "m12", "m60", "m72", "m144", "m156", ""),
+        *("bl", "bl", "m12", "bl", "bl"),
+    ]
+    assert table.rows.loc[table.rows["screening"], "VISCODE"].tolist() == ["sc", "4_sc"]
