@@ -119,7 +119,7 @@ def _odd(contents: Contents) -> dict[str, str]:
     from fusekit_adni.tables.archive import archive, find_table, note_unread, undated
 
     paths, findings = contents.survey.tables, list[Finding]()
-    note_unread(paths, findings)
+    note_unread(paths, findings, others=contents.survey.others)
     said = "so its columns or its name say; rename it if it is, for it is not read"
     odd = {Path(item).name: said for finding in findings for item in finding.items}
     if len(contents.found) > 1:

@@ -126,15 +126,26 @@ def _visits(
     people = {image.number: image.rid for image in download.images if not image.name}
     visits: dict[int, str | None] = {}
     strange: Counter[str] = Counter()
-    for number, text in dict(listed["visit"].dropna()).items():
-        code, rid = phase_code(text), people[number]
+    differ = []
+
+    def visit_of(text: str, rid: int) -> str | None:
+        code = phase_code(text)
         visit = canonical(code)
         if visit is None and not UNTIMED.fullmatch(code):
             strange[text] += 1
         rolled_over = (code.startswith("4_") and rid in before) or "cont pt" in text.lower()  # continuing participant
-        visits[number] = phase_codes.get((rid, code), None if rolled_over else visit)
+        return phase_codes.get((rid, code), None if rolled_over else visit)
+
+    for number, text, every in listed[["visit", "visits"]].dropna(subset="visit").itertuples():
+        found = {text: visit_of(text, people[number]) for text in every or (text,)}
+        several = len(set(found.values()) - {None}) > 1
+        if several:
+            differ.append(f"I{number}: {' and '.join(map(repr, found))}")
+        visits[number] = None if several else next(filter(None, found.values()), None)
     message = "visits of image lists that are not understood; the nearest exam decides"
     note(findings, "unread-visit", message, [f"{text!r} ({count})" for text, count in strange.most_common()])
+    message = "images that lists give different visits; the nearest exam decides"
+    note(findings, "lists-differ", message, differ, severity="warning", advice="Find out which list is right.")
     return visits
 
 

@@ -127,7 +127,7 @@ class AdniTask(Task):
         adnimerge = read_study_table("ADNIMERGE", paths, ("VISCODE", "EXAMDATE"), findings)
         dxsum = read_study_table("DXSUM", paths, (), findings, also=archive()["DXSUM"].also)
         rules = None if self.clinical is None else read_column_rules(self.clinical)
-        note_unread(paths, findings, also=[rule.table for rule in rules.columns] if rules else ())
+        note_unread(paths, findings, [rule.table for rule in rules.columns] if rules else (), download.unread)
         dictionary = read_dictionary(paths, findings) if self.datadic else None
         study = [table for table in (adnimerge, dxsum) if table is not None]
         refuse_two_people(download, study)

@@ -122,6 +122,25 @@ def with_bounds(
     return numbers, np.where(numbers.isna(), np.nan, signs)
 
 
+def pointed(cells: pd.Series, source: str, numerals: Numerals) -> pd.Series:
+    """A column of text with decimal points in its numbers, also of those behind < or >; what is no number as it is.
+
+    A number that may be two where neither the column nor its table shows which is refused.
+    """
+    notations, _ = _shown(_texts(cells))
+    notations = notations if len(notations) == 1 else numerals.shown
+    found, bad = [], []
+    for position, cell in enumerate(cells):
+        number = (bound(cell) or (cell.strip(),))[0]
+        value = _read(number, notations[0]) if "." in number or "," in number else None
+        if value is not None and len(notations) > 1 and _readings(number, notations) > 1:
+            bad.append(position)
+        found.append(cell if value is None else cell.replace(number, repr(value)))
+    if bad:
+        _refuse(cells, bad, notations, source)
+    return pd.Series(found, index=cells.index, name=cells.name, dtype=object)
+
+
 def is_number(cell: str) -> bool:
     """Whether a cell is a number in some notation."""
     return any(_read(cell.strip(), notation) is not None for notation in ANY)

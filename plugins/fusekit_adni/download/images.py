@@ -67,6 +67,7 @@ class Download:
     layout: Layout  # of the images
     images: list[Image] = field(default_factory=list)  # sorted by subject, visit or day, and id
     tables: list[Path] = field(default_factory=list)  # every .csv that is not below a subject's folder
+    unread: list[Path] = field(default_factory=list)  # files that may be tables in another format
     participants: list[Path] = field(default_factory=list)  # participants.tsv of BIDS trees
     sessions: list[Path] = field(default_factory=list)  # *_sessions.tsv of BIDS subjects
     sidecars: dict[int, Path] = field(default_factory=dict)  # image number -> the archive's .xml about it

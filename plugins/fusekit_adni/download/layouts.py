@@ -35,6 +35,7 @@ class _Survey:
     subjects: dict[Layout, list[Path]] = field(default_factory=lambda: {"loni": [], "bids": [], "caps": []})
     strangers: list[Path] = field(default_factory=list)
     tables: list[Path] = field(default_factory=list)
+    others: list[Path] = field(default_factory=list)  # files that may be tables in another format
     participants: list[Path] = field(default_factory=list)
     sidecars: dict[int, Path] = field(default_factory=dict)
 
@@ -117,6 +118,8 @@ def _walk(folder: Path, tree: Tree, survey: _Survey, above: frozenset[tuple[int,
             pass  # never unpacked: what is in it, and how large it gets, is not known
         elif name.endswith((".csv", ".csv.gz")):
             survey.tables.append(path)
+        elif name.endswith((".xlsx", ".xls", ".ods", ".tsv", ".txt")) and name != "participants.tsv":
+            survey.others.append(path)
         elif name == "participants.tsv":
             survey.participants.append(path)
         elif name.endswith(".xml") and (number := loni.IMAGE_ID.search(entry.name)):
@@ -125,7 +128,7 @@ def _walk(folder: Path, tree: Tree, survey: _Survey, above: frozenset[tuple[int,
 
 def _read(name: Layout, tree: Tree, survey: _Survey, progress: Progress) -> Download:
     subjects = survey.subjects[name]
-    found = Download(name, tables=survey.tables, sidecars=survey.sidecars)
+    found = Download(name, tables=survey.tables, unread=survey.others, sidecars=survey.sidecars)
     for subject in progress.track(subjects, "looking for images", len(subjects), "subjects") if subjects else ():
         _READERS[name](subject, tree, found)
     found.images.sort(key=lambda image: (image.subject, str(image.acquired), image.visit or "", image.number))

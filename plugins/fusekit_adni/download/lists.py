@@ -30,9 +30,10 @@ _KINDS = (
     _Kind("Image Data ID", "Subject", ("Visit",), whole=True),
     _Kind("Image ID", "Subject ID", ("Visit",), whole=True),
     _Kind("image_id", "subject_id", ("image_visit", "mri_visit", "visit", "VISCODE2", "pet_visit"), whole=False),
+    _Kind("IMAGEUID", "SUBJECT", ("VISIT",), whole=False),  # MRILIST
 )
 #: Columns of the field strength in tesla; the protocol of a search says more (``Field Strength=3.0;Weighting=T1``).
-_FIELD = ("mri_field_str", "mri_field_strength", "field_strength", "Field Strength", "Imaging Protocol")
+_FIELD = ("mri_field_str", "mri_field_strength", "field_strength", "Field Strength", "MAGSTRENGTH", "Imaging Protocol")
 _TESLA = re.compile(r"(?:^|Field Strength=)\s*(\d+(?:\.\d+)?)(?=\s*(?:$|;|T))", re.IGNORECASE)
 #: Scanners say 1.494 or 2.894.
 _NOMINAL, _TOLERANCE = (1.5, 3.0, 7.0), 0.3
@@ -44,17 +45,21 @@ def read_lists(tables: list[Path], folders: Mapping[int, str] = MappingProxyType
     ``folders`` says in which subject's folder an image lies; an image that is listed for another is refused.
 
     Returns:
-        Index image number; columns visit (as listed), tesla (float; NaN where the list does not say), and whole
-        (whether the list is of what was asked for). Of an image that is listed again the last visit counts that says a
-        time, as a number does not.
+        Index image number; columns visit (as listed), visits (tuple of all that say a time, as a number does not),
+        tesla (float; NaN where the list does not say), and whole (whether the list is of what was asked for). Of an
+        image that is listed again the last visit counts that says a time.
     """
     parts = [_read(path, kind, folders) for path in tables for kind in [_kind(path)] if kind]
     if not parts:
-        return pd.DataFrame({"visit": [], "tesla": [], "whole": []}, index=pd.Index([], dtype=int))
+        return pd.DataFrame({"visit": [], "visits": [], "tesla": [], "whole": []}, index=pd.Index([], dtype=int))
     rows = pd.concat(parts)
     last = rows.groupby(level=0, sort=False).last()  # of each column the last value that is one
     timed = rows["visit"][~rows["visit"].fillna("").str.strip().str.lower().str.fullmatch(UNTIMED)]
-    return last.assign(visit=timed.groupby(level=0).last().reindex(last.index).fillna(last["visit"]))
+    visit = timed.groupby(level=0).last().reindex(last.index).fillna(last["visit"])
+    every: dict[object, dict[str, None]] = {number: {} for number in last.index}
+    for number, text in timed.dropna().items():
+        every[number][text] = None
+    return last.assign(visit=visit, visits=pd.Series(map(tuple, every.values()), last.index, dtype=object))
 
 
 def is_list(path: Path) -> bool:
@@ -64,7 +69,7 @@ def is_list(path: Path) -> bool:
 
 def _kind(path: Path) -> _Kind | None:
     header = read_header(path)
-    return next((kind for kind in _KINDS if kind.image in header), None)
+    return next((kind for kind in _KINDS if kind.image in header and (kind.whole or kind.subject in header)), None)
 
 
 def _read(path: Path, kind: _Kind, folders: Mapping[int, str]) -> pd.DataFrame:

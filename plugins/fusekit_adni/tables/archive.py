@@ -138,10 +138,12 @@ def undated(path: Path) -> str:
     return match["name"] if match else path.stem
 
 
-def note_unread(paths: list[Path], findings: list[Finding], also: Iterable[str] = ()) -> None:
+def note_unread(
+    paths: list[Path], findings: list[Finding], also: Iterable[str] = (), others: Iterable[Path] = ()
+) -> None:
     """Note files that look like a table of the archive, by columns or name, and are not read; ``also`` names more.
 
-    A file that is found by a name is read, or named as older.
+    A file that is found by a name is read, or named as older. ``others`` are known by their names alone.
     """
     names = [*(name for table in archive().values() for name in table.names), *also]
     matched = {path for name in names for found, older in [find_table(name, paths)] for path in (found, *older)}
@@ -151,6 +153,8 @@ def note_unread(paths: list[Path], findings: list[Finding], also: Iterable[str] 
         like = [table.name for table in archive().values() if any(sign <= columns for sign in table.signs)]
         if like := like or [name for name in names if _is_like(path, name)]:
             looks.append(f"{path}: {like[0]}?")
+    like_others = ((path, next((name for name in names if _is_like(path, name)), "")) for path in sorted(others))
+    looks += [f"{path}: {name}? Save it as .csv" for path, name in like_others if name]
     message = (
         "files that look like a table, by their columns or part of their names, and are not read; rename what is one"
     )

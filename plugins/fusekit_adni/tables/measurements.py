@@ -7,10 +7,12 @@ import numpy as np
 import pandas as pd
 
 from fusekit.data import Column, Finding
+from fusekit.data.clinical.numbers import pointed
+from fusekit.data.clinical.tables import ORIGIN, Origin
 from fusekit.data.own.problems import note
 from fusekit_adni.labels.leaks import reason_to_leave_out
 from fusekit_adni.labels.visits import match
-from fusekit_adni.tables.study import Numbers, StudyTable, Values, numbers
+from fusekit_adni.tables.study import MISSING_NUMBERS, Numbers, StudyTable, Values, numbers
 
 #: Columns of the multiplex and laboratory tables that are no measurements.
 _KEYS = """
@@ -42,7 +44,9 @@ def measurements(scans: pd.DataFrame, table: StudyTable, source: Source, finding
     for column in [one for one in source.columns if one.name in rows] or _offered(table, findings):
         name, log_scale = column.name, source.log_scale
         read = read_numbers(table, name, findings, rows[name], log_scale=log_scale)
-        described = replace(column, unit=column.unit or unit, signed=log_scale, source=f"{table.name}.{name}")
+        missing = () if log_scale else tuple(f"{code:g}" for code in MISSING_NUMBERS)
+        own = replace(column, unit=column.unit or unit, signed=log_scale, missing=missing)
+        described = replace(own, source=f"{table.name}.{name}")
         # Of a known assay always: a few new patients, all within its range, have the columns that a model was made for.
         yield from with_censoring(described, read, found, scans, always=bool(source.columns))
 
@@ -50,8 +54,14 @@ def measurements(scans: pd.DataFrame, table: StudyTable, source: Source, finding
 def read_numbers(
     table: StudyTable, column: str, findings: list[Finding], cells: pd.Series | None = None, *, log_scale: bool = False
 ) -> Numbers:
-    """A column as numbers, from some of its cells or all; cells that cannot be read are noted."""
-    read = numbers(table.rows[column] if cells is None else cells, log_scale=log_scale)
+    """A column as numbers, from some of its cells or all; cells that cannot be read are noted.
+
+    A table whose cells are separated by semicolons was saved again, and may have decimal commas: its columns show it.
+    """
+    cells = table.rows[column] if cells is None else cells
+    if table.rows.attrs.get(ORIGIN, Origin()).separator == ";":
+        cells = pointed(cells, str(table.path), table.numerals)
+    read = numbers(cells, log_scale=log_scale)
     note_odd(findings, table, column, read)
     return read
 

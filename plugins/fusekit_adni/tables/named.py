@@ -174,7 +174,7 @@ def _read(
     as_numbers = pd.to_numeric(missing, errors="coerce").dropna()  # -4.0 is -4, too
     code = cells.str.lower().isin(missing.str.lower())
     cells = cells.mask(code | pd.to_numeric(cells, errors="coerce").isin(as_numbers), "")
-    column = replace(rule.described, source=source)
+    column = replace(rule.described, source=source, missing=rule.missing)
     if column.kind == "category":
         absent = cells.str.lower().isin(MISSING_TEXT - {category.lower() for category in column.categories})
         known = ~absent if not column.categories else cells.isin(column.categories)

@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import reduce
+from functools import cached_property, reduce
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ import pandas as pd
 
 from fusekit.data import Column, Finding, read_table
 from fusekit.data.clinical.dates import to_days
+from fusekit.data.clinical.numbers import Numerals
 from fusekit.data.clinical.tables import require_columns
 from fusekit.data.own.problems import note
 from fusekit.errors import DataError
@@ -47,6 +48,11 @@ class StudyTable:
     name: str  # without dates
     path: Path
     rows: pd.DataFrame
+
+    @cached_property
+    def numerals(self) -> Numerals:
+        """How its numbers are written."""
+        return Numerals(self.rows)
 
 
 @dataclass(frozen=True)

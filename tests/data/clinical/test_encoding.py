@@ -156,7 +156,7 @@ def test_range_is_checked_unless_allowed_and_a_missing_column_always() -> None:
 def test_codes_of_a_missing_value_mean_in_a_prediction_what_they_meant_in_training() -> None:
     columns = (
         Column("change", low=None, missing=("-9", "unknown")),
-        Column("grade", "category", ("G1", "9"), missing=("9", "x")),
+        Column("grade", "category", categories=("G1", "9"), missing=("9", "x")),
     )
     values = pd.DataFrame({"change": [-20.0, 5.0, 20.0], "grade": ["G1", "9", None]})
     encoding = ClinicalEncoding.fit(values, columns)

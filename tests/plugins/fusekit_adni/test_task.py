@@ -187,6 +187,17 @@ def test_the_collection_list_says_the_visit_and_numbers_in_it_fall_back_to_dates
     assert _found(cohort)["no-diagnosis"] == ("002_S_1001_m06_I15",)
 
 
+def test_lists_that_contradict_each_other_leave_the_visit_to_the_exams(tree: Path) -> None:
+    rows = [f'"{k}","x","CN","{visit}"' for k, visit in [(10, "bl"), (15, "m12"), (20, "bl"), (30, "bl"), (40, "bl")]]
+    _write(tree, "list.csv", [LIST + "\n".join(rows)])
+    alone = _scan(tree)
+    _write(tree, "Key_MRI.csv", ["image_id,subject_id,mri_visit", "10,x,m24", "15,x,m12", "20,x,sc"])
+    both = _scan(tree)
+    assert {finding.code: finding.items for finding in both.findings}["lists-differ"] == ("I10: 'm24' and 'bl'",)
+    assert "lists-differ" not in {finding.code for finding in alone.findings}
+    assert _labels(both) == BOTH
+
+
 def test_numeric_visits_of_a_list_are_no_months(tree: Path) -> None:
     rows = [f'"{k}","x","CN","{visit}"' for k, visit in [(10, 1), (15, 6), (20, 1), (30, 1), (40, 1)]]
     _write(tree, "list.csv", [LIST + "\n".join(rows)])

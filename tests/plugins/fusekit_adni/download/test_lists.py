@@ -101,3 +101,18 @@ def test_tables_of_visits_and_of_pet_are_read_as_far_as_they_go(tmp_path: Path) 
     listed = read_lists([tmp_path / "Key_PET.csv", tmp_path / "My_Table.csv"])
     assert listed["visit"].fillna("").to_dict() == {8: "bl", 9: ""}
     assert not listed["whole"].any()
+
+
+def test_the_list_of_all_images_of_the_first_phases_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "MRILIST.csv"
+    path.write_text("TYPE,SUBJECT,VISIT,MAGSTRENGTH,IMAGEUID\nOriginal,002_S_0413,Month 6,1.5,7\n", "utf-8")
+    (tmp_path / "ADNIMERGE.csv").write_text("RID,PTID,VISCODE,IMAGEUID\n413,002_S_0413,bl,7\n", "utf-8")
+    listed = read_lists([path, tmp_path / "ADNIMERGE.csv"])
+    assert listed[["visit", "tesla"]].to_dict("index") == {7: {"visit": "Month 6", "tesla": 1.5}}
+
+
+def test_every_visit_that_lists_give_an_image_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "one.csv").write_text('"Image Data ID","Subject","Visit"\n"I7","002_S_0413","m06"\n', "utf-8")
+    (tmp_path / "two.csv").write_text("image_id,subject_id,mri_visit\n7,002_S_0413,bl\n8,002_S_0413,\n", "utf-8")
+    listed = read_lists([tmp_path / "one.csv", tmp_path / "two.csv"])
+    assert listed["visits"].to_dict() == {7: ("m06", "bl"), 8: ()}

@@ -145,3 +145,10 @@ def test_a_table_under_a_later_name_is_the_same_table() -> None:
     old, new = Path("DXSUM_PDXCONV_ADNIALL_01Jan2020.csv"), Path("DXSUM_12Feb2024.csv")
     assert find_table("DXSUM_PDXCONV_ADNIALL", [new, old], also=("DXSUM",)) == (new, [old])
     assert find_table("DXSUM_PDXCONV_ADNIALL", [new, old]) == (old, [])
+
+
+def test_tables_in_other_formats_are_named(tmp_path: Path) -> None:
+    findings: list[Finding] = []
+    others = [tmp_path / name for name in ("All_Subjects_DXSUM_12Feb2026.xlsx", "notes.txt", "DATADIC_DXSUM.xlsx")]
+    note_unread([], findings, others=others)
+    assert [finding.items for finding in findings] == [(f"{others[0]}: DXSUM? Save it as .csv",)]

@@ -73,8 +73,8 @@ def test_the_named_columns_and_no_others_in_the_order_of_the_file(tmp_path: Path
     assert clinical.columns == (
         Column("PTGENDER", "category", categories=("Female", "Male"), source="ADNIMERGE.PTGENDER"),
         Column("AGE", unit="years", low=18, high=120, source="ADNIMERGE.AGE"),
-        Column("HCY", unit="umol/L", low=1, high=100, source="HCRES.HCY"),
-        Column("abeta", source="upennbiomk_master.ABETA"),
+        Column("HCY", unit="umol/L", low=1, high=100, source="HCRES.HCY", missing=("-1", "-4")),
+        Column("abeta", source="upennbiomk_master.ABETA", missing=("QNS",)),
         Column(
             "abeta censored",
             unit="-1 below the assay's range, 1 above, 0 within",
