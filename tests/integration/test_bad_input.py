@@ -220,7 +220,7 @@ def test_a_constant_label_is_refused(download: Path, command: CommandLine) -> No
     [
         ("UPENNBIOMK_MASTER", {"ABETA": "Abeta42"}, "column missing: 'ABETA' (renamed to 'Abeta42'?)"),
         ("ADNIMERGE", {"EXAMDATE": "when"}, "column missing: 'EXAMDATE'"),
-        ("BLENNOWPLASMANFL", {"RID": "rid"}, "column missing: 'RID' (renamed to 'rid'?)"),
+        ("BLENNOWPLASMANFL", {"RID": "RIDS"}, "column missing: 'RID' (renamed to 'RIDS'?)"),
     ],
 )
 def test_renamed_columns_are_named_with_what_they_may_be_called_now(

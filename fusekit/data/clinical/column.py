@@ -35,7 +35,7 @@ class ColumnJson(TypedDict):
     seen: tuple[float, float] | None
     masked: bool
     # The next are not in older bundles.
-    observed: NotRequired[tuple[Annotated[int, Ge(0)], Annotated[int, Ge(1), Le(2**53)]] | None]
+    observed: NotRequired[tuple[Annotated[int, Ge(0)], Annotated[int, Ge(1), Le(10**8)]] | None]
     shares: NotRequired[list[Annotated[float, Ge(0), Le(1)]]]
     levels: NotRequired[list[float]]
     missing: NotRequired[list[str]]
