@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from fusekit.data import Column, Finding
+from fusekit.data.clinical.censoring import flag_of
 from fusekit.data.clinical.numbers import pointed
 from fusekit.data.clinical.tables import ORIGIN, Origin
 from fusekit.data.own.problems import note
@@ -72,9 +73,7 @@ def with_censoring(
     """A column by scan, and another that says which values are bounds, if any are, or always."""
     yield column, take(read.amounts, found, scans)
     if always or read.censored.abs().eq(1).any():
-        unit = "-1 below the assay's range, 1 above, 0 within"
-        flag = Column(f"{column.name} censored", unit=unit, low=-1, high=1, source=column.source)
-        yield flag, take(read.censored, found, scans)
+        yield flag_of(column), take(read.censored, found, scans)
 
 
 def matched(scans: pd.DataFrame, table: StudyTable, rows: pd.DataFrame, findings: list[Finding]) -> pd.Series:

@@ -15,19 +15,9 @@ from fusekit.data import Volume, read_nifti
 from fusekit.data.images.nifti import NO_ORIENTATION
 from fusekit.data.images.volume import IDENTITY_AFFINE
 from fusekit.errors import DataError
+from tests.data.images.written import AFFINE, SHAPE, save, voxels
 
 nibabel: Any = untyped_nibabel
-AFFINE = np.array([[2.0, 0, 0, -7], [0, 3.0, 0, -11], [0, 0, 1.5, 4], [0, 0, 0, 1]])
-SHAPE = (4, 5, 6)
-
-
-def _voxels() -> np.ndarray:
-    return np.arange(np.prod(SHAPE), dtype=np.int16).reshape(SHAPE)
-
-
-def _save(path: Path, data: np.ndarray | None = None, affine: np.ndarray = AFFINE) -> Path:
-    nibabel.save(nibabel.Nifti1Image(_voxels() if data is None else data, affine), path)
-    return path
 
 
 def _read(path: Path) -> Volume:
@@ -38,9 +28,9 @@ def _read(path: Path) -> Volume:
 
 @pytest.mark.parametrize("name", ["a.nii", "a.nii.gz", "a.img", "a.hdr", "A.NII.GZ", "a.hdr.gz", "a.img.gz"])
 def test_a_file_gives_its_array_affine_and_spacing(tmp_path: Path, name: str) -> None:
-    volume = _read(_save(tmp_path / name))
+    volume = _read(save(tmp_path / name))
     assert volume.data.dtype == np.float32
-    np.testing.assert_array_equal(volume.data, _voxels())
+    np.testing.assert_array_equal(volume.data, voxels())
     np.testing.assert_allclose(volume.affine, AFFINE)
     assert volume.spacing == pytest.approx((2.0, 3.0, 1.5))
     assert volume.notes == ()
@@ -50,42 +40,42 @@ def test_a_file_gives_its_array_affine_and_spacing(tmp_path: Path, name: str) ->
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # nibabel leaves a .mgh to the collector
 @pytest.mark.parametrize("name", ["a.mgz", "a.mgh"])
 def test_a_freesurfer_volume_is_read(tmp_path: Path, name: str) -> None:
-    nibabel.save(nibabel.MGHImage(_voxels(), AFFINE), tmp_path / name)
+    nibabel.save(nibabel.MGHImage(voxels(), AFFINE), tmp_path / name)
     volume = _read(tmp_path / name)
-    np.testing.assert_array_equal(volume.data, _voxels())
+    np.testing.assert_array_equal(volume.data, voxels())
     np.testing.assert_allclose(volume.affine, AFFINE, atol=1e-6)
 
 
 def test_slope_and_intercept_are_applied(tmp_path: Path) -> None:
-    image = nibabel.Nifti1Image(_voxels(), AFFINE)
+    image = nibabel.Nifti1Image(voxels(), AFFINE)
     image.header.set_slope_inter(0.5, -10)
     nibabel.save(image, tmp_path / "a.nii")
-    np.testing.assert_allclose(_read(tmp_path / "a.nii").data, _voxels() * 0.5 - 10)
+    np.testing.assert_allclose(_read(tmp_path / "a.nii").data, voxels() * 0.5 - 10)
 
 
 @pytest.mark.parametrize("axes", list(permutations(range(3))))
 @pytest.mark.parametrize("signs", list(product([1, -1], repeat=3)))
 def test_every_orientation_gives_the_same_volume(tmp_path: Path, axes: Any, signs: Any) -> None:
-    image = nibabel.Nifti1Image(_voxels(), AFFINE)
+    image = nibabel.Nifti1Image(voxels(), AFFINE)
     turned = image.as_reoriented(np.stack([axes, signs], axis=1))
     nibabel.save(turned, tmp_path / "turned.nii")
     volume = _read(tmp_path / "turned.nii")
-    np.testing.assert_array_equal(volume.data, _voxels())
+    np.testing.assert_array_equal(volume.data, voxels())
     np.testing.assert_allclose(volume.affine, AFFINE, atol=1e-5)
     assert volume.orientation == "".join(nibabel.aff2axcodes(turned.affine))
 
 
 def test_a_trailing_axis_of_one_frame_is_dropped(tmp_path: Path) -> None:
-    assert _read(_save(tmp_path / "a.nii", _voxels()[..., None])).data.shape == SHAPE
+    assert _read(save(tmp_path / "a.nii", voxels()[..., None])).data.shape == SHAPE
 
 
 def test_an_identity_affine_is_noted(tmp_path: Path) -> None:
-    volume = _read(_save(tmp_path / "a.nii", affine=np.eye(4)))
+    volume = _read(save(tmp_path / "a.nii", affine=np.eye(4)))
     assert (volume.notes, volume.orientation) == ((IDENTITY_AFFINE,), "")
 
 
 def test_a_header_without_orientation_is_noted(tmp_path: Path) -> None:
-    path = _save(tmp_path / "a.nii")
+    path = save(tmp_path / "a.nii")
     raw = bytearray(path.read_bytes())
     raw[252:256] = bytes(4)  # qform_code, sform_code
     path.write_bytes(raw)
@@ -95,7 +85,7 @@ def test_a_header_without_orientation_is_noted(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("flag", "orientation"), [(1, "RAS"), (0, "")])
 def test_a_freesurfer_volume_says_whether_its_orientation_is_known(tmp_path: Path, flag: int, orientation: str) -> None:
-    nibabel.save(nibabel.MGHImage(_voxels(), AFFINE), tmp_path / "T1.mgz")
+    nibabel.save(nibabel.MGHImage(voxels(), AFFINE), tmp_path / "T1.mgz")
     raw = bytearray(gzip.decompress((tmp_path / "T1.mgz").read_bytes()))
     raw[28:30] = flag.to_bytes(2, "big")  # goodRASFlag
     (tmp_path / "T1.mgz").write_bytes(gzip.compress(bytes(raw)))
@@ -103,7 +93,7 @@ def test_a_freesurfer_volume_says_whether_its_orientation_is_known(tmp_path: Pat
 
 
 def test_analyze_has_an_orientation_only_where_spm_wrote_one_beside(tmp_path: Path) -> None:
-    nibabel.save(nibabel.Spm99AnalyzeImage(_voxels(), AFFINE), tmp_path / "a.img")
+    nibabel.save(nibabel.Spm99AnalyzeImage(voxels(), AFFINE), tmp_path / "a.img")
     assert _read(tmp_path / "a.img").orientation == "RAS"
     (tmp_path / "a.mat").unlink()
     volume = _read(tmp_path / "a.img")
@@ -118,18 +108,18 @@ def test_another_suffix_is_left_to_others(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (_voxels()[0], r"the image is 2-D \(5 x 6\), a 3-D volume is needed"),
-        (np.stack([_voxels()] * 3, axis=-1), r"the image is 4-D \(4 x 5 x 6 x 3\).*Extract or average its frames"),
+        (voxels()[0], r"the image is 2-D \(5 x 6\), a 3-D volume is needed"),
+        (np.stack([voxels()] * 3, axis=-1), r"the image is 4-D \(4 x 5 x 6 x 3\).*Extract or average its frames"),
         (np.full(SHAPE, 7.0, np.float32), "every voxel is 7; the image is empty"),
-        (np.where(_voxels() < 12, np.nan, 1.0).astype(np.float32), r"10\.00% of the voxels are NaN or infinite"),
-        (np.where(_voxels() < 12, np.inf, 1.0).astype(np.float32), r"10\.00% of the voxels are NaN or infinite"),
-        (np.where(_voxels() < 12, 1e300, 1.0), r"10\.00% of the voxels are NaN or infinite"),
+        (np.where(voxels() < 12, np.nan, 1.0).astype(np.float32), r"10\.00% of the voxels are NaN or infinite"),
+        (np.where(voxels() < 12, np.inf, 1.0).astype(np.float32), r"10\.00% of the voxels are NaN or infinite"),
+        (np.where(voxels() < 12, 1e300, 1.0), r"10\.00% of the voxels are NaN or infinite"),
         (np.ones(SHAPE, np.complex64), "hold complex64, not one number each"),
         (np.zeros(SHAPE, np.dtype([("R", "u1"), ("G", "u1"), ("B", "u1")])), "not one number each"),
     ],
 )
 def test_content_that_is_no_volume_is_refused(tmp_path: Path, data: np.ndarray, message: str) -> None:
-    path = _save(tmp_path / "a.nii.gz", data)
+    path = save(tmp_path / "a.nii.gz", data)
     with pytest.raises(DataError, match=message) as caught:
         read_nifti(path)
     assert str(path) in str(caught.value)
@@ -145,7 +135,7 @@ def _bad_affines() -> list[tuple[np.ndarray, str]]:
 
 @pytest.mark.parametrize(("affine", "message"), _bad_affines())
 def test_an_affine_that_places_nothing_is_refused(tmp_path: Path, affine: np.ndarray, message: str) -> None:
-    path = _save(tmp_path / "a.nii")
+    path = save(tmp_path / "a.nii")
     raw = bytearray(path.read_bytes())
     raw[280:328] = affine[:3].astype("<f4").tobytes()  # srow_x, srow_y, srow_z of the NIfTI-1 header
     path.write_bytes(raw)
@@ -154,7 +144,7 @@ def test_an_affine_that_places_nothing_is_refused(tmp_path: Path, affine: np.nda
 
 
 def test_containers_that_are_not_what_they_seem_are_refused(tmp_path: Path) -> None:
-    good = _save(tmp_path / "a.nii").read_bytes()
+    good = save(tmp_path / "a.nii").read_bytes()
     packed = gzip.compress(good)
     for name, content, message in (
         ("empty.nii.gz", b"", "the file is empty"),
@@ -175,7 +165,7 @@ def test_containers_that_are_not_what_they_seem_are_refused(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("name", ["a.nii", "a.nii.gz"])
 def test_an_absurd_size_in_the_header_is_refused_without_allocating_it(tmp_path: Path, name: str) -> None:
-    raw = bytearray(_save(tmp_path / "good.nii").read_bytes())
+    raw = bytearray(save(tmp_path / "good.nii").read_bytes())
     raw[40:48] = np.array([3, 30000, 30000, 30000], "<i2").tobytes()  # dim: 54 TB of int16
     (tmp_path / name).write_bytes(gzip.compress(bytes(raw)) if name.endswith("gz") else bytes(raw))
     with pytest.raises(DataError, match=r"the header claims 54,000,000,000,352 bytes"):
@@ -191,7 +181,7 @@ def test_an_absurd_size_in_the_header_is_refused_without_allocating_it(tmp_path:
 def test_a_damaged_file_gives_a_volume_or_a_data_error(
     tmp_path: Path, edits: list[tuple[int, bytes]], length: int, name: str
 ) -> None:
-    raw = bytearray(_save(tmp_path / "good.nii").read_bytes())
+    raw = bytearray(save(tmp_path / "good.nii").read_bytes())
     for place, content in edits:
         raw[place : place + len(content)] = content
     path = tmp_path / name
@@ -210,7 +200,7 @@ def test_a_damaged_file_gives_a_volume_or_a_data_error(
 def test_lengths_become_mm(tmp_path: Path, unit: str, in_mm: float, name: str) -> None:
     affine = AFFINE.copy()
     affine[:3] /= in_mm
-    image = nibabel.Nifti1Image(_voxels(), affine)
+    image = nibabel.Nifti1Image(voxels(), affine)
     image.header.set_xyzt_units(unit)
     nibabel.save(image, tmp_path / "a.nii")
     volume = _read(tmp_path / "a.nii")
@@ -221,7 +211,7 @@ def test_lengths_become_mm(tmp_path: Path, unit: str, in_mm: float, name: str) -
 
 @pytest.mark.parametrize("unit", ["mm", "unknown", None])
 def test_mm_and_no_unit_stay_as_they_are(tmp_path: Path, unit: str | None) -> None:
-    image = nibabel.Nifti1Image(_voxels(), AFFINE)
+    image = nibabel.Nifti1Image(voxels(), AFFINE)
     image.header["xyzt_units"] = 23 if unit is None else 0  # 23: a unit that the standard does not know, and time
     if unit:
         image.header.set_xyzt_units(unit, "msec")
@@ -232,7 +222,7 @@ def test_mm_and_no_unit_stay_as_they_are(tmp_path: Path, unit: str | None) -> No
 
 
 def _two_forms(path: Path, sform: np.ndarray, qform: np.ndarray, unit: str = "mm") -> Volume:
-    image = nibabel.Nifti1Image(_voxels(), sform)
+    image = nibabel.Nifti1Image(voxels(), sform)
     image.set_sform(sform, 2)
     image.set_qform(qform, 1)
     image.header.set_xyzt_units(unit)

@@ -9,19 +9,9 @@ from fusekit import builtin
 from fusekit.data import Volume, read
 from fusekit.errors import DataError, PluginError
 from fusekit.extension import Catalog, Plugin, PluginHost, hookimpl
+from tests.data.images.written import AFFINE, SHAPE, save, voxels
 
 nibabel: Any = untyped_nibabel
-AFFINE = np.array([[2.0, 0, 0, -7], [0, 3.0, 0, -11], [0, 0, 1.5, 4], [0, 0, 0, 1]])
-SHAPE = (4, 5, 6)
-
-
-def _voxels() -> np.ndarray:
-    return np.arange(np.prod(SHAPE), dtype=np.int16).reshape(SHAPE)
-
-
-def _save(path: Path, data: np.ndarray | None = None, affine: np.ndarray = AFFINE) -> Path:
-    nibabel.save(nibabel.Nifti1Image(_voxels() if data is None else data, affine), path)
-    return path
 
 
 def _host(*answers: Any) -> Catalog:
@@ -44,7 +34,7 @@ def _refuse(path: Path) -> None:
 
 
 def test_the_first_plugin_that_knows_the_file_reads_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    volume = Volume(_voxels().astype(np.float32), AFFINE, ("made up",))
+    volume = Volume(voxels().astype(np.float32), AFFINE, ("made up",))
     found = _host(lambda path: None, lambda path: volume, lambda path: 1 / 0)
     monkeypatch.setattr("fusekit.data.images.volume.catalog", lambda: found)
     path = tmp_path / "x.raw"
@@ -60,7 +50,7 @@ def test_plugins_are_asked_before_the_bundled_readers(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of files that a bundled reader recognises and cannot read, too."""
-    volume = Volume(_voxels().astype(np.float32), AFFINE)
+    volume = Volume(voxels().astype(np.float32), AFFINE)
     (tmp_path / name).write_bytes(b"no image")
     for answers in ([lambda path: volume], [_refuse, lambda path: volume], [lambda path: None, lambda path: volume]):
         found = _host(*answers)
@@ -80,7 +70,7 @@ def test_a_plugins_refusal_is_not_overruled_by_the_bundled_readers(
     found = _host(_refuse, lambda path: None)
     monkeypatch.setattr("fusekit.data.images.volume.catalog", lambda: found)
     with pytest.raises(DataError, match=r"a\.nii\.gz: truncated\.$"):
-        read(_save(tmp_path / "a.nii.gz"))
+        read(save(tmp_path / "a.nii.gz"))
 
 
 @pytest.mark.parametrize(
@@ -109,10 +99,10 @@ def test_a_reader_that_fails_is_named(
 
 @pytest.mark.parametrize("axes", ["", "LPS", "PIR"])
 def test_what_a_plugin_reads_is_turned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, axes: str) -> None:
-    volume = Volume(_voxels().astype(np.float64), np.diag([-1, -1, 1, 1]), orientation=axes)
+    volume = Volume(voxels().astype(np.float64), np.diag([-1, -1, 1, 1]), orientation=axes)
     monkeypatch.setattr("fusekit.data.images.volume.catalog", lambda: _host(lambda path: volume))
-    found = read(_save(tmp_path / "x.raw.nii"))
-    np.testing.assert_array_equal(found.data, _voxels()[::-1, ::-1])
+    found = read(save(tmp_path / "x.raw.nii"))
+    np.testing.assert_array_equal(found.data, voxels()[::-1, ::-1])
     np.testing.assert_array_equal(found.affine[:, 3], [-(SHAPE[0] - 1), -(SHAPE[1] - 1), 0, 1])
     assert found.data.dtype == np.float32
     assert found.orientation == axes
@@ -123,11 +113,11 @@ def test_what_a_plugin_reads_is_turned(tmp_path: Path, monkeypatch: pytest.Monke
     [
         ({"data": np.full(SHAPE, np.nan)}, DataError, "100.00% of the voxels are NaN"),
         ({"data": np.full(SHAPE, 3.0)}, DataError, "every voxel is 3"),
-        ({"data": _voxels()[0]}, PluginError, r"whose data is int16 \(5, 6\), not numbers \(X, Y, Z\)"),
-        ({"data": _voxels().tolist()}, PluginError, "whose data is list, not numbers"),
-        ({"data": _voxels() * 1j}, PluginError, r"whose data is complex128 \(4, 5, 6\)"),
-        ({"data": _voxels().astype(object)}, PluginError, "whose data is object"),
-        ({"data": _voxels()[:0]}, PluginError, r"whose data is int16 \(0, 5, 6\)"),
+        ({"data": voxels()[0]}, PluginError, r"whose data is int16 \(5, 6\), not numbers \(X, Y, Z\)"),
+        ({"data": voxels().tolist()}, PluginError, "whose data is list, not numbers"),
+        ({"data": voxels() * 1j}, PluginError, r"whose data is complex128 \(4, 5, 6\)"),
+        ({"data": voxels().astype(object)}, PluginError, "whose data is object"),
+        ({"data": voxels()[:0]}, PluginError, r"whose data is int16 \(0, 5, 6\)"),
         ({"data": None}, PluginError, "whose data is NoneType"),
         ({"affine": np.eye(3)}, PluginError, r"whose affine is float64 \(3, 3\), not numbers \(4, 4\)"),
         ({"affine": np.eye(4).tolist()}, PluginError, "whose affine is list"),
@@ -140,7 +130,7 @@ def test_what_a_plugin_reads_is_turned(tmp_path: Path, monkeypatch: pytest.Monke
 def test_a_volume_that_is_none_is_refused_by_plugin_and_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], error: type[Exception], message: str
 ) -> None:
-    volume = Volume(**{"data": _voxels(), "affine": AFFINE, **changes})
+    volume = Volume(**{"data": voxels(), "affine": AFFINE, **changes})
     monkeypatch.setattr("fusekit.data.images.volume.catalog", lambda: _host(lambda path: volume))
     (tmp_path / "x.raw").write_bytes(b"x")
     with pytest.raises(error, match=rf"x\.raw.*{message}"):
@@ -148,4 +138,4 @@ def test_a_volume_that_is_none_is_refused_by_plugin_and_file(
 
 
 def test_the_installed_plugins_read_nifti(tmp_path: Path) -> None:
-    np.testing.assert_array_equal(read(_save(tmp_path / "a.nii.gz")).data, _voxels())
+    np.testing.assert_array_equal(read(save(tmp_path / "a.nii.gz")).data, voxels())

@@ -38,7 +38,7 @@ def tiles(frame: Frame) -> tuple[Frame, ...]:
         found = wrappers.MosaicWrapper(header, private, count)
         normal, first = np.asarray(found.slice_normal, np.float64), np.asarray(found.image_position, np.float64)
         apart = float(header.get("SpacingBetweenSlices") or header.SliceThickness)
-    except Exception as error:
+    except Exception as error:  # as of headers: values of the wrong kind surface anywhere
         raise _refused(path, f"it does not say how its slices lie ({type(error).__name__}: {error})") from error
     if (rows * across, columns * across) != frame.shape or not np.isfinite([*normal, *first, apart]).all():
         raise _refused(path, f"{frame.shape[0]} x {frame.shape[1]} pixels are no {across} x {across} slices")

@@ -12,7 +12,7 @@ from pydicom.sequence import Sequence
 
 from fusekit.data import Volume, read_dicom
 from fusekit.data.images.dicom.frames import Frame
-from fusekit.data.images.dicom.headers import headers_in
+from fusekit.data.images.dicom.headers import Header, headers_in
 from fusekit.data.images.dicom.volumes import choices, fits, how_to_choose, in_order, parted
 from fusekit.errors import DataError
 from tests.data.images.dicom.written import enhanced, voxels, write
@@ -50,7 +50,11 @@ def _read(path: Path) -> Volume:
 
 
 def _volumes(folder: Path) -> Any:
-    return parted([frame for header in headers_in(folder).values() for frame in header.slices()])  # type: ignore[union-attr]
+    frames = list[Frame]()
+    for header in headers_in(folder).values():
+        assert isinstance(header, Header)
+        frames += header.slices()
+    return parted(frames)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The two eras of a synthetic download hold the same people."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,9 +19,9 @@ def _touch(scan: download._Scan) -> None:
     scan.path.touch()
 
 
-def _cohort(task: AdniTask, folder: Path, **options: object) -> Cohort:
+def _cohort(task: AdniTask, folder: Path, **options: Any) -> Cohort:
     folder.mkdir()
-    task.synthesize(folder, Quiet(), seed=5, subjects=120, **options)  # type: ignore[arg-type]
+    task.synthesize(folder, Quiet(), seed=5, subjects=120, **options)
     cohort = task.scan(folder, Quiet())
     cohort.check()
     return cohort
