@@ -104,7 +104,7 @@ def test_arrays_that_do_not_fit_are_refused(name: str, value: np.ndarray) -> Non
 @settings(max_examples=200, deadline=None)
 @given(
     row=st.integers(0, len(ARRAYS["nodes"]) - 1),
-    field=st.sampled_from(ARRAYS["nodes"].dtype.names),
+    field=st.sampled_from(ARRAYS["nodes"].dtype.names or ()),
     value=st.integers(0, 2**8 - 1) | st.integers(0, 40),
 )
 def test_whatever_is_not_refused_can_be_walked(row: int, field: str, value: int) -> None:
