@@ -31,6 +31,9 @@ def test_slices_of_a_scan_are_together_in_the_order_of_scans() -> None:
     store = np.arange(8).reshape(8, 1, 1, 1)
     found = by_scan(store, np.array([6, 7, 1, 0, 3]), np.array(["b", "b", "a", "b", "a"]))
     assert [one.ravel().tolist() for one in found] == [[6, 7, 0], [1, 3]]
+    (alone,) = by_scan(store, np.array([5]), np.array(["a"]))
+    assert alone.shape == (1, 1, 1, 1)
+    assert len(by_scan(store, np.array([], dtype=int), np.array([]))) == 0
 
 
 @pytest.mark.parametrize(("side", "size"), [(64, 32), (30, 10), (100, 32), (33, 32), (7, 3), (12, 12), (5, 8)])
