@@ -12,6 +12,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from fusekit.baselines.prior import TablePrior
 from fusekit.bundle.format import DESCRIPTION, FORMAT, WEIGHTS, bundle_folder, read_description
 from fusekit.bundle.forward import logits, of_tensors
 from fusekit.bundle.patients import Part, names_of, one_patient, paths_in, slices_of
@@ -61,6 +62,7 @@ class Bundle:
         metrics: rows of the test scores that it was shipped with.
         provenance: versions, seed, data fingerprint, whether the cohort was synthetic.
         images: names of the images that it reads of a scan, in the order of its channels.
+        prior: the baseline that its network starts from; None if it starts from nothing.
     """
 
     model: FusionModel
@@ -74,6 +76,7 @@ class Bundle:
     metrics: list[dict[str, Any]] = field(default_factory=list)
     provenance: Mapping[str, Any] = field(default_factory=dict)
     images: tuple[str, ...] = (IMAGE,)
+    prior: TablePrior | None = None
 
     def __post_init__(self) -> None:
         weights_channels_last(self.model)
@@ -173,10 +176,12 @@ class Bundle:
         return self.encode(values)
 
     def encode(self, values: pd.DataFrame) -> np.ndarray:
-        """Clinical values of n scans -> (n, F) float32; (n, 0) if the model reads none."""
-        if self.encoding is None:
-            return np.zeros((len(values), 0), dtype=np.float32)
-        return self.encoding.transform(values)
+        """Clinical values of n scans -> what the model reads of them (n, F) float32, (n, F + K) with a prior.
+
+        (n, 0) if the model reads none.
+        """
+        parts = [part.transform(values) for part in (self.encoding, self.prior) if part is not None]
+        return np.concatenate([np.zeros((len(values), 0), dtype=np.float32), *parts], axis=1)
 
     def probabilities(
         self, images: np.ndarray | None, clinical: np.ndarray, device: str | torch.device = "cpu"

@@ -1,6 +1,6 @@
 """Clinical values as a model's input: scaled, one-hot, with a record of what was observed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -44,6 +44,12 @@ class ClinicalEncoding:
         """Names of the F inputs: ``AGE``, ``SEX=Male``, and ``AGE observed`` at the end."""
         plain = [feature for column in self.columns for feature in column.features]
         return (*plain, *(f"{column.name} observed" for column in self.columns if column.masked))
+
+    def places(self, names: Collection[str]) -> tuple[int, ...]:
+        """Places among the F inputs of some columns, their masks included, ascending."""
+        owners = [column.name for column in self.columns for _ in column.features]
+        owners += [column.name for column in self.columns if column.masked]
+        return tuple(place for place, name in enumerate(owners) if name in names)
 
     @property
     def findings(self) -> tuple[Finding, ...]:
