@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,9 @@ class Baseline(ABC):
 
     It is fitted on training scans alone, and chooses its options within them, on parts that share no subject.
 
+    One that sets ``reads_image`` gets one argument more in both methods, ``images``: for each scan its grey levels
+    (slices, C, *S), 0 to 255, as they are stored. They may be read from disk when they are asked for.
+
     Example:
         >>> class Older(Baseline):
         ...     "The older, the likelier."
@@ -26,6 +30,9 @@ class Baseline(ABC):
         ...         p = 1 / (1 + np.exp(self.middle - values["AGE"].fillna(self.middle).to_numpy()))
         ...         return np.stack([1 - p, p], axis=1)
     """
+
+    #: Whether ``fit`` and ``probabilities`` take the scans' images too.
+    reads_image: ClassVar[bool] = False
 
     @abstractmethod
     def fit(
@@ -47,6 +54,18 @@ class Baseline(ABC):
     @abstractmethod
     def probabilities(self, values: pd.DataFrame) -> np.ndarray:
         """Probabilities (N, K) of other scans' values: gaps and categories that training did not have are usual."""
+
+
+def with_images(baseline: Baseline, images: Sequence[np.ndarray] | None) -> dict[str, Any]:
+    """The further argument of ``fit`` and ``probabilities``: none of a baseline that does not read images.
+
+    DataError if it does, and there are none.
+    """
+    if not baseline.reads_image:
+        return {}
+    if images is None:
+        raise DataError(f"{type(baseline).__name__} reads images, and there are none. Give the scans' images.")
+    return {"images": images}
 
 
 def require_columns(columns: Sequence[Column]) -> None:
