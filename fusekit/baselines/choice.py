@@ -43,13 +43,9 @@ class ColumnChoice:
 
     def as_json(self) -> list[dict[str, Any]]:
         """Each chosen column: name, importance (mean over folds), folds in which it would be chosen, of how many."""
-        ranks = self.importance.rank(ascending=False, method="first")
+        chosen = (self.importance.rank(ascending=False, method="first") <= self.most).sum(axis=1)
+        means, folds = self.importance.mean(axis=1), self.importance.shape[1]
         return [
-            {
-                "column": name,
-                "importance": float(self.importance.loc[name].mean()),
-                "chosen": int((ranks.loc[name] <= self.most).sum()),
-                "folds": self.importance.shape[1],
-            }
+            {"column": name, "importance": float(means.at[name]), "chosen": int(chosen.at[name]), "folds": folds}
             for name in self.names
         ]

@@ -37,4 +37,4 @@ class TablePrior:
 
 def log_probabilities(probabilities: np.ndarray) -> np.ndarray:
     """Probabilities (N, K) -> their logarithms (N, K) float32, none below that of ``SMALLEST``."""
-    return np.log(np.clip(probabilities, SMALLEST, 1.0)).astype(np.float32)
+    return np.asarray(np.log(np.clip(probabilities, SMALLEST, 1.0)), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""The shipped model: a folder with ``model.safetensors`` and ``bundle.json``, enough to predict for a new patient."""
+"""The shipped model: a folder with weights and ``bundle.json``, enough to predict for a new patient."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from fusekit.baselines.prior import TablePrior
 from fusekit.bundle.format import DESCRIPTION, FORMAT, WEIGHTS, bundle_folder, read_description
 from fusekit.bundle.forward import logits, of_tensors
 from fusekit.bundle.patients import Part, names_of, one_patient, paths_in, slices_of
+from fusekit.bundle.prior import load_prior, save_prior
 from fusekit.bundle.weights import rebuild
 from fusekit.data import ClinicalEncoding, Pixels, SlicePolicy
 from fusekit.data.images.channels import IMAGE, Channel
@@ -207,12 +208,13 @@ class Bundle:
         return np.concatenate(parts)
 
     def save(self, folder: Path) -> None:
-        """Write the two files into a new folder; OSError if they cannot be written."""
+        """Write its files into a new folder; OSError if they cannot be written, DataError if its prior cannot be."""
         folder.mkdir(parents=True)
         write_tensors(folder / WEIGHTS, self.model.state_dict())
         description = {
             "format": FORMAT,
             "weights": checksum_of(folder / WEIGHTS),
+            "prior": save_prior(self.prior, folder),
             "model": self.model.description,
             "classes": list(self.classes),
             "clinical": self.encoding.as_json() if self.encoding else None,
@@ -252,4 +254,6 @@ def load(folder: str | Path) -> Bundle:
         )
     same = {name: getattr(known, name) for name in ("classes", "slices", "image_size", "task", "provenance")}
     same |= {"pixels": known.scale, "rule": known.calling_rule, "images": known.names}
-    return Bundle(model, encoding=encoding, metrics=[dict(row) for row in known.metrics], **same)
+    return Bundle(
+        model, encoding=encoding, prior=load_prior(known, folder), metrics=[dict(row) for row in known.metrics], **same
+    )

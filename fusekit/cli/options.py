@@ -11,6 +11,7 @@ from typer.core import TyperCommand, TyperOption
 from typer.models import ArgumentInfo
 
 from fusekit.experiment.setup.given import parse_options, parse_search
+from fusekit.experiment.setup.presets import TUNED
 from fusekit.experiment.setup.settings import FIELDS, Settings
 from fusekit.extension import catalog
 

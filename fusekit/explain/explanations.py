@@ -180,8 +180,16 @@ class _Explanations:
         assert columns is not None
         assert encoding is not None
         values = self.fold.of(rows.index)[1]
-        how = {"steps": steps, "prior": shares_of(self.fold.bundle, values), "progress": self.progress}
-        shares = attribute(self.model, encoding, image, columns, target=targets, **how)
+        shares = attribute(
+            self.model,
+            encoding,
+            image,
+            columns,
+            target=targets,
+            prior=shares_of(self.fold.bundle, values),
+            steps=steps,
+            progress=self.progress,
+        )
         cells = values[list(shares.columns)].to_numpy(dtype=object)
         table = pd.DataFrame(
             {

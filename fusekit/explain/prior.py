@@ -16,23 +16,23 @@ ORDERS = 2
 def prior_shares(prior: TablePrior, encoding: ClinicalEncoding, values: pd.DataFrame, *, seed: int = 0) -> np.ndarray:
     """Share the prior's log probabilities of N patients between the columns: (N, columns, K).
 
-    A patient's shares sum to what the prior says of the patient minus what it says of ``reference``, exactly; between
-    the columns they are Shapley values over ``2 * ORDERS`` random orders (Strumbelj and Kononenko 2014, antithetic).
+    A patient's shares sum to what the prior says of the patient minus what it says of the encoding's ``reference``,
+    exactly; between the columns they are Shapley values over ``2 * ORDERS`` random orders (Strumbelj and Kononenko
+    2014, antithetic).
 
     Args:
         encoding: its columns are the table's, in this order.
         values: typed values, N lines.
     """
     names, count = [column.name for column in encoding.columns], len(values)
-    values, empty = values[names].reset_index(drop=True), reference(encoding)
+    values, empty = values[names].reset_index(drop=True), encoding.reference()
     draw = np.random.default_rng(seed)
-    total = 0.0
+    gains = []
     for _ in range(ORDERS):
         order = draw.permutation(len(names))
         for one in (order, order[::-1]):
-            total = total + _gains(prior, values, empty, one)
-    shares: np.ndarray = np.asarray(total) / (2 * ORDERS)
-    return shares.reshape(count, len(names), -1)
+            gains.append(_gains(prior, values, empty, one))
+    return np.mean(gains, axis=0).reshape(count, len(names), -1)  # type: ignore[no-any-return]
 
 
 def shares_of(bundle: Bundle, values: pd.DataFrame) -> np.ndarray | None:
@@ -40,16 +40,6 @@ def shares_of(bundle: Bundle, values: pd.DataFrame) -> np.ndarray | None:
     if bundle.prior is None or bundle.encoding is None:
         return None
     return prior_shares(bundle.prior, bundle.encoding, values)
-
-
-def reference(encoding: ClinicalEncoding) -> pd.DataFrame:
-    """One line: the patient of whom nothing is known, as encoded zeros say it.
-
-    A number is missing where gaps are known from training, else the training mean; a category is missing.
-    """
-    columns = encoding.columns
-    cells = {c.name: [c.fill if c.is_number and not c.masked else (np.nan if c.is_number else None)] for c in columns}
-    return pd.DataFrame(cells)
 
 
 def _gains(prior: TablePrior, values: pd.DataFrame, empty: pd.DataFrame, order: np.ndarray) -> np.ndarray:

@@ -7,5 +7,6 @@ from fusekit.extension.options import read_options
 from fusekit.extension.registry import Plugin, Register, suggest
 
 __all__ = [
-    "COMPONENTS", "MODEL_PARTS", "Catalog", "Plugin", "PluginHost", "Register", "catalog", "hookimpl", "read_options", "suggest",
+    "COMPONENTS", "MODEL_PARTS", "Catalog", "Plugin", "PluginHost", "Register", "catalog", "hookimpl", "read_options",
+    "suggest",
 ]  # fmt: skip

@@ -68,7 +68,7 @@ class Fusion:
             raise OptionError(f"a fusion with an injector ({self.injector!r}) needs an image and a clinical encoder.")
 
     def parts(self, backbone: str = "") -> dict[str, str]:
-        """Part -> name of its component, for the parts that the fusion has; sites and columns are none and have none."""
+        """Part -> name of its component, for the parts that the fusion has; sites and columns have no name."""
         found = {"head": self.head}
         if self.image:
             found["backbone"] = backbone

@@ -83,9 +83,10 @@ def build_from(description: Mapping[str, Any]) -> FusionModel:
     stages = tuple(recipe.pop("stages"))
     if given.get("backbone", {}).get("pretrained"):
         given["backbone"]["pretrained"] = False
-    name, backbone, *sizes = (description[key] for key in ("fusion", "backbone", "columns", "classes", "in_channels"))
+    name, backbone = description["fusion"], description["backbone"]
+    columns, classes, channels = (int(description[key]) for key in ("columns", "classes", "in_channels"))
     refined = _refine(name, Fusion(**recipe, stages=stages), backbone, given)
-    model = _assemble(name, refined, backbone, *sizes, description.get("reads"))
+    model = _assemble(name, refined, backbone, columns, classes, channels, description.get("reads"))
     model.description = dict(description)  # also where the published weights came from
     return model
 

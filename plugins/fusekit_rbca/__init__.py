@@ -51,9 +51,7 @@ def register(to: Register) -> None:
     few = {"columns": {"most": 6}, "encoder": {"width": 16, "depth": 1}}
     to.fusion(
         "table-first",
-        Fusion(
-            "image", "mlp", "rbca-light", sites="branch", stages=(2, 3, 4), prior="gbdt", options=few
-        ),
+        Fusion("image", "mlp", "rbca-light", sites="branch", stages=(2, 3, 4), prior="gbdt", options=few),
         "boosted trees on the table first; then an image network that the few columns which matter most can steer",
     )
 

@@ -69,6 +69,17 @@ class ClinicalEncoding:
         masks = [values[column.name].notna().to_numpy()[:, None] for column in self.columns if column.masked]
         return np.concatenate([np.zeros((len(values), 0)), *parts, *masks], axis=1).astype(np.float32)
 
+    def reference(self) -> pd.DataFrame:
+        """One line of values of whom nothing is known, as encoded zeros say it: what explanations start from.
+
+        A number is missing where training had gaps, else the training mean; a category is missing.
+        """
+        cells: dict[str, list[Any]] = {}
+        for column in self.columns:
+            nothing = np.nan if column.masked else column.fill
+            cells[column.name] = [nothing if column.is_number else None]
+        return pd.DataFrame(cells)
+
     def unseen(self, values: pd.DataFrame) -> tuple[Finding, ...]:
         """Report categories that training did not have, which ``transform`` encodes like a missing value."""
         findings = []

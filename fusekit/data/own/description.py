@@ -1,8 +1,9 @@
 """What a TOML or a task says about people's own data: nothing has been looked at yet."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from fusekit.data.clinical.tables import MISSING
 from fusekit.data.images.channels import IMAGE

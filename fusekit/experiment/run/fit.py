@@ -165,7 +165,9 @@ def _fit(
                 last_good = f" The last good state, after {when}, is kept in {checkpoint.path}."
             raise FusekitError(f"{error} The batch was of {scans}.{last_good}") from error
 
-    quarter = len(dataset) * plan.epochs(len(dataset)) * 3 / 4  # of the training, in forward passes; a step costs about three
+    quarter = (
+        len(dataset) * plan.epochs(len(dataset)) * 3 / 4
+    )  # of the training, in forward passes; a step costs about three
 
     def explain(
         rows: pd.DataFrame, predictions: pd.DataFrame, seconds: float, rule: Rule, failed: Failed
@@ -185,7 +187,7 @@ def _fit(
             progress=progress,
         )
 
-    weight = {} if model.prior is None else {"prior": {"name": plan.recipe.prior, "weight": float(model.prior.weight)}}
+    weight = {} if model.prior is None else {"prior": {"name": plan.recipe.prior, "weight": model.prior.weight.item()}}
     return Fitted(predict, explain, findings, epochs, bundle=bundle, table={**table.record, **weight})
 
 
