@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeAlias
+from typing import Annotated, NotRequired, TypeAlias
 
 from annotated_types import Ge, Le, MinLen
 from pydantic import JsonValue, StringConstraints, with_config
@@ -30,6 +30,7 @@ class RecipeJson(TypedDict):
     sites: SiteKind
     stages: list[Count]
     options: dict[str, dict[str, JsonValue]]
+    prior: NotRequired[str | None]  # not in older bundles
 
 
 class ModelJson(TypedDict):
@@ -41,6 +42,14 @@ class ModelJson(TypedDict):
     columns: Count
     classes: Annotated[int, Ge(2)]
     recipe: RecipeJson
+    reads: NotRequired[Annotated[list[Count], MinLen(1)]]  # places in F of what the encoder reads; else all
+
+
+class PriorJson(TypedDict):
+    """The baseline that a network starts from, in a file of its own."""
+
+    name: str
+    checksum: str
 
 
 class ClinicalJson(TypedDict):

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from fusekit.data.cohort import Cohort
 from fusekit.data.slices.policy import SlicePolicy
@@ -15,7 +15,7 @@ from fusekit.progress import Progress
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preset:
-    """Training defaults of a task; those of the class are of Yang et al. 2021."""
+    """Defaults of a task; those of the class are of Yang et al. 2021."""
 
     backbone: str = "resnet50"
     epochs: int = 100
@@ -61,9 +61,10 @@ class Task(ABC):
     title: str  # the question, e.g. "Alzheimer's disease or normal cognition, from MRI and biospecimens"
     classes: tuple[str, ...]  # classes[1] is the positive class
     metrics: tuple[str, ...] = ("accuracy", "sensitivity", "specificity", "ppv", "npv", "auc")
-    paper: Preset = Preset()  # with --data
-    synthetic: Preset = Preset()  # without
-    compared: Mapping[str, Any] = MappingProxyType({})  # entries that a comparison without data takes instead
+    paper: Preset = Preset()  # --preset paper; its slices and image size are those of every run with --data
+    synthetic: Preset = Preset()  # slices and image size of a run without
+    preset: Literal["paper", "tuned"] = "tuned"  # with --data, where --preset is not given
+    settings: Mapping[str, Any] = MappingProxyType({})  # that win over any preset, such as those of a task's own file
     subgroups: tuple[str, ...] = ("sex", "gender", "age", "site", "scanner", "manufacturer")  # that scores are split by
     template: str | None = None  # where mean maps are laid: "mni152", for images of whole heads
     published: tuple[Published, ...] = ()

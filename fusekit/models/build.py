@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from numbers import Integral
@@ -14,14 +14,16 @@ from typing import Any
 from torch import nn
 
 from fusekit.errors import OptionError
-from fusekit.extension import MODEL_PARTS as PARTS
-from fusekit.extension import catalog, read_options, suggest
+from fusekit.extension import COMPONENTS, catalog, read_options, suggest
 from fusekit.extension.fusion import Fusion, SiteKind, registered
 from fusekit.extension.options import option_defaults, option_parameters
 from fusekit.extension.registry import make
 from fusekit.models.fusion_model import FusionModel
 from fusekit.models.parts import ImageWidths
+from fusekit.models.prior import Prior, silence
 
+#: The parts of a network that take options.
+PARTS = ("sites", *COMPONENTS)
 #: Sizes that a part declares -> what each is.
 _SIZES = {
     "spatial_dims": "2 for images, 3 for volumes",
@@ -45,6 +47,7 @@ def build(
     columns: int,
     classes: int,
     in_channels: int = 1,
+    reads: Sequence[int] | None = None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
     ready: Mapping[str, nn.Module] | None = None,
 ) -> FusionModel:
@@ -54,6 +57,7 @@ def build(
         backbone: name; ignored by a fusion that reads no image.
         columns: F, clinical columns as the model sees them; ignored by a fusion that reads none.
         classes: K.
+        reads: places in F of the columns that the encoder reads; None: all.
         options: part (sites, backbone, encoder, injector, head) -> option -> value; they win over the recipe's.
         ready: part -> what is taken instead of building it, where the fusion has such a part.
 
@@ -66,7 +70,7 @@ def build(
     if not isinstance(recipe, Fusion):
         raise OptionError(f"a fusion's name or a Fusion(head=..., ...) is needed, not {fusion!r}.")
     refined = _refine(name, recipe, backbone, options or {})
-    return _assemble(name, refined, backbone, columns, classes, in_channels, ready or {})
+    return _assemble(name, refined, backbone, columns, classes, in_channels, reads, ready or {})
 
 
 def build_from(description: Mapping[str, Any]) -> FusionModel:
@@ -79,8 +83,10 @@ def build_from(description: Mapping[str, Any]) -> FusionModel:
     stages = tuple(recipe.pop("stages"))
     if given.get("backbone", {}).get("pretrained"):
         given["backbone"]["pretrained"] = False
-    name, backbone, *sizes = (description[key] for key in ("fusion", "backbone", "columns", "classes", "in_channels"))
-    model = _assemble(name, _refine(name, Fusion(**recipe, stages=stages), backbone, given), backbone, *sizes)
+    name, backbone = description["fusion"], description["backbone"]
+    columns, classes, channels = (int(description[key]) for key in ("columns", "classes", "in_channels"))
+    refined = _refine(name, Fusion(**recipe, stages=stages), backbone, given)
+    model = _assemble(name, refined, backbone, columns, classes, channels, description.get("reads"))
     model.description = dict(description)  # also where the published weights came from
     return model
 
@@ -88,7 +94,8 @@ def build_from(description: Mapping[str, Any]) -> FusionModel:
 def _factories(recipe: Fusion, backbone: str) -> dict[str, Callable[..., Any]]:
     """Part -> what builds it, for the parts that the fusion has."""
     named, known = recipe.parts(backbone), catalog().registries
-    return {part: SiteOptions if part == "sites" else known[f"{part}s"].get(name) for part, name in named.items()}
+    factories = {part: known[f"{part}s"].get(named[part]) for part in COMPONENTS if part in named}
+    return factories | ({"sites": SiteOptions} if "sites" in named else {})
 
 
 def _refine(name: str, recipe: Fusion, backbone: str, given: Mapping[str, Mapping[str, Any]]) -> Fusion:
@@ -101,7 +108,7 @@ def _refine(name: str, recipe: Fusion, backbone: str, given: Mapping[str, Mappin
             has = ", ".join(p for p in PARTS if p in factories)
             raise OptionError(f"the fusion {name!r} has no {part}, so it takes no options for it; it has: {has}.")
     options = {}
-    for part in (part for part in PARTS[1:] if part in factories):
+    for part in (part for part in COMPONENTS if part in factories):
         chosen = {**recipe.options.get(part, {}), **given.get(part, {})}
         defaults = option_defaults(factories[part], withhold=("sites",))
         options[part] = {**defaults, **read_options(part, factories[part], chosen, withhold=("sites",))}
@@ -119,6 +126,7 @@ def _assemble(
     columns: int,
     classes: int,
     in_channels: int,
+    reads: Sequence[int] | None = None,
     ready: Mapping[str, nn.Module] = MappingProxyType({}),
 ) -> FusionModel:
     if classes < 2:
@@ -132,7 +140,10 @@ def _assemble(
     if recipe.encoder is not None:
         if columns < 1:
             raise OptionError(f"the fusion {name!r} reads clinical columns, but there are none.")
-        encoder = _made("encoder", recipe.encoder, factories, columns, **options["encoder"])
+        if reads is not None and not (reads and all(0 <= place < columns for place in reads)):
+            raise OptionError(f"reads takes places of columns from 0 to {columns - 1}, one or more, not {reads}.")
+        read = columns if reads is None else len(reads)
+        encoder = _made("encoder", recipe.encoder, factories, read, **options["encoder"])
         _declares("encoder", recipe.encoder, encoder, "width")
         clinical_width = encoder.width
     if "backbone" in factories:
@@ -156,7 +167,11 @@ def _assemble(
         sites = [image.sites[i] for i in injected]
         injector = _made("injector", recipe.injector, factories, sites, clinical_width, **options["injector"])
     head = _made("head", recipe.head, factories, widths, clinical_width, classes, **options["head"])
-    description = {
+    prior = None
+    if recipe.prior is not None:
+        prior = Prior(classes)
+        silence(head, recipe.head)
+    description: dict[str, Any] = {
         "fusion": name,
         "backbone": backbone,
         "in_channels": in_channels,
@@ -164,7 +179,13 @@ def _assemble(
         "classes": classes,
         "recipe": json.loads(json.dumps(asdict(recipe), default=str)),
     }
-    return FusionModel(image, encoder, injector, head, injected=injected, description=description)
+    if encoder is None:
+        reads = None
+    elif reads is not None:
+        description["reads"] = [int(place) for place in reads]
+    return FusionModel(
+        image, encoder, injector, head, prior=prior, reads=reads, injected=injected, description=description
+    )
 
 
 def _given(ready: nn.Module, /, *_: Any, **__: Any) -> nn.Module:

@@ -89,7 +89,7 @@ def train(
     def step(epoch: int, number: int, batch: Batch) -> tuple[Tensor, Tensor]:
         image = dataset.pixels.standardise(varied(batch.image, epoch, number * processes.size + processes.rank))
         logits = descent.network(channels_last(image), batch.clinical)
-        loss = cross_entropy(logits, batch.label)
+        loss = cross_entropy(logits, batch.label, label_smoothing=options.smoothing)
         descent.take(loss, number)
         return loss.detach(), logits.detach()
 

@@ -15,11 +15,12 @@ import torch
 from fusekit.baselines.baseline import with_images
 from fusekit.baselines.images import by_scan
 from fusekit.bundle.bundle import BATCH, Bundle
-from fusekit.data import ClinicalEncoding, Finding, Pixels
+from fusekit.data import Finding, Pixels
 from fusekit.errors import FusekitError, first_ten
 from fusekit.evaluation import Rule, prediction_table, probabilities_of
 from fusekit.evaluation.metrics.ranking import MacroAreaUnderCurve
 from fusekit.experiment.run.history import HISTORY, History
+from fusekit.experiment.run.table import fit_table
 from fusekit.experiment.run.working_folder import CHECKPOINTS
 from fusekit.experiment.setup import manifest
 from fusekit.experiment.setup.gathered import Gathered, Sides
@@ -49,6 +50,7 @@ class Fitted:
     choice: dict[str, Any] = field(default_factory=dict)  # what the search chose
     search: list[dict[str, Any]] = field(default_factory=list)  # every candidate with its score
     bundle: Bundle | None = None  # None of a baseline
+    table: dict[str, Any] = field(default_factory=dict)  # the columns that were chosen, and the prior's weight
 
 
 def fit_network(
@@ -97,19 +99,20 @@ def _fit(
 ) -> Fitted:
     """Train on the training subjects alone; a checkpoint ``kept`` of a finished training gives the model at once."""
     config, rows, images, rule = plan.config, sides.train, gathered.store.images, Rule(plan.config.aggregate)
-    encoding = ClinicalEncoding.fit(gathered.cohort.clinical.loc[rows["scan"].unique()], gathered.cohort.columns)
+    table = fit_table(plan, gathered, rows, progress)
+    encoding = table.encoding
     findings = (*encoding.findings, *encoding.unseen(gathered.cohort.clinical))
     channels = gathered.store.channels
     pixels = Pixels.fit(images, rows.index.to_numpy(), channels)
-    values, labels = encoding.transform(gathered.values(rows)), rows["label"].to_numpy()
-    dataset = SliceDataset(images, rows.index.to_numpy(), values, labels, pixels, channels)
+    dataset = SliceDataset(images, rows.index.to_numpy(), table.values, rows["label"].to_numpy(), pixels, channels)
     with torch.random.fork_rng():  # the caller's random numbers stay the caller's
         torch.manual_seed(config.seed)
-        model = plan.build_model(len(encoding.features), len(channels))
+        model = plan.build_model(len(encoding.features), len(channels), reads=table.reads)
         bundle = Bundle(
             model=model,
             classes=plan.task.classes,
             encoding=encoding if model.reads_clinical else None,
+            prior=table.prior,
             images=gathered.cohort.images,
             slices=gathered.store.policy,
             image_size=config.image_size,
@@ -142,7 +145,7 @@ def _fit(
                 plan.fabric,
                 model,
                 dataset,
-                epochs=config.epochs,
+                epochs=plan.epochs(len(dataset)),
                 batch_size=config.batch_size,
                 lr=config.lr,
                 seed=config.seed,
@@ -164,7 +167,9 @@ def _fit(
                 last_good = f" The last good state, after {when}, is kept in {checkpoint.path}."
             raise FusekitError(f"{error} The batch was of {scans}.{last_good}") from error
 
-    quarter = len(dataset) * config.epochs * 3 / 4  # of the training, in forward passes; a step costs about three
+    quarter = (
+        len(dataset) * plan.epochs(len(dataset)) * 3 / 4
+    )  # of the training, in forward passes; a step costs about three
 
     def explain(
         rows: pd.DataFrame, predictions: pd.DataFrame, seconds: float, rule: Rule, failed: Failed
@@ -184,7 +189,8 @@ def _fit(
             progress=progress,
         )
 
-    return Fitted(predict, explain, findings, epochs, bundle=bundle)
+    weight = {} if model.prior is None else {"prior": {"name": plan.recipe.prior, "weight": model.prior.weight.item()}}
+    return Fitted(predict, explain, findings, epochs, bundle=bundle, table={**table.record, **weight})
 
 
 def fit_baseline(plan: Plan, gathered: Gathered, sides: Sides, progress: Progress) -> Fitted:

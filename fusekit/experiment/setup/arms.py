@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from fusekit.errors import FusekitError, OptionError
 from fusekit.experiment.setup.given import merge
-from fusekit.experiment.setup.parts import open_task, options_of, parts_of
+from fusekit.experiment.setup.parts import options_of, parts_of
 from fusekit.experiment.setup.settings import VALIDATION, Settings, check_names, plain_values
 from fusekit.extension import MODEL_PARTS, suggest
 
@@ -25,13 +25,10 @@ def arms_of(
 ) -> dict[str, Settings]:
     """Arm -> its settings, alike in all but options of parts; ``given`` wins over ``file``. An error names its arm."""
     asked = check_arms(file, given, fusions, baselines)
-    one = next(iter(asked.values()))
-    task = open_task(one["task"], one["options"])
-    beneath = {} if one.get("data") or task.folder else task.compared
     arms = {}
     for name, own in asked.items():
         with named(name):
-            arms[name] = Settings.of(merge(ALWAYS, beneath, own))
+            arms[name] = Settings.of(merge(ALWAYS, own))
     return arms
 
 

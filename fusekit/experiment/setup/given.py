@@ -20,6 +20,7 @@ class Given(TypedDict, total=False):
     fusion: str | None
     baseline: str | None
     backbone: str | None
+    preset: str | None
     epochs: int | None
     batch_size: int | None
     lr: float | None
@@ -51,7 +52,8 @@ def read_config(path: Path) -> dict[str, Any]:
             from fusekit.report.records import Configured
 
             config = parse_json(text, Configured, f"--config {path}")["config"]
-            return {name: value for name, value in config.items() if name != "out"}
+            # Of a time before there were presets, all was as published unless it was set.
+            return {"preset": "paper", **{name: value for name, value in config.items() if name != "out"}}
         entries = tomllib.loads(text)
     except OSError as error:
         raise OptionError(f"--config {path} cannot be read: {error.strerror}.") from error

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 
 from fusekit.errors import OptionError
-from fusekit.experiment.setup import parts
+from fusekit.experiment.setup import parts, presets
 from fusekit.experiment.setup.about import About, about
 from fusekit.experiment.setup.given import entries, merge
 from fusekit.extension import suggest
@@ -48,7 +48,12 @@ class Settings:
     options: Mapping[str, Mapping[str, Any]] = about(
         "model", "Set an option of a part; may be repeated.", {}, metavar="PART.OPTION=VALUE"
     )
-    epochs: int = about("training", "Passes over the training slices.", least=1, preset=True)
+    preset: presets.Name = about(
+        "training",
+        "How networks are trained: as published, or by what was found to learn.",
+        words="paper for real data of the published tasks, else tuned",
+    )
+    epochs: int | None = about("training", "Passes over the training slices.", least=1, preset=True)
     batch_size: int = about("training", "Slices per training step and device.", least=2, preset=True)
     lr: float = about("training", "Learning rate of Adam.", above=0, preset=True)
     search: Mapping[str, tuple[Any, ...]] = about(
@@ -114,16 +119,18 @@ class Settings:
         values["fusion"] = values.get("fusion") or ("" if values.get("baseline") else parts.FUSION)
         values["devices"], values["nodes"] = settled(values.get("devices"), values.get("nodes"))
         task = parts.open_under_recipe(values, options)
-        preset = task.paper if values.get("data") else task.synthetic
+        values["preset"] = presets.preset_name(task, values)
         fitted = bool(values.get("select") == "auc" or values.get("threshold") == "youden" or search)
         values = {
-            **{name: getattr(preset, name) for name, (_, about) in FIELDS.items() if about.preset},
+            **presets.settings_of(task, values["preset"], values.get("data")),
             "folds": 5 if values.get("data") else 1,  # invented patients are held out once, as a quick look
             "validation": VALIDATION if fitted else 0.0,
             **values,
         }
         chosen = {part: parts.typed(part, own, values, task) for part, own in options.items()}
-        chosen = {part: parts.without_defaults(part, own, values, task) for part, own in chosen.items()}
+        for part, own in chosen.items():
+            preset = presets.options_of(task, {**values, "options": chosen}, part)
+            chosen[part] = parts.without_defaults(part, own, values, task, preset)
         candidates = {name: _candidates(name, own, values, task) for name, own in search.items()}
         settings = cls(**values, options={part: own for part, own in chosen.items() if own}, search=candidates)
         if settings.baseline and settings.devices * settings.nodes > 1:
@@ -165,8 +172,12 @@ class Settings:
 
     def slice_policy(self, task: Task) -> SlicePolicy:
         """The preset's slices, changed by ``-o slices.option=value``."""
-        preset = task.paper if self.data else task.synthetic
-        return replace(preset.slices, **self.options.get("slices", {}))
+        return replace(presets.cut_of(task, self.data).slices, **self.options.get("slices", {}))
+
+    def of_part(self, task: Task, part: str) -> dict[str, Any]:
+        """Every option of a part that is not its factory's default: the preset's, and those given."""
+        values = {name: getattr(self, name) for name in FIELDS}
+        return {**presets.options_of(task, values, part), **self.options.get(part, {})}
 
     def candidates(self) -> list[tuple[dict[str, Any], Settings]]:
         """What ``search`` chooses from: the choice, and the settings it gives; these alone without a search."""

@@ -15,6 +15,7 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
 from fusekit.errors import FusekitError
 from fusekit.models import weights_channels_last
+from fusekit.models.prior import Prior
 from fusekit.training.machines.processes import ALONE, Processes
 from fusekit.training.options import TrainingOptions
 from fusekit.training.step.average import Average
@@ -22,6 +23,9 @@ from fusekit.training.step.compiled import Compiled
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
+
+#: Share of a cycle in which the learning rate rises (Smith and Topin 2018; the default of torch's OneCycleLR).
+RISING = 0.3
 
 
 class Descent:
@@ -53,7 +57,7 @@ class Descent:
         scales_loss = getattr(fabric.strategy.precision, "scaler", None) is not None
         fused = not (options.clip and scales_loss)
         optimizer = torch.optim.AdamW(
-            model.parameters(), lr=lr, weight_decay=options.weight_decay, fused=fused, foreach=not fused
+            _groups(model, lr), lr=lr, weight_decay=options.weight_decay, fused=fused, foreach=not fused
         )
         self.schedule = schedule_for(optimizer, options, epochs, -(-len(sizes) // options.accumulate))
         weights_channels_last(model)
@@ -140,6 +144,14 @@ class Descent:
             self.average.update()
 
 
+def _groups(model: nn.Module, lr: float) -> list[dict[str, Any]]:
+    """All weights; and, with a learning rate of its own, that of a prior."""
+    priors = [module for module in model.modules() if isinstance(module, Prior)]
+    own = [{"params": list(prior.parameters()), "lr": prior.pace * lr, "weight_decay": 0.0} for prior in priors]
+    apart = {id(weight) for prior in priors for weight in prior.parameters()}
+    return [{"params": [weight for weight in model.parameters() if id(weight) not in apart]}, *own]
+
+
 @dataclass(frozen=True)  # LambdaLR keeps its __dict__ in its state
 class Factor:
     """The share of the learning rate that holds for a step, counted from 0.
@@ -168,4 +180,6 @@ def schedule_for(optimizer: Optimizer, options: TrainingOptions, epochs: int, st
     if options.schedule == "constant" and not options.warmup:
         return None
     warmup = min(round(options.warmup * steps), epochs * steps)
-    return LambdaLR(optimizer, Factor(epochs * steps, warmup, options.schedule == "cosine"))
+    if options.schedule == "one-cycle":
+        warmup = round(RISING * epochs * steps)
+    return LambdaLR(optimizer, Factor(epochs * steps, warmup, options.schedule != "constant"))
