@@ -1,9 +1,8 @@
 """What a TOML or a task says about people's own data: nothing has been looked at yet."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from fusekit.data.clinical.tables import MISSING
 from fusekit.data.images.channels import IMAGE
@@ -83,7 +82,6 @@ class OwnData:
     without_image: str  # "refuse" rows without an image; "leave out" them; "leave out empty" cells, but no wrong paths
     metrics: tuple[str, ...]
     preset: Preset
-    settings: Mapping[str, Any] = field(default_factory=dict)  # of the preset, those that the file names
     join_alike: bool = False  # whether ids that only their spelling tells apart are one (``fusekit.data.identity``)
     series: Wanted | None = None  # of the first image; None: headers of DICOM files are not looked at
     name: str = IMAGE  # of the first image

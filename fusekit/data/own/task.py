@@ -35,7 +35,6 @@ class OwnTask(Task):
         self.subgroups = self.own.subgroups or (*describing, *Task.subgroups)
         self.folder = self.own.folder
         self.paper = self.synthetic = self.own.preset
-        self.settings = self.own.settings
         self._leaks: dict[str, str] = {}
 
     def scan(self, folder: Path, progress: Progress) -> Cohort:

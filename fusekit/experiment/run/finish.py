@@ -156,6 +156,7 @@ def _record(plan: Plan, gathered: Gathered, folds: Sequence[dict[str, Any]], rul
             **rule.as_json(),
             "validation": config.validation,
             **{entry: {k: one[entry] for k, one in numbered.items()} for entry in ("epochs", "search", "choice")},
+            "table": {number: record["table"] for number, record in numbered.items() if record.get("table")},
         },
         "flow": flow(cohort, gathered.rows, gathered.folds, cohort.classes),
         "data": {

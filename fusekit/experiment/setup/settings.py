@@ -172,7 +172,7 @@ class Settings:
 
     def slice_policy(self, task: Task) -> SlicePolicy:
         """The preset's slices, changed by ``-o slices.option=value``."""
-        return replace(presets.cut_of(task, self.data).slices, **self.options.get("slices", {}))
+        return replace(presets.own_of(task, self.data).slices, **self.options.get("slices", {}))
 
     def of_part(self, task: Task, part: str) -> dict[str, Any]:
         """Every option of a part that is not its factory's default: the preset's, and those given."""
