@@ -263,7 +263,8 @@ def test_every_setting_is_an_option_an_argument_and_an_entry_of_a_file(name: str
     assert get_type_hints(run)["settings"] == Unpack[Given]
     values = {"task": '"adni-ad"', "data": '"x"', "recipe": '"x"', "allow": '["a"]', "options": "{}", "search": "{}",
               "seed": "1", "image_size": "32", "fusion": '"concat"', "baseline": '"gbdt"', "backbone": '"resnet18"',
-              "preset": '"paper"', "epochs": "1", "batch_size": "2", "lr": "0.1", "device": '"cpu"', "devices": "1", "nodes": "1",
+              "preset": '"paper"',
+              "epochs": "1", "batch_size": "2", "lr": "0.1", "device": '"cpu"', "devices": "1", "nodes": "1",
               "precision": '"32-true"', "folds": "2", "validation": "0.5", "select": '"none"', "track": '"mlflow"',
               "threshold": '"argmax"', "aggregate": '"max"', "explain": '"none"', "out": '"x"'}  # fmt: skip
     file = tmp_path / "run.toml"
