@@ -15,7 +15,7 @@ from fusekit.report.page.tables import Cell, Grid
 #: Entries of a configuration that say where files lie, and nothing about the numbers.
 PLACES = ("out", "data", "recipe")
 #: Options of the command line that are not repeated by name and value.
-_APART = (*PLACES, "task", "fusion", "baseline", "options", "allow", "seed", "seeds", "jobs", "device")
+_APART = (*PLACES, "task", "fusion", "baseline", "options", "search", "allow", "seed", "seeds", "jobs", "device")
 
 _PATH = re.compile(r"(?<![\w.:/\\-])(?:~|[A-Za-z]:)?[/\\](?:[^\s/\\'\",;:()<>]+[/\\])+([^\s/\\'\",;:()<>]*)")
 
@@ -110,5 +110,8 @@ def again(evidence: Evidence) -> list[str]:
     for part, chosen in config.get("options", {}).items():
         for option, value in chosen.items():
             words += ["-o", f"{part}.{option}={scrubbed(_text(value))}"]
+    for name, candidates in config.get("search", {}).items():
+        several = candidates if isinstance(candidates, list) else [candidates]
+        words += ["--search", f"{name}={','.join(map(str, several))}"]
     line = shlex.join(["fusekit", command, *words])
     return [line + "".join(f" --{name} DIR" for name in ("data", "recipe") if config.get(name))]
