@@ -61,7 +61,7 @@ def fit_network(
         kept = folder / CHECKPOINTS / "training.safetensors"
         return _fit(plan, gathered, sides, fold, folder, kept, progress, partial(follow, part))
 
-    def train_trial(number: int, choice: Mapping[str, Any], watch: Watch | None) -> Fitted:
+    def train_trial(number: int, choice: Mapping[str, Any], watch: Watch | None = None) -> Fitted:
         trial = replace(make_plan(plan.config.chosen(choice)), fabric=plan.fabric, processes=plan.processes)
         kept, notify = checkpoint_of(folder, number), partial(follow, f"{part}/trial-{number}")
         return _fit(trial, gathered, sides, fold, folder, kept, progress, notify, watch)
@@ -72,7 +72,7 @@ def fit_network(
 
     best = search(plan, fold, folder, score_trial, progress)
     # Its training is finished, so that its checkpoint gives model and history at once.
-    fitted = train_trial(best.number, best.choice, best.watch)
+    fitted = train_trial(best.number, best.choice)
     return replace(fitted, choice=best.recorded, search=best.trials)
 
 

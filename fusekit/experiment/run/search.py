@@ -33,7 +33,6 @@ class Best:
     number: int
     choice: dict[str, Any]
     trials: list[dict[str, Any]]  # all of them, as recorded
-    watch: Watch | None  # for its last training, which it lets pass
 
     @property
     def recorded(self) -> dict[str, Any]:
@@ -89,7 +88,7 @@ def search(plan: Plan, fold: int | None, folder: Path, fit: Fit, progress: Progr
             raise FusekitError(f"no trial of the search has a score; the last failed: {study.records()[-1]['failed']}")
         return study.best, study.choice(study.best), study.records()
 
-    return Best(*processes.from_first(best), watch=(lambda *_: None) if ranges else None)
+    return Best(*processes.from_first(best))
 
 
 def checkpoint_of(folder: Path, number: int) -> Path:

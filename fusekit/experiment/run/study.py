@@ -40,7 +40,7 @@ class Study:
         self.begun = datetime.now()
         while (number := len(self.study.trials)) < self.count:
             if self.grid is not None:
-                return number, self.grid[number]
+                return number, next(one for one in self.grid if self._params(one) not in self._tried)
             params = self._propose(number)
             known = next((trial for trial in self.study.trials if trial.params == params), None)
             if known is None:
@@ -51,7 +51,7 @@ class Study:
     def prunes(self, choice: Mapping[str, Any], scores: Mapping[int, float], epochs: int) -> bool:
         """Whether a trial is worse than half of those before it, by its scores of the epochs (from 1) so far.
 
-        Not in the first quarter of its epochs, nor after the last, when nothing is saved.
+        Not before the second epoch or a quarter of all, nor after the last, when nothing is saved.
         """
         from optuna.pruners import MedianPruner
 
@@ -67,7 +67,11 @@ class Study:
         epoch: int | None,
         failed: str = "",
     ) -> None:
-        """Record a finished trial: its score and the epoch that was kept, or none if it was pruned or failed."""
+        """Record a finished trial: its score and the epoch that was kept, or none if it was pruned or failed.
+
+        Of one that failed no epoch is recorded, so that it is worse than any other to the sampler.
+        """
+        scores = {} if failed else scores
         trial = self._trial("COMPLETE" if score is not None else "PRUNED", choice, scores, score)
         trial.datetime_start = self.begun
         if epoch is not None:
@@ -124,10 +128,17 @@ class Study:
         return optuna.trial.create_trial(
             state=optuna.trial.TrialState[state],
             value=score,
-            params={name: plain(choice[name]) for name in self.distributions},
+            params=self._params(choice),
             distributions=self.distributions,
             intermediate_values=finite,
         )
+
+    @property
+    def _tried(self) -> list[dict[str, Any]]:
+        return [trial.params for trial in self.study.trials]
+
+    def _params(self, choice: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: plain(choice[name]) for name in self.distributions}
 
     def _typed(self, params: Mapping[str, Any]) -> dict[str, Any]:
         choice = {}
