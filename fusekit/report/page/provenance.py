@@ -34,6 +34,8 @@ def settings(config: Mapping[str, Any]) -> dict[str, str]:
         if name == "options":
             for part, chosen in value.items():
                 flat |= {f"{part}.{option}": scrubbed(_text(one)) for option, one in chosen.items()}
+        elif name == "search":
+            flat |= {f"search {searched}": _text(candidates) for searched, candidates in value.items()}
         elif not (isinstance(value, list | tuple | dict) and not value):
             flat[name] = scrubbed(_text(value))
     return flat
