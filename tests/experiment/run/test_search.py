@@ -25,7 +25,7 @@ from fusekit.experiment.setup.gathered import Gathered, gather
 from fusekit.experiment.setup.plan import make_plan
 from fusekit.experiment.setup.settings import Settings
 from fusekit.progress import Quiet
-from fusekit.training import Checkpoint, NonFiniteError
+from fusekit.training import Checkpoint, NonFiniteError, Processes
 from tests.experiment.people import write_people
 
 SMALL: dict[str, Any] = {
@@ -101,8 +101,44 @@ def test_a_trial_that_is_clearly_worse_is_stopped_and_recorded(tmp_path: Path) -
 
 def test_lists_are_not_pruned(tmp_path: Path) -> None:
     watched: list[Watch | None] = []
-    searched(tmp_path, lambda number, _, watch: (watched.append(watch) or 0.5, 3), search={"lr": [1e-3, 1e-4]})
+
+    def fit(number: int, choice: Mapping[str, Any], watch: Watch | None) -> tuple[float, int]:
+        watched.append(watch)
+        return 0.5, 3
+
+    searched(tmp_path, fit, search={"lr": [1e-3, 1e-4]})
     assert watched == [None, None]
+
+
+class Second(Processes):
+    """The second of two processes, which hears these answers of the first."""
+
+    def __init__(self, *answers: Any):
+        super().__init__(rank=1, size=2)
+        self.answers = list(answers)
+
+    def from_first(self, make: Callable[[], Any]) -> Any:
+        return self.answers.pop(0)
+
+
+def test_another_process_trains_and_stops_what_the_first_says_and_writes_nothing(tmp_path: Path) -> None:
+    heard: list[tuple[int, Mapping[str, Any]]] = []
+
+    def fit(number: int, choice: Mapping[str, Any], watch: Watch | None) -> tuple[float, int]:
+        heard.append((number, choice))
+        assert watch is not None
+        watch({}, 3)  # it keeps no history
+        assert number == 0
+        return 0.5, 3
+
+    answers = [(0, {"lr": 1e-3}), False, (6, {"lr": 1e-2}), True, None, (0, {"lr": 1e-3}, [{"number": 0}])]
+    processes = Second(*answers)
+    config = Settings.of({"task": "adni-ad", **SMALL, "search": {"lr": "1e-4..1e-1:log"}})
+    best = search(replace(make_plan(config), processes=processes), 0, tmp_path, fit, Quiet())
+    assert (best.number, best.choice, best.trials) == (0, {"lr": 1e-3}, [{"number": 0}])
+    assert heard == [(0, {"lr": 1e-3}), (6, {"lr": 1e-2})]
+    assert not processes.answers
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_trial_that_fails_has_no_score_and_the_others_are_tried(tmp_path: Path) -> None:
