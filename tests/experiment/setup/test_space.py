@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import hypothesis
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import strategies as st
 
 from fusekit.errors import OptionError
-from fusekit.experiment.setup.given import parse_search
+from fusekit.experiment.setup.given import parse_search, read_config
 from fusekit.experiment.setup.plan import make_plan
 from fusekit.experiment.setup.settings import Settings
 from fusekit.experiment.setup.space import Range, combinations, in_words
@@ -94,6 +95,14 @@ def test_trials_are_those_of_a_range() -> None:
             Settings.of({**SMALL, "search": search, "trials": 7})
     with pytest.raises(OptionError, match="--trials takes 1 or more, not 0"):
         Settings.of({**SMALL, "search": {"lr": "1e-5..1e-3"}, "trials": 0})
+
+
+def test_a_file_may_hold_both(tmp_path: Path) -> None:
+    file = tmp_path / "run.toml"
+    file.write_text('task = "adni-ad"\ntrials = 9\n[search]\nlr = "1e-5..1e-3:log"\n"training.ema" = [0, 0.99]\n')
+    config = Settings.of(read_config(file))
+    assert config.search == {"lr": Range(1e-5, 1e-3, True), "training.ema": (0.0, 0.99)}
+    assert config.trials == 9
 
 
 def test_a_command_line_may_hold_both() -> None:
