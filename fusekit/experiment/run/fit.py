@@ -105,6 +105,7 @@ def _fit(
     channels = gathered.store.channels
     pixels = Pixels.fit(images, rows.index.to_numpy(), channels)
     dataset = SliceDataset(images, rows.index.to_numpy(), table.values, rows["label"].to_numpy(), pixels, channels)
+    planned = plan.epochs(len(dataset))
     with torch.random.fork_rng():  # the caller's random numbers stay the caller's
         torch.manual_seed(config.seed)
         model = plan.build_model(len(encoding.features), len(channels), reads=table.reads)
@@ -143,7 +144,7 @@ def _fit(
 
         def watched() -> None:
             if watch:
-                watch({int(row["epoch"]): row["validation_auc"] for row in history.rows}, config.epochs)
+                watch({int(row["epoch"]): row["validation_auc"] for row in history.rows}, planned)
 
         def epoch_ended(epoch: int, scores: dict[str, float]) -> None:
             if plan.processes.first:
@@ -155,7 +156,7 @@ def _fit(
                 plan.fabric,
                 model,
                 dataset,
-                epochs=plan.epochs(len(dataset)),
+                epochs=planned,
                 batch_size=config.batch_size,
                 lr=config.lr,
                 seed=config.seed,
@@ -179,9 +180,7 @@ def _fit(
                 last_good = f" The last good state, after {when}, is kept in {checkpoint.path}."
             raise FusekitError(f"{error} The batch was of {scans}.{last_good}") from error
 
-    quarter = (
-        len(dataset) * plan.epochs(len(dataset)) * 3 / 4
-    )  # of the training, in forward passes; a step costs about three
+    quarter = len(dataset) * planned * 3 / 4  # of the training, in forward passes; a step costs about three
 
     def explain(
         rows: pd.DataFrame, predictions: pd.DataFrame, seconds: float, rule: Rule, failed: Failed
