@@ -20,7 +20,7 @@ class _Config(TrainedConfig, total=False):  # all else is only shown; ``Settings
     image_size: Count
     validation: float
     allow: list[str]
-    search: dict[str, list[JsonValue]]
+    search: dict[str, list[JsonValue] | str]  # a range is text
 
 
 class _Task(TypedDict, total=False):
