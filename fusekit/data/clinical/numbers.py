@@ -74,6 +74,11 @@ def bound(cell: str) -> tuple[str, int] | None:
     return (found[2].strip(), -1 if found[1] in _BELOW else 1) if found else None
 
 
+def without_percent(text: str) -> str:
+    """A percentage without its sign: 5 % is the number 5."""
+    return text[:-1].rstrip() if text[-1:] == "%" else text
+
+
 def with_bounds(
     cells: pd.Series, source: str, numerals: Numerals | None = None, nothing: frozenset[str] = frozenset()
 ) -> tuple[pd.Series, np.ndarray]:
@@ -113,7 +118,8 @@ def pointed(cells: pd.Series, source: str, numerals: Numerals) -> pd.Series:
 
 def is_number(cell: str) -> bool:
     """Whether a cell is a number in some notation."""
-    return any(read(cell.strip(), notation) is not None for notation in ANY)
+    text = without_percent(cell.strip())
+    return any(read(text, notation) is not None for notation in ANY)
 
 
 def seem_numbers(cells: Iterable[str]) -> bool:
@@ -134,12 +140,29 @@ def _observed(cells: Iterable[str]) -> list[str | None]:
 
 
 def _texts(cells: Iterable[str]) -> list[str]:
-    """Texts that signs such as < are stripped from, without missing ones."""
+    """Texts that signs such as < and % are stripped from, without missing ones."""
     texts = filter(None, _observed(cells))
-    return [found[0] if text[0] in _SIGNS and (found := bound(text)) else text for text in texts]
+    return [without_percent(found[0] if text[0] in _SIGNS and (found := bound(text)) else text) for text in texts]
+
+
+def _same_unit(cells: pd.Series, texts: Sequence[str | None], source: str) -> Sequence[str | None]:
+    """Texts without % where it is a column of percentages; a plain number but 0 among them may be a fraction."""
+    marked = [position for position, text in enumerate(texts) if text and text[-1] == "%"]
+    if not marked:
+        return texts
+    for position, text in enumerate(texts):
+        if text and text[-1] != "%" and is_number(text) and text.strip("0.,"):
+            first, other = (place(source, cells, cells.index[at]) for at in (marked[0], position))
+            raise DataError(
+                f"{first}, column {cells.name!r}: {cells.iloc[marked[0]].strip()!r} is a percentage, and "
+                f"{cells.iloc[position].strip()!r} ({other}) is not: 5 may mean 5 % or 500 % there. Write all numbers "
+                "of the column in one way."
+            )
+    return [text and without_percent(text) for text in texts]
 
 
 def _numbers(cells: pd.Series, texts: Sequence[str | None], source: str, numerals: Numerals | None) -> pd.Series:
+    texts = _same_unit(cells, texts, source)
     observed = [text for text in texts if text is not None]
     numbers, bad = np.full(len(texts), np.nan), []
     notations, values = shown_by(observed, typed=_typed(numerals))
@@ -166,7 +189,7 @@ def _numbers(cells: pd.Series, texts: Sequence[str | None], source: str, numeral
 
 def _refuse(cells: pd.Series, bad: list[int], notations: tuple[Notation, ...], source: str) -> None:
     cell = cells.iloc[bad[0]].strip()
-    number = (bound(cell) or (cell,))[0]
+    number = without_percent((bound(cell) or (cell,))[0])
     where = f"{place(source, cells, cells.index[bad[0]])}, column {cells.name!r}"
     more = f", and {len(bad) - 1} more cells of this column" if len(bad) > 1 else ""
     if readings(number, notations) > 1:

@@ -15,8 +15,8 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
-from fusekit.data.clinical import workbook
-from fusekit.data.clinical.survey import ERRORS, UNSAVED
+from fusekit.data.clinical.workbook.sheet import is_workbook, read_sheet
+from fusekit.data.clinical.workbook.survey import ERRORS, UNSAVED, column_letters
 from fusekit.disk import read_named
 from fusekit.errors import DataError
 
@@ -43,6 +43,7 @@ class Origin:
     separator: str = ""  # of the cells of a text
     sheet: str = ""  # of a workbook
     letters: Mapping[str, str] = field(default_factory=dict)  # of its columns: ``C``
+    rounded: frozenset[str] = frozenset()  # its cells (``C7``) with numbers of more digits than a spreadsheet keeps
 
     def __deepcopy__(self, memo: object) -> Self:
         return self  # pandas copies what attrs hold with every column it takes, and there may be thousands
@@ -64,9 +65,9 @@ def read_table(path: Path, required: Sequence[str] = (), sheet: str = "") -> pd.
         DataError: the file is missing, empty or no table; it has no header, repeats a column name, or lacks a
             required column; a record has too many or too few cells. The message names the file and the line.
     """
-    data, separator, name = read_named(path), "", ""
-    if workbook.is_workbook(path):
-        name, lines, records = workbook.read_sheet(path, data, sheet)
+    data, separator, name, rounded = read_named(path), "", "", frozenset[str]()
+    if is_workbook(path):
+        name, lines, records, rounded = read_sheet(path, data, sheet)
         source, unit = f"{path}, sheet {name!r}", "row"
     elif sheet:
         raise DataError(f"{path} is no workbook and has no sheet {sheet!r}: leave the sheet out.")
@@ -90,7 +91,7 @@ def read_table(path: Path, required: Sequence[str] = (), sheet: str = "") -> pd.
     cells = [[cell.strip() for cell in record] for record in records[1:]]
     table = pd.DataFrame(cells, columns=header, index=pd.Index(lines[1:], name=unit, dtype=int), dtype=str)
     nameless = [not name and not any(row[i] for row in cells) for i, name in enumerate(header)]
-    letters = {one: workbook.column_letters(i) for i, one in enumerate(header) if name and not nameless[i]}
+    letters = {one: column_letters(i) for i, one in enumerate(header) if name and not nameless[i]}
     table = table.loc[:, ~np.array(nameless)]
     repeated = table.columns[table.columns.duplicated()].unique()
     if len(repeated):
@@ -99,7 +100,7 @@ def read_table(path: Path, required: Sequence[str] = (), sheet: str = "") -> pd.
             f"{source}, {unit} {lines[0]}: column names are repeated: {names}. Rename or remove one of each."
         )
     require_columns(table, required, source)
-    table.attrs = {ORIGIN: Origin(separator, name, letters)}
+    table.attrs = {ORIGIN: Origin(separator, name, letters, rounded)}
     return table
 
 
@@ -153,6 +154,20 @@ def refuse_errors(cells: pd.Series, source: str) -> None:
             what = "a formula whose value was not saved"
             raise DataError(f"{where}: {what}{more}. Open the workbook in a spreadsheet and save it.")
         raise DataError(f"{where}: {wrong.iloc[0]!r} is an error of the spreadsheet{more}. Correct it or empty it.")
+
+
+def refuse_rounded(ids: pd.Series, source: str) -> None:
+    """Refuse ids that a spreadsheet holds as numbers of more digits than it keeps; the first cell is named."""
+    origin = ids.attrs.get(ORIGIN, Origin())
+    letters = origin.letters.get(str(ids.name), "")
+    wrong = [row for row in ids.index if f"{letters}{row}" in origin.rounded] if origin.rounded else []
+    if wrong:
+        more = f", and {len(wrong) - 1} more cells of this column" if len(wrong) > 1 else ""
+        raise DataError(
+            f"{place(source, ids, wrong[0])}, column {ids.name!r}: {ids[wrong[0]]!r} is a number of more than 15 "
+            f"digits, of which a spreadsheet keeps 15{more}: two ids may have become one. Format the column as text, "
+            "and enter or import its ids again."
+        )
 
 
 def code(text: str) -> float | None:
