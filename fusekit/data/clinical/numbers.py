@@ -49,7 +49,7 @@ class Numerals:
             shown, values = shown_by(texts, typed=_typed(self))
             if len(shown) > 1:
                 continue
-            fitting = values or [text for text in texts if read(text, shown[0]) is not None]
+            fitting: Sequence[object] = values or [text for text in texts if read(text, shown[0]) is not None]
             if len(fitting) >= NEARLY * len(texts):
                 found.add(shown[0])
             if len(found) > 1:
