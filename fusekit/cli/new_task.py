@@ -48,6 +48,7 @@ def _print(made: Draft, out: Path) -> None:
     way = (
         f"{made.images.text}, one image for {made.images.rows} of {made.rows} rows" if made.images else "no column fits"
     )
+    several = f"{', '.join(made.sequences)}: all for {made.complete} of {made.rows} rows" if made.sequences else ""
     values = ", ".join(f"{value} ({count})" for value, count in made.label_values.items())
     lines = {
         "images": found,
@@ -56,6 +57,7 @@ def _print(made: Draft, out: Path) -> None:
         "first image": made.first,
         "table": f"{made.table}, {made.rows} rows",
         "joined by": way,
+        "each row": several,
         "subject": made.subject or "no column fits",
         "scan": made.scan,
         "label": f"{made.label}: {values}; a guess" if made.label else "no column fits: name it",

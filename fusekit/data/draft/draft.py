@@ -13,6 +13,7 @@ from fusekit.data.clinical.numbers import Numerals
 from fusekit.data.clinical.tables import is_missing, read_table
 from fusekit.data.draft.columns import LABEL, Judged, is_group, judge, label_candidates, subject_and_scan
 from fusekit.data.draft.pattern import Guess, guess, within
+from fusekit.data.draft.sequences import sequences
 from fusekit.data.images import volume as images
 from fusekit.data.own import files
 from fusekit.errors import DataError, OptionError, first_ten
@@ -55,6 +56,8 @@ class Draft:
     label_values: dict[str, int]  # value of the label -> rows, the most frequent first
     columns: tuple[Judged, ...]  # every other column
     groups: tuple[str, ...]  # columns that describe scans
+    sequences: dict[str, Guess] = field(default_factory=dict)  # name -> how rows find each of their several images
+    complete: int = 0  # rows that have all of those
     sheet: str = ""  # of the table, if it was named
     first: str = ""  # what the first image is, in a line; empty if it could not be read
     ct: bool = False  # whether it seems to be CT
@@ -90,8 +93,10 @@ def draft(folder: Path, table: Path | None = None, sheet: str = "") -> Draft:
         unpack = f" Unpack {found.archives[0]} first?" if found.archives else ""
         raise DataError(f"{folder} holds no images (NIfTI files, DICOM series or pictures).{unpack}")
     way, masks = guess(cells, found.images[found.kind], folder), guess(cells, found.masks, folder)
+    several, complete = sequences(cells, way, found.images[found.kind], folder) if way else ({}, 0)
     used, inside_names = (way.columns, within(cells, way)) if way else ((), ())
     subject, scan = subject_and_scan(cells, used, inside_names)
+    used += tuple(name for each in several.values() for name in each.columns if name not in used)
     ids = {name for name in (subject, scan, *used, *inside_names, *(masks.columns if masks else ())) if name}
     labels = [name for name in label_candidates(cells, ids) if _one_each(cells, subject, name)]
     label = labels[0] if labels else ""
@@ -102,6 +107,8 @@ def draft(folder: Path, table: Path | None = None, sheet: str = "") -> Draft:
     return Draft(
         folder=folder,
         table=path.resolve().relative_to(folder.resolve()).as_posix() if inside else str(path.absolute()),
+        sequences=several,
+        complete=complete,
         sheet=sheet,
         found=found,
         rows=len(cells),

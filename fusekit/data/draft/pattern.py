@@ -83,6 +83,32 @@ def _hits(cells: pd.Series, images: list[str]) -> float:
 
 
 def _patterns(table: pd.DataFrame, names: tuple[str, ...], images: list[str], folder: Path) -> Iterator[Guess]:
+    templates = templates_of(table, names, images)
+    tried = [text for text, count in templates.most_common(3) if count > 1 or len(images) == 1]
+    general = _generalised(templates)
+    for text in dict.fromkeys([*tried, *([general] if general else [])]):
+        try:
+            pattern = Pattern(text)
+        except DataError:
+            continue
+        if set(pattern.columns) == set(names):
+            yield Guess(text, names, False, len(rows_with_one(table, pattern, folder)))
+
+
+def rows_with_one(table: pd.DataFrame, pattern: Pattern, folder: Path) -> set[int]:
+    """Positions of the rows for which a pattern finds exactly one image, which no other row has."""
+    candidates = pattern.candidates(folder)
+    values = [tuple(cells) for cells in table[list(pattern.columns)].itertuples(index=False)]
+    counts = Counter(values)
+    return {
+        position
+        for position, row in enumerate(values)
+        if counts[row] == 1 and all(row) and len(pattern.find(row, candidates)) == 1
+    }
+
+
+def templates_of(table: pd.DataFrame, names: tuple[str, ...], images: list[str]) -> Counter[str]:
+    """Paths with braces in place of a row's values, and how many images each is of."""
     rows = {tuple(cells) for cells in table[list(names)].itertuples(index=False) if all(cells)}
     by_first: dict[str, list[tuple[str, ...]]] = {}
     for row in rows:
@@ -94,18 +120,7 @@ def _patterns(table: pd.DataFrame, names: tuple[str, ...], images: list[str], fo
             for row in by_first[first]:
                 if set(row) <= words:
                     templates[_template(image, names, row)] += 1
-    tried = [text for text, count in templates.most_common(3) if count > 1 or len(images) == 1]
-    general = _generalised(templates)
-    for text in dict.fromkeys([*tried, *([general] if general else [])]):
-        try:
-            pattern = Pattern(text)
-        except DataError:
-            continue
-        if set(pattern.columns) == set(names):
-            candidates = pattern.candidates(folder)
-            counts = Counter(tuple(cells) for cells in table[list(pattern.columns)].itertuples(index=False))
-            once = [row for row, count in counts.items() if count == 1 and all(row)]
-            yield Guess(text, names, False, sum(len(pattern.find(row, candidates)) == 1 for row in once))
+    return templates
 
 
 def _template(image: str, names: tuple[str, ...], row: tuple[str, ...]) -> str:
