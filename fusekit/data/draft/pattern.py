@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import combinations, takewhile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
@@ -25,6 +25,7 @@ class Guess:
     columns: tuple[str, ...]
     is_column: bool
     rows: int
+    is_id: bool = False  # a column of ids that folders, files or DICOM headers name
 
 
 def guess(table: pd.DataFrame, images: list[str], folder: Path) -> Guess | None:
@@ -32,10 +33,10 @@ def guess(table: pd.DataFrame, images: list[str], folder: Path) -> Guess | None:
 
     Of several ways the one that finds exactly one image for most rows wins; then the one with fewest columns.
     """
-    guesses = []
+    guesses, known = [], set(images)
     for name in map(str, table.columns):
         cells = table[name]
-        if cells.str.contains(r"[/.]").mean() > 0.5 and (rows := sum(_lies(folder, cell) for cell in cells)):
+        if cells.str.contains(r"[/.]").mean() > 0.5 and (rows := sum(_lies(folder, cell, known) for cell in cells)):
             guesses.append(Guess(name, (name,), True, rows))
     hits = {str(name): _hits(table[name], images) for name in table.columns}
     likely = sorted((name for name in hits if hits[name]), key=lambda name: -hits[name])[:TRIED]
@@ -59,7 +60,11 @@ def within(table: pd.DataFrame, way: Guess) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _lies(folder: Path, cell: str) -> bool:
+def _lies(folder: Path, cell: str, known: set[str]) -> bool:
+    """Whether a cell is the path of one of the images, or of a file of a DICOM series among them."""
+    path = PurePosixPath(re.sub(r"\.img(\.gz)?$", r".hdr\1", cell.replace("\\", "/")))
+    if known.isdisjoint((path.as_posix(), path.parent.as_posix())):
+        return False
     with suppress(DataError):
         return bool(cell) and confined(folder, cell).exists()
     return False

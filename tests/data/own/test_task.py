@@ -313,3 +313,10 @@ def test_subjects_that_a_workbook_rounds_are_refused_by_their_cell(tmp_path: Pat
     task = workbook(tmp_path, ["p1", 1234567890123456])
     with pytest.raises(DataError, match=r"sheet 'Sheet', cell A3, column 'pid': .* Format the column as text"):
         task.scan(tmp_path, Quiet())
+
+
+def test_masks_that_nobody_asked_for_are_no_images_without_a_row(tmp_path: Path) -> None:
+    cohort = scan(tmp_path, TOML, images="s1 s2 s3 s4 s1_mask s9")
+    found = {finding.code: finding.items for finding in cohort.findings}
+    assert found["mask-without-row"] == ("scans/s1_mask.nii",)
+    assert found["image-without-row"] == ("scans/s9.nii",)
