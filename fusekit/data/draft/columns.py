@@ -19,7 +19,7 @@ LABEL, _SUBJECT, _SCAN, _SHORTCUT = (
     re.compile("".join(pattern.split()), re.IGNORECASE) for pattern in _NAMES["patterns"].values()
 )
 _UNITS: dict[str, str] = _NAMES["units"]
-_IDS = re.compile(r"(?i:(^|[^a-z])(id|uid|no|nr|number|code|key|mrn|name)$|^(id|rid)([^a-z]|$))|[a-z]ID$")
+_IDS = re.compile(r"(?i:(^|[^a-z])(id|uid|no|nr|number|code|key|mrn|name)[.\s]*$|^(id|rid)([^a-z]|$))|[a-z]ID$")
 _DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}([T ].*)?|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|(19|20)\d{6}")
 _UNKNOWN = frozenset({"unknown", "unk", "?", "-", "--", "nd", "n.d.", "missing", "none", "null", "#n/a"})
 _UNKNOWN |= {"k.a.", "k. a.", "keine angabe", "unbekannt", "fehlt"}

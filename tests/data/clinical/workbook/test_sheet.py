@@ -282,11 +282,13 @@ def test_without_the_library_the_way_to_get_it_is_named(tmp_path: Path, monkeypa
 
 def test_a_header_without_names_is_refused_as_in_a_text(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"sheet 'Data', row 1: column names are repeated: '' \(no name over values\)"):
-        read_table(excel(tmp_path / "t.xlsx", [["id", None, None], ["a", 1, 2]]))
+        read_table(excel(tmp_path / "t.xlsx", [["id", "x", None, None], ["a", 0, 1, 2]]))
     with pytest.raises(DataError, match=r"sheet 'Data', row 1: no header: the first row holds .* but 1, 2"):
         read_table(excel(tmp_path / "n.xlsx", [[1, 2], [3, 4]]))
     with pytest.raises(DataError, match="the file is empty"):
         read_table(excel(tmp_path / "e.xlsx", []))
+    with pytest.raises(DataError, match=r"sheet 'Data', row 1: the first row holds 'Cohort' alone, and row 3 has 3"):
+        read_table(excel(tmp_path / "t.xlsx", [["Cohort"], [], ["id", "age", "sex"], ["a", 1, "m"]]))
 
 
 def test_columns_have_the_letters_of_the_spreadsheet() -> None:
