@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from openpyxl import Workbook
 
+from fusekit.audit import audit_tables
 from fusekit.data import Cohort, Column
 from fusekit.data.own.task import OwnTask, is_own, name_of
 from fusekit.errors import DataError
@@ -320,3 +321,11 @@ def test_masks_that_nobody_asked_for_are_no_images_without_a_row(tmp_path: Path)
     found = {finding.code: finding.items for finding in cohort.findings}
     assert found["mask-without-row"] == ("scans/s1_mask.nii",)
     assert found["image-without-row"] == ("scans/s9.nii",)
+
+
+def test_a_column_whose_name_ends_in_a_point_is_an_input_like_others(tmp_path: Path) -> None:
+    toml = TOML.replace('"age"', '"Gew."').replace('scan = "scan"\n', "").replace("{scan}", "{pid}")
+    table = "pid;outcome;Gew.;sex;site\np1;0;40;F;y\np2;1;60;M;x\np3;1;70;M;x\n"
+    task = make(tmp_path, toml, table, "p1 p2 p3")
+    found = audit_tables(task.scan(tmp_path, Quiet()), None, task)
+    assert [finding.code for finding in found if finding.severity == "refusal"] == []
