@@ -95,13 +95,16 @@ def draft(folder: Path, table: Path | None = None, sheet: str = "") -> Draft:
     if not found.images:
         unpack = f" Unpack {found.archives[0]} first?" if found.archives else ""
         raise DataError(f"{folder} holds no images (NIfTI files, DICOM series or pictures).{unpack}")
-    way, masks = guess(cells, found.images[found.kind], folder), guess(cells, found.masks, folder)
+    every = [path for paths in found.images.values() for path in paths]
+    way, masks = guess(cells, found.images[found.kind], folder, every), guess(cells, found.masks, folder)
     owned = None
     if found.kind == DICOM and (not way or way.rows < len(cells) / 2):
         owned = owners(cells, found.images[DICOM], folder)
     if owned and (not way or owned.rows > way.rows):
         way = Guess(owned.column, (owned.column,), False, owned.rows, is_id=True)
-    several, complete = sequences(cells, way, found.images[found.kind], folder) if way and not way.is_id else ({}, 0)
+    several, complete = dict[str, Guess](), 0
+    if way and not way.is_id:
+        several, complete = sequences(cells, way, every if way.is_column else found.images[found.kind], folder)
     used, inside_names = (way.columns, within(cells, way)) if way else ((), ())
     subject, scan = subject_and_scan(cells, used, inside_names)
     used += tuple(name for each in several.values() for name in each.columns if name not in used)

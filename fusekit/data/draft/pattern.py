@@ -28,12 +28,14 @@ class Guess:
     is_id: bool = False  # a column of ids that folders, files or DICOM headers name
 
 
-def guess(table: pd.DataFrame, images: list[str], folder: Path) -> Guess | None:
-    """Find the column or columns whose values are in the images' paths as whole words.
+def guess(table: pd.DataFrame, images: list[str], folder: Path, others: Iterable[str] = ()) -> Guess | None:
+    """Find the column or columns whose values are in the images' paths as whole words, or are those paths.
+
+    A column of paths may also name ``others``, images of another kind.
 
     Of several ways the one that finds exactly one image for most rows wins; then the one with fewest columns.
     """
-    guesses, known = [], set(images)
+    guesses, known = [], {*images, *others}
     for name in map(str, table.columns):
         cells = table[name]
         if cells.str.contains(r"[/.]").mean() > 0.5 and (rows := sum(_lies(folder, cell, known) for cell in cells)):
