@@ -1,4 +1,4 @@
-"""What a classical method on the clinical table owes to a comparison."""
+"""What a classical method owes to a comparison."""
 
 import json
 from abc import ABC, abstractmethod

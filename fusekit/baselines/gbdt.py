@@ -96,6 +96,11 @@ class GradientBoosting(Baseline):
         assert self._trees is not None, "it is not fitted"
         return self._trees.probabilities(_matrix(self._places, values))
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Names of the columns that its trees may ask about."""
+        return tuple(place.column.name for place in self._places)
+
     def shipped(self) -> dict[str, Any]:
         """The columns with their bins, and the trees as arrays."""
         assert self._trees is not None, "it is not fitted"

@@ -130,6 +130,7 @@ class Manifest(TypedDict, total=False):
     config: Required[_Config]
     arm: str
     kind: str
+    reads: list[Literal["image", "table"]]  # of a baseline; of a fusion the model's recipe says it
     task: _Task | None
     model: _Model | None
     slices: dict[str, JsonValue]

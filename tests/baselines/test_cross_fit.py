@@ -12,7 +12,8 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.inspection import permutation_importance
 from sklearn.metrics import log_loss, roc_auc_score
 
-from fusekit.baselines import Baseline, GradientBoosting, Logistic, Prevalence
+from fusekit.baselines import Baseline, GradientBoosting, GradientBoostingComponents, Logistic, Prevalence
+from fusekit.baselines.baseline import with_images
 from fusekit.baselines.cross_fit import cross_fit
 from fusekit.data import Column, assign_folds
 from fusekit.errors import DataError
@@ -124,21 +125,28 @@ def test_a_column_that_decides_is_found_and_one_that_is_not_read_has_none() -> N
     assert (importance.loc["SAME"] == 0).all()
 
 
-NOISE = [lambda: Logistic(strength=0.01), lambda: GradientBoosting(trees=40, rate=0.1, rows=5)]
+NOISE = {
+    "logistic": lambda: Logistic(strength=0.01),
+    "gbdt": lambda: GradientBoosting(trees=40, rate=0.1, rows=5),
+    "gbdt-components": lambda: GradientBoostingComponents(trees=40, rate=0.1, rows=5),
+}
 
 
-@pytest.mark.parametrize("make", NOISE, ids=["logistic", "gbdt"])
-def test_on_noise_it_is_at_chance_where_the_fit_itself_is_near_certain(make: Callable[[], Baseline]) -> None:
+@pytest.mark.parametrize("name", NOISE)
+def test_on_noise_it_is_at_chance_where_the_fit_itself_is_near_certain(name: str) -> None:
+    make: Callable[[], Baseline] = NOISE[name]
     within, without, subjects, labels = [], [], np.arange(80), np.arange(80) % 2
     columns = tuple(Column(f"NOISE{number}") for number in range(300))
     for seed in range(5):
         noise = np.random.default_rng(seed).normal(size=(80, 300))
         values = pd.DataFrame(noise, columns=[column.name for column in columns])
-        found = cross_fit(make, values, columns, labels, subjects, seed, importance_repeats=0)
+        images = [*np.random.default_rng(seed).integers(0, 256, (80, 2, 1, 16, 16), dtype=np.uint8)]
+        found = cross_fit(make, values, columns, labels, subjects, seed, importance_repeats=0, images=images)
         without.append(roc_auc_score(labels, found.probabilities[:, 1]))
         itself = make()
-        itself.fit(values, columns, labels, subjects, seed)
-        within.append(roc_auc_score(labels, itself.probabilities(values)[:, 1]))
+        shown = with_images(itself, images)
+        itself.fit(values, columns, labels, subjects, seed, **shown)
+        within.append(roc_auc_score(labels, itself.probabilities(values, **shown)[:, 1]))
     error = np.sqrt(81 / (12 * 40 * 40) / len(without))  # of a Mann-Whitney statistic of 40 and 40
     assert abs(np.mean(without) - 0.5) < 3 * error
     assert min(within) > 0.95
@@ -176,3 +184,31 @@ def test_a_class_that_a_part_lacks_gets_no_probability_there() -> None:
     # Of a part with one class that class is certain.
     found = cross_fit(Strict, values, COLUMNS, np.repeat(0, 12), subjects, 0, folds=3)
     assert (found.probabilities == 1).all()
+
+
+def signs(rows: int) -> tuple[pd.DataFrame, np.ndarray, np.ndarray, list[np.ndarray]]:
+    """A table in which GENE alone says nothing, and images whose brighter half, in carriers, is the class."""
+    draw = np.random.default_rng(0)
+    labels, carrier = np.arange(rows) % 2, draw.integers(0, 2, rows)
+    values = pd.DataFrame({"GENE": carrier.astype(float), "NOISE": draw.normal(size=rows)})
+    images = draw.integers(0, 60, (rows, 1, 1, 8, 8), dtype=np.uint8)
+    left = np.where(carrier == 1, labels, draw.integers(0, 2, rows))
+    for image, own in zip(images, left, strict=True):
+        image[..., : 4 if own else 8] += np.uint8(60)
+        image[..., : 0 if own else 4] -= np.uint8(60)
+    return values, labels, np.arange(rows), [*images]
+
+
+def test_importance_of_the_table_beside_images_keeps_each_scan_its_own_image() -> None:
+    values, labels, subjects, images = signs(120)
+    columns = (Column("GENE"), Column("NOISE"))
+    found = cross_fit(
+        lambda: GradientBoostingComponents(trees=30, rate=0.2, components=3),
+        values, columns, labels, subjects, 0, importance_repeats=5, images=images,
+    )  # fmt: skip
+    carriers = values["GENE"] == 1
+    assert roc_auc_score(labels[carriers], found.probabilities[carriers, 1]) > 0.95
+    mean = found.importance.mean(axis=1)
+    assert mean["GENE"] > 0.1 > abs(mean["NOISE"])  # found, though it says nothing without the image
+    with pytest.raises(DataError, match="reads images, and there are none"):
+        cross_fit(GradientBoostingComponents, values, columns, labels, subjects, 0)

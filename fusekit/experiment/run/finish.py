@@ -143,6 +143,8 @@ def _record(plan: Plan, gathered: Gathered, folds: Sequence[dict[str, Any]], rul
         further["machine"] = first
         if any(other != first for other in others):
             further["machines"] = machines
+    if config.baseline:
+        further["reads"] = ["table", *["image"] * plan.build_baseline().reads_image]
     return {
         "arm": config.arm,
         "kind": "baseline" if config.baseline else "fusion",

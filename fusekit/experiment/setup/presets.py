@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from fusekit.data.task import Preset, Task
 from fusekit.experiment.setup import parts
 from fusekit.experiment.setup.given import merge
+
+if TYPE_CHECKING:
+    from fusekit.data.task import Preset, Task
 
 Name = Literal["paper", "tuned"]
 
