@@ -44,7 +44,9 @@ class Settings:
     seed: int = about("data", "Of split, initialisation and data order.", 0, least=0, free=True)
     image_size: int = about("data", "Height and width of a slice in pixels.", least=16, preset=True)
     fusion: str = about("model", "How image and table meet: concat, rbca, or a plugin's.", "", words=parts.FUSION)
-    baseline: str = about("model", "Instead: a classical model, e.g. logistic, or gbdt-components of table and image.", "", words="none")
+    baseline: str = about(
+        "model", "Instead: a classical model, e.g. logistic, or gbdt-components of table and image.", "", words="none"
+    )
     backbone: str = about("model", "Image backbone: any timm CNN that fits.", preset=True)
     options: Mapping[str, Mapping[str, Any]] = about(
         "model", "Set an option of a part; may be repeated.", {}, metavar="PART.OPTION=VALUE"
