@@ -27,7 +27,7 @@ HERE = Path(__file__).parent
 RESULTS = HERE / "results.csv"
 FIELDS = ("stage", "candidate", "cohort", "seed", "subjects", "auc", "log_loss", "seconds")
 #: Entries of a candidate that are options of a part; the others are settings.
-PARTS = ("training", "augment", "slices", "synthetic", "prior", "columns", "baseline", *MODEL_PARTS)
+PARTS = ("training", "augment", "slices", "synthetic", *MODEL_PARTS)
 
 
 def settings_of(*tables: Mapping[str, Any]) -> dict[str, Any]:

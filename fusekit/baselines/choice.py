@@ -44,8 +44,9 @@ class ColumnChoice:
     def as_json(self) -> list[dict[str, Any]]:
         """Each chosen column: name, importance (mean over folds), folds in which it would be chosen, of how many."""
         chosen = (self.importance.rank(ascending=False, method="first") <= self.most).sum(axis=1)
-        means, folds = self.importance.mean(axis=1), self.importance.shape[1]
+        means, folds = self.importance.mean(axis=1).to_dict(), self.importance.shape[1]
+        counts = chosen.to_dict()
         return [
-            {"column": name, "importance": float(means.at[name]), "chosen": int(chosen.at[name]), "folds": folds}
+            {"column": name, "importance": float(means[name]), "chosen": int(counts[name]), "folds": folds}
             for name in self.names
         ]

@@ -11,7 +11,7 @@ from typer.core import TyperCommand, TyperOption
 from typer.models import ArgumentInfo
 
 from fusekit.experiment.setup.given import parse_options, parse_search
-from fusekit.experiment.setup.presets import TUNED
+from fusekit.experiment.setup.presets import PAPER, TUNED
 from fusekit.experiment.setup.settings import FIELDS, Settings
 from fusekit.extension import catalog
 
@@ -94,10 +94,10 @@ def default_of(name: str) -> str:
 def _preset_default(name: str) -> str:
     """What the presets say, or of a setting that they leave alone, the tasks."""
     tasks: list[Any] = [catalog().tasks.get(task) for task in catalog().tasks.names()]
-    paper = "/".join(dict.fromkeys(str(getattr(task.paper, name)) for task in tasks))
     if hasattr(TUNED, name):
         found = getattr(TUNED, name)
-        return f"of the preset: paper {paper}, tuned {'as training.steps needs' if found is None else found}"
+        return f"the preset's: {getattr(PAPER, name)}, tuned {'as training.steps needs' if found is None else found}"
+    paper = "/".join(dict.fromkeys(str(getattr(task.paper, name)) for task in tasks))
     synthetic = "/".join(dict.fromkeys(str(getattr(task.synthetic, name)) for task in tasks))
     return f"the task's: {paper}" + (f" with --data, {synthetic} without" if synthetic != paper else "")
 

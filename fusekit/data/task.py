@@ -4,7 +4,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Literal, Self
 
 from fusekit.data.cohort import Cohort
@@ -15,12 +14,12 @@ from fusekit.progress import Progress
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preset:
-    """Defaults of a task; those of the class are of Yang et al. 2021."""
+    """A task's own defaults; of what is None, ``--preset`` decides. Slices and image size are of Yang et al. 2021."""
 
-    backbone: str = "resnet50"
-    epochs: int = 100
-    batch_size: int = 16  # the paper gives none
-    lr: float = 1e-4
+    backbone: str | None = None
+    epochs: int | None = None
+    batch_size: int | None = None
+    lr: float | None = None
     image_size: int = 256
     slices: SlicePolicy = field(default_factory=SlicePolicy)
 
@@ -61,10 +60,9 @@ class Task(ABC):
     title: str  # the question, e.g. "Alzheimer's disease or normal cognition, from MRI and biospecimens"
     classes: tuple[str, ...]  # classes[1] is the positive class
     metrics: tuple[str, ...] = ("accuracy", "sensitivity", "specificity", "ppv", "npv", "auc")
-    paper: Preset = Preset()  # --preset paper; its slices and image size are those of every run with --data
-    synthetic: Preset = Preset()  # slices and image size of a run without
+    paper: Preset = Preset()  # with --data
+    synthetic: Preset = Preset()  # without
     preset: Literal["paper", "tuned"] = "tuned"  # with --data, where --preset is not given
-    settings: Mapping[str, Any] = MappingProxyType({})  # that win over any preset, such as those of a task's own file
     subgroups: tuple[str, ...] = ("sex", "gender", "age", "site", "scanner", "manufacturer")  # that scores are split by
     template: str | None = None  # where mean maps are laid: "mni152", for images of whole heads
     published: tuple[Published, ...] = ()

@@ -150,7 +150,7 @@ def _reads(one: Run) -> frozenset[str]:
     recipe = (one.manifest.get("model") or {}).get("recipe")
     if not isinstance(recipe, dict):
         return frozenset()
-    there = {"image": bool(recipe.get("image")), "table": recipe.get("encoder") is not None}
+    there = {"image": bool(recipe.get("image")), "table": bool(recipe.get("encoder") or recipe.get("prior"))}
     return frozenset(name for name, reads in there.items() if reads)
 
 

@@ -30,8 +30,7 @@ def prior_shares(prior: TablePrior, encoding: ClinicalEncoding, values: pd.DataF
     gains = []
     for _ in range(ORDERS):
         order = draw.permutation(len(names))
-        for one in (order, order[::-1]):
-            gains.append(_gains(prior, values, empty, one))
+        gains += [_gains(prior, values, empty, one) for one in (order, order[::-1])]
     return np.mean(gains, axis=0).reshape(count, len(names), -1)  # type: ignore[no-any-return]
 
 

@@ -20,7 +20,7 @@ class _Config(TrainedConfig, total=False):  # all else is only shown; ``Settings
     image_size: Count
     validation: float
     allow: list[str]
-    search: dict[str, list[JsonValue]]
+    search: dict[str, list[JsonValue] | str]  # a range is text
 
 
 class _Task(TypedDict, total=False):
@@ -39,7 +39,29 @@ class _Model(TypedDict, total=False):
     recipe: _Recipe
 
 
+class _Chosen(TypedDict):
+    """A column that was chosen for an encoder: ``ColumnChoice.as_json``."""
+
+    column: str
+    importance: float
+    chosen: Count
+    folds: Count
+
+
+class _Prior(TypedDict):
+    name: str
+    weight: float
+
+
+class TableRecord(TypedDict, total=False):
+    """What a network read of the table, where that was chosen."""
+
+    columns: list[_Chosen]
+    prior: _Prior
+
+
 class _Evaluation(TrainedEvaluation, total=False):
+    table: dict[str, TableRecord]  # by fold
     threshold: str
     validation: float | None
 
@@ -171,6 +193,7 @@ class FoldRecord(TypedDict):
     epochs: JsonValue
     choice: JsonValue
     search: JsonValue
+    table: NotRequired[TableRecord]  # not in older runs
     rule: RuleJson
     counts: dict[str, dict[str, dict[str, Count]]]
     findings: list[_Finding]

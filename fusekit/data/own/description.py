@@ -1,9 +1,8 @@
 """What a TOML or a task says about people's own data: nothing has been looked at yet."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from fusekit.data.clinical.tables import MISSING
 from fusekit.data.images.channels import IMAGE
@@ -83,7 +82,6 @@ class OwnData:
     without_image: str  # "refuse" rows without an image; "leave out" them; "leave out empty" cells, but no wrong paths
     metrics: tuple[str, ...]
     preset: Preset
-    settings: Mapping[str, Any] = field(default_factory=dict)  # of the preset, those that the file names
     join_alike: bool = False  # whether ids that only their spelling tells apart are one (``fusekit.data.identity``)
     series: Wanted | None = None  # of the first image; None: headers of DICOM files are not looked at
     name: str = IMAGE  # of the first image
@@ -103,6 +101,12 @@ class OwnData:
         images = self.every_image
         named = any(isinstance(place, Named) for place in (*(image.place for image in images), self.masks))
         return named or any(image.series is not None for image in images)
+
+    def identifying(self) -> Iterable[str]:
+        """Every column of the tables by which rows, or what belongs to them, are known or grouped."""
+        places = (*(image.place for image in self.every_image), self.masks)
+        found = (name for place in places if place for name in columns_of(place))
+        return dict.fromkeys((self.subject, *filter(None, [self.scan]), *self.groups, *found))
 
     def named(self) -> Iterable[str]:
         """Every column of the tables that it names."""

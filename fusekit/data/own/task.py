@@ -35,7 +35,6 @@ class OwnTask(Task):
         self.subgroups = self.own.subgroups or (*describing, *Task.subgroups)
         self.folder = self.own.folder
         self.paper = self.synthetic = self.own.preset
-        self.settings = self.own.settings
         self._leaks: dict[str, str] = {}
 
     def scan(self, folder: Path, progress: Progress) -> Cohort:
@@ -55,7 +54,7 @@ class OwnTask(Task):
         paths = [place for place in places if isinstance(place, str)]
         if column == own.label:
             return "the label"
-        if column in (own.subject, own.scan, *paths):
+        if column and column in (own.subject, own.scan, *paths):
             return "an identifier"
         return self._leaks.get(column)
 

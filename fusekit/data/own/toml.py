@@ -75,7 +75,6 @@ class _Reader(Keys):
             "without_subject": self.choice(entries, "rows_without_subject", ("refuse", "leave out")) == "leave out",
             "metrics": self.metrics(entries, len(classes)),
             "preset": self.preset(entries),
-            "settings": self.table(entries, "training"),
         }
         columns = [column.name for column in made["columns"]]
         roles = {made[role]: role for role in ("scan", "subject", "label") if made[role]}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,8 @@ from fusekit.data import Finding, Pixels
 from fusekit.errors import FusekitError, first_ten
 from fusekit.evaluation import Rule, prediction_table, probabilities_of
 from fusekit.evaluation.metrics.ranking import MacroAreaUnderCurve
-from fusekit.experiment.run.history import HISTORY, History
+from fusekit.experiment.run.history import History
+from fusekit.experiment.run.search import Watch, checkpoint_of, search
 from fusekit.experiment.run.table import fit_table
 from fusekit.experiment.run.working_folder import CHECKPOINTS
 from fusekit.experiment.setup import manifest
@@ -48,7 +49,7 @@ class Fitted:
     findings: tuple[Finding, ...] = ()  # about the training subjects' values
     epochs: int = 0  # of training; 0 of a baseline
     choice: dict[str, Any] = field(default_factory=dict)  # what the search chose
-    search: list[dict[str, Any]] = field(default_factory=list)  # every candidate with its score
+    search: list[dict[str, Any]] = field(default_factory=list)  # every trial with its score
     bundle: Bundle | None = None  # None of a baseline
     table: dict[str, Any] = field(default_factory=dict)  # the columns that were chosen, and the prior's weight
 
@@ -56,29 +57,25 @@ class Fitted:
 def fit_network(
     plan: Plan, gathered: Gathered, sides: Sides, fold: int | None, folder: Path, progress: Progress, follow: Follow
 ) -> Fitted:
-    """Train every candidate, and keep the one that scores best on the subjects set aside; usually there is one."""
-    candidates = plan.config.candidates()
-    kept = folder / CHECKPOINTS
+    """Train the network, or with a search every trial, and keep the one that scores best on the subjects set aside."""
     part = "all" if fold is None else f"fold-{fold}"  # as the files of a run count folds
-    if len(candidates) == 1 and not candidates[0][0]:
-        return _fit(plan, gathered, sides, fold, folder, kept / "training.safetensors", progress, partial(follow, part))
-    tried: list[dict[str, Any]] = []
-    best: Fitted | None = None
-    for number, (choice, config) in enumerate(candidates):
-        progress.say(f"candidate {', '.join(f'{name}={value}' for name, value in choice.items())}")
-        path = kept / f"candidate-{number}.safetensors"
-        notify = partial(follow, f"{part}/candidate-{number}")
-        candidate = replace(make_plan(config), fabric=plan.fabric, processes=plan.processes)
-        fitted = _fit(candidate, gathered, sides, fold, folder, path, progress, notify)
-        reached = validation_score(fitted.predict, sides.validation, Rule(plan.config.aggregate))
-        if best is None or reached > max(row["validation_auc"] for row in tried):
-            best = replace(fitted, choice=choice, search=tried)
-            history = (folder / HISTORY).read_bytes() if plan.processes.first else b""
-        tried.append({"choice": choice, "validation_auc": reached})
-    assert best is not None
-    if plan.processes.first:
-        (folder / HISTORY).write_bytes(history)
-    return best
+    if not plan.config.search:
+        kept = folder / CHECKPOINTS / "training.safetensors"
+        return _fit(plan, gathered, sides, fold, folder, kept, progress, partial(follow, part))
+
+    def train_trial(number: int, choice: Mapping[str, Any], watch: Watch | None = None) -> Fitted:
+        trial = replace(make_plan(plan.config.chosen(choice)), fabric=plan.fabric, processes=plan.processes)
+        kept, notify = checkpoint_of(folder, number), partial(follow, f"{part}/trial-{number}")
+        return _fit(trial, gathered, sides, fold, folder, kept, progress, notify, watch)
+
+    def score_trial(number: int, choice: Mapping[str, Any], watch: Watch | None) -> tuple[float, int]:
+        fitted = train_trial(number, choice, watch)
+        return validation_score(fitted.predict, sides.validation, Rule(plan.config.aggregate)), fitted.epochs
+
+    best = search(plan, fold, folder, score_trial, progress)
+    # Its training is finished, so that its checkpoint gives model and history at once.
+    fitted = train_trial(best.number, best.choice)
+    return replace(fitted, choice=best.recorded, search=best.trials)
 
 
 def validation_score(predict: Callable[[pd.DataFrame], np.ndarray], rows: pd.DataFrame, rule: Rule) -> float:
@@ -96,15 +93,21 @@ def _fit(
     kept: Path,
     progress: Progress,
     notify: Callable[[Run, int, dict[str, float]], None],
+    watch: Watch | None = None,
 ) -> Fitted:
-    """Train on the training subjects alone; a checkpoint ``kept`` of a finished training gives the model at once."""
+    """Train on the training subjects alone; a checkpoint ``kept`` of a finished training gives the model at once.
+
+    ``watch`` gets the AUC of the subjects set aside, epoch by epoch, and may end the training by what it raises.
+    """
     config, rows, images, rule = plan.config, sides.train, gathered.store.images, Rule(plan.config.aggregate)
+    select = config.select == "auc"
     table = fit_table(plan, gathered, rows, progress)
     encoding = table.encoding
     findings = (*encoding.findings, *encoding.unseen(gathered.cohort.clinical))
     channels = gathered.store.channels
     pixels = Pixels.fit(images, rows.index.to_numpy(), channels)
     dataset = SliceDataset(images, rows.index.to_numpy(), table.values, rows["label"].to_numpy(), pixels, channels)
+    planned = plan.epochs(len(dataset))
     with torch.random.fork_rng():  # the caller's random numbers stay the caller's
         torch.manual_seed(config.seed)
         model = plan.build_model(len(encoding.features), len(channels), reads=table.reads)
@@ -140,23 +143,35 @@ def _fit(
         history = History(folder, notify)
         if plan.processes.first:
             checkpoint.keep(history=history)
+
+        def watched() -> None:
+            if watch:
+                watch({int(row["epoch"]): row["validation_auc"] for row in history.rows}, planned)
+
+        def epoch_ended(epoch: int, scores: dict[str, float]) -> None:
+            if plan.processes.first:
+                history.add(epoch, scores)
+            watched()
+
         try:
             epochs = train(
                 plan.fabric,
                 model,
                 dataset,
-                epochs=plan.epochs(len(dataset)),
+                epochs=planned,
                 batch_size=config.batch_size,
                 lr=config.lr,
                 seed=config.seed,
                 options=plan.training,
                 augment=plan.augment,
                 progress=progress,
-                epoch_ended=history.add if plan.processes.first else lambda epoch, scores: None,
-                validate=partial(validation_score, predict, sides.validation, rule) if config.select == "auc" else None,
+                epoch_ended=epoch_ended,
+                validate=partial(validation_score, predict, sides.validation, rule) if select or watch else None,
+                keep_best=select,
                 checkpoint=checkpoint,
                 processes=plan.processes,
             )
+            watched()  # of a training that was finished already
         except NonFiniteError as error:
             batch = rows.loc[list(error.rows)].drop_duplicates(["subject", "scan"]).sort_values(["subject", "scan"])
             scans = first_ten(f"{row.subject} (scan {row.scan})" for row in batch.itertuples())
@@ -167,9 +182,7 @@ def _fit(
                 last_good = f" The last good state, after {when}, is kept in {checkpoint.path}."
             raise FusekitError(f"{error} The batch was of {scans}.{last_good}") from error
 
-    quarter = (
-        len(dataset) * plan.epochs(len(dataset)) * 3 / 4
-    )  # of the training, in forward passes; a step costs about three
+    quarter = len(dataset) * planned * 3 / 4  # of the training, in forward passes; a step costs about three
 
     def explain(
         rows: pd.DataFrame, predictions: pd.DataFrame, seconds: float, rule: Rule, failed: Failed

@@ -11,6 +11,7 @@ import pandas as pd
 
 from fusekit.baselines.choice import ColumnChoice
 from fusekit.baselines.cross_fit import cross_fit
+from fusekit.baselines.images import by_scan
 from fusekit.baselines.prior import FOLDS, TablePrior, log_probabilities
 from fusekit.data import ClinicalEncoding
 from fusekit.experiment.setup.gathered import Gathered
@@ -46,7 +47,8 @@ def fit_table(plan: Plan, gathered: Gathered, rows: pd.DataFrame, progress: Prog
         if with_importance:
             choice = ColumnChoice(found.importance, wanted.most)
     if chosen and choice is None:
-        by = fit(plan.build_chooser, folds=FOLDS)
+        shown = by_scan(gathered.store.images, rows.index.to_numpy(), rows["scan"].to_numpy())
+        by = fit(plan.build_chooser, folds=FOLDS, images=list(shown))
         choice = ColumnChoice(by.importance, wanted.most)
     # A prior reads the whole table; without one, nothing else of it is needed to predict.
     read = set(choice.names) if choice else {column.name for column in cohort.columns}

@@ -49,10 +49,11 @@ def check_arms(
     common = plain_values(merge(file, given, {"fusion": "", "baseline": ""}))
     of_all = {part: own for part, own in common["options"].items() if part not in DIFFERENT and ":" not in part}
     of_all.pop(LAUNCHER, None)
-    check_names({**common, "search": {}, "options": of_all})
+    searched: dict[str, Any] = {name: common.pop(name) for name in ("search", "trials") if name in common}
+    check_names({**common, "options": of_all})
     arms, has = {}, {}
     for name in names:
-        plain = {**common, "search": {}, "baseline": name} if name in baselines else {**common, "fusion": name}
+        plain = {**common, "baseline": name} if name in baselines else {**common, **searched, "fusion": name}
         with named(name):
             check_names({**plain, "options": {}})
             has[name] = {part: options_of(part, own) for part, own in parts_of(plain).items()}

@@ -17,6 +17,7 @@ from fusekit.errors import OptionError
 from fusekit.evaluation import Metric, Rule
 from fusekit.experiment.setup.parts import open_task
 from fusekit.experiment.setup.settings import Settings
+from fusekit.experiment.setup.space import require_optuna
 from fusekit.experiment.setup.trackers import open_trackers
 from fusekit.extension import COMPONENTS, catalog
 from fusekit.extension.fusion import Fusion, registered
@@ -166,7 +167,13 @@ def make_plan(config: Settings) -> Plan:
     if config.baseline:
         plan.build_baseline()
         return plan
-    for _, candidate in config.candidates() if config.search else ():
-        make_plan(candidate)
+    if config.search:
+        require_optuna()
+        if plan.recipe.prior and plan.build_prior().reads_image:
+        raise OptionError(f"a prior reads the table alone, and {plan.recipe.prior} reads the image, too; take another.")
+    if plan.columns.most:
+        plan.build_chooser()
+    for _, candidate in config.candidates():
+            make_plan(candidate)
     plan.try_model(plan.expected_channels)
     return plan

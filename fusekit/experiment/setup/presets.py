@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from fusekit.data.task import Preset, Task
 from fusekit.experiment.setup import parts
 from fusekit.experiment.setup.given import merge
+
+if TYPE_CHECKING:
+    from fusekit.data.task import Preset, Task
 
 Name = Literal["paper", "tuned"]
 
@@ -25,6 +27,8 @@ class Training:
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: MappingProxyType({}))
 
 
+#: Yang et al. 2021; it gives no batch size.
+PAPER = Training(backbone="resnet50", epochs=100, batch_size=16, lr=1e-4)
 #: Found by the search in ``benchmarks/tuning``; docs/explanation/tuned-preset.md has its protocol and every result.
 TUNED = Training(
     backbone="resnet10t",
@@ -38,6 +42,9 @@ TUNED = Training(
 )
 
 
+PRESETS: Mapping[Name, Training] = MappingProxyType({"paper": PAPER, "tuned": TUNED})
+
+
 def preset_name(task: Task, values: Mapping[str, Any]) -> Name:
     """The preset that was asked for; else ``paper`` for real data of a published task, and ``tuned``."""
     published = bool(values.get("data")) and task.preset == "paper"
@@ -45,25 +52,28 @@ def preset_name(task: Task, values: Mapping[str, Any]) -> Name:
     return found
 
 
-def cut_of(task: Task, data: object) -> Preset:
-    """Of a task's presets that which says how scans are cut."""
+def own_of(task: Task, data: object) -> Preset:
+    """What a task says itself, for real or for synthetic data."""
     return task.paper if data else task.synthetic
 
 
 def settings_of(task: Task, name: Name, data: object) -> dict[str, Any]:
-    """What a preset says of settings; what the task's own file says wins over it."""
-    trained: Any = TUNED if name == "tuned" else task.paper
-    found = {setting: getattr(trained, setting) for setting in ("backbone", "epochs", "batch_size", "lr")}
-    return {**found, "image_size": cut_of(task, data).image_size, "preset": name, **task.settings}
+    """What a preset says of settings; what the task says itself wins over it."""
+    own, trained = own_of(task, data), PRESETS[name]
+    found: dict[str, Any] = {"preset": name, "image_size": own.image_size}
+    for setting in ("backbone", "epochs", "batch_size", "lr"):
+        said = getattr(own, setting)
+        found[setting] = getattr(trained, setting) if said is None else said
+    return found
 
 
 def options_of(task: Task, values: Mapping[str, Any], part: str) -> dict[str, Any]:
     """What the preset says of a part's options, as far as the arm's part has them."""
     if part == "slices":
-        return cut_of(task, values.get("data")).slices.as_json()
-    if values["preset"] != "tuned" or part not in TUNED.options or values.get("baseline"):
+        return own_of(task, values.get("data")).slices.as_json()
+    own = dict(PRESETS[values["preset"]].options.get(part, {}))
+    if not own or values.get("baseline"):
         return {}
-    own = dict(TUNED.options[part])
     if part == "augment" and _sagittal(task, values):
         own.pop("flip", None)
     if part in ("training", "augment"):

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler
 
+from fusekit.models import build
 from fusekit.training import TrainingOptions
 from fusekit.training.machines.fabric import fabric_for
 from fusekit.training.step.descent import Descent, schedule_for
@@ -186,6 +187,22 @@ def test_warmup_is_a_line_and_half_a_cosine_follows() -> None:
     assert found == pytest.approx(line + curve, rel=1e-12)
     assert found[6] == 0.1  # the full rate, once the warm-up is over
     assert 0 < found[-1] < 0.003
+
+
+def test_one_cycle_rises_over_three_tenths_and_falls_as_a_cosine() -> None:
+    found = rates(TrainingOptions(schedule="one-cycle"), epochs=5, steps=4)
+    assert found == pytest.approx(rates(TrainingOptions(schedule="cosine", warmup=1.5), epochs=5, steps=4), rel=1e-12)
+
+
+def test_the_weight_of_a_prior_learns_faster_and_does_not_decay() -> None:
+    model = build("clinical-only+logistic", backbone="", columns=3, classes=2)
+    options = TrainingOptions(weight_decay=0.5, schedule="cosine", warmup=1)
+    descent = Descent(fabric_for("cpu", "32-true"), model, options, lr=0.01, epochs=2, sizes=[4, 4])
+    network, prior = descent.optimizer.param_groups
+    assert [id(weight) for weight in prior["params"]] == [id(model.prior.weight)]  # type: ignore[union-attr]
+    assert (prior["lr"], network["lr"]) == pytest.approx((0.05, 0.005))  # half, in the first of two steps of warm-up
+    assert (prior["weight_decay"], network["weight_decay"]) == (0.0, 0.5)
+    assert len(network["params"]) + 1 == len(list(model.parameters()))
 
 
 def test_warmup_alone_ends_in_the_full_rate() -> None:
