@@ -167,13 +167,13 @@ def make_plan(config: Settings) -> Plan:
     if config.baseline:
         plan.build_baseline()
         return plan
-    if config.search:
-        require_optuna()
-        if plan.recipe.prior and plan.build_prior().reads_image:
+    if plan.recipe.prior and plan.build_prior().reads_image:
         raise OptionError(f"a prior reads the table alone, and {plan.recipe.prior} reads the image, too; take another.")
     if plan.columns.most:
         plan.build_chooser()
-    for _, candidate in config.candidates():
+    if config.search:
+        require_optuna()
+        for _, candidate in config.candidates():
             make_plan(candidate)
     plan.try_model(plan.expected_channels)
     return plan
