@@ -28,6 +28,7 @@ from fusekit_adni.task import AdniAdTask
 
 SMALL: dict[str, Any] = {
     "task": "adni-ad",
+    "preset": "paper",
     "fusion": "concat",
     "backbone": "test_resnet",
     "epochs": 1,
