@@ -20,7 +20,7 @@ def underway(tmp_path: Path) -> Callable[..., Underway]:
     def make(track: str, name: str = "compare-1/rbca-seed-0", **given: Any) -> Underway:
         options = {"injector": {"reduction": "shared"}, **given.pop("options", {})}
         settings = Settings.of(
-            {"task": "adni-ad", "track": track, "options": options, "search": {"lr": ("1", "2")}, **given}
+            {"task": "adni-ad", "epochs": 3, "track": track, "options": options, "search": {"lr": ("1", "2")}, **given}
         )
         return Underway(f"1a2b-{tmp_path.name}-{name}", name, tmp_path / "runs", settings)
 
