@@ -12,7 +12,7 @@ from pydantic import with_config
 from typing_extensions import TypedDict
 
 from fusekit.bundle.schema import ClinicalJson, MetricJson, ModelJson, OnePixelsJson, Provenance, RuleJson, TaskJson
-from fusekit.data import ClinicalEncoding, Pixels, SlicePolicy
+from fusekit.data import ClinicalEncoding, ColumnLayout, Pixels, SlicePolicy
 from fusekit.data.images.channels import IMAGE, check_names
 from fusekit.disk import CLOSED, DIGEST, OPEN, read_json, signed
 from fusekit.errors import DataError
@@ -44,7 +44,9 @@ class _Common(ABC):
             raise DataError("classes has the same name twice.")
         if (self.clinical is None) != (self.model["recipe"]["encoder"] is None):
             raise DataError("clinical and model.recipe.encoder belong together; one of them is null.")
-        _ = self.encoding  # whose columns are checked when they are made
+        encoding, layout = self.encoding, self.model.get("layout")  # columns are checked when they are made
+        if layout is not None and (encoding is None or ColumnLayout.from_json(layout) != encoding.layout):
+            raise DataError("model.layout is not that of the columns in clinical.")
         if len({(row["level"], row["metric"]) for row in self.metrics}) < len(self.metrics):
             raise DataError("metrics has a row of the same level and metric twice.")
         self.slices.check_size(self.image_size)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeAlias
+from typing import Annotated, NotRequired, TypeAlias
 
 from annotated_types import Ge, Le, MinLen
 from pydantic import JsonValue, StringConstraints, with_config
 from typing_extensions import TypedDict
 
 from fusekit.data.clinical.column import ColumnJson
+from fusekit.data.clinical.layout import PlaceJson
 from fusekit.disk import CLOSED, OPEN
 from fusekit.evaluation.aggregation import Aggregate
 from fusekit.evaluation.calibration.reliability import COLDEST, HOTTEST
@@ -40,6 +41,7 @@ class ModelJson(TypedDict):
     in_channels: Annotated[int, Ge(1)]
     columns: Count
     classes: Annotated[int, Ge(2)]
+    layout: NotRequired[list[PlaceJson]]  # not where a count was all that was known, and not in older bundles
     recipe: RecipeJson
 
 

@@ -19,7 +19,7 @@ class Kind(NamedTuple):
 
 _MODEL = (
     Kind("backbone", "(in_channels, *, sites, options...) -> Backbone", "`--backbone NAME`", "backbone"),
-    Kind("encoder", "(columns, *, options...) -> ClinicalEncoder", "`Fusion(encoder=…)`", "encoder"),
+    Kind("encoder", "(columns, *, layout, people, options...) -> ClinicalEncoder", "`Fusion(encoder=…)`", "encoder"),
     Kind("injector", "(sites, clinical_width, *, options...) -> Injector", "`Fusion(injector=…)`", "injector"),
     Kind("head", "(image_widths, clinical_width, classes, *, options...) -> FusionHead", "`Fusion(head=…)`", "head"),
 )
@@ -34,3 +34,5 @@ KINDS = (
 )
 #: The parts of a model that take options: where an injector meets the backbone, and the parts that plugins bring.
 MODEL_PARTS = ("sites", *(kind.part for kind in _MODEL))
+#: Part -> keyword-only parameters of its factory that are no options: FuseKit gives them where the factory has them.
+GIVEN_OPTIONS = {"backbone": ("sites",), "encoder": ("layout", "people")}

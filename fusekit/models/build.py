@@ -13,9 +13,10 @@ from typing import Any
 
 from torch import nn
 
+from fusekit.data.clinical.layout import ColumnLayout
 from fusekit.errors import OptionError
+from fusekit.extension import GIVEN_OPTIONS, catalog, read_options, suggest
 from fusekit.extension import MODEL_PARTS as PARTS
-from fusekit.extension import catalog, read_options, suggest
 from fusekit.extension.fusion import Fusion, SiteKind, registered
 from fusekit.extension.options import option_defaults, option_parameters
 from fusekit.extension.registry import make
@@ -42,9 +43,10 @@ def build(
     fusion: str | Fusion,
     *,
     backbone: str,
-    columns: int,
+    columns: int | ColumnLayout,
     classes: int,
     in_channels: int = 1,
+    people: int | None = None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
     ready: Mapping[str, nn.Module] | None = None,
 ) -> FusionModel:
@@ -52,8 +54,10 @@ def build(
 
     Args:
         backbone: name; ignored by a fusion that reads no image.
-        columns: F, clinical columns as the model sees them; ignored by a fusion that reads none.
+        columns: clinical columns as the model sees them (``ClinicalEncoding.layout``), or F, their count: then nothing
+            is known of them, and each is a number without a mask; ignored by a fusion that reads none.
         classes: K.
+        people: training subjects, if known; they decide the width of an encoder that leaves it open.
         options: part (sites, backbone, encoder, injector, head) -> option -> value; they win over the recipe's.
         ready: part -> what is taken instead of building it, where the fusion has such a part.
 
@@ -66,7 +70,8 @@ def build(
     if not isinstance(recipe, Fusion):
         raise OptionError(f"a fusion's name or a Fusion(head=..., ...) is needed, not {fusion!r}.")
     refined = _refine(name, recipe, backbone, options or {})
-    return _assemble(name, refined, backbone, columns, classes, in_channels, ready or {})
+    sizes = (columns, classes, in_channels)
+    return _assemble(name, refined, backbone, *sizes, people=people, ready=ready or {})
 
 
 def build_from(description: Mapping[str, Any]) -> FusionModel:
@@ -79,8 +84,12 @@ def build_from(description: Mapping[str, Any]) -> FusionModel:
     stages = tuple(recipe.pop("stages"))
     if given.get("backbone", {}).get("pretrained"):
         given["backbone"]["pretrained"] = False
-    name, backbone, *sizes = (description[key] for key in ("fusion", "backbone", "columns", "classes", "in_channels"))
-    model = _assemble(name, _refine(name, Fusion(**recipe, stages=stages), backbone, given), backbone, *sizes)
+    name, backbone, columns, *sizes = (
+        description[key] for key in ("fusion", "backbone", "columns", "classes", "in_channels")
+    )
+    if description.get("layout") is not None:  # of a count alone there is none, and older descriptions have none
+        columns = ColumnLayout.from_json(description["layout"])
+    model = _assemble(name, _refine(name, Fusion(**recipe, stages=stages), backbone, given), backbone, columns, *sizes)
     model.description = dict(description)  # also where the published weights came from
     return model
 
@@ -103,8 +112,9 @@ def _refine(name: str, recipe: Fusion, backbone: str, given: Mapping[str, Mappin
     options = {}
     for part in (part for part in PARTS[1:] if part in factories):
         chosen = {**recipe.options.get(part, {}), **given.get(part, {})}
-        defaults = option_defaults(factories[part], withhold=("sites",))
-        options[part] = {**defaults, **read_options(part, factories[part], chosen, withhold=("sites",))}
+        withhold = GIVEN_OPTIONS.get(part, ())
+        defaults = option_defaults(factories[part], withhold)
+        options[part] = {**defaults, **read_options(part, factories[part], chosen, withhold)}
         if part == "injector" and "spatial_dims" not in chosen:
             options[part].pop("spatial_dims", None)  # it is the backbone's, which is not built yet
     given_sites = read_options("sites", SiteOptions, given.get("sites", {}))
@@ -116,9 +126,11 @@ def _assemble(
     name: str,
     recipe: Fusion,
     backbone: str,
-    columns: int,
+    columns: int | ColumnLayout,
     classes: int,
     in_channels: int,
+    *,
+    people: int | None = None,
     ready: Mapping[str, nn.Module] = MappingProxyType({}),
 ) -> FusionModel:
     if classes < 2:
@@ -129,12 +141,19 @@ def _assemble(
     image = encoder = injector = None
     injected: list[int] = []
     widths, clinical_width = ImageWidths(0, 0), 0
+    layout = columns if isinstance(columns, ColumnLayout) else None
+    inputs = columns.inputs if isinstance(columns, ColumnLayout) else columns
     if recipe.encoder is not None:
-        if columns < 1:
+        if inputs < 1:
             raise OptionError(f"the fusion {name!r} reads clinical columns, but there are none.")
-        encoder = _made("encoder", recipe.encoder, factories, columns, **options["encoder"])
+        known = {"layout": layout or ColumnLayout.plain(inputs), "people": people}
+        taken = {option: known[option] for option in known.keys() & option_parameters(factories["encoder"]).keys()}
+        encoder = _made("encoder", recipe.encoder, factories, inputs, **options["encoder"], **taken)
         _declares("encoder", recipe.encoder, encoder, "width")
         clinical_width = encoder.width
+        if options["encoder"].get("width", clinical_width) is None:  # the model is built again without people
+            options = {**options, "encoder": {**options["encoder"], "width": clinical_width}}
+            recipe = replace(recipe, options=options)
     if "backbone" in factories:
         # A plain backbone need not know of sites.
         kind = {"sites": recipe.sites} if "sites" in option_parameters(factories["backbone"]) else {}
@@ -160,8 +179,9 @@ def _assemble(
         "fusion": name,
         "backbone": backbone,
         "in_channels": in_channels,
-        "columns": columns,
+        "columns": inputs,
         "classes": classes,
+        **({"layout": layout.as_json()} if layout is not None and encoder is not None else {}),
         "recipe": json.loads(json.dumps(asdict(recipe), default=str)),
     }
     return FusionModel(image, encoder, injector, head, injected=injected, description=description)

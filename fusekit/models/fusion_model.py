@@ -53,6 +53,11 @@ class FusionModel(nn.Module):
         """Whether ``forward`` needs clinical columns."""
         return self.encoder is not None
 
+    def fit(self, columns: Tensor) -> None:
+        """Let the encoder see the training scans' columns (N, F) before training; see ``ClinicalEncoder.fit``."""
+        if isinstance(self.encoder, ClinicalEncoder):
+            self.encoder.fit(columns)
+
     def forward(self, image: Tensor | None = None, columns: Tensor | None = None) -> Tensor:
         """Image (B, C, *S) and columns (B, F) -> logits (B, K); what the fusion does not read may be None.
 

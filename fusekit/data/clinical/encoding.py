@@ -9,6 +9,7 @@ import pandas as pd
 
 from fusekit.data.clinical.censoring import flagged, parse_flagged
 from fusekit.data.clinical.column import EncodedColumn, as_text
+from fusekit.data.clinical.layout import ColumnLayout, Place
 from fusekit.data.clinical.numbers import Numerals
 from fusekit.data.clinical.tables import require_columns
 from fusekit.data.cohort import Column, Finding
@@ -44,6 +45,17 @@ class ClinicalEncoding:
         """Names of the F inputs: ``AGE``, ``SEX=Male``, and ``AGE observed`` at the end."""
         plain = [feature for column in self.columns for feature in column.features]
         return (*plain, *(f"{column.name} observed" for column in self.columns if column.masked))
+
+    @property
+    def layout(self) -> ColumnLayout:
+        """Where each column lies in the F inputs: values in the order of the columns, then the masks."""
+        places, first = [], 0
+        mask = sum(len(column.features) for column in self.columns)
+        for column in self.columns:
+            stop = first + len(column.features)
+            places.append(Place(first, stop, column.column.kind, mask if column.masked else None))
+            first, mask = stop, mask + column.masked
+        return ColumnLayout(tuple(places))
 
     @property
     def findings(self) -> tuple[Finding, ...]:

@@ -95,7 +95,8 @@ def _fit(
 ) -> Fitted:
     """Train on the training subjects alone; a checkpoint ``kept`` of a finished training gives the model at once."""
     config, rows, images, rule = plan.config, sides.train, gathered.store.images, Rule(plan.config.aggregate)
-    encoding = ClinicalEncoding.fit(gathered.cohort.clinical.loc[rows["scan"].unique()], gathered.cohort.columns)
+    clinical = gathered.cohort.clinical.loc[rows["scan"].unique()]
+    encoding = ClinicalEncoding.fit(clinical, gathered.cohort.columns)
     findings = (*encoding.findings, *encoding.unseen(gathered.cohort.clinical))
     channels = gathered.store.channels
     pixels = Pixels.fit(images, rows.index.to_numpy(), channels)
@@ -103,7 +104,8 @@ def _fit(
     dataset = SliceDataset(images, rows.index.to_numpy(), values, labels, pixels, channels)
     with torch.random.fork_rng():  # the caller's random numbers stay the caller's
         torch.manual_seed(config.seed)
-        model = plan.build_model(len(encoding.features), len(channels))
+        model = plan.build_model(encoding.layout, len(channels), people=rows["subject"].nunique())
+        model.fit(torch.from_numpy(encoding.transform(clinical)))
         bundle = Bundle(
             model=model,
             classes=plan.task.classes,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from fusekit.data import SlicePolicy, Task
+from fusekit.data import ColumnLayout, SlicePolicy, Task
 from fusekit.data.images.channels import IMAGE, Channel
 from fusekit.errors import OptionError
 from fusekit.evaluation import Metric, Rule
@@ -49,14 +49,21 @@ class Plan:
         """Whether the cohort is an invented one."""
         return self.config.data is None
 
-    def build_model(self, columns: int, channels: int, ready: Mapping[str, nn.Module] | None = None) -> FusionModel:
-        """Build the untrained model for so many encoded clinical columns and channels; ``ready`` as for ``build``."""
+    def build_model(
+        self,
+        columns: int | ColumnLayout,
+        channels: int,
+        people: int | None = None,
+        ready: Mapping[str, nn.Module] | None = None,
+    ) -> FusionModel:
+        """Build the untrained model for encoded clinical columns and so many channels; arguments as for ``build``."""
         return build(
             self.config.fusion,
             backbone=self.config.backbone,
             columns=columns,
             classes=len(self.task.classes),
             in_channels=channels,
+            people=people,
             options={part: chosen for part, chosen in self.config.options.items() if part in MODEL_PARTS},
             ready=ready,
         )
