@@ -70,7 +70,7 @@ def fit(arm: Arm, encoding: ClinicalEncoding, train: Side, seed: int) -> torch.n
     columns, labels = torch.from_numpy(encoding.transform(train.values)), torch.from_numpy(train.labels)
     model.fit(columns)
     batches = -(-len(labels) // BATCH)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=arm.lr, weight_decay=arm.weight_decay)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=arm.lr, weight_decay=arm.weight_decay, fused=True)
     half = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, EPOCHS * batches)
     average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.99), use_buffers=True)
     model.train()

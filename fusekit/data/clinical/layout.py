@@ -59,7 +59,7 @@ class ColumnLayout:
         wanted = 0
         for index, number in sorted((index, number) for number, place in enumerate(self.places) for index in place.inputs):
             if index != wanted:
-                problem = f"input {index} is another column's, too" if index < wanted else f"input {wanted} is no column's"
+                problem = f"input {index} belongs to two columns" if index < wanted else f"input {wanted} belongs to none"
                 raise DataError(f"layout, column {number}: {problem}.")
             wanted += 1
 

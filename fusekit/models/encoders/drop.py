@@ -29,5 +29,5 @@ class DropColumns(nn.Module):
         """(B, F) -> (B, F)."""
         if not self.training or not self.probability:
             return columns
-        kept = torch.rand(len(columns), self.count, device=columns.device) >= self.probability
+        kept = torch.rand(columns.shape[0], self.count, device=columns.device) >= self.probability
         return columns * kept[:, self.owners]

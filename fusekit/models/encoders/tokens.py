@@ -1,9 +1,10 @@
-"""One token per table column, and attention among them."""
+"""One token per table column, read by attention."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import dropout, scaled_dot_product_attention
 
 from fusekit.data.clinical.layout import ColumnLayout
 from fusekit.errors import OptionError
@@ -13,18 +14,21 @@ from fusekit.models.parts import ClinicalEncoder
 
 
 class TokenEncoder(ClinicalEncoder):
-    """F columns -> E = ``width``: a token of each table column, a small transformer, its result at a learned token.
+    """F columns -> E = ``width``: a token of each table column, which a learned query reads by attention.
 
     A number's token is ``value * weight + bias`` with a weight and a bias of its own, a category's the sum of its
     one-hot inputs' weights and a bias (FT-Transformer: Gorishniy et al. 2021, Revisiting Deep Learning Models for
     Tabular Data, section 3.3). Where a mask says that the value was not observed, the token is one learned for that
-    column. ``depth`` pre-norm layers with ``heads`` follow; ``dropout`` is theirs. ``drop_columns`` is the probability
-    with which a table column is hidden in training: see ``DropColumns``.
+    column. Then ``depth`` pre-norm layers of a transformer, attention with ``heads`` and a feed-forward part: the
+    query reads the tokens, which stay as they are, so that work grows with the columns and not with their square.
+    ``dropout`` is that of the layers; ``drop_columns`` is the probability with which a table column is hidden in
+    training: see ``DropColumns``.
     """
 
-    owned: Tensor  # (columns, F) 1 where a column's value lies in an input, masks left out
-    masks: Tensor  # (masked columns,) indices of their masks among the F inputs
-    masked: Tensor  # (columns, masked columns) 1 where a column has a mask
+    owners: Tensor  # (V,) the table column of each input that holds a value
+    values: Tensor  # (V,) its index among the F inputs
+    masked: Tensor  # (masked columns,) table columns that have a mask
+    masks: Tensor  # (masked columns,) the mask's index among the F inputs
 
     def __init__(
         self,
@@ -40,41 +44,67 @@ class TokenEncoder(ClinicalEncoder):
     ):
         super().__init__()
         width = width_for(people) if width is None else width
-        if width < 1 or depth < 1 or heads < 1 or width % heads or not 0 <= dropout < 1:
+        if min(width, depth, heads) < 1 or width % heads or not 0 <= dropout < 1:
             raise OptionError(
                 "encoder.width takes a multiple of encoder.heads, encoder.depth 1 or more and encoder.dropout 0 or "
                 f"more and below 1, not {width}, {heads}, {depth} and {dropout}."
             )
-        layout = layout or ColumnLayout.plain(columns)
+        places = (layout or ColumnLayout.plain(columns)).places
         self.width = width
-        self.drop = DropColumns(layout, drop_columns)
-        owned = torch.zeros(len(layout.places), columns)
-        with_mask = [number for number, place in enumerate(layout.places) if place.mask is not None]
-        masked = torch.zeros(len(layout.places), len(with_mask))
-        for number, place in enumerate(layout.places):
-            owned[number, place.first : place.stop] = 1
-        for rank, number in enumerate(with_mask):
-            masked[number, rank] = 1
-        masks = torch.tensor([layout.places[number].mask for number in with_mask], dtype=torch.int64)
-        for name, buffer in (("owned", owned), ("masked", masked), ("masks", masks)):
-            self.register_buffer(name, buffer, persistent=False)
-        bound = width**-0.5  # as the paper's
-        self.weight = nn.Parameter(torch.empty(columns, width).uniform_(-bound, bound))
-        self.bias = nn.Parameter(torch.empty(len(layout.places), width).uniform_(-bound, bound))
-        self.missing = nn.Parameter(torch.empty(len(with_mask), width).uniform_(-bound, bound)) if with_mask else None
-        self.result = nn.Parameter(torch.empty(width).uniform_(-bound, bound))
-        layer = nn.TransformerEncoderLayer(
-            width, heads, 2 * width, dropout, activation="gelu", batch_first=True, norm_first=True
-        )
-        self.layers = nn.TransformerEncoder(layer, depth, nn.LayerNorm(width), enable_nested_tensor=False)
+        self.drop = DropColumns(layout or ColumnLayout.plain(columns), drop_columns)
+        values = [(number, index) for number, place in enumerate(places) for index in range(place.first, place.stop)]
+        masks = [(number, place.mask) for number, place in enumerate(places) if place.mask is not None]
+        for names, pairs in ((("owners", "values"), values), (("masked", "masks"), masks)):
+            for name, indices in zip(names, zip(*pairs, strict=True) if pairs else ((), ()), strict=True):
+                self.register_buffer(name, torch.tensor(indices, dtype=torch.int64), persistent=False)
+        self.weight = _uniform(len(values), width)
+        self.bias = _uniform(len(places), width)
+        self.missing = _uniform(len(masks), width)
+        self.query = _uniform(1, width)
+        self.layers = nn.ModuleList(_Layer(width, heads, dropout) for _ in range(depth))
+        self.norm = nn.LayerNorm(width)
+
+    def tokens(self, columns: Tensor) -> Tensor:
+        """(B, F) -> (B, table columns, E)."""
+        parts = columns[:, self.values, None] * self.weight
+        # Not len(), which torch.export takes for a constant.
+        tokens = self.bias.expand(columns.shape[0], -1, -1).index_add(1, self.owners, parts)
+        unseen = 1 - columns[:, self.masks, None]
+        return tokens.index_add(1, self.masked, unseen * (self.missing - tokens[:, self.masked]))
 
     def forward(self, columns: Tensor) -> Tensor:
         """(B, F) -> (B, E)."""
-        columns = self.drop(columns)
-        tokens = (self.owned * columns[:, None]) @ self.weight + self.bias  # (B, columns, E)
-        if self.missing is not None:
-            unseen = (1 - columns[:, self.masks])[:, None] * self.masked  # (B, columns, masked columns)
-            tokens = tokens * (1 - unseen.sum(dim=2, keepdim=True)) + unseen @ self.missing
-        first = self.result.expand(len(columns), 1, -1)
-        encoded: Tensor = self.layers(torch.cat((first, tokens), dim=1))[:, 0]
+        tokens = self.tokens(self.drop(columns))
+        query = self.query.expand(columns.shape[0], 1, -1)
+        for layer in self.layers:
+            query = layer(query, tokens)
+        encoded: Tensor = self.norm(query[:, 0])
         return encoded
+
+
+def _uniform(count: int, width: int) -> nn.Parameter:
+    bound = width**-0.5  # as the paper's
+    return nn.Parameter(torch.empty(count, width).uniform_(-bound, bound))
+
+
+class _Layer(nn.Module):
+    """A transformer's layer for a query that reads tokens."""
+
+    def __init__(self, width: int, heads: int, dropout: float):
+        super().__init__()
+        self.heads, self.dropout = heads, dropout
+        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(3))
+        self.query, self.key, self.value, self.read = (nn.Linear(width, width) for _ in range(4))
+        self.feed_forward = nn.Sequential(
+            nn.Linear(width, 2 * width), nn.GELU(), nn.Dropout(dropout), nn.Linear(2 * width, width)
+        )
+
+    def forward(self, query: Tensor, tokens: Tensor) -> Tensor:
+        """(B, 1, E) and (B, T, E) -> (B, 1, E)."""
+        of_query, of_tokens, of_result = self.norms
+        known = of_tokens(tokens)
+        parts = self.query(of_query(query)), self.key(known), self.value(known)
+        by_head = (part.unflatten(2, (self.heads, -1)).transpose(1, 2) for part in parts)  # (B, heads, T, E / heads)
+        read = scaled_dot_product_attention(*by_head, dropout_p=self.dropout if self.training else 0.0)
+        query = query + dropout(self.read(read.transpose(1, 2).flatten(2)), self.dropout, self.training)
+        return query + dropout(self.feed_forward(of_result(query)), self.dropout, self.training)
