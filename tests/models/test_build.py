@@ -32,6 +32,7 @@ def test_options_win_over_the_recipe_and_defaults_fill_the_rest() -> None:
         "numbers": "plain",
         "bins": 8,
         "drop_columns": 0.0,
+        "scale": None,
         "skip": False,
     }
 

@@ -9,6 +9,7 @@ from fusekit.data.clinical.layout import ColumnLayout
 from fusekit.errors import OptionError
 from fusekit.models.encoders.drop import DropColumns
 from fusekit.models.encoders.numbers import Numbers, QuantileBins
+from fusekit.models.encoders.scale import ColumnScale
 from fusekit.models.encoders.width import width_for
 from fusekit.models.parts import ClinicalEncoder
 
@@ -27,7 +28,8 @@ class MLPEncoder(ClinicalEncoder):
     ``width`` none chooses it by the number of training subjects. ``activation`` "none" leaves a linear map;
     ``dropout`` is a probability, after each activation. ``numbers`` in ``bins`` between training quantiles: see
     ``QuantileBins``. ``drop_columns`` is the probability with which a table column is hidden in training: see
-    ``DropColumns``. ``skip`` adds a linear map of the inputs to the result.
+    ``DropColumns``. ``scale`` is where a learned scale of each table column starts: see ``ColumnScale``. ``skip`` adds
+    a linear map of the inputs to the result.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class MLPEncoder(ClinicalEncoder):
         numbers: Numbers = "plain",
         bins: int = 8,
         drop_columns: float = 0.0,
+        scale: float | None = None,
         skip: bool = False,
         layout: ColumnLayout | None = None,
         people: int | None = None,
@@ -56,7 +59,9 @@ class MLPEncoder(ClinicalEncoder):
         self.width = width
         self.drop = DropColumns(layout, drop_columns)
         self.bins = None if numbers == "plain" else QuantileBins(layout, numbers, bins)
-        given = columns if self.bins is None else self.bins.width
+        owners = layout.owners if self.bins is None else self.bins.owners
+        self.scale = None if scale is None else ColumnScale(owners, scale)
+        given = len(owners)
         layers: list[nn.Module] = []
         for inputs, outputs in pairwise((given, *[width] * depth)):
             if layers:
@@ -75,5 +80,7 @@ class MLPEncoder(ClinicalEncoder):
         columns = self.drop(columns)
         if self.bins is not None:
             columns = self.bins(columns)
+        if self.scale is not None:
+            columns = self.scale(columns)
         encoded: Tensor = self.layers(columns)
         return encoded if self.skip is None else encoded + self.skip(columns)

@@ -43,7 +43,10 @@ class QuantileBins(nn.Module):
         numbers = [place.first for place in places]
         self.masks = [place.mask for place in places]
         rest = sorted({*range(layout.inputs)} - {*numbers})
-        self.width = len(rest) + len(numbers) * (bins if kind == "piecewise" else 1)
+        each = bins if kind == "piecewise" else 1
+        #: For each result, the number of the table column that it is of.
+        self.owners = [layout.owners[index] for index in (*(index for index in numbers for _ in range(each)), *rest)]
+        self.width = len(self.owners)
         for name, indices in (("numbers", numbers), ("rest", rest)):
             self.register_buffer(name, torch.tensor(indices, dtype=torch.int64), persistent=False)
         shares = torch.linspace(0, 1, bins + 1)

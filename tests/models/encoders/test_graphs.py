@@ -17,7 +17,7 @@ LAYOUT = ColumnLayout((Place(0, 2, "category"), Place(2, 3, mask=4), Place(3, 4)
 ONLY_MASKS = ColumnLayout((Place(0, 0, "category", mask=0), Place(0, 0, "category", mask=1)))
 ENCODERS: dict[str, tuple[str, dict[str, Any]]] = {
     "plain": ("mlp", {"drop_columns": 0.3, "skip": True}),
-    "piecewise": ("mlp", {"numbers": "piecewise", "drop_columns": 0.3}),
+    "piecewise": ("mlp", {"numbers": "piecewise", "drop_columns": 0.3, "scale": 0.2}),
     "quantile": ("mlp", {"numbers": "quantile", "drop_columns": 0.3}),
     "tokens": ("tokens", {"drop_columns": 0.3, "depth": 2}),
 }
