@@ -23,6 +23,7 @@ import fusekit
 from benchmarks.encoder_tables import Side, folds_of, read_table, subject_auc
 from fusekit.data import ClinicalEncoding, Cohort
 from fusekit.extension import catalog
+from fusekit.training.step.descent import by_decay
 
 BATCH, EPOCHS = 32, 60
 FIELDS = ("subjects", "seed", "fold", "arm", "training_seed", "auc", "train_auc")
@@ -57,7 +58,21 @@ FIRST = {
     "piecewise": _mlp(numbers="piecewise", bins=8),
     "tokens": Arm("tokens", {"width": 16, "depth": 1, "heads": 4}),
 }
-ROUNDS = {"first": FIRST}
+#: Chosen on seeds 11 to 13.
+CHOSEN = {"width": 64, "scale": 0.2, "drop_columns": 0.2, "weight_decay": 10.0}
+CONFIRMED = {
+    "chosen": Arm("mlp", CHOSEN),
+    "chosen-width-16": Arm("mlp", {**CHOSEN, "width": 16}),
+    "chosen-without-scale": Arm("mlp", {**CHOSEN, "scale": None}),
+    "chosen-of-five": Arm("mlp", CHOSEN, members=5),
+}
+#: The same recipe with another encoding.
+OTHERS = {
+    "chosen-piecewise": Arm("mlp", {**CHOSEN, "numbers": "piecewise"}),
+    "chosen-quantile": Arm("mlp", {**CHOSEN, "numbers": "quantile", "bins": 64}),
+    "chosen-tokens": Arm("tokens", {"width": 16, "drop_columns": 0.2, "weight_decay": 1.0}),
+}
+ROUNDS = {"first": FIRST, "confirmed": CONFIRMED, "others": OTHERS}
 BASELINES = ("logistic", "gbdt")
 
 
@@ -70,7 +85,7 @@ def fit(arm: Arm, encoding: ClinicalEncoding, train: Side, seed: int) -> torch.n
     columns, labels = torch.from_numpy(encoding.transform(train.values)), torch.from_numpy(train.labels)
     model.fit(columns)
     batches = -(-len(labels) // BATCH)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=arm.lr, weight_decay=arm.weight_decay, fused=True)
+    optimizer = torch.optim.AdamW(by_decay(model), lr=arm.lr, weight_decay=arm.weight_decay, fused=True)
     half = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, EPOCHS * batches)
     average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.99), use_buffers=True)
     model.train()

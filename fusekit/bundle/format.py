@@ -45,6 +45,10 @@ class _Common(ABC):
         if (self.clinical is None) != (self.model["recipe"]["encoder"] is None):
             raise DataError("clinical and model.recipe.encoder belong together; one of them is null.")
         encoding, layout = self.encoding, self.model.get("layout")  # columns are checked when they are made
+        if encoding and encoding.layout.inputs != self.model["columns"]:
+            raise DataError(
+                f"clinical has {encoding.layout.inputs} inputs, and model.columns is {self.model['columns']}."
+            )
         if layout is not None and (encoding is None or ColumnLayout.from_json(layout) != encoding.layout):
             raise DataError("model.layout is not that of the columns in clinical.")
         if len({(row["level"], row["metric"]) for row in self.metrics}) < len(self.metrics):

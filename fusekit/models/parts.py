@@ -76,8 +76,10 @@ class ClinicalEncoder(nn.Module, ABC):
     """
 
     width: int  # E
+    #: Decoupled weight decay of its weights, in place of ``training.weight_decay``; None: that one.
+    weight_decay: float | None = None
 
-    def fit(self, columns: Tensor) -> None:  # noqa: B027  (most encoders need nothing)
+    def fit(self, columns: Tensor) -> None:
         """See the training scans' columns (N, F), one row per scan, once before training.
 
         What is kept of them belongs in buffers, whose shapes do not depend on the values: they are shipped with the

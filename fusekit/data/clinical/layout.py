@@ -44,24 +44,25 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class ColumnLayout:
-    """Every table column's place in F inputs; each input is one column's, or DataError says which is not."""
+    """Every table column's place in F inputs; DataError if an input is not exactly one column's."""
 
     places: tuple[Place, ...]
 
     def __post_init__(self) -> None:
+        spans = []  # what comes from a file may be large, so inputs are not counted one by one
         for number, place in enumerate(self.places):
-            if place.kind == "number" and place.stop != place.first + 1:
-                raise DataError(
-                    f"layout, column {number}: a number is one input, not inputs {place.first} to {place.stop - 1}."
-                )
-            if place.stop < place.first:
-                raise DataError(f"layout, column {number}: it stops ({place.stop}) before it begins ({place.first}).")
+            if place.stop < place.first or (place.kind == "number" and place.stop != place.first + 1):
+                takes = "a number is one input" if place.kind == "number" else "it stops before it begins"
+                raise DataError(f"layout, column {number}: {takes}; first is {place.first} and stop {place.stop}.")
+            spans.append((place.first, place.stop, number))
+            if place.mask is not None:
+                spans.append((place.mask, place.mask + 1, number))
         wanted = 0
-        for index, number in sorted((index, number) for number, place in enumerate(self.places) for index in place.inputs):
-            if index != wanted:
-                problem = f"input {index} belongs to two columns" if index < wanted else f"input {wanted} belongs to none"
-                raise DataError(f"layout, column {number}: {problem}.")
-            wanted += 1
+        for first, stop, number in sorted(span for span in spans if span[1] > span[0]):
+            if first != wanted:
+                problem = f"{first} belongs to two columns" if first < wanted else f"{wanted} belongs to none"
+                raise DataError(f"layout, column {number}: input {problem}.")
+            wanted = stop
 
     @classmethod
     def plain(cls, inputs: int) -> Self:
@@ -71,7 +72,7 @@ class ColumnLayout:
     @property
     def inputs(self) -> int:
         """F."""
-        return sum(len(place.inputs) for place in self.places)
+        return sum(place.stop - place.first + (place.mask is not None) for place in self.places)
 
     @property
     def owners(self) -> tuple[int, ...]:

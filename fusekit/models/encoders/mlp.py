@@ -7,10 +7,10 @@ from torch import Tensor, nn
 
 from fusekit.data.clinical.layout import ColumnLayout
 from fusekit.errors import OptionError
+from fusekit.models.encoders.defaults import checked_decay, width_for
 from fusekit.models.encoders.drop import DropColumns
 from fusekit.models.encoders.numbers import Numbers, QuantileBins
 from fusekit.models.encoders.scale import ColumnScale
-from fusekit.models.encoders.width import width_for
 from fusekit.models.parts import ClinicalEncoder
 
 Activation = Literal["relu", "gelu", "tanh", "none"]
@@ -29,7 +29,8 @@ class MLPEncoder(ClinicalEncoder):
     ``dropout`` is a probability, after each activation. ``numbers`` in ``bins`` between training quantiles: see
     ``QuantileBins``. ``drop_columns`` is the probability with which a table column is hidden in training: see
     ``DropColumns``. ``scale`` is where a learned scale of each table column starts: see ``ColumnScale``. ``skip`` adds
-    a linear map of the inputs to the result.
+    a linear map of the inputs to the result. ``weight_decay`` is that of the encoder's weights; none:
+    ``training.weight_decay``.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class MLPEncoder(ClinicalEncoder):
         drop_columns: float = 0.0,
         scale: float | None = None,
         skip: bool = False,
+        weight_decay: float | None = None,
         layout: ColumnLayout | None = None,
         people: int | None = None,
     ):
@@ -57,6 +59,7 @@ class MLPEncoder(ClinicalEncoder):
             )
         layout = layout or ColumnLayout.plain(columns)
         self.width = width
+        self.weight_decay = checked_decay(weight_decay)
         self.drop = DropColumns(layout, drop_columns)
         self.bins = None if numbers == "plain" else QuantileBins(layout, numbers, bins)
         owners = layout.owners if self.bins is None else self.bins.owners

@@ -11,6 +11,8 @@ from fusekit.data.clinical.layout import ColumnLayout
 from fusekit.errors import OptionError
 
 Numbers = Literal["plain", "quantile", "piecewise"]
+#: Bins of a number; more would be more than most cohorts have people.
+MOST = 1000
 
 
 class QuantileBins(nn.Module):
@@ -36,8 +38,8 @@ class QuantileBins(nn.Module):
 
     def __init__(self, layout: ColumnLayout, kind: Literal["quantile", "piecewise"], bins: int):
         super().__init__()
-        if bins < 1:
-            raise OptionError(f"encoder.bins takes 1 or more, not {bins}.")
+        if not 1 <= bins <= MOST:
+            raise OptionError(f"encoder.bins takes 1 to {MOST}, not {bins}.")
         self.kind, self.bins = kind, bins
         places = [place for place in layout.places if place.kind == "number"]
         numbers = [place.first for place in places]

@@ -8,8 +8,8 @@ from torch.nn.functional import dropout, scaled_dot_product_attention
 
 from fusekit.data.clinical.layout import ColumnLayout
 from fusekit.errors import OptionError
+from fusekit.models.encoders.defaults import checked_decay, width_for
 from fusekit.models.encoders.drop import DropColumns
-from fusekit.models.encoders.width import width_for
 from fusekit.models.parts import ClinicalEncoder
 
 
@@ -22,7 +22,7 @@ class TokenEncoder(ClinicalEncoder):
     column. Then ``depth`` pre-norm layers of a transformer, attention with ``heads`` and a feed-forward part: the
     query reads the tokens, which stay as they are, so that work grows with the columns and not with their square.
     ``dropout`` is that of the layers; ``drop_columns`` is the probability with which a table column is hidden in
-    training: see ``DropColumns``.
+    training: see ``DropColumns``. ``weight_decay`` is that of the encoder's weights; none: ``training.weight_decay``.
     """
 
     owners: Tensor  # (V,) the table column of each input that holds a value
@@ -39,6 +39,7 @@ class TokenEncoder(ClinicalEncoder):
         heads: int = 4,
         dropout: float = 0.1,
         drop_columns: float = 0.0,
+        weight_decay: float | None = None,
         layout: ColumnLayout | None = None,
         people: int | None = None,
     ):
@@ -51,6 +52,7 @@ class TokenEncoder(ClinicalEncoder):
             )
         places = (layout or ColumnLayout.plain(columns)).places
         self.width = width
+        self.weight_decay = checked_decay(weight_decay)
         self.drop = DropColumns(layout or ColumnLayout.plain(columns), drop_columns)
         values = [(number, index) for number, place in enumerate(places) for index in range(place.first, place.stop)]
         masks = [(number, place.mask) for number, place in enumerate(places) if place.mask is not None]

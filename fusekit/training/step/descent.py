@@ -53,7 +53,7 @@ class Descent:
         scales_loss = getattr(fabric.strategy.precision, "scaler", None) is not None
         fused = not (options.clip and scales_loss)
         optimizer = torch.optim.AdamW(
-            model.parameters(), lr=lr, weight_decay=options.weight_decay, fused=fused, foreach=not fused
+            by_decay(model), lr=lr, weight_decay=options.weight_decay, fused=fused, foreach=not fused
         )
         self.schedule = schedule_for(optimizer, options, epochs, -(-len(sizes) // options.accumulate))
         weights_channels_last(model)
@@ -138,6 +138,18 @@ class Descent:
             self.schedule.step()
         if self.average:
             self.average.update()
+
+
+def by_decay(model: nn.Module) -> list[Any]:
+    """The weights as an optimizer takes them: an encoder that has a ``weight_decay`` is a group of its own."""
+    encoder = getattr(model, "encoder", None)
+    decay = getattr(encoder, "weight_decay", None)
+    if encoder is None or decay is None:
+        return list(model.parameters())
+    own = list(encoder.parameters())
+    ids = {id(weight) for weight in own}
+    others = [weight for weight in model.parameters() if id(weight) not in ids]
+    return [{"params": own, "weight_decay": decay}, {"params": others}]
 
 
 @dataclass(frozen=True)  # LambdaLR keeps its __dict__ in its state

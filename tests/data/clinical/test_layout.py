@@ -71,12 +71,13 @@ def test_of_a_count_each_input_is_a_number_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("places", "message"),
     [
-        ((Place(0, 2),), "column 0: a number is one input, not inputs 0 to 1"),
+        ((Place(0, 2),), "column 0: a number is one input; first is 0 and stop 2"),
         ((Place(0, 2, "category"), Place(1, 2)), "column 1: input 1 belongs to two columns"),
         ((Place(0, 1), Place(2, 3)), "column 1: input 1 belongs to none"),
         ((Place(0, 1, mask=0),), "column 0: input 0 belongs to two columns"),
+        ((Place(0, 10**15, "category"), Place(5, 6)), "column 1: input 5 belongs to two columns"),
         ((Place(0, 1, mask=5),), "column 0: input 1 belongs to none"),
-        ((Place(0, 1), Place(3, 1, "category")), r"column 1: it stops \(1\) before it begins \(3\)"),
+        ((Place(0, 1), Place(3, 1, "category")), "column 1: it stops before it begins; first is 3 and stop 1"),
     ],
 )
 def test_a_layout_that_is_none_is_refused_by_column(places: tuple[Place, ...], message: str) -> None:

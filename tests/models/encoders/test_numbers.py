@@ -117,9 +117,10 @@ def test_fit_changes_buffers_that_are_shipped_and_looks_at_nothing_but_what_it_i
     assert torch.equal(columns, kept)
 
 
-def test_bins_below_1_are_refused() -> None:
-    with pytest.raises(OptionError, match=r"encoder\.bins takes 1 or more, not 0"):
-        QuantileBins(LAYOUT, "piecewise", 0)
+@pytest.mark.parametrize("bins", [0, -1, 10**15])
+def test_bins_without_meaning_are_refused(bins: int) -> None:
+    with pytest.raises(OptionError, match=rf"encoder\.bins takes 1 to 1000, not {bins}"):
+        QuantileBins(LAYOUT, "piecewise", bins)
 
 
 def test_without_a_number_everything_stays_as_it_is() -> None:
