@@ -30,7 +30,7 @@ FIELDS = ("subjects", "seed", "fold", "arm", "training_seed", "auc", "train_auc"
 
 
 class Arm(NamedTuple):
-    """An encoder and how it is trained; ``members`` trainings from different seeds have their probabilities averaged."""
+    """An encoder and how it is trained; probabilities of ``members`` trainings from different seeds are averaged."""
 
     encoder: str
     options: Mapping[str, Any]
@@ -149,7 +149,7 @@ def main() -> None:
                                 table.writerow((*key, *map(subject_auc, (test, train), found)))
                                 file.flush()
     rows = pd.read_csv(asked.out)
-    means = rows.groupby(["arm", "subjects"])[["auc", "train_auc"]].mean().unstack()
+    means = rows.pivot_table(index="arm", columns="subjects", values=["auc", "train_auc"])
     print(means.round(4).to_string())
 
 

@@ -65,4 +65,3 @@ def test_one_sample_will_do_and_the_meta_device_knows_all_of_it(name: str) -> No
     with torch.device("meta"):
         bare = build_from(json.loads(json.dumps(model.description)))
         assert bare(None, torch.empty(3, LAYOUT.inputs)).shape == (3, 2)
-

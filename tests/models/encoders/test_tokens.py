@@ -101,5 +101,5 @@ def test_a_table_of_masks_alone_is_encoded() -> None:
     "options", [{"width": 6}, {"width": 0}, {"heads": 0}, {"depth": 0}, {"dropout": 1.0}, {"width": -4}]
 )
 def test_sizes_without_meaning_are_refused(options: dict[str, int]) -> None:
-    with pytest.raises(OptionError, match="a multiple of encoder.heads"):
+    with pytest.raises(OptionError, match=r"a multiple of encoder\.heads"):
         TokenEncoder(4, **{"width": 8, **options})  # type: ignore[arg-type]  # sizes

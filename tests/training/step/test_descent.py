@@ -84,6 +84,36 @@ def test_accumulated_batches_are_one_large_batch(accumulate: int, clip: float) -
         torch.testing.assert_close(mine, theirs, rtol=0, atol=1e-6)
 
 
+class TwoParts(nn.Module):
+    """A model with an encoder, as a fusion model has."""
+
+    def __init__(self, decay: float | None):
+        super().__init__()
+        torch.manual_seed(0)
+        self.encoder, self.head = nn.Linear(4, 3).double(), nn.Linear(3, 2).double()
+        self.encoder.weight_decay = decay  # type: ignore[assignment]  # a module takes what it is given
+
+    def forward(self, values: Tensor) -> Tensor:
+        logits: Tensor = self.head(self.encoder(values))
+        return logits
+
+
+def test_an_encoder_s_own_weight_decay_is_that_of_its_weights_alone() -> None:
+    def moved(decay: float | None, weight_decay: float) -> tuple[Tensor, Tensor]:
+        model = TwoParts(decay)
+        descend(model, epochs=1, weight_decay=weight_decay, accumulate=5)  # one step
+        return model.encoder.weight.detach(), model.head.weight.detach()
+
+    begun = TwoParts(None)
+    free, own, all_alike = moved(None, 0.0), moved(3.0, 0.5), moved(None, 0.5)
+    for now, before, without, decay in ((own[0], begun.encoder, free[0], 3.0), (own[1], begun.head, free[1], 0.5)):
+        torch.testing.assert_close(
+            without - now, 0.01 * decay * before.weight.detach()
+        )  # decoupled, learning rate 0.01
+    torch.testing.assert_close(free[0] - all_alike[0], 0.01 * 0.5 * begun.encoder.weight.detach())
+    assert len(descend(TwoParts(None), epochs=0).optimizer.param_groups) == 1  # as checkpoints without it hold
+
+
 def test_clipping_changes_the_weights_where_the_gradient_is_long() -> None:
     models = [network(), network(), network()]
     for model, clip in zip(models, (0.0, 0.05, 1e6), strict=True):
