@@ -34,6 +34,7 @@ def test_options_win_over_the_recipe_and_defaults_fill_the_rest() -> None:
         "drop_columns": 0.0,
         "scale": None,
         "skip": False,
+        "weight_decay": None,
     }
 
 
