@@ -106,7 +106,7 @@ class _Layer(nn.Module):
         of_query, of_tokens, of_result = self.norms
         known = of_tokens(tokens)
         parts = self.query(of_query(query)), self.key(known), self.value(known)
-        by_head = (part.unflatten(2, (self.heads, -1)).transpose(1, 2) for part in parts)  # (B, heads, T, E / heads)
-        read = scaled_dot_product_attention(*by_head, dropout_p=self.dropout if self.training else 0.0)
+        q, k, v = (part.unflatten(2, (self.heads, -1)).transpose(1, 2) for part in parts)  # (B, heads, T, E / heads)
+        read = scaled_dot_product_attention(q, k, v, dropout_p=self.dropout if self.training else 0.0)
         query = query + dropout(self.read(read.transpose(1, 2).flatten(2)), self.dropout, self.training)
         return query + dropout(self.feed_forward(of_result(query)), self.dropout, self.training)
