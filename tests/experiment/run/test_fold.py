@@ -87,7 +87,7 @@ def test_neither_tested_subjects_nor_those_set_aside_have_a_part_in_what_is_fitt
     small_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     encoder = {"width": 8, "numbers": "piecewise"}  # whose bins are fitted
-    recipe = {"fusion": "clinical-only", "options": {**SMALL["options"], "encoder": encoder}}
+    recipe: dict[str, Any] = {"fusion": "clinical-only", "options": {**SMALL["options"], "encoder": encoder}}
     before, _ = trained(tmp_path / "before", **recipe)
     others = [
         scan for name in ("predictions", "validation") for scan in read(tmp_path / "before" / f"{name}.csv")["scan"]

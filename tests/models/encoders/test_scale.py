@@ -27,7 +27,7 @@ def test_all_inputs_of_a_column_have_its_scale_the_mask_too() -> None:
 def test_a_step_of_adam_moves_it_so_much_faster_than_other_weights() -> None:
     scale, plain = ColumnScale([0], 0.5), nn.Parameter(torch.tensor([0.5]))
     optimizer = torch.optim.Adam([*scale.parameters(), plain], lr=1e-3)
-    (scale(torch.ones(1, 1)).sum() + plain.sum()).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+    (scale(torch.ones(1, 1)).sum() + plain.sum()).backward()
     optimizer.step()
     moved = 0.5 - scale(torch.ones(1, 1)).item(), 0.5 - plain.item()
     assert moved == pytest.approx((6e-3, 1e-3), rel=1e-3)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -26,7 +28,7 @@ LAYOUT = ColumnLayout(
 
 def encoder(**options: int) -> TokenEncoder:
     torch.manual_seed(0)
-    return TokenEncoder(10, layout=LAYOUT, **{"width": 8, **options}).double().eval()  # type: ignore[arg-type]  # sizes
+    return TokenEncoder(10, layout=LAYOUT, **{"width": 8, **options}).double().eval()
 
 
 def person(category: int | None, number: float, masked: float | None, other: int | None) -> Tensor:
@@ -47,7 +49,9 @@ def test_a_number_is_a_linear_map_and_a_category_an_embedding_of_its_own() -> No
     number, masked = nn.Linear(1, 8).double(), nn.Linear(1, 8).double()
     number.load_state_dict({"weight": model.weight[3][:, None], "bias": model.bias[1]})
     masked.load_state_dict({"weight": model.weight[4][:, None], "bias": model.bias[2]})
-    embedding, other = (nn.Embedding.from_pretrained(part) for part in (model.weight[:3], model.weight[5:]))
+    embedding, other = nn.Embedding(3, 8).double(), nn.Embedding(2, 8).double()
+    embedding.load_state_dict({"weight": model.weight[:3]})
+    other.load_state_dict({"weight": model.weight[5:]})
     expected = [
         embedding(torch.tensor(2)) + model.bias[0],
         number(torch.tensor([-1.5]).double()),
@@ -67,7 +71,7 @@ def test_what_a_mask_says_is_missing_has_a_token_of_its_column_and_what_has_no_m
 def test_the_result_is_one_query_s_in_a_pre_norm_transformer() -> None:
     model = encoder(heads=2)
     rows = torch.stack([person(0, 1.0, None, 1), person(1, -2.0, 3.0, None)])
-    layer = model.layers[0]
+    layer: Any = model.layers[0]
     known = layer_norm(model.tokens(rows), (8,))
     query = model.query.expand(2, 1, -1)
     q, k, v = layer.query(layer_norm(query, (8,))), layer.key(known), layer.value(known)
@@ -102,4 +106,4 @@ def test_a_table_of_masks_alone_is_encoded() -> None:
 )
 def test_sizes_without_meaning_are_refused(options: dict[str, int]) -> None:
     with pytest.raises(OptionError, match=r"a multiple of encoder\.heads"):
-        TokenEncoder(4, **{"width": 8, **options})  # type: ignore[arg-type]  # sizes
+        TokenEncoder(4, **{"width": 8, **options})
