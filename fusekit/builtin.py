@@ -46,6 +46,11 @@ def register(to: Register) -> None:
     to.baseline("logistic", f"{home}:Logistic", "logistic regression, its penalty chosen within the training subjects")
     to.baseline("gbdt", f"{home}:GradientBoosting", "gradient-boosted trees that read gaps and categories as they are")
     to.baseline(
+        "gbdt-components",
+        f"{home}:GradientBoostingComponents",
+        "boosted trees on the table and on principal components of the images: the classical fusion",
+    )
+    to.baseline(
         "prevalence", f"{home}:Prevalence", "the training subjects' class shares for every subject: the null model"
     )
 

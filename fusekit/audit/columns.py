@@ -54,9 +54,9 @@ def _reason(case: Case, name: str) -> str | None:
 def _names(column: Column) -> Iterator[str]:
     """A column's own name, without the table before it, and the one it had in its table."""
     yield column.name
-    yield column.name.rpartition(".")[2]
+    yield column.name.rpartition(".")[2] or column.name  # of "Pat.-Nr." nothing is left
     _, colon, name = column.source.partition(": ")
-    yield name if colon else re.split(r"[.:/]", column.source)[-1]
+    yield (name if colon else re.split(r"[.:/]", column.source)[-1]) or column.name
 
 
 def _plain(name: str) -> str:

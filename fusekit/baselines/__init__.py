@@ -1,8 +1,9 @@
-"""What the clinical table alone is worth to a classical method. Nothing here sees an image, and nothing loads torch."""
+"""What a classical method makes of the clinical table, or of table and image. Nothing here loads torch."""
 
 from fusekit.baselines.baseline import Baseline
+from fusekit.baselines.components import GradientBoostingComponents
 from fusekit.baselines.gbdt import GradientBoosting
 from fusekit.baselines.logistic import Logistic
 from fusekit.baselines.prevalence import Prevalence
 
-__all__ = ["Baseline", "GradientBoosting", "Logistic", "Prevalence"]
+__all__ = ["Baseline", "GradientBoosting", "GradientBoostingComponents", "Logistic", "Prevalence"]

@@ -1,19 +1,27 @@
-"""What a classical method on the clinical table owes to a comparison."""
+"""What a classical method owes to a comparison."""
 
+import json
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 import pandas as pd
 
 from fusekit.data import Column
-from fusekit.errors import DataError, OptionError
+from fusekit.disk.schema import parse_json
+from fusekit.errors import DataError, FusekitError, OptionError
+
+T = TypeVar("T")
 
 
 class Baseline(ABC):
     """A classifier of clinical values. Factory: ``(*, options...) -> Baseline``; options: ``-o baseline.option=value``.
 
     It is fitted on training scans alone, and chooses its options within them, on parts that share no subject.
+
+    One that sets ``reads_image`` gets one argument more in both methods, ``images``: for each scan its grey levels
+    (slices, C, *S), 0 to 255, as they are stored. They may be read from disk when they are asked for.
 
     Example:
         >>> class Older(Baseline):
@@ -26,6 +34,9 @@ class Baseline(ABC):
         ...         p = 1 / (1 + np.exp(self.middle - values["AGE"].fillna(self.middle).to_numpy()))
         ...         return np.stack([1 - p, p], axis=1)
     """
+
+    #: Whether ``fit`` and ``probabilities`` take the scans' images too.
+    reads_image: ClassVar[bool] = False
 
     @abstractmethod
     def fit(
@@ -47,6 +58,44 @@ class Baseline(ABC):
     @abstractmethod
     def probabilities(self, values: pd.DataFrame) -> np.ndarray:
         """Probabilities (N, K) of other scans' values: gaps and categories that training did not have are usual."""
+
+    def shipped(self) -> dict[str, Any]:
+        """What a fitted one consists of, by name, so that ``fusekit.baselines.shipping`` can save it.
+
+        Values are plain as JSON has them (text, finite numbers, true, false, None, lists, mappings), arrays of numbers,
+        or scikit-learn estimators of the kinds that ``skops_file.ESTIMATORS`` lists. Give ``restored`` with it.
+        """
+        raise FusekitError(
+            f"{type(self).__name__} cannot be shipped: it does not say what it consists of (Baseline.shipped and "
+            "Baseline.restored)."
+        )
+
+    @classmethod
+    def restored(cls, state: Mapping[str, Any]) -> Self:
+        """The way back from ``shipped``, for ``probabilities``, which come out the same to the last bit.
+
+        A state may come from anywhere: what is wrong in it (names, shapes, numbers that are none) raises DataError, or
+        any other error, and nothing in it is run. ``plain_state`` checks the plain part.
+        """
+        raise FusekitError(f"{cls.__name__} cannot be restored: it has no Baseline.restored.")
+
+
+def plain_state(state: Mapping[str, Any], kind: type[T]) -> T:
+    """The plain part of a state as a TypedDict; DataError names the first place that is of another kind."""
+    own = {name: value for name, value in state.items() if name in kind.__annotations__}
+    return parse_json(json.dumps(own), kind, "its state")
+
+
+def with_images(baseline: Baseline, images: Sequence[np.ndarray] | None) -> dict[str, Any]:
+    """The further argument of ``fit`` and ``probabilities``: none of a baseline that does not read images.
+
+    DataError if it does, and there are none.
+    """
+    if not baseline.reads_image:
+        return {}
+    if images is None:
+        raise DataError(f"{type(baseline).__name__} reads images, and there are none. Give the scans' images.")
+    return {"images": images}
 
 
 def require_columns(columns: Sequence[Column]) -> None:

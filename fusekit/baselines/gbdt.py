@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 import pandas as pd
+from pydantic import with_config
+from typing_extensions import TypedDict
 
-from fusekit.baselines.baseline import Baseline, require_columns, require_folds
+from fusekit.baselines.baseline import Baseline, plain_state, require_columns, require_folds
 from fusekit.baselines.inner_cv import losses, one_thread, subject_weights
+from fusekit.baselines.trees import Trees
 from fusekit.data import ClinicalEncoding, Column
-from fusekit.data.clinical.column import EncodedColumn
-from fusekit.errors import OptionError
+from fusekit.data.clinical.column import ColumnJson, EncodedColumn
+from fusekit.disk import OPEN
+from fusekit.errors import DataError, OptionError
 
 #: Bins of a column: plenty for hundreds of scans. A column with more categories is split by their order.
 _BINS = 32
+
+
+@with_config(OPEN)
+class _State(TypedDict):
+    columns: list[ColumnJson]
+    edges: list[list[float]]
 
 
 class GradientBoosting(Baseline):
@@ -60,7 +70,7 @@ class GradientBoosting(Baseline):
             "l2_regularization": penalty,
         }
         self._places: _Places = ()
-        self._model: Any = None
+        self._trees: Trees | None = None
 
     def fit(
         self, values: pd.DataFrame, columns: Sequence[Column], labels: np.ndarray, subjects: np.ndarray, seed: int
@@ -78,25 +88,51 @@ class GradientBoosting(Baseline):
             found = None if self.trees else losses(stages, labels, subjects, self.folds, seed)
             chosen = self.trees or (self.most if found is None else int(found.argmin()) + 1)
             self._places = _places(values, columns)
-            self._model = self._fitted(self._places, values, labels, weights, chosen, seed)
+            model = self._fitted(self._places, values, labels, weights, chosen, seed)
+            self._trees = Trees.of(model, _categories(self._places))
 
     def probabilities(self, values: pd.DataFrame) -> np.ndarray:
         """Probabilities (N, K)."""
-        with one_thread():
-            return np.asarray(self._model.predict_proba(_matrix(self._places, values)))
+        assert self._trees is not None, "it is not fitted"
+        return self._trees.probabilities(_matrix(self._places, values))
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Names of the columns that its trees may ask about."""
+        return tuple(place.column.name for place in self._places)
+
+    def shipped(self) -> dict[str, Any]:
+        """The columns with their bins, and the trees as arrays."""
+        assert self._trees is not None, "it is not fitted"
+        return {
+            **ClinicalEncoding(tuple(place.column for place in self._places)).as_json(),
+            "edges": [list(place.edges) for place in self._places],
+            **self._trees.as_arrays(),
+        }
+
+    @classmethod
+    def restored(cls, state: Mapping[str, Any]) -> Self:
+        """DataError if columns, bins and trees do not fit each other, or the trees cannot be walked."""
+        made, plain = cls(), plain_state(state, _State)
+        columns = ClinicalEncoding.from_json({**plain}).columns
+        made._places = tuple(_Place(*each) for each in zip(columns, map(tuple, plain["edges"]), strict=True))
+        first = [place.split_by_sets for place in made._places]
+        if first != sorted(first, reverse=True) or any(list(one.edges) != sorted(one.edges) for one in made._places):
+            raise DataError("its columns or their bins are not in order.")
+        made._trees = Trees.from_arrays(state, len(made._places) + 1, _categories(made._places))
+        return made
 
     def _fitted(
         self, places: _Places, values: pd.DataFrame, labels: np.ndarray, weights: np.ndarray, trees: int, seed: int
     ) -> Any:
         from sklearn.ensemble import HistGradientBoostingClassifier
 
-        columns = [place.column for place in places]
-        categorical = [not column.is_number and len(column.categories) <= _BINS for column in columns]
+        categorical = np.arange(len(places) + 1) < len(_categories(places))
         model = HistGradientBoostingClassifier(
             max_iter=trees,
             max_bins=_BINS,
             early_stopping=False,  # its own would split by scan, not by subject
-            categorical_features=np.array([*categorical, False]),
+            categorical_features=categorical if categorical.any() else None,
             random_state=seed,
             **self._options,
         )
@@ -111,12 +147,23 @@ class _Place:
     """
 
     column: EncodedColumn
-    edges: np.ndarray  # between the bins, ascending
+    edges: tuple[float, ...]  # between the bins, ascending
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """Those that training has."""
+        each = zip(self.column.categories, self.column.shares, strict=True)
+        return tuple(category for category, share in each if share)
+
+    @property
+    def split_by_sets(self) -> bool:
+        """Whether a split takes any set of its categories to one side; if not, one half of their order."""
+        return 0 < len(self.categories) <= _BINS
 
     def codes(self, cells: pd.Series) -> np.ndarray:
         """Codes (N,), NaN for gaps and for categories that training did not have."""
         if not self.column.is_number:
-            places = {category: float(place) for place, category in enumerate(self.column.categories)}
+            places = {category: float(place) for place, category in enumerate(self.categories)}
             return np.array([np.nan if pd.isna(cell) else places.get(str(cell), np.nan) for cell in cells], dtype=float)
         numbers = cells.to_numpy(dtype=np.float64, na_value=np.nan)
         return np.where(np.isnan(numbers), np.nan, np.searchsorted(self.edges, numbers, side="right"))
@@ -126,21 +173,27 @@ _Places: TypeAlias = tuple[_Place, ...]
 
 
 def _places(values: pd.DataFrame, columns: Sequence[Column]) -> _Places:
-    """The columns that have a value in training; the same checks as for networks."""
+    """The columns that have a value in training, those split by sets first; the same checks as for networks."""
     fitted = ClinicalEncoding.fit(values, columns).columns
-    known = (column for column in fitted if column.seen is not None or column.categories)
-    return tuple(_Place(column, _edges(values[column.name], column)) for column in known)
+    observed = (column for column in fitted if values[column.name].notna().any())
+    known = [_Place(column, _edges(values[column.name], column)) for column in observed]
+    return tuple(sorted(known, key=lambda place: not place.split_by_sets))  # as scikit-learn would sort them
 
 
-def _edges(cells: pd.Series, column: EncodedColumn) -> np.ndarray:
+def _categories(places: _Places) -> list[int]:
+    """How many categories the columns have that are split by sets."""
+    return [len(place.categories) for place in places if place.split_by_sets]
+
+
+def _edges(cells: pd.Series, column: EncodedColumn) -> tuple[float, ...]:
     """Midpoints of neighbours where a number has few values; else quantiles."""
     if not column.is_number:
-        return np.zeros(0)
+        return ()
     numbers = cells.dropna().to_numpy(dtype=np.float64)
     different = np.unique(numbers)
     if len(different) <= _BINS:
-        return np.asarray(different[:-1] + np.diff(different) / 2)
-    return np.unique(np.quantile(numbers, np.linspace(0, 1, _BINS + 1)[1:-1]))
+        return tuple((different[:-1] + np.diff(different) / 2).tolist())
+    return tuple(np.unique(np.quantile(numbers, np.linspace(0, 1, _BINS + 1)[1:-1])).tolist())
 
 
 def _matrix(places: _Places, values: pd.DataFrame) -> np.ndarray:

@@ -31,6 +31,19 @@ def log_loss(labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray)
     return float(np.average(-np.log(true), weights=weights))
 
 
+def inner_folds(labels: np.ndarray, subjects: np.ndarray, folds: int, seed: int) -> np.ndarray | None:
+    """Deal scans (n,), by subject, into ``folds`` parts at most: the part of each (n,), from 0.
+
+    There are as many as the rarest class has subjects; None if it has one, so that nothing can be compared. A subject
+    counts for the class of its first scan.
+    """
+    of_subject = pd.Series(labels).groupby(np.asarray(subjects, dtype=object)).first()
+    folds = min(folds, int(of_subject.value_counts().min()))
+    if folds < 2:
+        return None
+    return pd.Series(subjects).map(assign_folds(of_subject, folds, seed)).to_numpy()
+
+
 def losses(
     fitted: Callable[[np.ndarray, np.ndarray], np.ndarray],
     labels: np.ndarray,
@@ -43,14 +56,12 @@ def losses(
     ``fitted`` makes (scans to fit on (n,), to predict (n,)) -> probabilities (candidates, m, K) of labels (n,) of
     subjects (n,). None if a class has fewer than two subjects, so that nothing can be compared.
     """
-    of_subject = pd.Series(labels).groupby(np.asarray(subjects, dtype=object)).first()
-    folds = min(folds, int(of_subject.value_counts().min()))
-    if folds < 2:
+    fold = inner_folds(labels, subjects, folds, seed)
+    if fold is None:
         return None
-    fold = pd.Series(subjects).map(assign_folds(of_subject, folds, seed)).to_numpy()
     weights = subject_weights(subjects)
     totals: np.ndarray | float = 0.0
-    for held in range(folds):
+    for held in range(fold.max() + 1):
         tested = fold == held
         here = [log_loss(labels[tested], each, weights[tested]) for each in fitted(~tested, tested)]
         totals = totals + np.asarray(here) * weights[tested].sum()

@@ -1,18 +1,27 @@
 """Logistic regression on the encoded clinical values."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
+from pydantic import with_config
+from typing_extensions import TypedDict
 
-from fusekit.baselines.baseline import Baseline, require_columns, require_folds
+from fusekit.baselines.baseline import Baseline, plain_state, require_columns, require_folds
 from fusekit.baselines.inner_cv import losses, one_thread, subject_weights
 from fusekit.data import ClinicalEncoding, Column
-from fusekit.errors import OptionError
+from fusekit.data.clinical.column import ColumnJson
+from fusekit.disk import OPEN
+from fusekit.errors import DataError, OptionError
 
 #: Inverse strengths of the penalty (scikit-learn's C, per subject) that are tried, the strongest penalty first.
 STRENGTHS = tuple(float(10.0**exponent) for exponent in np.arange(-4, 1.5, 0.5))
+
+
+@with_config(OPEN)
+class _State(TypedDict):
+    columns: list[ColumnJson]
 
 
 class Logistic(Baseline):
@@ -58,6 +67,32 @@ class Logistic(Baseline):
         """Probabilities (N, K)."""
         with one_thread():
             return np.asarray(self._model.predict_proba(_encoded(self._encoding, values)))
+
+    def shipped(self) -> dict[str, Any]:
+        """The encoding, and scikit-learn's model."""
+        return {**self._encoding.as_json(), "model": self._model}
+
+    @classmethod
+    def restored(cls, state: Mapping[str, Any]) -> Self:
+        """DataError if the model is of other columns, or a coefficient is no number."""
+        from sklearn.linear_model import LogisticRegression
+
+        made, given = cls(), state["model"]
+        made._encoding = ClinicalEncoding.from_json({**plain_state(state, _State)})
+        if type(given) is not LogisticRegression:
+            raise DataError(f"its model is a {type(given).__name__}, and a LogisticRegression is expected.")
+        coefficients, intercepts = given.coef_, given.intercept_
+        rows = len(intercepts)  # one of two classes, of more one for each
+        if rows in (0, 2):
+            raise DataError(f"its model has {rows} intercepts, which is no number of classes.")
+        for array, shape in ((coefficients, (rows, len(made._encoding.features))), (intercepts, (rows,))):
+            if array.shape != shape or array.dtype != np.float64 or not np.isfinite(array).all():
+                raise DataError(f"its model has coefficients of {array.shape} {array.dtype}, or one is no number.")
+        made._model = LogisticRegression()  # anew: nothing else of the file's is used
+        made._model.coef_, made._model.intercept_ = coefficients, intercepts
+        made._model.classes_ = np.arange(max(2, rows))
+        made._model.n_features_in_ = len(made._encoding.features)
+        return made
 
 
 def _encoded(encoding: ClinicalEncoding, values: pd.DataFrame) -> np.ndarray:

@@ -1,13 +1,23 @@
 """The null model: no subject is looked at."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
+from pydantic import with_config
+from typing_extensions import TypedDict
 
-from fusekit.baselines.baseline import Baseline
+from fusekit.baselines.baseline import Baseline, plain_state
 from fusekit.baselines.inner_cv import subject_weights
 from fusekit.data import Column
+from fusekit.disk import OPEN
+from fusekit.errors import DataError
+
+
+@with_config(OPEN)
+class _State(TypedDict):
+    shares: list[float]
 
 
 class Prevalence(Baseline):
@@ -26,3 +36,16 @@ class Prevalence(Baseline):
     def probabilities(self, values: pd.DataFrame) -> np.ndarray:
         """The same (K,) for each of N rows."""
         return np.tile(self._shares, (len(values), 1))
+
+    def shipped(self) -> dict[str, Any]:
+        """The shares."""
+        return {"shares": self._shares.tolist()}
+
+    @classmethod
+    def restored(cls, state: Mapping[str, Any]) -> Self:
+        """DataError if they are no shares."""
+        made, shares = cls(), np.array(plain_state(state, _State)["shares"], dtype=float)
+        if not len(shares) or (shares < 0).any() or not np.isclose(shares.sum(), 1):
+            raise DataError("its shares of classes do not sum to one.")
+        made._shares = shares
+        return made

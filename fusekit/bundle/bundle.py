@@ -1,4 +1,4 @@
-"""The shipped model: a folder with ``model.safetensors`` and ``bundle.json``, enough to predict for a new patient."""
+"""The shipped model: a folder with weights and ``bundle.json``, enough to predict for a new patient."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from fusekit.baselines.prior import TablePrior
 from fusekit.bundle.format import DESCRIPTION, FORMAT, WEIGHTS, bundle_folder, read_description
 from fusekit.bundle.forward import logits, of_tensors
 from fusekit.bundle.patients import Part, names_of, one_patient, paths_in, slices_of
+from fusekit.bundle.prior import load_prior, save_prior
 from fusekit.bundle.weights import rebuild
 from fusekit.data import ClinicalEncoding, Pixels, SlicePolicy
 from fusekit.data.images.channels import IMAGE, Channel
@@ -61,6 +63,7 @@ class Bundle:
         metrics: rows of the test scores that it was shipped with.
         provenance: versions, seed, data fingerprint, whether the cohort was synthetic.
         images: names of the images that it reads of a scan, in the order of its channels.
+        prior: the baseline that its network starts from; None if it starts from nothing.
     """
 
     model: FusionModel
@@ -74,6 +77,7 @@ class Bundle:
     metrics: list[dict[str, Any]] = field(default_factory=list)
     provenance: Mapping[str, Any] = field(default_factory=dict)
     images: tuple[str, ...] = (IMAGE,)
+    prior: TablePrior | None = None
 
     def __post_init__(self) -> None:
         weights_channels_last(self.model)
@@ -173,10 +177,12 @@ class Bundle:
         return self.encode(values)
 
     def encode(self, values: pd.DataFrame) -> np.ndarray:
-        """Clinical values of n scans -> (n, F) float32; (n, 0) if the model reads none."""
-        if self.encoding is None:
-            return np.zeros((len(values), 0), dtype=np.float32)
-        return self.encoding.transform(values)
+        """Clinical values of n scans -> what the model reads of them (n, F) float32, (n, F + K) with a prior.
+
+        (n, 0) if the model reads none.
+        """
+        parts = [part.transform(values) for part in (self.encoding, self.prior) if part is not None]
+        return np.concatenate([np.zeros((len(values), 0), dtype=np.float32), *parts], axis=1)
 
     def probabilities(
         self, images: np.ndarray | None, clinical: np.ndarray, device: str | torch.device = "cpu"
@@ -202,12 +208,13 @@ class Bundle:
         return np.concatenate(parts)
 
     def save(self, folder: Path) -> None:
-        """Write the two files into a new folder; OSError if they cannot be written."""
+        """Write its files into a new folder; OSError if they cannot be written, DataError if its prior cannot be."""
         folder.mkdir(parents=True)
         write_tensors(folder / WEIGHTS, self.model.state_dict())
         description = {
             "format": FORMAT,
             "weights": checksum_of(folder / WEIGHTS),
+            "prior": save_prior(self.prior, folder),
             "model": self.model.description,
             "classes": list(self.classes),
             "clinical": self.encoding.as_json() if self.encoding else None,
@@ -242,4 +249,6 @@ def load(folder: str | Path) -> Bundle:
     encoding = known.encoding
     same = {name: getattr(known, name) for name in ("classes", "slices", "image_size", "task", "provenance")}
     same |= {"pixels": known.scale, "rule": known.calling_rule, "images": known.names}
-    return Bundle(model, encoding=encoding, metrics=[dict(row) for row in known.metrics], **same)
+    return Bundle(
+        model, encoding=encoding, prior=load_prior(known, folder), metrics=[dict(row) for row in known.metrics], **same
+    )

@@ -11,7 +11,16 @@ from annotated_types import Ge, MinLen
 from pydantic import with_config
 from typing_extensions import TypedDict
 
-from fusekit.bundle.schema import ClinicalJson, MetricJson, ModelJson, OnePixelsJson, Provenance, RuleJson, TaskJson
+from fusekit.bundle.schema import (
+    ClinicalJson,
+    MetricJson,
+    ModelJson,
+    OnePixelsJson,
+    PriorJson,
+    Provenance,
+    RuleJson,
+    TaskJson,
+)
 from fusekit.data import ClinicalEncoding, ColumnLayout, Pixels, SlicePolicy
 from fusekit.data.images.channels import IMAGE, check_names
 from fusekit.disk import CLOSED, DIGEST, OPEN, read_json, signed
@@ -19,9 +28,9 @@ from fusekit.errors import DataError
 from fusekit.evaluation.rule import Rule
 from fusekit.models import FusionModel, build_from
 
-WEIGHTS, DESCRIPTION = "model.safetensors", "bundle.json"
+WEIGHTS, PRIOR, DESCRIPTION = "model.safetensors", "prior.skops", "bundle.json"
 #: The newest format, which is the one that is written.
-FORMAT = 3
+FORMAT = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,14 +45,18 @@ class _Common(ABC):
     task: TaskJson
     metrics: list[MetricJson]
     provenance: Provenance
+    prior: PriorJson | None = None
 
     def __post_init__(self) -> None:
         if len(self.classes) != self.model["classes"]:
             raise DataError(f"classes has {len(self.classes)} names, and model.classes is {self.model['classes']}.")
         if len(set(self.classes)) < len(self.classes):
             raise DataError("classes has the same name twice.")
-        if (self.clinical is None) != (self.model["recipe"]["encoder"] is None):
-            raise DataError("clinical and model.recipe.encoder belong together; one of them is null.")
+        recipe = self.model["recipe"]
+        if (self.clinical is None) != (recipe["encoder"] is None and recipe.get("prior") is None):
+            raise DataError("clinical belongs to an encoder or a prior in model.recipe, and these to it.")
+        if (self.prior is None) != (recipe.get("prior") is None):
+            raise DataError("prior and model.recipe.prior belong together; one of them is null.")
         encoding, layout = self.encoding, self.model.get("layout")  # columns are checked when they are made
         if encoding and encoding.layout.inputs != self.model["columns"]:
             raise DataError(
@@ -139,12 +152,10 @@ class Format2(_OneChannel):
         return Rule.from_json(self.rule)
 
 
-@with_config(CLOSED)
 @dataclass(frozen=True, kw_only=True)
-class Format3(_Common):
+class _Channels(_Common):
     """With the names of several images, and a scale for each channel."""
 
-    format: Literal[3]
     images: Annotated[tuple[str, ...], MinLen(1)]
     pixels: Pixels
     rule: RuleJson
@@ -152,21 +163,37 @@ class Format3(_Common):
     checksum: str
 
     @property
-    def names(self) -> tuple[str, ...]:  # noqa: D102
+    def names(self) -> tuple[str, ...]:
         return self.images
 
     @property
-    def scale(self) -> Pixels:  # noqa: D102
+    def scale(self) -> Pixels:
         return self.pixels
 
     @property
-    def calling_rule(self) -> Rule:  # noqa: D102
+    def calling_rule(self) -> Rule:
         return Rule.from_json(self.rule)
 
 
-Description: TypeAlias = Format1 | Format2 | Format3
+@with_config(CLOSED)
+@dataclass(frozen=True, kw_only=True)
+class Format3(_Channels):
+    """Before a network could start from a baseline."""
+
+    format: Literal[3]
+
+
+@with_config(CLOSED)
+@dataclass(frozen=True, kw_only=True)
+class Format4(_Channels):
+    """With a prior, in a file of its own."""
+
+    format: Literal[4]
+
+
+Description: TypeAlias = Format1 | Format2 | Format3 | Format4
 #: Format -> what it holds. A newer format adds an entry and keeps those before.
-READERS: dict[int, type[Description]] = {1: Format1, 2: Format2, 3: Format3}
+READERS: dict[int, type[Description]] = {1: Format1, 2: Format2, 3: Format3, 4: Format4}
 
 
 @with_config(OPEN)

@@ -38,8 +38,8 @@ def logits(model: FusionModel, size: int, image: Any, columns: Any) -> Tensor:
     wanted = dict[str, tuple[int, ...]]()
     if model.backbone is not None and image is not None:
         wanted["image"] = (known.get("in_channels", 1), *[size] * model.backbone.spatial_dims)
-    if model.encoder is not None and columns is not None:
-        wanted["columns"] = (known["columns"],) if "columns" in known else columns.shape[1:]
+    if model.reads_clinical and columns is not None:
+        wanted["columns"] = (model.inputs,) if "columns" in known else columns.shape[1:]
     fit = all(
         isinstance(one, Tensor) and one.shape[1:] == shape and (one.dtype, one.device) == (torch.float32, device)
         for one, shape in ((tensors[name], shape) for name, shape in wanted.items())

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from fusekit.data import SlicePolicy, read_table
+from fusekit.data.clinical.tables import refuse_rounded
 from fusekit.data.images.channels import IMAGE, MASK, image_columns, read_scan
 from fusekit.data.own.images.series import as_trained
 from fusekit.data.slices.cut import cut_channels
@@ -42,6 +43,7 @@ def names_of(patients: pd.DataFrame, source: str) -> pd.DataFrame:
         if (texts == "").any():
             row = int((texts == "").argmax()) + 1
             raise DataError(f"{source}, patient {row}: {column} is empty. Name every patient, or leave the column out.")
+        refuse_rounded(given, source)
         names[column] = texts
     if (again := names.duplicated()).any():
         row = int(again.argmax())

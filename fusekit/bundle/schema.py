@@ -31,6 +31,7 @@ class RecipeJson(TypedDict):
     sites: SiteKind
     stages: list[Count]
     options: dict[str, dict[str, JsonValue]]
+    prior: NotRequired[str | None]  # not in older bundles
 
 
 class ModelJson(TypedDict):
@@ -43,6 +44,14 @@ class ModelJson(TypedDict):
     classes: Annotated[int, Ge(2)]
     layout: NotRequired[list[PlaceJson]]  # not where a count was all that was known, and not in older bundles
     recipe: RecipeJson
+    reads: NotRequired[Annotated[list[Count], MinLen(1)]]  # places in F of what the encoder reads; else all
+
+
+class PriorJson(TypedDict):
+    """The baseline that a network starts from, in a file of its own."""
+
+    name: str
+    checksum: str
 
 
 class ClinicalJson(TypedDict):

@@ -24,7 +24,7 @@ def compare(
         str, typer.Option(help="Fusions to compare: image-only,clinical-only,concat,rbca.", **_ARMS)
     ] = "",
     baseline: Annotated[
-        str, typer.Option(help="Classical models of the clinical table beside them: logistic,gbdt.", **_ARMS)
+        str, typer.Option(help="Classical models beside them: logistic,gbdt,gbdt-components.", **_ARMS)
     ] = "",
     seeds: Annotated[
         int, typer.Option(help="Repeat everything so often, with folds and initialisation of its own.")

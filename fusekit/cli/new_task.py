@@ -45,9 +45,11 @@ def _print(made: Draft, out: Path) -> None:
     console = Terminal()
     kept = [column.name for column in made.columns if not column.reason]
     found = ", ".join(f"{len(paths)} {kind}" for kind, paths in made.found.images.items())
-    way = (
-        f"{made.images.text}, one image for {made.images.rows} of {made.rows} rows" if made.images else "no column fits"
-    )
+    way = "no column fits"
+    if made.images:
+        by = f"the id in {made.images.text}" if made.images.is_id else made.images.text
+        way = f"{by}, one image for {made.images.rows} of {made.rows} rows"
+    several = f"{', '.join(made.sequences)}: all for {made.complete} of {made.rows} rows" if made.sequences else ""
     values = ", ".join(f"{value} ({count})" for value, count in made.label_values.items())
     lines = {
         "images": found,
@@ -56,6 +58,8 @@ def _print(made: Draft, out: Path) -> None:
         "first image": made.first,
         "table": f"{made.table}, {made.rows} rows",
         "joined by": way,
+        "each row": several,
+        "series": ", ".join(f"{text} ({rows})" for text, rows in made.series.items()),
         "subject": made.subject or "no column fits",
         "scan": made.scan,
         "label": f"{made.label}: {values}; a guess" if made.label else "no column fits: name it",

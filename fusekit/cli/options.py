@@ -11,6 +11,7 @@ from typer.core import TyperCommand, TyperOption
 from typer.models import ArgumentInfo
 
 from fusekit.experiment.setup.given import parse_options, parse_search
+from fusekit.experiment.setup.presets import PAPER, TUNED
 from fusekit.experiment.setup.settings import FIELDS, Settings
 from fusekit.extension import catalog
 
@@ -83,14 +84,22 @@ def default_of(name: str) -> str:
     """The default of a setting in words; of the presets, those of all tasks, with and without data."""
     about = FIELDS[name][1]
     if about.preset:
-        tasks: list[Any] = [catalog().tasks.get(task) for task in catalog().tasks.names()]
-        paper = "/".join(dict.fromkeys(str(getattr(task.paper, name)) for task in tasks))
-        synthetic = "/".join(dict.fromkeys(str(getattr(task.synthetic, name)) for task in tasks))
-        return f"the task's: {paper}" + (f" with --data, {synthetic} without" if synthetic != paper else "")
+        return _preset_default(name)
     if about.words:
         return about.words
     value = _DEFAULTS[name]
     return str(value) if isinstance(value, str | int | float) and value != "" else ""
+
+
+def _preset_default(name: str) -> str:
+    """What the presets say, or of a setting that they leave alone, the tasks."""
+    tasks: list[Any] = [catalog().tasks.get(task) for task in catalog().tasks.names()]
+    if hasattr(TUNED, name):
+        found = getattr(TUNED, name)
+        return f"the preset's: {getattr(PAPER, name)}, tuned {'as training.steps needs' if found is None else found}"
+    paper = "/".join(dict.fromkeys(str(getattr(task.paper, name)) for task in tasks))
+    synthetic = "/".join(dict.fromkeys(str(getattr(task.synthetic, name)) for task in tasks))
+    return f"the task's: {paper}" + (f" with --data, {synthetic} without" if synthetic != paper else "")
 
 
 def _option(name: str, words: Mapping[str, tuple[str, str]]) -> Any:

@@ -4,8 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from fusekit.data.cohort import Cohort
 from fusekit.data.slices.policy import SlicePolicy
@@ -15,12 +14,12 @@ from fusekit.progress import Progress
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preset:
-    """Training defaults of a task; those of the class are of Yang et al. 2021."""
+    """A task's own defaults; of what is None, ``--preset`` decides. Slices and image size are of Yang et al. 2021."""
 
-    backbone: str = "resnet50"
-    epochs: int = 100
-    batch_size: int = 16  # the paper gives none
-    lr: float = 1e-4
+    backbone: str | None = None
+    epochs: int | None = None
+    batch_size: int | None = None
+    lr: float | None = None
     image_size: int = 256
     slices: SlicePolicy = field(default_factory=SlicePolicy)
 
@@ -63,7 +62,7 @@ class Task(ABC):
     metrics: tuple[str, ...] = ("accuracy", "sensitivity", "specificity", "ppv", "npv", "auc")
     paper: Preset = Preset()  # with --data
     synthetic: Preset = Preset()  # without
-    compared: Mapping[str, Any] = MappingProxyType({})  # entries that a comparison without data takes instead
+    preset: Literal["paper", "tuned"] = "tuned"  # with --data, where --preset is not given
     subgroups: tuple[str, ...] = ("sex", "gender", "age", "site", "scanner", "manufacturer")  # that scores are split by
     template: str | None = None  # where mean maps are laid: "mni152", for images of whole heads
     published: tuple[Published, ...] = ()

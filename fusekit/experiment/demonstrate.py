@@ -33,7 +33,15 @@ from fusekit.report.figures.inflation import inflation
 from fusekit.training import SliceDataset, TrainingOptions, repeatable, train
 
 #: Unless something else is given: small enough for a few minutes on two cores.
-DEFAULTS = {"backbone": "resnet10t", "image_size": 48, "epochs": 15, "batch_size": 16, "lr": 1e-3, "folds": 3}
+DEFAULTS: dict[str, Any] = {
+    "preset": "paper",
+    "backbone": "resnet10t",
+    "image_size": 48,
+    "epochs": 15,
+    "batch_size": 16,
+    "lr": 1e-3,
+    "folds": 3,
+}
 #: At most so many subjects, and so many neighbouring slices of each, from the middle of the volume.
 SUBJECTS, SLICES = 100, 6
 #: The fold that is tested.
@@ -161,7 +169,7 @@ def _train(config: Settings, task: Task, store: SliceStore, rows: pd.DataFrame, 
             fabric,
             model,
             dataset,
-            epochs=config.epochs,
+            epochs=config.epochs or DEFAULTS["epochs"],
             batch_size=config.batch_size,
             lr=config.lr,
             seed=config.seed,

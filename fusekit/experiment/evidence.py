@@ -144,13 +144,13 @@ def _flat(config: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _reads(one: Run) -> frozenset[str]:
-    """Which modalities an arm reads, from its model's recipe; a baseline reads the table."""
+    """Which modalities an arm reads, from its model's recipe; a baseline reads the table unless it says more."""
     if _kind(one) == "baseline":
-        return frozenset({"table"})
+        return frozenset(one.manifest.get("reads", ["table"]))
     recipe = (one.manifest.get("model") or {}).get("recipe")
     if not isinstance(recipe, dict):
         return frozenset()
-    there = {"image": bool(recipe.get("image")), "table": recipe.get("encoder") is not None}
+    there = {"image": bool(recipe.get("image")), "table": bool(recipe.get("encoder") or recipe.get("prior"))}
     return frozenset(name for name, reads in there.items() if reads)
 
 

@@ -27,6 +27,7 @@ def attribute(
     columns: Tensor,
     *,
     target: int | np.ndarray = POSITIVE,
+    prior: np.ndarray | None = None,
     steps: int = STEPS,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
@@ -41,6 +42,7 @@ def attribute(
         model: in evaluation mode: batch normalisation would mix patients.
         image: (B, C, *S), or None if the model reads none; ``columns`` are (B, F).
         target: the class, or that of each patient (B,).
+        prior: of a model with a prior, ``prior_shares`` (B, columns, K); its last K inputs start from the others' sum.
         steps: points of the Gauss-Legendre rule.
 
     Returns:
@@ -53,6 +55,10 @@ def attribute(
     if model.backbone is not None and model.injector is None:  # the table has no say in what the backbone makes
         with torch.no_grad():
             fixed = model.output(image, columns).image
+    start = torch.zeros_like(columns)
+    if prior is not None:
+        moved = torch.from_numpy(prior.sum(axis=1)).to(columns)
+        start[:, -moved.shape[1] :] = columns[:, -moved.shape[1] :] - moved
     targets = np.broadcast_to(target, len(columns)).tolist()
     attributions = []
     patients = (progress or Quiet()).track(range(len(columns)), "attributions", len(columns), "subjects")
@@ -60,11 +66,17 @@ def attribute(
         one = slice(number, number + 1)
         own = None if fixed is None else ImageFeatures(*(part[one] for part in fixed))
         shown = None if image is None else image[one]
-        method = IntegratedGradients(partial(_score, model, targets[number], own, shown))
+        score = partial(_score, model, targets[number], own, shown)
+        method = IntegratedGradients(score, multiply_by_inputs=False)  # mean gradients on the way
         given = columns[one].detach()
-        shares: Tensor = method.attribute(given, baselines=torch.zeros_like(given), n_steps=steps)
-        attributions.append(shares[0].detach().double().cpu().numpy())
-    return pd.DataFrame(np.stack(attributions) @ _owners(encoding), columns=[c.name for c in encoding.columns])
+        slopes: Tensor = method.attribute(given, baselines=start[one], n_steps=steps)
+        slope, moved_by = slopes[0].detach().double().cpu().numpy(), (given - start[one])[0].double().cpu().numpy()
+        features = len(encoding.features)
+        shares = (slope * moved_by)[:features] @ _owners(encoding)
+        if prior is not None:
+            shares = shares + prior[number] @ slope[features:]
+        attributions.append(shares)
+    return pd.DataFrame(np.stack(attributions), columns=[c.name for c in encoding.columns])
 
 
 def _score(

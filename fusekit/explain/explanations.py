@@ -24,6 +24,7 @@ from fusekit.explain.gates import gate_table, gates_of
 from fusekit.explain.maps.grad_cam import Maps, deepest, grad_cam
 from fusekit.explain.maps.mean_maps import write_mean_maps
 from fusekit.explain.model import Predictor
+from fusekit.explain.prior import shares_of
 from fusekit.explain.target import explained
 from fusekit.explain.what_if import answers, as_text, encoded_column, usual_levels
 from fusekit.progress import Progress, Quiet
@@ -178,8 +179,18 @@ class _Explanations:
         encoding, targets = self.fold.bundle.encoding, self.targets.loc[rows.index].to_numpy()
         assert columns is not None
         assert encoding is not None
-        shares = attribute(self.model, encoding, image, columns, target=targets, steps=steps, progress=self.progress)
-        cells = self.fold.of(rows.index)[1][list(shares.columns)].to_numpy(dtype=object)
+        values = self.fold.of(rows.index)[1]
+        shares = attribute(
+            self.model,
+            encoding,
+            image,
+            columns,
+            target=targets,
+            prior=shares_of(self.fold.bundle, values),
+            steps=steps,
+            progress=self.progress,
+        )
+        cells = values[list(shares.columns)].to_numpy(dtype=object)
         table = pd.DataFrame(
             {
                 "subject": np.repeat(rows["subject"].to_numpy(), shares.shape[1]),

@@ -70,8 +70,7 @@ class Predictor:
             yield features
 
     def _no_columns(self, count: int) -> Tensor:
-        width = len(self.bundle.encoding.features) if self.bundle.encoding else 0
-        return torch.zeros(count, width, device=self.device)
+        return torch.zeros(count, self.model.inputs if self.model.reads_clinical else 0, device=self.device)
 
     def _reads_map(self, features: ImageFeatures) -> bool:
         """Whether the head looks at the map, which is fifty times as large as the vector.

@@ -17,6 +17,7 @@ from fusekit.explain.attribution import attribute
 from fusekit.explain.fold import middle
 from fusekit.explain.maps.grad_cam import deepest, grad_cam
 from fusekit.explain.model import Predictor
+from fusekit.explain.prior import shares_of
 from fusekit.explain.target import class_number, explained
 from fusekit.explain.what_if import answers, as_text, encoded_column, usual_levels
 from fusekit.extension.registry import suggest
@@ -79,7 +80,8 @@ def explain_patient(
         map_ = middle(grad_cam(predictor.model, image, columns, place=place, target=target).maps.cpu().numpy()[0], 0)
     attributions = None
     if encoding is not None and columns is not None:
-        shares = attribute(predictor.model, encoding, image, columns, target=target)
+        prior = shares_of(bundle, values)
+        shares = attribute(predictor.model, encoding, image, columns, target=target, prior=prior)
         cells = [as_text(values[name].iloc[0]) for name in shares.columns]
         attributions = pd.DataFrame({"column": shares.columns, "value": cells, "attribution": shares.to_numpy()[0]})
     first, how = None if images is None else images[0], {"place": place, "target": target}

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
 from fusekit.errors import OptionError
@@ -26,7 +26,10 @@ class Fusion:
         image: False if the fusion reads no image.
         sites: the kind of sites to inject at.
         stages: the backbone stages (counted from 1) to inject into; empty means all.
-        options: part ("backbone", "encoder", "injector", "head") -> option -> value, the recipe's own defaults.
+        prior: name of a baseline that reads the table; the network starts from its predictions and learns what they
+            leave. None: from nothing. ``NAME+BASELINE`` gives any registered fusion a prior.
+        options: part ("backbone", "encoder", "columns", "injector", "head", "prior") -> option -> value, the recipe's
+            own defaults.
 
     Raises:
         OptionError: a part is not given by name, or a value does not fit.
@@ -38,17 +41,18 @@ class Fusion:
     image: bool = True
     sites: SiteKind = "block"
     stages: tuple[int, ...] = ()
+    prior: str | None = None
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for part in ("head", "encoder", "injector"):
+        for part in ("head", "encoder", "injector", "prior"):
             value = getattr(self, part)
             if not (isinstance(value, str) and value) and not (value is None and part != "head"):
-                name = f"a{'' if part == 'head' else 'n'} {part}"
+                name = {"head": "a head", "prior": "a baseline"}.get(part, f"an {part}")
                 raise OptionError(f"Fusion({part}=...) takes the name of {name}, not {_described(value)}")
         if not isinstance(self.image, bool):
             raise OptionError(f"Fusion(image=...) takes True or False, not {_described(self.image)}")
-        named, stages = MODEL_PARTS[1:], self.stages
+        named, stages = MODEL_PARTS[1:], self.stages  # those of the sites are fields
         if self.sites not in get_args(SiteKind):
             nearest = suggest(str(self.sites), get_args(SiteKind))
             raise OptionError(f"Fusion(sites=...) takes a kind of sites, not {_described(self.sites)} {nearest}")
@@ -64,23 +68,38 @@ class Fusion:
             raise OptionError(f"a fusion with an injector ({self.injector!r}) needs an image and a clinical encoder.")
 
     def parts(self, backbone: str = "") -> dict[str, str]:
-        """Part -> name of its component, for the parts that the fusion has; sites are no component and have none."""
+        """Part -> name of its component, for the parts that the fusion has; sites and columns have no name."""
         found = {"head": self.head}
         if self.image:
             found["backbone"] = backbone
         if self.encoder is not None:
-            found["encoder"] = self.encoder
+            found |= {"columns": "", "encoder": self.encoder}
         if self.injector is not None:
             found |= {"sites": "", "injector": self.injector}
+        if self.prior is not None:
+            found["prior"] = self.prior
         return found
 
 
 def registered(name: str) -> Fusion:
-    """The recipe of a registered fusion; UnknownName, or PluginError or OptionError where none is made."""
-    recipe = catalog().fusions.make(name)
+    """The recipe of a registered fusion, or of one with another prior, ``NAME+BASELINE``.
+
+    UnknownName, or PluginError or OptionError where none is made.
+    """
+    known = catalog()
+    plain, plus, prior = name.rpartition("+")
+    if not plus or name in known.fusions.entries:
+        plain, prior = name, ""
+    recipe = known.fusions.make(plain)
     if not isinstance(recipe, Fusion):
-        raise OptionError(f"the fusion {name!r} is a {type(recipe).__name__}; a Fusion(head=..., ...) is needed.")
-    return recipe
+        raise OptionError(f"the fusion {plain!r} is a {type(recipe).__name__}; a Fusion(head=..., ...) is needed.")
+    if recipe.prior or prior:
+        known.baselines.find(prior or str(recipe.prior))
+    if not prior:
+        return recipe
+    if recipe.prior and recipe.prior != prior:  # whose options are another's
+        recipe = replace(recipe, options={part: own for part, own in recipe.options.items() if part != "prior"})
+    return replace(recipe, prior=prior)
 
 
 def _described(value: object) -> str:

@@ -32,7 +32,10 @@ KINDS = (
     Kind("metric", "() -> Metric", "`Task.metrics`"),
     Kind("tracker", "(*, options...) -> an object with hooks of a run", "`--track NAME`", "track"),
 )
-#: The parts of a model that take options: where an injector meets the backbone, and the parts that plugins bring.
-MODEL_PARTS = ("sites", *(kind.part for kind in _MODEL))
+#: The parts of a model that plugins bring.
+COMPONENTS = tuple(kind.part for kind in _MODEL)
+#: The parts of a fusion that take options: where an injector meets the backbone, which columns the encoder reads, the
+#: baseline that the network starts from, and the parts that plugins bring.
+MODEL_PARTS = ("sites", "columns", "prior", *COMPONENTS)
 #: Part -> keyword-only parameters of its factory that are no options: FuseKit gives them where the factory has them.
 GIVEN_OPTIONS = {"backbone": ("sites",), "encoder": ("layout", "people")}

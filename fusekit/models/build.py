@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from numbers import Integral
@@ -15,14 +15,16 @@ from torch import nn
 
 from fusekit.data.clinical.layout import ColumnLayout
 from fusekit.errors import OptionError
-from fusekit.extension import GIVEN_OPTIONS, catalog, read_options, suggest
-from fusekit.extension import MODEL_PARTS as PARTS
+from fusekit.extension import COMPONENTS, GIVEN_OPTIONS, catalog, read_options, suggest
 from fusekit.extension.fusion import Fusion, SiteKind, registered
 from fusekit.extension.options import option_defaults, option_parameters
 from fusekit.extension.registry import make
 from fusekit.models.fusion_model import FusionModel
 from fusekit.models.parts import ImageWidths
+from fusekit.models.prior import Prior, silence
 
+#: The parts of a network that take options.
+PARTS = ("sites", *COMPONENTS)
 #: Sizes that a part declares -> what each is.
 _SIZES = {
     "spatial_dims": "2 for images, 3 for volumes",
@@ -47,6 +49,7 @@ def build(
     classes: int,
     in_channels: int = 1,
     people: int | None = None,
+    reads: Sequence[int] | None = None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
     ready: Mapping[str, nn.Module] | None = None,
 ) -> FusionModel:
@@ -58,6 +61,7 @@ def build(
             is known of them, and each is a number without a mask; ignored by a fusion that reads none.
         classes: K.
         people: training subjects, if known; they decide the width of an encoder that leaves it open.
+        reads: places in F of the columns that the encoder reads; None: all.
         options: part (sites, backbone, encoder, injector, head) -> option -> value; they win over the recipe's.
         ready: part -> what is taken instead of building it, where the fusion has such a part.
 
@@ -70,7 +74,7 @@ def build(
     if not isinstance(recipe, Fusion):
         raise OptionError(f"a fusion's name or a Fusion(head=..., ...) is needed, not {fusion!r}.")
     refined = _refine(name, recipe, backbone, options or {})
-    sizes = (columns, classes, in_channels)
+    sizes = (columns, classes, in_channels, reads)
     return _assemble(name, refined, backbone, *sizes, people=people, ready=ready or {})
 
 
@@ -84,12 +88,12 @@ def build_from(description: Mapping[str, Any]) -> FusionModel:
     stages = tuple(recipe.pop("stages"))
     if given.get("backbone", {}).get("pretrained"):
         given["backbone"]["pretrained"] = False
-    name, backbone, columns, *sizes = (
-        description[key] for key in ("fusion", "backbone", "columns", "classes", "in_channels")
-    )
-    if description.get("layout") is not None:  # of a count alone there is none, and older descriptions have none
-        columns = ColumnLayout.from_json(description["layout"])
-    model = _assemble(name, _refine(name, Fusion(**recipe, stages=stages), backbone, given), backbone, columns, *sizes)
+    name, backbone = description["fusion"], description["backbone"]
+    columns, classes, channels = (int(description[key]) for key in ("columns", "classes", "in_channels"))
+    layout = description.get("layout")  # of a count alone there is none, and older descriptions have none
+    refined = _refine(name, Fusion(**recipe, stages=stages), backbone, given)
+    known = columns if layout is None else ColumnLayout.from_json(layout)
+    model = _assemble(name, refined, backbone, known, classes, channels, description.get("reads"))
     model.description = dict(description)  # also where the published weights came from
     return model
 
@@ -97,7 +101,8 @@ def build_from(description: Mapping[str, Any]) -> FusionModel:
 def _factories(recipe: Fusion, backbone: str) -> dict[str, Callable[..., Any]]:
     """Part -> what builds it, for the parts that the fusion has."""
     named, known = recipe.parts(backbone), catalog().registries
-    return {part: SiteOptions if part == "sites" else known[f"{part}s"].get(name) for part, name in named.items()}
+    factories = {part: known[f"{part}s"].get(named[part]) for part in COMPONENTS if part in named}
+    return factories | ({"sites": SiteOptions} if "sites" in named else {})
 
 
 def _refine(name: str, recipe: Fusion, backbone: str, given: Mapping[str, Mapping[str, Any]]) -> Fusion:
@@ -110,7 +115,7 @@ def _refine(name: str, recipe: Fusion, backbone: str, given: Mapping[str, Mappin
             has = ", ".join(p for p in PARTS if p in factories)
             raise OptionError(f"the fusion {name!r} has no {part}, so it takes no options for it; it has: {has}.")
     options = {}
-    for part in (part for part in PARTS[1:] if part in factories):
+    for part in (part for part in COMPONENTS if part in factories):
         chosen = {**recipe.options.get(part, {}), **given.get(part, {})}
         withhold = GIVEN_OPTIONS.get(part, ())
         defaults = option_defaults(factories[part], withhold)
@@ -129,6 +134,7 @@ def _assemble(
     columns: int | ColumnLayout,
     classes: int,
     in_channels: int,
+    reads: Sequence[int] | None = None,
     *,
     people: int | None = None,
     ready: Mapping[str, nn.Module] = MappingProxyType({}),
@@ -146,9 +152,13 @@ def _assemble(
     if recipe.encoder is not None:
         if inputs < 1:
             raise OptionError(f"the fusion {name!r} reads clinical columns, but there are none.")
-        known = {"layout": layout or ColumnLayout.plain(inputs), "people": people}
+        if reads is not None and not (reads and all(0 <= place < inputs for place in reads)):
+            raise OptionError(f"reads takes places of columns from 0 to {inputs - 1}, one or more, not {reads}.")
+        read = columns if isinstance(columns, ColumnLayout) else ColumnLayout.plain(columns)
+        read = read if reads is None else read.of(reads)
+        known = {"layout": read, "people": people}
         taken = {option: known[option] for option in known.keys() & option_parameters(factories["encoder"]).keys()}
-        encoder = _made("encoder", recipe.encoder, factories, inputs, **options["encoder"], **taken)
+        encoder = _made("encoder", recipe.encoder, factories, read.inputs, **options["encoder"], **taken)
         _declares("encoder", recipe.encoder, encoder, "width")
         clinical_width = encoder.width
         if options["encoder"].get("width", clinical_width) is None:  # the model is built again without people
@@ -175,7 +185,11 @@ def _assemble(
         sites = [image.sites[i] for i in injected]
         injector = _made("injector", recipe.injector, factories, sites, clinical_width, **options["injector"])
     head = _made("head", recipe.head, factories, widths, clinical_width, classes, **options["head"])
-    description = {
+    prior = None
+    if recipe.prior is not None:
+        prior = Prior(classes)
+        silence(head, recipe.head)
+    description: dict[str, Any] = {
         "fusion": name,
         "backbone": backbone,
         "in_channels": in_channels,
@@ -184,7 +198,13 @@ def _assemble(
         **({"layout": layout.as_json()} if layout is not None and encoder is not None else {}),
         "recipe": json.loads(json.dumps(asdict(recipe), default=str)),
     }
-    return FusionModel(image, encoder, injector, head, injected=injected, description=description)
+    if encoder is None:
+        reads = None
+    elif reads is not None:
+        description["reads"] = [int(place) for place in reads]
+    return FusionModel(
+        image, encoder, injector, head, prior=prior, reads=reads, injected=injected, description=description
+    )
 
 
 def _given(ready: nn.Module, /, *_: Any, **__: Any) -> nn.Module:

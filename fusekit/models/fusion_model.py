@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from fusekit.errors import DataError
 from fusekit.models.parts import Backbone, ClinicalEncoder, FusionHead, ImageFeatures, Injector, Look, Output
+from fusekit.models.prior import Prior
 
 
 class FusionModel(nn.Module):
@@ -18,6 +20,9 @@ class FusionModel(nn.Module):
         encoder: None if no clinical columns are read.
         injector: built for the backbone's ``injected`` sites; None if image features are left as they are.
         head: reads what the other two make.
+        prior: adds what a baseline says; its log probabilities then follow the encoded columns. None: nothing is added.
+        reads: the encoded columns that the encoder reads, by their places in F; the prior's baseline has read them all.
+            None: all.
         injected: indices into ``backbone.sites``, ascending; the injector's site 0 is the first of them. None: all.
         description: what ``build_from`` needs to build the model again, as plain JSON values.
     """
@@ -29,6 +34,8 @@ class FusionModel(nn.Module):
         injector: Injector | None,
         head: FusionHead,
         *,
+        prior: Prior | None = None,
+        reads: Sequence[int] | None = None,
         injected: Sequence[int] | None = None,
         description: Mapping[str, Any] | None = None,
     ):
@@ -39,6 +46,9 @@ class FusionModel(nn.Module):
         self.encoder = encoder
         self.injector = injector
         self.head = head
+        self.prior = prior
+        self.reads: Tensor | None
+        self.register_buffer("reads", None if reads is None else torch.tensor(tuple(reads)), persistent=False)
         sites = range(len(backbone.sites)) if backbone is not None and injected is None else injected or ()
         self.injected = {site: i for i, site in enumerate(sites)}
         self.description = dict(description or {})
@@ -51,15 +61,22 @@ class FusionModel(nn.Module):
     @property
     def reads_clinical(self) -> bool:
         """Whether ``forward`` needs clinical columns."""
-        return self.encoder is not None
+        return self.encoder is not None or self.prior is not None
+
+    @property
+    def inputs(self) -> int:
+        """How long a row of ``columns`` is: F, and K more with a prior."""
+        return int(self.description["columns"]) + (self.prior.classes if self.prior else 0)
 
     def fit(self, columns: Tensor) -> None:
         """Let the encoder see the training scans' columns (N, F) before training; see ``ClinicalEncoder.fit``."""
         if isinstance(self.encoder, ClinicalEncoder):
-            self.encoder.fit(columns)
+            self.encoder.fit(columns if self.reads is None else columns[:, self.reads])
 
     def forward(self, image: Tensor | None = None, columns: Tensor | None = None) -> Tensor:
         """Image (B, C, *S) and columns (B, F) -> logits (B, K); what the fusion does not read may be None.
+
+        With a prior, columns are (B, F + K): its log probabilities come last.
 
         Raises:
             DataError: what the fusion reads is None.
@@ -85,11 +102,13 @@ class FusionModel(nn.Module):
         Raises:
             DataError: what the fusion reads is None.
         """
-        clinical = prepared = None
-        if self.encoder is not None:
-            if columns is None:
-                raise DataError("this model reads clinical columns; none were given.")
-            clinical = self.encoder(columns)
+        clinical = prepared = said = None
+        if self.reads_clinical and columns is None:
+            raise DataError("this model reads clinical columns; none were given.")
+        if self.prior is not None and columns is not None:
+            columns, said = columns[:, : -self.prior.classes], columns[:, -self.prior.classes :]
+        if self.encoder is not None and columns is not None:
+            clinical = self.encoder(columns if self.reads is None else columns.index_select(1, self.reads))
             if self.injector is not None:
                 prepared = self.injector.prepare(clinical)
         if self.backbone is not None and features is None:
@@ -97,7 +116,10 @@ class FusionModel(nn.Module):
                 raise DataError("this model reads an image; none was given.")
             meet = self.injector is not None or look is not None
             features = self.backbone(image, partial(self._meet, look, prepared) if meet else None)
-        return Output(self.head(features, clinical), features, clinical)
+        logits = self.head(features, clinical)
+        if self.prior is not None and said is not None:
+            logits = self.prior(logits, said)
+        return Output(logits, features, clinical)
 
     def _meet(self, look: Look | None, prepared: Any, site: int, features: Tensor) -> Tensor:
         """At a site: let the caller look, and the injector change."""

@@ -12,11 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from fusekit.errors import FAILURES, FusekitError, OptionError
-from fusekit.extension import MODEL_PARTS
+from fusekit.extension import COMPONENTS
 from fusekit.models.fusion_model import FusionModel
 from fusekit.models.parts import Backbone, ImageFeatures, Inject, Injector, Output
 
-_PARTS = MODEL_PARTS[1:]
 #: Slices in each pass, and whether it trains: one slice alone is what a part forgets that squeezes its results.
 _PASSES = ((1, False), (3, True))
 _ROWS = 8  # of random features that heads are tried with
@@ -117,7 +116,7 @@ class _Look:
         self.running: list[str] = []
         self.given: list[list[tuple[Tensor, int]]] = []
         self.batch = 0
-        found = {part: getattr(model, part) for part in _PARTS}
+        found = {part: getattr(model, part) for part in COMPONENTS}
         self.modules: dict[str, nn.Module] = {part: module for part, module in found.items() if module is not None}
         self.hooks = []
         for part, module in self.modules.items():
@@ -132,7 +131,7 @@ class _Look:
     def inputs(self, batch: int, scale: float = 1.0) -> tuple[Tensor | None, Tensor | None]:
         """An image (B, C, *S) and columns (B, F), of what the model reads."""
         said = self.model.description
-        image, columns = (batch, said["in_channels"], *self.size), (batch, said["columns"])
+        image, columns = (batch, said["in_channels"], *self.size), (batch, self.model.inputs)
         return (
             scale * torch.randn(image, device=self.device) if self.model.reads_image else None,
             scale * torch.randn(columns, device=self.device) if self.model.reads_clinical else None,

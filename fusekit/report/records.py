@@ -20,7 +20,7 @@ class _Config(TrainedConfig, total=False):  # all else is only shown; ``Settings
     image_size: Count
     validation: float
     allow: list[str]
-    search: dict[str, list[JsonValue]]
+    search: dict[str, list[JsonValue] | str]  # a range is text
 
 
 class _Task(TypedDict, total=False):
@@ -39,7 +39,29 @@ class _Model(TypedDict, total=False):
     recipe: _Recipe
 
 
+class _Chosen(TypedDict):
+    """A column that was chosen for an encoder: ``ColumnChoice.as_json``."""
+
+    column: str
+    importance: float
+    chosen: Count
+    folds: Count
+
+
+class _Prior(TypedDict):
+    name: str
+    weight: float
+
+
+class TableRecord(TypedDict, total=False):
+    """What a network read of the table, where that was chosen."""
+
+    columns: list[_Chosen]
+    prior: _Prior
+
+
 class _Evaluation(TrainedEvaluation, total=False):
+    table: dict[str, TableRecord]  # by fold
     threshold: str
     validation: float | None
 
@@ -108,6 +130,7 @@ class Manifest(TypedDict, total=False):
     config: Required[_Config]
     arm: str
     kind: str
+    reads: list[Literal["image", "table"]]  # of a baseline; of a fusion the model's recipe says it
     task: _Task | None
     model: _Model | None
     slices: dict[str, JsonValue]
@@ -170,6 +193,7 @@ class FoldRecord(TypedDict):
     epochs: JsonValue
     choice: JsonValue
     search: JsonValue
+    table: NotRequired[TableRecord]  # not in older runs
     rule: RuleJson
     counts: dict[str, dict[str, dict[str, Count]]]
     findings: list[_Finding]

@@ -31,6 +31,7 @@ FURTHER = {
     "report.html": "all of it to look at",
     "bundle": "the model to ship: weights and description",
     "overview.png": "training curve, ROC and example slices",
+    "search.journal": "every trial of a search, for optuna-dashboard",
     "history.csv": "loss and accuracy of every epoch",
     "validation.csv": "probabilities of every slice of subjects set aside",
     "ablations.csv": "probabilities when something is taken away",

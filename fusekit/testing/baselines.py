@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from fusekit.baselines import Baseline
+from fusekit.baselines.baseline import with_images
 from fusekit.data import Column
 
 #: Of a cohort that holds what real ones do: gaps, an empty column, a rare category, subjects with several scans.
@@ -20,26 +21,36 @@ _SUBJECTS = 40
 
 
 def check_baseline(build: Callable[[], Baseline], *, classes: int = 2) -> np.ndarray:
-    """Fit the baseline that ``build`` makes on invented scans; check and return its probabilities (N, K) of others."""
+    """Fit the baseline that ``build`` makes on invented scans; check and return its probabilities (N, K) of others.
+
+    One that reads images gets them, of one slice or two.
+    """
     values, labels, subjects = invented(classes)
     train = subjects < f"s{_SUBJECTS // 2:02d}"
     given, others = values[train], values[~train]
     baseline = build()
     assert isinstance(baseline, Baseline), f"it is no Baseline but {type(baseline).__name__}"
     before = given.copy(), labels[train].copy()
-    baseline.fit(given, _COLUMNS, labels[train], subjects[train], 0)
+    images = _images(len(values))
+    shown, hidden = [image for image, own in zip(images, train, strict=True) if own], images[train.sum() :]
+
+    def probabilities(values: pd.DataFrame, images: list[np.ndarray] = hidden) -> np.ndarray:
+        return np.asarray(baseline.probabilities(values, **with_images(baseline, images)))
+
+    baseline.fit(given, _COLUMNS, labels[train], subjects[train], 0, **with_images(baseline, shown))
     pd.testing.assert_frame_equal(given, before[0], obj="the values after fit(), which must leave them alone")
     assert np.array_equal(labels[train], before[1]), "fit() changes the labels that it is given"
-    found = np.asarray(baseline.probabilities(others))
+    found = probabilities(others)
     _check_probabilities(found, len(others), classes)
-    assert np.array_equal(found, baseline.probabilities(others)), "asked a second time, it gives other probabilities"
-    alone = np.concatenate([baseline.probabilities(others.iloc[[row]]) for row in range(len(others))])
+    assert np.array_equal(found, probabilities(others)), "asked a second time, it gives other probabilities"
+    alone = np.concatenate([probabilities(others.iloc[[row]], [hidden[row]]) for row in range(len(others))])
     assert np.allclose(alone, found), "a scan's probabilities depend on the others that are asked about"
     again = build()
-    again.fit(given, _COLUMNS, labels[train], subjects[train], 0)
-    assert np.array_equal(found, again.probabilities(others)), "fitted again with the same seed, it comes out otherwise"
+    again.fit(given, _COLUMNS, labels[train], subjects[train], 0, **with_images(again, shown))
+    baseline = again
+    assert np.array_equal(found, probabilities(others)), "fitted again with the same seed, it comes out otherwise"
     strange = others.assign(GENE="never seen", AGE=np.nan, TAU=np.nan, SEX=None)
-    _check_probabilities(np.asarray(baseline.probabilities(strange)), len(others), classes)
+    _check_probabilities(probabilities(strange), len(others), classes)
     return found
 
 
@@ -63,6 +74,13 @@ def invented(classes: int) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
         index=pd.Index([f"scan{row}" for row in range(len(subjects))], name="scan"),
     )
     return values, labels, subjects
+
+
+def _images(scans: int) -> list[np.ndarray]:
+    """Grey levels (slices, 1, 12, 10) of scans, some without any content."""
+    draw = np.random.default_rng(1)
+    drawn = [draw.integers(0, 256, (1 + scan % 2, 1, 12, 10), dtype=np.uint8) for scan in range(scans)]
+    return [image * (scan % 7 > 0) for scan, image in enumerate(drawn)]
 
 
 def _check_probabilities(found: np.ndarray, rows: int, classes: int) -> None:

@@ -44,6 +44,7 @@ def train(
     progress: Progress,
     epoch_ended: Callable[[int, dict[str, float]], None],
     validate: Callable[[], float] | None = None,
+    keep_best: bool = True,
     checkpoint: Checkpoint | None = None,
     processes: Processes = ALONE,
 ) -> int:
@@ -57,10 +58,11 @@ def train(
         batch_size: slices per step and process.
         seed: of the order of the slices, together with the epoch's number.
         epoch_ended: called with the epoch, from 1, and its scores: loss and accuracy over the training slices as seen,
-            learning rate, seconds, images per second, and what ``validate`` found.
+            learning rate, seconds, images per second, and what ``validate`` found. What it raises ends the training.
         validate: scores the model, in evaluation mode and with its averaged weights if it has any, on subjects set
-            aside, the higher the better. The model ends as it was after its best epoch, the first of equals. None keeps
-            the last epoch.
+            aside, the higher the better.
+        keep_best: with ``validate``, the model ends as it was after its best epoch, the first of equals; otherwise as
+            after the last.
         checkpoint: written after every epoch, and after the step in which a signal asks to stop. If it exists, training
             resumes from it and ends with the same weights, on a CPU bit by bit.
 
@@ -89,7 +91,7 @@ def train(
     def step(epoch: int, number: int, batch: Batch) -> tuple[Tensor, Tensor]:
         image = dataset.pixels.standardise(varied(batch.image, epoch, number * processes.size + processes.rank))
         logits = descent.network(channels_last(image), batch.clinical)
-        loss = cross_entropy(logits, batch.label)
+        loss = cross_entropy(logits, batch.label, label_smoothing=options.smoothing)
         descent.take(loss, number)
         return loss.detach(), logits.detach()
 
@@ -121,7 +123,8 @@ def train(
                 with descent.averaged():
                     processes.copy_from_first(model.buffers())  # unsynchronised, each has seen its own share
                     scores["validation_auc"] = validate()
-                    best.see(epoch, scores["validation_auc"], model)
+                    if keep_best:
+                        best.see(epoch, scores["validation_auc"], model)
             epoch_ended(epoch, scores)
             checkpoint.save(Place(epoch + 1))
             if processes.any(bool(asked())):

@@ -5,17 +5,23 @@ from typing import Literal
 
 from fusekit.errors import OptionError
 
+#: Epochs of a training that is measured in steps: less has not seen enough, more has seen it too often.
+FEWEST, MOST = 10, 100
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingOptions:
     """Options of the loop: ``-o training.option=value``. Unless set, training is the paper's: plain Adam."""
 
     weight_decay: float = 0.0  # decoupled, as in AdamW; 0 is the paper's Adam
+    steps: int = 600  # of a training whose --epochs are not set, in whole epochs: 10 at least, and 100 at most
     patience: int = 10  # with --select auc, training stops after so many epochs without a better one
     accumulate: int = 1  # batches whose gradients are averaged, sample by sample, before the weights change
     clip: float = 0.0  # largest norm of the gradient of all weights; longer ones are shortened to it; 0: as they are
     ema: float = 0.0  # decay of the moving average of the weights, validated and shipped in their place; 0: none
-    schedule: Literal["constant", "cosine"] = "constant"  # of the learning rate after warm-up; cosine: half, to zero
+    smoothing: float = 0.0  # of labels: the share that is spread evenly over the classes
+    #: Of the learning rate, after warm-up. cosine: half of one, to zero; one-cycle: that after 30 % of warm-up.
+    schedule: Literal["constant", "cosine", "one-cycle"] = "constant"
     warmup: float = 0.0  # epochs, or parts of one, over which the learning rate rises in a line
     compile: bool = False  # run the network through torch.compile, as one graph
     workers: int = 0  # processes that read batches; 0 reads them between the steps
@@ -28,6 +34,16 @@ class TrainingOptions:
             raise OptionError(f"training.accumulate takes 1 batch or more, not {self.accumulate}.")
         if not 0 <= self.ema < 1:
             raise OptionError(f"training.ema takes a decay from 0 (none) to below 1, e.g. 0.99, not {self.ema:g}.")
+        if not 0 <= self.smoothing < 1:
+            raise OptionError(f"training.smoothing takes a share from 0 to below 1, not {self.smoothing:g}.")
+        if self.steps < 1:
+            raise OptionError(f"training.steps takes 1 or more, not {self.steps}.")
+        if self.schedule == "one-cycle" and self.warmup:
+            raise OptionError("training.schedule=one-cycle has a warm-up of its own; leave training.warmup out.")
         for name in ("weight_decay", "clip", "warmup", "workers"):
             if not getattr(self, name) >= 0:
                 raise OptionError(f"training.{name} takes 0 or more, not {getattr(self, name):g}.")
+
+    def epochs(self, batches: int) -> int:
+        """Passes over so many batches that ``steps`` needs."""
+        return min(max(round(self.steps * self.accumulate / batches), FEWEST), MOST)

@@ -11,7 +11,7 @@ from fusekit.data import Cohort, Finding, SlicePolicy, Task
 from fusekit.data.images.channels import IMAGE, columns_of
 from fusekit.data.own.problems import note
 from fusekit.data.own.toml import MORE
-from fusekit.data.synthetic import COMPARED, quick
+from fusekit.data.synthetic import quick
 from fusekit.errors import DataError, OptionError
 from fusekit.extension.registry import suggest
 from fusekit.progress import Progress
@@ -60,7 +60,7 @@ class AdniTask(Task):
 
     template = "mni152"
     synthetic = quick(SlicePolicy(space="mm", start=-14, stop=-8))
-    compared = COMPARED
+    preset = "paper"
     subgroups = ("sex", "age", "site", "field_strength")  # groups, so from whichever table has them
     followed = False  # whether the synthetic people have MCI and come for four years
 

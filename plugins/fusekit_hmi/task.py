@@ -12,7 +12,7 @@ from fusekit.data.own.description import Named, OwnData
 from fusekit.data.own.files import is_picture, look
 from fusekit.data.own.images.series import Wanted, choice
 from fusekit.data.own.problems import note
-from fusekit.data.synthetic import COMPARED, quick
+from fusekit.data.synthetic import quick
 from fusekit.progress import Progress
 from fusekit_hmi.columns import IMAGE, LABEL, MASK, SITE, SUBJECT, codes, column, find_table, inputs, needed
 from fusekit_hmi.leaks import reason_to_leave_out
@@ -63,7 +63,7 @@ class HmiTask(Task):
     )
     paper = Preset(slices=_PAPER)
     synthetic = quick(replace(_PAPER, largest=3, start=0.44, stop=0.56))
-    compared = COMPARED
+    preset = "paper"
 
     def __init__(
         self,

@@ -48,6 +48,12 @@ def register(to: Register) -> None:
         ("rbca-light", "as rbca without its convolutions, at the cost of concat"),
     ):
         to.fusion(name, Fusion(head="concat", encoder=path, injector=name, sites="branch", stages=(2, 3, 4)), summary)
+    few = {"columns": {"most": 6}, "encoder": {"width": 16, "depth": 1}}
+    to.fusion(
+        "table-first",
+        Fusion("image", "mlp", "rbca-light", sites="branch", stages=(2, 3, 4), prior="gbdt", options=few),
+        "boosted trees on the table first; then an image network that the few columns which matter most can steer",
+    )
 
 
 def __getattr__(name: str) -> Any:

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import fusekit
-from fusekit.baselines import Baseline, GradientBoosting, Logistic
+from fusekit.baselines import Baseline, GradientBoosting, GradientBoostingComponents, Logistic
 from fusekit.data import Column
 from fusekit.errors import DataError, OptionError
 from fusekit.extension import Catalog, Plugin, PluginHost, Register, catalog, read_options
@@ -51,7 +51,7 @@ def test_a_third_partys_comes_in_through_the_hook() -> None:
 
 
 def test_the_bundled_ones_have_names() -> None:
-    assert catalog().baselines.names() == ["gbdt", "logistic", "prevalence"]
+    assert catalog().baselines.names() == ["gbdt", "gbdt-components", "logistic", "prevalence"]
     assert catalog().baselines.get("logistic") is Logistic
     assert fusekit.Baseline is Baseline
 
@@ -70,6 +70,9 @@ def test_a_cohort_without_columns_is_refused(build: Callable[[], Baseline]) -> N
         (GradientBoosting, {"folds": 1}, "baseline.folds takes 2 or more"),
         (GradientBoosting, {"trees": 0}, "baseline.trees takes 1 or more"),
         (GradientBoosting, {"leaves": 1}, "baseline.leaves takes 2 or more"),
+        (GradientBoostingComponents, {"components": 0}, "baseline.components takes 1 or more"),
+        (GradientBoostingComponents, {"size": 0}, "baseline.size takes 1 or more"),
+        (GradientBoostingComponents, {"trees": 0}, "baseline.trees takes 1 or more"),
         (GradientBoosting, {"rate": 0.0}, "baseline.rate takes a number above 0"),
     ],
 )

@@ -33,6 +33,9 @@ def test_arms_keep_their_order_and_seeds_are_joined(tmp_path: Path) -> None:
     assert [arm.name for arm in evidence.arms] == ["gbdt", "image-only", "rbca"]
     assert all([run.seed for run in arm.runs] == [0, 1] for arm in evidence.arms)
     assert [sorted(arm.reads) for arm in evidence.arms] == [["table"], ["image"], ["image", "table"]]
+    for run in runs[-2:]:  # of gbdt
+        change(run.folder, reads=["table", "image"])
+    assert gather_evidence([Run(run.folder) for run in runs[-2:]]).arms[0].fuses
     row = evidence.score("rbca", "auc")
     assert row is not None
     values = [run.metrics.query("level == 'subject' and metric == 'auc'")["value"].item() for run in runs[:2]]

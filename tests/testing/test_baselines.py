@@ -10,14 +10,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fusekit.baselines import Baseline, GradientBoosting, Logistic, Prevalence
+from fusekit.baselines import Baseline, GradientBoosting, GradientBoostingComponents, Logistic, Prevalence
 from fusekit.data import Column
 from fusekit.testing import check_baseline
 
 
 @pytest.mark.parametrize("classes", [2, 3])
 @pytest.mark.parametrize(
-    "build", [Prevalence, partial(Logistic, folds=3), partial(GradientBoosting, most=15, folds=2, rows=3)]
+    "build",
+    [
+        Prevalence,
+        partial(Logistic, folds=3),
+        partial(GradientBoosting, most=15, folds=2, rows=3),
+        partial(GradientBoostingComponents, most=15, folds=2, rows=3, size=5),
+    ],
 )
 def test_the_bundled_ones_keep_what_baselines_promise(build: Callable[[], Baseline], classes: int) -> None:
     check_baseline(build, classes=classes)
@@ -93,6 +99,31 @@ class Filling(Constant):
 def test_what_a_broken_one_breaks_is_said(broken: Any, sentence: str) -> None:
     with pytest.raises(AssertionError, match=sentence):
         check_baseline(broken)
+
+
+class Blind(Constant):
+    reads_image = True
+
+    def fit(self, values: pd.DataFrame, *rest: Any, images: Sequence[np.ndarray] = ()) -> None:
+        assert len(images) == len(values)
+
+    def probabilities(self, values: pd.DataFrame, *, images: Sequence[np.ndarray] = ()) -> np.ndarray:
+        assert len(images) == len(values)
+        return super().probabilities(values)
+
+
+class Beside(Blind):
+    """Looks at another scan's image."""
+
+    def probabilities(self, values: pd.DataFrame, *, images: Sequence[np.ndarray] = ()) -> np.ndarray:
+        p = np.array([images[row - 1].mean() / 255 for row in range(len(values))])
+        return np.stack([p, 1 - p], axis=1)
+
+
+def test_one_that_reads_images_gets_one_for_each_scan() -> None:
+    check_baseline(Blind)
+    with pytest.raises(AssertionError, match="depend on the others"):
+        check_baseline(Beside)
 
 
 def test_a_constant_passes() -> None:

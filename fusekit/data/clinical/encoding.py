@@ -1,6 +1,6 @@
 """Clinical values as a model's input: scaled, one-hot, with a record of what was observed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -46,6 +46,12 @@ class ClinicalEncoding:
         plain = [feature for column in self.columns for feature in column.features]
         return (*plain, *(f"{column.name} observed" for column in self.columns if column.masked))
 
+    def places(self, names: Collection[str]) -> tuple[int, ...]:
+        """Places among the F inputs of some columns, their masks included, ascending."""
+        owners = [column.name for column in self.columns for _ in column.features]
+        owners += [column.name for column in self.columns if column.masked]
+        return tuple(place for place, name in enumerate(owners) if name in names)
+
     @property
     def layout(self) -> ColumnLayout:
         """Where each column lies in the F inputs: values in the order of the columns, then the masks."""
@@ -74,6 +80,17 @@ class ClinicalEncoding:
         parts = [column.transform(values[column.name]) for column in self.columns]
         masks = [values[column.name].notna().to_numpy()[:, None] for column in self.columns if column.masked]
         return np.concatenate([np.zeros((len(values), 0)), *parts, *masks], axis=1).astype(np.float32)
+
+    def reference(self) -> pd.DataFrame:
+        """One line of values of whom nothing is known, as encoded zeros say it: what explanations start from.
+
+        A number is missing where training had gaps, else the training mean; a category is missing.
+        """
+        cells: dict[str, list[Any]] = {}
+        for column in self.columns:
+            nothing = np.nan if column.masked else column.fill
+            cells[column.name] = [nothing if column.is_number else None]
+        return pd.DataFrame(cells)
 
     def unseen(self, values: pd.DataFrame) -> tuple[Finding, ...]:
         """Report categories that training did not have, which ``transform`` encodes like a missing value."""

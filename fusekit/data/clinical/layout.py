@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
@@ -68,6 +68,21 @@ class ColumnLayout:
     def plain(cls, inputs: int) -> Self:
         """Of inputs of which nothing is known: each is a number of its own, without a mask."""
         return cls(tuple(Place(index, index + 1) for index in range(inputs)))
+
+    def of(self, reads: Sequence[int]) -> Self:
+        """Of some of the inputs in another order; a category's lie side by side, or DataError."""
+        at = {index: place for place, index in enumerate(reads)}
+        places = []
+        for number, own in enumerate(self.places):
+            values = [at[index] for index in range(own.first, own.stop) if index in at]
+            mask = None if own.mask is None else at.get(own.mask)
+            if not values and mask is None:
+                continue
+            first, stop = (values[0], values[0] + len(values)) if values else (0, 0)
+            if values != list(range(first, stop)):
+                raise DataError(f"layout, column {number}: its inputs are chosen in another order, or with gaps.")
+            places.append(Place(first, stop, own.kind if values else "category", mask))
+        return type(self)(tuple(places))
 
     @property
     def inputs(self) -> int:

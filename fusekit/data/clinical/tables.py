@@ -1,12 +1,8 @@
 """Read tables as people have them, exported or in workbooks: recognised by their content, every cell kept as text."""
 
-import codecs
-import csv
-import gzip
-import io
 import re
 import zlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -15,19 +11,15 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
-from fusekit.data.clinical import workbook
-from fusekit.data.clinical.survey import ERRORS, UNSAVED
+from fusekit.data.clinical.text import GZIP, HEADER, decoded, records_in, unpacked
+from fusekit.data.clinical.workbook.sheet import is_workbook, read_sheet
+from fusekit.data.clinical.workbook.survey import ERRORS, UNSAVED, column_letters
 from fusekit.disk import read_named
 from fusekit.errors import DataError
 
 #: Cells that mean "no value", compared in lower case. Codes such as -4 mean it in some tables only: that is the
 #: table's reader to know.
 MISSING = frozenset({"", "na", "n/a", "nan", "."})
-
-#: Bytes of a table once unpacked, at most, and those at its beginning that its first line is looked for in.
-LARGEST, HEADER = 2**30, 2**16
-#: What a file that gzip compressed begins with.
-GZIP = b"\x1f\x8b"
 
 #: Where a table's ``attrs`` keep its ``Origin``.
 ORIGIN = "origin"
@@ -43,6 +35,7 @@ class Origin:
     separator: str = ""  # of the cells of a text
     sheet: str = ""  # of a workbook
     letters: Mapping[str, str] = field(default_factory=dict)  # of its columns: ``C``
+    rounded: frozenset[str] = frozenset()  # its cells (``C7``) with numbers of more digits than a spreadsheet keeps
 
     def __deepcopy__(self, memo: object) -> Self:
         return self  # pandas copies what attrs hold with every column it takes, and there may be thousands
@@ -64,15 +57,15 @@ def read_table(path: Path, required: Sequence[str] = (), sheet: str = "") -> pd.
         DataError: the file is missing, empty or no table; it has no header, repeats a column name, or lacks a
             required column; a record has too many or too few cells. The message names the file and the line.
     """
-    data, separator, name = read_named(path), "", ""
-    if workbook.is_workbook(path):
-        name, lines, records = workbook.read_sheet(path, data, sheet)
+    data, separator, name, rounded = read_named(path), "", "", frozenset[str]()
+    if is_workbook(path):
+        name, lines, records, rounded = read_sheet(path, data, sheet)
         source, unit = f"{path}, sheet {name!r}", "row"
     elif sheet:
         raise DataError(f"{path} is no workbook and has no sheet {sheet!r}: leave the sheet out.")
     else:
         source, unit = str(path), "line"
-        lines, records, separator = _records(path, _decode(path, _content(path, data)))
+        lines, records, separator = records_in(path, decoded(path, unpacked(path, data)))
     if not records:
         raise DataError(f"{path}: the file is empty; a header line and rows were expected.")
     header, width = [cell.strip() for cell in records[0]], len(records[0])
@@ -80,6 +73,12 @@ def read_table(path: Path, required: Sequence[str] = (), sheet: str = "") -> pd.
         raise DataError(
             f"{source}, {unit} {lines[0]}: no header: the first {unit} holds no column names but "
             f"{', '.join(header[:5])}."
+        )
+    named = list(filter(None, header))
+    if len(named) == 1 and len(records) > 1 and (below := sum(map(bool, records[1]))) > 2:
+        raise DataError(
+            f"{source}, {unit} {lines[0]}: the first {unit} holds {named[0]!r} alone, and {unit} {lines[1]} has "
+            f"{below} cells. If the first is a title, delete what lies above the names of the columns."
         )
     for line, record in zip(lines, records, strict=True):
         if len(record) != width:
@@ -90,7 +89,7 @@ def read_table(path: Path, required: Sequence[str] = (), sheet: str = "") -> pd.
     cells = [[cell.strip() for cell in record] for record in records[1:]]
     table = pd.DataFrame(cells, columns=header, index=pd.Index(lines[1:], name=unit, dtype=int), dtype=str)
     nameless = [not name and not any(row[i] for row in cells) for i, name in enumerate(header)]
-    letters = {one: workbook.column_letters(i) for i, one in enumerate(header) if name and not nameless[i]}
+    letters = {one: column_letters(i) for i, one in enumerate(header) if name and not nameless[i]}
     table = table.loc[:, ~np.array(nameless)]
     repeated = table.columns[table.columns.duplicated()].unique()
     if len(repeated):
@@ -99,7 +98,7 @@ def read_table(path: Path, required: Sequence[str] = (), sheet: str = "") -> pd.
             f"{source}, {unit} {lines[0]}: column names are repeated: {names}. Rename or remove one of each."
         )
     require_columns(table, required, source)
-    table.attrs = {ORIGIN: Origin(separator, name, letters)}
+    table.attrs = {ORIGIN: Origin(separator, name, letters, rounded)}
     return table
 
 
@@ -109,7 +108,7 @@ def read_header(path: Path) -> list[str]:
         data = read_named(path, HEADER)
         if data.startswith(GZIP):
             data = zlib.decompressobj(zlib.MAX_WBITS + 16).decompress(data, HEADER)
-        _, records, _ = _records(path, _decode(path, data).partition("\n")[0])
+        _, records, _ = records_in(path, decoded(path, data).partition("\n")[0])
     except (DataError, zlib.error):
         return []
     return [cell.strip() for cell in records[0]] if records else []
@@ -155,6 +154,20 @@ def refuse_errors(cells: pd.Series, source: str) -> None:
         raise DataError(f"{where}: {wrong.iloc[0]!r} is an error of the spreadsheet{more}. Correct it or empty it.")
 
 
+def refuse_rounded(ids: pd.Series, source: str) -> None:
+    """Refuse ids that a spreadsheet holds as numbers of more digits than it keeps; the first cell is named."""
+    origin = ids.attrs.get(ORIGIN, Origin())
+    letters = origin.letters.get(str(ids.name), "")
+    wrong = [row for row in ids.index if f"{letters}{row}" in origin.rounded] if origin.rounded else []
+    if wrong:
+        more = f", and {len(wrong) - 1} more cells of this column" if len(wrong) > 1 else ""
+        raise DataError(
+            f"{place(source, ids, wrong[0])}, column {ids.name!r}: {ids[wrong[0]]!r} is a number of more than 15 "
+            f"digits, of which a spreadsheet keeps 15{more}: two ids may have become one. Format the column as text, "
+            "and enter or import its ids again."
+        )
+
+
 def code(text: str) -> float | None:
     """A number as codes are spelled; 1,5 is one too, and 1,000 is not, which may be 1 or 1000."""
     return float(text.replace(",", ".")) if _CODE.fullmatch(text) else None
@@ -166,63 +179,3 @@ def is_missing(cells: pd.Series, further: Collection[str] = ()) -> pd.Series:
     codes = {number for text in further if (number := code(text)) is not None}
     found = [cell.strip().lower() in words or (bool(codes) and code(cell.strip()) in codes) for cell in cells]
     return pd.Series(found, index=cells.index, dtype=bool)
-
-
-def _content(path: Path, data: bytes) -> bytes:
-    """What a file holds, unpacked if it is compressed, up to ``LARGEST``."""
-    if not data.startswith(GZIP):
-        return data
-    try:
-        with gzip.open(io.BytesIO(data)) as file:
-            content = file.read(LARGEST + 1)
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path}: the gzip file is truncated or damaged ({error}). Get it again.") from error
-    if len(content) > LARGEST:
-        raise DataError(f"{path}: the table is over {LARGEST // 2**20:,} MiB once it is unpacked. Unpack and split it.")
-    return content
-
-
-def _decode(path: Path, data: bytes) -> str:
-    marked = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    for encoding in ["utf-16"] if marked else ["utf-8-sig", "cp1252", "latin-1"]:
-        try:
-            text = data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        if "\0" in text:
-            line = text.count("\n", 0, text.index("\0")) + 1
-            raise DataError(
-                f"{path}, line {line}: the file holds NUL bytes, so it is no text table. "
-                "Save it as CSV; an Excel workbook is read if its name ends in .xlsx."
-            )
-        return text
-    raise DataError(f"{path}: the file begins as UTF-16 text but is damaged further on. Save it as CSV UTF-8.")
-
-
-def _records(path: Path, text: str) -> tuple[list[int], list[list[str]], str]:
-    """Cut text into records with a value, the header first: the line on which each starts, they, and the separator."""
-    best: list[str] = []
-    separator = ","
-    # Where two cut the header into equally many, the comma is the one that also occurs inside names.
-    for candidate in "\t;,":
-        first = next(_reader(path, text, candidate, strict=False), (0, [""]))[1]
-        if len(first) > max(1, len(best)):
-            best, separator = first, candidate
-    pairs = list(_reader(path, text, separator, strict=True))
-    return [line for line, _ in pairs], [record for _, record in pairs], separator
-
-
-def _reader(path: Path, text: str, separator: str, *, strict: bool) -> Iterator[tuple[int, list[str]]]:
-    # newline="" keeps line breaks inside quotes as they are and still counts \n, \r\n and \r as lines.
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True, strict=strict)
-    start = 1
-    try:
-        for record in reader:
-            if any(cell.strip() for cell in record):
-                yield start, record
-            start = reader.line_num + 1
-    except csv.Error as error:
-        raise DataError(
-            f"{path}, line {start}: the quotes or separators of this record are damaged ({error}). "
-            "Look for a quotation mark without its partner."
-        ) from None

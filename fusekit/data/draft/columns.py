@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from fusekit.data.clinical.numbers import Numerals, bound, is_number, seem_numbers, with_bounds
+from fusekit.data.clinical.numbers import SEVERAL, Numerals, bound, is_number, seem_numbers, with_bounds
 from fusekit.data.clinical.tables import is_missing
 from fusekit.data.own.attributes import recognise
 from fusekit.data.own.columns import MANY
@@ -19,9 +19,10 @@ LABEL, _SUBJECT, _SCAN, _SHORTCUT = (
     re.compile("".join(pattern.split()), re.IGNORECASE) for pattern in _NAMES["patterns"].values()
 )
 _UNITS: dict[str, str] = _NAMES["units"]
-_IDS = re.compile(r"(?i:(^|[^a-z])(id|uid|no|nr|number|code|key|mrn|name)$|^(id|rid)([^a-z]|$))|[a-z]ID$")
+_IDS = re.compile(r"(?i:(^|[^a-z])(id|uid|no|nr|number|code|key|mrn|name)[.\s]*$|^(id|rid)([^a-z]|$))|[a-z]ID$")
 _DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}([T ].*)?|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|(19|20)\d{6}")
 _UNKNOWN = frozenset({"unknown", "unk", "?", "-", "--", "nd", "n.d.", "missing", "none", "null", "#n/a"})
+_UNKNOWN |= {"k.a.", "k. a.", "keine angabe", "unbekannt", "fehlt"}
 _CODES = ("-1", "-4", "-8", "-9", "-99", "-999", "-9999")
 
 
@@ -86,7 +87,7 @@ def judge(table: pd.DataFrame, name: str, label: str, ids: set[str], numerals: N
         numbers = numbers[~text[numbers.index].isin(codes)]
     kind = "category" if numbers is None or numbers.empty else "number"
     observed = numbers if kind == "number" and numbers is not None else text[~text.isin(odd)]
-    unit, limits = _unit(name), tuple[str, ...]()
+    unit, limits = _unit(name) or "%" * bool(text.str.endswith("%").any()), tuple[str, ...]()
     if kind == "number":
         unit, limits, usual = _attribute(name, observed, unit)
         values = f"{observed.nunique()} values, {observed.min():g} to {observed.max():g}" if len(observed) else "none"
@@ -121,7 +122,8 @@ def _reason(name: str, values: pd.Series, kind: str, labels: pd.Series | None, r
         return "constant or empty"
     if len(values) < 0.2 * rows:
         return "nearly empty"
-    if kind == "category" and values.nunique() > MANY:
+    many = len(values) > SEVERAL and values.nunique() > len(values) / 2
+    if kind == "category" and (many or values.nunique() > MANY):
         return "free text, or too many categories"
     if labels is not None and _tells_the_label(values, labels.loc[values.index], kind):
         return "predicts the label almost perfectly: is it made from it, or known only afterwards?"

@@ -12,13 +12,16 @@ import pandas as pd
 from fusekit.data.clinical.numbers import Numerals
 from fusekit.data.clinical.tables import is_missing, read_table
 from fusekit.data.draft.columns import LABEL, Judged, is_group, judge, label_candidates, subject_and_scan
+from fusekit.data.draft.headers import owners
 from fusekit.data.draft.pattern import Guess, guess, within
+from fusekit.data.draft.sequences import sequences
 from fusekit.data.images import volume as images
 from fusekit.data.own import files
 from fusekit.errors import DataError, OptionError, first_ten
 
 _NEGATIVE = re.compile("0|no?|false|neg(ative)?|benign|controls?|healthy|normal|cn|hc", re.IGNORECASE)
 
+DICOM = "DICOM series"
 #: Below this the darkest voxel is air in Hounsfield units.
 _AIR = -900
 
@@ -55,6 +58,9 @@ class Draft:
     label_values: dict[str, int]  # value of the label -> rows, the most frequent first
     columns: tuple[Judged, ...]  # every other column
     groups: tuple[str, ...]  # columns that describe scans
+    sequences: dict[str, Guess] = field(default_factory=dict)  # name -> how rows find each of their several images
+    complete: int = 0  # rows that have all of those
+    series: dict[str, int] = field(default_factory=dict)  # description -> rows, if images are found by ids in headers
     sheet: str = ""  # of the table, if it was named
     first: str = ""  # what the first image is, in a line; empty if it could not be read
     ct: bool = False  # whether it seems to be CT
@@ -65,7 +71,7 @@ def look(folder: Path) -> Found:
     found = files.look(folder)
     drawn = [path for path in found.series if files.is_mask(path, folder)]
     series = [path for path in found.series if path not in drawn]
-    kinds = {"NIfTI": found.volumes, "DICOM series": series, "picture": found.pictures}
+    kinds = {"NIfTI": found.volumes, DICOM: series, "picture": found.pictures}
     images = {kind: sorted(map(found.shown, paths)) for kind, paths in kinds.items() if paths}
     masks = sorted(map(found.shown, (*found.masks, *found.drawings, *drawn)))
     return Found(images, masks, [*map(found.shown, found.tables)], [*map(found.shown, found.archives)])
@@ -89,19 +95,33 @@ def draft(folder: Path, table: Path | None = None, sheet: str = "") -> Draft:
     if not found.images:
         unpack = f" Unpack {found.archives[0]} first?" if found.archives else ""
         raise DataError(f"{folder} holds no images (NIfTI files, DICOM series or pictures).{unpack}")
-    way, masks = guess(cells, found.images[found.kind], folder), guess(cells, found.masks, folder)
+    every = [path for paths in found.images.values() for path in paths]
+    way, masks = guess(cells, found.images[found.kind], folder, every), guess(cells, found.masks, folder)
+    owned = None
+    if found.kind == DICOM and (not way or way.rows < len(cells) / 2):
+        owned = owners(cells, found.images[DICOM], folder)
+    if owned and (not way or owned.rows > way.rows):
+        way = Guess(owned.column, (owned.column,), False, owned.rows, is_id=True)
+    several, complete = dict[str, Guess](), 0
+    if way and not way.is_id:
+        several, complete = sequences(cells, way, every if way.is_column else found.images[found.kind], folder)
     used, inside_names = (way.columns, within(cells, way)) if way else ((), ())
     subject, scan = subject_and_scan(cells, used, inside_names)
+    used += tuple(name for each in several.values() for name in each.columns if name not in used)
     ids = {name for name in (subject, scan, *used, *inside_names, *(masks.columns if masks else ())) if name}
     labels = [name for name in label_candidates(cells, ids) if _one_each(cells, subject, name)]
     label = labels[0] if labels else ""
     values = cells[label][~is_missing(cells[label])] if label else pd.Series(dtype=str)
     numerals = Numerals(cells)
-    first, ct = _first(folder, found.images[found.kind][0])
+    series = owned.descriptions if owned and way and way.is_id else {}
+    first, ct = _first(folder, owned.first if owned else found.images[found.kind][0])
     inside = path.resolve().is_relative_to(folder.resolve())
     return Draft(
         folder=folder,
         table=path.resolve().relative_to(folder.resolve()).as_posix() if inside else str(path.absolute()),
+        sequences=several,
+        complete=complete,
+        series=series,
         sheet=sheet,
         found=found,
         rows=len(cells),

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import combinations, takewhile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
@@ -25,17 +25,20 @@ class Guess:
     columns: tuple[str, ...]
     is_column: bool
     rows: int
+    is_id: bool = False  # a column of ids that folders, files or DICOM headers name
 
 
-def guess(table: pd.DataFrame, images: list[str], folder: Path) -> Guess | None:
-    """Find the column or columns whose values are in the images' paths as whole words.
+def guess(table: pd.DataFrame, images: list[str], folder: Path, others: Iterable[str] = ()) -> Guess | None:
+    """Find the column or columns whose values are in the images' paths as whole words, or are those paths.
+
+    A column of paths may also name ``others``, images of another kind.
 
     Of several ways the one that finds exactly one image for most rows wins; then the one with fewest columns.
     """
-    guesses = []
+    guesses, known = [], {*images, *others}
     for name in map(str, table.columns):
         cells = table[name]
-        if cells.str.contains(r"[/.]").mean() > 0.5 and (rows := sum(_lies(folder, cell) for cell in cells)):
+        if cells.str.contains(r"[/.]").mean() > 0.5 and (rows := sum(_lies(folder, cell, known) for cell in cells)):
             guesses.append(Guess(name, (name,), True, rows))
     hits = {str(name): _hits(table[name], images) for name in table.columns}
     likely = sorted((name for name in hits if hits[name]), key=lambda name: -hits[name])[:TRIED]
@@ -59,7 +62,11 @@ def within(table: pd.DataFrame, way: Guess) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _lies(folder: Path, cell: str) -> bool:
+def _lies(folder: Path, cell: str, known: set[str]) -> bool:
+    """Whether a cell is the path of one of the images, or of a file of a DICOM series among them."""
+    path = PurePosixPath(re.sub(r"\.img(\.gz)?$", r".hdr\1", cell.replace("\\", "/")))
+    if known.isdisjoint((path.as_posix(), path.parent.as_posix())):
+        return False
     with suppress(DataError):
         return bool(cell) and confined(folder, cell).exists()
     return False
@@ -83,6 +90,32 @@ def _hits(cells: pd.Series, images: list[str]) -> float:
 
 
 def _patterns(table: pd.DataFrame, names: tuple[str, ...], images: list[str], folder: Path) -> Iterator[Guess]:
+    templates = templates_of(table, names, images)
+    tried = [text for text, count in templates.most_common(3) if count > 1 or len(images) == 1]
+    general = _generalised(templates)
+    for text in dict.fromkeys([*tried, *([general] if general else [])]):
+        try:
+            pattern = Pattern(text)
+        except DataError:
+            continue
+        if set(pattern.columns) == set(names):
+            yield Guess(text, names, False, len(rows_with_one(table, pattern, folder)))
+
+
+def rows_with_one(table: pd.DataFrame, pattern: Pattern, folder: Path) -> set[int]:
+    """Positions of the rows for which a pattern finds exactly one image, which no other row has."""
+    candidates = pattern.candidates(folder)
+    values = [tuple(cells) for cells in table[list(pattern.columns)].itertuples(index=False)]
+    counts = Counter(values)
+    return {
+        position
+        for position, row in enumerate(values)
+        if counts[row] == 1 and all(row) and len(pattern.find(row, candidates)) == 1
+    }
+
+
+def templates_of(table: pd.DataFrame, names: tuple[str, ...], images: list[str]) -> Counter[str]:
+    """Paths with braces in place of a row's values, and how many images each is of."""
     rows = {tuple(cells) for cells in table[list(names)].itertuples(index=False) if all(cells)}
     by_first: dict[str, list[tuple[str, ...]]] = {}
     for row in rows:
@@ -94,18 +127,7 @@ def _patterns(table: pd.DataFrame, names: tuple[str, ...], images: list[str], fo
             for row in by_first[first]:
                 if set(row) <= words:
                     templates[_template(image, names, row)] += 1
-    tried = [text for text, count in templates.most_common(3) if count > 1 or len(images) == 1]
-    general = _generalised(templates)
-    for text in dict.fromkeys([*tried, *([general] if general else [])]):
-        try:
-            pattern = Pattern(text)
-        except DataError:
-            continue
-        if set(pattern.columns) == set(names):
-            candidates = pattern.candidates(folder)
-            counts = Counter(tuple(cells) for cells in table[list(pattern.columns)].itertuples(index=False))
-            once = [row for row, count in counts.items() if count == 1 and all(row)]
-            yield Guess(text, names, False, sum(len(pattern.find(row, candidates)) == 1 for row in once))
+    return templates
 
 
 def _template(image: str, names: tuple[str, ...], row: tuple[str, ...]) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 
 from fusekit.data.images.contents import what_is
 from fusekit.disk import regular
-from fusekit.errors import DataError, PluginError
+from fusekit.errors import DataError, PluginError, first_ten
 from fusekit.extension import Plugin, catalog
 
 IDENTITY_AFFINE = (
@@ -77,9 +77,16 @@ def read(path: Path) -> Volume:
     if refusals:
         raise refusals[0]
     asked = ", ".join(f"{plugin.name} ({plugin.distribution} {plugin.version})" for plugin in readers)
-    what = "" if path.is_dir() else what_is(path)
+    what = _within(path) if path.is_dir() else what_is(path)
     advice = what[:1].upper() + what[1:] or "Convert it to NIfTI (.nii.gz), or install a plugin for it"
     raise DataError(f"{path}: no plugin reads this kind of image; asked: {asked or 'none'}. {advice}.")
+
+
+def _within(folder: Path) -> str:
+    """What to do about a folder that is no DICOM series: name one of the folders in it, if there are any."""
+    names = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
+    listed = f"it holds no DICOM files itself, but the folders {first_ten(names)}"
+    return f"{listed}: name one of them, or an image in it" if names else ""
 
 
 def _checked(volume: Any, path: Path, plugin: Plugin) -> Volume:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from fusekit.data.clinical.tables import refuse_errors
+from fusekit.data.clinical.tables import refuse_errors, refuse_rounded
 from fusekit.data.cohort import Cohort, Column, Finding
 from fusekit.data.images.channels import IMAGE
 from fusekit.data.own.columns import classes_of, note_gaps, typed
@@ -48,10 +48,12 @@ class _Reader(Reading):
             joined.require(own.named())
         if own.label not in joined.homes or own.subject not in joined.homes:
             problems.refuse()
-        for name in dict.fromkeys((own.subject, *([own.scan] if own.scan else []), *own.groups)):
+        for name in own.identifying():
             if name in joined.homes:
                 with problems.gather():
-                    refuse_errors(joined.homes[name].cells[name], str(joined.homes[name].path))
+                    part = joined.homes[name]
+                    refuse_errors(part.cells[name], str(part.path))
+                    refuse_rounded(part.cells[name], str(part.path))
         rows = self._with_subject()
         labels = self._labels(rows)
         every = find_images(self, labels.index)

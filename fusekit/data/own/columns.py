@@ -103,6 +103,8 @@ def typed(
         if part is not joined.parts[0]:
             values = values.where(values.notna(), None)
         return [(known.attribute.column(source) if known else column, values)]
+    if "%" in "".join(cells):
+        note(findings, "percentages", "columns of percentages: 5 % is the number 5", (f"column {declared.name!r}",))
     if known is not None:
         column = known.attribute.column(source)
         numbers = _converted(numbers, cells, known, where, findings)

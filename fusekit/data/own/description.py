@@ -102,6 +102,12 @@ class OwnData:
         named = any(isinstance(place, Named) for place in (*(image.place for image in images), self.masks))
         return named or any(image.series is not None for image in images)
 
+    def identifying(self) -> Iterable[str]:
+        """Every column of the tables by which rows, or what belongs to them, are known or grouped."""
+        places = (*(image.place for image in self.every_image), self.masks)
+        found = (name for place in places if place for name in columns_of(place))
+        return dict.fromkeys((self.subject, *filter(None, [self.scan]), *self.groups, *found))
+
     def named(self) -> Iterable[str]:
         """Every column of the tables that it names."""
         for place in (*(image.place for image in self.every_image), self.masks):

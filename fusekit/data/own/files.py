@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fusekit.data.clinical.workbook import SUFFIXES
+from fusekit.data.clinical.workbook.sheet import SUFFIXES
 from fusekit.data.images.dicom.files import is_dicom
 from fusekit.data.images.itk import ITK_SUFFIXES
 from fusekit.data.images.pictures import PICTURE_SUFFIXES

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from fusekit.data.clinical.numbers import Numerals
-from fusekit.data.clinical.tables import place, read_table, require_columns
+from fusekit.data.clinical.tables import place, read_table, refuse_rounded, require_columns
 from fusekit.data.cohort import Finding
 from fusekit.data.identity import alike, shown
 from fusekit.data.own.description import Further, OwnData
@@ -159,6 +159,10 @@ def _partner(joined: Joined, folder: Path, table: Further, problems: Problems, f
             f"{path} has columns that {joined.homes[twice[0]].path} has too: {', '.join(twice)}. Name the ones you "
             "want with columns = [...], or rename them."
         )
+    for name in table.key:
+        refuse_rounded(cells[name], str(path))
+    for name in table.to:
+        refuse_rounded(joined.homes[name].cells[name], str(joined.homes[name].path))
     keys = pd.Series(_keys([cells[name] for name in table.key]), cells.index)
     wanted = pd.Series(_keys([joined.cells(column) for column in table.to]), joined.lines)
     theirs, own = (found.map(alike) if joined.alike else found for found in (keys, wanted))

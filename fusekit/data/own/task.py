@@ -54,7 +54,7 @@ class OwnTask(Task):
         paths = [place for place in places if isinstance(place, str)]
         if column == own.label:
             return "the label"
-        if column in (own.subject, own.scan, *paths):
+        if column and column in (own.subject, own.scan, *paths):
             return "an identifier"
         return self._leaks.get(column)
 

@@ -209,7 +209,7 @@ def _record(asked: Asked, other: ExternalCohort, said: tuple[str, ...], device: 
     bundle, config, rows = asked.bundle, asked.config, other.rows
     own: dict[str, Any] = {"task": config.task, "data": config.data and str(config.data), "device": config.device}
     own |= {"allow": list(config.allow), "options": config.as_json()["options"], "folds": 1}
-    left = ("recipe", "out", "data", "search")
+    left = ("recipe", "out", "data", "search", "trials")
     settings = {name: value for name, value in asked.trained.items() if name not in left} | own
     return {
         "arm": asked.arm,

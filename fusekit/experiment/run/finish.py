@@ -21,6 +21,7 @@ from fusekit.experiment.run.flow import flow
 from fusekit.experiment.run.fold import ABLATIONS, PREDICTIONS, RECORD, VALIDATION
 from fusekit.experiment.run.groups import numbers_of, subgroup_table
 from fusekit.experiment.run.history import HISTORY
+from fusekit.experiment.run.journal import JOURNAL, join
 from fusekit.experiment.run.working_folder import CHECKPOINTS
 from fusekit.experiment.setup import manifest
 from fusekit.experiment.setup.gathered import Gathered
@@ -55,6 +56,7 @@ def finish(
     people = subgroup_table(gathered.cohort, plan.task, gathered.folds)
     write_table(people, folder / "cohort.csv")
     _carry(folds, folder)
+    join([*folds, *([shipped] if shipped else [])], folder / JOURNAL)
     record = _record(plan, gathered, records, rule)
     record["data"]["numbers"] = numbers_of(people)
     if shipped:
@@ -91,7 +93,7 @@ def _carry(folds: Sequence[Path], folder: Path) -> None:
     """Move explanations, and what plugins wrote beside a fold's own files."""
     for number, path in enumerate(folds):
         for further in sorted(path.iterdir()):
-            if further.name in (*TABLES, RECORD, BUNDLE, CHECKPOINTS, SEAL):
+            if further.name in (*TABLES, RECORD, BUNDLE, CHECKPOINTS, JOURNAL, SEAL):
                 continue
             target = folder / further.name if len(folds) == 1 else folder / "folds" / f"fold-{number}" / further.name
             if further.name == EXPLANATIONS:
@@ -141,6 +143,8 @@ def _record(plan: Plan, gathered: Gathered, folds: Sequence[dict[str, Any]], rul
         further["machine"] = first
         if any(other != first for other in others):
             further["machines"] = machines
+    if config.baseline:
+        further["reads"] = ["table", *["image"] * plan.build_baseline().reads_image]
     return {
         "arm": config.arm,
         "kind": "baseline" if config.baseline else "fusion",
@@ -156,6 +160,7 @@ def _record(plan: Plan, gathered: Gathered, folds: Sequence[dict[str, Any]], rul
             **rule.as_json(),
             "validation": config.validation,
             **{entry: {k: one[entry] for k, one in numbered.items()} for entry in ("epochs", "search", "choice")},
+            "table": {number: record["table"] for number, record in numbered.items() if record.get("table")},
         },
         "flow": flow(cohort, gathered.rows, gathered.folds, cohort.classes),
         "data": {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -12,12 +12,16 @@ import numpy as np
 import pandas as pd
 import torch
 
+from fusekit.baselines.baseline import with_images
+from fusekit.baselines.images import by_scan
 from fusekit.bundle.bundle import BATCH, Bundle
-from fusekit.data import ClinicalEncoding, Finding, Pixels
+from fusekit.data import Finding, Pixels
 from fusekit.errors import FusekitError, first_ten
 from fusekit.evaluation import Rule, prediction_table, probabilities_of
 from fusekit.evaluation.metrics.ranking import MacroAreaUnderCurve
-from fusekit.experiment.run.history import HISTORY, History
+from fusekit.experiment.run.history import History
+from fusekit.experiment.run.search import Watch, checkpoint_of, search
+from fusekit.experiment.run.table import fit_table
 from fusekit.experiment.run.working_folder import CHECKPOINTS
 from fusekit.experiment.setup import manifest
 from fusekit.experiment.setup.gathered import Gathered, Sides
@@ -45,36 +49,33 @@ class Fitted:
     findings: tuple[Finding, ...] = ()  # about the training subjects' values
     epochs: int = 0  # of training; 0 of a baseline
     choice: dict[str, Any] = field(default_factory=dict)  # what the search chose
-    search: list[dict[str, Any]] = field(default_factory=list)  # every candidate with its score
+    search: list[dict[str, Any]] = field(default_factory=list)  # every trial with its score
     bundle: Bundle | None = None  # None of a baseline
+    table: dict[str, Any] = field(default_factory=dict)  # the columns that were chosen, and the prior's weight
 
 
 def fit_network(
     plan: Plan, gathered: Gathered, sides: Sides, fold: int | None, folder: Path, progress: Progress, follow: Follow
 ) -> Fitted:
-    """Train every candidate, and keep the one that scores best on the subjects set aside; usually there is one."""
-    candidates = plan.config.candidates()
-    kept = folder / CHECKPOINTS
+    """Train the network, or with a search every trial, and keep the one that scores best on the subjects set aside."""
     part = "all" if fold is None else f"fold-{fold}"  # as the files of a run count folds
-    if len(candidates) == 1 and not candidates[0][0]:
-        return _fit(plan, gathered, sides, fold, folder, kept / "training.safetensors", progress, partial(follow, part))
-    tried: list[dict[str, Any]] = []
-    best: Fitted | None = None
-    for number, (choice, config) in enumerate(candidates):
-        progress.say(f"candidate {', '.join(f'{name}={value}' for name, value in choice.items())}")
-        path = kept / f"candidate-{number}.safetensors"
-        notify = partial(follow, f"{part}/candidate-{number}")
-        candidate = replace(make_plan(config), fabric=plan.fabric, processes=plan.processes)
-        fitted = _fit(candidate, gathered, sides, fold, folder, path, progress, notify)
-        reached = validation_score(fitted.predict, sides.validation, Rule(plan.config.aggregate))
-        if best is None or reached > max(row["validation_auc"] for row in tried):
-            best = replace(fitted, choice=choice, search=tried)
-            history = (folder / HISTORY).read_bytes() if plan.processes.first else b""
-        tried.append({"choice": choice, "validation_auc": reached})
-    assert best is not None
-    if plan.processes.first:
-        (folder / HISTORY).write_bytes(history)
-    return best
+    if not plan.config.search:
+        kept = folder / CHECKPOINTS / "training.safetensors"
+        return _fit(plan, gathered, sides, fold, folder, kept, progress, partial(follow, part))
+
+    def train_trial(number: int, choice: Mapping[str, Any], watch: Watch | None = None) -> Fitted:
+        trial = replace(make_plan(plan.config.chosen(choice)), fabric=plan.fabric, processes=plan.processes)
+        kept, notify = checkpoint_of(folder, number), partial(follow, f"{part}/trial-{number}")
+        return _fit(trial, gathered, sides, fold, folder, kept, progress, notify, watch)
+
+    def score_trial(number: int, choice: Mapping[str, Any], watch: Watch | None) -> tuple[float, int]:
+        fitted = train_trial(number, choice, watch)
+        return validation_score(fitted.predict, sides.validation, Rule(plan.config.aggregate)), fitted.epochs
+
+    best = search(plan, fold, folder, score_trial, progress)
+    # Its training is finished, so that its checkpoint gives model and history at once.
+    fitted = train_trial(best.number, best.choice)
+    return replace(fitted, choice=best.recorded, search=best.trials)
 
 
 def validation_score(predict: Callable[[pd.DataFrame], np.ndarray], rows: pd.DataFrame, rule: Rule) -> float:
@@ -92,24 +93,31 @@ def _fit(
     kept: Path,
     progress: Progress,
     notify: Callable[[Run, int, dict[str, float]], None],
+    watch: Watch | None = None,
 ) -> Fitted:
-    """Train on the training subjects alone; a checkpoint ``kept`` of a finished training gives the model at once."""
+    """Train on the training subjects alone; a checkpoint ``kept`` of a finished training gives the model at once.
+
+    ``watch`` gets the AUC of the subjects set aside, epoch by epoch, and may end the training by what it raises.
+    """
     config, rows, images, rule = plan.config, sides.train, gathered.store.images, Rule(plan.config.aggregate)
-    clinical = gathered.cohort.clinical.loc[rows["scan"].unique()]
-    encoding = ClinicalEncoding.fit(clinical, gathered.cohort.columns)
+    select = config.select == "auc"
+    table = fit_table(plan, gathered, rows, progress)
+    encoding = table.encoding
     findings = (*encoding.findings, *encoding.unseen(gathered.cohort.clinical))
     channels = gathered.store.channels
     pixels = Pixels.fit(images, rows.index.to_numpy(), channels)
-    values, labels = encoding.transform(gathered.values(rows)), rows["label"].to_numpy()
-    dataset = SliceDataset(images, rows.index.to_numpy(), values, labels, pixels, channels)
+    dataset = SliceDataset(images, rows.index.to_numpy(), table.values, rows["label"].to_numpy(), pixels, channels)
+    planned = plan.epochs(len(dataset))
     with torch.random.fork_rng():  # the caller's random numbers stay the caller's
         torch.manual_seed(config.seed)
-        model = plan.build_model(encoding.layout, len(channels), people=rows["subject"].nunique())
-        model.fit(torch.from_numpy(encoding.transform(clinical)))
+        people, reads = rows["subject"].nunique(), table.reads
+        model = plan.build_model(encoding.layout, len(channels), people=people, reads=reads)
+        model.fit(torch.from_numpy(encoding.transform(gathered.cohort.clinical.loc[rows["scan"].unique()])))
         bundle = Bundle(
             model=model,
             classes=plan.task.classes,
             encoding=encoding if model.reads_clinical else None,
+            prior=table.prior,
             images=gathered.cohort.images,
             slices=gathered.store.policy,
             image_size=config.image_size,
@@ -137,23 +145,35 @@ def _fit(
         history = History(folder, notify)
         if plan.processes.first:
             checkpoint.keep(history=history)
+
+        def watched() -> None:
+            if watch:
+                watch({int(row["epoch"]): row["validation_auc"] for row in history.rows}, planned)
+
+        def epoch_ended(epoch: int, scores: dict[str, float]) -> None:
+            if plan.processes.first:
+                history.add(epoch, scores)
+            watched()
+
         try:
             epochs = train(
                 plan.fabric,
                 model,
                 dataset,
-                epochs=config.epochs,
+                epochs=planned,
                 batch_size=config.batch_size,
                 lr=config.lr,
                 seed=config.seed,
                 options=plan.training,
                 augment=plan.augment,
                 progress=progress,
-                epoch_ended=history.add if plan.processes.first else lambda epoch, scores: None,
-                validate=partial(validation_score, predict, sides.validation, rule) if config.select == "auc" else None,
+                epoch_ended=epoch_ended,
+                validate=partial(validation_score, predict, sides.validation, rule) if select or watch else None,
+                keep_best=select,
                 checkpoint=checkpoint,
                 processes=plan.processes,
             )
+            watched()  # of a training that was finished already
         except NonFiniteError as error:
             batch = rows.loc[list(error.rows)].drop_duplicates(["subject", "scan"]).sort_values(["subject", "scan"])
             scans = first_ten(f"{row.subject} (scan {row.scan})" for row in batch.itertuples())
@@ -164,7 +184,7 @@ def _fit(
                 last_good = f" The last good state, after {when}, is kept in {checkpoint.path}."
             raise FusekitError(f"{error} The batch was of {scans}.{last_good}") from error
 
-    quarter = len(dataset) * config.epochs * 3 / 4  # of the training, in forward passes; a step costs about three
+    quarter = len(dataset) * planned * 3 / 4  # of the training, in forward passes; a step costs about three
 
     def explain(
         rows: pd.DataFrame, predictions: pd.DataFrame, seconds: float, rule: Rule, failed: Failed
@@ -184,36 +204,52 @@ def _fit(
             progress=progress,
         )
 
-    return Fitted(predict, explain, findings, epochs, bundle=bundle)
+    weight = {} if model.prior is None else {"prior": {"name": plan.recipe.prior, "weight": model.prior.weight.item()}}
+    return Fitted(predict, explain, findings, epochs, bundle=bundle, table={**table.record, **weight})
 
 
 def fit_baseline(plan: Plan, gathered: Gathered, sides: Sides, progress: Progress) -> Fitted:
-    """Fit a classical model on the training scans' clinical values."""
-    scans = gathered.cohort.scans.loc[sides.train["scan"].unique()]
+    """Fit a classical model on the training scans' clinical values, and on their images if it reads them."""
+    baseline, images = plan.build_baseline(), gathered.store.images
+    rows, columns = sides.train, gathered.cohort.columns
+    scans = gathered.cohort.scans.loc[rows["scan"].unique()]
     values = gathered.cohort.clinical.loc[scans.index]
-    baseline = plan.build_baseline()
-    baseline.fit(
-        values, gathered.cohort.columns, scans["label"].to_numpy(), scans["subject"].to_numpy(), plan.config.seed
-    )
+    labels, subjects = scans["label"].to_numpy(), scans["subject"].to_numpy()
+    shown = with_images(baseline, by_scan(images, rows.index.to_numpy(), rows["scan"].to_numpy()))
+    baseline.fit(values, columns, labels, subjects, plan.config.seed, **shown)
+
+    def of_slices(images: np.ndarray, places: np.ndarray, values: pd.DataFrame, scans: np.ndarray) -> np.ndarray:
+        """Probabilities (n, K) of slices, whose scan's values are in a line each; ``places`` count in the images."""
+        number, _ = pd.factorize(scans)
+        firsts = np.unique(number, return_index=True)[1]  # slices of a scan share their values
+        shown = with_images(baseline, by_scan(images, places, scans))
+        return np.asarray(baseline.probabilities(values.iloc[firsts], **shown), dtype=float)[number]
 
     def predict(rows: pd.DataFrame) -> np.ndarray:
-        scans = rows["scan"].unique()  # slices of a scan share their values
-        probabilities = pd.DataFrame(baseline.probabilities(gathered.cohort.clinical.loc[scans]), index=scans)
-        return np.asarray(probabilities.loc[rows["scan"]], dtype=float)
+        return of_slices(images, rows.index.to_numpy(), gathered.values(rows), rows["scan"].to_numpy())
 
     def explain(
         rows: pd.DataFrame, predictions: pd.DataFrame, seconds: float, rule: Rule, failed: Failed
     ) -> pd.DataFrame:
-        scans, columns = rows.drop_duplicates("scan"), gathered.cohort.columns  # slices of a scan share their values
+        reads_image = baseline.reads_image
+        rows = rows if reads_image else rows.drop_duplicates("scan")
+        every = rows["scan"].to_numpy()
+        pixels = Pixels.fit(images, sides.train.index.to_numpy(), gathered.store.channels) if reads_image else None
+
+        def predict(shown: np.ndarray | None, values: pd.DataFrame) -> np.ndarray:
+            lines = np.arange(len(values))  # the first alone where nothing is left to go by
+            return of_slices(images if shown is None else shown, lines, values, every[lines])
+
         return ablate(
-            lambda _, values: baseline.probabilities(values),
-            None,
-            gathered.values(scans),
-            scans,
+            predict,
+            images[rows.index.to_numpy()] if reads_image else None,
+            gathered.values(rows),
+            rows,
             columns,
             rule=rule,
             seed=plan.config.seed,
-            reads_image=False,
+            grey=pixels.mean if pixels else (0.0,),
+            reads_image=reads_image,
             # More columns, left out one by one, take longer than a baseline's training.
             single=None if plan.config.explain == "full" or len(columns) <= 20 else (),
             progress=progress,

@@ -80,6 +80,7 @@ def train_fold(
         "epochs": fitted.epochs,
         "choice": fitted.choice,
         "search": fitted.search,
+        "table": fitted.table,
         "rule": rule.as_json(),
         "counts": sides.counts(gathered.cohort.classes),
         "findings": [finding.as_json() for finding in (*fitted.findings, *notes)],

@@ -43,8 +43,8 @@ def run(
         config: TOML file, or ``manifest.json`` of an earlier run; what is given here wins over it.
         progress: where progress is shown; bars on standard error if not given.
         settings: as the options of ``fusekit run``, whose ``--help`` describes each. ``search`` is
-            ``{"lr": (1e-4, 3e-4)}``, ``options`` is ``{"injector": {"reduction": "shared"}}``. The same seed on the
-            same machine gives the same predictions.
+            ``{"lr": (1e-4, 3e-4)}`` or ``{"lr": "1e-5..1e-3:log"}``, ``options`` is
+            ``{"injector": {"reduction": "shared"}}``. The same seed on the same machine gives the same predictions.
 
     Raises:
         FusekitError: what the user can put right; nothing is left half-written, and what is done is kept.

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from fusekit.errors import FusekitError, OptionError
 from fusekit.experiment.setup.given import merge
-from fusekit.experiment.setup.parts import open_task, options_of, parts_of
+from fusekit.experiment.setup.parts import options_of, parts_of
 from fusekit.experiment.setup.settings import VALIDATION, Settings, check_names, plain_values
 from fusekit.extension import MODEL_PARTS, suggest
 
@@ -25,13 +25,10 @@ def arms_of(
 ) -> dict[str, Settings]:
     """Arm -> its settings, alike in all but options of parts; ``given`` wins over ``file``. An error names its arm."""
     asked = check_arms(file, given, fusions, baselines)
-    one = next(iter(asked.values()))
-    task = open_task(one["task"], one["options"])
-    beneath = {} if one.get("data") or task.folder else task.compared
     arms = {}
     for name, own in asked.items():
         with named(name):
-            arms[name] = Settings.of(merge(ALWAYS, beneath, own))
+            arms[name] = Settings.of(merge(ALWAYS, own))
     return arms
 
 
@@ -52,10 +49,11 @@ def check_arms(
     common = plain_values(merge(file, given, {"fusion": "", "baseline": ""}))
     of_all = {part: own for part, own in common["options"].items() if part not in DIFFERENT and ":" not in part}
     of_all.pop(LAUNCHER, None)
-    check_names({**common, "search": {}, "options": of_all})
+    searched: dict[str, Any] = {name: common.pop(name) for name in ("search", "trials") if name in common}
+    check_names({**common, "options": of_all})
     arms, has = {}, {}
     for name in names:
-        plain = {**common, "search": {}, "baseline": name} if name in baselines else {**common, "fusion": name}
+        plain = {**common, "baseline": name} if name in baselines else {**common, **searched, "fusion": name}
         with named(name):
             check_names({**plain, "options": {}})
             has[name] = {part: options_of(part, own) for part, own in parts_of(plain).items()}

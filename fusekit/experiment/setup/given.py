@@ -20,10 +20,12 @@ class Given(TypedDict, total=False):
     fusion: str | None
     baseline: str | None
     backbone: str | None
+    preset: str | None
     epochs: int | None
     batch_size: int | None
     lr: float | None
-    search: Mapping[str, Sequence[Any]] | None
+    search: Mapping[str, str | Sequence[Any]] | None
+    trials: int | None
     options: Mapping[str, Mapping[str, Any]] | None
     device: str | None
     devices: int | None
@@ -51,7 +53,8 @@ def read_config(path: Path) -> dict[str, Any]:
             from fusekit.report.records import Configured
 
             config = parse_json(text, Configured, f"--config {path}")["config"]
-            return {name: value for name, value in config.items() if name != "out"}
+            # Of a time before there were presets, all was as published unless it was set.
+            return {"preset": "paper", **{name: value for name, value in config.items() if name != "out"}}
         entries = tomllib.loads(text)
     except OSError as error:
         raise OptionError(f"--config {path} cannot be read: {error.strerror}.") from error
@@ -74,13 +77,15 @@ def parse_options(pairs: Sequence[str]) -> dict[str, dict[str, str]]:
 
 
 def parse_search(pairs: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """``["lr=1e-4,3e-4"]`` -> ``{"lr": ("1e-4", "3e-4")}``."""
+    """``["lr=1e-4,3e-4"]`` -> ``{"lr": ("1e-4", "3e-4")}``; a range is one text."""
     search: dict[str, tuple[str, ...]] = {}
     for pair in pairs:
         name, equals, values = pair.partition("=")
         candidates = tuple(value for value in values.split(",") if value)
         if not (equals and name and candidates):
-            raise OptionError(f"--search takes name=value,value (lr=1e-4,3e-4), not {pair!r}.")
+            raise OptionError(
+                f"--search takes name=value,value (lr=1e-4,3e-4) or name=low..high (lr=1e-5..1e-3:log), not {pair!r}."
+            )
         name = name.replace("-", "_")
         if name in search:
             raise OptionError(f"--search names {name} twice.")

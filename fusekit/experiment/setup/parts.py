@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fusekit.errors import OptionError, PluginError
-from fusekit.extension import GIVEN_OPTIONS, MODEL_PARTS, catalog, read_options
+from fusekit.extension import COMPONENTS, GIVEN_OPTIONS, MODEL_PARTS, catalog, read_options
 from fusekit.extension.fusion import registered
 from fusekit.extension.options import option_defaults
 from fusekit.extension.registry import Registry, make, suggest
@@ -31,7 +31,9 @@ PARTS = {
     "track": "",
     "baseline": "",
     "sites": "fusekit.models.build:SiteOptions",
-    **dict.fromkeys(MODEL_PARTS[1:], ""),
+    "columns": "fusekit.baselines.choice:ColumnOptions",
+    "prior": "",
+    **dict.fromkeys(COMPONENTS, ""),
 }
 
 
@@ -43,8 +45,9 @@ def is_own(task: str) -> bool:
 def check_names(values: Mapping[str, Any], options: Mapping[str, Mapping[str, Any]]) -> None:
     """Look up every name and option without importing torch or a part; UnknownName or OptionError with the nearest."""
     known = catalog()
-    registries = {"fusion": known.fusions, "baseline": known.baselines, "backbone": known.backbones}
-    for name, registry in registries.items():
+    if values.get("fusion"):
+        registered(values["fusion"])
+    for name, registry in {"baseline": known.baselines, "backbone": known.backbones}.items():
         if values.get(name):
             registry.find(values[name])
     for tracker in values.get("track", ()):
@@ -83,7 +86,11 @@ def parts_of(values: Mapping[str, Any]) -> dict[str, Named | None]:
     if values.get("baseline"):
         return {"baseline": Named(known.baselines, values["baseline"])}
     named = registered(values.get("fusion") or FUSION).parts(values.get("backbone") or "")
-    return {part: Named(known.registries[f"{part}s"], name) if name else None for part, name in named.items()}
+    kinds = {"prior": "baselines"}
+    return {
+        part: Named(known.registries[kinds.get(part, f"{part}s")], name) if name else None
+        for part, name in named.items()
+    }
 
 
 def _named(values: Mapping[str, Any], options: Mapping[str, Mapping[str, Any]]) -> dict[str, Named]:
@@ -123,11 +130,16 @@ def typed(part: str, chosen: Mapping[str, Any], values: Mapping[str, Any], task:
     return {name: value.absolute() if isinstance(value, Path) else value for name, value in found.items()}
 
 
-def without_defaults(part: str, chosen: Mapping[str, Any], values: Mapping[str, Any], task: Task) -> dict[str, Any]:
-    """Leave out what is the default anyway; with a recipe, whose options may differ, not of the cohort."""
+def without_defaults(
+    part: str, chosen: Mapping[str, Any], values: Mapping[str, Any], task: Task, preset: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Leave out what is the default anyway, with what the preset says; of a cohort with a recipe, nothing.
+
+    A recipe's options may differ from the defaults.
+    """
     if part == "track" or ("recipe" in values and part in ("task", "synthetic")):
         return dict(chosen)
-    defaults = _defaults(part, values, task)
+    defaults = {**_defaults(part, values, task), **preset}
     return {name: value for name, value in chosen.items() if name not in defaults or value != defaults[name]}
 
 
@@ -146,9 +158,7 @@ def _factory(part: str, values: Mapping[str, Any], task: Task) -> Callable[..., 
 
 
 def _defaults(part: str, values: Mapping[str, Any], task: Task) -> Mapping[str, Any]:
-    """What a part's options are unless set: the preset's slices, what a fusion's recipe sets, the factory's own."""
-    if part == "slices":
-        return (task.paper if values.get("data") else task.synthetic).slices.as_json()
+    """What a part's options are unless set: what a fusion's recipe sets, the factory's own."""
     factory, withhold = _factory(part, values, task), GIVEN_OPTIONS.get(part, ())
     defaults = option_defaults(factory, withhold)
     if part not in MODEL_PARTS:

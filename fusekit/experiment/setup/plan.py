@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
+from fusekit.baselines.choice import ColumnOptions
 from fusekit.data import ColumnLayout, SlicePolicy, Task
 from fusekit.data.images.channels import IMAGE, Channel
 from fusekit.errors import OptionError
 from fusekit.evaluation import Metric, Rule
 from fusekit.experiment.setup.parts import open_task
 from fusekit.experiment.setup.settings import Settings
+from fusekit.experiment.setup.space import require_optuna
 from fusekit.experiment.setup.trackers import open_trackers
-from fusekit.extension import MODEL_PARTS, catalog
+from fusekit.extension import COMPONENTS, catalog
+from fusekit.extension.fusion import Fusion, registered
 from fusekit.models import FusionModel, build
 from fusekit.models.probe import check_model
 from fusekit.training import ALONE, AugmentOptions, Processes, TrainingOptions
@@ -44,19 +47,35 @@ class Plan:
     fabric: Fabric
     processes: Processes = ALONE
 
+    def epochs(self, slices: int) -> int:
+        """Passes over so many training slices: as set, or as ``training.steps`` needs."""
+        return self.config.epochs or self.training.epochs(-(-slices // (self.config.batch_size * self.processes.size)))
+
     @property
     def synthetic(self) -> bool:
         """Whether the cohort is an invented one."""
         return self.config.data is None
 
+    @property
+    def recipe(self) -> Fusion:
+        """Of the fusion."""
+        return registered(self.config.fusion)
+
+    @property
+    def columns(self) -> ColumnOptions:
+        """Which columns the encoder reads."""
+        return ColumnOptions(**self._options("columns"))
+
     def build_model(
         self,
         columns: int | ColumnLayout,
         channels: int,
-        people: int | None = None,
         ready: Mapping[str, nn.Module] | None = None,
+        *,
+        people: int | None = None,
+        reads: Sequence[int] | None = None,
     ) -> FusionModel:
-        """Build the untrained model for encoded clinical columns and so many channels; arguments as for ``build``."""
+        """Build the untrained model for encoded clinical columns and so many channels; the rest as for ``build``."""
         return build(
             self.config.fusion,
             backbone=self.config.backbone,
@@ -64,7 +83,8 @@ class Plan:
             classes=len(self.task.classes),
             in_channels=channels,
             people=people,
-            options={part: chosen for part, chosen in self.config.options.items() if part in MODEL_PARTS},
+            reads=reads,
+            options={part: self.config.of_part(self.task, part) for part in ("sites", *COMPONENTS)},
             ready=ready,
         )
 
@@ -99,20 +119,32 @@ class Plan:
         made: Baseline = catalog().baselines.make(self.config.baseline, **self.config.options.get("baseline", {}))
         return made
 
+    def build_prior(self) -> Baseline:
+        """Build the baseline that the network starts from."""
+        made: Baseline = catalog().baselines.make(str(self.recipe.prior), **self._options("prior"))
+        return made
+
+    def build_chooser(self) -> Baseline:
+        """Build the baseline whose columns the encoder reads."""
+        made: Baseline = catalog().baselines.make(self.columns.by)
+        return made
+
+    def _options(self, part: str) -> dict[str, Any]:
+        return {**self.recipe.options.get(part, {}), **self.config.of_part(self.task, part)}
+
 
 def make_plan(config: Settings) -> Plan:
     """Check every name and option of a configuration, and build its parts; OptionError if one does not fit."""
     from fusekit.training.machines.fabric import fabric_for
 
-    options = config.options
-    task = open_task(config.task, options)
+    task = open_task(config.task, config.options)
     plan = Plan(
         config=config,
         task=task,
         metrics={name: catalog().metrics.make(name) for name in task.metrics},
         slices=config.slice_policy(task),
-        training=TrainingOptions(**options.get("training", {})),
-        augment=AugmentOptions(**options.get("augment", {})),
+        training=TrainingOptions(**config.of_part(task, "training")),
+        augment=AugmentOptions(**config.of_part(task, "augment")),
         fabric=fabric_for(config.device, config.precision, config.devices, config.nodes),
     )
     if plan.augment.flip and plan.slices.plane == "sagittal":
@@ -127,7 +159,7 @@ def make_plan(config: Settings) -> Plan:
                 "training.compile=true makes one graph, which cannot hold batch normalisation over several devices; "
                 "add -o training.sync_batchnorm=false."
             )
-    if plan.training.warmup >= config.epochs:
+    if config.epochs is not None and plan.training.warmup >= config.epochs:
         raise OptionError(f"training.warmup={plan.training.warmup:g} leaves none of {config.epochs} epochs.")
     open_trackers(config)
     plan.slices.check_size(config.image_size)
@@ -137,7 +169,13 @@ def make_plan(config: Settings) -> Plan:
     if config.baseline:
         plan.build_baseline()
         return plan
-    for _, candidate in config.candidates() if config.search else ():
-        make_plan(candidate)
+    if plan.recipe.prior and plan.build_prior().reads_image:
+        raise OptionError(f"a prior reads the table alone, and {plan.recipe.prior} reads the image, too; take another.")
+    if plan.columns.most:
+        plan.build_chooser()
+    if config.search:
+        require_optuna()
+        for _, candidate in config.candidates():
+            make_plan(candidate)
     plan.try_model(plan.expected_channels)
     return plan

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from itertools import product
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 
 from fusekit.errors import OptionError
-from fusekit.experiment.setup import parts
+from fusekit.experiment.setup import parts, presets
 from fusekit.experiment.setup.about import About, about
 from fusekit.experiment.setup.given import entries, merge
+from fusekit.experiment.setup.space import TRIALS, Space, candidates, combinations, trials_of
 from fusekit.extension import suggest
 from fusekit.extension.options import convert
 from fusekit.launch_environment import settled
@@ -43,19 +44,30 @@ class Settings:
     seed: int = about("data", "Of split, initialisation and data order.", 0, least=0, free=True)
     image_size: int = about("data", "Height and width of a slice in pixels.", least=16, preset=True)
     fusion: str = about("model", "How image and table meet: concat, rbca, or a plugin's.", "", words=parts.FUSION)
-    baseline: str = about("model", "Instead: a classical model of the table alone, e.g. logistic.", "", words="none")
+    baseline: str = about(
+        "model", "Instead: a classical model, e.g. logistic, or gbdt-components of table and image.", "", words="none"
+    )
     backbone: str = about("model", "Image backbone: any timm CNN that fits.", preset=True)
     options: Mapping[str, Mapping[str, Any]] = about(
         "model", "Set an option of a part; may be repeated.", {}, metavar="PART.OPTION=VALUE"
     )
-    epochs: int = about("training", "Passes over the training slices.", least=1, preset=True)
+    preset: presets.Name = about(
+        "training",
+        "How networks are trained: as published, or by what was found to learn.",
+        words="paper for real data of the published tasks, else tuned",
+    )
+    epochs: int | None = about("training", "Passes over the training slices.", least=1, preset=True)
     batch_size: int = about("training", "Slices per training step and device.", least=2, preset=True)
     lr: float = about("training", "Learning rate of Adam.", above=0, preset=True)
-    search: Mapping[str, tuple[Any, ...]] = about(
+    search: Space = about(
         "training",
-        "Candidates (`lr=1e-4,3e-4`), of which every fold chooses on the subjects set aside; may be repeated.",
+        "List (`lr=1e-4,3e-4`) or range (`lr=1e-5..1e-3:log`), from which every fold chooses on the subjects set "
+        "aside; may be repeated.",
         {},
         metavar="OPTION=VALUE,...",
+    )
+    trials: int | None = about(
+        "training", "Trials of a search with a range.", None, words=f"{TRIALS} with a range", metavar="N", least=1
     )
     device: str = about("training", "auto, cpu, cuda, cuda:N or mps.", "auto", free=True)
     devices: int = about("training", "Devices of this machine that train together.", 1, words=LAUNCHED)
@@ -114,18 +126,21 @@ class Settings:
         values["fusion"] = values.get("fusion") or ("" if values.get("baseline") else parts.FUSION)
         values["devices"], values["nodes"] = settled(values.get("devices"), values.get("nodes"))
         task = parts.open_under_recipe(values, options)
-        preset = task.paper if values.get("data") else task.synthetic
+        values["preset"] = presets.preset_name(task, values)
         fitted = bool(values.get("select") == "auc" or values.get("threshold") == "youden" or search)
         values = {
-            **{name: getattr(preset, name) for name, (_, about) in FIELDS.items() if about.preset},
+            **presets.settings_of(task, values["preset"], values.get("data")),
             "folds": 5 if values.get("data") else 1,  # invented patients are held out once, as a quick look
             "validation": VALIDATION if fitted else 0.0,
             **values,
         }
         chosen = {part: parts.typed(part, own, values, task) for part, own in options.items()}
-        chosen = {part: parts.without_defaults(part, own, values, task) for part, own in chosen.items()}
-        candidates = {name: _candidates(name, own, values, task) for name, own in search.items()}
-        settings = cls(**values, options={part: own for part, own in chosen.items() if own}, search=candidates)
+        for part, own in chosen.items():
+            preset = presets.options_of(task, {**values, "options": chosen}, part)
+            chosen[part] = parts.without_defaults(part, own, values, task, preset)
+        space = {name: candidates(name, own, partial(_one, name, values, task)) for name, own in search.items()}
+        values["trials"] = trials_of(space, values.get("trials"))
+        settings = cls(**values, options={part: own for part, own in chosen.items() if own}, search=space)
         if settings.baseline and settings.devices * settings.nodes > 1:
             raise OptionError(
                 f"the baseline {settings.baseline} is fitted by one process; leave --devices and --nodes out."
@@ -165,18 +180,22 @@ class Settings:
 
     def slice_policy(self, task: Task) -> SlicePolicy:
         """The preset's slices, changed by ``-o slices.option=value``."""
-        preset = task.paper if self.data else task.synthetic
-        return replace(preset.slices, **self.options.get("slices", {}))
+        return replace(presets.own_of(task, self.data).slices, **self.options.get("slices", {}))
+
+    def of_part(self, task: Task, part: str) -> dict[str, Any]:
+        """Every option of a part that is not its factory's default: the preset's, and those given."""
+        values = {name: getattr(self, name) for name in FIELDS}
+        return {**presets.options_of(task, values, part), **self.options.get(part, {})}
 
     def candidates(self) -> list[tuple[dict[str, Any], Settings]]:
-        """What ``search`` chooses from: the choice, and the settings it gives; these alone without a search."""
-        found = []
-        for values in product(*self.search.values()):
-            choice = dict(zip(self.search, values, strict=True))
-            plain = {name: value for name, value in choice.items() if "." not in name}
-            given = merge(self.as_json(), {"search": {}}, plain, {"options": parts.of_search(choice)})
-            found.append((choice, Settings.of(given)))
-        return found
+        """Each combination that ``search`` lists, of a range its ends, and the settings it gives."""
+        return [(choice, self.chosen(choice)) for choice in combinations(self.search)]
+
+    def chosen(self, choice: Mapping[str, Any]) -> Settings:
+        """These with what a search chose, and without the search."""
+        given = {name: value for name, value in self.as_json().items() if name not in ("search", "trials")}
+        plain = {name: value for name, value in choice.items() if "." not in name}
+        return Settings.of(merge(given, plain, {"options": parts.of_search(choice)}))
 
     def as_json(self) -> dict[str, Any]:
         """For the manifest, which is silent on trackers; ``Settings.of(it)`` is the way back."""
@@ -237,11 +256,7 @@ def _typed(name: str, value: Any) -> Any:
     return found.absolute() if isinstance(found, Path) else found
 
 
-def _candidates(name: str, given: Any, values: Mapping[str, Any], task: Task) -> tuple[Any, ...]:
-    """The candidates of one entry of ``search``, typed, each once."""
+def _one(name: str, values: Mapping[str, Any], task: Task, given: Any) -> Any:
+    """One candidate of a setting or of an option, typed."""
     part, dot, option = name.partition(".")
-    several = given if isinstance(given, list | tuple) else [given]
-    if not several:
-        raise OptionError(f"--search names no candidate for {name}.")
-    found = [parts.typed(part, {option: one}, values, task)[option] if dot else _typed(name, one) for one in several]
-    return tuple(dict.fromkeys(found))
+    return parts.typed(part, {option: given}, values, task)[option] if dot else _typed(name, given)

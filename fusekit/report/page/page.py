@@ -13,6 +13,7 @@ from fusekit.report.evidence import Evidence
 from fusekit.report.formatting import counted
 from fusekit.report.kept import PAGE
 from fusekit.report.page.checklist import checklist
+from fusekit.report.page.chosen import chosen_grids
 from fusekit.report.page.flow import flow_of
 from fusekit.report.page.provenance import again, config_grid, scrubbed, versions_grid
 from fusekit.report.page.tables import (
@@ -103,6 +104,7 @@ def _sections(
         "published": published_grid(evidence),
         "calibration": calibration_grid(evidence),
         "contribution": shapley_grid(evidence),
+        "chosen": chosen_grids(evidence),
         "subgroups": wide_subgroups(evidence),
     }
     sections = [

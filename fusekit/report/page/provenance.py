@@ -15,7 +15,7 @@ from fusekit.report.page.tables import Cell, Grid
 #: Entries of a configuration that say where files lie, and nothing about the numbers.
 PLACES = ("out", "data", "recipe")
 #: Options of the command line that are not repeated by name and value.
-_APART = (*PLACES, "task", "fusion", "baseline", "options", "allow", "seed", "seeds", "jobs", "device")
+_APART = (*PLACES, "task", "fusion", "baseline", "options", "search", "allow", "seed", "seeds", "jobs", "device")
 
 _PATH = re.compile(r"(?<![\w.:/\\-])(?:~|[A-Za-z]:)?[/\\](?:[^\s/\\'\",;:()<>]+[/\\])+([^\s/\\'\",;:()<>]*)")
 
@@ -34,6 +34,8 @@ def settings(config: Mapping[str, Any]) -> dict[str, str]:
         if name == "options":
             for part, chosen in value.items():
                 flat |= {f"{part}.{option}": scrubbed(_text(one)) for option, one in chosen.items()}
+        elif name == "search":
+            flat |= {f"search {searched}": _text(candidates) for searched, candidates in value.items()}
         elif not (isinstance(value, list | tuple | dict) and not value):
             flat[name] = scrubbed(_text(value))
     return flat
@@ -110,5 +112,8 @@ def again(evidence: Evidence) -> list[str]:
     for part, chosen in config.get("options", {}).items():
         for option, value in chosen.items():
             words += ["-o", f"{part}.{option}={scrubbed(_text(value))}"]
+    for name, candidates in config.get("search", {}).items():
+        several = candidates if isinstance(candidates, list) else [candidates]
+        words += ["--search", f"{name}={','.join(map(str, several))}"]
     line = shlex.join(["fusekit", command, *words])
     return [line + "".join(f" --{name} DIR" for name in ("data", "recipe") if config.get(name))]

@@ -14,7 +14,8 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
 from fusekit.errors import FusekitError
-from fusekit.models import weights_channels_last
+from fusekit.models import ClinicalEncoder, weights_channels_last
+from fusekit.models.prior import Prior
 from fusekit.training.machines.processes import ALONE, Processes
 from fusekit.training.options import TrainingOptions
 from fusekit.training.step.average import Average
@@ -22,6 +23,9 @@ from fusekit.training.step.compiled import Compiled
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
+
+#: Share of a cycle in which the learning rate rises (Smith and Topin 2018; the default of torch's OneCycleLR).
+RISING = 0.3
 
 
 class Descent:
@@ -53,7 +57,7 @@ class Descent:
         scales_loss = getattr(fabric.strategy.precision, "scaler", None) is not None
         fused = not (options.clip and scales_loss)
         optimizer = torch.optim.AdamW(
-            by_decay(model), lr=lr, weight_decay=options.weight_decay, fused=fused, foreach=not fused
+            weight_groups(model, lr), lr=lr, weight_decay=options.weight_decay, fused=fused, foreach=not fused
         )
         self.schedule = schedule_for(optimizer, options, epochs, -(-len(sizes) // options.accumulate))
         weights_channels_last(model)
@@ -140,16 +144,21 @@ class Descent:
             self.average.update()
 
 
-def by_decay(model: nn.Module) -> list[Any]:
-    """The weights as an optimizer takes them: an encoder that has a ``weight_decay`` is a group of its own."""
-    encoder = getattr(model, "encoder", None)
-    decay = getattr(encoder, "weight_decay", None)
-    if encoder is None or decay is None:
-        return list(model.parameters())
-    own = list(encoder.parameters())
-    ids = {id(weight) for weight in own}
-    others = [weight for weight in model.parameters() if id(weight) not in ids]
-    return [{"params": own, "weight_decay": decay}, {"params": others}]
+def weight_groups(model: nn.Module, lr: float) -> list[dict[str, Any]]:
+    """All weights; a prior's apart, with a learning rate of its own, and an encoder's that has its own weight decay."""
+    parts = list(model.modules())
+    own: list[dict[str, Any]] = [
+        {"params": list(prior.parameters()), "lr": prior.pace * lr, "weight_decay": 0.0}
+        for prior in parts
+        if isinstance(prior, Prior)
+    ]
+    own += [
+        {"params": list(encoder.parameters()), "weight_decay": encoder.weight_decay}
+        for encoder in parts
+        if isinstance(encoder, ClinicalEncoder) and encoder.weight_decay is not None
+    ]
+    apart = {id(weight) for group in own for weight in group["params"]}
+    return [{"params": [weight for weight in model.parameters() if id(weight) not in apart]}, *own]
 
 
 @dataclass(frozen=True)  # LambdaLR keeps its __dict__ in its state
@@ -180,4 +189,6 @@ def schedule_for(optimizer: Optimizer, options: TrainingOptions, epochs: int, st
     if options.schedule == "constant" and not options.warmup:
         return None
     warmup = min(round(options.warmup * steps), epochs * steps)
-    return LambdaLR(optimizer, Factor(epochs * steps, warmup, options.schedule == "cosine"))
+    if options.schedule == "one-cycle":
+        warmup = round(RISING * epochs * steps)
+    return LambdaLR(optimizer, Factor(epochs * steps, warmup, options.schedule != "constant"))

@@ -23,6 +23,7 @@ WORDS = {
 }
 LAST = re.compile(r".*(?:\bto\b|:)\s*", re.IGNORECASE | re.DOTALL)
 UNREAD = "texts in a column of diagnoses that are not understood; their rows have none from it"
+CONTRADICTED = "rows whose columns give different diagnoses; the first column counts"
 _FLAGS = {"DXNORM": {"1": CN}, "DXMCI": {"1": MCI}, "DXAD": {"1": AD}}
 #: Columns of a table in order of preference: code -> diagnosis.
 DXSUM = {"DIAGNOSIS": _THREE, "DXCHANGE": _CHANGE, "DXCURREN": _THREE, **_FLAGS}
@@ -60,8 +61,12 @@ def diagnoses(dxsum: StudyTable | None, adnimerge: StudyTable | None, findings: 
 def resolve(
     rows: pd.DataFrame, codes: Mapping[str, Mapping[str, str]], source: str, findings: list[Finding]
 ) -> pd.Series:
-    """Diagnosis of each row, by codes or words; missing where no column says it. Findings get strange texts."""
+    """Diagnosis of each row, by codes or words; missing where no column says it. The first column that says one counts.
+
+    Findings get strange texts, and rows whose columns contradict each other.
+    """
     found = pd.Series(None, index=rows.index, dtype=object)
+    said = pd.DataFrame(index=rows.index)
     for column, diagnoses_by_code in codes.items():
         if column not in rows:
             continue
@@ -69,11 +74,19 @@ def resolve(
         words = code.str.replace(LAST, "", regex=True).str.strip().str.lower().map(WORDS)
         read = code.map(diagnoses_by_code).astype(object).fillna(words)
         found = found.where(found.notna(), read)
+        said[column] = read
         if column not in _FLAGS:
             strange = code[read.isna() & ~code.str.lower().isin(UNKNOWN)].value_counts()
             items = [f"{source}, column {column}: {text!r} ({count})" for text, count in strange.items()]
             note(findings, "unread-diagnosis", UNREAD, items, severity="warning")
+    several = said[(said.notna() & said.ne(found, axis=0)).any(axis=1)]
+    items = [f"{source}, line {line}: {_listed(row)}" for line, row in several.iterrows()]
+    note(findings, "diagnosis-contradicted", CONTRADICTED, items, severity="warning")
     return found
+
+
+def _listed(row: pd.Series) -> str:
+    return ", ".join(f"{column} {diagnosis}" for column, diagnosis in row.dropna().items())
 
 
 def _by_visit(table: StudyTable, codes: Mapping[str, Mapping[str, str]], findings: list[Finding]) -> pd.DataFrame:

@@ -9,8 +9,9 @@ from functools import cache
 from pathlib import Path
 
 from fusekit.data import Finding
-from fusekit.data.clinical.tables import read_header
+from fusekit.data.clinical.tables import read_header, read_table
 from fusekit.data.own.problems import note
+from fusekit.errors import DataError
 
 #: ``[PREFIX_]NAME[_MM_DD_YY][_DDMonYYYY][ (1)].csv[.gz]``. Some tables have the date of their revision in the second
 #: form too; a single date of that form is that of the export. A browser numbers what it downloads again.
@@ -127,6 +128,28 @@ def find_table(name: str, paths: list[Path], also: tuple[str, ...] = ()) -> tupl
     return (found[-1][4], [path for *_, path in found[:-1]]) if found else (None, [])
 
 
+def note_others(name: str, path: Path, others: Iterable[Path], findings: list[Finding]) -> None:
+    """Note the files of a table beside the one that is read: older ones, and those of its day that differ from it."""
+    note(
+        findings,
+        "older-table",
+        f"older exports of {name}, not used: {path} is the newest",
+        [other for other in others if _dates(other) != _dates(path)],
+    )
+    note(
+        findings,
+        "differing-table",
+        f"exports of {name} of one day that differ; the one without a prefix counts, then the last copy",
+        [
+            f"{path} is read, {other} is not"
+            for other in others
+            if _dates(other) == _dates(path) and not _equal(other, path)
+        ],
+        severity="warning",
+        advice="Keep one of them.",
+    )
+
+
 def name_of(path: Path, names: tuple[str, ...]) -> str:
     """Under which of its names a table lies in a file that was found."""
     return next(name for name in names if find_table(name, [path])[0])
@@ -166,6 +189,20 @@ def _is_like(path: Path, name: str) -> bool:
     stem, before = path.stem.upper(), "".join(f"(?<!{other})" for other in ("[A-Z0-9]", *_OTHERS))
     there = re.search(rf"{before}{re.escape(name.upper())}(?![A-Z0-9])", stem)
     return bool(there) and not re.search("DICT|DATADIC|METHODS|README|NOTES", stem)
+
+
+def _equal(path: Path, other: Path) -> bool:
+    try:
+        return read_table(path).equals(read_table(other))
+    except DataError:  # of the one that is read it is raised elsewhere
+        return False
+
+
+def _dates(path: Path) -> tuple[datetime, datetime]:
+    """Of the export in a file's name, and of the table's revision."""
+    match = re.fullmatch(f".+?{_DATED}", path.name, flags=re.IGNORECASE)
+    exported, revised = (match["exported"], match["revised"]) if match else (None, None)
+    return _day(exported, "%d%b%Y"), _day(revised, "%m_%d_%y")
 
 
 def _day(text: str | None, pattern: str) -> datetime:

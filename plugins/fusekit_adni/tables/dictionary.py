@@ -11,7 +11,7 @@ import pandas as pd
 from fusekit.data import Column, Finding, read_table
 from fusekit.data.own.problems import note
 from fusekit.errors import DataError
-from fusekit_adni.tables.archive import find_table, get
+from fusekit_adni.tables.archive import find_table, get, note_others
 from fusekit_adni.tables.named import PEOPLE
 from fusekit_adni.tables.study import UNKNOWN, Values
 
@@ -80,7 +80,7 @@ def read_dictionary(paths: list[Path], findings: list[Finding]) -> Dictionary:
     path, older = find_table("DATADIC", paths)
     if path is None:
         raise DataError(f"task.datadic=true, but the folder has no DATADIC. {get('dictionary')}")
-    note(findings, "older-table", f"older exports of DATADIC, not used: {path} is the newest", older)
+    note_others("DATADIC", path, older, findings)
     rows = read_table(path, required=("TBLNAME", "FLDNAME"))
     rows = rows.rename(columns=str.upper)
     empty = pd.Series("", index=rows.index)

@@ -17,7 +17,7 @@ from fusekit.data.clinical.tables import require_columns
 from fusekit.data.own.problems import note
 from fusekit.errors import DataError
 from fusekit_adni.labels.visits import MONTH, UNTIMED, canonical, is_screening, phase_code
-from fusekit_adni.tables.archive import find_table, name_of
+from fusekit_adni.tables.archive import find_table, name_of, note_others
 
 #: Codes for "no value" in tables of counts and concentrations. Not in log-scale tables, where -1 is a value.
 MISSING_TEXT = frozenset({"", "na", "n/a", "nan", ".", "unknown", "null"})
@@ -109,7 +109,7 @@ def read_study_table(
     if path is None:
         return None
     name = name_of(path, (name, *also))
-    note(findings, "older-table", f"older exports of {name}, not used: {path} is the newest", older)
+    note_others(name, path, older, findings)
     rows = _spelt(read_table(path), (*required, *columns, *_COLUMNS))
     require_columns(rows, required, str(path))
     rid = _rids(rows, path)

@@ -63,6 +63,16 @@ def test_every_layout_names_the_inputs_as_the_encoding_does(kinds: list[tuple[st
     assert ColumnLayout.from_json(json.loads(json.dumps(layout.as_json()))) == layout
 
 
+def test_of_some_inputs_the_layout_is_theirs() -> None:
+    layout = ClinicalEncoding.fit(VALUES, COLUMNS).layout  # AGE, SEX=F, SEX=M, CSF, CSF observed, NOTE observed
+    assert layout.of([3, 1, 2, 4]) == ColumnLayout((Place(1, 3, "category"), Place(0, 1, mask=3)))
+    assert layout.of([4, 0]) == ColumnLayout((Place(1, 2), Place(0, 0, "category", mask=0)))  # a number's mask alone
+    assert layout.of(range(6)) == layout
+    for reads, message in (([2, 1], "column 1: its inputs"), ([0, 0], "belongs to none")):
+        with pytest.raises(DataError, match=message):
+            layout.of(reads)
+
+
 def test_of_a_count_each_input_is_a_number_of_its_own() -> None:
     assert ColumnLayout.plain(2) == ColumnLayout((Place(0, 1), Place(1, 2)))
     assert ColumnLayout.plain(0).inputs == 0

@@ -73,6 +73,8 @@ def test_a_header_without_rows_is_an_empty_table(tmp_path: Path) -> None:
         ("1,2\n3,4\n", r"line 1: no header.*1, 2"),
         ("a,b\n1,2\n1\n", r"line 3: 1 cells, but the header has 2"),
         ("a,b\n1,2,3\n", r"line 2: 3 cells, but the header has 2"),
+        ("MS 2021\n\nid;age;sex\n1;2,5;m\n", r"line 1: the first line holds 'MS 2021' alone, and line 3 has 3 cells"),
+        ("MS 2021;;\nid;age;sex\n1;2,5;m\n", r"line 1: .* If the first is a title, delete what lies above the names"),
         ("a,b, a\n1,2,3\n", r"line 1: column names are repeated: 'a'"),
         ("a,b\n1,2\n3,\0\n", r"line 3: the file holds NUL"),
         (b"PK\x03\x04\x00\x00", "Excel workbook"),

@@ -37,6 +37,11 @@ def noise(count: int = ROWS) -> list[Any]:
         ("exam", [f"{k % 28 + 1}.3.2020" for k in range(ROWS)], "category", "a date"),
         ("exam", [20200101 + k % 28 for k in range(ROWS)], "number", "a date"),
         ("site", [f"s{k // 3 % 3}" for k in range(ROWS)], "category", "a shortcut"),
+        ("MRT-Nr.", [4000 + 7 * k for k in range(ROWS)], "number", "an identifier"),
+        ("Klinik", [("Nord", "Süd")[k // 2 % 2] for k in range(ROWS)], "category", "a shortcut"),
+        ("Befund", [("gut", "böse", "?")[k // 2 % 3] for k in range(ROWS)], "category", "named like an outcome"),
+        ("Rauchen", [("ja", "nein", "k.A.")[k // 2 % 3] for k in range(ROWS)], "category", ""),
+        ("Brief", [f"stabil {k % 24}" for k in range(ROWS)], "category", "free text"),
         ("scanner_model", [f"s{k // 3 % 3}" for k in range(ROWS)], "category", "a shortcut"),
         ("remark", [f"saw the patient, {k}" for k in range(ROWS)], "category", "free text"),
         ("same", ["x"] * ROWS, "category", "constant"),
@@ -107,3 +112,9 @@ def test_the_person_and_the_scan(
     columns: dict[str, list[str]], used: tuple[str, ...], expected: tuple[str, str]
 ) -> None:
     assert subject_and_scan(pd.DataFrame(columns), used) == expected
+
+
+def test_percentages_have_their_unit_and_a_german_blank_is_one() -> None:
+    assert judge(column("Quick", [f"{60 + k} %" for k in range(ROWS)]), "Quick", "outcome", set()).unit == "%"
+    smoking = judge(column("Rauchen", ["ja", "nein", "nein", "k.A."] * 10), "Rauchen", "outcome", set())
+    assert (smoking.missing, smoking.categories) == (("k.A.",), ("ja", "nein"))

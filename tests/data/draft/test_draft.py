@@ -221,3 +221,17 @@ def test_slices_follow_the_kind_of_image() -> None:
     assert read(ct=True)["slices"]["window"] == [400, 40]
     pictures = read(found=Found(images={"picture": ["1.png"]}))["slices"]
     assert (pictures["start"], pictures["stop"], pictures["fit"]) == (0, 1, "pad")
+
+
+def test_paths_of_images_are_no_paths_of_masks(tmp_path: Path) -> None:
+    lines = ["Fall;Befund;Datei"]
+    for k in range(8):
+        for name in (f"{k}a.nii", f"{k}a_mask.nii"):
+            nibabel.save(nibabel.Nifti1Image(np.zeros((4, 4, 4), "f4"), np.eye(4)), tmp_path / name)
+        lines.append(f"{k + 1};{('gut', 'schlecht')[k % 2]};{k}a.nii")
+    (tmp_path / "t.csv").write_text("\n".join(lines), "utf-8")
+    made = draft(tmp_path)
+    assert made.images is not None
+    assert (made.images.text, made.images.is_column) == ("Datei", True)
+    assert made.masks is None
+    assert (made.subject, made.label) == ("Fall", "Befund")

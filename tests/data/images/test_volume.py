@@ -139,3 +139,12 @@ def test_a_volume_that_is_none_is_refused_by_plugin_and_file(
 
 def test_the_installed_plugins_read_nifti(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read(save(tmp_path / "a.nii.gz")).data, voxels())
+
+
+def test_of_a_folder_that_is_no_series_the_folders_in_it_are_named(tmp_path: Path) -> None:
+    for name in ("2 Scout", "3 Portal"):
+        (tmp_path / "P1" / name).mkdir(parents=True)
+    with pytest.raises(DataError, match=r"P1: .* It holds no DICOM files itself, but the folders 2 Scout, 3 Portal"):
+        read(tmp_path / "P1")
+    with pytest.raises(DataError, match="Convert it to NIfTI"):
+        read(tmp_path / "P1" / "2 Scout")

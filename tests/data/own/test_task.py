@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from openpyxl import Workbook
 
+from fusekit.audit import audit_tables
 from fusekit.data import Cohort, Column
 from fusekit.data.own.task import OwnTask, is_own, name_of
 from fusekit.errors import DataError
@@ -283,3 +286,46 @@ def test_empty_cells_may_be_left_out_and_wrong_paths_not(tmp_path: Path) -> None
         scan(tmp_path, toml, table.replace("s3.nii", "lost.nii"))
     with pytest.raises(DataError, match=r"line 4, column 'file': .*cannot be looked at"):
         scan(tmp_path, toml, table.replace("s3.nii", "x" * 300))
+
+
+def workbook(folder: Path, ids: list[object]) -> OwnTask:
+    task = make(folder, TOML.replace("t.csv", "t.xlsx"), images="")
+    book = Workbook()
+    sheet: Any = book.active
+    sheet.append(["pid", "scan", "outcome", "age", "sex", "site"])
+    for number, pid in enumerate(ids):
+        sheet.append([pid, f"s{number}", number % 2, 0.25 * (number + 1), "F", "x"])
+        sheet.cell(number + 2, 4).number_format = "0%"
+        (folder / "scans" / f"s{number}.nii").touch()
+    book.save(folder / "t.xlsx")
+    return task
+
+
+def test_percentages_of_a_workbook_are_those_of_its_csv_and_noted(tmp_path: Path) -> None:
+    cohort = workbook(tmp_path, ["p1", "p2"]).scan(tmp_path, Quiet())
+    assert cohort.clinical["age"].tolist() == [25, 50]
+    assert ("percentages", ("column 'age'",)) in [(f.code, f.items) for f in cohort.findings]
+    table = "pid;scan;outcome;age;sex;site\np1;s0;0;25%;F;x\np2;s1;1;50 %;F;x\n"
+    text = scan(tmp_path / "text", table=table, images="s0 s1")
+    assert text.clinical["age"].tolist() == [25, 50]
+
+
+def test_subjects_that_a_workbook_rounds_are_refused_by_their_cell(tmp_path: Path) -> None:
+    task = workbook(tmp_path, ["p1", 1234567890123456])
+    with pytest.raises(DataError, match=r"sheet 'Sheet', cell A3, column 'pid': .* Format the column as text"):
+        task.scan(tmp_path, Quiet())
+
+
+def test_masks_that_nobody_asked_for_are_no_images_without_a_row(tmp_path: Path) -> None:
+    cohort = scan(tmp_path, TOML, images="s1 s2 s3 s4 s1_mask s9")
+    found = {finding.code: finding.items for finding in cohort.findings}
+    assert found["mask-without-row"] == ("scans/s1_mask.nii",)
+    assert found["image-without-row"] == ("scans/s9.nii",)
+
+
+def test_a_column_whose_name_ends_in_a_point_is_an_input_like_others(tmp_path: Path) -> None:
+    toml = TOML.replace('"age"', '"Gew."').replace('scan = "scan"\n', "").replace("{scan}", "{pid}")
+    table = "pid;outcome;Gew.;sex;site\np1;0;40;F;y\np2;1;60;M;x\np3;1;70;M;x\n"
+    task = make(tmp_path, toml, table, "p1 p2 p3")
+    found = audit_tables(task.scan(tmp_path, Quiet()), None, task)
+    assert [finding.code for finding in found if finding.severity == "refusal"] == []

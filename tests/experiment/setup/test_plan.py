@@ -53,7 +53,11 @@ def test_a_plan_holds_what_the_names_stand_for() -> None:
             OptionError,
             "a sagittal slice shows front and back",
         ),
-        ({"epochs": 2, "options": {"training": {"warmup": "2"}}}, OptionError, "leaves none of 2 epochs"),
+        (
+            {"preset": "paper", "epochs": 2, "options": {"training": {"warmup": "2"}}},
+            OptionError,
+            "leaves none of 2 epochs",
+        ),
         ({"device": "cuda:99"}, OptionError, "this machine has"),
         (
             {"backbone": "botnet26t_256", "image_size": 64},

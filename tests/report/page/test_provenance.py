@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from pathlib import Path
 
@@ -64,6 +65,22 @@ def test_the_command_names_arms_seeds_and_options(tmp_path: Path) -> None:
 def test_one_run_is_run_again(tmp_path: Path) -> None:
     evidence = gather_evidence([Run(path) for path in fake_runs(tmp_path, arms=["rbca"], subjects=40, ablations=False)])
     assert again(evidence)[0].startswith("fusekit run adni-ad --fusion rbca --seed 0 ")
+
+
+def test_a_search_is_shown_and_made_again(tmp_path: Path) -> None:
+    (path,) = fake_runs(tmp_path, arms=["rbca"], subjects=40, ablations=False)
+    manifest = json.loads((path / "manifest.json").read_text())
+    manifest["config"] |= {"search": {"lr": [1e-4, 3e-4], "epochs": "2..9"}, "trials": 7}
+    (path / "manifest.json").write_text(json.dumps(manifest))
+    evidence = gather_evidence([Run(path)])
+    words = shlex.split(again(evidence)[0])
+    assert [words[place + 1] for place, word in enumerate(words) if word == "--search"] == [
+        "lr=0.0001,0.0003",
+        "epochs=2..9",
+    ]
+    assert words[words.index("--trials") + 1] == "7"
+    rows = {row[0].text: row[1].text for row in config_grid(evidence).rows}
+    assert (rows["search lr"], rows["search epochs"], rows["trials"]) == ("0.0001, 0.0003", "2..9", "7")
 
 
 def test_where_arms_differ_in_an_entry_each_is_told(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler
 
+from fusekit.models import MLPEncoder, build
 from fusekit.training import TrainingOptions
 from fusekit.training.machines.fabric import fabric_for
 from fusekit.training.step.descent import Descent, schedule_for
@@ -90,19 +91,22 @@ class TwoParts(nn.Module):
     def __init__(self, decay: float | None):
         super().__init__()
         torch.manual_seed(0)
-        self.encoder, self.head = nn.Linear(4, 3).double(), nn.Linear(3, 2).double()
-        self.encoder.weight_decay = decay  # type: ignore[assignment]  # a module takes what it is given
+        self.encoder, self.head = MLPEncoder(4, width=3, depth=1, weight_decay=decay).double(), nn.Linear(3, 2).double()
 
     def forward(self, values: Tensor) -> Tensor:
         logits: Tensor = self.head(self.encoder(values))
         return logits
 
 
+def weight_of(part: nn.Module) -> Tensor:
+    return next(part.parameters()).detach()
+
+
 def test_an_encoder_s_own_weight_decay_is_that_of_its_weights_alone() -> None:
     def moved(decay: float | None, weight_decay: float) -> tuple[Tensor, Tensor]:
         model = TwoParts(decay)
         descend(model, epochs=1, weight_decay=weight_decay, accumulate=5)  # one step
-        return model.encoder.weight.detach(), model.head.weight.detach()
+        return weight_of(model.encoder), weight_of(model.head)
 
     begun = TwoParts(None)
     free, own, all_alike = moved(None, 0.0), moved(3.0, 0.5), moved(None, 0.5)
@@ -110,7 +114,7 @@ def test_an_encoder_s_own_weight_decay_is_that_of_its_weights_alone() -> None:
         torch.testing.assert_close(
             without - now, 0.01 * decay * before.weight.detach()
         )  # decoupled, learning rate 0.01
-    torch.testing.assert_close(free[0] - all_alike[0], 0.01 * 0.5 * begun.encoder.weight.detach())
+    torch.testing.assert_close(free[0] - all_alike[0], 0.01 * 0.5 * weight_of(begun.encoder))
     assert len(descend(TwoParts(None), epochs=0).optimizer.param_groups) == 1  # as checkpoints without it hold
 
 
@@ -216,6 +220,22 @@ def test_warmup_is_a_line_and_half_a_cosine_follows() -> None:
     assert found == pytest.approx(line + curve, rel=1e-12)
     assert found[6] == 0.1  # the full rate, once the warm-up is over
     assert 0 < found[-1] < 0.003
+
+
+def test_one_cycle_rises_over_three_tenths_and_falls_as_a_cosine() -> None:
+    found = rates(TrainingOptions(schedule="one-cycle"), epochs=5, steps=4)
+    assert found == pytest.approx(rates(TrainingOptions(schedule="cosine", warmup=1.5), epochs=5, steps=4), rel=1e-12)
+
+
+def test_the_weight_of_a_prior_learns_faster_and_does_not_decay() -> None:
+    model = build("clinical-only+logistic", backbone="", columns=3, classes=2)
+    options = TrainingOptions(weight_decay=0.5, schedule="cosine", warmup=1)
+    descent = Descent(fabric_for("cpu", "32-true"), model, options, lr=0.01, epochs=2, sizes=[4, 4])
+    network, prior = descent.optimizer.param_groups
+    assert [id(weight) for weight in prior["params"]] == [id(model.prior.weight)]  # type: ignore[union-attr]
+    assert (prior["lr"], network["lr"]) == pytest.approx((0.05, 0.005))  # half, in the first of two steps of warm-up
+    assert (prior["weight_decay"], network["weight_decay"]) == (0.0, 0.5)
+    assert len(network["params"]) + 1 == len(list(model.parameters()))
 
 
 def test_warmup_alone_ends_in_the_full_rate() -> None:

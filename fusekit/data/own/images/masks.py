@@ -8,7 +8,7 @@ import pandas as pd
 
 from fusekit.data.cohort import Finding
 from fusekit.data.own.description import Named, columns_of
-from fusekit.data.own.files import Files, is_picture, stem
+from fusekit.data.own.files import Files, is_mask, is_picture, stem
 from fusekit.data.own.ids import ids_in, key_of, parts_of, unclear_ids
 from fusekit.data.own.images.matches import match_images
 from fusekit.data.own.images.series import Image
@@ -48,11 +48,12 @@ def match_masks(
         with problems.gather():
             taken[number] = None if is_picture(image.path) else mask_of(image.path, masks.get(line, []), folder)
     used = {files.shown(path) for path in (*taken, *(image.path for image in images)) if path}
-    message = "masks that belong to no scan in use"
-    note(findings, "mask-without-row", message, [mask for mask in unused if mask not in used])
-    others = used | set(unused)
-    message = "images that no row names"
-    note(findings, "image-without-row", message, [image for image in unused_images if image not in others])
+    others = [image for image in unused_images if image not in used | set(unused)]
+    drawn = [image for image in others if is_mask(folder / image, folder)]
+    left = [mask for mask in (*unused, *drawn) if mask not in used]
+    note(findings, "mask-without-row", "masks that belong to no scan in use", left)
+    images_left = [image for image in others if image not in set(drawn)]
+    note(findings, "image-without-row", "images that no row names", images_left)
     return taken
 
 

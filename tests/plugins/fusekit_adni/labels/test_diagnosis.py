@@ -48,6 +48,25 @@ def test_the_columns_are_asked_in_their_order() -> None:
     assert _resolved(**columns) == [row[6] for row in rows]
 
 
+def test_columns_of_a_row_that_contradict_each_other_are_named_and_the_first_counts() -> None:
+    columns = {
+        "DIAGNOSIS": ["1", "2", "3", "-4", "2"],
+        "DXNORM": ["1", "1", "-4", "1", ""],
+        "DXMCI": ["0", "-4", "1", "1", "1.0"],
+        "DXAD": ["0", "-4", "-4", "-4", "0"],
+    }
+    rows = pd.DataFrame(columns, index=pd.Index(range(2, 7), name="line"))
+    findings: list[Finding] = []
+    assert resolve(rows, DXSUM, "DXSUM.csv", findings).tolist() == ["CN", "MCI", "AD", "CN", "MCI"]
+    (finding,) = findings
+    assert (finding.code, finding.severity) == ("diagnosis-contradicted", "warning")
+    assert finding.items == (
+        "DXSUM.csv, line 3: DIAGNOSIS MCI, DXNORM CN",
+        "DXSUM.csv, line 4: DIAGNOSIS AD, DXMCI MCI",
+        "DXSUM.csv, line 5: DXNORM CN, DXMCI MCI",
+    )
+
+
 def test_adnimerge_speaks_of_dementia() -> None:
     found = resolve(pd.DataFrame({"DX": ["CN", "MCI", "Dementia", "NL", "AD", "", "SMC"]}), ADNIMERGE, "ADNIMERGE", [])
     assert found.fillna("").tolist() == ["CN", "MCI", "AD", "CN", "AD", "", ""]

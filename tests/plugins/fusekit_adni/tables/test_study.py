@@ -112,6 +112,25 @@ def test_older_exports_are_left_aside_and_named(tmp_path: Path) -> None:
     assert finding.items == (str(tmp_path / "ADNIMERGE_01Jan2020.csv"),)
 
 
+def test_of_two_exports_of_a_day_the_one_without_prefix_counts_and_a_difference_is_named(tmp_path: Path) -> None:
+    text = "RID,VISCODE\n1,bl\n"
+    _write(tmp_path, "DXSUM_12Feb2026 (1).csv", text.replace("\n", "\r\n"))  # the same rows
+    _write(tmp_path, "All_Subjects_DXSUM_12Feb2026.csv", text)
+    findings: list[Finding] = []
+    read_study_table("DXSUM", _write(tmp_path, "DXSUM_12Feb2026.csv", text), (), findings)
+    assert findings == []
+    paths = _write(tmp_path, "All_Subjects_DXSUM_12Feb2026.csv", text.replace("1,bl", "2,bl"))
+    table = read_study_table("DXSUM", [*paths, *_write(tmp_path, "DXSUM_11Feb2026.csv", text)], (), findings)
+    assert table is not None
+    assert table.rows["rid"].tolist() == [1]
+    found = {finding.code: finding for finding in findings}
+    assert found["older-table"].items == (str(tmp_path / "DXSUM_11Feb2026.csv"),)
+    read = tmp_path / "DXSUM_12Feb2026 (1).csv"
+    other = tmp_path / "All_Subjects_DXSUM_12Feb2026.csv"
+    assert f"{read} is read, {other} is not" in found["differing-table"].items
+    assert found["differing-table"].severity == "warning"
+
+
 def test_a_table_that_is_not_there_is_none(tmp_path: Path) -> None:
     findings: list[Finding] = []
     assert read_study_table("CDR", _write(tmp_path, "RMT_CDR.csv", "RID\n1\n"), (), findings) is None

@@ -21,9 +21,10 @@ from odf.table import CoveredTableCell, Table, TableCell, TableRow
 from odf.text import P
 from openpyxl import Workbook
 
-from fusekit.data.clinical import survey, workbook
-from fusekit.data.clinical.survey import column_letters
-from fusekit.data.clinical.tables import read_table, refuse_errors
+from fusekit.data.clinical.numbers import to_number
+from fusekit.data.clinical.tables import read_table, refuse_errors, refuse_rounded
+from fusekit.data.clinical.workbook import sheet, survey
+from fusekit.data.clinical.workbook.survey import column_letters
 from fusekit.errors import DataError
 
 ROWS: list[list[Any]] = [
@@ -221,7 +222,7 @@ def test_a_sheet_that_reaches_too_far_is_refused_before_it_is_read(tmp_path: Pat
 
 
 def test_a_zip_bomb_is_refused_before_it_is_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workbook, "LARGEST", 2**20)
+    monkeypatch.setattr(sheet, "LARGEST", 2**20)
     path = repacked(excel(tmp_path / "t.xlsx"), {"xl/worksheets/sheet1.xml": lambda xml: xml + b" " * 2**21})
     assert path.stat().st_size < 2**15
     with pytest.raises(DataError, match="over 1 MiB once it is unpacked"):
@@ -281,11 +282,13 @@ def test_without_the_library_the_way_to_get_it_is_named(tmp_path: Path, monkeypa
 
 def test_a_header_without_names_is_refused_as_in_a_text(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"sheet 'Data', row 1: column names are repeated: '' \(no name over values\)"):
-        read_table(excel(tmp_path / "t.xlsx", [["id", None, None], ["a", 1, 2]]))
+        read_table(excel(tmp_path / "t.xlsx", [["id", "x", None, None], ["a", 0, 1, 2]]))
     with pytest.raises(DataError, match=r"sheet 'Data', row 1: no header: the first row holds .* but 1, 2"):
         read_table(excel(tmp_path / "n.xlsx", [[1, 2], [3, 4]]))
     with pytest.raises(DataError, match="the file is empty"):
         read_table(excel(tmp_path / "e.xlsx", []))
+    with pytest.raises(DataError, match=r"sheet 'Data', row 1: the first row holds 'Cohort' alone, and row 3 has 3"):
+        read_table(excel(tmp_path / "t.xlsx", [["Cohort"], [], ["id", "age", "sex"], ["a", 1, "m"]]))
 
 
 def test_columns_have_the_letters_of_the_spreadsheet() -> None:
@@ -296,7 +299,7 @@ def test_pictures_in_a_workbook_are_not_unpacked(tmp_path: Path, monkeypatch: py
     path = excel(tmp_path / "t.xlsx")
     with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as packed:
         packed.writestr("xl/media/image1.png", io.BytesIO(b"\0" * 2**21).getvalue())
-    monkeypatch.setattr(workbook, "LARGEST", 2**20)
+    monkeypatch.setattr(sheet, "LARGEST", 2**20)
     assert len(read_table(path)) == 3
 
 
@@ -315,3 +318,51 @@ def test_a_damaged_workbook_is_a_table_or_an_error(tmp_path: Path, name: str, at
     except DataError:
         return
     assert all(isinstance(each, str) for each in table.to_numpy().ravel())
+
+
+def test_percentages_are_those_that_the_spreadsheet_shows(tmp_path: Path) -> None:
+    formats = {"B2": "0%", "B3": "0.00%", "B4": "[Red]0.0 %;-0%", "B5": '0.0" %"', "B6": "0.0\\%", "B7": "General"}
+
+    def change(_: Any, data: Any) -> None:
+        for name, code in formats.items():
+            data[name].number_format = code
+        data["A2"].number_format = "0%"  # of a text, which has none
+
+    path = excel(tmp_path / "t.xlsx", [["id", "x"], *([f"P{k}", 0.07] for k in range(6))], change)
+    table = read_table(path)
+    assert table["x"].tolist() == ["7%", "7%", "7%", "0.07", "0.07", "0.07"]
+    assert table["id"].tolist()[0] == "P0"
+    made = TableCell(valuetype="percentage", value="0.285")
+    again = TableCell(valuetype="percentage", value="0.5", numbercolumnsrepeated=2)
+    rows = [["id", "x", "y"], ["a", made, 0.285], ["b", again]]
+    table = read_table(opendocument(tmp_path / "t.ods", ("Data", rows)))
+    assert table.to_dict("list") == {"id": ["a", "b"], "x": ["28.5%", "50%"], "y": ["0.285", "50%"]}
+
+
+def test_a_column_of_percentages_is_read_as_their_numbers_and_fractions_among_them_are_refused(tmp_path: Path) -> None:
+    def change(_: Any, data: Any) -> None:
+        for row in (2, 4):
+            data.cell(row, 2).number_format = "0%"
+
+    table = read_table(excel(tmp_path / "t.xlsx", [["id", "x"], ["a", 0.05], ["b", 0], ["c", 1.5]], change))
+    assert to_number(table["x"], "t").tolist() == [5, 0, 150]  # 0 is 0 either way
+    mixed = read_table(excel(tmp_path / "m.xlsx", [["id", "x"], ["a", 0.05], ["b", 5], ["c", 0.5]], change))
+    message = r"t, sheet 'Data', cell B2, column 'x': '5%' is a percentage, and '5' \(t, sheet 'Data', cell B3\) is not"
+    with pytest.raises(DataError, match=message):
+        to_number(mixed["x"], "t")
+
+
+def test_ids_of_more_digits_than_a_spreadsheet_keeps_are_refused(tmp_path: Path) -> None:
+    long = "1234567890123456"
+    rows = [["id", "x"], [long, 123456789012345], ["b", 1234567890123450], ["c", 1e300]]
+    path = excel(tmp_path / "t.xlsx", rows)
+    with zipfile.ZipFile(path) as packed:
+        assert b"<v>1234567890123450</v>" in packed.read("xl/worksheets/sheet1.xml")
+    table = read_table(path)
+    refuse_rounded(table["id"], "t")  # a text
+    refuse_rounded(table["x"].iloc[:1], "t")  # fifteen digits
+    with pytest.raises(DataError, match=r"t, sheet 'Data', cell B3, column 'x': '1234567890123450' .*, and 1 more"):
+        refuse_rounded(table["x"], "t")
+    made = read_table(opendocument(tmp_path / "t.ods", ("Data", [["id"], [1e15]])))
+    with pytest.raises(DataError, match=r"cell A2, column 'id': .* Format the column as text"):
+        refuse_rounded(made["id"], "t")

@@ -1,20 +1,23 @@
 """One sheet of an Excel or OpenDocument workbook, every cell as text; what has no right text is refused by its cell.
 
 python-calamine reads the values. It drops what a cell shows instead of a value, and it holds a sheet as one block,
-however far its last cell lies; so ``survey`` looks at the sheets' XML first.
+however far its last cell lies; so the sheets' XML is looked at first (``Survey``).
 """
 
 import io
 import zipfile
 import zlib
+from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
+from xml.parsers import expat
 
-from fusekit.data.clinical.survey import CELLS, Survey, cell_name, column_letters, survey_sheets
+from fusekit.data.clinical.workbook.excel import excel_sheets
+from fusekit.data.clinical.workbook.opendocument import opendocument_sheets
+from fusekit.data.clinical.workbook.survey import CELLS, Survey, cell_name
 from fusekit.errors import DataError, first_ten
-
-__all__ = ["SUFFIXES", "Sheet", "column_letters", "is_workbook", "read_sheet"]
 
 #: Endings of workbooks, in small letters.
 SUFFIXES = (".xlsx", ".xlsm", ".ods")
@@ -22,6 +25,8 @@ SUFFIXES = (".xlsx", ".xlsm", ".ods")
 LARGEST, MEMBERS = 2**28, 10_000
 #: What old Excel files and those with a password begin with, and what zip files do.
 OLE, ZIP = b"\xd0\xcf\x11\xe0", b"PK"
+#: Whole numbers from here on have more digits than spreadsheets keep, which is 15: the others become 0.
+ROUNDED = 1e15
 
 
 class Sheet(NamedTuple):
@@ -30,6 +35,7 @@ class Sheet(NamedTuple):
     name: str
     lines: list[int]  # their numbers, counted from 1 as the spreadsheet does
     records: list[list[str]]  # from column A on, equally long
+    rounded: frozenset[str]  # cells (``C7``) with numbers of more digits than a spreadsheet keeps
 
 
 def is_workbook(path: Path) -> bool:
@@ -40,24 +46,24 @@ def is_workbook(path: Path) -> bool:
 def read_sheet(path: Path, data: bytes, wanted: str) -> Sheet:
     """Read the sheet of a name, or the only one that is shown and holds values; several are refused and listed.
 
-    Whole numbers have no decimals, dates are YYYY-MM-DD (with a time if there is one), booleans TRUE and FALSE. An
-    error has its own name (``#N/A``), and a formula without a saved value is ``UNSAVED``. A cell merged over several
-    rows of a column has its value in each of them.
+    Whole numbers have no decimals, percentages are shown as such (``5%``), dates are YYYY-MM-DD (with a time if there
+    is one), booleans TRUE and FALSE. An error has its own name (``#N/A``), and a formula without a saved value is
+    ``UNSAVED``. A cell merged over several rows of a column has its value in each of them.
 
     Raises:
         DataError: the file is no workbook, or too large; there is no such sheet; rows are hidden; merged cells leave
             open what belongs where. The message names file, sheet and cell.
     """
     members = _unpacked(path, data)
-    found = _chosen(path, survey_sheets(path, members), wanted)
+    found = _chosen(path, _surveyed(path, members), wanted)
     where = f"{path}, sheet {found.name!r}"
     _refuse_hidden(where, found)
-    rows = _values(path, members, found)
+    rows, rounded = _values(path, members, found)
     for (row, column), text in found.errors.items():
         rows[row][column] = text
     _fill_merged(where, rows, found)
     lines = [number for number, cells in enumerate(rows, 1) if any(cells)]
-    return Sheet(found.name, lines, [rows[number - 1] for number in lines])
+    return Sheet(found.name, lines, [rows[number - 1] for number in lines], rounded)
 
 
 def _unpacked(path: Path, data: bytes) -> dict[str, bytes]:
@@ -84,6 +90,17 @@ def _unpacked(path: Path, data: bytes) -> dict[str, bytes]:
             raise DataError(f"{path}: the file is no workbook. If it is text, name it .csv.") from None
         raise DataError(f"{path}: the workbook is damaged or protected ({error}). Save it again.") from error
     return members
+
+
+def _surveyed(path: Path, members: Mapping[str, bytes]) -> list[Survey]:
+    try:
+        if "content.xml" in members:
+            return opendocument_sheets(members["content.xml"])
+        return list(excel_sheets(members))
+    except KeyError as error:
+        raise DataError(f"{path}: the file is no workbook: it lacks {error}. Save it as .xlsx or .csv.") from None
+    except (expat.ExpatError, ValueError, LookupError) as error:
+        raise DataError(f"{path}: the workbook is damaged ({error}). Save it again.") from error
 
 
 def _chosen(path: Path, sheets: list[Survey], wanted: str) -> Survey:
@@ -116,8 +133,8 @@ def _refuse_hidden(where: str, sheet: Survey) -> None:
         )
 
 
-def _values(path: Path, members: dict[str, bytes], sheet: Survey) -> list[list[str]]:
-    """Every cell as text, from A1 to the last cell with a value."""
+def _values(path: Path, members: Mapping[str, bytes], sheet: Survey) -> tuple[list[list[str]], frozenset[str]]:
+    """Every cell as text, from A1 to the last cell with a value, and which have more digits than are kept."""
     try:
         from python_calamine import CalamineError, CalamineWorkbook
     except ModuleNotFoundError as error:
@@ -129,23 +146,27 @@ def _values(path: Path, members: dict[str, bytes], sheet: Survey) -> list[list[s
             plain.writestr(name, content)
     repacked.seek(0)
     height, width = sheet.size
-    rows = [[""] * width for _ in range(height)]
+    rows, rounded = [[""] * width for _ in range(height)], set[str]()
     try:
         read = CalamineWorkbook.from_filelike(repacked).get_sheet_by_name(sheet.name)
         top, left = read.start or (0, 0)
         for number, cells in enumerate(read.to_python(skip_empty_area=True), top):
             for column, cell in enumerate(cells, left):
                 if cell != "" and number < height and column < width:
-                    rows[number][column] = _text(cell)
+                    rows[number][column] = _text(cell, percent=(number, column) in sheet.percent)
+                    if isinstance(cell, float) and cell.is_integer() and abs(cell) >= ROUNDED:
+                        rounded.add(cell_name(number, column))
     except (CalamineError, ValueError, OverflowError) as error:
         raise DataError(f"{path}: the workbook is damaged ({error}). Save it again.") from error
-    return rows
+    return rows, frozenset(rounded)
 
 
-def _text(cell: str | float | bool | date | datetime | time | timedelta) -> str:
+def _text(cell: str | float | bool | date | datetime | time | timedelta, *, percent: bool = False) -> str:
     if isinstance(cell, bool):
         return str(cell).upper()
     if isinstance(cell, float):
+        if percent:  # in decimals: 0.07 * 100 is not 7
+            return f"{_text(float(Decimal(repr(cell)) * 100))}%"
         return str(int(cell)) if cell.is_integer() and abs(cell) < 2**53 else repr(cell)
     if isinstance(cell, datetime):
         return cell.date().isoformat() if cell.time() == time() else cell.isoformat(" ")

@@ -1,0 +1,1 @@
+"""The search behind the preset ``tuned``: its protocol, its script, every result."""

@@ -1,0 +1,68 @@
+"""What a network reads of the table, fitted on a fold's training scans: encoded columns, a choice of them, a prior."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fusekit.baselines.choice import ColumnChoice
+from fusekit.baselines.cross_fit import cross_fit
+from fusekit.baselines.images import by_scan
+from fusekit.baselines.prior import FOLDS, TablePrior, log_probabilities
+from fusekit.data import ClinicalEncoding
+from fusekit.experiment.setup.gathered import Gathered
+from fusekit.experiment.setup.plan import Plan
+from fusekit.progress import Progress
+
+
+@dataclass(frozen=True)
+class TableFit:
+    """What a fold's training scans gave."""
+
+    encoding: ClinicalEncoding
+    values: np.ndarray  # (training rows, F), or (training rows, F + K) with a prior, cross-fitted
+    reads: tuple[int, ...] | None = None  # places in F of what the encoder reads; None: all
+    prior: TablePrior | None = None  # fitted on all of them
+    record: dict[str, Any] = field(default_factory=dict)  # what was chosen
+
+
+def fit_table(plan: Plan, gathered: Gathered, rows: pd.DataFrame, progress: Progress) -> TableFit:
+    """Fit on the training rows alone; the same for every process, and again after an interruption."""
+    cohort, seed = gathered.cohort, plan.config.seed
+    scans = cohort.scans.loc[rows["scan"].unique()]
+    clinical = cohort.clinical.loc[scans.index]
+    labels, subjects = scans["label"].to_numpy(), scans["subject"].to_numpy()
+    wanted, name = plan.columns, plan.recipe.prior
+    chosen = plan.recipe.encoder is not None and 0 < wanted.most < len(cohort.columns)
+    fit = partial(cross_fit, values=clinical, columns=cohort.columns, labels=labels, subjects=subjects, seed=seed)
+    choice = found = None
+    if name is not None:
+        progress.say(f"prior: {name}, cross-fitted over {FOLDS} parts of the training subjects")
+        with_importance = chosen and wanted.by == name
+        found = fit(plan.build_prior, folds=FOLDS, importance_repeats=3 if with_importance else 0)
+        if with_importance:
+            choice = ColumnChoice(found.importance, wanted.most)
+    if chosen and choice is None:
+        shown = by_scan(gathered.store.images, rows.index.to_numpy(), rows["scan"].to_numpy())
+        by = fit(plan.build_chooser, folds=FOLDS, images=list(shown))
+        choice = ColumnChoice(by.importance, wanted.most)
+    # A prior reads the whole table; without one, nothing else of it is needed to predict.
+    read = set(choice.names) if choice else {column.name for column in cohort.columns}
+    columns = [column for column in cohort.columns if name is not None or column.name in read]
+    encoding = ClinicalEncoding.fit(clinical, columns)
+    values = encoding.transform(gathered.values(rows))
+    record: dict[str, Any] = {"columns": choice.as_json()} if choice else {}
+    prior = None
+    if name is not None and found is not None:
+        baseline = plan.build_prior()
+        baseline.fit(clinical, cohort.columns, labels, subjects, seed)
+        prior = TablePrior(name, baseline)
+        said = pd.DataFrame(log_probabilities(found.probabilities), index=scans.index)
+        values = np.concatenate([values, said.loc[rows["scan"]].to_numpy()], axis=1).astype(np.float32)
+    if choice:
+        progress.say(f"columns that the encoder reads: {', '.join(choice.names)}")
+    return TableFit(encoding, values, encoding.places(read) if choice else None, prior, record)
