@@ -111,9 +111,8 @@ def test_an_encoder_s_own_weight_decay_is_that_of_its_weights_alone() -> None:
     begun = TwoParts(None)
     free, own, all_alike = moved(None, 0.0), moved(3.0, 0.5), moved(None, 0.5)
     for now, before, without, decay in ((own[0], begun.encoder, free[0], 3.0), (own[1], begun.head, free[1], 0.5)):
-        torch.testing.assert_close(
-            without - now, 0.01 * decay * before.weight.detach()
-        )  # decoupled, learning rate 0.01
+        decayed = 0.01 * decay * weight_of(before)  # decoupled: learning rate, decay, weight
+        torch.testing.assert_close(without - now, decayed)
     torch.testing.assert_close(free[0] - all_alike[0], 0.01 * 0.5 * weight_of(begun.encoder))
     assert len(descend(TwoParts(None), epochs=0).optimizer.param_groups) == 1  # as checkpoints without it hold
 
