@@ -149,9 +149,9 @@ class Components:
         rounding = 1e-9 * max(variances[-1], mean.size)  # a standardised pixel's variance is about 1
         largest = np.flatnonzero(variances > rounding)[::-1][:count]
         directions = (centred.T @ (scans[:, largest] / np.sqrt(variances[largest]))).T
-        # A direction and its opposite are the same component; one of them, whatever the library.
-        ends = directions[np.arange(len(directions)), np.abs(directions).argmax(axis=1)]
-        return cls(mean, np.ascontiguousarray(directions * np.sign(ends)[:, None]), shape, size)
+        # A direction and its opposite are the same component: the one whose largest pixel is above 0 is taken.
+        up = directions.max(axis=1) >= -directions.min(axis=1)
+        return cls(mean, np.ascontiguousarray(directions * np.where(up, 1, -1)[:, None]), shape, size)
 
     def __call__(self, images: Sequence[np.ndarray]) -> np.ndarray:
         """Components (N, k) of scans; each by itself, and an array that is there many times once."""

@@ -70,7 +70,9 @@ class Predictor:
             yield features
 
     def _no_columns(self, count: int) -> Tensor:
-        return torch.zeros(count, self.model.inputs if self.model.reads_clinical else 0, device=self.device)
+        encoding, prior = self.bundle.encoding, self.model.prior
+        width = (len(encoding.features) if encoding else 0) + (prior.classes if prior else 0)
+        return torch.zeros(count, width, device=self.device)
 
     def _reads_map(self, features: ImageFeatures) -> bool:
         """Whether the head looks at the map, which is fifty times as large as the vector.

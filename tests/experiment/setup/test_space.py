@@ -18,7 +18,13 @@ from fusekit.experiment.setup.plan import make_plan
 from fusekit.experiment.setup.settings import Settings
 from fusekit.experiment.setup.space import Range, combinations, in_words
 
-SMALL: dict[str, Any] = {"task": "adni-ad", "fusion": "concat", "backbone": "test_resnet", "image_size": 32}
+SMALL: dict[str, Any] = {
+    "task": "adni-ad",
+    "preset": "paper",
+    "fusion": "concat",
+    "backbone": "test_resnet",
+    "image_size": 32,
+}
 
 
 def searched(**search: Any) -> Settings:
@@ -62,11 +68,11 @@ def test_a_list_or_a_range_has_the_type_of_its_option(name: str, given: Any, exp
         ("lr", "1e-5..1e-3:lin", "lr takes a number, not '1e-3:lin'"),
         ("lr", ["1e-4", "1e-5..1e-3"], r"mixes both; it takes a list \(lr=1e-4,3e-4\) or one range"),
         ("lr", [], "names no candidate for lr; it takes a list"),
-        ("epochs", "1.5..4", "epochs takes a whole number, not '1.5'"),
+        ("epochs", "1.5..4", "epochs takes a whole number or none, not '1.5'"),
         ("epochs", "0..4", "--epochs takes 1 or more, not 0"),
         ("training.warmup", "0..1:log", "a range with :log begins above 0"),
         ("training.compile", "0..1", "training.compile takes true or false, not '0'"),
-        ("training.schedule", "1..2", "takes one of constant, cosine, not '1'"),
+        ("training.schedule", "1..2", "takes one of constant, cosine, one-cycle, not '1'"),
         ("seed", "1..5", "--search takes lr, epochs, batch_size and options"),
     ],
 )
