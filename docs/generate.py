@@ -116,7 +116,7 @@ def components() -> str:
     """Everything that is registered: options with their defaults, presets of tasks, definitions of metrics."""
     from fusekit.data import SlicePolicy
     from fusekit.experiment.compare.job import SlurmOptions
-    from fusekit.extension import catalog
+    from fusekit.extension import GIVEN_OPTIONS, catalog
     from fusekit.extension.kinds import KINDS
     from fusekit.training import AugmentOptions, TrainingOptions
 
@@ -147,7 +147,7 @@ def components() -> str:
         registry = known.registries[kind.plural]
         for name in registry.names():
             text += f"\n### {name}\n\n{registry.entries[name].summary}. Options, `-o {kind.part}.…`:\n\n"
-            text += _options(registry.get(name))
+            text += _options(registry.get(name), GIVEN_OPTIONS.get(kind.part, ()))
     text += "\n## Backbones\n"
     for family in known.backbones.families.values():
         text += f"\n### {family.name}\n\n{family.summary}. Options, `-o backbone.…`:\n\n"
@@ -161,10 +161,10 @@ def components() -> str:
     return text + f"[Compare over a cluster](../how-to/cluster.md).\n\n{_options(SlurmOptions)}"
 
 
-def _options(factory: Callable[..., object]) -> str:
+def _options(factory: Callable[..., object], withhold: tuple[str, ...] = ()) -> str:
     from fusekit.extension.options import describe_type, option_defaults, option_parameters
 
-    kinds, defaults = option_parameters(factory), option_defaults(factory)
+    kinds, defaults = option_parameters(factory, withhold), option_defaults(factory)
     if not kinds:
         return "none\n"
     rows = [f"| {name} | {describe_type(kind)} | {_show(defaults[name])} |\n" for name, kind in kinds.items()]

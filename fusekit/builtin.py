@@ -34,6 +34,7 @@ def register(to: Register) -> None:
         "three-dimensional ResNets of torchvision, for whole volumes (-o slices.plane=volume)",
     )
     to.encoder("mlp", f"{models}.encoders.mlp:MLPEncoder", "fully connected layers")
+    to.encoder("tokens", f"{models}.encoders.tokens:TokenEncoder", "a token per table column, attention among them")
     heads = f"{models}.heads.linear"
     to.head("concat", f"{heads}:ConcatHead", "image and clinical features side by side, one linear layer")
     to.head("image", f"{heads}:ImageHead", "one linear layer on the image's features")

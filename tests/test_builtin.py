@@ -13,7 +13,7 @@ from fusekit.testing import check_fusion
 def test_parts_are_registered_with_a_line_each() -> None:
     known = catalog()
     for registry, names in (
-        (known.encoders, {"mlp"}),
+        (known.encoders, {"mlp", "tokens"}),
         (known.heads, {"concat", "image", "clinical"}),
         (known.fusions, {"clinical-only"}),
     ):

@@ -247,11 +247,6 @@ def load(folder: str | Path) -> Bundle:
         made_with = ", ".join(sorted({f"{p['distribution']} {p['version']}" for p in plugins}))
         raise UnknownName(f"{folder}: {error}\nThe bundle was made with the plugins of {made_with}.") from error
     encoding = known.encoding
-    if encoding and len(encoding.features) != model.description["columns"]:
-        raise DataError(
-            f"{folder / DESCRIPTION}: clinical has {len(encoding.features)} inputs, and model.columns is "
-            f"{model.description['columns']}."
-        )
     same = {name: getattr(known, name) for name in ("classes", "slices", "image_size", "task", "provenance")}
     same |= {"pixels": known.scale, "rule": known.calling_rule, "images": known.names}
     return Bundle(

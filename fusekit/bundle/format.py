@@ -21,7 +21,7 @@ from fusekit.bundle.schema import (
     RuleJson,
     TaskJson,
 )
-from fusekit.data import ClinicalEncoding, Pixels, SlicePolicy
+from fusekit.data import ClinicalEncoding, ColumnLayout, Pixels, SlicePolicy
 from fusekit.data.images.channels import IMAGE, check_names
 from fusekit.disk import CLOSED, DIGEST, OPEN, read_json, signed
 from fusekit.errors import DataError
@@ -57,7 +57,13 @@ class _Common(ABC):
             raise DataError("clinical belongs to an encoder or a prior in model.recipe, and these to it.")
         if (self.prior is None) != (recipe.get("prior") is None):
             raise DataError("prior and model.recipe.prior belong together; one of them is null.")
-        _ = self.encoding  # whose columns are checked when they are made
+        encoding, layout = self.encoding, self.model.get("layout")  # columns are checked when they are made
+        if encoding and encoding.layout.inputs != self.model["columns"]:
+            raise DataError(
+                f"clinical has {encoding.layout.inputs} inputs, and model.columns is {self.model['columns']}."
+            )
+        if layout is not None and (encoding is None or ColumnLayout.from_json(layout) != encoding.layout):
+            raise DataError("model.layout is not that of the columns in clinical.")
         if len({(row["level"], row["metric"]) for row in self.metrics}) < len(self.metrics):
             raise DataError("metrics has a row of the same level and metric twice.")
         self.slices.check_size(self.image_size)

@@ -9,6 +9,7 @@ from pydantic import JsonValue, StringConstraints, with_config
 from typing_extensions import TypedDict
 
 from fusekit.data.clinical.column import ColumnJson
+from fusekit.data.clinical.layout import PlaceJson
 from fusekit.disk import CLOSED, OPEN
 from fusekit.evaluation.aggregation import Aggregate
 from fusekit.evaluation.calibration.reliability import COLDEST, HOTTEST
@@ -41,6 +42,7 @@ class ModelJson(TypedDict):
     in_channels: Annotated[int, Ge(1)]
     columns: Count
     classes: Annotated[int, Ge(2)]
+    layout: NotRequired[list[PlaceJson]]  # not where a count was all that was known, and not in older bundles
     recipe: RecipeJson
     reads: NotRequired[Annotated[list[Count], MinLen(1)]]  # places in F of what the encoder reads; else all
 

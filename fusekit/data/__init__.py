@@ -1,6 +1,7 @@
 """From folders to tensors."""
 
 from fusekit.data.clinical.encoding import ClinicalEncoding
+from fusekit.data.clinical.layout import ColumnLayout
 from fusekit.data.clinical.tables import read_table
 from fusekit.data.cohort import OURS, Cohort, Column, Finding
 from fusekit.data.images.dicom.files import read_dataset
@@ -22,6 +23,7 @@ __all__ = [
     "ClinicalEncoding",
     "Cohort",
     "Column",
+    "ColumnLayout",
     "Finding",
     "Pixels",
     "Preset",

@@ -19,7 +19,7 @@ class Kind(NamedTuple):
 
 _MODEL = (
     Kind("backbone", "(in_channels, *, sites, options...) -> Backbone", "`--backbone NAME`", "backbone"),
-    Kind("encoder", "(columns, *, options...) -> ClinicalEncoder", "`Fusion(encoder=…)`", "encoder"),
+    Kind("encoder", "(columns, *, layout, people, options...) -> ClinicalEncoder", "`Fusion(encoder=…)`", "encoder"),
     Kind("injector", "(sites, clinical_width, *, options...) -> Injector", "`Fusion(injector=…)`", "injector"),
     Kind("head", "(image_widths, clinical_width, classes, *, options...) -> FusionHead", "`Fusion(head=…)`", "head"),
 )
@@ -37,3 +37,5 @@ COMPONENTS = tuple(kind.part for kind in _MODEL)
 #: The parts of a fusion that take options: where an injector meets the backbone, which columns the encoder reads, the
 #: baseline that the network starts from, and the parts that plugins bring.
 MODEL_PARTS = ("sites", "columns", "prior", *COMPONENTS)
+#: Part -> keyword-only parameters of its factory that are no options: FuseKit gives them where the factory has them.
+GIVEN_OPTIONS = {"backbone": ("sites",), "encoder": ("layout", "people")}

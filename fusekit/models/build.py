@@ -13,8 +13,9 @@ from typing import Any
 
 from torch import nn
 
+from fusekit.data.clinical.layout import ColumnLayout
 from fusekit.errors import OptionError
-from fusekit.extension import COMPONENTS, catalog, read_options, suggest
+from fusekit.extension import COMPONENTS, GIVEN_OPTIONS, catalog, read_options, suggest
 from fusekit.extension.fusion import Fusion, SiteKind, registered
 from fusekit.extension.options import option_defaults, option_parameters
 from fusekit.extension.registry import make
@@ -44,9 +45,10 @@ def build(
     fusion: str | Fusion,
     *,
     backbone: str,
-    columns: int,
+    columns: int | ColumnLayout,
     classes: int,
     in_channels: int = 1,
+    people: int | None = None,
     reads: Sequence[int] | None = None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
     ready: Mapping[str, nn.Module] | None = None,
@@ -55,8 +57,10 @@ def build(
 
     Args:
         backbone: name; ignored by a fusion that reads no image.
-        columns: F, clinical columns as the model sees them; ignored by a fusion that reads none.
+        columns: clinical columns as the model sees them (``ClinicalEncoding.layout``), or F, their count: then nothing
+            is known of them, and each is a number without a mask; ignored by a fusion that reads none.
         classes: K.
+        people: training subjects, if known; they decide the width of an encoder that leaves it open.
         reads: places in F of the columns that the encoder reads; None: all.
         options: part (sites, backbone, encoder, injector, head) -> option -> value; they win over the recipe's.
         ready: part -> what is taken instead of building it, where the fusion has such a part.
@@ -70,7 +74,8 @@ def build(
     if not isinstance(recipe, Fusion):
         raise OptionError(f"a fusion's name or a Fusion(head=..., ...) is needed, not {fusion!r}.")
     refined = _refine(name, recipe, backbone, options or {})
-    return _assemble(name, refined, backbone, columns, classes, in_channels, reads, ready or {})
+    sizes = (columns, classes, in_channels, reads)
+    return _assemble(name, refined, backbone, *sizes, people=people, ready=ready or {})
 
 
 def build_from(description: Mapping[str, Any]) -> FusionModel:
@@ -85,8 +90,10 @@ def build_from(description: Mapping[str, Any]) -> FusionModel:
         given["backbone"]["pretrained"] = False
     name, backbone = description["fusion"], description["backbone"]
     columns, classes, channels = (int(description[key]) for key in ("columns", "classes", "in_channels"))
+    layout = description.get("layout")  # of a count alone there is none, and older descriptions have none
     refined = _refine(name, Fusion(**recipe, stages=stages), backbone, given)
-    model = _assemble(name, refined, backbone, columns, classes, channels, description.get("reads"))
+    known = columns if layout is None else ColumnLayout.from_json(layout)
+    model = _assemble(name, refined, backbone, known, classes, channels, description.get("reads"))
     model.description = dict(description)  # also where the published weights came from
     return model
 
@@ -110,8 +117,9 @@ def _refine(name: str, recipe: Fusion, backbone: str, given: Mapping[str, Mappin
     options = {}
     for part in (part for part in COMPONENTS if part in factories):
         chosen = {**recipe.options.get(part, {}), **given.get(part, {})}
-        defaults = option_defaults(factories[part], withhold=("sites",))
-        options[part] = {**defaults, **read_options(part, factories[part], chosen, withhold=("sites",))}
+        withhold = GIVEN_OPTIONS.get(part, ())
+        defaults = option_defaults(factories[part], withhold)
+        options[part] = {**defaults, **read_options(part, factories[part], chosen, withhold)}
         if part == "injector" and "spatial_dims" not in chosen:
             options[part].pop("spatial_dims", None)  # it is the backbone's, which is not built yet
     given_sites = read_options("sites", SiteOptions, given.get("sites", {}))
@@ -123,10 +131,12 @@ def _assemble(
     name: str,
     recipe: Fusion,
     backbone: str,
-    columns: int,
+    columns: int | ColumnLayout,
     classes: int,
     in_channels: int,
     reads: Sequence[int] | None = None,
+    *,
+    people: int | None = None,
     ready: Mapping[str, nn.Module] = MappingProxyType({}),
 ) -> FusionModel:
     if classes < 2:
@@ -137,15 +147,23 @@ def _assemble(
     image = encoder = injector = None
     injected: list[int] = []
     widths, clinical_width = ImageWidths(0, 0), 0
+    layout = columns if isinstance(columns, ColumnLayout) else None
+    inputs = columns.inputs if isinstance(columns, ColumnLayout) else columns
     if recipe.encoder is not None:
-        if columns < 1:
+        if inputs < 1:
             raise OptionError(f"the fusion {name!r} reads clinical columns, but there are none.")
-        if reads is not None and not (reads and all(0 <= place < columns for place in reads)):
-            raise OptionError(f"reads takes places of columns from 0 to {columns - 1}, one or more, not {reads}.")
-        read = columns if reads is None else len(reads)
-        encoder = _made("encoder", recipe.encoder, factories, read, **options["encoder"])
+        if reads is not None and not (reads and all(0 <= place < inputs for place in reads)):
+            raise OptionError(f"reads takes places of columns from 0 to {inputs - 1}, one or more, not {reads}.")
+        read = columns if isinstance(columns, ColumnLayout) else ColumnLayout.plain(columns)
+        read = read if reads is None else read.of(reads)
+        known = {"layout": read, "people": people}
+        taken = {option: known[option] for option in known.keys() & option_parameters(factories["encoder"]).keys()}
+        encoder = _made("encoder", recipe.encoder, factories, read.inputs, **options["encoder"], **taken)
         _declares("encoder", recipe.encoder, encoder, "width")
         clinical_width = encoder.width
+        if options["encoder"].get("width", clinical_width) is None:  # the model is built again without people
+            options = {**options, "encoder": {**options["encoder"], "width": clinical_width}}
+            recipe = replace(recipe, options=options)
     if "backbone" in factories:
         # A plain backbone need not know of sites.
         kind = {"sites": recipe.sites} if "sites" in option_parameters(factories["backbone"]) else {}
@@ -175,8 +193,9 @@ def _assemble(
         "fusion": name,
         "backbone": backbone,
         "in_channels": in_channels,
-        "columns": columns,
+        "columns": inputs,
         "classes": classes,
+        **({"layout": layout.as_json()} if layout is not None and encoder is not None else {}),
         "recipe": json.loads(json.dumps(asdict(recipe), default=str)),
     }
     if encoder is None:

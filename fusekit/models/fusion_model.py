@@ -68,6 +68,11 @@ class FusionModel(nn.Module):
         """How long a row of ``columns`` is: F, and K more with a prior."""
         return int(self.description["columns"]) + (self.prior.classes if self.prior else 0)
 
+    def fit(self, columns: Tensor) -> None:
+        """Let the encoder see the training scans' columns (N, F) before training; see ``ClinicalEncoder.fit``."""
+        if isinstance(self.encoder, ClinicalEncoder):
+            self.encoder.fit(columns if self.reads is None else columns[:, self.reads])
+
     def forward(self, image: Tensor | None = None, columns: Tensor | None = None) -> Tensor:
         """Image (B, C, *S) and columns (B, F) -> logits (B, K); what the fusion does not read may be None.
 

@@ -68,9 +68,23 @@ class Backbone(nn.Module, ABC):
 
 
 class ClinicalEncoder(nn.Module, ABC):
-    """Turns clinical columns into clinical features. Factory: ``(columns, *, options...)``."""
+    """Turns clinical columns into clinical features. Factory: ``(columns, *, layout, people, options...)``.
+
+    ``layout`` (a ``ColumnLayout``: where each table column lies in F) and ``people`` (the number of training subjects,
+    or None where it is not known) are given to factories that have such keyword-only parameters. An option ``width``
+    that is None is left to the encoder; the model's description holds the one that it declares.
+    """
 
     width: int  # E
+    #: Decoupled weight decay of its weights, in place of ``training.weight_decay``; None: that one.
+    weight_decay: float | None = None
+
+    def fit(self, columns: Tensor) -> None:
+        """See the training scans' columns (N, F), one row per scan, once before training.
+
+        What is kept of them belongs in buffers, whose shapes do not depend on the values: they are shipped with the
+        weights.
+        """
 
     @abstractmethod
     def forward(self, columns: Tensor) -> Tensor:

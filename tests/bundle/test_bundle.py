@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from safetensors.torch import load_file
 
 import fusekit
 from fusekit import Run
-from fusekit.data import Cohort, Pixels, SlicePolicy, cut, read
+from fusekit.data import ClinicalEncoding, Cohort, Pixels, SlicePolicy, cut, read
 from fusekit.disk import seal, signed
 from fusekit.errors import DataError, UnknownName
 from fusekit.models import build
@@ -319,3 +320,57 @@ def test_what_the_disk_refuses_is_an_os_error(
     with pytest.raises(OSError if number else SafetensorError) as caught:
         small_run.bundle.save(tmp_path / "bundle")
     assert getattr(caught.value, "errno", None) == number
+
+
+@pytest.mark.parametrize(
+    "encoder",
+    [
+        {"width": 8, "numbers": "piecewise", "drop_columns": 0.2, "scale": 0.2},
+        {"width": 8, "numbers": "quantile", "skip": True},
+        {"width": None},
+    ],
+)
+def test_an_encoder_of_columns_predicts_the_same_bit_by_bit_from_its_bundle(
+    small_cohort: Cohort, tmp_path: Path, encoder: dict[str, Any]
+) -> None:
+    name = "tokens" if encoder == {"width": None} else "mlp"
+    encoding = ClinicalEncoding.fit(small_cohort.clinical, small_cohort.columns)
+    recipe = fusekit.Fusion(head="clinical", encoder=name, image=False, options={"encoder": encoder})
+    model = build(recipe, backbone="", columns=encoding.layout, classes=2, people=20)
+    columns = encoding.transform(small_cohort.clinical)
+    model.fit(torch.from_numpy(columns))
+    bundle = fusekit.Bundle(model, ("CN", "AD"), encoding, SlicePolicy(), 32, Pixels((0.0,), (1.0,)))
+    bundle.save(tmp_path / "bundle")
+    again = fusekit.load(tmp_path / "bundle")
+    assert again.model.description == model.description
+    np.testing.assert_array_equal(again.probabilities(None, columns), bundle.probabilities(None, columns))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda layout: layout[0].update(mask=10**6), "belongs to none"),
+        (lambda layout: layout[1].update(first=0, stop=1), "belongs to two columns"),
+        (lambda layout: layout[0].update(kind="text"), "layout"),
+        (lambda layout: layout[0].update(first=-1), "layout"),
+        (lambda layout: layout[0].update(further=1), "layout"),
+        (lambda layout: layout.clear(), "model.layout is not that of the columns in clinical"),
+    ],
+)
+def test_a_layout_that_does_not_fit_its_columns_is_refused(
+    damaged: Path, change: Callable[[list[dict[str, Any]]], None], message: str
+) -> None:
+    description = json.loads((damaged / "bundle.json").read_text())
+    change(description["model"]["layout"])
+    (damaged / "bundle.json").write_text(json.dumps(signed(description)))
+    with pytest.raises(DataError, match=message):
+        fusekit.load(damaged)
+
+
+def test_a_description_without_layout_is_of_an_older_bundle(damaged: Path, small_run: Run) -> None:
+    description = json.loads((damaged / "bundle.json").read_text())
+    del description["model"]["layout"]
+    (damaged / "bundle.json").write_text(json.dumps(signed(description)))
+    again = fusekit.load(damaged).model
+    for name, weight in small_run.bundle.model.state_dict().items():
+        assert torch.equal(again.state_dict()[name], weight)

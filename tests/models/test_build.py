@@ -10,9 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from fusekit import Fusion, build
+from fusekit.data import ColumnLayout
+from fusekit.data.clinical.layout import Place
 from fusekit.errors import OptionError, PluginError, UnknownName
 from fusekit.extension import catalog
-from fusekit.models import ImageFeatures, Inject, build_from
+from fusekit.models import ClinicalEncoder, ImageFeatures, Inject, build_from
 
 SIZES: dict[str, Any] = {"backbone": "resnet10t", "columns": 5, "classes": 3}
 
@@ -27,6 +29,12 @@ def test_options_win_over_the_recipe_and_defaults_fill_the_rest() -> None:
         "depth": 1,
         "activation": "relu",
         "dropout": 0.0,
+        "numbers": "plain",
+        "bins": 8,
+        "drop_columns": 0.0,
+        "scale": None,
+        "skip": False,
+        "weight_decay": None,
     }
 
 
@@ -54,6 +62,91 @@ def test_a_description_builds_the_same_model_again(arm: str) -> None:
     again.load_state_dict(model.state_dict())
     image, columns = torch.randn(2, 1, 64, 64), torch.randn(2, 5)
     assert torch.equal(again(image, columns), model(image, columns))
+
+
+LAYOUT = ColumnLayout((Place(0, 2, "category"), Place(2, 3, mask=4), Place(3, 4)))
+
+
+class Wide(ClinicalEncoder):
+    """An encoder that notes what it is given."""
+
+    def __init__(
+        self,
+        columns: int,
+        *,
+        width: int | None = None,
+        layout: ColumnLayout | None = None,
+        people: int | None = None,
+    ):
+        super().__init__()
+        self.given = (columns, layout, people)
+        self.width = width or (people or 6) // 2
+        self.layer = nn.Linear(columns, self.width)
+
+    def forward(self, columns: Tensor) -> Tensor:
+        encoded: Tensor = self.layer(columns)
+        return encoded
+
+
+@pytest.fixture
+def wide(monkeypatch: pytest.MonkeyPatch) -> Fusion:
+    known = catalog().encoders
+    monkeypatch.setattr(known, "get", {"mlp": known.get("mlp"), "wide": Wide}.__getitem__)
+    return Fusion(head="clinical", encoder="wide", image=False)
+
+
+def test_an_encoder_that_asks_gets_layout_and_people_and_its_width_is_written_down(wide: Fusion) -> None:
+    model = build(wide, backbone="", columns=LAYOUT, classes=2, people=20)
+    assert isinstance(model.encoder, Wide)
+    assert model.encoder.given == (5, LAYOUT, 20)
+    description = json.loads(json.dumps(model.description))
+    assert (description["columns"], description["recipe"]["options"]["encoder"]) == (5, {"width": 10})
+    again = build_from(description)  # which does not know how many people there were
+    assert isinstance(again.encoder, Wide)
+    assert again.encoder.given == (5, LAYOUT, None)
+    assert again.description == description
+    again.load_state_dict(model.state_dict())
+    assert build(wide, backbone="", columns=LAYOUT, classes=2).description["recipe"]["options"]["encoder"]["width"] == 3
+
+
+def test_of_a_count_there_is_a_plain_layout_and_none_in_the_description(wide: Fusion) -> None:
+    model = build(wide, backbone="", columns=5, classes=2)
+    assert isinstance(model.encoder, Wide)
+    assert model.encoder.given == (5, ColumnLayout.plain(5), None)
+    assert "layout" not in model.description
+    assert "layout" not in build("image-only", **{**SIZES, "columns": LAYOUT}).description
+
+
+def test_what_fusekit_gives_is_no_option(wide: Fusion) -> None:
+    for option in ("layout", "people"):
+        with pytest.raises(OptionError, match=f"encoder has no option '{option}'"):
+            build(wide, **SIZES, options={"encoder": {option: 3}})
+
+
+def test_an_encoder_that_takes_a_count_alone_gets_it_from_a_layout() -> None:
+    torch.manual_seed(0)
+    model = build("rbca", **{**SIZES, "columns": LAYOUT}, people=20)
+    torch.manual_seed(0)
+    count = build("rbca", **SIZES)
+    for name, weight in count.state_dict().items():
+        assert torch.equal(model.state_dict()[name], weight), name
+    assert model.state_dict().keys() == count.state_dict().keys()
+    assert build_from(model.description).description["layout"] == LAYOUT.as_json()
+
+
+def test_fit_shows_the_encoder_the_columns_and_what_it_keeps_is_loaded() -> None:
+    recipe = Fusion(
+        head="clinical", encoder="mlp", image=False, options={"encoder": {"width": 8, "numbers": "piecewise"}}
+    )
+    model = build(recipe, backbone="", columns=LAYOUT, classes=2)
+    columns = torch.randn(50, 5).exp()
+    before = model(None, columns)
+    model.fit(columns)
+    assert not torch.equal(model(None, columns), before)
+    again = build_from(json.loads(json.dumps(model.description)))
+    again.load_state_dict(model.state_dict())
+    assert torch.equal(again(None, columns), model(None, columns))
+    build("image-only", **SIZES).fit(columns)  # has nothing to show them to
 
 
 def test_a_description_stands_when_the_fusion_of_that_name_changes() -> None:

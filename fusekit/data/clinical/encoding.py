@@ -9,6 +9,7 @@ import pandas as pd
 
 from fusekit.data.clinical.censoring import flagged, parse_flagged
 from fusekit.data.clinical.column import EncodedColumn, as_text
+from fusekit.data.clinical.layout import ColumnLayout, Place
 from fusekit.data.clinical.numbers import Numerals
 from fusekit.data.clinical.tables import require_columns
 from fusekit.data.cohort import Column, Finding
@@ -50,6 +51,17 @@ class ClinicalEncoding:
         owners = [column.name for column in self.columns for _ in column.features]
         owners += [column.name for column in self.columns if column.masked]
         return tuple(place for place, name in enumerate(owners) if name in names)
+
+    @property
+    def layout(self) -> ColumnLayout:
+        """Where each column lies in the F inputs: values in the order of the columns, then the masks."""
+        places, first = [], 0
+        mask = sum(len(column.features) for column in self.columns)
+        for column in self.columns:
+            stop = first + len(column.features)
+            places.append(Place(first, stop, column.column.kind, mask if column.masked else None))
+            first, mask = stop, mask + column.masked
+        return ColumnLayout(tuple(places))
 
     @property
     def findings(self) -> tuple[Finding, ...]:

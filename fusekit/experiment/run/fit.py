@@ -110,7 +110,9 @@ def _fit(
     planned = plan.epochs(len(dataset))
     with torch.random.fork_rng():  # the caller's random numbers stay the caller's
         torch.manual_seed(config.seed)
-        model = plan.build_model(len(encoding.features), len(channels), reads=table.reads)
+        people, reads = rows["subject"].nunique(), table.reads
+        model = plan.build_model(encoding.layout, len(channels), people=people, reads=reads)
+        model.fit(torch.from_numpy(encoding.transform(gathered.cohort.clinical.loc[rows["scan"].unique()])))
         bundle = Bundle(
             model=model,
             classes=plan.task.classes,

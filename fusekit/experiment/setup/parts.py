@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fusekit.errors import OptionError, PluginError
-from fusekit.extension import COMPONENTS, MODEL_PARTS, catalog, read_options
+from fusekit.extension import COMPONENTS, GIVEN_OPTIONS, MODEL_PARTS, catalog, read_options
 from fusekit.extension.fusion import registered
 from fusekit.extension.options import option_defaults
 from fusekit.extension.registry import Registry, make, suggest
@@ -35,8 +35,6 @@ PARTS = {
     "prior": "",
     **dict.fromkeys(COMPONENTS, ""),
 }
-
-_WITHHELD = dict.fromkeys(MODEL_PARTS, ("sites",))  # what FuseKit gives a part itself
 
 
 def is_own(task: str) -> bool:
@@ -72,7 +70,7 @@ def check_names(values: Mapping[str, Any], options: Mapping[str, Mapping[str, An
 def options_of(part: str, named: Named | None) -> AbstractSet[str] | None:
     """Names of a part's options, without importing it; None where its source does not show them."""
     source = PARTS[part] or (named.registry.find(named.name).factory if named else "")
-    return option_names(source, _WITHHELD.get(part, ())) if source else None
+    return option_names(source, GIVEN_OPTIONS.get(part, ())) if source else None
 
 
 class Named(NamedTuple):
@@ -128,7 +126,7 @@ def typed(part: str, chosen: Mapping[str, Any], values: Mapping[str, Any], task:
     """Give the options of a part their types, or raise OptionError; paths become absolute."""
     if part == "track":  # each of several trackers knows its own
         return dict(chosen)
-    found = read_options(part, _factory(part, values, task), chosen, _WITHHELD.get(part, ()))
+    found = read_options(part, _factory(part, values, task), chosen, GIVEN_OPTIONS.get(part, ()))
     return {name: value.absolute() if isinstance(value, Path) else value for name, value in found.items()}
 
 
@@ -161,7 +159,7 @@ def _factory(part: str, values: Mapping[str, Any], task: Task) -> Callable[..., 
 
 def _defaults(part: str, values: Mapping[str, Any], task: Task) -> Mapping[str, Any]:
     """What a part's options are unless set: what a fusion's recipe sets, the factory's own."""
-    factory, withhold = _factory(part, values, task), _WITHHELD.get(part, ())
+    factory, withhold = _factory(part, values, task), GIVEN_OPTIONS.get(part, ())
     defaults = option_defaults(factory, withhold)
     if part not in MODEL_PARTS:
         return defaults

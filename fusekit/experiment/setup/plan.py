@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from fusekit.baselines.choice import ColumnOptions
-from fusekit.data import SlicePolicy, Task
+from fusekit.data import ColumnLayout, SlicePolicy, Task
 from fusekit.data.images.channels import IMAGE, Channel
 from fusekit.errors import OptionError
 from fusekit.evaluation import Metric, Rule
@@ -68,19 +68,21 @@ class Plan:
 
     def build_model(
         self,
-        columns: int,
+        columns: int | ColumnLayout,
         channels: int,
         ready: Mapping[str, nn.Module] | None = None,
         *,
+        people: int | None = None,
         reads: Sequence[int] | None = None,
     ) -> FusionModel:
-        """Build the untrained model for so many encoded clinical columns and channels; the rest as for ``build``."""
+        """Build the untrained model for encoded clinical columns and so many channels; the rest as for ``build``."""
         return build(
             self.config.fusion,
             backbone=self.config.backbone,
             columns=columns,
             classes=len(self.task.classes),
             in_channels=channels,
+            people=people,
             reads=reads,
             options={part: self.config.of_part(self.task, part) for part in ("sites", *COMPONENTS)},
             ready=ready,

@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
 from fusekit.errors import FusekitError
-from fusekit.models import weights_channels_last
+from fusekit.models import ClinicalEncoder, weights_channels_last
 from fusekit.models.prior import Prior
 from fusekit.training.machines.processes import ALONE, Processes
 from fusekit.training.options import TrainingOptions
@@ -57,7 +57,7 @@ class Descent:
         scales_loss = getattr(fabric.strategy.precision, "scaler", None) is not None
         fused = not (options.clip and scales_loss)
         optimizer = torch.optim.AdamW(
-            _groups(model, lr), lr=lr, weight_decay=options.weight_decay, fused=fused, foreach=not fused
+            weight_groups(model, lr), lr=lr, weight_decay=options.weight_decay, fused=fused, foreach=not fused
         )
         self.schedule = schedule_for(optimizer, options, epochs, -(-len(sizes) // options.accumulate))
         weights_channels_last(model)
@@ -144,11 +144,20 @@ class Descent:
             self.average.update()
 
 
-def _groups(model: nn.Module, lr: float) -> list[dict[str, Any]]:
-    """All weights; and, with a learning rate of its own, that of a prior."""
-    priors = [module for module in model.modules() if isinstance(module, Prior)]
-    own = [{"params": list(prior.parameters()), "lr": prior.pace * lr, "weight_decay": 0.0} for prior in priors]
-    apart = {id(weight) for prior in priors for weight in prior.parameters()}
+def weight_groups(model: nn.Module, lr: float) -> list[dict[str, Any]]:
+    """All weights; a prior's apart, with a learning rate of its own, and an encoder's that has its own weight decay."""
+    parts = list(model.modules())
+    own: list[dict[str, Any]] = [
+        {"params": list(prior.parameters()), "lr": prior.pace * lr, "weight_decay": 0.0}
+        for prior in parts
+        if isinstance(prior, Prior)
+    ]
+    own += [
+        {"params": list(encoder.parameters()), "weight_decay": encoder.weight_decay}
+        for encoder in parts
+        if isinstance(encoder, ClinicalEncoder) and encoder.weight_decay is not None
+    ]
+    apart = {id(weight) for group in own for weight in group["params"]}
     return [{"params": [weight for weight in model.parameters() if id(weight) not in apart]}, *own]
 
 

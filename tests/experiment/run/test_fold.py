@@ -23,6 +23,7 @@ from fusekit.experiment.run.fold import train_fold
 from fusekit.experiment.setup.gathered import Gathered, gather
 from fusekit.experiment.setup.plan import make_plan
 from fusekit.experiment.setup.settings import Settings
+from fusekit.models import build_from
 from fusekit.progress import Quiet
 from fusekit_adni.task import AdniAdTask
 
@@ -86,7 +87,9 @@ def test_nobody_is_tested_where_all_are_trained_on(small_run: Run, tmp_path: Pat
 def test_neither_tested_subjects_nor_those_set_aside_have_a_part_in_what_is_fitted(
     small_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before, _ = trained(tmp_path / "before")
+    encoder = {"width": 8, "numbers": "piecewise"}  # whose bins are fitted
+    recipe: dict[str, Any] = {"fusion": "clinical-only", "options": {**SMALL["options"], "encoder": encoder}}
+    before, _ = trained(tmp_path / "before", **recipe)
     others = [
         scan for name in ("predictions", "validation") for scan in read(tmp_path / "before" / f"{name}.csv")["scan"]
     ]
@@ -99,12 +102,14 @@ def test_neither_tested_subjects_nor_those_set_aside_have_a_part_in_what_is_fitt
         return replace(cohort, clinical=clinical)
 
     monkeypatch.setattr(AdniAdTask, "scan", disturbed)
-    after, _ = trained(tmp_path / "after", data=gathered)
+    after, _ = trained(tmp_path / "after", data=gathered, **recipe)
     assert before is not None
     assert after is not None
     assert after.encoding == before.encoding
     assert after.pixels == before.pixels
     weights, same = before.model.state_dict(), after.model.state_dict()
+    unfitted = build_from(before.model.description).state_dict()
+    assert not np.array_equal(weights["encoder.bins.edges"], unfitted["encoder.bins.edges"])
     assert all(np.array_equal(weights[name], same[name]) for name in weights)
 
 

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
+from torch import nn
 from torch.nn.functional import gelu
 
+from fusekit.data.clinical.layout import ColumnLayout, Place
 from fusekit.errors import OptionError
 from fusekit.models import MLPEncoder
 from fusekit.testing import check_encoder
+
+#: A category of three, a number, a number with a mask, a category of two with a mask, a column never observed.
+LAYOUT = ColumnLayout(
+    (
+        Place(0, 3, "category"),
+        Place(3, 4),
+        Place(4, 5, mask=7),
+        Place(5, 7, "category", mask=8),
+        Place(7, 7, "category", mask=9),
+    )
+)
 
 
 def test_is_linear_layers_with_activations_between_and_none_after() -> None:
@@ -38,6 +53,48 @@ def test_dropout_drops_in_training_only() -> None:
 @pytest.mark.parametrize("depth", [1, 2, 4])
 def test_keeps_what_encoders_promise(depth: int) -> None:
     check_encoder(MLPEncoder(4, width=7, depth=depth), columns=4)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"numbers": "piecewise", "bins": 3},
+        {"numbers": "quantile", "skip": True},
+        {"numbers": "piecewise", "bins": 1, "drop_columns": 0.5},
+    ],
+)
+def test_every_encoding_of_numbers_keeps_it_too(options: dict[str, Any]) -> None:
+    check_encoder(MLPEncoder(10, width=7, layout=LAYOUT, **options), columns=10)
+    check_encoder(MLPEncoder(4, width=7, **options), columns=4)
+
+
+def test_unless_asked_for_more_it_is_the_network_that_it_was() -> None:
+    torch.manual_seed(0)
+    encoder = MLPEncoder(10, layout=LAYOUT, people=100)
+    torch.manual_seed(0)
+    plain = nn.Sequential(nn.Linear(10, 1024), nn.ReLU(), nn.Dropout(0.0), nn.Linear(1024, 1024))
+    assert encoder.layers.state_dict().keys() == plain.state_dict().keys()
+    assert encoder.state_dict().keys() == {f"layers.{name}" for name in plain.state_dict()}
+    columns = torch.randn(5, 10)
+    assert torch.equal(encoder(columns), plain(columns))  # the same random numbers, the same arithmetic
+
+
+def test_skip_adds_a_linear_map_of_what_the_layers_read() -> None:
+    encoder = MLPEncoder(10, width=5, layout=LAYOUT, numbers="piecewise", skip=True).double().eval()
+    columns = torch.randn(4, 10).double()
+    assert encoder.bins is not None
+    assert encoder.skip is not None
+    read = encoder.bins(columns)
+    torch.testing.assert_close(encoder(columns), encoder.layers(read) + read @ encoder.skip.weight.T)
+
+
+def test_a_hidden_column_is_hidden_from_the_bins_and_the_linear_path_too() -> None:
+    torch.manual_seed(0)
+    encoder = MLPEncoder(10, width=5, layout=LAYOUT, numbers="piecewise", skip=True, drop_columns=0.999999)
+    columns = torch.randn(3, 10)
+    assert torch.equal(encoder(columns), encoder(torch.zeros(3, 10)))
+    encoder.eval()
+    assert not torch.equal(encoder(columns), encoder(torch.zeros(3, 10)))
 
 
 @pytest.mark.parametrize(("width", "depth", "dropout"), [(0, 2, 0.0), (4, 0, 0.0), (4, 2, 1.0), (4, 2, -0.1)])

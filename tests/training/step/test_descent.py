@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler
 
-from fusekit.models import build
+from fusekit.models import MLPEncoder, build
 from fusekit.training import TrainingOptions
 from fusekit.training.machines.fabric import fabric_for
 from fusekit.training.step.descent import Descent, schedule_for
@@ -83,6 +83,38 @@ def test_accumulated_batches_are_one_large_batch(accumulate: int, clip: float) -
             optimizer.step()
     for mine, theirs in zip(model.parameters(), expected.parameters(), strict=True):
         torch.testing.assert_close(mine, theirs, rtol=0, atol=1e-6)
+
+
+class TwoParts(nn.Module):
+    """A model with an encoder, as a fusion model has."""
+
+    def __init__(self, decay: float | None):
+        super().__init__()
+        torch.manual_seed(0)
+        self.encoder, self.head = MLPEncoder(4, width=3, depth=1, weight_decay=decay).double(), nn.Linear(3, 2).double()
+
+    def forward(self, values: Tensor) -> Tensor:
+        logits: Tensor = self.head(self.encoder(values))
+        return logits
+
+
+def weight_of(part: nn.Module) -> Tensor:
+    return next(part.parameters()).detach()
+
+
+def test_an_encoder_s_own_weight_decay_is_that_of_its_weights_alone() -> None:
+    def moved(decay: float | None, weight_decay: float) -> tuple[Tensor, Tensor]:
+        model = TwoParts(decay)
+        descend(model, epochs=1, weight_decay=weight_decay, accumulate=5)  # one step
+        return weight_of(model.encoder), weight_of(model.head)
+
+    begun = TwoParts(None)
+    free, own, all_alike = moved(None, 0.0), moved(3.0, 0.5), moved(None, 0.5)
+    for now, before, without, decay in ((own[0], begun.encoder, free[0], 3.0), (own[1], begun.head, free[1], 0.5)):
+        decayed = 0.01 * decay * weight_of(before)  # decoupled: learning rate, decay, weight
+        torch.testing.assert_close(without - now, decayed)
+    torch.testing.assert_close(free[0] - all_alike[0], 0.01 * 0.5 * weight_of(begun.encoder))
+    assert len(descend(TwoParts(None), epochs=0).optimizer.param_groups) == 1  # as checkpoints without it hold
 
 
 def test_clipping_changes_the_weights_where_the_gradient_is_long() -> None:
