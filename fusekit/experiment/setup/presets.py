@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from fusekit.experiment.setup import parts
 from fusekit.experiment.setup.given import merge
+from fusekit.extension.fusion import registered
 
 if TYPE_CHECKING:
     from fusekit.data.task import Preset, Task
@@ -38,6 +39,7 @@ TUNED = Training(
     options={
         "training": {"weight_decay": 0.05, "schedule": "one-cycle", "ema": 0.99},
         "augment": {"flip": 0.5, "rotate": 8.0, "shift": 0.05, "scale": 0.08, "intensity": 0.1, "noise": 0.05},
+        "encoder": {"width": 64, "scale": 0.2, "drop_columns": 0.2, "weight_decay": 10.0},
     },
 )
 
@@ -68,7 +70,7 @@ def settings_of(task: Task, name: Name, data: object) -> dict[str, Any]:
 
 
 def options_of(task: Task, values: Mapping[str, Any], part: str) -> dict[str, Any]:
-    """What the preset says of a part's options, as far as the arm's part has them."""
+    """What the preset says of a part's options: nothing of a part that the fusion's recipe sets, or that has others."""
     if part == "slices":
         return own_of(task, values.get("data")).slices.as_json()
     own = dict(PRESETS[values["preset"]].options.get(part, {}))
@@ -79,8 +81,8 @@ def options_of(task: Task, values: Mapping[str, Any], part: str) -> dict[str, An
     if part in ("training", "augment"):
         return own
     has = parts.parts_of(values)
-    takes = parts.options_of(part, has[part]) if part in has else frozenset[str]()
-    return own if takes is None else {name: value for name, value in own.items() if name in takes}
+    takes = parts.options_of(part, has[part]) if part in has else None
+    return own if takes and own.keys() <= takes and not registered(values["fusion"]).options.get(part) else {}
 
 
 def _sagittal(task: Task, values: Mapping[str, Any]) -> bool:

@@ -83,3 +83,14 @@ def test_a_manifest_of_a_time_without_presets_is_as_published(tmp_path: Path) ->
 
     (tmp_path / "manifest.json").write_text('{"config": {"task": "adni-ad", "epochs": 4, "fusion": "rbca"}}')
     assert read_config(tmp_path / "manifest.json")["preset"] == "paper"
+
+
+def test_an_encoder_that_a_fusion_leaves_open_is_the_presets() -> None:
+    encoders = {
+        fusion: make_plan(Settings.of({"task": "adni-ad", "fusion": fusion})).build_model(9, 1).description["recipe"]
+        for fusion in ("clinical-only", "table-first", "concat")
+    }
+    widths = {fusion: recipe["options"]["encoder"].get("width") for fusion, recipe in encoders.items()}
+    assert widths == {"clinical-only": 64, "table-first": 16, "concat": None}  # the paper's path has a width of its own
+    assert encoders["clinical-only"]["options"]["encoder"]["weight_decay"] == 10
+    assert encoders["table-first"]["options"]["encoder"]["weight_decay"] is None
