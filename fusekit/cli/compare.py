@@ -26,6 +26,14 @@ def compare(
     baseline: Annotated[
         str, typer.Option(help="Classical models beside them: logistic,gbdt,gbdt-components.", **_ARMS)
     ] = "",
+    late_fusion: Annotated[
+        str,
+        typer.Option(
+            help="Join the predictions of the first arm that reads the image alone and the first of the table alone: "
+            "mean,stacked.",
+            **_ARMS,
+        ),
+    ] = "",
     seeds: Annotated[
         int, typer.Option(help="Repeat everything so often, with folds and initialisation of its own.")
     ] = 1,
@@ -55,14 +63,14 @@ def compare(
     from fusekit.experiment.setup.arms import arms_of
     from fusekit.experiment.setup.given import read_config
 
-    fusions, baselines = ([name for name in text.split(",") if name] for text in (fusion, baseline))
+    fusions, baselines, late = ([name for name in text.split(",") if name] for text in (fusion, baseline, late_fusion))
     arms_of(read_config(config) if config else {}, given, fusions, baselines)  # before torch loads
 
     from fusekit.cli.console import print_comparison
     from fusekit.experiment.compare.comparison import compare as run_comparison
     from fusekit.training import stoppable
 
-    arms: dict[str, Any] = {"fusions": fusions, "baselines": baselines}
+    arms: dict[str, Any] = {"fusions": fusions, "baselines": baselines, "late_fusion": late}
     with stoppable():
         made = run_comparison(**given, **arms, seeds=seeds, jobs=jobs, launcher=launcher, config=config)
     print_comparison(made)

@@ -145,7 +145,7 @@ def _flat(config: Mapping[str, Any]) -> dict[str, str]:
 
 def _reads(one: Run) -> frozenset[str]:
     """Which modalities an arm reads, from its model's recipe; a baseline reads the table unless it says more."""
-    if _kind(one) == "baseline":
+    if "reads" in one.manifest or _kind(one) == "baseline":
         return frozenset(one.manifest.get("reads", ["table"]))
     recipe = (one.manifest.get("model") or {}).get("recipe")
     if not isinstance(recipe, dict):

@@ -11,6 +11,8 @@ from typing_extensions import TypedDict
 from fusekit.bundle.schema import Count, PluginJson, RuleJson, TrainedConfig, TrainedEvaluation
 from fusekit.disk.schema import OPEN
 
+#: Kind of an arm that joins the predictions of two others.
+LATE = "late fusion"
 Score: TypeAlias = Annotated[float, AllowInfNan(True)] | None  # NaN is what older versions wrote for null
 _Amount: TypeAlias = Annotated[int, Ge(0)] | None
 
@@ -130,7 +132,7 @@ class Manifest(TypedDict, total=False):
     config: Required[_Config]
     arm: str
     kind: str
-    reads: list[Literal["image", "table"]]  # of a baseline; of a fusion the model's recipe says it
+    reads: list[Literal["image", "table"]]  # of a baseline or late fusion; of a fusion the recipe says it
     task: _Task | None
     model: _Model | None
     slices: dict[str, JsonValue]

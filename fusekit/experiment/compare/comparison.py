@@ -14,6 +14,7 @@ from fusekit.data.store.cache import alone
 from fusekit.disk import filled, in_words, new_folder
 from fusekit.errors import Interrupted, OptionError, attempt
 from fusekit.experiment.compare.job import SlurmOptions
+from fusekit.experiment.compare.late_fusion import join, sources_of
 from fusekit.experiment.compare.local import Local, Training
 from fusekit.experiment.compare.slurm import Slurm
 from fusekit.experiment.evidence import gather_evidence, write_report
@@ -54,6 +55,7 @@ def compare(
     *,
     fusions: Sequence[str] = (),
     baselines: Sequence[str] = (),
+    late_fusion: Sequence[str] = (),
     seeds: int = 1,
     jobs: int | None = None,
     launcher: str = "local",
@@ -68,6 +70,9 @@ def compare(
     Args:
         task: name of the task, or the path of the TOML of your own data.
         fusions, baselines: the arms.
+        late_fusion: further arms that join the predictions of the first arm that reads the image alone and the first
+            that reads the table alone: ``"mean"``, and ``"stacked"``, by a logistic regression that is fitted on the
+            subjects set aside.
         seeds: how often everything is repeated, each time with folds and initialisation of its own.
         jobs: folds that are trained side by side; without it 1, or as many as the cluster allows.
         launcher: ``"local"`` trains on this machine, ``"slurm"`` submits a job for every fold, arm and seed.
@@ -87,6 +92,7 @@ def compare(
     if of_launcher and launcher == "local":
         raise OptionError(f"-o {LAUNCHER}.… is for --launcher slurm, which is not given.")
     arms = arms_of(file, given, fusions, baselines)
+    joined = sources_of(arms, late_fusion)
     first = next(iter(arms.values()))
     if first.devices * first.nodes > 1:
         raise OptionError(
@@ -97,6 +103,7 @@ def compare(
         raise OptionError(f"--seeds and --jobs take 1 or more, not {seeds} and {jobs}.")
     every_seed = range(first.seed, first.seed + seeds)
     record = record_of(arms={name: arm.identity("seed") for name, arm in arms.items()}, seeds=list(every_seed))
+    record |= {"late_fusion": list(late_fusion)} if late_fusion else {}
     asked = json.dumps([record["arms"], record["seeds"]], sort_keys=True).encode()
     target = first.out or Path("runs", f"compare-{first.task_name}-{hashlib.sha256(asked).hexdigest()[:8]}")
     target = target.absolute()
@@ -116,6 +123,7 @@ def compare(
             runs = _train(arms, every_seed, target, launch, progress, follow)
             shutil.rmtree(target / WORK, ignore_errors=True)
             runs.sort(key=lambda run: list(arms).index(run.manifest["arm"]))
+            runs += _joined(runs, joined, late_fusion, target / RUNS)
             evidence = gather_evidence(runs, target)
             with attempt("report.html", lambda sentence: progress.say(f"note: {sentence}")):
                 write_report(evidence, target)
@@ -148,6 +156,17 @@ def _open(target: Path, record: dict[str, Any]) -> None:
         begin(path, record, "comparison")
     except OSError as error:
         raise OptionError(f"--out {target} cannot be written: {error.strerror} ({error.filename}).") from error
+
+
+def _joined(runs: Sequence[Run], arms: Sequence[str], ways: Sequence[str], folder: Path) -> list[Run]:
+    """The runs of late fusions, by way and then by seed."""
+    by_arm = {(run.manifest["arm"], run.seed): run for run in runs}
+    seeds = dict.fromkeys(run.seed for run in runs)
+    return [
+        join(by_arm[arms[0], seed], by_arm[arms[1], seed], way, folder / f"late-{way}-seed-{seed}")
+        for way in ways
+        for seed in seeds
+    ]
 
 
 class _Unfinished(NamedTuple):

@@ -11,6 +11,7 @@ from typing import Any
 from fusekit.report.evidence import Evidence
 from fusekit.report.formatting import NOTHING
 from fusekit.report.page.tables import Cell, Grid
+from fusekit.report.records import LATE
 
 #: Entries of a configuration that say where files lie, and nothing about the numbers.
 PLACES = ("out", "data", "recipe")
@@ -91,7 +92,7 @@ def again(evidence: Evidence) -> list[str]:
     config: Mapping[str, Any] = evidence.manifest.get("config", {})
     kinds = {arm.kind for arm in evidence.arms}
     named = all(arm.name == arm.runs[0].manifest.get("config", {}).get("fusion", arm.name) for arm in evidence.arms)
-    if not kinds <= {"fusion", "baseline"} or not named or (len(evidence.arms) == 1 and kinds == {"baseline"}):
+    if not kinds <= {"fusion", "baseline", LATE} or not named or (len(evidence.arms) == 1 and kinds == {"baseline"}):
         return ["fusekit run --config RUN/manifest.json"] * ("fusion" in kinds)
     task = str(config.get("task", evidence.task))
     words = [PureWindowsPath(task).name if task.endswith(".toml") else task]
@@ -103,6 +104,8 @@ def again(evidence: Evidence) -> list[str]:
         for option, kind in (("--fusion", "fusion"), ("--baseline", "baseline")):
             names = [arm.name for arm in evidence.arms if arm.kind == kind]
             words += [option, ",".join(names)] if names else []
+        late = [arm.name.partition(" ")[0] for arm in evidence.arms if arm.kind == LATE]
+        words += ["--late-fusion", ",".join(late)] if late else []
         words += ["--seeds", str(len(evidence.seeds))]
     for name, value in config.items():
         if name not in _APART and value not in (None, "", [], {}):
