@@ -25,7 +25,8 @@ def test_everything_typed_reaches_the_comparison(
 
     monkeypatch.setattr("fusekit.experiment.compare.comparison.compare", compare)
     typed = "compare adni-ad --fusion image-only,rbca --baseline logistic --seeds 3 --jobs 2 --folds 4 --validation 0.1"
-    typed += " --late-fusion mean,stacked --select auc --threshold youden --aggregate logit --search lr=1e-4,3e-4 --allow leaky-column"
+    typed += " --late-fusion mean,stacked --select auc"
+    typed += " --threshold youden --aggregate logit --search lr=1e-4,3e-4 --allow leaky-column"
     code, said = command_line(*typed.split(), "-o", "injector.reduction=shared", "--layout", "bids")
     assert code == 0
     given = {name: value for name, value in asked.items() if value is not None}

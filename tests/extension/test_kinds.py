@@ -7,12 +7,13 @@ import inspect
 import pytest
 
 import fusekit.testing
-from fusekit.extension.kinds import KINDS, MODEL_PARTS
+from fusekit.extension.kinds import COMPONENTS, KINDS, MODEL_PARTS
 from fusekit.models import ClinicalEncoder, Injector
 
 
 def test_parts_of_a_model_are_those_that_a_description_names() -> None:
-    assert MODEL_PARTS == ("sites", "backbone", "encoder", "injector", "head")
+    assert COMPONENTS == ("backbone", "encoder", "injector", "head")
+    assert ("sites", "columns", "prior", *COMPONENTS) == MODEL_PARTS
 
 
 def test_every_check_is_of_a_kind() -> None:

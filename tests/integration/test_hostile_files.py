@@ -116,7 +116,7 @@ MESSAGES: list[tuple[str, Any, str]] = [
     ("slices.plane", "diagonal", r"slices\.plane is the text 'diagonal'"),
     ("slices.step", 0, r"slices\.step takes 1 or more, not 0"),
     ("slices.deep", 1, r"slices\.deep is not known"),
-    ("model.columns", 10**12, "larger model than the weights are of"),
+    ("model.columns", 10**12, "clinical has 4 inputs, and model.columns is 1000000000000"),
     ("model.recipe.options.encoder.hidden", [10**7], "model"),
     ("clinical.columns", [], "clinical"),
     ("clinical.columns.1.shares", [1.0], r"column 'SEX' has not one of shares for each category"),

@@ -11,21 +11,24 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 
 class Average:
-    """The exponential moving average of a model's weights: ``a = decay * a + (1 - decay) * w`` after every step.
+    """The exponential moving average of a model's weights: ``a = d * a + (1 - d) * w`` after every step.
 
-    It starts as the weights after the first step. The running statistics of batch normalisation are averaged too, since
-    those of the last weights do not fit the averaged ones; whole numbers, such as its count of batches, are copied.
-    The model must already be on its device.
+    It starts as the weights after the first step. After n steps d is ``decay``, or (1 + n) / (10 + n) if that is less,
+    as in TensorFlow's ExponentialMovingAverage: a training of few steps would else end where it began. The running
+    statistics of batch normalisation are averaged too, since those of the last weights do not fit the averaged ones;
+    whole numbers, such as its count of batches, are copied. The model must already be on its device.
     """
 
     def __init__(self, model: nn.Module, decay: float):
         self.model = model
-        update: Any = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]  # torch leaves its type away
-        self.averaged = AveragedModel(model, multi_avg_fn=update, use_buffers=True)
+
+        self.decay, self.steps = decay, 0
+        self.averaged = AveragedModel(model, multi_avg_fn=self._average, use_buffers=True)
 
     def update(self) -> None:
         """Take in the weights as they are now."""
         self.averaged.update_parameters(self.model)
+        self.steps += 1
         for average, own in self._pairs():
             if not own.is_floating_point():
                 average.copy_(own)
@@ -50,6 +53,11 @@ class Average:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Resume."""
         self.averaged.load_state_dict(state)
+        self.steps = int(self.averaged.n_averaged)
+
+    def _average(self, averaged: Any, current: Any, _: Tensor) -> None:
+        decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
+        get_ema_multi_avg_fn(decay)(averaged, current, _)  # type: ignore[no-untyped-call]  # torch leaves its type away
 
     @torch.no_grad()
     def _swap(self) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from fusekit.training.step.average import Average
 
-DECAY = 0.75
+DECAY = 0.3
 
 
 class Network(nn.Module):
@@ -30,7 +30,8 @@ def walk(model: nn.Module, average: Average, steps: int) -> dict[str, Tensor]:
         average.update()
         for name, value in model.state_dict().items():
             now = value.double()
-            expected[name] = DECAY * expected[name] + (1 - DECAY) * now if step and value.is_floating_point() else now
+            decay = min(DECAY, (1 + step) / (10 + step))  # 0.18, 0.25, 0.31, ...
+            expected[name] = decay * expected[name] + (1 - decay) * now if step and value.is_floating_point() else now
     return expected
 
 
