@@ -106,7 +106,7 @@ def _fit(
     findings = (*encoding.findings, *encoding.unseen(gathered.cohort.clinical))
     channels = gathered.store.channels
     pixels = Pixels.fit(images, rows.index.to_numpy(), channels)
-    dataset = SliceDataset(images, rows.index.to_numpy(), table.values, rows["label"].to_numpy(), pixels, channels)
+    dataset = SliceDataset(images, rows.index.to_numpy(), table.inputs, rows["label"].to_numpy(), pixels, channels)
     planned = plan.epochs(len(dataset))
     with torch.random.fork_rng():  # the caller's random numbers stay the caller's
         torch.manual_seed(config.seed)

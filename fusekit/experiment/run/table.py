@@ -24,7 +24,7 @@ class TableFit:
     """What a fold's training scans gave."""
 
     encoding: ClinicalEncoding
-    values: np.ndarray  # (training rows, F), or (training rows, F + K) with a prior, cross-fitted
+    inputs: np.ndarray  # (training rows, F), or (training rows, F + K) with a prior, cross-fitted
     reads: tuple[int, ...] | None = None  # places in F of what the encoder reads; None: all
     prior: TablePrior | None = None  # fitted on all of them
     record: dict[str, Any] = field(default_factory=dict)  # what was chosen

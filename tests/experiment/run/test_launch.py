@@ -29,7 +29,20 @@ from tests import undrawn
 from tests.experiment.people import write_people
 
 UNDRAWN = Path(undrawn.__file__)
-SMALL = ["--fusion", "rbca", "--backbone", "test_resnet", "--image-size", "32", "--epochs", "2", "--batch-size", "4"]
+SMALL = [
+    "--preset",
+    "paper",
+    "--fusion",
+    "rbca",
+    "--backbone",
+    "test_resnet",
+    "--image-size",
+    "32",
+    "--epochs",
+    "2",
+    "--batch-size",
+    "4",
+]
 SMALL += ["--validation", "0.25", "--select", "auc", "--folds", "1", "--device", "cpu"]
 
 

@@ -99,7 +99,8 @@ def test_the_other_arms_run_on_the_same_rows(fusion: str, small_run: Run, tmp_pa
     keys = ["row", "subject", "scan", "slice", "fold", "label"]
     pd.testing.assert_frame_equal(arm.predictions[keys], small_run.predictions[keys])
     if fusion == "clinical-only":  # slices of a scan share their clinical values, so they share their probability
-        assert arm.predictions.groupby("scan")["p_1"].nunique().eq(1).all()
+        of_scan = arm.predictions.groupby("scan")["p_1"]
+        assert (of_scan.max() - of_scan.min()).max() < 1e-6  # rounding depends on the place in a batch
     weights = arm.bundle.model.state_dict()
     assert any(name.startswith("backbone.") for name in weights) == (fusion != "clinical-only")
     assert any(name.startswith("encoder.") for name in weights) == (fusion != "image-only")

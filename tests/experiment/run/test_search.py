@@ -30,6 +30,7 @@ from tests.experiment.people import write_people
 
 SMALL: dict[str, Any] = {
     "fusion": "clinical-only",
+    "preset": "paper",
     "epochs": 3,
     "batch_size": 8,
     "image_size": 32,
