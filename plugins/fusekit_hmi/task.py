@@ -126,7 +126,7 @@ class HmiTask(Task):
         progress: Progress,
         *,
         seed: int = 0,
-        subjects: int = 120,
+        subjects: int = 480,
         image_effect: float = 1.0,
         table_effect: float = 1.0,
         interaction: float = 1.0,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,7 +28,7 @@ from fusekit.explain.target import log_odds
 from fusekit.progress import Quiet
 from tests.shared import made_once
 
-SMALL = {
+SMALL: dict[str, Any] = {
     "task": "adni-ad",
     "fusion": "table-first",
     "backbone": "test_resnet",
@@ -93,6 +94,7 @@ def test_the_record_says_what_was_chosen_and_what_the_prior_weighs(run: Run) -> 
     assert record["prior"]["name"] == "gbdt"
     bundle = run.bundle
     assert bundle.encoding is not None
+    assert bundle.model.reads is not None
     read = {bundle.encoding.features[place].removesuffix(" observed").partition("=")[0] for place in bundle.model.reads}
     assert read == set(names)
 

@@ -16,12 +16,12 @@ from fusekit.disk import SEAL, read_json, read_written, write_json, write_table
 from fusekit.errors import attempt
 from fusekit.evaluation import Rule, score
 from fusekit.experiment.not_made import note_in, seal_results
-from fusekit.experiment.run.fit import EXPLANATIONS
 from fusekit.experiment.run.flow import flow
 from fusekit.experiment.run.fold import ABLATIONS, PREDICTIONS, RECORD, VALIDATION
 from fusekit.experiment.run.groups import numbers_of, subgroup_table
 from fusekit.experiment.run.history import HISTORY
 from fusekit.experiment.run.journal import JOURNAL, join
+from fusekit.experiment.run.network import EXPLANATIONS
 from fusekit.experiment.run.working_folder import CHECKPOINTS
 from fusekit.experiment.setup import manifest
 from fusekit.experiment.setup.gathered import Gathered

@@ -12,7 +12,8 @@ from fusekit.disk import write_json, write_table
 from fusekit.errors import attempt
 from fusekit.evaluation import Rule, prediction_table
 from fusekit.experiment.not_made import not_made
-from fusekit.experiment.run.fit import EXPLANATIONS, fit_baseline, fit_network
+from fusekit.experiment.run.classical import fit_baseline
+from fusekit.experiment.run.network import EXPLANATIONS, fit_network
 from fusekit.experiment.run.working_folder import CHECKPOINTS
 from fusekit.experiment.setup.gathered import Gathered
 from fusekit.experiment.setup.plan import Plan

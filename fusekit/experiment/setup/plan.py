@@ -15,6 +15,7 @@ from fusekit.data import ColumnLayout, SlicePolicy, Task
 from fusekit.data.images.channels import IMAGE, Channel
 from fusekit.errors import OptionError
 from fusekit.evaluation import Metric, Rule
+from fusekit.experiment.setup.candidates import candidates
 from fusekit.experiment.setup.parts import open_task
 from fusekit.experiment.setup.settings import Settings
 from fusekit.experiment.setup.space import require_optuna
@@ -175,7 +176,7 @@ def make_plan(config: Settings) -> Plan:
         plan.build_chooser()
     if config.search:
         require_optuna()
-        for _, candidate in config.candidates():
+        for _, candidate in candidates(config):
             make_plan(candidate)
     plan.try_model(plan.expected_channels)
     return plan

@@ -13,7 +13,7 @@ from fusekit.errors import OptionError
 from fusekit.experiment.setup import parts, presets
 from fusekit.experiment.setup.about import About, about
 from fusekit.experiment.setup.given import entries, merge
-from fusekit.experiment.setup.space import TRIALS, Space, candidates, combinations, trials_of
+from fusekit.experiment.setup.space import TRIALS, Space, candidates, trials_of
 from fusekit.extension import suggest
 from fusekit.extension.options import convert
 from fusekit.launch_environment import settled
@@ -53,8 +53,8 @@ class Settings:
     )
     preset: presets.Name = about(
         "training",
-        "How networks are trained: as published, or by what was found to learn.",
-        words="paper for real data of the published tasks, else tuned",
+        "Training as published, or as it learns.",
+        words="paper for real data of published tasks, else tuned",
     )
     epochs: int | None = about("training", "Passes over the training slices.", least=1, preset=True)
     batch_size: int = about("training", "Slices per training step and device.", least=2, preset=True)
@@ -186,16 +186,6 @@ class Settings:
         """Every option of a part that is not its factory's default: the preset's, and those given."""
         values = {name: getattr(self, name) for name in FIELDS}
         return {**presets.options_of(task, values, part), **self.options.get(part, {})}
-
-    def candidates(self) -> list[tuple[dict[str, Any], Settings]]:
-        """Each combination that ``search`` lists, of a range its ends, and the settings it gives."""
-        return [(choice, self.chosen(choice)) for choice in combinations(self.search)]
-
-    def chosen(self, choice: Mapping[str, Any]) -> Settings:
-        """These with what a search chose, and without the search."""
-        given = {name: value for name, value in self.as_json().items() if name not in ("search", "trials")}
-        plain = {name: value for name, value in choice.items() if "." not in name}
-        return Settings.of(merge(given, plain, {"options": parts.of_search(choice)}))
 
     def as_json(self) -> dict[str, Any]:
         """For the manifest, which is silent on trackers; ``Settings.of(it)`` is the way back."""

@@ -21,7 +21,6 @@ class Average:
 
     def __init__(self, model: nn.Module, decay: float):
         self.model = model
-
         self.decay, self.steps = decay, 0
         self.averaged = AveragedModel(model, multi_avg_fn=self._average, use_buffers=True)
 
@@ -55,9 +54,9 @@ class Average:
         self.averaged.load_state_dict(state)
         self.steps = int(self.averaged.n_averaged)
 
-    def _average(self, averaged: Any, current: Any, _: Tensor) -> None:
-        decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
-        get_ema_multi_avg_fn(decay)(averaged, current, _)  # type: ignore[no-untyped-call]  # torch leaves its type away
+    def _average(self, averaged: Any, current: Any, count: Any) -> None:
+        decay = min(self.decay, (1 + self.steps) / (10 + self.steps))  # ``count`` lies on the device: a wait per step
+        get_ema_multi_avg_fn(decay)(averaged, current, count)  # type: ignore[no-untyped-call]  # torch leaves its type away
 
     @torch.no_grad()
     def _swap(self) -> None:

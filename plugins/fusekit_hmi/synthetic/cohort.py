@@ -42,7 +42,7 @@ class _Job:
 
 
 def write_cohort(
-    folder: Path, progress: Progress, *, seed: int = 0, subjects: int = 120, strengths: Strengths = PUBLISHED
+    folder: Path, progress: Progress, *, seed: int = 0, subjects: int = 480, strengths: Strengths = PUBLISHED
 ) -> None:
     """Write a synthetic cohort into an existing, empty folder; same seed and strengths, same files.
 

@@ -8,7 +8,7 @@ import typer
 
 def synthesize_hmi(
     folder: Annotated[Path, typer.Argument(help="New or empty folder.", show_default=False)],
-    subjects: Annotated[int, typer.Option(help="Patients in the table; one in fifty has no images.")] = 120,
+    subjects: Annotated[int, typer.Option(help="Patients in the table; one in fifty has no images.")] = 480,
     seed: Annotated[int, typer.Option(help="The same seed gives the same files.")] = 0,
     image_effect: Annotated[float, typer.Option(help="Main effect of invasion on the images; 0 is none.")] = 1.0,
     table_effect: Annotated[float, typer.Option(help="Main effect on the table; 1: published group values.")] = 1.0,

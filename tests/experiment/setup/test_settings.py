@@ -17,6 +17,7 @@ from fusekit import run
 from fusekit.data import Preset
 from fusekit.errors import DataError, FusekitError, OptionError, UnknownName
 from fusekit.evaluation.aggregation import AGGREGATIONS
+from fusekit.experiment.setup.candidates import candidates
 from fusekit.experiment.setup.given import Given, merge, parse_options, parse_search, read_config
 from fusekit.experiment.setup.parts import PARTS, open_task
 from fusekit.experiment.setup.settings import FIELDS, Settings, plain_values
@@ -149,7 +150,7 @@ def test_a_search_is_every_combination_of_its_candidates(tmp_path: Path) -> None
     search = parse_search(["lr=1e-3,1e-4", "training.weight-decay=0,0.01,"])
     assert search == {"lr": ("1e-3", "1e-4"), "training.weight_decay": ("0", "0.01")}
     config = Settings.of({"task": "adni-ad", "search": search, "options": {"training": {"patience": 3}}})
-    found = config.candidates()
+    found = candidates(config)
     assert [(c.lr, c.options["training"].get("weight_decay", 0.0)) for _, c in found] == [
         (1e-3, 0.0),
         (1e-3, 0.01),

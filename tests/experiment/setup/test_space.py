@@ -13,6 +13,7 @@ import pytest
 from hypothesis import strategies as st
 
 from fusekit.errors import OptionError
+from fusekit.experiment.setup.candidates import chosen as chosen_of
 from fusekit.experiment.setup.given import parse_search, read_config
 from fusekit.experiment.setup.plan import make_plan
 from fusekit.experiment.setup.settings import Settings
@@ -116,7 +117,7 @@ def test_a_command_line_may_hold_both() -> None:
     assert search == {"lr": ("1e-5..1e-3:log",), "training.ema": ("0", "0.99")}
     config = Settings.of({**SMALL, "search": search})
     assert config.search == {"lr": Range(1e-5, 1e-3, True), "training.ema": (0.0, 0.99)}
-    chosen = config.chosen({"lr": 2e-4, "training.ema": 0.99})
+    chosen = chosen_of(config, {"lr": 2e-4, "training.ema": 0.99})
     assert (chosen.lr, chosen.options["training"], chosen.search, chosen.trials) == (2e-4, {"ema": 0.99}, {}, None)
 
 

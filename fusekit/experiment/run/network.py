@@ -1,9 +1,9 @@
-"""What is fitted on a fold's training subjects: a network, the best of several, or a classical model."""
+"""A network, or the best of several, fitted on a fold's training subjects."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,46 +12,29 @@ import numpy as np
 import pandas as pd
 import torch
 
-from fusekit.baselines.baseline import with_images
-from fusekit.baselines.images import by_scan
 from fusekit.bundle.bundle import BATCH, Bundle
-from fusekit.data import Finding, Pixels
+from fusekit.data import Pixels
 from fusekit.errors import FusekitError, first_ten
 from fusekit.evaluation import Rule, prediction_table, probabilities_of
 from fusekit.evaluation.metrics.ranking import MacroAreaUnderCurve
+from fusekit.experiment.run.fitted import Failed, Fitted
 from fusekit.experiment.run.history import History
 from fusekit.experiment.run.search import Watch, checkpoint_of, search
 from fusekit.experiment.run.table import fit_table
 from fusekit.experiment.run.working_folder import CHECKPOINTS
 from fusekit.experiment.setup import manifest
+from fusekit.experiment.setup.candidates import chosen
 from fusekit.experiment.setup.gathered import Gathered, Sides
 from fusekit.experiment.setup.plan import Plan, make_plan
-from fusekit.explain import Fold, ablate, explain_fold
+from fusekit.explain import Fold, explain_fold
 from fusekit.progress import Progress
 from fusekit.report.run import Run
 from fusekit.training import Checkpoint, NonFiniteError, SliceDataset, train
 
 #: Folder of a fold's explanations, in the fold's own.
 EXPLANATIONS = "explanations"
-#: Gets a sentence on what could not be made.
-Failed = Callable[[str], None]
 #: Notified of every epoch: the part that is trained (``fold-0``), the run where it is being written, epoch, scores.
 Follow = Callable[[str, Run, int, dict[str, float]], None]
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """What a fold's training subjects gave."""
-
-    predict: Callable[[pd.DataFrame], np.ndarray]  # rows (n slices) -> probabilities (n, K)
-    #: Rows, their predictions, seconds that predicting one took, the fold's rule, what failed -> ablations
-    explain: Callable[[pd.DataFrame, pd.DataFrame, float, Rule, Failed], pd.DataFrame | None]
-    findings: tuple[Finding, ...] = ()  # about the training subjects' values
-    epochs: int = 0  # of training; 0 of a baseline
-    choice: dict[str, Any] = field(default_factory=dict)  # what the search chose
-    search: list[dict[str, Any]] = field(default_factory=list)  # every trial with its score
-    bundle: Bundle | None = None  # None of a baseline
-    table: dict[str, Any] = field(default_factory=dict)  # the columns that were chosen, and the prior's weight
 
 
 def fit_network(
@@ -64,7 +47,7 @@ def fit_network(
         return _fit(plan, gathered, sides, fold, folder, kept, progress, partial(follow, part))
 
     def train_trial(number: int, choice: Mapping[str, Any], watch: Watch | None = None) -> Fitted:
-        trial = replace(make_plan(plan.config.chosen(choice)), fabric=plan.fabric, processes=plan.processes)
+        trial = replace(make_plan(chosen(plan.config, choice)), fabric=plan.fabric, processes=plan.processes)
         kept, notify = checkpoint_of(folder, number), partial(follow, f"{part}/trial-{number}")
         return _fit(trial, gathered, sides, fold, folder, kept, progress, notify, watch)
 
@@ -206,53 +189,3 @@ def _fit(
 
     weight = {} if model.prior is None else {"prior": {"name": plan.recipe.prior, "weight": model.prior.weight.item()}}
     return Fitted(predict, explain, findings, epochs, bundle=bundle, table={**table.record, **weight})
-
-
-def fit_baseline(plan: Plan, gathered: Gathered, sides: Sides, progress: Progress) -> Fitted:
-    """Fit a classical model on the training scans' clinical values, and on their images if it reads them."""
-    baseline, images = plan.build_baseline(), gathered.store.images
-    rows, columns = sides.train, gathered.cohort.columns
-    scans = gathered.cohort.scans.loc[rows["scan"].unique()]
-    values = gathered.cohort.clinical.loc[scans.index]
-    labels, subjects = scans["label"].to_numpy(), scans["subject"].to_numpy()
-    shown = with_images(baseline, by_scan(images, rows.index.to_numpy(), rows["scan"].to_numpy()))
-    baseline.fit(values, columns, labels, subjects, plan.config.seed, **shown)
-
-    def of_slices(images: np.ndarray, places: np.ndarray, values: pd.DataFrame, scans: np.ndarray) -> np.ndarray:
-        """Probabilities (n, K) of slices, whose scan's values are in a line each; ``places`` count in the images."""
-        number, _ = pd.factorize(scans)
-        firsts = np.unique(number, return_index=True)[1]  # slices of a scan share their values
-        shown = with_images(baseline, by_scan(images, places, scans))
-        return np.asarray(baseline.probabilities(values.iloc[firsts], **shown), dtype=float)[number]
-
-    def predict(rows: pd.DataFrame) -> np.ndarray:
-        return of_slices(images, rows.index.to_numpy(), gathered.values(rows), rows["scan"].to_numpy())
-
-    def explain(
-        rows: pd.DataFrame, predictions: pd.DataFrame, seconds: float, rule: Rule, failed: Failed
-    ) -> pd.DataFrame:
-        reads_image = baseline.reads_image
-        rows = rows if reads_image else rows.drop_duplicates("scan")
-        every = rows["scan"].to_numpy()
-        pixels = Pixels.fit(images, sides.train.index.to_numpy(), gathered.store.channels) if reads_image else None
-
-        def predict(shown: np.ndarray | None, values: pd.DataFrame) -> np.ndarray:
-            lines = np.arange(len(values))  # the first alone where nothing is left to go by
-            return of_slices(images if shown is None else shown, lines, values, every[lines])
-
-        return ablate(
-            predict,
-            images[rows.index.to_numpy()] if reads_image else None,
-            gathered.values(rows),
-            rows,
-            columns,
-            rule=rule,
-            seed=plan.config.seed,
-            grey=pixels.mean if pixels else (0.0,),
-            reads_image=reads_image,
-            # More columns, left out one by one, take longer than a baseline's training.
-            single=None if plan.config.explain == "full" or len(columns) <= 20 else (),
-            progress=progress,
-        )
-
-    return Fitted(predict, explain)

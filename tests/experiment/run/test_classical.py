@@ -12,7 +12,8 @@ import pytest
 from fusekit.baselines import GradientBoostingComponents
 from fusekit.data import Column
 from fusekit.evaluation import Rule, prediction_table
-from fusekit.experiment.run.fit import Fitted, fit_baseline
+from fusekit.experiment.run.classical import fit_baseline
+from fusekit.experiment.run.fitted import Fitted
 from fusekit.experiment.setup.gathered import Gathered, Sides, gather
 from fusekit.experiment.setup.plan import make_plan
 from fusekit.experiment.setup.settings import Settings

@@ -1,0 +1,66 @@
+"""A classical model, fitted on a fold's training scans."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from fusekit.baselines.baseline import with_images
+from fusekit.baselines.images import by_scan
+from fusekit.data import Pixels
+from fusekit.evaluation import Rule
+from fusekit.experiment.run.fitted import Failed, Fitted
+from fusekit.experiment.setup.gathered import Gathered, Sides
+from fusekit.experiment.setup.plan import Plan
+from fusekit.explain import ablate
+from fusekit.progress import Progress
+
+
+def fit_baseline(plan: Plan, gathered: Gathered, sides: Sides, progress: Progress) -> Fitted:
+    """Fit a classical model on the training scans' clinical values, and on their images if it reads them."""
+    baseline, images = plan.build_baseline(), gathered.store.images
+    rows, columns = sides.train, gathered.cohort.columns
+    scans = gathered.cohort.scans.loc[rows["scan"].unique()]
+    values = gathered.cohort.clinical.loc[scans.index]
+    labels, subjects = scans["label"].to_numpy(), scans["subject"].to_numpy()
+    shown = with_images(baseline, by_scan(images, rows.index.to_numpy(), rows["scan"].to_numpy()))
+    baseline.fit(values, columns, labels, subjects, plan.config.seed, **shown)
+
+    def of_slices(images: np.ndarray, places: np.ndarray, values: pd.DataFrame, scans: np.ndarray) -> np.ndarray:
+        """Probabilities (n, K) of slices, whose scan's values are in a line each; ``places`` count in the images."""
+        number, _ = pd.factorize(scans)
+        firsts = np.unique(number, return_index=True)[1]  # slices of a scan share their values
+        shown = with_images(baseline, by_scan(images, places, scans))
+        return np.asarray(baseline.probabilities(values.iloc[firsts], **shown), dtype=float)[number]
+
+    def predict(rows: pd.DataFrame) -> np.ndarray:
+        return of_slices(images, rows.index.to_numpy(), gathered.values(rows), rows["scan"].to_numpy())
+
+    def explain(
+        rows: pd.DataFrame, predictions: pd.DataFrame, seconds: float, rule: Rule, failed: Failed
+    ) -> pd.DataFrame:
+        reads_image = baseline.reads_image
+        rows = rows if reads_image else rows.drop_duplicates("scan")
+        every = rows["scan"].to_numpy()
+        pixels = Pixels.fit(images, sides.train.index.to_numpy(), gathered.store.channels) if reads_image else None
+
+        def predict(shown: np.ndarray | None, values: pd.DataFrame) -> np.ndarray:
+            lines = np.arange(len(values))  # the first alone where nothing is left to go by
+            return of_slices(images if shown is None else shown, lines, values, every[lines])
+
+        return ablate(
+            predict,
+            images[rows.index.to_numpy()] if reads_image else None,
+            gathered.values(rows),
+            rows,
+            columns,
+            rule=rule,
+            seed=plan.config.seed,
+            grey=pixels.mean if pixels else (0.0,),
+            reads_image=reads_image,
+            # More columns, left out one by one, take longer than a baseline's training.
+            single=None if plan.config.explain == "full" or len(columns) <= 20 else (),
+            progress=progress,
+        )
+
+    return Fitted(predict, explain)
