@@ -15,9 +15,10 @@ class _Plain(Task):
         raise NotImplementedError
 
 
-def test_the_preset_is_the_papers() -> None:
+def test_a_task_leaves_training_to_the_preset_unless_it_says_otherwise() -> None:
     preset = Preset()
-    assert (preset.backbone, preset.epochs, preset.lr, preset.image_size) == ("resnet50", 100, 1e-4, 256)
+    assert (preset.backbone, preset.epochs, preset.lr, preset.batch_size) == (None, None, None, None)
+    assert preset.image_size == 256  # of Yang et al. 2021
 
 
 def test_a_task_without_synthetic_cohort_says_so(tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ def test_everything_that_one_can_say(tmp_path: Path) -> None:
         OwnColumn("afp"),
     )
     assert own.tables == (Further("labs.csv", ("pid",), ("patient",), ("afp",), optional=True),)
-    assert (own.preset.backbone, own.preset.epochs, own.preset.lr, own.preset.batch_size) == ("resnet18", 3, 1e-3, 16)
+    assert (own.preset.backbone, own.preset.epochs, own.preset.lr, own.preset.batch_size) == ("resnet18", 3, 1e-3, None)
     assert (own.preset.slices.plane, own.preset.slices.window, own.preset.slices.start) == ("coronal", (400, 40), 0.45)
 
 
