@@ -74,14 +74,14 @@ def cross_fit(
         )
     found = np.zeros((len(labels), int(labels.max()) + 1))
     importance: dict[str, pd.Series] = {}
+    scans = _Scans(values, labels, subjects, images, found.shape[1])
     for held in range(fold.max() + 1):
         tested = fold == held
-        train, test = np.flatnonzero(~tested), np.flatnonzero(tested)
-        others = _some(images, test)
-        shown = None if others is None else list(others)  # read once: each is predicted many times
-        part = _Part(values.iloc[test], labels[test], subjects[test], shown, found.shape[1])
-        fitted = _fitted(make, values.iloc[train], columns, labels[train], subjects[train], seed, _some(images, train))
-        found[test] = part.predicted(fitted, part.table, 1)
+        part = scans.some(tested)
+        if part.images is not None:
+            part = part._replace(images=list(part.images))  # read once: each is predicted many times
+        fitted = _fitted(make, scans.some(~tested), columns, seed)
+        found[tested] = part.predicted(fitted, part.table, 1)
         if importance_repeats:
             importance[f"fold {held + 1}"] = _importance(fitted, part, importance_repeats, (seed, held))
     names = pd.Index([column.name for column in columns], name="column")
@@ -93,19 +93,25 @@ class _Fit(NamedTuple):
     classes: np.ndarray  # that it has, ascending
 
 
-class _Part(NamedTuple):
-    """The scans that a fold holds out."""
+class _Scans(NamedTuple):
+    """What is known of n scans."""
 
     table: pd.DataFrame
     labels: np.ndarray
     subjects: np.ndarray
-    images: list[np.ndarray] | None
-    classes: int
+    images: Sequence[np.ndarray] | None
+    classes: int  # K, of all scans
+
+    def some(self, which: np.ndarray) -> _Scans:
+        """Those for which ``which`` (n,) is true; their images are not read yet."""
+        rows, images = np.flatnonzero(which), self.images
+        shown = None if images is None else ReadLater(lambda number: images[int(rows[number])], len(rows))
+        return _Scans(self.table.iloc[rows], self.labels[rows], self.subjects[rows], shown, self.classes)
 
     def predicted(self, fit: _Fit, values: pd.DataFrame, copies: int) -> np.ndarray:
         """Probabilities (copies * n, K) of so many copies of the scans, with other values."""
         found = np.zeros((len(values), self.classes))
-        images = None if self.images is None else self.images * copies
+        images = None if self.images is None else [*self.images] * copies
         of_classes = (
             1.0 if fit.baseline is None else fit.baseline.probabilities(values, **with_images(fit.baseline, images))
         )
@@ -113,29 +119,17 @@ class _Part(NamedTuple):
         return found
 
 
-def _fitted(
-    make: Callable[[], Baseline],
-    values: pd.DataFrame,
-    columns: Sequence[Column],
-    labels: np.ndarray,
-    subjects: np.ndarray,
-    seed: int,
-    images: Sequence[np.ndarray] | None,
-) -> _Fit:
+def _fitted(make: Callable[[], Baseline], scans: _Scans, columns: Sequence[Column], seed: int) -> _Fit:
     """Fit on the classes that are there: where a subject changes its class, a part may lack one."""
-    classes, numbers = np.unique(labels, return_inverse=True)
+    classes, numbers = np.unique(scans.labels, return_inverse=True)
     if len(classes) == 1:
         return _Fit(None, classes)
     baseline = make()
-    baseline.fit(values, columns, numbers, subjects, seed, **with_images(baseline, images))
+    baseline.fit(scans.table, columns, numbers, scans.subjects, seed, **with_images(baseline, scans.images))
     return _Fit(baseline, classes)
 
 
-def _some(images: Sequence[np.ndarray] | None, rows: np.ndarray) -> Sequence[np.ndarray] | None:
-    return None if images is None else ReadLater(lambda number: images[int(rows[number])], len(rows))
-
-
-def _importance(fit: _Fit, part: _Part, repeats: int, seed: tuple[int, int]) -> pd.Series:
+def _importance(fit: _Fit, part: _Scans, repeats: int, seed: tuple[int, int]) -> pd.Series:
     """Increase of the log loss by column; permuted copies of the table are stacked, as each call has its price."""
     weights, names = subject_weights(part.subjects), list(part.table.columns)
     as_it_is = log_loss(part.labels, part.predicted(fit, part.table, 1), weights)

@@ -17,7 +17,6 @@ from fusekit.disk import OPEN, read_named, write_bytes
 from fusekit.disk.schema import parse_json
 from fusekit.errors import DataError, FusekitError, UnknownName
 from fusekit.extension import catalog
-from fusekit.progress import Progress, Quiet
 
 
 @with_config(OPEN)
@@ -57,10 +56,10 @@ def save(baseline: Baseline, path: Path) -> None:
     write_bytes(path, content)
 
 
-def load(path: Path, progress: Progress | None = None) -> Baseline:
+def load(path: Path) -> Baseline:
     """Read a baseline that ``save`` wrote: it predicts the same to the last bit, and is not fitted again.
 
-    Another version of scikit-learn than it was saved with is said to ``progress``.
+    Warns where it was saved with another version of scikit-learn.
 
     Raises:
         DataError: the file is none of these, damaged, too large, or holds a type that is not listed.
@@ -88,7 +87,7 @@ def load(path: Path, progress: Progress | None = None) -> Baseline:
     except Exception as error:  # whatever a library raises at content that it was not made for
         raise DataError(f"{path} is no baseline, or a damaged one ({type(error).__name__}: {error}).{other}") from error
     if other:
-        (progress or Quiet()).say(f"note: {path}:{other} Probabilities may differ in their last digits.")
+        warnings.warn(f"{path}:{other} Probabilities may differ in their last digits.", stacklevel=2)
     return restored
 
 

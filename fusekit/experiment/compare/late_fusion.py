@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from fusekit.baselines import Baseline
 from fusekit.disk import new_folder, write_json, write_table
 from fusekit.errors import OptionError
 from fusekit.evaluation import Rule, score
@@ -16,6 +17,9 @@ from fusekit.extension import catalog, suggest
 from fusekit.extension.fusion import registered
 from fusekit.report.records import LATE
 from fusekit.report.run import Run
+
+#: Settings of the arms that are joined which say nothing of an arm that calls the likeliest class of their mean.
+UNLIKE = ("fusion", "options", "threshold")
 
 
 def sources_of(arms: Mapping[str, Settings], ways: Sequence[str]) -> tuple[str, ...]:
@@ -38,7 +42,8 @@ def sources_of(arms: Mapping[str, Settings], ways: Sequence[str]) -> tuple[str, 
 def _reads(arm: Settings) -> tuple[bool, bool]:
     """Whether an arm reads the image, and the table."""
     if arm.baseline:
-        return catalog().baselines.get(arm.baseline).reads_image, True  # type: ignore[attr-defined]  # a Baseline
+        made: Baseline = catalog().baselines.make(arm.baseline, **arm.options.get("baseline", {}))
+        return made.reads_image, True
     recipe = registered(arm.fusion)
     return recipe.image, bool(recipe.encoder or recipe.prior)
 
@@ -61,7 +66,7 @@ def join(image: Run, table: Run, way: str, folder: Path) -> Run:
         "kind": LATE,
         "reads": ["image", "table"],
         "joined": arms,
-        "config": {name: value for name, value in of["config"].items() if name not in ("fusion", "options")},
+        "config": {name: value for name, value in of["config"].items() if name not in UNLIKE},
         "model": None,
         "evaluation": {"folds": of["evaluation"]["folds"], **rule.as_json()},
         "findings": [],

@@ -20,7 +20,7 @@ from fusekit.evaluation.metrics.ranking import MacroAreaUnderCurve
 from fusekit.experiment.run.fitted import Failed, Fitted
 from fusekit.experiment.run.history import History
 from fusekit.experiment.run.search import Watch, checkpoint_of, search
-from fusekit.experiment.run.table import fit_table
+from fusekit.experiment.run.table import TableFit, fit_table
 from fusekit.experiment.run.working_folder import CHECKPOINTS
 from fusekit.experiment.setup import manifest
 from fusekit.experiment.setup.candidates import chosen
@@ -43,13 +43,21 @@ def fit_network(
     """Train the network, or with a search every trial, and keep the one that scores best on the subjects set aside."""
     part = "all" if fold is None else f"fold-{fold}"  # as the files of a run count folds
     if not plan.config.search:
-        kept = folder / CHECKPOINTS / "training.safetensors"
-        return _fit(plan, gathered, sides, fold, folder, kept, progress, partial(follow, part))
+        kept, table = folder / CHECKPOINTS / "training.safetensors", fit_table(plan, gathered, sides.train, progress)
+        return _fit(plan, gathered, sides, table, fold, folder, kept, progress, partial(follow, part))
+
+    tables: list[tuple[Any, TableFit]] = []  # trials that read the table alike share what was fitted on it
+
+    def table_of(trial: Plan) -> TableFit:
+        asked = (trial.columns, trial.prior_options)
+        if not any(asked == known for known, _ in tables):
+            tables.append((asked, fit_table(trial, gathered, sides.train, progress)))
+        return next(table for known, table in tables if asked == known)
 
     def train_trial(number: int, choice: Mapping[str, Any], watch: Watch | None = None) -> Fitted:
         trial = replace(make_plan(chosen(plan.config, choice)), fabric=plan.fabric, processes=plan.processes)
         kept, notify = checkpoint_of(folder, number), partial(follow, f"{part}/trial-{number}")
-        return _fit(trial, gathered, sides, fold, folder, kept, progress, notify, watch)
+        return _fit(trial, gathered, sides, table_of(trial), fold, folder, kept, progress, notify, watch)
 
     def score_trial(number: int, choice: Mapping[str, Any], watch: Watch | None) -> tuple[float, int]:
         fitted = train_trial(number, choice, watch)
@@ -71,6 +79,7 @@ def _fit(
     plan: Plan,
     gathered: Gathered,
     sides: Sides,
+    table: TableFit,
     fold: int | None,
     folder: Path,
     kept: Path,
@@ -84,7 +93,6 @@ def _fit(
     """
     config, rows, images, rule = plan.config, sides.train, gathered.store.images, Rule(plan.config.aggregate)
     select = config.select == "auc"
-    table = fit_table(plan, gathered, rows, progress)
     encoding = table.encoding
     findings = (*encoding.findings, *encoding.unseen(gathered.cohort.clinical))
     channels = gathered.store.channels

@@ -48,7 +48,7 @@ def fit_table(plan: Plan, gathered: Gathered, rows: pd.DataFrame, progress: Prog
             choice = ColumnChoice(found.importance, wanted.most)
     if chosen and choice is None:
         shown = by_scan(gathered.store.images, rows.index.to_numpy(), rows["scan"].to_numpy())
-        by = fit(plan.build_chooser, folds=FOLDS, images=list(shown))
+        by = fit(plan.build_chooser, folds=FOLDS, images=shown if plan.build_chooser().reads_image else None)
         choice = ColumnChoice(by.importance, wanted.most)
     # A prior reads the whole table; without one, nothing else of it is needed to predict.
     read = set(choice.names) if choice else {column.name for column in cohort.columns}

@@ -67,6 +67,11 @@ class Plan:
         """Which columns the encoder reads."""
         return ColumnOptions(**self._options("columns"))
 
+    @property
+    def prior_options(self) -> dict[str, Any]:
+        """Options of the baseline that the network starts from."""
+        return self._options("prior")
+
     def build_model(
         self,
         columns: int | ColumnLayout,
@@ -122,7 +127,7 @@ class Plan:
 
     def build_prior(self) -> Baseline:
         """Build the baseline that the network starts from."""
-        made: Baseline = catalog().baselines.make(str(self.recipe.prior), **self._options("prior"))
+        made: Baseline = catalog().baselines.make(str(self.recipe.prior), **self.prior_options)
         return made
 
     def build_chooser(self) -> Baseline:

@@ -18,7 +18,7 @@ Name = Literal["paper", "tuned"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Training:
+class TrainingPreset:
     """Settings of a training, and options of parts where an arm has the part and the option."""
 
     backbone: str
@@ -29,9 +29,9 @@ class Training:
 
 
 #: Yang et al. 2021; it gives no batch size.
-PAPER = Training(backbone="resnet50", epochs=100, batch_size=16, lr=1e-4)
+PAPER = TrainingPreset(backbone="resnet50", epochs=100, batch_size=16, lr=1e-4)
 #: Found by the search in ``benchmarks/tuning``; docs/explanation/tuned-preset.md has its protocol and every result.
-TUNED = Training(
+TUNED = TrainingPreset(
     backbone="resnet10t",
     epochs=None,
     batch_size=32,
@@ -44,7 +44,7 @@ TUNED = Training(
 )
 
 
-PRESETS: Mapping[Name, Training] = MappingProxyType({"paper": PAPER, "tuned": TUNED})
+PRESETS: Mapping[Name, TrainingPreset] = MappingProxyType({"paper": PAPER, "tuned": TUNED})
 
 
 def preset_name(task: Task, values: Mapping[str, Any]) -> Name:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Literal
 
 import pandas as pd
 import pytest
@@ -49,8 +50,10 @@ def test_an_encoding_s_columns_lie_in_order_and_their_masks_at_the_end() -> None
         max_size=8,
     )
 )
-def test_every_layout_names_the_inputs_as_the_encoding_does(kinds: list[tuple[str, list[object]]]) -> None:
-    columns = [Column(f"c{i}", kind=kind) for i, (kind, _) in enumerate(kinds)]  # type: ignore[arg-type]  # sampled
+def test_every_layout_names_the_inputs_as_the_encoding_does(
+    kinds: list[tuple[Literal["number", "category"], list[object]]],
+) -> None:
+    columns = [Column(f"c{i}", kind=kind) for i, (kind, _) in enumerate(kinds)]
     values = pd.DataFrame({f"c{i}": own for i, (_, own) in enumerate(kinds)}, index=["x", "y", "z"])
     encoding = ClinicalEncoding.fit(values, columns)
     layout = encoding.layout

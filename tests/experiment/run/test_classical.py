@@ -19,7 +19,7 @@ from fusekit.experiment.setup.plan import make_plan
 from fusekit.experiment.setup.settings import Settings
 from fusekit.progress import Quiet
 
-OPTIONS = {"trees": 8, "rows": 2, "rate": 0.3, "components": 4, "size": 8}
+OPTIONS: dict[str, Any] = {"trees": 8, "rows": 2, "rate": 0.3, "components": 4, "size": 8}
 
 
 def gathered(baseline: str, **options: Any) -> tuple[Fitted, Gathered, Sides]:
@@ -52,7 +52,7 @@ def images_of(found: Gathered, rows: pd.DataFrame) -> list[np.ndarray]:
 
 def by_hand(found: Gathered, train: pd.DataFrame) -> GradientBoostingComponents:
     scans = found.cohort.scans.loc[train["scan"].unique()]
-    made = GradientBoostingComponents(**OPTIONS)  # type: ignore[arg-type]  # of several types
+    made = GradientBoostingComponents(**OPTIONS)
     values, labels = found.cohort.clinical.loc[scans.index], scans["label"].to_numpy()
     subjects = scans["subject"].to_numpy()
     made.fit(values, found.cohort.columns, labels, subjects, 0, images=images_of(found, train))

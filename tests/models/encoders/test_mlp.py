@@ -9,21 +9,10 @@ import torch
 from torch import nn
 from torch.nn.functional import gelu
 
-from fusekit.data.clinical.layout import ColumnLayout, Place
 from fusekit.errors import OptionError
 from fusekit.models import MLPEncoder
 from fusekit.testing import check_encoder
-
-#: A category of three, a number, a number with a mask, a category of two with a mask, a column never observed.
-LAYOUT = ColumnLayout(
-    (
-        Place(0, 3, "category"),
-        Place(3, 4),
-        Place(4, 5, mask=7),
-        Place(5, 7, "category", mask=8),
-        Place(7, 7, "category", mask=9),
-    )
-)
+from tests.models.encoders.layouts import LAYOUT
 
 
 def test_is_linear_layers_with_activations_between_and_none_after() -> None:

@@ -13,17 +13,7 @@ from fusekit.data.clinical.layout import ColumnLayout, Place
 from fusekit.errors import OptionError
 from fusekit.models.encoders.tokens import TokenEncoder
 from fusekit.testing import check_encoder
-
-#: A category of three, a number, a number with a mask, a category of two with a mask, a column never observed.
-LAYOUT = ColumnLayout(
-    (
-        Place(0, 3, "category"),
-        Place(3, 4),
-        Place(4, 5, mask=7),
-        Place(5, 7, "category", mask=8),
-        Place(7, 7, "category", mask=9),
-    )
-)
+from tests.models.encoders.layouts import LAYOUT
 
 
 def encoder(**options: Any) -> TokenEncoder:

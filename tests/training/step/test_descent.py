@@ -231,7 +231,8 @@ def test_the_weight_of_a_prior_learns_faster_and_does_not_decay() -> None:
     options = TrainingOptions(weight_decay=0.5, schedule="cosine", warmup=1)
     descent = Descent(fabric_for("cpu", "32-true"), model, options, lr=0.01, epochs=2, sizes=[4, 4])
     network, prior = descent.optimizer.param_groups
-    assert [id(weight) for weight in prior["params"]] == [id(model.prior.weight)]  # type: ignore[union-attr]
+    assert model.prior is not None
+    assert [id(weight) for weight in prior["params"]] == [id(model.prior.weight)]
     assert (prior["lr"], network["lr"]) == pytest.approx((0.05, 0.005))  # half, in the first of two steps of warm-up
     assert (prior["weight_decay"], network["weight_decay"]) == (0.0, 0.5)
     assert len(network["params"]) + 1 == len(list(model.parameters()))
