@@ -20,6 +20,7 @@ from fusekit import Run
 from fusekit.errors import FusekitError, OptionError
 from fusekit.experiment.run.fold import train_fold
 from fusekit.experiment.run.search import Best, Watch, checkpoint_of, search
+from fusekit.experiment.run.table import TableFit, fit_table
 from fusekit.experiment.run.working_folder import CHECKPOINTS
 from fusekit.experiment.setup.gathered import Gathered, gather
 from fusekit.experiment.setup.plan import make_plan
@@ -177,6 +178,23 @@ def fold_of(folder: Path, task: str, data: Gathered, **given: Any) -> dict[str, 
     train_fold(make_plan(Settings.of({"task": task, **SMALL, **given})), data, 0, folder, Quiet())
     record: dict[str, Any] = json.loads((folder / "fold.json").read_text())
     return record
+
+
+def test_trials_share_what_is_fitted_on_the_table_unless_it_is_what_they_search(
+    task: str, known: Gathered, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fits: list[object] = []
+
+    def counted(*given: Any) -> TableFit:
+        fits.append(given)
+        return fit_table(*given)
+
+    monkeypatch.setattr("fusekit.experiment.run.network.fit_table", counted)
+    prior = {"fusion": "clinical-only+logistic", "epochs": 1}
+    fold_of(tmp_path / "rates", task, known, **prior, search={"lr": [1e-3, 1e-4]})
+    assert len(fits) == 1
+    fold_of(tmp_path / "priors", task, known, **prior, search={"prior.strength": [0.1, 1.0], "lr": [1e-3, 1e-4]})
+    assert len(fits) == 1 + 2
 
 
 @pytest.mark.parametrize("select", ["none", "auc"])
