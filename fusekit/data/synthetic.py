@@ -99,5 +99,19 @@ def write_cohort(task: Task, name: str, folder: Path, people: str, **options: An
     """Write a task's synthetic cohort into a new or empty folder, whole or not at all; returns what to report."""
     with new_folder(folder.absolute()) as partial:
         task.synthesize(partial, Bars(), **options)
-    number = options["subjects"]
-    return f"A SYNTHETIC cohort of {number} {people} lies in {folder}. Try: fusekit run {name} --data {folder}"
+    command = " ".join(["fusekit run", name, "--data", str(folder), *_unlike_real_data(task)])
+    return f"A SYNTHETIC cohort of {options['subjects']} {people} lies in {folder}. Try: {command}"
+
+
+def _unlike_real_data(task: Task) -> list[str]:
+    """Options with which a run with ``--data`` reads the small volumes of a synthetic cohort as one without does."""
+    real, own = task.paper.slices.as_json(), task.synthetic.slices.as_json()
+    words = [f"-o slices.{name}={_plain(value)}" for name, value in own.items() if value != real[name]]
+    words += [f"--image-size {task.synthetic.image_size}"] if task.synthetic.image_size != task.paper.image_size else []
+    return [*words, *["--preset tuned"] * (task.preset == "paper")]
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ",".join(map(_plain, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)

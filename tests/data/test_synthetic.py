@@ -1,5 +1,6 @@
 """What synthetic cohorts share, against the formulas that they are documented with."""
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,11 @@ import pytest
 from fusekit.data import Cohort, Task
 from fusekit.data.synthetic import Strengths, skewed, streams, write_cohort, write_scans
 from fusekit.errors import OptionError
+from fusekit.experiment.setup.gathered import gather
+from fusekit.experiment.setup.given import parse_options
+from fusekit.experiment.setup.parts import open_task
+from fusekit.experiment.setup.plan import make_plan
+from fusekit.experiment.setup.settings import Settings
 from fusekit.progress import Progress, Quiet
 
 
@@ -112,3 +118,20 @@ def test_a_failure_leaves_nothing_behind(tmp_path: Path, error: BaseException) -
     with pytest.raises(type(error)):
         write_cohort(Noted(error), "noted", tmp_path / "deep" / "cohort", "people", subjects=12)
     assert _everything(tmp_path) == []
+
+
+ADVISED = [("adni-ad", {"subjects": 24, "era": "2025"}), ("mci-converter", {"subjects": 48}), ("hmi", {"subjects": 24})]
+
+
+@pytest.mark.parametrize(("name", "options"), ADVISED)
+def test_the_command_that_is_advised_reads_the_cohort(name: str, options: dict[str, Any], tmp_path: Path) -> None:
+    """The slices of the paper do not exist in small volumes."""
+    task = open_task(name, {})
+    said = write_cohort(task, name, tmp_path / "cohort", "people", seed=1, **options)
+    words = shlex.split(said.partition("Try: fusekit run ")[2])
+    pairs = list(zip(words[1::2], words[2::2], strict=True))
+    given, slices = dict(pairs), parse_options([word for flag, word in pairs if flag == "-o"])
+    settings = {"data": given["--data"], "image_size": given["--image-size"], "preset": given["--preset"]}
+    plan = make_plan(Settings.of({"task": words[0], **settings, "options": slices}))
+    assert plan.slices == task.synthetic.slices
+    assert len(gather(plan.config, plan.task, plan.slices, Quiet(), stop=False).rows) > 0

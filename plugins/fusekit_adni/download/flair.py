@@ -69,6 +69,11 @@ def with_flair(scans: pd.DataFrame, download: Download, folder: Path, findings: 
         unused = [one.path for one in there if one.path not in paths]
     found = pd.Series(paths, index=scans.index, dtype=object)
     without = found.isna()
+    if len(scans) and without.all():
+        raise DataError(
+            f"{folder}: none of the {len(scans)} scans has a FLAIR of the same session (LONI: within {LIMIT_DAYS} "
+            "days). Download the FLAIR images too, or leave task.images out."
+        )
     lost = len(set(scans["subject"]) - set(scans.loc[~without, "subject"]))
     message = f"scans without a FLAIR of the same session (LONI: within {LIMIT_DAYS} days), left out"
     note(findings, "scan-without-flair", message, scans.index[without], dropped="scans", along=lost)

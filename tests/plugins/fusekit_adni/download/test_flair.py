@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from fusekit.errors import OptionError
+from fusekit.errors import DataError, OptionError
 from fusekit.progress import Quiet
 from fusekit_adni.download.flair import with_flair
 from fusekit_adni.download.images import Download
@@ -56,6 +56,16 @@ def test_a_loni_download_has_them_by_name_and_day(tmp_path: Path) -> None:
     assert plain.images == ("image",)
     assert "image:flair" not in plain.scans
     assert len(found(plain.findings)["other-sequence"]) == 5
+
+
+def test_a_download_without_flair_images_says_so(tmp_path: Path) -> None:
+    trees = Trees(tmp_path)
+    for number, ptid in enumerate(PEOPLE, start=1):
+        trees.loni(ptid, 100 + number)
+    trees.collection()
+    study(trees)
+    with pytest.raises(DataError, match=r"none of the 4 scans has a FLAIR of the same session.*leave task\.images out"):
+        AdniAdTask(images=("t1", "flair")).scan(tmp_path, Quiet())
 
 
 def test_a_flair_is_of_the_day_of_its_folder_whatever_lies_above(tmp_path: Path) -> None:
