@@ -27,6 +27,8 @@ class TimmBackbone(HookedBackbone):
         init: ``he`` draws every convolution anew from He et al. 2015 (normal, fan out) and sets batch norms to weight
             1 and bias 0, also where timm starts a block's last one at 0; ``timm`` keeps timm's. Without effect on
             pretrained weights.
+        channels: of stages 1 to 4, for timm's ResNets: a narrower network learns as much from a few hundred people, in
+            half of the time. Empty: timm's own. Published weights do not fit another width.
     """
 
     def __init__(
@@ -37,8 +39,9 @@ class TimmBackbone(HookedBackbone):
         sites: SiteKind = "block",
         pretrained: bool = False,
         init: Literal["he", "timm"] = "he",
+        channels: tuple[int, ...] = (),
     ):
-        net = _create(name, in_channels, pretrained)
+        net = _create(name, in_channels, pretrained, channels)
         if init == "he" and not pretrained:
             net.apply(_he)
         self._adopt(net, name, in_channels, sites)
@@ -69,15 +72,23 @@ class TimmBackbone(HookedBackbone):
         )
 
 
-def _create(name: str, in_channels: int, pretrained: bool) -> nn.Module:
+def _create(name: str, in_channels: int, pretrained: bool, channels: tuple[int, ...]) -> nn.Module:
     import timm  # which takes two seconds, and what reads runs builds no network
 
     if not timm.is_model(name):
         raise UnknownName(f"timm has no network {name!r}; {suggest(name, timm.list_models())}")
     if pretrained and not timm.models.is_model_pretrained(name):
         raise OptionError(f"timm has no published weights for {name!r}: leave pretrained at false, or choose another.")
+    if channels and (pretrained or len(channels) != 4 or min(channels) < 1):
+        given = ",".join(map(str, channels))
+        raise OptionError(f"backbone.channels={given} takes four numbers from 1 on, and no published weights.")
+    width = {"channels": channels} if channels else {}
     try:
-        net: nn.Module = timm.create_model(name, in_chans=in_channels, num_classes=0, pretrained=pretrained)
+        net: nn.Module = timm.create_model(name, in_chans=in_channels, num_classes=0, pretrained=pretrained, **width)
+    except TypeError as error:
+        if width and "channels" in str(error):
+            raise OptionError(f"timm builds {name!r} in one width only: leave backbone.channels out.") from error
+        raise
     except OSError as error:
         raise OptionError(f"the published weights of {name!r} cannot be fetched or read: {error}") from error
     except Exception as error:

@@ -91,6 +91,26 @@ def test_init_timm_is_timm_s() -> None:
     assert (theirs["layer1.0.bn2.weight"] == 0).all()  # which the other choice sets to 1
 
 
+def test_channels_are_those_of_the_four_stages() -> None:
+    narrow = TimmBackbone("resnet10t", 1, sites="stage", channels=(8, 16, 24, 40))
+    assert [site.channels for site in narrow.sites][1:] == [8, 16, 24]
+    assert narrow(torch.zeros(1, 1, 64, 64)).map.shape == (1, 40, 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "said"),
+    [
+        ("convnext_atto", {"channels": (8, 8, 8, 8)}, "in one width only"),
+        ("resnet10t", {"channels": (8, 8, 8)}, "backbone.channels=8,8,8 takes four numbers"),
+        ("resnet10t", {"channels": (8, 8, 8, 0)}, "takes four numbers from 1 on"),
+        ("resnet18", {"channels": (8, 8, 8, 8), "pretrained": True}, "and no published weights"),
+    ],
+)
+def test_channels_that_a_network_cannot_have(name: str, options: dict[str, Any], said: str) -> None:
+    with pytest.raises(OptionError, match=said):
+        TimmBackbone(name, 1, **options)
+
+
 def test_pretrained_weights_are_not_drawn_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     create = timm.create_model
 
