@@ -33,6 +33,11 @@ def register(to: Register) -> None:
         "fusekit.models.backbones.torchvision:VideoBackbone",
         "three-dimensional ResNets of torchvision, for whole volumes (-o slices.plane=volume)",
     )
+    to.backbone(
+        "resnet10t-narrow",
+        "fusekit.models.backbones.timm:narrow_resnet10t",
+        "timm's ResNet-10-T with fewer channels in its last two stages: the preset tuned trains it",
+    )
     to.encoder("mlp", f"{models}.encoders.mlp:MLPEncoder", "fully connected layers")
     to.encoder("tokens", f"{models}.encoders.tokens:TokenEncoder", "a token per table column, attention among them")
     heads = f"{models}.heads.linear"

@@ -32,7 +32,7 @@ class TrainingPreset:
 PAPER = TrainingPreset(backbone="resnet50", epochs=100, batch_size=16, lr=1e-4)
 #: Found by the search in ``benchmarks/tuning``; docs/explanation/tuned-preset.md has its protocol and every result.
 TUNED = TrainingPreset(
-    backbone="resnet10t",
+    backbone="resnet10t-narrow",
     epochs=None,
     batch_size=32,
     lr=1e-3,
