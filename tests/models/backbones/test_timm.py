@@ -95,7 +95,7 @@ def test_channels_are_those_of_the_four_stages() -> None:
     narrow = TimmBackbone("resnet10t", 1, sites="stage", channels=(8, 16, 24, 40))
     assert [site.channels for site in narrow.sites][1:] == [8, 16, 24]
     assert narrow(torch.zeros(1, 1, 64, 64)).map.shape == (1, 40, 2, 2)
-    bundled = catalog().backbones.make("resnet10t-narrow", 1, sites="stage")
+    bundled = catalog().backbones.make("resnet10t-narrow", in_channels=1, sites="stage")
     assert [site.channels for site in bundled.sites][1:] == [64, 128, 192]
 
 
