@@ -47,6 +47,9 @@ def compare(
     launcher: Annotated[
         str, typer.Option(help="local: train on this machine; slurm: as jobs of a cluster, one per fold, arm and seed.")
     ] = "local",
+    pairs: Annotated[
+        bool, typer.Option("--pairs", help="Print how each pair of arms differs, with its interval.")
+    ] = False,
     config: Annotated[
         Path | None,
         typer.Option(help="TOML file with these names, or the manifest.json of a run; the line wins over it."),
@@ -73,4 +76,4 @@ def compare(
     arms: dict[str, Any] = {"fusions": fusions, "baselines": baselines, "late_fusion": late}
     with stoppable():
         made = run_comparison(**given, **arms, seeds=seeds, jobs=jobs, launcher=launcher, config=config)
-    print_comparison(made)
+    print_comparison(made, pairs=pairs)

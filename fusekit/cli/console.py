@@ -13,6 +13,7 @@ from rich.text import Text
 from fusekit.data.own.task import name_of
 from fusekit.evaluation.statistics import UNDEFINED, WHY_UNDEFINED, interval_text
 from fusekit.extension import catalog
+from fusekit.report.page.verdict import verdict
 from fusekit.report.run import FILES, FURTHER, Run
 from fusekit.terminal import Terminal, styled
 
@@ -75,16 +76,18 @@ def titled(title: str, synthetic: bool) -> Text:
     return styled(f"{title} · ", ("SYNTHETIC cohort", "bold yellow") if synthetic else "cohort")
 
 
-def _cell(score: pd.DataFrame) -> Text:
+def _cell(score: pd.DataFrame, *, narrow: bool = False) -> Text:
     value, low, high = score[["value", "low", "high"]].astype(float).iloc[0]
-    return scored(value, low, high, digits=3)
+    return scored(value, low, high, digits=2, gap="\n") if narrow else scored(value, low, high, digits=3)
 
 
-def scored(value: float | None, low: float | None, high: float | None, digits: int = 2, sign: str = "") -> Text:
+def scored(
+    value: float | None, low: float | None, high: float | None, digits: int = 2, sign: str = "", gap: str = " "
+) -> Text:
     """A score and its interval as they are printed."""
     if value is None or value != value:  # NaN is the one number that differs from itself
         return styled(UNDEFINED)
-    return styled(f"{value:{sign}.{digits}f} ", (interval_text(low, high, digits, sign), "dim"))
+    return styled(f"{value:{sign}.{digits}f}{gap}", (interval_text(low, high, digits, sign), "dim"))
 
 
 def explained(table: Table) -> Table:
@@ -98,25 +101,36 @@ def explained(table: Table) -> Table:
 SHOWN = ("auc", "macro-auc", "accuracy", "balanced-accuracy", "sensitivity", "specificity")
 
 
-def print_comparison(made: Comparison, console: Console | None = None) -> None:
-    """Print every arm's scores with their intervals, how pairs of arms differ, and where all lies."""
+def print_comparison(made: Comparison, console: Console | None = None, *, pairs: bool = False) -> None:
+    """Print every arm's scores with their intervals, the best first, the verdict, and where all lies."""
     console = console or Terminal()
     evidence = made.evidence
     title = titled(f"{evidence.task} · {evidence.subjects} subjects", evidence.synthetic)
     metrics = [name for name in SHOWN if name in evidence.metrics]
     headings = (Column(evidence.metrics[name], justify="right") for name in metrics)
     table = Table("subject level", *headings, title=title, title_style="bold")
-    for arm in evidence.arms:
-        rows = [evidence.score(arm.name, name) for name in metrics]
-        table.add_row(arm.name, *("" if row is None else _cell(row.to_frame().T) for row in rows))
+    scores = {arm.name: [evidence.score(arm.name, name) for name in metrics] for arm in evidence.arms}
+    narrow = console.width < 100  # columns: the interval takes a line of its own
+    for name, rows in sorted(scores.items(), key=_first_score, reverse=True):
+        table.add_row(name, *("" if row is None else _cell(row.to_frame().T, narrow=narrow) for row in rows))
     console.print(explained(table))
     seeds = f"; mean of {len(evidence.seeds)} seeds" if len(evidence.seeds) > 1 else ""
     console.print(f"95 % intervals over subjects{seeds}", style="dim")
+    answer = verdict(evidence)
+    console.print(styled("\n", (answer.call, "bold"), " ", " ".join(answer.sentences)))
     if not evidence.pairs.empty:  # the other measures are in the report
         first = evidence.pairs[evidence.pairs["measure"] == evidence.pairs["measure"].iloc[0]]
-        for sentence in first["sentence"]:
-            console.print(f"· {sentence}")
+        if pairs:
+            console.print("".join(f"\n· {sentence}" for sentence in first["sentence"]))
+        elif len(first) > 1:
+            console.print(f"\nEach of the {len(first)} pairs of arms: --pairs, or the report.", style="dim")
     console.print(styled("\nThe report lies in ", (near(made.folder) / "report.html", "bold")), soft_wrap=True)
+
+
+def _first_score(row: tuple[str, list[pd.Series | None]]) -> float:
+    """By which rows of a table are sorted; an arm without the score comes last."""
+    first = row[1][0] if row[1] else None
+    return -1.0 if first is None else float(first["value"])
 
 
 def warn_synthetic(console: Console) -> None:

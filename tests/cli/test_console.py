@@ -13,6 +13,7 @@ from rich.console import Console
 from fusekit import Comparison, Run
 from fusekit.cli import console
 from fusekit.experiment.evidence import gather_evidence
+from fusekit.report.page.verdict import verdict
 from fusekit.report.run import FILES, FURTHER
 from tests.fake_runs import fake_runs
 
@@ -76,7 +77,7 @@ def test_a_comparison_prints_every_arm_and_what_can_be_told_apart(tmp_path: Path
     runs = [Run(path) for path in fake_runs(tmp_path, arms=arms, seeds=2, subjects=60, ablations=False)]
     evidence = gather_evidence(runs)
     out = io.StringIO()
-    console.print_comparison(Comparison(tmp_path, tuple(runs), evidence), Console(file=out, width=250))
+    console.print_comparison(Comparison(tmp_path, tuple(runs), evidence), Console(file=out, width=600))
     shown = out.getvalue()
     assert "SYNTHETIC cohort" in shown
     assert "mean of 2 seeds" in shown
@@ -85,6 +86,30 @@ def test_a_comparison_prints_every_arm_and_what_can_be_told_apart(tmp_path: Path
         assert row is not None
         line = next(line for line in shown.splitlines() if f" {arm.name} " in line)
         assert f"{row['value']:.3f} [{row['low']:.3f}, {row['high']:.3f}]" in line
-    for measure, sentence in zip(evidence.pairs["measure"], evidence.pairs["sentence"], strict=True):
-        assert (sentence in shown) == (measure == "auc")
+    names = [line.split()[1] for line in shown.splitlines() if line.startswith("│ ")]
+    scores = {name: row["value"] for name in arms if (row := evidence.score(name, "auc")) is not None}
+    assert names == sorted(arms, key=lambda name: -scores[name])
+    answer = verdict(evidence)
+    assert " ".join([answer.call, *answer.sentences]) in shown
+    assert not any(sentence in shown for sentence in evidence.pairs["sentence"])
     assert str(tmp_path / "report.html") in shown
+
+
+def test_pairs_are_printed_on_request(tmp_path: Path) -> None:
+    runs = [Run(path) for path in fake_runs(tmp_path, arms=["concat", "gbdt"], seeds=1, subjects=60, ablations=False)]
+    made = Comparison(tmp_path, tuple(runs), gather_evidence(runs))
+    out = io.StringIO()
+    console.print_comparison(made, Console(file=out, width=250), pairs=True)
+    pairs = made.evidence.pairs
+    for measure, sentence in zip(pairs["measure"], pairs["sentence"], strict=True):
+        assert (sentence in out.getvalue()) == (measure == "auc")
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_a_table_of_arms_fits_the_terminal(tmp_path: Path, width: int) -> None:
+    runs = [Run(path) for path in fake_runs(tmp_path, arms=["concat", "gbdt"], seeds=1, subjects=60, ablations=False)]
+    out = io.StringIO()
+    console.print_comparison(Comparison(tmp_path, tuple(runs), gather_evidence(runs)), Console(file=out, width=width))
+    table = [line for line in out.getvalue().splitlines() if line.startswith("│ ")]
+    assert len(table) == (4 if width == 80 else 2)  # the interval in a line of its own, or beside the score
+    assert all(line.count("[") in (0, 4) and line.count("[") == line.count("]") for line in table)

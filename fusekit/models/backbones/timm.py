@@ -72,7 +72,9 @@ class TimmBackbone(HookedBackbone):
         )
 
 
-def narrow_resnet10t(in_channels: int, *, sites: SiteKind = "block", init: Literal["he", "timm"] = "he") -> TimmBackbone:
+def narrow_resnet10t(
+    in_channels: int, *, sites: SiteKind = "block", init: Literal["he", "timm"] = "he"
+) -> TimmBackbone:
     """Build timm's ResNet-10-T with 192 and 256 channels in its last stages, whose maps are small: half of the time."""
     return TimmBackbone("resnet10t", in_channels, sites=sites, init=init, channels=(64, 128, 192, 256))
 
