@@ -16,8 +16,9 @@ BENCHMARKS ?= $(foreach name,rbca fusion_cost loop slices scale peers,$(if $(wil
 help:  ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
 
-demo: .venv/installed  ## Install, then run the main job on a synthetic cohort
-	$(BIN)/fusekit run adni-ad --fusion rbca
+demo: .venv/installed  ## Install, then compare fusions on a synthetic cohort
+	$(BIN)/fusekit compare adni-ad --fusion image-only,rbca,table-first --baseline gbdt \
+		--folds 1 --validation 0 --explain none --jobs 2 --out runs/demo
 
 test: .venv/installed-dev lint types docs  ## Install, then ruff, mypy, the docs build and every test but the slow
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not slow"
