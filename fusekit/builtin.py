@@ -47,6 +47,12 @@ def register(to: Register) -> None:
     # An MLP of the shape of RBCA's clinical path, so that it differs from ``concat`` in the image alone.
     to.fusion("clinical-only", Fusion(head="clinical", encoder="mlp", image=False), "clinical columns alone, no image")
 
+    to.fusion(
+        "gbdt-network",
+        Fusion(head="image", options={"stack": {"by": "gbdt"}}),
+        "boosted trees on the table and on the cross-fitted log odds of an image network",
+    )
+
     home = "fusekit.baselines"
     to.baseline("logistic", f"{home}:Logistic", "logistic regression, its penalty chosen within the training subjects")
     to.baseline("gbdt", f"{home}:GradientBoosting", "gradient-boosted trees that read gaps and categories as they are")

@@ -212,6 +212,11 @@ def read_description(folder: Path) -> Description:
     """Read a bundle's description, of whichever format; DataError with the place if it is none, changed or damaged."""
     path = folder / DESCRIPTION
     if not path.exists():
+        if (folder / "manifest.json").exists():
+            raise DataError(
+                f"{folder} is a run without a bundle: its folds were tested, and no model of it is shipped. Only networks "
+                "are, and a baseline that predicts, or is stacked on a network (gbdt-network), is none. Ship another arm."
+            )
         raise DataError(
             f"{folder} is not a bundle: it has no {DESCRIPTION}. Give the folder of a run or of its bundle."
         )

@@ -28,8 +28,8 @@ class Fusion:
         stages: the backbone stages (counted from 1) to inject into; empty means all.
         prior: name of a baseline that reads the table; the network starts from its predictions and learns what they
             leave. None: from nothing. ``NAME+BASELINE`` gives any registered fusion a prior.
-        options: part ("backbone", "encoder", "columns", "injector", "head", "prior") -> option -> value, the recipe's
-            own defaults.
+        options: part ("backbone", "encoder", "columns", "injector", "head", "prior", "stack") -> option -> value, the
+            recipe's own defaults.
 
     Raises:
         OptionError: a part is not given by name, or a value does not fit.
@@ -68,8 +68,8 @@ class Fusion:
             raise OptionError(f"a fusion with an injector ({self.injector!r}) needs an image and a clinical encoder.")
 
     def parts(self, backbone: str = "") -> dict[str, str]:
-        """Part -> name of its component, for the parts that the fusion has; sites and columns have no name."""
-        found = {"head": self.head}
+        """Part -> name of its component, for the parts that the fusion has; sites, columns and stack have none."""
+        found = {"head": self.head, "stack": ""}
         if self.image:
             found["backbone"] = backbone
         if self.encoder is not None:

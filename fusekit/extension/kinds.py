@@ -35,7 +35,7 @@ KINDS = (
 #: The parts of a model that plugins bring.
 COMPONENTS = tuple(kind.part for kind in _MODEL)
 #: The parts of a fusion that take options: where an injector meets the backbone, which columns the encoder reads, the
-#: baseline that the network starts from, and the parts that plugins bring.
-MODEL_PARTS = ("sites", "columns", "prior", *COMPONENTS)
+#: baseline that the network starts from, the one that is stacked on it, and the parts that plugins bring.
+MODEL_PARTS = ("sites", "columns", "prior", "stack", *COMPONENTS)
 #: Part -> keyword-only parameters of its factory that are no options: FuseKit gives them where the factory has them.
 GIVEN_OPTIONS = {"backbone": ("sites",), "encoder": ("layout", "people")}

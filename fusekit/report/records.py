@@ -132,7 +132,7 @@ class Manifest(TypedDict, total=False):
     config: Required[_Config]
     arm: str
     kind: str
-    reads: list[Literal["image", "table"]]  # of a baseline or late fusion; of a fusion the recipe says it
+    reads: list[Literal["image", "table"]]  # of a baseline, stack or late fusion; of a fusion the recipe says it
     task: _Task | None
     model: _Model | None
     slices: dict[str, JsonValue]

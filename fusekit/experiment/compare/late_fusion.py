@@ -45,7 +45,8 @@ def _reads(arm: Settings) -> tuple[bool, bool]:
         made: Baseline = catalog().baselines.make(arm.baseline, **arm.options.get("baseline", {}))
         return made.reads_image, True
     recipe = registered(arm.fusion)
-    return recipe.image, bool(recipe.encoder or recipe.prior)
+    stack = {**recipe.options.get("stack", {}), **arm.options.get("stack", {})}
+    return recipe.image, bool(recipe.encoder or recipe.prior or stack.get("by"))
 
 
 def join(image: Run, table: Run, way: str, folder: Path) -> Run:

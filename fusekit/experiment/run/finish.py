@@ -145,6 +145,8 @@ def _record(plan: Plan, gathered: Gathered, folds: Sequence[dict[str, Any]], rul
             further["machines"] = machines
     if config.baseline:
         further["reads"] = ["table", *["image"] * plan.build_baseline().reads_image]
+    elif plan.stack.by:
+        further["reads"] = ["table", *["image"] * plan.recipe.image]
     return {
         "arm": config.arm,
         "kind": "baseline" if config.baseline else "fusion",

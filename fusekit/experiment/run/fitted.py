@@ -28,5 +28,5 @@ class Fitted:
     epochs: int = 0  # of training; 0 of a baseline
     choice: dict[str, Any] = field(default_factory=dict)  # what the search chose
     search: list[dict[str, Any]] = field(default_factory=list)  # every trial with its score
-    bundle: Bundle | None = None  # None of a baseline
+    bundle: Bundle | None = None  # None of a baseline, and of one that is stacked on a network
     table: dict[str, Any] = field(default_factory=dict)  # the columns that were chosen, and the prior's weight

@@ -14,6 +14,7 @@ from fusekit.evaluation import Rule, prediction_table
 from fusekit.experiment.not_made import not_made
 from fusekit.experiment.run.classical import fit_baseline
 from fusekit.experiment.run.network import EXPLANATIONS, fit_network
+from fusekit.experiment.run.stacked import fit_stacked
 from fusekit.experiment.run.working_folder import CHECKPOINTS
 from fusekit.experiment.setup.gathered import Gathered
 from fusekit.experiment.setup.plan import Plan
@@ -57,7 +58,8 @@ def train_fold(
             fitted = fit_baseline(plan, gathered, sides, progress)
         else:
             follow = followers.epoch_ended if followers else lambda *_: None
-            fitted = fit_network(plan, gathered, sides, fold, folder, progress, follow)
+            fit = fit_stacked if plan.stack.by else fit_network
+            fitted = fit(plan, gathered, sides, fold, folder, progress, follow)
         rule = Rule(config.aggregate)
         for name, rows in ((VALIDATION, sides.validation), (PREDICTIONS, sides.test)):
             if len(rows):

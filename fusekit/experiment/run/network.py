@@ -38,13 +38,26 @@ Follow = Callable[[str, Run, int, dict[str, float]], None]
 
 
 def fit_network(
-    plan: Plan, gathered: Gathered, sides: Sides, fold: int | None, folder: Path, progress: Progress, follow: Follow
+    plan: Plan,
+    gathered: Gathered,
+    sides: Sides,
+    fold: int | None,
+    folder: Path,
+    progress: Progress,
+    follow: Follow,
+    *,
+    inner: int | None = None,
 ) -> Fitted:
-    """Train the network, or with a search every trial, and keep the one that scores best on the subjects set aside."""
+    """Train the network, or with a search every trial, and keep the one that scores best on the subjects set aside.
+
+    ``inner`` numbers a part of the fold, which has a checkpoint of its own.
+    """
     part = "all" if fold is None else f"fold-{fold}"  # as the files of a run count folds
     if not plan.config.search:
-        kept, table = folder / CHECKPOINTS / "training.safetensors", fit_table(plan, gathered, sides.train, progress)
-        return _fit(plan, gathered, sides, table, fold, folder, kept, progress, partial(follow, part))
+        name = "training" if inner is None else f"inner-{inner}"
+        part = part if inner is None else f"{part}/{name}"
+        kept, table = folder / CHECKPOINTS / f"{name}.safetensors", fit_table(plan, gathered, sides.train, progress)
+        return _fit(plan, gathered, sides, table, part, folder, kept, progress, follow)
 
     tables: list[tuple[Any, TableFit]] = []  # trials that read the table alike share what was fitted on it
 
@@ -56,8 +69,8 @@ def fit_network(
 
     def train_trial(number: int, choice: Mapping[str, Any], watch: Watch | None = None) -> Fitted:
         trial = replace(make_plan(chosen(plan.config, choice)), fabric=plan.fabric, processes=plan.processes)
-        kept, notify = checkpoint_of(folder, number), partial(follow, f"{part}/trial-{number}")
-        return _fit(trial, gathered, sides, table_of(trial), fold, folder, kept, progress, notify, watch)
+        kept, own = checkpoint_of(folder, number), f"{part}/trial-{number}"
+        return _fit(trial, gathered, sides, table_of(trial), own, folder, kept, progress, follow, watch)
 
     def score_trial(number: int, choice: Mapping[str, Any], watch: Watch | None) -> tuple[float, int]:
         fitted = train_trial(number, choice, watch)
@@ -80,11 +93,11 @@ def _fit(
     gathered: Gathered,
     sides: Sides,
     table: TableFit,
-    fold: int | None,
+    part: str,
     folder: Path,
     kept: Path,
     progress: Progress,
-    notify: Callable[[Run, int, dict[str, float]], None],
+    follow: Follow,
     watch: Watch | None = None,
 ) -> Fitted:
     """Train on the training subjects alone; a checkpoint ``kept`` of a finished training gives the model at once.
@@ -125,7 +138,7 @@ def _fit(
 
         identity = {  # what must be the same for a training to be resumed
             "config": config.identity("device", "explain"),  # another GPU of the same kind will do
-            "fold": fold,
+            "part": part,
             "model": model.description,
             "data": gathered.fingerprint,
             "device": plan.fabric.device.type,
@@ -133,7 +146,7 @@ def _fit(
             "plugins": manifest.plugins(),
         }
         checkpoint = Checkpoint(kept, identity, plan.processes)
-        history = History(folder, notify)
+        history = History(folder, partial(follow, part))
         if plan.processes.first:
             checkpoint.keep(history=history)
 

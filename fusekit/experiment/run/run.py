@@ -112,7 +112,7 @@ def _run(plan: Plan, work: Path, target: Path, progress: Progress, followers: Fo
     read = time.perf_counter()
     parts: dict[Path, int | None] = {work / f"fold-{fold}": fold for fold in config.tested}
     folds = list(parts)
-    if config.folds > 1 and not config.baseline:  # cross-validation judges the recipe; what is shipped learns from all
+    if config.folds > 1 and plan.ships:  # cross-validation judges the recipe; what is shipped learns from all
         parts[work / "all"] = None
     last = list(parts)[-1]
     todo = {path: fold for path, fold in parts.items() if not path.exists()}

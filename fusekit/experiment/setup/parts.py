@@ -33,6 +33,7 @@ PARTS = {
     "sites": "fusekit.models.build:SiteOptions",
     "columns": "fusekit.baselines.choice:ColumnOptions",
     "prior": "",
+    "stack": "fusekit.baselines.stack:StackOptions",
     **dict.fromkeys(COMPONENTS, ""),
 }
 

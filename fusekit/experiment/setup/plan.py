@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from fusekit.baselines.choice import ColumnOptions
+from fusekit.baselines.stack import StackOptions
 from fusekit.data import ColumnLayout, SlicePolicy, Task
 from fusekit.data.images.channels import IMAGE, Channel
 from fusekit.errors import OptionError
@@ -66,6 +67,16 @@ class Plan:
     def columns(self) -> ColumnOptions:
         """Which columns the encoder reads."""
         return ColumnOptions(**self._options("columns"))
+
+    @property
+    def stack(self) -> StackOptions:
+        """What is stacked on the network."""
+        return StackOptions(**self._options("stack"))
+
+    @property
+    def ships(self) -> bool:
+        """Whether a run has a bundle: a network has, unless a baseline predicts or is stacked on it."""
+        return not self.config.baseline and not self.stack.by
 
     @property
     def prior_options(self) -> dict[str, Any]:
@@ -135,6 +146,11 @@ class Plan:
         made: Baseline = catalog().baselines.make(self.columns.by)
         return made
 
+    def build_stack(self) -> Baseline:
+        """Build the baseline that reads the table and what the network says."""
+        made: Baseline = catalog().baselines.make(self.stack.by)
+        return made
+
     def _options(self, part: str) -> dict[str, Any]:
         return {**self.recipe.options.get(part, {}), **self.config.of_part(self.task, part)}
 
@@ -179,9 +195,15 @@ def make_plan(config: Settings) -> Plan:
         raise OptionError(f"a prior reads the table alone, and {plan.recipe.prior} reads the image, too; take another.")
     if plan.columns.most:
         plan.build_chooser()
+    if plan.stack.by and plan.build_stack().reads_image:
+        raise OptionError(f"a stack reads the table and the network, and {plan.stack.by} reads the image; take another.")
     if config.search:
         require_optuna()
         for _, candidate in candidates(config):
-            make_plan(candidate)
+            if make_plan(candidate).stack.by:
+                raise OptionError(
+                    f"--search does not apply to {config.arm} with stack.by: each trial would train several networks. "
+                    "Search with the network alone (-o stack.by=), then give what was chosen."
+                )
     plan.try_model(plan.expected_channels)
     return plan
