@@ -214,8 +214,8 @@ def read_description(folder: Path) -> Description:
     if not path.exists():
         if (folder / "manifest.json").exists():
             raise DataError(
-                f"{folder} is a run without a bundle: its folds were tested, and no model of it is shipped. Only networks "
-                "are, and a baseline that predicts, or is stacked on a network (gbdt-network), is none. Ship another arm."
+                f"{folder} is a run without a bundle. A comparison ships none, nor does a run in which a baseline "
+                "predicts, alone or on top of a network (gbdt-network): run a network by itself, and give its folder."
             )
         raise DataError(
             f"{folder} is not a bundle: it has no {DESCRIPTION}. Give the folder of a run or of its bundle."

@@ -13,7 +13,7 @@ from fusekit.models import ClinicalEncoder, Injector
 
 def test_parts_of_a_model_are_those_that_a_description_names() -> None:
     assert COMPONENTS == ("backbone", "encoder", "injector", "head")
-    assert ("sites", "columns", "prior", *COMPONENTS) == MODEL_PARTS
+    assert ("sites", "columns", "prior", "stack", *COMPONENTS) == MODEL_PARTS
 
 
 def test_every_check_is_of_a_kind() -> None:

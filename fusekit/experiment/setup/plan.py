@@ -196,7 +196,9 @@ def make_plan(config: Settings) -> Plan:
     if plan.columns.most:
         plan.build_chooser()
     if plan.stack.by and plan.build_stack().reads_image:
-        raise OptionError(f"a stack reads the table and the network, and {plan.stack.by} reads the image; take another.")
+        raise OptionError(
+            f"a stack reads the table and the network, and {plan.stack.by} reads the image; take another."
+        )
     if config.search:
         require_optuna()
         for _, candidate in candidates(config):

@@ -48,11 +48,12 @@ def test_late_fusions_are_arms_beside_those_they_are_made_of(tmp_path: Path) -> 
         (["concat", "gbdt"], ["mean"], "none of these reads the image alone: concat, gbdt"),
         (["image-only", "gbdt-components"], ["mean"], "none of these reads the table alone"),
         (["image-only+gbdt", "gbdt"], ["mean"], "none of these reads the image alone"),
+        (["gbdt-network", "gbdt"], ["mean"], "none of these reads the image alone"),
     ],
 )
 def test_what_cannot_be_joined_is_said_before_anything_is_trained(arms: list[str], ways: list[str], said: str) -> None:
     made = {
-        name: Settings.of({"task": "adni-ad", ("baseline" if name.startswith("gbdt") else "fusion"): name})
+        name: Settings.of({"task": "adni-ad", ("baseline" if name in ("gbdt", "gbdt-components") else "fusion"): name})
         for name in arms
     }
     with pytest.raises(OptionError, match=said):
