@@ -38,4 +38,4 @@ COMPONENTS = tuple(kind.part for kind in _MODEL)
 #: baseline that the network starts from, and the parts that plugins bring.
 MODEL_PARTS = ("sites", "columns", "prior", *COMPONENTS)
 #: Part -> keyword-only parameters of its factory that are no options: FuseKit gives them where the factory has them.
-GIVEN_OPTIONS = {"backbone": ("sites",), "encoder": ("layout", "people")}
+GIVEN_OPTIONS = {"backbone": ("sites", "image_size"), "encoder": ("layout", "people")}
