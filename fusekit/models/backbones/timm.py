@@ -14,7 +14,7 @@ from fusekit.extension.fusion import SiteKind
 from fusekit.models.backbones.forms import Form
 from fusekit.models.backbones.hooked import HookedBackbone
 from fusekit.models.backbones.initial import closed, he
-from fusekit.models.backbones.stages import stages_of
+from fusekit.models.backbones.feature_info import stages_of
 
 
 class TimmBackbone(HookedBackbone):
