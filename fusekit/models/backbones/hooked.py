@@ -62,7 +62,7 @@ class HookedBackbone(Backbone):
         tried = tuple(sizes) or ((64, 64) if spatial_dims == 2 else (16, 16, 16),)
         probe = Probe(self._run, in_channels, tried, declared, class_token)
         layout = find_layout(net, stages, probe, name or type(net).__name__, sites)
-        self.sites, self.image_size = layout.sites, layout.size
+        self.sites, self.forms, self.image_size = layout.sites, layout.forms, layout.size
         self.map_channels, self.width = layout.widths
         self._form = None if class_token else layout.form
         self._owner = _Owner()
