@@ -49,10 +49,17 @@ def main() -> None:
         works = {"training": steps, "inference": {n: partial(inference, m, image, columns) for n, m in models.items()}}
         times = {kind: interleaved(of_kind, asked.rounds) for kind, of_kind in works.items()}
         found[backbone] = {
-            f"{kind}, of {to}": ratio(of_kind, FUSION, to) for kind, of_kind in times.items() for to in (PLAIN, "concat")
+            f"{kind}, of {to}": ratio(of_kind, FUSION, to)
+            for kind, of_kind in times.items()
+            for to in (PLAIN, "concat")
         }
     heads = ["backbone", *next(iter(found.values()))]
-    print(table(heads, [[name, *("{:.3f} ({:.2f} to {:.2f})".format(*r) for r in row.values())] for name, row in found.items()]))
+    print(
+        table(
+            heads,
+            [[name, *("{:.3f} ({:.2f} to {:.2f})".format(*r) for r in row.values())] for name, row in found.items()],
+        )
+    )
     if asked.json:
         asked.json.write_text(json.dumps({"torch": torch.__version__, **vars(asked), "found": found}, default=str))
 

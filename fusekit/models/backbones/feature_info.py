@@ -44,7 +44,9 @@ def _end(net: nn.Module, info: Any, names: Sequence[str], name: str) -> str:
     """The module that an entry names. timm says ``block.0`` of some networks whose lists have another name."""
     label: str = info["module"]
     lists = {home: getattr(net, home, None) for home in ("blocks", "stages")}
-    homes = [home for home, found in lists.items() if isinstance(found, nn.ModuleList) and len(found) == len(_info(net))]
+    homes = [
+        home for home, found in lists.items() if isinstance(found, nn.ModuleList) and len(found) == len(_info(net))
+    ]
     for known in (label, *(label.replace("block.", f"{home}.") for home in homes)):
         if known in names:
             return known

@@ -53,6 +53,10 @@ class Form:
         return cat((features[:, : self.prefix], tokens), dim=1) if self.prefix else tokens
 
 
+#: What convolutional networks pass on.
+MAP = Form()
+
+
 def grid(tokens: int, size: tuple[int, ...]) -> tuple[int, int]:
     """Rows and columns of that many tokens for an image (height, width), whose proportions they keep."""
     rows = max(1, round((tokens * size[0] / size[1]) ** 0.5))
@@ -67,7 +71,7 @@ def find_form(features: Tensor, size: tuple[int, ...], declared: Form) -> Form |
     """
     if features.ndim == len(size) + 2:
         if len(size) != 2:
-            return Form()
+            return MAP
         axes = {"first": tuple(features.shape[2:]), "last": tuple(features.shape[1:3])}
         orders = [order for order, found in axes.items() if found == grid(found[0] * found[1], size)]
         if not orders:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from fusekit.errors import OptionError
 from fusekit.extension.fusion import SiteKind
-from fusekit.models.backbones.forms import Form
+from fusekit.models.backbones.forms import MAP, Form
 from fusekit.models.backbones.sites import Probe, find_layout
 from fusekit.models.parts import Backbone, ImageFeatures, Inject
 
@@ -51,7 +51,7 @@ class HookedBackbone(Backbone):
         sites: SiteKind = "block",
         spatial_dims: int = 2,
         sizes: Sequence[tuple[int, ...]] = (),
-        declared: Form = Form(),
+        declared: Form = MAP,
         class_token: bool = False,
         name: str = "",
     ):

@@ -10,7 +10,7 @@ from torch.nn.modules.conv import _ConvNd
 
 from fusekit.errors import OptionError
 from fusekit.extension.fusion import SiteKind
-from fusekit.models.backbones.forms import Form, find_form
+from fusekit.models.backbones.forms import MAP, Form, find_form
 from fusekit.models.parts import ImageWidths, Site
 
 
@@ -32,7 +32,7 @@ class Probe(NamedTuple):
     run: Callable[[Tensor], tuple[Any, Tensor]]  # image -> the network's last features, and the vector
     in_channels: int
     sizes: tuple[tuple[int, ...], ...]
-    declared: Form = Form()
+    declared: Form = MAP
     class_token: bool = False  # the vector is made of no map
 
 
@@ -55,7 +55,7 @@ def find_layout(net: nn.Module, stages: Mapping[int, Sequence[str]], probe: Prob
         raise OptionError(refusal(name, f"it runs {twice[0]!r} more than once"))
     last = watch.order[-1]
     if probe.class_token:
-        form, map_channels = Form(), watch.channels[last]
+        form, map_channels = MAP, watch.channels[last]
     else:
         known = find_form(features, size, probe.declared) if isinstance(features, Tensor) else None
         if known is None:

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from fusekit.errors import OptionError, UnknownName
 from fusekit.extension import suggest
 from fusekit.extension.fusion import SiteKind
+from fusekit.models.backbones.feature_info import stages_of
 from fusekit.models.backbones.forms import Form
 from fusekit.models.backbones.hooked import HookedBackbone
 from fusekit.models.backbones.initial import closed, he
-from fusekit.models.backbones.feature_info import stages_of
 
 
 class TimmBackbone(HookedBackbone):
@@ -54,9 +54,8 @@ class TimmBackbone(HookedBackbone):
         width = {"channels": channels} if channels else {}
         net = _create(name, in_channels, pretrained, width)
         made_for = None
-        if image_size is not None and "img_size" in inspect.signature(type(net).__init__).parameters:
-            if _refused(net, in_channels, image_size) is not None:
-                net, made_for = _create_for(image_size, net, name, in_channels, pretrained, width), image_size
+        if image_size is not None and _refused(net, in_channels, image_size) is not None:
+            net, made_for = _create_for(image_size, _default(net), name, in_channels, pretrained, width), image_size
         if init == "he" and not pretrained:
             he(net)
         elif sites == "branch" and not pretrained and any(True for _ in closed(net)):
@@ -77,9 +76,7 @@ class TimmBackbone(HookedBackbone):
         backbone._adopt(net, type(net).__name__, in_channels, sites)
         return backbone
 
-    def _adopt(
-        self, net: nn.Module, name: str, in_channels: int, kind: SiteKind, made_for: int | None = None
-    ) -> None:
+    def _adopt(self, net: nn.Module, name: str, in_channels: int, kind: SiteKind, made_for: int | None = None) -> None:
         order: Literal["first", "last"] = "last" if getattr(net, "output_fmt", "NCHW") == "NHWC" else "first"
         super().__init__(
             net,
@@ -130,8 +127,8 @@ def _default(net: nn.Module) -> tuple[int, ...]:
 
 
 def _refused(net: nn.Module, in_channels: int, size: int) -> Exception | None:
-    """Why a network does not take images of a size; None if it does."""
-    if _default(net) == (size, size):
+    """Why a network does not take images of a size; None if it does, or timm has it in no other than its own."""
+    if _default(net) == (size, size) or "img_size" not in inspect.signature(type(net).__init__).parameters:
         return None
     weight, training = next(net.parameters()), net.training
     try:
@@ -144,18 +141,18 @@ def _refused(net: nn.Module, in_channels: int, size: int) -> Exception | None:
     return None
 
 
-def _create_for(size: int, net: nn.Module, name: str, in_channels: int, *given: Any) -> nn.Module:
-    """A network like one that does not take images of a size, made for them; timm fits published weights to it."""
-    *rest, options = given
+def _create_for(
+    size: int, own: tuple[int, ...], name: str, in_channels: int, pretrained: bool, options: Mapping[str, Any]
+) -> nn.Module:
+    """A network of a fixed size made for another than its own; timm fits published weights to it."""
     problem: Exception | None
     try:
-        made = _create(name, in_channels, *rest, {**options, "img_size": size})
-        problem = _refused(made, in_channels, size)
+        net = _create(name, in_channels, pretrained, {**options, "img_size": size})
+        problem = _refused(net, in_channels, size)
     except OptionError as error:
         problem = error
     if problem is None:
-        return made
-    own = _default(net)
+        return net
     raise OptionError(
         f"the backbone {name!r} has a fixed image size, and timm cannot make it for {size} x {size}: {problem}.\n"
         f"Its own is {' x '.join(map(str, own))} (--image-size {own[0]})."

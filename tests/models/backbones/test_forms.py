@@ -49,9 +49,7 @@ def test_channels_first_is_left_alone() -> None:
     ("tokens", "size", "expected"),
     [(196, (224, 224), (14, 14)), (16, (100, 100), (4, 4)), (24, (64, 96), (4, 6)), (7, (16, 112), (1, 7))],
 )
-def test_a_grid_has_the_proportions_of_the_image(
-    tokens: int, size: tuple[int, int], expected: tuple[int, int]
-) -> None:
+def test_a_grid_has_the_proportions_of_the_image(tokens: int, size: tuple[int, int], expected: tuple[int, int]) -> None:
     assert grid(tokens, size) == expected
 
 

@@ -10,7 +10,15 @@ from benchmarks.backbones import NAMES, WORKS, Row, rows, tried
 
 #: Quick ones, of each form of features; and others, refused ones among them.
 QUICK = ("test_resnet", "test_mambaout", "test_vit")
-SAMPLE = ("botnet26t_256", "coat_tiny", "efficientformerv2_s0", "hiera_tiny_224", "levit_128s", "mvitv2_tiny", "pit_ti_224")
+SAMPLE = (
+    "botnet26t_256",
+    "coat_tiny",
+    "efficientformerv2_s0",
+    "hiera_tiny_224",
+    "levit_128s",
+    "mvitv2_tiny",
+    "pit_ti_224",
+)
 
 
 def again(name: str) -> Row:
