@@ -18,7 +18,7 @@ class Kind(NamedTuple):
 
 
 _MODEL = (
-    Kind("backbone", "(in_channels, *, sites, options...) -> Backbone", "`--backbone NAME`", "backbone"),
+    Kind("backbone", "(in_channels, *, sites, image_size, options...) -> Backbone", "`--backbone NAME`", "backbone"),
     Kind("encoder", "(columns, *, layout, people, options...) -> ClinicalEncoder", "`Fusion(encoder=…)`", "encoder"),
     Kind("injector", "(sites, clinical_width, *, options...) -> Injector", "`Fusion(injector=…)`", "injector"),
     Kind("head", "(image_widths, clinical_width, classes, *, options...) -> FusionHead", "`Fusion(head=…)`", "head"),

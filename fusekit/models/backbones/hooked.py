@@ -1,5 +1,7 @@
 """Any network whose stages pass maps or tokens on, with its own weights and names kept, and sites in it."""
 
+from __future__ import annotations
+
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -60,7 +62,7 @@ class HookedBackbone(Backbone):
         self.spatial_dims = spatial_dims
         self.features, self.pool = features, pool
         tried = tuple(sizes) or ((64, 64) if spatial_dims == 2 else (16, 16, 16),)
-        probe = Probe(self._run, in_channels, tried, declared, class_token)
+        probe = Probe(self._plain, in_channels, tried, declared, class_token)
         layout = find_layout(net, stages, probe, name or type(net).__name__, sites)
         self.sites, self.forms, self.image_size = layout.sites, layout.forms, layout.size
         self.map_channels, self.width = layout.widths
@@ -79,19 +81,25 @@ class HookedBackbone(Backbone):
 
         OptionError if a part of the network that reads injected features is checkpointed.
         """
-        size = tuple(image.shape[2:])
-        if self._form is not None:
-            active = None if inject is None else _Pass(self._owner, inject, size, torch.is_grad_enabled(), _saving())
-            features: Tensor = _with(active, self.features, self.net, image)
-            # What the head of the network reads comes from the map, so that gradients reach it (Grad-CAM).
-            map_ = self._form.fold(features, size)
-            return ImageFeatures(map_, self.pool(self.net, self._form.unfold(map_, features)))
-        kept = _Pass(self._owner, inject, size, torch.is_grad_enabled(), _saving())
-        vector: Tensor = _with(kept, self._run, image)[1]
-        assert kept.map is not None
-        return ImageFeatures(kept.map, vector)
+        active = None
+        if inject is not None or self._form is None:
+            size = tuple(image.shape[2:])
+            active = _Pass(self._owner, inject, size, torch.is_grad_enabled(), _saving())
+        features: ImageFeatures = _with(active, self._run, image, active)
+        return features
 
-    def _run(self, image: Tensor) -> tuple[Any, Tensor]:
+    def _run(self, image: Tensor, active: _Pass | None) -> ImageFeatures:
+        features = self.features(self.net, image)
+        if self._form is None:
+            assert active is not None
+            assert active.map is not None
+            map_ = active.map
+        else:  # what the network pools is made from the map, so that gradients reach it (Grad-CAM)
+            map_ = self._form.fold(features, tuple(image.shape[2:]))
+            features = self._form.unfold(map_, features)
+        return ImageFeatures(map_, self.pool(self.net, features))
+
+    def _plain(self, image: Tensor) -> tuple[Any, Tensor]:
         features = self.features(self.net, image)
         return features, self.pool(self.net, features)
 

@@ -76,7 +76,7 @@ def test_tokens_that_make_no_map_are_refused() -> None:
         ((1, 64), Form(), None),
     ],
 )
-def test_forms_are_told_by_their_shape(shape: tuple[int, ...], declared: Form, expected: Form | None) -> None:
+def test_forms_are_known_by_their_shape(shape: tuple[int, ...], declared: Form, expected: Form | None) -> None:
     assert find_form(torch.zeros(shape), (64, 64), declared) == expected
 
 
