@@ -8,7 +8,7 @@ BIN := .venv/bin
 WORKERS ?= $(shell getconf _NPROCESSORS_ONLN)
 
 # Scripts that measure speed, take --json and are there.
-BENCHMARKS ?= $(foreach name,rbca fusion_cost loop slices scale peers,$(if $(wildcard benchmarks/$(name).py),$(name)))
+BENCHMARKS ?= $(foreach name,rbca fusion_cost tokens loop slices scale peers,$(if $(wildcard benchmarks/$(name).py),$(name)))
 
 .DEFAULT_GOAL := help
 .PHONY: bench fuzz help demo test test-slow lint types docs reference format clean

@@ -25,7 +25,7 @@ def register(to: Register) -> None:
         "timm",
         "fusekit.builtin:timm_names",
         "fusekit.models.backbones.timm:TimmBackbone",
-        "convolutional networks of timm, by timm's own names",
+        "networks of timm, convolutional and transformers, by timm's own names",
     )
     to.backbones(
         "video",

@@ -40,6 +40,7 @@ class ModelJson(TypedDict):
     fusion: str
     backbone: str
     in_channels: Annotated[int, Ge(1)]
+    image_size: NotRequired[Annotated[int, Ge(1)]]  # of a network that was made for one
     columns: Count
     classes: Annotated[int, Ge(2)]
     layout: NotRequired[list[PlaceJson]]  # not where a count was all that was known, and not in older bundles

@@ -163,6 +163,7 @@ def _train(config: Settings, task: Task, store: SliceStore, rows: pd.DataFrame, 
             columns=0,
             classes=len(task.classes),
             in_channels=len(store.channels),
+            image_size=config.image_size,
             options={part: own for part, own in config.options.items() if part == "backbone"},
         )
         train(

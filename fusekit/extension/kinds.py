@@ -18,7 +18,7 @@ class Kind(NamedTuple):
 
 
 _MODEL = (
-    Kind("backbone", "(in_channels, *, sites, options...) -> Backbone", "`--backbone NAME`", "backbone"),
+    Kind("backbone", "(in_channels, *, sites, image_size, options...) -> Backbone", "`--backbone NAME`", "backbone"),
     Kind("encoder", "(columns, *, layout, people, options...) -> ClinicalEncoder", "`Fusion(encoder=…)`", "encoder"),
     Kind("injector", "(sites, clinical_width, *, options...) -> Injector", "`Fusion(injector=…)`", "injector"),
     Kind("head", "(image_widths, clinical_width, classes, *, options...) -> FusionHead", "`Fusion(head=…)`", "head"),
@@ -38,4 +38,4 @@ COMPONENTS = tuple(kind.part for kind in _MODEL)
 #: baseline that the network starts from, the one that is stacked on it, and the parts that plugins bring.
 MODEL_PARTS = ("sites", "columns", "prior", "stack", *COMPONENTS)
 #: Part -> keyword-only parameters of its factory that are no options: FuseKit gives them where the factory has them.
-GIVEN_OPTIONS = {"backbone": ("sites",), "encoder": ("layout", "people")}
+GIVEN_OPTIONS = {"backbone": ("sites", "image_size"), "encoder": ("layout", "people")}

@@ -48,6 +48,7 @@ def build(
     columns: int | ColumnLayout,
     classes: int,
     in_channels: int = 1,
+    image_size: int | None = None,
     people: int | None = None,
     reads: Sequence[int] | None = None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
@@ -60,6 +61,7 @@ def build(
         columns: clinical columns as the model sees them (``ClinicalEncoding.layout``), or F, their count: then nothing
             is known of them, and each is a number without a mask; ignored by a fusion that reads none.
         classes: K.
+        image_size: height and width of images, if known; a network of a fixed size is made for it.
         people: training subjects, if known; they decide the width of an encoder that leaves it open.
         reads: places in F of the columns that the encoder reads; None: all.
         options: part (sites, backbone, encoder, injector, head) -> option -> value; they win over the recipe's.
@@ -75,7 +77,7 @@ def build(
         raise OptionError(f"a fusion's name or a Fusion(head=..., ...) is needed, not {fusion!r}.")
     refined = _refine(name, recipe, backbone, options or {})
     sizes = (columns, classes, in_channels, reads)
-    return _assemble(name, refined, backbone, *sizes, people=people, ready=ready or {})
+    return _assemble(name, refined, backbone, *sizes, image_size=image_size, people=people, ready=ready or {})
 
 
 def build_from(description: Mapping[str, Any]) -> FusionModel:
@@ -93,7 +95,8 @@ def build_from(description: Mapping[str, Any]) -> FusionModel:
     layout = description.get("layout")  # of a count alone there is none, and older descriptions have none
     refined = _refine(name, Fusion(**recipe, stages=stages), backbone, given)
     known = columns if layout is None else ColumnLayout.from_json(layout)
-    model = _assemble(name, refined, backbone, known, classes, channels, description.get("reads"))
+    reads, size = description.get("reads"), description.get("image_size")
+    model = _assemble(name, refined, backbone, known, classes, channels, reads, image_size=size)
     model.description = dict(description)  # also where the published weights came from
     return model
 
@@ -136,6 +139,7 @@ def _assemble(
     in_channels: int,
     reads: Sequence[int] | None = None,
     *,
+    image_size: int | None = None,
     people: int | None = None,
     ready: Mapping[str, nn.Module] = MappingProxyType({}),
 ) -> FusionModel:
@@ -165,18 +169,21 @@ def _assemble(
             options = {**options, "encoder": {**options["encoder"], "width": clinical_width}}
             recipe = replace(recipe, options=options)
     if "backbone" in factories:
-        # A plain backbone need not know of sites.
-        kind = {"sites": recipe.sites} if "sites" in option_parameters(factories["backbone"]) else {}
-        image = _made("backbone", backbone, factories, in_channels, **kind, **options["backbone"])
+        # A plain backbone need not know of sites, nor of sizes.
+        known = {"sites": recipe.sites, "image_size": image_size}
+        taken = {option: known[option] for option in known.keys() & option_parameters(factories["backbone"]).keys()}
+        image = _made("backbone", backbone, factories, in_channels, **taken, **options["backbone"])
         _declares("backbone", backbone, image, "spatial_dims", "map_channels", "width")
         widths = ImageWidths(image.map_channels, image.width)
     if "injector" in factories and image is not None:
         if not getattr(image, "sites", None):
             raise OptionError(f"the backbone {backbone!r} has no sites, and the fusion {name!r} injects at sites.")
         present = sorted({site.stage for site in image.sites})
-        for stage in set(recipe.stages) - set(present):
+        if missing := sorted(set(recipe.stages) - set(present)):
+            left = ",".join(str(stage) for stage in present if stage in recipe.stages) or present[-1]
             raise OptionError(
-                f"sites.stages names stage {stage}; the backbone {backbone!r} has {', '.join(map(str, present))}."
+                f"sites.stages names {_stages(missing)}; the backbone {backbone!r} has {_stages(present)}. Name those "
+                f"to inject into: -o sites.stages={left}"
             )
         injected = [i for i, site in enumerate(image.sites) if site.stage in (recipe.stages or present)]
         if "spatial_dims" in option_parameters(factories["injector"]):
@@ -198,6 +205,8 @@ def _assemble(
         **({"layout": layout.as_json()} if layout is not None and encoder is not None else {}),
         "recipe": json.loads(json.dumps(asdict(recipe), default=str)),
     }
+    if (made_for := getattr(image, "made_for", None)) is not None:
+        description["image_size"] = made_for
     if encoder is None:
         reads = None
     elif reads is not None:
@@ -205,6 +214,10 @@ def _assemble(
     return FusionModel(
         image, encoder, injector, head, prior=prior, reads=reads, injected=injected, description=description
     )
+
+
+def _stages(numbers: Sequence[int]) -> str:
+    return f"stage{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers))}"
 
 
 def _given(ready: nn.Module, /, *_: Any, **__: Any) -> nn.Module:

@@ -51,7 +51,8 @@ class ImageWidths(NamedTuple):
 class Backbone(nn.Module, ABC):
     """Turns an image into features, through feature maps that can be changed on the way.
 
-    Factory: ``(in_channels, *, sites: SiteKind, options...)``.
+    Factory: ``(in_channels, *, sites: SiteKind, image_size: int | None, options...)``; ``image_size``, the height and
+    width of images where they are known, is given to factories that have such a keyword-only parameter.
     """
 
     #: 2 for images (B, C, H, W), 3 for whole volumes (B, C, D, H, W).
@@ -61,6 +62,8 @@ class Backbone(nn.Module, ABC):
     map_channels: int  # M
     #: A size of images that it takes, for the message where it does not take another.
     image_size: tuple[int, ...] | None = None
+    #: The only size that its weights fit, where it was made for that of ``image_size``; the description holds it then.
+    made_for: int | None = None
 
     @abstractmethod
     def forward(self, image: Tensor, inject: Inject | None = None) -> ImageFeatures:

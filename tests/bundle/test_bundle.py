@@ -346,6 +346,18 @@ def test_an_encoder_of_columns_predicts_the_same_bit_by_bit_from_its_bundle(
     np.testing.assert_array_equal(again.probabilities(None, columns), bundle.probabilities(None, columns))
 
 
+def test_a_network_that_was_made_for_an_image_size_is_built_again_for_it(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    recipe = fusekit.Fusion(head="image")
+    model = build(recipe, backbone="vit_tiny_patch16_224", columns=0, classes=2, image_size=32)
+    bundle = fusekit.Bundle(model, ("CN", "AD"), None, SlicePolicy(), 32, Pixels((0.0,), (1.0,)))
+    bundle.save(tmp_path / "bundle")
+    image = torch.randn(2, 1, 32, 32).numpy()
+    again = fusekit.load(tmp_path / "bundle")
+    assert again.model.description == model.description
+    np.testing.assert_array_equal(again.probabilities(image, None), bundle.probabilities(image, None))
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

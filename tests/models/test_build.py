@@ -173,7 +173,7 @@ def test_rebuilding_downloads_nothing_and_remembers_where_weights_came_from() ->
         ("rbca", {"injector": {"reductoin": "shared"}}, "injector has no option 'reductoin'; did you mean 'reduction'"),
         ("rbca", {"injector": {"reduction": "both"}}, "injector.reduction takes one of separate, shared, not 'both'"),
         ("rbca", {"sites": {"kind": "layer"}}, "sites.kind takes one of stage, block, branch"),
-        ("rbca", {"sites": {"stages": "2,7"}}, "names stage 7; the backbone 'resnet10t' has 1, 2, 3, 4"),
+        ("rbca", {"sites": {"stages": "2,7"}}, "names stage 7; the backbone 'resnet10t' has stages 1, 2, 3, 4"),
         ("rbca", {"backbone": {"sites": "stage"}}, "backbone has no option 'sites'"),
         ("concat", {"injector": {"reduction": "shared"}}, "'concat' has no injector.*it has: backbone, encoder, head"),
         ("concat", {"sites": {"stages": "2"}}, "'concat' has no sites"),
@@ -184,6 +184,14 @@ def test_rebuilding_downloads_nothing_and_remembers_where_weights_came_from() ->
 def test_wrong_options_are_named_with_the_way_out(fusion: str, options: dict[str, Any], message: str) -> None:
     with pytest.raises(OptionError, match=message):
         build(fusion, **SIZES, options=options)
+
+
+def test_a_network_that_lacks_a_stage_of_the_fusion_says_which_it_has() -> None:
+    given = {**SIZES, "backbone": "efficientvit_m0"}
+    with pytest.raises(OptionError, match=r"stage 2; .*has stages 3, 4, 5\. .*-o sites\.stages=3,4$"):
+        build("rbca-light", **given)
+    model = build("rbca-light", **given, options={"sites": {"stages": "3,4"}})
+    assert model.injector is not None
 
 
 def test_unknown_names_are_named_with_the_nearest() -> None:

@@ -99,6 +99,7 @@ class Plan:
             columns=columns,
             classes=len(self.task.classes),
             in_channels=channels,
+            image_size=self.config.image_size,
             people=people,
             reads=reads,
             options={part: self.config.of_part(self.task, part) for part in ("sites", *COMPONENTS)},

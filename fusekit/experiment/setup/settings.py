@@ -47,7 +47,7 @@ class Settings:
     baseline: str = about(
         "model", "Instead: a classical model, e.g. logistic, or gbdt-components of table and image.", "", words="none"
     )
-    backbone: str = about("model", "Image backbone: any timm CNN that fits.", preset=True)
+    backbone: str = about("model", "Image backbone: any timm network that fits.", preset=True)
     options: Mapping[str, Mapping[str, Any]] = about(
         "model", "Set an option of a part; may be repeated.", {}, metavar="PART.OPTION=VALUE"
     )

@@ -1,4 +1,6 @@
-"""Any network whose stages pass maps on, with its own weights and names kept, and sites in it."""
+"""Any network whose stages pass maps or tokens on, with its own weights and names kept, and sites in it."""
+
+from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +13,7 @@ from torch import Tensor, nn
 
 from fusekit.errors import OptionError
 from fusekit.extension.fusion import SiteKind
+from fusekit.models.backbones.forms import MAP, Form
 from fusekit.models.backbones.sites import Probe, find_layout
 from fusekit.models.parts import Backbone, ImageFeatures, Inject
 
@@ -27,9 +30,12 @@ class HookedBackbone(Backbone):
 
     Args:
         stages: number -> names of the modules that the stage consists of, in the order in which they run.
-        features: network and image (B, C, *S) -> map (B, M, *S').
-        pool: network and map -> vector (B, D).
+        features: network and image (B, C, *S) -> its last features, in the network's own form.
+        pool: network and last features -> vector (B, D).
         sizes: of images that are tried, in turn, to find the sites; the network has to take one of them.
+        declared: the form of its features where their shape does not tell, and how many tokens are none of the image.
+        class_token: whether the vector is that of a token beside the image's. Then the map is what the last block
+            reads: what becomes of it afterwards reaches no prediction.
         name: of the network, for messages.
 
     Raises:
@@ -47,33 +53,55 @@ class HookedBackbone(Backbone):
         sites: SiteKind = "block",
         spatial_dims: int = 2,
         sizes: Sequence[tuple[int, ...]] = (),
+        declared: Form = MAP,
+        class_token: bool = False,
         name: str = "",
     ):
         super().__init__()
         self.net: Any = net
         self.spatial_dims = spatial_dims
         self.features, self.pool = features, pool
-        probe = Probe(self._run, in_channels, tuple(sizes) or ((64, 64) if spatial_dims == 2 else (16, 16, 16),))
+        tried = tuple(sizes) or ((64, 64) if spatial_dims == 2 else (16, 16, 16),)
+        probe = Probe(self._plain, in_channels, tried, declared, class_token)
         layout = find_layout(net, stages, probe, name or type(net).__name__, sites)
-        self.sites, self.image_size = layout.sites, layout.size
+        self.sites, self.forms, self.image_size = layout.sites, layout.forms, layout.size
         self.map_channels, self.width = layout.widths
+        self._form = None if class_token else layout.form
         self._owner = _Owner()
-        for number, readers in enumerate(layout.readers):
+        for number, (readers, form) in enumerate(zip(layout.readers, layout.forms, strict=True)):
             for place, reader in enumerate(readers):
-                net.get_submodule(reader).register_forward_pre_hook(partial(_hook, self._owner, number, place == 0))
+                hook = partial(_hook, self._owner, number, form, place == 0)
+                net.get_submodule(reader).register_forward_pre_hook(hook)
+        if class_token:
+            last, form = layout.last
+            net.get_submodule(last).register_forward_pre_hook(partial(_keep, self._owner, form))
 
     def forward(self, image: Tensor, inject: Inject | None = None) -> ImageFeatures:
         """Image (B, C, *S) -> map (B, M, *S') and vector (B, D).
 
         OptionError if a part of the network that reads injected features is checkpointed.
         """
-        injecting = None if inject is None else _Pass(self._owner, inject, torch.is_grad_enabled(), _saving())
-        features: ImageFeatures = _with(injecting, self._run, image)
+        active = None
+        if inject is not None or self._form is None:
+            size = tuple(image.shape[2:])
+            active = _Pass(self._owner, inject, size, torch.is_grad_enabled(), _saving())
+        features: ImageFeatures = _with(active, self._run, image, active)
         return features
 
-    def _run(self, image: Tensor) -> ImageFeatures:
+    def _run(self, image: Tensor, active: _Pass | None) -> ImageFeatures:
         features = self.features(self.net, image)
-        return ImageFeatures(map=features, vector=self.pool(self.net, features))
+        if self._form is None:
+            assert active is not None
+            assert active.map is not None
+            map_ = active.map
+        else:  # what the network pools is made from the map, so that gradients reach it (Grad-CAM)
+            map_ = self._form.fold(features, tuple(image.shape[2:]))
+            features = self._form.unfold(map_, features)
+        return ImageFeatures(map_, self.pool(self.net, features))
+
+    def _plain(self, image: Tensor) -> tuple[Any, Tensor]:
+        features = self.features(self.net, image)
+        return features, self.pool(self.net, features)
 
 
 class _Owner:
@@ -81,12 +109,14 @@ class _Owner:
 
 
 @dataclass(slots=True)
-class _Pass:  # a forward pass that injects
+class _Pass:  # a forward pass that injects, or whose map is kept on the way
     owner: _Owner
-    inject: Inject
+    inject: Inject | None
+    size: tuple[int, ...]  # of its images
     differentiated: bool
     saving: object
     injected: Tensor | None = None
+    map: Tensor | None = None
 
 
 class _Thread(threading.local):
@@ -110,17 +140,31 @@ def _with(active: _Pass | None, call: Callable[..., Any], *arguments: Any) -> An
         _THREAD.active = earlier
 
 
-def _hook(owner: _Owner, site: int, first: bool, module: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
+def _hook(
+    owner: _Owner, site: int, form: Form, first: bool, module: nn.Module, args: tuple[Any, ...]
+) -> tuple[Any, ...] | None:
     """Hand the first reader of a site what is injected, and further ones, such as a projecting shortcut, the same."""
+    active = _THREAD.active
+    if active is None or active.owner is not owner or active.inject is None:
+        return None
+    if first:
+        folded = form.fold(args[0], active.size)
+        # An inject may run the network itself, which is no part of this pass.
+        injected = _with(None, active.inject, site, folded)
+        if injected is not folded:
+            _refuse_checkpointing(active)
+        active.injected = form.unfold(injected, args[0])
+    return (active.injected, *args[1:])
+
+
+def _keep(owner: _Owner, form: Form, module: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
+    """Keep what the last block reads as the map of the pass; the block reads what the map is unfolded to."""
     active = _THREAD.active
     if active is None or active.owner is not owner:
         return None
-    if first:
-        # An inject may run the network itself, which is no part of this pass.
-        active.injected = _with(None, active.inject, site, args[0])
-        if active.injected is not args[0]:
-            _refuse_checkpointing(active)
-    return (active.injected, *args[1:])
+    _refuse_checkpointing(active)
+    active.map = form.fold(args[0], active.size)
+    return (form.unfold(active.map, args[0]), *args[1:])
 
 
 def _refuse_checkpointing(active: _Pass) -> None:

@@ -37,7 +37,7 @@ def test_a_plan_holds_what_the_names_stand_for() -> None:
     [
         ({"fusion": "rcba"}, UnknownName, "did you mean 'rbca'"),
         ({"backbone": "resnet10"}, UnknownName, "did you mean"),
-        ({"backbone": "vit_tiny_patch16_224"}, OptionError, "cannot be used"),
+        ({"backbone": "coat_tiny"}, OptionError, "cannot be used"),
         ({"fusion": "image-only", "options": {"encoder": {"activation": "none"}}}, OptionError, "has no encoder"),
         ({"fusion": "concat", "options": {"sites": {"stages": "2"}}}, OptionError, "has no sites"),
         ({"options": {"sites": {"stages": "7"}}}, OptionError, "names stage 7"),
@@ -60,9 +60,14 @@ def test_a_plan_holds_what_the_names_stand_for() -> None:
         ),
         ({"device": "cuda:99"}, OptionError, "this machine has"),
         (
-            {"backbone": "botnet26t_256", "image_size": 64},
+            {"backbone": "inception_v3", "image_size": 32},
             OptionError,
-            r"'botnet26t_256' does not take images of 64 x 64(?s:.)*It takes 256 x 256 \(--image-size 256\)",
+            r"'inception_v3' does not take images of 32 x 32(?s:.)*It takes 299 x 299 \(--image-size 299\)",
+        ),
+        (
+            {"backbone": "test_coatnet", "image_size": 100},
+            OptionError,
+            r"'test_coatnet' has a fixed image size(?s:.)*Its own is 160 x 160 \(--image-size 160\)",
         ),
         (
             {"options": {"slices": {"plane": "volume"}}},
@@ -75,6 +80,12 @@ def test_a_plan_holds_what_the_names_stand_for() -> None:
 def test_what_is_wrong_is_said_at_once(given: dict[str, Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         plan(**given)
+
+
+def test_a_network_of_a_fixed_size_is_made_for_the_images() -> None:
+    model = plan(backbone="vit_tiny_patch16_224", image_size=48).build_model(columns=7, channels=1)
+    assert model.description["image_size"] == 48
+    assert model.eval()(torch.zeros(2, 1, 48, 48), torch.zeros(2, 7)).shape == (2, 2)
 
 
 def test_a_fusion_without_an_image_takes_any_plane() -> None:

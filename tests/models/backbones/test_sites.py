@@ -135,16 +135,18 @@ def test_widths_are_those_of_the_last_map_and_of_the_tail() -> None:
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("swin_tiny_patch4_window7_224", "as NHWC, not as NCHW"),
-        ("vit_tiny_patch16_224", r"shape \(1, 197, 192\), which is no map"),
         ("hrnet_w18_small", "come from no single module"),
-        ("coat_tiny", "of a list"),
-        ("selecsls42", "stage 1 reads a single feature map"),
+        ("coat_tiny", "no part of its stages reads a single feature map"),
+        ("hiera_tiny_224", "in an order of its own"),
     ],
 )
 def test_networks_that_do_not_fit_are_refused_with_the_reason_and_examples(name: str, reason: str) -> None:
     with pytest.raises(OptionError, match=f"(?s){name}.*{reason}.*resnet50, convnext_tiny"):
         TimmBackbone(name, 1)
+
+
+def test_a_stage_that_reads_several_maps_has_no_sites() -> None:
+    assert {site.stage for site in adopted("selecsls42").sites} == {4, 5}
 
 
 class Odd(nn.Module):
