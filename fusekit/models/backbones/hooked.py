@@ -4,7 +4,8 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,8 @@ from torch import Tensor, nn
 from fusekit.errors import OptionError
 from fusekit.extension.fusion import SiteKind
 from fusekit.models.backbones.sites import Probe, find_layout
+from fusekit.models.backbones.stages import Freeze, freeze, stage_numbers
+from fusekit.models.backbones.weights import Rename, load_weights
 from fusekit.models.parts import Backbone, ImageFeatures, Inject
 
 #: A part of a network's own forward pass. The network is an argument, so that copies run their own.
@@ -31,9 +34,12 @@ class HookedBackbone(Backbone):
         pool: network and map -> vector (B, D).
         sizes: of images that are tried, in turn, to find the sites; the network has to take one of them.
         name: of the network, for messages.
+        weights: a file that it starts from; the name of each in a network that names them otherwise is ``rename``d.
+        until: the stage up to which it is frozen. Frozen parts stay in evaluation mode.
 
     Raises:
-        OptionError: the network does not fit.
+        OptionError: the network does not fit, or the weights do not fit the network.
+        DataError: the weights cannot be read.
     """
 
     def __init__(
@@ -48,15 +54,22 @@ class HookedBackbone(Backbone):
         spatial_dims: int = 2,
         sizes: Sequence[tuple[int, ...]] = (),
         name: str = "",
+        weights: Path | None = None,
+        rename: Rename = str,
+        until: Freeze = "none",
     ):
         super().__init__()
         self.net: Any = net
         self.spatial_dims = spatial_dims
         self.features, self.pool = features, pool
         probe = Probe(self._run, in_channels, tuple(sizes) or ((64, 64) if spatial_dims == 2 else (16, 16, 16),))
-        layout = find_layout(net, stages, probe, name or type(net).__name__, sites)
+        name = name or type(net).__name__
+        layout = find_layout(net, stages, probe, name, sites)
         self.sites, self.image_size = layout.sites, layout.size
         self.map_channels, self.width = layout.widths
+        self.loaded = load_weights(net, weights, in_channels, name, rename) if weights else None
+        self.fixed, self._frozen = until == "all", freeze(net, stages, until, name)
+        self._stages = stages
         self._owner = _Owner()
         for number, readers in enumerate(layout.readers):
             for place, reader in enumerate(readers):
@@ -70,6 +83,19 @@ class HookedBackbone(Backbone):
         injecting = None if inject is None else _Pass(self._owner, inject, torch.is_grad_enabled(), _saving())
         features: ImageFeatures = _with(injecting, self._run, image)
         return features
+
+    def train(self, mode: bool = True) -> Self:
+        """As of any module, but for what is frozen."""
+        super().train(mode)
+        for frozen in self._frozen:
+            self.net.get_submodule(frozen).training = False
+        return self
+
+    @property
+    def heights(self) -> Mapping[str, int]:
+        """Names of its weights -> how many stages lie at or above each; 0 behind the last."""
+        numbers, top = stage_numbers(self.net, self._stages), max(self._stages) + 1
+        return {f"net.{name}": top - numbers[name.rpartition(".")[0]] for name, _ in self.net.named_parameters()}
 
     def _run(self, image: Tensor) -> ImageFeatures:
         features = self.features(self.net, image)

@@ -1,6 +1,7 @@
 """Any timm network whose stages pass maps on."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Literal, Self
 
 from torch import Tensor, nn
@@ -12,6 +13,7 @@ from fusekit.extension import suggest
 from fusekit.extension.fusion import SiteKind
 from fusekit.models.backbones.hooked import HookedBackbone
 from fusekit.models.backbones.sites import refusal
+from fusekit.models.backbones.stages import Freeze
 
 
 class TimmBackbone(HookedBackbone):
@@ -29,6 +31,9 @@ class TimmBackbone(HookedBackbone):
             pretrained weights.
         channels: of stages 1 to 4, for timm's ResNets: a narrower network learns as much from a few hundred people, in
             half of the time. Empty: timm's own. Published weights do not fit another width.
+        weights: a file with weights of your own to start from, in place of ``pretrained``.
+        freeze: what is not trained: none, stem, all, or a stage with all before it (``freeze=2``). It stays in
+            evaluation mode.
     """
 
     def __init__(
@@ -40,11 +45,15 @@ class TimmBackbone(HookedBackbone):
         pretrained: bool = False,
         init: Literal["he", "timm"] = "he",
         channels: tuple[int, ...] = (),
+        weights: Path | None = None,
+        freeze: Freeze = "none",
     ):
+        if pretrained and weights:
+            raise OptionError("backbone.pretrained and backbone.weights are two beginnings; choose one.")
         net = _create(name, in_channels, pretrained, channels)
         if init == "he" and not pretrained:
             net.apply(_he)
-        self._adopt(net, name, in_channels, sites)
+        self._adopt(net, name, in_channels, sites, weights, freeze)
 
     @classmethod
     def around(cls, net: nn.Module, in_channels: int, *, sites: SiteKind = "block") -> Self:
@@ -56,7 +65,15 @@ class TimmBackbone(HookedBackbone):
         backbone._adopt(net, type(net).__name__, in_channels, sites)
         return backbone
 
-    def _adopt(self, net: nn.Module, name: str, in_channels: int, kind: SiteKind) -> None:
+    def _adopt(
+        self,
+        net: nn.Module,
+        name: str,
+        in_channels: int,
+        kind: SiteKind,
+        weights: Path | None = None,
+        until: Freeze = "none",
+    ) -> None:
         if getattr(net, "output_fmt", "NCHW") != "NCHW":
             raise OptionError(refusal(name, f"it keeps its features as {net.output_fmt}, not as NCHW"))
         default = (getattr(net, "pretrained_cfg", None) or {}).get("input_size", (3, 224, 224))[-2:]
@@ -69,6 +86,8 @@ class TimmBackbone(HookedBackbone):
             sites=kind,
             sizes=((64, 64), default),  # networks that cannot take small images are probed at their default size
             name=name,
+            weights=weights,
+            until=until,
         )
 
 
