@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
+from fusekit.data import Finding
 from fusekit.disk.state_dict import read_state_dict
 from fusekit.errors import DataError, OptionError, first_ten
 
@@ -30,6 +31,15 @@ class LoadedWeights(NamedTuple):
         """For descriptions: the file's checksum and counts, and no path."""
         return {**self._asdict(), "missing": len(self.missing), "unused": len(self.unused)}
 
+    def finding(self, name: str) -> Finding:
+        """A warning where weights of the network ``name`` are missing, which are listed; else a note."""
+        message = f"{self.matched} of {self.matched + len(self.missing)} weights of {name} are those of "
+        message += f"backbone.weights, which holds {len(self.unused)} others."
+        if not self.missing:
+            return Finding("backbone-weights", message, self.unused)
+        advice = "The rest starts as drawn. Take the network that they were trained with, if you have it."
+        return Finding("backbone-weights", message, self.missing, "warning", advice)
+
 
 def load_weights(
     net: nn.Module, path: Path, in_channels: int, name: str, rename: Rename = str
@@ -45,7 +55,7 @@ def load_weights(
     """
     saved, own = read_state_dict(path), net.state_dict()
     wanted = [key for key in own if not key.endswith(_COUNTER)]
-    pairs = match(saved.tensors, set(own), rename)
+    pairs = match(saved.tensors, set(wanted), rename)
     if not pairs:
         raise OptionError(
             f"backbone.weights: no name in {path} is one of the backbone {name!r}: it holds {first_ten(saved.tensors)}; "
