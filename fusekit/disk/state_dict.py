@@ -35,7 +35,7 @@ def read_state_dict(path: Path) -> StateDict:
         raise DataError(f"{path}: {error.strerror or error}; the weights cannot be read.") from error
     tensors = _most_tensors(content) if isinstance(content, Mapping) else {}
     if not tensors:
-        raise DataError(f"{path} holds no weights: a mapping of names to tensors is needed, not {_said(content)}.")
+        raise DataError(f"{path} holds no weights: a mapping of names to tensors is needed, as of a state dict.")
     return StateDict(tensors, sha256)
 
 
@@ -67,7 +67,3 @@ def _most_tensors(content: Mapping[Any, Any]) -> dict[str, Tensor]:
     found = {str(name): value for name, value in content.items() if isinstance(value, torch.Tensor)}
     inside = [_most_tensors(value) for value in content.values() if isinstance(value, Mapping)]
     return max([found, *inside], key=len)
-
-
-def _said(content: Any) -> str:
-    return f"one with {', '.join(map(str, content))[:200] or 'nothing'}" if isinstance(content, Mapping) else repr(type(content).__name__)

@@ -135,7 +135,7 @@ def _fit(
             encoded = bundle.encode(gathered.values(rows))
             return fixed.probabilities(rows.index.to_numpy(), encoded) if fixed else predict(rows)
 
-        seen = (images, pixels, channels) if fixed is None else (fixed.values, UNSCALED, ())
+        seen = (images, pixels, channels) if fixed is None else (fixed.features, UNSCALED, ())
         dataset = SliceDataset(seen[0], rows.index.to_numpy(), table.inputs, rows["label"].to_numpy(), *seen[1:])
         identity = {  # what must be the same for a training to be resumed
             "config": config.identity("device", "explain"),  # another GPU of the same kind will do

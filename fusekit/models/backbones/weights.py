@@ -41,9 +41,7 @@ class LoadedWeights(NamedTuple):
         return Finding("backbone-weights", message, self.missing, "warning", advice)
 
 
-def load_weights(
-    net: nn.Module, path: Path, in_channels: int, name: str, rename: Rename = str
-) -> LoadedWeights:
+def load_weights(net: nn.Module, path: Path, in_channels: int, name: str, rename: Rename = str) -> LoadedWeights:
     """Copy weights of a file into a network, in place; a network on the meta device is only compared.
 
     Names match after the prefix under which most do (``module.``, ``model.encoder.``, ``backbone.net.``). Convolutions
@@ -58,8 +56,8 @@ def load_weights(
     pairs = match(saved.tensors, set(wanted), rename)
     if not pairs:
         raise OptionError(
-            f"backbone.weights: no name in {path} is one of the backbone {name!r}: it holds {first_ten(saved.tensors)}; "
-            f"the network has {first_ten(wanted)}. Choose the network that they were trained with."
+            f"backbone.weights: no name in {path} is one of the backbone {name!r}. The file holds "
+            f"{first_ten(saved.tensors)}; the network has {first_ten(wanted)}. Choose the network of the file."
         )
     reads_image = {
         f"{label}.weight"

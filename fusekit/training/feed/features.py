@@ -22,19 +22,21 @@ MOST = 4 * 2**30
 
 
 class Heads(nn.Module):
-    """A model from its image features on, sharing its weights: features (B, D) or (B, D + M * S') to logits (B, K).
+    """A model from its image features on: features (B, D) or (B, D + M * S') and columns (B, F) to logits (B, K).
 
-    The map follows the vector only where the head reads it. Where it does not, it gets zeros of the same shape.
+    Its parts are the model's own, without the backbone, which steps, averages and checkpoints then need not carry. The
+    map follows the vector only where the head reads it. Where it does not, it gets zeros of the same shape.
     """
 
     def __init__(self, model: FusionModel, shape: tuple[int, ...], *, reads_map: bool):
         super().__init__()
         assert model.backbone is not None
-        self.model, self.shape, self.reads_map = model, shape, reads_map
-        self.width = model.backbone.width
+        self.width, self.shape, self.reads_map = model.backbone.width, shape, reads_map
+        reads = None if model.reads is None else model.reads.tolist()
+        self.model = FusionModel(None, model.encoder, None, model.head, prior=model.prior, reads=reads)
 
     def forward(self, features: Tensor, columns: Tensor) -> Tensor:
-        """Features, and columns (B, F) as for the model."""
+        """Logits, as the model gives them of the images."""
         vector, rest = features[:, : self.width], features[:, self.width :]
         zeros = features.new_zeros(()).expand(len(features), *self.shape)
         map_ = rest.reshape(-1, *self.shape) if self.reads_map else zeros
@@ -44,7 +46,7 @@ class Heads(nn.Module):
 class FixedFeatures(NamedTuple):
     """Features of a store's rows, and what reads them."""
 
-    values: np.ndarray  # (N, D) or (N, D + M * S') float32; 0 of rows that were not asked for
+    features: np.ndarray  # (N, D) or (N, D + M * S') float32; 0 of rows that were not asked for
     heads: Heads
 
     def probabilities(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
@@ -52,7 +54,7 @@ class FixedFeatures(NamedTuple):
         device = next(self.heads.parameters()).device
         training = self.heads.training
         with torch.inference_mode():
-            tensors = (torch.from_numpy(values).to(device) for values in (self.values[rows], columns))
+            tensors = (torch.from_numpy(values).to(device) for values in (self.features[rows], columns))
             said: np.ndarray = self.heads.eval()(*tensors).cpu().double().softmax(dim=1).numpy()
         self.heads.train(training)
         return said
@@ -75,7 +77,7 @@ def fixed_features(
     """
     if model.backbone is None or not model.backbone.fixed or model.injector is not None:
         return None
-    backbone = placed(model.backbone, device)
+    backbone = placed(model.to(device).backbone, device)
 
     def of(some: np.ndarray) -> ImageFeatures:
         with torch.inference_mode():
@@ -96,18 +98,17 @@ def fixed_features(
         own = of(some)
         parts = [own.vector, own.map.flatten(1)] if heads.reads_map else [own.vector]
         found.append(torch.cat(parts, dim=1).float().cpu().numpy())
-    values = np.zeros((len(images), width), dtype=np.float32)  # memory is taken where it is written
-    values[rows] = np.concatenate(processes.gather(np.concatenate(found)))
-    return FixedFeatures(values, heads)
+    features = np.zeros((len(images), width), dtype=np.float32)  # memory is taken where it is written
+    features[rows] = np.concatenate(processes.gather(np.concatenate(found)))
+    return FixedFeatures(features, heads)
 
 
 def _reads_map(model: FusionModel, example: ImageFeatures) -> bool:
     """Whether logits depend on the map; heads that read the vector alone need a small part of the memory."""
-    training, device = model.training, next(model.parameters()).device
-    map_ = example.map.detach().to(device).clone().requires_grad_()
-    columns = torch.zeros(1, model.inputs, device=device)
+    training, map_ = model.training, example.map.clone().requires_grad_()
+    columns = torch.zeros(1, model.inputs, device=map_.device)
     with torch.enable_grad():
-        features = ImageFeatures(map_, example.vector.detach().to(device).clone())
+        features = ImageFeatures(map_, example.vector.clone())
         logits = model.eval().output(None, columns, features=features).logits
         (slope,) = torch.autograd.grad(logits.sum(), map_, allow_unused=True)
     model.train(training)
