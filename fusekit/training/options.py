@@ -1,6 +1,5 @@
 """The training loop's options beyond the command line's own."""
 
-import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -45,10 +44,13 @@ class TrainingOptions:
             raise OptionError(f"training.steps takes 1 or more, not {self.steps}.")
         if self.schedule == "one-cycle" and self.warmup:
             raise OptionError("training.schedule=one-cycle has a warm-up of its own; leave training.warmup out.")
-        for name in ("lr_backbone", "layer_decay"):
-            if not 0 < getattr(self, name) <= (1 if name == "layer_decay" else math.inf):
-                more = "to 1" if name == "layer_decay" else "on; backbone.freeze=all trains nothing of it"
-                raise OptionError(f"training.{name} takes a share above 0 {more}, not {getattr(self, name):g}.")
+        if not 0 < self.layer_decay <= 1:
+            raise OptionError(f"training.layer_decay takes a share above 0 and at most 1, not {self.layer_decay:g}.")
+        if not self.lr_backbone > 0:
+            raise OptionError(
+                f"training.lr_backbone takes a share above 0, not {self.lr_backbone:g}. backbone.freeze=all trains "
+                "nothing of the backbone."
+            )
         for name in ("weight_decay", "clip", "warmup", "workers"):
             if not getattr(self, name) >= 0:
                 raise OptionError(f"training.{name} takes 0 or more, not {getattr(self, name):g}.")
