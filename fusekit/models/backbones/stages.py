@@ -44,7 +44,7 @@ def freeze(net: nn.Module, stages: Mapping[int, Sequence[str]], until: Freeze, n
     if until == "none":
         return ()
     if until == "all":
-        net.requires_grad_(requires_grad=False)
+        net.requires_grad_(False)
         return tuple(label for label, _ in net.named_modules())
     last = 0 if until == "stem" else until
     if last not in (0, *stages):
@@ -56,7 +56,7 @@ def freeze(net: nn.Module, stages: Mapping[int, Sequence[str]], until: Freeze, n
     numbers = stage_numbers(net, stages)
     for label, weight in net.named_parameters():
         if numbers[label.rpartition(".")[0]] <= last:
-            weight.requires_grad_(requires_grad=False)
+            weight.requires_grad_(False)
     units = [unit for names in stages.values() for unit in names]
     return tuple(label for label, number in numbers.items() if number <= last and not _holds(label, units))
 

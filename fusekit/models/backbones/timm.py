@@ -92,10 +92,16 @@ class TimmBackbone(HookedBackbone):
 
 
 def narrow_resnet10t(
-    in_channels: int, *, sites: SiteKind = "block", init: Literal["he", "timm"] = "he"
+    in_channels: int,
+    *,
+    sites: SiteKind = "block",
+    init: Literal["he", "timm"] = "he",
+    weights: Path | None = None,
+    freeze: Freeze = "none",
 ) -> TimmBackbone:
     """Build timm's ResNet-10-T with 192 and 256 channels in its last stages, whose maps are small: half of the time."""
-    return TimmBackbone("resnet10t", in_channels, sites=sites, init=init, channels=(64, 128, 192, 256))
+    given: Any = {"sites": sites, "init": init, "weights": weights, "freeze": freeze}
+    return TimmBackbone("resnet10t", in_channels, channels=(64, 128, 192, 256), **given)
 
 
 def _create(name: str, in_channels: int, pretrained: bool, channels: tuple[int, ...]) -> nn.Module:
