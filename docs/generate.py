@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
@@ -149,10 +148,10 @@ def components() -> str:
             text += f"\n### {name}\n\n{registry.entries[name].summary}. Options, `-o {kind.part}.…`:\n\n"
             text += _options(registry.get(name), GIVEN_OPTIONS.get(kind.part, ()))
     text += "\n## Backbones\n"
-    for family in known.backbones.families.values():
-        text += f"\n### {family.name}\n\n{family.summary}. Options, `-o backbone.…`:\n\n"
-        factory = known.backbones.get("resnet50")
-        text += _options(partial(factory, sites="block"))
+    for entry in (*known.backbones.families.values(), *known.backbones.entries.values()):
+        name = entry.name if entry.name in known.backbones.entries else known.backbones.members(entry)[0]
+        text += f"\n### {entry.name}\n\n{entry.summary}. Options, `-o backbone.…`:\n\n"
+        text += _options(known.backbones.get(name), GIVEN_OPTIONS["backbone"])
     text += "\n## Metrics\n\n| metric | definition | empty classes |\n|---|---|---|\n"
     for name in known.metrics.names():
         metric = known.metrics.get(name)()

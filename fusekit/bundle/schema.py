@@ -34,6 +34,15 @@ class RecipeJson(TypedDict):
     prior: NotRequired[str | None]  # not in older bundles
 
 
+class WeightsJson(TypedDict):
+    """``LoadedWeights.as_json``."""
+
+    sha256: str
+    matched: Count
+    missing: Count
+    unused: Count
+
+
 class ModelJson(TypedDict):
     """``FusionModel.description``."""
 
@@ -45,6 +54,7 @@ class ModelJson(TypedDict):
     classes: Annotated[int, Ge(2)]
     layout: NotRequired[list[PlaceJson]]  # not where a count was all that was known, and not in older bundles
     recipe: RecipeJson
+    weights: NotRequired[WeightsJson]  # of the file that the backbone started from
     reads: NotRequired[Annotated[list[Count], MinLen(1)]]  # places in F of what the encoder reads; else all
 
 

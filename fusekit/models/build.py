@@ -83,13 +83,13 @@ def build(
 def build_from(description: Mapping[str, Any]) -> FusionModel:
     """Build a model again from its ``description``; its weights are new and wait for ``load_state_dict``.
 
-    Nothing is downloaded: a backbone's option ``pretrained`` is taken as false.
+    Nothing is downloaded, and no other file is opened: a backbone's options ``pretrained`` and ``weights`` are dropped.
     """
     recipe = dict(description["recipe"])
     given = {part: dict(values) for part, values in recipe.pop("options").items()}
     stages = tuple(recipe.pop("stages"))
-    if given.get("backbone", {}).get("pretrained"):
-        given["backbone"]["pretrained"] = False
+    for option in ("pretrained", "weights"):
+        given.get("backbone", {}).pop(option, None)
     name, backbone = description["fusion"], description["backbone"]
     columns, classes, channels = (int(description[key]) for key in ("columns", "classes", "in_channels"))
     layout = description.get("layout")  # of a count alone there is none, and older descriptions have none
@@ -175,6 +175,9 @@ def _assemble(
         image = _made("backbone", backbone, factories, in_channels, **taken, **options["backbone"])
         _declares("backbone", backbone, image, "spatial_dims", "map_channels", "width")
         widths = ImageWidths(image.map_channels, image.width)
+        if options["backbone"].get("weights"):  # where they lay is nobody's business that a model is handed to
+            options = {**options, "backbone": {**options["backbone"], "weights": None}}
+            recipe = replace(recipe, options=options)
     if "injector" in factories and image is not None:
         if not getattr(image, "sites", None):
             raise OptionError(f"the backbone {backbone!r} has no sites, and the fusion {name!r} injects at sites.")
@@ -207,6 +210,8 @@ def _assemble(
     }
     if (made_for := getattr(image, "made_for", None)) is not None:
         description["image_size"] = made_for
+    if loaded := getattr(image, "loaded", None):
+        description["weights"] = loaded.as_json()
     if encoder is None:
         reads = None
     elif reads is not None:

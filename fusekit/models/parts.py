@@ -4,12 +4,17 @@ Shapes: B batch, C channels, S spatial axes (two or three), F clinical columns, 
 M channels of the last feature map, K classes.
 """
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from fusekit.models.backbones.weights import LoadedWeights
 
 #: Called once per site and forward pass, in order: ``inject(i, x)`` with x (B, C_i, *S_i) returns x's shape.
 Inject = Callable[[int, Tensor], Tensor]
@@ -64,6 +69,15 @@ class Backbone(nn.Module, ABC):
     image_size: tuple[int, ...] | None = None
     #: The only size that its weights fit, where it was made for that of ``image_size``; the description holds it then.
     made_for: int | None = None
+    #: What it took from a file of weights.
+    loaded: LoadedWeights | None = None
+    #: Whether features depend on the image alone, in training too: nothing is trained, drawn or counted in it.
+    fixed: bool = False
+
+    @property
+    def heights(self) -> Mapping[str, int]:
+        """Names of its weights -> how many stages lie at or above each; 0 behind the last. Empty: it does not say."""
+        return {}
 
     @abstractmethod
     def forward(self, image: Tensor, inject: Inject | None = None) -> ImageFeatures:

@@ -22,6 +22,10 @@ class TrainingOptions:
     smoothing: float = 0.0  # of labels: the share that is spread evenly over the classes
     #: Of the learning rate, after warm-up. cosine: half of one, to zero; one-cycle: that after 30 % of warm-up.
     schedule: Literal["constant", "cosine", "one-cycle"] = "constant"
+    lr_backbone: float = 1.0  # of the learning rate: the share that holds for the image network
+    #: The share of the learning rate that a stage of the image network keeps of the one after it: the last stage has
+    #: this share of what follows the stages, the stem the smallest.
+    layer_decay: float = 1.0
     warmup: float = 0.0  # epochs, or parts of one, over which the learning rate rises in a line
     compile: bool = False  # run the network through torch.compile, as one graph
     workers: int = 0  # processes that read batches; 0 reads them between the steps
@@ -40,6 +44,13 @@ class TrainingOptions:
             raise OptionError(f"training.steps takes 1 or more, not {self.steps}.")
         if self.schedule == "one-cycle" and self.warmup:
             raise OptionError("training.schedule=one-cycle has a warm-up of its own; leave training.warmup out.")
+        if not 0 < self.layer_decay <= 1:
+            raise OptionError(f"training.layer_decay takes a share above 0 and at most 1, not {self.layer_decay:g}.")
+        if not self.lr_backbone > 0:
+            raise OptionError(
+                f"training.lr_backbone takes a share above 0, not {self.lr_backbone:g}. backbone.freeze=all trains "
+                "nothing of the backbone."
+            )
         for name in ("weight_decay", "clip", "warmup", "workers"):
             if not getattr(self, name) >= 0:
                 raise OptionError(f"training.{name} takes 0 or more, not {getattr(self, name):g}.")

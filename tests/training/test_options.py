@@ -21,6 +21,9 @@ from fusekit.training import TrainingOptions
         ({"warmup": -1.0}, r"training\.warmup"),
         ({"workers": -1}, r"training\.workers"),
         ({"weight_decay": -0.1}, r"training\.weight_decay"),
+        ({"lr_backbone": 0.0}, r"training\.lr_backbone takes a share above 0, not 0"),
+        ({"layer_decay": 0.0}, r"training\.layer_decay takes a share above 0 and at most 1, not 0"),
+        ({"layer_decay": 1.5}, r"training\.layer_decay"),
     ],
 )
 def test_numbers_out_of_range_are_refused(given: dict[str, Any], message: str) -> None:

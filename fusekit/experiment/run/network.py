@@ -30,6 +30,7 @@ from fusekit.explain import Fold, explain_fold
 from fusekit.progress import Progress
 from fusekit.report.run import Run
 from fusekit.training import Checkpoint, NonFiniteError, SliceDataset, train
+from fusekit.training.feed.features import UNSCALED, fixed_features
 
 #: Folder of a fold's explanations, in the fold's own.
 EXPLANATIONS = "explanations"
@@ -110,13 +111,14 @@ def _fit(
     findings = (*encoding.findings, *encoding.unseen(gathered.cohort.clinical))
     channels = gathered.store.channels
     pixels = Pixels.fit(images, rows.index.to_numpy(), channels)
-    dataset = SliceDataset(images, rows.index.to_numpy(), table.inputs, rows["label"].to_numpy(), pixels, channels)
-    planned = plan.epochs(len(dataset))
+    planned = plan.epochs(len(rows))
     with torch.random.fork_rng():  # the caller's random numbers stay the caller's
         torch.manual_seed(config.seed)
         people, reads = rows["subject"].nunique(), table.reads
         model = plan.build_model(encoding.layout, len(channels), people=people, reads=reads)
         model.fit(torch.from_numpy(encoding.transform(gathered.cohort.clinical.loc[rows["scan"].unique()])))
+        if model.backbone is not None and model.backbone.loaded is not None:
+            findings = (*findings, model.backbone.loaded.finding(config.backbone))
         bundle = Bundle(
             model=model,
             classes=plan.task.classes,
@@ -136,6 +138,18 @@ def _fit(
             probabilities = bundle.probabilities(grey, bundle.encode(gathered.values(own)), plan.fabric.device)
             return np.concatenate(plan.processes.gather(probabilities))
 
+        known = np.concatenate([side.index.to_numpy() for side in (rows, sides.validation)])
+        fixed = None
+        if not plan.augment:  # which would change the images in every epoch
+            shared = {"device": plan.fabric.device, "processes": plan.processes, "progress": progress}
+            fixed = fixed_features(model, images, known, pixels, batch=BATCH, **shared)
+
+        def validation(rows: pd.DataFrame) -> np.ndarray:
+            encoded = bundle.encode(gathered.values(rows))
+            return fixed.probabilities(rows.index.to_numpy(), encoded) if fixed else predict(rows)
+
+        seen = (images, pixels, channels) if fixed is None else (fixed.features, UNSCALED, ())
+        dataset = SliceDataset(seen[0], rows.index.to_numpy(), table.inputs, rows["label"].to_numpy(), *seen[1:])
         identity = {  # what must be the same for a training to be resumed
             "config": config.identity("device", "explain"),  # another GPU of the same kind will do
             "part": part,
@@ -162,7 +176,7 @@ def _fit(
         try:
             epochs = train(
                 plan.fabric,
-                model,
+                fixed.heads if fixed else model,
                 dataset,
                 epochs=planned,
                 batch_size=config.batch_size,
@@ -172,7 +186,7 @@ def _fit(
                 augment=plan.augment,
                 progress=progress,
                 epoch_ended=epoch_ended,
-                validate=partial(validation_score, predict, sides.validation, rule) if select or watch else None,
+                validate=partial(validation_score, validation, sides.validation, rule) if select or watch else None,
                 keep_best=select,
                 checkpoint=checkpoint,
                 processes=plan.processes,
@@ -188,7 +202,7 @@ def _fit(
                 last_good = f" The last good state, after {when}, is kept in {checkpoint.path}."
             raise FusekitError(f"{error} The batch was of {scans}.{last_good}") from error
 
-    quarter = len(dataset) * planned * 3 / 4  # of the training, in forward passes; a step costs about three
+    quarter = len(rows) * planned * 3 / 4  # of the training, in forward passes; a step costs about three
 
     def explain(
         rows: pd.DataFrame, predictions: pd.DataFrame, seconds: float, rule: Rule, failed: Failed

@@ -27,6 +27,7 @@ from fusekit.models import FusionModel, build
 from fusekit.models.probe import check_model
 from fusekit.training import ALONE, AugmentOptions, Processes, TrainingOptions
 from fusekit.training.step.compiled import require_compiler
+from fusekit.training.step.descent import weight_groups
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -114,6 +115,7 @@ class Plan:
             dims = 2 if model.backbone is None else model.backbone.spatial_dims
             if model.backbone is not None:
                 self.slices.check_backbone(self.config.backbone, dims)
+            weight_groups(model, self.config.lr, self.training)
             size = (self.config.image_size,) * dims
             check_model(model, size, partial(self.build_model, _COLUMNS, len(channels)))
         except OptionError as error:

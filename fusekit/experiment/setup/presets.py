@@ -76,6 +76,8 @@ def options_of(task: Task, values: Mapping[str, Any], part: str) -> dict[str, An
     own = dict(PRESETS[values["preset"]].options.get(part, {}))
     if not own or values.get("baseline"):
         return {}
+    if part == "augment" and _fixed(values):
+        return {}
     if part == "augment" and _sagittal(task, values):
         own.pop("flip", None)
     if part in ("training", "augment"):
@@ -83,6 +85,13 @@ def options_of(task: Task, values: Mapping[str, Any], part: str) -> dict[str, An
     has = parts.parts_of(values)
     takes = parts.options_of(part, has[part]) if part in has else None
     return own if takes and own.keys() <= takes and not registered(values["fusion"]).options.get(part) else {}
+
+
+def _fixed(values: Mapping[str, Any]) -> bool:
+    """Whether nothing of the image network learns, so that features are computed once, of images as they are."""
+    recipe = registered(values["fusion"])
+    given = values.get("options", {}).get("backbone", {})
+    return recipe.injector is None and {**recipe.options.get("backbone", {}), **given}.get("freeze") == "all"
 
 
 def _sagittal(task: Task, values: Mapping[str, Any]) -> bool:

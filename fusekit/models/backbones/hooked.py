@@ -6,7 +6,8 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,8 @@ from fusekit.errors import OptionError
 from fusekit.extension.fusion import SiteKind
 from fusekit.models.backbones.forms import MAP, Form
 from fusekit.models.backbones.sites import Probe, find_layout
+from fusekit.models.backbones.stages import Freeze, freeze, stage_numbers
+from fusekit.models.backbones.weights import Rename, load_weights
 from fusekit.models.parts import Backbone, ImageFeatures, Inject
 
 #: A part of a network's own forward pass. The network is an argument, so that copies run their own.
@@ -37,9 +40,12 @@ class HookedBackbone(Backbone):
         class_token: whether the vector is that of a token beside the image's. Then the map is what the last block
             reads: what becomes of it afterwards reaches no prediction.
         name: of the network, for messages.
+        weights: a file that it starts from; the name of each in a network that names them otherwise is ``rename``d.
+        until: the stage up to which it is frozen. Frozen parts stay in evaluation mode.
 
     Raises:
-        OptionError: the network does not fit.
+        OptionError: the network does not fit, or the weights do not fit the network.
+        DataError: the weights cannot be read.
     """
 
     def __init__(
@@ -56,17 +62,23 @@ class HookedBackbone(Backbone):
         declared: Form = MAP,
         class_token: bool = False,
         name: str = "",
+        weights: Path | None = None,
+        rename: Rename = str,
+        until: Freeze = "none",
     ):
         super().__init__()
         self.net: Any = net
         self.spatial_dims = spatial_dims
         self.features, self.pool = features, pool
         tried = tuple(sizes) or ((64, 64) if spatial_dims == 2 else (16, 16, 16),)
-        probe = Probe(self._plain, in_channels, tried, declared, class_token)
-        layout = find_layout(net, stages, probe, name or type(net).__name__, sites)
+        name = name or type(net).__name__
+        layout = find_layout(net, stages, Probe(self._plain, in_channels, tried, declared, class_token), name, sites)
         self.sites, self.forms, self.image_size = layout.sites, layout.forms, layout.size
         self.map_channels, self.width = layout.widths
         self._form = None if class_token else layout.form
+        self.loaded = load_weights(net, weights, in_channels, name, rename) if weights else None
+        self.fixed, self._frozen = until == "all", freeze(net, stages, until, name)
+        self._stages = stages
         self._owner = _Owner()
         for number, (readers, form) in enumerate(zip(layout.readers, layout.forms, strict=True)):
             for place, reader in enumerate(readers):
@@ -87,6 +99,19 @@ class HookedBackbone(Backbone):
             active = _Pass(self._owner, inject, size, torch.is_grad_enabled(), _saving())
         features: ImageFeatures = _with(active, self._run, image, active)
         return features
+
+    def train(self, mode: bool = True) -> Self:
+        """As of any module, but for what is frozen."""
+        super().train(mode)
+        for frozen in self._frozen:
+            self.net.get_submodule(frozen).training = False
+        return self
+
+    @property
+    def heights(self) -> Mapping[str, int]:
+        """Names of its weights -> how many stages lie at or above each; 0 behind the last."""
+        numbers, top = stage_numbers(self.net, self._stages), max(self._stages) + 1
+        return {f"net.{name}": top - numbers[name.rpartition(".")[0]] for name, _ in self.net.named_parameters()}
 
     def _run(self, image: Tensor, active: _Pass | None) -> ImageFeatures:
         features = self.features(self.net, image)

@@ -3,6 +3,7 @@
 import inspect
 import warnings
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal, Self
 
 import torch
@@ -15,6 +16,7 @@ from fusekit.models.backbones.feature_info import stages_of
 from fusekit.models.backbones.forms import Form
 from fusekit.models.backbones.hooked import HookedBackbone
 from fusekit.models.backbones.initial import closed, he
+from fusekit.models.backbones.stages import Freeze
 
 
 class TimmBackbone(HookedBackbone):
@@ -35,6 +37,9 @@ class TimmBackbone(HookedBackbone):
             pretrained weights.
         channels: of stages 1 to 4, for timm's ResNets: a narrower network learns as much from a few hundred people, in
             half of the time. Empty: timm's own. Published weights do not fit another width.
+        weights: a file with weights of your own to start from, in place of ``pretrained``.
+        freeze: what is not trained: none, stem, all, or a stage with all before it (``freeze=2``). It stays in
+            evaluation mode.
     """
 
     def __init__(
@@ -47,7 +52,11 @@ class TimmBackbone(HookedBackbone):
         pretrained: bool = False,
         init: Literal["he", "timm"] = "he",
         channels: tuple[int, ...] = (),
+        weights: Path | None = None,
+        freeze: Freeze = "none",
     ):
+        if pretrained and weights:
+            raise OptionError("backbone.pretrained and backbone.weights are two beginnings; choose one.")
         if channels and (pretrained or len(channels) != 4 or min(channels) < 1):
             given = ",".join(map(str, channels))
             raise OptionError(f"backbone.channels={given} takes four numbers from 1 on, and no published weights.")
@@ -58,13 +67,13 @@ class TimmBackbone(HookedBackbone):
             net, made_for = _create_for(image_size, _default(net), name, in_channels, pretrained, width), image_size
         if init == "he" and not pretrained:
             he(net)
-        elif sites == "branch" and not pretrained and any(True for _ in closed(net)):
+        elif sites == "branch" and not (pretrained or weights) and any(True for _ in closed(net)):
             warnings.warn(
                 f"branches of {name!r} start closed with backbone.init=timm: at first, what is injected into them has "
                 "no effect. backbone.init=he opens them; -o sites.kind=block injects into branch and shortcut.",
                 stacklevel=2,
             )
-        self._adopt(net, name, in_channels, sites, made_for)
+        self._adopt(net, name, in_channels, sites, made_for, weights, freeze)
 
     @classmethod
     def around(cls, net: nn.Module, in_channels: int, *, sites: SiteKind = "block") -> Self:
@@ -76,7 +85,16 @@ class TimmBackbone(HookedBackbone):
         backbone._adopt(net, type(net).__name__, in_channels, sites)
         return backbone
 
-    def _adopt(self, net: nn.Module, name: str, in_channels: int, kind: SiteKind, made_for: int | None = None) -> None:
+    def _adopt(
+        self,
+        net: nn.Module,
+        name: str,
+        in_channels: int,
+        kind: SiteKind,
+        made_for: int | None = None,
+        weights: Path | None = None,
+        until: Freeze = "none",
+    ) -> None:
         order: Literal["first", "last"] = "last" if getattr(net, "output_fmt", "NCHW") == "NHWC" else "first"
         super().__init__(
             net,
@@ -91,15 +109,23 @@ class TimmBackbone(HookedBackbone):
             declared=Form(order, getattr(net, "num_prefix_tokens", getattr(net, "num_tokens", 0))),
             class_token=getattr(net, "global_pool", "") == "token",
             name=name,
+            weights=weights,
+            until=until,
         )
         self.made_for = made_for
 
 
 def narrow_resnet10t(
-    in_channels: int, *, sites: SiteKind = "block", init: Literal["he", "timm"] = "he"
+    in_channels: int,
+    *,
+    sites: SiteKind = "block",
+    init: Literal["he", "timm"] = "he",
+    weights: Path | None = None,
+    freeze: Freeze = "none",
 ) -> TimmBackbone:
     """Build timm's ResNet-10-T with 192 and 256 channels in its last stages, whose maps are small: half of the time."""
-    return TimmBackbone("resnet10t", in_channels, sites=sites, init=init, channels=(64, 128, 192, 256))
+    given: Any = {"sites": sites, "init": init, "weights": weights, "freeze": freeze}
+    return TimmBackbone("resnet10t", in_channels, channels=(64, 128, 192, 256), **given)
 
 
 def _create(name: str, in_channels: int, pretrained: bool, options: Mapping[str, Any]) -> nn.Module:

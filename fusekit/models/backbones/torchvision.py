@@ -1,5 +1,7 @@
 """torchvision's video ResNets as backbones of whole volumes: depth stands where films have time."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
@@ -9,6 +11,7 @@ from fusekit.errors import OptionError, UnknownName
 from fusekit.extension import suggest
 from fusekit.extension.fusion import SiteKind
 from fusekit.models.backbones.hooked import HookedBackbone
+from fusekit.models.backbones.stages import Freeze
 
 _STAGES = ("layer1", "layer2", "layer3", "layer4")
 
@@ -22,9 +25,23 @@ class VideoBackbone(HookedBackbone):
     The networks were made for films, so depth (the first axis of a whole volume, head to feet) is treated apart: the
     stem strides by 2 over rows and columns and by 1 over depth. A volume S x S x S leaves ``r3d_18`` and
     ``r2plus1d_18`` as S/8 x S/16 x S/16, and ``mc3_18``, whose later stages are flat, as S x S/16 x S/16.
+
+    Args:
+        name: torchvision's.
+        weights: a file with weights to start from; those of a two-dimensional ResNet-18, by timm's or torchvision's
+            names, are repeated along depth (``r3d_18``, ``mc3_18``).
+        freeze: what is not trained: none, stem, all, or a stage with all before it.
     """
 
-    def __init__(self, name: str, in_channels: int, *, sites: SiteKind = "block"):
+    def __init__(
+        self,
+        name: str,
+        in_channels: int,
+        *,
+        sites: SiteKind = "block",
+        weights: Path | None = None,
+        freeze: Freeze = "none",
+    ):
         if in_channels < 1:
             raise OptionError(f"a volume has one channel or more, not {in_channels}.")
         if not hasattr(video, name):
@@ -41,6 +58,9 @@ class VideoBackbone(HookedBackbone):
             sites=sites,
             spatial_dims=3,
             name=name,
+            weights=weights,
+            rename=_from_images,
+            until=freeze,
         )
 
 
@@ -53,6 +73,14 @@ def _features(net: Any, image: Tensor) -> Tensor:
 
 def _pool(net: Any, features: Tensor) -> Any:
     return net.avgpool(features).flatten(1)
+
+
+def _from_images(name: str) -> str:
+    """A name in a ResNet of images -> here, where a convolution, its norm and its activation are one chain."""
+    if name in ("conv1.weight", "bn1.weight", "bn1.bias", "bn1.running_mean", "bn1.running_var"):
+        return name.replace("conv1", "stem.0").replace("bn1", "stem.1")
+    named = re.sub(r"^(layer\d\.\d+\.conv\d)\.weight$", r"\1.0.weight", name)
+    return re.sub(r"^(layer\d\.\d+\.)bn(\d)\.", r"\1conv\2.1.", named)
 
 
 def _first_convolution(made_for_colour: nn.Conv3d, in_channels: int) -> nn.Conv3d:

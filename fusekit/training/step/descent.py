@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
-from fusekit.errors import FusekitError
-from fusekit.models import ClinicalEncoder, weights_channels_last
+from fusekit.errors import FusekitError, OptionError
+from fusekit.models import Backbone, ClinicalEncoder, weights_channels_last
 from fusekit.models.prior import Prior
 from fusekit.training.machines.processes import ALONE, Processes
 from fusekit.training.options import TrainingOptions
@@ -57,7 +57,7 @@ class Descent:
         scales_loss = getattr(fabric.strategy.precision, "scaler", None) is not None
         fused = not (options.clip and scales_loss)
         optimizer = torch.optim.AdamW(
-            weight_groups(model, lr), lr=lr, weight_decay=options.weight_decay, fused=fused, foreach=not fused
+            weight_groups(model, lr, options), lr=lr, weight_decay=options.weight_decay, fused=fused, foreach=not fused
         )
         self.schedule = schedule_for(optimizer, options, epochs, -(-len(sizes) // options.accumulate))
         weights_channels_last(model)
@@ -144,8 +144,11 @@ class Descent:
             self.average.update()
 
 
-def weight_groups(model: nn.Module, lr: float) -> list[dict[str, Any]]:
-    """All weights; a prior's apart, with a learning rate of its own, and an encoder's that has its own weight decay."""
+def weight_groups(model: nn.Module, lr: float, options: TrainingOptions) -> list[dict[str, Any]]:
+    """All weights; apart a prior's and a backbone's, at their own rates, and an encoder's with its own weight decay.
+
+    OptionError if the rate is to fall from stage to stage, and the backbone does not say which weight is of which.
+    """
     parts = list(model.modules())
     own: list[dict[str, Any]] = [
         {"params": list(prior.parameters()), "lr": prior.pace * lr, "weight_decay": 0.0}
@@ -157,8 +160,25 @@ def weight_groups(model: nn.Module, lr: float) -> list[dict[str, Any]]:
         for encoder in parts
         if isinstance(encoder, ClinicalEncoder) and encoder.weight_decay is not None
     ]
+    for backbone in parts:
+        if isinstance(backbone, Backbone) and (options.lr_backbone, options.layer_decay) != (1, 1):
+            own += _by_stage(backbone, lr * options.lr_backbone, options.layer_decay)
     apart = {id(weight) for group in own for weight in group["params"]}
     return [{"params": [weight for weight in model.parameters() if id(weight) not in apart]}, *own]
+
+
+def _by_stage(backbone: Backbone, lr: float, decay: float) -> list[dict[str, Any]]:
+    """From behind the last stage to the stem, each at ``decay`` times the rate of the one before (Bao et al. 2022)."""
+    heights = backbone.heights
+    if decay != 1 and not heights:
+        raise OptionError(
+            f"training.layer_decay needs the stages of the backbone, and {type(backbone).__name__} does not say them: "
+            "leave it out, or let the class have heights."
+        )
+    groups: dict[int, list[nn.Parameter]] = {}
+    for name, weight in backbone.named_parameters():
+        groups.setdefault(heights.get(name, 0), []).append(weight)
+    return [{"params": groups[height], "lr": lr * decay**height} for height in sorted(groups)]
 
 
 @dataclass(frozen=True)  # LambdaLR keeps its __dict__ in its state

@@ -10,7 +10,7 @@ from fusekit.experiment.setup.parts import open_task
 from fusekit.experiment.setup.plan import make_plan
 from fusekit.experiment.setup.presets import TUNED
 from fusekit.experiment.setup.settings import Settings
-from fusekit.training import TrainingOptions
+from fusekit.training import AugmentOptions, TrainingOptions
 
 PUBLISHED = ("adni-ad", "mci-converter", "hmi")
 
@@ -94,3 +94,15 @@ def test_an_encoder_that_a_fusion_leaves_open_is_the_presets() -> None:
     assert widths == {"clinical-only": 64, "table-first": 16, "concat": None}  # the paper's path has a width of its own
     assert encoders["clinical-only"]["options"]["encoder"]["weight_decay"] == 10
     assert encoders["table-first"]["options"]["encoder"]["weight_decay"] is None
+
+
+def test_of_a_frozen_network_the_preset_varies_no_images() -> None:
+    def augment(fusion: str, **options: dict[str, object]) -> AugmentOptions:
+        return make_plan(Settings.of({"task": "adni-ad", "fusion": fusion, "options": options})).augment
+
+    frozen: dict[str, object] = {"freeze": "all"}
+    assert augment("concat").rotate == TUNED.options["augment"]["rotate"]
+    assert augment("concat", backbone={"freeze": "3"}).rotate == TUNED.options["augment"]["rotate"]
+    assert augment("concat", backbone=frozen) == AugmentOptions()
+    assert augment("concat", backbone=frozen, augment={"flip": 0.5}) == AugmentOptions(flip=0.5)
+    assert augment("rbca", backbone=frozen).rotate == TUNED.options["augment"]["rotate"]  # an injector changes features

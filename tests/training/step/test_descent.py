@@ -15,10 +15,11 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler
 
-from fusekit.models import MLPEncoder, build
+from fusekit.errors import OptionError
+from fusekit.models import Backbone, MLPEncoder, TimmBackbone, build
 from fusekit.training import TrainingOptions
 from fusekit.training.machines.fabric import fabric_for
-from fusekit.training.step.descent import Descent, schedule_for
+from fusekit.training.step.descent import Descent, schedule_for, weight_groups
 
 #: Samples of an epoch's batches: two groups of two and a last one that is incomplete, with a smaller batch.
 SIZES = (3, 3, 3, 3, 2)
@@ -259,3 +260,50 @@ def test_a_schedule_goes_on_from_its_state() -> None:
     second.load_state_dict(first.state_dict())
     again.load_state_dict(schedule.state_dict())
     assert walk(second, again, 7) == straight[5:]
+
+
+def rates_of(model: nn.Module, **options: Any) -> dict[str, float]:
+    """Name of each weight -> its learning rate, where that of the others is 1; each weight has one."""
+    groups = weight_groups(model, 1.0, TrainingOptions(**options))
+    of = {id(weight): group.get("lr", 1.0) for group in groups for weight in group["params"]}
+    assert sum(len(group["params"]) for group in groups) == len(of)
+    return {name: of[id(weight)] for name, weight in model.named_parameters()}
+
+
+def test_rates_of_a_backbone_fall_from_stage_to_stage() -> None:
+    model = build("concat", backbone="resnet10t", columns=3, classes=2)
+    assert set(rates_of(model).values()) == {1.0}
+    assert len(weight_groups(model, 1.0, TrainingOptions())) == 1
+    found = rates_of(model, lr_backbone=0.5, layer_decay=0.8)
+    by_hand = {"conv1": 0.8**5, "bn1": 0.8**5, **{f"layer{stage}": 0.8 ** (5 - stage) for stage in (1, 2, 3, 4)}}
+    for name, rate in found.items():
+        part, _, rest = name.partition(".net.")
+        expected = 0.5 * by_hand[rest.partition(".")[0]] if part == "backbone" else 1.0
+        assert rate == pytest.approx(expected), name
+
+
+def test_layer_decay_needs_a_backbone_that_says_its_stages() -> None:
+    class Plain(Backbone):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(1, 1)
+
+        def forward(self, image: Tensor, inject: Any = None) -> Any:
+            raise NotImplementedError
+
+    assert rates_of(Plain(), lr_backbone=0.5) == {"layer.weight": 0.5, "layer.bias": 0.5}
+    with pytest.raises(OptionError, match="Plain does not say them"):
+        rates_of(Plain(), layer_decay=0.5)
+
+
+def test_a_backbone_at_a_rate_of_its_own_moves_by_adam_s_first_step() -> None:
+    torch.manual_seed(0)
+    backbone = TimmBackbone("test_resnet", 1)
+    before = {name: weight.detach().clone() for name, weight in backbone.named_parameters()}
+    options = TrainingOptions(lr_backbone=0.1, layer_decay=0.5)
+    descent = Descent(fabric_for("cpu", "32-true"), backbone, options, lr=0.01, epochs=1, sizes=(2,))
+    descent.take(descent.network(torch.randn(2, 1, 32, 32)).vector.square().sum(), 0)
+    # Adam's first step is the rate itself, wherever the gradient is no rounding error.
+    moved = {name: float((w.detach() - before[name]).abs().max()) for name, w in backbone.named_parameters()}
+    assert moved["net.layer4.0.conv1.weight"] == pytest.approx(0.01 * 0.1 * 0.5, rel=1e-3)
+    assert moved["net.layer2.0.conv1.weight"] == pytest.approx(0.01 * 0.1 * 0.5**3, rel=1e-3)
