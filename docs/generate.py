@@ -133,12 +133,16 @@ def components() -> str:
     text += f"\n## Every task\n\nSlices, `-o slices.…`:\n\n{_options(SlicePolicy)}"
     text += f"\nTraining, `-o training.…`:\n\n{_options(TrainingOptions)}"
     text += f"\nAugmentation, `-o augment.…`:\n\n{_options(AugmentOptions)}\n## Fusions\n\n"
-    text += "| fusion | backbone reads image | encoder | injector | sites | head |\n|---|---|---|---|---|---|\n"
+    heads = ("fusion", "backbone reads image", "encoder", "injector", "sites", "head", "prior", "stack")
+    text += f"| {' | '.join(heads)} |\n{'|---' * len(heads)}|\n"
     for name in known.fusions.names():
         recipe = known.fusions.get(name)()
         stages = f"{recipe.sites}, stages {', '.join(map(str, recipe.stages)) or 'all'}" if recipe.injector else "none"
         text += f"| {name} | {'yes' if recipe.image else 'no'} | {recipe.encoder or 'none'} | "
-        text += f"{recipe.injector or 'none'} | {stages} | {recipe.head} |\n"
+        stack = recipe.options.get("stack", {}).get("by")
+        text += (
+            f"{recipe.injector or 'none'} | {stages} | {recipe.head} | {recipe.prior or 'none'} | {stack or 'none'} |\n"
+        )
     for kind in KINDS:
         if kind.part in ("", "task", "backbone"):
             continue
