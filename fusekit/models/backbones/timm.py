@@ -114,7 +114,7 @@ def _create(name: str, in_channels: int, pretrained: bool, channels: tuple[int, 
     if channels and (pretrained or len(channels) != 4 or min(channels) < 1):
         given = ",".join(map(str, channels))
         raise OptionError(f"backbone.channels={given} takes four numbers from 1 on, and no published weights.")
-    width = {"channels": channels} if channels else {}
+    width: dict[str, Any] = {"channels": channels} if channels else {}
     try:
         net: nn.Module = timm.create_model(name, in_chans=in_channels, num_classes=0, pretrained=pretrained, **width)
     except TypeError as error:
