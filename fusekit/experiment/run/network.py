@@ -141,8 +141,16 @@ def _fit(
         known = np.concatenate([side.index.to_numpy() for side in (rows, sides.validation)])
         fixed = None
         if not plan.augment:  # which would change the images in every epoch
-            shared = {"device": plan.fabric.device, "processes": plan.processes, "progress": progress}
-            fixed = fixed_features(model, images, known, pixels, batch=BATCH, **shared)
+            fixed = fixed_features(
+                model,
+                images,
+                known,
+                pixels,
+                device=plan.fabric.device,
+                batch=BATCH,
+                processes=plan.processes,
+                progress=progress,
+            )
 
         def validation(rows: pd.DataFrame) -> np.ndarray:
             encoded = bundle.encode(gathered.values(rows))

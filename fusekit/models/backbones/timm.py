@@ -60,7 +60,7 @@ class TimmBackbone(HookedBackbone):
         if channels and (pretrained or len(channels) != 4 or min(channels) < 1):
             given = ",".join(map(str, channels))
             raise OptionError(f"backbone.channels={given} takes four numbers from 1 on, and no published weights.")
-        width = {"channels": channels} if channels else {}
+        width: dict[str, Any] = {"channels": channels} if channels else {}
         net = _create(name, in_channels, pretrained, width)
         made_for = None
         if image_size is not None and _refused(net, in_channels, image_size) is not None:

@@ -77,7 +77,8 @@ def fixed_features(
     """
     if model.backbone is None or not model.backbone.fixed or model.injector is not None:
         return None
-    backbone = placed(model.to(device).backbone, device)
+    model.to(device)
+    backbone = placed(model.backbone, device)
 
     def of(some: np.ndarray) -> ImageFeatures:
         with torch.inference_mode():
