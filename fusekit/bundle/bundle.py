@@ -1,4 +1,4 @@
-"""The shipped model: a folder with weights and ``bundle.json``, enough to predict for a new patient."""
+"""A shipped network: a folder with weights and ``bundle.json``, enough to predict for a new patient."""
 
 from __future__ import annotations
 
