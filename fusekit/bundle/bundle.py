@@ -109,7 +109,7 @@ class Bundle:
         if isinstance(image, Mapping) and (others := [name for name in image if name not in self.images]):
             raise DataError(f"this model reads the images {', '.join(self.images)}, and none called {others[0]!r}.")
         if isinstance(image, Tensor) or isinstance(clinical, Tensor):
-            return self._of_tensors(image, clinical)
+            return of_tensors(self.model, self.image_size, image, clinical)
         return self.predict(one_patient(image, clinical, mask)).slices
 
     def predict(
@@ -210,9 +210,6 @@ class Bundle:
         """
         return self._forward(placed(self.model, device), images, clinical)
 
-    def _of_tensors(self, image: Any, clinical: Any) -> Tensor:
-        return of_tensors(self.model, self.image_size, image, clinical)
-
     def _forward(self, model: FusionModel, images: np.ndarray | None, clinical: np.ndarray) -> np.ndarray:
         """In batches, on the device of this copy of the model."""
         device = next(model.parameters()).device
@@ -251,6 +248,6 @@ class Bundle:
     def _save_parts(self, folder: Path) -> dict[str, Any]:
         """Write what predicts, and return what the description says of it."""
         write_tensors(folder / WEIGHTS, self.model.state_dict())
-        weights = checksum_of(folder / WEIGHTS)
         prior = save_baseline(self.prior.baseline, folder / PRIOR) if self.prior else None
-        return {"format": FORMAT, "weights": weights, "prior": prior, "model": self.model.description}
+        known = {"format": FORMAT, "weights": checksum_of(folder / WEIGHTS)}
+        return {**known, "prior": prior, "model": self.model.description}

@@ -36,7 +36,7 @@ def load_baseline(known: Described, said: PriorJson, path: Path) -> Baseline:
         found = np.asarray(baseline.probabilities(nobody, **shown), dtype=float)
     except Exception as error:  # whatever a baseline raises at a table that it was not made for
         raise DataError(
-            f"{path} does not read what {DESCRIPTION} describes ({type(error).__name__}: {error})."
+            f"{path} does not read the table of {DESCRIPTION} ({type(error).__name__}: {error})."
         ) from error
     if found.shape != (1, classes) or not np.isfinite(found).all():
         raise DataError(f"{path} does not give one probability for each of the {classes} classes.")

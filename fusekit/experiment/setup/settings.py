@@ -104,11 +104,7 @@ class Settings:
         free=True,
     )
     ship: Literal["all", "folds", "none"] = about(
-        "output",
-        "Model for the bundle: of several folds one that learns from all subjects, or the average of the folds' "
-        "models; of one fold the tested model; or nothing.",
-        "all",
-        free=True,
+        "output", "Of several folds: one model of all subjects, the average of the folds', or none.", "all", free=True
     )
     track: tuple[str, ...] = about(
         "output",
