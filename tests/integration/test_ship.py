@@ -13,6 +13,7 @@ import pytest
 
 import fusekit
 from fusekit import Run
+from fusekit.baselines import Baseline
 from fusekit.bundle.baseline import BaselineBundle
 from fusekit.bundle.folds import FoldsBundle
 from fusekit.data import Cohort
@@ -77,8 +78,9 @@ def test_a_baseline_predicts_and_is_explained_from_the_command_line(
     asked = ["--what-if", "AGE=60", "--what-if", "AGE=90", "--out", str(tmp_path / "why")]
     code, said = command_line("explain", str(classical.folder), *given, *asked)
     assert code == 0, said
-    assert len(pd.read_csv(tmp_path / "why" / "what_if.csv")) == 3
-    assert "map moved" not in said or "%" not in said
+    answers = pd.read_csv(tmp_path / "why" / "what_if.csv")
+    assert len(answers) == 3
+    assert answers["change"].isna().all()  # there is no map that could move
 
 
 def test_the_shares_of_logistic_are_its_coefficients_times_the_values(tmp_path: Path, small_cohort: Cohort) -> None:
@@ -188,6 +190,15 @@ def test_nothing_is_shipped_where_nothing_is_asked_for(tmp_path: Path) -> None:
     assert not (run.folder / "bundle").exists()
     with pytest.raises(OptionError, match="--ship folds averages the models of several folds"):
         baseline_run("logistic", tmp_path / "other", folds=1, ship="folds")
+
+
+def test_a_baseline_that_cannot_be_shipped_is_a_note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fusekit.baselines.Prevalence.shipped", Baseline.shipped)
+    run = baseline_run("prevalence", tmp_path / "run")
+    assert not (run.folder / "bundle").exists()
+    (note,) = [one for one in run.manifest["findings"] if one["code"] == "not-made"]
+    assert "prevalence is not shipped" in note["message"]
+    assert note["items"] == ["bundle"]
 
 
 def test_of_several_folds_a_baseline_that_learnt_from_all_is_shipped(tmp_path: Path, small_cohort: Cohort) -> None:
