@@ -139,16 +139,11 @@ def _inputs(bundle: Bundle, batch: int, seed: int) -> dict[str, Tensor]:
 def _exported(module: nn.Module, given: dict[str, Tensor]) -> onnx.ModelProto:
     rows = torch.export.Dim("B", min=1, max=2**16)
     try:
-        program = torch.onnx.export(
-            module,
-            (),
-            kwargs=given,
-            dynamo=True,
-            verbose=False,
-            input_names=list(given),
-            output_names=["probabilities"],
-            dynamic_shapes={name: {0: rows} for name in given},
-        )
+        # First the graph: given a module whose rows are not free, torch's exporter would make them constant, silently.
+        shapes = {name: {0: rows} for name in given}
+        graph = torch.export.export(module, (), given, dynamic_shapes=shapes, strict=False)
+        names = {"input_names": list(given), "output_names": ["probabilities"]}
+        program = torch.onnx.export(graph, kwargs=given, dynamo=True, verbose=False, **names)
     except Exception as error:  # whatever a part of a plugin does that no graph can hold
         raise FusekitError(f"this network cannot be exported: {type(error).__name__}: {error}") from error
     assert program is not None

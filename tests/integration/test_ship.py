@@ -118,7 +118,8 @@ def test_an_average_is_the_mean_of_its_folds_models(average: Run, small_cohort: 
     assert isinstance(bundle, FoldsBundle)
     patients = as_files(small_cohort, list(small_cohort.scans.index[:6]))
     said = bundle.predict(patients).subjects
-    each = [fusekit.load(average.folder / "bundle" / f"fold-{k}").predict(patients).subjects for k in range(3)]
+    folders = [average.folder / "bundle" / f"fold-{k}" for k in range(3)]
+    each = [fusekit.load(folder).predict(patients, allow_out_of_range=True).subjects for folder in folders]
     # A single model shows what its temperature makes of this; the average is of what the models say.
     raw = np.array([one.answering(small_cohort.clinical.iloc[:6])(None, range(6))[:, 1] for one in bundle.models])
     order = patients["subject"].argsort(kind="stable").to_numpy()
@@ -175,7 +176,7 @@ def test_an_average_of_networks_predicts_from_images(small_cohort: Cohort, tmp_p
     scans = list(small_cohort.scans.index[:2])
     patients = as_files(small_cohort, scans)
     found = bundle.predict(patients)
-    each = [one.predict(patients) for one in bundle.each]
+    each = [one.predict(patients, allow_out_of_range=True) for one in bundle.each]
     np.testing.assert_allclose(found.slices[P], np.mean([one.slices[P] for one in each], axis=0), rtol=1e-12)
     assert not (run.folder / "bundle" / "model.safetensors").exists()
     for scan in scans:
@@ -280,6 +281,7 @@ def test_a_baseline_of_another_name_or_file_is_refused(copied: Path) -> None:
     resign(one, baseline={**known, "checksum": "0" * 32})
     with pytest.raises(DataError, match=r"baseline\.skops is missing, or was changed"):
         fusekit.load(one)
-    resign(one, baseline=known, classes=["a", "b", "c"])
+    rule = {"aggregate": "mean", "thresholds": {}, "temperatures": {}}
+    resign(one, baseline=known, classes=["a", "b", "c"], rule=rule)
     with pytest.raises(FusekitError, match="one probability for each of the 3 classes"):
         fusekit.load(one)
