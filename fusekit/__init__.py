@@ -14,7 +14,8 @@ from fusekit.extension import hookimpl
 
 if TYPE_CHECKING:
     from fusekit.baselines import Baseline
-    from fusekit.bundle.bundle import Bundle, load
+    from fusekit.bundle.bundle import Bundle
+    from fusekit.bundle.load import load
     from fusekit.data import Cohort, Column, Finding, Preset, Published, SlicePolicy, Task, Volume
     from fusekit.experiment.compare.comparison import Comparison, compare
     from fusekit.experiment.external.external import evaluate
@@ -38,7 +39,8 @@ __version__ = _version("fusekit")
 
 _HOMES = {
     "fusekit.baselines": "Baseline",
-    "fusekit.bundle.bundle": "Bundle load",
+    "fusekit.bundle.bundle": "Bundle",
+    "fusekit.bundle.load": "load",
     "fusekit.data": "Cohort Column Finding Preset Published SlicePolicy Task Volume",
     "fusekit.experiment.compare.comparison": "Comparison compare",
     "fusekit.experiment.external.external": "evaluate",

@@ -9,6 +9,8 @@ from typing import overload
 import numpy as np
 import pandas as pd
 
+from fusekit.baselines.baseline import Baseline, with_images
+
 
 class ReadLater(Sequence[np.ndarray]):
     """``count`` arrays, each made by ``read(number)`` when it is asked for, so that a cohort need not fit in memory."""
@@ -38,6 +40,20 @@ def by_scan(images: np.ndarray, rows: np.ndarray, scans: np.ndarray) -> ReadLate
     order, starts = np.argsort(number, kind="stable"), np.cumsum(np.bincount(number))[:-1]
     own = np.split(rows[order], starts)
     return ReadLater(lambda scan: np.asarray(images[own[scan]]), len(known))
+
+
+def of_slices(
+    baseline: Baseline, images: np.ndarray | None, rows: np.ndarray, values: pd.DataFrame, scans: np.ndarray
+) -> np.ndarray:
+    """Probabilities (n, K) of slices by a baseline, which speaks of scans: all slices of a scan get the scan's.
+
+    ``values`` have a line for each slice, and ``scans`` (n,) say whose it is; ``rows`` (n,) count in ``images``, which
+    may be None for a baseline that reads none. DataError if it does, and there are none.
+    """
+    number, _ = pd.factorize(scans)
+    firsts = np.unique(number, return_index=True)[1]  # slices of a scan share their values
+    shown = with_images(baseline, None if images is None else by_scan(images, rows, scans))
+    return np.asarray(baseline.probabilities(values.iloc[firsts], **shown), dtype=float)[number]
 
 
 def standardised(image: np.ndarray, size: int) -> np.ndarray:

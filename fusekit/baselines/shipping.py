@@ -41,7 +41,7 @@ def save(baseline: Baseline, path: Path) -> None:
     parts = {name: value for name, value in state.items() if not _is_plain(value)}
     description: _Description = {
         "format": 1,
-        "baseline": _name(baseline),
+        "baseline": name_of(baseline),
         "versions": {name: version(name) for name in ("fusekit", "scikit-learn", "skops")},
         "state": {name: value for name, value in state.items() if name not in parts},
     }
@@ -91,12 +91,8 @@ def load(path: Path) -> Baseline:
     return restored
 
 
-def _is_plain(value: object) -> bool:
-    return value is None or isinstance(value, str | bool | int | float | list | tuple | dict)
-
-
-def _name(baseline: Baseline) -> str:
-    """The name under which its class is registered."""
+def name_of(baseline: Baseline) -> str:
+    """The name under which its class is registered; FusekitError if no plugin registers it."""
     known = catalog().baselines
     for name in known.names():
         if known.get(name) is type(baseline):
@@ -105,6 +101,10 @@ def _name(baseline: Baseline) -> str:
         f"{type(baseline).__name__} cannot be shipped: no plugin registers the class as a baseline, so that a file "
         "could not name it."
     )
+
+
+def _is_plain(value: object) -> bool:
+    return value is None or isinstance(value, str | bool | int | float | list | tuple | dict)
 
 
 def _class(name: str) -> type[Baseline]:

@@ -1,1 +1,1 @@
-"""The shipped model: a folder with ``model.safetensors`` and ``bundle.json``, enough to predict for a new patient."""
+"""The shipped model: a folder with ``bundle.json`` and what predicts, enough for a new patient."""

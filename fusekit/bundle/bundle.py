@@ -1,11 +1,11 @@
-"""The shipped model: a folder with weights and ``bundle.json``, enough to predict for a new patient."""
+"""A shipped network: a folder with weights and ``bundle.json``, enough to predict for a new patient."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -13,15 +13,14 @@ import torch
 from torch import Tensor
 
 from fusekit.baselines.prior import TablePrior
-from fusekit.bundle.format import DESCRIPTION, FORMAT, WEIGHTS, bundle_folder, read_description
+from fusekit.bundle.format import DESCRIPTION, FORMAT, PRIOR, WEIGHTS
 from fusekit.bundle.forward import logits, of_tensors
-from fusekit.bundle.patients import Part, names_of, one_patient, paths_in, slices_of
-from fusekit.bundle.prior import load_prior, save_prior
-from fusekit.bundle.weights import rebuild
+from fusekit.bundle.patients import Part, Predictions, names_of, one_patient, paths_in, slices_of
+from fusekit.bundle.prior import save_baseline
 from fusekit.data import ClinicalEncoding, Pixels, SlicePolicy
 from fusekit.data.images.channels import IMAGE, Channel
-from fusekit.disk import checksum_of, refuse_changed, signed, write_json, write_tensors
-from fusekit.errors import DataError, UnknownName
+from fusekit.disk import checksum_of, signed, write_json, write_tensors
+from fusekit.errors import DataError
 from fusekit.evaluation.predictions import probabilities_of, with_probabilities
 from fusekit.evaluation.rule import Level, Rule
 from fusekit.models import FusionModel, channels_last, weights_channels_last
@@ -29,24 +28,13 @@ from fusekit.models.memory_format import placed, torch_device
 
 #: Slices per forward pass of a prediction; the same everywhere, so that the same slice gets the same number.
 BATCH = 32
-
-
-class Predictions(NamedTuple):
-    """What a bundle says of patients.
-
-    Attributes:
-        slices: one row per slice: subject, scan, slice, p_0, p_1, ... as the model gives them, called.
-        subjects: one row per subject: subject, scans, slices, p_0, p_1, ..., called; where the run fitted them,
-            ``threshold`` (class 1 is called above it) and ``temperature``, by which p_0, p_1, ... are calibrated.
-    """
-
-    slices: pd.DataFrame
-    subjects: pd.DataFrame
+#: Images of n slices (None where none are read) and which scan each is of -> probabilities (n, K).
+Answer: TypeAlias = Callable[[np.ndarray | None, Sequence[int]], np.ndarray]
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """A trained fusion model with everything it needs to read a new patient.
+    """A trained fusion model with everything it needs to read a new patient; ``load`` may give one of another kind.
 
     Call it on tensors, or on files: ``bundle(image, clinical)``. Several threads may use one bundle: no call writes to
     its model, whose weights are laid out for convolutions when the bundle is made.
@@ -81,6 +69,21 @@ class Bundle:
 
     def __post_init__(self) -> None:
         weights_channels_last(self.model)
+
+    @property
+    def reads_image(self) -> bool:
+        """Whether it needs a patient's images."""
+        return self.model.reads_image
+
+    @property
+    def description(self) -> Mapping[str, Any] | None:
+        """Every part of the network with every option; None if there is none."""
+        return self.model.description
+
+    @property
+    def each(self) -> tuple[Bundle, ...]:
+        """The models whose probabilities are averaged: itself."""
+        return (self,)
 
     @property
     def channels(self) -> tuple[Channel, ...]:
@@ -135,23 +138,24 @@ class Bundle:
             OptionError: this machine has no such device.
         """
         names = names_of(patients, source)
-        files = paths_in(patients, self.images, source) if self.model.reads_image else {}
-        columns = self._columns(patients, source, allow_out_of_range)
-        model = placed(self.model, torch_device(device) if isinstance(device, str) else device)
-        owners, positions, probabilities = [], [], [np.empty((0, len(self.classes)))]
+        files = paths_in(patients, self.images, source) if self.reads_image else {}
+        values = self._values(patients, source, allow_out_of_range)
+        answers = [one.answering(values, device) for one in self.each]
+        owners, positions, found = [], [], [np.empty((0, len(answers), len(self.classes)))]
         parts: Iterable[Part] = [Part(None, list(range(len(patients))), [0] * len(patients))]
-        if self.model.reads_image:
+        if self.reads_image:
             series = self.task.get("series", {})
             parts = slices_of(patients, files, self.slices, self.image_size, together=4 * BATCH, series=series)
         for part in parts:
-            probabilities.append(self._forward(model, part.images, columns[part.owners]))
+            found.append(np.stack([answer(part.images, part.owners) for answer in answers], axis=1))
             owners += part.owners
             positions += part.positions
-        slices = names.iloc[owners].reset_index(drop=True).assign(slice=positions)
-        slices = with_probabilities(slices, np.concatenate(probabilities))
+        rows, each = names.iloc[owners].reset_index(drop=True).assign(slice=positions), np.concatenate(found)
+        slices = with_probabilities(rows, each.mean(axis=1))
         probabilities_of(slices)  # refuses what is not a number, by the patient's name
         subjects, rule = self.rule.subjects(slices), self.rule
         further: dict[str, Any] = {"called": self._called(subjects, "subject")}
+        further |= self.disagreement(rows, each, further["called"])
         if (threshold := rule.shown_threshold()) is not None:
             further["threshold"] = threshold
         if rule.calibrates:  # after the calls, which it does not change
@@ -159,13 +163,17 @@ class Bundle:
             further["temperature"] = subjects.pop("temperature")
         return Predictions(slices.assign(called=self._called(slices, "slice")), subjects.assign(**further))
 
+    def disagreement(self, rows: pd.DataFrame, each: np.ndarray, called: Sequence[str]) -> dict[str, Any]:
+        """Further columns of the subjects where several models speak: ``each`` (slices, models, K) are theirs."""
+        return {}
+
     def _called(self, table: pd.DataFrame, level: Level) -> list[str]:
         return [self.classes[k] for k in self.rule.called(table, level)]
 
-    def _columns(self, patients: pd.DataFrame, source: str, allow_out_of_range: bool) -> np.ndarray:
-        """Encoded clinical columns of the patients (N, F)."""
+    def _values(self, patients: pd.DataFrame, source: str, allow_out_of_range: bool) -> pd.DataFrame:
+        """Typed clinical values of the patients, one line each; without columns if the model reads none."""
         if self.encoding is None:
-            return self.encode(patients)
+            return pd.DataFrame(index=patients.index)
         names = [column.name for column in self.encoding.columns]
         if not any(name in patients for name in names):
             raise DataError(
@@ -174,7 +182,16 @@ class Bundle:
             )
         values = self.encoding.parse(patients, source=source)
         self.encoding.check(values, source=source, allow_out_of_range=allow_out_of_range)
-        return self.encode(values)
+        return values
+
+    def answering(self, values: pd.DataFrame, device: str | torch.device = "cpu") -> Answer:
+        """Typed clinical values of n scans -> a function of stored slices and of the scan (0 to n - 1) of each.
+
+        All slices of a scan are given in one call. ``device`` is as for ``predict``.
+        """
+        columns = self.encode(values)
+        model = placed(self.model, torch_device(device) if isinstance(device, str) else device)
+        return lambda images, scans: self._forward(model, images, columns[np.asarray(scans, dtype=np.int64)])
 
     def encode(self, values: pd.DataFrame) -> np.ndarray:
         """Clinical values of n scans -> what the model reads of them (n, F) float32, (n, F + K) with a prior.
@@ -208,14 +225,13 @@ class Bundle:
         return np.concatenate(parts)
 
     def save(self, folder: Path) -> None:
-        """Write its files into a new folder; OSError if they cannot be written, DataError if its prior cannot be."""
+        """Write its files into a new folder.
+
+        OSError if they cannot be written, FusekitError if its prior or baseline cannot be shipped.
+        """
         folder.mkdir(parents=True)
-        write_tensors(folder / WEIGHTS, self.model.state_dict())
-        description = {
-            "format": FORMAT,
-            "weights": checksum_of(folder / WEIGHTS),
-            "prior": save_prior(self.prior, folder),
-            "model": self.model.description,
+        described = {
+            **self._save_parts(folder),
             "classes": list(self.classes),
             "clinical": self.encoding.as_json() if self.encoding else None,
             "images": list(self.images),
@@ -227,28 +243,11 @@ class Bundle:
             "metrics": self.metrics,
             "provenance": dict(self.provenance),
         }
-        write_json(folder / DESCRIPTION, signed(description))
+        write_json(folder / DESCRIPTION, signed(described))
 
-
-def load(folder: str | Path) -> Bundle:
-    """Open a bundle folder, which may come from anywhere: nothing in it is run, or trusted.
-
-    Raises:
-        DataError: it is not a bundle, or one of a newer format; it was changed or damaged, or its weights do not fit.
-        UnknownName: a plugin that its model needs is not installed.
-    """
-    folder = bundle_folder(folder)
-    refuse_changed(folder.parent, folder.name)
-    known = read_description(folder)
-    try:
-        model = rebuild(known.build, folder / WEIGHTS, folder / DESCRIPTION, known.weights)
-    except UnknownName as error:
-        plugins = known.provenance.get("plugins", [])
-        made_with = ", ".join(sorted({f"{p['distribution']} {p['version']}" for p in plugins}))
-        raise UnknownName(f"{folder}: {error}\nThe bundle was made with the plugins of {made_with}.") from error
-    encoding = known.encoding
-    same = {name: getattr(known, name) for name in ("classes", "slices", "image_size", "task", "provenance")}
-    same |= {"pixels": known.scale, "rule": known.calling_rule, "images": known.names}
-    return Bundle(
-        model, encoding=encoding, prior=load_prior(known, folder), metrics=[dict(row) for row in known.metrics], **same
-    )
+    def _save_parts(self, folder: Path) -> dict[str, Any]:
+        """Write what predicts, and return what the description says of it."""
+        write_tensors(folder / WEIGHTS, self.model.state_dict())
+        prior = save_baseline(self.prior.baseline, folder / PRIOR) if self.prior else None
+        known = {"format": FORMAT, "weights": checksum_of(folder / WEIGHTS)}
+        return {**known, "prior": prior, "model": self.model.description}

@@ -2,56 +2,40 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
-from annotated_types import Ge, MinLen
+from annotated_types import MaxLen, MinLen
 from pydantic import with_config
 from typing_extensions import TypedDict
 
-from fusekit.bundle.schema import (
-    ClinicalJson,
-    MetricJson,
-    ModelJson,
-    OnePixelsJson,
-    PriorJson,
-    Provenance,
-    RuleJson,
-    TaskJson,
-)
-from fusekit.data import ClinicalEncoding, ColumnLayout, Pixels, SlicePolicy
-from fusekit.data.images.channels import IMAGE, check_names
+from fusekit.bundle.description import Described
+from fusekit.bundle.schema import ModelJson, OnePixelsJson, PriorJson, RuleJson
+from fusekit.data import ColumnLayout, Pixels
+from fusekit.data.images.channels import IMAGE
 from fusekit.disk import CLOSED, DIGEST, OPEN, read_json, signed
 from fusekit.errors import DataError
 from fusekit.evaluation.rule import Rule
 from fusekit.models import FusionModel, build_from
 
-WEIGHTS, PRIOR, DESCRIPTION = "model.safetensors", "prior.skops", "bundle.json"
-#: The newest format, which is the one that is written.
-FORMAT = 4
+WEIGHTS, PRIOR, BASELINE, DESCRIPTION = "model.safetensors", "prior.skops", "baseline.skops", "bundle.json"
+#: The newest format of a network, of a baseline, and of an average, which are those that are written.
+FORMAT, FORMAT_BASELINE, FORMAT_AVERAGE = 4, 5, 6
+#: Models in an average.
+MOST = 100
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Common(ABC):
-    """What every format holds; DataError if parts contradict each other, or its images are too large."""
+class _Network(Described):
+    """What every format of a network holds; DataError also if it does not fit the rest."""
 
     model: ModelJson
-    classes: tuple[str, ...]
-    clinical: ClinicalJson | None
-    slices: SlicePolicy
-    image_size: Annotated[int, Ge(1)]
-    task: TaskJson
-    metrics: list[MetricJson]
-    provenance: Provenance
     prior: PriorJson | None = None
 
     def __post_init__(self) -> None:
         if len(self.classes) != self.model["classes"]:
             raise DataError(f"classes has {len(self.classes)} names, and model.classes is {self.model['classes']}.")
-        if len(set(self.classes)) < len(self.classes):
-            raise DataError("classes has the same name twice.")
         recipe = self.model["recipe"]
         if (self.clinical is None) != (recipe["encoder"] is None and recipe.get("prior") is None):
             raise DataError("clinical belongs to an encoder or a prior in model.recipe, and these to it.")
@@ -64,20 +48,11 @@ class _Common(ABC):
             )
         if layout is not None and (encoding is None or ColumnLayout.from_json(layout) != encoding.layout):
             raise DataError("model.layout is not that of the columns in clinical.")
-        if len({(row["level"], row["metric"]) for row in self.metrics}) < len(self.metrics):
-            raise DataError("metrics has a row of the same level and metric twice.")
-        self.slices.check_size(self.image_size)
-        channels, scale = self.slices.channels(self.names), self.scale
-        counts = {"model.in_channels": self.model["in_channels"], "images and slices": len(channels)}
-        counts |= {"pixels.mean": len(scale.mean), "pixels.std": len(scale.std)}
-        if len(set(counts.values())) > 1:
-            listed = ", ".join(f"{name} {count}" for name, count in counts.items())
-            raise DataError(f"its parts name different numbers of channels: {listed}.")
-        check_names(self.names)
-        rule = self.calling_rule
-        rule.check(len(self.classes))
-        if others := {*rule.thresholds, *rule.temperatures} - {0}:
-            raise DataError(f"the rule is of fold {min(others)}; a shipped model is fold 0.")
+        super().__post_init__()
+
+    @property
+    def channel_counts(self) -> dict[str, int]:
+        return {"model.in_channels": self.model["in_channels"], **super().channel_counts}
 
     def build(self) -> FusionModel:
         """Build the model, without its weights; OptionError if it does not read such slices."""
@@ -86,29 +61,9 @@ class _Common(ABC):
             self.slices.check_backbone(self.model["backbone"], model.backbone.spatial_dims)
         return model
 
-    @property
-    @abstractmethod
-    def names(self) -> tuple[str, ...]:
-        """Of the images of a scan."""
-
-    @property
-    @abstractmethod
-    def scale(self) -> Pixels:
-        """Of grey levels, by channel."""
-
-    @property
-    @abstractmethod
-    def calling_rule(self) -> Rule:
-        """From slices to calls."""
-
-    @property
-    def encoding(self) -> ClinicalEncoding | None:
-        """The clinical columns; None if the model reads none."""
-        return ClinicalEncoding.from_json(self.clinical) if self.clinical else None
-
 
 @dataclass(frozen=True, kw_only=True)
-class _OneChannel(_Common):
+class _OneChannel(_Network):
     """Before there were several images."""
 
     pixels: OnePixelsJson
@@ -153,13 +108,12 @@ class Format2(_OneChannel):
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Channels(_Common):
-    """With the names of several images, and a scale for each channel."""
+class _Channels(Described):
+    """With the names of several images, a scale for each channel, and the calling rule."""
 
     images: Annotated[tuple[str, ...], MinLen(1)]
     pixels: Pixels
     rule: RuleJson
-    weights: str
     checksum: str
 
     @property
@@ -177,23 +131,44 @@ class _Channels(_Common):
 
 @with_config(CLOSED)
 @dataclass(frozen=True, kw_only=True)
-class Format3(_Channels):
+class Format3(_Network, _Channels):
     """Before a network could start from a baseline."""
 
     format: Literal[3]
+    weights: str
 
 
 @with_config(CLOSED)
 @dataclass(frozen=True, kw_only=True)
-class Format4(_Channels):
+class Format4(_Network, _Channels):
     """With a prior, in a file of its own."""
 
     format: Literal[4]
+    weights: str
 
 
-Description: TypeAlias = Format1 | Format2 | Format3 | Format4
+@with_config(CLOSED)
+@dataclass(frozen=True, kw_only=True)
+class Format5(_Channels):
+    """A baseline in place of a network, in a file of its own."""
+
+    format: Literal[5]
+    baseline: PriorJson
+
+
+@with_config(CLOSED)
+@dataclass(frozen=True, kw_only=True)
+class Format6(_Channels):
+    """The average of several models, each in a folder of its own: ``fold-0``, ``fold-1``, ..."""
+
+    format: Literal[6]
+    models: Annotated[list[str], MinLen(2), MaxLen(MOST)]  # checksum of each one's description
+
+
+Network: TypeAlias = Format1 | Format2 | Format3 | Format4
+Description: TypeAlias = Network | Format5 | Format6
 #: Format -> what it holds. A newer format adds an entry and keeps those before.
-READERS: dict[int, type[Description]] = {1: Format1, 2: Format2, 3: Format3, 4: Format4}
+READERS: dict[int, type[Description]] = {1: Format1, 2: Format2, 3: Format3, 4: Format4, 5: Format5, 6: Format6}
 
 
 @with_config(OPEN)
@@ -214,8 +189,8 @@ def read_description(folder: Path) -> Description:
     if not path.exists():
         if (folder / "manifest.json").exists():
             raise DataError(
-                f"{folder} is a run without a bundle. A comparison ships none, nor does a run in which a baseline "
-                "predicts, alone or on top of a network (gbdt-network): run a network by itself, and give its folder."
+                f"{folder} is a run without a bundle. A comparison ships none, nor does a run with --ship none, or "
+                "with a baseline on top of a network (gbdt-network): run another arm by itself, and give its folder."
             )
         raise DataError(
             f"{folder} is not a bundle: it has no {DESCRIPTION}. Give the folder of a run or of its bundle."

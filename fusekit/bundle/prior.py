@@ -1,39 +1,53 @@
-"""The baseline that a shipped network starts from, in a file of its own beside the weights."""
+"""A baseline in a file of its own beside the description: what a network starts from, or what predicts by itself."""
 
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
+from fusekit.baselines.baseline import Baseline, with_images
 from fusekit.baselines.prior import TablePrior
-from fusekit.baselines.shipping import load, save
-from fusekit.bundle.format import DESCRIPTION, PRIOR, Description
+from fusekit.baselines.shipping import load, name_of, save
+from fusekit.bundle.description import Described
+from fusekit.bundle.format import DESCRIPTION, PRIOR, Network
 from fusekit.bundle.schema import PriorJson
 from fusekit.disk import checksum_of
 from fusekit.errors import DataError
 
 
-def save_prior(prior: TablePrior | None, folder: Path) -> PriorJson | None:
-    """Write a prior's file and return what the description says of it; DataError if its baseline cannot be shipped."""
-    if prior is None:
-        return None
-    save(prior.baseline, folder / PRIOR)
-    return {"name": prior.name, "checksum": checksum_of(folder / PRIOR)}
+def save_baseline(baseline: Baseline, path: Path) -> PriorJson:
+    """Write its file and return what the description says of it; FusekitError if it cannot be shipped."""
+    save(baseline, path)
+    return {"name": name_of(baseline), "checksum": checksum_of(path)}
 
 
-def load_prior(known: Description, folder: Path) -> TablePrior | None:
-    """Read the prior that a description names; DataError if its file does not fit, or does not say what it should."""
-    path = folder / PRIOR
-    if known.prior is None or known.encoding is None:
-        return None
-    if not path.is_file() or checksum_of(path) != known.prior["checksum"]:
+def load_baseline(known: Described, said: PriorJson, path: Path) -> Baseline:
+    """Read the file that a description names; DataError if it does not fit, or does not say what it should."""
+    if not path.is_file() or checksum_of(path) != said["checksum"]:
         raise DataError(f"{path} is missing, or was changed or damaged after it was written. Get the bundle again.")
-    prior = TablePrior(known.prior["name"], load(path))
+    baseline, classes = load(path), len(known.classes)
+    if name_of(baseline) != said["name"]:
+        raise DataError(f"{path} holds the baseline {name_of(baseline)}, and {DESCRIPTION} says {said['name']}.")
+    dims = 3 if known.slices.plane == "volume" else 2
+    shape = (1, len(known.slices.channels(known.names)), *[known.image_size] * dims)
+    nobody = known.encoding.reference() if known.encoding else pd.DataFrame(index=[0])
     try:
-        said = prior.transform(known.encoding.reference())
+        shown = with_images(baseline, [np.zeros(shape, dtype=np.uint8)] if baseline.reads_image else None)
+        found = np.asarray(baseline.probabilities(nobody, **shown), dtype=float)
     except Exception as error:  # whatever a baseline raises at a table that it was not made for
         raise DataError(
             f"{path} does not read the table of {DESCRIPTION} ({type(error).__name__}: {error})."
         ) from error
-    if said.shape != (1, len(known.classes)) or not np.isfinite(said).all():
-        raise DataError(f"{path} does not give one probability for each of the {len(known.classes)} classes.")
-    return prior
+    if found.shape != (1, classes) or not np.isfinite(found).all():
+        raise DataError(f"{path} does not give one probability for each of the {classes} classes.")
+    return baseline
+
+
+def load_prior(known: Network, folder: Path) -> TablePrior | None:
+    """Read the prior of a network; None if it starts from nothing."""
+    if known.prior is None:
+        return None
+    baseline = load_baseline(known, known.prior, folder / PRIOR)
+    if baseline.reads_image:
+        raise DataError(f"{folder / PRIOR} holds a baseline that reads images, and a prior reads the table alone.")
+    return TablePrior(known.prior["name"], baseline)

@@ -14,6 +14,7 @@ from fusekit.cli.cohort import cohort
 from fusekit.cli.compare import compare
 from fusekit.cli.evaluate import evaluate
 from fusekit.cli.explain import explain
+from fusekit.cli.export import export
 from fusekit.cli.listing import list_components, list_plugins
 from fusekit.cli.new_task import new_task
 from fusekit.cli.options import PresetsShown
@@ -46,7 +47,7 @@ def program(plugins: Catalog) -> typer.Typer:
     cli.callback(invoke_without_command=True)(_options)
     for command in (run, compare, check):
         cli.command(command.__name__, cls=PresetsShown)(command)
-    for command in (predict, report, explain, evaluate, cohort, new_task):
+    for command in (predict, report, explain, evaluate, export, cohort, new_task):
         cli.command(command.__name__.replace("_", "-"))(command)
     cli.command("list")(list_components)
     cli.command("plugins")(list_plugins)

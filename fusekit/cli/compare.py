@@ -12,7 +12,7 @@ _ARMS: Any = {"metavar": "A,B,...", "rich_help_panel": "Model"}
 
 
 @takes(
-    *(name for name in FIELDS if name not in ("fusion", "baseline", "devices", "nodes")),
+    *(name for name in FIELDS if name not in ("fusion", "baseline", "devices", "nodes", "ship")),
     folds=("Test each of so many folds of subjects once.", "5"),
     validation=("Share of the training subjects set aside to fit temperatures, and thresholds if any, on.", "0.2"),
     out=("Folder of the comparison.", "runs/compare-TASK-KEY, the key being of the settings"),

@@ -143,11 +143,15 @@ def print_predictions(bundle: Bundle, slices: pd.DataFrame, subjects: pd.DataFra
     console = Terminal()
     if bundle.provenance.get("synthetic"):
         warn_synthetic(console)
-    names = [f"p_{name}" for name in bundle.classes]
+    names, models = [f"p_{name}" for name in bundle.classes], len(bundle.each)
     title = str(bundle.task.get("title", ""))
     table = Table("subject", "scan", "slice", *names, "call", title=title, title_style="bold")
     for subject in subjects.to_dict("records"):
         chances = [f"{subject[name]:.4f}" for name in names]
+        if models > 1:
+            ends = ([subject[f"{end}_{name}"] for end in ("lowest", "highest")] for name in bundle.classes)
+            chances = [f"{p} [{low:.2f}, {high:.2f}]" for p, (low, high) in zip(chances, ends, strict=True)]
+            subject["called"] += f" ({subject['agree']} of {models} models)"
         table.add_row(subject["subject"], "all", bundle.rule.aggregate, *chances, subject["called"], style="bold")
         for row in slices[slices["subject"] == subject["subject"]].to_dict("records"):
             cells = (*(f"{row[name]:.4f}" for name in names), str(row["called"]))
@@ -165,3 +169,9 @@ def print_predictions(bundle: Bundle, slices: pd.DataFrame, subjects: pd.DataFra
             "validation subjects; those of slices are as the model gives them."
         )
     console.print(f"{called} {calibrated}", style="dim")
+    if models > 1:
+        console.print(
+            f"Probabilities are the mean of {models} models, one of each fold; in brackets the lowest and the highest "
+            "of theirs, which are no confidence interval. The average itself was not tested.",
+            style="dim",
+        )

@@ -68,7 +68,8 @@ def explain(
     synthetic = " · model of a SYNTHETIC cohort" if shipped.provenance.get("synthetic") else ""
     target = shipped.classes[found.target]
     with new_folder(out.absolute()) as folder:
-        title = f"p({target}) = {found.probabilities[found.target]:.3f} for slice {found.slice}{synthetic}"
+        of = "the scan" if found.slice is None else f"slice {found.slice}"
+        title = f"p({target}) = {found.probabilities[found.target]:.3f} for {of}{synthetic}"
         patient_figure(folder / "explanation", title, target, found)
         for name, table in (("attributions", found.attributions), ("what_if", found.answers)):
             if table is not None:
@@ -87,7 +88,7 @@ def _print(bundle: Bundle, found: Patient, out: Path) -> None:
     if bundle.provenance.get("synthetic"):
         warn_synthetic(console)
     chances = ", ".join(f"{n} {p:.4f}" for n, p in zip(bundle.classes, found.probabilities, strict=True))
-    console.print(f"slice {found.slice}: {chances}")
+    console.print(f"{'scan' if found.slice is None else f'slice {found.slice}'}: {chances}")
     if found.attributions is not None:
         title = f"log odds of {bundle.classes[found.target]}, the largest shares"
         table = Table("column", "value", "adds", title=title)

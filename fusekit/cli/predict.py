@@ -72,7 +72,8 @@ def predict(
             # paths start beside the table; a cell may be empty
             patients[column] = [str(clinical.parent / path) if path else "" for path in patients[column]]
     slices, subjects = shipped.predict(patients, str(clinical or "the patient"), allow_out_of_range, device)
-    names = {f"p_{k}": f"p_{name}" for k, name in enumerate(shipped.classes)}
+    ends = ("p", "lowest", "highest")
+    names = {f"{end}_{k}": f"{end}_{name}" for k, name in enumerate(shipped.classes) for end in ends}
     if format is Format.table and out is None:
         print_predictions(shipped, slices.rename(columns=names), subjects.rename(columns=names))
         return

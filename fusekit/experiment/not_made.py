@@ -33,5 +33,5 @@ def seal_results(folder: Path) -> None:
     seal(
         folder,
         "",
-        [*folder.glob("*.csv"), *(p for p in folder.glob("*.json") if p.name != SEAL), *folder.glob("bundle/*")],
+        [*folder.glob("*.csv"), *(p for p in folder.glob("*.json") if p.name != SEAL), *folder.glob("bundle/**/*")],
     )

@@ -8,12 +8,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from fusekit.bundle.baseline import BaselineBundle
 from fusekit.bundle.bundle import Bundle
+from fusekit.bundle.folds import FoldsBundle
 from fusekit.bundle.patients import cut_patient, paths_in
 from fusekit.data.images.channels import Channel
-from fusekit.errors import DataError
+from fusekit.errors import DataError, OptionError
 from fusekit.evaluation import probabilities_of
 from fusekit.explain.attribution import attribute
+from fusekit.explain.classical import BaselinePredictor
 from fusekit.explain.fold import middle
 from fusekit.explain.maps.grad_cam import deepest, grad_cam
 from fusekit.explain.model import Predictor
@@ -26,14 +29,15 @@ from fusekit.extension.registry import suggest
 class Patient(NamedTuple):
     """One patient explained; None for what the model does not read."""
 
-    slice: int  # the one that is shown: the middle one of those that the model looks at
+    slice: int | None  # the one that is shown, the middle one; None of a baseline, which speaks of the scan
     target: int  # the class that is explained
-    probabilities: np.ndarray  # (K,) of that slice
+    probabilities: np.ndarray  # (K,) of that slice, or scan
     plane: str  # of the image; empty where its file does not say how it lies in the body
     image: np.ndarray | None  # (C, H, W) grey levels
     channels: tuple[Channel, ...]  # what the C are
     map: np.ndarray | None  # (H, W), 0 to 1
     attributions: pd.DataFrame | None  # column, value, attribution, in the order of the table
+    method: str  # what attributions are
     answers: pd.DataFrame | None
     answer_maps: np.ndarray | None  # (lines of answers, H, W)
 
@@ -57,38 +61,44 @@ def explain_patient(
 
     Raises:
         DataError: as ``Bundle.predict``; a value that was asked for does not fit its column.
-        OptionError: the model has no such class.
+        OptionError: the model has no such class, or is the average of several.
     """
+    if isinstance(bundle, FoldsBundle):
+        raise OptionError(
+            f"this bundle is {bundle}, each of which looks at something else. Explain one of them: the bundle in its "
+            f"folder fold-0, or another up to fold-{len(bundle.models) - 1}."
+        )
     predicted = bundle.predict(patient, source, allow_out_of_range)  # refuses what does not fit, in one place
     asked_number = None if asked_class is None else class_number(asked_class, bundle.classes)
     target = int(explained(probabilities_of(predicted.subjects), asked_number)[0])
-    predictor, encoding = Predictor(bundle), bundle.encoding
+    encoding = bundle.encoding
     values = pd.DataFrame(index=[0])
     if encoding is not None:
         values = encoding.parse(patient, source=source).reset_index(drop=True)
     levels = {name: _levels(bundle, name, texts, allow_out_of_range) for name, texts in asked.items()}
-    images, place, plane, shown = None, None, "", 0
-    if bundle.model.reads_image:
+    scan, plane, shown = None, "", 0
+    if bundle.reads_image:
         row, files = patient.iloc[0].to_dict(), paths_in(patient, bundle.images, source)
         series = bundle.task.get("series", {})
-        images, positions, oriented = cut_patient(row, files, bundle.slices, bundle.image_size, series)
-        plane = bundle.slices.plane if oriented else ""
-        images, shown = images[[len(images) // 2]], positions[len(positions) // 2]
-    (image, columns), map_ = predictor.inputs(images, values), None
-    if image is not None:
-        place = deepest(predictor.model, image, columns).name
-        map_ = middle(grad_cam(predictor.model, image, columns, place=place, target=target).maps.cpu().numpy()[0], 0)
+        scan, positions, oriented = cut_patient(row, files, bundle.slices, bundle.image_size, series)
+        plane, shown = bundle.slices.plane if oriented else "", positions[len(positions) // 2]
+    images = None if scan is None else scan[[len(scan) // 2]]
+    predictor: Predictor | BaselinePredictor
+    if isinstance(bundle, BaselineBundle):
+        predictor, place, map_ = BaselinePredictor(bundle, scan), None, None
+        shares, method = predictor.shares(values, target), "Shapley values"
+    else:
+        predictor, method = Predictor(bundle), "integrated gradients"
+        place, map_, shares = _of_network(predictor, images, values, target)
     attributions = None
-    if encoding is not None and columns is not None:
-        prior = shares_of(bundle, values)
-        shares = attribute(predictor.model, encoding, image, columns, target=target, prior=prior)
+    if shares is not None:
         cells = [as_text(values[name].iloc[0]) for name in shares.columns]
         attributions = pd.DataFrame({"column": shares.columns, "value": cells, "attribution": shares.to_numpy()[0]})
     first, how = None if images is None else images[0], {"place": place, "target": target}
     found = [answers(predictor, first, values, name, tried, **how) for name, tried in levels.items()]
     maps = [middle(of_column, 1) for _, of_column in found if of_column is not None]
     return Patient(
-        slice=shown,
+        slice=None if isinstance(bundle, BaselineBundle) else shown,
         target=target,
         probabilities=predictor(images, values)[0],
         plane=plane,
@@ -96,9 +106,25 @@ def explain_patient(
         channels=bundle.channels,
         map=map_,
         attributions=attributions,
+        method=method,
         answers=pd.concat([table for table, _ in found], ignore_index=True) if found else None,
         answer_maps=np.concatenate(maps) if maps else None,
     )
+
+
+def _of_network(
+    predictor: Predictor, images: np.ndarray | None, values: pd.DataFrame, target: int
+) -> tuple[str | None, np.ndarray | None, pd.DataFrame | None]:
+    """Where its map is made, the map (H, W), and what the values add; None for what it does not read."""
+    (image, columns), place, map_, shares = predictor.inputs(images, values), None, None, None
+    if image is not None:
+        place = deepest(predictor.model, image, columns).name
+        map_ = middle(grad_cam(predictor.model, image, columns, place=place, target=target).maps.cpu().numpy()[0], 0)
+    encoding = predictor.bundle.encoding
+    if encoding is not None and columns is not None:
+        prior = shares_of(predictor.bundle, values)
+        shares = attribute(predictor.model, encoding, image, columns, target=target, prior=prior)
+    return place, map_, shares
 
 
 def _levels(bundle: Bundle, name: str, texts: list[str], allow_out_of_range: bool) -> list[Any]:

@@ -1,6 +1,8 @@
-"""What each clinical column adds to what a model's prior says: Shapley values, by permutations."""
+"""What each clinical column adds to what a baseline says: Shapley values, by permutations."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -24,13 +26,29 @@ def prior_shares(prior: TablePrior, encoding: ClinicalEncoding, values: pd.DataF
         encoding: its columns are the table's, in this order.
         values: typed values, N lines.
     """
+    return shapley(prior.transform, encoding, values, seed=seed)
+
+
+def shapley(
+    says: Callable[[pd.DataFrame], np.ndarray],
+    encoding: ClinicalEncoding,
+    values: pd.DataFrame,
+    *,
+    seed: int = 0,
+    orders: int = ORDERS,
+) -> np.ndarray:
+    """``prior_shares`` of anything that is said of tables: ``says`` gives W numbers (n, W) of n lines of values.
+
+    Returns (N, columns, W). Where each number is a sum over columns, as the log odds of ``logistic`` of two classes,
+    one order is exact.
+    """
     names, count = [column.name for column in encoding.columns], len(values)
     values, empty = values[names].reset_index(drop=True), encoding.reference()
     draw = np.random.default_rng(seed)
     gains = []
-    for _ in range(ORDERS):
+    for _ in range(orders):
         order = draw.permutation(len(names))
-        gains += [_gains(prior, values, empty, one) for one in (order, order[::-1])]
+        gains += [_gains(says, values, empty, one) for one in (order, order[::-1])]
     return np.mean(gains, axis=0).reshape(count, len(names), -1)  # type: ignore[no-any-return]
 
 
@@ -41,7 +59,9 @@ def shares_of(bundle: Bundle, values: pd.DataFrame) -> np.ndarray | None:
     return prior_shares(bundle.prior, bundle.encoding, values)
 
 
-def _gains(prior: TablePrior, values: pd.DataFrame, empty: pd.DataFrame, order: np.ndarray) -> np.ndarray:
+def _gains(
+    says: Callable[[pd.DataFrame], np.ndarray], values: pd.DataFrame, empty: pd.DataFrame, order: np.ndarray
+) -> np.ndarray:
     """What each column adds (N * columns, K) when it comes in after those before it in the order."""
     count, width = values.shape
     place = np.argsort(order)  # of each column in the order
@@ -51,5 +71,5 @@ def _gains(prior: TablePrior, values: pd.DataFrame, empty: pd.DataFrame, order: 
     for number, name in enumerate(values.columns):
         own, other = values[name].to_numpy()[owner], empty[name].to_numpy()[0]
         table[name] = np.where(step > place[number], own, other)
-    said = prior.transform(pd.DataFrame(table)).astype(np.float64).reshape(count, width + 1, -1)
+    said = says(pd.DataFrame(table)).astype(np.float64).reshape(count, width + 1, -1)
     return np.diff(said, axis=1)[:, place].reshape(count * width, -1)

@@ -12,6 +12,7 @@ from fusekit.bundle.bundle import Bundle
 from fusekit.data.clinical.column import EncodedColumn
 from fusekit.errors import DataError
 from fusekit.evaluation.predictions import POSITIVE
+from fusekit.explain.classical import BaselinePredictor
 from fusekit.explain.maps.grad_cam import grad_cam
 from fusekit.explain.model import Predictor
 from fusekit.extension.registry import suggest
@@ -22,12 +23,12 @@ class WhatIf(NamedTuple):
 
     levels: list[Any]
     probabilities: np.ndarray  # (L, K)
-    maps: np.ndarray | None  # (L, *S) raw Grad-CAM maps of one scale; None if the model reads no image
+    maps: np.ndarray | None  # (L, *S) raw Grad-CAM maps of one scale; None of a baseline, and where no image is read
     changes: np.ndarray  # (L,) how much the map moved, 0 to 1; NaN without maps
 
 
 def what_if(
-    predictor: Predictor | Bundle,
+    predictor: Predictor | BaselinePredictor | Bundle,
     image: np.ndarray | None,
     values: pd.DataFrame,
     column: str,
@@ -59,7 +60,7 @@ def what_if(
     table[column] = pd.Series(tried, dtype=float if encoded.is_number else object)
     images = None if image is None else np.repeat(image[None], len(tried), axis=0)
     probabilities = predictor(images, table)
-    if not predictor.model.reads_image:
+    if isinstance(predictor, BaselinePredictor) or not predictor.model.reads_image:
         return WhatIf(tried, probabilities, None, np.full(len(tried), np.nan))
     given, columns = predictor.inputs(images, table)
     assert given is not None
@@ -70,7 +71,12 @@ def what_if(
 
 
 def answers(
-    predictor: Predictor, image: np.ndarray | None, values: pd.DataFrame, column: str, levels: Sequence[Any], **how: Any
+    predictor: Predictor | BaselinePredictor,
+    image: np.ndarray | None,
+    values: pd.DataFrame,
+    column: str,
+    levels: Sequence[Any],
+    **how: Any,
 ) -> tuple[pd.DataFrame, np.ndarray | None]:
     """One patient's answers in order of the values tried, maps on one scale; arguments as for ``what_if``.
 

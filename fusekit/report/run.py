@@ -11,7 +11,8 @@ from typing import Any
 
 import pandas as pd
 
-from fusekit.bundle.bundle import Bundle, load
+from fusekit.bundle.bundle import Bundle
+from fusekit.bundle.load import load
 from fusekit.data.own.task import name_of
 from fusekit.disk import SEAL, Schema, read_json, read_written
 from fusekit.errors import DataError

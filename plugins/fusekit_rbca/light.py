@@ -65,7 +65,7 @@ class LightInjector(Injector):
     def forward(self, site: int, features: Tensor, prepared: dict[int, Tensor]) -> Tensor:
         """Features (B, C, *S) -> attended half and original half, (B, C, *S)."""
         gate = self.gate_values(site, features, prepared)
-        rest = gate.new_ones(len(gate), features.shape[1] - gate.shape[1])
+        rest = gate.new_ones(gate.shape[0], features.shape[1] - gate.shape[1])  # len() is a constant to torch.export
         factor = torch.cat((gate, rest), dim=1).to(features.dtype)
         return features * factor.reshape(*factor.shape, *[1] * (features.ndim - 2))
 

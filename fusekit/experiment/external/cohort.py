@@ -54,7 +54,7 @@ def read_external(
     """
     cohort = read_cohort(config, task, progress)
     refuse_other_classes(bundle, cohort.classes, config.task_name)
-    if bundle.model.reads_image:
+    if bundle.reads_image:
         cohort = with_images(cohort, bundle.images)
     values, absent, found = match_columns(bundle.encoding, cohort)
     findings = [*cohort.findings, *found, *_known_subjects(cohort, known)]

@@ -108,9 +108,9 @@ def _evaluate(asked: Asked, folder: Path, progress: Progress) -> None:
     for finding in other.findings:
         progress.say(f"{finding.severity}: {finding.message} ({finding.count})")
     read = time.perf_counter()
-    columns = bundle.encode(other.clinical.loc[other.rows["scan"]])
-    with repeatable():
-        probabilities = bundle.probabilities(other.store.images, columns, device)  # every row of the store, in order
+    scans = other.clinical.index.get_indexer(pd.Index(other.rows["scan"]))
+    with repeatable():  # every row of the store, in order
+        probabilities = bundle.answering(other.clinical, device)(other.store.images, scans.tolist())
     predictions = prediction_table(other.rows, probabilities)
     predicted = time.perf_counter()
     scores = score(predictions, metrics, bundle.rule)
@@ -219,7 +219,7 @@ def _record(asked: Asked, other: ExternalCohort, said: tuple[str, ...], device: 
         "task": {"name": config.task_name, **asked.task.describe()},
         "images": list(bundle.images),
         "slices": bundle.slices.as_json(),
-        "model": bundle.model.description,
+        "model": bundle.description,
         "external": {
             "bundle": str(asked.folder.absolute()),
             "weights": asked.weights,

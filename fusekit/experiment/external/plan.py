@@ -9,8 +9,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from fusekit.bundle.bundle import Bundle, load
-from fusekit.bundle.format import WEIGHTS, bundle_folder
+from fusekit.bundle.bundle import Bundle
+from fusekit.bundle.format import BASELINE, DESCRIPTION, WEIGHTS, bundle_folder
+from fusekit.bundle.load import load
 from fusekit.data import Task
 from fusekit.data.own.task import name_of
 from fusekit.disk import read_json, read_written
@@ -50,8 +51,9 @@ class Asked:
 
     @cached_property
     def weights(self) -> str:
-        """SHA-256 of the model's weights."""
-        with (self.folder / WEIGHTS).open("rb") as file:
+        """SHA-256 of the model's weights; of an average, of the description, which has the checksums of all of it."""
+        names = (WEIGHTS, BASELINE, DESCRIPTION)
+        with next(path for name in names if (path := self.folder / name).is_file()).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
     def known_subjects(self) -> Iterable[str]:

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 
 from fusekit.baselines.baseline import with_images
-from fusekit.baselines.images import by_scan
-from fusekit.data import Pixels
+from fusekit.baselines.images import by_scan, of_slices
+from fusekit.bundle.baseline import BaselineBundle
+from fusekit.data import ClinicalEncoding, Pixels
 from fusekit.evaluation import Rule
 from fusekit.experiment.run.fitted import Failed, Fitted
 from fusekit.experiment.setup.gathered import Gathered, Sides
@@ -25,16 +26,11 @@ def fit_baseline(plan: Plan, gathered: Gathered, sides: Sides, progress: Progres
     labels, subjects = scans["label"].to_numpy(), scans["subject"].to_numpy()
     shown = with_images(baseline, by_scan(images, rows.index.to_numpy(), rows["scan"].to_numpy()))
     baseline.fit(values, columns, labels, subjects, plan.config.seed, **shown)
-
-    def of_slices(images: np.ndarray, places: np.ndarray, values: pd.DataFrame, scans: np.ndarray) -> np.ndarray:
-        """Probabilities (n, K) of slices, whose scan's values are in a line each; ``places`` count in the images."""
-        number, _ = pd.factorize(scans)
-        firsts = np.unique(number, return_index=True)[1]  # slices of a scan share their values
-        shown = with_images(baseline, by_scan(images, places, scans))
-        return np.asarray(baseline.probabilities(values.iloc[firsts], **shown), dtype=float)[number]
+    pixels = Pixels.fit(images, rows.index.to_numpy(), gathered.store.channels)
 
     def predict(rows: pd.DataFrame) -> np.ndarray:
-        return of_slices(images, rows.index.to_numpy(), gathered.values(rows), rows["scan"].to_numpy())
+        values, scans = gathered.values(rows), rows["scan"].to_numpy()
+        return of_slices(baseline, images, rows.index.to_numpy(), values, scans)
 
     def explain(
         rows: pd.DataFrame, predictions: pd.DataFrame, seconds: float, rule: Rule, failed: Failed
@@ -42,11 +38,10 @@ def fit_baseline(plan: Plan, gathered: Gathered, sides: Sides, progress: Progres
         reads_image = baseline.reads_image
         rows = rows if reads_image else rows.drop_duplicates("scan")
         every = rows["scan"].to_numpy()
-        pixels = Pixels.fit(images, sides.train.index.to_numpy(), gathered.store.channels) if reads_image else None
 
         def predict(shown: np.ndarray | None, values: pd.DataFrame) -> np.ndarray:
             lines = np.arange(len(values))  # the first alone where nothing is left to go by
-            return of_slices(images if shown is None else shown, lines, values, every[lines])
+            return of_slices(baseline, images if shown is None else shown, lines, values, every[lines])
 
         return ablate(
             predict,
@@ -56,11 +51,21 @@ def fit_baseline(plan: Plan, gathered: Gathered, sides: Sides, progress: Progres
             columns,
             rule=rule,
             seed=plan.config.seed,
-            grey=pixels.mean if pixels else (0.0,),
+            grey=pixels.mean if reads_image else (0.0,),
             reads_image=reads_image,
             # More columns, left out one by one, take longer than a baseline's training.
             single=None if plan.config.explain == "full" or len(columns) <= 20 else (),
             progress=progress,
         )
 
-    return Fitted(predict, explain)
+    bundle = BaselineBundle(
+        baseline=baseline,
+        classes=plan.task.classes,
+        encoding=ClinicalEncoding.fit(values, columns) if columns else None,
+        images=gathered.cohort.images,
+        slices=gathered.store.policy,
+        image_size=plan.config.image_size,
+        pixels=pixels,
+        task={"name": plan.config.task_name, **plan.task.describe()},
+    )
+    return Fitted(predict, explain, bundle)

@@ -2,14 +2,13 @@
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from fusekit.bundle.bundle import load
 from fusekit.data import Finding
 from fusekit.data.recipe.recipe import read_recipe
 from fusekit.disk import SEAL, read_json, read_written, write_json, write_table
@@ -22,6 +21,7 @@ from fusekit.experiment.run.groups import numbers_of, subgroup_table
 from fusekit.experiment.run.history import HISTORY
 from fusekit.experiment.run.journal import JOURNAL, join
 from fusekit.experiment.run.network import EXPLANATIONS
+from fusekit.experiment.run.ship import BUNDLE, to_ship
 from fusekit.experiment.run.working_folder import CHECKPOINTS
 from fusekit.experiment.setup import manifest
 from fusekit.experiment.setup.gathered import Gathered
@@ -32,17 +32,15 @@ from fusekit.report.run import SCHEMAS
 
 #: Tables of a fold that are put below each other.
 TABLES = (PREDICTIONS, VALIDATION, ABLATIONS, HISTORY)
-#: Folder of a model, in a run and in the training that it comes from.
-BUNDLE = "bundle"
 
 
 def finish(
-    plan: Plan, gathered: Gathered, folds: Sequence[Path], folder: Path, shipped: Path | None = None, **further: Any
+    plan: Plan, gathered: Gathered, folds: Sequence[Path], folder: Path, shipped: Sequence[Path] = (), **further: Any
 ) -> tuple[Finding, ...]:
     """Write every file of a run but its report, from the folders of its tested folds; their explanations are moved.
 
-    ``shipped`` is the folder of the training whose model is shipped; ``further`` are entries for the manifest. Returns
-    findings about the training subjects.
+    ``shipped`` are the folders of the trainings whose model, or the average of whose models, is shipped; ``further``
+    are entries for the manifest. Returns findings about the training subjects.
     """
     config = plan.config
     tables = {name: _join(folds, name, folder) for name in TABLES}
@@ -56,19 +54,14 @@ def finish(
     people = subgroup_table(gathered.cohort, plan.task, gathered.folds)
     write_table(people, folder / "cohort.csv")
     _carry(folds, folder)
-    join([*folds, *([shipped] if shipped else [])], folder / JOURNAL)
+    others = [path for path in shipped if path.name not in {fold.name for fold in folds}]
+    join([*folds, *others], folder / JOURNAL)
     record = _record(plan, gathered, records, rule)
     record["data"]["numbers"] = numbers_of(people)
     if shipped:
-        bundle, training = load(shipped / BUNDLE), read_json(shipped / RECORD, FoldRecord)
-        own = Rule.from_json(training["rule"])
-        provenance = {
-            **{name: record[name] for name in ("synthetic", "versions", "plugins")},
-            "config": _without_places(record["config"]),
-            "data": {"train": training["counts"]["train"], "fingerprint": record["data"]["fingerprint"]},
-        }
-        replace(bundle, metrics=numbers, provenance=provenance, rule=own).save(folder / BUNDLE)
-        record["model"] = bundle.model.description
+        bundle = to_ship(gathered, shipped, record, numbers)
+        bundle.save(folder / BUNDLE)
+        record["model"] = bundle.description
     write_json(folder / "manifest.json", {**record, **further})
     seal_results(folder)
     history, found = tables[HISTORY], _of_folds(records)
@@ -100,22 +93,6 @@ def _carry(folds: Sequence[Path], folder: Path) -> None:
                 target = folder / EXPLANATIONS / f"fold-{number}"
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.move(further, target)
-
-
-def _without_places(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A configuration to hand on: of data, task and other files only the names."""
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, Mapping):
-            return {name: plain(one) for name, one in value.items()}
-        if isinstance(value, list | tuple):
-            return [plain(one) for one in value]
-        if not isinstance(value, str | Path):
-            return value
-        leads_out = Path(value).is_absolute() or str(value).startswith(("~", ".."))
-        return Path(value).name if leads_out else value
-
-    return {name: plain(value) for name, value in config.items() if name not in ("data", "out")}
 
 
 def _join(folds: Sequence[Path], name: str, folder: Path) -> pd.DataFrame | None:

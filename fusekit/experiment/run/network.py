@@ -231,4 +231,4 @@ def _fit(
         )
 
     weight = {} if model.prior is None else {"prior": {"name": plan.recipe.prior, "weight": model.prior.weight.item()}}
-    return Fitted(predict, explain, findings, epochs, bundle=bundle, table={**table.record, **weight})
+    return Fitted(predict, explain, bundle, findings, epochs, table={**table.record, **weight})

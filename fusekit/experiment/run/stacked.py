@@ -66,7 +66,7 @@ def fit_stacked(
         )
 
     # Without the bundle: it holds the network alone, which is not what was tested.
-    return Fitted(predict, explain, network.findings, network.epochs, table=network.table)
+    return Fitted(predict, explain, None, network.findings, network.epochs, table=network.table)
 
 
 def cross_fit_network(

@@ -76,8 +76,8 @@ class Plan:
 
     @property
     def ships(self) -> bool:
-        """Whether a run has a bundle: a network has, unless a baseline predicts or is stacked on it."""
-        return not self.config.baseline and not self.stack.by
+        """Whether what predicts fits into a bundle: a network with a baseline stacked on it does not."""
+        return bool(self.config.baseline) or not self.stack.by
 
     @property
     def prior_options(self) -> dict[str, Any]:

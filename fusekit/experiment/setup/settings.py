@@ -103,6 +103,9 @@ class Settings:
         "fast",
         free=True,
     )
+    ship: Literal["all", "folds", "none"] = about(
+        "output", "Of several folds: one model of all subjects, the average of the folds', or none.", "all", free=True
+    )
     track: tuple[str, ...] = about(
         "output",
         "Follow the training in tensorboard or mlflow (`pip install 'fusekit[tracking]'`).",
@@ -147,6 +150,8 @@ class Settings:
             )
         if settings.baseline and search:
             raise OptionError(f"--search does not apply to baselines; {settings.baseline} has options of its own.")
+        if settings.ship == "folds" and settings.folds < 2:
+            raise OptionError("--ship folds averages the models of several folds; add --folds 5, or leave it out.")
         if fitted and not settings.validation:
             raise OptionError(
                 "--select auc, --threshold youden and --search choose by training subjects set aside, and "

@@ -45,11 +45,14 @@ def patient_figure(path: Path, title: str, target: str, found: Patient) -> None:
         _picture(plain, first.image, None, found.plane, "as the model sees it" if not on else first.name)
         for axes, panel in zip(others, panels[1:], strict=True):
             _picture(axes, panel.image, None, found.plane, panel.name)
-        _picture(covered, first.image, found.map, found.plane, f"speaks for {target} (Grad-CAM{on})")
+        if found.map is None:
+            _says(covered, "A baseline has no map.")
+        else:
+            _picture(covered, first.image, found.map, found.plane, f"speaks for {target} (Grad-CAM{on})")
     if found.attributions is None:
         _says(bars, "This model reads no table.")
     else:
-        _bars(bars, found.attributions, target)
+        _bars(bars, found.attributions, target, found.method)
     for part, row in zip(asked, rows[1:], strict=True):
         _answers(row, part, found, target)
     svg = StringIO()
@@ -79,7 +82,7 @@ def _picture(axes: Axes, image: np.ndarray, map_: np.ndarray | None, plane: str,
     axes.set_title(title, fontsize=9)
 
 
-def _bars(axes: Axes, attributions: pd.DataFrame, target: str) -> None:
+def _bars(axes: Axes, attributions: pd.DataFrame, target: str, method: str) -> None:
     order = attributions["attribution"].abs().sort_values(ascending=False, kind="stable").index[:BARS]
     top = attributions.loc[order[::-1]]
     colours = [ORANGE if value > 0 else BLUE for value in top["attribution"]]
@@ -90,7 +93,7 @@ def _bars(axes: Axes, attributions: pd.DataFrame, target: str) -> None:
     axes.axvline(0, color=GREY, linewidth=0.8)
     axes.tick_params(axis="x", labelsize=8)
     axes.set_xlabel(f"adds to the log odds of {target}, against the training mean", fontsize=8)
-    axes.set_title("what the values add (integrated gradients)", fontsize=9)
+    axes.set_title(f"what the values add ({method})", fontsize=9)
     axes.spines[["top", "right", "left"]].set_visible(False)
 
 

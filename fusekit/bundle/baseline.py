@@ -1,0 +1,73 @@
+"""A classical model that is shipped, in a file of its own beside the description."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from fusekit.baselines.baseline import Baseline
+from fusekit.baselines.images import of_slices
+from fusekit.baselines.shipping import name_of
+from fusekit.bundle.bundle import Answer, Bundle
+from fusekit.bundle.format import BASELINE, FORMAT_BASELINE
+from fusekit.bundle.prior import save_baseline
+from fusekit.errors import DataError
+from fusekit.models import FusionModel
+
+
+@dataclass(frozen=True)
+class WithoutNetwork(Bundle):
+    """A bundle without one network: it predicts from files and values, and takes no tensors."""
+
+    model: FusionModel = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """There are no weights to lay out."""
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if name == "model":
+                raise DataError(
+                    f"this bundle is {self}, and no network, which tensors could be given to: give files and values."
+                )
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+
+    @property
+    def description(self) -> None:
+        """There is no network."""
+        return
+
+
+@dataclass(frozen=True)
+class BaselineBundle(WithoutNetwork):
+    """A baseline with everything it needs to read a new patient; its arguments are those of ``Bundle``, and itself."""
+
+    baseline: Baseline = field(kw_only=True)
+
+    def __str__(self) -> str:
+        return f"the baseline {name_of(self.baseline)}"
+
+    @property
+    def reads_image(self) -> bool:  # noqa: D102
+        return self.baseline.reads_image
+
+    def answering(self, values: pd.DataFrame, device: str | torch.device = "cpu") -> Answer:
+        """As of a network; a baseline is computed by the processor."""
+
+        def answer(images: np.ndarray | None, scans: Sequence[int]) -> np.ndarray:
+            owners = np.asarray(scans, dtype=np.int64)
+            if not len(owners):
+                return np.empty((0, len(self.classes)))
+            return of_slices(self.baseline, images, np.arange(len(owners)), values.iloc[owners], owners)
+
+        return answer
+
+    def _save_parts(self, folder: Path) -> dict[str, Any]:
+        return {"format": FORMAT_BASELINE, "baseline": save_baseline(self.baseline, folder / BASELINE)}

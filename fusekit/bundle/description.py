@@ -1,0 +1,74 @@
+"""What the description of every shipped model holds, whatever predicts."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Annotated
+
+from annotated_types import Ge
+
+from fusekit.bundle.schema import ClinicalJson, MetricJson, Provenance, TaskJson
+from fusekit.data import ClinicalEncoding, Pixels, SlicePolicy
+from fusekit.data.images.channels import check_names
+from fusekit.errors import DataError
+from fusekit.evaluation.rule import Rule
+
+
+@dataclass(frozen=True, kw_only=True)
+class Described(ABC):
+    """What every format holds; DataError if parts contradict each other, or its images are too large."""
+
+    classes: tuple[str, ...]
+    clinical: ClinicalJson | None
+    slices: SlicePolicy
+    image_size: Annotated[int, Ge(1)]
+    task: TaskJson
+    metrics: list[MetricJson]
+    provenance: Provenance
+
+    def __post_init__(self) -> None:
+        if len(self.classes) < 2:
+            raise DataError(f"classes has {len(self.classes)} names, and a model distinguishes two or more.")
+        if len(set(self.classes)) < len(self.classes):
+            raise DataError("classes has the same name twice.")
+        if len({(row["level"], row["metric"]) for row in self.metrics}) < len(self.metrics):
+            raise DataError("metrics has a row of the same level and metric twice.")
+        self.slices.check_size(self.image_size)
+        counts = self.channel_counts
+        if len(set(counts.values())) > 1:
+            listed = ", ".join(f"{name} {count}" for name, count in counts.items())
+            raise DataError(f"its parts name different numbers of channels: {listed}.")
+        check_names(self.names)
+        rule = self.calling_rule
+        rule.check(len(self.classes))
+        if others := {*rule.thresholds, *rule.temperatures} - {0}:
+            raise DataError(f"the rule is of fold {min(others)}; a shipped model is fold 0.")
+        _ = self.encoding  # its columns are checked when they are made
+
+    @property
+    def channel_counts(self) -> dict[str, int]:
+        """How many channels each part says there are."""
+        scale = self.scale
+        counts = {"images and slices": len(self.slices.channels(self.names))}
+        return counts | {"pixels.mean": len(scale.mean), "pixels.std": len(scale.std)}
+
+    @property
+    @abstractmethod
+    def names(self) -> tuple[str, ...]:
+        """Of the images of a scan."""
+
+    @property
+    @abstractmethod
+    def scale(self) -> Pixels:
+        """Of grey levels, by channel."""
+
+    @property
+    @abstractmethod
+    def calling_rule(self) -> Rule:
+        """From slices to calls."""
+
+    @property
+    def encoding(self) -> ClinicalEncoding | None:
+        """The clinical columns; None if the model reads none."""
+        return ClinicalEncoding.from_json(self.clinical) if self.clinical else None

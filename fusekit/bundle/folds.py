@@ -1,0 +1,99 @@
+"""The models of a run's folds, shipped together: the average of what they say, and how far they are apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from fusekit.bundle.baseline import WithoutNetwork
+from fusekit.bundle.bundle import Answer, Bundle
+from fusekit.bundle.format import DESCRIPTION, FORMAT_AVERAGE
+from fusekit.disk import checksum_of
+from fusekit.errors import DataError
+from fusekit.evaluation.predictions import with_probabilities
+from fusekit.evaluation.rule import Rule
+
+
+@dataclass(frozen=True)
+class FoldsBundle(WithoutNetwork):
+    """Several models of one kind, whose probabilities of each slice are averaged; then the calling rule is applied.
+
+    Its other arguments are those of ``Bundle``. ``encoding`` reads patients; each model encodes them by its own. A
+    temperature of one fold is not that of the average, which is surer of nothing than its models are: there is none.
+    """
+
+    models: tuple[Bundle, ...] = field(kw_only=True)
+
+    def __post_init__(self) -> None:
+        """DataError if the models do not read and distinguish the same."""
+        for number, model in enumerate(self.models):
+            for name in ("classes", "slices", "image_size", "images", "reads_image"):
+                if getattr(model, name) != getattr(self, name):
+                    raise DataError(f"the model of fold {number} has other {name} than the average.")
+            known = {column.name: column.column.kind for column in self.encoding.columns} if self.encoding else {}
+            for column in model.encoding.columns if model.encoding else ():
+                if known.get(column.name) != column.column.kind:
+                    raise DataError(f"the model of fold {number} reads a column {column.name!r} that is not described.")
+
+    def __str__(self) -> str:
+        return f"the average of {len(self.models)} models"
+
+    @property
+    def reads_image(self) -> bool:  # noqa: D102
+        return self.models[0].reads_image
+
+    @property
+    def each(self) -> tuple[Bundle, ...]:
+        """The models whose probabilities are averaged."""
+        return self.models
+
+    def answering(self, values: pd.DataFrame, device: str | torch.device = "cpu") -> Answer:
+        """The average of what the models answer."""
+        answers = [model.answering(values, device) for model in self.models]
+        return lambda images, scans: np.mean([answer(images, scans) for answer in answers], axis=0)
+
+    def disagreement(self, rows: pd.DataFrame, each: np.ndarray, called: Sequence[str]) -> dict[str, Any]:
+        """How far the models are apart about each subject.
+
+        Returns:
+            ``lowest_k`` and ``highest_k``, of the models' probabilities of class k; and ``agree``, how many of the
+            models would call, each by its own rule, what is called. The range is no confidence interval: the models
+            share most of their training subjects.
+        """
+        said = [with_probabilities(rows, each[:, number]) for number in range(len(self.models))]
+        tables = [model.rule.subjects(table) for model, table in zip(self.models, said, strict=True)]
+        names = [f"p_{k}" for k in range(len(self.classes))]
+        found = np.stack([table[names].to_numpy(dtype=float) for table in tables])  # (models, subjects, K)
+        calls = [[self.classes[k] for k in model.rule.called(table, "subject")]
+                 for model, table in zip(self.models, tables, strict=True)]  # fmt: skip
+        ranges = {f"{end}_{k}": by(found[..., k], axis=0) for k in range(len(names))
+                  for end, by in (("lowest", np.min), ("highest", np.max))}  # fmt: skip
+        return {**ranges, "agree": (np.array(calls) == np.array(called)).sum(axis=0)}
+
+    def _save_parts(self, folder: Path) -> dict[str, Any]:
+        for model, path in zip(self.models, folders_in(folder, len(self.models)), strict=True):
+            model.save(path)
+        written = folders_in(folder, len(self.models))
+        return {"format": FORMAT_AVERAGE, "models": [checksum_of(path / DESCRIPTION) for path in written]}
+
+
+def folders_in(folder: Path, count: int) -> list[Path]:
+    """Folders of an average's models, each a bundle by itself."""
+    return [folder / f"fold-{number}" for number in range(count)]
+
+
+def average_rule(rules: Sequence[Rule]) -> Rule:
+    """The rule of an average: its models' aggregation, and the mean of their thresholds, where each has one.
+
+    The mean of probabilities lies above the mean of thresholds where the models lie above their own on average.
+    """
+    levels = [rule.thresholds[0] for rule in rules if rule.thresholds]
+    if len(levels) < len(rules):
+        return Rule(rules[0].aggregate)
+    return Rule(rules[0].aggregate, {0: {name: float(np.mean([at[name] for at in levels])) for name in levels[0]}})

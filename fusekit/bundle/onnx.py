@@ -1,0 +1,166 @@
+"""A shipped network as ONNX, with what a program without torch needs beside it, held against ONNX Runtime."""
+
+from __future__ import annotations
+
+import json
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from fusekit.baselines.prior import SMALLEST
+from fusekit.bundle.baseline import WithoutNetwork
+from fusekit.bundle.bundle import Bundle
+from fusekit.data import Pixels
+from fusekit.disk import write_bytes
+from fusekit.errors import DataError, FusekitError, OptionError
+from fusekit.models import FusionModel
+
+if TYPE_CHECKING:
+    import onnx
+
+#: How far a probability may lie from that of the bundle.
+TOLERANCE = 1e-4
+#: Patients of the two checks, so that a batch of another size than that of the export is one of them.
+_BATCHES = (1, 3)
+
+
+class _Exported(nn.Module):
+    """The network from grey levels and encoded columns to probabilities: scales and softmax are in the graph."""
+
+    def __init__(self, model: FusionModel, pixels: Pixels):
+        super().__init__()
+        self.model, self.pixels = model, pixels
+
+    def forward(
+        self, image: Tensor | None = None, columns: Tensor | None = None, prior: Tensor | None = None
+    ) -> Tensor:
+        if image is not None:
+            image = self.pixels.standardise(image)
+        if prior is not None:
+            columns = prior if columns is None else torch.cat([columns, prior], dim=1)
+        return self.model(image, columns).softmax(dim=1)  # type: ignore[no-any-return]
+
+
+def export(bundle: Bundle, path: Path) -> Path:
+    """Write a bundle's network, and beside it, with the ending ``.json``, what its inputs are; return that path.
+
+    Inputs, of what the network reads: ``image`` (B, C, *S), grey levels 0 to 255 as they are cut; ``columns`` (B, F),
+    encoded; ``prior`` (B, K), logarithms of what its baseline says. All are float32, and B is free. The output is
+    ``probabilities`` (B, K) of each row.
+
+    Raises:
+        OptionError: the packages are missing, or the bundle is none of one network.
+        DataError: ONNX Runtime gives other probabilities than the bundle, by more than 1e-4; nothing is written.
+    """
+    if isinstance(bundle, WithoutNetwork):
+        own = "Export each of the bundles in its folders fold-0, fold-1, ..." if len(bundle.each) > 1 else (
+            "It predicts without torch as it is: fusekit.baselines.shipping.load reads its baseline.skops."
+        )  # fmt: skip
+        raise OptionError(f"--onnx is for a network, and this bundle is {bundle}. {own}")
+    try:
+        import onnxruntime
+        import onnxscript  # noqa: F401  (torch's exporter needs it)
+    except ImportError as error:
+        raise OptionError(f"--onnx needs {error.name}: pip install 'fusekit[onnx]'.") from error
+    module = _Exported(bundle.model, bundle.pixels).eval()
+    with _quiet(), torch.inference_mode(False), torch.no_grad():
+        made = _exported(module, _inputs(bundle, 2, seed=0))
+        content = made.SerializeToString()
+        session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+        for batch in _BATCHES:
+            given = _inputs(bundle, batch, seed=batch)
+            expected = module(**given).numpy()
+            (found,) = session.run(["probabilities"], {name: tensor.numpy() for name, tensor in given.items()})
+            apart = float(np.abs(np.asarray(found) - expected).max())
+            if not apart <= TOLERANCE:
+                raise DataError(
+                    f"ONNX Runtime gives probabilities that are {apart:.2g} from those of the bundle, and "
+                    f"{TOLERANCE:g} is allowed; nothing is written."
+                )
+    write_bytes(path, content)
+    beside = path.with_suffix(".json")
+    write_bytes(beside, (json.dumps(described(bundle), indent=2, allow_nan=False) + "\n").encode())
+    return beside
+
+
+def described(bundle: Bundle) -> dict[str, Any]:
+    """What a program needs to know besides the graph, in plain values: docs/how-to/ship-and-export.md."""
+    encoding, rule = bundle.encoding, bundle.rule
+    columns = []
+    for column, place in zip(encoding.columns, encoding.layout.places, strict=True) if encoding else ():
+        own: dict[str, Any] = {"name": column.name, "kind": column.column.kind, "unit": column.column.unit}
+        if column.is_number:
+            own |= {"mean": column.fill, "scale": column.scale}
+        else:
+            own |= {"categories": list(column.categories)}
+        columns.append({**own, "first": place.first, "observed": place.mask})
+    shapes = {name: ["B", *tensor.shape[1:]] for name, tensor in _inputs(bundle, 1, seed=0).items()}
+    return {
+        "format": 1,
+        "synthetic": bool(bundle.provenance.get("synthetic")),
+        "inputs": shapes,
+        "classes": list(bundle.classes),
+        "columns": columns,
+        "prior": {"baseline": bundle.prior.name, "smallest": SMALLEST} if bundle.prior else None,
+        "rule": {
+            "aggregate": rule.aggregate,
+            "threshold": rule.thresholds[0]["subject"] if rule.thresholds else None,
+            "temperature": rule.temperatures[0] if rule.temperatures else None,
+        },
+        "images": list(bundle.images),
+        "slices": bundle.slices.as_json(),
+        "image_size": bundle.image_size,
+    }
+
+
+def _inputs(bundle: Bundle, batch: int, seed: int) -> dict[str, Tensor]:
+    """Invented inputs of what the network reads, by the names that they have in the graph."""
+    model, draw = bundle.model, torch.Generator().manual_seed(seed)
+    found: dict[str, Tensor] = {}
+    if model.backbone is not None:
+        shape = (batch, int(model.description["in_channels"]), *[bundle.image_size] * model.backbone.spatial_dims)
+        found["image"] = (torch.rand(shape, generator=draw) * 255).round()
+    if model.encoder is not None:
+        found["columns"] = torch.randn(batch, int(model.description["columns"]), generator=draw)
+    if model.prior is not None:
+        if model.encoder is None:
+            found["columns"] = torch.zeros(batch, int(model.description["columns"]))
+        found["prior"] = torch.rand(batch, len(bundle.classes), generator=draw).log_softmax(dim=1)
+    return found
+
+
+def _exported(module: nn.Module, given: dict[str, Tensor]) -> onnx.ModelProto:
+    rows = torch.export.Dim("B", min=1, max=2**16)
+    try:
+        # First the graph: given a module whose rows are not free, torch's exporter would make them constant, silently.
+        shapes = {name: {0: rows} for name in given}
+        graph = torch.export.export(module, (), given, dynamic_shapes=shapes, strict=False)
+        names = {"input_names": list(given), "output_names": ["probabilities"]}
+        program = torch.onnx.export(graph, kwargs=given, dynamo=True, verbose=False, **names)
+    except Exception as error:  # whatever a part of a plugin does that no graph can hold
+        raise FusekitError(f"this network cannot be exported: {type(error).__name__}: {error}") from error
+    assert program is not None
+    return program.model_proto
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Torch's exporter explains itself at length; what it makes is held against the bundle."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "torch.export", "onnxscript", "onnx_ir")]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)
