@@ -74,14 +74,14 @@ class FusionModel(nn.Module):
             self.encoder.fit(columns if self.reads is None else columns[:, self.reads])
 
     def forward(self, image: Tensor | None = None, columns: Tensor | None = None) -> Tensor:
-        """Image (B, C, *S) and columns (B, F) -> logits (B, K); what the fusion does not read may be None.
+        """Image (B, C, *S) and columns (B, F) -> outputs (B, W); what the fusion does not read may be None.
 
         With a prior, columns are (B, F + K): its log probabilities come last.
 
         Raises:
             DataError: what the fusion reads is None.
         """
-        return self.output(image, columns).logits
+        return self.output(image, columns).outputs
 
     def output(
         self,
@@ -116,10 +116,11 @@ class FusionModel(nn.Module):
                 raise DataError("this model reads an image; none was given.")
             meet = self.injector is not None or look is not None
             features = self.backbone(image, partial(self._meet, look, prepared) if meet else None)
-        logits = self.head(features, clinical)
+        found = self.head(features, clinical)
+        found = found if isinstance(found, Output) else Output(found)
         if self.prior is not None and said is not None:
-            logits = self.prior(logits, said)
-        return Output(logits, features, clinical)
+            found = found._replace(outputs=self.prior(found.outputs, said))
+        return found._replace(image=features, clinical=clinical)
 
     def _meet(self, look: Look | None, prepared: Any, site: int, features: Tensor) -> Tensor:
         """At a site: let the caller look, and the injector change."""

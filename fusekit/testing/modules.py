@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from fusekit.models import Output
 from fusekit.models.probe import SCALES, not_logits, shaken
 
 #: Runs a part on a batch: ``call(module, inputs)``, every input and output (B, ...).
@@ -46,6 +47,13 @@ def check_module(
         _check_copies(evaluated, inputs, call, result)
         _check_moved(evaluated, inputs, call)
     _check_gradients(deepcopy(module), inputs, call)
+
+
+def tensors_of(found: Tensor | Output, training: bool) -> tuple[Tensor, ...]:
+    """What a head or a model gives: outputs, parts, and in training losses, which are of a batch and of no sample."""
+    if not isinstance(found, Output):
+        return (found,)
+    return (found.outputs, *found.parts.values(), *(found.losses.values() if training else ()))
 
 
 def check_shape(value: Tensor, source: str, shape: tuple[int, ...]) -> None:
