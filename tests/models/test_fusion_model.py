@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from fusekit import build
-from fusekit.errors import DataError
+from fusekit.errors import DataError, OptionError
 from fusekit.models import (
     FusionHead,
     FusionModel,
@@ -183,3 +183,28 @@ def test_a_prior_is_added_to_outputs_and_not_to_parts() -> None:
     plain, with_prior = late().output(IMAGE, COLUMNS), late(Prior(2)).output(IMAGE, torch.cat([COLUMNS, said], 1))
     torch.testing.assert_close(with_prior.outputs, plain.outputs + said)
     torch.testing.assert_close(with_prior.parts["table"], plain.parts["table"])
+
+
+def test_auxiliary_heads_say_what_image_and_table_alone_say_until_they_are_dropped() -> None:
+    torch.manual_seed(0)
+    model = build("concat", backbone="test_resnet", columns=5, classes=2).eval()
+    before, names = model(IMAGE, COLUMNS), list(model.state_dict())
+    model.add_auxiliary(("image", "table"), 2)
+    found = model.output(IMAGE, COLUMNS)
+    assert model.backbone is not None
+    assert model.encoder is not None
+    for name, vector in (("image", model.backbone(IMAGE).vector), ("table", model.encoder(COLUMNS))):
+        layer = model.auxiliary[name]
+        torch.testing.assert_close(found.parts[name], vector @ layer.weight.T + layer.bias)
+    assert torch.equal(found.outputs, before)
+    model.drop_auxiliary()
+    assert list(model.state_dict()) == names
+    assert model.output(IMAGE, COLUMNS).parts == {}
+
+
+def test_what_the_head_says_itself_gets_no_auxiliary_head_and_what_is_not_read_is_refused() -> None:
+    model = late()
+    model.add_auxiliary(("image",), 2)
+    assert not model.auxiliary
+    with pytest.raises(OptionError, match="asks what 'image' alone says, and this fusion reads the table alone"):
+        build("clinical-only", backbone="", columns=5, classes=2).add_auxiliary(("image",), 2)
