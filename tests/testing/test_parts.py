@@ -270,19 +270,18 @@ def test_a_head_that_returns_probabilities_is_told_so(squash: nn.Module, said: s
         check_head(Probable(widths, 4, 2), widths, 4, 2)
 
 
-class Both(ConcatHead):
+class Both(FusionHead):
     """Says a part and a loss besides; what follows breaks one thing each."""
 
-    part_names = ("table",)
+    part_names: tuple[str, ...] = ("table",)
 
     def __init__(self) -> None:
-        super().__init__(ImageWidths(map=6, vector=3), 4, 2)
+        super().__init__()
+        self.all = ConcatHead(ImageWidths(map=6, vector=3), 4, 2)
         self.table = nn.Linear(4, 2)
 
     def forward(self, image: ImageFeatures | None, clinical: Tensor | None) -> Output:
-        outputs = super().forward(image, clinical)
-        assert isinstance(outputs, Tensor)
-        part = self.table(clinical)
+        outputs, part = self.all(image, clinical), self.table(clinical)
         return Output(outputs, {"table": part}, {"apart": (outputs - part).square().mean()})
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from fusekit import Run
+from fusekit import Objective, Run
 from fusekit.bundle.bundle import Bundle
 from fusekit.data import Cohort, Column
 from fusekit.errors import DataError
@@ -208,9 +208,12 @@ def test_weights_of_classes_are_those_of_the_training_subjects(
 ) -> None:
     asked: list[list[int]] = []
     build_objective = Plan.build_objective
-    monkeypatch.setattr(
-        Plan, "build_objective", lambda plan, subjects: asked.append(list(subjects)) or build_objective(plan, subjects)
-    )
+
+    def note(plan: Plan, subjects: Sequence[int]) -> Objective:
+        asked.append(list(subjects))
+        return build_objective(plan, subjects)
+
+    monkeypatch.setattr(Plan, "build_objective", note)
     options = {**SMALL["options"], "objective": {"class_weights": "balanced"}}
     _, record = trained(tmp_path / "fold", options=options)
     assert asked[-1] == [count["subjects"] for count in record["counts"]["train"].values()]
