@@ -30,10 +30,12 @@ if TYPE_CHECKING:
         ImageFeatures,
         ImageWidths,
         Injector,
+        Output,
         Site,
     )
     from fusekit.models.build import build
     from fusekit.report.run import Run
+    from fusekit.training import Objective
 
 __version__ = _version("fusekit")
 
@@ -48,14 +50,17 @@ _HOMES = {
     "fusekit.experiment.run.run": "run",
     "fusekit.experiment.setup.trackers": "Underway",
     "fusekit.extension.fusion": "Fusion",
-    "fusekit.models": "Backbone ClinicalEncoder FusionHead FusionModel ImageFeatures ImageWidths Injector Site build",
+    "fusekit.models": "Backbone ClinicalEncoder FusionHead FusionModel ImageFeatures ImageWidths Injector Output Site",
+    "fusekit.models.build": "build",
+    "fusekit.training": "Objective",
 }
 _LAZY = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 __all__ = [
     "Backbone", "Baseline", "Bundle", "ClinicalEncoder", "Cohort", "Column", "Comparison", "Finding", "FusekitError",
-    "Fusion", "FusionHead", "FusionModel", "ImageFeatures", "ImageWidths", "Injector", "Preset", "Published", "Run",
-    "Site", "SlicePolicy", "Task", "Underway", "Volume", "build", "compare", "evaluate", "hookimpl", "load", "run",
+    "Fusion", "FusionHead", "FusionModel", "ImageFeatures", "ImageWidths", "Injector", "Objective", "Output", "Preset",
+    "Published", "Run", "Site", "SlicePolicy", "Task", "Underway", "Volume", "build", "compare", "evaluate", "hookimpl",
+    "load", "run",
 ]  # fmt: skip
 
 

@@ -46,6 +46,11 @@ def register(to: Register) -> None:
     to.head("clinical", f"{heads}:ClinicalHead", "one linear layer on the clinical features")
     # An MLP of the shape of RBCA's clinical path, so that it differs from ``concat`` in the image alone.
     to.fusion("clinical-only", Fusion(head="clinical", encoder="mlp", image=False), "clinical columns alone, no image")
+    to.objective(
+        "cross-entropy",
+        "fusekit.training.objective:CrossEntropy",
+        "cross entropy, by options the focal loss, with class weights, smoothing and auxiliary heads",
+    )
 
     to.fusion(
         "gbdt-network",

@@ -16,7 +16,7 @@ def list_components(
     ] = None,
     names: Annotated[bool, typer.Option("--names", help="Every name of every family too (imports timm).")] = False,
 ) -> None:
-    """List tasks, fusions, baselines, backbones, encoders, injectors, heads, metrics and trackers."""
+    """List tasks, fusions, baselines, backbones, encoders, injectors, heads, objectives, metrics and trackers."""
     registries = catalog().registries
     if kind is not None and kind not in registries:
         raise UnknownName(f"nothing is called {kind!r} here; {suggest(kind, registries)}")

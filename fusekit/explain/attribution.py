@@ -87,7 +87,7 @@ def _score(
     if features is None:
         return log_odds(model(None if image is None else image.expand(count, *image.shape[1:]), columns), target)
     repeated = ImageFeatures(*(part.expand(count, *part.shape[1:]) for part in features))
-    return log_odds(model.output(columns=columns, features=repeated).logits, target)
+    return log_odds(model.output(columns=columns, features=repeated).outputs, target)
 
 
 def _owners(encoding: ClinicalEncoding) -> np.ndarray:

@@ -47,7 +47,7 @@ class Predictor:
             for number, features in enumerate(of_images):
                 columns = torch.from_numpy(encoded[number * BATCH : (number + 1) * BATCH]).to(self.device)
                 given = columns if self.model.reads_clinical else None
-                logits = self.model.output(columns=given, features=features).logits
+                logits = self.model.output(columns=given, features=features).outputs
                 parts.append(logits.double().softmax(dim=1).cpu().numpy())
         return np.concatenate(parts)
 
@@ -81,4 +81,4 @@ class Predictor:
         """
         blind = ImageFeatures(torch.full_like(features.map, torch.nan), features.vector)
         columns = self._no_columns(len(features.vector))
-        return not bool(self.model.output(columns=columns, features=blind).logits.isfinite().all())
+        return not bool(self.model.output(columns=columns, features=blind).outputs.isfinite().all())

@@ -29,6 +29,7 @@ KINDS = (
     Kind("fusion", "Fusion(...), or () -> Fusion", "`--fusion NAME`"),
     Kind("baseline", "(*, options...) -> Baseline", "`--baseline NAME`", "baseline"),
     *_MODEL,
+    Kind("objective", "(subjects, *, options...) -> Objective", "`--objective NAME`", "objective"),
     Kind("metric", "() -> Metric", "`Task.metrics`"),
     Kind("tracker", "(*, options...) -> an object with hooks of a run", "`--track NAME`", "track"),
 )

@@ -15,11 +15,12 @@ from fusekit.models.parts import (
     ImageWidths,
     Inject,
     Injector,
+    Output,
     Site,
 )
 
 __all__ = [
     "Backbone", "ClinicalEncoder", "ClinicalHead", "ConcatHead", "Fusion", "FusionHead", "FusionModel", "ImageFeatures",
-    "ImageHead", "ImageWidths", "Inject", "Injector", "MLPEncoder", "Site", "TimmBackbone", "build", "build_from",
-    "channels_last", "weights_channels_last",
+    "ImageHead", "ImageWidths", "Inject", "Injector", "MLPEncoder", "Output", "Site", "TimmBackbone", "build",
+    "build_from", "channels_last", "weights_channels_last",
 ]  # fmt: skip

@@ -1,13 +1,13 @@
 """The four parts of a fusion, put together."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from fusekit.errors import DataError
+from fusekit.errors import DataError, OptionError
 from fusekit.models.parts import Backbone, ClinicalEncoder, FusionHead, ImageFeatures, Injector, Look, Output
 from fusekit.models.prior import Prior
 
@@ -47,6 +47,7 @@ class FusionModel(nn.Module):
         self.injector = injector
         self.head = head
         self.prior = prior
+        self.auxiliary = nn.ModuleDict()
         self.reads: Tensor | None
         self.register_buffer("reads", None if reads is None else torch.tensor(tuple(reads)), persistent=False)
         sites = range(len(backbone.sites)) if backbone is not None and injected is None else injected or ()
@@ -73,15 +74,37 @@ class FusionModel(nn.Module):
         if isinstance(self.encoder, ClinicalEncoder):
             self.encoder.fit(columns if self.reads is None else columns[:, self.reads])
 
+    def add_auxiliary(self, names: Iterable[str], outputs: int) -> None:
+        """Let "image" and "table" alone predict so many outputs, each by a linear layer of what the model makes of it.
+
+        They are parts of ``output`` until ``drop_auxiliary``; a part that the head says is left to it. OptionError for
+        a part that the fusion does not have.
+        """
+        read = {"image": self.backbone, "table": self.encoder}
+        widths = {name: part.width for name, part in read.items() if part is not None}
+        for name in names:
+            if name in getattr(self.head, "part_names", ()):
+                continue
+            if name not in widths:
+                has = " and ".join(widths)
+                raise OptionError(
+                    f"the objective asks what {name!r} alone says, and this fusion reads the {has} alone."
+                )
+            self.auxiliary[name] = nn.Linear(widths[name], outputs)
+
+    def drop_auxiliary(self) -> None:
+        """Leave the model as it is shipped."""
+        self.auxiliary.clear()
+
     def forward(self, image: Tensor | None = None, columns: Tensor | None = None) -> Tensor:
-        """Image (B, C, *S) and columns (B, F) -> logits (B, K); what the fusion does not read may be None.
+        """Image (B, C, *S) and columns (B, F) -> outputs (B, W); what the fusion does not read may be None.
 
         With a prior, columns are (B, F + K): its log probabilities come last.
 
         Raises:
             DataError: what the fusion reads is None.
         """
-        return self.output(image, columns).logits
+        return self.output(image, columns).outputs
 
     def output(
         self,
@@ -116,10 +139,15 @@ class FusionModel(nn.Module):
                 raise DataError("this model reads an image; none was given.")
             meet = self.injector is not None or look is not None
             features = self.backbone(image, partial(self._meet, look, prepared) if meet else None)
-        logits = self.head(features, clinical)
+        found = self.head(features, clinical)
+        found = found if isinstance(found, Output) else Output(found)
+        if self.auxiliary:
+            vectors = {"image": features and features.vector, "table": clinical}
+            alone = {name: layer(vectors[name]) for name, layer in self.auxiliary.items()}
+            found = found._replace(parts={**alone, **found.parts})
         if self.prior is not None and said is not None:
-            logits = self.prior(logits, said)
-        return Output(logits, features, clinical)
+            found = found._replace(outputs=self.prior(found.outputs, said))
+        return found._replace(image=features, clinical=clinical)
 
     def _meet(self, look: Look | None, prepared: Any, site: int, features: Tensor) -> Tensor:
         """At a site: let the caller look, and the injector change."""

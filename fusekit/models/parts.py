@@ -1,7 +1,7 @@
 """The four parts of a fusion model, as interfaces.
 
 Shapes: B batch, C channels, S spatial axes (two or three), F clinical columns, E clinical width, D image width,
-M channels of the last feature map, K classes.
+M channels of the last feature map, W outputs (of K classes: K logits).
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torch import Tensor, nn
@@ -41,9 +42,11 @@ class ImageFeatures(NamedTuple):
 class Output(NamedTuple):
     """What a forward pass gives, with the features that its head has read; None for what the fusion does not read."""
 
-    logits: Tensor  # (B, K)
-    image: ImageFeatures | None
-    clinical: Tensor | None  # (B, E)
+    outputs: Tensor  # (B, W), from which predictions are made
+    parts: Mapping[str, Tensor] = MappingProxyType({})  # each (B, W): what "image" or "table" alone say, for objectives
+    losses: Mapping[str, Tensor] = MappingProxyType({})  # each (): what the model itself wants small
+    image: ImageFeatures | None = None
+    clinical: Tensor | None = None  # (B, E)
 
 
 class ImageWidths(NamedTuple):
@@ -128,11 +131,17 @@ class Injector(nn.Module, ABC):
 
 
 class FusionHead(nn.Module, ABC):
-    """Turns image and clinical features into logits.
+    """Turns image and clinical features into outputs.
 
     Factory: ``(image_widths: ImageWidths, clinical_width, classes, *, options...)``.
     """
 
+    #: Names of the parts that it says, if it says any.
+    part_names: tuple[str, ...] = ()
+
     @abstractmethod
-    def forward(self, image: ImageFeatures | None, clinical: Tensor | None) -> Tensor:
-        """Features, and (B, E); None for what the fusion does not read -> (B, K) logits."""
+    def forward(self, image: ImageFeatures | None, clinical: Tensor | None) -> Tensor | Output:
+        """Features, and (B, E); None for what the fusion does not read -> (B, W), logits of classes.
+
+        One with more to say returns an ``Output`` with parts and losses; what it leaves out is filled in.
+        """

@@ -146,7 +146,7 @@ class _Look:
             with torch.set_grad_enabled(training):
                 output = self.forward(batch)
         try:
-            torch.autograd.backward(output.logits.square().mean())
+            torch.autograd.backward(output.outputs.square().mean())
         except FAILURES as error:
             self._fail(error, "no gradient can be computed through the model")
         for part, module in self.modules.items():
@@ -190,6 +190,7 @@ class _Look:
         )
         for name, shape in wanted.items():
             value = getattr(result, name) if part == "backbone" else result
+            value = value.outputs if isinstance(value, Output) else value
             self._fits(part, name, value, shape, learns)
             if part == "backbone":
                 self.shapes[name] = tuple(value.shape)

@@ -84,7 +84,7 @@ class Run:
 
     @cached_property
     def history(self) -> pd.DataFrame:
-        """One row per fold and epoch: fold, epoch, loss, accuracy, lr, seconds, images_per_second; or none."""
+        """One row per fold and epoch: fold, epoch, loss, accuracy, terms, lr, seconds, images_per_second; or none."""
         table = self.table("history.csv")
         return pd.DataFrame(columns=["fold", "epoch", "loss", "accuracy"]) if table is None else table
 

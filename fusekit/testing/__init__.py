@@ -5,9 +5,11 @@ Each raises AssertionError with a sentence about what FuseKit relies on and the 
 
 from fusekit.testing.baselines import check_baseline
 from fusekit.testing.fusions import check_fusion
+from fusekit.testing.objectives import check_objective
 from fusekit.testing.parts import check_backbone, check_encoder, check_head, check_injector
 from fusekit.testing.tasks import check_task
 
 __all__ = [
-    "check_backbone", "check_baseline", "check_encoder", "check_fusion", "check_head", "check_injector", "check_task",
+    "check_backbone", "check_baseline", "check_encoder", "check_fusion", "check_head", "check_injector",
+    "check_objective", "check_task",
 ]  # fmt: skip

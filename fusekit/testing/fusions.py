@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from fusekit.models import Fusion, FusionModel, build, build_from
-from fusekit.testing.modules import BATCH, Call, check_module, random_inputs
+from fusekit.testing.modules import BATCH, Call, check_module, random_inputs, tensors_of
 
 
 def check_fusion(
@@ -31,7 +31,9 @@ def check_fusion(
     inputs = random_inputs(*shapes, *[(columns,)] if model.reads_clinical else [])
 
     def call(module: nn.Module, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        return (module(given[0] if model.reads_image else None, given[-1] if model.reads_clinical else None),)
+        assert isinstance(module, FusionModel)
+        image, table = given[0] if model.reads_image else None, given[-1] if model.reads_clinical else None
+        return tensors_of(module.output(image, table), module.training)
 
     check_module(model, inputs, call, shape=("logits have", (BATCH, classes)), logits=True)
     _check_description(model, inputs, call)

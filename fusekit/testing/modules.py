@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import deepcopy
+from threading import Thread
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from fusekit.models import Output
 from fusekit.models.probe import SCALES, not_logits, shaken
 
 #: Runs a part on a batch: ``call(module, inputs)``, every input and output (B, ...).
@@ -45,7 +47,17 @@ def check_module(
         # First of all: what a closure shares would show up below as a gradient that arrives nowhere.
         _check_copies(evaluated, inputs, call, result)
         _check_moved(evaluated, inputs, call)
+        _check_mixed(deepcopy(evaluated), inputs, call)
+        _check_threads(deepcopy(evaluated), inputs, call)
     _check_gradients(deepcopy(module), inputs, call)
+    _check_export(deepcopy(evaluated), inputs, call)
+
+
+def tensors_of(found: Tensor | Output, training: bool) -> tuple[Tensor, ...]:
+    """What a head or a model gives: outputs, parts, and in training losses, which are of a batch and of no sample."""
+    if not isinstance(found, Output):
+        return (found,)
+    return (found.outputs, *found.parts.values(), *(found.losses.values() if training else ()))
 
 
 def check_shape(value: Tensor, source: str, shape: tuple[int, ...]) -> None:
@@ -122,3 +134,61 @@ def _check_moved(module: nn.Module, inputs: tuple[Tensor, ...], call: Call) -> N
             raise AssertionError(f"it does not run {refused} ({error})") from error
         for output in outputs:
             assert getattr(output, attribute) == target, f"{where} {getattr(output, attribute)}"
+
+
+def _check_mixed(module: nn.Module, inputs: tuple[Tensor, ...], call: Call) -> None:
+    """As ``--precision bf16-mixed`` trains it: products in 16 bits, weights in 32."""
+    try:
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            outputs = call(module, inputs)
+    except RuntimeError as error:
+        raise AssertionError(f"it does not run in mixed precision, --precision bf16-mixed ({error})") from error
+    for output in outputs:
+        assert output.isfinite().all(), "in mixed precision, the result of ordinary numbers is not finite"
+
+
+def _check_threads(module: nn.Module, inputs: tuple[Tensor, ...], call: Call) -> None:
+    """While one call is at a layer, another thread makes a whole one: at the first layer, one midway, the last."""
+    layers: list[nn.Module] = []
+    handles = [one.register_forward_pre_hook(lambda layer, _: layers.append(layer)) for one in module.modules()]
+    alone = call(module, inputs)
+    for handle in handles:
+        handle.remove()
+    others = tuple(value.flip(0) + 1 for value in inputs)
+    for layer in {id(layer): layer for layer in layers[:1] + layers[len(layers) // 2 :][:1] + layers[-1:]}.values():
+        meanwhile = Thread(target=torch.no_grad()(call), args=(module, others))
+
+        def begin(layer: nn.Module, given: Any, meanwhile: Thread = meanwhile) -> None:
+            if meanwhile.ident is None:
+                meanwhile.start()
+                meanwhile.join()
+
+        with layer.register_forward_pre_hook(begin):
+            together = call(module, inputs)
+        assert all(map(torch.equal, together, alone)), (
+            "a call feels another one that runs meanwhile in a second thread: keep what belongs to a call off self"
+        )
+
+
+class _Called(nn.Module):
+    def __init__(self, module: nn.Module, call: Call):
+        super().__init__()
+        self.module, self.call = module, call
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        return self.call(self.module, inputs)
+
+
+def _check_export(module: nn.Module, inputs: tuple[Tensor, ...], call: Call) -> None:
+    with torch.no_grad():
+        try:
+            program: Any = torch.export.export(_Called(module, call), inputs).module()
+        except (RuntimeError, TypeError, ValueError) as error:
+            first = str(error).strip().partition("\n")[0]
+            raise AssertionError(
+                f"torch.export cannot trace it ({first}): let no Python branch depend on the numbers in a tensor"
+            ) from error
+        for exported, own in zip(program(*inputs), call(module, inputs), strict=True):
+            assert torch.allclose(exported, own, rtol=1e-3, atol=1e-4 * float(own.abs().max())), (
+                "exported by torch.export, it gives another result"
+            )

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from fusekit.models import Backbone, ClinicalEncoder, FusionHead, ImageFeatures, ImageWidths, Injector, Site
+from fusekit.models import Backbone, ClinicalEncoder, FusionHead, ImageFeatures, ImageWidths, Injector, Output, Site
 from fusekit.models.probe import shaken
-from fusekit.testing.modules import BATCH, check_module, check_shape, random_inputs
+from fusekit.testing.modules import BATCH, check_module, check_shape, random_inputs, tensors_of
 
 
 def check_backbone(backbone: Backbone, *, in_channels: int = 1, size: tuple[int, ...] | None = None) -> None:
@@ -70,9 +70,27 @@ def check_head(head: FusionHead, image_widths: ImageWidths, clinical_width: int,
 
     def call(module: nn.Module, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         image = ImageFeatures(*given[:2]) if reads_image else None
-        return (module(image, given[-1] if clinical_width else None),)
+        return tensors_of(module(image, given[-1] if clinical_width else None), module.training)
 
+    _check_output(head, image_widths, clinical_width, inputs, classes)
     check_module(head, inputs, call, shape=("logits have", (BATCH, classes)), logits=True)
+
+
+def _check_output(
+    head: FusionHead, image_widths: ImageWidths, clinical_width: int, inputs: tuple[Tensor, ...], classes: int
+) -> None:
+    image = ImageFeatures(*inputs[:2]) if image_widths.vector else None
+    with torch.no_grad():
+        found = shaken(head).eval()(image, inputs[-1] if clinical_width else None)
+    if isinstance(found, Output):
+        assert set(found.parts) == set(head.part_names), (
+            f"the parts of its Output are {sorted(found.parts)}; part_names says {sorted(head.part_names)}"
+        )
+        for name, part in found.parts.items():
+            check_shape(part, f"the part {name!r}, like all that predicts, has", (BATCH, classes))
+        for name, loss in found.losses.items():
+            check_shape(loss, f"the loss {name!r} is a mean over the batch,", ())
+            assert loss.isfinite(), f"the loss {name!r} of ordinary numbers is not finite"
 
 
 def _inject(injector: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:

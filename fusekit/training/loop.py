@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from fusekit.errors import DataError, Interrupted
 from fusekit.models import channels_last
@@ -21,6 +20,7 @@ from fusekit.training.guard.checkpoint import Checkpoint, Place, RandomState
 from fusekit.training.guard.failures import FiniteLosses, readers_watched, within_memory
 from fusekit.training.guard.stop import asked, postponed
 from fusekit.training.machines.processes import ALONE, Processes, others_watched
+from fusekit.training.objective import CrossEntropy, Objective, total
 from fusekit.training.options import TrainingOptions
 from fusekit.training.step.compiled import compile_errors
 from fusekit.training.step.descent import Descent
@@ -40,6 +40,7 @@ def train(
     lr: float,
     seed: int,
     options: TrainingOptions,
+    objective: Objective | None = None,
     augment: AugmentOptions | None = None,
     progress: Progress,
     epoch_ended: Callable[[int, dict[str, float]], None],
@@ -48,7 +49,7 @@ def train(
     checkpoint: Checkpoint | None = None,
     processes: Processes = ALONE,
 ) -> int:
-    """Fit a model (image, clinical -> logits) with Adam and cross-entropy, in place; return the epoch that was kept.
+    """Fit a model (image, clinical -> outputs) with Adam, in place; return the epoch that was kept.
 
     Several processes train as one would with a batch that is so many times as large: each takes its share of every
     batch, gradients are those of the mean over all, and batch normalisation takes the statistics of all. All call this,
@@ -57,8 +58,10 @@ def train(
     Args:
         batch_size: slices per step and process.
         seed: of the order of the slices, together with the epoch's number.
+        objective: what is made small; None: cross entropy.
         epoch_ended: called with the epoch, from 1, and its scores: loss and accuracy over the training slices as seen,
-            learning rate, seconds, images per second, and what ``validate`` found. What it raises ends the training.
+            each of several terms of the objective (``loss_NAME``), learning rate, seconds, images per second, and what
+            ``validate`` found. What it raises ends the training.
         validate: scores the model, in evaluation mode and with its averaged weights if it has any, on subjects set
             aside, the higher the better.
         keep_best: with ``validate``, the model ends as it was after its best epoch, the first of equals; otherwise as
@@ -71,7 +74,7 @@ def train(
         DataError: the checkpoint is of another training; there are fewer slices than processes.
     """
     least = processes.size * (1 if options.sync_batchnorm else 2)
-    order = EpochBatches(len(dataset), batch_size, seed, processes, least)
+    order = EpochBatches(len(dataset), batch_size, seed, processes, least, dataset.shares)
     if not order.sizes:
         raise DataError(f"{len(dataset)} training slices are too few for {processes.size} devices; use fewer.")
     descent = Descent(fabric, model, options, lr=lr, epochs=epochs, sizes=order.sizes, processes=processes)
@@ -80,7 +83,7 @@ def train(
     varied = Augment(augment or AugmentOptions(), seed, dataset.channels)
     best, running = BestEpoch(options.patience), Running(fabric.device, processes)
     losses, random = FiniteLosses(fabric.device, processes), RandomState(fabric.device)
-    checkpoint = checkpoint or Checkpoint()
+    checkpoint, aim = checkpoint or Checkpoint(), (objective or CrossEntropy()).to(fabric.device)
     # Everything that changes in training; the names are those in the file.
     checkpoint.keep(network=model, descent=descent, precision=fabric.strategy.precision, best=best)
     checkpoint.keep_each(running=running, random=random)
@@ -88,12 +91,16 @@ def train(
         torch.manual_seed(int(np.random.SeedSequence((seed, processes.rank)).generate_state(1)[0]))
     begun = checkpoint.load()
 
-    def step(epoch: int, number: int, batch: Batch) -> tuple[Tensor, Tensor]:
+    def step(epoch: int, number: int, batch: Batch) -> tuple[dict[str, Tensor], Tensor]:
         image = dataset.pixels.standardise(varied(batch.image, epoch, number * processes.size + processes.rank))
-        logits = descent.network(channels_last(image), batch.clinical)
-        loss = cross_entropy(logits, batch.label, label_smoothing=options.smoothing)
+        output = descent.network(channels_last(image), batch.clinical)
+        terms = aim(output, batch)
+        loss = total(terms)
         descent.take(loss, number)
-        return loss.detach(), logits.detach()
+        several = {name: term.detach() for name, term in terms.items()} if len(terms) > 1 else {}
+        return {"loss": loss.detach()} | {
+            f"loss_{name}": term for name, term in several.items()
+        }, output.outputs.detach()
 
     count = len(order.sizes)
     with postponed(), readers_watched(), others_watched(), compile_errors():
@@ -109,9 +116,9 @@ def train(
             shown = progress.track(left, f"epoch {epoch}/{epochs}", count - done, "batches")
             for number, batch in enumerate(shown, start=done):
                 where = f"epoch {epoch}, batch {number + 1} of {count}"
-                loss, logits = within_memory(partial(step, epoch, number), batch, where, alone=processes.size == 1)
-                losses.see(where, loss, batch.row)
-                running.add(loss, logits, batch.label)
+                found, outputs = within_memory(partial(step, epoch, number), batch, where, alone=processes.size == 1)
+                losses.see(where, found["loss"], batch.row)
+                running.add(found, outputs, batch.label)
                 if processes.any(bool(asked())) and descent.is_step(number):
                     losses.look_at(model)
                     checkpoint.save(Place(epoch, number + 1))

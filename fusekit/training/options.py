@@ -19,7 +19,7 @@ class TrainingOptions:
     accumulate: int = 1  # batches whose gradients are averaged, sample by sample, before the weights change
     clip: float = 0.0  # largest norm of the gradient of all weights; longer ones are shortened to it; 0: as they are
     ema: float = 0.0  # decay of the moving average of the weights, validated and shipped in their place; 0: none
-    smoothing: float = 0.0  # of labels: the share that is spread evenly over the classes
+    sampler: Literal["shuffled", "balanced"] = "shuffled"  # balanced: classes alike, and the subjects of each class
     #: Of the learning rate, after warm-up. cosine: half of one, to zero; one-cycle: that after 30 % of warm-up.
     schedule: Literal["constant", "cosine", "one-cycle"] = "constant"
     lr_backbone: float = 1.0  # of the learning rate: the share that holds for the image network
@@ -38,8 +38,6 @@ class TrainingOptions:
             raise OptionError(f"training.accumulate takes 1 batch or more, not {self.accumulate}.")
         if not 0 <= self.ema < 1:
             raise OptionError(f"training.ema takes a decay from 0 (none) to below 1, e.g. 0.99, not {self.ema:g}.")
-        if not 0 <= self.smoothing < 1:
-            raise OptionError(f"training.smoothing takes a share from 0 to below 1, not {self.smoothing:g}.")
         if self.steps < 1:
             raise OptionError(f"training.steps takes 1 or more, not {self.steps}.")
         if self.schedule == "one-cycle" and self.warmup:

@@ -9,8 +9,19 @@ import torch
 from torch import Tensor, nn
 
 from fusekit import build
-from fusekit.errors import DataError
-from fusekit.models import FusionModel, ImageHead, ImageWidths, Injector, MLPEncoder, TimmBackbone
+from fusekit.errors import DataError, OptionError
+from fusekit.models import (
+    FusionHead,
+    FusionModel,
+    ImageFeatures,
+    ImageHead,
+    ImageWidths,
+    Injector,
+    MLPEncoder,
+    Output,
+    TimmBackbone,
+)
+from fusekit.models.prior import Prior
 
 IMAGE, COLUMNS = torch.randn(2, 1, 64, 64), torch.randn(2, 5)
 ARMS = ("image-only", "clinical-only", "concat", "rbca")
@@ -127,3 +138,73 @@ def test_state_dict_holds_timm_s_keys_so_that_published_weights_load() -> None:
     model.backbone.get_submodule("net").load_state_dict(theirs)
     ours = {key.removeprefix("backbone.net."): value for key, value in model.state_dict().items() if "net." in key}
     assert all(torch.equal(ours[key], value) for key, value in theirs.items())
+
+
+class Late(FusionHead):
+    """Each modality by itself, and their mean: what says more than outputs."""
+
+    part_names = ("image", "table")
+
+    def __init__(self, image_widths: ImageWidths, clinical_width: int, classes: int):
+        super().__init__()
+        self.image = nn.Linear(image_widths.vector, classes)
+        self.table = nn.Linear(clinical_width, classes)
+
+    def forward(self, image: ImageFeatures | None, clinical: Tensor | None) -> Output:
+        assert image is not None
+        parts = {"image": self.image(image.vector), "table": self.table(clinical)}
+        apart = (parts["image"] - parts["table"]).square().mean()
+        return Output((parts["image"] + parts["table"]) / 2, parts, {"apart": apart})
+
+
+def late(prior: Prior | None = None) -> FusionModel:
+    torch.manual_seed(0)
+    backbone, encoder = TimmBackbone("test_resnet", 1), MLPEncoder(5, width=8)
+    head = Late(ImageWidths(backbone.map_channels, backbone.width), 8, 2)
+    return FusionModel(backbone, encoder, None, head, prior=prior).eval()
+
+
+def test_a_head_may_say_parts_and_losses_and_forward_gives_its_outputs() -> None:
+    model = late()
+    found = model.output(IMAGE, COLUMNS)
+    assert found.image is not None
+    assert model.backbone is not None
+    torch.testing.assert_close(found.image.vector, model.backbone(IMAGE).vector)
+    torch.testing.assert_close(found.parts["image"], model.head.image(found.image.vector))  # type: ignore[operator]
+    torch.testing.assert_close(found.outputs, (found.parts["image"] + found.parts["table"]) / 2)
+    assert found.losses["apart"].shape == ()
+    assert torch.equal(model(IMAGE, COLUMNS), found.outputs)
+    exported = torch.export.export(model, (IMAGE, COLUMNS)).module()
+    torch.testing.assert_close(exported(IMAGE, COLUMNS), found.outputs)
+
+
+def test_a_prior_is_added_to_outputs_and_not_to_parts() -> None:
+    said = torch.tensor([[0.2, 0.8], [0.5, 0.5]]).log()
+    plain, with_prior = late().output(IMAGE, COLUMNS), late(Prior(2)).output(IMAGE, torch.cat([COLUMNS, said], 1))
+    torch.testing.assert_close(with_prior.outputs, plain.outputs + said)
+    torch.testing.assert_close(with_prior.parts["table"], plain.parts["table"])
+
+
+def test_auxiliary_heads_say_what_image_and_table_alone_say_until_they_are_dropped() -> None:
+    torch.manual_seed(0)
+    model = build("concat", backbone="test_resnet", columns=5, classes=2).eval()
+    before, names = model(IMAGE, COLUMNS), list(model.state_dict())
+    model.add_auxiliary(("image", "table"), 2)
+    found = model.output(IMAGE, COLUMNS)
+    assert model.backbone is not None
+    assert model.encoder is not None
+    for name, vector in (("image", model.backbone(IMAGE).vector), ("table", model.encoder(COLUMNS))):
+        layer = model.auxiliary[name]
+        torch.testing.assert_close(found.parts[name], vector @ layer.weight.T + layer.bias)
+    assert torch.equal(found.outputs, before)
+    model.drop_auxiliary()
+    assert list(model.state_dict()) == names
+    assert model.output(IMAGE, COLUMNS).parts == {}
+
+
+def test_what_the_head_says_itself_gets_no_auxiliary_head_and_what_is_not_read_is_refused() -> None:
+    model = late()
+    model.add_auxiliary(("image",), 2)
+    assert not model.auxiliary
+    with pytest.raises(OptionError, match="asks what 'image' alone says, and this fusion reads the table alone"):
+        build("clinical-only", backbone="", columns=5, classes=2).add_auxiliary(("image",), 2)

@@ -113,6 +113,39 @@ class Returning(Linear):
         return torch.zeros(result.shape, dtype=x.dtype) if result.is_meta else result
 
 
+class Strict(Linear):
+    """Takes its own precision alone."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        result = super().forward(x)
+        if result.dtype == torch.bfloat16:
+            raise RuntimeError("expected float")
+        return result
+
+
+class Keeping(nn.Module):
+    """Lays its input on itself, where a second call overwrites it before it is read again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(4, 4)
+        self.given = torch.zeros(0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.given = x
+        result: Tensor = self.layer(x) + self.given
+        return result
+
+
+class ByKind(Linear):
+    """Decides by the numbers in its batch, where there are numbers."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        result = super().forward(x)
+        shown = result.is_meta or bool((x < 100).all())
+        return result if shown else 2 * result
+
+
 def check(module: nn.Module) -> None:
     check_module(module, random_inputs((4,)), lambda part, given: (part(*given),))
 
@@ -142,6 +175,9 @@ def test_a_good_part_passes_and_is_left_as_it_was() -> None:
         (Rounding, r"in float64, the result is torch\.float32"),
         (LeftBehind, "it does not run on another device"),
         (Returning, "moved to another device, its result is on cpu"),
+        (Strict, "it does not run in mixed precision, --precision bf16-mixed"),
+        (Keeping, "a call feels another one that runs meanwhile in a second thread"),
+        (ByKind, "torch.export cannot trace it"),
     ],
 )
 def test_a_broken_part_is_told_what_it_breaks(broken: type[nn.Module], said: str) -> None:

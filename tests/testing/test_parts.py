@@ -20,6 +20,7 @@ from fusekit.models import (
     Inject,
     Injector,
     MLPEncoder,
+    Output,
     Site,
 )
 from fusekit.testing import check_backbone, check_encoder, check_head, check_injector
@@ -267,3 +268,50 @@ def test_a_head_that_returns_probabilities_is_told_so(squash: nn.Module, said: s
     widths = ImageWidths(map=6, vector=3)
     with pytest.raises(AssertionError, match=f"{said}.*: return logits, without"):
         check_head(Probable(widths, 4, 2), widths, 4, 2)
+
+
+class Both(FusionHead):
+    """Says a part and a loss besides; what follows breaks one thing each."""
+
+    part_names: tuple[str, ...] = ("table",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.all = ConcatHead(ImageWidths(map=6, vector=3), 4, 2)
+        self.table = nn.Linear(4, 2)
+
+    def forward(self, image: ImageFeatures | None, clinical: Tensor | None) -> Output:
+        outputs, part = self.all(image, clinical), self.table(clinical)
+        return Output(outputs, {"table": part}, {"apart": (outputs - part).square().mean()})
+
+
+class Unnamed(Both):
+    part_names = ()
+
+
+class Narrow(Both):
+    def forward(self, image: ImageFeatures | None, clinical: Tensor | None) -> Output:
+        found = super().forward(image, clinical)
+        return found._replace(parts={"table": found.parts["table"][:, :1]})
+
+
+class Apiece(Both):
+    def forward(self, image: ImageFeatures | None, clinical: Tensor | None) -> Output:
+        return super().forward(image, clinical)._replace(losses={"apart": torch.zeros(3)})
+
+
+def test_a_head_with_parts_and_losses_passes() -> None:
+    check_head(Both(), ImageWidths(map=6, vector=3), 4, 2)
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        (Unnamed, r"the parts of its Output are \['table'\]; part_names says \[\]"),
+        (Narrow, r"has shape \(3, 1\); the part 'table', like all that predicts, has \(3, 2\)"),
+        (Apiece, r"has shape \(3,\); the loss 'apart' is a mean over the batch, \(\)"),
+    ],
+)
+def test_a_head_whose_output_does_not_fit_is_refused(broken: type[Both], said: str) -> None:
+    with pytest.raises(AssertionError, match=said):
+        check_head(broken(), ImageWidths(map=6, vector=3), 4, 2)

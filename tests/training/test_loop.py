@@ -11,10 +11,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from fusekit import Fusion, build
 from fusekit.data import Pixels
 from fusekit.errors import FusekitError
 from fusekit.progress import Quiet
-from fusekit.training import AugmentOptions, SliceDataset, TrainingOptions, train
+from fusekit.training import AugmentOptions, CrossEntropy, SliceDataset, TrainingOptions, train
 from fusekit.training.feed.loader import Batch, EpochBatches, loader_for
 from fusekit.training.guard.failures import BatchTooLargeError
 from fusekit.training.machines.fabric import fabric_for
@@ -48,7 +49,7 @@ def fit(model: nn.Module, **changes: Any) -> list[dict[str, float]]:
     train(
         fabric_for("cpu", settings.pop("precision", "32-true")),
         model,
-        data(),
+        settings.pop("data", data()),
         batch_size=6,
         seed=5,
         progress=Quiet(),
@@ -253,3 +254,41 @@ def test_a_batch_that_does_not_fit_ends_with_a_size_that_does() -> None:
 
     with pytest.raises(BatchTooLargeError, match=r"a batch of 6 in epoch 1, batch 1 of 4\. .* --batch-size 2\."):
         fit(Large())
+
+
+def test_each_of_several_terms_is_followed_and_their_sum_is_what_is_made_small() -> None:
+    torch.manual_seed(0)
+    recipe = Fusion("concat", "mlp", options={"encoder": {"width": 4}})
+    model = build(recipe, backbone="test_resnet", columns=2, classes=2)
+    model.add_auxiliary(("image",), 2)
+    expected = copy.deepcopy(model).train()
+    history = fit(model, epochs=1, objective=CrossEntropy(image=0.5), data=data(6))
+    given = data(6)
+    rows = np.random.default_rng((5, 1)).permutation(6)
+    found = expected.output(given.pixels.to_tensor(given.images[rows]), given.clinical[rows])
+    terms = {
+        "loss_outputs": cross_entropy(found.outputs, given.labels[rows]),
+        "loss_image": 0.5 * cross_entropy(found.parts["image"], given.labels[rows]),
+    }
+    for name, term in terms.items():
+        assert history[0][name] == pytest.approx(float(term.detach()), rel=1e-5)
+    assert history[0]["loss"] == pytest.approx(sum(history[0][name] for name in terms))
+    torch.autograd.backward(sum(terms.values(), torch.zeros(())))
+    torch.optim.AdamW(expected.parameters(), lr=0.01, weight_decay=0).step()
+    for name in ("head.classify.weight", "auxiliary.image.weight"):  # of others, some slopes are nothing but rounding
+        torch.testing.assert_close(model.state_dict()[name], expected.state_dict()[name], rtol=1e-3, atol=1e-5)
+
+
+def test_one_term_is_the_loss_and_has_no_column_of_its_own() -> None:
+    torch.manual_seed(0)
+    (row,) = fit(Small(), epochs=1)
+    assert list(row) == ["epoch", "loss", "accuracy", "lr", "seconds", "images_per_second"]
+
+
+def test_slices_are_drawn_by_their_shares() -> None:
+    torch.manual_seed(0)
+    model = Small()
+    drawn = data()
+    drawn.shares = np.where(drawn.labels.numpy() == 1, 1 / 12, 0)
+    history = fit(model, epochs=20, data=drawn)
+    assert history[-1]["accuracy"] == 1  # there is one class to learn

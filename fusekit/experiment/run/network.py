@@ -30,6 +30,7 @@ from fusekit.explain import Fold, explain_fold
 from fusekit.progress import Progress
 from fusekit.report.run import Run
 from fusekit.training import Checkpoint, NonFiniteError, SliceDataset, train
+from fusekit.training.feed.balance import balanced_shares
 from fusekit.training.feed.features import UNSCALED, fixed_features
 
 #: Folder of a fold's explanations, in the fold's own.
@@ -111,11 +112,16 @@ def _fit(
     findings = (*encoding.findings, *encoding.unseen(gathered.cohort.clinical))
     channels = gathered.store.channels
     pixels = Pixels.fit(images, rows.index.to_numpy(), channels)
+    labels = rows["label"].to_numpy()
+    shares = balanced_shares(rows["subject"].to_numpy(), labels) if plan.training.sampler == "balanced" else None
+    classes = range(len(plan.task.classes))
+    objective = plan.build_objective([rows["subject"][labels == label].nunique() for label in classes])
     planned = plan.epochs(len(rows))
     with torch.random.fork_rng():  # the caller's random numbers stay the caller's
         torch.manual_seed(config.seed)
         people, reads = rows["subject"].nunique(), table.reads
         model = plan.build_model(encoding.layout, len(channels), people=people, reads=reads)
+        model.add_auxiliary(objective.part_names, len(classes))
         model.fit(torch.from_numpy(encoding.transform(gathered.cohort.clinical.loc[rows["scan"].unique()])))
         if model.backbone is not None and model.backbone.loaded is not None:
             findings = (*findings, model.backbone.loaded.finding(config.backbone))
@@ -157,7 +163,7 @@ def _fit(
             return fixed.probabilities(rows.index.to_numpy(), encoded) if fixed else predict(rows)
 
         seen = (images, pixels, channels) if fixed is None else (fixed.features, UNSCALED, ())
-        dataset = SliceDataset(seen[0], rows.index.to_numpy(), table.inputs, rows["label"].to_numpy(), *seen[1:])
+        dataset = SliceDataset(seen[0], rows.index.to_numpy(), table.inputs, labels, *seen[1:], shares)
         identity = {  # what must be the same for a training to be resumed
             "config": config.identity("device", "explain"),  # another GPU of the same kind will do
             "part": part,
@@ -191,6 +197,7 @@ def _fit(
                 lr=config.lr,
                 seed=config.seed,
                 options=plan.training,
+                objective=objective,
                 augment=plan.augment,
                 progress=progress,
                 epoch_ended=epoch_ended,
@@ -200,6 +207,7 @@ def _fit(
                 processes=plan.processes,
             )
             watched()  # of a training that was finished already
+            model.drop_auxiliary()
         except NonFiniteError as error:
             batch = rows.loc[list(error.rows)].drop_duplicates(["subject", "scan"]).sort_values(["subject", "scan"])
             scans = first_ten(f"{row.subject} (scan {row.scan})" for row in batch.itertuples())

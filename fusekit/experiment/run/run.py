@@ -113,9 +113,8 @@ def _run(plan: Plan, work: Path, target: Path, progress: Progress, followers: Fo
     read = time.perf_counter()
     parts: dict[Path, int | None] = {work / f"fold-{fold}": fold for fold in config.tested}
     folds = list(parts)
-    if (
-        config.folds > 1 and config.ship == "all" and plan.ships
-    ):  # cross-validation judges; what is shipped learns from all
+    if config.folds > 1 and config.ship == "all" and plan.ships:
+        # cross-validation judges the recipe; what is shipped learns from all
         parts[work / "all"] = None
     chosen = {"all": list(parts)[-1:], "folds": folds, "none": []}[config.ship]
     todo = {path: fold for path, fold in parts.items() if not path.exists()}

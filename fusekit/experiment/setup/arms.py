@@ -17,7 +17,7 @@ ALWAYS: Mapping[str, Any] = {"folds": 5, "validation": VALIDATION}
 LAUNCHER = "slurm"
 #: Parts that some arms have and others lack; and all whose options may be those of one arm.
 DIFFERENT = (*MODEL_PARTS, "baseline")
-OWN = ("training", "augment", *DIFFERENT)
+OWN = ("training", "objective", "augment", *DIFFERENT)
 
 
 def arms_of(

@@ -24,6 +24,7 @@ class Given(TypedDict, total=False):
     epochs: int | None
     batch_size: int | None
     lr: float | None
+    objective: str | None
     search: Mapping[str, str | Sequence[Any]] | None
     trials: int | None
     options: Mapping[str, Mapping[str, Any]] | None
@@ -102,6 +103,15 @@ def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
         for part, values in entries(layer.get("options") or {}, "options").items():
             options.setdefault(part, {}).update(entries(values, part))
     return {**merged, "options": options}
+
+
+def relocated(options: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The options, with ``training.smoothing`` of older settings where it is today: at the objective."""
+    training = dict(options.get("training", {}))
+    if "smoothing" not in training:
+        return options
+    smoothing = {"smoothing": training.pop("smoothing")}
+    return {**options, "training": training, "objective": {**smoothing, **options.get("objective", {})}}
 
 
 def entries(value: Any, name: str) -> Mapping[str, Any]:

@@ -21,12 +21,15 @@ if TYPE_CHECKING:
 
 #: What is trained where neither a fusion nor a baseline is named.
 FUSION = "rbca"
+#: What a training makes small where nothing else is named.
+OBJECTIVE = "cross-entropy"
 #: The part before the dot in ``-o part.option=value`` -> where its options are declared; empty where names decide.
 PARTS = {
     "task": "",
     "synthetic": "",
     "slices": "fusekit.data.slices.policy:SlicePolicy",
     "training": "fusekit.training.options:TrainingOptions",
+    "objective": "",
     "augment": "fusekit.training.feed.augment:AugmentOptions",
     "track": "",
     "baseline": "",
@@ -48,7 +51,8 @@ def check_names(values: Mapping[str, Any], options: Mapping[str, Mapping[str, An
     known = catalog()
     if values.get("fusion"):
         registered(values["fusion"])
-    for name, registry in {"baseline": known.baselines, "backbone": known.backbones}.items():
+    looked_up = {"baseline": known.baselines, "backbone": known.backbones, "objective": known.objectives}
+    for name, registry in looked_up.items():
         if values.get(name):
             registry.find(values[name])
     for tracker in values.get("track", ()):
@@ -95,8 +99,9 @@ def parts_of(values: Mapping[str, Any]) -> dict[str, Named | None]:
 
 
 def _named(values: Mapping[str, Any], options: Mapping[str, Mapping[str, Any]]) -> dict[str, Named]:
-    """Those parts with options that have a name, the task among them; OptionError for a part that is not there."""
+    """Those parts with options that have a name, task and objective too; OptionError for a part that is not there."""
     named = {} if is_own(values["task"]) else {"task": Named(catalog().tasks, values["task"])}
+    named["objective"] = Named(catalog().objectives, values.get("objective") or OBJECTIVE)
     asked = [part for part in (*MODEL_PARTS, "baseline") if options.get(part)]
     has = parts_of(values) if asked else {}
     for part in asked:
@@ -114,11 +119,12 @@ def of_search(search: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for name, value in search.items():
         part, dot, option = name.partition(".")
-        if dot and part in ("training", "augment", *MODEL_PARTS):
+        if dot and part in ("training", "objective", "augment", *MODEL_PARTS):
             found.setdefault(part, {})[option] = value
         elif name not in ("lr", "epochs", "batch_size"):
             raise OptionError(
-                f"--search takes lr, epochs, batch_size and options of training, augmentation and model, not {name}."
+                "--search takes lr, epochs, batch_size and options of training, objective, augmentation and model, not "
+                f"{name}."
             )
     return found
 

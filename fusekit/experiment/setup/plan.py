@@ -17,15 +17,16 @@ from fusekit.data.images.channels import IMAGE, Channel
 from fusekit.errors import OptionError
 from fusekit.evaluation import Metric, Rule
 from fusekit.experiment.setup.candidates import candidates
-from fusekit.experiment.setup.parts import open_task
+from fusekit.experiment.setup.parts import OBJECTIVE, open_task
 from fusekit.experiment.setup.settings import Settings
 from fusekit.experiment.setup.space import require_optuna
 from fusekit.experiment.setup.trackers import open_trackers
 from fusekit.extension import COMPONENTS, catalog
 from fusekit.extension.fusion import Fusion, registered
+from fusekit.extension.registry import make
 from fusekit.models import FusionModel, build
 from fusekit.models.probe import check_model
-from fusekit.training import ALONE, AugmentOptions, Processes, TrainingOptions
+from fusekit.training import ALONE, AugmentOptions, Objective, Processes, TrainingOptions
 from fusekit.training.step.compiled import require_compiler
 from fusekit.training.step.descent import weight_groups
 
@@ -109,9 +110,11 @@ class Plan:
 
     def try_model(self, channels: Sequence[Channel]) -> None:
         """Refuse, by OptionError, a model whose parts do not fit each other, or images of such channels."""
+        asked = self.build_objective([1] * len(self.task.classes)).part_names
         try:
             with torch.device("meta"):  # no memory and no arithmetic: only whether the parts take their options
                 model = self.build_model(_COLUMNS, len(channels))
+                model.add_auxiliary(asked, len(self.task.classes))
             dims = 2 if model.backbone is None else model.backbone.spatial_dims
             if model.backbone is not None:
                 self.slices.check_backbone(self.config.backbone, dims)
@@ -133,6 +136,14 @@ class Plan:
     def expected_channels(self) -> tuple[Channel, ...]:
         """The channels of a scan of one image, as far as they are known before the cohort is read."""
         return self.slices.channels((IMAGE,))
+
+    def build_objective(self, subjects: Sequence[int]) -> Objective:
+        """Build what is made small, for so many training subjects of each class."""
+        name, options = self.config.objective or OBJECTIVE, self.config.of_part(self.task, "objective")
+        made = make(f"the objective {name!r}", catalog().objectives.get(name), subjects, **options)
+        if not isinstance(made, Objective):
+            raise OptionError(f"the objective {name!r} is built as a {type(made).__name__}; an Objective is needed.")
+        return made
 
     def build_baseline(self) -> Baseline:
         """Build the classical model that is trained instead of a network."""
@@ -176,6 +187,11 @@ def make_plan(config: Settings) -> Plan:
         raise OptionError(
             "augment.flip mirrors left and right, and a sagittal slice shows front and back. Leave it out, or choose "
             "slices.plane=coronal, axial or volume."
+        )
+    if plan.training.sampler == "balanced" and config.of_part(task, "objective").get("class_weights") == "balanced":
+        raise OptionError(
+            "training.sampler=balanced and objective.class_weights=balanced do the same: together, a rare class would "
+            "count for more than a frequent one. Choose one of the two."
         )
     if plan.training.compile:
         require_compiler()

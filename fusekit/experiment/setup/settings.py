@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 from fusekit.errors import OptionError
 from fusekit.experiment.setup import parts, presets
 from fusekit.experiment.setup.about import About, about
-from fusekit.experiment.setup.given import entries, merge
+from fusekit.experiment.setup.given import entries, merge, relocated
 from fusekit.experiment.setup.space import TRIALS, Space, candidates, trials_of
 from fusekit.extension import suggest
 from fusekit.extension.options import convert
@@ -59,6 +59,7 @@ class Settings:
     epochs: int | None = about("training", "Passes over the training slices.", least=1, preset=True)
     batch_size: int = about("training", "Slices per training step and device.", least=2, preset=True)
     lr: float = about("training", "Learning rate of Adam.", above=0, preset=True)
+    objective: str | None = about("training", "The loss, by name.", None, words=parts.OBJECTIVE, metavar="NAME")
     search: Space = about(
         "training",
         "List (`lr=1e-4,3e-4`) or range (`lr=1e-5..1e-3:log`), from which every fold chooses on the subjects set "
@@ -238,9 +239,11 @@ def _typed(name: str, value: Any) -> Any:
         raise OptionError(f"the configuration has no entry {name!r}; {suggest(name, [*FIELDS, *parts.PARTS])}")
     kind, about = FIELDS[name]
     if name == "options":
-        return {part: dict(entries(own, part)) for part, own in entries(value, name).items()}
+        return relocated({part: dict(entries(own, part)) for part, own in entries(value, name).items()})
     if name == "search":
         return dict(entries(value, name))
+    if name == "objective" and value == parts.OBJECTIVE:
+        return None  # however the default is spelled, it is the same run
     found = convert(name, kind, value)
     if isinstance(found, int | float):
         about.check(name, found)

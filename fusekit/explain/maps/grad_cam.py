@@ -118,4 +118,4 @@ def _at_place(model: FusionModel, image: Tensor, columns: Tensor | None, name: s
 
     found = model.output(image, columns, look=look)
     assert found.image is not None
-    return found.logits, found.image.map if name == LAST else kept[0]
+    return found.outputs, found.image.map if name == LAST else kept[0]

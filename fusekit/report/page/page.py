@@ -26,6 +26,7 @@ from fusekit.report.page.tables import (
     wide_subgroups,
 )
 from fusekit.report.page.verdict import verdict
+from fusekit.report.page.weighed import weighed
 
 #: So many items of a finding are shown.
 SHOWN = 10
@@ -107,9 +108,12 @@ def _sections(
         "chosen": chosen_grids(evidence),
         "subgroups": wide_subgroups(evidence),
     }
+    remarks = dict(evidence.remarks)
+    if balanced := weighed(evidence):
+        remarks["calibration"] = f"{balanced} {remarks.get('calibration', '')}".strip()
     sections = [
         {"key": key, **words, "grids": grids.get(key, []), "pictures": pictures.get(key, [])}
-        | {"remark": evidence.remarks.get(key, "")}
+        | {"remark": remarks.get(key, "")}
         for key, words in parts.items()
     ]
     return [one for one in sections if one["grids"] or one["pictures"] or one["remark"]]

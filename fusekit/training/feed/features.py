@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from fusekit.data import Pixels
-from fusekit.models import FusionModel, ImageFeatures, channels_last
+from fusekit.models import FusionModel, ImageFeatures, Output, channels_last
 from fusekit.models.memory_format import placed
 from fusekit.progress import Progress
 from fusekit.training.machines.processes import Processes
@@ -34,13 +34,18 @@ class Heads(nn.Module):
         self.width, self.shape, self.reads_map = model.backbone.width, shape, reads_map
         reads = None if model.reads is None else model.reads.tolist()
         self.model = FusionModel(None, model.encoder, None, model.head, prior=model.prior, reads=reads)
+        self.model.auxiliary = model.auxiliary
 
     def forward(self, features: Tensor, columns: Tensor) -> Tensor:
         """Logits, as the model gives them of the images."""
+        return self.output(features, columns).outputs
+
+    def output(self, features: Tensor, columns: Tensor) -> Output:
+        """What the model's ``output`` gives of the images."""
         vector, rest = features[:, : self.width], features[:, self.width :]
         zeros = features.new_zeros(()).expand(len(features), *self.shape)
         map_ = rest.reshape(-1, *self.shape) if self.reads_map else zeros
-        return self.model.output(None, columns, features=ImageFeatures(map_, vector)).logits
+        return self.model.output(None, columns, features=ImageFeatures(map_, vector))
 
 
 class FixedFeatures(NamedTuple):
@@ -110,7 +115,7 @@ def _reads_map(model: FusionModel, example: ImageFeatures) -> bool:
     columns = torch.zeros(1, model.inputs, device=map_.device)
     with torch.enable_grad():
         features = ImageFeatures(map_, example.vector.clone())
-        logits = model.eval().output(None, columns, features=features).logits
+        logits = model.eval().output(None, columns, features=features).outputs
         (slope,) = torch.autograd.grad(logits.sum(), map_, allow_unused=True)
     model.train(training)
     return slope is not None

@@ -31,6 +31,7 @@ class SliceDataset(Dataset[Batch]):
         rows: (n,) which of the N belong to this data set, with clinical (n, F) and labels (n,).
         pixels: how the loop makes network input of grey levels, on the device.
         channels: what the C are; () where each is an image of its own.
+        shares: (n,) how often each is drawn, for a sampler that draws; None: each once per epoch.
     """
 
     def __init__(
@@ -41,7 +42,9 @@ class SliceDataset(Dataset[Batch]):
         labels: np.ndarray,
         pixels: Pixels,
         channels: Sequence[Channel] = (),
+        shares: np.ndarray | None = None,
     ):
+        self.shares = shares
         self.images, self.rows, self.pixels, self.channels = images, rows, pixels, tuple(channels)
         self.clinical = torch.tensor(np.asarray(clinical), dtype=torch.float32)
         self.labels = torch.tensor(np.asarray(labels), dtype=torch.int64)
@@ -75,12 +78,21 @@ class SliceDataset(Dataset[Batch]):
 class EpochBatches(Sampler[list[int]]):
     """The batches of an epoch: their order is a function of (seed, epoch), and each process takes its share of each.
 
-    A last batch of fewer than ``least`` slices, on which batch normalisation fails, is left out of several. ``sizes``
-    are slices per batch, of all processes together; none if there are fewer slices than processes.
+    Every slice comes once; with ``shares`` (length,) as many are drawn, each by its share. A last batch of fewer than
+    ``least`` slices, on which batch normalisation fails, is left out of several. ``sizes`` are slices per batch, of all
+    processes together; none if there are fewer slices than processes.
     """
 
-    def __init__(self, length: int, batch_size: int, seed: int, processes: Processes = ALONE, least: int = 2):
-        self.length, self.seed, self.processes = length, seed, processes
+    def __init__(
+        self,
+        length: int,
+        batch_size: int,
+        seed: int,
+        processes: Processes = ALONE,
+        least: int = 2,
+        shares: np.ndarray | None = None,
+    ):
+        self.length, self.seed, self.processes, self.shares = length, seed, processes, shares
         self.size = batch_size * processes.size
         self.sizes = batch_sizes(length, self.size, max(least, 2)) if length >= processes.size else []
         self.epoch, self.done = 0, 0
@@ -94,7 +106,9 @@ class EpochBatches(Sampler[list[int]]):
         return len(self.sizes) - self.done
 
     def __iter__(self) -> Iterator[list[int]]:
-        order = np.random.default_rng((self.seed, self.epoch)).permutation(self.length)
+        draw = np.random.default_rng((self.seed, self.epoch))
+        drawn = self.shares is not None
+        order = draw.choice(self.length, self.length, p=self.shares) if drawn else draw.permutation(self.length)
         for number, size in enumerate(self.sizes[self.done :], start=self.done):
             yield order[number * self.size :][:size][self.processes.part(size)].tolist()
 

@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -36,10 +37,9 @@ class Compiled(nn.Module):
         self.plain, self.size = model, size
         self.graph = torch.compile(model, backend=BACKEND, fullgraph=True, dynamic=False)
 
-    def forward(self, image: Tensor, columns: Tensor) -> Tensor:
+    def forward(self, image: Tensor, columns: Tensor) -> Any:
         """As the model's own."""
-        logits: Tensor = self.graph(image, columns) if len(image) == self.size else self.plain(image, columns)
-        return logits
+        return self.graph(image, columns) if len(image) == self.size else self.plain(image, columns)
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from fusekit.training.machines.processes import ALONE, Processes
 from fusekit.training.options import TrainingOptions
 from fusekit.training.step.average import Average
 from fusekit.training.step.compiled import Compiled
+from fusekit.training.step.trained import Trained
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -34,7 +35,7 @@ class Descent:
     ``lr`` is the highest of a schedule, ``sizes`` are the samples in each batch of an epoch, of all processes together.
 
     Attributes:
-        network: the model as it is to be called in training.
+        network: the model as it is to be called in training; it gives an ``Output``.
         lr: learning rate of the last step.
     """
 
@@ -66,7 +67,8 @@ class Descent:
             from fusekit.training.step.sync_norm import SyncedNorms  # which imports timm
 
             self._synced = SyncedNorms(model, fabric.device)
-        network = Compiled(model, max(sizes) // processes.size) if options.compile else model
+        self._model, trained = model, Trained(model)
+        network = Compiled(trained, max(sizes) // processes.size) if options.compile else trained
         self.network, self.optimizer = fabric.setup(network, optimizer)
         self.average = Average(model, options.ema) if options.ema else None
 
@@ -121,7 +123,7 @@ class Descent:
     def _refuse_unused(self) -> None:
         # Where a weight takes no part, other processes wait for its gradient for ever, without a message.
         self._checked = True
-        named = self.network.module.named_parameters()
+        named = self._model.named_parameters()
         unused = [name for name, value in named if value.requires_grad and value.grad is None]
         if unused:
             raise FusekitError(

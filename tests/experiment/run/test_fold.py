@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -14,14 +14,14 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from fusekit import Run
+from fusekit import Objective, Run
 from fusekit.bundle.bundle import Bundle
 from fusekit.data import Cohort, Column
 from fusekit.errors import DataError
 from fusekit.evaluation import Rule
 from fusekit.experiment.run.fold import train_fold
 from fusekit.experiment.setup.gathered import Gathered, gather
-from fusekit.experiment.setup.plan import make_plan
+from fusekit.experiment.setup.plan import Plan, make_plan
 from fusekit.experiment.setup.settings import Settings
 from fusekit.models import build_from
 from fusekit.progress import Quiet
@@ -190,3 +190,30 @@ def test_ctrl_c_is_no_note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr("fusekit.experiment.run.network.explain_fold", stopped)
     with pytest.raises(KeyboardInterrupt):
         trained(tmp_path / "fold", fusion="clinical-only")
+
+
+def test_a_fold_with_auxiliary_heads_and_balanced_draws_ships_the_plain_model(small_run: Run, tmp_path: Path) -> None:
+    options = {**SMALL["options"], "objective": {"image": 0.5, "table": 0.2}, "training": {"sampler": "balanced"}}
+    bundle, _ = trained(tmp_path / "fold", fold=None, validation=0.0, options=options)
+    assert bundle is not None
+    history = pd.read_csv(tmp_path / "fold" / "history.csv")
+    terms = history[["loss_outputs", "loss_image", "loss_table"]]
+    assert history["loss"].to_numpy() == pytest.approx(terms.sum(axis=1).to_numpy())
+    assert bool((terms > 0).all(axis=None))
+    assert list(bundle.model.state_dict()) == list(build_from(bundle.model.description).state_dict())
+
+
+def test_weights_of_classes_are_those_of_the_training_subjects(
+    small_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[int]] = []
+    build_objective = Plan.build_objective
+
+    def note(plan: Plan, subjects: Sequence[int]) -> Objective:
+        asked.append(list(subjects))
+        return build_objective(plan, subjects)
+
+    monkeypatch.setattr(Plan, "build_objective", note)
+    options = {**SMALL["options"], "objective": {"class_weights": "balanced"}}
+    _, record = trained(tmp_path / "fold", options=options)
+    assert asked[-1] == [count["subjects"] for count in record["counts"]["train"].values()]

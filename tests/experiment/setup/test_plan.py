@@ -46,6 +46,21 @@ def test_a_plan_holds_what_the_names_stand_for() -> None:
         ({"options": {"task": {"visits": "first"}}}, OptionError, "one of all, baseline"),
         ({"options": {"training": {"weight_decay": "x"}}}, OptionError, "takes a number"),
         ({"options": {"training": {"ema": "1"}}}, OptionError, r"training\.ema takes a decay"),
+        (
+            {"options": {"objective": {"gamma": "-1"}}},
+            OptionError,
+            r"objective\.gamma takes a finite number, 0 or more",
+        ),
+        (
+            {"fusion": "clinical-only", "options": {"objective": {"image": "0.3"}}},
+            OptionError,
+            "asks what 'image' alone says, and this fusion reads the table alone",
+        ),
+        (
+            {"options": {"training": {"sampler": "balanced"}, "objective": {"class_weights": "balanced"}}},
+            OptionError,
+            "a rare class would count for more than a frequent one",
+        ),
         ({"options": {"augment": {"flop": "1"}}}, OptionError, "did you mean 'flip'"),
         ({"options": {"augment": {"flip": "2"}}}, OptionError, "takes 0 to 1"),
         (

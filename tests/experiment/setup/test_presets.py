@@ -45,11 +45,11 @@ def test_slices_are_those_of_the_data_whatever_the_preset() -> None:
 
 
 def test_what_is_given_wins_and_the_presets_own_value_is_no_change() -> None:
-    own = {"training": {"ema": "0.99", "smoothing": "0.1"}, "augment": {"flip": "0"}}
+    own = {"training": {"ema": "0.99", "clip": "0.1"}, "augment": {"flip": "0"}}
     settings = Settings.of({"task": "adni-ad", "options": own, "epochs": 3})
-    assert settings.options == {"training": {"smoothing": 0.1}, "augment": {"flip": 0.0}}
+    assert settings.options == {"training": {"clip": 0.1}, "augment": {"flip": 0.0}}
     plan = make_plan(settings)
-    assert (plan.training.ema, plan.training.smoothing, plan.augment.flip) == (0.99, 0.1, 0.0)
+    assert (plan.training.ema, plan.training.clip, plan.augment.flip) == (0.99, 0.1, 0.0)
     assert plan.augment.rotate == TUNED.options["augment"]["rotate"]
     assert Settings.of(settings.as_json()) == settings
     plain = Settings.of({"task": "adni-ad", "preset": "paper", "options": {"training": {"ema": 0.99}}})

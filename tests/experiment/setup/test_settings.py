@@ -268,7 +268,7 @@ def test_every_setting_is_an_option_an_argument_and_an_entry_of_a_file(name: str
               "epochs": "1", "batch_size": "2", "lr": "0.1", "device": '"cpu"', "devices": "1", "nodes": "1",
               "precision": '"32-true"', "folds": "2", "validation": "0.5", "select": '"none"', "track": '"mlflow"',
               "threshold": '"argmax"', "aggregate": '"max"', "explain": '"none"', "out": '"x"',
-              "trials": "3"}  # fmt: skip
+              "trials": "3", "objective": '"cross-entropy"'}  # fmt: skip
     file = tmp_path / "run.toml"
     file.write_text(f"{name} = {values[name]}\n" if name != "options" else "[encoder]\n")
     assert plain_values({"task": "adni-ad", **read_config(file)})["task"] == "adni-ad"
@@ -318,3 +318,25 @@ def test_a_number_is_a_number(number: Any) -> None:
 def test_one_arm_s_options_are_not_for_a_run() -> None:
     with pytest.raises(OptionError, match="are for `fusekit compare`"):
         Settings.of({"task": "adni-ad", "options": {"rbca:injector": {"reduction": "shared"}}})
+
+
+def test_smoothing_of_older_settings_is_the_objective_s(tmp_path: Path) -> None:
+    today = Settings.of({"task": "adni-ad", "options": {"objective": {"smoothing": "0.1"}}})
+    manifest = tmp_path / "manifest.json"
+    config = {**today.as_json(), "options": {"training": {"smoothing": 0.1, "clip": 1.0}}}
+    manifest.write_text(json.dumps({"config": config}), "utf-8")
+    found = Settings.of(read_config(manifest))
+    assert found.options == {"training": {"clip": 1.0}, "objective": {"smoothing": 0.1}}
+    assert today.options == {"objective": {"smoothing": 0.1}}
+    both = {"training": {"smoothing": 0.2}, "objective": {"smoothing": 0.1}}
+    assert Settings.of({"task": "adni-ad", "options": both}) == today  # what is said in today's words
+
+
+def test_the_default_objective_is_one_however_it_is_spelled() -> None:
+    plain = Settings.of({"task": "adni-ad"})
+    assert Settings.of({"task": "adni-ad", "objective": "cross-entropy"}) == plain
+    assert "objective" not in plain.as_json()
+    with pytest.raises(UnknownName, match="no objective is called 'cross-entropie'; did you mean 'cross-entropy'"):
+        Settings.of({"task": "adni-ad", "objective": "cross-entropie"})
+    with pytest.raises(OptionError, match="objective has no option 'gama'; did you mean 'gamma'"):
+        Settings.of({"task": "adni-ad", "options": {"objective": {"gama": "2"}}})

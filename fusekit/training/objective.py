@@ -1,0 +1,116 @@
+"""What a training makes small."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from functools import reduce
+from operator import add
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from fusekit.errors import OptionError
+from fusekit.models import Output
+from fusekit.training.feed.loader import Batch
+
+#: Keeps the slope of (1 - p) ** gamma finite where p is 1.
+_LEAST = 1e-12
+
+
+class Objective(nn.Module, ABC):
+    """What a training makes small: the sum of its terms. Factory: ``(subjects, *, options...)``.
+
+    ``subjects`` are the training subjects of each class. Weights that learn belong into the model, whose head may
+    return losses of its own.
+    """
+
+    #: Parts ("image", "table") that it reads: the model gets a linear layer for each that its head does not say.
+    part_names: tuple[str, ...] = ()
+
+    @abstractmethod
+    def forward(self, output: Output, batch: Batch) -> Mapping[str, Tensor]:
+        """Outputs (B, W) and the batch that they are of -> terms by name, each (): a mean over the batch, weighted."""
+
+
+class CrossEntropy(Objective):
+    """Cross entropy of outputs and parts with the labels, and the losses that the model itself returns.
+
+    A sample of class y counts w_y (1 - p_y)^gamma of its cross entropy, and a term is the mean over samples. With
+    ``gamma`` it is the focal loss (Lin et al. 2017, equation 5) over a softmax, as MONAI's ``FocalLoss``. Balanced
+    weights are w_y = N / (K N_y) of N training subjects, as scikit-learn's: their mean over subjects is 1. They are not
+    divided by those of a batch, as torch's are, so that every sample counts the same in whichever batch it is.
+
+    Args:
+        subjects: of each class, in training; needed for balanced weights alone.
+        smoothing: share of each label that is spread evenly over the classes, as in timm and torch.
+        gamma: how much less samples count that are predicted well; 0: all alike.
+        class_weights: "balanced": each class counts the same.
+        image, table: weights of what the image and the table alone say; above 0, auxiliary heads are trained.
+        losses: weight of the model's own losses.
+    """
+
+    def __init__(
+        self,
+        subjects: Sequence[int] = (),
+        *,
+        smoothing: float = 0.0,
+        gamma: float = 0.0,
+        class_weights: Literal["none", "balanced"] = "none",
+        image: float = 0.0,
+        table: float = 0.0,
+        losses: float = 1.0,
+    ):
+        super().__init__()
+        if not 0 <= smoothing < 1:
+            raise OptionError(f"objective.smoothing takes a share from 0 to below 1, not {smoothing:g}.")
+        for name, value in {"gamma": gamma, "image": image, "table": table, "losses": losses}.items():
+            if not 0 <= value < float("inf"):
+                raise OptionError(f"objective.{name} takes a finite number, 0 or more, not {value:g}.")
+        self.smoothing, self.gamma, self.losses = smoothing, gamma, losses
+        self.parts = {name: weight for name, weight in {"image": image, "table": table}.items() if weight}
+        self.part_names = tuple(self.parts)
+        weights = None
+        if class_weights == "balanced":
+            if not subjects or min(subjects) < 1:
+                raise OptionError(
+                    f"objective.class_weights=balanced needs a training subject of every class, not {list(subjects)}."
+                )
+            weights = sum(subjects) / (len(subjects) * torch.tensor(subjects, dtype=torch.float32))
+        self.class_weights: Tensor | None
+        self.register_buffer("class_weights", weights)
+
+    def forward(self, output: Output, batch: Batch) -> dict[str, Tensor]:
+        """Terms ``outputs``, ``image`` and ``table`` where they have weights, and the model's own by their names."""
+        terms = {"outputs": self._term(output.outputs, batch.label)}
+        for name, weight in self.parts.items():
+            terms[name] = weight * self._term(output.parts[name], batch.label)
+        if self.losses:
+            for name, loss in output.losses.items():
+                if name in terms:
+                    raise OptionError(f"the head returns a loss called {name!r}, which is the name of another term.")
+                terms[name] = self.losses * loss
+        return terms
+
+    def _term(self, logits: Tensor, labels: Tensor) -> Tensor:
+        if not self.gamma and self.class_weights is None:
+            return cross_entropy(logits, labels, label_smoothing=self.smoothing)
+        losses = cross_entropy(logits, labels, label_smoothing=self.smoothing, reduction="none")
+        if self.gamma:
+            missed = -torch.expm1(-cross_entropy(logits, labels, reduction="none"))  # 1 - p, exact where p is near 1
+            losses = missed.clamp_min(_LEAST) ** self.gamma * losses
+        if self.class_weights is not None:
+            losses = self.class_weights[labels] * losses
+        return losses.mean()
+
+
+def total(terms: Mapping[str, Tensor]) -> Tensor:
+    """The sum of the terms, (); OptionError if they are none."""
+    losses = list(terms.values()) if isinstance(terms, Mapping) else []
+    if not losses or not all(isinstance(loss, Tensor) and loss.ndim == 0 for loss in losses):
+        raise OptionError(
+            f"an objective returns names with losses, each a tensor of one number; this one returns {terms!r}."
+        )
+    return reduce(add, losses)
