@@ -64,7 +64,7 @@ def test_features_that_are_computed_once_train_the_same_model(tmp_path: Path, mo
     tables = [pd.read_csv(tmp_path / name / "predictions.csv") for name in rows]
     assert np.allclose(tables[0]["p_1"], tables[1]["p_1"], atol=1e-4)
     losses = [pd.read_csv(tmp_path / name / "history.csv")[["loss", "validation_auc"]] for name in rows]
-    assert np.allclose(*losses, atol=1e-4)
+    assert np.allclose(losses[0], losses[1], atol=1e-4)
     assert rows["always"] > 2 * rows["once"]
 
     record = json.loads((tmp_path / "once" / "fold.json").read_text())

@@ -50,7 +50,7 @@ def of_map() -> FusionModel:
 
 
 def fixed(model: FusionModel, rows: Any = range(9), progress: Any = None) -> FixedFeatures | None:
-    known = {"device": CPU, "batch": 4, "processes": ALONE, "progress": progress or Quiet()}
+    known: dict[str, Any] = {"device": CPU, "batch": 4, "processes": ALONE, "progress": progress or Quiet()}
     return fixed_features(model, images(), np.asarray(list(rows)), PIXELS, **known)
 
 
