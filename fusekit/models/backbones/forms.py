@@ -41,7 +41,7 @@ class Form:
                 f"{tokens.shape[1]} tokens of an image of {sizes} make no map: take an image whose height and width "
                 "are multiples of the network's patches."
             )
-        return tokens.transpose(1, 2).unflatten(2, (rows, columns))
+        return tokens.transpose(1, 2).reshape(tokens.shape[0], tokens.shape[2], rows, columns)
 
     def unfold(self, map_: Tensor, features: Tensor) -> Tensor:
         """A map (B, C, *S) -> this form, with the prefix of the features that it was folded from."""
