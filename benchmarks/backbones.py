@@ -134,7 +134,7 @@ def _effect(model: FusionModel, image: Tensor, columns: Tensor) -> None:
     with torch.no_grad():
         found = [model.output(image, table) for table in (columns, columns + 1)]
     one, other = (output.image.vector for output in found if output.image is not None)
-    assert bool(found[0].logits.isfinite().all()), "its logits are not finite"
+    assert bool(found[0].outputs.isfinite().all()), "its logits are not finite"
     share = float((one - other).norm() / one.norm())
     assert share > 1e-4, f"what is injected changes its vector by {share:.0e} of itself"
 

@@ -142,8 +142,9 @@ def _exported(module: nn.Module, given: dict[str, Tensor]) -> onnx.ModelProto:
         # First the graph: given a module whose rows are not free, torch's exporter would make them constant, silently.
         shapes = {name: {0: rows} for name in given}
         graph = torch.export.export(module, (), given, dynamic_shapes=shapes, strict=False)
-        names = {"input_names": list(given), "output_names": ["probabilities"]}
-        program = torch.onnx.export(graph, kwargs=given, dynamo=True, verbose=False, **names)
+        program = torch.onnx.export(
+            graph, kwargs=given, dynamo=True, verbose=False, input_names=list(given), output_names=["probabilities"]
+        )
     except Exception as error:  # whatever a part of a plugin does that no graph can hold
         raise FusekitError(f"this network cannot be exported: {type(error).__name__}: {error}") from error
     assert program is not None

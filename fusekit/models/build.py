@@ -160,7 +160,7 @@ def _assemble(
             raise OptionError(f"reads takes places of columns from 0 to {inputs - 1}, one or more, not {reads}.")
         read = columns if isinstance(columns, ColumnLayout) else ColumnLayout.plain(columns)
         read = read if reads is None else read.of(reads)
-        known = {"layout": read, "people": people}
+        known: dict[str, Any] = {"layout": read, "people": people}
         taken = {option: known[option] for option in known.keys() & option_parameters(factories["encoder"]).keys()}
         encoder = _made("encoder", recipe.encoder, factories, read.inputs, **options["encoder"], **taken)
         _declares("encoder", recipe.encoder, encoder, "width")

@@ -352,10 +352,10 @@ def test_a_network_that_was_made_for_an_image_size_is_built_again_for_it(tmp_pat
     model = build(recipe, backbone="vit_tiny_patch16_224", columns=0, classes=2, image_size=32)
     bundle = fusekit.Bundle(model, ("CN", "AD"), None, SlicePolicy(), 32, Pixels((0.0,), (1.0,)))
     bundle.save(tmp_path / "bundle")
-    image = torch.randn(2, 1, 32, 32).numpy()
+    image, none = torch.randn(2, 1, 32, 32).numpy(), np.empty((2, 0), dtype=np.float32)
     again = fusekit.load(tmp_path / "bundle")
     assert again.model.description == model.description
-    np.testing.assert_array_equal(again.probabilities(image, None), bundle.probabilities(image, None))
+    np.testing.assert_array_equal(again.probabilities(image, none), bundle.probabilities(image, none))
 
 
 @pytest.mark.parametrize(

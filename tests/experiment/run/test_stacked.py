@@ -128,7 +128,7 @@ class Memorises:
             second = np.where(rows["subject"].isin(trained), np.where(rows["label"] == 1, 0.99, 0.01), guess)
             return np.stack([1 - second, second], axis=1)
 
-        return Fitted(predict, lambda *_: None)
+        return Fitted(predict, lambda *_: None, None)
 
 
 def test_trees_never_read_what_a_network_says_of_its_own_subjects(

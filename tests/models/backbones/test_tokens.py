@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -23,6 +24,16 @@ KINDS = {"test_vit": 64, "vit_tiny_patch16_224": 32, "test_mambaout": 64, "xcit_
 def made(name: str, sites: Any = "branch", size: int | None = None) -> TimmBackbone:
     torch.manual_seed(0)
     return TimmBackbone(name, 1, sites=sites, image_size=size or KINDS[name]).eval()
+
+
+def _looking(look: Callable[[int, Tensor], None]) -> Callable[[int, Tensor], Tensor]:
+    """An injector that looks at features and leaves them as they are."""
+
+    def inject(site: int, features: Tensor) -> Tensor:
+        look(site, features)
+        return features
+
+    return inject
 
 
 def swin() -> Any:
@@ -104,7 +115,7 @@ def test_a_place_of_the_first_map_is_that_place_of_the_image(name: str) -> None:
     for where in (image, image.clone()):
         if maps:
             where[..., :16, 48:] = torch.randn(16, 16)  # at the top, to the right
-        backbone(where, lambda site, features: (maps.append(features), features)[1] if site == 0 else features)
+        backbone(where, _looking(lambda site, features: maps.append(features) if site == 0 else None))
     change = (maps[1] - maps[0]).abs().amax(dim=(0, 1))
     row, column = divmod(int(change.argmax()), change.shape[1])
     assert row < change.shape[0] / 4
@@ -152,7 +163,7 @@ def test_images_that_are_not_square() -> None:
     image = torch.randn(1, 1, 64, 128)
     shapes: list[tuple[int, ...]] = []
     with torch.no_grad():
-        found = backbone(image, lambda site, features: (shapes.append(tuple(features.shape[2:])), features)[1])
+        found = backbone(image, _looking(lambda site, features: shapes.append(tuple(features.shape[2:]))))
         assert torch.equal(found.vector, backbone.net(image))
     assert shapes[0] == (16, 32)
     assert found.map.shape[2:] == (2, 4)
