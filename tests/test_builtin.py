@@ -15,7 +15,7 @@ def test_parts_are_registered_with_a_line_each() -> None:
     for registry, names in (
         (known.encoders, {"mlp", "tokens"}),
         (known.heads, {"concat", "image", "clinical"}),
-        (known.fusions, {"clinical-only"}),
+        (known.fusions, {"clinical-only", "gbdt-network"}),
     ):
         mine = {name: entry for name, entry in registry.entries.items() if entry.plugin.name == "builtin"}
         assert set(mine) == names
