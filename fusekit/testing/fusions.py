@@ -28,7 +28,7 @@ def check_fusion(
     )
     assert model.reads_image or model.reads_clinical, "it reads neither an image nor clinical columns"
     shapes = [(in_channels, *size)] if model.reads_image else []
-    inputs = random_inputs(*shapes, *[(columns,)] if model.reads_clinical else [])
+    inputs = random_inputs(*shapes, *[(model.inputs,)] if model.reads_clinical else [])
 
     def call(module: nn.Module, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         assert isinstance(module, FusionModel)
