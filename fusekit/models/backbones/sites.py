@@ -162,6 +162,8 @@ def _choose(net: nn.Module, units: Sequence[str], kind: SiteKind, watch: _Watch)
     chosen = []
     for unit in solid:
         blocks = [block for block in _blocks(net, unit) if block in watch.channels]
+        if watch.forms.get(unit) == MAP and isinstance(getattr(net.get_submodule(unit), "blocks", None), nn.ModuleList):
+            blocks = []  # such a stage has always been its own site, and bundles hold an injector for it
         if kind == "stage":
             return [unit] if unit in watch.channels else blocks[:1]
         chosen += blocks or [unit]
