@@ -1,5 +1,6 @@
 """The devices that a training runs on, through Lightning Fabric: imported where one is opened, it takes two seconds."""
 
+import logging
 from typing import Literal
 
 import torch
@@ -19,6 +20,7 @@ Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 def fabric_for(device: str, precision: Precision, devices: int = 1, nodes: int = 1) -> Fabric:
     """Open a device, or one of several per node for this process (on the CPU they share its cores); or OptionError."""
     chosen = torch_device(device)
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it names the precision in every training
     if devices * nodes <= 1:
         which = [chosen.index] if chosen.type == "cuda" and chosen.index is not None else 1
         # A training is one process: inside a job, or beside a Slurm, Fabric would look for others, and warn.

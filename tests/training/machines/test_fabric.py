@@ -47,6 +47,12 @@ def test_a_machine_with_slurm_is_not_told_to_use_it(tmp_path: Path, monkeypatch:
     fabric_for("cpu", "32-true")  # a warning would be an error here
 
 
+def test_mixed_precision_is_not_announced(capfd: pytest.CaptureFixture[str]) -> None:
+    """Every fold of every arm opens a device."""
+    assert fabric_for("cpu", "bf16-mixed").strategy.precision.precision == "bf16-mixed"
+    assert capfd.readouterr() == ("", "")
+
+
 def test_settings_of_repeatability_hold_inside_and_are_put_back() -> None:
     def settings() -> tuple[bool, ...]:
         cudnn, memory = torch.backends.cudnn, cast(Any, torch.utils.deterministic)
