@@ -110,12 +110,13 @@ def fixed_features(
 
 
 def _reads_map(model: FusionModel, example: ImageFeatures) -> bool:
-    """Whether logits depend on the map; heads that read the vector alone need a small part of the memory."""
+    """Whether anything that is trained depends on the map; heads that read the vector alone need much less memory."""
     training, map_ = model.training, example.map.clone().requires_grad_()
     columns = torch.zeros(1, model.inputs, device=map_.device)
     with torch.enable_grad():
         features = ImageFeatures(map_, example.vector.clone())
-        logits = model.eval().output(None, columns, features=features).outputs
-        (slope,) = torch.autograd.grad(logits.sum(), map_, allow_unused=True)
+        found = model.eval().output(None, columns, features=features)
+        said = [found.outputs, *found.parts.values(), *found.losses.values()]
+        (slope,) = torch.autograd.grad(torch.stack([one.sum() for one in said]).sum(), map_, allow_unused=True)
     model.train(training)
     return slope is not None

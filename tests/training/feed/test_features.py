@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from fusekit.data import Pixels
-from fusekit.models import FusionHead, FusionModel, ImageFeatures, TimmBackbone, build
+from fusekit.models import FusionHead, FusionModel, ImageFeatures, Output, TimmBackbone, build
 from fusekit.progress import Quiet
 from fusekit.training import ALONE
 from fusekit.training.feed import features
@@ -37,16 +38,37 @@ def images() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (9, 1, 32, 32), dtype=np.uint8)
 
 
+class PartsHead(FusionHead):
+    """Reads the map for a part alone, which an objective may train."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.of_map = MapHead(channels)
+
+    def forward(self, image: ImageFeatures | None, clinical: Tensor | None) -> Output:
+        assert image is not None
+        return Output(image.vector[:, :2], {"image": self.of_map(image, clinical)})
+
+
 def frozen(fusion: str = "concat", until: str = "all") -> FusionModel:
     torch.manual_seed(0)
     options = {"backbone": {"freeze": until}} if until else {}
     return build(fusion, backbone="test_resnet", columns=3, classes=2, options=options)
 
 
-def of_map() -> FusionModel:
+def of_map(head: Callable[[int], FusionHead] = MapHead) -> FusionModel:
     torch.manual_seed(0)
     backbone = TimmBackbone("test_resnet", 1, freeze="all")
-    return FusionModel(backbone, None, None, MapHead(backbone.map_channels), description={"columns": 0, "classes": 2})
+    return FusionModel(backbone, None, None, head(backbone.map_channels), description={"columns": 0, "classes": 2})
+
+
+def test_a_map_that_only_a_part_reads_is_kept() -> None:
+    model = of_map(PartsHead)
+    found = fixed(model)
+    assert found is not None
+    said = found.heads.output(torch.from_numpy(found.features[[4, 1]]), torch.zeros(2, 0)).parts["image"]
+    expected = model.eval().output(PIXELS.to_tensor(images()[[4, 1]])).parts["image"]
+    assert torch.allclose(said, expected, atol=1e-5)
 
 
 def fixed(model: FusionModel, rows: Any = range(9), progress: Any = None) -> FixedFeatures | None:
