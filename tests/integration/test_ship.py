@@ -116,12 +116,13 @@ def test_a_baseline_is_evaluated_on_another_cohort(classical: Run, tmp_path: Pat
 def test_an_average_is_the_mean_of_its_folds_models(average: Run, small_cohort: Cohort) -> None:
     bundle = average.bundle
     assert isinstance(bundle, FoldsBundle)
-    patients = as_files(small_cohort, list(small_cohort.scans.index[:6]))
+    people = list(small_cohort.scans.drop_duplicates("subject").index[:6])
+    patients = as_files(small_cohort, people)
     said = bundle.predict(patients).subjects
     folders = [average.folder / "bundle" / f"fold-{k}" for k in range(3)]
     each = [fusekit.load(folder).predict(patients, allow_out_of_range=True).subjects for folder in folders]
     # A single model shows what its temperature makes of this; the average is of what the models say.
-    raw = np.array([one.answering(small_cohort.clinical.iloc[:6])(None, range(6))[:, 1] for one in bundle.models])
+    raw = np.array([one.answering(small_cohort.clinical.loc[people])(None, range(6))[:, 1] for one in bundle.models])
     order = patients["subject"].argsort(kind="stable").to_numpy()
     np.testing.assert_allclose(said["p_1"], raw.mean(axis=0)[order], rtol=1e-12)
     np.testing.assert_allclose(said["lowest_1"], raw.min(axis=0)[order], rtol=1e-12)

@@ -19,8 +19,8 @@ from fusekit.experiment.run.flow import flow
 from fusekit.experiment.run.fold import ABLATIONS, PREDICTIONS, RECORD, VALIDATION
 from fusekit.experiment.run.groups import numbers_of, subgroup_table
 from fusekit.experiment.run.history import HISTORY
-from fusekit.experiment.run.journal import JOURNAL, join
 from fusekit.experiment.run.network import EXPLANATIONS
+from fusekit.experiment.run.search.journal import JOURNAL, join
 from fusekit.experiment.run.ship import BUNDLE, to_ship
 from fusekit.experiment.run.working_folder import CHECKPOINTS
 from fusekit.experiment.setup import manifest

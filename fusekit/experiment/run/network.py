@@ -19,7 +19,7 @@ from fusekit.evaluation import Rule, prediction_table, probabilities_of
 from fusekit.evaluation.metrics.ranking import MacroAreaUnderCurve
 from fusekit.experiment.run.fitted import Failed, Fitted
 from fusekit.experiment.run.history import History
-from fusekit.experiment.run.search import Watch, checkpoint_of, search
+from fusekit.experiment.run.search.search import Watch, checkpoint_of, search
 from fusekit.experiment.run.table import TableFit, fit_table
 from fusekit.experiment.run.working_folder import CHECKPOINTS
 from fusekit.experiment.setup import manifest

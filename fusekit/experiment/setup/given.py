@@ -21,6 +21,7 @@ class Given(TypedDict, total=False):
     baseline: str | None
     backbone: str | None
     preset: str | None
+    ship: str | None
     epochs: int | None
     batch_size: int | None
     lr: float | None

@@ -13,9 +13,9 @@ class Trained(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, image: Tensor, columns: Tensor) -> Output:
+    def forward(self, *inputs: Tensor) -> Output:
         """A model that says no more than outputs gives these."""
         if not isinstance(self.model, FusionModel | Heads):
-            return Output(self.model(image, columns), {}, {})
-        found = self.model.output(image, columns)
+            return Output(self.model(*inputs), {}, {})
+        found = self.model.output(*inputs)
         return Output(found.outputs, dict(found.parts), dict(found.losses))

@@ -53,7 +53,7 @@ def test_an_option_of_one_arm_is_for_it_alone_and_wins_there() -> None:
         ("image-only:injector.reduction=shared", OptionError, "the arm image-only: the fusion 'image-only' has no inj"),
         ("rbca:injector.reductoin=shared", OptionError, "the arm rbca: injector has no option 'reductoin'; did you m"),
         ("injector.reductoin=shared", OptionError, "the arm rbca: injector has no option 'reductoin'; did you mean"),
-        ("rbca:slices.start=3", OptionError, "options of one arm are those of training, augment, sites"),
+        ("rbca:slices.start=3", OptionError, "options of one arm are those of training, objective, augment, sites"),
         ("baseline.C=3", OptionError, "none of the arms has the part 'baseline'"),
         ("decoder.x=3", OptionError, "no part is called 'decoder'"),
         ("training.emma=3", OptionError, "training has no option 'emma'; did you mean 'ema'?"),

@@ -51,7 +51,7 @@ def descend(model: nn.Module, epochs: int = 2, **options: Any) -> Descent:
 
 def epoch(descent: Descent, start: int = 0, stop: int = len(SIZES)) -> None:
     for number, (values, labels) in list(enumerate(samples()))[start:stop]:
-        descent.take(cross_entropy(descent.network(values), labels), number)
+        descent.take(cross_entropy(descent.network(values).outputs, labels), number)
 
 
 def groups(size: int) -> list[tuple[Tensor, Tensor]]:
@@ -146,7 +146,7 @@ def test_losses_that_were_scaled_up_are_scaled_back_before_clipping(accumulate: 
         lambda *_: norms.append(float(gradient_norm(list(model.parameters()))))
     )
     for number, (values, labels) in enumerate(samples()):
-        descent.take(cross_entropy(descent.network(values.float()), labels), number)
+        descent.take(cross_entropy(descent.network(values.float()).outputs, labels), number)
     assert norms == pytest.approx([0.05] * -(-len(SIZES) // accumulate), rel=1e-3)
 
 
@@ -302,7 +302,7 @@ def test_a_backbone_at_a_rate_of_its_own_moves_by_adam_s_first_step() -> None:
     before = {name: weight.detach().clone() for name, weight in backbone.named_parameters()}
     options = TrainingOptions(lr_backbone=0.1, layer_decay=0.5)
     descent = Descent(fabric_for("cpu", "32-true"), backbone, options, lr=0.01, epochs=1, sizes=(2,))
-    descent.take(descent.network(torch.randn(2, 1, 32, 32)).vector.square().sum(), 0)
+    descent.take(descent.network(torch.randn(2, 1, 32, 32)).outputs.vector.square().sum(), 0)
     # Adam's first step is the rate itself, wherever the gradient is no rounding error.
     moved = {name: float((w.detach() - before[name]).abs().max()) for name, w in backbone.named_parameters()}
     assert moved["net.layer4.0.conv1.weight"] == pytest.approx(0.01 * 0.1 * 0.5, rel=1e-3)

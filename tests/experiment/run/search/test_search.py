@@ -19,7 +19,7 @@ import fusekit
 from fusekit import Run
 from fusekit.errors import FusekitError, OptionError
 from fusekit.experiment.run.fold import train_fold
-from fusekit.experiment.run.search import Best, Watch, checkpoint_of, search
+from fusekit.experiment.run.search.search import Best, Watch, checkpoint_of, search
 from fusekit.experiment.run.table import TableFit, fit_table
 from fusekit.experiment.run.working_folder import CHECKPOINTS
 from fusekit.experiment.setup.gathered import Gathered, gather

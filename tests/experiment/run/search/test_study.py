@@ -15,8 +15,8 @@ import pytest
 from optuna.storages.journal import JournalFileBackend, JournalStorage
 
 from fusekit.errors import DataError
-from fusekit.experiment.run.journal import JOURNAL, join, open_study
-from fusekit.experiment.run.study import UNPRUNED, Study
+from fusekit.experiment.run.search.journal import JOURNAL, join, open_study
+from fusekit.experiment.run.search.study import UNPRUNED, Study
 from fusekit.experiment.setup.settings import Settings
 
 LISTS = {"training.schedule": ["cosine", "constant"], "lr": [3e-4, 1e-4], "training.ema": [0, 0.99]}

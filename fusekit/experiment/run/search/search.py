@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fusekit.errors import FusekitError, OptionError
-from fusekit.experiment.run.study import Study
+from fusekit.experiment.run.search.study import Study
 from fusekit.experiment.run.working_folder import CHECKPOINTS
 from fusekit.experiment.setup.plan import Plan
 from fusekit.experiment.setup.space import has_range, in_words, plain

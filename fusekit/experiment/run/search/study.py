@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fusekit.experiment.run.journal import JOURNAL, open_study
+from fusekit.experiment.run.search.journal import JOURNAL, open_study
 from fusekit.experiment.setup.settings import Settings
 from fusekit.experiment.setup.space import Range, combinations, has_range, plain
 
