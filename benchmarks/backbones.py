@@ -140,8 +140,7 @@ def _effect(model: FusionModel, image: Tensor, columns: Tensor) -> None:
 
 
 def _trained(model: FusionModel, image: Tensor, columns: Tensor) -> None:
-    # In evaluation mode: a norm over a batch of two small images has nothing to norm.
-    torch.nn.functional.cross_entropy(model.eval()(image, columns), torch.tensor([0, 1])).backward()
+    torch.nn.functional.cross_entropy(model.train()(image, columns), torch.tensor([0, 1])).backward()
     gradients = [weight.grad for weight in model.injector.parameters()] if model.injector is not None else []
     assert any(gradient is not None and bool(gradient.any()) for gradient in gradients), "no gradient for the injector"
 
