@@ -120,7 +120,11 @@ def test_a_failure_leaves_nothing_behind(tmp_path: Path, error: BaseException) -
     assert _everything(tmp_path) == []
 
 
-ADVISED = [("adni-ad", {"subjects": 24, "era": "2025"}), ("mci-converter", {"subjects": 48}), ("hmi", {"subjects": 24})]
+ADVISED = [
+    ("adni-ad", {"subjects": 24, "era": "2025"}),
+    pytest.param("mci-converter", {"subjects": 48}, marks=pytest.mark.slow),
+    ("hmi", {"subjects": 24}),
+]
 
 
 @pytest.mark.parametrize(("name", "options"), ADVISED)

@@ -68,7 +68,7 @@ def test_weights_of_monai_s_network_give_its_features(kind: str, tmp_path: Path)
     assert torch.allclose(found.vector, expected.mean(dim=(2, 3, 4)), atol=1e-6)
 
 
-@pytest.mark.parametrize(("kind", "edge"), [("segresnet", 16), ("swin", 32)])
+@pytest.mark.parametrize(("kind", "edge"), [("segresnet", 16), pytest.param("swin", 32, marks=pytest.mark.slow)])
 def test_keeps_what_backbones_promise(kind: str, edge: int) -> None:
     check_backbone(made(kind, sites="branch"), size=(edge,) * 3)
 
