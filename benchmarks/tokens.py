@@ -27,7 +27,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--backbones", default="vit_tiny_patch16_224,swin_tiny_patch4_window7_224")
     parser.add_argument("--size", type=int, default=224, help="height and width in pixels")
-    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
