@@ -64,7 +64,7 @@ def build(
         image_size: height and width of images, if known; a network of a fixed size is made for it.
         people: training subjects, if known; they decide the width of an encoder that leaves it open.
         reads: places in F of the columns that the encoder reads; None: all.
-        options: part (sites, backbone, encoder, injector, head) -> option -> value; they win over the recipe's.
+        options: part (sites, backbone, encoder, injector, pool, head) -> option -> value; they win over the recipe's.
         ready: part -> what is taken instead of building it, where the fusion has such a part.
 
     Raises:
@@ -194,6 +194,14 @@ def _assemble(
             recipe = replace(recipe, options=options)
         sites = [image.sites[i] for i in injected]
         injector = _made("injector", recipe.injector, factories, sites, clinical_width, **options["injector"])
+    pool = None
+    if "pool" in factories and image is not None:
+        if image.spatial_dims != 2:
+            raise OptionError(
+                f"the pool {recipe.pool!r} joins the slices of a scan, and the backbone {backbone!r} reads whole "
+                "volumes, each of which is one image. Take a fusion without a pool, or a two-dimensional backbone."
+            )
+        pool = _made("pool", recipe.pool, factories, widths, clinical_width, **options["pool"])
     head = _made("head", recipe.head, factories, widths, clinical_width, classes, **options["head"])
     prior = None
     if recipe.prior is not None:
@@ -206,7 +214,7 @@ def _assemble(
         "columns": inputs,
         "classes": classes,
         **({"layout": layout.as_json()} if layout is not None and encoder is not None else {}),
-        "recipe": json.loads(json.dumps(asdict(recipe), default=str)),
+        "recipe": _plain(recipe),
     }
     if (made_for := getattr(image, "made_for", None)) is not None:
         description["image_size"] = made_for
@@ -216,9 +224,15 @@ def _assemble(
         reads = None
     elif reads is not None:
         description["reads"] = [int(place) for place in reads]
-    return FusionModel(
-        image, encoder, injector, head, prior=prior, reads=reads, injected=injected, description=description
-    )
+    parts = {"pool": pool, "prior": prior, "reads": reads, "injected": injected}
+    return FusionModel(image, encoder, injector, head, **parts, description=description)
+
+
+def _plain(recipe: Fusion) -> dict[str, Any]:
+    """As JSON, silent on a pool where there is none: older FuseKits know of none."""
+    values = {name: own for name, own in asdict(recipe).items() if not (name == "pool" and own is None)}
+    plain: dict[str, Any] = json.loads(json.dumps(values, default=str))
+    return plain
 
 
 def _stages(numbers: Sequence[int]) -> str:

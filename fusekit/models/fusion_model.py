@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from fusekit.errors import DataError, OptionError
-from fusekit.models.parts import Backbone, ClinicalEncoder, FusionHead, ImageFeatures, Injector, Look, Output
+from fusekit.models.parts import Backbone, ClinicalEncoder, FusionHead, ImageFeatures, Injector, Look, Output, Pool
+from fusekit.models.pools.bags import Bags
 from fusekit.models.prior import Prior
 
 
@@ -20,6 +21,7 @@ class FusionModel(nn.Module):
         encoder: None if no clinical columns are read.
         injector: built for the backbone's ``injected`` sites; None if image features are left as they are.
         head: reads what the other two make.
+        pool: joins the slices of a scan before the head reads them; None: each slice is a sample of its own.
         prior: adds what a baseline says; its log probabilities then follow the encoded columns. None: nothing is added.
         reads: the encoded columns that the encoder reads, by their places in F; the prior's baseline has read them all.
             None: all.
@@ -34,6 +36,7 @@ class FusionModel(nn.Module):
         injector: Injector | None,
         head: FusionHead,
         *,
+        pool: Pool | None = None,
         prior: Prior | None = None,
         reads: Sequence[int] | None = None,
         injected: Sequence[int] | None = None,
@@ -45,6 +48,7 @@ class FusionModel(nn.Module):
         self.backbone = backbone
         self.encoder = encoder
         self.injector = injector
+        self.pool = pool
         self.head = head
         self.prior = prior
         self.auxiliary = nn.ModuleDict()
@@ -96,36 +100,42 @@ class FusionModel(nn.Module):
         """Leave the model as it is shipped."""
         self.auxiliary.clear()
 
-    def forward(self, image: Tensor | None = None, columns: Tensor | None = None) -> Tensor:
+    def forward(
+        self, image: Tensor | None = None, columns: Tensor | None = None, *, slices: Tensor | None = None
+    ) -> Tensor:
         """Image (B, C, *S) and columns (B, F) -> outputs (B, W); what the fusion does not read may be None.
 
-        With a prior, columns are (B, F + K): its log probabilities come last.
+        With a prior, columns are (B, F + K): its log probabilities come last. With a pool, images are the slices of
+        scans, (B, N, C, *S); or (T, C, *S), where scans have different numbers of slices, of which ``slices`` (B, N)
+        says which there are.
 
         Raises:
-            DataError: what the fusion reads is None.
+            DataError: what the fusion reads is None, or images are not laid out so.
         """
-        return self.output(image, columns).outputs
+        return self.output(image, columns, slices=slices).outputs
 
     def output(
         self,
         image: Tensor | None = None,
         columns: Tensor | None = None,
         *,
+        slices: Tensor | None = None,
         features: ImageFeatures | None = None,
         look: Look | None = None,
     ) -> Output:
         """Compute what ``forward`` does, the one way there is, and keep what lies on the way.
 
         Args:
-            image, columns: as for ``forward``.
-            features: what the backbone made of these images before; it is not run again. Not with an injector, where
-                they depend on the columns.
+            image, columns, slices: as for ``forward``.
+            features: what the backbone made of these images before, laid out like them; it is not run again. Not with
+                an injector, where they depend on the columns.
             look: called at every site, in order, with the features before an injector changes them.
 
         Raises:
             DataError: what the fusion reads is None.
         """
-        clinical = prepared = said = None
+        clinical = prepared = said = weights = None
+        bags = self._bags(image, slices, features)
         if self.reads_clinical and columns is None:
             raise DataError("this model reads clinical columns; none were given.")
         if self.prior is not None and columns is not None:
@@ -133,21 +143,35 @@ class FusionModel(nn.Module):
         if self.encoder is not None and columns is not None:
             clinical = self.encoder(columns if self.reads is None else columns.index_select(1, self.reads))
             if self.injector is not None:
-                prepared = self.injector.prepare(clinical)
+                prepared = self.injector.prepare(clinical if bags is None else bags.each(clinical))
         if self.backbone is not None and features is None:
             if image is None:
                 raise DataError("this model reads an image; none was given.")
             meet = self.injector is not None or look is not None
-            features = self.backbone(image, partial(self._meet, look, prepared) if meet else None)
-        found = self.head(features, clinical)
+            inject = partial(self._meet, look, prepared) if meet else None
+            features = self.backbone(image if bags is None else bags.flat(image), inject)
+            features = features if bags is None else bags.returned(features)
+        joined = features
+        if self.pool is not None and bags is not None and features is not None:
+            joined, weights = self.pool(bags.padded(features), bags.mask, clinical)
+        found = self.head(joined, clinical)
         found = found if isinstance(found, Output) else Output(found)
         if self.auxiliary:
-            vectors = {"image": features and features.vector, "table": clinical}
+            vectors = {"image": joined and joined.vector, "table": clinical}
             alone = {name: layer(vectors[name]) for name, layer in self.auxiliary.items()}
             found = found._replace(parts={**alone, **found.parts})
         if self.prior is not None and said is not None:
             found = found._replace(outputs=self.prior(found.outputs, said))
-        return found._replace(image=features, clinical=clinical)
+        return found._replace(image=features, clinical=clinical, weights=weights)
+
+    def _bags(self, image: Tensor | None, slices: Tensor | None, features: ImageFeatures | None) -> Bags | None:
+        """Which slices are of which scan; None where each image is a sample of its own."""
+        given = image if features is None else features.vector
+        if self.pool is None and slices is not None:
+            raise DataError("this model reads each slice alone, and slices of scans were given: it has no pool.")
+        if self.pool is None or self.backbone is None or given is None:
+            return None
+        return Bags(given, 1 if features is not None else 1 + self.backbone.spatial_dims, slices)
 
     def _meet(self, look: Look | None, prepared: Any, site: int, features: Tensor) -> Tensor:
         """At a site: let the caller look, and the injector change."""

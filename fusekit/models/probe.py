@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from copy import deepcopy
 from functools import partial
+from math import prod
 from typing import Any, NoReturn
 
 import torch
@@ -18,6 +19,7 @@ from fusekit.models.parts import Backbone, ImageFeatures, Inject, Injector, Outp
 
 #: Slices in each pass, and whether it trains: one slice alone is what a part forgets that squeezes its results.
 _PASSES = ((1, False), (3, True))
+_SLICES = 2  # of each scan, where a pool joins them
 _ROWS = 8  # of random features that heads are tried with
 #: Random features times these: the results of a head that returns no probabilities leave 0 to 1 with one of them.
 SCALES = (1.0, -1.0, 100.0, -100.0)
@@ -116,6 +118,7 @@ class _Look:
         self.running: list[str] = []
         self.given: list[list[tuple[Tensor, int]]] = []
         self.batch = 0
+        self.slices = (_SLICES,) if model.pool is not None else ()
         found = {part: getattr(model, part) for part in COMPONENTS}
         self.modules: dict[str, nn.Module] = {part: module for part, module in found.items() if module is not None}
         self.hooks = []
@@ -129,9 +132,9 @@ class _Look:
             hook.remove()
 
     def inputs(self, batch: int, scale: float = 1.0) -> tuple[Tensor | None, Tensor | None]:
-        """An image (B, C, *S) and columns (B, F), of what the model reads."""
+        """An image (B, C, *S), with a pool (B, N, C, *S), and columns (B, F), of what the model reads."""
         said = self.model.description
-        image, columns = (batch, said["in_channels"], *self.size), (batch, self.model.inputs)
+        image, columns = (batch, *self.slices, said["in_channels"], *self.size), (batch, self.model.inputs)
         return (
             scale * torch.randn(image, device=self.device) if self.model.reads_image else None,
             scale * torch.randn(columns, device=self.device) if self.model.reads_clinical else None,
@@ -175,12 +178,17 @@ class _Look:
             if not isinstance(result, ImageFeatures):
                 self.refuse(part, f"it returns a {type(result).__name__}; ImageFeatures are needed")
             backbone: Any = module
+            images = self.batch * prod(self.slices)
             wanted = {
-                "map": (self.batch, backbone.map_channels, *"DHW"[-backbone.spatial_dims :]),
-                "vector": (self.batch, backbone.width),
+                "map": (images, backbone.map_channels, *"DHW"[-backbone.spatial_dims :]),
+                "vector": (images, backbone.width),
             }
         elif part == "injector":
             wanted = {"result": tuple(given[1].shape)}
+        elif part == "pool":
+            if not (isinstance(result, tuple) and len(result) == 2 and isinstance(result[0], ImageFeatures)):
+                self.refuse(part, f"it returns a {type(result).__name__}; (ImageFeatures, weights) are needed")
+            result, wanted = result[1], {"weights": (self.batch, *self.slices)}
         else:
             width: Any = module.width if part == "encoder" else self.model.description["classes"]
             wanted = {"result": (self.batch, width)}
