@@ -40,6 +40,10 @@ class WithoutNetwork(Bundle):
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
     @property
+    def pooled(self) -> bool:  # noqa: D102
+        return False
+
+    @property
     def description(self) -> None:
         """There is no network."""
         return

@@ -19,6 +19,7 @@ from fusekit.bundle.patients import Part, Predictions, names_of, one_patient, pa
 from fusekit.bundle.prior import save_baseline
 from fusekit.data import ClinicalEncoding, Pixels, SlicePolicy
 from fusekit.data.images.channels import IMAGE, Channel
+from fusekit.data.store.scan_rows import ScanRows
 from fusekit.disk import checksum_of, signed, write_json, write_tensors
 from fusekit.errors import DataError
 from fusekit.evaluation.predictions import probabilities_of, with_probabilities
@@ -76,6 +77,11 @@ class Bundle:
         return self.model.reads_image
 
     @property
+    def pooled(self) -> bool:
+        """Whether it joins the slices of a scan, and predicts each scan once."""
+        return self.model.pool is not None
+
+    @property
     def description(self) -> Mapping[str, Any] | None:
         """Every part of the network with every option; None if there is none."""
         return self.model.description
@@ -94,8 +100,9 @@ class Bundle:
         """Predict, from tensors or from files; leave out what the model does not read.
 
         Args:
-            image: (B, C, H, W) float tensor, scaled by ``pixels``, or (B, C, S, S, S) of whole volumes; or the path of
-                a volume, series or picture; of several images a mapping of names to paths.
+            image: (B, C, H, W) float tensor, scaled by ``pixels``, or (B, C, S, S, S) of whole volumes, or
+                (B, N, C, H, W) of scans of N slices, where a pool joins them; or the path of a volume, series or
+                picture; of several images a mapping of names to paths.
             clinical: (B, F) float tensor of encoded columns; or the path of a table with one row, or a mapping of
                 column -> value.
             mask: the path of the image's mask; looked at if the slices' policy does.
@@ -130,7 +137,7 @@ class Bundle:
             device: where it is computed, as for ``run``; the model itself stays where it is.
 
         Returns:
-            Slices and subjects; a model without images has one slice per scan.
+            Slices and subjects; a model without images has one slice per scan, and so has one with a pool: the middle.
 
         Raises:
             DataError: a column is missing, a category unknown, a value out of range, an image unreadable, two rows are
@@ -150,7 +157,11 @@ class Bundle:
             found.append(np.stack([answer(part.images, part.owners) for answer in answers], axis=1))
             owners += part.owners
             positions += part.positions
-        rows, each = names.iloc[owners].reset_index(drop=True).assign(slice=positions), np.concatenate(found)
+        rows, each = names.iloc[owners].assign(slice=positions), np.concatenate(found)
+        if self.pooled:
+            kept = ScanRows(owners).middle
+            rows, each = rows.iloc[kept], each[kept]
+        rows = rows.reset_index(drop=True)
         slices = with_probabilities(rows, each.mean(axis=1))
         probabilities_of(slices)  # refuses what is not a number, by the patient's name
         subjects, rule = self.rule.subjects(slices), self.rule
@@ -187,11 +198,20 @@ class Bundle:
     def answering(self, values: pd.DataFrame, device: str | torch.device = "cpu") -> Answer:
         """Typed clinical values of n scans -> a function of stored slices and of the scan (0 to n - 1) of each.
 
-        All slices of a scan are given in one call. ``device`` is as for ``predict``.
+        All slices of a scan are given in one call; with a pool they have one answer. ``device`` is as for ``predict``.
         """
         columns = self.encode(values)
         model = placed(self.model, torch_device(device) if isinstance(device, str) else device)
-        return lambda images, scans: self._forward(model, images, columns[np.asarray(scans, dtype=np.int64)])
+
+        def answer(images: np.ndarray | None, scans: Sequence[int]) -> np.ndarray:
+            owners = np.asarray(scans, dtype=np.int64)
+            if images is None or not self.pooled:
+                return self._forward(model, images, columns[owners])
+            found = ScanRows(owners)
+            said = self._forward(model, found.images(images)[found.middle], columns[owners[found.middle]])
+            return said[found.scan]
+
+        return answer
 
     def encode(self, values: pd.DataFrame) -> np.ndarray:
         """Clinical values of n scans -> what the model reads of them (n, F) float32, (n, F + K) with a prior.
@@ -206,6 +226,8 @@ class Bundle:
     ) -> np.ndarray:
         """Probabilities (N, K) float64 of stored slices (N, C, H, W) or volumes (N, C, S, S, S) with columns (N, F).
 
+        With a pool, images are N scans, each (n, C, H, W) of its own number of slices.
+
         The forward pass is float32 whatever the precision of training, so that a run and its bundle agree.
         """
         return self._forward(placed(self.model, device), images, clinical)
@@ -215,14 +237,27 @@ class Bundle:
         device = next(model.parameters()).device
         parts = [np.empty((0, len(self.classes)))]
         with torch.inference_mode():
-            for start in range(0, len(clinical), BATCH):
+            for start in range(0, len(clinical), self.together):
                 image = columns = None
                 if images is not None and model.reads_image:
-                    image = channels_last(self.pixels.to_tensor(images[start : start + BATCH], device))
+                    image = self.tensor(images[start : start + self.together], device)
                 if model.reads_clinical:
-                    columns = torch.from_numpy(clinical[start : start + BATCH]).to(device)
+                    columns = torch.from_numpy(clinical[start : start + self.together]).to(device)
                 parts.append(logits(model, self.image_size, image, columns).cpu().double().softmax(dim=1).numpy())
         return np.concatenate(parts)
+
+    @property
+    def together(self) -> int:
+        """How many samples are predicted in one forward pass: slices, or the slices of one scan."""
+        return 1 if self.pooled else BATCH
+
+    def tensor(self, images: np.ndarray, device: str | torch.device) -> Tensor:
+        """Stored slices or volumes of a batch as the network reads them; with a pool, scans of N slices (B, N, ...)."""
+        if not self.pooled:
+            return channels_last(self.pixels.to_tensor(images, device))
+        stacked = np.stack(list(images))
+        flat = self.pixels.to_tensor(stacked.reshape(-1, *stacked.shape[2:]), device)
+        return channels_last(flat).reshape(stacked.shape)
 
     def save(self, folder: Path) -> None:
         """Write its files into a new folder.

@@ -38,6 +38,8 @@ def logits(model: FusionModel, size: int, image: Any, columns: Any) -> Tensor:
     wanted = dict[str, tuple[int, ...]]()
     if model.backbone is not None and image is not None:
         wanted["image"] = (known.get("in_channels", 1), *[size] * model.backbone.spatial_dims)
+        if model.pool is not None:  # any number of slices
+            wanted["image"] = (*getattr(image, "shape", (1, 1))[1:2], *wanted["image"])
     if model.reads_clinical and columns is not None:
         wanted["columns"] = (model.inputs,) if "columns" in known else columns.shape[1:]
     fit = all(

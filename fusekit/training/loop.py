@@ -56,7 +56,7 @@ def train(
     with the same data and a model of the same weights.
 
     Args:
-        batch_size: slices per step and process.
+        batch_size: slices per step and process; scans, where the model has a pool.
         seed: of the order of the slices, together with the epoch's number.
         objective: what is made small; None: cross entropy.
         epoch_ended: called with the epoch, from 1, and its scores: loss and accuracy over the training slices as seen,
@@ -93,7 +93,8 @@ def train(
 
     def step(epoch: int, number: int, batch: Batch) -> tuple[dict[str, Tensor], Tensor]:
         image = dataset.pixels.standardise(varied(batch.image, epoch, number * processes.size + processes.rank))
-        output = descent.network(channels_last(image), batch.clinical)
+        of_scans = {} if batch.slices is None else {"slices": batch.slices}
+        output = descent.network(channels_last(image), batch.clinical, **of_scans)
         terms = aim(output, batch)
         loss = total(terms)
         descent.take(loss, number)

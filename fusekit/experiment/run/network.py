@@ -32,6 +32,7 @@ from fusekit.report.run import Run
 from fusekit.training import Checkpoint, NonFiniteError, SliceDataset, train
 from fusekit.training.feed.balance import balanced_shares
 from fusekit.training.feed.features import UNSCALED, fixed_features
+from fusekit.training.feed.scans import ScanDataset
 
 #: Folder of a fold's explanations, in the fold's own.
 EXPLANATIONS = "explanations"
@@ -111,7 +112,10 @@ def _fit(
     encoding = table.encoding
     findings = (*encoding.findings, *encoding.unseen(gathered.cohort.clinical))
     channels = gathered.store.channels
-    pixels = Pixels.fit(images, rows.index.to_numpy(), channels)
+    # Rows are samples: slices, or scans where a pool joins their slices.
+    scans, samples = (gathered.scans, gathered.scans.images(images)) if plan.pooled else (None, images)
+    every = [side.index.to_numpy() if scans is None else scans.packed(side.index.to_numpy())[0] for side in sides]
+    pixels = Pixels.fit(images, every[0], channels)
     labels = rows["label"].to_numpy()
     shares = balanced_shares(rows["subject"].to_numpy(), labels) if plan.training.sampler == "balanced" else None
     classes = range(len(plan.task.classes))
@@ -140,17 +144,16 @@ def _fit(
         def predict(rows: pd.DataFrame) -> np.ndarray:
             part = plan.processes.part(-(-len(rows) // BATCH))  # in whole batches, so that all is as in one process
             own = rows.iloc[part.start * BATCH : part.stop * BATCH]
-            grey = images[own.index.to_numpy()] if model.reads_image else None
+            grey = samples[own.index.to_numpy()] if model.reads_image else None
             probabilities = bundle.probabilities(grey, bundle.encode(gathered.values(own)), plan.fabric.device)
             return np.concatenate(plan.processes.gather(probabilities))
 
-        known = np.concatenate([side.index.to_numpy() for side in (rows, sides.validation)])
         fixed = None
         if not plan.augment:  # which would change the images in every epoch
             fixed = fixed_features(
                 model,
                 images,
-                known,
+                np.concatenate(every[:2]),
                 pixels,
                 device=plan.fabric.device,
                 batch=BATCH,
@@ -160,10 +163,11 @@ def _fit(
 
         def validation(rows: pd.DataFrame) -> np.ndarray:
             encoded = bundle.encode(gathered.values(rows))
-            return fixed.probabilities(rows.index.to_numpy(), encoded) if fixed else predict(rows)
+            return fixed.probabilities(rows.index.to_numpy(), encoded, scans) if fixed else predict(rows)
 
         seen = (images, pixels, channels) if fixed is None else (fixed.features, UNSCALED, ())
-        dataset = SliceDataset(seen[0], rows.index.to_numpy(), table.inputs, labels, *seen[1:], shares)
+        given = (seen[0], rows.index.to_numpy(), table.inputs, labels, *seen[1:], shares)
+        dataset = SliceDataset(*given) if scans is None else ScanDataset(scans, *given)
         identity = {  # what must be the same for a training to be resumed
             "config": config.identity("device", "explain"),  # another GPU of the same kind will do
             "part": part,
@@ -223,9 +227,11 @@ def _fit(
     def explain(
         rows: pd.DataFrame, predictions: pd.DataFrame, seconds: float, rule: Rule, failed: Failed
     ) -> pd.DataFrame | None:
+        if scans is not None:
+            rows = gathered.rows.loc[scans.packed(rows.index.to_numpy())[0]]
         values, columns, oriented = gathered.values(rows), gathered.cohort.columns, gathered.store.oriented
         return explain_fold(
-            Fold(bundle, images, values, rows, columns, plan.fabric.device, oriented),
+            Fold(bundle, images, values, rows, columns, plan.fabric.device, oriented, scans),
             predictions,
             folder / EXPLANATIONS,
             rule=rule,

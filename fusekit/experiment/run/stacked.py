@@ -45,7 +45,8 @@ def fit_stacked(
     ) -> pd.DataFrame:
         bundle, every = network.bundle, rows["scan"].to_numpy()
         assert bundle is not None
-        images = gathered.store.images[rows.index.to_numpy()] if bundle.model.reads_image else None
+        every_image = gathered.scans.images(gathered.store.images) if plan.pooled else gathered.store.images
+        images = every_image[rows.index.to_numpy()] if bundle.model.reads_image else None
         predictor = Predictor(bundle, plan.fabric.device, images)
 
         def predict(shown: np.ndarray | None, values: pd.DataFrame) -> np.ndarray:

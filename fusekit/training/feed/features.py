@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from fusekit.data import Pixels
+from fusekit.data.store.scan_rows import ScanRows
 from fusekit.models import FusionModel, ImageFeatures, Output, channels_last
 from fusekit.models.memory_format import placed
 from fusekit.progress import Progress
@@ -33,19 +34,21 @@ class Heads(nn.Module):
         assert model.backbone is not None
         self.width, self.shape, self.reads_map = model.backbone.width, shape, reads_map
         reads = None if model.reads is None else model.reads.tolist()
-        self.model = FusionModel(None, model.encoder, None, model.head, prior=model.prior, reads=reads)
+        self.model = FusionModel(
+            None, model.encoder, None, model.head, pool=model.pool, prior=model.prior, reads=reads
+        )
         self.model.auxiliary = model.auxiliary
 
-    def forward(self, features: Tensor, columns: Tensor) -> Tensor:
+    def forward(self, features: Tensor, columns: Tensor, *, slices: Tensor | None = None) -> Tensor:
         """Logits, as the model gives them of the images."""
-        return self.output(features, columns).outputs
+        return self.output(features, columns, slices=slices).outputs
 
-    def output(self, features: Tensor, columns: Tensor) -> Output:
+    def output(self, features: Tensor, columns: Tensor, *, slices: Tensor | None = None) -> Output:
         """What the model's ``output`` gives of the images."""
         vector, rest = features[:, : self.width], features[:, self.width :]
         zeros = features.new_zeros(()).expand(len(features), *self.shape)
         map_ = rest.reshape(-1, *self.shape) if self.reads_map else zeros
-        return self.model.output(None, columns, features=ImageFeatures(map_, vector))
+        return self.model.output(None, columns, slices=slices, features=ImageFeatures(map_, vector))
 
 
 class FixedFeatures(NamedTuple):
@@ -54,13 +57,19 @@ class FixedFeatures(NamedTuple):
     features: np.ndarray  # (N, D) or (N, D + M * S') float32; 0 of rows that were not asked for
     heads: Heads
 
-    def probabilities(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-        """Probabilities (n, K) float64 of rows (n,) with encoded columns (n, F), in evaluation mode."""
+    def probabilities(self, rows: np.ndarray, columns: np.ndarray, scans: ScanRows | None = None) -> np.ndarray:
+        """Probabilities (n, K) float64 of rows (n,) with encoded columns (n, F), in evaluation mode.
+
+        With ``scans``, of the scans that the rows name.
+        """
         device = next(self.heads.parameters()).device
-        training = self.heads.training
+        training, of_scans = self.heads.training, {}
+        if scans is not None:
+            rows, there = scans.packed(rows)
+            of_scans["slices"] = torch.from_numpy(there).to(device)
         with torch.inference_mode():
             tensors = (torch.from_numpy(values).to(device) for values in (self.features[rows], columns))
-            said: np.ndarray = self.heads.eval()(*tensors).cpu().double().softmax(dim=1).numpy()
+            said: np.ndarray = self.heads.eval()(*tensors, **of_scans).cpu().double().softmax(dim=1).numpy()
         self.heads.train(training)
         return said
 
@@ -115,6 +124,8 @@ def _reads_map(model: FusionModel, example: ImageFeatures) -> bool:
     columns = torch.zeros(1, model.inputs, device=map_.device)
     with torch.enable_grad():
         features = ImageFeatures(map_, example.vector.clone())
+        if model.pool is not None:  # a scan of one slice
+            features = ImageFeatures(*(part[None] for part in features))
         found = model.eval().output(None, columns, features=features)
         said = [found.outputs, *found.parts.values(), *found.losses.values()]
         (slope,) = torch.autograd.grad(torch.stack([one.sum() for one in said]).sum(), map_, allow_unused=True)

@@ -21,6 +21,8 @@ class Batch(NamedTuple):
     clinical: Tensor  # (B, F) float32
     label: Tensor  # (B,) int64
     row: Tensor  # (B,) int64, of the slice store
+    #: With a pool, B are scans, and images the slices of all of them: (B, N), which of N slices each scan has.
+    slices: Tensor | None = None
 
 
 class SliceDataset(Dataset[Batch]):
@@ -142,7 +144,8 @@ class Prefetch:
         return self._streamed() if self.device.type == "cuda" else map(self._move, self.batches)
 
     def _move(self, batch: Batch) -> Batch:
-        return Batch(*(tensor.to(self.device, non_blocking=self.device.type == "cuda") for tensor in batch))
+        quick = self.device.type == "cuda"
+        return Batch(*(tensor if tensor is None else tensor.to(self.device, non_blocking=quick) for tensor in batch))
 
     def _streamed(self) -> Iterator[Batch]:
         stream = torch.cuda.Stream(self.device)  # type: ignore[no-untyped-call]  # torch leaves its type away
@@ -156,7 +159,8 @@ class Prefetch:
             current = torch.cuda.current_stream(self.device)
             current.wait_stream(stream)
             for tensor in following:
-                tensor.record_stream(current)
+                if tensor is not None:
+                    tensor.record_stream(current)
             ready = following
         if ready is not None:
             yield ready
