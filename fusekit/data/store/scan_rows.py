@@ -36,8 +36,9 @@ class ScanRows:
     def packed(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Every row of B scans, one scan after the other (T,); and which of N slices each scan has (B, N)."""
         each = [self.of(row) for row in rows]
-        counts = np.array([len(own) for own in each])
-        return np.concatenate(each), np.arange(counts.max(initial=1)) < counts[:, None]
+        counts = np.array([len(own) for own in each], dtype=np.int64)
+        packed = np.concatenate([np.empty(0, dtype=np.int64), *each])
+        return packed, np.arange(counts.max(initial=1)) < counts[:, None]
 
     def images(self, images: np.ndarray) -> np.ndarray:
         """Images (N, C, H, W) of the rows -> (N,) views: at each row, all slices (n, C, H, W) of its scan."""
