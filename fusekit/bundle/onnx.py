@@ -42,7 +42,8 @@ class _Exported(nn.Module):
         self, image: Tensor | None = None, columns: Tensor | None = None, prior: Tensor | None = None
     ) -> Tensor:
         if image is not None:
-            image = self.pixels.standardise(image)
+            flat = image if self.model.pool is None else image.flatten(0, 1)
+            image = self.pixels.standardise(flat).reshape(image.shape)
         if prior is not None:
             columns = prior if columns is None else torch.cat([columns, prior], dim=1)
         return self.model(image, columns).softmax(dim=1)  # type: ignore[no-any-return]
@@ -51,9 +52,9 @@ class _Exported(nn.Module):
 def export(bundle: Bundle, path: Path) -> Path:
     """Write a bundle's network, and beside it, with the ending ``.json``, what its inputs are; return that path.
 
-    Inputs, of what the network reads: ``image`` (B, C, *S), grey levels 0 to 255 as they are cut; ``columns`` (B, F),
-    encoded; ``prior`` (B, K), logarithms of what its baseline says. All are float32, and B is free. The output is
-    ``probabilities`` (B, K) of each row.
+    Inputs, of what the network reads: ``image`` (B, C, *S), grey levels 0 to 255 as they are cut, or (B, N, C, *S), all
+    slices of each scan, where a pool joins them; ``columns`` (B, F), encoded; ``prior`` (B, K), logarithms of what its
+    baseline says. All are float32, and B and N are free. The output is ``probabilities`` (B, K) of each row.
 
     Raises:
         OptionError: the packages are missing, or the bundle is none of one network.
@@ -101,7 +102,11 @@ def described(bundle: Bundle) -> dict[str, Any]:
         else:
             own |= {"categories": list(column.categories)}
         columns.append({**own, "first": place.first, "observed": place.mask})
-    shapes = {name: ["B", *tensor.shape[1:]] for name, tensor in _inputs(bundle, 1, seed=0).items()}
+    shapes: dict[str, list[Any]] = {
+        name: ["B", *tensor.shape[1:]] for name, tensor in _inputs(bundle, 1, seed=0).items()
+    }
+    if bundle.pooled:
+        shapes["image"][1] = "N"
     return {
         "format": 1,
         "synthetic": bool(bundle.provenance.get("synthetic")),
@@ -125,7 +130,8 @@ def _inputs(bundle: Bundle, batch: int, seed: int) -> dict[str, Tensor]:
     model, draw = bundle.model, torch.Generator().manual_seed(seed)
     found: dict[str, Tensor] = {}
     if model.backbone is not None:
-        shape = (batch, int(model.description["in_channels"]), *[bundle.image_size] * model.backbone.spatial_dims)
+        of_scan = (batch + 1,) if bundle.pooled else ()
+        shape = (batch, *of_scan, int(model.description["in_channels"]), *[bundle.image_size] * model.backbone.spatial_dims)
         found["image"] = (torch.rand(shape, generator=draw) * 255).round()
     if model.encoder is not None:
         found["columns"] = torch.randn(batch, int(model.description["columns"]), generator=draw)
@@ -136,11 +142,13 @@ def _inputs(bundle: Bundle, batch: int, seed: int) -> dict[str, Tensor]:
     return found
 
 
-def _exported(module: nn.Module, given: dict[str, Tensor]) -> onnx.ModelProto:
+def _exported(module: _Exported, given: dict[str, Tensor]) -> onnx.ModelProto:
     rows = torch.export.Dim("B", min=1, max=2**16)
     try:
         # First the graph: given a module whose rows are not free, torch's exporter would make them constant, silently.
         shapes = {name: {0: rows} for name in given}
+        if module.model.pool is not None:
+            shapes["image"][1] = torch.export.Dim("N", min=1, max=2**16)
         graph = torch.export.export(module, (), given, dynamic_shapes=shapes, strict=False)
         program = torch.onnx.export(
             graph, kwargs=given, dynamo=True, verbose=False, input_names=list(given), output_names=["probabilities"]

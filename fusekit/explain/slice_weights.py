@@ -46,5 +46,5 @@ def heaviest(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def weights_of_patient(bundle: Bundle, scan: np.ndarray, values: pd.DataFrame, positions: list[int]) -> pd.DataFrame:
-    """Weights of the slices (n, C, H, W) of a patient: slice (where it lies in the volume), weight."""
+    """Weights of the slices (n, C, H, W) of a patient, a line each: slice (where it lies in the volume), weight."""
     return pd.DataFrame({"slice": positions, "weight": weights_of(Predictor(bundle), scan[None], values)})

@@ -169,9 +169,9 @@ class FusionModel(nn.Module):
         given = image if features is None else features.vector
         if self.pool is None and slices is not None:
             raise DataError("this model reads each slice alone, and slices of scans were given: it has no pool.")
-        if self.pool is None or self.backbone is None or given is None:
+        if self.pool is None or given is None:
             return None
-        return Bags(given, 1 if features is not None else 1 + self.backbone.spatial_dims, slices)
+        return Bags(given, 1 if features is not None else 3, slices)
 
     def _meet(self, look: Look | None, prepared: Any, site: int, features: Tensor) -> Tensor:
         """At a site: let the caller look, and the injector change."""

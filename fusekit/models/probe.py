@@ -188,9 +188,11 @@ class _Look:
         elif part == "pool":
             if not (isinstance(result, tuple) and len(result) == 2 and isinstance(result[0], ImageFeatures)):
                 self.refuse(part, f"it returns a {type(result).__name__}; (ImageFeatures, weights) are needed")
-            result, wanted = result[1], {"weights": (self.batch, *self.slices)}
+            self._fits(part, "weights", result[1], (self.batch, *self.slices), learns=False)
+            width: Any = getattr(self.model.backbone, "width", 0)
+            result, wanted = result[0].vector, {"vector": (self.batch, width)}
         else:
-            width: Any = module.width if part == "encoder" else self.model.description["classes"]
+            width = module.width if part == "encoder" else self.model.description["classes"]
             wanted = {"result": (self.batch, width)}
         learns = torch.is_grad_enabled() and (
             any(tensor.requires_grad for tensor, _ in inputs)

@@ -49,7 +49,8 @@ class Bags:
     def each(self, clinical: Tensor) -> Tensor:
         """What is known of the scans (B, E), for each of their slices (T, E)."""
         if self.even:
-            return clinical.repeat_interleave(self.mask.shape[1], dim=0)
+            # Not repeat_interleave, whose ONNX is wrong for batches of another size than that of the export.
+            return clinical[:, None].expand(*self.mask.shape, -1).flatten(0, 1)
         return clinical.repeat_interleave(self.mask.sum(dim=1), dim=0)
 
     def padded(self, features: ImageFeatures) -> ImageFeatures:
