@@ -58,9 +58,16 @@ def slice_weights(own: Explained) -> Iterator[Picture]:
 
 
 def along(table: pd.DataFrame) -> pd.DataFrame:
-    """Weights of slices (scan, slice, weight) with ``along``, 0 to 1, the middle of the slice's place in its scan;
-    ``part``, from 0, of so many as the longest scan has slices, ``PARTS`` at most; ``times`` the equal weight.
-    """  # fmt: skip
+    """Where slices lie in their scan, and how much they weigh.
+
+    Args:
+        table: scan, slice, weight.
+
+    Returns:
+        Its rows, scan by scan, with ``along``: the middle of the slice's place in its scan, 0 to 1; ``part``: the
+        number of that place, of as many as the longest scan has slices, ``PARTS`` at most; ``times``: its weight in
+        multiples of that which each slice would have if all weighed the same.
+    """
     table = table.sort_values(["scan", "slice"], kind="stable")
     size = table.groupby("scan")["scan"].transform("size")
     place = (table.groupby("scan").cumcount() + 0.5) / size
