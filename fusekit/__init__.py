@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         ImageWidths,
         Injector,
         Output,
+        Pool,
         Site,
     )
     from fusekit.models.build import build
@@ -50,7 +51,9 @@ _HOMES = {
     "fusekit.experiment.run.run": "run",
     "fusekit.experiment.setup.trackers": "Underway",
     "fusekit.extension.fusion": "Fusion",
-    "fusekit.models": "Backbone ClinicalEncoder FusionHead FusionModel ImageFeatures ImageWidths Injector Output Site",
+    "fusekit.models": (
+        "Backbone ClinicalEncoder FusionHead FusionModel ImageFeatures ImageWidths Injector Output Pool Site"
+    ),
     "fusekit.models.build": "build",
     "fusekit.training": "Objective",
 }
@@ -58,9 +61,9 @@ _LAZY = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 __all__ = [
     "Backbone", "Baseline", "Bundle", "ClinicalEncoder", "Cohort", "Column", "Comparison", "Finding", "FusekitError",
-    "Fusion", "FusionHead", "FusionModel", "ImageFeatures", "ImageWidths", "Injector", "Objective", "Output", "Preset",
-    "Published", "Run", "Site", "SlicePolicy", "Task", "Underway", "Volume", "build", "compare", "evaluate", "hookimpl",
-    "load", "run",
+    "Fusion", "FusionHead", "FusionModel", "ImageFeatures", "ImageWidths", "Injector", "Objective", "Output", "Pool",
+    "Preset", "Published", "Run", "Site", "SlicePolicy", "Task", "Underway", "Volume", "build", "compare", "evaluate",
+    "hookimpl", "load", "run",
 ]  # fmt: skip
 
 

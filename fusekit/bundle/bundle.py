@@ -14,7 +14,7 @@ from torch import Tensor
 
 from fusekit.baselines.prior import TablePrior
 from fusekit.bundle.format import DESCRIPTION, FORMAT, PRIOR, WEIGHTS
-from fusekit.bundle.forward import logits, of_tensors
+from fusekit.bundle.forward import BATCH, in_batches, of_tensors, tensor_of, together
 from fusekit.bundle.patients import Part, Predictions, names_of, one_patient, paths_in, slices_of
 from fusekit.bundle.prior import save_baseline
 from fusekit.data import ClinicalEncoding, Pixels, SlicePolicy
@@ -24,11 +24,9 @@ from fusekit.disk import checksum_of, signed, write_json, write_tensors
 from fusekit.errors import DataError
 from fusekit.evaluation.predictions import probabilities_of, with_probabilities
 from fusekit.evaluation.rule import Level, Rule
-from fusekit.models import FusionModel, channels_last, weights_channels_last
+from fusekit.models import FusionModel, weights_channels_last
 from fusekit.models.memory_format import placed, torch_device
 
-#: Slices per forward pass of a prediction; the same everywhere, so that the same slice gets the same number.
-BATCH = 32
 #: Images of n slices (None where none are read) and which scan each is of -> probabilities (n, K).
 Answer: TypeAlias = Callable[[np.ndarray | None, Sequence[int]], np.ndarray]
 
@@ -232,32 +230,18 @@ class Bundle:
         """
         return self._forward(placed(self.model, device), images, clinical)
 
-    def _forward(self, model: FusionModel, images: np.ndarray | None, clinical: np.ndarray) -> np.ndarray:
-        """In batches, on the device of this copy of the model."""
-        device = next(model.parameters()).device
-        parts = [np.empty((0, len(self.classes)))]
-        with torch.inference_mode():
-            for start in range(0, len(clinical), self.together):
-                image = columns = None
-                if images is not None and model.reads_image:
-                    image = self.tensor(images[start : start + self.together], device)
-                if model.reads_clinical:
-                    columns = torch.from_numpy(clinical[start : start + self.together]).to(device)
-                parts.append(logits(model, self.image_size, image, columns).cpu().double().softmax(dim=1).numpy())
-        return np.concatenate(parts)
+    def tensor(self, images: np.ndarray, device: str | torch.device) -> Tensor:
+        """Stored images of N samples as the network reads them: (N, C, *S), with a pool scans (N, n, C, H, W)."""
+        return tensor_of(self.model, self.pixels, images, device)
 
     @property
     def together(self) -> int:
-        """How many samples are predicted in one forward pass: slices, or the slices of one scan."""
-        return 1 if self.pooled else BATCH
+        """How many samples are predicted in one forward pass."""
+        return together(self.model)
 
-    def tensor(self, images: np.ndarray, device: str | torch.device) -> Tensor:
-        """Stored slices or volumes of a batch as the network reads them; with a pool, scans of N slices (B, N, ...)."""
-        if not self.pooled:
-            return channels_last(self.pixels.to_tensor(images, device))
-        stacked = np.stack(list(images))
-        flat = self.pixels.to_tensor(stacked.reshape(-1, *stacked.shape[2:]), device)
-        return channels_last(flat).reshape(stacked.shape)
+    def _forward(self, model: FusionModel, images: np.ndarray | None, clinical: np.ndarray) -> np.ndarray:
+        """In batches, on the device of this copy of the model."""
+        return in_batches(model, self.pixels, self.image_size, images, clinical, len(self.classes))
 
     def save(self, folder: Path) -> None:
         """Write its files into a new folder.

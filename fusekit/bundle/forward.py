@@ -4,12 +4,48 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from fusekit.data import Pixels
 from fusekit.errors import DataError, first_ten
-from fusekit.models import FusionModel
+from fusekit.models import FusionModel, channels_last
 from fusekit.models.memory_format import placed
+
+#: Slices per forward pass of a prediction; the same everywhere, so that the same slice gets the same number.
+BATCH = 32
+
+
+def together(model: FusionModel) -> int:
+    """How many samples are predicted in one forward pass: slices, or one scan, where a pool joins its slices."""
+    return BATCH if model.pool is None else 1
+
+
+def tensor_of(model: FusionModel, pixels: Pixels, images: np.ndarray, device: str | torch.device) -> Tensor:
+    """Stored images of N samples as a network reads them: (N, C, *S), or N scans of n slices (N, n, C, H, W)."""
+    if model.pool is None:
+        return channels_last(pixels.to_tensor(images, device))
+    scans = np.stack(list(images))
+    flat = pixels.to_tensor(scans.reshape(-1, *scans.shape[2:]), device)
+    return channels_last(flat).reshape(scans.shape)
+
+
+def in_batches(
+    model: FusionModel, pixels: Pixels, size: int, images: np.ndarray | None, columns: np.ndarray, classes: int
+) -> np.ndarray:
+    """Probabilities (N, K) float64 of N stored samples and their columns (N, F), on the model's device."""
+    device, each = next(model.parameters()).device, together(model)
+    parts = [np.empty((0, classes))]
+    with torch.inference_mode():
+        for start in range(0, len(columns), each):
+            image = table = None
+            if images is not None and model.reads_image:
+                image = tensor_of(model, pixels, images[start : start + each], device)
+            if model.reads_clinical:
+                table = torch.from_numpy(columns[start : start + each]).to(device)
+            parts.append(logits(model, size, image, table).cpu().double().softmax(dim=1).numpy())
+    return np.concatenate(parts)
 
 
 def of_tensors(model: FusionModel, size: int, image: Any, columns: Any) -> Tensor:

@@ -131,7 +131,12 @@ def _inputs(bundle: Bundle, batch: int, seed: int) -> dict[str, Tensor]:
     found: dict[str, Tensor] = {}
     if model.backbone is not None:
         of_scan = (batch + 1,) if bundle.pooled else ()
-        shape = (batch, *of_scan, int(model.description["in_channels"]), *[bundle.image_size] * model.backbone.spatial_dims)
+        shape = (
+            batch,
+            *of_scan,
+            int(model.description["in_channels"]),
+            *[bundle.image_size] * model.backbone.spatial_dims,
+        )
         found["image"] = (torch.rand(shape, generator=draw) * 255).round()
     if model.encoder is not None:
         found["columns"] = torch.randn(batch, int(model.description["columns"]), generator=draw)

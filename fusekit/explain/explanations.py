@@ -235,7 +235,11 @@ class _Explanations:
         for number, example, column in self.progress.track(questions, "what-if answers", len(questions), "columns"):
             images, values = self.fold.of(pd.Index([example["row"]]))
             levels = usual_levels(encoded_column(self.fold.bundle, column))
-            how = {"place": self.place, "target": int(example["explained"]), "shown": self._place_in_scan(example["row"])}
+            how = {
+                "place": self.place,
+                "target": int(example["explained"]),
+                "shown": self._place_in_scan(example["row"]),
+            }
             image = None if images is None else images[0]
             table, moved = answers(self.predictor, image, values, column, levels, **how)
             named = {"example": number, **example[["subject", "scan", "slice"]].to_dict()}

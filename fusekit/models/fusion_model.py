@@ -1,4 +1,4 @@
-"""The four parts of a fusion, put together."""
+"""The parts of a fusion, put together."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial

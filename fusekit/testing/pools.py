@@ -55,7 +55,7 @@ def _check_padding(pool: nn.Module, inputs: tuple[Tensor, ...]) -> None:
     padded = tuple(torch.cat(pair, dim=1) for pair in zip(inputs[:2], further, strict=True))
     joined, own = _joined(pool, (*padded, *inputs[2:]), there)
     assert bool((own[:, SLICES:] == 0).all()), "a slice that is not there has a weight: look at the mask"
-    same = torch.allclose(own[:, :SLICES], weights, atol=1e-5)
-    assert same and all(torch.allclose(*pair, atol=1e-5) for pair in zip(joined, plain, strict=True)), (
+    pairs = ((own[:, :SLICES], weights), *zip(joined, plain, strict=True))
+    assert all(torch.allclose(one, two, atol=1e-5) for one, two in pairs), (
         "slices that are not there change what a scan is joined to: look at the mask"
     )

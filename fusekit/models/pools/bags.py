@@ -1,4 +1,4 @@
-"""Slices of several scans in one batch: laid out for the network that reads slices, and for the pool that joins them."""
+"""Slices of several scans in one batch, as the network reads them and as a pool joins them."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def slice_weights(own: Explained) -> Iterator[Picture]:
             marker, colour = MARKERS[label % len(MARKERS)], COLOURS[label % len(COLOURS)]
             axes.plot(part["along"], part["times"], color=colour, marker=marker, label=own.classes[label])
         axes.set(xlim=(0, 1), xlabel="from the scan's first slice to its last", ylabel="weight / equal weight")
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, max(1.5, 1.05 * float(table["times"].max())))
         legend_below(axes, columns=len(own.classes))
 
     highest = means.loc[means.groupby("label")["times"].idxmax()]

@@ -34,9 +34,7 @@ class Heads(nn.Module):
         assert model.backbone is not None
         self.width, self.shape, self.reads_map = model.backbone.width, shape, reads_map
         reads = None if model.reads is None else model.reads.tolist()
-        self.model = FusionModel(
-            None, model.encoder, None, model.head, pool=model.pool, prior=model.prior, reads=reads
-        )
+        self.model = FusionModel(None, model.encoder, None, model.head, pool=model.pool, prior=model.prior, reads=reads)
         self.model.auxiliary = model.auxiliary
 
     def forward(self, features: Tensor, columns: Tensor, *, slices: Tensor | None = None) -> Tensor:

@@ -61,7 +61,9 @@ def test_it_starts_with_the_mean() -> None:
 def test_neither_order_nor_padding_matters(pool: Pool, order: list[int], padding: int, seed: int) -> None:
     features = slices(1, 5, seed)
     joined, weights = pool(features, torch.ones(1, 5, dtype=torch.bool))
-    moved = ImageFeatures(*(torch.cat([part[order], part.new_full((padding, *part.shape[1:]), 7)]) for part in features))
+    moved = ImageFeatures(
+        *(torch.cat([part[order], part.new_full((padding, *part.shape[1:]), 7)]) for part in features)
+    )
     other, own = pool(moved, torch.tensor([[True] * 5 + [False] * padding]))
     torch.testing.assert_close(own[0, :5], weights[0, order])
     assert not own[0, 5:].any()

@@ -77,7 +77,9 @@ def test_features_made_before_give_the_same(fusion: str) -> None:
 
 
 def test_images_that_are_laid_out_otherwise_are_refused() -> None:
-    with pytest.raises(DataError, match=r"all slices of a scan together: \(B, N, \.\.\.\) .* have the shape \(6, 1, 32"):
+    with pytest.raises(
+        DataError, match=r"all slices of a scan together: \(B, N, \.\.\.\) .* have the shape \(6, 1, 32"
+    ):
         model_of("concat+mean")(SLICES, COLUMNS)
     with pytest.raises(DataError, match="reads each slice alone, and slices of scans were given: it has no pool"):
         model_of("concat")(SLICES[:3], COLUMNS, slices=MASK)
@@ -88,11 +90,15 @@ def test_any_fusion_that_reads_an_image_takes_a_pool_by_its_name() -> None:
     both = registered("rbca+gbdt+attention")
     assert (both.prior, both.pool) == ("gbdt", "attention")
     assert registered("concat+mean+attention").pool == "attention"
-    with pytest.raises(UnknownName, match="no baseline or pool is called 'atention'.* did you mean 'attention'"):
+    with pytest.raises(UnknownName, match=r"no baseline or pool is called 'atention'.* did you mean 'attention'"):
         registered("concat+atention")
-    with pytest.raises(OptionError, match=r"a pool \('mean'\) joins the slices of an image, and this fusion reads none"):
+    with pytest.raises(
+        OptionError, match=r"a pool \('mean'\) joins the slices of an image, and this fusion reads none"
+    ):
         registered("clinical-only+mean")
-    with pytest.raises(OptionError, match="the pool 'mean' joins the slices of a scan, and the backbone 'r3d_18' reads"):
+    with pytest.raises(
+        OptionError, match="the pool 'mean' joins the slices of a scan, and the backbone 'r3d_18' reads"
+    ):
         build("concat+mean", backbone="r3d_18", columns=5, classes=2)
 
 
