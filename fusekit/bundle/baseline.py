@@ -17,6 +17,8 @@ from fusekit.baselines.shipping import name_of
 from fusekit.bundle.bundle import Answer, Bundle
 from fusekit.bundle.format import BASELINE, FORMAT_BASELINE
 from fusekit.bundle.prior import save_baseline
+from fusekit.data.absence import Modality
+from fusekit.data.store.blanks import Images
 from fusekit.errors import DataError
 from fusekit.models import FusionModel
 
@@ -40,6 +42,11 @@ class WithoutNetwork(Bundle):
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
     @property
+    def absent(self) -> tuple[Modality, ...]:
+        """Nothing; a baseline has gaps."""
+        return ()
+
+    @property
     def description(self) -> None:
         """There is no network."""
         return
@@ -58,10 +65,12 @@ class BaselineBundle(WithoutNetwork):
     def reads_image(self) -> bool:  # noqa: D102
         return self.baseline.reads_image
 
-    def answering(self, values: pd.DataFrame, device: str | torch.device = "cpu") -> Answer:
+    def answering(
+        self, values: pd.DataFrame, device: str | torch.device = "cpu", with_image: np.ndarray | None = None
+    ) -> Answer:
         """As of a network; a baseline is computed by the processor."""
 
-        def answer(images: np.ndarray | None, scans: Sequence[int]) -> np.ndarray:
+        def answer(images: Images | None, scans: Sequence[int]) -> np.ndarray:
             owners = np.asarray(scans, dtype=np.int64)
             if not len(owners):
                 return np.empty((0, len(self.classes)))

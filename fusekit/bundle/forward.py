@@ -12,19 +12,21 @@ from fusekit.models import FusionModel
 from fusekit.models.memory_format import placed
 
 
-def of_tensors(model: FusionModel, size: int, image: Any, columns: Any) -> Tensor:
+def of_tensors(model: FusionModel, size: int, image: Any, columns: Any, present: Any = None) -> Tensor:
     """Probabilities (B, K); DataError as for ``logits``, or where one is not a number."""
     device = next(model.parameters()).device
     with torch.inference_mode():
-        probabilities = logits(placed(model, device), size, image, columns).softmax(dim=1)
+        probabilities = logits(placed(model, device), size, image, columns, present).softmax(dim=1)
     if not probabilities.isfinite().all():
         rows = (~probabilities.isfinite().all(dim=1)).nonzero().flatten().tolist()
         raise DataError(f"The model gives no numbers for rows {first_ten(rows)}; are there any in the input?")
     return probabilities
 
 
-def logits(model: FusionModel, size: int, image: Any, columns: Any) -> Tensor:
+def logits(model: FusionModel, size: int, image: Any, columns: Any, present: Any = None) -> Tensor:
     """Logits (B, K) of images with edges of ``size`` pixels and columns; None for what the model does not read.
+
+    ``present`` (B, 2) bool is as for ``FusionModel.forward``.
 
     DataError, with the shapes and types that are wanted, where the model does not take these.
     """
@@ -49,7 +51,7 @@ def logits(model: FusionModel, size: int, image: Any, columns: Any) -> Tensor:
         takes = " and ".join(f"{name} ({', '.join(map(str, ('B', *shape)))})" for name, shape in wanted.items())
         raise DataError(f"The model takes float32 tensors on {device}, {takes}, with one B above 0; these are {given}.")
     try:
-        found: Tensor = model(image, columns)
+        found: Tensor = model(image, columns, present)
     except torch.OutOfMemoryError:
         raise
     except (RuntimeError, AssertionError) as error:  # such as timm's of a size that a network is not made for

@@ -39,21 +39,26 @@ class _Exported(nn.Module):
         self.model, self.pixels = model, pixels
 
     def forward(
-        self, image: Tensor | None = None, columns: Tensor | None = None, prior: Tensor | None = None
+        self,
+        image: Tensor | None = None,
+        columns: Tensor | None = None,
+        prior: Tensor | None = None,
+        present: Tensor | None = None,
     ) -> Tensor:
         if image is not None:
             image = self.pixels.standardise(image)
         if prior is not None:
             columns = prior if columns is None else torch.cat([columns, prior], dim=1)
-        return self.model(image, columns).softmax(dim=1)  # type: ignore[no-any-return]
+        return self.model(image, columns, present).softmax(dim=1)  # type: ignore[no-any-return]
 
 
 def export(bundle: Bundle, path: Path) -> Path:
     """Write a bundle's network, and beside it, with the ending ``.json``, what its inputs are; return that path.
 
     Inputs, of what the network reads: ``image`` (B, C, *S), grey levels 0 to 255 as they are cut; ``columns`` (B, F),
-    encoded; ``prior`` (B, K), logarithms of what its baseline says. All are float32, and B is free. The output is
-    ``probabilities`` (B, K) of each row.
+    encoded; ``prior`` (B, K), logarithms of what its baseline says. All are float32, and B is free. Of a network that
+    takes patients without image or table, also ``present`` (B, 2) bool: which have an image, and which a table. The
+    output is ``probabilities`` (B, K) of each row.
 
     Raises:
         OptionError: the packages are missing, or the bundle is none of one network.
@@ -133,6 +138,8 @@ def _inputs(bundle: Bundle, batch: int, seed: int) -> dict[str, Tensor]:
         if model.encoder is None:
             found["columns"] = torch.zeros(batch, int(model.description["columns"]))
         found["prior"] = torch.rand(batch, len(bundle.classes), generator=draw).log_softmax(dim=1)
+    if model.absent:
+        found["present"] = torch.rand(batch, 2, generator=draw) < 0.7
     return found
 
 

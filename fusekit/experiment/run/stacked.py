@@ -45,7 +45,9 @@ def fit_stacked(
     ) -> pd.DataFrame:
         bundle, every = network.bundle, rows["scan"].to_numpy()
         assert bundle is not None
-        images = gathered.store.images[rows.index.to_numpy()] if bundle.model.reads_image else None
+        whole = gathered.complete(rows)
+        rows, every = rows[whole], every[whole]
+        images = gathered.images[rows.index.to_numpy()] if bundle.model.reads_image else None
         predictor = Predictor(bundle, plan.fabric.device, images)
 
         def predict(shown: np.ndarray | None, values: pd.DataFrame) -> np.ndarray:
