@@ -14,8 +14,17 @@ from torch import Tensor
 
 from fusekit.baselines.prior import TablePrior
 from fusekit.bundle.format import DESCRIPTION, FORMAT, PRIOR, WEIGHTS
-from fusekit.bundle.forward import logits, of_tensors
-from fusekit.bundle.patients import Part, Predictions, names_of, one_patient, paths_in, present_of, slices_of
+from fusekit.bundle.forward import BATCH, in_batches, of_tensors
+from fusekit.bundle.patients import (
+    Part,
+    Predictions,
+    names_of,
+    one_patient,
+    paths_in,
+    present_of,
+    slices_of,
+    values_of,
+)
 from fusekit.bundle.prior import save_baseline
 from fusekit.data import ClinicalEncoding, Pixels, SlicePolicy
 from fusekit.data.absence import AVAILABLE, Modality, available
@@ -26,11 +35,9 @@ from fusekit.disk import checksum_of, signed, write_json, write_tensors
 from fusekit.errors import DataError
 from fusekit.evaluation.predictions import probabilities_of, with_probabilities
 from fusekit.evaluation.rule import Level, Rule
-from fusekit.models import FusionModel, channels_last, weights_channels_last
+from fusekit.models import FusionModel, weights_channels_last
 from fusekit.models.memory_format import placed, torch_device
 
-#: Slices per forward pass of a prediction; the same everywhere, so that the same slice gets the same number.
-BATCH = 32
 #: Images of n slices (None where none are read) and which scan each is of -> probabilities (n, K).
 Answer: TypeAlias = Callable[[Images | None, Sequence[int]], np.ndarray]
 
@@ -147,7 +154,7 @@ class Bundle:
         """
         names = names_of(patients, source)
         files = paths_in(patients, self.images, source, self.absent) if self.reads_image else {}
-        values = self._values(patients, source, allow_out_of_range)
+        values = values_of(patients, self.encoding, source, allow_out_of_range, self.absent)
         there = present_of(patients, files, values, self.absent, source)
         answers = [one.answering(values, device, there["image"].to_numpy()) for one in self.each]
         owners, positions, found = [], [], [np.empty((0, len(answers), len(self.classes)))]
@@ -185,22 +192,6 @@ class Bundle:
     def _called(self, table: pd.DataFrame, level: Level) -> list[str]:
         return [self.classes[k] for k in self.rule.called(table, level)]
 
-    def _values(self, patients: pd.DataFrame, source: str, allow_out_of_range: bool) -> pd.DataFrame:
-        """Typed clinical values of the patients, one line each; without columns if the model reads none."""
-        if self.encoding is None:
-            return pd.DataFrame(index=patients.index)
-        names = [column.name for column in self.encoding.columns]
-        if not any(name in patients for name in names):
-            if "table" in self.absent:
-                return self.encoding.parse(pd.DataFrame("", patients.index, names), source=source)
-            raise DataError(
-                f"{source} has none of the {len(names)} clinical columns that this model reads: "
-                f"{', '.join(names[:5])}{', ...' if len(names) > 5 else '.'} Give a table of them (--clinical)."
-            )
-        values = self.encoding.parse(patients, source=source)
-        self.encoding.check(values, source=source, allow_out_of_range=allow_out_of_range)
-        return values
-
     def answering(
         self, values: pd.DataFrame, device: str | torch.device = "cpu", with_image: np.ndarray | None = None
     ) -> Answer:
@@ -215,7 +206,8 @@ class Bundle:
 
         def answer(images: Images | None, scans: Sequence[int]) -> np.ndarray:
             owners = np.asarray(scans, dtype=np.int64)
-            return self._forward(model, images, columns[owners], None if present is None else present[owners])
+            there = None if present is None else present[owners]
+            return in_batches(model, self.pixels, self.image_size, images, columns[owners], there)
 
         return answer
 
@@ -251,25 +243,7 @@ class Bundle:
         ``present`` (N, 2) is as ``Bundle.present`` gives it; None: all have an image and a table.
         The forward pass is float32 whatever the precision of training, so that a run and its bundle agree.
         """
-        return self._forward(placed(self.model, device), images, clinical, present)
-
-    def _forward(
-        self, model: FusionModel, images: Images | None, clinical: np.ndarray, present: np.ndarray | None
-    ) -> np.ndarray:
-        """In batches, on the device of this copy of the model."""
-        device = next(model.parameters()).device
-        parts = [np.empty((0, len(self.classes)))]
-        with torch.inference_mode():
-            for start in range(0, len(clinical), BATCH):
-                image = columns = None
-                if images is not None and model.reads_image:
-                    image = channels_last(self.pixels.to_tensor(images[start : start + BATCH], device))
-                if model.reads_clinical:
-                    columns = torch.from_numpy(clinical[start : start + BATCH]).to(device)
-                there = None if present is None else torch.from_numpy(present[start : start + BATCH]).to(device)
-                said = logits(model, self.image_size, image, columns, there)
-                parts.append(said.cpu().double().softmax(dim=1).numpy())
-        return np.concatenate(parts)
+        return in_batches(placed(self.model, device), self.pixels, self.image_size, images, clinical, present)
 
     def save(self, folder: Path) -> None:
         """Write its files into a new folder.

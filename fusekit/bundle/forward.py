@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from fusekit.data import Pixels
+from fusekit.data.store.blanks import Images
 from fusekit.errors import DataError, first_ten
-from fusekit.models import FusionModel
+from fusekit.models import FusionModel, channels_last
 from fusekit.models.memory_format import placed
+
+#: Slices per forward pass of a prediction; the same everywhere, so that the same slice gets the same number.
+BATCH = 32
 
 
 def of_tensors(model: FusionModel, size: int, image: Any, columns: Any, present: Any = None) -> Tensor:
@@ -57,6 +63,35 @@ def logits(model: FusionModel, size: int, image: Any, columns: Any, present: Any
     except (RuntimeError, AssertionError) as error:  # such as timm's of a size that a network is not made for
         raise DataError(f"The model does not take {given}: {error}") from error
     return found
+
+
+def in_batches(
+    model: FusionModel,
+    pixels: Pixels,
+    size: int,
+    images: Images | None,
+    columns: np.ndarray,
+    present: np.ndarray | None = None,
+) -> np.ndarray:
+    """Probabilities (N, K) float64 of stored slices (N, C, H, W) or volumes (N, C, S, S, S) with columns (N, F).
+
+    On the model's device, in float32 whatever the precision of training, so that a run and its bundle agree.
+    """
+    device = next(model.parameters()).device
+    parts = [np.empty((0, int(model.description["classes"])))]
+    with torch.inference_mode():
+        for start in range(0, len(columns), BATCH):
+            own = slice(start, start + BATCH)
+            image = table = there = None
+            if images is not None and model.reads_image:
+                image = channels_last(pixels.to_tensor(images[own], device))
+            if model.reads_clinical:
+                table = torch.from_numpy(columns[own]).to(device)
+            if present is not None:
+                there = torch.from_numpy(present[own]).to(device)
+            said = logits(model, size, image, table, there)
+            parts.append(said.cpu().double().softmax(dim=1).numpy())
+    return np.concatenate(parts)
 
 
 def _said(one: Any) -> str:

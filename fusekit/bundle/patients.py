@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from fusekit.data import SlicePolicy, read_table
+from fusekit.data import ClinicalEncoding, SlicePolicy, read_table
 from fusekit.data.clinical.tables import refuse_rounded
 from fusekit.data.images.channels import IMAGE, MASK, image_columns, read_scan
 from fusekit.data.own.images.series import as_trained
@@ -154,6 +154,32 @@ def present_of(
         if wrong.any():
             raise DataError(f"{source}, patient {int(wrong.argmax()) + 1} has {has}: this model reads {reads}.")
     return found
+
+
+def values_of(
+    patients: pd.DataFrame,
+    encoding: ClinicalEncoding | None,
+    source: str,
+    allow_out_of_range: bool,
+    absent: Sequence[str] = (),
+) -> pd.DataFrame:
+    """Typed clinical values of the patients, one line each; without columns if the model reads none.
+
+    DataError if a column is missing, or a value does not fit; all may be missing where a table may be absent.
+    """
+    if encoding is None:
+        return pd.DataFrame(index=patients.index)
+    names = [column.name for column in encoding.columns]
+    if not any(name in patients for name in names):
+        if "table" not in absent:
+            raise DataError(
+                f"{source} has none of the {len(names)} clinical columns that this model reads: "
+                f"{', '.join(names[:5])}{', ...' if len(names) > 5 else '.'} Give a table of them (--clinical)."
+            )
+        patients = pd.DataFrame("", patients.index, names)
+    values = encoding.parse(patients, source=source)
+    encoding.check(values, source=source, allow_out_of_range=allow_out_of_range)
+    return values
 
 
 def _given(paths: pd.Series) -> pd.Series:

@@ -10,7 +10,8 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from fusekit.bundle.bundle import BATCH, Bundle
+from fusekit.bundle.bundle import Bundle
+from fusekit.bundle.forward import BATCH
 from fusekit.models import FusionModel, ImageFeatures, channels_last
 from fusekit.models.memory_format import placed
 

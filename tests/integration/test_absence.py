@@ -17,6 +17,7 @@ from fusekit.evaluation.arms.subgroups import subgroup_scores
 from fusekit.experiment.setup.gathered import gather
 from fusekit.experiment.setup.plan import make_plan
 from fusekit.experiment.setup.settings import Settings
+from fusekit.explain.patient import explain_patient
 from fusekit.extension import catalog
 from fusekit.progress import Quiet
 from tests.conftest import CommandLine
@@ -152,3 +153,10 @@ def test_from_the_command_line(bundle: Bundle, run: Run, tmp_path: Path, command
     code, text = command_line("predict", str(run.folder / "bundle"), *patient)
     assert code == 0
     assert "table alone" in text
+
+
+def test_explanations_are_of_patients_who_have_both(bundle: Bundle) -> None:
+    assert bundle.encoding is not None
+    patient = pd.DataFrame([{**dict.fromkeys((c.name for c in bundle.encoding.columns), ""), "AGE": "70"}])
+    with pytest.raises(DataError, match="this patient has the table alone, and explanations are of patients who have"):
+        explain_patient(bundle, patient, {})

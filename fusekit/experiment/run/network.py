@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from fusekit.bundle.bundle import BATCH, Bundle
+from fusekit.bundle.bundle import Bundle
+from fusekit.bundle.forward import BATCH
 from fusekit.errors import FusekitError, first_ten
 from fusekit.evaluation import Rule, prediction_table, probabilities_of
 from fusekit.evaluation.metrics.ranking import MacroAreaUnderCurve
