@@ -143,7 +143,7 @@ class FusionModel(nn.Module):
         with_image, with_table = self._present(image, columns, present, features)
         if columns is None and with_table is not None:
             columns = with_table.new_zeros((with_table.shape[0], self.inputs), dtype=torch.float32)
-        clinical = prepared = said = None
+        clinical = prepared = said = put_back = None
         if self.prior is not None and columns is not None:
             columns, said = columns[:, : -self.prior.classes], columns[:, -self.prior.classes :]
         if self.encoder is not None and columns is not None:
@@ -153,9 +153,11 @@ class FusionModel(nn.Module):
                 clinical = self.stand_ins.of_table(clinical, with_table)
             if self.injector is not None:
                 prepared = self.injector.prepare(clinical)
+                rested = None if with_table is None else self.injector.at_rest(prepared, with_table)
+                prepared, put_back = (prepared, with_table) if rested is None else (rested, None)
         if self.backbone is not None and features is None and image is not None:
             meet = self.injector is not None or look is not None
-            met = partial(self._meet, look, prepared, with_table) if meet else None
+            met = partial(self._meet, look, prepared, put_back) if meet else None
             features = self.backbone(self._lent(image, with_image), met)
         if self.stand_ins is not None and with_image is not None:
             dims = self.backbone.spatial_dims if self.backbone is not None else 0
@@ -203,10 +205,10 @@ class FusionModel(nn.Module):
     def _lent(self, values: Tensor, present: Tensor | None) -> Tensor:
         return lent(values, present) if present is not None and self.training else values
 
-    def _meet(self, look: Look | None, prepared: Any, with_table: Tensor | None, site: int, features: Tensor) -> Tensor:
+    def _meet(self, look: Look | None, prepared: Any, put_back: Tensor | None, site: int, features: Tensor) -> Tensor:
         """At a site: let the caller look, and the injector change."""
         if look is not None:
             look(site, features, prepared)
         if self.injector is None or site not in self.injected:
             return features
-        return injected_where(with_table, self.injector(self.injected[site], features, prepared), features)
+        return injected_where(put_back, self.injector(self.injected[site], features, prepared), features)

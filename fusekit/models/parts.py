@@ -122,6 +122,14 @@ class Injector(nn.Module, ABC):
     def forward(self, site: int, features: Tensor, prepared: Any) -> Tensor:
         """Features (B, C_i, *S_i) of site i (an index into the sites given at construction) -> the same shape."""
 
+    def at_rest(self, prepared: Any, present: Tensor) -> Any | None:
+        """What ``prepare`` gave, changed so that ``forward`` leaves the samples alone that have no table.
+
+        ``present`` (B,) bool says which have one. None: there is no such value, and features are put back after
+        ``forward``, which costs a pass over each site's map.
+        """
+        return None
+
     def gate_values(self, site: int, features: Tensor, prepared: Any) -> Tensor | None:
         """What ``forward`` multiplies the channels of site i with, (B, G): for explanations.
 
