@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from fusekit.data.absence import MODALITIES, Modality
 from fusekit.errors import OptionError
-from fusekit.models.parts import ImageFeatures, ImageWidths
+from fusekit.models.parts import ClinicalFeatures, ImageFeatures, ImageWidths
 
 
 class StandIns(nn.Module):
@@ -57,11 +57,15 @@ class StandIns(nn.Module):
             torch.where(present[:, None], features.vector, vector.to(features.vector.dtype)),
         )
 
-    def of_table(self, clinical: Tensor, present: Tensor) -> Tensor:
-        """Clinical features (B, E), and which samples have a table (B,) -> those of the others are the stand-in."""
+    def of_table(self, clinical: ClinicalFeatures, present: Tensor) -> ClinicalFeatures:
+        """Clinical features, and which samples have a table (B,) -> of the others, tokens too, the stand-in."""
         if self.clinical is None:
             return clinical
-        return torch.where(present[:, None], clinical, self.clinical.to(clinical.dtype))
+        vector, tokens = clinical
+        stand_in = self.clinical.to(vector.dtype)
+        if tokens is not None:
+            tokens = torch.where(present[:, None, None], tokens, stand_in.to(tokens.dtype))
+        return ClinicalFeatures(torch.where(present[:, None], vector, stand_in), tokens)
 
     def of_prior(self, said: Tensor, present: Tensor) -> Tensor:
         """What a prior says (B, K), likewise."""

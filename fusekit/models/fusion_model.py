@@ -10,7 +10,16 @@ from torch import Tensor, nn
 from fusekit.data.absence import MODALITIES, Modality
 from fusekit.errors import DataError, OptionError
 from fusekit.models.absence import StandIns, injected_where, lent
-from fusekit.models.parts import Backbone, ClinicalEncoder, FusionHead, ImageFeatures, Injector, Look, Output
+from fusekit.models.parts import (
+    Backbone,
+    ClinicalEncoder,
+    ClinicalFeatures,
+    FusionHead,
+    ImageFeatures,
+    Injector,
+    Look,
+    Output,
+)
 from fusekit.models.prior import Prior
 
 
@@ -148,11 +157,12 @@ class FusionModel(nn.Module):
             columns, said = columns[:, : -self.prior.classes], columns[:, -self.prior.classes :]
         if self.encoder is not None and columns is not None:
             read = columns if self.reads is None else columns.index_select(1, self.reads)
-            clinical = self.encoder(self._lent(read, with_table))
+            made = self.encoder(self._lent(read, with_table))
+            clinical = made if isinstance(made, ClinicalFeatures) else ClinicalFeatures(made)
             if self.stand_ins is not None and with_table is not None:
                 clinical = self.stand_ins.of_table(clinical, with_table)
             if self.injector is not None:
-                prepared = self.injector.prepare(clinical)
+                prepared = self.injector.prepare(clinical.vector)
                 rested = None if with_table is None else self.injector.at_rest(prepared, with_table)
                 prepared, put_back = (prepared, with_table) if rested is None else (rested, None)
         if self.backbone is not None and features is None and image is not None:
@@ -165,7 +175,7 @@ class FusionModel(nn.Module):
         found = self.head(features, clinical)
         found = found if isinstance(found, Output) else Output(found)
         if self.auxiliary:
-            vectors = {"image": features and features.vector, "table": clinical}
+            vectors = {"image": features and features.vector, "table": clinical and clinical.vector}
             alone = {name: layer(vectors[name]) for name, layer in self.auxiliary.items()}
             found = found._replace(parts={**alone, **found.parts})
         if self.prior is not None and said is not None:

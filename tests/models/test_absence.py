@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from fusekit.errors import DataError, OptionError
-from fusekit.models import FusionModel, build
+from fusekit.models import ClinicalFeatures, FusionModel, build
 from fusekit.models.absence import lent
 
 B, F = 6, 5
@@ -73,11 +73,11 @@ def test_the_formula_of_concat() -> None:
     assert model.stand_ins.image is not None
     assert model.stand_ins.clinical is not None
     with torch.no_grad():
-        vector, clinical = said.image.vector.clone(), said.clinical.clone()
+        vector, clinical = said.image.vector.clone(), said.clinical.vector.clone()
         width = model.backbone.map_channels
         vector[~PRESENT[:, 0]] = model.stand_ins.image[width:]
         clinical[~PRESENT[:, 1]] = model.stand_ins.clinical
-        expected = model.head(said.image._replace(vector=vector), clinical)
+        expected = model.head(said.image._replace(vector=vector), ClinicalFeatures(clinical))
         assert torch.allclose(model(image, columns, PRESENT), expected, atol=1e-5)
 
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from fusekit.models import (
     Backbone,
     ClinicalEncoder,
+    ClinicalFeatures,
     ConcatHead,
     FusionHead,
     ImageFeatures,
@@ -238,8 +239,9 @@ class OneLogit(FusionHead):
         super().__init__()
         self.layer = nn.Linear(4, 1)
 
-    def forward(self, image: ImageFeatures | None, clinical: Tensor | None) -> Tensor:
-        logit: Tensor = self.layer(clinical)
+    def forward(self, image: ImageFeatures | None, clinical: ClinicalFeatures | None) -> Tensor:
+        assert clinical is not None
+        logit: Tensor = self.layer(clinical.vector)
         return logit
 
 
@@ -261,7 +263,7 @@ def test_heads() -> None:
 )
 def test_a_head_that_returns_probabilities_is_told_so(squash: nn.Module, said: str) -> None:
     class Probable(ConcatHead):
-        def forward(self, image: ImageFeatures | None, clinical: Tensor | None) -> Tensor:
+        def forward(self, image: ImageFeatures | None, clinical: ClinicalFeatures | None) -> Tensor:
             probabilities: Tensor = squash(super().forward(image, clinical))
             return probabilities
 
@@ -280,8 +282,9 @@ class Both(FusionHead):
         self.all = ConcatHead(ImageWidths(map=6, vector=3), 4, 2)
         self.table = nn.Linear(4, 2)
 
-    def forward(self, image: ImageFeatures | None, clinical: Tensor | None) -> Output:
-        outputs, part = self.all(image, clinical), self.table(clinical)
+    def forward(self, image: ImageFeatures | None, clinical: ClinicalFeatures | None) -> Output:
+        assert clinical is not None
+        outputs, part = self.all(image, clinical), self.table(clinical.vector)
         return Output(outputs, {"table": part}, {"apart": (outputs - part).square().mean()})
 
 
@@ -290,13 +293,13 @@ class Unnamed(Both):
 
 
 class Narrow(Both):
-    def forward(self, image: ImageFeatures | None, clinical: Tensor | None) -> Output:
+    def forward(self, image: ImageFeatures | None, clinical: ClinicalFeatures | None) -> Output:
         found = super().forward(image, clinical)
         return found._replace(parts={"table": found.parts["table"][:, :1]})
 
 
 class Apiece(Both):
-    def forward(self, image: ImageFeatures | None, clinical: Tensor | None) -> Output:
+    def forward(self, image: ImageFeatures | None, clinical: ClinicalFeatures | None) -> Output:
         return super().forward(image, clinical)._replace(losses={"apart": torch.zeros(3)})
 
 
