@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from fusekit.baselines.baseline import Baseline
+from fusekit.baselines.baseline import Baseline, with_images
 from fusekit.baselines.images import of_slices
 from fusekit.baselines.shipping import name_of
 from fusekit.bundle.bundle import Answer, Bundle
@@ -75,6 +75,15 @@ class BaselineBundle(WithoutNetwork):
             if not len(owners):
                 return np.empty((0, len(self.classes)))
             return of_slices(self.baseline, images, np.arange(len(owners)), values.iloc[owners], owners)
+
+        return answer
+
+    def of_scan(self, scan: np.ndarray | None) -> Callable[[pd.DataFrame], np.ndarray]:
+        """Slices (n, C, *S) of one scan, or None -> a function of n lines of values that gives probabilities (n, K)."""
+
+        def answer(values: pd.DataFrame) -> np.ndarray:
+            shown = with_images(self.baseline, None if scan is None else [scan] * len(values))
+            return np.asarray(self.baseline.probabilities(values, **shown), dtype=float)
 
         return answer
 

@@ -17,6 +17,8 @@ from torch import Tensor, nn
 from fusekit.baselines.prior import SMALLEST
 from fusekit.bundle.baseline import WithoutNetwork
 from fusekit.bundle.bundle import Bundle
+from fusekit.bundle.format import BASELINE, NETWORK
+from fusekit.bundle.stacked import StackedBundle
 from fusekit.data import Pixels
 from fusekit.disk import write_bytes
 from fusekit.errors import DataError, FusekitError, OptionError
@@ -65,9 +67,11 @@ def export(bundle: Bundle, path: Path) -> Path:
         DataError: ONNX Runtime gives other probabilities than the bundle, by more than 1e-4; nothing is written.
     """
     if isinstance(bundle, WithoutNetwork):
-        own = "Export each of the bundles in its folders fold-0, fold-1, ..." if len(bundle.each) > 1 else (
-            "It predicts without torch as it is: fusekit.baselines.shipping.load reads its baseline.skops."
-        )  # fmt: skip
+        own = "It predicts without torch as it is: fusekit.baselines.shipping.load reads its baseline.skops."
+        if isinstance(bundle, StackedBundle):
+            own = f"Export the network, the bundle in its folder {NETWORK}; the baseline is in its {BASELINE}."
+        elif len(bundle.each) > 1:
+            own = "Export each of the bundles in its folders fold-0, fold-1, ..."
         raise OptionError(f"--onnx is for a network, and this bundle is {bundle}. {own}")
     try:
         import onnxruntime

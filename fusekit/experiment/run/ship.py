@@ -24,7 +24,6 @@ from fusekit.report.records import FoldRecord
 BUNDLE = "bundle"
 #: Why there may be none.
 UNSHIPPED = "its baseline does not say what it consists of (Baseline.shipped and Baseline.restored)."
-STACKED = "no bundle holds a network and the baseline that is stacked on it."
 
 
 def save(bundle: Bundle, folder: Path, progress: Progress) -> None:

@@ -78,11 +78,6 @@ class Plan:
         return StackOptions(**self._options("stack"))
 
     @property
-    def ships(self) -> bool:
-        """Whether what predicts fits into a bundle: a network with a baseline stacked on it does not."""
-        return bool(self.config.baseline) or not self.stack.by
-
-    @property
     def prior_options(self) -> dict[str, Any]:
         """Options of the baseline that the network starts from."""
         return self._options("prior")
