@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,9 +47,9 @@ class WithoutNetwork(Bundle):
         return ()
 
     @property
-    def description(self) -> None:
+    def description(self) -> Mapping[str, Any] | None:
         """There is no network."""
-        return
+        return None
 
 
 @dataclass(frozen=True)

@@ -243,4 +243,5 @@ def test_a_convmixer_that_is_injected_into_at_the_front_alone_is_built_again_fro
     image, columns = torch.randn(1, 1, 64, 64), torch.randn(1, 3)
     with torch.no_grad():
         assert torch.equal(again(image, columns), model(image, columns))
+    assert again.backbone is not None
     assert {again.backbone.sites[place].stage for place in again.injected} == {1}
