@@ -1,6 +1,6 @@
 """The precision of a training's arithmetic, and which one a device is made for."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
@@ -20,6 +20,6 @@ def resolved(precision: Precision, device: str) -> Precision:
     if chosen.type == "cuda":
         native = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
-        able = getattr(torch.cpu, "get_capabilities", dict)()  # not in every torch; then nothing is known
+        able: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # not in every torch
         native = chosen.type == "cpu" and any(able.get(name) for name in ("amx_bf16", "avx512_bf16"))
     return "bf16-mixed" if native else "32-true"
