@@ -79,7 +79,24 @@ def check_injector(
         others = _inject(moved, (inputs[0] + 1, *inputs[1:]))
         for site, output, other in zip(sites, outputs, others, strict=True):
             assert not torch.equal(output, other), f"at {site.name!r}, the clinical features make no difference"
+        _check_rest(moved, sites, inputs)
     check_module(injector, inputs, _inject)
+
+
+def _check_rest(injector: Injector, sites: Sequence[Site], inputs: tuple[Tensor, ...]) -> None:
+    present = torch.arange(BATCH) % 2 == 0
+    prepared = injector.prepare(inputs[0])
+    rested = injector.at_rest(prepared, present)
+    if rested is None:
+        return
+    for place, (site, features) in enumerate(zip(sites, inputs[1:], strict=True)):
+        found, usual = injector(place, features, rested), injector(place, features, prepared)
+        assert torch.equal(found[~present], features[~present]), (
+            f"at {site.name!r}, what at_rest gives changes the features of a sample without a table"
+        )
+        assert torch.equal(found[present], usual[present]), (
+            f"at {site.name!r}, what at_rest gives changes what a sample with a table gets"
+        )
 
 
 def check_head(head: FusionHead, image_widths: ImageWidths, clinical_width: int, classes: int) -> None:

@@ -215,6 +215,25 @@ class Careless(Shift):
         return super().forward(site, features, prepared * (1 - site))
 
 
+class Restless(Shift):
+    """Says that half of the shift is none."""
+
+    def at_rest(self, prepared: Tensor, present: Tensor) -> Tensor:
+        return torch.where(present[:, None], prepared, prepared / 2)
+
+
+class Forgetful(Shift):
+    """Leaves everybody alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        for layer in self.layers:
+            layer.register_parameter("bias", None)
+
+    def at_rest(self, prepared: Tensor, present: Tensor) -> Tensor:
+        return torch.zeros_like(prepared)
+
+
 def test_a_good_injector_passes() -> None:
     check_injector(Shift(), SITES, 5)
 
@@ -225,6 +244,8 @@ def test_a_good_injector_passes() -> None:
         (InPlace, "it changes its input in place"),
         (Cropping, r"its result has shape \(3, 4, 6, 4\); at 'a', its input has \(3, 4, 6, 5\)"),
         (Careless, "at 'b', the clinical features make no difference"),
+        (Restless, "at 'a', what at_rest gives changes the features of a sample without a table"),
+        (Forgetful, "at 'a', what at_rest gives changes what a sample with a table gets"),
     ],
 )
 def test_a_broken_injector_is_told_what_it_breaks(broken: type[Injector], said: str) -> None:
