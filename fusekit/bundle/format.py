@@ -20,8 +20,10 @@ from fusekit.evaluation.rule import Rule
 from fusekit.models import FusionModel, build_from
 
 WEIGHTS, PRIOR, BASELINE, DESCRIPTION = "model.safetensors", "prior.skops", "baseline.skops", "bundle.json"
-#: The newest format of a network, of a baseline, and of an average, which are those that are written.
-FORMAT, FORMAT_BASELINE, FORMAT_AVERAGE = 4, 5, 6
+#: Folder of the network that a baseline is stacked on.
+NETWORK = "network"
+#: The newest format of a network, a baseline, an average, and a stack, which are those that are written.
+FORMAT, FORMAT_BASELINE, FORMAT_AVERAGE, FORMAT_STACKED = 4, 5, 6, 7
 #: Models in an average.
 MOST = 100
 
@@ -165,10 +167,28 @@ class Format6(_Channels):
     models: Annotated[list[str], MinLen(2), MaxLen(MOST)]  # checksum of each one's description
 
 
+@with_config(CLOSED)
+@dataclass(frozen=True, kw_only=True)
+class Format7(_Channels):
+    """A network in a folder of its own, and the baseline on top of it, in a file of its own."""
+
+    format: Literal[7]
+    network: str  # checksum of its description
+    baseline: PriorJson
+
+
 Network: TypeAlias = Format1 | Format2 | Format3 | Format4
-Description: TypeAlias = Network | Format5 | Format6
+Description: TypeAlias = Network | Format5 | Format6 | Format7
 #: Format -> what it holds. A newer format adds an entry and keeps those before.
-READERS: dict[int, type[Description]] = {1: Format1, 2: Format2, 3: Format3, 4: Format4, 5: Format5, 6: Format6}
+READERS: dict[int, type[Description]] = {
+    1: Format1,
+    2: Format2,
+    3: Format3,
+    4: Format4,
+    5: Format5,
+    6: Format6,
+    7: Format7,
+}
 
 
 @with_config(OPEN)
@@ -189,8 +209,8 @@ def read_description(folder: Path) -> Description:
     if not path.exists():
         if (folder / "manifest.json").exists():
             raise DataError(
-                f"{folder} is a run without a bundle. A comparison ships none, nor does a run with --ship none, or "
-                "with a baseline on top of a network (gbdt-network): run another arm by itself, and give its folder."
+                f"{folder} is a run without a bundle. A comparison ships none, nor does a run with --ship none: run an "
+                "arm by itself, and give its folder."
             )
         raise DataError(
             f"{folder} is not a bundle: it has no {DESCRIPTION}. Give the folder of a run or of its bundle."

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from fusekit.data import Pixels
+from fusekit.data.store.blanks import Images
 from fusekit.errors import DataError, first_ten
 from fusekit.models import FusionModel, channels_last
 from fusekit.models.memory_format import placed
@@ -31,36 +32,21 @@ def tensor_of(model: FusionModel, pixels: Pixels, images: np.ndarray, device: st
     return channels_last(flat).reshape(scans.shape)
 
 
-def in_batches(
-    model: FusionModel, pixels: Pixels, size: int, images: np.ndarray | None, columns: np.ndarray, classes: int
-) -> np.ndarray:
-    """Probabilities (N, K) float64 of N stored samples and their columns (N, F), on the model's device."""
-    device, each = next(model.parameters()).device, together(model)
-    parts = [np.empty((0, classes))]
-    with torch.inference_mode():
-        for start in range(0, len(columns), each):
-            image = table = None
-            if images is not None and model.reads_image:
-                image = tensor_of(model, pixels, images[start : start + each], device)
-            if model.reads_clinical:
-                table = torch.from_numpy(columns[start : start + each]).to(device)
-            parts.append(logits(model, size, image, table).cpu().double().softmax(dim=1).numpy())
-    return np.concatenate(parts)
-
-
-def of_tensors(model: FusionModel, size: int, image: Any, columns: Any) -> Tensor:
+def of_tensors(model: FusionModel, size: int, image: Any, columns: Any, present: Any = None) -> Tensor:
     """Probabilities (B, K); DataError as for ``logits``, or where one is not a number."""
     device = next(model.parameters()).device
     with torch.inference_mode():
-        probabilities = logits(placed(model, device), size, image, columns).softmax(dim=1)
+        probabilities = logits(placed(model, device), size, image, columns, present).softmax(dim=1)
     if not probabilities.isfinite().all():
         rows = (~probabilities.isfinite().all(dim=1)).nonzero().flatten().tolist()
         raise DataError(f"The model gives no numbers for rows {first_ten(rows)}; are there any in the input?")
     return probabilities
 
 
-def logits(model: FusionModel, size: int, image: Any, columns: Any) -> Tensor:
+def logits(model: FusionModel, size: int, image: Any, columns: Any, present: Any = None) -> Tensor:
     """Logits (B, K) of images with edges of ``size`` pixels and columns; None for what the model does not read.
+
+    ``present`` (B, 2) bool is as for ``FusionModel.forward``.
 
     DataError, with the shapes and types that are wanted, where the model does not take these.
     """
@@ -87,12 +73,41 @@ def logits(model: FusionModel, size: int, image: Any, columns: Any) -> Tensor:
         takes = " and ".join(f"{name} ({', '.join(map(str, ('B', *shape)))})" for name, shape in wanted.items())
         raise DataError(f"The model takes float32 tensors on {device}, {takes}, with one B above 0; these are {given}.")
     try:
-        found: Tensor = model(image, columns)
+        found: Tensor = model(image, columns, present)
     except torch.OutOfMemoryError:
         raise
     except (RuntimeError, AssertionError) as error:  # such as timm's of a size that a network is not made for
         raise DataError(f"The model does not take {given}: {error}") from error
     return found
+
+
+def in_batches(
+    model: FusionModel,
+    pixels: Pixels,
+    size: int,
+    images: Images | None,
+    columns: np.ndarray,
+    present: np.ndarray | None = None,
+) -> np.ndarray:
+    """Probabilities (N, K) float64 of stored slices (N, C, H, W) or volumes (N, C, S, S, S) with columns (N, F).
+
+    On the model's device, in float32 whatever the precision of training, so that a run and its bundle agree.
+    """
+    device, each = next(model.parameters()).device, together(model)
+    parts = [np.empty((0, int(model.description["classes"])))]
+    with torch.inference_mode():
+        for start in range(0, len(columns), each):
+            own = slice(start, start + each)
+            image = table = there = None
+            if images is not None and model.reads_image:
+                image = tensor_of(model, pixels, images[own], device)
+            if model.reads_clinical:
+                table = torch.from_numpy(columns[own]).to(device)
+            if present is not None:
+                there = torch.from_numpy(present[own]).to(device)
+            said = logits(model, size, image, table, there)
+            parts.append(said.cpu().double().softmax(dim=1).numpy())
+    return np.concatenate(parts)
 
 
 def _said(one: Any) -> str:

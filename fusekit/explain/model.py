@@ -41,16 +41,18 @@ class Predictor:
 
         With a pool, each of the N is all slices of a scan (n, C, H, W).
         """
-        encoded = self.bundle.encode(values)
+        encoded, present = self.bundle.encode(values), self.bundle.present(values, np.ones(len(values), dtype=bool))
         if self.model.backbone is None or self.injected or images is None:
-            return self.bundle.probabilities(images, encoded, self.device)
+            return self.bundle.probabilities(images, encoded, self.device, present)
         of_images: Iterable[ImageFeatures] = self._features if images is self._images else self._features_of(images)
         parts, each = [], self.bundle.together
         with torch.inference_mode():
             for number, features in enumerate(of_images):
-                columns = torch.from_numpy(encoded[number * each : (number + 1) * each]).to(self.device)
+                own = slice(number * each, (number + 1) * each)
+                columns = torch.from_numpy(encoded[own]).to(self.device)
                 given = columns if self.model.reads_clinical else None
-                logits = self.model.output(columns=given, features=features).outputs
+                there = None if present is None else torch.from_numpy(present[own]).to(self.device)
+                logits = self.model.output(columns=given, present=there, features=features).outputs
                 parts.append(logits.double().softmax(dim=1).cpu().numpy())
         return np.concatenate(parts)
 

@@ -14,6 +14,7 @@ from fusekit.errors import DataError, Interrupted
 from fusekit.models import channels_last
 from fusekit.progress import Progress
 from fusekit.training.feed.augment import Augment, AugmentOptions
+from fusekit.training.feed.drop import dropped
 from fusekit.training.feed.loader import Batch, EpochBatches, Prefetch, SliceDataset, loader_for
 from fusekit.training.guard.best_epoch import BestEpoch
 from fusekit.training.guard.checkpoint import Checkpoint, Place, RandomState
@@ -49,7 +50,7 @@ def train(
     checkpoint: Checkpoint | None = None,
     processes: Processes = ALONE,
 ) -> int:
-    """Fit a model (image, clinical -> outputs) with Adam, in place; return the epoch that was kept.
+    """Fit a model (image, clinical[, present] -> outputs) with Adam, in place; return the epoch that was kept.
 
     Several processes train as one would with a batch that is so many times as large: each takes its share of every
     batch, gradients are those of the mean over all, and batch normalisation takes the statistics of all. All call this,
@@ -93,8 +94,11 @@ def train(
 
     def step(epoch: int, number: int, batch: Batch) -> tuple[dict[str, Tensor], Tensor]:
         image = dataset.pixels.standardise(varied(batch.image, epoch, number * processes.size + processes.rank))
+        if batch.present is not None:
+            batch = batch._replace(present=dropped(batch.present, options.drop_image, options.drop_table))
+        given = filter(torch.is_tensor, [batch.clinical, batch.present])
         of_scans = {} if batch.slices is None else {"slices": batch.slices}
-        output = descent.network(channels_last(image), batch.clinical, **of_scans)
+        output = descent.network(channels_last(image), *given, **of_scans)
         terms = aim(output, batch)
         loss = total(terms)
         descent.take(loss, number)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from fusekit.data.absence import MODALITIES, Modality
 from fusekit.errors import OptionError
 from fusekit.models import Output
 from fusekit.training.feed.loader import Batch
@@ -48,7 +49,8 @@ class CrossEntropy(Objective):
         smoothing: share of each label that is spread evenly over the classes, as in timm and torch.
         gamma: how much less samples count that are predicted well; 0: all alike.
         class_weights: "balanced": each class counts the same.
-        image, table: weights of what the image and the table alone say; above 0, auxiliary heads are trained.
+        image, table: weights of what the image and the table alone say; above 0, auxiliary heads are trained, each on
+            the samples that have it.
         losses: weight of the model's own losses.
     """
 
@@ -70,7 +72,8 @@ class CrossEntropy(Objective):
             if not 0 <= value < float("inf"):
                 raise OptionError(f"objective.{name} takes a finite number, 0 or more, not {value:g}.")
         self.smoothing, self.gamma, self.losses = smoothing, gamma, losses
-        self.parts = {name: weight for name, weight in {"image": image, "table": table}.items() if weight}
+        weights_of: dict[Modality, float] = {"image": image, "table": table}
+        self.parts = {name: weight for name, weight in weights_of.items() if weight}
         self.part_names = tuple(self.parts)
         weights = None
         if class_weights == "balanced":
@@ -84,18 +87,20 @@ class CrossEntropy(Objective):
 
     def forward(self, output: Output, batch: Batch) -> dict[str, Tensor]:
         """Terms ``outputs``, ``image`` and ``table`` where they have weights, and the model's own by their names."""
-        terms = {"outputs": self._term(output.outputs, batch.label)}
+        terms: dict[str, Tensor] = {"outputs": self._term(output.outputs, batch.label)}
         for name, weight in self.parts.items():
-            terms[name] = weight * self._term(output.parts[name], batch.label)
+            there = None if batch.present is None else batch.present[:, MODALITIES.index(name)]
+            terms[name] = weight * self._term(output.parts[name], batch.label, there)
         if self.losses:
-            for name, loss in output.losses.items():
-                if name in terms:
-                    raise OptionError(f"the head returns a loss called {name!r}, which is the name of another term.")
-                terms[name] = self.losses * loss
+            for own, loss in output.losses.items():
+                if own in terms:
+                    raise OptionError(f"the head returns a loss called {own!r}, which is the name of another term.")
+                terms[own] = self.losses * loss
         return terms
 
-    def _term(self, logits: Tensor, labels: Tensor) -> Tensor:
-        if not self.gamma and self.class_weights is None:
+    def _term(self, logits: Tensor, labels: Tensor, there: Tensor | None = None) -> Tensor:
+        """The mean over samples; with ``there`` (B,), over those that have what is asked."""
+        if not self.gamma and self.class_weights is None and there is None:
             return cross_entropy(logits, labels, label_smoothing=self.smoothing)
         losses = cross_entropy(logits, labels, label_smoothing=self.smoothing, reduction="none")
         if self.gamma:
@@ -103,7 +108,7 @@ class CrossEntropy(Objective):
             losses = missed.clamp_min(_LEAST) ** self.gamma * losses
         if self.class_weights is not None:
             losses = self.class_weights[labels] * losses
-        return losses.mean()
+        return losses.mean() if there is None else (losses * there).sum() / there.sum().clamp(min=1)
 
 
 def total(terms: Mapping[str, Tensor]) -> Tensor:

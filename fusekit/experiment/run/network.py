@@ -14,7 +14,6 @@ import torch
 
 from fusekit.bundle.bundle import Bundle
 from fusekit.bundle.forward import BATCH
-from fusekit.data import Pixels
 from fusekit.errors import FusekitError, first_ten
 from fusekit.evaluation import Rule, prediction_table, probabilities_of
 from fusekit.evaluation.metrics.ranking import MacroAreaUnderCurve
@@ -108,15 +107,16 @@ def _fit(
 
     ``watch`` gets the AUC of the subjects set aside, epoch by epoch, and may end the training by what it raises.
     """
-    config, rows, images, rule = plan.config, sides.train, gathered.store.images, Rule(plan.config.aggregate)
+    config, rows, images, rule = plan.config, sides.train, gathered.images, Rule(plan.config.aggregate)
     select = config.select == "auc"
     encoding = table.encoding
     findings = (*encoding.findings, *encoding.unseen(gathered.cohort.clinical))
     channels = gathered.store.channels
     # Rows are samples: slices, or scans where a pool joins their slices.
-    scans, samples = (gathered.scans, gathered.scans.images(images)) if plan.pooled else (None, images)
+    scans = gathered.scans if plan.pooled else None
+    samples = images if scans is None else scans.images(gathered.store.images)
     every = [side.index.to_numpy() if scans is None else scans.packed(side.index.to_numpy())[0] for side in sides]
-    pixels = Pixels.fit(images, every[0], channels)
+    pixels, absent = gathered.pixels(gathered.rows.loc[every[0]]), plan.absent(gathered.cohort)
     labels = rows["label"].to_numpy()
     shares = balanced_shares(rows["subject"].to_numpy(), labels) if plan.training.sampler == "balanced" else None
     classes = range(len(plan.task.classes))
@@ -125,9 +125,9 @@ def _fit(
     with torch.random.fork_rng():  # the caller's random numbers stay the caller's
         torch.manual_seed(config.seed)
         people, reads = rows["subject"].nunique(), table.reads
-        model = plan.build_model(encoding.layout, len(channels), people=people, reads=reads)
+        model = plan.build_model(encoding.layout, len(channels), people=people, reads=reads, absent=absent)
         model.add_auxiliary(objective.part_names, len(classes))
-        model.fit(torch.from_numpy(encoding.transform(gathered.cohort.clinical.loc[rows["scan"].unique()])))
+        model.fit(torch.from_numpy(encoding.transform(gathered.cohort.clinical.loc[table.scans])))
         if model.backbone is not None and model.backbone.loaded is not None:
             findings = (*findings, model.backbone.loaded.finding(config.backbone))
         bundle = Bundle(
@@ -145,8 +145,9 @@ def _fit(
         def predict(rows: pd.DataFrame) -> np.ndarray:
             part = plan.processes.part(-(-len(rows) // BATCH))  # in whole batches, so that all is as in one process
             own = rows.iloc[part.start * BATCH : part.stop * BATCH]
-            grey = samples[own.index.to_numpy()] if model.reads_image else None
-            probabilities = bundle.probabilities(grey, bundle.encode(gathered.values(own)), plan.fabric.device)
+            grey, values = samples[own.index.to_numpy()] if model.reads_image else None, gathered.values(own)
+            present = bundle.present(values, gathered.with_image(own))
+            probabilities = bundle.probabilities(grey, bundle.encode(values), plan.fabric.device, present)
             return np.concatenate(plan.processes.gather(probabilities))
 
         fixed = None
@@ -163,11 +164,15 @@ def _fit(
             )
 
         def validation(rows: pd.DataFrame) -> np.ndarray:
-            encoded = bundle.encode(gathered.values(rows))
-            return fixed.probabilities(rows.index.to_numpy(), encoded, scans) if fixed else predict(rows)
+            if fixed is None:
+                return predict(rows)
+            values = gathered.values(rows)
+            present = bundle.present(values, gathered.with_image(rows))
+            return fixed.probabilities(rows.index.to_numpy(), bundle.encode(values), present, scans)
 
         seen = (images, pixels, channels) if fixed is None else (fixed.features, UNSCALED, ())
-        given = (seen[0], rows.index.to_numpy(), table.inputs, labels, *seen[1:], shares)
+        present = bundle.present(gathered.values(rows), gathered.with_image(rows))
+        given = (seen[0], rows.index.to_numpy(), table.inputs, labels, *seen[1:], shares, present)
         dataset = SliceDataset(*given) if scans is None else ScanDataset(scans, *given)
         identity = {  # what must be the same for a training to be resumed
             "config": config.identity("device", "explain"),  # another GPU of the same kind will do
@@ -228,11 +233,15 @@ def _fit(
     def explain(
         rows: pd.DataFrame, predictions: pd.DataFrame, seconds: float, rule: Rule, failed: Failed
     ) -> pd.DataFrame | None:
+        whole = gathered.complete(rows)
+        rows, predictions = rows[whole], predictions[whole]
+        if rows.empty:
+            return None
         if scans is not None:
             rows = gathered.rows.loc[scans.packed(rows.index.to_numpy())[0]]
         values, columns, oriented = gathered.values(rows), gathered.cohort.columns, gathered.store.oriented
         return explain_fold(
-            Fold(bundle, images, values, rows, columns, plan.fabric.device, oriented, scans),
+            Fold(bundle, gathered.store.images, values, rows, columns, plan.fabric.device, oriented, scans),
             predictions,
             folder / EXPLANATIONS,
             rule=rule,

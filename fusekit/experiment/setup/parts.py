@@ -27,6 +27,7 @@ OBJECTIVE = "cross-entropy"
 PARTS = {
     "task": "",
     "synthetic": "",
+    "absence": "fusekit.data.hide:AbsenceOptions",
     "slices": "fusekit.data.slices.policy:SlicePolicy",
     "training": "fusekit.training.options:TrainingOptions",
     "objective": "",

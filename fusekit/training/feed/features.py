@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from fusekit.data import Pixels
+from fusekit.data.store.blanks import Images
 from fusekit.data.store.scan_rows import ScanRows
 from fusekit.models import FusionModel, ImageFeatures, Output, channels_last
 from fusekit.models.memory_format import placed
@@ -34,19 +35,26 @@ class Heads(nn.Module):
         assert model.backbone is not None
         self.width, self.shape, self.reads_map = model.backbone.width, shape, reads_map
         reads = None if model.reads is None else model.reads.tolist()
-        self.model = FusionModel(None, model.encoder, None, model.head, pool=model.pool, prior=model.prior, reads=reads)
+        prior, stand_ins, pool = model.prior, model.stand_ins, model.pool
+        self.model = FusionModel(
+            None, model.encoder, None, model.head, pool=pool, prior=prior, reads=reads, stand_ins=stand_ins
+        )
         self.model.auxiliary = model.auxiliary
 
-    def forward(self, features: Tensor, columns: Tensor, *, slices: Tensor | None = None) -> Tensor:
+    def forward(
+        self, features: Tensor, columns: Tensor, present: Tensor | None = None, *, slices: Tensor | None = None
+    ) -> Tensor:
         """Logits, as the model gives them of the images."""
-        return self.output(features, columns, slices=slices).outputs
+        return self.output(features, columns, present, slices=slices).outputs
 
-    def output(self, features: Tensor, columns: Tensor, *, slices: Tensor | None = None) -> Output:
+    def output(
+        self, features: Tensor, columns: Tensor, present: Tensor | None = None, *, slices: Tensor | None = None
+    ) -> Output:
         """What the model's ``output`` gives of the images."""
         vector, rest = features[:, : self.width], features[:, self.width :]
         zeros = features.new_zeros(()).expand(len(features), *self.shape)
         map_ = rest.reshape(-1, *self.shape) if self.reads_map else zeros
-        return self.model.output(None, columns, slices=slices, features=ImageFeatures(map_, vector))
+        return self.model.output(None, columns, present, slices=slices, features=ImageFeatures(map_, vector))
 
 
 class FixedFeatures(NamedTuple):
@@ -55,10 +63,16 @@ class FixedFeatures(NamedTuple):
     features: np.ndarray  # (N, D) or (N, D + M * S') float32; 0 of rows that were not asked for
     heads: Heads
 
-    def probabilities(self, rows: np.ndarray, columns: np.ndarray, scans: ScanRows | None = None) -> np.ndarray:
+    def probabilities(
+        self,
+        rows: np.ndarray,
+        columns: np.ndarray,
+        present: np.ndarray | None = None,
+        scans: ScanRows | None = None,
+    ) -> np.ndarray:
         """Probabilities (n, K) float64 of rows (n,) with encoded columns (n, F), in evaluation mode.
 
-        With ``scans``, of the scans that the rows name.
+        ``present`` (n, 2) bool is as for ``FusionModel.forward``. With ``scans``, of the scans that the rows name.
         """
         device = next(self.heads.parameters()).device
         training, of_scans = self.heads.training, {}
@@ -66,7 +80,8 @@ class FixedFeatures(NamedTuple):
             rows, there = scans.packed(rows)
             of_scans["slices"] = torch.from_numpy(there).to(device)
         with torch.inference_mode():
-            tensors = (torch.from_numpy(values).to(device) for values in (self.features[rows], columns))
+            given = (self.features[rows], columns, *([] if present is None else [present]))
+            tensors = (torch.from_numpy(values).to(device) for values in given)
             said: np.ndarray = self.heads.eval()(*tensors, **of_scans).cpu().double().softmax(dim=1).numpy()
         self.heads.train(training)
         return said
@@ -74,7 +89,7 @@ class FixedFeatures(NamedTuple):
 
 def fixed_features(
     model: FusionModel,
-    images: np.ndarray,
+    images: Images,
     rows: np.ndarray,
     pixels: Pixels,
     *,

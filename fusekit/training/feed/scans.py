@@ -33,5 +33,5 @@ class ScanDataset(SliceDataset):
             self.clinical[chosen],
             self.labels[chosen],
             torch.from_numpy(named),
-            torch.from_numpy(there),
+            slices=torch.from_numpy(there),
         )
