@@ -219,8 +219,11 @@ class Bundle:
             owners = np.asarray(scans, dtype=np.int64)
             if images is not None and self.pooled:
                 found = ScanRows(owners)
-                samples, own = found.images(images)[found.middle], columns[owners[found.middle]]
-                return in_batches(model, self.pixels, self.image_size, samples, own)[found.scan]
+                middle = owners[found.middle]
+                there = None if present is None else present[middle]
+                samples = found.images(images)[found.middle]
+                said = in_batches(model, self.pixels, self.image_size, samples, columns[middle], there)
+                return np.asarray(said[found.scan])
             there = None if present is None else present[owners]
             return in_batches(model, self.pixels, self.image_size, images, columns[owners], there)
 

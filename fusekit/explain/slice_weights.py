@@ -13,7 +13,7 @@ from fusekit.models import Output
 from fusekit.progress import Progress, Quiet
 
 
-def weights_of(predictor: Predictor, images: np.ndarray, values: pd.DataFrame) -> np.ndarray:
+def weights_of(predictor: Predictor, images: np.ndarray | None, values: pd.DataFrame) -> np.ndarray:
     """Weights (n,) of the slices of one scan, a line of values and an item of images; they sum to 1."""
     with torch.inference_mode():
         found: Output = predictor.model.output(*predictor.inputs(images, values))
@@ -32,7 +32,7 @@ def weight_table(predictor: Predictor, fold: Fold, progress: Progress | None = N
     table = fold.rows[["subject", "scan", "slice", "label"]].assign(weight=0.0)
     scans = table.groupby("scan", sort=False).groups
     for rows in (progress or Quiet()).track(scans.values(), "weights of slices", len(scans), "scans"):
-        table.loc[rows, "weight"] = weights_of(predictor, *fold.of(rows[:1]))
+        table.loc[rows.to_numpy(), "weight"] = weights_of(predictor, *fold.of(rows[:1]))
     return table
 
 

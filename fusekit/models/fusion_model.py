@@ -177,21 +177,23 @@ class FusionModel(nn.Module):
                 clinical = self.stand_ins.of_table(clinical, with_table)
             if self.injector is not None:
                 prepared = self.injector.prepare(clinical.vector if bags is None else bags.each(clinical.vector))
-                rested = None if with_table is None else self.injector.at_rest(prepared, with_table)
-                prepared, put_back = (prepared, with_table) if rested is None else (rested, None)
+                there = with_table if bags is None or with_table is None else bags.each(with_table[:, None])[:, 0]
+                rested = None if there is None else self.injector.at_rest(prepared, there)
+                prepared, put_back = (prepared, there) if rested is None else (rested, None)
         if self.backbone is not None and features is None and image is not None:
             meet = self.injector is not None or look is not None
             met = partial(self._meet, look, prepared, put_back) if meet else None
-            image = self._lent(image, with_image)
-            features = (
-                self.backbone(image, met) if bags is None else bags.returned(self.backbone(bags.flat(image), met))
-            )
-        if self.stand_ins is not None and with_image is not None:
-            dims = self.backbone.spatial_dims if self.backbone is not None else 0
-            features = self.stand_ins.of_image(features, with_image, dims)
+            if bags is None:
+                features = self.backbone(self._lent(image, with_image), met)
+            else:
+                features = bags.returned(self.backbone(bags.flat(image), met))
         joined = features
         if self.pool is not None and bags is not None and features is not None:
             joined, weights = self.pool(bags.padded(features), bags.mask, clinical and clinical.vector)
+        if self.stand_ins is not None and with_image is not None:
+            dims = self.backbone.spatial_dims if self.backbone is not None else 0
+            joined = self.stand_ins.of_image(joined, with_image, dims)
+        features = joined if self.pool is None else features
         found = self.head(joined, clinical)
         found = found if isinstance(found, Output) else Output(found)
         if self.auxiliary:
@@ -233,7 +235,8 @@ class FusionModel(nn.Module):
         known = [tensor for tensor in (shown, columns) if tensor is not None]
         if not known:
             raise DataError("this model takes samples without image or without table, and there is neither.")
-        nobody = known[0].new_zeros(known[0].shape[0], dtype=torch.bool)
+        count = known[-1].shape[0]  # of columns, where slices of scans lie one after the other
+        nobody = known[0].new_zeros(count, dtype=torch.bool)
         said = (None, None) if present is None else present.unbind(1)
         with_image, with_table = (
             nobody if reads[name] and given[name] is None else one if name in self.absent else None

@@ -7,7 +7,7 @@ from contextlib import suppress
 from copy import deepcopy
 from functools import partial
 from math import prod
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +23,7 @@ _SLICES = 2  # of each scan, where a pool joins them
 _ROWS = 8  # of random features that heads are tried with
 #: Random features times these: the results of a head that returns no probabilities leave 0 to 1 with one of them.
 SCALES = (1.0, -1.0, 100.0, -100.0)
+Part = TypeVar("Part", bound=nn.Module)
 
 
 def check_model(model: FusionModel, size: tuple[int, ...], again: Callable[..., FusionModel]) -> None:
@@ -58,7 +59,7 @@ def check_model(model: FusionModel, size: tuple[int, ...], again: Callable[..., 
         look.refuse("head", said)
 
 
-def shaken(module: nn.Module) -> nn.Module:
+def shaken(module: Part) -> Part:
     """A copy with every weight moved, so that parts that start at zero show what they do."""
     copy = deepcopy(module)
     _shake(copy)

@@ -114,7 +114,7 @@ def _fit(
     channels = gathered.store.channels
     # Rows are samples: slices, or scans where a pool joins their slices.
     scans = gathered.scans if plan.pooled else None
-    samples = images if scans is None else scans.images(gathered.store.images)
+    samples = images if scans is None else scans.images(images)
     every = [side.index.to_numpy() if scans is None else scans.packed(side.index.to_numpy())[0] for side in sides]
     pixels, absent = gathered.pixels(gathered.rows.loc[every[0]]), plan.absent(gathered.cohort)
     labels = rows["label"].to_numpy()
@@ -220,13 +220,13 @@ def _fit(
             model.drop_auxiliary()
         except NonFiniteError as error:
             batch = rows.loc[list(error.rows)].drop_duplicates(["subject", "scan"]).sort_values(["subject", "scan"])
-            scans = first_ten(f"{row.subject} (scan {row.scan})" for row in batch.itertuples())
+            named = first_ten(f"{row.subject} (scan {row.scan})" for row in batch.itertuples())
             last_good = ""
             if checkpoint.place is not None:
                 epoch, number = checkpoint.place
                 when = f"batch {number} of epoch {epoch}" if number else f"epoch {epoch - 1}"
                 last_good = f" The last good state, after {when}, is kept in {checkpoint.path}."
-            raise FusekitError(f"{error} The batch was of {scans}.{last_good}") from error
+            raise FusekitError(f"{error} The batch was of {named}.{last_good}") from error
 
     quarter = len(rows) * planned * 3 / 4  # of the training, in forward passes; a step costs about three
 

@@ -42,7 +42,7 @@ def slice_weights(own: Explained) -> Iterator[Picture]:
 
     highest = means.loc[means.groupby("label")["times"].idxmax()]
     said = "; ".join(
-        f"{own.classes[line.label]} {line.times:.2f} times the equal weight at {line.along:.0%} of the scan"
+        f"{own.classes[int(str(line.label))]} {line.times:.2f} times the equal weight at {line.along:.0%} of the scan"
         for line in highest.itertuples()
     )
     yield own.draw(

@@ -27,15 +27,14 @@ class Batch(NamedTuple):
 
     def first(self, count: int) -> Self:
         """So many samples of it."""
-        if self.slices is None:
-            return type(self)(*[None if one is None else one[:count] for one in self])
-        there = self.slices[:count]
-        own = [None if one is None else one[:count] for one in self[1:]]
-        return type(self)(self.image[: int(there.sum())], *own)
+        images = count if self.slices is None else int(self.slices[:count].sum())
+        own: dict[str, Any] = {name: one[:count] for name, one in self._asdict().items() if one is not None}
+        return type(self)(**{**own, "image": self.image[:images]})
 
     def to(self, device: torch.device, non_blocking: bool) -> Self:
         """On another device."""
-        return type(self)(*[None if one is None else one.to(device, non_blocking=non_blocking) for one in self])
+        there = {name: one for name, one in self._asdict().items() if one is not None}
+        return type(self)(**{name: one.to(device, non_blocking=non_blocking) for name, one in there.items()})
 
 
 class SliceDataset(Dataset[Batch]):

@@ -16,7 +16,7 @@ LENGTHS = (3, 1, 2)
 SLICES = torch.randn(sum(LENGTHS), 1, 32, 32, generator=torch.Generator().manual_seed(0))
 COLUMNS = torch.randn(3, 5, generator=torch.Generator().manual_seed(1))
 MASK = torch.tensor([[True] * length + [False] * (3 - length) for length in LENGTHS])
-SCANS = SLICES.split(LENGTHS)
+SCANS = torch.split(SLICES, list(LENGTHS))
 
 
 def model_of(fusion: str) -> FusionModel:
