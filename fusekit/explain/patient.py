@@ -93,7 +93,7 @@ def explain_patient(
         plane, shown = bundle.slices.plane if oriented else "", positions[len(positions) // 2]
     images = None if scan is None else scan[[len(scan) // 2]]
     weights, at = None, None
-    if bundle.pooled and scan is not None:
+    if bundle.pooled and scan is not None and not isinstance(bundle, BaselineBundle):
         images, weights = scan[None], weights_of_patient(bundle, scan, values, positions)
         at = int(heaviest(weights.assign(scan=0)).iloc[0]["row"])
         shown = positions[at]

@@ -148,9 +148,9 @@ class Injector(nn.Module, ABC):
 
 
 class Pool(nn.Module, ABC):
-    """Joins the slices of a scan by weights. Factory: ``(image_widths: ImageWidths, clinical_width, *, options...)``.
+    """Joins the slices of a scan by weights. Factory: ``(image_widths, clinical_width, *, options...)``.
 
-    ``clinical_width`` is 0 where the fusion reads no table.
+    ``image_widths`` are ``ImageWidths``; ``clinical_width`` is 0 where the fusion reads no table.
     """
 
     @abstractmethod

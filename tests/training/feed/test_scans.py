@@ -59,7 +59,7 @@ def test_attention_finds_the_slice_that_carries_the_sign() -> None:
     torch.manual_seed(0)
     widths = ImageWidths(8, 8)
     model = FusionModel(Small(), None, None, ImageHead(widths, 0, 2), pool=GatedAttention(widths, 0, hidden=16))
-    settings = {"epochs": 30, "batch_size": 8, "lr": 0.02, "seed": 0, "options": TrainingOptions()}
+    settings = {"epochs": 20, "batch_size": 8, "lr": 0.02, "seed": 0, "options": TrainingOptions()}
     history: list[float] = []
     train(
         fabric_for("cpu", "32-true"),
