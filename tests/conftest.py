@@ -37,7 +37,8 @@ SMALL_OPTIONS = {"synthetic": {"subjects": 24}}
 def _surroundings(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Keep the user's cache out, and torch to its share of the cores: workers of pytest-xdist run side by side."""
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // workers))
+    if "OMP_NUM_THREADS" not in os.environ:  # on a busy machine, threads of one small operation wait for each other
+        torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // workers))
     os.environ["FUSEKIT_CACHE"] = str(tmp_path_factory.mktemp("cache"))
 
 

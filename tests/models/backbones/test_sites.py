@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import timm
 import torch
+from timm.models.convmixer import ConvMixer
+from timm.models.efficientvit_msra import EfficientVitMsra
+from timm.models.nest import Nest
 from torch import Tensor, nn
 
 from fusekit.errors import OptionError
 from fusekit.models import Site, TimmBackbone, build
+from fusekit.models.backbones.initial import he
 from fusekit.models.build import build_from
 from fusekit.testing import check_backbone
 
 
-def adopted(name: str, kind: str = "block", **small: Any) -> TimmBackbone:
-    torch.manual_seed(0)
-    net = timm.create_model(name, in_chans=1, num_classes=0, **small)
+def adopted(name: str, kind: str = "block") -> TimmBackbone:
+    net = timm.create_model(name, in_chans=1, num_classes=0)
     return TimmBackbone.around(net, 1, sites=kind)  # type: ignore[arg-type]  # one of the three literals
 
 
@@ -193,52 +197,53 @@ def test_the_network_is_left_as_it_was() -> None:
     assert all(torch.equal(before[name], value) for name, value in net.state_dict().items())
 
 
-#: Name, edge of its images, what makes it small, and how many sites each of its stages has.
-NETWORKS: list[tuple[str, int, dict[str, Any], dict[int, int]]] = [
-    ("convmixer_768_32", 64, {"dim": 16, "depth": 8}, {1: 2, 2: 2, 3: 2, 4: 2}),  # blocks of one stride
-    ("efficientvit_m0", 64, {"img_size": 64}, {3: 1, 4: 2, 5: 3}),  # starts at stride 16; stages shrink before blocks
-    (
-        "nest_tiny",
-        64,
-        {"img_size": 64, "embed_dims": (16, 32, 64), "num_heads": (1, 2, 4), "depths": (1, 1, 2)},
-        {1: 1, 2: 1, 3: 1},  # its blocks pass on windows, so that a stage is a site
+SMALL: dict[str, Any] = {"in_chans": 1, "num_classes": 0, "num_heads": (1, 2, 4)}
+#: Networks unlike others, for images of 64 pixels, and how many sites each of their stages has.
+UNLIKE: dict[str, tuple[Callable[[], nn.Module], dict[int, int]]] = {
+    "blocks of one stride": (lambda: ConvMixer(16, 8, in_chans=1, num_classes=0), {1: 2, 2: 2, 3: 2, 4: 2}),
+    "from stride 16 on": (lambda: EfficientVitMsra(64, embed_dim=(16, 32, 48), **SMALL), {3: 1, 4: 2, 5: 3}),
+    "blocks that pass on windows": (  # so that a stage is a site
+        lambda: Nest(64, embed_dims=(16, 32, 64), depths=(1, 1, 2), **SMALL),
+        {1: 1, 2: 1, 3: 1},
     ),
-]
+}
 
 
 @pytest.mark.parametrize("kind", ["block", "branch"])
-@pytest.mark.parametrize(("name", "size", "small", "sites"), NETWORKS, ids=[name for name, *_ in NETWORKS])
-def test_each_site_alone_changes_the_vector(
-    name: str, size: int, small: dict[str, Any], sites: dict[int, int], kind: str
-) -> None:
-    backbone, image = adopted(name, kind, **small).eval(), torch.randn(2, 1, size, size)
+@pytest.mark.parametrize("name", UNLIKE)
+def test_each_site_alone_changes_the_vector(name: str, kind: Any) -> None:
+    torch.manual_seed(0)
+    net, image = UNLIKE[name][0](), torch.randn(2, 1, 64, 64)
+    he(net)  # as by default; an untrained ConvMixer of timm's hands on a share of 1e-4 of what its first block reads
+    backbone = TimmBackbone.around(net, 1, sites=kind).eval()
     stages = [site.stage for site in backbone.sites]
-    assert {stage: stages.count(stage) for stage in stages} == sites
+    assert Counter(stages) == UNLIKE[name][1]
+    changed_at, seen = -1, list[int]()
+
+    def change(at: int, features: Tensor) -> Tensor:
+        seen.append(at)
+        return features + torch.randn_like(features) * features.std() if at == changed_at else features
+
     with torch.no_grad():
         plain = backbone(image).vector
-        for number, site in enumerate(backbone.sites):
-            seen: list[int] = []
-
-            def change(at: int, features: torch.Tensor, number: int = number, seen: list[int] = seen) -> torch.Tensor:
-                seen.append(at)
-                return features + torch.randn_like(features) * features.std() if at == number else features
-
+        for changed_at, site in enumerate(backbone.sites):  # noqa: B007  (``change`` reads it)
+            seen.clear()
             changed = backbone(image, change).vector
             assert seen == list(range(len(stages)))  # each once, in its order
-            assert float((changed - plain).norm() / plain.norm()) > 1e-3, site
+            assert float((changed - plain).norm() / plain.norm()) > 0.1, site
 
 
-@pytest.mark.parametrize(("name", "size", "small", "sites"), NETWORKS, ids=[name for name, *_ in NETWORKS])
-def test_keeps_what_backbones_promise(name: str, size: int, small: dict[str, Any], sites: dict[int, int]) -> None:
-    check_backbone(adopted(name, "branch", **small).eval())
+@pytest.mark.parametrize("name", UNLIKE)
+def test_they_keep_what_backbones_promise(name: str) -> None:
+    torch.manual_seed(0)
+    check_backbone(TimmBackbone.around(UNLIKE[name][0](), 1, sites="branch"))
 
 
 @pytest.mark.slow  # the sites of a smaller one are tried above
 def test_a_convmixer_that_is_injected_into_at_the_front_alone_is_built_again_from_its_description() -> None:
-    torch.manual_seed(0)
-    given: dict[str, Any] = {"backbone": "convmixer_768_32", "columns": 3, "classes": 2, "image_size": 64}
-    model = build("rbca-light", **given, options={"sites": {"stages": (1,)}}).eval()
-    again = build_from(model.description).eval()
+    options: dict[str, Any] = {"sites": {"stages": (1,)}}
+    model = build("rbca-light", backbone="convmixer_768_32", columns=3, classes=2, image_size=64, options=options)
+    again = build_from(model.eval().description).eval()
     again.load_state_dict(model.state_dict())
     image, columns = torch.randn(1, 1, 64, 64), torch.randn(1, 3)
     with torch.no_grad():
