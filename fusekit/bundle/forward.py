@@ -94,7 +94,7 @@ def in_batches(
     On the model's device, in float32 whatever the precision of training, so that a run and its bundle agree.
     """
     device, each = next(model.parameters()).device, together(model)
-    parts = [np.empty((0, int(model.description["classes"])))]
+    parts: list[np.ndarray] = []
     with torch.inference_mode():
         for start in range(0, len(columns), each):
             own = slice(start, start + each)
@@ -107,7 +107,7 @@ def in_batches(
                 there = torch.from_numpy(present[own]).to(device)
             said = logits(model, size, image, table, there)
             parts.append(said.cpu().double().softmax(dim=1).numpy())
-    return np.concatenate(parts)
+    return np.concatenate(parts) if parts else np.empty((0, int(model.description["classes"])))
 
 
 def _said(one: Any) -> str:
