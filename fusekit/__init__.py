@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fusekit.baselines import Baseline
     from fusekit.bundle.bundle import Bundle
     from fusekit.bundle.load import load
-    from fusekit.data import Cohort, Column, Finding, Preset, Published, SlicePolicy, Task, Volume
+    from fusekit.data import Classes, Cohort, Column, Finding, Preset, Published, SlicePolicy, Target, Task, Volume
     from fusekit.experiment.compare.comparison import Comparison, compare
     from fusekit.experiment.external.external import evaluate
     from fusekit.experiment.run.run import run
@@ -43,7 +43,7 @@ _HOMES = {
     "fusekit.baselines": "Baseline",
     "fusekit.bundle.bundle": "Bundle",
     "fusekit.bundle.load": "load",
-    "fusekit.data": "Cohort Column Finding Preset Published SlicePolicy Task Volume",
+    "fusekit.data": "Classes Cohort Column Finding Preset Published SlicePolicy Target Task Volume",
     "fusekit.experiment.compare.comparison": "Comparison compare",
     "fusekit.experiment.external.external": "evaluate",
     "fusekit.report.run": "Run",
@@ -57,10 +57,10 @@ _HOMES = {
 _LAZY = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 __all__ = [
-    "Backbone", "Baseline", "Bundle", "ClinicalEncoder", "Cohort", "Column", "Comparison", "Finding", "FusekitError",
-    "Fusion", "FusionHead", "FusionModel", "ImageFeatures", "ImageWidths", "Injector", "Objective", "Output", "Preset",
-    "Published", "Run", "Site", "SlicePolicy", "Task", "Underway", "Volume", "build", "compare", "evaluate", "hookimpl",
-    "load", "run",
+    "Backbone", "Baseline", "Bundle", "Classes", "ClinicalEncoder", "Cohort", "Column", "Comparison", "Finding",
+    "FusekitError", "Fusion", "FusionHead", "FusionModel", "ImageFeatures", "ImageWidths", "Injector", "Objective",
+    "Output", "Preset", "Published", "Run", "Site", "SlicePolicy", "Target", "Task", "Underway", "Volume", "build",
+    "compare", "evaluate", "hookimpl", "load", "run",
 ]  # fmt: skip
 
 

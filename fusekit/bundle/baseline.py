@@ -64,7 +64,7 @@ class BaselineBundle(WithoutNetwork):
         def answer(images: np.ndarray | None, scans: Sequence[int]) -> np.ndarray:
             owners = np.asarray(scans, dtype=np.int64)
             if not len(owners):
-                return np.empty((0, len(self.classes)))
+                return np.empty((0, self.target.outputs))
             return of_slices(self.baseline, images, np.arange(len(owners)), values.iloc[owners], owners)
 
         return answer

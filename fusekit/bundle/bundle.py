@@ -17,7 +17,7 @@ from fusekit.bundle.format import DESCRIPTION, FORMAT, PRIOR, WEIGHTS
 from fusekit.bundle.forward import logits, of_tensors
 from fusekit.bundle.patients import Part, Predictions, names_of, one_patient, paths_in, slices_of
 from fusekit.bundle.prior import save_baseline
-from fusekit.data import ClinicalEncoding, Pixels, SlicePolicy
+from fusekit.data import ClinicalEncoding, Pixels, SlicePolicy, Target
 from fusekit.data.images.channels import IMAGE, Channel
 from fusekit.disk import checksum_of, signed, write_json, write_tensors
 from fusekit.errors import DataError
@@ -41,13 +41,13 @@ class Bundle:
 
     Args:
         model: predicts in evaluation mode, whichever it is in.
-        classes: ``classes[k]`` is what the k-th probability is of.
+        target: what it predicts.
         encoding: clinical columns to model input; None if the model reads none.
         slices: which slices of a volume it was trained on.
         image_size: their height and width (and depth) in pixels.
         pixels: scale of their grey levels, by channel.
         rule: from slices to subjects to calls; that of the training, and the one it was tested with.
-        task: the task's name, question, classes and metrics.
+        task: the task's name, question, target and metrics.
         metrics: rows of the test scores that it was shipped with.
         provenance: versions, seed, data fingerprint, whether the cohort was synthetic.
         images: names of the images that it reads of a scan, in the order of its channels.
@@ -55,7 +55,7 @@ class Bundle:
     """
 
     model: FusionModel
-    classes: tuple[str, ...]
+    target: Target
     encoding: ClinicalEncoding | None
     slices: SlicePolicy
     image_size: int
@@ -69,6 +69,11 @@ class Bundle:
 
     def __post_init__(self) -> None:
         weights_channels_last(self.model)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """``classes[k]`` is what the k-th probability is of, if it predicts classes."""
+        return self.target.classes
 
     @property
     def reads_image(self) -> bool:
@@ -109,7 +114,7 @@ class Bundle:
         if isinstance(image, Mapping) and (others := [name for name in image if name not in self.images]):
             raise DataError(f"this model reads the images {', '.join(self.images)}, and none called {others[0]!r}.")
         if isinstance(image, Tensor) or isinstance(clinical, Tensor):
-            return of_tensors(self.model, self.image_size, image, clinical)
+            return of_tensors(self.model, self.target, self.image_size, image, clinical)
         return self.predict(one_patient(image, clinical, mask)).slices
 
     def predict(
@@ -221,7 +226,8 @@ class Bundle:
                     image = channels_last(self.pixels.to_tensor(images[start : start + BATCH], device))
                 if model.reads_clinical:
                     columns = torch.from_numpy(clinical[start : start + BATCH]).to(device)
-                parts.append(logits(model, self.image_size, image, columns).cpu().double().softmax(dim=1).numpy())
+                said = logits(model, self.image_size, image, columns).cpu().double()
+                parts.append(self.target.answers(said).numpy())
         return np.concatenate(parts)
 
     def save(self, folder: Path) -> None:
@@ -232,7 +238,7 @@ class Bundle:
         folder.mkdir(parents=True)
         described = {
             **self._save_parts(folder),
-            "classes": list(self.classes),
+            **self.target.as_json(),
             "clinical": self.encoding.as_json() if self.encoding else None,
             "images": list(self.images),
             "slices": self.slices.as_json(),

@@ -9,7 +9,7 @@ from typing import Annotated
 from annotated_types import Ge
 
 from fusekit.bundle.schema import ClinicalJson, MetricJson, Provenance, TaskJson
-from fusekit.data import ClinicalEncoding, Pixels, SlicePolicy
+from fusekit.data import Classes, ClinicalEncoding, Pixels, SlicePolicy, Target
 from fusekit.data.images.channels import check_names
 from fusekit.errors import DataError
 from fusekit.evaluation.rule import Rule
@@ -52,6 +52,11 @@ class Described(ABC):
         scale = self.scale
         counts = {"images and slices": len(self.slices.channels(self.names))}
         return counts | {"pixels.mean": len(scale.mean), "pixels.std": len(scale.std)}
+
+    @property
+    def target(self) -> Target:
+        """What it predicts."""
+        return Classes(self.classes)
 
     @property
     @abstractmethod

@@ -33,7 +33,7 @@ class FoldsBundle(WithoutNetwork):
     def __post_init__(self) -> None:
         """DataError if the models do not read and distinguish the same."""
         for number, model in enumerate(self.models):
-            for name in ("classes", "slices", "image_size", "images", "reads_image"):
+            for name in ("target", "slices", "image_size", "images", "reads_image"):
                 if getattr(model, name) != getattr(self, name):
                     raise DataError(f"the model of fold {number} has other {name} than the average.")
             known = {column.name: column.column.kind for column in self.encoding.columns} if self.encoding else {}

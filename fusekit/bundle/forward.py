@@ -7,20 +7,21 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from fusekit.data import Target
 from fusekit.errors import DataError, first_ten
 from fusekit.models import FusionModel
 from fusekit.models.memory_format import placed
 
 
-def of_tensors(model: FusionModel, size: int, image: Any, columns: Any) -> Tensor:
-    """Probabilities (B, K); DataError as for ``logits``, or where one is not a number."""
+def of_tensors(model: FusionModel, target: Target, size: int, image: Any, columns: Any) -> Tensor:
+    """What the model says (B, A); DataError as for ``logits``, or where one is not a number."""
     device = next(model.parameters()).device
     with torch.inference_mode():
-        probabilities = logits(placed(model, device), size, image, columns).softmax(dim=1)
-    if not probabilities.isfinite().all():
-        rows = (~probabilities.isfinite().all(dim=1)).nonzero().flatten().tolist()
+        answers = target.answers(logits(placed(model, device), size, image, columns))
+    if not answers.isfinite().all():
+        rows = (~answers.isfinite().all(dim=1)).nonzero().flatten().tolist()
         raise DataError(f"The model gives no numbers for rows {first_ten(rows)}; are there any in the input?")
-    return probabilities
+    return answers
 
 
 def logits(model: FusionModel, size: int, image: Any, columns: Any) -> Tensor:

@@ -40,7 +40,7 @@ def load(folder: str | Path) -> Bundle:
 
 def _load(folder: Path, known: Description) -> Bundle:
     same: dict[str, Any] = {
-        name: getattr(known, name) for name in ("classes", "encoding", "slices", "image_size", "task", "provenance")
+        name: getattr(known, name) for name in ("target", "encoding", "slices", "image_size", "task", "provenance")
     }
     same |= {"pixels": known.scale, "rule": known.calling_rule, "images": known.names}
     same |= {"metrics": [dict(row) for row in known.metrics]}

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from fusekit.baselines.prior import SMALLEST
 from fusekit.bundle.baseline import WithoutNetwork
 from fusekit.bundle.bundle import Bundle
-from fusekit.data import Pixels
+from fusekit.data import Pixels, Target
 from fusekit.disk import write_bytes
 from fusekit.errors import DataError, FusekitError, OptionError
 from fusekit.models import FusionModel
@@ -34,9 +34,9 @@ _BATCHES = (1, 3)
 class _Exported(nn.Module):
     """The network from grey levels and encoded columns to probabilities: scales and softmax are in the graph."""
 
-    def __init__(self, model: FusionModel, pixels: Pixels):
+    def __init__(self, model: FusionModel, pixels: Pixels, target: Target):
         super().__init__()
-        self.model, self.pixels = model, pixels
+        self.model, self.pixels, self.target = model, pixels, target
 
     def forward(
         self, image: Tensor | None = None, columns: Tensor | None = None, prior: Tensor | None = None
@@ -45,7 +45,7 @@ class _Exported(nn.Module):
             image = self.pixels.standardise(image)
         if prior is not None:
             columns = prior if columns is None else torch.cat([columns, prior], dim=1)
-        return self.model(image, columns).softmax(dim=1)  # type: ignore[no-any-return]
+        return self.target.answers(self.model(image, columns))
 
 
 def export(bundle: Bundle, path: Path) -> Path:
@@ -69,7 +69,7 @@ def export(bundle: Bundle, path: Path) -> Path:
         import onnxscript  # noqa: F401  (torch's exporter needs it)
     except ImportError as error:
         raise OptionError(f"--onnx needs {error.name}: pip install 'fusekit[onnx]'.") from error
-    module = _Exported(bundle.model, bundle.pixels).eval()
+    module = _Exported(bundle.model, bundle.pixels, bundle.target).eval()
     with _quiet(), torch.inference_mode(False), torch.no_grad():
         made = _exported(module, _inputs(bundle, 2, seed=0))
         content = made.SerializeToString()
@@ -106,7 +106,7 @@ def described(bundle: Bundle) -> dict[str, Any]:
         "format": 1,
         "synthetic": bool(bundle.provenance.get("synthetic")),
         "inputs": shapes,
-        "classes": list(bundle.classes),
+        **bundle.target.as_json(),
         "columns": columns,
         "prior": {"baseline": bundle.prior.name, "smallest": SMALLEST} if bundle.prior else None,
         "rule": {

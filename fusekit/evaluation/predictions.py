@@ -17,13 +17,17 @@ SMALLEST = 2.0**-24
 ROUNDING, SUM_ROUNDING = 1e-6, 0.01
 
 
-def prediction_table(rows: pd.DataFrame, probabilities: np.ndarray) -> pd.DataFrame:
-    """Put probabilities (N, K) beside their rows: index ``row`` of the store, subject, scan, slice, fold, label.
+def prediction_table(rows: pd.DataFrame, predicted: pd.DataFrame) -> pd.DataFrame:
+    """Put what was predicted beside its rows: index ``row`` of the store, subject, scan, slice, fold, label.
+
+    Args:
+        rows: N rows.
+        predicted: N rows, as ``Target.predict`` gives them.
 
     Raises:
         DataError: a probability is not a number.
     """
-    table = with_probabilities(rows.reset_index(), probabilities.astype(float))
+    table = pd.concat([rows.reset_index(), predicted.astype(float)], axis=1)
     probabilities_of(table)
     return table
 

@@ -161,7 +161,7 @@ def _train(config: Settings, task: Task, store: SliceStore, rows: pd.DataFrame, 
             Fusion(head="image"),
             backbone=config.backbone,
             columns=0,
-            classes=len(task.classes),
+            classes=task.target.outputs,
             in_channels=len(store.channels),
             image_size=config.image_size,
             options={part: own for part, own in config.options.items() if part == "backbone"},
@@ -178,7 +178,8 @@ def _train(config: Settings, task: Task, store: SliceStore, rows: pd.DataFrame, 
             progress=progress,
             epoch_ended=lambda epoch, scores: None,
         )
-    bundle = Bundle(model, task.classes, None, store.policy, config.image_size, pixels, images=store.names)
+    bundle = Bundle(model, task.target, None, store.policy, config.image_size, pixels, images=store.names)
     images = store.images[tested.index.to_numpy()]
     columns = ["subject", "scan", "slice", "fold", "label"]
-    return prediction_table(tested[columns], bundle.probabilities(images, none[: len(tested)], fabric.device))
+    answers = bundle.probabilities(images, none[: len(tested)], fabric.device)
+    return prediction_table(tested[columns], task.target.predict(answers))

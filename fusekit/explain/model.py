@@ -47,8 +47,8 @@ class Predictor:
             for number, features in enumerate(of_images):
                 columns = torch.from_numpy(encoded[number * BATCH : (number + 1) * BATCH]).to(self.device)
                 given = columns if self.model.reads_clinical else None
-                logits = self.model.output(columns=given, features=features).outputs
-                parts.append(logits.double().softmax(dim=1).cpu().numpy())
+                said = self.model.output(columns=given, features=features).outputs
+                parts.append(self.bundle.target.answers(said.double()).cpu().numpy())
         return np.concatenate(parts)
 
     def inputs(self, images: np.ndarray | None, values: pd.DataFrame) -> tuple[Tensor | None, Tensor | None]:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from fusekit.data import Classes
 from fusekit.errors import OptionError
 from fusekit.models import Output
 from fusekit.training.feed.loader import Batch
@@ -27,6 +28,8 @@ class Objective(nn.Module, ABC):
     return losses of its own.
     """
 
+    #: Kinds of targets that it is for.
+    targets: tuple[str, ...] = (Classes.kind,)
     #: Parts ("image", "table") that it reads: the model gets a linear layer for each that its head does not say.
     part_names: tuple[str, ...] = ()
 

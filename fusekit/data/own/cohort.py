@@ -18,6 +18,7 @@ from fusekit.data.own.images.matches import Matches
 from fusekit.data.own.images.sequences import find_images
 from fusekit.data.own.join import Reading
 from fusekit.data.own.problems import note
+from fusekit.data.target import Classes
 from fusekit.errors import DataError, first_ten
 from fusekit.progress import Progress
 
@@ -101,7 +102,8 @@ class _Reader(Reading):
         values = clinical.loc[lines].set_axis(index)
         there = (len(rows) if found.count is None else found.count, self._lost(rows, rows[:0]))
         names = tuple(image.name for image in own.every_image)
-        cohort = Cohort(scans, values, columns, tuple(own.classes), tuple(groups), tuple(self.findings), there, names)
+        target, noted = Classes(tuple(own.classes)), tuple(self.findings)
+        cohort = Cohort(scans, values, columns, target, tuple(groups), noted, there, names)
         cells = (
             pd.concat([joined.spread(part.cells, part, kept) for part in joined.parts], axis=1)
             .fillna("")

@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 
+from fusekit.data import Classes
 from fusekit.evaluation.folds import Folds
 from fusekit.evaluation.predictions import POSITIVE
 from fusekit.evaluation.statistics import subject_bootstrap
@@ -38,6 +39,8 @@ class Metric(ABC):
         ...         return float(np.mean((probabilities[:, 1] - (labels == 1)) ** 2))
     """
 
+    #: Kinds of targets that it scores.
+    targets: tuple[str, ...] = (Classes.kind,)
     title: str  # as printed
     definition: str  # one line
     empty: str  # what it returns when a class is empty

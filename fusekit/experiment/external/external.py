@@ -110,8 +110,8 @@ def _evaluate(asked: Asked, folder: Path, progress: Progress) -> None:
     read = time.perf_counter()
     scans = other.clinical.index.get_indexer(pd.Index(other.rows["scan"]))
     with repeatable():  # every row of the store, in order
-        probabilities = bundle.answering(other.clinical, device)(other.store.images, scans.tolist())
-    predictions = prediction_table(other.rows, probabilities)
+        answers = bundle.answering(other.clinical, device)(other.store.images, scans.tolist())
+    predictions = prediction_table(other.rows, bundle.target.predict(answers))
     predicted = time.perf_counter()
     scores = score(predictions, metrics, bundle.rule)
     subjects = bundle.rule.subjects(predictions)
@@ -233,9 +233,9 @@ def _record(asked: Asked, other: ExternalCohort, said: tuple[str, ...], device: 
             "threshold": asked.trained.get("threshold", "argmax") if bundle.rule.thresholds else "argmax",
             **bundle.rule.as_json(),
         },
-        "flow": flow(other.cohort, rows, other.folds, bundle.classes),
+        "flow": flow(other.cohort, rows, other.folds),
         "data": {
-            "folds": {str(FOLD): Sides(rows[:0], rows[:0], rows).counts(bundle.classes)},
+            "folds": {str(FOLD): Sides(rows[:0], rows[:0], rows).counts(other.cohort.target)},
             "fingerprint": other.fingerprint,
         },
         "findings": [finding.as_json() for finding in other.findings],

@@ -141,7 +141,7 @@ def _record(plan: Plan, gathered: Gathered, folds: Sequence[dict[str, Any]], rul
             **{entry: {k: one[entry] for k, one in numbered.items()} for entry in ("epochs", "search", "choice")},
             "table": {number: record["table"] for number, record in numbered.items() if record.get("table")},
         },
-        "flow": flow(cohort, gathered.rows, gathered.folds, cohort.classes),
+        "flow": flow(cohort, gathered.rows, gathered.folds),
         "data": {
             "folds": {number: record["counts"] for number, record in numbered.items()},
             "fingerprint": gathered.fingerprint,

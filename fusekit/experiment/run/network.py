@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 
 from fusekit.bundle.bundle import BATCH, Bundle
-from fusekit.data import Pixels
+from fusekit.data import Pixels, Target
 from fusekit.errors import FusekitError, first_ten
 from fusekit.evaluation import Rule, prediction_table, probabilities_of
 from fusekit.evaluation.metrics.ranking import MacroAreaUnderCurve
@@ -76,7 +76,8 @@ def fit_network(
 
     def score_trial(number: int, choice: Mapping[str, Any], watch: Watch | None) -> tuple[float, int]:
         fitted = train_trial(number, choice, watch)
-        return validation_score(fitted.predict, sides.validation, Rule(plan.config.aggregate)), fitted.epochs
+        rule = Rule(plan.config.aggregate)
+        return validation_score(plan.task.target, fitted.predict, sides.validation, rule), fitted.epochs
 
     best = search(plan, fold, folder, score_trial, progress)
     # Its training is finished, so that its checkpoint gives model and history at once.
@@ -84,9 +85,11 @@ def fit_network(
     return replace(fitted, choice=best.recorded, search=best.trials)
 
 
-def validation_score(predict: Callable[[pd.DataFrame], np.ndarray], rows: pd.DataFrame, rule: Rule) -> float:
+def validation_score(
+    target: Target, predict: Callable[[pd.DataFrame], np.ndarray], rows: pd.DataFrame, rule: Rule
+) -> float:
     """AUC (of several classes: the mean over them) of the subjects set aside."""
-    subjects = rule.subjects(prediction_table(rows, predict(rows)))
+    subjects = rule.subjects(prediction_table(rows, target.predict(predict(rows))))
     return MacroAreaUnderCurve().value(subjects["label"].to_numpy(), probabilities_of(subjects))
 
 
@@ -114,20 +117,21 @@ def _fit(
     pixels = Pixels.fit(images, rows.index.to_numpy(), channels)
     labels = rows["label"].to_numpy()
     shares = balanced_shares(rows["subject"].to_numpy(), labels) if plan.training.sampler == "balanced" else None
-    classes = range(len(plan.task.classes))
-    objective = plan.build_objective([rows["subject"][labels == label].nunique() for label in classes])
+    target = plan.task.target
+    parts = target.parts(rows["label"])
+    objective = plan.build_objective([rows["subject"][own].nunique() for own in parts.values()])
     planned = plan.epochs(len(rows))
     with torch.random.fork_rng():  # the caller's random numbers stay the caller's
         torch.manual_seed(config.seed)
         people, reads = rows["subject"].nunique(), table.reads
         model = plan.build_model(encoding.layout, len(channels), people=people, reads=reads)
-        model.add_auxiliary(objective.part_names, len(classes))
+        model.add_auxiliary(objective.part_names, target.outputs)
         model.fit(torch.from_numpy(encoding.transform(gathered.cohort.clinical.loc[rows["scan"].unique()])))
         if model.backbone is not None and model.backbone.loaded is not None:
             findings = (*findings, model.backbone.loaded.finding(config.backbone))
         bundle = Bundle(
             model=model,
-            classes=plan.task.classes,
+            target=target,
             encoding=encoding if model.reads_clinical else None,
             prior=table.prior,
             images=gathered.cohort.images,
@@ -160,7 +164,7 @@ def _fit(
 
         def validation(rows: pd.DataFrame) -> np.ndarray:
             encoded = bundle.encode(gathered.values(rows))
-            return fixed.probabilities(rows.index.to_numpy(), encoded) if fixed else predict(rows)
+            return fixed.answers(rows.index.to_numpy(), encoded, target) if fixed else predict(rows)
 
         seen = (images, pixels, channels) if fixed is None else (fixed.features, UNSCALED, ())
         dataset = SliceDataset(seen[0], rows.index.to_numpy(), table.inputs, labels, *seen[1:], shares)
@@ -187,6 +191,7 @@ def _fit(
                 history.add(epoch, scores)
             watched()
 
+        score = partial(validation_score, target, validation, sides.validation, rule)
         try:
             epochs = train(
                 plan.fabric,
@@ -201,7 +206,7 @@ def _fit(
                 augment=plan.augment,
                 progress=progress,
                 epoch_ended=epoch_ended,
-                validate=partial(validation_score, validation, sides.validation, rule) if select or watch else None,
+                validate=score if select or watch else None,
                 keep_best=select,
                 checkpoint=checkpoint,
                 processes=plan.processes,

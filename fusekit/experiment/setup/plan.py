@@ -99,7 +99,7 @@ class Plan:
             self.config.fusion,
             backbone=self.config.backbone,
             columns=columns,
-            classes=len(self.task.classes),
+            classes=self.task.target.outputs,
             in_channels=channels,
             image_size=self.config.image_size,
             people=people,
@@ -110,11 +110,11 @@ class Plan:
 
     def try_model(self, channels: Sequence[Channel]) -> None:
         """Refuse, by OptionError, a model whose parts do not fit each other, or images of such channels."""
-        asked = self.build_objective([1] * len(self.task.classes)).part_names
+        asked = self.build_objective([1] * self.task.target.outputs).part_names
         try:
             with torch.device("meta"):  # no memory and no arithmetic: only whether the parts take their options
                 model = self.build_model(_COLUMNS, len(channels))
-                model.add_auxiliary(asked, len(self.task.classes))
+                model.add_auxiliary(asked, self.task.target.outputs)
             dims = 2 if model.backbone is None else model.backbone.spatial_dims
             if model.backbone is not None:
                 self.slices.check_backbone(self.config.backbone, dims)
@@ -143,6 +143,7 @@ class Plan:
         made = make(f"the objective {name!r}", catalog().objectives.get(name), subjects, **options)
         if not isinstance(made, Objective):
             raise OptionError(f"the objective {name!r} is built as a {type(made).__name__}; an Objective is needed.")
+        refuse_other_target(f"the objective {name}", made.targets, self.task)
         return made
 
     def build_baseline(self) -> Baseline:
@@ -169,6 +170,12 @@ class Plan:
         return {**self.recipe.options.get(part, {}), **self.config.of_part(self.task, part)}
 
 
+def refuse_other_target(what: str, takes: Sequence[str], task: Task) -> None:
+    """Raise OptionError where a metric, objective or baseline is for other targets than the task's."""
+    if task.target.kind not in takes:
+        raise OptionError(f"{what} is for {' or '.join(takes)}, and this task predicts {task.target.kind}.")
+
+
 def make_plan(config: Settings) -> Plan:
     """Check every name and option of a configuration, and build its parts; OptionError if one does not fit."""
     from fusekit.training.machines.fabric import fabric_for
@@ -183,6 +190,8 @@ def make_plan(config: Settings) -> Plan:
         augment=AugmentOptions(**config.of_part(task, "augment")),
         fabric=fabric_for(config.device, config.precision, config.devices, config.nodes),
     )
+    for name, metric in plan.metrics.items():
+        refuse_other_target(f"the metric {name}", metric.targets, task)
     if plan.augment.flip and plan.slices.plane == "sagittal":
         raise OptionError(
             "augment.flip mirrors left and right, and a sagittal slice shows front and back. Leave it out, or choose "

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fusekit.data import Pixels
+from fusekit.data import Pixels, Target
 from fusekit.models import FusionModel, ImageFeatures, Output, channels_last
 from fusekit.models.memory_format import placed
 from fusekit.progress import Progress
@@ -54,13 +54,13 @@ class FixedFeatures(NamedTuple):
     features: np.ndarray  # (N, D) or (N, D + M * S') float32; 0 of rows that were not asked for
     heads: Heads
 
-    def probabilities(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-        """Probabilities (n, K) float64 of rows (n,) with encoded columns (n, F), in evaluation mode."""
+    def answers(self, rows: np.ndarray, columns: np.ndarray, target: Target) -> np.ndarray:
+        """What the model says (n, A) float64 of rows (n,) with encoded columns (n, F), in evaluation mode."""
         device = next(self.heads.parameters()).device
         training = self.heads.training
         with torch.inference_mode():
             tensors = (torch.from_numpy(values).to(device) for values in (self.features[rows], columns))
-            said: np.ndarray = self.heads.eval()(*tensors).cpu().double().softmax(dim=1).numpy()
+            said: np.ndarray = target.answers(self.heads.eval()(*tensors).cpu().double()).numpy()
         self.heads.train(training)
         return said
 
