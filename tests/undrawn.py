@@ -28,7 +28,7 @@ def undrawn() -> Iterator[tuple[ModuleType, str, Any]]:
     run = import_module("fusekit.experiment.run.run")
     yield run, "gather_evidence", lambda runs: None
     yield run, "write_report", blank
-    yield import_module("fusekit.experiment.run.finish"), "overview", overview
+    yield import_module("fusekit.experiment.run.finish"), "OVERVIEWS", dict.fromkeys(("classes", "number"), overview)
 
 
 def draw_nothing() -> None:

@@ -45,7 +45,7 @@ def by_scan(images: np.ndarray, rows: np.ndarray, scans: np.ndarray) -> ReadLate
 def of_slices(
     baseline: Baseline, images: np.ndarray | None, rows: np.ndarray, values: pd.DataFrame, scans: np.ndarray
 ) -> np.ndarray:
-    """Probabilities (n, K) of slices by a baseline, which speaks of scans: all slices of a scan get the scan's.
+    """What a baseline says of slices (n, A); it speaks of scans: all slices of a scan get the scan's.
 
     ``values`` have a line for each slice, and ``scans`` (n,) say whose it is; ``rows`` (n,) count in ``images``, which
     may be None for a baseline that reads none. DataError if it does, and there are none.
@@ -53,7 +53,7 @@ def of_slices(
     number, _ = pd.factorize(scans)
     firsts = np.unique(number, return_index=True)[1]  # slices of a scan share their values
     shown = with_images(baseline, None if images is None else by_scan(images, rows, scans))
-    return np.asarray(baseline.probabilities(values.iloc[firsts], **shown), dtype=float)[number]
+    return np.asarray(baseline.answers(values.iloc[firsts], **shown), dtype=float)[number]
 
 
 def standardised(image: np.ndarray, size: int) -> np.ndarray:

@@ -15,7 +15,7 @@ from fusekit.baselines.baseline import Baseline
 from fusekit.baselines.images import of_slices
 from fusekit.baselines.shipping import name_of
 from fusekit.bundle.bundle import Answer, Bundle
-from fusekit.bundle.format import BASELINE, FORMAT_BASELINE
+from fusekit.bundle.format import BASELINE, FORMATS
 from fusekit.bundle.prior import save_baseline
 from fusekit.errors import DataError
 from fusekit.models import FusionModel
@@ -70,4 +70,7 @@ class BaselineBundle(WithoutNetwork):
         return answer
 
     def _save_parts(self, folder: Path) -> dict[str, Any]:
-        return {"format": FORMAT_BASELINE, "baseline": save_baseline(self.baseline, folder / BASELINE)}
+        return {
+            "format": FORMATS["baseline", self.target.kind],
+            "baseline": save_baseline(self.baseline, folder / BASELINE),
+        }

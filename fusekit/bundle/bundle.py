@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from fusekit.baselines.prior import TablePrior
-from fusekit.bundle.format import DESCRIPTION, FORMAT, PRIOR, WEIGHTS
+from fusekit.bundle.format import DESCRIPTION, FORMATS, PRIOR, WEIGHTS
 from fusekit.bundle.forward import logits, of_tensors
 from fusekit.bundle.patients import Part, Predictions, names_of, one_patient, paths_in, slices_of
 from fusekit.bundle.prior import save_baseline
@@ -21,7 +21,7 @@ from fusekit.data import ClinicalEncoding, Pixels, SlicePolicy, Target
 from fusekit.data.images.channels import IMAGE, Channel
 from fusekit.disk import checksum_of, signed, write_json, write_tensors
 from fusekit.errors import DataError
-from fusekit.evaluation.predictions import probabilities_of, with_probabilities
+from fusekit.evaluation.predictions import outputs_of
 from fusekit.evaluation.rule import Level, Rule
 from fusekit.models import FusionModel, channels_last, weights_channels_last
 from fusekit.models.memory_format import placed, torch_device
@@ -106,7 +106,7 @@ class Bundle:
             mask: the path of the image's mask; looked at if the slices' policy does.
 
         Returns:
-            Probabilities (B, K) of tensors; of files, the table of slices of ``predict``.
+            Probabilities (B, K) of tensors, or the number (B, 1); of files, the table of slices of ``predict``.
 
         Raises:
             DataError: as ``predict``; tensors are of other shapes or types; or a probability is not a number.
@@ -146,7 +146,7 @@ class Bundle:
         files = paths_in(patients, self.images, source) if self.reads_image else {}
         values = self._values(patients, source, allow_out_of_range)
         answers = [one.answering(values, device) for one in self.each]
-        owners, positions, found = [], [], [np.empty((0, len(answers), len(self.classes)))]
+        owners, positions, found = [], [], [np.empty((0, len(answers), len(self.target.columns)))]
         parts: Iterable[Part] = [Part(None, list(range(len(patients))), [0] * len(patients))]
         if self.reads_image:
             series = self.task.get("series", {})
@@ -156,9 +156,11 @@ class Bundle:
             owners += part.owners
             positions += part.positions
         rows, each = names.iloc[owners].reset_index(drop=True).assign(slice=positions), np.concatenate(found)
-        slices = with_probabilities(rows, each.mean(axis=1))
-        probabilities_of(slices)  # refuses what is not a number, by the patient's name
+        slices = pd.concat([rows, self.target.predict(each.mean(axis=1))], axis=1)
+        outputs_of(slices)  # refuses what is not a number, by the patient's name
         subjects, rule = self.rule.subjects(slices), self.rule
+        if not self.classes:
+            return Predictions(slices, subjects.assign(**self.disagreement(rows, each, ())))
         further: dict[str, Any] = {"called": self._called(subjects, "subject")}
         further |= self.disagreement(rows, each, further["called"])
         if (threshold := rule.shown_threshold()) is not None:
@@ -218,7 +220,7 @@ class Bundle:
     def _forward(self, model: FusionModel, images: np.ndarray | None, clinical: np.ndarray) -> np.ndarray:
         """In batches, on the device of this copy of the model."""
         device = next(model.parameters()).device
-        parts = [np.empty((0, len(self.classes)))]
+        parts = [np.empty((0, len(self.target.columns)))]
         with torch.inference_mode():
             for start in range(0, len(clinical), BATCH):
                 image = columns = None
@@ -255,5 +257,5 @@ class Bundle:
         """Write what predicts, and return what the description says of it."""
         write_tensors(folder / WEIGHTS, self.model.state_dict())
         prior = save_baseline(self.prior.baseline, folder / PRIOR) if self.prior else None
-        known = {"format": FORMAT, "weights": checksum_of(folder / WEIGHTS)}
+        known = {"format": FORMATS["network", self.target.kind], "weights": checksum_of(folder / WEIGHTS)}
         return {**known, "prior": prior, "model": self.model.description}

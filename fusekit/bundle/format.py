@@ -11,8 +11,8 @@ from pydantic import with_config
 from typing_extensions import TypedDict
 
 from fusekit.bundle.description import Described
-from fusekit.bundle.schema import ModelJson, OnePixelsJson, PriorJson, RuleJson
-from fusekit.data import ColumnLayout, Pixels
+from fusekit.bundle.schema import ModelJson, NumberJson, OnePixelsJson, PriorJson, RuleJson
+from fusekit.data import Classes, ColumnLayout, Number, Pixels, Target
 from fusekit.data.images.channels import IMAGE
 from fusekit.disk import CLOSED, DIGEST, OPEN, read_json, signed
 from fusekit.errors import DataError
@@ -20,10 +20,46 @@ from fusekit.evaluation.rule import Rule
 from fusekit.models import FusionModel, build_from
 
 WEIGHTS, PRIOR, BASELINE, DESCRIPTION = "model.safetensors", "prior.skops", "baseline.skops", "bundle.json"
-#: The newest format of a network, of a baseline, and of an average, which are those that are written.
-FORMAT, FORMAT_BASELINE, FORMAT_AVERAGE = 4, 5, 6
+#: What predicts, and the kind of what is predicted -> the newest format, which is that which is written.
+FORMATS = {
+    ("network", Classes.kind): 4,
+    ("baseline", Classes.kind): 5,
+    ("average", Classes.kind): 6,
+    ("network", Number.kind): 7,
+    ("baseline", Number.kind): 8,
+    ("average", Number.kind): 9,
+}
 #: Models in an average.
 MOST = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class _OfClasses(Described):
+    """Of a model that predicts classes; DataError if their names are none."""
+
+    classes: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.classes) < 2:
+            raise DataError(f"classes has {len(self.classes)} names, and a model distinguishes two or more.")
+        if len(set(self.classes)) < len(self.classes):
+            raise DataError("classes has the same name twice.")
+        super().__post_init__()
+
+    @property
+    def target(self) -> Target:
+        return Classes(self.classes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _OfNumber(Described):
+    """Of a model that predicts a number."""
+
+    number: NumberJson
+
+    @property
+    def target(self) -> Target:
+        return Number(**self.number)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,8 +70,9 @@ class _Network(Described):
     prior: PriorJson | None = None
 
     def __post_init__(self) -> None:
-        if len(self.classes) != self.model["classes"]:
-            raise DataError(f"classes has {len(self.classes)} names, and model.classes is {self.model['classes']}.")
+        if (outputs := self.target.outputs) != self.model["classes"]:
+            names = f"classes has {outputs} names" if self.target.classes else "a number is one output"
+            raise DataError(f"{names}, and model.classes is {self.model['classes']}.")
         recipe = self.model["recipe"]
         if (self.clinical is None) != (recipe["encoder"] is None and recipe.get("prior") is None):
             raise DataError("clinical belongs to an encoder or a prior in model.recipe, and these to it.")
@@ -63,7 +100,7 @@ class _Network(Described):
 
 
 @dataclass(frozen=True, kw_only=True)
-class _OneChannel(_Network):
+class _OneChannel(_OfClasses, _Network):
     """Before there were several images."""
 
     pixels: OnePixelsJson
@@ -131,7 +168,7 @@ class _Channels(Described):
 
 @with_config(CLOSED)
 @dataclass(frozen=True, kw_only=True)
-class Format3(_Network, _Channels):
+class Format3(_OfClasses, _Network, _Channels):
     """Before a network could start from a baseline."""
 
     format: Literal[3]
@@ -140,7 +177,7 @@ class Format3(_Network, _Channels):
 
 @with_config(CLOSED)
 @dataclass(frozen=True, kw_only=True)
-class Format4(_Network, _Channels):
+class Format4(_OfClasses, _Network, _Channels):
     """With a prior, in a file of its own."""
 
     format: Literal[4]
@@ -149,7 +186,7 @@ class Format4(_Network, _Channels):
 
 @with_config(CLOSED)
 @dataclass(frozen=True, kw_only=True)
-class Format5(_Channels):
+class Format5(_OfClasses, _Channels):
     """A baseline in place of a network, in a file of its own."""
 
     format: Literal[5]
@@ -158,17 +195,48 @@ class Format5(_Channels):
 
 @with_config(CLOSED)
 @dataclass(frozen=True, kw_only=True)
-class Format6(_Channels):
+class Format6(_OfClasses, _Channels):
     """The average of several models, each in a folder of its own: ``fold-0``, ``fold-1``, ..."""
 
     format: Literal[6]
     models: Annotated[list[str], MinLen(2), MaxLen(MOST)]  # checksum of each one's description
 
 
-Network: TypeAlias = Format1 | Format2 | Format3 | Format4
-Description: TypeAlias = Network | Format5 | Format6
+@with_config(CLOSED)
+@dataclass(frozen=True, kw_only=True)
+class Format7(_OfNumber, _Network, _Channels):
+    """A network of a number."""
+
+    format: Literal[7]
+    weights: str
+
+
+@with_config(CLOSED)
+@dataclass(frozen=True, kw_only=True)
+class Format8(_OfNumber, _Channels):
+    """A baseline of a number."""
+
+    format: Literal[8]
+    baseline: PriorJson
+
+
+@with_config(CLOSED)
+@dataclass(frozen=True, kw_only=True)
+class Format9(_OfNumber, _Channels):
+    """An average of several models of a number."""
+
+    format: Literal[9]
+    models: Annotated[list[str], MinLen(2), MaxLen(MOST)]  # checksum of each one's description
+
+
+Network: TypeAlias = Format1 | Format2 | Format3 | Format4 | Format7
+Classical: TypeAlias = Format5 | Format8
+Average: TypeAlias = Format6 | Format9
+Description: TypeAlias = Network | Classical | Average
 #: Format -> what it holds. A newer format adds an entry and keeps those before.
-READERS: dict[int, type[Description]] = {1: Format1, 2: Format2, 3: Format3, 4: Format4, 5: Format5, 6: Format6}
+READERS: dict[int, type[Description]] = dict(
+    enumerate((Format1, Format2, Format3, Format4, Format5, Format6, Format7, Format8, Format9), start=1)
+)
 
 
 @with_config(OPEN)

@@ -12,9 +12,9 @@ from fusekit.bundle.format import (
     BASELINE,
     DESCRIPTION,
     WEIGHTS,
+    Average,
+    Classical,
     Description,
-    Format5,
-    Format6,
     bundle_folder,
     read_description,
 )
@@ -45,9 +45,9 @@ def _load(folder: Path, known: Description) -> Bundle:
     same |= {"pixels": known.scale, "rule": known.calling_rule, "images": known.names}
     same |= {"metrics": [dict(row) for row in known.metrics]}
     try:
-        if isinstance(known, Format6):
+        if isinstance(known, Average):
             return FoldsBundle(models=_models(folder, known), **same)
-        if isinstance(known, Format5):
+        if isinstance(known, Classical):
             return BaselineBundle(baseline=load_baseline(known, known.baseline, folder / BASELINE), **same)
         model = rebuild(known.build, folder / WEIGHTS, folder / DESCRIPTION, known.weights)
     except UnknownName as error:
@@ -57,14 +57,14 @@ def _load(folder: Path, known: Description) -> Bundle:
     return Bundle(model, prior=load_prior(known, folder), **same)
 
 
-def _models(folder: Path, known: Format6) -> tuple[Bundle, ...]:
+def _models(folder: Path, known: Average) -> tuple[Bundle, ...]:
     """The models of an average, none of which is an average."""
     found = []
     for path, expected in zip(folders_in(folder, len(known.models)), known.models, strict=True):
         if not (path / DESCRIPTION).is_file() or checksum_of(path / DESCRIPTION) != expected:
             raise DataError(f"{path} is missing, or was changed or damaged after it was written. Get the bundle again.")
         described = read_description(path)
-        if isinstance(described, Format6):
+        if isinstance(described, Average):
             raise DataError(f"{path} is an average itself, and an average is of single models.")
         found.append(_load(path, described))
     return tuple(found)

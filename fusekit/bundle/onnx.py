@@ -53,7 +53,7 @@ def export(bundle: Bundle, path: Path) -> Path:
 
     Inputs, of what the network reads: ``image`` (B, C, *S), grey levels 0 to 255 as they are cut; ``columns`` (B, F),
     encoded; ``prior`` (B, K), logarithms of what its baseline says. All are float32, and B is free. The output is
-    ``probabilities`` (B, K) of each row.
+    ``probabilities`` (B, K) of each row, or ``predicted`` (B, 1), the number.
 
     Raises:
         OptionError: the packages are missing, or the bundle is none of one network.
@@ -71,18 +71,20 @@ def export(bundle: Bundle, path: Path) -> Path:
         raise OptionError(f"--onnx needs {error.name}: pip install 'fusekit[onnx]'.") from error
     module = _Exported(bundle.model, bundle.pixels, bundle.target).eval()
     with _quiet(), torch.inference_mode(False), torch.no_grad():
-        made = _exported(module, _inputs(bundle, 2, seed=0))
+        said = "probabilities" if bundle.classes else bundle.target.columns[0]
+        made = _exported(module, _inputs(bundle, 2, seed=0), said)
         content = made.SerializeToString()
         session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
         for batch in _BATCHES:
             given = _inputs(bundle, batch, seed=batch)
             expected = module(**given).numpy()
-            (found,) = session.run(["probabilities"], {name: tensor.numpy() for name, tensor in given.items()})
+            (found,) = session.run([said], {name: tensor.numpy() for name, tensor in given.items()})
             apart = float(np.abs(np.asarray(found) - expected).max())
-            if not apart <= TOLERANCE:
+            allowed = TOLERANCE * max(1.0, float(np.abs(expected).max()))  # of a number, a share of it
+            if not apart <= allowed:
                 raise DataError(
-                    f"ONNX Runtime gives probabilities that are {apart:.2g} from those of the bundle, and "
-                    f"{TOLERANCE:g} is allowed; nothing is written."
+                    f"ONNX Runtime gives {said} values that are {apart:.2g} from those of the bundle, and "
+                    f"{allowed:g} is allowed; nothing is written."
                 )
     write_bytes(path, content)
     beside = path.with_suffix(".json")
@@ -136,14 +138,14 @@ def _inputs(bundle: Bundle, batch: int, seed: int) -> dict[str, Tensor]:
     return found
 
 
-def _exported(module: nn.Module, given: dict[str, Tensor]) -> onnx.ModelProto:
+def _exported(module: nn.Module, given: dict[str, Tensor], said: str) -> onnx.ModelProto:
     rows = torch.export.Dim("B", min=1, max=2**16)
     try:
         # First the graph: given a module whose rows are not free, torch's exporter would make them constant, silently.
         shapes = {name: {0: rows} for name in given}
         graph = torch.export.export(module, (), given, dynamic_shapes=shapes, strict=False)
         program = torch.onnx.export(
-            graph, kwargs=given, dynamo=True, verbose=False, input_names=list(given), output_names=["probabilities"]
+            graph, kwargs=given, dynamo=True, verbose=False, input_names=list(given), output_names=[said]
         )
     except Exception as error:  # whatever a part of a plugin does that no graph can hold
         raise FusekitError(f"this network cannot be exported: {type(error).__name__}: {error}") from error

@@ -66,7 +66,8 @@ def _refuse_other_cohort(first: Run, second: Run) -> None:
     """Two runs go into one report only if they asked the same of the same cohort."""
     facts = {
         "the task": lambda one: name_of(str(one.manifest["task"].get("name", ""))),
-        "the classes": lambda one: tuple(one.manifest["task"]["classes"]),
+        "the classes": lambda one: one.target.classes,
+        "what is predicted": lambda one: one.target.unfitted,
         "whether the cohort is synthetic": lambda one: one.synthetic,
         "how slices become subjects": _aggregate,
     }

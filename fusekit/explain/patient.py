@@ -68,6 +68,8 @@ def explain_patient(
             f"this bundle is {bundle}, each of which looks at something else. Explain one of them: the bundle in its "
             f"folder fold-0, or another up to fold-{len(bundle.models) - 1}."
         )
+    if not bundle.target.explained:
+        raise OptionError(f"explanations are of classes, and this model predicts a {bundle.target.kind}.")
     predicted = bundle.predict(patient, source, allow_out_of_range)  # refuses what does not fit, in one place
     asked_number = None if asked_class is None else class_number(asked_class, bundle.classes)
     target = int(explained(probabilities_of(predicted.subjects), asked_number)[0])

@@ -80,6 +80,11 @@ class Evidence:
         return self.target.classes
 
     @property
+    def parts(self) -> tuple[str, ...]:
+        """What subjects are counted by: the classes, or another name."""
+        return tuple(self.target.parts(pd.Series(dtype=float)))
+
+    @property
     def manifest(self) -> Mapping[str, Any]:
         """Of the first run; what it says of cohort and task holds for all."""
         return self.arms[0].runs[0].manifest

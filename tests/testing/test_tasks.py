@@ -145,10 +145,7 @@ class Missing(Four):
         (Untitled, "the task needs a title"),
         (OneClass, "the task needs two classes or more"),
         (Twice, "class names repeat"),
-        (
-            Renamed,
-            r"the cohort's target is Classes\(classes=\('nein', 'ja'\)\), the task's Classes\(classes=\('no', 'yes'\)\)",
-        ),
+        (Renamed, r"the cohort's target is Classes\(classes=\('nein', 'ja'\)\), the task's Classes\("),
         (Writing, r"scan\(\) changed the folder; it must only read"),
         (Shuffling, r"scans of a second scan\(\)"),
         (Grouped, "the group 'scanner' is no column of the scans"),

@@ -118,7 +118,9 @@ def _evaluate(asked: Asked, folder: Path, progress: Progress) -> None:
     if bundle.rule.calibrates:
         subjects = bundle.rule.calibrated(subjects)  # as predict prints them
     tables = _tables(asked, other, subjects)
-    tables["recalibration"], mapped = recalibration_table(subjects)
+    mapped: Mapping[str, np.ndarray] = {}
+    if bundle.classes:
+        tables["recalibration"], mapped = recalibration_table(subjects)
     compared = beside_training(bundle.metrics, scores)
     measured: dict[str, Any] = {"synthetic": asked.synthetic, "scores": _numbers(scores)}
     measured["comparison-with-training"] = _numbers(compared)
@@ -144,7 +146,7 @@ def _evaluate(asked: Asked, folder: Path, progress: Progress) -> None:
             clinical=tables["shift"],
             grey={name: grey_levels(other.store.images, rows, number) for number, name in shown},
             trained={name: (bundle.pixels.mean[number], bundle.pixels.std[number]) for number, name in shown},
-            reliability=tables["reliability"],
+            reliability=tables.get("reliability"),
             synthetic=asked.synthetic,
         ):
             picture.save(folder / "figures")
@@ -160,14 +162,15 @@ def _tables(asked: Asked, other: ExternalCohort, subjects: pd.DataFrame) -> dict
     bundle, cohort = asked.bundle, other.cohort
     trained = bundle.provenance.get("data", {}).get("train", {})
     counts = {name: int(count["subjects"]) for name, count in trained.items()}
-    return {
+    found = {
         "shift": clinical_shift(bundle.encoding, other.clinical, cohort.scans["subject"], other.absent),
         "intensity": intensity_shift(
             bundle.pixels, other.store.images, other.rows, other.store.volumes, bundle.channels
         ),
-        "prevalence": prevalence(bundle.classes, counts, cohort.subjects),
-        **_calibration(subjects),
     }
+    if bundle.classes:
+        found |= {"prevalence": prevalence(bundle.classes, counts, cohort.subjects), **_calibration(subjects)}
+    return found
 
 
 def _calibration(subjects: pd.DataFrame) -> dict[str, pd.DataFrame]:

@@ -15,8 +15,10 @@ import torch
 from fusekit.bundle.bundle import BATCH, Bundle
 from fusekit.data import Pixels, Target
 from fusekit.errors import FusekitError, first_ten
-from fusekit.evaluation import Rule, prediction_table, probabilities_of
+from fusekit.evaluation import Metric, Rule, prediction_table
+from fusekit.evaluation.metrics.numbers import ExplainedVariance
 from fusekit.evaluation.metrics.ranking import MacroAreaUnderCurve
+from fusekit.evaluation.predictions import outputs_of
 from fusekit.experiment.run.fitted import Failed, Fitted
 from fusekit.experiment.run.history import History
 from fusekit.experiment.run.search.search import Watch, checkpoint_of, search
@@ -35,6 +37,8 @@ from fusekit.training.feed.features import UNSCALED, fixed_features
 
 #: Folder of a fold's explanations, in the fold's own.
 EXPLANATIONS = "explanations"
+#: ``Target.select`` -> what scores an epoch.
+SELECTED: Mapping[str, Metric] = {"auc": MacroAreaUnderCurve(), "r2": ExplainedVariance()}
 #: Notified of every epoch: the part that is trained (``fold-0``), the run where it is being written, epoch, scores.
 Follow = Callable[[str, Run, int, dict[str, float]], None]
 
@@ -88,9 +92,9 @@ def fit_network(
 def validation_score(
     target: Target, predict: Callable[[pd.DataFrame], np.ndarray], rows: pd.DataFrame, rule: Rule
 ) -> float:
-    """AUC (of several classes: the mean over them) of the subjects set aside."""
+    """What ``Target.select`` says, of the subjects set aside; of several classes the mean AUC over them."""
     subjects = rule.subjects(prediction_table(rows, target.predict(predict(rows))))
-    return MacroAreaUnderCurve().value(subjects["label"].to_numpy(), probabilities_of(subjects))
+    return SELECTED[target.select].value(subjects["label"].to_numpy(), outputs_of(subjects))
 
 
 def _fit(
@@ -110,14 +114,14 @@ def _fit(
     ``watch`` gets the AUC of the subjects set aside, epoch by epoch, and may end the training by what it raises.
     """
     config, rows, images, rule = plan.config, sides.train, gathered.store.images, Rule(plan.config.aggregate)
-    select = config.select == "auc"
+    select = config.select != "none"
     encoding = table.encoding
     findings = (*encoding.findings, *encoding.unseen(gathered.cohort.clinical))
     channels = gathered.store.channels
     pixels = Pixels.fit(images, rows.index.to_numpy(), channels)
     labels = rows["label"].to_numpy()
     shares = balanced_shares(rows["subject"].to_numpy(), labels) if plan.training.sampler == "balanced" else None
-    target = plan.task.target
+    target = plan.task.target.fit(rows)
     parts = target.parts(rows["label"])
     objective = plan.build_objective([rows["subject"][own].nunique() for own in parts.values()])
     planned = plan.epochs(len(rows))
@@ -167,7 +171,7 @@ def _fit(
             return fixed.answers(rows.index.to_numpy(), encoded, target) if fixed else predict(rows)
 
         seen = (images, pixels, channels) if fixed is None else (fixed.features, UNSCALED, ())
-        dataset = SliceDataset(seen[0], rows.index.to_numpy(), table.inputs, labels, *seen[1:], shares)
+        dataset = SliceDataset(seen[0], rows.index.to_numpy(), table.inputs, target.scaled(labels), *seen[1:], shares)
         identity = {  # what must be the same for a training to be resumed
             "config": config.identity("device", "explain"),  # another GPU of the same kind will do
             "part": part,
@@ -207,6 +211,7 @@ def _fit(
                 progress=progress,
                 epoch_ended=epoch_ended,
                 validate=score if select or watch else None,
+                validated=target.select,
                 keep_best=select,
                 checkpoint=checkpoint,
                 processes=plan.processes,

@@ -63,7 +63,7 @@ def to_ship(
     sides = Sides(rows, rows[:0], rows[:0])  # every subject taught one of the models
     return FoldsBundle(
         models=tuple(models),
-        target=first.target,
+        target=first.target.unfitted,
         encoding=ClinicalEncoding.fit(cohort.clinical, columns) if columns else None,
         images=first.images,
         slices=first.slices,
