@@ -114,6 +114,7 @@ def _preset(parameter: inspect.Parameter, declared: Any, presets: bool) -> str:
 def components() -> str:
     """Everything that is registered: options with their defaults, presets of tasks, definitions of metrics."""
     from fusekit.data import SlicePolicy
+    from fusekit.data.hide import AbsenceOptions
     from fusekit.experiment.compare.job import SlurmOptions
     from fusekit.extension import GIVEN_OPTIONS, catalog
     from fusekit.extension.kinds import KINDS
@@ -131,6 +132,7 @@ def components() -> str:
         text += f"\nOptions of reading, `-o task.…`:\n\n{_options(task)}"
         text += f"\nOptions of its synthetic cohort, `-o synthetic.…`:\n\n{_options(task.synthesize)}"
     text += f"\n## Every task\n\nSlices, `-o slices.…`:\n\n{_options(SlicePolicy)}"
+    text += f"\nScans without image or table, `-o absence.…`:\n\n{_options(AbsenceOptions)}"
     text += f"\nTraining, `-o training.…`:\n\n{_options(TrainingOptions)}"
     text += f"\nAugmentation, `-o augment.…`:\n\n{_options(AugmentOptions)}\n## Fusions\n\n"
     heads = ("fusion", "backbone reads image", "encoder", "injector", "sites", "head", "prior", "stack")

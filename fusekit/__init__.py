@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from fusekit.models import (
         Backbone,
         ClinicalEncoder,
+        ClinicalFeatures,
         FusionHead,
         FusionModel,
         ImageFeatures,
@@ -62,17 +63,18 @@ _HOMES = {
     "fusekit.experiment.run.run": "run",
     "fusekit.experiment.setup.trackers": "Underway",
     "fusekit.extension.fusion": "Fusion",
-    "fusekit.models": "Backbone ClinicalEncoder FusionHead FusionModel ImageFeatures ImageWidths Injector Output Site",
+    "fusekit.models": "Backbone ClinicalEncoder ClinicalFeatures FusionHead FusionModel ImageFeatures ImageWidths "
+    "Injector Output Site",
     "fusekit.models.build": "build",
     "fusekit.training": "Objective",
 }
 _LAZY = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 __all__ = [
-    "Backbone", "Baseline", "Bundle", "Classes", "ClinicalEncoder", "Cohort", "Column", "Comparison", "Finding",
-    "FusekitError", "Fusion", "FusionHead", "FusionModel", "ImageFeatures", "ImageWidths", "Injector", "Number",
-    "NumberBaseline", "Objective", "Output", "Preset", "Published", "Run", "Site", "SlicePolicy", "Target", "Task",
-    "Underway", "Volume", "build", "compare", "evaluate", "hookimpl", "load", "run",
+    "Backbone", "Baseline", "Bundle", "Classes", "ClinicalEncoder", "ClinicalFeatures", "Cohort", "Column",
+    "Comparison", "Finding", "FusekitError", "Fusion", "FusionHead", "FusionModel", "ImageFeatures", "ImageWidths",
+    "Injector", "Number", "NumberBaseline", "Objective", "Output", "Preset", "Published", "Run", "Site", "SlicePolicy",
+    "Target", "Task", "Underway", "Volume", "build", "compare", "evaluate", "hookimpl", "load", "run",
 ]  # fmt: skip
 
 

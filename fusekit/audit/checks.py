@@ -1,6 +1,7 @@
 """The audit: every check in the order in which it is read, and what a refusal stops."""
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 import pandas as pd
 
@@ -24,6 +25,7 @@ TABLE_CHECKS: tuple[Check, ...] = (
     columns.shortcut_columns,
     missing.telling_gaps,
     missing.telling_gaps_of_columns,
+    missing.telling_absence,
     groups.confounded_groups,
     groups.scans_after_diagnosis,
     folds.unequal_folds,
@@ -55,6 +57,8 @@ def audit_tables(cohort: Cohort, folds: pd.Series | None, task: Task) -> tuple[F
 
 def audit_images(cohort: Cohort, task: Task, store: SliceStore) -> tuple[Finding, ...]:
     """Audit the volumes by the store's ``volumes`` and ``thumbnails``; no image is opened."""
+    shown = cohort.present["image"]
+    cohort = replace(cohort, scans=cohort.scans[shown], clinical=cohort.clinical[shown])
     case = Case(cohort, None, task, store)
     return tuple(finding for check in IMAGE_CHECKS for finding in check(case))
 

@@ -54,6 +54,27 @@ def telling_gaps_of_columns(case: Case) -> Iterator[Finding]:
     yield from note("telling-gap", message, found, _ADVICE)
 
 
+def telling_absence(case: Case) -> Iterator[Finding]:
+    """Warn where scans without image, or without table, are more frequent in one class: Fisher's exact test (Holm)."""
+    asked = list(case.cohort.absent)
+    if not asked:
+        return
+    lacking = ~case.cohort.present.loc[case.first.index, asked].to_numpy()
+    sides = dict(case.sides())
+    tested = {name: fisher_p(lacking, cases) for name, cases in sides.items()}
+    found = []
+    p = {(k, name): float(tested[name][k]) for k in range(len(asked)) for name in tested}
+    for (k, name), corrected in beyond_chance(p).items():
+        own, rest = (lacking[side, k].mean() for side in (sides[name], ~sides[name]))
+        found.append(f"no {asked[k]} in {own:.0%} of {name} and {rest:.0%} of the rest (p = {corrected:.2g})")
+    yield from note(
+        "telling-absence",
+        "whether there is an image or a table goes with the label; a network that takes scans without one sees it.",
+        found,
+        "Look at the scores of those who have both; leave the others out, or match the classes so that they agree.",
+    )
+
+
 def _masks(case: Case) -> tuple[np.ndarray, list[tuple[str, ...]]]:
     """Distinct patterns of gaps (subjects, patterns), 1 where missing, and which columns share each."""
     patterns: dict[bytes, list[str]] = {}

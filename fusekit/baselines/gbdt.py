@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self, TypeAlias
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -92,8 +92,10 @@ class GradientBoosting(Baseline):
             model = self._fitted(self._places, values, labels, weights, chosen, seed)
             self._trees = Trees.of(model, _categories(self._places))
 
-    #: By which the number of trees is chosen.
-    loss: ClassVar[Loss] = staticmethod(log_loss)
+    @property
+    def loss(self) -> Loss:
+        """By which the number of trees is chosen."""
+        return log_loss
 
     def strata(self, labels: np.ndarray, subjects: np.ndarray) -> np.ndarray:
         """What the inner folds are balanced by (n,)."""

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from fusekit.baselines.baseline import Baseline, with_images
+from fusekit.data.store.blanks import Images
 
 
 class ReadLater(Sequence[np.ndarray]):
@@ -31,7 +32,7 @@ class ReadLater(Sequence[np.ndarray]):
         return self._read(range(self._count)[number])
 
 
-def by_scan(images: np.ndarray, rows: np.ndarray, scans: np.ndarray) -> ReadLater:
+def by_scan(images: Images, rows: np.ndarray, scans: np.ndarray) -> ReadLater:
     """Images (slices, C, *S) of each scan, in the order in which scans are named first.
 
     ``images`` (N, C, *S) hold slices or volumes; ``rows`` (n,) count in them, and ``scans`` (n,) say whose they are.
@@ -43,7 +44,7 @@ def by_scan(images: np.ndarray, rows: np.ndarray, scans: np.ndarray) -> ReadLate
 
 
 def of_slices(
-    baseline: Baseline, images: np.ndarray | None, rows: np.ndarray, values: pd.DataFrame, scans: np.ndarray
+    baseline: Baseline, images: Images | None, rows: np.ndarray, values: pd.DataFrame, scans: np.ndarray
 ) -> np.ndarray:
     """What a baseline says of slices (n, A); it speaks of scans: all slices of a scan get the scan's.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -157,7 +157,10 @@ class GradientBoostingRegression(GradientBoosting, NumberBaseline):
         folds: of the cross-validation that chooses.
     """
 
-    loss: ClassVar[Loss] = staticmethod(squared_error)
+    @property
+    def loss(self) -> Loss:
+        """The squared error."""
+        return squared_error
 
     def strata(self, labels: np.ndarray, subjects: np.ndarray) -> np.ndarray:
         """Quantiles of the number."""

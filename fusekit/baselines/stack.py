@@ -69,7 +69,7 @@ class Stack:
         if taken is not None:
             raise DataError(f"the column {taken!r} has a name that a stack gives to its network. Rename it.")
         further = tuple(Column(name) for name in _names(said))
-        self.baseline.fit(_beside(values, said), (*columns, *further), labels, subjects, seed)
+        self.baseline.fit(beside(values, said), (*columns, *further), labels, subjects, seed)
 
     def probabilities(self, slices: np.ndarray, values: pd.DataFrame, scans: np.ndarray) -> np.ndarray:
         """A network's probabilities (n, K) of slices, their clinical values and scans -> those of the whole (n, K).
@@ -78,7 +78,7 @@ class Stack:
         """
         number = pd.factorize(scans)[0]
         firsts = np.unique(number, return_index=True)[1]
-        known = _beside(values.iloc[firsts], log_odds(slices, scans))
+        known = beside(values.iloc[firsts], log_odds(slices, scans))
         return np.asarray(self.baseline.probabilities(known), dtype=float)[number]
 
 
@@ -86,6 +86,6 @@ def _names(said: np.ndarray) -> list[str]:
     return [_PREFIX] if said.shape[1] == 1 else [f"{_PREFIX} {k}" for k in range(said.shape[1])]
 
 
-def _beside(values: pd.DataFrame, said: np.ndarray) -> pd.DataFrame:
-    """The table with the log odds on its right."""
+def beside(values: pd.DataFrame, said: np.ndarray) -> pd.DataFrame:
+    """A table of n scans with their ``log_odds`` (n, L) on its right: what the baseline of a stack reads."""
     return pd.concat([values, pd.DataFrame(said, columns=_names(said), index=values.index)], axis=1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,12 +11,14 @@ import numpy as np
 import pandas as pd
 import torch
 
-from fusekit.baselines.baseline import Baseline
+from fusekit.baselines.baseline import Baseline, with_images
 from fusekit.baselines.images import of_slices
 from fusekit.baselines.shipping import name_of
 from fusekit.bundle.bundle import Answer, Bundle
 from fusekit.bundle.format import BASELINE, FORMATS
 from fusekit.bundle.prior import save_baseline
+from fusekit.data.absence import Modality
+from fusekit.data.store.blanks import Images
 from fusekit.errors import DataError
 from fusekit.models import FusionModel
 
@@ -40,9 +42,14 @@ class WithoutNetwork(Bundle):
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
     @property
-    def description(self) -> None:
+    def absent(self) -> tuple[Modality, ...]:
+        """Nothing; a baseline has gaps."""
+        return ()
+
+    @property
+    def description(self) -> Mapping[str, Any] | None:
         """There is no network."""
-        return
+        return None
 
 
 @dataclass(frozen=True)
@@ -58,14 +65,25 @@ class BaselineBundle(WithoutNetwork):
     def reads_image(self) -> bool:  # noqa: D102
         return self.baseline.reads_image
 
-    def answering(self, values: pd.DataFrame, device: str | torch.device = "cpu") -> Answer:
+    def answering(
+        self, values: pd.DataFrame, device: str | torch.device = "cpu", with_image: np.ndarray | None = None
+    ) -> Answer:
         """As of a network; a baseline is computed by the processor."""
 
-        def answer(images: np.ndarray | None, scans: Sequence[int]) -> np.ndarray:
+        def answer(images: Images | None, scans: Sequence[int]) -> np.ndarray:
             owners = np.asarray(scans, dtype=np.int64)
             if not len(owners):
                 return np.empty((0, self.target.outputs))
             return of_slices(self.baseline, images, np.arange(len(owners)), values.iloc[owners], owners)
+
+        return answer
+
+    def of_scan(self, scan: np.ndarray | None) -> Callable[[pd.DataFrame], np.ndarray]:
+        """Slices (n, C, *S) of one scan, or None -> a function of n lines of values that gives probabilities (n, K)."""
+
+        def answer(values: pd.DataFrame) -> np.ndarray:
+            shown = with_images(self.baseline, None if scan is None else [scan] * len(values))
+            return np.asarray(self.baseline.probabilities(values, **shown), dtype=float)
 
         return answer
 

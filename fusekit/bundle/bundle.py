@@ -14,22 +14,32 @@ from torch import Tensor
 
 from fusekit.baselines.prior import TablePrior
 from fusekit.bundle.format import DESCRIPTION, FORMATS, PRIOR, WEIGHTS
-from fusekit.bundle.forward import logits, of_tensors
-from fusekit.bundle.patients import Part, Predictions, names_of, one_patient, paths_in, slices_of
+from fusekit.bundle.forward import BATCH, in_batches, of_tensors
+from fusekit.bundle.patients import (
+    Part,
+    Predictions,
+    names_of,
+    one_patient,
+    paths_in,
+    present_of,
+    slices_of,
+    values_of,
+)
 from fusekit.bundle.prior import save_baseline
 from fusekit.data import ClinicalEncoding, Pixels, SlicePolicy, Target
+from fusekit.data.absence import AVAILABLE, Modality, available
 from fusekit.data.images.channels import IMAGE, Channel
+from fusekit.data.store.blanks import Images
+from fusekit.data.store.plan import item_shape
 from fusekit.disk import checksum_of, signed, write_json, write_tensors
 from fusekit.errors import DataError
 from fusekit.evaluation.predictions import outputs_of
 from fusekit.evaluation.rule import Level, Rule
-from fusekit.models import FusionModel, channels_last, weights_channels_last
+from fusekit.models import FusionModel, weights_channels_last
 from fusekit.models.memory_format import placed, torch_device
 
-#: Slices per forward pass of a prediction; the same everywhere, so that the same slice gets the same number.
-BATCH = 32
 #: Images of n slices (None where none are read) and which scan each is of -> probabilities (n, K).
-Answer: TypeAlias = Callable[[np.ndarray | None, Sequence[int]], np.ndarray]
+Answer: TypeAlias = Callable[[Images | None, Sequence[int]], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -79,6 +89,11 @@ class Bundle:
     def reads_image(self) -> bool:
         """Whether it needs a patient's images."""
         return self.model.reads_image
+
+    @property
+    def absent(self) -> tuple[Modality, ...]:
+        """What a patient may lack: "image", "table"."""
+        return self.model.absent
 
     @property
     def description(self) -> Mapping[str, Any] | None:
@@ -143,14 +158,17 @@ class Bundle:
             OptionError: this machine has no such device.
         """
         names = names_of(patients, source)
-        files = paths_in(patients, self.images, source) if self.reads_image else {}
-        values = self._values(patients, source, allow_out_of_range)
-        answers = [one.answering(values, device) for one in self.each]
+        files = paths_in(patients, self.images, source, self.absent) if self.reads_image else {}
+        values = values_of(patients, self.encoding, source, allow_out_of_range, self.absent)
+        there = present_of(patients, files, values, self.absent, source)
+        answers = [one.answering(values, device, there["image"].to_numpy()) for one in self.each]
         owners, positions, found = [], [], [np.empty((0, len(answers), len(self.target.columns)))]
         parts: Iterable[Part] = [Part(None, list(range(len(patients))), [0] * len(patients))]
         if self.reads_image:
             series = self.task.get("series", {})
-            parts = slices_of(patients, files, self.slices, self.image_size, together=4 * BATCH, series=series)
+            blank = np.zeros((1, *item_shape(self.images, self.slices, self.image_size)), dtype=self.slices.depth)
+            shown = {"series": series, "blank": blank, "with_image": there["image"].tolist()}
+            parts = slices_of(patients, files, self.slices, self.image_size, together=4 * BATCH, **shown)
         for part in parts:
             found.append(np.stack([answer(part.images, part.owners) for answer in answers], axis=1))
             owners += part.owners
@@ -159,46 +177,57 @@ class Bundle:
         slices = pd.concat([rows, self.target.predict(each.mean(axis=1))], axis=1)
         outputs_of(slices)  # refuses what is not a number, by the patient's name
         subjects, rule = self.rule.subjects(slices), self.rule
-        if not self.classes:
-            return Predictions(slices, subjects.assign(**self.disagreement(rows, each, ())))
-        further: dict[str, Any] = {"called": self._called(subjects, "subject")}
-        further |= self.disagreement(rows, each, further["called"])
+        further: dict[str, Any] = dict(self._called(subjects, "subject"))
+        further |= self.disagreement(rows, each, further.get("called", ()))
         if (threshold := rule.shown_threshold()) is not None:
             further["threshold"] = threshold
         if rule.calibrates:  # after the calls, which it does not change
             subjects = rule.calibrated(subjects)
             further["temperature"] = subjects.pop("temperature")
-        return Predictions(slices.assign(called=self._called(slices, "slice")), subjects.assign(**further))
+        if self.absent:
+            said = available(there.set_axis(pd.MultiIndex.from_frame(names)))
+            of_subject = said.groupby(level="subject").agg(lambda own: ", ".join(dict.fromkeys(own)))
+            further[AVAILABLE] = of_subject.loc[subjects["subject"]].to_numpy()
+        return Predictions(slices.assign(**self._called(slices, "slice")), subjects.assign(**further))
 
     def disagreement(self, rows: pd.DataFrame, each: np.ndarray, called: Sequence[str]) -> dict[str, Any]:
         """Further columns of the subjects where several models speak: ``each`` (slices, models, K) are theirs."""
         return {}
 
-    def _called(self, table: pd.DataFrame, level: Level) -> list[str]:
-        return [self.classes[k] for k in self.rule.called(table, level)]
+    def _called(self, table: pd.DataFrame, level: Level) -> dict[str, list[str]]:
+        """The column ``called``; none where no classes are predicted."""
+        return {"called": [self.classes[k] for k in self.rule.called(table, level)]} if self.classes else {}
 
-    def _values(self, patients: pd.DataFrame, source: str, allow_out_of_range: bool) -> pd.DataFrame:
-        """Typed clinical values of the patients, one line each; without columns if the model reads none."""
-        if self.encoding is None:
-            return pd.DataFrame(index=patients.index)
-        names = [column.name for column in self.encoding.columns]
-        if not any(name in patients for name in names):
-            raise DataError(
-                f"{source} has none of the {len(names)} clinical columns that this model reads: "
-                f"{', '.join(names[:5])}{', ...' if len(names) > 5 else '.'} Give a table of them (--clinical)."
-            )
-        values = self.encoding.parse(patients, source=source)
-        self.encoding.check(values, source=source, allow_out_of_range=allow_out_of_range)
-        return values
-
-    def answering(self, values: pd.DataFrame, device: str | torch.device = "cpu") -> Answer:
+    def answering(
+        self, values: pd.DataFrame, device: str | torch.device = "cpu", with_image: np.ndarray | None = None
+    ) -> Answer:
         """Typed clinical values of n scans -> a function of stored slices and of the scan (0 to n - 1) of each.
 
-        All slices of a scan are given in one call. ``device`` is as for ``predict``.
+        All slices of a scan are given in one call; of one without image (``with_image`` (n,); None: all have one),
+        blank ones. ``device`` is as for ``predict``.
         """
         columns = self.encode(values)
         model = placed(self.model, torch_device(device) if isinstance(device, str) else device)
-        return lambda images, scans: self._forward(model, images, columns[np.asarray(scans, dtype=np.int64)])
+        present = self.present(values, np.ones(len(values), dtype=bool) if with_image is None else with_image)
+
+        def answer(images: Images | None, scans: Sequence[int]) -> np.ndarray:
+            owners = np.asarray(scans, dtype=np.int64)
+            there = None if present is None else present[owners]
+            return in_batches(model, self.target, self.pixels, self.image_size, images, columns[owners], there)
+
+        return answer
+
+    def present(self, values: pd.DataFrame, with_image: np.ndarray) -> np.ndarray | None:
+        """Which of n scans have an image, as is given, and which have any of the values that the model reads: (n, 2).
+
+        None of a model to which that makes no difference.
+        """
+        if not self.model.absent:
+            return None
+        with_table = np.ones(len(values), dtype=bool)
+        if self.encoding is not None:
+            with_table = values[[column.name for column in self.encoding.columns]].notna().any(axis=1).to_numpy()
+        return np.stack([with_image, with_table], axis=1)
 
     def encode(self, values: pd.DataFrame) -> np.ndarray:
         """Clinical values of n scans -> what the model reads of them (n, F) float32, (n, F + K) with a prior.
@@ -209,28 +238,19 @@ class Bundle:
         return np.concatenate([np.zeros((len(values), 0), dtype=np.float32), *parts], axis=1)
 
     def probabilities(
-        self, images: np.ndarray | None, clinical: np.ndarray, device: str | torch.device = "cpu"
+        self,
+        images: np.ndarray | None,
+        clinical: np.ndarray,
+        device: str | torch.device = "cpu",
+        present: np.ndarray | None = None,
     ) -> np.ndarray:
         """Probabilities (N, K) float64 of stored slices (N, C, H, W) or volumes (N, C, S, S, S) with columns (N, F).
 
+        ``present`` (N, 2) is as ``Bundle.present`` gives it; None: all have an image and a table.
         The forward pass is float32 whatever the precision of training, so that a run and its bundle agree.
         """
-        return self._forward(placed(self.model, device), images, clinical)
-
-    def _forward(self, model: FusionModel, images: np.ndarray | None, clinical: np.ndarray) -> np.ndarray:
-        """In batches, on the device of this copy of the model."""
-        device = next(model.parameters()).device
-        parts = [np.empty((0, len(self.target.columns)))]
-        with torch.inference_mode():
-            for start in range(0, len(clinical), BATCH):
-                image = columns = None
-                if images is not None and model.reads_image:
-                    image = channels_last(self.pixels.to_tensor(images[start : start + BATCH], device))
-                if model.reads_clinical:
-                    columns = torch.from_numpy(clinical[start : start + BATCH]).to(device)
-                said = logits(model, self.image_size, image, columns).cpu().double()
-                parts.append(self.target.answers(said).numpy())
-        return np.concatenate(parts)
+        model = placed(self.model, device)
+        return in_batches(model, self.target, self.pixels, self.image_size, images, clinical, present)
 
     def save(self, folder: Path) -> None:
         """Write its files into a new folder.

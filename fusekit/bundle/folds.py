@@ -14,6 +14,7 @@ import torch
 from fusekit.bundle.baseline import WithoutNetwork
 from fusekit.bundle.bundle import Answer, Bundle
 from fusekit.bundle.format import DESCRIPTION, FORMATS
+from fusekit.data.absence import Modality
 from fusekit.disk import checksum_of
 from fusekit.errors import DataError
 from fusekit.evaluation.rule import Rule
@@ -50,13 +51,20 @@ class FoldsBundle(WithoutNetwork):
         return self.models[0].reads_image
 
     @property
+    def absent(self) -> tuple[Modality, ...]:
+        """What a patient may lack: as of each model."""
+        return self.models[0].absent
+
+    @property
     def each(self) -> tuple[Bundle, ...]:
         """The models whose probabilities are averaged."""
         return self.models
 
-    def answering(self, values: pd.DataFrame, device: str | torch.device = "cpu") -> Answer:
+    def answering(
+        self, values: pd.DataFrame, device: str | torch.device = "cpu", with_image: np.ndarray | None = None
+    ) -> Answer:
         """The average of what the models answer."""
-        answers = [model.answering(values, device) for model in self.models]
+        answers = [model.answering(values, device, with_image) for model in self.models]
         return lambda images, scans: np.mean([answer(images, scans) for answer in answers], axis=0)
 
     def disagreement(self, rows: pd.DataFrame, each: np.ndarray, called: Sequence[str]) -> dict[str, Any]:

@@ -20,14 +20,17 @@ from fusekit.evaluation.rule import Rule
 from fusekit.models import FusionModel, build_from
 
 WEIGHTS, PRIOR, BASELINE, DESCRIPTION = "model.safetensors", "prior.skops", "baseline.skops", "bundle.json"
+#: Folder of the network that a baseline is stacked on.
+NETWORK = "network"
 #: What predicts, and the kind of what is predicted -> the newest format, which is that which is written.
 FORMATS = {
     ("network", Classes.kind): 4,
     ("baseline", Classes.kind): 5,
     ("average", Classes.kind): 6,
-    ("network", Number.kind): 7,
-    ("baseline", Number.kind): 8,
-    ("average", Number.kind): 9,
+    ("stack", Classes.kind): 7,
+    ("network", Number.kind): 8,
+    ("baseline", Number.kind): 9,
+    ("average", Number.kind): 10,
 }
 #: Models in an average.
 MOST = 100
@@ -204,39 +207,58 @@ class Format6(_OfClasses, _Channels):
 
 @with_config(CLOSED)
 @dataclass(frozen=True, kw_only=True)
-class Format7(_OfNumber, _Network, _Channels):
-    """A network of a number."""
+class Format7(_OfClasses, _Channels):
+    """A network in a folder of its own, and the baseline on top of it, in a file of its own."""
 
     format: Literal[7]
-    weights: str
-
-
-@with_config(CLOSED)
-@dataclass(frozen=True, kw_only=True)
-class Format8(_OfNumber, _Channels):
-    """A baseline of a number."""
-
-    format: Literal[8]
+    network: str  # checksum of its description
     baseline: PriorJson
 
 
 @with_config(CLOSED)
 @dataclass(frozen=True, kw_only=True)
+class Format8(_OfNumber, _Network, _Channels):
+    """A network of a number."""
+
+    format: Literal[8]
+    weights: str
+
+
+@with_config(CLOSED)
+@dataclass(frozen=True, kw_only=True)
 class Format9(_OfNumber, _Channels):
-    """An average of several models of a number."""
+    """A baseline of a number."""
 
     format: Literal[9]
+    baseline: PriorJson
+
+
+@with_config(CLOSED)
+@dataclass(frozen=True, kw_only=True)
+class Format10(_OfNumber, _Channels):
+    """An average of several models of a number."""
+
+    format: Literal[10]
     models: Annotated[list[str], MinLen(2), MaxLen(MOST)]  # checksum of each one's description
 
 
-Network: TypeAlias = Format1 | Format2 | Format3 | Format4 | Format7
-Classical: TypeAlias = Format5 | Format8
-Average: TypeAlias = Format6 | Format9
-Description: TypeAlias = Network | Classical | Average
+Network: TypeAlias = Format1 | Format2 | Format3 | Format4 | Format8
+Classical: TypeAlias = Format5 | Format9
+Average: TypeAlias = Format6 | Format10
+Description: TypeAlias = Network | Classical | Average | Format7
 #: Format -> what it holds. A newer format adds an entry and keeps those before.
-READERS: dict[int, type[Description]] = dict(
-    enumerate((Format1, Format2, Format3, Format4, Format5, Format6, Format7, Format8, Format9), start=1)
-)
+READERS: dict[int, type[Description]] = {
+    1: Format1,
+    2: Format2,
+    3: Format3,
+    4: Format4,
+    5: Format5,
+    6: Format6,
+    7: Format7,
+    8: Format8,
+    9: Format9,
+    10: Format10,
+}
 
 
 @with_config(OPEN)
@@ -257,8 +279,8 @@ def read_description(folder: Path) -> Description:
     if not path.exists():
         if (folder / "manifest.json").exists():
             raise DataError(
-                f"{folder} is a run without a bundle. A comparison ships none, nor does a run with --ship none, or "
-                "with a baseline on top of a network (gbdt-network): run another arm by itself, and give its folder."
+                f"{folder} is a run without a bundle. A comparison ships none, nor does a run with --ship none: run an "
+                "arm by itself, and give its folder."
             )
         raise DataError(
             f"{folder} is not a bundle: it has no {DESCRIPTION}. Give the folder of a run or of its bundle."

@@ -4,28 +4,35 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from fusekit.data import Target
+from fusekit.data import Pixels, Target
+from fusekit.data.store.blanks import Images
 from fusekit.errors import DataError, first_ten
-from fusekit.models import FusionModel
+from fusekit.models import FusionModel, channels_last
 from fusekit.models.memory_format import placed
 
+#: Slices per forward pass of a prediction; the same everywhere, so that the same slice gets the same number.
+BATCH = 32
 
-def of_tensors(model: FusionModel, target: Target, size: int, image: Any, columns: Any) -> Tensor:
+
+def of_tensors(model: FusionModel, target: Target, size: int, image: Any, columns: Any, present: Any = None) -> Tensor:
     """What the model says (B, A); DataError as for ``logits``, or where one is not a number."""
     device = next(model.parameters()).device
     with torch.inference_mode():
-        answers = target.answers(logits(placed(model, device), size, image, columns))
+        answers = target.answers(logits(placed(model, device), size, image, columns, present))
     if not answers.isfinite().all():
         rows = (~answers.isfinite().all(dim=1)).nonzero().flatten().tolist()
         raise DataError(f"The model gives no numbers for rows {first_ten(rows)}; are there any in the input?")
     return answers
 
 
-def logits(model: FusionModel, size: int, image: Any, columns: Any) -> Tensor:
+def logits(model: FusionModel, size: int, image: Any, columns: Any, present: Any = None) -> Tensor:
     """Logits (B, K) of images with edges of ``size`` pixels and columns; None for what the model does not read.
+
+    ``present`` (B, 2) bool is as for ``FusionModel.forward``.
 
     DataError, with the shapes and types that are wanted, where the model does not take these.
     """
@@ -50,12 +57,42 @@ def logits(model: FusionModel, size: int, image: Any, columns: Any) -> Tensor:
         takes = " and ".join(f"{name} ({', '.join(map(str, ('B', *shape)))})" for name, shape in wanted.items())
         raise DataError(f"The model takes float32 tensors on {device}, {takes}, with one B above 0; these are {given}.")
     try:
-        found: Tensor = model(image, columns)
+        found: Tensor = model(image, columns, present)
     except torch.OutOfMemoryError:
         raise
     except (RuntimeError, AssertionError) as error:  # such as timm's of a size that a network is not made for
         raise DataError(f"The model does not take {given}: {error}") from error
     return found
+
+
+def in_batches(
+    model: FusionModel,
+    target: Target,
+    pixels: Pixels,
+    size: int,
+    images: Images | None,
+    columns: np.ndarray,
+    present: np.ndarray | None = None,
+) -> np.ndarray:
+    """What the model says (N, A) float64 of stored slices (N, C, H, W) or volumes (N, C, S, S, S) with columns (N, F).
+
+    On the model's device, in float32 whatever the precision of training, so that a run and its bundle agree.
+    """
+    device = next(model.parameters()).device
+    parts = [np.empty((0, len(target.columns)))]
+    with torch.inference_mode():
+        for start in range(0, len(columns), BATCH):
+            own = slice(start, start + BATCH)
+            image = table = there = None
+            if images is not None and model.reads_image:
+                image = channels_last(pixels.to_tensor(images[own], device))
+            if model.reads_clinical:
+                table = torch.from_numpy(columns[own]).to(device)
+            if present is not None:
+                there = torch.from_numpy(present[own]).to(device)
+            said = logits(model, size, image, table, there)
+            parts.append(target.answers(said.cpu().double()).numpy())
+    return np.concatenate(parts)
 
 
 def _said(one: Any) -> str:

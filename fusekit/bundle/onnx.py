@@ -17,6 +17,8 @@ from torch import Tensor, nn
 from fusekit.baselines.prior import SMALLEST
 from fusekit.bundle.baseline import WithoutNetwork
 from fusekit.bundle.bundle import Bundle
+from fusekit.bundle.format import BASELINE, NETWORK
+from fusekit.bundle.stacked import StackedBundle
 from fusekit.data import Pixels, Target
 from fusekit.disk import write_bytes
 from fusekit.errors import DataError, FusekitError, OptionError
@@ -39,30 +41,37 @@ class _Exported(nn.Module):
         self.model, self.pixels, self.target = model, pixels, target
 
     def forward(
-        self, image: Tensor | None = None, columns: Tensor | None = None, prior: Tensor | None = None
+        self,
+        image: Tensor | None = None,
+        columns: Tensor | None = None,
+        prior: Tensor | None = None,
+        present: Tensor | None = None,
     ) -> Tensor:
         if image is not None:
             image = self.pixels.standardise(image)
         if prior is not None:
             columns = prior if columns is None else torch.cat([columns, prior], dim=1)
-        return self.target.answers(self.model(image, columns))
+        return self.target.answers(self.model(image, columns, present))
 
 
 def export(bundle: Bundle, path: Path) -> Path:
     """Write a bundle's network, and beside it, with the ending ``.json``, what its inputs are; return that path.
 
     Inputs, of what the network reads: ``image`` (B, C, *S), grey levels 0 to 255 as they are cut; ``columns`` (B, F),
-    encoded; ``prior`` (B, K), logarithms of what its baseline says. All are float32, and B is free. The output is
-    ``probabilities`` (B, K) of each row, or ``predicted`` (B, 1), the number.
+    encoded; ``prior`` (B, K), logarithms of what its baseline says. All are float32, and B is free. Of a network that
+    takes patients without image or table, also ``present`` (B, 2) bool: which have an image, and which a table. The
+    output is ``probabilities`` (B, K) of each row, or ``predicted`` (B, 1), the number.
 
     Raises:
         OptionError: the packages are missing, or the bundle is none of one network.
         DataError: ONNX Runtime gives other probabilities than the bundle, by more than 1e-4; nothing is written.
     """
     if isinstance(bundle, WithoutNetwork):
-        own = "Export each of the bundles in its folders fold-0, fold-1, ..." if len(bundle.each) > 1 else (
-            "It predicts without torch as it is: fusekit.baselines.shipping.load reads its baseline.skops."
-        )  # fmt: skip
+        own = "It predicts without torch as it is: fusekit.baselines.shipping.load reads its baseline.skops."
+        if isinstance(bundle, StackedBundle):
+            own = f"Export the network, the bundle in its folder {NETWORK}; the baseline is in its {BASELINE}."
+        elif len(bundle.each) > 1:
+            own = "Export each of the bundles in its folders fold-0, fold-1, ..."
         raise OptionError(f"--onnx is for a network, and this bundle is {bundle}. {own}")
     try:
         import onnxruntime
@@ -135,6 +144,8 @@ def _inputs(bundle: Bundle, batch: int, seed: int) -> dict[str, Tensor]:
         if model.encoder is None:
             found["columns"] = torch.zeros(batch, int(model.description["columns"]))
         found["prior"] = torch.rand(batch, len(bundle.classes), generator=draw).log_softmax(dim=1)
+    if model.absent:
+        found["present"] = torch.rand(batch, 2, generator=draw) < 0.7
     return found
 
 

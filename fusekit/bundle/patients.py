@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from fusekit.data import SlicePolicy, read_table
+from fusekit.data import ClinicalEncoding, SlicePolicy, read_table
 from fusekit.data.clinical.tables import refuse_rounded
 from fusekit.data.images.channels import IMAGE, MASK, image_columns, read_scan
 from fusekit.data.own.images.series import as_trained
@@ -112,34 +113,96 @@ def files_of(given: Sequence[str], images: Sequence[str]) -> dict[str, Path]:
     return found
 
 
-def paths_in(patients: pd.DataFrame, images: Sequence[str], source: str) -> dict[str, str]:
-    """Image -> column of its paths: ``image:NAME``, or ``image`` for the first; DataError if one is absent."""
+def paths_in(patients: pd.DataFrame, images: Sequence[str], source: str, absent: Sequence[str] = ()) -> dict[str, str]:
+    """Image -> column of its paths: ``image:NAME``, or ``image`` for the first; DataError if one is absent.
+
+    Without any column, and where a patient may lack the image, there is none.
+    """
     columns = {name: f"{IMAGE}:{name}" for name in images}
     if IMAGE in patients and columns[images[0]] in patients:
         raise DataError(f"{source} has the columns {IMAGE!r} and {columns[images[0]]!r}, which are one. Remove one.")
     if IMAGE in patients:
         columns[images[0]] = IMAGE
-    absent = [name for name in images if columns[name] not in patients]
-    if not absent:
+    lacking = [name for name in images if columns[name] not in patients]
+    if not lacking:
         return columns
+    if IMAGE in absent and len(lacking) == len(images):
+        return {}
     if len(images) == 1:
         raise DataError(f"{source} has no column 'image', the path of each patient's scan, which this model reads.")
     there = [name for name in image_columns(patients) if name in patients]
     raise DataError(
-        f"{source} has no image called {', '.join(absent)}: this model reads {', '.join(images)}, whose paths lie in "
+        f"{source} has no image called {', '.join(lacking)}: this model reads {', '.join(images)}, whose paths lie in "
         f"the columns {', '.join(map(repr, columns.values()))}; there are {', '.join(map(repr, there)) or 'none'}."
     )
 
 
+def present_of(
+    patients: pd.DataFrame, columns: Mapping[str, str], values: pd.DataFrame, absent: Sequence[str], source: str
+) -> pd.DataFrame:
+    """Which patients have an image, and which any of the values that are read: columns image and table, bool.
+
+    ``columns`` are those of the images' paths. DataError if one that may lack an image has a part of its images, or
+    if one has nothing that is read.
+    """
+    given = pd.DataFrame({name: _given(patients[column]) for name, column in columns.items()}, patients.index)
+    found = pd.DataFrame({"image": given.any(axis=1), "table": values.notna().any(axis=1)}).reset_index(drop=True)
+    if not absent:
+        return found.assign(image=True, table=True)
+    partly, nothing = (given.any(axis=1) & ~given.all(axis=1)).to_numpy(), ~found.any(axis=1).to_numpy()
+    reads = ", ".join([*columns, *map(str, values)][:6])
+    for wrong, has in ((partly, "a part of its images"), (nothing, "nothing to go by")):
+        if wrong.any():
+            raise DataError(f"{source}, patient {int(wrong.argmax()) + 1} has {has}: this model reads {reads}.")
+    return found
+
+
+def values_of(
+    patients: pd.DataFrame,
+    encoding: ClinicalEncoding | None,
+    source: str,
+    allow_out_of_range: bool,
+    absent: Sequence[str] = (),
+) -> pd.DataFrame:
+    """Typed clinical values of the patients, one line each; without columns if the model reads none.
+
+    DataError if a column is missing, or a value does not fit; all may be missing where a table may be absent.
+    """
+    if encoding is None:
+        return pd.DataFrame(index=patients.index)
+    names = [column.name for column in encoding.columns]
+    if not any(name in patients for name in names):
+        if "table" not in absent:
+            raise DataError(
+                f"{source} has none of the {len(names)} clinical columns that this model reads: "
+                f"{', '.join(names[:5])}{', ...' if len(names) > 5 else '.'} Give a table of them (--clinical)."
+            )
+        patients = pd.DataFrame("", patients.index, names)
+    values = encoding.parse(patients, source=source)
+    encoding.check(values, source=source, allow_out_of_range=allow_out_of_range)
+    return values
+
+
+def _given(paths: pd.Series) -> pd.Series:
+    return paths.notna() & (paths.map(str).str.strip() != "")
+
+
 def slices_of(
-    patients: pd.DataFrame, columns: Mapping[str, str], policy: SlicePolicy, size: int, together: int, series: Series
+    patients: pd.DataFrame,
+    columns: Mapping[str, str],
+    policy: SlicePolicy,
+    size: int,
+    together: int,
+    series: Series,
+    blank: np.ndarray,
+    with_image: Sequence[bool],
 ) -> Iterator[Part]:
     """Slices of all patients in order, in parts of ``together`` or more but the last; the next are read meanwhile.
 
-    ``columns``: of the paths of each image.
+    ``columns``: of the paths of each image. A patient without one (``with_image``) has ``blank`` (1, C, *S).
     """
     images, owners, positions = [], list[int](), list[int]()
-    for number, (own, at, _) in enumerate(_read_ahead(patients, columns, policy, size, series)):
+    for number, (own, at, _) in enumerate(_read_ahead(patients, columns, policy, size, series, blank, with_image)):
         images.append(own)
         owners += [number] * len(at)
         positions += at
@@ -166,13 +229,20 @@ def cut_patient(
 
 
 def _read_ahead(
-    patients: pd.DataFrame, columns: Mapping[str, str], policy: SlicePolicy, size: int, series: Series
+    patients: pd.DataFrame,
+    columns: Mapping[str, str],
+    policy: SlicePolicy,
+    size: int,
+    series: Series,
+    blank: np.ndarray,
+    with_image: Sequence[bool],
 ) -> Iterator[tuple[np.ndarray, list[int], bool]]:
     waiting: deque[Future[tuple[np.ndarray, list[int], bool]]] = deque()
     pool = ThreadPoolExecutor(READERS)
     try:
-        for patient in patients.to_dict("records"):
-            waiting.append(pool.submit(cut_patient, patient, columns, policy, size, series))
+        for patient, there in zip(patients.to_dict("records"), with_image, strict=True):
+            cut = partial(cut_patient, patient, columns, policy, size, series)
+            waiting.append(pool.submit(cut if there else lambda: (blank, [0], True)))
             if len(waiting) > AHEAD:
                 yield waiting.popleft().result()
         while waiting:

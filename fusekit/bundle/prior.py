@@ -1,5 +1,6 @@
 """A baseline in a file of its own beside the description: what a network starts from, or what predicts by itself."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +22,13 @@ def save_baseline(baseline: Baseline, path: Path) -> PriorJson:
     return {"name": name_of(baseline), "checksum": checksum_of(path)}
 
 
-def load_baseline(known: Described, said: PriorJson, path: Path) -> Baseline:
-    """Read the file that a description names; DataError if it does not fit, or does not say what it should."""
+def load_baseline(
+    known: Described, said: PriorJson, path: Path, read: Callable[[pd.DataFrame], pd.DataFrame] = lambda table: table
+) -> Baseline:
+    """Read the file that a description names; DataError if it does not fit, or does not say what it should.
+
+    ``read`` makes of clinical values what the baseline reads.
+    """
     if not path.is_file() or checksum_of(path) != said["checksum"]:
         raise DataError(f"{path} is missing, or was changed or damaged after it was written. Get the bundle again.")
     baseline, outputs = load(path), known.target.outputs
@@ -35,7 +41,7 @@ def load_baseline(known: Described, said: PriorJson, path: Path) -> Baseline:
     nobody = known.encoding.reference() if known.encoding else pd.DataFrame(index=[0])
     try:
         shown = with_images(baseline, [np.zeros(shape, dtype=np.uint8)] if baseline.reads_image else None)
-        found = np.asarray(baseline.answers(nobody, **shown), dtype=float)
+        found = np.asarray(baseline.answers(read(nobody), **shown), dtype=float)
     except Exception as error:  # whatever a baseline raises at a table that it was not made for
         raise DataError(
             f"{path} does not read the table of {DESCRIPTION} ({type(error).__name__}: {error})."

@@ -8,6 +8,7 @@ from annotated_types import Ge, Gt, Le, MinLen
 from pydantic import JsonValue, StringConstraints, with_config
 from typing_extensions import TypedDict
 
+from fusekit.data.absence import Modality
 from fusekit.data.clinical.column import ColumnJson
 from fusekit.data.clinical.layout import PlaceJson
 from fusekit.disk import CLOSED, OPEN
@@ -54,6 +55,7 @@ class ModelJson(TypedDict):
     classes: Annotated[int, Ge(1)]  # outputs; of a number one
     layout: NotRequired[list[PlaceJson]]  # not where a count was all that was known, and not in older bundles
     recipe: RecipeJson
+    absent: NotRequired[Annotated[list[Modality], MinLen(1)]]  # what samples may lack; else nothing
     weights: NotRequired[WeightsJson]  # of the file that the backbone started from
     reads: NotRequired[Annotated[list[Count], MinLen(1)]]  # places in F of what the encoder reads; else all
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from fusekit.data.absence import Modality, present_in
 from fusekit.data.images.channels import IMAGE, check_names, columns_of
 from fusekit.data.target import Target
 from fusekit.errors import DataError, first_ten
@@ -105,6 +106,8 @@ class Cohort:
         groups: columns of ``scans`` that describe rather than predict (site, scanner, visit ...).
         findings: gathered on the way.
         images: names of a scan's images, in order, e.g. ``("t1", "flair")``.
+        absent: what scans may lack: "image", whose paths are then None, all of them; "table", of which no clinical
+            column has a value then. Each has one of the two.
         found: scans and subjects before any was left out, of which findings with ``dropped`` say where they went; None
             for what the task does not know.
     """
@@ -117,6 +120,7 @@ class Cohort:
     findings: tuple[Finding, ...] = field(default=())
     found: tuple[int, int | None] | None = None
     images: tuple[str, ...] = (IMAGE,)
+    absent: tuple[Modality, ...] = ()
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -132,6 +136,11 @@ class Cohort:
     def subjects(self) -> pd.Series:
         """Label by subject, sorted by subject."""
         return self.scans.groupby("subject")["label"].first().sort_index()
+
+    @property
+    def present(self) -> pd.DataFrame:
+        """Which scans have an image, and which a table: columns image and table, bool."""
+        return present_in(self.scans, self.clinical)
 
     def check(self) -> None:
         """Refuse a cohort that cannot be trained on honestly; the message names what is wrong, and where."""
@@ -171,8 +180,15 @@ class Cohort:
         paths = [pd.Series(self.scans[column].to_numpy(), self.scans.index) for column in columns.values()]
         together = pd.concat(paths)
         without = together.index[together.isna()].unique()
+        if "image" in self.absent:
+            counts = together.isna().groupby(together.index).sum()
+            without = counts.index[(counts > 0) & (counts < len(columns))]
+            present = self.present
+            if len(nothing := present.index[~(present["image"] | (present["table"]))]):
+                raise DataError(f"{len(nothing)} scans have neither image nor table: {first_ten(nothing)}.")
         if len(without):
             raise DataError(f"{len(without)} scans lack an image: {first_ten(without)}. Leave them out, or add it.")
+        together = together.dropna()
         shared = together[together.duplicated(keep=False)]
         if not shared.empty:
             what = "several scans have one image" if len(columns) == 1 else "scans share an image, or have one twice"

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from fusekit.data.absence import Modality
 from fusekit.data.cohort import Cohort
 from fusekit.data.slices.policy import SlicePolicy
 from fusekit.data.target import Classes, Target
@@ -67,6 +68,7 @@ class Task(ABC):
     subgroups: tuple[str, ...] = ("sex", "gender", "age", "site", "scanner", "manufacturer")  # that scores are split by
     template: str | None = None  # where mean maps are laid: "mni152", for images of whole heads
     published: tuple[Published, ...] = ()
+    absent: tuple[Modality, ...] = ()  # what scans may lack, as far as that is known before they are read
     folder: Path | None = None  # where the data lie, for a task that knows; --data says otherwise
     allowed: frozenset[str] = frozenset()  # codes of --allow, for what a task itself leaves out otherwise
     wanted: frozenset[str] | None = None  # a recipe's images, by the group image_id: no others are looked at

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from fusekit.baselines.baseline import with_images
 from fusekit.bundle.baseline import BaselineBundle
 from fusekit.explain.prior import shapley
 
@@ -21,12 +20,11 @@ class BaselinePredictor:
     """
 
     def __init__(self, bundle: BaselineBundle, scan: np.ndarray | None = None):
-        self.bundle, self.scan = bundle, scan
+        self.bundle, self._answer = bundle, bundle.of_scan(scan)
 
     def __call__(self, images: np.ndarray | None, values: pd.DataFrame) -> np.ndarray:
         """Values (N lines) -> probabilities (N, K) with the patient's own scan; ``images`` are not looked at."""
-        shown = with_images(self.bundle.baseline, None if self.scan is None else [self.scan] * len(values))
-        return np.asarray(self.bundle.baseline.probabilities(values, **shown), dtype=float)
+        return self._answer(values)
 
     def shares(self, values: pd.DataFrame, target: int) -> pd.DataFrame | None:
         """Share the log odds of a class between the clinical columns: one line, as of ``attribute``; None without any.

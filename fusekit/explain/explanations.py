@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from fusekit.bundle.bundle import BATCH
+from fusekit.bundle.forward import BATCH
 from fusekit.disk import write_table
 from fusekit.errors import attempt
 from fusekit.evaluation import Rule, probabilities_of

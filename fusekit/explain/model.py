@@ -10,7 +10,8 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from fusekit.bundle.bundle import BATCH, Bundle
+from fusekit.bundle.bundle import Bundle
+from fusekit.bundle.forward import BATCH
 from fusekit.models import FusionModel, ImageFeatures, channels_last
 from fusekit.models.memory_format import placed
 
@@ -38,16 +39,18 @@ class Predictor:
 
     def __call__(self, images: np.ndarray | None, values: pd.DataFrame) -> np.ndarray:
         """Grey levels (N, C, H, W) or (N, C, S, S, S), clinical values of N rows -> probabilities (N, K) float64."""
-        encoded = self.bundle.encode(values)
+        encoded, present = self.bundle.encode(values), self.bundle.present(values, np.ones(len(values), dtype=bool))
         if self.model.backbone is None or self.injected or images is None:
-            return self.bundle.probabilities(images, encoded, self.device)
+            return self.bundle.probabilities(images, encoded, self.device, present)
         of_images: Iterable[ImageFeatures] = self._features if images is self._images else self._features_of(images)
         parts = []
         with torch.inference_mode():
             for number, features in enumerate(of_images):
-                columns = torch.from_numpy(encoded[number * BATCH : (number + 1) * BATCH]).to(self.device)
+                own = slice(number * BATCH, (number + 1) * BATCH)
+                columns = torch.from_numpy(encoded[own]).to(self.device)
                 given = columns if self.model.reads_clinical else None
-                said = self.model.output(columns=given, features=features).outputs
+                there = None if present is None else torch.from_numpy(present[own]).to(self.device)
+                said = self.model.output(columns=given, present=there, features=features).outputs
                 parts.append(self.bundle.target.answers(said.double()).cpu().numpy())
         return np.concatenate(parts)
 

@@ -12,6 +12,7 @@ from fusekit.bundle.baseline import BaselineBundle
 from fusekit.bundle.bundle import Bundle
 from fusekit.bundle.folds import FoldsBundle
 from fusekit.bundle.patients import cut_patient, paths_in
+from fusekit.data.absence import AVAILABLE
 from fusekit.data.images.channels import Channel
 from fusekit.errors import DataError, OptionError
 from fusekit.evaluation import probabilities_of
@@ -71,6 +72,11 @@ def explain_patient(
     if not bundle.target.explained:
         raise OptionError(f"explanations are of classes, and this model predicts a {bundle.target.kind}.")
     predicted = bundle.predict(patient, source, allow_out_of_range)  # refuses what does not fit, in one place
+    if len(bundle.absent) == 2 and (has := predicted.subjects[AVAILABLE].iloc[0]) != "image and table":
+        raise DataError(
+            f"{source}: this patient has the {has}, and explanations are of patients who have an image and a table. "
+            "`fusekit predict` predicts for others."
+        )
     asked_number = None if asked_class is None else class_number(asked_class, bundle.classes)
     target = int(explained(probabilities_of(predicted.subjects), asked_number)[0])
     encoding = bundle.encoding

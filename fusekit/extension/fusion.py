@@ -28,6 +28,7 @@ class Fusion:
         stages: the backbone stages (counted from 1) to inject into; empty means all.
         prior: name of a baseline that reads the table; the network starts from its predictions and learns what they
             leave. None: from nothing. ``NAME+BASELINE`` gives any registered fusion a prior.
+        absence: False if it cannot work with what a model learns to take in place of an absent image or table.
         options: part ("backbone", "encoder", "columns", "injector", "head", "prior", "stack") -> option -> value, the
             recipe's own defaults.
 
@@ -42,6 +43,7 @@ class Fusion:
     sites: SiteKind = "block"
     stages: tuple[int, ...] = ()
     prior: str | None = None
+    absence: bool = True
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

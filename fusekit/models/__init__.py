@@ -10,6 +10,7 @@ from fusekit.models.memory_format import channels_last, weights_channels_last
 from fusekit.models.parts import (
     Backbone,
     ClinicalEncoder,
+    ClinicalFeatures,
     FusionHead,
     ImageFeatures,
     ImageWidths,
@@ -20,7 +21,7 @@ from fusekit.models.parts import (
 )
 
 __all__ = [
-    "Backbone", "ClinicalEncoder", "ClinicalHead", "ConcatHead", "Fusion", "FusionHead", "FusionModel", "ImageFeatures",
-    "ImageHead", "ImageWidths", "Inject", "Injector", "MLPEncoder", "Output", "Site", "TimmBackbone", "build",
-    "build_from", "channels_last", "weights_channels_last",
+    "Backbone", "ClinicalEncoder", "ClinicalFeatures", "ClinicalHead", "ConcatHead", "Fusion", "FusionHead",
+    "FusionModel", "ImageFeatures", "ImageHead", "ImageWidths", "Inject", "Injector", "MLPEncoder", "Output",
+    "Site", "TimmBackbone", "build", "build_from", "channels_last", "weights_channels_last",
 ]  # fmt: skip

@@ -19,6 +19,7 @@ from fusekit.extension import COMPONENTS, GIVEN_OPTIONS, catalog, read_options, 
 from fusekit.extension.fusion import Fusion, SiteKind, registered
 from fusekit.extension.options import option_defaults, option_parameters
 from fusekit.extension.registry import make
+from fusekit.models.absence import StandIns, read_absent
 from fusekit.models.fusion_model import FusionModel
 from fusekit.models.parts import ImageWidths
 from fusekit.models.prior import Prior, silence
@@ -51,6 +52,7 @@ def build(
     image_size: int | None = None,
     people: int | None = None,
     reads: Sequence[int] | None = None,
+    absent: Sequence[str] = (),
     options: Mapping[str, Mapping[str, Any]] | None = None,
     ready: Mapping[str, nn.Module] | None = None,
 ) -> FusionModel:
@@ -64,6 +66,7 @@ def build(
         image_size: height and width of images, if known; a network of a fixed size is made for it.
         people: training subjects, if known; they decide the width of an encoder that leaves it open.
         reads: places in F of the columns that the encoder reads; None: all.
+        absent: what samples may lack, of "image" and "table"; the model learns what to take in its place.
         options: part (sites, backbone, encoder, injector, head) -> option -> value; they win over the recipe's.
         ready: part -> what is taken instead of building it, where the fusion has such a part.
 
@@ -77,7 +80,8 @@ def build(
         raise OptionError(f"a fusion's name or a Fusion(head=..., ...) is needed, not {fusion!r}.")
     refined = _refine(name, recipe, backbone, options or {})
     sizes = (columns, classes, in_channels, reads)
-    return _assemble(name, refined, backbone, *sizes, image_size=image_size, people=people, ready=ready or {})
+    further: dict[str, Any] = {"image_size": image_size, "people": people, "absent": absent}
+    return _assemble(name, refined, backbone, *sizes, ready=ready or {}, **further)
 
 
 def build_from(description: Mapping[str, Any]) -> FusionModel:
@@ -95,8 +99,8 @@ def build_from(description: Mapping[str, Any]) -> FusionModel:
     layout = description.get("layout")  # of a count alone there is none, and older descriptions have none
     refined = _refine(name, Fusion(**recipe, stages=stages), backbone, given)
     known = columns if layout is None else ColumnLayout.from_json(layout)
-    reads, size = description.get("reads"), description.get("image_size")
-    model = _assemble(name, refined, backbone, known, classes, channels, reads, image_size=size)
+    reads, size, absent = description.get("reads"), description.get("image_size"), description.get("absent", ())
+    model = _assemble(name, refined, backbone, known, classes, channels, reads, image_size=size, absent=absent)
     model.description = dict(description)  # also where the published weights came from
     return model
 
@@ -141,6 +145,7 @@ def _assemble(
     *,
     image_size: int | None = None,
     people: int | None = None,
+    absent: Sequence[str] = (),
     ready: Mapping[str, nn.Module] = MappingProxyType({}),
 ) -> FusionModel:
     if classes < 1:
@@ -199,6 +204,10 @@ def _assemble(
     if recipe.prior is not None:
         prior = Prior(classes)
         silence(head, recipe.head)
+    reading = ["image"] * (image is not None) + ["table"] * (encoder is not None or prior is not None)
+    missed = read_absent(absent, reading)
+    stand_ins = StandIns(missed, widths, clinical_width, prior.classes if prior else 0) if missed else None
+    plain = json.loads(json.dumps(asdict(recipe), default=str))
     description: dict[str, Any] = {
         "fusion": name,
         "backbone": backbone,
@@ -206,18 +215,28 @@ def _assemble(
         "columns": inputs,
         "classes": classes,
         **({"layout": layout.as_json()} if layout is not None and encoder is not None else {}),
-        "recipe": json.loads(json.dumps(asdict(recipe), default=str)),
+        "recipe": {key: value for key, value in plain.items() if key != "absence"},
     }
     if (made_for := getattr(image, "made_for", None)) is not None:
         description["image_size"] = made_for
     if loaded := getattr(image, "loaded", None):
         description["weights"] = loaded.as_json()
+    if missed:
+        description["absent"] = list(missed)
     if encoder is None:
         reads = None
     elif reads is not None:
         description["reads"] = [int(place) for place in reads]
     return FusionModel(
-        image, encoder, injector, head, prior=prior, reads=reads, injected=injected, description=description
+        image,
+        encoder,
+        injector,
+        head,
+        prior=prior,
+        reads=reads,
+        injected=injected,
+        stand_ins=stand_ins,
+        description=description,
     )
 
 

@@ -7,8 +7,19 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from fusekit.data.absence import MODALITIES, Modality
 from fusekit.errors import DataError, OptionError
-from fusekit.models.parts import Backbone, ClinicalEncoder, FusionHead, ImageFeatures, Injector, Look, Output
+from fusekit.models.absence import StandIns, injected_where, lent
+from fusekit.models.parts import (
+    Backbone,
+    ClinicalEncoder,
+    ClinicalFeatures,
+    FusionHead,
+    ImageFeatures,
+    Injector,
+    Look,
+    Output,
+)
 from fusekit.models.prior import Prior
 
 
@@ -24,6 +35,7 @@ class FusionModel(nn.Module):
         reads: the encoded columns that the encoder reads, by their places in F; the prior's baseline has read them all.
             None: all.
         injected: indices into ``backbone.sites``, ascending; the injector's site 0 is the first of them. None: all.
+        stand_ins: what is taken where a sample lacks its image or table; None: every sample has both.
         description: what ``build_from`` needs to build the model again, as plain JSON values.
     """
 
@@ -37,6 +49,7 @@ class FusionModel(nn.Module):
         prior: Prior | None = None,
         reads: Sequence[int] | None = None,
         injected: Sequence[int] | None = None,
+        stand_ins: StandIns | None = None,
         description: Mapping[str, Any] | None = None,
     ):
         super().__init__()
@@ -47,6 +60,7 @@ class FusionModel(nn.Module):
         self.injector = injector
         self.head = head
         self.prior = prior
+        self.stand_ins = stand_ins
         self.auxiliary = nn.ModuleDict()
         self.reads: Tensor | None
         self.register_buffer("reads", None if reads is None else torch.tensor(tuple(reads)), persistent=False)
@@ -63,6 +77,11 @@ class FusionModel(nn.Module):
     def reads_clinical(self) -> bool:
         """Whether ``forward`` needs clinical columns."""
         return self.encoder is not None or self.prior is not None
+
+    @property
+    def absent(self) -> tuple[Modality, ...]:
+        """What a sample may lack: "image", "table"."""
+        return self.stand_ins.absent if self.stand_ins else ()
 
     @property
     def inputs(self) -> int:
@@ -96,20 +115,25 @@ class FusionModel(nn.Module):
         """Leave the model as it is shipped."""
         self.auxiliary.clear()
 
-    def forward(self, image: Tensor | None = None, columns: Tensor | None = None) -> Tensor:
+    def forward(
+        self, image: Tensor | None = None, columns: Tensor | None = None, present: Tensor | None = None
+    ) -> Tensor:
         """Image (B, C, *S) and columns (B, F) -> outputs (B, W); what the fusion does not read may be None.
 
-        With a prior, columns are (B, F + K): its log probabilities come last.
+        With a prior, columns are (B, F + K): its log probabilities come last. In a model that takes samples without
+        image or table, ``present`` (B, 2) bool says which have an image, and which a table, whatever the other two hold
+        there; None: all have what is given, and none has what is None.
 
         Raises:
-            DataError: what the fusion reads is None.
+            DataError: what the fusion reads is None, and may not be absent.
         """
-        return self.output(image, columns).outputs
+        return self.output(image, columns, present).outputs
 
     def output(
         self,
         image: Tensor | None = None,
         columns: Tensor | None = None,
+        present: Tensor | None = None,
         *,
         features: ImageFeatures | None = None,
         look: Look | None = None,
@@ -117,43 +141,84 @@ class FusionModel(nn.Module):
         """Compute what ``forward`` does, the one way there is, and keep what lies on the way.
 
         Args:
-            image, columns: as for ``forward``.
+            image, columns, present: as for ``forward``.
             features: what the backbone made of these images before; it is not run again. Not with an injector, where
                 they depend on the columns.
             look: called at every site, in order, with the features before an injector changes them.
 
         Raises:
-            DataError: what the fusion reads is None.
+            DataError: what the fusion reads is None, and may not be absent.
         """
-        clinical = prepared = said = None
-        if self.reads_clinical and columns is None:
-            raise DataError("this model reads clinical columns; none were given.")
+        with_image, with_table = self._present(image, columns, present, features)
+        if columns is None and with_table is not None:
+            columns = with_table.new_zeros((with_table.shape[0], self.inputs), dtype=torch.float32)
+        clinical = prepared = said = put_back = None
         if self.prior is not None and columns is not None:
             columns, said = columns[:, : -self.prior.classes], columns[:, -self.prior.classes :]
         if self.encoder is not None and columns is not None:
-            clinical = self.encoder(columns if self.reads is None else columns.index_select(1, self.reads))
+            read = columns if self.reads is None else columns.index_select(1, self.reads)
+            made = self.encoder(self._lent(read, with_table))
+            clinical = made if isinstance(made, ClinicalFeatures) else ClinicalFeatures(made)
+            if self.stand_ins is not None and with_table is not None:
+                clinical = self.stand_ins.of_table(clinical, with_table)
             if self.injector is not None:
-                prepared = self.injector.prepare(clinical)
-        if self.backbone is not None and features is None:
-            if image is None:
-                raise DataError("this model reads an image; none was given.")
+                prepared = self.injector.prepare(clinical.vector)
+                rested = None if with_table is None else self.injector.at_rest(prepared, with_table)
+                prepared, put_back = (prepared, with_table) if rested is None else (rested, None)
+        if self.backbone is not None and features is None and image is not None:
             meet = self.injector is not None or look is not None
-            features = self.backbone(image, partial(self._meet, look, prepared) if meet else None)
+            met = partial(self._meet, look, prepared, put_back) if meet else None
+            features = self.backbone(self._lent(image, with_image), met)
+        if self.stand_ins is not None and with_image is not None:
+            dims = self.backbone.spatial_dims if self.backbone is not None else 0
+            features = self.stand_ins.of_image(features, with_image, dims)
         found = self.head(features, clinical)
         found = found if isinstance(found, Output) else Output(found)
         if self.auxiliary:
-            vectors = {"image": features and features.vector, "table": clinical}
+            vectors = {"image": features and features.vector, "table": clinical and clinical.vector}
             alone = {name: layer(vectors[name]) for name, layer in self.auxiliary.items()}
             found = found._replace(parts={**alone, **found.parts})
         if self.prior is not None and said is not None:
+            if self.stand_ins is not None and with_table is not None:
+                said = self.stand_ins.of_prior(said, with_table)
             found = found._replace(outputs=self.prior(found.outputs, said))
         return found._replace(image=features, clinical=clinical)
 
-    def _meet(self, look: Look | None, prepared: Any, site: int, features: Tensor) -> Tensor:
+    def _present(
+        self, image: Tensor | None, columns: Tensor | None, present: Tensor | None, features: ImageFeatures | None
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """Which samples have an image, and which a table, each (B,) bool; None where all do, or it is not read."""
+        if self.stand_ins is None and present is not None:
+            raise DataError(
+                "this model has nothing to take in place of an image or a table that is absent: leave `present` out, "
+                "or train it on rows without them, or with training.drop_image or training.drop_table."
+            )
+        shown = image if features is None else features.vector
+        given = {"image": shown, "table": columns}
+        reads = {"image": self.backbone is not None, "table": self.reads_clinical}
+        for name, what in {"image": "an image; none was given.", "table": "clinical columns; none were given."}.items():
+            if reads[name] and given[name] is None and name not in self.absent:
+                raise DataError(f"this model reads {what}")
+        if self.stand_ins is None:
+            return None, None
+        known = [tensor for tensor in (shown, columns) if tensor is not None]
+        if not known:
+            raise DataError("this model takes samples without image or without table, and there is neither.")
+        nobody = known[0].new_zeros(known[0].shape[0], dtype=torch.bool)
+        said = (None, None) if present is None else present.unbind(1)
+        with_image, with_table = (
+            nobody if reads[name] and given[name] is None else one if name in self.absent else None
+            for name, one in zip(MODALITIES, said, strict=True)
+        )
+        return with_image, with_table
+
+    def _lent(self, values: Tensor, present: Tensor | None) -> Tensor:
+        return lent(values, present) if present is not None and self.training else values
+
+    def _meet(self, look: Look | None, prepared: Any, put_back: Tensor | None, site: int, features: Tensor) -> Tensor:
         """At a site: let the caller look, and the injector change."""
         if look is not None:
             look(site, features, prepared)
         if self.injector is None or site not in self.injected:
             return features
-        changed: Tensor = self.injector(self.injected[site], features, prepared)
-        return changed
+        return injected_where(put_back, self.injector(self.injected[site], features, prepared), features)

@@ -39,6 +39,13 @@ class ImageFeatures(NamedTuple):
     vector: Tensor  # (B, D) after pooling and tail
 
 
+class ClinicalFeatures(NamedTuple):
+    """What an encoder makes of the clinical columns."""
+
+    vector: Tensor  # (B, E)
+    tokens: Tensor | None = None  # (B, T, E), one for each of T table columns, of encoders that make them
+
+
 class Output(NamedTuple):
     """What a forward pass gives, with the features that its head has read; None for what the fusion does not read."""
 
@@ -46,7 +53,7 @@ class Output(NamedTuple):
     parts: Mapping[str, Tensor] = MappingProxyType({})  # each (B, W): what "image" or "table" alone say, for objectives
     losses: Mapping[str, Tensor] = MappingProxyType({})  # each (): what the model itself wants small
     image: ImageFeatures | None = None
-    clinical: Tensor | None = None  # (B, E)
+    clinical: ClinicalFeatures | None = None
 
 
 class ImageWidths(NamedTuple):
@@ -107,8 +114,8 @@ class ClinicalEncoder(nn.Module, ABC):
         """
 
     @abstractmethod
-    def forward(self, columns: Tensor) -> Tensor:
-        """(B, F) -> (B, E)."""
+    def forward(self, columns: Tensor) -> Tensor | ClinicalFeatures:
+        """(B, F) -> (B, E), or this with a token for each table column."""
 
 
 class Injector(nn.Module, ABC):
@@ -121,6 +128,14 @@ class Injector(nn.Module, ABC):
     @abstractmethod
     def forward(self, site: int, features: Tensor, prepared: Any) -> Tensor:
         """Features (B, C_i, *S_i) of site i (an index into the sites given at construction) -> the same shape."""
+
+    def at_rest(self, prepared: Any, present: Tensor) -> Any | None:
+        """What ``prepare`` gave, changed so that ``forward`` leaves the samples alone that have no table.
+
+        ``present`` (B,) bool says which have one. None: there is no such value, and features are put back after
+        ``forward``, which costs a pass over each site's map.
+        """
+        return None
 
     def gate_values(self, site: int, features: Tensor, prepared: Any) -> Tensor | None:
         """What ``forward`` multiplies the channels of site i with, (B, G): for explanations.
@@ -140,8 +155,8 @@ class FusionHead(nn.Module, ABC):
     part_names: tuple[str, ...] = ()
 
     @abstractmethod
-    def forward(self, image: ImageFeatures | None, clinical: Tensor | None) -> Tensor | Output:
-        """Features, and (B, E); None for what the fusion does not read -> (B, W), logits of classes.
+    def forward(self, image: ImageFeatures | None, clinical: ClinicalFeatures | None) -> Tensor | Output:
+        """Features; None for what the fusion does not read -> (B, W), logits of classes.
 
         One with more to say returns an ``Output`` with parts and losses; what it leaves out is filled in.
         """

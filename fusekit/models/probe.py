@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from fusekit.errors import FAILURES, FusekitError, OptionError
 from fusekit.extension import COMPONENTS
 from fusekit.models.fusion_model import FusionModel
-from fusekit.models.parts import Backbone, ImageFeatures, Inject, Injector, Output
+from fusekit.models.parts import Backbone, ClinicalFeatures, ImageFeatures, Inject, Injector, Output
 
 #: Slices in each pass, and whether it trains: one slice alone is what a part forgets that squeezes its results.
 _PASSES = ((1, False), (3, True))
@@ -191,6 +191,7 @@ class _Look:
         for name, shape in wanted.items():
             value = getattr(result, name) if part == "backbone" else result
             value = value.outputs if isinstance(value, Output) else value
+            value = value.vector if isinstance(value, ClinicalFeatures) else value
             self._fits(part, name, value, shape, learns)
             if part == "backbone":
                 self.shapes[name] = tuple(value.shape)

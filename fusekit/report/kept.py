@@ -13,7 +13,7 @@ from typing_extensions import TypedDict
 
 from fusekit.disk import read_json, regular, write_bytes
 from fusekit.errors import DataError, first_ten
-from fusekit.report.records import Compared, Manifest
+from fusekit.report.records import LATE, Compared, Manifest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,6 +39,8 @@ class _Made(TypedDict):
 def run_folders(folder: Path) -> list[Path]:
     """The run folders in a folder: itself, or those of a comparison, arm by arm in its order, seed by seed.
 
+    Late fusions come last, as in the comparison's own report.
+
     Raises:
         DataError: it is neither, or an arm of the comparison has no finished run yet.
     """
@@ -46,12 +48,15 @@ def run_folders(folder: Path) -> list[Path]:
         if not (folder / "manifest.json").exists():
             raise DataError(f"{folder} is neither a finished run (manifest.json) nor a comparison (comparison.json).")
         return [folder]
-    of_arm: dict[Any, list[tuple[int, Path]]] = {
-        arm: [] for arm in read_json(folder / "comparison.json", Compared)["arms"]
-    }
+    record = read_json(folder / "comparison.json", Compared)
+    joined = [f"late-{way}" for way in record.get("late_fusion", ())]
+    of_arm: dict[str, list[tuple[int, Path]]] = {arm: [] for arm in (*record["arms"], *joined)}
     for path in sorted((folder / "runs").glob("*/manifest.json")):
         manifest = read_json(path, Manifest)
-        of_arm.get(manifest.get("arm", ""), []).append((manifest["config"].get("seed", 0), path.parent))
+        arm = manifest.get("arm", "")
+        if manifest.get("kind") == LATE:
+            arm = f"late-{arm.partition(' ')[0]}"  # of "mean of image-only and gbdt"
+        of_arm.get(arm, []).append((manifest["config"].get("seed", 0), path.parent))
     if missing := [arm for arm, own in of_arm.items() if not own]:
         raise DataError(
             f"{folder} has no finished run of {first_ten(missing)} yet: run `fusekit compare` again, it resumes."

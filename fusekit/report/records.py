@@ -161,6 +161,7 @@ class Compared(TypedDict):
     """``comparison.json``, as a report reads it."""
 
     arms: dict[str, JsonValue]
+    late_fusion: NotRequired[list[str]]  # ways of joining two arms
 
 
 class _Score(TypedDict):

@@ -5,7 +5,17 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from fusekit.models import Backbone, ClinicalEncoder, FusionHead, ImageFeatures, ImageWidths, Injector, Output, Site
+from fusekit.models import (
+    Backbone,
+    ClinicalEncoder,
+    ClinicalFeatures,
+    FusionHead,
+    ImageFeatures,
+    ImageWidths,
+    Injector,
+    Output,
+    Site,
+)
 from fusekit.models.probe import shaken
 from fusekit.testing.modules import BATCH, check_module, check_shape, random_inputs, tensors_of
 
@@ -38,7 +48,17 @@ def check_backbone(backbone: Backbone, *, in_channels: int = 1, size: tuple[int,
 def check_encoder(encoder: ClinicalEncoder, columns: int) -> None:
     """Check a clinical encoder for F = ``columns``."""
     shape = "width says", (BATCH, encoder.width)
-    check_module(encoder, random_inputs((columns,)), lambda module, given: (module(*given),), shape=shape)
+
+    def call(module: nn.Module, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        made = module(*given)
+        if not isinstance(made, ClinicalFeatures):
+            return (made,)
+        if made.tokens is not None:
+            said = (f"its tokens have shape {tuple(made.tokens.shape)}", f"({BATCH}, T, {encoder.width})")
+            assert made.tokens.ndim == 3 and made.tokens.shape[2] == encoder.width, f"{said[0]}; {said[1]} is wanted"  # noqa: PT018
+        return tuple(one for one in made if one is not None)
+
+    check_module(encoder, random_inputs((columns,)), call, shape=shape)
 
 
 def check_injector(
@@ -59,18 +79,35 @@ def check_injector(
         others = _inject(moved, (inputs[0] + 1, *inputs[1:]))
         for site, output, other in zip(sites, outputs, others, strict=True):
             assert not torch.equal(output, other), f"at {site.name!r}, the clinical features make no difference"
+        _check_rest(moved, sites, inputs)
     check_module(injector, inputs, _inject)
+
+
+def _check_rest(injector: Injector, sites: Sequence[Site], inputs: tuple[Tensor, ...]) -> None:
+    present = torch.arange(BATCH) % 2 == 0
+    prepared = injector.prepare(inputs[0])
+    rested = injector.at_rest(prepared, present)
+    if rested is None:
+        return
+    for place, (site, features) in enumerate(zip(sites, inputs[1:], strict=True)):
+        found, usual = injector(place, features, rested), injector(place, features, prepared)
+        assert torch.equal(found[~present], features[~present]), (
+            f"at {site.name!r}, what at_rest gives changes the features of a sample without a table"
+        )
+        assert torch.equal(found[present], usual[present]), (
+            f"at {site.name!r}, what at_rest gives changes what a sample with a table gets"
+        )
 
 
 def check_head(head: FusionHead, image_widths: ImageWidths, clinical_width: int, classes: int) -> None:
     """Check a head that was built for these widths; a width is 0 where the fusion does not read that part."""
     reads_image = image_widths.vector > 0
     shapes = [(image_widths.map, 3, 2), (image_widths.vector,)] if reads_image else []
-    inputs = random_inputs(*shapes, *[(clinical_width,)] if clinical_width else [])
+    inputs = random_inputs(*shapes, *[(clinical_width,), (4, clinical_width)] if clinical_width else [])
 
     def call(module: nn.Module, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         image = ImageFeatures(*given[:2]) if reads_image else None
-        return tensors_of(module(image, given[-1] if clinical_width else None), module.training)
+        return tensors_of(module(image, _clinical(given, clinical_width)), module.training)
 
     _check_output(head, image_widths, clinical_width, inputs, classes)
     check_module(head, inputs, call, shape=("logits have", (BATCH, classes)), logits=True)
@@ -81,7 +118,7 @@ def _check_output(
 ) -> None:
     image = ImageFeatures(*inputs[:2]) if image_widths.vector else None
     with torch.no_grad():
-        found = shaken(head).eval()(image, inputs[-1] if clinical_width else None)
+        found = shaken(head).eval()(image, _clinical(inputs, clinical_width))
     if isinstance(found, Output):
         assert set(found.parts) == set(head.part_names), (
             f"the parts of its Output are {sorted(found.parts)}; part_names says {sorted(head.part_names)}"
@@ -91,6 +128,10 @@ def _check_output(
         for name, loss in found.losses.items():
             check_shape(loss, f"the loss {name!r} is a mean over the batch,", ())
             assert loss.isfinite(), f"the loss {name!r} of ordinary numbers is not finite"
+
+
+def _clinical(inputs: tuple[Tensor, ...], width: int) -> ClinicalFeatures | None:
+    return ClinicalFeatures(*inputs[-2:]) if width else None
 
 
 def _inject(injector: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:

@@ -14,6 +14,7 @@ from fusekit.errors import DataError, Interrupted
 from fusekit.models import channels_last
 from fusekit.progress import Progress
 from fusekit.training.feed.augment import Augment, AugmentOptions
+from fusekit.training.feed.drop import dropped
 from fusekit.training.feed.loader import Batch, EpochBatches, Prefetch, SliceDataset, loader_for
 from fusekit.training.guard.best_epoch import BestEpoch
 from fusekit.training.guard.checkpoint import Checkpoint, Place, RandomState
@@ -50,7 +51,7 @@ def train(
     checkpoint: Checkpoint | None = None,
     processes: Processes = ALONE,
 ) -> int:
-    """Fit a model (image, clinical -> outputs) with Adam, in place; return the epoch that was kept.
+    """Fit a model (image, clinical[, present] -> outputs) with Adam, in place; return the epoch that was kept.
 
     Several processes train as one would with a batch that is so many times as large: each takes its share of every
     batch, gradients are those of the mean over all, and batch normalisation takes the statistics of all. All call this,
@@ -95,7 +96,9 @@ def train(
 
     def step(epoch: int, number: int, batch: Batch) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         image = dataset.pixels.standardise(varied(batch.image, epoch, number * processes.size + processes.rank))
-        output = descent.network(channels_last(image), batch.clinical)
+        if batch.present is not None:
+            batch = batch._replace(present=dropped(batch.present, options.drop_image, options.drop_table))
+        output = descent.network(channels_last(image), batch.clinical, *filter(torch.is_tensor, [batch.present]))
         terms = aim(output, batch)
         loss = total(terms)
         descent.take(loss, number)

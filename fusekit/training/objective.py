@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, huber_loss, mse_loss
 
 from fusekit.data import Classes, Number
+from fusekit.data.absence import MODALITIES, Modality
 from fusekit.errors import OptionError
 from fusekit.models import Output
 from fusekit.training.feed.loader import Batch
@@ -46,7 +47,8 @@ class WithParts(Objective, ABC):
     """An objective of outputs and labels that also weighs what image and table alone say, and the model's own losses.
 
     Args:
-        image, table: weights of what the image and the table alone say; above 0, auxiliary heads are trained.
+        image, table: weights of what the image and the table alone say; above 0, auxiliary heads are trained, each on
+            the samples that have it.
         losses: weight of the model's own losses.
     """
 
@@ -55,23 +57,25 @@ class WithParts(Objective, ABC):
         for name, value in {"image": image, "table": table, "losses": losses}.items():
             _require_weight(name, value)
         self.losses = losses
-        self.parts = {name: weight for name, weight in {"image": image, "table": table}.items() if weight}
+        weights_of: dict[Modality, float] = {"image": image, "table": table}
+        self.parts = {name: weight for name, weight in weights_of.items() if weight}
         self.part_names = tuple(self.parts)
 
     @abstractmethod
-    def term(self, outputs: Tensor, labels: Tensor) -> Tensor:
-        """Loss () of outputs (B, W) for labels (B,)."""
+    def term(self, outputs: Tensor, labels: Tensor, there: Tensor | None = None) -> Tensor:
+        """Loss () of outputs (B, W) for labels (B,); with ``there`` (B,), of the samples that have what is asked."""
 
     def forward(self, output: Output, batch: Batch) -> dict[str, Tensor]:
         """Terms ``outputs``, ``image`` and ``table`` where they have weights, and the model's own by their names."""
-        terms = {"outputs": self.term(output.outputs, batch.label)}
+        terms: dict[str, Tensor] = {"outputs": self.term(output.outputs, batch.label)}
         for name, weight in self.parts.items():
-            terms[name] = weight * self.term(output.parts[name], batch.label)
+            there = None if batch.present is None else batch.present[:, MODALITIES.index(name)]
+            terms[name] = weight * self.term(output.parts[name], batch.label, there)
         if self.losses:
-            for name, loss in output.losses.items():
-                if name in terms:
-                    raise OptionError(f"the head returns a loss called {name!r}, which is the name of another term.")
-                terms[name] = self.losses * loss
+            for own, loss in output.losses.items():
+                if own in terms:
+                    raise OptionError(f"the head returns a loss called {own!r}, which is the name of another term.")
+                terms[own] = self.losses * loss
         return terms
 
 
@@ -88,7 +92,8 @@ class CrossEntropy(WithParts):
         smoothing: share of each label that is spread evenly over the classes, as in timm and torch.
         gamma: how much less samples count that are predicted well; 0: all alike.
         class_weights: "balanced": each class counts the same.
-        image, table: weights of what the image and the table alone say; above 0, auxiliary heads are trained.
+        image, table: weights of what the image and the table alone say; above 0, auxiliary heads are trained, each on
+            the samples that have it.
         losses: weight of the model's own losses.
     """
 
@@ -118,9 +123,9 @@ class CrossEntropy(WithParts):
         self.class_weights: Tensor | None
         self.register_buffer("class_weights", weights)
 
-    def term(self, outputs: Tensor, labels: Tensor) -> Tensor:
+    def term(self, outputs: Tensor, labels: Tensor, there: Tensor | None = None) -> Tensor:
         """Of logits (B, K) for classes (B,)."""
-        if not self.gamma and self.class_weights is None:
+        if not self.gamma and self.class_weights is None and there is None:
             return cross_entropy(outputs, labels, label_smoothing=self.smoothing)
         losses = cross_entropy(outputs, labels, label_smoothing=self.smoothing, reduction="none")
         if self.gamma:
@@ -128,7 +133,7 @@ class CrossEntropy(WithParts):
             losses = missed.clamp_min(_LEAST) ** self.gamma * losses
         if self.class_weights is not None:
             losses = self.class_weights[labels] * losses
-        return losses.mean()
+        return _mean(losses, there)
 
 
 class SquaredError(WithParts):
@@ -156,14 +161,21 @@ class SquaredError(WithParts):
         _require_weight("huber", huber)
         self.huber = huber
 
-    def term(self, outputs: Tensor, labels: Tensor) -> Tensor:
+    def term(self, outputs: Tensor, labels: Tensor, there: Tensor | None = None) -> Tensor:
         """Of outputs (B, 1) for numbers (B,) on the same scale."""
         predicted, true = outputs[:, 0], labels.to(outputs.dtype)
-        return huber_loss(predicted, true, delta=self.huber) if self.huber else mse_loss(predicted, true)
+        if self.huber:
+            return _mean(huber_loss(predicted, true, delta=self.huber, reduction="none"), there)
+        return _mean(mse_loss(predicted, true, reduction="none"), there)
 
     def tally(self, outputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """The absolute error, on the same scale."""
         return {"absolute_error": (outputs[:, 0] - labels).abs().sum()}
+
+
+def _mean(losses: Tensor, there: Tensor | None) -> Tensor:
+    """Over samples (B,), or over those that are ``there`` (B,)."""
+    return losses.mean() if there is None else (losses * there).sum() / there.sum().clamp(min=1)
 
 
 def _require_weight(name: str, value: float) -> None:

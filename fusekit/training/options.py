@@ -20,6 +20,8 @@ class TrainingOptions:
     clip: float = 0.0  # largest norm of the gradient of all weights; longer ones are shortened to it; 0: as they are
     ema: float = 0.0  # decay of the moving average of the weights, validated and shipped in their place; 0: none
     sampler: Literal["shuffled", "balanced"] = "shuffled"  # balanced: classes alike, and the subjects of each class
+    drop_image: float = 0.0  # share of the samples whose image is taken away in a step, so that the table is learned
+    drop_table: float = 0.0  # share of those whose table is taken away; no sample loses both
     #: Of the learning rate, after warm-up. cosine: half of one, to zero; one-cycle: that after 30 % of warm-up.
     schedule: Literal["constant", "cosine", "one-cycle"] = "constant"
     lr_backbone: float = 1.0  # of the learning rate: the share that holds for the image network
@@ -42,6 +44,11 @@ class TrainingOptions:
             raise OptionError(f"training.steps takes 1 or more, not {self.steps}.")
         if self.schedule == "one-cycle" and self.warmup:
             raise OptionError("training.schedule=one-cycle has a warm-up of its own; leave training.warmup out.")
+        if not (self.drop_image >= 0 and self.drop_table >= 0 and self.drop_image + self.drop_table <= 1):
+            raise OptionError(
+                "training.drop_image and training.drop_table take shares of the samples that are together at most 1, "
+                f"not {self.drop_image:g} and {self.drop_table:g}."
+            )
         if not 0 < self.layer_decay <= 1:
             raise OptionError(f"training.layer_decay takes a share above 0 and at most 1, not {self.layer_decay:g}.")
         if not self.lr_backbone > 0:
@@ -52,6 +59,11 @@ class TrainingOptions:
         for name in ("weight_decay", "clip", "warmup", "workers"):
             if not getattr(self, name) >= 0:
                 raise OptionError(f"training.{name} takes 0 or more, not {getattr(self, name):g}.")
+
+    @property
+    def dropped(self) -> tuple[str, ...]:
+        """What samples lack in some steps: "image", "table"."""
+        return tuple(name for name, share in (("image", self.drop_image), ("table", self.drop_table)) if share)
 
     def epochs(self, batches: int) -> int:
         """Passes over so many batches that ``steps`` needs."""

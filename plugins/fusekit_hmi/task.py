@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fusekit.data import Cohort, Finding, Preset, Published, SlicePolicy, Task
+from fusekit.data.absence import united
 from fusekit.data.clinical.tables import read_table
 from fusekit.data.own.attributes import NOTHING
 from fusekit.data.own.cohort import Read, read_cohort
@@ -47,6 +48,7 @@ class HmiTask(Task):
         extra: further columns to use as inputs.
         sheet: the sheet of the table, if it is a workbook with several.
         join_ids: "alike" joins ids that only their spelling tells apart.
+        without_image: what becomes of patients without an image: "leave out" or "keep".
     """
 
     title = "Microvascular invasion of a liver tumour, from CT and clinical values (positive: MVI present)"
@@ -76,10 +78,12 @@ class HmiTask(Task):
         extra: tuple[str, ...] = (),
         sheet: str = "",
         join_ids: Literal["exact", "alike"] = "exact",
+        without_image: Literal["leave out", "keep"] = "leave out",
     ):
         self.table, self.subject, self.label, self.extra = table, subject, label, extra
         self.asked = Wanted(series, "CT", tuple(choice(text) for text in choose))
         self.sheet, self.join_ids = sheet, join_ids
+        self.absent = united(["image"] * (without_image == "keep"))
 
     def scan(self, folder: Path, progress: Progress) -> Cohort:
         """Read a folder; refuse with file, line and column what cannot be read, distinguished or matched."""
@@ -111,7 +115,7 @@ class HmiTask(Task):
             leave_out=unknown,
             columns=inputs(rows.columns.to_list(), path, keys, self.extra, findings),
             subgroups=self.subgroups,
-            without_image="leave out empty",
+            without_image="keep" if self.absent else "leave out empty",
             without_subject=True,
             blanks=NOTHING,
             metrics=self.metrics,
@@ -156,7 +160,7 @@ def _as_usual(read: Read, site: str | None) -> Cohort:
         findings,
         "picture-units",
         "pictures hold grey levels, not Hounsfield units, which the window counts in",
-        [scan for scan, image in cohort.scans["image"].items() if is_picture(image)],
+        [scan for scan, image in cohort.scans["image"].dropna().items() if is_picture(image)],
         severity="warning",
         advice="For pictures of 8 bits: -o slices.window=255,127.5",
     )

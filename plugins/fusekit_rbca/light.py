@@ -52,6 +52,7 @@ class LightInjector(Injector):
                     f"rbca-light gates half of the channels, and {site.name!r} in stage {site.stage} has "
                     f"{site.channels}. Leave out its stage (-o sites.stages=...), or choose another backbone."
                 )
+        self.amplify = amplify
         halves = [site.channels // 2 for site in sites]
         self.projections = nn.ModuleDict({str(half): nn.Linear(clinical_width, half) for half in sorted(set(halves))})
         for weight in self.projections.parameters():
@@ -61,6 +62,12 @@ class LightInjector(Injector):
     def prepare(self, clinical: Tensor) -> dict[int, Tensor]:
         """(B, E) -> half the channels of a site -> its condition (B, C/2), of either sign."""
         return {int(half): project(clinical) for half, project in self.projections.items()}
+
+    def at_rest(self, prepared: dict[int, Tensor], present: Tensor) -> dict[int, Tensor] | None:
+        """A condition of 0 makes a gate of exactly 1, where gates reach 2."""
+        if not self.amplify:
+            return None
+        return {half: condition * present[:, None] for half, condition in prepared.items()}
 
     def forward(self, site: int, features: Tensor, prepared: dict[int, Tensor]) -> Tensor:
         """Features (B, C, *S) -> attended half and original half, (B, C, *S)."""

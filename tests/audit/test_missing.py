@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from scipy.stats import fisher_exact
 
-from fusekit.audit.missing import telling_gaps, telling_gaps_of_columns
+from fusekit.audit.missing import telling_absence, telling_gaps, telling_gaps_of_columns
 
 LABEL = np.arange(100) % 2
 
@@ -60,3 +61,23 @@ def test_without_anything_to_find_alarms_are_as_rare_as_promised(
         values = {f"c{k}": gappy(rng, rng.uniform(0.1, 0.6)) for k in range(3)}
         alarms += bool(list(check(case(values, labels=rng.permutation(LABEL), count=100))))
     assert alarms <= most  # 99.9 % of a binomial with 60 times 5 % lie at or below
+
+
+def test_absence_that_goes_with_the_label_is_found_with_its_numbers(case: Callable[..., Any]) -> None:
+    """Of a hospital whose healthy people were not examined."""
+    rng = np.random.default_rng(2)
+    made = case({"x": rng.normal(size=100)}, count=100)
+    lost = rng.random(100) < np.where(LABEL, 0.1, 0.6)
+    images = made.cohort.scans["image"].astype(object).where(~lost, None)
+    cohort = replace(made.cohort, scans=made.cohort.scans.assign(image=images), absent=("image", "table"))
+    (found,) = telling_absence(replace(made, cohort=cohort))
+    expected = fisher_exact([[sum(lost & (k == LABEL)), sum(~lost & (k == LABEL))] for k in (1, 0)]).pvalue
+    (item,) = found.items
+    assert item.startswith(f"no image in {lost[LABEL == 1].mean():.0%} of B and {lost[LABEL == 0].mean():.0%} of the")
+    assert f"(p = {2 * expected:.2g})" in item
+    assert found.severity == "warning"
+    none = rng.random(100) < 0.4
+    images = made.cohort.scans["image"].astype(object).where(~none, None)
+    by_chance = replace(made.cohort, scans=made.cohort.scans.assign(image=images), absent=("image",))
+    assert [*telling_absence(replace(made, cohort=by_chance))] == []
+    assert [*telling_absence(made)] == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,23 @@ def test_a_comparison_is_its_runs_in_its_own_order(tmp_path: Path) -> None:
     assert names == ["rbca-seed-0", "rbca-seed-1", "concat-seed-0", "concat-seed-1"]
 
 
+def test_late_fusions_of_a_comparison_come_last_in_its_order(tmp_path: Path) -> None:
+    fake_runs(tmp_path, arms=["image-only", "gbdt"], seeds=2, subjects=40)
+    record = json.loads((tmp_path / "comparison.json").read_text())
+    (tmp_path / "comparison.json").write_text(json.dumps({**record, "late_fusion": ["stacked", "mean"]}))
+    for way, seed in ((way, seed) for way in ("mean", "stacked") for seed in range(2)):
+        folder = tmp_path / "runs" / f"late-{way}-seed-{seed}"
+        shutil.copytree(tmp_path / "runs" / f"gbdt-seed-{seed}", folder)
+        change(folder, kind="late fusion", arm=f"{way} of image-only and gbdt")
+    names = [run.name.partition("-seed-")[0] for run in run_folders(tmp_path)]
+    assert list(dict.fromkeys(names)) == ["image-only", "gbdt", "late-stacked", "late-mean"]
+    assert len(names) == 8
+    shutil.rmtree(folder)
+    shutil.rmtree(folder.with_name("late-stacked-seed-0"))
+    with pytest.raises(DataError, match="no finished run of late-stacked yet"):
+        run_folders(tmp_path)
+
+
 def test_a_comparison_that_has_not_come_to_its_end_is_refused(tmp_path: Path) -> None:
     (run,) = fake_runs(tmp_path, arms=["rbca"], subjects=40)
     (run / "manifest.json").unlink()
@@ -198,7 +216,7 @@ def test_a_section_that_cannot_be_drawn_is_named_and_the_others_are(
         raise RuntimeError("no fonts")
 
     (run,) = runs_in(tmp_path, arms=["gbdt"])
-    monkeypatch.setitem(SECTIONS, "curves", (broken,))
+    monkeypatch.setitem(SECTIONS["classes"], "curves", (broken,))
     page = write_report(gather_evidence([run]), run.folder).read_text()
     sentence = "the figures of curves could not be made: RuntimeError: no fonts."
     assert sentence in page

@@ -6,7 +6,6 @@ It runs where Debian's packages ``slurm-wlm`` and ``munge`` are installed, by ro
 from __future__ import annotations
 
 import os
-import shlex
 import shutil
 import socket
 import subprocess
@@ -20,6 +19,7 @@ from typing import Any
 import pytest
 import torch
 
+import fusekit
 from fusekit import compare
 from fusekit.errors import FusekitError
 from fusekit.experiment.compare import slurm
@@ -188,15 +188,15 @@ def test_what_slurm_refuses_is_said_in_its_words(asked: dict[str, Any], tmp_path
 
 @pytest.mark.usefixtures("_slurm")
 def test_processes_that_srun_starts_train_together(asked: dict[str, Any], tmp_path: Path) -> None:
-    run = [sys.executable, undrawn.__file__, "run", asked["task"], "--fusion", "rbca", "--backbone", "test_resnet"]
-    small = "--explain none --epochs 2 --image-size 32 --batch-size 4 --folds 1 --device cpu"
-    run += shlex.split(small)
-    surrounding = os.environ | {"OMP_NUM_THREADS": "1"}
+    settings: dict[str, Any] = {"fusion": "rbca", "backbone": "test_resnet", "explain": "none", "epochs": 1}
+    settings |= {"image_size": 32, "batch_size": 4, "folds": 1, "device": "cpu"}
+    typed = [word for name, value in settings.items() for word in (f"--{name.replace('_', '-')}", str(value))]
     srun = ["srun", "--ntasks-per-node=2", "--nodes=1", "--mem=2000"]
-    for start, name, more in ((srun, "srun", []), ([], "alone", ["--devices", "2"])):
-        command = [*start, *run, *more, "--out", str(tmp_path / name)]
-        done = subprocess.run(command, env=surrounding, capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout + done.stderr
+    run = [sys.executable, undrawn.__file__, "run", asked["task"], *typed, "--out", str(tmp_path / "srun")]
+    surrounding = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run([*srun, *run], env=surrounding, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    fusekit.run(asked["task"], devices=2, out=tmp_path / "alone", progress=Quiet(), **settings)
     for name in ("predictions.csv", "metrics.json", "bundle/model.safetensors"):
         assert (tmp_path / "srun" / name).read_bytes() == (tmp_path / "alone" / name).read_bytes(), name
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from fusekit import build
 from fusekit.errors import DataError, OptionError
 from fusekit.models import (
+    ClinicalFeatures,
     FusionHead,
     FusionModel,
     ImageFeatures,
@@ -150,9 +151,10 @@ class Late(FusionHead):
         self.image = nn.Linear(image_widths.vector, classes)
         self.table = nn.Linear(clinical_width, classes)
 
-    def forward(self, image: ImageFeatures | None, clinical: Tensor | None) -> Output:
+    def forward(self, image: ImageFeatures | None, clinical: ClinicalFeatures | None) -> Output:
         assert image is not None
-        parts = {"image": self.image(image.vector), "table": self.table(clinical)}
+        assert clinical is not None
+        parts = {"image": self.image(image.vector), "table": self.table(clinical.vector)}
         apart = (parts["image"] - parts["table"]).square().mean()
         return Output((parts["image"] + parts["table"]) / 2, parts, {"apart": apart})
 

@@ -68,7 +68,7 @@ class Head(nn.Module):
 
     def forward(self, image: Any, clinical: Any) -> Any:
         parts = [self.before(image.vector)] if image else []
-        return self.change(self.layer(torch.cat([*parts, clinical], dim=1)))
+        return self.change(self.layer(torch.cat([*parts, clinical.vector], dim=1)))
 
 
 PARTS: dict[str, Any] = {"backbone": Net, "encoder": Encoder, "injector": Adding, "head": Head}

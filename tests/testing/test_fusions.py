@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from fusekit import Fusion
 from fusekit.errors import UnknownName
 from fusekit.extension import catalog
-from fusekit.models import ClinicalEncoder, FusionHead, ImageFeatures, ImageWidths
+from fusekit.models import ClinicalEncoder, ClinicalFeatures, FusionHead, ImageFeatures, ImageWidths
 from fusekit.testing import check_fusion
 
 
@@ -61,8 +61,9 @@ class Short(FusionHead):
         super().__init__()
         self.layer = nn.Linear(clinical_width, classes - 1)
 
-    def forward(self, image: ImageFeatures | None, clinical: Tensor | None) -> Tensor:
-        logits: Tensor = self.layer(clinical)
+    def forward(self, image: ImageFeatures | None, clinical: ClinicalFeatures | None) -> Tensor:
+        assert clinical is not None
+        logits: Tensor = self.layer(clinical.vector)
         return logits
 
 
@@ -72,7 +73,7 @@ class Blind(FusionHead):
     def __init__(self, image_widths: ImageWidths, clinical_width: int, classes: int):
         super().__init__()
 
-    def forward(self, image: ImageFeatures | None, clinical: Tensor | None) -> Tensor:
+    def forward(self, image: ImageFeatures | None, clinical: ClinicalFeatures | None) -> Tensor:
         raise NotImplementedError
 
 

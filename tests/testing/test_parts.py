@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from fusekit.models import (
     Backbone,
     ClinicalEncoder,
+    ClinicalFeatures,
     ConcatHead,
     FusionHead,
     ImageFeatures,
@@ -214,6 +215,25 @@ class Careless(Shift):
         return super().forward(site, features, prepared * (1 - site))
 
 
+class Restless(Shift):
+    """Says that half of the shift is none."""
+
+    def at_rest(self, prepared: Tensor, present: Tensor) -> Tensor:
+        return torch.where(present[:, None], prepared, prepared / 2)
+
+
+class Forgetful(Shift):
+    """Leaves everybody alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        for layer in self.layers:
+            layer.register_parameter("bias", None)
+
+    def at_rest(self, prepared: Tensor, present: Tensor) -> Tensor:
+        return torch.zeros_like(prepared)
+
+
 def test_a_good_injector_passes() -> None:
     check_injector(Shift(), SITES, 5)
 
@@ -224,6 +244,8 @@ def test_a_good_injector_passes() -> None:
         (InPlace, "it changes its input in place"),
         (Cropping, r"its result has shape \(3, 4, 6, 4\); at 'a', its input has \(3, 4, 6, 5\)"),
         (Careless, "at 'b', the clinical features make no difference"),
+        (Restless, "at 'a', what at_rest gives changes the features of a sample without a table"),
+        (Forgetful, "at 'a', what at_rest gives changes what a sample with a table gets"),
     ],
 )
 def test_a_broken_injector_is_told_what_it_breaks(broken: type[Injector], said: str) -> None:
@@ -238,8 +260,9 @@ class OneLogit(FusionHead):
         super().__init__()
         self.layer = nn.Linear(4, 1)
 
-    def forward(self, image: ImageFeatures | None, clinical: Tensor | None) -> Tensor:
-        logit: Tensor = self.layer(clinical)
+    def forward(self, image: ImageFeatures | None, clinical: ClinicalFeatures | None) -> Tensor:
+        assert clinical is not None
+        logit: Tensor = self.layer(clinical.vector)
         return logit
 
 
@@ -261,7 +284,7 @@ def test_heads() -> None:
 )
 def test_a_head_that_returns_probabilities_is_told_so(squash: nn.Module, said: str) -> None:
     class Probable(ConcatHead):
-        def forward(self, image: ImageFeatures | None, clinical: Tensor | None) -> Tensor:
+        def forward(self, image: ImageFeatures | None, clinical: ClinicalFeatures | None) -> Tensor:
             probabilities: Tensor = squash(super().forward(image, clinical))
             return probabilities
 
@@ -280,8 +303,9 @@ class Both(FusionHead):
         self.all = ConcatHead(ImageWidths(map=6, vector=3), 4, 2)
         self.table = nn.Linear(4, 2)
 
-    def forward(self, image: ImageFeatures | None, clinical: Tensor | None) -> Output:
-        outputs, part = self.all(image, clinical), self.table(clinical)
+    def forward(self, image: ImageFeatures | None, clinical: ClinicalFeatures | None) -> Output:
+        assert clinical is not None
+        outputs, part = self.all(image, clinical), self.table(clinical.vector)
         return Output(outputs, {"table": part}, {"apart": (outputs - part).square().mean()})
 
 
@@ -290,13 +314,13 @@ class Unnamed(Both):
 
 
 class Narrow(Both):
-    def forward(self, image: ImageFeatures | None, clinical: Tensor | None) -> Output:
+    def forward(self, image: ImageFeatures | None, clinical: ClinicalFeatures | None) -> Output:
         found = super().forward(image, clinical)
         return found._replace(parts={"table": found.parts["table"][:, :1]})
 
 
 class Apiece(Both):
-    def forward(self, image: ImageFeatures | None, clinical: Tensor | None) -> Output:
+    def forward(self, image: ImageFeatures | None, clinical: ClinicalFeatures | None) -> Output:
         return super().forward(image, clinical)._replace(losses={"apart": torch.zeros(3)})
 
 

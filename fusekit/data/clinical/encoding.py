@@ -78,8 +78,8 @@ class ClinicalEncoding:
     def transform(self, values: pd.DataFrame) -> np.ndarray:
         """Encode typed values (N rows) as float32 (N, F); see ``unseen`` for categories that training did not have."""
         parts = [column.transform(values[column.name]) for column in self.columns]
-        masks = [values[column.name].notna().to_numpy()[:, None] for column in self.columns if column.masked]
-        return np.concatenate([np.zeros((len(values), 0)), *parts, *masks], axis=1).astype(np.float32)
+        masks = values[[column.name for column in self.columns if column.masked]].notna().to_numpy(dtype=float)
+        return np.concatenate([*parts, masks], axis=1).astype(np.float32)
 
     def reference(self) -> pd.DataFrame:
         """One line of values of whom nothing is known, as encoded zeros say it: what explanations start from.

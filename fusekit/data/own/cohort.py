@@ -16,6 +16,7 @@ from fusekit.data.own.ids import scan_ids
 from fusekit.data.own.images.masks import match_masks, note_absent
 from fusekit.data.own.images.matches import Matches
 from fusekit.data.own.images.sequences import find_images
+from fusekit.data.own.images.series import Image
 from fusekit.data.own.join import Reading
 from fusekit.data.own.labels import numbers_of
 from fusekit.data.own.problems import note
@@ -59,21 +60,22 @@ class _Reader(Reading):
         labels = self._labels(rows)
         every = find_images(self, labels.index)
         found = every.first
-        kept = self._with_image(found, labels.index)
-        images = [image for line in kept for image in found.images.get(line, [])]
-        lines = pd.Index([line for line in kept for _ in found.images.get(line, [])], dtype=int)
+        clinical, columns = self._clinical(kept := self._with_image(found, labels.index))
+        kept = self._with_either(found, clinical) if own.absent else kept
+        none: list[Image | None] = [None] * (own.without_image == "keep")
+        pairs = [(line, image) for line in kept for image in found.images.get(line, none)]
+        images, lines = [image for _, image in pairs], pd.Index([line for line, _ in pairs], dtype=int)
         masks = match_masks(self, images, lines, kept, found.unused)
-        clinical, columns = self._clinical(kept)
         self._check_subjects(kept, labels)
         ids = scan_ids(self, images, lines, kept)
         problems.refuse()
 
         kind = own.target.schema["label"]
-        paths = pd.Series([image.path for image in images], lines, dtype=object)
+        paths = pd.Series([image and image.path for image in images], lines, dtype=object)
         scans = pd.DataFrame({"subject": self.subjects.loc[lines].astype(object).to_numpy()}, lines)
         scans = scans.assign(image=paths.to_numpy(), label=labels.loc[lines].astype(kind).to_numpy())
         for name, theirs in every.others.items():
-            scans[f"{IMAGE}:{name}"] = pd.Series([theirs[line] for line in lines], lines, dtype=object)
+            scans[f"{IMAGE}:{name}"] = pd.Series([theirs.get(line) for line in lines], lines, dtype=object)
         missing = {column.name: column.missing for column in own.columns}
         for name in own.groups:
             written = joined.cells(name)
@@ -83,7 +85,10 @@ class _Reader(Reading):
             if values.dtype != float:
                 note_gaps(written.loc[kept], missing.get(name, ()), self.findings)
         groups = list(own.groups)
-        headers = {"scanner": [image.scanner for image in images], "series": [image.description for image in images]}
+        headers = {
+            "scanner": [image.scanner if image else "" for image in images],
+            "series": [image.description if image else "" for image in images],
+        }
         for name, texts in headers.items():
             if any(texts) and name not in groups:
                 scans[name] = texts
@@ -104,7 +109,7 @@ class _Reader(Reading):
         there = (len(rows) if found.count is None else found.count, self._lost(rows, rows[:0]))
         names = tuple(image.name for image in own.every_image)
         noted = tuple(self.findings)
-        cohort = Cohort(scans, values, columns, target, tuple(groups), noted, there, names)
+        cohort = Cohort(scans, values, columns, target, tuple(groups), noted, there, names, own.absent)
         cells = (
             pd.concat([joined.spread(part.cells, part, kept) for part in joined.parts], axis=1)
             .fillna("")
@@ -138,19 +143,48 @@ class _Reader(Reading):
     def _with_image(self, found: Matches, rows: pd.Index) -> pd.Index:
         """The rows that have an image; others are left out if that is allowed, else a problem."""
         own = self.own
-        allowed = {"refuse": {}, "leave out": {**found.absent, **found.lost}, "leave out empty": found.absent}
+        allowed: dict[str, dict[int, str]] = {
+            "refuse": {},
+            "leave out": {**found.absent, **found.lost},
+            "leave out empty": found.absent,
+            "keep": {},
+        }
         gone = rows.intersection(pd.Index(allowed[own.without_image], dtype=int))
         left = rows.difference(gone)
         self._leave_out("row-without-image", "rows without an image, left out", gone, left, along=0)
-        refused = {line: why for line, why in sorted({**found.absent, **found.lost}.items()) if line not in gone}
+        spared = set(gone)
+        if own.without_image == "keep":
+            spared = set(found.absent) - found.partly
+            listed = [found.absent[line] for line in sorted(spared)]
+            note(self.findings, "row-without-image", "rows without an image, kept", listed)
+        refused = {line: why for line, why in sorted({**found.absent, **found.lost}.items()) if line not in spared}
         if refused:
             where = f", column {own.images!r}" if isinstance(own.images, str) else ""
-            advice = ', or set rows_without_image = "leave out"' if own.without_image == "refuse" else ""
+            advice = ', or set rows_without_image = "leave out" or "keep"' if own.without_image == "refuse" else ""
+            if found.partly:
+                advice += "; a row that is kept has all of its images, or none"
             self.problems.add(
                 f"{self.joined.path}{where}: {len(refused)} rows have no image: {first_ten(refused.values())}. "
                 f"Correct them{advice}."
             )
-        return left.intersection(pd.Index(list(found.images), dtype=int)) if self.by_name else left
+        there = pd.Index([*found.images, *(spared if own.without_image == "keep" else ())], dtype=int)
+        return left.intersection(there) if self.by_name else left
+
+    def _with_either(self, found: Matches, clinical: pd.DataFrame) -> pd.Index:
+        """The rows that have an image or a clinical value; others are left out."""
+        rows, without = clinical.index, clinical.index[clinical.isna().all(axis=1)]
+        gone = without[[line not in found.images for line in without]]
+        message = "rows with neither image nor table, left out"
+        self._leave_out("row-with-nothing", message, gone, rows.difference(gone), along=0)
+        if self.own.without_table == "keep":
+            listed = [f"{self.subjects[line]} (line {line})" for line in without.difference(gone)]
+            note(
+                self.findings,
+                "row-without-table",
+                "rows without any clinical value, kept as rows without a table",
+                listed,
+            )
+        return rows.difference(gone)
 
     def _clinical(self, rows: pd.Index) -> tuple[pd.DataFrame, tuple[Column, ...]]:
         columns: dict[str, Column] = {}

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from fusekit.data.absence import Modality, united
 from fusekit.data.clinical.tables import MISSING
 from fusekit.data.images.channels import IMAGE
 from fusekit.data.own.attributes import Known
@@ -81,7 +82,9 @@ class OwnData:
     groups: tuple[str, ...] = ()
     subgroups: tuple[str, ...]
     tables: tuple[Further, ...] = ()
-    without_image: str  # "refuse" rows without an image; "leave out" them; "leave out empty" cells, but no wrong paths
+    #: "refuse" rows without an image; "leave out" them; "leave out empty" cells, but no wrong paths; "keep" those.
+    without_image: str
+    without_table: str = "gaps"  # "keep" rows without any clinical value as rows without a table
     metrics: tuple[str, ...]
     preset: Preset
     join_alike: bool = False  # whether ids that only their spelling tells apart are one (``fusekit.data.identity``)
@@ -96,6 +99,11 @@ class OwnData:
     def target(self) -> Target:
         """What is predicted."""
         return self.number or Classes(tuple(self.classes))
+
+    @property
+    def absent(self) -> tuple[Modality, ...]:
+        """What scans may lack."""
+        return united(["image"] * (self.without_image == "keep"), ["table"] * (self.without_table == "keep"))
 
     @property
     def every_image(self) -> tuple[OwnImage, ...]:

@@ -141,7 +141,7 @@ def parts_of(path: Path, folder: Path) -> tuple[str, ...]:
     return (*above, last if path.is_dir() else stem(Path(last)))
 
 
-def scan_ids(reading: Reading, images: list[Image], lines: pd.Index, rows: pd.Index) -> list[str]:
+def scan_ids(reading: Reading, images: list[Image | None], lines: pd.Index, rows: pd.Index) -> list[str]:
     """Name the scans: by the scan column, with the subject before it where it repeats.
 
     Without a scan column by the subject, and where a subject has several scans, by what else the images are named by,
@@ -152,7 +152,7 @@ def scan_ids(reading: Reading, images: list[Image], lines: pd.Index, rows: pd.In
     if not isinstance(own.images, Pattern) and (isinstance(own.images, Named) or not own.scan):
         counts = Counter(subjects.loc[lines])
         return [
-            who if counts[who] == 1 else f"{who}:{reading.files.shown(image.path)}"
+            who if counts[who] == 1 or image is None else f"{who}:{reading.files.shown(image.path)}"
             for who, image in zip(subjects.loc[lines], images, strict=True)
         ]
     subjects = subjects.loc[rows]  # each has one image, or there is a problem

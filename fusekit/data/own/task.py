@@ -36,7 +36,7 @@ class OwnTask(Task):
         identifying = (self.own.label, self.own.subject, self.own.scan)
         describing = (name for name in self.own.groups if name not in identifying)
         self.subgroups = self.own.subgroups or (*describing, *Task.subgroups)
-        self.folder = self.own.folder
+        self.folder, self.absent = self.own.folder, self.own.absent
         self.paper = self.synthetic = self.own.preset
         self._leaks: dict[str, str] = {}
 

@@ -31,7 +31,7 @@ NUMBERS = ("mae", "rmse", "r2", "spearman", "calibration-slope")
 
 _ENTRIES = """
     title data table sheet join_ids images masks series choose subject scan label classes positive leave_out columns
-    groups subgroups tables rows_without_image rows_without_subject metrics slices training
+    groups subgroups tables rows_without_image rows_without_table rows_without_subject metrics slices training
 """.split()  # noqa: SIM905 (words read better than quoted ones)
 
 
@@ -75,7 +75,10 @@ class _Reader(Keys):
             "groups": self.texts(entries, "groups"),
             "subgroups": self.texts(entries, "subgroups"),
             "tables": tuple(self.further(entries)),
-            "without_image": self.choice(entries, "rows_without_image", ("refuse", "leave out", "leave out empty")),
+            "without_image": self.choice(
+                entries, "rows_without_image", ("refuse", "leave out", "leave out empty", "keep")
+            ),
+            "without_table": self.choice(entries, "rows_without_table", ("gaps", "keep")),
             "without_subject": self.choice(entries, "rows_without_subject", ("refuse", "leave out")) == "leave out",
             "metrics": self.metrics(entries, NUMBERS if number else TWO if len(classes) == 2 else MORE),
             "preset": self.preset(entries),

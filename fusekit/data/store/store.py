@@ -82,6 +82,15 @@ class SliceStore:
             ) from error
         return cls(folder, pixels, rows, volumes, thumbnails, policy, names, findings, fingerprint)
 
+    @classmethod
+    def empty(cls, policy: SlicePolicy, size: int, images: tuple[str, ...] = (IMAGE,)) -> Self:
+        """One of no scan, in no folder."""
+        pixels = np.zeros((0, *item_shape(images, policy, size)), dtype=policy.depth)
+        rows = pd.DataFrame({"scan": pd.Series(dtype=object), "slice": pd.Series(dtype=int)}).rename_axis("row")
+        volumes = pd.DataFrame(columns=["image", "orientation"], index=pd.Index([], name="scan", dtype=object))
+        thumbnails = np.zeros((0, *THUMBNAIL), dtype=np.uint8)
+        return cls(Path(), pixels, rows, volumes, thumbnails, policy, images, (), "")
+
     def damage(self) -> list[str]:
         """Compare every byte of slices and thumbnails with its checksum; return a clause for each scan that differs."""
         places, each = _scans(self.folder)[list(PLACE)], len(self.names)

@@ -40,6 +40,10 @@ def intensity_shift(
         ``grey level``: over pixels). Of an orientation, ``mean`` is the share of scans. Of several channels or images,
         each has its rows, named after it.
     """
+    columns = ["quantity", "unit", "training_mean", "training_sd", "scans", "mean", "sd", *_QUANTILES]
+    columns += ["difference", "sd_ratio"]
+    if rows.empty:
+        return pd.DataFrame(columns=columns)
     own, scans = Pixels.fit(images, rows.index.to_numpy()), rows["scan"].nunique()
     table: list[dict[str, Any]] = []
     for number, channel in enumerate(channels):
@@ -72,8 +76,7 @@ def intensity_shift(
             {"quantity": f"orientation {code}{of}", "unit": "share", "scans": scans, "mean": share}
             for code, share in shares.items()
         ]
-    columns = ["quantity", "unit", "training_mean", "training_sd", "scans", "mean", "sd", *_QUANTILES]
-    return pd.DataFrame(table, columns=[*columns, "difference", "sd_ratio"])
+    return pd.DataFrame(table, columns=columns)
 
 
 def _quantity(name: str, unit: str, values: pd.Series) -> dict[str, Any]:

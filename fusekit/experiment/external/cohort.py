@@ -18,7 +18,7 @@ from fusekit.data.images.channels import columns_of
 from fusekit.errors import DataError
 from fusekit.experiment.setup import manifest
 from fusekit.experiment.setup.cohort import read_cohort
-from fusekit.experiment.setup.gathered import store_of
+from fusekit.experiment.setup.gathered import Gathered, store_of
 from fusekit.experiment.setup.settings import Settings
 from fusekit.progress import Progress
 
@@ -28,21 +28,11 @@ _WORDS = ("this cohort is not what the frozen model was made for", "Nothing was 
 
 
 @dataclass(frozen=True)
-class ExternalCohort:
-    """A cohort that a frozen model can be tested on."""
+class ExternalCohort(Gathered):
+    """A cohort that a frozen model can be tested on, its slices cut by the model's policy; all subjects in one fold."""
 
-    cohort: Cohort  # as its task read it
     clinical: pd.DataFrame  # the model's columns in the model's order, one row per scan; absent columns are empty
     absent: tuple[str, ...]  # columns that the cohort lacks
-    store: SliceStore  # its slices, cut by the model's policy
-    rows: pd.DataFrame  # one row per slice: index ``row`` (of the store); subject, scan, slice, fold, label
-    fingerprint: dict[str, str]  # SHA-256 of labels, clinical values and slices
-    findings: tuple[Finding, ...]  # of the task, the columns, the audit and the store
-
-    @property
-    def folds(self) -> pd.Series:
-        """Fold by subject: one for all."""
-        return pd.Series(FOLD, index=self.cohort.subjects.index, name="fold")
 
 
 def read_external(
@@ -54,6 +44,12 @@ def read_external(
     """
     cohort = read_cohort(config, task, progress)
     refuse_other_target(bundle, cohort.target, config.task_name)
+    reads = {"image": bundle.reads_image, "table": bundle.encoding is not None}
+    if missed := [name for name in cohort.absent if reads[name] and name not in bundle.absent]:
+        raise DataError(
+            f"this cohort has scans without {' and without '.join(missed)}, and the model was trained with every one: "
+            "it has nothing to take in place. Leave them out of the cohort, or train a model on such scans."
+        )
     if bundle.reads_image:
         cohort = with_images(cohort, bundle.images)
     values, absent, found = match_columns(bundle.encoding, cohort)
@@ -67,14 +63,15 @@ def read_external(
     read = replace(cohort, clinical=present, columns=tuple(here.get(str(name), wanted[str(name)]) for name in present))
     findings += audit_tables(read, None, task)
     refuse(findings, config.allow, *_WORDS)
-    store = store_of(cohort, bundle.slices, bundle.image_size, progress)
-    fingerprint = manifest.fingerprint(cohort, store.images)
-    findings += _same_cohort(bundle, {"slices": "slices"}, fingerprint)
-    findings += (*store.findings, *audit_images(read, task, store))
+    if "image" in bundle.absent and not cohort.present["image"].any():
+        store = SliceStore.empty(bundle.slices, bundle.image_size, bundle.images)
+    else:
+        store = store_of(cohort, bundle.slices, bundle.image_size, progress)
+        findings += _same_cohort(bundle, {"slices": "slices"}, manifest.fingerprint(cohort, store.images))
+        findings += (*store.findings, *audit_images(read, task, store))
     refuse(findings, config.allow, *_WORDS)
-    rows = store.rows.join(cohort.scans[["subject", "label"]], on="scan").assign(fold=FOLD)
-    rows = rows[["subject", "scan", "slice", "fold", "label"]].rename_axis("row")
-    return ExternalCohort(cohort, values, absent, store, rows, fingerprint, tuple(findings))
+    folds = pd.Series(FOLD, index=cohort.subjects.index, name="fold")
+    return ExternalCohort(cohort, folds, store, tuple(findings), values, absent)
 
 
 def refuse_other_target(bundle: Bundle, target: Target, task: str) -> None:

@@ -110,7 +110,8 @@ def _evaluate(asked: Asked, folder: Path, progress: Progress) -> None:
     read = time.perf_counter()
     scans = other.clinical.index.get_indexer(pd.Index(other.rows["scan"]))
     with repeatable():  # every row of the store, in order
-        answers = bundle.answering(other.clinical, device)(other.store.images, scans.tolist())
+        with_image = other.cohort.present["image"].to_numpy()
+        answers = bundle.answering(other.clinical, device, with_image)(other.images, scans.tolist())
     predictions = prediction_table(other.rows, bundle.target.predict(answers))
     predicted = time.perf_counter()
     scores = score(predictions, metrics, bundle.rule)
@@ -136,8 +137,9 @@ def _evaluate(asked: Asked, folder: Path, progress: Progress) -> None:
         progress.say(f"note: {sentence}")
         content["findings"].append(not_made(sentence, "figures").as_json())
 
-    rows = other.rows.index.to_numpy()
+    rows = other.rows.index[other.with_image(other.rows)].to_numpy()
     shown = [(number, channel.name) for number, channel in enumerate(bundle.channels) if channel.image != MASK]
+    shown = shown if len(rows) else []
     with attempt("figures", failed):
         for picture in external_pictures(
             classes=bundle.classes,
@@ -165,7 +167,11 @@ def _tables(asked: Asked, other: ExternalCohort, subjects: pd.DataFrame) -> dict
     found = {
         "shift": clinical_shift(bundle.encoding, other.clinical, cohort.scans["subject"], other.absent),
         "intensity": intensity_shift(
-            bundle.pixels, other.store.images, other.rows, other.store.volumes, bundle.channels
+            bundle.pixels,
+            other.store.images,
+            other.rows[other.with_image(other.rows)],
+            other.store.volumes,
+            bundle.channels,
         ),
     }
     if bundle.classes:

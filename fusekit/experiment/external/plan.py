@@ -94,9 +94,9 @@ def _configure(
     bundle: Bundle, folder: Path, task: str | None, options: Mapping[str, Mapping[str, Any]], **given: Any
 ) -> Settings:
     for part in options:
-        if part not in ("task", "synthetic"):
+        if part not in ("task", "synthetic", "absence"):
             raise OptionError(
-                f"-o {part}... cannot be set: the model is frozen. {suggest(part, ('task', 'synthetic'))}"
+                f"-o {part}... cannot be set: the model is frozen. {suggest(part, ('task', 'synthetic', 'absence'))}"
             )
     trained: dict[str, Any] = dict(bundle.provenance.get("config", {}))
     manifest = folder.parent / "manifest.json"
@@ -113,4 +113,5 @@ def _configure(
         layers = {part: dict(asked.get(part, {})) for part in layers}
         layers["task"].pop("layout", None)  # of the training's folder
     together = {part: {**layers[part], **options.get(part, {})} for part in layers}
+    together["absence"] = dict(options.get("absence", {}))  # what was hidden in training is of that cohort
     return Settings.of({**given, "task": task, "options": together})

@@ -8,7 +8,7 @@ import pandas as pd
 from fusekit.baselines.baseline import with_images
 from fusekit.baselines.images import by_scan, of_slices
 from fusekit.bundle.baseline import BaselineBundle
-from fusekit.data import ClinicalEncoding, Pixels
+from fusekit.data import ClinicalEncoding
 from fusekit.evaluation import Rule
 from fusekit.experiment.run.fitted import Failed, Fitted
 from fusekit.experiment.setup.gathered import Gathered, Sides
@@ -19,14 +19,14 @@ from fusekit.progress import Progress
 
 def fit_baseline(plan: Plan, gathered: Gathered, sides: Sides, progress: Progress) -> Fitted:
     """Fit a classical model on the training scans' clinical values, and on their images if it reads them."""
-    baseline, images = plan.build_baseline(), gathered.store.images
+    baseline, images = plan.build_baseline(), gathered.images
     rows, columns = sides.train, gathered.cohort.columns
     scans = gathered.cohort.scans.loc[rows["scan"].unique()]
     values = gathered.cohort.clinical.loc[scans.index]
     labels, subjects = scans["label"].to_numpy(), scans["subject"].to_numpy()
     shown = with_images(baseline, by_scan(images, rows.index.to_numpy(), rows["scan"].to_numpy()))
     baseline.fit(values, columns, labels, subjects, plan.config.seed, **shown)
-    pixels = Pixels.fit(images, rows.index.to_numpy(), gathered.store.channels)
+    pixels = gathered.pixels(rows)
 
     def predict(rows: pd.DataFrame) -> np.ndarray:
         values, scans = gathered.values(rows), rows["scan"].to_numpy()
@@ -35,7 +35,7 @@ def fit_baseline(plan: Plan, gathered: Gathered, sides: Sides, progress: Progres
     def explain(
         rows: pd.DataFrame, predictions: pd.DataFrame, seconds: float, rule: Rule, failed: Failed
     ) -> pd.DataFrame:
-        reads_image = baseline.reads_image
+        reads_image, rows = baseline.reads_image, rows[gathered.complete(rows)]
         rows = rows if reads_image else rows.drop_duplicates("scan")
         every = rows["scan"].to_numpy()
 

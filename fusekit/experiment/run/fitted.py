@@ -24,7 +24,7 @@ class Fitted:
     predict: Callable[[pd.DataFrame], np.ndarray]  # rows (n slices) -> probabilities (n, K)
     #: Rows, their predictions, seconds that predicting one took, the fold's rule, what failed -> ablations
     explain: Callable[[pd.DataFrame, pd.DataFrame, float, Rule, Failed], pd.DataFrame | None]
-    bundle: Bundle | None  # not saved; None where a baseline is stacked on a network, and nothing holds both
+    bundle: Bundle  # not saved
     findings: tuple[Finding, ...] = ()  # about the training subjects' values
     epochs: int = 0  # of training; 0 of a baseline
     choice: dict[str, Any] = field(default_factory=dict)  # what the search chose

@@ -33,10 +33,8 @@ def train_fold(
     folder: Path,
     progress: Progress,
     followers: Followers | None = None,
-) -> Bundle | None:
+) -> Bundle:
     """Fit on all subjects outside a fold (None: on all), and predict the fold, once; return the model, not saved.
-
-    None where a baseline is stacked on a network.
 
     Explanations that fail become notes in the fold's record. Of several processes all train and predict, each its
     share; the first alone writes and explains. Checkpoints in ``folder`` resume an earlier attempt.
@@ -89,7 +87,7 @@ def train_fold(
         "rule": rule.as_json(),
         "counts": sides.counts(gathered.cohort.target),
         "findings": [finding.as_json() for finding in (*fitted.findings, *notes)],
-        "model": fitted.bundle and fitted.bundle.description,
+        "model": fitted.bundle.description,
         "threads": torch.get_num_threads(),
         "seconds": time.perf_counter() - start,
     }

@@ -3,11 +3,14 @@
 import pandas as pd
 
 from fusekit.data import OURS, Cohort, Task
+from fusekit.data.absence import AVAILABLE, available
 from fusekit.data.own.columns import decides
 
 
 def subgroup_table(cohort: Cohort, task: Task, folds: pd.Series) -> pd.DataFrame:
     """One row per scan: scan, subject, label, fold, and the variables of ``task.subgroups`` that the cohort has.
+
+    Where scans lack images or tables, what each has is the first of them.
 
     A name is looked for among the groups, then among the clinical columns, without regard to case; the values are as
     they were read. Left out is what would split by the label itself: a clinical column that the task says must not be
@@ -23,6 +26,8 @@ def subgroup_table(cohort: Cohort, task: Task, folds: pd.Series) -> pd.DataFrame
         }
     )
     parts = pd.Series(cohort.target.groups(scans["label"])[0], scans.index)
+    if cohort.absent:
+        table[AVAILABLE] = available(cohort.present).to_numpy()
     for name, values in _variables(cohort, task).items():
         if not decides(values, parts):
             table[name] = values.to_numpy()

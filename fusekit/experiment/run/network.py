@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 import torch
 
-from fusekit.bundle.bundle import BATCH, Bundle
-from fusekit.data import Pixels, Target
+from fusekit.bundle.bundle import Bundle
+from fusekit.bundle.forward import BATCH
+from fusekit.data import Target
 from fusekit.errors import FusekitError, first_ten
 from fusekit.evaluation import Metric, Rule, prediction_table
 from fusekit.evaluation.metrics.numbers import ExplainedVariance
@@ -113,12 +114,12 @@ def _fit(
 
     ``watch`` gets the AUC of the subjects set aside, epoch by epoch, and may end the training by what it raises.
     """
-    config, rows, images, rule = plan.config, sides.train, gathered.store.images, Rule(plan.config.aggregate)
+    config, rows, images, rule = plan.config, sides.train, gathered.images, Rule(plan.config.aggregate)
     select = config.select != "none"
     encoding = table.encoding
     findings = (*encoding.findings, *encoding.unseen(gathered.cohort.clinical))
     channels = gathered.store.channels
-    pixels = Pixels.fit(images, rows.index.to_numpy(), channels)
+    pixels, absent = gathered.pixels(rows), plan.absent(gathered.cohort)
     labels = rows["label"].to_numpy()
     shares = balanced_shares(rows["subject"].to_numpy(), labels) if plan.training.sampler == "balanced" else None
     target = plan.task.target.fit(rows)
@@ -128,9 +129,9 @@ def _fit(
     with torch.random.fork_rng():  # the caller's random numbers stay the caller's
         torch.manual_seed(config.seed)
         people, reads = rows["subject"].nunique(), table.reads
-        model = plan.build_model(encoding.layout, len(channels), people=people, reads=reads)
+        model = plan.build_model(encoding.layout, len(channels), people=people, reads=reads, absent=absent)
         model.add_auxiliary(objective.part_names, target.outputs)
-        model.fit(torch.from_numpy(encoding.transform(gathered.cohort.clinical.loc[rows["scan"].unique()])))
+        model.fit(torch.from_numpy(encoding.transform(gathered.cohort.clinical.loc[table.scans])))
         if model.backbone is not None and model.backbone.loaded is not None:
             findings = (*findings, model.backbone.loaded.finding(config.backbone))
         bundle = Bundle(
@@ -148,8 +149,9 @@ def _fit(
         def predict(rows: pd.DataFrame) -> np.ndarray:
             part = plan.processes.part(-(-len(rows) // BATCH))  # in whole batches, so that all is as in one process
             own = rows.iloc[part.start * BATCH : part.stop * BATCH]
-            grey = images[own.index.to_numpy()] if model.reads_image else None
-            probabilities = bundle.probabilities(grey, bundle.encode(gathered.values(own)), plan.fabric.device)
+            grey, values = images[own.index.to_numpy()] if model.reads_image else None, gathered.values(own)
+            present = bundle.present(values, gathered.with_image(own))
+            probabilities = bundle.probabilities(grey, bundle.encode(values), plan.fabric.device, present)
             return np.concatenate(plan.processes.gather(probabilities))
 
         known = np.concatenate([side.index.to_numpy() for side in (rows, sides.validation)])
@@ -167,11 +169,16 @@ def _fit(
             )
 
         def validation(rows: pd.DataFrame) -> np.ndarray:
-            encoded = bundle.encode(gathered.values(rows))
-            return fixed.answers(rows.index.to_numpy(), encoded, target) if fixed else predict(rows)
+            if fixed is None:
+                return predict(rows)
+            values = gathered.values(rows)
+            present = bundle.present(values, gathered.with_image(rows))
+            return fixed.answers(rows.index.to_numpy(), bundle.encode(values), target, present)
 
         seen = (images, pixels, channels) if fixed is None else (fixed.features, UNSCALED, ())
-        dataset = SliceDataset(seen[0], rows.index.to_numpy(), table.inputs, target.scaled(labels), *seen[1:], shares)
+        present = bundle.present(gathered.values(rows), gathered.with_image(rows))
+        scaled = target.scaled(labels)
+        dataset = SliceDataset(seen[0], rows.index.to_numpy(), table.inputs, scaled, *seen[1:], shares, present)
         identity = {  # what must be the same for a training to be resumed
             "config": config.identity("device", "explain"),  # another GPU of the same kind will do
             "part": part,
@@ -233,9 +240,13 @@ def _fit(
     def explain(
         rows: pd.DataFrame, predictions: pd.DataFrame, seconds: float, rule: Rule, failed: Failed
     ) -> pd.DataFrame | None:
+        whole = gathered.complete(rows)
+        rows, predictions = rows[whole], predictions[whole]
+        if rows.empty:
+            return None
         values, columns, oriented = gathered.values(rows), gathered.cohort.columns, gathered.store.oriented
         return explain_fold(
-            Fold(bundle, images, values, rows, columns, plan.fabric.device, oriented),
+            Fold(bundle, gathered.store.images, values, rows, columns, plan.fabric.device, oriented),
             predictions,
             folder / EXPLANATIONS,
             rule=rule,

@@ -14,7 +14,7 @@ from fusekit.experiment.run import working_folder as working
 from fusekit.experiment.run.finish import finish
 from fusekit.experiment.run.fold import train_fold
 from fusekit.experiment.run.launch import assist, launched
-from fusekit.experiment.run.ship import BUNDLE, STACKED, UNSHIPPED, save
+from fusekit.experiment.run.ship import BUNDLE, UNSHIPPED, save
 from fusekit.experiment.setup.gathered import gather, report
 from fusekit.experiment.setup.given import Given, merge, read_config
 from fusekit.experiment.setup.manifest import peak_memory_mib
@@ -113,7 +113,7 @@ def _run(plan: Plan, work: Path, target: Path, progress: Progress, followers: Fo
     read = time.perf_counter()
     parts: dict[Path, int | None] = {work / f"fold-{fold}": fold for fold in config.tested}
     folds = list(parts)
-    if config.folds > 1 and config.ship == "all" and plan.ships:
+    if config.folds > 1 and config.ship == "all":
         # cross-validation judges the recipe; what is shipped learns from all
         parts[work / "all"] = None
     chosen = {"all": list(parts)[-1:], "folds": folds, "none": []}[config.ship]
@@ -130,7 +130,7 @@ def _run(plan: Plan, work: Path, target: Path, progress: Progress, followers: Fo
         within = Within(progress, label) if len(parts) > 1 else progress
         with growing(path, working.CHECKPOINTS) as folder:
             bundle = train_fold(plan, gathered, fold, folder, within, followers)
-            if bundle is not None and path in chosen:
+            if path in chosen:
                 save(bundle, folder / BUNDLE, progress)
     trained = time.perf_counter()
     seconds = {"data": read - start, "training": trained - read, "total": trained - start}
@@ -139,7 +139,7 @@ def _run(plan: Plan, work: Path, target: Path, progress: Progress, followers: Fo
         shipped = chosen if all((path / BUNDLE).exists() for path in chosen) else []
         found = finish(plan, gathered, copies, folder, shipped, seconds=seconds, peak_memory_mib=peak_memory_mib())
         if chosen and not shipped:
-            note_in(folder, BUNDLE, [f"{config.arm} is not shipped: {UNSHIPPED if plan.ships else STACKED}"])
+            note_in(folder, BUNDLE, [f"{config.arm} is not shipped: {UNSHIPPED}"])
         report([finding for finding in found if finding.code != NOT_MADE], progress)  # which the folds have said
         shutil.rmtree(folder / ".folds")
     _report(target, progress)

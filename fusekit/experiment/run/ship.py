@@ -11,7 +11,7 @@ from typing import Any
 from fusekit.bundle.bundle import Bundle
 from fusekit.bundle.folds import FoldsBundle, average_rule
 from fusekit.bundle.load import load
-from fusekit.data import ClinicalEncoding, Pixels
+from fusekit.data import ClinicalEncoding
 from fusekit.disk import read_json
 from fusekit.errors import FusekitError
 from fusekit.evaluation import Rule
@@ -24,7 +24,6 @@ from fusekit.report.records import FoldRecord
 BUNDLE = "bundle"
 #: Why there may be none.
 UNSHIPPED = "its baseline does not say what it consists of (Baseline.shipped and Baseline.restored)."
-STACKED = "no bundle holds a network and the baseline that is stacked on it."
 
 
 def save(bundle: Bundle, folder: Path, progress: Progress) -> None:
@@ -68,7 +67,7 @@ def to_ship(
         images=first.images,
         slices=first.slices,
         image_size=first.image_size,
-        pixels=Pixels.fit(gathered.store.images, rows.index.to_numpy(), gathered.store.channels),
+        pixels=gathered.pixels(rows),
         rule=average_rule([model.rule for model in models]),
         task=first.task,
         metrics=metrics,

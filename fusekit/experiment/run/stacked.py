@@ -9,6 +9,8 @@ import pandas as pd
 
 from fusekit.baselines.inner_cv import inner_folds
 from fusekit.baselines.stack import Stack, log_odds
+from fusekit.bundle.stacked import StackedBundle
+from fusekit.data import ClinicalEncoding
 from fusekit.data.splits import refuse_leakage
 from fusekit.errors import DataError
 from fusekit.evaluation import Rule
@@ -43,10 +45,10 @@ def fit_stacked(
     def explain(
         rows: pd.DataFrame, predictions: pd.DataFrame, seconds: float, rule: Rule, failed: Failed
     ) -> pd.DataFrame:
-        bundle, every = network.bundle, rows["scan"].to_numpy()
-        assert bundle is not None
-        images = gathered.store.images[rows.index.to_numpy()] if bundle.model.reads_image else None
-        predictor = Predictor(bundle, plan.fabric.device, images)
+        rows = rows[gathered.complete(rows)]
+        every = rows["scan"].to_numpy()
+        images = gathered.images[rows.index.to_numpy()] if bundle.reads_image else None
+        predictor = Predictor(network.bundle, plan.fabric.device, images)
 
         def predict(shown: np.ndarray | None, values: pd.DataFrame) -> np.ndarray:
             return stack.probabilities(predictor(shown, values), values, every[: len(values)])
@@ -60,13 +62,19 @@ def fit_stacked(
             rule=rule,
             seed=seed,
             grey=bundle.pixels.mean,
-            reads_image=bundle.model.reads_image,
+            reads_image=bundle.reads_image,
             single=None if plan.config.explain == "full" or len(cohort.columns) <= 20 else (),
             progress=progress,
         )
 
-    # Without the bundle: it holds the network alone, which is not what was tested.
-    return Fitted(predict, explain, None, network.findings, network.epochs, table=network.table)
+    shared = ("target", "images", "slices", "image_size", "pixels", "task")
+    bundle = StackedBundle(
+        network=network.bundle,
+        baseline=stack.baseline,
+        encoding=ClinicalEncoding.fit(cohort.clinical.loc[scans.index], cohort.columns) if cohort.columns else None,
+        **{name: getattr(network.bundle, name) for name in shared},
+    )
+    return Fitted(predict, explain, bundle, network.findings, network.epochs, table=network.table)
 
 
 def cross_fit_network(

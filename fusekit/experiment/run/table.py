@@ -23,6 +23,7 @@ from fusekit.progress import Progress
 class TableFit:
     """What a fold's training scans gave."""
 
+    scans: pd.Index  # that it was learned from
     encoding: ClinicalEncoding
     inputs: np.ndarray  # (training rows, F), or (training rows, F + K) with a prior, cross-fitted
     reads: tuple[int, ...] | None = None  # places in F of what the encoder reads; None: all
@@ -34,6 +35,8 @@ def fit_table(plan: Plan, gathered: Gathered, rows: pd.DataFrame, progress: Prog
     """Fit on the training rows alone; the same for every process, and again after an interruption."""
     cohort, seed = gathered.cohort, plan.config.seed
     scans = cohort.scans.loc[rows["scan"].unique()]
+    if "table" in plan.absent(cohort):  # nothing is learned of tables from scans without one
+        scans = scans[cohort.present.loc[scans.index, "table"]]
     clinical = cohort.clinical.loc[scans.index]
     labels, subjects = scans["label"].to_numpy(), scans["subject"].to_numpy()
     wanted, name = plan.columns, plan.recipe.prior
@@ -47,7 +50,8 @@ def fit_table(plan: Plan, gathered: Gathered, rows: pd.DataFrame, progress: Prog
         if with_importance:
             choice = ColumnChoice(found.importance, wanted.most)
     if chosen and choice is None:
-        shown = by_scan(gathered.store.images, rows.index.to_numpy(), rows["scan"].to_numpy())
+        own = rows[rows["scan"].isin(scans.index)]
+        shown = by_scan(gathered.images, own.index.to_numpy(), own["scan"].to_numpy())
         by = fit(plan.build_chooser, folds=FOLDS, images=shown if plan.build_chooser().reads_image else None)
         choice = ColumnChoice(by.importance, wanted.most)
     # A prior reads the whole table; without one, nothing else of it is needed to predict.
@@ -62,7 +66,8 @@ def fit_table(plan: Plan, gathered: Gathered, rows: pd.DataFrame, progress: Prog
         baseline.fit(clinical, cohort.columns, labels, subjects, seed)
         prior = TablePrior(name, baseline)
         said = pd.DataFrame(log_probabilities(found.probabilities), index=scans.index)
-        values = np.concatenate([values, said.loc[rows["scan"]].to_numpy()], axis=1).astype(np.float32)
+        # Of a scan without a table, the network takes another number.
+        values = np.concatenate([values, said.reindex(rows["scan"], fill_value=0)], axis=1).astype(np.float32)
     if choice:
         progress.say(f"columns that the encoder reads: {', '.join(choice.names)}")
-    return TableFit(encoding, values, encoding.places(read) if choice else None, prior, record)
+    return TableFit(scans.index, encoding, values, encoding.places(read) if choice else None, prior, record)

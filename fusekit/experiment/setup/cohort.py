@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from fusekit.data import Cohort, Finding, Task
+from fusekit.data.hide import AbsenceOptions
 from fusekit.data.recipe.compare import Difference, compare, count_subjects, select
 from fusekit.data.recipe.digests import PUBLISHED
 from fusekit.data.recipe.recipe import PARTS, Recipe, read_recipe
@@ -152,12 +153,16 @@ def rebuild(
 
 def read_cohort(config: Settings, task: Task, progress: Progress) -> Cohort:
     """Read and check a run's cohort; with a recipe, exactly its scans, or DataError with what differs."""
+    cohort = AbsenceOptions(**config.of_part(task, "absence")).apply(_read(config, task, progress))
+    cohort.check()
+    return cohort
+
+
+def _read(config: Settings, task: Task, progress: Progress) -> Cohort:
     folder = config.data or synthetic_cohort(config.task, task, config.options, progress)
     task.allowed = frozenset(config.allow)
     if not config.recipe:
-        cohort = task.scan(folder, progress)
-        cohort.check()
-        return cohort
+        return task.scan(folder, progress)
     recipe = read_recipe(config.recipe)
     done = rebuild(config.task, task, folder, config.options, recipe, synthetic=False, progress=progress)
     for remark in done.remarks:
@@ -175,7 +180,6 @@ def read_cohort(config: Settings, task: Task, progress: Progress) -> Cohort:
         cohort = replace(cohort, findings=(*cohort.findings, finding))
     else:
         progress.say(f"recipe: {done.verdict}")
-    cohort.check()
     return cohort
 
 

@@ -8,12 +8,15 @@ from functools import cached_property
 from itertools import combinations
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from fusekit.audit import audit_images, audit_tables, refuse
-from fusekit.data import Cohort, Finding, SlicePolicy, SliceStore, Target, Task, build_store
+from fusekit.data import Cohort, Finding, Pixels, SlicePolicy, SliceStore, Target, Task, build_store
 from fusekit.data.splits import assign_folds, refuse_leakage, set_aside
+from fusekit.data.store.blanks import Images, WithBlanks
 from fusekit.data.store.cache import cache_folder
+from fusekit.errors import DataError
 from fusekit.experiment.setup import manifest
 from fusekit.experiment.setup.cohort import read_cohort
 from fusekit.experiment.setup.settings import Settings
@@ -31,10 +34,38 @@ class Gathered:
 
     @cached_property
     def rows(self) -> pd.DataFrame:
-        """One row per slice: index ``row`` (of the store); subject, scan, slice, fold, label."""
-        rows = self.store.rows.join(self.cohort.scans[["subject", "label"]], on="scan")
+        """One row per slice: index ``row`` (of ``images``); subject, scan, slice, fold, label.
+
+        A scan without an image has blank ones, as many as most scans have slices, so that it counts as much.
+        """
+        rows, blank = self.store.rows, self.cohort.present.index[~self.cohort.present["image"]]
+        if len(blank):
+            each = int(rows.groupby("scan").size().median()) if len(rows) else 1
+            added = pd.DataFrame({"scan": blank.repeat(each), "slice": list(range(each)) * len(blank)})
+            rows = pd.concat([rows, added.set_axis(range(len(rows), len(rows) + len(added)))])
+        rows = rows.join(self.cohort.scans[["subject", "label"]], on="scan")
         rows["fold"] = rows["subject"].map(self.folds)
         return rows[["subject", "scan", "slice", "fold", "label"]].rename_axis("row")
+
+    @cached_property
+    def images(self) -> Images:
+        """Grey levels of ``rows``."""
+        blanks = len(self.rows) - len(self.store.images)
+        return WithBlanks(self.store.images, blanks) if blanks else self.store.images
+
+    def with_image(self, rows: pd.DataFrame) -> np.ndarray:
+        """Which of some rows (n,) show an image."""
+        return rows.index.to_numpy() < len(self.store.images)
+
+    def complete(self, rows: pd.DataFrame) -> np.ndarray:
+        """Which of some rows (n,) have an image and a table, as far as the cohort's scans may lack them."""
+        asked = list(self.cohort.absent)
+        return self.cohort.present.loc[rows["scan"], asked].all(axis=1).to_numpy()
+
+    def pixels(self, rows: pd.DataFrame) -> Pixels:
+        """Scale of the grey levels of some rows."""
+        shown = rows.index[self.with_image(rows)].to_numpy()
+        return Pixels.fit(self.store.images, shown, self.store.channels)
 
     @cached_property
     def fingerprint(self) -> dict[str, str]:
@@ -103,7 +134,10 @@ def gather_again(config: Settings, task: Task, slices: SlicePolicy) -> Gathered:
 def store_of(cohort: Cohort, slices: SlicePolicy, size: int, progress: Progress, *, check: bool = True) -> SliceStore:
     """Cut a cohort's slices, or open the store that has them: ``build_store`` in the cache."""
     folder = cache_folder("slices")
-    return build_store(cohort.scans, slices, size, folder, progress, images=cohort.images, check=check)
+    shown = cohort.scans[cohort.present["image"]]
+    if shown.empty:
+        raise DataError("no scan of this cohort has an image; leave images out: `--fusion clinical-only`.")
+    return build_store(shown, slices, size, folder, progress, images=cohort.images, check=check)
 
 
 def report(findings: Iterable[Finding], progress: Progress) -> None:

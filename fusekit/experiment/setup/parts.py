@@ -27,6 +27,7 @@ OBJECTIVES = ("cross-entropy", "squared-error")
 PARTS = {
     "task": "",
     "synthetic": "",
+    "absence": "fusekit.data.hide:AbsenceOptions",
     "slices": "fusekit.data.slices.policy:SlicePolicy",
     "training": "fusekit.training.options:TrainingOptions",
     "objective": "",

@@ -13,7 +13,9 @@ from torch import nn
 
 from fusekit.baselines.choice import ColumnOptions
 from fusekit.baselines.stack import StackOptions
-from fusekit.data import ColumnLayout, SlicePolicy, Task
+from fusekit.data import Cohort, ColumnLayout, SlicePolicy, Task
+from fusekit.data.absence import Modality, united
+from fusekit.data.hide import AbsenceOptions
 from fusekit.data.images.channels import IMAGE, Channel
 from fusekit.errors import OptionError
 from fusekit.evaluation import Metric, Rule
@@ -77,14 +79,14 @@ class Plan:
         return StackOptions(**self._options("stack"))
 
     @property
-    def ships(self) -> bool:
-        """Whether what predicts fits into a bundle: a network with a baseline stacked on it does not."""
-        return bool(self.config.baseline) or not self.stack.by
-
-    @property
     def prior_options(self) -> dict[str, Any]:
         """Options of the baseline that the network starts from."""
         return self._options("prior")
+
+    def absent(self, cohort: Cohort | None = None) -> tuple[Modality, ...]:
+        """What samples may lack: as the cohort's scans, as is known before it is read, and in training."""
+        declared = AbsenceOptions(**self.config.of_part(self.task, "absence")).absent
+        return united(declared, self.task.absent, self.training.dropped, cohort.absent if cohort else ())
 
     def build_model(
         self,
@@ -94,6 +96,7 @@ class Plan:
         *,
         people: int | None = None,
         reads: Sequence[int] | None = None,
+        absent: Sequence[Modality] = (),
     ) -> FusionModel:
         """Build the untrained model for encoded clinical columns and so many channels; the rest as for ``build``."""
         return build(
@@ -105,16 +108,22 @@ class Plan:
             image_size=self.config.image_size,
             people=people,
             reads=reads,
+            absent=absent,
             options={part: self.config.of_part(self.task, part) for part in ("sites", *COMPONENTS)},
             ready=ready,
         )
 
     def try_model(self, channels: Sequence[Channel]) -> None:
         """Refuse, by OptionError, a model whose parts do not fit each other, or images of such channels."""
+        if (absent := self.absent()) and not self.recipe.absence:
+            raise OptionError(
+                f"the fusion {self.config.fusion!r} takes no scan without {' and none without '.join(absent)}: leave "
+                "them out (rows_without_image, absence, training.drop_image, training.drop_table), or take another."
+            )
         asked = self.build_objective([1] * self.task.target.outputs).part_names
         try:
             with torch.device("meta"):  # no memory and no arithmetic: only whether the parts take their options
-                model = self.build_model(_COLUMNS, len(channels))
+                model = self.build_model(_COLUMNS, len(channels), absent=absent)
                 model.add_auxiliary(asked, self.task.target.outputs)
             dims = 2 if model.backbone is None else model.backbone.spatial_dims
             if model.backbone is not None:

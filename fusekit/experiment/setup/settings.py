@@ -75,7 +75,9 @@ class Settings:
     device: str = about("training", "auto, cpu, cuda, cuda:N or mps.", "auto", free=True)
     devices: int = about("training", "Devices of this machine that train together.", 1, words=LAUNCHED)
     nodes: int = about("training", "Machines that train together.", 1, words=LAUNCHED)
-    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = about("training", "Of its arithmetic.", "32-true")
+    precision: Literal["32-true", "bf16-mixed", "16-mixed", "auto"] = about(
+        "training", "Of its arithmetic; auto: bf16-mixed where the device is made for it.", "32-true"
+    )
     folds: int = about(
         "evaluation",
         "Test each of so many folds of subjects once; 1 holds a fifth of the subjects out.",
@@ -163,6 +165,10 @@ class Settings:
                 "--select, --threshold youden and --search choose by training subjects set aside, and "
                 "--validation 0 sets none aside."
             )
+        if settings.precision == "auto":  # what a run was, and not what it would be elsewhere
+            from fusekit.training.machines.precision import resolved
+
+            settings = replace(settings, precision=resolved("auto", settings.device))
         return settings
 
     @property

@@ -10,7 +10,7 @@ from fusekit.data.clinical.layout import ColumnLayout
 from fusekit.errors import OptionError
 from fusekit.models.encoders.defaults import checked_decay, width_for
 from fusekit.models.encoders.drop import DropColumns
-from fusekit.models.parts import ClinicalEncoder
+from fusekit.models.parts import ClinicalEncoder, ClinicalFeatures
 
 
 class TokenEncoder(ClinicalEncoder):
@@ -74,14 +74,13 @@ class TokenEncoder(ClinicalEncoder):
         unseen = 1 - columns[:, self.masks, None]
         return tokens.index_add(1, self.masked, unseen * (self.missing - tokens[:, self.masked]))
 
-    def forward(self, columns: Tensor) -> Tensor:
-        """(B, F) -> (B, E)."""
+    def forward(self, columns: Tensor) -> ClinicalFeatures:
+        """(B, F) -> what the query has read (B, E), and the tokens (B, table columns, E)."""
         tokens = self.tokens(self.drop(columns))
         query = self.query.expand(columns.shape[0], 1, -1)
         for layer in self.layers:
             query = layer(query, tokens)
-        encoded: Tensor = self.norm(query[:, 0])
-        return encoded
+        return ClinicalFeatures(self.norm(query[:, 0]), tokens)
 
 
 def _uniform(count: int, width: int) -> nn.Parameter:

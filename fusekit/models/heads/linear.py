@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from fusekit.errors import OptionError
-from fusekit.models.parts import FusionHead, ImageFeatures, ImageWidths
+from fusekit.models.parts import ClinicalFeatures, FusionHead, ImageFeatures, ImageWidths
 
 
 class _LinearHead(FusionHead):
@@ -23,9 +23,9 @@ class _LinearHead(FusionHead):
                 )
         self.classify = nn.Linear(sum(widths[part] for part in self.reads), classes)
 
-    def forward(self, image: ImageFeatures | None, clinical: Tensor | None) -> Tensor:
-        """Vector (B, D) and clinical (B, E) -> logits (B, K)."""
-        features: dict[str, Any] = {"image": None if image is None else image.vector, "clinical": clinical}
+    def forward(self, image: ImageFeatures | None, clinical: ClinicalFeatures | None) -> Tensor:
+        """Vectors (B, D) and (B, E) -> logits (B, K)."""
+        features: dict[str, Any] = {"image": image and image.vector, "clinical": clinical and clinical.vector}
         read = [features[part] for part in self.reads]
         logits: Tensor = self.classify(torch.cat(read, dim=1) if len(read) > 1 else read[0])
         return logits

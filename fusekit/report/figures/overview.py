@@ -66,7 +66,7 @@ def overview(
         lines = [(labels == k, subjects[f"p_{k}"].to_numpy(), n, colours[n], 1.5) for k, n in enumerate(classes)]
         _roc(roc, lines, "ROC of each class against the rest")
         _histogram(histogram, values, COLOURS, "their own class", 0.5)
-    examples = _examples(predictions, rule)
+    examples = _examples(predictions[predictions["row"] < len(images)], rule)  # a scan without an image has none
     strip = below.subplots(1, len(examples), squeeze=False)[0]
     for axes, (_, row) in zip(strip, examples.iterrows(), strict=True):
         _slice(axes, images[row["row"]], row, classes, channels)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from fusekit.data import Pixels, Target
+from fusekit.data.store.blanks import Images
 from fusekit.models import FusionModel, ImageFeatures, Output, channels_last
 from fusekit.models.memory_format import placed
 from fusekit.progress import Progress
@@ -33,19 +34,20 @@ class Heads(nn.Module):
         assert model.backbone is not None
         self.width, self.shape, self.reads_map = model.backbone.width, shape, reads_map
         reads = None if model.reads is None else model.reads.tolist()
-        self.model = FusionModel(None, model.encoder, None, model.head, prior=model.prior, reads=reads)
+        prior, stand_ins = model.prior, model.stand_ins
+        self.model = FusionModel(None, model.encoder, None, model.head, prior=prior, reads=reads, stand_ins=stand_ins)
         self.model.auxiliary = model.auxiliary
 
-    def forward(self, features: Tensor, columns: Tensor) -> Tensor:
+    def forward(self, features: Tensor, columns: Tensor, present: Tensor | None = None) -> Tensor:
         """Logits, as the model gives them of the images."""
-        return self.output(features, columns).outputs
+        return self.output(features, columns, present).outputs
 
-    def output(self, features: Tensor, columns: Tensor) -> Output:
+    def output(self, features: Tensor, columns: Tensor, present: Tensor | None = None) -> Output:
         """What the model's ``output`` gives of the images."""
         vector, rest = features[:, : self.width], features[:, self.width :]
         zeros = features.new_zeros(()).expand(len(features), *self.shape)
         map_ = rest.reshape(-1, *self.shape) if self.reads_map else zeros
-        return self.model.output(None, columns, features=ImageFeatures(map_, vector))
+        return self.model.output(None, columns, present, features=ImageFeatures(map_, vector))
 
 
 class FixedFeatures(NamedTuple):
@@ -54,12 +56,18 @@ class FixedFeatures(NamedTuple):
     features: np.ndarray  # (N, D) or (N, D + M * S') float32; 0 of rows that were not asked for
     heads: Heads
 
-    def answers(self, rows: np.ndarray, columns: np.ndarray, target: Target) -> np.ndarray:
-        """What the model says (n, A) float64 of rows (n,) with encoded columns (n, F), in evaluation mode."""
+    def answers(
+        self, rows: np.ndarray, columns: np.ndarray, target: Target, present: np.ndarray | None = None
+    ) -> np.ndarray:
+        """What the model says (n, A) float64 of rows (n,) with encoded columns (n, F), in evaluation mode.
+
+        ``present`` (n, 2) bool is as for ``FusionModel.forward``.
+        """
         device = next(self.heads.parameters()).device
         training = self.heads.training
         with torch.inference_mode():
-            tensors = (torch.from_numpy(values).to(device) for values in (self.features[rows], columns))
+            given = (self.features[rows], columns, *([] if present is None else [present]))
+            tensors = (torch.from_numpy(values).to(device) for values in given)
             said: np.ndarray = target.answers(self.heads.eval()(*tensors).cpu().double()).numpy()
         self.heads.train(training)
         return said
@@ -67,7 +75,7 @@ class FixedFeatures(NamedTuple):
 
 def fixed_features(
     model: FusionModel,
-    images: np.ndarray,
+    images: Images,
     rows: np.ndarray,
     pixels: Pixels,
     *,

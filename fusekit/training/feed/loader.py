@@ -1,8 +1,7 @@
 """Batches of slices and encoded columns, in an order of seed and epoch alone, on the device before they are needed."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from mmap import mmap
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -11,6 +10,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from fusekit.data import Pixels, grey_tensor
 from fusekit.data.images.channels import Channel
+from fusekit.data.store.blanks import Images, closed, opened
 from fusekit.training.machines.processes import ALONE, Processes
 
 
@@ -21,6 +21,15 @@ class Batch(NamedTuple):
     clinical: Tensor  # (B, F) float32
     label: Tensor  # (B,) int64; of numbers float32, on the scale of the training subjects
     row: Tensor  # (B,) int64, of the slice store
+    present: Tensor | None = None  # (B, 2) bool: has an image, has a table; None: all have both
+
+    def first(self, count: int) -> Self:
+        """So many samples of it."""
+        return type(self)(*[one[:count] for one in self if one is not None])
+
+    def to(self, device: torch.device, non_blocking: bool) -> Self:
+        """On another device."""
+        return type(self)(*[one.to(device, non_blocking=non_blocking) for one in self if one is not None])
 
 
 class SliceDataset(Dataset[Batch]):
@@ -32,19 +41,22 @@ class SliceDataset(Dataset[Batch]):
         pixels: how the loop makes network input of grey levels, on the device.
         channels: what the C are; () where each is an image of its own.
         shares: (n,) how often each is drawn, for a sampler that draws; None: each once per epoch.
+        present: (n, 2) bool, which have an image and which a table; None: all have both.
     """
 
     def __init__(
         self,
-        images: np.ndarray,
+        images: Images,
         rows: np.ndarray,
         clinical: np.ndarray,
         labels: np.ndarray,
         pixels: Pixels,
         channels: Sequence[Channel] = (),
         shares: np.ndarray | None = None,
+        present: np.ndarray | None = None,
     ):
         self.shares = shares
+        self.present = None if present is None else torch.tensor(present, dtype=torch.bool)
         self.images, self.rows, self.pixels, self.channels = images, rows, pixels, tuple(channels)
         self.clinical = torch.tensor(np.asarray(clinical), dtype=torch.float32)
         whole = np.issubdtype(np.asarray(labels).dtype, np.integer)  # classes; else numbers
@@ -55,16 +67,11 @@ class SliceDataset(Dataset[Batch]):
 
     def __getstate__(self) -> dict[str, Any]:
         """For a worker that is not forked: it opens the memory map itself instead of receiving its content."""
-        images, state = self.images, self.__dict__
-        if isinstance(images, np.memmap) and isinstance(images.base, mmap):
-            return {**state, "images": (images.filename, images.dtype, "r", images.offset, images.shape)}
-        return state
+        return {**self.__dict__, "images": closed(self.images)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Undo ``__getstate__``."""
-        self.__dict__ = dict(state)
-        if isinstance(self.images, tuple):
-            self.images = np.memmap(*self.images)
+        self.__dict__ = {**state, "images": opened(state["images"])}
 
     def __getitem__(self, index: int) -> Batch:
         return self.__getitems__([index])
@@ -73,7 +80,9 @@ class SliceDataset(Dataset[Batch]):
         """Fetch a batch at once: one read of the memory map."""
         chosen = np.asarray(indices)
         rows = self.rows[chosen]
-        return Batch(grey_tensor(self.images[rows]), self.clinical[chosen], self.labels[chosen], torch.from_numpy(rows))
+        present = None if self.present is None else self.present[chosen]
+        image, row = grey_tensor(self.images[rows]), torch.from_numpy(rows)
+        return Batch(image, self.clinical[chosen], self.labels[chosen], row, present)
 
 
 class EpochBatches(Sampler[list[int]]):
@@ -143,7 +152,7 @@ class Prefetch:
         return self._streamed() if self.device.type == "cuda" else map(self._move, self.batches)
 
     def _move(self, batch: Batch) -> Batch:
-        return Batch(*(tensor.to(self.device, non_blocking=self.device.type == "cuda") for tensor in batch))
+        return batch.to(self.device, non_blocking=self.device.type == "cuda")
 
     def _streamed(self) -> Iterator[Batch]:
         stream = torch.cuda.Stream(self.device)  # type: ignore[no-untyped-call]  # torch leaves its type away
@@ -156,7 +165,7 @@ class Prefetch:
             # The computation begins when the copy has ended, and the memory is kept until it has been read.
             current = torch.cuda.current_stream(self.device)
             current.wait_stream(stream)
-            for tensor in following:
+            for tensor in filter(torch.is_tensor, following):
                 tensor.record_stream(current)
             ready = following
         if ready is not None:

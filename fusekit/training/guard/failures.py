@@ -39,7 +39,7 @@ def within_memory(step: Callable[[Batch], T], batch: Batch, where: str, *, alone
         )
     while fits > 2:
         fits = max(2, fits // 2)
-        if _fits(step, Batch(*(part[:fits] for part in batch))):
+        if _fits(step, batch.first(fits)):
             raise BatchTooLargeError(
                 f"memory is too short for a batch of {size} in {where}. A step with {fits} of its slices was tried and "
                 f"fits: --batch-size {fits}. It changes the training; so compare with runs of the same batch size."

@@ -37,9 +37,9 @@ class Compiled(nn.Module):
         self.plain, self.size = model, size
         self.graph = torch.compile(model, backend=BACKEND, fullgraph=True, dynamic=False)
 
-    def forward(self, image: Tensor, columns: Tensor) -> Any:
+    def forward(self, image: Tensor, *others: Tensor) -> Any:
         """As the model's own."""
-        return self.graph(image, columns) if len(image) == self.size else self.plain(image, columns)
+        return self.graph(image, *others) if len(image) == self.size else self.plain(image, *others)
 
 
 @contextmanager

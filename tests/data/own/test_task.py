@@ -329,3 +329,47 @@ def test_a_column_whose_name_ends_in_a_point_is_an_input_like_others(tmp_path: P
     task = make(tmp_path, toml, table, "p1 p2 p3")
     found = audit_tables(task.scan(tmp_path, Quiet()), None, task)
     assert [finding.code for finding in found if finding.severity == "refusal"] == []
+
+
+def test_rows_without_an_image_or_a_table_are_kept_on_request(tmp_path: Path) -> None:
+    toml = TOML + 'rows_without_image = "keep"\nrows_without_table = "keep"\n'
+    table = TABLE + "p4;s5;0;;;x\np5;s6;1;;NA;y\n"
+    task = make(tmp_path, toml, table, "s1 s3 s4 s5")
+    assert task.absent == ("image", "table")
+    cohort = task.scan(tmp_path, Quiet())
+    cohort.check()
+    assert cohort.absent == ("image", "table")
+    present = cohort.present
+    assert present.index[~present["image"]].tolist() == ["s2"]
+    assert present.index[~present["table"]].tolist() == ["s5"]
+    assert cohort.scans.loc["s2", "image"] is None
+    found = {finding.code: finding.items for finding in cohort.findings}
+    assert found["row-without-image"] == ("s2 (line 4)", "s6 (line 7)")
+    assert found["row-without-table"] == ("p4 (line 6)",)
+    assert found["row-with-nothing"] == ("p5 (line 7)",)  # neither: nothing is left to go by
+
+
+def test_a_path_that_leads_nowhere_is_no_absent_image(tmp_path: Path) -> None:
+    toml = TOML.replace('"scans/{scan}.nii"', '{column = "file"}') + 'rows_without_image = "keep"\n'
+    table = "pid;scan;outcome;age;sex;site;file\np1;s1;0;40;F;y;scans/s1.nii\np2;s2;1;50;F;y;\n"
+    cohort = scan(tmp_path, toml, table, "s1")
+    assert cohort.present["image"].tolist() == [True, False]
+    with pytest.raises(DataError, match=r"1 rows have no image: 'scans/s9.nii' \(line 3\)"):
+        scan(tmp_path, toml, table.replace("y;\n", "y;scans/s9.nii\n"), "s1")
+
+
+def test_a_row_that_is_kept_has_all_of_its_images_or_none(tmp_path: Path) -> None:
+    images = '{t1 = "scans/{scan}_t1.nii", flair = "scans/{scan}_flair.nii"}'
+    toml = TOML.replace('"scans/{scan}.nii"', images) + 'rows_without_image = "keep"\n'
+    whole = "s1_t1 s1_flair s3_t1 s3_flair s4_t1 s4_flair"
+    cohort = scan(tmp_path, toml, images=whole)
+    assert cohort.scans.loc["s2", ["image", "image:flair"]].isna().all()
+    with pytest.raises(DataError, match=r"1 rows have no image: flair of s2.*has all of its images, or none"):
+        scan(tmp_path, toml, images=whole + " s2_t1")
+
+
+def test_subjects_whose_images_are_found_by_name_are_kept_without_one(tmp_path: Path) -> None:
+    toml = TOML.replace('"scans/{scan}.nii"', '{named_after = "pid"}').replace('scan = "scan"\n', "")
+    table = "pid;outcome;age;sex;site\np1;0;40;F;y\np2;1;50;F;y\np3;1;60;M;y\n"
+    cohort = scan(tmp_path, toml + 'rows_without_image = "keep"\n', table, "p1 p3")
+    assert cohort.present["image"].to_dict() == {"p1": True, "p2": False, "p3": True}

@@ -75,6 +75,7 @@ def unbroken(bare: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> 
 
 def test_every_subject_is_tested_once_in_every_arm_and_in_the_same_fold(comparison: Comparison) -> None:
     assert [run.manifest["arm"] for run in comparison.runs] == ["clinical-only", "rbca", "logistic"]
+    assert (comparison.folder / "report.html").read_text().endswith("clinical-only rbca logistic")  # see ``undrawn``
     keys = ["row", "subject", "scan", "slice", "fold", "label"]
     first = comparison.runs[0].predictions
     assert first["row"].is_unique

@@ -14,6 +14,7 @@ from fusekit.experiment.compare.late_fusion import sources_of
 from fusekit.experiment.evidence import gather_evidence
 from fusekit.experiment.setup.settings import Settings
 from fusekit.progress import Quiet
+from fusekit.report.kept import run_folders
 from tests.experiment.people import unreported, write_people
 
 
@@ -35,6 +36,7 @@ def test_late_fusions_are_arms_beside_those_they_are_made_of(tmp_path: Path) -> 
     expected = (image.predictions["p_1"] + table.predictions["p_1"]) / 2
     np.testing.assert_allclose(mean.predictions["p_1"], expected, atol=1e-12)
     assert len(stacked.predictions) == len(image.predictions)
+    assert run_folders(tmp_path / "made") == [run.folder for run in made.runs]  # which `fusekit report` shows
     before = (stacked.folder / "manifest.json").stat().st_mtime_ns
     with unreported():
         compare(**settings)

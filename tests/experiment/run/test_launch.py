@@ -92,11 +92,13 @@ def test_every_slice_is_predicted_once_as_the_model_predicts_it_in_one_process(o
     pd.testing.assert_frame_equal(counted.set_index(["level", "metric"]), known, check_dtype=False, rtol=1e-6)
 
 
-def test_a_search_asks_once_for_all_processes(task: Path, tmp_path: Path) -> None:
-    own = ["--fusion", "clinical-only", "--search", "lr=1e-4..1e-2:log", "--trials", "2", "--epochs", "1"]
-    said = ended(command(task, tmp_path / "run", *own, "--devices", "2", "--explain", "none"))
+def test_a_search_asks_once_for_all_processes(task: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    small: dict[str, Any] = {"preset": "paper", "image_size": 32, "epochs": 1, "batch_size": 4, "folds": 1}
+    small |= {"fusion": "clinical-only", "explain": "none", "device": "cpu", "devices": 2, "validation": 0.25}
+    search: dict[str, Any] = {"search": {"lr": "1e-4..1e-2:log"}, "trials": 2}
+    evaluation = fusekit.run(str(task), out=tmp_path / "run", **small, **search).manifest["evaluation"]
+    said = "".join(capfd.readouterr())  # of both processes
     assert said.count("trial 1 of 2: lr=") == said.count("trial 2 of 2: lr=") == 1
-    evaluation = Run(tmp_path / "run").manifest["evaluation"]
     assert [trial["state"] for trial in evaluation["search"]["0"]] == ["complete"] * 2
     best = max(evaluation["search"]["0"], key=lambda trial: (trial["validation_auc"], -trial["number"]))
     assert evaluation["choice"]["0"] == best["choice"]

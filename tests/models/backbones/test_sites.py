@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import pytest
 import timm
@@ -10,11 +11,14 @@ import torch
 from torch import Tensor, nn
 
 from fusekit.errors import OptionError
-from fusekit.models import Site, TimmBackbone
+from fusekit.models import Site, TimmBackbone, build
+from fusekit.models.build import build_from
+from fusekit.testing import check_backbone
 
 
-def adopted(name: str, kind: str = "block") -> TimmBackbone:
-    net = timm.create_model(name, in_chans=1, num_classes=0)
+def adopted(name: str, kind: str = "block", **small: Any) -> TimmBackbone:
+    torch.manual_seed(0)
+    net = timm.create_model(name, in_chans=1, num_classes=0, **small)
     return TimmBackbone.around(net, 1, sites=kind)  # type: ignore[arg-type]  # one of the three literals
 
 
@@ -187,3 +191,57 @@ def test_the_network_is_left_as_it_was() -> None:
     hooked = [label for label, module in net.named_modules() if module._forward_pre_hooks]
     assert hooked == [reader for site in backbone.sites for reader in readers(backbone, site)]
     assert all(torch.equal(before[name], value) for name, value in net.state_dict().items())
+
+
+#: Name, edge of its images, what makes it small, and how many sites each of its stages has.
+NETWORKS: list[tuple[str, int, dict[str, Any], dict[int, int]]] = [
+    ("convmixer_768_32", 64, {"dim": 16, "depth": 8}, {1: 2, 2: 2, 3: 2, 4: 2}),  # blocks of one stride
+    ("efficientvit_m0", 64, {"img_size": 64}, {3: 1, 4: 2, 5: 3}),  # starts at stride 16; stages shrink before blocks
+    (
+        "nest_tiny",
+        64,
+        {"img_size": 64, "embed_dims": (16, 32, 64), "num_heads": (1, 2, 4), "depths": (1, 1, 2)},
+        {1: 1, 2: 1, 3: 1},  # its blocks pass on windows, so that a stage is a site
+    ),
+]
+
+
+@pytest.mark.parametrize("kind", ["block", "branch"])
+@pytest.mark.parametrize(("name", "size", "small", "sites"), NETWORKS, ids=[name for name, *_ in NETWORKS])
+def test_each_site_alone_changes_the_vector(
+    name: str, size: int, small: dict[str, Any], sites: dict[int, int], kind: str
+) -> None:
+    backbone, image = adopted(name, kind, **small).eval(), torch.randn(2, 1, size, size)
+    stages = [site.stage for site in backbone.sites]
+    assert {stage: stages.count(stage) for stage in stages} == sites
+    with torch.no_grad():
+        plain = backbone(image).vector
+        for number, site in enumerate(backbone.sites):
+            seen: list[int] = []
+
+            def change(at: int, features: torch.Tensor, number: int = number, seen: list[int] = seen) -> torch.Tensor:
+                seen.append(at)
+                return features + torch.randn_like(features) * features.std() if at == number else features
+
+            changed = backbone(image, change).vector
+            assert seen == list(range(len(stages)))  # each once, in its order
+            assert float((changed - plain).norm() / plain.norm()) > 1e-3, site
+
+
+@pytest.mark.parametrize(("name", "size", "small", "sites"), NETWORKS, ids=[name for name, *_ in NETWORKS])
+def test_keeps_what_backbones_promise(name: str, size: int, small: dict[str, Any], sites: dict[int, int]) -> None:
+    check_backbone(adopted(name, "branch", **small).eval())
+
+
+@pytest.mark.slow  # the sites of a smaller one are tried above
+def test_a_convmixer_that_is_injected_into_at_the_front_alone_is_built_again_from_its_description() -> None:
+    torch.manual_seed(0)
+    given: dict[str, Any] = {"backbone": "convmixer_768_32", "columns": 3, "classes": 2, "image_size": 64}
+    model = build("rbca-light", **given, options={"sites": {"stages": (1,)}}).eval()
+    again = build_from(model.description).eval()
+    again.load_state_dict(model.state_dict())
+    image, columns = torch.randn(1, 1, 64, 64), torch.randn(1, 3)
+    with torch.no_grad():
+        assert torch.equal(again(image, columns), model(image, columns))
+    assert again.backbone is not None
+    assert {again.backbone.sites[place].stage for place in again.injected} == {1}

@@ -11,6 +11,8 @@ from torch.nn.functional import gelu, layer_norm
 
 from fusekit.data.clinical.layout import ColumnLayout, Place
 from fusekit.errors import OptionError
+from fusekit.models import ClinicalFeatures, FusionHead, FusionModel, ImageFeatures, ImageWidths
+from fusekit.models.absence import StandIns
 from fusekit.models.encoders.tokens import TokenEncoder
 from fusekit.testing import check_encoder
 from tests.models.encoders.layouts import LAYOUT
@@ -97,3 +99,35 @@ def test_a_table_of_masks_alone_is_encoded() -> None:
 def test_sizes_without_meaning_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(OptionError, match=r"a multiple of encoder\.heads"):
         TokenEncoder(4, **{"width": 8, **options})
+
+
+def test_its_tokens_are_passed_on_to_heads() -> None:
+    """One per table column, as the formula has them; where the table is absent, the stand-in in place of each."""
+    torch.manual_seed(0)
+    encoder = TokenEncoder(3, width=8, dropout=0.0).eval()
+    columns = torch.randn(4, 3)
+    vector, tokens = encoder(columns)
+    assert tokens is not None
+    expected = columns[:, :, None] * encoder.weight + encoder.bias
+    torch.testing.assert_close(tokens, expected)
+    assert vector.shape == (4, 8)
+
+    class Mean(FusionHead):
+        def __init__(self, image_widths: ImageWidths, clinical_width: int, classes: int):
+            super().__init__()
+            self.layer = nn.Linear(clinical_width, classes)
+
+        def forward(self, image: ImageFeatures | None, clinical: ClinicalFeatures | None) -> Tensor:
+            assert clinical is not None
+            assert clinical.tokens is not None
+            found: Tensor = self.layer(clinical.tokens.mean(dim=1))
+            return found
+
+    head = Mean(ImageWidths(0, 0), 8, 2)
+    stand_ins = StandIns(("table",), ImageWidths(0, 0), 8, 0)
+    assert stand_ins.clinical is not None
+    nn.init.constant_(stand_ins.clinical, 0.5)
+    model = FusionModel(None, encoder, None, head, stand_ins=stand_ins, description={"columns": 3})
+    found = model(None, columns, torch.tensor([[False, True], [False, False]] * 2))
+    torch.testing.assert_close(found[0], head.layer(expected[0].mean(dim=0)))
+    torch.testing.assert_close(found[1], head.layer(torch.full((8,), 0.5)))

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from fusekit.data import Classes, Pixels
-from fusekit.models import FusionHead, FusionModel, ImageFeatures, Output, TimmBackbone, build
+from fusekit.models import ClinicalFeatures, FusionHead, FusionModel, ImageFeatures, Output, TimmBackbone, build
 from fusekit.progress import Quiet
 from fusekit.training import ALONE
 from fusekit.training.feed import features
@@ -28,7 +28,7 @@ class MapHead(FusionHead):
         super().__init__()
         self.linear = nn.Linear(channels, 2)
 
-    def forward(self, image: ImageFeatures | None, clinical: Tensor | None) -> Tensor:
+    def forward(self, image: ImageFeatures | None, clinical: ClinicalFeatures | None) -> Tensor:
         assert image is not None
         logits: Tensor = self.linear(image.map.amax(dim=(2, 3)))
         return logits
@@ -45,7 +45,7 @@ class PartsHead(FusionHead):
         super().__init__()
         self.of_map = MapHead(channels)
 
-    def forward(self, image: ImageFeatures | None, clinical: Tensor | None) -> Output:
+    def forward(self, image: ImageFeatures | None, clinical: ClinicalFeatures | None) -> Output:
         assert image is not None
         return Output(image.vector[:, :2], {"image": self.of_map(image, clinical)})
 

@@ -98,7 +98,7 @@ def test_workers_read_the_same_batches_and_draw_no_random_numbers() -> None:
     assert drawn[0] == drawn[1]
     for epochs in zip(*found, strict=True):
         for mine, theirs in zip(*epochs, strict=True):
-            assert all(torch.equal(one, other) for one, other in zip(mine, theirs, strict=True))
+            assert all(torch.equal(one, other) for one, other in zip(mine[:4], theirs[:4], strict=True))
 
 
 def test_a_process_that_starts_afresh_opens_the_memory_map_itself(tmp_path: Path) -> None:
@@ -129,13 +129,18 @@ def test_on_the_cpu_batches_are_passed_on_each_time() -> None:
 
 def test_every_tensor_is_moved_and_keeps_its_type() -> None:
     moved = list(Prefetch(some(2), torch.device("meta")))
-    assert [tensor.device.type for batch in moved for tensor in batch] == ["meta"] * 8
+    assert [tensor.device.type for batch in moved for tensor in batch if tensor is not None] == ["meta"] * 8
     assert [batch.image.dtype for batch in moved] == [torch.uint8] * 2
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device: streams are its own")
 @pytest.mark.parametrize("count", [0, 1, 5])
 def test_on_cuda_batches_are_the_same(count: int) -> None:
-    given = [Batch(*(tensor.pin_memory() for tensor in batch)) for batch in some(count)]
+    given = [
+        Batch._make(tensor if tensor is None else tensor.pin_memory() for tensor in batch) for batch in some(count)
+    ]
     for one, other in zip(Prefetch(given, torch.device("cuda")), given, strict=True):
-        assert all(torch.equal(mine.cpu(), theirs) for mine, theirs in zip(one, other, strict=True))
+        for mine, theirs in zip(one, other, strict=True):
+            assert mine is theirs is None or (
+                mine is not None and theirs is not None and torch.equal(mine.cpu(), theirs)
+            )

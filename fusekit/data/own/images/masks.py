@@ -21,9 +21,9 @@ _TUMOUR = re.compile(r"tumou?r|lesion|hcc|mass", re.IGNORECASE)
 
 
 def match_masks(
-    reading: Reading, images: Sequence[Image], lines: pd.Index, rows: pd.Index, unused_images: Sequence[str]
+    reading: Reading, images: Sequence[Image | None], lines: pd.Index, rows: pd.Index, unused_images: Sequence[str]
 ) -> list[Path | None]:
-    """The mask of each image, or None; pictures have none: they show the slice that was chosen.
+    """The mask of each image, or None; pictures have none: they show the slice that was chosen. Nor has no image.
 
     ``lines`` are the rows of the scans, ``rows`` all that are kept. ``unused_images`` are of no row, unless they are
     masks.
@@ -46,9 +46,11 @@ def match_masks(
             unused = found.unused
     taken: list[Path | None] = [None] * len(images)
     for number, (image, line) in enumerate(zip(images, lines, strict=True)):
+        if image is None:
+            continue
         with problems.gather():
             taken[number] = None if is_picture(image.path) else mask_of(image.path, masks.get(line, []), folder)
-    used = {files.shown(path) for path in (*taken, *(image.path for image in images)) if path}
+    used = {files.shown(path) for path in (*taken, *(image.path for image in images if image)) if path}
     others = [image for image in unused_images if image not in used | set(unused)]
     drawn = [image for image in others if is_mask(folder / image, folder)]
     left = [mask for mask in (*unused, *drawn) if mask not in used]
@@ -62,7 +64,7 @@ def note_absent(scans: pd.DataFrame, target: Target, findings: list[Finding]) ->
     """Note volumes without a mask: their slices are chosen in another way."""
     if "mask" not in scans:
         return
-    volumes = scans[[not is_picture(image) for image in scans["image"]]]
+    volumes = scans[[image is not None and not is_picture(image) for image in scans["image"]]]
     there = volumes["mask"].notna()
     parts = target.parts(volumes["label"])
     listed = ", ".join(f"{there[own].mean() if own.any() else 0:.0%} of {name}" for name, own in parts.items())

@@ -22,6 +22,7 @@ class Matches:
     images: dict[int, list[Image]] = field(default_factory=dict)
     absent: dict[int, str] = field(default_factory=dict)  # what was looked for, or that the cell is empty
     lost: dict[int, str] = field(default_factory=dict)  # which file is named and not there
+    partly: set[int] = field(default_factory=set)  # lines of ``absent`` that have other images of the scan
     wrong: list[str] = field(default_factory=list)  # sentences about cells that name what cannot be taken
     joined: list[tuple[str, str]] = field(default_factory=list)  # ids of rows and of their images, spelt otherwise
     similar: dict[str, str] = field(default_factory=dict)  # likewise, but not joined

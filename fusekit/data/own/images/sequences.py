@@ -98,6 +98,7 @@ def _combine(reading: Reading, name: str, first: Matches, further: Mapping[str, 
     used |= {Path(path).parent.as_posix() for path in paths}
     first.unused = [path for matches in every.values() for path in matches.unused if path not in used]
     first.unused = list(dict.fromkeys(first.unused))
+    first.partly = {line for line in first.absent if any(line in matches.images for matches in every.values())}
     there = set.intersection(*(set(matches.images) for matches in every.values()))
     first.images = {line: images for line, images in first.images.items() if line in there}
     first.count = None  # rows are counted, each of which has several
