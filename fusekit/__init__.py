@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         ImageWidths,
         Injector,
         Output,
+        Pool,
         Site,
     )
     from fusekit.models.build import build
@@ -64,7 +65,7 @@ _HOMES = {
     "fusekit.experiment.setup.trackers": "Underway",
     "fusekit.extension.fusion": "Fusion",
     "fusekit.models": "Backbone ClinicalEncoder ClinicalFeatures FusionHead FusionModel ImageFeatures ImageWidths "
-    "Injector Output Site",
+    "Injector Output Pool Site",
     "fusekit.models.build": "build",
     "fusekit.training": "Objective",
 }
@@ -73,8 +74,8 @@ _LAZY = {name: home for home, names in _HOMES.items() for name in names.split()}
 __all__ = [
     "Backbone", "Baseline", "Bundle", "Classes", "ClinicalEncoder", "ClinicalFeatures", "Cohort", "Column",
     "Comparison", "Finding", "FusekitError", "Fusion", "FusionHead", "FusionModel", "ImageFeatures", "ImageWidths",
-    "Injector", "Number", "NumberBaseline", "Objective", "Output", "Preset", "Published", "Run", "Site", "SlicePolicy",
-    "Target", "Task", "Underway", "Volume", "build", "compare", "evaluate", "hookimpl", "load", "run",
+    "Injector", "Number", "NumberBaseline", "Objective", "Output", "Pool", "Preset", "Published", "Run", "Site",
+    "SlicePolicy", "Target", "Task", "Underway", "Volume", "build", "compare", "evaluate", "hookimpl", "load", "run",
 ]  # fmt: skip
 
 

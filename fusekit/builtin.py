@@ -44,6 +44,9 @@ def register(to: Register) -> None:
     to.head("concat", f"{heads}:ConcatHead", "image and clinical features side by side, one linear layer")
     to.head("image", f"{heads}:ImageHead", "one linear layer on the image's features")
     to.head("clinical", f"{heads}:ClinicalHead", "one linear layer on the clinical features")
+    pools = f"{models}.pools"
+    to.pool("attention", f"{pools}.attention:GatedAttention", "gated attention: the slices that matter get the weight")
+    to.pool("mean", f"{pools}.mean:MeanPool", "the mean over a scan's slices, the baseline of other pools")
     # An MLP of the shape of RBCA's clinical path, so that it differs from ``concat`` in the image alone.
     to.fusion("clinical-only", Fusion(head="clinical", encoder="mlp", image=False), "clinical columns alone, no image")
     to.objective(

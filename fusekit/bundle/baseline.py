@@ -42,6 +42,10 @@ class WithoutNetwork(Bundle):
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
     @property
+    def pooled(self) -> bool:  # noqa: D102
+        return False
+
+    @property
     def absent(self) -> tuple[Modality, ...]:
         """Nothing; a baseline has gaps."""
         return ()

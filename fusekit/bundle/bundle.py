@@ -14,7 +14,7 @@ from torch import Tensor
 
 from fusekit.baselines.prior import TablePrior
 from fusekit.bundle.format import DESCRIPTION, FORMATS, PRIOR, WEIGHTS
-from fusekit.bundle.forward import BATCH, in_batches, of_tensors
+from fusekit.bundle.forward import BATCH, in_batches, of_tensors, tensor_of, together
 from fusekit.bundle.patients import (
     Part,
     Predictions,
@@ -31,6 +31,7 @@ from fusekit.data.absence import AVAILABLE, Modality, available
 from fusekit.data.images.channels import IMAGE, Channel
 from fusekit.data.store.blanks import Images
 from fusekit.data.store.plan import item_shape
+from fusekit.data.store.scan_rows import ScanRows
 from fusekit.disk import checksum_of, signed, write_json, write_tensors
 from fusekit.errors import DataError
 from fusekit.evaluation.predictions import outputs_of
@@ -91,6 +92,11 @@ class Bundle:
         return self.model.reads_image
 
     @property
+    def pooled(self) -> bool:
+        """Whether it joins the slices of a scan, and predicts each scan once."""
+        return self.model.pool is not None
+
+    @property
     def absent(self) -> tuple[Modality, ...]:
         """What a patient may lack: "image", "table"."""
         return self.model.absent
@@ -114,8 +120,9 @@ class Bundle:
         """Predict, from tensors or from files; leave out what the model does not read.
 
         Args:
-            image: (B, C, H, W) float tensor, scaled by ``pixels``, or (B, C, S, S, S) of whole volumes; or the path of
-                a volume, series or picture; of several images a mapping of names to paths.
+            image: (B, C, H, W) float tensor, scaled by ``pixels``, or (B, C, S, S, S) of whole volumes, or
+                (B, N, C, H, W) of scans of N slices, where a pool joins them; or the path of a volume, series or
+                picture; of several images a mapping of names to paths.
             clinical: (B, F) float tensor of encoded columns; or the path of a table with one row, or a mapping of
                 column -> value.
             mask: the path of the image's mask; looked at if the slices' policy does.
@@ -150,7 +157,7 @@ class Bundle:
             device: where it is computed, as for ``run``; the model itself stays where it is.
 
         Returns:
-            Slices and subjects; a model without images has one slice per scan.
+            Slices and subjects; a model without images has one slice per scan, and so has one with a pool: the middle.
 
         Raises:
             DataError: a column is missing, a category unknown, a value out of range, an image unreadable, two rows are
@@ -173,7 +180,11 @@ class Bundle:
             found.append(np.stack([answer(part.images, part.owners) for answer in answers], axis=1))
             owners += part.owners
             positions += part.positions
-        rows, each = names.iloc[owners].reset_index(drop=True).assign(slice=positions), np.concatenate(found)
+        rows, each = names.iloc[owners].assign(slice=positions), np.concatenate(found)
+        if self.pooled:
+            kept = ScanRows(owners).middle
+            rows, each = rows.iloc[kept], each[kept]
+        rows = rows.reset_index(drop=True)
         slices = pd.concat([rows, self.target.predict(each.mean(axis=1))], axis=1)
         outputs_of(slices)  # refuses what is not a number, by the patient's name
         subjects, rule = self.rule.subjects(slices), self.rule
@@ -203,8 +214,8 @@ class Bundle:
     ) -> Answer:
         """Typed clinical values of n scans -> a function of stored slices and of the scan (0 to n - 1) of each.
 
-        All slices of a scan are given in one call; of one without image (``with_image`` (n,); None: all have one),
-        blank ones. ``device`` is as for ``predict``.
+        All slices of a scan are given in one call, of one without image (``with_image`` (n,); None: all have one) blank
+        ones; with a pool they have one answer. ``device`` is as for ``predict``.
         """
         columns = self.encode(values)
         model = placed(self.model, torch_device(device) if isinstance(device, str) else device)
@@ -212,6 +223,13 @@ class Bundle:
 
         def answer(images: Images | None, scans: Sequence[int]) -> np.ndarray:
             owners = np.asarray(scans, dtype=np.int64)
+            if images is not None and self.pooled:
+                found = ScanRows(owners)
+                middle = owners[found.middle]
+                there = None if present is None else present[middle]
+                samples = found.images(images)[found.middle]
+                said = in_batches(model, self.target, self.pixels, self.image_size, samples, columns[middle], there)
+                return np.asarray(said[found.scan])
             there = None if present is None else present[owners]
             return in_batches(model, self.target, self.pixels, self.image_size, images, columns[owners], there)
 
@@ -246,11 +264,21 @@ class Bundle:
     ) -> np.ndarray:
         """Probabilities (N, K) float64 of stored slices (N, C, H, W) or volumes (N, C, S, S, S) with columns (N, F).
 
-        ``present`` (N, 2) is as ``Bundle.present`` gives it; None: all have an image and a table.
-        The forward pass is float32 whatever the precision of training, so that a run and its bundle agree.
+        With a pool, images are N scans, each (n, C, H, W) of its own number of slices. ``present`` (N, 2) is as
+        ``Bundle.present`` gives it; None: all have an image and a table. The forward pass is float32 whatever the
+        precision of training, so that a run and its bundle agree.
         """
         model = placed(self.model, device)
         return in_batches(model, self.target, self.pixels, self.image_size, images, clinical, present)
+
+    def tensor(self, images: np.ndarray, device: str | torch.device) -> Tensor:
+        """Stored images of N samples as the network reads them: (N, C, *S), with a pool scans (N, n, C, H, W)."""
+        return tensor_of(self.model, self.pixels, images, device)
+
+    @property
+    def together(self) -> int:
+        """How many samples are predicted in one forward pass."""
+        return together(self.model)
 
     def save(self, folder: Path) -> None:
         """Write its files into a new folder.

@@ -35,7 +35,7 @@ class FoldsBundle(WithoutNetwork):
         for number, model in enumerate(self.models):
             if model.target.unfitted != self.target.unfitted:
                 raise DataError(f"the model of fold {number} predicts something else than the average.")
-            for name in ("slices", "image_size", "images", "reads_image"):
+            for name in ("slices", "image_size", "images", "reads_image", "pooled"):
                 if getattr(model, name) != getattr(self, name):
                     raise DataError(f"the model of fold {number} has other {name} than the average.")
             known = {column.name: column.column.kind for column in self.encoding.columns} if self.encoding else {}
@@ -49,6 +49,10 @@ class FoldsBundle(WithoutNetwork):
     @property
     def reads_image(self) -> bool:  # noqa: D102
         return self.models[0].reads_image
+
+    @property
+    def pooled(self) -> bool:  # noqa: D102
+        return self.models[0].pooled
 
     @property
     def absent(self) -> tuple[Modality, ...]:

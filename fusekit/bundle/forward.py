@@ -18,6 +18,20 @@ from fusekit.models.memory_format import placed
 BATCH = 32
 
 
+def together(model: FusionModel) -> int:
+    """How many samples are predicted in one forward pass: slices, or one scan, where a pool joins its slices."""
+    return BATCH if model.pool is None else 1
+
+
+def tensor_of(model: FusionModel, pixels: Pixels, images: np.ndarray, device: str | torch.device) -> Tensor:
+    """Stored images of N samples as a network reads them: (N, C, *S), or N scans of n slices (N, n, C, H, W)."""
+    if model.pool is None:
+        return channels_last(pixels.to_tensor(images, device))
+    scans = np.stack(list(images))
+    flat = pixels.to_tensor(scans.reshape(-1, *scans.shape[2:]), device)
+    return channels_last(flat).reshape(scans.shape)
+
+
 def of_tensors(model: FusionModel, target: Target, size: int, image: Any, columns: Any, present: Any = None) -> Tensor:
     """What the model says (B, A); DataError as for ``logits``, or where one is not a number."""
     device = next(model.parameters()).device
@@ -46,6 +60,8 @@ def logits(model: FusionModel, size: int, image: Any, columns: Any, present: Any
     wanted = dict[str, tuple[int, ...]]()
     if model.backbone is not None and image is not None:
         wanted["image"] = (known.get("in_channels", 1), *[size] * model.backbone.spatial_dims)
+        if model.pool is not None:  # any number of slices
+            wanted["image"] = (*getattr(image, "shape", (1, 1))[1:2], *wanted["image"])
     if model.reads_clinical and columns is not None:
         wanted["columns"] = (model.inputs,) if "columns" in known else columns.shape[1:]
     fit = all(
@@ -78,14 +94,14 @@ def in_batches(
 
     On the model's device, in float32 whatever the precision of training, so that a run and its bundle agree.
     """
-    device = next(model.parameters()).device
+    device, each = next(model.parameters()).device, together(model)
     parts = [np.empty((0, len(target.columns)))]
     with torch.inference_mode():
-        for start in range(0, len(columns), BATCH):
-            own = slice(start, start + BATCH)
+        for start in range(0, len(columns), each):
+            own = slice(start, start + each)
             image = table = there = None
             if images is not None and model.reads_image:
-                image = channels_last(pixels.to_tensor(images[own], device))
+                image = tensor_of(model, pixels, images[own], device)
             if model.reads_clinical:
                 table = torch.from_numpy(columns[own]).to(device)
             if present is not None:

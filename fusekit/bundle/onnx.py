@@ -48,7 +48,8 @@ class _Exported(nn.Module):
         present: Tensor | None = None,
     ) -> Tensor:
         if image is not None:
-            image = self.pixels.standardise(image)
+            flat = image if self.model.pool is None else image.flatten(0, 1)
+            image = self.pixels.standardise(flat).reshape(image.shape)
         if prior is not None:
             columns = prior if columns is None else torch.cat([columns, prior], dim=1)
         return self.target.answers(self.model(image, columns, present))
@@ -57,10 +58,11 @@ class _Exported(nn.Module):
 def export(bundle: Bundle, path: Path) -> Path:
     """Write a bundle's network, and beside it, with the ending ``.json``, what its inputs are; return that path.
 
-    Inputs, of what the network reads: ``image`` (B, C, *S), grey levels 0 to 255 as they are cut; ``columns`` (B, F),
-    encoded; ``prior`` (B, K), logarithms of what its baseline says. All are float32, and B is free. Of a network that
-    takes patients without image or table, also ``present`` (B, 2) bool: which have an image, and which a table. The
-    output is ``probabilities`` (B, K) of each row, or ``predicted`` (B, 1), the number.
+    Inputs, of what the network reads: ``image`` (B, C, *S), grey levels 0 to 255 as they are cut, or (B, N, C, *S), all
+    slices of each scan, where a pool joins them; ``columns`` (B, F), encoded; ``prior`` (B, K), logarithms of what its
+    baseline says. All are float32, and B and N are free. Of a network that takes patients without image or table, also
+    ``present`` (B, 2) bool: which have an image, and which a table. The output is ``probabilities`` (B, K) of each row,
+    or ``predicted`` (B, 1), the number.
 
     Raises:
         OptionError: the packages are missing, or the bundle is none of one network.
@@ -112,7 +114,11 @@ def described(bundle: Bundle) -> dict[str, Any]:
         else:
             own |= {"categories": list(column.categories)}
         columns.append({**own, "first": place.first, "observed": place.mask})
-    shapes = {name: ["B", *tensor.shape[1:]] for name, tensor in _inputs(bundle, 1, seed=0).items()}
+    shapes: dict[str, list[Any]] = {
+        name: ["B", *tensor.shape[1:]] for name, tensor in _inputs(bundle, 1, seed=0).items()
+    }
+    if bundle.pooled:
+        shapes["image"][1] = "N"
     return {
         "format": 1,
         "synthetic": bool(bundle.provenance.get("synthetic")),
@@ -136,7 +142,13 @@ def _inputs(bundle: Bundle, batch: int, seed: int) -> dict[str, Tensor]:
     model, draw = bundle.model, torch.Generator().manual_seed(seed)
     found: dict[str, Tensor] = {}
     if model.backbone is not None:
-        shape = (batch, int(model.description["in_channels"]), *[bundle.image_size] * model.backbone.spatial_dims)
+        of_scan = (batch + 1,) if bundle.pooled else ()
+        shape = (
+            batch,
+            *of_scan,
+            int(model.description["in_channels"]),
+            *[bundle.image_size] * model.backbone.spatial_dims,
+        )
         found["image"] = (torch.rand(shape, generator=draw) * 255).round()
     if model.encoder is not None:
         found["columns"] = torch.randn(batch, int(model.description["columns"]), generator=draw)
@@ -149,11 +161,13 @@ def _inputs(bundle: Bundle, batch: int, seed: int) -> dict[str, Tensor]:
     return found
 
 
-def _exported(module: nn.Module, given: dict[str, Tensor], said: str) -> onnx.ModelProto:
+def _exported(module: _Exported, given: dict[str, Tensor], said: str) -> onnx.ModelProto:
     rows = torch.export.Dim("B", min=1, max=2**16)
     try:
         # First the graph: given a module whose rows are not free, torch's exporter would make them constant, silently.
         shapes = {name: {0: rows} for name in given}
+        if module.model.pool is not None:
+            shapes["image"][1] = torch.export.Dim("N", min=1, max=2**16)
         graph = torch.export.export(module, (), given, dynamic_shapes=shapes, strict=False)
         program = torch.onnx.export(
             graph, kwargs=given, dynamo=True, verbose=False, input_names=list(given), output_names=[said]

@@ -33,6 +33,7 @@ class RecipeJson(TypedDict):
     stages: list[Count]
     options: dict[str, dict[str, JsonValue]]
     prior: NotRequired[str | None]  # not in older bundles
+    pool: NotRequired[str]  # where there is one
 
 
 class WeightsJson(TypedDict):

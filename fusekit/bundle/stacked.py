@@ -49,6 +49,10 @@ class StackedBundle(BaselineBundle):
         return self.network.reads_image
 
     @property
+    def pooled(self) -> bool:  # noqa: D102
+        return self.network.pooled
+
+    @property
     def absent(self) -> tuple[Modality, ...]:
         """What a patient may lack: as of its network; the baseline has gaps."""
         return self.network.absent

@@ -68,10 +68,14 @@ def explain(
     synthetic = " · model of a SYNTHETIC cohort" if shipped.provenance.get("synthetic") else ""
     target = shipped.classes[found.target]
     with new_folder(out.absolute()) as folder:
-        of = "the scan" if found.slice is None else f"slice {found.slice}"
+        of = _of(found)
         title = f"p({target}) = {found.probabilities[found.target]:.3f} for {of}{synthetic}"
         patient_figure(folder / "explanation", title, target, found)
-        for name, table in (("attributions", found.attributions), ("what_if", found.answers)):
+        for name, table in (
+            ("attributions", found.attributions),
+            ("what_if", found.answers),
+            ("slice_weights", found.weights),
+        ):
             if table is not None:
                 write_table(table, folder / f"{name}.csv")
         for name, array in (("image", found.image), ("map", found.map), ("what_if", found.answer_maps)):
@@ -81,6 +85,11 @@ def explain(
     _print(shipped, found, out)
 
 
+def _of(found: Patient) -> str:
+    """What the prediction is of."""
+    return "the scan" if found.slice is None or found.weights is not None else f"slice {found.slice}"
+
+
 def _print(bundle: Bundle, found: Patient, out: Path) -> None:
     from fusekit.cli.console import warn_synthetic
 
@@ -88,7 +97,11 @@ def _print(bundle: Bundle, found: Patient, out: Path) -> None:
     if bundle.provenance.get("synthetic"):
         warn_synthetic(console)
     chances = ", ".join(f"{n} {p:.4f}" for n, p in zip(bundle.classes, found.probabilities, strict=True))
-    console.print(f"{'scan' if found.slice is None else f'slice {found.slice}'}: {chances}")
+    console.print(f"{_of(found).removeprefix('the ')}: {chances}")
+    if found.weights is not None:
+        first = found.weights.sort_values("weight", ascending=False, kind="stable").head(3)
+        heaviest = ", ".join(f"{line.slice} ({line.weight:.0%})" for line in first.itertuples())
+        console.print(f"slices that weigh most, of {len(found.weights)}: {heaviest}")
     if found.attributions is not None:
         title = f"log odds of {bundle.classes[found.target]}, the largest shares"
         table = Table("column", "value", "adds", title=title)

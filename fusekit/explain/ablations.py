@@ -56,7 +56,8 @@ def ablate(
 
     Args:
         predict: the model; called with one line of images and values per row.
-        images: (N, C, H, W) or (N, C, S, S, S) of the rows; None if ``reads_image`` is False.
+        images: (N, C, H, W) or (N, C, S, S, S) of the rows, or (N,) with all slices of each row's scan, (n, C, H, W);
+            None if ``reads_image`` is False.
         values: typed clinical values, one line per row.
         rows: N lines, one per slice: subject, scan, fold (one fold), label.
         columns: describe ``values``; a block is the table that columns were read from.
@@ -150,9 +151,11 @@ class _Sources:
     def blank(self, _: np.random.Generator) -> np.ndarray:
         """Images without content; one view of one image, as all are alike."""
         assert self.images is not None
-        one = np.empty((1, *self.images.shape[1:]), dtype=np.float32)
-        one[:] = np.reshape(self.grey, (-1, *[1] * (self.images.ndim - 2)))
-        return np.broadcast_to(one, self.images.shape)
+        scans = self.images.dtype == object  # all slices of each; of empty ones, one is as many
+        items = self.images[0][None, :1] if scans else self.images
+        one = np.empty((1, *items.shape[1:]), dtype=np.float32)
+        one[:] = np.reshape(self.grey, (-1, *[1] * (items.ndim - (3 if scans else 2))))
+        return np.broadcast_to(one, (len(self.images), *items.shape[1:]))
 
     def of_others(self, draw: np.random.Generator) -> np.ndarray:
         """Another subject's slices, in their order, again from the first where they are fewer."""

@@ -40,7 +40,7 @@ def attribute(
 
     Args:
         model: in evaluation mode: batch normalisation would mix patients.
-        image: (B, C, *S), or None if the model reads none; ``columns`` are (B, F).
+        image: (B, C, *S), with a pool (B, N, C, *S), or None if the model reads none; ``columns`` are (B, F).
         target: the class, or that of each patient (B,).
         prior: of a model with a prior, ``prior_shares`` (B, columns, K); its last K inputs start from the others' sum.
         steps: points of the Gauss-Legendre rule.

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 import torch
 
-from fusekit.bundle.forward import BATCH
 from fusekit.disk import write_table
 from fusekit.errors import attempt
 from fusekit.evaluation import Rule, probabilities_of
@@ -25,6 +24,7 @@ from fusekit.explain.maps.grad_cam import Maps, deepest, grad_cam
 from fusekit.explain.maps.mean_maps import write_mean_maps
 from fusekit.explain.model import Predictor
 from fusekit.explain.prior import shares_of
+from fusekit.explain.slice_weights import heaviest, weight_table
 from fusekit.explain.target import explained
 from fusekit.explain.what_if import answers, as_text, encoded_column, usual_levels
 from fusekit.progress import Progress, Quiet
@@ -72,6 +72,9 @@ def explain_fold(
     if seconds and made.passes:
         time = f"about {made.passes * seconds:,.0f} s, {made.passes:,} forward passes of a slice"
         made.progress.say(f"explanations: {time}; --explain none leaves them out")
+    if fold.scans is not None:
+        with attempt("weights of slices", failed):
+            made.slice_weights()
     if made.model.reads_image:
         with attempt("maps", failed):
             made.maps(template if fold.oriented else None)  # it has sides, so the images must say where theirs are
@@ -117,6 +120,9 @@ class _Explanations:
         )
         classes = explained(probabilities_of(predictions), asked)
         self.targets = pd.Series(classes, index=predictions["row"])  # class by row
+        if fold.scans is not None:  # predictions are of scans, and each of their rows means the scan
+            of_scans = pd.Series(classes, index=predictions["scan"])
+            self.targets = fold.rows["scan"].map(of_scans)
         self.examples = choose_examples(predictions, rule)
         self.examples["explained"] = self.targets.loc[self.examples["row"]].to_numpy()
         named = int(classes[0]) if asked is not None or len(fold.bundle.classes) == 2 else None
@@ -131,6 +137,13 @@ class _Explanations:
         }
         self.place: str | None = None
         self.strongest: list[str] = []
+
+    def slice_weights(self) -> None:
+        """Write the weight of every slice, and show each example's heaviest."""
+        table = weight_table(self.predictor, self.fold, self.progress)
+        write_table(table.reset_index(), self.folder / "slice_weights.csv")
+        shown = heaviest(table).loc[self.examples["scan"]]
+        self.examples = self.examples.assign(row=shown["row"].to_numpy(), slice=shown["slice"].to_numpy())
 
     def maps(self, template: str | None) -> None:
         """Write maps of the examples, and the mean maps of the classes."""
@@ -157,9 +170,9 @@ class _Explanations:
             return
         gathered: dict[int, list[np.ndarray]] = {}
         rows = evenly_spread(self.fold.rows, most=1)
-        starts = range(0, len(rows), BATCH)
-        for start in self.progress.track(starts, "gates", len(starts), "batches"):
-            for site, gates in gates_of(self.model, *self._inputs(rows.index[start : start + BATCH])).items():
+        for own in self.progress.track(batches := self._batches(rows.index), "gates", len(batches), "batches"):
+            for site, found in gates_of(self.model, *self._inputs(own)).items():
+                gates = found.reshape(len(own), -1, found.shape[1]).mean(dim=1) if self.fold.scans else found
                 gathered.setdefault(site, []).append(gates.cpu().numpy())
         if gathered:
             table = gate_table(self.model, {site: np.concatenate(parts) for site, parts in gathered.items()}, rows)
@@ -175,21 +188,8 @@ class _Explanations:
             turns = rows.assign(later=later, turn=rows.groupby("label").cumcount())
             order = turns.sort_values(["later", "turn", "label"], kind="stable").index
             rows = rows.loc[order[:most].sort_values()]
-        image, columns = self._inputs(rows.index)
-        encoding, targets = self.fold.bundle.encoding, self.targets.loc[rows.index].to_numpy()
-        assert columns is not None
-        assert encoding is not None
-        values = self.fold.of(rows.index)[1]
-        shares = attribute(
-            self.model,
-            encoding,
-            image,
-            columns,
-            target=targets,
-            prior=shares_of(self.fold.bundle, values),
-            steps=steps,
-            progress=self.progress,
-        )
+        targets, values = self.targets.loc[rows.index].to_numpy(), self.fold.of(rows.index)[1]
+        shares = self._shares(rows.index, steps)
         cells = values[list(shares.columns)].to_numpy(dtype=object)
         table = pd.DataFrame(
             {
@@ -206,6 +206,27 @@ class _Explanations:
         sizes = table.assign(size=table["attribution"].abs()).groupby("column", sort=False)["size"].mean()
         self.strongest = sizes.sort_values(ascending=False, kind="stable").index.tolist()
 
+    def _shares(self, rows: pd.Index, steps: int) -> pd.DataFrame:
+        encoding, parts = self.fold.bundle.encoding, []
+        assert encoding is not None
+        several = self.fold.scans is not None  # scans of different lengths, one at a time
+        together = [rows[[number]] for number in range(len(rows))] if several else [rows]
+        for own in self.progress.track(together, "attributions", len(together), "subjects") if several else together:
+            image, columns = self._inputs(own)
+            assert columns is not None
+            part = attribute(
+                self.model,
+                encoding,
+                image,
+                columns,
+                target=self.targets.loc[own].to_numpy(),
+                prior=shares_of(self.fold.bundle, self.fold.of(own)[1]),
+                steps=steps,
+                progress=None if several else self.progress,
+            )
+            parts.append(part)
+        return pd.concat(parts, ignore_index=True) if several else parts[0]
+
     def what_if(self) -> None:
         """Ask the surest right example of each of the first classes about the strongest columns."""
         asked = self.examples[self.examples["kind"] == "right"].drop_duplicates("label").head(ASKED)
@@ -214,7 +235,11 @@ class _Explanations:
         for number, example, column in self.progress.track(questions, "what-if answers", len(questions), "columns"):
             images, values = self.fold.of(pd.Index([example["row"]]))
             levels = usual_levels(encoded_column(self.fold.bundle, column))
-            how = {"place": self.place, "target": int(example["explained"])}
+            how = {
+                "place": self.place,
+                "target": int(example["explained"]),
+                "shown": self._place_in_scan(example["row"]),
+            }
             image = None if images is None else images[0]
             table, moved = answers(self.predictor, image, values, column, levels, **how)
             named = {"example": number, **example[["subject", "scan", "slice"]].to_dict()}
@@ -228,7 +253,8 @@ class _Explanations:
     def ablations(self, rule: Rule, seed: int, slices: int | None) -> pd.DataFrame:
         """The rows of ablations.csv."""
         fold = self.fold
-        ablated = fold.rows if slices is None else evenly_spread(fold.rows, most=slices)
+        each = 1 if fold.scans is not None else slices  # any row of a scan means all of it
+        ablated = fold.rows if each is None else evenly_spread(fold.rows, most=each)
         images, values = fold.of(ablated.index)
         return ablate(
             Predictor(fold.bundle, fold.device, images),
@@ -252,11 +278,21 @@ class _Explanations:
 
     def _maps(self, rows: pd.Index, label: str) -> Maps:
         parts = []
-        starts = range(0, len(rows), BATCH)
-        for start in self.progress.track(starts, label, len(starts), "batches"):
-            own = rows[start : start + BATCH]
+        for own in self.progress.track(batches := self._batches(rows), label, len(batches), "batches"):
             image, columns = self._inputs(own)
             assert image is not None
             targets = torch.tensor(self.targets.loc[own].tolist(), device=image.device)
-            parts.append(grad_cam(self.model, image, columns, place=self.place, target=targets))
+            made = grad_cam(self.model, image, columns, place=self.place, target=targets)
+            if self.fold.scans is not None:  # the maps of a whole scan: that of the row
+                place = self._place_in_scan(own[0])
+                made = Maps(made.maps[:, place], made.maxima[:, place], made.logits)
+            parts.append(made)
         return Maps(*(torch.cat(each) for each in zip(*parts, strict=True)))
+
+    def _batches(self, rows: pd.Index) -> list[pd.Index]:
+        each = self.fold.bundle.together
+        return [rows[start : start + each] for start in range(0, len(rows), each)]
+
+    def _place_in_scan(self, row: int) -> int | None:
+        """Which slice of its scan a row is, from 0; None where each slice is a sample of its own."""
+        return None if self.fold.scans is None else int(row - self.fold.scans.of(row)[0])

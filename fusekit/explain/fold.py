@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ import torch
 
 from fusekit.bundle.bundle import Bundle
 from fusekit.data import Column
+from fusekit.data.store.scan_rows import ScanRows
 
 
 @dataclass(frozen=True)
@@ -24,11 +26,18 @@ class Fold:
     device: str | torch.device = "cpu"  # where the model runs
     #: Whether every image's file says how it lies in the body; else no figure may name the patient's sides.
     oriented: bool = False
+    #: Which rows are slices of one scan, where the model joins them: each row then means its whole scan.
+    scans: ScanRows | None = None
+
+    @cached_property
+    def samples(self) -> np.ndarray:
+        """What the model reads of each row: (N, C, H, W) or (N, C, S, S, S); or all slices of its scan, (N,)."""
+        return self.images if self.scans is None else self.scans.images(self.images)
 
     def of(self, rows: pd.Index) -> tuple[np.ndarray | None, pd.DataFrame]:
         """Grey levels of some rows, None if the model reads no image; and their clinical values, one line each."""
         values = self.values.iloc[self.rows.index.get_indexer(rows)].reset_index(drop=True)
-        return self.images[rows.to_numpy()] if self.bundle.model.reads_image else None, values
+        return self.samples[rows.to_numpy()] if self.bundle.model.reads_image else None, values
 
 
 def middle(items: np.ndarray, first: int) -> np.ndarray:

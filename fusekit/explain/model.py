@@ -11,8 +11,7 @@ import torch
 from torch import Tensor
 
 from fusekit.bundle.bundle import Bundle
-from fusekit.bundle.forward import BATCH
-from fusekit.models import FusionModel, ImageFeatures, channels_last
+from fusekit.models import FusionModel, ImageFeatures
 from fusekit.models.memory_format import placed
 
 
@@ -38,15 +37,18 @@ class Predictor:
         return self.model.injector is not None
 
     def __call__(self, images: np.ndarray | None, values: pd.DataFrame) -> np.ndarray:
-        """Grey levels (N, C, H, W) or (N, C, S, S, S), clinical values of N rows -> probabilities (N, K) float64."""
+        """Grey levels (N, C, H, W) or (N, C, S, S, S), clinical values of N rows -> probabilities (N, K) float64.
+
+        With a pool, each of the N is all slices of a scan (n, C, H, W).
+        """
         encoded, present = self.bundle.encode(values), self.bundle.present(values, np.ones(len(values), dtype=bool))
         if self.model.backbone is None or self.injected or images is None:
             return self.bundle.probabilities(images, encoded, self.device, present)
         of_images: Iterable[ImageFeatures] = self._features if images is self._images else self._features_of(images)
-        parts = []
+        parts, each = [], self.bundle.together
         with torch.inference_mode():
             for number, features in enumerate(of_images):
-                own = slice(number * BATCH, (number + 1) * BATCH)
+                own = slice(number * each, (number + 1) * each)
                 columns = torch.from_numpy(encoded[own]).to(self.device)
                 given = columns if self.model.reads_clinical else None
                 there = None if present is None else torch.from_numpy(present[own]).to(self.device)
@@ -55,21 +57,24 @@ class Predictor:
         return np.concatenate(parts)
 
     def inputs(self, images: np.ndarray | None, values: pd.DataFrame) -> tuple[Tensor | None, Tensor | None]:
-        """Grey levels and clinical values of N rows -> what the model reads of them: (N, C, *S), (N, F)."""
-        image = None if images is None else channels_last(self.bundle.pixels.to_tensor(images, self.device))
+        """Grey levels and clinical values of N rows -> what the model reads of them: (N, C, *S), (N, F).
+
+        With a pool, the N are scans of the same number of slices.
+        """
+        image = None if images is None else self.bundle.tensor(images, self.device)
         if not self.model.reads_clinical:
             return image, None
         return image, torch.from_numpy(self.bundle.encode(values)).to(self.device)
 
     def _features_of(self, images: np.ndarray) -> Iterator[ImageFeatures]:
         """One batch after the other, for a model without injector."""
-        for start in range(0, len(images), BATCH):
-            image = channels_last(self.bundle.pixels.to_tensor(images[start : start + BATCH], self.device))
+        for start in range(0, len(images), self.bundle.together):
+            image = self.bundle.tensor(images[start : start + self.bundle.together], self.device)
             with torch.inference_mode():
                 features = self.model.output(image, self._no_columns(len(image))).image
                 assert features is not None
                 if not self._reads_map(features):
-                    features = ImageFeatures(features.map.new_zeros(0), features.vector)
+                    features = ImageFeatures(features.map[..., :0].clone(), features.vector)
             yield features
 
     def _no_columns(self, count: int) -> Tensor:

@@ -22,6 +22,7 @@ from fusekit.explain.fold import middle
 from fusekit.explain.maps.grad_cam import deepest, grad_cam
 from fusekit.explain.model import Predictor
 from fusekit.explain.prior import shares_of
+from fusekit.explain.slice_weights import heaviest, weights_of_patient
 from fusekit.explain.target import class_number, explained
 from fusekit.explain.what_if import answers, as_text, encoded_column, usual_levels
 from fusekit.extension.registry import suggest
@@ -30,9 +31,10 @@ from fusekit.extension.registry import suggest
 class Patient(NamedTuple):
     """One patient explained; None for what the model does not read."""
 
-    slice: int | None  # the one that is shown, the middle one; None of a baseline, which speaks of the scan
+    #: The one that is shown: the middle one, or the one with the largest weight; None of a baseline, which has none.
+    slice: int | None
     target: int  # the class that is explained
-    probabilities: np.ndarray  # (K,) of that slice, or scan
+    probabilities: np.ndarray  # (K,) of that slice, or of the scan
     plane: str  # of the image; empty where its file does not say how it lies in the body
     image: np.ndarray | None  # (C, H, W) grey levels
     channels: tuple[Channel, ...]  # what the C are
@@ -41,6 +43,7 @@ class Patient(NamedTuple):
     method: str  # what attributions are
     answers: pd.DataFrame | None
     answer_maps: np.ndarray | None  # (lines of answers, H, W)
+    weights: pd.DataFrame | None = None  # slice, weight: of all slices, where the model joins them
 
 
 def explain_patient(
@@ -91,18 +94,23 @@ def explain_patient(
         scan, positions, oriented = cut_patient(row, files, bundle.slices, bundle.image_size, series)
         plane, shown = bundle.slices.plane if oriented else "", positions[len(positions) // 2]
     images = None if scan is None else scan[[len(scan) // 2]]
+    weights, at = None, None
+    if bundle.pooled and scan is not None and not isinstance(bundle, BaselineBundle):
+        images, weights = scan[None], weights_of_patient(bundle, scan, values, positions)
+        at = int(heaviest(weights.assign(scan=0)).iloc[0]["row"])
+        shown = positions[at]
     predictor: Predictor | BaselinePredictor
     if isinstance(bundle, BaselineBundle):
         predictor, place, map_ = BaselinePredictor(bundle, scan), None, None
         shares, method = predictor.shares(values, target), "Shapley values"
     else:
         predictor, method = Predictor(bundle), "integrated gradients"
-        place, map_, shares = _of_network(predictor, images, values, target)
+        place, map_, shares = _of_network(predictor, images, values, target, at)
     attributions = None
     if shares is not None:
         cells = [as_text(values[name].iloc[0]) for name in shares.columns]
         attributions = pd.DataFrame({"column": shares.columns, "value": cells, "attribution": shares.to_numpy()[0]})
-    first, how = None if images is None else images[0], {"place": place, "target": target}
+    first, how = None if images is None else images[0], {"place": place, "target": target, "shown": at}
     found = [answers(predictor, first, values, name, tried, **how) for name, tried in levels.items()]
     maps = [middle(of_column, 1) for _, of_column in found if of_column is not None]
     return Patient(
@@ -110,24 +118,29 @@ def explain_patient(
         target=target,
         probabilities=predictor(images, values)[0],
         plane=plane,
-        image=None if first is None else middle(first, 1),
+        image=None if first is None else middle(first if at is None else first[at], 1),
         channels=bundle.channels,
         map=map_,
         attributions=attributions,
         method=method,
         answers=pd.concat([table for table, _ in found], ignore_index=True) if found else None,
         answer_maps=np.concatenate(maps) if maps else None,
+        weights=weights,
     )
 
 
 def _of_network(
-    predictor: Predictor, images: np.ndarray | None, values: pd.DataFrame, target: int
+    predictor: Predictor, images: np.ndarray | None, values: pd.DataFrame, target: int, at: int | None
 ) -> tuple[str | None, np.ndarray | None, pd.DataFrame | None]:
-    """Where its map is made, the map (H, W), and what the values add; None for what it does not read."""
+    """Where its map is made, the map (H, W), and what the values add; None for what it does not read.
+
+    ``at``: the slice of a scan that is shown, from 0.
+    """
     (image, columns), place, map_, shares = predictor.inputs(images, values), None, None, None
     if image is not None:
         place = deepest(predictor.model, image, columns).name
-        map_ = middle(grad_cam(predictor.model, image, columns, place=place, target=target).maps.cpu().numpy()[0], 0)
+        maps = grad_cam(predictor.model, image, columns, place=place, target=target).maps.cpu().numpy()[0]
+        map_ = middle(maps if at is None else maps[at], 0)
     encoding = predictor.bundle.encoding
     if encoding is not None and columns is not None:
         prior = shares_of(predictor.bundle, values)

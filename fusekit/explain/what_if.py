@@ -36,6 +36,7 @@ def what_if(
     *,
     place: str | None = None,
     target: int = POSITIVE,
+    shown: int | None = None,
 ) -> WhatIf:
     """Put other values into one column of one patient, everything else as it is.
 
@@ -45,10 +46,12 @@ def what_if(
     patient, not what would become of this one.
 
     Args:
-        image: one slice (C, H, W) or volume (C, S, S, S), grey levels; None if the model reads none.
+        image: one slice (C, H, W) or volume (C, S, S, S), grey levels, or all slices of a scan (N, C, H, W) where a
+            pool joins them; None if the model reads none.
         values: one line of typed clinical values.
         levels: values to put there; None or NaN for missing.
         target: the class that maps speak for.
+        shown: of all slices of a scan the one whose maps are given, from 0.
 
     Raises:
         DataError: the model reads no such column.
@@ -65,7 +68,7 @@ def what_if(
     given, columns = predictor.inputs(images, table)
     assert given is not None
     made = grad_cam(predictor.model, given, columns, place=place, target=target)
-    maps, maxima = made.maps.cpu().numpy(), made.maxima.cpu().numpy()
+    maps, maxima = (part.cpu().numpy() if shown is None else part[:, shown].cpu().numpy() for part in made[:2])
     raw = maps * maxima.reshape(-1, *[1] * (maps.ndim - 1))
     return WhatIf(tried, probabilities, raw, np.array([moved(raw[0], other) for other in raw]))
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
-from fusekit.errors import OptionError
+from fusekit.errors import OptionError, UnknownName
 from fusekit.extension.discovery import catalog
 from fusekit.extension.kinds import MODEL_PARTS
 from fusekit.extension.registry import suggest
@@ -28,9 +28,12 @@ class Fusion:
         stages: the backbone stages (counted from 1) to inject into; empty means all.
         prior: name of a baseline that reads the table; the network starts from its predictions and learns what they
             leave. None: from nothing. ``NAME+BASELINE`` gives any registered fusion a prior.
-        absence: False if it cannot work with what a model learns to take in place of an absent image or table.
-        options: part ("backbone", "encoder", "columns", "injector", "head", "prior", "stack") -> option -> value, the
-            recipe's own defaults.
+        absence: False if it cannot work with what a model learns to take in place of an absent image or table; one with
+            a pool cannot.
+        options: part ("backbone", "encoder", "columns", "injector", "pool", "head", "prior", "stack") -> option ->
+            value, the recipe's own defaults.
+        pool: name of a pool that joins the slices of a scan, which is then one sample. None: each slice is one.
+            ``NAME+POOL`` gives any registered fusion that reads an image a pool.
 
     Raises:
         OptionError: a part is not given by name, or a value does not fit.
@@ -45,12 +48,13 @@ class Fusion:
     prior: str | None = None
     absence: bool = True
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    pool: str | None = None
 
     def __post_init__(self) -> None:
-        for part in ("head", "encoder", "injector", "prior"):
+        for part in ("head", "encoder", "injector", "prior", "pool"):
             value = getattr(self, part)
             if not (isinstance(value, str) and value) and not (value is None and part != "head"):
-                name = {"head": "a head", "prior": "a baseline"}.get(part, f"an {part}")
+                name = {"head": "a head", "prior": "a baseline", "pool": "a pool"}.get(part, f"an {part}")
                 raise OptionError(f"Fusion({part}=...) takes the name of {name}, not {_described(value)}")
         if not isinstance(self.image, bool):
             raise OptionError(f"Fusion(image=...) takes True or False, not {_described(self.image)}")
@@ -68,6 +72,10 @@ class Fusion:
                 raise OptionError(f"Fusion(options=...) has no part {part!r}; {suggest(str(part), named)}")
         if self.injector is not None and (self.encoder is None or not self.image):
             raise OptionError(f"a fusion with an injector ({self.injector!r}) needs an image and a clinical encoder.")
+        if self.pool is not None:
+            if not self.image:
+                raise OptionError(f"a pool ({self.pool!r}) joins the slices of an image, and this fusion reads none.")
+            object.__setattr__(self, "absence", False)
 
     def parts(self, backbone: str = "") -> dict[str, str]:
         """Part -> name of its component, for the parts that the fusion has; sites, columns and stack have none."""
@@ -78,30 +86,38 @@ class Fusion:
             found |= {"columns": "", "encoder": self.encoder}
         if self.injector is not None:
             found |= {"sites": "", "injector": self.injector}
+        if self.pool is not None:
+            found["pool"] = self.pool
         if self.prior is not None:
             found["prior"] = self.prior
         return found
 
 
 def registered(name: str) -> Fusion:
-    """The recipe of a registered fusion, or of one with another prior, ``NAME+BASELINE``.
+    """The recipe of a registered fusion, or of one with another prior or pool: ``NAME+BASELINE``, ``NAME+POOL``.
 
     UnknownName, or PluginError or OptionError where none is made.
     """
     known = catalog()
-    plain, plus, prior = name.rpartition("+")
+    plain, plus, added = name.rpartition("+")
     if not plus or name in known.fusions.entries:
-        plain, prior = name, ""
-    recipe = known.fusions.make(plain)
-    if not isinstance(recipe, Fusion):
-        raise OptionError(f"the fusion {plain!r} is a {type(recipe).__name__}; a Fusion(head=..., ...) is needed.")
-    if recipe.prior or prior:
-        known.baselines.find(prior or str(recipe.prior))
-    if not prior:
+        recipe = known.fusions.make(name)
+        if not isinstance(recipe, Fusion):
+            raise OptionError(f"the fusion {name!r} is a {type(recipe).__name__}; a Fusion(head=..., ...) is needed.")
+        for part, registry in ((recipe.prior, known.baselines), (recipe.pool, known.pools)):
+            if part:
+                registry.find(part)
         return recipe
-    if recipe.prior and recipe.prior != prior:  # whose options are another's
-        recipe = replace(recipe, options={part: own for part, own in recipe.options.items() if part != "prior"})
-    return replace(recipe, prior=prior)
+    recipe = registered(plain)
+    part = "pool" if added in known.pools.entries else "prior"
+    if part == "prior" and added not in known.baselines.entries:
+        hint = suggest(added, [*known.pools.names(), *known.baselines.names()])
+        raise UnknownName(f"no baseline or pool is called {added!r}, to be added to {plain}; {hint}")
+    options = recipe.options
+    if getattr(recipe, part) not in (None, added):  # whose options are another's
+        options = {other: own for other, own in options.items() if other != part}
+    changed: dict[str, Any] = {"options": options, part: added}
+    return replace(recipe, **changed)
 
 
 def _described(value: object) -> str:

@@ -17,11 +17,12 @@ from fusekit.models.parts import (
     Inject,
     Injector,
     Output,
+    Pool,
     Site,
 )
 
 __all__ = [
     "Backbone", "ClinicalEncoder", "ClinicalFeatures", "ClinicalHead", "ConcatHead", "Fusion", "FusionHead",
     "FusionModel", "ImageFeatures", "ImageHead", "ImageWidths", "Inject", "Injector", "MLPEncoder", "Output",
-    "Site", "TimmBackbone", "build", "build_from", "channels_last", "weights_channels_last",
+    "Pool", "Site", "TimmBackbone", "build", "build_from", "channels_last", "weights_channels_last",
 ]  # fmt: skip

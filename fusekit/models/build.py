@@ -67,7 +67,7 @@ def build(
         people: training subjects, if known; they decide the width of an encoder that leaves it open.
         reads: places in F of the columns that the encoder reads; None: all.
         absent: what samples may lack, of "image" and "table"; the model learns what to take in its place.
-        options: part (sites, backbone, encoder, injector, head) -> option -> value; they win over the recipe's.
+        options: part (sites, backbone, encoder, injector, pool, head) -> option -> value; they win over the recipe's.
         ready: part -> what is taken instead of building it, where the fusion has such a part.
 
     Raises:
@@ -199,6 +199,14 @@ def _assemble(
             recipe = replace(recipe, options=options)
         sites = [image.sites[i] for i in injected]
         injector = _made("injector", recipe.injector, factories, sites, clinical_width, **options["injector"])
+    pool = None
+    if "pool" in factories and image is not None:
+        if image.spatial_dims != 2:
+            raise OptionError(
+                f"the pool {recipe.pool!r} joins the slices of a scan, and the backbone {backbone!r} reads whole "
+                "volumes, each of which is one image. Take a fusion without a pool, or a two-dimensional backbone."
+            )
+        pool = _made("pool", recipe.pool, factories, widths, clinical_width, **options["pool"])
     head = _made("head", recipe.head, factories, widths, clinical_width, classes, **options["head"])
     prior = None
     if recipe.prior is not None:
@@ -207,7 +215,6 @@ def _assemble(
     reading = ["image"] * (image is not None) + ["table"] * (encoder is not None or prior is not None)
     missed = read_absent(absent, reading)
     stand_ins = StandIns(missed, widths, clinical_width, prior.classes if prior else 0) if missed else None
-    plain = json.loads(json.dumps(asdict(recipe), default=str))
     description: dict[str, Any] = {
         "fusion": name,
         "backbone": backbone,
@@ -215,7 +222,7 @@ def _assemble(
         "columns": inputs,
         "classes": classes,
         **({"layout": layout.as_json()} if layout is not None and encoder is not None else {}),
-        "recipe": {key: value for key, value in plain.items() if key != "absence"},
+        "recipe": _plain(recipe),
     }
     if (made_for := getattr(image, "made_for", None)) is not None:
         description["image_size"] = made_for
@@ -232,12 +239,20 @@ def _assemble(
         encoder,
         injector,
         head,
+        pool=pool,
         prior=prior,
         reads=reads,
         injected=injected,
         stand_ins=stand_ins,
         description=description,
     )
+
+
+def _plain(recipe: Fusion) -> dict[str, Any]:
+    """As JSON; silent on a pool where there is none, of which older FuseKits do not know."""
+    left = ("absence", *["pool"] * (recipe.pool is None))
+    plain: dict[str, Any] = json.loads(json.dumps(asdict(recipe), default=str))
+    return {key: value for key, value in plain.items() if key not in left}
 
 
 def _stages(numbers: Sequence[int]) -> str:

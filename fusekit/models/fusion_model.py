@@ -1,4 +1,4 @@
-"""The four parts of a fusion, put together."""
+"""The parts of a fusion, put together."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
@@ -19,7 +19,9 @@ from fusekit.models.parts import (
     Injector,
     Look,
     Output,
+    Pool,
 )
+from fusekit.models.pools.bags import Bags
 from fusekit.models.prior import Prior
 
 
@@ -31,6 +33,7 @@ class FusionModel(nn.Module):
         encoder: None if no clinical columns are read.
         injector: built for the backbone's ``injected`` sites; None if image features are left as they are.
         head: reads what the other two make.
+        pool: joins the slices of a scan before the head reads them; None: each slice is a sample of its own.
         prior: adds what a baseline says; its log probabilities then follow the encoded columns. None: nothing is added.
         reads: the encoded columns that the encoder reads, by their places in F; the prior's baseline has read them all.
             None: all.
@@ -46,6 +49,7 @@ class FusionModel(nn.Module):
         injector: Injector | None,
         head: FusionHead,
         *,
+        pool: Pool | None = None,
         prior: Prior | None = None,
         reads: Sequence[int] | None = None,
         injected: Sequence[int] | None = None,
@@ -58,6 +62,7 @@ class FusionModel(nn.Module):
         self.backbone = backbone
         self.encoder = encoder
         self.injector = injector
+        self.pool = pool
         self.head = head
         self.prior = prior
         self.stand_ins = stand_ins
@@ -116,18 +121,25 @@ class FusionModel(nn.Module):
         self.auxiliary.clear()
 
     def forward(
-        self, image: Tensor | None = None, columns: Tensor | None = None, present: Tensor | None = None
+        self,
+        image: Tensor | None = None,
+        columns: Tensor | None = None,
+        present: Tensor | None = None,
+        *,
+        slices: Tensor | None = None,
     ) -> Tensor:
         """Image (B, C, *S) and columns (B, F) -> outputs (B, W); what the fusion does not read may be None.
 
         With a prior, columns are (B, F + K): its log probabilities come last. In a model that takes samples without
         image or table, ``present`` (B, 2) bool says which have an image, and which a table, whatever the other two hold
-        there; None: all have what is given, and none has what is None.
+        there; None: all have what is given, and none has what is None. With a pool, images are the slices of scans,
+        (B, N, C, *S); or (T, C, *S), where scans have different numbers of slices, of which ``slices`` (B, N) says
+        which there are.
 
         Raises:
-            DataError: what the fusion reads is None, and may not be absent.
+            DataError: what the fusion reads is None, and may not be absent; or images are not laid out so.
         """
-        return self.output(image, columns, present).outputs
+        return self.output(image, columns, present, slices=slices).outputs
 
     def output(
         self,
@@ -135,15 +147,16 @@ class FusionModel(nn.Module):
         columns: Tensor | None = None,
         present: Tensor | None = None,
         *,
+        slices: Tensor | None = None,
         features: ImageFeatures | None = None,
         look: Look | None = None,
     ) -> Output:
         """Compute what ``forward`` does, the one way there is, and keep what lies on the way.
 
         Args:
-            image, columns, present: as for ``forward``.
-            features: what the backbone made of these images before; it is not run again. Not with an injector, where
-                they depend on the columns.
+            image, columns, present, slices: as for ``forward``.
+            features: what the backbone made of these images before, laid out like them; it is not run again. Not with
+                an injector, where they depend on the columns.
             look: called at every site, in order, with the features before an injector changes them.
 
         Raises:
@@ -152,7 +165,8 @@ class FusionModel(nn.Module):
         with_image, with_table = self._present(image, columns, present, features)
         if columns is None and with_table is not None:
             columns = with_table.new_zeros((with_table.shape[0], self.inputs), dtype=torch.float32)
-        clinical = prepared = said = put_back = None
+        clinical = prepared = said = put_back = weights = None
+        bags = self._bags(image, slices, features)
         if self.prior is not None and columns is not None:
             columns, said = columns[:, : -self.prior.classes], columns[:, -self.prior.classes :]
         if self.encoder is not None and columns is not None:
@@ -162,27 +176,44 @@ class FusionModel(nn.Module):
             if self.stand_ins is not None and with_table is not None:
                 clinical = self.stand_ins.of_table(clinical, with_table)
             if self.injector is not None:
-                prepared = self.injector.prepare(clinical.vector)
-                rested = None if with_table is None else self.injector.at_rest(prepared, with_table)
-                prepared, put_back = (prepared, with_table) if rested is None else (rested, None)
+                prepared = self.injector.prepare(clinical.vector if bags is None else bags.each(clinical.vector))
+                there = with_table if bags is None or with_table is None else bags.each(with_table[:, None])[:, 0]
+                rested = None if there is None else self.injector.at_rest(prepared, there)
+                prepared, put_back = (prepared, there) if rested is None else (rested, None)
         if self.backbone is not None and features is None and image is not None:
             meet = self.injector is not None or look is not None
             met = partial(self._meet, look, prepared, put_back) if meet else None
-            features = self.backbone(self._lent(image, with_image), met)
+            if bags is None:
+                features = self.backbone(self._lent(image, with_image), met)
+            else:
+                features = bags.returned(self.backbone(bags.flat(image), met))
+        joined = features
+        if self.pool is not None and bags is not None and features is not None:
+            joined, weights = self.pool(bags.padded(features), bags.mask, clinical and clinical.vector)
         if self.stand_ins is not None and with_image is not None:
             dims = self.backbone.spatial_dims if self.backbone is not None else 0
-            features = self.stand_ins.of_image(features, with_image, dims)
-        found = self.head(features, clinical)
+            joined = self.stand_ins.of_image(joined, with_image, dims)
+        features = joined if self.pool is None else features
+        found = self.head(joined, clinical)
         found = found if isinstance(found, Output) else Output(found)
         if self.auxiliary:
-            vectors = {"image": features and features.vector, "table": clinical and clinical.vector}
+            vectors = {"image": joined and joined.vector, "table": clinical and clinical.vector}
             alone = {name: layer(vectors[name]) for name, layer in self.auxiliary.items()}
             found = found._replace(parts={**alone, **found.parts})
         if self.prior is not None and said is not None:
             if self.stand_ins is not None and with_table is not None:
                 said = self.stand_ins.of_prior(said, with_table)
             found = found._replace(outputs=self.prior(found.outputs, said))
-        return found._replace(image=features, clinical=clinical)
+        return found._replace(image=features, clinical=clinical, weights=weights)
+
+    def _bags(self, image: Tensor | None, slices: Tensor | None, features: ImageFeatures | None) -> Bags | None:
+        """Which slices are of which scan; None where each image is a sample of its own."""
+        given = image if features is None else features.vector
+        if self.pool is None and slices is not None:
+            raise DataError("this model reads each slice alone, and slices of scans were given: it has no pool.")
+        if self.pool is None or given is None:
+            return None
+        return Bags(given, 1 if features is not None else 3, slices)
 
     def _present(
         self, image: Tensor | None, columns: Tensor | None, present: Tensor | None, features: ImageFeatures | None
@@ -204,7 +235,8 @@ class FusionModel(nn.Module):
         known = [tensor for tensor in (shown, columns) if tensor is not None]
         if not known:
             raise DataError("this model takes samples without image or without table, and there is neither.")
-        nobody = known[0].new_zeros(known[0].shape[0], dtype=torch.bool)
+        count = known[-1].shape[0]  # of columns, where slices of scans lie one after the other
+        nobody = known[0].new_zeros(count, dtype=torch.bool)
         said = (None, None) if present is None else present.unbind(1)
         with_image, with_table = (
             nobody if reads[name] and given[name] is None else one if name in self.absent else None

@@ -1,7 +1,7 @@
-"""The four parts of a fusion model, as interfaces.
+"""The parts of a fusion model, as interfaces.
 
 Shapes: B batch, C channels, S spatial axes (two or three), F clinical columns, E clinical width, D image width,
-M channels of the last feature map, W outputs (of K classes: K logits).
+M channels of the last feature map, W outputs (of K classes: K logits), N slices of a scan.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
@@ -52,8 +53,9 @@ class Output(NamedTuple):
     outputs: Tensor  # (B, W), from which predictions are made
     parts: Mapping[str, Tensor] = MappingProxyType({})  # each (B, W): what "image" or "table" alone say, for objectives
     losses: Mapping[str, Tensor] = MappingProxyType({})  # each (): what the model itself wants small
-    image: ImageFeatures | None = None
+    image: ImageFeatures | None = None  # of each slice, laid out as the images were, where a pool joins them
     clinical: ClinicalFeatures | None = None
+    weights: Tensor | None = None  # (B, N) of the slices, where a pool joins them
 
 
 class ImageWidths(NamedTuple):
@@ -143,6 +145,32 @@ class Injector(nn.Module, ABC):
         None if it gates nothing there. An injector's documentation says which values its gates can have.
         """
         return None
+
+
+class Pool(nn.Module, ABC):
+    """Joins the slices of a scan by weights. Factory: ``(image_widths, clinical_width, *, options...)``.
+
+    ``image_widths`` are ``ImageWidths``; ``clinical_width`` is 0 where the fusion reads no table.
+    """
+
+    @abstractmethod
+    def weigh(self, features: ImageFeatures, mask: Tensor, clinical: Tensor | None) -> Tensor:
+        """Features of slices (B * N, ...), mask (B, N) of those that are there, and (B, E) or None -> weights (B, N).
+
+        A scan's weights sum to 1, and are 0 where the mask is False: features there are zeros.
+        """
+
+    def forward(
+        self, features: ImageFeatures, mask: Tensor, clinical: Tensor | None = None
+    ) -> tuple[ImageFeatures, Tensor]:
+        """As for ``weigh`` -> the weighted sums of maps and vectors (B, ...), and the weights (B, N)."""
+        weights = self.weigh(features, mask, clinical)
+        return ImageFeatures(*(_weighted(part, weights) for part in features)), weights
+
+
+def _weighted(part: Tensor, weights: Tensor) -> Tensor:
+    slices = part.reshape(*weights.shape, *part.shape[1:]).flatten(2)
+    return torch.bmm(weights[:, None], slices).reshape(-1, *part.shape[1:])
 
 
 class FusionHead(nn.Module, ABC):

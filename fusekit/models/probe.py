@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from copy import deepcopy
 from functools import partial
-from typing import Any, NoReturn
+from math import prod
+from typing import Any, NoReturn, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -18,9 +19,11 @@ from fusekit.models.parts import Backbone, ClinicalFeatures, ImageFeatures, Inje
 
 #: Slices in each pass, and whether it trains: one slice alone is what a part forgets that squeezes its results.
 _PASSES = ((1, False), (3, True))
+_SLICES = 2  # of each scan, where a pool joins them
 _ROWS = 8  # of random features that heads are tried with
 #: Random features times these: the results of a head that returns no probabilities leave 0 to 1 with one of them.
 SCALES = (1.0, -1.0, 100.0, -100.0)
+Part = TypeVar("Part", bound=nn.Module)
 
 
 def check_model(model: FusionModel, size: tuple[int, ...], again: Callable[..., FusionModel]) -> None:
@@ -56,7 +59,7 @@ def check_model(model: FusionModel, size: tuple[int, ...], again: Callable[..., 
         look.refuse("head", said)
 
 
-def shaken(module: nn.Module) -> nn.Module:
+def shaken(module: Part) -> Part:
     """A copy with every weight moved, so that parts that start at zero show what they do."""
     copy = deepcopy(module)
     _shake(copy)
@@ -116,6 +119,7 @@ class _Look:
         self.running: list[str] = []
         self.given: list[list[tuple[Tensor, int]]] = []
         self.batch = 0
+        self.slices = (_SLICES,) if model.pool is not None else ()
         found = {part: getattr(model, part) for part in COMPONENTS}
         self.modules: dict[str, nn.Module] = {part: module for part, module in found.items() if module is not None}
         self.hooks = []
@@ -129,9 +133,9 @@ class _Look:
             hook.remove()
 
     def inputs(self, batch: int, scale: float = 1.0) -> tuple[Tensor | None, Tensor | None]:
-        """An image (B, C, *S) and columns (B, F), of what the model reads."""
+        """An image (B, C, *S), with a pool (B, N, C, *S), and columns (B, F), of what the model reads."""
         said = self.model.description
-        image, columns = (batch, said["in_channels"], *self.size), (batch, self.model.inputs)
+        image, columns = (batch, *self.slices, said["in_channels"], *self.size), (batch, self.model.inputs)
         return (
             scale * torch.randn(image, device=self.device) if self.model.reads_image else None,
             scale * torch.randn(columns, device=self.device) if self.model.reads_clinical else None,
@@ -175,14 +179,21 @@ class _Look:
             if not isinstance(result, ImageFeatures):
                 self.refuse(part, f"it returns a {type(result).__name__}; ImageFeatures are needed")
             backbone: Any = module
+            images = self.batch * prod(self.slices)
             wanted = {
-                "map": (self.batch, backbone.map_channels, *"DHW"[-backbone.spatial_dims :]),
-                "vector": (self.batch, backbone.width),
+                "map": (images, backbone.map_channels, *"DHW"[-backbone.spatial_dims :]),
+                "vector": (images, backbone.width),
             }
         elif part == "injector":
             wanted = {"result": tuple(given[1].shape)}
+        elif part == "pool":
+            if not (isinstance(result, tuple) and len(result) == 2 and isinstance(result[0], ImageFeatures)):
+                self.refuse(part, f"it returns a {type(result).__name__}; (ImageFeatures, weights) are needed")
+            self._fits(part, "weights", result[1], (self.batch, *self.slices), learns=False)
+            width: Any = getattr(self.model.backbone, "width", 0)
+            result, wanted = result[0].vector, {"vector": (self.batch, width)}
         else:
-            width: Any = module.width if part == "encoder" else self.model.description["classes"]
+            width = module.width if part == "encoder" else self.model.description["classes"]
             wanted = {"result": (self.batch, width)}
         learns = torch.is_grad_enabled() and (
             any(tensor.requires_grad for tensor, _ in inputs)

@@ -7,9 +7,10 @@ from fusekit.testing.baselines import check_baseline
 from fusekit.testing.fusions import check_fusion
 from fusekit.testing.objectives import check_objective
 from fusekit.testing.parts import check_backbone, check_encoder, check_head, check_injector
+from fusekit.testing.pools import check_pool
 from fusekit.testing.tasks import check_task
 
 __all__ = [
     "check_backbone", "check_baseline", "check_encoder", "check_fusion", "check_head", "check_injector",
-    "check_objective", "check_task",
+    "check_objective", "check_pool", "check_task",
 ]  # fmt: skip

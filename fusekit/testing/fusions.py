@@ -13,6 +13,7 @@ from fusekit.extension.fusion import registered
 from fusekit.models import Fusion, FusionModel, build, build_from
 from fusekit.models.probe import shaken
 from fusekit.testing.modules import BATCH, Call, check_module, random_inputs, tensors_of
+from fusekit.testing.pools import SLICES
 
 
 def check_fusion(
@@ -32,7 +33,8 @@ def check_fusion(
     known: dict[str, Any] = {"backbone": backbone, "columns": columns, "classes": classes, "in_channels": in_channels}
     model = build(fusion, **known, options=options or {})
     assert model.reads_image or model.reads_clinical, "it reads neither an image nor clinical columns"
-    shapes = [(in_channels, *size)] if model.reads_image else []
+    of_scan = (SLICES,) if model.pool is not None else ()
+    shapes = [(*of_scan, in_channels, *size)] if model.reads_image else []
     inputs = random_inputs(*shapes, *[(model.inputs,)] if model.reads_clinical else [])
 
     def call(module: nn.Module, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:

@@ -58,7 +58,7 @@ def train(
     with the same data and a model of the same weights.
 
     Args:
-        batch_size: slices per step and process.
+        batch_size: slices per step and process; scans, where the model has a pool.
         seed: of the order of the slices, together with the epoch's number.
         objective: what is made small; None: cross entropy.
         epoch_ended: called with the epoch, from 1, and its scores: loss and accuracy over the training slices as seen
@@ -98,7 +98,9 @@ def train(
         image = dataset.pixels.standardise(varied(batch.image, epoch, number * processes.size + processes.rank))
         if batch.present is not None:
             batch = batch._replace(present=dropped(batch.present, options.drop_image, options.drop_table))
-        output = descent.network(channels_last(image), batch.clinical, *filter(torch.is_tensor, [batch.present]))
+        given = filter(torch.is_tensor, [batch.clinical, batch.present])
+        of_scans = {} if batch.slices is None else {"slices": batch.slices}
+        output = descent.network(channels_last(image), *given, **of_scans)
         terms = aim(output, batch)
         loss = total(terms)
         descent.take(loss, number)

@@ -12,7 +12,7 @@ from fusekit.data.clinical.layout import ColumnLayout
 from fusekit.extension import catalog
 from fusekit.extension.options import option_parameters
 from fusekit.models import ImageWidths, Site
-from fusekit.testing import check_encoder, check_fusion, check_head, check_injector
+from fusekit.testing import check_encoder, check_fusion, check_head, check_injector, check_pool
 
 SITES = (Site("a", 1, 8), Site("b", 2, 16))
 BOTH = ImageWidths(map=6, vector=3)
@@ -45,6 +45,12 @@ def test_heads(name: str) -> None:
     check_head(catalog().heads.get(name)(widths, width, 3), widths, width, 3)
 
 
-@pytest.mark.parametrize("name", catalog().fusions.names())
+@pytest.mark.parametrize("name", catalog().pools.names())
+def test_pools(name: str) -> None:
+    for width in (0, 4):
+        check_pool(catalog().pools.get(name)(BOTH, width), BOTH, width)
+
+
+@pytest.mark.parametrize("name", [*catalog().fusions.names(), *(f"rbca+{pool}" for pool in catalog().pools.names())])
 def test_fusions(name: str) -> None:
     check_fusion(name, backbone="test_resnet", size=(32, 32))

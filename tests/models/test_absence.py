@@ -165,3 +165,23 @@ def test_only_what_may_be_absent_has_a_stand_in() -> None:
     with pytest.raises(DataError, match="reads an image"):
         table(None, columns)
     assert table(image, None).shape == (B, 3)
+
+
+@pytest.mark.parametrize("fusion", ["concat+attention", "rbca+mean", "rbca-light+mean"])
+def test_scans_whose_slices_are_joined_may_lack_them_too(fusion: str) -> None:
+    """Scan by scan: what one says that has both, and what the stand-ins say, is what each says alone."""
+    model = model_of(fusion).eval()
+    image, columns = torch.randn(3, 4, 1, 32, 32), torch.randn(3, F)
+    present = torch.tensor([[True, True], [False, True], [True, False]])
+    lengths = torch.tensor([4, 2, 3])
+    mask = torch.arange(4) < lengths[:, None]
+    packed = image.flatten(0, 1)[mask.flatten()]
+    with torch.no_grad():
+        even = model(image, columns, present)
+        torch.testing.assert_close(even[:1], model(image[:1], columns[:1]))
+        torch.testing.assert_close(even[1:2], model(None, columns[1:2]))
+        torch.testing.assert_close(even[2:], model(image[2:], None))
+        found = model(packed, columns, present, slices=mask)
+        torch.testing.assert_close(found[:1], even[:1])
+        torch.testing.assert_close(found[1:2], even[1:2])
+        torch.testing.assert_close(found[2:], model(image[2:, :3], None))

@@ -97,7 +97,9 @@ def test_any_fusion_takes_a_prior_by_its_name() -> None:
     first = registered("table-first")
     assert first.prior == "gbdt"
     assert registered("table-first+logistic").prior == "logistic"
-    with pytest.raises(Exception, match="no baseline is called 'gdbt'; did you mean 'gbdt'"):
+    with pytest.raises(
+        Exception, match="no baseline or pool is called 'gdbt', to be added to concat; did you mean 'gbdt'"
+    ):
         registered("concat+gdbt")
 
 

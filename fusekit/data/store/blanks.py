@@ -56,6 +56,8 @@ class WithBlanks:
         return self.images.ndim
 
     def __getitem__(self, rows: Any) -> np.ndarray:
+        if isinstance(rows, slice) and rows.indices(len(self))[1] <= len(self.images):
+            return self.images[rows]  # a view
         chosen = np.arange(len(self))[rows]
         found = np.zeros((*chosen.shape, *self.images.shape[1:]), self.images.dtype)
         there = chosen < len(self.images)

@@ -13,6 +13,7 @@ import pandas as pd
 import torch
 
 from fusekit.data.images.channels import MASK
+from fusekit.data.store.scan_rows import ScanRows
 from fusekit.disk import new_folder, write_json, write_table
 from fusekit.errors import attempt
 from fusekit.evaluation import Metric, prediction_table, probabilities_of, score
@@ -112,7 +113,8 @@ def _evaluate(asked: Asked, folder: Path, progress: Progress) -> None:
     with repeatable():  # every row of the store, in order
         with_image = other.cohort.present["image"].to_numpy()
         answers = bundle.answering(other.clinical, device, with_image)(other.images, scans.tolist())
-    predictions = prediction_table(other.rows, bundle.target.predict(answers))
+    kept = ScanRows(scans.tolist()).middle if bundle.pooled else slice(None)
+    predictions = prediction_table(other.rows.iloc[kept], bundle.target.predict(answers[kept]))
     predicted = time.perf_counter()
     scores = score(predictions, metrics, bundle.rule)
     subjects = bundle.rule.subjects(predictions)

@@ -47,6 +47,7 @@ def train_fold(
     start = time.perf_counter()
     config = plan.config
     sides = gathered.sides(fold, config.validation, config.seed)
+    samples = sides.of_scans(gathered.scans) if plan.pooled else sides
     notes: list[Finding] = []
 
     def failed(sentence: str) -> None:
@@ -59,9 +60,9 @@ def train_fold(
         else:
             follow = followers.epoch_ended if followers else lambda *_: None
             fit = fit_stacked if plan.stack.by else fit_network
-            fitted = fit(plan, gathered, sides, fold, folder, progress, follow)
+            fitted = fit(plan, gathered, samples, fold, folder, progress, follow)
         rule = Rule(config.aggregate)
-        for name, rows in ((VALIDATION, sides.validation), (PREDICTIONS, sides.test)):
+        for name, rows in ((VALIDATION, samples.validation), (PREDICTIONS, samples.test)):
             if len(rows):
                 began = time.perf_counter()
                 answers = fitted.predict(rows)

@@ -35,6 +35,7 @@ from fusekit.report.run import Run
 from fusekit.training import Checkpoint, NonFiniteError, SliceDataset, train
 from fusekit.training.feed.balance import balanced_shares
 from fusekit.training.feed.features import UNSCALED, fixed_features
+from fusekit.training.feed.scans import ScanDataset
 
 #: Folder of a fold's explanations, in the fold's own.
 EXPLANATIONS = "explanations"
@@ -119,7 +120,11 @@ def _fit(
     encoding = table.encoding
     findings = (*encoding.findings, *encoding.unseen(gathered.cohort.clinical))
     channels = gathered.store.channels
-    pixels, absent = gathered.pixels(rows), plan.absent(gathered.cohort)
+    # Rows are samples: slices, or scans where a pool joins their slices.
+    scans = gathered.scans if plan.pooled else None
+    samples = images if scans is None else scans.images(images)
+    every = [side.index.to_numpy() if scans is None else scans.packed(side.index.to_numpy())[0] for side in sides]
+    pixels, absent = gathered.pixels(gathered.rows.loc[every[0]]), plan.absent(gathered.cohort)
     labels = rows["label"].to_numpy()
     shares = balanced_shares(rows["subject"].to_numpy(), labels) if plan.training.sampler == "balanced" else None
     target = plan.task.target.fit(rows)
@@ -149,18 +154,17 @@ def _fit(
         def predict(rows: pd.DataFrame) -> np.ndarray:
             part = plan.processes.part(-(-len(rows) // BATCH))  # in whole batches, so that all is as in one process
             own = rows.iloc[part.start * BATCH : part.stop * BATCH]
-            grey, values = images[own.index.to_numpy()] if model.reads_image else None, gathered.values(own)
+            grey, values = samples[own.index.to_numpy()] if model.reads_image else None, gathered.values(own)
             present = bundle.present(values, gathered.with_image(own))
             probabilities = bundle.probabilities(grey, bundle.encode(values), plan.fabric.device, present)
             return np.concatenate(plan.processes.gather(probabilities))
 
-        known = np.concatenate([side.index.to_numpy() for side in (rows, sides.validation)])
         fixed = None
         if not plan.augment:  # which would change the images in every epoch
             fixed = fixed_features(
                 model,
                 images,
-                known,
+                np.concatenate(every[:2]),
                 pixels,
                 device=plan.fabric.device,
                 batch=BATCH,
@@ -173,12 +177,12 @@ def _fit(
                 return predict(rows)
             values = gathered.values(rows)
             present = bundle.present(values, gathered.with_image(rows))
-            return fixed.answers(rows.index.to_numpy(), bundle.encode(values), target, present)
+            return fixed.answers(rows.index.to_numpy(), bundle.encode(values), target, present, scans)
 
         seen = (images, pixels, channels) if fixed is None else (fixed.features, UNSCALED, ())
         present = bundle.present(gathered.values(rows), gathered.with_image(rows))
-        scaled = target.scaled(labels)
-        dataset = SliceDataset(seen[0], rows.index.to_numpy(), table.inputs, scaled, *seen[1:], shares, present)
+        given = (seen[0], rows.index.to_numpy(), table.inputs, target.scaled(labels), *seen[1:], shares, present)
+        dataset = SliceDataset(*given) if scans is None else ScanDataset(scans, *given)
         identity = {  # what must be the same for a training to be resumed
             "config": config.identity("device", "explain"),  # another GPU of the same kind will do
             "part": part,
@@ -227,13 +231,13 @@ def _fit(
             model.drop_auxiliary()
         except NonFiniteError as error:
             batch = rows.loc[list(error.rows)].drop_duplicates(["subject", "scan"]).sort_values(["subject", "scan"])
-            scans = first_ten(f"{row.subject} (scan {row.scan})" for row in batch.itertuples())
+            named = first_ten(f"{row.subject} (scan {row.scan})" for row in batch.itertuples())
             last_good = ""
             if checkpoint.place is not None:
                 epoch, number = checkpoint.place
                 when = f"batch {number} of epoch {epoch}" if number else f"epoch {epoch - 1}"
                 last_good = f" The last good state, after {when}, is kept in {checkpoint.path}."
-            raise FusekitError(f"{error} The batch was of {scans}.{last_good}") from error
+            raise FusekitError(f"{error} The batch was of {named}.{last_good}") from error
 
     quarter = len(rows) * planned * 3 / 4  # of the training, in forward passes; a step costs about three
 
@@ -244,9 +248,11 @@ def _fit(
         rows, predictions = rows[whole], predictions[whole]
         if rows.empty:
             return None
+        if scans is not None:
+            rows = gathered.rows.loc[scans.packed(rows.index.to_numpy())[0]]
         values, columns, oriented = gathered.values(rows), gathered.cohort.columns, gathered.store.oriented
         return explain_fold(
-            Fold(bundle, gathered.store.images, values, rows, columns, plan.fabric.device, oriented),
+            Fold(bundle, gathered.store.images, values, rows, columns, plan.fabric.device, oriented, scans),
             predictions,
             folder / EXPLANATIONS,
             rule=rule,

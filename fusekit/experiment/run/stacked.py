@@ -47,7 +47,8 @@ def fit_stacked(
     ) -> pd.DataFrame:
         rows = rows[gathered.complete(rows)]
         every = rows["scan"].to_numpy()
-        images = gathered.images[rows.index.to_numpy()] if bundle.reads_image else None
+        every_image = gathered.scans.images(gathered.store.images) if plan.pooled else gathered.images
+        images = every_image[rows.index.to_numpy()] if bundle.reads_image else None
         predictor = Predictor(network.bundle, plan.fabric.device, images)
 
         def predict(shown: np.ndarray | None, values: pd.DataFrame) -> np.ndarray:

@@ -16,6 +16,7 @@ from fusekit.data import Cohort, Finding, Pixels, SlicePolicy, SliceStore, Targe
 from fusekit.data.splits import assign_folds, refuse_leakage, set_aside
 from fusekit.data.store.blanks import Images, WithBlanks
 from fusekit.data.store.cache import cache_folder
+from fusekit.data.store.scan_rows import ScanRows
 from fusekit.errors import DataError
 from fusekit.experiment.setup import manifest
 from fusekit.experiment.setup.cohort import read_cohort
@@ -46,6 +47,11 @@ class Gathered:
         rows = rows.join(self.cohort.scans[["subject", "label"]], on="scan")
         rows["fold"] = rows["subject"].map(self.folds)
         return rows[["subject", "scan", "slice", "fold", "label"]].rename_axis("row")
+
+    @cached_property
+    def scans(self) -> ScanRows:
+        """Which rows are slices of one scan."""
+        return ScanRows(self.store.rows["scan"].tolist())
 
     @cached_property
     def images(self) -> Images:
@@ -94,6 +100,10 @@ class Sides(NamedTuple):
     train: pd.DataFrame
     validation: pd.DataFrame
     test: pd.DataFrame
+
+    def of_scans(self, scans: ScanRows) -> Sides:
+        """One row per scan, the middle one: the samples of a network that joins a scan's slices."""
+        return Sides(*(rows[rows.index.isin(scans.middle)] for rows in self))
 
     def counts(self, target: Target) -> dict[str, dict[str, dict[str, int]]]:
         """Subjects, scans and slices: side -> class, or other part of the target -> count."""

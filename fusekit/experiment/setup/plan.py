@@ -69,6 +69,11 @@ class Plan:
         return registered(self.config.fusion)
 
     @property
+    def pooled(self) -> bool:
+        """Whether a sample is a scan, whose slices a pool joins, and not a slice."""
+        return not self.config.baseline and self.recipe.pool is not None
+
+    @property
     def columns(self) -> ColumnOptions:
         """Which columns the encoder reads."""
         return ColumnOptions(**self._options("columns"))
@@ -226,6 +231,11 @@ def make_plan(config: Settings) -> Plan:
             )
     if config.epochs is not None and plan.training.warmup >= config.epochs:
         raise OptionError(f"training.warmup={plan.training.warmup:g} leaves none of {config.epochs} epochs.")
+        if plan.pooled:
+            raise OptionError(
+                f"training.compile=true makes a graph of one size, and {config.arm} reads scans of different numbers "
+                "of slices. Leave one of the two out."
+            )
     open_trackers(config)
     plan.slices.check_size(config.image_size)
     Rule(config.aggregate).check(task.target.columns)

@@ -31,7 +31,7 @@ class Maps(NamedTuple):
     """Maps of a batch."""
 
     maps: Tensor  # (B, *S) 0 to 1, each divided by its own maximum; 0 everywhere where nothing speaks for the class
-    maxima: Tensor  # (B,) what they were divided by
+    maxima: Tensor  # (B,) what they were divided by; (B, N), and maps (B, N, *S), of the N slices that a pool joins
     logits: Tensor  # (B, K)
 
 
@@ -50,7 +50,7 @@ def grad_cam(
 
     Args:
         model: in evaluation mode; one that reads an image.
-        image: (B, C, *S), two or three axes S.
+        image: (B, C, *S), two or three axes S; (B, N, C, *S) of a model with a pool.
         columns: (B, F), or None if the model reads none.
         place: a site of the backbone or ``LAST``; None: ``deepest``.
         target: the class, or that of each image (B,).
@@ -70,13 +70,17 @@ def grad_cam(
             f"the prediction does not depend on the feature map of {place!r}, so Grad-CAM cannot say where the model "
             "looks. A backbone's vector must be made from its map."
         )
-    features, axes = map_.detach(), tuple(range(2, map_.ndim))
+    assert model.backbone is not None
+    dims = model.backbone.spatial_dims
+    features, slope = (part.flatten(0, -dims - 2) for part in (map_.detach(), slope))  # of scans, slice by slice
+    axes = tuple(range(2, features.ndim))
     raw = (slope.mean(dim=axes, keepdim=True) * features).sum(dim=1, keepdim=True).relu()
     mode = "bilinear" if len(axes) == 2 else "trilinear"
-    raw = interpolate(raw, size=image.shape[2:], mode=mode, align_corners=False)[:, 0]
+    raw = interpolate(raw, size=image.shape[-dims:], mode=mode, align_corners=False)[:, 0]
     maxima = raw.flatten(1).amax(dim=1)
     scale = torch.where(maxima > 0, maxima, torch.ones_like(maxima)).reshape(-1, *[1] * len(axes))
-    return Maps(raw / scale, maxima, logits.detach())
+    each = image.shape[: -dims - 1]
+    return Maps((raw / scale).reshape(*each, *raw.shape[1:]), maxima.reshape(each), logits.detach())
 
 
 def deepest(model: FusionModel, image: Tensor, columns: Tensor | None) -> Place:
@@ -93,7 +97,8 @@ def deepest(model: FusionModel, image: Tensor, columns: Tensor | None) -> Place:
             look=lambda site, features, _: sizes.append(tuple(features.shape[2:])),
         )
     assert found.image is not None
-    sizes.append(tuple(found.image.map.shape[2:]))
+    assert model.backbone is not None
+    sizes.append(tuple(found.image.map.shape[-model.backbone.spatial_dims :]))
     places = [Place(name, size) for name, size in zip(_places(model), sizes, strict=True)]
     fine = [place for place in places if min(place.size) >= SMALLEST]
     return fine[-1] if fine else max(reversed(places), key=lambda place: min(place.size))

@@ -10,6 +10,7 @@ from fusekit.report.evidence import Evidence
 from fusekit.report.explanations.attributions import attributions, gates
 from fusekit.report.explanations.examples import examples
 from fusekit.report.explanations.folder import Explained
+from fusekit.report.explanations.slice_weights import slice_weights
 from fusekit.report.explanations.what_if import mean_maps, what_if
 from fusekit.report.formatting import file_names
 
@@ -17,6 +18,7 @@ from fusekit.report.formatting import file_names
 KINDS: dict[str, Callable[[Explained], Iterable[Picture]]] = {
     "examples": examples,
     "what-if maps": what_if,
+    "weights of slices": slice_weights,
     "mean maps": mean_maps,
     "attributions": attributions,
     "gates": gates,

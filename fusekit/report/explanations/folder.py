@@ -21,7 +21,19 @@ from fusekit.report.drawing.picture import Figure, Picture, draw
 from fusekit.report.evidence import Evidence
 
 _WHOLE = ("row", "slice", "fold", "label", "called", "explained", "example", "stage", "channels", "position")
-_NUMBERS = ("p_*", "maximum", "attribution", "number", "change", "low", "median", "high", "spread", "template_mm")
+_NUMBERS = (
+    "p_*",
+    "maximum",
+    "attribution",
+    "number",
+    "change",
+    "low",
+    "median",
+    "high",
+    "spread",
+    "template_mm",
+    "weight",
+)
 
 #: Of every table of explanations, whose columns have the same meaning in all of them.
 _SCHEMA: Schema = {

@@ -30,7 +30,7 @@ def patient_figure(path: Path, title: str, target: str, found: Patient) -> None:
     The title says so if the model knows a synthetic cohort only; ``target`` names the class that is explained.
     """
     asked = [] if found.answers is None else [part for _, part in found.answers.groupby("column", sort=False)]
-    heights = [2.6, *[1.6] * len(asked)]
+    heights = [2.6, *[1.6] * len(asked), *[1.1] * (found.weights is not None)]
     figure = blank(11, sum(heights) * 1.45 + 0.5)
     figure.suptitle(title, fontsize=12, fontweight="bold")
     rows = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
@@ -53,8 +53,10 @@ def patient_figure(path: Path, title: str, target: str, found: Patient) -> None:
         _says(bars, "This model reads no table.")
     else:
         _bars(bars, found.attributions, target, found.method)
-    for part, row in zip(asked, rows[1:], strict=True):
+    for part, row in zip(asked, rows[1:], strict=False):
         _answers(row, part, found, target)
+    if found.weights is not None:
+        _weights(rows[-1].subplots(), found.weights, found.slice)
     svg = StringIO()
     figure.savefig(svg, format="svg", metadata={"Date": None})
     path.with_suffix(".svg").write_text(visible(svg.getvalue()), encoding="utf-8")  # XML has no control characters
@@ -80,6 +82,18 @@ def _picture(axes: Axes, image: np.ndarray, map_: np.ndarray | None, plane: str,
     for letter, (x, y, across, down) in zip(edges(plane), places, strict=False):
         axes.text(x, y, letter, ha=across, va=down, **box)
     axes.set_title(title, fontsize=9)
+
+
+def _weights(axes: Axes, weights: pd.DataFrame, shown: int | None) -> None:
+    colours = [ORANGE if position == shown else BLUE for position in weights["slice"]]
+    axes.bar(range(len(weights)), weights["weight"], color=colours, width=0.8)
+    axes.axhline(1 / len(weights), color=GREY, linewidth=0.8, linestyle="--")
+    each = max(1, len(weights) // 20)
+    axes.set_xticks(range(0, len(weights), each), weights["slice"][::each].astype(str), fontsize=8)
+    axes.tick_params(axis="y", labelsize=8)
+    axes.set_xlabel("slice", fontsize=8)
+    axes.set_title(f"weight of each slice; slice {shown} is shown, dashed: if all weighed the same", fontsize=9)
+    axes.spines[["top", "right"]].set_visible(False)
 
 
 def _bars(axes: Axes, attributions: pd.DataFrame, target: str, method: str) -> None:

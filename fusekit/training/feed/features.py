@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from fusekit.data import Pixels, Target
 from fusekit.data.store.blanks import Images
+from fusekit.data.store.scan_rows import ScanRows
 from fusekit.models import FusionModel, ImageFeatures, Output, channels_last
 from fusekit.models.memory_format import placed
 from fusekit.progress import Progress
@@ -34,20 +35,26 @@ class Heads(nn.Module):
         assert model.backbone is not None
         self.width, self.shape, self.reads_map = model.backbone.width, shape, reads_map
         reads = None if model.reads is None else model.reads.tolist()
-        prior, stand_ins = model.prior, model.stand_ins
-        self.model = FusionModel(None, model.encoder, None, model.head, prior=prior, reads=reads, stand_ins=stand_ins)
+        prior, stand_ins, pool = model.prior, model.stand_ins, model.pool
+        self.model = FusionModel(
+            None, model.encoder, None, model.head, pool=pool, prior=prior, reads=reads, stand_ins=stand_ins
+        )
         self.model.auxiliary = model.auxiliary
 
-    def forward(self, features: Tensor, columns: Tensor, present: Tensor | None = None) -> Tensor:
+    def forward(
+        self, features: Tensor, columns: Tensor, present: Tensor | None = None, *, slices: Tensor | None = None
+    ) -> Tensor:
         """Logits, as the model gives them of the images."""
-        return self.output(features, columns, present).outputs
+        return self.output(features, columns, present, slices=slices).outputs
 
-    def output(self, features: Tensor, columns: Tensor, present: Tensor | None = None) -> Output:
+    def output(
+        self, features: Tensor, columns: Tensor, present: Tensor | None = None, *, slices: Tensor | None = None
+    ) -> Output:
         """What the model's ``output`` gives of the images."""
         vector, rest = features[:, : self.width], features[:, self.width :]
         zeros = features.new_zeros(()).expand(len(features), *self.shape)
         map_ = rest.reshape(-1, *self.shape) if self.reads_map else zeros
-        return self.model.output(None, columns, present, features=ImageFeatures(map_, vector))
+        return self.model.output(None, columns, present, slices=slices, features=ImageFeatures(map_, vector))
 
 
 class FixedFeatures(NamedTuple):
@@ -57,18 +64,26 @@ class FixedFeatures(NamedTuple):
     heads: Heads
 
     def answers(
-        self, rows: np.ndarray, columns: np.ndarray, target: Target, present: np.ndarray | None = None
+        self,
+        rows: np.ndarray,
+        columns: np.ndarray,
+        target: Target,
+        present: np.ndarray | None = None,
+        scans: ScanRows | None = None,
     ) -> np.ndarray:
         """What the model says (n, A) float64 of rows (n,) with encoded columns (n, F), in evaluation mode.
 
-        ``present`` (n, 2) bool is as for ``FusionModel.forward``.
+        ``present`` (n, 2) bool is as for ``FusionModel.forward``. With ``scans``, of the scans that the rows name.
         """
         device = next(self.heads.parameters()).device
-        training = self.heads.training
+        training, of_scans = self.heads.training, {}
+        if scans is not None:
+            rows, there = scans.packed(rows)
+            of_scans["slices"] = torch.from_numpy(there).to(device)
         with torch.inference_mode():
             given = (self.features[rows], columns, *([] if present is None else [present]))
             tensors = (torch.from_numpy(values).to(device) for values in given)
-            said: np.ndarray = target.answers(self.heads.eval()(*tensors).cpu().double()).numpy()
+            said: np.ndarray = target.answers(self.heads.eval()(*tensors, **of_scans).cpu().double()).numpy()
         self.heads.train(training)
         return said
 
@@ -123,6 +138,8 @@ def _reads_map(model: FusionModel, example: ImageFeatures) -> bool:
     columns = torch.zeros(1, model.inputs, device=map_.device)
     with torch.enable_grad():
         features = ImageFeatures(map_, example.vector.clone())
+        if model.pool is not None:  # a scan of one slice
+            features = ImageFeatures(*(part[None] for part in features))
         found = model.eval().output(None, columns, features=features)
         said = [found.outputs, *found.parts.values(), *found.losses.values()]
         (slope,) = torch.autograd.grad(torch.stack([one.sum() for one in said]).sum(), map_, allow_unused=True)

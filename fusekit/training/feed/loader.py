@@ -22,14 +22,19 @@ class Batch(NamedTuple):
     label: Tensor  # (B,) int64; of numbers float32, on the scale of the training subjects
     row: Tensor  # (B,) int64, of the slice store
     present: Tensor | None = None  # (B, 2) bool: has an image, has a table; None: all have both
+    #: With a pool, B are scans, and images the slices of all of them: (B, N), which of N slices each scan has.
+    slices: Tensor | None = None
 
     def first(self, count: int) -> Self:
         """So many samples of it."""
-        return type(self)(*[one[:count] for one in self if one is not None])
+        images = count if self.slices is None else int(self.slices[:count].sum())
+        own: dict[str, Any] = {name: one[:count] for name, one in self._asdict().items() if one is not None}
+        return type(self)(**{**own, "image": self.image[:images]})
 
     def to(self, device: torch.device, non_blocking: bool) -> Self:
         """On another device."""
-        return type(self)(*[one.to(device, non_blocking=non_blocking) for one in self if one is not None])
+        there = {name: one for name, one in self._asdict().items() if one is not None}
+        return type(self)(**{name: one.to(device, non_blocking=non_blocking) for name, one in there.items()})
 
 
 class SliceDataset(Dataset[Batch]):

@@ -31,17 +31,18 @@ def within_memory(step: Callable[[Batch], T], batch: Batch, where: str, *, alone
         if not is_out_of_memory(error):
             raise
     # Only here the error is forgotten, and everything that its traceback held on to.
-    size = fits = len(batch.label)
+    size, what = len(batch.label), "slices" if batch.slices is None else "scans"
+    fits = size
     if not alone:
         raise BatchTooLargeError(
-            f"memory is too short for {size} slices on this device in {where}. Try --batch-size {max(size // 2, 1)}, "
+            f"memory is too short for {size} {what} on this device in {where}. Try --batch-size {max(size // 2, 1)}, "
             "and more devices or training.accumulate for as large a batch as before."
         )
     while fits > 2:
         fits = max(2, fits // 2)
         if _fits(step, batch.first(fits)):
             raise BatchTooLargeError(
-                f"memory is too short for a batch of {size} in {where}. A step with {fits} of its slices was tried and "
+                f"memory is too short for a batch of {size} in {where}. A step with {fits} of its {what} was tried and "
                 f"fits: --batch-size {fits}. It changes the training; so compare with runs of the same batch size."
             )
     raise BatchTooLargeError(

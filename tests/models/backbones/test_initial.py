@@ -23,7 +23,7 @@ def share(init: str, sites: str = "branch") -> float:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model = build("rbca", backbone="test_convnext", columns=3, classes=2, options=options)
-    model.injector = shaken(model.injector) if model.injector is not None else None  # type: ignore[assignment]
+    model.injector = shaken(model.injector) if model.injector is not None else None
     image, columns = torch.randn(2, 1, 64, 64), torch.randn(2, 3)
     with torch.no_grad():
         vectors = [vector_of(model.eval(), image, table) for table in (columns, -columns)]
