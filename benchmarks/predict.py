@@ -23,7 +23,7 @@ import pandas as pd
 import torch
 
 from fusekit.bundle.bundle import Bundle
-from fusekit.data import ClinicalEncoding, Column, Pixels, SlicePolicy
+from fusekit.data import Classes, ClinicalEncoding, Column, Pixels, SlicePolicy
 from fusekit.models import build
 
 nibabel: Any = untyped_nibabel
@@ -50,7 +50,7 @@ def bundle_for(patients: pd.DataFrame, fusion: str, slices: int) -> Bundle:
     model = build(fusion, backbone="resnet18", columns=len(encoding.features), classes=2)
     policy = SlicePolicy(plane="coronal", space="voxel", start=32, stop=32 + slices)
     clinical = encoding if model.reads_clinical else None
-    return Bundle(model.eval(), ("negative", "positive"), clinical, policy, SIZE, Pixels((120.0,), (60.0,)))
+    return Bundle(model.eval(), Classes(("negative", "positive")), clinical, policy, SIZE, Pixels((120.0,), (60.0,)))
 
 
 def seconds(work: Callable[[], object], repeat: int = 3) -> tuple[float, float]:

@@ -13,10 +13,22 @@ from fusekit.errors import FusekitError
 from fusekit.extension import hookimpl
 
 if TYPE_CHECKING:
-    from fusekit.baselines import Baseline
+    from fusekit.baselines import Baseline, NumberBaseline
     from fusekit.bundle.bundle import Bundle
     from fusekit.bundle.load import load
-    from fusekit.data import Cohort, Column, Finding, Preset, Published, SlicePolicy, Task, Volume
+    from fusekit.data import (
+        Classes,
+        Cohort,
+        Column,
+        Finding,
+        Number,
+        Preset,
+        Published,
+        SlicePolicy,
+        Target,
+        Task,
+        Volume,
+    )
     from fusekit.experiment.compare.comparison import Comparison, compare
     from fusekit.experiment.external.external import evaluate
     from fusekit.experiment.run.run import run
@@ -42,10 +54,10 @@ if TYPE_CHECKING:
 __version__ = _version("fusekit")
 
 _HOMES = {
-    "fusekit.baselines": "Baseline",
+    "fusekit.baselines": "Baseline NumberBaseline",
     "fusekit.bundle.bundle": "Bundle",
     "fusekit.bundle.load": "load",
-    "fusekit.data": "Cohort Column Finding Preset Published SlicePolicy Task Volume",
+    "fusekit.data": "Classes Cohort Column Finding Number Preset Published SlicePolicy Target Task Volume",
     "fusekit.experiment.compare.comparison": "Comparison compare",
     "fusekit.experiment.external.external": "evaluate",
     "fusekit.report.run": "Run",
@@ -60,10 +72,10 @@ _HOMES = {
 _LAZY = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 __all__ = [
-    "Backbone", "Baseline", "Bundle", "ClinicalEncoder", "ClinicalFeatures", "Cohort", "Column", "Comparison",
-    "Finding", "FusekitError", "Fusion", "FusionHead", "FusionModel", "ImageFeatures", "ImageWidths", "Injector",
-    "Objective", "Output", "Pool", "Preset", "Published", "Run", "Site", "SlicePolicy", "Task", "Underway", "Volume",
-    "build", "compare", "evaluate", "hookimpl", "load", "run",
+    "Backbone", "Baseline", "Bundle", "Classes", "ClinicalEncoder", "ClinicalFeatures", "Cohort", "Column",
+    "Comparison", "Finding", "FusekitError", "Fusion", "FusionHead", "FusionModel", "ImageFeatures", "ImageWidths",
+    "Injector", "Number", "NumberBaseline", "Objective", "Output", "Pool", "Preset", "Published", "Run", "Site",
+    "SlicePolicy", "Target", "Task", "Underway", "Volume", "build", "compare", "evaluate", "hookimpl", "load", "run",
 ]  # fmt: skip
 
 

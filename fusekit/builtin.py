@@ -54,6 +54,11 @@ def register(to: Register) -> None:
         "fusekit.training.objective:CrossEntropy",
         "cross entropy, by options the focal loss, with class weights, smoothing and auxiliary heads",
     )
+    to.objective(
+        "squared-error",
+        "fusekit.training.objective:SquaredError",
+        "of a number: mean squared error, by an option Huber's, with auxiliary heads",
+    )
 
     to.fusion(
         "gbdt-network",
@@ -72,6 +77,9 @@ def register(to: Register) -> None:
     to.baseline(
         "prevalence", f"{home}:Prevalence", "the training subjects' class shares for every subject: the null model"
     )
+    to.baseline("ridge", f"{home}:Ridge", "of a number: ridge regression, its penalty chosen within training subjects")
+    to.baseline("gbdt-regression", f"{home}:GradientBoostingRegression", "of a number: gradient-boosted trees")
+    to.baseline("mean", f"{home}:Mean", "of a number: the training subjects' mean for every subject: the null model")
 
     scores, curves = "fusekit.evaluation.metrics.classes", "fusekit.evaluation.metrics.ranking"
     to.metric("accuracy", f"{scores}:Accuracy", "correct calls / all calls")
@@ -81,6 +89,12 @@ def register(to: Register) -> None:
     to.metric("npv", f"{scores}:NegativePredictiveValue", "true negatives / rows called negative")
     to.metric("balanced-accuracy", f"{scores}:BalancedAccuracy", "mean over classes of the share called rightly")
     to.metric("macro-auc", f"{curves}:MacroAreaUnderCurve", "mean over classes of the AUC of each against the rest")
+    numbers = "fusekit.evaluation.metrics.numbers"
+    to.metric("mae", f"{numbers}:MeanAbsoluteError", "mean of |true - predicted|")
+    to.metric("rmse", f"{numbers}:RootMeanSquaredError", "root of the mean squared difference")
+    to.metric("r2", f"{numbers}:ExplainedVariance", "share of the variance that is predicted")
+    to.metric("spearman", f"{numbers}:RankCorrelation", "correlation of ranks, within folds")
+    to.metric("calibration-slope", f"{numbers}:CalibrationSlope", "slope of true on predicted values; 1 is right")
     to.metric("auc", f"{curves}:AreaUnderCurve", "chance that a positive scores above a negative")
 
 

@@ -13,7 +13,7 @@ from rich.table import Table
 
 import fusekit
 from fusekit.cli.check import print_findings
-from fusekit.data import Finding
+from fusekit.data import Classes, Finding
 from fusekit.errors import DataError
 from fusekit.experiment.evidence import gather_evidence
 from fusekit.progress import Bars
@@ -134,7 +134,7 @@ def test_the_overview_is_drawn_whatever_classes_are_called(name: str, small_run:
         predictions=predictions,
         scores=small_run.metrics,
         images=images,
-        classes=(name, f"{name}2"),
+        target=Classes((name, f"{name}2")),
     )
     assert (tmp_path / "a.png").stat().st_size > 10_000
 

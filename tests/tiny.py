@@ -68,7 +68,7 @@ class Tiny(Task):
                 columns += described
         groups = ("visit", *["image_id"] * self.ids, "acquired", "age")
         found = (Finding("odd-cell", f"{folder}: 4711.25 is odd", ("p1: 4711.25", "p2: 4711.25")),)
-        return Cohort(scans, clinical, tuple(columns), self.classes, groups, found)
+        return Cohort(scans, clinical, tuple(columns), self.target, groups, found)
 
     def synthesize(self, folder: Path, progress: Progress, *, seed: int = 0) -> None:
         """Two visits for every second subject; half are ill."""

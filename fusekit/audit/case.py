@@ -47,8 +47,13 @@ class Case:
 
     @cached_property
     def labels(self) -> np.ndarray:
-        """Their labels (subjects,)."""
-        return self.first["label"].to_numpy()
+        """Their groups (subjects,), from 0: their classes, of a number thirds."""
+        return self.cohort.target.groups(self.first["label"])[0]
+
+    @cached_property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the groups."""
+        return self.cohort.target.groups(self.first["label"])[1]
 
     def volumes(self) -> Iterator[tuple[str, pd.DataFrame, np.ndarray]]:
         """Of each image of the scans: what it is called, for messages (empty of the only one); what was measured.
@@ -68,6 +73,6 @@ class Case:
 
     def sides(self) -> Iterator[tuple[str, np.ndarray]]:
         """Name of a class, and which subjects are of it (subjects,) bool: the positive one of two, each of several."""
-        for number, name in enumerate(self.cohort.classes):
-            if number > 0 or len(self.cohort.classes) > 2:
+        for number, name in enumerate(self.classes):
+            if number > 0 or len(self.classes) > 2:
                 yield name, self.labels == number

@@ -85,10 +85,10 @@ def columns_that_are_the_label(case: Case) -> Iterator[Finding]:
     names = []
     for column in case.cohort.columns:
         values = case.clinical[column.name].to_numpy()
-        if column.kind == "number" and len(pd.unique(values)) > len(case.cohort.classes) + 1:  # one for the gaps
+        if column.kind == "number" and len(pd.unique(values)) > len(case.classes) + 1:  # one for the gaps
             continue  # a number's order counts: see strong_columns
         seen = ~pd.isna(values)
-        if column.kind == "number" and len(pd.unique(values[seen])) > len(case.cohort.classes):
+        if column.kind == "number" and len(pd.unique(values[seen])) > len(case.classes):
             continue
         pairs = set(zip(map(str, values[seen]), case.labels[seen], strict=True))
         groups = len({value for value, _ in pairs})

@@ -28,7 +28,7 @@ def unequal_folds(case: Case) -> Iterator[Finding]:
     if case.folds is None:
         return
     fold = case.first["subject"].map(case.folds).to_numpy()
-    classes = pd.Series(np.array(case.cohort.classes, dtype=object)[case.labels], index=case.first.index)
+    classes = pd.Series(np.array(case.classes, dtype=object)[case.labels], index=case.first.index)
     sex, age = _described(case, SEX), _described(case, AGE)
     tested: dict[str, tuple[float, str]] = {}
     for name, values in {"class": classes, "sex": None if sex is None else as_text(sex)}.items():

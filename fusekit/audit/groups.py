@@ -81,7 +81,7 @@ def _say(case: Case, name: str, p: float, strength: float, values: pd.Series) ->
     reach = f"AUC of it alone {area} {interval_text(low, high)} for {label}; p = {p:.2g}"
     if not numeric:
         return f"{name}: Cramer's V {strength:.2f}; {reach}; {_worst(case, values)}"
-    medians = ", ".join(f"{values[case.labels == n].median():.4g} in {of}" for n, of in enumerate(case.cohort.classes))
+    medians = ", ".join(f"{values[case.labels == n].median():.4g} in {of}" for n, of in enumerate(case.classes))
     return f"{name}: median {medians}; {reach}"
 
 
@@ -99,7 +99,7 @@ def _alone(values: pd.Series, cases: np.ndarray) -> tuple[float, float, float]:
 def _worst(case: Case, values: pd.Series) -> str:
     level, label, table = furthest(values.to_numpy(), case.labels)
     share = table[label].sum() / table.to_numpy().sum()
-    name = case.cohort.classes[int(label)]
+    name = case.classes[int(label)]
     return f"{level!r} has {table.loc[level, label]} {name} of {table.loc[level].sum()}, against {share:.0%} in all"
 
 
@@ -119,8 +119,9 @@ def scans_after_diagnosis(case: Case) -> Iterator[Finding]:
     late = days[days > LATE_DAYS].sort_values(ascending=False, kind="stable")
     if late.empty:
         return
-    labels = scans.loc[late.index, "label"].value_counts().sort_index()
-    listed = ", ".join(f"{count} of {case.cohort.classes[int(label)]}" for label, count in labels.items())
+    groups = pd.Series(case.cohort.target.groups(scans["label"])[0], scans.index)
+    labels = groups.loc[late.index].value_counts().sort_index()
+    listed = ", ".join(f"{count} of {case.classes[int(str(label))]}" for label, count in labels.items())
     yield from note(
         "scan-after-diagnosis",
         f"scans made more than {LATE_DAYS} days after the diagnosis ({listed}; of {days.notna().sum()} scans with both "

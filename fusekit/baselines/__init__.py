@@ -4,6 +4,17 @@ from fusekit.baselines.baseline import Baseline
 from fusekit.baselines.components import GradientBoostingComponents
 from fusekit.baselines.gbdt import GradientBoosting
 from fusekit.baselines.logistic import Logistic
+from fusekit.baselines.numbers import GradientBoostingRegression, Mean, NumberBaseline, Ridge
 from fusekit.baselines.prevalence import Prevalence
 
-__all__ = ["Baseline", "GradientBoosting", "GradientBoostingComponents", "Logistic", "Prevalence"]
+__all__ = [
+    "Baseline",
+    "GradientBoosting",
+    "GradientBoostingComponents",
+    "GradientBoostingRegression",
+    "Logistic",
+    "Mean",
+    "NumberBaseline",
+    "Prevalence",
+    "Ridge",
+]

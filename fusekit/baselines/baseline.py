@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self, TypeVar
 import numpy as np
 import pandas as pd
 
-from fusekit.data import Column
+from fusekit.data import Classes, Column
 from fusekit.disk.schema import parse_json
 from fusekit.errors import DataError, FusekitError, OptionError
 
@@ -17,6 +17,8 @@ T = TypeVar("T")
 
 class Baseline(ABC):
     """A classifier of clinical values. Factory: ``(*, options...) -> Baseline``; options: ``-o baseline.option=value``.
+
+    One that predicts a number is a ``NumberBaseline``.
 
     It is fitted on training scans alone, and chooses its options within them, on parts that share no subject.
 
@@ -35,6 +37,8 @@ class Baseline(ABC):
         ...         return np.stack([1 - p, p], axis=1)
     """
 
+    #: Kinds of targets that it predicts.
+    targets: ClassVar[tuple[str, ...]] = (Classes.kind,)
     #: Whether ``fit`` and ``probabilities`` take the scans' images too.
     reads_image: ClassVar[bool] = False
 
@@ -58,6 +62,10 @@ class Baseline(ABC):
     @abstractmethod
     def probabilities(self, values: pd.DataFrame) -> np.ndarray:
         """Probabilities (N, K) of other scans' values: gaps and categories that training did not have are usual."""
+
+    def answers(self, values: pd.DataFrame, **images: Any) -> np.ndarray:
+        """What it says of other scans' values (N, A), as ``Target.predict`` takes it: here the probabilities."""
+        return self.probabilities(values, **images)
 
     def shipped(self) -> dict[str, Any]:
         """What a fitted one consists of, by name, so that ``fusekit.baselines.shipping`` can save it.

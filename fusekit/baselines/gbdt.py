@@ -12,7 +12,7 @@ from pydantic import with_config
 from typing_extensions import TypedDict
 
 from fusekit.baselines.baseline import Baseline, plain_state, require_columns, require_folds
-from fusekit.baselines.inner_cv import losses, one_thread, subject_weights
+from fusekit.baselines.inner_cv import Loss, log_loss, losses, one_thread, subject_weights
 from fusekit.baselines.trees import Trees
 from fusekit.data import ClinicalEncoding, Column
 from fusekit.data.clinical.column import ColumnJson, EncodedColumn
@@ -82,14 +82,39 @@ class GradientBoosting(Baseline):
         def stages(train: np.ndarray, test: np.ndarray) -> np.ndarray:
             known = _places(values[train], columns)
             model = self._fitted(known, values[train], labels[train], weights[train], self.most, seed)
-            return np.stack(list(model.staged_predict_proba(_matrix(known, values[test]))))
+            return self.staged(model, _matrix(known, values[test]))
 
         with one_thread():
-            found = None if self.trees else losses(stages, labels, subjects, self.folds, seed)
+            strata = self.strata(labels, subjects)
+            found = None if self.trees else losses(stages, labels, subjects, self.folds, seed, self.loss, strata)
             chosen = self.trees or (self.most if found is None else int(found.argmin()) + 1)
             self._places = _places(values, columns)
             model = self._fitted(self._places, values, labels, weights, chosen, seed)
             self._trees = Trees.of(model, _categories(self._places))
+
+    @property
+    def loss(self) -> Loss:
+        """By which the number of trees is chosen."""
+        return log_loss
+
+    def strata(self, labels: np.ndarray, subjects: np.ndarray) -> np.ndarray:
+        """What the inner folds are balanced by (n,)."""
+        return labels
+
+    def estimator(self, **options: Any) -> Any:
+        """Of scikit-learn, unfitted."""
+        from sklearn.ensemble import HistGradientBoostingClassifier
+
+        return HistGradientBoostingClassifier(**options)
+
+    def staged(self, model: Any, inputs: np.ndarray) -> np.ndarray:
+        """What a fitted estimator predicts after each tree (trees, N, K)."""
+        return np.stack(list(model.staged_predict_proba(inputs)))
+
+    def scores(self, values: pd.DataFrame) -> np.ndarray:
+        """What the trees add up to (N, T): ``Trees.scores``."""
+        assert self._trees is not None, "it is not fitted"
+        return self._trees.scores(_matrix(self._places, values))
 
     def probabilities(self, values: pd.DataFrame) -> np.ndarray:
         """Probabilities (N, K)."""
@@ -125,10 +150,8 @@ class GradientBoosting(Baseline):
     def _fitted(
         self, places: _Places, values: pd.DataFrame, labels: np.ndarray, weights: np.ndarray, trees: int, seed: int
     ) -> Any:
-        from sklearn.ensemble import HistGradientBoostingClassifier
-
         categorical = np.arange(len(places) + 1) < len(_categories(places))
-        model = HistGradientBoostingClassifier(
+        model = self.estimator(
             max_iter=trees,
             max_bins=_BINS,
             early_stopping=False,  # its own would split by scan, not by subject

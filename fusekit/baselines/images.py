@@ -46,7 +46,7 @@ def by_scan(images: Images, rows: np.ndarray, scans: np.ndarray) -> ReadLater:
 def of_slices(
     baseline: Baseline, images: Images | None, rows: np.ndarray, values: pd.DataFrame, scans: np.ndarray
 ) -> np.ndarray:
-    """Probabilities (n, K) of slices by a baseline, which speaks of scans: all slices of a scan get the scan's.
+    """What a baseline says of slices (n, A); it speaks of scans: all slices of a scan get the scan's.
 
     ``values`` have a line for each slice, and ``scans`` (n,) say whose it is; ``rows`` (n,) count in ``images``, which
     may be None for a baseline that reads none. DataError if it does, and there are none.
@@ -54,7 +54,7 @@ def of_slices(
     number, _ = pd.factorize(scans)
     firsts = np.unique(number, return_index=True)[1]  # slices of a scan share their values
     shown = with_images(baseline, None if images is None else by_scan(images, rows, scans))
-    return np.asarray(baseline.probabilities(values.iloc[firsts], **shown), dtype=float)[number]
+    return np.asarray(baseline.answers(values.iloc[firsts], **shown), dtype=float)[number]
 
 
 def standardised(image: np.ndarray, size: int) -> np.ndarray:

@@ -2,11 +2,15 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
 
-from fusekit.data import assign_folds
+from fusekit.data import Number, assign_folds
+
+#: True values (n,), what was predicted (n, ...), weights (n,) -> the weighted mean loss.
+Loss: TypeAlias = Callable[[np.ndarray, np.ndarray, np.ndarray], float]
 
 
 def one_thread() -> AbstractContextManager[object]:
@@ -31,6 +35,18 @@ def log_loss(labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray)
     return float(np.average(-np.log(true), weights=weights))
 
 
+def squared_error(labels: np.ndarray, numbers: np.ndarray, weights: np.ndarray) -> float:
+    """Weighted mean of squared differences; all (n,)."""
+    return float(np.average((labels - numbers) ** 2, weights=weights))
+
+
+def strata_of(numbers: np.ndarray, subjects: np.ndarray) -> np.ndarray:
+    """Of scans' numbers (n,), what inner folds are balanced by (n,): ``Number.strata`` of their subjects."""
+    names = np.asarray(subjects, dtype=object)
+    strata = Number("").strata(pd.DataFrame({"subject": names, "label": numbers}))
+    return strata.loc[names].to_numpy()
+
+
 def inner_folds(labels: np.ndarray, subjects: np.ndarray, folds: int, seed: int) -> np.ndarray | None:
     """Deal scans (n,), by subject, into ``folds`` parts at most: the part of each (n,), from 0.
 
@@ -50,19 +66,22 @@ def losses(
     subjects: np.ndarray,
     folds: int,
     seed: int,
+    loss: Loss = log_loss,
+    strata: np.ndarray | None = None,
 ) -> np.ndarray | None:
-    """Log loss of each candidate over subjects that the fits did not see, in ``folds`` parts at most.
+    """Loss of each candidate over subjects that the fits did not see, in ``folds`` parts at most.
 
     ``fitted`` makes (scans to fit on (n,), to predict (n,)) -> probabilities (candidates, m, K) of labels (n,) of
-    subjects (n,). None if a class has fewer than two subjects, so that nothing can be compared.
+    subjects (n,), or numbers (candidates, m). ``strata`` (n,) balance the parts; None: the labels do. None if a stratum
+    has fewer than two subjects, so that nothing can be compared.
     """
-    fold = inner_folds(labels, subjects, folds, seed)
+    fold = inner_folds(labels if strata is None else strata, subjects, folds, seed)
     if fold is None:
         return None
     weights = subject_weights(subjects)
     totals: np.ndarray | float = 0.0
     for held in range(fold.max() + 1):
         tested = fold == held
-        here = [log_loss(labels[tested], each, weights[tested]) for each in fitted(~tested, tested)]
+        here = [loss(labels[tested], each, weights[tested]) for each in fitted(~tested, tested)]
         totals = totals + np.asarray(here) * weights[tested].sum()
     return np.asarray(totals / weights.sum())

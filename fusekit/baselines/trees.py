@@ -17,13 +17,13 @@ _WORDS = 8
 
 @dataclass(frozen=True)
 class Trees:
-    """The trees of a ``HistGradientBoostingClassifier``, walked by scikit-learn's own code: the same bits.
+    """The trees of a ``HistGradientBoosting...`` estimator, walked by scikit-learn's own code: the same bits.
 
     The whole estimator would ship with the functions that it prepares its columns with, and a file that names functions
     to call cannot be trusted. Those are not needed: ``GradientBoosting`` prepares the columns.
     """
 
-    start: np.ndarray  # (T,) scores before the first tree: T is 1 for two classes, of more their number
+    start: np.ndarray  # (T,) scores before the first tree: T is 1 for a number or two classes, of more their number
     trees: tuple[Any, ...]  # scikit-learn's TreePredictor, round by round, T in each
     categories: tuple[int, ...]  # of the first columns; the others are numbers
 
@@ -37,19 +37,24 @@ class Trees:
         from scipy.special import expit
         from sklearn.utils.extmath import softmax
 
+        scores = self.scores(inputs)
+        if len(self.start) > 1:
+            return np.asarray(softmax(scores, copy=False))
+        positive = expit(scores[:, 0])
+        return np.stack([1 - positive, positive], axis=1)
+
+    def scores(self, inputs: np.ndarray) -> np.ndarray:
+        """Sums (N, T) of what the trees say of inputs (N, F) float64, with NaN for gaps; of a number, the number."""
         known = np.zeros((len(self.categories), _WORDS), dtype=np.uint32)
         for own, count in zip(known, self.categories, strict=True):
             for category in range(count):
                 own[category // 32] |= np.uint32(1 << category % 32)
         places = np.zeros(inputs.shape[1], dtype=np.uint32)
         places[: len(known)] = np.arange(len(known))
-        scores = np.zeros((len(inputs), len(self.start)), order="F") + self.start
+        scores: np.ndarray = np.zeros((len(inputs), len(self.start)), order="F") + self.start
         for number, tree in enumerate(self.trees):
             scores[:, number % len(self.start)] += tree.predict(inputs, known, places, 1)
-        if len(self.start) > 1:
-            return np.asarray(softmax(scores, copy=False))
-        positive = expit(scores[:, 0])
-        return np.stack([1 - positive, positive], axis=1)
+        return scores
 
     def as_arrays(self) -> dict[str, np.ndarray]:
         """All of them in a few arrays, trees one after the other."""

@@ -15,7 +15,7 @@ from fusekit.baselines.baseline import Baseline, with_images
 from fusekit.baselines.images import of_slices
 from fusekit.baselines.shipping import name_of
 from fusekit.bundle.bundle import Answer, Bundle
-from fusekit.bundle.format import BASELINE, FORMAT_BASELINE
+from fusekit.bundle.format import BASELINE, FORMATS
 from fusekit.bundle.prior import save_baseline
 from fusekit.data.absence import Modality
 from fusekit.data.store.blanks import Images
@@ -77,7 +77,7 @@ class BaselineBundle(WithoutNetwork):
         def answer(images: Images | None, scans: Sequence[int]) -> np.ndarray:
             owners = np.asarray(scans, dtype=np.int64)
             if not len(owners):
-                return np.empty((0, len(self.classes)))
+                return np.empty((0, self.target.outputs))
             return of_slices(self.baseline, images, np.arange(len(owners)), values.iloc[owners], owners)
 
         return answer
@@ -92,4 +92,7 @@ class BaselineBundle(WithoutNetwork):
         return answer
 
     def _save_parts(self, folder: Path) -> dict[str, Any]:
-        return {"format": FORMAT_BASELINE, "baseline": save_baseline(self.baseline, folder / BASELINE)}
+        return {
+            "format": FORMATS["baseline", self.target.kind],
+            "baseline": save_baseline(self.baseline, folder / BASELINE),
+        }

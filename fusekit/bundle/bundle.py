@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from fusekit.baselines.prior import TablePrior
-from fusekit.bundle.format import DESCRIPTION, FORMAT, PRIOR, WEIGHTS
+from fusekit.bundle.format import DESCRIPTION, FORMATS, PRIOR, WEIGHTS
 from fusekit.bundle.forward import BATCH, in_batches, of_tensors, tensor_of, together
 from fusekit.bundle.patients import (
     Part,
@@ -26,7 +26,7 @@ from fusekit.bundle.patients import (
     values_of,
 )
 from fusekit.bundle.prior import save_baseline
-from fusekit.data import ClinicalEncoding, Pixels, SlicePolicy
+from fusekit.data import ClinicalEncoding, Pixels, SlicePolicy, Target
 from fusekit.data.absence import AVAILABLE, Modality, available
 from fusekit.data.images.channels import IMAGE, Channel
 from fusekit.data.store.blanks import Images
@@ -34,7 +34,7 @@ from fusekit.data.store.plan import item_shape
 from fusekit.data.store.scan_rows import ScanRows
 from fusekit.disk import checksum_of, signed, write_json, write_tensors
 from fusekit.errors import DataError
-from fusekit.evaluation.predictions import probabilities_of, with_probabilities
+from fusekit.evaluation.predictions import outputs_of
 from fusekit.evaluation.rule import Level, Rule
 from fusekit.models import FusionModel, weights_channels_last
 from fusekit.models.memory_format import placed, torch_device
@@ -52,13 +52,13 @@ class Bundle:
 
     Args:
         model: predicts in evaluation mode, whichever it is in.
-        classes: ``classes[k]`` is what the k-th probability is of.
+        target: what it predicts.
         encoding: clinical columns to model input; None if the model reads none.
         slices: which slices of a volume it was trained on.
         image_size: their height and width (and depth) in pixels.
         pixels: scale of their grey levels, by channel.
         rule: from slices to subjects to calls; that of the training, and the one it was tested with.
-        task: the task's name, question, classes and metrics.
+        task: the task's name, question, target and metrics.
         metrics: rows of the test scores that it was shipped with.
         provenance: versions, seed, data fingerprint, whether the cohort was synthetic.
         images: names of the images that it reads of a scan, in the order of its channels.
@@ -66,7 +66,7 @@ class Bundle:
     """
 
     model: FusionModel
-    classes: tuple[str, ...]
+    target: Target
     encoding: ClinicalEncoding | None
     slices: SlicePolicy
     image_size: int
@@ -80,6 +80,11 @@ class Bundle:
 
     def __post_init__(self) -> None:
         weights_channels_last(self.model)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """``classes[k]`` is what the k-th probability is of, if it predicts classes."""
+        return self.target.classes
 
     @property
     def reads_image(self) -> bool:
@@ -123,7 +128,7 @@ class Bundle:
             mask: the path of the image's mask; looked at if the slices' policy does.
 
         Returns:
-            Probabilities (B, K) of tensors; of files, the table of slices of ``predict``.
+            Probabilities (B, K) of tensors, or the number (B, 1); of files, the table of slices of ``predict``.
 
         Raises:
             DataError: as ``predict``; tensors are of other shapes or types; or a probability is not a number.
@@ -131,7 +136,7 @@ class Bundle:
         if isinstance(image, Mapping) and (others := [name for name in image if name not in self.images]):
             raise DataError(f"this model reads the images {', '.join(self.images)}, and none called {others[0]!r}.")
         if isinstance(image, Tensor) or isinstance(clinical, Tensor):
-            return of_tensors(self.model, self.image_size, image, clinical)
+            return of_tensors(self.model, self.target, self.image_size, image, clinical)
         return self.predict(one_patient(image, clinical, mask)).slices
 
     def predict(
@@ -164,7 +169,7 @@ class Bundle:
         values = values_of(patients, self.encoding, source, allow_out_of_range, self.absent)
         there = present_of(patients, files, values, self.absent, source)
         answers = [one.answering(values, device, there["image"].to_numpy()) for one in self.each]
-        owners, positions, found = [], [], [np.empty((0, len(answers), len(self.classes)))]
+        owners, positions, found = [], [], [np.empty((0, len(answers), len(self.target.columns)))]
         parts: Iterable[Part] = [Part(None, list(range(len(patients))), [0] * len(patients))]
         if self.reads_image:
             series = self.task.get("series", {})
@@ -180,11 +185,11 @@ class Bundle:
             kept = ScanRows(owners).middle
             rows, each = rows.iloc[kept], each[kept]
         rows = rows.reset_index(drop=True)
-        slices = with_probabilities(rows, each.mean(axis=1))
-        probabilities_of(slices)  # refuses what is not a number, by the patient's name
+        slices = pd.concat([rows, self.target.predict(each.mean(axis=1))], axis=1)
+        outputs_of(slices)  # refuses what is not a number, by the patient's name
         subjects, rule = self.rule.subjects(slices), self.rule
-        further: dict[str, Any] = {"called": self._called(subjects, "subject")}
-        further |= self.disagreement(rows, each, further["called"])
+        further: dict[str, Any] = dict(self._called(subjects, "subject"))
+        further |= self.disagreement(rows, each, further.get("called", ()))
         if (threshold := rule.shown_threshold()) is not None:
             further["threshold"] = threshold
         if rule.calibrates:  # after the calls, which it does not change
@@ -194,14 +199,15 @@ class Bundle:
             said = available(there.set_axis(pd.MultiIndex.from_frame(names)))
             of_subject = said.groupby(level="subject").agg(lambda own: ", ".join(dict.fromkeys(own)))
             further[AVAILABLE] = of_subject.loc[subjects["subject"]].to_numpy()
-        return Predictions(slices.assign(called=self._called(slices, "slice")), subjects.assign(**further))
+        return Predictions(slices.assign(**self._called(slices, "slice")), subjects.assign(**further))
 
     def disagreement(self, rows: pd.DataFrame, each: np.ndarray, called: Sequence[str]) -> dict[str, Any]:
         """Further columns of the subjects where several models speak: ``each`` (slices, models, K) are theirs."""
         return {}
 
-    def _called(self, table: pd.DataFrame, level: Level) -> list[str]:
-        return [self.classes[k] for k in self.rule.called(table, level)]
+    def _called(self, table: pd.DataFrame, level: Level) -> dict[str, list[str]]:
+        """The column ``called``; none where no classes are predicted."""
+        return {"called": [self.classes[k] for k in self.rule.called(table, level)]} if self.classes else {}
 
     def answering(
         self, values: pd.DataFrame, device: str | torch.device = "cpu", with_image: np.ndarray | None = None
@@ -222,10 +228,10 @@ class Bundle:
                 middle = owners[found.middle]
                 there = None if present is None else present[middle]
                 samples = found.images(images)[found.middle]
-                said = in_batches(model, self.pixels, self.image_size, samples, columns[middle], there)
+                said = in_batches(model, self.target, self.pixels, self.image_size, samples, columns[middle], there)
                 return np.asarray(said[found.scan])
             there = None if present is None else present[owners]
-            return in_batches(model, self.pixels, self.image_size, images, columns[owners], there)
+            return in_batches(model, self.target, self.pixels, self.image_size, images, columns[owners], there)
 
         return answer
 
@@ -262,7 +268,8 @@ class Bundle:
         ``Bundle.present`` gives it; None: all have an image and a table. The forward pass is float32 whatever the
         precision of training, so that a run and its bundle agree.
         """
-        return in_batches(placed(self.model, device), self.pixels, self.image_size, images, clinical, present)
+        model = placed(self.model, device)
+        return in_batches(model, self.target, self.pixels, self.image_size, images, clinical, present)
 
     def tensor(self, images: np.ndarray, device: str | torch.device) -> Tensor:
         """Stored images of N samples as the network reads them: (N, C, *S), with a pool scans (N, n, C, H, W)."""
@@ -281,7 +288,7 @@ class Bundle:
         folder.mkdir(parents=True)
         described = {
             **self._save_parts(folder),
-            "classes": list(self.classes),
+            **self.target.as_json(),
             "clinical": self.encoding.as_json() if self.encoding else None,
             "images": list(self.images),
             "slices": self.slices.as_json(),
@@ -298,5 +305,5 @@ class Bundle:
         """Write what predicts, and return what the description says of it."""
         write_tensors(folder / WEIGHTS, self.model.state_dict())
         prior = save_baseline(self.prior.baseline, folder / PRIOR) if self.prior else None
-        known = {"format": FORMAT, "weights": checksum_of(folder / WEIGHTS)}
+        known = {"format": FORMATS["network", self.target.kind], "weights": checksum_of(folder / WEIGHTS)}
         return {**known, "prior": prior, "model": self.model.description}

@@ -9,7 +9,7 @@ from typing import Annotated
 from annotated_types import Ge
 
 from fusekit.bundle.schema import ClinicalJson, MetricJson, Provenance, TaskJson
-from fusekit.data import ClinicalEncoding, Pixels, SlicePolicy
+from fusekit.data import ClinicalEncoding, Pixels, SlicePolicy, Target
 from fusekit.data.images.channels import check_names
 from fusekit.errors import DataError
 from fusekit.evaluation.rule import Rule
@@ -19,7 +19,6 @@ from fusekit.evaluation.rule import Rule
 class Described(ABC):
     """What every format holds; DataError if parts contradict each other, or its images are too large."""
 
-    classes: tuple[str, ...]
     clinical: ClinicalJson | None
     slices: SlicePolicy
     image_size: Annotated[int, Ge(1)]
@@ -28,10 +27,6 @@ class Described(ABC):
     provenance: Provenance
 
     def __post_init__(self) -> None:
-        if len(self.classes) < 2:
-            raise DataError(f"classes has {len(self.classes)} names, and a model distinguishes two or more.")
-        if len(set(self.classes)) < len(self.classes):
-            raise DataError("classes has the same name twice.")
         if len({(row["level"], row["metric"]) for row in self.metrics}) < len(self.metrics):
             raise DataError("metrics has a row of the same level and metric twice.")
         self.slices.check_size(self.image_size)
@@ -41,7 +36,7 @@ class Described(ABC):
             raise DataError(f"its parts name different numbers of channels: {listed}.")
         check_names(self.names)
         rule = self.calling_rule
-        rule.check(len(self.classes))
+        rule.check(self.target.columns)
         if others := {*rule.thresholds, *rule.temperatures} - {0}:
             raise DataError(f"the rule is of fold {min(others)}; a shipped model is fold 0.")
         _ = self.encoding  # its columns are checked when they are made
@@ -52,6 +47,11 @@ class Described(ABC):
         scale = self.scale
         counts = {"images and slices": len(self.slices.channels(self.names))}
         return counts | {"pixels.mean": len(scale.mean), "pixels.std": len(scale.std)}
+
+    @property
+    @abstractmethod
+    def target(self) -> Target:
+        """What it predicts."""
 
     @property
     @abstractmethod

@@ -13,11 +13,10 @@ import torch
 
 from fusekit.bundle.baseline import WithoutNetwork
 from fusekit.bundle.bundle import Answer, Bundle
-from fusekit.bundle.format import DESCRIPTION, FORMAT_AVERAGE
+from fusekit.bundle.format import DESCRIPTION, FORMATS
 from fusekit.data.absence import Modality
 from fusekit.disk import checksum_of
 from fusekit.errors import DataError
-from fusekit.evaluation.predictions import with_probabilities
 from fusekit.evaluation.rule import Rule
 
 
@@ -34,7 +33,9 @@ class FoldsBundle(WithoutNetwork):
     def __post_init__(self) -> None:
         """DataError if the models do not read and distinguish the same."""
         for number, model in enumerate(self.models):
-            for name in ("classes", "slices", "image_size", "images", "reads_image", "pooled"):
+            if model.target.unfitted != self.target.unfitted:
+                raise DataError(f"the model of fold {number} predicts something else than the average.")
+            for name in ("slices", "image_size", "images", "reads_image", "pooled"):
                 if getattr(model, name) != getattr(self, name):
                     raise DataError(f"the model of fold {number} has other {name} than the average.")
             known = {column.name: column.column.kind for column in self.encoding.columns} if self.encoding else {}
@@ -75,24 +76,30 @@ class FoldsBundle(WithoutNetwork):
 
         Returns:
             ``lowest_k`` and ``highest_k``, of the models' probabilities of class k; and ``agree``, how many of the
-            models would call, each by its own rule, what is called. The range is no confidence interval: the models
-            share most of their training subjects.
+            models would call, each by its own rule, what is called. Of a number ``lowest_predicted`` and
+            ``highest_predicted`` alone. The range is no confidence interval: the models share most of their training
+            subjects.
         """
-        said = [with_probabilities(rows, each[:, number]) for number in range(len(self.models))]
+        said = [pd.concat([rows, self.target.predict(each[:, number])], axis=1) for number in range(len(self.models))]
         tables = [model.rule.subjects(table) for model, table in zip(self.models, said, strict=True)]
-        names = [f"p_{k}" for k in range(len(self.classes))]
-        found = np.stack([table[names].to_numpy(dtype=float) for table in tables])  # (models, subjects, K)
+        names = list(self.target.columns)
+        found = np.stack([table[names].to_numpy(dtype=float) for table in tables])  # (models, subjects, A)
+        ranges = {f"{end}_{name.removeprefix('p_')}": by(found[..., k], axis=0) for k, name in enumerate(names)
+                  for end, by in (("lowest", np.min), ("highest", np.max))}  # fmt: skip
+        if not self.classes:
+            return ranges
         calls = [[self.classes[k] for k in model.rule.called(table, "subject")]
                  for model, table in zip(self.models, tables, strict=True)]  # fmt: skip
-        ranges = {f"{end}_{k}": by(found[..., k], axis=0) for k in range(len(names))
-                  for end, by in (("lowest", np.min), ("highest", np.max))}  # fmt: skip
         return {**ranges, "agree": (np.array(calls) == np.array(called)).sum(axis=0)}
 
     def _save_parts(self, folder: Path) -> dict[str, Any]:
         for model, path in zip(self.models, folders_in(folder, len(self.models)), strict=True):
             model.save(path)
         written = folders_in(folder, len(self.models))
-        return {"format": FORMAT_AVERAGE, "models": [checksum_of(path / DESCRIPTION) for path in written]}
+        return {
+            "format": FORMATS["average", self.target.kind],
+            "models": [checksum_of(path / DESCRIPTION) for path in written],
+        }
 
 
 def folders_in(folder: Path, count: int) -> list[Path]:

@@ -11,8 +11,8 @@ from pydantic import with_config
 from typing_extensions import TypedDict
 
 from fusekit.bundle.description import Described
-from fusekit.bundle.schema import ModelJson, OnePixelsJson, PriorJson, RuleJson
-from fusekit.data import ColumnLayout, Pixels
+from fusekit.bundle.schema import ModelJson, NumberJson, OnePixelsJson, PriorJson, RuleJson
+from fusekit.data import Classes, ColumnLayout, Number, Pixels, Target
 from fusekit.data.images.channels import IMAGE
 from fusekit.disk import CLOSED, DIGEST, OPEN, read_json, signed
 from fusekit.errors import DataError
@@ -22,10 +22,47 @@ from fusekit.models import FusionModel, build_from
 WEIGHTS, PRIOR, BASELINE, DESCRIPTION = "model.safetensors", "prior.skops", "baseline.skops", "bundle.json"
 #: Folder of the network that a baseline is stacked on.
 NETWORK = "network"
-#: The newest format of a network, a baseline, an average, and a stack, which are those that are written.
-FORMAT, FORMAT_BASELINE, FORMAT_AVERAGE, FORMAT_STACKED = 4, 5, 6, 7
+#: What predicts, and the kind of what is predicted -> the newest format, which is that which is written.
+FORMATS = {
+    ("network", Classes.kind): 4,
+    ("baseline", Classes.kind): 5,
+    ("average", Classes.kind): 6,
+    ("stack", Classes.kind): 7,
+    ("network", Number.kind): 8,
+    ("baseline", Number.kind): 9,
+    ("average", Number.kind): 10,
+}
 #: Models in an average.
 MOST = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class _OfClasses(Described):
+    """Of a model that predicts classes; DataError if their names are none."""
+
+    classes: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.classes) < 2:
+            raise DataError(f"classes has {len(self.classes)} names, and a model distinguishes two or more.")
+        if len(set(self.classes)) < len(self.classes):
+            raise DataError("classes has the same name twice.")
+        super().__post_init__()
+
+    @property
+    def target(self) -> Target:
+        return Classes(self.classes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _OfNumber(Described):
+    """Of a model that predicts a number."""
+
+    number: NumberJson
+
+    @property
+    def target(self) -> Target:
+        return Number(**self.number)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,8 +73,9 @@ class _Network(Described):
     prior: PriorJson | None = None
 
     def __post_init__(self) -> None:
-        if len(self.classes) != self.model["classes"]:
-            raise DataError(f"classes has {len(self.classes)} names, and model.classes is {self.model['classes']}.")
+        if (outputs := self.target.outputs) != self.model["classes"]:
+            names = f"classes has {outputs} names" if self.target.classes else "a number is one output"
+            raise DataError(f"{names}, and model.classes is {self.model['classes']}.")
         recipe = self.model["recipe"]
         if (self.clinical is None) != (recipe["encoder"] is None and recipe.get("prior") is None):
             raise DataError("clinical belongs to an encoder or a prior in model.recipe, and these to it.")
@@ -65,7 +103,7 @@ class _Network(Described):
 
 
 @dataclass(frozen=True, kw_only=True)
-class _OneChannel(_Network):
+class _OneChannel(_OfClasses, _Network):
     """Before there were several images."""
 
     pixels: OnePixelsJson
@@ -133,7 +171,7 @@ class _Channels(Described):
 
 @with_config(CLOSED)
 @dataclass(frozen=True, kw_only=True)
-class Format3(_Network, _Channels):
+class Format3(_OfClasses, _Network, _Channels):
     """Before a network could start from a baseline."""
 
     format: Literal[3]
@@ -142,7 +180,7 @@ class Format3(_Network, _Channels):
 
 @with_config(CLOSED)
 @dataclass(frozen=True, kw_only=True)
-class Format4(_Network, _Channels):
+class Format4(_OfClasses, _Network, _Channels):
     """With a prior, in a file of its own."""
 
     format: Literal[4]
@@ -151,7 +189,7 @@ class Format4(_Network, _Channels):
 
 @with_config(CLOSED)
 @dataclass(frozen=True, kw_only=True)
-class Format5(_Channels):
+class Format5(_OfClasses, _Channels):
     """A baseline in place of a network, in a file of its own."""
 
     format: Literal[5]
@@ -160,7 +198,7 @@ class Format5(_Channels):
 
 @with_config(CLOSED)
 @dataclass(frozen=True, kw_only=True)
-class Format6(_Channels):
+class Format6(_OfClasses, _Channels):
     """The average of several models, each in a folder of its own: ``fold-0``, ``fold-1``, ..."""
 
     format: Literal[6]
@@ -169,7 +207,7 @@ class Format6(_Channels):
 
 @with_config(CLOSED)
 @dataclass(frozen=True, kw_only=True)
-class Format7(_Channels):
+class Format7(_OfClasses, _Channels):
     """A network in a folder of its own, and the baseline on top of it, in a file of its own."""
 
     format: Literal[7]
@@ -177,8 +215,37 @@ class Format7(_Channels):
     baseline: PriorJson
 
 
-Network: TypeAlias = Format1 | Format2 | Format3 | Format4
-Description: TypeAlias = Network | Format5 | Format6 | Format7
+@with_config(CLOSED)
+@dataclass(frozen=True, kw_only=True)
+class Format8(_OfNumber, _Network, _Channels):
+    """A network of a number."""
+
+    format: Literal[8]
+    weights: str
+
+
+@with_config(CLOSED)
+@dataclass(frozen=True, kw_only=True)
+class Format9(_OfNumber, _Channels):
+    """A baseline of a number."""
+
+    format: Literal[9]
+    baseline: PriorJson
+
+
+@with_config(CLOSED)
+@dataclass(frozen=True, kw_only=True)
+class Format10(_OfNumber, _Channels):
+    """An average of several models of a number."""
+
+    format: Literal[10]
+    models: Annotated[list[str], MinLen(2), MaxLen(MOST)]  # checksum of each one's description
+
+
+Network: TypeAlias = Format1 | Format2 | Format3 | Format4 | Format8
+Classical: TypeAlias = Format5 | Format9
+Average: TypeAlias = Format6 | Format10
+Description: TypeAlias = Network | Classical | Average | Format7
 #: Format -> what it holds. A newer format adds an entry and keeps those before.
 READERS: dict[int, type[Description]] = {
     1: Format1,
@@ -188,6 +255,9 @@ READERS: dict[int, type[Description]] = {
     5: Format5,
     6: Format6,
     7: Format7,
+    8: Format8,
+    9: Format9,
+    10: Format10,
 }
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fusekit.data import Pixels
+from fusekit.data import Pixels, Target
 from fusekit.data.store.blanks import Images
 from fusekit.errors import DataError, first_ten
 from fusekit.models import FusionModel, channels_last
@@ -32,15 +32,15 @@ def tensor_of(model: FusionModel, pixels: Pixels, images: np.ndarray, device: st
     return channels_last(flat).reshape(scans.shape)
 
 
-def of_tensors(model: FusionModel, size: int, image: Any, columns: Any, present: Any = None) -> Tensor:
-    """Probabilities (B, K); DataError as for ``logits``, or where one is not a number."""
+def of_tensors(model: FusionModel, target: Target, size: int, image: Any, columns: Any, present: Any = None) -> Tensor:
+    """What the model says (B, A); DataError as for ``logits``, or where one is not a number."""
     device = next(model.parameters()).device
     with torch.inference_mode():
-        probabilities = logits(placed(model, device), size, image, columns, present).softmax(dim=1)
-    if not probabilities.isfinite().all():
-        rows = (~probabilities.isfinite().all(dim=1)).nonzero().flatten().tolist()
+        answers = target.answers(logits(placed(model, device), size, image, columns, present))
+    if not answers.isfinite().all():
+        rows = (~answers.isfinite().all(dim=1)).nonzero().flatten().tolist()
         raise DataError(f"The model gives no numbers for rows {first_ten(rows)}; are there any in the input?")
-    return probabilities
+    return answers
 
 
 def logits(model: FusionModel, size: int, image: Any, columns: Any, present: Any = None) -> Tensor:
@@ -83,18 +83,19 @@ def logits(model: FusionModel, size: int, image: Any, columns: Any, present: Any
 
 def in_batches(
     model: FusionModel,
+    target: Target,
     pixels: Pixels,
     size: int,
     images: Images | None,
     columns: np.ndarray,
     present: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Probabilities (N, K) float64 of stored slices (N, C, H, W) or volumes (N, C, S, S, S) with columns (N, F).
+    """What the model says (N, A) float64 of stored slices (N, C, H, W) or volumes (N, C, S, S, S) with columns (N, F).
 
     On the model's device, in float32 whatever the precision of training, so that a run and its bundle agree.
     """
     device, each = next(model.parameters()).device, together(model)
-    parts: list[np.ndarray] = []
+    parts = [np.empty((0, len(target.columns)))]
     with torch.inference_mode():
         for start in range(0, len(columns), each):
             own = slice(start, start + each)
@@ -106,8 +107,8 @@ def in_batches(
             if present is not None:
                 there = torch.from_numpy(present[own]).to(device)
             said = logits(model, size, image, table, there)
-            parts.append(said.cpu().double().softmax(dim=1).numpy())
-    return np.concatenate(parts) if parts else np.empty((0, int(model.description["classes"])))
+            parts.append(target.answers(said.cpu().double()).numpy())
+    return np.concatenate(parts)
 
 
 def _said(one: Any) -> str:

@@ -17,9 +17,9 @@ from fusekit.bundle.format import (
     DESCRIPTION,
     NETWORK,
     WEIGHTS,
+    Average,
+    Classical,
     Description,
-    Format5,
-    Format6,
     Format7,
     bundle_folder,
     read_description,
@@ -48,14 +48,14 @@ def load(folder: str | Path) -> Bundle:
 
 def _load(folder: Path, known: Description) -> Bundle:
     same: dict[str, Any] = {
-        name: getattr(known, name) for name in ("classes", "encoding", "slices", "image_size", "task", "provenance")
+        name: getattr(known, name) for name in ("target", "encoding", "slices", "image_size", "task", "provenance")
     }
     same |= {"pixels": known.scale, "rule": known.calling_rule, "images": known.names}
     same |= {"metrics": [dict(row) for row in known.metrics]}
     try:
-        if isinstance(known, Format6):
+        if isinstance(known, Average):
             return FoldsBundle(models=_models(folder, known), **same)
-        if isinstance(known, Format5):
+        if isinstance(known, Classical):
             return BaselineBundle(baseline=load_baseline(known, known.baseline, folder / BASELINE), **same)
         if isinstance(known, Format7):
             return _stacked(folder, known, same)
@@ -69,7 +69,7 @@ def _load(folder: Path, known: Description) -> Bundle:
 
 def _stacked(folder: Path, known: Format7, same: Mapping[str, Any]) -> StackedBundle:
     described = _part(folder / NETWORK, known.network)
-    if isinstance(described, Format5 | Format6 | Format7):
+    if isinstance(described, Classical | Average | Format7):
         raise DataError(f"{folder / NETWORK} holds no network, and the baseline is on top of one.")
     width = len(known.classes) if len(known.classes) > 2 else 1
     baseline = load_baseline(
@@ -82,12 +82,12 @@ def _stacked(folder: Path, known: Format7, same: Mapping[str, Any]) -> StackedBu
     return StackedBundle(network=_load(folder / NETWORK, described), baseline=baseline, **same)
 
 
-def _models(folder: Path, known: Format6) -> tuple[Bundle, ...]:
+def _models(folder: Path, known: Average) -> tuple[Bundle, ...]:
     """The models of an average, none of which is an average."""
     found = []
     for path, expected in zip(folders_in(folder, len(known.models)), known.models, strict=True):
         described = _part(path, expected)
-        if isinstance(described, Format6):
+        if isinstance(described, Average):
             raise DataError(f"{path} is an average itself, and an average is of single models.")
         found.append(_load(path, described))
     return tuple(found)

@@ -19,7 +19,7 @@ from fusekit.bundle.baseline import WithoutNetwork
 from fusekit.bundle.bundle import Bundle
 from fusekit.bundle.format import BASELINE, NETWORK
 from fusekit.bundle.stacked import StackedBundle
-from fusekit.data import Pixels
+from fusekit.data import Pixels, Target
 from fusekit.disk import write_bytes
 from fusekit.errors import DataError, FusekitError, OptionError
 from fusekit.models import FusionModel
@@ -36,9 +36,9 @@ _BATCHES = (1, 3)
 class _Exported(nn.Module):
     """The network from grey levels and encoded columns to probabilities: scales and softmax are in the graph."""
 
-    def __init__(self, model: FusionModel, pixels: Pixels):
+    def __init__(self, model: FusionModel, pixels: Pixels, target: Target):
         super().__init__()
-        self.model, self.pixels = model, pixels
+        self.model, self.pixels, self.target = model, pixels, target
 
     def forward(
         self,
@@ -52,7 +52,7 @@ class _Exported(nn.Module):
             image = self.pixels.standardise(flat).reshape(image.shape)
         if prior is not None:
             columns = prior if columns is None else torch.cat([columns, prior], dim=1)
-        return self.model(image, columns, present).softmax(dim=1)  # type: ignore[no-any-return]
+        return self.target.answers(self.model(image, columns, present))
 
 
 def export(bundle: Bundle, path: Path) -> Path:
@@ -61,7 +61,8 @@ def export(bundle: Bundle, path: Path) -> Path:
     Inputs, of what the network reads: ``image`` (B, C, *S), grey levels 0 to 255 as they are cut, or (B, N, C, *S), all
     slices of each scan, where a pool joins them; ``columns`` (B, F), encoded; ``prior`` (B, K), logarithms of what its
     baseline says. All are float32, and B and N are free. Of a network that takes patients without image or table, also
-    ``present`` (B, 2) bool: which have an image, and which a table. The output is ``probabilities`` (B, K) of each row.
+    ``present`` (B, 2) bool: which have an image, and which a table. The output is ``probabilities`` (B, K) of each row,
+    or ``predicted`` (B, 1), the number.
 
     Raises:
         OptionError: the packages are missing, or the bundle is none of one network.
@@ -79,20 +80,22 @@ def export(bundle: Bundle, path: Path) -> Path:
         import onnxscript  # noqa: F401  (torch's exporter needs it)
     except ImportError as error:
         raise OptionError(f"--onnx needs {error.name}: pip install 'fusekit[onnx]'.") from error
-    module = _Exported(bundle.model, bundle.pixels).eval()
+    module = _Exported(bundle.model, bundle.pixels, bundle.target).eval()
     with _quiet(), torch.inference_mode(False), torch.no_grad():
-        made = _exported(module, _inputs(bundle, 2, seed=0))
+        said = "probabilities" if bundle.classes else bundle.target.columns[0]
+        made = _exported(module, _inputs(bundle, 2, seed=0), said)
         content = made.SerializeToString()
         session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
         for batch in _BATCHES:
             given = _inputs(bundle, batch, seed=batch)
             expected = module(**given).numpy()
-            (found,) = session.run(["probabilities"], {name: tensor.numpy() for name, tensor in given.items()})
+            (found,) = session.run([said], {name: tensor.numpy() for name, tensor in given.items()})
             apart = float(np.abs(np.asarray(found) - expected).max())
-            if not apart <= TOLERANCE:
+            allowed = TOLERANCE * max(1.0, float(np.abs(expected).max()))  # of a number, a share of it
+            if not apart <= allowed:
                 raise DataError(
-                    f"ONNX Runtime gives probabilities that are {apart:.2g} from those of the bundle, and "
-                    f"{TOLERANCE:g} is allowed; nothing is written."
+                    f"ONNX Runtime gives {said} values that are {apart:.2g} from those of the bundle, and "
+                    f"{allowed:g} is allowed; nothing is written."
                 )
     write_bytes(path, content)
     beside = path.with_suffix(".json")
@@ -120,7 +123,7 @@ def described(bundle: Bundle) -> dict[str, Any]:
         "format": 1,
         "synthetic": bool(bundle.provenance.get("synthetic")),
         "inputs": shapes,
-        "classes": list(bundle.classes),
+        **bundle.target.as_json(),
         "columns": columns,
         "prior": {"baseline": bundle.prior.name, "smallest": SMALLEST} if bundle.prior else None,
         "rule": {
@@ -158,7 +161,7 @@ def _inputs(bundle: Bundle, batch: int, seed: int) -> dict[str, Tensor]:
     return found
 
 
-def _exported(module: _Exported, given: dict[str, Tensor]) -> onnx.ModelProto:
+def _exported(module: _Exported, given: dict[str, Tensor], said: str) -> onnx.ModelProto:
     rows = torch.export.Dim("B", min=1, max=2**16)
     try:
         # First the graph: given a module whose rows are not free, torch's exporter would make them constant, silently.
@@ -167,7 +170,7 @@ def _exported(module: _Exported, given: dict[str, Tensor]) -> onnx.ModelProto:
             shapes["image"][1] = torch.export.Dim("N", min=1, max=2**16)
         graph = torch.export.export(module, (), given, dynamic_shapes=shapes, strict=False)
         program = torch.onnx.export(
-            graph, kwargs=given, dynamo=True, verbose=False, input_names=list(given), output_names=["probabilities"]
+            graph, kwargs=given, dynamo=True, verbose=False, input_names=list(given), output_names=[said]
         )
     except Exception as error:  # whatever a part of a plugin does that no graph can hold
         raise FusekitError(f"this network cannot be exported: {type(error).__name__}: {error}") from error

@@ -31,10 +31,11 @@ class Predictions(NamedTuple):
     """What a bundle says of patients.
 
     Attributes:
-        slices: one row per slice: subject, scan, slice, p_0, p_1, ... as the model gives them, called.
-        subjects: one row per subject: subject, scans, slices, p_0, p_1, ..., called; where the run fitted them,
-            ``threshold`` (class 1 is called above it) and ``temperature``, by which p_0, p_1, ... are calibrated. Of an
-            average also what ``FoldsBundle.disagreement`` gives.
+        slices: one row per slice: subject, scan, slice, p_0, p_1, ... as the model gives them, called. Of a number
+            ``predicted`` instead.
+        subjects: one row per subject: subject, scans, slices, p_0, p_1, ..., called (or ``predicted``); where the run
+            fitted them, ``threshold`` (class 1 is called above it) and ``temperature``, by which p_0, p_1, ... are
+            calibrated. Of an average also what ``FoldsBundle.disagreement`` gives.
     """
 
     slices: pd.DataFrame

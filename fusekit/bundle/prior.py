@@ -31,21 +31,24 @@ def load_baseline(
     """
     if not path.is_file() or checksum_of(path) != said["checksum"]:
         raise DataError(f"{path} is missing, or was changed or damaged after it was written. Get the bundle again.")
-    baseline, classes = load(path), len(known.classes)
+    baseline, outputs = load(path), known.target.outputs
     if name_of(baseline) != said["name"]:
         raise DataError(f"{path} holds the baseline {name_of(baseline)}, and {DESCRIPTION} says {said['name']}.")
+    if known.target.kind not in baseline.targets:
+        raise DataError(f"{path} predicts {' or '.join(baseline.targets)}, and {DESCRIPTION} {known.target.kind}.")
     dims = 3 if known.slices.plane == "volume" else 2
     shape = (1, len(known.slices.channels(known.names)), *[known.image_size] * dims)
     nobody = known.encoding.reference() if known.encoding else pd.DataFrame(index=[0])
     try:
         shown = with_images(baseline, [np.zeros(shape, dtype=np.uint8)] if baseline.reads_image else None)
-        found = np.asarray(baseline.probabilities(read(nobody), **shown), dtype=float)
+        found = np.asarray(baseline.answers(read(nobody), **shown), dtype=float)
     except Exception as error:  # whatever a baseline raises at a table that it was not made for
         raise DataError(
             f"{path} does not read the table of {DESCRIPTION} ({type(error).__name__}: {error})."
         ) from error
-    if found.shape != (1, classes) or not np.isfinite(found).all():
-        raise DataError(f"{path} does not give one probability for each of the {classes} classes.")
+    if found.shape != (1, outputs) or not np.isfinite(found).all():
+        what = f"one probability for each of the {outputs} classes" if known.target.classes else "a number"
+        raise DataError(f"{path} does not give {what}.")
     return baseline
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, NotRequired, TypeAlias
 
-from annotated_types import Ge, Le, MinLen
+from annotated_types import Ge, Gt, Le, MinLen
 from pydantic import JsonValue, StringConstraints, with_config
 from typing_extensions import TypedDict
 
@@ -53,12 +53,22 @@ class ModelJson(TypedDict):
     in_channels: Annotated[int, Ge(1)]
     image_size: NotRequired[Annotated[int, Ge(1)]]  # of a network that was made for one
     columns: Count
-    classes: Annotated[int, Ge(2)]
+    classes: Annotated[int, Ge(1)]  # outputs; of a number one
     layout: NotRequired[list[PlaceJson]]  # not where a count was all that was known, and not in older bundles
     recipe: RecipeJson
     absent: NotRequired[Annotated[list[Modality], MinLen(1)]]  # what samples may lack; else nothing
     weights: NotRequired[WeightsJson]  # of the file that the backbone started from
     reads: NotRequired[Annotated[list[Count], MinLen(1)]]  # places in F of what the encoder reads; else all
+
+
+@with_config(CLOSED)
+class NumberJson(TypedDict):
+    """``Number.as_json``."""
+
+    name: str
+    unit: str
+    mean: float
+    deviation: Annotated[float, Gt(0)]
 
 
 class PriorJson(TypedDict):

@@ -15,7 +15,7 @@ from fusekit.baselines.shipping import name_of
 from fusekit.baselines.stack import Stack, beside, log_odds
 from fusekit.bundle.baseline import BaselineBundle
 from fusekit.bundle.bundle import Answer, Bundle
-from fusekit.bundle.format import DESCRIPTION, FORMAT_STACKED, NETWORK
+from fusekit.bundle.format import DESCRIPTION, FORMATS, NETWORK
 from fusekit.data.absence import Modality
 from fusekit.data.store.blanks import Images
 from fusekit.disk import checksum_of
@@ -33,7 +33,7 @@ class StackedBundle(BaselineBundle):
 
     def __post_init__(self) -> None:
         """DataError if the two do not read and distinguish the same."""
-        for name in ("classes", "slices", "image_size", "images"):
+        for name in ("target", "slices", "image_size", "images"):
             if getattr(self.network, name) != getattr(self, name):
                 raise DataError(f"the network has other {name} than the baseline on top of it.")
         own = {column.name: column.column.kind for column in self.encoding.columns} if self.encoding else {}
@@ -71,7 +71,7 @@ class StackedBundle(BaselineBundle):
         def answer(images: Images | None, scans: Sequence[int]) -> np.ndarray:
             owners = np.asarray(scans, dtype=np.int64)
             if not len(owners):
-                return np.empty((0, len(self.classes)))
+                return np.empty((0, len(self.target.columns)))
             return stack.probabilities(network(images, scans), values.iloc[owners], owners)
 
         return answer
@@ -94,4 +94,8 @@ class StackedBundle(BaselineBundle):
     def _save_parts(self, folder: Path) -> dict[str, Any]:
         parts = super()._save_parts(folder)
         replace(self.network, provenance=self.provenance).save(folder / NETWORK)
-        return {**parts, "format": FORMAT_STACKED, "network": checksum_of(folder / NETWORK / DESCRIPTION)}
+        return {
+            **parts,
+            "format": FORMATS["stack", self.target.kind],
+            "network": checksum_of(folder / NETWORK / DESCRIPTION),
+        }

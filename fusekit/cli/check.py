@@ -88,9 +88,8 @@ def check(
     else:
         console = Terminal()
         kind = ("SYNTHETIC cohort", "bold yellow") if synthetic else "cohort"
-        counts = cohort.subjects.map(dict(enumerate(cohort.classes))).value_counts()
-        people = ", ".join(f"{counts[name]} {name}" for name in cohort.classes)
-        text = f": {len(cohort.scans)} scans of {counts.sum()} subjects ({people}), "
+        people = ", ".join(f"{own.sum()} {name}" for name, own in cohort.target.parts(cohort.subjects).items())
+        text = f": {len(cohort.scans)} scans of {len(cohort.subjects)} subjects ({people}), "
         console.print(styled((config.task_name, "bold"), ", ", kind, text, f"{len(cohort.columns)} clinical columns"))
         print_findings(gathered.findings, config.allow, console)
         warnings = sum(finding.severity == "warning" for finding in gathered.findings)

@@ -74,8 +74,8 @@ def _tables(done: Described) -> list[Table]:
 
     cohort, recipe = done.cohort, done.recipe
     people = table("", "subjects", "scans", title=titled(recipe.task, recipe.synthetic), title_style="bold")
-    for label, name in enumerate(cohort.classes):
-        scans = cohort.scans[cohort.scans["label"] == label]
+    for name, own in cohort.target.parts(cohort.scans["label"]).items():
+        scans = cohort.scans[own]
         people.add_row(name, str(scans["subject"].nunique()), str(len(scans)))
     people.add_section()
     people.add_row("all", str(cohort.scans["subject"].nunique()), str(len(cohort.scans)))

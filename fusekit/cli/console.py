@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from fusekit.data.own.task import name_of
-from fusekit.evaluation.statistics import UNDEFINED, WHY_UNDEFINED, interval_text
+from fusekit.evaluation.statistics import UNDEFINED, WHY_NO_NUMBER, WHY_UNDEFINED, interval_text
 from fusekit.extension import catalog
 from fusekit.report.page.verdict import verdict
 from fusekit.report.run import FILES, FURTHER, Run
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from fusekit.bundle.bundle import Bundle
+    from fusekit.data import Target
     from fusekit.experiment.compare.comparison import Comparison
 
 
@@ -68,7 +70,7 @@ def scores_table(run: Run) -> Table:
     for metric in levels["slice"]["metric"]:
         cells = (_cell(scores[scores["metric"] == metric]) for scores in levels.values())
         table.add_row(catalog().metrics.get(metric)().title, *cells)
-    return explained(table)
+    return explained(table, run.target)
 
 
 def titled(title: str, synthetic: bool) -> Text:
@@ -90,15 +92,15 @@ def scored(
     return styled(f"{value:{sign}.{digits}f}{gap}", (interval_text(low, high, digits, sign), "dim"))
 
 
-def explained(table: Table) -> Table:
+def explained(table: Table, target: Target | None = None) -> Table:
     """Say below a table of scores why one of them, or its interval, is undefined."""
     if any(UNDEFINED in str(cell) for column in table.columns for cell in column.cells):
-        table.caption = WHY_UNDEFINED
+        table.caption = WHY_NO_NUMBER if target is not None and not target.classes else WHY_UNDEFINED
     return table
 
 
 #: Scores that a terminal is wide enough for; the report has all.
-SHOWN = ("auc", "macro-auc", "accuracy", "balanced-accuracy", "sensitivity", "specificity")
+SHOWN = ("auc", "macro-auc", "r2", "mae", "spearman", "accuracy", "balanced-accuracy", "sensitivity", "specificity")
 
 
 def print_comparison(made: Comparison, console: Console | None = None, *, pairs: bool = False) -> None:
@@ -113,7 +115,7 @@ def print_comparison(made: Comparison, console: Console | None = None, *, pairs:
     narrow = console.width < 100  # columns: the interval takes a line of its own
     for name, rows in sorted(scores.items(), key=_first_score, reverse=True):
         table.add_row(name, *("" if row is None else _cell(row.to_frame().T, narrow=narrow) for row in rows))
-    console.print(explained(table))
+    console.print(explained(table, evidence.target))
     seeds = f"; mean of {len(evidence.seeds)} seeds" if len(evidence.seeds) > 1 else ""
     console.print(f"95 % intervals over subjects{seeds}", style="dim")
     answer = verdict(evidence)
@@ -130,7 +132,7 @@ def print_comparison(made: Comparison, console: Console | None = None, *, pairs:
 def _first_score(row: tuple[str, list[pd.Series | None]]) -> float:
     """By which rows of a table are sorted; an arm without the score comes last."""
     first = row[1][0] if row[1] else None
-    return -1.0 if first is None else float(first["value"])
+    return -math.inf if first is None else float(first["value"])
 
 
 def warn_synthetic(console: Console) -> None:
@@ -139,22 +141,25 @@ def warn_synthetic(console: Console) -> None:
 
 
 def print_predictions(bundle: Bundle, slices: pd.DataFrame, subjects: pd.DataFrame) -> None:
-    """Print probabilities of each subject, and of each slice below."""
+    """Print what is said of each subject, and of each slice below."""
     console = Terminal()
     if bundle.provenance.get("synthetic"):
         warn_synthetic(console)
-    names, models = [f"p_{name}" for name in bundle.classes], len(bundle.each)
+    names, models = [shown_name(bundle, column) for column in bundle.target.columns], len(bundle.each)
+    calls = ["call"] if bundle.classes else []
     title = str(bundle.task.get("title", ""))
-    table = Table("subject", "scan", "slice", *names, "call", title=title, title_style="bold")
+    table = Table("subject", "scan", "slice", *names, *calls, title=title, title_style="bold")
     for subject in subjects.to_dict("records"):
         chances = [f"{subject[name]:.4f}" for name in names]
         if models > 1:
-            ends = ([subject[f"{end}_{name}"] for end in ("lowest", "highest")] for name in bundle.classes)
+            ends = ([subject[f"{end}_{name.removeprefix('p_')}"] for end in ("lowest", "highest")] for name in names)
             chances = [f"{p} [{low:.2f}, {high:.2f}]" for p, (low, high) in zip(chances, ends, strict=True)]
+        if models > 1 and calls:
             subject["called"] += f" ({subject['agree']} of {models} models)"
-        table.add_row(subject["subject"], "all", bundle.rule.aggregate, *chances, subject["called"], style="bold")
+        own = [subject["called"] for _ in calls]
+        table.add_row(subject["subject"], "all", bundle.rule.aggregate, *chances, *own, style="bold")
         for row in slices[slices["subject"] == subject["subject"]].to_dict("records"):
-            cells = (*(f"{row[name]:.4f}" for name in names), str(row["called"]))
+            cells = (*(f"{row[name]:.4f}" for name in names), *(str(row["called"]) for _ in calls))
             table.add_row("", str(row["scan"]), str(row["slice"]), *(styled((text, "dim")) for text in cells))
         table.add_section()
     console.print(table)
@@ -168,10 +173,18 @@ def print_predictions(bundle: Bundle, slices: pd.DataFrame, subjects: pd.DataFra
             f"Probabilities of subjects are calibrated with temperature {rule.temperatures[0]:.3g}, fitted on "
             "validation subjects; those of slices are as the model gives them."
         )
-    console.print(f"{called} {calibrated}", style="dim")
+    if calls:
+        console.print(f"{called} {calibrated}", style="dim")
     if models > 1:
+        what = "Probabilities are" if calls else "The number is"
         console.print(
-            f"Probabilities are the mean of {models} models, one of each fold; in brackets the lowest and the highest "
+            f"{what} the mean of {models} models, one of each fold; in brackets the lowest and the highest "
             "of theirs, which are no confidence interval. The average itself was not tested.",
             style="dim",
         )
+
+
+def shown_name(bundle: Bundle, column: str) -> str:
+    """What a column of predictions is called for people: ``p_1`` by its class."""
+    end, _, number = column.rpartition("_")
+    return f"{end}_{bundle.classes[int(number)]}" if bundle.classes and number.isdigit() else column

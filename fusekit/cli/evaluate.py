@@ -75,7 +75,8 @@ def print_external(run: Run, console: Console) -> None:
                 "standard deviations apart.",
             )
         )
-    _print_calibration(tables, metrics.get("recalibrated"), console)
+    if "recalibration" in tables:
+        _print_calibration(tables, metrics.get("recalibrated"), console)
     print_files(run.folder, {**FILES, **RECALIBRATED}, console)
 
 

@@ -50,7 +50,9 @@ def _print(made: Draft, out: Path) -> None:
         by = f"the id in {made.images.text}" if made.images.is_id else made.images.text
         way = f"{by}, one image for {made.images.rows} of {made.rows} rows"
     several = f"{', '.join(made.sequences)}: all for {made.complete} of {made.rows} rows" if made.sequences else ""
-    values = ", ".join(f"{value} ({count})" for value, count in made.label_values.items())
+    values = (
+        "a number" if made.is_number else ", ".join(f"{value} ({count})" for value, count in made.label_values.items())
+    )
     lines = {
         "images": found,
         "masks": f"{len(made.found.masks)}" if made.found.masks else "",

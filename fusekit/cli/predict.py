@@ -45,7 +45,7 @@ def predict(
     """
     import fusekit
     from fusekit.bundle.patients import files_of, one_patient
-    from fusekit.cli.console import print_predictions
+    from fusekit.cli.console import print_predictions, shown_name
     from fusekit.data import read_table
     from fusekit.data.images.channels import MASK, image_columns
 
@@ -72,8 +72,7 @@ def predict(
             # paths start beside the table; a cell may be empty
             patients[column] = [str(clinical.parent / path) if path else "" for path in patients[column]]
     slices, subjects = shipped.predict(patients, str(clinical or "the patient"), allow_out_of_range, device)
-    ends = ("p", "lowest", "highest")
-    names = {f"{end}_{k}": f"{end}_{name}" for k, name in enumerate(shipped.classes) for end in ends}
+    names = {column: shown_name(shipped, column) for column in (*slices, *subjects)}
     if format is Format.table and out is None:
         print_predictions(shipped, slices.rename(columns=names), subjects.rename(columns=names))
         return

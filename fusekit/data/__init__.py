@@ -15,21 +15,25 @@ from fusekit.data.slices.pixels import Pixels, grey_tensor
 from fusekit.data.slices.policy import SlicePolicy
 from fusekit.data.splits import ONE_IN, assign_folds, refuse_leakage, set_aside
 from fusekit.data.store.store import SliceStore, build_store
+from fusekit.data.target import Classes, Number, Target
 from fusekit.data.task import Preset, Published, Task
 
 __all__ = [
     "ONE_IN",
     "OURS",
+    "Classes",
     "ClinicalEncoding",
     "Cohort",
     "Column",
     "ColumnLayout",
     "Finding",
+    "Number",
     "Pixels",
     "Preset",
     "Published",
     "SlicePolicy",
     "SliceStore",
+    "Target",
     "Task",
     "Volume",
     "assign_folds",

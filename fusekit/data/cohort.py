@@ -10,6 +10,7 @@ import pandas as pd
 
 from fusekit.data.absence import Modality, present_in
 from fusekit.data.images.channels import IMAGE, check_names, columns_of
+from fusekit.data.target import Target
 from fusekit.errors import DataError, first_ten
 
 #: Columns of FuseKit's own tables, in any case: a group or an input with such a name would be lost among them.
@@ -96,12 +97,12 @@ class Cohort:
     """Scans with labels, joined by id to clinical values.
 
     Args:
-        scans: index ``scan`` (unique text); columns ``subject`` (text), ``image`` (Path), ``label`` (0-based int),
-            every column named in ``groups``, and, where images have masks, ``mask`` (Path, or None). A scan of several
-            images has the first in ``image`` and each other in ``image:NAME``, e.g. ``image:flair``.
+        scans: index ``scan`` (unique text); columns ``subject`` (text), ``image`` (Path), ``label`` (of classes a
+            0-based int), every column named in ``groups``, and, where images have masks, ``mask`` (Path, or None). A
+            scan of several images has the first in ``image`` and each other in ``image:NAME``, e.g. ``image:flair``.
         clinical: the same index, in the same order; one column per ``Column``.
         columns: describes ``clinical``.
-        classes: names of the labels; ``classes[1]`` is the positive class of binary scores.
+        target: what the labels are.
         groups: columns of ``scans`` that describe rather than predict (site, scanner, visit ...).
         findings: gathered on the way.
         images: names of a scan's images, in order, e.g. ``("t1", "flair")``.
@@ -114,12 +115,22 @@ class Cohort:
     scans: pd.DataFrame
     clinical: pd.DataFrame
     columns: tuple[Column, ...]
-    classes: tuple[str, ...]
+    target: Target
     groups: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = field(default=())
     found: tuple[int, int | None] | None = None
     images: tuple[str, ...] = (IMAGE,)
     absent: tuple[Modality, ...] = ()
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes, if the labels are classes."""
+        return self.target.classes
+
+    @property
+    def strata(self) -> pd.Series:
+        """What folds are balanced by: a value per subject, sorted by subject."""
+        return self.target.strata(self.scans)
 
     @property
     def subjects(self) -> pd.Series:
@@ -145,23 +156,7 @@ class Cohort:
         if taken := [name for name in self.groups if name.lower() in OURS or name.startswith(f"{IMAGE}:")]:
             raise DataError(f"the cohort has groups named as FuseKit's own columns: {first_ten(taken)}. Rename them.")
         self._check_images()
-        unknown = self.scans[~self.scans["label"].isin(range(len(self.classes)))]
-        if not unknown.empty:
-            raise DataError(
-                f"{len(unknown)} scans have a label that names none of the classes {', '.join(self.classes)}: "
-                f"{first_ten(unknown.index)}."
-            )
-        labels = self.scans.groupby("subject")["label"].nunique()
-        if (labels > 1).any():
-            raise DataError(
-                f"{(labels > 1).sum()} subjects have two labels: {first_ten(labels.index[labels > 1])}. "
-                "A subject needs one label: restrict the visits, or correct the table."
-            )
-        counts = self.subjects.value_counts()
-        found = ", ".join(f"{name}: {counts.get(number, 0)}" for number, name in enumerate(self.classes))
-        for number, name in enumerate(self.classes):
-            if number not in counts:
-                raise DataError(f"the label is constant or a class is missing: no subject is {name!r} (found {found}).")
+        self.target.check(self.scans)
         for column in self.columns:
             if column.kind != "number" or (column.low is None and column.high is None):
                 continue

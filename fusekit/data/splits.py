@@ -11,14 +11,14 @@ from fusekit.errors import DataError, LeakageError, OptionError, first_ten
 ONE_IN = 5
 
 
-def assign_folds(labels: pd.Series, folds: int, seed: int) -> pd.Series:
-    """Deal subjects into folds (2 or more) of equal size and equal shares of each class.
+def assign_folds(strata: pd.Series, folds: int, seed: int) -> pd.Series:
+    """Deal subjects into folds (2 or more) of equal size and equal shares of each class, or other stratum.
 
     Stratified k-fold of scikit-learn over subjects sorted by id: the result depends on who they are and on the seed,
     not on the order of rows.
 
     Args:
-        labels: label (number or name) by subject.
+        strata: class (number or name) by subject; ``Cohort.strata``.
         folds: every class needs as many subjects.
         seed: of the shuffle.
 
@@ -27,8 +27,8 @@ def assign_folds(labels: pd.Series, folds: int, seed: int) -> pd.Series:
     """
     if folds < 2:
         raise OptionError(f"folds takes 2 or more, not {folds}: a fold is tested on, the others are trained on.")
-    labels = labels.sort_index()
-    counts = labels.value_counts().sort_index()
+    strata = strata.sort_index()
+    counts = strata.value_counts().sort_index()
     if counts.empty or counts.min() < folds:
         listed = ", ".join(f"{count} of {label!r}" for label, count in counts.items()) or "none"
         raise DataError(
@@ -37,34 +37,34 @@ def assign_folds(labels: pd.Series, folds: int, seed: int) -> pd.Series:
         )
     from sklearn.model_selection import StratifiedKFold
 
-    assigned = pd.Series(0, index=labels.index, name="fold")
+    assigned = pd.Series(0, index=strata.index, name="fold")
     splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
-    for fold, (_, test) in enumerate(splitter.split(np.zeros(len(labels)), labels.to_numpy())):
+    for fold, (_, test) in enumerate(splitter.split(np.zeros(len(strata)), strata.to_numpy())):
         assigned.iloc[test] = fold
     return assigned
 
 
-def set_aside(labels: pd.Series, share: float, seed: int | tuple[int, ...]) -> pd.Index:
+def set_aside(strata: pd.Series, share: float, seed: int | tuple[int, ...]) -> pd.Index:
     """Choose a share (0 to 1) of the subjects for validation, with equal shares of each class; return them sorted.
 
     A class that has too few subjects to be on both sides is refused.
     """
     if share == 0:
-        return labels.index[:0]
-    labels = labels.sort_index()
-    counts, wanted = labels.value_counts(), round(share * len(labels))
-    if counts.min() < 2 or not len(counts) <= wanted <= len(labels) - len(counts):
+        return strata.index[:0]
+    strata = strata.sort_index()
+    counts, wanted = strata.value_counts(), round(share * len(strata))
+    if counts.min() < 2 or not len(counts) <= wanted <= len(strata) - len(counts):
         raise DataError(
-            f"a validation part of {share:g} cannot be set aside from {len(labels)} training subjects, of whom the "
+            f"a validation part of {share:g} cannot be set aside from {len(strata)} training subjects, of whom the "
             f"rarest class has {counts.min()}: every class must be on both sides. Use another "
             "--validation, or more subjects."
         )
     from sklearn.model_selection import train_test_split
 
     state = int(np.random.default_rng(seed).integers(2**32))
-    names, by = labels.index.to_numpy(), labels.to_numpy()
+    names, by = strata.index.to_numpy(), strata.to_numpy()
     aside = train_test_split(names, test_size=wanted, stratify=by, random_state=state)[1]
-    kept: pd.Index = pd.Index(sorted(aside), name=labels.index.name)
+    kept: pd.Index = pd.Index(sorted(aside), name=strata.index.name)
     return kept
 
 

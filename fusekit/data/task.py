@@ -9,6 +9,7 @@ from typing import Any, Literal, Self
 from fusekit.data.absence import Modality
 from fusekit.data.cohort import Cohort
 from fusekit.data.slices.policy import SlicePolicy
+from fusekit.data.target import Classes, Target
 from fusekit.errors import DataError
 from fusekit.progress import Progress
 
@@ -59,7 +60,7 @@ class Task(ABC):
     """A prediction task. Factory: ``(*, options...)``; its options are ``-o task.option=value``."""
 
     title: str  # the question, e.g. "Alzheimer's disease or normal cognition, from MRI and biospecimens"
-    classes: tuple[str, ...]  # classes[1] is the positive class
+    classes: tuple[str, ...] = ()  # classes[1] is the positive class; none where ``target`` is something else
     metrics: tuple[str, ...] = ("accuracy", "sensitivity", "specificity", "ppv", "npv", "auc")
     paper: Preset = Preset()  # with --data
     synthetic: Preset = Preset()  # without
@@ -71,6 +72,11 @@ class Task(ABC):
     folder: Path | None = None  # where the data lie, for a task that knows; --data says otherwise
     allowed: frozenset[str] = frozenset()  # codes of --allow, for what a task itself leaves out otherwise
     wanted: frozenset[str] | None = None  # a recipe's images, by the group image_id: no others are looked at
+
+    @property
+    def target(self) -> Target:
+        """What is predicted."""
+        return Classes(self.classes)
 
     @abstractmethod
     def scan(self, folder: Path, progress: Progress) -> Cohort:
@@ -92,5 +98,5 @@ class Task(ABC):
         return None
 
     def describe(self) -> dict[str, Any]:
-        """Question, classes and metrics, for manifests and bundles."""
-        return {"title": self.title, "classes": list(self.classes), "metrics": list(self.metrics)}
+        """Question, target and metrics, for manifests and bundles."""
+        return {"title": self.title, **self.target.as_json(), "metrics": list(self.metrics)}

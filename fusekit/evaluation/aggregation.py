@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
-from fusekit.evaluation.predictions import SMALLEST
+from fusekit.errors import OptionError
+from fusekit.evaluation.predictions import NUMBER, SMALLEST
 from fusekit.evaluation.thresholds import most_probable
 
 Aggregate: TypeAlias = Literal["mean", "median", "max", "vote", "logit"]
@@ -47,7 +48,12 @@ def _softmax(values: np.ndarray) -> np.ndarray:
     return _adding_up_to_one(np.exp(values - values.max(axis=1, keepdims=True)))
 
 
-#: Name -> how. A scan's probabilities need not add up to one before they are joined: its sum cancels in the subject's.
+#: Of numbers: name -> how.
+OF_NUMBERS: dict[str, Aggregation] = {
+    "mean": Aggregation(_as_they_are, "mean", _as_they_are),
+    "median": Aggregation(_as_they_are, "median", _as_they_are),
+}
+#: Of probabilities: name -> how. A scan's need not add up to one before they are joined: that cancels in the subject's.
 AGGREGATIONS: dict[str, Aggregation] = {
     "mean": Aggregation(_as_they_are, "mean", _as_they_are),
     "median": Aggregation(_as_they_are, "median", _adding_up_to_one),
@@ -55,3 +61,19 @@ AGGREGATIONS: dict[str, Aggregation] = {
     "vote": Aggregation(_calls, "mean", _as_they_are),  # the share of slices called a class
     "logit": Aggregation(_logarithms, "mean", _softmax),
 }
+
+
+def joining(name: str, columns: Sequence[str]) -> Aggregation:
+    """How columns of predictions are joined; OptionError where it is not for them."""
+    if list(columns) == [NUMBER]:
+        if name not in OF_NUMBERS:
+            raise OptionError(
+                f"The aggregation {name!r} joins probabilities, and a number is predicted: mean or median."
+            )
+        return OF_NUMBERS[name]
+    if name == "max" and len(columns) > 2:
+        raise OptionError(
+            f"The aggregation 'max' takes the highest probability of the positive class; with {len(columns)} classes "
+            "there is none. Take mean, median, vote or logit."
+        )
+    return AGGREGATIONS[name]

@@ -10,6 +10,9 @@ from fusekit.errors import DataError
 #: The class whose probability is ranked and called; all others are negative.
 POSITIVE = 1
 
+#: The column of a predicted number.
+NUMBER = "predicted"
+
 #: The smallest probability whose logarithm is taken: single precision rounds what is closer to 1 to certainty.
 SMALLEST = 2.0**-24
 
@@ -17,15 +20,38 @@ SMALLEST = 2.0**-24
 ROUNDING, SUM_ROUNDING = 1e-6, 0.01
 
 
-def prediction_table(rows: pd.DataFrame, probabilities: np.ndarray) -> pd.DataFrame:
-    """Put probabilities (N, K) beside their rows: index ``row`` of the store, subject, scan, slice, fold, label.
+def prediction_table(rows: pd.DataFrame, predicted: pd.DataFrame) -> pd.DataFrame:
+    """Put what was predicted beside its rows: index ``row`` of the store, subject, scan, slice, fold, label.
+
+    Args:
+        rows: N rows.
+        predicted: N rows, as ``Target.predict`` gives them.
 
     Raises:
         DataError: a probability is not a number.
     """
-    table = with_probabilities(rows.reset_index(), probabilities.astype(float))
-    probabilities_of(table)
+    table = pd.concat([rows.reset_index(), predicted.astype(float)], axis=1)
+    outputs_of(table)
     return table
+
+
+def predicted_columns(table: pd.DataFrame) -> list[str]:
+    """Names of the columns that hold what was predicted."""
+    return [NUMBER] if NUMBER in table else probability_columns(table)
+
+
+def outputs_of(table: pd.DataFrame) -> np.ndarray:
+    """What was predicted: probabilities (N, K), or a number (N,); DataError as ``probabilities_of``."""
+    if NUMBER not in table:
+        return probabilities_of(table)
+    found = table[NUMBER].to_numpy(dtype=float)
+    wrong = np.flatnonzero(~np.isfinite(found))
+    if len(wrong):
+        raise DataError(
+            f"what is predicted of {_place(table, wrong[0])} is {found[wrong[0]]:g}, which is not a number"
+            f" ({len(wrong)} of {len(table)} rows). Did training diverge?"
+        )
+    return found
 
 
 def with_probabilities(table: pd.DataFrame, probabilities: np.ndarray) -> pd.DataFrame:

@@ -8,7 +8,7 @@ temperature comes last: it changes the probability that is shown, never the call
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -16,9 +16,17 @@ import numpy as np
 import pandas as pd
 
 from fusekit.errors import DataError, OptionError
-from fusekit.evaluation.aggregation import AGGREGATIONS
+from fusekit.evaluation.aggregation import AGGREGATIONS, joining
 from fusekit.evaluation.calibration.reliability import COLDEST, HOTTEST, apply_temperature, fit_temperature
-from fusekit.evaluation.predictions import POSITIVE, probabilities_of, probability_columns, with_probabilities
+from fusekit.evaluation.predictions import (
+    NUMBER,
+    POSITIVE,
+    outputs_of,
+    predicted_columns,
+    probabilities_of,
+    probability_columns,
+    with_probabilities,
+)
 from fusekit.evaluation.thresholds import most_probable, recentre, youden
 from fusekit.extension.registry import suggest
 
@@ -78,6 +86,8 @@ class Rule:
             OptionError: there are more than two classes for a threshold, or there is no such aggregation.
             DataError: the validation part of a fold lacks a class, or a probability is not a number.
         """
+        if NUMBER in validation:
+            return cls(aggregate)  # a number is not called, and has no temperature
         subjects = cls(aggregate).subjects(validation)
         temperatures = {}
         for fold, rows in subjects.groupby("fold"):
@@ -107,40 +117,36 @@ class Rule:
         """Whether a temperature was fitted."""
         return bool(self.temperatures)
 
-    def check(self, classes: int) -> None:
-        """Refuse what is for two classes where there are more, by OptionError."""
-        if self.aggregate == "max" and classes > 2:
-            raise OptionError(
-                f"The aggregation 'max' takes the highest probability of the positive class; with {classes} classes "
-                "there is none. Take mean, median, vote or logit."
-            )
+    def check(self, columns: Sequence[str]) -> None:
+        """Refuse what is for two classes where other columns are predicted, by OptionError."""
+        joining(self.aggregate, columns)
         if self.thresholds:
-            _refuse_several_classes(classes)
+            _refuse_several_classes(len(columns))
 
     def subjects(self, slices: pd.DataFrame) -> pd.DataFrame:
         """Join slices within a scan, then scans within a subject, so that a long scan does not outvote a short one.
 
         Args:
-            slices: one row per slice: subject, scan, p_0, p_1, ..., and maybe fold and label.
+            slices: one row per slice: subject, scan, what was predicted, and maybe fold and label.
 
         Returns:
-            One row per subject, sorted: subject, fold and label where given, scans, slices, p_0, p_1, ...
+            One row per subject, sorted: subject, fold and label where given, scans, slices, what was predicted.
 
         Raises:
             DataError: a row has no subject, scan, fold or label, or a probability is not a number.
             OptionError: the aggregation is for two classes and there are more.
         """
-        columns = probability_columns(slices)
-        self.check(len(columns))
-        how = AGGREGATIONS[self.aggregate]
+        columns = predicted_columns(slices)
+        self.check(columns)
+        how = joining(self.aggregate, columns)
         keys = [name for name in ("subject", "fold", "label") if name in slices]  # a new patient has the first alone
         _refuse_missing(slices, [*keys, "scan"])
-        table = with_probabilities(slices, how.before(probabilities_of(slices)))
+        table = slices.assign(**_named(columns, how.before(outputs_of(slices))))
         joined = {name: (name, how.joined) for name in columns}
         scans = table.groupby([*keys, "scan"], as_index=False).agg(slices=("scan", "size"), **joined)
         counts = {"scans": ("scan", "size"), "slices": ("slices", "sum")}
         subjects = scans.groupby(keys, as_index=False).agg(**counts, **joined)
-        return with_probabilities(subjects, how.after(subjects[columns].to_numpy(dtype=float)))
+        return subjects.assign(**_named(columns, how.after(subjects[columns].to_numpy(dtype=float))))
 
     def called(self, table: pd.DataFrame, level: Level) -> np.ndarray:
         """Class that each row (N,) of slices or of ``subjects`` is called, from 0.
@@ -204,6 +210,11 @@ class Rule:
         thresholds = {_fold(name): dict(at) for name, at in plain.get("thresholds", {}).items()}
         temperatures = {_fold(name): float(at) for name, at in plain.get("temperatures", {}).items()}
         return cls(str(plain.get("aggregate", "mean")), thresholds, temperatures)
+
+
+def _named(columns: Sequence[str], values: np.ndarray) -> dict[str, np.ndarray]:
+    """Column -> values (N,), of (N, A), or of (N,) where there is one."""
+    return dict(zip(columns, values.reshape(len(values), len(columns)).T, strict=True))
 
 
 def _fold(name: str) -> int:

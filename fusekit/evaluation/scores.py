@@ -8,7 +8,7 @@ import pandas as pd
 
 from fusekit.evaluation.folds import Folds
 from fusekit.evaluation.metrics.metric import Metric
-from fusekit.evaluation.predictions import probabilities_of
+from fusekit.evaluation.predictions import outputs_of
 from fusekit.evaluation.rule import Level, Rule
 
 
@@ -42,9 +42,9 @@ def score(
 
 def value_and_interval(metric: Metric, table: pd.DataFrame) -> tuple[float, float, float]:
     """Score the rows of a table: value, and 95 % limits over its subjects."""
-    labels, probabilities = table["label"].to_numpy(), probabilities_of(table)
+    labels, predicted = table["label"].to_numpy(), outputs_of(table)
     subjects, folds = table["subject"].to_numpy(), Folds.of_table(table)
     if metric.within_folds and len(folds.subjects) > 1:
-        low, high = metric.interval_in(folds, labels, probabilities, subjects)
-        return metric.value_in(folds, labels, probabilities), low, high
-    return metric.value(labels, probabilities), *metric.interval(labels, probabilities, subjects)
+        low, high = metric.interval_in(folds, labels, predicted, subjects)
+        return metric.value_in(folds, labels, predicted), low, high
+    return metric.value(labels, predicted), *metric.interval(labels, predicted, subjects)

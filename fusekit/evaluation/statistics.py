@@ -20,6 +20,8 @@ WHY_UNDEFINED = (
     f"{UNDEFINED}: too few subjects. A score needs a subject of each class that it looks at, its interval two of each, "
     "and in every fold."
 )
+#: The same of numbers.
+WHY_NO_NUMBER = f"{UNDEFINED}: too few subjects, or what is predicted or true is alike in all of them."
 
 
 def interval_text(low: float | None, high: float | None, digits: int = 2, sign: str = "") -> str:

@@ -75,6 +75,8 @@ def demonstrate(given: Mapping[str, Any], progress: Progress) -> Demonstration:
     """
     config = Settings.of(merge(DEFAULTS, given))
     task = open_task(config.task, config.options)
+    if not task.classes:
+        raise OptionError("the demonstration compares accuracies of classes, and this task predicts a number.")
     policy = config.slice_policy(task)
     if policy.plane == "volume":
         raise OptionError(
@@ -161,7 +163,7 @@ def _train(config: Settings, task: Task, store: SliceStore, rows: pd.DataFrame, 
             Fusion(head="image"),
             backbone=config.backbone,
             columns=0,
-            classes=len(task.classes),
+            classes=task.target.outputs,
             in_channels=len(store.channels),
             image_size=config.image_size,
             options={part: own for part, own in config.options.items() if part == "backbone"},
@@ -178,7 +180,8 @@ def _train(config: Settings, task: Task, store: SliceStore, rows: pd.DataFrame, 
             progress=progress,
             epoch_ended=lambda epoch, scores: None,
         )
-    bundle = Bundle(model, task.classes, None, store.policy, config.image_size, pixels, images=store.names)
+    bundle = Bundle(model, task.target, None, store.policy, config.image_size, pixels, images=store.names)
     images = store.images[tested.index.to_numpy()]
     columns = ["subject", "scan", "slice", "fold", "label"]
-    return prediction_table(tested[columns], bundle.probabilities(images, none[: len(tested)], fabric.device))
+    answers = bundle.probabilities(images, none[: len(tested)], fabric.device)
+    return prediction_table(tested[columns], task.target.predict(answers))

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from fusekit.data.own.task import name_of
+from fusekit.data.target import target_of
 from fusekit.disk import table_bytes, write_bytes
 from fusekit.errors import DataError, first_ten
 from fusekit.experiment.not_made import not_made, note_in
@@ -44,7 +45,7 @@ def gather_evidence(runs: Sequence[Run], out: Path | None = None) -> Evidence:
     base = Evidence(
         task=name_of(str(task["name"])),
         title=str(task["title"]),
-        classes=tuple(task["classes"]),
+        target=target_of(task),
         synthetic=any(run.synthetic for run in runs),
         metrics=titles,
         aggregate=_aggregate(runs[0]),
@@ -65,7 +66,8 @@ def _refuse_other_cohort(first: Run, second: Run) -> None:
     """Two runs go into one report only if they asked the same of the same cohort."""
     facts = {
         "the task": lambda one: name_of(str(one.manifest["task"].get("name", ""))),
-        "the classes": lambda one: tuple(one.manifest["task"]["classes"]),
+        "the classes": lambda one: one.target.classes,
+        "what is predicted": lambda one: one.target.unfitted,
         "whether the cohort is synthetic": lambda one: one.synthetic,
         "how slices become subjects": _aggregate,
     }

@@ -52,8 +52,8 @@ class Predictor:
                 columns = torch.from_numpy(encoded[own]).to(self.device)
                 given = columns if self.model.reads_clinical else None
                 there = None if present is None else torch.from_numpy(present[own]).to(self.device)
-                logits = self.model.output(columns=given, present=there, features=features).outputs
-                parts.append(logits.double().softmax(dim=1).cpu().numpy())
+                said = self.model.output(columns=given, present=there, features=features).outputs
+                parts.append(self.bundle.target.answers(said.double()).cpu().numpy())
         return np.concatenate(parts)
 
     def inputs(self, images: np.ndarray | None, values: pd.DataFrame) -> tuple[Tensor | None, Tensor | None]:

@@ -72,6 +72,8 @@ def explain_patient(
             f"this bundle is {bundle}, each of which looks at something else. Explain one of them: the bundle in its "
             f"folder fold-0, or another up to fold-{len(bundle.models) - 1}."
         )
+    if not bundle.target.explained:
+        raise OptionError(f"explanations are of classes, and this model predicts a {bundle.target.kind}.")
     predicted = bundle.predict(patient, source, allow_out_of_range)  # refuses what does not fit, in one place
     if len(bundle.absent) == 2 and (has := predicted.subjects[AVAILABLE].iloc[0]) != "image and table":
         raise DataError(

@@ -62,7 +62,7 @@ def build(
         backbone: name; ignored by a fusion that reads no image.
         columns: clinical columns as the model sees them (``ClinicalEncoding.layout``), or F, their count: then nothing
             is known of them, and each is a number without a mask; ignored by a fusion that reads none.
-        classes: K.
+        classes: how many outputs: K of classes, one of a number.
         image_size: height and width of images, if known; a network of a fixed size is made for it.
         people: training subjects, if known; they decide the width of an encoder that leaves it open.
         reads: places in F of the columns that the encoder reads; None: all.
@@ -148,8 +148,8 @@ def _assemble(
     absent: Sequence[str] = (),
     ready: Mapping[str, nn.Module] = MappingProxyType({}),
 ) -> FusionModel:
-    if classes < 2:
-        raise OptionError(f"a model has two or more classes, not {classes}.")
+    if classes < 1:
+        raise OptionError(f"a model has one output or more, not {classes}.")
     factories = _factories(recipe, backbone)
     factories |= {part: partial(_given, module) for part, module in ready.items() if part in factories}
     options = recipe.options

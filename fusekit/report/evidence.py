@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from fusekit.data import Target
 from fusekit.report.run import Run
 
 #: State of probabilities that were predicted; any other is a recalibration.
@@ -35,7 +36,7 @@ class Evidence:
 
     task: str
     title: str  # the question
-    classes: tuple[str, ...]  # names of the labels; the second is the positive one
+    target: Target
     synthetic: bool
     metrics: Mapping[str, str]  # name -> title as printed, in order
     aggregate: str  # how slices become subjects
@@ -72,6 +73,16 @@ class Evidence:
         """The tables that follow from the runs, by name."""
         names = [one.name for one in fields(self) if one.default_factory is pd.DataFrame]
         return {name: getattr(self, name) for name in names}
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes, the second the positive one; none where something else is predicted."""
+        return self.target.classes
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What subjects are counted by: the classes, or another name."""
+        return tuple(self.target.parts(pd.Series(dtype=float)))
 
     @property
     def manifest(self) -> Mapping[str, Any]:

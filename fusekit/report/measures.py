@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
+from fusekit.data import Classes, Number
 from fusekit.errors import DataError, attempt
 from fusekit.evaluation import probabilities_of
 from fusekit.evaluation.arms.contribution import contribution, missingness, shapley
@@ -23,20 +24,31 @@ from fusekit.report.run import Run
 TEMPERED = "after temperature"
 
 #: Metrics of groups, of those that the task has: few, as groups are small, and with limits that need no bootstrap.
-OF_GROUPS = ("auc", "accuracy")
+OF_GROUPS = ("auc", "accuracy", "mae")
+
+#: Kind of target -> the tables of evidence that it has.
+MEASURED: Mapping[str, frozenset[str]] = {
+    Classes.kind: frozenset(
+        ["pairs", "calibration", "reliability", "net_benefit", "contribution", "shapley", "missingness", "subgroups"]
+    ),
+    Number.kind: frozenset({"pairs", "subgroups"}),
+}
 
 
 def measured(evidence: Evidence) -> Evidence:
     """Fill the tables of evidence that follow from its runs, and say why where one cannot be filled."""
     remarks, tables = dict(evidence.remarks), dict[str, Any]()
+    wanted = MEASURED[evidence.target.kind]
+    states = {}
     if len(evidence.classes) == 2:
         states = {arm.name: _states(arm.runs[0], remarks) for arm in evidence.arms}
-    else:
-        states = {}
+    if len(evidence.classes) > 2:
         remarks["calibration"] = "Calibration and net benefit are for two classes; this task has more."
 
     def fill(name: str, section: str, make: Callable[[], pd.DataFrame]) -> None:
         tables[name] = pd.DataFrame()
+        if name not in wanted:
+            return
         with attempt(f"the table of {section}", lambda sentence: remarks.update({section: sentence})):
             tables[name] = make()
 
@@ -63,7 +75,7 @@ def measured(evidence: Evidence) -> Evidence:
     fill_of_states("net_benefit", "decision", _net_benefit)
     for measure in (contribution, shapley, missingness):
         fill_ablated(measure)
-    if all(arm.runs[0].ablations is None for arm in evidence.arms):
+    if contribution.__name__ in wanted and all(arm.runs[0].ablations is None for arm in evidence.arms):
         configs = [run.manifest.get("config", {}) for arm in evidence.arms for run in arm.runs]
         remarks["contribution"] = (
             "Ablations and explanations were left out on request (--explain none)."

@@ -8,7 +8,7 @@ from annotated_types import Ge
 from pydantic import AllowInfNan, JsonValue, with_config
 from typing_extensions import TypedDict
 
-from fusekit.bundle.schema import Count, PluginJson, RuleJson, TrainedConfig, TrainedEvaluation
+from fusekit.bundle.schema import Count, NumberJson, PluginJson, RuleJson, TrainedConfig, TrainedEvaluation
 from fusekit.disk.schema import OPEN
 
 #: Kind of an arm that joins the predictions of two others.
@@ -29,6 +29,7 @@ class _Task(TypedDict, total=False):
     name: str
     title: str
     classes: list[str]
+    number: NumberJson
     metrics: list[str]
 
 

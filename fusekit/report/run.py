@@ -14,6 +14,7 @@ import pandas as pd
 from fusekit.bundle.bundle import Bundle
 from fusekit.bundle.load import load
 from fusekit.data.own.task import name_of
+from fusekit.data.target import Classes, Target, target_of
 from fusekit.disk import SEAL, Schema, read_json, read_written
 from fusekit.errors import DataError
 from fusekit.evaluation import Rule
@@ -42,16 +43,16 @@ FURTHER = {
 }
 
 
-_SLICES: Schema = {"row": int, "slice": int, "fold": int, "label": int, "p_*": float}
+_SLICES: Schema = {"row": int, "slice": int, "fold": int}
 _SHIFT = ("column", "kind", "unit", "block", "category", "training_shares", "shares", "verdict")
 
-#: Table of a run folder, or of an external validation's -> the types of its columns.
+#: Table of a run folder, or of an external validation's -> the types of its columns, besides ``Target.schema``.
 SCHEMAS: Mapping[str, Schema] = {
     "predictions.csv": _SLICES,
     "validation.csv": _SLICES,
-    "cohort.csv": {"fold": int, "label": int},  # and those that the manifest calls numbers
+    "cohort.csv": {"fold": int},  # and those that the manifest calls numbers
     "history.csv": {"fold": int, "epoch": int, "*": float},
-    "ablations.csv": {"fold": int, "label": int, "p_*": float},
+    "ablations.csv": {"fold": int},
     "shift.csv": {**dict.fromkeys(_SHIFT, str), "*": float},
     "intensity.csv": {"quantity": str, "unit": str, "*": float},
     "prevalence.csv": {"class": str, "*": float},
@@ -109,6 +110,14 @@ class Run:
         return load(self._file("bundle"))
 
     @property
+    def target(self) -> Target:
+        """What was predicted; of a folder whose manifest does not say, classes."""
+        try:
+            return target_of(self.manifest.get("task") or {})
+        except DataError:
+            return Classes(())
+
+    @property
     def explanations(self) -> Path | None:
         """Folder of the first fold's explanations; None where there is none."""
         folder = self.folder / "explanations" / "fold-0"
@@ -148,7 +157,7 @@ class Run:
         return self._read(name) if (self.folder / name).exists() else None
 
     def _read(self, name: str) -> pd.DataFrame:
-        schema = SCHEMAS.get(name, {})
+        schema = {**self.target.schema, **SCHEMAS.get(name, {})}
         if name == "cohort.csv":
             schema = {**schema, **{escape(own): float for own in self.manifest.get("data", {}).get("numbers", ())}}
         return read_written(self._file(name), schema)

@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from fusekit.data import Number, Target
 from fusekit.data.clinical.tables import require_columns
+from fusekit.data.target import target_of
 from fusekit.disk import AGAIN, refuse_changed
 from fusekit.errors import DataError, FusekitError
-from fusekit.evaluation.predictions import ROUNDING, probabilities_of, probability_columns
+from fusekit.evaluation.predictions import ROUNDING, outputs_of, predicted_columns
 from fusekit.extension import catalog
 from fusekit.report.run import Run
 
@@ -35,20 +37,22 @@ def refuse_unsound(run: Run) -> None:
     refuse_changed(run.folder)
     path, task = run.folder / "manifest.json", run.manifest.get("task") or {}
     for name in ("name", "title", "classes"):
-        if name not in task:
+        if name not in task and not (name == "classes" and Number.kind in task):
             raise DataError(
                 f"{path} has no task.{name}: an older FuseKit wrote it. Run it again with --config {path}, or load it "
                 "in Python."
             )
-    classes = task["classes"]
-    if len(set(classes)) < max(2, len(classes)):
+    classes = task.get("classes")
+    if classes is not None and len(set(classes)) < max(2, len(classes)):
         raise DataError(f"{path}: task.classes is {classes}; two or more different names are expected.")
+    target = target_of(task)
     for name, (columns, key) in _TABLES.items():
         table = run.predictions if name == "predictions" else _table(run, name)
         if table is not None:
-            _refuse_table(run.folder / f"{name}.csv", table, columns, key, len(classes))
+            _refuse_table(run.folder / f"{name}.csv", table, columns, key, target)
     try:
-        run.rule.called(run.subjects, "subject")
+        if target.classes:
+            run.rule.called(run.subjects, "subject")
     except FusekitError as error:
         raise DataError(f"{path}, evaluation: {error}") from error
     _refuse_scores(run)
@@ -61,23 +65,26 @@ def _table(run: Run, name: str) -> pd.DataFrame | None:
     return getattr(run, name) if (run.folder / f"{name}.csv").exists() else None
 
 
-def _refuse_table(path: Path, table: pd.DataFrame, columns: list[str], key: list[str], classes: int) -> None:
-    probabilities = [f"p_{k}" for k in range(classes)]
-    require_columns(table, [*columns, *probabilities], str(path))
-    if probability_columns(table) != probabilities:
+def _refuse_table(path: Path, table: pd.DataFrame, columns: list[str], key: list[str], target: Target) -> None:
+    classes, expected = len(target.classes), list(target.columns)
+    require_columns(table, [*columns, *expected], str(path))
+    if predicted_columns(table) != expected:
         raise DataError(
-            f"{path} has the columns {', '.join(probability_columns(table))}; of {classes} classes "
-            f"{', '.join(probabilities)} are expected, in this order."
+            f"{path} has the columns {', '.join(predicted_columns(table))}; of {classes} classes "
+            f"{', '.join(expected)} are expected, in this order."
         )
     if table.empty:
         raise DataError(f"{path} has no rows.")
     _refuse_rows(path, table, table[columns].isna().any(axis=1), "an empty cell")
-    _refuse_rows(path, table, ~table["label"].between(0, classes - 1), f"a label of none of the {classes} classes")
+    known = table["label"].between(0, classes - 1) if classes else np.isfinite(table["label"])
+    _refuse_rows(
+        path, table, ~known, f"a label of none of the {classes} classes" if classes else "a label of no number"
+    )
     twice = table.groupby("subject")["label"].transform("nunique") > 1
     _refuse_rows(path, table, twice, "one of several labels of its subject")
     _refuse_rows(path, table, table.duplicated(key), f"the {', '.join(key)} of another row")
     try:
-        probabilities_of(table)
+        outputs_of(table)
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from fusekit.baselines import Baseline
 from fusekit.baselines.baseline import with_images
-from fusekit.data import Column
+from fusekit.data import Column, Number
 
 #: Of a cohort that holds what real ones do: gaps, an empty column, a rare category, subjects with several scans.
 _COLUMNS = (
@@ -23,9 +23,12 @@ _SUBJECTS = 40
 def check_baseline(build: Callable[[], Baseline], *, classes: int = 2) -> np.ndarray:
     """Fit the baseline that ``build`` makes on invented scans; check and return its probabilities (N, K) of others.
 
-    One that reads images gets them, of one slice or two.
+    One that reads images gets them, of one slice or two. One that predicts a number gets numbers, and gives (N, 1).
     """
     values, labels, subjects = invented(classes)
+    number = Number.kind in getattr(build(), "targets", ())
+    if number:
+        labels, classes = labels + values["AGE"].fillna(70).to_numpy() / 10, 1
     train = subjects < f"s{_SUBJECTS // 2:02d}"
     given, others = values[train], values[~train]
     baseline = build()
@@ -35,13 +38,14 @@ def check_baseline(build: Callable[[], Baseline], *, classes: int = 2) -> np.nda
     shown, hidden = [image for image, own in zip(images, train, strict=True) if own], images[train.sum() :]
 
     def probabilities(values: pd.DataFrame, images: list[np.ndarray] = hidden) -> np.ndarray:
-        return np.asarray(baseline.probabilities(values, **with_images(baseline, images)))
+        return np.asarray(baseline.answers(values, **with_images(baseline, images)))
 
     baseline.fit(given, _COLUMNS, labels[train], subjects[train], 0, **with_images(baseline, shown))
     pd.testing.assert_frame_equal(given, before[0], obj="the values after fit(), which must leave them alone")
     assert np.array_equal(labels[train], before[1]), "fit() changes the labels that it is given"
     found = probabilities(others)
-    _check_probabilities(found, len(others), classes)
+    check = _check_numbers if number else _check_probabilities
+    check(found, len(others), classes)
     assert np.array_equal(found, probabilities(others)), "asked a second time, it gives other probabilities"
     alone = np.concatenate([probabilities(others.iloc[[row]], [hidden[row]]) for row in range(len(others))])
     assert np.allclose(alone, found), "a scan's probabilities depend on the others that are asked about"
@@ -50,7 +54,7 @@ def check_baseline(build: Callable[[], Baseline], *, classes: int = 2) -> np.nda
     baseline = again
     assert np.array_equal(found, probabilities(others)), "fitted again with the same seed, it comes out otherwise"
     strange = others.assign(GENE="never seen", AGE=np.nan, TAU=np.nan, SEX=None)
-    _check_probabilities(probabilities(strange), len(others), classes)
+    check(probabilities(strange), len(others), classes)
     return found
 
 
@@ -81,6 +85,11 @@ def _images(scans: int) -> list[np.ndarray]:
     draw = np.random.default_rng(1)
     drawn = [draw.integers(0, 256, (1 + scan % 2, 1, 12, 10), dtype=np.uint8) for scan in range(scans)]
     return [image * (scan % 7 > 0) for scan, image in enumerate(drawn)]
+
+
+def _check_numbers(found: np.ndarray, rows: int, columns: int) -> None:
+    assert found.shape == (rows, columns), f"its answers have shape {found.shape}, not {(rows, columns)}"
+    assert np.isfinite(found).all(), "a number is not finite where values are missing or new"
 
 
 def _check_probabilities(found: np.ndarray, rows: int, classes: int) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from fusekit.data import Cohort, Task, cut, read
+from fusekit.data import Classes, Cohort, Task, cut, read
 from fusekit.extension import catalog
 from fusekit.progress import Quiet
 
@@ -21,7 +21,7 @@ def check_task(task: Task, folder: Path, **synthetic: Any) -> Cohort:
     cohort.check()
     pd.testing.assert_frame_equal(cohort.scans, again.scans, obj="scans of a second scan()")
     pd.testing.assert_frame_equal(cohort.clinical, again.clinical, obj="clinical values of a second scan()")
-    assert cohort.classes == task.classes, f"the cohort's classes are {cohort.classes}, the task's {task.classes}"
+    assert cohort.target == task.target, f"the cohort's target is {cohort.target}, the task's {task.target}"
     for name in cohort.groups:
         assert name in cohort.scans, f"the group {name!r} is no column of the scans"
     image = cohort.scans["image"].iloc[0]
@@ -33,10 +33,12 @@ def check_task(task: Task, folder: Path, **synthetic: Any) -> Cohort:
 
 def _check_description(task: Task) -> None:
     assert task.title, "the task needs a title: the question it asks"
-    assert len(task.classes) >= 2, "the task needs two classes or more"
+    few = isinstance(task.target, Classes) and len(task.classes) < 2
+    assert not few, "the task needs two classes or more"
     assert len(set(task.classes)) == len(task.classes), f"class names repeat: {task.classes}"
     for name in task.metrics:
-        catalog().metrics.get(name)  # raises UnknownName with the nearest
+        takes = catalog().metrics.make(name).targets  # raises UnknownName with the nearest
+        assert task.target.kind in takes, f"the metric {name!r} scores {' or '.join(takes)}, not {task.target.kind}"
 
 
 def _check_columns(cohort: Cohort) -> None:

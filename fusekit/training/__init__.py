@@ -8,10 +8,10 @@ from fusekit.training.guard.stop import stoppable
 from fusekit.training.loop import train
 from fusekit.training.machines.processes import ALONE, Processes, ProcessLostError
 from fusekit.training.machines.repeatable import repeatable
-from fusekit.training.objective import CrossEntropy, Objective
+from fusekit.training.objective import CrossEntropy, Objective, SquaredError
 from fusekit.training.options import TrainingOptions
 
 __all__ = [
     "ALONE", "AugmentOptions", "Checkpoint", "CrossEntropy", "NonFiniteError", "Objective", "ProcessLostError",
-    "Processes", "SliceDataset", "TrainingOptions", "difference", "repeatable", "stoppable", "train",
+    "Processes", "SliceDataset", "SquaredError", "TrainingOptions", "difference", "repeatable", "stoppable", "train",
 ]  # fmt: skip

@@ -46,6 +46,7 @@ def train(
     progress: Progress,
     epoch_ended: Callable[[int, dict[str, float]], None],
     validate: Callable[[], float] | None = None,
+    validated: str = "auc",
     keep_best: bool = True,
     checkpoint: Checkpoint | None = None,
     processes: Processes = ALONE,
@@ -60,11 +61,12 @@ def train(
         batch_size: slices per step and process; scans, where the model has a pool.
         seed: of the order of the slices, together with the epoch's number.
         objective: what is made small; None: cross entropy.
-        epoch_ended: called with the epoch, from 1, and its scores: loss and accuracy over the training slices as seen,
-            each of several terms of the objective (``loss_NAME``), learning rate, seconds, images per second, and what
-            ``validate`` found. What it raises ends the training.
+        epoch_ended: called with the epoch, from 1, and its scores: loss and accuracy over the training slices as seen
+            (of numbers the absolute error), each of several terms of the objective (``loss_NAME``), learning rate,
+            seconds, images per second, and what ``validate`` found. What it raises ends the training.
         validate: scores the model, in evaluation mode and with its averaged weights if it has any, on subjects set
             aside, the higher the better.
+        validated: what that score is called: ``validation_auc`` in history.csv.
         keep_best: with ``validate``, the model ends as it was after its best epoch, the first of equals; otherwise as
             after the last.
         checkpoint: written after every epoch, and after the step in which a signal asks to stop. If it exists, training
@@ -92,7 +94,7 @@ def train(
         torch.manual_seed(int(np.random.SeedSequence((seed, processes.rank)).generate_state(1)[0]))
     begun = checkpoint.load()
 
-    def step(epoch: int, number: int, batch: Batch) -> tuple[dict[str, Tensor], Tensor]:
+    def step(epoch: int, number: int, batch: Batch) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         image = dataset.pixels.standardise(varied(batch.image, epoch, number * processes.size + processes.rank))
         if batch.present is not None:
             batch = batch._replace(present=dropped(batch.present, options.drop_image, options.drop_table))
@@ -103,9 +105,8 @@ def train(
         loss = total(terms)
         descent.take(loss, number)
         several = {name: term.detach() for name, term in terms.items()} if len(terms) > 1 else {}
-        return {"loss": loss.detach()} | {
-            f"loss_{name}": term for name, term in several.items()
-        }, output.outputs.detach()
+        found = {"loss": loss.detach()} | {f"loss_{name}": term for name, term in several.items()}
+        return found, aim.tally(output.outputs.detach(), batch.label)
 
     count = len(order.sizes)
     with postponed(), readers_watched(), others_watched(), compile_errors():
@@ -121,9 +122,9 @@ def train(
             shown = progress.track(left, f"epoch {epoch}/{epochs}", count - done, "batches")
             for number, batch in enumerate(shown, start=done):
                 where = f"epoch {epoch}, batch {number + 1} of {count}"
-                found, outputs = within_memory(partial(step, epoch, number), batch, where, alone=processes.size == 1)
+                found, tallies = within_memory(partial(step, epoch, number), batch, where, alone=processes.size == 1)
                 losses.see(where, found["loss"], batch.row)
-                running.add(found, outputs, batch.label)
+                running.add(found, tallies, len(batch.label))
                 if processes.any(bool(asked())) and descent.is_step(number):
                     losses.look_at(model)
                     checkpoint.save(Place(epoch, number + 1))
@@ -134,9 +135,9 @@ def train(
                 model.eval()
                 with descent.averaged():
                     processes.copy_from_first(model.buffers())  # unsynchronised, each has seen its own share
-                    scores["validation_auc"] = validate()
+                    scores[f"validation_{validated}"] = score = validate()
                     if keep_best:
-                        best.see(epoch, scores["validation_auc"], model)
+                        best.see(epoch, score, model)
             epoch_ended(epoch, scores)
             checkpoint.save(Place(epoch + 1))
             if processes.any(bool(asked())):

@@ -207,8 +207,8 @@ class AdniTask(Task):
         groups = tuple(name for name in GROUPS if name in table)
         images = self.images if len(self.images) > 1 else (IMAGE,)
         table = table[["subject", *columns_of(images).values(), "label", *groups]]
-        found, classes = tuple(findings), self.classes
-        return Cohort(table, clinical.table, clinical.columns, classes, groups, found, images=images)
+        found = tuple(findings)
+        return Cohort(table, clinical.table, clinical.columns, self.target, groups, found, images=images)
 
     def reason_to_leave_out(self, column: str) -> str | None:
         """Say why a column must not be an input: see ``fusekit_adni.labels.leaks``."""

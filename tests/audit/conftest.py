@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from fusekit.audit.case import Case
-from fusekit.data import Cohort, Column, SliceStore, Task
+from fusekit.data import Classes, Cohort, Column, SliceStore, Task
 from fusekit.progress import Progress
 
 MakeCase = Callable[..., Case]
@@ -61,7 +61,7 @@ def make_cohort(
         )
         for name in values
     )
-    return Cohort(scans, values, columns, classes, tuple(groups or ()))
+    return Cohort(scans, values, columns, Classes(classes), tuple(groups or ()))
 
 
 def make_store(volumes: pd.DataFrame, thumbnails: np.ndarray | None = None) -> SliceStore:

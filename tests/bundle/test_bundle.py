@@ -164,7 +164,7 @@ def test_out_of_range_can_be_allowed(small_run: Run, patients: pd.DataFrame) -> 
 def test_first_calls_of_two_threads_answer_as_alone_and_write_nothing_to_the_model() -> None:
     rng = np.random.default_rng(0)
     model = build("rbca", backbone="test_resnet", columns=3, classes=2).eval()
-    bundle = fusekit.Bundle(model, ("well", "ill"), None, SlicePolicy(), 32, Pixels((120.0,), (60.0,)))
+    bundle = fusekit.Bundle(model, fusekit.Classes(("well", "ill")), None, SlicePolicy(), 32, Pixels((120.0,), (60.0,)))
     weights = (*model.parameters(), *model.buffers())
     places = [weight.data_ptr() for weight in weights]
     images = rng.integers(0, 255, (2, 64, 1, 32, 32)).astype(np.uint8)
@@ -339,7 +339,7 @@ def test_an_encoder_of_columns_predicts_the_same_bit_by_bit_from_its_bundle(
     model = build(recipe, backbone="", columns=encoding.layout, classes=2, people=20)
     columns = encoding.transform(small_cohort.clinical)
     model.fit(torch.from_numpy(columns))
-    bundle = fusekit.Bundle(model, ("CN", "AD"), encoding, SlicePolicy(), 32, Pixels((0.0,), (1.0,)))
+    bundle = fusekit.Bundle(model, fusekit.Classes(("CN", "AD")), encoding, SlicePolicy(), 32, Pixels((0.0,), (1.0,)))
     bundle.save(tmp_path / "bundle")
     again = fusekit.load(tmp_path / "bundle")
     assert again.model.description == model.description
@@ -350,7 +350,7 @@ def test_a_network_that_was_made_for_an_image_size_is_built_again_for_it(tmp_pat
     torch.manual_seed(0)
     recipe = fusekit.Fusion(head="image")
     model = build(recipe, backbone="vit_tiny_patch16_224", columns=0, classes=2, image_size=32)
-    bundle = fusekit.Bundle(model, ("CN", "AD"), None, SlicePolicy(), 32, Pixels((0.0,), (1.0,)))
+    bundle = fusekit.Bundle(model, fusekit.Classes(("CN", "AD")), None, SlicePolicy(), 32, Pixels((0.0,), (1.0,)))
     bundle.save(tmp_path / "bundle")
     image, none = torch.randn(2, 1, 32, 32).numpy(), np.empty((2, 0), dtype=np.float32)
     again = fusekit.load(tmp_path / "bundle")

@@ -25,7 +25,7 @@ Change = Callable[[Tensor], Tensor]
 @pytest.fixture
 def bundle() -> fusekit.Bundle:
     model = build("concat", backbone="resnet10t", columns=5, classes=2).eval()
-    return fusekit.Bundle(model, ("well", "ill"), None, SlicePolicy(), 32, Pixels((120.0,), (60.0,)))
+    return fusekit.Bundle(model, fusekit.Classes(("well", "ill")), None, SlicePolicy(), 32, Pixels((120.0,), (60.0,)))
 
 
 def same(tensor: Tensor) -> Tensor:
@@ -89,7 +89,7 @@ def test_a_model_in_training_mode_predicts_as_in_evaluation_and_stays_in_it(bund
 
 def test_a_description_of_volumes_for_a_network_of_slices_is_refused(tmp_path: Path) -> None:
     model = build("image-only", backbone="resnet10t", columns=0, classes=2).eval()
-    bundle = fusekit.Bundle(model, ("well", "ill"), None, SlicePolicy(), 32, Pixels((120.0,), (60.0,)))
+    bundle = fusekit.Bundle(model, fusekit.Classes(("well", "ill")), None, SlicePolicy(), 32, Pixels((120.0,), (60.0,)))
     bundle.save(tmp_path / "bundle")
     path = tmp_path / "bundle" / "bundle.json"
     description = json.loads(path.read_text())

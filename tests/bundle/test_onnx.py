@@ -19,7 +19,7 @@ from fusekit.baselines.prior import TablePrior
 from fusekit.bundle.baseline import BaselineBundle
 from fusekit.bundle.bundle import Bundle
 from fusekit.bundle.onnx import described, export
-from fusekit.data import ClinicalEncoding, Cohort, Pixels, SlicePolicy, cut, read
+from fusekit.data import Classes, ClinicalEncoding, Cohort, Pixels, SlicePolicy, cut, read
 from fusekit.errors import DataError, OptionError
 from fusekit.evaluation import Rule
 from fusekit.extension import catalog
@@ -46,7 +46,7 @@ def bundle_of(fusion: str, backbone: str, **further: Any) -> Bundle:
     model = build(fusion, backbone=backbone, columns=ENCODING.layout, classes=2).eval()
     return Bundle(
         model,
-        ("well", "ill"),
+        Classes(("well", "ill")),
         ENCODING if recipe.encoder or recipe.prior else None,
         SlicePolicy(plane="volume") if dims == 3 else SlicePolicy(),
         size,

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fusekit.data import Cohort, Column, Finding
+from fusekit.data import Classes, Cohort, Column, Finding
 from fusekit.errors import DataError
 
 
@@ -24,7 +24,7 @@ def _cohort(**changes: Any) -> Cohort:
         Column("AGE", unit="years", low=18, high=110, source="ADNIMERGE.csv"),
         Column("SEX", "category", categories=("F", "M")),
     )
-    return replace(Cohort(scans, clinical, columns, classes=("CN", "AD")), **changes)
+    return replace(Cohort(scans, clinical, columns, target=Classes(("CN", "AD"))), **changes)
 
 
 def _scans(**values: Any) -> pd.DataFrame:

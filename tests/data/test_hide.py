@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fusekit.data import Classes
 from fusekit.data.cohort import Cohort, Column
 from fusekit.data.hide import AbsenceOptions
 from fusekit.errors import DataError, OptionError
@@ -20,7 +21,7 @@ def cohort_of(subjects: int = 200) -> Cohort:
     scans = pd.DataFrame({"subject": np.repeat(names, 2), "image": images, "label": 0, "mask": images}, index)
     scans.loc[scans["subject"] < "s100", "label"] = 1
     clinical = pd.DataFrame({"AGE": np.arange(2.0 * subjects), "SEX": ["m", "f"] * subjects}, index)
-    return Cohort(scans, clinical, (Column("AGE"), Column("SEX", "category")), ("CN", "AD"))
+    return Cohort(scans, clinical, (Column("AGE"), Column("SEX", "category")), Classes(("CN", "AD")))
 
 
 def test_whole_subjects_are_hidden_and_none_loses_both() -> None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fusekit.data import Classes
 from fusekit.errors import DataError, OptionError
 from fusekit.evaluation import AGGREGATIONS, Rule, prediction_table, probabilities_of
 from fusekit.evaluation.aggregation import Aggregate
@@ -28,7 +29,7 @@ def test_slices_are_averaged_within_scans_before_subjects() -> None:
         index=pd.Index([4, 7, 8, 9, 2], name="row"),
     )
     p = np.array([0.25, 0.9, 0.9, 0.9, 0.1])
-    predictions = prediction_table(rows, np.column_stack([1 - p, p]))
+    predictions = prediction_table(rows, Classes(("no", "yes")).predict(np.column_stack([1 - p, p])))
 
     assert list(predictions.columns) == ["row", "subject", "scan", "slice", "fold", "label", "p_0", "p_1"]
     assert predictions["row"].tolist() == [4, 7, 8, 9, 2]

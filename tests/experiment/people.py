@@ -70,3 +70,39 @@ def content(folder: Path) -> dict[str, bytes]:
             history = pd.read_csv(folder / name).drop(columns=["seconds", "images_per_second"])
             found[name] = history.to_csv().encode()
     return found
+
+
+NUMBERS = """
+table = "people.csv"
+images = "{id}.png"
+subject = "id"
+label = {number = "score", unit = "points"}
+columns = ["age", "tau"]
+subgroups = ["sex"]
+leave_out = [""]
+"""
+
+
+def write_numbers(folder: Path, count: int = 40, *, image: float = 1.0, table: float = 1.0) -> Path:
+    """People with a score of 20 + 4 (image times brightness + table times tau, both standardised) and noise.
+
+    One of them has no score. Returns the TOML.
+    """
+    draw = np.random.default_rng(0)
+    brightness, tau = draw.normal(size=(2, count))
+    score = 20 + 4 * (image * brightness + table * tau) + draw.normal(0, 1, count)
+    for number in range(count):
+        pixels = draw.integers(0, 60, (32, 32)) + 100 + 20 * brightness[number]
+        Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(folder / f"p{number:02}.png")
+    people = pd.DataFrame(
+        {
+            "id": [f"p{number:02}" for number in range(count)],
+            "score": [f"{value:.2f}" if number else "" for number, value in enumerate(score)],
+            "age": draw.integers(50, 90, count),
+            "tau": (80 + 20 * tau).round(2),
+            "sex": draw.choice(["F", "M"], count),
+        }
+    )
+    people.to_csv(folder / "people.csv", index=False)
+    (folder / "numbers.toml").write_text(NUMBERS)
+    return folder / "numbers.toml"

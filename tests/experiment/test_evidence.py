@@ -216,7 +216,7 @@ def test_a_section_that_cannot_be_drawn_is_named_and_the_others_are(
         raise RuntimeError("no fonts")
 
     (run,) = runs_in(tmp_path, arms=["gbdt"])
-    monkeypatch.setitem(SECTIONS, "curves", (broken,))
+    monkeypatch.setitem(SECTIONS["classes"], "curves", (broken,))
     page = write_report(gather_evidence([run]), run.folder).read_text()
     sentence = "the figures of curves could not be made: RuntimeError: no fonts."
     assert sentence in page

@@ -12,7 +12,7 @@ from safetensors.torch import load_model, save_model
 from torch import Tensor, nn
 
 from fusekit.bundle.bundle import Bundle
-from fusekit.data import ClinicalEncoding, Column, Pixels, SlicePolicy
+from fusekit.data import Classes, ClinicalEncoding, Column, Pixels, SlicePolicy
 from fusekit.explain import Fold
 from fusekit.models import (
     Backbone,
@@ -115,7 +115,7 @@ def make_model(fusion: str, features: int, *, seed: int = 0) -> FusionModel:
 def bundle_of(model: FusionModel, cohort: Cohort) -> Bundle:
     pixels = Pixels.fit(cohort.images, np.arange(len(cohort.images)))
     encoding = encoding_of(cohort) if model.reads_clinical else None
-    return Bundle(model.eval(), ("well", "ill"), encoding, SlicePolicy(), SIZE, pixels)
+    return Bundle(model.eval(), Classes(("well", "ill")), encoding, SlicePolicy(), SIZE, pixels)
 
 
 def train(bundle: Bundle, cohort: Cohort, *, steps: int = 80) -> Bundle:

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from fusekit.bundle.bundle import Bundle
+from fusekit.data import Classes
 from fusekit.evaluation import Rule, prediction_table
 from fusekit.evaluation.arms.contribution import contribution, missingness, shapley
 from fusekit.explain import Predictor, ablate
@@ -135,7 +136,7 @@ def test_a_model_that_reads_one_column_is_found_out(sees_column: Bundle, telling
         predictor, telling.images, telling.table, telling.rows, COLUMNS, seed=0, grey=sees_column.pixels.mean
     )
     probabilities = sees_column.probabilities(telling.images, sees_column.encode(telling.table))
-    expected = Rule().subjects(prediction_table(telling.rows, probabilities))["p_1"]
+    expected = Rule().subjects(prediction_table(telling.rows, Classes(("no", "yes")).predict(probabilities)))["p_1"]
     as_is = table.loc[table["condition"] == "as-is", "p_1"]
     np.testing.assert_allclose(as_is, expected, atol=1e-6)  # features are kept, probabilities the same
     drops = contribution(table).set_index("condition")["drop"]

@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from fusekit.bundle.bundle import Bundle
+from fusekit.data import Classes
 from fusekit.evaluation import prediction_table
 from fusekit.explain import explain_fold
 from fusekit.models import ConcatHead, FusionModel, ImageWidths, MLPEncoder
@@ -40,7 +41,7 @@ class Labels(Quiet):
 
 def explained(bundle: Bundle, cohort: Cohort, folder: Path, progress: Progress | None = None) -> pd.DataFrame:
     probabilities = bundle.probabilities(cohort.images, bundle.encode(cohort.table))
-    predictions = prediction_table(cohort.rows, probabilities)
+    predictions = prediction_table(cohort.rows, Classes(("no", "yes")).predict(probabilities))
     made = explain_fold(fold_of(bundle, cohort), predictions, folder, seed=1, seconds=0.5, progress=progress)
     assert made is not None
     return made
@@ -93,7 +94,10 @@ def test_arrays_go_with_their_tables(folder: Path, both: Cohort) -> None:
 def test_whether_the_orientation_was_read_is_kept_and_decides_about_the_template(
     sees_square: Bundle, bright: Cohort, tmp_path: Path
 ) -> None:
-    predictions = prediction_table(bright.rows, sees_square.probabilities(bright.images, np.zeros((64, 0), np.float32)))
+    predictions = prediction_table(
+        bright.rows,
+        Classes(("no", "yes")).predict(sees_square.probabilities(bright.images, np.zeros((64, 0), np.float32))),
+    )
     for oriented in (False, True):
         fold = replace(fold_of(sees_square, bright), oriented=oriented)
         explain_fold(fold, predictions, tmp_path / str(oriented), seed=1, template="mni152")
@@ -109,7 +113,9 @@ def test_a_part_that_fails_is_a_sentence_and_the_others_are_written(
         raise RuntimeError("no memory")
 
     monkeypatch.setattr("fusekit.explain.explanations.deepest", broken)
-    predictions = prediction_table(both.rows, injected.probabilities(both.images, injected.encode(both.table)))
+    predictions = prediction_table(
+        both.rows, Classes(("no", "yes")).predict(injected.probabilities(both.images, injected.encode(both.table)))
+    )
     said: list[str] = []
     ablations = explain_fold(
         fold_of(injected, both), predictions, tmp_path / "told", seed=1, slices=1, failed=said.append
@@ -130,8 +136,10 @@ def test_of_three_classes_the_called_one_is_explained_or_the_one_asked_for(
     backbone = Small()
     head = ConcatHead(ImageWidths(8, 8), 16, 3)
     model = FusionModel(backbone, MLPEncoder(6, width=16), None, head)
-    bundle = replace(bundle_of(model, both), classes=("well", "ill", "dead"))
-    predictions = prediction_table(both.rows, bundle.probabilities(both.images, bundle.encode(both.table)))
+    bundle = replace(bundle_of(model, both), target=Classes(("well", "ill", "dead")))
+    predictions = prediction_table(
+        both.rows, bundle.target.predict(bundle.probabilities(both.images, bundle.encode(both.table)))
+    )
     called = predictions.set_index("row")[["p_0", "p_1", "p_2"]].to_numpy().argmax(axis=1)
     assert len(set(called)) > 1
     explain_fold(fold_of(bundle, both), predictions, tmp_path / "made", seed=1, slices=1, asked=asked)
@@ -180,7 +188,7 @@ def test_fewer_slices_can_be_ablated(sees_column: Bundle, telling: Cohort, tmp_p
     fold = fold_of(sees_column, telling)
     first = telling.rows["slice"] == 7  # evenly_spread's one of two
     probabilities = sees_column.probabilities(telling.images, sees_column.encode(telling.table))
-    predictions = prediction_table(telling.rows, probabilities)
+    predictions = prediction_table(telling.rows, Classes(("no", "yes")).predict(probabilities))
     found = explain_fold(fold, predictions, tmp_path / "fold-0", seed=1, slices=1)
     assert found is not None
     as_is = found[found["condition"] == "as-is"].set_index("subject")["p_1"]

@@ -45,7 +45,7 @@ def written(pooled: tuple[Bundle, Cohort, Fold], tmp_path_factory: pytest.TempPa
     assert fold.scans is not None
     middle = fold.scans.middle
     said = bundle.probabilities(fold.samples[middle], bundle.encode(cohort.table.iloc[middle]))
-    predictions = prediction_table(cohort.rows.iloc[middle], said)
+    predictions = prediction_table(cohort.rows.iloc[middle], bundle.target.predict(said))
     folder = tmp_path_factory.mktemp("pooled")
     ablations = explain_fold(fold, predictions, folder, seed=1)
     assert ablations is not None

@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 
 import fusekit
 from fusekit.bundle.bundle import Bundle
-from fusekit.data import ClinicalEncoding, Column, Pixels, SlicePolicy
+from fusekit.data import Classes, ClinicalEncoding, Column, Pixels, SlicePolicy
 from fusekit.disk import checksum_of
 from fusekit.errors import DataError, FusekitError
 from fusekit.evaluation import Rule
@@ -64,7 +64,7 @@ def bundle(tmp_path: Path) -> Path:
     task = {"name": "adni-ad", "title": "Well or ill?"}
     shipped = Bundle(
         model.eval(),
-        ("CN", "AD"),
+        Classes(("CN", "AD")),
         encoding,
         SlicePolicy(),
         32,

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
+from fusekit.data import Classes
 from fusekit.evaluation import Rule
 from fusekit.report.evidence import Arm, Evidence
 from fusekit.report.explanations.folder import Explained
@@ -58,7 +59,7 @@ def evidence_of(arms: Mapping[str, Any], classes: tuple[str, ...] = ("CN", "AD")
     scores = pd.DataFrame({"arm": [], "level": [], "metric": []})
     given: dict[str, Any] = {"synthetic": False, "metrics": {}, "scores": scores, **rest}
     made = tuple(Arm(name, "fusion", frozenset(), tuple(own)) for name, own in runs.items())
-    return Evidence(task="t", title="T", classes=classes, aggregate="mean", arms=made, **given)
+    return Evidence(task="t", title="T", target=Classes(classes), aggregate="mean", arms=made, **given)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fusekit.data import Cohort, Column, Preset, SlicePolicy, Task
+from fusekit.data import Classes, Cohort, Column, Preset, SlicePolicy, Task
 from fusekit.errors import FusekitError, UnknownName
 from fusekit.progress import Progress
 from fusekit.testing import check_task
@@ -51,7 +51,7 @@ class Four(Task):
         )
         clinical = pd.DataFrame({"age": [70.0, 71.0, np.nan, 73.0], "gene": ["a", "b", None, "a"]}, index=index)
         columns = (Column("age", unit="years"), Column("gene", kind="category", categories=("a", "b")))
-        return Cohort(scans, clinical, columns, self.classes, groups=("site",))
+        return Cohort(scans, clinical, columns, self.target, groups=("site",))
 
 
 def test_a_good_task_passes_and_gives_its_cohort(tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ class Twice(Four):
 
 class Renamed(Four):
     def scan(self, folder: Path, progress: Progress) -> Cohort:
-        return replace(super().scan(folder, progress), classes=("nein", "ja"))
+        return replace(super().scan(folder, progress), target=Classes(("nein", "ja")))
 
 
 class Writing(Four):
@@ -145,7 +145,7 @@ class Missing(Four):
         (Untitled, "the task needs a title"),
         (OneClass, "the task needs two classes or more"),
         (Twice, "class names repeat"),
-        (Renamed, r"the cohort's classes are \('nein', 'ja'\), the task's \('no', 'yes'\)"),
+        (Renamed, r"the cohort's target is Classes\(classes=\('nein', 'ja'\)\), the task's Classes\("),
         (Writing, r"scan\(\) changed the folder; it must only read"),
         (Shuffling, r"scans of a second scan\(\)"),
         (Grouped, "the group 'scanner' is no column of the scans"),

@@ -7,16 +7,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from sklearn.metrics import mean_squared_error
 from sklearn.utils.class_weight import compute_class_weight
 from torch import Tensor
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, mse_loss
 from torchvision.ops import sigmoid_focal_loss
 
 from fusekit.errors import OptionError
 from fusekit.extension import catalog
 from fusekit.models import Output
 from fusekit.testing import check_objective
-from fusekit.training import CrossEntropy, Objective
+from fusekit.training import CrossEntropy, Objective, SquaredError
 from fusekit.training.feed.loader import Batch
 from fusekit.training.objective import total
 
@@ -107,8 +108,40 @@ def test_what_is_no_loss_is_refused(found: Any) -> None:
         total(found)
 
 
-@pytest.mark.parametrize("options", [{}, {"gamma": 2.0, "smoothing": 0.1}, {"class_weights": "balanced", "image": 0.5}])
-def test_every_registered_objective_keeps_what_it_owes(options: dict[str, Any]) -> None:
-    for name in catalog().objectives.names():
+OPTIONS: dict[str, list[dict[str, Any]]] = {
+    "cross-entropy": [{}, {"gamma": 2.0, "smoothing": 0.1}, {"class_weights": "balanced", "image": 0.5}],
+    "squared-error": [{}, {"huber": 0.5, "table": 0.5}],
+}
+
+
+@pytest.mark.parametrize("name", catalog().objectives.names())
+def test_every_registered_objective_keeps_what_it_owes(name: str) -> None:
+    for options in OPTIONS[name]:
         made = catalog().objectives.get(name)((5, 3, 9), **options)
         assert check_objective(made, 3)["outputs"] > 0
+
+
+NUMBERS = torch.randn(8, generator=torch.Generator().manual_seed(1))
+
+
+def test_the_squared_error_is_torch_s_and_scikit_learn_s() -> None:
+    found = total(terms(SquaredError(), LOGITS[:, :1], NUMBERS))
+    assert torch.equal(found, mse_loss(LOGITS[:, 0], NUMBERS))
+    assert float(found) == pytest.approx(mean_squared_error(NUMBERS, LOGITS[:, 0]), rel=1e-6)
+
+
+def test_huber_counts_large_errors_linearly() -> None:
+    errors = torch.tensor([0.5, -0.5, 3.0, -3.0])
+    found = total(terms(SquaredError(huber=1.0), errors[:, None], torch.zeros(4)))
+    assert float(found) == pytest.approx((2 * 0.5 * 0.5**2 + 2 * (3.0 - 0.5)) / 4)
+
+
+def test_an_objective_of_numbers_keeps_what_objectives_promise() -> None:
+    assert list(check_objective(SquaredError(huber=0.5, image=0.3), 3)) == ["outputs", "image"]
+    with pytest.raises(OptionError, match=r"objective\.huber takes a finite number"):
+        SquaredError(huber=-1.0)
+
+
+def test_the_absolute_error_of_a_batch_is_its_tally() -> None:
+    assert SquaredError().tally(torch.tensor([[1.0], [-2.0]]), torch.tensor([0.5, 0.0]))["absolute_error"] == 2.5
+    assert CrossEntropy().tally(LOGITS, LABELS)["accuracy"] == int((LOGITS.argmax(1) == LABELS).sum())

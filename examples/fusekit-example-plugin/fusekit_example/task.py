@@ -41,7 +41,7 @@ class BrightSpot(Task):
         )
         columns = (Column("age", unit="years", low=0, high=120), Column("sex", kind="category", categories=("F", "M")))
         clinical = pd.DataFrame({"age": pd.to_numeric(table["age"]), "sex": table["sex"]})
-        return Cohort(scans, clinical, columns, self.classes)
+        return Cohort(scans, clinical, columns, self.target)
 
     def synthesize(self, folder: Path, progress: Progress, *, patients: int = 40, seed: int = 0) -> None:
         """Write a synthetic cohort: half of the patients have a spot, and they are five years older on average."""

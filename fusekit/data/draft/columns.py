@@ -15,7 +15,7 @@ from fusekit.data.own.columns import MANY
 from fusekit.errors import DataError
 
 _NAMES = tomllib.loads(Path(__file__).with_name("names.toml").read_text(encoding="utf-8"))
-LABEL, _SUBJECT, _SCAN, _SHORTCUT = (
+LABEL, _NUMBER, _SUBJECT, _SCAN, _SHORTCUT = (
     re.compile("".join(pattern.split()), re.IGNORECASE) for pattern in _NAMES["patterns"].values()
 )
 _UNITS: dict[str, str] = _NAMES["units"]
@@ -50,6 +50,16 @@ def label_candidates(table: pd.DataFrame, taken: set[str]) -> list[str]:
         if name not in taken and few and not _SHORTCUT.search(name) and not _is_sex(values):
             found.append((not LABEL.search(name), len(values), -position, str(name)))
     return [name for *_, name in sorted(found)]
+
+
+def number_candidates(table: pd.DataFrame, taken: set[str]) -> list[str]:
+    """Columns of many numbers whose name says that they may be predicted, in the order of the table."""
+    found = []
+    for name in map(str, table.columns):
+        cells = table[name][~is_missing(table[name])]
+        if name not in taken and _NUMBER.search(name) and cells.nunique() > 6 and seem_numbers(cells):
+            found.append(name)
+    return found
 
 
 def subject_and_scan(table: pd.DataFrame, used: tuple[str, ...], within: tuple[str, ...] = ()) -> tuple[str, str]:

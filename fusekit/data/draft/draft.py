@@ -11,7 +11,15 @@ import pandas as pd
 
 from fusekit.data.clinical.numbers import Numerals
 from fusekit.data.clinical.tables import is_missing, read_table
-from fusekit.data.draft.columns import LABEL, Judged, is_group, judge, label_candidates, subject_and_scan
+from fusekit.data.draft.columns import (
+    LABEL,
+    Judged,
+    is_group,
+    judge,
+    label_candidates,
+    number_candidates,
+    subject_and_scan,
+)
 from fusekit.data.draft.headers import owners
 from fusekit.data.draft.pattern import Guess, guess, within
 from fusekit.data.draft.sequences import sequences
@@ -54,6 +62,7 @@ class Draft:
     subject: str  # columns; empty if none
     scan: str
     label: str  # the likeliest
+    is_number: bool  # whether its numbers are predicted, and no classes
     other_labels: tuple[str, ...]  # further candidates
     label_values: dict[str, int]  # value of the label -> rows, the most frequent first
     columns: tuple[Judged, ...]  # every other column
@@ -110,7 +119,8 @@ def draft(folder: Path, table: Path | None = None, sheet: str = "") -> Draft:
     used += tuple(name for each in several.values() for name in each.columns if name not in used)
     ids = {name for name in (subject, scan, *used, *inside_names, *(masks.columns if masks else ())) if name}
     labels = [name for name in label_candidates(cells, ids) if _one_each(cells, subject, name)]
-    label = labels[0] if labels else ""
+    numbers = [] if labels else [name for name in number_candidates(cells, ids) if _one_each(cells, subject, name)]
+    label = (*labels, *numbers, "")[0]
     values = cells[label][~is_missing(cells[label])] if label else pd.Series(dtype=str)
     numerals = Numerals(cells)
     series = owned.descriptions if owned and way and way.is_id else {}
@@ -130,6 +140,7 @@ def draft(folder: Path, table: Path | None = None, sheet: str = "") -> Draft:
         subject=subject,
         scan=scan,
         label=label,
+        is_number=bool(numbers),
         other_labels=tuple(name for name in labels[1:] if LABEL.search(name)),
         label_values={str(value): int(count) for value, count in values.value_counts().items()},
         columns=tuple(judge(cells, str(name), label, ids, numerals) for name in cells.columns if name != label),

@@ -18,6 +18,7 @@ from fusekit.data.own.images.matches import Matches
 from fusekit.data.own.images.sequences import find_images
 from fusekit.data.own.images.series import Image
 from fusekit.data.own.join import Reading
+from fusekit.data.own.labels import numbers_of
 from fusekit.data.own.problems import note
 from fusekit.errors import DataError, first_ten
 from fusekit.progress import Progress
@@ -69,9 +70,10 @@ class _Reader(Reading):
         ids = scan_ids(self, images, lines, kept)
         problems.refuse()
 
+        kind = own.target.schema["label"]
         paths = pd.Series([image and image.path for image in images], lines, dtype=object)
         scans = pd.DataFrame({"subject": self.subjects.loc[lines].astype(object).to_numpy()}, lines)
-        scans = scans.assign(image=paths.to_numpy(), label=labels.loc[lines].astype(int).to_numpy())
+        scans = scans.assign(image=paths.to_numpy(), label=labels.loc[lines].astype(kind).to_numpy())
         for name, theirs in every.others.items():
             scans[f"{IMAGE}:{name}"] = pd.Series([theirs.get(line) for line in lines], lines, dtype=object)
         missing = {column.name: column.missing for column in own.columns}
@@ -95,9 +97,9 @@ class _Reader(Reading):
             scans["mask"] = pd.Series(masks, lines, dtype=object).to_numpy()
         index = pd.Index(ids, name="scan", dtype=object)
         scans = scans.set_axis(index)
-        note_absent(scans, tuple(own.classes), self.findings)
-        counts = scans["label"].value_counts()
-        each = ", ".join(f"{counts.get(number, 0)} {name}" for number, name in enumerate(own.classes))
+        target = own.target
+        note_absent(scans, target, self.findings)
+        each = ", ".join(f"{part.sum()} {name}" for name, part in target.parts(scans["label"]).items())
         positive = f"; positive: {list(own.classes)[1]}" if len(own.classes) == 2 else ""
         self.progress.say(
             f"{own.path.name}: {len(scans)} scans of {scans['subject'].nunique()} subjects ({each}), "
@@ -106,9 +108,8 @@ class _Reader(Reading):
         values = clinical.loc[lines].set_axis(index)
         there = (len(rows) if found.count is None else found.count, self._lost(rows, rows[:0]))
         names = tuple(image.name for image in own.every_image)
-        cohort = Cohort(
-            scans, values, columns, tuple(own.classes), tuple(groups), tuple(self.findings), there, names, own.absent
-        )
+        noted = tuple(self.findings)
+        cohort = Cohort(scans, values, columns, target, tuple(groups), noted, there, names, own.absent)
         cells = (
             pd.concat([joined.spread(part.cells, part, kept) for part in joined.parts], axis=1)
             .fillna("")
@@ -130,7 +131,10 @@ class _Reader(Reading):
         with self.problems.gather():
             where = f"{self.joined.homes[own.label].path}, column {own.label!r}"
             cells = self.joined.cells(own.label).loc[rows]
-            labels = classes_of(cells, own.classes, own.leave_out, where, own.advice)
+            if own.number:
+                labels = numbers_of(cells, own.leave_out, where, self.joined.homes[own.label].numerals)
+            else:
+                labels = classes_of(cells, own.classes, own.leave_out, where, own.advice)
         kept = labels.dropna()
         message = f"rows left out because of their value in column {own.label!r}"
         self._leave_out("label-left-out", message, rows.difference(kept.index), kept.index, along=None)
@@ -209,14 +213,14 @@ class _Reader(Reading):
         return pd.DataFrame(values, index=rows), tuple(columns.values())
 
     def _check_subjects(self, rows: pd.Index, labels: pd.Series) -> None:
-        subjects, classes = self.subjects.loc[rows], list(self.own.classes)
+        subjects, names = self.subjects.loc[rows], dict(enumerate(self.own.classes))
         nameless = subjects[subjects == ""]
         if len(nameless):
             where = self.joined.where(nameless.index[0], self.own.subject)
             self.problems.add(f"{where}: {len(nameless)} rows name no subject.")
         mixed = subjects[(labels.loc[rows].groupby(subjects).transform("nunique") > 1) & (subjects != "")]
         two = [
-            f"{subject} ({', '.join(f'{classes[labels[line]]} on line {line}' for line in lines)})"
+            f"{subject} ({', '.join(f'{names.get(labels[line], labels[line])} on line {line}' for line in lines)})"
             for subject, lines in mixed.groupby(mixed).groups.items()
         ]
         if two:

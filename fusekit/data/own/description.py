@@ -10,6 +10,7 @@ from fusekit.data.images.channels import IMAGE
 from fusekit.data.own.attributes import Known
 from fusekit.data.own.images.series import Wanted
 from fusekit.data.own.places import Pattern
+from fusekit.data.target import Classes, Number, Target
 from fusekit.data.task import Preset
 
 
@@ -74,7 +75,8 @@ class OwnData:
     subject: str
     scan: str = ""
     label: str
-    classes: dict[str, tuple[str, ...]]
+    classes: dict[str, tuple[str, ...]]  # empty where ``number`` is predicted
+    number: Number | None = None
     leave_out: tuple[str, ...]
     columns: tuple[OwnColumn, ...]
     groups: tuple[str, ...] = ()
@@ -92,6 +94,11 @@ class OwnData:
     without_subject: bool = False  # whether rows without a subject are left out rather than refused
     blanks: frozenset[str] = MISSING  # cells that hold no path and no value, in lower case
     advice: str = ""  # what to do about labels of no class
+
+    @property
+    def target(self) -> Target:
+        """What is predicted."""
+        return self.number or Classes(tuple(self.classes))
 
     @property
     def absent(self) -> tuple[Modality, ...]:

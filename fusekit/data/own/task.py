@@ -3,11 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from fusekit.data.cohort import Cohort
 from fusekit.data.own.cohort import read_cohort
 from fusekit.data.own.columns import decides
 from fusekit.data.own.description import OwnData
 from fusekit.data.own.toml import read_own
+from fusekit.data.target import Target
 from fusekit.data.task import Task
 from fusekit.progress import Progress
 
@@ -28,7 +31,7 @@ class OwnTask(Task):
     def __init__(self, path: Path):
         self.own: OwnData = read_own(path)
         self.title = self.own.title
-        self.classes = tuple(self.own.classes)
+        self.classes = self.own.target.classes
         self.metrics = self.own.metrics
         identifying = (self.own.label, self.own.subject, self.own.scan)
         describing = (name for name in self.own.groups if name not in identifying)
@@ -37,13 +40,21 @@ class OwnTask(Task):
         self.paper = self.synthetic = self.own.preset
         self._leaks: dict[str, str] = {}
 
+    @property
+    def target(self) -> Target:
+        """What the TOML says."""
+        return self.own.target
+
     def scan(self, folder: Path, progress: Progress) -> Cohort:
         """Read the tables and find the images, joined by id; refuse everything that does not fit, at once."""
         cohort, cells = read_cohort(self.own, folder, progress)
+        groups = pd.Series(self.target.groups(cohort.scans["label"])[0], cohort.scans.index)
+        others = [str(name) for name in cells if name != self.own.label]
         self._leaks = {
-            str(name): "each of its values goes with one class"
-            for name in cells
-            if name != self.own.label and decides(cells[name], cohort.scans["label"])
+            **{
+                name: "its cells are those of the label" for name in others if cells[name].equals(cells[self.own.label])
+            },
+            **{name: "each of its values goes with one class" for name in others if decides(cells[name], groups)},
         }
         return cohort
 
@@ -63,4 +74,9 @@ class OwnTask(Task):
         values = {name: list(values) for name, values in self.own.classes.items()}
         series = {image.name: image.series.as_json() for image in self.own.every_image if image.series}
         joined = {"join_ids": "alike"} if self.own.join_alike else {}
-        return {**super().describe(), "values": values, **({"series": series} if series else {}), **joined}
+        return {
+            **super().describe(),
+            **({"values": values} if values else {}),
+            **({"series": series} if series else {}),
+            **joined,
+        }

@@ -16,6 +16,7 @@ from fusekit.data.own.keys import Keys, read_toml
 from fusekit.data.own.places import Pattern
 from fusekit.data.own.problems import Problems
 from fusekit.data.slices.policy import SlicePolicy
+from fusekit.data.target import Number
 from fusekit.data.task import Preset
 from fusekit.errors import DataError, OptionError
 from fusekit.extension import catalog
@@ -25,6 +26,7 @@ from fusekit.extension.registry import suggest
 SLICES = SlicePolicy(plane="axial", space="fraction", start=0.45, stop=0.55)
 TWO = ("accuracy", "sensitivity", "specificity", "ppv", "npv", "auc")
 MORE = ("accuracy", "balanced-accuracy", "macro-auc")
+NUMBERS = ("mae", "rmse", "r2", "spearman", "calibration-slope")
 
 
 _ENTRIES = """
@@ -51,7 +53,8 @@ class _Reader(Keys):
     def read(self, entries: dict[str, Any]) -> OwnData | None:
         self.known(entries, _ENTRIES)
         before = len(self.problems.sentences)
-        classes = self.classes(entries)
+        label, number = self.label(entries)
+        classes = {} if number else self.classes(entries)
         folder = self.path.parent / Path(self.text(entries, "data") or ".").expanduser()
         made: dict[str, Any] = {
             "path": self.path,
@@ -64,8 +67,9 @@ class _Reader(Keys):
             "masks": self.place(entries, "masks"),
             "subject": self.text(entries, "subject", needed=True),
             "scan": self.text(entries, "scan"),
-            "label": self.text(entries, "label", needed=True),
+            "label": label,
             "classes": classes,
+            "number": number,
             "leave_out": self.texts(entries, "leave_out"),
             "columns": tuple(self.columns(entries)),
             "groups": self.texts(entries, "groups"),
@@ -76,7 +80,7 @@ class _Reader(Keys):
             ),
             "without_table": self.choice(entries, "rows_without_table", ("gaps", "keep")),
             "without_subject": self.choice(entries, "rows_without_subject", ("refuse", "leave out")) == "leave out",
-            "metrics": self.metrics(entries, len(classes)),
+            "metrics": self.metrics(entries, NUMBERS if number else TWO if len(classes) == 2 else MORE),
             "preset": self.preset(entries),
         }
         columns = [column.name for column in made["columns"]]
@@ -144,6 +148,18 @@ class _Reader(Keys):
                 self.wrong((*at, "choose", name), f"takes a number or a text, not {value!r}.")
         name = self.text(entries, "series", at) if entries.get("series") != "" else ""  # "" takes the only one
         return Wanted(name, choose=tuple(choose.items()))
+
+    def label(self, entries: dict[str, Any]) -> tuple[str, Number | None]:
+        """The column that is predicted, and what it is if it holds numbers."""
+        value = entries.get("label")
+        if not isinstance(value, dict):
+            return self.text(entries, "label", needed=True), None
+        self.known(value, ("number", "unit"), ("label",))
+        name = self.text(value, "number", ("label",), needed=True)
+        for each in ("classes", "positive"):
+            if each in entries:
+                self.wrong((each,), "is for a label of classes, and this one is a number.")
+        return name, Number(name or "?", self.text(value, "unit", ("label",)))
 
     def classes(self, entries: dict[str, Any]) -> dict[str, tuple[str, ...]]:
         value = entries.get("classes")
@@ -230,13 +246,13 @@ class _Reader(Keys):
             file, columns = self.text(table, "file", at, needed=True), self.texts(table, "columns", at)
             yield Further(file, key, to, columns, optional, self.text(table, "sheet", at))
 
-    def metrics(self, entries: dict[str, Any], classes: int) -> tuple[str, ...]:
+    def metrics(self, entries: dict[str, Any], usual: tuple[str, ...]) -> tuple[str, ...]:
         names = self.texts(entries, "metrics")
         known = catalog().metrics.names()
         for name in names:
             if name not in known:
                 self.wrong(("metrics",), f"has {name!r}, which is no metric; {suggest(name, known)}")
-        return names or (TWO if classes == 2 else MORE)
+        return names or usual
 
     def preset(self, entries: dict[str, Any]) -> Preset:
         slices, training = self.table(entries, "slices"), self.table(entries, "training")

@@ -56,12 +56,8 @@ def accuracy_difference(first: np.ndarray, second: np.ndarray) -> Difference:
     from scipy.special import ndtri
     from statsmodels.stats.contingency_tables import mcnemar
 
-    tested = ~np.isnan(first)
-    each = np.nan_to_num(first - second)  # (S, N)
-    weights = 1 / tested.sum(axis=1, keepdims=True)  # a seed's accuracy is a mean over those whom it tested
-    n = int(tested.any(axis=0).sum())
-    mine = n * np.mean(weights * each, axis=0)[tested.any(axis=0)]  # (n,), their mean is the difference
-    value = float(mine.mean())
+    each, weights, mine = _by_subject(first, second)
+    n, value = len(mine), float(mine.mean())
     padded = np.concatenate([mine, [1.0, -1.0]])
     half = ndtri(0.975) * padded.std() / np.sqrt(n + 2)
     if len(each) == 1:
@@ -70,6 +66,38 @@ def accuracy_difference(first: np.ndarray, second: np.ndarray) -> Difference:
     else:
         p = sign_flip(np.sum(each * weights / weights.max(), axis=0))
     return Difference(value, max(-1.0, padded.mean() - half), min(1.0, padded.mean() + half), p)
+
+
+def error_difference(first: np.ndarray, second: np.ndarray) -> Difference:
+    """Compare the mean absolute errors of two arms, over one seed or several.
+
+    p is that of the sign-flip test of subjects. The limits are Student's of the subjects' differences, each the mean
+    over seeds; NaN of fewer than two subjects.
+
+    Args:
+        first, second: absolute errors, NaN for a subject that a seed did not test (S, N).
+    """
+    from scipy.stats import t
+
+    each, weights, mine = _by_subject(first, second)
+    n, value = len(mine), float(mine.mean())
+    if n < 2:
+        return Difference(value, *[float("nan")] * 3)
+    half = float(t.ppf(0.975, n - 1) * mine.std(ddof=1) / np.sqrt(n))
+    p = sign_flip(np.sum(each * weights / weights.max(), axis=0))
+    return Difference(value, value - half, value + half, p)
+
+
+def _by_subject(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Differences (S, N), 0 for who was not tested; weights of seeds (S, 1); each tested subject's own (n,).
+
+    The mean of those is the mean over seeds of the differences between two arms' means over those whom a seed tested.
+    """
+    tested = ~np.isnan(first)
+    each = np.nan_to_num(first - second)
+    weights = 1 / tested.sum(axis=1, keepdims=True)
+    n = int(tested.any(axis=0).sum())
+    return each, weights, n * np.mean(weights * each, axis=0)[tested.any(axis=0)]
 
 
 def sign_flip(differences: np.ndarray, seed: int = 0) -> float:

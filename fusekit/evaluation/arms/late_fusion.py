@@ -9,16 +9,18 @@ import numpy as np
 import pandas as pd
 
 from fusekit.errors import DataError
-from fusekit.evaluation.predictions import SMALLEST, probabilities_of, with_probabilities
+from fusekit.evaluation.predictions import SMALLEST, outputs_of, predicted_columns, probabilities_of, with_probabilities
 
 #: Predictions of slices by two arms, the rows in one order; and those of subjects set aside, by fold.
 Join: TypeAlias = Callable[[Sequence[pd.DataFrame], Sequence[pd.DataFrame]], pd.DataFrame]
 
 
 def mean(tables: Sequence[pd.DataFrame], aside: Sequence[pd.DataFrame] = ()) -> pd.DataFrame:
-    """The mean of the arms' probabilities; nothing is fitted."""
-    first, *others = aligned(tables)
-    return with_probabilities(first, np.mean([probabilities_of(table) for table in (first, *others)], axis=0))
+    """The mean of the arms' probabilities or numbers; nothing is fitted."""
+    every = aligned(tables)
+    columns = predicted_columns(every[0])
+    joined = np.mean([outputs_of(table).reshape(len(table), len(columns)) for table in every], axis=0)
+    return every[0].assign(**dict(zip(columns, joined.T, strict=True)))
 
 
 def stacked(tables: Sequence[pd.DataFrame], aside: Sequence[pd.DataFrame]) -> pd.DataFrame:

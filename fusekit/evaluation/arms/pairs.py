@@ -2,31 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
 
 from fusekit.errors import DataError, first_ten
-from fusekit.evaluation.arms.differences import Difference, accuracy_difference, area_difference
+from fusekit.evaluation.arms.differences import (
+    Difference,
+    accuracy_difference,
+    area_difference,
+    error_difference,
+)
 from fusekit.evaluation.delong import Areas, areas, macro_areas, mean_areas
-from fusekit.evaluation.predictions import POSITIVE, probabilities_of
+from fusekit.evaluation.predictions import NUMBER, POSITIVE, probabilities_of
 from fusekit.evaluation.rule import Rule
 from fusekit.evaluation.statistics import holm
 
 #: What Holm's correction keeps the chance of a single false claim below, over all pairs of a measure.
 LEVEL = 0.05
 
-#: Measure -> its name in sentences, the one that decides first.
-TITLES = {"auc": "AUC", "macro-auc": "macro AUC", "accuracy": "accuracy"}
+#: Arm -> table of subjects of each seed.
+_Tables: TypeAlias = Mapping[str, Sequence[pd.DataFrame]]
+
+
+class Measure(NamedTuple):
+    """By what arms are compared."""
+
+    title: str  # in sentences
+    test: str
+    sign: int = 1  # -1 where less is better
+    ahead: str = "scores {by} {title} above"
+
+
+#: Name -> measure, the one that decides first.
+MEASURES = {
+    "auc": Measure("AUC", "DeLong's test"),
+    "macro-auc": Measure("macro AUC", "DeLong's test"),
+    "mae": Measure("MAE", "a sign-flip test of subjects' absolute errors", -1, "errs by {by} {title} less than"),
+    "accuracy": Measure("accuracy", "McNemar's test"),
+}
 
 
 def compare_arms(
     predictions: Mapping[str, Sequence[pd.DataFrame]], rules: Mapping[str, Sequence[Rule]] | None = None
 ) -> pd.DataFrame:
-    """Compare all pairs of arms by AUC (of three classes or more: macro AUC) and accuracy, subject by subject.
+    """Compare all pairs of arms, subject by subject.
+
+    Classes are compared by AUC (of three or more: macro AUC) and accuracy, numbers by their absolute errors.
 
     Args:
         predictions: arm -> ``predictions.csv`` of each seed, in the same order of seeds in every arm.
@@ -45,22 +70,9 @@ def compare_arms(
     tables = {arm: list(map(Rule.subjects, given[arm], seeds)) for arm, seeds in predictions.items()}
     _check_alike(tables)
     names = list(tables)
-    calls = {arm: list(map(_right, given[arm], seeds)) for arm, seeds in tables.items()}
     everyone = sorted({subject for table in tables[names[0]] for subject in table["subject"]}) if names else []
-    curves = {arm: [_areas(table, everyone) for table in seeds] for arm, seeds in tables.items()}
-    joined = [mean_areas(curves[arm]) for arm in names]
-    of_all = Areas(np.concatenate([of.area for of in joined]), np.concatenate([of.parts for of in joined]))
-    right = {arm: np.array([call.reindex(everyone) for call in seeds]) for arm, seeds in calls.items()}
-
-    rows = []
-    measure = "macro-auc" if "p_2" in tables[names[0]][0] else "auc"
-    pairs = _independent_pairs(tables[names[0]][0])
-    for (i, first), (j, second) in combinations(enumerate(names), 2):
-        by_seed = [a.area[0] - b.area[0] for a, b in zip(curves[first], curves[second], strict=True)]
-        rows.append((first, second, measure, *area_difference(of_all, i, j, pairs), _spread(by_seed)))
-        by_seed = list(np.nanmean(right[first], axis=1) - np.nanmean(right[second], axis=1))
-        found = accuracy_difference(right[first], right[second])
-        rows.append((first, second, "accuracy", *found, _spread(by_seed)))
+    number = any(NUMBER in table for seeds in tables.values() for table in seeds)
+    rows = list(_of_numbers(tables, everyone) if number else _of_classes(tables, given, everyone))
     columns = ["first", "second", "measure", "difference", "low", "high", "p", "spread"]
     table = pd.DataFrame(rows, columns=columns)
     table.insert(7, "p_holm", table.groupby("measure")["p"].transform(holm))
@@ -70,10 +82,39 @@ def compare_arms(
     return table
 
 
+def _of_classes(tables: _Tables, rules: Mapping[str, Sequence[Rule]], everyone: list[str]) -> Iterator[tuple[Any, ...]]:
+    names = list(tables)
+    calls = {arm: list(map(_right, rules[arm], seeds)) for arm, seeds in tables.items()}
+    curves = {arm: [_areas(table, everyone) for table in seeds] for arm, seeds in tables.items()}
+    joined = [mean_areas(curves[arm]) for arm in names]
+    of_all = Areas(np.concatenate([of.area for of in joined]), np.concatenate([of.parts for of in joined]))
+    right = {arm: np.array([call.reindex(everyone) for call in seeds]) for arm, seeds in calls.items()}
+    measure = "macro-auc" if "p_2" in tables[names[0]][0] else "auc"
+    pairs = _independent_pairs(tables[names[0]][0])
+    for (i, first), (j, second) in combinations(enumerate(names), 2):
+        by_seed = [a.area[0] - b.area[0] for a, b in zip(curves[first], curves[second], strict=True)]
+        yield first, second, measure, *area_difference(of_all, i, j, pairs), _spread(by_seed)
+        by_seed = list(np.nanmean(right[first], axis=1) - np.nanmean(right[second], axis=1))
+        found = accuracy_difference(right[first], right[second])
+        yield first, second, "accuracy", *found, _spread(by_seed)
+
+
+def _of_numbers(tables: _Tables, everyone: list[str]) -> Iterator[tuple[Any, ...]]:
+    errors = {
+        arm: np.array([(one["label"] - one[NUMBER]).abs().set_axis(one["subject"]).reindex(everyone) for one in seeds])
+        for arm, seeds in tables.items()
+    }  # (S, N)
+    for first, second in combinations(errors, 2):
+        by_seed = list(np.nanmean(errors[first], axis=1) - np.nanmean(errors[second], axis=1))
+        yield first, second, "mae", *error_difference(errors[first], errors[second]), _spread(by_seed)
+
+
 def sentence(row: Mapping[Any, Any], pairs: int) -> str:
     """Say in words what a row of ``compare_arms`` shows, one of so many pairs, and no more."""
-    first, second, title = row["first"], row["second"], TITLES[row["measure"]]
-    found = Difference(*(row[name] for name in ("difference", "low", "high", "p")))
+    first, second, measure = row["first"], row["second"], MEASURES[row["measure"]]
+    title = measure.title
+    value, *ends = (measure.sign * row[name] for name in ("difference", "low", "high"))
+    found = Difference(value, min(ends), max(ends), row["p"])  # above 0 where the first is better
     corrected, people = row["p_holm"], f"{row['subjects']} subjects"
     if np.isnan(found.p):
         return f"{first} and {second} cannot be compared by {title}: a fold has too few subjects of a class ({people})."
@@ -88,7 +129,8 @@ def sentence(row: Mapping[Any, Any], pairs: int) -> str:
         said = f"{first} beats {second} by {_short(found.value)} {title} {sure}: distinguishable"
         said += f" after Holm's correction, with {people}." if pairs > 1 else f" with {people}."
     else:
-        said = f"{first} scores {_short(found.value)} {title} above {second} {sure}: not distinguishable with {people}"
+        ahead = measure.ahead.format(by=_short(found.value), title=title)
+        said = f"{first} {ahead} {second} {sure}: not distinguishable with {people}"
         said += f" once {pairs} pairs are compared." if found.p < LEVEL else "."
     if not np.isnan(spread := row["spread"]):
         said += f" From seed to seed the difference varies by {_short(spread)} (SD)."

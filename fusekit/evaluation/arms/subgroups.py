@@ -53,7 +53,7 @@ def subgroup_scores(
     subjects = rule.subjects(predictions)
     called = rule.centred(subjects, "subject")
     of_subject = cohort.groupby("subject", sort=False).first().reindex(subjects["subject"])
-    labels_of_all, classes = subjects["label"].to_numpy(), len(probability_columns(subjects))
+    labels_of_all, classes = subjects["label"].to_numpy(), len(probability_columns(subjects))  # none of a number
     rows = []
     for variable in [name for name in cohort.columns if name not in KEYS]:
         groups = grouped(of_subject[variable], variable)
@@ -65,7 +65,8 @@ def subgroup_scores(
             for name, metric in metrics.items():
                 table = (called if metric.of_calls else subjects)[inside]
                 scored = value_and_interval(metric, table) if not reason else (float("nan"),) * 3
-                rows.append((variable, group, len(labels), int((labels == POSITIVE).sum()), name, *scored, reason))
+                positives = int((labels == POSITIVE).sum()) if classes else np.nan
+                rows.append((variable, group, len(labels), positives, name, *scored, reason))
     columns = ["variable", "group", "subjects", "positives", "metric", "value", "low", "high", "reason"]
     return pd.DataFrame(rows, columns=columns)
 

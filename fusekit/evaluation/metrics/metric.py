@@ -1,7 +1,7 @@
 """What a metric is.
 
 Labels are 0-based ints (N,), probabilities (N, K); class 1 is the positive class, everything else is negative, and the
-predicted class is the most probable one.
+predicted class is the most probable one. Of numbers, labels and what is predicted are (N,).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 
+from fusekit.data import Classes
 from fusekit.evaluation.folds import Folds
 from fusekit.evaluation.predictions import POSITIVE
 from fusekit.evaluation.statistics import subject_bootstrap
@@ -38,6 +39,8 @@ class Metric(ABC):
         ...         return float(np.mean((probabilities[:, 1] - (labels == 1)) ** 2))
     """
 
+    #: Kinds of targets that it scores.
+    targets: tuple[str, ...] = (Classes.kind,)
     title: str  # as printed
     definition: str  # one line
     empty: str  # what it returns when a class is empty
@@ -54,7 +57,12 @@ class Metric(ABC):
 
     def interval(self, labels: np.ndarray, probabilities: np.ndarray, subjects: np.ndarray) -> tuple[float, float]:
         """Give 95 % limits over subjects (N,): a bootstrap, unless the metric knows better."""
-        return subject_bootstrap(lambda rows: self.value(labels[rows], probabilities[rows]), subjects, labels)
+        drawn = self.strata(labels)
+        return subject_bootstrap(lambda rows: self.value(labels[rows], probabilities[rows]), subjects, drawn)
+
+    def strata(self, labels: np.ndarray) -> np.ndarray:
+        """Within which a bootstrap draws subjects (N,): the classes."""
+        return labels
 
     def value_in(self, folds: Folds, labels: np.ndarray, probabilities: np.ndarray) -> float:
         """Mean of the folds' values, weighted by their subjects; folds where it is undefined are left out."""
@@ -75,7 +83,7 @@ class Metric(ABC):
             rows = kept[drawn]
             return self.value_in(folds.of(rows), labels[rows], probabilities[rows])
 
-        return subject_bootstrap(resampled, subjects[kept], folds.within(labels)[kept])
+        return subject_bootstrap(resampled, subjects[kept], folds.within(self.strata(labels))[kept])
 
     def _of_each(self, folds: Folds, labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
         return np.array([self.value(labels[rows], probabilities[rows]) for rows in folds.rows])

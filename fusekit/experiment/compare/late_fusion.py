@@ -12,6 +12,7 @@ from fusekit.errors import OptionError
 from fusekit.evaluation import Rule, score
 from fusekit.evaluation.arms.late_fusion import LATE_FUSIONS
 from fusekit.experiment.not_made import seal_results
+from fusekit.experiment.setup.parts import open_task
 from fusekit.experiment.setup.settings import Settings
 from fusekit.extension import catalog, suggest
 from fusekit.extension.fusion import registered
@@ -29,6 +30,9 @@ def sources_of(arms: Mapping[str, Settings], ways: Sequence[str]) -> tuple[str, 
     for way in ways:
         if way not in LATE_FUSIONS:
             raise OptionError(f"--late-fusion knows no {way!r}; {suggest(way, LATE_FUSIONS)}")
+        arm = next(iter(arms.values()))
+        if way == "stacked" and not open_task(arm.task, arm.options).target.classes:
+            raise OptionError("--late-fusion stacked joins probabilities, and this task predicts a number: take mean.")
     reads = {name: _reads(arm) for name, arm in arms.items()}
     found = []
     for what, needed in (("the image alone", (True, False)), ("the table alone", (False, True))):

@@ -11,7 +11,7 @@ import pandas as pd
 
 from fusekit.audit import audit_images, audit_tables, refuse
 from fusekit.bundle.bundle import Bundle
-from fusekit.data import ClinicalEncoding, Cohort, Finding, SliceStore, Task
+from fusekit.data import ClinicalEncoding, Cohort, Finding, SliceStore, Target, Task
 from fusekit.data.clinical.censoring import flagged
 from fusekit.data.clinical.column import EncodedColumn
 from fusekit.data.images.channels import columns_of
@@ -43,7 +43,7 @@ def read_external(
     ``known`` are ids of subjects of the training cohort. LeakageError lists everything that is refused.
     """
     cohort = read_cohort(config, task, progress)
-    refuse_other_classes(bundle, cohort.classes, config.task_name)
+    refuse_other_target(bundle, cohort.target, config.task_name)
     reads = {"image": bundle.reads_image, "table": bundle.encoding is not None}
     if missed := [name for name in cohort.absent if reads[name] and name not in bundle.absent]:
         raise DataError(
@@ -74,8 +74,13 @@ def read_external(
     return ExternalCohort(cohort, folds, store, tuple(findings), values, absent)
 
 
-def refuse_other_classes(bundle: Bundle, classes: tuple[str, ...], task: str) -> None:
-    """Raise DataError where the classes' names or their order differ."""
+def refuse_other_target(bundle: Bundle, target: Target, task: str) -> None:
+    """Raise DataError where the classes' names or their order differ, or the number that is predicted."""
+    classes = target.classes
+    if target.kind != bundle.target.kind or not (classes or target.unfitted == bundle.target.unfitted):
+        ours, theirs = (one.unfitted.as_json() for one in (bundle.target, target))
+        raise DataError(f"the model predicts {ours}, and the task {task} {theirs}. Evaluate it on a task that asks the "
+                        "same: --task, or a TOML.")  # fmt: skip
     if classes != bundle.classes:
         order = " in another order" if set(classes) == set(bundle.classes) else ""
         raise DataError(

@@ -112,16 +112,18 @@ def _evaluate(asked: Asked, folder: Path, progress: Progress) -> None:
     scans = other.clinical.index.get_indexer(pd.Index(other.rows["scan"]))
     with repeatable():  # every row of the store, in order
         with_image = other.cohort.present["image"].to_numpy()
-        probabilities = bundle.answering(other.clinical, device, with_image)(other.images, scans.tolist())
+        answers = bundle.answering(other.clinical, device, with_image)(other.images, scans.tolist())
     kept = ScanRows(scans.tolist()).middle if bundle.pooled else slice(None)
-    predictions = prediction_table(other.rows.iloc[kept], probabilities[kept])
+    predictions = prediction_table(other.rows.iloc[kept], bundle.target.predict(answers[kept]))
     predicted = time.perf_counter()
     scores = score(predictions, metrics, bundle.rule)
     subjects = bundle.rule.subjects(predictions)
     if bundle.rule.calibrates:
         subjects = bundle.rule.calibrated(subjects)  # as predict prints them
     tables = _tables(asked, other, subjects)
-    tables["recalibration"], mapped = recalibration_table(subjects)
+    mapped: Mapping[str, np.ndarray] = {}
+    if bundle.classes:
+        tables["recalibration"], mapped = recalibration_table(subjects)
     compared = beside_training(bundle.metrics, scores)
     measured: dict[str, Any] = {"synthetic": asked.synthetic, "scores": _numbers(scores)}
     measured["comparison-with-training"] = _numbers(compared)
@@ -148,7 +150,7 @@ def _evaluate(asked: Asked, folder: Path, progress: Progress) -> None:
             clinical=tables["shift"],
             grey={name: grey_levels(other.store.images, rows, number) for number, name in shown},
             trained={name: (bundle.pixels.mean[number], bundle.pixels.std[number]) for number, name in shown},
-            reliability=tables["reliability"],
+            reliability=tables.get("reliability"),
             synthetic=asked.synthetic,
         ):
             picture.save(folder / "figures")
@@ -164,7 +166,7 @@ def _tables(asked: Asked, other: ExternalCohort, subjects: pd.DataFrame) -> dict
     bundle, cohort = asked.bundle, other.cohort
     trained = bundle.provenance.get("data", {}).get("train", {})
     counts = {name: int(count["subjects"]) for name, count in trained.items()}
-    return {
+    found = {
         "shift": clinical_shift(bundle.encoding, other.clinical, cohort.scans["subject"], other.absent),
         "intensity": intensity_shift(
             bundle.pixels,
@@ -173,9 +175,10 @@ def _tables(asked: Asked, other: ExternalCohort, subjects: pd.DataFrame) -> dict
             other.store.volumes,
             bundle.channels,
         ),
-        "prevalence": prevalence(bundle.classes, counts, cohort.subjects),
-        **_calibration(subjects),
     }
+    if bundle.classes:
+        found |= {"prevalence": prevalence(bundle.classes, counts, cohort.subjects), **_calibration(subjects)}
+    return found
 
 
 def _calibration(subjects: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -241,9 +244,9 @@ def _record(asked: Asked, other: ExternalCohort, said: tuple[str, ...], device: 
             "threshold": asked.trained.get("threshold", "argmax") if bundle.rule.thresholds else "argmax",
             **bundle.rule.as_json(),
         },
-        "flow": flow(other.cohort, rows, other.folds, bundle.classes),
+        "flow": flow(other.cohort, rows, other.folds),
         "data": {
-            "folds": {str(FOLD): Sides(rows[:0], rows[:0], rows).counts(bundle.classes)},
+            "folds": {str(FOLD): Sides(rows[:0], rows[:0], rows).counts(other.cohort.target)},
             "fingerprint": other.fingerprint,
         },
         "findings": [finding.as_json() for finding in other.findings],

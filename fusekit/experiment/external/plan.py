@@ -17,7 +17,7 @@ from fusekit.data.own.task import name_of
 from fusekit.disk import read_json, read_written
 from fusekit.errors import OptionError
 from fusekit.evaluation.calibration.recalibration import METHODS
-from fusekit.experiment.external.cohort import refuse_other_classes
+from fusekit.experiment.external.cohort import refuse_other_target
 from fusekit.experiment.setup.parts import open_task
 from fusekit.experiment.setup.settings import Settings
 from fusekit.extension import suggest
@@ -78,13 +78,15 @@ def ask(
         raise OptionError(f"--recalibrate takes none, {' or '.join(METHODS)}, not {recalibrate!r}.")
     folder = bundle_folder(bundle)
     shipped = load(folder)
+    if recalibrate != "none" and not shipped.classes:
+        raise OptionError(f"--recalibrate {recalibrate} maps probabilities, and this model predicts a number.")
     if recalibrate == "logistic" and len(shipped.classes) != 2:
         raise OptionError(
             f"--recalibrate logistic is for two classes, and this model knows {len(shipped.classes)}; take temperature."
         )
     config = _configure(shipped, folder, task, options, data=data, allow=allow or None, device=device)
     asked = Asked(shipped, folder, config, open_task(config.task, config.options), recalibrate)
-    refuse_other_classes(shipped, asked.task.classes, config.task_name)
+    refuse_other_target(shipped, asked.task.target, config.task_name)
     return asked
 
 

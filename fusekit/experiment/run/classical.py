@@ -60,7 +60,7 @@ def fit_baseline(plan: Plan, gathered: Gathered, sides: Sides, progress: Progres
 
     bundle = BaselineBundle(
         baseline=baseline,
-        classes=plan.task.classes,
+        target=plan.task.target,
         encoding=ClinicalEncoding.fit(values, columns) if columns else None,
         images=gathered.cohort.images,
         slices=gathered.store.policy,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from fusekit.data import Finding
+from fusekit.data import Finding, Target
 from fusekit.data.recipe.recipe import read_recipe
 from fusekit.disk import SEAL, read_json, read_written, write_json, write_table
 from fusekit.errors import attempt
@@ -26,7 +26,7 @@ from fusekit.experiment.run.working_folder import CHECKPOINTS
 from fusekit.experiment.setup import manifest
 from fusekit.experiment.setup.gathered import Gathered
 from fusekit.experiment.setup.plan import Plan
-from fusekit.report import overview
+from fusekit.report import OVERVIEWS
 from fusekit.report.records import FoldRecord
 from fusekit.report.run import SCHEMAS
 
@@ -43,7 +43,7 @@ def finish(
     are entries for the manifest. Returns findings about the training subjects.
     """
     config = plan.config
-    tables = {name: _join(folds, name, folder) for name in TABLES}
+    tables = {name: _join(folds, name, folder, plan.task.target) for name in TABLES}
     records: list[dict[str, Any]] = [dict(read_json(path / RECORD, FoldRecord)) for path in folds]
     predictions = tables[PREDICTIONS]
     assert predictions is not None
@@ -68,7 +68,7 @@ def finish(
     if history is not None:
         with attempt("overview.png", lambda sentence: note_in(folder, "overview.png", [sentence])):
             titles = [config.task_name, config.arm, config.backbone, *["SYNTHETIC cohort"] * plan.synthetic]
-            overview(
+            OVERVIEWS[plan.task.target.kind](
                 folder / "overview.png",
                 title=" · ".join(titles),
                 history=history,
@@ -77,7 +77,7 @@ def finish(
                 rule=rule,
                 images=gathered.store.images,
                 channels=gathered.store.channels,
-                classes=plan.task.classes,
+                target=plan.task.target,
             )
     return found
 
@@ -95,12 +95,12 @@ def _carry(folds: Sequence[Path], folder: Path) -> None:
             shutil.move(further, target)
 
 
-def _join(folds: Sequence[Path], name: str, folder: Path) -> pd.DataFrame | None:
+def _join(folds: Sequence[Path], name: str, folder: Path, target: Target) -> pd.DataFrame | None:
     """Stack a table's folds, with the fold in front where the rows lack it."""
     tables = []
     for number, path in enumerate(folds):
         if (path / name).exists():
-            table = read_written(path / name, SCHEMAS[name])
+            table = read_written(path / name, {**target.schema, **SCHEMAS[name]})
             if "fold" not in table:
                 table.insert(0, "fold", number)
             tables.append(table)
@@ -141,7 +141,7 @@ def _record(plan: Plan, gathered: Gathered, folds: Sequence[dict[str, Any]], rul
             **{entry: {k: one[entry] for k, one in numbered.items()} for entry in ("epochs", "search", "choice")},
             "table": {number: record["table"] for number, record in numbered.items() if record.get("table")},
         },
-        "flow": flow(cohort, gathered.rows, gathered.folds, cohort.classes),
+        "flow": flow(cohort, gathered.rows, gathered.folds),
         "data": {
             "folds": {number: record["counts"] for number, record in numbered.items()},
             "fingerprint": gathered.fingerprint,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -10,7 +9,7 @@ import pandas as pd
 from fusekit.data import Cohort
 
 
-def flow(cohort: Cohort, rows: pd.DataFrame, folds: pd.Series, classes: Sequence[str]) -> dict[str, Any]:
+def flow(cohort: Cohort, rows: pd.DataFrame, folds: pd.Series) -> dict[str, Any]:
     """Count from found to folds, for the manifest; scans add up, and so do subjects where they are known.
 
     ``rows`` has one row per slice, ``folds`` the fold by subject. None is not known. Of a task that does not count what
@@ -40,6 +39,6 @@ def flow(cohort: Cohort, rows: pd.DataFrame, folds: pd.Series, classes: Sequence
     dealt = []
     for fold in sorted(set(folds)):
         own = labels[folds.index[folds == fold]]
-        counts = {name: int((own == label).sum()) for label, name in enumerate(classes)}
+        counts = {name: int(part.sum()) for name, part in cohort.target.parts(own).items()}
         dealt.append({"fold": int(fold), "subjects": counts})
     return {"found": {"scans": scans, "subjects": subjects}, "dropped": dropped, "kept": kept, "folds": dealt}

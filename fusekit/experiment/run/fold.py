@@ -65,16 +65,16 @@ def train_fold(
         for name, rows in ((VALIDATION, samples.validation), (PREDICTIONS, samples.test)):
             if len(rows):
                 began = time.perf_counter()
-                probabilities = fitted.predict(rows)
+                answers = fitted.predict(rows)
                 each = (time.perf_counter() - began) / len(rows)
                 if not first:
                     continue
-                table = prediction_table(rows, probabilities)
+                table = prediction_table(rows, plan.task.target.predict(answers))
                 if name == VALIDATION:
                     table["fold"] = fold or 0  # whose model predicted, not where the subject is tested
                     rule = Rule.fit(table, config.aggregate, config.threshold)
                 write_table(table, folder / name)
-                if name == PREDICTIONS and config.explain != "none":
+                if name == PREDICTIONS and config.explain != "none" and plan.task.target.explained:
                     with attempt("explanations", failed):
                         ablations = fitted.explain(rows, table, each, rule, failed)
                         if ablations is not None:
@@ -86,7 +86,7 @@ def train_fold(
         "search": fitted.search,
         "table": fitted.table,
         "rule": rule.as_json(),
-        "counts": sides.counts(gathered.cohort.classes),
+        "counts": sides.counts(gathered.cohort.target),
         "findings": [finding.as_json() for finding in (*fitted.findings, *notes)],
         "model": fitted.bundle.description,
         "threads": torch.get_num_threads(),

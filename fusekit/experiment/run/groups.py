@@ -25,10 +25,11 @@ def subgroup_table(cohort: Cohort, task: Task, folds: pd.Series) -> pd.DataFrame
             "fold": scans["subject"].map(folds).to_numpy(),
         }
     )
+    parts = pd.Series(cohort.target.groups(scans["label"])[0], scans.index)
     if cohort.absent:
         table[AVAILABLE] = available(cohort.present).to_numpy()
     for name, values in _variables(cohort, task).items():
-        if not decides(values, scans["label"]):
+        if not decides(values, parts):
             table[name] = values.to_numpy()
     return table
 

@@ -14,9 +14,12 @@ import torch
 
 from fusekit.bundle.bundle import Bundle
 from fusekit.bundle.forward import BATCH
+from fusekit.data import Target
 from fusekit.errors import FusekitError, first_ten
-from fusekit.evaluation import Rule, prediction_table, probabilities_of
+from fusekit.evaluation import Metric, Rule, prediction_table
+from fusekit.evaluation.metrics.numbers import ExplainedVariance
 from fusekit.evaluation.metrics.ranking import MacroAreaUnderCurve
+from fusekit.evaluation.predictions import outputs_of
 from fusekit.experiment.run.fitted import Failed, Fitted
 from fusekit.experiment.run.history import History
 from fusekit.experiment.run.search.search import Watch, checkpoint_of, search
@@ -36,6 +39,8 @@ from fusekit.training.feed.scans import ScanDataset
 
 #: Folder of a fold's explanations, in the fold's own.
 EXPLANATIONS = "explanations"
+#: ``Target.select`` -> what scores an epoch.
+SELECTED: Mapping[str, Metric] = {"auc": MacroAreaUnderCurve(), "r2": ExplainedVariance()}
 #: Notified of every epoch: the part that is trained (``fold-0``), the run where it is being written, epoch, scores.
 Follow = Callable[[str, Run, int, dict[str, float]], None]
 
@@ -77,7 +82,8 @@ def fit_network(
 
     def score_trial(number: int, choice: Mapping[str, Any], watch: Watch | None) -> tuple[float, int]:
         fitted = train_trial(number, choice, watch)
-        return validation_score(fitted.predict, sides.validation, Rule(plan.config.aggregate)), fitted.epochs
+        rule = Rule(plan.config.aggregate)
+        return validation_score(plan.task.target, fitted.predict, sides.validation, rule), fitted.epochs
 
     best = search(plan, fold, folder, score_trial, progress)
     # Its training is finished, so that its checkpoint gives model and history at once.
@@ -85,10 +91,12 @@ def fit_network(
     return replace(fitted, choice=best.recorded, search=best.trials)
 
 
-def validation_score(predict: Callable[[pd.DataFrame], np.ndarray], rows: pd.DataFrame, rule: Rule) -> float:
-    """AUC (of several classes: the mean over them) of the subjects set aside."""
-    subjects = rule.subjects(prediction_table(rows, predict(rows)))
-    return MacroAreaUnderCurve().value(subjects["label"].to_numpy(), probabilities_of(subjects))
+def validation_score(
+    target: Target, predict: Callable[[pd.DataFrame], np.ndarray], rows: pd.DataFrame, rule: Rule
+) -> float:
+    """What ``Target.select`` says, of the subjects set aside; of several classes the mean AUC over them."""
+    subjects = rule.subjects(prediction_table(rows, target.predict(predict(rows))))
+    return SELECTED[target.select].value(subjects["label"].to_numpy(), outputs_of(subjects))
 
 
 def _fit(
@@ -108,7 +116,7 @@ def _fit(
     ``watch`` gets the AUC of the subjects set aside, epoch by epoch, and may end the training by what it raises.
     """
     config, rows, images, rule = plan.config, sides.train, gathered.images, Rule(plan.config.aggregate)
-    select = config.select == "auc"
+    select = config.select != "none"
     encoding = table.encoding
     findings = (*encoding.findings, *encoding.unseen(gathered.cohort.clinical))
     channels = gathered.store.channels
@@ -119,20 +127,21 @@ def _fit(
     pixels, absent = gathered.pixels(gathered.rows.loc[every[0]]), plan.absent(gathered.cohort)
     labels = rows["label"].to_numpy()
     shares = balanced_shares(rows["subject"].to_numpy(), labels) if plan.training.sampler == "balanced" else None
-    classes = range(len(plan.task.classes))
-    objective = plan.build_objective([rows["subject"][labels == label].nunique() for label in classes])
+    target = plan.task.target.fit(rows)
+    parts = target.parts(rows["label"])
+    objective = plan.build_objective([rows["subject"][own].nunique() for own in parts.values()])
     planned = plan.epochs(len(rows))
     with torch.random.fork_rng():  # the caller's random numbers stay the caller's
         torch.manual_seed(config.seed)
         people, reads = rows["subject"].nunique(), table.reads
         model = plan.build_model(encoding.layout, len(channels), people=people, reads=reads, absent=absent)
-        model.add_auxiliary(objective.part_names, len(classes))
+        model.add_auxiliary(objective.part_names, target.outputs)
         model.fit(torch.from_numpy(encoding.transform(gathered.cohort.clinical.loc[table.scans])))
         if model.backbone is not None and model.backbone.loaded is not None:
             findings = (*findings, model.backbone.loaded.finding(config.backbone))
         bundle = Bundle(
             model=model,
-            classes=plan.task.classes,
+            target=target,
             encoding=encoding if model.reads_clinical else None,
             prior=table.prior,
             images=gathered.cohort.images,
@@ -168,11 +177,11 @@ def _fit(
                 return predict(rows)
             values = gathered.values(rows)
             present = bundle.present(values, gathered.with_image(rows))
-            return fixed.probabilities(rows.index.to_numpy(), bundle.encode(values), present, scans)
+            return fixed.answers(rows.index.to_numpy(), bundle.encode(values), target, present, scans)
 
         seen = (images, pixels, channels) if fixed is None else (fixed.features, UNSCALED, ())
         present = bundle.present(gathered.values(rows), gathered.with_image(rows))
-        given = (seen[0], rows.index.to_numpy(), table.inputs, labels, *seen[1:], shares, present)
+        given = (seen[0], rows.index.to_numpy(), table.inputs, target.scaled(labels), *seen[1:], shares, present)
         dataset = SliceDataset(*given) if scans is None else ScanDataset(scans, *given)
         identity = {  # what must be the same for a training to be resumed
             "config": config.identity("device", "explain"),  # another GPU of the same kind will do
@@ -197,6 +206,7 @@ def _fit(
                 history.add(epoch, scores)
             watched()
 
+        score = partial(validation_score, target, validation, sides.validation, rule)
         try:
             epochs = train(
                 plan.fabric,
@@ -211,7 +221,8 @@ def _fit(
                 augment=plan.augment,
                 progress=progress,
                 epoch_ended=epoch_ended,
-                validate=partial(validation_score, validation, sides.validation, rule) if select or watch else None,
+                validate=score if select or watch else None,
+                validated=target.select,
                 keep_best=select,
                 checkpoint=checkpoint,
                 processes=plan.processes,

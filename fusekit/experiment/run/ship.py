@@ -62,7 +62,7 @@ def to_ship(
     sides = Sides(rows, rows[:0], rows[:0])  # every subject taught one of the models
     return FoldsBundle(
         models=tuple(models),
-        classes=first.classes,
+        target=first.target.unfitted,
         encoding=ClinicalEncoding.fit(cohort.clinical, columns) if columns else None,
         images=first.images,
         slices=first.slices,
@@ -71,7 +71,7 @@ def to_ship(
         rule=average_rule([model.rule for model in models]),
         task=first.task,
         metrics=metrics,
-        provenance={**origin, "data": {"train": sides.counts(cohort.classes)["train"], "fingerprint": fingerprint}},
+        provenance={**origin, "data": {"train": sides.counts(cohort.target)["train"], "fingerprint": fingerprint}},
     )
 
 

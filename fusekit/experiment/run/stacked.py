@@ -68,7 +68,7 @@ def fit_stacked(
             progress=progress,
         )
 
-    shared = ("classes", "images", "slices", "image_size", "pixels", "task")
+    shared = ("target", "images", "slices", "image_size", "pixels", "task")
     bundle = StackedBundle(
         network=network.bundle,
         baseline=stack.baseline,

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import combinations, product
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from fusekit.audit import audit_images, audit_tables, refuse
-from fusekit.data import Cohort, Finding, Pixels, SlicePolicy, SliceStore, Task, build_store
+from fusekit.data import Cohort, Finding, Pixels, SlicePolicy, SliceStore, Target, Task, build_store
 from fusekit.data.splits import assign_folds, refuse_leakage, set_aside
 from fusekit.data.store.blanks import Images, WithBlanks
 from fusekit.data.store.cache import cache_folder
@@ -86,8 +86,8 @@ class Gathered:
         """Hold a fold out (None: none), and set a share of the other subjects aside; every arm draws the same."""
         rows = self.rows
         tested = rows["fold"] == (-1 if fold is None else fold)
-        labels = rows[~tested].groupby("subject")["label"].first()
-        spared = rows["subject"].isin(set_aside(labels, validation, (seed, *([] if fold is None else [fold + 1]))))
+        strata = self.cohort.target.strata(rows[~tested])
+        spared = rows["subject"].isin(set_aside(strata, validation, (seed, *([] if fold is None else [fold + 1]))))
         sides = Sides(rows[~tested & ~spared], rows[spared], rows[tested])
         for first, second in combinations(sides, 2):
             refuse_leakage(first["subject"], second["subject"])
@@ -105,13 +105,14 @@ class Sides(NamedTuple):
         """One row per scan, the middle one: the samples of a network that joins a scan's slices."""
         return Sides(*(rows[rows.index.isin(scans.middle)] for rows in self))
 
-    def counts(self, classes: Sequence[str]) -> dict[str, dict[str, dict[str, int]]]:
-        """Subjects, scans and slices: side -> class -> count."""
+    def counts(self, target: Target) -> dict[str, dict[str, dict[str, int]]]:
+        """Subjects, scans and slices: side -> class, or other part of the target -> count."""
         counts: dict[str, dict[str, dict[str, int]]] = {side: {} for side in self._fields}
-        for (side, rows), (label, name) in product(self._asdict().items(), enumerate(classes)):
-            part = rows[rows["label"] == label]
-            subjects, scans = (int(part[column].nunique()) for column in ("subject", "scan"))
-            counts[side][name] = {"subjects": subjects, "scans": scans, "slices": len(part)}
+        for side, rows in self._asdict().items():
+            for name, own in target.parts(rows["label"]).items():
+                part = rows[own]
+                subjects, scans = (int(part[column].nunique()) for column in ("subject", "scan"))
+                counts[side][name] = {"subjects": subjects, "scans": scans, "slices": len(part)}
         return counts
 
 
@@ -121,7 +122,7 @@ def gather(config: Settings, task: Task, slices: SlicePolicy, progress: Progress
     Without ``stop``, what the audit refuses is returned and not raised (LeakageError).
     """
     cohort = read_cohort(config, task, progress)
-    folds = assign_folds(cohort.subjects, config.dealt, config.seed)
+    folds = assign_folds(cohort.strata, config.dealt, config.seed)
     findings = (*cohort.findings, *audit_tables(cohort, folds, task))
     if stop:
         refuse(findings, config.allow)
@@ -135,7 +136,7 @@ def gather(config: Settings, task: Task, slices: SlicePolicy, progress: Progress
 def gather_again(config: Settings, task: Task, slices: SlicePolicy) -> Gathered:
     """Gather for a process that trains what another has gathered: nothing is audited or checked twice."""
     cohort = read_cohort(config, task, Quiet())
-    folds = assign_folds(cohort.subjects, config.dealt, config.seed)
+    folds = assign_folds(cohort.strata, config.dealt, config.seed)
     store = store_of(cohort, slices, config.image_size, Quiet(), check=False)
     return Gathered(cohort, folds, store, ())
 

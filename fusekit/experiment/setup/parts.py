@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 #: What is trained where neither a fusion nor a baseline is named.
 FUSION = "rbca"
-#: What a training makes small where nothing else is named.
-OBJECTIVE = "cross-entropy"
+#: What a training makes small where nothing else is named: ``Target.objective`` of each kind.
+OBJECTIVES = ("cross-entropy", "squared-error")
 #: The part before the dot in ``-o part.option=value`` -> where its options are declared; empty where names decide.
 PARTS = {
     "task": "",
@@ -65,12 +65,20 @@ def check_names(values: Mapping[str, Any], options: Mapping[str, Mapping[str, An
             arm = " Options of one arm, ARM:part.option, are for `fusekit compare`." if ":" in part else ""
             raise OptionError(f"no part is called {part!r}; {suggest(part, PARTS)}{arm}")
     named = _named(values, options)
+    if not values.get("objective"):  # which it is depends on the task, which is not open yet
+        takes_any = [option_names(known.objectives.find(name).factory) for name in OBJECTIVES]
+        _refuse_unknown("objective", options.get("objective", {}), set().union(*filter(None, takes_any)))
+        options = {part: own for part, own in options.items() if part != "objective"}
     for part, chosen in options.items():  # where a part's source does not show its options, ``typed`` will
-        takes = options_of(part, named.get(part))
-        for name in chosen:
-            if takes is not None and name not in takes:
-                hint = suggest(name, sorted(takes)) if takes else "it has no options."
-                raise OptionError(f"{part} has no option {name!r}; {hint}")
+        _refuse_unknown(part, chosen, options_of(part, named.get(part)))
+
+
+def _refuse_unknown(part: str, chosen: Mapping[str, Any], takes: AbstractSet[str] | None) -> None:
+    """OptionError for an option that a part does not take; None: not known."""
+    for name in chosen:
+        if takes is not None and name not in takes:
+            hint = suggest(name, sorted(takes)) if takes else "it has no options."
+            raise OptionError(f"{part} has no option {name!r}; {hint}")
 
 
 def options_of(part: str, named: Named | None) -> AbstractSet[str] | None:
@@ -102,7 +110,7 @@ def parts_of(values: Mapping[str, Any]) -> dict[str, Named | None]:
 def _named(values: Mapping[str, Any], options: Mapping[str, Mapping[str, Any]]) -> dict[str, Named]:
     """Those parts with options that have a name, task and objective too; OptionError for a part that is not there."""
     named = {} if is_own(values["task"]) else {"task": Named(catalog().tasks, values["task"])}
-    named["objective"] = Named(catalog().objectives, values.get("objective") or OBJECTIVE)
+    named["objective"] = Named(catalog().objectives, values.get("objective") or OBJECTIVES[0])
     asked = [part for part in (*MODEL_PARTS, "baseline") if options.get(part)]
     has = parts_of(values) if asked else {}
     for part in asked:
@@ -161,6 +169,8 @@ def _factory(part: str, values: Mapping[str, Any], task: Task) -> Callable[..., 
         return task_factory(values["task"])
     if part == "synthetic":
         return task.synthesize
+    if part == "objective" and not values.get("objective"):
+        values = {**values, "objective": task.target.objective}
     named = _named(values, {part: {"": ""}})[part]
     return named.registry.get(named.name)
 

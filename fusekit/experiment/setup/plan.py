@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -19,7 +20,7 @@ from fusekit.data.images.channels import IMAGE, Channel
 from fusekit.errors import OptionError
 from fusekit.evaluation import Metric, Rule
 from fusekit.experiment.setup.candidates import candidates
-from fusekit.experiment.setup.parts import OBJECTIVE, open_task
+from fusekit.experiment.setup.parts import open_task
 from fusekit.experiment.setup.settings import Settings
 from fusekit.experiment.setup.space import require_optuna
 from fusekit.experiment.setup.trackers import open_trackers
@@ -107,7 +108,7 @@ class Plan:
             self.config.fusion,
             backbone=self.config.backbone,
             columns=columns,
-            classes=len(self.task.classes),
+            classes=self.task.target.outputs,
             in_channels=channels,
             image_size=self.config.image_size,
             people=people,
@@ -124,11 +125,11 @@ class Plan:
                 f"the fusion {self.config.fusion!r} takes no scan without {' and none without '.join(absent)}: leave "
                 "them out (rows_without_image, absence, training.drop_image, training.drop_table), or take another."
             )
-        asked = self.build_objective([1] * len(self.task.classes)).part_names
+        asked = self.build_objective([1] * self.task.target.outputs).part_names
         try:
             with torch.device("meta"):  # no memory and no arithmetic: only whether the parts take their options
                 model = self.build_model(_COLUMNS, len(channels), absent=absent)
-                model.add_auxiliary(asked, len(self.task.classes))
+                model.add_auxiliary(asked, self.task.target.outputs)
             dims = 2 if model.backbone is None else model.backbone.spatial_dims
             if model.backbone is not None:
                 self.slices.check_backbone(self.config.backbone, dims)
@@ -153,34 +154,44 @@ class Plan:
 
     def build_objective(self, subjects: Sequence[int]) -> Objective:
         """Build what is made small, for so many training subjects of each class."""
-        name, options = self.config.objective or OBJECTIVE, self.config.of_part(self.task, "objective")
+        name, options = self.config.objective or self.task.target.objective, self.config.of_part(self.task, "objective")
         made = make(f"the objective {name!r}", catalog().objectives.get(name), subjects, **options)
         if not isinstance(made, Objective):
             raise OptionError(f"the objective {name!r} is built as a {type(made).__name__}; an Objective is needed.")
+        refuse_unfit(f"the objective {name}", made.targets, self.task)
         return made
 
     def build_baseline(self) -> Baseline:
         """Build the classical model that is trained instead of a network."""
-        made: Baseline = catalog().baselines.make(self.config.baseline, **self.config.options.get("baseline", {}))
-        return made
+        return self._baseline(self.config.baseline, self.config.options.get("baseline", {}))
 
     def build_prior(self) -> Baseline:
         """Build the baseline that the network starts from."""
-        made: Baseline = catalog().baselines.make(str(self.recipe.prior), **self.prior_options)
-        return made
+        return self._baseline(str(self.recipe.prior), self.prior_options)
 
     def build_chooser(self) -> Baseline:
         """Build the baseline whose columns the encoder reads."""
-        made: Baseline = catalog().baselines.make(self.columns.by)
-        return made
+        return self._baseline(self.columns.by)
 
     def build_stack(self) -> Baseline:
         """Build the baseline that reads the table and what the network says."""
-        made: Baseline = catalog().baselines.make(self.stack.by)
+        return self._baseline(self.stack.by)
+
+    def _baseline(self, name: str, options: Mapping[str, Any] = MappingProxyType({})) -> Baseline:
+        made: Baseline = catalog().baselines.make(name, **options)
+        refuse_unfit(f"the baseline {name}", made.targets, self.task)
         return made
 
     def _options(self, part: str) -> dict[str, Any]:
         return {**self.recipe.options.get(part, {}), **self.config.of_part(self.task, part)}
+
+
+def refuse_unfit(what: str, takes: Sequence[str], task: Task) -> None:
+    """Raise OptionError where a metric, objective or baseline is for other targets than the task's."""
+    if task.target.kind not in takes:
+        raise OptionError(
+            f"{what} is for the target {' or '.join(takes)}, and that of this task is {task.target.kind}."
+        )
 
 
 def make_plan(config: Settings) -> Plan:
@@ -197,11 +208,15 @@ def make_plan(config: Settings) -> Plan:
         augment=AugmentOptions(**config.of_part(task, "augment")),
         fabric=fabric_for(config.device, config.precision, config.devices, config.nodes),
     )
+    for name, metric in plan.metrics.items():
+        refuse_unfit(f"the metric {name}", metric.targets, task)
     if plan.augment.flip and plan.slices.plane == "sagittal":
         raise OptionError(
             "augment.flip mirrors left and right, and a sagittal slice shows front and back. Leave it out, or choose "
             "slices.plane=coronal, axial or volume."
         )
+    if plan.training.sampler == "balanced" and not task.classes:
+        raise OptionError("training.sampler=balanced is for classes, and this task predicts a number. Leave it out.")
     if plan.training.sampler == "balanced" and config.of_part(task, "objective").get("class_weights") == "balanced":
         raise OptionError(
             "training.sampler=balanced and objective.class_weights=balanced do the same: together, a rare class would "
@@ -223,9 +238,11 @@ def make_plan(config: Settings) -> Plan:
             )
     open_trackers(config)
     plan.slices.check_size(config.image_size)
-    Rule(config.aggregate).check(len(task.classes))
-    if config.threshold == "youden" and len(task.classes) > 2:
-        raise OptionError(f"--threshold youden parts two classes, and {config.task_name} has {len(task.classes)}.")
+    Rule(config.aggregate).check(task.target.columns)
+    if config.threshold == "youden" and len(task.classes) != 2:
+        raise OptionError(
+            f"--threshold youden parts two classes, and {config.task_name} has {len(task.classes) or 'none'}."
+        )
     if config.baseline:
         plan.build_baseline()
         return plan

@@ -59,7 +59,9 @@ class Settings:
     epochs: int | None = about("training", "Passes over the training slices.", least=1, preset=True)
     batch_size: int = about("training", "Slices per training step and device.", least=2, preset=True)
     lr: float = about("training", "Learning rate of Adam.", above=0, preset=True)
-    objective: str | None = about("training", "The loss, by name.", None, words=parts.OBJECTIVE, metavar="NAME")
+    objective: str | None = about(
+        "training", "The loss, by name.", None, words=" or, of a number, ".join(parts.OBJECTIVES), metavar="NAME"
+    )
     search: Space = about(
         "training",
         "List (`lr=1e-4,3e-4`) or range (`lr=1e-5..1e-3:log`), from which every fold chooses on the subjects set "
@@ -91,8 +93,10 @@ class Settings:
         least=0,
         below=1,
     )
-    select: Literal["none", "auc"] = about(
-        "evaluation", "Epoch that is kept: the last, or the one with the best AUC of the subjects set aside.", "none"
+    select: Literal["none", "auc", "r2"] = about(
+        "evaluation",
+        "Epoch that is kept: the last, or the one with the best AUC (of a number: R2) of the subjects set aside.",
+        "none",
     )
     threshold: Literal["argmax", "youden"] = about(
         "evaluation", "What is called: the likeliest class, or by a threshold fitted on subjects set aside.", "argmax"
@@ -133,7 +137,8 @@ class Settings:
         values["devices"], values["nodes"] = settled(values.get("devices"), values.get("nodes"))
         task = parts.open_under_recipe(values, options)
         values["preset"] = presets.preset_name(task, values)
-        fitted = bool(values.get("select") == "auc" or values.get("threshold") == "youden" or search)
+        _fit_to_target(values, search, task)
+        fitted = bool(values.get("select", "none") != "none" or values.get("threshold") == "youden" or search)
         values = {
             **presets.settings_of(task, values["preset"], values.get("data")),
             "folds": 5 if values.get("data") else 1,  # invented patients are held out once, as a quick look
@@ -157,7 +162,7 @@ class Settings:
             raise OptionError("--ship folds averages the models of several folds; add --folds 5, or leave it out.")
         if fitted and not settings.validation:
             raise OptionError(
-                "--select auc, --threshold youden and --search choose by training subjects set aside, and "
+                "--select, --threshold youden and --search choose by training subjects set aside, and "
                 "--validation 0 sets none aside."
             )
         if settings.precision == "auto":  # what a run was, and not what it would be elsewhere
@@ -248,8 +253,6 @@ def _typed(name: str, value: Any) -> Any:
         return relocated({part: dict(entries(own, part)) for part, own in entries(value, name).items()})
     if name == "search":
         return dict(entries(value, name))
-    if name == "objective" and value == parts.OBJECTIVE:
-        return None  # however the default is spelled, it is the same run
     found = convert(name, kind, value)
     if isinstance(found, int | float):
         about.check(name, found)
@@ -258,6 +261,19 @@ def _typed(name: str, value: Any) -> Any:
     if name == "allow":
         return tuple(sorted(set(found)))
     return found.absolute() if isinstance(found, Path) else found
+
+
+def _fit_to_target(values: dict[str, Any], search: Mapping[str, Any], task: Task) -> None:
+    """Leave out the default objective, however it was spelled, and refuse what is for other targets."""
+    target, select = task.target, values.get("select", "none")
+    if values.get("objective") == target.objective:
+        del values["objective"]
+    if select not in ("none", target.select):
+        raise OptionError(
+            f"--select {select} does not choose among predictions of {target.kind}: {target.select} does."
+        )
+    if search and not target.classes:
+        raise OptionError("--search chooses by the AUC, and this task predicts a number: give the settings themselves.")
 
 
 def _one(name: str, values: Mapping[str, Any], task: Task, given: Any) -> Any:

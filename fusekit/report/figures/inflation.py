@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from fusekit.evaluation.arms.pairs import TITLES
+from fusekit.evaluation.arms.pairs import MEASURES
 from fusekit.report.drawing.palette import BLUE, GREY, ORANGE, ArmStyle
 from fusekit.report.drawing.panels import forest
 from fusekit.report.drawing.picture import Axes, blank, plain_text
@@ -26,7 +26,7 @@ def inflation(path: Path, *, title: str, scores: pd.DataFrame, chance: float) ->
     panels = figure.subplots(1, 2, sharey=True)
     for axes, metric, line in zip(panels, ("accuracy", "auc"), (chance, 0.5), strict=True):
         _panel(axes, scores[scores["metric"] == metric], line)
-        axes.set(title=f"{TITLES[metric]} on the tested fold", xlim=(0, 1.02))
+        axes.set(title=f"{MEASURES[metric].title} on the tested fold", xlim=(0, 1.02))
     panels[0].invert_yaxis()  # of both, which share it: true labels above
     panels[0].legend(frameon=False, loc="lower left", fontsize=8)
     figure.savefig(path, dpi=130)

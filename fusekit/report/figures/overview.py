@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from fusekit.data import Target
 from fusekit.data.images.channels import ONE, Channel
 from fusekit.evaluation import Rule, probabilities_of
 from fusekit.report.drawing.channels import panels_of, stacked
@@ -29,7 +30,7 @@ def overview(
     predictions: pd.DataFrame,
     scores: pd.DataFrame,
     images: np.ndarray,
-    classes: Sequence[str],
+    target: Target,
     channels: Sequence[Channel] = ONE,
     rule: Rule = Rule(),  # noqa: B008 (it cannot be changed)
 ) -> None:
@@ -44,7 +45,7 @@ def overview(
         rule: that the scores were made by.
         channels: what the C are.
     """
-    figure = blank(11, 6.6, title)
+    figure, classes = blank(11, 6.6, title), target.classes
     subjects = rule.subjects(predictions)
     rows = figure.add_gridspec(2, 1, height_ratios=[2.1, 1])
     above, below = figure.add_subfigure(rows[0]), figure.add_subfigure(rows[1])  # each with columns of its own

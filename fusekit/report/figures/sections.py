@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import partial
 
+from fusekit.data import Classes, Number
 from fusekit.errors import attempt
 from fusekit.report.drawing.picture import Picture
 from fusekit.report.evidence import Evidence
@@ -13,24 +14,34 @@ from fusekit.report.figures.calibration import decision_curve, reliability
 from fusekit.report.figures.calls import confusion
 from fusekit.report.figures.contribution import ablations, missingness, shapley
 from fusekit.report.figures.curves import curves
+from fusekit.report.figures.numbers import bland_altman, scatter
 from fusekit.report.figures.scores import differences, scores
 from fusekit.report.figures.subgroups import subgroups
 from fusekit.report.figures.training import training
 
 Draw = Callable[[Evidence], Iterable[Picture]]
 
-#: Sections, in the order of a report, and what draws them: nothing, where there is nothing to draw.
-SECTIONS: dict[str, tuple[Draw, ...]] = {
-    "scores": (scores,),
-    "pairs": (differences,),
-    "curves": (curves,),
-    "calls": (confusion,),
-    "calibration": (reliability,),
-    "decision": (decision_curve,),
-    "contribution": (ablations, shapley, missingness),
-    "subgroups": (subgroups,),
-    "explanations": (explanations,),
-    "training": (training,),
+#: Kind of target -> its sections, in the order of a report, and what draws them: nothing, where nothing is to be drawn.
+SECTIONS: dict[str, dict[str, tuple[Draw, ...]]] = {
+    Classes.kind: {
+        "scores": (scores,),
+        "pairs": (differences,),
+        "curves": (curves,),
+        "calls": (confusion,),
+        "calibration": (reliability,),
+        "decision": (decision_curve,),
+        "contribution": (ablations, shapley, missingness),
+        "subgroups": (subgroups,),
+        "explanations": (explanations,),
+        "training": (training,),
+    },
+    Number.kind: {
+        "scores": (scores,),
+        "pairs": (differences,),
+        "errors": (scatter, bland_altman),
+        "subgroups": (subgroups,),
+        "learning": (training,),
+    },
 }
 
 
@@ -40,7 +51,7 @@ def sections(evidence: Evidence, failed: Callable[[str], None] | None = None) ->
     ``failed`` gets a sentence for each part of a section that cannot be drawn; without it, errors are raised.
     """
     pictures: dict[str, list[Picture]] = {}
-    for name, functions in SECTIONS.items():
+    for name, functions in SECTIONS[evidence.target.kind].items():
         pictures[name] = []
         for function in functions:
             draw = partial(explanations, failed=failed) if function is explanations else function

@@ -30,7 +30,7 @@ def external_pictures(
     clinical: pd.DataFrame,
     grey: Mapping[str, pd.DataFrame],
     trained: Mapping[str, tuple[float, float]],
-    reliability: pd.DataFrame,
+    reliability: pd.DataFrame | None,
     synthetic: bool,
 ) -> Iterator[Picture]:
     """Draw an external validation.
@@ -40,7 +40,7 @@ def external_pictures(
         grey: from ``grey_levels``, by the name of the channel.
         clinical: from ``clinical_shift``; without rows there is no picture of it.
         trained: mean and standard deviation of the training's grey levels, by the name of the channel.
-        reliability: at subject level.
+        reliability: at subject level; None where no probabilities are predicted.
     """
     picture = partial(draw, synthetic=synthetic)
     own = scores[scores["level"] == "subject"].reset_index(drop=True)
@@ -85,6 +85,8 @@ def external_pictures(
             table=levels,
             height=2.6,
         )
+    if reliability is None:
+        return
     yield picture(
         "external-reliability",
         partial(_reliability, table=reliability, classes=classes),
@@ -109,7 +111,10 @@ def _scores(figure: Figure, *, table: pd.DataFrame, titles: Mapping[str, str]) -
         axes.hlines(places, table[f"{side}_low"], table[f"{side}_high"], color=colour, linewidth=1.6)
         axes.plot(table[side], places, marker, color=colour, label=label)
     axes.set_yticks(range(len(table)), [titles[name] for name in table["metric"]])
-    axes.set(xlim=(-0.02, 1.02), ylim=(len(table) - 0.5, -0.5))
+    ends = [f"{side}{end}" for side, *_ in sides for end in ("", "_low", "_high")]
+    if table[ends].min().min() >= 0 and table[ends].max().max() <= 1:
+        axes.set(xlim=(-0.02, 1.02))
+    axes.set(ylim=(len(table) - 0.5, -0.5))
     axes.grid(axis="x", color="#E5E5E5", linewidth=0.6)
     figure.legend(loc="outside lower center", ncols=2)
 

@@ -9,10 +9,18 @@ import pandas as pd
 from fusekit.report.drawing.palette import ArmStyle, arm_styles
 from fusekit.report.drawing.picture import Axes, Figure, Picture, draw
 from fusekit.report.evidence import Evidence
-from fusekit.report.formatting import shortened
+from fusekit.report.formatting import records, shortened
 
 #: Column of ``history.csv`` -> its name above the panel.
-_MEASURES = {"loss": "loss", "accuracy": "accuracy", "validation_auc": "validation AUC"}
+_MEASURES = {
+    "loss": "loss",
+    "accuracy": "accuracy",
+    "absolute_error": "absolute error",
+    "validation_auc": "validation AUC",
+    "validation_r2": "validation R2",
+}
+#: Those of training slices.
+_SEEN = ("loss", "accuracy", "absolute_error")
 
 
 def training(evidence: Evidence) -> Iterator[Picture]:
@@ -36,19 +44,22 @@ def training(evidence: Evidence) -> Iterator[Picture]:
             panels[0].set_title(f"{shortened(arm, 12)}: loss", fontsize=9)
         for axes in grid[-1]:
             axes.set_xlabel("epoch")
-        for axes in grid[:, 1:].flat:
-            axes.set_ylim(0, 1.02)
+        for column, panels in zip(measures[1:], grid[:, 1:].T, strict=True):
+            for axes in panels:
+                axes.set_ylim(0, None if column == "absolute_error" else 1.02)
 
     last = table[table["epoch"] == table.groupby(["arm", "seed", "fold"])["epoch"].transform("max")]
-    means = last.groupby("arm", sort=False)[["loss", "accuracy"]].mean()
-    said = ", ".join(f"{row.Index} loss {row.loss:.2f}, accuracy {row.accuracy:.2f}" for row in means.itertuples())
-    seen = "; validation AUC: of the subjects set aside" if "validation_auc" in measures else ""
+    seen = [column for column in measures if column in _SEEN]
+    means = records(last.groupby("arm", sort=False)[seen].mean().reset_index())
+    said = ", ".join(f"{row['arm']} " + ", ".join(f"{_MEASURES[c]} {row[c]:.2f}" for c in seen) for row in means)
+    what = " and ".join(_MEASURES[column] for column in seen).capitalize()
+    aside = "".join(f"; {_MEASURES[c]}: of the subjects set aside" for c in measures if c not in _SEEN)
     yield draw(
         "training",
         paint,
         title="Training curves",
-        caption="Loss and accuracy of the training slices, as they were seen (augmented, while the weights changed)"
-        f"{seen}. Thin: each seed and fold; thick: their mean, as long as all of them ran.",
+        caption=f"{what} of the training slices, as they were seen (augmented, while the weights changed)"
+        f"{aside}. Thin: each seed and fold; thick: their mean, as long as all of them ran.",
         alt=f"After the last epoch: {said}.",
         table=table,
         height=1.45 * len(arms) + 0.6,

@@ -31,7 +31,8 @@ def checklist(evidence: Evidence) -> list[Entry]:
     plain = tomllib.loads((resources.files("fusekit.report") / "templates/checklist.toml").read_text(encoding="utf-8"))
     environment = Environment(undefined=StrictUndefined)  # noqa: S701 (the page escapes what comes out)
     facts = _facts(evidence)
-    texts = {name: environment.from_string(text).render(facts) for name, text in plain["known"].items()}
+    sentences = {**plain["known"], **plain.get(evidence.target.kind, {})}
+    texts = {name: environment.from_string(text).render(facts) for name, text in sentences.items()}
     known = {"": "", **{name: " ".join(text.split()) for name, text in texts.items()}}
     return [
         Entry(section, item, tripod, claim, known[name], to_do if known[name] else f"{TO_DO} {to_do}".strip())

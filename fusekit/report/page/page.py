@@ -74,7 +74,7 @@ def _content(
         "subject_grid": arms_grid(evidence, "subject"),
         "slice_grid": arms_grid(evidence, "slice"),
         "first_pictures": pictures.get("scores", ()),
-        "flow": flow_of(evidence.manifest.get("flow", {}), evidence.classes, set(predictions["fold"].tolist())),
+        "flow": flow_of(evidence.manifest.get("flow", {}), evidence.parts, set(predictions["fold"].tolist())),
         "findings": _findings([*found, *notes]),
         "sections": _sections(evidence, pictures, tomllib.loads(words)),
         "config_grid": config_grid(evidence),

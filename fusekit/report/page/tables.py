@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from fusekit.evaluation import implied
-from fusekit.evaluation.arms.pairs import LEVEL
+from fusekit.evaluation.arms.pairs import LEVEL, MEASURES
 from fusekit.report.drawing.palette import arm_styles
 from fusekit.report.evidence import Evidence
 from fusekit.report.formatting import MINUS, NOTHING, counted, limits_of, number, p_value, records, signed
@@ -90,7 +90,7 @@ def pairs_grids(evidence: Evidence) -> list[Grid]:
     grids = []
     for measure, own in evidence.pairs.groupby("measure", sort=False):
         title = evidence.metrics.get(str(measure), str(measure))
-        test = "McNemar's test" if measure == "accuracy" else "DeLong's test"
+        test = MEASURES[str(measure)].test
         if measure == "accuracy" and several:
             test = "a sign-flip test of subjects, as there are several seeds"
         rows = [_pair(row, several) for row in records(own)]

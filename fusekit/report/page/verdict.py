@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
-from fusekit.evaluation.arms.pairs import LEVEL, TITLES
+from fusekit.evaluation.arms.pairs import LEVEL, MEASURES
 from fusekit.report.evidence import Arm, Evidence
 from fusekit.report.formatting import counted, equals, limits_of, listed, number, signed
 
@@ -25,7 +26,7 @@ class Verdict(NamedTuple):
 
 
 class Edge(NamedTuple):
-    """How far one arm is ahead of another."""
+    """How far one arm is ahead of another: above 0 it is better, whatever the measure."""
 
     difference: float
     low: float
@@ -47,7 +48,7 @@ class Edge(NamedTuple):
 def measure_of(pairs: pd.DataFrame) -> str:
     """Which measure decides; empty if there are no pairs."""
     there = set(pairs["measure"]) if "measure" in pairs else set()
-    return next((name for name in TITLES if name in there), "")
+    return next((name for name in MEASURES if name in there), "")
 
 
 def edge(pairs: pd.DataFrame, first: str, second: str, measure: str) -> Edge | None:
@@ -57,6 +58,7 @@ def edge(pairs: pd.DataFrame, first: str, second: str, measure: str) -> Edge | N
         if len(row):
             own = row.iloc[0]
             difference, *ends = limits_of(own, "difference")
+            sign *= MEASURES[measure].sign
             low, high = sorted(sign * end for end in ends)
             return Edge(sign * difference, low, high, float(own["p_holm"]), int(own["subjects"]))
     return None
@@ -113,9 +115,11 @@ def _compared(first: Arm, second: Arm, one: Edge | None, evidence: Evidence) -> 
     if one is None:
         return f"{first.name} and {roles}, were not compared."
     seeds = f" over {counted(len(evidence.seeds), 'seed')}" if len(evidence.seeds) > 1 else ""
+    measure = MEASURES[measure_of(evidence.pairs)]
+    low, high = sorted((measure.sign * one.low, measure.sign * one.high))
     lead = (
-        f"{first.name} against {roles}: {signed(one.difference)} {TITLES[measure_of(evidence.pairs)]} (95 % CI "
-        f"{signed(one.low)} to {signed(one.high)}; p {equals(one.p)} after Holm's correction){seeds}"
+        f"{first.name} against {roles}: {signed(measure.sign * one.difference)} {measure.title} (95 % CI "
+        f"{signed(low)} to {signed(high)}; p {equals(one.p)} after Holm's correction){seeds}"
     )
     people = counted(one.subjects, "subject")
     if one.ahead or one.behind:
@@ -130,7 +134,7 @@ def _unasked(evidence: Evidence, fusions: Sequence[Arm]) -> Verdict:
     if len(evidence.arms) == 1:
         name = evidence.names[0]
         sentences = [f"There is one arm, {name}, and nothing to compare it with."]
-        scores = [(metric, row) for metric in TITLES if (row := evidence.score(name, metric)) is not None]
+        scores = [(metric, row) for metric in MEASURES if (row := evidence.score(name, metric)) is not None]
         for metric, row in scores[:1]:
             reached = f"{number(row['value'])} (95 % CI {number(row['low'])} to {number(row['high'])})"
             title, people = evidence.metrics.get(metric, metric), counted(int(row["subjects"]), "subject")
@@ -143,6 +147,7 @@ def _unasked(evidence: Evidence, fusions: Sequence[Arm]) -> Verdict:
 
 
 def _best(evidence: Evidence, arms: Sequence[Arm], measure: str) -> Arm:
-    """The highest score, to be named first; what is claimed never rests on it."""
+    """The best score, to be named first; what is claimed never rests on it."""
     rows = {arm.name: evidence.score(arm.name, measure) for arm in arms}
-    return max(arms, key=lambda arm: -1.0 if (row := rows[arm.name]) is None else float(row["value"]))
+    sign = MEASURES[measure].sign
+    return max(arms, key=lambda arm: -np.inf if (row := rows[arm.name]) is None else sign * float(row["value"]))

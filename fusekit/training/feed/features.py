@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fusekit.data import Pixels
+from fusekit.data import Pixels, Target
 from fusekit.data.store.blanks import Images
 from fusekit.data.store.scan_rows import ScanRows
 from fusekit.models import FusionModel, ImageFeatures, Output, channels_last
@@ -63,14 +63,15 @@ class FixedFeatures(NamedTuple):
     features: np.ndarray  # (N, D) or (N, D + M * S') float32; 0 of rows that were not asked for
     heads: Heads
 
-    def probabilities(
+    def answers(
         self,
         rows: np.ndarray,
         columns: np.ndarray,
+        target: Target,
         present: np.ndarray | None = None,
         scans: ScanRows | None = None,
     ) -> np.ndarray:
-        """Probabilities (n, K) float64 of rows (n,) with encoded columns (n, F), in evaluation mode.
+        """What the model says (n, A) float64 of rows (n,) with encoded columns (n, F), in evaluation mode.
 
         ``present`` (n, 2) bool is as for ``FusionModel.forward``. With ``scans``, of the scans that the rows name.
         """
@@ -82,7 +83,7 @@ class FixedFeatures(NamedTuple):
         with torch.inference_mode():
             given = (self.features[rows], columns, *([] if present is None else [present]))
             tensors = (torch.from_numpy(values).to(device) for values in given)
-            said: np.ndarray = self.heads.eval()(*tensors, **of_scans).cpu().double().softmax(dim=1).numpy()
+            said: np.ndarray = target.answers(self.heads.eval()(*tensors, **of_scans).cpu().double()).numpy()
         self.heads.train(training)
         return said
 

@@ -19,7 +19,7 @@ class Batch(NamedTuple):
 
     image: Tensor  # (B, C, H, W) grey levels as stored, uint8 or float16; (B, C, S, S, S) of whole volumes
     clinical: Tensor  # (B, F) float32
-    label: Tensor  # (B,) int64
+    label: Tensor  # (B,) int64; of numbers float32, on the scale of the training subjects
     row: Tensor  # (B,) int64, of the slice store
     present: Tensor | None = None  # (B, 2) bool: has an image, has a table; None: all have both
     #: With a pool, B are scans, and images the slices of all of them: (B, N), which of N slices each scan has.
@@ -64,7 +64,8 @@ class SliceDataset(Dataset[Batch]):
         self.present = None if present is None else torch.tensor(present, dtype=torch.bool)
         self.images, self.rows, self.pixels, self.channels = images, rows, pixels, tuple(channels)
         self.clinical = torch.tensor(np.asarray(clinical), dtype=torch.float32)
-        self.labels = torch.tensor(np.asarray(labels), dtype=torch.int64)
+        whole = np.issubdtype(np.asarray(labels).dtype, np.integer)  # classes; else numbers
+        self.labels = torch.tensor(np.asarray(labels), dtype=torch.int64 if whole else torch.float32)
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -14,7 +14,7 @@ from fusekit.disk import OPEN, parse_json, read_tensors, write_tensors
 from fusekit.errors import DataError, FusekitError
 from fusekit.training.machines.processes import ALONE, Processes
 
-FORMAT = 4
+FORMAT = 5
 #: Name of the entry in the file's head that holds all but the tensors.
 HEAD = "fusekit"
 

@@ -1,4 +1,4 @@
-"""Losses, hits and time of an epoch so far."""
+"""Losses, tallies and time of an epoch so far."""
 
 import time
 from collections.abc import Mapping
@@ -11,9 +11,9 @@ from fusekit.training.machines.processes import ALONE, Processes
 
 
 class Running:
-    """Losses and hits over the slices of an epoch as they are seen, summed on the device.
+    """Losses and tallies (hits, say) over the slices of an epoch as they are seen, summed on the device.
 
-    Scores are of all processes, which have the same losses by name.
+    Scores are of all processes, which have the same losses and tallies by name.
     """
 
     def __init__(self, device: torch.device, processes: Processes = ALONE):
@@ -23,24 +23,26 @@ class Running:
     def begin(self) -> None:
         """Begin an epoch."""
         self.losses: dict[str, Tensor] = {}
-        self.hits = torch.zeros((), device=self.device)
+        self.tallies: dict[str, Tensor] = {}
         self.seen, self._before, self._start = 0, 0.0, time.perf_counter()
 
-    def add(self, losses: Mapping[str, Tensor], logits: Tensor, labels: Tensor) -> None:
-        """Count a batch: its mean losses by name, (B, K) logits and (B,) labels."""
+    def add(self, losses: Mapping[str, Tensor], tallies: Mapping[str, Tensor], count: int) -> None:
+        """Count a batch of so many samples: its mean losses and its sums, by name."""
         for name, loss in losses.items():
-            self.losses[name] = self.losses.get(name, 0.0) + loss.detach() * len(labels)
-        self.hits += (logits.detach().argmax(dim=1) == labels).sum()
-        self.seen += len(labels)
+            self.losses[name] = self.losses.get(name, 0.0) + loss.detach() * count
+        for name, tally in tallies.items():
+            self.tallies[name] = self.tallies.get(name, 0.0) + tally.detach()
+        self.seen += count
 
     def scores(self, lr: float) -> dict[str, float]:
-        """Mean losses, share of hits, learning rate, seconds and images per second; this waits for the device."""
-        *sums, hits, seen = self.processes.sum([*map(float, self.losses.values()), float(self.hits), self.seen])
-        means = {name: own / seen for name, own in zip(self.losses, sums, strict=True)}
+        """Mean losses and tallies, learning rate, seconds and images per second; this waits for the device."""
+        both = [*map(float, self.losses.values()), *map(float, self.tallies.values())]
+        *sums, seen = self.processes.sum([*both, self.seen])
+        means = {name: own / seen for name, own in zip((*self.losses, *self.tallies), sums, strict=True)}
         seconds = self.seconds
         return {
             "loss": means.pop("loss"),
-            "accuracy": hits / seen,
+            **{name: means.pop(name) for name in self.tallies},
             **means,
             "lr": lr,
             "seconds": seconds,
@@ -54,10 +56,11 @@ class Running:
 
     def state_dict(self) -> dict[str, Any]:
         """The sums of this process."""
-        return {"losses": self.losses, "hits": self.hits, "seen": self.seen, "seconds": self.seconds}
+        return {"losses": self.losses, "tallies": self.tallies, "seen": self.seen, "seconds": self.seconds}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Resume adding."""
         self.losses = {name: own.to(self.device) for name, own in state_dict["losses"].items()}
-        self.hits, self.seen = state_dict["hits"].to(self.device), state_dict["seen"]
+        self.tallies = {name: own.to(self.device) for name, own in state_dict["tallies"].items()}
+        self.seen = state_dict["seen"]
         self._before, self._start = state_dict["seconds"], time.perf_counter()

@@ -180,6 +180,7 @@ DRAFT = Draft(
     masks=None,
     subject="id",
     scan="",
+    is_number=False,
     label="y",
     other_labels=(),
     label_values={"0": 5, "1": 5},
@@ -235,3 +236,16 @@ def test_paths_of_images_are_no_paths_of_masks(tmp_path: Path) -> None:
     assert (made.images.text, made.images.is_column) == ("Datei", True)
     assert made.masks is None
     assert (made.subject, made.label) == ("Fall", "Befund")
+
+
+def test_a_number_is_proposed_where_no_column_looks_like_classes(tmp_path: Path) -> None:
+    lines = ["id,age,mmse"] + [f"p{n:02},{50 + n % 17},{10 + n % 19}.5" for n in range(40)]
+    (tmp_path / "t.csv").write_text("\n".join(lines) + "\n")
+    for n in range(40):
+        (tmp_path / f"p{n:02}.nii").touch()
+    made = draft(tmp_path)
+    assert (made.label, made.is_number) == ("mmse", True)
+    read = tomllib.loads(as_toml(made, "."))
+    assert read["label"] == {"number": "mmse"}
+    assert not {"classes", "positive"} & set(read)
+    assert "mmse" not in read["columns"]

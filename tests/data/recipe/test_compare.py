@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fusekit.data import Cohort
+from fusekit.data import Classes, Cohort
 from fusekit.data.recipe.compare import Difference, compare, count_subjects, pair, select
 from fusekit.data.recipe.recipe import Recipe
 from fusekit.errors import DataError
@@ -162,7 +162,7 @@ CASES: dict[str, Case] = {
         [("column-differs", "", "", "the column 'tau' has unit 'ng/L', not 'pg/mL'; high 99, not 1300")],
     ),
     "classes": (
-        lambda c, _: replace(c, classes=("well", "dementia")),
+        lambda c, _: replace(c, target=Classes(("well", "dementia"))),
         [
             ("other-classes", "", "", "the classes are well, dementia, not hearty, dementia"),
             *[

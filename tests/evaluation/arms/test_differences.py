@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import binomtest, wilcoxon
+from scipy.stats import binomtest, ttest_rel, wilcoxon
 from sklearn.metrics import roc_auc_score
 from statsmodels.stats.contingency_tables import mcnemar
 
-from fusekit.evaluation.arms.differences import accuracy_difference, area_difference, sign_flip
+from fusekit.evaluation.arms.differences import accuracy_difference, area_difference, error_difference, sign_flip
 from fusekit.evaluation.delong import areas
 from tests.evaluation.simulate import (
     Cohort,
@@ -132,3 +134,29 @@ def test_intervals_hold_the_truth_as_often_as_they_say(subjects: int) -> None:
     for counted in (covered_scores(cohort, TIMES, seed=14), covered_differences(cohort, TIMES, seed=15)):
         assert set(counted) == {"auc", "accuracy"}
         assert all(low <= hits <= high for hits in counted.values()), counted
+
+
+def test_errors_of_two_arms_are_compared_subject_by_subject() -> None:
+    draw = np.random.default_rng(5)
+    first, second = np.abs(draw.normal(1.0, 0.4, (1, 12))), np.abs(draw.normal(1.6, 0.5, (1, 12)))
+    found, each = error_difference(first, second), (first - second)[0]
+    low, high = ttest_rel(first[0], second[0]).confidence_interval(0.95)
+    assert found[:3] == pytest.approx((each.mean(), low, high))
+    signs = np.array(list(product((-1, 1), repeat=12)))
+    flipped = np.abs((signs * each).sum(axis=1))
+    assert found.p == pytest.approx((flipped >= abs(each.sum()) - 1e-9).mean())
+
+
+def test_errors_over_seeds_are_those_of_subjects_not_of_runs() -> None:
+    draw = np.random.default_rng(6)
+    one, other = np.abs(draw.normal(1, 0.4, (2, 30)))[:, None]
+    once, twice = error_difference(one, other), error_difference(np.repeat(one, 2, 0), np.repeat(other, 2, 0))
+    assert twice == pytest.approx(once)
+    assert np.isnan(error_difference(one[:, :1], other[:, :1])[1:]).all()
+
+
+def test_equal_arms_of_numbers_are_called_different_at_the_level() -> None:
+    """Null comparisons at 5 %: with 400 of them, from 3 to 7.4 % in 95 of 100."""
+    draw = np.random.default_rng(7)
+    p = [error_difference(*np.abs(draw.normal(0, 1, (2, 1, 24)))).p for _ in range(400)]
+    assert 0.03 <= np.mean(np.array(p) < 0.05) <= 0.074

@@ -137,3 +137,33 @@ def test_sentences_claim_no_more_than_was_seen() -> None:
 def test_only_what_holm_leaves_is_called_better() -> None:
     for p_holm in (0.049, 0.05, 0.2):
         assert ("beats" in said(0.05, 0.01, 0.09, 0.01, p_holm)) == (p_holm < 0.05)
+
+
+def of_numbers(errors: np.ndarray) -> pd.DataFrame:
+    """A slice per subject whose prediction is wrong by so much (N,)."""
+    names = [f"s{n:02}" for n in range(len(errors))]
+    true = np.arange(len(errors), dtype=float)
+    table = pd.DataFrame({"subject": names, "scan": names, "slice": 0, "fold": 0, "label": true})
+    return table.assign(predicted=true + errors)
+
+
+def test_numbers_are_compared_by_absolute_errors_of_which_less_is_better() -> None:
+    draw = np.random.default_rng(0)
+    small, large = draw.integers(-64, 65, 40) / 64, draw.integers(-192, 193, 40) / 64  # exact in binary
+    found = compare_arms({"good": [of_numbers(small)], "bad": [of_numbers(large)], "same": [of_numbers(-small)]})
+    rows: dict[Any, dict[Any, Any]] = found.set_index(["first", "second"]).to_dict("index")
+    assert set(found["measure"]) == {"mae"}
+    row = rows["good", "bad"]
+    difference, low, high = (float(row[name]) for name in ("difference", "low", "high"))
+    assert difference == pytest.approx(np.abs(small).mean() - np.abs(large).mean())
+    assert f"good beats bad by {-difference:.2f} MAE (95 % CI {-high:.2f} to {-low:.2f};" in row["sentence"]
+    assert "good and same have the same MAE" in rows["good", "same"]["sentence"]
+
+
+def test_what_is_not_sure_of_numbers_is_said_as_less_error() -> None:
+    draw = np.random.default_rng(1)
+    errors = draw.normal(0, 1, 12)
+    found = compare_arms({"a": [of_numbers(errors * 1.05)], "b": [of_numbers(errors + draw.normal(0, 0.5, 12))]})
+    row = found.iloc[0]
+    first, second = ("a", "b") if row["difference"] < 0 else ("b", "a")
+    assert f"{first} errs by {abs(row['difference']):.2f} MAE less than {second}" in row["sentence"]

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fusekit.data import ClinicalEncoding, Cohort, Column
+from fusekit.data import Classes, ClinicalEncoding, Cohort, Column
 from fusekit.data.clinical.censoring import flag_of
 from fusekit.errors import DataError
 from fusekit.experiment.external.cohort import match_columns
@@ -26,7 +26,7 @@ def _cohort(columns: tuple[Column, ...] = (ABETA, SEX), **values: list[object]) 
     given = {"ABETA": [90.0, 110.0, np.nan], "SEX": ["M", None, "F"], **values}
     clinical = pd.DataFrame({column.name: given[column.name] for column in columns}, index)
     scans = pd.DataFrame({"subject": ["a", "b", "c"], "image": [Path(f"{k}.nii") for k in "abc"], "label": [0, 1, 1]})
-    return Cohort(scans.set_axis(index), clinical, columns, ("CN", "AD"))
+    return Cohort(scans.set_axis(index), clinical, columns, Classes(("CN", "AD")))
 
 
 def test_a_cohort_that_fits_is_passed_on_in_the_models_order() -> None:

@@ -18,7 +18,7 @@ import torch
 import fusekit
 from fusekit import Run
 from fusekit.bundle.bundle import Bundle
-from fusekit.data import Cohort, build_store
+from fusekit.data import Classes, Cohort, build_store
 from fusekit.data.store.cache import cache_folder
 from fusekit.errors import DataError, LeakageError, OptionError
 from fusekit.evaluation import Rule, score
@@ -253,7 +253,7 @@ def test_options_that_do_not_fit_are_named(small_run: Run, tmp_path: Path, given
 def test_other_classes_are_refused_before_anything_is_read(small_run: Run, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"the model distinguishes CN, AD \(in this order\), and the task mci"):
         _evaluate(small_run.folder, tmp_path / "out", task="mci-converter", options={})
-    turned = replace(small_run.bundle, classes=("AD", "CN"))
+    turned = replace(small_run.bundle, target=Classes(("AD", "CN")))
     turned.save(tmp_path / "bundle")
     with pytest.raises(DataError, match="has the classes CN, AD in another order"):
         _evaluate(tmp_path / "bundle", tmp_path / "out")
@@ -291,7 +291,7 @@ def test_a_bundle_without_table_and_history(small_run: Run, other_folder: Path, 
     own = small_run.bundle
     torch.manual_seed(0)
     model = build("image-only", backbone="test_resnet", columns=0, classes=2, in_channels=1, options={})
-    Bundle(model.eval(), own.classes, None, own.slices, own.image_size, own.pixels).save(tmp_path / "bundle")
+    Bundle(model.eval(), own.target, None, own.slices, own.image_size, own.pixels).save(tmp_path / "bundle")
     with pytest.raises(OptionError, match="name one: --task TASK"):
         _evaluate(tmp_path / "bundle", tmp_path / "out")
     done = _evaluate(tmp_path / "bundle", tmp_path / "out", task="adni-ad", data=other_folder, options={})

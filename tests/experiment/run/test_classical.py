@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from fusekit.baselines import GradientBoostingComponents
-from fusekit.data import Column
+from fusekit.data import Classes, Column
 from fusekit.evaluation import Rule, prediction_table
 from fusekit.experiment.run.classical import fit_baseline
 from fusekit.experiment.run.fitted import Fitted
@@ -76,7 +76,11 @@ def test_ablations_take_the_image_away(components: tuple[Fitted, Gathered, Sides
     table = fitted.explain(rows, pd.DataFrame(), 0.0, Rule(), print)
     assert table is not None
     of = {str(name): own.set_index("subject")["p_1"] for name, own in table.groupby("condition")}
-    subjects = Rule().subjects(prediction_table(rows, fitted.predict(rows))).set_index("subject")["p_1"]
+    subjects = (
+        Rule()
+        .subjects(prediction_table(rows, Classes(("no", "yes")).predict(fitted.predict(rows))))
+        .set_index("subject")["p_1"]
+    )
     pd.testing.assert_series_equal(of["as-is"], subjects)
     values = found.cohort.clinical.loc[rows["scan"].unique()]
     nothing = [np.zeros_like(image) for image in images_of(found, rows)]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
-from fusekit.data import Cohort, Column, Finding, Task, assign_folds
+from fusekit.data import Classes, Cohort, Column, Finding, Task, assign_folds
 from fusekit.data.own.task import OwnTask
 from fusekit.experiment.run.flow import flow
 from fusekit.progress import Quiet
@@ -28,7 +29,7 @@ def counted(cohort: Cohort, folds: int = 2) -> dict[str, Any]:
     """The flow, with three slices a scan, after checking what holds for every cohort."""
     rows = cohort.scans.loc[cohort.scans.index.repeat(3), ["subject"]].rename_axis("scan").reset_index()
     dealt = assign_folds(cohort.subjects, folds, seed=0)
-    found = flow(cohort, rows, dealt, cohort.classes)
+    found = flow(cohort, rows, dealt)
     for kind in ("scans", "subjects"):
         assert found["found"][kind] == found["kept"][kind] + sum(entry[kind] or 0 for entry in found["dropped"]), kind
     assert found["kept"]["slices"] == 3 * len(cohort.scans)
@@ -220,7 +221,7 @@ def test_somebodys_own_rows_add_up(tmp_path: Path) -> None:
 def by_hand(**options: Any) -> Cohort:
     index = pd.Index(["a", "b", "c", "d"], name="scan")
     scans = pd.DataFrame({"subject": ["p", "q", "r", "s"], "image": list("abcd"), "label": [0, 1, 0, 1]}, index)
-    return Cohort(scans, pd.DataFrame({"x": [1.0] * 4}, index), (Column("x"),), ("no", "yes"), **options)
+    return Cohort(scans, pd.DataFrame({"x": [1.0] * 4}, index), (Column("x"),), Classes(("no", "yes")), **options)
 
 
 def test_the_parts_of_a_flow() -> None:
@@ -231,7 +232,7 @@ def test_the_parts_of_a_flow() -> None:
     )
     rows = pd.DataFrame({"subject": list("ppqrs"), "scan": list("aabcd")})
     folds = pd.Series({"p": 0, "q": 0, "r": 1, "s": 1})
-    found = flow(by_hand(findings=findings, found=(6, 6)), rows, folds, ("no", "yes"))
+    found = flow(by_hand(findings=findings, found=(6, 6)), rows, folds)
     assert found == {
         "found": {"scans": 6, "subjects": 6},
         "dropped": [
@@ -246,7 +247,7 @@ def test_the_parts_of_a_flow() -> None:
 @pytest.mark.parametrize("names", [("fold", "subjects"), ("subjects", "fold"), ("found", "name")])
 def test_classes_may_be_called_as_the_parts_of_a_flow(names: tuple[str, str]) -> None:
     rows, folds = pd.DataFrame({"subject": ["p"], "scan": ["a"]}), pd.Series({"p": 0, "q": 0, "r": 1, "s": 1})
-    shown = flow_of(flow(by_hand(), rows, folds, names), names, {1})
+    shown = flow_of(flow(replace(by_hand(), target=Classes(names)), rows, folds), names, {1})
     assert shown is not None
     assert [fold["name"] for fold in shown["folds"]] == ["Fold 1", "Fold 2"]
     assert [fold["tested"] for fold in shown["folds"]] == [False, True]
@@ -256,9 +257,9 @@ def test_classes_may_be_called_as_the_parts_of_a_flow(names: tuple[str, str]) ->
 def test_what_a_task_does_not_tell_is_said_not_to_be_known() -> None:
     rows, folds = pd.DataFrame({"subject": ["p"], "scan": ["a"]}), pd.Series({"p": 0, "q": 0, "r": 1, "s": 1})
     finding = Finding("blurred", "blurred", ("e", "f"), dropped="scans")
-    silent = flow(by_hand(findings=(finding,)), rows, folds, ("no", "yes"))
+    silent = flow(by_hand(findings=(finding,)), rows, folds)
     assert silent["found"] == {"scans": 6, "subjects": None}
-    lossy = flow(by_hand(findings=(finding,), found=(9, None)), rows, folds, ("no", "yes"))
+    lossy = flow(by_hand(findings=(finding,), found=(9, None)), rows, folds)
     assert Counter(entry["code"] for entry in lossy["dropped"]) == {"blurred": 1, "no-reason": 1}
     assert lossy["dropped"][1] == {
         "reason": "left out, and the task does not say why",

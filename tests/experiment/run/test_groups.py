@@ -35,7 +35,7 @@ class Asked(Task):
             {"SEX": ["other"] * 13, "Age": np.r_[np.nan, np.arange(12.0)], "stage": label * 2.0, "weight": 80.0}, index
         )
         columns = (Column("SEX", "category"), Column("Age"), Column("stage"), Column("weight"))
-        return Cohort(scans, clinical, columns, self.classes, (*groups, "verdict"))
+        return Cohort(scans, clinical, columns, self.target, (*groups, "verdict"))
 
     def reason_to_leave_out(self, column: str) -> str | None:
         return "what the label is made of" if column == "weight" else None

@@ -18,7 +18,7 @@ from sklearn.metrics import roc_auc_score
 import fusekit
 from fusekit import Run
 from fusekit.baselines import Logistic
-from fusekit.data import Column, assign_folds
+from fusekit.data import Classes, Column, assign_folds
 from fusekit.errors import DataError, OptionError, UnknownName
 from fusekit.evaluation import Rule, prediction_table
 from fusekit.experiment.run.fitted import Fitted
@@ -108,7 +108,9 @@ def test_numbers_are_those_of_a_cross_fit_by_hand(task: str, known: Gathered, tm
     ablations = fitted.explain(test, pd.DataFrame(), 0.0, Rule(), print)
     assert ablations is not None
     of = {str(name): own.set_index("subject")["p_1"] for name, own in ablations.groupby("condition")}
-    subjects = Rule().subjects(prediction_table(test, predicted)).set_index("subject")["p_1"]
+    subjects = (
+        Rule().subjects(prediction_table(test, Classes(("no", "yes")).predict(predicted))).set_index("subject")["p_1"]
+    )
     pd.testing.assert_series_equal(of["as-is"], subjects, atol=1e-6)
     assert np.ptp(of["both:drop"]) == 0
     assert not of["image:permute"].equals(of["as-is"])

@@ -98,7 +98,7 @@ def test_another_process_gathers_the_same_and_does_not_audit_it(
 def test_counts_add_up(small_run: Run) -> None:
     made = gathered(seed=1)
     sides = made.sides(0, 0.25, 1)
-    counts = sides.counts(made.cohort.classes)
+    counts = sides.counts(made.cohort.target)
     assert sum(c["slices"] for side in counts.values() for c in side.values()) == len(made.rows)
     assert sum(c["scans"] for side in counts.values() for c in side.values()) == len(made.cohort.scans)
     for side, rows in sides._asdict().items():

@@ -143,7 +143,9 @@ def test_a_bundle_brings_it_back(options: dict[str, bool], tmp_path: Path) -> No
     assert model.injector is not None
     for weight in model.injector.parameters():
         nn.init.normal_(weight.detach())
-    bundle = fusekit.Bundle(model.eval(), ("well", "ill"), encoding, SlicePolicy(), 64, Pixels((100.0,), (50.0,)))
+    bundle = fusekit.Bundle(
+        model.eval(), fusekit.Classes(("well", "ill")), encoding, SlicePolicy(), 64, Pixels((100.0,), (50.0,))
+    )
     bundle.save(tmp_path / "bundle")
     again = fusekit.load(tmp_path / "bundle")
     assert again.model.description["recipe"]["options"]["injector"] == {"affine": True, "amplify": True} | options

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fusekit.data import Classes
 from fusekit.report.evidence import Arm, Evidence
 from fusekit.report.explanations.explained import explanations
 from fusekit.report.run import Run
@@ -69,7 +70,7 @@ def test_maps_of_the_class_that_each_slice_is_called_are_drawn(tmp_path: Path) -
     facts = write(tmp_path / "a") / "explanation.json"
     facts.write_text(json.dumps({**json.loads(facts.read_text()), "target": None, "class": None}))
     failed: list[str] = []
-    pictures = explanations(replace(evidence(tmp_path, "a"), classes=("CN", "AD", "MCI")), failed.append)
+    pictures = explanations(replace(evidence(tmp_path, "a"), target=Classes(("CN", "AD", "MCI"))), failed.append)
     assert failed == []
     assert [picture.name for picture in pictures] == [
         *("examples-a", "what-if-a-1", "mean-map-a", "attributions-a", "gates-a")
@@ -78,7 +79,7 @@ def test_maps_of_the_class_that_each_slice_is_called_are_drawn(tmp_path: Path) -
 
 def evidence(tmp_path: Path, *arms: str) -> Evidence:
     runs = tuple(Arm(name, "fusion", frozenset(), (Run(tmp_path / name),)) for name in arms)
-    return Evidence("t", "T", ("CN", "AD"), True, {}, "mean", runs, pd.DataFrame())
+    return Evidence("t", "T", Classes(("CN", "AD")), True, {}, "mean", runs, pd.DataFrame())
 
 
 def test_every_kind_is_drawn_for_every_arm_in_turn(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 from sklearn.metrics import auc, roc_auc_score
 
+from fusekit.data import Classes
 from fusekit.evaluation import Rule, score
 from fusekit.evaluation.metrics.ranking import AreaUnderCurve
 from fusekit.report import overview
@@ -48,7 +49,13 @@ def drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         images = np.random.default_rng(1).integers(0, 255, (len(table), 1, 16, 16), dtype=np.uint8)
         scores = score(table, {"auc": AreaUnderCurve()})
         overview(
-            path, title="a title", history=HISTORY, predictions=table, scores=scores, images=images, classes=classes
+            path,
+            title="a title",
+            history=HISTORY,
+            predictions=table,
+            scores=scores,
+            images=images,
+            target=Classes(classes),
         )
         return kept[-1], path
 

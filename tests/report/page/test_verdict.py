@@ -7,6 +7,7 @@ import math
 import pandas as pd
 import pytest
 
+from fusekit.data import Classes
 from fusekit.report.evidence import Arm, Evidence
 from fusekit.report.page.verdict import best_for_sure, edge, verdict
 
@@ -34,7 +35,7 @@ def evidence_of(pairs: list[tuple[str, str, float, float, float, float]], *arms:
     return Evidence(
         task="t",
         title="t",
-        classes=("no", "yes"),
+        target=Classes(("no", "yes")),
         synthetic=False,
         metrics={"auc": "AUC"},
         aggregate="mean",

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from fusekit.data import Pixels
+from fusekit.data import Classes, Pixels
 from fusekit.models import ClinicalFeatures, FusionHead, FusionModel, ImageFeatures, Output, TimmBackbone, build
 from fusekit.progress import Quiet
 from fusekit.training import ALONE
@@ -87,7 +87,7 @@ def test_heads_give_the_logits_that_images_give(model: FusionModel, reads_map: b
     logits = heads(torch.from_numpy(found.features[rows]), columns)
     expected = model.eval()(PIXELS.to_tensor(images()[rows]), columns)
     assert torch.allclose(logits, expected, atol=1e-5)
-    said = found.probabilities(rows, columns.numpy())
+    said = found.answers(rows, columns.numpy(), Classes(("no", "yes")))
     assert np.allclose(said, expected.detach().double().softmax(dim=1).numpy(), atol=1e-5)
 
 

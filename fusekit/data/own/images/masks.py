@@ -14,6 +14,7 @@ from fusekit.data.own.images.matches import match_images
 from fusekit.data.own.images.series import Image
 from fusekit.data.own.join import Joined, Reading
 from fusekit.data.own.problems import note
+from fusekit.data.target import Target
 from fusekit.errors import DataError, first_ten
 
 _TUMOUR = re.compile(r"tumou?r|lesion|hcc|mass", re.IGNORECASE)
@@ -59,13 +60,14 @@ def match_masks(
     return taken
 
 
-def note_absent(scans: pd.DataFrame, classes: Sequence[str], findings: list[Finding]) -> None:
+def note_absent(scans: pd.DataFrame, target: Target, findings: list[Finding]) -> None:
     """Note volumes without a mask: their slices are chosen in another way."""
     if "mask" not in scans:
         return
     volumes = scans[[image is not None and not is_picture(image) for image in scans["image"]]]
-    shares = volumes["mask"].notna().groupby(volumes["label"]).mean()
-    listed = ", ".join(f"{shares.get(label, 0):.0%} of {name}" for label, name in enumerate(classes))
+    there = volumes["mask"].notna()
+    parts = target.parts(volumes["label"])
+    listed = ", ".join(f"{there[own].mean() if own.any() else 0:.0%} of {name}" for name, own in parts.items())
     message = f"volumes without a mask, of which a range of slices is used; {listed} have one"
     without = volumes.index[volumes["mask"].isna()]
     note(findings, "scan-without-mask", message, without, advice="To treat all alike: -o slices.largest=0")

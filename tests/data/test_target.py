@@ -1,0 +1,117 @@
+"""What is predicted, by hand-made tables."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from fusekit.data import Classes, Number
+from fusekit.data.target import target_of
+from fusekit.errors import DataError
+
+SCANS = pd.DataFrame(
+    {"subject": ["b", "a", "b", "c"], "label": [1, 0, 1, 2]}, pd.Index(["s1", "s2", "s3", "s4"], name="scan")
+)
+THREE = Classes(("CN", "MCI", "AD"))
+
+
+def test_classes_balance_folds_by_the_class_of_each_subject() -> None:
+    assert THREE.strata(SCANS).to_dict() == {"a": 0, "b": 1, "c": 2}
+    assert list(THREE.strata(SCANS).index) == ["a", "b", "c"]
+
+
+def test_classes_are_counted_by_name_and_every_label_once() -> None:
+    parts = THREE.parts(SCANS["label"])
+    assert {name: int(own.sum()) for name, own in parts.items()} == {"CN": 1, "MCI": 2, "AD": 1}
+    assert np.sum([own.to_numpy() for own in parts.values()], axis=0).tolist() == [1, 1, 1, 1]
+
+
+def test_what_a_model_says_of_classes_are_probabilities_by_column() -> None:
+    outputs = torch.tensor([[0.0, np.log(3.0), 0.0], [2.0, 2.0, 2.0]], dtype=torch.float64)
+    assert THREE.outputs == 3
+    table = THREE.predict(THREE.answers(outputs).numpy())
+    assert list(table) == ["p_0", "p_1", "p_2"]
+    np.testing.assert_allclose(table.to_numpy(), [[0.2, 0.6, 0.2], [1 / 3] * 3])
+
+
+def test_classes_are_read_again_from_what_a_manifest_says() -> None:
+    assert THREE.as_json() == {"classes": ["CN", "MCI", "AD"]}
+    assert target_of({"title": "t", **THREE.as_json(), "metrics": []}) == THREE
+    with pytest.raises(DataError, match="does not say what is predicted"):
+        target_of({"title": "t"})
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        ([1, 0, 1, 3], "1 scans have a label that names none of the classes CN, MCI, AD: s4"),
+        ([1, 0, 2, 2], "1 subjects have two labels: b"),
+        ([1, 0, 1, 0], r"no subject is 'AD' \(found CN: 2, MCI: 1, AD: 0\)"),
+    ],
+)
+def test_labels_that_are_no_classes_are_refused(labels: list[int], said: str) -> None:
+    with pytest.raises(DataError, match=said):
+        THREE.check(SCANS.assign(label=labels))
+
+
+MMSE = Number("mmse", "points")
+
+
+def numbers(values: list[float], subjects: list[str] | None = None) -> pd.DataFrame:
+    names = subjects or [f"s{n:02}" for n in range(len(values))]
+    return pd.DataFrame(
+        {"subject": names, "label": values}, pd.Index([f"i{n}" for n in range(len(values))], name="scan")
+    )
+
+
+def test_a_number_is_put_out_on_the_scale_of_training_subjects_each_counted_once() -> None:
+    scans = numbers([10.0, 20.0, 20.0, 20.0], ["a", "b", "b", "b"])
+    fitted = MMSE.fit(scans)
+    assert (fitted.mean, fitted.deviation) == (15.0, 5.0)
+    assert fitted.scaled(np.array([10.0, 20.0, 25.0])).tolist() == [-1.0, 1.0, 2.0]
+    outputs = torch.tensor([[-1.0], [1.0], [2.0]])
+    assert fitted.answers(outputs).tolist() == [[10.0], [20.0], [25.0]]
+    assert fitted.predict(np.array([[10.0]])).to_dict("list") == {"predicted": [10.0]}
+    assert fitted.unfitted == MMSE
+    with pytest.raises(DataError, match="the same mmse"):
+        MMSE.fit(numbers([3.0, 3.0]))
+
+
+def test_a_number_balances_folds_by_fifths_of_ten_or_more() -> None:
+    values = np.random.default_rng(0).permutation(60).astype(float)
+    strata = MMSE.strata(numbers(values.tolist()))
+    assert strata.value_counts().to_dict() == dict.fromkeys(range(5), 12)
+    assert (strata.to_numpy() == values // 12).all()
+    assert MMSE.strata(numbers([1.0, 2.0, 3.0])).tolist() == [0, 0, 0]
+    assert MMSE.strata(numbers([5.0] * 25)).value_counts().max() == 13  # ties are cut by the order of subjects
+
+
+def test_the_audit_compares_thirds_of_a_number_and_never_parts_equal_values() -> None:
+    codes, names = MMSE.groups(pd.Series([1.0, 2.0, 3.0, 4.0, 5.0, 6.0]))
+    assert codes.tolist() == [0, 0, 1, 1, 2, 2]
+    assert names == ("the lowest third of mmse", "the middle third of mmse", "the highest third of mmse")
+    tied, _ = MMSE.groups(pd.Series([7.0, 7.0, 7.0, 1.0]))
+    assert len(set(tied[:3])) == 1
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ([1.0, np.nan, 2.0], "1 scans have no mmse: i1"),
+        ([1.0, np.inf, 2.0], "1 scans have no mmse: i1"),
+        ([1.0, 2.0, 3.0], "1 subjects have two values of mmse: b"),
+        ([4.0, 4.0, 4.0], "all subjects have the same mmse, 4"),
+    ],
+)
+def test_numbers_that_cannot_be_learnt_are_refused(values: list[float], said: str) -> None:
+    with pytest.raises(DataError, match=said):
+        MMSE.check(numbers(values, ["a", "b", "b"]))
+
+
+def test_a_number_is_read_again_with_its_scale() -> None:
+    fitted = Number("age", "years", 71.5, 8.25)
+    assert target_of({"title": "t", **fitted.as_json()}) == fitted
+    with pytest.raises(DataError, match="the scale 0, 0"):
+        Number("age", deviation=0.0)

@@ -1,0 +1,165 @@
+"""A number from people's own table to predictions, scores, a shipped model and another cohort."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from sklearn.metrics import mean_absolute_error, r2_score
+
+import fusekit
+from fusekit import Number, Run
+from fusekit.errors import DataError, LeakageError, OptionError
+from fusekit.progress import Quiet
+from tests.conftest import CommandLine
+from tests.experiment.people import write_numbers
+
+SMALL: dict[str, Any] = {"backbone": "test_resnet", "image_size": 32, "batch_size": 8, "epochs": 2, "folds": 2}
+
+
+@pytest.fixture(scope="module")
+def toml(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_numbers(tmp_path_factory.mktemp("numbers"))
+
+
+@pytest.fixture(scope="module")
+def network(toml: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    out = tmp_path_factory.mktemp("runs") / "network"
+    return fusekit.run(str(toml), fusion="concat", select="r2", ship="folds", out=out, progress=Quiet(), **SMALL)
+
+
+@pytest.fixture(scope="module")
+def ridge(toml: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    out = tmp_path_factory.mktemp("runs") / "ridge"
+    return fusekit.run(str(toml), baseline="ridge", folds=3, image_size=32, out=out, progress=Quiet())
+
+
+def test_a_run_tests_everyone_whose_number_is_known_in_its_unit(network: Run, toml: Path) -> None:
+    people = pd.read_csv(toml.parent / "people.csv", index_col="id")["score"].dropna()
+    subjects = network.subjects.set_index("subject")
+    assert subjects["label"].to_dict() == pytest.approx(people.to_dict())
+    assert list(network.predictions) == ["row", "subject", "scan", "slice", "fold", "label", "predicted"]
+    assert abs(subjects["predicted"].median() - 20) < 20  # not on the scale of the training
+    assert network.manifest["task"]["number"]["name"] == "score"
+    assert "classes" not in network.manifest["task"]
+    history = network.history
+    assert {"loss", "absolute_error", "validation_r2"} <= set(history)
+    assert "accuracy" not in history
+
+
+def test_the_scores_are_scikit_learn_s(ridge: Run) -> None:
+    subjects = ridge.subjects
+    found = ridge.metrics[ridge.metrics["level"] == "subject"].set_index("metric")["value"]
+    assert found["mae"] == pytest.approx(mean_absolute_error(subjects["label"], subjects["predicted"]))
+    assert found["r2"] == pytest.approx(r2_score(subjects["label"], subjects["predicted"]))
+
+
+def test_the_scale_is_that_of_each_fold_s_training_subjects(network: Run, toml: Path) -> None:
+    """No tested or set-aside subject is in it; and what a shipped model says of a subject is what the run said."""
+    bundle, label = network.bundle, network.subjects.set_index("subject")["label"]
+    aside = network.validation
+    assert aside is not None
+    for fold, model in enumerate(bundle.each):
+        target = model.target
+        assert isinstance(target, Number)
+        tested = set(network.subjects.query(f"fold == {fold}")["subject"]) | set(
+            aside.query(f"fold == {fold}")["subject"]
+        )
+        trained = label[~label.index.isin(list(tested))]
+        assert (target.mean, target.deviation) == pytest.approx((trained.mean(), trained.std(ddof=0)))
+        first = network.predictions.query(f"fold == {fold}").iloc[0]
+        people = pd.read_csv(toml.parent / "people.csv").set_index("id").loc[[first["subject"]]]
+        said = model.predict(people.assign(image=str(toml.parent / f"{first['subject']}.png"))[["age", "tau", "image"]])
+        assert said.subjects["predicted"].iloc[0] == pytest.approx(first["predicted"], rel=1e-6)
+        assert "called" not in said.subjects
+    both = bundle.predict(people.assign(image=str(toml.parent / f"{first['subject']}.png"))[["age", "tau", "image"]])
+    row = both.subjects.iloc[0]
+    assert row["lowest_predicted"] <= row["predicted"] <= row["highest_predicted"]
+    assert json.loads((network.folder / "bundle" / "bundle.json").read_text())["format"] == 10
+    assert json.loads((network.folder / "bundle" / "fold-0" / "bundle.json").read_text())["format"] == 8
+
+
+def test_predict_and_evaluate_from_the_command_line(
+    ridge: Run, toml: Path, tmp_path: Path, command_line: CommandLine
+) -> None:
+    table = tmp_path / "new.csv"
+    pd.read_csv(toml.parent / "people.csv").drop(columns="score").head(3).to_csv(table, index=False)
+    arguments = ("predict", str(ridge.folder), "--clinical", str(table))
+    code, said = command_line(*arguments)
+    assert code == 0, said
+    assert "predicted" in said
+    code, said = command_line(*arguments, "--format", "csv")
+    assert said.startswith("subject,scans,slices,predicted")
+    other = write_numbers(tmp_path, 30)
+    people = pd.read_csv(tmp_path / "people.csv").assign(tau=lambda one: one["tau"] + 3)
+    people.to_csv(tmp_path / "people.csv", index=False)
+    out = tmp_path / "external"
+    code, said = command_line("evaluate", str(ridge.folder), "--task", str(other), "--out", str(out))
+    assert code == 0, said
+    assert Run(out).metrics.set_index(["level", "metric"]).loc[("subject", "mae"), "subjects"] == 29
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"baseline": "logistic"}, "the baseline logistic is for the target classes, and that of this task is number"),
+        ({"fusion": "table-first"}, "the baseline gbdt is for the target classes"),
+        ({"objective": "cross-entropy"}, "the objective cross-entropy is for the target classes"),
+        ({"options": {"objective": {"gamma": 2}}}, "objective has no option 'gamma'"),
+        ({"threshold": "youden", "validation": 0.2}, "youden parts two classes, and numbers has none"),
+        ({"aggregate": "vote"}, "'vote' joins probabilities, and a number is predicted"),
+        ({"select": "auc"}, "--select auc does not choose among predictions of number"),
+        ({"search": {"lr": (1e-3, 1e-4)}}, "--search chooses by the AUC"),
+        ({"options": {"training": {"sampler": "balanced"}}}, "sampler=balanced is for classes"),
+    ],
+)
+def test_what_is_for_classes_is_refused_before_anything_is_read(
+    settings: dict[str, Any], said: str, toml: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(OptionError, match=said):
+        fusekit.run(str(toml), out=tmp_path / "run", progress=Quiet(), **{**SMALL, **settings})
+
+
+def test_objectives_of_numbers_are_refused_for_classes(tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="squared-error is for the target number, and that of this task is classes"):
+        fusekit.run("adni-ad", objective="squared-error", out=tmp_path / "run", progress=Quiet(), **SMALL)
+
+
+@pytest.mark.parametrize(
+    ("cells", "leave_out", "said"),
+    [
+        (["12", "high", "14"], [], "'high'"),
+        (["12", "", "14"], [], "1 rows have no number"),
+        (["12", ">30", "14"], [], "only a bound of a number"),
+        (["12", "12", "12"], [], "all subjects have the same score"),
+    ],
+)
+def test_labels_that_are_no_numbers_are_refused(
+    cells: list[str], leave_out: list[str], said: str, tmp_path: Path
+) -> None:
+    toml = write_numbers(tmp_path, 3)
+    people = pd.read_csv(tmp_path / "people.csv", dtype=str).assign(score=cells)
+    people.to_csv(tmp_path / "people.csv", index=False)
+    toml.write_text(toml.read_text().replace('leave_out = [""]', f"leave_out = {json.dumps(leave_out)}"))
+    with pytest.raises(DataError, match=said):
+        fusekit.run(str(toml), baseline="mean", out=tmp_path / "run", progress=Quiet(), image_size=32)
+
+
+def test_with_nothing_planted_nothing_is_found(tmp_path: Path) -> None:
+    toml = write_numbers(tmp_path, 60, image=0.0, table=0.0)
+    run = fusekit.run(str(toml), baseline="ridge", folds=5, image_size=32, out=tmp_path / "run", progress=Quiet())
+    found = run.metrics[run.metrics["level"] == "subject"].set_index("metric").astype({"value": float, "low": float})
+    assert found["value"]["r2"] < 0.1
+    assert not found["low"]["spearman"] > 0.1  # also where it is undefined
+
+
+def test_a_column_with_the_cells_of_the_label_is_refused(tmp_path: Path) -> None:
+    toml = write_numbers(tmp_path)
+    people = pd.read_csv(tmp_path / "people.csv", dtype=str)
+    people.assign(copied=people["score"]).to_csv(tmp_path / "people.csv", index=False)
+    toml.write_text(toml.read_text().replace('"tau"]', '"tau", "copied"]'))
+    with pytest.raises(LeakageError, match="leaky-column"):
+        fusekit.run(str(toml), baseline="ridge", out=tmp_path / "run", progress=Quiet(), image_size=32)
