@@ -12,7 +12,7 @@ from fusekit.data.absence import MODALITIES
 from fusekit.extension.fusion import registered
 from fusekit.models import Fusion, FusionModel, build, build_from
 from fusekit.models.probe import shaken
-from fusekit.testing.modules import BATCH, Call, check_module, random_inputs, tensors_of
+from fusekit.testing.modules import BATCH, Call, check_compiled, check_module, random_inputs, tensors_of
 from fusekit.testing.pools import SLICES
 
 
@@ -25,8 +25,10 @@ def check_fusion(
     in_channels: int = 1,
     size: tuple[int, ...] = (64, 64),
     options: Mapping[str, Mapping[str, Any]] | None = None,
+    compiled: bool = False,
 ) -> FusionModel:
     """Build a fusion from its name or recipe, check it, and return it. ``size`` is of its image; small is enough.
+    ``compiled`` tries torch.compile too, which takes some ten seconds.
 
     Unless its recipe says ``absence=False``, it is also checked with samples that lack their image or their table.
     """
@@ -43,6 +45,8 @@ def check_fusion(
         return tensors_of(module.output(image, table), module.training)
 
     check_module(model, inputs, call, shape=("logits have", (BATCH, classes)), logits=True)
+    if compiled:
+        check_compiled(model, inputs, call)
     _check_description(model, inputs, call)
     if (registered(fusion) if isinstance(fusion, str) else fusion).absence:
         able = build(fusion, **known, options=options or {}, absent=MODALITIES)

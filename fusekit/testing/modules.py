@@ -185,6 +185,24 @@ class _Called(nn.Module):
         return self.call(self.module, inputs)
 
 
+def check_compiled(module: nn.Module, inputs: tuple[Tensor, ...], call: Call) -> None:
+    """Check that torch.compile takes a module as one graph, as ``training.compile=true`` does; nothing is generated."""
+    plain = deepcopy(module).eval()
+    compiled = torch.compile(_Called(plain, call), backend="eager", fullgraph=True, dynamic=False)
+    with torch.no_grad():
+        try:
+            found = compiled(*inputs)
+        except Exception as error:
+            if not type(error).__module__.startswith("torch._dynamo"):
+                raise
+            first = str(error).strip().partition("\n")[0]
+            raise AssertionError(f"torch.compile cannot take it as one graph ({first})") from error
+        finally:
+            torch._dynamo.reset()
+        for graph, own in zip(found, call(plain, inputs), strict=True):
+            assert _near(graph, own), "compiled by torch.compile, it gives another result"
+
+
 def _check_export(module: nn.Module, inputs: tuple[Tensor, ...], call: Call) -> None:
     with torch.no_grad():
         try:
