@@ -220,7 +220,8 @@ class Bundle:
             if images is not None and self.pooled:
                 found = ScanRows(owners)
                 samples, own = found.images(images)[found.middle], columns[owners[found.middle]]
-                return in_batches(model, self.pixels, self.image_size, samples, own)[found.scan]
+                said: np.ndarray = in_batches(model, self.pixels, self.image_size, samples, own)[found.scan]
+                return said
             there = None if present is None else present[owners]
             return in_batches(model, self.pixels, self.image_size, images, columns[owners], there)
 

@@ -116,7 +116,8 @@ def registered(name: str) -> Fusion:
     options = recipe.options
     if getattr(recipe, part) not in (None, added):  # whose options are another's
         options = {other: own for other, own in options.items() if other != part}
-    return replace(recipe, options=options, **{part: added})
+    recipe = replace(recipe, options=options)
+    return replace(recipe, pool=added) if part == "pool" else replace(recipe, prior=added)
 
 
 def _described(value: object) -> str:

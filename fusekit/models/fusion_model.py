@@ -155,8 +155,8 @@ class FusionModel(nn.Module):
 
         Args:
             image, columns, present, slices: as for ``forward``.
-            features: what the backbone made of these images before, laid out like them; it is not run again. Not with
-                an injector, where they depend on the columns.
+            features: what the backbone made of these images before; it is not run again. Not with an injector, where
+                they depend on the columns. With a pool, of one slice after the other, and ``slices`` are needed.
             look: called at every site, in order, with the features before an injector changes them.
 
         Raises:
@@ -183,9 +183,7 @@ class FusionModel(nn.Module):
             meet = self.injector is not None or look is not None
             met = partial(self._meet, look, prepared, put_back) if meet else None
             image = self._lent(image, with_image)
-            features = (
-                self.backbone(image, met) if bags is None else bags.returned(self.backbone(bags.flat(image), met))
-            )
+            features = self.backbone(image if bags is None else bags.flat(image), met)
         if self.stand_ins is not None and with_image is not None:
             dims = self.backbone.spatial_dims if self.backbone is not None else 0
             features = self.stand_ins.of_image(features, with_image, dims)

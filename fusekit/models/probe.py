@@ -7,7 +7,7 @@ from contextlib import suppress
 from copy import deepcopy
 from functools import partial
 from math import prod
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +17,7 @@ from fusekit.extension import COMPONENTS
 from fusekit.models.fusion_model import FusionModel
 from fusekit.models.parts import Backbone, ClinicalFeatures, ImageFeatures, Inject, Injector, Output
 
+_Module = TypeVar("_Module", bound=nn.Module)
 #: Slices in each pass, and whether it trains: one slice alone is what a part forgets that squeezes its results.
 _PASSES = ((1, False), (3, True))
 _SLICES = 2  # of each scan, where a pool joins them
@@ -58,7 +59,7 @@ def check_model(model: FusionModel, size: tuple[int, ...], again: Callable[..., 
         look.refuse("head", said)
 
 
-def shaken(module: nn.Module) -> nn.Module:
+def shaken(module: _Module) -> _Module:
     """A copy with every weight moved, so that parts that start at zero show what they do."""
     copy = deepcopy(module)
     _shake(copy)

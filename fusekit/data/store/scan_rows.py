@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fusekit.data.store.blanks import Images
+
 
 class ScanRows:
     """Whole scans, each named by any of its rows: what a network with a pool reads in place of slices.
@@ -16,17 +18,18 @@ class ScanRows:
         scans: (N,) which scan each row is of; a scan's rows lie together, in the order of its slices.
     """
 
-    def __init__(self, scans: Sequence[Any]):
+    def __init__(self, scans: Sequence[Any] | np.ndarray):
         numbers = pd.factorize(np.asarray(scans))[0]
         self.scan: np.ndarray = numbers  # (N,) from 0, in the order of the rows
-        self._first = np.flatnonzero(np.diff(numbers, prepend=-1))
-        self._end = np.append(self._first[1:], len(numbers))
+        self._first: np.ndarray = np.flatnonzero(np.diff(numbers, prepend=-1))
+        self._end: np.ndarray = np.append(self._first[1:], len(numbers))
         assert len(self._first) == len(np.unique(numbers)), "the rows of a scan lie apart"
 
     @property
     def middle(self) -> np.ndarray:
         """The middle row of each scan, in their order: the row that predictions of a scan have."""
-        return (self._first + self._end - 1) // 2
+        middle: np.ndarray = (self._first + self._end - 1) // 2
+        return middle
 
     def of(self, row: int) -> np.ndarray:
         """All rows of the scan that a row is of."""
@@ -40,7 +43,7 @@ class ScanRows:
         packed = np.concatenate([np.empty(0, dtype=np.int64), *each])
         return packed, np.arange(counts.max(initial=1)) < counts[:, None]
 
-    def images(self, images: np.ndarray) -> np.ndarray:
+    def images(self, images: Images) -> np.ndarray:
         """Images (N, C, H, W) of the rows -> (N,) views: at each row, all slices (n, C, H, W) of its scan."""
         views = [images[first:end] for first, end in zip(self._first, self._end, strict=True)]
         found = np.empty(len(self.scan), dtype=object)

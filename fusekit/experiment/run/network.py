@@ -113,9 +113,9 @@ def _fit(
     findings = (*encoding.findings, *encoding.unseen(gathered.cohort.clinical))
     channels = gathered.store.channels
     # Rows are samples: slices, or scans where a pool joins their slices.
-    scans = gathered.scans if plan.pooled else None
-    samples = images if scans is None else scans.images(gathered.store.images)
-    every = [side.index.to_numpy() if scans is None else scans.packed(side.index.to_numpy())[0] for side in sides]
+    whole = gathered.scans if plan.pooled else None
+    samples = images if whole is None else whole.images(images)
+    every = [side.index.to_numpy() if whole is None else whole.packed(side.index.to_numpy())[0] for side in sides]
     pixels, absent = gathered.pixels(gathered.rows.loc[every[0]]), plan.absent(gathered.cohort)
     labels = rows["label"].to_numpy()
     shares = balanced_shares(rows["subject"].to_numpy(), labels) if plan.training.sampler == "balanced" else None
@@ -168,12 +168,12 @@ def _fit(
                 return predict(rows)
             values = gathered.values(rows)
             present = bundle.present(values, gathered.with_image(rows))
-            return fixed.probabilities(rows.index.to_numpy(), bundle.encode(values), present, scans)
+            return fixed.probabilities(rows.index.to_numpy(), bundle.encode(values), present, whole)
 
         seen = (images, pixels, channels) if fixed is None else (fixed.features, UNSCALED, ())
         present = bundle.present(gathered.values(rows), gathered.with_image(rows))
         given = (seen[0], rows.index.to_numpy(), table.inputs, labels, *seen[1:], shares, present)
-        dataset = SliceDataset(*given) if scans is None else ScanDataset(scans, *given)
+        dataset = SliceDataset(*given) if whole is None else ScanDataset(whole, *given)
         identity = {  # what must be the same for a training to be resumed
             "config": config.identity("device", "explain"),  # another GPU of the same kind will do
             "part": part,
@@ -233,15 +233,15 @@ def _fit(
     def explain(
         rows: pd.DataFrame, predictions: pd.DataFrame, seconds: float, rule: Rule, failed: Failed
     ) -> pd.DataFrame | None:
-        whole = gathered.complete(rows)
-        rows, predictions = rows[whole], predictions[whole]
+        complete = gathered.complete(rows)
+        rows, predictions = rows[complete], predictions[complete]
         if rows.empty:
             return None
-        if scans is not None:
-            rows = gathered.rows.loc[scans.packed(rows.index.to_numpy())[0]]
+        if whole is not None:
+            rows = gathered.rows.loc[whole.packed(rows.index.to_numpy())[0]]
         values, columns, oriented = gathered.values(rows), gathered.cohort.columns, gathered.store.oriented
         return explain_fold(
-            Fold(bundle, gathered.store.images, values, rows, columns, plan.fabric.device, oriented, scans),
+            Fold(bundle, gathered.store.images, values, rows, columns, plan.fabric.device, oriented, whole),
             predictions,
             folder / EXPLANATIONS,
             rule=rule,

@@ -1,6 +1,6 @@
 """Batches of slices and encoded columns, in an order of seed and epoch alone, on the device before they are needed."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -27,15 +27,15 @@ class Batch(NamedTuple):
 
     def first(self, count: int) -> Self:
         """So many samples of it."""
-        if self.slices is None:
-            return type(self)(*[None if one is None else one[:count] for one in self])
-        there = self.slices[:count]
-        own = [None if one is None else one[:count] for one in self[1:]]
-        return type(self)(self.image[: int(there.sum())], *own)
+        first = self._each(lambda one: one[:count])
+        return first if first.slices is None else first._replace(image=self.image[: int(first.slices.sum())])
 
     def to(self, device: torch.device, non_blocking: bool) -> Self:
         """On another device."""
-        return type(self)(*[None if one is None else one.to(device, non_blocking=non_blocking) for one in self])
+        return self._each(lambda one: one.to(device, non_blocking=non_blocking))
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Self:
+        return self._replace(**{name: change(one) for name, one in self._asdict().items() if one is not None})
 
 
 class SliceDataset(Dataset[Batch]):

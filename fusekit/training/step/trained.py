@@ -13,9 +13,9 @@ class Trained(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, *inputs: Tensor, **of_scans: Tensor) -> Output:
+    def forward(self, *inputs: Tensor, slices: Tensor | None = None) -> Output:
         """A model that says no more than outputs gives these."""
         if not isinstance(self.model, FusionModel | Heads):
             return Output(self.model(*inputs), {}, {})
-        found = self.model.output(*inputs, **of_scans)
+        found = self.model.output(*inputs, slices=slices)
         return Output(found.outputs, dict(found.parts), dict(found.losses))
