@@ -61,10 +61,11 @@ def attribute(
         start[:, -moved.shape[1] :] = columns[:, -moved.shape[1] :] - moved
     targets = np.broadcast_to(target, len(columns)).tolist()
     attributions = []
+    each = 1 if fixed is None else len(fixed.vector) // len(columns)  # slices of a scan, where a pool joins them
     patients = (progress or Quiet()).track(range(len(columns)), "attributions", len(columns), "subjects")
     for number in patients:  # one at a time: all its steps are one batch
         one = slice(number, number + 1)
-        own = None if fixed is None else ImageFeatures(*(part[one] for part in fixed))
+        own = None if fixed is None else ImageFeatures(*(part[number * each :][:each] for part in fixed))
         shown = None if image is None else image[one]
         score = partial(_score, model, targets[number], own, shown)
         method = IntegratedGradients(score, multiply_by_inputs=False)  # mean gradients on the way
@@ -82,12 +83,13 @@ def attribute(
 def _score(
     model: FusionModel, target: int, features: ImageFeatures | None, image: Tensor | None, columns: Tensor
 ) -> Tensor:
-    """Log odds of many tables (B, F) with one patient's image (1, ...) -> (B,)."""
+    """Log odds of many tables (B, F) with one patient's image (1, ...), or the features of its slices -> (B,)."""
     count = len(columns)
     if features is None:
         return log_odds(model(None if image is None else image.expand(count, *image.shape[1:]), columns), target)
-    repeated = ImageFeatures(*(part.expand(count, *part.shape[1:]) for part in features))
-    return log_odds(model.output(columns=columns, features=repeated).outputs, target)
+    repeated = ImageFeatures(*(part.expand(count, *part.shape).flatten(0, 1) for part in features))
+    slices = None if model.pool is None else columns.new_ones(count, len(features.vector), dtype=torch.bool)
+    return log_odds(model.output(columns=columns, slices=slices, features=repeated).outputs, target)
 
 
 def _owners(encoding: ClinicalEncoding) -> np.ndarray:

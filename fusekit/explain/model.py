@@ -52,7 +52,8 @@ class Predictor:
                 columns = torch.from_numpy(encoded[own]).to(self.device)
                 given = columns if self.model.reads_clinical else None
                 there = None if present is None else torch.from_numpy(present[own]).to(self.device)
-                said = self.model.output(columns=given, present=there, features=features).outputs
+                slices = self._slices(features)
+                said = self.model.output(columns=given, present=there, slices=slices, features=features).outputs
                 parts.append(self.bundle.target.answers(said.double()).cpu().numpy())
         return np.concatenate(parts)
 
@@ -77,6 +78,12 @@ class Predictor:
                     features = ImageFeatures(features.map[..., :0].clone(), features.vector)
             yield features
 
+    def _slices(self, features: ImageFeatures) -> Tensor | None:
+        """All are slices of one scan, where the model joins them."""
+        if not self.bundle.pooled:
+            return None
+        return torch.ones(1, len(features.vector), dtype=torch.bool, device=features.vector.device)
+
     def _no_columns(self, count: int) -> Tensor:
         encoding, prior = self.bundle.encoding, self.model.prior
         width = (len(encoding.features) if encoding else 0) + (prior.classes if prior else 0)
@@ -88,5 +95,5 @@ class Predictor:
         A head that does not look cannot see that the map holds no numbers.
         """
         blind = ImageFeatures(torch.full_like(features.map, torch.nan), features.vector)
-        columns = self._no_columns(len(features.vector))
-        return not bool(self.model.output(columns=columns, features=blind).outputs.isfinite().all())
+        columns, slices = self._no_columns(1 if self.bundle.pooled else len(features.vector)), self._slices(features)
+        return not bool(self.model.output(columns=columns, slices=slices, features=blind).outputs.isfinite().all())

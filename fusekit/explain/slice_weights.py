@@ -29,11 +29,14 @@ def weight_table(predictor: Predictor, fold: Fold, progress: Progress | None = N
         The fold's rows (index ``row``: subject, scan, slice, label), a line per slice, with ``weight``; those of a scan
         sum to 1.
     """
-    table = fold.rows[["subject", "scan", "slice", "label"]].assign(weight=0.0)
-    scans = table.groupby("scan", sort=False).groups
-    for rows in (progress or Quiet()).track(scans.values(), "weights of slices", len(scans), "scans"):
-        table.loc[rows.to_numpy(), "weight"] = weights_of(predictor, *fold.of(rows[:1]))
-    return table
+    table = fold.rows[["subject", "scan", "slice", "label"]]
+    places = table.reset_index(drop=True).groupby("scan", sort=False).indices.values()
+    weights = np.zeros(len(table))
+    for own in (progress or Quiet()).track(places, "weights of slices", len(places), "scans"):
+        images, values = fold.of(table.index[own[:1]])
+        assert images is not None
+        weights[own] = weights_of(predictor, images, values)
+    return table.assign(weight=weights)
 
 
 def heaviest(table: pd.DataFrame) -> pd.DataFrame:

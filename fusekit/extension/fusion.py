@@ -116,8 +116,8 @@ def registered(name: str) -> Fusion:
     options = recipe.options
     if getattr(recipe, part) not in (None, added):  # whose options are another's
         options = {other: own for other, own in options.items() if other != part}
-    changed: dict[str, Any] = {"options": options, part: added}
-    return replace(recipe, **changed)
+    recipe = replace(recipe, options=options)
+    return replace(recipe, pool=added) if part == "pool" else replace(recipe, prior=added)
 
 
 def _described(value: object) -> str:

@@ -155,8 +155,8 @@ class FusionModel(nn.Module):
 
         Args:
             image, columns, present, slices: as for ``forward``.
-            features: what the backbone made of these images before, laid out like them; it is not run again. Not with
-                an injector, where they depend on the columns.
+            features: what the backbone made of these images before; it is not run again. Not with an injector, where
+                they depend on the columns. With a pool, of one slice after the other, and ``slices`` are needed.
             look: called at every site, in order, with the features before an injector changes them.
 
         Raises:
@@ -186,7 +186,7 @@ class FusionModel(nn.Module):
             if bags is None:
                 features = self.backbone(self._lent(image, with_image), met)
             else:
-                features = bags.returned(self.backbone(bags.flat(image), met))
+                features = self.backbone(bags.flat(image), met)
         joined = features
         if self.pool is not None and bags is not None and features is not None:
             joined, weights = self.pool(bags.padded(features), bags.mask, clinical and clinical.vector)

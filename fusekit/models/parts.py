@@ -53,7 +53,7 @@ class Output(NamedTuple):
     outputs: Tensor  # (B, W), from which predictions are made
     parts: Mapping[str, Tensor] = MappingProxyType({})  # each (B, W): what "image" or "table" alone say, for objectives
     losses: Mapping[str, Tensor] = MappingProxyType({})  # each (): what the model itself wants small
-    image: ImageFeatures | None = None  # of each slice, laid out as the images were, where a pool joins them
+    image: ImageFeatures | None = None  # where a pool joins slices, of one after the other (T, ...)
     clinical: ClinicalFeatures | None = None
     weights: Tensor | None = None  # (B, N) of the slices, where a pool joins them
 

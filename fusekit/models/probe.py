@@ -17,13 +17,13 @@ from fusekit.extension import COMPONENTS
 from fusekit.models.fusion_model import FusionModel
 from fusekit.models.parts import Backbone, ClinicalFeatures, ImageFeatures, Inject, Injector, Output
 
+_Module = TypeVar("_Module", bound=nn.Module)
 #: Slices in each pass, and whether it trains: one slice alone is what a part forgets that squeezes its results.
 _PASSES = ((1, False), (3, True))
 _SLICES = 2  # of each scan, where a pool joins them
 _ROWS = 8  # of random features that heads are tried with
 #: Random features times these: the results of a head that returns no probabilities leave 0 to 1 with one of them.
 SCALES = (1.0, -1.0, 100.0, -100.0)
-Part = TypeVar("Part", bound=nn.Module)
 
 
 def check_model(model: FusionModel, size: tuple[int, ...], again: Callable[..., FusionModel]) -> None:
@@ -59,7 +59,7 @@ def check_model(model: FusionModel, size: tuple[int, ...], again: Callable[..., 
         look.refuse("head", said)
 
 
-def shaken(module: Part) -> Part:
+def shaken(module: _Module) -> _Module:
     """A copy with every weight moved, so that parts that start at zero show what they do."""
     copy = deepcopy(module)
     _shake(copy)

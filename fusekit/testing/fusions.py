@@ -28,6 +28,7 @@ def check_fusion(
     compiled: bool = False,
 ) -> FusionModel:
     """Build a fusion from its name or recipe, check it, and return it. ``size`` is of its image; small is enough.
+
     ``compiled`` tries torch.compile too, which takes some ten seconds.
 
     Unless its recipe says ``absence=False``, it is also checked with samples that lack their image or their table.

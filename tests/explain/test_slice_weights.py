@@ -34,7 +34,8 @@ def pooled(request: pytest.FixtureRequest) -> tuple[Bundle, Cohort, Fold]:
     encoder = MLPEncoder(len(encoding_of(cohort).features), width=16)
     injector = RBCAInjector(backbone.sites, 16) if request.param == "rbca" else None
     pool = GatedAttention(widths, 16, hidden=4)
-    model = shaken(FusionModel(backbone, encoder, injector, ConcatHead(widths, 16, 2), pool=pool))
+    head, known = ConcatHead(widths, 16, 2), {"classes": 2}
+    model = shaken(FusionModel(backbone, encoder, injector, head, pool=pool, description=known))
     bundle = bundle_of(model, cohort)
     return bundle, cohort, replace(fold_of(bundle, cohort), scans=ScanRows(rows["scan"].tolist()))
 
@@ -46,7 +47,7 @@ def written(pooled: tuple[Bundle, Cohort, Fold], tmp_path_factory: pytest.TempPa
     middle = fold.scans.middle
     said = bundle.probabilities(fold.samples[middle], bundle.encode(cohort.table.iloc[middle]))
     predictions = prediction_table(cohort.rows.iloc[middle], bundle.target.predict(said))
-    folder = tmp_path_factory.mktemp("pooled")
+    folder = tmp_path_factory.mktemp("pooled") / "fold-0"
     ablations = explain_fold(fold, predictions, folder, seed=1)
     assert ablations is not None
     ablations.to_csv(folder / "ablations.csv", index=False)
@@ -68,7 +69,7 @@ def test_every_slice_has_the_weight_that_the_model_gives_it(written: Path, poole
         with torch.no_grad():
             found = bundle.model.output(image, columns).image
         assert found is not None
-        vectors.append(found.vector[0, 0].double().numpy())
+        vectors.append(found.vector[0].double().numpy())
     v, u, w = (layer.weight.detach().double().numpy() for layer in (pool.content, pool.gate, pool.score))
     scores = [float(w[0] @ (np.tanh(v @ h) / (1 + np.exp(-(u @ h))))) for h in vectors]
     np.testing.assert_allclose(table["weight"][:2], np.exp(scores) / np.exp(scores).sum(), atol=1e-5)

@@ -21,8 +21,8 @@ class ScanRows:
     def __init__(self, scans: Sequence[Any] | np.ndarray):
         numbers = pd.factorize(np.asarray(scans))[0]
         self.scan: np.ndarray = numbers  # (N,) from 0, in the order of the rows
-        self._first = np.flatnonzero(np.diff(numbers, prepend=-1))
-        self._end = np.append(self._first[1:], len(numbers))
+        self._first: np.ndarray = np.flatnonzero(np.diff(numbers, prepend=-1))
+        self._end: np.ndarray = np.append(self._first[1:], len(numbers))
         assert len(self._first) == len(np.unique(numbers)), "the rows of a scan lie apart"
 
     @property

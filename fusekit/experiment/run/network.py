@@ -244,8 +244,8 @@ def _fit(
     def explain(
         rows: pd.DataFrame, predictions: pd.DataFrame, seconds: float, rule: Rule, failed: Failed
     ) -> pd.DataFrame | None:
-        whole = gathered.complete(rows)
-        rows, predictions = rows[whole], predictions[whole]
+        complete = gathered.complete(rows)
+        rows, predictions = rows[complete], predictions[complete]
         if rows.empty:
             return None
         if scans is not None:

@@ -72,8 +72,7 @@ def grad_cam(
         )
     assert model.backbone is not None
     dims = model.backbone.spatial_dims
-    features, slope = (part.flatten(0, -dims - 2) for part in (map_.detach(), slope))  # of scans, slice by slice
-    axes = tuple(range(2, features.ndim))
+    features, axes = map_.detach(), tuple(range(2, map_.ndim))
     raw = (slope.mean(dim=axes, keepdim=True) * features).sum(dim=1, keepdim=True).relu()
     mode = "bilinear" if len(axes) == 2 else "trilinear"
     raw = interpolate(raw, size=image.shape[-dims:], mode=mode, align_corners=False)[:, 0]

@@ -14,7 +14,7 @@ class Bags:
 
     Scans of N slices each come as (B, N, ...). Scans of different lengths come one after the other, (T, ...), with a
     mask (B, N) of which of N slices each has: no padding runs through a backbone, whose batch normalisation would count
-    it. Features are returned as they came.
+    it. Features always come one after the other.
 
     Args:
         given: the slices, as images or as vectors.
@@ -40,12 +40,6 @@ class Bags:
         """The slices one after the other, (T, ...)."""
         return given.flatten(0, 1) if self.even else given
 
-    def returned(self, features: ImageFeatures) -> ImageFeatures:
-        """Features (T, ...) as the slices came."""
-        if not self.even:
-            return features
-        return ImageFeatures(*(part.reshape(*self.mask.shape, *part.shape[1:]) for part in features))
-
     def each(self, clinical: Tensor) -> Tensor:
         """What is known of the scans (B, E), for each of their slices (T, E)."""
         if self.even:
@@ -54,9 +48,9 @@ class Bags:
         return clinical.repeat_interleave(self.mask.sum(dim=1), dim=0)
 
     def padded(self, features: ImageFeatures) -> ImageFeatures:
-        """Features as the slices came -> (B * N, ...), zeros for slices that a scan does not have."""
+        """Features (T, ...) -> (B * N, ...), zeros for slices that a scan does not have."""
         if self.even:
-            return ImageFeatures(*(part.flatten(0, 1) for part in features))
+            return features
         there = self.mask.flatten()
         place = (there.cumsum(0) - 1).clamp_min(0)
 

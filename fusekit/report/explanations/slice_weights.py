@@ -12,6 +12,7 @@ from fusekit.report.drawing.panels import legend_below
 from fusekit.report.drawing.picture import Figure, Picture
 from fusekit.report.explanations.attributions import MARKERS
 from fusekit.report.explanations.folder import Explained
+from fusekit.report.formatting import records
 
 #: Parts of a scan whose weights are averaged, at most.
 PARTS = 20
@@ -42,8 +43,8 @@ def slice_weights(own: Explained) -> Iterator[Picture]:
 
     highest = means.loc[means.groupby("label")["times"].idxmax()]
     said = "; ".join(
-        f"{own.classes[int(str(line.label))]} {line.times:.2f} times the equal weight at {line.along:.0%} of the scan"
-        for line in highest.itertuples()
+        f"{own.classes[line['label']]} {line['times']:.2f} times the equal weight at {line['along']:.0%} of the scan"
+        for line in records(highest)
     )
     yield own.draw(
         "slice-weights",

@@ -138,9 +138,8 @@ def _reads_map(model: FusionModel, example: ImageFeatures) -> bool:
     columns = torch.zeros(1, model.inputs, device=map_.device)
     with torch.enable_grad():
         features = ImageFeatures(map_, example.vector.clone())
-        if model.pool is not None:  # a scan of one slice
-            features = ImageFeatures(*(part[None] for part in features))
-        found = model.eval().output(None, columns, features=features)
+        one = None if model.pool is None else torch.ones(1, 1, dtype=torch.bool, device=map_.device)
+        found = model.eval().output(None, columns, slices=one, features=features)
         said = [found.outputs, *found.parts.values(), *found.losses.values()]
         (slope,) = torch.autograd.grad(torch.stack([one.sum() for one in said]).sum(), map_, allow_unused=True)
     model.train(training)

@@ -1,6 +1,6 @@
 """Batches of slices and encoded columns, in an order of seed and epoch alone, on the device before they are needed."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -27,14 +27,15 @@ class Batch(NamedTuple):
 
     def first(self, count: int) -> Self:
         """So many samples of it."""
-        images = count if self.slices is None else int(self.slices[:count].sum())
-        own: dict[str, Any] = {name: one[:count] for name, one in self._asdict().items() if one is not None}
-        return type(self)(**{**own, "image": self.image[:images]})
+        first = self._each(lambda one: one[:count])
+        return first if first.slices is None else first._replace(image=self.image[: int(first.slices.sum())])
 
     def to(self, device: torch.device, non_blocking: bool) -> Self:
         """On another device."""
-        there = {name: one for name, one in self._asdict().items() if one is not None}
-        return type(self)(**{name: one.to(device, non_blocking=non_blocking) for name, one in there.items()})
+        return self._each(lambda one: one.to(device, non_blocking=non_blocking))
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Self:
+        return self._replace(**{name: change(one) for name, one in self._asdict().items() if one is not None})
 
 
 class SliceDataset(Dataset[Batch]):

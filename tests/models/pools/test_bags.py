@@ -68,12 +68,14 @@ def test_features_made_before_give_the_same(fusion: str) -> None:
     model = model_of(fusion)
     with torch.no_grad():
         found = model.output(SLICES, COLUMNS, slices=MASK)
+        assert found.image is not None
         again = model.output(None, COLUMNS, slices=MASK, features=found.image)
         assert torch.equal(found.outputs, again.outputs)
         even = model.output(SLICES.reshape(3, 2, 1, 32, 32), COLUMNS)
         assert even.image is not None
-        assert even.image.vector.shape[:2] == (3, 2)
-        assert torch.equal(model.output(None, COLUMNS, features=even.image).outputs, even.outputs)
+        assert torch.equal(even.image.vector, found.image.vector)
+        two = torch.ones(3, 2, dtype=torch.bool)
+        assert torch.equal(model.output(None, COLUMNS, slices=two, features=even.image).outputs, even.outputs)
 
 
 def test_images_that_are_laid_out_otherwise_are_refused() -> None:
