@@ -170,7 +170,7 @@ class Pool(nn.Module, ABC):
 
 def _weighted(part: Tensor, weights: Tensor) -> Tensor:
     slices = part.reshape(*weights.shape, *part.shape[1:]).flatten(2)
-    return torch.bmm(weights[:, None], slices).reshape(-1, *part.shape[1:])
+    return torch.bmm(weights[:, None], slices).reshape(weights.shape[0], *part.shape[1:])
 
 
 class FusionHead(nn.Module, ABC):
