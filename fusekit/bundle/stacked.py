@@ -33,9 +33,10 @@ class StackedBundle(BaselineBundle):
 
     def __post_init__(self) -> None:
         """DataError if the two do not read and distinguish the same."""
-        for name in ("target", "slices", "image_size", "images"):
+        compared = {"target": "classes", "slices": "slices", "image_size": "sizes", "images": "images"}
+        for name, what in compared.items():
             if getattr(self.network, name) != getattr(self, name):
-                raise DataError(f"the network has other {name} than the baseline on top of it.")
+                raise DataError(f"the network has other {what} than the baseline on top of it.")
         own = {column.name: column.column.kind for column in self.encoding.columns} if self.encoding else {}
         for column in self.network.encoding.columns if self.network.encoding else ():
             if own.get(column.name) != column.column.kind:

@@ -133,7 +133,7 @@ def test_what_differs_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_what_is_no_network_is_refused_with_the_way_out(tmp_path: Path) -> None:
     known = bundle_of("clinical-only", "test_resnet")
-    same = {name: getattr(known, name) for name in ("classes", "encoding", "slices", "image_size", "pixels")}
+    same = {name: getattr(known, name) for name in ("target", "encoding", "slices", "image_size", "pixels")}
     with pytest.raises(OptionError, match="this bundle is the baseline logistic"):
         export(BaselineBundle(baseline=logistic(), **same), tmp_path / "model.onnx")
 
