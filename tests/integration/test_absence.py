@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from fusekit.experiment.setup.plan import make_plan
 from fusekit.experiment.setup.settings import Settings
 from fusekit.explain.patient import explain_patient
 from fusekit.extension import catalog
+from fusekit.extension.fusion import Fusion
 from fusekit.progress import Quiet
 from tests.conftest import CommandLine
 
@@ -124,10 +126,9 @@ def test_a_model_that_was_trained_with_every_scan_whole_is_not_asked_about_other
 
 
 def test_a_fusion_that_cannot_is_refused_by_name_before_anything_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    from fusekit.models import Fusion
-
-    monkeypatch.setitem(catalog().fusions.entries, "stiff", catalog().fusions.entries["concat"])
-    monkeypatch.setattr(type(catalog().fusions), "make", lambda *_: Fusion(head="concat", encoder="mlp", absence=False))
+    stiff = Fusion(head="concat", encoder="mlp", absence=False)
+    entries = catalog().fusions.entries
+    monkeypatch.setitem(entries, "stiff", replace(entries["concat"], name="stiff", factory=lambda: stiff))
     with pytest.raises(OptionError, match="the fusion 'stiff' takes no scan without image and none without table"):
         make_plan(Settings.of({**SMALL, "fusion": "stiff"}))
 
