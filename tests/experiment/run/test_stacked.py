@@ -131,7 +131,7 @@ class Memorises:
             second = np.where(rows["subject"].isin(trained), np.where(rows["label"] == 1, 0.99, 0.01), guess)
             return np.stack([1 - second, second], axis=1)
 
-        nothing = dict.fromkeys(("classes", "images", "slices", "image_size", "pixels", "task", "encoding"))
+        nothing = dict.fromkeys(("target", "images", "slices", "image_size", "pixels", "task", "encoding"))
         return Fitted(predict, lambda *_: None, cast(Any, SimpleNamespace(**nothing)))
 
 
