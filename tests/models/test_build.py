@@ -205,7 +205,7 @@ def test_unknown_names_are_named_with_the_nearest() -> None:
 
 def test_sizes_without_meaning_are_refused() -> None:
     with pytest.raises(OptionError, match="one output or more, not 0"):
-        build("concat", **{**SIZES, "classes": 1})
+        build("concat", **{**SIZES, "classes": 0})
     with pytest.raises(OptionError, match="'concat' reads clinical columns, but there are none"):
         build("concat", **{**SIZES, "columns": 0})
     assert build("image-only", **{**SIZES, "columns": 0}).reads_clinical is False

@@ -74,7 +74,7 @@ def test_the_result_is_one_query_s_in_a_pre_norm_transformer() -> None:
     query = query + layer.read(torch.cat(heads, dim=2))
     first, _, _, second = layer.feed_forward
     query = query + second(gelu(first(layer_norm(query, (8,)))))
-    torch.testing.assert_close(model(rows), layer_norm(query[:, 0], (8,)))
+    torch.testing.assert_close(model(rows).vector, layer_norm(query[:, 0], (8,)))
 
 
 @pytest.mark.parametrize("depth", [1, 2])
@@ -86,11 +86,11 @@ def test_keeps_what_encoders_promise(depth: int) -> None:
 def test_a_table_of_masks_alone_is_encoded() -> None:
     layout = ColumnLayout((Place(0, 0, "category", mask=0), Place(0, 0, "category", mask=1)))
     model = TokenEncoder(2, width=8, layout=layout)
-    results = model(torch.tensor([[0.0, 1.0], [1.0, 0.0]]))
+    results = model(torch.tensor([[0.0, 1.0], [1.0, 0.0]])).vector
     assert results.shape == (2, 8)
     results.square().sum().backward()
     assert all(weight.grad is not None for weight in model.parameters())
-    assert not torch.equal(model.eval()(torch.zeros(1, 2)), model(torch.ones(1, 2)))
+    assert not torch.equal(model.eval()(torch.zeros(1, 2)).vector, model(torch.ones(1, 2)).vector)
 
 
 @pytest.mark.parametrize(

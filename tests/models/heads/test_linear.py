@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from fusekit.errors import OptionError
-from fusekit.models import ClinicalHead, ConcatHead, FusionHead, ImageFeatures, ImageHead, ImageWidths
+from fusekit.models import ClinicalFeatures, ClinicalHead, ConcatHead, FusionHead, ImageFeatures, ImageHead, ImageWidths
 from fusekit.testing import check_head
 
 WIDTHS, NONE = ImageWidths(map=6, vector=4), ImageWidths(0, 0)
@@ -19,7 +19,7 @@ def test_concat_is_one_matrix_over_both_image_first() -> None:
     weight, bias = head.parameters()
     assert weight.shape == (3, 9)
     expected = IMAGE.vector @ weight[:, :4].T + CLINICAL @ weight[:, 4:].T + bias
-    torch.testing.assert_close(head(IMAGE, CLINICAL), expected)
+    torch.testing.assert_close(head(IMAGE, ClinicalFeatures(CLINICAL)), expected)
 
 
 def test_single_heads_read_their_own_side() -> None:
@@ -28,7 +28,7 @@ def test_single_heads_read_their_own_side() -> None:
     torch.testing.assert_close(head(IMAGE, None), IMAGE.vector @ weight.T + bias)
     head = ClinicalHead(NONE, 5, 3)
     weight, bias = head.parameters()
-    torch.testing.assert_close(head(None, CLINICAL), CLINICAL @ weight.T + bias)
+    torch.testing.assert_close(head(None, ClinicalFeatures(CLINICAL)), CLINICAL @ weight.T + bias)
 
 
 def test_keep_what_heads_promise() -> None:
