@@ -224,6 +224,11 @@ def make_plan(config: Settings) -> Plan:
         )
     if plan.training.compile:
         require_compiler()
+        if plan.pooled:
+            raise OptionError(
+                f"training.compile=true makes a graph of one size, and {config.arm} reads scans of different numbers "
+                "of slices. Leave one of the two out."
+            )
         if config.devices * config.nodes > 1 and plan.training.sync_batchnorm:
             raise OptionError(
                 "training.compile=true makes one graph, which cannot hold batch normalisation over several devices; "
@@ -231,11 +236,6 @@ def make_plan(config: Settings) -> Plan:
             )
     if config.epochs is not None and plan.training.warmup >= config.epochs:
         raise OptionError(f"training.warmup={plan.training.warmup:g} leaves none of {config.epochs} epochs.")
-        if plan.pooled:
-            raise OptionError(
-                f"training.compile=true makes a graph of one size, and {config.arm} reads scans of different numbers "
-                "of slices. Leave one of the two out."
-            )
     open_trackers(config)
     plan.slices.check_size(config.image_size)
     Rule(config.aggregate).check(task.target.columns)
