@@ -60,7 +60,7 @@ CASES = [
     pytest.param(fusion, backbone, marks=[pytest.mark.slow] * (backbone == "r3d_18" and fusion != "rbca"))
     for fusion in sorted(catalog().fusions.names())
     for backbone in DIMENSIONS
-]
+] + [("rbca+attention", "test_resnet"), ("image-only+mean+logistic", "test_resnet")]
 
 
 @pytest.mark.parametrize(("fusion", "backbone"), CASES)
@@ -70,7 +70,9 @@ def test_every_bundled_fusion_gives_the_same_probabilities(fusion: str, backbone
     known = json.loads(beside.read_text())
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
     assert {one.name for one in session.get_inputs()} == set(known["inputs"])
-    grey = np.random.default_rng(0).integers(0, 256, (5, 1, *[bundle.image_size] * DIMENSIONS[backbone][0]), np.uint8)
+    scans = (3,) if bundle.pooled else ()  # slices of each
+    shape = (5, *scans, 1, *[bundle.image_size] * DIMENSIONS[backbone][0])
+    grey = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     encoded = bundle.encode(VALUES.head(5))
     width = len(ENCODING.features) if "columns" in known["inputs"] else 0
     given = {"image": grey.astype(np.float32), "columns": encoded[:, :width], "prior": encoded[:, width:]}
