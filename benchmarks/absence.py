@@ -8,14 +8,13 @@ CPU seconds of one thread, channels last; each round runs every step once, and a
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
 
 import fusekit
+from benchmarks.fusion_cost import asked_of, training_step
 from benchmarks.timing import interleaved, ratio, table
 from fusekit.models import channels_last, weights_channels_last
 from fusekit.training.feed.drop import dropped
@@ -29,31 +28,19 @@ def step_of(
     """A training step of a new model."""
     torch.manual_seed(0)
     model = fusekit.build(fusion, backbone=backbone, columns=columns, classes=2, absent=absent)
-    weights_channels_last(model).train()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True)
+    weights_channels_last(model)
     image, table_, labels = torch.randn(batch, 1, size, size), torch.randn(batch, columns), torch.arange(batch) % 2
     image, present = channels_last(image), PRESENT.repeat(batch, 1)[:batch]
 
-    def step() -> None:
-        optimizer.zero_grad()
-        there = (dropped(present, 0.2, 0.2),) if absent else ()
-        torch.nn.functional.cross_entropy(model(image, table_, *there), labels).backward()
-        optimizer.step()
+    def given() -> tuple[torch.Tensor, ...]:
+        return (image, table_, dropped(present, 0.2, 0.2)) if absent else (image, table_)
 
-    return step
+    return training_step(model, given, labels)
 
 
 def main() -> None:
     """Measure and print one table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--fusions", default="concat,rbca,rbca-light")
-    parser.add_argument("--backbone", default="resnet50")
-    parser.add_argument("--columns", type=int, default=237)
-    parser.add_argument("--size", type=int, default=256, help="height and width in pixels")
-    parser.add_argument("--batch", type=int, default=4)
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--json", type=Path)
-    asked = parser.parse_args()
+    asked = asked_of(__doc__)
     torch.set_num_threads(1)
     found: dict[str, dict[str, float]] = {}
     for fusion in asked.fusions.split(","):

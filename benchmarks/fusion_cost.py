@@ -34,13 +34,14 @@ def multiply_adds(fusion: str, backbone: str, columns: int, size: int) -> int:
     return int(counter.get_total_flops()) // 2
 
 
-def training_step(model: FusionModel, image: Tensor, columns: Tensor, labels: Tensor) -> Callable[[], None]:
+def training_step(model: FusionModel, given: Callable[[], tuple[Tensor, ...]], labels: Tensor) -> Callable[[], None]:
+    """Forward, cross-entropy, backward and AdamW on what ``given`` returns: a batch, made anew at every step."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True)
 
     def step() -> None:
         model.train()
         optimizer.zero_grad()
-        torch.nn.functional.cross_entropy(model(image, columns), labels).backward()
+        torch.nn.functional.cross_entropy(model(*given()), labels).backward()
         optimizer.step()
 
     return step
@@ -52,9 +53,9 @@ def inference(model: FusionModel, image: Tensor, columns: Tensor) -> None:
     model(image, columns)
 
 
-def main() -> None:
-    """Measure and print one table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def asked_of(description: str) -> argparse.Namespace:
+    """The options of a benchmark of fusions."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--fusions", default="concat,rbca,rbca-light")
     parser.add_argument("--backbone", default="resnet50")
     parser.add_argument("--columns", type=int, default=237)
@@ -62,7 +63,12 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--json", type=Path)
-    asked = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Measure and print one table."""
+    asked = asked_of(__doc__)
     torch.set_num_threads(1)
     torch.manual_seed(0)
     fusions = [PLAIN, *asked.fusions.split(",")]
@@ -72,7 +78,7 @@ def main() -> None:
         name: weights_channels_last(fusekit.build(name, backbone=asked.backbone, columns=asked.columns, classes=2))
         for name in fusions
     }
-    steps = {name: training_step(model, image, columns, labels) for name, model in models.items()}
+    steps = {name: training_step(model, lambda: (image, columns), labels) for name, model in models.items()}
     works = {"training": steps, "inference": {n: partial(inference, m, image, columns) for n, m in models.items()}}
     times = {kind: interleaved(of_kind, asked.rounds) for kind, of_kind in works.items()}
     found = {

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self, TypeVar
 import numpy as np
 import pandas as pd
 
-from fusekit.data import Classes, Column
+from fusekit.data import Classes, ClinicalEncoding, Column
 from fusekit.disk.schema import parse_json
 from fusekit.errors import DataError, FusekitError, OptionError
 
@@ -104,6 +104,11 @@ def with_images(baseline: Baseline, images: Sequence[np.ndarray] | None) -> dict
     if images is None:
         raise DataError(f"{type(baseline).__name__} reads images, and there are none. Give the scans' images.")
     return {"images": images}
+
+
+def encoded(encoding: ClinicalEncoding, values: pd.DataFrame) -> np.ndarray:
+    """What the networks read too of N scans' values (N, F), in float64: linear models are fitted in it."""
+    return encoding.transform(values).astype(np.float64)
 
 
 def require_columns(columns: Sequence[Column]) -> None:

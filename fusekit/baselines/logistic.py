@@ -8,7 +8,7 @@ import pandas as pd
 from pydantic import with_config
 from typing_extensions import TypedDict
 
-from fusekit.baselines.baseline import Baseline, plain_state, require_columns, require_folds
+from fusekit.baselines.baseline import Baseline, encoded, plain_state, require_columns, require_folds
 from fusekit.baselines.inner_cv import losses, one_thread, subject_weights
 from fusekit.data import ClinicalEncoding, Column
 from fusekit.data.clinical.column import ColumnJson
@@ -52,7 +52,7 @@ class Logistic(Baseline):
 
         def path(train: np.ndarray, test: np.ndarray) -> np.ndarray:
             encoding = ClinicalEncoding.fit(values[train], columns)  # anew: the part set aside is not looked at
-            inputs, others = _encoded(encoding, values[train]), _encoded(encoding, values[test])
+            inputs, others = encoded(encoding, values[train]), encoded(encoding, values[test])
             models = (_fitted(inputs, labels[train], weights[train], strength) for strength in STRENGTHS)
             return np.stack([model.predict_proba(others) for model in models])
 
@@ -61,12 +61,12 @@ class Logistic(Baseline):
             middle = 0.01  # where there are too few subjects to choose one
             chosen = self.strength or (middle if found is None else STRENGTHS[int(found.argmin())])
             self._encoding = ClinicalEncoding.fit(values, columns)
-            self._model = _fitted(_encoded(self._encoding, values), labels, weights, chosen)
+            self._model = _fitted(encoded(self._encoding, values), labels, weights, chosen)
 
     def probabilities(self, values: pd.DataFrame) -> np.ndarray:
         """Probabilities (N, K)."""
         with one_thread():
-            return np.asarray(self._model.predict_proba(_encoded(self._encoding, values)))
+            return np.asarray(self._model.predict_proba(encoded(self._encoding, values)))
 
     def shipped(self) -> dict[str, Any]:
         """The encoding, and scikit-learn's model."""
@@ -93,10 +93,6 @@ class Logistic(Baseline):
         made._model.classes_ = np.arange(max(2, rows))
         made._model.n_features_in_ = len(made._encoding.features)
         return made
-
-
-def _encoded(encoding: ClinicalEncoding, values: pd.DataFrame) -> np.ndarray:
-    return encoding.transform(values).astype(np.float64)
 
 
 def _fitted(inputs: np.ndarray, labels: np.ndarray, weights: np.ndarray, strength: float) -> Any:

@@ -11,7 +11,7 @@ import pandas as pd
 from pydantic import with_config
 from typing_extensions import TypedDict
 
-from fusekit.baselines.baseline import Baseline, plain_state, require_columns, require_folds
+from fusekit.baselines.baseline import Baseline, encoded, plain_state, require_columns, require_folds
 from fusekit.baselines.gbdt import GradientBoosting
 from fusekit.baselines.inner_cv import Loss, losses, one_thread, squared_error, strata_of, subject_weights
 from fusekit.data import ClinicalEncoding, Column, Number
@@ -109,7 +109,7 @@ class Ridge(NumberBaseline):
 
         def path(train: np.ndarray, test: np.ndarray) -> np.ndarray:
             encoding = ClinicalEncoding.fit(values[train], columns)  # anew: the part set aside is not looked at
-            inputs, others = (_encoded(encoding, values[part]) for part in (train, test))
+            inputs, others = (encoded(encoding, values[part]) for part in (train, test))
             models = (_fitted(inputs, labels[train], weights[train], penalty) for penalty in PENALTIES)
             return np.stack([model.predict(others) for model in models])
 
@@ -118,12 +118,12 @@ class Ridge(NumberBaseline):
             found = None if self.penalty else losses(path, labels, subjects, self.folds, seed, squared_error, strata)
             chosen = self.penalty or (1.0 if found is None else PENALTIES[int(found.argmin())])
             self._encoding = ClinicalEncoding.fit(values, columns)
-            model = _fitted(_encoded(self._encoding, values), labels, weights, chosen)
+            model = _fitted(encoded(self._encoding, values), labels, weights, chosen)
             self._coefficients, self._intercept = model.coef_, float(model.intercept_)
 
     def numbers(self, values: pd.DataFrame) -> np.ndarray:
         """A weighted sum (N,), row by row, so that it does not depend on the other rows."""
-        inputs = _encoded(self._encoding, values)
+        inputs = encoded(self._encoding, values)
         return np.asarray(np.einsum("nf,f->n", inputs, self._coefficients) + self._intercept)
 
     def shipped(self) -> dict[str, Any]:
@@ -181,10 +181,6 @@ class GradientBoostingRegression(GradientBoosting, NumberBaseline):
         return self.scores(values)[:, 0]
 
     probabilities = NumberBaseline.probabilities
-
-
-def _encoded(encoding: ClinicalEncoding, values: pd.DataFrame) -> np.ndarray:
-    return encoding.transform(values).astype(np.float64)
 
 
 def _fitted(inputs: np.ndarray, labels: np.ndarray, weights: np.ndarray, penalty: float) -> Any:

@@ -14,8 +14,9 @@ import torch
 from fusekit.baselines.baseline import Baseline, with_images
 from fusekit.baselines.images import of_slices
 from fusekit.baselines.shipping import name_of
-from fusekit.bundle.bundle import Answer, Bundle
+from fusekit.bundle.bundle import Bundle
 from fusekit.bundle.format import BASELINE, FORMATS
+from fusekit.bundle.forward import Answer
 from fusekit.bundle.prior import save_baseline
 from fusekit.data.absence import Modality
 from fusekit.data.store.blanks import Images
@@ -77,7 +78,7 @@ class BaselineBundle(WithoutNetwork):
         def answer(images: Images | None, scans: Sequence[int]) -> np.ndarray:
             owners = np.asarray(scans, dtype=np.int64)
             if not len(owners):
-                return np.empty((0, self.target.outputs))
+                return np.empty((0, len(self.target.columns)))
             return of_slices(self.baseline, images, np.arange(len(owners)), values.iloc[owners], owners)
 
         return answer

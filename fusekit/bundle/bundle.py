@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,10 +15,12 @@ from torch import Tensor
 
 from fusekit.baselines.prior import TablePrior
 from fusekit.bundle.format import DESCRIPTION, FORMATS, PRIOR, WEIGHTS
-from fusekit.bundle.forward import BATCH, in_batches, of_tensors, tensor_of, together
+from fusekit.bundle.forward import BATCH, Answer, in_batches, of_slices, of_tensors, tensor_of, together
 from fusekit.bundle.patients import (
     Part,
     Predictions,
+    available_of,
+    cut_patient,
     names_of,
     one_patient,
     paths_in,
@@ -27,7 +30,7 @@ from fusekit.bundle.patients import (
 )
 from fusekit.bundle.prior import save_baseline
 from fusekit.data import ClinicalEncoding, Pixels, SlicePolicy, Target
-from fusekit.data.absence import AVAILABLE, Modality, available
+from fusekit.data.absence import AVAILABLE, Modality
 from fusekit.data.images.channels import IMAGE, Channel
 from fusekit.data.store.blanks import Images
 from fusekit.data.store.plan import item_shape
@@ -38,9 +41,6 @@ from fusekit.evaluation.predictions import outputs_of
 from fusekit.evaluation.rule import Level, Rule
 from fusekit.models import FusionModel, weights_channels_last
 from fusekit.models.memory_format import placed, torch_device
-
-#: Images of n slices (None where none are read) and which scan each is of -> probabilities (n, K).
-Answer: TypeAlias = Callable[[Images | None, Sequence[int]], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -174,8 +174,8 @@ class Bundle:
         if self.reads_image:
             series = self.task.get("series", {})
             blank = np.zeros((1, *item_shape(self.images, self.slices, self.image_size)), dtype=self.slices.depth)
-            shown = {"series": series, "blank": blank, "with_image": there["image"].tolist()}
-            parts = slices_of(patients, files, self.slices, self.image_size, together=4 * BATCH, **shown)
+            cut = partial(cut_patient, columns=files, policy=self.slices, size=self.image_size, series=series)
+            parts = slices_of(patients, cut, blank, there["image"].tolist(), together=4 * BATCH)
         for part in parts:
             found.append(np.stack([answer(part.images, part.owners) for answer in answers], axis=1))
             owners += part.owners
@@ -196,9 +196,7 @@ class Bundle:
             subjects = rule.calibrated(subjects)
             further["temperature"] = subjects.pop("temperature")
         if self.absent:
-            said = available(there.set_axis(pd.MultiIndex.from_frame(names)))
-            of_subject = said.groupby(level="subject").agg(lambda own: ", ".join(dict.fromkeys(own)))
-            further[AVAILABLE] = of_subject.loc[subjects["subject"]].to_numpy()
+            further[AVAILABLE] = available_of(there, names).loc[subjects["subject"]].to_numpy()
         return Predictions(slices.assign(**self._called(slices, "slice")), subjects.assign(**further))
 
     def disagreement(self, rows: pd.DataFrame, each: np.ndarray, called: Sequence[str]) -> dict[str, Any]:
@@ -219,30 +217,23 @@ class Bundle:
         """
         columns = self.encode(values)
         model = placed(self.model, torch_device(device) if isinstance(device, str) else device)
-        present = self.present(values, np.ones(len(values), dtype=bool) if with_image is None else with_image)
+        present = self.present(values, with_image)
 
         def answer(images: Images | None, scans: Sequence[int]) -> np.ndarray:
-            owners = np.asarray(scans, dtype=np.int64)
-            if images is not None and self.pooled:
-                found = ScanRows(owners)
-                middle = owners[found.middle]
-                there = None if present is None else present[middle]
-                samples = found.images(images)[found.middle]
-                said = in_batches(model, self.target, self.pixels, self.image_size, samples, columns[middle], there)
-                return np.asarray(said[found.scan])
-            there = None if present is None else present[owners]
-            return in_batches(model, self.target, self.pixels, self.image_size, images, columns[owners], there)
+            own = np.asarray(scans, dtype=np.int64)
+            return of_slices(model, self.target, self.pixels, self.image_size, images, own, columns, present)
 
         return answer
 
-    def present(self, values: pd.DataFrame, with_image: np.ndarray) -> np.ndarray | None:
+    def present(self, values: pd.DataFrame, with_image: np.ndarray | None = None) -> np.ndarray | None:
         """Which of n scans have an image, as is given, and which have any of the values that the model reads: (n, 2).
 
-        None of a model to which that makes no difference.
+        Without ``with_image`` (n,) all have one. None of a model to which that makes no difference.
         """
         if not self.model.absent:
             return None
         with_table = np.ones(len(values), dtype=bool)
+        with_image = np.ones(len(values), dtype=bool) if with_image is None else with_image
         if self.encoding is not None:
             with_table = values[[column.name for column in self.encoding.columns]].notna().any(axis=1).to_numpy()
         return np.stack([with_image, with_table], axis=1)

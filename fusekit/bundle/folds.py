@@ -12,8 +12,9 @@ import pandas as pd
 import torch
 
 from fusekit.bundle.baseline import WithoutNetwork
-from fusekit.bundle.bundle import Answer, Bundle
+from fusekit.bundle.bundle import Bundle
 from fusekit.bundle.format import DESCRIPTION, FORMATS
+from fusekit.bundle.forward import Answer
 from fusekit.data.absence import Modality
 from fusekit.disk import checksum_of
 from fusekit.errors import DataError

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -10,9 +11,13 @@ from torch import Tensor
 
 from fusekit.data import Pixels, Target
 from fusekit.data.store.blanks import Images
+from fusekit.data.store.scan_rows import ScanRows
 from fusekit.errors import DataError, first_ten
 from fusekit.models import FusionModel, channels_last
 from fusekit.models.memory_format import placed
+
+#: Images of n slices (None where none are read) and which scan each is of -> probabilities (n, K), numbers (n, 1).
+Answer: TypeAlias = Callable[[Images | None, Sequence[int]], np.ndarray]
 
 #: Slices per forward pass of a prediction; the same everywhere, so that the same slice gets the same number.
 BATCH = 32
@@ -109,6 +114,29 @@ def in_batches(
             said = logits(model, size, image, table, there)
             parts.append(target.answers(said.cpu().double()).numpy())
     return np.concatenate(parts)
+
+
+def of_slices(
+    model: FusionModel,
+    target: Target,
+    pixels: Pixels,
+    size: int,
+    images: Images | None,
+    scans: np.ndarray,
+    columns: np.ndarray,
+    present: np.ndarray | None = None,
+) -> np.ndarray:
+    """As ``in_batches``, of N slices whose columns (n, F) and presence (n, 2) are those of their scans (N,).
+
+    With a pool, all slices of a scan get what the model says of all of them; they lie together.
+    """
+    rows = None
+    if images is not None and model.pool is not None:
+        rows = ScanRows(scans)
+        images, scans = rows.images(images)[rows.middle], scans[rows.middle]
+    there = None if present is None else present[scans]
+    said = in_batches(model, target, pixels, size, images, columns[scans], there)
+    return said if rows is None else np.asarray(said[rows.scan])
 
 
 def _said(one: Any) -> str:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
 
 from fusekit.data import ClinicalEncoding, SlicePolicy, read_table
+from fusekit.data.absence import available
 from fusekit.data.clinical.tables import refuse_rounded
 from fusekit.data.images.channels import IMAGE, MASK, image_columns, read_scan
 from fusekit.data.own.images.series import as_trained
@@ -22,6 +23,9 @@ from fusekit.extension.registry import suggest
 
 #: Image -> which DICOM series, and which of its volumes, the training took (``Wanted.as_json``).
 Series = Mapping[str, Mapping[str, Any]]
+
+#: Slices of a patient, where each lies in its volume, and whether the files say how they lie in the body.
+Cut: TypeAlias = tuple[np.ndarray, list[int], bool]
 
 #: So many threads read, so many patients ahead of the one that is asked for.
 READERS, AHEAD = 2, 64
@@ -157,6 +161,12 @@ def present_of(
     return found
 
 
+def available_of(present: pd.DataFrame, names: pd.DataFrame) -> pd.Series:
+    """What the scans of each subject have, in words; ``present`` is as ``present_of`` gives it."""
+    said = available(present).groupby(names["subject"])
+    return said.agg(lambda own: ", ".join(dict.fromkeys(own)))
+
+
 def values_of(
     patients: pd.DataFrame,
     encoding: ClinicalEncoding | None,
@@ -189,20 +199,22 @@ def _given(paths: pd.Series) -> pd.Series:
 
 def slices_of(
     patients: pd.DataFrame,
-    columns: Mapping[str, str],
-    policy: SlicePolicy,
-    size: int,
-    together: int,
-    series: Series,
+    cut: Callable[[Mapping[Any, Any]], Cut],
     blank: np.ndarray,
     with_image: Sequence[bool],
+    together: int,
 ) -> Iterator[Part]:
     """Slices of all patients in order, in parts of ``together`` or more but the last; the next are read meanwhile.
 
-    ``columns``: of the paths of each image. A patient without one (``with_image``) has ``blank`` (1, C, *S).
+    ``cut`` makes them of a patient. One without an image (``with_image``) has ``blank`` (1, C, *S).
     """
     images, owners, positions = [], list[int](), list[int]()
-    for number, (own, at, _) in enumerate(_read_ahead(patients, columns, policy, size, series, blank, with_image)):
+    nothing: Cut = (blank, [0], True)
+    work = (
+        partial(cut, patient) if there else lambda: nothing
+        for patient, there in zip(patients.to_dict("records"), with_image, strict=True)
+    )
+    for number, (own, at, _) in enumerate(_ahead(work)):
         images.append(own)
         owners += [number] * len(at)
         positions += at
@@ -213,8 +225,8 @@ def slices_of(
 
 def cut_patient(
     patient: Mapping[Any, Any], columns: Mapping[str, str], policy: SlicePolicy, size: int, series: Series
-) -> tuple[np.ndarray, list[int], bool]:
-    """Slices of a patient's volume, where each lies in it, and whether the files say how they lie in the body."""
+) -> Cut:
+    """Slices of a patient's volume; ``columns`` are those of the paths of each image."""
     path = patient.get(MASK)
     given = not pd.isna(path) and bool(str(path).strip())
     if policy.mask != "choose" and not given:
@@ -228,21 +240,12 @@ def cut_patient(
     return images, positions, all(volume.orientation for volume in scan.files)
 
 
-def _read_ahead(
-    patients: pd.DataFrame,
-    columns: Mapping[str, str],
-    policy: SlicePolicy,
-    size: int,
-    series: Series,
-    blank: np.ndarray,
-    with_image: Sequence[bool],
-) -> Iterator[tuple[np.ndarray, list[int], bool]]:
-    waiting: deque[Future[tuple[np.ndarray, list[int], bool]]] = deque()
+def _ahead(work: Iterable[Callable[[], Cut]]) -> Iterator[Cut]:
+    waiting: deque[Future[Cut]] = deque()
     pool = ThreadPoolExecutor(READERS)
     try:
-        for patient, there in zip(patients.to_dict("records"), with_image, strict=True):
-            cut = partial(cut_patient, patient, columns, policy, size, series)
-            waiting.append(pool.submit(cut if there else lambda: (blank, [0], True)))
+        for one in work:
+            waiting.append(pool.submit(one))
             if len(waiting) > AHEAD:
                 yield waiting.popleft().result()
         while waiting:

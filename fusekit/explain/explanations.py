@@ -209,9 +209,10 @@ class _Explanations:
     def _shares(self, rows: pd.Index, steps: int) -> pd.DataFrame:
         encoding, parts = self.fold.bundle.encoding, []
         assert encoding is not None
-        several = self.fold.scans is not None  # scans of different lengths, one at a time
-        together = [rows[[number]] for number in range(len(rows))] if several else [rows]
-        for own in self.progress.track(together, "attributions", len(together), "subjects") if several else together:
+        one_by_one = self.fold.scans is not None  # scans have different numbers of slices
+        groups = [rows[[number]] for number in range(len(rows))] if one_by_one else [rows]
+        whole, within = (self.progress, Quiet()) if one_by_one else (Quiet(), self.progress)
+        for own in whole.track(groups, "attributions", len(groups), "subjects"):
             image, columns = self._inputs(own)
             assert columns is not None
             part = attribute(
@@ -222,10 +223,10 @@ class _Explanations:
                 target=self.targets.loc[own].to_numpy(),
                 prior=shares_of(self.fold.bundle, self.fold.of(own)[1]),
                 steps=steps,
-                progress=None if several else self.progress,
+                progress=within,
             )
             parts.append(part)
-        return pd.concat(parts, ignore_index=True) if several else parts[0]
+        return pd.concat(parts, ignore_index=True)
 
     def what_if(self) -> None:
         """Ask the surest right example of each of the first classes about the strongest columns."""

@@ -41,7 +41,7 @@ class Predictor:
 
         With a pool, each of the N is all slices of a scan (n, C, H, W).
         """
-        encoded, present = self.bundle.encode(values), self.bundle.present(values, np.ones(len(values), dtype=bool))
+        encoded, present = self.bundle.encode(values), self.bundle.present(values)
         if self.model.backbone is None or self.injected or images is None:
             return self.bundle.probabilities(images, encoded, self.device, present)
         of_images: Iterable[ImageFeatures] = self._features if images is self._images else self._features_of(images)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from fusekit.data.absence import MODALITIES, Modality
+from fusekit.data.absence import MODALITIES, Modality, united
 from fusekit.errors import OptionError
 from fusekit.models.parts import ClinicalFeatures, ImageFeatures, ImageWidths
 
@@ -27,14 +27,14 @@ class StandIns(nn.Module):
 
     def __init__(self, absent: Iterable[Modality], widths: ImageWidths, clinical_width: int, classes: int):
         super().__init__()
-        absent = set(absent)
+        absent = united(absent)
         # One weight for map and vector: a head may read one of them alone, and a weight without any gradient stops
         # several devices.
         self.image = nn.Parameter(torch.zeros(sum(widths))) if "image" in absent else None
         self.clinical = nn.Parameter(torch.zeros(clinical_width)) if "table" in absent and clinical_width else None
         self.prior = nn.Parameter(torch.zeros(classes)) if "table" in absent and classes else None
         self.widths = widths
-        self.absent = tuple(name for name in MODALITIES if name in absent)
+        self.absent = absent
 
     def of_image(self, features: ImageFeatures | None, present: Tensor, spatial_dims: int) -> ImageFeatures:
         """Features, and which samples have an image (B,) -> those of the others are the stand-in.
@@ -43,12 +43,8 @@ class StandIns(nn.Module):
         """
         assert self.image is not None
         dims = spatial_dims if features is None else features.map.ndim - 2
-        map_, vector = (
-            part.reshape(1, -1, *tail)
-            for part, tail in zip(
-                (self.image[: self.widths.map], self.image[self.widths.map :]), ([1] * dims, []), strict=True
-            )
-        )
+        map_ = self.image[: self.widths.map].reshape(1, -1, *[1] * dims)
+        vector = self.image[self.widths.map :][None]
         if features is None:
             return ImageFeatures(map_.expand(present.shape[0], *map_.shape[1:]), vector.expand(present.shape[0], -1))
         there = _beside(present, features.map)
@@ -94,7 +90,8 @@ def read_absent(absent: Iterable[str], reads: Iterable[str]) -> tuple[Modality, 
     given = tuple(absent)
     if unknown := [name for name in given if name not in MODALITIES]:
         raise OptionError(f"what may be absent is an image or a table, not {unknown[0]!r}.")
-    return tuple(name for name in MODALITIES if name in given and name in set(reads))
+    read = set(reads)
+    return tuple(name for name in united(given) if name in read)
 
 
 def _beside(present: Tensor, features: Tensor) -> Tensor:

@@ -54,8 +54,10 @@ def check_encoder(encoder: ClinicalEncoder, columns: int) -> None:
         if not isinstance(made, ClinicalFeatures):
             return (made,)
         if made.tokens is not None:
-            said = (f"its tokens have shape {tuple(made.tokens.shape)}", f"({BATCH}, T, {encoder.width})")
-            assert made.tokens.ndim == 3 and made.tokens.shape[2] == encoder.width, f"{said[0]}; {said[1]} is wanted"  # noqa: PT018
+            found = tuple(made.tokens.shape)
+            assert (len(found), found[-1]) == (3, encoder.width), (
+                f"its tokens have shape {found}; ({BATCH}, T, {encoder.width}) is wanted"
+            )
         return tuple(one for one in made if one is not None)
 
     check_module(encoder, random_inputs((columns,)), call, shape=shape)

@@ -51,7 +51,8 @@ def test_a_third_partys_comes_in_through_the_hook() -> None:
 
 
 def test_the_bundled_ones_have_names() -> None:
-    assert catalog().baselines.names() == ["gbdt", "gbdt-components", "logistic", "prevalence"]
+    of_classes, of_numbers = ["gbdt", "gbdt-components", "logistic", "prevalence"], ["gbdt-regression", "mean", "ridge"]
+    assert catalog().baselines.names() == sorted(of_classes + of_numbers)
     assert catalog().baselines.get("logistic") is Logistic
     assert fusekit.Baseline is Baseline
 

@@ -142,22 +142,15 @@ class _Reader(Reading):
 
     def _with_image(self, found: Matches, rows: pd.Index) -> pd.Index:
         """The rows that have an image; others are left out if that is allowed, else a problem."""
-        own = self.own
-        allowed: dict[str, dict[int, str]] = {
-            "refuse": {},
-            "leave out": {**found.absent, **found.lost},
-            "leave out empty": found.absent,
-            "keep": {},
-        }
-        gone = rows.intersection(pd.Index(allowed[own.without_image], dtype=int))
+        own, without = self.own, {**found.absent, **found.lost}
+        out = {"leave out": without, "leave out empty": found.absent}.get(own.without_image, {})
+        gone = rows.intersection(pd.Index(out, dtype=int))
         left = rows.difference(gone)
         self._leave_out("row-without-image", "rows without an image, left out", gone, left, along=0)
-        spared = set(gone)
-        if own.without_image == "keep":
-            spared = set(found.absent) - found.partly
-            listed = [found.absent[line] for line in sorted(spared)]
-            note(self.findings, "row-without-image", "rows without an image, kept", listed)
-        refused = {line: why for line, why in sorted({**found.absent, **found.lost}.items()) if line not in spared}
+        kept = sorted(set(found.absent) - found.partly) if own.without_image == "keep" else []
+        note(self.findings, "row-without-image", "rows without an image, kept", [found.absent[line] for line in kept])
+        accepted = {*gone, *kept}
+        refused = {line: why for line, why in sorted(without.items()) if line not in accepted}
         if refused:
             where = f", column {own.images!r}" if isinstance(own.images, str) else ""
             advice = ', or set rows_without_image = "leave out" or "keep"' if own.without_image == "refuse" else ""
@@ -167,7 +160,7 @@ class _Reader(Reading):
                 f"{self.joined.path}{where}: {len(refused)} rows have no image: {first_ten(refused.values())}. "
                 f"Correct them{advice}."
             )
-        there = pd.Index([*found.images, *(spared if own.without_image == "keep" else ())], dtype=int)
+        there = pd.Index([*found.images, *kept], dtype=int)
         return left.intersection(there) if self.by_name else left
 
     def _with_either(self, found: Matches, clinical: pd.DataFrame) -> pd.Index:

@@ -59,10 +59,10 @@ class WithBlanks:
         if isinstance(rows, slice) and rows.indices(len(self))[1] <= len(self.images):
             return self.images[rows]  # a view
         chosen = np.arange(len(self))[rows]
-        found = np.zeros((*chosen.shape, *self.images.shape[1:]), self.images.dtype)
         there = chosen < len(self.images)
         if there.all():
             return np.asarray(self.images[chosen])
+        found = np.zeros((*chosen.shape, *self.images.shape[1:]), self.images.dtype)
         found[there] = self.images[chosen[there]]
         return found
 

@@ -39,7 +39,8 @@ class Gathered:
 
         A scan without an image has blank ones, as many as most scans have slices, so that it counts as much.
         """
-        rows, blank = self.store.rows, self.cohort.present.index[~self.cohort.present["image"]]
+        rows, shown = self.store.rows, self.cohort.present["image"]
+        blank = shown.index[~shown]
         if len(blank):
             each = int(rows.groupby("scan").size().median()) if len(rows) else 1
             added = pd.DataFrame({"scan": blank.repeat(each), "slice": list(range(each)) * len(blank)})

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from math import ceil
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,9 @@ from fusekit.report.drawing.panels import arm_panels, first_column, reference
 from fusekit.report.drawing.picture import Axes, Figure, Picture, blank, draw, plain_text
 from fusekit.report.evidence import Evidence
 from fusekit.report.formatting import count_subjects, number, shortened
+
+#: Draws rows of a table, in a colour, of what has a title.
+Panel: TypeAlias = Callable[[Axes, pd.DataFrame, str, str], None]
 
 
 def scatter(evidence: Evidence) -> Iterator[Picture]:
@@ -102,7 +105,9 @@ def _paired(subjects: pd.DataFrame) -> pd.DataFrame:
     return found.assign(true=true, predicted=predicted, mean=(true + predicted) / 2, difference=predicted - true)
 
 
-def _drawn(evidence: Evidence, name: str, table: pd.DataFrame, panel: Any, **words: str) -> Picture:
+def _drawn(
+    evidence: Evidence, name: str, table: pd.DataFrame, panel: Panel, *, title: str, caption: str, alt: str
+) -> Picture:
     styles = arm_styles(evidence.names)
     of_arm: Mapping[Any, pd.DataFrame] = dict(list(table.groupby("arm", sort=False)))
 
@@ -113,9 +118,10 @@ def _drawn(evidence: Evidence, name: str, table: pd.DataFrame, panel: Any, **wor
             if not first_column(axes):
                 axes.set_ylabel("")
 
-    words["caption"] = f"{count_subjects(evidence.arms[0].runs[0].subjects)}, held out. {words['caption']}"
+    caption = f"{count_subjects(evidence.arms[0].runs[0].subjects)}, held out. {caption}"
     height = 2.55 * ceil(len(styles) / 2) + 0.3 if len(styles) > 1 else 4.2
-    return draw(name, paint, table=table, height=height, synthetic=evidence.synthetic, **words)  # type: ignore[arg-type]
+    synthetic = evidence.synthetic
+    return draw(name, paint, title=title, caption=caption, alt=alt, table=table, height=height, synthetic=synthetic)
 
 
 def _scatter(axes: Axes, table: pd.DataFrame, colour: str, title: str) -> None:

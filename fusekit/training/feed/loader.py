@@ -85,9 +85,12 @@ class SliceDataset(Dataset[Batch]):
     def __getitems__(self, indices: Sequence[int]) -> Batch:
         """Fetch a batch at once: one read of the memory map."""
         chosen = np.asarray(indices)
-        rows = self.rows[chosen]
+        return self._batch(chosen, self.rows[chosen])
+
+    def _batch(self, chosen: np.ndarray, shown: np.ndarray) -> Batch:
+        """The samples ``chosen`` of it, with the images ``shown``."""
         present = None if self.present is None else self.present[chosen]
-        image, row = grey_tensor(self.images[rows]), torch.from_numpy(rows)
+        image, row = grey_tensor(self.images[shown]), torch.from_numpy(self.rows[chosen])
         return Batch(image, self.clinical[chosen], self.labels[chosen], row, present)
 
 

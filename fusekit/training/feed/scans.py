@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from fusekit.data import grey_tensor
 from fusekit.data.store.scan_rows import ScanRows
 from fusekit.training.feed.loader import Batch, SliceDataset
 
@@ -26,12 +25,5 @@ class ScanDataset(SliceDataset):
     def __getitems__(self, indices: Sequence[int]) -> Batch:
         """Fetch a batch at once."""
         chosen = np.asarray(indices)
-        named = self.rows[chosen]
-        rows, there = self.scans.packed(named)
-        return Batch(
-            grey_tensor(self.images[rows]),
-            self.clinical[chosen],
-            self.labels[chosen],
-            torch.from_numpy(named),
-            slices=torch.from_numpy(there),
-        )
+        shown, there = self.scans.packed(self.rows[chosen])
+        return self._batch(chosen, shown)._replace(slices=torch.from_numpy(there))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -55,11 +57,19 @@ def test_a_batch_holds_every_slice_of_its_scans_once() -> None:
         assert batch.label.tolist() == [int(toy.labels[toy.rows.scan[int(row)]]) for row in batch.row]
 
 
+def test_a_batch_of_scans_says_which_have_an_image_and_a_table() -> None:
+    toy, present = Toy(0), np.arange(2 * SCANS).reshape(SCANS, 2) % 3 > 0
+    given = (toy.images, toy.rows.middle, np.zeros((SCANS, 1)), toy.labels, PIXELS)
+    batch = ScanDataset(toy.rows, *given, (), None, present).__getitems__([5, 0, 7])
+    assert batch.present is not None
+    assert batch.present.tolist() == present[[5, 0, 7]].tolist()
+
+
 def test_attention_finds_the_slice_that_carries_the_sign() -> None:
     torch.manual_seed(0)
     widths = ImageWidths(8, 8)
     model = FusionModel(Small(), None, None, ImageHead(widths, 0, 2), pool=GatedAttention(widths, 0, hidden=16))
-    settings = {"epochs": 20, "batch_size": 8, "lr": 0.02, "seed": 0, "options": TrainingOptions()}
+    settings: dict[str, Any] = {"epochs": 20, "batch_size": 8, "lr": 0.02, "seed": 0, "options": TrainingOptions()}
     history: list[float] = []
     train(
         fabric_for("cpu", "32-true"),
@@ -67,7 +77,7 @@ def test_attention_finds_the_slice_that_carries_the_sign() -> None:
         Toy(0).dataset(),
         progress=Quiet(),
         epoch_ended=lambda _, scores: history.append(scores["loss"]),
-        **settings,  # type: ignore[arg-type]
+        **settings,
     )
     assert history[-1] < 0.1 < history[0]
     toy, right, found = Toy(1), [], []

@@ -1,0 +1,9 @@
+"""What is known of a run's parts before any of them is imported."""
+
+from fusekit.data.target import Target
+from fusekit.experiment.setup.parts import OBJECTIVES
+
+
+def test_the_usual_objectives_are_those_of_every_kind_of_target() -> None:
+    kinds = [kind for kind in Target.__subclasses__() if kind.__module__.startswith("fusekit.")]
+    assert sorted(OBJECTIVES) == sorted(kind.objective for kind in kinds)
