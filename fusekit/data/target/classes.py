@@ -1,0 +1,82 @@
+"""One of several classes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from fusekit.data.target.target import Target
+from fusekit.errors import DataError, first_ten
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Classes(Target):
+    """One of several classes; labels are their numbers, from 0.
+
+    Args:
+        classes: their names; ``classes[1]`` is the positive class of binary scores.
+    """
+
+    classes: tuple[str, ...] = field()
+    kind: ClassVar[str] = "classes"
+    objective: ClassVar[str] = "cross-entropy"
+    select: ClassVar[str] = "auc"
+    explained: ClassVar[bool] = True
+    schema: ClassVar[Mapping[str, type]] = {"label": int, "p_*": float}
+
+    @property
+    def outputs(self) -> int:
+        """A logit per class."""
+        return len(self.classes)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """``p_0``, ``p_1``, ...: probabilities."""
+        return tuple(f"p_{k}" for k in range(len(self.classes)))
+
+    def check(self, scans: pd.DataFrame) -> None:
+        """DataError if a label is no class, a subject has two, or a class has no subject."""
+        unknown = scans[~scans["label"].isin(range(len(self.classes)))]
+        if not unknown.empty:
+            raise DataError(
+                f"{len(unknown)} scans have a label that names none of the classes {', '.join(self.classes)}: "
+                f"{first_ten(unknown.index)}."
+            )
+        labels = scans.groupby("subject")["label"].nunique()
+        if (labels > 1).any():
+            raise DataError(
+                f"{(labels > 1).sum()} subjects have two labels: {first_ten(labels.index[labels > 1])}. "
+                "A subject needs one label: restrict the visits, or correct the table."
+            )
+        counts = self.strata(scans).value_counts()
+        found = ", ".join(f"{name}: {counts.get(number, 0)}" for number, name in enumerate(self.classes))
+        for number, name in enumerate(self.classes):
+            if number not in counts:
+                raise DataError(f"the label is constant or a class is missing: no subject is {name!r} (found {found}).")
+
+    def strata(self, scans: pd.DataFrame) -> pd.Series:
+        """The class."""
+        return scans.groupby("subject")["label"].first().sort_index()
+
+    def parts(self, labels: pd.Series) -> dict[str, pd.Series]:
+        """The classes."""
+        return {name: labels == number for number, name in enumerate(self.classes)}
+
+    def groups(self, labels: pd.Series) -> tuple[np.ndarray, tuple[str, ...]]:
+        """The classes."""
+        return labels.to_numpy(), self.classes
+
+    def answers(self, outputs: Tensor) -> Tensor:
+        """Logits (B, K) -> probabilities (B, K)."""
+        return outputs.softmax(dim=1)
+
+    def as_json(self) -> dict[str, Any]:
+        """``{"classes": [...]}``."""
+        return {"classes": list(self.classes)}

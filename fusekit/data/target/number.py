@@ -1,0 +1,113 @@
+"""A number: a score, an age, a volume."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from fusekit.data.target.target import Target
+from fusekit.errors import DataError, first_ten
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Number(Target):
+    """A number: a score, an age, a volume. Models put it out on the scale of their training subjects.
+
+    Args:
+        name: what it is called, e.g. ``mmse``.
+        unit: e.g. ``years``.
+        mean, deviation: of the training subjects; 0 and 1 before a training.
+    """
+
+    name: str
+    unit: str = ""
+    mean: float = 0.0
+    deviation: float = 1.0
+    kind: ClassVar[str] = "number"
+    objective: ClassVar[str] = "squared-error"
+    select: ClassVar[str] = "r2"
+    explained: ClassVar[bool] = False
+    schema: ClassVar[Mapping[str, type]] = {"label": float, "predicted": float}
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite(self.mean) and np.isfinite(self.deviation) and self.deviation > 0):
+            raise DataError(f"the number {self.name!r} has the scale {self.mean:g}, {self.deviation:g}, which is none.")
+
+    @property
+    def title(self) -> str:
+        """Name and unit."""
+        return f"{self.name} ({self.unit})" if self.unit else self.name
+
+    @property
+    def outputs(self) -> int:
+        """The number alone."""
+        return 1
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """``predicted``: the number, in its unit."""
+        return ("predicted",)
+
+    def check(self, scans: pd.DataFrame) -> None:
+        """DataError if a label is no number, a subject has two, or all subjects have the same."""
+        labels = scans["label"].to_numpy(dtype=float)
+        if not np.isfinite(labels).all():
+            raise DataError(f"{(~np.isfinite(labels)).sum()} scans have no {self.name}: "
+                            f"{first_ten(scans.index[~np.isfinite(labels)])}.")  # fmt: skip
+        several = scans.groupby("subject")["label"].nunique()
+        if (several > 1).any():
+            raise DataError(
+                f"{(several > 1).sum()} subjects have two values of {self.name}: "
+                f"{first_ten(several.index[several > 1])}. A subject needs one: restrict the visits, or correct the "
+                "table."
+            )
+        if len(set(labels)) < 2:
+            raise DataError(f"all subjects have the same {self.name}, {labels[0]:g}; there is nothing to learn.")
+
+    def strata(self, scans: pd.DataFrame) -> pd.Series:
+        """Fifths of the subjects by their values, or fewer parts: ten subjects or more in each."""
+        values = scans.groupby("subject")["label"].first().sort_index()
+        parts = min(5, max(1, len(values) // 10))
+        return (values.rank(method="first") - 1) * parts // len(values)
+
+    def parts(self, labels: pd.Series) -> dict[str, pd.Series]:
+        """All of them."""
+        return {f"with {self.name}": labels.notna()}
+
+    def groups(self, labels: pd.Series) -> tuple[np.ndarray, tuple[str, ...]]:
+        """Thirds; equal values are in one."""
+        ranks = labels.rank(method="min", pct=True).to_numpy(dtype=float)
+        third = np.clip(np.ceil(ranks * 3 - 1e-9), 1, 3).astype(int) - 1
+        return third, tuple(f"the {of} third of {self.name}" for of in ("lowest", "middle", "highest"))
+
+    def answers(self, outputs: Tensor) -> Tensor:
+        """Outputs (B, 1) -> the number (B, 1) in its unit."""
+        return outputs * self.deviation + self.mean
+
+    def fit(self, scans: pd.DataFrame) -> Number:
+        """Mean and standard deviation over subjects, each counted once."""
+        values = scans.groupby("subject")["label"].first()
+        deviation = float(values.std(ddof=0)) if len(values) else 0.0
+        if not deviation > 0:
+            raise DataError(f"all training subjects have the same {self.name}; there is nothing to learn.")
+        return replace(self, mean=float(values.mean()), deviation=deviation)
+
+    @property
+    def unfitted(self) -> Number:
+        """With the scale 0 and 1."""
+        return replace(self, mean=0.0, deviation=1.0)
+
+    def scaled(self, labels: np.ndarray) -> np.ndarray:
+        """In standard deviations from the mean, of training."""
+        return (labels - self.mean) / self.deviation
+
+    def as_json(self) -> dict[str, Any]:
+        """``{"number": {"name": ..., "unit": ..., "mean": ..., "deviation": ...}}``."""
+        return {"number": asdict(self)}

@@ -1,0 +1,75 @@
+"""What is predicted of a subject: all that knows what a label is. Nothing here imports torch."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Target(ABC):
+    """What is predicted: the column ``label`` of a cohort's scans, the same for all scans of a subject."""
+
+    kind: ClassVar[str]  # by which metrics, objectives, baselines and reports say what they are for
+    objective: ClassVar[str]  # what a training makes small, unless another is named
+    select: ClassVar[str]  # the metric by which ``--select`` chooses an epoch: the higher, the better
+    explained: ClassVar[bool]  # whether what a model looks at is explained, and its inputs are ablated
+    schema: ClassVar[Mapping[str, type]]  # types of the columns that depend on it, in the tables of a run
+    classes: tuple[str, ...] = ()  # names of the classes; none where it is something else
+
+    @property
+    @abstractmethod
+    def outputs(self) -> int:
+        """How many numbers a model puts out for a sample (W)."""
+
+    @property
+    @abstractmethod
+    def columns(self) -> tuple[str, ...]:
+        """The columns of ``predictions.csv`` that hold what is said (A)."""
+
+    @abstractmethod
+    def check(self, scans: pd.DataFrame) -> None:
+        """Refuse, by DataError, labels of scans (index scan; subject, label) that nothing can be learnt from."""
+
+    @abstractmethod
+    def strata(self, scans: pd.DataFrame) -> pd.Series:
+        """What folds are balanced by: a value per subject, sorted by subject; ``scans`` as in ``check``."""
+
+    @abstractmethod
+    def parts(self, labels: pd.Series) -> dict[str, pd.Series]:
+        """What subjects are counted by: name -> which labels (N,) are of it (N,) bool, in order; each is of one."""
+
+    @abstractmethod
+    def groups(self, labels: pd.Series) -> tuple[np.ndarray, tuple[str, ...]]:
+        """What the audit compares: the group of each label (N,), from 0, and the groups' names."""
+
+    @abstractmethod
+    def answers(self, outputs: Tensor) -> Tensor:
+        """A model's outputs (B, W) -> what it says (B, A), which models and slices are averaged in."""
+
+    def predict(self, answers: np.ndarray) -> pd.DataFrame:
+        """Answers (N, A) -> the columns of ``predictions.csv`` that hold them."""
+        return pd.DataFrame(answers, columns=list(self.columns))
+
+    def fit(self, scans: pd.DataFrame) -> Target:
+        """The same target, on the scale of training scans (subject, label), if it has one."""
+        return self
+
+    @property
+    def unfitted(self) -> Target:
+        """The same target without a scale."""
+        return self
+
+    def scaled(self, labels: np.ndarray) -> np.ndarray:
+        """Labels (N,) -> what an objective compares outputs with (N,)."""
+        return labels
+
+    @abstractmethod
+    def as_json(self) -> dict[str, Any]:
+        """One entry of a task's description in manifests and bundles; ``target_of`` is the way back."""
