@@ -63,7 +63,7 @@ DEEP = {"__class__": "list", "__module__": "builtins", "__loader__": "ListNode",
         (zipped({"schema.json": listed(DEEP)}), "no baseline, or a damaged one"),
         (zipped({"schema.json": listed({"content": 1})}), "no baseline, or a damaged one"),
     ],
-    ids=str,
+    ids=lambda given: None if isinstance(given, str) else "",  # bytes hold the time; ids are alike in all processes
 )
 def test_files_that_are_none_are_refused(tmp_path: Path, content: bytes, sentence: str) -> None:
     path = tmp_path / "hostile.skops"
