@@ -13,7 +13,7 @@ from fusekit.errors import FusekitError
 from fusekit.extension import hookimpl
 
 if TYPE_CHECKING:
-    from fusekit.baselines import Baseline, NumberBaseline
+    from fusekit.baselines import Baseline, NumberBaseline, SurvivalBaseline
     from fusekit.bundle.bundle import Bundle
     from fusekit.bundle.load import load
     from fusekit.data import (
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         SlicePolicy,
         Target,
         Task,
+        TimeToEvent,
         Volume,
     )
     from fusekit.experiment.compare.comparison import Comparison, compare
@@ -54,10 +55,10 @@ if TYPE_CHECKING:
 __version__ = _version("fusekit")
 
 _HOMES = {
-    "fusekit.baselines": "Baseline NumberBaseline",
+    "fusekit.baselines": "Baseline NumberBaseline SurvivalBaseline",
     "fusekit.bundle.bundle": "Bundle",
     "fusekit.bundle.load": "load",
-    "fusekit.data": "Classes Cohort Column Finding Number Preset Published SlicePolicy Target Task Volume",
+    "fusekit.data": "Classes Cohort Column Finding Number Preset Published SlicePolicy Target Task TimeToEvent Volume",
     "fusekit.experiment.compare.comparison": "Comparison compare",
     "fusekit.experiment.external.external": "evaluate",
     "fusekit.report.run": "Run",
@@ -75,7 +76,8 @@ __all__ = [
     "Backbone", "Baseline", "Bundle", "Classes", "ClinicalEncoder", "ClinicalFeatures", "Cohort", "Column",
     "Comparison", "Finding", "FusekitError", "Fusion", "FusionHead", "FusionModel", "ImageFeatures", "ImageWidths",
     "Injector", "Number", "NumberBaseline", "Objective", "Output", "Pool", "Preset", "Published", "Run", "Site",
-    "SlicePolicy", "Target", "Task", "Underway", "Volume", "build", "compare", "evaluate", "hookimpl", "load", "run",
+    "SlicePolicy", "SurvivalBaseline", "Target", "Task", "TimeToEvent", "Underway", "Volume", "build", "compare",
+    "evaluate", "hookimpl", "load", "run",
 ]  # fmt: skip
 
 

@@ -59,6 +59,11 @@ def register(to: Register) -> None:
         "fusekit.training.objective:SquaredError",
         "of a number: mean squared error, by an option Huber's, with auxiliary heads",
     )
+    to.objective(
+        "hazards",
+        "fusekit.training.objective:Hazards",
+        "of times to an event: likelihood of hazards in intervals of time, with auxiliary heads",
+    )
 
     to.fusion(
         "gbdt-network",
@@ -80,6 +85,13 @@ def register(to: Register) -> None:
     to.baseline("ridge", f"{home}:Ridge", "of a number: ridge regression, its penalty chosen within training subjects")
     to.baseline("gbdt-regression", f"{home}:GradientBoostingRegression", "of a number: gradient-boosted trees")
     to.baseline("mean", f"{home}:Mean", "of a number: the training subjects' mean for every subject: the null model")
+    to.baseline("cox", f"{home}:Cox", "of times to an event: Cox's regression with a penalty chosen within training")
+    to.baseline("gbdt-hazards", f"{home}:GradientBoostingHazards", "of times to an event: boosted trees of hazards")
+    to.baseline(
+        "kaplan-meier",
+        f"{home}:KaplanMeier",
+        "of times to an event: the training subjects' survival for every subject: the null model",
+    )
 
     scores, curves = "fusekit.evaluation.metrics.classes", "fusekit.evaluation.metrics.ranking"
     to.metric("accuracy", f"{scores}:Accuracy", "correct calls / all calls")
@@ -95,6 +107,14 @@ def register(to: Register) -> None:
     to.metric("r2", f"{numbers}:ExplainedVariance", "share of the variance that is predicted")
     to.metric("spearman", f"{numbers}:RankCorrelation", "correlation of ranks, within folds")
     to.metric("calibration-slope", f"{numbers}:CalibrationSlope", "slope of true on predicted values; 1 is right")
+    survival = "fusekit.evaluation.metrics.survival"
+    to.metric("uno-c", f"{survival}:UnoConcordance", "chance that the earlier event is riskier, weighted for censoring")
+    to.metric("harrell-c", f"{survival}:HarrellConcordance", "chance that the earlier event is riskier, as it was seen")
+    to.metric("time-auc", f"{survival}:TimeDependentArea", "mean over horizons of the AUC of events by then")
+    to.metric("integrated-brier", f"{survival}:IntegratedBrier", "squared error of survival over time")
+    to.metric(
+        "observed-over-predicted", f"{survival}:ObservedOverPredicted", "risk at the last horizon, seen and predicted"
+    )
     to.metric("auc", f"{curves}:AreaUnderCurve", "chance that a positive scores above a negative")
 
 

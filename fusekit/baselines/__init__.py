@@ -6,15 +6,20 @@ from fusekit.baselines.gbdt import GradientBoosting
 from fusekit.baselines.logistic import Logistic
 from fusekit.baselines.numbers import GradientBoostingRegression, Mean, NumberBaseline, Ridge
 from fusekit.baselines.prevalence import Prevalence
+from fusekit.baselines.survival import Cox, GradientBoostingHazards, KaplanMeier, SurvivalBaseline
 
 __all__ = [
     "Baseline",
+    "Cox",
     "GradientBoosting",
     "GradientBoostingComponents",
+    "GradientBoostingHazards",
     "GradientBoostingRegression",
+    "KaplanMeier",
     "Logistic",
     "Mean",
     "NumberBaseline",
     "Prevalence",
     "Ridge",
+    "SurvivalBaseline",
 ]

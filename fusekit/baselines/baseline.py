@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self, TypeVar
 import numpy as np
 import pandas as pd
 
-from fusekit.data import Classes, ClinicalEncoding, Column
+from fusekit.data import Classes, ClinicalEncoding, Column, Target
 from fusekit.disk.schema import parse_json
 from fusekit.errors import DataError, FusekitError, OptionError
 
@@ -18,7 +18,7 @@ T = TypeVar("T")
 class Baseline(ABC):
     """A classifier of clinical values. Factory: ``(*, options...) -> Baseline``; options: ``-o baseline.option=value``.
 
-    One that predicts a number is a ``NumberBaseline``.
+    One that predicts a number is a ``NumberBaseline``, one of times to an event a ``SurvivalBaseline``.
 
     It is fitted on training scans alone, and chooses its options within them, on parts that share no subject.
 
@@ -39,6 +39,8 @@ class Baseline(ABC):
 
     #: Kinds of targets that it predicts.
     targets: ClassVar[tuple[str, ...]] = (Classes.kind,)
+    #: What is predicted, which is set before ``fit``.
+    target: Target | None = None
     #: Whether ``fit`` and ``probabilities`` take the scans' images too.
     reads_image: ClassVar[bool] = False
 

@@ -107,6 +107,16 @@ class GradientBoosting(Baseline):
 
         return HistGradientBoostingClassifier(**options)
 
+    def samples(
+        self, inputs: np.ndarray, labels: np.ndarray, weights: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What trees are fitted on: inputs, labels and weights of rows."""
+        return inputs, labels, weights
+
+    def asking(self, inputs: np.ndarray) -> np.ndarray:
+        """What the trees are asked about N scans, whose inputs (N, F) these are."""
+        return inputs
+
     def staged(self, model: Any, inputs: np.ndarray) -> np.ndarray:
         """What a fitted estimator predicts after each tree (trees, N, K)."""
         return np.stack(list(model.staged_predict_proba(inputs)))
@@ -114,7 +124,7 @@ class GradientBoosting(Baseline):
     def scores(self, values: pd.DataFrame) -> np.ndarray:
         """What the trees add up to (N, T): ``Trees.scores``."""
         assert self._trees is not None, "it is not fitted"
-        return self._trees.scores(_matrix(self._places, values))
+        return self._trees.scores(self.asking(_matrix(self._places, values)))
 
     def probabilities(self, values: pd.DataFrame) -> np.ndarray:
         """Probabilities (N, K)."""
@@ -159,7 +169,7 @@ class GradientBoosting(Baseline):
             random_state=seed,
             **self._options,
         )
-        return model.fit(_matrix(places, values), labels, sample_weight=weights)
+        return model.fit(*self.samples(_matrix(places, values), labels, weights))
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,10 @@ from pydantic import with_config
 from typing_extensions import TypedDict
 
 from fusekit.bundle.description import Described
-from fusekit.bundle.schema import ModelJson, NumberJson, OnePixelsJson, PriorJson, RuleJson
-from fusekit.data import Classes, ColumnLayout, Number, Pixels, Target
+from fusekit.bundle.schema import ModelJson, NumberJson, OnePixelsJson, PriorJson, RuleJson, TimeToEventJson
+from fusekit.data import Classes, ColumnLayout, Number, Pixels, Target, TimeToEvent
 from fusekit.data.images.channels import IMAGE
+from fusekit.data.target import target_of
 from fusekit.disk import CLOSED, DIGEST, OPEN, read_json, signed
 from fusekit.errors import DataError
 from fusekit.evaluation.rule import Rule
@@ -31,6 +32,9 @@ FORMATS = {
     ("network", Number.kind): 8,
     ("baseline", Number.kind): 9,
     ("average", Number.kind): 10,
+    ("network", TimeToEvent.kind): 14,
+    ("baseline", TimeToEvent.kind): 15,
+    ("average", TimeToEvent.kind): 16,
 }
 #: Models in an average.
 MOST = 100
@@ -66,6 +70,17 @@ class _OfNumber(Described):
 
 
 @dataclass(frozen=True, kw_only=True)
+class _OfTime(Described):
+    """Of a model that predicts the time to an event; DataError if its horizons or intervals are none."""
+
+    time_to_event: TimeToEventJson
+
+    @property
+    def target(self) -> Target:
+        return target_of({"time_to_event": self.time_to_event})
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Network(Described):
     """What every format of a network holds; DataError also if it does not fit the rest."""
 
@@ -74,7 +89,8 @@ class _Network(Described):
 
     def __post_init__(self) -> None:
         if (outputs := self.target.outputs) != self.model["classes"]:
-            names = f"classes has {outputs} names" if self.target.classes else "a number is one output"
+            words = self.target.words
+            names = f"classes has {outputs} names" if self.target.classes else f"{words} needs {outputs} outputs"
             raise DataError(f"{names}, and model.classes is {self.model['classes']}.")
         recipe = self.model["recipe"]
         if (self.clinical is None) != (recipe["encoder"] is None and recipe.get("prior") is None):
@@ -242,9 +258,36 @@ class Format10(_OfNumber, _Channels):
     models: Annotated[list[str], MinLen(2), MaxLen(MOST)]  # checksum of each one's description
 
 
-Network: TypeAlias = Format1 | Format2 | Format3 | Format4 | Format8
-Classical: TypeAlias = Format5 | Format9
-Average: TypeAlias = Format6 | Format10
+@with_config(CLOSED)
+@dataclass(frozen=True, kw_only=True)
+class Format14(_OfTime, _Network, _Channels):
+    """A network of the time to an event."""
+
+    format: Literal[14]
+    weights: str
+
+
+@with_config(CLOSED)
+@dataclass(frozen=True, kw_only=True)
+class Format15(_OfTime, _Channels):
+    """A baseline of the time to an event."""
+
+    format: Literal[15]
+    baseline: PriorJson
+
+
+@with_config(CLOSED)
+@dataclass(frozen=True, kw_only=True)
+class Format16(_OfTime, _Channels):
+    """An average of several models of the time to an event."""
+
+    format: Literal[16]
+    models: Annotated[list[str], MinLen(2), MaxLen(MOST)]  # checksum of each one's description
+
+
+Network: TypeAlias = Format1 | Format2 | Format3 | Format4 | Format8 | Format14
+Classical: TypeAlias = Format5 | Format9 | Format15
+Average: TypeAlias = Format6 | Format10 | Format16
 Description: TypeAlias = Network | Classical | Average | Format7
 #: Format -> what it holds. A newer format adds an entry and keeps those before.
 READERS: dict[int, type[Description]] = {
@@ -258,6 +301,9 @@ READERS: dict[int, type[Description]] = {
     8: Format8,
     9: Format9,
     10: Format10,
+    14: Format14,
+    15: Format15,
+    16: Format16,
 }
 
 

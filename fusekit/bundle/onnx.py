@@ -82,7 +82,13 @@ def export(bundle: Bundle, path: Path) -> Path:
         raise OptionError(f"--onnx needs {error.name}: pip install 'fusekit[onnx]'.") from error
     module = _Exported(bundle.model, bundle.pixels, bundle.target).eval()
     with _quiet(), torch.inference_mode(False), torch.no_grad():
-        said = "probabilities" if bundle.classes else bundle.target.columns[0]
+        said = (
+            "probabilities"
+            if bundle.classes
+            else bundle.target.kind
+            if len(bundle.target.columns) > 1
+            else bundle.target.columns[0]
+        )
         made = _exported(module, _inputs(bundle, 2, seed=0), said)
         content = made.SerializeToString()
         session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])

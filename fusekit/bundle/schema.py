@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, NotRequired, TypeAlias
 
-from annotated_types import Ge, Gt, Le, MinLen
+from annotated_types import Ge, Gt, Le, MaxLen, MinLen
 from pydantic import JsonValue, StringConstraints, with_config
 from typing_extensions import TypedDict
 
@@ -71,6 +71,17 @@ class NumberJson(TypedDict):
     deviation: Annotated[float, Gt(0)]
 
 
+class TimeToEventJson(TypedDict):
+    """``TimeToEvent.as_json``."""
+
+    name: str
+    horizons: Annotated[list[Annotated[float, Gt(0)]], MinLen(1), MaxLen(1000)]
+    unit: str
+    intervals: Annotated[int, Ge(1), Le(1000)]
+    edges: Annotated[list[Annotated[float, Gt(0)]], MaxLen(1000)]
+
+
+@with_config(CLOSED)
 class PriorJson(TypedDict):
     """The baseline that a network starts from, in a file of its own."""
 

@@ -100,7 +100,10 @@ def explained(table: Table, target: Target | None = None) -> Table:
 
 
 #: Scores that a terminal is wide enough for; the report has all.
-SHOWN = ("auc", "macro-auc", "r2", "mae", "spearman", "accuracy", "balanced-accuracy", "sensitivity", "specificity")
+SHOWN = (
+    *("auc", "macro-auc", "r2", "mae", "spearman", "uno-c", "integrated-brier", "time-auc"),
+    *("accuracy", "balanced-accuracy", "sensitivity", "specificity"),
+)
 
 
 def print_comparison(made: Comparison, console: Console | None = None, *, pairs: bool = False) -> None:

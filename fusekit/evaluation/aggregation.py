@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
+from fusekit.data.target.time_to_event import RISK
 from fusekit.errors import OptionError
 from fusekit.evaluation.predictions import NUMBER, SMALLEST
 from fusekit.evaluation.thresholds import most_probable
@@ -48,7 +49,7 @@ def _softmax(values: np.ndarray) -> np.ndarray:
     return _adding_up_to_one(np.exp(values - values.max(axis=1, keepdims=True)))
 
 
-#: Of numbers: name -> how.
+#: Of numbers and of survival: name -> how.
 OF_NUMBERS: dict[str, Aggregation] = {
     "mean": Aggregation(_as_they_are, "mean", _as_they_are),
     "median": Aggregation(_as_they_are, "median", _as_they_are),
@@ -65,11 +66,10 @@ AGGREGATIONS: dict[str, Aggregation] = {
 
 def joining(name: str, columns: Sequence[str]) -> Aggregation:
     """How columns of predictions are joined; OptionError where it is not for them."""
-    if list(columns) == [NUMBER]:
+    if NUMBER in columns or RISK in columns:
         if name not in OF_NUMBERS:
-            raise OptionError(
-                f"The aggregation {name!r} joins probabilities, and a number is predicted: mean or median."
-            )
+            what = "a number" if NUMBER in columns else "survival"
+            raise OptionError(f"The aggregation {name!r} joins probabilities, and {what} is predicted: mean or median.")
         return OF_NUMBERS[name]
     if name == "max" and len(columns) > 2:
         raise OptionError(

@@ -1,10 +1,13 @@
-"""The predictions table: one row per slice, with the probabilities ``p_0``, ``p_1``, ..."""
+"""The predictions table: one row per slice, with the probabilities ``p_0``, ``p_1``, ..., or what else is said."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
+from fusekit.data.target.time_to_event import RISK, SURVIVAL
 from fusekit.errors import DataError
 
 #: The class whose probability is ranked and called; all others are negative.
@@ -37,13 +40,31 @@ def prediction_table(rows: pd.DataFrame, predicted: pd.DataFrame) -> pd.DataFram
 
 def predicted_columns(table: pd.DataFrame) -> list[str]:
     """Names of the columns that hold what was predicted."""
-    return [NUMBER] if NUMBER in table else probability_columns(table)
+    if NUMBER in table:
+        return [NUMBER]
+    at_horizons = [name for name in table.columns if name.startswith(SURVIVAL)]
+    return [RISK, *at_horizons] if at_horizons else probability_columns(table)
+
+
+def are_probabilities(table: pd.DataFrame) -> bool:
+    """Whether classes were predicted, which are called."""
+    return predicted_columns(table) == probability_columns(table)
+
+
+def horizons_of(columns: Sequence[str]) -> tuple[float, ...]:
+    """The times at which columns (``survival_12``, ...) hold survival; none of other predictions."""
+    return tuple(float(name.removeprefix(SURVIVAL)) for name in columns if name.startswith(SURVIVAL))
 
 
 def outputs_of(table: pd.DataFrame) -> np.ndarray:
-    """What was predicted: probabilities (N, K), or a number (N,); DataError as ``probabilities_of``."""
-    if NUMBER not in table:
+    """What was predicted; DataError as ``probabilities_of``.
+
+    Probabilities (N, K), a number (N,), or risk and survival at horizons (N, 1 + H).
+    """
+    if are_probabilities(table):
         return probabilities_of(table)
+    if NUMBER not in table:
+        return _survival_of(table)
     found = table[NUMBER].to_numpy(dtype=float)
     wrong = np.flatnonzero(~np.isfinite(found))
     if len(wrong):
@@ -87,6 +108,24 @@ def probabilities_of(table: pd.DataFrame) -> np.ndarray:
             f"{names[0]} to {names[-1]} of {_place(table, off[0])} add up to {total[off[0]]:g} and not to 1"
             f" ({len(off)} of {len(table)} rows). Give the probability of every class."
         )
+    return found
+
+
+def _survival_of(table: pd.DataFrame) -> np.ndarray:
+    """Risk and survival (N, 1 + H), each a share, survival never rising from one horizon to the next."""
+    names = predicted_columns(table)
+    found = table[names].to_numpy(dtype=float)
+    wrong = np.argwhere(~((found >= -ROUNDING) & (found <= 1 + ROUNDING)))
+    if len(wrong):
+        row, k = wrong[0]
+        raise DataError(
+            f"{names[k]} of {_place(table, row)} is {found[row, k]:g}, which is not a share between 0 and 1"
+            f" ({len(np.unique(wrong[:, 0]))} of {len(table)} rows). Did training diverge?"
+        )
+    rises = np.argwhere(np.diff(found[:, 1:], axis=1) > ROUNDING)
+    if len(rises):
+        row, k = rises[0]
+        raise DataError(f"{names[k + 2]} of {_place(table, row)} is above {names[k + 1]}: nobody comes back to life.")
     return found
 
 

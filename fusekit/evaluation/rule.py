@@ -19,8 +19,8 @@ from fusekit.errors import DataError, OptionError
 from fusekit.evaluation.aggregation import AGGREGATIONS, joining
 from fusekit.evaluation.calibration.reliability import COLDEST, HOTTEST, apply_temperature, fit_temperature
 from fusekit.evaluation.predictions import (
-    NUMBER,
     POSITIVE,
+    are_probabilities,
     outputs_of,
     predicted_columns,
     probabilities_of,
@@ -86,8 +86,8 @@ class Rule:
             OptionError: there are more than two classes for a threshold, or there is no such aggregation.
             DataError: the validation part of a fold lacks a class, or a probability is not a number.
         """
-        if NUMBER in validation:
-            return cls(aggregate)  # a number is not called, and has no temperature
+        if not are_probabilities(validation):
+            return cls(aggregate)  # nothing is called, and there is no temperature
         subjects = cls(aggregate).subjects(validation)
         temperatures = {}
         for fold, rows in subjects.groupby("fold"):

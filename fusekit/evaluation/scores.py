@@ -8,7 +8,7 @@ import pandas as pd
 
 from fusekit.evaluation.folds import Folds
 from fusekit.evaluation.metrics.metric import Metric
-from fusekit.evaluation.predictions import outputs_of
+from fusekit.evaluation.predictions import outputs_of, predicted_columns
 from fusekit.evaluation.rule import Level, Rule
 
 
@@ -42,7 +42,7 @@ def score(
 
 def value_and_interval(metric: Metric, table: pd.DataFrame) -> tuple[float, float, float]:
     """Score the rows of a table: value, and 95 % limits over its subjects."""
-    labels, predicted = table["label"].to_numpy(), outputs_of(table)
+    labels, predicted, metric = table["label"].to_numpy(), outputs_of(table), metric.reading(predicted_columns(table))
     subjects, folds = table["subject"].to_numpy(), Folds.of_table(table)
     if metric.within_folds and len(folds.subjects) > 1:
         low, high = metric.interval_in(folds, labels, predicted, subjects)

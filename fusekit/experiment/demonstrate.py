@@ -76,7 +76,9 @@ def demonstrate(given: Mapping[str, Any], progress: Progress) -> Demonstration:
     config = Settings.of(merge(DEFAULTS, given))
     task = open_task(config.task, config.options)
     if not task.classes:
-        raise OptionError("the demonstration compares accuracies of classes, and this task predicts a number.")
+        raise OptionError(
+            f"the demonstration compares accuracies of classes, and this task predicts {task.target.words}."
+        )
     policy = config.slice_policy(task)
     if policy.plane == "volume":
         raise OptionError(

@@ -73,7 +73,7 @@ def explain_patient(
             f"folder fold-0, or another up to fold-{len(bundle.models) - 1}."
         )
     if not bundle.target.explained:
-        raise OptionError(f"explanations are of classes, and this model predicts a {bundle.target.kind}.")
+        raise OptionError(f"explanations are of classes, and this model predicts {bundle.target.words}.")
     predicted = bundle.predict(patient, source, allow_out_of_range)  # refuses what does not fit, in one place
     if len(bundle.absent) == 2 and (has := predicted.subjects[AVAILABLE].iloc[0]) != "image and table":
         raise DataError(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from fusekit.data import Classes, Number
+from fusekit.data import Classes, Number, TimeToEvent
 from fusekit.errors import DataError, attempt
 from fusekit.evaluation import probabilities_of
 from fusekit.evaluation.arms.contribution import contribution, missingness, shapley
@@ -24,7 +24,7 @@ from fusekit.report.run import Run
 TEMPERED = "after temperature"
 
 #: Metrics of groups, of those that the task has: few, as groups are small, and with limits that need no bootstrap.
-OF_GROUPS = ("auc", "accuracy", "mae")
+OF_GROUPS = ("auc", "accuracy", "mae", "uno-c")
 
 #: Kind of target -> the tables of evidence that it has.
 MEASURED: Mapping[str, frozenset[str]] = {
@@ -32,6 +32,7 @@ MEASURED: Mapping[str, frozenset[str]] = {
         ["pairs", "calibration", "reliability", "net_benefit", "contribution", "shapley", "missingness", "subgroups"]
     ),
     Number.kind: frozenset({"pairs", "subgroups"}),
+    TimeToEvent.kind: frozenset({"pairs", "subgroups"}),
 }
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fusekit.data import Number, Target
+from fusekit.data import Number, Target, TimeToEvent
 from fusekit.data.clinical.tables import require_columns
 from fusekit.data.target import target_of
 from fusekit.disk import AGAIN, refuse_changed
@@ -37,7 +37,7 @@ def refuse_unsound(run: Run) -> None:
     refuse_changed(run.folder)
     path, task = run.folder / "manifest.json", run.manifest.get("task") or {}
     for name in ("name", "title", "classes"):
-        if name not in task and not (name == "classes" and Number.kind in task):
+        if name not in task and not (name == "classes" and {Number.kind, TimeToEvent.kind} & set(task)):
             raise DataError(
                 f"{path} has no task.{name}: an older FuseKit wrote it. Run it again with --config {path}, or load it "
                 "in Python."
@@ -70,8 +70,8 @@ def _refuse_table(path: Path, table: pd.DataFrame, columns: list[str], key: list
     require_columns(table, [*columns, *expected], str(path))
     if predicted_columns(table) != expected:
         raise DataError(
-            f"{path} has the columns {', '.join(predicted_columns(table))}; of {classes} classes "
-            f"{', '.join(expected)} are expected, in this order."
+            f"{path} has the columns {', '.join(predicted_columns(table))}; of "
+            f"{f'{classes} classes' if classes else target.words} {', '.join(expected)} are expected, in this order."
         )
     if table.empty:
         raise DataError(f"{path} has no rows.")

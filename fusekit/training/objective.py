@@ -10,9 +10,9 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, huber_loss, mse_loss
+from torch.nn.functional import cross_entropy, huber_loss, mse_loss, softplus
 
-from fusekit.data import Classes, Number
+from fusekit.data import Classes, Number, TimeToEvent
 from fusekit.data.absence import MODALITIES, Modality
 from fusekit.errors import OptionError
 from fusekit.models import Output
@@ -171,6 +171,39 @@ class SquaredError(WithParts):
     def tally(self, outputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """The absolute error, on the same scale."""
         return {"absolute_error": (outputs[:, 0] - labels).abs().sum()}
+
+
+class Hazards(WithParts):
+    """Negative log likelihood of hazards in intervals of time (logistic hazard: Gensheimer and Narasimhan 2019).
+
+    A sample survives the intervals before its own, each at the cost of -log(1 - h). An event in its own interval costs
+    -log h there; who is censored in it survives the share of it that was passed, at a constant hazard.
+
+    Args:
+        subjects: in training; not needed.
+        image, table: weights of what the image and the table alone say; above 0, auxiliary heads are trained.
+        losses: weight of the model's own losses.
+    """
+
+    targets = (TimeToEvent.kind,)
+
+    def __init__(self, subjects: Sequence[int] = (), *, image: float = 0.0, table: float = 0.0, losses: float = 1.0):
+        super().__init__(image=image, table=table, losses=losses)
+
+    def term(self, outputs: Tensor, labels: Tensor, there: Tensor | None = None) -> Tensor:
+        """Of logits of hazards (B, W) for intervals passed (B,), with a minus sign where none ended by an event."""
+        labels = labels.to(torch.promote_types(outputs.dtype, torch.float32))
+        intervals = torch.arange(outputs.shape[1], device=outputs.device)
+        passed = (labels.abs()[:, None] - intervals).clamp(0, 1)
+        seen = ~labels.signbit()[:, None]
+        own = (passed > 0) & (labels.abs()[:, None] <= intervals + 1)
+        lost, died = softplus(outputs), softplus(-outputs)  # -log(1 - h), -log h
+        losses = torch.where(own & seen, died, passed.to(outputs.dtype) * lost)
+        return _mean(losses.sum(dim=1), there)
+
+    def tally(self, outputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """Nothing: with people who are censored no error of a sample is known."""
+        return {}
 
 
 def _mean(losses: Tensor, there: Tensor | None) -> Tensor:

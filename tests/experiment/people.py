@@ -106,3 +106,41 @@ def write_numbers(folder: Path, count: int = 40, *, image: float = 1.0, table: f
     people.to_csv(folder / "people.csv", index=False)
     (folder / "numbers.toml").write_text(NUMBERS)
     return folder / "numbers.toml"
+
+
+TIMES = """
+table = "people.csv"
+images = "{id}.png"
+subject = "id"
+label = {event = "died", time = "months", unit = "months", horizons = [12, 24, 36]}
+columns = ["age", "tau"]
+subgroups = ["sex"]
+leave_out = [""]
+"""
+
+
+def write_times(folder: Path, count: int = 60, *, image: float = 1.0, table: float = 1.0) -> Path:
+    """People whose hazard is 1 / 30 months times exp(image times brightness + table times tau, both standardised).
+
+    Follow-up ends at 6 to 60 months, drawn alike; the time of one of them is not known. Returns the TOML.
+    """
+    draw = np.random.default_rng(0)
+    brightness, tau = draw.normal(size=(2, count))
+    time = draw.exponential(30 * np.exp(-(image * brightness + table * tau)))
+    end = draw.uniform(6, 60, count)
+    for number in range(count):
+        pixels = draw.integers(0, 60, (32, 32)) + 100 + 20 * brightness[number]
+        Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(folder / f"p{number:02}.png")
+    people = pd.DataFrame(
+        {
+            "id": [f"p{number:02}" for number in range(count)],
+            "died": np.where(time <= end, "yes", "no"),
+            "months": [f"{value:.2f}" if number else "" for number, value in enumerate(np.minimum(time, end))],
+            "age": draw.integers(50, 90, count),
+            "tau": (80 + 20 * tau).round(2),
+            "sex": draw.choice(["F", "M"], count),
+        }
+    )
+    people.to_csv(folder / "people.csv", index=False)
+    (folder / "times.toml").write_text(TIMES)
+    return folder / "times.toml"

@@ -18,7 +18,7 @@ from fusekit.data.own.images.matches import Matches
 from fusekit.data.own.images.sequences import find_images
 from fusekit.data.own.images.series import Image
 from fusekit.data.own.join import Reading
-from fusekit.data.own.labels import numbers_of
+from fusekit.data.own.labels import numbers_of, times_of
 from fusekit.data.own.problems import note
 from fusekit.errors import DataError, first_ten
 from fusekit.progress import Progress
@@ -48,7 +48,7 @@ class _Reader(Reading):
         own, joined, problems = self.own, self.joined, self.problems
         with problems.gather():
             joined.require(own.named())
-        if own.label not in joined.homes or own.subject not in joined.homes:
+        if not {*own.labels, own.subject} <= set(joined.homes):
             problems.refuse()
         for name in own.identifying():
             if name in joined.homes:
@@ -129,10 +129,13 @@ class _Reader(Reading):
         own = self.own
         labels = pd.Series(0, rows)
         with self.problems.gather():
-            where = f"{self.joined.homes[own.label].path}, column {own.label!r}"
-            cells = self.joined.cells(own.label).loc[rows]
-            if own.number:
-                labels = numbers_of(cells, own.leave_out, where, self.joined.homes[own.label].numerals)
+            where, *further = (f"{self.joined.homes[name].path}, column {name!r}" for name in own.labels)
+            cells, *times = (self.joined.cells(name).loc[rows] for name in own.labels)
+            numerals = self.joined.homes[own.labels[-1]].numerals
+            if own.timed:
+                labels = times_of(cells, times[0], own.timed, own.leave_out, (where, further[0]), numerals)
+            elif own.number:
+                labels = numbers_of(cells, own.leave_out, where, numerals)
             else:
                 labels = classes_of(cells, own.classes, own.leave_out, where, own.advice)
         kept = labels.dropna()
@@ -206,14 +209,14 @@ class _Reader(Reading):
         return pd.DataFrame(values, index=rows), tuple(columns.values())
 
     def _check_subjects(self, rows: pd.Index, labels: pd.Series) -> None:
-        subjects, names = self.subjects.loc[rows], dict(enumerate(self.own.classes))
+        subjects, spelled = self.subjects.loc[rows], self.own.target.spelled
         nameless = subjects[subjects == ""]
         if len(nameless):
             where = self.joined.where(nameless.index[0], self.own.subject)
             self.problems.add(f"{where}: {len(nameless)} rows name no subject.")
         mixed = subjects[(labels.loc[rows].groupby(subjects).transform("nunique") > 1) & (subjects != "")]
         two = [
-            f"{subject} ({', '.join(f'{names.get(labels[line], labels[line])} on line {line}' for line in lines)})"
+            f"{subject} ({', '.join(f'{spelled(labels[line])} on line {line}' for line in lines)})"
             for subject, lines in mixed.groupby(mixed).groups.items()
         ]
         if two:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from fusekit.data.absence import Modality, united
 from fusekit.data.clinical.tables import MISSING
@@ -10,7 +11,7 @@ from fusekit.data.images.channels import IMAGE
 from fusekit.data.own.attributes import Known
 from fusekit.data.own.images.series import Wanted
 from fusekit.data.own.places import Pattern
-from fusekit.data.target import Classes, Number, Target
+from fusekit.data.target import Classes, Number, Target, TimeToEvent
 from fusekit.data.task import Preset
 
 
@@ -61,6 +62,14 @@ class Further:
     sheet: str = ""  # of the file, if it is a workbook with several
 
 
+class Timed(NamedTuple):
+    """The column of the time to an event, beside that of the event, and what is written in that one."""
+
+    column: str
+    seen: tuple[str, ...] = ()  # empty: 1, yes, true, ...
+    censored: tuple[str, ...] = ()  # empty: 0, no, false, ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnData:
     """Images, a table, and what its columns are."""
@@ -75,8 +84,10 @@ class OwnData:
     subject: str
     scan: str = ""
     label: str
-    classes: dict[str, tuple[str, ...]]  # empty where ``number`` is predicted
+    classes: dict[str, tuple[str, ...]]  # empty where something else is predicted
     number: Number | None = None
+    event: TimeToEvent | None = None
+    timed: Timed | None = None  # of the event
     leave_out: tuple[str, ...]
     columns: tuple[OwnColumn, ...]
     groups: tuple[str, ...] = ()
@@ -98,7 +109,12 @@ class OwnData:
     @property
     def target(self) -> Target:
         """What is predicted."""
-        return self.number or Classes(tuple(self.classes))
+        return self.number or self.event or Classes(tuple(self.classes))
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The columns that hold what is predicted."""
+        return (self.label, self.timed.column) if self.timed else (self.label,)
 
     @property
     def absent(self) -> tuple[Modality, ...]:
@@ -127,7 +143,7 @@ class OwnData:
         """Every column of the tables that it names."""
         for place in (*(image.place for image in self.every_image), self.masks):
             yield from columns_of(place) if place else ()
-        yield from (name for name in (self.subject, self.scan, self.label) if name)
+        yield from (name for name in (self.subject, self.scan, *self.labels) if name)
         yield from (column.name for column in self.columns)
         yield from self.groups
 

@@ -1,10 +1,14 @@
-"""Labels that are numbers, as people write them."""
+"""Labels that are numbers, or times to an event, as people write them."""
 
 import numpy as np
 import pandas as pd
 
 from fusekit.data.clinical.numbers import Numerals, with_bounds
 from fusekit.data.clinical.tables import code
+from fusekit.data.own.attributes import NO, YES
+from fusekit.data.own.columns import classes_of
+from fusekit.data.own.description import Timed
+from fusekit.data.target.time_to_event import labelled
 from fusekit.errors import DataError, first_ten
 
 
@@ -26,3 +30,28 @@ def numbers_of(cells: pd.Series, leave_out: tuple[str, ...], where: str, numeral
             listed = first_ten(f"{cell!r} (line {line})" for line, cell in kept[wrong].items())
             raise DataError(f"{where}: {wrong.sum()} rows have {what}: {listed}.")
     return numbers.reindex(cells.index)
+
+
+def times_of(
+    events: pd.Series,
+    times: pd.Series,
+    timed: Timed,
+    leave_out: tuple[str, ...],
+    where: tuple[str, str],
+    numerals: Numerals | None,
+) -> pd.Series:
+    """Cells of event and time -> labels of ``TimeToEvent``; NaN where either cell is one of ``leave_out``.
+
+    ``where`` names both columns. Refused: a cell that says neither that the event was seen nor that it was not, a time
+    that is no number or below 0.
+    """
+    ways = {"censored": timed.censored or tuple(sorted(NO)), "seen": timed.seen or tuple(sorted(YES))}
+    advice = "" if timed.seen else 'Say what they mean: label = {..., seen = ["dead"], censored = ["alive"]}.'
+    cells = events if timed.seen else events.where(events.isin(leave_out), events.str.lower())
+    seen = classes_of(cells, ways, leave_out, where[0], advice)
+    numbers = numbers_of(times[seen.notna()], leave_out, where[1], numerals)
+    if (numbers < 0).any():
+        listed = first_ten(f"{value:g} (line {line})" for line, value in numbers[numbers < 0].items())
+        raise DataError(f"{where[1]}: {(numbers < 0).sum()} times are below 0: {listed}. They count from the start.")
+    known = numbers.dropna()
+    return pd.Series(labelled(known.to_numpy(), (seen[known.index] == 1).to_numpy()), known.index).reindex(events.index)

@@ -49,10 +49,13 @@ class OwnTask(Task):
         """Read the tables and find the images, joined by id; refuse everything that does not fit, at once."""
         cohort, cells = read_cohort(self.own, folder, progress)
         groups = pd.Series(self.target.groups(cohort.scans["label"])[0], cohort.scans.index)
-        others = [str(name) for name in cells if name != self.own.label]
+        labels = self.own.labels
+        others = [str(name) for name in cells if name not in labels]
         self._leaks = {
             **{
-                name: "its cells are those of the label" for name in others if cells[name].equals(cells[self.own.label])
+                name: "its cells are those of the label"
+                for name in others
+                if any(cells[name].equals(cells[label]) for label in labels)
             },
             **{name: "each of its values goes with one class" for name in others if decides(cells[name], groups)},
         }
@@ -63,7 +66,7 @@ class OwnTask(Task):
         own = self.own
         places = (*(image.place for image in own.every_image), own.masks)
         paths = [place for place in places if isinstance(place, str)]
-        if column == own.label:
+        if column in own.labels:
             return "the label"
         if column and column in (own.subject, own.scan, *paths):
             return "an identifier"

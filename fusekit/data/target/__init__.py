@@ -1,4 +1,4 @@
-"""What is predicted of a subject: a class, a number."""
+"""What is predicted of a subject: a class, a number, the time to an event."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,9 +6,10 @@ from typing import Any
 from fusekit.data.target.classes import Classes
 from fusekit.data.target.number import Number
 from fusekit.data.target.target import Target
+from fusekit.data.target.time_to_event import TimeToEvent
 from fusekit.errors import DataError
 
-__all__ = ["Classes", "Number", "Target", "target_of"]
+__all__ = ["Classes", "Number", "Target", "TimeToEvent", "target_of"]
 
 
 def target_of(described: Mapping[str, Any]) -> Target:
@@ -17,4 +18,9 @@ def target_of(described: Mapping[str, Any]) -> Target:
         return Classes(tuple(described["classes"]))
     if "number" in described:
         return Number(**described["number"])
-    raise DataError("the task's description does not say what is predicted: it has neither 'classes' nor 'number'.")
+    if "time_to_event" in described:
+        given: Mapping[str, Any] = described["time_to_event"]
+        return TimeToEvent(**{**given, **{name: tuple(given[name]) for name in ("horizons", "edges")}})
+    raise DataError(
+        "the task's description does not say what is predicted: it has none of 'classes', 'number', 'time_to_event'."
+    )

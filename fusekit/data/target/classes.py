@@ -25,6 +25,7 @@ class Classes(Target):
     """
 
     classes: tuple[str, ...] = field()
+    words: ClassVar[str] = "classes"
     kind: ClassVar[str] = "classes"
     objective: ClassVar[str] = "cross-entropy"
     select: ClassVar[str] = "auc"
@@ -40,6 +41,10 @@ class Classes(Target):
     def columns(self) -> tuple[str, ...]:
         """``p_0``, ``p_1``, ...: probabilities."""
         return tuple(f"p_{k}" for k in range(len(self.classes)))
+
+    def spelled(self, label: float) -> str:
+        """Its name."""
+        return self.classes[int(label)]
 
     def check(self, scans: pd.DataFrame) -> None:
         """DataError if a label is no class, a subject has two, or a class has no subject."""

@@ -30,6 +30,7 @@ class Number(Target):
     unit: str = ""
     mean: float = 0.0
     deviation: float = 1.0
+    words: ClassVar[str] = "a number"
     kind: ClassVar[str] = "number"
     objective: ClassVar[str] = "squared-error"
     select: ClassVar[str] = "r2"
@@ -54,6 +55,10 @@ class Number(Target):
     def columns(self) -> tuple[str, ...]:
         """``predicted``: the number, in its unit."""
         return ("predicted",)
+
+    def spelled(self, label: float) -> str:
+        """With the digits that matter."""
+        return f"{label:g}"
 
     def check(self, scans: pd.DataFrame) -> None:
         """DataError if a label is no number, a subject has two, or all subjects have the same."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 class Target(ABC):
     """What is predicted: the column ``label`` of a cohort's scans, the same for all scans of a subject."""
 
+    words: ClassVar[str]  # what a task "predicts", in messages
     kind: ClassVar[str]  # by which metrics, objectives, baselines and reports say what they are for
     objective: ClassVar[str]  # what a training makes small, unless another is named
     select: ClassVar[str]  # the metric by which ``--select`` chooses an epoch: the higher, the better
@@ -32,6 +33,10 @@ class Target(ABC):
     @abstractmethod
     def columns(self) -> tuple[str, ...]:
         """The columns of ``predictions.csv`` that hold what is said (A)."""
+
+    @abstractmethod
+    def spelled(self, label: float) -> str:
+        """A label, for people."""
 
     @abstractmethod
     def check(self, scans: pd.DataFrame) -> None:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import pandas as pd
 
+from fusekit.data.target.time_to_event import RISK, events_of
 from fusekit.errors import DataError, first_ten
 from fusekit.evaluation.arms.differences import (
     Difference,
@@ -17,9 +18,18 @@ from fusekit.evaluation.arms.differences import (
     error_difference,
 )
 from fusekit.evaluation.delong import Areas, areas, macro_areas, mean_areas
-from fusekit.evaluation.predictions import NUMBER, POSITIVE, probabilities_of
+from fusekit.evaluation.predictions import (
+    NUMBER,
+    POSITIVE,
+    horizons_of,
+    outputs_of,
+    predicted_columns,
+    probabilities_of,
+)
 from fusekit.evaluation.rule import Rule
 from fusekit.evaluation.statistics import holm
+from fusekit.evaluation.survival.brier import brier_terms, integrated
+from fusekit.evaluation.survival.concordance import shares, uno
 
 #: What Holm's correction keeps the chance of a single false claim below, over all pairs of a measure.
 LEVEL = 0.05
@@ -35,13 +45,18 @@ class Measure(NamedTuple):
     test: str
     sign: int = 1  # -1 where less is better
     ahead: str = "scores {by} {title} above"
+    of_classes: bool = False
 
 
 #: Name -> measure, the one that decides first.
 MEASURES = {
-    "auc": Measure("AUC", "DeLong's test"),
-    "macro-auc": Measure("macro AUC", "DeLong's test"),
+    "auc": Measure("AUC", "DeLong's test", of_classes=True),
+    "macro-auc": Measure("macro AUC", "DeLong's test", of_classes=True),
+    "uno-c": Measure("Uno's c", "a z test of the subjects' parts in it"),
     "mae": Measure("MAE", "a sign-flip test of subjects' absolute errors", -1, "errs by {by} {title} less than"),
+    "integrated-brier": Measure(
+        "integrated Brier score", "a sign-flip test of subjects' parts in it", -1, "errs by {by} {title} less than"
+    ),
     "accuracy": Measure("accuracy", "McNemar's test"),
 }
 
@@ -51,7 +66,8 @@ def compare_arms(
 ) -> pd.DataFrame:
     """Compare all pairs of arms, subject by subject.
 
-    Classes are compared by AUC (of three or more: macro AUC) and accuracy, numbers by their absolute errors.
+    Classes are compared by AUC (of three or more: macro AUC) and accuracy, numbers by their absolute errors,
+    times to an event by Uno's c and the integrated Brier score.
 
     Args:
         predictions: arm -> ``predictions.csv`` of each seed, in the same order of seeds in every arm.
@@ -71,8 +87,13 @@ def compare_arms(
     _check_alike(tables)
     names = list(tables)
     everyone = sorted({subject for table in tables[names[0]] for subject in table["subject"]}) if names else []
-    number = any(NUMBER in table for seeds in tables.values() for table in seeds)
-    rows = list(_of_numbers(tables, everyone) if number else _of_classes(tables, given, everyone))
+    found = {tuple(predicted_columns(table)) for seeds in tables.values() for table in seeds}
+    if any(NUMBER in said for said in found):
+        rows = list(_of_numbers(tables, everyone))
+    elif any(map(horizons_of, found)):
+        rows = list(_of_times(tables, everyone))
+    else:
+        rows = list(_of_classes(tables, given, everyone))
     columns = ["first", "second", "measure", "difference", "low", "high", "p", "spread"]
     table = pd.DataFrame(rows, columns=columns)
     table.insert(7, "p_holm", table.groupby("measure")["p"].transform(holm))
@@ -109,6 +130,36 @@ def _of_numbers(tables: _Tables, everyone: list[str]) -> Iterator[tuple[Any, ...
         yield first, second, "mae", *error_difference(errors[first], errors[second]), _spread(by_seed)
 
 
+def _of_times(tables: _Tables, everyone: list[str]) -> Iterator[tuple[Any, ...]]:
+    names, horizons = list(tables), horizons_of(predicted_columns(next(iter(tables.values()))[0]))
+    curves = {arm: [_concordance(table, horizons[-1], everyone) for table in seeds] for arm, seeds in tables.items()}
+    joined = [mean_areas(curves[arm]) for arm in names]
+    of_all = Areas(np.concatenate([of.area for of in joined]), np.concatenate([of.parts for of in joined]))
+    errors = {arm: np.array([_brier(one, horizons).reindex(everyone) for one in own]) for arm, own in tables.items()}
+    cases = int(events_of(tables[names[0]][0]["label"].to_numpy()).sum())
+    for (i, first), (j, second) in combinations(enumerate(names), 2):
+        by_seed = [a.area[0] - b.area[0] for a, b in zip(curves[first], curves[second], strict=True)]
+        yield first, second, "uno-c", *area_difference(of_all, i, j, cases), _spread(by_seed)
+        by_seed = list(np.nanmean(errors[first], axis=1) - np.nanmean(errors[second], axis=1))
+        found = error_difference(errors[first], errors[second])
+        yield first, second, "integrated-brier", *found, _spread(by_seed)
+
+
+def _concordance(table: pd.DataFrame, last: float, everyone: list[str]) -> Areas:
+    """Uno's c of one arm and seed, with a column for everyone; who was not tested has no part in it."""
+    folds = table["fold"].to_numpy() if "fold" in table else None
+    subjects = table["subject"].to_numpy()
+    found = shares(uno(last), table["label"].to_numpy(), table[RISK].to_numpy(), subjects, folds)
+    parts = pd.Series(found.parts[0], index=np.unique(subjects)).reindex(everyone, fill_value=0.0)
+    return Areas(found.area, parts.to_numpy()[None])
+
+
+def _brier(table: pd.DataFrame, horizons: Sequence[float]) -> pd.Series:
+    """What each subject adds to the integrated Brier score."""
+    terms = brier_terms(table["label"].to_numpy(), outputs_of(table)[:, 1:], horizons)
+    return pd.Series(integrated(terms, horizons), index=table["subject"].to_numpy())
+
+
 def sentence(row: Mapping[Any, Any], pairs: int) -> str:
     """Say in words what a row of ``compare_arms`` shows, one of so many pairs, and no more."""
     first, second, measure = row["first"], row["second"], MEASURES[row["measure"]]
@@ -117,7 +168,8 @@ def sentence(row: Mapping[Any, Any], pairs: int) -> str:
     found = Difference(value, min(ends), max(ends), row["p"])  # above 0 where the first is better
     corrected, people = row["p_holm"], f"{row['subjects']} subjects"
     if np.isnan(found.p):
-        return f"{first} and {second} cannot be compared by {title}: a fold has too few subjects of a class ({people})."
+        why = "a fold has too few subjects of a class" if measure.of_classes else "too few have the event"
+        return f"{first} and {second} cannot be compared by {title}: {why} ({people})."
     if found.value < 0:
         first, second = second, first
         found = Difference(-found.value, -found.high, -found.low, found.p)

@@ -7,6 +7,8 @@ predicted class is the most probable one. Of numbers, labels and what is predict
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Self
 
 import numpy as np
 
@@ -50,6 +52,10 @@ class Metric(ABC):
     limits: tuple[float, float] = (-np.inf, np.inf)
     #: It depends on calls alone: a threshold other than one half changes it.
     of_calls: bool = False
+
+    def reading(self, columns: Sequence[str]) -> Self:
+        """The same metric for predictions in these columns, where their names say more than an order."""
+        return self
 
     @abstractmethod
     def value(self, labels: np.ndarray, probabilities: np.ndarray) -> float:

@@ -31,8 +31,11 @@ def sources_of(arms: Mapping[str, Settings], ways: Sequence[str]) -> tuple[str, 
         if way not in LATE_FUSIONS:
             raise OptionError(f"--late-fusion knows no {way!r}; {suggest(way, LATE_FUSIONS)}")
         arm = next(iter(arms.values()))
-        if way == "stacked" and not open_task(arm.task, arm.options).target.classes:
-            raise OptionError("--late-fusion stacked joins probabilities, and this task predicts a number: take mean.")
+        target = open_task(arm.task, arm.options).target
+        if way == "stacked" and not target.classes:
+            raise OptionError(
+                f"--late-fusion stacked joins probabilities, and this task predicts {target.words}: take mean."
+            )
     reads = {name: _reads(arm) for name, arm in arms.items()}
     found = []
     for what, needed in (("the image alone", (True, False)), ("the table alone", (False, True))):

@@ -79,7 +79,8 @@ def ask(
     folder = bundle_folder(bundle)
     shipped = load(folder)
     if recalibrate != "none" and not shipped.classes:
-        raise OptionError(f"--recalibrate {recalibrate} maps probabilities, and this model predicts a number.")
+        words = shipped.target.words
+        raise OptionError(f"--recalibrate {recalibrate} maps probabilities, and this model predicts {words}.")
     if recalibrate == "logistic" and len(shipped.classes) != 2:
         raise OptionError(
             f"--recalibrate logistic is for two classes, and this model knows {len(shipped.classes)}; take temperature."

@@ -20,6 +20,7 @@ from fusekit.progress import Progress
 def fit_baseline(plan: Plan, gathered: Gathered, sides: Sides, progress: Progress) -> Fitted:
     """Fit a classical model on the training scans' clinical values, and on their images if it reads them."""
     baseline, images = plan.build_baseline(), gathered.images
+    baseline.target = plan.task.target
     rows, columns = sides.train, gathered.cohort.columns
     scans = gathered.cohort.scans.loc[rows["scan"].unique()]
     values = gathered.cohort.clinical.loc[scans.index]

@@ -19,6 +19,7 @@ from fusekit.errors import FusekitError, first_ten
 from fusekit.evaluation import Metric, Rule, prediction_table
 from fusekit.evaluation.metrics.numbers import ExplainedVariance
 from fusekit.evaluation.metrics.ranking import MacroAreaUnderCurve
+from fusekit.evaluation.metrics.survival import HarrellConcordance
 from fusekit.evaluation.predictions import outputs_of
 from fusekit.experiment.run.fitted import Failed, Fitted
 from fusekit.experiment.run.history import History
@@ -40,7 +41,11 @@ from fusekit.training.feed.scans import ScanDataset
 #: Folder of a fold's explanations, in the fold's own.
 EXPLANATIONS = "explanations"
 #: ``Target.select`` -> what scores an epoch.
-SELECTED: Mapping[str, Metric] = {"auc": MacroAreaUnderCurve(), "r2": ExplainedVariance()}
+SELECTED: Mapping[str, Metric] = {
+    "auc": MacroAreaUnderCurve(),
+    "r2": ExplainedVariance(),
+    "harrell-c": HarrellConcordance(),
+}
 #: Notified of every epoch: the part that is trained (``fold-0``), the run where it is being written, epoch, scores.
 Follow = Callable[[str, Run, int, dict[str, float]], None]
 
@@ -96,7 +101,8 @@ def validation_score(
 ) -> float:
     """What ``Target.select`` says, of the subjects set aside; of several classes the mean AUC over them."""
     subjects = rule.subjects(prediction_table(rows, target.predict(predict(rows))))
-    return SELECTED[target.select].value(subjects["label"].to_numpy(), outputs_of(subjects))
+    metric = SELECTED[target.select].reading(target.columns)
+    return metric.value(subjects["label"].to_numpy(), outputs_of(subjects))
 
 
 def _fit(

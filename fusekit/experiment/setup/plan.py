@@ -216,7 +216,9 @@ def make_plan(config: Settings) -> Plan:
             "slices.plane=coronal, axial or volume."
         )
     if plan.training.sampler == "balanced" and not task.classes:
-        raise OptionError("training.sampler=balanced is for classes, and this task predicts a number. Leave it out.")
+        raise OptionError(
+            f"training.sampler=balanced is for classes, and this task predicts {task.target.words}. Leave it out."
+        )
     if plan.training.sampler == "balanced" and config.of_part(task, "objective").get("class_weights") == "balanced":
         raise OptionError(
             "training.sampler=balanced and objective.class_weights=balanced do the same: together, a rare class would "

@@ -59,9 +59,7 @@ class Settings:
     epochs: int | None = about("training", "Passes over the training slices.", least=1, preset=True)
     batch_size: int = about("training", "Slices per training step and device.", least=2, preset=True)
     lr: float = about("training", "Learning rate of Adam.", above=0, preset=True)
-    objective: str | None = about(
-        "training", "The loss, by name.", None, words=" or, of a number, ".join(parts.OBJECTIVES), metavar="NAME"
-    )
+    objective: str | None = about("training", "The loss, by name.", None, words=parts.OBJECTIVES_OF, metavar="NAME")
     search: Space = about(
         "training",
         "List (`lr=1e-4,3e-4`) or range (`lr=1e-5..1e-3:log`), from which every fold chooses on the subjects set "
@@ -93,9 +91,10 @@ class Settings:
         least=0,
         below=1,
     )
-    select: Literal["none", "auc", "r2"] = about(
+    select: Literal["none", "auc", "r2", "harrell-c"] = about(
         "evaluation",
-        "Epoch that is kept: the last, or the one with the best AUC (of a number: R2) of the subjects set aside.",
+        "Epoch that is kept: the last, or the best by the AUC of the subjects set aside (of a number R2, of times "
+        "Harrell's c).",
         "none",
     )
     threshold: Literal["argmax", "youden"] = about(
@@ -273,7 +272,9 @@ def _fit_to_target(values: dict[str, Any], search: Mapping[str, Any], task: Task
             f"--select {select} does not choose among predictions of {target.kind}: {target.select} does."
         )
     if search and not target.classes:
-        raise OptionError("--search chooses by the AUC, and this task predicts a number: give the settings themselves.")
+        raise OptionError(
+            f"--search chooses by the AUC, and this task predicts {target.words}: give the settings themselves."
+        )
 
 
 def _one(name: str, values: Mapping[str, Any], task: Task, given: Any) -> Any:

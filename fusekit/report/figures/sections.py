@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import partial
 
-from fusekit.data import Classes, Number
+from fusekit.data import Classes, Number, TimeToEvent
 from fusekit.errors import attempt
 from fusekit.report.drawing.picture import Picture
 from fusekit.report.evidence import Evidence
@@ -17,6 +17,7 @@ from fusekit.report.figures.curves import curves
 from fusekit.report.figures.numbers import bland_altman, scatter
 from fusekit.report.figures.scores import differences, scores
 from fusekit.report.figures.subgroups import subgroups
+from fusekit.report.figures.survival import at_horizons, calibration, kaplan_meier
 from fusekit.report.figures.training import training
 
 Draw = Callable[[Evidence], Iterable[Picture]]
@@ -39,6 +40,13 @@ SECTIONS: dict[str, dict[str, tuple[Draw, ...]]] = {
         "scores": (scores,),
         "pairs": (differences,),
         "errors": (scatter, bland_altman),
+        "subgroups": (subgroups,),
+        "learning": (training,),
+    },
+    TimeToEvent.kind: {
+        "scores": (scores,),
+        "pairs": (differences,),
+        "survival": (kaplan_meier, at_horizons, calibration),
         "subgroups": (subgroups,),
         "learning": (training,),
     },

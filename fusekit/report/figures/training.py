@@ -18,6 +18,7 @@ _MEASURES = {
     "absolute_error": "absolute error",
     "validation_auc": "validation AUC",
     "validation_r2": "validation R2",
+    "validation_harrell-c": "validation Harrell's c",
 }
 #: Those of training slices.
 _SEEN = ("loss", "accuracy", "absolute_error")

@@ -1,0 +1,172 @@
+"""Cox's proportional hazards, with a penalty.
+
+statsmodels takes a minute for one penalty and 240 columns, lifelines does not run beside pandas 3, and scikit-survival
+may not be shipped; the likelihood is short.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import pandas as pd
+from pydantic import with_config
+from typing_extensions import TypedDict
+
+from fusekit.baselines.baseline import encoded, plain_state, require_columns, require_folds
+from fusekit.baselines.inner_cv import losses, one_thread, subject_weights
+from fusekit.baselines.survival.baseline import SurvivalBaseline, at_horizons, check_steps, read_target
+from fusekit.data import ClinicalEncoding, Column
+from fusekit.data.clinical.column import ColumnJson
+from fusekit.data.target.time_to_event import events_of, times_of
+from fusekit.disk import OPEN
+from fusekit.errors import DataError, OptionError
+
+#: Penalties that are tried, the strongest first.
+PENALTIES = tuple(float(10.0**exponent) for exponent in np.arange(3, -1.5, -0.5))
+
+
+class Likelihood(NamedTuple):
+    """Cox's partial log likelihood at risks (n,), and what follows from it."""
+
+    value: float
+    gradient: np.ndarray  # by the log risks (n,)
+    times: np.ndarray  # of events (K,), ascending
+    hazard: np.ndarray  # baseline hazard at each (K,)
+
+
+def partial_likelihood(labels: np.ndarray, risks: np.ndarray, weights: np.ndarray) -> Likelihood:
+    """Of log risks (n,), with Efron's way (1977) of events at the same time and weights (n,), as R's ``coxph``."""
+    events = events_of(labels)
+    times, of_row = np.unique(times_of(labels), return_inverse=True)
+    shift = risks.max(initial=-np.inf) if len(risks) else 0.0
+    own = weights * np.exp(risks - shift)
+    died = np.bincount(of_row, weights=events, minlength=len(times)).astype(int)
+    at_risk = np.cumsum(np.bincount(of_row, weights=own, minlength=len(times))[::-1])[::-1]
+    tied = np.bincount(of_row, weights=own * events, minlength=len(times))
+    weight = np.bincount(of_row, weights=weights * events, minlength=len(times))
+    step = np.repeat(np.arange(len(times)), died)
+    before = np.arange(len(step)) - np.repeat(np.cumsum(died) - died, died)  # events at the same time so far
+    share, mean = before / died[step], weight[step] / died[step]
+    among = at_risk[step] - share * tied[step]
+    value = np.sum((weights * (risks - shift))[events]) - np.sum(mean * np.log(among))
+    hazard = np.bincount(step, weights=mean / among, minlength=len(times))
+    spared = np.bincount(step, weights=share * mean / among, minlength=len(times))
+    gradient = weights * events - own * (np.cumsum(hazard)[of_row] - events * spared[of_row])
+    return Likelihood(float(value), gradient, times[died > 0], hazard[died > 0] * np.exp(-shift))
+
+
+def baseline_hazard(labels: np.ndarray, risks: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Times of events (K,), and the cumulative hazard of a log risk of 0 from each on (K,)."""
+    found = partial_likelihood(labels, risks, weights)
+    return found.times, np.cumsum(found.hazard)
+
+
+def negative_likelihood(labels: np.ndarray, risks: np.ndarray, weights: np.ndarray) -> float:
+    """The loss of log risks (n,) that a penalty is chosen by: over the subjects set aside alone, for each of them."""
+    return -partial_likelihood(labels, risks, weights).value / float(weights.sum())
+
+
+@with_config(OPEN)
+class _State(TypedDict):
+    columns: list[ColumnJson]
+    target: dict[str, Any]
+    times: list[float]
+    hazard: list[float]
+
+
+class Cox(SurvivalBaseline):
+    """Cox's regression on what the networks read too: scaled, one-hot, with masks of gaps.
+
+    The penalty is chosen by the partial likelihood in a cross-validation within the training subjects. Scans are
+    weighted so that each subject counts alike.
+
+    Args:
+        penalty: half of it times the squared coefficients is taken from the log likelihood; None chooses it.
+        folds: of the cross-validation that chooses.
+    """
+
+    def __init__(self, *, penalty: float | None = None, folds: int = 5):
+        if penalty is not None and penalty <= 0:
+            raise OptionError(f"baseline.penalty takes a number above 0, or none, not {penalty:g}.")
+        require_folds(folds)
+        self.penalty, self.folds = penalty, folds
+        self._encoding = ClinicalEncoding(())
+        self._coefficients, self._times, self._hazard = np.zeros(0), np.zeros(0), np.zeros(0)
+
+    def fit(
+        self, values: pd.DataFrame, columns: Sequence[Column], labels: np.ndarray, subjects: np.ndarray, seed: int
+    ) -> None:
+        """Choose the penalty, unless given, and fit."""
+        require_columns(columns)
+        self.require_events(labels)
+        weights = subject_weights(subjects)
+
+        def path(train: np.ndarray, test: np.ndarray) -> np.ndarray:
+            encoding = ClinicalEncoding.fit(values[train], columns)  # anew: the part set aside is not looked at
+            inputs, others = (encoded(encoding, values[part]) for part in (train, test))
+            found, start = [], np.zeros(inputs.shape[1])
+            for penalty in PENALTIES:
+                start = _fitted(inputs, labels[train], weights[train], penalty, start)
+                found.append(others @ start)
+            return np.stack(found)
+
+        with one_thread():
+            strata, loss = events_of(labels).astype(int), negative_likelihood
+            found = None if self.penalty else losses(path, labels, subjects, self.folds, seed, loss, strata)
+            chosen = self.penalty or (PENALTIES[2] if found is None else PENALTIES[int(found.argmin())])
+            self._encoding = ClinicalEncoding.fit(values, columns)
+            inputs = encoded(self._encoding, values)
+            self._coefficients = _fitted(inputs, labels, weights, chosen, np.zeros(inputs.shape[1]))
+            self._times, self._hazard = baseline_hazard(labels, inputs @ self._coefficients, weights)
+
+    def survival(self, values: pd.DataFrame) -> np.ndarray:
+        """Risk and survival (N, 1 + H), row by row, so that it does not depend on the other rows."""
+        risks = np.einsum("nf,f->n", encoded(self._encoding, values), self._coefficients)
+        cumulative = np.exp(np.clip(risks, -50, 50))[:, None] * self._hazard[None]
+        return at_horizons(self.asked, self._times, np.exp(-cumulative))
+
+    def shipped(self) -> dict[str, Any]:
+        """The encoding, the coefficients and the cumulative hazard."""
+        return {
+            **self._encoding.as_json(),
+            "target": self.asked.as_json()["time_to_event"],
+            "times": self._times.tolist(),
+            "hazard": self._hazard.tolist(),
+            "coefficients": self._coefficients,
+        }
+
+    @classmethod
+    def restored(cls, state: Mapping[str, Any]) -> Self:
+        """DataError if the coefficients are of other columns, or one is no number."""
+        made, plain = cls(), plain_state(state, _State)
+        made.target = read_target(plain)
+        made._encoding = ClinicalEncoding.from_json({"columns": plain["columns"]})
+        coefficients = np.asarray(state["coefficients"])
+        if coefficients.shape != (len(made._encoding.features),) or coefficients.dtype != np.float64:
+            raise DataError(f"its coefficients are {coefficients.shape} {coefficients.dtype}, and of other columns.")
+        if not np.isfinite(coefficients).all():
+            raise DataError("a coefficient is no number.")
+        made._coefficients, made._times, made._hazard = (
+            coefficients,
+            np.array(plain["times"]),
+            np.array(plain["hazard"]),
+        )
+        check_steps(made._times, made._hazard)
+        return made
+
+
+def _fitted(
+    inputs: np.ndarray, labels: np.ndarray, weights: np.ndarray, penalty: float, start: np.ndarray
+) -> np.ndarray:
+    """Coefficients (F,) that make the penalised likelihood largest."""
+    from scipy.optimize import minimize
+
+    def loss(coefficients: np.ndarray) -> tuple[float, np.ndarray]:
+        found = partial_likelihood(labels, inputs @ coefficients, weights)
+        value = penalty / 2 * float(coefficients @ coefficients) - found.value
+        return value, penalty * coefficients - found.gradient @ inputs
+
+    done = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 1000, "ftol": 1e-12, "gtol": 1e-6})
+    return np.asarray(done.x)

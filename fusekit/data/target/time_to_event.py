@@ -1,0 +1,215 @@
+"""The time until an event, which for some is only known to lie beyond the end of their follow-up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from fusekit.data.target.target import Target
+from fusekit.errors import DataError, first_ten
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+#: Column of the risk; those of survival begin so, and end with the horizon.
+RISK, SURVIVAL = "risk", "survival_"
+
+#: Subjects with an event that each stratum of folds has, or more.
+_FEWEST = 10
+
+
+def labelled(times: np.ndarray, events: np.ndarray) -> np.ndarray:
+    """Labels (N,): the time, with a minus sign (0: minus zero) where the subject was censored then."""
+    return np.asarray(np.copysign(times, np.where(events, 1.0, -1.0)))
+
+
+def times_of(labels: np.ndarray) -> np.ndarray:
+    """Times (N,) of event or censoring."""
+    return np.asarray(np.abs(np.asarray(labels, dtype=float)))
+
+
+def events_of(labels: np.ndarray) -> np.ndarray:
+    """Whether the event was seen (N,)."""
+    return np.asarray(~np.signbit(np.asarray(labels, dtype=float)))
+
+
+@dataclass(frozen=True, slots=True)
+class TimeToEvent(Target):
+    """The time from a start until an event, right-censored. All that is said is about the time up to a last horizon.
+
+    A label is the time; with a minus sign it is that of the end of a follow-up without the event, as in XGBoost. A
+    model puts out the logits of hazards in intervals between ``edges``: the chance that the event comes in an interval
+    for those who reach it (Gensheimer and Narasimhan 2019). Within an interval the hazard is constant.
+
+    Args:
+        name: of the event, e.g. ``dementia``.
+        horizons: times, ascending, at which survival is stated; the last one ends all that is said.
+        unit: of the times, e.g. ``months``.
+        intervals: how many hazards a model puts out.
+        edges: ends of the intervals, the last is the last horizon: by ``fit``, at quantiles of the training subjects'
+            times of events; before, intervals are alike.
+
+    Raises:
+        DataError: horizons or edges are not above 0 and ascending, or do not fit each other.
+    """
+
+    name: str
+    horizons: tuple[float, ...]
+    unit: str = ""
+    intervals: int = 10
+    edges: tuple[float, ...] = ()
+    words: ClassVar[str] = "the time to an event"
+    kind: ClassVar[str] = "time_to_event"
+    objective: ClassVar[str] = "hazards"
+    select: ClassVar[str] = "harrell-c"
+    explained: ClassVar[bool] = False
+    schema: ClassVar[Mapping[str, type]] = {"label": float, RISK: float, f"{SURVIVAL}*": float}
+
+    def __post_init__(self) -> None:
+        given = np.asarray(self.horizons, dtype=float)
+        if not (given.size and np.isfinite(given).all() and (np.diff(given, prepend=0) > 0).all()):
+            raise DataError(
+                f"the horizons of {self.name!r} are {list(self.horizons)}; they are times above 0, ascending."
+            )
+        if self.intervals < 1:
+            raise DataError(f"{self.name!r} has {self.intervals} intervals, and needs 1 or more.")
+        ends = np.asarray(self.edges, dtype=float)
+        if ends.size and not (
+            len(ends) == self.intervals and ends[-1] == given[-1] and ends[0] > 0 and (np.diff(ends) >= 0).all()
+        ):
+            raise DataError(
+                f"the intervals of {self.name!r} end at {list(self.edges)}; {self.intervals} ascending ends up to the "
+                f"last horizon, {given[-1]:g}, are expected."
+            )
+
+    @property
+    def title(self) -> str:
+        """What is predicted, in words."""
+        return f"time to {self.name}" + (f" ({self.unit})" if self.unit else "")
+
+    @property
+    def last(self) -> float:
+        """The last horizon."""
+        return self.horizons[-1]
+
+    @property
+    def outputs(self) -> int:
+        """The logit of a hazard for each interval."""
+        return self.intervals
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """``risk``, and ``survival_12`` for each horizon.
+
+        The risk is the share of the time up to the last horizon that is lost on average: 1 - restricted mean survival
+        time / horizon. Survival is the chance to have no event up to then.
+        """
+        return (RISK, *(f"{SURVIVAL}{float(horizon)!r}".removesuffix(".0") for horizon in self.horizons))
+
+    def spelled(self, label: float) -> str:
+        """The time; with a plus where it is known to be longer."""
+        return f"{abs(label):g}" + "+" * bool(np.signbit(label))
+
+    def check(self, scans: pd.DataFrame) -> None:
+        """DataError if a label is no time, a subject has two, no event or only events at once were seen in time."""
+        labels = scans["label"].to_numpy(dtype=float)
+        if not np.isfinite(labels).all():
+            raise DataError(f"{(~np.isfinite(labels)).sum()} scans have no time to {self.name}: "
+                            f"{first_ten(scans.index[~np.isfinite(labels)])}.")  # fmt: skip
+        several = scans.groupby("subject")["label"].nunique()
+        if (several > 1).any():
+            raise DataError(
+                f"{(several > 1).sum()} subjects have two times to {self.name}: {first_ten(several.index[several > 1])}"
+                ". A subject needs one, from one start: restrict the visits, or correct the table."
+            )
+        if not self._seen(labels).any():
+            raise DataError(
+                f"no subject has {self.name} up to the last horizon, {self.last:g} {self.unit}".rstrip()
+                + "; there is nothing to learn."
+            )
+        if (labels > 0).all() and len(set(labels)) < 2:
+            raise DataError(f"all subjects have {self.name} at the same time; there is nothing to learn.")
+
+    def _seen(self, labels: np.ndarray) -> np.ndarray:
+        """Whether the event was seen up to the last horizon (N,)."""
+        return events_of(labels) & (times_of(labels) <= self.last)
+
+    def strata(self, scans: pd.DataFrame) -> pd.Series:
+        """Events and others apart, each cut by their times into up to five parts with ten subjects or more."""
+        labels = scans.groupby("subject")["label"].first().sort_index()
+        seen = pd.Series(self._seen(labels.to_numpy()), labels.index)
+        times, strata = labels.abs(), pd.Series(0, labels.index)
+        for first, own in ((0, times[seen]), (5, times[~seen])):
+            parts = min(5, max(1, len(own) // _FEWEST))
+            strata[own.index] = first + (own.rank(method="first") - 1).astype(int) * parts // max(1, len(own))
+        return strata
+
+    def parts(self, labels: pd.Series) -> dict[str, pd.Series]:
+        """Those with the event, and those who were censored before it."""
+        seen = pd.Series(events_of(labels.to_numpy()), labels.index)
+        return {f"with {self.name}": seen, "censored": ~seen}
+
+    def groups(self, labels: pd.Series) -> tuple[np.ndarray, tuple[str, ...]]:
+        """The same: what tells the event, and what tells who was censored."""
+        return events_of(labels.to_numpy()).astype(int), ("censored", f"with {self.name}")
+
+    def answers(self, outputs: Tensor) -> Tensor:
+        """Logits of hazards (B, W) -> risk and survival at the horizons (B, 1 + H)."""
+        import torch
+        from torch.nn.functional import softplus
+
+        ends = np.asarray(self.grid)
+        widths = np.diff(ends, prepend=0)
+        passed = np.clip(np.asarray(self.horizons)[None] - (ends - widths)[:, None], 0, widths[:, None])
+        share = np.divide(passed, widths[:, None], out=(ends[:, None] <= self.horizons) * 1.0, where=passed > 0)
+        lost = -softplus(outputs)  # log(1 - h)
+        survival = (lost @ lost.new_tensor(share)).exp()
+        after = lost.cumsum(dim=1).exp()
+        before = torch.cat([torch.ones_like(after[:, :1]), after[:, :-1]], dim=1)
+        # Mean of an exponential curve within an interval; where it is level, (1 - S) / -log S has the limit 1.
+        level = lost > -1e-4
+        mean = torch.where(level, 1 + lost / 2, torch.expm1(lost) / torch.where(level, -1.0, lost))
+        restricted = (before * mean) @ lost.new_tensor(widths)
+        return torch.cat([(1 - restricted / self.last).clamp(0, 1)[:, None], survival], dim=1)
+
+    @property
+    def grid(self) -> tuple[float, ...]:
+        """Ends of the intervals (W,)."""
+        return self.edges or tuple(self.last * np.arange(1, self.intervals + 1) / self.intervals)
+
+    def fit(self, scans: pd.DataFrame) -> TimeToEvent:
+        """Intervals between quantiles of the training subjects' times of events, each subject counted once."""
+        labels = scans.groupby("subject")["label"].first().to_numpy(dtype=float)
+        seen = labels[self._seen(labels)]
+        if not len(seen):
+            raise DataError(f"no training subject has {self.name} up to {self.last:g}; there is nothing to learn.")
+        inner = np.quantile(seen, np.arange(1, self.intervals) / self.intervals, method="inverted_cdf")
+        inner = np.maximum(inner, np.min(seen[seen > 0], initial=self.last))  # an event at time 0 is in the first
+        return replace(self, edges=(*inner.tolist(), float(self.last)))
+
+    @property
+    def unfitted(self) -> TimeToEvent:
+        """Without the ends of intervals."""
+        return replace(self, edges=())
+
+    def scaled(self, labels: np.ndarray) -> np.ndarray:
+        """Intervals that were passed (N,), with the share of the last; with a minus sign where no event ended them.
+
+        An event in the third interval is 2 and a share above 0. Beyond the last horizon everyone is censored there.
+        """
+        ends, labels = np.asarray(self.grid), np.asarray(labels, dtype=float)
+        times, seen = np.minimum(times_of(labels), self.last), self._seen(labels)
+        own = np.searchsorted(ends, times, side="left")
+        begins = np.concatenate([[0.0], ends])[own]
+        share = (times - begins) / (ends[own] - begins)
+        # An event at time 0 is in the first interval.
+        return labelled(np.where(seen & (times == 0), 1e-6, own + share), seen)
+
+    def as_json(self) -> dict[str, Any]:
+        """``{"time_to_event": {"name": ..., "horizons": [...], ...}}``."""
+        plain = {name: list(own) if isinstance(own, tuple) else own for name, own in asdict(self).items()}
+        return {"time_to_event": plain}

@@ -1,0 +1,167 @@
+"""Metrics of times to an event: labels (N,) of ``TimeToEvent``; predictions (N, 1 + H) are risk, survival at horizons.
+
+The functions behind them, and what they assume of censoring, are in ``fusekit.evaluation.survival``.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from copy import copy
+from typing import Self
+
+import numpy as np
+
+from fusekit.data import TimeToEvent
+from fusekit.data.target.time_to_event import events_of
+from fusekit.evaluation.delong import Areas, exact_limits, logit_interval
+from fusekit.evaluation.folds import Folds
+from fusekit.evaluation.metrics.metric import Metric
+from fusekit.evaluation.predictions import horizons_of
+from fusekit.evaluation.survival.brier import brier_terms, integrated
+from fusekit.evaluation.survival.concordance import Share, auc_at, harrell, shares, uno
+from fusekit.evaluation.survival.kaplan_meier import survival
+
+
+class SurvivalMetric(Metric, ABC):
+    """A score of predicted survival; a bootstrap draws subjects with the event and others apart."""
+
+    targets = (TimeToEvent.kind,)
+    horizons: tuple[float, ...] = ()
+
+    def reading(self, columns: Sequence[str]) -> Self:
+        """With the horizons that the columns name."""
+        made = copy(self)
+        made.horizons = horizons_of(columns)
+        return made
+
+    def strata(self, labels: np.ndarray) -> np.ndarray:
+        """Whether the event was seen."""
+        return events_of(labels).astype(int)
+
+
+class Ranking(SurvivalMetric, ABC):
+    """A share of pairs, within folds: risks of different models are not on one scale."""
+
+    limits = (0, 1)
+    within_folds = True
+    empty = "NaN where no pair can be ordered"
+
+    @abstractmethod
+    def pairs(self) -> tuple[Share, ...]:
+        """What is computed in each fold, and averaged."""
+
+    def areas(self, labels: np.ndarray, risks: np.ndarray, subjects: np.ndarray, folds: np.ndarray | None) -> Areas:
+        """Mean of the shares, with the part of each subject, sorted."""
+        found = [shares(share, labels, risks, subjects, folds) for share in self.pairs()]
+        return Areas(np.mean([one.area for one in found], axis=0), np.mean([one.parts for one in found], axis=0))
+
+    def value(self, labels: np.ndarray, predicted: np.ndarray) -> float:
+        """Of one model."""
+        return float(self.areas(labels, predicted[:, 0], np.arange(len(labels)), None).area[0])
+
+    def interval(self, labels: np.ndarray, predicted: np.ndarray, subjects: np.ndarray) -> tuple[float, float]:
+        """Limits on the logit scale."""
+        return self._limits(labels, predicted, subjects, np.zeros(len(labels), dtype=int))
+
+    def value_in(self, folds: Folds, labels: np.ndarray, predicted: np.ndarray) -> float:
+        """Weighted by the folds' subjects."""
+        weights = folds.subjects.astype(float)
+        values = np.array([self.value(labels[rows], predicted[rows]) for rows in folds.rows])
+        there = ~np.isnan(values)
+        return float(np.average(values[there], weights=weights[there])) if there.any() else float("nan")
+
+    def interval_in(
+        self, folds: Folds, labels: np.ndarray, predicted: np.ndarray, subjects: np.ndarray
+    ) -> tuple[float, float]:
+        """Limits on the logit scale."""
+        return self._limits(labels, predicted, subjects, folds.of_row)
+
+    def _limits(
+        self, labels: np.ndarray, predicted: np.ndarray, subjects: np.ndarray, folds: np.ndarray
+    ) -> tuple[float, float]:
+        found = self.areas(labels, predicted[:, 0], subjects, folds)
+        area = float(found.area[0])
+        if area in (0.0, 1.0):  # where the parts are all alike
+            cases = len(np.unique(subjects[events_of(labels)]))
+            return exact_limits(area, cases)
+        return logit_interval(area, float(found.covariance[0, 0]))
+
+
+class HarrellConcordance(Ranking):
+    """Chance that of two subjects the one with the earlier event was said to be at the higher risk (Harrell 1982)."""
+
+    title = "Harrell's c"
+    definition = (
+        "share of the pairs whose order is known, up to the last horizon, in which the earlier event is riskier"
+    )
+
+    def pairs(self) -> tuple[Share, ...]:
+        """All pairs alike."""
+        return (harrell(self.horizons[-1] if self.horizons else np.inf),)
+
+
+class UnoConcordance(Ranking):
+    """Harrell's c with each case weighted for those who were censored (Uno et al. 2011), up to the last horizon."""
+
+    title = "Uno's c"
+    definition = "Harrell's c with cases weighted by the inverse squared share still followed, up to the last horizon"
+
+    def pairs(self) -> tuple[Share, ...]:
+        """Up to the last horizon."""
+        return (uno(self.horizons[-1] if self.horizons else np.inf),)
+
+
+class TimeDependentArea(Ranking):
+    """Mean over the horizons of the AUC of who has the event by then against who has not yet."""
+
+    title = "AUC at horizons"
+    definition = "mean over the horizons of the AUC of events by then against those without, weighted for censoring"
+
+    def pairs(self) -> tuple[Share, ...]:
+        """At each horizon."""
+        return tuple(map(auc_at, self.horizons))
+
+
+class IntegratedBrier(SurvivalMetric):
+    """Squared distance of predicted survival from what happened, over the time up to the last horizon."""
+
+    title = "integrated Brier score"
+    definition = "mean over time, by lines between 0 and the horizons, of the Brier score weighted for censoring"
+    empty = "NaN where nobody is followed to a horizon"
+    limits = (0, np.inf)
+
+    def terms(self, labels: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+        """What each row adds (N,)."""
+        return integrated(brier_terms(labels, predicted[:, 1:], self.horizons), self.horizons)
+
+    def value(self, labels: np.ndarray, predicted: np.ndarray) -> float:
+        """Mean over rows."""
+        return float(self.terms(labels, predicted).mean()) if len(labels) else float("nan")
+
+    def interval(self, labels: np.ndarray, predicted: np.ndarray, subjects: np.ndarray) -> tuple[float, float]:
+        """Student's limits of the subjects' means, weighted by their rows."""
+        from scipy.stats import t
+
+        _, of_row = np.unique(subjects, return_inverse=True)
+        terms, n = self.terms(labels, predicted), int(of_row.max()) + 1
+        if n < 2:
+            return float("nan"), float("nan")
+        apart = np.bincount(of_row, weights=terms - terms.mean(), minlength=n) / len(terms)
+        half = t.ppf(0.975, n - 1) * np.sqrt(n / (n - 1) * np.sum(apart**2))
+        return max(0.0, float(terms.mean() - half)), float(terms.mean() + half)
+
+
+class ObservedOverPredicted(SurvivalMetric):
+    """Risk up to the last horizon as it was observed (Kaplan-Meier), over the mean predicted: 1 is right."""
+
+    title = "observed / predicted risk"
+    definition = "1 - Kaplan-Meier survival at the last horizon / mean of 1 - predicted survival; above 1: too low"
+    empty = "NaN where nothing is predicted"
+    limits = (0, np.inf)
+
+    def value(self, labels: np.ndarray, predicted: np.ndarray) -> float:
+        """Of all rows together."""
+        expected = float((1 - predicted[:, -1]).mean()) if len(labels) else 0.0
+        last = self.horizons[-1] if self.horizons else np.inf
+        return float(1 - survival(labels).at(last)) / expected if expected > 0 else float("nan")

@@ -1,0 +1,1 @@
+"""Survival: what is known of people who were followed for different times."""

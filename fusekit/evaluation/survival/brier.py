@@ -1,0 +1,41 @@
+"""How far predicted survival lies from what happened (Graf et al. 1999): the Brier score of people who may be censored.
+
+Up to a horizon, who had the event counts one over the share still followed just before it, who is known to have none
+one over the share still followed then, and who was censored before counts nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from fusekit.data.target.time_to_event import events_of, times_of
+from fusekit.evaluation.survival.kaplan_meier import censoring
+
+
+def brier_terms(labels: np.ndarray, survival: np.ndarray, horizons: Sequence[float]) -> np.ndarray:
+    """What each row adds to the Brier score at each horizon (N, H); the score is the mean over rows.
+
+    Args:
+        labels: of ``TimeToEvent`` (N,).
+        survival: predicted, (N, H).
+        horizons: (H,); NaN where nobody is followed so long.
+    """
+    times, events = times_of(labels)[:, None], events_of(labels)[:, None]
+    at, followed = np.asarray(horizons, dtype=float)[None], censoring(labels)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        early = np.where(events & (times <= at), 1 / followed.at(times[:, 0], before=True)[:, None], 0.0)
+        late = np.where(times > at, 1 / followed.at(at[0])[None], 0.0)
+    terms = early * survival**2 + late * (1 - survival) ** 2
+    unseen = followed.at(at[0]) == 0
+    return np.asarray(np.where(unseen[None], np.nan, terms))
+
+
+def integrated(terms: np.ndarray, horizons: Sequence[float]) -> np.ndarray:
+    """Mean over the time up to the last horizon (N,) of terms (N, H), by lines between them and 0 at time 0."""
+    from scipy.integrate import trapezoid
+
+    ends = np.concatenate([[0.0], horizons])
+    with_start = np.concatenate([np.zeros((len(terms), 1)), terms], axis=1)
+    return np.asarray(trapezoid(with_start, ends, axis=1) / ends[-1])

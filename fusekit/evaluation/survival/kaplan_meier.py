@@ -1,0 +1,80 @@
+"""The share without an event over time, from people who were followed for different times (Kaplan and Meier 1958)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from fusekit.data.target.time_to_event import events_of, times_of
+
+
+class Curve(NamedTuple):
+    """A step function: 1 before the first time, then the value of the last time that has come."""
+
+    times: np.ndarray  # (K,) ascending
+    levels: np.ndarray  # (K,) from that time on
+    variance: np.ndarray  # (K,) of the logarithm of the value (Greenwood 1926)
+
+    def at(self, when: np.ndarray | float, *, before: bool = False) -> np.ndarray:
+        """Values at times (N,); with ``before``, just before them."""
+        place = np.searchsorted(self.times, when, side="left" if before else "right")
+        return np.asarray(np.concatenate([[1.0], self.levels])[place])
+
+    def area(self, last: float) -> float:
+        """Area below the curve up to a time: of survival the restricted mean, in the unit of times."""
+        inside = self.times < last
+        ends = np.concatenate([self.times[inside], [last]])
+        return float(np.diff(ends, prepend=0.0) @ np.concatenate([[1.0], self.levels[inside]]))
+
+    def limits(self, when: float) -> tuple[float, float]:
+        """95 % limits of a value, on the scale of log(-log) (Kalbfleisch and Prentice 1980); NaN at 0 and 1."""
+        from scipy.special import ndtri
+
+        value = float(self.at(when))
+        place = int(np.searchsorted(self.times, when, side="right"))
+        if not 0 < value < 1:
+            return float("nan"), float("nan")
+        half = ndtri(0.975) * np.sqrt(self.variance[place - 1]) / abs(np.log(value))
+        low, high = (float(value ** np.exp(sign * half)) for sign in (1, -1))
+        return low, high
+
+
+def kaplan_meier(times: np.ndarray, events: np.ndarray) -> Curve:
+    """Survival from times (N,) at which the event was seen, or the follow-up ended.
+
+    Who is censored at a time is at risk at that time.
+    """
+    distinct, of_row = np.unique(times, return_inverse=True)
+    died = np.bincount(of_row, weights=events, minlength=len(distinct))
+    gone = np.bincount(of_row, minlength=len(distinct))
+    at_risk = len(times) - np.cumsum(gone) + gone
+    with np.errstate(divide="ignore", invalid="ignore"):
+        steps = died / (at_risk * (at_risk - died))
+    return Curve(distinct, np.cumprod(1 - died / at_risk), np.cumsum(np.where(died > 0, steps, 0.0)))
+
+
+def survival(labels: np.ndarray) -> Curve:
+    """Survival from labels (N,) of ``TimeToEvent``."""
+    return kaplan_meier(times_of(labels), events_of(labels))
+
+
+def censoring(labels: np.ndarray) -> Curve:
+    """The share that is still followed over time: the same, with censoring in place of the event.
+
+    Where both come at once the event comes first, so that its time ends the risk to be censored then.
+    """
+    times, events = times_of(labels), events_of(labels)
+    distinct, of_row = np.unique(times, return_inverse=True)
+    lost = np.bincount(of_row, weights=~events, minlength=len(distinct))
+    gone = np.bincount(of_row, minlength=len(distinct))
+    at_risk = len(times) - np.cumsum(gone) + lost
+    with np.errstate(divide="ignore", invalid="ignore"):
+        kept = np.where(lost > 0, 1 - lost / at_risk, 1.0)
+        steps = np.where(lost > 0, lost / (at_risk * (at_risk - lost)), 0.0)
+    return Curve(distinct, np.cumprod(kept), np.cumsum(steps))
+
+
+def numbers_at_risk(labels: np.ndarray, when: np.ndarray) -> np.ndarray:
+    """How many are still followed and without the event just before each of times (T,)."""
+    return np.asarray((times_of(labels)[None] >= np.asarray(when)[:, None]).sum(axis=1))
