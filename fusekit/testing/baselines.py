@@ -7,7 +7,8 @@ import pandas as pd
 
 from fusekit.baselines import Baseline
 from fusekit.baselines.baseline import with_images
-from fusekit.data import Column, Number
+from fusekit.data import Column, Number, TimeToEvent
+from fusekit.data.target.time_to_event import labelled
 
 #: Of a cohort that holds what real ones do: gaps, an empty column, a rare category, subjects with several scans.
 _COLUMNS = (
@@ -23,15 +24,25 @@ _SUBJECTS = 40
 def check_baseline(build: Callable[[], Baseline], *, classes: int = 2) -> np.ndarray:
     """Fit the baseline that ``build`` makes on invented scans; check and return its probabilities (N, K) of others.
 
-    One that reads images gets them, of one slice or two. One that predicts a number gets numbers, and gives (N, 1).
+    One that reads images gets them, of one slice or two. One that predicts a number gets numbers, and gives (N, 1);
+    one of times to an event gets times of which some are censored, and gives risk and survival at two horizons (N, 3).
     """
     values, labels, subjects = invented(classes)
-    number = Number.kind in getattr(build(), "targets", ())
-    if number:
-        labels, classes = labels + values["AGE"].fillna(70).to_numpy() / 10, 1
+    targets, make, check = getattr(build(), "targets", ()), build, _check_probabilities
+    if Number.kind in targets:
+        labels, classes, check = labels + values["AGE"].fillna(70).to_numpy() / 10, 1, _check_numbers
+    elif TimeToEvent.kind in targets:
+        number = np.array([int(subject[1:]) for subject in subjects])
+        labels, classes, check = labelled(1.0 + number * 7 % 31, number % 3 > 0), 3, _check_survival
+
+        def make() -> Baseline:
+            built = build()
+            built.target = TimeToEvent("death", (10.0, 20.0))
+            return built
+
     train = subjects < f"s{_SUBJECTS // 2:02d}"
     given, others = values[train], values[~train]
-    baseline = build()
+    baseline = make()
     assert isinstance(baseline, Baseline), f"it is no Baseline but {type(baseline).__name__}"
     before = given.copy(), labels[train].copy()
     images = _images(len(values))
@@ -44,12 +55,11 @@ def check_baseline(build: Callable[[], Baseline], *, classes: int = 2) -> np.nda
     pd.testing.assert_frame_equal(given, before[0], obj="the values after fit(), which must leave them alone")
     assert np.array_equal(labels[train], before[1]), "fit() changes the labels that it is given"
     found = probabilities(others)
-    check = _check_numbers if number else _check_probabilities
     check(found, len(others), classes)
     assert np.array_equal(found, probabilities(others)), "asked a second time, it gives other probabilities"
     alone = np.concatenate([probabilities(others.iloc[[row]], [hidden[row]]) for row in range(len(others))])
     assert np.allclose(alone, found), "a scan's probabilities depend on the others that are asked about"
-    again = build()
+    again = make()
     again.fit(given, _COLUMNS, labels[train], subjects[train], 0, **with_images(again, shown))
     baseline = again
     assert np.array_equal(found, probabilities(others)), "fitted again with the same seed, it comes out otherwise"
@@ -90,6 +100,12 @@ def _images(scans: int) -> list[np.ndarray]:
 def _check_numbers(found: np.ndarray, rows: int, columns: int) -> None:
     assert found.shape == (rows, columns), f"its answers have shape {found.shape}, not {(rows, columns)}"
     assert np.isfinite(found).all(), "a number is not finite where values are missing or new"
+
+
+def _check_survival(found: np.ndarray, rows: int, columns: int) -> None:
+    _check_numbers(found, rows, columns)
+    assert ((found >= 0) & (found <= 1)).all(), "a risk or a survival is not between 0 and 1"
+    assert (np.diff(found[:, 1:], axis=1) <= 0).all(), "survival rises from one horizon to the next"
 
 
 def _check_probabilities(found: np.ndarray, rows: int, classes: int) -> None:

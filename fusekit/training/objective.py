@@ -192,13 +192,14 @@ class Hazards(WithParts):
 
     def term(self, outputs: Tensor, labels: Tensor, there: Tensor | None = None) -> Tensor:
         """Of logits of hazards (B, W) for intervals passed (B,), with a minus sign where none ended by an event."""
-        labels = labels.to(torch.promote_types(outputs.dtype, torch.float32))
+        outputs = outputs.to(torch.promote_types(outputs.dtype, torch.float32))  # as torch's losses in mixed precision
+        labels = labels.to(outputs.dtype)
         intervals = torch.arange(outputs.shape[1], device=outputs.device)
         passed = (labels.abs()[:, None] - intervals).clamp(0, 1)
         seen = ~labels.signbit()[:, None]
         own = (passed > 0) & (labels.abs()[:, None] <= intervals + 1)
         lost, died = softplus(outputs), softplus(-outputs)  # -log(1 - h), -log h
-        losses = torch.where(own & seen, died, passed.to(outputs.dtype) * lost)
+        losses = torch.where(own & seen, died, passed * lost)
         return _mean(losses.sum(dim=1), there)
 
     def tally(self, outputs: Tensor, labels: Tensor) -> dict[str, Tensor]:

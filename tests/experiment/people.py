@@ -112,7 +112,7 @@ TIMES = """
 table = "people.csv"
 images = "{id}.png"
 subject = "id"
-label = {event = "died", time = "months", unit = "months", horizons = [12, 24, 36]}
+label = {event = "died", time = "months", unit = "months", horizons = [12, 24, 36], name = "death"}
 columns = ["age", "tau"]
 subgroups = ["sex"]
 leave_out = [""]

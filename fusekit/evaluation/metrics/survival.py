@@ -20,11 +20,11 @@ from fusekit.evaluation.metrics.metric import Metric
 from fusekit.evaluation.predictions import horizons_of
 from fusekit.evaluation.survival.brier import brier_terms, integrated
 from fusekit.evaluation.survival.concordance import Share, auc_at, harrell, shares, uno
-from fusekit.evaluation.survival.kaplan_meier import survival
+from fusekit.evaluation.survival.kaplan_meier import log_parts, survival
 
 
 class SurvivalMetric(Metric, ABC):
-    """A score of predicted survival; a bootstrap draws subjects with the event and others apart."""
+    """A score of predicted survival; its limits let the number of events vary too."""
 
     targets = (TimeToEvent.kind,)
     horizons: tuple[float, ...] = ()
@@ -36,8 +36,8 @@ class SurvivalMetric(Metric, ABC):
         return made
 
     def strata(self, labels: np.ndarray) -> np.ndarray:
-        """Whether the event was seen."""
-        return events_of(labels).astype(int)
+        """One for all."""
+        return np.zeros(len(labels), dtype=int)
 
 
 class Ranking(SurvivalMetric, ABC):
@@ -163,5 +163,18 @@ class ObservedOverPredicted(SurvivalMetric):
     def value(self, labels: np.ndarray, predicted: np.ndarray) -> float:
         """Of all rows together."""
         expected = float((1 - predicted[:, -1]).mean()) if len(labels) else 0.0
-        last = self.horizons[-1] if self.horizons else np.inf
-        return float(1 - survival(labels).at(last)) / expected if expected > 0 else float("nan")
+        return float(1 - survival(labels).at(self.horizons[-1])) / expected if expected > 0 else float("nan")
+
+    def interval(self, labels: np.ndarray, predicted: np.ndarray, subjects: np.ndarray) -> tuple[float, float]:
+        """Limits on the scale of logarithms, from each subject's part in both risks."""
+        from scipy.special import ndtri
+
+        ratio, expected = self.value(labels, predicted), 1 - predicted[:, -1]
+        observed = ratio * float(expected.mean())
+        if not 0 < observed < 1:
+            return float("nan"), float("nan")
+        parts = -(1 - observed) / observed * log_parts(labels, self.horizons[-1])
+        parts -= (expected / expected.mean() - 1) / len(expected)
+        _, of_row = np.unique(subjects, return_inverse=True)
+        half = ndtri(0.975) * np.sqrt(np.sum(np.bincount(of_row, weights=parts) ** 2))
+        return ratio * float(np.exp(-half)), ratio * float(np.exp(half))

@@ -54,6 +54,19 @@ def kaplan_meier(times: np.ndarray, events: np.ndarray) -> Curve:
     return Curve(distinct, np.cumprod(1 - died / at_risk), np.cumsum(np.where(died > 0, steps, 0.0)))
 
 
+def log_parts(labels: np.ndarray, when: float) -> np.ndarray:
+    """Derivatives of log survival at a time by the weight of each row (N,): their squares add up to its variance."""
+    times, events = times_of(labels), events_of(labels)
+    distinct, of_row = np.unique(times, return_inverse=True)
+    died = np.bincount(of_row, weights=events, minlength=len(distinct))
+    at_risk = np.cumsum(np.bincount(of_row, minlength=len(distinct))[::-1])[::-1]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        left = 1 / (at_risk - died)
+        met = np.concatenate([[0.0], np.cumsum(np.where(died > 0, died / at_risk * left, 0.0))])
+    passed = np.searchsorted(distinct, np.minimum(times, when), side="right")
+    return np.asarray(met[passed] - np.where(events & (times <= when), left[of_row], 0.0))
+
+
 def survival(labels: np.ndarray) -> Curve:
     """Survival from labels (N,) of ``TimeToEvent``."""
     return kaplan_meier(times_of(labels), events_of(labels))

@@ -34,15 +34,16 @@ BINS = 5
 def kaplan_meier(evidence: Evidence) -> Iterator[Picture]:
     """Draw a panel per arm: survival of the thirds of predicted risk, with numbers at risk, of the first seed."""
     arms = {arm.name: with_groups(arm.runs[0].subjects) for arm in evidence.arms}
-    tests = {arm: log_rank(own) for arm, own in arms.items()}
+    found = {arm: log_rank(own) for arm, own in arms.items()}
+    tests = {arm: "one group" if np.isnan(p) else f"log-rank p {equals(p)}" for arm, p in found.items()}
     title = _title(evidence.target)
 
     def paint(figure: Figure) -> None:
-        for arm, axes in arm_panels(figure, list(arms)).items():
+        for arm, axes in arm_panels(figure, list(arms), sharex=False).items():
             _curves(axes, arms[arm])
-            axes.set_title(f"{shortened(arm)}: log-rank p {equals(tests[arm])}", fontsize=8.5)
+            axes.set_title(f"{shortened(arm)}: {tests[arm]}", fontsize=8.5)
             axes.set(xlabel=title, ylabel="without the event" if first_column(axes) else "")
-            legend_below(axes, 3)
+            axes.xaxis.label.set_visible(True)
 
     yield draw(
         "kaplan-meier",
@@ -50,9 +51,9 @@ def kaplan_meier(evidence: Evidence) -> Iterator[Picture]:
         title="Survival by predicted risk",
         caption=f"{count_subjects(evidence.arms[0].runs[0].subjects)}, held out. Thirds of the predicted risk within "
         "each fold; Kaplan-Meier curves with the number still at risk. The log-rank test compares the three.",
-        alt="Log-rank p of thirds of predicted risk: " + ", ".join(f"{a} {equals(p)}" for a, p in tests.items()) + ".",
+        alt="Thirds of predicted risk: " + ", ".join(f"{arm} {p}" for arm, p in tests.items()) + ".",
         table=pd.concat([_steps(own).assign(arm=arm) for arm, own in arms.items()], ignore_index=True),
-        height=3.3 * ceil(len(arms) / 2) + 0.3 if len(arms) > 1 else 4.6,
+        height=3.6 * ceil(len(arms) / 2) + 0.3 if len(arms) > 1 else 4.9,
         synthetic=evidence.synthetic,
     )
 
@@ -126,19 +127,22 @@ def calibration(evidence: Evidence) -> Iterator[Picture]:
 
 
 def with_groups(subjects: pd.DataFrame) -> pd.DataFrame:
-    """Subjects with the column ``group``: the third of predicted risk within their fold, which is one model's."""
+    """Subjects with the column ``group``: the third of predicted risk within their fold, which is one model's.
+
+    Equal risks are in one group.
+    """
     folds = subjects["fold"] if "fold" in subjects else pd.Series(0, index=subjects.index)
-    ranks = subjects.groupby(folds)[RISK].rank(method="first", pct=True)
+    ranks = subjects.groupby(folds)[RISK].rank(method="average", pct=True)
     third = np.clip(np.ceil(ranks * 3 - 1e-9).astype(int) - 1, 0, 2)
     return subjects.assign(group=np.array(list(GROUPS))[third])
 
 
 def log_rank(subjects: pd.DataFrame) -> float:
-    """The p of no difference between the groups; NaN where there is no event."""
+    """The p of no difference between the groups; NaN where there is one, or no event."""
     from statsmodels.duration.survfunc import survdiff
 
     labels = subjects["label"].to_numpy()
-    if not events_of(labels).any():
+    if not events_of(labels).any() or subjects["group"].nunique() < 2:
         return float("nan")
     return float(survdiff(times_of(labels), events_of(labels).astype(int), subjects["group"].to_numpy())[1])
 
@@ -150,8 +154,8 @@ def calibrated(subjects: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for k, horizon in enumerate(horizons_of(columns)):
         parts = min(BINS, max(1, len(subjects) // 10))
-        group = (pd.Series(predicted[:, k]).rank(method="first").to_numpy() - 1) * parts // len(subjects)
-        for own in (group == one for one in range(parts)):
+        group = (pd.Series(predicted[:, k]).rank(method="average").to_numpy() - 1) * parts // len(subjects)
+        for own in (group == one for one in np.unique(group)):  # equal predictions are in one
             curve = survival(labels[own])
             high, low = (1 - limit for limit in curve.limits(horizon))
             observed = float(1 - curve.at(horizon))
@@ -179,7 +183,6 @@ def survival_overview(
     table = with_groups(rule.subjects(predictions))
     _curves(groups, table)
     groups.set(title="Held-out subjects by predicted risk", xlabel=_title(target), ylabel="without the event")
-    groups.legend(fontsize=8)
     last = calibrated(table)
     last = last[last["horizon"] == last["horizon"].max()]
     reference(risks, [0, 1], [0, 1])
@@ -193,18 +196,22 @@ def _title(target: Target) -> str:
 
 
 def _curves(axes: Axes, subjects: pd.DataFrame) -> None:
-    """Kaplan-Meier curves of the groups; the numbers at risk are in the legend, at the ticks."""
+    """Kaplan-Meier curves of the groups, with the numbers at risk at the ticks in lines below."""
     labels = subjects["label"].to_numpy()
-    ends = np.linspace(0, float(times_of(labels).max()), 4)
-    for group, colour in GROUPS.items():
+    ends = np.linspace(0, float(times_of(labels).max()), 4).round(0 if times_of(labels).max() > 8 else 2)
+    for line, (group, colour) in enumerate(GROUPS.items()):
         own = labels[subjects["group"] == group]
         if not len(own):
             continue
         curve = survival(own)
         x, y = np.concatenate([[0.0], curve.times]), np.concatenate([[1.0], curve.levels])
-        at_risk = " ".join(map(str, numbers_at_risk(own, ends)))
-        axes.step(x, y, where="post", color=colour, linewidth=1.4, label=f"{group}: {at_risk}")
-    axes.set(ylim=(0, 1.02), xlim=(0, None), xticks=np.round(ends, 1))
+        axes.step(x, y, where="post", color=colour, linewidth=1.4)
+        below = {"transform": axes.get_xaxis_transform(), "color": colour, "fontsize": 7.5, "va": "center"}
+        axes.text(-0.06 * ends[-1], -0.24 - 0.065 * line, group, ha="right", **below)
+        for end, count in zip(ends, numbers_at_risk(own, ends), strict=True):
+            axes.text(end, -0.24 - 0.065 * line, str(count), ha="center", **below)
+    axes.text(0, -0.24 - 0.065 * len(GROUPS), " ", transform=axes.get_xaxis_transform(), fontsize=7.5)  # room below
+    axes.set(ylim=(0, 1.02), xlim=(0, None), xticks=ends)
 
 
 def _steps(subjects: pd.DataFrame) -> pd.DataFrame:

@@ -1,0 +1,53 @@
+"""Boosted hazards, against scikit-learn on a table of intervals that is written out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from fusekit.baselines import GradientBoostingHazards
+from fusekit.baselines.survival.hazards import exposure, hazard_loss
+from fusekit.data import TimeToEvent
+from fusekit.data.target.time_to_event import labelled
+from fusekit.evaluation.survival.concordance import harrell
+from fusekit.training.objective import Hazards
+from tests.baselines.survival.people import COLUMNS, DEATH, LABELS, SUBJECTS, VALUES
+
+
+def test_each_interval_that_is_reached_is_a_row() -> None:
+    labels = labelled(np.array([0.5, 1.0, 2.25, 3.0, 1.5]), np.array([True, True, False, False, True]))
+    passed, died = exposure(labels, 3)
+    assert passed.tolist() == [[1, 0, 0], [1, 0, 0], [1, 1, 0.25], [1, 1, 1], [1, 1, 0]]
+    assert died.tolist() == [[True, False, False], [True, False, False], [False] * 3, [False] * 3, [False, True, False]]
+
+
+def test_the_loss_is_that_of_networks() -> None:
+    draw = np.random.default_rng(0)
+    labels = labelled(draw.uniform(0, 4, 30), draw.random(30) < 0.5)
+    outputs = torch.from_numpy(draw.normal(size=(30, 4)))
+    expected = Hazards().term(outputs, torch.from_numpy(labels))
+    assert hazard_loss(labels, torch.sigmoid(outputs).numpy(), np.ones(30)) == pytest.approx(float(expected))
+
+
+def test_without_columns_that_matter_hazards_are_shares_of_those_who_reach_an_interval() -> None:
+    """One tree of one leaf per interval, at full rate and without penalty, ends at the share."""
+    made = GradientBoostingHazards(trees=60, rate=1.0, leaves=4, rows=1, penalty=0.0)
+    blank = VALUES.assign(**{name: np.nan for name in VALUES if VALUES[name].dtype == float})
+    made.target = DEATH
+    text = [column for column in COLUMNS if column.kind == "number"]
+    made.fit(blank[[column.name for column in text]], text, LABELS, SUBJECTS, 0)
+    target = made.asked
+    passed, died = exposure(target.scaled(LABELS), target.intervals)
+    _, of_row, counts = np.unique(SUBJECTS, return_inverse=True, return_counts=True)
+    weights = 1 / counts[of_row]
+    shares = (weights @ died) / (weights @ passed)
+    expected = target.answers(torch.from_numpy(np.log(shares / (1 - shares)))[None]).numpy()
+    np.testing.assert_allclose(made.survival(blank)[:1], expected, atol=1e-3)
+
+
+def test_who_has_the_event_early_is_at_the_higher_risk() -> None:
+    made, labels = GradientBoostingHazards(trees=60), 100 - VALUES["AGE"].fillna(70).to_numpy()
+    made.target = TimeToEvent("death", (50.0,))
+    made.fit(VALUES, COLUMNS, labels, SUBJECTS, 0)
+    assert harrell()(labels, made.survival(VALUES)[:, 0])[0] > 0.9

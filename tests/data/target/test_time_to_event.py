@@ -1,0 +1,121 @@
+"""Times to an event, by hand-made tables and literal sums."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from fusekit.data import TimeToEvent
+from fusekit.data.target import target_of
+from fusekit.data.target.time_to_event import events_of, labelled, times_of
+from fusekit.errors import DataError
+
+DEATH = TimeToEvent("death", (12.0, 36.0), "months", intervals=3)
+
+
+def scans(labels: list[float], subjects: list[str] | None = None) -> pd.DataFrame:
+    names = subjects or [f"s{n:03}" for n in range(len(labels))]
+    return pd.DataFrame(
+        {"subject": names, "label": labels}, pd.Index([f"i{n}" for n in range(len(labels))], name="scan")
+    )
+
+
+def test_a_label_keeps_the_time_and_whether_it_was_seen_even_at_0() -> None:
+    times, seen = np.array([0.0, 0.0, 5.0, 7.0]), np.array([True, False, True, False])
+    labels = labelled(times, seen)
+    assert times_of(labels).tolist() == times.tolist()
+    assert events_of(labels).tolist() == seen.tolist()
+    assert [DEATH.spelled(label) for label in labels] == ["0", "0+", "5", "7+"]
+
+
+def survival_at(time: float, hazards: np.ndarray, edges: tuple[float, ...]) -> float:
+    """Interval by interval; within one the hazard is constant."""
+    left, begin = 1.0, 0.0
+    for hazard, end in zip(hazards, edges, strict=True):
+        if time >= end:
+            left *= 1 - hazard
+        elif time > begin:
+            left *= (1 - hazard) ** ((time - begin) / (end - begin))
+        begin = end
+    return float(left)
+
+
+@pytest.mark.parametrize("edges", [(6.0, 20.0, 36.0), (12.0, 12.0, 36.0), (1e-3, 35.0, 36.0)])
+def test_answers_are_survival_at_horizons_and_the_share_of_time_that_is_lost(edges: tuple[float, ...]) -> None:
+    target = TimeToEvent("death", (12.0, 36.0), "months", 3, edges)
+    outputs = torch.tensor([[0.3, -1.0, 2.0], [-40.0, -40.0, -40.0], [3.0, 3.0, 40.0]], dtype=torch.float64)
+    said = target.predict(target.answers(outputs).numpy())
+    assert list(said) == ["risk", "survival_12", "survival_36"]
+    grid = np.linspace(0, 36, 40_001)
+    for hazards, (risk, *survival) in zip(torch.sigmoid(outputs).numpy(), said.to_numpy(), strict=True):
+        expected = [survival_at(time, hazards, edges) for time in (12.0, 36.0)]
+        np.testing.assert_allclose(survival, expected, atol=1e-12)
+        restricted = np.trapezoid([survival_at(time, hazards, edges) for time in grid], grid)
+        assert risk == pytest.approx(1 - restricted / 36, abs=2e-3)
+
+
+def test_intervals_end_at_quantiles_of_the_training_events_each_subject_once() -> None:
+    labels = [3.0, 3.0, 9.0, -40.0, 30.0, 50.0]  # the last event lies beyond the last horizon
+    fitted = DEATH.fit(scans(labels, ["a", "a", "b", "c", "d", "e"]))
+    assert fitted.edges == (3.0, 9.0, 36.0)
+    assert fitted.unfitted == DEATH
+    given = labelled(np.array([0.0, 0.0, 3.0, 6.0, 6.0, 22.5, 50.0, 50.0]), np.array([1, 0, 1, 1, 0, 1, 1, 0]))
+    scaled = fitted.scaled(given)
+    np.testing.assert_allclose(np.abs(scaled), [1e-6, 0, 1, 1.5, 1.5, 2.5, 3, 3])
+    assert events_of(scaled).tolist() == [True, False, True, True, False, True, False, False]
+
+
+def test_equal_times_of_events_make_intervals_without_length_that_nobody_ends_in() -> None:
+    fitted = DEATH.fit(scans([12.0, 12.0, 12.0, 12.0, -20.0]))
+    assert fitted.edges == (12.0, 12.0, 36.0)
+    assert fitted.scaled(np.array([12.0, -24.0])).tolist() == [1.0, -2.5]
+
+
+def test_folds_are_balanced_by_events_and_times() -> None:
+    draw = np.random.default_rng(0)
+    labels = labelled(draw.uniform(1, 36, 200), draw.random(200) < 0.4)
+    strata = DEATH.strata(scans(labels.tolist()))
+    assert set(strata[events_of(labels)]) == set(range(5))
+    assert set(strata[~events_of(labels)]) == set(range(5, 10))
+    assert strata.value_counts().min() >= 10
+    times = pd.Series(times_of(labels)).groupby(strata.to_numpy()).agg(["min", "max"])
+    assert (times["max"].iloc[:4].to_numpy() <= times["min"].iloc[1:5].to_numpy()).all()
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        ([1.0, np.nan, 2.0], "1 scans have no time to death: i1"),
+        ([1.0, -2.0, 3.0], "1 subjects have two times to death: b"),
+        ([40.0, -3.0, -3.0], "no subject has death up to the last horizon, 36 months"),
+        ([5.0, 5.0, 5.0], "all subjects have death at the same time"),
+    ],
+)
+def test_times_that_cannot_be_learnt_are_refused(labels: list[float], said: str) -> None:
+    with pytest.raises(DataError, match=said):
+        DEATH.check(scans(labels, ["a", "b", "b"]))
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"horizons": ()}, "times above 0, ascending"),
+        ({"horizons": (12.0, 6.0)}, "times above 0, ascending"),
+        ({"horizons": (0.0, 6.0)}, "times above 0, ascending"),
+        ({"intervals": 0}, "needs 1 or more"),
+        ({"edges": (3.0, 36.0)}, "3 ascending ends"),
+        ({"edges": (3.0, 9.0, 30.0)}, "up to the last horizon, 36"),
+    ],
+)
+def test_horizons_that_are_none_are_refused(given: dict[str, tuple[float, ...]], said: str) -> None:
+    with pytest.raises(DataError, match=said):
+        TimeToEvent(**{"name": "death", "horizons": (12.0, 36.0), "intervals": 3, **given})  # type: ignore[arg-type]
+
+
+def test_it_is_read_again_with_its_intervals() -> None:
+    fitted = DEATH.fit(scans([3.0, 9.0, -40.0, 30.0]))
+    assert target_of({"title": "t", **fitted.as_json()}) == fitted
+    odd = TimeToEvent("x", (0.1, 12.3456789))
+    assert odd.columns == ("risk", "survival_0.1", "survival_12.3456789")

@@ -1,0 +1,118 @@
+"""Metrics of times to an event: values, folds, limits, and what they read from the columns' names."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fusekit.data.target.time_to_event import labelled
+from fusekit.evaluation import Rule, score
+from fusekit.evaluation.arms.pairs import compare_arms
+from fusekit.evaluation.survival.brier import brier_terms, integrated
+from fusekit.evaluation.survival.concordance import auc_at, harrell, uno
+from fusekit.evaluation.survival.kaplan_meier import survival
+from fusekit.extension import catalog
+
+NAMES = ("uno-c", "harrell-c", "time-auc", "integrated-brier", "observed-over-predicted")
+METRICS = {name: catalog().metrics.make(name) for name in NAMES}
+HORIZONS = (12.0, 36.0)
+
+
+def predictions(count: int, seed: int, *, effect: float = 1.0, noise: float = 0.7, folds: int = 1) -> pd.DataFrame:
+    """True survival, and a risk with noise; a subject a row."""
+    draw = np.random.default_rng(seed)
+    x = draw.normal(size=count)
+    rate = np.exp(effect * x) / 30
+    time, end = draw.exponential(1 / rate), draw.uniform(5, 60, count)
+    said = np.exp(np.random.default_rng(seed + 999).normal(0, noise, count)) * rate
+    grid = np.linspace(0, 36, 200)
+    risk = 1 - np.exp(-said[:, None] * grid).mean(axis=1)
+    at = {f"survival_{horizon:g}": np.exp(-said * horizon) for horizon in HORIZONS}
+    names = [f"s{n:04}" for n in range(count)]
+    labels = labelled(np.minimum(time, end), time <= end)
+    known = {"subject": names, "scan": names, "slice": 0, "fold": np.arange(count) % folds, "label": labels}
+    return pd.DataFrame({**known, "risk": risk, **at})
+
+
+def test_values_are_those_of_the_functions_behind_them() -> None:
+    table = predictions(150, 0)
+    labels, risk, at = table["label"].to_numpy(), table["risk"].to_numpy(), table.filter(like="survival_").to_numpy()
+    found = score(table, METRICS).query("level == 'subject'").set_index("metric")["value"]
+    assert found["harrell-c"] == pytest.approx(harrell(36.0)(labels, risk)[0])
+    assert found["uno-c"] == pytest.approx(uno(36.0)(labels, risk)[0])
+    assert found["time-auc"] == pytest.approx(np.mean([auc_at(horizon)(labels, risk)[0] for horizon in HORIZONS]))
+    terms = brier_terms(labels, at, HORIZONS)
+    assert found["integrated-brier"] == pytest.approx(integrated(terms, HORIZONS).mean())
+    assert found["observed-over-predicted"] == pytest.approx((1 - survival(labels).at(36.0)) / (1 - at[:, 1]).mean())
+
+
+def test_ranks_are_compared_within_folds_and_errors_over_all() -> None:
+    table = predictions(120, 1, folds=3)
+    shifted = table.assign(risk=table["risk"].where(table["fold"] > 0, table["risk"] / 2))
+    before, after = (score(one, METRICS).set_index(["level", "metric"])["value"]["subject"] for one in (table, shifted))
+    assert after["uno-c"] == pytest.approx(before["uno-c"])
+    each = [uno(36.0)(own["label"].to_numpy(), own["risk"].to_numpy())[0] for _, own in table.groupby("fold")]
+    assert before["uno-c"] == pytest.approx(np.mean(each))
+
+
+def test_slices_are_one_person() -> None:
+    """Four equal slices each: the same limits at both levels, but for the bootstrap's own noise."""
+    table = predictions(60, 2)
+    slices = pd.concat([table.assign(slice=number) for number in range(4)], ignore_index=True)
+    found = score(slices, METRICS).set_index(["metric", "level"])[["value", "low", "high"]]
+    for name in NAMES:
+        np.testing.assert_allclose(*(found.loc[(name, level)] for level in ("slice", "subject")), rtol=0.02)
+
+
+def test_slices_are_joined_by_their_mean_or_median_and_nothing_is_called() -> None:
+    table = predictions(20, 3)
+    slices = pd.concat([table, table.assign(slice=1, risk=table["risk"] / 2)], ignore_index=True)
+    joined = Rule().subjects(slices)
+    assert joined["risk"].to_numpy() == pytest.approx(0.75 * table["risk"].to_numpy())
+    assert Rule.fit(table).temperatures == {}
+
+
+@pytest.mark.parametrize("metric", NAMES)
+def test_limits_hold_the_truth(metric: str) -> None:
+    """Of 200 simulated cohorts of 80; the truth is that of a large one."""
+    made = {metric: METRICS[metric]}
+    truth = score(predictions(6000, 77), made)["value"].iloc[0]
+    held = 0
+    for seed in range(200):
+        row = score(predictions(80, seed), made).iloc[1]
+        held += row["low"] <= truth <= row["high"]
+    assert 0.88 < held / 200 <= 1.0
+
+
+def test_two_arms_are_compared_by_the_same_people() -> None:
+    good, bad = predictions(200, 5, noise=0.2), predictions(200, 5, noise=3.0)
+    assert (good["label"] == bad["label"]).all()
+    pairs = compare_arms({"good": [good], "bad": [bad], "same": [good]}).set_index(["first", "second", "measure"])
+    ahead = pairs.loc[("good", "bad", "uno-c")]
+    values = [uno(36.0)(one["label"].to_numpy(), one["risk"].to_numpy())[0] for one in (good, bad)]
+    assert ahead["difference"] == pytest.approx(values[0] - values[1])
+    assert ahead["p_holm"] < 0.001
+    assert "good beats bad" in ahead["sentence"]
+    error = pairs.loc[("good", "bad", "integrated-brier")]
+    assert error["difference"] < 0
+    assert "good beats bad" in error["sentence"]
+    assert pairs.loc[("good", "same", "uno-c"), "p"] == 1
+    assert "the same Uno's c" in pairs.loc[("good", "same", "uno-c"), "sentence"]
+
+
+def test_equal_arms_are_called_different_as_often_as_five_in_a_hundred() -> None:
+    """300 cohorts of 100; two risks that are as good."""
+    found = []
+    for seed in range(300):
+        first = predictions(100, seed, noise=0.7)
+        draw = np.random.default_rng(50_000 + seed)
+        swap = draw.random(100) < 0.5  # who is said what by whom is left to chance
+        other = predictions(100, seed, noise=0.0)
+        noisy = {name: other[name] for name in other}
+        second = first.assign(risk=np.clip(noisy["risk"] + draw.normal(0, 0.15, 100), 0, 1))
+        third = first.assign(risk=np.clip(noisy["risk"] + draw.normal(0, 0.15, 100), 0, 1))
+        a, b = (np.where(swap, *pair) for pair in ((second["risk"], third["risk"]), (third["risk"], second["risk"])))
+        arms = {"a": [first.assign(risk=a)], "b": [first.assign(risk=b)]}
+        found.append(compare_arms(arms).query("measure == 'uno-c'")["p"].iloc[0])
+    assert 0.02 < np.mean(np.array(found) < 0.05) < 0.09
