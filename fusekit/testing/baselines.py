@@ -28,7 +28,8 @@ def check_baseline(build: Callable[[], Baseline], *, classes: int = 2) -> np.nda
     one of times to an event gets times of which some are censored, and gives risk and survival at two horizons (N, 3).
     """
     values, labels, subjects = invented(classes)
-    targets, make, check = getattr(build(), "targets", ()), build, _check_probabilities
+    targets, make = getattr(build(), "targets", ()), build
+    check: Callable[[np.ndarray, int, int], None] = _check_probabilities
     if Number.kind in targets:
         labels, classes, check = labels + values["AGE"].fillna(70).to_numpy() / 10, 1, _check_numbers
     elif TimeToEvent.kind in targets:

@@ -206,7 +206,12 @@ def _curves(axes: Axes, subjects: pd.DataFrame) -> None:
         curve = survival(own)
         x, y = np.concatenate([[0.0], curve.times]), np.concatenate([[1.0], curve.levels])
         axes.step(x, y, where="post", color=colour, linewidth=1.4)
-        below = {"transform": axes.get_xaxis_transform(), "color": colour, "fontsize": 7.5, "va": "center"}
+        below: dict[str, Any] = {
+            "transform": axes.get_xaxis_transform(),
+            "color": colour,
+            "fontsize": 7.5,
+            "va": "center",
+        }
         axes.text(-0.06 * ends[-1], -0.24 - 0.065 * line, group, ha="right", **below)
         for end, count in zip(ends, numbers_at_risk(own, ends), strict=True):
             axes.text(end, -0.24 - 0.065 * line, str(count), ha="center", **below)

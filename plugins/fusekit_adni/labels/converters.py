@@ -1,22 +1,26 @@
-"""Stable or progressive: who with MCI developed dementia, from the diagnoses at all visits.
+"""Who with MCI developed dementia, and when, from the diagnoses at all visits.
 
-The end of follow-up makes no one stable: that takes MCI seen as late as the rule asks.
+As classes, the end of follow-up makes no one stable: that takes MCI seen as late as the rule asks. As a time, everyone
+counts as long as they were followed.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
+import numpy as np
 import pandas as pd
 
 from fusekit.data import Finding
 from fusekit.data.own.problems import note
+from fusekit.data.target.time_to_event import labelled
 from fusekit.errors import OptionError
 from fusekit_adni.labels.diagnosis import AD, CN, MCI
 from fusekit_adni.labels.visits import LIMIT_DAYS, MONTH, months
 
 STABLE, PROGRESSIVE = "stable", "progressive"
+DEMENTIA, FOLLOWED = "dementia", "followed"
 
 #: Code and message of every reason to leave subjects out, in the order in which they are listed.
 _LEFT_OUT = {
@@ -36,15 +40,19 @@ _LEFT_OUT = {
 class Outcome:
     """What became of a subject."""
 
-    verdict: str  # "stable", "progressive", or why neither: the code of a finding
+    verdict: str  # "stable", "progressive", "dementia", "followed", or why none of them: the code of a finding
     detail: str = ""  # the visit that decided, for a list of those left out
     month: float | None = None  # of that visit, after baseline; None for those left out
     day: str = ""  # of that visit (ISO), if known
 
     @property
-    def label(self) -> int | None:
-        """0 stable, 1 progressive, None for neither."""
-        return (STABLE, PROGRESSIVE).index(self.verdict) if self.verdict in (STABLE, PROGRESSIVE) else None
+    def label(self) -> float | None:
+        """0 stable, 1 progressive; of a time the label of ``TimeToEvent``, in months; None for none of them."""
+        if self.verdict in (STABLE, PROGRESSIVE):
+            return (STABLE, PROGRESSIVE).index(self.verdict)
+        if self.month is None:
+            return None
+        return float(labelled(np.array(self.month), np.array(self.verdict == DEMENTIA)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +78,19 @@ class ConverterRule:
 
     def outcome(self, baseline: str | None, later: Iterable[tuple[float, str]]) -> Outcome:
         """Judge one subject by the diagnosis at baseline, and (months after baseline, diagnosis) of later visits."""
+        followed = self.followed(baseline, later)
+        if followed.month is None:
+            return followed
+        if followed.verdict == DEMENTIA:
+            if followed.month > self.horizon_months:
+                return Outcome("late-conversion", followed.detail)
+            return replace(followed, verdict=PROGRESSIVE)
+        if followed.month < self.require_followup_months:
+            return Outcome("short-follow-up", f"last diagnosis at month {followed.month:g}")
+        return replace(followed, verdict=STABLE)
+
+    def followed(self, baseline: str | None, later: Iterable[tuple[float, str]]) -> Outcome:
+        """Until when one subject was followed, and whether dementia ended that; the rest as for ``outcome``."""
         if baseline is None:
             return Outcome("no-baseline-diagnosis")
         if baseline != MCI:
@@ -81,18 +102,17 @@ class ConverterRule:
             if diagnosis == CN or (ill and diagnosis != AD):
                 return Outcome("reverted", f"{'from AD ' if ill else ''}to {diagnosis} at month {month:g}")
         if first is not None:
-            seen = f"AD first seen at month {first:g}"
-            if first > self.horizon_months:
-                return Outcome("late-conversion", seen)
-            return Outcome(PROGRESSIVE, seen, first)
-        last = visits[-1][0] if visits else 0
-        if last < self.require_followup_months:
-            return Outcome("short-follow-up", f"last diagnosis at month {last:g}")
-        return Outcome(STABLE, f"{visits[-1][1]} at month {last:g}", last)
+            return Outcome(DEMENTIA, f"AD first seen at month {first:g}", first)
+        last, diagnosis = visits[-1] if visits else (0.0, baseline)
+        return Outcome(FOLLOWED, f"{diagnosis} at month {last:g}", last)
 
 
-def judge(known: pd.DataFrame, rule: ConverterRule) -> dict[int, Outcome]:
-    """Judge everyone who has a diagnosis; returns the outcome by rid.
+#: Diagnosis at baseline, and (months after baseline, diagnosis) of later visits -> what became of the subject.
+Judgement: TypeAlias = Callable[[str | None, Iterable[tuple[float, str]]], Outcome]
+
+
+def judge(known: pd.DataFrame, rule: Judgement) -> dict[int, Outcome]:
+    """Judge everyone who has a diagnosis, by a method of ``ConverterRule``; returns the outcome by rid.
 
     A visit counts at the month of its code, early or late as people come. Where the exam's day lies more than 180 days
     from there, code and day contradict each other: a subject whose label depends on which is true is neither.
@@ -105,7 +125,7 @@ def judge(known: pd.DataFrame, rule: ConverterRule) -> dict[int, Outcome]:
     return {rid: _judge(own, rule) for rid, own in visits.items()}
 
 
-def _judge(visits: dict[str, tuple[str, Any]], rule: ConverterRule) -> Outcome:
+def _judge(visits: dict[str, tuple[str, Any]], rule: Judgement) -> Outcome:
     baseline, start = visits.get("bl", (None, pd.NaT))
     by_code, by_day, days, odd = [], [], {}, []
     for visit, (diagnosis, day) in visits.items():
@@ -119,24 +139,30 @@ def _judge(visits: dict[str, tuple[str, Any]], rule: ConverterRule) -> Outcome:
             odd.append(f"{visit} lies {passed / MONTH:.0f} months after baseline")
             month = round(passed / MONTH)
         by_day.append((month, diagnosis))
-    judged = rule.outcome(baseline, by_code)
-    if rule.outcome(baseline, by_day).label != judged.label:
+    judged = rule(baseline, by_code)
+    if rule(baseline, by_day).label != judged.label:
         return Outcome("visit-times-differ", ", ".join(odd))
     day = pd.NaT if judged.month is None else days.get(int(judged.month), pd.NaT)
     return judged if day is pd.NaT else replace(judged, day=f"{day:%Y-%m-%d}")
 
 
 def label_converters(
-    scans: pd.DataFrame, outcomes: dict[int, Outcome], phases: tuple[str, ...], findings: list[Finding], column: str
+    scans: pd.DataFrame,
+    outcomes: dict[int, Outcome],
+    phases: tuple[str, ...],
+    findings: list[Finding],
+    column: str,
+    kind: type = int,
 ) -> pd.DataFrame:
-    """Keep the baseline scans of those who are stable or progressive, with label and diagnosis_date.
+    """Keep the baseline scans of those who have a label, with label and diagnosis_date.
 
     The date is that of the visit that decided: dementia first seen, or the last one without it. Everyone who is left
     out is a finding, once. Scans have the columns subject, rid, visit, and, where phases are asked for, ``column``.
+    ``kind`` is the type of labels.
     """
     dropped: defaultdict[str, list[str]] = defaultdict(list)
     with_them: Counter[str] = Counter()  # scans
-    labels: dict[str, int] = {}
+    labels: dict[str, float] = {}
     for subject, own in scans.groupby("subject"):
         outcome = outcomes.get(int(own["rid"].iloc[0]), Outcome("no-baseline-diagnosis"))
         at_baseline = own[own["visit"] == "bl"]
@@ -160,5 +186,5 @@ def label_converters(
     kept = kept[kept["visit"] == "bl"]
     days = [outcomes[rid].day for rid in kept["rid"]]
     return kept.assign(
-        label=kept["subject"].map(labels).astype(int), diagnosis_date=pd.Series(days, index=kept.index, dtype=object)
+        label=kept["subject"].map(labels).astype(kind), diagnosis_date=pd.Series(days, index=kept.index, dtype=object)
     )

@@ -33,7 +33,7 @@ def test_the_loss_is_that_of_networks() -> None:
 def test_without_columns_that_matter_hazards_are_shares_of_those_who_reach_an_interval() -> None:
     """One tree of one leaf per interval, at full rate and without penalty, ends at the share."""
     made = GradientBoostingHazards(trees=60, rate=1.0, leaves=4, rows=1, penalty=0.0)
-    blank = VALUES.assign(**{name: np.nan for name in VALUES if VALUES[name].dtype == float})
+    blank = VALUES.assign(**{column.name: np.nan for column in COLUMNS if column.kind == "number"})
     made.target = DEATH
     text = [column for column in COLUMNS if column.kind == "number"]
     made.fit(blank[[column.name for column in text]], text, LABELS, SUBJECTS, 0)

@@ -60,9 +60,9 @@ def test_slices_are_one_person() -> None:
     """Four equal slices each: the same limits at both levels, but for the bootstrap's own noise."""
     table = predictions(60, 2)
     slices = pd.concat([table.assign(slice=number) for number in range(4)], ignore_index=True)
-    found = score(slices, METRICS).set_index(["metric", "level"])[["value", "low", "high"]]
-    for name in NAMES:
-        np.testing.assert_allclose(*(found.loc[(name, level)] for level in ("slice", "subject")), rtol=0.02)
+    found = score(slices, METRICS).sort_values("metric")
+    at = {level: own[["value", "low", "high"]].to_numpy(dtype=float) for level, own in found.groupby("level")}
+    np.testing.assert_allclose(at["slice"], at["subject"], rtol=0.02)
 
 
 def test_slices_are_joined_by_their_mean_or_median_and_nothing_is_called() -> None:
@@ -88,17 +88,18 @@ def test_limits_hold_the_truth(metric: str) -> None:
 def test_two_arms_are_compared_by_the_same_people() -> None:
     good, bad = predictions(200, 5, noise=0.2), predictions(200, 5, noise=3.0)
     assert (good["label"] == bad["label"]).all()
-    pairs = compare_arms({"good": [good], "bad": [bad], "same": [good]}).set_index(["first", "second", "measure"])
-    ahead = pairs.loc[("good", "bad", "uno-c")]
+    pairs = compare_arms({"good": [good], "bad": [bad], "same": [good]}).to_dict("records")
+    of = {(row["first"], row["second"], row["measure"]): row for row in pairs}
+    ahead = of["good", "bad", "uno-c"]
     values = [uno(36.0)(one["label"].to_numpy(), one["risk"].to_numpy())[0] for one in (good, bad)]
     assert ahead["difference"] == pytest.approx(values[0] - values[1])
     assert ahead["p_holm"] < 0.001
     assert "good beats bad" in ahead["sentence"]
-    error = pairs.loc[("good", "bad", "integrated-brier")]
+    error = of["good", "bad", "integrated-brier"]
     assert error["difference"] < 0
     assert "good beats bad" in error["sentence"]
-    assert pairs.loc[("good", "same", "uno-c"), "p"] == 1
-    assert "the same Uno's c" in pairs.loc[("good", "same", "uno-c"), "sentence"]
+    assert of["good", "same", "uno-c"]["p"] == 1
+    assert "the same Uno's c" in of["good", "same", "uno-c"]["sentence"]
 
 
 def test_equal_arms_are_called_different_as_often_as_five_in_a_hundred() -> None:

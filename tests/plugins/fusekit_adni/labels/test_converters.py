@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -87,7 +88,7 @@ def _known(people: dict[int, list[tuple[int, str]]], **days: str) -> pd.DataFram
 
 def _outcome(visits: list[tuple[int, str]], rule: ConverterRule = RULE) -> Outcome:
     """Through the table, as the task asks."""
-    return judge(_known({7: visits}), rule)[7]
+    return judge(_known({7: visits}), rule.outcome)[7]
 
 
 @pytest.mark.parametrize(("trajectory", "verdict"), TRAJECTORIES.items())
@@ -98,7 +99,9 @@ def test_what_becomes_of_whom(trajectory: str, verdict: str) -> None:
 def test_everybody_at_once_in_any_order() -> None:
     known = _known({rid: _visits(trajectory) for rid, trajectory in enumerate(TRAJECTORIES)})
     for table in (known, known.sample(frac=1, random_state=1), known[::-1]):
-        assert {rid: o.verdict for rid, o in judge(table, RULE).items()} == dict(enumerate(TRAJECTORIES.values()))
+        assert {rid: o.verdict for rid, o in judge(table, RULE.outcome).items()} == dict(
+            enumerate(TRAJECTORIES.values())
+        )
 
 
 @pytest.mark.parametrize(("trajectory", "verdict"), WITH_REVERTERS.items())
@@ -201,12 +204,12 @@ def test_neither_the_order_of_rows_nor_other_people_matter(
     known = _known(dict(enumerate(people)))
     order = list(range(len(known)))
     random.shuffle(order)
-    together = judge(known.iloc[order], rule)
+    together = judge(known.iloc[order], rule.outcome)
     assert together == {rid: _outcome(visits, rule) for rid, visits in enumerate(people)}
 
 
 def _on(trajectory: str, **days: str) -> Outcome:
-    return judge(_known({7: _visits(trajectory)}, **days), RULE)[7]
+    return judge(_known({7: _visits(trajectory)}, **days), RULE.outcome)[7]
 
 
 def test_codes_count_unless_the_exam_days_would_give_another_label() -> None:
@@ -271,3 +274,19 @@ def test_the_phase_is_that_of_the_baseline_visit() -> None:
         "reverted": ("002_S_3: to CN at month 6",),
         "not-mci": ("002_S_5: CN",),
     }
+
+
+def test_as_a_time_everyone_counts_as_long_as_they_were_followed() -> None:
+    """Short follow-up, late conversion: a time each; who went back, or had no MCI at baseline, has none."""
+    cases = {
+        "MCI": ((), 0.0, False),
+        "MCI, MCI": (((12, "MCI"), (24, "MCI")), 24.0, False),
+        "late": (((12, "MCI"), (48, "AD"), (60, "AD")), 48.0, True),
+        "soon": (((6, "AD"),), 6.0, True),
+    }
+    for later, month, seen in cases.values():
+        label = RULE.followed("MCI", later).label
+        assert label is not None
+        assert (abs(label), bool(np.signbit(label))) == (month, not seen)
+    for baseline, back in (("MCI", ((12, "CN"),)), ("MCI", ((12, "AD"), (24, "MCI"))), ("AD", ()), (None, ())):
+        assert RULE.followed(baseline, back).label is None
