@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from fusekit.data.own.columns import MANY
 from fusekit.errors import DataError
 
 _NAMES = tomllib.loads(Path(__file__).with_name("names.toml").read_text(encoding="utf-8"))
-LABEL, _NUMBER, _SUBJECT, _SCAN, _SHORTCUT = (
+LABEL, _NUMBER, _EVENT, _TIME, _SUBJECT, _SCAN, _SHORTCUT = (
     re.compile("".join(pattern.split()), re.IGNORECASE) for pattern in _NAMES["patterns"].values()
 )
 _UNITS: dict[str, str] = _NAMES["units"]
@@ -60,6 +61,18 @@ def number_candidates(table: pd.DataFrame, taken: set[str]) -> list[str]:
         if name not in taken and _NUMBER.search(name) and cells.nunique() > 6 and seem_numbers(cells):
             found.append(name)
     return found
+
+
+def times(table: pd.DataFrame, events: Iterable[str], taken: set[str]) -> tuple[str, str] | None:
+    """An event of two values among some columns, and the column of the time to it, as far as names and cells say so."""
+    for event in events:
+        if _EVENT.search(event) and len(set(table[event][~is_missing(table[event])])) == 2:
+            for name in map(str, table.columns):
+                cells = table[name][~is_missing(table[name])]
+                many = name not in {*taken, event} and _TIME.search(name) and cells.nunique() > 6
+                if many and cells.map(is_number).all() and not cells.str.startswith("-").any():
+                    return event, name
+    return None
 
 
 def subject_and_scan(table: pd.DataFrame, used: tuple[str, ...], within: tuple[str, ...] = ()) -> tuple[str, str]:

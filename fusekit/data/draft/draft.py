@@ -19,6 +19,7 @@ from fusekit.data.draft.columns import (
     label_candidates,
     number_candidates,
     subject_and_scan,
+    times,
 )
 from fusekit.data.draft.headers import owners
 from fusekit.data.draft.pattern import Guess, guess, within
@@ -63,6 +64,7 @@ class Draft:
     scan: str
     label: str  # the likeliest
     is_number: bool  # whether its numbers are predicted, and no classes
+    timed: tuple[str, str] | None  # an event, and the column that seems to be the time to it
     other_labels: tuple[str, ...]  # further candidates
     label_values: dict[str, int]  # value of the label -> rows, the most frequent first
     columns: tuple[Judged, ...]  # every other column
@@ -121,6 +123,7 @@ def draft(folder: Path, table: Path | None = None, sheet: str = "") -> Draft:
     labels = [name for name in label_candidates(cells, ids) if _one_each(cells, subject, name)]
     numbers = [] if labels else [name for name in number_candidates(cells, ids) if _one_each(cells, subject, name)]
     label = (*labels, *numbers, "")[0]
+    timed = times(cells, labels, ids)
     values = cells[label][~is_missing(cells[label])] if label else pd.Series(dtype=str)
     numerals = Numerals(cells)
     series = owned.descriptions if owned and way and way.is_id else {}
@@ -141,6 +144,7 @@ def draft(folder: Path, table: Path | None = None, sheet: str = "") -> Draft:
         scan=scan,
         label=label,
         is_number=bool(numbers),
+        timed=timed,
         other_labels=tuple(name for name in labels[1:] if LABEL.search(name)),
         label_values={str(value): int(count) for value, count in values.value_counts().items()},
         columns=tuple(judge(cells, str(name), label, ids, numerals) for name in cells.columns if name != label),

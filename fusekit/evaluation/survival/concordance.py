@@ -1,7 +1,7 @@
 """Whether who has the event earlier was said to be at the higher risk: concordance, and the AUC at a time.
 
-Both are shares of pairs of subjects, a case and somebody who has no event yet when the case has, of whom the case has
-the higher risk; equal risks count half. The sign is that of the risk: below one half, the ranking is wrong.
+Both are shares of pairs of subjects, a case and a subject who has no event yet when the case has, of which the case
+has the higher risk; equal risks count half. The sign is that of the risk: below one half, the ranking is wrong.
 
 How sure a share is follows from the part that each subject has in it (an infinitesimal jackknife): its derivative by
 the subject's weight, in both roles. Subjects' parts add up over slices, folds and seeds, and two models of the same

@@ -181,6 +181,7 @@ DRAFT = Draft(
     subject="id",
     scan="",
     is_number=False,
+    timed=None,
     label="y",
     other_labels=(),
     label_values={"0": 5, "1": 5},
@@ -249,3 +250,23 @@ def test_a_number_is_proposed_where_no_column_looks_like_classes(tmp_path: Path)
     assert read["label"] == {"number": "mmse"}
     assert not {"classes", "positive"} & set(read)
     assert "mmse" not in read["columns"]
+
+
+def test_a_time_is_proposed_beside_an_event(tmp_path: Path) -> None:
+    lines = ["id,age,died,followup_months"] + [f"p{n:02},{50 + n % 17},{n % 3 // 2},{3 + n % 29}.5" for n in range(40)]
+    (tmp_path / "t.csv").write_text("\n".join(lines) + "\n")
+    for n in range(40):
+        (tmp_path / f"p{n:02}.nii").touch()
+    made = draft(tmp_path)
+    assert made.timed == ("died", "followup_months")
+    text = as_toml(made, ".")
+    assert '# label = { event = "died", time = "followup_months", horizons = [?]' in text
+    assert tomllib.loads(text)["label"] == "died"
+    assert draft_without_time(tmp_path).timed is None
+
+
+def draft_without_time(folder: Path) -> Draft:
+    """The same people, of whom some times are below 0: no times."""
+    path = folder / "t.csv"
+    path.write_text(path.read_text().replace(",3.5", ",-3.5"))
+    return draft(folder)
