@@ -179,7 +179,7 @@ def print_predictions(bundle: Bundle, slices: pd.DataFrame, subjects: pd.DataFra
     if calls:
         console.print(f"{called} {calibrated}", style="dim")
     if models > 1:
-        what = "Probabilities are" if calls else "The number is"
+        what = "Probabilities are" if calls else "What is predicted is"
         console.print(
             f"{what} the mean of {models} models, one of each fold; in brackets the lowest and the highest "
             "of theirs, which are no confidence interval. The average itself was not tested.",

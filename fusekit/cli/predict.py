@@ -1,6 +1,8 @@
 """``fusekit predict``."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -36,6 +38,9 @@ def predict(
     format: Annotated[Format, typer.Option(help="table for people, csv or json for programs.")] = Format.table,  # noqa: A002 (the option's name)
     level: Annotated[str, typer.Option(help="Of csv and json: `subject` or `slice`.")] = "subject",
     out: Annotated[Path | None, typer.Option(help="Write there instead of printing.")] = None,
+    curves: Annotated[
+        Path | None, typer.Option(help="Of times to an event: draw the patients' survival there (.png, .svg, .pdf).")
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
     allow_out_of_range: OUT_OF_RANGE = False,
 ) -> None:
@@ -46,8 +51,9 @@ def predict(
     import fusekit
     from fusekit.bundle.patients import files_of, one_patient
     from fusekit.cli.console import print_predictions, shown_name
-    from fusekit.data import read_table
+    from fusekit.data import TimeToEvent, read_table
     from fusekit.data.images.channels import MASK, image_columns
+    from fusekit.report.figures.patient_curves import MOST, draw_curves
 
     if level not in ("subject", "slice"):
         raise OptionError(f"--level takes subject or slice, not {level!r}.")
@@ -63,6 +69,11 @@ def predict(
         )
     if sheet and clinical is None:
         raise OptionError("--sheet goes with --clinical.")
+    target = shipped.target
+    if curves is not None and not isinstance(target, TimeToEvent):
+        raise OptionError(f"--curves draws survival, and this model predicts {target.words}.")
+    if curves is not None and curves.suffix.lower() not in (".png", ".svg", ".pdf"):
+        raise OptionError(f"--curves {curves}: the ending is .png, .svg or .pdf.")
     files = files_of(image, shipped.images) if image else None
     if image or clinical is None:
         patients = one_patient(files, clinical, mask, sheet)
@@ -72,6 +83,11 @@ def predict(
             # paths start beside the table; a cell may be empty
             patients[column] = [str(clinical.parent / path) if path else "" for path in patients[column]]
     slices, subjects = shipped.predict(patients, str(clinical or "the patient"), allow_out_of_range, device)
+    if curves is not None and isinstance(target, TimeToEvent):
+        if len(subjects) > MOST:
+            raise OptionError(f"--curves draws {MOST} patients at most, and there are {len(subjects)}. Give fewer.")
+        with _written("--curves", curves):
+            draw_curves(subjects, target, curves, synthetic=bool(shipped.provenance.get("synthetic")))
     names = {column: shown_name(shipped, column) for column in (*slices, *subjects)}
     if format is Format.table and out is None:
         print_predictions(shipped, slices.rename(columns=names), subjects.rename(columns=names))
@@ -84,8 +100,14 @@ def predict(
     if out is None:
         typer.echo(visible(text) if sys.stdout.isatty() else text, nl=False)  # programs get it as it is
         return
-    try:
+    with _written("--out", out):
         write_bytes(out, text.encode())
+
+
+@contextmanager
+def _written(option: str, path: Path) -> Iterator[None]:
+    try:
+        yield
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise OptionError(f"--out {out} cannot be written: {reason}.") from error
+        raise OptionError(f"{option} {path} cannot be written: {reason}.") from error
