@@ -124,13 +124,15 @@ def components() -> str:
     text = NOTE + "# Tasks, fusions, parts and metrics\n\n"
     text += "Everything that the bundled plugins register. Options are set with `-o part.option=value`.\n\n## Tasks\n"
     for name in known.tasks.names():
-        task: Any = known.tasks.get(name)
-        text += f"\n### {name}\n\n{task.title}. Classes: {', '.join(task.classes)}; positive: {task.classes[1]}.\n\n"
+        kind: Any = known.tasks.get(name)
+        task = kind()
+        classes = f"Classes: {', '.join(task.classes)}; positive: {task.classes[1]}." if task.classes else ""
+        text += f"\n### {name}\n\n{' '.join(filter(None, (f'{task.title}.', classes)))}\n\n"
         text += "| preset | with `--data` | SYNTHETIC cohort |\n|---|---|---|\n"
         for field in ("backbone", "epochs", "batch_size", "lr", "image_size", "slices"):
             text += f"| {field} | {_show(getattr(task.paper, field))} | {_show(getattr(task.synthetic, field))} |\n"
-        text += f"\nOptions of reading, `-o task.…`:\n\n{_options(task)}"
-        text += f"\nOptions of its synthetic cohort, `-o synthetic.…`:\n\n{_options(task.synthesize)}"
+        text += f"\nOptions of reading, `-o task.…`:\n\n{_options(kind)}"
+        text += f"\nOptions of its synthetic cohort, `-o synthetic.…`:\n\n{_options(kind.synthesize)}"
     text += f"\n## Every task\n\nSlices, `-o slices.…`:\n\n{_options(SlicePolicy)}"
     text += f"\nScans without image or table, `-o absence.…`:\n\n{_options(AbsenceOptions)}"
     text += f"\nTraining, `-o training.…`:\n\n{_options(TrainingOptions)}"
