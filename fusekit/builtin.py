@@ -59,6 +59,11 @@ def register(to: Register) -> None:
         "fusekit.training.objective:SquaredError",
         "of a number: mean squared error, by an option Huber's, with auxiliary heads",
     )
+    to.objective(
+        "corn",
+        "fusekit.training.corn:Corn",
+        "of ordered classes: cross entropy of each cut among those who reach it, with auxiliary heads",
+    )
 
     to.fusion(
         "gbdt-network",

@@ -5,7 +5,7 @@ from copy import deepcopy
 import torch
 from torch import Tensor
 
-from fusekit.data import Classes
+from fusekit.data import Classes, Ordered
 from fusekit.models import Output
 from fusekit.training.feed.loader import Batch
 from fusekit.training.objective import Objective, total
@@ -14,14 +14,16 @@ _ROWS = 12
 
 
 def check_objective(objective: Objective, classes: int) -> dict[str, float]:
-    """Check an objective that was built for so many classes, or for a number, on random outputs; return its terms."""
+    """Check an objective that was built for so many classes, or a number, on random outputs; return its terms."""
     assert isinstance(objective, Objective), f"it is no Objective but {type(objective).__name__}"
     assert not list(objective.parameters()), (
         "it has weights of its own, which nothing trains: give them to a head, whose Output may hold losses"
     )
     names = ("outputs", *objective.part_names)
     labels, outputs = torch.arange(_ROWS) % classes, classes
-    if Classes.kind not in objective.targets:
+    if Ordered.kind in objective.targets:
+        outputs = classes - 1
+    elif Classes.kind not in objective.targets:
         labels, outputs = labels / classes, 1
     drawn = torch.randn(len(names), _ROWS, outputs, generator=torch.Generator().manual_seed(0))
     given = {name: value.requires_grad_() for name, value in zip(names, drawn.unbind(), strict=True)}

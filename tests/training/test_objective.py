@@ -111,6 +111,7 @@ def test_what_is_no_loss_is_refused(found: Any) -> None:
 OPTIONS: dict[str, list[dict[str, Any]]] = {
     "cross-entropy": [{}, {"gamma": 2.0, "smoothing": 0.1}, {"class_weights": "balanced", "image": 0.5}],
     "squared-error": [{}, {"huber": 0.5, "table": 0.5}],
+    "corn": [{}, {"image": 0.5}],
 }
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 #: What is trained where neither a fusion nor a baseline is named.
 FUSION = "rbca"
 #: What a training makes small where nothing else is named: ``Target.objective`` of each kind.
-OBJECTIVES = ("cross-entropy", "squared-error")
+OBJECTIVES = ("cross-entropy", "squared-error", "corn")
 #: The part before the dot in ``-o part.option=value`` -> where its options are declared; empty where names decide.
 PARTS = {
     "task": "",

@@ -60,7 +60,11 @@ class Settings:
     batch_size: int = about("training", "Slices per training step and device.", least=2, preset=True)
     lr: float = about("training", "Learning rate of Adam.", above=0, preset=True)
     objective: str | None = about(
-        "training", "The loss, by name.", None, words=" or, of a number, ".join(parts.OBJECTIVES), metavar="NAME"
+        "training",
+        "The loss, by name.",
+        None,
+        words="{}; of a number {}; of an order {}".format(*parts.OBJECTIVES),
+        metavar="NAME",
     )
     search: Space = about(
         "training",
