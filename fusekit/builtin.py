@@ -94,6 +94,10 @@ def register(to: Register) -> None:
     to.metric("npv", f"{scores}:NegativePredictiveValue", "true negatives / rows called negative")
     to.metric("balanced-accuracy", f"{scores}:BalancedAccuracy", "mean over classes of the share called rightly")
     to.metric("macro-auc", f"{curves}:MacroAreaUnderCurve", "mean over classes of the AUC of each against the rest")
+    ordered = "fusekit.evaluation.metrics.ordered"
+    to.metric("cuts-auc", f"{ordered}:AreaOfCuts", "mean over cuts between ordered classes of the AUC above and below")
+    to.metric("quadratic-kappa", f"{ordered}:QuadraticKappa", "agreement of ordered classes, errors by their square")
+    to.metric("rank-error", f"{ordered}:RankError", "mean of |rank of the true class - rank of the class called|")
     numbers = "fusekit.evaluation.metrics.numbers"
     to.metric("mae", f"{numbers}:MeanAbsoluteError", "mean of |true - predicted|")
     to.metric("rmse", f"{numbers}:RootMeanSquaredError", "root of the mean squared difference")

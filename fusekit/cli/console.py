@@ -100,7 +100,10 @@ def explained(table: Table, target: Target | None = None) -> Table:
 
 
 #: Scores that a terminal is wide enough for; the report has all.
-SHOWN = ("auc", "macro-auc", "r2", "mae", "spearman", "accuracy", "balanced-accuracy", "sensitivity", "specificity")
+SHOWN = (
+    "auc", "macro-auc", "cuts-auc", "quadratic-kappa", "rank-error", "r2", "mae", "spearman",
+    "accuracy", "balanced-accuracy", "sensitivity", "specificity",
+)  # fmt: skip
 
 
 def print_comparison(made: Comparison, console: Console | None = None, *, pairs: bool = False) -> None:

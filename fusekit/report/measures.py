@@ -24,7 +24,7 @@ from fusekit.report.run import Run
 TEMPERED = "after temperature"
 
 #: Metrics of groups, of those that the task has: few, as groups are small, and with limits that need no bootstrap.
-OF_GROUPS = ("auc", "accuracy", "mae")
+OF_GROUPS = ("auc", "cuts-auc", "accuracy", "mae")
 
 #: Kind of target -> the tables of evidence that it has.
 MEASURED: Mapping[str, frozenset[str]] = {
@@ -100,6 +100,7 @@ def _pairs(evidence: Evidence, remarks: dict[str, str]) -> pd.DataFrame:
     return compare_arms(
         {name: [own[seed].predictions for seed in common] for name, own in of_arm.items()},
         {name: [own[seed].rule for seed in common] for name, own in of_arm.items()},
+        evidence.target.kind,
     )
 
 

@@ -26,6 +26,7 @@ from fusekit.extension.registry import suggest
 SLICES = SlicePolicy(plane="axial", space="fraction", start=0.45, stop=0.55)
 TWO = ("accuracy", "sensitivity", "specificity", "ppv", "npv", "auc")
 MORE = ("accuracy", "balanced-accuracy", "macro-auc")
+ORDERED = ("cuts-auc", "quadratic-kappa", "rank-error", "accuracy", "balanced-accuracy")
 NUMBERS = ("mae", "rmse", "r2", "spearman", "calibration-slope")
 
 
