@@ -82,6 +82,11 @@ def register(to: Register) -> None:
     to.baseline(
         "prevalence", f"{home}:Prevalence", "the training subjects' class shares for every subject: the null model"
     )
+    to.baseline(
+        "ordinal-logistic",
+        f"{home}:OrdinalLogistic",
+        "of ordered classes: proportional odds, the penalty chosen within the training subjects",
+    )
     to.baseline("ridge", f"{home}:Ridge", "of a number: ridge regression, its penalty chosen within training subjects")
     to.baseline("gbdt-regression", f"{home}:GradientBoostingRegression", "of a number: gradient-boosted trees")
     to.baseline("mean", f"{home}:Mean", "of a number: the training subjects' mean for every subject: the null model")
