@@ -12,7 +12,7 @@ from typing_extensions import TypedDict
 
 from fusekit.bundle.description import Described
 from fusekit.bundle.schema import ModelJson, NumberJson, OnePixelsJson, PriorJson, RuleJson
-from fusekit.data import Classes, ColumnLayout, Number, Pixels, Target
+from fusekit.data import Classes, ColumnLayout, Number, Ordered, Pixels, Target
 from fusekit.data.images.channels import IMAGE
 from fusekit.disk import CLOSED, DIGEST, OPEN, read_json, signed
 from fusekit.errors import DataError
@@ -31,6 +31,9 @@ FORMATS = {
     ("network", Number.kind): 8,
     ("baseline", Number.kind): 9,
     ("average", Number.kind): 10,
+    ("network", Ordered.kind): 11,
+    ("baseline", Ordered.kind): 12,
+    ("average", Ordered.kind): 13,
 }
 #: Models in an average.
 MOST = 100
@@ -55,6 +58,17 @@ class _OfClasses(Described):
 
 
 @dataclass(frozen=True, kw_only=True)
+class _Ordered(_OfClasses):
+    """Of a model that predicts ordered classes."""
+
+    ordered: Literal[True]
+
+    @property
+    def target(self) -> Target:
+        return Ordered(self.classes)
+
+
+@dataclass(frozen=True, kw_only=True)
 class _OfNumber(Described):
     """Of a model that predicts a number."""
 
@@ -74,7 +88,9 @@ class _Network(Described):
 
     def __post_init__(self) -> None:
         if (outputs := self.target.outputs) != self.model["classes"]:
-            names = f"classes has {outputs} names" if self.target.classes else "a number is one output"
+            count = len(self.target.classes)
+            names = f"classes has {count} names" if count else "a number is one output"
+            names += f", {outputs} outputs of an order" if count > outputs else ""
             raise DataError(f"{names}, and model.classes is {self.model['classes']}.")
         recipe = self.model["recipe"]
         if (self.clinical is None) != (recipe["encoder"] is None and recipe.get("prior") is None):
@@ -242,9 +258,36 @@ class Format10(_OfNumber, _Channels):
     models: Annotated[list[str], MinLen(2), MaxLen(MOST)]  # checksum of each one's description
 
 
-Network: TypeAlias = Format1 | Format2 | Format3 | Format4 | Format8
-Classical: TypeAlias = Format5 | Format9
-Average: TypeAlias = Format6 | Format10
+@with_config(CLOSED)
+@dataclass(frozen=True, kw_only=True)
+class Format11(_Ordered, _Network, _Channels):
+    """A network of ordered classes."""
+
+    format: Literal[11]
+    weights: str
+
+
+@with_config(CLOSED)
+@dataclass(frozen=True, kw_only=True)
+class Format12(_Ordered, _Channels):
+    """A baseline of ordered classes."""
+
+    format: Literal[12]
+    baseline: PriorJson
+
+
+@with_config(CLOSED)
+@dataclass(frozen=True, kw_only=True)
+class Format13(_Ordered, _Channels):
+    """An average of several models of ordered classes."""
+
+    format: Literal[13]
+    models: Annotated[list[str], MinLen(2), MaxLen(MOST)]  # checksum of each one's description
+
+
+Network: TypeAlias = Format1 | Format2 | Format3 | Format4 | Format8 | Format11
+Classical: TypeAlias = Format5 | Format9 | Format12
+Average: TypeAlias = Format6 | Format10 | Format13
 Description: TypeAlias = Network | Classical | Average | Format7
 #: Format -> what it holds. A newer format adds an entry and keeps those before.
 READERS: dict[int, type[Description]] = {
@@ -258,6 +301,9 @@ READERS: dict[int, type[Description]] = {
     8: Format8,
     9: Format9,
     10: Format10,
+    11: Format11,
+    12: Format12,
+    13: Format13,
 }
 
 

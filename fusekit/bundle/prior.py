@@ -31,7 +31,7 @@ def load_baseline(
     """
     if not path.is_file() or checksum_of(path) != said["checksum"]:
         raise DataError(f"{path} is missing, or was changed or damaged after it was written. Get the bundle again.")
-    baseline, outputs = load(path), known.target.outputs
+    baseline, width = load(path), len(known.target.columns)
     if name_of(baseline) != said["name"]:
         raise DataError(f"{path} holds the baseline {name_of(baseline)}, and {DESCRIPTION} says {said['name']}.")
     if known.target.kind not in baseline.targets:
@@ -46,8 +46,8 @@ def load_baseline(
         raise DataError(
             f"{path} does not read the table of {DESCRIPTION} ({type(error).__name__}: {error})."
         ) from error
-    if found.shape != (1, outputs) or not np.isfinite(found).all():
-        what = f"one probability for each of the {outputs} classes" if known.target.classes else "a number"
+    if found.shape != (1, width) or not np.isfinite(found).all():
+        what = f"one probability for each of the {width} classes" if known.target.classes else "a number"
         raise DataError(f"{path} does not give {what}.")
     return baseline
 

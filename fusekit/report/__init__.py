@@ -1,11 +1,11 @@
 """From tables to pictures."""
 
-from fusekit.data import Classes, Number
+from fusekit.data import Classes, Number, Ordered
 from fusekit.report.figures.inflation import inflation
 from fusekit.report.figures.numbers import number_overview
 from fusekit.report.figures.overview import overview
 
 #: Kind of target -> what draws a run in one picture.
-OVERVIEWS = {Classes.kind: overview, Number.kind: number_overview}
+OVERVIEWS = {Classes.kind: overview, Ordered.kind: overview, Number.kind: number_overview}
 
 __all__ = ["OVERVIEWS", "inflation", "overview"]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from fusekit.data import Classes, Number
+from fusekit.data import Classes, Number, Ordered
 from fusekit.errors import DataError, attempt
 from fusekit.evaluation import probabilities_of
 from fusekit.evaluation.arms.contribution import contribution, missingness, shapley
@@ -31,6 +31,7 @@ MEASURED: Mapping[str, frozenset[str]] = {
     Classes.kind: frozenset(
         ["pairs", "calibration", "reliability", "net_benefit", "contribution", "shapley", "missingness", "subgroups"]
     ),
+    Ordered.kind: frozenset({"pairs", "contribution", "shapley", "missingness", "subgroups"}),
     Number.kind: frozenset({"pairs", "subgroups"}),
 }
 
@@ -42,7 +43,7 @@ def measured(evidence: Evidence) -> Evidence:
     states = {}
     if len(evidence.classes) == 2:
         states = {arm.name: _states(arm.runs[0], remarks) for arm in evidence.arms}
-    if len(evidence.classes) > 2:
+    if len(evidence.classes) > 2 and "calibration" in wanted:
         remarks["calibration"] = "Calibration and net benefit are for two classes; this task has more."
 
     def fill(name: str, section: str, make: Callable[[], pd.DataFrame]) -> None:

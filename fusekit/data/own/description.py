@@ -10,7 +10,7 @@ from fusekit.data.images.channels import IMAGE
 from fusekit.data.own.attributes import Known
 from fusekit.data.own.images.series import Wanted
 from fusekit.data.own.places import Pattern
-from fusekit.data.target import Classes, Number, Target
+from fusekit.data.target import Classes, Number, Ordered, Target
 from fusekit.data.task import Preset
 
 
@@ -77,6 +77,7 @@ class OwnData:
     label: str
     classes: dict[str, tuple[str, ...]]  # empty where ``number`` is predicted
     number: Number | None = None
+    ordered: bool = False  # whether the classes have an order, the lowest first
     leave_out: tuple[str, ...]
     columns: tuple[OwnColumn, ...]
     groups: tuple[str, ...] = ()
@@ -98,7 +99,7 @@ class OwnData:
     @property
     def target(self) -> Target:
         """What is predicted."""
-        return self.number or Classes(tuple(self.classes))
+        return self.number or (Ordered if self.ordered else Classes)(tuple(self.classes))
 
     @property
     def absent(self) -> tuple[Modality, ...]:

@@ -36,6 +36,8 @@ _ENTRIES = """
 """.split()  # noqa: SIM905 (words read better than quoted ones)
 
 
+#: What says that a label's classes have an order.
+_ORDER = {"ordered", "order"}
 #: What says where one image lies; under other keys of ``images`` lie several.
 _PLACE = ("column", "named_after")
 
@@ -55,7 +57,9 @@ class _Reader(Keys):
         self.known(entries, _ENTRIES)
         before = len(self.problems.sentences)
         label, number = self.label(entries)
-        classes = {} if number else self.classes(entries)
+        ordered = isinstance(entries.get("label"), dict) and not _ORDER.isdisjoint(entries["label"])
+        classes = {} if number else self.order(entries) if ordered else self.classes(entries)
+        usual = NUMBERS if number else ORDERED if ordered else TWO if len(classes) == 2 else MORE
         folder = self.path.parent / Path(self.text(entries, "data") or ".").expanduser()
         made: dict[str, Any] = {
             "path": self.path,
@@ -71,6 +75,7 @@ class _Reader(Keys):
             "label": label,
             "classes": classes,
             "number": number,
+            "ordered": ordered,
             "leave_out": self.texts(entries, "leave_out"),
             "columns": tuple(self.columns(entries)),
             "groups": self.texts(entries, "groups"),
@@ -81,7 +86,7 @@ class _Reader(Keys):
             ),
             "without_table": self.choice(entries, "rows_without_table", ("gaps", "keep")),
             "without_subject": self.choice(entries, "rows_without_subject", ("refuse", "leave out")) == "leave out",
-            "metrics": self.metrics(entries, NUMBERS if number else TWO if len(classes) == 2 else MORE),
+            "metrics": self.metrics(entries, usual),
             "preset": self.preset(entries),
         }
         columns = [column.name for column in made["columns"]]
@@ -155,34 +160,60 @@ class _Reader(Keys):
         value = entries.get("label")
         if not isinstance(value, dict):
             return self.text(entries, "label", needed=True), None
-        self.known(value, ("number", "unit"), ("label",))
+        if not _ORDER.isdisjoint(value):
+            return self.text(value, "ordered", ("label",), needed=True), None
+        self.known(value, ("number", "unit", *sorted(_ORDER)), ("label",))
         name = self.text(value, "number", ("label",), needed=True)
         for each in ("classes", "positive"):
             if each in entries:
                 self.wrong((each,), "is for a label of classes, and this one is a number.")
         return name, Number(name or "?", self.text(value, "unit", ("label",)))
 
-    def classes(self, entries: dict[str, Any]) -> dict[str, tuple[str, ...]]:
-        value = entries.get("classes")
+    def order(self, entries: dict[str, Any]) -> dict[str, tuple[str, ...]]:
+        """The classes of a label that has an order, the lowest first."""
+        value = entries["label"]
+        self.known(value, ("ordered", "order"), ("label",))
+        for each in ("classes", "positive"):
+            if each in entries:
+                self.wrong((each,), "is for classes without an order; label.order names those of this one.")
+        found = self.values(value, ("label", "order"), '["low", "middle", "high"], the lowest first')
+        self.apart(entries, found, ("label", "order"))
+        if len(found) == 2:
+            self.wrong(("label", "order"), "has two classes, which need no order: name them in classes.")
+        return found
+
+    def values(self, entries: dict[str, Any], at: tuple[str, ...], such: str) -> dict[str, tuple[str, ...]]:
+        """Name of each class -> the cells that mean it; ``such``: an example."""
+        value = entries.get(at[-1])
         if isinstance(value, dict):
-            found = {name: self.texts(value, name, ("classes",)) for name in value}
+            found = {name: self.texts(value, name, at) for name in value}
         elif isinstance(value, list):
-            found = {name: (name,) for name in self.texts(entries, "classes")}
+            found = {name: (name,) for name in self.texts(entries, at[-1], at[:-1])}
         else:
-            self.wrong(("classes",), 'takes names, such as ["benign", "malignant"], or for each name its values.')
+            self.wrong(at, f"takes names, such as {such}, or for each name its values.")
             return {}
         if len(found) < 2 or (isinstance(value, list) and len(found) < len(value)):
-            self.wrong(("classes",), f"takes two or more different classes, not {value!r}.")
+            self.wrong(at, f"takes two or more different classes, not {value!r}.")
+        return found
+
+    def apart(self, entries: dict[str, Any], found: dict[str, tuple[str, ...]], at: tuple[str, ...]) -> None:
+        """Refuse values that two classes have, or a class and ``leave_out``."""
         owner: dict[str, str] = {}
         for name, values in found.items():
             if not values:
-                self.wrong(("classes", name), "has no values.")
+                self.wrong((*at, name), "has no values.")
             for each in values:
                 if owner.setdefault(each, name) != name:
-                    self.wrong(("classes", name), f"has the value {each!r}, which {owner[each]} has too.")
+                    self.wrong((*at, name), f"has the value {each!r}, which {owner[each]} has too.")
         for each in self.texts(entries, "leave_out"):
             if each in owner:
                 self.wrong(("leave_out",), f"has the value {each!r}, which the class {owner[each]} has too.")
+
+    def classes(self, entries: dict[str, Any]) -> dict[str, tuple[str, ...]]:
+        found = self.values(entries, ("classes",), '["benign", "malignant"]')
+        if not found:
+            return {}
+        self.apart(entries, found, ("classes",))
         positive = self.text(entries, "positive")
         if positive and positive not in found:
             self.wrong(("positive",), f"names no class: {positive!r}; {suggest(positive, found)}")

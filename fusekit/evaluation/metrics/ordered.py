@@ -30,6 +30,10 @@ class RankMetric(Metric, ABC):
     def of_errors(self, labels: np.ndarray, share: float) -> float:
         """What it would be if this share of the rows were called one rank off, and the others rightly."""
 
+    def strata(self, labels: np.ndarray) -> np.ndarray:
+        """One for all: how frequent the classes are is part of what is sampled."""
+        return np.zeros(len(labels), dtype=int)
+
     def value(self, labels: np.ndarray, probabilities: np.ndarray) -> float:
         """Each row counts alike; NaN without any."""
         return self.of_ranks(labels, most_probable(probabilities)) if len(labels) else float("nan")
@@ -56,8 +60,9 @@ class QuadraticKappa(RankMetric):
 
     def of_ranks(self, labels: np.ndarray, called: np.ndarray) -> float:
         """As scikit-learn's ``cohen_kappa_score(weights="quadratic")``."""
-        expected = labels.var() + called.var() + (labels.mean() - called.mean()) ** 2
-        return 1 - float(np.mean((labels - called) ** 2) / expected) if expected > 0 else float("nan")
+        n, apart = len(labels), labels - called  # in whole numbers, so that constant calls have exactly 0
+        expected = n * (labels @ labels + called @ called) - 2 * labels.sum() * called.sum()
+        return 1 - float(n * (apart @ apart) / expected) if expected > 0 else float("nan")
 
     def of_errors(self, labels: np.ndarray, share: float) -> float:
         """With the called ranks as far apart as the true ones; NaN where those are alike."""

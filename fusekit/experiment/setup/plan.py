@@ -13,7 +13,7 @@ from torch import nn
 
 from fusekit.baselines.choice import ColumnOptions
 from fusekit.baselines.stack import StackOptions
-from fusekit.data import Cohort, ColumnLayout, SlicePolicy, Task
+from fusekit.data import Cohort, ColumnLayout, Ordered, SlicePolicy, Task
 from fusekit.data.absence import Modality, united
 from fusekit.data.hide import AbsenceOptions
 from fusekit.data.images.channels import IMAGE, Channel
@@ -246,6 +246,13 @@ def make_plan(config: Settings) -> Plan:
     if config.baseline:
         plan.build_baseline()
         return plan
+    # A prior is added to K logits, of which an order has K - 1; no bundle holds a stack of an order.
+    for part, made in (("prior", plan.recipe.prior), ("stack", plan.stack.by)):
+        if made and task.target.kind == Ordered.kind:
+            raise OptionError(
+                f"the fusion {config.fusion} has the {part} {made}, which is of classes without an order. Take another "
+                "fusion, or leave the order out."
+            )
     if plan.recipe.prior and plan.build_prior().reads_image:
         raise OptionError(f"a prior reads the table alone, and {plan.recipe.prior} reads the image, too; take another.")
     if plan.columns.most:
