@@ -12,6 +12,7 @@ from fusekit.baselines.shipping import load, name_of, save
 from fusekit.bundle.description import Described
 from fusekit.bundle.format import DESCRIPTION, PRIOR, Network
 from fusekit.bundle.schema import PriorJson
+from fusekit.data import Ordered
 from fusekit.disk import checksum_of
 from fusekit.errors import DataError
 
@@ -59,4 +60,4 @@ def load_prior(known: Network, folder: Path) -> TablePrior | None:
     baseline = load_baseline(known, known.prior, folder / PRIOR)
     if baseline.reads_image:
         raise DataError(f"{folder / PRIOR} holds a baseline that reads images, and a prior reads the table alone.")
-    return TablePrior(known.prior["name"], baseline)
+    return TablePrior(known.prior["name"], baseline, ordered=known.target.kind == Ordered.kind)

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from scipy.optimize import minimize
-from scipy.special import expit
+from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
 from statsmodels.miscmodels.ordinal_model import OrderedModel
 
@@ -25,6 +26,7 @@ from fusekit.baselines import (
 from fusekit.baselines.inner_cv import inner_folds, log_loss, subject_weights
 from fusekit.baselines.logistic import STRENGTHS
 from fusekit.baselines.ordinal import Cumulative, fit_cumulative
+from fusekit.baselines.prior import TablePrior, offsets
 from fusekit.baselines.shipping import load, save
 from fusekit.data import Classes, ClinicalEncoding, Number, Ordered
 from fusekit.errors import DataError, OptionError
@@ -145,6 +147,17 @@ def test_one_that_was_shipped_predicts_the_same_to_the_last_bit(tmp_path: Path) 
 def test_what_was_changed_on_the_way_is_refused(changed: dict[str, Any], said: str) -> None:
     with pytest.raises(DataError, match=said):
         OrdinalLogistic.restored({**fitted(strength=0.1).shipped(), **changed})
+
+
+def test_what_a_network_starts_from_says_what_the_baseline_says() -> None:
+    """Conditional log odds of cuts, of which an order's probabilities are made again."""
+    said = fitted(strength=0.1).probabilities(VALUES)
+    target = Ordered(("low", "middle", "high"))
+    start = TablePrior("ordinal-logistic", fitted(strength=0.1), ordered=True).transform(VALUES)
+    assert start.shape == (150, target.outputs)
+    np.testing.assert_allclose(target.answers(torch.from_numpy(start)).numpy(), said, atol=1e-4)
+    np.testing.assert_allclose(start[:, 0], logit(said[:, 1:].sum(axis=1)), atol=1e-4)
+    assert np.isfinite(offsets(np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]), ordered=True)).all()
 
 
 def test_what_does_not_fit_is_refused() -> None:

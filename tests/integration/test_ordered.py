@@ -82,6 +82,20 @@ def test_a_shipped_model_says_of_a_subject_what_the_run_said(network: Run, toml:
     assert row["lowest_1"] <= row["p_1"] <= row["highest_1"]
 
 
+def test_a_network_may_start_from_a_baseline_of_the_order(toml: Path, tmp_path: Path) -> None:
+    options = {"prior": {"trees": 10}}
+    run = fusekit.run(
+        str(toml), fusion="table-first", out=tmp_path / "run", options=options, progress=Quiet(), **SMALL | {"folds": 1}
+    )
+    prior, first = run.bundle.prior, run.predictions.iloc[0]
+    assert prior is not None
+    assert prior.ordered
+    people = pd.read_csv(toml.parent / "people.csv").set_index("id").loc[[first["subject"]]]
+    given = people.assign(image=str(toml.parent / f"{first['subject']}.png"))[["age", "tau", "image"]]
+    said = run.bundle.predict(given).slices.iloc[0]
+    assert said[P].to_numpy(dtype=float) == pytest.approx(first[P].to_numpy(dtype=float), rel=1e-5)
+
+
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
@@ -158,8 +172,7 @@ def test_a_comparison_says_which_arm_orders_better(toml: Path, tmp_path: Path) -
     ("settings", "said"),
     [
         ({"baseline": "ridge"}, "the baseline ridge is for the target number, and that of this task is ordered"),
-        ({"fusion": "table-first"}, "has the prior gbdt, which is of classes without an order"),
-        ({"fusion": "gbdt-network"}, "has the stack gbdt, which is of classes without an order"),
+        ({"fusion": "gbdt-network"}, "stacks gbdt on a network, which is for classes without an order"),
         ({"objective": "cross-entropy"}, "the objective cross-entropy is for the target classes"),
         ({"options": {"objective": {"smoothing": 0.1}}}, "objective has no option 'smoothing'"),
         ({"threshold": "youden", "validation": 0.2}, "youden parts two classes, and grades has 3"),

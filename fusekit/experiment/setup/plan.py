@@ -246,13 +246,11 @@ def make_plan(config: Settings) -> Plan:
     if config.baseline:
         plan.build_baseline()
         return plan
-    # A prior is added to K logits, of which an order has K - 1; no bundle holds a stack of an order.
-    for part, made in (("prior", plan.recipe.prior), ("stack", plan.stack.by)):
-        if made and task.target.kind == Ordered.kind:
-            raise OptionError(
-                f"the fusion {config.fusion} has the {part} {made}, which is of classes without an order. Take another "
-                "fusion, or leave the order out."
-            )
+    if plan.stack.by and task.target.kind == Ordered.kind:  # no bundle holds one
+        raise OptionError(
+            f"the fusion {config.fusion} stacks {plan.stack.by} on a network, which is for classes without an order. "
+            "Take another fusion, or leave the order out."
+        )
     if plan.recipe.prior and plan.build_prior().reads_image:
         raise OptionError(f"a prior reads the table alone, and {plan.recipe.prior} reads the image, too; take another.")
     if plan.columns.most:
